@@ -1,0 +1,9 @@
+//! Check, read and edit Procfiles.
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+
+/// Runs the program.
+pub fn run() -> Result<Outcome> {
+    Ok(Outcome::Done)
+}

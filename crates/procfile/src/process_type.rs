@@ -1,0 +1,87 @@
+//! The name of a process type: the word before the colon of a Procfile line.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest legal name, in bytes.
+pub const MAX_NAME_BYTES: usize = 63;
+
+/// A legal process type: `[A-Za-z0-9_-]`, 1 to 63 bytes. It has no dot, slash or blank, so it can stand in a
+/// file name, a label and a `<type>.<n>` instance name without quoting.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ProcessType(String);
+
+/// Why a word is not a process type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidProcessType {
+    /// The empty word.
+    #[error("a process type needs a name, for example web")]
+    Empty,
+    /// More than 63 bytes.
+    #[error("process type {0:.20}… is over 63 characters")]
+    TooLong(String),
+    /// A character off the list.
+    #[error("process type {0:?} may contain only letters, digits, - and _")]
+    BadCharacter(String),
+}
+
+impl ProcessType {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ProcessType {
+    type Err = InvalidProcessType;
+
+    fn from_str(word: &str) -> Result<Self, InvalidProcessType> {
+        if word.is_empty() {
+            return Err(InvalidProcessType::Empty);
+        }
+        if !word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+            return Err(InvalidProcessType::BadCharacter(word.chars().take(80).collect()));
+        }
+        if word.len() > MAX_NAME_BYTES {
+            return Err(InvalidProcessType::TooLong(word.to_owned()));
+        }
+        Ok(Self(word.to_owned()))
+    }
+}
+
+impl fmt::Display for ProcessType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl AsRef<str> for ProcessType {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::borrow::Borrow<str> for ProcessType {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn legal_names_are_kept_as_written() {
+        for word in ["web", "Web_2", "-", "0", &"a".repeat(63)] {
+            assert_eq!(word.parse::<ProcessType>().map(|t| t.to_string()), Ok(word.to_owned()));
+        }
+    }
+
+    #[test]
+    fn illegal_names_are_refused() {
+        for word in ["", "a.b", "a b", "a/b", "$(x)", "é", &"a".repeat(64)] {
+            assert!(word.parse::<ProcessType>().is_err(), "{word}");
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Apps on disk: roots, names, properties, formations at rest, locks, durable writes.

@@ -1,0 +1,124 @@
+//! The only place that prints a final error and chooses an exit status. The numbers are public API:
+//! docs/contract.md lists them, and the tests of every program assert them.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use ps_apps::Error as AppsError;
+
+use crate::say;
+
+/// Done, or the answer is yes.
+pub const DONE: u8 = 0;
+/// Failed, or the answer is no.
+pub const FAILED: u8 = 1;
+/// Wrong usage: flags and missing arguments.
+pub const USAGE: u8 = 2;
+/// No such app (Dokku's number).
+pub const NO_SUCH_APP: u8 = 20;
+/// Somebody else holds the lock: try again.
+pub const BUSY: u8 = 75;
+/// The retire lock is held (Dokku's systemd unit expects this number).
+pub const RETIRING: u8 = 137;
+
+/// How a program that had no error ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done, or yes: 0.
+    Done,
+    /// No, without a word: 1.
+    No,
+    /// Any other status, for example 128 + n of a child that signal n ended.
+    Status(u8),
+}
+
+/// An error whose exit status is not [`FAILED`], or whose text must be taken as it is.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Refusal {
+    /// The exit status.
+    pub status: u8,
+    /// What was wrong, with what, and what to do.
+    pub message: String,
+}
+
+impl Refusal {
+    /// Wrong usage: exit status 2 (1 inside Dokku, where Dokku's own words are used).
+    pub fn usage(message: impl Into<String>) -> anyhow::Error {
+        Self { status: USAGE, message: message.into() }.into()
+    }
+
+    /// Failed with Dokku's own words, which stand alone on the line.
+    pub fn failed(message: impl Into<String>) -> anyhow::Error {
+        Self { status: FAILED, message: message.into() }.into()
+    }
+}
+
+/// Runs a program and turns what came of it into an exit status and, if it failed, one line on stderr for each
+/// line of the message. A broken pipe is a polite goodbye: 0. A clap error prints as clap would print it.
+pub fn run(name: &str, program: impl FnOnce() -> anyhow::Result<Outcome>) -> ExitCode {
+    let status = match program() {
+        Ok(Outcome::Done) => DONE,
+        Ok(Outcome::No) => FAILED,
+        Ok(Outcome::Status(status)) => status,
+        Err(error) => report(name, &error),
+    };
+    ExitCode::from(status)
+}
+
+/// The arguments of this process, for programs that must look at them before clap does.
+pub fn arguments() -> Vec<OsString> {
+    std::env::args_os().collect()
+}
+
+fn report(name: &str, error: &anyhow::Error) -> u8 {
+    if let Some(usage) = error.downcast_ref::<clap::Error>() {
+        return report_usage(usage);
+    }
+    if is_broken_pipe(error) {
+        return DONE;
+    }
+    let text = if say::inside_dokku() { dokku_words(error) } else { format!("{name}: {error:#}") };
+    for line in text.lines() {
+        say::failure(line);
+    }
+    status_of(error)
+}
+
+fn report_usage(usage: &clap::Error) -> u8 {
+    let printed = usage.print();
+    if usage.use_stderr() {
+        return USAGE;
+    }
+    match printed.and_then(|()| io::stdout().flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => FAILED,
+        _ => DONE,
+    }
+}
+
+fn status_of(error: &anyhow::Error) -> u8 {
+    if let Some(refusal) = error.downcast_ref::<Refusal>() {
+        return refusal.status;
+    }
+    match error.chain().find_map(|cause| cause.downcast_ref::<AppsError>()) {
+        Some(AppsError::NoSuchApp { .. }) => NO_SUCH_APP,
+        Some(AppsError::Busy { .. }) => BUSY,
+        _ => FAILED,
+    }
+}
+
+/// Inside Dokku an error that Dokku has words for is said in them, alone on its line.
+fn dokku_words(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<AppsError>().and_then(AppsError::dokku_words))
+        .unwrap_or_else(|| format!("{error:#}"))
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        io == Some(io::ErrorKind::BrokenPipe)
+    })
+}

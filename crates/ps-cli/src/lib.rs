@@ -1,0 +1,8 @@
+//! What a calling shell can observe of a program: its exit status, its last line on stderr, how its stdout is
+//! encoded. Nothing else belongs here: what a shell cannot see lives with the noun it is about.
+
+pub mod exit;
+mod format;
+pub mod say;
+
+pub use format::Format;

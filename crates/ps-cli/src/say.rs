@@ -1,0 +1,57 @@
+//! Talk: lines for the person at the terminal. On our own all of it goes to stderr and stdout stays data; inside
+//! Dokku the prefixes and their streams are those of `docs/contract.md` (Dokku's own `log.go`).
+
+use std::io::{self, Write};
+
+/// Whether Dokku's front-end called us: it sets both variables.
+pub fn inside_dokku() -> bool {
+    std::env::var_os("PLUGIN_PATH").is_some() && std::env::var_os("DOKKU_SYSTEM_USER").is_some()
+}
+
+/// Whether talk is unwanted: `DOKKU_QUIET_OUTPUT` is not empty.
+pub fn quiet() -> bool {
+    std::env::var_os("DOKKU_QUIET_OUTPUT").is_some_and(|value| !value.is_empty())
+}
+
+/// `-----> text`: a step begins. Unwanted when quiet.
+pub fn step(text: &str) -> io::Result<()> {
+    unless_quiet(&format!("-----> {text}"))
+}
+
+/// `=====> text`: a fact about a change. Unwanted when quiet.
+pub fn fact(text: &str) -> io::Result<()> {
+    unless_quiet(&format!("=====> {text}"))
+}
+
+/// Seven blanks, then the text: detail under a step. Unwanted when quiet.
+pub fn detail(text: &str) -> io::Result<()> {
+    unless_quiet(&format!("       {text}"))
+}
+
+/// ` !     text` on stderr: something to know that is no failure.
+pub fn warning(text: &str) {
+    failure_line(&format!(" !     {text}"));
+}
+
+/// The last word of a program that failed, on stderr: Dokku's prefix inside Dokku, the bare line elsewhere.
+pub fn failure(text: &str) {
+    if inside_dokku() { warning(text) } else { failure_line(text) }
+}
+
+fn unless_quiet(line: &str) -> io::Result<()> {
+    if quiet() {
+        return Ok(());
+    }
+    if inside_dokku() {
+        writeln!(io::stdout().lock(), "{line}")
+    } else {
+        // A closed stderr must not stop the work it only tells about.
+        let _ = writeln!(io::stderr().lock(), "{line}");
+        Ok(())
+    }
+}
+
+fn failure_line(line: &str) {
+    // There is nobody left to tell.
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}

@@ -1,0 +1,9 @@
+//! Deploy, start, stop, restart, inspect and destroy apps.
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+
+/// Runs the program.
+pub fn run() -> Result<Outcome> {
+    Ok(Outcome::Done)
+}

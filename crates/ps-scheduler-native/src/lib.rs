@@ -1,0 +1,1 @@
+//! Native processes: writes the spec, talks to ps-supervise.

@@ -1,0 +1,1 @@
+//! The Scheduler trait, its vocabulary, a fake, and the conformance suite.

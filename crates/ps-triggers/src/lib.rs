@@ -1,0 +1,1 @@
+//! Calling triggers, through plugn or without it.

@@ -1,0 +1,3 @@
+//! A small server that can also misbehave on request.
+
+fn main() {}
