@@ -1,1 +1,24 @@
-//! The Scheduler trait, its vocabulary, a fake, and the conformance suite.
+//! The seam between what is wanted and what makes it so: the [`Scheduler`] trait, the words it is spoken in, a
+//! [`Plan`] that can be printed before anything happens, a [`Fake`], and the [`conformance`] suite that every
+//! scheduler passes. It knows nothing of apps on disk, of engines, or of signals.
+
+pub mod conformance;
+mod error;
+mod fake;
+mod instance;
+mod plan;
+mod release;
+mod restart_policy;
+mod scheduler;
+mod slot;
+
+pub use error::Error;
+pub use fake::Fake;
+pub use instance::{AppStatus, Exit, Instance, Running, State};
+pub use plan::{Action, Intent, Plan, Step};
+pub use release::{Check, Process, Release, Source};
+pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
+pub use scheduler::{
+    Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Stream, Watch,
+};
+pub use slot::{InvalidSlot, Slot, Which};

@@ -1,0 +1,59 @@
+//! Why a scheduler could not do what was asked, split by who must act.
+
+/// A scheduler's refusal or failure.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The user: nothing of this app was ever deployed here.
+    #[error("{app} is not deployed: run ps-lifecycle deploy {app} first")]
+    NotDeployed {
+        /// The app.
+        app: String,
+    },
+    /// The user: the app has no such instance or type.
+    #[error("{app} has no {which}: it has {present}")]
+    NoSuchInstance {
+        /// The app.
+        app: String,
+        /// What was asked for: a type or `<type>.<n>`.
+        which: String,
+        /// What there is instead, for people.
+        present: String,
+    },
+    /// The user: what was to be deployed did not work; nothing of it was left running.
+    #[error("{slot} of {app} {reason}")]
+    DeployFailed {
+        /// The app.
+        app: String,
+        /// The instance that failed first, `<type>.<n>`.
+        slot: String,
+        /// What happened, with the last lines it wrote.
+        reason: String,
+    },
+    /// The user: this scheduler cannot do that at all.
+    #[error("{scheduler} cannot {what}")]
+    Unsupported {
+        /// The scheduler's name.
+        scheduler: String,
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// The operator: the engine or supervisor did not answer, or not in time.
+    #[error("{backend} did not answer: {reason}")]
+    Unreachable {
+        /// What was spoken to, and where: an engine and its socket, a supervisor and its directory.
+        backend: String,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The operator: the backend answered with a failure.
+    #[error("{context}: {reason}")]
+    Backend {
+        /// What was being done, with what.
+        context: String,
+        /// What the backend said.
+        reason: String,
+    },
+    /// The caller asked to stop; what was begun has been undone.
+    #[error("interrupted")]
+    Cancelled,
+}

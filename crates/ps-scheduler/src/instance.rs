@@ -1,0 +1,174 @@
+//! What runs: one instance per slot, and the status of an app as the sum of its instances.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Slot;
+
+/// What an instance is doing (design: the states of `ps-lifecycle status`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Alive, not yet ready.
+    Starting,
+    /// Ready, or has no check.
+    Running,
+    /// Alive, but its checks fail.
+    Unhealthy,
+    /// Told to end, not gone yet.
+    Stopping,
+    /// Ended; waits to be started again.
+    Backoff,
+    /// Ended, and meant to be.
+    Stopped,
+    /// Ended too often: given up.
+    Crashed,
+    /// Recorded, but gone.
+    Missing,
+    /// Its scheduler did not answer.
+    Unknown,
+}
+
+impl State {
+    /// The word in JSON and on the terminal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Unhealthy => "unhealthy",
+            Self::Stopping => "stopping",
+            Self::Backoff => "backoff",
+            Self::Stopped => "stopped",
+            Self::Crashed => "crashed",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether a process or container is there and works, or is about to.
+    pub fn is_alive(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Unhealthy)
+    }
+}
+
+/// How a process ended: `{"code":1}` or `{"signal":9}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// By itself, with this exit status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Exit {
+    /// Whether it was exit status 0.
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit status {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// One filled slot. What a scheduler cannot know is `None`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// The slot it fills.
+    pub slot: Slot,
+    /// What it is doing.
+    pub state: State,
+    /// Its main process.
+    pub pid: Option<u32>,
+    /// Its container, the full id.
+    pub container_id: Option<String>,
+    /// Where it can be reached, `127.0.0.1:5000`.
+    pub address: Option<String>,
+    /// Its `PORT`.
+    pub port: Option<u16>,
+    /// Since when it has been in this state.
+    pub since: Option<SystemTime>,
+    /// How often it was started again by itself.
+    pub restarts: Option<u32>,
+    /// CPU time used per wall time since it started, in percent of one CPU.
+    pub cpu_percent: Option<f64>,
+    /// Resident memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// How it ended the last time.
+    pub last_exit: Option<Exit>,
+}
+
+impl Instance {
+    /// An instance of which no more is known than its state.
+    pub fn new(slot: Slot, state: State) -> Self {
+        Self {
+            slot,
+            state,
+            pid: None,
+            container_id: None,
+            address: None,
+            port: None,
+            since: None,
+            restarts: None,
+            cpu_percent: None,
+            memory_bytes: None,
+            last_exit: None,
+        }
+    }
+}
+
+/// Every instance of one app.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AppStatus {
+    /// The app.
+    pub app: String,
+    /// Its instances, ordered by type, then index.
+    pub instances: Vec<Instance>,
+}
+
+/// Dokku's `running`: `true`, `false`, `mixed`; and `unknown` where the scheduler did not answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Running {
+    /// All instances run.
+    True,
+    /// None runs, or there is none.
+    False,
+    /// Some run.
+    Mixed,
+    /// Nobody could tell.
+    Unknown,
+}
+
+impl Running {
+    /// The word in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "true",
+            Self::False => "false",
+            Self::Mixed => "mixed",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl AppStatus {
+    /// The sum of the instances (contract 3.3, `scheduler-app-status`).
+    pub fn running(&self) -> Running {
+        if self.instances.iter().any(|instance| instance.state == State::Unknown) {
+            return Running::Unknown;
+        }
+        let alive = self.instances.iter().filter(|instance| instance.state.is_alive()).count();
+        match alive {
+            0 => Running::False,
+            all if all == self.instances.len() => Running::True,
+            _ => Running::Mixed,
+        }
+    }
+}

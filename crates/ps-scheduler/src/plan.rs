@@ -1,0 +1,211 @@
+//! The plan: what will happen to every slot, and why, computed before anything happens. Pure.
+
+use std::collections::BTreeMap;
+
+use procfile::{Formation, ProcessType};
+
+use crate::{Instance, Release, Slot, State, Which};
+
+/// What happens to one slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Nothing: it runs, and is wanted as it is.
+    Keep,
+    /// A new instance starts in an empty slot.
+    Start,
+    /// The instance ends.
+    Stop,
+    /// A new instance takes the place of the old one.
+    Replace,
+}
+
+impl Action {
+    /// The word in `--dry-run --json`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Replace => "replace",
+        }
+    }
+}
+
+/// Why a plan is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Make the formation true and touch nothing else: scale, start.
+    Converge(Which),
+    /// A new release: every wanted instance is replaced.
+    Deploy,
+    /// The same release again for some instances; others are converged.
+    Restart(Which),
+}
+
+/// What happens to one slot, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The slot.
+    pub slot: Slot,
+    /// What happens to it.
+    pub action: Action,
+    /// Why, for people: one short fragment.
+    pub reason: &'static str,
+}
+
+/// Everything that will happen to an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What instances are started from.
+    pub release: Release,
+    /// One step for each slot that is wanted or filled, ordered by type, then index.
+    pub steps: Vec<Step>,
+    /// Whether this is a new release, before whose instances the `release` process runs.
+    pub is_deploy: bool,
+}
+
+impl Plan {
+    /// Compares what is wanted with what is there. Scaling up fills only the new slots and scaling down empties
+    /// only the highest; slots outside the intent keep what they have.
+    pub fn new(release: Release, wanted: &Formation, present: &[Instance], intent: &Intent) -> Self {
+        let states: BTreeMap<&Slot, State> =
+            present.iter().map(|instance| (&instance.slot, instance.state)).collect();
+        let mut slots: Vec<Slot> = wanted_slots(wanted);
+        slots.extend(present.iter().map(|instance| instance.slot.clone()));
+        slots.sort();
+        slots.dedup();
+        let steps = slots
+            .into_iter()
+            .filter_map(|slot| {
+                let is_wanted = wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get());
+                let (action, reason) = decide(&slot, is_wanted, states.get(&slot).copied(), intent)?;
+                Some(Step { slot, action, reason })
+            })
+            .collect();
+        Self { release, steps, is_deploy: *intent == Intent::Deploy }
+    }
+
+    /// The slots that will be filled when the plan has been carried out.
+    pub fn filled(&self) -> impl Iterator<Item = &Slot> {
+        self.steps.iter().filter(|step| step.action != Action::Stop).map(|step| &step.slot)
+    }
+
+    /// The slots to which `action` happens.
+    pub fn slots(&self, action: Action) -> impl Iterator<Item = &Slot> {
+        self.steps.iter().filter(move |step| step.action == action).map(|step| &step.slot)
+    }
+
+    /// Whether nothing would happen.
+    pub fn is_noop(&self) -> bool {
+        self.steps.iter().all(|step| step.action == Action::Keep)
+    }
+}
+
+fn wanted_slots(wanted: &Formation) -> Vec<Slot> {
+    let slots_of = |process_type: &ProcessType, n: u16| {
+        let process_type = process_type.clone();
+        (1..=n).map(move |index| Slot::new(process_type.clone(), index))
+    };
+    wanted.iter().flat_map(|(process_type, quantity)| slots_of(process_type, quantity.get())).collect()
+}
+
+fn decide(
+    slot: &Slot,
+    is_wanted: bool,
+    state: Option<State>,
+    intent: &Intent,
+) -> Option<(Action, &'static str)> {
+    let is_filled = state.is_some_and(|state| state.is_alive() || state == State::Backoff);
+    let is_meant = match intent {
+        Intent::Converge(which) | Intent::Restart(which) => which.includes(slot),
+        Intent::Deploy => true,
+    };
+    let is_replaced = is_meant && matches!(intent, Intent::Deploy | Intent::Restart(_));
+    match (is_wanted, is_filled, state.is_some()) {
+        (false, _, false) => None,
+        (false, _, true) => Some((Action::Stop, "not in the formation")),
+        (true, true, _) if is_replaced => Some((Action::Replace, replace_reason(intent))),
+        (true, true, _) => Some((Action::Keep, "already as wanted")),
+        (true, false, _) if is_meant => Some((Action::Start, "wanted, but not running")),
+        (true, false, _) => None,
+    }
+}
+
+fn replace_reason(intent: &Intent) -> &'static str {
+    match intent {
+        Intent::Deploy => "new release",
+        Intent::Restart(_) | Intent::Converge(_) => "restart asked for",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{RestartPolicy, Source};
+
+    fn plan(wanted: &[&str], present: &[(&str, State)], intent: &Intent) -> Vec<String> {
+        let release = Release {
+            app: "shop".into(),
+            source: Source::Image("shop:1".into()),
+            processes: vec![],
+            env: vec![],
+            restart_policy: RestartPolicy::default(),
+            stop_timeout: Duration::from_secs(30),
+        };
+        let wanted = Formation::parse(wanted).expect("a legal formation");
+        let present: Vec<Instance> = present
+            .iter()
+            .map(|(slot, state)| Instance::new(slot.parse().expect("a legal slot"), *state))
+            .collect();
+        let plan = Plan::new(release, &wanted, &present, intent);
+        plan.steps.iter().map(|step| format!("{} {}", step.action.as_str(), step.slot)).collect()
+    }
+
+    const CONVERGE: Intent = Intent::Converge(Which::All);
+    const UP: State = State::Running;
+
+    #[test]
+    fn scaling_up_fills_only_the_new_slots() {
+        assert_eq!(
+            plan(&["web=3"], &[("web.1", UP)], &CONVERGE),
+            ["keep web.1", "start web.2", "start web.3"]
+        );
+    }
+
+    #[test]
+    fn scaling_down_empties_only_the_highest() {
+        assert_eq!(
+            plan(&["web=1"], &[("web.1", UP), ("web.2", UP)], &CONVERGE),
+            ["keep web.1", "stop web.2"]
+        );
+    }
+
+    #[test]
+    fn a_gap_is_filled_and_its_neighbours_are_kept() {
+        let present = [("web.1", State::Crashed), ("web.2", UP)];
+        assert_eq!(plan(&["web=2"], &present, &CONVERGE), ["start web.1", "keep web.2"]);
+    }
+
+    #[test]
+    fn a_type_that_is_no_longer_named_ends() {
+        assert_eq!(
+            plan(&["web=1"], &[("web.1", UP), ("old.1", UP)], &CONVERGE),
+            ["stop old.1", "keep web.1"]
+        );
+    }
+
+    #[test]
+    fn a_restart_of_one_type_leaves_the_others_alone() {
+        let restart = Intent::Restart(Which::Type("web".parse().expect("legal")));
+        let present = [("web.1", UP), ("worker.1", State::Stopped), ("worker.2", UP)];
+        assert_eq!(plan(&["web=1", "worker=2"], &present, &restart), ["replace web.1", "keep worker.2"]);
+    }
+
+    #[test]
+    fn a_new_release_replaces_everything() {
+        let present = [("web.1", UP)];
+        assert_eq!(plan(&["web=2"], &present, &Intent::Deploy), ["replace web.1", "start web.2"]);
+    }
+}

@@ -1,0 +1,67 @@
+//! A release: what an app's instances are started from. Made by the caller from files; a scheduler only reads it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use procfile::ProcessType;
+
+use crate::RestartPolicy;
+
+/// Where the program comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A directory; commands run in it.
+    Directory(PathBuf),
+    /// An image reference the engine can resolve.
+    Image(String),
+}
+
+/// One process type of a release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// Its name.
+    pub process_type: ProcessType,
+    /// Its command line, for `/bin/sh -c`; `None`: what the image runs by itself.
+    pub command: Option<String>,
+    /// Its place in the Procfile when it was first seen, from 0. Kept for ever: ports are computed from it.
+    pub place: u16,
+    /// What must hold before an instance counts as ready; empty: being alive is enough.
+    pub checks: Vec<Check>,
+}
+
+/// One startup check of app.json's `healthchecks` (contract 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The path of a GET that must answer 2xx; `None`: the port must accept.
+    pub path: Option<String>,
+    /// Tries before it has failed, at least 1.
+    pub attempts: u32,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// How long to wait between tries.
+    pub wait: Duration,
+}
+
+/// What an app's instances are started from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// The app.
+    pub app: String,
+    /// Where the program comes from.
+    pub source: Source,
+    /// The process types, in the order of the Procfile.
+    pub processes: Vec<Process>,
+    /// The app's environment (its ENV file), without `PORT`, `PS` and `DYNO`.
+    pub env: Vec<(String, String)>,
+    /// What happens to an instance that ends by itself.
+    pub restart_policy: RestartPolicy,
+    /// From SIGTERM to SIGKILL.
+    pub stop_timeout: Duration,
+}
+
+impl Release {
+    /// The process type of that name.
+    pub fn process(&self, process_type: &ProcessType) -> Option<&Process> {
+        self.processes.iter().find(|process| process.process_type == *process_type)
+    }
+}

@@ -1,0 +1,148 @@
+//! The trait, and the words that go in and out of it. Synchronous: async stops at the edge of the crate that
+//! needs it. Cancellation goes in as a value.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::{AppStatus, Error, Exit, Plan, Slot, Which};
+
+/// Something that keeps the instances of apps running.
+pub trait Scheduler {
+    /// `native`, `docker-local`, `swarm`, or whatever Dokku calls it.
+    fn name(&self) -> &str;
+
+    /// One [`AppStatus`] for each app, in the order asked; one round trip for all of them together. An app that
+    /// was never deployed has no instances.
+    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error>;
+
+    /// Makes reality match the plan. If it fails, what was running before runs on.
+    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error>;
+
+    /// Ends instances and says truthfully what ended and how. Nothing to stop is success.
+    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error>;
+
+    /// Raw descriptions of the app's instances: an array, as the engine has them. May hold secrets.
+    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error>;
+
+    /// Hands lines of output to `sink` until there are no more, or it breaks.
+    fn logs(
+        &self,
+        request: &LogRequest,
+        sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
+    ) -> Result<(), Error>;
+
+    /// Removes what earlier deploys left behind, of one app or of all; says what was removed.
+    fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error>;
+}
+
+/// What a long verb is given besides its order: somebody to tell, and a way to be stopped.
+pub struct Watch<'a> {
+    /// Is told what happens, as it happens.
+    pub say: &'a mut dyn FnMut(Progress),
+    /// Is asked between steps.
+    pub cancel: &'a Cancel,
+}
+
+/// What happened to one instance during a verb.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// A line about the whole verb.
+    Note(String),
+    /// It was started.
+    Started(Slot),
+    /// It is ready.
+    Ready(Slot),
+    /// It ended; `None` if nobody could see how.
+    Ended(Slot, Option<Exit>),
+    /// A line of output of a process that runs to its end, such as `release`.
+    Output(String),
+}
+
+/// Set from a signal handler or another thread; asked by long verbs between steps.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// A flag that somebody else sets, for example `signal_hook::flag::register`.
+    pub fn from_flag(flag: Arc<AtomicBool>) -> Self {
+        Self(flag)
+    }
+
+    /// Asks the verb to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the verb should stop; `Err(Error::Cancelled)` if so.
+    pub fn check(&self) -> Result<(), Error> {
+        if self.0.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// What a deploy did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DeployOutcome {
+    /// Instances started, replacements included.
+    pub started: Vec<Slot>,
+    /// Instances ended that have no successor.
+    pub stopped: Vec<Slot>,
+    /// Instances left alone.
+    pub kept: Vec<Slot>,
+}
+
+/// What is to be stopped, and how patiently.
+#[derive(Clone, Debug)]
+pub struct StopOrder {
+    /// The app.
+    pub app: String,
+    /// Which of its instances.
+    pub which: Which,
+    /// From SIGTERM to SIGKILL.
+    pub grace: Duration,
+    /// Also forget them: remove containers, records and logs.
+    pub remove: bool,
+}
+
+/// What a stop did. Truthful: an instance is in exactly one of the two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stopped {
+    /// What ended, and how (`None` if nobody could see).
+    pub ended: Vec<(Slot, Option<Exit>)>,
+    /// What would not end, and why.
+    pub remaining: Vec<(Slot, String)>,
+}
+
+/// Which output is wanted.
+#[derive(Clone, Debug)]
+pub struct LogRequest {
+    /// The app.
+    pub app: String,
+    /// Which of its instances.
+    pub which: Which,
+    /// How many of the last lines of each instance; `None`: all that is kept.
+    pub tail: Option<usize>,
+    /// Stay and hand out new lines as they come.
+    pub follow: bool,
+}
+
+/// Which stream a line was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+/// One line of output, without its line end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// Who wrote it.
+    pub slot: Slot,
+    /// Where to.
+    pub stream: Stream,
+    /// The bytes, as written.
+    pub bytes: Vec<u8>,
+}
