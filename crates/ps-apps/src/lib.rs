@@ -1,1 +1,22 @@
-//! Apps on disk: roots, names, properties, formations at rest, locks, durable writes.
+//! Apps on disk: the roots, names, properties, formations at rest, the app's environment, the lock, and writes that
+//! are complete and durable or did not happen. The layout is Dokku's own (docs/contract.md), so that both can work on
+//! the same files; readers expect what Dokku's in-place writers do, and never repair anything.
+
+mod app_name;
+mod apps;
+pub mod durable;
+mod environment;
+mod error;
+mod formation;
+mod lock;
+mod property;
+mod settings;
+mod world;
+
+pub use app_name::{AppName, InvalidAppName};
+pub use apps::App;
+pub use error::Error;
+pub use formation::{StoredEntry, StoredFormation};
+pub use lock::{AppLock, LOCK_VARIABLE};
+pub use property::Scope;
+pub use world::World;

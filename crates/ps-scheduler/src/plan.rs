@@ -122,12 +122,11 @@ fn decide(
     };
     let is_replaced = is_meant && matches!(intent, Intent::Deploy | Intent::Restart(_));
     match (is_wanted, is_filled, state.is_some()) {
-        (false, _, false) => None,
         (false, _, true) => Some((Action::Stop, "not in the formation")),
         (true, true, _) if is_replaced => Some((Action::Replace, replace_reason(intent))),
         (true, true, _) => Some((Action::Keep, "already as wanted")),
         (true, false, _) if is_meant => Some((Action::Start, "wanted, but not running")),
-        (true, false, _) => None,
+        (false, _, false) | (true, false, _) => None,
     }
 }
 

@@ -1,0 +1,161 @@
+//! Which apps there are, and making and forgetting one (contract 2.1). An app exists if its directory does.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::durable;
+use crate::property::Scope;
+use crate::{AppName, Error, World};
+
+/// Names that would share a directory with somebody else's data (faults W1 and W2), whether it is there yet or not.
+const RESERVED: &[&str] = &[
+    "all",
+    "app-json",
+    "apps",
+    "builder",
+    "builds",
+    "certs",
+    "checks",
+    "common",
+    "config",
+    "cron",
+    "dead-containers",
+    "dead-images",
+    "docker-options",
+    "domains",
+    "formation",
+    "git",
+    "letsencrypt",
+    "logs",
+    "network",
+    "nginx-vhosts",
+    "plugin",
+    "ports",
+    "proxy",
+    "ps",
+    "registry",
+    "resource",
+    "retire",
+    "scheduler",
+    "scheduler-docker-local",
+    "scheduler-k3s",
+    "scheduler-native",
+    "storage",
+    "traefik",
+];
+
+/// An app that existed when it was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct App {
+    /// Its name.
+    pub name: AppName,
+}
+
+impl World {
+    /// The app of that name; [`Error::NoSuchApp`] if its directory is not there.
+    pub fn app(&self, word: &str) -> Result<App, Error> {
+        let name: AppName = word.parse()?;
+        if self.app_dir(&name).is_dir() { Ok(App { name }) } else { Err(self.no_such_app(&name)) }
+    }
+
+    /// Every app, sorted by name: directories, or symlinks to one, that do not begin with a dot or an uppercase letter.
+    pub fn apps(&self) -> Result<Vec<App>, Error> {
+        let entries = match fs::read_dir(self.root()) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("read", self.root(), error)),
+        };
+        let mut apps = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| Error::io("read", self.root(), error))?;
+            let name = entry.file_name().to_str().and_then(|word| word.parse().ok());
+            if let Some(name) = name.filter(|_| is_directory(&entry)) {
+                apps.push(App { name });
+            }
+        }
+        apps.sort();
+        Ok(apps)
+    }
+
+    /// Creates an app with the formation `web=1`. Its directory comes last: before that there is no app.
+    pub fn create_app(&self, name: &AppName) -> Result<App, Error> {
+        let name = AppName::for_new_app(name.as_str())?;
+        self.refuse_reserved(&name)?;
+        for root in [self.root(), self.lib()] {
+            fs::create_dir_all(root).map_err(|error| Error::io("create", root, error))?;
+        }
+        durable::create_below(self.lib(), &self.data_dir("ps", &name))?;
+        self.create_formation(&name)?;
+        durable::create_below(self.root(), &self.app_dir(&name))?;
+        Ok(App { name })
+    }
+
+    /// Forgets everything about an app: its directory first (from then on there is no app), then its data and its
+    /// properties of every plugin. What is not there is success.
+    pub fn destroy_app(&self, name: &AppName) -> Result<(), Error> {
+        remove_tree(&self.app_dir(name))?;
+        for kind in ["config", "data"] {
+            let base = self.lib().join(kind);
+            for plugin in directories(&base)? {
+                remove_tree(&plugin.join(name.as_str()))?;
+            }
+        }
+        remove_tree(&self.lib().join("config").join(name.as_str()))
+    }
+
+    fn refuse_reserved(&self, name: &AppName) -> Result<(), Error> {
+        let refuse =
+            |reason: &str| Err(Error::ReservedAppName { app: name.to_string(), reason: reason.to_owned() });
+        if RESERVED.contains(&name.as_str()) {
+            return refuse("the name belongs to a part of Formation or Dokku");
+        }
+        if self.lib().join("data").join(name.as_str()).is_dir() {
+            return refuse("a plugin keeps its data under that name");
+        }
+        // An app's own directory here holds its ENV file; a plugin's holds a directory for each app.
+        let config = self.lib().join("config").join(name.as_str());
+        if directories(&config)?.iter().any(|dir| !dir.ends_with(".stage")) {
+            return refuse("a plugin keeps its properties under that name");
+        }
+        Ok(())
+    }
+
+    fn no_such_app(&self, name: &AppName) -> Error {
+        let elsewhere = Path::new("/home/dokku").join(name.as_str());
+        let is_dokkus = !self.inside_dokku() && self.root() != Path::new("/home/dokku") && elsewhere.is_dir();
+        let hint =
+            if is_dokkus { format!("; a Dokku here has it: dokku ps:report {name}") } else { String::new() };
+        Error::NoSuchApp { app: name.to_string(), searched: self.root().to_owned(), hint }
+    }
+
+    /// Whether the app was deployed: `config/common/<app>/deployed` is `true`.
+    pub fn is_deployed(&self, name: &AppName) -> Result<bool, Error> {
+        Ok(self.property("common", Scope::App(name), "deployed")?.as_deref() == Some("true"))
+    }
+}
+
+fn is_directory(entry: &fs::DirEntry) -> bool {
+    match entry.file_type() {
+        Ok(kind) if kind.is_symlink() => entry.path().is_dir(),
+        Ok(kind) => kind.is_dir(),
+        Err(_) => false,
+    }
+}
+
+fn directories(path: &Path) -> Result<Vec<std::path::PathBuf>, Error> {
+    match fs::read_dir(path) {
+        Ok(entries) => Ok(entries.flatten().filter(is_directory).map(|entry| entry.path()).collect()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
+        Err(error) => Err(Error::io("read", path, error)),
+    }
+}
+
+fn remove_tree(path: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path, error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,17 @@
+//! The app's environment: `config/<app>/ENV` in dotenv syntax (contract 1.3).
+
+use std::path::PathBuf;
+
+use crate::{AppName, World};
+
+impl World {
+    /// `config/<app>/ENV`; it need not be there.
+    pub fn env_path(&self, app: &AppName) -> PathBuf {
+        self.lib().join("config").join(app.as_str()).join("ENV")
+    }
+
+    /// `config/--global/ENV`, the environment of every app; it need not be there.
+    pub fn global_env_path(&self) -> PathBuf {
+        self.lib().join("config").join("--global").join("ENV")
+    }
+}

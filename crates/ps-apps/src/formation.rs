@@ -1,0 +1,154 @@
+//! Formations at rest: the list properties `scale` and `scale.old` (contract 1.3 and 6).
+//!
+//! `scale` is what is wanted. `scale.old` lists types that are wanted no more, at 0, until a deploy has ended them.
+//! A reader computes the union, and `scale` wins. The two are written so that each moment in between reads as the old
+//! or the new formation.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use procfile::{Formation, ProcessType, Quantity};
+
+use crate::durable::{self, Directory};
+use crate::property::Scope;
+use crate::{AppName, Error, World};
+
+const PLUGIN: &str = "ps";
+const SCALE: &str = "scale";
+const SCALE_OLD: &str = "scale.old";
+
+/// One line `<name>=<count>`. Dokku once accepted names and counts that we refuse today; they are kept as they are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredEntry {
+    /// The part before the first `=`.
+    pub name: String,
+    /// The part after it.
+    pub count: i64,
+}
+
+impl StoredEntry {
+    /// The entry as type and count; `None` if it is one that we would not accept today.
+    pub fn accepted(&self) -> Option<(ProcessType, Quantity)> {
+        let count = u64::try_from(self.count).ok()?;
+        Some((self.name.parse().ok()?, Quantity::new(count).ok()?))
+    }
+}
+
+/// The formation of an app as it lies on disk, in the order of its lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredFormation {
+    /// What is wanted.
+    pub scale: Vec<StoredEntry>,
+    /// Types that are wanted no more, until a deploy has ended them.
+    pub old: Vec<StoredEntry>,
+}
+
+impl StoredFormation {
+    /// What is wanted, as far as it is acceptable today: `scale` alone.
+    pub fn wanted(&self) -> Formation {
+        self.scale.iter().filter_map(StoredEntry::accepted).collect()
+    }
+
+    /// What a reader computes: the union of both lists by name, `scale` wins, sorted by name.
+    pub fn effective(&self) -> BTreeMap<&str, i64> {
+        let old = self.old.iter().map(|entry| (entry.name.as_str(), entry.count));
+        let scale = self.scale.iter().map(|entry| (entry.name.as_str(), entry.count));
+        old.chain(scale).collect()
+    }
+}
+
+impl World {
+    /// The formation of an app; empty lists where there are no files. A line without `=`, or whose count is no whole
+    /// number, is [`Error::Corrupt`]: a formation is never guessed.
+    pub fn formation(&self, app: &AppName) -> Result<StoredFormation, Error> {
+        let dir = self.config_dir(PLUGIN, Scope::App(app));
+        Ok(StoredFormation {
+            scale: read_entries(&dir.join(SCALE), true)?,
+            old: read_entries(&dir.join(SCALE_OLD), false)?,
+        })
+    }
+
+    /// Reads, changes and writes an app's formation while no other of our writers can. Nothing is written if `change`
+    /// refuses, or if it changes nothing.
+    pub fn update_formation<E: From<Error>>(
+        &self,
+        app: &AppName,
+        change: impl FnOnce(&StoredFormation) -> Result<StoredFormation, E>,
+    ) -> Result<StoredFormation, E> {
+        let directory = self.property_directory(PLUGIN, Scope::App(app))?;
+        let before = self.formation(app)?;
+        let after = change(&before)?;
+        self.write_formation(&directory, app, &before, &after)?;
+        Ok(after)
+    }
+
+    /// Drops `scale.old`: a deploy has ended what it listed.
+    pub fn forget_old_formation(&self, app: &AppName) -> Result<(), Error> {
+        self.unset_property(PLUGIN, Scope::App(app), SCALE_OLD)
+    }
+
+    fn write_formation(
+        &self,
+        directory: &Directory,
+        app: &AppName,
+        before: &StoredFormation,
+        after: &StoredFormation,
+    ) -> Result<(), Error> {
+        let access = self.access(Scope::App(app));
+        let write = |name: &str, entries: &[StoredEntry]| directory.write(name, &render(entries), access);
+        if before.scale == after.scale {
+            return if before.old == after.old { Ok(()) } else { write(SCALE_OLD, &after.old) };
+        }
+        let union = union(&before.old, &after.old);
+        if union != before.old {
+            write(SCALE_OLD, &union)?;
+        }
+        write(SCALE, &after.scale)?;
+        if union != after.old {
+            write(SCALE_OLD, &after.old)?;
+        }
+        Ok(())
+    }
+
+    /// The formation of an app that was just created: `web=1` (contract 3.2, `post-create`).
+    pub(crate) fn create_formation(&self, app: &AppName) -> Result<(), Error> {
+        let directory = self.property_directory(PLUGIN, Scope::App(app))?;
+        let access = self.access(Scope::Global);
+        directory.write(SCALE, b"web=1\n", access)?;
+        directory.write(SCALE_OLD, b"", access)
+    }
+}
+
+fn union(first: &[StoredEntry], second: &[StoredEntry]) -> Vec<StoredEntry> {
+    let mut all = first.to_vec();
+    all.extend(second.iter().filter(|entry| !first.iter().any(|known| known.name == entry.name)).cloned());
+    all
+}
+
+fn render(entries: &[StoredEntry]) -> Vec<u8> {
+    entries.iter().flat_map(|entry| format!("{}={}\n", entry.name, entry.count).into_bytes()).collect()
+}
+
+fn read_entries(path: &Path, settle: bool) -> Result<Vec<StoredEntry>, Error> {
+    let Some(text) = durable::read_text(path, settle)? else { return Ok(Vec::new()) };
+    let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    numbered.map(|(index, line)| parse_entry(path, index + 1, line)).collect()
+}
+
+fn parse_entry(path: &Path, line_number: usize, line: &str) -> Result<StoredEntry, Error> {
+    let corrupt = |what: &str| Error::Corrupt {
+        path: PathBuf::from(path),
+        line: Some(line_number),
+        reason: format!("{:?} {what}: correct the line, or remove the file and scale again", shorten(line)),
+    };
+    let (name, count) = line.trim_end_matches('\r').split_once('=').ok_or_else(|| corrupt("has no ="))?;
+    if name.contains('\0') {
+        return Err(corrupt("holds a NUL byte"));
+    }
+    let count = count.parse().map_err(|_| corrupt("has no whole number as its count"))?;
+    Ok(StoredEntry { name: name.to_owned(), count })
+}
+
+fn shorten(line: &str) -> String {
+    line.chars().take(60).collect()
+}

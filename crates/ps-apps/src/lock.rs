@@ -1,0 +1,138 @@
+//! One lock per app: whoever changes an app holds it. It is an flock, so the kernel frees it when its holder dies; the
+//! file says who holds it, for people. A program that we call holds it with us, by the token in `FORMATION_LOCK`.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::durable::{self, Access};
+use crate::{AppName, Error, World};
+
+/// The variable by which a program that a lock holder calls holds the lock too. Never passed on to apps.
+pub const LOCK_VARIABLE: &str = "FORMATION_LOCK";
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// The lock of one app, held until it is dropped.
+#[derive(Debug)]
+pub struct AppLock {
+    token: String,
+    held: Option<(File, PathBuf)>,
+}
+
+impl World {
+    /// Takes the lock of an app, waiting at most `wait`; [`Error::Busy`] names who holds it. If whoever called this
+    /// process holds it (see [`LOCK_VARIABLE`]), it is held with them.
+    pub fn lock_app(&self, app: &AppName, wait: Duration) -> Result<AppLock, Error> {
+        let parent = self.lib().join("data").join("formation");
+        let path = parent.join(format!("{app}.lock"));
+        if let Some(token) = env::var(LOCK_VARIABLE).ok().filter(|token| is_held_by(&path, app, token)) {
+            return Ok(AppLock { token, held: None });
+        }
+        fs::create_dir_all(self.lib()).map_err(|error| Error::io("create", self.lib(), error))?;
+        durable::create_below(self.lib(), &parent)?;
+        let deadline = Instant::now() + wait;
+        loop {
+            if let Some(file) = try_lock(&path)? {
+                let token = sign(&file, &path, app)?;
+                return Ok(AppLock { token, held: Some((file, path)) });
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::Busy { app: app.to_string(), holder: holder(&path) });
+            }
+            thread::sleep(POLL);
+        }
+    }
+}
+
+impl AppLock {
+    /// Variable and value by which a program that we call holds the lock with us.
+    pub fn token(&self) -> (&'static str, OsString) {
+        (LOCK_VARIABLE, OsString::from(&self.token))
+    }
+
+    /// Gives the lock up and removes its file: the app is gone.
+    pub fn retire(self) {
+        if let Some((_, path)) = &self.held {
+            // Whoever waits for the old file sees that it is no longer the one at this path, and tries again.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+impl Drop for AppLock {
+    fn drop(&mut self) {
+        if let Some((file, _)) = &self.held {
+            // The signature goes first, so that nobody reads the name of one who is done.
+            let _ = file.set_len(0);
+        }
+    }
+}
+
+/// The lock, if it is free. An flock on a file that has been removed meanwhile is no lock.
+fn try_lock(path: &Path) -> Result<Option<File>, Error> {
+    let fail = |errno: Errno| Error::io("lock", path, errno);
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::from_raw_mode(0o600)).map_err(fail)?);
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => (),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => return Ok(None),
+        Err(errno) => return Err(fail(errno)),
+    }
+    let ours = file.metadata().map_err(|error| Error::io("lock", path, error))?;
+    let is_current = fs::metadata(path).is_ok_and(|now| (now.dev(), now.ino()) == (ours.dev(), ours.ino()));
+    Ok(is_current.then_some(file))
+}
+
+/// Writes who we are into a lock that we hold: `<app> <pid> <start time> <command>`.
+fn sign(mut file: &File, path: &Path, app: &AppName) -> Result<String, Error> {
+    let pid = std::process::id();
+    let token = format!("{app} {pid} {}", start_time(pid).unwrap_or_default());
+    let command: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let line = format!("{token} {}\n", command.join(" ").chars().take(200).collect::<String>());
+    let written =
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(line.as_bytes())).and_then(
+            |()| match Access::like(path.parent().unwrap_or(path), 0o600).owner {
+                Some((uid, gid)) => std::os::unix::fs::fchown(file, Some(uid), Some(gid)),
+                None => Ok(()),
+            },
+        );
+    written.map_err(|error| Error::io("sign", path, error))?;
+    Ok(token)
+}
+
+fn is_held_by(path: &Path, app: &AppName, token: &str) -> bool {
+    let words: Vec<&str> = token.split(' ').collect();
+    let [named, pid, started] = words[..] else { return false };
+    let is_alive = pid.parse().ok().and_then(start_time).is_some_and(|now| now.to_string() == started);
+    named == app.as_str() && is_alive && signature(path).starts_with(&format!("{token} "))
+}
+
+fn holder(path: &Path) -> String {
+    let signature = signature(path);
+    match signature.splitn(4, ' ').collect::<Vec<_>>()[..] {
+        [_, pid, _, command] => format!("pid {pid} ({})", command.trim_end()),
+        _ => "another process".to_owned(),
+    }
+}
+
+fn signature(path: &Path) -> String {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(1024).read_to_string(&mut text));
+    read.map(|_| text).unwrap_or_default()
+}
+
+/// When a process started, in clock ticks since boot: with the pid it names a process for good.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    after_name.split(' ').nth(19)?.parse().ok()
+}

@@ -1,0 +1,70 @@
+//! Properties: one file each, `config/<plugin>/<app or --global>/<property>`, the value without a final newline, 0600
+//! (contract 1.3). A list property has one entry a line. Any plugin's property can be read; writes are durable.
+
+use std::path::PathBuf;
+
+use crate::durable::{self, Access, Directory};
+use crate::{AppName, Error, World};
+
+/// Whose property it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// The default for every app, directory `--global`.
+    Global,
+    /// One app.
+    App(&'a AppName),
+}
+
+impl<'a> Scope<'a> {
+    /// The directory's name.
+    pub fn as_str(&self) -> &'a str {
+        match self {
+            Self::Global => "--global",
+            Self::App(app) => app.as_str(),
+        }
+    }
+}
+
+impl World {
+    /// A property's value, `None` if it was never set. Trailing newlines, which an editor leaves, do not count.
+    pub fn property(&self, plugin: &str, scope: Scope<'_>, key: &str) -> Result<Option<String>, Error> {
+        let path = self.config_dir(plugin, scope).join(key);
+        let value = durable::read_text(&path, true)?;
+        match value {
+            Some(text) if text.contains('\0') => {
+                let reason = "holds NUL bytes: set the property again".to_owned();
+                Err(Error::Corrupt { path, line: None, reason })
+            }
+            Some(text) => Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned())),
+            None => Ok(None),
+        }
+    }
+
+    /// Sets a property.
+    pub fn set_property(&self, plugin: &str, scope: Scope<'_>, key: &str, value: &str) -> Result<(), Error> {
+        let directory = self.property_directory(plugin, scope)?;
+        directory.write(key, value.as_bytes(), self.access(scope))
+    }
+
+    /// Forgets a property; one that was never set is success.
+    pub fn unset_property(&self, plugin: &str, scope: Scope<'_>, key: &str) -> Result<(), Error> {
+        if self.config_dir(plugin, scope).join(key).symlink_metadata().is_err() {
+            return Ok(());
+        }
+        self.property_directory(plugin, scope)?.remove(key)
+    }
+
+    /// The directory of a plugin's properties, open for changes.
+    pub(crate) fn property_directory(&self, plugin: &str, scope: Scope<'_>) -> Result<Directory, Error> {
+        Directory::open(self.lib(), &self.config_dir(plugin, scope))
+    }
+
+    /// 0600, owned like the app's directory.
+    pub(crate) fn access(&self, scope: Scope<'_>) -> Access {
+        let like: PathBuf = match scope {
+            Scope::Global => self.root().to_owned(),
+            Scope::App(app) => self.app_dir(app),
+        };
+        Access::like(&like, 0o600)
+    }
+}

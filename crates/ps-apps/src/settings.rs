@@ -1,0 +1,53 @@
+//! What ps properties mean: the app's value, else the global one, else the default (contract 2.4).
+
+use std::time::Duration;
+
+use ps_scheduler::RestartPolicy;
+
+use crate::property::Scope;
+use crate::{AppName, Error, World};
+
+const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
+
+impl World {
+    /// A ps property of an app: its own value, else the global one; empty counts as unset.
+    pub fn ps_property(&self, app: &AppName, key: &str) -> Result<Option<String>, Error> {
+        let own = self.property("ps", Scope::App(app), key)?.filter(|value| !value.is_empty());
+        match own {
+            Some(value) => Ok(Some(value)),
+            None => Ok(self.property("ps", Scope::Global, key)?.filter(|value| !value.is_empty())),
+        }
+    }
+
+    /// What happens to an instance that ends by itself; a stored value that makes no sense counts as the default.
+    pub fn restart_policy(&self, app: &AppName) -> Result<RestartPolicy, Error> {
+        let stored = self.ps_property(app, "restart-policy")?;
+        Ok(stored.and_then(|word| word.parse().ok()).unwrap_or_default())
+    }
+
+    /// From SIGTERM to SIGKILL; a stored value that makes no sense counts as the default, 30 s.
+    pub fn stop_timeout(&self, app: &AppName) -> Result<Duration, Error> {
+        let stored = self.ps_property(app, "stop-timeout-seconds")?;
+        let seconds = stored.and_then(|word| word.parse().ok());
+        Ok(seconds.map_or(DEFAULT_STOP_TIMEOUT, Duration::from_secs))
+    }
+
+    /// The app's scheduler: its own choice, else the global one, else the home's default: `native`, and
+    /// `docker-local` inside Dokku, beside Dokku's core plugins, or where the app has `CONTAINER.*` files.
+    pub fn scheduler_name(&self, app: &AppName) -> Result<String, Error> {
+        let own = self.property("scheduler", Scope::App(app), "selected")?.filter(|name| !name.is_empty());
+        if let Some(name) = own {
+            return Ok(name);
+        }
+        let global = self.property("scheduler", Scope::Global, "selected")?.filter(|name| !name.is_empty());
+        let is_dokku =
+            || self.inside_dokku() || self.lib().join("core-plugins").is_dir() || self.has_containers(app);
+        let fallback = || if is_dokku() { "docker-local" } else { "native" }.to_owned();
+        Ok(global.unwrap_or_else(fallback))
+    }
+
+    fn has_containers(&self, app: &AppName) -> bool {
+        let Ok(entries) = std::fs::read_dir(self.app_dir(app)) else { return false };
+        entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"CONTAINER"))
+    }
+}

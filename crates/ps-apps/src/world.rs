@@ -1,0 +1,127 @@
+//! Where everything lies. Resolved once from the environment, then passed to every function; a test makes one of its
+//! own and is alone in it.
+
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::property::Scope;
+use crate::{AppName, Error};
+
+/// The two roots, the plugins, and whether Dokku's front-end called us.
+#[derive(Clone, Debug)]
+pub struct World {
+    root: PathBuf,
+    lib: PathBuf,
+    plugins: PathBuf,
+    inside_dokku: bool,
+}
+
+impl World {
+    /// The world of this process: `DOKKU_ROOT` and `DOKKU_LIB_ROOT` if set; else `/var/lib/formation/{home,lib}`
+    /// for root and `${XDG_STATE_HOME:-~/.local/state}/formation/{home,lib}` for anybody else.
+    pub fn from_env() -> Result<Self, Error> {
+        Self::from_variables(&|name| env::var_os(name).filter(|value| !value.is_empty()))
+    }
+
+    fn from_variables(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
+        let given = |name| variable(name).map(|path| absolute(PathBuf::from(path)));
+        let (root, lib) = match (given("DOKKU_ROOT"), given("DOKKU_LIB_ROOT")) {
+            (Some(root), Some(lib)) => (root, lib),
+            (root, lib) => {
+                let base = default_base(variable)?;
+                (root.unwrap_or_else(|| base.join("home")), lib.unwrap_or_else(|| base.join("lib")))
+            }
+        };
+        let plugins = given("PLUGIN_PATH").unwrap_or_else(|| lib.join("plugins"));
+        let inside_dokku = variable("PLUGIN_PATH").is_some() && variable("DOKKU_SYSTEM_USER").is_some();
+        Ok(Self { root, lib, plugins, inside_dokku })
+    }
+
+    /// A world with these roots, outside Dokku.
+    pub fn new(root: impl Into<PathBuf>, lib: impl Into<PathBuf>) -> Self {
+        let lib = lib.into();
+        Self { root: root.into(), plugins: lib.join("plugins"), lib, inside_dokku: false }
+    }
+
+    /// `$DOKKU_ROOT`: one directory for each app.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// `$DOKKU_LIB_ROOT`: properties and data.
+    pub fn lib(&self) -> &Path {
+        &self.lib
+    }
+
+    /// `$PLUGIN_PATH`: below it, `enabled/*/<trigger>` are the triggers.
+    pub fn plugins(&self) -> &Path {
+        &self.plugins
+    }
+
+    /// Whether Dokku's front-end called us: only then Dokku's streams, texts and defaults.
+    pub fn inside_dokku(&self) -> bool {
+        self.inside_dokku
+    }
+
+    /// `$DOKKU_ROOT/<app>`.
+    pub fn app_dir(&self, app: &AppName) -> PathBuf {
+        self.root.join(app.as_str())
+    }
+
+    /// `$DOKKU_LIB_ROOT/config/<plugin>/<app or --global>`.
+    pub fn config_dir(&self, plugin: &str, scope: Scope<'_>) -> PathBuf {
+        self.lib.join("config").join(plugin).join(scope.as_str())
+    }
+
+    /// `$DOKKU_LIB_ROOT/data/<plugin>/<app>`.
+    pub fn data_dir(&self, plugin: &str, app: &AppName) -> PathBuf {
+        self.lib.join("data").join(plugin).join(app.as_str())
+    }
+
+    /// The Procfile of the last deploy, `data/ps/<app>/Procfile`.
+    pub fn procfile_path(&self, app: &AppName) -> PathBuf {
+        self.data_dir("ps", app).join("Procfile")
+    }
+
+    /// The app.json of the last deploy, `data/app-json/<app>/app.json`.
+    pub fn app_json_path(&self, app: &AppName) -> PathBuf {
+        self.data_dir("app-json", app).join("app.json")
+    }
+}
+
+fn default_base(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<PathBuf, Error> {
+    if rustix::process::geteuid().is_root() {
+        return Ok(PathBuf::from("/var/lib/formation"));
+    }
+    let state = variable("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || variable("HOME").map(|home| PathBuf::from(home).join(".local/state"));
+    Ok(state.or_else(home).ok_or(Error::NoRoots)?.join("formation"))
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_two_variables_decide_and_the_front_end_is_recognised_by_both_of_its_own() {
+        let set = |names: &'static [(&str, &str)]| {
+            move |name: &str| names.iter().find(|(n, _)| *n == name).map(|(_, value)| OsString::from(value))
+        };
+        let own =
+            World::from_variables(&set(&[("DOKKU_ROOT", "/r"), ("DOKKU_LIB_ROOT", "/l")])).expect("roots");
+        assert_eq!((own.root(), own.plugins()), (Path::new("/r"), Path::new("/l/plugins")));
+        assert!(!own.inside_dokku());
+        let dokku = World::from_variables(&set(&[
+            ("DOKKU_ROOT", "/r"),
+            ("DOKKU_LIB_ROOT", "/l"),
+            ("PLUGIN_PATH", "/p"),
+            ("DOKKU_SYSTEM_USER", "dokku"),
+        ]));
+        assert!(dokku.expect("roots").inside_dokku());
+    }
+}
