@@ -146,11 +146,11 @@ impl FromIterator<(ProcessType, Quantity)> for Formation {
 }
 
 fn parse_entry(word: &str) -> Result<(ProcessType, Quantity), InvalidFormation> {
-    let (name, count) =
-        word.split_once('=').ok_or_else(|| InvalidFormation::MissingCount(word.chars().take(80).collect()))?;
+    let (name, count) = word
+        .split_once('=')
+        .ok_or_else(|| InvalidFormation::MissingCount(word.chars().take(80).collect()))?;
     let process_type: ProcessType = name.parse()?;
-    let quantity =
-        count.parse().map_err(|why| InvalidFormation::Quantity(process_type.clone(), why))?;
+    let quantity = count.parse().map_err(|why| InvalidFormation::Quantity(process_type.clone(), why))?;
     Ok((process_type, quantity))
 }
 

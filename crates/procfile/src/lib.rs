@@ -1,8 +1,21 @@
 //! The Procfile: grammar, a document that keeps every byte, expansion, formations. Pure: no file is read and no
 //! environment looked at here; bytes come in and values go out.
 
+mod document;
+mod dotenv;
+mod env_file;
+mod expand;
 mod formation;
+mod grammar;
+mod options;
+mod problem;
 mod process_type;
+mod space;
 
+pub use document::{Entry, MAX_FILE_BYTES, MAX_LINE_BYTES, MAX_TYPES, Procfile};
+pub use env_file::{EnvFile, EnvFileError};
+pub use expand::{Ambient, Variables, expand};
 pub use formation::{Formation, InvalidFormation, InvalidQuantity, MAX_QUANTITY, Quantity};
+pub use options::{Delimiter, InvalidDelimiter, ParseOptions};
+pub use problem::{MAX_PROBLEMS, ParseError, Problem, ProblemKind};
 pub use process_type::{InvalidProcessType, MAX_NAME_BYTES, ProcessType};

@@ -1,0 +1,329 @@
+//! A Procfile that was read: its entries, and every byte it came from. Nothing is normalised, so that an edit can
+//! leave alone what it does not mean.
+
+use std::fmt;
+
+use crate::grammar::{self, Line};
+use crate::options::ParseOptions;
+use crate::problem::{MAX_PROBLEMS, ParseError, Problem, ProblemKind};
+use crate::process_type::ProcessType;
+
+/// The largest Procfile that is read, in bytes: 16 MiB.
+pub const MAX_FILE_BYTES: usize = 16 << 20;
+/// The longest line that is read, in bytes: 1 MiB.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+/// The most process types one Procfile may define.
+pub const MAX_TYPES: usize = 1_000_000;
+
+pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// A legal Procfile: at least one entry, every name once, and the bytes it was read from.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Procfile {
+    bytes: Vec<u8>,
+    options: ParseOptions,
+    slots: Vec<Slot>,
+    by_name: Vec<u32>,
+}
+
+/// Where an entry lies in the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    line: u32,
+    name_start: u32,
+    command_start: u32,
+    command_len: u32,
+    name_len: u8,
+}
+
+/// One process type and its command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The name, as written.
+    pub name: &'a str,
+    /// The command: trimmed, its trailing comment cut, never empty. Bytes, because it need not be UTF-8.
+    pub command: &'a [u8],
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl Entry<'_> {
+    /// The name as a [`ProcessType`].
+    pub fn process_type(&self) -> ProcessType {
+        self.name.parse().expect("the grammar of names is that of process types")
+    }
+}
+
+impl Procfile {
+    /// Reads a Procfile as Dokku does. The error holds all problems of the text, not the first only.
+    ///
+    /// ```
+    /// let procfile = procfile::Procfile::parse(b"web: bin/serve # public\nworker: bin/work\n")?;
+    /// let names: Vec<_> = procfile.entries().map(|entry| entry.name).collect();
+    /// assert_eq!(names, ["web", "worker"]);
+    /// assert_eq!(procfile.get("web").map(|web| web.command), Some(&b"bin/serve"[..]));
+    /// # Ok::<(), procfile::ParseError>(())
+    /// ```
+    pub fn parse(bytes: &[u8]) -> Result<Self, ParseError> {
+        if bytes.len() > MAX_FILE_BYTES {
+            return Err(ParseError::whole(ProblemKind::FileTooLarge));
+        }
+        Self::parse_with(bytes.to_vec(), &ParseOptions::default())
+    }
+
+    /// Reads a Procfile with another delimiter or strict names. Takes the bytes, so that a large file is held once.
+    pub fn parse_with(bytes: Vec<u8>, options: &ParseOptions) -> Result<Self, ParseError> {
+        let reading = Reading::of(&bytes, options)?;
+        let by_name = reading.index(&bytes)?;
+        Ok(Self { slots: reading.slots, by_name, bytes, options: options.clone() })
+    }
+
+    /// The entries in the order of the file.
+    pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + Clone {
+        self.slots.iter().map(|slot| slot.entry(&self.bytes))
+    }
+
+    /// The entries sorted by the bytes of their names: `-`, `0`, `A`, `_`, `a`.
+    pub fn sorted(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + Clone {
+        self.by_name.iter().map(|at| self.slots[*at as usize].entry(&self.bytes))
+    }
+
+    /// The entry of a process type; the case of letters matters.
+    pub fn get(&self, name: &str) -> Option<Entry<'_>> {
+        let name_at = |at: &u32| self.slots[*at as usize].name(&self.bytes);
+        let place = self.by_name.binary_search_by(|at| name_at(at).cmp(name.as_bytes())).ok()?;
+        Some(self.slots[self.by_name[place] as usize].entry(&self.bytes))
+    }
+
+    /// Every byte it was read from.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Every byte it was read from.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// How it was read.
+    pub fn options(&self) -> &ParseOptions {
+        &self.options
+    }
+}
+
+impl fmt::Debug for Procfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.entries().take(100)).finish()
+    }
+}
+
+impl Slot {
+    fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
+        &bytes[self.name_start as usize..][..usize::from(self.name_len)]
+    }
+
+    fn entry<'a>(&self, bytes: &'a [u8]) -> Entry<'a> {
+        Entry {
+            name: std::str::from_utf8(self.name(bytes)).expect("a name is ASCII"),
+            command: &bytes[self.command_start as usize..][..self.command_len as usize],
+            line: self.line as usize,
+        }
+    }
+
+    /// Its name's first eight bytes, as a number that sorts like them.
+    fn prefix(&self, bytes: &[u8]) -> u64 {
+        let mut prefix = [0; 8];
+        let name = self.name(bytes);
+        let len = name.len().min(8);
+        prefix[..len].copy_from_slice(&name[..len]);
+        u64::from_be_bytes(prefix)
+    }
+}
+
+/// The lines of a text without their line ends: one LF, and one CR before it.
+pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        let rest = bytes.get(from..).filter(|rest| !rest.is_empty())?;
+        let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+        let line = (from, rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]));
+        from += end + 1;
+        Some(line)
+    })
+}
+
+/// What the lines of a text say, one by one.
+struct Reading {
+    slots: Vec<Slot>,
+    problems: Vec<Problem>,
+    uncounted: usize,
+}
+
+impl Reading {
+    fn of(bytes: &[u8], options: &ParseOptions) -> Result<Self, ParseError> {
+        if bytes.len() > MAX_FILE_BYTES {
+            return Err(ParseError::whole(ProblemKind::FileTooLarge));
+        }
+        let mut reading = Self { slots: Vec::new(), problems: Vec::new(), uncounted: 0 };
+        let skipped = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
+        for (index, (start, line)) in lines(&bytes[skipped..]).enumerate() {
+            let (start, number) = (start + skipped, index + 1);
+            if line.len() > MAX_LINE_BYTES {
+                let problem = Problem { kind: ProblemKind::LineTooLong, line: number, column: 1 };
+                return Err(ParseError::new(vec![problem], 0));
+            }
+            reading.take(line, start, number, options);
+            if reading.slots.len() > MAX_TYPES {
+                let problem = Problem { kind: ProblemKind::TooManyTypes, line: number, column: 1 };
+                return Err(ParseError::new(vec![problem], 0));
+            }
+        }
+        Ok(reading)
+    }
+
+    fn take(&mut self, line: &[u8], start: usize, number: usize, options: &ParseOptions) {
+        if let Some(at) = memchr::memchr(0, line) {
+            return self.blame(ProblemKind::InvalidCharacter, line, number, at);
+        }
+        match grammar::read(line, options) {
+            Line::Nothing => {}
+            Line::Broken { at, kind } => self.blame(kind, line, number, at),
+            Line::Entry { name, command } => self.slots.push(Slot {
+                line: offset(number),
+                name_start: offset(start + name.start),
+                command_start: offset(start + command.start),
+                command_len: offset(command.len()),
+                name_len: u8::try_from(name.len()).expect("a name has 63 bytes at most"),
+            }),
+            Line::Unusable { name, at, kind } => {
+                self.slots.push(Slot {
+                    line: offset(number),
+                    name_start: offset(start + name.start),
+                    command_start: 0,
+                    command_len: 0,
+                    name_len: u8::try_from(name.len()).expect("a name has 63 bytes at most"),
+                });
+                self.blame(kind, line, number, at);
+            }
+        }
+    }
+
+    fn blame(&mut self, kind: ProblemKind, line: &[u8], number: usize, at: usize) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem { kind, line: number, column: column(line, at) });
+        } else {
+            self.uncounted += 1;
+        }
+    }
+
+    /// The slots sorted by name; an error if two have the same name or a line had a problem.
+    fn index(&self, bytes: &[u8]) -> Result<Vec<u32>, ParseError> {
+        let mut keys: Vec<(u64, u32)> = Vec::with_capacity(self.slots.len());
+        keys.extend(self.slots.iter().zip(0..).map(|(slot, at)| (slot.prefix(bytes), at)));
+        let name = |at: u32| self.slots[at as usize].name(bytes);
+        keys.sort_unstable_by(|a, b| {
+            a.0.cmp(&b.0).then_with(|| name(a.1).cmp(name(b.1))).then_with(|| a.1.cmp(&b.1))
+        });
+        let by_name: Vec<u32> = keys.into_iter().map(|(_, at)| at).collect();
+        let doubles = self.duplicates(bytes, &by_name);
+        if !self.problems.is_empty() || !doubles.is_empty() {
+            return Err(self.error(doubles));
+        }
+        if by_name.is_empty() {
+            return Err(ParseError::whole(ProblemKind::NoEntries));
+        }
+        Ok(by_name)
+    }
+
+    fn duplicates(&self, bytes: &[u8], by_name: &[u32]) -> Vec<Problem> {
+        let slot = |at: &u32| &self.slots[*at as usize];
+        let same = |a: &u32, b: &u32| slot(a).name(bytes) == slot(b).name(bytes);
+        let groups = by_name.chunk_by(same).filter(|group| group.len() > 1);
+        let mut doubles = Vec::new();
+        for group in groups {
+            let first_line = slot(&group[0]).line as usize;
+            let kind = ProblemKind::Duplicate { first_line };
+            doubles.extend(group[1..].iter().map(|at| self.place(kind, bytes, slot(at))));
+        }
+        doubles
+    }
+
+    fn place(&self, kind: ProblemKind, bytes: &[u8], slot: &Slot) -> Problem {
+        let start = slot.name_start as usize;
+        let line_start = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |lf| lf + 1);
+        Problem { kind, line: slot.line as usize, column: column(&bytes[line_start..], start - line_start) }
+    }
+
+    /// All problems in line order; where a line has two, that of being a duplicate.
+    fn error(&self, doubles: Vec<Problem>) -> ParseError {
+        let mut problems = doubles;
+        problems.extend(&self.problems);
+        problems.sort_by_key(|problem| problem.line);
+        problems.dedup_by_key(|problem| problem.line);
+        ParseError::new(problems, self.uncounted)
+    }
+}
+
+fn offset(number: usize) -> u32 {
+    u32::try_from(number).expect("a Procfile has 16 MiB at most")
+}
+
+/// The column of a byte of a line, from 1, in characters; a byte that is not UTF-8 is one character.
+fn column(line: &[u8], at: usize) -> usize {
+    String::from_utf8_lossy(&line[..at.min(line.len())]).chars().count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &[u8]) -> Vec<String> {
+        let error = Procfile::parse(text).expect_err("broken on purpose");
+        error.problems().iter().map(|p| format!("{p} ({}:{})", p.line, p.column)).collect()
+    }
+
+    #[test]
+    fn entries_come_in_file_order_with_their_lines() {
+        let file = Procfile::parse(b"\xef\xbb\xbfworker: w\r\n\n# c\n web: a # b").expect("legal");
+        let read: Vec<_> = file.entries().map(|e| (e.name, e.command, e.line)).collect();
+        assert_eq!(read, [("worker", &b"w"[..], 1), ("web", b"a", 4)]);
+        assert_eq!(file.sorted().map(|e| e.name).collect::<Vec<_>>(), ["web", "worker"]);
+        assert_eq!(file.get("worker").map(|e| e.line), Some(1));
+        assert_eq!(file.get("nope"), None);
+        assert_eq!(file.as_bytes(), b"\xef\xbb\xbfworker: w\r\n\n# c\n web: a # b");
+    }
+
+    #[test]
+    fn names_sort_by_their_bytes_also_behind_a_long_common_start() {
+        let text = b"processor_10: x\nprocessor_1: x\nprocessor: x\nA: x\n-: x\n_: x\na: x\n0: x\n";
+        let file = Procfile::parse(text).expect("legal");
+        let names: Vec<_> = file.sorted().map(|e| e.name).collect();
+        assert_eq!(names, ["-", "0", "A", "_", "a", "processor", "processor_1", "processor_10"]);
+        assert!(names.iter().all(|name| file.get(name).is_some_and(|e| e.name == *name)));
+    }
+
+    #[test]
+    fn every_problem_is_reported_with_its_place() {
+        assert_eq!(
+            problems(b"web: a\nweb; b\nweb: # c\n\xc3\xa9: x\nw: #\n  web: d\n"),
+            [
+                "invalid line in procfile, line 2 (2:4)",
+                "process names must be unique, line 3 (3:1)",
+                "invalid line in procfile, line 4 (4:1)",
+                "comment specified in place of command, line 5 (5:4)",
+                "process names must be unique, line 6 (6:3)",
+            ]
+        );
+        assert_eq!(problems(b"# only\n"), ["no entries found in Procfile (1:1)"]);
+        assert_eq!(problems(b"web: a\0b\n"), ["invalid character in procfile, line 1 (1:7)"]);
+    }
+
+    #[test]
+    fn the_limits_are_refused_clearly() {
+        let long = format!("web: {}\n", "a".repeat(MAX_LINE_BYTES));
+        assert_eq!(problems(long.as_bytes()), ["line 1 is too long (1:1)"]);
+        assert_eq!(problems(&vec![b'\n'; MAX_FILE_BYTES + 1]), ["procfile is too large: over 16 MiB (1:1)"]);
+        let many = Procfile::parse("x\n".repeat(5000).as_bytes()).expect_err("broken");
+        assert_eq!((many.problems().len(), many.omitted()), (MAX_PROBLEMS, 4000));
+    }
+}

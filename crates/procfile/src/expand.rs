@@ -1,0 +1,179 @@
+//! Expansion of the variables in a command, as Dokku's `show` does it: one pass, left to right, over bytes. Quotes
+//! and backslashes mean nothing, values are not expanded again, and `$(` is left for the shell.
+
+use crate::env_file::EnvFile;
+
+/// An environment, asked by name.
+pub type Ambient = dyn Fn(&[u8]) -> Option<Vec<u8>>;
+
+/// What a command's variables stand for. The env file comes first, then the ambient environment, then `PS` and
+/// `PORT`; whatever else a command names is empty.
+#[derive(Clone, Copy)]
+pub struct Variables<'a> {
+    /// The variables of an env file; a key that is there is final, even if its value is empty.
+    pub env_file: Option<&'a EnvFile>,
+    /// The environment of the caller, asked by name; an empty value counts as none.
+    pub ambient: Option<&'a Ambient>,
+    /// The value of `PS`: `web`, or whatever names the process.
+    pub ps: &'a str,
+    /// The value of `PORT`.
+    pub port: i64,
+}
+
+impl<'a> Variables<'a> {
+    /// `PS` and `PORT` only.
+    pub fn new(ps: &'a str, port: i64) -> Self {
+        Self { env_file: None, ambient: None, ps, port }
+    }
+
+    /// What a name stands for; `None` if nothing defines it.
+    pub fn get(&self, name: &[u8]) -> Option<Vec<u8>> {
+        if let Some(value) = self.env_file.and_then(|file| file.get_bytes(name)) {
+            return Some(value.to_vec());
+        }
+        let ambient = self.ambient.filter(|_| name != b"PS").and_then(|ask| ask(name));
+        match name {
+            _ if ambient.as_ref().is_some_and(|value| !value.is_empty()) => ambient,
+            b"PS" => Some(self.ps.into()),
+            b"PORT" => Some(self.port.to_string().into()),
+            _ => None,
+        }
+    }
+}
+
+/// A command with its variables expanded; a variable that nothing defines is empty.
+///
+/// ```
+/// let variables = procfile::Variables::new("web", 5000);
+/// assert_eq!(procfile::expand(b"serve -p $PORT --name ${PS}.$X", &variables), b"serve -p 5000 --name web.");
+/// ```
+pub fn expand(command: &[u8], variables: &Variables<'_>) -> Vec<u8> {
+    let mut expanded = Vec::with_capacity(command.len() + 16);
+    for piece in pieces(command) {
+        match piece {
+            Piece::Text(text) => expanded.extend_from_slice(text),
+            Piece::Variable { name, .. } => expanded.extend(variables.get(name).unwrap_or_default()),
+            Piece::Dropped(_) => {}
+        }
+    }
+    expanded
+}
+
+/// A part of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Piece<'a> {
+    /// Kept as it is.
+    Text(&'a [u8]),
+    /// A variable, and how it was written.
+    Variable { name: &'a [u8], written: &'a [u8] },
+    /// Broken syntax that goes away: `${}`, or a `${` that is never closed.
+    Dropped(&'a [u8]),
+}
+
+/// The parts of a command; joined, what was written is the command.
+pub(crate) fn pieces(command: &[u8]) -> impl Iterator<Item = Piece<'_>> {
+    let mut rest = command;
+    // Looking for `}` once per `${` would take quadratic time where there is none.
+    let mut last_brace = memchr::memrchr(b'}', command);
+    std::iter::from_fn(move || {
+        if rest.is_empty() {
+            return None;
+        }
+        let dollar = memchr::memchr(b'$', rest).unwrap_or(rest.len());
+        let piece = match dollar {
+            0 => reference(rest, last_brace.is_some()),
+            _ => Piece::Text(&rest[..dollar]),
+        };
+        let len = piece.written().len();
+        rest = &rest[len..];
+        last_brace = last_brace.and_then(|at| at.checked_sub(len));
+        Some(piece)
+    })
+}
+
+impl<'a> Piece<'a> {
+    /// How it was written.
+    pub(crate) fn written(&self) -> &'a [u8] {
+        match self {
+            Self::Text(written) | Self::Variable { written, .. } | Self::Dropped(written) => written,
+        }
+    }
+}
+
+/// `text` begins with `$`.
+fn reference(text: &[u8], may_close: bool) -> Piece<'_> {
+    match text.get(1) {
+        Some(b'(') => Piece::Text(&text[..2]),
+        Some(b'{') => braced(text, may_close),
+        Some(byte) if is_special(*byte) => Piece::Variable { name: &text[1..2], written: &text[..2] },
+        _ => {
+            let is_name = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
+            match text[1..].iter().take_while(is_name).count() {
+                0 => Piece::Text(&text[..1]),
+                len => Piece::Variable { name: &text[1..=len], written: &text[..=len] },
+            }
+        }
+    }
+}
+
+fn braced(text: &[u8], may_close: bool) -> Piece<'_> {
+    let end = if may_close { memchr::memchr(b'}', text) } else { None };
+    match end {
+        None => Piece::Dropped(&text[..2]),
+        Some(2) => Piece::Dropped(&text[..3]),
+        Some(end) => Piece::Variable { name: &text[2..end], written: &text[..=end] },
+    }
+}
+
+/// One-letter names of the shell.
+fn is_special(byte: u8) -> bool {
+    matches!(byte, b'*' | b'#' | b'$' | b'@' | b'!' | b'?' | b'-' | b'0'..=b'9')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plain(command: &str) -> String {
+        String::from_utf8(expand(command.as_bytes(), &Variables::new("web", 5000))).expect("text")
+    }
+
+    #[test]
+    fn the_grammar_is_the_one_of_show() {
+        for (command, expected) in [
+            ("a $PORT ${PORT} $PS", "a 5000 5000 web"),
+            ("\\$PORT '$PORT'", "\\5000 '5000'"),
+            ("a $ $/ $. $\" $é $", "a $ $/ $. $\" $é $"),
+            ("a $12 $* $$ $# b", "a 2    b"),
+            ("${PORT:-3000}|${ PORT }|${12}|${}", "|||"),
+            ("a ${PORT b", "a PORT b"),
+            ("a $(echo $PORT) b", "a $(echo 5000) b"),
+            ("$PORTS$PORT_1", ""),
+            ("${PORT}${PORT", "5000PORT"),
+        ] {
+            assert_eq!(plain(command), expected, "{command:?}");
+        }
+    }
+
+    #[test]
+    fn the_env_file_wins_then_the_environment() {
+        let file = EnvFile::parse(b"EMPTY=\nPORT=1\n").expect("legal");
+        let ask = |name: &[u8]| match name {
+            b"EMPTY" | b"HOME" | b"PS" => Some(b"ambient".to_vec()),
+            b"BLANK" => Some(Vec::new()),
+            _ => None,
+        };
+        let variables =
+            Variables { env_file: Some(&file), ambient: Some(&ask), ..Variables::new("web", 5000) };
+        let command = b"[$EMPTY][$PORT][$HOME][$PS][$BLANK]";
+        assert_eq!(expand(command, &variables), b"[][1][ambient][web][]");
+    }
+
+    #[test]
+    fn pieces_joined_are_the_command() {
+        for command in ["", "$", "${", "${}${a}$b$(c)$$$", "x${y${z"] {
+            let joined: Vec<u8> = pieces(command.as_bytes()).flat_map(|p| p.written().to_vec()).collect();
+            assert_eq!(joined, command.as_bytes());
+        }
+    }
+}

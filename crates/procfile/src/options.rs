@@ -1,0 +1,44 @@
+//! How a Procfile is to be read: its delimiter, and whether names must be DNS labels.
+
+/// What stands between name and command: literal text, `:` unless told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delimiter(Vec<u8>);
+
+/// A delimiter that is no delimiter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDelimiter {
+    /// The empty text separates nothing.
+    #[error("delimiter must not be empty")]
+    Empty,
+}
+
+impl Delimiter {
+    /// Takes the text literally; only `\t` (two characters) means a tab.
+    pub fn new(text: impl Into<Vec<u8>>) -> Result<Self, InvalidDelimiter> {
+        match text.into() {
+            empty if empty.is_empty() => Err(InvalidDelimiter::Empty),
+            tab if tab == br"\t" => Ok(Self(b"\t".to_vec())),
+            text => Ok(Self(text)),
+        }
+    }
+
+    /// The delimiter as bytes, never empty.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Default for Delimiter {
+    fn default() -> Self {
+        Self(b":".to_vec())
+    }
+}
+
+/// How a Procfile is read. The default is what Dokku does: delimiter `:`, names of `[A-Za-z0-9_-]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParseOptions {
+    /// What stands between name and command.
+    pub delimiter: Delimiter,
+    /// Whether a name must be a DNS label: lower-case letters, digits, and `-` inside only.
+    pub strict: bool,
+}

@@ -1,0 +1,105 @@
+//! What is wrong with a Procfile. Every problem is kept, with its place, in the order of the lines; the text of each
+//! begins as Dokku's own tool words it, because people and scripts look for those words.
+
+use std::fmt;
+
+/// More problems than this are counted, not kept.
+pub const MAX_PROBLEMS: usize = 1000;
+
+/// One thing wrong, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// What is wrong.
+    pub kind: ProblemKind,
+    /// The line, from 1; 1 for a problem of the whole file.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+}
+
+/// The kinds of problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProblemKind {
+    /// The line is no `name: command`.
+    InvalidLine,
+    /// A name that is no DNS label, in strict reading.
+    InvalidName,
+    /// A name of more than 63 bytes.
+    NameTooLong,
+    /// The name was defined on an earlier line.
+    Duplicate {
+        /// The line of the first definition, from 1.
+        first_line: usize,
+    },
+    /// `#` or `//` where the command should begin.
+    CommentAsCommand,
+    /// Nothing is left when the comment is cut.
+    NoCommand,
+    /// A NUL byte.
+    InvalidCharacter,
+    /// A line of more than 1 MiB.
+    LineTooLong,
+    /// A file of more than 16 MiB.
+    FileTooLarge,
+    /// More than 1,000,000 process types.
+    TooManyTypes,
+    /// No entry in the whole file.
+    NoEntries,
+}
+
+impl fmt::Display for Problem {
+    /// The message, as Dokku's tool words it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = self.line;
+        match self.kind {
+            ProblemKind::InvalidLine => write!(f, "invalid line in procfile, line {line}"),
+            ProblemKind::InvalidName => write!(f, "process name contains invalid characters, line {line}"),
+            ProblemKind::NameTooLong => write!(f, "process name over 63 characters, line {line}"),
+            ProblemKind::Duplicate { .. } => write!(f, "process names must be unique, line {line}"),
+            ProblemKind::CommentAsCommand => {
+                write!(f, "comment specified in place of command, line {line}")
+            }
+            ProblemKind::NoCommand => write!(f, "no command specified, line {line}"),
+            ProblemKind::InvalidCharacter => write!(f, "invalid character in procfile, line {line}"),
+            ProblemKind::LineTooLong => write!(f, "line {line} is too long"),
+            ProblemKind::FileTooLarge => f.write_str("procfile is too large: over 16 MiB"),
+            ProblemKind::TooManyTypes => {
+                write!(f, "too many process types: over 1,000,000, line {line}")
+            }
+            ProblemKind::NoEntries => f.write_str("no entries found in Procfile"),
+        }
+    }
+}
+
+/// Why a text is no Procfile: at least one problem, in line order. Displays as the first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .problems[0])]
+pub struct ParseError {
+    problems: Vec<Problem>,
+    omitted: usize,
+}
+
+impl ParseError {
+    /// Keeps the first [`MAX_PROBLEMS`]. They must be in line order, and there must be one.
+    pub(crate) fn new(mut problems: Vec<Problem>, uncounted: usize) -> Self {
+        assert!(!problems.is_empty(), "an error has a reason");
+        let omitted = uncounted + problems.len().saturating_sub(MAX_PROBLEMS);
+        problems.truncate(MAX_PROBLEMS);
+        Self { problems, omitted }
+    }
+
+    /// A problem of the whole file.
+    pub(crate) fn whole(kind: ProblemKind) -> Self {
+        Self::new(vec![Problem { kind, line: 1, column: 1 }], 0)
+    }
+
+    /// All problems kept, in line order; never empty.
+    pub fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// How many further problems were counted but not kept.
+    pub fn omitted(&self) -> usize {
+        self.omitted
+    }
+}
