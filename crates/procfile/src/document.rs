@@ -50,7 +50,7 @@ pub struct Entry<'a> {
 impl Entry<'_> {
     /// The name as a [`ProcessType`].
     pub fn process_type(&self) -> ProcessType {
-        self.name.parse().expect("the grammar of names is that of process types")
+        ProcessType::of_legal(self.name)
     }
 }
 
@@ -243,15 +243,9 @@ impl Reading {
         for group in groups {
             let first_line = slot(&group[0]).line as usize;
             let kind = ProblemKind::Duplicate { first_line };
-            doubles.extend(group[1..].iter().map(|at| self.place(kind, bytes, slot(at))));
+            doubles.extend(group[1..].iter().map(|at| place(kind, bytes, slot(at))));
         }
         doubles
-    }
-
-    fn place(&self, kind: ProblemKind, bytes: &[u8], slot: &Slot) -> Problem {
-        let start = slot.name_start as usize;
-        let line_start = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |lf| lf + 1);
-        Problem { kind, line: slot.line as usize, column: column(&bytes[line_start..], start - line_start) }
     }
 
     /// All problems in line order; where a line has two, that of being a duplicate.
@@ -262,6 +256,13 @@ impl Reading {
         problems.dedup_by_key(|problem| problem.line);
         ParseError::new(problems, self.uncounted)
     }
+}
+
+/// Where a slot's name stands.
+fn place(kind: ProblemKind, bytes: &[u8], slot: &Slot) -> Problem {
+    let start = slot.name_start as usize;
+    let line_start = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |lf| lf + 1);
+    Problem { kind, line: slot.line as usize, column: column(&bytes[line_start..], start - line_start) }
 }
 
 fn offset(number: usize) -> u32 {

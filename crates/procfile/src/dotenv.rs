@@ -10,7 +10,7 @@ use crate::space;
 pub(crate) fn read(bytes: &[u8], into: &mut EnvFile) -> Result<(), EnvFileError> {
     let text = with_plain_line_ends(bytes);
     let mut reader = Reader { text: &text, at: 0 };
-    while reader.to_statement() {
+    while reader.seek_statement() {
         let key = reader.key()?;
         let value = reader.value(into)?;
         if !key.is_empty() {
@@ -35,7 +35,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips white space and comment lines; false at the end of the text.
-    fn to_statement(&mut self) -> bool {
+    fn seek_statement(&mut self) -> bool {
         loop {
             self.at = self.text.len() - space::trim_start(self.rest()).len();
             match self.rest().first() {
@@ -94,7 +94,7 @@ impl<'a> Reader<'a> {
     fn quoted(&mut self, quote: u8, earlier: &EnvFile) -> Result<Vec<u8>, EnvFileError> {
         let rest = self.rest();
         let end = memchr::memchr_iter(quote, rest)
-            .find(|at| *at > 0 && backslashes_before(rest, *at) % 2 == 0)
+            .find(|at| *at > 0 && backslashes_before(rest, *at).is_multiple_of(2))
             .ok_or_else(|| EnvFileError::Unterminated { line: self.line(self.at) })?;
         self.at += end + 1;
         let inside = without_quotes(&rest[..end], quote);

@@ -4,7 +4,7 @@
 use crate::env_file::EnvFile;
 
 /// An environment, asked by name.
-pub type Ambient = dyn Fn(&[u8]) -> Option<Vec<u8>>;
+pub type Ambient<'a> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a;
 
 /// What a command's variables stand for. The env file comes first, then the ambient environment, then `PS` and
 /// `PORT`; whatever else a command names is empty.
@@ -13,7 +13,7 @@ pub struct Variables<'a> {
     /// The variables of an env file; a key that is there is final, even if its value is empty.
     pub env_file: Option<&'a EnvFile>,
     /// The environment of the caller, asked by name; an empty value counts as none.
-    pub ambient: Option<&'a Ambient>,
+    pub ambient: Option<&'a Ambient<'a>>,
     /// The value of `PS`: `web`, or whatever names the process.
     pub ps: &'a str,
     /// The value of `PORT`.

@@ -26,6 +26,12 @@ pub enum InvalidProcessType {
 }
 
 impl ProcessType {
+    /// A name that the Procfile's grammar has found legal.
+    pub(crate) fn of_legal(name: &str) -> Self {
+        debug_assert!(name.parse::<Self>().is_ok(), "{name:?}");
+        Self(name.to_owned())
+    }
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
