@@ -1,0 +1,268 @@
+//! The face of the crate: call a trigger for its answer, or let it talk.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ps_apps::World;
+
+use crate::Error;
+use crate::child::{self, Order, Stdios};
+use crate::hooks::{self, Hook};
+
+/// How long pieces of an answer are awaited that a hook wrote just before its time was over.
+const LAST_PIECES: Duration = Duration::from_millis(100);
+
+/// A way to call triggers. Hooks inherit our environment and working directory; on our own they are also told
+/// `DOKKU_ROOT`, `DOKKU_LIB_ROOT` and `PLUGIN_PATH`.
+#[derive(Clone, Debug)]
+pub struct Triggers {
+    plugins: PathBuf,
+    plugn: Option<PathBuf>,
+    environment: Vec<(OsString, OsString)>,
+    limit: Option<Duration>,
+    captures_stderr: bool,
+}
+
+/// What the hooks of a trigger wrote to stdout, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// The bytes as written.
+    pub stdout: Vec<u8>,
+}
+
+impl Output {
+    /// The answer as text without white space around it; what is not UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim().to_owned()
+    }
+}
+
+/// What a chain of hooks shares: clones of these ends are the stdio of each.
+struct Ends {
+    stdin: Option<PipeReader>,
+    stdout: Option<PipeWriter>,
+    stderr: Option<PipeWriter>,
+}
+
+impl Triggers {
+    /// Triggers of the plugins of this world: by plugn where we are inside Dokku and it is on `PATH`, else by us.
+    pub fn new(world: &World) -> Self {
+        let plugn = world.inside_dokku().then(|| on_path("plugn")).flatten();
+        let told =
+            [("DOKKU_ROOT", world.root()), ("DOKKU_LIB_ROOT", world.lib()), ("PLUGIN_PATH", world.plugins())];
+        let environment = told.map(|(name, path)| (OsString::from(name), path.as_os_str().to_owned()));
+        Self {
+            plugins: world.plugins().to_owned(),
+            plugn,
+            environment: environment.into(),
+            limit: None,
+            captures_stderr: false,
+        }
+    }
+
+    /// Adds a variable to the environment of hooks, for example `AppLock::token`.
+    #[must_use]
+    pub fn with_env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Gives each call this long. What has not ended by then gets SIGTERM, then SIGKILL, with its process group; such
+    /// hooks run in a group of their own and so cannot read from a terminal.
+    #[must_use]
+    pub fn with_deadline(mut self, limit: Duration) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
+    /// Keeps what hooks say on stderr, for [`Error::Failed`]; without this it goes where our own goes.
+    #[must_use]
+    pub fn with_captured_stderr(mut self) -> Self {
+        self.captures_stderr = true;
+        self
+    }
+
+    /// Runs every hook of a trigger with an empty stdin; what they write to stdout is the answer. No hook: an empty one.
+    /// The first hook that fails ends the call.
+    pub fn call<A: AsRef<OsStr>>(&self, trigger: &str, arguments: &[A]) -> Result<Output, Error> {
+        self.call_with_stdin(trigger, arguments, b"")
+    }
+
+    /// As [`Triggers::call`], with this on stdin. All hooks share it: the first one that reads it drains it.
+    pub fn call_with_stdin<A: AsRef<OsStr>>(
+        &self,
+        trigger: &str,
+        arguments: &[A],
+        stdin: &[u8],
+    ) -> Result<Output, Error> {
+        let fail = |source| Error::Io { action: "run", path: PathBuf::from(trigger), source };
+        let (answer, writer) = io::pipe().map_err(fail)?;
+        let stdin = feed(stdin).map_err(fail)?;
+        let stdout = collect(answer);
+        let ran = self.run(trigger, arguments, Ends { stdin, stdout: Some(writer), stderr: None });
+        ran.map(|deadline| Output { stdout: receive(&stdout, deadline) })
+    }
+
+    /// Runs every hook of a trigger with our own stdin, stdout and stderr. The first one that fails ends the call.
+    pub fn stream<A: AsRef<OsStr>>(&self, trigger: &str, arguments: &[A]) -> Result<(), Error> {
+        self.run(trigger, arguments, Ends { stdin: None, stdout: None, stderr: None }).map(|_| ())
+    }
+
+    /// Whether an enabled plugin has a hook for this trigger; Dokku's event logger does not count.
+    pub fn is_implemented(&self, trigger: &str) -> Result<bool, Error> {
+        checked(trigger)?;
+        hooks::are_there(&self.plugins, trigger)
+    }
+
+    fn run<A: AsRef<OsStr>>(
+        &self,
+        trigger: &str,
+        arguments: &[A],
+        mut ends: Ends,
+    ) -> Result<Option<Instant>, Error> {
+        checked(trigger)?;
+        let arguments: Vec<OsString> = arguments.iter().map(|word| word.as_ref().to_owned()).collect();
+        let deadline = self.limit.map(|limit| Instant::now() + limit);
+        let said = self.capture_stderr(&mut ends, trigger)?;
+        let run = |program: &Path, arguments: Vec<OsString>| {
+            let order = Order { program, arguments, environment: &self.environment, deadline };
+            self.run_one(trigger, &order, &ends)
+        };
+        let ran = match &self.plugn {
+            Some(plugn) => {
+                let words = ["trigger", trigger].map(OsString::from);
+                run(plugn, words.into_iter().chain(arguments).collect())
+            }
+            None => {
+                runnable(&self.plugins, trigger)?.iter().try_for_each(|hook| run(hook, arguments.clone()))
+            }
+        };
+        drop(ends);
+        ran.map(|()| deadline).map_err(|error| quoting(error, said.as_ref(), deadline))
+    }
+
+    fn capture_stderr(
+        &self,
+        ends: &mut Ends,
+        trigger: &str,
+    ) -> Result<Option<mpsc::Receiver<Vec<u8>>>, Error> {
+        if !self.captures_stderr {
+            return Ok(None);
+        }
+        let fail = |source| Error::Io { action: "run", path: PathBuf::from(trigger), source };
+        let (said, writer) = io::pipe().map_err(fail)?;
+        ends.stderr = Some(writer);
+        Ok(Some(collect(said)))
+    }
+
+    fn run_one(&self, trigger: &str, order: &Order<'_>, ends: &Ends) -> Result<(), Error> {
+        let hook = order.program.to_owned();
+        match child::run(order, &|| ends.stdios()) {
+            Ok(Some(status)) if status.success() => Ok(()),
+            Ok(Some(status)) => Err(Error::Failed {
+                trigger: trigger.to_owned(),
+                hook,
+                status: child::shell_status(status),
+                stderr: String::new(),
+            }),
+            Ok(None) => Err(Error::TimedOut {
+                trigger: trigger.to_owned(),
+                hook,
+                limit: self.limit.unwrap_or_default(),
+            }),
+            Err(source) => Err(Error::Io { action: "run", path: hook, source }),
+        }
+    }
+}
+
+impl Ends {
+    fn stdios(&self) -> io::Result<Stdios> {
+        let writer = |end: &Option<PipeWriter>| match end {
+            Some(end) => end.try_clone().map(Stdio::from),
+            None => Ok(Stdio::inherit()),
+        };
+        let stdin = match &self.stdin {
+            Some(end) => Stdio::from(end.try_clone()?),
+            None => Stdio::inherit(),
+        };
+        Ok([stdin, writer(&self.stdout)?, writer(&self.stderr)?])
+    }
+}
+
+fn checked(trigger: &str) -> Result<(), Error> {
+    if trigger.is_empty() || trigger.starts_with('.') || trigger.contains(['/', '\0']) {
+        return Err(Error::NotATrigger(trigger.to_owned()));
+    }
+    Ok(())
+}
+
+fn runnable(plugins: &Path, trigger: &str) -> Result<Vec<PathBuf>, Error> {
+    let mut paths = Vec::new();
+    for hook in hooks::of(plugins, trigger)? {
+        match hook {
+            Hook::Runnable(path) => paths.push(path),
+            Hook::Inert(path) => {
+                // Without a stderr there is nobody to tell.
+                let _ = writeln!(io::stderr().lock(), "{} is not executable: skipped", path.display());
+            }
+        }
+    }
+    Ok(paths)
+}
+
+/// A pipe that holds these bytes, then ends; a thread fills it, because a pipe takes only so much.
+fn feed(bytes: &[u8]) -> io::Result<Option<PipeReader>> {
+    let (reader, mut writer) = io::pipe()?;
+    if !bytes.is_empty() {
+        let bytes = bytes.to_owned();
+        // Hooks need not read it: then the write fails when they are gone, and nobody minds.
+        thread::spawn(move || writer.write_all(&bytes));
+    }
+    Ok(Some(reader))
+}
+
+/// Reads a pipe to its end in a thread, which sends what it read piece by piece.
+fn collect(mut reader: PipeReader) -> mpsc::Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 8192];
+        // What was read before an error is what there is.
+        while let Ok(length @ 1..) = reader.read(&mut buffer) {
+            if sender.send(buffer[..length].to_owned()).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// What was collected. With a deadline, something that a hook left behind and that keeps the pipe open is not awaited
+/// beyond it.
+fn receive(collected: &mpsc::Receiver<Vec<u8>>, deadline: Option<Instant>) -> Vec<u8> {
+    let next = || match deadline {
+        None => collected.recv().ok(),
+        Some(deadline) => {
+            let left = deadline.saturating_duration_since(Instant::now()).max(LAST_PIECES);
+            collected.recv_timeout(left).ok()
+        }
+    };
+    std::iter::from_fn(next).flatten().collect()
+}
+
+fn quoting(mut error: Error, said: Option<&mpsc::Receiver<Vec<u8>>>, deadline: Option<Instant>) -> Error {
+    if let (Error::Failed { stderr, .. }, Some(said)) = (&mut error, said) {
+        String::from_utf8_lossy(&receive(said, deadline)).trim().clone_into(stderr);
+    }
+    error
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|directory| directory.join(program)).find(|path| hooks::is_executable(path))
+}
