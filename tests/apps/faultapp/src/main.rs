@@ -1,3 +1,7 @@
-//! A small server that can also misbehave on request.
+//! `faultapp`: see `--help`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    faultapp::run()
+}
