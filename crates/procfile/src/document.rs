@@ -90,9 +90,18 @@ impl Procfile {
 
     /// The entry of a process type; the case of letters matters.
     pub fn get(&self, name: &str) -> Option<Entry<'_>> {
+        self.place_of(name).map(|place| self.slots[place].entry(&self.bytes))
+    }
+
+    fn place_of(&self, name: &str) -> Option<usize> {
         let name_at = |at: &u32| self.slots[*at as usize].name(&self.bytes);
-        let place = self.by_name.binary_search_by(|at| name_at(at).cmp(name.as_bytes())).ok()?;
-        Some(self.slots[self.by_name[place] as usize].entry(&self.bytes))
+        let found = self.by_name.binary_search_by(|at| name_at(at).cmp(name.as_bytes()));
+        found.ok().map(|place| self.by_name[place] as usize)
+    }
+
+    /// Where the command of an entry begins.
+    pub(crate) fn command_start(&self, name: &str) -> usize {
+        self.place_of(name).map_or(0, |place| self.slots[place].command_start as usize)
     }
 
     /// Every byte it was read from.

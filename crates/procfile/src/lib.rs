@@ -3,6 +3,7 @@
 
 mod document;
 mod dotenv;
+mod edit;
 mod env_file;
 mod expand;
 mod formation;
@@ -13,6 +14,7 @@ mod process_type;
 mod space;
 
 pub use document::{Entry, MAX_FILE_BYTES, MAX_LINE_BYTES, MAX_TYPES, Procfile};
+pub use edit::{EditError, Placement};
 pub use env_file::{EnvFile, EnvFileError};
 pub use expand::{Ambient, Variables, expand};
 pub use formation::{Formation, InvalidFormation, InvalidQuantity, MAX_QUANTITY, Quantity};

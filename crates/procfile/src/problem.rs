@@ -47,26 +47,49 @@ pub enum ProblemKind {
     NoEntries,
 }
 
+impl ProblemKind {
+    /// What is wrong, as Dokku's tool words it, without the line.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::InvalidLine => "invalid line in procfile",
+            Self::InvalidName => "process name contains invalid characters",
+            Self::NameTooLong => "process name over 63 characters",
+            Self::Duplicate { .. } => "process names must be unique",
+            Self::CommentAsCommand => "comment specified in place of command",
+            Self::NoCommand => "no command specified",
+            Self::InvalidCharacter => "invalid character in procfile",
+            Self::LineTooLong => "line is too long",
+            Self::FileTooLarge => "procfile is too large: over 16 MiB",
+            Self::TooManyTypes => "too many process types: over 1,000,000",
+            Self::NoEntries => "no entries found in Procfile",
+        }
+    }
+
+    /// Its name in JSON and in annotations: lower-case words joined by `-`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::InvalidLine => "invalid-line",
+            Self::InvalidName => "invalid-name",
+            Self::NameTooLong => "name-too-long",
+            Self::Duplicate { .. } => "duplicate-name",
+            Self::CommentAsCommand => "comment-as-command",
+            Self::NoCommand => "no-command",
+            Self::InvalidCharacter => "invalid-character",
+            Self::LineTooLong => "line-too-long",
+            Self::FileTooLarge => "file-too-large",
+            Self::TooManyTypes => "too-many-types",
+            Self::NoEntries => "no-entries",
+        }
+    }
+}
+
 impl fmt::Display for Problem {
-    /// The message, as Dokku's tool words it.
+    /// The message, as Dokku's tool words it: what, then on which line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = self.line;
         match self.kind {
-            ProblemKind::InvalidLine => write!(f, "invalid line in procfile, line {line}"),
-            ProblemKind::InvalidName => write!(f, "process name contains invalid characters, line {line}"),
-            ProblemKind::NameTooLong => write!(f, "process name over 63 characters, line {line}"),
-            ProblemKind::Duplicate { .. } => write!(f, "process names must be unique, line {line}"),
-            ProblemKind::CommentAsCommand => {
-                write!(f, "comment specified in place of command, line {line}")
-            }
-            ProblemKind::NoCommand => write!(f, "no command specified, line {line}"),
-            ProblemKind::InvalidCharacter => write!(f, "invalid character in procfile, line {line}"),
-            ProblemKind::LineTooLong => write!(f, "line {line} is too long"),
-            ProblemKind::FileTooLarge => f.write_str("procfile is too large: over 16 MiB"),
-            ProblemKind::TooManyTypes => {
-                write!(f, "too many process types: over 1,000,000, line {line}")
-            }
-            ProblemKind::NoEntries => f.write_str("no entries found in Procfile"),
+            ProblemKind::LineTooLong => write!(f, "line {} is too long", self.line),
+            ProblemKind::FileTooLarge | ProblemKind::NoEntries => f.write_str(self.kind.words()),
+            kind => write!(f, "{}, line {}", kind.words(), self.line),
         }
     }
 }

@@ -1,0 +1,278 @@
+//! Edits of a Procfile. Each gives new bytes and touches only the line it means: comments, blank lines, order,
+//! alignment, line ends and a missing final line end stay. What would not read back as meant is refused.
+
+use std::ops::Range;
+
+use crate::document::{BOM, Entry, Procfile};
+use crate::grammar;
+use crate::process_type::ProcessType;
+
+/// Where an entry that is new to the file goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// Behind everything else.
+    #[default]
+    Append,
+    /// Before the first entry whose name sorts after it, and before the comment that stands above that entry.
+    InOrder,
+}
+
+/// Why an entry cannot be written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// The name would not be read as a name.
+    #[error("invalid process type: {0:?}")]
+    InvalidName(String),
+    /// No command.
+    #[error("command must not be empty")]
+    EmptyCommand,
+    /// A command with a line end in it would become two lines.
+    #[error("command must be a single line")]
+    SeveralLines,
+    /// The grammar would read another command back, for example because it cuts a comment.
+    #[error("command would be read back as {0:?}: a blank before # or // begins a comment")]
+    ReadsDifferently(String),
+    /// The grammar would not read an entry back at all.
+    #[error("command would not be read back: {0}")]
+    Unreadable(String),
+}
+
+impl Procfile {
+    /// The bytes with the command of `name` changed, or with a new entry. A trailing comment of a changed line stays.
+    ///
+    /// ```
+    /// use procfile::{Placement, Procfile};
+    ///
+    /// let file = Procfile::parse(b"# apps\nweb: old  # public\n")?;
+    /// let changed = file.set("web", b"new", Placement::Append)?;
+    /// assert_eq!(changed, b"# apps\nweb: new  # public\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set(&self, name: &str, command: &[u8], placement: Placement) -> Result<Vec<u8>, EditError> {
+        self.refuse_unreadable(name, command)?;
+        let changed = match self.get(name) {
+            Some(entry) => splice(self.as_bytes(), self.range_of(&entry), command),
+            None => self.with_new(name, command, placement),
+        };
+        match Procfile::parse_with(changed, self.options()) {
+            Ok(file) => match file.get(name) {
+                Some(entry) if entry.command == command => Ok(file.into_bytes()),
+                Some(entry) => Err(EditError::ReadsDifferently(lossy(entry.command))),
+                None => Err(EditError::InvalidName(name.to_owned())),
+            },
+            Err(error) => Err(EditError::Unreadable(error.to_string())),
+        }
+    }
+
+    /// The bytes without the line of `name`; all of them if there is no such entry.
+    pub fn delete(&self, name: &str) -> Vec<u8> {
+        match self.get(name) {
+            Some(entry) => splice(self.as_bytes(), self.whole_line(self.range_of(&entry).start), b""),
+            None => self.as_bytes().to_vec(),
+        }
+    }
+
+    /// The entries alone, sorted by name, as Dokku's own tool writes them: no comments, no blank lines.
+    pub fn canonical(&self) -> Vec<u8> {
+        canonical(self.sorted(), self.options().delimiter.as_bytes())
+    }
+
+    /// As [`Procfile::canonical`], after `name` got a new command.
+    pub fn canonical_with(&self, name: &str, command: &[u8]) -> Result<Vec<u8>, EditError> {
+        let changed = self.set(name, command, Placement::Append)?;
+        let file = Procfile::parse_with(changed, self.options())
+            .map_err(|error| EditError::Unreadable(error.to_string()))?;
+        Ok(file.canonical())
+    }
+
+    /// As [`Procfile::canonical`], without `name`.
+    pub fn canonical_without(&self, name: &str) -> Vec<u8> {
+        let kept: Vec<_> = self.sorted().filter(|entry| entry.name != name).collect();
+        canonical(kept.into_iter(), self.options().delimiter.as_bytes())
+    }
+
+    fn refuse_unreadable(&self, name: &str, command: &[u8]) -> Result<(), EditError> {
+        let invalid_name = || EditError::InvalidName(name.to_owned());
+        name.parse::<ProcessType>().map_err(|_| invalid_name())?;
+        if command.is_empty() {
+            return Err(EditError::EmptyCommand);
+        }
+        if command.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+            return Err(EditError::SeveralLines);
+        }
+        let alone = self.new_line(name, command);
+        match grammar::read(&alone, self.options()) {
+            grammar::Line::Entry { name: read, .. } if alone[read.clone()] != *name.as_bytes() => {
+                Err(invalid_name())
+            }
+            grammar::Line::Entry { command: read, .. } if alone[read.clone()] != *command => {
+                Err(EditError::ReadsDifferently(lossy(&alone[read])))
+            }
+            grammar::Line::Entry { .. } => Ok(()),
+            grammar::Line::Unusable { kind, .. } => Err(EditError::Unreadable(kind.words().to_owned())),
+            grammar::Line::Nothing | grammar::Line::Broken { .. } => Err(invalid_name()),
+        }
+    }
+
+    fn new_line(&self, name: &str, command: &[u8]) -> Vec<u8> {
+        [name.as_bytes(), self.options().delimiter.as_bytes(), b" ", command].concat()
+    }
+
+    fn with_new(&self, name: &str, command: &[u8], placement: Placement) -> Vec<u8> {
+        let line = self.new_line(name, command);
+        let next = match placement {
+            Placement::Append => None,
+            Placement::InOrder => self.entries().find(|entry| entry.name > name),
+        };
+        let (bytes, line_end) = (self.as_bytes(), self.line_end());
+        match next {
+            Some(next) => {
+                let at = self.with_its_comment(self.line_start(self.range_of(&next).start));
+                splice(bytes, at..at, &[&line, line_end].concat())
+            }
+            None if bytes.ends_with(b"\n") => [bytes, &line, line_end].concat(),
+            // One CR before the line end is dropped when reading: a CR that is there must not be that one.
+            None if bytes.ends_with(b"\r") => [bytes, b"\r\n", &line].concat(),
+            None => [bytes, line_end, &line].concat(),
+        }
+    }
+
+    /// How the last complete line ends.
+    fn line_end(&self) -> &'static [u8] {
+        let bytes = self.as_bytes();
+        let last = memchr::memrchr(b'\n', bytes).unwrap_or(0);
+        if bytes[..last].ends_with(b"\r") { b"\r\n" } else { b"\n" }
+    }
+
+    /// The bytes of an entry's command.
+    fn range_of(&self, entry: &Entry<'_>) -> Range<usize> {
+        let start = self.command_start(entry.name);
+        start..start + entry.command.len()
+    }
+
+    /// A line with its line end. The last line, where it has none, takes the one before it.
+    fn whole_line(&self, inside: usize) -> Range<usize> {
+        let bytes = self.as_bytes();
+        let start = self.line_start(inside);
+        if let Some(lf) = memchr::memchr(b'\n', &bytes[inside..]) {
+            return start..inside + lf + 1;
+        }
+        let above = &bytes[..start];
+        let kept = above.strip_suffix(b"\n").map_or(above, |line| line.strip_suffix(b"\r").unwrap_or(line));
+        kept.len()..bytes.len()
+    }
+
+    fn line_start(&self, inside: usize) -> usize {
+        let bytes = self.as_bytes();
+        let body = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
+        memchr::memrchr(b'\n', &bytes[..inside]).map_or(body, |lf| lf + 1)
+    }
+
+    /// The start of the block of comment lines that ends right above a line.
+    fn with_its_comment(&self, line_start: usize) -> usize {
+        let bytes = self.as_bytes();
+        let mut start = line_start;
+        while start > 0 && bytes[start - 1] == b'\n' {
+            let above = self.line_start(start - 1);
+            if !grammar::is_comment(bytes[above..start].trim_ascii()) {
+                break;
+            }
+            start = above;
+        }
+        start
+    }
+}
+
+fn canonical<'a>(entries: impl Iterator<Item = Entry<'a>>, delimiter: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::new();
+    for entry in entries {
+        for part in [entry.name.as_bytes(), delimiter, b" ", entry.command, b"\n"] {
+            lines.extend_from_slice(part);
+        }
+    }
+    lines
+}
+
+fn splice(bytes: &[u8], range: Range<usize>, by: &[u8]) -> Vec<u8> {
+    [&bytes[..range.start], by, &bytes[range.end..]].concat()
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set(text: &str, name: &str, command: &str, placement: Placement) -> Result<String, EditError> {
+        let file = Procfile::parse(text.as_bytes()).expect("legal");
+        let bytes = file.set(name, command.as_bytes(), placement)?;
+        Ok(String::from_utf8(bytes).expect("text"))
+    }
+
+    fn delete(text: &str, name: &str) -> String {
+        let file = Procfile::parse(text.as_bytes()).expect("legal");
+        String::from_utf8(file.delete(name)).expect("text")
+    }
+
+    #[test]
+    fn a_changed_command_leaves_the_rest_of_its_line() {
+        let text = "\u{feff}# c\r\n  web  :   a b  # x\r\n\r\nworker: b";
+        let changed = "\u{feff}# c\r\n  web  :   z  # x\r\n\r\nworker: b";
+        assert_eq!(set(text, "web", "z", Placement::Append).as_deref(), Ok(changed));
+    }
+
+    #[test]
+    fn set_then_delete_restores_every_byte() {
+        for text in [
+            "web: a",
+            "web: a\n",
+            "web: a\r\n",
+            "web: a\r",
+            "a: 1\r\nweb: a",
+            "web: a\n  ",
+            "\u{feff}web: a",
+            "# c\nweb: a\n\n# d\n\n",
+            "web: a # x\n// y\nzoo: b\n",
+        ] {
+            for placement in [Placement::Append, Placement::InOrder] {
+                let longer = set(text, "new", "cmd", placement).expect("legal");
+                assert_eq!(delete(&longer, "new"), text, "{text:?} by way of {longer:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_new_entry_goes_last_or_in_order() {
+        let text = "# w\nweb: a\n\n# z\n# zz\nzoo: b\n";
+        let (last, ordered) = (Placement::Append, Placement::InOrder);
+        assert_eq!(set(text, "x", "1", last).as_deref(), Ok("# w\nweb: a\n\n# z\n# zz\nzoo: b\nx: 1\n"));
+        assert_eq!(set(text, "x", "1", ordered).as_deref(), Ok("# w\nweb: a\n\nx: 1\n# z\n# zz\nzoo: b\n"));
+        assert_eq!(set(text, "a", "1", ordered).as_deref(), Ok("a: 1\n# w\nweb: a\n\n# z\n# zz\nzoo: b\n"));
+        assert_eq!(set(text, "zz", "1", ordered).as_deref(), Ok("# w\nweb: a\n\n# z\n# zz\nzoo: b\nzz: 1\n"));
+    }
+
+    #[test]
+    fn what_would_not_read_back_is_refused() {
+        let refuse =
+            |name, command| set("web: a // c\n", name, command, Placement::Append).expect_err("refused");
+        assert_eq!(refuse("a b", "x"), EditError::InvalidName("a b".to_owned()));
+        assert_eq!(refuse("", "x"), EditError::InvalidName(String::new()));
+        assert_eq!(refuse("x", ""), EditError::EmptyCommand);
+        assert_eq!(refuse("x", "a\nb: c"), EditError::SeveralLines);
+        assert_eq!(refuse("x", "a # b"), EditError::ReadsDifferently("a".to_owned()));
+        assert_eq!(refuse("x", " a"), EditError::ReadsDifferently("a".to_owned()));
+        assert!(matches!(refuse("x", "#a"), EditError::Unreadable(_)));
+        assert!(matches!(refuse("x", "a\0"), EditError::Unreadable(_)));
+        assert_eq!(refuse("web", "a #"), EditError::ReadsDifferently("a".to_owned()));
+    }
+
+    #[test]
+    fn a_deleted_line_takes_nothing_with_it() {
+        assert_eq!(delete("# c\nweb: a\nworker: b # c\n", "web"), "# c\nworker: b # c\n");
+        assert_eq!(delete("web: a\n", "web"), "");
+        assert_eq!(delete("a: b\nweb: a", "web"), "a: b");
+        assert_eq!(delete("worker: b\nweb: a\n", "nope"), "worker: b\nweb: a\n");
+    }
+}
