@@ -2,10 +2,11 @@
 //! leave alone what it does not mean.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::grammar::{self, Line};
 use crate::options::ParseOptions;
-use crate::problem::{MAX_PROBLEMS, ParseError, Problem, ProblemKind};
+use crate::problem::{Fault, MAX_PROBLEMS, ParseError, ProblemKind};
 use crate::process_type::ProcessType;
 
 /// The largest Procfile that is read, in bytes: 16 MiB.
@@ -149,9 +150,9 @@ impl Slot {
     }
 }
 
-/// The lines of a text without their line ends: one LF, and one CR before it.
+/// The lines of a text, each with its offset, without a leading BOM and line ends: one LF, and one CR before it.
 pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut from = 0;
+    let mut from = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
     std::iter::from_fn(move || {
         let rest = bytes.get(from..).filter(|rest| !rest.is_empty())?;
         let end = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
@@ -164,7 +165,7 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 /// What the lines of a text say, one by one.
 struct Reading {
     slots: Vec<Slot>,
-    problems: Vec<Problem>,
+    faults: Vec<Fault>,
     uncounted: usize,
 }
 
@@ -173,53 +174,50 @@ impl Reading {
         if bytes.len() > MAX_FILE_BYTES {
             return Err(ParseError::whole(ProblemKind::FileTooLarge));
         }
-        let mut reading = Self { slots: Vec::new(), problems: Vec::new(), uncounted: 0 };
-        let skipped = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
-        for (index, (start, line)) in lines(&bytes[skipped..]).enumerate() {
-            let (start, number) = (start + skipped, index + 1);
+        let mut reading = Self { slots: Vec::new(), faults: Vec::new(), uncounted: 0 };
+        for (index, (start, line)) in lines(bytes).enumerate() {
+            let number = index + 1;
+            let fatal = |kind| Err(ParseError::new(bytes, &[Fault { kind, line: number, at: start }], 0));
             if line.len() > MAX_LINE_BYTES {
-                let problem = Problem { kind: ProblemKind::LineTooLong, line: number, column: 1 };
-                return Err(ParseError::new(vec![problem], 0));
+                return fatal(ProblemKind::LineTooLong);
             }
             reading.take(line, start, number, options);
             if reading.slots.len() > MAX_TYPES {
-                let problem = Problem { kind: ProblemKind::TooManyTypes, line: number, column: 1 };
-                return Err(ParseError::new(vec![problem], 0));
+                return fatal(ProblemKind::TooManyTypes);
             }
         }
         Ok(reading)
     }
 
     fn take(&mut self, line: &[u8], start: usize, number: usize, options: &ParseOptions) {
-        if let Some(at) = memchr::memchr(0, line) {
-            return self.blame(ProblemKind::InvalidCharacter, line, number, at);
-        }
-        match grammar::read(line, options) {
+        let meaning = match memchr::memchr(0, line) {
+            Some(at) => Line::Broken { at, kind: ProblemKind::InvalidCharacter },
+            None => grammar::read(line, options),
+        };
+        match meaning {
             Line::Nothing => {}
-            Line::Broken { at, kind } => self.blame(kind, line, number, at),
-            Line::Entry { name, command } => self.slots.push(Slot {
-                line: offset(number),
-                name_start: offset(start + name.start),
-                command_start: offset(start + command.start),
-                command_len: offset(command.len()),
-                name_len: u8::try_from(name.len()).expect("a name has 63 bytes at most"),
-            }),
+            Line::Broken { at, kind } => self.blame(kind, number, start + at),
+            Line::Entry { name, command } => self.keep(number, start, &name, &command),
             Line::Unusable { name, at, kind } => {
-                self.slots.push(Slot {
-                    line: offset(number),
-                    name_start: offset(start + name.start),
-                    command_start: 0,
-                    command_len: 0,
-                    name_len: u8::try_from(name.len()).expect("a name has 63 bytes at most"),
-                });
-                self.blame(kind, line, number, at);
+                self.keep(number, start, &name, &(at..at));
+                self.blame(kind, number, start + at);
             }
         }
     }
 
-    fn blame(&mut self, kind: ProblemKind, line: &[u8], number: usize, at: usize) {
-        if self.problems.len() < MAX_PROBLEMS {
-            self.problems.push(Problem { kind, line: number, column: column(line, at) });
+    fn keep(&mut self, number: usize, start: usize, name: &Range<usize>, command: &Range<usize>) {
+        self.slots.push(Slot {
+            line: offset(number),
+            name_start: offset(start + name.start),
+            command_start: offset(start + command.start),
+            command_len: offset(command.len()),
+            name_len: u8::try_from(name.len()).expect("a name has 63 bytes at most"),
+        });
+    }
+
+    fn blame(&mut self, kind: ProblemKind, line: usize, at: usize) {
+        if self.faults.len() < MAX_PROBLEMS {
+            self.faults.push(Fault { kind, line, at });
         } else {
             self.uncounted += 1;
         }
@@ -235,8 +233,8 @@ impl Reading {
         });
         let by_name: Vec<u32> = keys.into_iter().map(|(_, at)| at).collect();
         let doubles = self.duplicates(bytes, &by_name);
-        if !self.problems.is_empty() || !doubles.is_empty() {
-            return Err(self.error(doubles));
+        if !self.faults.is_empty() || !doubles.is_empty() {
+            return Err(self.error(bytes, doubles));
         }
         if by_name.is_empty() {
             return Err(ParseError::whole(ProblemKind::NoEntries));
@@ -244,43 +242,30 @@ impl Reading {
         Ok(by_name)
     }
 
-    fn duplicates(&self, bytes: &[u8], by_name: &[u32]) -> Vec<Problem> {
+    fn duplicates(&self, bytes: &[u8], by_name: &[u32]) -> Vec<Fault> {
         let slot = |at: &u32| &self.slots[*at as usize];
         let same = |a: &u32, b: &u32| slot(a).name(bytes) == slot(b).name(bytes);
-        let groups = by_name.chunk_by(same).filter(|group| group.len() > 1);
         let mut doubles = Vec::new();
-        for group in groups {
-            let first_line = slot(&group[0]).line as usize;
-            let kind = ProblemKind::Duplicate { first_line };
-            doubles.extend(group[1..].iter().map(|at| place(kind, bytes, slot(at))));
+        for group in by_name.chunk_by(same).filter(|group| group.len() > 1) {
+            let kind = ProblemKind::Duplicate { first_line: slot(&group[0]).line as usize };
+            let fault = |slot: &Slot| Fault { kind, line: slot.line as usize, at: slot.name_start as usize };
+            doubles.extend(group[1..].iter().map(|at| fault(slot(at))));
         }
         doubles
     }
 
     /// All problems in line order; where a line has two, that of being a duplicate.
-    fn error(&self, doubles: Vec<Problem>) -> ParseError {
-        let mut problems = doubles;
-        problems.extend(&self.problems);
-        problems.sort_by_key(|problem| problem.line);
-        problems.dedup_by_key(|problem| problem.line);
-        ParseError::new(problems, self.uncounted)
+    fn error(&self, bytes: &[u8], doubles: Vec<Fault>) -> ParseError {
+        let mut faults = doubles;
+        faults.extend(&self.faults);
+        faults.sort_by_key(|fault| fault.line);
+        faults.dedup_by_key(|fault| fault.line);
+        ParseError::new(bytes, &faults, self.uncounted)
     }
-}
-
-/// Where a slot's name stands.
-fn place(kind: ProblemKind, bytes: &[u8], slot: &Slot) -> Problem {
-    let start = slot.name_start as usize;
-    let line_start = memchr::memrchr(b'\n', &bytes[..start]).map_or(0, |lf| lf + 1);
-    Problem { kind, line: slot.line as usize, column: column(&bytes[line_start..], start - line_start) }
 }
 
 fn offset(number: usize) -> u32 {
     u32::try_from(number).expect("a Procfile has 16 MiB at most")
-}
-
-/// The column of a byte of a line, from 1, in characters; a byte that is not UTF-8 is one character.
-fn column(line: &[u8], at: usize) -> usize {
-    String::from_utf8_lossy(&line[..at.min(line.len())]).chars().count() + 1
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The Procfile: grammar, a document that keeps every byte, expansion, formations. Pure: no file is read and no
 //! environment looked at here; bytes come in and values go out.
 
+mod advice;
 mod document;
 mod dotenv;
 mod edit;
@@ -13,6 +14,7 @@ mod problem;
 mod process_type;
 mod space;
 
+pub use advice::Advice;
 pub use document::{Entry, MAX_FILE_BYTES, MAX_LINE_BYTES, MAX_TYPES, Procfile};
 pub use edit::{EditError, Placement};
 pub use env_file::{EnvFile, EnvFileError};

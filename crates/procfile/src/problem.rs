@@ -3,11 +3,16 @@
 
 use std::fmt;
 
+use crate::document::BOM;
+
 /// More problems than this are counted, not kept.
 pub const MAX_PROBLEMS: usize = 1000;
 
+/// How much of a line is kept to be shown, in characters.
+const MAX_EXCERPT: usize = 200;
+
 /// One thing wrong, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// What is wrong.
     pub kind: ProblemKind,
@@ -15,6 +20,29 @@ pub struct Problem {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
+    /// The line as text, its first 200 characters; empty for a problem of the whole file.
+    pub text: String,
+}
+
+/// A problem and the byte of the file where it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    pub(crate) kind: ProblemKind,
+    pub(crate) line: usize,
+    pub(crate) at: usize,
+}
+
+impl Fault {
+    fn shown(self, bytes: &[u8]) -> Problem {
+        let body = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
+        let start = memchr::memrchr(b'\n', &bytes[..self.at]).map_or(body, |lf| lf + 1);
+        let end = memchr::memchr(b'\n', &bytes[self.at..]).map_or(bytes.len(), |lf| self.at + lf);
+        // A character has four bytes at most.
+        let line = &bytes[start..end.min(start + 4 * MAX_EXCERPT)];
+        let text = String::from_utf8_lossy(line).trim_end().chars().take(MAX_EXCERPT).collect();
+        let column = String::from_utf8_lossy(&bytes[start..self.at]).chars().count() + 1;
+        Problem { kind: self.kind, line: self.line, column, text }
+    }
 }
 
 /// The kinds of problem.
@@ -104,16 +132,16 @@ pub struct ParseError {
 
 impl ParseError {
     /// Keeps the first [`MAX_PROBLEMS`]. They must be in line order, and there must be one.
-    pub(crate) fn new(mut problems: Vec<Problem>, uncounted: usize) -> Self {
-        assert!(!problems.is_empty(), "an error has a reason");
-        let omitted = uncounted + problems.len().saturating_sub(MAX_PROBLEMS);
-        problems.truncate(MAX_PROBLEMS);
-        Self { problems, omitted }
+    pub(crate) fn new(bytes: &[u8], faults: &[Fault], uncounted: usize) -> Self {
+        assert!(!faults.is_empty(), "an error has a reason");
+        let kept = &faults[..faults.len().min(MAX_PROBLEMS)];
+        let problems = kept.iter().map(|fault| fault.shown(bytes)).collect();
+        Self { problems, omitted: uncounted + faults.len() - kept.len() }
     }
 
     /// A problem of the whole file.
     pub(crate) fn whole(kind: ProblemKind) -> Self {
-        Self::new(vec![Problem { kind, line: 1, column: 1 }], 0)
+        Self { problems: vec![Problem { kind, line: 1, column: 1, text: String::new() }], omitted: 0 }
     }
 
     /// All problems kept, in line order; never empty.
