@@ -49,11 +49,19 @@ impl StoredFormation {
         self.scale.iter().filter_map(StoredEntry::accepted).collect()
     }
 
-    /// What a reader computes: the union of both lists by name, `scale` wins, sorted by name.
+    /// What a reader computes: the union of both lists by name, sorted by name. `scale` wins over `scale.old`, and the
+    /// first of two lines with the same name over the second.
     pub fn effective(&self) -> BTreeMap<&str, i64> {
-        let old = self.old.iter().map(|entry| (entry.name.as_str(), entry.count));
-        let scale = self.scale.iter().map(|entry| (entry.name.as_str(), entry.count));
-        old.chain(scale).collect()
+        let mut union = BTreeMap::new();
+        for entry in self.scale.iter().chain(&self.old) {
+            union.entry(entry.name.as_str()).or_insert(entry.count);
+        }
+        union
+    }
+
+    /// The entries that would not be accepted today: printed and carried along, never deployed.
+    pub fn unacceptable(&self) -> impl Iterator<Item = &StoredEntry> {
+        self.scale.iter().chain(&self.old).filter(|entry| entry.accepted().is_none())
     }
 }
 
@@ -69,7 +77,7 @@ impl World {
     }
 
     /// Reads, changes and writes an app's formation while no other of our writers can. Nothing is written if `change`
-    /// refuses, or if it changes nothing.
+    /// refuses, or if it changes nothing (except that a missing `scale.old` becomes an empty one, as Dokku has it).
     pub fn update_formation<E: From<Error>>(
         &self,
         app: &AppName,
@@ -96,11 +104,14 @@ impl World {
     ) -> Result<(), Error> {
         let access = self.access(Scope::App(app));
         let write = |name: &str, entries: &[StoredEntry]| directory.write(name, &render(entries), access);
+        let old_path = self.config_dir(PLUGIN, Scope::App(app)).join(SCALE_OLD);
+        let is_old_missing = old_path.symlink_metadata().is_err();
         if before.scale == after.scale {
-            return if before.old == after.old { Ok(()) } else { write(SCALE_OLD, &after.old) };
+            let is_same = before.old == after.old && !is_old_missing;
+            return if is_same { Ok(()) } else { write(SCALE_OLD, &after.old) };
         }
         let union = union(&before.old, &after.old);
-        if union != before.old {
+        if union != before.old || is_old_missing {
             write(SCALE_OLD, &union)?;
         }
         write(SCALE, &after.scale)?;
@@ -141,7 +152,8 @@ fn parse_entry(path: &Path, line_number: usize, line: &str) -> Result<StoredEntr
         line: Some(line_number),
         reason: format!("{:?} {what}: correct the line, or remove the file and scale again", shorten(line)),
     };
-    let (name, count) = line.trim_end_matches('\r').split_once('=').ok_or_else(|| corrupt("has no ="))?;
+    let (name, count) = line.split_once('=').ok_or_else(|| corrupt("has no ="))?;
+    let (name, count) = (name.trim(), count.trim());
     if name.contains('\0') {
         return Err(corrupt("holds a NUL byte"));
     }

@@ -5,11 +5,66 @@ use std::time::Duration;
 use ps_scheduler::RestartPolicy;
 
 use crate::property::Scope;
-use crate::{AppName, Error, World};
+use crate::{AppName, Error, PsProperty, World};
 
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The app's own.
+    App,
+    /// Set for all apps.
+    Global,
+    /// Nobody set one.
+    Default,
+}
+
+impl Origin {
+    /// The word in JSON and on the terminal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Global => "global",
+            Self::Default => "default",
+        }
+    }
+}
+
+/// What a ps property comes to for an app, or for all of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The value as stored, or the default; `None` if there is neither.
+    pub value: Option<String>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
 impl World {
+    /// What a property comes to: the app's own value, else the global one, else the default; empty counts as unset.
+    pub fn ps_setting(&self, scope: Scope<'_>, property: &PsProperty) -> Result<Setting, Error> {
+        let stored = |scope| -> Result<Option<String>, Error> {
+            Ok(self.property("ps", scope, property.name)?.filter(|value| !value.is_empty()))
+        };
+        if let Scope::App(_) = scope
+            && let Some(value) = stored(scope)?
+        {
+            return Ok(Setting { value: Some(value), origin: Origin::App });
+        }
+        if property.is_global
+            && let Some(value) = stored(Scope::Global)?
+        {
+            return Ok(Setting { value: Some(value), origin: Origin::Global });
+        }
+        Ok(Setting { value: property.default.map(str::to_owned), origin: Origin::Default })
+    }
+
+    /// Whether the formation may be changed by hand: `can-scale` is not `false`, which an app.json that has a formation
+    /// makes it (contract 6).
+    pub fn can_scale(&self, app: &AppName) -> Result<bool, Error> {
+        Ok(self.property("ps", Scope::App(app), "can-scale")?.as_deref() != Some("false"))
+    }
+
     /// A ps property of an app: its own value, else the global one; empty counts as unset.
     pub fn ps_property(&self, app: &AppName, key: &str) -> Result<Option<String>, Error> {
         let own = self.property("ps", Scope::App(app), key)?.filter(|value| !value.is_empty());

@@ -1,0 +1,46 @@
+//! Which process types an app has: those of the Procfile that counts now. During a deploy inside Dokku that is the one
+//! being deployed, `Procfile.<DOKKU_PID>`, or none if `Procfile.<DOKKU_PID>.missing` is there (contract 1.4).
+
+use std::collections::BTreeSet;
+use std::env;
+use std::path::PathBuf;
+
+use procfile::{ProcessType, Procfile};
+
+use crate::{AppName, Error, World, durable};
+
+impl World {
+    /// The Procfile that counts now, `None` if the app has none.
+    pub fn current_procfile(&self, app: &AppName) -> Option<PathBuf> {
+        let committed = self.procfile_path(app);
+        if let Some(pid) = self.deploy_pid() {
+            let with = |suffix: &str| committed.with_file_name(format!("Procfile.{pid}{suffix}"));
+            if with(".missing").exists() {
+                return None;
+            }
+            if with("").exists() {
+                return Some(with(""));
+            }
+        }
+        committed.symlink_metadata().is_ok().then_some(committed)
+    }
+
+    /// The process types of the Procfile that counts now, `None` if the app has no Procfile. One that cannot be read
+    /// is [`Error::Corrupt`].
+    pub fn known_types(&self, app: &AppName) -> Result<Option<BTreeSet<ProcessType>>, Error> {
+        let Some(path) = self.current_procfile(app) else { return Ok(None) };
+        let Some(bytes) = durable::read(&path, true)? else { return Ok(None) };
+        match Procfile::parse(&bytes) {
+            Ok(procfile) => Ok(Some(procfile.entries().map(|entry| entry.process_type()).collect())),
+            Err(why) => {
+                let reason = format!("{why}: deploy the app with a Procfile that can be read");
+                Err(Error::Corrupt { path, line: None, reason })
+            }
+        }
+    }
+
+    fn deploy_pid(&self) -> Option<String> {
+        let pid = self.inside_dokku().then(|| env::var("DOKKU_PID").ok()).flatten();
+        pid.filter(|pid| !pid.is_empty() && pid.bytes().all(|b| b.is_ascii_digit()))
+    }
+}

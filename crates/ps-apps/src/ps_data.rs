@@ -1,0 +1,28 @@
+//! What ps keeps about an app, as far as Dokku's `apps` plugin has it made and removed: a data directory and the ps
+//! properties (contract 3.2, `post-create` and `post-delete`). The app's own directory is not touched.
+
+use std::fs;
+use std::io;
+
+use crate::property::Scope;
+use crate::{AppName, Error, World, durable};
+
+impl World {
+    /// Makes the data directory of an app; one that is there is success.
+    pub fn create_ps_data(&self, app: &AppName) -> Result<(), Error> {
+        durable::create_below(self.lib(), &self.data_dir("ps", app))
+    }
+
+    /// Removes the data directory and every ps property of an app; what is not there is success.
+    pub fn remove_ps_data(&self, app: &AppName) -> Result<(), Error> {
+        for path in [self.data_dir("ps", app), self.config_dir("ps", Scope::App(app))] {
+            match fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &path, error));
+                }
+                _ => (),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,159 @@
+//! The table of ps properties (contract 1.3, 2.4 and 2.5): their names, scopes, defaults, and which values make sense.
+//! Values are checked when they are written; whoever reads one that makes no sense falls back, and says so.
+
+use ps_scheduler::RestartPolicy;
+
+/// A whole day: more seconds between SIGTERM and SIGKILL nobody means.
+const MAX_STOP_SECONDS: u64 = 86_400;
+/// The longest value, in bytes: a property is one line that people and Dokku's 64 KiB scanner read.
+const MAX_BYTES: usize = 32 * 1024;
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct PsProperty {
+    /// Its name, which is its file's name.
+    pub name: &'static str,
+    /// Whether it can be set for all apps at once.
+    pub is_global: bool,
+    /// Its value where nobody set one; `None`: there is none.
+    pub default: Option<&'static str>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Boolean,
+    Command,
+    Path,
+    Policy,
+    Seconds,
+}
+
+/// A value that makes no sense for its property. Displays as a fragment that names both and says what would.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{property} cannot be {value:?}: {rule}")]
+pub struct InvalidValue {
+    /// The property.
+    pub property: &'static str,
+    /// The value, shortened.
+    pub value: String,
+    /// What a value must be.
+    pub rule: &'static str,
+}
+
+const TABLE: &[PsProperty] = &[
+    PsProperty { name: "dockerfile-start-cmd", is_global: false, default: None, kind: Kind::Command },
+    PsProperty { name: "procfile-path", is_global: true, default: Some("Procfile"), kind: Kind::Path },
+    PsProperty {
+        name: "restart-policy",
+        is_global: true,
+        default: Some("on-failure:10"),
+        kind: Kind::Policy,
+    },
+    PsProperty { name: "restore", is_global: false, default: Some("true"), kind: Kind::Boolean },
+    PsProperty { name: "skip-deploy", is_global: true, default: Some("false"), kind: Kind::Boolean },
+    PsProperty { name: "start-cmd", is_global: false, default: None, kind: Kind::Command },
+    PsProperty { name: "stop-timeout-seconds", is_global: true, default: Some("30"), kind: Kind::Seconds },
+];
+
+impl PsProperty {
+    /// Every property, sorted by name.
+    pub fn all() -> &'static [Self] {
+        TABLE
+    }
+
+    /// The property of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        TABLE.iter().find(|property| property.name == name)
+    }
+
+    /// The name that an older spelling stands for: Dokku's documentation said `stop-timeout` for years.
+    pub fn modern_name(name: &str) -> Option<&'static str> {
+        (name == "stop-timeout").then_some("stop-timeout-seconds")
+    }
+
+    /// Whether a value makes sense. The empty one, which clears, is not asked about.
+    pub fn check(&self, value: &str) -> Result<(), InvalidValue> {
+        let rule = if value.len() > MAX_BYTES {
+            Some("it is longer than 32 KiB")
+        } else if value.contains(['\n', '\0']) {
+            Some("a value is one line of text")
+        } else {
+            self.kind.broken_rule(value)
+        };
+        let refuse = |rule| {
+            let value = value.chars().take(80).collect();
+            Err(InvalidValue { property: self.name, value, rule })
+        };
+        rule.map_or(Ok(()), refuse)
+    }
+}
+
+impl Kind {
+    fn broken_rule(self, value: &str) -> Option<&'static str> {
+        let (holds, rule) = match self {
+            Self::Command => (true, ""),
+            Self::Boolean => (matches!(value, "true" | "false"), "use true or false"),
+            Self::Policy => (
+                value.parse::<RestartPolicy>().is_ok(),
+                "use no, always, unless-stopped, on-failure or on-failure:<retries>",
+            ),
+            Self::Seconds => (
+                value.bytes().all(|b| b.is_ascii_digit())
+                    && value.parse().is_ok_and(|seconds: u64| seconds <= MAX_STOP_SECONDS),
+                "use whole seconds, 0 to 86400",
+            ),
+            Self::Path => (
+                !value.trim_matches('/').is_empty() && !value.split('/').any(|part| part == ".."),
+                "use a path inside the app's source, without ..",
+            ),
+        };
+        (!holds).then_some(rule)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_make_no_sense_are_refused_and_the_others_are_not() {
+        let rows = [
+            (
+                "restart-policy",
+                &["no", "on-failure:20", "unless-stopped"][..],
+                &["on-failure:abc", "on-failure:-1", "maybe"][..],
+            ),
+            (
+                "stop-timeout-seconds",
+                &["0", "45", "86400"],
+                &["-1", "abc", "1.5", "+3", "86401", "99999999999999999999"],
+            ),
+            ("skip-deploy", &["true", "false"], &["maybe", "1", "True"]),
+            ("restore", &["true", "false"], &["no"]),
+            (
+                "procfile-path",
+                &["Procfile", ".dokku/Procfile", "/deep/Procfile", "a..b"],
+                &["../../etc/passwd", "a/../../b", "/", ".."],
+            ),
+            ("start-cmd", &["node --harmony server.js", "-x", "a  b"], &["two\nlines"]),
+        ];
+        for (name, good, bad) in rows {
+            let property = PsProperty::named(name).expect("a property of the table");
+            for value in good {
+                assert_eq!(property.check(value), Ok(()), "{name} {value}");
+            }
+            for value in bad {
+                assert!(property.check(value).is_err(), "{name} {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_is_sorted_and_its_defaults_make_sense() {
+        assert!(TABLE.is_sorted_by_key(|property| property.name));
+        for property in TABLE {
+            assert_eq!(property.default.map_or(Ok(()), |value| property.check(value)), Ok(()));
+        }
+    }
+}
