@@ -1,1 +1,31 @@
-//! Keeps the processes of one app alive.
+//! Keeps the processes of one app alive. What to keep is in a service directory's `spec.json`; what is, in each
+//! instance's `status.json`; orders come over a socket. It knows nothing of Dokku, of apps on disk, or of where the spec
+//! came from. docs/supervisor.md explains the whole.
+
+mod capture;
+mod cgroup;
+mod client;
+mod command;
+mod control;
+mod error;
+mod poll;
+mod ports;
+mod process;
+mod restart;
+mod seat;
+mod server;
+mod spec;
+mod status;
+mod supervisor;
+mod transition;
+mod tree;
+
+pub use capture::{LOG_DIRECTORY, stream_name};
+pub use client::Client;
+pub use command::{is_simple, read_env_file};
+pub use control::{CONTROL_SOCKET, Message, Request};
+pub use error::Error;
+pub use spec::{ProcessSpec, SPEC_FILE, Spec};
+pub use status::{ProcessId, Status};
+pub use supervisor::Supervisor;
+pub use transition::{Action, Event, SeatState, Then, Verdict, transition};

@@ -1,0 +1,132 @@
+//! A cgroup v2 group for each instance, where the machine lets us make one: then nothing that an instance starts can
+//! hide, whatever it forks, and one write kills all of it.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use ps_scheduler::Slot;
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+const PARENT: &str = "formation";
+
+/// Where groups are made: a directory of a writable cgroup2 mount.
+#[derive(Clone, Debug)]
+pub(crate) struct CgroupRoot {
+    parent: PathBuf,
+    service: String,
+}
+
+/// The group of one instance.
+#[derive(Clone, Debug)]
+pub(crate) struct Cgroup {
+    path: PathBuf,
+}
+
+impl CgroupRoot {
+    /// A place for the groups of `service` (a service directory); `None` where no cgroup2 mount can be written. Below
+    /// the mount's root first, else below the group we are in ourselves (a delegated one).
+    pub(crate) fn find(service: &Path) -> Option<Self> {
+        let mount = cgroup2_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)?;
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
+        let metadata = fs::metadata(service).ok()?;
+        let service = format!("{:x}-{:x}", metadata.dev(), metadata.ino());
+        let candidates = [mount.join(PARENT), mount.join(own.trim_start_matches('/')).join(PARENT)];
+        let parent = candidates.into_iter().find(|parent| is_usable(parent))?;
+        Some(Self { parent, service })
+    }
+
+    /// The group of one instance; [`Cgroup::make`] makes it.
+    pub(crate) fn group(&self, slot: &Slot) -> Cgroup {
+        Cgroup { path: self.parent.join(format!("{}-{slot}", self.service)) }
+    }
+}
+
+impl Cgroup {
+    /// Makes the group if it is not there.
+    pub(crate) fn make(&self) -> io::Result<()> {
+        match fs::create_dir(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The file into which a process writes `0` to join.
+    pub(crate) fn joining_file(&self) -> PathBuf {
+        self.path.join("cgroup.procs")
+    }
+
+    /// Whether no process is left in it, its descendants included.
+    pub(crate) fn is_empty(&self) -> bool {
+        let events = fs::read_to_string(self.path.join("cgroup.events")).unwrap_or_default();
+        !events.lines().any(|line| line == "populated 1")
+    }
+
+    /// SIGKILL to everything in it, at once and without a gap.
+    pub(crate) fn kill(&self) {
+        // A group that cannot be written is gone; whoever waits for it to be empty sees that.
+        let _ = fs::write(self.path.join("cgroup.kill"), "1");
+    }
+
+    /// A signal to each process in it. A pid is looked up again once its pidfd is open, so no stranger is signalled.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pinned: Vec<_> = self
+            .members()
+            .into_iter()
+            .filter_map(|pid| Some((pid, pidfd_open(pid, PidfdFlags::empty()).ok()?)))
+            .collect();
+        let members = self.members();
+        for (pid, pidfd) in pinned {
+            if members.contains(&pid) {
+                let _: Result<(), Errno> = pidfd_send_signal(pidfd, signal);
+            }
+        }
+    }
+
+    /// Removes the group; one that is not empty stays.
+    pub(crate) fn remove(&self) {
+        let _ = fs::remove_dir(&self.path);
+    }
+
+    fn members(&self) -> Vec<Pid> {
+        let list = fs::read_to_string(self.joining_file()).unwrap_or_default();
+        list.lines().filter_map(|line| line.parse().ok().and_then(Pid::from_raw)).collect()
+    }
+}
+
+/// Whether groups can be made there and killed as a whole (Linux 5.14).
+fn is_usable(parent: &Path) -> bool {
+    match fs::create_dir(parent) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => false,
+        _ => parent.join("cgroup.kill").exists() && is_writable(parent),
+    }
+}
+
+fn is_writable(parent: &Path) -> bool {
+    rustix::fs::access(parent, rustix::fs::Access::WRITE_OK).is_ok()
+}
+
+/// The mount point of a cgroup2 file system, also beside cgroup v1 (proc(5), mountinfo: the type follows ` - `).
+fn cgroup2_mount(mountinfo: &str) -> Option<PathBuf> {
+    mountinfo.lines().find_map(|line| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let is_cgroup2 = kind.split(' ').next() == Some("cgroup2");
+        is_cgroup2.then(|| mount.split(' ').nth(4).map(PathBuf::from))?
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_unified_mount_is_found_beside_version_one() {
+        let mountinfo = "30 23 0:26 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
+                         31 23 0:27 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
+        assert_eq!(cgroup2_mount(mountinfo), Some(PathBuf::from("/sys/fs/cgroup/unified")));
+        assert_eq!(cgroup2_mount("30 23 0:26 / /x rw - cgroup cgroup rw\n"), None);
+    }
+}

@@ -1,0 +1,78 @@
+//! The control socket, the side of whoever asks. Blocking, with a deadline on every read.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::Error;
+use crate::control::{CONTROL_SOCKET, Message, Request};
+
+const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// A connection to the supervisor of one service directory.
+#[derive(Debug)]
+pub struct Client {
+    service: PathBuf,
+    stream: BufReader<UnixStream>,
+    line: Vec<u8>,
+}
+
+impl Client {
+    /// Connects; [`Error::NotSupervised`] if nobody listens.
+    pub fn connect(service: &Path) -> Result<Self, Error> {
+        let connect = || -> io::Result<UnixStream> {
+            let directory = File::open(service)?;
+            let stream = UnixStream::connect(short_path(&directory, CONTROL_SOCKET))?;
+            stream.set_write_timeout(Some(WRITE_DEADLINE))?;
+            Ok(stream)
+        };
+        let stream = connect().map_err(|error| not_supervised(service, &error))?;
+        Ok(Self { service: service.to_owned(), stream: BufReader::new(stream), line: Vec::new() })
+    }
+
+    /// Asks for something; the answer is one of the messages that follow.
+    pub fn send(&mut self, request: &Request) -> Result<(), Error> {
+        let mut line = serde_json::to_vec(request).expect("a request is plain data");
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).map_err(|error| not_supervised(&self.service, &error))
+    }
+
+    /// The next message; `None` if there is none before `deadline`.
+    pub fn next(&mut self, deadline: Instant) -> Result<Option<Message>, Error> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let timed = self.stream.get_ref().set_read_timeout(Some(left));
+            timed.map_err(|error| not_supervised(&self.service, &error))?;
+            match self.stream.read_until(b'\n', &mut self.line) {
+                Ok(_) if self.line.ends_with(b"\n") => {
+                    let message = serde_json::from_slice(&self.line);
+                    self.line.clear();
+                    let reason = |error: serde_json::Error| not_supervised(&self.service, &error.into());
+                    return message.map(Some).map_err(reason);
+                }
+                Ok(_) => return Err(not_supervised(&self.service, &io::ErrorKind::UnexpectedEof.into())),
+                Err(error) if is_late(&error) => (),
+                Err(error) => return Err(not_supervised(&self.service, &error)),
+            }
+        }
+    }
+}
+
+/// A path to `name` in an open directory that is short enough for a socket address.
+pub(crate) fn short_path(directory: &File, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd()))
+}
+
+fn is_late(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted)
+}
+
+fn not_supervised(service: &Path, error: &io::Error) -> Error {
+    Error::NotSupervised { service: service.to_owned(), reason: error.to_string() }
+}

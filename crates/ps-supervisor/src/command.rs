@@ -1,0 +1,102 @@
+//! What `/bin/sh -c` is given, and with which environment.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use procfile::EnvFile;
+use ps_scheduler::Slot;
+
+use crate::spec::Spec;
+use crate::tree::MARKER;
+
+/// Words that mean something to the shell itself, so that `exec` cannot stand in front of them.
+const SHELL_WORDS: &[&str] = &[
+    ".", ":", "alias", "bg", "break", "case", "cd", "command", "continue", "eval", "exec", "exit", "export",
+    "fg", "for", "getopts", "hash", "if", "jobs", "local", "read", "readonly", "return", "set", "shift",
+    "source", "times", "trap", "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while", "{",
+    "}", "!",
+];
+
+/// Whether a command line is one simple command of POSIX sh: no operator, no assignment, no word of the shell's own.
+/// Quoted operators are taken for operators: then the shell stays in between, which only costs a process.
+#[must_use]
+pub fn is_simple(command: &str) -> bool {
+    let first = command.split_whitespace().next().unwrap_or_default();
+    let has_operator = command.contains([';', '&', '|', '<', '>', '(', ')', '`', '\n']);
+    !has_operator && !first.is_empty() && !first.contains('=') && !SHELL_WORDS.contains(&first)
+}
+
+/// The script for `/bin/sh -c`: joins the group whose file is given, then is the command. It never runs outside of it.
+pub(crate) fn script(command: &str, joining_file: Option<&Path>) -> String {
+    let exec = if is_simple(command) { "exec " } else { "" };
+    match joining_file {
+        Some(file) => format!("echo 0 >{} || exit 126\n{exec}{command}", quote(&file.to_string_lossy())),
+        None => format!("{exec}{command}"),
+    }
+}
+
+/// A word that the shell reads as exactly `text`.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// The variables of one instance; later wins: the spec's, each file of `env_files`, `PORT`, `PS` and `DYNO`. An error
+/// names the file and what is wrong with it.
+pub(crate) fn environment(
+    spec: &Spec,
+    slot: &Slot,
+    port: Option<u16>,
+    marker: &str,
+) -> Result<BTreeMap<String, String>, String> {
+    let mut variables = spec.env.clone();
+    for path in &spec.env_files {
+        variables.extend(read_env_file(path)?);
+    }
+    if let Some(port) = port {
+        variables.insert("PORT".to_owned(), port.to_string());
+    }
+    variables.insert("PS".to_owned(), slot.to_string());
+    variables.insert("DYNO".to_owned(), slot.to_string());
+    variables.insert(MARKER.to_owned(), marker.to_owned());
+    Ok(variables)
+}
+
+/// The variables of a dotenv file; none if it is not there.
+///
+/// # Errors
+/// The path, and what is wrong with it.
+pub fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, String> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(format!("read {}: {error}", path.display())),
+    };
+    let file = EnvFile::parse(&bytes).map_err(|error| format!("{}, {error}", path.display()))?;
+    let legal = |(key, value): &(&str, &str)| !key.is_empty() && !key.contains('=') && !value.contains('\0');
+    Ok(file.iter().filter(legal).map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exec_stands_only_before_simple_commands() {
+        for simple in ["node server.js", "bin/web -p $PORT", "faultapp --listen \"$PORT\"", "sleep 1"] {
+            assert!(is_simple(simple), "{simple}");
+        }
+        for compound in
+            ["a && b", "a; b", "A=1 b", "cd x", "exec a", "(a)", "a >b", "", "if true", "a `b`", "$(a)"]
+        {
+            assert!(!is_simple(compound), "{compound}");
+        }
+    }
+
+    #[test]
+    fn the_script_joins_first_and_quotes_what_it_joins() {
+        let script = script("web", Some(Path::new("/a'b/cgroup.procs")));
+        assert_eq!(script, "echo 0 >'/a'\\''b/cgroup.procs' || exit 126\nexec web");
+    }
+}

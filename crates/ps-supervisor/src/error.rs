@@ -1,0 +1,61 @@
+//! Why a supervisor could not do something, split by who must act.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A supervisor's refusal or failure.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The user: not a service directory.
+    #[error("no spec.json in {}: deploy the app first", service.display())]
+    NoSpec {
+        /// The directory.
+        service: PathBuf,
+    },
+    /// The operator: the spec makes no sense.
+    #[error("{}: {reason}: deploy the app again", path.display())]
+    BadSpec {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The operator: a status file makes no sense.
+    #[error("{}: {reason}: restart the instance", path.display())]
+    BadStatus {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The user: there is a supervisor already.
+    #[error("{} has a supervisor already", service.display())]
+    AlreadySupervised {
+        /// The directory.
+        service: PathBuf,
+    },
+    /// The operator: no supervisor answers.
+    #[error("no supervisor answers in {}: {reason}", service.display())]
+    NotSupervised {
+        /// The directory.
+        service: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The operator: the system refused.
+    #[error("{action} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    pub(crate) fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+        Self::Io { action, path: path.to_owned(), source: source.into() }
+    }
+}

@@ -1,0 +1,76 @@
+//! epoll with names: each descriptor is watched under a [`Source`], and a wait tells which sources are ready.
+
+use std::collections::HashMap;
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use ps_scheduler::Slot;
+use rustix::event::{Timespec, epoll};
+use rustix::fd::OwnedFd;
+use rustix::io::Errno;
+
+/// What a descriptor belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Source {
+    /// A child ended.
+    ChildSignal,
+    /// Somebody asks us to end.
+    EndSignal,
+    /// Somebody connects.
+    Listener,
+    /// A client speaks, or can be spoken to.
+    Client(u64),
+    /// An instance writes: stream 0 is stdout, 1 is stderr.
+    Output(Slot, usize),
+    /// An adopted process ended.
+    Adopted(Slot),
+}
+
+/// The descriptors being watched.
+#[derive(Debug)]
+pub(crate) struct Poll {
+    epoll: OwnedFd,
+    sources: HashMap<u64, Source>,
+    next: u64,
+}
+
+impl Poll {
+    /// Watches nothing yet.
+    pub(crate) fn new() -> Result<Self, Errno> {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        Ok(Self { epoll, sources: HashMap::new(), next: 0 })
+    }
+
+    /// Watches a descriptor for input. It is forgotten when it is closed and [`Poll::forget`] is called.
+    pub(crate) fn watch(&mut self, fd: BorrowedFd<'_>, source: Source) -> Result<(), Errno> {
+        self.next += 1;
+        let data = epoll::EventData::new_u64(self.next);
+        epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)?;
+        self.sources.insert(self.next, source);
+        Ok(())
+    }
+
+    /// Stops watching a descriptor that stays open.
+    pub(crate) fn unwatch(&self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
+        epoll::delete(&self.epoll, fd)
+    }
+
+    /// No longer tells of a source.
+    pub(crate) fn forget(&mut self, source: &Source) {
+        self.sources.retain(|_, known| known != source);
+    }
+
+    /// The sources that are ready; none once `timeout` has passed (`None`: never).
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<Vec<Source>, Errno> {
+        let timeout = timeout.map(|timeout| Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        let mut events = Vec::with_capacity(64);
+        match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => (),
+            Err(errno) => return Err(errno),
+        }
+        Ok(events.iter().filter_map(|event| self.sources.get(&event.data.u64()).cloned()).collect())
+    }
+}

@@ -1,0 +1,94 @@
+//! The main process of an instance: started as our child, or adopted from a supervisor that died.
+
+use std::fs::File;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ps_scheduler::{Slot, Stream};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+
+use crate::capture::Capture;
+use crate::cgroup::Cgroup;
+use crate::command;
+use crate::spec::Spec;
+use crate::status::ProcessId;
+use crate::tree::Tree;
+
+/// The main process of an instance.
+#[derive(Debug)]
+pub(crate) struct Process {
+    id: ProcessId,
+    started: Instant,
+    /// Readable once an adopted process has ended; our own children are reaped.
+    adopted: Option<OwnedFd>,
+}
+
+impl Process {
+    /// The process of that id, if it still lives: pid, start time and boot all match.
+    pub(crate) fn adopt(id: &ProcessId) -> Option<Self> {
+        let pid = Pid::from_raw(i32::try_from(id.pid).ok()?)?;
+        let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
+        // Looked at after the pidfd is open: what it names can no longer change.
+        id.is_alive().then(|| Self { id: id.clone(), started: Instant::now(), adopted: Some(pidfd) })
+    }
+
+    /// Its pid.
+    pub(crate) fn pid(&self) -> u32 {
+        self.id.pid
+    }
+
+    /// Its full name.
+    pub(crate) fn id(&self) -> &ProcessId {
+        &self.id
+    }
+
+    /// For how long it has been ours.
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// What to watch to see it end, if it is not our child.
+    pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.adopted.as_ref().map(AsFd::as_fd)
+    }
+}
+
+/// Starts the process of a slot; an error says why, for people.
+pub(crate) fn spawn(
+    spec: &Spec,
+    slot: &Slot,
+    directory: &Path,
+    tree: &Tree,
+    port: Option<u16>,
+) -> Result<Process, String> {
+    let wanted = spec.process(&slot.process_type);
+    let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
+    let environment = command::environment(spec, slot, port, tree.marker())?;
+    let end = |stream| {
+        let end = Capture::writing_end(directory, stream);
+        end.map(|fd| Stdio::from(File::from(fd))).map_err(|error| format!("open output of {slot}: {error}"))
+    };
+    if let Some(cgroup) = tree.cgroup() {
+        cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
+    }
+    let joining_file = tree.cgroup().map(Cgroup::joining_file);
+    let child = Command::new("/bin/sh")
+        .arg("-c")
+        .arg(command::script(&wanted.command, joining_file.as_deref()))
+        .env_clear()
+        .envs(environment)
+        .current_dir(&spec.directory)
+        .stdin(Stdio::null())
+        .stdout(end(Stream::Stdout)?)
+        .stderr(end(Stream::Stderr)?)
+        .process_group(0)
+        .spawn();
+    let child = child.map_err(|error| format!("start {slot} in {}: {error}", spec.directory.display()))?;
+    // A child that ended at once is a zombie until we reap it: its name is gone, its pid is not.
+    let pid = child.id();
+    let id = ProcessId::of(pid).unwrap_or(ProcessId { pid, start_time: 0, boot_id: String::new() });
+    Ok(Process { id, started: Instant::now(), adopted: None })
+}

@@ -1,0 +1,265 @@
+//! A seat: the place of one instance, with all that belongs to it. It asks the table what to do and does it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use ps_scheduler::{Exit, Slot, State, Stream};
+
+use crate::Error;
+use crate::capture::Capture;
+use crate::process::{self, Process};
+use crate::restart::Deaths;
+use crate::spec::Spec;
+use crate::status::Status;
+use crate::transition::{Action, Event, SeatState, Then, transition};
+use crate::tree::Tree;
+
+/// How soon a tree that would not die is killed again.
+const KILL_AGAIN: Duration = Duration::from_millis(100);
+
+/// The place of one instance.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    slot: Slot,
+    directory: PathBuf,
+    state: SeatState,
+    process: Option<Process>,
+    tree: Tree,
+    captures: [Capture; 2],
+    deaths: Deaths,
+    status: Status,
+    timer: Option<Instant>,
+    changed: bool,
+}
+
+impl Seat {
+    /// An empty seat, or one whose process an earlier supervisor left running: that one is adopted.
+    pub(crate) fn open(service: &Path, slot: Slot, tree: Tree, port: Option<u16>) -> Result<Self, Error> {
+        let directory = service.join(slot.to_string());
+        let captures =
+            [Capture::open(&directory, Stream::Stdout)?, Capture::open(&directory, Stream::Stderr)?];
+        let earlier = Status::read(&directory).ok().flatten();
+        let adopted = earlier.as_ref().and_then(|status| status.process.as_ref()).and_then(Process::adopt);
+        let state = if adopted.is_some() { SeatState::Up } else { SeatState::Down };
+        let fresh = Status {
+            slot: slot.clone(),
+            state: State::Stopped,
+            process: None,
+            port,
+            since: now(),
+            restarts: 0,
+            last_exit: None,
+            revision: 0,
+            reason: None,
+        };
+        let status = match earlier {
+            Some(earlier) if adopted.is_some() => earlier,
+            Some(earlier) => Status { last_exit: earlier.last_exit, ..fresh },
+            None => fresh,
+        };
+        let deaths = Deaths::default();
+        Ok(Self {
+            slot,
+            directory,
+            state,
+            process: adopted,
+            tree,
+            captures,
+            deaths,
+            status,
+            timer: None,
+            changed: true,
+        })
+    }
+
+    /// Lets something happen to the seat, and everything that follows from it.
+    pub(crate) fn handle(&mut self, event: Event, spec: &Spec) {
+        let mut next = Some(event);
+        while let Some(event) = next {
+            let before = self.state;
+            let (state, action) = transition(before, event);
+            self.state = state;
+            next = self.act(action, spec);
+            if state != before || action != Action::Nothing {
+                self.note(before);
+            }
+        }
+    }
+
+    /// Its main process ended: `exit` is `None` if nobody could see how.
+    pub(crate) fn reap(&mut self, exit: Option<Exit>, spec: &Spec) {
+        let Some(process) = self.process.take() else { return };
+        self.status.process = None;
+        self.status.last_exit = exit;
+        self.deaths.count(process.lifetime());
+        self.handle(Event::Died(self.deaths.verdict(spec.restart_policy, exit)), spec);
+        self.look(Instant::now(), spec);
+    }
+
+    /// Looks at the clock, and at the tree if it is meant to become empty.
+    pub(crate) fn look(&mut self, now: Instant, spec: &Spec) {
+        if self.is_ending() && self.process.is_none() && self.tree.is_empty(None) {
+            self.handle(Event::Empty, spec);
+        }
+        if self.timer.is_some_and(|due| due <= now) {
+            self.timer = None;
+            self.handle(Event::Due, spec);
+        }
+    }
+
+    /// When it must be looked at again, at the latest.
+    pub(crate) fn due(&self, now: Instant, poll: Duration) -> Option<Instant> {
+        let emptied = (self.is_ending() && self.process.is_none()).then(|| now + poll);
+        [self.timer, emptied].into_iter().flatten().min()
+    }
+
+    /// Its slot.
+    pub(crate) fn slot(&self) -> &Slot {
+        &self.slot
+    }
+
+    /// Whether nothing runs and nothing is about to.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        matches!(self.state, SeatState::Down | SeatState::Crashed)
+    }
+
+    /// Its main process.
+    pub(crate) fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// The revision its process was started from.
+    pub(crate) fn revision(&self) -> u64 {
+        self.status.revision
+    }
+
+    /// Its port.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.status.port
+    }
+
+    /// Its output streams.
+    pub(crate) fn captures(&mut self) -> &mut [Capture; 2] {
+        &mut self.captures
+    }
+
+    /// The status, if it changed since this was last asked; it has been written to disk.
+    pub(crate) fn take_change(&mut self) -> Option<Status> {
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
+        // A disk that takes no status must not stop the processes; whoever watches is still told.
+        let _ = self.status.write(&self.directory);
+        Some(self.status.clone())
+    }
+
+    /// The status now.
+    pub(crate) fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Forgets the instance: it is no longer part of the formation. Its port and its logs stay.
+    pub(crate) fn forget(&self) {
+        let _ = fs::remove_file(self.directory.join(crate::status::STATUS_FILE));
+    }
+
+    fn is_ending(&self) -> bool {
+        matches!(self.state, SeatState::Stopping(_) | SeatState::Killing(_) | SeatState::Clearing(_))
+    }
+
+    fn act(&mut self, action: Action, spec: &Spec) -> Option<Event> {
+        let main = self.process.as_ref().map(Process::pid);
+        let now = Instant::now();
+        match action {
+            Action::Nothing => None,
+            Action::Spawn => Some(self.spawn(spec)),
+            Action::Terminate => {
+                self.tree.terminate(main);
+                self.timer = Some(now + spec.grace());
+                None
+            }
+            Action::Kill => {
+                self.tree.kill(main);
+                self.timer = Some(now + KILL_AGAIN);
+                None
+            }
+            Action::Delay => {
+                self.timer = Some(now + self.deaths.delay(jitter()));
+                self.drain();
+                None
+            }
+            Action::Announce => {
+                self.timer = None;
+                self.drain();
+                None
+            }
+        }
+    }
+
+    fn spawn(&mut self, spec: &Spec) -> Event {
+        self.timer = None;
+        self.drain();
+        self.status.revision = spec.revision;
+        match process::spawn(spec, &self.slot, &self.directory, &self.tree, self.status.port) {
+            Ok(process) => {
+                self.status.process = Some(process.id().clone());
+                self.status.reason = None;
+                self.process = Some(process);
+                Event::Ready
+            }
+            Err(reason) => {
+                self.status.reason = Some(reason);
+                self.deaths.count(Duration::ZERO);
+                Event::Died(self.deaths.verdict(spec.restart_policy, None))
+            }
+        }
+    }
+
+    /// Takes over what was written last, before the next process writes or the seat is left.
+    fn drain(&mut self) {
+        for capture in &mut self.captures {
+            let _ = capture.move_bytes();
+        }
+    }
+
+    fn note(&mut self, before: SeatState) {
+        if before == SeatState::Backoff && self.state == SeatState::Starting {
+            self.status.restarts += 1;
+        }
+        let shown = shown(self.state);
+        if shown != self.status.state {
+            self.status.since = now();
+            self.status.state = shown;
+        }
+        if self.is_at_rest() {
+            self.tree.release();
+        }
+        self.changed = true;
+    }
+}
+
+fn shown(state: SeatState) -> State {
+    match state {
+        SeatState::Down => State::Stopped,
+        SeatState::Starting => State::Starting,
+        SeatState::Up => State::Running,
+        SeatState::Stopping(Then::Rest | Then::Again) | SeatState::Killing(_) | SeatState::Clearing(_) => {
+            State::Stopping
+        }
+        SeatState::Backoff => State::Backoff,
+        SeatState::Crashed => State::Crashed,
+    }
+}
+
+/// A number that differs from call to call: the clock's low digits.
+fn jitter() -> u64 {
+    u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs())
+}
+
+/// Now, to the millisecond: more would pretend.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now)
+}

@@ -1,0 +1,99 @@
+//! `spec.json`: what one supervisor is to keep running. Written by ps-scheduler-native, read at start and on `apply`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use procfile::ProcessType;
+use ps_scheduler::{RestartPolicy, Slot};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// The file's name in a service directory.
+pub const SPEC_FILE: &str = "spec.json";
+
+/// Everything one supervisor is to keep running.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spec {
+    /// The app, for messages.
+    pub app: String,
+    /// Grows with each deploy: an instance of an older revision is replaced.
+    pub revision: u64,
+    /// Where commands run.
+    pub directory: PathBuf,
+    /// Variables every process gets, for example `PATH`.
+    pub env: BTreeMap<String, String>,
+    /// dotenv files read at each start, later wins; one that is not there is skipped.
+    pub env_files: Vec<PathBuf>,
+    /// `PORT` of the first instance of the first type.
+    pub base_port: u16,
+    /// What happens to a process that ends by itself.
+    pub restart_policy: RestartPolicy,
+    /// From SIGTERM to SIGKILL, in seconds.
+    pub stop_timeout_seconds: u64,
+    /// The types.
+    pub processes: Vec<ProcessSpec>,
+    /// Slots that are part of the formation, but stopped by hand.
+    #[serde(default)]
+    pub stopped: Vec<Slot>,
+}
+
+/// One process type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessSpec {
+    /// Its name.
+    pub process_type: String,
+    /// Its command, for `/bin/sh -c`.
+    pub command: String,
+    /// How many instances are wanted.
+    pub quantity: u16,
+    /// Its place in the Procfile when it was first seen, from 0; ports are computed from it.
+    pub place: u16,
+}
+
+impl Spec {
+    /// Reads a service directory's spec.
+    pub fn read(service: &Path) -> Result<Self, Error> {
+        let path = service.join(SPEC_FILE);
+        let bytes = fs::read(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::NoSpec { service: service.to_owned() },
+            _ => Error::io("read", &path, error),
+        })?;
+        let spec: Self = serde_json::from_slice(&bytes)
+            .map_err(|error| Error::BadSpec { path: path.clone(), reason: error.to_string() })?;
+        spec.check().map_err(|reason| Error::BadSpec { path, reason })?;
+        Ok(spec)
+    }
+
+    /// From SIGTERM to SIGKILL.
+    pub fn grace(&self) -> Duration {
+        Duration::from_secs(self.stop_timeout_seconds)
+    }
+
+    /// The type of that name.
+    pub fn process(&self, process_type: &ProcessType) -> Option<&ProcessSpec> {
+        self.processes.iter().find(|process| process.process_type == process_type.as_str())
+    }
+
+    /// The slots that are to be filled.
+    pub fn wanted(&self) -> Vec<Slot> {
+        let of_type = |process: &ProcessSpec| {
+            let process_type: Option<ProcessType> = process.process_type.parse().ok();
+            let slot = move |n| process_type.clone().map(|process_type| Slot::new(process_type, n));
+            (1..=process.quantity).filter_map(slot).collect::<Vec<_>>()
+        };
+        let mut slots: Vec<Slot> = self.processes.iter().flat_map(of_type).collect();
+        slots.retain(|slot| !self.stopped.contains(slot));
+        slots
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for process in &self.processes {
+            process.process_type.parse::<ProcessType>().map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,99 @@
+//! `<type>.<n>/status.json`: what one instance is doing. `cat` is a supported client; a reader needs no lock.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+use ps_scheduler::{Exit, Slot, State};
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+pub(crate) const STATUS_FILE: &str = "status.json";
+const NEW_STATUS_FILE: &str = ".status.json.new";
+
+/// One instance.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// The slot.
+    pub slot: Slot,
+    /// What it is doing.
+    pub state: State,
+    /// Its main process; with `start_time` and `boot_id` that names it for good.
+    pub process: Option<ProcessId>,
+    /// Its `PORT`.
+    pub port: Option<u16>,
+    /// Since when it has been in this state (RFC 3339, UTC).
+    pub since: Timestamp,
+    /// How often it was started again by itself since it was first started.
+    pub restarts: u32,
+    /// How it ended the last time.
+    pub last_exit: Option<Exit>,
+    /// The revision of the spec that it was started from.
+    pub revision: u64,
+    /// Why it could not be started, if it could not.
+    pub reason: Option<String>,
+}
+
+/// A process, named so that no other process is ever taken for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its pid.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot.
+    pub start_time: u64,
+    /// Which boot.
+    pub boot_id: String,
+}
+
+impl ProcessId {
+    /// The process that has `pid` now; `None` if there is none.
+    pub fn of(pid: u32) -> Option<Self> {
+        Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id() })
+    }
+
+    /// Whether that very process still lives (a zombie does not).
+    pub fn is_alive(&self) -> bool {
+        self.boot_id == boot_id() && start_time(self.pid) == Some(self.start_time)
+    }
+}
+
+impl Status {
+    /// The status of an instance, from its directory; `None` if none was ever written.
+    pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
+        let path = directory.join(STATUS_FILE);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::io("read", &path, error)),
+        };
+        let status = serde_json::from_slice(&bytes);
+        status.map(Some).map_err(|error| Error::BadStatus { path, reason: error.to_string() })
+    }
+
+    /// Writes the status, whole or not at all. It is not synced: after a power loss no process of it lives.
+    pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
+        let path = directory.join(STATUS_FILE);
+        let staged = directory.join(NEW_STATUS_FILE);
+        let mut bytes = serde_json::to_vec(self).expect("a status is plain data");
+        bytes.push(b'\n');
+        fs::write(&staged, bytes)
+            .and_then(|()| fs::rename(&staged, &path))
+            .map_err(|error| Error::io("write", &path, error))
+    }
+}
+
+/// When a process started; `None` if there is none, or only its zombie.
+pub(crate) fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    let mut fields = after_name.split(' ');
+    let is_zombie = matches!(fields.next(), Some("Z" | "X"));
+    fields.nth(18).filter(|_| !is_zombie)?.parse().ok()
+}
+
+fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim_end().to_owned()
+}

@@ -1,0 +1,131 @@
+//! The tree of one instance: its main process and everything that came from it. With a cgroup nothing can leave it.
+//! Without one it is found by descent, process group and a marker in the environment: best effort, and `is_exact` says so.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+use crate::cgroup::Cgroup;
+
+/// The variable that marks every process of an instance.
+pub(crate) const MARKER: &str = "FORMATION_INSTANCE";
+
+/// How the processes of one instance are found.
+#[derive(Clone, Debug)]
+pub(crate) struct Tree {
+    cgroup: Option<Cgroup>,
+    marker: String,
+}
+
+impl Tree {
+    /// The tree of the instance that `marker` names, in `cgroup` if there is one.
+    pub(crate) fn new(cgroup: Option<Cgroup>, marker: String) -> Self {
+        Self { cgroup, marker }
+    }
+
+    /// Its cgroup.
+    pub(crate) fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.as_ref()
+    }
+
+    /// The value of the marking variable.
+    pub(crate) fn marker(&self) -> &str {
+        &self.marker
+    }
+
+    /// Whether no process is left. `main` is the main process, if it has not been reaped.
+    pub(crate) fn is_empty(&self, main: Option<u32>) -> bool {
+        match &self.cgroup {
+            Some(cgroup) => main.is_none() && cgroup.is_empty(),
+            None => self.members(main).is_empty(),
+        }
+    }
+
+    /// SIGTERM to all of it, SIGCONT after it: a stopped process could not obey.
+    pub(crate) fn terminate(&self, main: Option<u32>) {
+        for signal in [Signal::TERM, Signal::CONT] {
+            match &self.cgroup {
+                Some(cgroup) => cgroup.signal(signal),
+                None => self.signal_members(main, signal),
+            }
+        }
+    }
+
+    /// SIGKILL to all of it.
+    pub(crate) fn kill(&self, main: Option<u32>) {
+        match &self.cgroup {
+            Some(cgroup) => cgroup.kill(),
+            None => self.signal_members(main, Signal::KILL),
+        }
+    }
+
+    /// Gives back what the tree took of the machine, once it is empty.
+    pub(crate) fn release(&self) {
+        if let Some(cgroup) = &self.cgroup {
+            cgroup.remove();
+        }
+    }
+
+    fn signal_members(&self, main: Option<u32>, signal: Signal) {
+        for (pid, start_time) in self.members(main) {
+            let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
+            let Ok(pidfd) = pidfd_open(raw, PidfdFlags::empty()) else { continue };
+            if crate::status::start_time(pid) == Some(start_time) {
+                let _: Result<(), Errno> = pidfd_send_signal(pidfd, signal);
+            }
+        }
+    }
+
+    /// Pid and start time of every live process of the tree, found without a cgroup.
+    fn members(&self, main: Option<u32>) -> BTreeMap<u32, u64> {
+        let processes = processes();
+        let is_ours = |process: &Process| {
+            Some(process.pid) == main || Some(process.group) == main || self.is_marked(process.pid)
+        };
+        let mut tree: BTreeSet<u32> = processes.iter().filter(|p| is_ours(p)).map(|p| p.pid).collect();
+        loop {
+            let children: Vec<u32> = processes
+                .iter()
+                .filter(|process| tree.contains(&process.parent) && !tree.contains(&process.pid))
+                .map(|process| process.pid)
+                .collect();
+            if children.is_empty() {
+                break;
+            }
+            tree.extend(children);
+        }
+        processes.iter().filter(|p| tree.contains(&p.pid)).map(|p| (p.pid, p.start_time)).collect()
+    }
+
+    fn is_marked(&self, pid: u32) -> bool {
+        let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
+        let wanted = format!("{MARKER}={}", self.marker);
+        environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+    }
+}
+
+struct Process {
+    pid: u32,
+    parent: u32,
+    group: u32,
+    start_time: u64,
+}
+
+/// Every live process; zombies are dead.
+fn processes() -> Vec<Process> {
+    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(process).collect()
+}
+
+fn process(pid: u32) -> Option<Process> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = after_name.split(' ').collect();
+    let number = |index: usize| fields.get(index)?.parse().ok();
+    let is_alive = !matches!(fields.first(), Some(&("Z" | "X")));
+    let start_time = fields.get(19)?.parse().ok()?;
+    is_alive.then_some(Process { pid, parent: number(1)?, group: number(2)?, start_time })
+}
