@@ -4,7 +4,7 @@
 //! A reader computes the union, and `scale` wins. The two are written so that each moment in between reads as the old
 //! or the new formation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use procfile::{Formation, ProcessType, Quantity};
@@ -59,6 +59,18 @@ impl StoredFormation {
         union
     }
 
+    /// The types whose count is another one than `before`, those of `scale` first, in the order of the lines.
+    pub fn changed_since(&self, before: &Self) -> Vec<String> {
+        let (was, is) = (before.effective(), self.effective());
+        let count_in = |counts: &BTreeMap<&str, i64>, name: &str| counts.get(name).copied().unwrap_or(0);
+        let mut seen = BTreeSet::new();
+        let names = self.scale.iter().chain(&self.old).chain(&before.scale).map(|entry| entry.name.as_str());
+        names
+            .filter(|name| seen.insert(*name) && count_in(&was, name) != count_in(&is, name))
+            .map(str::to_owned)
+            .collect()
+    }
+
     /// The entries that would not be accepted today: printed and carried along, never deployed.
     pub fn unacceptable(&self) -> impl Iterator<Item = &StoredEntry> {
         self.scale.iter().chain(&self.old).filter(|entry| entry.accepted().is_none())
@@ -102,23 +114,9 @@ impl World {
         before: &StoredFormation,
         after: &StoredFormation,
     ) -> Result<(), Error> {
-        let access = self.access(Scope::App(app));
-        let write = |name: &str, entries: &[StoredEntry]| directory.write(name, &render(entries), access);
         let old_path = self.config_dir(PLUGIN, Scope::App(app)).join(SCALE_OLD);
         let is_old_missing = old_path.symlink_metadata().is_err();
-        if before.scale == after.scale {
-            let is_same = before.old == after.old && !is_old_missing;
-            return if is_same { Ok(()) } else { write(SCALE_OLD, &after.old) };
-        }
-        let union = union(&before.old, &after.old);
-        if union != before.old || is_old_missing {
-            write(SCALE_OLD, &union)?;
-        }
-        write(SCALE, &after.scale)?;
-        if union != after.old {
-            write(SCALE_OLD, &after.old)?;
-        }
-        Ok(())
+        directory.write_in_turn(&steps(before, after, is_old_missing), self.access(Scope::App(app)))
     }
 
     /// The formation of an app that was just created: `web=1` (contract 3.2, `post-create`).
@@ -128,6 +126,35 @@ impl World {
         directory.write(SCALE, b"web=1\n", access)?;
         directory.write(SCALE_OLD, b"", access)
     }
+}
+
+/// The writes that lead from one formation to another. What is old moves into `scale`, where one write changes all at
+/// once, and out again: each moment in between reads as the one or the other.
+fn steps(
+    before: &StoredFormation,
+    after: &StoredFormation,
+    is_old_missing: bool,
+) -> Vec<(&'static str, Vec<u8>)> {
+    let mut steps = Vec::new();
+    let mut now = before.clone();
+    let mut step = |name: &'static str, entries: Vec<StoredEntry>| {
+        let place = if name == SCALE { &mut now.scale } else { &mut now.old };
+        if *place != entries {
+            steps.push((name, render(&entries)));
+            *place = entries;
+        }
+    };
+    if before.scale != after.scale && before.old != after.old {
+        step(SCALE, union(&before.scale, &before.old));
+        step(SCALE_OLD, Vec::new());
+        step(SCALE, union(&after.scale, &after.old));
+    }
+    step(SCALE_OLD, after.old.clone());
+    step(SCALE, after.scale.clone());
+    if is_old_missing && !steps.iter().any(|(name, _)| *name == SCALE_OLD) {
+        steps.push((SCALE_OLD, render(&after.old)));
+    }
+    steps
 }
 
 fn union(first: &[StoredEntry], second: &[StoredEntry]) -> Vec<StoredEntry> {

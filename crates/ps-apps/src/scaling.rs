@@ -12,7 +12,8 @@ use crate::{StoredEntry, StoredFormation};
 const FIRST_TYPE: &str = "web";
 /// The type that runs once in each deploy and never as an instance.
 const RELEASE: &str = "release";
-const CLOSE_ENOUGH: f64 = 0.7;
+/// How many slips of the finger lie between a name and the one that was probably meant.
+const MAX_SLIPS: usize = 2;
 
 /// One word `<type>=<count>`, `<type>+=<count>`, `<type>-=<count>` or `<type>=max`, taken apart. What it comes to
 /// depends on the types that are known: one that is called `x-` wins over taking away from `x`.
@@ -118,9 +119,9 @@ impl AskedCount {
         Ok(Self { name, count })
     }
 
-    /// Exactly this many.
-    pub fn exactly(process_type: &ProcessType, quantity: Quantity) -> Self {
-        Self { name: process_type.to_string(), count: CountWord::Number(quantity) }
+    /// What every new app has: `web=1`.
+    pub fn of_a_new_app() -> Self {
+        Self { name: FIRST_TYPE.to_owned(), count: CountWord::Number(Quantity::ONE) }
     }
 }
 
@@ -150,17 +151,6 @@ impl Scaling<'_> {
             }
         }
         Ok(StoredFormation { scale, old })
-    }
-
-    /// The types that are named or end, and whose count is another one than before, in the order of `after`.
-    pub fn changed(before: &StoredFormation, after: &StoredFormation) -> Vec<String> {
-        let (was, is) = (before.effective(), after.effective());
-        let mut seen = BTreeSet::new();
-        let all = after.scale.iter().chain(&after.old).chain(&before.scale).map(|entry| entry.name.as_str());
-        all.filter(|name| seen.insert(*name))
-            .filter(|name| was.get(name).unwrap_or(&0) != is.get(name).unwrap_or(&0))
-            .map(str::to_owned)
-            .collect()
     }
 
     fn resolve(&self, asked: &AskedCount, before: &StoredFormation) -> Result<StoredEntry, RefusedScaling> {
@@ -229,11 +219,11 @@ impl Scaling<'_> {
 
     fn unknown(&self, name: &str) -> RefusedScaling {
         let types = || self.known.into_iter().flatten().map(ProcessType::as_str);
-        let closeness = |other: &str| strsim::jaro_winkler(name, other);
-        let nearest = types().max_by(|a, b| closeness(a).total_cmp(&closeness(b)));
+        let distance = |other: &&str| strsim::osa_distance(name, other);
+        let is_near = |other: &&str| distance(other) <= MAX_SLIPS && distance(other) < name.len();
         RefusedScaling::Unknown {
             name: name.to_owned(),
-            nearest: nearest.filter(|other| closeness(other) >= CLOSE_ENOUGH).map(str::to_owned),
+            nearest: types().filter(is_near).min_by_key(distance).map(str::to_owned),
             known: types().collect::<Vec<_>>().join(", "),
         }
     }

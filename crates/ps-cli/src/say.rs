@@ -18,6 +18,18 @@ pub fn step(text: &str) -> io::Result<()> {
     unless_quiet(&format!("-----> {text}"))
 }
 
+/// `-----> text`, also when quiet: for the steps that Dokku does not keep to itself. On our own as [`step`].
+pub fn step_always(text: &str) -> io::Result<()> {
+    if inside_dokku() { writeln!(io::stdout().lock(), "-----> {text}") } else { step(text) }
+}
+
+/// `-----> text` on stderr in both homes: for a step of a program whose stdout is data now. Unwanted when quiet.
+pub fn step_aside(text: &str) {
+    if !quiet() {
+        failure_line(&format!("-----> {text}"));
+    }
+}
+
 /// `=====> text`: a fact about a change. Unwanted when quiet.
 pub fn fact(text: &str) -> io::Result<()> {
     unless_quiet(&format!("=====> {text}"))

@@ -1,9 +1,59 @@
-//! Read and change formations.
+//! Reads and changes formations: how many instances of each process type an app has. It stores what is wanted and has
+//! others make it so; it talks to no engine and to no supervisor.
+
+mod act;
+mod args;
+mod change;
+mod dry_run;
+mod print;
+mod trigger;
 
 use anyhow::Result;
-use ps_cli::exit::Outcome;
+use clap::Parser;
+use ps_apps::World;
+use ps_cli::exit::{self, Outcome, Refusal};
+
+use crate::args::Args;
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
-    Ok(Outcome::Done)
+    let args = Args::try_parse_from(exit::arguments())?;
+    let world = World::from_env()?;
+    if let Some(trigger) = &args.from_trigger {
+        return trigger::answer(&world, trigger, &args);
+    }
+    let Some(name) = &args.app else { return Err(no_app(&world)) };
+    let app = world.app(name)?.name;
+    refuse_contradictions(&world, &args)?;
+    if !args.is_change() {
+        return print::formation(&world, &app, &args);
+    }
+    change::run(&world, &app, &args)
+}
+
+fn no_app(world: &World) -> anyhow::Error {
+    if world.inside_dokku() {
+        Refusal::failed("Please specify an app to run the command on")
+    } else {
+        Refusal::usage("name the app: ps-scale <app> [<type>=<count>…]")
+    }
+}
+
+fn refuse_contradictions(world: &World, args: &Args) -> Result<()> {
+    let (dokkus, ours) = match (args.clear, args.replace, args.counts.is_empty()) {
+        (true, true, _) => (
+            "The --clear and --replace flags cannot be specified together",
+            "--clear and --replace exclude each other",
+        ),
+        (true, false, false) => (
+            "Process types cannot be specified when using the --clear flag, use --replace to set the entire formation",
+            "--clear takes no types: use --replace to name the whole formation",
+        ),
+        (false, true, true) => (
+            "Must specify at least one process type when using the --replace flag, use --clear to reset the formation",
+            "--replace needs at least one <type>=<count>: use --clear to go back to web=1",
+        ),
+        _ => return Ok(()),
+    };
+    Err(if world.inside_dokku() { Refusal::failed(dokkus) } else { Refusal::usage(ours) })
 }

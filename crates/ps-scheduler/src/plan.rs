@@ -68,21 +68,24 @@ impl Plan {
     /// Compares what is wanted with what is there. Scaling up fills only the new slots and scaling down empties
     /// only the highest; slots outside the intent keep what they have.
     pub fn new(release: Release, wanted: &Formation, present: &[Instance], intent: &Intent) -> Self {
+        let steps = Self::steps(wanted, present, intent);
+        Self { release, steps, is_deploy: *intent == Intent::Deploy }
+    }
+
+    /// The steps alone, for whoever only shows them.
+    pub fn steps(wanted: &Formation, present: &[Instance], intent: &Intent) -> Vec<Step> {
         let states: BTreeMap<&Slot, State> =
             present.iter().map(|instance| (&instance.slot, instance.state)).collect();
         let mut slots: Vec<Slot> = wanted_slots(wanted);
         slots.extend(present.iter().map(|instance| instance.slot.clone()));
         slots.sort();
         slots.dedup();
-        let steps = slots
-            .into_iter()
-            .filter_map(|slot| {
-                let is_wanted = wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get());
-                let (action, reason) = decide(&slot, is_wanted, states.get(&slot).copied(), intent)?;
-                Some(Step { slot, action, reason })
-            })
-            .collect();
-        Self { release, steps, is_deploy: *intent == Intent::Deploy }
+        let step_of = |slot: Slot| {
+            let is_wanted = wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get());
+            let (action, reason) = decide(&slot, is_wanted, states.get(&slot).copied(), intent)?;
+            Some(Step { slot, action, reason })
+        };
+        slots.into_iter().filter_map(step_of).collect()
     }
 
     /// The slots that will be filled when the plan has been carried out.
