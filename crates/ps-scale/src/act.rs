@@ -1,0 +1,89 @@
+//! Making instances match a formation that was just stored: through `ps-lifecycle converge` on our own, through Dokku's
+//! triggers inside Dokku. The one place of this program that has something started or stopped.
+
+use std::env;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+
+use anyhow::{Context, Result};
+use procfile::ProcessType;
+use ps_apps::{AppLock, AppName, World};
+use ps_cli::Format;
+use ps_cli::exit::{Outcome, Refusal};
+use ps_triggers::Triggers;
+
+use crate::args::Args;
+
+const LIFECYCLE: &str = "ps-lifecycle";
+
+/// Makes the instances of a deployed app match; does nothing for one that is not. `changed` are the types to deploy
+/// inside Dokku, in this order.
+pub(crate) fn carry_out(
+    world: &World,
+    app: &AppName,
+    lock: &AppLock,
+    changed: &[String],
+    args: &Args,
+) -> Result<Outcome> {
+    if !world.is_deployed(app)? {
+        return Ok(Outcome::Done);
+    }
+    if world.inside_dokku() { deploy(world, app, lock, changed, args) } else { converge(app, lock, args) }
+}
+
+/// One `deploy` trigger for each type, one after the other, as Dokku has it. The first one that fails ends it.
+fn deploy(world: &World, app: &AppName, lock: &AppLock, changed: &[String], args: &Args) -> Result<Outcome> {
+    let (name, token) = lock.token();
+    let triggers = Triggers::new(world).with_env(name, token);
+    let tag = triggers.call("deployed-app-image-tag", &[app.as_str()])?.text();
+    let tag = if tag.is_empty() { "latest" } else { &tag };
+    // An old line that nobody would accept today never reaches a hook's shell.
+    for process_type in changed.iter().filter(|name| name.parse::<ProcessType>().is_ok()) {
+        let arguments = [app.as_str(), tag, process_type];
+        if args.format() == Format::Text {
+            triggers.stream("deploy", &arguments)?;
+        } else {
+            triggers.call("deploy", &arguments)?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn converge(app: &AppName, lock: &AppLock, args: &Args) -> Result<Outcome> {
+    let (name, token) = lock.token();
+    let program = find(LIFECYCLE);
+    let mut command = Command::new(&program);
+    command.arg("converge").arg(app.as_str()).env(name, token).stdin(Stdio::null());
+    if args.quiet {
+        command.env("DOKKU_QUIET_OUTPUT", "1");
+    }
+    // Our stdout is data; whatever is said about the change goes to stderr.
+    if let Ok(stderr) = io::stderr().as_fd().try_clone_to_owned() {
+        command.stdout(stderr);
+    }
+    let ended = command.status().with_context(|| {
+        format!("the formation of {app} is stored, but {} cannot be run to make it so", program.display())
+    })?;
+    if ended.success() {
+        return Ok(Outcome::Done);
+    }
+    let message = format!(
+        "the formation of {app} is stored, but its instances do not match it yet: run the same command again, or \
+         see ps-lifecycle status {app}"
+    );
+    Err(Refusal { status: status_of(ended), message }.into())
+}
+
+fn status_of(ended: ExitStatus) -> u8 {
+    let number = ended.code().or_else(|| ended.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    u8::try_from(number).unwrap_or(1)
+}
+
+/// Beside our own executable, else whatever `PATH` has.
+fn find(program: &str) -> PathBuf {
+    let beside = env::current_exe().ok().map(|path| path.with_file_name(program));
+    beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(program))
+}

@@ -1,0 +1,73 @@
+//! What can be said to `ps-scale`. Nothing is read or changed here.
+
+use clap::Parser;
+use ps_cli::Format;
+
+const EXAMPLES: &str = "\
+Examples:
+  ps-scale hello                       print the formation
+  ps-scale hello web=2 worker=1        change it, and make the instances match
+  ps-scale hello web+=1 --skip-deploy  only store it
+  ps-scale hello --json | jq '.[].quantity'
+
+Exit status: 0 done, 1 refused or failed, 2 wrong usage, 20 no such app, 75 the app is being changed: try again.";
+
+/// Reads and changes how many instances of each process type an app has.
+#[derive(Debug, Parser)]
+#[command(name = "ps-scale", version, after_help = EXAMPLES)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
+pub(crate) struct Args {
+    /// The app
+    pub(crate) app: Option<String>,
+
+    /// New counts: <type>=<n>, <type>+=<n>, <type>-=<n> or <type>=max (one per CPU); 0 to 10000
+    #[arg(value_name = "TYPE=COUNT")]
+    pub(crate) counts: Vec<String>,
+
+    /// Store the formation; start and stop nothing
+    #[arg(long)]
+    pub(crate) skip_deploy: bool,
+
+    /// The types named are the whole formation: all others become 0
+    #[arg(long)]
+    pub(crate) replace: bool,
+
+    /// Go back to what a new app has: web=1
+    #[arg(long)]
+    pub(crate) clear: bool,
+
+    /// Change nothing; print what would happen to each instance
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// How to print the formation (with a change: the new one, unless as text)
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+
+    /// Rows only, and no lines about a change
+    #[arg(long)]
+    pub(crate) quiet: bool,
+
+    /// How long to wait for another change of the app to end; 0: not at all
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub(crate) wait: u64,
+
+    /// Answer a trigger of Dokku's; its arguments follow (see the manual)
+    #[arg(long, value_name = "TRIGGER", hide_short_help = true)]
+    pub(crate) from_trigger: Option<String>,
+}
+
+impl Args {
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+
+    /// Whether the formation is to be changed rather than printed.
+    pub(crate) fn is_change(&self) -> bool {
+        self.clear || !self.counts.is_empty()
+    }
+}

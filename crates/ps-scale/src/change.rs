@@ -1,0 +1,143 @@
+//! A change: understood and judged as a whole, stored under the app's lock, then carried out.
+
+use std::collections::BTreeSet;
+use std::num::NonZero;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use procfile::{MAX_QUANTITY, ProcessType, Quantity};
+use ps_apps::{AppName, AskedCount, RefusedScaling, Scaling, StoredFormation, World};
+use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::{Format, say};
+
+use crate::args::Args;
+use crate::{act, dry_run, print};
+
+/// A change that was understood, and what it is judged by.
+pub(crate) struct Change {
+    pub(crate) asked: Vec<AskedCount>,
+    pub(crate) replaces: bool,
+    pub(crate) known: Option<BTreeSet<ProcessType>>,
+}
+
+pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
+    if !world.can_scale(app)? {
+        return Err(cannot_scale(world, app));
+    }
+    let is_talk = !args.dry_run;
+    if is_talk && world.inside_dokku() {
+        announce(world, app, args)?;
+    }
+    let change = Change::of(world, app, args)?;
+    // Judged once before anything is touched: a refusal leaves not even a lock file behind.
+    let before = print::read(world, app)?;
+    let expected = change.apply(world, &before)?;
+    if args.dry_run {
+        return dry_run::print(world, app, &before, &expected, args);
+    }
+    if !world.inside_dokku() {
+        announce(world, app, args)?;
+    }
+    store_and_act(world, app, args, &change)
+}
+
+fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> Result<Outcome> {
+    let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
+    let (before, after) = store(world, app, change)?;
+    let outcome = if args.skip_deploy {
+        Outcome::Done
+    } else {
+        let changed = after.changed_since(&before);
+        act::carry_out(world, app, &lock, &changed, args)?
+    };
+    if args.format() != Format::Text {
+        print::write(app, &after, args.format(), true)?;
+    }
+    Ok(outcome)
+}
+
+/// Stores a change; the formation before it and after it. The caller holds the app's lock.
+pub(crate) fn store(
+    world: &World,
+    app: &AppName,
+    change: &Change,
+) -> Result<(StoredFormation, StoredFormation)> {
+    let mut before = StoredFormation::default();
+    let after = world.update_formation(app, |stored| -> Result<StoredFormation> {
+        before = stored.clone();
+        change.apply(world, stored)
+    })?;
+    Ok((before, after))
+}
+
+impl Change {
+    fn of(world: &World, app: &AppName, args: &Args) -> Result<Self> {
+        let asked = parse(world, &args.counts)?;
+        let known = world.known_types(app)?;
+        if args.clear {
+            return Ok(Self { asked: first_counts(known.as_ref()), replaces: true, known });
+        }
+        Ok(Self { asked, replaces: args.replace, known })
+    }
+
+    pub(crate) fn apply(&self, world: &World, before: &StoredFormation) -> Result<StoredFormation> {
+        let scaling = Scaling {
+            asked: &self.asked,
+            replaces: self.replaces,
+            known: self.known.as_ref(),
+            max: cpus(),
+            may_scale_release: world.inside_dokku(),
+        };
+        scaling.apply(before).map_err(|refused| refusal(world, &refused))
+    }
+}
+
+pub(crate) fn parse(world: &World, words: &[String]) -> Result<Vec<AskedCount>> {
+    words.iter().map(|word| AskedCount::parse(word).map_err(|refused| refusal(world, &refused))).collect()
+}
+
+/// What a new app has, `web=1`; nothing where the Procfile has no web.
+pub(crate) fn first_counts(known: Option<&BTreeSet<ProcessType>>) -> Vec<AskedCount> {
+    let has_web = known.is_none_or(|types| types.contains("web"));
+    has_web.then(AskedCount::of_a_new_app).into_iter().collect()
+}
+
+fn refusal(world: &World, refused: &RefusedScaling) -> anyhow::Error {
+    let dokkus = world.inside_dokku().then(|| refused.dokku_words()).flatten();
+    Refusal::failed(dokkus.unwrap_or_else(|| refused.to_string()))
+}
+
+fn cannot_scale(world: &World, app: &AppName) -> anyhow::Error {
+    if world.inside_dokku() {
+        return Refusal::failed(format!(
+            "App {app} contains an app.json file with a formations key and cannot be manually scaled"
+        ));
+    }
+    let path = world.app_json_path(app);
+    Refusal::failed(format!(
+        "{app} is scaled by the formation in its app.json ({}): change it there and deploy again",
+        path.display()
+    ))
+}
+
+fn announce(world: &World, app: &AppName, args: &Args) -> Result<()> {
+    let text = if args.clear {
+        format!("Resetting {app} processes to the default scale")
+    } else {
+        format!("Scaling {app} processes: {}", args.counts.join(" "))
+    };
+    let stdout_is_data = args.format() != Format::Text;
+    if world.inside_dokku() && !stdout_is_data {
+        say::step_always(&text)?;
+    } else if !args.quiet {
+        say::step_aside(&text);
+    }
+    Ok(())
+}
+
+fn cpus() -> Quantity {
+    let count = thread::available_parallelism().map_or(1, NonZero::get);
+    let count = u64::try_from(count).unwrap_or(u64::MAX).min(u64::from(MAX_QUANTITY));
+    Quantity::new(count).unwrap_or(Quantity::ONE)
+}

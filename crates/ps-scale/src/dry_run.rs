@@ -1,0 +1,135 @@
+//! What a change would do to each instance, from the records on disk: nothing is asked of an engine or a supervisor, and
+//! nothing is changed. Outside Dokku this is the plan that `ps-lifecycle converge` makes; inside Dokku a deploy of a
+//! type replaces all of its instances.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use anyhow::Result;
+use procfile::Formation;
+use ps_apps::{AppName, StoredFormation, World};
+use ps_cli::Format;
+use ps_cli::exit::Outcome;
+use ps_scheduler::{Action, Instance, Intent, Plan, Slot, State, Step, Which};
+use serde::{Deserialize, Serialize};
+
+use crate::args::Args;
+
+#[derive(Serialize)]
+struct DryRun<'a> {
+    app: &'a str,
+    source: &'static str,
+    instances: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    process_type: String,
+    index: u16,
+    action: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Deserialize)]
+struct RecordedStatus {
+    state: State,
+}
+
+pub(crate) fn print(
+    world: &World,
+    app: &AppName,
+    before: &StoredFormation,
+    after: &StoredFormation,
+    args: &Args,
+) -> Result<Outcome> {
+    let rows = rows(world, app, before, after)?;
+    let mut out = io::stdout().lock();
+    match args.format() {
+        Format::Text => {
+            for row in &rows {
+                let slot = format!("{}.{}", row.process_type, row.index);
+                writeln!(out, "{slot:<16} {:<8} {}", row.action, row.reason)?;
+            }
+        }
+        Format::Json => {
+            let dry_run = DryRun { app: app.as_str(), source: "argument", instances: rows };
+            writeln!(out, "{}", serde_json::to_string(&dry_run)?)?;
+        }
+        Format::Csv => {
+            let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(&mut out);
+            writer.write_record(["process_type", "index", "action", "reason"])?;
+            rows.iter().try_for_each(|row| writer.serialize(row))?;
+            writer.flush()?;
+        }
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+fn rows(world: &World, app: &AppName, before: &StoredFormation, after: &StoredFormation) -> Result<Vec<Row>> {
+    let known = world.known_types(app)?;
+    let is_known = |name: &str| known.as_ref().is_none_or(|types| types.contains(name));
+    let wanted: Formation = after
+        .wanted()
+        .iter()
+        .filter(|(process_type, _)| is_known(process_type.as_str()))
+        .map(|(process_type, quantity)| (process_type.clone(), quantity))
+        .collect();
+    let present = recorded(world, app)?;
+    let mut steps = Plan::steps(&wanted, &present, &Intent::Converge(Which::All));
+    if world.inside_dokku() {
+        let changed: BTreeSet<String> = after.changed_since(before).into_iter().collect();
+        steps.iter_mut().for_each(|step| as_dokku_does(step, &changed));
+    }
+    let is_deployed = world.is_deployed(app)?;
+    Ok(steps.into_iter().map(|step| row(step, is_deployed)).collect())
+}
+
+fn as_dokku_does(step: &mut Step, changed: &BTreeSet<String>) {
+    if step.action == Action::Keep && changed.contains(step.slot.process_type.as_str()) {
+        (step.action, step.reason) = (Action::Replace, "Dokku deploys the whole type");
+    }
+}
+
+fn row(step: Step, is_deployed: bool) -> Row {
+    let reason = match step.action {
+        Action::Start if !is_deployed => "the app is not deployed: starts with its first deploy",
+        _ => step.reason,
+    };
+    Row {
+        process_type: step.slot.process_type.to_string(),
+        index: step.slot.index,
+        action: step.action.as_str(),
+        reason,
+    }
+}
+
+/// The instances that somebody wrote down: native ones with their state, containers as running.
+fn recorded(world: &World, app: &AppName) -> Result<Vec<Instance>> {
+    if world.scheduler_name(app)? == "native" {
+        let directory = world.data_dir("scheduler-native", app);
+        return Ok(names(&directory)?.iter().filter_map(|name| native(&directory, name)).collect());
+    }
+    let names = names(&world.app_dir(app))?;
+    let slots = names.iter().filter_map(|name| name.strip_prefix("CONTAINER.")?.parse().ok());
+    Ok(slots.map(|slot: Slot| Instance::new(slot, State::Running)).collect())
+}
+
+fn native(directory: &Path, name: &str) -> Option<Instance> {
+    let slot = name.parse().ok()?;
+    let bytes = fs::read(directory.join(name).join("status.json")).ok()?;
+    let state = serde_json::from_slice(&bytes).map_or(State::Unknown, |status: RecordedStatus| status.state);
+    Some(Instance::new(slot, state))
+}
+
+fn names(directory: &Path) -> Result<Vec<String>> {
+    match fs::read_dir(directory) {
+        Ok(entries) => {
+            Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(source) => Err(ps_apps::Error::io("read", directory, source).into()),
+    }
+}

@@ -1,0 +1,70 @@
+//! The formation on stdout: as Dokku prints it, as JSON, as CSV. Lines that we would not accept today are printed as
+//! they are, with one warning for all of them.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use ps_apps::{AppName, StoredFormation, World};
+use ps_cli::exit::Outcome;
+use ps_cli::{Format, say};
+use serde::Serialize;
+
+use crate::args::Args;
+
+#[derive(Serialize)]
+struct Row<'a> {
+    process_type: &'a str,
+    quantity: i64,
+}
+
+pub(crate) fn formation(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
+    let stored = read(world, app)?;
+    warn_of_unacceptable(app, &stored);
+    write(app, &stored, args.format(), args.quiet || say::quiet())?;
+    Ok(Outcome::Done)
+}
+
+pub(crate) fn read(world: &World, app: &AppName) -> Result<StoredFormation> {
+    world.formation(app).with_context(|| format!("read the formation of {app}"))
+}
+
+pub(crate) fn write(app: &AppName, stored: &StoredFormation, format: Format, is_quiet: bool) -> Result<()> {
+    let rows = stored.effective();
+    let mut out = io::stdout().lock();
+    match format {
+        Format::Text => out.write_all(text(app, &rows, is_quiet).as_bytes())?,
+        Format::Json => writeln!(out, "{}", serde_json::to_string(&as_rows(&rows).collect::<Vec<_>>())?)?,
+        Format::Csv => csv(&mut out, &rows)?,
+    }
+    Ok(out.flush()?)
+}
+
+fn text(app: &AppName, rows: &BTreeMap<&str, i64>, is_quiet: bool) -> String {
+    let header = format!("-----> Scaling for {app}\nproctype: qty\n--------: ---\n");
+    let lines = rows.iter().map(|(name, count)| format!("{:<5} {count}\n", format!("{name}:")));
+    (!is_quiet).then_some(header).into_iter().chain(lines).collect()
+}
+
+fn csv(out: &mut impl Write, rows: &BTreeMap<&str, i64>) -> Result<()> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(out);
+    writer.write_record(["process_type", "quantity"])?;
+    as_rows(rows).try_for_each(|row| writer.serialize(row))?;
+    Ok(writer.flush()?)
+}
+
+fn as_rows<'a>(rows: &'a BTreeMap<&'a str, i64>) -> impl Iterator<Item = Row<'a>> {
+    rows.iter().map(|(process_type, quantity)| Row { process_type, quantity: *quantity })
+}
+
+fn warn_of_unacceptable(app: &AppName, stored: &StoredFormation) {
+    let names: Vec<_> =
+        stored.unacceptable().map(|entry| format!("{}={}", entry.name, entry.count)).collect();
+    if let [first, ..] = &names[..] {
+        let name = first.split('=').next().unwrap_or_default();
+        say::warning(&format!(
+            "{app}: never started, because it would not be accepted today: {}; drop it with ps-scale {app} '{name}=0'",
+            names.join(", ")
+        ));
+    }
+}

@@ -1,0 +1,119 @@
+//! The triggers of Dokku's that are about formations (contract 3.2). A hook is one exec of this program; an app that
+//! does not exist is no error here, because Dokku calls some of these before it exists and after it is gone.
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anyhow::Result;
+use ps_apps::{AppName, Scope, StoredFormation, World};
+use ps_cli::exit::{Outcome, Refusal};
+
+use crate::args::Args;
+use crate::change::{self, Change};
+use crate::{act, print};
+
+/// Every trigger that is answered here.
+const TRIGGERS: [&str; 6] = [
+    "ps-current-scale",
+    "ps-set-scale",
+    "ps-can-scale",
+    "post-create",
+    "post-delete",
+    "post-release-builder",
+];
+
+pub(crate) fn answer(world: &World, trigger: &str, args: &Args) -> Result<Outcome> {
+    let arguments: Vec<&str> = args.app.iter().chain(&args.counts).map(String::as_str).collect();
+    match (trigger, &arguments[..]) {
+        ("ps-current-scale", [app]) => current_scale(world, &app.parse()?),
+        ("ps-set-scale", [app, skip_deploy, clear_existing, _counts @ ..]) => {
+            let flags = SetScale { skips: is_true(skip_deploy), clears: is_true(clear_existing) };
+            set_scale(world, &app.parse()?, &flags, args)
+        }
+        ("ps-can-scale", [app, can_scale]) => set_can_scale(world, &app.parse()?, can_scale, args),
+        ("post-create", [app]) => create(world, &app.parse()?, args),
+        ("post-delete", [app, ..]) => {
+            world.remove_ps_data(&app.parse()?)?;
+            Ok(Outcome::Done)
+        }
+        ("post-release-builder", [_builder, app, ..]) => follow_procfile(world, &app.parse()?, args),
+        (name, _) if TRIGGERS.contains(&name) => Err(Refusal::usage(format!(
+            "trigger {trigger}: these are not its arguments: {}",
+            arguments.join(" ")
+        ))),
+        _ => Err(Refusal::usage(format!(
+            "{trigger} is no trigger of ps-scale's: these are {}",
+            TRIGGERS.join(", ")
+        ))),
+    }
+}
+
+struct SetScale {
+    skips: bool,
+    clears: bool,
+}
+
+/// Sorted, and without a final newline: that is what its readers have always got.
+fn current_scale(world: &World, app: &AppName) -> Result<Outcome> {
+    let stored = print::read(world, app)?;
+    let lines: Vec<_> = stored.effective().iter().map(|(name, count)| format!("{name}={count}")).collect();
+    let mut out = io::stdout().lock();
+    out.write_all(lines.join("\n").as_bytes())?;
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+/// Stores, and deploys every type named: whoever calls this knows that they must be deployed.
+fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Result<Outcome> {
+    let words = args.counts.get(2..).unwrap_or_default();
+    let asked = change::parse(world, words)?;
+    let change = Change { asked, replaces: flags.clears, known: world.known_types(app)? };
+    change.apply(world, &print::read(world, app)?)?;
+    let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
+    let (before, after) = change::store(world, app, &change)?;
+    if flags.skips {
+        return Ok(Outcome::Done);
+    }
+    let mut types: Vec<_> = words.iter().filter_map(|word| named(word, &after)).collect();
+    for name in after.changed_since(&before) {
+        if !types.contains(&name) {
+            types.push(name);
+        }
+    }
+    act::carry_out(world, app, &lock, &types, args)
+}
+
+fn named(word: &str, after: &StoredFormation) -> Option<String> {
+    let name = word.split_once('=')?.0.trim();
+    let base = name.trim_end_matches(['+', '-']);
+    let known = after.effective();
+    [name, base].into_iter().find(|name| known.contains_key(name)).map(str::to_owned)
+}
+
+fn set_can_scale(world: &World, app: &AppName, can_scale: &str, args: &Args) -> Result<Outcome> {
+    let _lock = world.lock_app(app, Duration::from_secs(args.wait))?;
+    let value = if is_true(can_scale) { "true" } else { "false" };
+    world.set_property("ps", Scope::App(app), "can-scale", value)?;
+    Ok(Outcome::Done)
+}
+
+fn create(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
+    let _lock = world.lock_app(app, Duration::from_secs(args.wait))?;
+    world.create_ps_data(app)?;
+    let known = world.known_types(app)?;
+    let change = Change { asked: change::first_counts(known.as_ref()), replaces: false, known };
+    change::store(world, app, &change)?;
+    Ok(Outcome::Done)
+}
+
+/// Types that the new Procfile has come in at 0; those that it has no more end.
+fn follow_procfile(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
+    let _lock = world.lock_app(app, Duration::from_secs(args.wait))?;
+    let change = Change { asked: Vec::new(), replaces: false, known: world.known_types(app)? };
+    change::store(world, app, &change)?;
+    Ok(Outcome::Done)
+}
+
+fn is_true(word: &str) -> bool {
+    word == "true"
+}
