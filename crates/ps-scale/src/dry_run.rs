@@ -81,10 +81,12 @@ fn rows(world: &World, app: &AppName, before: &StoredFormation, after: &StoredFo
     let mut steps = Plan::steps(&wanted, &present, &Intent::Converge(Which::All));
     if world.inside_dokku() {
         let changed: BTreeSet<String> = after.changed_since(before).into_iter().collect();
-        steps.iter_mut().for_each(|step| as_dokku_does(step, &changed));
+        for step in &mut steps {
+            as_dokku_does(step, &changed);
+        }
     }
     let is_deployed = world.is_deployed(app)?;
-    Ok(steps.into_iter().map(|step| row(step, is_deployed)).collect())
+    Ok(steps.iter().map(|step| row(step, is_deployed)).collect())
 }
 
 fn as_dokku_does(step: &mut Step, changed: &BTreeSet<String>) {
@@ -93,7 +95,7 @@ fn as_dokku_does(step: &mut Step, changed: &BTreeSet<String>) {
     }
 }
 
-fn row(step: Step, is_deployed: bool) -> Row {
+fn row(step: &Step, is_deployed: bool) -> Row {
     let reason = match step.action {
         Action::Start if !is_deployed => "the app is not deployed: starts with its first deploy",
         _ => step.reason,

@@ -1,9 +1,95 @@
-//! Read and change ps properties.
+//! Reads and changes ps properties. A value is checked before it is written; what a property means to a running app is
+//! up to those who read it.
+
+mod args;
+mod list;
+mod set;
 
 use anyhow::Result;
-use ps_cli::exit::Outcome;
+use ps_apps::{AppName, PsProperty, Scope, World};
+use ps_cli::exit::{self, Outcome, Refusal};
+
+use crate::args::Args;
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
-    Ok(Outcome::Done)
+    let args = Args::of(exit::arguments())?;
+    let world = World::from_env()?;
+    if let Some(trigger) = &args.from_trigger {
+        return list::answer(&world, trigger, &args);
+    }
+    if args.list {
+        return list::all(&world, &args);
+    }
+    if args.get { list::one(&world, &args) } else { set::run(&world, &args) }
+}
+
+/// Whose property is meant, and the word for the property.
+pub(crate) struct Target {
+    app: Option<AppName>,
+    pub(crate) property: String,
+}
+
+impl Target {
+    /// The app must be there; whether the property is one is judged later.
+    pub(crate) fn of(world: &World, args: &Args) -> Result<Self> {
+        let mut words = args.words.iter();
+        let app = match (args.global, words.next()) {
+            (true, property) => {
+                return Ok(Self { app: None, property: property.cloned().unwrap_or_default() });
+            }
+            (false, Some(name)) => world.app(name)?.name,
+            (false, None) => return Err(no_app(world)),
+        };
+        Ok(Self { app: Some(app), property: words.next().cloned().unwrap_or_default() })
+    }
+
+    pub(crate) fn scope(&self) -> Scope<'_> {
+        self.app.as_ref().map_or(Scope::Global, Scope::App)
+    }
+
+    /// The row of the table; a refusal in Dokku's order and, inside Dokku, in its words.
+    pub(crate) fn row(&self, world: &World) -> Result<&'static PsProperty> {
+        let row = PsProperty::named(&self.property);
+        let is_dokku = world.inside_dokku();
+        let is_misplaced = self.app.is_none() && !row.is_some_and(|row| row.is_global);
+        match row {
+            _ if is_misplaced && is_dokku => Err(Refusal::failed("Property cannot be specified globally")),
+            Some(row) if is_misplaced => {
+                Err(Refusal::failed(format!("{} has no default for all apps: name an app", row.name)))
+            }
+            Some(row) => Ok(row),
+            None if self.property.is_empty() => Err(no_property(is_dokku)),
+            None => Err(unknown(is_dokku, &self.property)),
+        }
+    }
+}
+
+fn no_app(world: &World) -> anyhow::Error {
+    if world.inside_dokku() {
+        Refusal::failed("Please specify an app to run the command on")
+    } else {
+        Refusal::usage("name the app, or --global: ps-set (<app>|--global) <property> [<value>…]")
+    }
+}
+
+fn no_property(is_dokku: bool) -> anyhow::Error {
+    if is_dokku {
+        Refusal::failed("No property specified")
+    } else {
+        Refusal::usage(format!("name the property, one of {}", names()))
+    }
+}
+
+fn unknown(is_dokku: bool, word: &str) -> anyhow::Error {
+    Refusal::failed(if is_dokku {
+        format!("Invalid property specified, valid properties include: {}", names())
+    } else {
+        let word: String = word.chars().take(80).collect();
+        format!("{word:?} is no ps property: use one of {}", names())
+    })
+}
+
+fn names() -> String {
+    PsProperty::all().iter().map(|property| property.name).collect::<Vec<_>>().join(", ")
 }

@@ -1,0 +1,142 @@
+//! Properties on stdout. A stored value that makes no sense is shown, with a warning that its default counts.
+
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use ps_apps::{AppName, Error, PsProperty, Scope, Setting, World};
+use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::{Format, say};
+use serde::Serialize;
+
+use crate::Target;
+use crate::args::Args;
+
+/// What Dokku's trigger `ps-get-property` answers (contract 3.2).
+const OF_TRIGGER: [&str; 4] = ["restart-policy", "restore", "skip-deploy", "stop-timeout-seconds"];
+
+#[derive(Serialize)]
+struct Row<'a> {
+    app: &'a str,
+    property: &'static str,
+    value: Option<&'a str>,
+    source: &'static str,
+    default: Option<&'static str>,
+}
+
+/// Every property of the apps named, of all apps, or of none (`--global`). One that cannot be read does not hide the
+/// others.
+pub(crate) fn all(world: &World, args: &Args) -> Result<Outcome> {
+    let mut apps = Vec::new();
+    for word in &args.words {
+        apps.push(world.app(word)?.name);
+    }
+    if args.words.is_empty() && !args.global {
+        apps = world.apps()?.into_iter().map(|app| app.name).collect();
+    }
+    let global = args.global.then_some(Scope::Global);
+    let scopes = global.into_iter().chain(apps.iter().map(Scope::App));
+    let mut printer = Printer::new(args)?;
+    let mut outcome = Outcome::Done;
+    for scope in scopes {
+        printer.heading(scope)?;
+        for property in PsProperty::all().iter().filter(|row| scope != Scope::Global || row.is_global) {
+            match world.ps_setting(scope, property) {
+                Ok(setting) => printer.row(scope, property, &setting)?,
+                Err(error) => {
+                    say::failure(&format!("ps-set: {} of {}: {error}", property.name, scope.as_str()));
+                    outcome = Outcome::No;
+                }
+            }
+        }
+    }
+    Ok(outcome)
+}
+
+/// What one property comes to.
+pub(crate) fn one(world: &World, args: &Args) -> Result<Outcome> {
+    let target = Target::of(world, args)?;
+    print_effective(world, target.scope(), target.row(world)?)
+}
+
+/// Dokku's trigger asks for apps that need not exist.
+pub(crate) fn answer(world: &World, trigger: &str, args: &Args) -> Result<Outcome> {
+    let [app, name] = &args.words[..] else {
+        return Err(Refusal::usage(format!("trigger {trigger} takes an app and a property")));
+    };
+    if trigger != "ps-get-property" {
+        return Err(Refusal::usage(format!("{trigger} is no trigger of ps-set's: that is ps-get-property")));
+    }
+    let app: AppName = app.parse().map_err(Error::from)?;
+    let known = PsProperty::named(name).filter(|property| OF_TRIGGER.contains(&property.name));
+    let property = known.ok_or_else(|| Refusal::failed(format!("Invalid ps property specified: {name}")))?;
+    print_effective(world, Scope::App(&app), property)
+}
+
+fn print_effective(world: &World, scope: Scope<'_>, property: &PsProperty) -> Result<Outcome> {
+    let named = || format!("{} of {}", property.name, scope.as_str());
+    let setting = world.ps_setting(scope, property).with_context(named)?;
+    let makes_sense = makes_sense(scope, property, &setting);
+    let value = if makes_sense { setting.value.as_deref() } else { property.default };
+    let mut out = io::stdout().lock();
+    writeln!(out, "{}", value.unwrap_or_default())?;
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+/// Whether a stored value makes sense; says so if not.
+fn makes_sense(scope: Scope<'_>, property: &PsProperty, setting: &Setting) -> bool {
+    let Some(Err(invalid)) = setting.value.as_ref().map(|value| property.check(value)) else { return true };
+    let counts = property.default.unwrap_or("nothing");
+    say::warning(&format!("{}: {invalid}; {counts} counts until it is set again", scope.as_str()));
+    false
+}
+
+struct Printer {
+    format: Format,
+    has_headings: bool,
+}
+
+impl Printer {
+    fn new(args: &Args) -> Result<Self> {
+        if args.format() == Format::Csv {
+            csv_line(&["app", "property", "value", "source", "default"])?;
+        }
+        Ok(Self { format: args.format(), has_headings: !args.quiet && !say::quiet() })
+    }
+
+    fn heading(&mut self, scope: Scope<'_>) -> Result<()> {
+        if self.format == Format::Text && self.has_headings {
+            writeln!(io::stdout().lock(), "=====> {} ps properties", scope.as_str())?;
+        }
+        Ok(())
+    }
+
+    fn row(&mut self, scope: Scope<'_>, property: &PsProperty, setting: &Setting) -> Result<()> {
+        makes_sense(scope, property, setting);
+        let row = Row {
+            app: scope.as_str(),
+            property: property.name,
+            value: setting.value.as_deref(),
+            source: setting.origin.as_str(),
+            default: property.default,
+        };
+        let value = row.value.unwrap_or_default();
+        match self.format {
+            Format::Text => {
+                let name = format!("{}:", row.property);
+                writeln!(io::stdout().lock(), "       {name:<22} {:<8} {value}", row.source)?;
+            }
+            Format::Json => writeln!(io::stdout().lock(), "{}", serde_json::to_string(&row)?)?,
+            Format::Csv => {
+                csv_line(&[row.app, row.property, value, row.source, row.default.unwrap_or_default()])?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn csv_line(fields: &[&str]) -> Result<()> {
+    let mut writer = csv::Writer::from_writer(io::stdout().lock());
+    writer.write_record(fields)?;
+    Ok(writer.flush()?)
+}

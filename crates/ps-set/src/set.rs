@@ -1,0 +1,67 @@
+//! Setting and clearing one property.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ps_apps::{InvalidValue, PsProperty, Scope, World};
+use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::say;
+
+use crate::Target;
+use crate::args::Args;
+
+const POLICY: &str = "restart-policy";
+
+pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
+    refuse_policy_first(world, args)?;
+    let mut target = Target::of(world, args)?;
+    if let Some(modern) = PsProperty::modern_name(&target.property) {
+        say::warning(&format!("{} is called {modern}: taken as that", target.property));
+        modern.clone_into(&mut target.property);
+    }
+    let property = target.row(world)?;
+    if !args.value.is_empty() {
+        property.check(&args.value).map_err(|invalid| refusal(world, &invalid))?;
+    }
+    write(world, target.scope(), property, args)?;
+    Ok(Outcome::Done)
+}
+
+/// Dokku judges a restart policy before it looks whether there is such an app.
+fn refuse_policy_first(world: &World, args: &Args) -> Result<()> {
+    let property = args.words.get(usize::from(!args.global)).map(String::as_str);
+    let row = PsProperty::named(POLICY).filter(|row| property == Some(row.name));
+    match row {
+        Some(row) if world.inside_dokku() && !args.value.is_empty() => {
+            row.check(&args.value).map_err(|invalid| refusal(world, &invalid))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn refusal(world: &World, invalid: &InvalidValue) -> anyhow::Error {
+    let is_dokkus = world.inside_dokku() && invalid.property == POLICY;
+    Refusal::failed(if is_dokkus {
+        "Invalid restart-policy specified".to_owned()
+    } else {
+        invalid.to_string()
+    })
+}
+
+fn write(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> Result<()> {
+    let _lock = match scope {
+        Scope::App(app) => Some(world.lock_app(app, Duration::from_secs(args.wait))?),
+        Scope::Global => None,
+    };
+    let name = property.name;
+    let (text, written) = if args.value.is_empty() {
+        (format!("Unsetting {name}"), world.unset_property("ps", scope, name))
+    } else {
+        (format!("Setting {name} to {}", args.value), world.set_property("ps", scope, name, &args.value))
+    };
+    written.with_context(|| format!("{} of {}", name, scope.as_str()))?;
+    if !args.quiet {
+        say::fact(&text)?;
+    }
+    Ok(())
+}
