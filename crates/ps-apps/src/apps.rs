@@ -45,6 +45,8 @@ const RESERVED: &[&str] = &[
     "traefik",
 ];
 
+const REMOVAL_TRIES: usize = 100;
+
 /// An app that existed when it was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct App {
@@ -56,7 +58,19 @@ impl World {
     /// The app of that name; [`Error::NoSuchApp`] if its directory is not there.
     pub fn app(&self, word: &str) -> Result<App, Error> {
         let name: AppName = word.parse()?;
-        if self.app_dir(&name).is_dir() { Ok(App { name }) } else { Err(self.no_such_app(&name)) }
+        if self.is_app(&name)? { Ok(App { name }) } else { Err(self.no_such_app(&name)) }
+    }
+
+    /// Whether the app's directory is there; an error where nobody can tell.
+    pub(crate) fn is_app(&self, name: &AppName) -> Result<bool, Error> {
+        let path = self.app_dir(name);
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(metadata.is_dir()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Ok(false)
+            }
+            Err(error) => Err(Error::io("read", &path, error)),
+        }
     }
 
     /// Every app, sorted by name: directories, or symlinks to one, that do not begin with a dot or an uppercase letter.
@@ -78,17 +92,25 @@ impl World {
         Ok(apps)
     }
 
-    /// Creates an app with the formation `web=1`. Its directory comes last: before that there is no app.
+    /// Creates an app with the formation `web=1`; one that is there already stays as it is. Its directory comes last:
+    /// before that there is no app, and if it cannot be made nothing is left.
     pub fn create_app(&self, name: &AppName) -> Result<App, Error> {
+        if self.is_app(name)? {
+            return Ok(App { name: name.clone() });
+        }
         let name = AppName::for_new_app(name.as_str())?;
         self.refuse_reserved(&name)?;
-        for root in [self.root(), self.lib()] {
-            fs::create_dir_all(root).map_err(|error| Error::io("create", root, error))?;
+        durable::create_root(self.root())?;
+        durable::create_root(self.lib())?;
+        let data = self.data_dir("ps", &name);
+        let made = durable::create_below(self.lib(), &data)
+            .and_then(|()| self.create_formation(&name))
+            .and_then(|()| durable::create_below(self.root(), &self.app_dir(&name)));
+        if made.is_err() {
+            let _ = remove_tree(&self.config_dir("ps", Scope::App(&name)));
+            let _ = remove_tree(&data);
         }
-        durable::create_below(self.lib(), &self.data_dir("ps", &name))?;
-        self.create_formation(&name)?;
-        durable::create_below(self.root(), &self.app_dir(&name))?;
-        Ok(App { name })
+        made.map(|()| App { name })
     }
 
     /// Forgets everything about an app: its directory first (from then on there is no app), then its data and its
@@ -121,7 +143,7 @@ impl World {
         Ok(())
     }
 
-    fn no_such_app(&self, name: &AppName) -> Error {
+    pub(crate) fn no_such_app(&self, name: &AppName) -> Error {
         let elsewhere = Path::new("/home/dokku").join(name.as_str());
         let is_dokkus = !self.inside_dokku() && self.root() != Path::new("/home/dokku") && elsewhere.is_dir();
         let hint =
@@ -153,9 +175,16 @@ fn directories(path: &Path) -> Result<Vec<std::path::PathBuf>, Error> {
     }
 }
 
+/// Removes a tree, also one that somebody still puts files into: a writer that has not seen yet that the app is gone.
 fn remove_tree(path: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", path, error)),
-        _ => Ok(()),
+    for _ in 0..REMOVAL_TRIES {
+        match fs::remove_dir_all(path) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => (),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", path, error));
+            }
+            _ => return Ok(()),
+        }
     }
+    Err(Error::io("remove", path, io::ErrorKind::DirectoryNotEmpty))
 }

@@ -1,19 +1,20 @@
 //! Writes that are complete and durable, or did not happen; reads that expect less of others.
 //!
 //! A file is written in `.stage/` beside its place (Dokku's listing and cloning skip directories, and no glob of
-//! Dokku's matches it), gets owner and mode there, is synced, renamed, and its directory synced. Reads never follow a
-//! symlink at the last step and never read more than [`MAX_BYTES`].
+//! Dokku's matches it), gets owner and mode there, is synced, exchanged with the old file, and its directory synced;
+//! the old file goes last, so that even a directory that will not sync costs nothing. Reads never follow a symlink at
+//! the last step and never read more than [`MAX_BYTES`].
 
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, CWD, FlockOperation, Gid, Mode, OFlags, Uid};
-use rustix::io::Errno;
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::Error;
 
@@ -52,7 +53,7 @@ impl Access {
 /// removed when the next one comes.
 #[derive(Debug)]
 pub struct Directory {
-    path: std::path::PathBuf,
+    path: PathBuf,
     dir: OwnedFd,
     stage: OwnedFd,
     _lock: OwnedFd,
@@ -83,39 +84,121 @@ impl Directory {
 
     /// Replaces the file `name` by `bytes`. After an error the old file is as it was.
     pub fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<(), Error> {
-        let path = self.path.join(name);
-        self.stage_file(name, bytes, access).map_err(|source| Error::io("write", &path, source))?;
-        let renamed = rustix::fs::renameat(&self.stage, name, &self.dir, name);
-        if let Err(errno) = renamed {
-            let _ = rustix::fs::unlinkat(&self.stage, name, AtFlags::empty());
-            return Err(Error::io("write", &path, errno));
-        }
-        self.sync()
+        self.write_in_turn(&[(name, bytes.to_vec())], access)
     }
 
-    /// Removes the file `name`; one that is not there is success.
+    /// Replaces files in the order given, a file more than once if need be; each step is durable before the next.
+    /// Everything is staged before the first step, and after an error all files are as they were.
+    pub fn write_in_turn(&self, steps: &[(&str, Vec<u8>)], access: Access) -> Result<(), Error> {
+        let staged: Vec<String> =
+            (0..).zip(steps).map(|(turn, (name, _))| format!("{turn}.{name}")).collect();
+        let done = self.stage_all(steps, &staged, access).and_then(|()| self.publish_all(steps, &staged));
+        // What the steps replaced lies here now; what cannot be removed goes with the next writer.
+        staged.iter().for_each(|name| self.unstage(name));
+        done
+    }
+
+    /// Removes the file `name`; one that is not there is success. After an error it is still there.
     pub fn remove(&self, name: &str) -> Result<(), Error> {
-        match rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()) {
-            Ok(()) => self.sync(),
-            Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(Error::io("remove", &self.path.join(name), errno)),
+        let fail = |errno: Errno| Error::io("remove", &self.path.join(name), errno);
+        if self.find(name).map_err(fail)?.is_none() {
+            return Ok(());
         }
+        rustix::fs::renameat(&self.dir, name, &self.stage, name).map_err(fail)?;
+        let synced = self.sync();
+        if synced.is_err() {
+            let _ = rustix::fs::renameat(&self.stage, name, &self.dir, name);
+        }
+        self.unstage(name);
+        synced.map_err(fail)
     }
 
-    fn stage_file(&self, name: &str, bytes: &[u8], access: Access) -> io::Result<()> {
+    /// Removes the directory again if nothing is in it: it was made for one who is gone.
+    pub(crate) fn abandon(self) {
+        let _ = rustix::fs::unlinkat(&self.stage, LOCK, AtFlags::empty());
+        let _ = rustix::fs::unlinkat(&self.dir, STAGE, AtFlags::REMOVEDIR);
+        let _ = rustix::fs::rmdir(&self.path);
+    }
+
+    fn stage_all(&self, steps: &[(&str, Vec<u8>)], staged: &[String], access: Access) -> Result<(), Error> {
+        steps.iter().zip(staged).try_for_each(|((name, bytes), staged)| {
+            self.stage_file(staged, bytes, access).map_err(|e| Error::io("write", &self.path.join(name), e))
+        })
+    }
+
+    fn stage_file(&self, staged: &str, bytes: &[u8], access: Access) -> io::Result<()> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.stage, name, flags, Mode::from_raw_mode(0o600))?;
-        let written = fill(File::from(file), bytes, access);
-        if written.is_err() {
-            // The old file still stands; what is left here goes with the next writer at the latest.
-            let _ = rustix::fs::unlinkat(&self.stage, name, AtFlags::empty());
-        }
-        written
+        let file = rustix::fs::openat(&self.stage, staged, flags, Mode::from_raw_mode(0o600))?;
+        fill(File::from(file), bytes, access)
     }
 
-    fn sync(&self) -> Result<(), Error> {
-        rustix::fs::fsync(&self.dir).map_err(|errno| Error::io("sync", &self.path, errno))
+    fn publish_all(&self, steps: &[(&str, Vec<u8>)], staged: &[String]) -> Result<(), Error> {
+        let mut published = Vec::new();
+        for ((name, _), staged) in steps.iter().zip(staged) {
+            let fail = |errno: Errno| Error::io("write", &self.path.join(name), errno);
+            let synced = self.publish(name, staged).and_then(|replaced| {
+                published.push((*name, staged, replaced));
+                self.sync()
+            });
+            if let Err(errno) = synced {
+                published
+                    .iter()
+                    .rev()
+                    .for_each(|(name, staged, replaced)| self.take_back(name, staged, *replaced));
+                let _ = self.sync();
+                return Err(fail(errno));
+            }
+        }
+        Ok(())
     }
+
+    /// Puts a staged file in its place, and what was there into the stage, so that it can be taken back.
+    fn publish(&self, name: &str, staged: &str) -> Result<Replaced, Errno> {
+        let rename = || rustix::fs::renameat(&self.stage, staged, &self.dir, name);
+        if self.find(name)?.is_none() {
+            return rename().map(|()| Replaced::Nothing);
+        }
+        match rustix::fs::renameat_with(&self.stage, staged, &self.dir, name, RenameFlags::EXCHANGE) {
+            // Not every file system can exchange.
+            Err(Errno::INVAL | Errno::NOSYS) => rename().map(|()| Replaced::Gone),
+            exchanged => exchanged.map(|()| Replaced::Staged),
+        }
+    }
+
+    fn take_back(&self, name: &str, staged: &str, replaced: Replaced) {
+        // Nothing can be done where even this fails: the file is whole, and the error is told.
+        let _ = match replaced {
+            Replaced::Nothing => rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()),
+            Replaced::Staged => rustix::fs::renameat(&self.stage, staged, &self.dir, name),
+            Replaced::Gone => Ok(()),
+        };
+    }
+
+    /// The file `name`, whatever it is, but no directory: nobody keeps a value in one.
+    fn find(&self, name: &str) -> Result<Option<Stat>, Errno> {
+        match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_dir() => Err(Errno::ISDIR),
+            Ok(stat) => Ok(Some(stat)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    fn unstage(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.stage, name, AtFlags::empty());
+    }
+
+    fn sync(&self) -> Result<(), Errno> {
+        retry_on_intr(|| rustix::fs::fsync(&self.dir))
+    }
+}
+
+/// What a published file took the place of.
+#[derive(Clone, Copy)]
+enum Replaced {
+    Nothing,
+    Staged,
+    Gone,
 }
 
 /// Reads a file whole: `None` if there is none. With `settle`, an empty file is read again for up to 50 ms before
@@ -140,6 +223,44 @@ pub fn read_text(path: &Path, settle: bool) -> Result<Option<String>, Error> {
     })
 }
 
+/// Creates a root and the directories above it where there is none yet.
+pub(crate) fn create_root(root: &Path) -> Result<(), Error> {
+    match std::fs::metadata(root) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(root).map_err(|error| Error::io("create", root, error))
+        }
+        Err(error) => Err(Error::io("read", root, error)),
+    }
+}
+
+/// A file as it lies at its path now, to ask later whether it still does.
+pub(crate) struct Pin {
+    path: PathBuf,
+    /// Open, so that no other file can get its number meanwhile.
+    file: Option<(OwnedFd, Stat)>,
+}
+
+impl Pin {
+    pub(crate) fn of(path: &Path) -> Result<Self, Error> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = || {
+            rustix::fs::open(path, flags, Mode::empty())
+                .and_then(|fd| rustix::fs::fstat(&fd).map(|stat| (fd, stat)))
+        };
+        let file = absent(open()).map_err(|errno| Error::io("read", path, errno))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Whether nobody has replaced, made or removed the file since.
+    pub(crate) fn holds(&self) -> Result<bool, Error> {
+        let now =
+            absent(rustix::fs::lstat(&self.path)).map_err(|errno| Error::io("read", &self.path, errno))?;
+        let identity = |stat: &Stat| (stat.st_dev, stat.st_ino);
+        Ok(now.as_ref().map(identity) == self.file.as_ref().map(|(_, stat)| identity(stat)))
+    }
+}
+
 /// Creates the directories between `base` and `path`, each 0755 and owned like `base`, which must be there.
 pub fn create_below(base: &Path, path: &Path) -> Result<(), Error> {
     let owner = Access::like(base, 0o755).owner;
@@ -148,12 +269,34 @@ pub fn create_below(base: &Path, path: &Path) -> Result<(), Error> {
     for part in below.components() {
         current.push(part);
         match rustix::fs::mkdirat(CWD, &current, Mode::from_raw_mode(0o755)) {
-            Ok(()) => chown(CWD, &current, owner).map_err(|errno| Error::io("own", &current, errno))?,
+            Ok(()) => {
+                settle_directory(&current, owner).map_err(|errno| Error::io("create", &current, errno))?
+            }
             Err(Errno::EXIST) => (),
             Err(errno) => return Err(Error::io("create", &current, errno)),
         }
     }
     Ok(())
+}
+
+/// Gives a new directory its owner and makes its name durable, or removes it.
+fn settle_directory(path: &Path, owner: Option<(u32, u32)>) -> Result<(), Errno> {
+    let sync_parent = || {
+        let parent = open_dir(path.parent().unwrap_or(path))?;
+        retry_on_intr(|| rustix::fs::fsync(&parent))
+    };
+    let settled = chown(CWD, path, owner).and_then(|()| sync_parent());
+    if settled.is_err() {
+        let _ = rustix::fs::rmdir(path);
+    }
+    settled
+}
+
+fn absent<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match result {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        other => other.map(Some),
+    }
 }
 
 fn read_once(path: &Path) -> Result<Option<Vec<u8>>, Error> {
@@ -187,6 +330,9 @@ fn corrupt(path: &Path, reason: &str) -> Error {
 
 fn fill(mut file: File, bytes: &[u8], access: Access) -> io::Result<()> {
     file.write_all(bytes)?;
+    if file.metadata()?.len() != bytes.len() as u64 {
+        return Err(io::Error::new(io::ErrorKind::WriteZero, "the file system kept less than was written"));
+    }
     if let Some((uid, gid)) = access.owner {
         rustix::fs::fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
     }
@@ -202,13 +348,8 @@ fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
 fn lock_stage(stage: &OwnedFd) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let lock = rustix::fs::openat(stage, LOCK, flags, Mode::from_raw_mode(0o600))?;
-    loop {
-        match rustix::fs::flock(&lock, FlockOperation::LockExclusive) {
-            Ok(()) => return Ok(lock),
-            Err(Errno::INTR) => (),
-            Err(errno) => return Err(errno),
-        }
-    }
+    retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))?;
+    Ok(lock)
 }
 
 fn remove_stale(stage: &OwnedFd, path: &Path) -> Result<(), Error> {

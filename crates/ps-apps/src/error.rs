@@ -50,22 +50,22 @@ pub enum Error {
     /// The operator: neither roots nor a home directory to put them in.
     #[error("no place for apps: set DOKKU_ROOT and DOKKU_LIB_ROOT, or HOME")]
     NoRoots,
-    /// The operator: the system refused.
-    #[error("{action} {}: {source}", path.display())]
+    /// The operator: the system refused. It says why itself, so the reason is no `source`: nobody reads it twice.
+    #[error("{action} {}: {reason}", path.display())]
     Io {
         /// What was being done: `read`, `write`, `create`.
         action: &'static str,
         /// To what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
 impl Error {
     /// An [`Error::Io`].
-    pub fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self::Io { action, path: path.to_owned(), source: source.into() }
+    pub fn io(action: &'static str, path: &Path, reason: impl Into<io::Error>) -> Self {
+        Self::Io { action, path: path.to_owned(), reason: reason.into() }
     }
 
     /// Dokku's own sentence for the same refusal, where it has one (contract 2.1).

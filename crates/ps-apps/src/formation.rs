@@ -9,13 +9,16 @@ use std::path::{Path, PathBuf};
 
 use procfile::{Formation, ProcessType, Quantity};
 
-use crate::durable::{self, Directory};
+use crate::durable::{self, Directory, Pin};
 use crate::property::Scope;
 use crate::{AppName, Error, World};
 
 const PLUGIN: &str = "ps";
 const SCALE: &str = "scale";
 const SCALE_OLD: &str = "scale.old";
+
+/// How often a reader looks again because a writer was there between the two files.
+const PAIR_TRIES: usize = 1000;
 
 /// One line `<name>=<count>`. Dokku once accepted names and counts that we refuse today; they are kept as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,13 +82,20 @@ impl StoredFormation {
 
 impl World {
     /// The formation of an app; empty lists where there are no files. A line without `=`, or whose count is no whole
-    /// number, is [`Error::Corrupt`]: a formation is never guessed.
+    /// number, is [`Error::Corrupt`]: a formation is never guessed. Both files are of the same moment.
     pub fn formation(&self, app: &AppName) -> Result<StoredFormation, Error> {
         let dir = self.config_dir(PLUGIN, Scope::App(app));
-        Ok(StoredFormation {
-            scale: read_entries(&dir.join(SCALE), true)?,
-            old: read_entries(&dir.join(SCALE_OLD), false)?,
-        })
+        let (scale, old) = (dir.join(SCALE), dir.join(SCALE_OLD));
+        for _ in 0..PAIR_TRIES {
+            let pin = Pin::of(&scale)?;
+            let read =
+                StoredFormation { scale: read_entries(&scale, true)?, old: read_entries(&old, false)? };
+            if pin.holds()? {
+                return Ok(read);
+            }
+        }
+        let reason = "is rewritten without end: see who does that".to_owned();
+        Err(Error::Corrupt { path: scale, line: None, reason })
     }
 
     /// Reads, changes and writes an app's formation while no other of our writers can. Nothing is written if `change`
@@ -95,11 +105,12 @@ impl World {
         app: &AppName,
         change: impl FnOnce(&StoredFormation) -> Result<StoredFormation, E>,
     ) -> Result<StoredFormation, E> {
-        let directory = self.property_directory(PLUGIN, Scope::App(app))?;
-        let before = self.formation(app)?;
-        let after = change(&before)?;
-        self.write_formation(&directory, app, &before, &after)?;
-        Ok(after)
+        self.in_directory(PLUGIN, Scope::App(app), |directory| {
+            let before = self.formation(app)?;
+            let after = change(&before)?;
+            self.write_formation(directory, app, &before, &after)?;
+            Ok(after)
+        })
     }
 
     /// Drops `scale.old`: a deploy has ended what it listed.
@@ -123,8 +134,7 @@ impl World {
     pub(crate) fn create_formation(&self, app: &AppName) -> Result<(), Error> {
         let directory = self.property_directory(PLUGIN, Scope::App(app))?;
         let access = self.access(Scope::Global);
-        directory.write(SCALE, b"web=1\n", access)?;
-        directory.write(SCALE_OLD, b"", access)
+        directory.write_in_turn(&[(SCALE, b"web=1\n".to_vec()), (SCALE_OLD, Vec::new())], access)
     }
 }
 

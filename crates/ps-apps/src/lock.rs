@@ -37,7 +37,7 @@ impl World {
         if let Some(token) = env::var(LOCK_VARIABLE).ok().filter(|token| is_held_by(&path, app, token)) {
             return Ok(AppLock { token, held: None });
         }
-        fs::create_dir_all(self.lib()).map_err(|error| Error::io("create", self.lib(), error))?;
+        durable::create_root(self.lib())?;
         durable::create_below(self.lib(), &parent)?;
         let deadline = Instant::now() + wait;
         loop {

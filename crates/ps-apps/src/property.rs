@@ -1,6 +1,7 @@
 //! Properties: one file each, `config/<plugin>/<app or --global>/<property>`, the value without a final newline, 0600
 //! (contract 1.3). A list property has one entry a line. Any plugin's property can be read; writes are durable.
 
+use std::io;
 use std::path::PathBuf;
 
 use crate::durable::{self, Access, Directory};
@@ -40,18 +41,45 @@ impl World {
         }
     }
 
-    /// Sets a property.
+    /// Sets a property; [`Error::NoSuchApp`] if the app is gone, and then nothing of it is made again.
     pub fn set_property(&self, plugin: &str, scope: Scope<'_>, key: &str, value: &str) -> Result<(), Error> {
-        let directory = self.property_directory(plugin, scope)?;
-        directory.write(key, value.as_bytes(), self.access(scope))
+        self.in_directory(plugin, scope, |directory| {
+            directory.write(key, value.as_bytes(), self.access(scope))
+        })
     }
 
     /// Forgets a property; one that was never set is success.
     pub fn unset_property(&self, plugin: &str, scope: Scope<'_>, key: &str) -> Result<(), Error> {
-        if self.config_dir(plugin, scope).join(key).symlink_metadata().is_err() {
-            return Ok(());
+        let path = self.config_dir(plugin, scope);
+        match path.symlink_metadata() {
+            Ok(_) => self.in_directory(plugin, scope, |directory| directory.remove(key)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io("read", &path, error)),
         }
-        self.property_directory(plugin, scope)?.remove(key)
+    }
+
+    /// Changes something in the directory of a plugin's properties, alone. An app that is destroyed meanwhile is
+    /// [`Error::NoSuchApp`], whatever failed, and its directory stays away.
+    pub(crate) fn in_directory<T, E: From<Error>>(
+        &self,
+        plugin: &str,
+        scope: Scope<'_>,
+        change: impl FnOnce(&Directory) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.refuse_gone(scope)?;
+        let opened = self.property_directory(plugin, scope);
+        if let Err(gone) = self.refuse_gone(scope) {
+            opened.into_iter().for_each(Directory::abandon);
+            return Err(gone.into());
+        }
+        change(&opened?).or_else(|error| self.refuse_gone(scope).map_err(E::from).and(Err(error)))
+    }
+
+    fn refuse_gone(&self, scope: Scope<'_>) -> Result<(), Error> {
+        match scope {
+            Scope::App(app) if !self.is_app(app)? => Err(self.no_such_app(app)),
+            Scope::App(_) | Scope::Global => Ok(()),
+        }
     }
 
     /// The directory of a plugin's properties, open for changes.

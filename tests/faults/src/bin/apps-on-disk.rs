@@ -1,0 +1,89 @@
+//! ps-apps without a program around it, for the sweeps and races: each verb takes the app's lock and changes state.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use ps_apps::{App, Error, Scope, StoredEntry, StoredFormation, World};
+use ps_cli::exit::{self, Outcome};
+
+const WAIT: Duration = Duration::from_secs(30);
+
+fn main() -> ExitCode {
+    exit::run("apps-on-disk", run)
+}
+
+fn run() -> Result<Outcome> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let world = World::from_env()?;
+    match words[..] {
+        ["create", app] => world.create_app(&app.parse()?).map(drop)?,
+        ["destroy", app] => destroy(&world, app)?,
+        ["set", app, key, value] => change(&world, app, |app| set(&world, app, key, value))?,
+        ["unset", app, key] => {
+            change(&world, app, |app| world.unset_property("ps", Scope::App(&app.name), key))?
+        }
+        ["scale", app, ref counts @ ..] => change(&world, app, |app| merge(&world, app, entries(counts)))?,
+        ["formation", app, ref lists @ ..] => change(&world, app, |app| put(&world, app, lists))?,
+        ["hold", app, milliseconds] => hold(&world, app, milliseconds.parse()?)?,
+        _ => bail!("{words:?} is no verb"),
+    }
+    Ok(Outcome::Done)
+}
+
+fn change(world: &World, app: &str, deed: impl FnOnce(&App) -> Result<(), Error>) -> Result<()> {
+    let app = world.app(app)?;
+    let _lock = world.lock_app(&app.name, WAIT)?;
+    deed(&app).with_context(|| format!("change {}", app.name))
+}
+
+fn set(world: &World, app: &App, key: &str, value: &str) -> Result<(), Error> {
+    world.set_property("ps", Scope::App(&app.name), key, value)
+}
+
+fn merge(world: &World, app: &App, counts: Vec<StoredEntry>) -> Result<(), Error> {
+    let merged = world.update_formation(&app.name, |before| {
+        let mut after = before.clone();
+        for entry in counts {
+            after.scale.retain(|known| known.name != entry.name);
+            after.scale.push(entry);
+        }
+        Ok::<_, Error>(after)
+    });
+    merged.map(drop)
+}
+
+/// `<type>=<n>… [-- <type>=<n>…]`: `scale`, then `scale.old`.
+fn put(world: &World, app: &App, lists: &[&str]) -> Result<(), Error> {
+    let mut lists = lists.split(|word| *word == "--");
+    let scale = entries(lists.next().unwrap_or_default());
+    let old = entries(lists.next().unwrap_or_default());
+    world.update_formation(&app.name, |_| Ok::<_, Error>(StoredFormation { scale, old })).map(drop)
+}
+
+fn destroy(world: &World, app: &str) -> Result<()> {
+    let name = app.parse()?;
+    let lock = world.lock_app(&name, WAIT)?;
+    world.destroy_app(&name)?;
+    lock.retire();
+    Ok(())
+}
+
+/// Says `held`, then holds the lock.
+fn hold(world: &World, app: &str, milliseconds: u64) -> Result<()> {
+    let app = world.app(app)?;
+    let _lock = world.lock_app(&app.name, WAIT)?;
+    writeln!(stdout().lock(), "held")?;
+    thread::sleep(Duration::from_millis(milliseconds));
+    Ok(())
+}
+
+fn entries(words: &[&str]) -> Vec<StoredEntry> {
+    let pairs = words.iter().filter_map(|word| word.split_once('='));
+    pairs
+        .map(|(name, count)| StoredEntry { name: name.to_owned(), count: count.parse().unwrap_or(0) })
+        .collect()
+}

@@ -1,0 +1,44 @@
+//! The control: writes as Dokku's property files are written (research W1, W2: truncate, write, ignore what came of
+//! it). Whatever finds no fault with this program finds no faults.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use ps_cli::exit::{self, Outcome};
+
+fn main() -> ExitCode {
+    exit::run("in-place-writer", run)
+}
+
+fn run() -> Result<Outcome> {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["formation", app, ref lines @ ..] => write(app, "scale", lines, "\n"),
+        ["property", app, key, value] => write(app, key, &[value], ""),
+        ["flip", app, key, times] => flip(app, key, times.parse()?),
+        _ => bail!("{words:?} is no verb"),
+    }
+}
+
+/// Writes two values in turn, for readers to catch in between.
+fn flip(app: &str, key: &str, times: usize) -> Result<Outcome> {
+    for turn in 0..times {
+        write(app, key, &[if turn % 2 == 0 { "always" } else { "on-failure:20" }], "")?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn write(app: &str, name: &str, lines: &[&str], end: &str) -> Result<Outcome> {
+    let lib = std::env::var_os("DOKKU_LIB_ROOT").context("DOKKU_LIB_ROOT is not set")?;
+    let dir = PathBuf::from(lib).join("config/ps").join(app);
+    fs::create_dir_all(&dir)?;
+    let mut file = File::create(dir.join(name))?;
+    for line in lines {
+        let _ = file.write_all(format!("{line}{end}").as_bytes());
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,50 @@
+//! Where the programs under test are: beside the test's own executable, built first so that no stale one is tested.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The directory of built programs: the parent of `deps/`, where cargo puts test executables.
+pub fn directory() -> Result<PathBuf> {
+    let own = env::current_exe().context("where is this test")?;
+    let parent = own.parent().context("a test lies in a directory")?;
+    let above = if parent.ends_with("deps") { parent.parent() } else { Some(parent) };
+    Ok(above.context("deps/ lies in a directory")?.to_owned())
+}
+
+/// Builds the packages `names` (a program is called like its package) as this test was built.
+pub fn build(names: &[&str]) -> Result<()> {
+    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(["build", "--quiet", "--manifest-path"]).arg(manifest());
+    for name in names {
+        command.args(["--package", name]);
+    }
+    if directory()?.ends_with("release") {
+        command.arg("--release");
+    }
+    let output = command.output().context("run cargo build")?;
+    if !output.status.success() {
+        bail!("build {names:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// A built program by name.
+pub fn path(name: &str) -> Result<PathBuf> {
+    let path = directory()?.join(name);
+    if path.is_file() { Ok(path) } else { bail!("{} is not there: cargo build --workspace", path.display()) }
+}
+
+/// Whether strace can be run here.
+pub fn strace_works() -> bool {
+    Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "true"])
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+fn manifest() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.toml")
+}
