@@ -1,1 +1,82 @@
-//! Native processes: writes the spec, talks to ps-supervise.
+//! Native processes: writes an app's spec, starts `ps-supervise` where none runs, tells it, and follows what comes of it.
+//! Status is read from files: no supervisor is asked to learn what a file says.
+
+mod deploy;
+mod follow;
+mod inspect;
+mod logs;
+mod release_task;
+mod service;
+mod specify;
+mod status;
+mod stop;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+
+use ps_apps::World;
+use ps_scheduler::{
+    AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, StopOrder, Stopped, Watch,
+};
+
+use crate::service::Service;
+
+/// The scheduler `native`: each app's processes under a supervisor of its own.
+#[derive(Clone, Debug)]
+pub struct Native {
+    world: World,
+    supervise: Option<PathBuf>,
+}
+
+impl Native {
+    /// The native scheduler of a world. Nothing is read or started yet.
+    pub fn new(world: &World) -> Self {
+        Self { world: world.clone(), supervise: None }
+    }
+
+    /// The same, with this `ps-supervise` instead of the one beside the running program or on `PATH`.
+    #[must_use]
+    pub fn with_supervise(self, program: PathBuf) -> Self {
+        Self { supervise: Some(program), ..self }
+    }
+
+    fn service(&self, app: &str) -> Result<Service, Error> {
+        Service::of(&self.world, app, self.supervise.as_deref())
+    }
+}
+
+impl Scheduler for Native {
+    fn name(&self) -> &'static str {
+        "native"
+    }
+
+    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+        apps.iter()
+            .map(|app| Ok(AppStatus { app: app.clone(), instances: status::instances(&self.service(app)?)? }))
+            .collect()
+    }
+
+    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+        deploy::deploy(&self.service(&plan.release.app)?, plan, watch)
+    }
+
+    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
+        stop::stop(&self.service(&order.app)?, order, watch)
+    }
+
+    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {
+        inspect::inspect(&self.service(app)?)
+    }
+
+    fn logs(
+        &self,
+        request: &LogRequest,
+        sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        logs::logs(&self.service(&request.app)?, request, sink)
+    }
+
+    fn retire(&self, _app: Option<&str>) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+}

@@ -1,7 +1,6 @@
 //! What runs: one instance per slot, and the status of an app as the sum of its instances.
 
-use std::time::SystemTime;
-
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Slot;
@@ -94,7 +93,7 @@ pub struct Instance {
     /// Its `PORT`.
     pub port: Option<u16>,
     /// Since when it has been in this state.
-    pub since: Option<SystemTime>,
+    pub since: Option<Timestamp>,
     /// How often it was started again by itself.
     pub restarts: Option<u32>,
     /// CPU time used per wall time since it started, in percent of one CPU.

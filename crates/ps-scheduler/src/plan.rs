@@ -58,6 +58,8 @@ pub struct Step {
 pub struct Plan {
     /// What instances are started from.
     pub release: Release,
+    /// The formation that is wanted, slots outside the intent included.
+    pub wanted: Formation,
     /// One step for each slot that is wanted or filled, ordered by type, then index.
     pub steps: Vec<Step>,
     /// Whether this is a new release, before whose instances the `release` process runs.
@@ -69,7 +71,7 @@ impl Plan {
     /// only the highest; slots outside the intent keep what they have.
     pub fn new(release: Release, wanted: &Formation, present: &[Instance], intent: &Intent) -> Self {
         let steps = Self::steps(wanted, present, intent);
-        Self { release, steps, is_deploy: *intent == Intent::Deploy }
+        Self { release, wanted: wanted.clone(), steps, is_deploy: *intent == Intent::Deploy }
     }
 
     /// The steps alone, for whoever only shows them.

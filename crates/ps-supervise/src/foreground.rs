@@ -29,17 +29,17 @@ pub(crate) fn run(directory: &Path) -> Result<Outcome> {
     fs::write(service.path().join(SPEC_FILE), json).context("write the spec")?;
     let mut supervisor = Supervisor::open(service.path())?;
     let done = Arc::new(AtomicBool::new(false));
-    let printer = thread::spawn({
+    let copier = thread::spawn({
         let (service, done) = (service.path().to_owned(), Arc::clone(&done));
         let width = spec.processes.iter().map(|process| process.process_type.len() + 2).max().unwrap_or(0);
         move || Printer { service, width, files: BTreeMap::new() }.run(&done)
     });
     let ran = supervisor.run();
     done.store(true, Ordering::Relaxed);
-    let joined = printer.join();
+    let joined = copier.join();
     ran?;
     match joined {
-        Ok(printed) => printed?,
+        Ok(copied) => copied?,
         Err(_) => bail!("the printer of the output failed"),
     }
     Ok(Outcome::Done)
@@ -50,14 +50,15 @@ fn spec(directory: &Path) -> Result<Spec> {
     let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
     let procfile = Procfile::parse(&bytes).with_context(|| format!("{}", path.display()))?;
     let mut processes = Vec::new();
+    let mut places = BTreeMap::new();
     for (place, entry) in procfile.entries().enumerate() {
         let process_type = entry.process_type();
         let command = std::str::from_utf8(entry.command);
         let command = command.with_context(|| format!("{}: {process_type} is not UTF-8", path.display()))?;
         let quantity = u16::from(process_type.as_str() != "release");
-        let place = u16::try_from(place).unwrap_or(u16::MAX);
+        places.insert(process_type.to_string(), u16::try_from(place).unwrap_or(u16::MAX));
         let process_type = process_type.to_string();
-        processes.push(ProcessSpec { process_type, command: command.to_owned(), quantity, place });
+        processes.push(ProcessSpec { process_type, command: command.to_owned(), quantity });
     }
     let name = directory.file_name().unwrap_or_default().to_string_lossy();
     Ok(Spec {
@@ -67,6 +68,7 @@ fn spec(directory: &Path) -> Result<Spec> {
         env: env::vars().filter(|(name, _)| name != ps_apps::LOCK_VARIABLE).collect(),
         env_files: vec![directory.join(".env")],
         base_port: env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(BASE_PORT),
+        places,
         restart_policy: ps_scheduler::RestartPolicy::default(),
         stop_timeout_seconds: GRACE_SECONDS,
         processes,

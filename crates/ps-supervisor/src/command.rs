@@ -9,7 +9,6 @@ use procfile::EnvFile;
 use ps_scheduler::Slot;
 
 use crate::spec::Spec;
-use crate::tree::MARKER;
 
 /// Words that mean something to the shell itself, so that `exec` cannot stand in front of them.
 const SHELL_WORDS: &[&str] = &[
@@ -42,14 +41,11 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The variables of one instance; later wins: the spec's, each file of `env_files`, `PORT`, `PS` and `DYNO`. An error
-/// names the file and what is wrong with it.
-pub(crate) fn environment(
-    spec: &Spec,
-    slot: &Slot,
-    port: Option<u16>,
-    marker: &str,
-) -> Result<BTreeMap<String, String>, String> {
+/// The variables of one instance; later wins: the spec's, each file of `env_files`, `PORT`, `PS` and `DYNO`.
+///
+/// # Errors
+/// The path of the file, and what is wrong with it.
+pub fn environment(spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<BTreeMap<String, String>, String> {
     let mut variables = spec.env.clone();
     for path in &spec.env_files {
         variables.extend(read_env_file(path)?);
@@ -59,7 +55,6 @@ pub(crate) fn environment(
     }
     variables.insert("PS".to_owned(), slot.to_string());
     variables.insert("DYNO".to_owned(), slot.to_string());
-    variables.insert(MARKER.to_owned(), marker.to_owned());
     Ok(variables)
 }
 

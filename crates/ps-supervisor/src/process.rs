@@ -15,7 +15,7 @@ use crate::cgroup::Cgroup;
 use crate::command;
 use crate::spec::Spec;
 use crate::status::ProcessId;
-use crate::tree::Tree;
+use crate::tree::{MARKER, Tree};
 
 /// The main process of an instance.
 #[derive(Debug)]
@@ -66,7 +66,7 @@ pub(crate) fn spawn(
 ) -> Result<Process, String> {
     let wanted = spec.process(&slot.process_type);
     let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
-    let environment = command::environment(spec, slot, port, tree.marker())?;
+    let environment = command::environment(spec, slot, port)?;
     let end = |stream| {
         let end = Capture::writing_end(directory, stream);
         end.map(|fd| Stdio::from(File::from(fd))).map_err(|error| format!("open output of {slot}: {error}"))
@@ -80,6 +80,7 @@ pub(crate) fn spawn(
         .arg(command::script(&wanted.command, joining_file.as_deref()))
         .env_clear()
         .envs(environment)
+        .env(MARKER, tree.marker())
         .current_dir(&spec.directory)
         .stdin(Stdio::null())
         .stdout(end(Stream::Stdout)?)

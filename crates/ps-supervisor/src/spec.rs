@@ -28,8 +28,10 @@ pub struct Spec {
     pub env: BTreeMap<String, String>,
     /// dotenv files read at each start, later wins; one that is not there is skipped.
     pub env_files: Vec<PathBuf>,
-    /// `PORT` of the first instance of the first type.
+    /// `PORT` of the first instance of the first type; 0: every port is a spare one.
     pub base_port: u16,
+    /// The place of each type that was ever seen, from 0: ports are computed from it, and none is given twice.
+    pub places: BTreeMap<String, u16>,
     /// What happens to a process that ends by itself.
     pub restart_policy: RestartPolicy,
     /// From SIGTERM to SIGKILL, in seconds.
@@ -50,8 +52,6 @@ pub struct ProcessSpec {
     pub command: String,
     /// How many instances are wanted.
     pub quantity: u16,
-    /// Its place in the Procfile when it was first seen, from 0; ports are computed from it.
-    pub place: u16,
 }
 
 impl Spec {

@@ -197,7 +197,9 @@ mod tests {
     /// The table as the page prints it: one row a state, one column an event.
     fn rendered() -> String {
         let mut page = String::from("| state |");
-        events().iter().for_each(|event| page += &format!(" {event:?} |"));
+        for event in events() {
+            page += &format!(" {event:?} |");
+        }
         page += &format!("\n|{}\n", "---|".repeat(events().len() + 1));
         for state in states() {
             page += &format!("| **{state:?}** |");

@@ -1,0 +1,183 @@
+//! Following a change until it is true, or has failed: what must be up stays up for a second, what must go goes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use ps_scheduler::{Error, Progress, Slot, State, Watch};
+use ps_supervisor::{Client, Message, Request, Status};
+
+use crate::logs;
+use crate::service::{Service, backend};
+
+/// An instance that dies sooner fails the deploy.
+const SETTLED: Duration = Duration::from_secs(1);
+const ANSWER: Duration = Duration::from_secs(10);
+const TURN: Duration = Duration::from_millis(100);
+
+/// A conversation with a supervisor that tells of every change.
+pub(crate) struct Follower<'a> {
+    service: &'a Service,
+    client: Client,
+    known: BTreeMap<Slot, Status>,
+    log_marks: BTreeMap<Slot, [u64; 2]>,
+}
+
+impl<'a> Follower<'a> {
+    /// Connects (and starts the supervisor if need be) and learns how things are.
+    pub(crate) fn begin(service: &'a Service, mut client: Client) -> Result<Self, Error> {
+        client.send(&Request::Watch).map_err(|error| service.unreachable(&error.to_string()))?;
+        let mut follower = Self { service, client, known: BTreeMap::new(), log_marks: BTreeMap::new() };
+        follower.await_reply()?;
+        Ok(follower)
+    }
+
+    /// Instances that already run: a supervisor that was just started has read the spec by itself.
+    pub(crate) fn running(&self) -> Vec<Message> {
+        let is_running = |status: &&Status| status.state == State::Running;
+        self.known.values().filter(is_running).cloned().map(Message::Instance).collect()
+    }
+
+    /// Asks for something and waits until it was taken.
+    pub(crate) fn ask(&mut self, request: &Request) -> Result<Vec<Message>, Error> {
+        self.client.send(request).map_err(|error| self.service.unreachable(&error.to_string()))?;
+        self.await_reply()
+    }
+
+    /// Where the logs of slots ended before the change: what comes later belongs to it.
+    pub(crate) fn set_log_marks(&mut self, marks: BTreeMap<Slot, [u64; 2]>) {
+        self.log_marks = marks;
+    }
+
+    /// Whether an instance is known of.
+    pub(crate) fn knows(&self, slot: &Slot) -> bool {
+        self.known.contains_key(slot)
+    }
+
+    /// Waits until every slot of `fresh` has been up for a second with another process than `old` knew, and every slot
+    /// of `leaving` has gone. `early` are messages that came with the answer.
+    pub(crate) fn settle(
+        &mut self,
+        fresh: &BTreeMap<Slot, Option<u32>>,
+        leaving: &BTreeSet<Slot>,
+        early: Vec<Message>,
+        deadline: Instant,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), Error> {
+        let mut settling = Settling { fresh, up: BTreeMap::new(), leaving: leaving.clone() };
+        for message in early {
+            self.take(&mut settling, message, watch)?;
+        }
+        loop {
+            watch.cancel.check()?;
+            let now = Instant::now();
+            let has_settled = |since: &Instant| now.duration_since(*since) >= SETTLED;
+            let is_up = settling.up.len() == fresh.len() && settling.up.values().all(has_settled);
+            if is_up && settling.leaving.is_empty() {
+                return Ok(());
+            }
+            if now >= deadline {
+                return Err(self
+                    .service
+                    .unreachable("the change is not done in time; see ps-lifecycle status"));
+            }
+            if let Some(message) = self.next(now + TURN)? {
+                self.take(&mut settling, message, watch)?;
+            }
+        }
+    }
+
+    fn take(
+        &mut self,
+        settling: &mut Settling<'_>,
+        message: Message,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), Error> {
+        match message {
+            Message::Instance(status) => {
+                let verdict = settling.note(&status, watch);
+                self.known.insert(status.slot.clone(), status.clone());
+                if verdict == Verdict::Failed {
+                    return Err(self.failure(&status));
+                }
+            }
+            Message::Gone { slot } => {
+                settling.leaving.remove(&slot);
+                (watch.say)(Progress::Ended(slot, None));
+            }
+            Message::Reply { .. } => (),
+        }
+        Ok(())
+    }
+
+    fn failure(&self, status: &Status) -> Error {
+        let reason = status.reason.clone().unwrap_or_else(|| match status.last_exit {
+            Some(exit) => format!("ended within its first second ({exit})"),
+            None => "ended within its first second".to_owned(),
+        });
+        let marks = self.log_marks.get(&status.slot).copied().unwrap_or_default();
+        let words = logs::last_words(self.service, &status.slot, marks);
+        let reason = if words.is_empty() { reason } else { format!("{reason}; its last lines:\n{words}") };
+        Error::DeployFailed { app: self.service.app.to_string(), slot: status.slot.to_string(), reason }
+    }
+
+    fn await_reply(&mut self) -> Result<Vec<Message>, Error> {
+        let deadline = Instant::now() + ANSWER;
+        let mut early = Vec::new();
+        loop {
+            match self.next(deadline)? {
+                Some(Message::Reply { error: None }) => return Ok(early),
+                Some(Message::Reply { error: Some(reason) }) => {
+                    return Err(backend(format!("tell the supervisor of {}", self.service.app), &reason));
+                }
+                Some(message) => {
+                    if let Message::Instance(status) = &message {
+                        self.known.insert(status.slot.clone(), status.clone());
+                    }
+                    early.push(message);
+                }
+                None => return Err(self.service.unreachable("it gave no answer within 10 s")),
+            }
+        }
+    }
+
+    fn next(&mut self, deadline: Instant) -> Result<Option<Message>, Error> {
+        self.client.next(deadline).map_err(|error| self.service.unreachable(&error.to_string()))
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Verdict {
+    GoesOn,
+    Failed,
+}
+
+/// What is still waited for.
+struct Settling<'a> {
+    /// Slots that get a new process, with the pid of the old one.
+    fresh: &'a BTreeMap<Slot, Option<u32>>,
+    /// Those that have it, and since when.
+    up: BTreeMap<Slot, Instant>,
+    leaving: BTreeSet<Slot>,
+}
+
+impl Settling<'_> {
+    fn note(&mut self, status: &Status, watch: &mut Watch<'_>) -> Verdict {
+        let slot = &status.slot;
+        if status.state == State::Stopped && self.leaving.remove(slot) {
+            (watch.say)(Progress::Ended(slot.clone(), status.last_exit));
+        }
+        let Some(old) = self.fresh.get(slot) else { return Verdict::GoesOn };
+        let pid = status.process.as_ref().map(|process| process.pid);
+        match status.state {
+            State::Running if pid != *old && !self.up.contains_key(slot) => {
+                self.up.insert(slot.clone(), Instant::now());
+                (watch.say)(Progress::Ready(slot.clone()));
+                Verdict::GoesOn
+            }
+            State::Backoff | State::Crashed => Verdict::Failed,
+            // Ended well within its first second is ended all the same.
+            State::Stopped if self.up.contains_key(slot) => Verdict::Failed,
+            _ => Verdict::GoesOn,
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The service directory of one app, and its supervisor.
+
+use std::env;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ps_apps::durable::{Access, Directory};
+use ps_apps::{AppName, World};
+use ps_scheduler::{Error, Slot};
+use ps_supervisor::{Client, SPEC_FILE, Spec};
+use rustix::fs::FlockOperation;
+
+const PLUGIN: &str = "scheduler-native";
+const LOG_FILE: &str = "supervisor.log";
+const START_DEADLINE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(5);
+/// What a supervisor gets of our environment. Apps get theirs from the spec.
+const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
+
+/// The service directory of one app.
+#[derive(Clone, Debug)]
+pub(crate) struct Service {
+    pub(crate) app: AppName,
+    pub(crate) directory: PathBuf,
+    pub(crate) world: World,
+    supervise: Option<PathBuf>,
+}
+
+impl Service {
+    pub(crate) fn of(world: &World, app: &str, supervise: Option<&Path>) -> Result<Self, Error> {
+        let app: AppName = app.parse().map_err(|error| backend(format!("find {app}"), &error))?;
+        let directory = world.data_dir(PLUGIN, &app);
+        Ok(Self { app, directory, world: world.clone(), supervise: supervise.map(Path::to_owned) })
+    }
+
+    /// The directory of all service directories.
+    pub(crate) fn parent(&self) -> PathBuf {
+        self.world.lib().join("data").join(PLUGIN)
+    }
+
+    /// The directory of one instance.
+    pub(crate) fn instance(&self, slot: &Slot) -> PathBuf {
+        self.directory.join(slot.to_string())
+    }
+
+    /// The slots that have a directory.
+    pub(crate) fn slots(&self) -> Result<Vec<Slot>, Error> {
+        let entries = match fs::read_dir(&self.directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(backend(format!("read {}", self.directory.display()), &error)),
+        };
+        let mut slots: Vec<Slot> =
+            entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
+        slots.sort();
+        Ok(slots)
+    }
+
+    /// The spec; `None` if the app was never deployed here.
+    pub(crate) fn spec(&self) -> Result<Option<Spec>, Error> {
+        match Spec::read(&self.directory) {
+            Ok(spec) => Ok(Some(spec)),
+            Err(ps_supervisor::Error::NoSpec { .. }) => Ok(None),
+            Err(error) => Err(backend(format!("read the spec of {}", self.app), &error)),
+        }
+    }
+
+    /// Writes the spec, durably. The directory is made if need be: 0700, for it holds environments and sockets.
+    pub(crate) fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
+        let fail = |error: ps_apps::Error| backend(format!("write the spec of {}", self.app), &error);
+        let directory = Directory::open(self.world.lib(), &self.directory).map_err(fail)?;
+        let mut json = serde_json::to_vec_pretty(spec).expect("a spec is plain data");
+        json.push(b'\n');
+        let owner = Access::like(self.world.root(), 0o600);
+        directory.write(SPEC_FILE, &json, owner).map_err(fail)
+    }
+
+    /// A connection to the supervisor, if there is one.
+    pub(crate) fn connect(&self) -> Option<Client> {
+        Client::connect(&self.directory).ok()
+    }
+
+    /// A connection to the supervisor, which is started if there is none.
+    pub(crate) fn supervised(&self) -> Result<Client, Error> {
+        if let Some(client) = self.connect() {
+            return Ok(client);
+        }
+        let mut child = self.start()?;
+        let deadline = Instant::now() + START_DEADLINE;
+        loop {
+            if let Some(client) = self.connect() {
+                return Ok(client);
+            }
+            let exited = child.try_wait().ok().flatten();
+            if exited.is_some() || Instant::now() >= deadline {
+                return Err(self.unreachable(&self.last_words()));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Waits until no supervisor holds the directory; false if one still does at the deadline.
+    pub(crate) fn is_left_before(&self, deadline: Instant) -> bool {
+        loop {
+            let Ok(lock) = File::open(self.directory.join("lock")) else { return true };
+            if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// [`Error::Unreachable`] of this supervisor.
+    pub(crate) fn unreachable(&self, reason: &str) -> Error {
+        let backend = format!("the supervisor of {} in {}", self.app, self.directory.display());
+        Error::Unreachable { backend, reason: reason.to_owned() }
+    }
+
+    fn start(&self) -> Result<Child, Error> {
+        let program = self.program()?;
+        let path = self.directory.join(LOG_FILE);
+        let open = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        let log = open.map_err(|error| backend(format!("open {}", path.display()), &error))?;
+        let errors = log.try_clone().map_err(|error| backend(format!("open {}", path.display()), &error))?;
+        let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, env::var_os(name)?)));
+        Command::new(&program)
+            .arg(&self.directory)
+            .env_clear()
+            .envs(passed_on)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(errors)
+            .spawn()
+            .map_err(|error| backend(format!("start {}", program.display()), &error))
+    }
+
+    /// `ps-supervise` beside the running program, else on `PATH`.
+    fn program(&self) -> Result<PathBuf, Error> {
+        if let Some(program) = &self.supervise {
+            return Ok(program.clone());
+        }
+        let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.join("ps-supervise")));
+        let path = env::var_os("PATH").unwrap_or_default();
+        let on_path = env::split_paths(&path).map(|directory| directory.join("ps-supervise"));
+        beside.into_iter().chain(on_path).find(|program| program.is_file()).ok_or_else(|| Error::Backend {
+            context: format!("start the supervisor of {}", self.app),
+            reason: "ps-supervise is neither beside this program nor on PATH: install it with the others"
+                .to_owned(),
+        })
+    }
+
+    fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.directory.join(LOG_FILE)).unwrap_or_default();
+        log.lines().last().unwrap_or("it did not start in time").to_owned()
+    }
+}
+
+/// [`Error::Backend`] with its cause in words.
+pub(crate) fn backend(context: String, reason: &dyn std::fmt::Display) -> Error {
+    Error::Backend { context, reason: reason.to_string() }
+}

@@ -1,0 +1,96 @@
+//! From a plan to a spec: what the supervisor is to be told. What an earlier spec decided for good (ports, places, the
+//! environment of whoever deployed) is kept.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::PathBuf;
+
+use ps_scheduler::{Error, Plan, Release, Slot, Source};
+use ps_supervisor::{ProcessSpec, Spec};
+
+use crate::service::Service;
+
+/// Variables of whoever deploys that processes get too: what worked at the prompt works after a reboot.
+const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
+const BASES: std::ops::RangeInclusive<u16> = 5..=19;
+
+/// The spec of a plan. `earlier` is the one it follows, if there is one.
+pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) -> Result<Spec, Error> {
+    let release = &plan.release;
+    let Source::Directory(directory) = &release.source else {
+        return Err(Error::Unsupported {
+            scheduler: "native".to_owned(),
+            what: "run an image: choose docker-local",
+        });
+    };
+    let revision = earlier.map_or(0, |spec| spec.revision) + u64::from(plan.is_deploy || earlier.is_none());
+    Ok(Spec {
+        app: release.app.clone(),
+        revision,
+        directory: directory.clone(),
+        env: environment(plan, earlier),
+        env_files: env_files(service, directory),
+        base_port: earlier.map_or_else(|| free_base(service), |spec| spec.base_port),
+        places: places(release, earlier),
+        restart_policy: release.restart_policy,
+        stop_timeout_seconds: release.stop_timeout.as_secs(),
+        processes: processes(plan)?,
+        stopped: stopped(plan),
+    })
+}
+
+fn environment(plan: &Plan, earlier: Option<&Spec>) -> BTreeMap<String, String> {
+    let ours = || INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)));
+    let mut variables = match earlier {
+        Some(spec) if !plan.is_deploy => spec.env.clone(),
+        _ => ours().collect(),
+    };
+    variables.extend(plan.release.env.iter().cloned());
+    variables
+}
+
+fn env_files(service: &Service, directory: &std::path::Path) -> Vec<PathBuf> {
+    vec![directory.join(".env"), service.world.global_env_path(), service.world.env_path(&service.app)]
+}
+
+/// 5000, 6000, … 19000: the first that no other app owns; 0 where all are owned.
+fn free_base(service: &Service) -> u16 {
+    let entries = std::fs::read_dir(service.parent()).into_iter().flatten().flatten();
+    let owned: Vec<u16> =
+        entries.filter_map(|entry| Spec::read(&entry.path()).ok()).map(|spec| spec.base_port).collect();
+    BASES.map(|thousand| thousand * 1000).find(|base| !owned.contains(base)).unwrap_or(0)
+}
+
+/// The places of all types ever seen: the Procfile's order at first, new types after the last one later.
+fn places(release: &Release, earlier: Option<&Spec>) -> BTreeMap<String, u16> {
+    let mut places = earlier.map(|spec| spec.places.clone()).unwrap_or_default();
+    for process in &release.processes {
+        let next = places.values().max().map_or(0, |last| last + 1);
+        places.entry(process.process_type.to_string()).or_insert(next);
+    }
+    places
+}
+
+fn processes(plan: &Plan) -> Result<Vec<ProcessSpec>, Error> {
+    let mut processes = Vec::new();
+    for process in &plan.release.processes {
+        let name = process.process_type.as_str();
+        // `release` runs to its end once per deploy and is never scaled.
+        let quantity = plan.wanted.get(name).filter(|_| name != "release").map_or(0, procfile::Quantity::get);
+        let command = process.command.clone().ok_or_else(|| Error::Backend {
+            context: format!("run {name} of {}", plan.release.app),
+            reason: "it has no command".to_owned(),
+        })?;
+        processes.push(ProcessSpec { process_type: name.to_owned(), command, quantity });
+    }
+    Ok(processes)
+}
+
+/// Wanted slots that the plan leaves empty: somebody stopped them by hand.
+fn stopped(plan: &Plan) -> Vec<Slot> {
+    let filled: Vec<&Slot> = plan.filled().collect();
+    let wanted = plan.wanted.iter().flat_map(|(process_type, quantity)| {
+        (1..=quantity.get()).map(|index| Slot::new(process_type.clone(), index))
+    });
+    wanted.filter(|slot| !filled.contains(&slot)).collect()
+}
