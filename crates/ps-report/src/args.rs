@@ -1,0 +1,133 @@
+//! The words of the command line. Any long option that is not ours is an info flag, as in Dokku (contract 2.4): the
+//! names of some depend on what runs, such as `--status-web.1`.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::Parser;
+
+const OPTIONS: &[&str] =
+    &["--columns", "--format", "--global", "--help", "--json", "--quiet", "--version", "--watch"];
+
+/// What every app is and how it is doing.
+///
+/// Without an app: all of them. With an info flag: only that value, one line for each app.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ps-report",
+    version,
+    override_usage = "ps-report [<app>…] [--global] [--format text|json|jsonl|csv] [--<info-flag>]",
+    after_help = AFTER_HELP
+)]
+pub(crate) struct Args {
+    /// The apps to report on; all, if none is named
+    #[arg(value_name = "APP")]
+    pub(crate) apps: Vec<String>,
+    /// Report on the values that hold for every app without one of its own
+    #[arg(long, conflicts_with = "apps")]
+    pub(crate) global: bool,
+    /// text (or stdout), json (an object a line), jsonl (the same, always with "app") or csv
+    #[arg(long, value_name = "FORMAT", allow_hyphen_values = true, overrides_with = "format")]
+    pub(crate) format: Option<String>,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// With --format csv: these columns, in this order
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    pub(crate) columns: Option<Vec<String>>,
+    /// Report again and again: redraws on a terminal, writes JSON lines into a pipe
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "2",
+        value_parser = seconds
+    )]
+    pub(crate) watch: Option<Duration>,
+    /// Leave out the headers
+    #[arg(long)]
+    pub(crate) quiet: bool,
+    /// The one value that is wanted, if one is.
+    #[arg(skip)]
+    pub(crate) info_flags: Vec<String>,
+}
+
+const AFTER_HELP: &str = "\
+Info flags:
+  --deployed --processes --restore --running --status-<type>.<n> --ps-can-scale
+  --ps-{,computed-}{start-cmd,dockerfile-start-cmd}
+  --ps-{,computed-,global-}{procfile-path,restart-policy,skip-deploy,stop-timeout-seconds}
+
+Exit status: 0 all is known; 1 a value is unknown, or a row could not be read; 2 wrong usage; 20 no such app.
+
+Examples:
+  ps-report blog --running
+  ps-report --json | jq -r 'select(.running != \"true\").app'
+  ps-report --format csv --columns app,running,status";
+
+impl Args {
+    /// Reads the words, the program's name first; a clap error for `--help`, `--version` and wrong usage.
+    pub(crate) fn from_words(words: Vec<OsString>) -> Result<Self> {
+        let (ours, info_flags) = split(words);
+        Ok(Self { info_flags, ..Self::try_parse_from(ours)? })
+    }
+}
+
+/// Takes the info flags out. The word after a bare `--format` is its value, whatever it looks like.
+fn split(words: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
+    let (mut ours, mut info_flags) = (Vec::new(), Vec::new());
+    let mut is_value = false;
+    let mut options_ended = false;
+    for word in words {
+        let text = word.to_string_lossy();
+        let name = text.split('=').next().unwrap_or_default();
+        let is_info = !is_value && !options_ended && text.starts_with("--") && !OPTIONS.contains(&name);
+        options_ended |= !is_value && text == "--";
+        if is_info && text != "--" {
+            info_flags.push(text.into_owned());
+            continue;
+        }
+        is_value = !is_value && matches!(&*text, "--format" | "--columns");
+        ours.push(word);
+    }
+    (ours, info_flags)
+}
+
+fn seconds(word: &str) -> Result<Duration, String> {
+    let number: f64 = word.parse().map_err(|_| "a number of seconds is wanted, for example 2".to_owned())?;
+    if (0.1..=86_400.0).contains(&number) {
+        Ok(Duration::from_secs_f64(number))
+    } else {
+        Err("from 0.1 s to one day".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Args> {
+        Args::from_words(
+            std::iter::once("ps-report").chain(words.iter().copied()).map(OsString::from).collect(),
+        )
+    }
+
+    #[test]
+    fn unknown_long_options_are_info_flags_wherever_they_stand() {
+        let args = parse(&["--status-web.1", "demo", "--format", "--json", "--running"]).expect("legal");
+        assert_eq!(args.info_flags, ["--status-web.1", "--running"]);
+        assert_eq!((args.format.as_deref(), args.json), (Some("--json"), false));
+        assert_eq!(args.apps, ["demo"]);
+    }
+
+    #[test]
+    fn watch_takes_a_number_only_after_an_equals_sign() {
+        assert_eq!(parse(&["--watch", "demo"]).expect("legal").watch, Some(Duration::from_secs(2)));
+        assert_eq!(parse(&["--watch=0.5"]).expect("legal").watch, Some(Duration::from_millis(500)));
+        for bad in ["--watch=0", "--watch=-1", "--watch=x", "--watch=NaN", "--watch=1e9"] {
+            assert!(parse(&[bad]).is_err(), "{bad}");
+        }
+    }
+}

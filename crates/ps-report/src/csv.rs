@@ -1,0 +1,67 @@
+//! One line for each app, in columns that do not depend on what runs: the statuses of all instances are one column.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::Result;
+use csv::Writer;
+use ps_cli::exit::Refusal;
+
+use crate::flags::{self, STATUS};
+use crate::row::Row;
+
+/// The columns that are there without `--columns`.
+fn all() -> Vec<String> {
+    let mut keys: Vec<&str> = flags::OF_APPS.iter().map(|(flag, _)| flags::keys(flag).0).collect();
+    keys.push("status");
+    keys.sort_unstable();
+    ["app"].into_iter().chain(keys).chain(["error"]).map(str::to_owned).collect()
+}
+
+/// The columns, if each of them can be written; exit status 2 otherwise.
+pub(crate) fn checked(columns: Option<Vec<String>>) -> Result<Option<Vec<String>>> {
+    let known = all();
+    let is_known = |column: &str| {
+        let plain = column.strip_prefix("ps-").unwrap_or(column);
+        column.starts_with("status-") || known.iter().any(|name| name == plain)
+    };
+    match columns.iter().flatten().find(|column| !is_known(column)) {
+        Some(unknown) => {
+            let known = known.join(", ");
+            Err(Refusal::usage(format!("there is no column {unknown:?}; these there are: {known}")))
+        }
+        None => Ok(columns),
+    }
+}
+
+/// Writes a header line and the rows.
+pub(crate) fn table(rows: &[Row], columns: Option<&[String]>, out: &mut dyn Write) -> Result<()> {
+    let every = all();
+    let columns = columns.unwrap_or(&every);
+    let mut writer = Writer::from_writer(out);
+    writer.write_record(columns)?;
+    for row in rows {
+        let fields: Result<Vec<String>> = columns.iter().map(|column| field(row, column)).collect();
+        writer.write_record(fields?)?;
+    }
+    writer.flush()?;
+    Ok(())
+}
+
+fn field(row: &Row, column: &str) -> Result<String> {
+    Ok(match column {
+        "app" => row.name.clone(),
+        "error" => row.error().unwrap_or_default(),
+        "status" => statuses(row)?,
+        key => {
+            let flags = [format!("--{key}"), format!("--ps-{key}")];
+            flags.iter().find_map(|flag| row.values.get(flag)).cloned().unwrap_or_default()
+        }
+    })
+}
+
+/// `{"web.1":"running (PID: 4242)"}`.
+fn statuses(row: &Row) -> Result<String> {
+    let of_slots = row.values.iter().filter_map(|(flag, value)| Some((flag.strip_prefix(STATUS)?, value)));
+    Ok(serde_json::to_string(&of_slots.collect::<BTreeMap<_, _>>())?)
+}

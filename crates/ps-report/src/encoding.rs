@@ -1,0 +1,118 @@
+//! How the answer is written, and the refusals around `--format` and info flags, in Dokku's words inside Dokku.
+
+use anyhow::Result;
+use ps_apps::World;
+use ps_cli::exit::Refusal;
+use ps_cli::say;
+
+use crate::args::Args;
+use crate::csv;
+use crate::flags::{self, STATUS};
+use crate::row::Row;
+use crate::subjects::Subjects;
+
+/// What is written to stdout.
+#[derive(Debug)]
+pub(crate) enum Encoding {
+    /// The bare value of one info flag.
+    Value(String),
+    /// For people.
+    Text {
+        /// With a line above each app.
+        header: bool,
+    },
+    /// One object a line.
+    Json {
+        /// With the key `app`.
+        with_name: bool,
+    },
+    /// A table with a header line.
+    Csv {
+        /// These columns instead of all.
+        columns: Option<Vec<String>>,
+    },
+}
+
+impl Encoding {
+    /// The one flag that is wanted, `None` for all of them.
+    pub(crate) fn flag(&self) -> Option<&str> {
+        match self {
+            Self::Value(flag) => Some(flag),
+            _ => None,
+        }
+    }
+}
+
+/// Decides, or refuses: exit status 2, but 1 where Dokku has words for it and we are inside.
+pub(crate) fn resolve(world: &World, args: &Args, subjects: &Subjects) -> Result<Encoding> {
+    let encoding = format(world, args)?;
+    if args.columns.is_some() && !matches!(encoding, Encoding::Csv { .. }) {
+        return Err(Refusal::usage("--columns chooses columns of a table: add --format csv"));
+    }
+    match &args.info_flags[..] {
+        [] => Ok(encoding),
+        [flag] if !matches!(encoding, Encoding::Text { .. }) => Err(refusal(
+            world,
+            "--format flag cannot be specified when specifying an info flag",
+            format!("{flag} prints one bare value: leave out --format"),
+        )),
+        [flag] => {
+            check(world, flag, subjects)?;
+            Ok(Encoding::Value(flag.clone()))
+        }
+        [first, second, ..] => {
+            Err(Refusal::usage(format!("one info flag at a time: {first} and {second} were given")))
+        }
+    }
+}
+
+/// The refusal of a `--status-…` flag that an app does not have; it names those that it has.
+pub(crate) fn no_such_status(world: &World, flag: &str, row: &Row) -> anyhow::Error {
+    let present = row.values.keys().map(String::as_str).filter(|flag| flag.starts_with(STATUS));
+    unknown_flag(world, flag, flags::OF_APPS.iter().map(|(name, _)| *name).chain(present).collect())
+}
+
+fn unknown_flag(world: &World, flag: &str, mut known: Vec<&str>) -> anyhow::Error {
+    known.sort_unstable();
+    let known = known.join(", ");
+    refusal(
+        world,
+        &format!("Invalid flag passed, valid flags: {known}"),
+        format!("there is no info flag {flag}; these there are: {known}"),
+    )
+}
+
+fn check(world: &World, flag: &str, subjects: &Subjects) -> Result<()> {
+    let known: Vec<&str> = match subjects {
+        Subjects::Global => flags::of_global().map(|(name, _)| name).collect(),
+        Subjects::Apps(_) if flag.starts_with(STATUS) => return Ok(()),
+        Subjects::Apps(_) => flags::OF_APPS.iter().map(|(name, _)| *name).collect(),
+    };
+    if known.contains(&flag) { Ok(()) } else { Err(unknown_flag(world, flag, known)) }
+}
+
+fn format(world: &World, args: &Args) -> Result<Encoding> {
+    let watched = args.watch.is_some() && !std::io::IsTerminal::is_terminal(&std::io::stdout());
+    let default = if args.json {
+        "json"
+    } else if watched {
+        "jsonl"
+    } else {
+        "text"
+    };
+    match args.format.as_deref().filter(|word| !word.is_empty()).unwrap_or(default) {
+        "text" | "stdout" => Ok(Encoding::Text { header: !(args.quiet || say::quiet()) }),
+        "json" => Ok(Encoding::Json { with_name: !world.inside_dokku() }),
+        "jsonl" => Ok(Encoding::Json { with_name: true }),
+        "csv" => Ok(Encoding::Csv { columns: csv::checked(args.columns.clone())? }),
+        other => Err(refusal(
+            world,
+            &format!("Format must be \"stdout\" or \"json\": {other:?}"),
+            format!("there is no format {other:?}: use text, json, jsonl or csv"),
+        )),
+    }
+}
+
+fn refusal(world: &World, dokkus: &str, ours: String) -> anyhow::Error {
+    if world.inside_dokku() { Refusal::failed(dokkus) } else { Refusal::usage(ours) }
+}

@@ -1,0 +1,65 @@
+//! One object a line: Dokku's keys, the older ones too, all values strings, keys sorted, and `<`, `>`, `&` escaped as
+//! Dokku's encoder does.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use anyhow::Result;
+
+use crate::flags;
+use crate::row::Row;
+
+/// Writes the rows; `with_name` adds the key `app`.
+pub(crate) fn lines(rows: &[Row], with_name: bool, out: &mut dyn Write) -> Result<()> {
+    for row in rows {
+        let error = row.error();
+        let mut object: BTreeMap<&str, &str> = BTreeMap::new();
+        for (flag, value) in &row.values {
+            let (key, older) = flags::keys(flag);
+            object.insert(key, value);
+            older.map(|older| object.insert(older, value));
+        }
+        if with_name {
+            object.insert("app", &row.name);
+        }
+        if let Some(error) = &error {
+            object.insert("error", error);
+        }
+        writeln!(out, "{}", escape(&serde_json::to_string(&object)?))?;
+    }
+    Ok(())
+}
+
+/// These characters can stand in JSON only within strings, so they can be replaced wherever they are.
+fn escape(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for character in json.chars() {
+        match character {
+            '<' => escaped.push_str("\\u003c"),
+            '>' => escaped.push_str("\\u003e"),
+            '&' => escaped.push_str("\\u0026"),
+            '\u{2028}' => escaped.push_str("\\u2028"),
+            '\u{2029}' => escaped.push_str("\\u2029"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_could_end_a_script_tag_is_escaped_and_reads_back() {
+        let mut row = Row::new("demo");
+        row.values.insert("--ps-start-cmd".into(), "a <b> && \"c\"\u{2028}".into());
+        let mut out = Vec::new();
+        lines(&[row], true, &mut out).expect("memory");
+        let text = String::from_utf8(out).expect("text");
+        let value = r#""a \u003cb\u003e \u0026\u0026 \"c\"\u2028""#;
+        assert_eq!(text, format!("{{\"app\":\"demo\",\"ps-start-cmd\":{value},\"start-cmd\":{value}}}\n"));
+        let back: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        assert_eq!(back["start-cmd"], "a <b> && \"c\"\u{2028}");
+    }
+}

@@ -1,0 +1,203 @@
+//! How instances are doing: one question to each scheduler, and to the engine only if an app that has containers is
+//! among those asked for. What a scheduler does not answer is `unknown`, never a guess.
+
+use std::collections::BTreeMap;
+
+use ps_apps::{AppName, Error, Scope, World};
+use ps_scheduler::{AppStatus, Instance, Running, Scheduler, State};
+
+use crate::external;
+use crate::row::UNKNOWN;
+use crate::subjects::complain;
+
+/// What is known of the instances of one app.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// How many there are; -1 if nobody could tell.
+    pub(crate) processes: i64,
+    /// Whether they run.
+    pub(crate) running: Running,
+    /// `<type>.<n>`, and what it does.
+    pub(crate) slots: Vec<(String, String)>,
+    /// Why files of the app could not be read.
+    pub(crate) trouble: Option<String>,
+}
+
+impl Seen {
+    /// Nobody could tell.
+    pub(crate) fn unknown() -> Self {
+        Self { processes: -1, running: Running::Unknown, slots: Vec::new(), trouble: None }
+    }
+
+    /// Whether something in it is unknown.
+    pub(crate) fn is_unknown(&self) -> bool {
+        self.running == Running::Unknown
+    }
+
+    fn unreadable(error: &Error) -> Self {
+        Self { trouble: Some(error.to_string()), ..Self::unknown() }
+    }
+}
+
+/// A container that Dokku's layout has a record of: `CONTAINER.<type>.<n>`.
+struct Record {
+    slot: String,
+    id: String,
+}
+
+/// What is known of each of these apps. A scheduler that does not answer costs one line on stderr.
+pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
+    let mut seen = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<AppName>> = BTreeMap::new();
+    for app in apps {
+        match world.scheduler_name(app) {
+            Ok(scheduler) => groups.entry(scheduler).or_default().push(app.clone()),
+            Err(error) => drop(seen.insert(app.clone(), Seen::unreadable(&error))),
+        }
+    }
+    for (scheduler, apps) in groups {
+        seen.extend(match &*scheduler {
+            "native" => native(world, apps),
+            "docker-local" => docker_local(world, apps),
+            _ => external::ask(world, &scheduler, apps),
+        });
+    }
+    seen
+}
+
+/// Whether the app was deployed. Where nobody wrote it down, its containers tell, or its scheduler (contract 3.3).
+pub(crate) fn is_deployed(world: &World, app: &AppName) -> Result<bool, Error> {
+    let noted = world.property("common", Scope::App(app), "deployed")?.filter(|value| !value.is_empty());
+    if let Some(noted) = noted {
+        return Ok(noted == "true");
+    }
+    match &*world.scheduler_name(app)? {
+        "native" => Ok(false),
+        "docker-local" => Ok(!records(world, app)?.is_empty()),
+        other => Ok(external::is_deployed(world, other, app)),
+    }
+}
+
+fn native(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
+    let answered = statuses(&ps_scheduler_native::Native::new(world), &apps);
+    apps.into_iter()
+        .map(|app| {
+            let seen = answered.get(app.as_str()).map_or_else(Seen::unknown, |status| Seen {
+                processes: i64::try_from(status.instances.len()).unwrap_or(-1),
+                running: status.running(),
+                slots: status.instances.iter().map(native_slot).collect(),
+                trouble: None,
+            });
+            (app, seen)
+        })
+        .collect()
+}
+
+fn native_slot(instance: &Instance) -> (String, String) {
+    let state = instance.state.as_str();
+    let pid = instance.pid.map(|pid| format!(" (PID: {pid})")).unwrap_or_default();
+    (instance.slot.to_string(), format!("{state}{pid}"))
+}
+
+fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
+    let read: Vec<_> = apps.into_iter().map(|app| (records(world, &app), app)).collect();
+    let has_containers =
+        |records: &Result<Vec<Record>, Error>| matches!(records, Ok(some) if !some.is_empty());
+    let asked: Vec<AppName> =
+        read.iter().filter(|(records, _)| has_containers(records)).map(|(_, app)| app.clone()).collect();
+    let answered = if asked.is_empty() {
+        BTreeMap::new()
+    } else {
+        statuses(&ps_scheduler_docker::DockerLocal::new(world), &asked)
+    };
+    read.into_iter()
+        .map(|(records, app)| {
+            let seen = match records {
+                Ok(records) => recorded(&records, answered.get(app.as_str())),
+                Err(error) => Seen::unreadable(&error),
+            };
+            (app, seen)
+        })
+        .collect()
+}
+
+/// The records decide which instances there are, as in Dokku; the engine says what they do.
+fn recorded(records: &[Record], answer: Option<&AppStatus>) -> Seen {
+    let states: Option<Vec<State>> = answer.map(|status| {
+        let instance = |record: &Record| find(status, record).map_or(State::Missing, |found| found.state);
+        records.iter().map(instance).collect()
+    });
+    let slots = records.iter().map(|record| {
+        let what = answer.map_or(UNKNOWN, |status| container_word(find(status, record)));
+        let id: String = record.id.chars().take(11).collect();
+        (record.slot.clone(), format!("{what} (CID: {id})"))
+    });
+    let running = match states {
+        _ if records.is_empty() => Running::False,
+        Some(states) => sum(&states),
+        None => Running::Unknown,
+    };
+    Seen {
+        processes: i64::try_from(records.len()).unwrap_or(-1),
+        running,
+        slots: slots.collect(),
+        trouble: None,
+    }
+}
+
+fn find<'a>(status: &'a AppStatus, record: &Record) -> Option<&'a Instance> {
+    status.instances.iter().find(|instance| instance.slot.to_string() == record.slot)
+}
+
+fn sum(states: &[State]) -> Running {
+    let alive = states.iter().filter(|state| state.is_alive()).count();
+    match alive {
+        _ if states.contains(&State::Unknown) => Running::Unknown,
+        0 => Running::False,
+        all if all == states.len() => Running::True,
+        _ => Running::Mixed,
+    }
+}
+
+/// The engine's own word for what a container does, as Dokku shows it.
+fn container_word(instance: Option<&Instance>) -> &'static str {
+    let Some(instance) = instance else { return State::Missing.as_str() };
+    match instance.state {
+        State::Starting | State::Running | State::Unhealthy | State::Stopping => "running",
+        State::Backoff => "restarting",
+        State::Stopped if instance.last_exit.is_none() => "created",
+        State::Stopped | State::Crashed => "exited",
+        State::Missing | State::Unknown => instance.state.as_str(),
+    }
+}
+
+/// One question for all of them; no answer is a line on stderr and an empty map.
+fn statuses(scheduler: &dyn Scheduler, apps: &[AppName]) -> BTreeMap<String, AppStatus> {
+    let names: Vec<String> = apps.iter().map(ToString::to_string).collect();
+    match scheduler.status(&names) {
+        Ok(statuses) => statuses.into_iter().map(|status| (status.app.clone(), status)).collect(),
+        Err(error) => {
+            complain(&error.to_string());
+            BTreeMap::new()
+        }
+    }
+}
+
+/// Every record of an app, by slot. One without a number is from long ago and means `web.1`.
+fn records(world: &World, app: &AppName) -> Result<Vec<Record>, Error> {
+    let directory = world.app_dir(app);
+    let fail = |error| Error::io("read", &directory, error);
+    let mut records = BTreeMap::new();
+    for entry in std::fs::read_dir(&directory).map_err(fail)? {
+        let name = entry.map_err(fail)?.file_name();
+        let Some(suffix) = name.to_str().and_then(|name| name.strip_prefix("CONTAINER")) else { continue };
+        let slot = match suffix.strip_prefix('.') {
+            Some(slot) => slot,
+            None if suffix.is_empty() && !directory.join("CONTAINER.web.1").exists() => "web.1",
+            None => continue,
+        };
+        let id = ps_apps::durable::read_text(&directory.join(&name), true)?.unwrap_or_default();
+        records.insert(slot.to_owned(), id.trim().to_owned());
+    }
+    Ok(records.into_iter().map(|(slot, id)| Record { slot, id }).collect())
+}

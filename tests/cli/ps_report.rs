@@ -1,0 +1,499 @@
+//! `ps-report` as a shell sees it, in a world of its own: in Dokku's environment against what a real Dokku printed, and
+//! on our own.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command as Program, Stdio};
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const DEADLINE: Duration = Duration::from_secs(30);
+/// Where no engine is.
+const NOWHERE: &str = "unix:///nonexistent/docker.sock";
+
+struct Home(TempDir);
+
+impl Home {
+    fn new() -> Self {
+        let home = Self(TempDir::new().expect("a temporary directory"));
+        fs::create_dir_all(home.root()).expect("a root");
+        home
+    }
+
+    fn root(&self) -> PathBuf {
+        self.0.path().join("home")
+    }
+
+    fn lib(&self) -> PathBuf {
+        self.0.path().join("lib")
+    }
+
+    fn app(&self, name: &str) -> &Self {
+        fs::create_dir_all(self.root().join(name)).expect("an app");
+        self
+    }
+
+    fn write(&self, path: impl AsRef<Path>, content: &str) -> &Self {
+        let path = self.0.path().join(path);
+        fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
+        fs::write(path, content).expect("a file");
+        self
+    }
+
+    fn property(&self, plugin: &str, scope: &str, key: &str, value: &str) -> &Self {
+        self.write(format!("lib/config/{plugin}/{scope}/{key}"), value)
+    }
+
+    fn script(&self, path: &str, content: &str) -> &Self {
+        self.write(path, content);
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.0.path().join(path), mode).expect("it is ours");
+        self
+    }
+
+    fn report(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ps-report"));
+        command.args(arguments).timeout(DEADLINE);
+        command.env("DOKKU_ROOT", self.root()).env("DOKKU_LIB_ROOT", self.lib());
+        for name in ["PLUGIN_PATH", "DOKKU_SYSTEM_USER", "DOKKU_QUIET_OUTPUT", "FORMATION_LOCK"] {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    fn dokku(&self, arguments: &[&str]) -> Command {
+        let mut command = self.report(arguments);
+        command.env("PLUGIN_PATH", self.lib().join("plugins")).env("DOKKU_SYSTEM_USER", "dokku");
+        command
+    }
+}
+
+struct Said {
+    status: i32,
+    stdout: String,
+    stderr: String,
+}
+
+fn said(command: &mut Command) -> Said {
+    let output = command.output().expect("it runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("text");
+    Said {
+        status: output.status.code().expect("it ended by itself, in time"),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    }
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
+}
+
+/// A container as Dokku makes one; it is removed with this value.
+struct Container(String);
+
+impl Container {
+    /// `None` where no engine answers; says so.
+    fn start(app: &str, slot: &str) -> Option<Self> {
+        let process_type = slot.split('.').next().expect("a type");
+        let labels = [
+            format!("--label=com.dokku.app-name={app}"),
+            format!("--label=com.dokku.process-type={process_type}"),
+            format!("--label=com.dokku.dyno={slot}"),
+            "--label=com.dokku.container-type=deploy".to_owned(),
+            "--label=dokku".to_owned(),
+        ];
+        let mut docker = Program::new("docker");
+        docker.args(["run", "--detach", "--network=none"]).args(labels);
+        let run = docker.args(["formation-test/busybox:latest", "sleep", "600"]).output();
+        match run {
+            Ok(output) if output.status.success() => {
+                Some(Self(String::from_utf8_lossy(&output.stdout).trim().to_owned()))
+            }
+            other => {
+                eprintln!(
+                    "skipped what needs a container: no engine, or scripts/setup has not run: {other:?}"
+                );
+                None
+            }
+        }
+    }
+
+    fn stop(&self) {
+        let stopped = Program::new("docker").args(["stop", "--time=0", &self.0]).output();
+        assert!(stopped.expect("docker runs").status.success(), "docker stop");
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        let _ = Program::new("docker").args(["rm", "--force", &self.0]).output();
+    }
+}
+
+/// The two worlds of the recording: demo, deployed, with one container; idle, created and nothing else.
+fn recorded_world(container: &str) -> Home {
+    let home = Home::new();
+    home.app("demo").app("idle");
+    home.property("ps", "demo", "can-scale", "true").property("ps", "demo", "restore", "true");
+    home.property("ps", "demo", "scale", "web=1\nrelease=0\nworker=0\n");
+    home.property("common", "demo", "deployed", "true");
+    home.property("ps", "idle", "scale", "web=1\n").property("ps", "idle", "scale.old", "");
+    home.write("home/demo/CONTAINER.web.1", &format!("{container}\n"));
+    home.write("home/demo/IP.web.1", "172.17.0.2").write("home/demo/PORT.web.1", "5000");
+    home
+}
+
+/// Recorded cases that we answer otherwise, and why.
+const DIFFERENT: &[(&str, &str)] = &[
+    ("report-two-flags", "two info flags are wrong usage (2), not silence and success"),
+    ("report-demo-idle", "every app that is named is reported on, not only the first"),
+];
+
+fn recorded_cases() -> Option<Vec<Value>> {
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/contracts/dokku-recorded");
+    match fs::read_to_string(shared.join("reads.jsonl")) {
+        Ok(text) => Some(json_lines(&text)),
+        Err(error) => {
+            eprintln!("skipped: what a real Dokku printed is not here: {error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn every_recorded_report_is_answered_as_dokku_answered_it() {
+    let (Some(cases), Some(container)) = (recorded_cases(), Container::start("demo", "web.1")) else {
+        return;
+    };
+    let home = recorded_world(&container.0);
+    let mut compared = 0;
+    for case in &cases {
+        let words: Vec<&str> =
+            case["argv"].as_array().expect("words").iter().filter_map(Value::as_str).collect();
+        let Some(arguments) = words.strip_prefix(&["dokku", "ps:report"]) else { continue };
+        let name = case["name"].as_str().expect("a name");
+        let wanted = |key: &str| case[key].as_str().expect("text").replace("<CID0:11>", &container.0[..11]);
+        let said = said(&mut home.dokku(arguments));
+        let ours = (i64::from(said.status), said.stdout, said.stderr);
+        let dokkus = (case["exit"].as_i64().expect("a status"), wanted("stdout"), wanted("stderr"));
+        match DIFFERENT.iter().find(|(different, _)| *different == name) {
+            Some((_, reason)) => assert_ne!(ours, dokkus, "{name}: no longer different, though {reason}"),
+            None => assert_eq!(ours, dokkus, "{name}: {arguments:?}"),
+        }
+        compared += 1;
+    }
+    assert!(compared >= 19, "only {compared} cases of ps:report were found");
+}
+
+#[test]
+fn the_deliberate_differences_are_what_we_say_they_are() {
+    let home = Home::new();
+    home.app("demo").app("idle");
+    let two = said(&mut home.dokku(&["demo", "--restore", "--deployed"]));
+    assert_eq!((two.status, &*two.stdout), (2, ""));
+    assert!(two.stderr.contains("--restore and --deployed"), "{}", two.stderr);
+    let both = said(&mut home.dokku(&["demo", "idle", "--deployed"]));
+    assert_eq!((both.status, &*both.stdout), (0, "false\nfalse\n"));
+}
+
+#[test]
+fn a_stopped_container_is_exited_and_one_that_is_gone_is_missing() {
+    let Some(container) = Container::start("demo", "web.1") else { return };
+    let home = recorded_world(&container.0);
+    home.write("home/demo/CONTAINER.web.2", &format!("{}\n", "0".repeat(64)));
+    let mixed = said(&mut home.dokku(&["demo", "--running"]));
+    assert_eq!((mixed.status, &*mixed.stdout), (0, "mixed\n"), "{}", mixed.stderr);
+    container.stop();
+    let said = said(&mut home.dokku(&["demo", "--format", "json"]));
+    let row = &json_lines(&said.stdout)[0];
+    assert_eq!(row["running"], "false");
+    assert_eq!(row["processes"], "2");
+    assert_eq!(row["status-web.1"], format!("exited (CID: {})", &container.0[..11]));
+    assert_eq!(row["status-web.2"], "missing (CID: 00000000000)");
+}
+
+#[test]
+fn on_our_own_json_has_the_app_and_text_is_the_same() {
+    let home = Home::new();
+    home.app("blog").app("shop").property("ps", "blog", "start-cmd", "a <b>");
+    let text = |command: &mut Command| said(command).stdout;
+    let ours = json_lines(&text(&mut home.report(&["--json"])));
+    assert_eq!([&ours[0]["app"], &ours[1]["app"]], ["blog", "shop"]);
+    assert_eq!(ours[0]["start-cmd"], "a <b>");
+    let dokkus = json_lines(&text(&mut home.dokku(&["--format", "json"])));
+    assert!(dokkus.iter().all(|row| row.get("app").is_none()));
+    let lines = json_lines(&text(&mut home.dokku(&["--format", "jsonl"])));
+    assert_eq!(lines[1]["app"], "shop");
+    assert_eq!(text(&mut home.report(&["blog"])), text(&mut home.dokku(&["blog", "--format", "stdout"])));
+    let global = json_lines(&text(&mut home.report(&["--global", "--json"])));
+    assert_eq!(global[0]["app"], "--global");
+}
+
+#[test]
+fn values_come_from_the_app_then_from_all_apps_then_from_the_default() {
+    let home = Home::new();
+    home.app("blog").property("ps", "--global", "restart-policy", "always");
+    let value = |arguments: &[&str]| said(&mut home.report(arguments)).stdout;
+    assert_eq!(value(&["blog", "--ps-computed-restart-policy"]), "always\n");
+    assert_eq!(value(&["blog", "--ps-restart-policy"]), "\n");
+    assert_eq!(value(&["--global", "--ps-global-restart-policy"]), "always\n");
+    home.property("ps", "blog", "restart-policy", "no");
+    assert_eq!(value(&["blog", "--ps-computed-restart-policy"]), "no\n");
+    assert_eq!(value(&["blog", "--ps-computed-stop-timeout-seconds"]), "30\n");
+    home.property("ps", "blog", "restore", "false").property("ps", "blog", "can-scale", "false");
+    assert_eq!(value(&["blog", "--restore"]), "false\n");
+    assert_eq!(value(&["blog", "--ps-can-scale"]), "false\n");
+}
+
+#[test]
+fn each_info_flag_is_the_value_that_json_has_under_its_key() {
+    let home = Home::new();
+    home.app("blog").property("ps", "blog", "skip-deploy", "true").property(
+        "scheduler",
+        "blog",
+        "selected",
+        "x",
+    );
+    home.script("lib/plugins/enabled/x/scheduler-app-status", "#!/bin/sh\n[ $1 = x ] && echo '3 mixed'\n");
+    let all = said(&mut home.report(&["blog", "--json"]));
+    let row = &json_lines(&all.stdout)[0];
+    assert_eq!([&row["processes"], &row["running"]], ["3", "mixed"], "{}", all.stderr);
+    let usage = said(&mut home.report(&["blog", "--nope"]));
+    assert_eq!(usage.status, 2);
+    let listed = usage.stderr.rsplit(": ").next().expect("a list").trim();
+    let flags: Vec<&str> = listed.split(", ").collect();
+    assert_eq!(flags.len(), 21, "{flags:?}");
+    for flag in flags {
+        let said = said(&mut home.report(&["blog", flag]));
+        let key = flag.trim_start_matches("--");
+        assert_eq!(said.stdout.trim_end_matches('\n'), row[key].as_str().expect("a string"), "{flag}");
+        assert_eq!(said.status, 0, "{flag}");
+    }
+}
+
+#[test]
+fn csv_has_one_row_for_each_app_and_columns_that_do_not_depend_on_what_runs() {
+    let home = Home::new();
+    home.app("blog").app("shop").property("ps", "blog", "start-cmd", "a, \"b\"");
+    let table = said(&mut home.report(&["--format", "csv"])).stdout;
+    let mut lines = table.lines();
+    let header: Vec<&str> = lines.next().expect("a header").split(',').collect();
+    assert_eq!((header[0], header[header.len() - 1]), ("app", "error"));
+    let keys = &header[1..header.len() - 1];
+    assert!(keys.is_sorted() && keys.contains(&"status") && keys.contains(&"computed-start-cmd"), "{keys:?}");
+    assert!(!keys.iter().any(|key| key.starts_with("ps-") || key.starts_with("status-")), "{keys:?}");
+    let mut reader = csv::Reader::from_reader(table.as_bytes());
+    let rows: Vec<_> = reader.records().map(|row| row.expect("well-formed")).collect();
+    assert_eq!([&rows[0][0], &rows[1][0]], ["blog", "shop"]);
+    let column = |name| header.iter().position(|key| *key == name).expect("a column");
+    assert_eq!((&rows[0][column("start-cmd")], &rows[0][column("status")]), ("a, \"b\"", "{}"));
+    let two = said(&mut home.report(&["--format", "csv", "--columns", "running,app"]));
+    assert_eq!(two.stdout, "running,app\nfalse,blog\nfalse,shop\n");
+    let unknown = said(&mut home.report(&["--format", "csv", "--columns", "app,nope"]));
+    assert_eq!((unknown.status, unknown.stdout.is_empty()), (2, true));
+    assert!(unknown.stderr.contains("\"nope\""), "{}", unknown.stderr);
+}
+
+#[test]
+fn one_app_that_cannot_be_read_does_not_hide_the_others() {
+    let home = Home::new();
+    home.app("a").app("bad").app("c").property("ps", "bad", "restart-policy", "no\0");
+    let said_json = said(&mut home.report(&["--json"]));
+    assert_eq!(said_json.status, 1);
+    let rows = json_lines(&said_json.stdout);
+    assert_eq!(rows.len(), 3);
+    assert!(rows[1]["error"].as_str().expect("an error").contains("bad/restart-policy"), "{}", rows[1]);
+    assert_eq!([&rows[1]["restart-policy"], &rows[1]["procfile-path"]], ["unknown", ""]);
+    assert!(rows[0].get("error").is_none() && rows[2].get("error").is_none());
+    assert!(said_json.stderr.starts_with("ps-report: bad: "), "{}", said_json.stderr);
+    let text = said(&mut home.report(&[]));
+    assert_eq!((text.status, text.stdout.matches(" ps information").count()), (1, 3));
+    assert!(text.stdout.contains("       Error:"), "{}", text.stdout);
+    // What is not asked for is not read.
+    assert_eq!(said(&mut home.report(&["--restore"])).status, 0);
+}
+
+#[test]
+fn the_engine_is_asked_only_if_an_app_has_containers() {
+    let home = Home::new();
+    home.app("idle").app("box");
+    for app in ["idle", "box"] {
+        home.property("scheduler", app, "selected", "docker-local");
+    }
+    let quiet = said(home.report(&["--json"]).env("DOCKER_HOST", NOWHERE));
+    assert_eq!((quiet.status, &*quiet.stderr), (0, ""));
+    home.write("home/box/CONTAINER.web.1", &"a".repeat(64));
+    home.app("other").write("home/other/CONTAINER.web.1", &"b".repeat(64));
+    let down = said(home.report(&["--json"]).env("DOCKER_HOST", NOWHERE));
+    assert_eq!((down.status, down.stderr.lines().count()), (1, 1), "{}", down.stderr);
+    assert!(down.stderr.contains("/nonexistent/docker.sock"), "{}", down.stderr);
+    let rows = json_lines(&down.stdout);
+    assert_eq!([&rows[0]["running"], &rows[0]["processes"]], ["unknown", "1"]);
+    assert_eq!(rows[0]["status-web.1"], "unknown (CID: aaaaaaaaaaa)");
+    assert_eq!(rows[1]["running"], "false", "idle has no containers");
+    let files_only = said(home.report(&["box", "--deployed"]).env("DOCKER_HOST", NOWHERE));
+    assert_eq!((files_only.status, &*files_only.stdout, &*files_only.stderr), (0, "true\n", ""));
+}
+
+#[test]
+fn an_engine_that_never_answers_is_unknown_and_not_a_hang() {
+    let home = Home::new();
+    home.app("box").write("home/box/CONTAINER.web.1", &"a".repeat(64));
+    let socket = home.0.path().join("engine.sock");
+    let _silent = UnixListener::bind(&socket).expect("a socket");
+    let begun = Instant::now();
+    let said =
+        said(home.report(&["box", "--running"]).env("DOCKER_HOST", format!("unix://{}", socket.display())));
+    assert_eq!(
+        (said.status, &*said.stdout, said.stderr.lines().count()),
+        (1, "unknown\n", 1),
+        "{}",
+        said.stderr
+    );
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn inside_dokku_other_schedulers_are_asked_through_plugn() {
+    let home = Home::new();
+    home.app("blog").property("scheduler", "blog", "selected", "k3s");
+    let plugn = "#!/bin/sh\n[ \"$1\" = trigger ] || exit 9\necho \"$*\" >>\"$DOKKU_LIB_ROOT/calls\"\n\
+                 case $2 in scheduler-app-status) echo '2 true' ;; esac\n";
+    home.script("bin/plugn", plugn);
+    let path = format!("{}:{}", home.0.path().join("bin").display(), std::env::var("PATH").expect("a PATH"));
+    let said = said(home.dokku(&["blog", "--running"]).env("PATH", path));
+    assert_eq!((said.status, &*said.stdout, &*said.stderr), (0, "true\n", ""));
+    let calls = fs::read_to_string(home.lib().join("calls")).expect("plugn was called");
+    assert_eq!(calls, "trigger scheduler-app-status k3s blog\n");
+}
+
+#[test]
+fn a_scheduler_that_no_plugin_answers_for_is_unknown() {
+    let home = Home::new();
+    home.app("blog").property("scheduler", "blog", "selected", "k3s");
+    let silent = said(&mut home.report(&["blog", "--json"]));
+    assert_eq!(silent.status, 1);
+    let rows = json_lines(&silent.stdout);
+    assert_eq!([&rows[0]["running"], &rows[0]["processes"]], ["unknown", "-1"]);
+    assert!(silent.stderr.contains("blog") && silent.stderr.contains("k3s"), "{}", silent.stderr);
+    home.script("lib/plugins/enabled/k3s/scheduler-app-status", "#!/bin/sh\necho broken >&2\nexit 3\n");
+    let failing = said(&mut home.report(&["blog", "--running"]));
+    assert_eq!((failing.status, &*failing.stdout), (1, "unknown\n"));
+    assert!(failing.stderr.contains("exit status 3: broken"), "{}", failing.stderr);
+}
+
+#[test]
+fn refusals_name_the_thing_and_have_their_exit_status() {
+    let home = Home::new();
+    home.app("blog");
+    let long = "a".repeat(4096);
+    for (arguments, status, words) in [
+        (&["nope"][..], 20, "nope"),
+        (&["blog", "nope"], 20, "nope"),
+        (&["../x"], 1, "../x"),
+        (&["A"], 1, "\"A\""),
+        (&[""], 1, "missing"),
+        (&[&long], 1, "4096"),
+        (&["blog", "--format", "xml"], 2, "\"xml\""),
+        (&["blog", "--format"], 2, "--format"),
+        (&["blog", "--running", "--json"], 2, "--running"),
+        (&["blog", "--columns", "app"], 2, "csv"),
+        (&["blog", "--status-web.9"], 2, "--status-web.9"),
+        (&["--global", "--restore"], 2, "--restore"),
+        (&["--global", "blog"], 2, "--global"),
+        (&["-x"], 2, "-x"),
+    ] {
+        let said = said(&mut home.report(arguments));
+        assert_eq!((said.status, &*said.stdout), (status, ""), "{arguments:.40?}: {}", said.stderr);
+        assert!(said.stderr.contains(words), "{arguments:.40?}: {}", said.stderr);
+        assert!(said.stderr.len() < 2000 && said.stderr.ends_with('\n'), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn no_apps_are_no_failure() {
+    let home = Home::new();
+    let ours = said(&mut home.report(&[]));
+    assert_eq!((ours.status, &*ours.stdout), (0, ""));
+    assert!(ours.stderr.contains("no apps"), "{}", ours.stderr);
+    let dokkus = said(&mut home.dokku(&["--format", "json"]));
+    assert_eq!((dokkus.status, &*dokkus.stdout), (0, ""));
+    assert_eq!(dokkus.stderr, " !     You haven't deployed any applications yet\n");
+}
+
+#[test]
+fn quiet_leaves_out_the_header() {
+    let home = Home::new();
+    home.app("blog");
+    let loud = said(&mut home.report(&["blog"])).stdout;
+    let quiet = said(&mut home.report(&["--quiet", "blog"])).stdout;
+    assert_eq!(loud, format!("=====> blog ps information\n{quiet}"));
+    let from_dokku = said(home.dokku(&["blog"]).env("DOKKU_QUIET_OUTPUT", "1")).stdout;
+    assert_eq!(from_dokku, quiet);
+}
+
+#[test]
+fn watching_writes_json_lines_until_the_reader_goes_away() {
+    let home = Home::new();
+    home.app("blog");
+    let mut watching = Program::new(env!("CARGO_BIN_EXE_ps-report"))
+        .args(["blog", "--watch=0.1"])
+        .env("DOKKU_ROOT", home.root())
+        .env("DOKKU_LIB_ROOT", home.lib())
+        .env_remove("PLUGIN_PATH")
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut lines = BufReader::new(watching.stdout.take().expect("a pipe")).lines();
+    for expected in ["false", "true"] {
+        home.property("ps", "blog", "skip-deploy", expected);
+        let patience = Instant::now() + DEADLINE;
+        loop {
+            let line = lines.next().expect("it goes on").expect("text");
+            let row: Value = serde_json::from_str(&line).expect("an object");
+            if row["skip-deploy"] == expected {
+                break;
+            }
+            assert!(Instant::now() < patience, "it never saw {expected}: {line}");
+        }
+    }
+    drop(lines);
+    let patience = Instant::now() + DEADLINE;
+    let status = loop {
+        match watching.try_wait().expect("our child") {
+            Some(status) => break status,
+            None if Instant::now() > patience => {
+                watching.kill().expect("our child");
+                panic!("it went on without a reader");
+            }
+            None => std::thread::sleep(Duration::from_millis(20)),
+        }
+    };
+    assert!(status.success(), "a closed pipe is a polite goodbye: {status}");
+}
+
+#[test]
+fn output_that_cannot_be_written_is_a_failure_and_a_closed_pipe_is_not() {
+    let home = Home::new();
+    home.app("blog");
+    let run = |stdout: Stdio| {
+        Program::new(env!("CARGO_BIN_EXE_ps-report"))
+            .env("DOKKU_ROOT", home.root())
+            .env("DOKKU_LIB_ROOT", home.lib())
+            .stdout(stdout)
+            .stderr(Stdio::null())
+            .status()
+            .expect("it runs")
+    };
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("a full device");
+    assert_eq!(run(Stdio::from(full)).code(), Some(1));
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    assert_eq!(run(Stdio::from(writer)).code(), Some(0));
+}
