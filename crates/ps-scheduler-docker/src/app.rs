@@ -1,0 +1,102 @@
+//! One app on one engine: what every verb has at hand.
+
+use futures_util::{StreamExt, stream};
+use ps_apps::World;
+use ps_scheduler::{Error, Slot, State, Which};
+
+use crate::end::{self, End};
+use crate::engine::Engine;
+use crate::fault::Fault;
+use crate::label;
+use crate::listed::Listed;
+use crate::records::Records;
+
+/// How many instances are worked on at once.
+pub(crate) const AT_ONCE: usize = 8;
+/// How many instances are waited for at once: waiting costs nothing.
+pub(crate) const WAITING_AT_ONCE: usize = 64;
+
+/// One app on one engine.
+pub(crate) struct App<'a> {
+    /// The engine.
+    pub(crate) engine: &'a Engine,
+    /// Where the app lies.
+    pub(crate) world: &'a World,
+    /// Its name.
+    pub(crate) name: &'a str,
+}
+
+impl App<'_> {
+    /// Its instances of this world, recorded or not.
+    pub(crate) async fn listed(&self) -> Result<Vec<Listed>, Error> {
+        let root = format!("{}={}", label::ROOT, self.world.root().display());
+        let app = format!("{}={}", label::APP, self.name);
+        let listed = self.engine.list(&[root, app, label::DEPLOYED.to_owned()]).await;
+        listed.map_err(|fault| self.error(fault, "list the containers"))
+    }
+
+    /// Finishes what a run that died half-way left: containers without a record are ended and removed, recorded ones
+    /// get their final name. What would not go is returned, with the reason.
+    pub(crate) async fn settle(
+        &self,
+        records: &Records,
+        grace: std::time::Duration,
+    ) -> Result<Vec<String>, Error> {
+        let (recorded, leftover): (Vec<_>, Vec<_>) =
+            self.listed().await?.into_iter().partition(|container| records.contains(&container.id));
+        for container in recorded.iter().filter(|container| container.is_upcoming()) {
+            let slot = records.slots.iter().find(|(_, record)| record.id.as_ref() == Some(&container.id));
+            if let Some((slot, _)) = slot {
+                self.name_finally(slot, &container.id).await;
+            }
+        }
+        let removals = leftover.iter().map(|container| async move {
+            let removed = self.remove_leftover(container, grace).await;
+            removed.err().map(|reason| format!("{} is left over and would not go: {reason}", container.name))
+        });
+        let left: Vec<Option<String>> = stream::iter(removals).buffered(WAITING_AT_ONCE).collect().await;
+        Ok(left.into_iter().flatten().collect())
+    }
+
+    async fn remove_leftover(&self, container: &Listed, grace: std::time::Duration) -> Result<(), String> {
+        let may_serve = container.state.is_alive() || container.state == State::Backoff;
+        if may_serve && !container.is_upcoming() {
+            if let End::Remains(reason) = end::end(self.engine, &container.id, grace).await {
+                return Err(reason);
+            }
+        }
+        self.engine.remove(&container.id).await.map_err(|fault| fault.reason().to_owned())
+    }
+
+    /// Gives a proven instance its name, `<app>.<type>.<n>`. Another world of the same engine may have that name:
+    /// then the id makes it one of its own. A name is for people, so nothing fails for it.
+    pub(crate) async fn name_finally(&self, slot: &Slot, id: &str) {
+        let name = label::name(self.name, slot);
+        if let Err(Fault::Refused { status: 409, .. }) = self.engine.rename(id, &name).await {
+            let short = id.get(..12).unwrap_or(id);
+            let _ = self.engine.rename(id, &format!("{name}.{short}")).await;
+        }
+    }
+
+    /// What was asked of the app, for an error.
+    pub(crate) fn error(&self, fault: Fault, what: &str) -> Error {
+        self.engine.error(fault, format!("{what} of {}", self.name))
+    }
+}
+
+/// The recorded slots that are meant; an error says what there is instead.
+pub(crate) fn chosen(records: &Records, app: &str, which: &Which) -> Result<Vec<Slot>, Error> {
+    if records.slots.is_empty() {
+        return Err(Error::NotDeployed { app: app.to_owned() });
+    }
+    let chosen: Vec<Slot> = records.slots.keys().filter(|slot| which.includes(slot)).cloned().collect();
+    if chosen.is_empty() {
+        let present: Vec<String> = records.slots.keys().map(ToString::to_string).collect();
+        return Err(Error::NoSuchInstance {
+            app: app.to_owned(),
+            which: which.to_string(),
+            present: present.join(", "),
+        });
+    }
+    Ok(chosen)
+}

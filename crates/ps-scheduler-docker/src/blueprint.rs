@@ -1,0 +1,150 @@
+//! From a release and a slot to the container the engine is asked to create. Pure.
+
+use std::path::Path;
+
+use bollard::models::{
+    ContainerCreateBody, HostConfig, RestartPolicy as EnginePolicy, RestartPolicyNameEnum,
+};
+use ps_scheduler::{Release, RestartPolicy, Slot};
+
+use crate::label;
+
+const WEB: &str = "web";
+const WEB_PORT: u16 = 5000;
+
+/// Words that mean something to the shell itself, so that `exec` cannot stand in front of them.
+const SHELL_WORDS: &[&str] = &[
+    "!", ".", ":", "{", "alias", "bg", "break", "case", "cd", "command", "continue", "eval", "exec", "exit",
+    "export", "fg", "for", "getopts", "hash", "if", "jobs", "local", "read", "readonly", "return", "set",
+    "shift", "source", "times", "trap", "type", "ulimit", "umask", "unalias", "unset", "until", "wait",
+    "while",
+];
+
+/// The port an instance is told to listen on: 5000 for `web`, each in its own network; none for other types.
+pub(crate) fn port(slot: &Slot) -> Option<u16> {
+    (slot.process_type.as_str() == WEB).then_some(WEB_PORT)
+}
+
+/// What the engine is asked to create for `slot`.
+pub(crate) fn container(root: &Path, release: &Release, image: &str, slot: &Slot) -> ContainerCreateBody {
+    let command = release.process(&slot.process_type).and_then(|process| process.command.as_deref());
+    let host_config = HostConfig {
+        init: Some(true),
+        restart_policy: Some(restart_policy(release.restart_policy)),
+        ..HostConfig::default()
+    };
+    ContainerCreateBody {
+        image: Some(image.to_owned()),
+        cmd: command.map(|command| vec!["/bin/sh".to_owned(), "-c".to_owned(), script(command)]),
+        env: Some(environment(release, slot)),
+        labels: Some(label::labels(root, &release.app, slot)),
+        stop_timeout: Some(i64::from(seconds(release.stop_timeout))),
+        host_config: Some(host_config),
+        ..ContainerCreateBody::default()
+    }
+}
+
+/// A policy in the engine's words.
+pub(crate) fn restart_policy(policy: RestartPolicy) -> EnginePolicy {
+    let (name, retries) = match policy {
+        RestartPolicy::No => (RestartPolicyNameEnum::NO, None),
+        RestartPolicy::Always => (RestartPolicyNameEnum::ALWAYS, None),
+        RestartPolicy::UnlessStopped => (RestartPolicyNameEnum::UNLESS_STOPPED, None),
+        RestartPolicy::OnFailure(retries) => (RestartPolicyNameEnum::ON_FAILURE, retries.map(i64::from)),
+    };
+    EnginePolicy { name: Some(name), maximum_retry_count: retries }
+}
+
+/// A grace period in the engine's whole seconds, rounded up.
+pub(crate) fn seconds(grace: std::time::Duration) -> i32 {
+    let seconds = grace.as_secs().saturating_add(u64::from(grace.subsec_nanos() > 0));
+    i32::try_from(seconds).unwrap_or(i32::MAX)
+}
+
+fn environment(release: &Release, slot: &Slot) -> Vec<String> {
+    let own = |key: &str| key == "DYNO" || key == "PORT" && port(slot).is_some();
+    let app = release.env.iter().filter(|(key, _)| !own(key)).map(|(key, value)| format!("{key}={value}"));
+    let port = port(slot).map(|port| format!("PORT={port}"));
+    app.chain(port).chain([format!("DYNO={slot}")]).collect()
+}
+
+/// A simple command takes the shell's place, so that SIGTERM reaches it. Quoted operators are taken for operators:
+/// then the shell stays in between.
+fn script(command: &str) -> String {
+    let first = command.split_whitespace().next().unwrap_or_default();
+    let has_operator = command.contains([';', '&', '|', '<', '>', '(', ')', '`', '\n']);
+    let is_simple =
+        !has_operator && !first.is_empty() && !first.contains('=') && !SHELL_WORDS.contains(&first);
+    if is_simple { format!("exec {command}") } else { command.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ps_scheduler::{Process, Source};
+
+    use super::*;
+
+    fn release(command: Option<&str>) -> Release {
+        Release {
+            app: "shop".into(),
+            source: Source::Image("shop:1".into()),
+            processes: vec![Process {
+                process_type: "web".parse().expect("legal"),
+                command: command.map(str::to_owned),
+                place: 0,
+                checks: vec![],
+            }],
+            env: vec![("A".into(), "1".into()), ("PORT".into(), "80".into())],
+            restart_policy: RestartPolicy::OnFailure(Some(10)),
+            stop_timeout: Duration::from_millis(1500),
+        }
+    }
+
+    fn body(command: Option<&str>, slot: &str) -> ContainerCreateBody {
+        container(Path::new("/r"), &release(command), "shop:1", &slot.parse().expect("legal"))
+    }
+
+    #[test]
+    fn a_simple_command_takes_the_shells_place_and_any_other_keeps_it() {
+        let script = |command| body(Some(command), "web.1").cmd.expect("a command").remove(2);
+        assert_eq!(script("httpd -f -p $PORT"), "exec httpd -f -p $PORT");
+        for command in ["a && b", "a; b", "A=1 b", "cd x", "exec a", "(a)", "a >b", "if true"] {
+            assert_eq!(script(command), command);
+        }
+    }
+
+    #[test]
+    fn without_a_command_the_image_decides() {
+        assert_eq!(body(None, "web.1").cmd, None);
+        assert_eq!(body(Some("x"), "worker.1").cmd, None);
+    }
+
+    #[test]
+    fn web_alone_is_given_a_port_and_ours_win() {
+        let web = body(None, "web.2").env.expect("variables");
+        assert_eq!(web, ["A=1", "PORT=5000", "DYNO=web.2"]);
+        let worker = body(None, "worker.1").env.expect("variables");
+        assert_eq!(worker, ["A=1", "PORT=80", "DYNO=worker.1"]);
+    }
+
+    #[test]
+    fn a_grace_period_is_never_cut_short() {
+        assert_eq!(body(None, "web.1").stop_timeout, Some(2));
+        assert_eq!(seconds(Duration::MAX), i32::MAX);
+    }
+
+    #[test]
+    fn labels_name_app_type_instance_and_world() {
+        let labels = body(None, "web.2").labels.expect("labels");
+        for (name, value) in [
+            (label::APP, "shop"),
+            ("com.dokku.process-type", "web"),
+            ("com.dokku.dyno", "web.2"),
+            (label::ROOT, "/r"),
+        ] {
+            assert_eq!(labels.get(name).map(String::as_str), Some(value), "{name}");
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Ending one container, and telling the truth about it: nothing starts it again, it gets its grace period, it is
+//! killed if it must be, and then the engine is asked whether it really ended.
+
+use std::time::Duration;
+
+use ps_scheduler::Exit;
+use serde_json::Value;
+
+use crate::condition;
+use crate::engine::Engine;
+use crate::fault::Fault;
+
+/// What became of a container that was to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It ran, and ended like this.
+    Ended(Option<Exit>),
+    /// It did not run.
+    WasOver,
+    /// There was no such container.
+    WasGone,
+    /// It still runs, or nobody could find out, for this reason.
+    Remains(String),
+}
+
+/// Ends a container.
+pub(crate) async fn end(engine: &Engine, id: &str, grace: Duration) -> End {
+    match attempt(engine, id, grace).await {
+        Ok(end) => end,
+        Err(fault) if fault.is_gone() => End::WasGone,
+        Err(fault) => End::Remains(fault.reason().to_owned()),
+    }
+}
+
+async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Fault> {
+    let before = engine.inspect(id).await?;
+    let disarmed = engine.disarm(id).await;
+    if !is_up(&before) {
+        return Ok(End::WasOver);
+    }
+    if before["State"]["Paused"] == true {
+        // A stop of a frozen container would only wait; if this fails, the stop says why.
+        let _ = engine.unpause(id).await;
+    }
+    let stopped = engine.stop(id, grace).await;
+    let mut after = engine.inspect(id).await?;
+    if is_up(&after) {
+        let _ = engine.kill(id).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        after = engine.inspect(id).await?;
+    }
+    if is_up(&after) {
+        let fault = stopped.err().or(disarmed.err());
+        let reason = fault.map_or("it runs on after SIGKILL".to_owned(), |fault| fault.reason().to_owned());
+        return Ok(End::Remains(reason));
+    }
+    Ok(End::Ended(after["State"]["ExitCode"].as_i64().and_then(condition::exit_of)))
+}
+
+fn is_up(inspected: &Value) -> bool {
+    let state = &inspected["State"];
+    state["Running"] == true || state["Restarting"] == true
+}

@@ -1,0 +1,154 @@
+//! One engine: a socket, bollard on it, and a runtime of our own in which every call has a deadline. The only place
+//! that calls bollard.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::errors::Error as BollardError;
+use bollard::models::{ContainerCreateBody, ContainerUpdateBody};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptions,
+    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
+};
+use bollard::{API_DEFAULT_VERSION, Docker};
+use futures_util::Stream;
+use ps_scheduler::{Error, RestartPolicy};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::blueprint;
+use crate::fault::Fault;
+use crate::listed::Listed;
+use crate::transport;
+
+/// For calls that only look something up or change a word.
+pub(crate) const SHORT: Duration = Duration::from_secs(10);
+/// For calls that prepare file systems and networks.
+const HEAVY: Duration = Duration::from_secs(60);
+/// Beyond the grace period, for the engine to kill and tidy up.
+const AFTER_GRACE: Duration = Duration::from_secs(10);
+/// bollard's own deadline, in seconds. It covers only the head of an answer; ours are shorter and cover all of it.
+const BOLLARDS_OWN: u64 = 86_400;
+
+/// An engine, and the runtime its calls run in.
+pub(crate) struct Engine {
+    runtime: Runtime,
+    docker: Docker,
+    socket: PathBuf,
+}
+
+impl Engine {
+    /// Prepares to talk to the engine at `socket`; nothing is sent yet.
+    pub(crate) fn new(socket: PathBuf) -> Result<Self, Error> {
+        let failed =
+            |reason: String| Error::Backend { context: "prepare to talk to Docker".to_owned(), reason };
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+        let path = socket.clone();
+        let send = move |request| transport::send(path.clone(), request);
+        let docker = Docker::connect_with_custom_transport(
+            send,
+            Some("http://engine"),
+            BOLLARDS_OWN,
+            API_DEFAULT_VERSION,
+        );
+        Ok(Self {
+            runtime: runtime.map_err(|error| failed(error.to_string()))?,
+            docker: docker.map_err(|error| failed(error.to_string()))?,
+            socket,
+        })
+    }
+
+    /// Runs `future` to its end on this thread.
+    pub(crate) fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// The scheduler's error for a fault: `context` is what was being done, with what.
+    pub(crate) fn error(&self, fault: Fault, context: impl Into<String>) -> Error {
+        fault.into_error(&self.socket, context)
+    }
+
+    /// Every container, running or not, that has all of these labels (`name` or `name=value`).
+    pub(crate) async fn list(&self, labels: &[String]) -> Result<Vec<Listed>, Fault> {
+        let filters = HashMap::from([("label", labels.to_vec())]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let listed = within(SHORT, self.docker.list_containers(Some(options))).await?;
+        Ok(listed.into_iter().map(Listed::from).collect())
+    }
+
+    /// Creates a container; its full id.
+    pub(crate) async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, Fault> {
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        Ok(within(HEAVY, self.docker.create_container(Some(options), body)).await?.id)
+    }
+
+    /// Starts a container.
+    pub(crate) async fn start(&self, id: &str) -> Result<(), Fault> {
+        within(HEAVY, self.docker.start_container(id, None)).await
+    }
+
+    /// Everything the engine says about a container, field by field.
+    pub(crate) async fn inspect(&self, id: &str) -> Result<Value, Fault> {
+        within(SHORT, transport::get(&self.socket, &format!("/containers/{id}/json"))).await
+    }
+
+    /// From now on nothing starts this container again.
+    pub(crate) async fn disarm(&self, id: &str) -> Result<(), Fault> {
+        let restart_policy = Some(blueprint::restart_policy(RestartPolicy::No));
+        let update = ContainerUpdateBody { restart_policy, ..ContainerUpdateBody::default() };
+        within(SHORT, self.docker.update_container(id, update)).await
+    }
+
+    /// Lets a frozen container go on.
+    pub(crate) async fn unpause(&self, id: &str) -> Result<(), Fault> {
+        within(SHORT, self.docker.unpause_container(id)).await
+    }
+
+    /// SIGTERM, `grace`, SIGKILL; returns when it has ended. One that does not run is success.
+    pub(crate) async fn stop(&self, id: &str, grace: Duration) -> Result<(), Fault> {
+        let options = StopContainerOptionsBuilder::new().t(blueprint::seconds(grace)).build();
+        within(grace.saturating_add(AFTER_GRACE), self.docker.stop_container(id, Some(options))).await
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill(&self, id: &str) -> Result<(), Fault> {
+        let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+        within(SHORT, self.docker.kill_container(id, Some(options))).await
+    }
+
+    /// Removes a container, killing it if it runs; its volumes stay. One that is gone is success.
+    pub(crate) async fn remove(&self, id: &str) -> Result<(), Fault> {
+        let options = RemoveContainerOptionsBuilder::new().force(true).build();
+        match within(HEAVY, self.docker.remove_container(id, Some(options))).await {
+            Err(fault) if fault.is_gone() => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Gives a container another name.
+    pub(crate) async fn rename(&self, id: &str, name: &str) -> Result<(), Fault> {
+        let options = RenameContainerOptionsBuilder::new().name(name).build();
+        within(SHORT, self.docker.rename_container(id, options)).await
+    }
+
+    /// What a container wrote; the caller sets the deadline of each frame.
+    pub(crate) fn logs(
+        &self,
+        id: &str,
+        options: LogsOptions,
+    ) -> impl Stream<Item = Result<LogOutput, BollardError>> + use<> {
+        self.docker.clone().with_timeout(SHORT).logs(id, Some(options))
+    }
+}
+
+async fn within<T>(
+    deadline: Duration,
+    call: impl Future<Output = Result<T, BollardError>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout(deadline, call).await {
+        Ok(result) => result.map_err(Fault::from),
+        Err(_) => Err(Fault::late(deadline)),
+    }
+}

@@ -1,0 +1,29 @@
+//! `inspect`: the engine's own description of every recorded container, nothing added and nothing left out.
+
+use futures_util::{StreamExt, stream};
+use ps_scheduler::{Error, Which};
+use serde_json::Value;
+
+use crate::DockerLocal;
+use crate::app::{self, AT_ONCE};
+use crate::fault::Fault;
+use crate::records::Records;
+
+/// An array, one description for each instance in the order of the slots; one that is gone is left out.
+pub(crate) fn inspect(docker: &DockerLocal, app: &str) -> Result<Value, Error> {
+    let records = Records::read(docker.world(), app)?;
+    app::chosen(&records, app, &Which::All)?;
+    let engine = docker.engine()?;
+    let ids = records.slots.values().filter_map(|record| record.id.as_deref());
+    let answers: Vec<Result<Value, Fault>> =
+        engine.run(stream::iter(ids.map(|id| engine.inspect(id))).buffered(AT_ONCE).collect());
+    let mut descriptions = Vec::new();
+    for answer in answers {
+        match answer {
+            Ok(description) => descriptions.push(description),
+            Err(fault) if fault.is_gone() => (),
+            Err(fault) => return Err(engine.error(fault, format!("inspect {app}"))),
+        }
+    }
+    Ok(Value::Array(descriptions))
+}

@@ -1,0 +1,33 @@
+//! `retire`: containers that were replaced and have ended are removed. One that runs is left to the next deploy.
+
+use std::collections::BTreeMap;
+
+use ps_scheduler::Error;
+
+use crate::listed::Listed;
+use crate::records::Records;
+use crate::{DockerLocal, label};
+
+/// Removes the leftovers of one app, or of all apps of this world; the names of what was removed.
+pub(crate) fn retire(docker: &DockerLocal, app: Option<&str>) -> Result<Vec<String>, Error> {
+    let engine = docker.engine()?;
+    let mut labels = vec![label::DEPLOYED.to_owned()];
+    labels.push(format!("{}={}", label::ROOT, docker.world().root().display()));
+    labels.extend(app.map(|app| format!("{}={app}", label::APP)));
+    let listed =
+        engine.run(engine.list(&labels)).map_err(|fault| engine.error(fault, "list the containers"))?;
+    let mut apps: BTreeMap<&str, Vec<&Listed>> = BTreeMap::new();
+    for container in listed.iter().filter(|container| container.is_over) {
+        apps.entry(container.app().unwrap_or_default()).or_default().push(container);
+    }
+    let mut removed = Vec::new();
+    for (app, containers) in apps {
+        let records = Records::read(docker.world(), app)?;
+        for container in containers.into_iter().filter(|container| !records.contains(&container.id)) {
+            let done = engine.run(engine.remove(&container.id));
+            done.map_err(|fault| engine.error(fault, format!("remove {}", container.name)))?;
+            removed.push(container.name.clone());
+        }
+    }
+    Ok(removed)
+}

@@ -1,0 +1,46 @@
+//! `status`: every instance of some apps, from their records and one list of the engine.
+
+use std::collections::HashMap;
+
+use ps_scheduler::{AppStatus, Error, Instance, Slot, State};
+
+use crate::listed::Listed;
+use crate::records::{Record, Records};
+use crate::{DockerLocal, label};
+
+/// Their statuses, in the order asked. The engine is not asked where nothing is recorded. Ids decide which container
+/// is whose, because what Dokku made has no label of ours.
+pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+    let records: Vec<Records> =
+        apps.iter().map(|app| Records::read(docker.world(), app)).collect::<Result<_, _>>()?;
+    let listed = if records.iter().all(|records| records.slots.is_empty()) {
+        Vec::new()
+    } else {
+        let engine = docker.engine()?;
+        let listed = engine.run(engine.list(&[label::DEPLOYED.to_owned()]));
+        listed.map_err(|fault| engine.error(fault, "list the containers"))?
+    };
+    let by_id: HashMap<&str, &Listed> =
+        listed.iter().map(|container| (container.id.as_str(), container)).collect();
+    let instances = |records: &Records| {
+        records.slots.iter().map(|(slot, record)| instance(slot, record, &by_id)).collect()
+    };
+    let statuses = apps
+        .iter()
+        .zip(&records)
+        .map(|(app, records)| AppStatus { app: app.clone(), instances: instances(records) });
+    Ok(statuses.collect())
+}
+
+fn instance(slot: &Slot, record: &Record, by_id: &HashMap<&str, &Listed>) -> Instance {
+    let container = record.id.as_deref().and_then(|id| by_id.get(id));
+    let mut instance = Instance::new(slot.clone(), container.map_or(State::Missing, |found| found.state));
+    instance.container_id.clone_from(&record.id);
+    instance.port = record.port;
+    if let Some(container) = container {
+        instance.last_exit = container.last_exit;
+        let ip = container.ip.as_deref().filter(|_| container.state.is_alive());
+        instance.address = ip.zip(record.port).map(|(ip, port)| format!("{ip}:{port}"));
+    }
+    instance
+}
