@@ -1,0 +1,3 @@
+//! The least a program can be: what `scripts/bench` measures the others against.
+
+fn main() {}
