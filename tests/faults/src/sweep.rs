@@ -48,7 +48,6 @@ pub const CHANGING: &[&str] = &[
     "symlink",
     "symlinkat",
     "flock",
-    "fcntl",
     "copy_file_range",
     "sendfile",
     "close",
@@ -58,9 +57,8 @@ pub const CHANGING: &[&str] = &[
 const ASKING: &[&str] = &["read", "pread64", "getdents64", "statx", "newfstatat", "fstat", "lseek"];
 
 /// Calls on descriptors and paths that neither change nor ask about state.
-const OTHER: &[&str] = &["execve", "mmap", "access", "readlink", "getcwd", "ioctl", "poll", "dup3", "pipe2"];
-
-const ERRORS: &[&str] = &["ENOSPC", "EIO", "EROFS", "EDQUOT"];
+const OTHER: &[&str] =
+    &["fcntl", "execve", "mmap", "access", "readlink", "getcwd", "ioctl", "poll", "dup3", "pipe2"];
 
 /// How many files a dead writer may leave staged.
 const MOST_STAGED: usize = 5;
@@ -136,20 +134,14 @@ fn one(verb: &Verb, kind: Kind) -> Result<Report> {
 /// Groups of faults: at each point one fault of each group, in turn; a group of one is tried at every point.
 fn faults(name: &str, changes: bool, thorough: bool) -> Vec<&'static [Fault]> {
     use Fault::{Error, LastingError, Short};
-    const ONCE: &[Fault] = &[Error("ENOSPC"), Error("EIO"), Error("EROFS"), Error("EDQUOT")];
+    const ONCE: &[Fault] = &[Error("ENOSPC"), Error("EIO"), Error("EROFS"), Error("EDQUOT"), Error("EINTR")];
     const LASTING: &[Fault] =
         &[LastingError("ENOSPC"), LastingError("EIO"), LastingError("EROFS"), LastingError("EDQUOT")];
-    debug_assert_eq!(ONCE.len(), ERRORS.len());
-    let mut groups: Vec<&[Fault]> = if !changes {
-        vec![&[Error("EIO")]]
-    } else if thorough {
-        ONCE.chunks(1).chain(LASTING.chunks(1)).collect()
-    } else {
-        vec![ONCE, LASTING]
+    let mut groups: Vec<&[Fault]> = match (changes, thorough) {
+        (false, _) => vec![&[Error("EIO")]],
+        (true, false) => vec![ONCE, LASTING],
+        (true, true) => ONCE.chunks(1).chain(LASTING.chunks(1)).collect(),
     };
-    if changes {
-        groups.push(&[Error("EINTR")]);
-    }
     if name == "write" {
         groups.push(&[Short]);
     }

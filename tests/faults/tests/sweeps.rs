@@ -12,7 +12,7 @@ fn swept(verbs: &[Verb], kind: Kind) -> Option<Report> {
         note("SKIPPED: no sweep without strace (scripts/setup installs it)");
         return None;
     }
-    programs::build(&["faults"]).expect("the programs build");
+    programs::build(&["faults", "ps-scale", "ps-set"]).expect("the programs build");
     Some(sweep(verbs, kind).expect("the sweep itself works"))
 }
 
