@@ -1,9 +1,112 @@
-//! Check, read and edit Procfiles.
+//! Check, read and edit Procfiles. A drop-in for Dokku's tool of the same name: it takes the same arguments and gives
+//! the same bytes, but for the differences that docs/programs/procfile-util.md lists.
+
+mod check;
+mod commands;
+mod delete;
+mod diagnose;
+mod diff;
+mod edit;
+mod exists;
+mod expand;
+mod files;
+mod flags;
+mod help;
+mod list;
+mod number;
+mod output;
+mod quote;
+mod search;
+mod set;
+mod show;
+mod talk;
+mod version;
+mod write;
+
+use std::ffi::OsString;
 
 use anyhow::Result;
-use ps_cli::exit::Outcome;
+use ps_cli::exit::{self, Outcome};
 
-/// Runs the program.
+use crate::commands::Command;
+use crate::flags::Refused;
+use crate::talk::Failure;
+
+/// No subcommand, or one that does not exist.
+const NO_COMMAND: u8 = 127;
+
+/// Runs the program. It says its own errors, in the shape that Dokku's scripts know.
 pub fn run() -> Result<Outcome> {
-    Ok(Outcome::Done)
+    let args: Vec<OsString> = exit::arguments().into_iter().skip(1).collect();
+    match dispatch(&args) {
+        Err(error) if !is_broken_pipe(&error) => {
+            talk::failure(&error);
+            Ok(Outcome::No)
+        }
+        ended => ended,
+    }
+}
+
+fn dispatch(args: &[OsString]) -> Result<Outcome> {
+    let is = |arg: &OsString, words: [&str; 3]| words.iter().any(|word| arg == word);
+    let dashed = |arg: &OsString| arg.is_empty() || arg.as_encoded_bytes()[0] == b'-';
+    let at = args.iter().position(|arg| arg == "--" || !dashed(arg)).unwrap_or(args.len());
+    let (before, rest) = args.split_at(at);
+    let asked_for_help = before.iter().any(|arg| is(arg, ["-h", "-help", "--help"]));
+    if before.iter().any(|arg| is(arg, ["-v", "-version", "--version"])) {
+        return output::print(format!("{}\n", version::NUMBER).as_bytes());
+    }
+    let Some((name, rest)) = rest.split_first().filter(|(name, _)| *name != "--") else {
+        return if asked_for_help { output::print(help::overview().as_bytes()) } else { Ok(unknown()) };
+    };
+    if name == "help" {
+        return help(rest);
+    }
+    let Some(command) = name.to_str().and_then(commands::find) else { return Ok(unknown()) };
+    if asked_for_help || flags::ask_for_help(command.flags, rest) {
+        return output::print(help::of(command).as_bytes());
+    }
+    if before.iter().any(|arg| !arg.is_empty()) {
+        return Err(Failure::bare(format!(
+            "Invalid flags before the subcommand. If these flags are for\nthe subcommand, please put them after the subcommand.\n\n{}",
+            help::of(command)
+        )));
+    }
+    run_command(command, rest)
+}
+
+fn run_command(command: &Command, args: &[OsString]) -> Result<Outcome> {
+    let hint = format!("For additional help try 'procfile-util {} --help'", command.name);
+    match flags::parse(command.flags, args) {
+        Ok(given) => (command.run)(&given),
+        Err(Refused::Said(text)) => Err(Failure::lines(vec![text, hint])),
+        Err(Refused::Help) => {
+            output::print(help::of(command).as_bytes())?;
+            Err(Failure::lines(vec!["pflag: help requested".to_owned(), hint]))
+        }
+    }
+}
+
+/// `help [COMMAND]`: on stdout, because it was asked for.
+fn help(topics: &[OsString]) -> Result<Outcome> {
+    match topics.iter().find(|topic| topic.as_encoded_bytes().first().is_some_and(|byte| *byte != b'-')) {
+        None => output::print(help::overview().as_bytes()),
+        Some(topic) => match topic.to_str().and_then(commands::find) {
+            Some(command) => output::print(help::of(command).as_bytes()),
+            None => Ok(unknown()),
+        },
+    }
+}
+
+/// Nothing to run: the overview on stderr, and the shell's status for a command that is not there.
+fn unknown() -> Outcome {
+    talk::say(&help::overview());
+    Outcome::Status(NO_COMMAND)
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    let io = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
+    };
+    error.chain().any(|cause| io(cause) == Some(std::io::ErrorKind::BrokenPipe))
 }

@@ -105,6 +105,13 @@ impl Procfile {
         self.place_of(name).map_or(0, |place| self.slots[place].command_start as usize)
     }
 
+    /// The entries in the order of the file, with the places of their names and commands in the bytes.
+    pub(crate) fn placed(&self) -> impl Iterator<Item = (Entry<'_>, usize, usize)> {
+        let place =
+            |slot: &Slot| (slot.entry(&self.bytes), slot.name_start as usize, slot.command_start as usize);
+        self.slots.iter().map(place)
+    }
+
     /// Every byte it was read from.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes

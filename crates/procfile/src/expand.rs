@@ -71,24 +71,42 @@ pub(crate) enum Piece<'a> {
 }
 
 /// The parts of a command; joined, what was written is the command.
-pub(crate) fn pieces(command: &[u8]) -> impl Iterator<Item = Piece<'_>> {
-    let mut rest = command;
-    // Looking for `}` once per `${` would take quadratic time where there is none.
-    let mut last_brace = memchr::memrchr(b'}', command);
-    std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let dollar = memchr::memchr(b'$', rest).unwrap_or(rest.len());
-        let piece = match dollar {
-            0 => reference(rest, last_brace.is_some()),
-            _ => Piece::Text(&rest[..dollar]),
+pub(crate) fn pieces(command: &[u8]) -> Pieces<'_> {
+    Pieces { rest: command, last_brace: memchr::memrchr(b'}', command) }
+}
+
+/// An iterator over the parts of a command.
+pub(crate) struct Pieces<'a> {
+    rest: &'a [u8],
+    /// Looking for `}` once per `${` would take quadratic time where there is none.
+    last_brace: Option<usize>,
+}
+
+impl<'a> Pieces<'a> {
+    /// What is still to come.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Leaves out the next bytes.
+    pub(crate) fn skip_bytes(&mut self, len: usize) {
+        self.rest = &self.rest[len..];
+        self.last_brace = self.last_brace.and_then(|at| at.checked_sub(len));
+    }
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    fn next(&mut self) -> Option<Piece<'a>> {
+        let piece = match memchr::memchr(b'$', self.rest).unwrap_or(self.rest.len()) {
+            0 if self.rest.is_empty() => return None,
+            0 => reference(self.rest, self.last_brace.is_some()),
+            dollar => Piece::Text(&self.rest[..dollar]),
         };
-        let len = piece.written().len();
-        rest = &rest[len..];
-        last_brace = last_brace.and_then(|at| at.checked_sub(len));
+        self.skip_bytes(piece.written().len());
         Some(piece)
-    })
+    }
 }
 
 impl<'a> Piece<'a> {

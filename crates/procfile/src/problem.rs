@@ -34,15 +34,20 @@ pub(crate) struct Fault {
 
 impl Fault {
     fn shown(self, bytes: &[u8]) -> Problem {
-        let body = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
-        let start = memchr::memrchr(b'\n', &bytes[..self.at]).map_or(body, |lf| lf + 1);
-        let end = memchr::memchr(b'\n', &bytes[self.at..]).map_or(bytes.len(), |lf| self.at + lf);
-        // A character has four bytes at most.
-        let line = &bytes[start..end.min(start + 4 * MAX_EXCERPT)];
-        let text = String::from_utf8_lossy(line).trim_end().chars().take(MAX_EXCERPT).collect();
-        let column = String::from_utf8_lossy(&bytes[start..self.at]).chars().count() + 1;
+        let (column, text) = excerpt(bytes, self.at);
         Problem { kind: self.kind, line: self.line, column, text }
     }
+}
+
+/// The column of a byte, from 1, in characters, and the start of its line as text.
+pub(crate) fn excerpt(bytes: &[u8], at: usize) -> (usize, String) {
+    let body = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
+    let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(body, |lf| lf + 1);
+    let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
+    // A character has four bytes at most.
+    let line = &bytes[start..end.min(start + 4 * MAX_EXCERPT)];
+    let text = String::from_utf8_lossy(line).trim_end().chars().take(MAX_EXCERPT).collect();
+    (String::from_utf8_lossy(&bytes[start..at]).chars().count() + 1, text)
 }
 
 /// The kinds of problem.

@@ -1,0 +1,154 @@
+//! `check`: is it a legal Procfile? Says all that is wrong, and, if asked, what is legal but will surprise. A plain
+//! check in a pipe prints what the original prints.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal as _};
+
+use anyhow::{Result, bail};
+use procfile::{ParseError, ParseOptions, Procfile};
+use ps_cli::exit::Outcome;
+use serde::Serialize;
+
+use crate::diagnose::{self, Finding, Severity};
+use crate::flags::Given;
+use crate::{files, output, search, talk};
+
+pub(crate) fn run(given: &Given) -> Result<Outcome> {
+    let paths = search::procfiles(&given.texts("procfile"))?;
+    let manner = Manner::of(given, paths.len() > 1)?;
+    let options = files::options(given);
+    let verdicts =
+        search::in_parallel(&paths, |path| Verdict::on(path, given, options.as_ref().ok(), manner));
+    let mut good = true;
+    for verdict in verdicts {
+        let verdict = verdict?;
+        verdict.report(manner)?;
+        good &= verdict.valid && !(given.on("deny-warnings") && verdict.has_warnings());
+    }
+    Ok(if good { Outcome::Done } else { Outcome::No })
+}
+
+/// How verdicts are reported.
+#[derive(Clone, Copy, Debug)]
+struct Manner {
+    form: Form,
+    warn: bool,
+    several: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// One message per line.
+    Plain,
+    /// The line, a caret, a proposal.
+    Rich,
+    Json,
+    GitHub,
+}
+
+impl Manner {
+    fn of(given: &Given, several: bool) -> Result<Self> {
+        let terminal = io::stderr().is_terminal();
+        let asked = given.on("warn") || given.on("deny-warnings");
+        let form = match &*given.word("format") {
+            "" if terminal || asked => Form::Rich,
+            "" => Form::Plain,
+            "text" => Form::Rich,
+            "json" => Form::Json,
+            "github" => Form::GitHub,
+            other => bail!("invalid format: {other:?}: use text, json or github"),
+        };
+        let warn = asked || terminal || matches!(form, Form::Json | Form::GitHub);
+        Ok(Self { form, warn, several })
+    }
+}
+
+/// What was found in one file.
+#[derive(Debug, Serialize)]
+struct Verdict {
+    file: String,
+    valid: bool,
+    process_types: Vec<String>,
+    findings: Vec<Finding>,
+    omitted: usize,
+    #[serde(skip)]
+    path: OsString,
+}
+
+impl Verdict {
+    fn on(path: &OsStr, given: &Given, options: Option<&ParseOptions>, manner: Manner) -> Result<Self> {
+        let mut verdict = Self {
+            file: path.to_string_lossy().into_owned(),
+            valid: false,
+            process_types: Vec::new(),
+            findings: Vec::new(),
+            omitted: 0,
+            path: path.to_owned(),
+        };
+        let bytes = match files::read(path) {
+            Ok(bytes) => bytes,
+            Err(why) if manner.several || manner.form != Form::Plain => {
+                verdict.findings.push(Finding::unreadable(why.to_string()));
+                return Ok(verdict);
+            }
+            Err(why) => return Err(why),
+        };
+        let Some(options) = options else { return files::options(given).map(|_| verdict) };
+        match Procfile::parse_with(bytes, options) {
+            Ok(procfile) => verdict.accept(&procfile, manner),
+            Err(refused) => verdict.refuse(&refused, options),
+        }
+        Ok(verdict)
+    }
+
+    fn accept(&mut self, procfile: &Procfile, manner: Manner) {
+        self.valid = true;
+        self.process_types = procfile.sorted().map(|entry| entry.name.to_owned()).collect();
+        if manner.warn {
+            self.findings = procfile.warnings().iter().map(Finding::from).collect();
+        }
+    }
+
+    fn refuse(&mut self, refused: &ParseError, options: &ParseOptions) {
+        self.findings = diagnose::errors(refused, options);
+        self.omitted = refused.omitted();
+    }
+
+    fn has_warnings(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Warning)
+    }
+
+    fn report(&self, manner: Manner) -> Result<()> {
+        match manner.form {
+            Form::Json => output::json(self).map(drop),
+            Form::GitHub => {
+                let lines: Vec<String> = self
+                    .findings
+                    .iter()
+                    .map(|finding| diagnose::github(&self.path, finding) + "\n")
+                    .collect();
+                output::print(lines.concat().as_bytes()).map(drop)
+            }
+            Form::Plain | Form::Rich => self.talk(manner),
+        }
+    }
+
+    fn talk(&self, manner: Manner) -> Result<()> {
+        let colored = talk::colored();
+        let origin = if manner.several { format!("{}: ", self.path.display()) } else { String::new() };
+        for finding in &self.findings {
+            talk::say(&match manner.form {
+                Form::Rich => diagnose::rich(&self.path, finding, colored),
+                _ => talk::prefixed(&format!("{origin}{}", finding.message), colored),
+            });
+        }
+        if self.omitted > 0 {
+            talk::say(&talk::prefixed(&format!("{origin}and {} more problems", self.omitted), colored));
+        }
+        if self.valid {
+            let names = self.process_types.join(", ");
+            output::print(format!("{origin}valid procfile detected {names}\n").as_bytes())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! The table of subcommands: what each is called, which flags it takes, what its help says, what it runs.
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+
+use crate::flags::{Flag, Flags, Given, Kind};
+use crate::{check, delete, exists, expand, list, set, show, version};
+
+/// A subcommand.
+pub(crate) struct Command {
+    pub(crate) name: &'static str,
+    /// One line for the overview.
+    pub(crate) synopsis: &'static str,
+    /// Further help: what goes in and comes out.
+    pub(crate) about: &'static str,
+    /// Command lines that work as they stand.
+    pub(crate) examples: &'static [&'static str],
+    pub(crate) flags: Flags,
+    pub(crate) run: fn(&Given) -> Result<Outcome>,
+}
+
+/// The subcommand of a name.
+pub(crate) fn find(name: &str) -> Option<&'static Command> {
+    COMMANDS.iter().find(|command| command.name == name)
+}
+
+const fn text(long: &'static str, short: u8, default: &'static str, help: &'static str) -> Flag {
+    let short = if short == 0 { None } else { Some(short) };
+    Flag { long, short, kind: Kind::Text(default), help }
+}
+
+const fn switch(long: &'static str, short: u8, help: &'static str) -> Flag {
+    let short = if short == 0 { None } else { Some(short) };
+    Flag { long, short, kind: Kind::Switch, help }
+}
+
+const NO_COLOR: Flag = switch("no-color", 0, "plain messages, also on a terminal");
+
+static COMMON: [Flag; 5] = [
+    text("delimiter", b'D', ":", "text between name and command; \\t is a tab"),
+    Flag {
+        long: "default-port",
+        short: Some(b'd'),
+        kind: Kind::Integer(5000),
+        help: "value of PORT; where export counts ports from",
+    },
+    text("procfile", b'P', "Procfile", "path of the Procfile; - is standard input"),
+    switch("strict", b'S', "names must be DNS labels"),
+    NO_COLOR,
+];
+
+const PROCESS_TYPE: Flag = text("process-type", b'p', "", "name of the process type");
+const FORMAT: Flag = text("format", 0, "text", "text or json");
+const ENV_FILE: Flag = text("env-file", b'e', "", "dotenv file whose variables are expanded first");
+
+static CHECK: [Flag; 3] = [
+    text("format", 0, "", "text, json or github; text shows every problem with its line"),
+    switch("warn", 0, "also say what is legal but will surprise"),
+    switch("deny-warnings", 0, "fail on warnings, too"),
+];
+static LIST: [Flag; 1] = [FORMAT];
+static EXISTS: [Flag; 1] = [PROCESS_TYPE];
+static EXPAND: [Flag; 4] = [
+    PROCESS_TYPE,
+    ENV_FILE,
+    switch("allow-getenv", b'a', "also expand the variables of the calling environment"),
+    FORMAT,
+];
+static EXPANSION: [Flag; 3] = [
+    switch("shell-defaults", 0, "understand ${X:-y}, ${X-y}, ${X:?message} and ${X?message}"),
+    switch("strict-env", 0, "fail if a variable is not defined, naming each with its line"),
+    switch("keep-unknown", 0, "leave variables that are not defined as they are written"),
+];
+static EDIT: [Flag; 6] = [
+    PROCESS_TYPE,
+    switch("stdout", b's', "print the result instead of writing it"),
+    text("write-path", b'w', "", "write the result to this path instead"),
+    switch("diff", 0, "print what would change, and write nothing"),
+    switch("check", 0, "exit 1 if a change is needed, and write nothing"),
+    switch("canonical", 0, "sort by name and drop comments and blank lines, as the original does"),
+];
+static SET: [Flag; 2] = [
+    text("command", b'c', "", "the command"),
+    switch("in-order", 0, "put a new entry before the first whose name sorts after it"),
+];
+static VERSION: [Flag; 1] = [NO_COLOR];
+
+/// All subcommands, sorted by name.
+pub(crate) static COMMANDS: [Command; 8] = [
+    Command {
+        name: "check",
+        synopsis: "Check that a Procfile is legal, and say all that is wrong with it",
+        about: "Prints the process types of a legal file, or every problem on stderr. --procfile may be given several\n  times and may name directories, where each Procfile and Procfile.* is checked.",
+        examples: &[
+            "procfile-util check",
+            "procfile-util check -P Procfile -P Procfile.dev --warn",
+            "procfile-util check --format github --deny-warnings",
+        ],
+        flags: &[&CHECK, &COMMON],
+        run: check::run,
+    },
+    Command {
+        name: "delete",
+        synopsis: "Delete a process type; every other byte of the file stays",
+        about: "A name that is not there is no error: the file stays as it is. Reads and prints with -P -.",
+        examples: &["procfile-util delete -p worker", "procfile-util delete -p worker --diff"],
+        flags: &[&EDIT, &COMMON],
+        run: delete::run,
+    },
+    Command {
+        name: "exists",
+        synopsis: "Exit 0 if a process type is there, 1 if not",
+        about: "Prints nothing on stdout.",
+        examples: &["procfile-util exists -p release && echo found"],
+        flags: &[&EXISTS, &COMMON],
+        run: exists::run,
+    },
+    Command {
+        name: "expand",
+        synopsis: "Print the Procfile with variables expanded",
+        about: "Entries are sorted by name. PORT is --default-port and PS the process type; a variable that nothing\n  defines is empty, and $( is left for the shell.",
+        examples: &["procfile-util expand -e .env", "procfile-util expand -p web -d 8080"],
+        flags: &[&EXPAND, &EXPANSION, &COMMON],
+        run: expand::run,
+    },
+    Command {
+        name: "list",
+        synopsis: "Print the names of all process types, sorted",
+        about: "One name a line.",
+        examples: &["procfile-util list", "procfile-util list --format json"],
+        flags: &[&LIST, &COMMON],
+        run: list::run,
+    },
+    Command {
+        name: "set",
+        synopsis: "Set the command of a process type; every other byte of the file stays",
+        about: "A new name is appended. What would not read back as given is refused: a name that is none, a command\n  of several lines, a comment.",
+        examples: &[
+            "procfile-util set -p web -c 'bin/serve --port $PORT'",
+            "procfile-util set -p clock -c bin/clock --in-order --diff",
+        ],
+        flags: &[&EDIT, &SET, &COMMON],
+        run: set::run,
+    },
+    Command {
+        name: "show",
+        synopsis: "Print the command of one process type with variables expanded",
+        about: "PORT is --default-port and PS the process type; a variable that nothing defines is empty, and $( is\n  left for the shell.",
+        examples: &["procfile-util show -p web", "procfile-util show -p web -e .env -d 8080"],
+        flags: &[&EXPAND, &EXPANSION, &COMMON],
+        run: show::run,
+    },
+    Command {
+        name: "version",
+        synopsis: "Print the version",
+        about: "One line.",
+        examples: &["procfile-util version"],
+        flags: &[&VERSION],
+        run: version::run,
+    },
+];

@@ -1,0 +1,16 @@
+//! `delete`: takes one line out of a Procfile.
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+
+use crate::flags::Given;
+use crate::{edit, files};
+
+pub(crate) fn run(given: &Given) -> Result<Outcome> {
+    let procfile = files::procfile(given)?;
+    edit::refuse_two_targets(given)?;
+    let name = edit::required(given, "process-type")?;
+    let result =
+        if given.on("canonical") { procfile.canonical_without(&name) } else { procfile.delete(&name) };
+    edit::finish(given, &procfile, &result)
+}

@@ -1,0 +1,166 @@
+//! Problems of a Procfile, shown to whoever asks: a person at a terminal gets the line with a caret and a proposal,
+//! a pipe gets the bare messages that scripts look for, CI gets JSON or annotations.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _};
+
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use procfile::{Advice, ParseError, ParseOptions, Warning};
+use serde::Serialize;
+
+use crate::talk::{self, Failure};
+
+/// Something to say about a place in a file.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Finding {
+    pub(crate) severity: Severity,
+    pub(crate) code: &'static str,
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+    pub(crate) message: String,
+    pub(crate) expected: String,
+    pub(crate) suggestion: Option<String>,
+    #[serde(skip)]
+    pub(crate) text: String,
+}
+
+impl Finding {
+    /// A file that could not be read.
+    pub(crate) fn unreadable(message: String) -> Self {
+        Self {
+            severity: Severity::Error,
+            code: "unreadable",
+            line: 1,
+            column: 1,
+            message,
+            expected: "a file that can be read".to_owned(),
+            suggestion: None,
+            text: String::new(),
+        }
+    }
+}
+
+impl From<&Warning> for Finding {
+    fn from(warning: &Warning) -> Self {
+        Self {
+            severity: Severity::Warning,
+            code: warning.kind.code(),
+            line: warning.line,
+            column: warning.column,
+            message: warning.to_string(),
+            expected: warning.kind.advice(),
+            suggestion: None,
+            text: warning.text.clone(),
+        }
+    }
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Severity {
+    Error,
+    Warning,
+}
+
+impl Severity {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+}
+
+/// All problems of a Procfile that was refused.
+pub(crate) fn errors(refused: &ParseError, options: &ParseOptions) -> Vec<Finding> {
+    let finding = |problem: &procfile::Problem| {
+        let Advice { expected, replacement } = problem.advice(options);
+        Finding {
+            severity: Severity::Error,
+            code: problem.kind.code(),
+            line: problem.line,
+            column: problem.column,
+            message: problem.to_string(),
+            expected,
+            suggestion: replacement,
+            text: problem.text.clone(),
+        }
+    };
+    refused.problems().iter().map(finding).collect()
+}
+
+/// The failure of a command that wanted a Procfile: in a pipe the first problem only, as the original has it.
+pub(crate) fn failure(path: &OsStr, refused: &ParseError, options: &ParseOptions) -> anyhow::Error {
+    if !io::stderr().is_terminal() {
+        return Failure::lines(vec![refused.to_string()]);
+    }
+    let colored = talk::colored();
+    let shown = errors(refused, options).iter().map(|finding| rich(path, finding, colored)).collect();
+    Failure::shown(shown)
+}
+
+/// A finding with its line, a caret and a proposal.
+pub(crate) fn rich(path: &OsStr, finding: &Finding, colored: bool) -> String {
+    let head = match finding.severity {
+        Severity::Error => talk::prefixed(&finding.message, colored),
+        Severity::Warning => talk::prefixed(&format!("warning: {}", finding.message), colored),
+    };
+    if finding.text.is_empty() {
+        return format!("{head}\n     {}: {}", path.display(), label(finding));
+    }
+    let span = span(&finding.text, finding.column);
+    let origin = path.to_string_lossy();
+    let snippet = Snippet::source(finding.text.as_str())
+        .line_start(finding.line)
+        .path(origin.as_ref())
+        .annotation(AnnotationKind::Primary.span(span).label(label(finding)));
+    let level = if finding.severity == Severity::Error { Level::ERROR } else { Level::WARNING };
+    let mut group = Group::with_level(level).element(snippet);
+    let help = finding.suggestion.as_ref().map(|meant| format!("write `{meant}`"));
+    if let Some(help) = &help {
+        group = group.element(Level::HELP.message(help.as_str()));
+    }
+    let renderer = if colored { Renderer::styled() } else { Renderer::plain() };
+    format!("{head}\n{}", renderer.render(&[group]))
+}
+
+fn label(finding: &Finding) -> String {
+    match finding.severity {
+        Severity::Error => format!("expected {}", finding.expected),
+        Severity::Warning => finding.expected.clone(),
+    }
+}
+
+/// The bytes of the character at a column; the end of the text if it is behind it.
+fn span(text: &str, column: usize) -> std::ops::Range<usize> {
+    match text.char_indices().nth(column.saturating_sub(1)) {
+        Some((at, c)) => at..at + c.len_utf8(),
+        None => text.len()..text.len(),
+    }
+}
+
+/// A finding as a workflow command that GitHub turns into an annotation.
+pub(crate) fn github(path: &OsStr, finding: &Finding) -> String {
+    let property = |text: &str| escape(text).replace(':', "%3A").replace(',', "%2C");
+    let mut line = format!(
+        "::{} file={},line={},col={},title={}::",
+        finding.severity.word(),
+        property(&path.to_string_lossy()),
+        finding.line,
+        finding.column,
+        property(finding.code),
+    );
+    line.push_str(&escape(&format!("{}: {}", finding.message, label(finding))));
+    if let Some(meant) = &finding.suggestion {
+        // A string takes what is written to it.
+        let _ = write!(line, "{}", escape(&format!("; write `{meant}`")));
+    }
+    line
+}
+
+/// Text inside a workflow command.
+fn escape(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}

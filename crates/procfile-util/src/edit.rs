@@ -1,0 +1,56 @@
+//! What `set` and `delete` share: where the result goes, and whether it goes anywhere at all.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use anyhow::{Result, bail};
+use procfile::Procfile;
+use ps_cli::exit::Outcome;
+
+use crate::flags::Given;
+use crate::{diff, output, write};
+
+/// A text flag that must not be missing.
+pub(crate) fn required(given: &Given, long: &str) -> Result<String> {
+    match given.text(long).to_str() {
+        Some("") => bail!("--{long} is required"),
+        Some(text) => Ok(text.to_owned()),
+        None => Ok(given.word(long).into_owned()),
+    }
+}
+
+/// Where the result is wanted in two places.
+pub(crate) fn refuse_two_targets(given: &Given) -> Result<()> {
+    if given.on("stdout") && !given.text("write-path").is_empty() {
+        bail!("cannot specify both --stdout and --write-path flags");
+    }
+    Ok(())
+}
+
+/// Puts the result where the flags want it.
+pub(crate) fn finish(given: &Given, procfile: &Procfile, result: &[u8]) -> Result<Outcome> {
+    let changed = procfile.as_bytes() != result;
+    let dry = given.on("diff") || given.on("check");
+    if given.on("diff") && changed {
+        output::print(&diff::unified(&given.word("procfile"), procfile.as_bytes(), result))?;
+    }
+    if given.on("check") && changed {
+        return Ok(Outcome::No);
+    }
+    if dry {
+        return Ok(Outcome::Done);
+    }
+    let source = given.text("procfile");
+    let target = Some(given.text("write-path")).filter(|path| !path.is_empty());
+    match target {
+        _ if given.on("stdout") => output::print(result),
+        None if source == "-" => output::print(result),
+        None if !changed => Ok(Outcome::Done),
+        target => save(target.unwrap_or(source), result),
+    }
+}
+
+fn save(path: &OsStr, result: &[u8]) -> Result<Outcome> {
+    write::replace(Path::new(path), result)?;
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,86 @@
+//! Many Procfiles at once: those that are named, and those below a directory that is named.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+
+use anyhow::{Result, anyhow};
+
+use crate::files::words;
+
+/// Directories that hold other people's files.
+const FOREIGN: [&str; 2] = ["node_modules", "vendor"];
+
+/// The paths as given; a directory stands for the Procfiles below it, sorted.
+pub(crate) fn procfiles(paths: &[&OsStr]) -> Result<Vec<OsString>> {
+    let mut found = Vec::new();
+    for path in paths {
+        if *path == "-" || !Path::new(path).is_dir() {
+            found.push((*path).to_owned());
+            continue;
+        }
+        let before = found.len();
+        below(Path::new(path), &mut found)?;
+        if found.len() == before {
+            return Err(anyhow!("read {}: is a directory without a Procfile", path.display()));
+        }
+        found[before..].sort();
+    }
+    Ok(found)
+}
+
+fn below(directory: &Path, found: &mut Vec<OsString>) -> Result<()> {
+    let mut ahead: Vec<PathBuf> = vec![directory.to_owned()];
+    while let Some(directory) = ahead.pop() {
+        let why = |why| anyhow!("read {}: {}", directory.display(), words(&why));
+        for entry in fs::read_dir(&directory).map_err(why)? {
+            let entry = entry.map_err(why)?;
+            let (name, kind) = (entry.file_name(), entry.file_type().map_err(why)?);
+            if kind.is_dir() && !is_foreign(&name) {
+                ahead.push(entry.path());
+            } else if !kind.is_dir() && is_procfile(&name) {
+                found.push(entry.path().into());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_foreign(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".") || FOREIGN.iter().any(|foreign| name == *foreign)
+}
+
+/// `Procfile`, `Procfile.dev`, `staging.Procfile`.
+fn is_procfile(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    let stem = name.strip_suffix("Procfile");
+    name == "Procfile"
+        || name.starts_with("Procfile.")
+        || stem.is_some_and(|stem| !stem.ends_with(|c: char| c.is_alphanumeric()))
+}
+
+/// What `work` makes of each path, in the order of the paths, with one thread per processor.
+pub(crate) fn in_parallel<T: Send>(paths: &[OsString], work: impl Fn(&OsStr) -> T + Sync) -> Vec<T> {
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(paths.len());
+    if workers < 2 {
+        return paths.iter().map(|path| work(path)).collect();
+    }
+    let ahead = Mutex::new(paths.iter().enumerate());
+    let next = || ahead.lock().ok().and_then(|mut ahead| ahead.next());
+    let share = || {
+        let mut done = Vec::new();
+        while let Some((at, path)) = next() {
+            done.push((at, work(path)));
+        }
+        done
+    };
+    let mut all: Vec<(usize, T)> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(share)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+    });
+    all.sort_by_key(|(at, _)| *at);
+    all.into_iter().map(|(_, result)| result).collect()
+}

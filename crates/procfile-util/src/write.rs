@@ -1,0 +1,71 @@
+//! Writing a Procfile: complete and durable, or not at all. The new bytes are staged beside the file, get its mode and
+//! owner, reach the disk, and take its name. A symlink stays one. What is no regular file is written in place.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, anyhow};
+
+use crate::files::words;
+
+/// Gives a file new bytes; it is created, with the usual mode, if it is not there.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    write(path, bytes)
+        .map_err(|why| anyhow!("error writing procfile: open {}: {}", path.display(), words(&why)))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let target = follow(path)?;
+    match OpenOptions::new().write(true).open(&target) {
+        Ok(mut file) if !file.metadata()?.is_file() => {
+            file.write_all(bytes)?;
+            file.flush()
+        }
+        Ok(file) => stage(&target, bytes, Some(&file.metadata()?)),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => stage(&target, bytes, None),
+        Err(refused) => Err(refused),
+    }
+}
+
+fn stage(target: &Path, bytes: &[u8], like: Option<&fs::Metadata>) -> io::Result<()> {
+    let directory = match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let mode = if like.is_some() { 0o600 } else { 0o666 };
+    fs::metadata(directory)?;
+    let mut staged = tempfile::Builder::new()
+        .prefix(".procfile-util.")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(directory)?;
+    staged.write_all(bytes)?;
+    if let Some(like) = like {
+        keep_owner(staged.as_file(), like)?;
+        staged.as_file().set_permissions(Permissions::from_mode(like.mode() & 0o7777))?;
+    }
+    staged.as_file().sync_all()?;
+    staged.persist(target).map_err(|refused| refused.error)?;
+    File::open(directory)?.sync_all()
+}
+
+fn keep_owner(staged: &File, like: &fs::Metadata) -> io::Result<()> {
+    let own = staged.metadata()?;
+    if (own.uid(), own.gid()) == (like.uid(), like.gid()) {
+        return Ok(());
+    }
+    std::os::unix::fs::fchown(staged, Some(like.uid()), Some(like.gid()))
+}
+
+/// Where a path leads. The end need not exist; a loop is an error.
+fn follow(path: &Path) -> io::Result<PathBuf> {
+    let mut at = path.to_path_buf();
+    for _ in 0..40 {
+        match fs::read_link(&at) {
+            Ok(to) => at = at.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => return Ok(at),
+        }
+    }
+    Err(io::Error::from_raw_os_error(40))
+}

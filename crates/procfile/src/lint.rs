@@ -1,0 +1,272 @@
+//! What is legal in a Procfile but will surprise: it warns, it never refuses.
+
+use std::fmt;
+
+use crate::document::{Entry, Procfile};
+use crate::expand::{self, Piece};
+use crate::grammar::{self, Line};
+use crate::options::ParseOptions;
+use crate::problem::{self, MAX_PROBLEMS};
+
+/// Something legal that will surprise, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What it is.
+    pub kind: WarningKind,
+    /// The line, from 1.
+    pub line: usize,
+    /// The column, from 1, in characters.
+    pub column: usize,
+    /// The line as text, its first 200 characters.
+    pub text: String,
+}
+
+/// The kinds of warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WarningKind {
+    /// Lines end in CR LF.
+    CarriageReturn,
+    /// A command ends in a backslash, as if it went on on the next line.
+    Continuation,
+    /// A tab, which is kept.
+    Tab,
+    /// A name that is no DNS label; some schedulers refuse it.
+    NameNoLabel(String),
+    /// A name that looks like `web` or `release`, misspelt.
+    Misspelt {
+        /// As it stands.
+        name: String,
+        /// As it may be meant.
+        meant: &'static str,
+    },
+    /// A variable in single quotes: Dokku expands it, a shell would not.
+    QuotedVariable(String),
+    /// A variable with a shell operator, `$$` and the like: Dokku makes them empty.
+    EmptyVariable(String),
+    /// `${` without `}`: Dokku drops it.
+    UnclosedBrace,
+    /// A comment was cut within quotes.
+    CutInQuotes,
+}
+
+impl WarningKind {
+    /// Its name in JSON and in annotations: lower-case words joined by `-`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::CarriageReturn => "carriage-return",
+            Self::Continuation => "continuation",
+            Self::Tab => "tab",
+            Self::NameNoLabel(_) => "name-no-label",
+            Self::Misspelt { .. } => "misspelt-name",
+            Self::QuotedVariable(_) => "quoted-variable",
+            Self::EmptyVariable(_) => "empty-variable",
+            Self::UnclosedBrace => "unclosed-brace",
+            Self::CutInQuotes => "cut-in-quotes",
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::CarriageReturn => "save the file with LF line ends".to_owned(),
+            Self::Continuation => "a command is one line: join it with the next".to_owned(),
+            Self::Tab => "the tab is kept as it is: use blanks".to_owned(),
+            Self::NameNoLabel(_) => "use lower-case letters, digits, and - inside the name only".to_owned(),
+            Self::Misspelt { meant, .. } => format!("did you mean {meant}?"),
+            Self::QuotedVariable(name) => {
+                format!("a shell would keep {name}: use double quotes if its value is meant")
+            }
+            Self::EmptyVariable(_) => {
+                "set a default in the environment, or let a script of the app work it out".to_owned()
+            }
+            Self::UnclosedBrace => "close it with }".to_owned(),
+            Self::CutInQuotes => {
+                "a blank before # or // begins a comment, also within quotes: remove the blank".to_owned()
+            }
+        }
+    }
+}
+
+impl fmt::Display for WarningKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CarriageReturn => f.write_str("lines end in CR LF"),
+            Self::Continuation => f.write_str("the backslash at the end of the command joins nothing"),
+            Self::Tab => f.write_str("a tab"),
+            Self::NameNoLabel(name) => write!(f, "{name} is no DNS label, which some schedulers need"),
+            Self::Misspelt { name, meant } => write!(f, "{name} looks like {meant}, but is not"),
+            Self::QuotedVariable(name) => write!(f, "{name} is expanded although it stands in single quotes"),
+            Self::EmptyVariable(name) => write!(f, "{name} becomes empty"),
+            Self::UnclosedBrace => f.write_str("${ without } is dropped"),
+            Self::CutInQuotes => f.write_str("the command was cut within quotes"),
+        }
+    }
+}
+
+impl fmt::Display for Warning {
+    /// What, then on which line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, line {}", self.kind, self.line)
+    }
+}
+
+impl Procfile {
+    /// What will surprise, in line order; the first [`MAX_PROBLEMS`].
+    pub fn warnings(&self) -> Vec<Warning> {
+        let mut found = Found { file: self, warnings: Vec::new() };
+        found.line_ends();
+        for (entry, name_start, command_start) in self.placed() {
+            if found.warnings.len() >= MAX_PROBLEMS {
+                break;
+            }
+            found.name(&entry, name_start);
+            found.command(&entry, name_start, command_start);
+            found.variables(&entry, command_start);
+        }
+        found.warnings.sort_by_key(|warning| (warning.line, warning.column));
+        found.warnings
+    }
+}
+
+struct Found<'a> {
+    file: &'a Procfile,
+    warnings: Vec<Warning>,
+}
+
+impl Found<'_> {
+    fn add(&mut self, kind: WarningKind, line: usize, at: usize) {
+        let (column, text) = problem::excerpt(self.file.as_bytes(), at);
+        self.warnings.push(Warning { kind, line, column, text });
+    }
+
+    fn line_ends(&mut self) {
+        let bytes = self.file.as_bytes();
+        if let Some(at) = memchr::memmem::find(bytes, b"\r\n") {
+            let line = memchr::memchr_iter(b'\n', &bytes[..at]).count() + 1;
+            self.add(WarningKind::CarriageReturn, line, at);
+        }
+    }
+
+    fn name(&mut self, entry: &Entry<'_>, at: usize) {
+        let name = entry.name.to_owned();
+        let missing = |meant: &&&str| self.file.get(meant).is_none();
+        let meant = ["web", "release"].iter().filter(missing).find(|meant| is_slip(entry.name, meant));
+        if let Some(meant) = meant.copied() {
+            return self.add(WarningKind::Misspelt { name, meant }, entry.line, at);
+        }
+        let label = ParseOptions { strict: true, ..ParseOptions::default() };
+        let line = [entry.name.as_bytes(), b":x"].concat();
+        if !matches!(grammar::read(&line, &label), Line::Entry { .. }) {
+            self.add(WarningKind::NameNoLabel(name), entry.line, at);
+        }
+    }
+
+    fn command(&mut self, entry: &Entry<'_>, name_start: usize, start: usize) {
+        let bytes = self.file.as_bytes();
+        let end = start + entry.command.len();
+        if entry.command.ends_with(b"\\") {
+            self.add(WarningKind::Continuation, entry.line, end - 1);
+        }
+        if let Some(tab) = memchr::memchr(b'\t', &bytes[name_start..end]) {
+            self.add(WarningKind::Tab, entry.line, name_start + tab);
+        }
+        let cut = bytes[end..].first().is_some_and(|next| !matches!(next, b'\n' | b'\r'));
+        if cut && Quotes::default().read(entry.command).is_some() {
+            self.add(WarningKind::CutInQuotes, entry.line, end);
+        }
+    }
+
+    fn variables(&mut self, entry: &Entry<'_>, start: usize) {
+        let (mut at, mut quotes) = (0, Quotes::default());
+        for piece in expand::pieces(entry.command) {
+            let written = String::from_utf8_lossy(piece.written()).into_owned();
+            let kind = match piece {
+                Piece::Dropped(b"${") => Some(WarningKind::UnclosedBrace),
+                Piece::Dropped(_) => Some(WarningKind::EmptyVariable(written)),
+                Piece::Variable { name, .. } if !is_plain(name) => Some(WarningKind::EmptyVariable(written)),
+                Piece::Variable { .. } if quotes.open == Some(b'\'') => {
+                    Some(WarningKind::QuotedVariable(written))
+                }
+                Piece::Text(_) | Piece::Variable { .. } => None,
+            };
+            if let Some(kind) = kind.filter(|_| self.warnings.len() < MAX_PROBLEMS) {
+                self.add(kind, entry.line, start + at);
+            }
+            at += piece.written().len();
+            quotes.read(piece.written());
+        }
+    }
+}
+
+/// Whether a name is one that an environment has.
+fn is_plain(name: &[u8]) -> bool {
+    let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    name.first().is_some_and(letter) && name.iter().all(|byte| letter(byte) || byte.is_ascii_digit())
+}
+
+/// The quote that a shell would be in.
+#[derive(Default)]
+struct Quotes {
+    open: Option<u8>,
+    escaped: bool,
+}
+
+impl Quotes {
+    /// Reads on, and says which quote is open behind the text.
+    fn read(&mut self, text: &[u8]) -> Option<u8> {
+        for byte in text {
+            match (self.open, *byte) {
+                _ if self.escaped => self.escaped = false,
+                (None | Some(b'"'), b'\\') => self.escaped = true,
+                (None, b'"' | b'\'') => self.open = Some(*byte),
+                (Some(open), byte) if open == byte => self.open = None,
+                _ => {}
+            }
+        }
+        self.open
+    }
+}
+
+/// Whether a name is another one, but for its case or one slip of the finger (two in a long name).
+fn is_slip(name: &str, meant: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    if name == meant || !lower.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        return false;
+    }
+    lower.len().abs_diff(meant.len()) <= 1 && strsim::osa_distance(&lower, meant) <= meant.len() / 3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(text: &str) -> Vec<(&'static str, usize, usize)> {
+        let file = Procfile::parse(text.as_bytes()).expect("legal");
+        file.warnings().iter().map(|w| (w.kind.code(), w.line, w.column)).collect()
+    }
+
+    #[test]
+    fn what_will_surprise_is_said_with_its_place() {
+        for (text, code, line, column) in [
+            ("web: a\r\nworker: b\r\n", "carriage-return", 1, 7),
+            ("web: a \\\nworker: b\n", "continuation", 1, 8),
+            ("web: a\tb\n", "tab", 1, 7),
+            ("web: a\nMy_Worker: b\n", "name-no-label", 2, 1),
+            ("wbe: a\n", "misspelt-name", 1, 1),
+            ("web: a\n relaese: b\n", "misspelt-name", 2, 2),
+            ("web: sh -c 'x $PORT'\n", "quoted-variable", 1, 15),
+            ("web: a ${PORT:-80}\n", "empty-variable", 1, 8),
+            ("web: a $$\n", "empty-variable", 1, 8),
+            ("web: a ${PORT\n", "unclosed-brace", 1, 8),
+            ("web: echo \"a # b\"\n", "cut-in-quotes", 1, 13),
+        ] {
+            assert_eq!(codes(text), [(code, line, column)], "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_file_is_silent() {
+        let text = "web: bin/serve -p $PORT \"${HOST}\" # it's public\nworker: 'a b' \"it's\"\nweb2: c\ndb-release: d\n";
+        assert_eq!(codes(text), []);
+    }
+}

@@ -1,0 +1,447 @@
+//! `procfile-util` as a shell sees it: recorded cases of the original where they are at hand, our own golden cases,
+//! and what no recording can show.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use base64::Engine as _;
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_procfile-util");
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Recorded cases whose bytes we do not give, each with the reason.
+const DIFFERENCES: &[(&str, &str)] = &[
+    ("dash-tty", "- is standard input, so a terminal is read to its end"),
+    ("check-help", "help that was asked for goes to stdout"),
+    ("help-flag", "help that was asked for goes to stdout"),
+    ("help-word", "help that was asked for goes to stdout, status 0"),
+    ("delim-bad-regex-panics", "the delimiter ( is literal and not in the file: the line is found invalid"),
+    ("dotenv-backslash-before-close", "an escaped backslash does not escape the quote"),
+    ("dotenv-expansion-odd", "${A:-x} is left alone"),
+    ("envfile-missing-expand", "one env file, one message"),
+    ("invalid-utf8-replaced-on-show", "the command that is shown is the one that runs, byte for byte"),
+    ("set-stdout", "an edit keeps the order of the file; --canonical sorts"),
+    ("no-color-still-colours", "--process-type is required, also of exists"),
+    ("export-app-percent", "% in a name of an app is refused"),
+    ("export-app-slash", "/ in a name of an app is refused before anything is written"),
+    ("export-base-port-ignored", "--default-port is where ports begin"),
+    ("export-negative-formation", "a negative count is refused"),
+    ("export-unknown-formation", "a type that is not in the Procfile is refused"),
+    ("export-target-write-fails-exit-0", "what cannot be written fails"),
+    ("export-systemd", "units: WantedBy the target, network-online, escaped commands"),
+    ("export-systemd-options", "units: WantedBy the target, network-online, escaped commands"),
+    ("export-port-index-counts-skipped", "units: WantedBy the target, network-online, escaped commands"),
+    ("export-systemd-user", "units: the command runs through a shell"),
+    ("export-launchd", "values are escaped, the command runs through a shell"),
+    ("export-sysv-nice", "a script that works"),
+    ("export-runit", "the env directory is private, the command runs through a shell, the group is honoured"),
+    ("export-upstart", "the command runs through a shell, values are escaped"),
+];
+
+/// A directory of its own, with umask 022 and an empty environment.
+struct World(tempfile::TempDir);
+
+impl World {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a temporary directory"))
+    }
+
+    fn with(procfile: impl AsRef<[u8]>) -> Self {
+        let world = Self::new();
+        world.put("Procfile", procfile);
+        world
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn put(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file has a directory")).expect("a directory");
+        fs::write(path, bytes).expect("a file");
+    }
+
+    fn get(&self, name: &str) -> String {
+        String::from_utf8_lossy(&fs::read(self.path(name)).expect("a file that is there")).into_owned()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new("sh");
+        command.args(["-c", "umask 022; exec \"$0\" \"$@\"", PROGRAM]).args(args);
+        command.current_dir(self.0.path()).env_clear().env("PATH", "/usr/bin:/bin");
+        command.env("HOME", self.0.path());
+        command
+    }
+
+    fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(self.command(args), b"")
+    }
+
+    fn feed(&self, args: &[&str], stdin: &[u8]) -> Ran {
+        Ran::of(self.command(args), stdin)
+    }
+}
+
+/// What came of a run.
+#[derive(Debug)]
+struct Ran {
+    status: i32,
+    stdout: Vec<u8>,
+    stderr: String,
+}
+
+impl Ran {
+    fn of(command: Command, stdin: &[u8]) -> Self {
+        let output: Output = assert_cmd::Command::from_std(command)
+            .timeout(DEADLINE)
+            .write_stdin(stdin.to_vec())
+            .output()
+            .expect("the program runs");
+        Self {
+            status: output.status.code().expect("the program ends within its deadline"),
+            stdout: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    fn all(&self) -> (i32, String, &str) {
+        (self.status, self.text(), &self.stderr)
+    }
+}
+
+fn shared(what: &str) -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(what);
+    let there = path.exists();
+    if !there {
+        let _ = writeln!(std::io::stderr(), "skipped: {} is not here", path.display());
+    }
+    there.then_some(path)
+}
+
+fn word<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
+    value.get(key).and_then(Value::as_str)
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    base64::engine::general_purpose::STANDARD.decode(text).expect("base64 in a recording")
+}
+
+fn run_recorded(world: &World, case: &Value) -> Ran {
+    if let Some(bytes) = word(case, "procfile_b64") {
+        world.put("Procfile", decoded(bytes));
+    } else if let Some(text) = word(case, "procfile") {
+        world.put("Procfile", text);
+    }
+    for (name, text) in case.get("files").and_then(Value::as_object).into_iter().flatten() {
+        world.put(name, text.as_str().expect("the text of a file"));
+    }
+    let args: Vec<&str> = case["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let mut command = world.command(&args);
+    for (name, value) in case["env"].as_object().into_iter().flatten() {
+        command.env(name, value.as_str().expect("a variable is text"));
+    }
+    Ran::of(command, word(case, "stdin").unwrap_or_default().as_bytes())
+}
+
+/// How a run differs from what was wanted, in words; empty if it does not.
+fn difference(world: &World, wanted: &Value, ran: &Ran) -> String {
+    let mut wrong = Vec::new();
+    if wanted["exit"].as_i64() != Some(i64::from(ran.status)) {
+        wrong.push(format!("status {}", ran.status));
+    }
+    let stdout = word(wanted, "stdout_b64").map(decoded);
+    let stdout = stdout.or_else(|| word(wanted, "stdout").map(|text| text.as_bytes().to_vec()));
+    if stdout.is_some_and(|stdout| stdout != ran.stdout) {
+        wrong.push(format!("stdout {:?}", ran.text()));
+    }
+    if let Some(lines) = wanted.get("stdout_lines_unordered").and_then(Value::as_array) {
+        let (text, mut lines) = (ran.text(), lines.iter().filter_map(Value::as_str).collect::<Vec<_>>());
+        let mut own: Vec<_> = text.lines().collect();
+        own.sort_unstable();
+        lines.sort_unstable();
+        if own != lines {
+            wrong.push(format!("stdout {own:?}"));
+        }
+    }
+    let begins = word(wanted, "stderr_prefix").is_none_or(|text| ran.stderr.starts_with(text));
+    let holds = word(wanted, "stderr_contains").is_none_or(|text| ran.stderr.contains(text));
+    if !begins || !holds || word(wanted, "stderr_plain").is_some_and(|text| text != ran.stderr) {
+        wrong.push(format!("stderr {:?}", ran.stderr));
+    }
+    for (name, file) in wanted.get("files").and_then(Value::as_object).into_iter().flatten() {
+        wrong.extend(file_difference(world, name, file));
+    }
+    wrong.join("; ")
+}
+
+fn file_difference(world: &World, name: &str, wanted: &Value) -> Option<String> {
+    let path = world.path(name);
+    let text = wanted.as_str().or_else(|| word(wanted, "text"));
+    if wanted.is_null() {
+        return path.exists().then(|| format!("{name} is there"));
+    }
+    let Ok(about) = fs::metadata(&path) else { return Some(format!("{name} is missing")) };
+    let mode = format!("{:o}", about.permissions().mode() & 0o7777);
+    if word(wanted, "mode").is_some_and(|wanted| wanted != mode) {
+        return Some(format!("{name} has mode {mode}"));
+    }
+    text.filter(|text| *text != world.get(name)).map(|_| format!("{name} holds {:?}", world.get(name)))
+}
+
+#[test]
+fn the_recorded_cases_of_the_original_hold() {
+    let Some(path) = shared("contracts/procfile-golden.jsonl") else { return };
+    let text = fs::read_to_string(path).expect("the recordings are readable");
+    let excused: BTreeMap<&str, &str> = DIFFERENCES.iter().copied().collect();
+    let (mut compared, mut wrong) = (0, Vec::new());
+    for line in text.lines() {
+        let case: Value = serde_json::from_str(line).expect("a recording is JSON");
+        let name = word(&case, "name").expect("a case has a name");
+        let ours = case.get("ours");
+        if case["argv"][0] == "export" {
+            continue;
+        }
+        if ours.is_none() && excused.contains_key(name) {
+            continue;
+        }
+        let world = World::new();
+        let ran = run_recorded(&world, &case);
+        let difference = difference(&world, ours.unwrap_or(&case["expect"]), &ran);
+        compared += 1;
+        if !difference.is_empty() {
+            wrong.push(format!("{name}: {difference}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {compared} differ:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(compared >= 130, "only {compared} cases were compared");
+}
+
+#[test]
+fn every_real_procfile_gets_one_verdict_from_all_commands() {
+    let Some(corpus) = shared("corpus/procfile") else { return };
+    let mut files = 0;
+    for entry in fs::read_dir(corpus).expect("the corpus is readable") {
+        let path = entry.expect("an entry").path();
+        let bytes = fs::read(&path).expect("a file of the corpus");
+        let world = World::with(&bytes);
+        let (check, list) = (world.run(&["check"]), world.run(&["list"]));
+        assert_eq!(check.status, list.status, "{}", path.display());
+        let names = list.text();
+        if list.status == 0 {
+            let joined = names.lines().collect::<Vec<_>>().join(", ");
+            assert_eq!(check.text(), format!("valid procfile detected {joined}\n"));
+        } else {
+            let first = check.stderr.lines().next().unwrap_or_default();
+            assert_eq!(Some(first), list.stderr.lines().next(), "{}", path.display());
+        }
+        for name in names.lines() {
+            assert_eq!(world.run(&["show", "-p", name]).status, 0, "{name} of {}", path.display());
+        }
+        files += 1;
+    }
+    assert!(files > 50, "only {files} files in the corpus");
+}
+
+#[test]
+fn set_then_delete_restores_every_file_of_the_corpus() {
+    let Some(corpus) = shared("corpus/procfile") else { return };
+    for entry in fs::read_dir(corpus).expect("the corpus is readable") {
+        let path = entry.expect("an entry").path();
+        let bytes = fs::read(&path).expect("a file of the corpus");
+        let world = World::with(&bytes);
+        if world.run(&["check"]).status != 0 {
+            continue;
+        }
+        let set = world.run(&["set", "-p", "zz-new", "-c", "run me"]);
+        assert_eq!(set.all(), (0, String::new(), ""), "{}", path.display());
+        assert_eq!(world.run(&["show", "-p", "zz-new"]).text(), "run me\n");
+        assert_eq!(world.run(&["delete", "-p", "zz-new"]).status, 0);
+        assert_eq!(fs::read(world.path("Procfile")).expect("it is there"), bytes, "{}", path.display());
+    }
+}
+
+#[test]
+fn check_reports_all_problems_of_all_files() {
+    let world = World::with("web; a\nweb: b\nweb: c\nx: # y\n");
+    let plain = world.run(&["check"]);
+    assert_eq!(
+        plain.all(),
+        (
+            1,
+            String::new(),
+            " !     invalid line in procfile, line 1\n !     process names must be unique, line 3\n !     comment specified in place of command, line 4\n"
+        )
+    );
+    world.put("sub/Procfile.dev", "web: a\n");
+    world.put("sub/.git/Procfile", "broken\n");
+    let several = world.run(&["check", "-P", "Procfile", "-P", "sub", "-P", "nope"]);
+    assert_eq!(several.status, 1);
+    assert_eq!(several.text(), "sub/Procfile.dev: valid procfile detected web\n");
+    assert!(
+        several.stderr.starts_with(" !     Procfile: invalid line in procfile, line 1\n"),
+        "{}",
+        several.stderr
+    );
+    assert!(
+        several.stderr.ends_with(" !     nope: open nope: no such file or directory\n"),
+        "{}",
+        several.stderr
+    );
+}
+
+#[test]
+fn a_rich_report_shows_the_line_a_caret_and_a_proposal() {
+    let world = World::with("web; bin/serve\n");
+    let text = world.run(&["check", "--format", "text"]).stderr;
+    for part in [
+        " !     invalid line in procfile, line 1\n",
+        "Procfile:1:4",
+        "1 | web; bin/serve",
+        "   ^ expected",
+        "write `web: bin/serve`",
+    ] {
+        assert!(text.contains(part), "{part:?} in\n{text}");
+    }
+}
+
+#[test]
+fn ci_gets_json_and_annotations() {
+    let world = World::with("web; a\n");
+    let json: Value =
+        serde_json::from_slice(&world.run(&["check", "--format", "json"]).stdout).expect("JSON");
+    assert_eq!(json["valid"], false);
+    assert_eq!(json["findings"][0]["code"], "invalid-line");
+    assert_eq!(json["findings"][0]["suggestion"], "web: a");
+    let github = world.run(&["check", "--format", "github"]).text();
+    assert!(github.starts_with("::error file=Procfile,line=1,col=4,title=invalid-line::"), "{github}");
+    let world = World::with("web: a $PORT\n");
+    let listed: Value =
+        serde_json::from_slice(&world.run(&["list", "--format", "json"]).stdout).expect("JSON");
+    assert_eq!(listed[0]["process_type"], "web");
+    let shown = world.run(&["show", "-p", "web", "--format", "json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    assert_eq!(shown["command"], "a 5000");
+}
+
+#[test]
+fn warnings_are_said_when_asked_for_and_fail_when_denied() {
+    let world = World::with("wbe: a\n");
+    assert_eq!(world.run(&["check"]).all(), (0, "valid procfile detected wbe\n".to_owned(), ""));
+    let warned = world.run(&["check", "--warn"]);
+    assert_eq!(warned.status, 0);
+    assert!(warned.stderr.contains("did you mean web?"), "{}", warned.stderr);
+    assert_eq!(world.run(&["check", "--deny-warnings"]).status, 1);
+}
+
+#[test]
+fn a_missing_file_is_an_error_also_when_stdin_is_a_pipe() {
+    let world = World::new();
+    let ran = world.feed(&["list"], b"web: a\n");
+    assert_eq!(ran.all(), (1, String::new(), " !     open Procfile: no such file or directory\n"));
+    assert_eq!(world.feed(&["list", "-P", "-"], b"web: a\n").all(), (0, "web\n".to_owned(), ""));
+    assert_eq!(world.feed(&["set", "-P", "-", "-p", "x", "-c", "y"], b"web: a\n").text(), "web: a\nx: y\n");
+    assert_eq!(world.run(&["list", "-P", "."]).stderr, " !     read .: is a directory\n");
+}
+
+#[test]
+fn an_edit_keeps_mode_and_symlink_and_leaves_no_other_file() {
+    let world = World::new();
+    world.put("real/Procfile.shared", "web: a # x\n");
+    let real = world.path("real/Procfile.shared");
+    fs::set_permissions(&real, fs::Permissions::from_mode(0o640)).expect("a mode");
+    std::os::unix::fs::symlink("real/Procfile.shared", world.path("Procfile")).expect("a link");
+    assert_eq!(world.run(&["set", "-p", "web", "-c", "b"]).all(), (0, String::new(), ""));
+    assert_eq!(fs::read_to_string(&real).expect("it is there"), "web: b # x\n");
+    assert_eq!(fs::metadata(&real).expect("it is there").permissions().mode() & 0o7777, 0o640);
+    assert!(fs::symlink_metadata(world.path("Procfile")).expect("it is there").is_symlink());
+    assert_eq!(fs::read_dir(world.path("real")).expect("a directory").count(), 1);
+}
+
+#[test]
+fn an_edit_can_be_tried_first() {
+    let world = World::with("web: a\n");
+    let diff = world.run(&["set", "-p", "web", "-c", "b", "--diff"]);
+    assert_eq!(diff.text(), "--- Procfile\n+++ Procfile\n@@ -1,1 +1,1 @@\n-web: a\n+web: b\n");
+    assert_eq!(world.run(&["set", "-p", "web", "-c", "b", "--check"]).all(), (1, String::new(), ""));
+    assert_eq!(world.run(&["set", "-p", "web", "-c", "a", "--check"]).all(), (0, String::new(), ""));
+    assert_eq!(world.get("Procfile"), "web: a\n");
+}
+
+#[test]
+fn what_would_not_read_back_leaves_the_file_alone() {
+    let world = World::with("web: a\n");
+    for (args, message) in [
+        (["set", "-p", "a b", "-c", "x"], "invalid process type: \"a b\""),
+        (["set", "-p", "x", "-c", "a\nevil: b"], "command must be a single line"),
+        (
+            ["set", "-p", "x", "-c", "a # b"],
+            "command would be read back as \"a\": a blank before # or // begins a comment",
+        ),
+        (["set", "-p", "x", "-c", ""], "--command is required"),
+    ] {
+        assert_eq!(world.run(&args).all(), (1, String::new(), format!(" !     {message}\n").as_str()));
+    }
+    assert_eq!(world.get("Procfile"), "web: a\n");
+}
+
+#[test]
+fn expansion_can_be_stricter_and_more_like_a_shell() {
+    let world = World::with("web: a ${X:-1} $NOPE\nworker: ${Y:?is needed}\n");
+    let show = |args: &[&str]| world.run(&[&["show", "-p", "web"], args].concat());
+    assert_eq!(show(&[]).text(), "a  \n");
+    assert_eq!(show(&["--shell-defaults"]).text(), "a 1 \n");
+    assert_eq!(show(&["--keep-unknown"]).text(), "a ${X:-1} $NOPE\n");
+    let strict = show(&["--strict-env", "--shell-defaults"]);
+    assert_eq!(strict.all(), (1, String::new(), " !     variable NOPE is not defined, line 1\n"));
+    let all = world.run(&["expand", "--strict-env", "--shell-defaults"]);
+    assert_eq!(all.stderr, " !     variable NOPE is not defined, line 1\n !     Y: is needed, line 2\n");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let world = World::with((0..50_000).map(|n| format!("type-{n}: x")).collect::<Vec<_>>().join("\n"));
+    let mut command = Command::new("sh");
+    command.args(["-c", "{ \"$0\" list; echo $? >&2; } | head -1", PROGRAM]).current_dir(world.0.path());
+    let ran = Ran::of(command, b"");
+    assert_eq!(ran.all(), (0, "type-0\n".to_owned(), "0\n"));
+}
+
+#[test]
+fn limits_are_refused_in_little_time() {
+    let world = World::new();
+    for (bytes, message) in [
+        (vec![b'\n'; 17 << 20], "procfile is too large: over 16 MiB"),
+        ([b"web: ", vec![b'a'; 2 << 20].as_slice()].concat(), "line 1 is too long"),
+        (b"web: a\0b\n".to_vec(), "invalid character in procfile, line 1"),
+    ] {
+        let ran = world.feed(&["check", "-P", "-"], &bytes);
+        assert_eq!(ran.all(), (1, String::new(), format!(" !     {message}\n").as_str()));
+    }
+    assert_eq!(world.feed(&["show", "-P", "-", "-p", "web"], b"\xef\xbb\xbfweb: a\xff\n").stdout, b"a\xff\n");
+}
+
+#[test]
+fn help_and_version_that_were_asked_for_go_to_stdout() {
+    let world = World::new();
+    for args in [&["--help"][..], &["help"], &["help", "set"], &["set", "-h"], &["--version"], &["version"]] {
+        let ran = world.run(args);
+        assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "{args:?}");
+        assert!(!ran.stdout.is_empty(), "{args:?}");
+    }
+    for args in [&[][..], &["bogus"], &["bogus", "--help"], &["help", "bogus"], &["--"]] {
+        let ran = world.run(args);
+        assert_eq!((ran.status, ran.text().as_str()), (127, ""), "{args:?}");
+        assert!(ran.stderr.starts_with("Usage: procfile-util [--version] [--help] <command> [<args>]\n"));
+    }
+}
