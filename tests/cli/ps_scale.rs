@@ -1,1 +1,583 @@
-//! placeholder
+//! `ps-scale` as a shell sees it, in a world of its own: what it prints, stores, refuses and has others do.
+
+mod support;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command as Program;
+use std::thread;
+use std::time::Duration;
+
+use ps_apps::World;
+use support::recorded::{self, Difference};
+use support::{Place, Ran, run};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_ps-scale");
+const PROCFILE: &str = "web: serve\nworker: work\nrelease: migrate\n";
+
+fn scale(place: &Place, words: &[&str]) -> Ran {
+    run(place.command(PROGRAM).args(words))
+}
+
+fn scale_inside_dokku(place: &Place, words: &[&str]) -> Ran {
+    run(place.command_inside_dokku(PROGRAM).args(words))
+}
+
+fn hello(scale: &str) -> Place {
+    Place::with_app("hello", scale)
+}
+
+/// An app that has a Procfile.
+fn shop(scale: &str) -> Place {
+    let place = Place::with_app("shop", scale);
+    place.write("lib/data/ps/shop/Procfile", PROCFILE);
+    place
+}
+
+fn stored(place: &Place, app: &str) -> (String, String) {
+    let read = |name: &str| place.read(&format!("lib/config/ps/{app}/{name}"));
+    (read("scale"), read("scale.old"))
+}
+
+fn quietly(ran: &Ran) -> (i32, &str) {
+    (ran.status, &ran.stdout)
+}
+
+// ---- What a real Dokku said and did.
+
+const DIFFERENCES: &[Difference] = &[
+    Difference { name: "scale-print-bad-format", reason: "an unknown format is wrong usage, not text" },
+    Difference { name: "scale-neg", reason: "a negative count is refused" },
+    Difference { name: "scale-dup", reason: "two counts for one type are refused" },
+    Difference { name: "scale-badtype", reason: "a name off [A-Za-z0-9_-] is refused" },
+    Difference { name: "scale-badtype2", reason: "a name off [A-Za-z0-9_-] is refused" },
+    Difference { name: "scale-space", reason: "a name off [A-Za-z0-9_-] is refused" },
+    Difference { name: "scale-long", reason: "a name over 63 characters is refused" },
+    Difference {
+        name: "scale-format-change",
+        reason: "the format that was asked for is given after a change too",
+    },
+];
+
+#[test]
+fn inside_dokku_every_recorded_case_is_answered_as_dokku_answered_it() {
+    recorded::replay(&["reads.jsonl", "changes.jsonl", "hooks.jsonl"], DIFFERENCES, |place, case| {
+        let words: Vec<&str> = case.argv.iter().map(String::as_str).collect();
+        let mut command = place.command_inside_dokku(PROGRAM);
+        command.env("DOKKU_PID", "4242");
+        match &words[..] {
+            ["dokku", "--quiet", "ps:scale", rest @ ..] => {
+                command.env("DOKKU_QUIET_OUTPUT", "1").args(rest);
+            }
+            ["dokku" | "subcommands/scale", "ps:scale", rest @ ..] => {
+                command.args(rest);
+            }
+            ["dokku", "plugin:trigger", trigger, rest @ ..] | [trigger, rest @ ..]
+                if [
+                    "ps-current-scale",
+                    "ps-set-scale",
+                    "ps-can-scale",
+                    "post-create",
+                    "post-release-builder",
+                ]
+                .contains(trigger) =>
+            {
+                if case.name == "current-scale-after" {
+                    // Its answer shows that this hook ran before it, in a case that was not recorded.
+                    let builder = ["--from-trigger", "post-release-builder", "dockerfile", "demo", "image"];
+                    assert_eq!(scale_inside_dokku(place, &builder).status, 0);
+                    return None;
+                }
+                command.args(["--from-trigger", trigger]).args(rest);
+            }
+            _ => return None,
+        }
+        Some(command)
+    });
+}
+
+#[test]
+fn a_new_procfile_brings_its_types_and_ends_those_it_lost() {
+    let place = Place::with_app("demo", "web=1\nworker=0\nrelease=0\n");
+    place.write("lib/data/ps/demo/Procfile", "web: z\nclock: c\n");
+    let hook = |words: &[&str]| scale_inside_dokku(&place, &[&["--from-trigger"], words].concat());
+    assert_eq!(quietly(&hook(&["post-release-builder", "dockerfile", "demo", "image"])), (0, ""));
+    assert_eq!(stored(&place, "demo"), ("web=1\nclock=0\n".into(), "worker=0\nrelease=0\n".into()));
+    assert_eq!(quietly(&hook(&["ps-current-scale", "demo"])), (0, "clock=0\nrelease=0\nweb=1\nworker=0"));
+}
+
+// ---- Printing.
+
+#[test]
+fn a_formation_is_printed_on_our_own_as_inside_dokku() {
+    let place = shop("web=2\nrelease=0\nworker=10\n");
+    let text = "-----> Scaling for shop\nproctype: qty\n--------: ---\nrelease: 0\nweb:  2\nworker: 10\n";
+    assert_eq!(quietly(&scale(&place, &["shop"])), (0, text));
+    assert_eq!(quietly(&scale_inside_dokku(&place, &["shop"])), (0, text));
+    let rows = "release: 0\nweb:  2\nworker: 10\n";
+    assert_eq!(quietly(&scale(&place, &["shop", "--quiet"])), (0, rows));
+    assert_eq!(quietly(&run(place.command(PROGRAM).arg("shop").env("DOKKU_QUIET_OUTPUT", "1"))), (0, rows));
+    let json = "[{\"process_type\":\"release\",\"quantity\":0},{\"process_type\":\"web\",\"quantity\":2},\
+                {\"process_type\":\"worker\",\"quantity\":10}]\n";
+    for format in [&["--json"][..], &["--format", "json"], &["--format=json"]] {
+        assert_eq!(quietly(&scale(&place, &[format, &["shop"]].concat())), (0, json));
+    }
+    let csv = "process_type,quantity\nrelease,0\nweb,2\nworker,10\n";
+    assert_eq!(quietly(&scale(&place, &["shop", "--format", "csv"])), (0, csv));
+    assert_eq!(quietly(&scale(&place, &["shop", "--format", "stdout"])), (0, text));
+}
+
+#[test]
+fn an_app_without_a_formation_prints_an_empty_one() {
+    let place = Place::new();
+    place.app("bare");
+    assert_eq!(quietly(&scale(&place, &["bare", "--json"])), (0, "[]\n"));
+    assert_eq!(quietly(&scale(&place, &["bare", "--quiet"])), (0, ""));
+}
+
+#[test]
+fn old_lines_that_nobody_would_accept_today_are_printed_with_one_warning() {
+    let place = hello("a.b=1\nweb=-1\n x = 7 \n\nfoo=1\n");
+    let ran = scale(&place, &["hello", "--quiet"]);
+    assert_eq!(quietly(&ran), (0, "a.b:  1\nfoo:  1\nweb:  -1\nx:    7\n"));
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    assert!(ran.stderr.contains("a.b=1, web=-1"), "{}", ran.stderr);
+    assert_eq!(scale(&place, &["hello", "foo=2", "--skip-deploy"]).status, 0);
+    assert_eq!(stored(&place, "hello").0, "foo=2\na.b=1\nweb=-1\nx=7\n");
+    assert_eq!(scale(&place, &["hello", "a.b=0", "--skip-deploy"]).status, 0);
+    assert_eq!(stored(&place, "hello"), ("foo=2\nweb=-1\nx=7\n".into(), "a.b=0\n".into()));
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let place = hello("web=1\n");
+    let line = format!("set -o pipefail; '{PROGRAM}' hello | true");
+    for _ in 0..20 {
+        let ended = Program::new("bash")
+            .args(["-c", &line])
+            .env("DOKKU_ROOT", place.root())
+            .env("DOKKU_LIB_ROOT", place.lib())
+            .status()
+            .expect("bash");
+        assert!(ended.success(), "{ended}");
+    }
+}
+
+// ---- Changing.
+
+#[test]
+fn a_change_is_stored_and_told_on_stderr_on_our_own_and_on_stdout_inside_dokku() {
+    let place = shop("web=1\n");
+    let ran = scale(&place, &["shop", "web=2", "worker=1"]);
+    assert_eq!((quietly(&ran), &*ran.stderr), ((0, ""), "-----> Scaling shop processes: web=2 worker=1\n"));
+    assert_eq!(stored(&place, "shop"), ("web=2\nworker=1\nrelease=0\n".into(), String::new()));
+    let ran = scale_inside_dokku(&place, &["shop", "web=3"]);
+    assert_eq!((quietly(&ran), &*ran.stderr), ((0, "-----> Scaling shop processes: web=3\n"), ""));
+    let ran = scale(&place, &["shop", "web=4", "--quiet"]);
+    assert_eq!((quietly(&ran), &*ran.stderr), ((0, ""), ""));
+}
+
+#[test]
+fn a_change_with_a_format_prints_the_new_formation_and_nothing_else_on_stdout() {
+    let place = hello("web=1\n");
+    let expected = "[{\"process_type\":\"web\",\"quantity\":3}]\n";
+    assert_eq!(quietly(&scale(&place, &["hello", "web+=2", "--json"])), (0, expected));
+    let ran = scale_inside_dokku(&place, &["hello", "web=3", "--json"]);
+    assert_eq!((quietly(&ran), &*ran.stderr), ((0, expected), "-----> Scaling hello processes: web=3\n"));
+}
+
+#[test]
+fn replace_takes_the_named_types_as_the_whole_formation_and_clear_goes_back_to_the_first() {
+    let place = shop("web=1\nworker=3\n");
+    assert_eq!(scale(&place, &["shop", "--replace", "web=2"]).status, 0);
+    assert_eq!(stored(&place, "shop").0, "web=2\nrelease=0\nworker=0\n");
+    assert_eq!(scale(&place, &["shop", "worker=3"]).status, 0);
+    let ran = scale_inside_dokku(&place, &["--clear", "shop"]);
+    assert_eq!(quietly(&ran), (0, "-----> Resetting shop processes to the default scale\n"));
+    assert_eq!(stored(&place, "shop").0, "web=1\nrelease=0\nworker=0\n");
+    for (words, part) in [
+        (&["shop", "--replace"][..], "at least one"),
+        (&["shop", "--clear", "web=1"], "takes no types"),
+        (&["shop", "--clear", "--replace"], "exclude each other"),
+    ] {
+        let ran = scale(&place, words);
+        assert_eq!(ran.status, 2, "{words:?}");
+        assert!(ran.stderr.contains(part), "{}", ran.stderr);
+        assert_eq!(scale_inside_dokku(&place, words).status, 1, "{words:?}");
+    }
+}
+
+#[test]
+fn max_is_one_instance_per_cpu_that_we_may_use() {
+    let place = hello("web=1\n");
+    assert_eq!(scale(&place, &["hello", "web=max"]).status, 0);
+    let cpus = thread::available_parallelism().expect("a machine has CPUs");
+    assert_eq!(stored(&place, "hello").0, format!("web={cpus}\n"));
+}
+
+#[test]
+fn an_app_whose_app_json_has_a_formation_is_not_scaled_by_hand() {
+    let place = hello("web=1\n");
+    place.write("lib/config/ps/hello/can-scale", "false");
+    let before = place.tree();
+    let ran = scale(&place, &["hello", "web=2"]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("app.json"), "{}", ran.stderr);
+    let ran = scale_inside_dokku(&place, &["hello", "web=2"]);
+    let words =
+        " !     App hello contains an app.json file with a formations key and cannot be manually scaled\n";
+    assert_eq!((quietly(&ran), &*ran.stderr), ((1, ""), words));
+    assert_eq!(place.tree(), before);
+    assert_eq!(scale(&place, &["hello"]).status, 0);
+    assert_eq!(
+        scale(&place, &["--from-trigger", "ps-set-scale", "hello", "true", "false", "web=2"]).status,
+        0
+    );
+    assert_eq!(stored(&place, "hello").0, "web=2\n");
+}
+
+#[test]
+fn fifty_writers_of_different_types_lose_nothing() {
+    let place = hello("web=1\n");
+    let writers = (0..50).map(|n| {
+        let mut command = place.command(PROGRAM);
+        command.args(["hello", "--skip-deploy", "--quiet", &format!("type{n}={}", n + 1)]);
+        thread::spawn(move || run(&mut command))
+    });
+    for writer in writers.collect::<Vec<_>>() {
+        let ran = writer.join().expect("a writer");
+        assert_eq!((ran.status, &*ran.stderr), (0, ""));
+    }
+    let rows = scale(&place, &["hello", "--format", "csv"]).stdout;
+    for n in 0..50 {
+        assert!(rows.contains(&format!("\ntype{n},{}\n", n + 1)), "type{n} is lost:\n{rows}");
+    }
+}
+
+// ---- What it has others do.
+
+/// The program where another `ps-lifecycle` lies beside it: one that writes down how it was called.
+fn beside_a_recorder(place: &Place, body: &str) -> std::path::PathBuf {
+    let script = format!(
+        "#!/bin/sh\necho \"$* lock=$FORMATION_LOCK\" >> '{}/calls'\n{body}\n",
+        place.path().display()
+    );
+    place.script("bin/ps-lifecycle", &script);
+    let program = place.path().join("bin/ps-scale");
+    fs::copy(PROGRAM, &program).expect("a copy");
+    program
+}
+
+#[test]
+fn a_deployed_app_is_converged_under_our_lock_and_an_undeployed_one_is_not() {
+    let place = hello("web=1\n");
+    let program = beside_a_recorder(&place, "echo talk");
+    let change = |words: &[&str]| run(place.command(&program).arg("hello").args(words));
+    assert_eq!(change(&["web=2"]).status, 0);
+    assert_eq!(place.read("calls"), "");
+    place.write("lib/config/common/hello/deployed", "true");
+    assert_eq!(change(&["web=3", "--skip-deploy"]).status, 0);
+    assert_eq!(change(&["web=4", "--dry-run"]).status, 0);
+    assert_eq!(place.read("calls"), "");
+    let ran = change(&["web=4"]);
+    assert_eq!(quietly(&ran), (0, ""));
+    assert!(ran.stderr.contains("talk"), "{}", ran.stderr);
+    let calls = place.read("calls");
+    assert!(calls.starts_with("converge hello lock=hello "), "{calls}");
+    assert_eq!(calls.lines().count(), 1, "{calls}");
+}
+
+#[test]
+fn if_the_instances_cannot_be_made_to_match_that_status_is_ours_and_the_formation_says_what_was_asked() {
+    let place = hello("web=1\n");
+    place.write("lib/config/common/hello/deployed", "true");
+    for (body, status) in [("exit 1", 1), ("exit 75", 75), ("kill -9 $$", 137)] {
+        let program = beside_a_recorder(&place, body);
+        let ran = run(place.command(&program).args(["hello", &format!("web={}", status + 1), "--json"]));
+        assert_eq!(quietly(&ran), (status, ""));
+        assert!(ran.stderr.contains("stored"), "{}", ran.stderr);
+        assert_eq!(stored(&place, "hello").0, format!("web={}\n", status + 1));
+    }
+    fs::remove_file(place.path().join("bin/ps-lifecycle")).expect("it was there");
+    let alone = place.path().join("bin/ps-scale");
+    let ran = run(place.command(alone).env("PATH", "/nonexistent").args(["hello", "web=7"]));
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("ps-lifecycle"), "{}", ran.stderr);
+    assert_eq!(stored(&place, "hello").0, "web=7\n");
+}
+
+/// Hooks that write down how they were called; `deploy` fails for the type `bad`.
+fn with_recording_hooks(place: &Place) {
+    let log = format!("{}/calls", place.path().display());
+    let hook = |name: &str, body: &str| {
+        let script = format!("#!/bin/sh\necho \"{name} $*\" >> '{log}'\n{body}\n");
+        place.script(&format!("lib/plugins/enabled/test/{name}"), &script);
+    };
+    hook("deployed-app-image-tag", "");
+    hook(
+        "deploy",
+        &format!(
+            "echo \"deploying $3\"; test -n \"$FORMATION_LOCK\" || exit 9; '{PROGRAM}' --from-trigger ps-current-scale $1 > /dev/null; test $3 != bad"
+        ),
+    );
+}
+
+#[test]
+fn inside_dokku_one_deploy_is_triggered_for_each_changed_type_in_order() {
+    let place = shop("web=1\nworker=0\nrelease=0\n");
+    place.write("lib/config/common/shop/deployed", "true");
+    with_recording_hooks(&place);
+    let ran = scale_inside_dokku(&place, &["shop", "worker=2", "web=1", "release=1"]);
+    let said =
+        "-----> Scaling shop processes: worker=2 web=1 release=1\ndeploying worker\ndeploying release\n";
+    assert_eq!(quietly(&ran), (0, said), "{}", ran.stderr);
+    let calls = "deployed-app-image-tag shop\ndeploy shop latest worker\ndeploy shop latest release\n";
+    assert_eq!(place.read("calls"), calls);
+    fs::remove_file(place.path().join("calls")).expect("it was there");
+    assert_eq!(scale_inside_dokku(&place, &["shop", "web=1"]).status, 0);
+    assert_eq!(place.read("calls"), "deployed-app-image-tag shop\n");
+}
+
+#[test]
+fn inside_dokku_the_first_deploy_that_fails_ends_the_command_and_the_formation_is_stored() {
+    let place = Place::with_app("shop", "web=1\n");
+    place.write("lib/config/common/shop/deployed", "true");
+    with_recording_hooks(&place);
+    let ran = scale_inside_dokku(&place, &["shop", "bad=1", "web=2"]);
+    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    assert_eq!(place.read("calls"), "deployed-app-image-tag shop\ndeploy shop latest bad\n");
+    assert_eq!(stored(&place, "shop").0, "bad=1\nweb=2\n");
+}
+
+#[test]
+fn the_set_scale_trigger_deploys_every_type_it_names_unless_told_to_skip() {
+    let place = shop("web=1\nworker=0\nrelease=0\n");
+    place.write("lib/config/common/shop/deployed", "true");
+    with_recording_hooks(&place);
+    let set = |words: &[&str]| {
+        scale_inside_dokku(&place, &[&["--from-trigger", "ps-set-scale", "shop"], words].concat())
+    };
+    assert_eq!(set(&["true", "false", "web=2"]).status, 0);
+    assert_eq!(place.read("calls"), "");
+    assert_eq!(set(&["false", "false", "web=2"]).status, 0);
+    assert_eq!(place.read("calls"), "deployed-app-image-tag shop\ndeploy shop latest web\n");
+}
+
+// ---- Planning.
+
+#[test]
+fn a_dry_run_says_what_happens_to_each_instance_and_changes_nothing() {
+    let place = shop("web=2\nworker=1\nrelease=0\n");
+    place.write("lib/config/common/shop/deployed", "true");
+    for slot in ["web.1", "web.2", "worker.1"] {
+        place.write(&format!("lib/data/scheduler-native/shop/{slot}/status.json"), "{\"state\":\"running\"}");
+    }
+    let before = place.tree();
+    let ran = scale(&place, &["shop", "--dry-run", "web=3", "worker=0"]);
+    let plan = "web.1            keep     already as wanted\nweb.2            keep     already as wanted\n\
+                web.3            start    wanted, but not running\nworker.1         stop     not in the formation\n";
+    assert_eq!((quietly(&ran), &*ran.stderr), ((0, plan), ""));
+    let json = scale(&place, &["shop", "--dry-run", "--json", "web=1"]).stdout;
+    let plan: serde_json::Value = serde_json::from_str(&json).expect("one object");
+    assert_eq!((&plan["app"], &plan["source"]), (&"shop".into(), &"argument".into()));
+    let actions: Vec<_> = plan["instances"]
+        .as_array()
+        .expect("instances")
+        .iter()
+        .map(|row| format!("{}.{} {}", row["process_type"], row["index"], row["action"]))
+        .collect();
+    assert_eq!(actions, ["\"web\".1 \"keep\"", "\"web\".2 \"stop\"", "\"worker\".1 \"keep\""]);
+    assert_eq!(place.tree(), before);
+}
+
+#[test]
+fn inside_dokku_a_dry_run_says_that_every_instance_of_a_changed_type_is_replaced() {
+    let place = shop("web=1\nworker=1\nrelease=0\n");
+    place.write("lib/config/common/shop/deployed", "true");
+    place.write("home/shop/CONTAINER.web.1", "c0ffee\n");
+    place.write("home/shop/CONTAINER.worker.1", "c0ffee\n");
+    let ran = scale_inside_dokku(&place, &["shop", "--dry-run", "--format", "csv", "web=2"]);
+    let plan = "process_type,index,action,reason\nweb,1,replace,Dokku deploys the whole type\n\
+                web,2,start,\"wanted, but not running\"\nworker,1,keep,already as wanted\n";
+    assert_eq!(quietly(&ran), (0, plan));
+}
+
+// ---- Bad input: one clear line, the right status, and everything as before.
+
+#[test]
+fn bad_input_is_refused_in_one_line_and_nothing_changes() {
+    let place = shop("web=1\nrelease=0\nworker=0\n");
+    let long = "a".repeat(4096);
+    let long_type = format!("{}=1", "t".repeat(70));
+    let rows: &[(&[&str], i32, &str)] = &[
+        (&["nope", "web=1"], 20, "app nope does not exist"),
+        (&["nope"], 20, "app nope does not exist"),
+        (&["../x"], 1, "\"../x\" is no app name"),
+        (&["A", "web=1"], 1, "\"A\" is no app name"),
+        (&[""], 1, "app name is missing"),
+        (&[&long, "web=1"], 1, "128 are allowed"),
+        (&["shop", "a.b=1"], 1, "\"a.b\" may contain only"),
+        (&["shop", "$(x)=1"], 1, "may contain only"),
+        (&["shop", &long_type], 1, "over 63"),
+        (&["shop", "web"], 1, "web=2"),
+        (&["shop", "web=-1"], 1, "negative"),
+        (&["shop", "web=abc"], 1, "\"abc\" is not a whole number"),
+        (&["shop", "web="], 1, "not a whole number"),
+        (&["shop", "web=1.5"], 1, "not a whole number"),
+        (&["shop", "web=10001"], 1, "over 10,000"),
+        (&["shop", "web=99999999"], 1, "over 10,000"),
+        (&["shop", "web=99999999999999999999999"], 1, "over 10,000"),
+        (&["shop", "=1"], 1, "needs a name"),
+        (&["shop", "web=1", "web=2"], 1, "web is named twice"),
+        (&["shop", "web=2", "wroker=1"], 1, "did you mean worker?"),
+        (&["shop", "clock=1"], 1, "not in the Procfile, which has release, web, worker"),
+        (&["shop", "release=1"], 1, "release runs once"),
+        (&["shop", "web-=2"], 1, "web has 1"),
+        (&["shop", "web+=10000"], 1, "over 10,000"),
+        (
+            &["--from-trigger", "ps-set-scale", "shop", "true", "false", "nope=1"],
+            1,
+            "nope is not in the Procfile",
+        ),
+    ];
+    let before = place.tree();
+    for (words, status, part) in rows {
+        let ran = scale(&place, words);
+        assert_eq!(quietly(&ran), (*status, ""), "{words:?} {}", ran.stderr);
+        assert!(ran.stderr.contains(part), "{words:?} {}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{words:?} {}", ran.stderr);
+        assert!(ran.stderr.len() < 400, "{words:?} {}", ran.stderr);
+        if !words.contains(&"release=1") {
+            let inside = scale_inside_dokku(&place, words);
+            assert_eq!(inside.status, *status, "{words:?} {}", inside.stderr);
+            assert!(inside.stderr.starts_with(" !     "), "{words:?} {}", inside.stderr);
+            assert!(place.tree() == before, "{words:?} left something behind");
+        }
+    }
+}
+
+#[test]
+fn wrong_usage_is_status_2_on_our_own() {
+    let place = hello("web=1\n");
+    let before = place.tree();
+    for words in [&[][..], &["--nope", "hello"], &["hello", "--format", "xml"], &["hello", "--wait", "soon"]]
+    {
+        let ran = scale(&place, words);
+        assert_eq!(quietly(&ran), (2, ""), "{words:?} {}", ran.stderr);
+        assert!(!ran.stderr.is_empty(), "{words:?}");
+    }
+    assert_eq!(place.tree(), before);
+    assert!(scale(&place, &["--help"]).stdout.contains("Exit status"));
+    assert!(scale(&place, &["--version"]).stdout.starts_with("ps-scale "));
+}
+
+#[test]
+fn a_corrupt_formation_or_procfile_is_named_and_never_guessed() {
+    let rows: &[(&str, &[u8], &str)] = &[
+        ("lib/config/ps/shop/scale", b"web=1\nworker\n", "scale, line 2: \"worker\" has no ="),
+        ("lib/config/ps/shop/scale", b"web=x\n", "scale, line 1"),
+        ("lib/config/ps/shop/scale", b"web=1\n\xff\xfe=2\n", "scale, line 2: not UTF-8"),
+        ("lib/config/ps/shop/scale", b"we\0b=1\n", "NUL"),
+        ("lib/config/ps/shop/scale.old", b"gone\n", "scale.old, line 1"),
+    ];
+    for (path, bytes, part) in rows {
+        let place = shop("web=1\n");
+        fs::write(place.path().join(path), bytes).expect("a file");
+        let before = place.tree();
+        for words in [&["shop"][..], &["shop", "web=2"], &["shop", "--dry-run", "web=2"]] {
+            let ran = scale(&place, words);
+            assert_eq!(quietly(&ran), (1, ""), "{part} {words:?}");
+            assert!(ran.stderr.contains(part), "{part} {}", ran.stderr);
+            assert!(ran.stderr.contains("shop"), "{}", ran.stderr);
+        }
+        assert!(place.tree() == before, "{part}");
+    }
+    for (procfile, part) in [("", "no entries"), ("web serve\n", "line 1")] {
+        let place = shop("web=1\n");
+        place.write("lib/data/ps/shop/Procfile", procfile);
+        let before = place.tree();
+        let ran = scale(&place, &["shop", "web=2"]);
+        assert_eq!(quietly(&ran), (1, ""), "{}", ran.stderr);
+        assert!(ran.stderr.contains("data/ps/shop/Procfile") && ran.stderr.contains(part), "{}", ran.stderr);
+        assert_eq!(place.tree(), before);
+        assert_eq!(scale(&place, &["shop"]).status, 0);
+    }
+}
+
+#[test]
+fn what_is_no_plain_file_or_too_large_is_refused() {
+    type Spoil = fn(&Path);
+    let path = "lib/config/ps/shop/scale";
+    let spoil: [(&str, Spoil); 3] = [
+        ("is not a file", |path| fs::create_dir(path).expect("a directory")),
+        ("symbolic link", |path| symlink("/etc/passwd", path).expect("a link")),
+        ("over 1 MiB", |path| fs::write(path, vec![b'x'; 100 << 20]).expect("a file")),
+    ];
+    for (part, spoil) in spoil {
+        let place = shop("web=1\n");
+        let path = place.path().join(path);
+        fs::remove_file(&path).expect("it was there");
+        spoil(&path);
+        for words in [&["shop"][..], &["shop", "web=2"]] {
+            let ran = scale(&place, words);
+            assert_eq!(quietly(&ran), (1, ""), "{part}");
+            assert!(
+                ran.stderr.contains(part) && ran.stderr.contains("config/ps/shop/scale"),
+                "{}",
+                ran.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn a_write_that_fails_leaves_the_old_formation() {
+    let place = shop("web=1\n");
+    place.write("lib/config/ps/shop/.stage", "a file where a directory belongs");
+    let before = place.state();
+    let ran = scale(&place, &["shop", "web=2", "--quiet"]);
+    assert_eq!(quietly(&ran), (1, ""));
+    assert!(ran.stderr.contains(".stage"), "{}", ran.stderr);
+    assert_eq!(place.state(), before);
+}
+
+#[test]
+fn an_app_that_is_being_changed_is_busy_and_its_holder_is_named() {
+    let place = hello("web=1\n");
+    let world = World::new(place.root(), place.lib());
+    let app = "hello".parse().expect("a name");
+    let held = world.lock_app(&app, Duration::ZERO).expect("nobody holds it");
+    let before = place.tree();
+    let ran = scale(&place, &["hello", "web=2", "--wait", "0", "--quiet"]);
+    assert_eq!(quietly(&ran), (75, ""));
+    assert!(ran.stderr.contains(&format!("pid {}", std::process::id())), "{}", ran.stderr);
+    assert_eq!(place.tree(), before);
+    assert_eq!(scale(&place, &["hello"]).status, 0);
+    let (name, token) = held.token();
+    let ran = run(place.command(PROGRAM).args(["hello", "web=2", "--wait", "0"]).env(name, token));
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    drop(held);
+    assert_eq!(scale(&place, &["hello", "web=3", "--wait", "0"]).status, 0);
+}
+
+// ---- The triggers' other faces.
+
+#[test]
+fn the_triggers_of_creation_and_deletion_make_and_remove_what_ps_keeps() {
+    let place = Place::new();
+    let hook = |words: &[&str]| scale_inside_dokku(&place, &[&["--from-trigger"], words].concat());
+    assert_eq!(quietly(&hook(&["post-create", "fresh"])), (0, ""));
+    assert_eq!(stored(&place, "fresh").0, "web=1\n");
+    assert!(place.path().join("lib/data/ps/fresh").is_dir());
+    place.app("fresh");
+    assert_eq!(quietly(&hook(&["ps-can-scale", "fresh", "nonsense"])), (0, ""));
+    assert_eq!(place.read("lib/config/ps/fresh/can-scale"), "false");
+    assert_eq!(quietly(&hook(&["post-delete", "fresh", "latest"])), (0, ""));
+    assert_eq!(place.state().len(), 0);
+    assert!(!place.path().join("lib/data/ps/fresh").exists());
+    assert_eq!(quietly(&hook(&["ps-current-scale", "fresh"])), (0, ""));
+    assert_eq!(hook(&["post-delete", "../../etc"]).status, 1);
+    assert_eq!(hook(&["no-such-trigger", "fresh"]).status, 2);
+    assert_eq!(hook(&["ps-can-scale", "fresh"]).status, 2);
+}

@@ -5,12 +5,15 @@ use std::fs;
 use std::io;
 
 use crate::property::Scope;
-use crate::{AppName, Error, World, durable};
+use crate::{AppName, Error, StoredFormation, World, durable};
 
 impl World {
-    /// Makes the data directory of an app; one that is there is success.
+    /// Makes the data directory of an app and the formation `web=1`; what is there stays as it is. The app's own
+    /// directory need not be there yet.
     pub fn create_ps_data(&self, app: &AppName) -> Result<(), Error> {
-        durable::create_below(self.lib(), &self.data_dir("ps", app))
+        durable::create_below(self.lib(), &self.data_dir("ps", app))?;
+        let is_new = self.formation(app)? == StoredFormation::default();
+        if is_new { self.create_formation(app) } else { Ok(()) }
     }
 
     /// Removes the data directory and every ps property of an app; what is not there is success.

@@ -98,7 +98,7 @@ pub(crate) fn parse(world: &World, words: &[String]) -> Result<Vec<AskedCount>> 
 }
 
 /// What a new app has, `web=1`; nothing where the Procfile has no web.
-pub(crate) fn first_counts(known: Option<&BTreeSet<ProcessType>>) -> Vec<AskedCount> {
+fn first_counts(known: Option<&BTreeSet<ProcessType>>) -> Vec<AskedCount> {
     let has_web = known.is_none_or(|types| types.contains("web"));
     has_web.then(AskedCount::of_a_new_app).into_iter().collect()
 }

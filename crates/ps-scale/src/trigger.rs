@@ -100,9 +100,6 @@ fn set_can_scale(world: &World, app: &AppName, can_scale: &str, args: &Args) -> 
 fn create(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
     let _lock = world.lock_app(app, Duration::from_secs(args.wait))?;
     world.create_ps_data(app)?;
-    let known = world.known_types(app)?;
-    let change = Change { asked: change::first_counts(known.as_ref()), replaces: false, known };
-    change::store(world, app, &change)?;
     Ok(Outcome::Done)
 }
 
