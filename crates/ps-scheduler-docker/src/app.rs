@@ -1,5 +1,7 @@
 //! One app on one engine: what every verb has at hand.
 
+use std::time::Duration;
+
 use futures_util::{StreamExt, stream};
 use ps_apps::World;
 use ps_scheduler::{Error, Slot, State, Which};
@@ -37,11 +39,7 @@ impl App<'_> {
 
     /// Finishes what a run that died half-way left: containers without a record are ended and removed, recorded ones
     /// get their final name. What would not go is returned, with the reason.
-    pub(crate) async fn settle(
-        &self,
-        records: &Records,
-        grace: std::time::Duration,
-    ) -> Result<Vec<String>, Error> {
+    pub(crate) async fn settle(&self, records: &Records, grace: Duration) -> Result<Vec<String>, Error> {
         let (recorded, leftover): (Vec<_>, Vec<_>) =
             self.listed().await?.into_iter().partition(|container| records.contains(&container.id));
         for container in recorded.iter().filter(|container| container.is_upcoming()) {
@@ -58,12 +56,13 @@ impl App<'_> {
         Ok(left.into_iter().flatten().collect())
     }
 
-    async fn remove_leftover(&self, container: &Listed, grace: std::time::Duration) -> Result<(), String> {
+    async fn remove_leftover(&self, container: &Listed, grace: Duration) -> Result<(), String> {
         let may_serve = container.state.is_alive() || container.state == State::Backoff;
-        if may_serve && !container.is_upcoming() {
-            if let End::Remains(reason) = end::end(self.engine, &container.id, grace).await {
-                return Err(reason);
-            }
+        if may_serve
+            && !container.is_upcoming()
+            && let End::Remains(reason) = end::end(self.engine, &container.id, grace).await
+        {
+            return Err(reason);
         }
         self.engine.remove(&container.id).await.map_err(|fault| fault.reason().to_owned())
     }

@@ -60,7 +60,7 @@ async fn hand_out(
             let fault = Fault::from(error);
             engine.error(fault, format!("read the log of {slot} of {}", request.app))
         })?;
-        if lines.take(&slot, frame, sink).is_break() {
+        if lines.take(&slot, &frame, sink).is_break() {
             return Ok(());
         }
     }
@@ -106,7 +106,7 @@ impl Lines {
     fn take(
         &mut self,
         slot: &Slot,
-        frame: LogOutput,
+        frame: &LogOutput,
         sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let is_stderr = matches!(frame, LogOutput::StdErr { .. });
@@ -152,7 +152,7 @@ mod tests {
         };
         let mut lines = Lines::default();
         for frame in frames {
-            assert!(lines.take(&slot, frame, &mut sink).is_continue());
+            assert!(lines.take(&slot, &frame, &mut sink).is_continue());
         }
         lines.finish(&mut sink);
         seen

@@ -1,6 +1,7 @@
 //! New instances before they count: created, started and watched for their first second. Nothing here touches a
 //! record or an instance that was there before.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
@@ -73,7 +74,9 @@ impl Stage<'_> {
         self.start(staged, watch).await?;
         self.survive(staged, watch).await?;
         self.look_closely(staged).await?;
-        staged.iter().for_each(|staged| (watch.say)(Progress::Ready(staged.slot.clone())));
+        for proven in staged.iter() {
+            (watch.say)(Progress::Ready(proven.slot.clone()));
+        }
         Ok(())
     }
 
@@ -102,19 +105,29 @@ impl Stage<'_> {
         Err(self.failed(slot, fault, reason))
     }
 
+    /// What is under way is waited for, but after a failure no further one begins.
     async fn start(&self, staged: &[Staged], watch: &mut Watch<'_>) -> Result<(), Error> {
-        let starts =
-            staged.iter().map(|staged| async move { (staged, self.app.engine.start(&staged.id).await) });
+        let is_off = &Cell::new(false);
+        let starts = staged.iter().map(|staged| async move {
+            let result = if is_off.get() { None } else { Some(self.app.engine.start(&staged.id).await) };
+            is_off.set(is_off.get() || matches!(result, Some(Err(_))));
+            (staged, result)
+        });
         let mut starts = stream::iter(starts).buffered(AT_ONCE);
-        while let Some((staged, started)) = starts.next().await {
-            watch.cancel.check()?;
-            if let Err(fault) = started {
-                let reason = format!("cannot be started: {}", fault.reason());
-                return Err(self.failed(&staged.slot, fault, reason));
+        let mut failure = None;
+        while let Some((staged, result)) = starts.next().await {
+            match result {
+                Some(Ok(())) => (watch.say)(Progress::Started(staged.slot.clone())),
+                Some(Err(fault)) => failure = failure.or(Some((staged, fault))),
+                None => (),
             }
-            (watch.say)(Progress::Started(staged.slot.clone()));
+            is_off.set(is_off.get() || watch.cancel.check().is_err());
         }
-        Ok(())
+        if let Some((staged, fault)) = failure {
+            let reason = format!("cannot be started: {}", fault.reason());
+            return Err(self.failed(&staged.slot, fault, reason));
+        }
+        watch.cancel.check()
     }
 
     async fn survive(&self, staged: &[Staged], watch: &Watch<'_>) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::ops::ControlFlow;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,12 +20,13 @@ use ps_scheduler::{
 use ps_scheduler_docker::DockerLocal;
 
 const IMAGE: &str = "formation-test/busybox:latest";
+const SOCKET: &str = "/var/run/docker.sock";
 const SERVER: &str = "httpd -f -p $PORT";
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A world with one app, `shop`, on the real engine. What it started is gone when it is dropped.
 struct Place {
-    dir: tempfile::TempDir,
+    dir: Rc<tempfile::TempDir>,
     docker: DockerLocal,
     policy: RestartPolicy,
 }
@@ -47,12 +49,13 @@ impl Place {
             Some(socket) => DockerLocal::at(&world, socket),
             None => DockerLocal::new(&world),
         };
-        Self { dir, docker, policy: RestartPolicy::default() }
+        Self { dir: Rc::new(dir), docker, policy: RestartPolicy::default() }
     }
 
-    /// Another scheduler on the same world, as another process would have it.
-    fn again(&self) -> DockerLocal {
-        DockerLocal::new(&World::new(self.dir.path().join("home"), self.dir.path().join("lib")))
+    /// The same world as another process would have it, on the engine at `socket`.
+    fn through(&self, socket: &Path) -> Self {
+        let world = World::new(self.dir.path().join("home"), self.dir.path().join("lib"));
+        Self { dir: Rc::clone(&self.dir), docker: DockerLocal::at(&world, socket), policy: self.policy }
     }
 
     fn app_dir(&self) -> PathBuf {
@@ -130,6 +133,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if Rc::strong_count(&self.dir) > 1 {
+            return;
+        }
         let root = format!("label=com.formation.root={}", self.dir.path().join("home").display());
         let listed = command(&["ps", "-aq", "--filter", &root]);
         for id in listed.unwrap_or_default().split_whitespace() {
@@ -507,7 +513,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
 fn another_process_sees_the_same() {
     let place = Place::new();
     place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
-    assert_eq!(place.again().status(&["shop".into()]).expect("tells the status"), [place.status()]);
+    assert_eq!(place.through(Path::new(SOCKET)).status(), place.status());
 }
 
 #[test]
@@ -610,4 +616,125 @@ fn answer_once(listener: &UnixListener, answer: &str) -> String {
     // Who only wanted the head may have gone.
     let _ = (&stream as &UnixStream).write_all(answer.as_bytes());
     first
+}
+
+/// An engine that says what it is told to: the status and body for the first rule whose word is in the request line.
+fn scripted(socket: &Path, rules: &'static [(&'static str, u16, &'static str)]) {
+    let listener = UnixListener::bind(socket).expect("a socket");
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let request = head_and_body(&stream);
+            let line = request.split(|byte| *byte == b'\r').next().unwrap_or_default().to_vec();
+            let line = String::from_utf8_lossy(&line);
+            let rule = rules.iter().find(|(word, ..)| line.contains(word));
+            let (status, body) =
+                rule.map_or((404, "{\"message\":\"no rule\"}"), |(_, status, body)| (*status, *body));
+            let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let _ = (&stream).write_all(answer.as_bytes());
+        }
+    });
+}
+
+/// One request as sent.
+fn head_and_body(stream: &UnixStream) -> Vec<u8> {
+    let mut reader = BufReader::new(stream);
+    let mut request = Vec::new();
+    let mut length = 0;
+    while !request.ends_with(b"\r\n\r\n") {
+        let before = request.len();
+        if reader.read_until(b'\n', &mut request).unwrap_or(0) == 0 {
+            return request;
+        }
+        let line = String::from_utf8_lossy(&request[before..]).to_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap_or(0);
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).expect("the body that was announced");
+    request.extend(body);
+    request
+}
+
+#[test]
+fn an_instance_that_the_engine_cannot_stop_is_said_to_remain_and_stays_recorded() {
+    let dir = tempfile::tempdir().expect("a directory for the test");
+    let socket = dir.path().join("scripted.sock");
+    scripted(
+        &socket,
+        &[
+            ("GET /containers/json", 200, "[]"),
+            ("GET /containers/aaaa", 200, "{\"State\":{\"Running\":true}}"),
+            ("GET /containers/bbbb", 200, "{\"State\":{\"Running\":false}}"),
+            ("/update", 200, "{}"),
+            ("/stop", 500, "{\"message\":\"tried to kill container, but did not receive an exit event\"}"),
+            ("/kill", 500, "{\"message\":\"no\"}"),
+            ("DELETE", 204, ""),
+        ],
+    );
+    let place = Place::on("shop", Some(&socket));
+    for (record, digit) in [("CONTAINER.web.1", "a"), ("CONTAINER.web.2", "b")] {
+        fs::write(place.app_dir().join(record), digit.repeat(64)).expect("a record");
+    }
+    let stopped = place.stop(Which::All, true).expect("tells what happened");
+    let [(slot, reason)] = &stopped.remaining[..] else { panic!("{stopped:?}") };
+    assert_eq!((slot.to_string().as_str(), stopped.ended.len()), ("web.1", 0));
+    assert!(reason.contains("did not receive an exit event"), "{reason}");
+    assert!(place.app_dir().join("CONTAINER.web.1").exists(), "it runs, but its record is gone");
+    assert!(!place.app_dir().join("CONTAINER.web.2").exists(), "it had ended, but its record is left");
+}
+
+/// Stands between a scheduler and the real engine. Looking at lists is free; of the other calls the `fatal`th is
+/// carried out, but its answer never arrives, and neither does anything after it: as for a process killed there.
+fn fatal_proxy(socket: &Path, fatal: usize) {
+    let listener = UnixListener::bind(socket).expect("a socket");
+    thread::spawn(move || {
+        let mut calls = 0;
+        for client in listener.incoming().flatten() {
+            if calls >= fatal {
+                continue;
+            }
+            let request = head_and_body(&client);
+            calls += usize::from(!request.starts_with(b"GET /containers/json"));
+            let mut engine = UnixStream::connect(SOCKET).expect("the engine");
+            engine.write_all(&request).expect("takes the request");
+            if calls >= fatal {
+                // The first byte of the answer: the engine is done.
+                let _ = engine.read(&mut [0]);
+                continue;
+            }
+            thread::spawn(move || std::io::copy(&mut engine, &mut &client));
+        }
+    });
+}
+
+#[test]
+fn a_deploy_that_dies_at_any_call_leaves_one_running_instance_and_the_next_makes_it_right() {
+    require_engine();
+    let dir = tempfile::tempdir().expect("a directory for the test");
+    let mut completed = false;
+    for fatal in 1..30 {
+        let socket = dir.path().join(format!("{fatal}.sock"));
+        let place = Place::new();
+        place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
+        fatal_proxy(&socket, fatal);
+        let died = place.through(&socket).deploy(&["web=1"], SERVER, &Intent::Deploy);
+        let status = place.status();
+        assert_eq!(
+            status.running(),
+            Running::True,
+            "call {fatal}: what is recorded does not run: {status:?}"
+        );
+        place
+            .deploy(&["web=1"], SERVER, &Intent::Deploy)
+            .unwrap_or_else(|error| panic!("call {fatal}: {error}"));
+        let names = place.names();
+        assert!(names.len() == 1 && !names[0].contains("upcoming"), "call {fatal} left {names:?}");
+        assert_eq!(place.status().running(), Running::True, "call {fatal}");
+        if died.is_ok() && fatal > 10 {
+            completed = true;
+            break;
+        }
+    }
+    assert!(completed, "a deploy of one instance takes more than 30 calls");
 }

@@ -1,0 +1,19 @@
+//! The status of the apps named, of the world that the environment gives: what one question to the engine costs as a
+//! whole process.
+
+use std::io::Write;
+
+use ps_apps::World;
+use ps_scheduler::Scheduler;
+use ps_scheduler_docker::DockerLocal;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let apps: Vec<String> = std::env::args().skip(1).collect();
+    let mut out = std::io::stdout().lock();
+    for status in DockerLocal::new(&World::from_env()?).status(&apps)? {
+        for instance in status.instances {
+            writeln!(out, "{} {} {}", status.app, instance.slot, instance.state.as_str())?;
+        }
+    }
+    Ok(())
+}
