@@ -2,7 +2,7 @@
 //! on our own.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -90,6 +90,11 @@ fn said(command: &mut Command) -> Said {
     }
 }
 
+/// On stderr itself, past what the test harness captures.
+fn note(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
 }
@@ -116,9 +121,9 @@ impl Container {
                 Some(Self(String::from_utf8_lossy(&output.stdout).trim().to_owned()))
             }
             other => {
-                eprintln!(
+                note(&format!(
                     "skipped what needs a container: no engine, or scripts/setup has not run: {other:?}"
-                );
+                ));
                 None
             }
         }
@@ -160,7 +165,7 @@ fn recorded_cases() -> Option<Vec<Value>> {
     match fs::read_to_string(shared.join("reads.jsonl")) {
         Ok(text) => Some(json_lines(&text)),
         Err(error) => {
-            eprintln!("skipped: what a real Dokku printed is not here: {error}");
+            note(&format!("skipped: what a real Dokku printed is not here: {error}"));
             None
         }
     }
@@ -216,6 +221,48 @@ fn a_stopped_container_is_exited_and_one_that_is_gone_is_missing() {
     assert_eq!(row["processes"], "2");
     assert_eq!(row["status-web.1"], format!("exited (CID: {})", &container.0[..11]));
     assert_eq!(row["status-web.2"], "missing (CID: 00000000000)");
+}
+
+/// The status file of a native instance whose process is this test.
+fn native_status(slot: &str, start_time: &str) -> String {
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").expect("a boot id");
+    let process = serde_json::json!({
+        "pid": std::process::id(),
+        "start_time": start_time.parse::<u64>().expect("a number"),
+        "boot_id": boot_id.trim_end(),
+    });
+    serde_json::json!({
+        "slot": slot, "state": "running", "process": process, "port": 5000, "since": "2024-01-01T00:00:00Z",
+        "restarts": 0, "last_exit": null, "revision": 1, "reason": null,
+    })
+    .to_string()
+}
+
+#[test]
+fn native_processes_are_named_by_pid_and_a_dead_one_is_missing() {
+    let home = Home::new();
+    home.app("hello").app("torn");
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux");
+    let (_, after_name) = stat.rsplit_once(") ").expect("proc(5)");
+    let ours = after_name.split(' ').nth(19).expect("proc(5)");
+    home.write("lib/data/scheduler-native/hello/web.1/status.json", &native_status("web.1", ours));
+    let running = said(home.report(&["hello", "--running"]).env("DOCKER_HOST", NOWHERE));
+    assert_eq!((running.status, &*running.stdout, &*running.stderr), (0, "true\n", ""));
+    let status = said(&mut home.report(&["hello", "--status-web.1"])).stdout;
+    assert_eq!(status, format!("running (PID: {})\n", std::process::id()));
+    // The same pid, but another process has it by now.
+    home.write("lib/data/scheduler-native/hello/web.2/status.json", &native_status("web.2", "1"));
+    home.write("lib/data/scheduler-native/torn/web.1/status.json", "{");
+    let all = said(&mut home.report(&["--json"]));
+    let rows = json_lines(&all.stdout);
+    assert_eq!(
+        [&rows[0]["running"], &rows[0]["processes"], &rows[0]["status-web.2"]],
+        ["mixed", "2", "missing"]
+    );
+    assert!(rows[0].get("error").is_none(), "{}", rows[0]);
+    assert_eq!([&rows[1]["running"], &rows[1]["restore"]], ["unknown", "true"]);
+    assert!(rows[1]["error"].as_str().expect("an error").contains("web.1/status.json"), "{}", rows[1]);
+    assert_eq!(all.status, 1);
 }
 
 #[test]

@@ -52,7 +52,7 @@ impl Reader<'_> {
         for (name, source) in OF_APPS.iter().filter(|(name, _)| flag.is_none_or(|flag| flag == *name)) {
             match self.value(app, *source) {
                 Some(value) => row.set(name, value),
-                None => row.set(name, Ok(known(&seen, *source))),
+                None => row.set(name, Ok(known(seen.as_ref(), *source))),
             }
         }
         if let Some(seen) = seen {
@@ -105,7 +105,7 @@ impl Reader<'_> {
     }
 }
 
-fn known(seen: &Option<Seen>, source: Source) -> String {
+fn known(seen: Option<&Seen>, source: Source) -> String {
     match (seen, source) {
         (Some(seen), Source::Processes) => seen.processes.to_string(),
         (Some(seen), Source::Running) => seen.running.as_str().to_owned(),

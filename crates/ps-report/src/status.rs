@@ -78,19 +78,23 @@ pub(crate) fn is_deployed(world: &World, app: &AppName) -> Result<bool, Error> {
     }
 }
 
+/// App by app: status files are read, nobody is asked, and one that is corrupt must not hide the others.
 fn native(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
-    let answered = statuses(&ps_scheduler_native::Native::new(world), &apps);
-    apps.into_iter()
-        .map(|app| {
-            let seen = answered.get(app.as_str()).map_or_else(Seen::unknown, |status| Seen {
-                processes: i64::try_from(status.instances.len()).unwrap_or(-1),
-                running: status.running(),
-                slots: status.instances.iter().map(native_slot).collect(),
-                trouble: None,
-            });
-            (app, seen)
-        })
-        .collect()
+    let scheduler = ps_scheduler_native::Native::new(world);
+    let seen = |app: &AppName| match scheduler.status(&[app.to_string()]) {
+        Ok(statuses) => statuses.first().map_or_else(Seen::unknown, native_app),
+        Err(error) => Seen { trouble: Some(error.to_string()), ..Seen::unknown() },
+    };
+    apps.into_iter().map(|app| (app.clone(), seen(&app))).collect()
+}
+
+fn native_app(status: &AppStatus) -> Seen {
+    Seen {
+        processes: i64::try_from(status.instances.len()).unwrap_or(-1),
+        running: status.running(),
+        slots: status.instances.iter().map(native_slot).collect(),
+        trouble: None,
+    }
 }
 
 fn native_slot(instance: &Instance) -> (String, String) {
