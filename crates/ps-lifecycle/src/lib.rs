@@ -1,9 +1,56 @@
-//! Deploy, start, stop, restart, inspect and destroy apps.
+//! Deploys, starts, stops, restarts, inspects and destroys apps: the verbs that touch what runs. What to do is decided in
+//! a plan; a scheduler does it. One verb, one file.
+
+mod app_json;
+mod args;
+mod converge;
+mod deploy;
+mod destroy;
+mod each;
+mod inspect;
+mod logs;
+mod rebuild;
+mod release;
+mod restart;
+mod restore;
+mod retire;
+mod schedulers;
+mod session;
+mod source;
+mod start;
+mod status;
+mod status_table;
+mod stop;
 
 use anyhow::Result;
-use ps_cli::exit::Outcome;
+use clap::Parser;
+use ps_cli::exit::{Outcome, Refusal};
+
+use crate::args::{Args, Verb};
+use crate::session::Session;
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
-    Ok(Outcome::Done)
+    let args = Args::try_parse()?;
+    let session = Session::open(&args)?;
+    let changes = !matches!(args.verb, Verb::Status(_) | Verb::Logs(_) | Verb::Inspect(_));
+    if changes && session.world.inside_dokku() {
+        return Err(Refusal::failed(
+            "inside Dokku, deploys go through its own triggers: use dokku ps:<verb>",
+        ));
+    }
+    match &args.verb {
+        Verb::Deploy(args) => deploy::run(&session, args),
+        Verb::Converge(args) => converge::run(&session, args),
+        Verb::Start(args) => start::run(&session, args),
+        Verb::Stop(args) => stop::run(&session, args),
+        Verb::Restart(args) => restart::run(&session, args),
+        Verb::Rebuild(args) => rebuild::run(&session, args),
+        Verb::Restore(args) => restore::run(&session, args),
+        Verb::Retire(args) => retire::run(&session, args),
+        Verb::Destroy(args) => destroy::run(&session, args),
+        Verb::Status(args) => status::run(&session, args),
+        Verb::Logs(args) => logs::run(&session, args),
+        Verb::Inspect(args) => inspect::run(&session, args),
+    }
 }

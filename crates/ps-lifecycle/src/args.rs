@@ -1,0 +1,183 @@
+//! What can be asked for. Parsing validates; it reads no file and no clock.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand};
+use ps_cli::Format;
+use ps_scheduler::Which;
+
+/// Deploys, starts, stops, restarts, inspects and destroys apps
+///
+/// An app is a Procfile plus something to run it from: a directory (its processes run natively, under a supervisor) or
+/// an image (they run in Docker).
+///
+/// Examples:
+///   ps-lifecycle deploy shop --dir ~/src/shop      # from a directory with a Procfile
+///   ps-lifecycle deploy box --image box:1 --scale web=2
+///   ps-lifecycle status --json | jq -r '"\(.app) \(.process_type).\(.index) \(.state)"'
+///   ps-lifecycle restart shop web
+///   ps-lifecycle logs shop web.1 -n 50 -f
+///   ps-lifecycle inspect box | ps-inspect-sanitize
+///
+/// Exit status: 0 done, 1 failed, 2 wrong usage, 20 no such app, 75 somebody else changes the app, 137 retire is running.
+#[derive(Debug, Parser)]
+#[command(name = "ps-lifecycle", version, verbatim_doc_comment)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+
+    /// Say nothing about what is done
+    #[arg(long, global = true)]
+    pub(crate) quiet: bool,
+
+    /// How many seconds to wait for another change of the same app to end; 0: not at all
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    pub(crate) wait: Duration,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    Deploy(DeployArgs),
+    Converge(ConvergeArgs),
+    /// Starts what is wanted and does not run; what runs is left alone
+    Start(TargetArgs),
+    /// Ends what runs: SIGTERM to the whole tree, SIGKILL after the grace period
+    Stop(TargetArgs),
+    /// Replaces what runs by new instances of the same release
+    Restart(TargetArgs),
+    /// Deploys the source of the last deploy again
+    Rebuild(AppsArgs),
+    /// Starts what ran before a reboot; apps that were stopped by hand stay stopped
+    Restore(AppsArgs),
+    Retire(RetireArgs),
+    Destroy(DestroyArgs),
+    Status(StatusArgs),
+    Logs(LogsArgs),
+    Inspect(InspectArgs),
+}
+
+/// Runs a new release of an app, creating the app if it is not there
+///
+/// The `release` process of the Procfile runs first, to its end; if it or any new instance fails, what ran before is put
+/// back and runs on. Without a source the one of the last deploy is used again.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DeployArgs {
+    /// The app
+    pub(crate) app: String,
+    /// Run from this directory; it holds the Procfile
+    #[arg(long, value_name = "DIR", conflicts_with = "image")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Run this image
+    #[arg(long, value_name = "REF")]
+    pub(crate) image: Option<String>,
+    /// Run this command as `web`, without a Procfile
+    #[arg(long, value_name = "CMD", conflicts_with = "image")]
+    pub(crate) command: Option<String>,
+    /// Who runs it; remembered
+    #[arg(long, value_name = "NAME", value_parser = ["native", "docker-local"])]
+    pub(crate) scheduler: Option<String>,
+    /// How many instances of a type; can be repeated
+    #[arg(long, value_name = "TYPE=N", num_args = 1..)]
+    pub(crate) scale: Vec<String>,
+    /// The app's environment from now on, a dotenv file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) env_file: Option<PathBuf>,
+}
+
+/// Makes what runs match the formation: starts what is missing, stops what is too much, touches nothing else
+#[derive(Debug, clap::Args)]
+pub(crate) struct ConvergeArgs {
+    /// The app
+    pub(crate) app: String,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TargetArgs {
+    /// The app
+    #[arg(required_unless_present = "all")]
+    pub(crate) app: Option<String>,
+    /// Only this type, or this instance: web, web.1
+    #[arg(value_name = "TYPE[.N]", conflicts_with = "all")]
+    pub(crate) which: Option<Which>,
+    #[command(flatten)]
+    pub(crate) all: AllArgs,
+}
+
+/// One app, or all of them.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AppsArgs {
+    /// The app
+    #[arg(required_unless_present = "all")]
+    pub(crate) app: Option<String>,
+    #[command(flatten)]
+    pub(crate) all: AllArgs,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AllArgs {
+    /// Every app
+    #[arg(long, conflicts_with = "app")]
+    pub(crate) all: bool,
+    /// This many apps at a time; -1: one per CPU
+    #[arg(long, value_name = "N", requires = "all", default_value = "1", allow_hyphen_values = true,
+          value_parser = clap::value_parser!(i32).range(-1..=1000))]
+    pub(crate) parallel: i32,
+}
+
+/// Removes what earlier deploys left behind, of one app or of all
+#[derive(Debug, clap::Args)]
+pub(crate) struct RetireArgs {
+    /// The app
+    pub(crate) app: Option<String>,
+}
+
+/// Stops an app and forgets everything about it
+#[derive(Debug, clap::Args)]
+pub(crate) struct DestroyArgs {
+    /// The app
+    pub(crate) app: String,
+}
+
+/// What every instance is doing: one row each
+#[derive(Debug, clap::Args)]
+pub(crate) struct StatusArgs {
+    /// The apps; none: all
+    pub(crate) apps: Vec<String>,
+    /// How the rows are printed; JSON is one object a line
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+}
+
+/// What the processes of an app wrote
+#[derive(Debug, clap::Args)]
+pub(crate) struct LogsArgs {
+    /// The app
+    pub(crate) app: String,
+    /// Only this type, or this instance: web, web.1
+    #[arg(value_name = "TYPE[.N]")]
+    pub(crate) which: Option<Which>,
+    /// The last N lines of each stream
+    #[arg(short = 'n', long = "num", value_name = "N", default_value = "100")]
+    pub(crate) lines: usize,
+    /// Stay, and print what comes
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// One JSON object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Raw descriptions of an app's instances as JSON; they hold secrets: pipe them into ps-inspect-sanitize
+#[derive(Debug, clap::Args)]
+pub(crate) struct InspectArgs {
+    /// The app
+    pub(crate) app: String,
+}
+
+fn seconds(word: &str) -> Result<Duration, String> {
+    word.parse().map(Duration::from_secs).map_err(|_| "a whole number of seconds is needed".to_owned())
+}

@@ -1,0 +1,193 @@
+//! `deploy`: a new release. Nothing is recorded before it runs; if it fails, everything is as it was.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use procfile::{ProcessType, Procfile, Quantity};
+use ps_apps::durable::{self, Access, Directory};
+use ps_apps::{AppLock, AppName, AskedCount, Scaling, Scope, StoredFormation, World};
+use ps_cli::exit::Outcome;
+use ps_scheduler::{Intent, Plan, Source};
+
+use crate::app_json::AppJson;
+use crate::args::DeployArgs;
+use crate::session::Session;
+use crate::source::Checkout;
+use crate::{release, schedulers};
+
+pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
+    let app: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
+    let lock = session.lock(&app)?;
+    let is_new = session.world.app(app.as_str()).is_err();
+    let checkout = checkout(&session.world, &app, args)?;
+    if is_new {
+        session.world.create_app(&app)?;
+    }
+    let deployed = deploy(session, &lock, &app, args, &checkout);
+    if deployed.is_err() && is_new {
+        // What was made for this deploy goes with it; the failure is what the user hears of.
+        let _ = session.world.destroy_app(&app);
+        lock.retire();
+    }
+    deployed.map(|()| Outcome::Done)
+}
+
+/// The same source again, under the app's lock.
+pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
+    let lock = session.lock(app)?;
+    let args = DeployArgs {
+        app: app.to_string(),
+        dir: None,
+        image: None,
+        command: None,
+        scheduler: None,
+        scale: vec![],
+        env_file: None,
+    };
+    let checkout = checkout(&session.world, app, &args)?;
+    deploy(session, &lock, app, &args, &checkout)
+}
+
+fn checkout(world: &World, app: &AppName, args: &DeployArgs) -> Result<Checkout> {
+    let procfile = world.ps_property(app, "procfile-path")?.unwrap_or_else(|| "Procfile".to_owned());
+    match (&args.image, &args.dir, &args.command) {
+        (Some(image), _, _) => Checkout::of_image(image),
+        (None, Some(directory), command) => Checkout::of_directory(directory, &procfile, command.as_deref()),
+        (None, None, Some(command)) => Checkout::of_directory(Path::new("."), &procfile, Some(command)),
+        (None, None, None) => Checkout::again(world, app, &procfile),
+    }
+}
+
+fn deploy(
+    session: &Session,
+    lock: &AppLock,
+    app: &AppName,
+    args: &DeployArgs,
+    checkout: &Checkout,
+) -> Result<()> {
+    let world = &session.world;
+    let procfile = checkout.parsed()?;
+    let app_json = AppJson::parse(checkout.app_json.as_deref().unwrap_or_default())?;
+    let name = scheduler_name(world, app, args, &checkout.source)?;
+    let formation = formation(world, app, args, procfile.as_ref(), &app_json)?;
+    let environment = Environment::replace(world, app, args.env_file.as_deref())?;
+    let ran = (|| {
+        let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+        let wanted = release::runnable(&formation, &release);
+        let scheduler = schedulers::named(world, &name)?;
+        let status = scheduler.status(&[app.to_string()])?.remove(0);
+        let plan = Plan::new(release, &wanted, &status.instances, &Intent::Deploy);
+        session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
+        session.trigger(lock, "pre-start", &[app.as_str()])?;
+        session.watch(|watch| scheduler.deploy(&plan, watch))?;
+        Ok::<_, anyhow::Error>(())
+    })();
+    if ran.is_err() {
+        environment.put_back(world, app)?;
+    }
+    ran?;
+    record(session, app, &name, checkout, formation)?;
+    session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
+    session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
+}
+
+fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Source) -> Result<String> {
+    let is_selected = world.property("scheduler", Scope::App(app), "selected")?.is_some()
+        || world.property("scheduler", Scope::Global, "selected")?.is_some();
+    let name = match (&args.scheduler, source) {
+        (Some(name), _) => name.clone(),
+        (None, Source::Image(_)) if !is_selected => "docker-local".to_owned(),
+        (None, _) => world.scheduler_name(app)?,
+    };
+    match (name.as_str(), source) {
+        ("native", Source::Image(image)) => {
+            bail!("image {image} cannot run natively: deploy a directory, or pass --scheduler docker-local")
+        }
+        ("docker-local", Source::Directory(directory)) => bail!(
+            "{} cannot run in docker-local without an image: build one and pass --image, or pass --scheduler native",
+            directory.display()
+        ),
+        _ => Ok(name),
+    }
+}
+
+/// `--scale` > app.json > what is stored (contract 6); types of the Procfile that nobody names are at 0.
+fn formation(
+    world: &World,
+    app: &AppName,
+    args: &DeployArgs,
+    procfile: Option<&Procfile>,
+    app_json: &AppJson,
+) -> Result<StoredFormation> {
+    let known: Option<BTreeSet<ProcessType>> =
+        procfile.map(|procfile| procfile.entries().map(|entry| entry.process_type()).collect());
+    let rule = |asked: &[AskedCount], replaces: bool, before: &StoredFormation| {
+        let may_scale_release = false;
+        let max = Quantity::new(max()).unwrap_or(Quantity::ONE);
+        Scaling { asked, replaces, known: known.as_ref(), max, may_scale_release }.apply(before)
+    };
+    let parse = |words: &[String]| -> Result<Vec<AskedCount>> {
+        words.iter().map(|word| Ok(AskedCount::parse(word)?)).collect()
+    };
+    let from_app_json = parse(&app_json.counts()).context("app.json, formation")?;
+    let stored = world.formation(app)?;
+    let stored = rule(&from_app_json, !from_app_json.is_empty(), &stored).context("app.json, formation")?;
+    Ok(rule(&parse(&args.scale)?, false, &stored)?)
+}
+
+fn max() -> u64 {
+    std::thread::available_parallelism().map_or(1, |n| n.get() as u64)
+}
+
+/// Writes down what runs now: from here on the next verb knows it.
+fn record(
+    session: &Session,
+    app: &AppName,
+    scheduler: &str,
+    checkout: &Checkout,
+    formation: StoredFormation,
+) -> Result<()> {
+    let world = &session.world;
+    checkout.record(world, app)?;
+    world.set_property("scheduler", Scope::App(app), "selected", scheduler)?;
+    let ended = StoredFormation { old: Vec::new(), ..formation };
+    world.update_formation::<ps_apps::Error>(app, |_| Ok(ended))?;
+    world.set_property("ps", Scope::App(app), "restore", "true")?;
+    world.set_property("common", Scope::App(app), "deployed", "true")?;
+    Ok(())
+}
+
+/// The app's ENV file as it was, for the case that the deploy fails.
+enum Environment {
+    Untouched,
+    Replaced { before: Option<Vec<u8>> },
+}
+
+impl Environment {
+    fn replace(world: &World, app: &AppName, file: Option<&Path>) -> Result<Self> {
+        let Some(file) = file else { return Ok(Self::Untouched) };
+        let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
+        procfile::EnvFile::parse(&bytes).with_context(|| format!("{}", file.display()))?;
+        let before = durable::read(&world.env_path(app), true)?;
+        write_env(world, app, Some(&bytes))?;
+        Ok(Self::Replaced { before })
+    }
+
+    fn put_back(self, world: &World, app: &AppName) -> Result<()> {
+        match self {
+            Self::Untouched => Ok(()),
+            Self::Replaced { before } => write_env(world, app, before.as_deref()),
+        }
+    }
+}
+
+fn write_env(world: &World, app: &AppName, bytes: Option<&[u8]>) -> Result<()> {
+    let path = world.env_path(app);
+    let directory = Directory::open(world.lib(), path.parent().unwrap_or(&path))?;
+    match bytes {
+        Some(bytes) => directory.write("ENV", bytes, Access::like(&world.app_dir(app), 0o600))?,
+        None => directory.remove("ENV")?,
+    }
+    Ok(())
+}

@@ -1,0 +1,20 @@
+//! `destroy`: stops, then forgets.
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+use ps_scheduler::Which;
+
+use crate::args::DestroyArgs;
+use crate::session::Session;
+use crate::stop;
+
+pub(crate) fn run(session: &Session, args: &DestroyArgs) -> Result<Outcome> {
+    let app = session.world.app(&args.app)?;
+    let lock = session.lock(&app.name)?;
+    session.step(&format!("Destroying {}", app.name))?;
+    stop::end(session, &app, &Which::All, true)?;
+    session.trigger(&lock, "post-delete", &[app.name.as_str(), "latest"])?;
+    session.world.destroy_app(&app.name)?;
+    lock.retire();
+    Ok(Outcome::Done)
+}

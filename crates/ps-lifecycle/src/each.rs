@@ -1,0 +1,72 @@
+//! One verb for one app, or for all of them, some at a time. An app that fails does not keep the others from their turn.
+
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anyhow::{Result, bail};
+use ps_apps::App;
+use ps_cli::exit::Outcome;
+use ps_cli::say;
+
+use crate::args::AllArgs;
+use crate::session::Session;
+
+/// Does `verb` to the named app, or with `--all` to every app of which `is_meant` says so.
+pub(crate) fn app(
+    session: &Session,
+    (named, all): (Option<&str>, &AllArgs),
+    is_meant: impl Fn(&App) -> Result<bool>,
+    verb: impl Fn(&App) -> Result<()> + Sync,
+) -> Result<Outcome> {
+    if let Some(name) = named {
+        verb(&session.world.app(name)?)?;
+        return Ok(Outcome::Done);
+    }
+    let mut apps = Vec::new();
+    for app in session.world.apps()? {
+        if is_meant(&app)? {
+            apps.push(app);
+        }
+    }
+    let failures = run(&apps, at_a_time(all.parallel), &verb);
+    for (app, error) in &failures {
+        say::warning(&format!("{}: {error:#}", app.name));
+    }
+    match failures.len() {
+        0 => Ok(Outcome::Done),
+        failed => bail!("{failed} of {} apps failed: see above", apps.len()),
+    }
+}
+
+fn at_a_time(parallel: i32) -> usize {
+    match parallel {
+        -1 => thread::available_parallelism().map_or(1, NonZero::get),
+        n => usize::try_from(n).unwrap_or(1).max(1),
+    }
+}
+
+fn run<'a>(
+    apps: &'a [App],
+    at_a_time: usize,
+    verb: &(impl Fn(&App) -> Result<()> + Sync),
+) -> Vec<(&'a App, anyhow::Error)> {
+    let next = AtomicUsize::new(0);
+    let failures = Mutex::new(Vec::new());
+    let work = || {
+        while let Some(app) = apps.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = verb(app) {
+                failures.lock().expect("no worker panics while it holds the list").push((app, error));
+            }
+        }
+    };
+    if at_a_time == 1 {
+        work();
+    } else {
+        thread::scope(|scope| (0..at_a_time.min(apps.len())).for_each(|_| drop(scope.spawn(work))));
+    }
+    let mut failures = failures.into_inner().expect("no worker panicked");
+    failures.sort_by_key(|(app, _)| *app);
+    failures
+}

@@ -1,0 +1,86 @@
+//! `logs`: what the processes wrote, each line with the name of who wrote it.
+
+use std::io::{self, IsTerminal, Write};
+use std::ops::ControlFlow;
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+use ps_scheduler::{LogLine, LogRequest, Stream, Which};
+use serde::Serialize;
+
+use crate::args::LogsArgs;
+use crate::session::Session;
+use crate::{schedulers, stop};
+
+#[derive(Serialize)]
+struct LineRow<'a> {
+    app: &'a str,
+    process_type: &'a str,
+    index: u16,
+    stream: &'static str,
+    line: String,
+}
+
+pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
+    let app = session.world.app(&args.app)?;
+    let which = args.which.clone().unwrap_or(Which::All);
+    stop::refuse_unknown(session, &app, &which)?;
+    let scheduler = schedulers::of(&session.world, &app.name)?;
+    let tail = Some(args.lines);
+    let request = LogRequest { app: app.name.to_string(), which, tail, follow: args.follow };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let is_terminal = io::stdout().is_terminal();
+    let mut failure = None;
+    scheduler.logs(&request, &mut |line| {
+        let printed = if args.json {
+            print_json(&mut out, app.name.as_str(), line)
+        } else {
+            print(&mut out, line, is_terminal)
+        };
+        // Whoever follows wants each line now.
+        match printed.and_then(|()| if args.follow { out.flush() } else { Ok(()) }) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    if let Some(error) = failure {
+        return Err(error.into());
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+fn print(out: &mut impl Write, line: &LogLine, is_terminal: bool) -> io::Result<()> {
+    write!(out, "{} | ", line.slot)?;
+    if is_terminal {
+        // A log must not drive the terminal of whoever reads it.
+        for c in String::from_utf8_lossy(&line.bytes).chars() {
+            if c.is_control() && c != '\t' {
+                write!(out, "{}", c.escape_default())?;
+            } else {
+                write!(out, "{c}")?;
+            }
+        }
+    } else {
+        out.write_all(&line.bytes)?;
+    }
+    out.write_all(b"\n")
+}
+
+fn print_json(out: &mut impl Write, app: &str, line: &LogLine) -> io::Result<()> {
+    let row = LineRow {
+        app,
+        process_type: line.slot.process_type.as_str(),
+        index: line.slot.index,
+        stream: match line.stream {
+            Stream::Stdout => "stdout",
+            Stream::Stderr => "stderr",
+        },
+        line: String::from_utf8_lossy(&line.bytes).into_owned(),
+    };
+    serde_json::to_writer(&mut *out, &row).map_err(io::Error::from)?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,24 @@
+//! `restore`: after a reboot, what was wanted runs again, and only that.
+
+use anyhow::Result;
+use ps_apps::{App, Scope};
+use ps_cli::exit::Outcome;
+use ps_scheduler::Which;
+
+use crate::args::AppsArgs;
+use crate::session::Session;
+use crate::{each, start};
+
+/// Starts what was running before a reboot; apps that were stopped by hand stay stopped
+pub(crate) fn run(session: &Session, args: &AppsArgs) -> Result<Outcome> {
+    let is_meant = |app: &App| {
+        let restore = session.world.property("ps", Scope::App(&app.name), "restore")?;
+        Ok(restore.as_deref() != Some("false") && session.world.is_deployed(&app.name)?)
+    };
+    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| {
+        if is_meant(app)? {
+            return start::start(session, app, Which::All);
+        }
+        session.fact(&format!("{0} is not to be restored: ps-lifecycle start {0} starts it", app.name))
+    })
+}

@@ -1,0 +1,33 @@
+//! `retire`: removes what earlier deploys left behind. One at a time: a second one ends at once, with Dokku's status.
+
+use std::fs::{self, OpenOptions};
+
+use anyhow::{Context, Result};
+use ps_cli::exit::{self, Outcome, Refusal};
+use rustix::fs::FlockOperation;
+
+use crate::args::RetireArgs;
+use crate::schedulers;
+use crate::session::Session;
+
+pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
+    let world = &session.world;
+    let apps = match &args.app {
+        Some(name) => vec![world.app(name)?],
+        None => world.apps()?,
+    };
+    let path = world.lib().join("data/ps/retire");
+    fs::create_dir_all(world.lib().join("data/ps")).with_context(|| format!("create {}", path.display()))?;
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+    let lock = lock.with_context(|| format!("open {}", path.display()))?;
+    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let message = format!("retire is running already (it holds {}): try again later", path.display());
+        return Err(Refusal { status: exit::RETIRING, message }.into());
+    }
+    for app in apps {
+        for removed in schedulers::of(world, &app.name)?.retire(Some(app.name.as_str()))? {
+            session.step(&format!("Removed {removed} of {}", app.name))?;
+        }
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,26 @@
+//! `start`: fills slots that are wanted and empty; what runs is left alone.
+
+use anyhow::Result;
+use ps_apps::{App, Scope};
+use ps_cli::exit::Outcome;
+use ps_scheduler::{Intent, Which};
+
+use crate::args::TargetArgs;
+use crate::session::Session;
+use crate::{converge, each};
+
+/// Starts what is wanted and does not run
+pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
+    let which = args.which.clone().unwrap_or(Which::All);
+    let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
+    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| start(session, app, which.clone()))
+}
+
+/// Starts instances of one app, and from now on brings it back after a reboot.
+pub(crate) fn start(session: &Session, app: &App, which: Which) -> Result<()> {
+    let lock = session.lock(&app.name)?;
+    session.step(&format!("Starting {}", app.name))?;
+    session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
+    converge::carry_out(session, app, &Intent::Converge(which))?;
+    Ok(session.world.set_property("ps", Scope::App(&app.name), "restore", "true")?)
+}

@@ -1,0 +1,99 @@
+//! `status`: one row per instance, of every app asked for. Each scheduler is asked once for all of its apps.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use anyhow::Result;
+use ps_apps::App;
+use ps_cli::exit::Outcome;
+use ps_cli::{Format, say};
+use ps_scheduler::{AppStatus, Exit, Instance};
+use serde::Serialize;
+
+use crate::args::StatusArgs;
+use crate::session::Session;
+use crate::{schedulers, status_table};
+
+/// One instance, as scripts see it (docs/contract.md).
+#[derive(Debug, Serialize)]
+pub(crate) struct InstanceRow {
+    pub(crate) app: String,
+    pub(crate) process_type: String,
+    pub(crate) index: u16,
+    pub(crate) state: &'static str,
+    pub(crate) pid: Option<u32>,
+    pub(crate) container_id: Option<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) since: Option<String>,
+    pub(crate) restarts: Option<u32>,
+    pub(crate) cpu_percent: Option<f64>,
+    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) last_exit: Option<Exit>,
+    pub(crate) scheduler: String,
+}
+
+pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
+    let apps: Vec<App> = if args.apps.is_empty() {
+        session.world.apps()?
+    } else {
+        args.apps.iter().map(|name| session.world.app(name)).collect::<Result<_, _>>()?
+    };
+    let (rows, is_complete) = rows(session, &apps)?;
+    let out = io::stdout().lock();
+    match if args.json { Format::Json } else { args.format } {
+        Format::Text => status_table::text(out, &rows)?,
+        Format::Json => status_table::json(out, &rows)?,
+        Format::Csv => status_table::csv(out, &rows)?,
+    }
+    Ok(if is_complete { Outcome::Done } else { Outcome::No })
+}
+
+/// The rows in the order of the apps, and whether every scheduler answered.
+fn rows(session: &Session, apps: &[App]) -> Result<(Vec<InstanceRow>, bool)> {
+    let mut by_scheduler: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for app in apps {
+        let name = session.world.scheduler_name(&app.name)?;
+        by_scheduler.entry(name).or_default().push(app.name.to_string());
+    }
+    let mut is_complete = true;
+    let mut by_app: BTreeMap<String, Vec<InstanceRow>> = BTreeMap::new();
+    for (name, apps) in by_scheduler {
+        match schedulers::named(&session.world, &name).and_then(|scheduler| Ok(scheduler.status(&apps)?)) {
+            Ok(statuses) => {
+                let rows = |status: AppStatus| (status.app.clone(), rows_of(&name, status));
+                by_app.extend(statuses.into_iter().map(rows));
+            }
+            Err(error) => {
+                say::warning(&format!("{}: {error:#}", apps.join(", ")));
+                is_complete = false;
+            }
+        }
+    }
+    let rows = apps.iter().filter_map(|app| by_app.remove(app.name.as_str())).flatten().collect();
+    Ok((rows, is_complete))
+}
+
+fn rows_of(scheduler: &str, status: AppStatus) -> Vec<InstanceRow> {
+    let AppStatus { app, instances } = status;
+    instances.into_iter().map(|instance| row(scheduler, &app, instance)).collect()
+}
+
+fn row(scheduler: &str, app: &str, instance: Instance) -> InstanceRow {
+    InstanceRow {
+        app: app.to_owned(),
+        process_type: instance.slot.process_type.to_string(),
+        index: instance.slot.index,
+        state: instance.state.as_str(),
+        pid: instance.pid,
+        container_id: instance.container_id,
+        address: instance.address,
+        port: instance.port,
+        since: instance.since.map(|since| since.to_string()),
+        restarts: instance.restarts,
+        cpu_percent: instance.cpu_percent,
+        memory_bytes: instance.memory_bytes,
+        last_exit: instance.last_exit,
+        scheduler: scheduler.to_owned(),
+    }
+}

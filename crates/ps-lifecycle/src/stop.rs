@@ -1,0 +1,70 @@
+//! `stop`: ends instances with their grace period, whole trees, and says truthfully what would not end.
+
+use anyhow::{Result, bail};
+use ps_apps::{App, Scope};
+use ps_cli::exit::{Outcome, Refusal};
+use ps_scheduler::{Error, StopOrder, Which};
+
+use crate::args::TargetArgs;
+use crate::session::Session;
+use crate::{each, schedulers};
+
+/// Ends what runs
+pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
+    let which = args.which.clone().unwrap_or(Which::All);
+    let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
+    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| stop(session, app, &which))
+}
+
+fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {
+    let lock = session.lock(&app.name)?;
+    refuse_unknown(session, app, which)?;
+    session.step(&format!("Stopping {}", app.name))?;
+    end(session, app, which, false)?;
+    if *which == Which::All {
+        session.trigger(&lock, "post-stop", &[app.name.as_str()])?;
+        session.world.set_property("ps", Scope::App(&app.name), "restore", "false")?;
+    }
+    Ok(())
+}
+
+/// Ends instances of an app; an error if one would not end. The caller holds the lock.
+pub(crate) fn end(session: &Session, app: &App, which: &Which, remove: bool) -> Result<()> {
+    let scheduler = schedulers::of(&session.world, &app.name)?;
+    let grace = session.world.stop_timeout(&app.name)?;
+    let order = StopOrder { app: app.name.to_string(), which: which.clone(), grace, remove };
+    let stopped = session.watch(|watch| scheduler.stop(&order, watch))?;
+    if let Some((slot, why)) = stopped.remaining.first() {
+        let others = stopped.remaining.len() - 1;
+        bail!("{slot} of {} would not end: {why} (and {others} others)", app.name);
+    }
+    Ok(())
+}
+
+/// Refuses a type or instance that the app does not have, and an app that was never deployed.
+pub(crate) fn refuse_unknown(session: &Session, app: &App, which: &Which) -> Result<()> {
+    let world = &session.world;
+    if !world.is_deployed(&app.name)? {
+        return Err(Refusal::failed(format!(
+            "{0} is not deployed: run ps-lifecycle deploy {0} first",
+            app.name
+        )));
+    }
+    let formation = world.formation(&app.name)?;
+    let wanted = formation.wanted();
+    let is_there = match which {
+        Which::All => true,
+        Which::Type(process_type) => formation.effective().contains_key(process_type.as_str()),
+        Which::Slot(slot) => wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get()),
+    };
+    if is_there {
+        return Ok(());
+    }
+    let present: Vec<String> = wanted.iter().map(|(name, quantity)| format!("{name}={quantity}")).collect();
+    Err(Error::NoSuchInstance {
+        app: app.name.to_string(),
+        which: which.to_string(),
+        present: present.join(" "),
+    }
+    .into())
+}
