@@ -558,7 +558,7 @@ fn an_app_that_is_being_changed_is_busy_and_its_holder_is_named() {
     let ran = run(place.command(PROGRAM).args(["hello", "web=2", "--wait", "0"]).env(name, token));
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     drop(held);
-    assert_eq!(scale(&place, &["hello", "web=3", "--wait", "0"]).status, 0);
+    assert_eq!(scale(&place, &["hello", "web=3", "--wait", "20"]).status, 0);
 }
 
 // ---- The triggers' other faces.

@@ -8,6 +8,7 @@ mod set;
 use anyhow::Result;
 use ps_apps::{AppName, PsProperty, Scope, World};
 use ps_cli::exit::{self, Outcome, Refusal};
+use ps_cli::say;
 
 use crate::args::Args;
 
@@ -27,21 +28,24 @@ pub fn run() -> Result<Outcome> {
 /// Whose property is meant, and the word for the property.
 pub(crate) struct Target {
     app: Option<AppName>,
-    pub(crate) property: String,
+    property: String,
 }
 
 impl Target {
-    /// The app must be there; whether the property is one is judged later.
+    /// The app must be there; whether the property is one is judged later. An older spelling is taken with a hint.
     pub(crate) fn of(world: &World, args: &Args) -> Result<Self> {
-        let mut words = args.words.iter();
-        let app = match (args.global, words.next()) {
-            (true, property) => {
-                return Ok(Self { app: None, property: property.cloned().unwrap_or_default() });
-            }
-            (false, Some(name)) => world.app(name)?.name,
-            (false, None) => return Err(no_app(world)),
+        let mut words = args.words.iter().map(String::as_str);
+        let app = if args.global {
+            None
+        } else {
+            Some(world.app(words.next().ok_or_else(|| no_app(world))?)?.name)
         };
-        Ok(Self { app: Some(app), property: words.next().cloned().unwrap_or_default() })
+        let spelling = words.next().unwrap_or_default();
+        let modern = PsProperty::modern_name(spelling);
+        if let Some(modern) = modern {
+            say::warning(&format!("{spelling} is called {modern}: taken as that"));
+        }
+        Ok(Self { app, property: modern.unwrap_or(spelling).to_owned() })
     }
 
     pub(crate) fn scope(&self) -> Scope<'_> {

@@ -14,11 +14,7 @@ const POLICY: &str = "restart-policy";
 
 pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     refuse_policy_first(world, args)?;
-    let mut target = Target::of(world, args)?;
-    if let Some(modern) = PsProperty::modern_name(&target.property) {
-        say::warning(&format!("{} is called {modern}: taken as that", target.property));
-        modern.clone_into(&mut target.property);
-    }
+    let target = Target::of(world, args)?;
     let property = target.row(world)?;
     if !args.value.is_empty() {
         property.check(&args.value).map_err(|invalid| refusal(world, &invalid))?;
