@@ -67,15 +67,7 @@ impl Directory {
         let fail = |source: Errno| Error::io("open", path, source);
         let dir = open_dir(path).map_err(fail)?;
         let stage_path = path.join(STAGE);
-        match rustix::fs::mkdirat(&dir, STAGE, Mode::from_raw_mode(0o700)) {
-            Ok(()) => chown(&dir, STAGE, Access::like(base, 0).owner)
-                .map_err(|e| Error::io("own", &stage_path, e))?,
-            Err(Errno::EXIST) => (),
-            Err(errno) => return Err(Error::io("create", &stage_path, errno)),
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let stage = rustix::fs::openat(&dir, STAGE, flags, Mode::empty())
-            .map_err(|errno| Error::io("open", &stage_path, errno))?;
+        let stage = open_stage(&dir, base, &stage_path)?;
         let lock = lock_stage(&stage).map_err(|errno| Error::io("lock", &stage_path, errno))?;
         chown(&stage, LOCK, Access::like(base, 0).owner).map_err(|e| Error::io("own", &stage_path, e))?;
         remove_stale(&stage, &stage_path)?;
@@ -94,7 +86,9 @@ impl Directory {
             (0..).zip(steps).map(|(turn, (name, _))| format!("{turn}.{name}")).collect();
         let done = self.stage_all(steps, &staged, access).and_then(|()| self.publish_all(steps, &staged));
         // What the steps replaced lies here now; what cannot be removed goes with the next writer.
-        staged.iter().for_each(|name| self.unstage(name));
+        for name in &staged {
+            self.unstage(name);
+        }
         done
     }
 
@@ -270,7 +264,7 @@ pub fn create_below(base: &Path, path: &Path) -> Result<(), Error> {
         current.push(part);
         match rustix::fs::mkdirat(CWD, &current, Mode::from_raw_mode(0o755)) {
             Ok(()) => {
-                settle_directory(&current, owner).map_err(|errno| Error::io("create", &current, errno))?
+                settle_directory(&current, owner).map_err(|errno| Error::io("create", &current, errno))?;
             }
             Err(Errno::EXIST) => (),
             Err(errno) => return Err(Error::io("create", &current, errno)),
@@ -343,6 +337,24 @@ fn fill(mut file: File, bytes: &[u8], access: Access) -> io::Result<()> {
 fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::open(path, flags, Mode::empty())
+}
+
+/// The stage of the directory `path`, open; `None` if the directory is not there.
+pub(crate) fn stage_of(base: &Path, path: &Path) -> Result<Option<OwnedFd>, Error> {
+    let dir = absent(open_dir(path)).map_err(|errno| Error::io("open", path, errno))?;
+    dir.map(|dir| open_stage(&dir, base, &path.join(STAGE))).transpose()
+}
+
+fn open_stage(dir: &OwnedFd, base: &Path, path: &Path) -> Result<OwnedFd, Error> {
+    match rustix::fs::mkdirat(dir, STAGE, Mode::from_raw_mode(0o700)) {
+        Ok(()) => {
+            chown(dir, STAGE, Access::like(base, 0).owner).map_err(|e| Error::io("own", path, e))?;
+        }
+        Err(Errno::EXIST) => (),
+        Err(errno) => return Err(Error::io("create", path, errno)),
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(dir, STAGE, flags, Mode::empty()).map_err(|errno| Error::io("open", path, errno))
 }
 
 fn lock_stage(stage: &OwnedFd) -> Result<OwnedFd, Errno> {

@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -14,6 +15,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::durable::{self, Access};
+use crate::property::Scope;
 use crate::{AppName, Error, World};
 
 /// The variable by which a program that a lock holder calls holds the lock too. Never passed on to apps.
@@ -25,7 +27,15 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct AppLock {
     token: String,
-    held: Option<(File, PathBuf)>,
+    held: Option<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    file: File,
+    path: PathBuf,
+    /// The same lock once more, on a directory that nobody takes for a forgotten lock file and removes.
+    _twin: Option<OwnedFd>,
 }
 
 impl World {
@@ -41,14 +51,28 @@ impl World {
         durable::create_below(self.lib(), &parent)?;
         let deadline = Instant::now() + wait;
         loop {
-            if let Some(file) = try_lock(&path)? {
-                let token = sign(&file, &path, app)?;
-                return Ok(AppLock { token, held: Some((file, path)) });
+            if let Some(held) = self.try_hold(app, &path)? {
+                let token = sign(&held.file, &path, app)?;
+                return Ok(AppLock { token, held: Some(held) });
             }
             if Instant::now() >= deadline {
                 return Err(Error::Busy { app: app.to_string(), holder: holder(&path) });
             }
             thread::sleep(POLL);
+        }
+    }
+
+    fn try_hold(&self, app: &AppName, path: &Path) -> Result<Option<Held>, Error> {
+        let Some(file) = try_lock(path)? else { return Ok(None) };
+        let properties = self.config_dir("ps", Scope::App(app));
+        let held = |twin| Held { file, path: path.to_owned(), _twin: twin };
+        let Some(twin) = durable::stage_of(self.lib(), &properties)? else { return Ok(Some(held(None))) };
+        match rustix::fs::flock(&twin, FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
+            // A network file system cannot lock directories; the file alone must do there.
+            Err(Errno::BADF | Errno::OPNOTSUPP) => Ok(Some(held(None))),
+            Err(errno) => Err(Error::io("lock", &properties, errno)),
+            Ok(()) => Ok(Some(held(Some(twin)))),
         }
     }
 }
@@ -61,7 +85,7 @@ impl AppLock {
 
     /// Gives the lock up and removes its file: the app is gone.
     pub fn retire(self) {
-        if let Some((_, path)) = &self.held {
+        if let Some(Held { path, .. }) = &self.held {
             // Whoever waits for the old file sees that it is no longer the one at this path, and tries again.
             let _ = fs::remove_file(path);
         }
@@ -70,7 +94,7 @@ impl AppLock {
 
 impl Drop for AppLock {
     fn drop(&mut self) {
-        if let Some((file, _)) = &self.held {
+        if let Some(Held { file, .. }) = &self.held {
             // The signature goes first, so that nobody reads the name of one who is done.
             let _ = file.set_len(0);
         }

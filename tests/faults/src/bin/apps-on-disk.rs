@@ -1,7 +1,7 @@
 //! ps-apps without a program around it, for the sweeps and races: each verb takes the app's lock and changes state.
 
 use std::io::{Write, stdout};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::thread;
 use std::time::Duration;
 
@@ -23,12 +23,12 @@ fn run() -> Result<Outcome> {
         ["create", app] => world.create_app(&app.parse()?).map(drop)?,
         ["destroy", app] => destroy(&world, app)?,
         ["set", app, key, value] => change(&world, app, |app| set(&world, app, key, value))?,
-        ["unset", app, key] => {
-            change(&world, app, |app| world.unset_property("ps", Scope::App(&app.name), key))?
-        }
+        ["unset", app, key] => change(&world, app, |app| unset(&world, app, key))?,
         ["scale", app, ref counts @ ..] => change(&world, app, |app| merge(&world, app, entries(counts)))?,
         ["formation", app, ref lists @ ..] => change(&world, app, |app| put(&world, app, lists))?,
-        ["hold", app, milliseconds] => hold(&world, app, milliseconds.parse()?)?,
+        ["hold", app] => hold(&world, app, false)?,
+        ["hold-with-child", app] => hold(&world, app, true)?,
+        ["try-lock", app] => world.lock_app(&app.parse()?, Duration::ZERO).map(drop)?,
         _ => bail!("{words:?} is no verb"),
     }
     Ok(Outcome::Done)
@@ -42,6 +42,10 @@ fn change(world: &World, app: &str, deed: impl FnOnce(&App) -> Result<(), Error>
 
 fn set(world: &World, app: &App, key: &str, value: &str) -> Result<(), Error> {
     world.set_property("ps", Scope::App(&app.name), key, value)
+}
+
+fn unset(world: &World, app: &App, key: &str) -> Result<(), Error> {
+    world.unset_property("ps", Scope::App(&app.name), key)
 }
 
 fn merge(world: &World, app: &App, counts: Vec<StoredEntry>) -> Result<(), Error> {
@@ -72,12 +76,14 @@ fn destroy(world: &World, app: &str) -> Result<()> {
     Ok(())
 }
 
-/// Says `held`, then holds the lock.
-fn hold(world: &World, app: &str, milliseconds: u64) -> Result<()> {
+/// Says its child's pid (0 if there is none) and its token, then holds the lock for a minute.
+fn hold(world: &World, app: &str, with_child: bool) -> Result<()> {
     let app = world.app(app)?;
-    let _lock = world.lock_app(&app.name, WAIT)?;
-    writeln!(stdout().lock(), "held")?;
-    thread::sleep(Duration::from_millis(milliseconds));
+    let lock = world.lock_app(&app.name, WAIT)?;
+    let child = if with_child { Command::new("sleep").arg("60").spawn()?.id() } else { 0 };
+    let (_, token) = lock.token();
+    writeln!(stdout().lock(), "{child} {}", token.to_string_lossy())?;
+    thread::sleep(Duration::from_secs(60));
     Ok(())
 }
 

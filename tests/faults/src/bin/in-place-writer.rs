@@ -19,9 +19,17 @@ fn run() -> Result<Outcome> {
     match words[..] {
         ["formation", app, ref lines @ ..] => write(app, "scale", lines, "\n"),
         ["property", app, key, value] => write(app, key, &[value], ""),
+        ["add", app, line] => add(app, line),
         ["flip", app, key, times] => flip(app, key, times.parse()?),
         _ => bail!("{words:?} is no verb"),
     }
+}
+
+/// Adds a line to a formation as Dokku adds one: read, change, write, with nothing held.
+fn add(app: &str, line: &str) -> Result<Outcome> {
+    let before = fs::read_to_string(directory(app)?.join("scale"))?;
+    let lines: Vec<&str> = before.lines().chain([line]).collect();
+    write(app, "scale", &lines, "\n")
 }
 
 /// Writes two values in turn, for readers to catch in between.
@@ -33,12 +41,16 @@ fn flip(app: &str, key: &str, times: usize) -> Result<Outcome> {
 }
 
 fn write(app: &str, name: &str, lines: &[&str], end: &str) -> Result<Outcome> {
-    let lib = std::env::var_os("DOKKU_LIB_ROOT").context("DOKKU_LIB_ROOT is not set")?;
-    let dir = PathBuf::from(lib).join("config/ps").join(app);
+    let dir = directory(app)?;
     fs::create_dir_all(&dir)?;
     let mut file = File::create(dir.join(name))?;
     for line in lines {
         let _ = file.write_all(format!("{line}{end}").as_bytes());
     }
     Ok(Outcome::Done)
+}
+
+fn directory(app: &str) -> Result<PathBuf> {
+    let lib = std::env::var_os("DOKKU_LIB_ROOT").context("DOKKU_LIB_ROOT is not set")?;
+    Ok(PathBuf::from(lib).join("config/ps").join(app))
 }

@@ -1,0 +1,236 @@
+//! Many at once: no update is lost, no reader sees half a value, nothing of a destroyed app comes back.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use faults::reading::Question;
+use faults::sandbox::Sandbox;
+use faults::{count, note, programs};
+use ps_apps::{App, Error, Scope, StoredEntry, StoredFormation, World};
+
+const WRITERS: usize = 50;
+const LIMIT: Duration = Duration::from_secs(120);
+
+fn world_of(sandbox: &Sandbox) -> World {
+    World::new(sandbox.world().join("home"), sandbox.world().join("lib"))
+}
+
+fn with_app() -> (Sandbox, World, App) {
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let world = world_of(&sandbox);
+    let app = world.create_app(&"hello".parse().expect("a name")).expect("an app");
+    (sandbox, world, app)
+}
+
+fn entry(name: &str, count: i64) -> StoredEntry {
+    StoredEntry { name: name.to_owned(), count }
+}
+
+fn add(world: &World, app: &App, name: &str) -> Result<(), Error> {
+    let added = world.update_formation(&app.name, |before| {
+        let mut after = before.clone();
+        after.scale.push(entry(name, 1));
+        Ok::<_, Error>(after)
+    });
+    added.map(drop)
+}
+
+/// Starts `program` once for each of [`WRITERS`] types and waits for all; which types are then on disk.
+fn added_by_programs(sandbox: &Sandbox, program: &str, words: &[&str]) -> BTreeSet<String> {
+    let program = programs::path(program).expect("a built program");
+    let start = |n: usize| -> Child {
+        let mut command: Command = sandbox.command(&program);
+        command.args(words).arg(format!("t{n}=1")).stdout(Stdio::null()).stderr(Stdio::inherit());
+        command.spawn().expect("a process")
+    };
+    let deadline = Instant::now() + LIMIT;
+    for mut child in (0..WRITERS).map(start).collect::<Vec<_>>() {
+        while child.try_wait().expect("a child of ours").is_none() {
+            assert!(Instant::now() < deadline, "a writer still runs after {LIMIT:?}");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+    let text = fs::read_to_string(sandbox.world().join("lib/config/ps/hello/scale")).expect("a formation");
+    let names = text.lines().filter_map(|line| line.split_once('=')).map(|(name, _)| name.to_owned());
+    names.filter(|name| name.starts_with('t')).collect()
+}
+
+#[test]
+fn fifty_threads_lose_no_update() {
+    let rounds = count(4, 200);
+    let mut lost = 0;
+    for _ in 0..rounds {
+        let (_sandbox, world, app) = with_app();
+        thread::scope(|scope| {
+            for n in 0..WRITERS {
+                let (world, app) = (&world, &app);
+                scope.spawn(move || add(world, app, &format!("t{n}")).expect("an update"));
+            }
+        });
+        lost += WRITERS + 1 - world.formation(&app.name).expect("a formation").scale.len();
+    }
+    note(&format!("threads: {rounds} rounds of {WRITERS} writers, {lost} updates lost"));
+    assert_eq!(lost, 0);
+}
+
+#[test]
+fn fifty_programs_lose_no_update_and_a_writer_in_place_does() {
+    programs::build(&["faults", "ps-scale"]).expect("the programs build");
+    let rounds = count(2, 200);
+    let (mut lost, mut lost_in_place) = (0, 0);
+    for _ in 0..rounds {
+        let (sandbox, ..) = with_app();
+        lost +=
+            WRITERS - added_by_programs(&sandbox, "ps-scale", &["--skip-deploy", "--quiet", "hello"]).len();
+        let (control, ..) = with_app();
+        lost_in_place += WRITERS - added_by_programs(&control, "in-place-writer", &["add", "hello"]).len();
+    }
+    note(&format!(
+        "programs: {rounds} rounds of {WRITERS} ps-scale, {lost} updates lost; in place (control): {lost_in_place}"
+    ));
+    assert_eq!(lost, 0);
+    assert!(lost_in_place > 0, "the control lost nothing: this test is blind");
+}
+
+/// Calls `write` with 0, 1, 2, … until `deadline`; how often.
+fn write_until(deadline: Instant, write: impl Fn(usize)) -> usize {
+    let mut turn = 0;
+    while Instant::now() < deadline {
+        write(turn);
+        turn += 1;
+    }
+    turn
+}
+
+/// What a reader sees that takes its time between `scale.old` and `scale`.
+fn one_file_after_the_other(sandbox: &Sandbox) -> String {
+    let (from, root) = (sandbox.world().join("lib/config/ps/hello"), sandbox.scratch("naive"));
+    let to = root.join("lib/config/ps/hello");
+    fs::create_dir_all(&to).expect("a directory");
+    for name in ["scale.old", "scale"] {
+        fs::copy(from.join(name), to.join(name)).expect("a copy");
+        thread::sleep(Duration::from_micros(300));
+    }
+    Question::Formation("hello".to_owned()).ask(&root).expect("an answer")
+}
+
+/// Reads `path` until `is_over`: how often, and how often it was not one of `legal`.
+fn read_until(path: &Path, legal: &[&str], is_over: impl Fn() -> bool) -> (usize, usize) {
+    let (mut reads, mut torn) = (0, 0);
+    while !is_over() {
+        reads += 1;
+        let value = fs::read(path).unwrap_or_default();
+        torn += usize::from(!legal.iter().any(|legal| legal.as_bytes() == value));
+    }
+    (reads, torn)
+}
+
+#[test]
+fn no_reader_sees_half_a_value_and_one_of_a_writer_in_place_does() {
+    const LEGAL: [&str; 2] = ["always", "on-failure:20"];
+    programs::build(&["faults"]).expect("the programs build");
+    let (sandbox, world, app) = with_app();
+    let scope = Scope::App(&app.name);
+    let set =
+        |turn: usize| world.set_property("ps", scope, "restart-policy", LEGAL[turn % 2]).expect("a write");
+    let path = sandbox.world().join("lib/config/ps/hello/restart-policy");
+    let deadline = Instant::now() + Duration::from_secs(count(2, 40) as u64);
+    set(0);
+    let (writes, (reads, torn)) = thread::scope(|scope| {
+        let writer = scope.spawn(|| write_until(deadline, set));
+        let read = read_until(&path, &LEGAL, || Instant::now() >= deadline);
+        (writer.join().expect("a writer that does not fail"), read)
+    });
+    let mut control = sandbox.command(&programs::path("in-place-writer").expect("a built program"));
+    let mut control = control.args(["flip", "hello", "restart-policy", "20000"]).spawn().expect("a process");
+    let limit = Instant::now() + LIMIT;
+    let child = std::cell::RefCell::new(&mut control);
+    let is_over =
+        || child.borrow_mut().try_wait().expect("a child of ours").is_some() || Instant::now() > limit;
+    let (control_reads, control_torn) = read_until(&path, &LEGAL, is_over);
+    note(&format!(
+        "torn reads: {torn} of {reads} during {writes} writes; in place (control): {control_torn} of {control_reads}"
+    ));
+    assert!(reads > 1000 && writes > 100, "only {reads} reads and {writes} writes");
+    assert_eq!(torn, 0);
+    assert!(control_torn > 0, "the control tore nothing: this test is blind");
+}
+
+#[test]
+fn no_reader_sees_a_mixture_of_two_formations() {
+    let (sandbox, world, app) = with_app();
+    let one = StoredFormation { scale: vec![entry("web", 1), entry("worker", 2)], old: vec![] };
+    let two =
+        StoredFormation { scale: vec![entry("web", 3)], old: vec![entry("worker", 0), entry("clock", 0)] };
+    let put = |turn: usize| {
+        let after = [&one, &two][turn % 2];
+        world.update_formation(&app.name, |_| Ok::<_, Error>(after.clone())).expect("an update");
+    };
+    put(0);
+    let deadline = Instant::now() + Duration::from_secs(count(2, 40) as u64);
+    let is_legal =
+        |read: &StoredFormation| [&one, &two].iter().any(|legal| legal.effective() == read.effective());
+    let (mut reads, mut naive_mixed, mut mixed) = (0, 0, Vec::new());
+    thread::scope(|scope| {
+        scope.spawn(|| write_until(deadline, put));
+        while Instant::now() < deadline {
+            reads += 1;
+            let read = world.formation(&app.name).expect("a formation");
+            if !is_legal(&read) {
+                mixed.push(format!("{:?}", read.effective()));
+            }
+            if reads % 50 == 0 {
+                let answer = one_file_after_the_other(&sandbox);
+                naive_mixed += usize::from(answer != "web=1 worker=2" && answer != "clock=0 web=3 worker=0");
+            }
+        }
+    });
+    note(&format!(
+        "mixed formations: {} of {reads}; one file after the other (control): {naive_mixed}",
+        mixed.len()
+    ));
+    assert!(mixed.is_empty(), "{:?}", mixed.iter().collect::<BTreeSet<_>>());
+    assert!(naive_mixed > 0, "the control saw no mixture: this test is blind");
+}
+
+#[test]
+fn what_is_destroyed_does_not_come_back() {
+    let rounds = count(40, 1000);
+    let mut refused = 0;
+    for round in 0..rounds {
+        let (sandbox, world, app) = with_app();
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                let mut refused = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    match world.set_property("ps", Scope::App(&app.name), "restart-policy", "always") {
+                        Ok(()) => (),
+                        Err(Error::NoSuchApp { .. }) => refused += 1,
+                        Err(error) => panic!("round {round}: {error}"),
+                    }
+                }
+                refused
+            });
+            // Each round destroys at another moment of a write.
+            thread::sleep(Duration::from_micros(1500 + 37 * (round as u64 % 40)));
+            world.destroy_app(&app.name).expect("destroyed");
+            thread::sleep(Duration::from_millis(2));
+            is_over.store(true, Ordering::Relaxed);
+            refused += writer.join().expect("a writer that is told the truth");
+        });
+        let left: Vec<_> = ["home/hello", "lib/config/ps/hello", "lib/data/ps/hello", "lib/config/hello"]
+            .into_iter()
+            .filter(|path| sandbox.world().join(path).exists())
+            .collect();
+        assert!(left.is_empty(), "round {round}: {left:?} came back");
+        let answer = Question::App("hello".to_owned()).ask(&sandbox.world()).expect("an answer");
+        assert_eq!(answer, "no app");
+    }
+    note(&format!("destroyed during writes: {rounds} rounds, {refused} writes refused, nothing came back"));
+}
