@@ -264,9 +264,8 @@ fn beside_a_recorder(place: &Place, body: &str) -> std::path::PathBuf {
         place.path().display()
     );
     place.script("bin/ps-lifecycle", &script);
-    let program = place.path().join("bin/ps-scale");
-    fs::copy(PROGRAM, &program).expect("a copy");
-    program
+    place.install(Path::new(PROGRAM), "bin/ps-scale");
+    place.path().join("bin/ps-scale")
 }
 
 #[test]

@@ -70,7 +70,17 @@ impl Place {
 
     /// Writes a program.
     pub(crate) fn script(&self, path: &str, content: &str) {
-        self.write_mode(path, content, 0o755);
+        self.write(&format!("{path}.text"), content);
+        self.install(&self.path().join(format!("{path}.text")), path);
+        fs::remove_file(self.path().join(format!("{path}.text"))).expect("it was there");
+    }
+
+    /// Copies a program here. Another process does it: if we had it open for writing while another test forks, running
+    /// it would fail with "text file busy".
+    pub(crate) fn install(&self, program: &Path, path: &str) {
+        let mut install = std::process::Command::new("install");
+        let ended = install.args(["-D", "-m", "755"]).arg(program).arg(self.path().join(path)).status();
+        assert!(ended.expect("install runs").success());
     }
 
     pub(crate) fn write_mode(&self, path: &str, content: &str, mode: u32) {
