@@ -1,9 +1,55 @@
-//! docker inspect JSON in, the same JSON without secrets out.
+//! docker inspect JSON in, the same JSON without secrets out. This half reads, guards and writes; what may be shown is
+//! decided by the `redact` crate. On any error nothing at all is written to stdout.
 
-use anyhow::Result;
+mod args;
+mod guard;
+mod input;
+mod output;
+
+use anyhow::{Result, bail};
+use clap::Parser;
 use ps_cli::exit::Outcome;
+use redact::{Layout, Sanitized};
+
+use crate::args::{Args, Compat, Format};
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
+    let args = Args::try_parse_from(ps_cli::exit::arguments())?;
+    guard::no_traces();
+    guard::on_a_deep_stack(move || filter(&args))
+}
+
+fn filter(args: &Args) -> Result<Outcome> {
+    let input = input::read(args)?;
+    if args.compat == Some(Compat::Dokku) && input.iter().all(u8::is_ascii_whitespace) {
+        return output::nothing();
+    }
+    let mut safe = redact::sanitize(&input, args.policy())?;
+    output::explain(safe.summary());
+    if args.check {
+        return check(&safe);
+    }
+    let layout = args.layout(safe.documents());
+    output::document(&mut safe, layout)?;
+    output::summarise(safe.summary());
     Ok(Outcome::Done)
+}
+
+fn check(safe: &Sanitized<'_>) -> Result<Outcome> {
+    if !safe.is_clean() {
+        bail!("not fit to be published: {}; --explain says where", output::counts(safe.summary()));
+    }
+    Ok(Outcome::Done)
+}
+
+impl Args {
+    /// JSON lines come out as they came in, unless `--format` says otherwise.
+    fn layout(&self, documents: usize) -> Layout {
+        match self.format {
+            Some(Format::Jsonl) => Layout::Lines,
+            None if documents > 1 && self.compat.is_none() => Layout::Lines,
+            Some(Format::Json) | None => Layout::Pretty,
+        }
+    }
 }

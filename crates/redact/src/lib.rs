@@ -1,1 +1,49 @@
 //! What may be shown of a container's description, and what must not.
+//!
+//! A show-list, not a hide-list: a string is shown only if its place in the document is on the list
+//! (`src/show_list.txt`), it has the shape that is permitted there, and it survives a scan for credentials. Everything
+//! else becomes a placeholder, and what was masked in one place is masked in every other. Pure: no files, no clock, no
+//! environment; linear in the input, in time and memory.
+//!
+//! ```
+//! use redact::{Layout, Policy, sanitize};
+//!
+//! let input = br#"[{"State": {"Status": "running"}, "Config": {"Env": ["DB_PASSWORD=hunter2"]}}]"#;
+//! let mut safe = sanitize(input, Policy::default())?;
+//! let mut text = String::new();
+//! safe.write(Layout::Pretty, &mut text)?;
+//! assert!(text.contains("running") && text.contains("DB_PASSWORD=[redacted:env:1]"));
+//! # Ok::<(), redact::Error>(())
+//! ```
+
+mod collect;
+mod command;
+mod decode;
+mod document;
+mod entropy;
+mod error;
+mod key_name;
+mod line;
+mod pii;
+mod placeholder;
+mod render;
+mod rules;
+mod sanitize;
+mod scan;
+mod shape;
+mod show_list;
+mod source;
+mod taint;
+mod text;
+mod treat;
+mod url;
+mod verdict;
+mod vocabulary;
+mod words;
+
+pub use document::MAX_DEPTH;
+pub use error::Error;
+pub use line::line;
+pub use placeholder::{Kind, Style};
+pub use render::Summary;
+pub use sanitize::{Layout, Policy, Sanitized, sanitize};

@@ -1,0 +1,177 @@
+//! The first of two walks over a document: decides about every string and key by itself, and remembers what is masked,
+//! so that the second walk can find it again wherever it was going to be shown.
+
+use std::borrow::Cow;
+
+use crate::command::Line;
+use crate::document::{Children, Document, Node, Value};
+use crate::placeholder::{Kind, Numbers};
+use crate::show_list::{Class, Place, ShowList, Step, show_list};
+use crate::taint::Taint;
+use crate::text::Quoted;
+use crate::treat::Treatment;
+use crate::verdict::Verdict;
+
+/// What is decided about the string or key in a slot of the tape.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Decision {
+    #[default]
+    Show,
+    Mask(Kind),
+    /// Shown in parts, which are worked out again where they are written.
+    Parts,
+    /// Only the name before the value is shown.
+    Lead(Kind),
+}
+
+/// Where a value stands: what decides about it besides itself.
+pub(crate) struct Spot<'a> {
+    pub(crate) place: Place,
+    pub(crate) key: Cow<'a, str>,
+    pub(crate) line: Line,
+}
+
+impl Spot<'_> {
+    /// A value at the top level: the elements of an array there are documents themselves.
+    pub(crate) fn root() -> Self {
+        Self { place: ShowList::root(), key: "".into(), line: Line::default() }
+    }
+
+    pub(crate) fn class(&self) -> Option<Class> {
+        show_list().class(self.place)
+    }
+}
+
+/// What the first walk found.
+pub(crate) struct Collected {
+    pub(crate) decisions: Vec<Decision>,
+    pub(crate) taint: Taint,
+    pub(crate) numbers: Numbers,
+}
+
+/// Walks over the whole document.
+pub(crate) fn collect(doc: &Document<'_>, treatment: &Treatment) -> Collected {
+    let found = Collected {
+        decisions: vec![Decision::Show; doc.slots()],
+        taint: Taint::default(),
+        numbers: Numbers::default(),
+    };
+    let mut collector = Collector { doc, treatment, found };
+    doc.roots().for_each(|root| collector.value(root, &mut Spot::root(), true));
+    collector.found.taint.freeze();
+    collector.found
+}
+
+struct Collector<'d, 'a> {
+    doc: &'d Document<'a>,
+    treatment: &'d Treatment,
+    found: Collected,
+}
+
+impl<'a> Collector<'_, 'a> {
+    fn value(&mut self, value: Value, spot: &mut Spot<'_>, top: bool) {
+        match self.doc.node(value) {
+            Node::Literal(_) => {}
+            Node::Text(text) => self.text(value, text, spot),
+            Node::Object(object) => self.object(object, spot.place),
+            Node::Array(mut items) => {
+                let place = if top { spot.place } else { show_list().item(spot.place) };
+                let mut inner = Spot { place, key: spot.key.clone(), line: spot.line.clone() };
+                while let Some(item) = self.doc.next(&mut items) {
+                    self.value(item, &mut inner, false);
+                }
+            }
+        }
+    }
+
+    fn object(&mut self, object: Children, place: Place) {
+        let mut entries = object;
+        while let Some(key) = self.doc.next(&mut entries) {
+            let Some(value) = self.doc.next(&mut entries) else { return };
+            let name = self.doc.quoted(key);
+            let next = self.key(key, name, place);
+            let mut spot =
+                Spot { place: next, key: name.decoded().unwrap_or_default(), line: Line::default() };
+            spot.line = line(self.doc, object, &spot);
+            self.value(value, &mut spot, false);
+        }
+    }
+
+    fn key(&mut self, slot: Value, name: Quoted<'a>, place: Place) -> Place {
+        let Some(key) = name.decoded() else {
+            self.decide(slot, Decision::Mask(Kind::Shape));
+            return Place::default();
+        };
+        match show_list().step(place, &key) {
+            Step::Known(next) => next,
+            Step::Free(shape, next) => {
+                self.found.numbers.reserve_key(&key);
+                if !self.treatment.shows_key(shape, &key) {
+                    self.decide(slot, Decision::Mask(Kind::Shape));
+                    self.found.taint.add(&key);
+                }
+                next
+            }
+        }
+    }
+
+    fn text(&mut self, slot: Value, text: Quoted<'a>, at: &mut Spot<'_>) {
+        let Some(text) = text.decoded() else { return self.decide(slot, Decision::Mask(Kind::Shape)) };
+        self.found.numbers.reserve(&text);
+        let class = at.class();
+        match self.treatment.decide(class, &at.key, &mut at.line, &text) {
+            Verdict::Show => self.forgive(class, &text),
+            Verdict::Mask(kind) => {
+                self.found.taint.add(&text);
+                self.decide(slot, Decision::Mask(kind));
+            }
+            Verdict::Parts(parts) => {
+                let masked = parts.pieces.iter().filter(|piece| piece.masked.is_some());
+                masked.for_each(|piece| self.found.taint.add(&piece.text));
+                self.decide(slot, Decision::Parts);
+            }
+        }
+    }
+
+    /// What a typed place shows, and what an app is called, taints nothing.
+    fn forgive(&mut self, class: Option<Class>, text: &str) {
+        let word = text.len() <= 24 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
+        match class {
+            Some(Class::Typed(_)) => self.found.taint.forgive(text),
+            Some(Class::Label) if word => self.found.taint.forgive(text),
+            _ => {}
+        }
+    }
+
+    fn decide(&mut self, slot: Value, decision: Decision) {
+        self.found.decisions[slot.slot()] = decision;
+    }
+}
+
+/// The command line that an array under this key continues: words that stand elsewhere in the same object come first.
+pub(crate) fn line(doc: &Document<'_>, object: Children, spot: &Spot<'_>) -> Line {
+    let commands = matches!(show_list().class(show_list().item(spot.place)), Some(Class::Command));
+    if !commands {
+        return Line::default();
+    }
+    let first: &[&str] = match &*spot.key {
+        "Args" => &["Path", "Command"],
+        "arguments" => &["entrypoint"],
+        "Cmd" => &["Entrypoint"],
+        "Test" => return Line::of_a_check(),
+        _ => &[],
+    };
+    let values = first.iter().filter_map(|key| doc.get(object, key));
+    Line::after(&values.flat_map(|value| strings(doc, value)).collect::<Vec<_>>())
+}
+
+/// A string, or the strings of an array.
+fn strings(doc: &Document<'_>, value: Value) -> Vec<String> {
+    match doc.node(value) {
+        Node::Array(mut items) => {
+            let next = std::iter::from_fn(|| doc.next(&mut items));
+            next.filter_map(|item| doc.string(item)).map(Cow::into_owned).collect()
+        }
+        _ => doc.string(value).map(Cow::into_owned).into_iter().collect(),
+    }
+}

@@ -1,0 +1,304 @@
+//! Command lines. Shown are known programs, the names of flags, operators and short numbers; how many words there are
+//! is always shown. `--show-commands` turns it around: shown is what neither its name nor its look gives away.
+
+use crate::placeholder::Kind;
+use crate::scan::Scanner;
+use crate::treat::secret_value;
+use crate::verdict::{Parts, Verdict};
+use crate::{key_name, placeholder, shape, words};
+
+/// A longer script is masked as a whole.
+const LONGEST: usize = 64 * 1024;
+/// After these words the next one is a program again.
+const CONTINUES: &[&str] = &[
+    "exec",
+    "env",
+    "sudo",
+    "nohup",
+    "time",
+    "then",
+    "else",
+    "do",
+    "if",
+    "while",
+    "!",
+    "RUN",
+    "CMD",
+    "ENTRYPOINT",
+    "tini",
+    "dumb-init",
+    "su-exec",
+    "--",
+];
+const OPERATORS: &[&str] = &[
+    "&&",
+    "||",
+    "|",
+    ";",
+    "&",
+    "(",
+    ")",
+    "{",
+    "}",
+    ";;",
+    ">",
+    ">>",
+    "<",
+    "2>&1",
+    ">&2",
+    "1>&2",
+    "2>/dev/null",
+    ">/dev/null",
+    "/dev/null",
+    "2>",
+    "|&",
+];
+/// Programs whose `-p` (or `-a`, `-u`) takes a credential.
+const CLIENTS: &[&str] = &[
+    "mysql",
+    "mysqladmin",
+    "mysqldump",
+    "mariadb",
+    "psql",
+    "pg_dump",
+    "redis-cli",
+    "curl",
+    "wget",
+    "mongo",
+    "mongosh",
+    "mongodump",
+    "sshpass",
+    "ldapsearch",
+    "smbclient",
+];
+
+/// Where in a command line the next word stands.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Line {
+    program: Option<String>,
+    previous: Option<String>,
+    script: bool,
+    /// A health check: the first word says what the others are.
+    check: bool,
+}
+
+impl Line {
+    /// A line of which these words stand elsewhere in the document: `Path` before `Args`, `Entrypoint` before `Cmd`.
+    pub(crate) fn after(words: &[String]) -> Self {
+        let mut line = Self::default();
+        for word in words {
+            line.advance(word);
+        }
+        line
+    }
+
+    /// The test of a health check.
+    pub(crate) fn of_a_check() -> Self {
+        Self { check: true, ..Self::default() }
+    }
+
+    /// Decides about the next word.
+    pub(crate) fn word<'a>(&mut self, policy: &Words<'_>, text: &'a str) -> Verdict<'a> {
+        let verdict = if std::mem::take(&mut self.check) {
+            return self.check_kind(text);
+        } else if self.script {
+            policy.script(text)
+        } else if self.program.is_none() && !text.starts_with('-') {
+            policy.program(text)
+        } else {
+            policy.argument(self, text)
+        };
+        self.advance(text);
+        verdict
+    }
+
+    fn check_kind<'a>(&mut self, text: &str) -> Verdict<'a> {
+        self.script = text == "CMD-SHELL";
+        if matches!(text, "CMD" | "CMD-SHELL" | "NONE") { Verdict::Show } else { Verdict::Mask(Kind::Arg) }
+    }
+
+    fn advance(&mut self, text: &str) {
+        if self.program.is_none()
+            && !CONTINUES.contains(&text)
+            && !text.starts_with('-')
+            && !text.contains('=')
+        {
+            self.program = Some(text.to_owned());
+        }
+        self.script = text.starts_with('-') && text.ends_with('c') && text.len() <= 4 && self.runs_a_shell();
+        self.previous = Some(text.to_owned());
+    }
+
+    fn runs_a_shell(&self) -> bool {
+        let name = self.program_name();
+        matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh" | "busybox" | "cmd")
+    }
+
+    fn program_name(&self) -> &str {
+        self.program.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or_default()
+    }
+
+    /// Whether the word before says that this one is a secret.
+    fn expects_secret(&self) -> bool {
+        let Some(flag) = self.previous.as_deref().filter(|word| word.starts_with('-') && !word.contains('='))
+        else {
+            return false;
+        };
+        key_name::is_secret(flag.trim_start_matches('-'))
+            || (CLIENTS.contains(&self.program_name())
+                && matches!(flag, "-p" | "-a" | "-u" | "-P" | "-w" | "-H" | "--user" | "--header" | "-D"))
+    }
+}
+
+/// How words are judged.
+pub(crate) struct Words<'s> {
+    pub(crate) scanner: &'s Scanner,
+    /// `--show-commands`.
+    pub(crate) relaxed: bool,
+}
+
+impl Words<'_> {
+    /// The first word of a line.
+    pub(crate) fn program<'a>(&self, text: &'a str) -> Verdict<'a> {
+        if self.relaxed && !text.contains(char::is_whitespace) {
+            return self.unless_hit(text);
+        }
+        if text.contains(' ') {
+            return self.script(text);
+        }
+        let known = text.len() <= 128 && words::is_common_path(text);
+        if known { Verdict::Show } else { self.assignment(text).unwrap_or(Verdict::Mask(Kind::Arg)) }
+    }
+
+    /// A script for a shell: its words, one by one.
+    pub(crate) fn script<'a>(&self, text: &'a str) -> Verdict<'a> {
+        if text.len() > LONGEST {
+            return Verdict::Mask(Kind::Arg);
+        }
+        let mut parts = Parts::default();
+        let mut line = Line::default();
+        for (at, word) in split(text).into_iter().enumerate() {
+            parts.show(if at > 0 { " " } else { "" });
+            if OPERATORS.contains(&word) {
+                line = Line::default();
+                parts.show(word);
+                continue;
+            }
+            match line.word(self, word) {
+                Verdict::Show => parts.show(word),
+                Verdict::Mask(kind) => parts.mask(kind, word),
+                Verdict::Parts(inner) => {
+                    parts.show(inner.lead);
+                    parts.pieces.extend(inner.pieces);
+                }
+            }
+        }
+        // Between words may stand what no word shows.
+        if self.scanner.hit(&parts.shown()).is_some() { Verdict::Mask(Kind::Arg) } else { parts.verdict() }
+    }
+
+    fn argument<'a>(&self, line: &Line, text: &'a str) -> Verdict<'a> {
+        if line.expects_secret() {
+            return Verdict::Mask(Kind::Arg);
+        }
+        if self.relaxed {
+            return self.relaxed_argument(text);
+        }
+        if shape::is_port(text) || matches!(text, "CMD" | "NONE" | "--" | "-") {
+            return Verdict::Show;
+        }
+        self.flag(line, text).unwrap_or_else(|| secret_value(Kind::Arg, "", text))
+    }
+
+    /// A flag: its name is shown, what is attached to it is not.
+    fn flag<'a>(&self, line: &Line, text: &'a str) -> Option<Verdict<'a>> {
+        let name = text.split_once('=').map_or(text, |(name, _)| name);
+        if is_long_flag(name) && self.scanner.hit(name).is_none() {
+            let mut parts = Parts::led_by("");
+            parts.show(name);
+            if let Some(value) = text.get(name.len() + 1..) {
+                parts.show("=");
+                let number = shape::is_port(value) && !key_name::is_secret(name);
+                parts.show_if(number, Kind::Arg, value);
+            }
+            return Some(parts.verdict());
+        }
+        let short = text.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?;
+        let letter = short.chars().next().filter(char::is_ascii_alphabetic)?;
+        if words::is_common(short)
+            || short.len() == letter.len_utf8()
+            || (short.len() <= 3 && line.runs_a_shell())
+        {
+            return Some(Verdict::Show);
+        }
+        let mut parts = Parts::default();
+        parts.show(&text[..2]);
+        parts.mask(Kind::Arg, &text[2..]);
+        Some(parts.verdict())
+    }
+
+    fn relaxed_argument<'a>(&self, text: &'a str) -> Verdict<'a> {
+        if text.contains(' ') {
+            return match self.script(text) {
+                Verdict::Show => self.unless_hit(text),
+                masked => masked,
+            };
+        }
+        self.assignment(text).unwrap_or_else(|| self.unless_hit(text))
+    }
+
+    /// `NAME=value`: the value is masked, with `--show-commands` only under a secret's name.
+    fn assignment<'a>(&self, text: &'a str) -> Option<Verdict<'a>> {
+        let (name, value) = text.split_once('=')?;
+        let bare = name.trim_start_matches('-');
+        let named = !bare.is_empty()
+            && bare.len() <= 64
+            && bare.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
+        if !named || self.scanner.hit(bare).is_some() || (self.relaxed && !key_name::is_secret(bare)) {
+            return None;
+        }
+        Some(secret_value(Kind::Arg, &text[..=name.len()], value))
+    }
+
+    fn unless_hit<'a>(&self, text: &'a str) -> Verdict<'a> {
+        if text.len() > LONGEST {
+            return Verdict::Mask(Kind::Arg);
+        }
+        match self.scanner.hit(text) {
+            Some(_) => secret_value(Kind::Arg, "", text),
+            None => Verdict::Show,
+        }
+    }
+}
+
+/// `--name` and `--long-name`: letters alone, so that a secret with a digit in it is none.
+fn is_long_flag(text: &str) -> bool {
+    let word = |word: &str| (1..=14).contains(&word.len()) && word.bytes().all(|b| b.is_ascii_lowercase());
+    text.strip_prefix("--").is_some_and(|name| name.split('-').count() <= 6 && name.split('-').all(word))
+}
+
+/// The words of a script: split at blanks outside quotes and placeholders, semicolons apart.
+fn split(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut start = 0;
+    let mut quote = None;
+    let mut skip = 0;
+    for (at, char) in text.char_indices() {
+        if at < skip {
+            continue;
+        }
+        match (quote, char) {
+            (Some(open), _) if open == char => quote = None,
+            (None, '\'' | '"' | '`') => quote = Some(char),
+            (None, '[') => skip = at + placeholder::leading(&text[at..]).map_or(1, str::len),
+            (None, _) if char.is_whitespace() || char == ';' => {
+                words.extend(Some(&text[start..at]).filter(|word| !word.is_empty()));
+                words.extend((char == ';').then_some(&text[at..=at]));
+                start = at + char.len_utf8();
+            }
+            _ => {}
+        }
+    }
+    words.extend(Some(&text[start..]).filter(|word| !word.is_empty()));
+    words
+}

@@ -1,0 +1,243 @@
+//! The same text as others may have written it: percent, base64, hexadecimal, JSON and shell escapes, HTML entities,
+//! UTF-16. A secret is recognised in any of these views, and then the whole of what stood there is masked.
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+
+/// How many decodings may lie inside one another.
+const DEPTH: usize = 3;
+/// Views of one text may hold this many times its length in all.
+const GROWTH: usize = 4;
+/// A text longer than this is looked at for its first part only.
+const LONGEST: usize = 16 * 1024;
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+    .with_decode_allow_trailing_bits(true);
+const STANDARD: GeneralPurpose = GeneralPurpose::new(&alphabet::STANDARD, LENIENT);
+const URL_SAFE: GeneralPurpose = GeneralPurpose::new(&alphabet::URL_SAFE, LENIENT);
+
+/// All decoded views of a text, not the text itself.
+pub(crate) fn views(text: &str) -> Vec<String> {
+    let text = head(text, LONGEST);
+    let mut views = Vec::new();
+    let mut budget = text.len().saturating_mul(GROWTH).max(64);
+    let mut from = 0;
+    add_views(text, &mut views, &mut budget);
+    for _ in 1..DEPTH {
+        let until = views.len();
+        for at in from..until {
+            let view = views[at].clone();
+            add_views(&view, &mut views, &mut budget);
+        }
+        from = until;
+    }
+    views
+}
+
+/// Whether the text is, or holds, readable text in base64 or hexadecimal: whoever hid it had a reason.
+pub(crate) fn hides_text(text: &str) -> bool {
+    let encoded = text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= 12).any(|run| {
+        let cased =
+            run.bytes().any(|b| b.is_ascii_uppercase()) && run.bytes().any(|b| b.is_ascii_lowercase());
+        cased && from_base64(run).is_some_and(|plain| plain.len() >= 8)
+    });
+    encoded || hex_runs(text).any(|plain| plain.len() >= 8)
+}
+
+/// At most `length` bytes of a text, cut between two characters.
+pub(crate) fn head(text: &str, length: usize) -> &str {
+    let mut end = length.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+fn add_views(text: &str, views: &mut Vec<String>, budget: &mut usize) {
+    let mut add = |view: Option<String>| {
+        if let Some(view) = view.filter(|view| view != text && !view.is_empty() && view.len() <= *budget) {
+            *budget -= view.len();
+            views.push(view);
+        }
+    };
+    add(text.contains('%').then(|| percent(text)));
+    add(text.contains('\\').then(|| backslash(text)));
+    add(text.contains('&').then(|| entities(text)));
+    add(text.contains('\0').then(|| text.replace('\0', "")));
+    add(text.contains(['\'', '"']).then(|| text.replace(['\'', '"'], "")));
+    for run in text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= 8) {
+        (0..4).for_each(|skip| add(run.get(skip..).and_then(from_base64)));
+    }
+    hex_runs(text).for_each(|plain| add(Some(plain)));
+}
+
+fn is_base64(char: char) -> bool {
+    char.is_ascii_alphanumeric() || matches!(char, '+' | '/' | '=' | '-' | '_')
+}
+
+/// The readable text that a run of base64 holds.
+fn from_base64(run: &str) -> Option<String> {
+    let run = run.trim_end_matches('=');
+    let whole = &run[..run.len() - usize::from(run.len() % 4 == 1)];
+    let bytes = if whole.contains(['-', '_']) { URL_SAFE.decode(whole) } else { STANDARD.decode(whole) };
+    readable(bytes.ok()?)
+}
+
+fn hex_runs(text: &str) -> impl Iterator<Item = String> + '_ {
+    let runs = text.split(|c: char| !c.is_ascii_hexdigit()).filter(|run| run.len() >= 16);
+    runs.filter_map(|run| {
+        let pairs = run.as_bytes().chunks_exact(2);
+        let bytes = pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());
+        readable(bytes.collect::<Option<Vec<u8>>>()?)
+    })
+}
+
+/// Bytes as text, if they are UTF-8 or UTF-16 without control characters.
+fn readable(bytes: Vec<u8>) -> Option<String> {
+    let plain = |text: &str| {
+        text.len() >= 4 && !text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
+    };
+    let wide = wide(&bytes).filter(|text| plain(text));
+    wide.or_else(|| String::from_utf8(bytes).ok().filter(|text| plain(text)))
+}
+
+/// UTF-16 of either order: every second byte of such text is mostly zero.
+fn wide(bytes: &[u8]) -> Option<String> {
+    let zeros = |from: usize| bytes.iter().skip(from).step_by(2).filter(|byte| **byte == 0).count();
+    let half = bytes.len() / 2;
+    let little = zeros(1) * 2 > half;
+    if half < 4 || !(little || zeros(0) * 2 > half) {
+        return None;
+    }
+    let unit = |pair: &[u8]| {
+        if little { u16::from_le_bytes([pair[0], pair[1]]) } else { u16::from_be_bytes([pair[0], pair[1]]) }
+    };
+    let units: Vec<u16> = bytes.chunks_exact(2).map(unit).filter(|unit| *unit != 0xFEFF).collect();
+    String::from_utf16(&units).ok()
+}
+
+fn percent(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = (bytes[at] == b'%').then(|| hex_byte(bytes.get(at + 1..at + 3)?)).flatten();
+        out.push(byte.unwrap_or(bytes[at]));
+        at += if byte.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+fn hex_byte(digits: &[u8]) -> Option<u8> {
+    u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
+/// JSON, C and shell escapes: `\n`, `\"`, `\u0041`, `\x41`, `\101`, `\ `.
+fn backslash(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        let Some(first) = rest.chars().next() else { break };
+        let (digits, radix, skip) = match first {
+            'u' if rest.starts_with("u{") => (rest[2..].split('}').next().unwrap_or_default(), 16, 2),
+            'u' => (rest.get(1..5).unwrap_or_default(), 16, 1),
+            'x' => (rest.get(1..3).unwrap_or_default(), 16, 1),
+            '0'..='7' => (rest.get(..3).unwrap_or_default(), 8, 0),
+            _ => ("", 10, 0),
+        };
+        let code = u32::from_str_radix(digits, radix).ok().and_then(char::from_u32);
+        let plain = match first {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            other => other,
+        };
+        out.push(code.unwrap_or(plain));
+        rest = if code.is_some() { &rest[skip + digits.len()..] } else { &rest[first.len_utf8()..] };
+    }
+    out.push_str(rest);
+    out
+}
+
+fn entities(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('&') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at + 1..];
+        let name = rest.split(';').next().filter(|name| name.len() <= 10 && name.len() < rest.len());
+        let char = name.and_then(entity);
+        out.push(char.unwrap_or('&'));
+        if let (Some(_), Some(name)) = (char, name) {
+            rest = &rest[name.len() + 1..];
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
+fn entity(name: &str) -> Option<char> {
+    let code = |digits: &str, radix| u32::from_str_radix(digits, radix).ok().and_then(char::from_u32);
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        "equals" => Some('='),
+        "colon" => Some(':'),
+        "commat" => Some('@'),
+        _ => match name.strip_prefix("#x").or_else(|| name.strip_prefix("#X")) {
+            Some(digits) => code(digits, 16),
+            None => code(name.strip_prefix('#')?, 10),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{hides_text, views};
+
+    #[test]
+    fn a_text_is_seen_through_every_encoding_and_two_at_once() {
+        let secret = "correct horse 42";
+        let encoded = [
+            "correct%20horse%2042",
+            r"correct\u0020horse\x2042",
+            "correct&#32;horse&#x20;42",
+            "Y29ycmVjdCBob3JzZSA0Mg==",
+            "Y29ycmVjdCBob3JzZSA0Mg",
+            "xY29ycmVjdCBob3JzZSA0Mg",
+            "636f727265637420686f727365203432",
+            "YwBvAHIAcgBlAGMAdAAgAGgAbwByAHMAZQAgADQAMgA=",
+            "Y29ycmVjdCUyMGhvcnNlJTIwNDI=",
+            r"correct\ horse\ 42",
+            "c\0o\0r\0r\0e\0c\0t\0 \0h\0o\0r\0s\0e\0 \x004\x002\0",
+        ];
+        let unseen = |text: &&&str| !views(text).iter().any(|view| view.contains(secret));
+        assert_eq!(encoded.iter().filter(unseen).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    #[test]
+    fn views_never_hold_more_than_four_times_the_text() {
+        let text = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB".repeat(200);
+        assert!(views(&text).iter().map(String::len).sum::<usize>() <= 4 * text.len());
+    }
+
+    #[test]
+    fn readable_text_in_base64_is_told_from_names() {
+        assert!(hides_text("Y29ycmVjdGhvcnNl") && hides_text("636f7272656374686f727365"));
+        let names = [
+            "productionserver",
+            "MaximumRetryCount",
+            "docker-entrypoint",
+            "50f05446ea11",
+            "myAppFrontendService",
+        ];
+        assert_eq!(names.iter().filter(|name| hides_text(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+}

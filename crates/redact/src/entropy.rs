@@ -1,0 +1,134 @@
+//! Whether a run of characters looks random. Thresholds are the policy's (section 3.4, rule 8); names that consist of
+//! words (`my-service-frontend-2`) are told apart by the length of their pieces, because entropy alone cannot.
+
+/// Whether some run in the text looks random.
+pub(crate) fn looks_random(text: &str) -> bool {
+    let in_run = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-');
+    let runs = text.split(|c: char| !in_run(c)).any(is_random_run);
+    let parts = text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random_part);
+    runs || parts || is_mixed(text)
+}
+
+/// A run in a base64 alphabet, 20 characters or more, that is not made of words.
+fn is_random_run(run: &str) -> bool {
+    run.len() >= 20 && entropy(run) >= 4.0 && !is_wordy(run)
+}
+
+/// A run of letters and digits alone.
+fn is_random_part(part: &str) -> bool {
+    let hex = part.bytes().all(|b| b.is_ascii_hexdigit());
+    (part.len() >= 32 && hex && entropy(part) >= 3.0)
+        || (part.len() >= 20 && entropy(part) >= 4.0 && !is_wordy(part))
+        || (part.len() >= 16 && classes(part) >= 3 && entropy(part) >= 3.5 && !is_wordy(part))
+        || (part.len() >= 14
+            && classes(part) >= 2
+            && switches(part) * 5 >= part.len() * 2
+            && entropy(part) >= 3.0)
+}
+
+/// Sixteen characters of three classes or more with punctuation that names do not have.
+fn is_mixed(text: &str) -> bool {
+    let odd = |b: &u8| b.is_ascii_punctuation() && !b"_-./:,@+=\\".contains(b);
+    text.split_ascii_whitespace().any(|word| {
+        word.len() >= 16 && word.bytes().any(|b| odd(&b)) && classes(word) >= 3 && entropy(word) >= 3.5
+    })
+}
+
+/// Shannon entropy in bits per character.
+fn entropy(text: &str) -> f64 {
+    let mut counts = [0_u32; 256];
+    text.bytes().for_each(|b| counts[usize::from(b)] += 1);
+    let total = f64::from(u32::try_from(text.len()).unwrap_or(u32::MAX));
+    let share = |&count: &u32| f64::from(count) / total;
+    counts.iter().filter(|count| **count > 0).map(|count| -share(count) * share(count).log2()).sum()
+}
+
+/// How many of lower case, upper case, digits and others there are.
+fn classes(text: &str) -> usize {
+    let has = |test: fn(&u8) -> bool| usize::from(text.bytes().any(|b| test(&b)));
+    has(u8::is_ascii_lowercase)
+        + has(u8::is_ascii_uppercase)
+        + has(u8::is_ascii_digit)
+        + has(u8::is_ascii_punctuation)
+}
+
+/// How often letters change to digits or back.
+fn switches(text: &str) -> usize {
+    text.as_bytes().windows(2).filter(|pair| pair[0].is_ascii_digit() != pair[1].is_ascii_digit()).count()
+}
+
+/// Whether the pieces of a run (split at punctuation, digits and camel case) are words: long enough, with vowels, and
+/// with a number here and there at most.
+fn is_wordy(run: &str) -> bool {
+    let (mut pieces, mut numbers, mut characters, mut length, mut longest) =
+        (0_usize, 0_usize, 0_usize, 0_usize, 0_usize);
+    let mut before = b' ';
+    for byte in run.bytes() {
+        let same = (byte.is_ascii_lowercase() && before.is_ascii_alphabetic())
+            || (byte.is_ascii_uppercase() && before.is_ascii_uppercase())
+            || (byte.is_ascii_digit() && before.is_ascii_digit());
+        let counts = byte.is_ascii_alphanumeric();
+        characters += usize::from(counts);
+        pieces += usize::from(counts && !same);
+        numbers += usize::from(byte.is_ascii_digit() && !same);
+        length = if same { length + 1 } else { 1 };
+        longest = longest.max(length);
+        before = byte;
+    }
+    let count = |test: fn(u8) -> bool| run.bytes().filter(|&byte| test(byte)).count();
+    let vowels = count(|b| b"aeiouyAEIOUY".contains(&b));
+    let (upper, lower) = (count(|b| b.is_ascii_uppercase()), count(|b| b.is_ascii_lowercase()));
+    let unbroken = run.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max().unwrap_or(0);
+    characters >= pieces * 3
+        && numbers * 4 <= pieces.max(4)
+        && longest < 20
+        && unbroken <= 26
+        && vowels * 6 >= characters
+        && (lower == 0 || upper <= lower)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::looks_random;
+
+    #[test]
+    fn what_generators_make_looks_random() {
+        let random = [
+            "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY",
+            "5f4dcc3b5aa765d61d8327deb882cf99",
+            "aB3xK9pQ2mN7vR4t",
+            "k3j9x0q8z1m5w7b2",
+            "dGhpcyBpcyBhIHNlY3JldA",
+            "Zx8-Qp3_Lm5-Vt9_Rk2-Hs7",
+            "p@ssW0rd!2024#xyz",
+            "0123456789abcdef0123456789abcdef01234567",
+        ];
+        assert_eq!(random.iter().filter(|text| !looks_random(text)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    #[test]
+    fn what_people_call_things_does_not() {
+        let plain = [
+            "my-service-frontend-2",
+            "docker-compose-project-working",
+            "/var/lib/postgresql/data",
+            "python3.11-slim-bookworm",
+            "CURL_CONNECT_TIMEOUT",
+            "com.docker.compose.project.working_dir",
+            "demo.web.1",
+            "docker.io/library/redis:7",
+            "shop_default",
+            "mcr.microsoft.com/dotnet/aspnet:8.0",
+            "/usr/src/app/node_modules/.cache",
+            "50f05446ea11",
+            "openresty.x-forwarded-proto-value",
+            "traefik.http.routers.shop.entrypoints",
+            "MaximumRetryCount",
+            "BlkioDeviceWriteIOps",
+            "CpuRealtimePeriod",
+            "LinkLocalIPv6PrefixLen",
+            "SecondaryIPv6Addresses",
+        ];
+        assert_eq!(plain.iter().filter(|text| looks_random(text)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+}

@@ -1,0 +1,37 @@
+//! Why a document was refused. No variant carries text of the document: an error is printed, and what it quotes is
+//! published.
+
+/// A document that could not be sanitised. Offsets are bytes from the start of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The input holds no JSON value at all.
+    #[error("no JSON in the input: pipe the output of `docker inspect` in")]
+    Empty,
+    /// The input is not UTF-8, which RFC 8259 asks for.
+    #[error("not UTF-8 at byte {0}: save the document as UTF-8 and try again")]
+    NotUtf8(usize),
+    /// The input is not JSON.
+    #[error("not JSON at byte {0}: {1}")]
+    NotJson(usize, &'static str),
+    /// Arrays and objects are nested deeper than [`crate::MAX_DEPTH`].
+    #[error("nested deeper than {max} at byte {0}: no inspect document is", max = crate::MAX_DEPTH)]
+    TooDeep(usize),
+    /// The input is 4 GiB or more.
+    #[error("larger than 4 GiB: inspect fewer objects at a time")]
+    TooLarge,
+    /// A value at the top level is neither an object nor an array.
+    #[error("neither an array nor an object at byte {0}: this is no inspect document")]
+    NotADocument(usize),
+    /// What was about to be shown still held something that must not be: a bug of ours.
+    #[error("the final check found something that must not be shown: nothing is printed, please report it")]
+    SelfCheck,
+    /// The sink refused the text.
+    #[error("the sanitised text could not be written")]
+    Sink,
+}
+
+impl From<std::fmt::Error> for Error {
+    fn from(_: std::fmt::Error) -> Self {
+        Self::Sink
+    }
+}

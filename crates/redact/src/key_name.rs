@@ -1,0 +1,212 @@
+//! Names that say what they hold: `DB_PASSWORD`, `--api-key`, `clientSecret`. Whole words are compared, so that
+//! `monkey`, `author` and `keyboard` stay what they are (policy, section 3.3).
+
+/// Words that make a name a secret's name. `key` is judged by its neighbours.
+const SECRET: &[&str] = &[
+    "pass",
+    "password",
+    "passwd",
+    "passphrase",
+    "passcode",
+    "pwd",
+    "pw",
+    "secret",
+    "secrets",
+    "token",
+    "tokens",
+    "apikey",
+    "auth",
+    "authorization",
+    "credential",
+    "credentials",
+    "cred",
+    "creds",
+    "private",
+    "salt",
+    "sig",
+    "signature",
+    "session",
+    "cookie",
+    "cookies",
+    "dsn",
+    "jdbc",
+    "webhook",
+    "hmac",
+    "bearer",
+    "otp",
+    "totp",
+    "pin",
+    "license",
+    "seed",
+    "mnemonic",
+    "wallet",
+    "saml",
+    "oauth",
+    "sas",
+    "kms",
+    "vault",
+    "basicauth",
+    "users",
+    "htpasswd",
+    "encryption",
+    "master",
+    "cert",
+    "pem",
+    "nonce",
+    "jwt",
+    "requirepass",
+    "masterauth",
+    "userpass",
+    "keyfile",
+    "kubeconfig",
+    "rootpw",
+    "passkey",
+    "pat",
+    "hash",
+    // The same in other languages.
+    "contraseña",
+    "contrasena",
+    "clave",
+    "secreto",
+    "passwort",
+    "kennwort",
+    "geheim",
+    "schlüssel",
+    "schluessel",
+    "motdepasse",
+    "mdp",
+    "jeton",
+    "cle",
+    "clé",
+    "senha",
+    "segredo",
+    "chave",
+    "wachtwoord",
+    "parola",
+    "haslo",
+    "hasło",
+    "пароль",
+    "密码",
+    "口令",
+    "密钥",
+    "令牌",
+    "秘密",
+    "パスワード",
+    "トークン",
+    "暗証番号",
+];
+
+/// Ends of words that are written together: `pgpassword`, `dbsecret`.
+const ENDS: &[&str] =
+    &["password", "passwd", "passphrase", "secret", "secretkey", "accesskey", "apikey", "token", "passwort"];
+
+const NOT_BEFORE_KEY: &[&str] = &["public", "primary", "foreign", "partition", "sort", "idx"];
+const NOT_AFTER_KEY: &[&str] = &["id", "name", "file", "path", "type", "size"];
+
+/// Whether something called like this holds a secret.
+pub(crate) fn is_secret(name: &str) -> bool {
+    let words = words(name);
+    let joined = |pair: &[String]| pair[0] == "connection" && pair[1].starts_with("string");
+    words.iter().enumerate().any(|(at, word)| match word.as_str() {
+        "key" | "keys" => is_secret_key(&words, at),
+        word => SECRET.contains(&word) || ENDS.iter().any(|end| word.ends_with(end)),
+    }) || words.windows(2).any(joined)
+}
+
+fn is_secret_key(words: &[String], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|before| words.get(before));
+    let after = words.get(at + 1);
+    !before.is_some_and(|word| NOT_BEFORE_KEY.contains(&word.as_str()))
+        && !after.is_some_and(|word| NOT_AFTER_KEY.contains(&word.as_str()))
+}
+
+/// The words of a name, in lower case: split at `_ . - / : space` and where camel case begins a new one.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut chars = name.chars().peekable();
+    let mut before = ' ';
+    while let Some(char) = chars.next() {
+        let separator = matches!(char, '_' | '.' | '-' | '/' | ' ' | ':' | '[' | ']');
+        let begins = char.is_uppercase()
+            && (before.is_lowercase()
+                || (before.is_uppercase() && chars.peek().is_some_and(|next| next.is_lowercase())));
+        if separator || begins {
+            words.push(String::new());
+        }
+        if !separator && let Some(word) = words.last_mut() {
+            word.extend(char.to_lowercase());
+        }
+        before = char;
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_secret;
+
+    #[test]
+    fn names_of_secrets_are_known_as_such() {
+        let secret = [
+            "DB_PASSWORD",
+            "db-pass",
+            "dbPassword",
+            "PGPASSWORD",
+            "MYSQL_PWD",
+            "api_key",
+            "apiKey",
+            "AWS_SECRET_ACCESS_KEY",
+            "X-Auth-Token",
+            "connectionString",
+            "CONNECTION_STRING",
+            "client.secret",
+            "SENTRY_DSN",
+            "TOTP_SEED",
+            "pin",
+            "SECRET_KEY_BASE",
+            "contraseña",
+            "Passwort",
+            "senha",
+            "密码",
+            "traefik.http.middlewares.a.basicauth.users",
+            "STRIPE_WEBHOOK",
+            "APIKey",
+            "rediss-requirepass",
+            "ACCESSTOKEN",
+            "key",
+            "ENCRYPTION_KEYS",
+        ];
+        assert_eq!(secret.iter().filter(|name| !is_secret(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    #[test]
+    fn names_that_only_look_like_it_are_not() {
+        let plain = [
+            "monkey",
+            "author",
+            "keyboard",
+            "PUBLIC_KEY",
+            "primary_key",
+            "foreignKey",
+            "sort-key",
+            "key_name",
+            "KEY_ID",
+            "keyFile",
+            "partition_key",
+            "PATH",
+            "PORT",
+            "passenger",
+            "bypass_cache",
+            "tokenizer",
+            "compass",
+            "signal",
+            "HOSTNAME",
+            "NODE_ENV",
+            "pinned",
+            "salted_caramel",
+            "spinning",
+        ];
+        assert_eq!(plain.iter().filter(|name| is_secret(name)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+}

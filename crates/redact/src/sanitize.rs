@@ -1,0 +1,101 @@
+//! The library's one verb.
+
+use std::fmt::Write;
+
+use crate::collect::{Collected, collect};
+use crate::document::Document;
+use crate::render::{Nothing, Renderer, Summary};
+use crate::treat::Treatment;
+use crate::{Error, Style};
+
+/// What a caller may ask for. The default shows least but names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct Policy {
+    /// How placeholders are written. It never changes what is masked.
+    pub style: Style,
+    /// Show words of command lines unless they look like credentials or follow a secret's name.
+    pub show_commands: bool,
+    /// Mask names: of containers, images, networks, volumes, hosts, users, directories.
+    pub hide_names: bool,
+    /// Mask e-mail addresses, public IP addresses and card numbers wherever they would be shown.
+    pub pii: bool,
+    /// Say in [`Summary::reasons`] where something was masked, and why.
+    pub explain: bool,
+}
+
+/// How a document is laid out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// One document, sorted keys, indented by four blanks, as Dokku prints it. Several become an array.
+    #[default]
+    Pretty,
+    /// One document a line; an array becomes a line for each element.
+    Lines,
+}
+
+/// A document about which everything is decided.
+pub struct Sanitized<'a> {
+    document: Document<'a>,
+    treatment: Treatment,
+    found: Collected,
+    summary: Summary,
+}
+
+/// Decides about every string, key and number of a document (one value, or several as in JSON lines), and checks the
+/// result. Everything or nothing: any doubt about the input is an error.
+pub fn sanitize(input: &[u8], policy: Policy) -> Result<Sanitized<'_>, Error> {
+    let text = std::str::from_utf8(input).map_err(|error| Error::NotUtf8(error.valid_up_to()))?;
+    let document = Document::parse(text)?;
+    let treatment = Treatment::new(policy);
+    let found = collect(&document, &treatment);
+    let mut sanitized = Sanitized { document, treatment, found, summary: Summary::default() };
+    sanitized.check()?;
+    Ok(sanitized)
+}
+
+impl Sanitized<'_> {
+    /// Writes the document, with a line feed at its end.
+    pub fn write(&mut self, layout: Layout, out: impl Write) -> Result<(), Error> {
+        let mut renderer = Renderer {
+            doc: &self.document,
+            treatment: &self.treatment,
+            found: &mut self.found,
+            out,
+            layout,
+            checking: None,
+            path: Vec::new(),
+            depth: 0,
+        };
+        renderer.document()
+    }
+
+    /// What was masked, and where.
+    pub fn summary(&self) -> &Summary {
+        &self.summary
+    }
+
+    /// Whether nothing had to be masked.
+    pub fn is_clean(&self) -> bool {
+        self.summary.counts.is_empty()
+    }
+
+    /// How many values stand at the top level: more than one in JSON lines.
+    pub fn documents(&self) -> usize {
+        self.document.roots().len()
+    }
+
+    fn check(&mut self) -> Result<(), Error> {
+        let mut renderer = Renderer {
+            doc: &self.document,
+            treatment: &self.treatment,
+            found: &mut self.found,
+            out: Nothing,
+            layout: Layout::Pretty,
+            checking: Some(&mut self.summary),
+            path: Vec::new(),
+            depth: 0,
+        };
+        renderer.document()
+    }
+}

@@ -1,0 +1,110 @@
+//! The scan that every shown value must survive: the rules of `rules.rs`, then whether it looks random or hides text,
+//! in the text itself and in every decoded view of it. Linear in the text; patterns are compiled when first needed.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{LazyLock, OnceLock};
+
+use aho_corasick::AhoCorasick;
+use regex::bytes::{Regex, RegexBuilder};
+
+use crate::placeholder::{self, Kind};
+use crate::rules::RULES;
+use crate::{decode, entropy, pii};
+
+/// How many verdicts are remembered: containers of one host repeat each other.
+const REMEMBERED: usize = 1 << 16;
+
+static LITERALS: LazyLock<(AhoCorasick, Vec<usize>)> = LazyLock::new(|| {
+    let pairs =
+        RULES.iter().enumerate().flat_map(|(at, rule)| rule.literals.iter().map(move |text| (*text, at)));
+    let (texts, owners): (Vec<_>, Vec<_>) = pairs.unzip();
+    let finder = AhoCorasick::builder().ascii_case_insensitive(true).build(texts);
+    (finder.expect("the literals of the table are small"), owners)
+});
+
+static PATTERNS: LazyLock<Vec<OnceLock<Regex>>> =
+    LazyLock::new(|| RULES.iter().map(|_| OnceLock::new()).collect());
+
+/// The scan, and what it found so far.
+pub(crate) struct Scanner {
+    pii: bool,
+    hasher: RandomState,
+    known: RefCell<HashMap<u64, Option<Kind>>>,
+}
+
+impl Scanner {
+    pub(crate) fn new(pii: bool) -> Self {
+        Self { pii, hasher: RandomState::new(), known: RefCell::default() }
+    }
+
+    /// What the text holds that must not be shown.
+    pub(crate) fn hit(&self, text: &str) -> Option<Kind> {
+        if text.len() < 4 {
+            return None;
+        }
+        let hash = self.hasher.hash_one(text);
+        if let Some(&known) = self.known.borrow().get(&hash) {
+            return known;
+        }
+        let found = self.look(&placeholder::without(text));
+        let mut known = self.known.borrow_mut();
+        if known.len() < REMEMBERED {
+            known.insert(hash, found);
+        }
+        found
+    }
+
+    fn look(&self, text: &str) -> Option<Kind> {
+        let own = by_rule(text).or_else(|| self.pii.then(|| pii::found(text)).flatten());
+        let own = own.or_else(|| entropy::looks_random(text).then_some(Kind::Entropy));
+        let own = own.or_else(|| decode::hides_text(text).then_some(Kind::Token));
+        own.or_else(|| decode::views(text).iter().find_map(|view| by_rule(view)))
+    }
+}
+
+/// The kind of the first rule that hits the text as it stands.
+pub(crate) fn by_rule(text: &str) -> Option<Kind> {
+    let (finder, owners) = &*LITERALS;
+    let mut tried = [false; RULES.len()];
+    let candidates = finder.find_overlapping_iter(text).map(|found| owners[found.pattern().as_usize()]);
+    let mut found =
+        candidates.filter(|&rule| !std::mem::replace(&mut tried[rule], true) && matches(rule, text));
+    found.next().map(|rule| RULES[rule].kind)
+}
+
+fn matches(rule: usize, text: &str) -> bool {
+    let pattern = PATTERNS[rule].get_or_init(|| {
+        let built = RegexBuilder::new(RULES[rule].pattern).unicode(false).build();
+        built.unwrap_or_else(|_| unreachable!("the pattern of {:?} is tested", RULES[rule].name))
+    });
+    pattern.is_match(text.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{by_rule, matches};
+    use crate::rules::RULES;
+
+    #[test]
+    fn every_rule_hits_its_examples_and_nothing_that_looks_alike() {
+        for (at, rule) in RULES.iter().enumerate() {
+            assert!(!rule.hits.is_empty() && !rule.misses.is_empty(), "{} needs examples of both", rule.name);
+            for hit in rule.hits.iter().map(|text| text.replacen('~', "", 1)) {
+                assert!(matches(at, &hit), "{} must hit {hit}", rule.name);
+                assert!(by_rule(&hit).is_some(), "{}: a literal must lead to {hit}", rule.name);
+            }
+            for miss in rule.misses {
+                assert!(!matches(at, miss), "{} must not hit {miss}", rule.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_literal_is_lower_case_and_every_rule_is_named_once() {
+        let names: std::collections::BTreeSet<_> = RULES.iter().map(|rule| rule.name).collect();
+        assert_eq!(names.len(), RULES.len());
+        assert!(RULES.iter().flat_map(|rule| rule.literals).all(|text| *text == text.to_lowercase()));
+    }
+}

@@ -1,0 +1,448 @@
+//! The shapes a shown value may have. A shape is the second half of every row of the show-list: the right path with
+//! the wrong shape is masked. Hand-written, linear, and narrow on purpose.
+
+use crate::{vocabulary, words};
+
+/// A shape by its name in `show_list.txt`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    /// One of these words, joined by `|`.
+    OneOf(&'static str),
+    /// A shape that explains the whole value: nothing is left to scan.
+    Exact(fn(&str) -> bool),
+    /// A shape that only bounds the value: it must be scanned too.
+    Loose(fn(&str) -> bool),
+    /// A name as Docker permits it. The 64 digits of an anonymous volume explain themselves.
+    Name,
+    /// An image, with or without a digest.
+    Image,
+    /// Paths of the engine: components that are ids or known words are explained, the others must be scanned.
+    EnginePath,
+}
+
+impl Shape {
+    /// The shape of that name; a name with a `|`, or one that is no shape's, is the list of permitted words.
+    pub(crate) fn named(name: &'static str) -> Self {
+        match name {
+            "id" => Self::Exact(is_id),
+            "time" => Self::Exact(is_time),
+            "ip" => Self::Exact(is_ip),
+            "cidr" => Self::Exact(is_cidr),
+            "mac" => Self::Exact(is_mac),
+            "port" => Self::Exact(is_port),
+            "numbers" => Self::Exact(is_numbers),
+            "version" => Self::Exact(is_version),
+            "revision" => Self::Exact(is_revision),
+            "signal" => Self::Exact(is_signal),
+            "selinux" => Self::Exact(is_selinux),
+            "mode" => Self::Exact(is_mode),
+            "security-opt" => Self::Exact(is_security_opt),
+            "search-path" => Self::Exact(is_search_path),
+            "known-path" => Self::Exact(words::is_common_path),
+            "dyno" => Self::Exact(is_dyno),
+            "locale" => Self::Exact(is_locale),
+            "zone" => Self::Exact(is_zone),
+            "mount-mode" => Self::Exact(is_mount_mode),
+            "kernel-path" => Self::Exact(is_kernel_path),
+            "image" => Self::Image,
+            "container" => Self::Loose(is_container_name),
+            "name" | "app" | "volume" | "file" => Self::Name,
+            "hostname" => Self::Loose(is_hostname),
+            "user" => Self::Loose(is_user),
+            "title" => Self::Loose(is_title),
+            "directory" => Self::Loose(is_directory),
+            "engine-path" => Self::EnginePath,
+            other => Self::OneOf(vocabulary::named(other)),
+        }
+    }
+
+    /// Whether the value has the shape.
+    pub(crate) fn fits(self, value: &str) -> bool {
+        value.len() <= 8192
+            && match self {
+                Self::OneOf(words) => words.split('|').any(|word| word == value),
+                Self::Exact(fits) | Self::Loose(fits) => fits(value),
+                Self::Name => is_name(value),
+                Self::Image => is_image(value),
+                Self::EnginePath => is_engine_path(value),
+            }
+    }
+
+    /// What of a fitting value the shape does not explain: it must survive the scan.
+    pub(crate) fn unexplained(self, value: &str) -> String {
+        match self {
+            Self::OneOf(_) | Self::Exact(_) => String::new(),
+            Self::Image if is_id(value) => String::new(),
+            Self::Image => without_digest(value).to_owned(),
+            Self::Name if is_hex(value, 64..=64) => String::new(),
+            Self::Loose(_) | Self::Name => value.to_owned(),
+            Self::EnginePath => {
+                let parts = value.split(['/', '\\', ':']).filter(|part| !is_engine_part(part));
+                parts.collect::<Vec<_>>().join("/")
+            }
+        }
+    }
+}
+
+/// Whether `text` is lower-case hexadecimal of such a length.
+pub(crate) fn is_hex(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
+    lengths.contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The name without `@sha256:…`, which is as public as the image.
+pub(crate) fn without_digest(image: &str) -> &str {
+    match image.rsplit_once("@sha256:") {
+        Some((name, digest)) if is_hex(digest, 64..=64) => name,
+        _ => image,
+    }
+}
+
+fn all(text: &str, lengths: std::ops::RangeInclusive<usize>, extra: &[u8]) -> bool {
+    lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b))
+}
+
+fn is_number(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
+    lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// 64 hexadecimal digits with or without `sha256:`, or Swarm's 25 of base 36 that are not all letters.
+fn is_id(text: &str) -> bool {
+    let swarm = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
+    is_hex(text.strip_prefix("sha256:").unwrap_or(text), 64..=64)
+        || (text.len() == 25 && text.bytes().all(swarm) && text.bytes().any(|b| b.is_ascii_digit()))
+}
+
+/// RFC 3339, or Go's `2026-11-21 05:43:45.38 +0000 UTC`, or the start of it.
+pub(crate) fn is_time(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let date = bytes.len() >= 19
+        && bytes[..19].iter().zip(b"dddd-dd-ddTdd:dd:dd").all(|(&b, &wanted)| match wanted {
+            b'd' => b.is_ascii_digit(),
+            b'T' => b == b'T' || b == b' ',
+            other => b == other,
+        });
+    if !date {
+        return false;
+    }
+    let rest = &text[19..];
+    let rest = rest.strip_prefix('.').map_or(rest, |r| r.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let zone = rest.strip_suffix(" UTC").unwrap_or(rest).trim_start_matches(' ');
+    text.len() <= 45 && (matches!(zone, "" | "Z") || is_offset(zone))
+}
+
+fn is_offset(zone: &str) -> bool {
+    let digits = zone.strip_prefix(['+', '-']).map(|rest| rest.replacen(':', "", 1));
+    digits.is_some_and(|digits| is_number(&digits, 4..=4))
+}
+
+/// An IPv4 or IPv6 address.
+pub(crate) fn is_ip(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok()
+}
+
+fn is_cidr(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((address, bits)) => is_ip(address) && is_number(bits, 1..=3),
+        None => is_ip(text),
+    }
+}
+
+fn is_mac(text: &str) -> bool {
+    text.len() == 17
+        && text.split([':', '-']).all(|pair| pair.len() == 2 && all(pair, 2..=2, b""))
+        && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'-')
+}
+
+/// One to five digits.
+pub(crate) fn is_port(text: &str) -> bool {
+    is_number(text, 1..=5)
+}
+
+/// Numbers of a kernel setting or a CPU set: `1024 65535`, `0-3,5`.
+fn is_numbers(text: &str) -> bool {
+    text.len() <= 64 && text.split([' ', '\t', ',', '-']).all(|word| is_number(word, 1..=12))
+}
+
+/// `1.2.3`, `v20.10.24`, `1.0.2-dev`, `3.12-alpine`: short numbers with dots, then at most a known word.
+pub(crate) fn is_version(text: &str) -> bool {
+    let (numbers, suffix) = match text.split_once(['-', '+', '~']) {
+        Some((numbers, suffix)) => (numbers, Some(suffix)),
+        None => (text, None),
+    };
+    let known = |word: &str| {
+        let letters = word.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+        word.len() <= 16
+            && (matches!(
+                letters,
+                "" | "dev" | "rc" | "rc." | "alpha" | "beta" | "ce" | "ee" | "SNAPSHOT" | "dfsg" | "pre"
+            ) || words::is_common_part(word))
+    };
+    let digits = numbers.strip_prefix('v').unwrap_or(numbers);
+    digits.split('.').count() <= 5
+        && digits.split('.').all(|part| is_number(part, 1..=5))
+        && digits.len() <= 20
+        && suffix.is_none_or(|suffix| suffix.len() <= 32 && suffix.split('-').all(known))
+}
+
+fn is_revision(text: &str) -> bool {
+    is_hex(text, 7..=7) || is_hex(text, 40..=40)
+}
+
+fn is_signal(text: &str) -> bool {
+    let name = text.strip_prefix("SIG").unwrap_or(text);
+    is_number(text, 1..=2)
+        || matches!(
+            name,
+            "HUP"
+                | "INT"
+                | "QUIT"
+                | "ABRT"
+                | "KILL"
+                | "USR1"
+                | "USR2"
+                | "ALRM"
+                | "TERM"
+                | "CONT"
+                | "STOP"
+                | "TSTP"
+                | "WINCH"
+                | "PWR"
+        )
+        || name.strip_prefix("RTMIN").is_some_and(|n| n.is_empty() || is_number(&n[1..], 1..=2))
+}
+
+fn is_selinux(text: &str) -> bool {
+    let mut parts = text.splitn(4, ':');
+    let known = [
+        "system_u",
+        "unconfined_u",
+        "object_r",
+        "system_r",
+        "container_t",
+        "container_file_t",
+        "svirt_lxc_net_t",
+        "svirt_sandbox_file_t",
+        "spc_t",
+    ];
+    parts.by_ref().take(3).all(|part| known.contains(&part))
+        && parts.next().is_some_and(|level| {
+            level.split([':', ',']).all(|part| is_number(part.trim_start_matches(['s', 'c']), 1..=4))
+        })
+}
+
+/// The modes the engine knows, or another container by its id.
+fn is_mode(text: &str) -> bool {
+    let other = ["container:", "ns:"].iter().find_map(|prefix| text.strip_prefix(prefix));
+    matches!(
+        text,
+        "default"
+            | "bridge"
+            | "host"
+            | "none"
+            | "private"
+            | "shareable"
+            | "nat"
+            | "slirp4netns"
+            | "pasta"
+            | "podman"
+            | "ingress"
+            | "keep-id"
+            | "auto"
+            | "nomap"
+    ) || other.is_some_and(|id| is_hex(id, 64..=64))
+}
+
+fn is_security_opt(text: &str) -> bool {
+    let profile = text.strip_prefix("apparmor=").or_else(|| text.strip_prefix("apparmor:"));
+    matches!(
+        text,
+        "no-new-privileges"
+            | "no-new-privileges:true"
+            | "no-new-privileges=true"
+            | "no-new-privileges:false"
+            | "seccomp=unconfined"
+            | "seccomp:unconfined"
+            | "seccomp=builtin"
+            | "systempaths=unconfined"
+            | "label=disable"
+            | "label:disable"
+            | "mask=/proc"
+            | "unmask=ALL"
+    ) || profile.is_some_and(|name| matches!(name, "unconfined" | "docker-default") || words::is_common(name))
+}
+
+/// Absolute directories, joined by colons.
+fn is_search_path(text: &str) -> bool {
+    text.split(':').all(|dir| dir.starts_with('/') && dir.split('/').skip(1).all(is_search_part))
+}
+
+/// A part of a search path: a word, a version (`python3.11`), or a few letters. Nothing long with digits in it.
+fn is_search_part(part: &str) -> bool {
+    let letters = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase());
+    part.is_empty()
+        || words::is_common_part(part)
+        || part.split(['.', '-', '_']).all(|word| {
+            let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
+            letters(name) && name.len() <= 12 && word.len() - name.len() <= 2
+        })
+}
+
+/// A process type and its number.
+fn is_dyno(text: &str) -> bool {
+    let (kind, number) = text.rsplit_once('.').unwrap_or((text, "1"));
+    let letter = |b: u8| b.is_ascii_lowercase() || b == b'-';
+    is_number(number, 1..=5) && (1..=24).contains(&kind.len()) && kind.bytes().all(letter)
+}
+
+fn is_locale(text: &str) -> bool {
+    let name = text.split(['.', '@', ':']).next().unwrap_or_default();
+    let charset = text.split_once('.').map(|(_, rest)| rest.to_ascii_lowercase());
+    let language = name.len() == 2 || (name.len() == 5 && name.as_bytes()[2] == b'_');
+    (matches!(name, "C" | "POSIX") || (language && all(name, 2..=5, b"_")))
+        && charset.is_none_or(|set| matches!(set.as_str(), "utf8" | "utf-8" | "iso-8859-1" | "iso-8859-15"))
+        && !text.contains(['@', ':'])
+}
+
+fn is_zone(text: &str) -> bool {
+    let areas = [
+        "Africa",
+        "America",
+        "Antarctica",
+        "Asia",
+        "Atlantic",
+        "Australia",
+        "Europe",
+        "Indian",
+        "Pacific",
+        "Etc",
+    ];
+    let place = |name: &str| {
+        (1..=32).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_alphabetic() || matches!(b, b'_' | b'-' | b'/'))
+    };
+    matches!(text, "UTC" | "GMT" | "CET" | "EST" | "PST" | "local" | "Etc/UTC" | "Etc/GMT")
+        || text.split_once('/').is_some_and(|(area, name)| areas.contains(&area) && place(name))
+}
+
+pub(crate) fn is_mount_mode(text: &str) -> bool {
+    let known = [
+        "",
+        "rw",
+        "ro",
+        "z",
+        "Z",
+        "nocopy",
+        "copy",
+        "cached",
+        "delegated",
+        "consistent",
+        "private",
+        "rprivate",
+        "shared",
+        "rshared",
+        "slave",
+        "rslave",
+        "rbind",
+        "bind",
+        "nosuid",
+        "nodev",
+        "noexec",
+        "suid",
+        "dev",
+        "exec",
+        "U",
+        "O",
+        "idmap",
+        "relatime",
+        "noatime",
+    ];
+    text.split(',').all(|word| known.contains(&word))
+}
+
+fn is_kernel_path(text: &str) -> bool {
+    let known = [
+        "asound",
+        "acpi",
+        "interrupts",
+        "kcore",
+        "keys",
+        "latency_stats",
+        "timer_list",
+        "timer_stats",
+        "sched_debug",
+        "scsi",
+        "bus",
+        "fs",
+        "irq",
+        "sys",
+        "sysrq-trigger",
+    ];
+    let throttle =
+        |rest: &str| rest.strip_suffix("/thermal_throttle").is_some_and(|cpu| is_number(cpu, 1..=4));
+    text.strip_prefix("/proc/").is_some_and(|rest| known.contains(&rest))
+        || matches!(
+            text,
+            "/sys/firmware"
+                | "/sys/fs/selinux"
+                | "/sys/dev/block"
+                | "/sys/dev"
+                | "/sys/devices/virtual/powercap"
+        )
+        || text.strip_prefix("/sys/devices/system/cpu/cpu").is_some_and(throttle)
+}
+
+fn is_image(text: &str) -> bool {
+    text.len() <= 400
+        && without_digest(text).bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:".contains(&b))
+}
+
+fn is_container_name(text: &str) -> bool {
+    is_name(text.strip_prefix('/').unwrap_or(text))
+}
+
+/// What Docker permits as the name of a container, network, volume or service.
+pub(crate) fn is_name(text: &str) -> bool {
+    all(text, 1..=128, b"_.-") && text.as_bytes()[0].is_ascii_alphanumeric()
+}
+
+fn is_hostname(text: &str) -> bool {
+    all(text, 1..=253, b"_.-")
+}
+
+fn is_user(text: &str) -> bool {
+    all(text, 1..=64, b"_.-:") && text.split(':').count() <= 2
+}
+
+fn is_title(text: &str) -> bool {
+    all(text, 1..=64, b" _.-")
+}
+
+/// An absolute path, of Unix or of Windows.
+pub(crate) fn is_directory(text: &str) -> bool {
+    let drive = text.as_bytes().get(1) == Some(&b':') && text.as_bytes()[0].is_ascii_alphabetic();
+    (text.starts_with('/') || drive) && all(text, 1..=1024, b"/._- :\\+")
+}
+
+fn is_engine_path(text: &str) -> bool {
+    let absolute = text.starts_with('/') || text.as_bytes().get(1) == Some(&b':');
+    (absolute || is_hex(text, 64..=64)) && all(text, 1..=8192, b"/._-:\\")
+}
+
+/// A component that the engine made itself, or that every machine has.
+pub(crate) fn is_engine_part(part: &str) -> bool {
+    let bare = ["-init", "-json.log", ".log"].iter().find_map(|end| part.strip_suffix(end)).unwrap_or(part);
+    is_hex(bare, 64..=64)
+        || is_hex(bare, 12..=12)
+        || words::is_common_part(part)
+        || matches!(
+            part,
+            "ProgramData"
+                | "Docker"
+                | "diff"
+                | "fs"
+                | "netns"
+                | "_data"
+                | "snapshots"
+                | "io.containerd.snapshotter.v1.overlayfs"
+        )
+}

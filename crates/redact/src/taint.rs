@@ -1,0 +1,332 @@
+//! What was masked in one place must not be shown in another. Every masked value is remembered by fingerprint, and
+//! every text about to be shown is searched for all of them at once. Fingerprints and not an automaton: an automaton
+//! over all values of a large document would take dozens of times its memory. Both are linear; a chance collision
+//! masks one value too many.
+
+use std::collections::HashSet;
+
+use crate::{decode, shape, words};
+
+/// Of longer values the first bytes are searched for.
+const LONGEST: usize = 64;
+const SHORTEST: usize = 4;
+/// After so many bytes the search goes on only if some value begins like this.
+const CHECKPOINTS: [usize; 4] = [6, 12, 24, 48];
+/// From this length on a value is searched for even inside words.
+const CERTAIN: usize = 6;
+const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Values that were masked.
+#[derive(Default)]
+pub(crate) struct Taint {
+    anywhere: Fingerprints,
+    /// Short words: they count only where they stand alone.
+    alone: Fingerprints,
+    /// Numbers of up to five digits: they count only as whole words of commands and names.
+    numbers: HashSet<Box<str>>,
+    /// Bit n is set if a value of n bytes is among them.
+    lengths: u128,
+    /// The first four bytes of every value, hashed.
+    starts: Bits,
+    /// The beginnings of every value up to each checkpoint, until they are frozen into `beginnings`.
+    begun: Fingerprints,
+    beginnings: Bits,
+    /// Names of the document itself that would taint too much: its ids, its app, what typed places show.
+    innocent: HashSet<u64>,
+}
+
+impl Taint {
+    /// Remembers a masked value, what it says when decoded, and its parts.
+    pub(crate) fn add(&mut self, value: &str) {
+        self.add_with_parts(value);
+        if value.len() <= 16 * 1024 {
+            for view in decode::views(value) {
+                self.add_with_parts(&view);
+            }
+        }
+    }
+
+    /// Values shown by right: they taint nothing, even if they are masked elsewhere.
+    pub(crate) fn forgive(&mut self, value: &str) {
+        self.innocent.insert(fingerprint(value.as_bytes()));
+        if shape::is_hex(value, 64..=64) {
+            self.innocent.insert(fingerprint(&value.as_bytes()[..12]));
+        }
+    }
+
+    /// Ends collecting and makes the values searchable.
+    pub(crate) fn freeze(&mut self) {
+        let innocent = std::mem::take(&mut self.innocent);
+        for values in [&mut self.anywhere, &mut self.alone] {
+            values.0.retain(|value| !innocent.contains(value));
+            values.settle();
+        }
+        let begun = std::mem::take(&mut self.begun).0;
+        self.beginnings = Bits::for_values(begun.len());
+        for beginning in begun {
+            self.beginnings.set(beginning);
+        }
+    }
+
+    /// Whether a text about to be shown holds a masked value, as it stands, decoded or backwards.
+    pub(crate) fn touches(&self, text: &str) -> bool {
+        if self.lengths == 0 {
+            return false;
+        }
+        self.holds(text.as_bytes())
+            || self.holds(&text.bytes().rev().collect::<Vec<_>>())
+            || decode::views(text).iter().any(|view| self.holds(view.as_bytes()))
+    }
+
+    /// The same without decoding, for what has just been written.
+    pub(crate) fn touches_plainly(&self, text: &str) -> bool {
+        self.lengths != 0 && self.holds(text.as_bytes())
+    }
+
+    /// Whether a word of a text is a number that was masked elsewhere.
+    pub(crate) fn has_number(&self, text: &str) -> bool {
+        !self.numbers.is_empty()
+            && text.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| self.numbers.contains(word))
+    }
+
+    /// The same for numbers of four or five digits, which names have less often by chance.
+    pub(crate) fn has_long_number(&self, text: &str) -> bool {
+        !self.numbers.is_empty()
+            && text
+                .split(|c: char| !c.is_ascii_alphanumeric())
+                .any(|word| word.len() > 3 && self.numbers.contains(word))
+    }
+
+    fn add_with_parts(&mut self, value: &str) {
+        let value = value.trim();
+        self.insert(value);
+        if is_innocent(value) {
+            return;
+        }
+        let first = decode::head(value, 16 * 1024);
+        for separator in ['=', ':'] {
+            self.insert(first.split_once(separator).map_or("", |(_, right)| right).trim());
+        }
+        let edge = |c: char| c.is_whitespace() || "\"'`,;&=:@/?(){}[]<>|\\#".contains(c);
+        first
+            .split(edge)
+            .filter(|part| *part != value && is_telling(part))
+            .for_each(|part| self.insert(part));
+    }
+
+    fn insert(&mut self, value: &str) {
+        if is_port_like(value) {
+            self.numbers.insert(value.into());
+        }
+        if value.len() < SHORTEST || is_innocent(value) {
+            return;
+        }
+        let bytes = &value.as_bytes()[..value.len().min(LONGEST)];
+        let letters = bytes.iter().all(u8::is_ascii_lowercase);
+        let values = if bytes.len() < CERTAIN && letters { &mut self.alone } else { &mut self.anywhere };
+        values.add(fingerprint(bytes));
+        self.lengths |= 1 << bytes.len();
+        if self.starts.0.is_empty() {
+            self.starts = Bits(vec![0; 1 << 14]);
+        }
+        self.starts.set(start(bytes));
+        for checkpoint in CHECKPOINTS.into_iter().filter(|&length| length <= bytes.len()) {
+            self.begun.add(fingerprint(&bytes[..checkpoint]));
+        }
+    }
+
+    fn holds(&self, text: &[u8]) -> bool {
+        (0..text.len().saturating_sub(SHORTEST - 1))
+            .any(|at| self.starts.has(start(&text[at..])) && self.holds_at(text, at))
+    }
+
+    fn holds_at(&self, text: &[u8], at: usize) -> bool {
+        let mut hash = 0;
+        for (&byte, length) in text[at..].iter().take(LONGEST).zip(1..) {
+            hash = step(hash, byte);
+            let value = finish(hash, length);
+            if self.lengths & (1 << length) != 0 && self.is_value(value, text, at, length) {
+                return true;
+            }
+            if CHECKPOINTS.contains(&length) && !self.beginnings.has(value) {
+                return false;
+            }
+        }
+        false
+    }
+
+    fn is_value(&self, value: u64, text: &[u8], at: usize, length: usize) -> bool {
+        self.anywhere.has(value)
+            || (length < CERTAIN && self.alone.has(value) && stands_alone(text, at, length))
+    }
+}
+
+/// A set that costs eight bytes a value.
+#[derive(Default)]
+struct Fingerprints(Vec<u64>);
+
+impl Fingerprints {
+    fn add(&mut self, value: u64) {
+        if self.0.len() == self.0.capacity() {
+            self.settle();
+            self.0.reserve(self.0.len().max(64));
+        }
+        self.0.push(value);
+    }
+
+    fn settle(&mut self) {
+        self.0.sort_unstable();
+        self.0.dedup();
+    }
+
+    fn has(&self, value: u64) -> bool {
+        self.0.binary_search(&value).is_ok()
+    }
+}
+
+/// A set that may say yes too often, and never no too often.
+#[derive(Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn for_values(count: usize) -> Self {
+        Self(vec![0; (count / 4 + 1).next_power_of_two()])
+    }
+
+    fn set(&mut self, value: u64) {
+        let (word, bit) = self.slot(value);
+        self.0[word] |= bit;
+    }
+
+    fn has(&self, value: u64) -> bool {
+        let (word, bit) = self.slot(value);
+        self.0[word] & bit != 0
+    }
+
+    fn slot(&self, value: u64) -> (usize, u64) {
+        let mixed = value ^ (value >> 29);
+        (usize::try_from(mixed >> 6).unwrap_or(0) & (self.0.len() - 1), 1 << (mixed & 63))
+    }
+}
+
+fn start(bytes: &[u8]) -> u64 {
+    u64::from(u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).wrapping_mul(FACTOR)
+}
+
+/// Two to five digits that are no port that everybody uses.
+fn is_port_like(value: &str) -> bool {
+    let usual =
+        ["80", "443", "3000", "3306", "5000", "5432", "6379", "8000", "8080", "8443", "9000", "27017"];
+    (2..=5).contains(&value.len()) && value.bytes().all(|b| b.is_ascii_digit()) && !usual.contains(&value)
+}
+
+fn step(hash: u64, byte: u8) -> u64 {
+    (hash ^ u64::from(byte)).wrapping_mul(FACTOR).rotate_left(23)
+}
+
+fn finish(hash: u64, length: usize) -> u64 {
+    (hash ^ length as u64).wrapping_mul(FACTOR)
+}
+
+fn fingerprint(bytes: &[u8]) -> u64 {
+    let bytes = &bytes[..bytes.len().min(LONGEST)];
+    finish(bytes.iter().fold(0, |hash, &byte| step(hash, byte)), bytes.len())
+}
+
+fn stands_alone(text: &[u8], at: usize, length: usize) -> bool {
+    let letter = |at: usize| text.get(at).is_some_and(u8::is_ascii_alphanumeric);
+    !letter(at + length) && (at == 0 || !letter(at - 1))
+}
+
+/// A part of a masked value that is searched for as well: long enough, and letters mixed with digits.
+fn is_telling(part: &str) -> bool {
+    let digit = part.bytes().any(|b| b.is_ascii_digit());
+    part.len() >= 8 && digit && part.bytes().any(|b| b.is_ascii_alphabetic())
+}
+
+/// Values that everybody has: common words and paths of them, versions, short numbers, addresses, times.
+fn is_innocent(value: &str) -> bool {
+    value.bytes().all(|b| b.is_ascii_punctuation() || b == b' ')
+        || (value.len() <= 5 && value.bytes().all(|b| b.is_ascii_digit()))
+        || words::is_common(value)
+        || words::is_common_path(value)
+        || shape::is_version(value)
+        || shape::is_ip(value)
+        || shape::is_time(value)
+        || value.split(':').all(|dir| dir.starts_with('/') && words::is_common_path(dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Taint;
+
+    fn tainted(values: &[&str]) -> Taint {
+        let mut taint = Taint::default();
+        for value in values {
+            taint.add(value);
+        }
+        taint.freeze();
+        taint
+    }
+
+    #[test]
+    fn a_masked_value_is_found_again_in_every_disguise() {
+        let taint = tainted(&["hunter2secret", "postgres://u:pa55phrase@db/x", "role=Tr0ubador"]);
+        let texts = [
+            "web-hunter2secret-1",
+            "terces2retnuh",
+            "aHVudGVyMnNlY3JldA",
+            "68756e74657232736563726574",
+            "x/pa55phrase",
+            "hunter2%73ecret",
+            "Tr0ubador",
+            "YWh1bnRlcjJzZWNyZXQ",
+            "a\\u0068unter2secret",
+        ];
+        assert_eq!(texts.iter().filter(|text| !taint.touches(text)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    #[test]
+    fn words_that_everybody_has_taint_nothing() {
+        let common = [
+            "true",
+            "production",
+            "web",
+            "5432",
+            "/var/lib/postgresql/data",
+            "16.13.0",
+            "172.17.0.2",
+            "postgres",
+            "2026-11-21T05:43:45Z",
+            "utf-8",
+            "/usr/lib/node_modules",
+            "wordpress",
+            "12345",
+            "docker-entrypoint.sh",
+        ];
+        let taint = tainted(&common);
+        assert_eq!(common.iter().filter(|text| taint.touches(text)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
+
+    #[test]
+    fn short_words_count_only_where_they_stand_alone_and_short_mixtures_anywhere() {
+        let taint = tainted(&["zorb", "k7x9"]);
+        assert!(taint.touches("a-zorb-b") && !taint.touches("azorba") && taint.touches("ak7x9b"));
+    }
+
+    #[test]
+    fn a_long_value_is_known_by_its_beginning() {
+        let long = "q1w2e3r4".repeat(100);
+        assert!(tainted(&[&long]).touches(&long[..70]));
+    }
+
+    #[test]
+    fn what_is_shown_by_right_taints_nothing() {
+        let mut taint = Taint::default();
+        let id = "50f05446ea111d1c1f2ba4c18cc9cc62f28a98a517cc9965c65a8072dc9bbda8";
+        taint.add("50f05446ea11");
+        taint.forgive(id);
+        taint.freeze();
+        assert!(!taint.touches(id));
+    }
+}

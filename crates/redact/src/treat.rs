@@ -1,0 +1,151 @@
+//! What each class of the show-list does with a string (policy, section 3.2).
+
+use crate::Policy;
+use crate::command::{Line, Words};
+use crate::placeholder::{self, Kind};
+use crate::scan::{self, Scanner};
+use crate::shape::{self, Shape};
+use crate::show_list::{Class, KeyShape, show_list};
+use crate::verdict::{Parts, Verdict};
+use crate::{source, url};
+
+/// All that a decision rests on besides the string itself.
+pub(crate) struct Treatment {
+    pub(crate) policy: Policy,
+    pub(crate) scanner: Scanner,
+}
+
+impl Treatment {
+    pub(crate) fn new(policy: Policy) -> Self {
+        Self { policy, scanner: Scanner::new(policy.pii) }
+    }
+
+    /// Decides about a string. `key` is the key it stands under, `line` the command line it is a word of.
+    pub(crate) fn decide<'a>(
+        &self,
+        class: Option<Class>,
+        key: &str,
+        line: &mut Line,
+        text: &'a str,
+    ) -> Verdict<'a> {
+        if text.is_empty() || placeholder::is_one(text) {
+            return Verdict::Show;
+        }
+        let words = Words { scanner: &self.scanner, relaxed: self.policy.show_commands };
+        match class {
+            None => Verdict::Mask(Kind::Unknown),
+            Some(Class::Typed(shape)) => self.typed(shape, text),
+            Some(Class::Name(shape)) => self.name(shape, text),
+            Some(Class::Env) => self.env(text),
+            Some(Class::Label) => self.listed(show_list().label(key), Kind::Label, "", text),
+            Some(Class::Program) => words.program(text),
+            Some(Class::Command) => line.word(&words, text),
+            Some(Class::Script) => words.script(text),
+            Some(Class::Source) => source::path(&self.scanner, text),
+            Some(Class::Bind) => source::bind(&self.scanner, text),
+            Some(Class::Device) => source::device(text),
+            Some(Class::Option) => Verdict::Mask(Kind::Option),
+            Some(Class::Free(kind)) => Verdict::Mask(kind),
+        }
+    }
+
+    /// Whether a key may be shown as it stands.
+    pub(crate) fn shows_key(&self, shape: KeyShape, key: &str) -> bool {
+        let chars = |extra: &[u8]| key.bytes().all(|b| b.is_ascii_alphanumeric() || extra.contains(&b));
+        let replaced = key.strip_prefix("key-").is_some_and(shape::is_port);
+        let fits = match shape {
+            KeyShape::Port => is_port_key(key),
+            KeyShape::Id => {
+                shape::is_hex(key, 64..=64) || (key.len() == 25 && chars(b"")) || key == "lb-ingress"
+            }
+            KeyShape::Directory => shape::is_directory(key),
+            KeyShape::Name => shape::is_name(key) && !self.policy.hide_names,
+            KeyShape::Field => {
+                key.len() <= 64 && key.starts_with(|c: char| c.is_ascii_alphabetic()) && chars(b"_")
+            }
+            KeyShape::Label | KeyShape::Option => (1..=256).contains(&key.len()) && chars(b"._-/"),
+        };
+        let explained = matches!(shape, KeyShape::Port | KeyShape::Id);
+        replaced || key.is_empty() || (fits && (explained || self.scanner.hit(key).is_none()))
+    }
+
+    fn typed<'a>(&self, shape: Shape, text: &str) -> Verdict<'a> {
+        if !shape.fits(text) {
+            return Verdict::Mask(Kind::Shape);
+        }
+        let personal = self.policy.pii.then(|| crate::pii::found(text)).flatten();
+        personal.or_else(|| scan::by_rule(text)).map_or(Verdict::Show, Verdict::Mask)
+    }
+
+    fn name<'a>(&self, shape: Shape, text: &'a str) -> Verdict<'a> {
+        if self.policy.hide_names {
+            return Verdict::Mask(Kind::Name);
+        }
+        if let (Shape::Image, Some(at)) = (shape, shape::without_digest(text).rfind('@')) {
+            return self.image_with_login(shape, text, at);
+        }
+        if !shape.fits(text) {
+            return Verdict::Mask(Kind::Shape);
+        }
+        self.scanner.hit(&shape.unexplained(text)).map_or(Verdict::Show, Verdict::Mask)
+    }
+
+    /// `user:password@registry/image`: the image is shown.
+    fn image_with_login<'a>(&self, shape: Shape, text: &'a str, at: usize) -> Verdict<'a> {
+        let image = &text[at + 1..];
+        if !shape.fits(image) || self.scanner.hit(&shape.unexplained(image)).is_some() {
+            return Verdict::Mask(Kind::Shape);
+        }
+        let mut parts = Parts::default();
+        parts.mask(Kind::UrlPassword, &text[..at]);
+        parts.show(&text[at..]);
+        parts.verdict()
+    }
+
+    fn env<'a>(&self, text: &'a str) -> Verdict<'a> {
+        let Some((name, value)) = text.split_once('=').filter(|(name, _)| self.is_env_name(name)) else {
+            return Verdict::Mask(Kind::Env);
+        };
+        self.listed(show_list().env(name), Kind::Env, &text[..=name.len()], value)
+    }
+
+    fn is_env_name(&self, name: &str) -> bool {
+        let chars = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
+        (1..=128).contains(&name.len()) && name.bytes().all(chars) && self.scanner.hit(name).is_none()
+    }
+
+    /// A value that is shown if a row lists its name and it has the row's shape.
+    fn listed<'a>(&self, row: Option<Class>, kind: Kind, lead: &'a str, value: &'a str) -> Verdict<'a> {
+        let shown = match row {
+            Some(Class::Typed(shape)) => matches!(self.typed(shape, value), Verdict::Show),
+            Some(Class::Name(shape)) => matches!(self.name(shape, value), Verdict::Show),
+            _ => false,
+        };
+        if shown { Verdict::Show } else { secret_value(kind, lead, value) }
+    }
+}
+
+/// A value that is masked: URLs keep their shape, all else is replaced. `lead` stays.
+pub(crate) fn secret_value<'a>(kind: Kind, lead: &'a str, value: &'a str) -> Verdict<'a> {
+    if value.is_empty() || placeholder::is_one(value) {
+        return Verdict::Show;
+    }
+    let mut parts = Parts::led_by(lead);
+    if !url::append(&mut parts, value) {
+        if lead.is_empty() {
+            return Verdict::Mask(kind);
+        }
+        parts.mask(kind, value);
+    } else if scan::by_rule(&parts.shown()).is_some() {
+        parts.pieces.clear();
+        parts.mask(kind, value);
+    }
+    parts.verdict()
+}
+
+/// `5000/tcp`.
+fn is_port_key(key: &str) -> bool {
+    let (port, protocol) = key.split_once('/').unwrap_or((key, "tcp"));
+    let range = port.split('-').all(shape::is_port) && port.split('-').count() <= 2;
+    range && matches!(protocol, "tcp" | "udp" | "sctp")
+}
