@@ -20,6 +20,7 @@ mod search;
 mod set;
 mod show;
 mod talk;
+mod trigger;
 mod version;
 mod write;
 
@@ -48,6 +49,9 @@ pub fn run() -> Result<Outcome> {
 }
 
 fn dispatch(args: &[OsString]) -> Result<Outcome> {
+    if let Some((_, words)) = args.split_first().filter(|(first, _)| *first == "--from-trigger") {
+        return trigger::answer(words);
+    }
     let is = |arg: &OsString, words: [&str; 3]| words.iter().any(|word| arg == word);
     let dashed = |arg: &OsString| arg.is_empty() || arg.as_encoded_bytes()[0] == b'-';
     let at = args.iter().position(|arg| arg == "--" || !dashed(arg)).unwrap_or(args.len());

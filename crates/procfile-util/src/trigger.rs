@@ -1,0 +1,68 @@
+//! Dokku's triggers about the Procfile of an app: which file counts now, and the environment its commands are expanded
+//! with. A hook is one exec of this program with `--from-trigger`.
+
+use std::ffi::OsString;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use procfile::{EnvFile, ParseOptions, Procfile, Variables};
+use ps_apps::{AppName, World, durable};
+use ps_cli::exit::Outcome;
+
+use crate::exists::NOT_FOUND;
+use crate::{diagnose, files, output};
+
+/// `PORT` where the caller names none.
+const DEFAULT_PORT: &str = "5000";
+
+/// Answers the trigger that the first word names.
+pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    let world = World::from_env()?;
+    match words[..] {
+        ["procfile-exists", app] => exists(&world, &app.parse()?),
+        ["procfile-get-command", app, name] => command(&world, &app.parse()?, name, DEFAULT_PORT),
+        ["procfile-get-command", app, name, port] => command(&world, &app.parse()?, name, port),
+        _ => bail!(
+            "--from-trigger takes procfile-exists <app>, or procfile-get-command <app> <type> [<port>]: {} is neither",
+            words.join(" ")
+        ),
+    }
+}
+
+fn exists(world: &World, app: &AppName) -> Result<Outcome> {
+    match world.current_procfile(app) {
+        Some(_) => Ok(Outcome::Done),
+        None => bail!("Procfile does not exist"),
+    }
+}
+
+/// The expanded command and a newline; nothing, and success, where there is no Procfile.
+fn command(world: &World, app: &AppName, name: &str, port: &str) -> Result<Outcome> {
+    let Some(path) = world.current_procfile(app) else { return Ok(Outcome::Done) };
+    let options = ParseOptions::default();
+    let procfile = match Procfile::parse_with(files::read(path.as_os_str())?, &options) {
+        Ok(procfile) => procfile,
+        Err(refused) => return Err(diagnose::failure(path.as_os_str(), &refused, &options)),
+    };
+    let entry = procfile.get(name).ok_or_else(|| anyhow!(NOT_FOUND))?;
+    let port = if port.is_empty() { DEFAULT_PORT } else { port };
+    let port = port.parse().with_context(|| format!("port {port:?} is no number"))?;
+    let environment = environment(world, app)?;
+    let variables = Variables { env_file: Some(&environment), ..Variables::new(entry.name, port) };
+    let mut command = procfile::expand(entry.command, &variables);
+    command.push(b'\n');
+    output::print(&command)
+}
+
+/// The environment of all apps, and over it the app's own.
+fn environment(world: &World, app: &AppName) -> Result<EnvFile> {
+    let mut both = Vec::new();
+    for path in [world.global_env_path(), world.env_path(app)] {
+        let bytes = durable::read(&path, false)?.unwrap_or_default();
+        EnvFile::parse(&bytes).with_context(|| path.display().to_string())?;
+        both.extend(bytes);
+        both.push(b'\n');
+    }
+    Ok(EnvFile::parse(&both)?)
+}
