@@ -13,6 +13,7 @@ mod lint;
 mod options;
 mod problem;
 mod process_type;
+mod simple_command;
 mod shell;
 mod space;
 
@@ -25,5 +26,6 @@ pub use formation::{Formation, InvalidFormation, InvalidQuantity, MAX_QUANTITY, 
 pub use lint::{Warning, WarningKind};
 pub use options::{Delimiter, InvalidDelimiter, ParseOptions};
 pub use problem::{MAX_PROBLEMS, ParseError, Problem, ProblemKind};
+pub use simple_command::{is_simple_command, shell_script};
 pub use process_type::{InvalidProcessType, MAX_NAME_BYTES, ProcessType};
 pub use shell::{Expanded, Style, expand_in_style};

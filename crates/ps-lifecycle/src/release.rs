@@ -32,13 +32,12 @@ pub(crate) fn assemble(
     app_json: &AppJson,
 ) -> Result<Release> {
     let mut processes = Vec::new();
-    for (place, entry) in procfile.iter().flat_map(|procfile| procfile.entries()).enumerate() {
+    for entry in procfile.iter().flat_map(|procfile| procfile.entries()) {
         let process_type = entry.process_type();
         let command = std::str::from_utf8(entry.command);
         let command = command.with_context(|| format!("the command of {process_type} is not UTF-8"))?;
         let checks = app_json.startup_checks(process_type.as_str());
-        let place = u16::try_from(place).unwrap_or(u16::MAX);
-        processes.push(Process { process_type, command: Some(command.to_owned()), place, checks });
+        processes.push(Process { process_type, command: Some(command.to_owned()), checks });
     }
     let env = match &source {
         // The supervisor reads the files itself, at each start.

@@ -12,14 +12,6 @@ use crate::label;
 const WEB: &str = "web";
 const WEB_PORT: u16 = 5000;
 
-/// Words that mean something to the shell itself, so that `exec` cannot stand in front of them.
-const SHELL_WORDS: &[&str] = &[
-    "!", ".", ":", "{", "alias", "bg", "break", "case", "cd", "command", "continue", "eval", "exec", "exit",
-    "export", "fg", "for", "getopts", "hash", "if", "jobs", "local", "read", "readonly", "return", "set",
-    "shift", "source", "times", "trap", "type", "ulimit", "umask", "unalias", "unset", "until", "wait",
-    "while",
-];
-
 /// The port an instance is told to listen on: 5000 for `web`, each in its own network; none for other types.
 pub(crate) fn port(slot: &Slot) -> Option<u16> {
     (slot.process_type.as_str() == WEB).then_some(WEB_PORT)
@@ -35,7 +27,8 @@ pub(crate) fn container(root: &Path, release: &Release, image: &str, slot: &Slot
     };
     ContainerCreateBody {
         image: Some(image.to_owned()),
-        cmd: command.map(|command| vec!["/bin/sh".to_owned(), "-c".to_owned(), script(command)]),
+        cmd: command
+            .map(|command| vec!["/bin/sh".to_owned(), "-c".to_owned(), procfile::shell_script(command)]),
         env: Some(environment(release, slot)),
         labels: Some(label::labels(root, &release.app, slot)),
         stop_timeout: Some(i64::from(seconds(release.stop_timeout))),
@@ -68,16 +61,6 @@ fn environment(release: &Release, slot: &Slot) -> Vec<String> {
     app.chain(port).chain([format!("DYNO={slot}")]).collect()
 }
 
-/// A simple command takes the shell's place, so that SIGTERM reaches it. Quoted operators are taken for operators:
-/// then the shell stays in between.
-fn script(command: &str) -> String {
-    let first = command.split_whitespace().next().unwrap_or_default();
-    let has_operator = command.contains([';', '&', '|', '<', '>', '(', ')', '`', '\n']);
-    let is_simple =
-        !has_operator && !first.is_empty() && !first.contains('=') && !SHELL_WORDS.contains(&first);
-    if is_simple { format!("exec {command}") } else { command.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -93,7 +76,6 @@ mod tests {
             processes: vec![Process {
                 process_type: "web".parse().expect("legal"),
                 command: command.map(str::to_owned),
-                place: 0,
                 checks: vec![],
             }],
             env: vec![("A".into(), "1".into()), ("PORT".into(), "80".into())],

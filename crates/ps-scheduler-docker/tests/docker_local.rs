@@ -77,7 +77,6 @@ impl Place {
         let process = |name: &str| Process {
             process_type: name.parse().expect("a legal process type"),
             command: command.map(str::to_owned),
-            place: 0,
             checks: vec![],
         };
         let release = Release {

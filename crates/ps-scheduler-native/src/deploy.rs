@@ -90,6 +90,10 @@ fn change(
     }
     let deadline = Instant::now() + spec.grace() + MARGIN;
     follower.settle(&fresh, &leaving, early, deadline, watch)?;
+    for slot in fresh.keys() {
+        let checks = plan.release.process(&slot.process_type).map(|process| process.checks.as_slice());
+        follower.check(slot, checks.unwrap_or_default(), watch)?;
+    }
     if spec.wanted().is_empty() {
         follower.ask(&Request::End)?;
     }

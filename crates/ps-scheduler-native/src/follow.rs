@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Error, Progress, Slot, State, Watch};
+use ps_scheduler::{Check, Error, Progress, Slot, State, Watch};
 use ps_supervisor::{Client, Message, Request, Status};
 
-use crate::logs;
 use crate::service::{Service, backend};
+use crate::{checks, logs};
 
 /// An instance that dies sooner fails the deploy.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -109,15 +109,29 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
+    /// Asks the startup checks of a slot's type until they hold.
+    pub(crate) fn check(&self, slot: &Slot, checks: &[Check], watch: &Watch<'_>) -> Result<(), Error> {
+        let Some(port) = self.known.get(slot).and_then(|status| status.port) else { return Ok(()) };
+        for check in checks {
+            checks::hold(check, port, watch.cancel)?.map_err(|reason| self.failed(slot, &reason))?;
+        }
+        Ok(())
+    }
+
     fn failure(&self, status: &Status) -> Error {
         let reason = status.reason.clone().unwrap_or_else(|| match status.last_exit {
             Some(exit) => format!("ended within its first second ({exit})"),
             None => "ended within its first second".to_owned(),
         });
-        let marks = self.log_marks.get(&status.slot).copied().unwrap_or_default();
-        let words = logs::last_words(self.service, &status.slot, marks);
-        let reason = if words.is_empty() { reason } else { format!("{reason}; its last lines:\n{words}") };
-        Error::DeployFailed { app: self.service.app.to_string(), slot: status.slot.to_string(), reason }
+        self.failed(&status.slot, &reason)
+    }
+
+    fn failed(&self, slot: &Slot, reason: &str) -> Error {
+        let marks = self.log_marks.get(slot).copied().unwrap_or_default();
+        let words = logs::last_words(self.service, slot, marks);
+        let reason =
+            if words.is_empty() { reason.to_owned() } else { format!("{reason}; its last lines:\n{words}") };
+        Error::DeployFailed { app: self.service.app.to_string(), slot: slot.to_string(), reason }
     }
 
     fn await_reply(&mut self) -> Result<Vec<Message>, Error> {

@@ -133,7 +133,6 @@ impl Suite<'_> {
             processes: vec![Process {
                 process_type: "web".parse().expect("a legal process type"),
                 command: self.subject.command.clone(),
-                place: 0,
                 checks: vec![],
             }],
             env: vec![("CONFORMANCE".to_owned(), "1".to_owned())],

@@ -23,8 +23,6 @@ pub struct Process {
     pub process_type: ProcessType,
     /// Its command line, for `/bin/sh -c`; `None`: what the image runs by itself.
     pub command: Option<String>,
-    /// Its place in the Procfile when it was first seen, from 0. Kept for ever: ports are computed from it.
-    pub place: u16,
     /// What must hold before an instance counts as ready; empty: being alive is enough.
     pub checks: Vec<Check>,
 }

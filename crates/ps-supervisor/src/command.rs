@@ -10,29 +10,12 @@ use ps_scheduler::Slot;
 
 use crate::spec::Spec;
 
-/// Words that mean something to the shell itself, so that `exec` cannot stand in front of them.
-const SHELL_WORDS: &[&str] = &[
-    ".", ":", "alias", "bg", "break", "case", "cd", "command", "continue", "eval", "exec", "exit", "export",
-    "fg", "for", "getopts", "hash", "if", "jobs", "local", "read", "readonly", "return", "set", "shift",
-    "source", "times", "trap", "type", "ulimit", "umask", "unalias", "unset", "until", "wait", "while", "{",
-    "}", "!",
-];
-
-/// Whether a command line is one simple command of POSIX sh: no operator, no assignment, no word of the shell's own.
-/// Quoted operators are taken for operators: then the shell stays in between, which only costs a process.
-#[must_use]
-pub fn is_simple(command: &str) -> bool {
-    let first = command.split_whitespace().next().unwrap_or_default();
-    let has_operator = command.contains([';', '&', '|', '<', '>', '(', ')', '`', '\n']);
-    !has_operator && !first.is_empty() && !first.contains('=') && !SHELL_WORDS.contains(&first)
-}
-
 /// The script for `/bin/sh -c`: joins the group whose file is given, then is the command. It never runs outside of it.
 pub(crate) fn script(command: &str, joining_file: Option<&Path>) -> String {
-    let exec = if is_simple(command) { "exec " } else { "" };
+    let script = procfile::shell_script(command);
     match joining_file {
-        Some(file) => format!("echo 0 >{} || exit 126\n{exec}{command}", quote(&file.to_string_lossy())),
-        None => format!("{exec}{command}"),
+        Some(file) => format!("echo 0 >{} || exit 126\n{script}", quote(&file.to_string_lossy())),
+        None => script,
     }
 }
 
@@ -76,18 +59,6 @@ pub fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exec_stands_only_before_simple_commands() {
-        for simple in ["node server.js", "bin/web -p $PORT", "faultapp --listen \"$PORT\"", "sleep 1"] {
-            assert!(is_simple(simple), "{simple}");
-        }
-        for compound in
-            ["a && b", "a; b", "A=1 b", "cd x", "exec a", "(a)", "a >b", "", "if true", "a `b`", "$(a)"]
-        {
-            assert!(!is_simple(compound), "{compound}");
-        }
-    }
 
     #[test]
     fn the_script_joins_first_and_quotes_what_it_joins() {

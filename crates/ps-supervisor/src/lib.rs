@@ -22,7 +22,7 @@ mod tree;
 
 pub use capture::{LOG_DIRECTORY, stream_name};
 pub use client::Client;
-pub use command::{environment, is_simple, read_env_file};
+pub use command::{environment, read_env_file};
 pub use control::{CONTROL_SOCKET, Message, Request};
 pub use error::Error;
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};

@@ -40,7 +40,8 @@ pub(crate) fn assign(
 
 fn regular(spec: &Spec, slot: &Slot) -> Option<u16> {
     let place = *spec.places.get(slot.process_type.as_str())?;
-    let offset = u32::from(slot.index).checked_sub(1).filter(|offset| *offset < PER_TYPE && spec.base_port > 0)?;
+    let offset =
+        u32::from(slot.index).checked_sub(1).filter(|offset| *offset < PER_TYPE && spec.base_port > 0)?;
     u16::try_from(u32::from(spec.base_port) + PER_TYPE * u32::from(place) + offset).ok()
 }
 
