@@ -580,3 +580,31 @@ fn the_triggers_of_creation_and_deletion_make_and_remove_what_ps_keeps() {
     assert_eq!(hook(&["no-such-trigger", "fresh"]).status, 2);
     assert_eq!(hook(&["ps-can-scale", "fresh"]).status, 2);
 }
+
+// ---- Where counts come from.
+
+#[test]
+fn which_source_won_is_told_on_our_own_and_a_change_by_hand_takes_over() {
+    let place = hello("web=1\n");
+    let print = || scale(&place, &["hello"]);
+    assert_eq!(print().stderr, "");
+    assert_eq!(
+        scale(&place, &["--from-trigger", "ps-set-scale", "hello", "true", "false", "web=2"]).status,
+        0
+    );
+    assert!(print().stderr.contains("from the trigger ps-set-scale"), "{}", print().stderr);
+    assert_eq!(print().stdout, "-----> Scaling for hello\nproctype: qty\n--------: ---\nweb:  2\n");
+    place.write("lib/config/formation/hello/scale-source", "app.json");
+    assert!(print().stderr.contains("app.json"), "{}", print().stderr);
+    let plan = scale(&place, &["hello", "--dry-run", "--json"]).stdout;
+    assert!(
+        plan.starts_with(
+            "{\"app\":\"hello\",\"source\":\"app.json\",\"instances\":[{\"process_type\":\"web\","
+        ),
+        "{plan}"
+    );
+    let plan = scale(&place, &["hello", "--dry-run", "--json", "web=3"]).stdout;
+    assert!(plan.contains("\"source\":\"argument\""), "{plan}");
+    assert_eq!(scale(&place, &["hello", "web=3"]).status, 0);
+    assert_eq!(print().stderr, "");
+}

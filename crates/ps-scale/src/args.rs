@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) clear: bool,
 
-    /// Change nothing; print what would happen to each instance
+    /// Change nothing; print what would happen to each instance (without counts: if what is stored were applied)
     #[arg(long)]
     pub(crate) dry_run: bool,
 

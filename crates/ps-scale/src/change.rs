@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use procfile::{MAX_QUANTITY, ProcessType, Quantity};
-use ps_apps::{AppName, AskedCount, RefusedScaling, Scaling, StoredFormation, World};
+use ps_apps::{AppName, AskedCount, FormationSource, RefusedScaling, Scaling, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::{Format, say};
 
@@ -34,7 +34,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
     let before = print::read(world, app)?;
     let expected = change.apply(world, &before)?;
     if args.dry_run {
-        return dry_run::print(world, app, &before, &expected, args);
+        return dry_run::change(world, app, &before, &expected, args);
     }
     if !world.inside_dokku() {
         announce(world, app, args)?;
@@ -45,6 +45,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
 fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> Result<Outcome> {
     let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
     let (before, after) = store(world, app, change)?;
+    world.set_formation_source(app, FormationSource::Argument)?;
     let outcome = if args.skip_deploy {
         Outcome::Done
     } else {

@@ -9,13 +9,14 @@ use std::path::Path;
 
 use anyhow::Result;
 use procfile::Formation;
-use ps_apps::{AppName, StoredFormation, World};
+use ps_apps::{AppName, FormationSource, StoredFormation, World};
 use ps_cli::Format;
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Action, Instance, Intent, Plan, Slot, State, Step, Which};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Args;
+use crate::print;
 
 #[derive(Serialize)]
 struct DryRun<'a> {
@@ -37,14 +38,25 @@ struct RecordedStatus {
     state: State,
 }
 
-pub(crate) fn print(
+/// What applying the stored formation would do.
+pub(crate) fn stored(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
+    let stored = print::read(world, app)?;
+    let source = world.formation_source(app)?;
+    write(app, source, rows(world, app, &stored, &stored)?, args)
+}
+
+/// What a change given as arguments would do.
+pub(crate) fn change(
     world: &World,
     app: &AppName,
     before: &StoredFormation,
     after: &StoredFormation,
     args: &Args,
 ) -> Result<Outcome> {
-    let rows = rows(world, app, before, after)?;
+    write(app, FormationSource::Argument, rows(world, app, before, after)?, args)
+}
+
+fn write(app: &AppName, source: FormationSource, rows: Vec<Row>, args: &Args) -> Result<Outcome> {
     let mut out = io::stdout().lock();
     match args.format() {
         Format::Text => {
@@ -54,7 +66,7 @@ pub(crate) fn print(
             }
         }
         Format::Json => {
-            let dry_run = DryRun { app: app.as_str(), source: "argument", instances: rows };
+            let dry_run = DryRun { app: app.as_str(), source: source.as_str(), instances: rows };
             writeln!(out, "{}", serde_json::to_string(&dry_run)?)?;
         }
         Format::Csv => {

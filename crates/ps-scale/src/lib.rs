@@ -25,10 +25,11 @@ pub fn run() -> Result<Outcome> {
     let Some(name) = &args.app else { return Err(no_app(&world)) };
     let app = world.app(name)?.name;
     refuse_contradictions(&world, &args)?;
-    if !args.is_change() {
-        return print::formation(&world, &app, &args);
+    match (args.is_change(), args.dry_run) {
+        (true, _) => change::run(&world, &app, &args),
+        (false, true) => dry_run::stored(&world, &app, &args),
+        (false, false) => print::formation(&world, &app, &args),
     }
-    change::run(&world, &app, &args)
 }
 
 fn no_app(world: &World) -> anyhow::Error {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use ps_apps::{AppName, StoredFormation, World};
+use ps_apps::{AppName, FormationSource, StoredFormation, World};
 use ps_cli::exit::Outcome;
 use ps_cli::{Format, say};
 use serde::Serialize;
@@ -21,8 +21,24 @@ struct Row<'a> {
 pub(crate) fn formation(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
     let stored = read(world, app)?;
     warn_of_unacceptable(app, &stored);
-    write(app, &stored, args.format(), args.quiet || say::quiet())?;
+    let is_quiet = args.quiet || say::quiet();
+    write(app, &stored, args.format(), is_quiet)?;
+    let source = world.formation_source(app)?;
+    if source != FormationSource::Argument && !is_quiet && !world.inside_dokku() {
+        say::detail(&format!("these counts come from {}", of(source)))?;
+    }
     Ok(Outcome::Done)
+}
+
+fn of(source: FormationSource) -> &'static str {
+    match source {
+        FormationSource::Argument => "a command line",
+        FormationSource::AppJson => "the formation in app.json: change it there and deploy again",
+        FormationSource::DokkuScale => {
+            "the file DOKKU_SCALE, which each deploy reads again: a formation in app.json takes its place"
+        }
+        FormationSource::Trigger => "the trigger ps-set-scale",
+    }
 }
 
 pub(crate) fn read(world: &World, app: &AppName) -> Result<StoredFormation> {

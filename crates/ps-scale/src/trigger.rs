@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use anyhow::Result;
-use ps_apps::{AppName, Scope, StoredFormation, World};
+use ps_apps::{AppName, FormationSource, Scope, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
 
 use crate::args::Args;
@@ -71,6 +71,7 @@ fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Res
     change.apply(world, &print::read(world, app)?)?;
     let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
     let (before, after) = change::store(world, app, &change)?;
+    world.set_formation_source(app, FormationSource::Trigger)?;
     if flags.skips {
         return Ok(Outcome::Done);
     }

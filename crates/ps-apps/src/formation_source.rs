@@ -1,0 +1,140 @@
+//! Where a formation comes from. `--scale` wins over app.json, app.json over a DOKKU_SCALE file in the source tree, and
+//! that over what is stored. Which one won is remembered on our own, in `config/formation/<app>/scale-source`; Dokku's
+//! own files have no place for it.
+
+use crate::property::Scope;
+use crate::{AppName, AskedCount, Error, RefusedScaling, World};
+
+const PLUGIN: &str = "formation";
+const KEY: &str = "scale-source";
+/// The name of the file in a source tree that Dokku read until 0.30.
+pub const DOKKU_SCALE: &str = "DOKKU_SCALE";
+
+/// Who said how many instances are wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FormationSource {
+    /// A person or a pipeline, on a command line.
+    #[default]
+    Argument,
+    /// The app.json of the last deploy.
+    AppJson,
+    /// The DOKKU_SCALE file of the last deploy.
+    DokkuScale,
+    /// The trigger `ps-set-scale`.
+    Trigger,
+}
+
+/// A line of a DOKKU_SCALE file that is no `<type>=<count>`.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidDokkuScale {
+    /// Not text.
+    #[error("DOKKU_SCALE is not UTF-8")]
+    NotText,
+    /// A line that cannot be read.
+    #[error("DOKKU_SCALE, line {line}: {why}")]
+    Line {
+        /// From 1.
+        line: usize,
+        /// What is wrong with it.
+        why: RefusedScaling,
+    },
+}
+
+impl FormationSource {
+    /// The word in JSON, on the terminal and on disk.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Argument => "argument",
+            Self::AppJson => "app.json",
+            Self::DokkuScale => DOKKU_SCALE,
+            Self::Trigger => "trigger",
+        }
+    }
+
+    fn named(word: &str) -> Option<Self> {
+        [Self::Argument, Self::AppJson, Self::DokkuScale, Self::Trigger]
+            .into_iter()
+            .find(|source| source.as_str() == word)
+    }
+}
+
+/// Reads a DOKKU_SCALE file: lines `<type>=<count>`; blank lines and comments (`#`) do not count.
+pub fn parse_dokku_scale(bytes: &[u8]) -> Result<Vec<AskedCount>, InvalidDokkuScale> {
+    let text = std::str::from_utf8(bytes).map_err(|_| InvalidDokkuScale::NotText)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+    lines
+        .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
+        .map(|(line, word)| AskedCount::parse(word).map_err(|why| InvalidDokkuScale::Line { line, why }))
+        .collect()
+}
+
+impl World {
+    /// Who said how many instances of the app are wanted. Inside Dokku it is app.json where that forbids `ps:scale`.
+    pub fn formation_source(&self, app: &AppName) -> Result<FormationSource, Error> {
+        if self.inside_dokku() {
+            let can_scale = self.can_scale(app)?;
+            return Ok(if can_scale { FormationSource::Argument } else { FormationSource::AppJson });
+        }
+        let stored = self.property(PLUGIN, Scope::App(app), KEY)?;
+        Ok(stored.and_then(|word| FormationSource::named(&word)).unwrap_or_default())
+    }
+
+    /// Remembers who it was; inside Dokku nothing is written.
+    pub fn set_formation_source(&self, app: &AppName, source: FormationSource) -> Result<(), Error> {
+        if self.inside_dokku() || self.formation_source(app)? == source {
+            return Ok(());
+        }
+        match source {
+            FormationSource::Argument => self.unset_property(PLUGIN, Scope::App(app), KEY),
+            named => self.set_property(PLUGIN, Scope::App(app), KEY, named.as_str()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn blank_lines_and_comments_of_a_dokku_scale_file_do_not_count() {
+        let asked = parse_dokku_scale(b"\xef\xbb\xbf# how many\r\nweb=1\r\n\n  worker-beat=1");
+        let expected: Result<Vec<_>, _> =
+            ["web=1", "worker-beat=1"].map(AskedCount::parse).into_iter().collect();
+        assert_eq!(asked.ok(), expected.ok());
+    }
+
+    #[test]
+    fn a_line_that_is_no_count_is_named() {
+        let said = |bytes: &[u8]| parse_dokku_scale(bytes).map_err(|why| why.to_string());
+        assert!(
+            said(b"web=1\nworker\n")
+                .is_err_and(|why| why.starts_with("DOKKU_SCALE, line 2: \"worker\" has no"))
+        );
+        assert!(said(b"web=-1").is_err_and(|why| why.contains("line 1")));
+        assert!(said(b"\xff").is_err());
+    }
+
+    #[test]
+    fn dokku_scale_files_that_other_people_wrote_are_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/dokku-scale");
+        let Ok(entries) = fs::read_dir(&folder) else {
+            let note = format!("skipped: no corpus at {}", folder.display());
+            writeln!(std::io::stderr(), "{note}").expect("a stderr");
+            return;
+        };
+        for entry in entries.flatten() {
+            let bytes = fs::read(entry.path()).expect("a file");
+            let asked = parse_dokku_scale(&bytes);
+            assert!(
+                asked.as_ref().is_ok_and(|asked| !asked.is_empty()),
+                "{}: {asked:?}",
+                entry.path().display()
+            );
+        }
+    }
+}
