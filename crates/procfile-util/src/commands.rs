@@ -4,7 +4,7 @@ use anyhow::Result;
 use ps_cli::exit::Outcome;
 
 use crate::flags::{Flag, Flags, Given, Kind};
-use crate::{check, delete, exists, expand, list, set, show, version};
+use crate::{check, delete, exists, expand, export, list, set, show, version};
 
 /// A subcommand.
 pub(crate) struct Command {
@@ -83,10 +83,43 @@ static SET: [Flag; 2] = [
     text("command", b'c', "", "the command"),
     switch("in-order", 0, "put a new entry before the first whose name sorts after it"),
 ];
+static EXPORT: [Flag; 26] = [
+    text("app", 0, "app", "name of the app"),
+    text("description", 0, "", "description of every unit; each has its own if there is none"),
+    switch("dry-run", 0, "list what would be written"),
+    ENV_FILE,
+    text("format", 0, "systemd", "systemd, systemd-user, sysv, upstart, runit or launchd"),
+    text("formation", 0, "all=1", "instances of each type, as in web=2,worker=1"),
+    text("group", 0, "", "group that runs the app; the name of the app if there is none"),
+    text("home", 0, "", "home directory, for systemd-user; that of the caller if there is none"),
+    text("limit-coredump", 0, "", "size of a core dump, in KiB"),
+    text("limit-cputime", 0, "", "processor time, in seconds"),
+    text("limit-data", 0, "", "data segment, in KiB"),
+    text("limit-file-size", 0, "", "size of a file, in KiB"),
+    text("limit-locked-memory", 0, "", "locked memory, in KiB"),
+    text("limit-open-files", 0, "", "number of open files"),
+    text("limit-physical-memory", 0, "", "resident memory, in KiB"),
+    text("limit-stack-size", 0, "", "stack, in KiB"),
+    text("limit-user-processes", 0, "", "number of processes"),
+    text("location", 0, "", "directory that the units are written below; required"),
+    text("log-path", 0, "/var/log", "directory of the logs"),
+    text("nice", 0, "", "nice value, from -20 to 19"),
+    text("prestart", 0, "", "command to be run before each start"),
+    text("run", 0, "", "directory of the pid files, for sysv and upstart"),
+    switch("stdout", 0, "print the units instead of writing them"),
+    Flag {
+        long: "timeout",
+        short: None,
+        kind: Kind::Integer(5),
+        help: "seconds between SIGTERM and SIGKILL",
+    },
+    text("user", 0, "", "user that runs the app; the name of the app if there is none"),
+    text("working-directory-path", 0, "/", "directory that commands start in"),
+];
 static VERSION: [Flag; 1] = [NO_COLOR];
 
 /// All subcommands, sorted by name.
-pub(crate) static COMMANDS: [Command; 8] = [
+pub(crate) static COMMANDS: [Command; 9] = [
     Command {
         name: "check",
         synopsis: "Check that a Procfile is legal, and say all that is wrong with it",
@@ -122,6 +155,17 @@ pub(crate) static COMMANDS: [Command; 8] = [
         examples: &["procfile-util expand -e .env", "procfile-util expand -p web -d 8080"],
         flags: &[&EXPAND, &EXPANSION, &COMMON],
         run: expand::run,
+    },
+    Command {
+        name: "export",
+        synopsis: "Write units of systemd, runit, launchd, Upstart or System V",
+        about: "Every value is quoted as the format wants it. Ports are --default-port + 100 for each type (sorted by\n  name) + 1 for each instance. The env file's variables stand in the units: mind who can read them.",
+        examples: &[
+            "procfile-util export --location / --app blog --formation web=2,worker=1",
+            "procfile-util export --stdout --format launchd",
+        ],
+        flags: &[&EXPORT, &COMMON],
+        run: export::run,
     },
     Command {
         name: "list",

@@ -87,6 +87,11 @@ impl Given {
         self.last(long) == Some(&Value::Switch(true))
     }
 
+    /// Whether a flag was given at all.
+    pub(crate) fn has(&self, long: &str) -> bool {
+        self.last(long).is_some()
+    }
+
     fn all<'a>(&'a self, long: &'a str) -> impl DoubleEndedIterator<Item = &'a Value> {
         self.values.iter().filter(move |(name, _)| *name == long).map(|(_, value)| value)
     }

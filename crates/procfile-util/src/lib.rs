@@ -3,12 +3,14 @@
 
 mod check;
 mod commands;
+mod counts;
 mod delete;
 mod diagnose;
 mod diff;
 mod edit;
 mod exists;
 mod expand;
+mod export;
 mod files;
 mod flags;
 mod help;
@@ -20,6 +22,7 @@ mod search;
 mod set;
 mod show;
 mod talk;
+mod tree;
 mod trigger;
 mod version;
 mod write;

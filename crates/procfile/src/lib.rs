@@ -7,14 +7,15 @@ mod dotenv;
 mod edit;
 mod env_file;
 mod expand;
+pub mod export;
 mod formation;
 mod grammar;
 mod lint;
 mod options;
 mod problem;
 mod process_type;
-mod simple_command;
 mod shell;
+mod simple_command;
 mod space;
 
 pub use advice::Advice;
@@ -26,6 +27,6 @@ pub use formation::{Formation, InvalidFormation, InvalidQuantity, MAX_QUANTITY, 
 pub use lint::{Warning, WarningKind};
 pub use options::{Delimiter, InvalidDelimiter, ParseOptions};
 pub use problem::{MAX_PROBLEMS, ParseError, Problem, ProblemKind};
-pub use simple_command::{is_simple_command, shell_script};
 pub use process_type::{InvalidProcessType, MAX_NAME_BYTES, ProcessType};
 pub use shell::{Expanded, Style, expand_in_style};
+pub use simple_command::{is_simple_command, shell_script};

@@ -1,0 +1,79 @@
+//! `--formation`: how many instances of each type, `all` standing for those that are not named.
+
+use anyhow::{Result, bail};
+use procfile::Procfile;
+use procfile::export::MAX_INSTANCES;
+
+/// Counts in the order in which they were given; a later one wins.
+pub(crate) struct Counts(Vec<(String, u16)>);
+
+impl Counts {
+    /// Reads `web=2,worker=1`.
+    pub(crate) fn parse(word: &str) -> Result<Self> {
+        let mut counts = Vec::new();
+        for piece in word.split(',') {
+            let parts: Vec<&str> = piece.split('=').collect();
+            let [name, count] = parts[..] else { bail!("invalid formation: {piece}") };
+            counts.push((name.to_owned(), amount(piece, count)?));
+        }
+        Ok(Self(counts))
+    }
+
+    /// An error if a type is named that the Procfile does not have.
+    pub(crate) fn refuse_unknown(&self, procfile: &Procfile) -> Result<()> {
+        match self.0.iter().find(|(name, _)| name != "all" && procfile.get(name).is_none()) {
+            Some((name, _)) => bail!("invalid formation: {name}: no such process type"),
+            None => Ok(()),
+        }
+    }
+
+    /// The count of a type: its own, else that of `all`, else none.
+    pub(crate) fn of(&self, name: &str) -> u16 {
+        let last = |wanted: &str| self.0.iter().rev().find(|(name, _)| name == wanted).map(|(_, n)| *n);
+        last(name).or_else(|| last("all")).unwrap_or(0)
+    }
+}
+
+fn amount(piece: &str, count: &str) -> Result<u16> {
+    let digits = count.strip_prefix(['+', '-']).unwrap_or(count);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        let quoted = crate::quote::double(count.as_bytes());
+        bail!("invalid formation: strconv.Atoi: parsing {quoted}: invalid syntax");
+    }
+    let digits = digits.trim_start_matches('0');
+    match digits {
+        "" => Ok(0),
+        _ if count.starts_with('-') => bail!("invalid formation: {piece}: a count must not be negative"),
+        digits => match digits.parse() {
+            Ok(amount) if amount <= MAX_INSTANCES => Ok(amount),
+            _ => bail!("invalid formation: {piece}: {MAX_INSTANCES} instances of a type at most"),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(word: &str) -> String {
+        Counts::parse(word).err().expect("refused").to_string()
+    }
+
+    #[test]
+    fn the_own_count_wins_over_all_and_the_last_over_earlier_ones() {
+        let counts = Counts::parse("all=2,web=1,web=+3,x=00").expect("legal");
+        assert_eq!((counts.of("web"), counts.of("x"), counts.of("worker")), (3, 0, 2));
+        assert_eq!(Counts::parse("web=1").expect("legal").of("worker"), 0);
+    }
+
+    #[test]
+    fn refusals_have_the_original_words() {
+        assert_eq!(refusal(""), "invalid formation: ");
+        assert_eq!(refusal("web=1,"), "invalid formation: ");
+        assert_eq!(refusal("web=1=2"), "invalid formation: web=1=2");
+        assert_eq!(refusal("web=x"), "invalid formation: strconv.Atoi: parsing \"x\": invalid syntax");
+        assert_eq!(refusal("web= 1"), "invalid formation: strconv.Atoi: parsing \" 1\": invalid syntax");
+        assert!(refusal("web=-1").contains("negative"));
+        assert!(refusal("web=1001").contains("1000"));
+    }
+}

@@ -1,0 +1,170 @@
+//! `export`: units of other process managers. All are rendered before the first is written, and all are staged before
+//! the first takes its name.
+
+use std::io::Write as _;
+
+use anyhow::{Result, anyhow, bail};
+use procfile::export::{AbsolutePath, Format, Job, Limit, Name, Output, Resource, Settings, Text};
+use procfile::{EnvFile, Procfile};
+use ps_cli::exit::Outcome;
+
+use crate::counts::Counts;
+use crate::files::{self, EnvFileFailure};
+use crate::flags::Given;
+use crate::talk::{self, Failure};
+use crate::{output, tree};
+
+pub(crate) fn run(given: &Given) -> Result<Outcome> {
+    let procfile = files::procfile(given)?;
+    let format_name = given.word("format");
+    let location = given.text("location");
+    let dry = given.on("dry-run") || given.on("stdout");
+    if format_name.is_empty() {
+        return Err(Failure::bare("no format specified"));
+    }
+    if location.is_empty() && !dry {
+        return Err(Failure::bare("no output location specified"));
+    }
+    let format = Format::of(&format_name).ok_or_else(|| anyhow!("Invalid format type: {format_name}"))?;
+    let counts = Counts::parse(&given.word("formation"))?;
+    let env = env_file(given)?;
+    counts.refuse_unknown(&procfile)?;
+    let job = job(given, &procfile, &env, &counts)?;
+    warn(given, format, &env, &job);
+    let outputs = format.render(&job)?;
+    if given.on("stdout") {
+        return print(&outputs);
+    }
+    let root = location.to_string_lossy();
+    if given.on("dry-run") {
+        return announce(&outputs, |output| format!("would write: {}", tree::place(&root, &output.path)));
+    }
+    tree::write(location, &outputs)?;
+    announce(&outputs, |output| format!("{}{}", output.announcement, tree::place(&root, &output.path)))?;
+    hint(format);
+    Ok(Outcome::Done)
+}
+
+fn env_file(given: &Given) -> Result<EnvFile> {
+    match files::env_file(given) {
+        Ok(env) => Ok(env.unwrap_or_default()),
+        Err(EnvFileFailure::Read(why)) => Err(Failure::bare(format!("error reading env file: {why}"))),
+        Err(EnvFileFailure::Parse(why)) => Err(Failure::bare(format!("error parsing env file: {why}"))),
+    }
+}
+
+fn job(given: &Given, procfile: &Procfile, env: &EnvFile, counts: &Counts) -> Result<Job> {
+    let settings = settings(given)?;
+    Ok(Job::new(settings, procfile, env, given.integer("default-port"), |name| counts.of(name))?)
+}
+
+fn settings(given: &Given) -> Result<Settings> {
+    let app = Name::new("app", &given.word("app"))?;
+    let or_app = |what, flag| match &*given.word(flag) {
+        "" => Ok(app.clone()),
+        name => Name::new(what, name),
+    };
+    Ok(Settings {
+        user: or_app("user", "user")?,
+        group: or_app("group", "group")?,
+        description: optional(given, "description")?,
+        home: path(given, "home", &home()?)?,
+        log_path: path(given, "log-path", "/var/log")?,
+        run_path: path(given, "run", &format!("/var/run/{app}"))?,
+        working_directory: path(given, "working-directory-path", "/")?,
+        limits: limits(given)?,
+        nice: nice(&given.word("nice"))?,
+        prestart: optional(given, "prestart")?,
+        timeout: u32::try_from(given.integer("timeout"))
+            .map_err(|_| anyhow!("invalid timeout: {}", given.integer("timeout")))?,
+        app,
+    })
+}
+
+fn optional(given: &Given, flag: &str) -> Result<Option<Text>> {
+    let value = given.text(flag).as_encoded_bytes();
+    if value.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Text::new(&format!("--{flag}"), value)?))
+}
+
+fn path(given: &Given, flag: &str, default: &str) -> Result<AbsolutePath> {
+    let value = given.text(flag).as_encoded_bytes();
+    let value = if value.is_empty() { default.as_bytes() } else { value };
+    Ok(AbsolutePath::new(&format!("--{flag}"), value)?)
+}
+
+/// The home directory that the original takes for whoever runs it.
+fn home() -> Result<String> {
+    let own = rustix::process::getuid().as_raw();
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(own)).then(|| name.to_owned())
+    });
+    let name = name.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| own.to_string());
+    Ok(format!("/home/{}", Name::new("user", &name)?))
+}
+
+fn limits(given: &Given) -> Result<Vec<Limit>> {
+    let mut limits = Vec::new();
+    for resource in Resource::ALL {
+        let word = given.word(&format!("limit-{}", resource.flag())).into_owned();
+        if !word.is_empty() {
+            limits.push(Limit::parse(resource, &word)?);
+        }
+    }
+    Ok(limits)
+}
+
+fn nice(word: &str) -> Result<Option<i8>> {
+    match (word, word.parse::<i8>()) {
+        ("", _) => Ok(None),
+        (_, Ok(nice @ -20..=19)) => Ok(Some(nice)),
+        _ => bail!("invalid nice value: {word:?}: use a whole number from -20 to 19"),
+    }
+}
+
+/// What the format has no place for, and what one env file for many instances means for their ports.
+fn warn(given: &Given, format: Format, env: &EnvFile, job: &Job) {
+    let colored = talk::colored();
+    for flag in format.ignores().iter().filter(|flag| given.has(flag)) {
+        let message = format!("warning: --{flag} means nothing to {}", given.word("format"));
+        talk::say(&talk::prefixed(&message, colored));
+    }
+    if env.get("PORT").is_some() && job.instances.len() > 1 {
+        let message = "warning: the env file sets PORT, so all instances get the same port";
+        talk::say(&talk::prefixed(message, colored));
+    }
+}
+
+fn announce(outputs: &[Output], line: impl Fn(&Output) -> String) -> Result<Outcome> {
+    let lines: Vec<String> = outputs.iter().map(|output| line(output) + "\n").collect();
+    output::print(lines.concat().as_bytes())
+}
+
+/// All files on stdout, each behind a line with its path.
+fn print(outputs: &[Output]) -> Result<Outcome> {
+    let mut out = output::stdout();
+    for output in outputs {
+        if let Some(contents) = &output.contents {
+            writeln!(out, "==> {} <==", output.path)?;
+            out.write_all(contents)?;
+            if !contents.ends_with(b"\n") {
+                out.write_all(b"\n")?;
+            }
+        }
+    }
+    out.flush()?;
+    Ok(Outcome::Done)
+}
+
+fn hint(format: Format) {
+    if format == Format::SystemdUser {
+        talk::say(
+            "You will want to run 'systemctl --user daemon-reload' to activate the service on the target host",
+        );
+    }
+}

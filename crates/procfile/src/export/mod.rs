@@ -1,0 +1,149 @@
+//! Units of other process managers, made from a Procfile: rendered in memory, so that all are right or none is written.
+
+mod draft;
+mod job;
+mod launchd;
+mod limits;
+mod runit;
+mod systemd;
+mod sysv;
+mod text;
+mod upstart;
+
+pub use job::{Instance, Job, MAX_INSTANCES, Settings};
+pub use limits::{Limit, Resource};
+pub use text::{AbsolutePath, Name, Text};
+
+/// A format that units are exported to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// systemd, for the system.
+    Systemd,
+    /// systemd, for one user.
+    SystemdUser,
+    /// runit's service directories.
+    Runit,
+    /// launchd's property lists.
+    Launchd,
+    /// Upstart's jobs.
+    Upstart,
+    /// System V init scripts.
+    Sysv,
+}
+
+/// Why nothing is exported.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ExportError {
+    /// A name that is not plain in every format.
+    #[error(
+        "invalid {what}: {name:?}: use letters, digits, _ . @ and -, beginning with a letter, a digit or _"
+    )]
+    Name {
+        /// Whose name.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A value that no unit can hold.
+    #[error("{what} {why}")]
+    Value {
+        /// Which value.
+        what: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A variable that no shell can set.
+    #[error("variable name {0:?} of the env file is none that a process can be given")]
+    Variable(String),
+    /// No number.
+    #[error("invalid limit: --limit-{flag} {word:?}: use a whole number or unlimited")]
+    Limit {
+        /// The flag's name behind `--limit-`.
+        flag: &'static str,
+        /// What was given.
+        word: String,
+    },
+    /// A port that does not exist.
+    #[error("port {port} of {instance} is not between 1 and 65535")]
+    Port {
+        /// Whose.
+        instance: String,
+        /// Which.
+        port: i64,
+    },
+    /// One port, two instances.
+    #[error("port {port} belongs to {one} and to {other}: each type has 100 ports before those of the next")]
+    SharedPort {
+        /// Which.
+        port: u16,
+        /// Whose.
+        one: String,
+        /// And whose.
+        other: String,
+    },
+    /// Two units that would be one file.
+    #[error("two units want the file {0}: rename one of the process types")]
+    SharedPath(String),
+}
+
+/// A directory or file to be made, below the output location.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    /// What is said about it.
+    pub announcement: &'static str,
+    /// Its path, without a leading `/`.
+    pub path: String,
+    /// Its permissions.
+    pub mode: u32,
+    /// What is in it; `None` for a directory.
+    pub contents: Option<Vec<u8>>,
+}
+
+impl Output {
+    pub(crate) fn file(path: String, mode: u32, contents: String) -> Self {
+        Self { announcement: "writing: ", path, mode, contents: Some(contents.into_bytes()) }
+    }
+}
+
+impl Format {
+    /// The format of a name on the command line.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "systemd" => Some(Self::Systemd),
+            "systemd-user" => Some(Self::SystemdUser),
+            "runit" => Some(Self::Runit),
+            "launchd" => Some(Self::Launchd),
+            "upstart" => Some(Self::Upstart),
+            "sysv" => Some(Self::Sysv),
+            _ => None,
+        }
+    }
+
+    /// Renders a job. No two files of the result have the same path.
+    pub fn render(self, job: &Job) -> Result<Vec<Output>, ExportError> {
+        let outputs = match self {
+            Self::Systemd => systemd::render(job),
+            Self::SystemdUser => systemd::render_for_user(job),
+            Self::Runit => runit::render(job)?,
+            Self::Launchd => launchd::render(job),
+            Self::Upstart => upstart::render(job)?,
+            Self::Sysv => sysv::render(job),
+        };
+        let mut paths = std::collections::BTreeSet::new();
+        match outputs.iter().find(|output| !paths.insert(output.path.as_str())) {
+            Some(twice) => Err(ExportError::SharedPath(twice.path.clone())),
+            None => Ok(outputs),
+        }
+    }
+
+    /// The flags that this format has no place for.
+    pub fn ignores(self) -> &'static [&'static str] {
+        match self {
+            Self::Systemd => &["home", "run"],
+            Self::SystemdUser => &["user", "group", "run"],
+            Self::Runit => &["description", "home", "run", "timeout"],
+            Self::Launchd => &["description", "home", "run", "prestart"],
+            Self::Upstart | Self::Sysv => &["home"],
+        }
+    }
+}

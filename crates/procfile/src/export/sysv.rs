@@ -1,0 +1,63 @@
+//! System V init scripts: one per instance, for a POSIX shell. The process leads its own session, so that a stop
+//! reaches all that it started.
+
+use crate::export::Output;
+use crate::export::draft::Draft;
+use crate::export::job::{Instance, Job, plain};
+use crate::export::text::Text;
+
+/// What every script does with the variables above it.
+const ACTIONS: &str = include_str!("sysv.sh");
+
+/// The scripts.
+pub(crate) fn render(job: &Job) -> Vec<Output> {
+    let path = |instance| format!("etc/init.d/{}", job.dashed(instance));
+    let file = |instance| Output::file(path(instance), 0o755, script(job, instance));
+    job.instances.iter().map(file).collect()
+}
+
+fn script(job: &Job, instance: &Instance) -> String {
+    let settings = &job.settings;
+    let name = job.dashed(instance);
+    let mut script = Draft::default();
+    script.line(&header(&name, &job.description(instance)));
+    let mut set = |variable: &str, value: &Text| {
+        script.put(format_args!("{variable}={}\n", value.shell_word()));
+    };
+    set("name", &plain(&name));
+    set("user", &plain(&settings.user.to_string()));
+    set("group", &plain(&settings.group.to_string()));
+    set("directory", settings.working_directory.text());
+    set("command", &instance.script());
+    set("run_directory", settings.run_path.text());
+    set("pid_file", &settings.run_path.join(&format!("{name}.pid")));
+    set("stdout_log", &job.log(instance, "stdout"));
+    set("stderr_log", &job.log(instance, "stderr"));
+    set("stop_timeout", &plain(&settings.timeout.to_string()));
+    set("nice_value", &plain(&settings.nice.unwrap_or(0).to_string()));
+    set("prestart_command", &settings.prestart.clone().unwrap_or_else(|| plain("")));
+    // SIGTERM goes to the whole session where the shell could not put the command in its own place.
+    set("stop_session", &plain(if instance.is_simple() { "no" } else { "yes" }));
+    script.line("");
+    for (variable, value) in Job::environment(instance, &job.dotted(instance)) {
+        script.put(format_args!("{variable}={}\nexport {variable}\n", value.shell_word()));
+    }
+    for place in ["default", "sysconfig"] {
+        let file = format!("/etc/{place}/{}", settings.app);
+        script.put(format_args!("if [ -r {file} ]; then\n  # shellcheck source=/dev/null\n  . {file}\nfi\n"));
+    }
+    script.line("\nset_limits() {");
+    for limit in &settings.limits {
+        script.put(format_args!("  {} || return 1\n", limit.ulimit()));
+    }
+    script.line("  return 0\n}\n");
+    script.put(format_args!("{ACTIONS}"));
+    script.finish()
+}
+
+fn header(name: &str, description: &Text) -> String {
+    let description = description.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
+    format!(
+        "#!/bin/sh\n### BEGIN INIT INFO\n# Provides:          {name}\n# Required-Start:    $remote_fs $network\n# Required-Stop:     $remote_fs $network\n# Default-Start:     2 3 4 5\n# Default-Stop:      0 1 6\n# Short-Description: {description}\n### END INIT INFO\n"
+    )
+}

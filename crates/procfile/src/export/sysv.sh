@@ -1,0 +1,82 @@
+pid() {
+  if [ -r "$pid_file" ]; then
+    head -n 1 "$pid_file"
+  fi
+}
+
+is_running() {
+  running=$(pid)
+  [ -n "$running" ] && kill -0 "$running" 2>/dev/null
+}
+
+as_user() {
+  if [ "$(id -un)" = "$user" ]; then
+    exec "$@"
+  fi
+  exec setpriv --reuid="$user" --regid="$group" --init-groups -- "$@"
+}
+
+start() {
+  if is_running; then
+    echo "$name is already running"
+    return 0
+  fi
+  cd "$directory" || return 1
+  mkdir -p "$run_directory" || return 1
+  if [ -n "$prestart_command" ]; then
+    (as_user /bin/sh -c "$prestart_command") || return 1
+  fi
+  (
+    set_limits || exit 1
+    exec >>"$stdout_log" 2>>"$stderr_log" </dev/null || exit 1
+    as_user setsid nice -n "$nice_value" /bin/sh -c "$command"
+  ) &
+  echo "$!" >"$pid_file"
+  echo "$name started"
+}
+
+stop() {
+  if ! is_running; then
+    echo "$name is not running"
+    rm -f "$pid_file"
+    return 0
+  fi
+  stopping=$(pid)
+  if [ "$stop_session" = yes ]; then
+    kill -TERM -- "-$stopping" 2>/dev/null
+  else
+    kill -TERM "$stopping" 2>/dev/null
+  fi
+  waited=0
+  while kill -0 "$stopping" 2>/dev/null && [ "$waited" -lt "$stop_timeout" ]; do
+    sleep 1
+    waited=$((waited + 1))
+  done
+  kill -KILL -- "-$stopping" 2>/dev/null
+  rm -f "$pid_file"
+  echo "$name stopped"
+}
+
+status() {
+  if is_running; then
+    echo "$name is running"
+    return 0
+  fi
+  if [ -e "$pid_file" ]; then
+    echo "$name is not running, but its pid file is there"
+    return 1
+  fi
+  echo "$name is not running"
+  return 3
+}
+
+case "$1" in
+  start) start ;;
+  stop) stop ;;
+  restart | force-reload) stop && start ;;
+  status) status ;;
+  *)
+    echo "Usage: $0 {start|stop|restart|force-reload|status}" >&2
+    exit 2
+    ;;
+esac
