@@ -18,34 +18,37 @@ fn all() -> Vec<String> {
     ["app"].into_iter().chain(keys).chain(["error"]).map(str::to_owned).collect()
 }
 
-/// The columns, if each of them can be written; exit status 2 otherwise.
-pub(crate) fn checked(columns: Option<Vec<String>>) -> Result<Option<Vec<String>>> {
+/// The columns that are wanted, all of them if none is named; exit status 2 if one cannot be written.
+pub(crate) fn columns(wanted: Option<&[String]>) -> Result<Vec<String>> {
     let known = all();
     let is_known = |column: &str| {
         let plain = column.strip_prefix("ps-").unwrap_or(column);
         column.starts_with("status-") || known.iter().any(|name| name == plain)
     };
-    match columns.iter().flatten().find(|column| !is_known(column)) {
+    match wanted.unwrap_or_default().iter().find(|column| !is_known(column)) {
         Some(unknown) => {
             let known = known.join(", ");
             Err(Refusal::usage(format!("there is no column {unknown:?}; these there are: {known}")))
         }
-        None => Ok(columns),
+        None => Ok(wanted.map_or(known, <[String]>::to_vec)),
     }
 }
 
-/// Writes a header line and the rows.
-pub(crate) fn table(rows: &[Row], columns: Option<&[String]>, out: &mut dyn Write) -> Result<()> {
-    let every = all();
-    let columns = columns.unwrap_or(&every);
-    let mut writer = Writer::from_writer(out);
-    writer.write_record(columns)?;
-    for row in rows {
-        let fields: Result<Vec<String>> = columns.iter().map(|column| field(row, column)).collect();
-        writer.write_record(fields?)?;
-    }
-    writer.flush()?;
-    Ok(())
+/// Writes the names of the columns.
+pub(crate) fn header(columns: &[String], out: &mut dyn Write) -> Result<()> {
+    write(columns, out)
+}
+
+/// Writes a row.
+pub(crate) fn line(row: &Row, columns: &[String], out: &mut dyn Write) -> Result<()> {
+    let fields: Result<Vec<String>> = columns.iter().map(|column| field(row, column)).collect();
+    write(&fields?, out)
+}
+
+fn write(fields: &[String], out: &mut dyn Write) -> Result<()> {
+    let mut writer = Writer::from_writer(Vec::new());
+    writer.write_record(fields)?;
+    Ok(out.write_all(&writer.into_inner()?)?)
 }
 
 fn field(row: &Row, column: &str) -> Result<String> {

@@ -28,8 +28,8 @@ pub(crate) enum Encoding {
     },
     /// A table with a header line.
     Csv {
-        /// These columns instead of all.
-        columns: Option<Vec<String>>,
+        /// Its columns.
+        columns: Vec<String>,
     },
 }
 
@@ -104,7 +104,7 @@ fn format(world: &World, args: &Args) -> Result<Encoding> {
         "text" | "stdout" => Ok(Encoding::Text { header: !(args.quiet || say::quiet()) }),
         "json" => Ok(Encoding::Json { with_name: !world.inside_dokku() }),
         "jsonl" => Ok(Encoding::Json { with_name: true }),
-        "csv" => Ok(Encoding::Csv { columns: csv::checked(args.columns.clone())? }),
+        "csv" => Ok(Encoding::Csv { columns: csv::columns(args.columns.as_deref())? }),
         other => Err(refusal(
             world,
             &format!("Format must be \"stdout\" or \"json\": {other:?}"),

@@ -9,25 +9,22 @@ use anyhow::Result;
 use crate::flags;
 use crate::row::Row;
 
-/// Writes the rows; `with_name` adds the key `app`.
-pub(crate) fn lines(rows: &[Row], with_name: bool, out: &mut dyn Write) -> Result<()> {
-    for row in rows {
-        let error = row.error();
-        let mut object: BTreeMap<&str, &str> = BTreeMap::new();
-        for (flag, value) in &row.values {
-            let (key, older) = flags::keys(flag);
-            object.insert(key, value);
-            older.map(|older| object.insert(older, value));
-        }
-        if with_name {
-            object.insert("app", &row.name);
-        }
-        if let Some(error) = &error {
-            object.insert("error", error);
-        }
-        writeln!(out, "{}", escape(&serde_json::to_string(&object)?))?;
+/// Writes a row; `with_name` adds the key `app`.
+pub(crate) fn line(row: &Row, with_name: bool, out: &mut dyn Write) -> Result<()> {
+    let error = row.error();
+    let mut object: BTreeMap<&str, &str> = BTreeMap::new();
+    for (flag, value) in &row.values {
+        let (key, older) = flags::keys(flag);
+        object.insert(key, value);
+        older.map(|older| object.insert(older, value));
     }
-    Ok(())
+    if with_name {
+        object.insert("app", &row.name);
+    }
+    if let Some(error) = &error {
+        object.insert("error", error);
+    }
+    Ok(writeln!(out, "{}", escape(&serde_json::to_string(&object)?))?)
 }
 
 /// These characters can stand in JSON only within strings, so they can be replaced wherever they are.
@@ -55,7 +52,7 @@ mod tests {
         let mut row = Row::new("demo");
         row.values.insert("--ps-start-cmd".into(), "a <b> && \"c\"\u{2028}".into());
         let mut out = Vec::new();
-        lines(&[row], true, &mut out).expect("memory");
+        line(&row, true, &mut out).expect("memory");
         let text = String::from_utf8(out).expect("text");
         let value = r#""a \u003cb\u003e \u0026\u0026 \"c\"\u2028""#;
         assert_eq!(text, format!("{{\"app\":\"demo\",\"ps-start-cmd\":{value},\"start-cmd\":{value}}}\n"));

@@ -40,33 +40,38 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
-/// One report of all subjects; [`Outcome::No`] if something in it is not known.
+/// One report of all subjects, written as it is read; [`Outcome::No`] if something in it is not known.
 pub(crate) fn once(
     world: &World,
     subjects: &Subjects,
     encoding: &Encoding,
     out: &mut dyn Write,
 ) -> Result<Outcome> {
-    let rows = read::rows(world, subjects, encoding.flag());
-    for row in &rows {
+    let mut is_whole = true;
+    if let Encoding::Csv { columns } = encoding {
+        csv::header(columns, out)?;
+    }
+    read::each(world, subjects, encoding.flag(), &mut |row| {
+        is_whole &= row.is_whole();
         row.complain();
-    }
-    match encoding {
-        Encoding::Value(flag) => values(world, &rows, flag, out)?,
-        Encoding::Text { header } => text::report(&rows, *header, out)?,
-        Encoding::Json { with_name } => json::lines(&rows, *with_name, out)?,
-        Encoding::Csv { columns } => csv::table(&rows, columns.as_deref(), out)?,
-    }
+        print(world, &row, encoding, out)
+    })?;
     out.flush()?;
-    Ok(if rows.iter().all(Row::is_whole) { Outcome::Done } else { Outcome::No })
+    Ok(if is_whole { Outcome::Done } else { Outcome::No })
 }
 
-/// Dokku's order: what comes before the first app without that flag is printed, then the refusal.
-fn values(world: &World, rows: &[Row], flag: &str, out: &mut dyn Write) -> Result<()> {
-    text::values(rows, flag, out)?;
-    out.flush()?;
-    match rows.iter().find(|row| !row.values.contains_key(flag)) {
-        None => Ok(()),
-        Some(row) => Err(encoding::no_such_status(world, flag, row)),
+fn print(world: &World, row: &Row, encoding: &Encoding, out: &mut dyn Write) -> Result<()> {
+    match encoding {
+        Encoding::Text { header } => Ok(text::report(row, *header, out)?),
+        Encoding::Json { with_name } => json::line(row, *with_name, out),
+        Encoding::Csv { columns } => csv::line(row, columns, out),
+        Encoding::Value(flag) => match row.values.get(flag) {
+            Some(value) => Ok(writeln!(out, "{value}")?),
+            None => {
+                // As in Dokku: what came before it stands.
+                out.flush()?;
+                Err(encoding::no_such_status(world, flag, row))
+            }
+        },
     }
 }

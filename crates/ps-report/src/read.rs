@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use ps_apps::{AppName, Error, PsProperty, Scope, World};
 
 use crate::flags::{self, OF_APPS, STATUS, Source};
@@ -12,25 +13,48 @@ use crate::subjects::Subjects;
 
 const PLUGIN: &str = "ps";
 
-/// One row for each subject, with all values or only that of `flag`.
-pub(crate) fn rows(world: &World, subjects: &Subjects, flag: Option<&str>) -> Vec<Row> {
-    let reader = Reader { world, globals: RefCell::default() };
-    match subjects {
-        Subjects::Global => vec![reader.global(flag)],
-        Subjects::Apps(apps) => {
-            let mut seen = match flag {
-                Some(flag) if !flags::needs_status(flag) => BTreeMap::new(),
-                _ => status::ask(world, apps),
-            };
-            apps.iter().map(|app| reader.app(app, flag, seen.remove(app))).collect()
+/// Hands out one row for each subject, with all values or only that of `flag`.
+pub(crate) fn each(
+    world: &World,
+    subjects: &Subjects,
+    flag: Option<&str>,
+    visit: &mut dyn FnMut(Row) -> Result<()>,
+) -> Result<()> {
+    let reader = Reader { world, globals: Properties::new(world, Scope::Global) };
+    let Subjects::Apps(apps) = subjects else { return visit(reader.global(flag)) };
+    let mut seen = match flag {
+        Some(flag) if !flags::needs_status(flag) => BTreeMap::new(),
+        _ => status::ask(world, apps),
+    };
+    apps.iter().try_for_each(|app| visit(reader.app(app, flag, seen.remove(app))))
+}
+
+/// The ps properties of one scope, each read when it is first asked for.
+struct Properties<'a> {
+    world: &'a World,
+    scope: Scope<'a>,
+    read: RefCell<Vec<(&'static str, String)>>,
+}
+
+impl<'a> Properties<'a> {
+    fn new(world: &'a World, scope: Scope<'a>) -> Self {
+        Self { world, scope, read: RefCell::default() }
+    }
+
+    /// Empty where it is not set.
+    fn get(&self, key: &'static str) -> Result<String, Error> {
+        if let Some((_, value)) = self.read.borrow().iter().find(|(known, _)| *known == key) {
+            return Ok(value.clone());
         }
+        let value = self.world.property(PLUGIN, self.scope, key)?.unwrap_or_default();
+        self.read.borrow_mut().push((key, value.clone()));
+        Ok(value)
     }
 }
 
 struct Reader<'a> {
     world: &'a World,
-    /// Global properties, read once.
-    globals: RefCell<BTreeMap<&'static str, String>>,
+    globals: Properties<'a>,
 }
 
 impl Reader<'_> {
@@ -39,7 +63,7 @@ impl Reader<'_> {
         for (name, source) in flags::of_global().filter(|(name, _)| flag.is_none_or(|flag| flag == *name)) {
             let value = match source {
                 Source::Computed(key) => self.global_or_default(key),
-                Source::Global(key) => self.global_property(key),
+                Source::Global(key) => self.globals.get(key),
                 _ => continue,
             };
             row.set(name, value);
@@ -49,8 +73,9 @@ impl Reader<'_> {
 
     fn app(&self, app: &AppName, flag: Option<&str>, seen: Option<Seen>) -> Row {
         let mut row = Row::new(app.as_str());
+        let own = Properties::new(self.world, Scope::App(app));
         for (name, source) in OF_APPS.iter().filter(|(name, _)| flag.is_none_or(|flag| flag == *name)) {
-            match self.value(app, *source) {
+            match self.value(app, &own, *source) {
                 Some(value) => row.set(name, value),
                 None => row.set(name, Ok(known(seen.as_ref(), *source))),
             }
@@ -69,39 +94,25 @@ impl Reader<'_> {
     }
 
     /// What files say; `None` where only a scheduler knows.
-    fn value(&self, app: &AppName, source: Source) -> Option<Result<String, Error>> {
-        let own = |key| self.property(Scope::App(app), key);
+    fn value(&self, app: &AppName, own: &Properties<'_>, source: Source) -> Option<Result<String, Error>> {
         Some(match source {
             Source::Processes | Source::Running => return None,
             Source::Deployed => status::is_deployed(self.world, app).map(|yes| yes.to_string()),
-            Source::Restore => own("restore").map(|value| (value != "false").to_string()),
+            Source::Restore => own.get("restore").map(|value| (value != "false").to_string()),
             Source::CanScale => self.world.can_scale(app).map(|yes| yes.to_string()),
-            Source::Own(key) => own(key),
-            Source::Computed(key) => own(key).and_then(|value| match &*value {
+            Source::Own(key) => own.get(key),
+            Source::Computed(key) => own.get(key).and_then(|value| match &*value {
                 "" => self.global_or_default(key),
                 _ => Ok(value),
             }),
-            Source::Global(key) => self.global_property(key),
+            Source::Global(key) => self.globals.get(key),
         })
     }
 
     fn global_or_default(&self, key: &'static str) -> Result<String, Error> {
         let default = || PsProperty::named(key).and_then(|property| property.default).unwrap_or_default();
-        let value = self.global_property(key)?;
+        let value = self.globals.get(key)?;
         Ok(if value.is_empty() { default().to_owned() } else { value })
-    }
-
-    fn global_property(&self, key: &'static str) -> Result<String, Error> {
-        if let Some(value) = self.globals.borrow().get(key) {
-            return Ok(value.clone());
-        }
-        let value = self.property(Scope::Global, key)?;
-        self.globals.borrow_mut().insert(key, value.clone());
-        Ok(value)
-    }
-
-    fn property(&self, scope: Scope<'_>, key: &str) -> Result<String, Error> {
-        Ok(self.world.property(PLUGIN, scope, key)?.unwrap_or_default())
     }
 }
 

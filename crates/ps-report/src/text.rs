@@ -7,26 +7,19 @@ use crate::row::Row;
 /// Dokku's least width of the first column.
 const LEAST_WIDTH: usize = 31;
 
-/// Every value of every row, a header above each.
-pub(crate) fn report(rows: &[Row], header: bool, out: &mut dyn Write) -> io::Result<()> {
-    for row in rows {
-        if header {
-            writeln!(out, "=====> {} ps information", row.name)?;
-        }
-        let width = row.values.keys().map(String::len).max().unwrap_or(0).max(LEAST_WIDTH);
-        for (flag, value) in &row.values {
-            line(&label(flag), value, width, out)?;
-        }
-        if let Some(error) = row.error() {
-            line("Error:", &error, width, out)?;
-        }
+/// Every value of a row, a header above them.
+pub(crate) fn report(row: &Row, header: bool, out: &mut dyn Write) -> io::Result<()> {
+    if header {
+        writeln!(out, "=====> {} ps information", row.name)?;
     }
-    Ok(())
-}
-
-/// The value of one flag, one line for each row, up to the first that does not have it.
-pub(crate) fn values(rows: &[Row], flag: &str, out: &mut dyn Write) -> io::Result<()> {
-    rows.iter().map_while(|row| row.values.get(flag)).try_for_each(|value| writeln!(out, "{value}"))
+    let width = row.values.keys().map(String::len).max().unwrap_or(0).max(LEAST_WIDTH);
+    for (flag, value) in &row.values {
+        line(&label(flag), value, width, out)?;
+    }
+    match row.error() {
+        Some(error) => line("Error:", &error, width, out),
+        None => Ok(()),
+    }
 }
 
 /// `--ps-can-scale` is `Ps can scale:`.
@@ -52,11 +45,11 @@ mod tests {
         let mut row = Row::new("demo");
         row.values.insert("--running".into(), "true".into());
         let mut out = Vec::new();
-        report(std::slice::from_ref(&row), false, &mut out).expect("memory");
+        report(&row, false, &mut out).expect("memory");
         assert_eq!(String::from_utf8_lossy(&out), format!("       {:31}true\n", "Running:"));
         row.values.insert(format!("--status-{}.1", "x".repeat(60)), "running".into());
         out.clear();
-        report(&[row], true, &mut out).expect("memory");
+        report(&row, true, &mut out).expect("memory");
         let expected = format!(
             "=====> demo ps information\n       {:71}true\n       Status {} 1: running\n",
             "Running:",
