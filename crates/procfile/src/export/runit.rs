@@ -48,7 +48,7 @@ fn envdir(name: &str, value: &str) -> Result<Vec<u8>, ExportError> {
 fn run(job: &Job, instance: &Instance) -> String {
     let settings = &job.settings;
     let mut script = Draft::default();
-    script.line("#!/bin/sh\nENVDIR=\"$PWD/env\"");
+    script.line("#!/bin/sh\n# The shell that runs the command expands it, and every sh there is knows these limits.\n# shellcheck disable=SC2016,SC3045\nENVDIR=\"$PWD/env\"");
     script.put(format_args!("cd {} || exit 1\n", settings.working_directory.text().shell_word()));
     script.line("exec 2>&1");
     for limit in &settings.limits {
@@ -70,6 +70,6 @@ fn log(job: &Job, instance: &Instance) -> String {
     let directory = settings.log_path.join(&job.dashed(instance)).shell_word();
     let owner = plain(&format!("{}:{}", settings.user, settings.group)).shell_word();
     format!(
-        "#!/bin/sh\nset -e\n\nLOG={directory}\n\nif ! test -d \"$LOG\"; then\n  mkdir -p -m 2750 \"$LOG\"\n  chown {owner} \"$LOG\"\nfi\nexec chpst -u {owner} svlogd \"$LOG\"\n"
+        "#!/bin/sh\nset -e\n\nLOG={directory}\n\nif ! test -d \"$LOG\"; then\n  mkdir -p \"$LOG\"\n  chmod 2750 \"$LOG\"\n  chown {owner} \"$LOG\"\nfi\nexec chpst -u {owner} svlogd \"$LOG\"\n"
     )
 }

@@ -38,14 +38,17 @@ fn script(job: &Job, instance: &Instance) -> String {
     set("prestart_command", &settings.prestart.clone().unwrap_or_else(|| plain("")));
     // SIGTERM goes to the whole session where the shell could not put the command in its own place.
     set("stop_session", &plain(if instance.is_simple() { "no" } else { "yes" }));
-    script.line("");
+    script.line("\nset_environment() {");
     for (variable, value) in Job::environment(instance, &job.dotted(instance)) {
-        script.put(format_args!("{variable}={}\nexport {variable}\n", value.shell_word()));
+        script.put(format_args!("  export {variable}={}\n", value.shell_word()));
     }
     for place in ["default", "sysconfig"] {
         let file = format!("/etc/{place}/{}", settings.app);
-        script.put(format_args!("if [ -r {file} ]; then\n  # shellcheck source=/dev/null\n  . {file}\nfi\n"));
+        script.put(format_args!(
+            "  if [ -r {file} ]; then\n    # shellcheck source=/dev/null\n    . {file}\n  fi\n"
+        ));
     }
+    script.line("}");
     script.line("\nset_limits() {");
     for limit in &settings.limits {
         script.put(format_args!("  {} || return 1\n", limit.ulimit()));
@@ -58,6 +61,6 @@ fn script(job: &Job, instance: &Instance) -> String {
 fn header(name: &str, description: &Text) -> String {
     let description = description.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
     format!(
-        "#!/bin/sh\n### BEGIN INIT INFO\n# Provides:          {name}\n# Required-Start:    $remote_fs $network\n# Required-Stop:     $remote_fs $network\n# Default-Start:     2 3 4 5\n# Default-Stop:      0 1 6\n# Short-Description: {description}\n### END INIT INFO\n"
+        "#!/bin/sh\n### BEGIN INIT INFO\n# Provides:          {name}\n# Required-Start:    $remote_fs $network\n# Required-Stop:     $remote_fs $network\n# Default-Start:     2 3 4 5\n# Default-Stop:      0 1 6\n# Short-Description: {description}\n### END INIT INFO\n# The shell that runs the command expands it, and every sh there is knows these limits.\n# shellcheck disable=SC2016,SC3045\n"
     )
 }

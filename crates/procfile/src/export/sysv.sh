@@ -9,11 +9,14 @@ is_running() {
   [ -n "$running" ] && kill -0 "$running" 2>/dev/null
 }
 
-as_user() {
-  if [ "$(id -un)" = "$user" ]; then
-    exec "$@"
+# Runs a command as the user of the app, with the app's variables. They may have the names of variables of this script,
+# so nothing behind them uses one.
+launch() {
+  if [ "$(id -un)" != "$user" ]; then
+    set -- "$(command -v setpriv)" --reuid="$user" --regid="$group" --init-groups -- "$@"
   fi
-  exec setpriv --reuid="$user" --regid="$group" --init-groups -- "$@"
+  set_environment
+  exec "$@"
 }
 
 start() {
@@ -24,12 +27,12 @@ start() {
   cd "$directory" || return 1
   mkdir -p "$run_directory" || return 1
   if [ -n "$prestart_command" ]; then
-    (as_user /bin/sh -c "$prestart_command") || return 1
+    (launch /bin/sh -c "$prestart_command") || return 1
   fi
   (
     set_limits || exit 1
     exec >>"$stdout_log" 2>>"$stderr_log" </dev/null || exit 1
-    as_user setsid nice -n "$nice_value" /bin/sh -c "$command"
+    launch "$(command -v setsid)" "$(command -v nice)" -n "$nice_value" /bin/sh -c "$command"
   ) &
   echo "$!" >"$pid_file"
   echo "$name started"
@@ -43,16 +46,25 @@ stop() {
   fi
   stopping=$(pid)
   if [ "$stop_session" = yes ]; then
-    kill -TERM -- "-$stopping" 2>/dev/null
+    kill -s TERM -- "-$stopping" 2>/dev/null
   else
-    kill -TERM "$stopping" 2>/dev/null
+    kill -s TERM "$stopping" 2>/dev/null
   fi
   waited=0
   while kill -0 "$stopping" 2>/dev/null && [ "$waited" -lt "$stop_timeout" ]; do
     sleep 1
     waited=$((waited + 1))
   done
-  kill -KILL -- "-$stopping" 2>/dev/null
+  kill -s KILL -- "-$stopping" 2>/dev/null
+  waited=0
+  while kill -0 "$stopping" 2>/dev/null; do
+    if [ "$waited" -ge 5 ]; then
+      echo "$name cannot be stopped" >&2
+      return 1
+    fi
+    sleep 1
+    waited=$((waited + 1))
+  done
   rm -f "$pid_file"
   echo "$name stopped"
 }
