@@ -65,13 +65,13 @@ fn print(world: &World, row: &Row, encoding: &Encoding, out: &mut dyn Write) -> 
         Encoding::Text { header } => Ok(text::report(row, *header, out)?),
         Encoding::Json { with_name } => json::line(row, *with_name, out),
         Encoding::Csv { columns } => csv::line(row, columns, out),
-        Encoding::Value(flag) => match row.values.get(flag) {
-            Some(value) => Ok(writeln!(out, "{value}")?),
-            None => {
+        Encoding::Value(flag) => {
+            let Some(value) = row.values.get(flag) else {
                 // As in Dokku: what came before it stands.
                 out.flush()?;
-                Err(encoding::no_such_status(world, flag, row))
-            }
-        },
+                return Err(encoding::no_such_status(world, flag, row));
+            };
+            Ok(writeln!(out, "{value}")?)
+        }
     }
 }
