@@ -3,7 +3,7 @@
 //! own files have no place for it.
 
 use crate::property::Scope;
-use crate::{AppName, AskedCount, Error, RefusedScaling, World};
+use crate::{AppName, AskedCount, Error, RefusedScaling, Scaling, StoredFormation, World};
 
 const PLUGIN: &str = "formation";
 const KEY: &str = "scale-source";
@@ -38,6 +38,58 @@ pub enum InvalidDokkuScale {
         /// What is wrong with it.
         why: RefusedScaling,
     },
+}
+
+/// The counts that a deploy brings along, each as far as it is there. A file is the whole formation: types that it does
+/// not name become 0. Arguments change some of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OfferedCounts {
+    /// `--scale`.
+    pub arguments: Vec<AskedCount>,
+    /// The `formation` of app.json, as far as it has quantities.
+    pub app_json: Vec<AskedCount>,
+    /// The DOKKU_SCALE file; an app.json with quantities takes its place.
+    pub dokku_scale: Vec<AskedCount>,
+}
+
+/// Counts that were refused, and who asked for them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}: {why}", by.as_str())]
+pub struct RefusedOffer {
+    /// Who asked for them.
+    by: FormationSource,
+    /// What is wrong with them.
+    why: RefusedScaling,
+}
+
+impl OfferedCounts {
+    /// The formation that a deploy wants, and who said so (`None`: it is as stored). Of `rule` only what is known about
+    /// the app counts, not what it asks for.
+    pub fn apply(
+        &self,
+        rule: Scaling<'_>,
+        before: &StoredFormation,
+    ) -> Result<(StoredFormation, Option<FormationSource>), RefusedOffer> {
+        let refused = |by| move |why| RefusedOffer { by, why };
+        let file = self.file();
+        let (asked, source) = file.unwrap_or((&[], FormationSource::Argument));
+        let rule = Scaling { asked, replaces: file.is_some(), ..rule };
+        let of_files = rule.apply(before).map_err(refused(source))?;
+        if self.arguments.is_empty() {
+            return Ok((of_files, file.map(|(_, source)| source)));
+        }
+        let rule = Scaling { asked: &self.arguments, replaces: false, ..rule };
+        let formation = rule.apply(&of_files).map_err(refused(FormationSource::Argument))?;
+        Ok((formation, Some(FormationSource::Argument)))
+    }
+
+    /// The file that counts, and what it asks for.
+    pub fn file(&self) -> Option<(&[AskedCount], FormationSource)> {
+        let files =
+            [(&self.app_json, FormationSource::AppJson), (&self.dokku_scale, FormationSource::DokkuScale)];
+        let first = files.into_iter().find(|(asked, _)| !asked.is_empty());
+        first.map(|(asked, source)| (asked.as_slice(), source))
+    }
 }
 
 impl FormationSource {
@@ -99,6 +151,36 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::StoredEntry;
+
+    #[test]
+    fn arguments_win_over_app_json_which_wins_over_dokku_scale_which_wins_over_what_is_stored() {
+        let entry = |name: &str, count| StoredEntry { name: name.to_owned(), count };
+        let before = StoredFormation { scale: vec![entry("web", 1), entry("worker", 5)], old: vec![] };
+        let asked = |word: &str| vec![AskedCount::parse(word).expect("a count")];
+        let (arguments, app_json, dokku_scale) = (asked("web+=1"), asked("web=7"), asked("worker=2"));
+        let none = OfferedCounts::default;
+        let files = OfferedCounts { app_json: app_json.clone(), dokku_scale: dokku_scale.clone(), ..none() };
+        let rows = [
+            (none(), "web=1 worker=5", None),
+            (OfferedCounts { dokku_scale, ..none() }, "worker=2 web=0", Some(FormationSource::DokkuScale)),
+            (files.clone(), "web=7 worker=0", Some(FormationSource::AppJson)),
+            (OfferedCounts { arguments, ..files }, "web=8 worker=0", Some(FormationSource::Argument)),
+        ];
+        let known = ["web", "worker"].map(|name| name.parse().expect("legal")).into();
+        let max = procfile::Quantity::ONE;
+        let rule =
+            Scaling { asked: &[], replaces: false, known: Some(&known), max, may_scale_release: false };
+        for (offered, expected, by) in rows {
+            let (formation, source) = offered.apply(rule, &before).expect("nothing is wrong with it");
+            let words: Vec<_> =
+                formation.scale.iter().map(|entry| format!("{}={}", entry.name, entry.count)).collect();
+            assert_eq!((&*words.join(" "), source), (expected, by));
+        }
+        let wrong = OfferedCounts { app_json: asked("clock=1"), ..none() };
+        let said = wrong.apply(rule, &before).expect_err("there is no clock").to_string();
+        assert!(said.starts_with("app.json: clock is not in the Procfile"), "{said}");
+    }
 
     #[test]
     fn blank_lines_and_comments_of_a_dokku_scale_file_do_not_count() {

@@ -22,7 +22,9 @@ pub use app_name::{AppName, InvalidAppName};
 pub use apps::App;
 pub use error::Error;
 pub use formation::{StoredEntry, StoredFormation};
-pub use formation_source::{DOKKU_SCALE, FormationSource, InvalidDokkuScale, parse_dokku_scale};
+pub use formation_source::{
+    DOKKU_SCALE, FormationSource, InvalidDokkuScale, OfferedCounts, RefusedOffer, parse_dokku_scale,
+};
 pub use lock::{AppLock, LOCK_VARIABLE};
 pub use property::Scope;
 pub use ps_property::{InvalidValue, PsProperty};

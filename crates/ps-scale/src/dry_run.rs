@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use procfile::Formation;
-use ps_apps::{AppName, FormationSource, StoredFormation, World};
+use ps_apps::{AppName, FormationSource, Scope, StoredFormation, World};
 use ps_cli::Format;
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Action, Instance, Intent, Plan, Slot, State, Step, Which};
@@ -97,8 +97,20 @@ fn rows(world: &World, app: &AppName, before: &StoredFormation, after: &StoredFo
             as_dokku_does(step, &changed);
         }
     }
-    let is_deployed = world.is_deployed(app)?;
-    Ok(steps.iter().map(|step| row(step, is_deployed)).collect())
+    let waits_for = if !world.is_deployed(app)? {
+        Some("the app is not deployed: starts with its first deploy")
+    } else if is_stopped(world, app, &present)? {
+        Some("the app is stopped: starts when it is started")
+    } else {
+        None
+    };
+    Ok(steps.iter().map(|step| row(step, waits_for)).collect())
+}
+
+/// Whether somebody stopped the app: then a change starts nothing.
+fn is_stopped(world: &World, app: &AppName, present: &[Instance]) -> Result<bool> {
+    let restore = world.property("ps", Scope::App(app), "restore")?;
+    Ok(restore.as_deref() == Some("false") && !present.iter().any(|instance| instance.state.is_alive()))
 }
 
 fn as_dokku_does(step: &mut Step, changed: &BTreeSet<String>) {
@@ -107,11 +119,8 @@ fn as_dokku_does(step: &mut Step, changed: &BTreeSet<String>) {
     }
 }
 
-fn row(step: &Step, is_deployed: bool) -> Row {
-    let reason = match step.action {
-        Action::Start if !is_deployed => "the app is not deployed: starts with its first deploy",
-        _ => step.reason,
-    };
+fn row(step: &Step, waits_for: Option<&'static str>) -> Row {
+    let reason = waits_for.filter(|_| step.action == Action::Start).unwrap_or(step.reason);
     Row {
         process_type: step.slot.process_type.to_string(),
         index: step.slot.index,
