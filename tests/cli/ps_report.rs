@@ -421,6 +421,24 @@ fn inside_dokku_other_schedulers_are_asked_through_plugn() {
 }
 
 #[test]
+fn inside_dokku_an_app_that_a_plugin_hides_does_not_exist() {
+    let home = Home::new();
+    home.app("mine").app("yours");
+    let hook = "#!/bin/sh\n[ $# -ge 3 ] || exit 1\nuser=$1; shift 2\n\
+                for app; do [ $user-$app = ann-yours ] || echo $app; done\n";
+    home.script("lib/plugins/enabled/acl/user-auth-app", hook);
+    home.script("lib/plugins/enabled/20_events/user-auth-app", "#!/bin/sh\n");
+    let ask = |arguments: &[&str], user: &str| {
+        said(home.dokku(arguments).env("SSH_USER", user).env_remove("SSH_NAME"))
+    };
+    assert_eq!(ask(&["--deployed"], "ann").stdout, "false\n");
+    assert_eq!(ask(&["--deployed"], "bob").stdout, "false\nfalse\n");
+    let hidden = ask(&["yours"], "ann");
+    assert_eq!((hidden.status, &*hidden.stderr), (20, " !     App yours does not exist\n"));
+    assert_eq!(said(&mut home.report(&["yours", "--deployed"])).status, 0, "on our own nobody hides");
+}
+
+#[test]
 fn a_scheduler_that_no_plugin_answers_for_is_unknown() {
     let home = Home::new();
     home.app("blog").property("scheduler", "blog", "selected", "k3s");

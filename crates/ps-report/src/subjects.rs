@@ -1,7 +1,7 @@
 //! Which apps are meant, and what is said when there is none.
 
 use anyhow::Result;
-use ps_apps::{App, AppName, World};
+use ps_apps::{App, AppName, Error, World};
 use ps_cli::say;
 
 use crate::args::Args;
@@ -15,22 +15,33 @@ pub(crate) enum Subjects {
     Apps(Vec<AppName>),
 }
 
-/// The apps that were named, each once, or all. The first that does not exist is an error (exit status 20).
+/// The apps that were named, each once, or all, as far as the caller may know of them. The first that does not exist is
+/// an error (exit status 20).
 pub(crate) fn resolve(world: &World, args: &Args) -> Result<Subjects> {
     if args.global {
         return Ok(Subjects::Global);
     }
-    let mut names: Vec<AppName> = Vec::new();
+    if args.apps.is_empty() {
+        let all = world.apps()?.into_iter().map(|app| app.name).collect();
+        return Ok(Subjects::Apps(ps_triggers::visible(world, all)?));
+    }
+    let mut named: Vec<AppName> = Vec::new();
     for word in &args.apps {
         let App { name } = world.app(word)?;
-        if !names.contains(&name) {
-            names.push(name);
+        if !named.contains(&name) {
+            named.push(name);
         }
     }
-    if args.apps.is_empty() {
-        names = world.apps()?.into_iter().map(|app| app.name).collect();
+    let visible = ps_triggers::visible(world, named.clone())?;
+    match named.iter().find(|name| !visible.contains(name)) {
+        Some(hidden) => Err(no_such(world, hidden).into()),
+        None => Ok(Subjects::Apps(visible)),
     }
-    Ok(Subjects::Apps(names))
+}
+
+/// What is hidden from the caller does not exist for them.
+fn no_such(world: &World, app: &AppName) -> Error {
+    Error::NoSuchApp { app: app.to_string(), searched: world.root().to_owned(), hint: String::new() }
 }
 
 /// Says that there are no apps, which is no failure.

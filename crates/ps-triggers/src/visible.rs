@@ -1,0 +1,30 @@
+//! Which apps the caller may know of. Inside Dokku a plugin can hide apps from a user by the trigger `user-auth-app`
+//! (contract 2.1); an app that is hidden does not exist for them.
+
+use std::env;
+
+use ps_apps::{AppName, World};
+
+use crate::{Error, Triggers};
+
+const TRIGGER: &str = "user-auth-app";
+
+/// Those of `apps` that the caller may know of, in the same order. All of them outside Dokku, and where no plugin but
+/// the event logger has a say. A plugin that fails hides everything: it is an error.
+pub fn visible(world: &World, apps: Vec<AppName>) -> Result<Vec<AppName>, Error> {
+    let triggers = Triggers::new(world);
+    if apps.is_empty() || !world.inside_dokku() || !triggers.is_implemented(TRIGGER)? {
+        return Ok(apps);
+    }
+    let mut arguments = vec![caller(["SSH_USER", "USER"]), caller(["SSH_NAME", "NAME"])];
+    arguments.extend(apps.iter().map(ToString::to_string));
+    let allowed = triggers.call(TRIGGER, &arguments)?.text();
+    let is_allowed = |app: &AppName| allowed.split_whitespace().any(|name| name == app.as_str());
+    Ok(apps.into_iter().filter(is_allowed).collect())
+}
+
+/// Dokku's names for who calls: the first variable that is not empty, else `default`.
+fn caller(variables: [&str; 2]) -> String {
+    let given = variables.iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
+    given.unwrap_or_else(|| "default".to_owned())
+}
