@@ -1,8 +1,10 @@
 //! Where the programs under test are: beside the test's own executable, built first so that no stale one is tested.
 
+use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 
@@ -14,8 +16,21 @@ pub fn directory() -> Result<PathBuf> {
     Ok(above.context("deps/ lies in a directory")?.to_owned())
 }
 
-/// Builds the packages `names` (a program is called like its package) as this test was built.
+/// What this process has built.
+static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// Builds the packages `names` (a program is called like its package) as this test was built, once.
 pub fn build(names: &[&str]) -> Result<()> {
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let missing: Vec<_> = names.iter().copied().filter(|name| !built.contains(*name)).collect();
+    if !missing.is_empty() {
+        build_now(&missing)?;
+        built.extend(missing.into_iter().map(str::to_owned));
+    }
+    Ok(())
+}
+
+fn build_now(names: &[&str]) -> Result<()> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.args(["build", "--quiet", "--manifest-path"]).arg(manifest());
     for name in names {

@@ -62,13 +62,28 @@ pub fn inject(sandbox: &Sandbox, command: &[String], point: Point<'_>) -> Result
     Ok(Broken { ran, broken_call })
 }
 
+/// How often a call was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Calls {
+    /// Before the program first named anything in the world.
+    pub before: usize,
+    /// In all.
+    pub all: usize,
+}
+
 /// Runs `command` unharmed: how often it makes each call that takes a path or a descriptor.
-pub fn record(sandbox: &Sandbox, command: &[String]) -> Result<BTreeMap<String, usize>> {
-    let (ran, log) = under_strace(sandbox, command, &["-e", "trace=%file,%desc"])?;
+pub fn record(sandbox: &Sandbox, command: &[String]) -> Result<BTreeMap<String, Calls>> {
+    let (ran, log) = under_strace(sandbox, command, &["-y", "-e", "trace=%file,%desc"])?;
     ensure!(ran.status.success(), "{command:?}: {} {}", ran.status, ran.stderr);
-    let mut calls = BTreeMap::new();
-    for name in log.lines().filter_map(call_name) {
-        *calls.entry(name.to_owned()).or_insert(0) += 1;
+    let world = sandbox.world().display().to_string();
+    let mut is_in_world = false;
+    let mut calls: BTreeMap<String, Calls> = BTreeMap::new();
+    for line in log.lines() {
+        let Some(name) = call_name(line) else { continue };
+        is_in_world |= name != "execve" && line.contains(&world);
+        let entry = calls.entry(name.to_owned()).or_default();
+        entry.all += 1;
+        entry.before += usize::from(!is_in_world);
     }
     Ok(calls)
 }

@@ -10,9 +10,10 @@ use std::thread;
 use anyhow::{Context, Result, ensure};
 
 use crate::coverage::Coverage;
+use crate::long;
 use crate::sandbox::{Ran, Sandbox};
 use crate::snapshot::Snapshot;
-use crate::strace::{self, Broken, Fault, Point};
+use crate::strace::{self, Broken, Calls, Fault, Point};
 use crate::verb::Verb;
 
 /// Calls that change files, or after which a file can have changed: a kill can tear here.
@@ -77,11 +78,8 @@ pub struct Report {
 pub enum Kind {
     /// SIGKILL at every call that changes files.
     Kill,
-    /// An error from every call on files: one errno a point, or all of them where `thorough`.
-    Error {
-        /// All errnos at each point.
-        thorough: bool,
-    },
+    /// An error from every call on files: one errno a point, in a long run all of them.
+    Error,
 }
 
 /// Sweeps all `verbs`, two at a time.
@@ -121,9 +119,9 @@ fn one(verb: &Verb, kind: Kind) -> Result<Report> {
     for name in names {
         let changes = CHANGING.contains(&name);
         match kind {
-            Kind::Kill if changes => trial.break_each(name, &[&[Fault::Kill]])?,
-            Kind::Error { thorough } if changes || ASKING.contains(&name) => {
-                trial.break_each(name, &faults(name, changes, thorough))?;
+            Kind::Kill if changes => trial.break_each(name, calls[name].before, &[&[Fault::Kill]])?,
+            Kind::Error if changes || ASKING.contains(&name) => {
+                trial.break_each(name, calls[name].before, &faults(name, changes))?;
             }
             _ => (),
         }
@@ -132,15 +130,23 @@ fn one(verb: &Verb, kind: Kind) -> Result<Report> {
 }
 
 /// Groups of faults: at each point one fault of each group, in turn; a group of one is tried at every point.
-fn faults(name: &str, changes: bool, thorough: bool) -> Vec<&'static [Fault]> {
+fn faults(name: &str, changes: bool) -> Vec<&'static [Fault]> {
     use Fault::{Error, LastingError, Short};
-    const ONCE: &[Fault] = &[Error("ENOSPC"), Error("EIO"), Error("EROFS"), Error("EDQUOT"), Error("EINTR")];
-    const LASTING: &[Fault] =
-        &[LastingError("ENOSPC"), LastingError("EIO"), LastingError("EROFS"), LastingError("EDQUOT")];
-    let mut groups: Vec<&[Fault]> = match (changes, thorough) {
+    const CHANGE: &[Fault] = &[
+        Error("ENOSPC"),
+        LastingError("EIO"),
+        Error("EROFS"),
+        LastingError("ENOSPC"),
+        Error("EDQUOT"),
+        LastingError("EROFS"),
+        Error("EIO"),
+        LastingError("EDQUOT"),
+        Error("EINTR"),
+    ];
+    let mut groups: Vec<&[Fault]> = match (changes, long()) {
         (false, _) => vec![&[Error("EIO")]],
-        (true, false) => vec![ONCE, LASTING],
-        (true, true) => ONCE.chunks(1).chain(LASTING.chunks(1)).collect(),
+        (true, false) => vec![CHANGE],
+        (true, true) => CHANGE.chunks(1).collect(),
     };
     if name == "write" {
         groups.push(&[Short]);
@@ -149,7 +155,7 @@ fn faults(name: &str, changes: bool, thorough: bool) -> Vec<&'static [Fault]> {
 }
 
 impl<'a> Trial<'a> {
-    fn prepare(verb: &'a Verb) -> Result<(Self, BTreeMap<String, usize>)> {
+    fn prepare(verb: &'a Verb) -> Result<(Self, BTreeMap<String, Calls>)> {
         let sandbox = Sandbox::before(verb)?;
         let look = || -> Result<_> { Ok((verb.question.ask(&sandbox.world())?, sandbox.snapshot()?)) };
         let old = look()?;
@@ -168,9 +174,12 @@ impl<'a> Trial<'a> {
         }
     }
 
-    fn break_each(&mut self, syscall: &str, groups: &[&[Fault]]) -> Result<()> {
+    /// Breaks each call of a name. A plain run leaves out those before the program first touched the world: the
+    /// loader's.
+    fn break_each(&mut self, syscall: &str, before: usize, groups: &[&[Fault]]) -> Result<()> {
+        let first = if long() { 1 } else { before + 1 };
         for group in groups {
-            for k in 1.. {
+            for k in first.. {
                 let point = Point { syscall, k, fault: group[(k - 1) % group.len()] };
                 if !self.break_at(point)? {
                     break;

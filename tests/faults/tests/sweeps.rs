@@ -3,9 +3,7 @@
 use faults::coverage::Coverage;
 use faults::sweep::{Kind, Report, sweep};
 use faults::verb::{self, Verb};
-use faults::{long, note, programs};
-
-const THOROUGH: fn() -> Kind = || Kind::Error { thorough: long() };
+use faults::{note, programs};
 
 fn swept(verbs: &[Verb], kind: Kind) -> Option<Report> {
     if !programs::strace_works() {
@@ -48,7 +46,7 @@ fn every_kill_leaves_the_old_or_the_new() {
 
 #[test]
 fn every_error_is_said_and_leaves_the_old() {
-    must_be_clean("error sweep", THOROUGH());
+    must_be_clean("error sweep", Kind::Error);
 }
 
 #[test]
@@ -58,5 +56,5 @@ fn a_writer_in_place_is_caught_by_kills() {
 
 #[test]
 fn a_writer_in_place_is_caught_by_errors() {
-    must_be_caught(THOROUGH());
+    must_be_caught(Kind::Error);
 }
