@@ -150,6 +150,25 @@ fn old_lines_that_nobody_would_accept_today_are_printed_with_one_warning() {
 }
 
 #[test]
+fn old_names_are_padded_by_bytes_and_escaped_in_json_as_dokku_does() {
+    let place = hello("\u{e9}=1\n<&>=2\n=3\n");
+    assert_eq!(scale(&place, &["hello", "--quiet"]).stdout, ":     3\n<&>:  2\n\u{e9}:   1\n");
+    let json = "[{\"process_type\":\"\",\"quantity\":3},{\"process_type\":\"\\u003c\\u0026\\u003e\",\"quantity\":2},\
+                {\"process_type\":\"\u{e9}\",\"quantity\":1}]\n";
+    assert_eq!(scale(&place, &["hello", "--json"]).stdout, json);
+}
+
+#[test]
+fn a_formation_of_too_many_types_is_refused() {
+    let place = hello("web=1\n");
+    let lines: Vec<String> = (0..10_001).map(|n| format!("t{n}: x\n")).collect();
+    place.write("lib/data/ps/hello/Procfile", &lines.concat());
+    let ran = scale(&place, &["hello", "t1=1"]);
+    assert_eq!(quietly(&ran), (1, ""));
+    assert!(ran.stderr.contains("10000 are allowed"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_closed_pipe_is_no_failure() {
     let place = hello("web=1\n");
     let line = format!("set -o pipefail; '{PROGRAM}' hello | true");
@@ -460,8 +479,12 @@ fn bad_input_is_refused_in_one_line_and_nothing_changes() {
 fn wrong_usage_is_status_2_on_our_own() {
     let place = hello("web=1\n");
     let before = place.tree();
-    for words in [&[][..], &["--nope", "hello"], &["hello", "--format", "xml"], &["hello", "--wait", "soon"]]
-    {
+    for words in [
+        &[][..],
+        &["--nope", "hello"],
+        &["hello", "--format", "xml"],
+        &["hello", "--wait", "18446744073709551615"],
+    ] {
         let ran = scale(&place, words);
         assert_eq!(quietly(&ran), (2, ""), "{words:?} {}", ran.stderr);
         assert!(!ran.stderr.is_empty(), "{words:?}");

@@ -151,9 +151,14 @@ impl World {
         Error::NoSuchApp { app: name.to_string(), searched: self.root().to_owned(), hint }
     }
 
-    /// Whether the app was deployed: `config/common/<app>/deployed` is `true`.
+    /// Whether the app was deployed: `config/common/<app>/deployed` is `true`. Where nothing was ever written down, it is if
+    /// it has containers, as Dokku's docker-local says.
     pub fn is_deployed(&self, name: &AppName) -> Result<bool, Error> {
-        Ok(self.property("common", Scope::App(name), "deployed")?.as_deref() == Some("true"))
+        let written = self.property("common", Scope::App(name), "deployed")?;
+        match written.as_deref() {
+            None | Some("") => Ok(self.has_containers(name)),
+            Some(word) => Ok(word == "true"),
+        }
     }
 }
 

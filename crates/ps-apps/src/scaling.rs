@@ -12,6 +12,8 @@ use crate::{StoredEntry, StoredFormation};
 const FIRST_TYPE: &str = "web";
 /// The type that runs once in each deploy and never as an instance.
 const RELEASE: &str = "release";
+/// How many types a change, a stored formation and a Procfile may each name.
+const MAX_TYPES: usize = 10_000;
 /// How many slips of the finger lie between a name and the one that was probably meant.
 const MAX_SLIPS: usize = 2;
 
@@ -79,6 +81,9 @@ pub enum RefusedScaling {
         /// What was to be taken away.
         taken: i64,
     },
+    /// More types than anybody can mean; a formation must stay a file that can be read.
+    #[error("a formation of {0} types is too large: {MAX_TYPES} are allowed")]
+    TooManyTypes(usize),
     /// `release` has no instances.
     #[error(
         "release runs once in each deploy and is never scaled above 0: what is to run on needs another type"
@@ -97,7 +102,11 @@ impl RefusedScaling {
             Self::Type(name, _) | Self::Unknown { name, .. } => {
                 Some(format!("{name} is not a valid process name to scale up"))
             }
-            Self::Count(..) | Self::NamedTwice(_) | Self::BelowZero { .. } | Self::Release => None,
+            Self::Count(..)
+            | Self::NamedTwice(_)
+            | Self::BelowZero { .. }
+            | Self::TooManyTypes(_)
+            | Self::Release => None,
         }
     }
 }
@@ -128,6 +137,10 @@ impl AskedCount {
 impl Scaling<'_> {
     /// The formation that `before` becomes.
     pub fn apply(&self, before: &StoredFormation) -> Result<StoredFormation, RefusedScaling> {
+        let types = self.asked.len().max(before.scale.len()).max(self.known.map_or(0, BTreeSet::len));
+        if types > MAX_TYPES {
+            return Err(RefusedScaling::TooManyTypes(types));
+        }
         let mut merged: Vec<StoredEntry> = Vec::new();
         for asked in self.asked {
             let entry = self.resolve(asked, before)?;

@@ -101,7 +101,7 @@ impl World {
         Ok(global.unwrap_or_else(fallback))
     }
 
-    fn has_containers(&self, app: &AppName) -> bool {
+    pub(crate) fn has_containers(&self, app: &AppName) -> bool {
         let Ok(entries) = std::fs::read_dir(self.app_dir(app)) else { return false };
         entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"CONTAINER"))
     }

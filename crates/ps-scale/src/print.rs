@@ -50,7 +50,11 @@ pub(crate) fn write(app: &AppName, stored: &StoredFormation, format: Format, is_
     let mut out = io::stdout().lock();
     match format {
         Format::Text => out.write_all(text(app, &rows, is_quiet).as_bytes())?,
-        Format::Json => writeln!(out, "{}", serde_json::to_string(&as_rows(&rows).collect::<Vec<_>>())?)?,
+        Format::Json => writeln!(
+            out,
+            "{}",
+            as_dokku_escapes(&serde_json::to_string(&as_rows(&rows).collect::<Vec<_>>())?)
+        )?,
         Format::Csv => csv(&mut out, &rows)?,
     }
     Ok(out.flush()?)
@@ -58,8 +62,15 @@ pub(crate) fn write(app: &AppName, stored: &StoredFormation, format: Format, is_
 
 fn text(app: &AppName, rows: &BTreeMap<&str, i64>, is_quiet: bool) -> String {
     let header = format!("-----> Scaling for {app}\nproctype: qty\n--------: ---\n");
-    let lines = rows.iter().map(|(name, count)| format!("{:<5} {count}\n", format!("{name}:")));
+    // Dokku pads to five bytes, not to five characters.
+    let padding = |name: &str| " ".repeat(4_usize.saturating_sub(name.len()));
+    let lines = rows.iter().map(|(name, count)| format!("{name}:{} {count}\n", padding(name)));
     (!is_quiet).then_some(header).into_iter().chain(lines).collect()
+}
+
+/// Dokku's encoder escapes what could matter inside HTML; all of it stands inside strings.
+fn as_dokku_escapes(json: &str) -> String {
+    json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
 }
 
 fn csv(out: &mut impl Write, rows: &BTreeMap<&str, i64>) -> Result<()> {

@@ -62,7 +62,7 @@ pub(crate) struct Args {
     pub(crate) quiet: bool,
 
     /// How long to wait for another change of the app to end; 0: not at all
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) wait: u64,
 
     /// Answer a trigger of Dokku's; its arguments follow (see the manual)
