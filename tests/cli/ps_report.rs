@@ -266,6 +266,28 @@ fn native_processes_are_named_by_pid_and_a_dead_one_is_missing() {
 }
 
 #[test]
+fn on_our_own_wanted_and_running_stand_side_by_side_where_they_differ() {
+    let home = Home::new();
+    home.app("hello").property("common", "hello", "deployed", "true");
+    home.property("ps", "hello", "scale", "web=3\nworker=0\nrelease=0\n");
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux");
+    let (_, after_name) = stat.rsplit_once(") ").expect("proc(5)");
+    let ours = after_name.split(' ').nth(19).expect("proc(5)");
+    home.write("lib/data/scheduler-native/hello/web.1/status.json", &native_status("web.1", ours));
+    home.write("lib/data/scheduler-native/hello/clock.1/status.json", &native_status("clock.1", ours));
+    let gaps = said(&mut home.report(&["hello"]));
+    assert_eq!(gaps.status, 0, "what was asked for is known, and so is what runs");
+    let expected =
+        "ps-report: hello: clock: 0 wanted, 1 running\nps-report: hello: web: 3 wanted, 1 running\n";
+    assert_eq!(gaps.stderr, expected);
+    assert!(!gaps.stdout.contains("wanted"), "{}", gaps.stdout);
+    home.property("ps", "hello", "scale", "web=1\nclock=1\n");
+    assert_eq!(said(&mut home.report(&["hello"])).stderr, "");
+    home.property("ps", "hello", "scale", "web=9\n").property("ps", "hello", "restore", "false");
+    assert_eq!(said(&mut home.report(&["hello"])).stderr, "", "it was stopped on purpose");
+}
+
+#[test]
 fn on_our_own_json_has_the_app_and_text_is_the_same() {
     let home = Home::new();
     home.app("blog").app("shop").property("ps", "blog", "start-cmd", "a <b>");
@@ -322,6 +344,32 @@ fn each_info_flag_is_the_value_that_json_has_under_its_key() {
         assert_eq!(said.stdout.trim_end_matches('\n'), row[key].as_str().expect("a string"), "{flag}");
         assert_eq!(said.status, 0, "{flag}");
     }
+}
+
+#[test]
+fn json_is_what_its_schema_says() {
+    let schema = include_str!("../../docs/schemas/ps-report.json");
+    let schema: Value = serde_json::from_str(schema).expect("JSON");
+    let required = schema["required"].as_array().expect("a list");
+    let home = Home::new();
+    home.app("bad").app("box").property("ps", "bad", "restart-policy", "no\0");
+    home.write("home/box/CONTAINER.web.1", &"a".repeat(64));
+    let rows = json_lines(&said(home.report(&["--json"]).env("DOCKER_HOST", NOWHERE)).stdout);
+    for row in &rows {
+        let row = row.as_object().expect("an object");
+        for key in required {
+            assert!(row.contains_key(key.as_str().expect("a name")), "{key} is missing");
+        }
+        for (key, value) in row {
+            let Some(rule) = schema["properties"].get(key) else {
+                assert!(key.starts_with("status-") && value.is_string(), "{key} is not in the schema");
+                continue;
+            };
+            let is_legal = rule["enum"].as_array().map_or(value.is_string(), |legal| legal.contains(value));
+            assert!(is_legal, "{key}: {value} is not as the schema has it");
+        }
+    }
+    assert!(rows[0].get("error").is_some() && rows[1].get("status-web.1").is_some());
 }
 
 #[test]

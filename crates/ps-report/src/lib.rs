@@ -12,6 +12,7 @@ mod row;
 mod status;
 mod subjects;
 mod text;
+mod wanted;
 mod watch;
 
 use std::io::{self, BufWriter, Write};

@@ -10,6 +10,7 @@ use crate::flags::{self, OF_APPS, STATUS, Source};
 use crate::row::{Row, UNKNOWN};
 use crate::status::{self, Seen};
 use crate::subjects::Subjects;
+use crate::wanted;
 
 const PLUGIN: &str = "ps";
 
@@ -82,15 +83,26 @@ impl Reader<'_> {
         }
         if let Some(seen) = seen {
             row.has_unknown |= seen.is_unknown();
+            if flag.is_none() {
+                self.compare(app, &seen, &mut row);
+            }
             seen.trouble.into_iter().for_each(|trouble| row.fail(trouble));
-            for (slot, what) in seen.slots {
-                row.values.insert(format!("{STATUS}{slot}"), what);
+            for slot in seen.slots {
+                row.values.insert(format!("{STATUS}{}", slot.name), slot.what);
             }
         }
         if let Some(flag) = flag.filter(|flag| row.has_unknown && flag.starts_with(STATUS)) {
             row.values.entry(flag.to_owned()).or_insert_with(|| UNKNOWN.to_owned());
         }
         row
+    }
+
+    fn compare(&self, app: &AppName, seen: &Seen, row: &mut Row) {
+        let restore = row.values.get("--restore").map_or("", String::as_str);
+        match wanted::gaps(self.world, app, seen, restore) {
+            Ok(gaps) => row.gaps = gaps,
+            Err(error) => row.fail(error.to_string()),
+        }
     }
 
     /// What files say; `None` where only a scheduler knows.

@@ -16,6 +16,8 @@ pub(crate) struct Row {
     pub(crate) values: BTreeMap<String, String>,
     /// What could not be read, and why.
     pub(crate) errors: Vec<String>,
+    /// Where what is wanted is not what runs.
+    pub(crate) gaps: Vec<String>,
     /// Whether some value is [`UNKNOWN`] though the row could be read.
     pub(crate) has_unknown: bool,
 }
@@ -52,10 +54,10 @@ impl Row {
         self.errors.is_empty() && !self.has_unknown
     }
 
-    /// Says on stderr what could not be read.
+    /// Says on stderr what could not be read, and what is not as it was wanted.
     pub(crate) fn complain(&self) {
-        for error in &self.errors {
-            complain(&format!("{}: {error}", self.name));
+        for text in self.errors.iter().chain(&self.gaps) {
+            complain(&format!("{}: {text}", self.name));
         }
     }
 }

@@ -17,10 +17,21 @@ pub(crate) struct Seen {
     pub(crate) processes: i64,
     /// Whether they run.
     pub(crate) running: Running,
-    /// `<type>.<n>`, and what it does.
-    pub(crate) slots: Vec<(String, String)>,
+    /// One for each instance.
+    pub(crate) slots: Vec<SeenSlot>,
     /// Why files of the app could not be read.
     pub(crate) trouble: Option<String>,
+}
+
+/// What is known of one instance.
+#[derive(Debug)]
+pub(crate) struct SeenSlot {
+    /// `<type>.<n>`.
+    pub(crate) name: String,
+    /// What it does, as it is shown.
+    pub(crate) what: String,
+    /// Whether it works, or is about to.
+    pub(crate) is_alive: bool,
 }
 
 impl Seen {
@@ -97,10 +108,11 @@ fn native_app(status: &AppStatus) -> Seen {
     }
 }
 
-fn native_slot(instance: &Instance) -> (String, String) {
+fn native_slot(instance: &Instance) -> SeenSlot {
     let state = instance.state.as_str();
     let pid = instance.pid.map(|pid| format!(" (PID: {pid})")).unwrap_or_default();
-    (instance.slot.to_string(), format!("{state}{pid}"))
+    let what = format!("{state}{pid}");
+    SeenSlot { name: instance.slot.to_string(), what, is_alive: instance.state.is_alive() }
 }
 
 fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
@@ -132,9 +144,11 @@ fn recorded(records: &[Record], answer: Option<&AppStatus>) -> Seen {
         records.iter().map(instance).collect()
     });
     let slots = records.iter().map(|record| {
-        let what = answer.map_or(UNKNOWN, |status| container_word(find(status, record)));
+        let instance = answer.and_then(|status| find(status, record));
+        let word = if answer.is_some() { container_word(instance) } else { UNKNOWN };
         let id: String = record.id.chars().take(11).collect();
-        (record.slot.clone(), format!("{what} (CID: {id})"))
+        let is_alive = instance.is_some_and(|instance| instance.state.is_alive());
+        SeenSlot { name: record.slot.clone(), what: format!("{word} (CID: {id})"), is_alive }
     });
     let running = match states {
         _ if records.is_empty() => Running::False,

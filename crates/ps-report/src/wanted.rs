@@ -1,0 +1,33 @@
+//! Intent beside reality: what the formation on disk asks for, where it is not what runs. It is talk, on our own only,
+//! because Dokku's report has no place for it and its bytes are a contract.
+
+use std::collections::BTreeMap;
+
+use ps_apps::{AppName, Error, World};
+
+use crate::status::Seen;
+
+/// Run once at a deploy, never kept running.
+const RELEASE: &str = "release";
+
+/// `web: 3 wanted, 2 running`, for each type of a deployed app that is not what was asked for. An app that was stopped
+/// on purpose (`restore` is `false`) wants nothing, and of a scheduler that does not tell instances apart nothing is said.
+pub(crate) fn gaps(world: &World, app: &AppName, seen: &Seen, restore: &str) -> Result<Vec<String>, Error> {
+    let is_counted = usize::try_from(seen.processes) == Ok(seen.slots.len());
+    if world.inside_dokku() || !is_counted || restore == "false" || !world.is_deployed(app)? {
+        return Ok(Vec::new());
+    }
+    let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for (name, quantity) in world.formation(app)?.wanted().iter() {
+        counts.entry(name.to_string()).or_default().0 = usize::from(quantity.get());
+    }
+    for slot in seen.slots.iter().filter(|slot| slot.is_alive) {
+        let name = slot.name.rsplit_once('.').map_or(&*slot.name, |(name, _)| name);
+        counts.entry(name.to_owned()).or_default().1 += 1;
+    }
+    counts.remove(RELEASE);
+    let differ = counts.into_iter().filter(|(_, (wanted, running))| wanted != running);
+    Ok(differ
+        .map(|(name, (wanted, running))| format!("{name}: {wanted} wanted, {running} running"))
+        .collect())
+}
