@@ -14,7 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use procfile::Procfile;
 use ps_cli::exit::Outcome;
-use ps_supervisor::{LOG_DIRECTORY, ProcessSpec, SPEC_FILE, Spec, Supervisor};
+use ps_supervisor::{LOG_DIRECTORY, ProcessSpec, SPEC_FILE, Spec, Supervisor, Until};
 
 const PAUSE: Duration = Duration::from_millis(30);
 const BASE_PORT: u16 = 5000;
@@ -34,7 +34,7 @@ pub(crate) fn run(directory: &Path) -> Result<Outcome> {
         let width = spec.processes.iter().map(|process| process.process_type.len() + 2).max().unwrap_or(0);
         move || Printer { service, width, files: BTreeMap::new() }.run(&done)
     });
-    let ran = supervisor.run();
+    let ran = supervisor.run(Until::AtRest);
     done.store(true, Ordering::Relaxed);
     let joined = copier.join();
     ran?;

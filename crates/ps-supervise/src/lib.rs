@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_supervisor::{SPEC_FILE, Supervisor};
+use ps_supervisor::{SPEC_FILE, Supervisor, Until};
 
 /// Keeps the processes of one app alive
 ///
@@ -48,7 +48,7 @@ fn serve(service: &Path) -> Result<Outcome> {
     // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
     let _ = rustix::process::setsid();
     let mut supervisor = Supervisor::open(service)?;
-    supervisor.run()?;
+    supervisor.run(Until::Told)?;
     Ok(Outcome::Done)
 }
 

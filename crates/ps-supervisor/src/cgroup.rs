@@ -73,11 +73,11 @@ impl Cgroup {
 
     /// A signal to each process in it. A pid is looked up again once its pidfd is open, so no stranger is signalled.
     pub(crate) fn signal(&self, signal: Signal) {
-        let pinned: Vec<_> = self
-            .members()
-            .into_iter()
-            .filter_map(|pid| Some((pid, pidfd_open(pid, PidfdFlags::empty()).ok()?)))
-            .collect();
+        let pin = |pid: u32| {
+            let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
+            Some((pid, pidfd_open(raw, PidfdFlags::empty()).ok()?))
+        };
+        let pinned: Vec<_> = self.members().into_iter().filter_map(pin).collect();
         let members = self.members();
         for (pid, pidfd) in pinned {
             if members.contains(&pid) {
@@ -91,9 +91,10 @@ impl Cgroup {
         let _ = fs::remove_dir(&self.path);
     }
 
-    fn members(&self) -> Vec<Pid> {
+    /// The pids of its processes.
+    pub(crate) fn members(&self) -> Vec<u32> {
         let list = fs::read_to_string(self.joining_file()).unwrap_or_default();
-        list.lines().filter_map(|line| line.parse().ok().and_then(Pid::from_raw)).collect()
+        list.lines().filter_map(|line| line.parse().ok()).collect()
     }
 }
 

@@ -27,5 +27,5 @@ pub use control::{CONTROL_SOCKET, Message, Request};
 pub use error::Error;
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use status::{ProcessId, Status};
-pub use supervisor::Supervisor;
+pub use supervisor::{Supervisor, Until};
 pub use transition::{Action, Event, SeatState, Then, Verdict, transition};

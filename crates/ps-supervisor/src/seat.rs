@@ -12,7 +12,7 @@ use crate::capture::Capture;
 use crate::process::{self, Process};
 use crate::restart::Deaths;
 use crate::spec::Spec;
-use crate::status::Status;
+use crate::status::{ProcessId, Status};
 use crate::transition::{Action, Event, SeatState, Then, transition};
 use crate::tree::Tree;
 
@@ -35,43 +35,61 @@ pub(crate) struct Seat {
 }
 
 impl Seat {
-    /// An empty seat, or one whose process an earlier supervisor left running: that one is adopted.
-    pub(crate) fn open(service: &Path, slot: Slot, tree: Tree, port: Option<u16>) -> Result<Self, Error> {
+    /// An empty seat, or one whose process an earlier supervisor left running: that one is adopted. What else is left
+    /// of an earlier process is killed first.
+    pub(crate) fn open(
+        service: &Path,
+        slot: Slot,
+        tree: Tree,
+        port: Option<u16>,
+        spec: &Spec,
+    ) -> Result<Self, Error> {
         let directory = service.join(slot.to_string());
+        let earlier = Status::read(&directory).ok().flatten();
         let captures =
             [Capture::open(&directory, Stream::Stdout)?, Capture::open(&directory, Stream::Stderr)?];
-        let earlier = Status::read(&directory).ok().flatten();
-        let adopted = earlier.as_ref().and_then(|status| status.process.as_ref()).and_then(Process::adopt);
-        let state = if adopted.is_some() { SeatState::Up } else { SeatState::Down };
-        let fresh = Status {
-            slot: slot.clone(),
-            state: State::Stopped,
-            process: None,
-            port,
-            since: now(),
-            restarts: 0,
-            last_exit: None,
-            revision: 0,
-            reason: None,
-        };
-        let status = match earlier {
-            Some(earlier) if adopted.is_some() => earlier,
-            Some(earlier) => Status { last_exit: earlier.last_exit, ..fresh },
-            None => fresh,
-        };
-        let deaths = Deaths::default();
-        Ok(Self {
+        let mut seat = Self {
+            status: Status {
+                slot: slot.clone(),
+                state: State::Stopped,
+                process: None,
+                port,
+                since: now(),
+                restarts: 0,
+                last_exit: earlier.as_ref().and_then(|status| status.last_exit),
+                revision: 0,
+                reason: None,
+            },
             slot,
             directory,
-            state,
-            process: adopted,
+            state: SeatState::Down,
+            process: None,
             tree,
             captures,
-            deaths,
-            status,
+            deaths: Deaths::default(),
             timer: None,
             changed: true,
-        })
+        };
+        seat.take_over(earlier, spec);
+        Ok(seat)
+    }
+
+    fn take_over(&mut self, earlier: Option<Status>, spec: &Spec) {
+        let recorded = earlier.as_ref().and_then(|status| status.process.as_ref()).and_then(Process::adopt);
+        if let (Some(process), Some(status)) = (recorded, earlier) {
+            self.process = Some(process);
+            self.status = Status { state: State::Running, ..status };
+            self.state = SeatState::Up;
+        } else if self.tree.may_hold_strays() && !self.tree.is_empty(None) {
+            // Its supervisor died between starting it and writing that down.
+            let found = self.tree.find_main().and_then(ProcessId::of);
+            self.process = found.as_ref().and_then(Process::adopt);
+            self.status.process = found.filter(|_| self.process.is_some());
+            self.status.revision = spec.revision;
+            self.state = if self.process.is_some() { SeatState::Up } else { SeatState::Killing(Then::Rest) };
+            self.status.state = shown(self.state);
+            self.timer = self.process.is_none().then(Instant::now);
+        }
     }
 
     /// Lets something happen to the seat, and everything that follows from it.

@@ -43,15 +43,18 @@ pub struct Supervisor {
     poll: Poll,
     children: UnixStream,
     end: UnixStream,
-    ending: Ending,
+    is_ending: bool,
     paused: BTreeMap<Source, Instant>,
     _lock: File,
 }
 
+/// How long a supervisor runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    No,
-    Gently,
+pub enum Until {
+    /// Until somebody ends it.
+    Told,
+    /// Until somebody ends it, or nothing runs and nothing is about to.
+    AtRest,
 }
 
 impl Supervisor {
@@ -82,7 +85,7 @@ impl Supervisor {
             poll,
             children,
             end,
-            ending: Ending::No,
+            is_ending: false,
             paused: BTreeMap::new(),
             _lock: lock,
         };
@@ -91,11 +94,12 @@ impl Supervisor {
         Ok(supervisor)
     }
 
-    /// Runs until it was asked to end and nothing is left.
-    pub fn run(&mut self) -> Result<(), Error> {
+    /// Runs until it was asked to end (or, [`Until::AtRest`], has nothing to do) and nothing is left.
+    pub fn run(&mut self, until: Until) -> Result<(), Error> {
         loop {
             self.publish();
-            if self.ending == Ending::Gently && self.seats.values().all(Seat::is_at_rest) {
+            let is_due = self.is_ending || until == Until::AtRest;
+            if is_due && self.seats.values().all(Seat::is_at_rest) {
                 self.server.flush();
                 return Ok(());
             }
@@ -110,7 +114,7 @@ impl Supervisor {
 
     /// Says that everything should end; [`Supervisor::run`] returns once it has.
     fn begin_end(&mut self) {
-        self.ending = Ending::Gently;
+        self.is_ending = true;
         for seat in self.seats.values_mut() {
             seat.handle(Event::Stop, &self.spec);
         }
@@ -152,13 +156,15 @@ impl Supervisor {
             return Ok(());
         }
         let directory = self.service.join(slot.to_string());
+        let is_new = !directory.exists();
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
         made.map_err(|error| Error::io("create", &directory, error))?;
         let taken = |port| self.seats.values().any(|seat| seat.port() == Some(port));
         let port = ports::assign(&self.spec, slot, &directory, &taken)?;
         let marker = directory.to_string_lossy().into_owned();
-        let tree = Tree::new(self.cgroups.as_ref().map(|root| root.group(slot)), marker);
-        let mut seat = Seat::open(&self.service, slot.clone(), tree, port)?;
+        let cgroup = self.cgroups.as_ref().map(|root| root.group(slot));
+        let tree = Tree::new(cgroup, marker, is_new);
+        let mut seat = Seat::open(&self.service, slot.clone(), tree, port, &self.spec)?;
         let fail = |errno: Errno| Error::io("watch", &directory, errno);
         for (index, capture) in seat.captures().iter().enumerate() {
             self.poll.watch(capture.fd(), Source::Output(slot.clone(), index)).map_err(fail)?;

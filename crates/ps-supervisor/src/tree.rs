@@ -17,12 +17,19 @@ pub(crate) const MARKER: &str = "FORMATION_INSTANCE";
 pub(crate) struct Tree {
     cgroup: Option<Cgroup>,
     marker: String,
+    is_new: bool,
 }
 
 impl Tree {
-    /// The tree of the instance that `marker` names, in `cgroup` if there is one.
-    pub(crate) fn new(cgroup: Option<Cgroup>, marker: String) -> Self {
-        Self { cgroup, marker }
+    /// The tree of the instance that `marker` names, in `cgroup` if there is one. `is_new`: nothing was ever started
+    /// in it.
+    pub(crate) fn new(cgroup: Option<Cgroup>, marker: String, is_new: bool) -> Self {
+        Self { cgroup, marker, is_new }
+    }
+
+    /// Whether an earlier supervisor may have left processes in it.
+    pub(crate) fn may_hold_strays(&self) -> bool {
+        !self.is_new
     }
 
     /// Its cgroup.
@@ -41,6 +48,22 @@ impl Tree {
             Some(cgroup) => main.is_none() && cgroup.is_empty(),
             None => self.members(main).is_empty(),
         }
+    }
+
+    /// The main process of a tree whose supervisor died before it could write down the pid: the one that leads a
+    /// process group but no session, as we start it, and has no parent in the tree. The oldest, if there are several.
+    pub(crate) fn find_main(&self) -> Option<u32> {
+        let members = match &self.cgroup {
+            Some(cgroup) => cgroup.members(),
+            None => self.members(None).into_keys().collect(),
+        };
+        let members: Vec<Process> = members.into_iter().filter_map(process).collect();
+        let is_member = |pid: u32| members.iter().any(|process| process.pid == pid);
+        let leads = |process: &&Process| process.group == process.pid && process.session != process.pid;
+        let mut leaders: Vec<&Process> =
+            members.iter().filter(leads).filter(|process| !is_member(process.parent)).collect();
+        leaders.sort_by_key(|process| (process.start_time, process.pid));
+        leaders.first().map(|process| process.pid)
     }
 
     /// SIGTERM to all of it, SIGCONT after it: a stopped process could not obey.
@@ -110,6 +133,7 @@ struct Process {
     pid: u32,
     parent: u32,
     group: u32,
+    session: u32,
     start_time: u64,
 }
 
@@ -127,5 +151,11 @@ fn process(pid: u32) -> Option<Process> {
     let number = |index: usize| fields.get(index)?.parse().ok();
     let is_alive = !matches!(fields.first(), Some(&("Z" | "X")));
     let start_time = fields.get(19)?.parse().ok()?;
-    is_alive.then_some(Process { pid, parent: number(1)?, group: number(2)?, start_time })
+    is_alive.then_some(Process {
+        pid,
+        parent: number(1)?,
+        group: number(2)?,
+        session: number(3)?,
+        start_time,
+    })
 }

@@ -1,0 +1,19 @@
+//! `ps-supervise` keeps real processes alive, ends whole trees, and may die itself.
+
+#[path = "ps_supervise/control.rs"]
+mod control;
+#[path = "ps_supervise/death.rs"]
+mod death;
+#[path = "ps_supervise/foreground.rs"]
+mod foreground;
+#[path = "ps_supervise/restarts.rs"]
+mod restarts;
+#[path = "ps_supervise/service.rs"]
+mod service;
+#[path = "ps_supervise/stops.rs"]
+mod stops;
+
+/// The count of an expensive test: the small one, or with `FORMATION_TEST_LONG=1` the one that is promised.
+fn rounds(few: usize, many: usize) -> usize {
+    if std::env::var_os("FORMATION_TEST_LONG").is_some() { many } else { few }
+}

@@ -1,0 +1,103 @@
+//! Nothing escapes a stop.
+
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use ps_scheduler::{Exit, State};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::rounds;
+use crate::service::{Service, eventually};
+
+/// Three generations, each forked twice and in a session of its own, all of them deaf to SIGTERM.
+const FAMILY: &str = "faultapp --ignore-term --fork-tree 3 2 --setsid --tick 60";
+/// One founder, two children, four, eight.
+const MEMBERS: usize = 15;
+const NOBODY: u32 = 65_534;
+
+#[test]
+fn a_family_that_hides_and_ignores_term_is_gone_after_its_grace() {
+    for round in 0..rounds(5, 20) {
+        stop_a_family(Service::new(&[("web", FAMILY, 1)]), round);
+    }
+}
+
+#[test]
+fn without_cgroups_a_family_that_hides_is_swept_as_well() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln_skipped("only root can become somebody else");
+        return;
+    }
+    for round in 0..rounds(2, 20) {
+        stop_a_family(Service::new(&[("web", FAMILY, 1)]).as_user(NOBODY), round);
+    }
+}
+
+fn stop_a_family(service: Service, round: usize) {
+    let grace = Duration::from_secs(1);
+    let mut service = service.with(|spec| spec.stop_timeout_seconds = grace.as_secs());
+    service.start();
+    eventually("the family is complete", || (service.processes().len() >= MEMBERS).then_some(()));
+    let begin = Instant::now();
+    service.signal(Signal::TERM);
+    let ended = service.await_end();
+    let took = begin.elapsed();
+    assert!(ended.success(), "round {round}: {ended}");
+    assert_eq!(service.processes(), Vec::<u32>::new(), "round {round}: somebody escaped");
+    assert!(took >= grace, "round {round}: it was not given its grace, {took:?}");
+    assert!(took <= grace + Duration::from_secs(1), "round {round}: it took {took:?}");
+    assert_eq!(service.status("web.1").map(|status| status.state), Some(State::Stopped));
+}
+
+/// The negative control: a supervisor that only signals the process group would leave most of them.
+#[test]
+fn killing_the_process_group_alone_lets_the_family_escape() {
+    let service = Service::new(&[]);
+    let mark = format!("{}/control", service.path().display());
+    let faultapp = std::path::Path::new(env!("CARGO_BIN_EXE_ps-supervise")).with_file_name("faultapp");
+    let mut child = Command::new(faultapp)
+        .args(FAMILY.split(' ').skip(1))
+        .env("FORMATION_INSTANCE", mark)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("faultapp starts");
+    eventually("the family is complete", || (service.processes().len() >= MEMBERS).then_some(()));
+    let group = Pid::from_raw(i32::try_from(child.id()).expect("a pid")).expect("a pid");
+    kill_process_group(group, Signal::KILL).expect("it is ours");
+    child.wait().expect("it is ours");
+    assert!(service.processes().len() >= MEMBERS - 1, "this harness could not tell a good stop from a bad one");
+}
+
+#[test]
+fn a_process_that_obeys_ends_at_once_and_says_how() {
+    let mut service = Service::new(&[("web", "faultapp --tick 60", 1)]);
+    service.start();
+    service.await_status("web.1", "runs", |status| status.state == State::Running);
+    eventually("it listens to signals", || (!service.log("web.1").is_empty()).then_some(()));
+    let begin = Instant::now();
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    assert!(begin.elapsed() < Duration::from_secs(2), "took {:?}", begin.elapsed());
+    assert_eq!(service.status("web.1").and_then(|status| status.last_exit), Some(Exit::Code(0)));
+}
+
+#[test]
+fn a_stopped_process_can_be_stopped() {
+    let mut service = Service::new(&[("web", "faultapp --tick 60", 1)]);
+    service.start();
+    let status = service.await_status("web.1", "runs", |status| status.state == State::Running);
+    eventually("it listens to signals", || (!service.log("web.1").is_empty()).then_some(()));
+    let pid = Pid::from_raw(i32::try_from(crate::service::pid(&status)).expect("a pid")).expect("a pid");
+    rustix::process::kill_process(pid, Signal::STOP).expect("it is ours");
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    assert_eq!(service.processes(), Vec::<u32>::new());
+}
+
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn eprintln_skipped(why: &str) {
+    eprintln!("skipped: {why}");
+}
