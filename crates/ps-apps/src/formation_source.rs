@@ -132,6 +132,21 @@ impl World {
         Ok(stored.and_then(|word| FormationSource::named(&word)).unwrap_or_default())
     }
 
+    /// Changes the formation, as [`World::update_formation`], and remembers who did. After an error both are as before:
+    /// the memory is written first, because a formation that has changed cannot be called a failure.
+    pub fn update_formation_from<E: From<Error>>(
+        &self,
+        app: &AppName,
+        source: FormationSource,
+        change: impl FnOnce(&StoredFormation) -> Result<StoredFormation, E>,
+    ) -> Result<StoredFormation, E> {
+        let was = self.formation_source(app)?;
+        self.set_formation_source(app, source)?;
+        self.update_formation(app, change).inspect_err(|_| {
+            let _ = self.set_formation_source(app, was);
+        })
+    }
+
     /// Remembers who it was; inside Dokku nothing is written.
     pub fn set_formation_source(&self, app: &AppName, source: FormationSource) -> Result<(), Error> {
         if self.inside_dokku() || self.formation_source(app)? == source {

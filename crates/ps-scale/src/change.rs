@@ -44,8 +44,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
 
 fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> Result<Outcome> {
     let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
-    let (before, after) = store(world, app, change)?;
-    world.set_formation_source(app, FormationSource::Argument)?;
+    let (before, after) = store(world, app, FormationSource::Argument, change)?;
     let outcome = if args.skip_deploy {
         Outcome::Done
     } else {
@@ -58,14 +57,15 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
     Ok(outcome)
 }
 
-/// Stores a change; the formation before it and after it. The caller holds the app's lock.
+/// Stores a change and who asked for it; the formation before it and after it. The caller holds the app's lock.
 pub(crate) fn store(
     world: &World,
     app: &AppName,
+    source: FormationSource,
     change: &Change,
 ) -> Result<(StoredFormation, StoredFormation)> {
     let mut before = StoredFormation::default();
-    let after = world.update_formation(app, |stored| -> Result<StoredFormation> {
+    let after = world.update_formation_from(app, source, |stored| -> Result<StoredFormation> {
         before = stored.clone();
         change.apply(world, stored)
     })?;

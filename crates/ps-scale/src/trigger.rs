@@ -70,8 +70,7 @@ fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Res
     let change = Change { asked, replaces: flags.clears, known: world.known_types(app)? };
     change.apply(world, &print::read(world, app)?)?;
     let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
-    let (before, after) = change::store(world, app, &change)?;
-    world.set_formation_source(app, FormationSource::Trigger)?;
+    let (before, after) = change::store(world, app, FormationSource::Trigger, &change)?;
     if flags.skips {
         return Ok(Outcome::Done);
     }
@@ -108,7 +107,7 @@ fn create(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
 fn follow_procfile(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
     let _lock = world.lock_app(app, Duration::from_secs(args.wait))?;
     let change = Change { asked: Vec::new(), replaces: false, known: world.known_types(app)? };
-    change::store(world, app, &change)?;
+    change::store(world, app, world.formation_source(app)?, &change)?;
     Ok(Outcome::Done)
 }
 
