@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use ps_apps::World;
 use support::recorded::{self, Difference};
-use support::{Place, Ran, run};
+use support::{Place, Ran, run, schema};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ps-scale");
 const PROCFILE: &str = "web: serve\nworker: work\nrelease: migrate\n";
@@ -630,4 +630,43 @@ fn which_source_won_is_told_on_our_own_and_a_change_by_hand_takes_over() {
     assert!(plan.contains("\"source\":\"argument\""), "{plan}");
     assert_eq!(scale(&place, &["hello", "web=3"]).status, 0);
     assert_eq!(print().stderr, "");
+}
+
+#[test]
+fn json_is_what_its_schemas_say() {
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+    let formation = parse(include_str!("../../docs/schemas/ps-scale.json"));
+    let plan = parse(include_str!("../../docs/schemas/ps-scale-plan.json"));
+    let place = shop("web=2\na.b=-7\n");
+    place.write("lib/data/scheduler-native/shop/web.1/status.json", "{\"state\":\"crashed\"}");
+    for words in [&["shop"][..], &["shop", "web=3"], &["shop", "--clear"]] {
+        let printed = parse(&scale(&place, &[words, &["--json"]].concat()).stdout);
+        assert_eq!(schema::complaints(&formation, &printed), [""; 0], "{words:?}");
+        assert!(
+            !schema::complaints(&plan, &printed).is_empty(),
+            "a schema that takes anything proves nothing"
+        );
+    }
+    for words in [&["shop"][..], &["shop", "web=3", "worker=1"], &["shop", "web=0"], &["shop", "--clear"]] {
+        let words = [words, &["--dry-run", "--json"]].concat();
+        for ran in [scale(&place, &words), scale_inside_dokku(&place, &words)] {
+            assert_eq!(schema::complaints(&plan, &parse(&ran.stdout)), [""; 0], "{words:?} {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn line_ends_of_other_systems_and_a_pipe_in_place_of_a_file_do_no_harm() {
+    let place = hello("web=1\r\nworker=2\r\n");
+    assert_eq!(scale(&place, &["hello", "--quiet"]).stdout, "web:  1\nworker: 2\n");
+    assert_eq!(scale(&place, &["hello", "web=2"]).status, 0);
+    assert_eq!(stored(&place, "hello").0, "web=2\nworker=2\n");
+    let path = place.path().join("lib/config/ps/hello/scale");
+    fs::remove_file(&path).expect("it was there");
+    assert!(Program::new("mkfifo").arg(&path).status().expect("mkfifo").success());
+    for words in [&["hello"][..], &["hello", "web=3"]] {
+        let ran = scale(&place, words);
+        assert_eq!(quietly(&ran), (1, ""));
+        assert!(ran.stderr.contains("scale: is not a file"), "{}", ran.stderr);
+    }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 use ps_apps::World;
 use serde_json::Value;
 use support::recorded::{self, Difference};
-use support::{Place, Ran, run};
+use support::{Place, Ran, run, schema};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ps-set");
 
@@ -180,6 +180,22 @@ fn a_list_says_value_source_and_default_of_each_property() {
         "{csv}"
     );
     assert_eq!(csv.lines().count(), 5);
+}
+
+#[test]
+fn json_is_what_its_schema_says() {
+    let schema: Value = serde_json::from_str(include_str!("../../docs/schemas/ps-set.json")).expect("JSON");
+    let place = boxed();
+    assert_eq!(set(&place, &["box", "start-cmd", "\"a\"\t<&>"]).status, 0);
+    assert_eq!(set(&place, &["--global", "restart-policy", "always"]).status, 0);
+    for scope in ["box", "--global"] {
+        let text = set(&place, &["--list", "--json", scope]).stdout;
+        for line in text.lines() {
+            let row = serde_json::from_str(line).expect("an object a line");
+            assert_eq!(schema::complaints(&schema, &row), [""; 0], "{line}");
+        }
+        assert!(text.lines().count() >= 4, "{text}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod recorded;
+pub(crate) mod schema;
 
 use std::collections::BTreeMap;
 use std::fs;
