@@ -160,9 +160,9 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("report-demo-idle", "every app that is named is reported on, not only the first"),
 ];
 
-fn recorded_cases() -> Option<Vec<Value>> {
+fn recorded_cases(file: &str) -> Option<Vec<Value>> {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/contracts/dokku-recorded");
-    match fs::read_to_string(shared.join("reads.jsonl")) {
+    match fs::read_to_string(shared.join(file)) {
         Ok(text) => Some(json_lines(&text)),
         Err(error) => {
             note(&format!("skipped: what a real Dokku printed is not here: {error}"));
@@ -173,7 +173,8 @@ fn recorded_cases() -> Option<Vec<Value>> {
 
 #[test]
 fn every_recorded_report_is_answered_as_dokku_answered_it() {
-    let (Some(cases), Some(container)) = (recorded_cases(), Container::start("demo", "web.1")) else {
+    let (Some(cases), Some(container)) = (recorded_cases("reads.jsonl"), Container::start("demo", "web.1"))
+    else {
         return;
     };
     let home = recorded_world(&container.0);
@@ -194,6 +195,26 @@ fn every_recorded_report_is_answered_as_dokku_answered_it() {
         compared += 1;
     }
     assert!(compared >= 19, "only {compared} cases of ps:report were found");
+}
+
+#[test]
+fn the_report_after_changes_is_dokkus_too() {
+    let (Some(changed), Some(stopped)) = (recorded_cases("hooks.jsonl"), recorded_cases("lifecycle.jsonl"))
+    else {
+        return;
+    };
+    let Some(container) = Container::start("demo", "web.1") else { return };
+    let home = recorded_world(&container.0);
+    let matches = |cases: &[Value], name: &str| {
+        let case = cases.iter().find(|case| case["name"] == name).expect("it was recorded");
+        let wanted = case["stdout"].as_str().expect("text").replace("<CID0:11>", &container.0[..11]);
+        assert_eq!(said(&mut home.dokku(&["demo"])).stdout, wanted, "{name}");
+    };
+    home.property("ps", "demo", "stop-timeout-seconds", "30").property("ps", "demo", "restore", "false");
+    matches(&changed, "report");
+    fs::remove_file(home.lib().join("config/ps/demo/stop-timeout-seconds")).expect("it was set");
+    container.stop();
+    matches(&stopped, "report-stopped");
 }
 
 #[test]
