@@ -39,7 +39,7 @@ pub(crate) fn run(directory: &Path) -> Result<Outcome> {
     let joined = copier.join();
     ran?;
     match joined {
-        Ok(copied) => copied?,
+        Ok(result) => result?,
         Err(_) => bail!("the printer of the output failed"),
     }
     Ok(Outcome::Done)

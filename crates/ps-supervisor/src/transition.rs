@@ -196,25 +196,24 @@ mod tests {
 
     /// The table as the page prints it: one row a state, one column an event.
     fn rendered() -> String {
-        let mut page = String::from("| state |");
-        for event in events() {
-            page += &format!(" {event:?} |");
+        let heading = events().iter().map(|event| format!(" {event:?} |")).collect::<Vec<_>>().concat();
+        let rule = "---|".repeat(events().len() + 1);
+        let row = |state: SeatState| {
+            let cells = events().into_iter().map(|event| cell(state, event)).collect::<Vec<_>>().concat();
+            format!("| **{state:?}** |{cells}\n")
+        };
+        let rows = states().into_iter().map(row).collect::<Vec<_>>().concat();
+        format!("| state |{heading}\n|{rule}\n{rows}")
+    }
+
+    fn cell(state: SeatState, event: Event) -> String {
+        let (next, action) = transition(state, event);
+        match (next == state, action) {
+            (true, Action::Nothing) => " · |".to_owned(),
+            (true, action) => format!(" {action:?} |"),
+            (false, Action::Nothing) => format!(" → {next:?} |"),
+            (false, action) => format!(" {action:?} → {next:?} |"),
         }
-        page += &format!("\n|{}\n", "---|".repeat(events().len() + 1));
-        for state in states() {
-            page += &format!("| **{state:?}** |");
-            for event in events() {
-                let (next, action) = transition(state, event);
-                page += &match (next == state, action) {
-                    (true, Action::Nothing) => " · |".to_owned(),
-                    (true, action) => format!(" {action:?} |"),
-                    (false, Action::Nothing) => format!(" → {next:?} |"),
-                    (false, action) => format!(" {action:?} → {next:?} |"),
-                };
-            }
-            page.push('\n');
-        }
-        page
     }
 
     #[test]

@@ -70,7 +70,10 @@ impl Tree {
     pub(crate) fn terminate(&self, main: Option<u32>) {
         for signal in [Signal::TERM, Signal::CONT] {
             match &self.cgroup {
-                Some(cgroup) => cgroup.signal(signal),
+                Some(cgroup) => {
+                    cgroup.signal(signal);
+                    signal_newcomer(cgroup, main, signal);
+                }
                 None => self.signal_members(main, signal),
             }
         }
@@ -79,7 +82,10 @@ impl Tree {
     /// SIGKILL to all of it.
     pub(crate) fn kill(&self, main: Option<u32>) {
         match &self.cgroup {
-            Some(cgroup) => cgroup.kill(),
+            Some(cgroup) => {
+                cgroup.kill();
+                signal_newcomer(cgroup, main, Signal::KILL);
+            }
             None => self.signal_members(main, Signal::KILL),
         }
     }
@@ -93,11 +99,7 @@ impl Tree {
 
     fn signal_members(&self, main: Option<u32>, signal: Signal) {
         for (pid, start_time) in self.members(main) {
-            let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { continue };
-            let Ok(pidfd) = pidfd_open(raw, PidfdFlags::empty()) else { continue };
-            if crate::status::start_time(pid) == Some(start_time) {
-                let _: Result<(), Errno> = pidfd_send_signal(pidfd, signal);
-            }
+            signal_process(pid, signal, || crate::status::start_time(pid) == Some(start_time));
         }
     }
 
@@ -126,6 +128,24 @@ impl Tree {
         let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else { return false };
         let wanted = format!("{MARKER}={}", self.marker);
         environment.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
+    }
+}
+
+/// Signals a main process that was just started and has not joined its group yet.
+fn signal_newcomer(cgroup: &Cgroup, main: Option<u32>, signal: Signal) {
+    // It is our child and has not been reaped, or its pidfd is open: the pid is still its own.
+    if let Some(pid) = main.filter(|pid| !cgroup.members().contains(pid)) {
+        signal_process(pid, signal, || true);
+    }
+}
+
+/// Signals a process through a pidfd, if `is_it` still says so once the pidfd is open.
+fn signal_process(pid: u32, signal: Signal, is_it: impl Fn() -> bool) {
+    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
+    let Ok(pidfd) = pidfd_open(raw, PidfdFlags::empty()) else { return };
+    if is_it() {
+        // One that has ended meanwhile needs no signal.
+        let _: Result<(), Errno> = pidfd_send_signal(pidfd, signal);
     }
 }
 

@@ -101,8 +101,8 @@ fn a_spec_that_makes_no_sense_is_refused_and_the_old_one_stays() {
 fn a_restart_replaces_just_the_named_instances() {
     let mut service = Service::new(&[("web", "exec sleep 1000", 2)]);
     service.start();
-    let before =
-        ["web.1", "web.2"].map(|slot| pid(&service.await_status(slot, "runs", |s| s.state == State::Running)));
+    let before = ["web.1", "web.2"]
+        .map(|slot| pid(&service.await_status(slot, "runs", |s| s.state == State::Running)));
     let slot: Slot = "web.2".parse().expect("a slot");
     assert_eq!(service.ask(&Request::Restart { slots: vec![slot] }), None);
     service.await_status("web.2", "has another process", |status| {

@@ -30,11 +30,14 @@ fn source(procfile: &str) -> TempDir {
 
 #[test]
 fn each_line_bears_the_name_of_who_wrote_it_and_an_interrupt_ends_everything() {
-    let directory = source("web: echo $GREETING from $PS; exec sleep 1000\nworker: echo I work; exec sleep 1000\n");
+    let directory =
+        source("web: echo $GREETING from $PS; exec sleep 1000\nworker: echo I work; exec sleep 1000\n");
     let mut child = run(&directory);
     let (send, lines) = mpsc::channel();
     let stdout = child.stdout.take().expect("a pipe");
-    thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+    thread::spawn(move || {
+        BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| send.send(line))
+    });
     let mut first: Vec<String> = (0..2).map(|_| lines.recv_timeout(DEADLINE).expect("a line")).collect();
     first.sort();
     assert_eq!(first, ["web.1    | hello from web.1", "worker.1 | I work"]);
@@ -57,5 +60,8 @@ fn a_directory_with_nothing_to_run_is_refused_in_one_line() {
     let ended = run(&directory).wait_with_output().expect("it ends");
     let words = String::from_utf8_lossy(&ended.stderr).into_owned();
     assert_eq!(ended.status.code(), Some(1));
-    assert!(words.lines().count() == 1 && words.contains("Procfile") && words.contains("name a directory"), "{words}");
+    assert!(
+        words.lines().count() == 1 && words.contains("Procfile") && words.contains("name a directory"),
+        "{words}"
+    );
 }

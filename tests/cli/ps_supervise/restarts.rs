@@ -49,7 +49,8 @@ fn a_policy_with_retries_gives_up_visibly() {
 fn success_under_on_failure_is_rest_and_failure_under_no_is_crashed() {
     let mut service = Service::new(&[("good", "exit 0", 1)]);
     service.start();
-    let status = service.await_status("good.1", "rests", |s| s.state == State::Stopped && s.last_exit.is_some());
+    let status =
+        service.await_status("good.1", "rests", |s| s.state == State::Stopped && s.last_exit.is_some());
     assert_eq!(status.restarts, 0);
     let mut service = Service::new(&[("bad", "exit 1", 1)]).with(|spec| {
         spec.restart_policy = "no".parse().expect("a policy");
@@ -67,7 +68,10 @@ fn a_command_that_cannot_start_says_why() {
     });
     service.start();
     let status = service.await_status("web.1", "has given up", |status| status.state == State::Crashed);
-    assert!(status.reason.as_deref().is_some_and(|reason| reason.contains("/nonexistent/directory")), "{status:?}");
+    assert!(
+        status.reason.as_deref().is_some_and(|reason| reason.contains("/nonexistent/directory")),
+        "{status:?}"
+    );
 }
 
 /// Every exit status there is, each of a process type of its own.
@@ -78,7 +82,11 @@ fn all_256_exit_statuses_are_told_as_they_were() {
         spec.restart_policy = "no".parse().expect("a policy");
         spec.places = (0..256).map(|code| (name(code), 0)).collect::<BTreeMap<_, _>>();
         spec.processes = (0..256)
-            .map(|code| ProcessSpec { process_type: name(code), command: format!("exit {code}"), quantity: 1 })
+            .map(|code| ProcessSpec {
+                process_type: name(code),
+                command: format!("exit {code}"),
+                quantity: 1,
+            })
             .collect();
     });
     service.start();

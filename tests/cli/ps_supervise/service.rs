@@ -24,7 +24,8 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn new(processes: &[(&str, &str, u16)]) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
-        let places = processes.iter().zip(0..).map(|((name, ..), place)| ((*name).to_owned(), place)).collect();
+        let places =
+            processes.iter().zip(0..).map(|((name, ..), place)| ((*name).to_owned(), place)).collect();
         let path = std::env::var("PATH").unwrap_or_default();
         let spec = Spec {
             app: "test".to_owned(),
@@ -56,7 +57,8 @@ impl Service {
 
     /// As somebody who may not make cgroups.
     pub(crate) fn as_user(mut self, uid: u32) -> Self {
-        std::os::unix::fs::chown(self.path(), Some(uid), Some(uid)).expect("only root gives directories away");
+        std::os::unix::fs::chown(self.path(), Some(uid), Some(uid))
+            .expect("only root gives directories away");
         self.user = Some(uid);
         self
     }
@@ -67,7 +69,8 @@ impl Service {
 
     pub(crate) fn rewrite(&mut self, change: impl FnOnce(&mut Spec)) {
         change(&mut self.spec);
-        fs::write(self.path().join(SPEC_FILE), serde_json::to_vec(&self.spec).expect("plain data")).expect("written");
+        fs::write(self.path().join(SPEC_FILE), serde_json::to_vec(&self.spec).expect("plain data"))
+            .expect("written");
     }
 
     pub(crate) fn start(&mut self) {
@@ -124,7 +127,8 @@ impl Service {
 
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = self.supervisor.as_ref().expect("a supervisor runs").id();
-        kill_process(Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid"), signal).expect("it is ours");
+        kill_process(Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid"), signal)
+            .expect("it is ours");
     }
 
     /// Waits for the supervisor to leave.
@@ -149,7 +153,11 @@ impl Service {
             environment.split(|byte| *byte == 0).any(|entry| entry.starts_with(&mark))
         };
         let entries = fs::read_dir("/proc").expect("/proc is there");
-        entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(has_mark).collect()
+        entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter(has_mark)
+            .collect()
     }
 }
 

@@ -68,7 +68,10 @@ fn killing_the_process_group_alone_lets_the_family_escape() {
     let group = Pid::from_raw(i32::try_from(child.id()).expect("a pid")).expect("a pid");
     kill_process_group(group, Signal::KILL).expect("it is ours");
     child.wait().expect("it is ours");
-    assert!(service.processes().len() >= MEMBERS - 1, "this harness could not tell a good stop from a bad one");
+    assert!(
+        service.processes().len() >= MEMBERS - 1,
+        "this harness could not tell a good stop from a bad one"
+    );
 }
 
 #[test]
@@ -82,6 +85,20 @@ fn a_process_that_obeys_ends_at_once_and_says_how() {
     assert!(service.await_end().success());
     assert!(begin.elapsed() < Duration::from_secs(2), "took {:?}", begin.elapsed());
     assert_eq!(service.status("web.1").and_then(|status| status.last_exit), Some(Exit::Code(0)));
+}
+
+/// It has not joined its group yet, and is asked to end all the same.
+#[test]
+fn a_process_that_was_just_started_is_told_too() {
+    for round in 0..rounds(10, 200) {
+        let mut service = Service::new(&[("web", "exec sleep 1000", 3)]);
+        service.start();
+        let begin = Instant::now();
+        service.signal(Signal::TERM);
+        assert!(service.await_end().success());
+        assert!(begin.elapsed() < Duration::from_secs(3), "round {round}: took {:?}", begin.elapsed());
+        assert_eq!(service.processes(), Vec::<u32>::new(), "round {round}");
+    }
 }
 
 #[test]
