@@ -56,7 +56,7 @@ impl Service {
     }
 
     /// As somebody who may not make cgroups.
-    pub(crate) fn as_user(mut self, uid: u32) -> Self {
+    pub(crate) fn given_to(mut self, uid: u32) -> Self {
         std::os::unix::fs::chown(self.path(), Some(uid), Some(uid))
             .expect("only root gives directories away");
         self.user = Some(uid);

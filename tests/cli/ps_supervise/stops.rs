@@ -30,7 +30,7 @@ fn without_cgroups_a_family_that_hides_is_swept_as_well() {
         return;
     }
     for round in 0..rounds(2, 20) {
-        stop_a_family(Service::new(&[("web", FAMILY, 1)]).as_user(NOBODY), round);
+        stop_a_family(Service::new(&[("web", FAMILY, 1)]).given_to(NOBODY), round);
     }
 }
 
