@@ -6,6 +6,8 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command as Program;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -259,19 +261,61 @@ fn an_app_whose_app_json_has_a_formation_is_not_scaled_by_hand() {
 #[test]
 fn fifty_writers_of_different_types_lose_nothing() {
     let place = hello("web=1\n");
-    let writers = (0..50).map(|n| {
+    for round in 1..=count(2, 200) {
+        let writers = (0..50).map(|n| {
+            let mut command = place.command(PROGRAM);
+            command.args(["hello", "--skip-deploy", "--quiet", &format!("type{n}={}", (round + n) % 9 + 1)]);
+            thread::spawn(move || run(&mut command))
+        });
+        for writer in writers.collect::<Vec<_>>() {
+            let ran = writer.join().expect("a writer");
+            assert_eq!((ran.status, &*ran.stderr), (0, ""));
+        }
+        let rows = scale(&place, &["hello", "--format", "csv"]).stdout;
+        for n in 0..50 {
+            assert!(
+                rows.contains(&format!("\ntype{n},{}\n", (round + n) % 9 + 1)),
+                "type{n} is lost:\n{rows}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_reader_never_sees_a_torn_or_empty_formation() {
+    let place = hello("web=1\n");
+    let formations = [
+        "[{\"process_type\":\"web\",\"quantity\":1},{\"process_type\":\"worker\",\"quantity\":0}]\n",
+        "[{\"process_type\":\"web\",\"quantity\":2},{\"process_type\":\"worker\",\"quantity\":9}]\n",
+    ];
+    let change = |words: &[&str]| {
         let mut command = place.command(PROGRAM);
-        command.args(["hello", "--skip-deploy", "--quiet", &format!("type{n}={}", n + 1)]);
-        thread::spawn(move || run(&mut command))
+        command.args(["hello", "--skip-deploy", "--quiet"]).args(words);
+        command
+    };
+    let mut changes = [change(&["web=1", "worker=0"]), change(&["web=2", "worker=9"])];
+    assert_eq!(run(&mut changes[0]).status, 0);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&is_over);
+    let writer = thread::spawn(move || {
+        let mut writes = 0;
+        while !seen.load(Ordering::Relaxed) {
+            writes += 1;
+            assert_eq!(run(&mut changes[writes % 2]).status, 0);
+        }
+        writes
     });
-    for writer in writers.collect::<Vec<_>>() {
-        let ran = writer.join().expect("a writer");
-        assert_eq!((ran.status, &*ran.stderr), (0, ""));
+    for _ in 0..count(100, 1000) {
+        let ran = scale(&place, &["hello", "--json"]);
+        assert!(ran.status == 0 && formations.contains(&&*ran.stdout), "{ran:?}");
     }
-    let rows = scale(&place, &["hello", "--format", "csv"]).stdout;
-    for n in 0..50 {
-        assert!(rows.contains(&format!("\ntype{n},{}\n", n + 1)), "type{n} is lost:\n{rows}");
-    }
+    is_over.store(true, Ordering::Relaxed);
+    assert!(writer.join().expect("the writer") > 10, "nothing was written meanwhile");
+}
+
+/// How often: the first count, or the second one in a long run.
+fn count(plain: usize, long: usize) -> usize {
+    if std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1") { long } else { plain }
 }
 
 // ---- What it has others do.
@@ -355,6 +399,9 @@ fn inside_dokku_one_deploy_is_triggered_for_each_changed_type_in_order() {
     fs::remove_file(place.path().join("calls")).expect("it was there");
     assert_eq!(scale_inside_dokku(&place, &["shop", "web=1"]).status, 0);
     assert_eq!(place.read("calls"), "deployed-app-image-tag shop\n");
+    let ran = scale_inside_dokku(&place, &["shop", "web=2", "--format", "csv"]);
+    assert_eq!(quietly(&ran), (0, "process_type,quantity\nrelease,1\nweb,2\nworker,2\n"));
+    assert!(ran.stderr.contains("deploying web"), "{}", ran.stderr);
 }
 
 #[test]

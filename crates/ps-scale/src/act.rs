@@ -2,7 +2,7 @@
 //! triggers inside Dokku. The one place of this program that has something started or stopped.
 
 use std::env;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -46,7 +46,9 @@ fn deploy(world: &World, app: &AppName, lock: &AppLock, changed: &[String], args
         if args.format() == Format::Text {
             triggers.stream("deploy", &arguments)?;
         } else {
-            triggers.call("deploy", &arguments)?;
+            let said = triggers.call("deploy", &arguments)?.stdout;
+            // Our stdout is data; whoever closed stderr does not want to know.
+            let _ = io::stderr().write_all(&said);
         }
     }
     Ok(Outcome::Done)
