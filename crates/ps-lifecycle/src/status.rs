@@ -7,31 +7,12 @@ use anyhow::Result;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
 use ps_cli::{Format, say};
-use ps_scheduler::{AppStatus, Exit, Instance};
-use serde::Serialize;
+use ps_scheduler::{AppStatus, Instance};
 
 use crate::args::StatusArgs;
 use crate::session::Session;
+use crate::status_table::InstanceRow;
 use crate::{schedulers, status_table};
-
-/// One instance, as scripts see it (docs/contract.md).
-#[derive(Debug, Serialize)]
-pub(crate) struct InstanceRow {
-    pub(crate) app: String,
-    pub(crate) process_type: String,
-    pub(crate) index: u16,
-    pub(crate) state: &'static str,
-    pub(crate) pid: Option<u32>,
-    pub(crate) container_id: Option<String>,
-    pub(crate) address: Option<String>,
-    pub(crate) port: Option<u16>,
-    pub(crate) since: Option<String>,
-    pub(crate) restarts: Option<u32>,
-    pub(crate) cpu_percent: Option<f64>,
-    pub(crate) memory_bytes: Option<u64>,
-    pub(crate) last_exit: Option<Exit>,
-    pub(crate) scheduler: String,
-}
 
 pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
     let apps: Vec<App> = if args.apps.is_empty() {

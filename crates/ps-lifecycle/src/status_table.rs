@@ -4,8 +4,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use ps_scheduler::Exit;
-
-use crate::status::InstanceRow;
+use serde::Serialize;
 
 const COLUMNS: [&str; 14] = [
     "app",
@@ -25,6 +24,25 @@ const COLUMNS: [&str; 14] = [
 ];
 const HEADINGS: [&str; 9] =
     ["APP", "PROCESS", "STATE", "PID/CONTAINER", "PORT", "SINCE", "RESTARTS", "CPU/MEM", "LAST EXIT"];
+
+/// One instance, as scripts see it (docs/contract.md).
+#[derive(Debug, Serialize)]
+pub(crate) struct InstanceRow {
+    pub(crate) app: String,
+    pub(crate) process_type: String,
+    pub(crate) index: u16,
+    pub(crate) state: &'static str,
+    pub(crate) pid: Option<u32>,
+    pub(crate) container_id: Option<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) port: Option<u16>,
+    pub(crate) since: Option<String>,
+    pub(crate) restarts: Option<u32>,
+    pub(crate) cpu_percent: Option<f64>,
+    pub(crate) memory_bytes: Option<u64>,
+    pub(crate) last_exit: Option<Exit>,
+    pub(crate) scheduler: String,
+}
 
 /// A table for people, columns as wide as they need to be.
 pub(crate) fn text(mut out: impl Write, rows: &[InstanceRow]) -> io::Result<()> {
