@@ -523,6 +523,25 @@ fn a_scheduler_that_no_plugin_answers_for_is_unknown() {
 }
 
 #[test]
+fn a_plugin_that_hangs_is_ended_and_does_not_hide_what_others_say() {
+    let home = Home::new();
+    home.app("fine").app("slow");
+    for app in ["fine", "slow"] {
+        home.property("scheduler", app, "selected", "k3s");
+    }
+    let hook =
+        "#!/bin/sh\n[ $2 = slow ] && { echo $$ >\"$DOKKU_LIB_ROOT/pid\"; sleep 300; }\necho '1 true'\n";
+    home.script("lib/plugins/enabled/k3s/scheduler-app-status", hook);
+    let begun = Instant::now();
+    let both = said(&mut home.report(&["--running"]));
+    assert_eq!((both.status, &*both.stdout), (1, "true\nunknown\n"));
+    assert!(both.stderr.contains("slow") && both.stderr.contains("within 10 s"), "{}", both.stderr);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    let pid = fs::read_to_string(home.lib().join("pid")).expect("it was called");
+    assert!(!Path::new("/proc").join(pid.trim()).exists(), "the hook outlived the report");
+}
+
+#[test]
 fn refusals_name_the_thing_and_have_their_exit_status() {
     let home = Home::new();
     home.app("blog");
