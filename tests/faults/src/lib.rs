@@ -3,9 +3,11 @@
 //! the code under test except the layout on disk. Each sweep has a control, a writer that must be caught.
 
 pub mod coverage;
+pub mod power;
 pub mod programs;
 pub mod reading;
 pub mod sandbox;
+pub mod script;
 pub mod snapshot;
 pub mod strace;
 pub mod sweep;

@@ -91,7 +91,7 @@ pub fn record(sandbox: &Sandbox, command: &[String]) -> Result<BTreeMap<String, 
 /// Runs `command` unharmed: strace's lines of all calls that change files, with whole strings.
 pub fn script(sandbox: &Sandbox, command: &[String], syscalls: &[&str]) -> Result<Vec<String>> {
     let trace = format!("trace={}", syscalls.join(","));
-    let (ran, log) = under_strace(sandbox, command, &["-y", "-xx", "-s", "4096", "-e", &trace])?;
+    let (ran, log) = under_strace(sandbox, command, &["-y", "-s", "4096", "-e", &trace])?;
     ensure!(ran.status.success(), "{command:?}: {} {}", ran.status, ran.stderr);
     Ok(log.lines().map(str::to_owned).collect())
 }

@@ -1,0 +1,127 @@
+//! The power fails at any moment of a verb: whatever a disk may then hold reads as old or new, and once the verb has
+//! returned it is new.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use faults::power::{History, State};
+use faults::sandbox::Sandbox;
+use faults::verb::{self, Verb};
+use faults::{note, programs, script, strace};
+
+/// What was looked at, and what must not be.
+#[derive(Default)]
+struct Found {
+    moments: usize,
+    states: usize,
+    violations: Vec<String>,
+}
+
+/// A verb whose deeds are known, in its world before.
+struct Recorded<'a> {
+    verb: &'a Verb,
+    sandbox: Sandbox,
+    deeds: Vec<script::Deed>,
+    old: String,
+}
+
+impl<'a> Recorded<'a> {
+    fn of(verb: &'a Verb) -> Self {
+        let sandbox = Sandbox::before(verb).expect("a sandbox");
+        let old = verb.question.ask(&sandbox.world()).expect("an answer");
+        let lines = strace::script(&sandbox, &verb.command, script::CALLS).expect("a recording");
+        let deeds = script::read(&lines, &sandbox.world()).expect("calls that are understood");
+        assert_eq!(verb.question.ask(&sandbox.world()).expect("an answer"), verb.after, "{}", verb.name);
+        sandbox.restore().expect("the world before");
+        Self { verb, sandbox, deeds, old }
+    }
+
+    fn history(&self) -> History {
+        History::of(&self.sandbox.world(), &self.deeds).expect("a history")
+    }
+
+    /// Asks about every state of every moment.
+    fn judge(&self, history: &History, found: &mut Found) {
+        let last = history.moments() - 1;
+        found.moments += last + 1;
+        for moment in 0..=last {
+            let states: BTreeSet<State> = history.states(moment).expect("few states").into_iter().collect();
+            found.states += states.len();
+            for state in states {
+                let answer = self.ask(&state);
+                let is_right = answer == self.verb.after || (moment < last && answer == self.old);
+                if !is_right {
+                    found
+                        .violations
+                        .push(format!("{}, moment {moment} of {last}: {answer:?}", self.verb.name));
+                }
+            }
+        }
+    }
+
+    fn ask(&self, state: &State) -> String {
+        let (world, root) = (self.sandbox.world(), self.sandbox.scratch("after"));
+        let _ = fs::remove_dir_all(&root);
+        for (path, bytes) in state {
+            let target = root.join(path.strip_prefix(&world).expect("a path in the world"));
+            match bytes {
+                Some(bytes) => fs::write(target, bytes).expect("a file"),
+                None => fs::create_dir_all(target).expect("a directory"),
+            }
+        }
+        self.verb.question.ask(&root).expect("an answer")
+    }
+}
+
+fn recorded(verbs: &[Verb]) -> Vec<Recorded<'_>> {
+    programs::build(&["faults", "ps-scale", "ps-set"]).expect("the programs build");
+    verbs.iter().map(Recorded::of).collect()
+}
+
+#[test]
+fn a_power_failure_leaves_the_old_or_the_new_and_after_the_end_the_new() {
+    if !programs::strace_works() {
+        note("SKIPPED: no recording without strace (scripts/setup installs it)");
+        return;
+    }
+    let verbs = verb::all().expect("a table");
+    let verbs = recorded(&verbs);
+    let (mut ours, mut no_files, mut no_directories) = (Found::default(), Found::default(), Found::default());
+    for recorded in &verbs {
+        recorded.judge(&recorded.history(), &mut ours);
+        recorded.judge(&recorded.history().without_syncs(true), &mut no_files);
+        recorded.judge(&recorded.history().without_syncs(false), &mut no_directories);
+    }
+    note(&format!(
+        "power loss: {} verbs, {} moments, {} states, {} violations; no file synced (control): {}; no directory \
+         synced (control): {}",
+        verbs.len(),
+        ours.moments,
+        ours.states,
+        ours.violations.len(),
+        no_files.violations.len(),
+        no_directories.violations.len(),
+    ));
+    assert!(ours.violations.is_empty(), "{}", ours.violations.join("\n"));
+    assert!(!no_files.violations.is_empty() && !no_directories.violations.is_empty(), "this test is blind");
+}
+
+#[test]
+fn a_writer_in_place_loses_its_value_with_the_power() {
+    if !programs::strace_works() {
+        note("SKIPPED: no recording without strace (scripts/setup installs it)");
+        return;
+    }
+    let controls = verb::controls().expect("a table");
+    for recorded in recorded(&controls) {
+        let mut found = Found::default();
+        recorded.judge(&recorded.history(), &mut found);
+        note(&format!(
+            "{} (control): {} states, {} violations",
+            recorded.verb.name,
+            found.states,
+            found.violations.len()
+        ));
+        assert!(!found.violations.is_empty(), "{} passed: this test is blind", recorded.verb.name);
+    }
+}
