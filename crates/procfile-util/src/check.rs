@@ -1,8 +1,9 @@
 //! `check`: is it a legal Procfile? Says all that is wrong, and, if asked, what is legal but will surprise. A plain
 //! check in a pipe prints what the original prints.
 
+use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::{Result, bail};
 use procfile::{ParseError, ParseOptions, Procfile};
@@ -23,7 +24,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     for verdict in verdicts {
         let verdict = verdict?;
         verdict.report(manner)?;
-        good &= verdict.valid && !(given.on("deny-warnings") && verdict.has_warnings());
+        good &= verdict.legal.is_some() && !(given.on("deny-warnings") && verdict.has_warnings());
     }
     Ok(if good { Outcome::Done } else { Outcome::No })
 }
@@ -64,27 +65,27 @@ impl Manner {
 }
 
 /// What was found in one file.
-#[derive(Debug, Serialize)]
 struct Verdict {
-    file: String,
-    valid: bool,
-    process_types: Vec<String>,
+    path: OsString,
+    /// The file, if it is legal.
+    legal: Option<Procfile>,
     findings: Vec<Finding>,
     omitted: usize,
-    #[serde(skip)]
-    path: OsString,
+}
+
+/// A verdict in JSON.
+#[derive(Serialize)]
+struct Row<'a> {
+    file: Cow<'a, str>,
+    valid: bool,
+    process_types: Vec<&'a str>,
+    findings: &'a [Finding],
+    omitted: usize,
 }
 
 impl Verdict {
     fn on(path: &OsStr, given: &Given, options: Option<&ParseOptions>, manner: Manner) -> Result<Self> {
-        let mut verdict = Self {
-            file: path.to_string_lossy().into_owned(),
-            valid: false,
-            process_types: Vec::new(),
-            findings: Vec::new(),
-            omitted: 0,
-            path: path.to_owned(),
-        };
+        let mut verdict = Self { path: path.to_owned(), legal: None, findings: Vec::new(), omitted: 0 };
         let bytes = match files::read(path) {
             Ok(bytes) => bytes,
             Err(why) if manner.several || manner.form != Form::Plain => {
@@ -95,18 +96,17 @@ impl Verdict {
         };
         let Some(options) = options else { return files::options(given).map(|_| verdict) };
         match Procfile::parse_with(bytes, options) {
-            Ok(procfile) => verdict.accept(&procfile, manner),
+            Ok(procfile) => verdict.accept(procfile, manner),
             Err(refused) => verdict.refuse(&refused, options),
         }
         Ok(verdict)
     }
 
-    fn accept(&mut self, procfile: &Procfile, manner: Manner) {
-        self.valid = true;
-        self.process_types = procfile.sorted().map(|entry| entry.name.to_owned()).collect();
+    fn accept(&mut self, procfile: Procfile, manner: Manner) {
         if manner.warn {
             self.findings = procfile.warnings().iter().map(Finding::from).collect();
         }
+        self.legal = Some(procfile);
     }
 
     fn refuse(&mut self, refused: &ParseError, options: &ParseOptions) {
@@ -120,7 +120,7 @@ impl Verdict {
 
     fn report(&self, manner: Manner) -> Result<()> {
         match manner.form {
-            Form::Json => output::json(self).map(drop),
+            Form::Json => output::json(&self.row()).map(drop),
             Form::GitHub => {
                 let lines: Vec<String> = self
                     .findings
@@ -130,6 +130,16 @@ impl Verdict {
                 output::print(lines.concat().as_bytes()).map(drop)
             }
             Form::Plain | Form::Rich => self.talk(manner),
+        }
+    }
+
+    fn row(&self) -> Row<'_> {
+        Row {
+            file: self.path.to_string_lossy(),
+            valid: self.legal.is_some(),
+            process_types: self.legal.iter().flat_map(Procfile::sorted).map(|entry| entry.name).collect(),
+            findings: &self.findings,
+            omitted: self.omitted,
         }
     }
 
@@ -145,10 +155,21 @@ impl Verdict {
         if self.omitted > 0 {
             talk::say(&talk::prefixed(&format!("{origin}and {} more problems", self.omitted), colored));
         }
-        if self.valid {
-            let names = self.process_types.join(", ");
-            output::print(format!("{origin}valid procfile detected {names}\n").as_bytes())?;
-        }
-        Ok(())
+        self.legal.as_ref().map_or(Ok(()), |procfile| congratulate(&origin, procfile))
     }
+}
+
+/// One line with all names.
+fn congratulate(origin: &str, procfile: &Procfile) -> Result<()> {
+    let mut out = output::stdout();
+    write!(out, "{origin}valid procfile detected")?;
+    let mut separator = " ";
+    for entry in procfile.sorted() {
+        out.write_all(separator.as_bytes())?;
+        out.write_all(entry.name.as_bytes())?;
+        separator = ", ";
+    }
+    out.write_all(b"\n")?;
+    out.flush()?;
+    Ok(())
 }

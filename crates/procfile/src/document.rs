@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use crate::grammar::{self, Line};
 use crate::options::ParseOptions;
+use crate::order;
 use crate::problem::{Fault, MAX_PROBLEMS, ParseError, ProblemKind};
 use crate::process_type::ProcessType;
 
@@ -33,8 +34,8 @@ pub(crate) struct Slot {
     line: u32,
     name_start: u32,
     command_start: u32,
-    command_len: u32,
-    name_len: u8,
+    /// The command's length above the lowest byte, the name's in it: small slots make large files fast.
+    lengths: u32,
 }
 
 /// One process type and its command.
@@ -136,24 +137,15 @@ impl fmt::Debug for Procfile {
 
 impl Slot {
     fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        &bytes[self.name_start as usize..][..usize::from(self.name_len)]
+        &bytes[self.name_start as usize..][..(self.lengths & 0xff) as usize]
     }
 
     fn entry<'a>(&self, bytes: &'a [u8]) -> Entry<'a> {
         Entry {
             name: std::str::from_utf8(self.name(bytes)).expect("a name is ASCII"),
-            command: &bytes[self.command_start as usize..][..self.command_len as usize],
+            command: &bytes[self.command_start as usize..][..(self.lengths >> 8) as usize],
             line: self.line as usize,
         }
-    }
-
-    /// Its name's first eight bytes, as a number that sorts like them.
-    fn prefix(&self, bytes: &[u8]) -> u64 {
-        let mut prefix = [0; 8];
-        let name = self.name(bytes);
-        let len = name.len().min(8);
-        prefix[..len].copy_from_slice(&name[..len]);
-        u64::from_be_bytes(prefix)
     }
 }
 
@@ -171,6 +163,8 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 
 /// What the lines of a text say, one by one.
 struct Reading {
+    /// Whether there is a NUL anywhere, so that lines need to be searched for one.
+    has_nul: bool,
     slots: Vec<Slot>,
     faults: Vec<Fault>,
     uncounted: usize,
@@ -181,7 +175,10 @@ impl Reading {
         if bytes.len() > MAX_FILE_BYTES {
             return Err(ParseError::whole(ProblemKind::FileTooLarge));
         }
-        let mut reading = Self { slots: Vec::new(), faults: Vec::new(), uncounted: 0 };
+        // A generous guess costs nothing: memory that is not used is not there.
+        let slots = Vec::with_capacity((bytes.len() / 16).min(MAX_TYPES));
+        let has_nul = memchr::memchr(0, bytes).is_some();
+        let mut reading = Self { has_nul, slots, faults: Vec::new(), uncounted: 0 };
         for (index, (start, line)) in lines(bytes).enumerate() {
             let number = index + 1;
             let fatal = |kind| Err(ParseError::new(bytes, &[Fault { kind, line: number, at: start }], 0));
@@ -197,7 +194,8 @@ impl Reading {
     }
 
     fn take(&mut self, line: &[u8], start: usize, number: usize, options: &ParseOptions) {
-        let meaning = match memchr::memchr(0, line) {
+        let nul = if self.has_nul { memchr::memchr(0, line) } else { None };
+        let meaning = match nul {
             Some(at) => Line::Broken { at, kind: ProblemKind::InvalidCharacter },
             None => grammar::read(line, options),
         };
@@ -217,8 +215,7 @@ impl Reading {
             line: offset(number),
             name_start: offset(start + name.start),
             command_start: offset(start + command.start),
-            command_len: offset(command.len()),
-            name_len: u8::try_from(name.len()).expect("a name has 63 bytes at most"),
+            lengths: offset(command.len() << 8 | name.len()),
         });
     }
 
@@ -232,16 +229,10 @@ impl Reading {
 
     /// The slots sorted by name; an error if two have the same name or a line had a problem.
     fn index(&self, bytes: &[u8]) -> Result<Vec<u32>, ParseError> {
-        let mut keys: Vec<(u64, u32)> = Vec::with_capacity(self.slots.len());
-        keys.extend(self.slots.iter().zip(0..).map(|(slot, at)| (slot.prefix(bytes), at)));
-        let name = |at: u32| self.slots[at as usize].name(bytes);
-        keys.sort_unstable_by(|a, b| {
-            a.0.cmp(&b.0).then_with(|| name(a.1).cmp(name(b.1))).then_with(|| a.1.cmp(&b.1))
-        });
-        let by_name: Vec<u32> = keys.into_iter().map(|(_, at)| at).collect();
-        let doubles = self.duplicates(bytes, &by_name);
-        if !self.faults.is_empty() || !doubles.is_empty() {
-            return Err(self.error(bytes, doubles));
+        let (by_name, same) =
+            order::by_name(offset(self.slots.len()), |at| self.slots[at as usize].name(bytes));
+        if !self.faults.is_empty() || !same.is_empty() {
+            return Err(self.error(bytes, self.duplicates(&same)));
         }
         if by_name.is_empty() {
             return Err(ParseError::whole(ProblemKind::NoEntries));
@@ -249,11 +240,10 @@ impl Reading {
         Ok(by_name)
     }
 
-    fn duplicates(&self, bytes: &[u8], by_name: &[u32]) -> Vec<Fault> {
+    fn duplicates(&self, same: &[Vec<u32>]) -> Vec<Fault> {
         let slot = |at: &u32| &self.slots[*at as usize];
-        let same = |a: &u32, b: &u32| slot(a).name(bytes) == slot(b).name(bytes);
         let mut doubles = Vec::new();
-        for group in by_name.chunk_by(same).filter(|group| group.len() > 1) {
+        for group in same {
             let kind = ProblemKind::Duplicate { first_line: slot(&group[0]).line as usize };
             let fault = |slot: &Slot| Fault { kind, line: slot.line as usize, at: slot.name_start as usize };
             doubles.extend(group[1..].iter().map(|at| fault(slot(at))));

@@ -12,6 +12,7 @@ mod formation;
 mod grammar;
 mod lint;
 mod options;
+mod order;
 mod problem;
 mod process_type;
 mod shell;
