@@ -12,6 +12,10 @@ use crate::text::Quoted;
 use crate::treat::Treatment;
 use crate::verdict::Verdict;
 
+/// Labels that say what the app is called.
+const APP_NAMES: &[&str] =
+    &["com.dokku.app-name", "com.docker.compose.project", "com.docker.compose.service"];
+
 /// What is decided about the string or key in a slot of the tape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Decision {
@@ -120,7 +124,7 @@ impl<'a> Collector<'_, 'a> {
         self.found.numbers.reserve(&text);
         let class = at.class();
         match self.treatment.decide(class, &at.key, &mut at.line, &text) {
-            Verdict::Show => self.forgive(class, &text),
+            Verdict::Show => self.forgive(class, &at.key, &text),
             Verdict::Mask(kind) => {
                 self.found.taint.add(&text);
                 self.decide(slot, Decision::Mask(kind));
@@ -133,12 +137,14 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    /// What a typed place shows, and what an app is called, taints nothing.
-    fn forgive(&mut self, class: Option<Class>, text: &str) {
+    /// What a typed place shows, and what an app is called if that is a plain word, taints nothing.
+    fn forgive(&mut self, class: Option<Class>, key: &str, text: &str) {
         let word = text.len() <= 24 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
         match class {
-            Some(Class::Typed(_)) => self.found.taint.forgive(text),
-            Some(Class::Label) if word => self.found.taint.forgive(text),
+            Some(Class::Typed(_)) if text.bytes().any(|b| b.is_ascii_alphabetic()) => {
+                self.found.taint.forgive(text)
+            }
+            Some(Class::Label) if word && APP_NAMES.contains(&key) => self.found.taint.forgive(text),
             _ => {}
         }
     }

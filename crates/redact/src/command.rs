@@ -155,6 +155,8 @@ pub(crate) struct Words<'s> {
     pub(crate) scanner: &'s Scanner,
     /// `--show-commands`.
     pub(crate) relaxed: bool,
+    /// Words of a script: a quoted word with blanks in it is not taken apart again.
+    pub(crate) inner: bool,
 }
 
 impl Words<'_> {
@@ -175,6 +177,10 @@ impl Words<'_> {
         if text.len() > LONGEST {
             return Verdict::Mask(Kind::Arg);
         }
+        if self.inner {
+            return if self.relaxed { self.unless_hit(text) } else { Verdict::Mask(Kind::Arg) };
+        }
+        let words = Words { inner: true, ..*self };
         let mut parts = Parts::default();
         let mut line = Line::default();
         for (at, word) in split(text).into_iter().enumerate() {
@@ -184,7 +190,7 @@ impl Words<'_> {
                 parts.show(word);
                 continue;
             }
-            match line.word(self, word) {
+            match line.word(&words, word) {
                 Verdict::Show => parts.show(word),
                 Verdict::Mask(kind) => parts.mask(kind, word),
                 Verdict::Parts(inner) => {

@@ -38,7 +38,7 @@ pub(crate) fn views(text: &str) -> Vec<String> {
 
 /// Whether the text is, or holds, readable text in base64 or hexadecimal: whoever hid it had a reason.
 pub(crate) fn hides_text(text: &str) -> bool {
-    let encoded = text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= 12).any(|run| {
+    let encoded = text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= 11).any(|run| {
         let cased =
             run.bytes().any(|b| b.is_ascii_uppercase()) && run.bytes().any(|b| b.is_ascii_lowercase());
         cased && from_base64(run).is_some_and(|plain| plain.len() >= 8)
@@ -86,7 +86,7 @@ fn from_base64(run: &str) -> Option<String> {
 }
 
 fn hex_runs(text: &str) -> impl Iterator<Item = String> + '_ {
-    let runs = text.split(|c: char| !c.is_ascii_hexdigit()).filter(|run| run.len() >= 16);
+    let runs = text.split(|c: char| !c.is_ascii_hexdigit()).filter(|run| run.len() >= 8);
     runs.filter_map(|run| {
         let pairs = run.as_bytes().chunks_exact(2);
         let bytes = pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok());

@@ -19,7 +19,8 @@ fn is_random_part(part: &str) -> bool {
     let hex = part.bytes().all(|b| b.is_ascii_hexdigit());
     (part.len() >= 32 && hex && entropy(part) >= 3.0)
         || (part.len() >= 20 && entropy(part) >= 4.0 && !is_wordy(part))
-        || (part.len() >= 16 && classes(part) >= 3 && entropy(part) >= 3.5 && !is_wordy(part))
+        || (part.len() >= 14 && classes(part) >= 3 && entropy(part) >= 3.2 && !is_wordy(part))
+        || (part.len() >= 16 && switches(part) >= 5 && entropy(part) >= 3.0 && !is_wordy(part))
         || (part.len() >= 14
             && classes(part) >= 2
             && switches(part) * 5 >= part.len() * 2

@@ -234,7 +234,8 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
         let tainted = |text: &str| self.found.taint.touches(text);
         let number = matches!(class, Some(Class::Command | Class::Program | Class::Script))
             && self.found.taint.has_number(text);
-        let name = matches!(class, Some(Class::Name(_))) && self.found.taint.has_long_number(text);
+        let name =
+            matches!(class, Some(Class::Name(_) | Class::Label)) && self.found.taint.has_long_number(text);
         let second = match (decision, verdict) {
             (Decision::Show, _) if text.is_empty() || placeholder::is_one(text) => Decision::Show,
             (Decision::Show, _) if matches!(class, Some(Class::Typed(_))) => {

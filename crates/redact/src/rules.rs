@@ -54,6 +54,8 @@ pub(crate) const RULES: &[Rule] = rules! {
     "wireguard key" PrivateKey ["key"], r"(?i)(private|preshared)_?key\s*[=:]\s*[A-Za-z0-9+/]{43}=", ["PrivateKey = ~yAnz5TF+lXXJte14tji3zlMNq+hd2rYUIgJBgB3fBmk="], ["PublicKey = x"];
     "tailscale key" Token ["tskey-"], r"tskey-[a-z]+-[A-Za-z0-9]{6,}", ["tskey-~auth-k1234567CNTRL-abc"], ["tskey-"];
 
+    "uuid" Token ["-"], r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", ["0f8fad5b-d9cb~-469f-a165-70867728950e"], ["a-b-c-d-e", "0f8fad5b-d9cb"];
+
     // Password hashes.
     "crypt hash" Token ["$"], r"\$(2[abxy]|apr1|[1567y]|gy|argon2(id|i|d)|pbkdf2[a-z0-9-]*|scrypt|7)\$[^\s:]{8,}", ["$2y$~10$abcdefghijklmnopqrstuv", "$apr1$~abcdefgh$1234567890"], ["$1", "$HOME/a", "cost$5$ab"];
     "ldap hash" Token ["{ssha", "{sha", "{md5", "{smd5", "{crypt"], r"(?i)\{(SSHA|SHA|SSHA256|SSHA512|SHA256|SHA512|MD5|SMD5|CRYPT)\}\S{6,}", ["{SHA}~5en6G6MezRroT3XKqkdPOmY/BfQ="], ["{SHA}"];

@@ -1,7 +1,7 @@
 //! The shapes a shown value may have. A shape is the second half of every row of the show-list: the right path with
 //! the wrong shape is masked. Hand-written, linear, and narrow on purpose.
 
-use crate::{vocabulary, words};
+use crate::{decode, vocabulary, words};
 
 /// A shape by its name in `show_list.txt`.
 #[derive(Clone, Copy, Debug)]
@@ -12,11 +12,11 @@ pub(crate) enum Shape {
     Exact(fn(&str) -> bool),
     /// A shape that only bounds the value: it must be scanned too.
     Loose(fn(&str) -> bool),
-    /// A name as Docker permits it. The 64 digits of an anonymous volume explain themselves.
-    Name,
+    /// The name of a volume. The 64 digits of an anonymous one explain themselves.
+    Volume,
     /// An image, with or without a digest.
     Image,
-    /// Paths of the engine: components that are ids or known words are explained, the others must be scanned.
+    /// Paths of the engine: each component is an id or a word that every machine has.
     EnginePath,
 }
 
@@ -25,12 +25,15 @@ impl Shape {
     pub(crate) fn named(name: &'static str) -> Self {
         match name {
             "id" => Self::Exact(is_id),
+            "swarm-id" => Self::Exact(is_swarm_id),
+            "any-id" => Self::Exact(|text| is_id(text) || is_swarm_id(text)),
             "time" => Self::Exact(is_time),
             "ip" => Self::Exact(is_ip),
             "cidr" => Self::Exact(is_cidr),
             "mac" => Self::Exact(is_mac),
             "port" => Self::Exact(is_port),
             "numbers" => Self::Exact(is_numbers),
+            "cpus" => Self::Exact(is_cpus),
             "version" => Self::Exact(is_version),
             "revision" => Self::Exact(is_revision),
             "signal" => Self::Exact(is_signal),
@@ -46,7 +49,8 @@ impl Shape {
             "kernel-path" => Self::Exact(is_kernel_path),
             "image" => Self::Image,
             "container" => Self::Loose(is_container_name),
-            "name" | "app" | "volume" | "file" => Self::Name,
+            "name" | "app" | "file" => Self::Loose(is_name),
+            "volume" => Self::Volume,
             "hostname" => Self::Loose(is_hostname),
             "user" => Self::Loose(is_user),
             "title" => Self::Loose(is_title),
@@ -62,7 +66,7 @@ impl Shape {
             && match self {
                 Self::OneOf(words) => words.split('|').any(|word| word == value),
                 Self::Exact(fits) | Self::Loose(fits) => fits(value),
-                Self::Name => is_name(value),
+                Self::Volume => is_name(value),
                 Self::Image => is_image(value),
                 Self::EnginePath => is_engine_path(value),
             }
@@ -71,15 +75,13 @@ impl Shape {
     /// What of a fitting value the shape does not explain: it must survive the scan.
     pub(crate) fn unexplained(self, value: &str) -> String {
         match self {
-            Self::OneOf(_) | Self::Exact(_) => String::new(),
-            Self::Image if is_id(value) => String::new(),
-            Self::Image => without_digest(value).to_owned(),
-            Self::Name if is_hex(value, 64..=64) => String::new(),
-            Self::Loose(_) | Self::Name => value.to_owned(),
-            Self::EnginePath => {
-                let parts = value.split(['/', '\\', ':']).filter(|part| !is_engine_part(part));
-                parts.collect::<Vec<_>>().join("/")
+            Self::OneOf(_) | Self::Exact(_) | Self::EnginePath => String::new(),
+            Self::Image if value.strip_prefix("sha256:").is_some_and(|id| is_hex(id, 64..=64)) => {
+                String::new()
             }
+            Self::Image => without_digest(value).to_owned(),
+            Self::Volume if is_hex(value, 64..=64) && !decode::hides_text(value) => String::new(),
+            Self::Loose(_) | Self::Volume => value.to_owned(),
         }
     }
 }
@@ -105,11 +107,15 @@ fn is_number(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
     lengths.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
 }
 
-/// 64 hexadecimal digits with or without `sha256:`, or Swarm's 25 of base 36 that are not all letters.
+/// 64 hexadecimal digits with or without `sha256:`.
 fn is_id(text: &str) -> bool {
-    let swarm = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     is_hex(text.strip_prefix("sha256:").unwrap_or(text), 64..=64)
-        || (text.len() == 25 && text.bytes().all(swarm) && text.bytes().any(|b| b.is_ascii_digit()))
+}
+
+/// Swarm's 25 of base 36, that are not all letters.
+fn is_swarm_id(text: &str) -> bool {
+    let chars = text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    text.len() == 25 && chars && text.bytes().any(|b| b.is_ascii_digit())
 }
 
 /// RFC 3339, or Go's `2026-11-21 05:43:45.38 +0000 UTC`, or the start of it.
@@ -163,6 +169,11 @@ fn is_numbers(text: &str) -> bool {
     text.len() <= 64 && text.split([' ', '\t', ',', '-']).all(|word| is_number(word, 1..=12))
 }
 
+/// A CPU set: `0-3,5`.
+fn is_cpus(text: &str) -> bool {
+    text.len() <= 64 && text.split([',', '-']).all(|word| is_number(word, 1..=3))
+}
+
 /// `1.2.3`, `v20.10.24`, `1.0.2-dev`, `3.12-alpine`: short numbers with dots, then at most a known word.
 pub(crate) fn is_version(text: &str) -> bool {
     let (numbers, suffix) = match text.split_once(['-', '+', '~']) {
@@ -179,6 +190,7 @@ pub(crate) fn is_version(text: &str) -> bool {
     };
     let digits = numbers.strip_prefix('v').unwrap_or(numbers);
     digits.split('.').count() <= 5
+        && (digits.len() <= 2 || digits.contains('.'))
         && digits.split('.').all(|part| is_number(part, 1..=5))
         && digits.len() <= 20
         && suffix.is_none_or(|suffix| suffix.len() <= 32 && suffix.split('-').all(known))
@@ -289,7 +301,7 @@ fn is_search_part(part: &str) -> bool {
 
 /// A process type and its number.
 fn is_dyno(text: &str) -> bool {
-    let (kind, number) = text.rsplit_once('.').unwrap_or((text, "1"));
+    let Some((kind, number)) = text.rsplit_once('.') else { return false };
     let letter = |b: u8| b.is_ascii_lowercase() || b == b'-';
     is_number(number, 1..=5) && (1..=24).contains(&kind.len()) && kind.bytes().all(letter)
 }
@@ -393,6 +405,7 @@ fn is_kernel_path(text: &str) -> bool {
 
 fn is_image(text: &str) -> bool {
     text.len() <= 400
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && without_digest(text).bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:".contains(&b))
 }
 
@@ -425,11 +438,15 @@ pub(crate) fn is_directory(text: &str) -> bool {
 
 fn is_engine_path(text: &str) -> bool {
     let absolute = text.starts_with('/') || text.as_bytes().get(1) == Some(&b':');
-    (absolute || is_hex(text, 64..=64)) && all(text, 1..=8192, b"/._-:\\")
+    let known = |part: &str| part.is_empty() || is_engine_part(part) || part == "C";
+    (absolute || is_hex(text, 64..=64)) && text.split(['/', '\\', ':']).all(known)
 }
 
 /// A component that the engine made itself, or that every machine has.
 pub(crate) fn is_engine_part(part: &str) -> bool {
+    if part.len() >= 16 && decode::hides_text(part) {
+        return false;
+    }
     let bare = ["-init", "-json.log", ".log"].iter().find_map(|end| part.strip_suffix(end)).unwrap_or(part);
     is_hex(bare, 64..=64)
         || is_hex(bare, 12..=12)

@@ -7,7 +7,7 @@ use crate::scan::{self, Scanner};
 use crate::shape::{self, Shape};
 use crate::show_list::{Class, KeyShape, show_list};
 use crate::verdict::{Parts, Verdict};
-use crate::{source, url};
+use crate::{decode, source, url};
 
 /// All that a decision rests on besides the string itself.
 pub(crate) struct Treatment {
@@ -31,7 +31,7 @@ impl Treatment {
         if text.is_empty() || placeholder::is_one(text) {
             return Verdict::Show;
         }
-        let words = Words { scanner: &self.scanner, relaxed: self.policy.show_commands };
+        let words = Words { scanner: &self.scanner, relaxed: self.policy.show_commands, inner: false };
         match class {
             None => Verdict::Mask(Kind::Unknown),
             Some(Class::Typed(shape)) => self.typed(shape, text),
@@ -73,6 +73,9 @@ impl Treatment {
         if !shape.fits(text) {
             return Verdict::Mask(Kind::Shape);
         }
+        if text.len() >= 25 && decode::hides_text(text) {
+            return Verdict::Mask(Kind::Shape);
+        }
         let personal = self.policy.pii.then(|| crate::pii::found(text)).flatten();
         personal.or_else(|| scan::by_rule(text)).map_or(Verdict::Show, Verdict::Mask)
     }
@@ -93,7 +96,11 @@ impl Treatment {
     /// `user:password@registry/image`: the image is shown.
     fn image_with_login<'a>(&self, shape: Shape, text: &'a str, at: usize) -> Verdict<'a> {
         let image = &text[at + 1..];
-        if !shape.fits(image) || self.scanner.hit(&shape.unexplained(image)).is_some() {
+        if !text[..at].contains(':')
+            || !image.contains('/')
+            || !shape.fits(image)
+            || self.scanner.hit(&shape.unexplained(image)).is_some()
+        {
             return Verdict::Mask(Kind::Shape);
         }
         let mut parts = Parts::default();
