@@ -14,6 +14,7 @@ mod process;
 mod restart;
 mod seat;
 mod server;
+mod small_file;
 mod spec;
 mod status;
 mod supervisor;

@@ -1,7 +1,6 @@
 //! `spec.json`: what one supervisor is to keep running. Written by ps-scheduler-native, read at start and on `apply`.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +9,7 @@ use procfile::ProcessType;
 use ps_scheduler::{RestartPolicy, Slot};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, small_file};
 
 /// The file's name in a service directory.
 pub const SPEC_FILE: &str = "spec.json";
@@ -58,7 +57,7 @@ impl Spec {
     /// Reads a service directory's spec.
     pub fn read(service: &Path) -> Result<Self, Error> {
         let path = service.join(SPEC_FILE);
-        let bytes = fs::read(&path).map_err(|error| match error.kind() {
+        let bytes = small_file::read(&path).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => Error::NoSpec { service: service.to_owned() },
             _ => Error::io("read", &path, error),
         })?;

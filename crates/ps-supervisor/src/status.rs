@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ps_scheduler::{Exit, Slot, State};
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::{Error, small_file};
 
 pub(crate) const STATUS_FILE: &str = "status.json";
 const NEW_STATUS_FILE: &str = ".status.json.new";
@@ -63,7 +63,7 @@ impl Status {
     /// The status of an instance, from its directory; `None` if none was ever written.
     pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
         let path = directory.join(STATUS_FILE);
-        let bytes = match fs::read(&path) {
+        let bytes = match small_file::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(Error::io("read", &path, error)),

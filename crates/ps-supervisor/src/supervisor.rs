@@ -130,7 +130,8 @@ impl Supervisor {
         for seat in self.seats.values_mut() {
             let event = match wanted.contains(seat.slot()) {
                 false => Event::Stop,
-                true if seat.process().is_some() && seat.revision() != spec.revision => Event::Restart,
+                // Also one that waits out its predecessor's failures: they are not its own.
+                true if seat.revision() != spec.revision => Event::Restart,
                 true => Event::Start,
             };
             seat.handle(event, spec);
@@ -248,7 +249,11 @@ impl Supervisor {
                 }
                 self.server.let_watch(id);
             }
-            Request::End => self.begin_end(),
+            Request::End => {
+                // The grace period is the one that holds now; a spec that cannot be read must not keep anything alive.
+                self.spec = Spec::read(&self.service).unwrap_or_else(|_| self.spec.clone());
+                self.begin_end();
+            }
         }
         self.publish();
         Ok(())

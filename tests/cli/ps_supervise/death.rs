@@ -114,6 +114,19 @@ fn a_second_supervisor_is_refused() {
 }
 
 #[test]
+fn a_status_that_is_no_file_holds_nobody_up() {
+    let directory = tempfile::TempDir::new().expect("a temporary directory");
+    let path = directory.path().join("status.json");
+    let kind = rustix::fs::FileType::Fifo;
+    rustix::fs::mknodat(rustix::fs::CWD, &path, kind, rustix::fs::Mode::RWXU, 0).expect("a FIFO");
+    let refused = ps_supervisor::Status::read(directory.path()).expect_err("a FIFO is no status");
+    assert!(
+        refused.to_string().contains("status.json") && refused.to_string().contains("remove it"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_corrupt_status_is_no_reason_not_to_start() {
     let mut service = Service::new(&[("web", "exec sleep 1000", 1)]);
     for garbage in [&b""[..], b"{", b"\0\0\0", b"{\"slot\":\"web.1\"}", b"[]"] {
