@@ -146,7 +146,7 @@ fn start_of_tail(file: &mut File, lines: usize) -> io::Result<u64> {
         file.read_exact(&mut block)?;
         for (index, byte) in block.iter().enumerate().rev() {
             let position = begin + index as u64;
-            if *byte == b'\n' && position + 1 != end {
+            if lines > 0 && *byte == b'\n' && position + 1 != end {
                 left = left.saturating_sub(1);
                 if left == 0 {
                     return Ok(position + 1);

@@ -25,7 +25,11 @@ pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) 
     let mut stopped: BTreeSet<Slot> = meant.chain(spec.stopped.iter().cloned()).collect();
     spec.stopped.retain(|slot| stopped.remove(slot));
     spec.stopped.extend(stopped);
-    service.write_spec(&spec)?;
+    let written = service.write_spec(&spec);
+    if !order.remove {
+        // What is to be forgotten is ended even where nothing can be written any more.
+        written?;
+    }
     if spec.wanted().is_empty() {
         end(service, watch)?;
     } else {
