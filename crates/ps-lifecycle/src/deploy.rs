@@ -1,6 +1,7 @@
 //! `deploy`: a new release. Nothing is recorded before it runs; if it fails, everything is as it was.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
@@ -8,13 +9,14 @@ use procfile::{ProcessType, Procfile, Quantity};
 use ps_apps::durable::{self, Access, Directory};
 use ps_apps::{AppLock, AppName, AskedCount, Scaling, Scope, StoredFormation, World};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{Intent, Plan, Source};
+use ps_cli::say;
+use ps_scheduler::{Intent, Plan, Source, Which};
 
 use crate::app_json::AppJson;
 use crate::args::DeployArgs;
 use crate::session::Session;
 use crate::source::Checkout;
-use crate::{release, schedulers};
+use crate::{release, schedulers, stop};
 
 pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
     let app: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
@@ -25,8 +27,10 @@ pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
         session.world.create_app(&app)?;
     }
     let deployed = deploy(session, &lock, &app, args, &checkout);
-    if deployed.is_err() && is_new {
-        // What was made for this deploy goes with it; the failure is what the user hears of.
+    let runs_on = matches!(&deployed, Err(error) if error.is::<RunsOn>());
+    if deployed.is_err() && is_new && !runs_on && !session.world.is_deployed(&app)? {
+        // What was made for this deploy goes with it; the failure is what the user hears of. Where only a hook failed
+        // after it, the app is deployed and runs on.
         let _ = session.world.destroy_app(&app);
         lock.retire();
     }
@@ -70,26 +74,46 @@ fn deploy(
     let procfile = checkout.parsed()?;
     let app_json = AppJson::parse(checkout.app_json.as_deref().unwrap_or_default())?;
     let name = scheduler_name(world, app, args, &checkout.source)?;
-    let formation = formation(world, app, args, procfile.as_ref(), &app_json)?;
+    let formation = || formation(world, app, args, procfile.as_ref(), &app_json);
+    // What will be refused is refused before any hook hears of it.
+    formation()?;
+    let earlier = world.is_deployed(app)?.then(|| world.scheduler_name(app)).transpose()?;
     let environment = Environment::replace(world, app, args.env_file.as_deref())?;
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+        session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
+        session.trigger(lock, "pre-start", &[app.as_str()])?;
+        // The hook may have scaled the app.
+        let formation = formation()?;
         let wanted = release::runnable(&formation, &release);
         let scheduler = schedulers::named(world, &name)?;
         let status = scheduler.status(&[app.to_string()])?.remove(0);
         let plan = Plan::new(release, &wanted, &status.instances, &Intent::Deploy);
-        session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
-        session.trigger(lock, "pre-start", &[app.as_str()])?;
         session.watch(|watch| scheduler.deploy(&plan, watch))?;
-        Ok::<_, anyhow::Error>(())
+        Ok::<_, anyhow::Error>(formation)
     })();
     if ran.is_err() {
-        environment.put_back(world, app)?;
+        environment.put_back(world, app);
     }
-    ran?;
-    record(session, app, &name, checkout, formation)?;
+    let formation = ran?;
+    if let Err(error) = record(session, app, &name, checkout, formation) {
+        let error = error.context(format!("write down the deploy of {app}"));
+        // Nobody would know of what runs. Where there was an earlier deploy, the app is known, and runs.
+        let is_gone = earlier.is_none() && leave(session, app, &name).is_ok();
+        return Err(if is_gone { error } else { error.context(RunsOn(app.clone())) });
+    }
+    if let Some(earlier) = earlier.filter(|earlier| *earlier != name) {
+        leave(session, app, &earlier)
+            .with_context(|| format!("{app} runs via {name}, but leave {earlier}"))?;
+    }
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
+}
+
+/// Ends and forgets what a scheduler runs of an app: from now on nobody would look for it there.
+fn leave(session: &Session, app: &AppName, scheduler: &str) -> Result<()> {
+    let scheduler = schedulers::named(&session.world, scheduler)?;
+    stop::end_via(session, app, scheduler.as_ref(), &Which::All, true)
 }
 
 fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Source) -> Result<String> {
@@ -158,6 +182,20 @@ fn record(
     Ok(())
 }
 
+/// The deploy failed after the new instances were up, and they are up still.
+#[derive(Debug)]
+struct RunsOn(AppName);
+
+impl fmt::Display for RunsOn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the new release of {0} runs, but is not written down: deploy again, or ps-lifecycle destroy {0}",
+            self.0
+        )
+    }
+}
+
 /// The app's ENV file as it was, for the case that the deploy fails.
 enum Environment {
     Untouched,
@@ -174,10 +212,12 @@ impl Environment {
         Ok(Self::Replaced { before })
     }
 
-    fn put_back(self, world: &World, app: &AppName) -> Result<()> {
-        match self {
-            Self::Untouched => Ok(()),
-            Self::Replaced { before } => write_env(world, app, before.as_deref()),
+    /// The deploy's own failure is what the user must hear; one of putting back is said beside it.
+    fn put_back(self, world: &World, app: &AppName) {
+        if let Self::Replaced { before } = self
+            && let Err(error) = write_env(world, app, before.as_deref())
+        {
+            say::warning(&format!("the environment of {app} could not be put back: {error:#}"));
         }
     }
 }

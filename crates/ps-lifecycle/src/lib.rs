@@ -22,16 +22,19 @@ mod status;
 mod status_table;
 mod stop;
 
+use std::error::Error;
+
 use anyhow::Result;
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
+use ps_scheduler::InvalidSlot;
 
 use crate::args::{Args, Verb};
 use crate::session::Session;
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
-    let args = Args::try_parse()?;
+    let args = parse()?;
     let session = Session::open(&args)?;
     let changes = !matches!(args.verb, Verb::Status(_) | Verb::Logs(_) | Verb::Inspect(_));
     if changes && session.world.inside_dokku() {
@@ -53,4 +56,14 @@ pub fn run() -> Result<Outcome> {
         Verb::Logs(args) => logs::run(&session, args),
         Verb::Inspect(args) => inspect::run(&session, args),
     }
+}
+
+/// A value that was refused is status 1, wrong usage is 2 (docs/contract.md).
+fn parse() -> Result<Args> {
+    Args::try_parse().map_err(|error| {
+        match error.source().and_then(|cause| cause.downcast_ref::<InvalidSlot>()) {
+            Some(invalid) => Refusal::failed(invalid.to_string()),
+            None => error.into(),
+        }
+    })
 }

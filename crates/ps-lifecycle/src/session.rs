@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ps_apps::{AppLock, AppName, World};
+use ps_apps::{AppLock, AppName, Error, World};
 use ps_cli::say;
 use ps_scheduler::{Cancel, Exit, Progress, Watch};
 use ps_triggers::Triggers;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::{Args, Verb};
+
+/// How often a lock that somebody holds is tried again.
+const TRY_AGAIN: Duration = Duration::from_millis(20);
 
 /// What every verb is given.
 pub(crate) struct Session {
@@ -34,9 +38,16 @@ impl Session {
         Ok(Self { world: World::from_env()?, wait: args.wait, quiet, cancel: Cancel::from_flag(flag) })
     }
 
-    /// The lock of an app: nobody else changes it meanwhile.
+    /// The lock of an app: nobody else changes it meanwhile. Ctrl-C ends the wait for it.
     pub(crate) fn lock(&self, app: &AppName) -> Result<AppLock> {
-        Ok(self.world.lock_app(app, self.wait)?)
+        let began = Instant::now();
+        loop {
+            self.cancel.check()?;
+            match self.world.lock_app(app, Duration::ZERO) {
+                Err(Error::Busy { .. }) if began.elapsed() < self.wait => thread::sleep(TRY_AGAIN),
+                taken => return Ok(taken?),
+            }
+        }
     }
 
     /// `-----> text`: a step begins.

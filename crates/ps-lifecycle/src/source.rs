@@ -14,9 +14,41 @@ const PLUGIN: &str = "apps";
 const KIND: &str = "deploy-source";
 const WHERE: &str = "deploy-source-metadata";
 
+/// What is recorded as the kind of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Directory,
+    /// A directory whose Procfile, if it has one, was not used: a command was given.
+    Command,
+    Image,
+}
+
+impl Kind {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::Command => "command",
+            Self::Image => "docker-image",
+        }
+    }
+
+    /// The source that lies at `place`: a directory's path, or an image.
+    fn source(self, place: String) -> Source {
+        match self {
+            Self::Directory | Self::Command => Source::Directory(PathBuf::from(place)),
+            Self::Image => Source::Image(place),
+        }
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        [Self::Directory, Self::Command, Self::Image].into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
 /// A source, with the files it brought along.
 #[derive(Debug)]
 pub(crate) struct Checkout {
+    kind: Kind,
     pub(crate) source: Source,
     /// The Procfile, whole; `None` for an image without one.
     pub(crate) procfile: Option<Vec<u8>>,
@@ -34,6 +66,9 @@ impl Checkout {
             bail!("{} is not a directory: name the one that holds the Procfile", directory.display());
         }
         let procfile = match command {
+            Some(command) if command.trim().is_empty() || command.contains(['\n', '\r']) => {
+                bail!("--command {command:?}: one command on one line is needed")
+            }
             Some(command) => format!("web: {command}\n").into_bytes(),
             None => read(&directory.join(procfile))?.with_context(|| {
                 format!(
@@ -43,7 +78,8 @@ impl Checkout {
             })?,
         };
         let app_json = read(&directory.join("app.json"))?;
-        Ok(Self { source: Source::Directory(directory), procfile: Some(procfile), app_json })
+        let kind = if command.is_some() { Kind::Command } else { Kind::Directory };
+        Ok(Self { kind, source: Source::Directory(directory), procfile: Some(procfile), app_json })
     }
 
     /// An image: it brings no files that could be read from here.
@@ -51,22 +87,29 @@ impl Checkout {
         if image.is_empty() || image.contains(char::is_whitespace) {
             bail!("{image:?} is no image reference: write <name>[:<tag>]");
         }
-        Ok(Self { source: Source::Image(image.to_owned()), procfile: None, app_json: None })
+        Ok(Self {
+            kind: Kind::Image,
+            source: Source::Image(image.to_owned()),
+            procfile: None,
+            app_json: None,
+        })
     }
 
     /// The source of the last deploy, read anew.
     pub(crate) fn again(world: &World, app: &AppName, procfile: &str) -> Result<Self> {
-        match recorded(world, app)? {
-            Some(Source::Image(image)) => Self::of_image(&image),
-            Some(Source::Directory(directory)) if directory.join(procfile).is_file() => {
-                Self::of_directory(&directory, procfile, None)
+        let Some((kind, place)) = recorded_place(world, app)? else {
+            bail!("{app} was never deployed: say from where, with --dir, --image or --command")
+        };
+        let directory = Path::new(&place);
+        match kind {
+            Kind::Image => Self::of_image(&place),
+            Kind::Directory => Self::of_directory(directory, procfile, None),
+            // What was recorded as its Procfile is all there is.
+            Kind::Command => {
+                let recorded = durable::read(&world.procfile_path(app), true)?;
+                let app_json = read(&directory.join("app.json"))?;
+                Ok(Self { kind, source: kind.source(place), procfile: recorded, app_json })
             }
-            // It was deployed with --command: what was recorded as its Procfile is all there is.
-            Some(Source::Directory(directory)) => {
-                let procfile = durable::read(&world.procfile_path(app), true)?;
-                Ok(Self { source: Source::Directory(directory), procfile, app_json: None })
-            }
-            None => bail!("{app} was never deployed: say from where, with --dir, --image or --command"),
         }
     }
 
@@ -83,11 +126,11 @@ impl Checkout {
 
     /// Remembers the source and keeps copies of its files, as Dokku does after a deploy.
     pub(crate) fn record(&self, world: &World, app: &AppName) -> Result<()> {
-        let (kind, place) = match &self.source {
-            Source::Directory(directory) => ("directory", directory.to_string_lossy().into_owned()),
-            Source::Image(image) => ("docker-image", image.clone()),
+        let place = match &self.source {
+            Source::Directory(directory) => directory.to_string_lossy().into_owned(),
+            Source::Image(image) => image.clone(),
         };
-        world.set_property(PLUGIN, Scope::App(app), KIND, kind)?;
+        world.set_property(PLUGIN, Scope::App(app), KIND, self.kind.as_str())?;
         world.set_property(PLUGIN, Scope::App(app), WHERE, &place)?;
         keep(world, app, "ps", "Procfile", self.procfile.as_deref())?;
         keep(world, app, "app-json", "app.json", self.app_json.as_deref())
@@ -96,13 +139,13 @@ impl Checkout {
 
 /// The source of the last deploy; `None` if there was none.
 pub(crate) fn recorded(world: &World, app: &AppName) -> Result<Option<Source>> {
+    Ok(recorded_place(world, app)?.map(|(kind, place)| kind.source(place)))
+}
+
+fn recorded_place(world: &World, app: &AppName) -> Result<Option<(Kind, String)>> {
     let kind = world.property(PLUGIN, Scope::App(app), KIND)?;
     let place = world.property(PLUGIN, Scope::App(app), WHERE)?;
-    Ok(match (kind.as_deref(), place) {
-        (Some("directory"), Some(place)) => Some(Source::Directory(PathBuf::from(place))),
-        (Some("docker-image"), Some(place)) => Some(Source::Image(place)),
-        _ => None,
-    })
+    Ok(kind.as_deref().and_then(Kind::parse).zip(place))
 }
 
 fn keep(world: &World, app: &AppName, plugin: &str, name: &str, bytes: Option<&[u8]>) -> Result<()> {

@@ -7,7 +7,7 @@ use ps_scheduler::{Intent, Which};
 
 use crate::args::TargetArgs;
 use crate::session::Session;
-use crate::{converge, each};
+use crate::{converge, each, stop};
 
 /// Starts what is wanted and does not run
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
@@ -19,6 +19,7 @@ pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
 /// Starts instances of one app, and from now on brings it back after a reboot.
 pub(crate) fn start(session: &Session, app: &App, which: Which) -> Result<()> {
     let lock = session.lock(&app.name)?;
+    stop::refuse_unknown(session, app, &which)?;
     session.step(&format!("Starting {}", app.name))?;
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
     converge::carry_out(session, app, &Intent::Converge(which))?;

@@ -1,9 +1,9 @@
 //! `stop`: ends instances with their grace period, whole trees, and says truthfully what would not end.
 
 use anyhow::{Result, bail};
-use ps_apps::{App, Scope};
+use ps_apps::{App, AppName, Scope};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::{Error, StopOrder, Which};
+use ps_scheduler::{Error, Scheduler, StopOrder, Which};
 
 use crate::args::TargetArgs;
 use crate::session::Session;
@@ -31,12 +31,26 @@ fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {
 /// Ends instances of an app; an error if one would not end. The caller holds the lock.
 pub(crate) fn end(session: &Session, app: &App, which: &Which, remove: bool) -> Result<()> {
     let scheduler = schedulers::of(&session.world, &app.name)?;
-    let grace = session.world.stop_timeout(&app.name)?;
-    let order = StopOrder { app: app.name.to_string(), which: which.clone(), grace, remove };
+    end_via(session, &app.name, scheduler.as_ref(), which, remove)
+}
+
+/// [`end`], by a scheduler that need not be the app's any more.
+pub(crate) fn end_via(
+    session: &Session,
+    app: &AppName,
+    scheduler: &dyn Scheduler,
+    which: &Which,
+    remove: bool,
+) -> Result<()> {
+    let grace = session.world.stop_timeout(app)?;
+    let order = StopOrder { app: app.to_string(), which: which.clone(), grace, remove };
     let stopped = session.watch(|watch| scheduler.stop(&order, watch))?;
     if let Some((slot, why)) = stopped.remaining.first() {
-        let others = stopped.remaining.len() - 1;
-        bail!("{slot} of {} would not end: {why} (and {others} others)", app.name);
+        let others = match stopped.remaining.len() - 1 {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        bail!("{slot} of {app} would not end: {why}{others}");
     }
     Ok(())
 }

@@ -1,0 +1,21 @@
+//! `ps-lifecycle` as a shell sees it, with the real programs: each test has a world of its own, and leaves nothing of it.
+
+#[path = "ps_lifecycle/home.rs"]
+mod home;
+
+#[path = "ps_lifecycle/all.rs"]
+mod all;
+#[path = "ps_lifecycle/disk.rs"]
+mod disk;
+#[path = "ps_lifecycle/engine.rs"]
+mod engine;
+#[path = "ps_lifecycle/failures.rs"]
+mod failures;
+#[path = "ps_lifecycle/lock.rs"]
+mod lock;
+#[path = "ps_lifecycle/output.rs"]
+mod output;
+#[path = "ps_lifecycle/refusals.rs"]
+mod refusals;
+#[path = "ps_lifecycle/transcript.rs"]
+mod transcript;

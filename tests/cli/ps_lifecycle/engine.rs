@@ -1,0 +1,243 @@
+//! docker-local, with a real engine; and what is said where there is none, or one that never answers.
+
+use std::fs;
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::home::{self, Home, Ran, table};
+
+const IMAGE: &str = "formation-test/busybox:latest";
+/// What one look at an engine may take, and a second for the rest.
+const ENGINE_DEADLINE: Duration = Duration::from_secs(11);
+
+/// Whether an engine has the image; if not, says so.
+fn has_engine() -> bool {
+    static HAS_ENGINE: OnceLock<bool> = OnceLock::new();
+    *HAS_ENGINE.get_or_init(|| {
+        let mut docker = Command::new("docker");
+        docker.args(["image", "inspect", IMAGE]).stdout(Stdio::null()).stderr(Stdio::null());
+        let has_engine = docker.status().is_ok_and(|status| status.success());
+        if !has_engine {
+            home::note(&format!("skipped: no engine has {IMAGE}; scripts/setup makes it"));
+        }
+        has_engine
+    })
+}
+
+/// Containers are found by the app's name: one of this run, and nobody else's.
+fn name(stem: &str) -> String {
+    format!("{stem}-{}", std::process::id())
+}
+
+fn containers(app: &str, format: &str) -> Vec<String> {
+    let label = format!("label=com.dokku.app-name={app}");
+    let listed = Command::new("docker")
+        .args(["ps", "-a", "--no-trunc", "--filter", &label, "--format", format])
+        .output();
+    let listed = String::from_utf8(listed.expect("docker runs").stdout).expect("text");
+    listed.lines().map(str::to_owned).collect()
+}
+
+fn inspect(home: &Home, app: &str) -> Value {
+    serde_json::from_str(&home.does(&["ps-lifecycle", "inspect", app])).expect("JSON")
+}
+
+#[test]
+fn a_box_is_deployed_scaled_inspected_restarted_and_destroyed() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("box"));
+    let deploy =
+        ["ps-lifecycle", "deploy", &app, "--image", IMAGE, "--scheduler", "docker-local", "--scale", "web=2"];
+    home.does(&deploy);
+    let running = table(&[("web.1", "running"), ("web.2", "running")]);
+    assert_eq!(home.states(&app), running);
+    let rows = home.status(&app);
+    assert!(
+        rows.iter().all(|row| row["scheduler"] == "docker-local" && row["container_id"].is_string()),
+        "{rows:?}"
+    );
+    assert_eq!(inspect(&home, &app).as_array().map(Vec::len), Some(2));
+    assert_eq!(home.does(&["ps-report", &app, "--running"]), "true\n");
+    home.does(&["ps-scale", &app, "web=1"]);
+    assert_eq!(home.status(&app)[0]["container_id"], rows[0]["container_id"], "what stays is left alone");
+    assert_eq!(containers(&app, "{{.State}}"), ["running"]);
+    home.does(&["ps-set", &app, "restart-policy", "on-failure:20"]);
+    home.does(&["ps-lifecycle", "restart", &app]);
+    let policy = json!({"Name": "on-failure", "MaximumRetryCount": 20});
+    assert_eq!(inspect(&home, &app)[0]["HostConfig"]["RestartPolicy"], policy);
+    home.does(&["ps-lifecycle", "stop", &app]);
+    assert_eq!(home.states(&app), table(&[("web.1", "stopped")]));
+    home.does(&["ps-lifecycle", "start", &app]);
+    assert_eq!(home.states(&app), table(&[("web.1", "running")]));
+    home.does(&["ps-lifecycle", "logs", &app, "-n", "5"]);
+    home.does(&["ps-lifecycle", "retire", &app]);
+    home.does(&["ps-lifecycle", "destroy", &app]);
+    assert_eq!(containers(&app, "{{.ID}}"), Vec::<String>::new());
+    assert_eq!(home.state().into_keys().collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+}
+
+#[test]
+fn what_inspect_prints_is_free_of_secrets_after_the_filter() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("secret"));
+    let env = home.write("env", "API_TOKEN=do-not-show-me\n");
+    let env = env.to_str().expect("text");
+    home.does(&["ps-lifecycle", "deploy", &app, "--image", IMAGE, "--env-file", env]);
+    let raw = home.does(&["ps-lifecycle", "inspect", &app]);
+    assert!(raw.contains("do-not-show-me"), "the container has it");
+    let raw = home.write("raw.json", &raw);
+    let filtered = home.does(&["ps-inspect-sanitize", raw.to_str().expect("text")]);
+    assert!(filtered.contains("API_TOKEN") && !filtered.contains("do-not-show-me"), "{filtered}");
+}
+
+#[test]
+fn an_image_that_is_not_there_is_named_and_nothing_is_left() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("absent"));
+    home.refuses(
+        &["ps-lifecycle", "deploy", &app, "--image", "formation-test/absent:1"],
+        1,
+        &["formation-test/absent:1"],
+    );
+    assert_eq!(containers(&app, "{{.ID}}"), Vec::<String>::new());
+}
+
+#[test]
+fn a_container_that_cannot_start_fails_the_deploy_and_the_old_one_runs_on() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("ends"));
+    home.does(&["ps-lifecycle", "deploy", &app, "--image", IMAGE]);
+    let before = containers(&app, "{{.ID}}");
+    let environment = home.write("env", "PATH=/nowhere\n");
+    let environment = environment.to_str().expect("text");
+    home.refuses(
+        &["ps-lifecycle", "deploy", &app, "--image", IMAGE, "--env-file", environment],
+        1,
+        &["web.1", &app],
+    );
+    assert_eq!(containers(&app, "{{.ID}}"), before);
+    assert_eq!(home.states(&app), table(&[("web.1", "running")]));
+}
+
+#[test]
+fn an_app_that_changes_its_scheduler_leaves_nothing_with_the_earlier_one() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("moves"));
+    let source = home.source("moves", "web: faultapp --tick 60\n");
+    home.does(&["ps-lifecycle", "deploy", &app, "--dir", &source]);
+    home.does(&["ps-lifecycle", "deploy", &app, "--image", IMAGE, "--scheduler", "docker-local"]);
+    home.is_silent();
+    assert_eq!(containers(&app, "{{.State}}"), ["running"]);
+    home.does(&["ps-lifecycle", "deploy", &app, "--dir", &source, "--scheduler", "native"]);
+    assert_eq!(containers(&app, "{{.ID}}"), Vec::<String>::new());
+    assert_eq!(home.pids(&app).len(), 1);
+}
+
+// ---- No engine.
+
+/// What somebody has on disk who deployed while there was an engine. Its app must be forgotten by hand: no engine knows it.
+fn deployed(app: &str) -> Home {
+    let home = Home::new();
+    home.write(&format!("home/{app}/CONTAINER.web.1"), &"a".repeat(64));
+    for (property, value) in [
+        ("scheduler/{}/selected", "docker-local"),
+        ("common/{}/deployed", "true"),
+        ("apps/{}/deploy-source", "docker-image"),
+        ("apps/{}/deploy-source-metadata", IMAGE),
+        ("ps/{}/scale", "web=1\n"),
+        ("ps/{}/scale.old", ""),
+    ] {
+        home.write(&format!("lib/config/{}", property.replace("{}", app)), value);
+    }
+    home
+}
+
+fn forget(home: &Home) {
+    for directory in ["home", "lib"] {
+        fs::remove_dir_all(home.path(directory)).expect("it was there");
+    }
+}
+
+fn with_engine(home: &Home, host: &str, words: &[&str]) -> Ran {
+    let mut command = home.command(words);
+    command.env("DOCKER_HOST", host);
+    home::run(command)
+}
+
+/// Each needs an engine for the app, or for a new one.
+const TO_DO: [&[&str]; 8] = [
+    &["deploy", "APP"],
+    &["deploy", "fresh-APP", "--image", IMAGE],
+    &["start", "APP"],
+    &["stop", "APP"],
+    &["restart", "APP"],
+    &["retire", "APP"],
+    &["destroy", "APP"],
+    &["inspect", "APP"],
+];
+
+fn to_do(app: &str) -> Vec<Vec<String>> {
+    let words = |words: &&[&str]| {
+        let words = words.iter().map(|word| word.replace("APP", app));
+        ["ps-lifecycle".to_owned()].into_iter().chain(words).collect()
+    };
+    TO_DO.iter().map(words).collect()
+}
+
+fn borrowed(words: &[String]) -> Vec<&str> {
+    words.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn without_an_engine_every_verb_names_the_socket_and_changes_nothing() {
+    let app = name("lost");
+    let home = deployed(&app);
+    let file = home.write("regular-file", "not a socket");
+    let before = home.state();
+    for socket in ["/nonexistent/docker.sock", file.to_str().expect("text")] {
+        let host = format!("unix://{socket}");
+        for words in to_do(&app) {
+            with_engine(&home, &host, &borrowed(&words)).is_refused(1, &[socket]);
+            home.is_as(&before);
+        }
+        let status = with_engine(&home, &host, &["ps-lifecycle", "status", &app, "--json"]);
+        assert!(status.status == Some(1) && status.stderr.contains(socket), "{status:?}");
+    }
+    forget(&home);
+}
+
+#[test]
+fn an_engine_that_never_answers_costs_its_deadline_and_changes_nothing() {
+    let app = name("mute");
+    thread::scope(|scope| {
+        for words in to_do(&app) {
+            let app = &app;
+            scope.spawn(move || {
+                let home = deployed(app);
+                let before = home.state();
+                let path = home.path("mute.sock");
+                let _listener = UnixListener::bind(&path).expect("a socket");
+                let ran = with_engine(&home, &format!("unix://{}", path.display()), &borrowed(&words));
+                ran.is_refused(1, &["mute.sock"]);
+                assert!(ran.took < ENGINE_DEADLINE, "{words:?}: {ran:?}");
+                home.is_as(&before);
+                forget(&home);
+            });
+        }
+    });
+}

@@ -1,0 +1,107 @@
+//! A release that fails, a process that ends at once, a command that is not there: what ran before runs on.
+
+use crate::home::{Home, eventually, table};
+
+const GOOD: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
+/// Procfiles whose web cannot run, and what is said of it.
+const BAD: [(&str, &[&str]); 4] = [
+    (
+        "web: faultapp --say last-words --exit-after 100 --exit-code 4\n",
+        &["web.1", "ended within its first second", "4"],
+    ),
+    ("web: true\n", &["web.1", "ended within its first second"]),
+    ("web: no-such-program --flag\n", &["web.1", "127"]),
+    ("web: kill -9 $$\n", &["web.1", "9"]),
+];
+
+#[test]
+fn a_first_deploy_whose_process_ends_at_once_leaves_nothing() {
+    let home = Home::new();
+    for (procfile, says) in BAD {
+        let source = home.source("app", procfile);
+        let ran = home.refuses(&["ps-lifecycle", "deploy", "fresh", "--dir", &source], 1, says);
+        if procfile.contains("last-words") {
+            assert!(ran.stderr.ends_with("last-words\n"), "its last lines: {ran:?}");
+        }
+        home.is_silent();
+        home.run(&["ps-lifecycle", "status", "fresh"]).is_refused(20, &["fresh"]);
+    }
+}
+
+#[test]
+fn a_deploy_whose_process_ends_at_once_puts_the_old_release_back() {
+    let home = Home::running("shop", GOOD, &["--scale", "worker=1"]);
+    let (before, settings) = (home.pids("shop"), home.settings());
+    for (procfile, says) in BAD {
+        let source = home.source("bad", procfile);
+        let env = home.write("env", "CHANGED=1\n");
+        let env = env.to_str().expect("text");
+        home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--env-file", env])
+            .is_refused(1, says);
+        crate::home::assert_same(&settings, &home.settings());
+        let running = table(&[("web.1", "running"), ("worker.1", "running")]);
+        eventually("the old release runs again", || {
+            let states = home.states("shop");
+            if states == running { Ok(()) } else { Err(format!("{states:?}")) }
+        });
+    }
+    assert_ne!(home.pids("shop")["web.1"], before["web.1"]);
+    let commands: Vec<String> = home.processes().into_iter().map(|(_, words)| words).collect();
+    assert_eq!(
+        commands.iter().filter(|words| words.contains("faultapp --tick 60")).count(),
+        2,
+        "{commands:?}"
+    );
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+}
+
+#[test]
+fn where_only_the_release_fails_the_same_processes_run_on() {
+    let home = Home::running("shop", GOOD, &["--scale", "worker=1"]);
+    let before = home.pids("shop");
+    for release in ["echo half-done; exit 3", "no-such-program", "kill -9 $$"] {
+        let source = home.source("bad", &format!("{GOOD}release: {release}\n"));
+        let ran =
+            home.refuses(&["ps-lifecycle", "deploy", "shop", "--dir", &source], 1, &["release.1", "shop"]);
+        assert!(!release.starts_with("echo") || ran.stderr.contains("       half-done\n"), "{ran:?}");
+        assert_eq!(home.pids("shop"), before);
+        home.refuses(&["ps-lifecycle", "deploy", "fresh", "--dir", &source], 1, &["release.1", "fresh"]);
+    }
+}
+
+#[test]
+fn a_hook_that_fails_before_the_deploy_keeps_it_from_happening() {
+    let home = Home::running("shop", GOOD, &[]);
+    let before = home.pids("shop");
+    home.hook("guard/pre-start", "#!/bin/sh\necho not today >&2\nexit 7\n");
+    let source = home.path("shop");
+    let source = source.to_str().expect("text");
+    home.refuses(&["ps-lifecycle", "deploy", "shop", "--dir", source], 1, &["pre-start", "guard"]);
+    home.refuses(&["ps-lifecycle", "deploy", "fresh", "--dir", source], 1, &["pre-start", "guard"]);
+    assert_eq!(home.pids("shop"), before);
+}
+
+#[test]
+fn an_app_whose_hook_fails_after_its_first_deploy_is_deployed_and_known() {
+    let home = Home::new();
+    home.hook("guard/post-deploy", "#!/bin/sh\nexit 7\n");
+    let source = home.source("shop", GOOD);
+    home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]).is_refused(1, &["post-deploy", "guard"]);
+    assert_eq!(home.states("shop"), table(&[("web.1", "running")]), "what runs is not forgotten");
+}
+
+#[test]
+fn nothing_escapes_a_stop_however_it_hides() {
+    let procfile = "web: faultapp --ignore-term --fork-tree 2 2 --setsid --tick 60\n";
+    let home = Home::running("wild", procfile, &[]);
+    home.does(&["ps-set", "wild", "stop-timeout-seconds", "1"]);
+    eventually("the family is there", || {
+        let processes = home.processes();
+        if processes.len() > 6 { Ok(()) } else { Err(format!("{processes:?}")) }
+    });
+    let stop = home.run(&["ps-lifecycle", "stop", "wild"]);
+    assert_eq!(stop.status, Some(0), "{stop:?}");
+    assert!(stop.took.as_secs_f32() < 2.0, "grace and a second: {stop:?}");
+    let left = home.processes();
+    assert!(left.iter().all(|(_, words)| !words.contains("faultapp")), "{left:?}");
+}

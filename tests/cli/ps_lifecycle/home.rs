@@ -1,0 +1,444 @@
+//! A home for apps: the two roots in a temporary directory, the real programs on PATH, and a guard that destroys every
+//! app and finds what escaped. Every process that is started in it can be told by its HOME.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// After this long a program counts as hanging.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
+/// After this long what should come by itself counts as missing.
+pub(crate) const SOON: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// Path to content: what is stored. `None` is a directory, or a file that holds no bytes by nature.
+pub(crate) type State = BTreeMap<PathBuf, Option<Vec<u8>>>;
+
+const PACKAGES: [&str; 7] =
+    ["ps-lifecycle", "ps-supervise", "ps-scale", "ps-set", "ps-report", "ps-inspect-sanitize", "faultapp"];
+/// The directory of the built programs. Those of other packages are built if they are not there.
+pub(crate) fn programs() -> &'static Path {
+    static PROGRAMS: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAMS.get_or_init(|| {
+        let ours = Path::new(env!("CARGO_BIN_EXE_ps-lifecycle"));
+        let directory = ours.parent().expect("a program lies in a directory").to_owned();
+        let missing: Vec<&str> =
+            PACKAGES.into_iter().filter(|package| !directory.join(package).is_file()).collect();
+        if !missing.is_empty() {
+            let mut build = Command::new(env!("CARGO"));
+            build.args(["build", "--quiet", "--bins", "--target-dir"]);
+            build.arg(directory.parent().expect("a profile's directory lies in the target directory"));
+            build.args(missing.iter().flat_map(|package| ["-p", *package]));
+            if directory.ends_with("release") {
+                build.arg("--release");
+            }
+            let built = build.current_dir(env!("CARGO_MANIFEST_DIR")).status().expect("cargo runs");
+            assert!(built.success(), "the programs that these tests run could not be built: {missing:?}");
+        }
+        directory
+    })
+}
+
+/// The sample app.
+pub(crate) fn hello() -> String {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/apps/hello");
+    directory.canonicalize().expect("the sample app").to_str().expect("text").to_owned()
+}
+
+/// Says something that whoever runs the tests should know.
+pub(crate) fn note(text: &str) {
+    writeln!(std::io::stderr(), "{text}").expect("a stderr");
+}
+
+/// Held by tests whose apps listen: two worlds that look for a free port at once could choose the same.
+pub(crate) fn listening() -> MutexGuard<'static, ()> {
+    static PORTS: Mutex<()> = Mutex::new(());
+    PORTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What came of running a program.
+#[derive(Clone, Debug)]
+pub(crate) struct Ran {
+    /// The exit status; `None` if a signal ended it.
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) took: Duration,
+}
+
+impl Ran {
+    /// That it was refused or failed with this status and one clear line that says all of this. Lines that follow are
+    /// those of the process that failed.
+    pub(crate) fn is_refused(&self, status: i32, says: &[&str]) {
+        assert_eq!(self.status, Some(status), "{self:?}");
+        assert!(!self.stderr.contains("panicked"), "{self:?}");
+        let ours = |line: &&str| line.starts_with("ps-lifecycle: ") || line.starts_with("error: ");
+        let lines: Vec<&str> = self.stderr.lines().filter(ours).collect();
+        assert_eq!(lines.len(), 1, "one line says why: {self:?}");
+        for word in says {
+            assert!(lines[0].contains(word), "{word:?} is not in {self:?}");
+        }
+    }
+
+    /// Each line of stdout as JSON.
+    pub(crate) fn rows(&self) -> Vec<Value> {
+        let row = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?} of {self:?}"))
+        };
+        self.stdout.lines().map(row).collect()
+    }
+}
+
+/// The roots, and what runs there.
+pub(crate) struct Home(TempDir);
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        programs();
+        let home = Self(TempDir::new().expect("a temporary directory"));
+        for directory in ["home", "lib", "bin"] {
+            fs::create_dir_all(home.path(directory)).expect("a directory");
+        }
+        home
+    }
+
+    /// A home where `app` runs from this Procfile.
+    pub(crate) fn running(app: &str, procfile: &str, words: &[&str]) -> Self {
+        let home = Self::new();
+        let source = home.source(app, procfile);
+        home.does(&[&["ps-lifecycle", "deploy", app, "--dir", &source], words].concat());
+        home
+    }
+
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    pub(crate) fn write(&self, path: &str, content: &str) -> PathBuf {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().expect("a file lies in a directory")).expect("a directory");
+        fs::write(&path, content).expect("a file");
+        path
+    }
+
+    /// Writes a hook, by another process: what we hold open for writing while another test forks could not be run.
+    pub(crate) fn hook(&self, path: &str, script: &str) {
+        let text = self.write("hook.text", script);
+        let path = self.path("lib/plugins/enabled").join(path);
+        let installed = Command::new("install").args(["-D", "-m", "755"]).arg(&text).arg(path).status();
+        assert!(installed.expect("install runs").success());
+        fs::remove_file(text).expect("it was there");
+    }
+
+    /// A directory to deploy from; its path.
+    pub(crate) fn source(&self, name: &str, procfile: &str) -> String {
+        self.write(&format!("{name}/Procfile"), procfile);
+        self.path(name).to_str().expect("text").to_owned()
+    }
+
+    /// A program, in this home and nothing else.
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(programs().join(words[0]));
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .args(&words[1..])
+            .env_clear()
+            .env("PATH", format!("{}:{path}", programs().display()))
+            .env("HOME", self.0.path())
+            .env("DOKKU_ROOT", self.path("home"))
+            .env("DOKKU_LIB_ROOT", self.path("lib"))
+            .current_dir(self.0.path())
+            .stdin(Stdio::null());
+        for name in ["DOCKER_HOST", "FORMATION_TEST_RUN"] {
+            command.envs(std::env::var(name).map(|value| (name, value)));
+        }
+        command
+    }
+
+    /// Runs a program to its end.
+    pub(crate) fn run(&self, words: &[&str]) -> Ran {
+        run(self.command(words))
+    }
+
+    /// Runs a program that must succeed; what it printed.
+    pub(crate) fn does(&self, words: &[&str]) -> String {
+        let ran = self.run(words);
+        assert_eq!(ran.status, Some(0), "{words:?}: {ran:?}");
+        ran.stdout
+    }
+
+    /// Runs a program that must be refused and change nothing that is stored.
+    pub(crate) fn refuses(&self, words: &[&str], status: i32, says: &[&str]) -> Ran {
+        let before = self.state();
+        let ran = self.run(words);
+        ran.is_refused(status, says);
+        self.is_as(&before);
+        ran
+    }
+
+    /// Starts a program in a process group of its own, as a terminal would.
+    pub(crate) fn start(&self, words: &[&str]) -> Running {
+        let mut command = self.command(words);
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running(Some(command.spawn().expect("the program starts")))
+    }
+
+    /// The rows of `status`.
+    pub(crate) fn status(&self, app: &str) -> Vec<Value> {
+        let ran = self.run(&["ps-lifecycle", "status", app, "--json"]);
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        ran.rows()
+    }
+
+    /// Slot to pid of what runs.
+    pub(crate) fn pids(&self, app: &str) -> BTreeMap<String, u64> {
+        let pid = |row: &Value| Some((slot(row), row["pid"].as_u64()?));
+        self.status(app).iter().filter_map(pid).collect()
+    }
+
+    /// Slot to state.
+    pub(crate) fn states(&self, app: &str) -> BTreeMap<String, String> {
+        let state = |row: &Value| (slot(row), row["state"].as_str().expect("text").to_owned());
+        self.status(app).iter().map(state).collect()
+    }
+
+    /// What is stored in the two roots: no locks, no logs, no staged writes, no empty directories that all apps share.
+    pub(crate) fn state(&self) -> State {
+        let mut state = State::new();
+        for root in ["home", "lib"] {
+            collect(self.0.path(), &self.path(root), &mut state);
+        }
+        state
+    }
+
+    /// [`Self::state`] without what the supervisor writes about what runs.
+    pub(crate) fn settings(&self) -> State {
+        let mut state = self.state();
+        state.retain(|path, _| !path.starts_with("lib/data/scheduler-native"));
+        state
+    }
+
+    /// That what is stored is as it was.
+    pub(crate) fn is_as(&self, before: &State) {
+        assert_same(before, &self.state());
+    }
+
+    /// The processes that were started in this home and live.
+    pub(crate) fn processes(&self) -> Vec<(Pid, String)> {
+        let mark = format!("HOME={}", self.0.path().display()).into_bytes();
+        let mut found = Vec::new();
+        for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+            if environment.split(|byte| *byte == 0).any(|variable| variable == mark) {
+                let words = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                let words = String::from_utf8_lossy(&words).replace('\0', " ");
+                found.extend(Pid::from_raw(pid).map(|pid| (pid, words)));
+            }
+        }
+        found
+    }
+
+    /// That soon no process of this home lives.
+    pub(crate) fn is_silent(&self) {
+        eventually("no process is left", || {
+            let left = self.processes();
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        });
+    }
+
+    /// Ends everything at once, as a power cut would.
+    pub(crate) fn power_cut(&self) {
+        eventually("everything is dead", || {
+            let left = self.processes();
+            for (pid, _) in &left {
+                // It may have ended by itself.
+                let _ = rustix::process::kill_process(*pid, Signal::KILL);
+            }
+            if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+        });
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        for app in fs::read_dir(self.path("home")).into_iter().flatten().flatten() {
+            let app = app.file_name().to_string_lossy().into_owned();
+            run(self.command(&["ps-lifecycle", "destroy", &app]));
+        }
+        let left = self.processes();
+        if !left.is_empty() {
+            self.power_cut();
+        }
+        // Whoever failed already has said why.
+        if !thread::panicking() {
+            assert!(left.is_empty(), "still running after destroy: {left:?}");
+            let stored: Vec<PathBuf> = self.state().into_keys().collect();
+            let ours = |path: &&PathBuf| !path.starts_with("lib/plugins");
+            assert_eq!(stored.iter().filter(ours).collect::<Vec<_>>(), Vec::<&PathBuf>::new());
+        }
+    }
+}
+
+/// A program that runs beside the test; it is killed, with its group, when this is dropped.
+pub(crate) struct Running(Option<Child>);
+
+impl Running {
+    fn child(&mut self) -> &mut Child {
+        self.0.as_mut().expect("it was not waited for yet")
+    }
+
+    /// Sends a signal to the program and all it started, as a terminal does.
+    pub(crate) fn signal(&mut self, signal: Signal) {
+        let group = Pid::from_child(self.child());
+        rustix::process::kill_process_group(group, signal).expect("the group is there");
+    }
+
+    /// Waits until it has a handler for SIGINT: from then on it is not just ended by it.
+    pub(crate) fn until_it_minds_signals(&mut self) {
+        let path = format!("/proc/{}/status", self.child().id());
+        eventually("it handles SIGINT", || {
+            let status = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0");
+            let caught = u64::from_str_radix(caught.trim(), 16).map_err(|error| error.to_string())?;
+            if caught & 0b10 == 0 { Err(status) } else { Ok(()) }
+        });
+    }
+
+    /// Reads its stdout until it says this; all that was read.
+    pub(crate) fn until_stdout_says(&mut self, word: &str) -> String {
+        let mut stdout = self.child().stdout.take().expect("a pipe");
+        let word = word.to_owned();
+        let (sender, receiver) = std::sync::mpsc::channel();
+        thread::spawn(move || {
+            let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
+            while let Ok(n @ 1..) = stdout.read(&mut buffer) {
+                read.extend_from_slice(&buffer[..n]);
+                let text = String::from_utf8_lossy(&read).into_owned();
+                if text.contains(&word) {
+                    // The test may have given up.
+                    let _ = sender.send(text);
+                    return;
+                }
+            }
+        });
+        receiver.recv_timeout(SOON).expect("it says so before long")
+    }
+
+    /// Waits for its end.
+    pub(crate) fn ended(mut self) -> Ran {
+        let child = self.0.take().expect("it was not waited for yet");
+        outcome(child, Instant::now())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            let _ = rustix::process::kill_process_group(Pid::from_child(child), Signal::KILL);
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Runs a program to its end, which must come before [`DEADLINE`].
+pub(crate) fn run(mut command: Command) -> Ran {
+    let began = Instant::now();
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    outcome(command.spawn().expect("the program starts"), began)
+}
+
+fn outcome(child: Child, began: Instant) -> Ran {
+    let pid = Pid::from_child(&child);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(output) = receiver.recv_timeout(DEADLINE) else {
+        let _ = rustix::process::kill_process(pid, Signal::KILL);
+        panic!("the program hangs: still there after {DEADLINE:?}, or somebody holds its output");
+    };
+    let output = output.expect("its output can be read");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ran {
+        status: output.status.code(),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+        took: began.elapsed(),
+    }
+}
+
+/// Waits until `look` finds what is described; fails with what it saw last.
+pub(crate) fn eventually<T>(what: &str, mut look: impl FnMut() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + SOON;
+    loop {
+        match look() {
+            Ok(found) => return found,
+            Err(seen) if Instant::now() >= deadline => panic!("{what}: not within {SOON:?}: {seen}"),
+            Err(_) => thread::sleep(LOOK_AGAIN),
+        }
+    }
+}
+
+/// The answer to a GET, head and body.
+pub(crate) fn get(port: u64, path: &str) -> Result<String, String> {
+    let fail = |error: std::io::Error| format!("GET {path} of port {port}: {error}");
+    let port = u16::try_from(port).expect("a port");
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).map_err(fail)?;
+    stream.set_read_timeout(Some(SOON)).map_err(fail)?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").map_err(fail)?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).map_err(fail)?;
+    Ok(answer)
+}
+
+/// `web.1` of a row of `status`.
+pub(crate) fn slot(row: &Value) -> String {
+    format!("{}.{}", row["process_type"].as_str().expect("text"), row["index"])
+}
+
+/// A map from words, for comparison.
+pub(crate) fn table(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
+    entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Names what differs.
+pub(crate) fn assert_same(before: &State, after: &State) {
+    let gone = before.iter().filter(|(path, content)| after.get(*path) != Some(content));
+    let new = after.keys().filter(|path| !before.contains_key(*path));
+    let differ: Vec<&PathBuf> = gone.map(|(path, _)| path).chain(new).collect();
+    assert!(differ.is_empty(), "what is stored is not as before: {differ:?}");
+}
+
+fn collect(base: &Path, directory: &Path, state: &mut State) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let name = path.strip_prefix(base).expect("it lies below").to_owned();
+        let last = entry.file_name().to_string_lossy().into_owned();
+        let Ok(kind) = entry.file_type() else { continue };
+        let is_lock = name == Path::new("lib/data/formation") || name == Path::new("lib/data/ps/retire");
+        if is_lock || [".stage", "log", "supervisor.log"].contains(&&*last) {
+            continue;
+        }
+        if kind.is_dir() {
+            collect(base, &path, state);
+            // lib/config/ps is all apps', lib/config/ps/<app> is one's.
+            if name.starts_with("home") || name.components().count() > 3 {
+                state.insert(name, None);
+            }
+        } else {
+            let is_special = kind.is_fifo() || kind.is_socket();
+            state.insert(name, if is_special { None } else { fs::read(&path).ok() });
+        }
+    }
+}

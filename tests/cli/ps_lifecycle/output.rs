@@ -1,0 +1,139 @@
+//! What pipelines rely on: JSON a line at a time, CSV, streams that may be closed, help.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::home::{self, Home, eventually};
+
+const PROCFILE: &str = "web: faultapp --say hello --tick 60\nworker: faultapp --tick 60\n";
+
+#[test]
+fn whatever_is_asked_for_as_json_is_json_line_by_line() {
+    let home = Home::running("shop", PROCFILE, &["--scale", "web=2"]);
+    eventually("something was logged", || {
+        let logs = home.does(&["ps-lifecycle", "logs", "shop"]);
+        if logs.contains("hello") { Ok(()) } else { Err(logs) }
+    });
+    for (words, keys, count) in [
+        (&["ps-lifecycle", "status", "--json"][..], &["app", "state", "pid"][..], 2),
+        (&["ps-lifecycle", "status", "shop", "--format", "json"], &["app", "last_exit"], 2),
+        (&["ps-lifecycle", "logs", "shop", "--json"], &["app", "process_type", "index", "stream", "line"], 2),
+        (&["ps-report", "--json"], &["app", "running", "status-web.1"], 1),
+        (&["ps-report", "shop", "--format", "jsonl"], &["app", "processes"], 1),
+        (&["ps-set", "--list", "--json"], &["app", "property", "value", "source", "default"], 7),
+        (&["ps-scale", "shop", "web=1", "--dry-run", "--json"], &["app", "source", "instances"], 1),
+    ] {
+        let ran = home.run(words);
+        assert_eq!(ran.status, Some(0), "{words:?}: {ran:?}");
+        let rows = ran.rows();
+        assert!(rows.len() >= count, "{words:?}: {ran:?}");
+        for row in rows {
+            for key in keys {
+                assert!(row.get(key).is_some(), "{words:?}: {key} is not in {row}");
+            }
+        }
+    }
+    for words in [&["ps-scale", "shop", "--json"], &["ps-lifecycle", "inspect", "shop"]] {
+        let array: Value = serde_json::from_str(&home.does(words)).expect("one document");
+        assert!(array.as_array().is_some_and(|array| array.len() == 2), "{words:?}: {array}");
+    }
+}
+
+#[test]
+fn csv_has_the_keys_of_json_in_one_row_an_instance() {
+    let home = Home::running("shop", PROCFILE, &["--scale", "web=2"]);
+    let csv = home.does(&["ps-lifecycle", "status", "--format", "csv"]);
+    let lines: Vec<&str> = csv.lines().collect();
+    let heading = "app,process_type,index,state,pid,container_id,address,port,since,restarts,cpu_percent,memory_bytes,last_exit,scheduler";
+    assert_eq!((lines[0], lines.len()), (heading, 3));
+    assert!(lines[1].starts_with("shop,web,1,running,") && lines[1].ends_with(",native"), "{csv}");
+    assert!(lines.iter().all(|line| line.split(',').count() == 14), "{csv}");
+    let text = home.does(&["ps-lifecycle", "status", "shop"]);
+    assert!(text.starts_with("APP ") && text.lines().count() == 3 && text.contains("web.2"), "{text}");
+}
+
+#[test]
+fn quiet_says_nothing_unless_something_is_wrong() {
+    let home = Home::new();
+    let source = home.source("shop", PROCFILE);
+    for words in [
+        &["deploy", "shop", "--dir", &source, "--quiet"][..],
+        &["restart", "shop", "--quiet"],
+        &["stop", "shop", "--quiet"],
+        &["start", "shop", "--quiet"],
+        &["destroy", "shop", "--quiet"],
+    ] {
+        let ran = home.run(&[&["ps-lifecycle"], words].concat());
+        assert_eq!((ran.status, &*ran.stdout, &*ran.stderr), (Some(0), "", ""), "{words:?}");
+    }
+    home.run(&["ps-lifecycle", "stop", "shop", "--quiet"]).is_refused(20, &["shop"]);
+}
+
+/// Runs a line of shell in the home; its status.
+fn shell(home: &Home, line: &str) -> home::Ran {
+    let ours = home.command(&["ps-lifecycle"]);
+    let mut command = Command::new("/bin/bash");
+    command.args(["-c", line]).env_clear().stdin(Stdio::null()).current_dir(home.path(""));
+    command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    home::run(command)
+}
+
+#[test]
+fn a_reader_that_went_away_or_never_came_is_no_failure() {
+    let home = Home::running("shop", "web: faultapp --log-lines 5000 --tick 60\n", &["--scale", "web=2"]);
+    for line in [
+        "ps-lifecycle status --json | head -0; exit ${PIPESTATUS[0]}",
+        "ps-lifecycle status --format csv | head -0; exit ${PIPESTATUS[0]}",
+        "ps-lifecycle status | head -0; exit ${PIPESTATUS[0]}",
+        "ps-lifecycle logs shop -n 5000 | head -0; exit ${PIPESTATUS[0]}",
+        "ps-lifecycle logs shop -n 5000 --json | head -1 >/dev/null; exit ${PIPESTATUS[0]}",
+        "ps-lifecycle logs shop -n 5000 -f | head -1 >/dev/null; exit ${PIPESTATUS[0]}",
+        "ps-lifecycle inspect shop | head -0; exit ${PIPESTATUS[0]}",
+        "ps-lifecycle --help | head -0; exit ${PIPESTATUS[0]}",
+        "ps-lifecycle status --json >&-",
+        "ps-lifecycle restart shop >&- 2>&-",
+        "ps-lifecycle restart shop 2>&1 | head -0; exit ${PIPESTATUS[0]}",
+        "ps-lifecycle stop shop <&- >&- 2>&-",
+    ] {
+        let ran = shell(&home, line);
+        assert_eq!(ran.status, Some(0), "{line}: {ran:?}");
+        assert!(!ran.stderr.contains("panicked"), "{line}: {ran:?}");
+    }
+    let full = shell(&home, "ps-lifecycle status >/dev/full");
+    assert!(
+        full.status == Some(1) && full.stderr.starts_with("ps-lifecycle: "),
+        "a full disk is a failure: {full:?}"
+    );
+}
+
+#[test]
+fn every_program_says_how_it_is_used_and_which_it_is() {
+    let home = Home::new();
+    for program in ["ps-lifecycle", "ps-supervise", "ps-scale", "ps-set", "ps-report", "ps-inspect-sanitize"]
+    {
+        let help = home.run(&[program, "--help"]);
+        assert!(help.status == Some(0) && help.stdout.contains("\nExamples:\n"), "{program}: {help:?}");
+        assert_eq!(home.does(&[program, "--version"]), format!("{program} {}\n", env!("CARGO_PKG_VERSION")));
+    }
+    let help = home.does(&["ps-lifecycle", "--help"]);
+    for verb in [
+        "deploy", "start", "stop", "restart", "rebuild", "restore", "retire", "destroy", "status", "logs",
+        "inspect",
+    ] {
+        assert!(help.contains(&format!("\n  {verb} ")), "{verb} is not in {help}");
+        assert!(home.does(&["ps-lifecycle", verb, "--help"]).contains("Usage: "), "{verb}");
+    }
+}
+
+#[test]
+fn reads_are_quick() {
+    let home = Home::running("shop", PROCFILE, &["--scale", "web=2"]);
+    for words in
+        [&["ps-lifecycle", "status", "shop"][..], &["ps-lifecycle", "logs", "shop"], &["ps-scale", "shop"]]
+    {
+        let ran = home.run(words);
+        assert!(ran.took < Duration::from_millis(500), "{words:?}: {ran:?}");
+    }
+}
