@@ -14,6 +14,7 @@ use faults::{count, note, programs};
 use ps_apps::{App, Error, Scope, StoredEntry, StoredFormation, World};
 
 const WRITERS: usize = 50;
+const READERS: usize = 8;
 const LIMIT: Duration = Duration::from_secs(120);
 
 fn world_of(sandbox: &Sandbox) -> World {
@@ -175,26 +176,37 @@ fn no_reader_sees_a_mixture_of_two_formations() {
     let deadline = Instant::now() + Duration::from_secs(count(2, 40) as u64);
     let is_legal =
         |read: &StoredFormation| [&one, &two].iter().any(|legal| legal.effective() == read.effective());
-    let (mut reads, mut naive_mixed, mut mixed) = (0, 0, Vec::new());
-    thread::scope(|scope| {
-        scope.spawn(|| write_until(deadline, put));
+    let mut naive_mixed = 0;
+    let read = || {
+        let (mut reads, mut mixed) = (0, BTreeSet::new());
         while Instant::now() < deadline {
             reads += 1;
             let read = world.formation(&app.name).expect("a formation");
             if !is_legal(&read) {
-                mixed.push(format!("{:?}", read.effective()));
-            }
-            if reads % 50 == 0 {
-                let answer = one_file_after_the_other(&sandbox);
-                naive_mixed += usize::from(answer != "web=1 worker=2" && answer != "clock=0 web=3 worker=0");
+                mixed.insert(format!("{:?}", read.effective()));
             }
         }
+        (reads, mixed)
+    };
+    let (reads, mixed) = thread::scope(|scope| {
+        scope.spawn(|| write_until(deadline, put));
+        // So many that the kernel takes turns with them between the two files.
+        let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(read)).collect();
+        while Instant::now() < deadline {
+            let answer = one_file_after_the_other(&sandbox);
+            naive_mixed += usize::from(answer != "web=1 worker=2" && answer != "clock=0 web=3 worker=0");
+        }
+        readers.into_iter().fold((0, BTreeSet::new()), |(reads, mut mixed), reader| {
+            let (more, others) = reader.join().expect("a reader");
+            mixed.extend(others);
+            (reads + more, mixed)
+        })
     });
     note(&format!(
-        "mixed formations: {} of {reads}; one file after the other (control): {naive_mixed}",
+        "mixed formations: {} kinds in {reads} reads; one file after the other (control): {naive_mixed}",
         mixed.len()
     ));
-    assert!(mixed.is_empty(), "{:?}", mixed.iter().collect::<BTreeSet<_>>());
+    assert!(mixed.is_empty(), "{mixed:?}");
     assert!(naive_mixed > 0, "the control saw no mixture: this test is blind");
 }
 
