@@ -72,7 +72,8 @@ impl Procfile {
         }
     }
 
-    /// The entries alone, sorted by name, as Dokku's own tool writes them: no comments, no blank lines.
+    /// The entries alone, sorted by name, as Dokku's own tool writes them: no comments, no blank lines. A
+    /// command with a second comment in it (`a # b # c` is `a # b`) loses that one when it is read again.
     pub fn canonical(&self) -> Vec<u8> {
         canonical(self.sorted(), self.options().delimiter.as_bytes())
     }

@@ -9,6 +9,9 @@ use crate::export::text::Text;
 /// What every script does with the variables above it.
 const ACTIONS: &str = include_str!("sysv.sh");
 
+/// Puts what follows into a session of its own, with its nice value.
+const LEADER: &str = r#""$(command -v setsid)" "$(command -v nice)" -n "$nice_value""#;
+
 /// The scripts.
 pub(crate) fn render(job: &Job) -> Vec<Output> {
     let path = |instance| format!("etc/init.d/{}", job.dashed(instance));
@@ -28,14 +31,12 @@ fn script(job: &Job, instance: &Instance) -> String {
     set("user", &plain(&settings.user.to_string()));
     set("group", &plain(&settings.group.to_string()));
     set("directory", settings.working_directory.text());
-    set("command", &instance.script());
     set("run_directory", settings.run_path.text());
     set("pid_file", &settings.run_path.join(&format!("{name}.pid")));
     set("stdout_log", &job.log(instance, "stdout"));
     set("stderr_log", &job.log(instance, "stderr"));
     set("stop_timeout", &plain(&settings.timeout.to_string()));
     set("nice_value", &plain(&settings.nice.unwrap_or(0).to_string()));
-    set("prestart_command", &settings.prestart.clone().unwrap_or_else(|| plain("")));
     // SIGTERM goes to the whole session where the shell could not put the command in its own place.
     set("stop_session", &plain(if instance.is_simple() { "no" } else { "yes" }));
     script.line("\nset_environment() {");
@@ -53,7 +54,15 @@ fn script(job: &Job, instance: &Instance) -> String {
     for limit in &settings.limits {
         script.put(format_args!("  {} || return 1\n", limit.ulimit()));
     }
-    script.line("  return 0\n}\n");
+    script.line("  return 0\n}\n\nprestart() {");
+    match &settings.prestart {
+        Some(command) => script.put(format_args!("  launch /bin/sh -c {}\n", command.shell_word())),
+        None => script.line("  :"),
+    }
+    script.put(format_args!(
+        "}}\n\nrun() {{\n  launch {LEADER} /bin/sh -c {}\n}}\n\n",
+        instance.script().shell_word()
+    ));
     script.put(format_args!("{ACTIONS}"));
     script.finish()
 }

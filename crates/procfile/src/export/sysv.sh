@@ -26,13 +26,11 @@ start() {
   fi
   cd "$directory" || return 1
   mkdir -p "$run_directory" || return 1
-  if [ -n "$prestart_command" ]; then
-    (launch /bin/sh -c "$prestart_command") || return 1
-  fi
+  (prestart) || return 1
   (
     set_limits || exit 1
     exec >>"$stdout_log" 2>>"$stderr_log" </dev/null || exit 1
-    launch "$(command -v setsid)" "$(command -v nice)" -n "$nice_value" /bin/sh -c "$command"
+    run
   ) &
   echo "$!" >"$pid_file"
   echo "$name started"
