@@ -37,6 +37,20 @@ pub enum Error {
         /// Pid and command of the holder.
         holder: String,
     },
+    /// The user: a deploy is under way; try again when it has ended.
+    #[error("{app} is locked by {holder}: try again when it has ended")]
+    Deploying {
+        /// The app.
+        app: String,
+        /// The build that holds the lock.
+        holder: String,
+    },
+    /// The operator: `apps:lock` keeps the app as it is.
+    #[error("{app} currently has a deploy lock in place. Exiting...\nRun 'apps:unlock' to release the existing deploy lock")]
+    DeployLocked {
+        /// The app.
+        app: String,
+    },
     /// The operator: a file holds what nobody can have meant.
     #[error("{}{}: {reason}", path.display(), line.map(|n| format!(", line {n}")).unwrap_or_default())]
     Corrupt {

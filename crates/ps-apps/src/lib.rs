@@ -4,6 +4,7 @@
 
 mod app_name;
 mod apps;
+mod deploy_lock;
 pub mod durable;
 mod environment;
 mod error;
@@ -20,6 +21,7 @@ mod world;
 
 pub use app_name::{AppName, InvalidAppName};
 pub use apps::App;
+pub use deploy_lock::DeployLock;
 pub use error::Error;
 pub use formation::{StoredEntry, StoredFormation};
 pub use formation_source::{

@@ -103,7 +103,7 @@ fn status_of(error: &anyhow::Error) -> u8 {
     }
     match error.chain().find_map(|cause| cause.downcast_ref::<AppsError>()) {
         Some(AppsError::NoSuchApp { .. }) => NO_SUCH_APP,
-        Some(AppsError::Busy { .. }) => BUSY,
+        Some(AppsError::Busy { .. } | AppsError::Deploying { .. }) => BUSY,
         _ => FAILED,
     }
 }

@@ -1,0 +1,179 @@
+//! Dokku's own lock of a deploy, `data/apps/<app>/.deploy.lock`: an flock, whose file names the build that holds it
+//! (contract 1.4). A deploy by git holds it; `apps:lock` leaves it empty and unheld, which stands for "not now". It
+//! comes second: whoever takes it holds the app's lock already.
+
+use std::env;
+use std::fs::{self, File};
+use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use crate::durable::{self, Access};
+use crate::{AppName, Error, World};
+
+const NAME: &str = ".deploy.lock";
+/// A deploy that begins makes the file, locks it, and then writes its name: meanwhile it looks like `apps:lock`.
+const SETTLE_TRIES: usize = 10;
+const SETTLE_PAUSE: Duration = Duration::from_millis(10);
+/// More of a name nobody reads.
+const MAX_NAME: u64 = 200;
+
+/// The lock of an app's deploy, held until it is dropped, by us or by the deploy that called us.
+#[derive(Debug)]
+pub struct DeployLock {
+    /// The build that died and left its lock behind, if one did: for a warning.
+    pub left_by: Option<String>,
+    held: Option<(File, PathBuf)>,
+}
+
+/// What lies at the lock's path.
+enum Found {
+    Nothing,
+    /// Somebody holds it: its content.
+    Held(String),
+    /// Nobody held it; we do now. Its content.
+    Free(File, String),
+}
+
+impl World {
+    /// Takes the lock of an app's deploy, at once or not at all. [`Error::Deploying`] if another deploy holds it,
+    /// [`Error::DeployLocked`] after `apps:lock`. A deploy of which we are a part (its build id or `DOKKU_PID` is
+    /// ours) holds it for us.
+    pub fn lock_deploy(&self, app: &AppName) -> Result<DeployLock, Error> {
+        let directory = self.data_dir("apps", app);
+        durable::create_below(self.lib(), &directory)?;
+        let path = directory.join(NAME);
+        let fail = |error| Error::io("lock", &path, error);
+        loop {
+            let (file, left_by) = match judge(app, &path)? {
+                Judged::Ours => return Ok(DeployLock { left_by: None, held: None }),
+                Judged::Free(file, left_by) => (file, Some(left_by)),
+                Judged::Nothing => match create(&path).map_err(|errno| fail(errno.into()))? {
+                    Some(file) => (file, None),
+                    None => continue,
+                },
+            };
+            sign(&file, &path).map_err(fail)?;
+            return Ok(DeployLock { left_by, held: Some((file, path)) });
+        }
+    }
+
+    /// As [`World::lock_deploy`] for somebody who calls a deploy that takes the lock itself: nothing is held.
+    pub fn refuse_deploying(&self, app: &AppName) -> Result<DeployLock, Error> {
+        let left_by = match judge(app, &self.data_dir("apps", app).join(NAME))? {
+            Judged::Free(_, left_by) => Some(left_by),
+            Judged::Ours | Judged::Nothing => None,
+        };
+        Ok(DeployLock { left_by, held: None })
+    }
+}
+
+impl Drop for DeployLock {
+    fn drop(&mut self) {
+        if let Some((file, path)) = &self.held
+            && is_at(file, path)
+        {
+            // Removed while it is held: whoever waits for this file sees that it is gone, and starts anew.
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+enum Judged {
+    Nothing,
+    Ours,
+    Free(File, String),
+}
+
+fn judge(app: &AppName, path: &Path) -> Result<Judged, Error> {
+    let own = own_names();
+    for attempt in 0.. {
+        let settles = attempt < SETTLE_TRIES;
+        match look(path).map_err(|errno| Error::io("lock", path, errno))? {
+            Found::Nothing => return Ok(Judged::Nothing),
+            Found::Held(name) if own.contains(&name) => return Ok(Judged::Ours),
+            Found::Held(name) if !name.is_empty() || !settles => {
+                return Err(Error::Deploying { app: app.to_string(), holder: named(&name) });
+            }
+            Found::Free(file, name) if !name.is_empty() => return Ok(Judged::Free(file, name)),
+            Found::Free(..) if !settles => return Err(Error::DeployLocked { app: app.to_string() }),
+            Found::Held(_) | Found::Free(..) => thread::sleep(SETTLE_PAUSE),
+        }
+    }
+    Ok(Judged::Nothing)
+}
+
+fn look(path: &Path) -> Result<Found, Errno> {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(Errno::NOENT) => return Ok(Found::Nothing),
+        Err(errno) => return Err(errno),
+    };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) if is_at(&file, path) => {
+            let name = content(&file);
+            Ok(Found::Free(file, name))
+        }
+        // Its holder is done and has removed it.
+        Ok(()) => look(path),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(Found::Held(content(&file))),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// A new lock file that we hold; `None` if somebody else was faster.
+fn create(path: &Path) -> Result<Option<File>, Errno> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)) {
+        Ok(fd) => File::from(fd),
+        Err(Errno::EXIST) => return Ok(None),
+        Err(errno) => return Err(errno),
+    };
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
+        locked => locked.map(|()| is_at(&file, path).then_some(file)),
+    }
+}
+
+fn sign(mut file: &File, path: &Path) -> std::io::Result<()> {
+    let name = own_names().into_iter().next().unwrap_or_else(|| std::process::id().to_string());
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(format!("{name}\n").as_bytes())?;
+    match Access::like(path.parent().unwrap_or(path), 0o644).owner {
+        Some((uid, gid)) => std::os::unix::fs::fchown(file, Some(uid), Some(gid)),
+        None => Ok(()),
+    }
+}
+
+fn content(file: &File) -> String {
+    let mut bytes = Vec::new();
+    let mut reader = file;
+    // What cannot be read has no name that could be told.
+    let _ = reader.rewind().and_then(|()| reader.take(MAX_NAME).read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).trim().to_owned()
+}
+
+/// What the deploy that we are a part of signs with, the first being what we sign with ourselves.
+fn own_names() -> Vec<String> {
+    let given = |name| env::var(name).ok().filter(|value: &String| !value.trim().is_empty());
+    let pid = given("DOKKU_PID");
+    let names = [given("DOKKU_BUILD_ID"), pid.clone(), pid.map(|pid| format!("pid-{pid}"))];
+    names.into_iter().flatten().collect()
+}
+
+fn named(name: &str) -> String {
+    if name.is_empty() { "another deploy".to_owned() } else { format!("deploy {}", name.escape_default()) }
+}
+
+fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let ours = file.metadata().map(identity).ok();
+    ours.is_some() && fs::symlink_metadata(path).map(identity).ok() == ours
+}
