@@ -5,6 +5,8 @@ mod home;
 
 #[path = "ps_lifecycle/all.rs"]
 mod all;
+#[path = "ps_lifecycle/counts.rs"]
+mod counts;
 #[path = "ps_lifecycle/disk.rs"]
 mod disk;
 #[path = "ps_lifecycle/engine.rs"]

@@ -1,19 +1,18 @@
 //! `deploy`: a new release. Nothing is recorded before it runs; if it fails, everything is as it was.
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use procfile::{ProcessType, Procfile, Quantity};
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{AppLock, AppName, AskedCount, Scaling, Scope, StoredFormation, World};
+use ps_apps::{AppLock, AppName, Scope, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_scheduler::{Intent, Plan, Source, Which};
 
 use crate::app_json::AppJson;
 use crate::args::DeployArgs;
+use crate::counts::Counts;
 use crate::session::Session;
 use crate::source::Checkout;
 use crate::{release, schedulers, stop};
@@ -74,9 +73,10 @@ fn deploy(
     let procfile = checkout.parsed()?;
     let app_json = AppJson::parse(checkout.app_json.as_deref().unwrap_or_default())?;
     let name = scheduler_name(world, app, args, &checkout.source)?;
-    let formation = || formation(world, app, args, procfile.as_ref(), &app_json);
+    let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
     // What will be refused is refused before any hook hears of it.
-    formation()?;
+    counts.apply(world, app)?;
+    counts.hint();
     let earlier = world.is_deployed(app)?.then(|| world.scheduler_name(app)).transpose()?;
     let environment = Environment::replace(world, app, args.env_file.as_deref())?;
     let ran = (|| {
@@ -84,8 +84,8 @@ fn deploy(
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
         // The hook may have scaled the app.
-        let formation = formation()?;
-        let wanted = release::runnable(&formation, &release);
+        let formation = counts.apply(world, app)?;
+        let wanted = release::runnable(&formation.0, &release);
         let scheduler = schedulers::named(world, &name)?;
         let status = scheduler.status(&[app.to_string()])?.remove(0);
         let plan = Plan::new(release, &wanted, &status.instances, &Intent::Deploy);
@@ -96,7 +96,7 @@ fn deploy(
         environment.put_back(world, app);
     }
     let formation = ran?;
-    if let Err(error) = record(session, app, &name, checkout, formation) {
+    if let Err(error) = record(session, app, &name, checkout, || counts.record(world, app, formation)) {
         let error = error.context(format!("write down the deploy of {app}"));
         // Nobody would know of what runs. Where there was an earlier deploy, the app is known, and runs.
         let is_gone = earlier.is_none() && leave(session, app, &name).is_ok();
@@ -136,47 +136,18 @@ fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Sour
     }
 }
 
-/// `--scale` > app.json > what is stored (contract 6); types of the Procfile that nobody names are at 0.
-fn formation(
-    world: &World,
-    app: &AppName,
-    args: &DeployArgs,
-    procfile: Option<&Procfile>,
-    app_json: &AppJson,
-) -> Result<StoredFormation> {
-    let known: Option<BTreeSet<ProcessType>> =
-        procfile.map(|procfile| procfile.entries().map(|entry| entry.process_type()).collect());
-    let rule = |asked: &[AskedCount], replaces: bool, before: &StoredFormation| {
-        let may_scale_release = false;
-        let max = Quantity::new(max()).unwrap_or(Quantity::ONE);
-        Scaling { asked, replaces, known: known.as_ref(), max, may_scale_release }.apply(before)
-    };
-    let parse = |words: &[String]| -> Result<Vec<AskedCount>> {
-        words.iter().map(|word| Ok(AskedCount::parse(word)?)).collect()
-    };
-    let from_app_json = parse(&app_json.counts()).context("app.json, formation")?;
-    let stored = world.formation(app)?;
-    let stored = rule(&from_app_json, !from_app_json.is_empty(), &stored).context("app.json, formation")?;
-    Ok(rule(&parse(&args.scale)?, false, &stored)?)
-}
-
-fn max() -> u64 {
-    std::thread::available_parallelism().map_or(1, |n| n.get() as u64)
-}
-
 /// Writes down what runs now: from here on the next verb knows it.
 fn record(
     session: &Session,
     app: &AppName,
     scheduler: &str,
     checkout: &Checkout,
-    formation: StoredFormation,
+    record_formation: impl FnOnce() -> Result<()>,
 ) -> Result<()> {
     let world = &session.world;
     checkout.record(world, app)?;
     world.set_property("scheduler", Scope::App(app), "selected", scheduler)?;
-    let ended = StoredFormation { old: Vec::new(), ..formation };
-    world.update_formation::<ps_apps::Error>(app, |_| Ok(ended))?;
+    record_formation()?;
     world.set_property("ps", Scope::App(app), "restore", "true")?;
     world.set_property("common", Scope::App(app), "deployed", "true")?;
     Ok(())

@@ -4,6 +4,7 @@
 mod app_json;
 mod args;
 mod converge;
+mod counts;
 mod deploy;
 mod destroy;
 mod each;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use procfile::Procfile;
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{AppName, Scope, World};
+use ps_apps::{AppName, DOKKU_SCALE, Scope, World};
 use ps_scheduler::Source;
 
 const PLUGIN: &str = "apps";
@@ -54,6 +54,8 @@ pub(crate) struct Checkout {
     pub(crate) procfile: Option<Vec<u8>>,
     /// The app.json, whole.
     pub(crate) app_json: Option<Vec<u8>>,
+    /// The DOKKU_SCALE file, whole.
+    pub(crate) dokku_scale: Option<Vec<u8>>,
 }
 
 impl Checkout {
@@ -78,8 +80,15 @@ impl Checkout {
             })?,
         };
         let app_json = read(&directory.join("app.json"))?;
+        let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
         let kind = if command.is_some() { Kind::Command } else { Kind::Directory };
-        Ok(Self { kind, source: Source::Directory(directory), procfile: Some(procfile), app_json })
+        Ok(Self {
+            kind,
+            source: Source::Directory(directory),
+            procfile: Some(procfile),
+            app_json,
+            dokku_scale,
+        })
     }
 
     /// An image: it brings no files that could be read from here.
@@ -92,6 +101,7 @@ impl Checkout {
             source: Source::Image(image.to_owned()),
             procfile: None,
             app_json: None,
+            dokku_scale: None,
         })
     }
 
@@ -108,7 +118,8 @@ impl Checkout {
             Kind::Command => {
                 let recorded = durable::read(&world.procfile_path(app), true)?;
                 let app_json = read(&directory.join("app.json"))?;
-                Ok(Self { kind, source: kind.source(place), procfile: recorded, app_json })
+                let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
+                Ok(Self { kind, source: kind.source(place), procfile: recorded, app_json, dokku_scale })
             }
         }
     }

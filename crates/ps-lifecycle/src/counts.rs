@@ -1,0 +1,96 @@
+//! How many instances a deploy wants: `--scale` > app.json > DOKKU_SCALE > what is stored (contract 6).
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use procfile::{ProcessType, Procfile, Quantity};
+use ps_apps::{
+    AppName, AskedCount, FormationSource, OfferedCounts, Scaling, Scope, StoredFormation, World,
+    parse_dokku_scale,
+};
+use ps_cli::say;
+
+use crate::app_json::AppJson;
+use crate::source::Checkout;
+
+const FIRST_TYPE: &str = "web";
+
+/// What decides how many instances a deploy wants, read once.
+pub(crate) struct Counts {
+    offered: OfferedCounts,
+    known: Option<BTreeSet<ProcessType>>,
+    max: Quantity,
+}
+
+impl Counts {
+    /// What the arguments, app.json and a DOKKU_SCALE file say.
+    pub(crate) fn read(
+        arguments: &[String],
+        checkout: &Checkout,
+        procfile: Option<&Procfile>,
+        app_json: &AppJson,
+    ) -> Result<Self> {
+        let parse =
+            |words: &[String]| words.iter().map(|word| AskedCount::parse(word)).collect::<Result<_, _>>();
+        let dokku_scale =
+            checkout.dokku_scale.as_deref().map(parse_dokku_scale).transpose()?.unwrap_or_default();
+        let offered = OfferedCounts {
+            arguments: parse(arguments)?,
+            app_json: parse(&app_json.counts()).context("app.json, formation")?,
+            dokku_scale,
+        };
+        let known = procfile.map(|procfile| procfile.entries().map(|entry| entry.process_type()).collect());
+        let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+        Ok(Self { offered, known, max: Quantity::new(cpus).unwrap_or(Quantity::ONE) })
+    }
+
+    /// The formation that this deploy wants, and who said so (`None`: it is as stored).
+    pub(crate) fn apply(
+        &self,
+        world: &World,
+        app: &AppName,
+    ) -> Result<(StoredFormation, Option<FormationSource>)> {
+        let mut stored = world.formation(app)?;
+        let has_web = self.known.as_ref().is_none_or(|known| known.contains(FIRST_TYPE));
+        if !has_web && !world.is_deployed(app)? {
+            // Every new app begins with web=1; one whose Procfile has no web does not mean it.
+            stored.scale.retain(|entry| entry.name != FIRST_TYPE);
+        }
+        let rule = Scaling {
+            asked: &[],
+            replaces: false,
+            known: self.known.as_ref(),
+            max: self.max,
+            may_scale_release: false,
+        };
+        Ok(self.offered.apply(rule, &stored)?)
+    }
+
+    /// Says once what was read from a file that Dokku no longer reads.
+    pub(crate) fn hint(&self) {
+        if matches!(self.offered.file(), Some((_, FormationSource::DokkuScale))) {
+            say::warning(
+                "The formation is DOKKU_SCALE's: Dokku reads that no more, app.json's formation takes its place",
+            );
+        }
+    }
+
+    /// Writes the formation down, who said so, and whether it may be scaled by hand: not where app.json has it.
+    pub(crate) fn record(
+        &self,
+        world: &World,
+        app: &AppName,
+        (formation, source): (StoredFormation, Option<FormationSource>),
+    ) -> Result<()> {
+        // What was wanted no more has ended.
+        let ended = StoredFormation { old: Vec::new(), ..formation };
+        let source = source.map_or_else(|| world.formation_source(app), Ok)?;
+        world.update_formation_from::<ps_apps::Error>(app, source, |_| Ok(ended))?;
+        let is_app_jsons = !self.offered.app_json.is_empty();
+        if world.can_scale(app)? == is_app_jsons {
+            let can_scale = if is_app_jsons { "false" } else { "true" };
+            world.set_property("ps", Scope::App(app), "can-scale", can_scale)?;
+        }
+        Ok(())
+    }
+}
