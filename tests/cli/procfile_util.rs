@@ -643,3 +643,24 @@ fn an_export_that_cannot_be_written_writes_nothing() {
     let left = files_below(&world.path("o"));
     assert_eq!(left.len(), 1, "{left:?}");
 }
+
+#[test]
+fn fmt_lays_out_evenly_once_and_for_all() {
+    let world = World::with("web:a\r\n\n\nrelease: b # c\n");
+    assert_eq!(world.run(&["fmt", "--check"]).all(), (1, String::new(), ""));
+    assert_eq!(world.run(&["fmt"]).all(), (0, String::new(), ""));
+    assert_eq!(world.get("Procfile"), "web:     a\n\nrelease: b # c\n");
+    assert_eq!(world.run(&["fmt", "--check"]).all(), (0, String::new(), ""));
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_subcommand() {
+    let world = World::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = world.run(&["completion", shell]).text();
+        assert!(script.contains("export") && script.contains("formation"), "{shell}");
+    }
+    assert_eq!(world.run(&["completion", "tcsh"]).status, 1);
+    assert!(world.run(&["man"]).text().contains(".SH SUBCOMMANDS"));
+    assert!(world.run(&["man", "set"]).text().contains("in\\-order"));
+}

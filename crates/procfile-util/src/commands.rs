@@ -4,7 +4,7 @@ use anyhow::Result;
 use ps_cli::exit::Outcome;
 
 use crate::flags::{Flag, Flags, Given, Kind};
-use crate::{check, delete, exists, expand, export, list, set, show, version};
+use crate::{check, completion, delete, exists, expand, export, fmt, list, set, show, version};
 
 /// A subcommand.
 pub(crate) struct Command {
@@ -16,6 +16,8 @@ pub(crate) struct Command {
     /// Command lines that work as they stand.
     pub(crate) examples: &'static [&'static str],
     pub(crate) flags: Flags,
+    /// The flag that a first word without dashes is the value of.
+    pub(crate) operand: Option<&'static str>,
     pub(crate) run: fn(&Given) -> Result<Outcome>,
 }
 
@@ -71,12 +73,14 @@ static EXPANSION: [Flag; 3] = [
     switch("strict-env", 0, "fail if a variable is not defined, naming each with its line"),
     switch("keep-unknown", 0, "leave variables that are not defined as they are written"),
 ];
-static EDIT: [Flag; 6] = [
-    PROCESS_TYPE,
+static RESULT: [Flag; 4] = [
     switch("stdout", b's', "print the result instead of writing it"),
     text("write-path", b'w', "", "write the result to this path instead"),
     switch("diff", 0, "print what would change, and write nothing"),
     switch("check", 0, "exit 1 if a change is needed, and write nothing"),
+];
+static EDIT: [Flag; 2] = [
+    PROCESS_TYPE,
     switch("canonical", 0, "sort by name and drop comments and blank lines, as the original does"),
 ];
 static SET: [Flag; 2] = [
@@ -116,10 +120,12 @@ static EXPORT: [Flag; 26] = [
     text("user", 0, "", "user that runs the app; the name of the app if there is none"),
     text("working-directory-path", 0, "/", "directory that commands start in"),
 ];
+static COMPLETION: [Flag; 2] = [text("shell", 0, "", "bash, zsh or fish"), NO_COLOR];
+static MAN: [Flag; 2] = [text("page", 0, "", "a subcommand; the program itself if there is none"), NO_COLOR];
 static VERSION: [Flag; 1] = [NO_COLOR];
 
 /// All subcommands, sorted by name.
-pub(crate) static COMMANDS: [Command; 9] = [
+pub(crate) static COMMANDS: [Command; 12] = [
     Command {
         name: "check",
         synopsis: "Check that a Procfile is legal, and say all that is wrong with it",
@@ -130,14 +136,25 @@ pub(crate) static COMMANDS: [Command; 9] = [
             "procfile-util check --format github --deny-warnings",
         ],
         flags: &[&CHECK, &COMMON],
+        operand: None,
         run: check::run,
+    },
+    Command {
+        name: "completion",
+        synopsis: "Print the completions of a shell",
+        about: "Put the output where the shell looks for completions.",
+        examples: &["procfile-util completion bash > /etc/bash_completion.d/procfile-util"],
+        flags: &[&COMPLETION],
+        operand: Some("shell"),
+        run: completion::run,
     },
     Command {
         name: "delete",
         synopsis: "Delete a process type; every other byte of the file stays",
         about: "A name that is not there is no error: the file stays as it is. Reads and prints with -P -.",
         examples: &["procfile-util delete -p worker", "procfile-util delete -p worker --diff"],
-        flags: &[&EDIT, &COMMON],
+        flags: &[&EDIT, &RESULT, &COMMON],
+        operand: None,
         run: delete::run,
     },
     Command {
@@ -146,6 +163,7 @@ pub(crate) static COMMANDS: [Command; 9] = [
         about: "Prints nothing on stdout.",
         examples: &["procfile-util exists -p release && echo found"],
         flags: &[&EXISTS, &COMMON],
+        operand: None,
         run: exists::run,
     },
     Command {
@@ -154,6 +172,7 @@ pub(crate) static COMMANDS: [Command; 9] = [
         about: "Entries are sorted by name. PORT is --default-port and PS the process type; a variable that nothing\n  defines is empty, and $( is left for the shell.",
         examples: &["procfile-util expand -e .env", "procfile-util expand -p web -d 8080"],
         flags: &[&EXPAND, &EXPANSION, &COMMON],
+        operand: None,
         run: expand::run,
     },
     Command {
@@ -165,7 +184,17 @@ pub(crate) static COMMANDS: [Command; 9] = [
             "procfile-util export --stdout --format launchd",
         ],
         flags: &[&EXPORT, &COMMON],
+        operand: None,
         run: export::run,
+    },
+    Command {
+        name: "fmt",
+        synopsis: "Lay a Procfile out evenly; order, comments and commands stay",
+        about: "Commands stand in one column, lines end in LF, one blank line at most separates lines.",
+        examples: &["procfile-util fmt", "procfile-util fmt --check", "procfile-util fmt --diff"],
+        flags: &[&RESULT, &COMMON],
+        operand: None,
+        run: fmt::run,
     },
     Command {
         name: "list",
@@ -173,7 +202,17 @@ pub(crate) static COMMANDS: [Command; 9] = [
         about: "One name a line.",
         examples: &["procfile-util list", "procfile-util list --format json"],
         flags: &[&LIST, &COMMON],
+        operand: None,
         run: list::run,
+    },
+    Command {
+        name: "man",
+        synopsis: "Print the manual page of the program or of a subcommand",
+        about: "In roff, for man(1).",
+        examples: &["procfile-util man set | man -l -"],
+        flags: &[&MAN],
+        operand: Some("page"),
+        run: completion::man,
     },
     Command {
         name: "set",
@@ -183,7 +222,8 @@ pub(crate) static COMMANDS: [Command; 9] = [
             "procfile-util set -p web -c 'bin/serve --port $PORT'",
             "procfile-util set -p clock -c bin/clock --in-order --diff",
         ],
-        flags: &[&EDIT, &SET, &COMMON],
+        flags: &[&EDIT, &RESULT, &SET, &COMMON],
+        operand: None,
         run: set::run,
     },
     Command {
@@ -192,6 +232,7 @@ pub(crate) static COMMANDS: [Command; 9] = [
         about: "PORT is --default-port and PS the process type; a variable that nothing defines is empty, and $( is\n  left for the shell.",
         examples: &["procfile-util show -p web", "procfile-util show -p web -e .env -d 8080"],
         flags: &[&EXPAND, &EXPANSION, &COMMON],
+        operand: None,
         run: show::run,
     },
     Command {
@@ -200,6 +241,7 @@ pub(crate) static COMMANDS: [Command; 9] = [
         about: "One line.",
         examples: &["procfile-util version"],
         flags: &[&VERSION],
+        operand: None,
         run: version::run,
     },
 ];

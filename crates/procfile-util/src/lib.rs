@@ -3,6 +3,7 @@
 
 mod check;
 mod commands;
+mod completion;
 mod counts;
 mod delete;
 mod diagnose;
@@ -13,6 +14,7 @@ mod expand;
 mod export;
 mod files;
 mod flags;
+mod fmt;
 mod help;
 mod list;
 mod number;
@@ -84,7 +86,13 @@ fn dispatch(args: &[OsString]) -> Result<Outcome> {
 
 fn run_command(command: &Command, args: &[OsString]) -> Result<Outcome> {
     let hint = format!("For additional help try 'procfile-util {} --help'", command.name);
-    match flags::parse(command.flags, args) {
+    let mut args = args.to_vec();
+    if let (Some(flag), Some(first)) = (command.operand, args.first())
+        && !first.as_encoded_bytes().starts_with(b"-")
+    {
+        args.insert(0, format!("--{flag}").into());
+    }
+    match flags::parse(command.flags, &args) {
         Ok(given) => (command.run)(&given),
         Err(Refused::Said(text)) => Err(Failure::lines(vec![text, hint])),
         Err(Refused::Help) => {

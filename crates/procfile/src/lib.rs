@@ -18,6 +18,7 @@ mod process_type;
 mod shell;
 mod simple_command;
 mod space;
+mod tidy;
 
 pub use advice::Advice;
 pub use document::{Entry, MAX_FILE_BYTES, MAX_LINE_BYTES, MAX_TYPES, Procfile};

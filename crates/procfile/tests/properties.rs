@@ -75,6 +75,20 @@ proptest! {
     }
 
     #[test]
+    fn a_tidy_file_has_the_same_entries_and_stays_as_it_is(text in document()) {
+        let Ok(file) = Procfile::parse(&text) else { return Ok(()) };
+        let tidy = Procfile::parse(&file.tidy()).expect("a tidy file is legal");
+        for (was, is) in file.entries().zip(tidy.entries()) {
+            prop_assert_eq!((was.name, was.command), (is.name, is.command));
+        }
+        prop_assert_eq!(tidy.entries().len(), file.entries().len());
+        let (once, twice) = (String::from_utf8_lossy(tidy.as_bytes()).into_owned(), tidy.tidy());
+        prop_assert_eq!(&once, &String::from_utf8_lossy(&twice));
+        let comments = |text: &str| text.lines().filter(|line| line.trim().starts_with('#')).count();
+        prop_assert_eq!(comments(&String::from_utf8_lossy(&text).replace('\u{feff}', "")), comments(&once));
+    }
+
+    #[test]
     fn no_bytes_make_anything_panic(bytes: Vec<u8>, delimiter in "[:=a-]{1,2}|\\|", strict: bool) {
         let options = ParseOptions { delimiter: procfile::Delimiter::new(delimiter).expect("not empty"), strict };
         match Procfile::parse_with(bytes.clone(), &options) {
