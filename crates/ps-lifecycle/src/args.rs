@@ -9,8 +9,8 @@ use ps_scheduler::Which;
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
 ///
-/// An app is a Procfile plus something to run it from: a directory (its processes run natively, under a supervisor) or
-/// an image (they run in Docker).
+/// An app is a Procfile plus something to run it from: a directory (its processes run natively,
+/// under a supervisor) or an image (they run in Docker).
 ///
 /// Examples:
 ///   ps-lifecycle deploy shop --dir ~/src/shop      # from a directory with a Procfile
@@ -20,7 +20,8 @@ use ps_scheduler::Which;
 ///   ps-lifecycle logs shop web.1 -n 50 -f
 ///   ps-lifecycle inspect box | ps-inspect-sanitize
 ///
-/// Exit status: 0 done, 1 failed, 2 wrong usage, 20 no such app, 75 somebody else changes the app, 137 retire is running.
+/// Exit status: 0 done, 1 failed, 2 wrong usage, 20 no such app, 75 somebody else changes the app,
+/// 137 retire is running.
 #[derive(Debug, Parser)]
 #[command(name = "ps-lifecycle", version, verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -59,9 +60,15 @@ pub(crate) enum Verb {
 
 /// Runs a new release of an app, creating the app if it is not there
 ///
-/// The `release` process of the Procfile runs first, to its end; if it or any new instance fails, what ran before is put
-/// back and runs on. Without a source the one of the last deploy is used again.
+/// The `release` process of the Procfile runs first, to its end; if it or any new instance fails,
+/// what ran before is put back and runs on. Without a source the one of the last deploy is used again.
+///
+/// Examples:
+///   ps-lifecycle deploy shop --dir ~/src/shop --env-file shop.env --scale web=2 worker=1
+///   ps-lifecycle deploy clock --command 'while :; do date; sleep 60; done' --dir /tmp
+///   ps-lifecycle deploy box --image registry.local/box:42
 #[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
 pub(crate) struct DeployArgs {
     /// The app
     pub(crate) app: String,
