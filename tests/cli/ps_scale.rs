@@ -7,13 +7,13 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command as Program;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ps_apps::World;
 use support::recorded::{self, Difference};
-use support::{Place, Ran, run, schema};
+use support::{DEADLINE, Place, Ran, run, schema};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_ps-scale");
 const PROCFILE: &str = "web: serve\nworker: work\nrelease: migrate\n";
@@ -295,22 +295,25 @@ fn a_reader_never_sees_a_torn_or_empty_formation() {
     };
     let mut changes = [change(&["web=1", "worker=0"]), change(&["web=2", "worker=9"])];
     assert_eq!(run(&mut changes[0]).status, 0);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let seen = Arc::clone(&is_over);
+    let (is_over, written) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let (stop, counter) = (Arc::clone(&is_over), Arc::clone(&written));
     let writer = thread::spawn(move || {
-        let mut writes = 0;
-        while !seen.load(Ordering::Relaxed) {
-            writes += 1;
+        while !stop.load(Ordering::Relaxed) {
+            let writes = counter.fetch_add(1, Ordering::Relaxed);
             assert_eq!(run(&mut changes[writes % 2]).status, 0);
         }
-        writes
     });
-    for _ in 0..count(100, 1000) {
+    let (reads, deadline) = (count(100, 1000), Instant::now() + DEADLINE);
+    for read in 0.. {
         let ran = scale(&place, &["hello", "--json"]);
         assert!(ran.status == 0 && formations.contains(&&*ran.stdout), "{ran:?}");
+        if read >= reads && written.load(Ordering::Relaxed) >= 10 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "{read} reads, {written:?} writes");
     }
     is_over.store(true, Ordering::Relaxed);
-    assert!(writer.join().expect("the writer") > 10, "nothing was written meanwhile");
+    writer.join().expect("the writer");
 }
 
 /// How often: the first count, or the second one in a long run.
@@ -664,7 +667,7 @@ fn which_source_won_is_told_on_our_own_and_a_change_by_hand_takes_over() {
     );
     assert!(print().stderr.contains("from the trigger ps-set-scale"), "{}", print().stderr);
     assert_eq!(print().stdout, "-----> Scaling for hello\nproctype: qty\n--------: ---\nweb:  2\n");
-    place.write("lib/config/formation/hello/scale-source", "app.json");
+    place.write("lib/config/ps/hello/scale-source", "app.json");
     assert!(print().stderr.contains("app.json"), "{}", print().stderr);
     let plan = scale(&place, &["hello", "--dry-run", "--json"]).stdout;
     assert!(

@@ -108,7 +108,7 @@ impl World {
         self.in_directory(PLUGIN, Scope::App(app), |directory| {
             let before = self.formation(app)?;
             let after = change(&before)?;
-            self.write_formation(directory, app, &before, &after)?;
+            self.write_formation(directory, app, &before, &after, &[])?;
             Ok(after)
         })
     }
@@ -118,16 +118,20 @@ impl World {
         self.unset_property(PLUGIN, Scope::App(app), SCALE_OLD)
     }
 
-    fn write_formation(
+    /// `beside`: further files of the same directory, written last.
+    pub(crate) fn write_formation(
         &self,
         directory: &Directory,
         app: &AppName,
         before: &StoredFormation,
         after: &StoredFormation,
+        beside: &[(&'static str, Vec<u8>)],
     ) -> Result<(), Error> {
         let old_path = self.config_dir(PLUGIN, Scope::App(app)).join(SCALE_OLD);
         let is_old_missing = old_path.symlink_metadata().is_err();
-        directory.write_in_turn(&steps(before, after, is_old_missing), self.access(Scope::App(app)))
+        let mut steps = steps(before, after, is_old_missing);
+        steps.extend_from_slice(beside);
+        directory.write_in_turn(&steps, self.access(Scope::App(app)))
     }
 
     /// The formation of an app that was just created: `web=1` (contract 3.2, `post-create`).
@@ -138,33 +142,51 @@ impl World {
     }
 }
 
-/// The writes that lead from one formation to another. What is old moves into `scale`, where one write changes all at
-/// once, and out again: each moment in between reads as the one or the other.
+/// The writes that lead from one formation to another, so that each moment in between reads as the one or the other.
+/// What changes nothing is left out.
 fn steps(
     before: &StoredFormation,
     after: &StoredFormation,
     is_old_missing: bool,
 ) -> Vec<(&'static str, Vec<u8>)> {
-    let mut steps = Vec::new();
+    let mut planned = Vec::new();
+    if before.scale != after.scale && before.old != after.old {
+        planned = detour(before, after);
+    }
+    planned.extend([(SCALE, after.scale.clone()), (SCALE_OLD, after.old.clone())]);
     let mut now = before.clone();
-    let mut step = |name: &'static str, entries: Vec<StoredEntry>| {
+    let mut steps = Vec::new();
+    for (name, entries) in planned {
         let place = if name == SCALE { &mut now.scale } else { &mut now.old };
         if *place != entries {
             steps.push((name, render(&entries)));
             *place = entries;
         }
-    };
-    if before.scale != after.scale && before.old != after.old {
-        step(SCALE, union(&before.scale, &before.old));
-        step(SCALE_OLD, Vec::new());
-        step(SCALE, union(&after.scale, &after.old));
     }
-    step(SCALE_OLD, after.old.clone());
-    step(SCALE, after.scale.clone());
     if is_old_missing && !steps.iter().any(|(name, _)| *name == SCALE_OLD) {
         steps.push((SCALE_OLD, render(&after.old)));
     }
     steps
+}
+
+/// What must be written first where both lists change. As a rule `scale.old` first lists the old types of both, which
+/// `scale` hides as long as it needs to. Where that would show, what is old moves into `scale`, which then changes at
+/// once, and out again.
+fn detour(before: &StoredFormation, after: &StoredFormation) -> Vec<(&'static str, Vec<StoredEntry>)> {
+    let both = union(&before.old, &after.old);
+    let shows = |formation: &StoredFormation| {
+        let meanwhile = StoredFormation { scale: formation.scale.clone(), old: both.clone() };
+        meanwhile.effective() != formation.effective()
+    };
+    if !shows(before) && !shows(after) {
+        return vec![(SCALE_OLD, both)];
+    }
+    vec![
+        (SCALE, union(&before.scale, &before.old)),
+        (SCALE_OLD, Vec::new()),
+        (SCALE, union(&after.scale, &after.old)),
+        (SCALE_OLD, after.old.clone()),
+    ]
 }
 
 fn union(first: &[StoredEntry], second: &[StoredEntry]) -> Vec<StoredEntry> {

@@ -1,11 +1,11 @@
 //! Where a formation comes from. `--scale` wins over app.json, app.json over a DOKKU_SCALE file in the source tree, and
-//! that over what is stored. Which one won is remembered on our own, in `config/formation/<app>/scale-source`; Dokku's
-//! own files have no place for it.
+//! that over what is stored. Which one won is remembered on our own, in `config/ps/<app>/scale-source`; among
+//! Dokku's files there is no place for it.
 
 use crate::property::Scope;
 use crate::{AppName, AskedCount, Error, RefusedScaling, Scaling, StoredFormation, World};
 
-const PLUGIN: &str = "formation";
+const PLUGIN: &str = "ps";
 const KEY: &str = "scale-source";
 /// The name of the file in a source tree that Dokku read until 0.30.
 pub const DOKKU_SCALE: &str = "DOKKU_SCALE";
@@ -132,30 +132,23 @@ impl World {
         Ok(stored.and_then(|word| FormationSource::named(&word)).unwrap_or_default())
     }
 
-    /// Changes the formation, as [`World::update_formation`], and remembers who did. After an error both are as before:
-    /// the memory is written first, because a formation that has changed cannot be called a failure.
+    /// Changes the formation, as [`World::update_formation`], and remembers who did; inside Dokku only the former. After
+    /// an error everything is as before.
     pub fn update_formation_from<E: From<Error>>(
         &self,
         app: &AppName,
         source: FormationSource,
         change: impl FnOnce(&StoredFormation) -> Result<StoredFormation, E>,
     ) -> Result<StoredFormation, E> {
-        let was = self.formation_source(app)?;
-        self.set_formation_source(app, source)?;
-        self.update_formation(app, change).inspect_err(|_| {
-            let _ = self.set_formation_source(app, was);
+        self.in_directory(PLUGIN, Scope::App(app), |directory| {
+            let before = self.formation(app)?;
+            let after = change(&before)?;
+            let is_remembered = self.inside_dokku() || self.formation_source(app)? == source;
+            let memory = (KEY, source.as_str().as_bytes().to_vec());
+            let beside = if is_remembered { &[][..] } else { &[memory] };
+            self.write_formation(directory, app, &before, &after, beside)?;
+            Ok(after)
         })
-    }
-
-    /// Remembers who it was; inside Dokku nothing is written.
-    pub fn set_formation_source(&self, app: &AppName, source: FormationSource) -> Result<(), Error> {
-        if self.inside_dokku() || self.formation_source(app)? == source {
-            return Ok(());
-        }
-        match source {
-            FormationSource::Argument => self.unset_property(PLUGIN, Scope::App(app), KEY),
-            named => self.set_property(PLUGIN, Scope::App(app), KEY, named.as_str()),
-        }
     }
 }
 

@@ -221,9 +221,9 @@ impl Scaling<'_> {
         StoredEntry { name: stored.name.clone(), count }
     }
 
-    /// Whether a replacement has no need of a stored entry: it counted nothing, or its type comes from the Procfile.
+    /// Whether a replacement has no need of a stored entry: its type comes from the Procfile.
     fn is_forgotten(&self, stored: &StoredEntry) -> bool {
-        self.replaces && (stored.count == 0 || self.is_known(&stored.name))
+        self.replaces && self.is_known(&stored.name)
     }
 
     fn is_known(&self, name: &str) -> bool {
@@ -357,7 +357,7 @@ mod tests {
         check(
             &[
                 row(PROCFILE, "web=2 worker=1 release=0", "", "web=1", ("web=1 release=0 worker=0", "")),
-                row(None, "web=2 foo=3 bar=0", "", "web=1", ("web=1", "foo=0")),
+                row(None, "web=2 foo=3 bar=0", "", "web=1", ("web=1", "foo=0 bar=0")),
                 row(None, "web=2 a.b=1", "", "web=1", ("web=1", "a.b=0")),
             ],
             true,
