@@ -74,7 +74,7 @@ fn a_full_disk_fails_a_first_deploy_whole_and_the_next_one_with_room_works() {
     let mounted = Mounted(lib.to_owned());
     let source = home.source("shop", PROCFILE);
     let mut failed = 0;
-    for free_pages in 0..14 {
+    for free_pages in [0, 1, 2, 3, 4, 9, 13] {
         fs::write(home.path("lib/filler"), vec![b'x'; (16 - free_pages) * 4096]).ok();
         let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
         if ran.status == Some(0) {

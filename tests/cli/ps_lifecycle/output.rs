@@ -60,7 +60,6 @@ fn quiet_says_nothing_unless_something_is_wrong() {
     let source = home.source("shop", PROCFILE);
     for words in [
         &["deploy", "shop", "--dir", &source, "--quiet"][..],
-        &["restart", "shop", "--quiet"],
         &["stop", "shop", "--quiet"],
         &["start", "shop", "--quiet"],
         &["destroy", "shop", "--quiet"],
