@@ -13,8 +13,6 @@ use ps_cli::say;
 use crate::app_json::AppJson;
 use crate::source::Checkout;
 
-const FIRST_TYPE: &str = "web";
-
 /// What decides how many instances a deploy wants, read once.
 pub(crate) struct Counts {
     offered: OfferedCounts,
@@ -50,12 +48,7 @@ impl Counts {
         world: &World,
         app: &AppName,
     ) -> Result<(StoredFormation, Option<FormationSource>)> {
-        let mut stored = world.formation(app)?;
-        let has_web = self.known.as_ref().is_none_or(|known| known.contains(FIRST_TYPE));
-        if !has_web && !world.is_deployed(app)? {
-            // Every new app begins with web=1; one whose Procfile has no web does not mean it.
-            stored.scale.retain(|entry| entry.name != FIRST_TYPE);
-        }
+        let stored = world.formation(app)?;
         let rule = Scaling {
             asked: &[],
             replaces: false,

@@ -1,7 +1,7 @@
 //! A release: what an app's instances are started from, put together from what lies on disk.
 
 use anyhow::{Context, Result};
-use procfile::{Formation, ProcessType, Procfile};
+use procfile::{Formation, ProcessType, Procfile, Quantity};
 use ps_apps::{AppName, StoredFormation, World, durable};
 use ps_cli::say;
 use ps_scheduler::{Process, Release, Source};
@@ -11,6 +11,8 @@ use crate::source;
 
 /// The type that runs once per deploy.
 pub(crate) const RELEASE: &str = "release";
+/// The type that every new app has one of.
+const FIRST_TYPE: &str = "web";
 
 /// The release that was deployed last; `None` if there was none.
 pub(crate) fn deployed(world: &World, app: &AppName) -> Result<Option<Release>> {
@@ -60,7 +62,9 @@ pub(crate) fn runnable(stored: &StoredFormation, release: &Release) -> Formation
     let is_known = |process_type: &ProcessType| !has_any || release.process(process_type).is_some();
     let wanted = stored.wanted();
     for (process_type, quantity) in wanted.iter() {
-        if quantity.get() > 0 && !is_known(process_type) {
+        // Every new app begins with web=1: that nobody has a web process is no news.
+        let is_default = process_type.as_str() == FIRST_TYPE && quantity == Quantity::ONE;
+        if quantity.get() > 0 && !is_default && !is_known(process_type) {
             say::warning(&format!("Skipping {process_type} as it is missing from the current Procfile"));
         }
     }

@@ -70,7 +70,7 @@ impl Service {
         }
     }
 
-    /// Writes the spec, durably. The directory is made if need be: 0700, for it holds environments and sockets.
+    /// Writes the spec, durably, for us alone to read. The directory is made if need be.
     pub(crate) fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
         let fail = |error: ps_apps::Error| backend(format!("write the spec of {}", self.app), &error);
         let directory = Directory::open(self.world.lib(), &self.directory).map_err(fail)?;

@@ -44,14 +44,14 @@ fn a_count_of_a_file_that_makes_no_sense_is_refused_with_its_place() {
 }
 
 #[test]
-fn an_app_whose_procfile_has_no_web_does_not_want_one() {
+fn the_web_that_every_new_app_has_is_no_news_where_the_procfile_has_none_but_any_other_count_is() {
     let home = Home::new();
     let source = home.source("jobs", "worker: exec sleep 1000\n");
     let ran = home.run(&["ps-lifecycle", "deploy", "jobs", "--dir", &source, "--scale", "worker=1"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert!(!ran.stderr.contains("web"), "{ran:?}");
-    assert_eq!(
-        home.does(&["ps-scale", "jobs", "--json"]),
-        "[{\"process_type\":\"worker\",\"quantity\":1}]\n"
-    );
+    assert_eq!(home.pids("jobs").into_keys().collect::<Vec<_>>(), ["worker.1"]);
+    home.write("lib/config/ps/jobs/scale", "web=1\nworker=1\nclock=2\n");
+    let ran = home.run(&["ps-lifecycle", "converge", "jobs"]);
+    assert!(!ran.stderr.contains("web") && ran.stderr.contains("Skipping clock"), "{ran:?}");
 }
