@@ -70,6 +70,28 @@ fn where_only_the_release_fails_the_same_processes_run_on() {
 }
 
 #[test]
+fn a_startup_check_that_does_not_hold_fails_the_deploy() {
+    let _listening = crate::home::listening();
+    let home = Home::running("shop", GOOD, &[]);
+    let settings = home.settings();
+    let source = home.source("bad", "web: faultapp --listen $PORT --answer 500\n");
+    let check = r#"{"type": "startup", "path": "/health", "attempts": 2, "wait": 1, "timeout": 1}"#;
+    home.write("bad/app.json", &format!(r#"{{"healthchecks": {{"web": [{check}]}}}}"#));
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
+    home.run(&deploy).is_refused(1, &["web.1", "GET /health", "500"]);
+    crate::home::assert_same(&settings, &home.settings());
+    let old = |words: &str| words.starts_with("faultapp --tick 60");
+    eventually("the old release runs again", || {
+        let processes = home.processes();
+        let runs = processes.iter().any(|(_, words)| old(words));
+        if runs && home.states("shop")["web.1"] == "running" { Ok(()) } else { Err(format!("{processes:?}")) }
+    });
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+    home.refuses(&["ps-lifecycle", "deploy", "shop", "--dir", &source], 1, &["GET /health"]);
+    home.is_silent();
+}
+
+#[test]
 fn a_hook_that_fails_before_the_deploy_keeps_it_from_happening() {
     let home = Home::running("shop", GOOD, &[]);
     let before = home.pids("shop");
