@@ -13,6 +13,11 @@ use redact::{Layout, Sanitized};
 
 use crate::args::{Args, Compat, Format};
 
+/// The arguments, for man pages and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse_from(ps_cli::exit::arguments())?;

@@ -33,6 +33,11 @@ use ps_scheduler::InvalidSlot;
 use crate::args::{Args, Verb};
 use crate::session::Session;
 
+/// The arguments, for man pages and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
     let args = parse()?;

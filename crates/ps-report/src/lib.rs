@@ -26,6 +26,11 @@ use crate::encoding::Encoding;
 use crate::row::Row;
 use crate::subjects::Subjects;
 
+/// The arguments, for man pages and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs the program with the arguments and the environment of this process.
 pub fn run() -> Result<Outcome> {
     let args = Args::from_words(exit::arguments())?;

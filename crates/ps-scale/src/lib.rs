@@ -15,6 +15,11 @@ use ps_cli::exit::{self, Outcome, Refusal};
 
 use crate::args::Args;
 
+/// The arguments, for man pages and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse_from(exit::arguments())?;

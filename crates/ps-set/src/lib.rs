@@ -12,6 +12,11 @@ use ps_cli::say;
 
 use crate::args::Args;
 
+/// The arguments, for man pages and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
     let args = Args::of(exit::arguments())?;

@@ -28,6 +28,11 @@ struct Args {
     directory: PathBuf,
 }
 
+/// The arguments, for man pages and completions.
+pub fn command() -> clap::Command {
+    <Args as clap::CommandFactory>::command()
+}
+
 /// Runs the program: to the end of what it supervises.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;

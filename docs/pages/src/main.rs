@@ -1,0 +1,39 @@
+//! Writes man pages and completions from the arguments that the programs take: `pages DIR`. They cannot fall behind the
+//! programs. `procfile-util` makes its own; `scripts/pages` calls both.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap_complete::{Shell, generate_to};
+
+const SHELLS: [(Shell, &str); 3] = [(Shell::Bash, "bash"), (Shell::Zsh, "zsh"), (Shell::Fish, "fish")];
+
+fn main() -> Result<()> {
+    let out = std::env::args_os().nth(1).map(PathBuf::from).context("usage: pages DIR")?;
+    let man = directory(&out, "man/man1")?;
+    for command in [
+        ps_inspect_sanitize::command(),
+        ps_lifecycle::command(),
+        ps_report::command(),
+        ps_scale::command(),
+        ps_set::command(),
+        ps_supervise::command(),
+    ] {
+        let name = command.get_name().to_owned();
+        let mut command = command.disable_help_subcommand(true);
+        for (shell, place) in SHELLS {
+            let place = directory(&out, &format!("completions/{place}"))?;
+            generate_to(shell, &mut command, &name, place)
+                .with_context(|| format!("completion of {name}"))?;
+        }
+        clap_mangen::generate_to(command, &man).with_context(|| format!("man page of {name}"))?;
+    }
+    Ok(())
+}
+
+fn directory(out: &Path, below: &str) -> Result<PathBuf> {
+    let path = out.join(below);
+    fs::create_dir_all(&path).with_context(|| format!("create {}", path.display()))?;
+    Ok(path)
+}
