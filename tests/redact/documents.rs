@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -21,7 +22,13 @@ pub(crate) struct Site {
     pub(crate) path: String,
 }
 
-pub(crate) fn all() -> Vec<Document> {
+/// All of them; made once, because a container has one name.
+pub(crate) fn all() -> &'static [Document] {
+    static ALL: OnceLock<Vec<Document>> = OnceLock::new();
+    ALL.get_or_init(gather)
+}
+
+fn gather() -> Vec<Document> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/redact/documents");
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let mut documents = files(&here);
@@ -124,31 +131,31 @@ fn docker(args: &[&str], input: &[u8]) -> Option<String> {
 /// All places of a document where a string stands.
 pub(crate) fn sites(value: &Value) -> Vec<Site> {
     let mut sites = Vec::new();
-    collect(value, String::new(), String::new(), &mut sites);
+    collect(value, &Site { pointer: String::new(), path: String::new() }, &mut sites);
     sites
 }
 
-fn collect(value: &Value, pointer: String, path: String, sites: &mut Vec<Site>) {
+fn collect(value: &Value, here: &Site, sites: &mut Vec<Site>) {
+    let below = |step: &str, name: &str| Site {
+        pointer: format!("{}/{step}", here.pointer),
+        path: format!("{}{name}", here.path),
+    };
     match value {
-        Value::String(_) => sites.push(Site { pointer, path: path.trim_start_matches("[].").to_owned() }),
+        Value::String(_) => sites.push(here.clone()),
         Value::Array(items) => {
+            let name = if here.pointer.is_empty() { "" } else { "[]" };
             for (at, item) in items.iter().enumerate() {
-                collect(item, format!("{pointer}/{at}"), format!("{path}[]"), sites);
+                collect(item, &below(&at.to_string(), name), sites);
             }
         }
         Value::Object(map) => {
-            let chosen = ["Networks", "Ports", "PortBindings", "Containers", "AuxiliaryAddresses"]
-                .iter()
-                .any(|end| path.ends_with(end));
+            let maps = ["Networks", "Ports", "PortBindings", "Containers", "AuxiliaryAddresses"];
+            let chosen = maps.iter().any(|end| here.path.ends_with(end));
+            let dot = if here.path.is_empty() { "" } else { "." };
             for (key, value) in map {
                 let step = key.replace('~', "~0").replace('/', "~1");
                 let name = if chosen { "*" } else { key };
-                collect(
-                    value,
-                    format!("{pointer}/{step}"),
-                    format!("{path}.{name}").trim_start_matches('.').to_owned(),
-                    sites,
-                );
+                collect(value, &below(&step, &format!("{dot}{name}")), sites);
             }
         }
         _ => {}

@@ -3,7 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
-pub(crate) const ENCODINGS: &[(&str, fn(&str) -> String)] = &[
+/// What an encoding is called, and what it does.
+pub(crate) type Encoding = (&'static str, fn(&str) -> String);
+
+pub(crate) const ENCODINGS: &[Encoding] = &[
     ("as it is", str::to_owned),
     ("percent", |text| text.bytes().map(|b| format!("%{b:02X}")).collect()),
     ("percent where needed", |text| {

@@ -46,7 +46,7 @@ impl KindOf {
         let mut canaries = Vec::new();
         let mut rest = self.template;
         let mut touches = false;
-        while let Some(at) = rest.find("{") {
+        while let Some(at) = rest.find('{') {
             touches &= at == 0;
             text.push_str(&rest[..at]);
             rest = &rest[at..];

@@ -142,7 +142,7 @@ impl<'a> Collector<'_, 'a> {
         let word = text.len() <= 24 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
         match class {
             Some(Class::Typed(_)) if text.bytes().any(|b| b.is_ascii_alphabetic()) => {
-                self.found.taint.forgive(text)
+                self.found.taint.forgive(text);
             }
             Some(Class::Label) if word && APP_NAMES.contains(&key) => self.found.taint.forgive(text),
             _ => {}

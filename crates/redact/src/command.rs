@@ -260,7 +260,13 @@ impl Words<'_> {
         let named = !bare.is_empty()
             && bare.len() <= 64
             && bare.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
-        if !named || self.scanner.hit(bare).is_some() || (self.relaxed && !key_name::is_secret(bare)) {
+        // What ends in one or two equals signs is base64, and no assignment.
+        if !named
+            || value.is_empty()
+            || value.starts_with('=')
+            || self.scanner.hit(bare).is_some()
+            || (self.relaxed && !key_name::is_secret(bare))
+        {
             return None;
         }
         Some(secret_value(Kind::Arg, &text[..=name.len()], value))

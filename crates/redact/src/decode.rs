@@ -39,9 +39,7 @@ pub(crate) fn views(text: &str) -> Vec<String> {
 /// Whether the text is, or holds, readable text in base64 or hexadecimal: whoever hid it had a reason.
 pub(crate) fn hides_text(text: &str) -> bool {
     let encoded = text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= 11).any(|run| {
-        let cased =
-            run.bytes().any(|b| b.is_ascii_uppercase()) && run.bytes().any(|b| b.is_ascii_lowercase());
-        cased && from_base64(run).is_some_and(|plain| plain.len() >= 8)
+        run.bytes().any(|b| b.is_ascii_uppercase()) && from_base64(run).is_some_and(|plain| plain.len() >= 8)
     });
     encoded || hex_runs(text).any(|plain| plain.len() >= 8)
 }
@@ -81,8 +79,29 @@ fn is_base64(char: char) -> bool {
 fn from_base64(run: &str) -> Option<String> {
     let run = run.trim_end_matches('=');
     let whole = &run[..run.len() - usize::from(run.len() % 4 == 1)];
+    if !begins_as_text(whole) {
+        return None;
+    }
     let bytes = if whole.contains(['-', '_']) { URL_SAFE.decode(whole) } else { STANDARD.decode(whole) };
     readable(bytes.ok()?)
+}
+
+/// Whether the first six bytes of a run are the beginning of text: most runs need not be decoded further.
+fn begins_as_text(run: &str) -> bool {
+    let mut bytes = [0; 6];
+    let decoded = run.get(..8).map(|start| {
+        if start.contains(['-', '_']) {
+            URL_SAFE.decode_slice_unchecked(start, &mut bytes)
+        } else {
+            STANDARD.decode_slice_unchecked(start, &mut bytes)
+        }
+    });
+    match decoded {
+        Some(Ok(_)) => std::str::from_utf8(&bytes).map_or_else(|error| error.error_len().is_none(), |_| true),
+        // Both alphabets at once are none; a short run is decoded as a whole.
+        Some(Err(_)) => false,
+        None => true,
+    }
 }
 
 fn hex_runs(text: &str) -> impl Iterator<Item = String> + '_ {

@@ -3,6 +3,8 @@
 
 /// Whether some run in the text looks random.
 pub(crate) fn looks_random(text: &str) -> bool {
+    // The engine's own names have these, and no others have digits in the middle of long words.
+    let text = &*text.replace("IPv4", "").replace("IPv6", "");
     let in_run = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '_' | '-');
     let runs = text.split(|c: char| !in_run(c)).any(is_random_run);
     let parts = text.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random_part);
@@ -79,11 +81,14 @@ fn is_wordy(run: &str) -> bool {
     let count = |test: fn(u8) -> bool| run.bytes().filter(|&byte| test(byte)).count();
     let vowels = count(|b| b"aeiouyAEIOUY".contains(&b));
     let (upper, lower) = (count(|b| b.is_ascii_uppercase()), count(|b| b.is_ascii_lowercase()));
+    let long = run.split(|c: char| !c.is_ascii_alphanumeric()).filter(|part| part.len() >= 20);
+    let broken_by_digits = long.into_iter().any(|part| part.bytes().any(|b| b.is_ascii_digit()));
     let unbroken = run.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len).max().unwrap_or(0);
     characters >= pieces * 3
         && numbers * 4 <= pieces.max(4)
         && longest < 20
         && unbroken <= 26
+        && !broken_by_digits
         && vowels * 6 >= characters
         && (lower == 0 || upper <= lower)
 }

@@ -2,8 +2,10 @@
 //! the first one decided. So nothing is written before everything is known to be safe, and no output is kept in memory.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::{self, Write};
+use std::hash::{BuildHasher, RandomState};
 
 use crate::collect::{Collected, Decision, Spot, line};
 use crate::document::{Children, Document, Node, Value};
@@ -16,6 +18,9 @@ use crate::{Error, Layout, command::Line, scan};
 
 /// A number as long as this is none that an engine wrote.
 const LONGEST_NUMBER: usize = 32;
+
+/// How many answers are remembered.
+const REMEMBERED: usize = 1 << 16;
 
 /// Writes nothing.
 pub(crate) struct Nothing;
@@ -46,6 +51,8 @@ pub(crate) struct Renderer<'r, 'a, W> {
     pub(crate) checking: Option<&'r mut Summary>,
     pub(crate) path: Vec<String>,
     pub(crate) depth: usize,
+    pub(crate) hasher: RandomState,
+    pub(crate) touched: RefCell<HashMap<u64, bool>>,
 }
 
 struct Entry<'a> {
@@ -175,7 +182,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
     fn check_key(&mut self, key: Value, place: Place) {
         let name = self.doc.quoted(key).decoded();
         let free = name.filter(|name| matches!(show_list().step(place, name), Step::Free(..)));
-        let tainted = free.is_some_and(|name| self.found.taint.touches(&name));
+        let tainted = free.is_some_and(|name| self.touches(&name));
         let decision = &mut self.found.decisions[key.slot()];
         if tainted && *decision == Decision::Show {
             *decision = Decision::Mask(Kind::Tainted);
@@ -231,7 +238,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
     /// Second thoughts: what was going to be shown may hold what was masked elsewhere.
     fn check(&mut self, slot: Value, class: Option<Class>, text: &str, verdict: &Verdict<'_>) {
         let decision = self.found.decisions[slot.slot()];
-        let tainted = |text: &str| self.found.taint.touches(text);
+        let tainted = |text: &str| self.touches(text);
         let number = matches!(class, Some(Class::Command | Class::Program | Class::Script))
             && self.found.taint.has_number(text);
         let name =
@@ -264,6 +271,20 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
             }
             _ => {}
         }
+    }
+
+    /// Containers of one host repeat each other: what was found is remembered.
+    fn touches(&self, text: &str) -> bool {
+        let hash = self.hasher.hash_one(text);
+        if let Some(&known) = self.touched.borrow().get(&hash) {
+            return known;
+        }
+        let found = self.found.taint.touches(text);
+        let mut touched = self.touched.borrow_mut();
+        if touched.len() < REMEMBERED {
+            touched.insert(hash, found);
+        }
+        found
     }
 
     fn parts(&mut self, parts: &Parts<'_>) -> Result<(), Error> {

@@ -1,6 +1,8 @@
 //! The library's one verb.
 
+use std::cell::RefCell;
 use std::fmt::Write;
+use std::hash::RandomState;
 
 use crate::collect::{Collected, collect};
 use crate::document::Document;
@@ -66,6 +68,8 @@ impl Sanitized<'_> {
             checking: None,
             path: Vec::new(),
             depth: 0,
+            hasher: RandomState::new(),
+            touched: RefCell::default(),
         };
         renderer.document()
     }
@@ -95,6 +99,8 @@ impl Sanitized<'_> {
             checking: Some(&mut self.summary),
             path: Vec::new(),
             depth: 0,
+            hasher: RandomState::new(),
+            touched: RefCell::default(),
         };
         renderer.document()
     }

@@ -110,13 +110,20 @@ impl Treatment {
     }
 
     fn env<'a>(&self, text: &'a str) -> Verdict<'a> {
-        let Some((name, value)) = text.split_once('=').filter(|(name, _)| self.is_env_name(name)) else {
+        let Some((name, value)) = text.split_once('=').filter(|(name, value)| self.is_env_name(name, value))
+        else {
             return Verdict::Mask(Kind::Env);
         };
         self.listed(show_list().env(name), Kind::Env, &text[..=name.len()], value)
     }
 
-    fn is_env_name(&self, name: &str) -> bool {
+    /// What ends in equals signs may be base64: then the name must be one beyond doubt.
+    fn is_env_name(&self, name: &str, value: &str) -> bool {
+        let has = |test: fn(&u8) -> bool| name.bytes().any(|b| test(&b));
+        let mixed = has(u8::is_ascii_uppercase) && (has(u8::is_ascii_lowercase) || has(u8::is_ascii_digit));
+        if value.starts_with('=') || (value.is_empty() && mixed) {
+            return false;
+        }
         let chars = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-');
         (1..=128).contains(&name.len()) && name.bytes().all(chars) && self.scanner.hit(name).is_none()
     }
