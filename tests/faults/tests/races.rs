@@ -1,6 +1,6 @@
 //! Many at once: no update is lost, no reader sees half a value, nothing of a destroyed app comes back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -245,4 +245,56 @@ fn what_is_destroyed_does_not_come_back() {
         assert_eq!(answer, "no app");
     }
     note(&format!("destroyed during writes: {rounds} rounds, {refused} writes refused, nothing came back"));
+}
+
+#[test]
+fn programs_say_that_the_app_is_gone_when_somebody_removes_it() {
+    const NO_SUCH_APP: i32 = 20;
+    programs::build(&["faults", "ps-scale", "ps-set"]).expect("the programs build");
+    let lines: [&[&str]; 3] = [
+        &["ps-set", "hello", "restart-policy", "always"],
+        &["ps-scale", "--skip-deploy", "hello", "web=3"],
+        &["ps-set", "hello", "restart-policy"],
+    ];
+    let rounds = count(15, 300);
+    let mut statuses = BTreeMap::new();
+    for round in 0..rounds {
+        let (sandbox, ..) = with_app();
+        let run_until_refused = |line: &[&str]| -> Vec<i32> {
+            let words: Vec<String> = line.iter().map(ToString::to_string).collect();
+            let deadline = Instant::now() + LIMIT;
+            let mut seen = Vec::new();
+            while Instant::now() < deadline && seen.last() != Some(&NO_SUCH_APP) {
+                let output = sandbox
+                    .command(&programs::path(&words[0]).expect("a built program"))
+                    .args(&words[1..])
+                    .output();
+                let output = output.expect("a run");
+                let said = String::from_utf8_lossy(&output.stderr).into_owned();
+                let status = output.status.code().unwrap_or(-1);
+                assert!([0, NO_SUCH_APP].contains(&status), "round {round}: {line:?}: {status}: {said}");
+                seen.push(status);
+            }
+            seen
+        };
+        thread::scope(|scope| {
+            let runners: Vec<_> =
+                lines.map(|line| scope.spawn(|| run_until_refused(line))).into_iter().collect();
+            thread::sleep(Duration::from_millis(5 + round as u64 % 7));
+            for path in ["home/hello", "lib/config/ps/hello"] {
+                let path = sandbox.world().join(path);
+                let is_gone = |_| fs::remove_dir_all(&path).is_ok() || !path.exists();
+                assert!((0..10_000).any(is_gone), "round {round}: {} stays", path.display());
+            }
+            for status in runners.into_iter().flat_map(|runner| runner.join().expect("only 0 or 20")) {
+                *statuses.entry(status).or_insert(0) += 1;
+            }
+        });
+        for path in ["home/hello", "lib/config/ps/hello"] {
+            assert!(!sandbox.world().join(path).exists(), "round {round}: {path} came back");
+        }
+    }
+    note(&format!(
+        "removed by others under ps-set and ps-scale: {rounds} rounds, exit statuses {statuses:?}"
+    ));
 }
