@@ -48,10 +48,8 @@ impl CgroupRoot {
 impl Cgroup {
     /// Makes the group if it is not there.
     pub(crate) fn make(&self) -> io::Result<()> {
-        match fs::create_dir(&self.path) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-            _ => Ok(()),
-        }
+        // Its parent may have been removed by whoever left it empty.
+        fs::create_dir_all(&self.path)
     }
 
     /// The file into which a process writes `0` to join.
@@ -86,9 +84,10 @@ impl Cgroup {
         }
     }
 
-    /// Removes the group; one that is not empty stays.
+    /// Removes the group, and the directory of all groups if it was the last one; what is not empty stays.
     pub(crate) fn remove(&self) {
         let _ = fs::remove_dir(&self.path);
+        let _ = self.path.parent().map(fs::remove_dir);
     }
 
     /// The pids of its processes.
