@@ -342,7 +342,12 @@ fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
 /// The stage of the directory `path`, open; `None` if the directory is not there.
 pub(crate) fn stage_of(base: &Path, path: &Path) -> Result<Option<OwnedFd>, Error> {
     let dir = absent(open_dir(path)).map_err(|errno| Error::io("open", path, errno))?;
-    dir.map(|dir| open_stage(&dir, base, &path.join(STAGE))).transpose()
+    let Some(dir) = dir else { return Ok(None) };
+    match open_stage(&dir, base, &path.join(STAGE)) {
+        // Removed between the two steps.
+        Err(Error::Io { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
 fn open_stage(dir: &OwnedFd, base: &Path, path: &Path) -> Result<OwnedFd, Error> {
