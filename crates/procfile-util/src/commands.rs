@@ -87,15 +87,21 @@ static SET: [Flag; 2] = [
     text("command", b'c', "", "the command"),
     switch("in-order", 0, "put a new entry before the first whose name sorts after it"),
 ];
-static EXPORT: [Flag; 26] = [
+static EXPORT: [Flag; 27] = [
     text("app", 0, "app", "name of the app"),
     text("description", 0, "", "description of every unit; each has its own if there is none"),
     switch("dry-run", 0, "list what would be written"),
     ENV_FILE,
-    text("format", 0, "systemd", "systemd, systemd-user, sysv, upstart, runit or launchd"),
+    text(
+        "format",
+        0,
+        "systemd",
+        "systemd, systemd-user, sysv, upstart, runit, launchd, supervisord, s6, openrc, compose, quadlet, kubernetes",
+    ),
     text("formation", 0, "all=1", "instances of each type, as in web=2,worker=1"),
     text("group", 0, "", "group that runs the app; the name of the app if there is none"),
     text("home", 0, "", "home directory, for systemd-user; that of the caller if there is none"),
+    text("image", 0, "", "image of the containers; the name of the app if there is none"),
     text("limit-coredump", 0, "", "size of a core dump, in KiB"),
     text("limit-cputime", 0, "", "processor time, in seconds"),
     text("limit-data", 0, "", "data segment, in KiB"),
@@ -177,7 +183,7 @@ pub(crate) static COMMANDS: [Command; 12] = [
     },
     Command {
         name: "export",
-        synopsis: "Write units of systemd, runit, launchd, Upstart or System V",
+        synopsis: "Write units of systemd, runit, launchd and nine other process managers",
         about: "Every value is quoted as the format wants it. Ports are --default-port + 100 for each type (sorted by\n  name) + 1 for each instance. The env file's variables stand in the units: mind who can read them.",
         examples: &[
             "procfile-util export --location / --app blog --formation web=2,worker=1",

@@ -68,6 +68,10 @@ fn settings(given: &Given) -> Result<Settings> {
         user: or_app("user", "user")?,
         group: or_app("group", "group")?,
         description: optional(given, "description")?,
+        image: match &*given.word("image") {
+            "" => Text::new("--app", app.as_str().as_bytes())?,
+            image => image_name(image)?,
+        },
         home: path(given, "home", &home()?)?,
         log_path: path(given, "log-path", "/var/log")?,
         run_path: path(given, "run", &format!("/var/run/{app}"))?,
@@ -108,6 +112,15 @@ fn home() -> Result<String> {
     Ok(format!("/home/{}", Name::new("user", &name)?))
 }
 
+/// A reference to an image, which is plain text in every format.
+fn image_name(image: &str) -> Result<Text> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/:@-".contains(&byte);
+    if !image.bytes().all(plain) || image.starts_with('-') {
+        bail!("invalid image: {image:?}");
+    }
+    Ok(Text::new("--image", image.as_bytes())?)
+}
+
 fn limits(given: &Given) -> Result<Vec<Limit>> {
     let mut limits = Vec::new();
     for resource in Resource::ALL {
@@ -132,6 +145,10 @@ fn warn(given: &Given, format: Format, env: &EnvFile, job: &Job) {
     let colored = talk::colored();
     for flag in format.ignores().iter().filter(|flag| given.has(flag)) {
         let message = format!("warning: --{flag} means nothing to {}", given.word("format"));
+        talk::say(&talk::prefixed(&message, colored));
+    }
+    if !job.settings.limits.is_empty() && !format.limits() {
+        let message = format!("warning: --limit-… means nothing to {}", given.word("format"));
         talk::say(&talk::prefixed(&message, colored));
     }
     if env.get("PORT").is_some() && job.instances.len() > 1 {

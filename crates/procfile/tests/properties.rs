@@ -132,6 +132,15 @@ proptest! {
         if let Ok(outputs) = Format::Runit.render(&job) {
             runit_says(&outputs, &command, &wanted)?;
         }
+        if let Ok(outputs) = Format::OpenRc.render(&job) {
+            openrc_says(&text_of(&outputs[0]), &command, &wanted)?;
+        }
+        if let Ok(outputs) = Format::Supervisord.render(&job) {
+            supervisord_says(&text_of(&outputs[0]), &command, &wanted)?;
+        }
+        yaml_says(&text_of(&Format::Compose.render(&job).expect("Compose takes any text")[0]), "command:", &command)?;
+        yaml_says(&text_of(&Format::Kubernetes.render(&job).expect("a label")[0]), "args:", &command)?;
+        quadlet_says(&text_of(&Format::Quadlet.render(&job).expect("Podman takes any text")[0]), &command, &wanted)?;
         if let Ok(outputs) = Format::Upstart.render(&job) {
             upstart_says(&text_of(&outputs[1]), &wanted)?;
         }
@@ -157,6 +166,7 @@ fn job(file: &Procfile, env: &EnvFile, prestart: Option<&str>) -> Job {
         user: plain("user"),
         group: plain("group"),
         description: None,
+        image: text("image"),
         home: path("/home/me"),
         log_path: path("/var/log"),
         run_path: path("/run/app"),
@@ -306,5 +316,69 @@ fn upstart_says(conf: &str, env: &[(String, String)]) -> Result<(), TestCaseErro
         let read = words.into_iter().next().unwrap_or_default();
         prop_assert_eq!(&read, wanted);
     }
+    Ok(())
+}
+
+fn openrc_says(script: &str, command: &str, env: &[(String, String)]) -> Result<(), TestCaseError> {
+    let words = shlex::split(script).expect("a script whose quotes are closed");
+    let value =
+        |name: &str| words.iter().find_map(|word| word.strip_prefix(&format!("{name}=")).map(str::to_owned));
+    let arguments = value("command_args").and_then(|text| shlex::split(&text)).unwrap_or_default();
+    prop_assert_eq!(arguments.len(), 2);
+    prop_assert_eq!(without_exec(&arguments[1], command), command);
+    for (key, wanted) in env {
+        let read = value(key);
+        prop_assert_eq!(read.as_ref(), Some(wanted));
+    }
+    Ok(())
+}
+
+/// Python's configparser with inline comments, then its shlex for commands; variables are stripped of their quotes.
+fn supervisord_says(text: &str, command: &str, env: &[(String, String)]) -> Result<(), TestCaseError> {
+    let mut environment = String::new();
+    for line in text.lines() {
+        let blank_before = |at: &usize| line[..*at].ends_with([' ', '\t']);
+        let comment = line.match_indices([';', '#']).map(|(at, _)| at).find(blank_before);
+        prop_assert_eq!(comment, None, "{}", line);
+        if let Some(value) = line.strip_prefix("command=") {
+            let words = shlex::split(&value.replace("%%", "%")).expect("closed quotes");
+            prop_assert_eq!(words.len(), 3);
+            prop_assert!(words[2].ends_with(command), "{:?} does not run {:?}", words, command);
+        }
+        if let Some(value) = line.strip_prefix("environment=") {
+            environment = value.replace("%%", "%");
+        }
+    }
+    for (key, wanted) in env {
+        let quoted = |quote: char| environment.contains(&format!("{key}={quote}{wanted}{quote}"));
+        prop_assert!(quoted('"') || quoted('\''), "{} lacks {}", environment, wanted);
+    }
+    Ok(())
+}
+
+/// The list item below a key: a JSON string, in which every `$` is doubled.
+fn yaml_says(text: &str, key: &str, command: &str) -> Result<(), TestCaseError> {
+    let mut lines = text.lines().skip_while(|line| line.trim() != key).skip(1);
+    let mut item = lines.next().unwrap_or_default().trim().strip_prefix("- ").unwrap_or_default();
+    if key == "command:" && item == "\"/bin/sh\"" {
+        item = lines.nth(1).unwrap_or_default();
+    }
+    let script: String = serde_json::from_str(item).expect("a quoted text");
+    prop_assert!(!script.replace("$$", "").contains('$'), "{}", script);
+    let script = script.replace("$$", "$");
+    prop_assert_eq!(without_exec(&script, command), command);
+    Ok(())
+}
+
+fn quadlet_says(unit: &str, command: &str, env: &[(String, String)]) -> Result<(), TestCaseError> {
+    let words = |key: &str| -> Vec<String> {
+        let values = unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+        values.flat_map(|value| systemd_words(value, true)).collect()
+    };
+    let exec = words("Exec");
+    prop_assert_eq!(exec.len(), 2);
+    prop_assert_eq!(without_exec(&exec[1], command), command);
+    let wanted: Vec<String> = env.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    prop_assert_eq!(&words("Environment")[2..], &wanted[..]);
     Ok(())
 }

@@ -25,6 +25,8 @@ pub struct Settings {
     pub group: Name,
     /// A description of all units; each has its own if there is none.
     pub description: Option<Text>,
+    /// The image, for containers.
+    pub image: Text,
     /// The home directory, for user units.
     pub home: AbsolutePath,
     /// Where logs go.
@@ -94,6 +96,11 @@ impl Job {
         }
         refuse_shared_ports(&instances)?;
         Ok(Self { settings, instances })
+    }
+
+    /// How many instances of a type there are.
+    pub(crate) fn count(&self, process_type: &str) -> u64 {
+        self.instances.iter().filter(|instance| instance.process_type == process_type).count() as u64
     }
 
     /// `app-web-1`.

@@ -1,14 +1,21 @@
 //! Units of other process managers, made from a Procfile: rendered in memory, so that all are right or none is written.
 
+mod compose;
 mod draft;
 mod job;
+mod kubernetes;
 mod launchd;
 mod limits;
+mod openrc;
+mod quadlet;
 mod runit;
+mod s6;
+mod supervisord;
 mod systemd;
 mod sysv;
 mod text;
 mod upstart;
+mod yaml;
 
 pub use job::{Instance, Job, MAX_INSTANCES, Settings};
 pub use limits::{Limit, Resource};
@@ -29,6 +36,18 @@ pub enum Format {
     Upstart,
     /// System V init scripts.
     Sysv,
+    /// A configuration of supervisord.
+    Supervisord,
+    /// s6's service directories.
+    S6,
+    /// OpenRC's service scripts.
+    OpenRc,
+    /// A Compose file.
+    Compose,
+    /// Podman's Quadlet units.
+    Quadlet,
+    /// Kubernetes Deployments.
+    Kubernetes,
 }
 
 /// Why nothing is exported.
@@ -115,6 +134,12 @@ impl Format {
             "launchd" => Some(Self::Launchd),
             "upstart" => Some(Self::Upstart),
             "sysv" => Some(Self::Sysv),
+            "supervisord" => Some(Self::Supervisord),
+            "s6" => Some(Self::S6),
+            "openrc" => Some(Self::OpenRc),
+            "compose" => Some(Self::Compose),
+            "quadlet" => Some(Self::Quadlet),
+            "kubernetes" => Some(Self::Kubernetes),
             _ => None,
         }
     }
@@ -128,6 +153,12 @@ impl Format {
             Self::Launchd => launchd::render(job),
             Self::Upstart => upstart::render(job)?,
             Self::Sysv => sysv::render(job),
+            Self::Supervisord => supervisord::render(job)?,
+            Self::S6 => s6::render(job)?,
+            Self::OpenRc => openrc::render(job)?,
+            Self::Compose => compose::render(job),
+            Self::Quadlet => quadlet::render(job),
+            Self::Kubernetes => kubernetes::render(job)?,
         };
         let mut paths = std::collections::BTreeSet::new();
         match outputs.iter().find(|output| !paths.insert(output.path.as_str())) {
@@ -136,14 +167,25 @@ impl Format {
         }
     }
 
+    /// Whether the format has a place for resource limits.
+    pub fn limits(self) -> bool {
+        !matches!(self, Self::Supervisord | Self::Compose | Self::Kubernetes | Self::Quadlet)
+    }
+
     /// The flags that this format has no place for.
     pub fn ignores(self) -> &'static [&'static str] {
         match self {
-            Self::Systemd => &["home", "run"],
-            Self::SystemdUser => &["user", "group", "run"],
-            Self::Runit => &["description", "home", "run", "timeout"],
-            Self::Launchd => &["description", "home", "run", "prestart"],
-            Self::Upstart | Self::Sysv => &["home"],
+            Self::Systemd => &["home", "image", "run"],
+            Self::SystemdUser => &["group", "image", "run", "user"],
+            Self::Runit => &["description", "home", "image", "run", "timeout"],
+            Self::Launchd => &["description", "home", "image", "prestart", "run"],
+            Self::Upstart | Self::Sysv | Self::OpenRc => &["home", "image"],
+            Self::Supervisord => &["description", "group", "home", "image", "nice", "run"],
+            Self::S6 => &["description", "home", "image", "run"],
+            Self::Compose | Self::Kubernetes => {
+                &["description", "group", "home", "log-path", "nice", "prestart", "run", "user"]
+            }
+            Self::Quadlet => &["group", "home", "log-path", "nice", "prestart", "run", "user"],
         }
     }
 }

@@ -7,22 +7,22 @@ use crate::export::text::Text;
 
 /// A unit file in the making.
 #[derive(Default)]
-struct Unit(Draft);
+pub(crate) struct Unit(Draft);
 
 impl Unit {
-    fn section(&mut self, name: &str) {
+    pub(crate) fn section(&mut self, name: &str) {
         if !self.0.is_empty() {
             self.0.line("");
         }
         self.line(&format!("[{name}]"));
     }
 
-    fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         self.0.line(line);
     }
 
     /// A value to the end of the line.
-    fn value(&mut self, key: &str, value: &Text) {
+    pub(crate) fn value(&mut self, key: &str, value: &Text) {
         self.line(&format!("{key}={}", value.unit_value()));
     }
 
@@ -35,6 +35,11 @@ impl Unit {
             let word = plain(&format!("{name}={value}")).unit_word();
             self.line(&format!("Environment={word}"));
         }
+    }
+
+    /// What became of it.
+    pub(crate) fn finish(self) -> String {
+        self.0.finish()
     }
 
     /// A command line: a shell and its script.
@@ -145,7 +150,7 @@ fn upkeep(unit: &mut Unit, job: &Job, instance: &Instance) {
 }
 
 /// A description on one line, which a backslash at its end would not end.
-fn one_line(text: &Text) -> Text {
+pub(crate) fn one_line(text: &Text) -> Text {
     let line = text.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
     plain(line.trim_end_matches('\\'))
 }

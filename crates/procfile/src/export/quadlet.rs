@@ -1,0 +1,35 @@
+//! Podman's Quadlet: a `.container` unit per instance. Its words pass through to a command line of systemd, which
+//! expands `$` and `%` once more: so variables are written like arguments.
+
+use crate::export::Output;
+use crate::export::job::{Instance, Job, plain};
+use crate::export::systemd;
+
+/// The units.
+pub(crate) fn render(job: &Job) -> Vec<Output> {
+    let path = |instance| format!("etc/containers/systemd/{}.container", job.dashed(instance));
+    let file = |instance| Output::file(path(instance), 0o600, container(job, instance));
+    job.instances.iter().map(file).collect()
+}
+
+fn container(job: &Job, instance: &Instance) -> String {
+    let settings = &job.settings;
+    let mut unit = systemd::Unit::default();
+    unit.section("Unit");
+    unit.value("Description", &systemd::one_line(&job.description(instance)));
+    unit.section("Container");
+    unit.value("Image", &settings.image);
+    unit.line("Entrypoint=/bin/sh");
+    unit.line(&format!("Exec=-c {}", instance.script().unit_argument()));
+    for (name, value) in Job::environment(instance, &job.dotted(instance)) {
+        unit.line(&format!("Environment={}", plain(&format!("{name}={value}")).unit_argument()));
+    }
+    unit.value("WorkingDir", settings.working_directory.text());
+    unit.line(&format!("StopTimeout={}", settings.timeout));
+    unit.section("Service");
+    unit.line("Restart=always");
+    unit.line("RestartSec=14s");
+    unit.section("Install");
+    unit.line("WantedBy=multi-user.target default.target");
+    unit.finish()
+}
