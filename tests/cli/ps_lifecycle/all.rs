@@ -39,16 +39,11 @@ fn every_app_is_stopped_and_started_one_by_one_or_together() {
 fn an_app_that_fails_does_not_keep_the_others_from_their_turn() {
     let home = three(&[]);
     home.write("lib/config/ps/one/scale", "no such line\n");
-    for parallel in ["1", "-1"] {
-        let before = home.pids("two");
-        let ran = home.run(&["ps-lifecycle", "restart", "--all", "--parallel", parallel]);
-        ran.is_refused(1, &["1 of 3 apps failed"]);
-        assert!(
-            ran.stderr.contains(" !     one: ") && ran.stderr.contains("lib/config/ps/one/scale"),
-            "{ran:?}"
-        );
-        assert_ne!(home.pids("two"), before);
-    }
+    let before = home.pids("two");
+    let ran = home.run(&["ps-lifecycle", "restart", "--all"]);
+    ran.is_refused(1, &["1 of 3 apps failed"]);
+    assert!(ran.stderr.contains(" !     one: ") && ran.stderr.contains("lib/config/ps/one/scale"), "{ran:?}");
+    assert_ne!(home.pids("two"), before);
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn a_startup_check_that_does_not_hold_fails_the_deploy() {
     let home = Home::running("shop", GOOD, &[]);
     let settings = home.settings();
     let source = home.source("bad", "web: faultapp --listen $PORT --answer 500\n");
-    let check = r#"{"type": "startup", "path": "/health", "attempts": 2, "wait": 1, "timeout": 1}"#;
+    let check = r#"{"type": "startup", "path": "/health", "attempts": 1, "wait": 1, "timeout": 1}"#;
     home.write("bad/app.json", &format!(r#"{{"healthchecks": {{"web": [{check}]}}}}"#));
     let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
     home.run(&deploy).is_refused(1, &["web.1", "GET /health", "500"]);
