@@ -90,7 +90,7 @@ fn is_wordy(run: &str) -> bool {
         && unbroken <= 26
         && !broken_by_digits
         && vowels * 6 >= characters
-        && (lower == 0 || upper <= lower)
+        && (lower == 0 || (upper * 3 <= upper + lower && (unbroken < 20 || entropy(run) < 4.2)))
 }
 
 #[cfg(test)]

@@ -288,15 +288,9 @@ fn is_search_path(text: &str) -> bool {
     text.split(':').all(|dir| dir.starts_with('/') && dir.split('/').skip(1).all(is_search_part))
 }
 
-/// A part of a search path: a word, a version (`python3.11`), or a few letters. Nothing long with digits in it.
+/// A part of a search path: one that thousands of machines have, or a version.
 fn is_search_part(part: &str) -> bool {
-    let letters = |word: &str| word.bytes().all(|b| b.is_ascii_lowercase());
-    part.is_empty()
-        || words::is_common_part(part)
-        || part.split(['.', '-', '_']).all(|word| {
-            let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
-            letters(name) && name.len() <= 12 && word.len() - name.len() <= 2
-        })
+    part.is_empty() || words::is_common_part(part.trim_start_matches('.')) || is_version(part)
 }
 
 /// A process type and its number.

@@ -30,6 +30,7 @@ pub(crate) struct Taint {
     starts: Bits,
     /// The beginnings of every value up to each checkpoint, until they are frozen into `beginnings`.
     begun: Fingerprints,
+    /// Those, and the values themselves: what is not in it needs no search.
     beginnings: Bits,
     /// Names of the document itself that would taint too much: its ids, its app, what typed places show.
     innocent: HashSet<u64>,
@@ -62,7 +63,10 @@ impl Taint {
             values.settle();
         }
         let begun = std::mem::take(&mut self.begun).0;
-        self.beginnings = Bits::for_values(begun.len());
+        self.beginnings = Bits::for_values(begun.len() + self.anywhere.0.len() + self.alone.0.len());
+        for &value in self.anywhere.0.iter().chain(&self.alone.0) {
+            self.beginnings.set(value);
+        }
         for beginning in begun {
             self.beginnings.set(beginning);
         }
