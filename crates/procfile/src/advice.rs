@@ -79,7 +79,7 @@ impl Problem {
             return Advice { expected, replacement: None };
         }
         if behind.strip_prefix(delimiter).is_some_and(|command| command.trim().is_empty()) {
-            let expected = format!("a command behind {name}{delimiter} on the same line");
+            let expected = format!("a command behind `{name}{delimiter}` on the same line");
             return Advice { expected, replacement: None };
         }
         let command = behind.trim_start_matches([':', ';', '=', '|', '>', '.', ',', '-']).trim_start();
@@ -97,7 +97,7 @@ impl Problem {
             );
             return Advice { expected, replacement: None };
         }
-        Advice { expected: format!("{delimiter} behind the name"), replacement: meant }
+        Advice { expected: format!("`{delimiter}` behind the name"), replacement: meant }
     }
 
     fn legal(&self, line: String, options: &ParseOptions) -> Option<String> {
@@ -150,7 +150,7 @@ mod tests {
             ("<<<<<<< HEAD\n", "merge-conflict"),
             ("web: a\nweb: b\n", "line 1 defines"),
             ("    --port 80\n", "over several lines"),
-            ("web:\n", "a command behind web:"),
+            ("web:\n", "a command behind `web:`"),
             ("web: # x\n", "begin a comment"),
             ("# nothing\n", "at least one line like `web: command`"),
         ] {

@@ -67,6 +67,13 @@ pub(crate) fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
+/// Whether a name is a DNS label, which strict reading wants.
+pub(crate) fn is_label(name: &[u8]) -> bool {
+    let ends = [name.first(), name.last()];
+    ends.iter().all(|end| end.is_some_and(|byte| is_label_end(*byte)))
+        && name.iter().all(|byte| *byte == b'-' || is_label_end(*byte))
+}
+
 fn command(line: &[u8], name: Range<usize>, from: usize, to: usize) -> Line {
     let uncommented = without_comment(&line[from..to]);
     let text = space::trim_start(uncommented);

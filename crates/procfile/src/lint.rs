@@ -4,9 +4,11 @@ use std::fmt;
 
 use crate::document::{Entry, Procfile};
 use crate::expand::{self, Piece};
-use crate::grammar::{self, Line};
-use crate::options::ParseOptions;
+use crate::grammar;
 use crate::problem::{self, MAX_PROBLEMS};
+
+/// How much of a variable is shown, in characters.
+const MAX_SHOWN: usize = 60;
 
 /// Something legal that will surprise, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,7 +115,8 @@ impl fmt::Display for Warning {
 impl Procfile {
     /// What will surprise, in line order; the first [`MAX_PROBLEMS`].
     pub fn warnings(&self) -> Vec<Warning> {
-        let mut found = Found { file: self, warnings: Vec::new() };
+        let missing = ["web", "release"].into_iter().filter(|name| self.get(name).is_none()).collect();
+        let mut found = Found { file: self, missing, warnings: Vec::new() };
         found.line_ends();
         for (entry, name_start, command_start) in self.placed() {
             if found.warnings.len() >= MAX_PROBLEMS {
@@ -130,6 +133,8 @@ impl Procfile {
 
 struct Found<'a> {
     file: &'a Procfile,
+    /// Names that every file may have and this one has not.
+    missing: Vec<&'static str>,
     warnings: Vec<Warning>,
 }
 
@@ -149,14 +154,10 @@ impl Found<'_> {
 
     fn name(&mut self, entry: &Entry<'_>, at: usize) {
         let name = entry.name.to_owned();
-        let missing = |meant: &&&str| self.file.get(meant).is_none();
-        let meant = ["web", "release"].iter().filter(missing).find(|meant| is_slip(entry.name, meant));
-        if let Some(meant) = meant.copied() {
+        if let Some(meant) = self.missing.iter().copied().find(|meant| is_slip(entry.name, meant)) {
             return self.add(WarningKind::Misspelt { name, meant }, entry.line, at);
         }
-        let label = ParseOptions { strict: true, ..ParseOptions::default() };
-        let line = [entry.name.as_bytes(), b":x"].concat();
-        if !matches!(grammar::read(&line, &label), Line::Entry { .. }) {
+        if !grammar::is_label(entry.name.as_bytes()) {
             self.add(WarningKind::NameNoLabel(name), entry.line, at);
         }
     }
@@ -179,7 +180,7 @@ impl Found<'_> {
     fn variables(&mut self, entry: &Entry<'_>, start: usize) {
         let (mut at, mut quotes) = (0, Quotes::default());
         for piece in expand::pieces(entry.command) {
-            let written = String::from_utf8_lossy(piece.written()).into_owned();
+            let written = shortened(piece.written());
             let kind = match piece {
                 Piece::Dropped(b"${") => Some(WarningKind::UnclosedBrace),
                 Piece::Dropped(_) => Some(WarningKind::EmptyVariable(written)),
@@ -196,6 +197,13 @@ impl Found<'_> {
             quotes.read(piece.written());
         }
     }
+}
+
+/// The beginning of a text, for a message.
+fn shortened(written: &[u8]) -> String {
+    let head = &written[..written.len().min(4 * MAX_SHOWN)];
+    let text: String = String::from_utf8_lossy(head).chars().take(MAX_SHOWN).collect();
+    if text.len() < written.len() { text + "…" } else { text }
 }
 
 /// Whether a name is one that an environment has.
@@ -229,11 +237,12 @@ impl Quotes {
 
 /// Whether a name is another one, but for its case or one slip of the finger (two in a long name).
 fn is_slip(name: &str, meant: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    if name == meant || !lower.bytes().all(|byte| byte.is_ascii_lowercase()) {
+    let letters = name.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if name == meant || !letters || name.len().abs_diff(meant.len()) > 1 {
         return false;
     }
-    lower.len().abs_diff(meant.len()) <= 1 && strsim::osa_distance(&lower, meant) <= meant.len() / 3
+    let lower = name.to_ascii_lowercase();
+    strsim::osa_distance(&lower, meant) <= meant.len() / 3
 }
 
 #[cfg(test)]
