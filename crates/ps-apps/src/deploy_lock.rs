@@ -24,7 +24,7 @@ const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 const MAX_NAME: u64 = 200;
 
 /// The lock of an app's deploy, held until it is dropped, by us or by the deploy that called us.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DeployLock {
     /// The build that died and left its lock behind, if one did: for a warning.
     pub left_by: Option<String>,

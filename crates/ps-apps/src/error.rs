@@ -46,7 +46,9 @@ pub enum Error {
         holder: String,
     },
     /// The operator: `apps:lock` keeps the app as it is.
-    #[error("{app} currently has a deploy lock in place. Exiting...\nRun 'apps:unlock' to release the existing deploy lock")]
+    #[error(
+        "{app} currently has a deploy lock in place. Exiting...\nRun 'apps:unlock' to release the existing deploy lock"
+    )]
     DeployLocked {
         /// The app.
         app: String,

@@ -13,6 +13,7 @@ mod formation_source;
 mod known_types;
 mod lock;
 mod property;
+mod ps_clone;
 mod ps_data;
 mod ps_property;
 mod scaling;

@@ -49,8 +49,7 @@ pub(crate) enum Verb {
     Restart(TargetArgs),
     /// Deploys the source of the last deploy again
     Rebuild(AppsArgs),
-    /// Starts what ran before a reboot; apps that were stopped by hand stay stopped
-    Restore(AppsArgs),
+    Restore(RestoreArgs),
     Retire(RetireArgs),
     Destroy(DestroyArgs),
     Status(StatusArgs),
@@ -121,13 +120,22 @@ pub(crate) struct AppsArgs {
     pub(crate) all: AllArgs,
 }
 
+/// Starts what ran before a reboot; apps that were stopped by hand stay stopped
+#[derive(Debug, clap::Args)]
+pub(crate) struct RestoreArgs {
+    /// The app; inside Dokku none is all of them
+    pub(crate) app: Option<String>,
+    #[command(flatten)]
+    pub(crate) all: AllArgs,
+}
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct AllArgs {
     /// Every app
     #[arg(long, conflicts_with = "app")]
     pub(crate) all: bool,
     /// This many apps at a time; -1: one per CPU
-    #[arg(long, value_name = "N", requires = "all", default_value = "1", allow_hyphen_values = true,
+    #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true,
           value_parser = clap::value_parser!(i32).range(-1..=1000))]
     pub(crate) parallel: i32,
 }

@@ -7,6 +7,7 @@ mod converge;
 mod counts;
 mod deploy;
 mod destroy;
+mod dokku;
 mod each;
 mod inspect;
 mod logs;
@@ -27,7 +28,9 @@ use std::error::Error;
 
 use anyhow::Result;
 use clap::Parser;
-use ps_cli::exit::{Outcome, Refusal};
+use clap::error::ErrorKind;
+use ps_cli::exit::{self, Outcome, Refusal};
+use ps_cli::say;
 use ps_scheduler::InvalidSlot;
 
 use crate::args::{Args, Verb};
@@ -40,13 +43,16 @@ pub fn command() -> clap::Command {
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
+    let words = exit::arguments();
+    if words.get(1).is_some_and(|word| word == dokku::hooks::FLAG) {
+        return dokku::hooks::answer(&words[2..]);
+    }
     let args = parse()?;
     let session = Session::open(&args)?;
-    let changes = !matches!(args.verb, Verb::Status(_) | Verb::Logs(_) | Verb::Inspect(_));
-    if changes && session.world.inside_dokku() {
-        return Err(Refusal::failed(
-            "inside Dokku, deploys go through its own triggers: use dokku ps:<verb>",
-        ));
+    if session.world.inside_dokku()
+        && let Some(ended) = dokku::run(&session, &args.verb)
+    {
+        return ended;
     }
     match &args.verb {
         Verb::Deploy(args) => deploy::run(&session, args),
@@ -69,6 +75,9 @@ fn parse() -> Result<Args> {
     Args::try_parse().map_err(|error| {
         match error.source().and_then(|cause| cause.downcast_ref::<InvalidSlot>()) {
             Some(invalid) => Refusal::failed(invalid.to_string()),
+            None if say::inside_dokku() && error.kind() == ErrorKind::MissingRequiredArgument => {
+                dokku::no_app()
+            }
             None => error.into(),
         }
     })

@@ -2,15 +2,18 @@
 
 use anyhow::Result;
 use ps_apps::{App, Scope};
-use ps_cli::exit::Outcome;
+use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Which;
 
-use crate::args::AppsArgs;
+use crate::args::RestoreArgs;
 use crate::session::Session;
 use crate::{each, start};
 
 /// Starts what was running before a reboot; apps that were stopped by hand stay stopped
-pub(crate) fn run(session: &Session, args: &AppsArgs) -> Result<Outcome> {
+pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
+    if args.app.is_none() && !args.all.all {
+        return Err(Refusal::usage("name the app, or --all: ps-lifecycle restore (<app>|--all)"));
+    }
     let is_meant = |app: &App| {
         let restore = session.world.property("ps", Scope::App(&app.name), "restore")?;
         Ok(restore.as_deref() != Some("false") && session.world.is_deployed(&app.name)?)

@@ -1,8 +1,10 @@
 //! `retire`: removes what earlier deploys left behind. One at a time: a second one ends at once, with Dokku's status.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 
 use anyhow::{Context, Result};
+use ps_apps::World;
 use ps_cli::exit::{self, Outcome, Refusal};
 use rustix::fs::FlockOperation;
 
@@ -16,18 +18,28 @@ pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
         Some(name) => vec![world.app(name)?],
         None => world.apps()?,
     };
-    let path = world.lib().join("data/ps/retire");
-    fs::create_dir_all(world.lib().join("data/ps")).with_context(|| format!("create {}", path.display()))?;
-    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
-    let lock = lock.with_context(|| format!("open {}", path.display()))?;
-    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        let message = format!("retire is running already (it holds {}): try again later", path.display());
-        return Err(Refusal { status: exit::RETIRING, message }.into());
-    }
+    let _one = lock(world)?;
     for app in apps {
         for removed in schedulers::of(world, &app.name)?.retire(Some(app.name.as_str()))? {
             session.step(&format!("Removed {removed} of {}", app.name))?;
         }
     }
     Ok(Outcome::Done)
+}
+
+/// The lock of whoever retires, held until it is dropped.
+pub(crate) fn lock(world: &World) -> Result<File> {
+    let path = world.lib().join("data/ps/retire");
+    fs::create_dir_all(world.lib().join("data/ps")).with_context(|| format!("create {}", path.display()))?;
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let lock = lock.with_context(|| format!("open {}", path.display()))?;
+    if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
+        let message = if world.inside_dokku() {
+            "Failed to acquire ps:retire lock".to_owned()
+        } else {
+            format!("retire is running already (it holds {}): try again later", path.display())
+        };
+        return Err(Refusal { status: exit::RETIRING, message }.into());
+    }
+    Ok(lock)
 }

@@ -50,6 +50,11 @@ impl Session {
         }
     }
 
+    /// Whether to go on: an error after Ctrl-C or SIGTERM.
+    pub(crate) fn check(&self) -> Result<()> {
+        Ok(self.cancel.check()?)
+    }
+
     /// `-----> text`: a step begins.
     pub(crate) fn step(&self, text: &str) -> Result<()> {
         if self.quiet { Ok(()) } else { Ok(say::step(text)?) }

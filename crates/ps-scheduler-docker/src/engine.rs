@@ -9,11 +9,12 @@ use bollard::container::LogOutput;
 use bollard::errors::Error as BollardError;
 use bollard::models::{ContainerCreateBody, ContainerUpdateBody};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptions,
-    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, KillContainerOptionsBuilder,
+    ListContainersOptionsBuilder, LogsOptions, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
+    StopContainerOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
-use futures_util::Stream;
+use futures_util::{Stream, TryStreamExt};
 use ps_scheduler::{Error, RestartPolicy};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
@@ -31,6 +32,15 @@ const HEAVY: Duration = Duration::from_secs(60);
 const AFTER_GRACE: Duration = Duration::from_secs(10);
 /// bollard's own deadline, in seconds. It covers only the head of an answer; ours are shorter and cover all of it.
 const BOLLARDS_OWN: u64 = 86_400;
+
+/// What an image says about itself, as far as it concerns where its files are.
+pub(crate) struct Image {
+    pub(crate) labels: HashMap<String, String>,
+    /// `NAME=value` each.
+    pub(crate) environment: Vec<String>,
+    /// Where its processes start; empty is the root.
+    pub(crate) directory: String,
+}
 
 /// An engine, and the runtime its calls run in.
 pub(crate) struct Engine {
@@ -92,6 +102,32 @@ impl Engine {
     /// Everything the engine says about a container, field by field.
     pub(crate) async fn inspect(&self, id: &str) -> Result<Value, Fault> {
         within(SHORT, transport::get(&self.socket, &format!("/containers/{id}/json"))).await
+    }
+
+    /// What an image says about itself.
+    pub(crate) async fn image(&self, name: &str) -> Result<Image, Fault> {
+        let config = within(SHORT, self.docker.inspect_image(name)).await?.config.unwrap_or_default();
+        Ok(Image {
+            labels: config.labels.unwrap_or_default(),
+            environment: config.env.unwrap_or_default(),
+            directory: config.working_dir.unwrap_or_default(),
+        })
+    }
+
+    /// A file of a container, in a tar archive, of which little more than `limit` bytes are read.
+    pub(crate) async fn archive(&self, id: &str, path: &str, limit: usize) -> Result<Vec<u8>, Fault> {
+        let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
+        let mut pieces = self.docker.download_from_container(id, Some(options));
+        within(HEAVY, async move {
+            let mut all = Vec::new();
+            while let Some(piece) = pieces.try_next().await?
+                && all.len() < limit
+            {
+                all.extend_from_slice(&piece);
+            }
+            Ok(all)
+        })
+        .await
     }
 
     /// From now on nothing starts this container again.

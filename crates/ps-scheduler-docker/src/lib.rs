@@ -10,6 +10,7 @@ mod end;
 mod engine;
 mod fault;
 mod host;
+mod image_file;
 mod inspect;
 mod label;
 mod listed;

@@ -1,0 +1,79 @@
+//! What ps keeps about an app, copied to another one: Dokku's `apps` plugin has it done when it clones or renames one.
+//! Neither app needs a directory meanwhile. Only regular files are copied, as they are.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use crate::durable::{self, Access, Directory};
+use crate::property::Scope;
+use crate::{AppName, Error, World};
+
+const PLUGIN: &str = "ps";
+/// `Procfile.<pid>` belongs to a deploy that is under way.
+const OF_A_DEPLOY: &str = "Procfile.";
+
+impl World {
+    /// Gives an app every ps property of another; others that it has stay.
+    pub fn copy_ps_properties(&self, old: &AppName, new: &AppName) -> Result<(), Error> {
+        let from = self.config_dir(PLUGIN, Scope::App(old));
+        let files = regular_files(&from)?;
+        if files.is_empty() {
+            return Ok(());
+        }
+        copy(&files, &self.property_directory(PLUGIN, Scope::App(new))?, |_| self.access(Scope::Global))
+    }
+
+    /// Gives an app the data of another, above all its Procfile; its data directory is made in any case.
+    pub fn copy_ps_data(&self, old: &AppName, new: &AppName) -> Result<(), Error> {
+        let to = self.data_dir(PLUGIN, new);
+        durable::create_below(self.lib(), &to)?;
+        let mut files = regular_files(&self.data_dir(PLUGIN, old))?;
+        files.retain(|(name, _)| !name.starts_with(OF_A_DEPLOY));
+        if files.is_empty() {
+            return Ok(());
+        }
+        copy(&files, &Directory::open(self.lib(), &to)?, |mode| Access::like(self.lib(), mode))
+    }
+
+    /// Removes every ps property of an app; none is success.
+    pub fn remove_ps_properties(&self, app: &AppName) -> Result<(), Error> {
+        let path = self.config_dir(PLUGIN, Scope::App(app));
+        match fs::remove_dir_all(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &path, error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn copy(files: &[(String, PathBuf)], to: &Directory, access: impl Fn(u32) -> Access) -> Result<(), Error> {
+    for (name, path) in files {
+        let mode =
+            path.metadata().map_err(|error| Error::io("read", path, error))?.permissions().mode() & 0o777;
+        if let Some(bytes) = durable::read(path, false)? {
+            to.write(name, &bytes, access(mode))?;
+        }
+    }
+    Ok(())
+}
+
+/// Name and path of each, sorted; a directory that is not there has none.
+fn regular_files(directory: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
+    let fail = |error| Error::io("read", directory, error);
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(fail)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(fail)?;
+        if let (Ok(name), true) =
+            (entry.file_name().into_string(), entry.file_type().map_err(fail)?.is_file())
+        {
+            files.push((name, entry.path()));
+        }
+    }
+    files.sort();
+    Ok(files)
+}

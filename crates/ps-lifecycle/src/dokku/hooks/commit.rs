@@ -1,0 +1,39 @@
+//! `core-post-deploy`: what was deployed is what counts from now on.
+
+use std::fs::{self, File};
+use std::io;
+
+use anyhow::{Context, Result};
+use ps_apps::{AppName, Scope, World};
+
+use super::extract;
+
+/// Makes `Procfile.<DOKKU_PID>` the Procfile, or takes the Procfile away if the deploy had none; forgets what has ended;
+/// and from now on the app is started again after a reboot.
+pub(super) fn commit(world: &World, app: &AppName) -> Result<()> {
+    commit_procfile(world, app).with_context(|| format!("commit the Procfile of {app}"))?;
+    world.forget_old_formation(app)?;
+    Ok(world.set_property("ps", Scope::App(app), "restore", "true")?)
+}
+
+fn commit_procfile(world: &World, app: &AppName) -> Result<()> {
+    let procfile = world.procfile_path(app);
+    let staged = procfile.with_file_name(extract::staged_name()?);
+    let missing =
+        staged.with_extension(format!("{}.missing", staged.extension().unwrap_or_default().display()));
+    if !is_there(fs::rename(&staged, &procfile))? && is_there(fs::remove_file(&missing))? {
+        is_there(fs::remove_file(&procfile))?;
+    }
+    match procfile.parent().map(File::open) {
+        Some(Ok(directory)) => Ok(directory.sync_all()?),
+        _ => Ok(()),
+    }
+}
+
+/// Whether there was something to do it to.
+fn is_there(done: io::Result<()>) -> io::Result<bool> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        done => done.map(|()| true),
+    }
+}

@@ -1,0 +1,124 @@
+//! `core-post-extract`: the Procfile of what is about to be deployed, as `Procfile.<DOKKU_PID>`, or the mark that there
+//! is none. It is checked before it is written, so a deploy that is refused leaves nothing behind.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use procfile::Procfile;
+use ps_apps::durable::{Access, Directory};
+use ps_apps::{AppName, PsProperty, Scope, World};
+use ps_cli::exit::Refusal;
+use ps_scheduler_docker::DockerLocal;
+
+use super::source_tree::{self, SourceFile};
+
+const PROCFILE: &str = "Procfile";
+const PROPERTY: &str = "procfile-path";
+/// Of a file that comes out of an image.
+const MODE: u32 = 0o644;
+
+/// Takes the Procfile out of the source tree, or out of the image that is the app's source.
+pub(super) fn extract(world: &World, app: &AppName, tree: &Path) -> Result<()> {
+    let staged = staged_name()?;
+    let path = wanted_path(world, app)?;
+    let found =
+        match world.property("git", Scope::App(app), "source-image")?.filter(|image| !image.is_empty()) {
+            Some(image) => from_image(world, app, &image, &path)?,
+            None => from_tree(tree, &path)?,
+        };
+    let directory = world.data_dir("ps", app);
+    let opened = Directory::open(world.lib(), &directory)?;
+    forget_earlier(&directory).with_context(|| format!("tidy up {}", directory.display()))?;
+    let (name, bytes, mode) = match found {
+        Some(file) => (staged, unix_lines(&file.bytes), file.mode),
+        None => (format!("{staged}.missing"), Vec::new(), MODE),
+    };
+    Ok(opened.write(&name, &bytes, Access::like(world.lib(), mode))?)
+}
+
+/// `Procfile.<DOKKU_PID>`.
+pub(super) fn staged_name() -> Result<String> {
+    let pid = std::env::var("DOKKU_PID").unwrap_or_default();
+    if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
+        bail!("DOKKU_PID is {pid:?}, not a process id: Dokku's front-end sets it");
+    }
+    Ok(format!("{PROCFILE}.{pid}"))
+}
+
+/// Slashes around it do not count.
+fn wanted_path(world: &World, app: &AppName) -> Result<String> {
+    let property = PsProperty::named(PROPERTY).expect("the property is in the table");
+    let value = world.ps_setting(Scope::App(app), property)?.value.unwrap_or_default();
+    let path = value.trim_matches('/');
+    Ok(if path.is_empty() { PROCFILE.to_owned() } else { path.to_owned() })
+}
+
+fn from_tree(tree: &Path, path: &str) -> Result<Option<SourceFile>> {
+    let read = source_tree::read(tree, path);
+    let found = read.map_err(|error| refused(path, &error))?;
+    if let Some(file) = &found {
+        check(&unix_lines(&file.bytes))?;
+    }
+    if path != PROCFILE {
+        // What is built must see the Procfile that was chosen, and no other.
+        source_tree::replace(tree, PROCFILE, found.as_ref())
+            .with_context(|| format!("put {path} in the place of {PROCFILE}"))?;
+    }
+    Ok(found)
+}
+
+fn from_image(world: &World, app: &AppName, image: &str, path: &str) -> Result<Option<SourceFile>> {
+    if path.split('/').any(|part| part == "..") {
+        return Err(leads_outside(path));
+    }
+    let found = DockerLocal::new(world).image_file(app.as_str(), image, path)?;
+    if let Some(bytes) = &found {
+        if bytes.len() as u64 > source_tree::MAX_BYTES {
+            bail!("Unable to extract {PROCFILE} from {path:?}: it is over 1 MiB");
+        }
+        check(&unix_lines(bytes))?;
+    }
+    Ok(found.map(|bytes| SourceFile { bytes, mode: MODE }))
+}
+
+fn check(bytes: &[u8]) -> Result<()> {
+    match Procfile::parse(bytes) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(Refusal::failed(format!("Invalid Procfile: {why}"))),
+    }
+}
+
+fn refused(path: &str, error: &io::Error) -> anyhow::Error {
+    if source_tree::leads_outside(error) {
+        return leads_outside(path);
+    }
+    Refusal::failed(format!("Unable to extract {PROCFILE} from {path:?}: {error}"))
+}
+
+fn leads_outside(path: &str) -> anyhow::Error {
+    Refusal::failed(format!("procfile-path {path:?} leads outside the app's source: use a path inside it"))
+}
+
+fn unix_lines(bytes: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(bytes.len());
+    for (at, byte) in bytes.iter().enumerate() {
+        if *byte != b'\r' || bytes.get(at + 1) != Some(&b'\n') {
+            lines.push(*byte);
+        }
+    }
+    lines
+}
+
+/// What deploys that died have left: one app is deployed once at a time.
+fn forget_earlier(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path: PathBuf = entry?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.strip_prefix(PROCFILE).is_some_and(|rest| rest.starts_with('.')) {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! `install`: places for properties and data, and what older Dokkus kept elsewhere: `--restart` among the docker
+//! options, DOKKU_SCALE files, and five variables of an app's environment.
+
+use std::fs;
+use std::io;
+
+use anyhow::{Context, Result};
+use procfile::EnvFile;
+use ps_apps::{AppName, Scope, World, durable};
+use ps_cli::say;
+use ps_scheduler::RestartPolicy;
+
+use crate::dokku::call::Caller;
+
+const RESTART: &str = "--restart=";
+const DOCKER_OPTIONS: (&str, &str) = ("docker-options", "_default_.deploy");
+
+/// A variable of an app's environment that is a property today.
+struct Variable {
+    name: &'static str,
+    property: &'static str,
+    is_global: bool,
+    value: fn(&str) -> String,
+}
+
+const fn variable(name: &'static str, property: &'static str) -> Variable {
+    Variable { name, property, is_global: false, value: str::to_owned }
+}
+
+const VARIABLES: [Variable; 5] = [
+    variable("DOKKU_DOCKER_STOP_TIMEOUT", "stop-timeout-seconds"),
+    Variable { value: restore, ..variable("DOKKU_APP_RESTORE", "restore") },
+    Variable { is_global: true, ..variable("DOKKU_SKIP_DEPLOY", "skip-deploy") },
+    variable("DOKKU_START_CMD", "start-cmd"),
+    variable("DOKKU_DOCKERFILE_START_CMD", "dockerfile-start-cmd"),
+];
+
+fn restore(value: &str) -> String {
+    if value == "0" { "false" } else { "true" }.to_owned()
+}
+
+/// Can be repeated: what is there stays. One app that cannot be migrated is said and does not keep the others from it.
+pub(super) fn install(world: &World, caller: &Caller) -> Result<()> {
+    for kind in ["config", "data"] {
+        durable::create_below(world.lib(), &world.lib().join(kind).join("ps"))?;
+    }
+    let apps: Vec<AppName> = world.apps()?.into_iter().map(|app| app.name).collect();
+    for app in &apps {
+        durable::create_below(world.lib(), &world.data_dir("ps", app))?;
+    }
+    if let Err(error) = caller.ask("config-migrate-env", &[]) {
+        say::warning(&format!("Unable to migrate legacy env files: {error:#}"));
+    }
+    tell(migrate_variables(world, caller, Scope::Global));
+    for app in &apps {
+        tell(migrate_restart_policy(world, app));
+        tell(forget_scale_files(world, app));
+        tell(migrate_variables(world, caller, Scope::App(app)));
+    }
+    Ok(())
+}
+
+fn tell(done: Result<()>) {
+    if let Err(error) = done {
+        say::warning(&format!("{error:#}"));
+    }
+}
+
+fn migrate_restart_policy(world: &World, app: &AppName) -> Result<()> {
+    let (plugin, key) = DOCKER_OPTIONS;
+    let scope = Scope::App(app);
+    let Some(options) = world.property(plugin, scope, key)? else { return Ok(()) };
+    let (policies, others): (Vec<&str>, Vec<&str>) = options
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+        .partition(|line| line.starts_with(RESTART));
+    let Some(policy) = policies.first().map(|option| &option[RESTART.len()..]) else { return Ok(()) };
+    let is_meant = !policy.is_empty() && policy != RestartPolicy::default().to_string();
+    if is_meant && world.property("ps", scope, "restart-policy")?.is_none() {
+        world.set_property("ps", scope, "restart-policy", policy)?;
+    }
+    let others: String = others.iter().flat_map(|option| [option, "\n"]).collect();
+    Ok(world.set_property(plugin, scope, key, &others)?)
+}
+
+fn forget_scale_files(world: &World, app: &AppName) -> Result<()> {
+    for name in ["DOKKU_SCALE", "DOKKU_SCALE.extracted"] {
+        let path = world.app_dir(app).join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("remove {}", path.display()));
+            }
+            _ => (),
+        }
+    }
+    Ok(())
+}
+
+fn migrate_variables(world: &World, caller: &Caller, scope: Scope<'_>) -> Result<()> {
+    let path = match scope {
+        Scope::App(app) => world.env_path(app),
+        Scope::Global => world.global_env_path(),
+    };
+    let bytes = durable::read(&path, false)?.unwrap_or_default();
+    let environment = EnvFile::parse(&bytes).with_context(|| path.display().to_string())?;
+    for variable in VARIABLES.iter().filter(|variable| scope != Scope::Global || variable.is_global) {
+        let Some(value) = environment.get(variable.name).filter(|value| !value.is_empty()) else { continue };
+        if world.property("ps", scope, variable.property)?.is_none() {
+            say::step_always(&migration(variable, scope))?;
+            world.set_property("ps", scope, variable.property, &(variable.value)(value))?;
+            caller.ask("config-unset", &[scope.as_str(), variable.name])?;
+        }
+    }
+    Ok(())
+}
+
+fn migration(variable: &Variable, scope: Scope<'_>) -> String {
+    let (name, property, whose) = (variable.name, variable.property, scope.as_str());
+    let (global, owner) = match scope {
+        Scope::Global => ("global ", String::new()),
+        Scope::App(app) => ("", format!(" for {app}")),
+    };
+    format!(
+        "Migrating deprecated {global}{name} to ps {property} property{owner}. Use 'dokku ps:set {whose} {property} \
+         <value>' to manage this going forward."
+    )
+}

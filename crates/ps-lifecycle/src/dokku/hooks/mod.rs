@@ -1,0 +1,101 @@
+//! The triggers of Dokku's that are about deploys and the life of an app (contract 3.2). A hook is one exec of this
+//! program with `--from-trigger <trigger> <argument>…`. Hooks take no lock but that of the property they write: who
+//! calls them holds one, or takes none.
+
+mod commit;
+mod extract;
+mod inherit;
+mod install;
+mod source_tree;
+
+use std::ffi::OsString;
+use std::io::{self, Read, Write};
+
+use anyhow::Result;
+use ps_apps::{AppName, Scope, World};
+use ps_cli::exit::{Outcome, Refusal};
+use ps_scheduler::RestartPolicy;
+
+use super::call::{self, Caller};
+use super::restart;
+
+/// The first word by which a hook calls.
+pub(crate) const FLAG: &str = "--from-trigger";
+
+/// Every trigger that is answered here.
+const TRIGGERS: [&str; 10] = [
+    "app-restart",
+    "core-post-deploy",
+    "core-post-extract",
+    "docker-args-process-deploy",
+    "install",
+    "post-app-clone",
+    "post-app-clone-setup",
+    "post-app-rename",
+    "post-app-rename-setup",
+    "post-stop",
+];
+
+/// Answers the trigger that the first word names, with the arguments that plugn gave the hook.
+pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
+    let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let world = World::from_env()?;
+    dispatch(&world, &words).map_err(call::last_words)?;
+    Ok(Outcome::Done)
+}
+
+fn dispatch(world: &World, words: &[&str]) -> Result<()> {
+    let caller = || Caller::new(world);
+    match words {
+        ["app-restart", app, ..] => restart::for_plugin(world, &caller(), &world.app(app)?.name),
+        ["core-post-deploy", app, ..] => commit::commit(world, &app.parse()?),
+        ["core-post-extract", app, tree, ..] => extract::extract(world, &app.parse()?, tree.as_ref()),
+        ["docker-args-process-deploy", app, ..] => docker_args(world, app),
+        ["install", ..] => install::install(world, &caller()),
+        ["post-app-clone", _, new, ..] => rebuild(&caller(), new),
+        ["post-app-clone-setup", old, new, ..] => inherit::copy(world, &old.parse()?, &new.parse()?),
+        ["post-app-rename", old, new, ..] => {
+            inherit::move_data(world, &old.parse()?, &new.parse()?)?;
+            rebuild(&caller(), new)
+        }
+        ["post-app-rename-setup", old, new, ..] => inherit::take_over(world, &old.parse()?, &new.parse()?),
+        ["post-stop", app, ..] => remember_stop(world, &app.parse()?),
+        [name, ..] if TRIGGERS.contains(name) => Err(Refusal::usage(format!(
+            "trigger {name}: these are not its arguments: {}",
+            words[1..].join(" ")
+        ))),
+        _ => Err(Refusal::usage(format!(
+            "{} is no trigger of ps-lifecycle's: these are {}",
+            words.first().unwrap_or(&"nothing"),
+            TRIGGERS.join(", ")
+        ))),
+    }
+}
+
+/// Adds `--restart` to what other plugins have said on stdin, for any name: the deploy of an app that is no more fails
+/// elsewhere, and with better words.
+fn docker_args(world: &World, app: &str) -> Result<()> {
+    let mut said = Vec::new();
+    io::stdin().lock().read_to_end(&mut said)?;
+    let policy = match app.parse::<AppName>() {
+        Ok(app) => world.restart_policy(&app)?,
+        Err(_) => RestartPolicy::default(),
+    };
+    let mut out = io::stdout().lock();
+    out.write_all(&said)?;
+    write!(out, " --restart={policy}")?;
+    Ok(out.flush()?)
+}
+
+fn rebuild(caller: &Caller, app: &str) -> Result<()> {
+    if std::env::var_os("SKIP_REBUILD").is_some_and(|value| value == "true") {
+        return Ok(());
+    }
+    caller.stream("receive-app", &[app])
+}
+
+/// What was stopped by hand stays stopped after a reboot.
+fn remember_stop(world: &World, app: &AppName) -> Result<()> {
+    Ok(world.set_property("ps", Scope::App(app), "restore", "false")?)
+}

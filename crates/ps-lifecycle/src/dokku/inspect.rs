@@ -1,0 +1,22 @@
+//! `ps:inspect`: docker-local's containers from the engine, any other scheduler's answer from its plugin. Raw: the
+//! hook pipes it into `ps-inspect-sanitize`.
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+
+use super::call::Caller;
+use super::{apps, question};
+use crate::args::InspectArgs;
+use crate::inspect;
+use crate::session::Session;
+
+pub(crate) fn run(session: &Session, args: &InspectArgs) -> Result<Outcome> {
+    let world = &session.world;
+    let app = apps::named(session, Some(&args.app))?;
+    let scheduler = world.scheduler_name(&app)?;
+    if question::is_docker_local(&scheduler) {
+        return inspect::run(session, args);
+    }
+    Caller::new(world).stream("scheduler-inspect", &[&scheduler, app.as_str()])?;
+    Ok(Outcome::Done)
+}

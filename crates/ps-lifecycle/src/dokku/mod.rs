@@ -1,0 +1,43 @@
+//! The verbs inside Dokku: the same triggers as Dokku's own `ps`, in the same order (docs/dokku.md), because builds,
+//! networks, proxies and checks belong to other plugins there. What Dokku asks a trigger only to know, files and one
+//! request to the engine answer. Subcommands hold the app's lock and then Dokku's lock of a deploy; hooks hold neither.
+
+mod all;
+mod apps;
+mod call;
+mod hold;
+pub(crate) mod hooks;
+mod inspect;
+mod question;
+mod rebuild;
+mod restart;
+mod restore;
+mod retire;
+mod start;
+mod stop;
+
+pub(crate) use apps::no_app;
+
+use anyhow::Result;
+use ps_cli::exit::{Outcome, Refusal};
+
+use crate::args::Verb;
+use crate::session::Session;
+
+/// Runs a verb; `None` for one that is the same in both homes.
+pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
+    let ended = match verb {
+        Verb::Start(args) => start::run(session, args),
+        Verb::Stop(args) => stop::run(session, args),
+        Verb::Restart(args) => restart::run(session, args),
+        Verb::Rebuild(args) => rebuild::run(session, args),
+        Verb::Restore(args) => restore::run(session, args),
+        Verb::Retire(args) => retire::run(session, args),
+        Verb::Inspect(args) => inspect::run(session, args),
+        Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) => Err(Refusal::failed(
+            "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
+        )),
+        Verb::Status(_) | Verb::Logs(_) => return None,
+    };
+    Some(ended.map_err(call::last_words))
+}

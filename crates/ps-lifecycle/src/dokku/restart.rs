@@ -1,0 +1,68 @@
+//! `ps:restart`: the image that is deployed is deployed again, all of it or one process type.
+
+use anyhow::Result;
+use ps_apps::{AppName, World};
+use ps_cli::exit::{Outcome, Refusal};
+use ps_scheduler::{Error, Which};
+
+use super::all::{self, Subjects};
+use super::call::Caller;
+use super::hold::Held;
+use super::question;
+use crate::args::TargetArgs;
+use crate::session::Session;
+
+pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
+    let subjects = Subjects { verb: "restart", app: args.app.as_deref(), all: &args.all };
+    all::each(session, &subjects, |app| restart(session, &Held::whole(session, app)?, args.which.as_ref()))
+}
+
+fn restart(session: &Session, held: &Held, which: Option<&Which>) -> Result<()> {
+    let (caller, app) = (&held.caller, held.app.as_str());
+    if !question::is_deployed_or_told(&session.world, caller, &held.app)? {
+        return Ok(());
+    }
+    let process_type = which.map(|which| known(session, &held.app, which)).transpose()?;
+    let tag = caller.image_tag(app)?;
+    let mut arguments = vec![app, &tag];
+    arguments.extend(process_type.as_deref());
+    caller.stream("deploy", &arguments)
+}
+
+/// The process type that is meant. A deploy of a type that the app does not have would replace nothing, and one of a
+/// single instance would end it.
+fn known(session: &Session, app: &AppName, which: &Which) -> Result<String> {
+    match which {
+        Which::Slot(slot) => Err(Refusal::failed(format!(
+            "{slot} cannot be restarted alone: Dokku deploys whole process types, use ps:restart {app} {}",
+            slot.process_type
+        ))),
+        Which::All | Which::Type(_) => {
+            let process_type = which.to_string();
+            refuse_unknown(session, app, &process_type)?;
+            Ok(process_type)
+        }
+    }
+}
+
+/// As `ps:restart`, for a plugin that asks for it.
+pub(crate) fn for_plugin(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
+    if question::is_deployed_or_told(world, caller, app)? {
+        let tag = caller.image_tag(app.as_str())?;
+        caller.stream("deploy", &[app.as_str(), &tag])?;
+    }
+    Ok(())
+}
+
+fn refuse_unknown(session: &Session, app: &AppName, process_type: &str) -> Result<()> {
+    let world = &session.world;
+    let formation = world.formation(app)?;
+    let counts = formation.effective();
+    let is_in_procfile = world.known_types(app)?.is_some_and(|types| types.contains(process_type));
+    if is_in_procfile || counts.contains_key(process_type) {
+        return Ok(());
+    }
+    let present: Vec<String> = counts.iter().map(|(name, count)| format!("{name}={count}")).collect();
+    let which = process_type.to_owned();
+    Err(Error::NoSuchInstance { app: app.to_string(), which, present: present.join(" ") }.into())
+}

@@ -1,0 +1,50 @@
+//! `ps:restore`: after a reboot, what was wanted runs again, behind a proxy whose configuration is new.
+
+use anyhow::Result;
+use ps_apps::{AppName, Scope};
+use ps_cli::exit::Outcome;
+use ps_cli::say;
+
+use super::call::Caller;
+use super::hold::Held;
+use super::{all, apps, question, start};
+use crate::args::RestoreArgs;
+use crate::session::Session;
+
+pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
+    let caller = Caller::new(&session.world);
+    caller.stream_or("pre-restore", &[], "Error running pre-restore")?;
+    let named = args.app.as_deref().filter(|app| !app.is_empty());
+    if let Some(app) = named {
+        restore(session, &apps::named(session, Some(app))?)?;
+        return Ok(Outcome::Done);
+    }
+    if !args.all.all {
+        say::warning("Restore specified without app, assuming --all");
+    }
+    caller.stream_or("proxy-clear-config", &["--all"], "Error clearing proxy config")?;
+    all::every(session, "restore", args.all.parallel, &|app: &AppName| restore(session, app))
+}
+
+fn restore(session: &Session, app: &AppName) -> Result<()> {
+    let held = Held::whole(session, app)?;
+    let (world, caller) = (&session.world, &held.caller);
+    let scheduler = world.scheduler_name(app)?;
+    let words = "Error running scheduler-pre-restore";
+    caller.stream_or("scheduler-pre-restore", &[&scheduler, app.as_str()], words)?;
+    say::step_always("Clearing potentially invalid proxy configuration")?;
+    let cleared = caller.stream_or("proxy-clear-config", &[app.as_str()], "Error clearing proxy config");
+    if let Err(error) = cleared {
+        say::warning(&error.to_string());
+    }
+    if !question::is_deployed_or_told(world, caller, app)? {
+        return Ok(());
+    }
+    if world.property("ps", Scope::App(app), "restore")?.as_deref() == Some("false") {
+        say::warning(&format!("Skipping ps:restore for {app} as restore property is false"));
+        return Ok(());
+    }
+    session.check()?;
+    say::step_always("Starting app")?;
+    start::start(session, &held)
+}

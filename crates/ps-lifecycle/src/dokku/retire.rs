@@ -1,0 +1,76 @@
+//! `ps:retire`: what earlier deploys left behind goes, and one-off containers whose time is over. One at a time; for
+//! all apps at once where none of them is being changed, else for those that are free.
+
+use anyhow::Result;
+use ps_apps::{AppLock, AppName, Error};
+use ps_cli::exit::Outcome;
+use ps_cli::say;
+
+use super::call::Caller;
+use super::{apps, question};
+use crate::args::RetireArgs;
+use crate::retire;
+use crate::session::Session;
+
+pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
+    let world = &session.world;
+    let app = args.app.as_deref().filter(|app| !app.is_empty());
+    let app = app.map(|app| apps::named(session, Some(app))).transpose()?;
+    let _one = retire::lock(world)?;
+    match &app {
+        Some(app) => one(session, app)?,
+        None => every(session)?,
+    }
+    say::step_always("Retiring expired run and cron containers")?;
+    let words = "Error retiring expired run containers";
+    Caller::new(world).stream_or("scheduler-run-retire", &[], words)?;
+    Ok(Outcome::Done)
+}
+
+fn one(session: &Session, app: &AppName) -> Result<()> {
+    let lock = session.lock(app)?;
+    let caller = Caller::holding(&session.world, &lock);
+    // Who deploys by git holds no lock of ours; what it leaves behind goes the next time.
+    let _deploy = session.world.refuse_deploying(app).or_else(unless_locked)?;
+    begin(&caller, &session.world.scheduler_name(app)?, app.as_str())
+}
+
+fn every(session: &Session) -> Result<()> {
+    let world = &session.world;
+    let mut locks = Vec::new();
+    let mut busy = Vec::new();
+    for app in world.apps()? {
+        match free(session, &app.name) {
+            Ok(lock) => locks.push((app.name, lock)),
+            Err(error) => busy.push((app.name, error)),
+        }
+    }
+    let caller = Caller::new(world);
+    if busy.is_empty() {
+        return begin(&caller, &question::global_scheduler(world)?, "");
+    }
+    for (app, error) in busy {
+        say::warning(&format!("Skipping ps:retire for {app} this time: {error:#}"));
+    }
+    locks.iter().try_for_each(|(app, _)| begin(&caller, &world.scheduler_name(app)?, app.as_str()))
+}
+
+/// The lock of an app that nobody changes now, at once or not at all.
+fn free(session: &Session, app: &AppName) -> Result<AppLock> {
+    let lock = session.world.lock_app(app, std::time::Duration::ZERO)?;
+    session.world.refuse_deploying(app).or_else(unless_locked)?;
+    Ok(lock)
+}
+
+/// `apps:lock` keeps deploys away, not the broom.
+fn unless_locked<T: Default>(error: Error) -> Result<T, Error> {
+    match error {
+        Error::DeployLocked { .. } => Ok(T::default()),
+        error => Err(error),
+    }
+}
+
+fn begin(caller: &Caller, scheduler: &str, app: &str) -> Result<()> {
+    say::step_always("Retiring old containers and images")?;
+    caller.stream_or("scheduler-retire", &[scheduler, app], "Error retiring containers")
+}

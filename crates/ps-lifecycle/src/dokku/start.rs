@@ -1,0 +1,43 @@
+//! `ps:start`: an app that does not run, or not whole, is released and deployed; its proxy is configured in any case,
+//! because a restore has cleared it.
+
+use anyhow::Result;
+use ps_cli::exit::Outcome;
+use ps_cli::say;
+use ps_scheduler::Running;
+
+use super::all::{self, Subjects};
+use super::hold::Held;
+use super::{question, stop};
+use crate::args::TargetArgs;
+use crate::session::Session;
+
+pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
+    stop::refuse_part("start", args)?;
+    let subjects = Subjects { verb: "start", app: args.app.as_deref(), all: &args.all };
+    all::each(session, &subjects, |app| start(session, &Held::whole(session, app)?))
+}
+
+/// Starts one app.
+pub(crate) fn start(session: &Session, held: &Held) -> Result<()> {
+    let (world, caller, app) = (&session.world, &held.caller, held.app.as_str());
+    let tag = caller.image_tag(app)?;
+    if !question::is_deployed_or_told(world, caller, &held.app)? {
+        return Ok(());
+    }
+    caller.stream_or("pre-start", &[app], "Failure in pre-start hook")?;
+    session.check()?;
+    match question::running(world, caller, &held.app)? {
+        Running::True => say::warning(&format!("App {app} already running")),
+        Running::Mixed => {
+            say::warning("App is running in mixed mode, releasing");
+            caller.stream("release-and-deploy", &[app, &tag])?;
+        }
+        Running::False | Running::Unknown => {
+            say::warning("App has been detected as not running, releasing");
+            caller.stream("release-and-deploy", &[app, &tag])?;
+        }
+    }
+    session.check()?;
+    caller.stream("proxy-build-config", &[app])
+}
