@@ -152,18 +152,24 @@ impl Directory {
         if self.find(name)?.is_none() {
             return rename().map(|()| Replaced::Nothing);
         }
-        match rustix::fs::renameat_with(&self.stage, staged, &self.dir, name, RenameFlags::EXCHANGE) {
+        match self.exchange(staged, name) {
             // Not every file system can exchange.
             Err(Errno::INVAL | Errno::NOSYS) => rename().map(|()| Replaced::Gone),
             exchanged => exchanged.map(|()| Replaced::Staged),
         }
     }
 
+    fn exchange(&self, staged: &str, name: &str) -> Result<(), Errno> {
+        rustix::fs::renameat_with(&self.stage, staged, &self.dir, name, RenameFlags::EXCHANGE)
+    }
+
     fn take_back(&self, name: &str, staged: &str, replaced: Replaced) {
         // Nothing can be done where even this fails: the file is whole, and the error is told.
         let _ = match replaced {
             Replaced::Nothing => rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()),
-            Replaced::Staged => rustix::fs::renameat(&self.stage, staged, &self.dir, name),
+            Replaced::Staged => self
+                .exchange(staged, name)
+                .or_else(|_| rustix::fs::renameat(&self.stage, staged, &self.dir, name)),
             Replaced::Gone => Ok(()),
         };
     }
