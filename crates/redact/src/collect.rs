@@ -12,6 +12,23 @@ use crate::text::Quoted;
 use crate::treat::Treatment;
 use crate::verdict::Verdict;
 
+/// Keys under which stands what is shown elsewhere by right: an image, a project, the command line that named them. It is
+/// masked there, and not searched for.
+const REPEATS: &[&str] = &[
+    "com.docker.stack.image",
+    "com.docker.stack.namespace",
+    "com.docker.swarm.service.name",
+    "com.docker.swarm.task.name",
+    "com.docker.compose.image",
+    "com.docker.compose.network",
+    "com.docker.compose.volume",
+    "io.podman.compose.project",
+    "io.podman.compose.service",
+    "org.opencontainers.image.ref.name",
+    "org.opencontainers.image.base.name",
+    "CreateCommand",
+];
+
 /// Labels that say what the app is called.
 const APP_NAMES: &[&str] =
     &["com.dokku.app-name", "com.docker.compose.project", "com.docker.compose.service"];
@@ -126,14 +143,20 @@ impl<'a> Collector<'_, 'a> {
         match self.treatment.decide(class, &at.key, &mut at.line, &text) {
             Verdict::Show => self.forgive(class, &at.key, &text),
             Verdict::Mask(kind) => {
-                self.found.taint.add(&text);
+                self.taint(&at.key, &text);
                 self.decide(slot, Decision::Mask(kind));
             }
             Verdict::Parts(parts) => {
                 let masked = parts.pieces.iter().filter(|piece| piece.masked.is_some());
-                masked.for_each(|piece| self.found.taint.add(&piece.text));
+                masked.for_each(|piece| self.taint(&at.key, &piece.text));
                 self.decide(slot, Decision::Parts);
             }
+        }
+    }
+
+    fn taint(&mut self, key: &str, text: &str) {
+        if !REPEATS.contains(&key) {
+            self.found.taint.add(text);
         }
     }
 

@@ -53,6 +53,9 @@ const OPERATORS: &[&str] = &[
     "2>",
     "|&",
 ];
+/// Common words that are passwords all too often.
+const WEAK: &[&str] =
+    &["admin", "guest", "root", "test", "demo", "hello", "world", "foo", "bar", "default", "master", "user"];
 /// Programs whose `-p` (or `-a`, `-u`) takes a credential.
 const CLIENTS: &[&str] = &[
     "mysql",
@@ -210,7 +213,8 @@ impl Words<'_> {
         if self.relaxed {
             return self.relaxed_argument(text);
         }
-        if shape::is_port(text) || matches!(text, "CMD" | "NONE" | "--" | "-") {
+        let known = words::is_common(text) && !WEAK.contains(&text);
+        if known || shape::is_port(text) || matches!(text, "CMD" | "NONE" | "--" | "-") {
             return Verdict::Show;
         }
         self.flag(line, text).unwrap_or_else(|| secret_value(Kind::Arg, "", text))

@@ -254,6 +254,7 @@ fn is_innocent(value: &str) -> bool {
         || (value.len() <= 5 && value.bytes().all(|b| b.is_ascii_digit()))
         || words::is_common(value)
         || words::is_common_path(value)
+        || value.split(['/', ':']).all(|part| words::is_common_part(part) || shape::is_version(part))
         || shape::is_version(value)
         || shape::is_ip(value)
         || shape::is_time(value)
@@ -307,6 +308,8 @@ mod tests {
             "wordpress",
             "12345",
             "docker-entrypoint.sh",
+            "docker.io/library/redis:7",
+            "postgres:16-alpine",
         ];
         let taint = tainted(&common);
         assert_eq!(common.iter().filter(|text| taint.touches(text)).collect::<Vec<_>>(), Vec::<&&str>::new());
