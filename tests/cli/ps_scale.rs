@@ -383,7 +383,7 @@ fn with_recording_hooks(place: &Place) {
     hook(
         "deploy",
         &format!(
-            "echo \"deploying $3\"; test -n \"$FORMATION_LOCK\" || exit 9; '{PROGRAM}' --from-trigger ps-current-scale $1 > /dev/null; test $3 != bad"
+            "echo \"deploying $3\"; test -n \"$FORMATION_LOCK\" -o -e '{log}.by-a-hook' || exit 9; '{PROGRAM}' --from-trigger ps-current-scale $1 > /dev/null; test $3 != bad"
         ),
     );
 }
@@ -422,6 +422,8 @@ fn inside_dokku_the_first_deploy_that_fails_ends_the_command_and_the_formation_i
 fn the_set_scale_trigger_deploys_every_type_it_names_unless_told_to_skip() {
     let place = shop("web=1\nworker=0\nrelease=0\n");
     place.write("lib/config/common/shop/deployed", "true");
+    // A hook takes no lock of ours: who calls it may hold one.
+    place.write("calls.by-a-hook", "");
     with_recording_hooks(&place);
     let set = |words: &[&str]| {
         scale_inside_dokku(&place, &[&["--from-trigger", "ps-set-scale", "shop"], words].concat())
@@ -719,4 +721,35 @@ fn line_ends_of_other_systems_and_a_pipe_in_place_of_a_file_do_no_harm() {
         assert_eq!(quietly(&ran), (1, ""));
         assert!(ran.stderr.contains("scale: is not a file"), "{}", ran.stderr);
     }
+}
+
+// ---- Dokku's own lock of a deploy.
+
+#[test]
+fn inside_dokku_nothing_is_stored_while_another_deploy_or_the_operator_has_the_app() {
+    let place = Place::with_app("shop", "web=1\n");
+    place.write("lib/config/common/shop/deployed", "true");
+    with_recording_hooks(&place);
+    let path = "lib/data/apps/shop/.deploy.lock";
+    place.write(path, "");
+    let ran = scale_inside_dokku(&place, &["shop", "web=2"]);
+    assert_eq!(ran.status, 1);
+    assert!(ran.stderr.contains("Run 'apps:unlock' to release"), "{}", ran.stderr);
+    place.write(path, "build-17\n");
+    let held = fs::File::open(place.path().join(path)).expect("the lock");
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).expect("it is free");
+    let ran = scale_inside_dokku(&place, &["shop", "web=2"]);
+    assert_eq!(ran.status, 75, "{}", ran.stderr);
+    assert!(ran.stderr.contains("shop is locked by deploy build-17"), "{}", ran.stderr);
+    assert_eq!((stored(&place, "shop").0, place.read("calls")), ("web=1\n".into(), String::new()));
+    assert_eq!(
+        scale_inside_dokku(&place, &["--skip-deploy", "shop", "web=2"]).status,
+        0,
+        "it deploys nothing"
+    );
+    drop(held);
+    let ran = scale_inside_dokku(&place, &["shop", "web=3"]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("left by deploy build-17"), "{}", ran.stderr);
+    assert!(!place.path().join(path).exists());
 }

@@ -20,11 +20,11 @@ use crate::args::Args;
 const LIFECYCLE: &str = "ps-lifecycle";
 
 /// Makes the instances of a deployed app match; does nothing for one that is not. `changed` are the types to deploy
-/// inside Dokku, in this order.
+/// inside Dokku, in this order. What is called holds `lock` with us; a hook of ours holds none.
 pub(crate) fn carry_out(
     world: &World,
     app: &AppName,
-    lock: &AppLock,
+    lock: Option<&AppLock>,
     changed: &[String],
     args: &Args,
 ) -> Result<Outcome> {
@@ -35,9 +35,17 @@ pub(crate) fn carry_out(
 }
 
 /// One `deploy` trigger for each type, one after the other, as Dokku has it. The first one that fails ends it.
-fn deploy(world: &World, app: &AppName, lock: &AppLock, changed: &[String], args: &Args) -> Result<Outcome> {
-    let (name, token) = lock.token();
-    let triggers = Triggers::new(world).with_env(name, token);
+fn deploy(
+    world: &World,
+    app: &AppName,
+    lock: Option<&AppLock>,
+    changed: &[String],
+    args: &Args,
+) -> Result<Outcome> {
+    let mut triggers = Triggers::new(world);
+    if let Some((name, token)) = lock.map(AppLock::token) {
+        triggers = triggers.with_env(name, token);
+    }
     let tag = triggers.call("deployed-app-image-tag", &[app.as_str()])?.text();
     let tag = if tag.is_empty() { "latest" } else { &tag };
     // An old line that nobody would accept today never reaches a hook's shell.
@@ -54,11 +62,10 @@ fn deploy(world: &World, app: &AppName, lock: &AppLock, changed: &[String], args
     Ok(Outcome::Done)
 }
 
-fn converge(app: &AppName, lock: &AppLock, args: &Args) -> Result<Outcome> {
-    let (name, token) = lock.token();
+fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcome> {
     let program = find(LIFECYCLE);
     let mut command = Command::new(&program);
-    command.arg("converge").arg(app.as_str()).env(name, token).stdin(Stdio::null());
+    command.arg("converge").arg(app.as_str()).envs(lock.map(AppLock::token)).stdin(Stdio::null());
     if args.quiet {
         command.env("DOKKU_QUIET_OUTPUT", "1");
     }

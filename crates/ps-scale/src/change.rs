@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use procfile::{MAX_QUANTITY, ProcessType, Quantity};
-use ps_apps::{AppName, AskedCount, FormationSource, RefusedScaling, Scaling, StoredFormation, World};
+use ps_apps::{
+    AppName, AskedCount, DeployLock, FormationSource, RefusedScaling, Scaling, StoredFormation, World,
+};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::{Format, say};
 
@@ -44,17 +46,33 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
 
 fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> Result<Outcome> {
     let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
+    let _deploy = lock_deploy(world, app, args)?;
     let (before, after) = store(world, app, FormationSource::Argument, change)?;
     let outcome = if args.skip_deploy {
         Outcome::Done
     } else {
         let changed = after.changed_since(&before);
-        act::carry_out(world, app, &lock, &changed, args)?
+        act::carry_out(world, app, Some(&lock), &changed, args)?
     };
     if args.format() != Format::Text {
         print::write(app, &after, args.format(), true)?;
     }
     Ok(outcome)
+}
+
+/// Dokku's own lock of a deploy, where one will follow. It is had before anything is stored.
+fn lock_deploy(world: &World, app: &AppName, args: &Args) -> Result<Option<DeployLock>> {
+    if args.skip_deploy || !world.inside_dokku() || !world.is_deployed(app)? {
+        return Ok(None);
+    }
+    let lock = world.lock_deploy(app)?;
+    if let Some(build) = &lock.left_by {
+        let build = build.escape_default();
+        say::warning(&format!(
+            "The deploy lock of {app} was left by deploy {build}, which is gone: going on"
+        ));
+    }
+    Ok(Some(lock))
 }
 
 /// Stores a change and who asked for it; the formation before it and after it. The caller holds the app's lock.

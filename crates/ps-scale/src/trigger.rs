@@ -1,8 +1,8 @@
 //! The triggers of Dokku's that are about formations (contract 3.2). A hook is one exec of this program; an app that
-//! does not exist is no error here, because Dokku calls some of these before it exists and after it is gone.
+//! does not exist is no error here, because Dokku calls some of these before it exists and after it is gone. Hooks take no lock but
+//! that of the formation they write: who calls them, a deploy above all, may hold it and wait for them.
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use anyhow::Result;
 use ps_apps::{AppName, FormationSource, Scope, StoredFormation, World};
@@ -30,13 +30,16 @@ pub(crate) fn answer(world: &World, trigger: &str, args: &Args) -> Result<Outcom
             let flags = SetScale { skips: is_true(skip_deploy), clears: is_true(clear_existing) };
             set_scale(world, &app.parse()?, &flags, args)
         }
-        ("ps-can-scale", [app, can_scale]) => set_can_scale(world, &app.parse()?, can_scale, args),
-        ("post-create", [app]) => create(world, &app.parse()?, args),
+        ("ps-can-scale", [app, can_scale]) => set_can_scale(world, &app.parse()?, can_scale),
+        ("post-create", [app]) => {
+            world.create_ps_data(&app.parse()?)?;
+            Ok(Outcome::Done)
+        }
         ("post-delete", [app, ..]) => {
             world.remove_ps_data(&app.parse()?)?;
             Ok(Outcome::Done)
         }
-        ("post-release-builder", [_builder, app, ..]) => follow_procfile(world, &app.parse()?, args),
+        ("post-release-builder", [_builder, app, ..]) => follow_procfile(world, &app.parse()?),
         (name, _) if TRIGGERS.contains(&name) => Err(Refusal::usage(format!(
             "trigger {trigger}: these are not its arguments: {}",
             arguments.join(" ")
@@ -69,7 +72,6 @@ fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Res
     let asked = change::parse(world, words)?;
     let change = Change { asked, replaces: flags.clears, known: world.known_types(app)? };
     change.apply(world, &print::read(world, app)?)?;
-    let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
     let (before, after) = change::store(world, app, FormationSource::Trigger, &change)?;
     if flags.skips {
         return Ok(Outcome::Done);
@@ -80,7 +82,7 @@ fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Res
             types.push(name);
         }
     }
-    act::carry_out(world, app, &lock, &types, args)
+    act::carry_out(world, app, None, &types, args)
 }
 
 fn named(word: &str, after: &StoredFormation) -> Option<String> {
@@ -90,22 +92,14 @@ fn named(word: &str, after: &StoredFormation) -> Option<String> {
     [name, base].into_iter().find(|name| known.contains_key(name)).map(str::to_owned)
 }
 
-fn set_can_scale(world: &World, app: &AppName, can_scale: &str, args: &Args) -> Result<Outcome> {
-    let _lock = world.lock_app(app, Duration::from_secs(args.wait))?;
+fn set_can_scale(world: &World, app: &AppName, can_scale: &str) -> Result<Outcome> {
     let value = if is_true(can_scale) { "true" } else { "false" };
     world.set_property("ps", Scope::App(app), "can-scale", value)?;
     Ok(Outcome::Done)
 }
 
-fn create(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
-    let _lock = world.lock_app(app, Duration::from_secs(args.wait))?;
-    world.create_ps_data(app)?;
-    Ok(Outcome::Done)
-}
-
 /// Types that the new Procfile has come in at 0; those that it has no more end.
-fn follow_procfile(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
-    let _lock = world.lock_app(app, Duration::from_secs(args.wait))?;
+fn follow_procfile(world: &World, app: &AppName) -> Result<Outcome> {
     let change = Change { asked: Vec::new(), replaces: false, known: world.known_types(app)? };
     change::store(world, app, world.formation_source(app)?, &change)?;
     Ok(Outcome::Done)
