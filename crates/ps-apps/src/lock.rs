@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{Read, Seek, Write};
+use std::io::{ErrorKind, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -129,8 +129,14 @@ fn sign(mut file: &File, path: &Path, app: &AppName) -> Result<String, Error> {
                 None => Ok(()),
             },
         );
-    written.map_err(|error| Error::io("sign", path, error))?;
-    Ok(token)
+    match written {
+        // A full disk must not keep anybody from stopping an app: the lock is held, though nobody can read by whom, and
+        // hooks do not hold it with us.
+        Err(error) if !matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
+            Err(Error::io("sign", path, error))
+        }
+        _ => Ok(token),
+    }
 }
 
 fn is_held_by(path: &Path, app: &AppName, token: &str) -> bool {

@@ -8,7 +8,6 @@ use ps_scheduler::{Action, DeployOutcome, Error, Plan, Progress, Slot, Watch};
 use ps_supervisor::{Request, Spec};
 
 use crate::follow::Follower;
-use crate::logs;
 use crate::release_task;
 use crate::service::{Service, backend};
 use crate::specify::specify;
@@ -20,29 +19,22 @@ const MARGIN: Duration = Duration::from_secs(30);
 pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     watch.cancel.check()?;
     let earlier = service.spec()?;
-    let before = Before::look(service)?;
+    let before = pids(service)?;
     let spec = write_spec(service, plan, earlier.as_ref(), watch)?;
     if let Err(error) = change(service, plan, &spec, &before, watch) {
-        roll_back(service, plan, earlier, &spec, watch)?;
-        return Err(error);
+        let undone = roll_back(service, plan, earlier, &spec, watch);
+        return Err(match undone {
+            Ok(()) => error,
+            Err(second) => also(error, &second),
+        });
     }
     Ok(outcome(plan))
 }
 
-/// How things were before anything was changed.
-struct Before {
-    pids: BTreeMap<Slot, u32>,
-    log_marks: BTreeMap<Slot, [u64; 2]>,
-}
-
-impl Before {
-    fn look(service: &Service) -> Result<Self, Error> {
-        let instances = status::instances(service)?;
-        let pids =
-            instances.into_iter().filter_map(|instance| Some((instance.slot, instance.pid?))).collect();
-        let marks = service.slots()?.into_iter().map(|slot| (slot.clone(), logs::ends(service, &slot)));
-        Ok(Self { pids, log_marks: marks.collect() })
-    }
+/// The pid of each instance that runs.
+fn pids(service: &Service) -> Result<BTreeMap<Slot, u32>, Error> {
+    let instances = status::instances(service)?;
+    Ok(instances.into_iter().filter_map(|instance| Some((instance.slot, instance.pid?))).collect())
 }
 
 fn write_spec(
@@ -67,10 +59,10 @@ fn change(
     service: &Service,
     plan: &Plan,
     spec: &Spec,
-    before: &Before,
+    before: &BTreeMap<Slot, u32>,
     watch: &mut Watch<'_>,
 ) -> Result<(), Error> {
-    if spec.wanted().is_empty() && service.connect().is_none() && before.pids.is_empty() {
+    if spec.wanted().is_empty() && service.connect().is_none() && before.is_empty() {
         return Ok(());
     }
     let mut follower = Follower::begin(service, service.supervised()?)?;
@@ -78,11 +70,10 @@ fn change(
     let fresh: BTreeMap<Slot, Option<u32>> = plan
         .slots(Action::Start)
         .chain(&replaced)
-        .map(|slot| (slot.clone(), before.pids.get(slot).copied()))
+        .map(|slot| (slot.clone(), before.get(slot).copied()))
         .collect();
     let leaving: BTreeSet<Slot> =
         plan.slots(Action::Stop).filter(|slot| follower.knows(slot)).cloned().collect();
-    follower.set_log_marks(before.log_marks.clone());
     let mut early = follower.running();
     early.extend(follower.ask(&Request::Apply)?);
     if !plan.is_deploy && !replaced.is_empty() {
@@ -116,10 +107,32 @@ fn roll_back(
         return crate::stop::forget(service);
     };
     (watch.say)(Progress::Note(format!("Putting back the earlier release of {}", service.app)));
-    let revision = failed.revision + u64::from(plan.is_deploy);
-    service.write_spec(&Spec { revision, ..earlier })?;
+    let spec = Spec { revision: failed.revision + u64::from(plan.is_deploy), ..earlier };
+    service.write_spec(&spec)?;
+    if spec.wanted().is_empty() {
+        return crate::stop::end(service, &mut watch);
+    }
     let Some(client) = service.connect() else { return Ok(()) };
-    Follower::begin(service, client)?.ask(&Request::Apply).map(|_| ())
+    let mut follower = Follower::begin(service, client)?;
+    let early = follower.ask(&Request::Apply)?;
+    let failed_ones = plan.slots(Action::Replace).map(|slot| (slot.clone(), None)).collect();
+    let deadline = Instant::now() + spec.grace() + MARGIN;
+    if plan.is_deploy {
+        follower.settle(&failed_ones, &BTreeSet::new(), early, deadline, &mut watch)
+    } else {
+        Ok(())
+    }
+}
+
+/// A failure after which not even what was there before could be put back.
+fn also(error: Error, second: &Error) -> Error {
+    match error {
+        Error::DeployFailed { app, slot, reason } => {
+            let reason = format!("{reason}\nand the earlier release could not be put back: {second}");
+            Error::DeployFailed { app, slot, reason }
+        }
+        other => other,
+    }
 }
 
 fn outcome(plan: &Plan) -> DeployOutcome {

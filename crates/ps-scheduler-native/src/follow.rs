@@ -19,14 +19,13 @@ pub(crate) struct Follower<'a> {
     service: &'a Service,
     client: Client,
     known: BTreeMap<Slot, Status>,
-    log_marks: BTreeMap<Slot, [u64; 2]>,
 }
 
 impl<'a> Follower<'a> {
     /// Connects (and starts the supervisor if need be) and learns how things are.
     pub(crate) fn begin(service: &'a Service, mut client: Client) -> Result<Self, Error> {
         client.send(&Request::Watch).map_err(|error| service.unreachable(&error.to_string()))?;
-        let mut follower = Self { service, client, known: BTreeMap::new(), log_marks: BTreeMap::new() };
+        let mut follower = Self { service, client, known: BTreeMap::new() };
         follower.await_reply()?;
         Ok(follower)
     }
@@ -41,11 +40,6 @@ impl<'a> Follower<'a> {
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Vec<Message>, Error> {
         self.client.send(request).map_err(|error| self.service.unreachable(&error.to_string()))?;
         self.await_reply()
-    }
-
-    /// Where the logs of slots ended before the change: what comes later belongs to it.
-    pub(crate) fn set_log_marks(&mut self, marks: BTreeMap<Slot, [u64; 2]>) {
-        self.log_marks = marks;
     }
 
     /// Whether an instance is known of.
@@ -127,8 +121,8 @@ impl<'a> Follower<'a> {
     }
 
     fn failed(&self, slot: &Slot, reason: &str) -> Error {
-        let marks = self.log_marks.get(slot).copied().unwrap_or_default();
-        let words = logs::last_words(self.service, slot, marks);
+        let offsets = self.known.get(slot).map(|status| status.log_offsets).unwrap_or_default();
+        let words = logs::last_words(self.service, slot, offsets);
         let reason =
             if words.is_empty() { reason.to_owned() } else { format!("{reason}; its last lines:\n{words}") };
         Error::DeployFailed { app: self.service.app.to_string(), slot: slot.to_string(), reason }

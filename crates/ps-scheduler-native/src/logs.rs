@@ -1,7 +1,7 @@
 //! Lines of output, from the log files. Files are followed by looking again, so that a slow reader holds nobody up.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -54,18 +54,13 @@ pub(crate) fn logs(
     }
 }
 
-/// Where the two logs of a slot end now, in bytes.
-pub(crate) fn ends(service: &Service, slot: &Slot) -> [u64; 2] {
-    STREAMS.map(|stream| fs::metadata(path(service, slot, stream)).map_or(0, |metadata| metadata.len()))
-}
-
-/// The last lines that a slot wrote after `marks`: stdout's, then stderr's; ten in all, stderr first served.
-pub(crate) fn last_words(service: &Service, slot: &Slot, marks: [u64; 2]) -> String {
+/// The last lines that a slot wrote after `offsets`: stdout's, then stderr's; ten in all, stderr first served.
+pub(crate) fn last_words(service: &Service, slot: &Slot, offsets: [u64; 2]) -> String {
     let mut lines = Vec::new();
-    for (stream, mark) in STREAMS.into_iter().zip(marks) {
+    for (stream, offset) in STREAMS.into_iter().zip(offsets) {
         let mut bytes = Vec::new();
         let read = File::open(path(service, slot, stream)).and_then(|mut file| {
-            file.seek(SeekFrom::Start(mark))?;
+            file.seek(SeekFrom::Start(offset))?;
             file.read_to_end(&mut bytes)
         });
         if read.is_ok() {

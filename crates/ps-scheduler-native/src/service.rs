@@ -96,9 +96,15 @@ impl Service {
             if let Some(client) = self.connect() {
                 return Ok(client);
             }
-            let exited = child.try_wait().ok().flatten();
-            if exited.is_some() || Instant::now() >= deadline {
-                return Err(self.unreachable(&self.last_words()));
+            if let Some(status) = child.try_wait().ok().flatten() {
+                return Err(self.unreachable(
+                    &self.last_words().unwrap_or_else(|| format!("it ended at once ({status})")),
+                ));
+            }
+            if Instant::now() >= deadline {
+                return Err(self.unreachable(
+                    &self.last_words().unwrap_or_else(|| "it did not start in time".to_owned()),
+                ));
             }
             thread::sleep(POLL);
         }
@@ -158,9 +164,10 @@ impl Service {
         })
     }
 
-    fn last_words(&self) -> String {
+    /// The last line of its log, if it said anything.
+    fn last_words(&self) -> Option<String> {
         let log = fs::read_to_string(self.directory.join(LOG_FILE)).unwrap_or_default();
-        log.lines().last().unwrap_or("it did not start in time").to_owned()
+        log.lines().last().map(str::to_owned)
     }
 }
 

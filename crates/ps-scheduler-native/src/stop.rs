@@ -101,6 +101,7 @@ fn is_at_rest(instance: &Instance) -> bool {
 
 /// Removes the service directory: as if the app had never been deployed here.
 pub(crate) fn forget(service: &Service) -> Result<(), Error> {
+    ps_supervisor::remove_empty_groups(&service.directory);
     match fs::remove_dir_all(&service.directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(backend(format!("remove {}", service.directory.display()), &error))

@@ -68,6 +68,11 @@ impl Capture {
         self.fifo.as_fd()
     }
 
+    /// Where the log ends, in bytes.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Moves what is there, one turn at most; an error if the log cannot take it.
     pub(crate) fn move_bytes(&mut self) -> io::Result<()> {
         match rustix::pipe::splice(

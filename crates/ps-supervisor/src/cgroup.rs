@@ -45,6 +45,18 @@ impl CgroupRoot {
     }
 }
 
+/// Removes the empty groups that supervisors of a service directory, all dead, left behind.
+pub fn remove_empty_groups(service: &Path) {
+    let Some(root) = CgroupRoot::find(service) else { return };
+    let prefix = format!("{}-", root.service);
+    for entry in fs::read_dir(&root.parent).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&prefix) {
+            Cgroup { path: entry.path() }.remove();
+        }
+    }
+    let _ = fs::remove_dir(&root.parent);
+}
+
 impl Cgroup {
     /// Makes the group if it is not there.
     pub(crate) fn make(&self) -> io::Result<()> {

@@ -22,6 +22,7 @@ mod transition;
 mod tree;
 
 pub use capture::{LOG_DIRECTORY, stream_name};
+pub use cgroup::remove_empty_groups;
 pub use client::Client;
 pub use command::{environment, read_env_file};
 pub use control::{CONTROL_SOCKET, Message, Request};

@@ -58,6 +58,7 @@ impl Seat {
                 restarts: 0,
                 last_exit: earlier.as_ref().and_then(|status| status.last_exit),
                 revision: 0,
+                log_offsets: [0; 2],
                 reason: None,
             },
             slot,
@@ -219,6 +220,7 @@ impl Seat {
     fn spawn(&mut self, spec: &Spec) -> Event {
         self.timer = None;
         self.drain();
+        self.status.log_offsets = [0, 1].map(|stream| self.captures[stream].offset());
         self.status.revision = spec.revision;
         match process::spawn(spec, &self.slot, &self.directory, &self.tree, self.status.port) {
             Ok(process) => {

@@ -32,6 +32,9 @@ pub struct Status {
     pub last_exit: Option<Exit>,
     /// The revision of the spec that it was started from.
     pub revision: u64,
+    /// Where the logs of stdout and stderr ended when its process was started, in bytes: what follows is its own.
+    #[serde(default)]
+    pub log_offsets: [u64; 2],
     /// Why it could not be started, if it could not.
     pub reason: Option<String>,
 }
