@@ -105,8 +105,9 @@ fn a_child_that_sleeps_does_not_hold_the_lock() {
     holder.process.kill().expect("a child of ours");
     holder.process.wait().expect("a child of ours");
     let child = i32::try_from(holder.child).ok().and_then(Pid::from_raw).expect("a pid");
+    // The kernel closes what must not be inherited a moment after spawn has returned to the holder.
+    place.world.lock_app(&place.app, Duration::from_secs(5)).expect("the lock");
     test_kill_process(child).expect("the child still sleeps");
-    assert_eq!(place.try_lock("hello", None), Some(0));
 }
 
 #[test]
