@@ -176,6 +176,7 @@ fn no_reader_sees_a_mixture_of_two_formations() {
     let deadline = Instant::now() + Duration::from_secs(count(2, 40) as u64);
     let is_legal =
         |read: &StoredFormation| [&one, &two].iter().any(|legal| legal.effective() == read.effective());
+    let is_over = AtomicBool::new(false);
     let mut naive_mixed = 0;
     let read = || {
         let (mut reads, mut mixed) = (0, BTreeSet::new());
@@ -189,13 +190,14 @@ fn no_reader_sees_a_mixture_of_two_formations() {
         (reads, mixed)
     };
     let (reads, mixed) = thread::scope(|scope| {
-        scope.spawn(|| write_until(deadline, put));
+        scope.spawn(|| (0..usize::MAX).take_while(|_| !is_over.load(Ordering::Relaxed)).for_each(put));
         // So many that the kernel takes turns with them between the two files.
         let readers: Vec<_> = (0..READERS).map(|_| scope.spawn(read)).collect();
-        while Instant::now() < deadline {
+        while Instant::now() < deadline || (naive_mixed == 0 && Instant::now() < deadline + LIMIT) {
             let answer = one_file_after_the_other(&sandbox);
             naive_mixed += usize::from(answer != "web=1 worker=2" && answer != "clock=0 web=3 worker=0");
         }
+        is_over.store(true, Ordering::Relaxed);
         readers.into_iter().fold((0, BTreeSet::new()), |(reads, mut mixed), reader| {
             let (more, others) = reader.join().expect("a reader");
             mixed.extend(others);
