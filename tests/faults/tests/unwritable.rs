@@ -56,16 +56,15 @@ fn refused(ran: &Ran, sandbox: &Sandbox, line: &str, reason: &str, before: &Snap
 }
 
 /// A sandbox with an app that has two types and a restart policy.
-fn prepared(sandbox: Sandbox) -> (Sandbox, Snapshot) {
+fn prepared(sandbox: &Sandbox) -> Snapshot {
     programs::build(&["faults", "ps-scale", "ps-set"]).expect("the programs build");
-    must_work(&sandbox, "apps-on-disk create hello");
-    must_work(&sandbox, "apps-on-disk formation hello web=1 worker=2");
-    must_work(&sandbox, "apps-on-disk set hello restart-policy no");
-    let before = sandbox.snapshot().expect("a snapshot");
-    (sandbox, before)
+    must_work(sandbox, "apps-on-disk create hello");
+    must_work(sandbox, "apps-on-disk formation hello web=1 worker=2");
+    must_work(sandbox, "apps-on-disk set hello restart-policy no");
+    sandbox.snapshot().expect("a snapshot")
 }
 
-/// A file system of our own over a sandbox's world, until it is dropped.
+/// A file system of our own over a sandbox's world, until it is dropped: before the sandbox, which could not go else.
 struct Mounted(PathBuf);
 
 impl Mounted {
@@ -108,7 +107,7 @@ fn fill(path: &Path) {
 fn a_full_disk_keeps_the_old_values() {
     let sandbox = Sandbox::new().expect("a sandbox");
     let Some(_mounted) = Mounted::over(&sandbox, "size=64k,mode=755") else { return };
-    let (sandbox, _) = prepared(sandbox);
+    prepared(&sandbox);
     let filler = sandbox.world().join("filler");
     fill(&filler);
     let before = sandbox.snapshot().expect("a snapshot");
@@ -124,7 +123,7 @@ fn a_full_disk_keeps_the_old_values() {
 fn a_value_that_fits_only_in_part_is_refused_whole() {
     let sandbox = Sandbox::new().expect("a sandbox");
     let Some(_mounted) = Mounted::over(&sandbox, "size=64k,mode=755") else { return };
-    let (sandbox, _) = prepared(sandbox);
+    prepared(&sandbox);
     // The lock and its signature get their page first; then one page is left for a value of two.
     let filler = sandbox.world().join("filler");
     fill(&filler);
@@ -139,7 +138,7 @@ fn a_value_that_fits_only_in_part_is_refused_whole() {
 fn no_inode_left_keeps_the_old_values() {
     let sandbox = Sandbox::new().expect("a sandbox");
     let Some(_mounted) = Mounted::over(&sandbox, "nr_inodes=64,mode=755") else { return };
-    let (sandbox, _) = prepared(sandbox);
+    prepared(&sandbox);
     let filler = sandbox.world().join("filler");
     fs::create_dir(&filler).expect("a directory");
     let made = (0..1000).take_while(|n| File::create(filler.join(n.to_string())).is_ok()).count();
@@ -156,7 +155,7 @@ fn no_inode_left_keeps_the_old_values() {
 fn a_file_system_that_turns_read_only_can_still_be_read() {
     let sandbox = Sandbox::new().expect("a sandbox");
     let Some(mounted) = Mounted::over(&sandbox, "size=1m,mode=755") else { return };
-    let (sandbox, before) = prepared(sandbox);
+    let before = prepared(&sandbox);
     mounted.remount("ro");
     for line in CHANGES {
         refuses(&sandbox, line, "Read-only file system", &before);
@@ -194,7 +193,8 @@ fn set_mode(path: &Path, mode: u32) {
 
 #[test]
 fn a_directory_that_may_not_be_written_is_named_and_left_alone() {
-    let (sandbox, before) = prepared(Sandbox::new().expect("a sandbox"));
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let before = prepared(&sandbox);
     if chown(sandbox.world(), Some(NOBODY), Some(NOBODY)).is_err() {
         note("SKIPPED: this test runs programs as nobody, which needs root");
         return;
@@ -222,7 +222,8 @@ fn a_directory_that_may_not_be_written_is_named_and_left_alone() {
 
 #[test]
 fn a_file_that_may_not_be_read_is_not_taken_for_an_empty_one() {
-    let (sandbox, before) = prepared(Sandbox::new().expect("a sandbox"));
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let before = prepared(&sandbox);
     if chown(sandbox.world(), Some(NOBODY), Some(NOBODY)).is_err() {
         note("SKIPPED: this test runs programs as nobody, which needs root");
         return;
@@ -260,7 +261,8 @@ impl Drop for Immutable {
 
 #[test]
 fn an_immutable_file_takes_the_whole_change_back() {
-    let (sandbox, before) = prepared(Sandbox::new().expect("a sandbox"));
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let before = prepared(&sandbox);
     let dir = sandbox.world().join("lib/config/ps/hello");
     for (file, lines) in [
         ("scale", vec![CHANGES[0], CHANGES[1], "apps-on-disk formation hello web=3 -- worker=0"]),
@@ -279,7 +281,8 @@ fn an_immutable_file_takes_the_whole_change_back() {
 
 #[test]
 fn a_limit_on_file_sizes_ends_the_program_but_not_the_value() {
-    let (sandbox, before) = prepared(Sandbox::new().expect("a sandbox"));
+    let sandbox = Sandbox::new().expect("a sandbox");
+    let before = prepared(&sandbox);
     for line in &CHANGES[..3] {
         let words = words(line);
         let mut command = sandbox.command(Path::new("prlimit"));
