@@ -570,6 +570,75 @@ fn refusals_name_the_thing_and_have_their_exit_status() {
 }
 
 #[test]
+fn inside_dokku_odd_lines_mean_what_they_mean_there() {
+    let home = Home::new();
+    let none = said(&mut home.dokku(&["--bogus"]));
+    let warning = " !     You haven't deployed any applications yet\n";
+    assert_eq!((none.status, &*none.stdout, &*none.stderr), (0, "", warning));
+    home.app("a.b-c").app("z_9");
+    let dokku = |arguments: &[&str]| said(&mut home.dokku(arguments));
+    assert_eq!(dokku(&["nope", "--running", "--deployed"]).status, 2, "wrong usage, whatever else is wrong");
+    assert_eq!(dokku(&["nope", "--format", "xml"]).status, 20, "the app is looked for first");
+    assert_eq!(dokku(&["--global", "a.b-c"]).stdout, dokku(&["--global"]).stdout);
+    assert_eq!(dokku(&[""]).stdout, dokku(&[]).stdout);
+    assert!(dokku(&[]).stdout.starts_with("=====> a.b-c ps information\n"));
+    for format in [&["--format", "stdout"][..], &["--format=stdout"], &["--format", ""]] {
+        assert_eq!(dokku(&[&["z_9"], format].concat()).stdout, dokku(&["z_9"]).stdout, "{format:?}");
+        assert_eq!(dokku(&[&["z_9", "--deployed"], format].concat()).stdout, "false\n", "{format:?}");
+    }
+    let bogus = dokku(&["--global", "--status-web.1"]);
+    let valid = "--ps-computed-procfile-path, --ps-computed-restart-policy, --ps-computed-skip-deploy, \
+                 --ps-computed-stop-timeout-seconds, --ps-global-procfile-path, --ps-global-restart-policy, \
+                 --ps-global-skip-deploy, --ps-global-stop-timeout-seconds";
+    assert_eq!(
+        (bogus.status, bogus.stderr),
+        (1, format!(" !     Invalid flag passed, valid flags: {valid}\n"))
+    );
+}
+
+#[test]
+fn restore_is_shown_as_it_is_stored() {
+    let home = Home::new();
+    home.app("blog");
+    let restore = || said(&mut home.dokku(&["blog", "--restore"])).stdout;
+    assert_eq!(restore(), "true\n");
+    for stored in ["false", "true", "no", "1"] {
+        home.property("ps", "blog", "restore", stored);
+        assert_eq!(restore(), format!("{stored}\n"));
+    }
+}
+
+#[test]
+fn statuses_are_sorted_as_bytes_and_stand_in_the_column_of_the_widest_flag() {
+    let home = Home::new();
+    home.app("blog");
+    for slot in ["web.1", "web.2", "web.10", "my-worker.10", "UP_per.1"] {
+        home.write(format!("home/blog/CONTAINER.{slot}"), &format!("{}\n", "c".repeat(64)));
+    }
+    let text = |home: &Home| said(home.dokku(&["blog"]).env("DOCKER_HOST", NOWHERE));
+    let first = text(&home);
+    assert_eq!(first.status, 1, "there is no engine");
+    let rows = |names: &[&str], width: usize| -> String {
+        let row = |name: &&str| format!("       {name:width$}unknown (CID: ccccccccccc)\n");
+        names.iter().map(row).collect()
+    };
+    let mut names =
+        vec!["Status UP_per 1:", "Status my worker 10:", "Status web 1:", "Status web 10:", "Status web 2:"];
+    assert!(first.stdout.ends_with(&rows(&names, 34)), "{}", first.stdout);
+    assert!(first.stdout.contains("       Deployed:                         true\n"), "{}", first.stdout);
+    let long = "z".repeat(60);
+    home.write(format!("home/blog/CONTAINER.{long}.1"), &format!("{}\n", "c".repeat(64)));
+    let label = format!("Status {long} 1:");
+    names.push(&label);
+    let second = text(&home).stdout;
+    let width = "--status-".len() + 60 + ".1".len();
+    assert!(second.ends_with(&rows(&names, width)), "{second}");
+    assert!(second.contains(&format!("       {:width$}true\n", "Deployed:")), "{second}");
+    let flag = said(home.dokku(&["blog", "--status-my-worker.10"]).env("DOCKER_HOST", NOWHERE));
+    assert_eq!((flag.status, &*flag.stdout), (1, "unknown (CID: ccccccccccc)\n"));
+}
+
+#[test]
 fn no_apps_are_no_failure() {
     let home = Home::new();
     let ours = said(&mut home.report(&[]));
@@ -629,6 +698,40 @@ fn watching_writes_json_lines_until_the_reader_goes_away() {
         }
     };
     assert!(status.success(), "a closed pipe is a polite goodbye: {status}");
+}
+
+#[test]
+fn watching_on_a_terminal_redraws_the_text_in_place() {
+    let home = Home::new();
+    home.app("blog");
+    let command = format!("{} blog --watch=0.1", env!("CARGO_BIN_EXE_ps-report"));
+    let started = Program::new("script")
+        .args(["--quiet", "--flush", "--command", &command, "/dev/null"])
+        .env("DOKKU_ROOT", home.root())
+        .env("DOKKU_LIB_ROOT", home.lib())
+        .env_remove("PLUGIN_PATH")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn();
+    let Ok(mut terminal) = started else {
+        note("skipped: script(1), which makes a terminal, is not here");
+        return;
+    };
+    let mut output = terminal.stdout.take().expect("a pipe");
+    let patience = Instant::now() + DEADLINE;
+    let mut seen = String::new();
+    let redraw =
+        "\x1b[H\x1b[J=====> blog ps information\r\n       Deployed:                         false\r\n";
+    while seen.matches(redraw).count() < 3 {
+        let mut some = [0; 4096];
+        let read = std::io::Read::read(&mut output, &mut some).expect("a pipe");
+        seen.push_str(&String::from_utf8_lossy(&some[..read]));
+        assert!(read > 0 && Instant::now() < patience, "it never redrew: {seen:?}");
+    }
+    terminal.kill().expect("our child");
+    terminal.wait().expect("our child");
+    assert!(seen.starts_with("\x1b[H\x1b[J"), "{seen:?}");
+    assert!(!seen.contains('{'), "a terminal gets text: {seen:?}");
 }
 
 #[test]

@@ -185,7 +185,83 @@ fn a_closed_pipe_is_no_failure() {
     }
 }
 
+#[test]
+fn what_could_end_a_line_of_a_script_is_escaped_in_json_too() {
+    let place = hello("a\u{2028}b\u{2029}c=1\n");
+    let json = "[{\"process_type\":\"a\\u2028b\\u2029c\",\"quantity\":1}]\n";
+    assert_eq!(scale(&place, &["hello", "--json"]).stdout, json);
+}
+
+#[test]
+fn types_that_are_wanted_no_more_are_printed_until_a_deploy_and_what_is_wanted_wins() {
+    let place = hello("web=1\nweb=7\n");
+    place.write("lib/config/ps/hello/scale.old", "gone=0\nweb=5\nx.y=2\n");
+    let rows = "gone: 0\nweb:  1\nx.y:  2\n";
+    assert_eq!(scale(&place, &["hello", "--quiet"]).stdout, rows);
+    let inside = run(place.command_inside_dokku(PROGRAM).arg("hello").env("DOKKU_QUIET_OUTPUT", "yes"));
+    assert_eq!(quietly(&inside), (0, rows));
+    let current = scale_inside_dokku(&place, &["--from-trigger", "ps-current-scale", "hello"]);
+    assert_eq!(quietly(&current), (0, "gone=0\nweb=1\nx.y=2"));
+}
+
+#[test]
+fn inside_dokku_an_app_that_a_plugin_hides_does_not_exist() {
+    let place = Place::with_app("yours", "web=1\n");
+    place.hide_yours_from_ann();
+    let before = place.tree();
+    let ask = |user: &str, words: &[&str]| {
+        run(place.command_inside_dokku(PROGRAM).args(words).env("SSH_USER", user).env_remove("SSH_NAME"))
+    };
+    for words in [&["yours"][..], &["yours", "--json"], &["yours", "web=2"], &["yours", "--clear"]] {
+        let ran = ask("ann", words);
+        assert_eq!(
+            (quietly(&ran), &*ran.stderr),
+            ((20, ""), " !     App yours does not exist\n"),
+            "{words:?}"
+        );
+    }
+    assert_eq!(ask("ann", &["--from-trigger", "ps-current-scale", "yours"]).stdout, "web=1");
+    assert_eq!(place.tree(), before);
+    assert_eq!(ask("bob", &["yours", "web=2"]).status, 0);
+    assert_eq!(scale(&place, &["yours", "--quiet"]).stdout, "web:  2\n", "on our own nobody hides");
+}
+
 // ---- Changing.
+
+#[test]
+fn inside_dokku_words_are_judged_in_dokkus_order_and_refused_in_its_words() {
+    let place = shop("web=1\nrelease=0\nworker=0\n");
+    let before = place.state();
+    for (words, said) in [
+        (&["nope=1", "web"][..], "Missing count for process type web"),
+        (&["nope=1", "web=x"], "Invalid count for process type web"),
+        (&["web", "worker=x"], "Missing count for process type web"),
+        (&["web="], "Invalid count for process type web"),
+        (&["web=1.5"], "Invalid count for process type web"),
+        (&["web=1=2"], "Invalid count for process type web"),
+        (&["worker=1", "nope=1", "neither=1"], "nope is not a valid process name to scale up"),
+        (&["Web=1"], "Web is not a valid process name to scale up"),
+    ] {
+        let ran = scale_inside_dokku(&place, &[&["--skip-deploy", "shop"], words].concat());
+        let talk = format!("-----> Scaling shop processes: {}\n", words.join(" "));
+        let said = format!(" !     {said}\n");
+        assert_eq!((quietly(&ran), &ran.stderr), ((1, &*talk), &said), "{words:?}");
+    }
+    assert_eq!(place.state(), before);
+    for (words, scale) in [
+        (&[" web = 2 "][..], "web=2\nrelease=0\nworker=0\n"),
+        (&["worker=+3", "web=00"], "worker=3\nweb=0\nrelease=0\n"),
+    ] {
+        let mut command = place.command_inside_dokku(PROGRAM);
+        let ran = run(command.env("DOKKU_QUIET_OUTPUT", "1").arg("shop").args(words));
+        let talk = format!("-----> Scaling shop processes: {}\n", words.join(" "));
+        assert_eq!((quietly(&ran), &*ran.stderr), ((0, &*talk), ""), "quiet or not");
+        assert_eq!(stored(&place, "shop"), (scale.to_owned(), String::new()));
+    }
+    let empty = scale_inside_dokku(&place, &[""]);
+    let said = " !     Please specify an app to run the command on\n";
+    assert_eq!((quietly(&empty), &*empty.stderr), ((1, ""), said));
+}
 
 #[test]
 fn a_change_is_stored_and_told_on_stderr_on_our_own_and_on_stdout_inside_dokku() {
@@ -471,6 +547,15 @@ fn inside_dokku_a_dry_run_says_that_every_instance_of_a_changed_type_is_replaced
     let plan = "process_type,index,action,reason\nweb,1,replace,Dokku deploys the whole type\n\
                 web,2,start,\"wanted, but not running\"\nworker,1,keep,already as wanted\n";
     assert_eq!(quietly(&ran), (0, plan));
+}
+
+#[test]
+fn a_dry_run_does_not_guess_what_an_instance_does() {
+    let place = shop("web=1\n");
+    place.write("lib/data/scheduler-native/shop/web.1/status.json", "{\"state\":\"run");
+    let ran = scale(&place, &["shop", "--dry-run", "web=2"]);
+    assert_eq!(quietly(&ran), (1, ""));
+    assert!(ran.stderr.contains("shop/web.1/status.json: EOF"), "{}", ran.stderr);
 }
 
 // ---- Bad input: one clear line, the right status, and everything as before.

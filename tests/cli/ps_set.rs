@@ -133,6 +133,79 @@ fn the_old_spelling_of_the_stop_timeout_is_taken_with_a_hint() {
     assert_eq!(set(&place, &["--get", "box", "stop-timeout"]).stdout, "45\n");
 }
 
+#[test]
+fn inside_dokku_an_app_that_a_plugin_hides_does_not_exist() {
+    let place = Place::with_app("yours", "web=1\n");
+    place.app("mine");
+    place.hide_yours_from_ann();
+    let before = place.tree();
+    let ask = |user: &str, words: &[&str]| {
+        run(place.command_inside_dokku(PROGRAM).args(words).env("SSH_USER", user).env_remove("SSH_NAME"))
+    };
+    for words in [
+        &["yours", "restart-policy", "no"][..],
+        &["yours", "restart-policy"],
+        &["yours"],
+        &["--get", "yours", "restart-policy"],
+        &["--list", "yours"],
+    ] {
+        let ran = ask("ann", words);
+        assert_eq!(
+            (quietly(&ran), &*ran.stderr),
+            ((20, ""), " !     App yours does not exist\n"),
+            "{words:?}"
+        );
+    }
+    let ran = ask("ann", &["yours", "restart-policy", "maybe"]);
+    assert_eq!((ran.status, &*ran.stderr), (1, " !     Invalid restart-policy specified\n"), "Dokku's order");
+    assert!(!ask("ann", &["--list"]).stdout.contains("yours"));
+    assert_eq!(place.tree(), before);
+    assert_eq!(ask("bob", &["--list", "--json"]).stdout.lines().count(), 14);
+    assert_eq!(set(&place, &["yours", "restart-policy", "no"]).status, 0, "on our own nobody hides");
+}
+
+#[test]
+fn inside_dokku_the_order_of_checks_and_the_words_are_dokkus() {
+    let place = boxed();
+    let before = place.tree();
+    let names = "dockerfile-start-cmd, procfile-path, restart-policy, restore, skip-deploy, start-cmd, \
+                 stop-timeout-seconds";
+    let invalid = format!("Invalid property specified, valid properties include: {names}");
+    for (words, status, said) in [
+        (&["nope", "restart-policy", "maybe"][..], 1, "Invalid restart-policy specified"),
+        (&["--global", "restart-policy", "maybe"], 1, "Invalid restart-policy specified"),
+        (&["box", "restart-policy", " no"], 1, "Invalid restart-policy specified"),
+        (&["nope", "bogus", "x"], 20, "App nope does not exist"),
+        (&["", "bogus", "x"], 1, "Please specify an app to run the command on"),
+        (&["--global"], 1, "Property cannot be specified globally"),
+        (&["--global", "bogus", "x"], 1, "Property cannot be specified globally"),
+        (&["--global", "restore", "true"], 1, "Property cannot be specified globally"),
+        (&["box", "--global", "restart-policy", "no"], 1, "Property cannot be specified globally"),
+        (&["box", ""], 1, "No property specified"),
+        (&["box", "restart-policy ", "maybe"], 1, &invalid),
+        (&["box", "Restore", "true"], 1, &invalid),
+        (&["box", "scale", "web=9"], 1, &invalid),
+        (&["box", "../box/scale", "web=9"], 1, &invalid),
+    ] {
+        let ran = set_inside_dokku(&place, words);
+        let said = format!(" !     {said}\n");
+        assert_eq!((quietly(&ran), &*ran.stderr), ((status, ""), &*said), "{words:?}");
+    }
+    assert_eq!(place.tree(), before);
+    for (words, value) in [
+        (&["box", "start-cmd", "  "][..], Some("  ")),
+        (&["box", "start-cmd", "a ", " b"], Some("a   b")),
+        (&["box", "start-cmd", ""], None),
+    ] {
+        let mut command = place.command_inside_dokku(PROGRAM);
+        let ran = run(command.args(words).env("DOKKU_QUIET_OUTPUT", "x"));
+        assert_eq!((quietly(&ran), &*ran.stderr), ((0, ""), ""), "{words:?}");
+        assert_eq!(stored(&place, "box", "start-cmd").as_deref(), value, "{words:?}");
+    }
+    let ran = set_inside_dokku(&place, &["box", "start-cmd", "two\nlines"]);
+    assert_eq!((ran.status, stored(&place, "box", "start-cmd")), (1, None));
+}
+
 // ---- Listing.
 
 #[test]
@@ -171,7 +244,7 @@ fn a_list_says_value_source_and_default_of_each_property() {
     assert_eq!(set(&place, &["--list", "--json"]).stdout.lines().count(), 14);
     let text = set(&place, &["--list", "box"]).stdout;
     assert!(text.starts_with("=====> box ps properties\n"), "{text}");
-    assert!(text.contains("       restart-policy:        app      no\n"), "{text}");
+    assert!(text.contains("       restart-policy:        app      no (default: on-failure:10)\n"), "{text}");
     let csv = set(&place, &["--list", "--format", "csv", "--global"]).stdout;
     assert!(
         csv.starts_with(
@@ -216,6 +289,30 @@ fn a_value_that_was_stored_before_and_makes_no_sense_is_shown_with_a_warning_and
         assert!(ran.stdout.contains(&format!("box,{property},{bad},app,{default}\n")), "{}", ran.stdout);
         assert!(ran.stderr.contains(bad), "{}", ran.stderr);
         fs::remove_file(place.lib().join("config/ps/box").join(property)).expect("it was there");
+    }
+}
+
+#[test]
+fn a_stored_value_that_makes_no_sense_is_warned_of_once_and_its_default_stands_beside_it() {
+    let place = boxed();
+    place.app("other");
+    place.write("lib/config/ps/--global/restart-policy", "on-failure:abc");
+    place.write("lib/config/ps/box/stop-timeout-seconds", "soon");
+    for ran in [set(&place, &["--list"]), set_inside_dokku(&place, &["--list"])] {
+        let warnings: Vec<&str> = ran.stderr.lines().collect();
+        assert_eq!((ran.status, warnings.len()), (0, 2), "{}", ran.stderr);
+        assert!(
+            warnings[0].contains("--global: restart-policy cannot be \"on-failure:abc\""),
+            "{}",
+            ran.stderr
+        );
+        assert!(warnings[1].contains("box: stop-timeout-seconds cannot be \"soon\""), "{}", ran.stderr);
+        let policy =
+            "       restart-policy:        global   on-failure:abc (makes no sense: on-failure:10 counts)\n";
+        assert_eq!(ran.stdout.matches(policy).count(), 2, "{}", ran.stdout);
+        let timeout = "       stop-timeout-seconds:  app      soon (makes no sense: 30 counts)\n";
+        assert!(ran.stdout.contains(timeout), "{}", ran.stdout);
+        assert!(ran.stdout.contains("       stop-timeout-seconds:  default  30\n"), "{}", ran.stdout);
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(value_name = "APP")]
     pub(crate) apps: Vec<String>,
     /// Report on the values that hold for every app without one of its own
-    #[arg(long, conflicts_with = "apps")]
+    #[arg(long)]
     pub(crate) global: bool,
     /// text (or stdout), json (an object a line), jsonl (the same, always with "app") or csv
     #[arg(long, value_name = "FORMAT", allow_hyphen_values = true, overrides_with = "format")]

@@ -51,18 +51,25 @@ pub(crate) fn resolve(world: &World, args: &Args, subjects: &Subjects) -> Result
     }
     match &args.info_flags[..] {
         [] => Ok(encoding),
-        [flag] if !matches!(encoding, Encoding::Text { .. }) => Err(refusal(
+        [flag, ..] if !matches!(encoding, Encoding::Text { .. }) => Err(refusal(
             world,
             "--format flag cannot be specified when specifying an info flag",
             format!("{flag} prints one bare value: leave out --format"),
         )),
-        [flag] => {
+        [flag, ..] => {
             check(world, flag, subjects)?;
             Ok(Encoding::Value(flag.clone()))
         }
+    }
+}
+
+/// Two info flags are wrong usage, whatever else is: Dokku says nothing at all then.
+pub(crate) fn refuse_two_flags(args: &Args) -> Result<()> {
+    match &args.info_flags[..] {
         [first, second, ..] => {
             Err(Refusal::usage(format!("one info flag at a time: {first} and {second} were given")))
         }
+        _ => Ok(()),
     }
 }
 

@@ -9,7 +9,7 @@ pub(crate) enum Source {
     Processes,
     /// Whether they run.
     Running,
-    /// Whether it is started after a reboot: anything but `false` is yes.
+    /// Whether it is started after a reboot, as it is stored: anything but `false` is yes.
     Restore,
     /// Whether counts may be set by hand: nothing stored is yes.
     CanScale,

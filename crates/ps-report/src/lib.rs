@@ -35,11 +35,17 @@ pub fn command() -> clap::Command {
 pub fn run() -> Result<Outcome> {
     let args = Args::from_words(exit::arguments())?;
     let world = World::from_env()?;
+    encoding::refuse_two_flags(&args)?;
     let subjects = subjects::resolve(&world, &args)?;
-    let encoding = encoding::resolve(&world, &args, &subjects)?;
-    if matches!(&subjects, Subjects::Apps(apps) if apps.is_empty()) {
+    let encoding = encoding::resolve(&world, &args, &subjects);
+    if subjects.is_empty() && (world.inside_dokku() || encoding.is_ok()) {
         subjects::say_there_are_none(&world);
+        // Dokku judges the rest of the line only where there is an app.
+        if encoding.is_err() {
+            return Ok(Outcome::Done);
+        }
     }
+    let encoding = encoding?;
     match args.watch {
         Some(every) => watch::run(&world, &args, &encoding, every),
         None => once(&world, &subjects, &encoding, &mut BufWriter::new(io::stdout().lock())),

@@ -110,7 +110,10 @@ impl Reader<'_> {
         Some(match source {
             Source::Processes | Source::Running => return None,
             Source::Deployed => status::is_deployed(self.world, app).map(|yes| yes.to_string()),
-            Source::Restore => own.get("restore").map(|value| (value != "false").to_string()),
+            Source::Restore => own.get("restore").map(|value| match &*value {
+                "" => "true".to_owned(),
+                _ => value,
+            }),
             Source::CanScale => self.world.can_scale(app).map(|yes| yes.to_string()),
             Source::Own(key) => own.get(key),
             Source::Computed(key) => own.get(key).and_then(|value| match &*value {

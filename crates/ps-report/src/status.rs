@@ -214,8 +214,14 @@ fn records(world: &World, app: &AppName) -> Result<Vec<Record>, Error> {
             None if suffix.is_empty() && !directory.join("CONTAINER.web.1").exists() => "web.1",
             None => continue,
         };
-        let id = ps_apps::durable::read_text(&directory.join(&name), true)?.unwrap_or_default();
-        records.insert(slot.to_owned(), id.trim().to_owned());
+        let path = directory.join(&name);
+        let text = ps_apps::durable::read_text(&path, true)?.unwrap_or_default();
+        let id = text.lines().next().unwrap_or_default().trim();
+        if id.contains('\0') {
+            let reason = "holds NUL bytes: the next deploy writes it again".to_owned();
+            return Err(Error::Corrupt { path, line: None, reason });
+        }
+        records.insert(slot.to_owned(), id.to_owned());
     }
     Ok(records.into_iter().map(|(slot, id)| Record { slot, id }).collect())
 }

@@ -1,7 +1,8 @@
 //! Which apps are meant, and what is said when there is none.
 
 use anyhow::Result;
-use ps_apps::{App, AppName, Error, World};
+use ps_apps::{App, AppName, World};
+use ps_cli::exit::Refusal;
 use ps_cli::say;
 
 use crate::args::Args;
@@ -15,18 +16,31 @@ pub(crate) enum Subjects {
     Apps(Vec<AppName>),
 }
 
-/// The apps that were named, each once, or all, as far as the caller may know of them. The first that does not exist is
-/// an error (exit status 20).
-pub(crate) fn resolve(world: &World, args: &Args) -> Result<Subjects> {
-    if args.global {
-        return Ok(Subjects::Global);
+impl Subjects {
+    /// Whether there is nothing to report on.
+    pub(crate) fn is_empty(&self) -> bool {
+        matches!(self, Self::Apps(apps) if apps.is_empty())
     }
-    if args.apps.is_empty() {
-        let all = world.apps()?.into_iter().map(|app| app.name).collect();
-        return Ok(Subjects::Apps(ps_triggers::visible(world, all)?));
+}
+
+/// The apps that were named, each once, or all, as far as the caller may know of them. The first that does not exist is
+/// an error (exit status 20). Dokku takes an empty word for all of them, and `--global` for more than any app.
+pub(crate) fn resolve(world: &World, args: &Args) -> Result<Subjects> {
+    let is_dokku = world.inside_dokku();
+    let words: Vec<&String> = args.apps.iter().filter(|word| !is_dokku || !word.is_empty()).collect();
+    match (args.global, words.first()) {
+        (true, Some(app)) if !is_dokku => {
+            return Err(Refusal::usage(format!("--global is about no app: leave it out, or {app:?}")));
+        }
+        (true, _) => return Ok(Subjects::Global),
+        (false, None) => {
+            let all = world.apps()?.into_iter().map(|app| app.name).collect();
+            return Ok(Subjects::Apps(ps_triggers::visible(world, all)?));
+        }
+        (false, Some(_)) => (),
     }
     let mut named: Vec<AppName> = Vec::new();
-    for word in &args.apps {
+    for word in words {
         let App { name } = world.app(word)?;
         if !named.contains(&name) {
             named.push(name);
@@ -34,14 +48,9 @@ pub(crate) fn resolve(world: &World, args: &Args) -> Result<Subjects> {
     }
     let visible = ps_triggers::visible(world, named.clone())?;
     match named.iter().find(|name| !visible.contains(name)) {
-        Some(hidden) => Err(no_such(world, hidden).into()),
+        Some(hidden) => Err(ps_triggers::hidden(world, hidden).into()),
         None => Ok(Subjects::Apps(visible)),
     }
-}
-
-/// What is hidden from the caller does not exist for them.
-fn no_such(world: &World, app: &AppName) -> Error {
-    Error::NoSuchApp { app: app.to_string(), searched: world.root().to_owned(), hint: String::new() }
 }
 
 /// Says that there are no apps, which is no failure.

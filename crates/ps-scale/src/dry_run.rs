@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use procfile::Formation;
-use ps_apps::{AppName, FormationSource, Scope, StoredFormation, World};
+use ps_apps::{AppName, Error, FormationSource, Scope, StoredFormation, World, durable};
 use ps_cli::Format;
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Action, Instance, Intent, Plan, Slot, State, Step, Which};
@@ -133,18 +133,25 @@ fn row(step: &Step, waits_for: Option<&'static str>) -> Row {
 fn recorded(world: &World, app: &AppName) -> Result<Vec<Instance>> {
     if world.scheduler_name(app)? == "native" {
         let directory = world.data_dir("scheduler-native", app);
-        return Ok(names(&directory)?.iter().filter_map(|name| native(&directory, name)).collect());
+        let read = names(&directory)?;
+        return read.iter().filter_map(|name| native(&directory, name).transpose()).collect();
     }
     let names = names(&world.app_dir(app))?;
     let slots = names.iter().filter_map(|name| name.strip_prefix("CONTAINER.")?.parse().ok());
     Ok(slots.map(|slot: Slot| Instance::new(slot, State::Running)).collect())
 }
 
-fn native(directory: &Path, name: &str) -> Option<Instance> {
-    let slot = name.parse().ok()?;
-    let bytes = fs::read(directory.join(name).join("status.json")).ok()?;
-    let state = serde_json::from_slice(&bytes).map_or(State::Unknown, |status: RecordedStatus| status.state);
-    Some(Instance::new(slot, state))
+/// `None` where the name is no slot's, or the instance has no status.
+fn native(directory: &Path, name: &str) -> Result<Option<Instance>> {
+    let Ok(slot) = name.parse() else { return Ok(None) };
+    let path = directory.join(name).join("status.json");
+    let Some(bytes) = durable::read(&path, true)? else { return Ok(None) };
+    let status: RecordedStatus = serde_json::from_slice(&bytes).map_err(|why| Error::Corrupt {
+        path,
+        line: None,
+        reason: format!("{why}: what the instance does is not known"),
+    })?;
+    Ok(Some(Instance::new(slot, status.state)))
 }
 
 fn names(directory: &Path) -> Result<Vec<String>> {
@@ -153,6 +160,6 @@ fn names(directory: &Path) -> Result<Vec<String>> {
             Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(source) => Err(ps_apps::Error::io("read", directory, source).into()),
+        Err(source) => Err(Error::io("read", directory, source).into()),
     }
 }

@@ -28,7 +28,7 @@ pub fn run() -> Result<Outcome> {
         return trigger::answer(&world, trigger, &args);
     }
     let Some(name) = &args.app else { return Err(no_app(&world)) };
-    let app = world.app(name)?.name;
+    let app = ps_triggers::visible_app::<anyhow::Error>(&world, name)?;
     refuse_contradictions(&world, &args)?;
     match (args.is_change(), args.dry_run) {
         (true, _) => change::run(&world, &app, &args),

@@ -68,9 +68,16 @@ fn text(app: &AppName, rows: &BTreeMap<&str, i64>, is_quiet: bool) -> String {
     (!is_quiet).then_some(header).into_iter().chain(lines).collect()
 }
 
-/// Dokku's encoder escapes what could matter inside HTML; all of it stands inside strings.
+/// Dokku's encoder escapes what could matter inside HTML or a script; all of it stands inside strings.
 fn as_dokku_escapes(json: &str) -> String {
-    json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
+    let escapes = [
+        ("&", "\\u0026"),
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("\u{2028}", "\\u2028"),
+        ("\u{2029}", "\\u2029"),
+    ];
+    escapes.iter().fold(json.to_owned(), |json, (character, escape)| json.replace(character, escape))
 }
 
 fn csv(out: &mut impl Write, rows: &BTreeMap<&str, i64>) -> Result<()> {

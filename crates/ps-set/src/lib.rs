@@ -43,7 +43,8 @@ impl Target {
         let app = if args.global {
             None
         } else {
-            Some(world.app(words.next().ok_or_else(|| no_app(world))?)?.name)
+            let word = words.next().ok_or_else(|| no_app(world))?;
+            Some(ps_triggers::visible_app::<anyhow::Error>(world, word)?)
         };
         let spelling = words.next().unwrap_or_default();
         let modern = PsProperty::modern_name(spelling);

@@ -1,9 +1,10 @@
 //! Properties on stdout. A stored value that makes no sense is shown, with a warning that its default counts.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use ps_apps::{AppName, Error, PsProperty, Scope, Setting, World};
+use ps_apps::{AppName, Error, InvalidValue, Origin, PsProperty, Scope, Setting, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::{Format, say};
 use serde::Serialize;
@@ -28,10 +29,11 @@ struct Row<'a> {
 pub(crate) fn all(world: &World, args: &Args) -> Result<Outcome> {
     let mut apps = Vec::new();
     for word in &args.words {
-        apps.push(world.app(word)?.name);
+        apps.push(ps_triggers::visible_app::<anyhow::Error>(world, word)?);
     }
     if args.words.is_empty() && !args.global {
-        apps = world.apps()?.into_iter().map(|app| app.name).collect();
+        let all = world.apps()?.into_iter().map(|app| app.name).collect();
+        apps = ps_triggers::visible(world, all)?;
     }
     let global = args.global.then_some(Scope::Global);
     let scopes = global.into_iter().chain(apps.iter().map(Scope::App));
@@ -75,25 +77,37 @@ pub(crate) fn answer(world: &World, trigger: &str, args: &Args) -> Result<Outcom
 fn print_effective(world: &World, scope: Scope<'_>, property: &PsProperty) -> Result<Outcome> {
     let named = || format!("{} of {}", property.name, scope.as_str());
     let setting = world.ps_setting(scope, property).with_context(named)?;
-    let makes_sense = makes_sense(scope, property, &setting);
-    let value = if makes_sense { setting.value.as_deref() } else { property.default };
+    let nonsense = nonsense(property, &setting);
+    if let Some(invalid) = &nonsense {
+        warn(owner(scope, &setting), property, invalid);
+    }
+    let value = if nonsense.is_none() { setting.value.as_deref() } else { property.default };
     let mut out = io::stdout().lock();
     writeln!(out, "{}", value.unwrap_or_default())?;
     out.flush()?;
     Ok(Outcome::Done)
 }
 
-/// Whether a stored value makes sense; says so if not.
-fn makes_sense(scope: Scope<'_>, property: &PsProperty, setting: &Setting) -> bool {
-    let Some(Err(invalid)) = setting.value.as_ref().map(|value| property.check(value)) else { return true };
+/// What is wrong with the stored value, if something is.
+fn nonsense(property: &PsProperty, setting: &Setting) -> Option<InvalidValue> {
+    property.check(setting.value.as_ref()?).err()
+}
+
+/// Whose value it is.
+fn owner<'a>(scope: Scope<'a>, setting: &Setting) -> Scope<'a> {
+    if setting.origin == Origin::Global { Scope::Global } else { scope }
+}
+
+fn warn(owner: Scope<'_>, property: &PsProperty, invalid: &InvalidValue) {
     let counts = property.default.unwrap_or("nothing");
-    say::warning(&format!("{}: {invalid}; {counts} counts until it is set again", scope.as_str()));
-    false
+    say::warning(&format!("{}: {invalid}; {counts} counts until it is set again", owner.as_str()));
 }
 
 struct Printer {
     format: Format,
     has_headings: bool,
+    /// Whose value of which property was warned of: one of all apps is theirs, and told once.
+    warned: BTreeSet<(String, &'static str)>,
 }
 
 impl Printer {
@@ -101,7 +115,8 @@ impl Printer {
         if args.format() == Format::Csv {
             csv_line(&["app", "property", "value", "source", "default"])?;
         }
-        Ok(Self { format: args.format(), has_headings: !args.quiet && !say::quiet() })
+        let has_headings = !args.quiet && !say::quiet();
+        Ok(Self { format: args.format(), has_headings, warned: BTreeSet::new() })
     }
 
     fn heading(&mut self, scope: Scope<'_>) -> Result<()> {
@@ -111,8 +126,14 @@ impl Printer {
         Ok(())
     }
 
-    fn row(&mut self, scope: Scope<'_>, property: &PsProperty, setting: &Setting) -> Result<()> {
-        makes_sense(scope, property, setting);
+    fn row(&mut self, scope: Scope<'_>, property: &'static PsProperty, setting: &Setting) -> Result<()> {
+        let nonsense = nonsense(property, setting);
+        let owner = owner(scope, setting);
+        if let Some(invalid) = &nonsense
+            && self.warned.insert((owner.as_str().to_owned(), property.name))
+        {
+            warn(owner, property, invalid);
+        }
         let row = Row {
             app: scope.as_str(),
             property: property.name,
@@ -123,8 +144,9 @@ impl Printer {
         let value = row.value.unwrap_or_default();
         match self.format {
             Format::Text => {
-                let name = format!("{}:", row.property);
-                writeln!(io::stdout().lock(), "       {name:<22} {:<8} {value}", row.source)?;
+                let (name, note) =
+                    (format!("{}:", row.property), note(property, setting, nonsense.is_some()));
+                writeln!(io::stdout().lock(), "       {name:<22} {:<8} {value}{note}", row.source)?;
             }
             Format::Json => writeln!(io::stdout().lock(), "{}", serde_json::to_string(&row)?)?,
             Format::Csv => {
@@ -132,6 +154,15 @@ impl Printer {
             }
         }
         Ok(())
+    }
+}
+
+/// The default beside a value that is another one.
+fn note(property: &PsProperty, setting: &Setting, is_nonsense: bool) -> String {
+    match property.default {
+        Some(default) if is_nonsense => format!(" (makes no sense: {default} counts)"),
+        Some(default) if setting.origin != Origin::Default => format!(" (default: {default})"),
+        _ => String::new(),
     }
 }
 

@@ -23,6 +23,20 @@ pub fn visible(world: &World, apps: Vec<AppName>) -> Result<Vec<AppName>, Error>
     Ok(apps.into_iter().filter(is_allowed).collect())
 }
 
+/// The app of that name; one that is hidden from the caller does not exist for them.
+pub fn visible_app<E: From<ps_apps::Error> + From<Error>>(world: &World, word: &str) -> Result<AppName, E> {
+    let app = world.app(word)?.name;
+    if visible(world, vec![app.clone()])?.is_empty() {
+        return Err(hidden(world, &app).into());
+    }
+    Ok(app)
+}
+
+/// What is said of an app that is hidden from the caller: it does not exist.
+pub fn hidden(world: &World, app: &AppName) -> ps_apps::Error {
+    ps_apps::Error::NoSuchApp { app: app.to_string(), searched: world.root().to_owned(), hint: String::new() }
+}
+
 /// Dokku's names for who calls: the first variable that is not empty, else `default`.
 fn caller(variables: [&str; 2]) -> String {
     let given = variables.iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));

@@ -114,6 +114,13 @@ impl Place {
         command
     }
 
+    /// A plugin that hides the app `yours` from ann.
+    pub(crate) fn hide_yours_from_ann(&self) {
+        let hook = "#!/bin/sh\n[ $# -ge 3 ] || exit 1\nuser=$1; shift 2\n\
+                    for app; do [ $user-$app = ann-yours ] || echo $app; done\n";
+        self.script("lib/plugins/enabled/acl/user-auth-app", hook);
+    }
+
     /// Everything that lies here.
     pub(crate) fn tree(&self) -> Tree {
         let mut tree = Tree::new();
