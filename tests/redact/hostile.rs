@@ -80,6 +80,14 @@ fn mutated(random: &mut Random) -> Vec<u8> {
     bytes
 }
 
+/// Numbers that no machine can hold are JSON all the same.
+fn is_json(text: &str) -> bool {
+    match serde_json::from_str::<Value>(text) {
+        Ok(_) => true,
+        Err(error) => error.to_string().starts_with("number out of range"),
+    }
+}
+
 #[test]
 fn changed_input_is_refused_or_sanitised_in_full() {
     let mut random = Random::new(11);
@@ -91,7 +99,7 @@ fn changed_input_is_refused_or_sanitised_in_full() {
             Some(text) => {
                 shown += 1;
                 assert!(!text.contains(CANARY), "{}", String::from_utf8_lossy(&input));
-                assert!(text.is_ascii() && serde_json::from_str::<Value>(&text).is_ok(), "{text}");
+                assert!(text.is_ascii() && is_json(&text), "{text}");
             }
         }
     }

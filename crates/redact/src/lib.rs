@@ -24,6 +24,7 @@ mod entropy;
 mod error;
 mod key_name;
 mod line;
+mod memo;
 mod pii;
 mod placeholder;
 mod render;

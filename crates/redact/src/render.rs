@@ -2,13 +2,12 @@
 //! the first one decided. So nothing is written before everything is known to be safe, and no output is kept in memory.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt::{self, Write};
-use std::hash::{BuildHasher, RandomState};
 
 use crate::collect::{Collected, Decision, Spot, line};
 use crate::document::{Children, Document, Node, Value};
+use crate::memo::Memo;
 use crate::placeholder::{self, Kind, Style};
 use crate::show_list::{Class, Place, Step, show_list};
 use crate::text::{self, Quoted};
@@ -18,9 +17,6 @@ use crate::{Error, Layout, command::Line, scan};
 
 /// A number as long as this is none that an engine wrote.
 const LONGEST_NUMBER: usize = 32;
-
-/// How many answers are remembered.
-const REMEMBERED: usize = 1 << 16;
 
 /// Writes nothing.
 pub(crate) struct Nothing;
@@ -51,8 +47,7 @@ pub(crate) struct Renderer<'r, 'a, W> {
     pub(crate) checking: Option<&'r mut Summary>,
     pub(crate) path: Vec<String>,
     pub(crate) depth: usize,
-    pub(crate) hasher: RandomState,
-    pub(crate) touched: RefCell<HashMap<u64, bool>>,
+    pub(crate) touched: Memo<bool>,
 }
 
 struct Entry<'a> {
@@ -273,18 +268,8 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
         }
     }
 
-    /// Containers of one host repeat each other: what was found is remembered.
     fn touches(&self, text: &str) -> bool {
-        let hash = self.hasher.hash_one(text);
-        if let Some(&known) = self.touched.borrow().get(&hash) {
-            return known;
-        }
-        let found = self.found.taint.touches(text);
-        let mut touched = self.touched.borrow_mut();
-        if touched.len() < REMEMBERED {
-            touched.insert(hash, found);
-        }
-        found
+        self.touched.answer(text, || self.found.taint.touches(text))
     }
 
     fn parts(&mut self, parts: &Parts<'_>) -> Result<(), Error> {

@@ -1,11 +1,10 @@
 //! The library's one verb.
 
-use std::cell::RefCell;
 use std::fmt::Write;
-use std::hash::RandomState;
 
 use crate::collect::{Collected, collect};
 use crate::document::Document;
+use crate::memo::Memo;
 use crate::render::{Nothing, Renderer, Summary};
 use crate::treat::Treatment;
 use crate::{Error, Style};
@@ -68,8 +67,7 @@ impl Sanitized<'_> {
             checking: None,
             path: Vec::new(),
             depth: 0,
-            hasher: RandomState::new(),
-            touched: RefCell::default(),
+            touched: Memo::new(),
         };
         renderer.document()
     }
@@ -99,8 +97,7 @@ impl Sanitized<'_> {
             checking: Some(&mut self.summary),
             path: Vec::new(),
             depth: 0,
-            hasher: RandomState::new(),
-            touched: RefCell::default(),
+            touched: Memo::new(),
         };
         renderer.document()
     }

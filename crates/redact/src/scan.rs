@@ -1,20 +1,15 @@
 //! The scan that every shown value must survive: the rules of `rules.rs`, then whether it looks random or hides text,
 //! in the text itself and in every decoded view of it. Linear in the text; patterns are compiled when first needed.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::{LazyLock, OnceLock};
 
 use aho_corasick::AhoCorasick;
 use regex::bytes::{Regex, RegexBuilder};
 
+use crate::memo::Memo;
 use crate::placeholder::{self, Kind};
 use crate::rules::RULES;
 use crate::{decode, entropy, pii};
-
-/// How many verdicts are remembered: containers of one host repeat each other.
-const REMEMBERED: usize = 1 << 16;
 
 static LITERALS: LazyLock<(AhoCorasick, Vec<usize>)> = LazyLock::new(|| {
     let pairs =
@@ -30,30 +25,17 @@ static PATTERNS: LazyLock<Vec<OnceLock<Regex>>> =
 /// The scan, and what it found so far.
 pub(crate) struct Scanner {
     pii: bool,
-    hasher: RandomState,
-    known: RefCell<HashMap<u64, Option<Kind>>>,
+    known: Memo<Option<Kind>>,
 }
 
 impl Scanner {
     pub(crate) fn new(pii: bool) -> Self {
-        Self { pii, hasher: RandomState::new(), known: RefCell::default() }
+        Self { pii, known: Memo::new() }
     }
 
     /// What the text holds that must not be shown.
     pub(crate) fn hit(&self, text: &str) -> Option<Kind> {
-        if text.len() < 4 {
-            return None;
-        }
-        let hash = self.hasher.hash_one(text);
-        if let Some(&known) = self.known.borrow().get(&hash) {
-            return known;
-        }
-        let found = self.look(&placeholder::without(text));
-        let mut known = self.known.borrow_mut();
-        if known.len() < REMEMBERED {
-            known.insert(hash, found);
-        }
-        found
+        if text.len() < 4 { None } else { self.known.answer(text, || self.look(&placeholder::without(text))) }
     }
 
     fn look(&self, text: &str) -> Option<Kind> {

@@ -1,0 +1,37 @@
+//! Answers that were given before: containers of one host repeat each other. A fixed number of places, the latest answer
+//! in each, so that a large document does not fill it with what never comes again.
+
+use std::cell::RefCell;
+use std::hash::{BuildHasher, RandomState};
+
+const PLACES: usize = 1 << 15;
+
+/// Remembers answers to questions about texts, which it knows by a 64-bit hash.
+pub(crate) struct Memo<T> {
+    hasher: RandomState,
+    places: RefCell<Vec<Option<(u64, T)>>>,
+}
+
+impl<T: Copy> Memo<T> {
+    pub(crate) fn new() -> Self {
+        Self { hasher: RandomState::new(), places: RefCell::new(Vec::new()) }
+    }
+
+    /// The answer about a text, found or remembered.
+    pub(crate) fn answer(&self, text: &str, find: impl FnOnce() -> T) -> T {
+        let hash = self.hasher.hash_one(text);
+        let place = usize::try_from(hash >> 32).unwrap_or(0) % PLACES;
+        if let Some(&Some((known, answer))) = self.places.borrow().get(place)
+            && known == hash
+        {
+            return answer;
+        }
+        let answer = find();
+        let mut places = self.places.borrow_mut();
+        if places.is_empty() {
+            places.resize(PLACES, None);
+        }
+        places[place] = Some((hash, answer));
+        answer
+    }
+}
