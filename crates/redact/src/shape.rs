@@ -38,15 +38,15 @@ impl Shape {
             "revision" => Self::Exact(is_revision),
             "signal" => Self::Exact(is_signal),
             "selinux" => Self::Exact(is_selinux),
-            "mode" => Self::Exact(is_mode),
-            "security-opt" => Self::Exact(is_security_opt),
+            "mode" => Self::Exact(vocabulary::is_mode),
+            "security-opt" => Self::Exact(vocabulary::is_security_opt),
             "search-path" => Self::Exact(is_search_path),
             "known-path" => Self::Exact(words::is_common_path),
             "dyno" => Self::Exact(is_dyno),
             "locale" => Self::Exact(is_locale),
             "zone" => Self::Exact(is_zone),
             "mount-mode" => Self::Exact(is_mount_mode),
-            "kernel-path" => Self::Exact(is_kernel_path),
+            "kernel-path" => Self::Exact(vocabulary::is_kernel_path),
             "image" => Self::Image,
             "container" => Self::Loose(is_container_name),
             "name" | "app" | "file" => Self::Loose(is_name),
@@ -242,47 +242,6 @@ fn is_selinux(text: &str) -> bool {
         })
 }
 
-/// The modes the engine knows, or another container by its id.
-fn is_mode(text: &str) -> bool {
-    let other = ["container:", "ns:"].iter().find_map(|prefix| text.strip_prefix(prefix));
-    matches!(
-        text,
-        "default"
-            | "bridge"
-            | "host"
-            | "none"
-            | "private"
-            | "shareable"
-            | "nat"
-            | "slirp4netns"
-            | "pasta"
-            | "podman"
-            | "ingress"
-            | "keep-id"
-            | "auto"
-            | "nomap"
-    ) || other.is_some_and(|id| is_hex(id, 64..=64))
-}
-
-fn is_security_opt(text: &str) -> bool {
-    let profile = text.strip_prefix("apparmor=").or_else(|| text.strip_prefix("apparmor:"));
-    matches!(
-        text,
-        "no-new-privileges"
-            | "no-new-privileges:true"
-            | "no-new-privileges=true"
-            | "no-new-privileges:false"
-            | "seccomp=unconfined"
-            | "seccomp:unconfined"
-            | "seccomp=builtin"
-            | "systempaths=unconfined"
-            | "label=disable"
-            | "label:disable"
-            | "mask=/proc"
-            | "unmask=ALL"
-    ) || profile.is_some_and(|name| matches!(name, "unconfined" | "docker-default") || words::is_common(name))
-}
-
 /// Absolute directories, joined by colons.
 fn is_search_path(text: &str) -> bool {
     text.split(':').all(|dir| dir.starts_with('/') && dir.split('/').skip(1).all(is_search_part))
@@ -363,38 +322,6 @@ pub(crate) fn is_mount_mode(text: &str) -> bool {
         "noatime",
     ];
     text.split(',').all(|word| known.contains(&word))
-}
-
-fn is_kernel_path(text: &str) -> bool {
-    let known = [
-        "asound",
-        "acpi",
-        "interrupts",
-        "kcore",
-        "keys",
-        "latency_stats",
-        "timer_list",
-        "timer_stats",
-        "sched_debug",
-        "scsi",
-        "bus",
-        "fs",
-        "irq",
-        "sys",
-        "sysrq-trigger",
-    ];
-    let throttle =
-        |rest: &str| rest.strip_suffix("/thermal_throttle").is_some_and(|cpu| is_number(cpu, 1..=4));
-    text.strip_prefix("/proc/").is_some_and(|rest| known.contains(&rest))
-        || matches!(
-            text,
-            "/sys/firmware"
-                | "/sys/fs/selinux"
-                | "/sys/dev/block"
-                | "/sys/dev"
-                | "/sys/devices/virtual/powercap"
-        )
-        || text.strip_prefix("/sys/devices/system/cpu/cpu").is_some_and(throttle)
 }
 
 fn is_image(text: &str) -> bool {

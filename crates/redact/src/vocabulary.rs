@@ -1,4 +1,8 @@
-//! Words of the engines' own vocabulary: drivers, capabilities, states. A value at such a place is one of them, or masked.
+//! Words of the engines' own vocabulary: drivers, capabilities, states, modes. A value at such a place is one of them, or
+//! masked.
+
+use crate::shape::is_hex;
+use crate::words;
 
 /// The words of that name, joined by `|`; a name that is none's is such a list itself.
 pub(crate) fn named(name: &'static str) -> &'static str {
@@ -50,4 +54,79 @@ pub(crate) fn named(name: &'static str) -> &'static str {
         ),
         words => words,
     }
+}
+
+pub(crate) fn is_security_opt(text: &str) -> bool {
+    let profile = text.strip_prefix("apparmor=").or_else(|| text.strip_prefix("apparmor:"));
+    matches!(
+        text,
+        "no-new-privileges"
+            | "no-new-privileges:true"
+            | "no-new-privileges=true"
+            | "no-new-privileges:false"
+            | "seccomp=unconfined"
+            | "seccomp:unconfined"
+            | "seccomp=builtin"
+            | "systempaths=unconfined"
+            | "label=disable"
+            | "label:disable"
+            | "mask=/proc"
+            | "unmask=ALL"
+    ) || profile.is_some_and(|name| matches!(name, "unconfined" | "docker-default") || words::is_common(name))
+}
+
+pub(crate) fn is_kernel_path(text: &str) -> bool {
+    let known = [
+        "asound",
+        "acpi",
+        "interrupts",
+        "kcore",
+        "keys",
+        "latency_stats",
+        "timer_list",
+        "timer_stats",
+        "sched_debug",
+        "scsi",
+        "bus",
+        "fs",
+        "irq",
+        "sys",
+        "sysrq-trigger",
+    ];
+    let throttle = |rest: &str| {
+        rest.strip_suffix("/thermal_throttle")
+            .is_some_and(|cpu| (1..=4).contains(&cpu.len()) && cpu.bytes().all(|b| b.is_ascii_digit()))
+    };
+    text.strip_prefix("/proc/").is_some_and(|rest| known.contains(&rest))
+        || matches!(
+            text,
+            "/sys/firmware"
+                | "/sys/fs/selinux"
+                | "/sys/dev/block"
+                | "/sys/dev"
+                | "/sys/devices/virtual/powercap"
+        )
+        || text.strip_prefix("/sys/devices/system/cpu/cpu").is_some_and(throttle)
+}
+
+/// The modes the engine knows, or another container by its id.
+pub(crate) fn is_mode(text: &str) -> bool {
+    let other = ["container:", "ns:"].iter().find_map(|prefix| text.strip_prefix(prefix));
+    matches!(
+        text,
+        "default"
+            | "bridge"
+            | "host"
+            | "none"
+            | "private"
+            | "shareable"
+            | "nat"
+            | "slirp4netns"
+            | "pasta"
+            | "podman"
+            | "ingress"
+            | "keep-id"
+            | "auto"
+            | "nomap"
+    ) || other.is_some_and(|id| is_hex(id, 64..=64))
 }
