@@ -245,6 +245,12 @@ fn a_list_says_value_source_and_default_of_each_property() {
     let text = set(&place, &["--list", "box"]).stdout;
     assert!(text.starts_with("=====> box ps properties\n"), "{text}");
     assert!(text.contains("       restart-policy:        app      no (default: on-failure:10)\n"), "{text}");
+    assert_eq!(set(&place, &["box", "restore", "true"]).status, 0);
+    let text = set(&place, &["--list", "box"]).stdout;
+    assert!(
+        text.contains("       restore:               app      true\n"),
+        "the default is said once: {text}"
+    );
     let csv = set(&place, &["--list", "--format", "csv", "--global"]).stdout;
     assert!(
         csv.starts_with(

@@ -59,13 +59,30 @@ impl Counts {
         Ok(self.offered.apply(rule, &stored)?)
     }
 
-    /// Says once what was read from a file that Dokku no longer reads.
-    pub(crate) fn hint(&self) {
-        if matches!(self.offered.file(), Some((_, FormationSource::DokkuScale))) {
+    /// Says what a file does to the formation before it does it: that Dokku no longer reads it, and which types end because
+    /// it does not name them.
+    pub(crate) fn hint(&self, world: &World, app: &AppName, planned: &StoredFormation) -> Result<()> {
+        let Some((_, source)) = self.offered.file() else { return Ok(()) };
+        if source == FormationSource::DokkuScale {
             say::warning(
                 "The formation is DOKKU_SCALE's: Dokku reads that no more, app.json's formation takes its place",
             );
         }
+        let stored = world.formation(app)?;
+        let (was, becomes) = (stored.wanted(), planned.effective());
+        for (process_type, count) in was.iter().filter(|(process_type, _)| self.has(process_type)) {
+            if count.get() > 0 && becomes.get(process_type.as_str()).is_none_or(|count| *count == 0) {
+                let file = source.as_str();
+                say::warning(&format!(
+                    "{process_type} becomes 0, it was {count}: {file} does not ask for more"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn has(&self, process_type: &ProcessType) -> bool {
+        self.known.as_ref().is_none_or(|known| known.contains(process_type))
     }
 
     /// Writes the formation down, who said so, and whether it may be scaled by hand: not where app.json has it.

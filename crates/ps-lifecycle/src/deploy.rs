@@ -75,8 +75,8 @@ fn deploy(
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
     // What will be refused is refused before any hook hears of it.
-    counts.apply(world, app)?;
-    counts.hint();
+    let planned = counts.apply(world, app)?;
+    counts.hint(world, app, &planned.0)?;
     let earlier = world.is_deployed(app)?.then(|| world.scheduler_name(app)).transpose()?;
     let environment = Environment::replace(world, app, args.env_file.as_deref())?;
     let ran = (|| {

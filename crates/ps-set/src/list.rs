@@ -161,7 +161,7 @@ impl Printer {
 fn note(property: &PsProperty, setting: &Setting, is_nonsense: bool) -> String {
     match property.default {
         Some(default) if is_nonsense => format!(" (makes no sense: {default} counts)"),
-        Some(default) if setting.origin != Origin::Default => format!(" (default: {default})"),
+        Some(default) if setting.value.as_deref() != Some(default) => format!(" (default: {default})"),
         _ => String::new(),
     }
 }
