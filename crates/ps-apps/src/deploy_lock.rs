@@ -17,7 +17,8 @@ use crate::durable::{self, Access};
 use crate::{AppName, Error, World};
 
 const NAME: &str = ".deploy.lock";
-/// A deploy that begins makes the file, locks it, and then writes its name: meanwhile it looks like `apps:lock`.
+/// A deploy that begins makes the file, locks it, and then writes its name: meanwhile it looks like `apps:lock`. One that
+/// ends unlocks it, and then removes it: meanwhile it looks as if it had died. Only what stays is what it looks like.
 const SETTLE_TRIES: usize = 10;
 const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 /// More of a name nobody reads.
@@ -80,6 +81,10 @@ impl Drop for DeployLock {
         {
             // Removed while it is held: whoever waits for this file sees that it is gone, and starts anew.
             let _ = fs::remove_file(path);
+            // Unless it opens the file, which empties it, and asks for the lock as a second step: it must hear no.
+            if content(file).is_empty() {
+                thread::sleep(SETTLE_PAUSE * 10);
+            }
         }
     }
 }
@@ -100,7 +105,7 @@ fn judge(app: &AppName, path: &Path) -> Result<Judged, Error> {
             Found::Held(name) if !name.is_empty() || !settles => {
                 return Err(Error::Deploying { app: app.to_string(), holder: named(&name) });
             }
-            Found::Free(file, name) if !name.is_empty() => return Ok(Judged::Free(file, name)),
+            Found::Free(file, name) if !settles && !name.is_empty() => return Ok(Judged::Free(file, name)),
             Found::Free(..) if !settles => return Err(Error::DeployLocked { app: app.to_string() }),
             Found::Held(_) | Found::Free(..) => thread::sleep(SETTLE_PAUSE),
         }

@@ -55,6 +55,7 @@ pub(crate) enum Verb {
     Status(StatusArgs),
     Logs(LogsArgs),
     Inspect(InspectArgs),
+    Processes(ProcessesArgs),
 }
 
 /// Runs a new release of an app, creating the app if it is not there
@@ -191,6 +192,19 @@ pub(crate) struct LogsArgs {
 pub(crate) struct InspectArgs {
     /// The app
     pub(crate) app: String,
+}
+
+/// The processes in an app's containers: one row each
+#[derive(Debug, clap::Args)]
+pub(crate) struct ProcessesArgs {
+    /// The app
+    pub(crate) app: String,
+    /// How the rows are printed; JSON is one object a line
+    #[arg(long, value_enum, default_value = "text")]
+    pub(crate) format: Format,
+    /// The same as --format json
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
 }
 
 fn seconds(word: &str) -> Result<Duration, String> {

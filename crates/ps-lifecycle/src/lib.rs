@@ -11,6 +11,7 @@ mod dokku;
 mod each;
 mod inspect;
 mod logs;
+mod processes;
 mod rebuild;
 mod release;
 mod restart;
@@ -67,6 +68,7 @@ pub fn run() -> Result<Outcome> {
         Verb::Status(args) => status::run(&session, args),
         Verb::Logs(args) => logs::run(&session, args),
         Verb::Inspect(args) => inspect::run(&session, args),
+        Verb::Processes(args) => processes::run(&session, args),
     }
 }
 

@@ -29,7 +29,7 @@ impl Session {
     /// Reads the environment. Verbs that change something end in good order on Ctrl-C; the others just end.
     pub(crate) fn open(args: &Args) -> Result<Self> {
         let flag = Arc::new(AtomicBool::new(false));
-        if !matches!(args.verb, Verb::Status(_) | Verb::Logs(_) | Verb::Inspect(_)) {
+        if !matches!(args.verb, Verb::Status(_) | Verb::Logs(_) | Verb::Inspect(_) | Verb::Processes(_)) {
             for signal in [SIGINT, SIGTERM] {
                 signal_hook::flag::register(signal, Arc::clone(&flag)).context("watch for signals")?;
             }

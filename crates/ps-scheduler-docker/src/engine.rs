@@ -104,6 +104,12 @@ impl Engine {
         within(SHORT, transport::get(&self.socket, &format!("/containers/{id}/json"))).await
     }
 
+    /// The processes of a container that runs, with these columns of the system's `ps`.
+    pub(crate) async fn top(&self, id: &str, columns: &str) -> Result<Value, Fault> {
+        let path = format!("/containers/{id}/top?ps_args=-eo%20{columns}");
+        within(SHORT, transport::get(&self.socket, &path)).await
+    }
+
     /// What an image says about itself.
     pub(crate) async fn image(&self, name: &str) -> Result<Image, Fault> {
         let config = within(SHORT, self.docker.inspect_image(name)).await?.config.unwrap_or_default();

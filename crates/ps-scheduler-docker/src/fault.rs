@@ -32,6 +32,11 @@ impl Fault {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
+    /// Whether the container is in no state for it: it does not run, or its name is taken.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused { status: 409, .. })
+    }
+
     /// What the engine said, or why it said nothing.
     pub(crate) fn reason(&self) -> &str {
         match self {

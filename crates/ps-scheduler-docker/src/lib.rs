@@ -15,12 +15,15 @@ mod inspect;
 mod label;
 mod listed;
 mod logs;
+mod processes;
 mod records;
 mod retire;
 mod stage;
 mod status;
 mod stop;
 mod transport;
+
+pub use processes::Process;
 
 use std::env;
 use std::ops::ControlFlow;

@@ -1,21 +1,15 @@
 //! Which apps a caller inside Dokku means and may know of.
 
 use anyhow::Result;
-use ps_apps::{AppName, Error};
+use ps_apps::AppName;
 use ps_cli::exit::Refusal;
 
 use crate::session::Session;
 
 /// The app of that name; an app that a plugin hides from the caller does not exist for them.
 pub(crate) fn named(session: &Session, word: Option<&str>) -> Result<AppName> {
-    let world = &session.world;
     let Some(word) = word.filter(|word| !word.is_empty()) else { return Err(no_app()) };
-    let app = world.app(word)?.name;
-    if ps_triggers::visible(world, vec![app.clone()])?.is_empty() {
-        let searched = world.root().to_owned();
-        return Err(Error::NoSuchApp { app: app.to_string(), searched, hint: String::new() }.into());
-    }
-    Ok(app)
+    ps_triggers::visible_app(&session.world, word)
 }
 
 /// Every app that the caller may know of, sorted.

@@ -37,7 +37,7 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) => Err(Refusal::failed(
             "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
         )),
-        Verb::Status(_) | Verb::Logs(_) => return None,
+        Verb::Status(_) | Verb::Logs(_) | Verb::Processes(_) => return None,
     };
     Some(ended.map_err(call::last_words))
 }
