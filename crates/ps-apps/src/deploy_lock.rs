@@ -17,10 +17,13 @@ use crate::durable::{self, Access};
 use crate::{AppName, Error, World};
 
 const NAME: &str = ".deploy.lock";
-/// A deploy that begins makes the file, locks it, and then writes its name: meanwhile it looks like `apps:lock`. One that
-/// ends unlocks it, and then removes it: meanwhile it looks as if it had died. Only what stays is what it looks like.
-const SETTLE_TRIES: usize = 10;
+/// A deploy that begins makes or empties the file, locks it, and then writes its name; until this is over it looks like
+/// `apps:lock`, and whoever tried the lock meanwhile would make it fail. One that ends unlocks the file, and then removes
+/// it; until this is over it looks as if it had died.
+const SETTLE: Duration = Duration::from_millis(100);
 const SETTLE_PAUSE: Duration = Duration::from_millis(10);
+/// Files that are always new are no deploy's.
+const SETTLE_TRIES: usize = 300;
 /// More of a name nobody reads.
 const MAX_NAME: u64 = 200;
 
@@ -35,6 +38,8 @@ pub struct DeployLock {
 /// What lies at the lock's path.
 enum Found {
     Nothing,
+    /// An empty file that is so new that it may be a deploy's that begins.
+    New,
     /// Somebody holds it: its content.
     Held(String),
     /// Nobody held it; we do now. Its content.
@@ -83,7 +88,7 @@ impl Drop for DeployLock {
             let _ = fs::remove_file(path);
             // Unless it opens the file, which empties it, and asks for the lock as a second step: it must hear no.
             if content(file).is_empty() {
-                thread::sleep(SETTLE_PAUSE * 10);
+                thread::sleep(SETTLE);
             }
         }
     }
@@ -98,38 +103,53 @@ enum Judged {
 fn judge(app: &AppName, path: &Path) -> Result<Judged, Error> {
     let own = own_names();
     for attempt in 0.. {
-        let settles = attempt < SETTLE_TRIES;
-        match look(path).map_err(|errno| Error::io("lock", path, errno))? {
+        match look(path, attempt < SETTLE_TRIES).map_err(|errno| Error::io("lock", path, errno))? {
             Found::Nothing => return Ok(Judged::Nothing),
+            Found::New => thread::sleep(SETTLE_PAUSE),
             Found::Held(name) if own.contains(&name) => return Ok(Judged::Ours),
-            Found::Held(name) if !name.is_empty() || !settles => {
+            Found::Held(name) => {
                 return Err(Error::Deploying { app: app.to_string(), holder: named(&name) });
             }
-            Found::Free(file, name) if !settles && !name.is_empty() => return Ok(Judged::Free(file, name)),
-            Found::Free(..) if !settles => return Err(Error::DeployLocked { app: app.to_string() }),
-            Found::Held(_) | Found::Free(..) => thread::sleep(SETTLE_PAUSE),
+            Found::Free(_, name) if name.is_empty() => {
+                return Err(Error::DeployLocked { app: app.to_string() });
+            }
+            Found::Free(file, name) => {
+                thread::sleep(SETTLE_PAUSE * 3);
+                if is_at(&file, path) {
+                    return Ok(Judged::Free(file, name));
+                }
+            }
         }
     }
     Ok(Judged::Nothing)
 }
 
-fn look(path: &Path) -> Result<Found, Errno> {
+fn look(path: &Path, spares_new: bool) -> Result<Found, Errno> {
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let file = match rustix::fs::open(path, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(Errno::NOENT) => return Ok(Found::Nothing),
         Err(errno) => return Err(errno),
     };
+    if spares_new && is_new_and_empty(&file) {
+        return Ok(Found::New);
+    }
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) if is_at(&file, path) => {
             let name = content(&file);
             Ok(Found::Free(file, name))
         }
         // Its holder is done and has removed it.
-        Ok(()) => look(path),
+        Ok(()) => look(path, spares_new),
         Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(Found::Held(content(&file))),
         Err(errno) => Err(errno),
     }
+}
+
+fn is_new_and_empty(file: &File) -> bool {
+    let Ok(metadata) = file.metadata() else { return false };
+    let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
+    metadata.len() == 0 && age.is_none_or(|age| age < SETTLE)
 }
 
 /// A new lock file that we hold; `None` if somebody else was faster.
