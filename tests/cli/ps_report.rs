@@ -1,6 +1,8 @@
 //! `ps-report` as a shell sees it, in a world of its own: in Dokku's environment against what a real Dokku printed, and
 //! on our own.
 
+mod support;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -169,6 +171,11 @@ fn recorded_cases(file: &str) -> Option<Vec<Value>> {
             None
         }
     }
+}
+
+#[test]
+fn the_golden_cases_hold() {
+    support::golden::holds("ps-report", env!("CARGO_BIN_EXE_ps-report"), 30);
 }
 
 #[test]
@@ -594,6 +601,26 @@ fn inside_dokku_odd_lines_mean_what_they_mean_there() {
         (bogus.status, bogus.stderr),
         (1, format!(" !     Invalid flag passed, valid flags: {valid}\n"))
     );
+}
+
+#[test]
+fn what_makes_dokku_panic_is_answered() {
+    let home = Home::new();
+    home.app("blog").write("home/blog/CONTAINER.web.1", "").write("home/blog/CONTAINER.web.2", "ab\n");
+    let ran = said(home.dokku(&["blog"]).env("DOCKER_HOST", NOWHERE));
+    assert_eq!(ran.status, 1);
+    let rows = "       Status web 1:                     unknown (CID: )\n       Status web 2:                     unknown (CID: ab)\n";
+    assert!(ran.stdout.ends_with(rows), "{}", ran.stdout);
+    let last = said(&mut home.dokku(&["blog", "--format"]));
+    assert_eq!((last.status, &*last.stdout), (2, ""));
+    fs::remove_file(home.root().join("blog/CONTAINER.web.1")).expect("it was there");
+    fs::remove_file(home.root().join("blog/CONTAINER.web.2")).expect("it was there");
+    let [equals, apart] = [&["blog", "--format=json"][..], &["blog", "--format", "json"]]
+        .map(|words| said(&mut home.dokku(words)));
+    assert_eq!((equals.status, &equals.stdout), (0, &apart.stdout));
+    home.property("scheduler", "blog", "selected", "nobody");
+    let unanswered = said(&mut home.dokku(&["blog", "--running"]));
+    assert_eq!((unanswered.status, &*unanswered.stdout), (1, "unknown\n"));
 }
 
 #[test]

@@ -100,6 +100,11 @@ fn inside_dokku_every_recorded_case_is_answered_as_dokku_answered_it() {
 }
 
 #[test]
+fn the_golden_cases_hold() {
+    support::golden::holds("ps-scale", PROGRAM, 30);
+}
+
+#[test]
 fn a_new_procfile_brings_its_types_and_ends_those_it_lost() {
     let place = Place::with_app("demo", "web=1\nworker=0\nrelease=0\n");
     place.write("lib/data/ps/demo/Procfile", "web: z\nclock: c\n");
@@ -183,6 +188,19 @@ fn a_closed_pipe_is_no_failure() {
             .expect("bash");
         assert!(ended.success(), "{ended}");
     }
+}
+
+#[test]
+fn a_type_that_an_earlier_change_ended_waits_for_the_deploy_whatever_is_changed_before_it() {
+    let place = hello("web=1\nworker=2\n");
+    for words in [&["worker=0"][..], &["web=2"], &["clock=1"], &["--replace", "web=3"]] {
+        let words = [&["hello", "--skip-deploy", "--quiet"], words].concat();
+        assert_eq!(scale_inside_dokku(&place, &words).status, 0);
+    }
+    let hook = |words: &[&str]| scale_inside_dokku(&place, &[&["--from-trigger"], words].concat());
+    assert_eq!(hook(&["post-release-builder", "dockerfile", "hello", "image"]).status, 0);
+    assert_eq!(stored(&place, "hello"), ("web=3\n".into(), "clock=0\nworker=0\n".into()));
+    assert_eq!(hook(&["ps-current-scale", "hello"]).stdout, "clock=0\nweb=3\nworker=0");
 }
 
 #[test]

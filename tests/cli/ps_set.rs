@@ -63,6 +63,11 @@ fn inside_dokku_every_recorded_case_is_answered_as_dokku_answered_it() {
     });
 }
 
+#[test]
+fn the_golden_cases_hold() {
+    support::golden::holds("ps-set", PROGRAM, 25);
+}
+
 // ---- Setting and clearing.
 
 #[test]
