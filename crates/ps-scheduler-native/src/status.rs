@@ -8,18 +8,27 @@ use ps_supervisor::{ProcessId, Status};
 
 use crate::service::{Service, backend};
 
-/// Every instance that has a status, ordered by type, then index.
+/// Every instance that has a status, ordered by type, then index; CPU and memory are left out.
 pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
+    each(service, |_| None)
+}
+
+/// The same, with what their processes use.
+pub(crate) fn instances_and_usage(service: &Service) -> Result<Vec<Instance>, Error> {
+    each(service, Usage::of)
+}
+
+fn each(service: &Service, usage: fn(&ProcessId) -> Option<Usage>) -> Result<Vec<Instance>, Error> {
     let mut instances = Vec::new();
     for slot in service.slots()? {
         let status = Status::read(&service.instance(&slot));
         let status = status.map_err(|error| backend(format!("read the status of {slot}"), &error))?;
-        instances.extend(status.map(|status| instance(&status)));
+        instances.extend(status.map(|status| instance(&status, usage)));
     }
     Ok(instances)
 }
 
-fn instance(status: &Status) -> Instance {
+fn instance(status: &Status, usage: fn(&ProcessId) -> Option<Usage>) -> Instance {
     let process = status.process.as_ref().filter(|process| process.is_alive());
     let is_told_alive = status.state.is_alive() || status.state == State::Stopping;
     let is_backoff = status.state == State::Backoff;
@@ -27,7 +36,7 @@ fn instance(status: &Status) -> Instance {
         None if is_told_alive => State::Missing,
         _ => status.state,
     };
-    let usage = process.and_then(Usage::of);
+    let usage = process.and_then(usage);
     Instance {
         pid: process.map(|process| process.pid),
         address: status

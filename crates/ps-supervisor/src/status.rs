@@ -1,8 +1,9 @@
 //! `<type>.<n>/status.json`: what one instance is doing. `cat` is a supported client; a reader needs no lock.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::Path;
+use std::sync::OnceLock;
 
 use jiff::Timestamp;
 use ps_scheduler::{Exit, Slot, State};
@@ -53,7 +54,7 @@ pub struct ProcessId {
 impl ProcessId {
     /// The process that has `pid` now; `None` if there is none.
     pub fn of(pid: u32) -> Option<Self> {
-        Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id() })
+        Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id().to_owned() })
     }
 
     /// Whether that very process still lives (a zombie does not).
@@ -89,14 +90,21 @@ impl Status {
 
 /// When a process started; `None` if there is none, or only its zombie.
 pub(crate) fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // One read has it all (proc(5)), and reports ask this of every instance there is.
+    let mut buffer = [0; 1024];
+    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
+    let stat = String::from_utf8_lossy(&buffer[..length]);
     let (_, after_name) = stat.rsplit_once(") ")?;
     let mut fields = after_name.split(' ');
     let is_zombie = matches!(fields.next(), Some("Z" | "X"));
     fields.nth(18).filter(|_| !is_zombie)?.parse().ok()
 }
 
-fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim_end().to_owned()
+/// Which boot this is, read once: no process outlives its boot.
+fn boot_id() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        id.trim_end().to_owned()
+    })
 }
