@@ -36,6 +36,9 @@ fn write(world: &World, app: &App, turn: usize) {
     world.update_formation(&app.name, |_| Ok::<_, Error>(after)).expect("an update");
 }
 
+/// Fewer writes than these would prove little.
+const LEAST_WRITES: usize = 100;
+
 /// Has `read` called `wanted` times by several readers while `write` is called without end; what was read that should
 /// not have been, how often was read and how often written.
 fn read_during_writes(
@@ -47,7 +50,9 @@ fn read_during_writes(
     let deadline = Instant::now() + LIMIT;
     let reader = || {
         let mut wrong = BTreeSet::new();
-        while reads.fetch_add(1, Ordering::Relaxed) < wanted && Instant::now() < deadline {
+        // On a busy machine the reads may be done before there was much to read: then they go on.
+        let is_due = || writes.load(Ordering::Relaxed) < LEAST_WRITES;
+        while (reads.fetch_add(1, Ordering::Relaxed) < wanted || is_due()) && Instant::now() < deadline {
             wrong.extend(read().err());
         }
         wrong
@@ -64,7 +69,7 @@ fn read_during_writes(
         wrong
     });
     assert!(Instant::now() < deadline, "{LIMIT:?} were not enough");
-    (wrong, reads.into_inner().min(wanted), writes.into_inner())
+    (wrong, reads.into_inner(), writes.into_inner())
 }
 
 #[test]
@@ -80,7 +85,6 @@ fn the_library_never_reads_half_a_formation_or_none() {
         read_during_writes(count(20_000, 1_000_000), |turn| write(&world, &app, turn), read);
     note(&format!("library: {reads} reads during {writes} writes, {} wrong", wrong.len()));
     assert!(wrong.is_empty(), "{wrong:?}");
-    assert!(writes > 20, "only {writes} writes");
 }
 
 #[test]
@@ -123,7 +127,6 @@ fn the_program_never_prints_half_a_formation_or_none() {
         read_during_writes(count(200, 1_000), |turn| write(&world, &app, turn), read);
     note(&format!("program: {reads} reads during {writes} writes, {} wrong", wrong.len()));
     assert!(wrong.is_empty(), "{wrong:?}");
-    assert!(writes > 20, "only {writes} writes");
 }
 
 fn print(sandbox: &Sandbox, program: &Path) -> Result<String, String> {
