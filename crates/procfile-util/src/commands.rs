@@ -4,7 +4,7 @@ use anyhow::Result;
 use ps_cli::exit::Outcome;
 
 use crate::flags::{Flag, Flags, Given, Kind};
-use crate::{check, completion, delete, exists, expand, export, fmt, list, set, show, version};
+use crate::{check, completion, delete, exists, expand, export, fmt, import, list, set, show, version};
 
 /// A subcommand.
 pub(crate) struct Command {
@@ -16,7 +16,7 @@ pub(crate) struct Command {
     /// Command lines that work as they stand.
     pub(crate) examples: &'static [&'static str],
     pub(crate) flags: Flags,
-    /// The flag that a first word without dashes is the value of.
+    /// The flag that a word without dashes is the value of.
     pub(crate) operand: Option<&'static str>,
     pub(crate) run: fn(&Given) -> Result<Outcome>,
 }
@@ -126,12 +126,29 @@ static EXPORT: [Flag; 27] = [
     text("user", 0, "", "user that runs the app; the name of the app if there is none"),
     text("working-directory-path", 0, "/", "directory that commands start in"),
 ];
+static IMPORT: [Flag; 10] = [
+    text("app", 0, "", "prefix of names that is cut off, as in app-web"),
+    switch("dry-run", 0, "list what would be written"),
+    text("env-file", b'e', ".env", "path of the env file to be written, readable by you alone"),
+    text(
+        "file",
+        0,
+        "",
+        "the configuration; - is standard input; the usual name of the format if there is none",
+    ),
+    switch("force", 0, "replace files that exist"),
+    text("formation", 0, "DOKKU_SCALE", "path of the formation to be written"),
+    text("from", 0, "", "compose, pm2, supervisord or systemd; required"),
+    text("procfile", b'P', "Procfile", "path of the Procfile to be written"),
+    switch("stdout", b's', "print the Procfile, and write nothing"),
+    NO_COLOR,
+];
 static COMPLETION: [Flag; 2] = [text("shell", 0, "", "bash, zsh or fish"), NO_COLOR];
 static MAN: [Flag; 2] = [text("page", 0, "", "a subcommand; the program itself if there is none"), NO_COLOR];
 static VERSION: [Flag; 1] = [NO_COLOR];
 
 /// All subcommands, sorted by name.
-pub(crate) static COMMANDS: [Command; 12] = [
+pub(crate) static COMMANDS: [Command; 13] = [
     Command {
         name: "check",
         synopsis: "Check that a Procfile is legal, and say all that is wrong with it",
@@ -201,6 +218,19 @@ pub(crate) static COMMANDS: [Command; 12] = [
         flags: &[&RESULT, &COMMON],
         operand: None,
         run: fmt::run,
+    },
+    Command {
+        name: "import",
+        synopsis: "Make a Procfile, a formation and an env file of another process manager's configuration",
+        about: "What a Procfile has no place for is listed on stderr. A file that exists is never replaced without\n  --force. Of systemd, a directory stands for the services in it; `systemctl cat` prints several for -.",
+        examples: &[
+            "procfile-util import --from compose",
+            "procfile-util import --from pm2 ecosystem.json --dry-run",
+            "systemctl cat 'blog-*' | procfile-util import --from systemd - --stdout",
+        ],
+        flags: &[&IMPORT],
+        operand: Some("file"),
+        run: import::run,
     },
     Command {
         name: "list",

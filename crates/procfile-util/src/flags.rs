@@ -113,8 +113,12 @@ impl Value {
 /// Groups of flags: a command's own, and those of every command.
 pub(crate) type Flags = &'static [&'static [Flag]];
 
-/// Reads the arguments behind a command's name. Every command takes flags only.
-pub(crate) fn parse(flags: Flags, args: &[OsString]) -> Result<Given, Refused> {
+/// Reads the arguments behind a command's name: flags, and one word that is the value of the flag `operand`.
+pub(crate) fn parse(
+    flags: Flags,
+    operand: Option<&'static str>,
+    args: &[OsString],
+) -> Result<Given, Refused> {
     let mut parser = Parser { flags, rest: args.iter(), given: Given { flags, values: Vec::new() } };
     let mut positionals = 0;
     while let Some(arg) = parser.rest.next() {
@@ -125,7 +129,13 @@ pub(crate) fn parse(flags: Flags, args: &[OsString]) -> Result<Given, Refused> {
             }
             [b'-', b'-', long @ ..] => parser.long(long, arg)?,
             [b'-', cluster @ ..] if !cluster.is_empty() => parser.cluster(cluster)?,
-            _ => positionals += 1,
+            word => match operand.filter(|operand| !parser.given.has(operand)) {
+                Some(operand) => {
+                    let word = OsString::from_vec(word.to_vec());
+                    parser.given.values.push((operand, Value::Text(word)));
+                }
+                None => positionals += 1,
+            },
         }
     }
     match positionals {
@@ -286,12 +296,12 @@ mod tests {
     }
 
     fn given(line: &str) -> (String, i64, bool) {
-        let given = parse(FLAGS, &words(line)).expect("legal");
+        let given = parse(FLAGS, None, &words(line)).expect("legal");
         (given.word("procfile").into_owned(), given.integer("default-port"), given.on("strict"))
     }
 
     fn refusal(line: &str) -> String {
-        match parse(FLAGS, &words(line)).expect_err("refused") {
+        match parse(FLAGS, None, &words(line)).expect_err("refused") {
             Refused::Help => "help".to_owned(),
             Refused::Said(text) => text,
         }

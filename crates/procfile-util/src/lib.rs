@@ -16,6 +16,7 @@ mod files;
 mod flags;
 mod fmt;
 mod help;
+mod import;
 mod list;
 mod number;
 mod output;
@@ -86,13 +87,7 @@ fn dispatch(args: &[OsString]) -> Result<Outcome> {
 
 fn run_command(command: &Command, args: &[OsString]) -> Result<Outcome> {
     let hint = format!("For additional help try 'procfile-util {} --help'", command.name);
-    let mut args = args.to_vec();
-    if let (Some(flag), Some(first)) = (command.operand, args.first())
-        && !first.as_encoded_bytes().starts_with(b"-")
-    {
-        args.insert(0, format!("--{flag}").into());
-    }
-    match flags::parse(command.flags, &args) {
+    match flags::parse(command.flags, command.operand, args) {
         Ok(given) => (command.run)(&given),
         Err(Refused::Said(text)) => Err(Failure::lines(vec![text, hint])),
         Err(Refused::Help) => {

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
+use tempfile::NamedTempFile;
 
 use crate::files::words;
 
@@ -14,6 +15,29 @@ use crate::files::words;
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes)
         .map_err(|why| anyhow!("error writing procfile: open {}: {}", path.display(), words(&why)))
+}
+
+/// Makes files that must not exist yet: all of them, or none. Each is a path, its bytes and its mode before the umask.
+pub(crate) fn create(files: &[(&Path, &[u8], u32)]) -> Result<()> {
+    let failed = |path: &Path, why: &io::Error| anyhow!("create {}: {}", path.display(), words(why));
+    let mut staged = Vec::new();
+    for (path, bytes, mode) in files {
+        let file = staged_beside(path, bytes, *mode).map_err(|why| failed(path, &why))?;
+        staged.push((*path, file));
+    }
+    let mut made: Vec<&Path> = Vec::new();
+    for (path, file) in staged {
+        let kept = file.as_file().sync_all().and_then(|()| {
+            file.persist_noclobber(path).map_err(|refused| refused.error)?;
+            made.push(path);
+            File::open(directory_of(path))?.sync_all()
+        });
+        if let Err(why) = kept {
+            made.iter().for_each(|path| drop(fs::remove_file(path)));
+            return Err(failed(path, &why));
+        }
+    }
+    Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -30,24 +54,30 @@ fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn stage(target: &Path, bytes: &[u8], like: Option<&fs::Metadata>) -> io::Result<()> {
-    let directory = match target.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
     let mode = if like.is_some() { 0o600 } else { 0o666 };
-    fs::metadata(directory)?;
-    let mut staged = tempfile::Builder::new()
-        .prefix(".procfile-util.")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(directory)?;
-    staged.write_all(bytes)?;
+    let staged = staged_beside(target, bytes, mode)?;
     if let Some(like) = like {
         keep_owner(staged.as_file(), like)?;
         staged.as_file().set_permissions(Permissions::from_mode(like.mode() & 0o7777))?;
     }
     staged.as_file().sync_all()?;
     staged.persist(target).map_err(|refused| refused.error)?;
-    File::open(directory)?.sync_all()
+    File::open(directory_of(target))?.sync_all()
+}
+
+fn staged_beside(target: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let directory = directory_of(target);
+    fs::metadata(directory)?;
+    let mut staged = tempfile::Builder::new()
+        .prefix(".procfile-util.")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(directory)?;
+    staged.write_all(bytes)?;
+    Ok(staged)
+}
+
+fn directory_of(target: &Path) -> &Path {
+    target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn keep_owner(staged: &File, like: &fs::Metadata) -> io::Result<()> {

@@ -10,6 +10,7 @@ mod expand;
 pub mod export;
 mod formation;
 mod grammar;
+pub mod import;
 mod lint;
 mod options;
 mod order;

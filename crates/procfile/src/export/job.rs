@@ -79,6 +79,7 @@ impl Job {
         base_port: i64,
         count: impl Fn(&str) -> u16,
     ) -> Result<Self, ExportError> {
+        refuse_blanks(&settings.image)?;
         let variables = variables(env)?;
         let mut instances: Vec<Instance> = Vec::new();
         for (index, entry) in (0_u32..).zip(procfile.sorted()) {
@@ -159,6 +160,14 @@ fn port(base: i64, index: u32, number: u16, entry: &Entry<'_>) -> Result<u16, Ex
         .ok()
         .filter(|port| *port > 0)
         .ok_or_else(|| ExportError::Port { instance: format!("{}.{number}", entry.name), port })
+}
+
+/// No image has a blank in its name, and a line end would end its line in a unit.
+fn refuse_blanks(image: &Text) -> Result<(), ExportError> {
+    if image.as_str().contains(char::is_whitespace) {
+        return Err(ExportError::Value { what: "the image".to_owned(), why: "holds a blank".to_owned() });
+    }
+    Ok(())
 }
 
 fn refuse_shared_ports(instances: &[Instance]) -> Result<(), ExportError> {

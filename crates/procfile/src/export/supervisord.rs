@@ -30,12 +30,15 @@ fn program(file: &mut Draft, job: &Job, instance: &Instance) -> Result<(), Expor
     };
     file.put(format_args!("[program:{}]\n", job.dashed(instance)));
     file.put(format_args!("command=/bin/sh -c {}\n", word(&what, &script)?));
-    file.put(format_args!("directory={}\n", path(&settings.working_directory.text().to_string())));
+    file.put(format_args!(
+        "directory={}\n",
+        path("the working directory", settings.working_directory.text())?
+    ));
     file.put(format_args!("user={}\nautostart=true\nautorestart=true\n", settings.user));
     file.put(format_args!("stopasgroup={0}\nkillasgroup=true\n", !instance.is_simple()));
     file.put(format_args!("stopwaitsecs={}\n", settings.timeout));
     for stream in ["stdout", "stderr"] {
-        file.put(format_args!("{stream}_logfile={}\n", path(&job.log(instance, stream).to_string())));
+        file.put(format_args!("{stream}_logfile={}\n", path("the log path", &job.log(instance, stream))?));
     }
     let variables = Job::environment(instance, &job.dotted(instance));
     let variables = variables.iter().map(|(name, value)| variable(name, value));
@@ -58,7 +61,7 @@ fn variable(name: &str, value: &Text) -> Result<String, ExportError> {
     if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
         return Err(refused("begins or ends in a quote, which supervisord would cut"));
     }
-    if [" ;", " #", "\t;", "\t#"].iter().any(|pair| text.contains(pair)) {
+    if has_comment(text) {
         return Err(refused("holds a blank before ; or #, which supervisord takes for a comment"));
     }
     let quote = match (text.contains('"'), text.contains('\'')) {
@@ -69,8 +72,20 @@ fn variable(name: &str, value: &Text) -> Result<String, ExportError> {
     Ok(format!("{name}={quote}{}{quote}", text.replace('%', "%%")))
 }
 
-fn path(path: &str) -> String {
-    path.replace('%', "%%")
+/// A value to the end of the line, which its reader trims.
+fn path(what: &str, path: &Text) -> Result<String, ExportError> {
+    let text = path.as_str();
+    if has_comment(text) || text.ends_with(char::is_whitespace) {
+        let why = "holds a blank before ; or # or at its end, which supervisord would cut".to_owned();
+        return Err(ExportError::Value { what: what.to_owned(), why });
+    }
+    Ok(text.replace('%', "%%"))
+}
+
+/// Whether a reader would take a part for a comment: any white space of Unicode will do in front of it.
+fn has_comment(text: &str) -> bool {
+    let mark_behind = |(at, _)| text[at..].trim_start().starts_with([';', '#']);
+    text.match_indices(char::is_whitespace).any(mark_behind)
 }
 
 /// Closes and opens the quotes between a blank and what would begin a comment.
@@ -82,7 +97,7 @@ fn apart(word: &str) -> String {
             result.push_str("''");
         }
         result.push(c);
-        blank = c == ' ' || c == '\t';
+        blank = c.is_whitespace();
     }
     result
 }

@@ -89,14 +89,19 @@ fn script(job: &Job, instance: &Instance) -> Result<String, ExportError> {
     }
     script.put(format_args!("  cd {}\n", job.settings.working_directory.text().shell_word()));
     let command = single(&format!("the command of {}", instance.process_type), &instance.command)?;
-    let command = if instance.is_simple() {
-        command.to_string()
-    } else {
-        format!("/bin/sh -c {}", command.shell_word())
+    let command = match (instance.is_simple(), is_bare(command)) {
+        (true, true) => command.to_string(),
+        (true, false) => format!("/bin/sh -c {}", instance.script().shell_word()),
+        (false, _) => format!("/bin/sh -c {}", command.shell_word()),
     };
     let (out, err) = (job.log(instance, "stdout").shell_word(), job.log(instance, "stderr").shell_word());
     script.put(format_args!("  exec {command} \\\n    >> {out} \\\n    2>> {err}\n"));
     Ok(script.finish())
+}
+
+/// Whether a command can stand in a script as it is: no quote, comment or backslash reaches what stands behind it.
+fn is_bare(command: &Text) -> bool {
+    !command.as_str().contains(['"', '\'', '\\', '#'])
 }
 
 /// A value without line ends.

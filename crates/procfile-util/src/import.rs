@@ -1,0 +1,155 @@
+//! `import`: another process manager's configuration becomes a Procfile, a formation and an env file. What exists stays,
+//! unless `--force` says otherwise; what could not be carried over is listed on stderr, without values of variables.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+
+use anyhow::{Result, anyhow, bail};
+use procfile::import::{Imported, MAX_IMPORT_BYTES, Source};
+use ps_cli::exit::Outcome;
+
+use crate::files::words;
+use crate::flags::Given;
+use crate::{edit, output, talk, write};
+
+/// A file to be written.
+struct Target<'a> {
+    path: &'a Path,
+    bytes: Vec<u8>,
+    mode: u32,
+}
+
+pub(crate) fn run(given: &Given) -> Result<Outcome> {
+    let from = edit::required(given, "from")?;
+    let source = Source::of(&from)
+        .ok_or_else(|| anyhow!("invalid --from: {from:?}: use compose, pm2, supervisord or systemd"))?;
+    let path = path(given, source)?;
+    let shown = path.to_string_lossy();
+    let bytes = read(&path, source)?;
+    let name = Path::new(&path).file_name().filter(|_| path != "-").unwrap_or(OsStr::new("app"));
+    let imported = source.read(&name.to_string_lossy(), &given.word("app"), &bytes);
+    let imported = imported.map_err(|why| anyhow!("{shown} {why}"))?;
+    imported.notes.iter().for_each(|note| talk::say(&format!("not carried over: {note}")));
+    if imported.procfile.is_empty() {
+        bail!("{shown} has no process that a Procfile can hold");
+    }
+    talk::say(&format!("formation: {}", formation(&imported, " ")));
+    if given.on("stdout") {
+        return output::print(&imported.procfile);
+    }
+    let targets = targets(given, imported)?;
+    if given.on("dry-run") {
+        return announce(&targets, "would write: ");
+    }
+    save(given, &targets)?;
+    announce(&targets, "wrote: ")
+}
+
+/// The file that is named, or that of a usual name.
+fn path(given: &Given, source: Source) -> Result<OsString> {
+    let named = given.text("file");
+    if !named.is_empty() {
+        return Ok(named.to_owned());
+    }
+    let usual = source.usual_names();
+    match usual.iter().find(|name| Path::new(name).exists()) {
+        Some(name) => Ok((*name).into()),
+        None if usual.is_empty() => bail!("name a unit file, a directory of units, or - for standard input"),
+        None => bail!("there is no {}: name the file, or - for standard input", usual.join(", ")),
+    }
+}
+
+fn read(path: &OsStr, source: Source) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if path == "-" {
+        bounded(io::stdin().lock(), &mut bytes).map_err(|why| anyhow!("read -: {}", words(&why)))?;
+    } else if source == Source::Systemd && Path::new(path).is_dir() {
+        for unit in services(path)? {
+            bytes.extend(format!("==> {} <==\n", unit.display()).into_bytes());
+            append(&unit, &mut bytes)?;
+            bytes.push(b'\n');
+        }
+    } else {
+        append(path, &mut bytes)?;
+    }
+    Ok(bytes)
+}
+
+/// The services in a directory, sorted by name.
+fn services(directory: &OsStr) -> Result<Vec<OsString>> {
+    let failed = |why: io::Error| anyhow!("read {}: {}", directory.display(), words(&why));
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let plain = !path.to_string_lossy().contains(char::is_control);
+        if plain && path.extension() == Some(OsStr::new("service")) {
+            found.push(path.into_os_string());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn append(path: &OsStr, to: &mut Vec<u8>) -> Result<()> {
+    let file = File::open(path).map_err(|why| anyhow!("open {}: {}", path.display(), words(&why)))?;
+    bounded(file, to).map_err(|why| anyhow!("read {}: {}", path.display(), words(&why)))
+}
+
+/// One byte more than is legal at most.
+fn bounded(from: impl Read, to: &mut Vec<u8>) -> io::Result<()> {
+    let room = (MAX_IMPORT_BYTES + 1).saturating_sub(to.len());
+    from.take(room as u64).read_to_end(to).map(drop)
+}
+
+/// `web=2`, and so on.
+fn formation(imported: &Imported, between: &str) -> String {
+    let word = |(process_type, quantity)| format!("{process_type}={quantity}");
+    imported.formation.iter().map(word).collect::<Vec<_>>().join(between)
+}
+
+/// The files; no env file if it would be empty.
+fn targets(given: &Given, imported: Imported) -> Result<Vec<Target<'_>>> {
+    let formation = formation(&imported, "\n") + "\n";
+    let target = |flag, bytes, mode| Target { path: Path::new(given.text(flag)), bytes, mode };
+    let mut targets = vec![
+        target("procfile", imported.procfile, 0o666),
+        target("formation", formation.into_bytes(), 0o666),
+        target("env-file", imported.env_file, 0o600),
+    ];
+    targets.retain(|target| !target.bytes.is_empty());
+    for (at, target) in targets.iter().enumerate() {
+        if target.path.as_os_str().is_empty() {
+            bail!("a path to be written to is empty: --procfile, --formation and --env-file name files");
+        }
+        if targets[..at].iter().any(|other| other.path == target.path) {
+            bail!(
+                "{} cannot hold two files: --procfile, --formation and --env-file differ",
+                target.path.display()
+            );
+        }
+    }
+    let exists = |target: &&Target<'_>| fs::symlink_metadata(target.path).is_ok();
+    let there: Vec<String> =
+        targets.iter().filter(exists).map(|target| target.path.display().to_string()).collect();
+    if !there.is_empty() && !given.on("force") {
+        bail!("{} would be replaced: --force does so, --stdout only prints", there.join(", "));
+    }
+    Ok(targets)
+}
+
+/// New files are made together; with `--force` those that exist are replaced, and keep their mode.
+fn save(given: &Given, targets: &[Target<'_>]) -> Result<()> {
+    let is_new = |target: &&Target<'_>| !given.on("force") || fs::symlink_metadata(target.path).is_err();
+    let (new, old): (Vec<&Target<'_>>, Vec<_>) = targets.iter().partition(is_new);
+    let files: Vec<(&Path, &[u8], u32)> =
+        new.iter().map(|target| (target.path, target.bytes.as_slice(), target.mode)).collect();
+    write::create(&files)?;
+    old.iter().try_for_each(|target| write::replace(target.path, &target.bytes))
+}
+
+fn announce(targets: &[Target<'_>], what: &str) -> Result<Outcome> {
+    let lines = targets.iter().map(|target| format!("{what}{}\n", target.path.display()));
+    output::print(lines.collect::<String>().as_bytes())
+}

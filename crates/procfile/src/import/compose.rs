@@ -1,0 +1,156 @@
+//! Compose files: a process type of each service that names a command or an entrypoint. Compose fills in `$X` when it
+//! reads the file; in a command the shell does it instead, in a variable there is nobody to do it.
+
+use crate::import::ImportError;
+use crate::import::command::{Command, Word};
+use crate::import::gather::{Found, Gathering};
+use crate::import::node::Node;
+use crate::import::words::{self, Atom};
+
+/// What is read here, and what says nothing about how a process runs.
+const KNOWN: &[&str] =
+    &["command", "entrypoint", "environment", "deploy", "scale", "container_name", "hostname", "labels"];
+
+/// Reads a Compose file.
+pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportError> {
+    let document = yaml(text, "Compose file")?;
+    let no = |why: &str| Err(ImportError::Syntax("Compose file", why.to_owned()));
+    let Some(Node::Map(services)) = document.get("services") else { return no("it has no services") };
+    let rest = document.entries().iter().map(|(key, _)| key.as_str());
+    let quiet = |key: &str| ["name", "services", "version"].contains(&key) || key.starts_with("x-");
+    gathering.note_settings("", rest.filter(|key| !quiet(key)));
+    for (name, service) in services {
+        read_service(gathering, name, service);
+    }
+    Ok(())
+}
+
+/// The document that a text of YAML is.
+pub(crate) fn yaml(text: &str, what: &'static str) -> Result<Node, ImportError> {
+    let first_line =
+        |why: &serde_saphyr::Error| why.to_string().lines().next().unwrap_or_default().to_owned();
+    serde_saphyr::from_str(text).map_err(|why| ImportError::Syntax(what, first_line(&why)))
+}
+
+fn read_service(gathering: &mut Gathering, name: &str, service: &Node) {
+    let command = match command(service) {
+        Ok(Some(command)) => command,
+        Ok(None) => return gathering.note(name, "left out: what it runs is in its image, not in this file"),
+        Err(why) => return gathering.note(name, format_args!("left out: {why}")),
+    };
+    let count = count(gathering, name, service);
+    let environment = environment(gathering, name, service.get("environment"));
+    let rest =
+        service.entries().iter().filter(|(key, value)| !KNOWN.contains(&key.as_str()) && !value.is_empty());
+    let deploy = service.get("deploy").map(Node::entries).unwrap_or_default();
+    let deploy: Vec<String> =
+        deploy.iter().filter(|(key, _)| key != "replicas").map(|(key, _)| format!("deploy.{key}")).collect();
+    gathering.note_settings(name, rest.map(|(key, _)| key.as_str()).chain(deploy.iter().map(String::as_str)));
+    gathering.add(Found { name: name.to_owned(), command, count, environment, instance: false });
+}
+
+/// The entrypoint and, as its arguments, the command; `None` if there is neither.
+fn command(service: &Node) -> Result<Option<Command>, &'static str> {
+    let mut argv = Vec::new();
+    for key in ["entrypoint", "command"] {
+        match service.get(key) {
+            None | Some(Node::Nothing) => {}
+            Some(Node::List(items)) => {
+                for item in items {
+                    let item = item.scalar().ok_or("its command is no list of words")?;
+                    argv.push(words::whole(interpolated(&item)?));
+                }
+            }
+            Some(text) => argv.extend(split(text)?),
+        }
+    }
+    Ok((!argv.is_empty()).then_some(Command::Argv(argv)))
+}
+
+fn split(text: &Node) -> Result<Vec<Word>, &'static str> {
+    let text = text.scalar().ok_or("its command is no text")?;
+    words::split(interpolated(&text)?).ok_or("its command has a quote that is not closed")
+}
+
+/// `$$` is a dollar sign; `$X`, `${X}` and `${X:-default}` are variables.
+fn interpolated(text: &str) -> Result<Vec<Atom>, &'static str> {
+    let (mut atoms, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.find('$') {
+        atoms.extend(words::plain(&rest[..at]));
+        let behind = &rest[at + 1..];
+        let len = match behind.as_bytes().first() {
+            Some(b'$') => {
+                atoms.push(Atom::Char('$'));
+                1
+            }
+            Some(b'{') => {
+                let end = behind.find('}').ok_or("it has a ${ that is not closed")?;
+                let inside = &behind[1..end];
+                if !is_plain_reference(inside) {
+                    return Err("it holds a ${…} that a shell would read in another way");
+                }
+                atoms.push(Atom::Variable(format!("${{{inside}}}")));
+                end + 1
+            }
+            _ => {
+                let len = words::name_len(behind);
+                if len == 0 {
+                    return Err("it holds a $ before no name: Compose refuses it, too");
+                }
+                atoms.push(Atom::Variable(format!("${{{}}}", &behind[..len])));
+                len
+            }
+        };
+        rest = &behind[len..];
+    }
+    atoms.extend(words::plain(rest));
+    Ok(atoms)
+}
+
+/// A name, and perhaps an operator with a word that no shell and no quote would change.
+fn is_plain_reference(inside: &str) -> bool {
+    let behind = &inside[words::name_len(inside)..];
+    let operator = behind.strip_prefix(':').unwrap_or(behind);
+    let word = operator.strip_prefix(['-', '?', '+']);
+    let plain =
+        |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:@%+=,-".contains(&byte));
+    words::name_len(inside) > 0 && (behind.is_empty() || word.is_some_and(plain))
+}
+
+fn count(gathering: &mut Gathering, name: &str, service: &Node) -> u64 {
+    let deploy = service.get("deploy");
+    let wanted = deploy.and_then(|deploy| deploy.get("replicas")).or_else(|| service.get("scale"));
+    let Some(word) = wanted.and_then(Node::scalar) else { return 1 };
+    word.parse().unwrap_or_else(|_| {
+        gathering.note(name, "its number of replicas is none: 1 is written");
+        1
+    })
+}
+
+fn environment(gathering: &mut Gathering, name: &str, environment: Option<&Node>) -> Vec<(String, String)> {
+    let pairs: Vec<(String, Option<String>)> = match environment {
+        Some(Node::List(items)) => items.iter().filter_map(Node::scalar).map(|item| pair(&item)).collect(),
+        Some(map) => map.entries().iter().map(|(key, value)| (key.clone(), value.scalar())).collect(),
+        None => Vec::new(),
+    };
+    let mut variables: Vec<(String, String)> = Vec::new();
+    for (key, value) in pairs {
+        let value = value.map(|value| interpolated(&value).ok().and_then(|atoms| words::text(&atoms)));
+        match value {
+            Some(Some(value)) => variables.push((key, value)),
+            Some(None) => {
+                gathering.note(name, format_args!("variable {key} is left out: Compose fills it in"))
+            }
+            None => gathering
+                .note(name, format_args!("variable {key} is left out: its value is that of the caller")),
+        }
+    }
+    variables
+}
+
+fn pair(item: &str) -> (String, Option<String>) {
+    match item.split_once('=') {
+        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+        None => (item.to_owned(), None),
+    }
+}

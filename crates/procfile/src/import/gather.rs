@@ -1,0 +1,172 @@
+//! What a reader found becomes a Procfile: names made legal, commands made lines, variables made one env file.
+
+use std::collections::BTreeSet;
+use std::fmt::Display;
+
+use crate::document::{MAX_LINE_BYTES, Procfile};
+use crate::formation::{Formation, MAX_QUANTITY, Quantity};
+use crate::import::command::Command;
+use crate::import::environment::Environment;
+use crate::import::{ImportError, Imported};
+use crate::process_type::{MAX_NAME_BYTES, ProcessType};
+
+/// The most process types that are imported.
+const MAX_IMPORTED: usize = 1000;
+/// The most notes that are kept, and the longest, in characters.
+const MAX_NOTES: usize = 1000;
+const MAX_NOTE_CHARS: usize = 400;
+
+/// A process that was found.
+pub(crate) struct Found {
+    /// What the other manager calls it.
+    pub(crate) name: String,
+    pub(crate) command: Command,
+    /// How many of it are wanted.
+    pub(crate) count: u64,
+    pub(crate) environment: Vec<(String, String)>,
+    /// Whether it is one of several of the same name and command, to be counted together.
+    pub(crate) instance: bool,
+}
+
+struct Kept {
+    process_type: ProcessType,
+    /// What it was called.
+    name: String,
+    line: String,
+    count: u64,
+    instance: bool,
+}
+
+/// What was found so far.
+#[derive(Default)]
+pub(crate) struct Gathering {
+    /// What is cut off names, and a dash with it.
+    app: String,
+    kept: Vec<Kept>,
+    taken: BTreeSet<String>,
+    environment: Environment,
+    notes: Vec<String>,
+    unsaid: usize,
+}
+
+impl Gathering {
+    /// Nothing yet.
+    pub(crate) fn of(app: &str) -> Self {
+        Self { app: app.to_owned(), ..Self::default() }
+    }
+
+    /// Notes what could not be carried over. `of` is whose it is.
+    pub(crate) fn note(&mut self, of: &str, what: impl Display) {
+        if self.notes.len() >= MAX_NOTES {
+            self.unsaid += 1;
+            return;
+        }
+        let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+        let note = if of.is_empty() { what.to_string() } else { format!("{of}: {what}") };
+        self.notes.push(note.chars().take(MAX_NOTE_CHARS).map(plain).collect());
+    }
+
+    /// Notes settings by name, if there are any.
+    pub(crate) fn note_settings<'a>(&mut self, of: &str, settings: impl IntoIterator<Item = &'a str>) {
+        let mut seen = BTreeSet::new();
+        let names: Vec<&str> = settings.into_iter().filter(|name| seen.insert(*name)).collect();
+        if !names.is_empty() {
+            self.note(of, format_args!("no place in a Procfile for {}", names.join(", ")));
+        }
+    }
+
+    /// A variable of all processes.
+    pub(crate) fn set_for_all(&mut self, name: &str, value: &str) {
+        self.environment.set("", name, value);
+    }
+
+    /// Keeps a process, or notes why not.
+    pub(crate) fn add(&mut self, mut found: Found) {
+        if let Some(short) = found.name.strip_prefix(&self.app).and_then(|rest| rest.strip_prefix('-'))
+            && !self.app.is_empty()
+        {
+            found.name = short.to_owned();
+        }
+        let line = match found.command.line() {
+            Ok(line) if line.len() + MAX_NAME_BYTES + 2 <= MAX_LINE_BYTES => line,
+            Ok(_) => return self.note(&found.name, "left out: the command is over 1 MiB"),
+            Err(why) => return self.note(&found.name, format_args!("left out: {why}")),
+        };
+        let twin = |kept: &&mut Kept| kept.instance && kept.name == found.name && kept.line == line;
+        if let Some(twin) = self.kept.iter_mut().find(twin).filter(|_| found.instance) {
+            twin.count = twin.count.saturating_add(found.count);
+            let owner = twin.process_type.to_string();
+            self.environment.set_all(&owner, &found.environment);
+            return;
+        }
+        if self.kept.len() >= MAX_IMPORTED {
+            return self.note(&found.name, "left out: 1,000 process types are the most");
+        }
+        let process_type = self.legal(&found.name);
+        self.taken.insert(process_type.to_string());
+        if process_type.as_str() != found.name {
+            self.note(&found.name, format_args!("is called {process_type} in the Procfile"));
+        }
+        self.environment.set_all(process_type.as_str(), &found.environment);
+        let Found { name, count, instance, .. } = found;
+        self.kept.push(Kept { process_type, name, line, count, instance });
+    }
+
+    /// A legal name that is not taken: `-` stands for what is not.
+    fn legal(&self, name: &str) -> ProcessType {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        let mapped: String = name.chars().take(MAX_NAME_BYTES).map(plain).collect();
+        let base = match mapped.trim_matches('-') {
+            _ if name.parse::<ProcessType>().is_ok() => name,
+            "" => "process",
+            trimmed => trimmed,
+        };
+        let numbered = |number: usize| {
+            let suffix = if number == 1 { String::new() } else { format!("-{number}") };
+            let room = MAX_NAME_BYTES - suffix.len();
+            format!("{}{suffix}", &base[..base.len().min(room)])
+        };
+        let free = (1..).map(numbered).find(|word| !self.taken.contains(word)).expect("numbers do not end");
+        ProcessType::of_legal(&free)
+    }
+
+    /// Everything, read back.
+    pub(crate) fn finish(mut self) -> Result<Imported, ImportError> {
+        let mut formation = Formation::new();
+        for at in 0..self.kept.len() {
+            let Kept { process_type, count, .. } = &self.kept[at];
+            let (process_type, count) = (process_type.clone(), *count);
+            let quantity = Quantity::new(count.min(MAX_QUANTITY.into())).expect("10,000 at most");
+            if u64::from(quantity.get()) != count {
+                self.note(
+                    process_type.as_str(),
+                    format_args!("{count} instances are wanted, 10,000 are the most"),
+                );
+            }
+            formation.set(process_type, quantity);
+        }
+        let environment = std::mem::take(&mut self.environment);
+        let env_file = environment.file(self.kept.len(), |of, what| self.note(of, what));
+        let procfile = self.procfile()?;
+        let mut notes = self.notes;
+        if self.unsaid > 0 {
+            notes.push(format!("… and {} more", self.unsaid));
+        }
+        Ok(Imported { procfile, formation, env_file, notes })
+    }
+
+    fn procfile(&self) -> Result<Vec<u8>, ImportError> {
+        let lines: Vec<String> =
+            self.kept.iter().map(|kept| format!("{}: {}\n", kept.process_type, kept.line)).collect();
+        let bytes = lines.concat().into_bytes();
+        if bytes.is_empty() {
+            return Ok(bytes);
+        }
+        let read = Procfile::parse(&bytes).map_err(|_| ImportError::Unfaithful)?;
+        let meant = self.kept.iter().map(|kept| (kept.process_type.as_str(), kept.line.as_bytes()));
+        if !read.entries().map(|entry| (entry.name, entry.command)).eq(meant) {
+            return Err(ImportError::Unfaithful);
+        }
+        Ok(bytes)
+    }
+}

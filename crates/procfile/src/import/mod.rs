@@ -1,0 +1,141 @@
+//! Configurations of other process managers, read into a Procfile, a formation and variables. What a Procfile has no
+//! place for is noted, never dropped in silence; what cannot be carried over faithfully is left out, with a note.
+//! Nothing in the input can add a line: the Procfile is read back before it is given away.
+
+mod command;
+mod compose;
+mod environment;
+mod gather;
+mod node;
+mod pm2;
+mod supervisord;
+mod systemd;
+mod unit_words;
+mod words;
+
+use crate::formation::Formation;
+use crate::import::gather::Gathering;
+
+/// The largest configuration that is read, in bytes: 4 MiB.
+pub const MAX_IMPORT_BYTES: usize = 4 << 20;
+
+/// Whose configuration is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A Compose file.
+    Compose,
+    /// pm2's process file, in JSON (also as pm2 reads it: comments, bare keys) or YAML.
+    Pm2,
+    /// supervisord's configuration.
+    Supervisord,
+    /// One unit of systemd, or several behind lines that name them.
+    Systemd,
+}
+
+/// What was read.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The Procfile; empty if no process type was found.
+    pub procfile: Vec<u8>,
+    /// How many instances of each type are wanted, in the order of the Procfile.
+    pub formation: Formation,
+    /// An env file; empty if there is no variable.
+    pub env_file: Vec<u8>,
+    /// What could not be carried over: one line each, without control characters and without values of variables.
+    pub notes: Vec<String>,
+}
+
+/// Why nothing was read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// More than [`MAX_IMPORT_BYTES`].
+    #[error("is over 4 MiB")]
+    TooLarge,
+    /// Bytes that are no text.
+    #[error("is not UTF-8 text, or holds a NUL")]
+    NotText,
+    /// A pm2 configuration that is a program.
+    #[error(
+        "is JavaScript, which only node can read: node -p 'JSON.stringify(require(\"./ecosystem.config.js\"))' > ecosystem.json, and import that"
+    )]
+    JavaScript,
+    /// No text of the format.
+    #[error("is no {0}: {1}")]
+    Syntax(&'static str, String),
+    /// What was made does not read back as what was meant: a fault of ours.
+    #[error("gives no Procfile that reads back")]
+    Unfaithful,
+}
+
+impl Source {
+    /// The source of a name on the command line.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "compose" => Some(Self::Compose),
+            "pm2" => Some(Self::Pm2),
+            "supervisord" => Some(Self::Supervisord),
+            "systemd" => Some(Self::Systemd),
+            _ => None,
+        }
+    }
+
+    /// Names that its files usually have, the most usual first; none for systemd, whose units have names of their own.
+    pub fn usual_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Compose => &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"],
+            Self::Pm2 => &["ecosystem.json", "pm2.json", "process.json", "processes.json"],
+            Self::Supervisord => &["supervisord.conf", "etc/supervisord.conf"],
+            Self::Systemd => &[],
+        }
+    }
+
+    /// Reads a configuration. `name` is that of the file, for a unit that has no other; `app` and a dash are cut off
+    /// the names of processes.
+    ///
+    /// ```
+    /// use procfile::import::Source;
+    ///
+    /// let text = b"services: {web: {command: [bin/serve, --name, a b], deploy: {replicas: 2}}}";
+    /// let read = Source::Compose.read("compose.yaml", "", text)?;
+    /// assert_eq!(read.procfile, b"web: bin/serve --name 'a b'\n");
+    /// assert_eq!(read.formation.get("web").map(|count| count.get()), Some(2));
+    /// # Ok::<(), procfile::import::ImportError>(())
+    /// ```
+    pub fn read(self, name: &str, app: &str, bytes: &[u8]) -> Result<Imported, ImportError> {
+        if bytes.len() > MAX_IMPORT_BYTES {
+            return Err(ImportError::TooLarge);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| ImportError::NotText)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.contains('\0') {
+            return Err(ImportError::NotText);
+        }
+        let mut gathering = Gathering::of(app);
+        match self {
+            Self::Compose => compose::read(&mut gathering, without_header(text))?,
+            Self::Pm2 => pm2::read(&mut gathering, without_header(text))?,
+            Self::Supervisord => supervisord::read(&mut gathering, without_header(text))?,
+            Self::Systemd => systemd::read(&mut gathering, name, text)?,
+        }
+        gathering.finish()
+    }
+}
+
+impl std::fmt::Debug for Imported {
+    /// Without the env file: it may hold secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let procfile = String::from_utf8_lossy(&self.procfile);
+        f.debug_struct("Imported")
+            .field("procfile", &procfile)
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The text without the line `==> path <==` that `export --stdout` and `tail -v` put before it.
+fn without_header(text: &str) -> &str {
+    match text.split_once('\n') {
+        Some((first, rest)) if first.starts_with("==> ") && first.ends_with(" <==") => rest,
+        _ => text,
+    }
+}

@@ -1,0 +1,210 @@
+//! pm2's process files: an object with `apps`, a list of apps, or one app. pm2 reads its `.json` as JavaScript, so
+//! comments, bare keys and single quotes are legal. A `.js` file is a program and is refused.
+
+use std::collections::BTreeSet;
+
+use crate::import::command::{Command, Word};
+use crate::import::gather::{Found, Gathering};
+use crate::import::node::Node;
+use crate::import::{ImportError, compose, words};
+
+/// What is read here, and what says nothing about how a process runs.
+const KNOWN: &[&str] = &[
+    "name",
+    "script",
+    "args",
+    "interpreter",
+    "exec_interpreter",
+    "node_args",
+    "interpreter_args",
+    "nodeArgs",
+    "interpreterArgs",
+    "instances",
+    "env",
+    "exec_mode",
+    "autorestart",
+    "pid",
+    "monit",
+];
+
+/// Reads a process file.
+pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportError> {
+    let document = document(text)?;
+    let apps = match document.get("apps").or_else(|| document.get("pm2")) {
+        Some(apps) => {
+            let rest = document.entries().iter().map(|(key, _)| key.as_str());
+            gathering.note_settings("", rest.filter(|key| !["apps", "pm2"].contains(key)));
+            apps
+        }
+        None => &document,
+    };
+    let apps = match apps {
+        Node::List(apps) => &apps[..],
+        Node::Map(_) => std::slice::from_ref(apps),
+        _ => return Err(ImportError::Syntax("process file of pm2", "there are no apps in it".to_owned())),
+    };
+    for (at, app) in apps.iter().enumerate() {
+        read_app(gathering, at, app);
+    }
+    Ok(())
+}
+
+fn document(text: &str) -> Result<Node, ImportError> {
+    let start = text.trim_start();
+    let javascript =
+        ["module.", "exports", "const ", "let ", "var ", "require(", "import ", "export ", "'use ", "\"use "];
+    if javascript.iter().any(|word| start.starts_with(word))
+        || start.starts_with("//") && text.contains("module.exports")
+    {
+        return Err(ImportError::JavaScript);
+    }
+    if !start.starts_with(['{', '[', '/']) {
+        return compose::yaml(text, "process file of pm2");
+    }
+    match jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default()) {
+        Ok(document) => Ok(document),
+        Err(_) if text.contains("module.exports") => Err(ImportError::JavaScript),
+        Err(why) => Err(ImportError::Syntax("process file of pm2", why.to_string())),
+    }
+}
+
+fn read_app(gathering: &mut Gathering, at: usize, app: &Node) {
+    let text = |key: &str| app.get(key).and_then(Node::scalar).filter(|text| !text.is_empty());
+    let Some(script) = text("script") else {
+        let name = text("name").unwrap_or_else(|| format!("app {}", at + 1));
+        return gathering.note(&name, "left out: it has no script");
+    };
+    let name = text("name").unwrap_or_else(|| stem(&script).to_owned());
+    let command = match command(gathering, &name, app, &script) {
+        Ok(command) => command,
+        Err(why) => return gathering.note(&name, format_args!("left out: {why}")),
+    };
+    let count = count(gathering, &name, app);
+    let environment = environment(gathering, &name, app.get("env"));
+    note_rest(gathering, &name, app);
+    gathering.add(Found { name, command, count, environment, instance: false });
+}
+
+/// The name that pm2 gives an app without one: that of its script.
+fn stem(script: &str) -> &str {
+    let file = script.split_whitespace().next().unwrap_or(script).rsplit('/').next().unwrap_or(script);
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+}
+
+fn command(gathering: &mut Gathering, name: &str, app: &Node, script: &str) -> Result<Command, &'static str> {
+    let args = arguments(app.get("args"))?;
+    if script.trim().contains(char::is_whitespace) {
+        if !args.is_empty() {
+            return Err("its script is a line for a shell, and has args besides");
+        }
+        return Ok(Command::Script(script.to_owned()));
+    }
+    let interpreter = ["interpreter", "exec_interpreter"].iter().find_map(|key| app.get(key)?.scalar());
+    let interpreter =
+        interpreter.filter(|word| !word.is_empty()).or_else(|| by_extension(gathering, name, script));
+    let keys = ["node_args", "interpreter_args", "nodeArgs", "interpreterArgs"];
+    let mut argv = Vec::new();
+    match interpreter.as_deref() {
+        None | Some("none") => {}
+        Some(interpreter) => {
+            argv.push(words::whole(words::plain(interpreter)));
+            argv.extend(arguments(keys.iter().find_map(|key| app.get(key)))?);
+        }
+    }
+    argv.push(words::whole(words::plain(script)));
+    argv.extend(args);
+    Ok(Command::Argv(argv))
+}
+
+/// The interpreter of a script without one.
+fn by_extension(gathering: &mut Gathering, name: &str, script: &str) -> Option<String> {
+    let file = script.rsplit('/').next().unwrap_or(script);
+    let interpreter = match file.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("js" | "mjs" | "cjs") => "node",
+        Some("sh") => "bash",
+        Some("py") => "python",
+        Some("rb") => "ruby",
+        Some("php") => "php",
+        Some("pl") => "perl",
+        Some("coffee") => "coffee",
+        Some("ls") => "lsc",
+        Some("ts" | "tsx") => "bun",
+        Some(_) => "node",
+        None => {
+            let what = "its script has no extension: it is run as a program (pm2 asks the file system)";
+            gathering.note(name, what);
+            return None;
+        }
+    };
+    if interpreter == "bun" {
+        gathering.note(name, "its script is TypeScript: run with bun, as pm2 does since version 6");
+    }
+    Some(interpreter.to_owned())
+}
+
+/// A list, or words as a shell splits them. An old form is a list within a text.
+fn arguments(args: Option<&Node>) -> Result<Vec<Word>, &'static str> {
+    let refused = "its arguments cannot be split into words";
+    let Some(args) = args.filter(|args| !args.is_empty()) else { return Ok(Vec::new()) };
+    let literal = |items: Vec<String>| items.iter().map(|item| words::whole(words::plain(item))).collect();
+    if let Some(items) = args.scalars() {
+        return Ok(literal(items));
+    }
+    let text = args.scalar().ok_or(refused)?;
+    if text.trim().starts_with('[') {
+        let options = jsonc_parser::ParseOptions::default();
+        let list: Option<Node> = jsonc_parser::parse_to_serde_value(&text, &options).ok();
+        if let Some(items) = list.and_then(|list| list.scalars()) {
+            return Ok(literal(items));
+        }
+    }
+    words::split(words::plain(&text)).ok_or(refused)
+}
+
+fn count(gathering: &mut Gathering, name: &str, app: &Node) -> u64 {
+    let Some(word) = app.get("instances").and_then(Node::scalar) else { return 1 };
+    match word.parse::<u64>() {
+        Ok(count) if count > 0 => count,
+        _ => {
+            gathering.note(
+                name,
+                format_args!("instances {word:?} depends on the machine's processors: 1 is written"),
+            );
+            1
+        }
+    }
+}
+
+fn environment(gathering: &mut Gathering, name: &str, env: Option<&Node>) -> Vec<(String, String)> {
+    let (mut variables, mut seen) = (Vec::new(), BTreeSet::new());
+    // Of a key that is there twice the last counts.
+    for (key, value) in env.map(Node::entries).unwrap_or_default().iter().rev() {
+        match value.scalar() {
+            _ if !seen.insert(key) => {}
+            Some(value) => variables.push((key.clone(), value)),
+            None => gathering.note(name, format_args!("variable {key} is left out: it is no text")),
+        }
+    }
+    variables.reverse();
+    variables
+}
+
+fn note_rest(gathering: &mut Gathering, name: &str, app: &Node) {
+    if let Some(cwd) = app.get("cwd").and_then(Node::scalar) {
+        gathering.note(name, format_args!("commands start in the app's directory, not in {cwd}"));
+    }
+    let mut rest: Vec<&str> = Vec::new();
+    for (key, value) in app.entries() {
+        let quiet = KNOWN.contains(&key.as_str()) || key == "cwd" || value.is_empty();
+        if !quiet {
+            rest.push(key);
+        }
+    }
+    if app.get("autorestart") == Some(&Node::Truth(false)) {
+        rest.push("autorestart");
+    }
+    if app.get("exec_mode").and_then(Node::scalar).is_some_and(|mode| mode.starts_with("cluster")) {
+        gathering.note(name, "exec_mode cluster: instances do not share a port, each has its own PORT");
+    }
+    gathering.note_settings(name, rest);
+}

@@ -1,0 +1,211 @@
+//! supervisord's configuration: a process type of each program. Its `%(…)s` are filled in where the file says with
+//! what; `%(ENV_X)s` becomes a variable of the shell.
+
+use std::collections::BTreeMap;
+
+use crate::import::ImportError;
+use crate::import::command::Command;
+use crate::import::gather::{Found, Gathering};
+use crate::import::words::{self, Atom};
+
+/// What is read here, and what says nothing about how a process runs.
+const KNOWN: &[&str] =
+    &["command", "numprocs", "numprocs_start", "process_name", "environment", "autostart", "priority"];
+
+struct Section<'a> {
+    kind: &'a str,
+    name: &'a str,
+    settings: Vec<(String, String)>,
+}
+
+impl Section<'_> {
+    /// The last value of a key.
+    fn get(&self, key: &str) -> Option<&str> {
+        self.settings.iter().rev().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Reads a configuration.
+pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportError> {
+    let sections = sections(text)?;
+    let mut groups = BTreeMap::new();
+    for group in sections.iter().filter(|section| section.kind == "group") {
+        let programs = group.get("programs").unwrap_or_default().split(',').map(str::trim);
+        groups.extend(programs.map(|program| (program, group.name)));
+    }
+    for section in &sections {
+        match section.kind {
+            "program" => program(gathering, section, groups.get(section.name).copied()),
+            "supervisord" => {
+                for (name, value) in environment(gathering, section) {
+                    gathering.set_for_all(&name, &value);
+                }
+            }
+            "fcgi-program" | "eventlistener" | "include" => {
+                let what = format!("[{}] is left out", [section.kind, section.name].join(" ").trim());
+                gathering.note("", what);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The sections, as Python's configparser reads them: indented lines continue a value, a blank before `;` or `#`
+/// begins a comment.
+fn sections(text: &str) -> Result<Vec<Section<'_>>, ImportError> {
+    let mut sections: Vec<Section<'_>> = Vec::new();
+    for (number, raw) in (1..).zip(text.lines()) {
+        let bad =
+            || Err(ImportError::Syntax("configuration of supervisord", format!("line {number} is none")));
+        let line = without_comment(raw);
+        let indented = line.starts_with([' ', '\t']);
+        let line = line.trim();
+        if line.is_empty() {
+            continue;
+        }
+        if let (Some(Section { settings, .. }), true) = (sections.last_mut(), indented)
+            && let Some((_, value)) = settings.last_mut()
+        {
+            value.push('\n');
+            value.push_str(line);
+        } else if let Some(header) = line.strip_prefix('[') {
+            let Some((header, _)) = header.split_once(']') else { return bad() };
+            let (kind, name) = header.split_once(':').unwrap_or((header, ""));
+            sections.push(Section { kind: kind.trim(), name: name.trim(), settings: Vec::new() });
+        } else {
+            let (Some(section), Some((key, value))) = (sections.last_mut(), line.split_once(['=', ':']))
+            else {
+                return bad();
+            };
+            section.settings.push((key.trim().to_lowercase(), value.trim().to_owned()));
+        }
+    }
+    Ok(sections)
+}
+
+fn without_comment(line: &str) -> &str {
+    if line.starts_with(['#', ';']) {
+        return "";
+    }
+    let begins = |(at, c): (usize, char)| {
+        (matches!(c, ';' | '#') && line[..at].ends_with(char::is_whitespace)).then_some(at)
+    };
+    line.char_indices().find_map(begins).map_or(line, |at| &line[..at])
+}
+
+fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<&str>) {
+    let shown = section.name;
+    let Some(text) = section.get("command") else {
+        return gathering.note(shown, "left out: it has no command");
+    };
+    let numprocs = section.get("numprocs").unwrap_or("1").trim();
+    let Ok(numprocs) = numprocs.parse::<u64>() else {
+        return gathering.note(shown, "left out: numprocs is no number");
+    };
+    let command = filled(section, group, numprocs, text)
+        .and_then(|atoms| words::split(atoms).ok_or("its command has a quote that is not closed"));
+    let words = match command {
+        Ok(words) => words,
+        Err(why) => return gathering.note(shown, format_args!("left out: {why}")),
+    };
+    let environment = environment(gathering, section);
+    let instance = group.and_then(|group| instance_of(group, section.name, &environment));
+    let autostart = section.get("autostart").unwrap_or("true").to_lowercase();
+    let started = !["false", "no", "off", "0"].contains(&autostart.as_str());
+    if !started {
+        gathering.note(shown, "is not started by itself: 0 is written");
+    }
+    if let Some(directory) = section.get("directory").filter(|directory| *directory != "/") {
+        gathering.note(shown, format_args!("commands start in the app's directory, not in {directory}"));
+    }
+    let rest = section.settings.iter().map(|(key, _)| key.as_str());
+    gathering.note_settings(shown, rest.filter(|key| !KNOWN.contains(key) && *key != "directory"));
+    gathering.add(Found {
+        instance: instance.is_some(),
+        name: instance.unwrap_or(section.name).to_owned(),
+        command: Command::Argv(words),
+        count: if started { numprocs } else { 0 },
+        environment,
+    });
+}
+
+/// The process type of `app-web-1`, a program that `procfile-util export` wrote: it is in the group of its app, and
+/// its variable PS says so, too.
+fn instance_of<'a>(app: &str, program: &'a str, environment: &[(String, String)]) -> Option<&'a str> {
+    let (stem, number) = program.rsplit_once('-')?;
+    let ps = format!("{stem}.{number}");
+    let is_instance = environment.iter().any(|(name, value)| name == "PS" && *value == ps);
+    stem.strip_prefix(app)?.strip_prefix('-').filter(|_| is_instance)
+}
+
+/// A value with its `%(…)s` filled in.
+fn filled(
+    section: &Section<'_>,
+    group: Option<&str>,
+    numprocs: u64,
+    text: &str,
+) -> Result<Vec<Atom>, &'static str> {
+    let (mut atoms, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.find('%') {
+        atoms.extend(words::plain(&rest[..at]));
+        let behind = &rest[at + 1..];
+        if let Some(after) = behind.strip_prefix('%') {
+            atoms.push(Atom::Char('%'));
+            rest = after;
+            continue;
+        }
+        let unknown = "it holds a %(…)s that only supervisord can fill in";
+        let (name, after) =
+            behind.strip_prefix('(').and_then(|behind| behind.split_once(')')).ok_or(unknown)?;
+        let format = after.len() - after.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+        let kind = after[format..].chars().next().filter(|kind| matches!(kind, 's' | 'd')).ok_or(unknown)?;
+        let first = section.get("numprocs_start").unwrap_or("0");
+        match name {
+            "program_name" => atoms.extend(words::plain(section.name)),
+            "group_name" => atoms.extend(words::plain(group.unwrap_or(section.name))),
+            "numprocs" if format == 0 => atoms.extend(words::plain(&numprocs.to_string())),
+            "process_num" if numprocs == 1 && format == 0 => atoms.extend(words::plain(first)),
+            "process_num" => return Err("it differs from process to process by %(process_num)s"),
+            name => match name
+                .strip_prefix("ENV_")
+                .filter(|name| !name.is_empty() && words::name_len(name) == name.len())
+            {
+                Some(name) if kind == 's' => atoms.push(Atom::Variable(format!("${{{name}}}"))),
+                _ => return Err(unknown),
+            },
+        }
+        rest = &after[format + 1..];
+    }
+    atoms.extend(words::plain(rest));
+    Ok(atoms)
+}
+
+/// `A="1",B=2`: quotes, of either kind, know no escapes.
+fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String, String)> {
+    let mut variables = Vec::new();
+    let mut rest = section.get("environment").unwrap_or_default();
+    loop {
+        rest = rest.trim_start_matches([',', ' ', '\t', '\n']);
+        let Some((name, behind)) = rest.split_once('=') else { break };
+        let (name, behind) = (name.trim(), behind.trim_start());
+        let quote = behind.chars().next().filter(|first| matches!(first, '"' | '\''));
+        let (value, after) = match quote {
+            Some(quote) => behind[1..].split_once(quote).unwrap_or((&behind[1..], "")),
+            None => {
+                let end = behind.find([',', '\n']).unwrap_or(behind.len());
+                (behind[..end].trim_end(), &behind[end..])
+            }
+        };
+        rest = after;
+        match filled(section, None, 1, value).ok().and_then(|atoms| words::text(&atoms)) {
+            Some(value) => variables.push((name.to_owned(), value)),
+            None => gathering
+                .note(section.name, format_args!("variable {name} is left out: supervisord fills it in")),
+        }
+    }
+    if !rest.is_empty() {
+        gathering.note(section.name, "the end of its environment has no variable");
+    }
+    variables
+}

@@ -1,0 +1,229 @@
+//! Units of systemd: a process type of each service. Several come one behind the other, each below a line that names
+//! its file: `==> path <==`, as `tail -v` and `export --stdout` write it, or `# /path`, as `systemctl cat` does.
+
+use crate::import::ImportError;
+use crate::import::command::{self, Command, Piece, Word};
+use crate::import::gather::{Found, Gathering};
+use crate::import::unit_words::{self, unspecified};
+use crate::import::words;
+
+/// What is read here, and what says nothing about how a process runs.
+const KNOWN: &[&str] =
+    &["Description", "Documentation", "ExecStart", "Environment", "PartOf", "WorkingDirectory"];
+
+struct Unit {
+    name: String,
+    settings: Vec<(String, String)>,
+}
+
+impl Unit {
+    /// The values of a key since it was last reset by an empty one.
+    fn all(&self, key: &str) -> Vec<&str> {
+        let mut values: Vec<&str> = Vec::new();
+        for (_, value) in self.settings.iter().filter(|(name, _)| name == key) {
+            if value.is_empty() { values.clear() } else { values.push(value) }
+        }
+        values
+    }
+}
+
+/// Reads units. `name` is the file's own, for a unit without a line that names it.
+pub(crate) fn read(gathering: &mut Gathering, name: &str, text: &str) -> Result<(), ImportError> {
+    for unit in units(name, text)? {
+        match unit.name.rsplit_once('.') {
+            Some((stem, "service")) => service(gathering, stem, &unit),
+            Some((_, "target")) => {}
+            _ => gathering.note(&unit.name, "left out: it is no service"),
+        }
+    }
+    Ok(())
+}
+
+fn units(name: &str, text: &str) -> Result<Vec<Unit>, ImportError> {
+    let own = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
+    let mut units = vec![Unit { name: own, settings: Vec::new() }];
+    let (mut section, mut open) = (String::new(), String::new());
+    for (number, line) in (1..).zip(text.lines()) {
+        if let Some(path) = header(line) {
+            let file = path.rsplit('/').next().unwrap_or(path);
+            // A drop-in adds to the unit before it.
+            if !file.ends_with(".conf") {
+                units.push(Unit { name: file.to_owned(), settings: Vec::new() });
+            }
+            section.clear();
+            open.clear();
+            continue;
+        }
+        let line = line.trim();
+        if line.starts_with(['#', ';']) || (line.is_empty() && open.is_empty()) {
+            continue;
+        }
+        if let Some(begun) = line.strip_suffix('\\') {
+            open.push_str(begun);
+            open.push(' ');
+            continue;
+        }
+        let line = std::mem::take(&mut open) + line;
+        if let Some(header) = line.strip_prefix('[') {
+            section = header.trim_end_matches(']').to_owned();
+        } else if let (Some((key, value)), Some(unit)) = (line.split_once('='), units.last_mut()) {
+            if matches!(section.as_str(), "Unit" | "Service") {
+                unit.settings.push((key.trim().to_owned(), value.trim().to_owned()));
+            }
+        } else {
+            return Err(ImportError::Syntax("unit of systemd", format!("line {number} is none")));
+        }
+    }
+    units.retain(|unit| !unit.settings.is_empty());
+    Ok(units)
+}
+
+fn header(line: &str) -> Option<&str> {
+    let listed = line.strip_prefix("==> ").and_then(|rest| rest.strip_suffix(" <=="));
+    let cat = line.strip_prefix("# ").filter(|path| {
+        let unit =
+            [".service", ".target", ".conf", ".socket", ".timer"].iter().any(|end| path.ends_with(end));
+        path.starts_with('/') && unit && !path.contains(' ')
+    });
+    listed.or(cat)
+}
+
+fn service(gathering: &mut Gathering, stem: &str, unit: &Unit) {
+    let environment = environment(gathering, stem, unit);
+    let (process_type, instance, app) = process_type(stem, unit, &environment);
+    let line = match unit.all("ExecStart")[..] {
+        [line] => line,
+        [] => return gathering.note(stem, "left out: it has no ExecStart"),
+        _ => return gathering.note(stem, "left out: it has several ExecStart"),
+    };
+    let command = match exec(gathering, stem, line) {
+        Ok(words) => {
+            if app {
+                of_our_own(words)
+            } else {
+                Command::Argv(words)
+            }
+        }
+        Err(why) => return gathering.note(stem, format_args!("left out: {why}")),
+    };
+    if stem.ends_with('@') {
+        gathering.note(stem, "is a template: 1 instance is written");
+    }
+    if let Some(directory) = unit.all("WorkingDirectory").last().filter(|directory| **directory != "/") {
+        gathering.note(stem, format_args!("commands start in the app's directory, not in {directory}"));
+    }
+    let rest = unit.settings.iter().map(|(key, _)| key.as_str());
+    gathering.note_settings(stem, rest.filter(|key| !KNOWN.contains(key)));
+    gathering.add(Found { name: process_type, command, count: 1, environment, instance });
+}
+
+/// The process type of a unit, whether it is one of several, and whether `procfile-util export` wrote it:
+/// `app-web.1.service` is part of `app.target`, `app-web-1.service` has the variable PS to say so.
+fn process_type(stem: &str, unit: &Unit, environment: &[(String, String)]) -> (String, bool, bool) {
+    let ps = environment.iter().find(|(name, _)| name == "PS").map(|(_, value)| value.as_str());
+    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some((base, n)) = ps.and_then(|ps| ps.rsplit_once('.')).filter(|(_, n)| number(n))
+        && (stem == format!("{base}.{n}") || stem == format!("{base}-{n}"))
+    {
+        let parts = unit.all("PartOf");
+        let app =
+            parts.iter().find_map(|part| base.strip_prefix(part.strip_suffix(".target")?)?.strip_prefix('-'));
+        return (app.unwrap_or(base).to_owned(), true, true);
+    }
+    match stem.split_once('@') {
+        Some((base, instance)) => (base.to_owned(), !instance.is_empty(), false),
+        None => (stem.to_owned(), false, false),
+    }
+}
+
+/// The script of the login shell that `procfile-util export` puts before each command.
+fn of_our_own(words: Vec<Word>) -> Command {
+    match &words[..] {
+        [shell, flag, script]
+            if *shell == command::literal("/bin/bash") && *flag == command::literal("-lc") =>
+        {
+            match &script[..] {
+                [Piece::Literal(script)] => Command::Script(command::without_exec(script).to_owned()),
+                _ => Command::Argv(words),
+            }
+        }
+        _ => Command::Argv(words),
+    }
+}
+
+/// The words of a command line, without the marks before the program.
+fn exec(gathering: &mut Gathering, stem: &str, line: &str) -> Result<Vec<Word>, &'static str> {
+    let marks = line.len() - line.trim_start_matches(['@', '-', ':', '+', '!', '|']).len();
+    let (marks, line) = line.split_at(marks);
+    let mut words = unit_words::split(line)?;
+    if words.iter().any(|word| word == ";") {
+        return Err("its ExecStart is several commands");
+    }
+    if marks.contains('@') {
+        if words.len() < 2 {
+            return Err("its ExecStart has no program");
+        }
+        words.remove(1);
+        gathering.note(stem, "the program keeps its own name as argv[0]");
+    }
+    if marks.contains('|') {
+        return Err("its ExecStart asks for a shell by |");
+    }
+    if let Some(mark) = marks.chars().find(|mark| matches!(mark, '-' | '+' | '!')) {
+        gathering.note(stem, format_args!("no place in a Procfile for {mark} before the command"));
+    }
+    let words: Option<Vec<String>> = words.iter().map(|word| unspecified(word)).collect();
+    let words = words.ok_or("its ExecStart holds a % that only systemd can fill in")?;
+    Ok(words
+        .iter()
+        .map(|word| if marks.contains(':') { command::literal(word) } else { variables(word) })
+        .collect())
+}
+
+/// `$$` is a dollar sign, `${X}` a variable anywhere, `$X` one if it is the whole word: then it may become several.
+fn variables(word: &str) -> Word {
+    let is_name = |name: &str| words::name_len(name) == name.len() && !name.is_empty();
+    if let Some(name) = word.strip_prefix('$').filter(|name| is_name(name)) {
+        return vec![Piece::Variable { written: format!("${{{name}}}"), quoted: false }];
+    }
+    let (mut pieces, mut literal, mut rest) = (Vec::new(), String::new(), word);
+    while let Some(at) = rest.find('$') {
+        literal.push_str(&rest[..at]);
+        let behind = &rest[at + 1..];
+        let braced = behind.strip_prefix('{').and_then(|behind| behind.split_once('}'));
+        rest = match braced.filter(|(name, _)| is_name(name)) {
+            Some((name, after)) => {
+                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+                pieces.push(Piece::Variable { written: format!("${{{name}}}"), quoted: true });
+                after
+            }
+            None => {
+                literal.push('$');
+                behind.strip_prefix('$').unwrap_or(behind)
+            }
+        };
+    }
+    literal.push_str(rest);
+    pieces.push(Piece::Literal(literal));
+    pieces
+}
+
+fn environment(gathering: &mut Gathering, stem: &str, unit: &Unit) -> Vec<(String, String)> {
+    let mut variables = Vec::new();
+    for line in unit.all("Environment") {
+        let Ok(words) = unit_words::split(line) else {
+            gathering.note(stem, "a line of its Environment is left out: it has a quote that is not closed");
+            continue;
+        };
+        for word in words {
+            let Some((name, value)) = word.split_once('=') else { continue };
+            match unspecified(value) {
+                Some(value) => variables.push((name.to_owned(), value)),
+                None => {
+                    gathering.note(stem, format_args!("variable {name} is left out: systemd fills it in"))
+                }
+            }
+        }
+    }
+    variables
+}

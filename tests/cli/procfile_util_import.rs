@@ -1,0 +1,1 @@
+//! `procfile-util import` as a shell sees it.
