@@ -91,7 +91,7 @@ pub(crate) fn is_deployed(world: &World, app: &AppName) -> Result<bool, Error> {
 
 /// App by app: status files are read, nobody is asked, and one that is corrupt must not hide the others.
 fn native(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
-    let scheduler = ps_scheduler_native::Native::new(world);
+    let scheduler = ps_scheduler_native::Native::new(world).without_usage();
     let seen = |app: &AppName| match scheduler.status(&[app.to_string()]) {
         Ok(statuses) => statuses.first().map_or_else(Seen::unknown, native_app),
         Err(error) => Seen { trouble: Some(error.to_string()), ..Seen::unknown() },
