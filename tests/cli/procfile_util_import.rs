@@ -201,7 +201,8 @@ fn hostile_documents_are_refused_soon() {
         text + &format!("a{n}: &a{n} [{refs}]\n")
     });
     let many: String = (0..100_000).map(|_| "{script: \"a b\"},").collect();
-    let variables: String = (0..100_000).map(|n| format!("A{n}: 1,")).collect();
+    let variables: Vec<String> = (0..100_000).map(|n| format!("A{n}: 1,")).collect();
+    let variables = variables.concat();
     let cases = [
         ("compose", laughs + "services: {web: {command: *a29}}\n", Some(1)),
         ("compose", "[".repeat(1 << 20), Some(1)),
@@ -315,6 +316,7 @@ fn what_was_exported_is_imported_as_it_was() {
 fn the_shell_gives_programs_the_arguments_that_the_other_manager_did() {
     let words = ["", "a b", "it's", "$HOME", "x # y", "//host", "*", "a\\", "\"", "%", "é", "~", "A=b"];
     let list = serde_json::to_string(&words).expect("words are JSON").replace('$', "$$");
+    let pm2 = serde_json::to_string(&words).expect("words are JSON");
     let unit: Vec<String> = words
         .iter()
         .map(|word| {
@@ -328,10 +330,7 @@ fn the_shell_gives_programs_the_arguments_that_the_other_manager_did() {
         ("compose", format!("services: {{web: {{entrypoint: [printf, '<%s>'], command: {list}}}}}")),
         (
             "pm2",
-            format!("[{{name: 'web', script: 'printf', interpreter: 'none', args: ['<%s>', ...]}}]").replace(
-                "...]",
-                &format!("{}", &serde_json::to_string(&words).expect("words are JSON")[1..]),
-            ),
+            format!("[{{name: 'web', script: 'printf', interpreter: 'none', args: ['<%s>', {}}}]", &pm2[1..]),
         ),
         ("systemd", format!("==> web.service <==\n[Service]\nExecStart=printf <%%s> {}\n", unit.join(" "))),
     ] {
@@ -342,7 +341,7 @@ fn the_shell_gives_programs_the_arguments_that_the_other_manager_did() {
         let mut shell = Command::new("sh");
         shell.args(["-c", std::str::from_utf8(&line).expect("text")]).timeout(DEADLINE);
         let said = Ran::of(shell.output().expect("sh runs")).stdout;
-        let wanted: String = words.iter().map(|word| format!("<{word}>")).collect();
+        let wanted = format!("<{}>", words.join("><"));
         assert_eq!(said, wanted, "{from}: {ran:?}");
     }
 }

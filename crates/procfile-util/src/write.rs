@@ -33,7 +33,10 @@ pub(crate) fn create(files: &[(&Path, &[u8], u32)]) -> Result<()> {
             File::open(directory_of(path))?.sync_all()
         });
         if let Err(why) = kept {
-            made.iter().for_each(|path| drop(fs::remove_file(path)));
+            for path in made {
+                // The first failure is the one to tell.
+                let _ = fs::remove_file(path);
+            }
             return Err(failed(path, &why));
         }
     }

@@ -115,7 +115,8 @@ fn shown(word: &Word, first: bool) -> String {
 fn quoted(text: &str, first: bool) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+:,./-".contains(&byte);
     let bare = text.bytes().all(|byte| plain(byte) || (byte == b'=' && !first));
-    if bare && !text.is_empty() && !text.starts_with("//") && !(first && RESERVED.contains(&text)) {
+    let special = text.is_empty() || text.starts_with("//") || (first && RESERVED.contains(&text));
+    if bare && !special {
         return text.to_owned();
     }
     let mut quoted = String::from("'");

@@ -139,7 +139,7 @@ fn environment(gathering: &mut Gathering, name: &str, environment: Option<&Node>
         match value {
             Some(Some(value)) => variables.push((key, value)),
             Some(None) => {
-                gathering.note(name, format_args!("variable {key} is left out: Compose fills it in"))
+                gathering.note(name, format_args!("variable {key} is left out: Compose fills it in"));
             }
             None => gathering
                 .note(name, format_args!("variable {key} is left out: its value is that of the caller")),

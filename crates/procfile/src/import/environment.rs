@@ -26,7 +26,9 @@ impl Environment {
 
     /// Sets variables of a process.
     pub(crate) fn set_all(&mut self, owner: &str, variables: &[(String, String)]) {
-        variables.iter().for_each(|(name, value)| self.set(owner, name, value));
+        for (name, value) in variables {
+            self.set(owner, name, value);
+        }
     }
 
     /// The env file; `note` is told whose variable was left out, and why.
@@ -56,13 +58,11 @@ impl Environment {
                 );
                 continue;
             };
-            match line(name, value) {
-                Some(line) => file.push_str(&line),
-                None => {
-                    note("", format!("{what} is left out: an env file cannot hold it"));
-                    continue;
-                }
-            }
+            let Some(line) = line(name, value) else {
+                note("", format!("{what} is left out: an env file cannot hold it"));
+                continue;
+            };
+            file.push_str(&line);
             if owners.len() < processes && !owners.contains(&"") {
                 note(
                     "",

@@ -85,7 +85,7 @@ impl Gathering {
         if let Some(short) = found.name.strip_prefix(&self.app).and_then(|rest| rest.strip_prefix('-'))
             && !self.app.is_empty()
         {
-            found.name = short.to_owned();
+            found.name = String::from(short);
         }
         let line = match found.command.line() {
             Ok(line) if line.len() + MAX_NAME_BYTES + 2 <= MAX_LINE_BYTES => line,
@@ -126,7 +126,8 @@ impl Gathering {
             let room = MAX_NAME_BYTES - suffix.len();
             format!("{}{suffix}", &base[..base.len().min(room)])
         };
-        let free = (1..).map(numbered).find(|word| !self.taken.contains(word)).expect("numbers do not end");
+        let free = (1..=MAX_IMPORTED).map(numbered).find(|word| !self.taken.contains(word));
+        let free = free.expect("fewer than 1,000 names are taken");
         ProcessType::of_legal(&free)
     }
 

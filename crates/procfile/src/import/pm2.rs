@@ -120,7 +120,6 @@ fn command(gathering: &mut Gathering, name: &str, app: &Node, script: &str) -> R
 fn by_extension(gathering: &mut Gathering, name: &str, script: &str) -> Option<String> {
     let file = script.rsplit('/').next().unwrap_or(script);
     let interpreter = match file.rsplit_once('.').map(|(_, extension)| extension) {
-        Some("js" | "mjs" | "cjs") => "node",
         Some("sh") => "bash",
         Some("py") => "python",
         Some("rb") => "ruby",
@@ -129,6 +128,7 @@ fn by_extension(gathering: &mut Gathering, name: &str, script: &str) -> Option<S
         Some("coffee") => "coffee",
         Some("ls") => "lsc",
         Some("ts" | "tsx") => "bun",
+        // So does pm2, of js, mjs, cjs and what it does not know.
         Some(_) => "node",
         None => {
             let what = "its script has no extension: it is run as a program (pm2 asks the file system)";

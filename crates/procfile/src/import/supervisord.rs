@@ -190,12 +190,11 @@ fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String,
         let Some((name, behind)) = rest.split_once('=') else { break };
         let (name, behind) = (name.trim(), behind.trim_start());
         let quote = behind.chars().next().filter(|first| matches!(first, '"' | '\''));
-        let (value, after) = match quote {
-            Some(quote) => behind[1..].split_once(quote).unwrap_or((&behind[1..], "")),
-            None => {
-                let end = behind.find([',', '\n']).unwrap_or(behind.len());
-                (behind[..end].trim_end(), &behind[end..])
-            }
+        let (value, after) = if let Some(quote) = quote {
+            behind[1..].split_once(quote).unwrap_or((&behind[1..], ""))
+        } else {
+            let end = behind.find([',', '\n']).unwrap_or(behind.len());
+            (behind[..end].trim_end(), &behind[end..])
         };
         rest = after;
         match filled(section, None, 1, value).ok().and_then(|atoms| words::text(&atoms)) {

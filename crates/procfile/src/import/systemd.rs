@@ -47,7 +47,7 @@ fn units(name: &str, text: &str) -> Result<Vec<Unit>, ImportError> {
         if let Some(path) = header(line) {
             let file = path.rsplit('/').next().unwrap_or(path);
             // A drop-in adds to the unit before it.
-            if !file.ends_with(".conf") {
+            if file.rsplit_once('.').is_none_or(|(_, extension)| extension != "conf") {
                 units.push(Unit { name: file.to_owned(), settings: Vec::new() });
             }
             section.clear();
@@ -58,14 +58,15 @@ fn units(name: &str, text: &str) -> Result<Vec<Unit>, ImportError> {
         if line.starts_with(['#', ';']) || (line.is_empty() && open.is_empty()) {
             continue;
         }
-        if let Some(begun) = line.strip_suffix('\\') {
+        let backslashes = line.len() - line.trim_end_matches('\\').len();
+        if let Some(begun) = line.strip_suffix('\\').filter(|_| backslashes % 2 == 1) {
             open.push_str(begun);
             open.push(' ');
             continue;
         }
         let line = std::mem::take(&mut open) + line;
         if let Some(header) = line.strip_prefix('[') {
-            section = header.trim_end_matches(']').to_owned();
+            section = String::from(header.trim_end_matches(']'));
         } else if let (Some((key, value)), Some(unit)) = (line.split_once('='), units.last_mut()) {
             if matches!(section.as_str(), "Unit" | "Service") {
                 unit.settings.push((key.trim().to_owned(), value.trim().to_owned()));
@@ -191,16 +192,13 @@ fn variables(word: &str) -> Word {
         literal.push_str(&rest[..at]);
         let behind = &rest[at + 1..];
         let braced = behind.strip_prefix('{').and_then(|behind| behind.split_once('}'));
-        rest = match braced.filter(|(name, _)| is_name(name)) {
-            Some((name, after)) => {
-                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
-                pieces.push(Piece::Variable { written: format!("${{{name}}}"), quoted: true });
-                after
-            }
-            None => {
-                literal.push('$');
-                behind.strip_prefix('$').unwrap_or(behind)
-            }
+        rest = if let Some((name, after)) = braced.filter(|(name, _)| is_name(name)) {
+            pieces.push(Piece::Literal(std::mem::take(&mut literal)));
+            pieces.push(Piece::Variable { written: format!("${{{name}}}"), quoted: true });
+            after
+        } else {
+            literal.push('$');
+            behind.strip_prefix('$').unwrap_or(behind)
         };
     }
     literal.push_str(rest);
@@ -220,7 +218,7 @@ fn environment(gathering: &mut Gathering, stem: &str, unit: &Unit) -> Vec<(Strin
             match unspecified(value) {
                 Some(value) => variables.push((name.to_owned(), value)),
                 None => {
-                    gathering.note(stem, format_args!("variable {name} is left out: systemd fills it in"))
+                    gathering.note(stem, format_args!("variable {name} is left out: systemd fills it in"));
                 }
             }
         }

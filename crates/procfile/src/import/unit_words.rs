@@ -58,10 +58,8 @@ fn number(text: &str, digits: usize, base: u32, byte: bool) -> Option<(Vec<u8>, 
     let number =
         text.get(..digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_alphanumeric()))?;
     let value = u32::from_str_radix(number, base).ok().filter(|value| *value != 0)?;
-    let bytes = match byte {
-        true => vec![u8::try_from(value).ok()?],
-        false => char::from_u32(value)?.to_string().into_bytes(),
-    };
+    let bytes =
+        if byte { vec![u8::try_from(value).ok()?] } else { char::from_u32(value)?.to_string().into_bytes() };
     Some((bytes, &text[digits..]))
 }
 
