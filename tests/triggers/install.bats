@@ -105,7 +105,7 @@ picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find 
   [[ $status == 0 ]]
   install_plugin --uninstall
   [[ $(tail -n 1 "$PLUGIN/triggers") == 'echo core 0.38.28 "$@"' ]]
-  [[ ! -e $PLUGIN/bin && ! -e $PLUGIN/help && ! -e $PLUGIN/programs && ! -e $PLUGIN/subcommands/default ]]
+  [[ ! -e $PLUGIN/bin && ! -e $PLUGIN/help && ! -e $PLUGIN/subcommands/default ]]
   [[ $(readlink "$PLUGIN/post-stop") == triggers ]]
 }
 

@@ -132,6 +132,15 @@ fn an_engine_that_does_not_answer_is_no_reason_to_deploy() {
 }
 
 #[test]
+fn an_app_without_containers_has_not_been_deployed() {
+    let dokku = Dokku::new();
+    for verb in ["inspect", "processes"] {
+        let ran = dokku.run(&[verb, "idle"]);
+        assert_eq!((ran.status, ran.stderr.as_str()), (1, " !     App idle has not been deployed\n"), "{verb}");
+    }
+}
+
+#[test]
 fn an_app_that_a_plugin_hides_does_not_exist() {
     let dokku = Dokku::new();
     dokku.hook("user-auth-app", "echo idle");

@@ -81,8 +81,12 @@ impl fmt::Display for TriggerFailed {
 
 impl std::error::Error for TriggerFailed {}
 
-/// The error as this program ends with it: a hook that failed by itself has the last word.
+/// The error as this program ends with it: a hook that failed by itself has the last word, and what Dokku has words for
+/// is said in them.
 pub(crate) fn last_words(error: anyhow::Error) -> anyhow::Error {
+    if let Some(ps_scheduler::Error::NotDeployed { app }) = error.downcast_ref() {
+        return Refusal::failed(format!("App {app} has not been deployed"));
+    }
     match error.downcast_ref::<TriggerFailed>() {
         Some(failed) => {
             let is_silent = failed.has_spoken && failed.words.is_none();

@@ -22,6 +22,7 @@ use anyhow::Result;
 use ps_cli::exit::{Outcome, Refusal};
 
 use crate::args::Verb;
+use crate::processes;
 use crate::session::Session;
 
 /// Runs a verb; `None` for one that is the same in both homes.
@@ -37,7 +38,8 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) => Err(Refusal::failed(
             "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
         )),
-        Verb::Status(_) | Verb::Logs(_) | Verb::Processes(_) => return None,
+        Verb::Processes(args) => processes::run(session, args),
+        Verb::Status(_) | Verb::Logs(_) => return None,
     };
     Some(ended.map_err(call::last_words))
 }
