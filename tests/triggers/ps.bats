@@ -106,6 +106,10 @@ matches() {
   cmp "$out" "$BATS_TEST_TMPDIR/help"
   DOKKU_HELP=1 hook commands help
   answers 0 $'\n    ps, Manage app processes\n'
+  # Whoever calls it with --all among the words wants every command.
+  out=$BATS_TEST_TMPDIR/out
+  bash -c '"$0/commands" help; true' "$PLUGIN" --all >"$out"
+  [[ $(grep -c '^    ps:[a-z]* .*, [A-Z]' "$out") == 9 && $(grep -c . "$out") == 9 ]]
   hook commands apps:list
   answers 10 ""
   DOKKU_NOT_IMPLEMENTED_EXIT=11 hook commands ps:nope
