@@ -164,9 +164,9 @@ fn congratulate(origin: &str, procfile: &Procfile) -> Result<()> {
     let mut out = output::stdout();
     write!(out, "{origin}valid procfile detected")?;
     let mut separator = " ";
-    for entry in procfile.sorted() {
+    for name in procfile.sorted_names() {
         out.write_all(separator.as_bytes())?;
-        out.write_all(entry.name.as_bytes())?;
+        out.write_all(name)?;
         separator = ", ";
     }
     out.write_all(b"\n")?;

@@ -90,6 +90,11 @@ impl Procfile {
         self.by_name.iter().map(|at| self.slots[*at as usize].entry(&self.bytes))
     }
 
+    /// The names alone, sorted like [`Procfile::sorted`]: bytes, which are ASCII, for whoever writes many of them.
+    pub fn sorted_names(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
+        self.by_name.iter().map(|at| self.slots[*at as usize].name(&self.bytes))
+    }
+
     /// The entry of a process type; the case of letters matters.
     pub fn get(&self, name: &str) -> Option<Entry<'_>> {
         self.place_of(name).map(|place| self.slots[place].entry(&self.bytes))

@@ -64,8 +64,18 @@ pub(crate) fn is_comment(text: &[u8]) -> bool {
 
 /// Whether a byte may stand in a name.
 pub(crate) fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+    NAME_BYTES[usize::from(byte)]
 }
+
+/// A table, because every byte of every name is looked up.
+const NAME_BYTES: [bool; 256] = {
+    let (mut table, mut byte) = ([false; 256], 0_u8);
+    while byte < 128 {
+        table[byte as usize] = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        byte += 1;
+    }
+    table
+};
 
 /// Whether a name is a DNS label, which strict reading wants.
 pub(crate) fn is_label(name: &[u8]) -> bool {

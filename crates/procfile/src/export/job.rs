@@ -79,7 +79,7 @@ impl Job {
         base_port: i64,
         count: impl Fn(&str) -> u16,
     ) -> Result<Self, ExportError> {
-        refuse_blanks(&settings.image)?;
+        refuse_odd_image(&settings.image)?;
         let variables = variables(env)?;
         let mut instances: Vec<Instance> = Vec::new();
         for (index, entry) in (0_u32..).zip(procfile.sorted()) {
@@ -162,10 +162,11 @@ fn port(base: i64, index: u32, number: u16, entry: &Entry<'_>) -> Result<u16, Ex
         .ok_or_else(|| ExportError::Port { instance: format!("{}.{number}", entry.name), port })
 }
 
-/// No image has a blank in its name, and a line end would end its line in a unit.
-fn refuse_blanks(image: &Text) -> Result<(), ExportError> {
-    if image.as_str().contains(char::is_whitespace) {
-        return Err(ExportError::Value { what: "the image".to_owned(), why: "holds a blank".to_owned() });
+/// No image has a blank or backslash in its name, and in a unit they could end its line, or take in the next.
+fn refuse_odd_image(image: &Text) -> Result<(), ExportError> {
+    if image.as_str().contains(|c: char| c.is_whitespace() || c == '\\') {
+        let why = "holds a blank or a backslash".to_owned();
+        return Err(ExportError::Value { what: "the image".to_owned(), why });
     }
     Ok(())
 }

@@ -152,5 +152,5 @@ fn upkeep(unit: &mut Unit, job: &Job, instance: &Instance) {
 /// A description on one line, which a backslash at its end would not end.
 pub(crate) fn one_line(text: &Text) -> Text {
     let line = text.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
-    plain(line.trim_end_matches('\\'))
+    plain(line.trim_end_matches(['\\', ' ']))
 }

@@ -1,0 +1,8 @@
+//! What the fuzz targets hold for every input. It is a library, so that the tests of the crate `procfile` replay saved
+//! inputs through the same code on any toolchain.
+
+pub mod case;
+pub mod exporters;
+pub mod readers;
+pub mod saved;
+pub mod targets;

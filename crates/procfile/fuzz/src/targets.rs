@@ -1,0 +1,107 @@
+//! The targets of the parser, the editor, the expansion and the env file: what holds for any bytes.
+
+use procfile::{
+    Delimiter, EnvFile, ParseOptions, Placement, Procfile, Style, Variables, expand, expand_in_style,
+    is_simple_command,
+};
+
+/// The names of the targets that need no format.
+pub const NAMES: [&str; 4] = ["parser", "editor", "expansion", "env_file"];
+
+/// Runs the target of a name; panics where something does not hold.
+pub fn run(name: &str, data: &[u8]) {
+    match name {
+        "parser" => parser(data),
+        "editor" => editor(data),
+        "expansion" => expansion(data),
+        "env_file" => env_file(data),
+        "exporter" => super::exporters::any(data),
+        other => panic!("no fuzz target: {other}"),
+    }
+}
+
+/// Any bytes: a Procfile or a list of problems, and what was accepted keeps every byte.
+pub fn parser(data: &[u8]) {
+    let Some((first, text)) = data.split_first() else { return };
+    let delimiter: &[u8] = [&b":"[..], b"=", b"-", b" ", b"=>", b"ab", b"\\t", b"::"][usize::from(first & 7)];
+    let delimiter = Delimiter::new(delimiter).expect("not empty");
+    let options = ParseOptions { delimiter, strict: first & 8 != 0 };
+    match Procfile::parse_with(text.to_vec(), &options) {
+        Ok(file) => accepted(&file, text, &options),
+        Err(error) => {
+            assert!(!error.problems().is_empty());
+            assert!(error.problems().is_sorted_by_key(|problem| problem.line));
+            for problem in error.problems() {
+                let _ = (problem.to_string(), problem.advice(&options));
+            }
+        }
+    }
+}
+
+fn accepted(file: &Procfile, text: &[u8], options: &ParseOptions) {
+    assert_eq!(file.as_bytes(), text);
+    let sorted: Vec<_> = file.sorted().map(|entry| entry.name).collect();
+    assert!(!sorted.is_empty() && sorted.is_sorted_by(|a, b| a < b));
+    for entry in file.entries() {
+        assert!(!entry.command.is_empty() && !entry.name.is_empty());
+        assert_eq!(file.get(entry.name), Some(entry));
+        assert_eq!(entry.process_type().as_str(), entry.name);
+    }
+    let _ = file.warnings();
+    let tidy = Procfile::parse_with(file.tidy(), options).expect("a tidy file is legal");
+    assert_eq!(tidy.tidy(), tidy.as_bytes());
+}
+
+/// Any Procfile, any edit: what was set is read back, and delete undoes it byte for byte.
+pub fn editor(data: &[u8]) {
+    let mut parts = data.splitn(3, |byte| *byte == 0);
+    let (Some(name), Some(command), Some(text)) = (parts.next(), parts.next(), parts.next()) else { return };
+    let (Ok(name), Ok(file)) = (std::str::from_utf8(name), Procfile::parse(text)) else { return };
+    let placement = if command.len() & 1 == 0 { Placement::Append } else { Placement::InOrder };
+    let before = file.get(name);
+    if let Ok(longer) = file.set(name, command, placement) {
+        let longer = Procfile::parse(&longer).expect("what was set can be read");
+        assert_eq!(longer.get(name).expect("it was set").command, command);
+        let others = |file: &Procfile| -> Vec<_> {
+            let kept = file.entries().filter(|entry| entry.name != name);
+            kept.map(|entry| (entry.name.to_owned(), entry.command.to_vec())).collect()
+        };
+        assert_eq!(others(&file), others(&longer));
+        if before.is_none() {
+            assert_eq!(longer.delete(name), text);
+        }
+    }
+    let shorter = file.delete(name);
+    assert_eq!(before.is_none(), shorter == text);
+}
+
+/// Any command, any variables: Dokku's expansion and ours without a style are one.
+pub fn expansion(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == 0);
+    let (Some(env), Some(command)) = (parts.next(), parts.next()) else { return };
+    let env = EnvFile::parse(env).unwrap_or_default();
+    let variables = Variables { env_file: Some(&env), ..Variables::new("web", 5000) };
+    let plain = expand(command, &variables);
+    assert_eq!(expand_in_style(command, &variables, Style::default()).command, plain);
+    if !command.contains(&b'$') {
+        assert_eq!(plain, command);
+    }
+    for (shell_defaults, keep_unknown) in [(true, false), (false, true), (true, true)] {
+        let _ = expand_in_style(command, &variables, Style { shell_defaults, keep_unknown });
+    }
+    let _ = is_simple_command(command);
+}
+
+/// Any bytes: an env file or an error that does not quote it.
+pub fn env_file(data: &[u8]) {
+    match EnvFile::parse(data) {
+        Ok(file) => {
+            assert_eq!(file.len(), file.iter().len());
+            for (key, value) in file.iter_bytes() {
+                assert!(!key.is_empty());
+                assert_eq!(file.get_bytes(key), Some(value));
+            }
+        }
+        Err(error) => assert!(error.to_string().len() < 80),
+    }
+}
