@@ -83,6 +83,11 @@ impl AppLock {
         (LOCK_VARIABLE, OsString::from(&self.token))
     }
 
+    /// Whether whoever called us holds it, and we with them.
+    pub fn is_callers(&self) -> bool {
+        self.held.is_none()
+    }
+
     /// Gives the lock up and removes its file: the app is gone.
     pub fn retire(self) {
         if let Some(Held { path, .. }) = &self.held {

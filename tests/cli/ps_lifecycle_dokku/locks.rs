@@ -109,6 +109,19 @@ fn hooks_that_call_back_into_us_do_not_wait_for_us() {
 }
 
 #[test]
+fn a_refused_deploy_that_emptied_our_lock_keeps_none_of_our_hooks_out() {
+    let dokku = Dokku::new();
+    let program = env!("CARGO_BIN_EXE_ps-lifecycle");
+    let lock = path(&dokku);
+    let refused = format!("(exec 200>'{}' && flock -n 200) && exit 5", lock.display());
+    dokku.hook("deploy", &format!("[ \"$3\" = web ] || {{ {refused}; exec '{program}' restart demo web; }}"));
+    let ran = run(&mut dokku.ps(&["restart", "demo"]));
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert!(dokku.calls().contains(&"trigger deploy demo latest web".to_owned()));
+    assert!(!lock.exists());
+}
+
+#[test]
 fn kill_9_gives_the_locks_back() {
     let dokku = Dokku::new();
     dokku.hook("deploy", "touch \"$DOKKU_ROOT/begun\"; exec sleep 600");

@@ -136,7 +136,11 @@ fn an_app_without_containers_has_not_been_deployed() {
     let dokku = Dokku::new();
     for verb in ["inspect", "processes"] {
         let ran = dokku.run(&[verb, "idle"]);
-        assert_eq!((ran.status, ran.stderr.as_str()), (1, " !     App idle has not been deployed\n"), "{verb}");
+        assert_eq!(
+            (ran.status, ran.stderr.as_str()),
+            (1, " !     App idle has not been deployed\n"),
+            "{verb}"
+        );
     }
 }
 

@@ -2,7 +2,7 @@
 //! somebody who holds them holds them too.
 
 use anyhow::Result;
-use ps_apps::{AppLock, AppName, DeployLock};
+use ps_apps::{AppLock, AppName, DeployLock, Error};
 use ps_cli::say;
 
 use super::call::Caller;
@@ -34,7 +34,11 @@ impl Held {
         deploy: impl FnOnce(&AppName) -> Result<DeployLock, ps_apps::Error>,
     ) -> Result<Self> {
         let lock = session.lock(app)?;
-        let deploy = deploy(app)?;
+        let deploy = deploy(app).or_else(|error| match error {
+            // Who holds the app's lock for us holds this one too, though a deploy that was refused has emptied it.
+            Error::Deploying { .. } if lock.is_callers() => Ok(DeployLock::default()),
+            error => Err(error),
+        })?;
         if let Some(build) = &deploy.left_by {
             let build = build.escape_default();
             say::warning(&format!(
