@@ -10,7 +10,9 @@ use fuzz::{case, exporters, saved, targets};
 fn replay(target: &str, saved_inputs: &str, run: impl Fn(&[u8])) {
     let inputs = saved::read(saved_inputs);
     assert!(inputs.len() > 50, "{target}: {} saved inputs are too few to be worth a replay", inputs.len());
-    inputs.iter().for_each(|input| run(input));
+    for input in &inputs {
+        run(input);
+    }
 }
 
 #[test]

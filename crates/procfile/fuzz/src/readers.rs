@@ -54,7 +54,7 @@ fn open_rc(text: &str, words: &mut Vec<String>) {
     for word in shell(text) {
         match word.strip_prefix("command_args=") {
             Some(arguments) => {
-                words.extend(shlex::split(arguments).expect("arguments whose quotes are closed"))
+                words.extend(shlex::split(arguments).expect("arguments whose quotes are closed"));
             }
             None => words.push(word),
         }
@@ -148,7 +148,9 @@ fn property(value: &plist::Value, words: &mut Vec<String>) {
         }
         plist::Value::Array(values) => {
             words.push(format!("{} values", values.len()));
-            values.iter().for_each(|value| property(value, words));
+            for value in values {
+                property(value, words);
+            }
         }
         plist::Value::String(text) => words.push(text.clone()),
         other => words.push(format!("{other:?}")),
@@ -173,7 +175,9 @@ fn node(node_: &Yaml, expanded: bool, words: &mut Vec<String>) {
         }
         Yaml::Array(values) => {
             words.push(format!("{} values", values.len()));
-            values.iter().for_each(|value| node(value, expanded, words));
+            for value in values {
+                node(value, expanded, words);
+            }
         }
         Yaml::String(text) if expanded => words.push(without_dollar(text)),
         Yaml::String(text) => words.push(text.clone()),
