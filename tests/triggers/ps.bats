@@ -107,9 +107,9 @@ matches() {
   DOKKU_HELP=1 hook commands help
   answers 0 $'\n    ps, Manage app processes\n'
   # Whoever calls it with --all among the words wants every command.
-  out=$BATS_TEST_TMPDIR/out
-  bash -c '"$0/commands" help; true' "$PLUGIN" --all >"$out"
-  [[ $(grep -c '^    ps:[a-z]* .*, [A-Z]' "$out") == 9 && $(grep -c . "$out") == 9 ]]
+  local listed=$BATS_TEST_TMPDIR/listed
+  bash -c '"$0/commands" help; true' "$PLUGIN" --all >"$listed"
+  [[ $(grep -c '^    ps:[a-z]* .*, [A-Z]' "$listed") == 9 && $(grep -c . "$listed") == 9 ]]
   hook commands apps:list
   answers 10 ""
   DOKKU_NOT_IMPLEMENTED_EXIT=11 hook commands ps:nope
