@@ -98,7 +98,10 @@ impl Dokku {
 
     fn surround(command: &mut Command) {
         let programs = Path::new(env!("CARGO_BIN_EXE_ps-lifecycle")).parent().expect("a directory");
-        let path = format!("{}:{}", programs.display(), std::env::var("PATH").expect("a PATH"));
+        // A plugn of our own, so that one of this machine's has no say.
+        let plugn = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/triggers/bin");
+        let rest = std::env::var("PATH").expect("a PATH");
+        let path = format!("{}:{}:{rest}", plugn.display(), programs.display());
         command.env("PATH", path).env("DOKKU_PID", "4242").env_remove("DOKKU_BUILD_ID");
         command.env_remove("DOCKER_HOST").env_remove("SKIP_REBUILD");
     }
