@@ -138,7 +138,8 @@ impl World {
     pub(crate) fn create_formation(&self, app: &AppName) -> Result<(), Error> {
         let directory = self.property_directory(PLUGIN, Scope::App(app))?;
         let access = self.access(Scope::Global);
-        directory.write_in_turn(&[(SCALE, b"web=1\n".to_vec()), (SCALE_OLD, Vec::new())], access)
+        // `scale` last: until it is there, whoever died half-way has made nothing, and the next one begins anew.
+        directory.write_in_turn(&[(SCALE_OLD, Vec::new()), (SCALE, b"web=1\n".to_vec())], access)
     }
 }
 
