@@ -166,7 +166,7 @@ pub(crate) const KINDS: &[KindOf] = &[
     known("npm token", "npm_{w:36}"),
     known("pypi token", "pypi-AgEIcHlwaS5vcmc{b:60}"),
     known("rubygems key", "rubygems_{h:48}"),
-    known("crates.io token", "cio{w:32}"),
+    known("cargo registry token", "cio{w:32}"),
     known("nuget key", "oy2{l:43}"),
     known("docker hub token", "dckr_pat_{b:27}"),
     known("docker config", r#"{"auths":{"https://index.docker.io/v1/":{"auth":"{B:32}"}}}"#),

@@ -81,7 +81,7 @@ pub(crate) const RULES: &[Rule] = rules! {
     "npm token" Token ["npm_"], r"\bnpm_[A-Za-z0-9]{20,}", ["npm_~abcdefghijklmnopqrstuvwxyz0123456789"], ["npm_config_cache", "npm_lifecycle_script"];
     "pypi token" Token ["pypi-"], r"\bpypi-[A-Za-z0-9_-]{16,}", ["pypi-~AgEIcHlwaS5vcmcCJDAwMDAw"], ["pypi-mirror"];
     "rubygems key" Token ["rubygems_"], r"rubygems_[0-9a-f]{20,}", ["rubygems_~0123456789abcdef0123456789abcdef"], ["rubygems_org"];
-    "crates.io token" Token ["cio"], r"\bcio[A-Za-z0-9]{32}\b", ["cio~abcdefghijklmnopqrstuvwxyz012345"], ["cioffi"];
+    "cargo registry token" Token ["cio"], r"\bcio[A-Za-z0-9]{32}\b", ["cio~abcdefghijklmnopqrstuvwxyz012345"], ["cioffi"];
     "nuget key" Token ["oy2"], r"\boy2[a-z0-9]{43}\b", ["oy2~abcdefghijklmnopqrstuvwxyz0123456789abcdefg"], ["oy2"];
     "docker hub token" Token ["dckr_"], r"dckr_(pat|oat)_[A-Za-z0-9_-]{10,}", ["dckr_pat_~abcdefghij0123456789"], ["dckr_pat_"];
     "digitalocean token" Token ["dop_v1_", "doo_v1_", "dor_v1_"], r"do[opr]_v1_[0-9a-f]{16,}", ["dop_v1_~0123456789abcdef0123456789abcdef"], ["dop_v1_"];
