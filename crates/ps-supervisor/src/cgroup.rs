@@ -82,18 +82,21 @@ impl Cgroup {
     }
 
     /// A signal to each process in it. A pid is looked up again once its pidfd is open, so no stranger is signalled.
-    pub(crate) fn signal(&self, signal: Signal) {
+    /// Tells which processes were signalled.
+    pub(crate) fn signal(&self, signal: Signal) -> Vec<u32> {
         let pin = |pid: u32| {
             let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
             Some((pid, pidfd_open(raw, PidfdFlags::empty()).ok()?))
         };
         let pinned: Vec<_> = self.members().into_iter().filter_map(pin).collect();
         let members = self.members();
-        for (pid, pidfd) in pinned {
-            if members.contains(&pid) {
-                let _: Result<(), Errno> = pidfd_send_signal(pidfd, signal);
-            }
+        let is_member = |(pid, _): &(u32, _)| members.contains(pid);
+        let mut told = Vec::new();
+        for (pid, pidfd) in pinned.into_iter().filter(is_member) {
+            let _: Result<(), Errno> = pidfd_send_signal(pidfd, signal);
+            told.push(pid);
         }
+        told
     }
 
     /// Removes the group, and the directory of all groups if it was the last one; what is not empty stays.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::status::Status;
 
 /// The socket's name in a service directory.
-pub const CONTROL_SOCKET: &str = "control";
+pub(crate) const CONTROL_SOCKET: &str = "control";
 
 /// The longest line in either direction, in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 20;

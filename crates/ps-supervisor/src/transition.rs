@@ -3,7 +3,7 @@
 
 /// What a seat is doing. A seat is the place of one instance, `<type>.<n>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SeatState {
+pub(crate) enum SeatState {
     /// Empty, and meant to be.
     Down,
     /// Its process lives and is not ready yet.
@@ -24,7 +24,7 @@ pub enum SeatState {
 
 /// What follows a stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Then {
+pub(crate) enum Then {
     /// The seat stays empty.
     Rest,
     /// The seat is filled again, at once.
@@ -33,7 +33,7 @@ pub enum Then {
 
 /// What the restart policy says about a process that ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// It is started again after a delay.
     Again,
     /// It is left, and that is fine: it was done.
@@ -44,7 +44,7 @@ pub enum Verdict {
 
 /// What can happen to a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Event {
+pub(crate) enum Event {
     /// It is wanted.
     Start,
     /// It is not wanted.
@@ -63,7 +63,7 @@ pub enum Event {
 
 /// What is done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
+pub(crate) enum Action {
     /// Nothing.
     Nothing,
     /// Start a process.
@@ -80,7 +80,7 @@ pub enum Action {
 
 /// The table.
 #[must_use]
-pub fn transition(state: SeatState, event: Event) -> (SeatState, Action) {
+pub(crate) fn transition(state: SeatState, event: Event) -> (SeatState, Action) {
     match state {
         SeatState::Down => from_down(event),
         SeatState::Starting => from_alive(SeatState::Starting, event),

@@ -71,8 +71,8 @@ impl Tree {
         for signal in [Signal::TERM, Signal::CONT] {
             match &self.cgroup {
                 Some(cgroup) => {
-                    cgroup.signal(signal);
-                    signal_newcomer(cgroup, main, signal);
+                    let told = cgroup.signal(signal);
+                    signal_newcomer(&told, main, signal);
                 }
                 None => self.signal_members(main, signal),
             }
@@ -84,7 +84,7 @@ impl Tree {
         match &self.cgroup {
             Some(cgroup) => {
                 cgroup.kill();
-                signal_newcomer(cgroup, main, Signal::KILL);
+                signal_newcomer(&[], main, Signal::KILL);
             }
             None => self.signal_members(main, Signal::KILL),
         }
@@ -131,10 +131,10 @@ impl Tree {
     }
 }
 
-/// Signals a main process that was just started and has not joined its group yet.
-fn signal_newcomer(cgroup: &Cgroup, main: Option<u32>, signal: Signal) {
+/// Signals a main process that had not joined its group when the group was `told`: it was just started.
+fn signal_newcomer(told: &[u32], main: Option<u32>, signal: Signal) {
     // It is our child and has not been reaped, or its pidfd is open: the pid is still its own.
-    if let Some(pid) = main.filter(|pid| !cgroup.members().contains(pid)) {
+    if let Some(pid) = main.filter(|pid| !told.contains(pid)) {
         signal_process(pid, signal, || true);
     }
 }
