@@ -81,9 +81,12 @@ impl Seat {
             self.process = Some(process);
             self.status = Status { state: State::Running, ..status };
             self.state = SeatState::Up;
-        } else if self.tree.may_hold_strays() && !self.tree.is_empty(None) {
-            // Its supervisor died between starting it and writing that down.
+        } else if self.tree.may_hold_strays() {
+            // Its supervisor may have died between starting it and writing that down.
             let found = self.tree.find_main().and_then(ProcessId::of);
+            if found.is_none() && self.tree.is_empty(None) {
+                return;
+            }
             self.process = found.as_ref().and_then(Process::adopt);
             self.status.process = found.filter(|_| self.process.is_some());
             self.status.revision = spec.revision;

@@ -53,11 +53,10 @@ impl Tree {
     /// The main process of a tree whose supervisor died before it could write down the pid: the one that leads a
     /// process group but no session, as we start it, and has no parent in the tree. The oldest, if there are several.
     pub(crate) fn find_main(&self) -> Option<u32> {
-        let members = match &self.cgroup {
-            Some(cgroup) => cgroup.members(),
-            None => self.members(None).into_keys().collect(),
-        };
-        let members: Vec<Process> = members.into_iter().filter_map(process).collect();
+        // One that was just started may not have joined its group yet: its mark is found all the same.
+        let mut pids: BTreeSet<u32> = self.members(None).into_keys().collect();
+        pids.extend(self.cgroup.iter().flat_map(Cgroup::members));
+        let members: Vec<Process> = pids.into_iter().filter_map(process).collect();
         let is_member = |pid: u32| members.iter().any(|process| process.pid == pid);
         let leads = |process: &&Process| process.group == process.pid && process.session != process.pid;
         let mut leaders: Vec<&Process> =
