@@ -6,8 +6,11 @@ use procfile::{EnvFile, Procfile, is_simple_command};
 /// The names that variables are given, in this order; some are an exporter's own.
 const NAMES: [&str; 8] = ["A", "PORT", "B1", "IFS", "command", "PS", "name", "ENVDIR"];
 
+/// The marks of the variables' values.
+const VALUE_MARKS: [&str; 8] = ["xV0x", "xV1x", "xV2x", "xV3x", "xV4x", "xV5x", "xV6x", "xV7x"];
+
 /// What stands in a plain case, and in a hostile one the value in its place.
-pub type Marks = Vec<(&'static str, String)>;
+pub type Marks<'a> = Vec<(&'static str, &'a str)>;
 
 /// What is to be exported.
 #[derive(Clone, Debug)]
@@ -59,31 +62,37 @@ impl Case {
         Some(Self { command, prestart, description, directory, logs, image, values, count })
     }
 
+    /// What is written in the places of the plain case's marks.
+    pub fn marks(&self) -> Marks<'_> {
+        let mut marks: Marks<'_> = vec![
+            (self.command_mark(), &self.command),
+            ("xDIRECTORYx", &self.directory),
+            ("xLOGSx", &self.logs),
+            ("xIMAGEx", &self.image),
+        ];
+        marks.extend(self.prestart.as_deref().map(|value| ("xPRESTARTx", value)));
+        marks.extend(self.description.as_deref().map(|value| ("xDESCRIPTIONx", value)));
+        marks.extend(VALUE_MARKS.into_iter().zip(self.values.iter().map(String::as_str)));
+        marks
+    }
+
     /// The plain case that has the same shape: what is said of it, with other values in the places of the marks, must
     /// be what is said of this one.
-    pub fn twin(&self) -> (Self, Marks) {
-        let command = if is_simple_command(&self.command) { "xCOMMANDx" } else { "xCOMMANDx;" };
-        let mut marks: Marks = vec![
-            (command, self.command.clone()),
-            ("xDIRECTORYx", self.directory.clone()),
-            ("xLOGSx", self.logs.clone()),
-            ("xIMAGEx", self.image.clone()),
-        ];
-        marks.extend(self.prestart.clone().map(|value| ("xPRESTARTx", value)));
-        marks.extend(self.description.clone().map(|value| ("xDESCRIPTIONx", value)));
-        let names = ["xV0x", "xV1x", "xV2x", "xV3x", "xV4x", "xV5x", "xV6x", "xV7x"];
-        marks.extend(names.into_iter().zip(self.values.iter().cloned()));
-        let twin = Self {
-            command: command.to_owned(),
+    pub fn twin(&self) -> Self {
+        Self {
+            command: self.command_mark().to_owned(),
             prestart: self.prestart.as_ref().map(|_| "xPRESTARTx".to_owned()),
             description: self.description.as_ref().map(|_| "xDESCRIPTIONx".to_owned()),
             directory: "xDIRECTORYx".to_owned(),
             logs: "xLOGSx".to_owned(),
             image: "xIMAGEx".to_owned(),
-            values: names.iter().take(self.values.len()).map(|name| (*name).to_owned()).collect(),
+            values: VALUE_MARKS.iter().take(self.values.len()).map(|mark| (*mark).to_owned()).collect(),
             count: self.count,
-        };
-        (twin, marks)
+        }
+    }
+
+    fn command_mark(&self) -> &'static str {
+        if is_simple_command(&self.command) { "xCOMMANDx" } else { "xCOMMANDx;" }
     }
 
     /// Takes the command as the Procfile's reader gives it; nothing where the reader finds none.

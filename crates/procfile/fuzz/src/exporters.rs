@@ -2,8 +2,10 @@
 //! with the marks replaced by the hostile values: so nothing was lost, nothing changed, and no directive, line, word or
 //! command came in. What a format cannot hold may be refused.
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use procfile::export::Format;
 use procfile::is_simple_command;
@@ -30,8 +32,19 @@ pub const FORMATS: [(&str, Format); 12] = [
 /// What makes the shape of an export: the format, whether the command is simple, which parts there are.
 type Shape = (usize, bool, bool, bool, usize, u16);
 
+/// A word of a plain case, in which marks stand for values: its text is searched for them once, not in every execution.
+type Template = Vec<Part>;
+
+/// A part of a word.
+enum Part {
+    /// What every case of the shape says.
+    Said(String),
+    /// The place of a value.
+    Mark(&'static str),
+}
+
 thread_local! {
-    static TWINS: RefCell<HashMap<Shape, Vec<String>>> = RefCell::default();
+    static TWINS: RefCell<HashMap<Shape, Rc<Vec<Template>>>> = RefCell::default();
     static SEEN: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
@@ -61,29 +74,34 @@ pub fn check(format: Format, mut case: Case) -> bool {
     let Some((file, env)) = case.read_back() else { return false };
     let outputs = case.job(&file, &env).and_then(|job| format.render(&job));
     let Ok(outputs) = outputs else { return false };
-    let (twin, marks) = case.twin();
-    let wanted: Vec<String> =
-        plain_words(format, &twin).iter().map(|word| with_values(word, &marks, format)).collect();
+    let marks = case.marks();
+    let wanted = templates(format, &case, &marks);
     let words = readers::words(format, &outputs, case.prestart.is_some());
-    for (at, (word, wanted)) in words.iter().zip(&wanted).enumerate() {
-        assert_eq!(word, wanted, "{format:?}: word {at} of {case:?}");
+    let mut meant = String::new();
+    for (at, (word, template)) in words.iter().zip(wanted.iter()).enumerate() {
+        fill(&mut meant, template, &marks, format);
+        assert_eq!(*word, meant, "{format:?}: word {at} of {case:?}");
     }
     assert_eq!(words.len(), wanted.len(), "{format:?}: words were added or lost: {case:?}");
     true
 }
 
-/// The words of a plain case, rendered once for each shape.
-fn plain_words(format: Format, twin: &Case) -> Vec<String> {
+/// The words of a plain case of this one's shape, rendered once for each shape.
+fn templates(format: Format, case: &Case, marks: &Marks) -> Rc<Vec<Template>> {
     let place = FORMATS.iter().position(|(_, other)| *other == format).unwrap_or_default();
     let shape = (
         place,
-        is_simple_command(&twin.command),
-        twin.prestart.is_some(),
-        twin.description.is_some(),
-        twin.values.len(),
-        twin.count,
+        is_simple_command(&case.command),
+        case.prestart.is_some(),
+        case.description.is_some(),
+        case.values.len(),
+        case.count,
     );
-    TWINS.with_borrow_mut(|twins| twins.entry(shape).or_insert_with(|| render(format, twin)).clone())
+    let render = || {
+        let words = render(format, &case.twin());
+        Rc::new(words.iter().map(|word| template(word, marks)).collect())
+    };
+    TWINS.with_borrow_mut(|twins| Rc::clone(twins.entry(shape).or_insert_with(render)))
 }
 
 fn render(format: Format, twin: &Case) -> Vec<String> {
@@ -99,30 +117,47 @@ fn render(format: Format, twin: &Case) -> Vec<String> {
     words
 }
 
-/// A word with values in the places of the marks; values are not searched for marks.
-fn with_values(word: &str, marks: &Marks, format: Format) -> String {
-    let mut result = String::new();
+/// The places of the marks in a plain word.
+fn template(word: &str, marks: &Marks) -> Template {
+    let mut parts = Vec::new();
     let mut rest = word;
-    while !rest.is_empty() {
-        let next =
-            marks.iter().filter_map(|mark| Some((rest.find(mark.0)?, mark))).min_by_key(|found| found.0);
-        let Some((at, (mark, value))) = next else { break };
-        result.push_str(&rest[..at]);
-        result.push_str(&as_written(mark, value, format));
+    let next = |rest: &str| {
+        let found = marks.iter().filter_map(|(mark, _)| Some((rest.find(mark)?, *mark)));
+        found.min_by_key(|found| found.0)
+    };
+    while let Some((at, mark)) = next(rest) {
+        parts.push(Part::Said(rest[..at].to_owned()));
+        parts.push(Part::Mark(mark));
         rest = &rest[at + mark.len()..];
     }
-    result + rest
+    parts.push(Part::Said(rest.to_owned()));
+    parts
+}
+
+/// Fills a template with values in the places of the marks.
+fn fill(word: &mut String, template: &Template, marks: &Marks, format: Format) {
+    word.clear();
+    for part in template {
+        match part {
+            Part::Said(text) => word.push_str(text),
+            Part::Mark(mark) => {
+                let (_, value) =
+                    marks.iter().find(|(name, _)| name == mark).expect("a case has its shape's marks");
+                word.push_str(&as_written(mark, value, format));
+            }
+        }
+    }
 }
 
 /// A description is one line for people; XML has no place for two characters.
-fn as_written(mark: &str, value: &str, format: Format) -> String {
+fn as_written<'a>(mark: &str, value: &'a str, format: Format) -> Cow<'a, str> {
     match format {
-        Format::Launchd => value.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}"),
-        Format::OpenRc => value.to_owned(),
+        Format::Launchd => value.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}").into(),
+        Format::OpenRc => value.into(),
         _ if mark == "xDESCRIPTIONx" => {
             let line = value.split_whitespace().collect::<Vec<_>>().join(" ");
-            line.trim_end_matches(['\\', ' ']).to_owned()
+            line.trim_end_matches(['\\', ' ']).to_owned().into()
         }
-        _ => value.to_owned(),
+        _ => value.into(),
     }
 }
