@@ -21,7 +21,8 @@ use crate::Error;
 /// The largest state file that is read, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;
 
-const STAGE: &str = ".stage";
+/// Where files are staged before they are published: in every directory that is written to.
+pub const STAGE: &str = ".stage";
 const LOCK: &str = "lock";
 const SETTLE_TRIES: u32 = 5;
 const SETTLE_PAUSE: Duration = Duration::from_millis(10);

@@ -14,6 +14,8 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::args::{Args, Verb};
 
+/// How long to wait for a lock where nobody says how long.
+const WAIT: Duration = Duration::from_secs(30);
 /// How often a lock that somebody holds is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(20);
 
@@ -28,14 +30,16 @@ pub(crate) struct Session {
 impl Session {
     /// Reads the environment. Verbs that change something end in good order on Ctrl-C; the others just end.
     pub(crate) fn open(args: &Args) -> Result<Self> {
-        let flag = Arc::new(AtomicBool::new(false));
-        if !matches!(args.verb, Verb::Status(_) | Verb::Logs(_) | Verb::Inspect(_) | Verb::Processes(_)) {
-            for signal in [SIGINT, SIGTERM] {
-                signal_hook::flag::register(signal, Arc::clone(&flag)).context("watch for signals")?;
-            }
-        }
+        let reads =
+            matches!(args.verb, Verb::Status(_) | Verb::Logs(_) | Verb::Inspect(_) | Verb::Processes(_));
+        let cancel = if reads { Cancel::default() } else { on_signal()? };
         let quiet = args.quiet || say::quiet();
-        Ok(Self { world: World::from_env()?, wait: args.wait, quiet, cancel: Cancel::from_flag(flag) })
+        Ok(Self { world: World::from_env()?, wait: args.wait, quiet, cancel })
+    }
+
+    /// For a hook that changes what runs: it waits for the app's lock as a verb does where nothing else is said.
+    pub(crate) fn of_hook(world: &World) -> Result<Self> {
+        Ok(Self { world: world.clone(), wait: WAIT, quiet: say::quiet(), cancel: on_signal()? })
     }
 
     /// The lock of an app: nobody else changes it meanwhile. Ctrl-C ends the wait for it.
@@ -80,6 +84,15 @@ impl Session {
         let triggers = Triggers::new(&self.world).with_env(variable, token);
         triggers.stream(name, arguments).with_context(|| format!("trigger {name}"))
     }
+}
+
+/// Set by Ctrl-C and SIGTERM.
+fn on_signal() -> Result<Cancel> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register(signal, Arc::clone(&flag)).context("watch for signals")?;
+    }
+    Ok(Cancel::from_flag(flag))
 }
 
 fn line(progress: &Progress) -> String {

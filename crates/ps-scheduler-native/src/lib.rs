@@ -11,6 +11,7 @@ mod service;
 mod specify;
 mod status;
 mod stop;
+mod trees;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -21,6 +22,7 @@ use ps_scheduler::{
 };
 
 use crate::service::Service;
+pub use crate::trees::{Pushed, Trees};
 
 /// The scheduler `native`: each app's processes under a supervisor of its own.
 #[derive(Clone, Debug)]
@@ -47,6 +49,21 @@ impl Native {
     #[must_use]
     pub fn without_usage(self) -> Self {
         Self { measures_usage: false, ..self }
+    }
+
+    /// The directory that an app's processes run in; `None` if it was never deployed here.
+    pub fn directory(&self, app: &str) -> Result<Option<PathBuf>, Error> {
+        Ok(self.service(app)?.spec()?.map(|spec| spec.directory))
+    }
+
+    /// The source trees of an app that was pushed.
+    pub fn trees(&self, app: &str) -> Result<Trees, Error> {
+        Ok(Trees::of(self.service(app)?))
+    }
+
+    /// Removes all that is kept of an app; nothing of it may run any more.
+    pub fn forget(&self, app: &str) -> Result<(), Error> {
+        stop::forget(&self.service(app)?)
     }
 
     fn service(&self, app: &str) -> Result<Service, Error> {
@@ -85,7 +102,15 @@ impl Scheduler for Native {
         logs::logs(&self.service(&request.app)?, request, sink)
     }
 
-    fn retire(&self, _app: Option<&str>) -> Result<Vec<String>, Error> {
-        Ok(Vec::new())
+    fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error> {
+        let apps = match app {
+            Some(app) => vec![app.to_owned()],
+            None => Service::apps(&self.world)?,
+        };
+        let mut removed = Vec::new();
+        for app in apps {
+            removed.extend(self.trees(&app)?.retire()?);
+        }
+        Ok(removed)
     }
 }

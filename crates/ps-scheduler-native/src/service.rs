@@ -38,6 +38,17 @@ impl Service {
         Ok(Self { app, directory, world: world.clone(), supervise: supervise.map(Path::to_owned) })
     }
 
+    /// The apps that have a service directory.
+    pub(crate) fn apps(world: &World) -> Result<Vec<String>, Error> {
+        let parent = world.lib().join("data").join(PLUGIN);
+        let entries = match fs::read_dir(&parent) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|error| backend(format!("read {}", parent.display()), &error))?,
+        };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        Ok(names.filter(|name| name.parse::<AppName>().is_ok()).collect())
+    }
+
     /// The directory of all service directories.
     pub(crate) fn parent(&self) -> PathBuf {
         self.world.lib().join("data").join(PLUGIN)

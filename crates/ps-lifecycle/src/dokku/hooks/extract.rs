@@ -40,11 +40,16 @@ pub(super) fn extract(world: &World, app: &AppName, tree: &Path) -> Result<()> {
 
 /// `Procfile.<DOKKU_PID>`.
 pub(super) fn staged_name() -> Result<String> {
+    Ok(format!("{PROCFILE}.{}", deploy_pid()?))
+}
+
+/// The name of the deploy that is under way.
+pub(super) fn deploy_pid() -> Result<String> {
     let pid = std::env::var("DOKKU_PID").unwrap_or_default();
     if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
         bail!("DOKKU_PID is {pid:?}, not a process id: Dokku's front-end sets it");
     }
-    Ok(format!("{PROCFILE}.{pid}"))
+    Ok(pid)
 }
 
 /// Slashes around it do not count.

@@ -6,6 +6,7 @@ mod commit;
 mod extract;
 mod inherit;
 mod install;
+mod scheduler;
 mod source_tree;
 
 use std::ffi::OsString;
@@ -41,8 +42,8 @@ pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
     let words: Vec<String> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let world = World::from_env()?;
-    dispatch(&world, &words).map_err(call::last_words)?;
-    Ok(Outcome::Done)
+    let answered = scheduler::answer(&world, &words);
+    answered.unwrap_or_else(|| dispatch(&world, &words).map(|()| Outcome::Done)).map_err(call::last_words)
 }
 
 fn dispatch(world: &World, words: &[&str]) -> Result<()> {
@@ -61,14 +62,14 @@ fn dispatch(world: &World, words: &[&str]) -> Result<()> {
         }
         ["post-app-rename-setup", old, new, ..] => inherit::take_over(world, &old.parse()?, &new.parse()?),
         ["post-stop", app, ..] => remember_stop(world, &app.parse()?),
-        [name, ..] if TRIGGERS.contains(name) => Err(Refusal::usage(format!(
-            "trigger {name}: these are not its arguments: {}",
-            words[1..].join(" ")
-        ))),
+        [name, ..] if TRIGGERS.contains(name) || scheduler::TRIGGERS.contains(name) => Err(Refusal::usage(
+            format!("trigger {name}: these are not its arguments: {}", words[1..].join(" ")),
+        )),
         _ => Err(Refusal::usage(format!(
-            "{} is no trigger of ps-lifecycle's: these are {}",
+            "{} is no trigger of ps-lifecycle's: these are {}, {}",
             words.first().unwrap_or(&"nothing"),
-            TRIGGERS.join(", ")
+            TRIGGERS.join(", "),
+            scheduler::TRIGGERS.join(", ")
         ))),
     }
 }

@@ -1,0 +1,75 @@
+//! What Dokku wants to know of native apps: all of it lies in files.
+
+use std::io::{self, Write};
+use std::ops::ControlFlow;
+
+use anyhow::{Context, Result};
+use ps_apps::World;
+use ps_cli::exit::Outcome;
+use ps_scheduler::{LogRequest, Scheduler, Slot, Which};
+use ps_scheduler_native::Native;
+
+/// Of instances in turn, as docker-local has them.
+const COLOURS: [u8; 5] = [36, 33, 32, 35, 31];
+
+/// Which lines `scheduler-logs` is to give, and how.
+pub(super) struct Wanted<'a> {
+    /// Empty: of every type.
+    pub(super) process_type: &'a str,
+    pub(super) follows: bool,
+    /// Without the name of who wrote it.
+    pub(super) quiet: bool,
+}
+
+/// `<instances> <true|false|mixed>`.
+pub(super) fn app_status(world: &World, app: &str) -> Result<()> {
+    let status = Native::new(world).without_usage().status(&[app.to_owned()])?.remove(0);
+    let mut out = io::stdout().lock();
+    Ok(writeln!(out, "{} {}", status.instances.len(), status.running().as_str())?)
+}
+
+/// Yes once it has been deployed.
+pub(super) fn is_deployed(world: &World, app: &str) -> Result<Outcome> {
+    let is_deployed = Native::new(world).directory(app)?.is_some();
+    Ok(if is_deployed { Outcome::Done } else { Outcome::No })
+}
+
+/// Raw: the hook pipes it into `ps-inspect-sanitize`.
+pub(super) fn inspect(world: &World, app: &str) -> Result<()> {
+    let described = Native::new(world).inspect(app)?;
+    let mut out = io::stdout().lock();
+    serde_json::to_writer(&mut out, &described).map_err(io::Error::from)?;
+    Ok(writeln!(out)?)
+}
+
+/// The last `lines` lines of each instance, as they were written.
+pub(super) fn logs(world: &World, app: &str, wanted: &Wanted<'_>, lines: &str) -> Result<()> {
+    let lines = lines.parse().with_context(|| format!("{lines:?} is not a number of lines"))?;
+    let which = match wanted.process_type {
+        "" => Which::All,
+        word => word.parse()?,
+    };
+    let request = LogRequest { app: app.to_owned(), which, tail: Some(lines), follow: wanted.follows };
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut seen: Vec<Slot> = Vec::new();
+    let mut failure = None;
+    Native::new(world).logs(&request, &mut |line| {
+        if !seen.contains(&line.slot) {
+            seen.push(line.slot.clone());
+        }
+        let place = seen.iter().position(|slot| *slot == line.slot).unwrap_or_default();
+        let colour = COLOURS[place % COLOURS.len()];
+        let named =
+            if wanted.quiet { Ok(()) } else { write!(out, "\x1b[{colour}mapp[{}]:\x1b[0m ", line.slot) };
+        let printed = named.and_then(|()| out.write_all(&line.bytes)).and_then(|()| out.write_all(b"\n"));
+        match printed.and_then(|()| if wanted.follows { out.flush() } else { Ok(()) }) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failure = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    })?;
+    failure.map_or(Ok(()), Err)?;
+    Ok(out.flush()?)
+}

@@ -1,0 +1,121 @@
+//! `scheduler-deploy`: what was pushed becomes what runs; without a push, what runs is started anew. Dokku has run the
+//! `release` process by then, in the image that it built.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use procfile::Procfile;
+use ps_apps::{AppName, World, durable};
+use ps_cli::exit::Refusal;
+use ps_scheduler::{Intent, Plan, Release, Scheduler, Source, Which};
+use ps_scheduler_native::{Native, Pushed};
+
+use super::{handover, listeners, push};
+use crate::app_json::AppJson;
+use crate::dokku::hooks::extract;
+use crate::release;
+use crate::session::Session;
+
+/// Deploys an app, or the processes of one type.
+pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) -> Result<()> {
+    let lock = session.lock(app)?;
+    let native = Native::new(&session.world);
+    let deployed = make_so(session, app, &native, which);
+    let ended = native.trees(app.as_str())?.end(&extract::deploy_pid()?);
+    deployed?;
+    ended?;
+    let world = &session.world;
+    let status = native.status(&[app.to_string()])?.remove(0);
+    listeners::write(world, app, &status.instances)
+        .with_context(|| format!("write the listeners of {app}"))?;
+    session.step("Running post-deploy")?;
+    let caller = super::caller(world, &lock);
+    let arguments = [app.as_str(), "", "", tag];
+    caller.stream("core-post-deploy", &arguments)?;
+    caller.stream("post-deploy", &arguments)?;
+    handover::take_over(world, &caller, app)
+}
+
+fn make_so(session: &Session, app: &AppName, native: &Native, which: Which) -> Result<()> {
+    let world = &session.world;
+    let (tree, intent) = match pushed(world, app, native)? {
+        Some(tree) => (tree, Intent::Deploy),
+        None => (deployed_tree(world, app, native)?, Intent::Restart(which)),
+    };
+    carry_out(session, app, native, assemble(world, app, tree)?, &intent)
+}
+
+/// The tree that this deploy brought along; `None` if it brought none.
+fn pushed(world: &World, app: &AppName, native: &Native) -> Result<Option<PathBuf>> {
+    match native.trees(app.as_str())?.pushed(&extract::deploy_pid()?)? {
+        Pushed::Nothing => Ok(None),
+        Pushed::Tree(tree) => Ok(Some(tree)),
+        Pushed::Incomplete => {
+            push::refuse_image(world, app)?;
+            Err(Refusal::failed(format!(
+                "what was pushed for {app} is not whole (see above): push again, or dokku ps:rebuild {app}"
+            )))
+        }
+    }
+}
+
+fn deployed_tree(world: &World, app: &AppName, native: &Native) -> Result<PathBuf> {
+    if let Some(tree) = native.directory(app.as_str())? {
+        return Ok(tree);
+    }
+    push::refuse_image(world, app)?;
+    Err(Refusal::failed(format!(
+        "App {app} was not pushed since its scheduler is native: dokku ps:rebuild {app} takes its source from its repository"
+    )))
+}
+
+fn assemble(world: &World, app: &AppName, tree: PathBuf) -> Result<Release> {
+    let Some(path) = world.current_procfile(app) else {
+        return Err(Refusal::failed(format!(
+            "App {app} has no Procfile, which says what to run: add one (web: <command>) and push again"
+        )));
+    };
+    let bytes = durable::read(&path, true)?.unwrap_or_default();
+    let procfile = Procfile::parse(&bytes).with_context(|| path.display().to_string())?;
+    let app_json = app_json(&world.app_json_path(app))?;
+    let source = Source::Directory(tree);
+    let mut release = release::assemble(world, app, source, Some(&procfile), &app_json)?;
+    release.processes.retain(|process| process.process_type.as_str() != release::RELEASE);
+    Ok(release)
+}
+
+/// The one being deployed, `app.json.<DOKKU_PID>`, or none if it brought none; else the one of the last deploy.
+fn app_json(committed: &Path) -> Result<AppJson> {
+    let pid = extract::deploy_pid()?;
+    let with = |suffix: &str| committed.with_file_name(format!("app.json.{pid}{suffix}"));
+    if with(".missing").exists() {
+        return Ok(AppJson::default());
+    }
+    let path = if with("").exists() { with("") } else { committed.to_owned() };
+    let bytes = durable::read(&path, false)?.unwrap_or_default();
+    AppJson::parse(&bytes).with_context(|| path.display().to_string())
+}
+
+fn carry_out(
+    session: &Session,
+    app: &AppName,
+    native: &Native,
+    release: Release,
+    intent: &Intent,
+) -> Result<()> {
+    let stored = session.world.formation(app)?;
+    let wanted = release::runnable(&stored, &release);
+    let status = native.status(&[app.to_string()])?.remove(0);
+    let plan = Plan::new(release, &wanted, &status.instances, intent);
+    for (process_type, quantity) in wanted.iter() {
+        let is_meant = match intent {
+            Intent::Restart(Which::Type(meant)) => meant == process_type,
+            _ => true,
+        };
+        if is_meant {
+            session.step(&format!("Deploying {process_type} (count={quantity})"))?;
+        }
+    }
+    session.watch(|watch| native.deploy(&plan, watch))?;
+    Ok(())
+}

@@ -1,0 +1,43 @@
+//! An app that changes its scheduler: what the other one ran ends once the new one runs. Dokku itself leaves it running,
+//! where nobody looks for it any more.
+
+use anyhow::Result;
+use ps_apps::durable::Directory;
+use ps_apps::{AppName, World};
+use ps_cli::say;
+use ps_scheduler::Which;
+use ps_scheduler_native::Native;
+
+use super::{NATIVE, listeners};
+use crate::dokku::call::Caller;
+use crate::session::Session;
+use crate::stop;
+
+/// Ends the containers of an app that runs natively now.
+pub(super) fn take_over(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
+    let containers = listeners::of_kinds(world, app, &["CONTAINER"])?;
+    if containers.is_empty() {
+        return Ok(());
+    }
+    say::step(&format!("{app} runs natively now: ending its containers"))?;
+    caller.stream("scheduler-stop", &["docker-local", app.as_str(), "true"])?;
+    let place = world.app_dir(app);
+    let directory = Directory::open(&place, &place)?;
+    Ok(containers.iter().try_for_each(|name| directory.remove(name))?)
+}
+
+/// Ends the native processes of an app that another scheduler has deployed.
+pub(super) fn give_up(world: &World, app: &AppName) -> Result<()> {
+    let native = Native::new(world);
+    if world.scheduler_name(app)? == NATIVE || native.directory(app.as_str())?.is_none() {
+        return Ok(());
+    }
+    let session = Session::of_hook(world)?;
+    let lock = session.lock(app)?;
+    session.step(&format!("{app} no longer runs natively: ending its processes"))?;
+    stop::end_via(&session, app, &native, &Which::All, true)?;
+    if listeners::forget(world, app)? {
+        super::caller(world, &lock).stream("proxy-build-config", &[app.as_str()])?;
+    }
+    Ok(())
+}

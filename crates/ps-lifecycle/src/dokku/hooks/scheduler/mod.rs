@@ -1,0 +1,104 @@
+//! The triggers by which Dokku asks a scheduler (contract 3.3), for the scheduler `native`. Nothing here asks a scheduler by a
+//! trigger again. A hook for another scheduler, or for an app of another one, is silent.
+
+mod answers;
+mod deploy;
+mod handover;
+mod listeners;
+mod push;
+
+use anyhow::Result;
+use ps_apps::{App, AppName, World};
+use ps_cli::exit::{Outcome, Refusal};
+use ps_scheduler::{Scheduler, Which};
+use ps_scheduler_native::Native;
+
+use super::super::call::Caller;
+use crate::session::Session;
+use crate::stop;
+
+/// The scheduler's name in Dokku.
+const NATIVE: &str = "native";
+
+/// Every trigger that is answered here.
+pub(super) const TRIGGERS: [&str; 12] = [
+    "post-extract",
+    "handover",
+    "scheduler-app-status",
+    "scheduler-deploy",
+    "scheduler-enter",
+    "scheduler-inspect",
+    "scheduler-is-deployed",
+    "scheduler-logs",
+    "scheduler-post-delete",
+    "scheduler-retire",
+    "scheduler-run",
+    "scheduler-stop",
+];
+
+/// Answers one of [`TRIGGERS`]; `None` for words that are none of them.
+pub(super) fn answer(world: &World, words: &[&str]) -> Option<Result<Outcome>> {
+    let done = match words {
+        [name, scheduler, ..] if name.starts_with("scheduler-") && *scheduler != NATIVE => Ok(()),
+        ["post-extract", app, tree, rest @ ..] => push::push(world, app, tree.as_ref(), word(rest, 0)),
+        ["handover", app, ..] => named(app).and_then(|app| handover::give_up(world, &app)),
+        ["scheduler-deploy", _, app, tag, rest @ ..] => deploy(world, app, tag, word(rest, 0)),
+        ["scheduler-stop", _, app, rest @ ..] => stop(world, app, word(rest, 0) == "true"),
+        ["scheduler-app-status", _, app, ..] => answers::app_status(world, app),
+        ["scheduler-is-deployed", _, app, ..] => return Some(answers::is_deployed(world, app)),
+        ["scheduler-inspect", _, app, ..] => answers::inspect(world, app),
+        ["scheduler-logs", _, app, process_type, tail, quiet, lines, ..] => {
+            let wanted = answers::Wanted { process_type, follows: *tail == "true", quiet: *quiet == "true" };
+            answers::logs(world, app, &wanted, lines)
+        }
+        ["scheduler-post-delete", _, app, ..] => forget(world, app),
+        ["scheduler-retire", _] => Native::new(world).retire(None).map(drop).map_err(Into::into),
+        ["scheduler-retire", _, app, ..] => {
+            Native::new(world).retire(Some(app)).map(drop).map_err(Into::into)
+        }
+        ["scheduler-enter", _, app, ..] => Err(refusal(app, "there is no container to enter")),
+        ["scheduler-run", _, app, ..] => Err(refusal(app, "there is no container to run a command in")),
+        _ => return None,
+    };
+    Some(done.map(|()| Outcome::Done))
+}
+
+fn word<'a>(rest: &[&'a str], index: usize) -> &'a str {
+    rest.get(index).copied().unwrap_or_default()
+}
+
+fn refusal(app: &str, why: &str) -> anyhow::Error {
+    Refusal::failed(format!("App {app} runs natively: {why}"))
+}
+
+fn named(app: &str) -> Result<AppName> {
+    Ok(app.parse::<AppName>().map_err(ps_apps::Error::from)?)
+}
+
+fn deploy(world: &World, app: &str, tag: &str, process_type: &str) -> Result<()> {
+    let session = Session::of_hook(world)?;
+    let which = match process_type {
+        "" => Which::All,
+        word => Which::Type(word.parse()?),
+    };
+    deploy::deploy(&session, &world.app(app)?.name, tag, which)
+}
+
+/// Also for an app whose directory is gone already: what runs must end.
+fn stop(world: &World, app: &str, remove: bool) -> Result<()> {
+    let session = Session::of_hook(world)?;
+    let app = named(app)?;
+    let _lock = world.app(app.as_str()).ok().map(|App { name }| session.lock(&name)).transpose()?;
+    stop::end_via(&session, &app, &Native::new(world), &Which::All, remove)
+}
+
+/// Nothing is left of an app that was destroyed.
+fn forget(world: &World, app: &str) -> Result<()> {
+    stop(world, app, true)?;
+    Ok(Native::new(world).forget(app)?)
+}
+
+/// A way to call other plugins' triggers, as the holder of the app's lock.
+fn caller(world: &World, lock: &ps_apps::AppLock) -> Caller {
+    Caller::holding(world, lock)
+}

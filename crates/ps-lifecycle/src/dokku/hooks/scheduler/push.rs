@@ -1,0 +1,37 @@
+//! `post-extract`: the tree that is about to be built is what a native app runs from, so it is kept.
+
+use std::path::Path;
+
+use anyhow::Result;
+use ps_apps::{AppName, Scope, World};
+use ps_cli::exit::Refusal;
+use ps_scheduler_native::Native;
+
+use super::NATIVE;
+use crate::dokku::hooks::extract;
+
+/// Keeps a copy of `tree` for the deploy that follows, if the app's scheduler is `native`. Dokku goes on where this
+/// fails: the deploy then finds that what was pushed is not whole, and refuses.
+pub(super) fn push(world: &World, app: &str, tree: &Path, revision: &str) -> Result<()> {
+    let app = super::named(app)?;
+    if world.scheduler_name(&app)? != NATIVE {
+        return Ok(());
+    }
+    let deploy = extract::deploy_pid()?;
+    let trees = Native::new(world).trees(app.as_str())?;
+    trees.begin(&deploy)?;
+    refuse_image(world, &app)?;
+    trees.keep(tree, &deploy, revision)?;
+    Ok(())
+}
+
+/// Refuses an app that was deployed from an image.
+pub(super) fn refuse_image(world: &World, app: &AppName) -> Result<()> {
+    match world.property("git", Scope::App(app), "source-image")?.filter(|image| !image.is_empty()) {
+        Some(image) => Err(Refusal::failed(format!(
+            "App {app} is deployed from image {image}, and an image cannot run natively: push its source, or \
+             dokku scheduler:set {app} selected docker-local"
+        ))),
+        None => Ok(()),
+    }
+}
