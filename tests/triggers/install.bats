@@ -180,3 +180,26 @@ picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find 
   install_plugin --check
   [[ $status == 1 && $output == *"not installed" ]]
 }
+
+@test "the scheduler comes where it is asked for, stays up to date, and leaves with the rest" {
+  install_plugin
+  [[ $status == 0 && ! -e $LIB/plugins/available/scheduler-formation ]]
+  install_plugin --with-scheduler
+  [[ $status == 0 ]] || { echo "$output"; false; }
+  local place=$LIB/plugins/available/scheduler-formation
+  [[ $(readlink "$LIB/plugins/enabled/scheduler-formation") == /var/lib/dokku/plugins/available/scheduler-formation ]]
+  [[ $(readlink "$place/bin") == /var/lib/dokku/core-plugins/available/ps/bin && -x $place/scheduler-deploy ]]
+  echo changed >>"$place/scheduler-stop"
+  install_plugin --check
+  [[ $status == 1 && $output == *"scheduler"*"install-dokku-plugin again" ]]
+  install_plugin
+  install_plugin --check
+  [[ $status == 0 ]] || { echo "$output"; false; }
+  mkdir -p "$LIB/config/scheduler/demo"
+  printf native >"$LIB/config/scheduler/demo/selected"
+  install_plugin --uninstall
+  [[ $status == 1 && $output == *"have the scheduler native"*": demo; first"* && -d $place && -x $PLUGIN/bin/ps-lifecycle ]]
+  rm "$LIB/config/scheduler/demo/selected"
+  install_plugin --uninstall
+  [[ $status == 0 && ! -e $place && ! -L $LIB/plugins/enabled/scheduler-formation ]]
+}
