@@ -40,6 +40,10 @@ fn amount(piece: &str, count: &str) -> Result<u16> {
         let quoted = crate::quote::double(count.as_bytes());
         bail!("invalid formation: strconv.Atoi: parsing {quoted}: invalid syntax");
     }
+    if count.parse::<i64>().is_err() {
+        let quoted = crate::quote::double(count.as_bytes());
+        bail!("invalid formation: strconv.Atoi: parsing {quoted}: value out of range");
+    }
     let digits = digits.trim_start_matches('0');
     match digits {
         "" => Ok(0),
@@ -73,6 +77,9 @@ mod tests {
         assert_eq!(refusal("web=1=2"), "invalid formation: web=1=2");
         assert_eq!(refusal("web=x"), "invalid formation: strconv.Atoi: parsing \"x\": invalid syntax");
         assert_eq!(refusal("web= 1"), "invalid formation: strconv.Atoi: parsing \" 1\": invalid syntax");
+        let huge = "99999999999999999999";
+        let words = format!("invalid formation: strconv.Atoi: parsing \"{huge}\": value out of range");
+        assert_eq!(refusal(&format!("web={huge}")), words);
         assert!(refusal("web=-1").contains("negative"));
         assert!(refusal("web=1001").contains("1000"));
     }

@@ -10,7 +10,10 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     let procfile = files::procfile(given)?;
     edit::refuse_two_targets(given)?;
     let name = edit::required(given, "process-type")?;
-    let result =
-        if given.on("canonical") { procfile.canonical_without(&name) } else { procfile.delete(&name) };
+    let result = if edit::sorts(given, &procfile) {
+        procfile.canonical_without(&name)
+    } else {
+        procfile.delete(&name)
+    };
     edit::finish(given, &procfile, &result)
 }

@@ -27,6 +27,13 @@ pub(crate) fn refuse_two_targets(given: &Given) -> Result<()> {
     Ok(())
 }
 
+/// Whether the result is sorted: where it is asked for, and where `--stdout` prints a file that has nothing but its
+/// order to lose, which is what the original prints.
+pub(crate) fn sorts(given: &Given, procfile: &Procfile) -> bool {
+    let printed = given.on("stdout") && !["in-order", "diff", "check"].iter().any(|flag| given.on(flag));
+    given.on("canonical") || (printed && procfile.is_plain())
+}
+
 /// Puts the result where the flags want it.
 pub(crate) fn finish(given: &Given, procfile: &Procfile, result: &[u8]) -> Result<Outcome> {
     let changed = procfile.as_bytes() != result;

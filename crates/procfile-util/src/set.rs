@@ -14,7 +14,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     edit::required(given, "command")?;
     let command = given.text("command").as_encoded_bytes();
     let placement = if given.on("in-order") { Placement::InOrder } else { Placement::Append };
-    let result = if given.on("canonical") {
+    let result = if edit::sorts(given, &procfile) {
         procfile.canonical_with(&name, command)?
     } else {
         procfile.set(&name, command, placement)?

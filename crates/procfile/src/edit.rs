@@ -6,6 +6,7 @@ use std::ops::Range;
 use crate::document::{BOM, Entry, Procfile};
 use crate::grammar;
 use crate::process_type::ProcessType;
+use crate::space;
 
 /// Where an entry that is new to the file goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +33,9 @@ pub enum EditError {
     /// The grammar would read another command back, for example because it cuts a comment.
     #[error("command would be read back as {0:?}: a blank before # or // begins a comment")]
     ReadsDifferently(String),
+    /// The grammar would read the command back without the blanks at its ends.
+    #[error("command would be read back as {0:?}: blanks at its ends are not part of it")]
+    Trimmed(String),
     /// The grammar would not read an entry back at all.
     #[error("command would not be read back: {0}")]
     Unreadable(String),
@@ -57,7 +61,7 @@ impl Procfile {
         match Procfile::parse_with(changed, self.options()) {
             Ok(file) => match file.get(name) {
                 Some(entry) if entry.command == command => Ok(file.into_bytes()),
-                Some(entry) => Err(EditError::ReadsDifferently(lossy(entry.command))),
+                Some(entry) => Err(reads_differently(command, entry.command)),
                 None => Err(EditError::InvalidName(name.to_owned())),
             },
             Err(error) => Err(EditError::Unreadable(error.to_string())),
@@ -76,6 +80,20 @@ impl Procfile {
     /// command with a second comment in it (`a # b # c` is `a # b`) loses that one when it is read again.
     pub fn canonical(&self) -> Vec<u8> {
         canonical(self.sorted(), self.options().delimiter.as_bytes())
+    }
+
+    /// Whether [`Procfile::canonical`] would lose nothing but the order: no comment, no blank line, one blank behind
+    /// each delimiter, every line ended by LF.
+    pub fn is_plain(&self) -> bool {
+        let delimiter = self.options().delimiter.as_bytes();
+        let mut rest = self.as_bytes();
+        for entry in self.entries() {
+            for part in [entry.name.as_bytes(), delimiter, b" ", entry.command, b"\n"] {
+                let Some(behind) = rest.strip_prefix(part) else { return false };
+                rest = behind;
+            }
+        }
+        rest.is_empty()
     }
 
     /// As [`Procfile::canonical`], after `name` got a new command.
@@ -98,7 +116,7 @@ impl Procfile {
         if command.is_empty() {
             return Err(EditError::EmptyCommand);
         }
-        if command.iter().any(|byte| matches!(byte, b'\n' | b'\r')) {
+        if command.contains(&b'\n') {
             return Err(EditError::SeveralLines);
         }
         let alone = self.new_line(name, command);
@@ -107,7 +125,7 @@ impl Procfile {
                 Err(invalid_name())
             }
             grammar::Line::Entry { command: read, .. } if alone[read.clone()] != *command => {
-                Err(EditError::ReadsDifferently(lossy(&alone[read])))
+                Err(reads_differently(command, &alone[read]))
             }
             grammar::Line::Entry { .. } => Ok(()),
             grammar::Line::Unusable { kind, .. } => Err(EditError::Unreadable(kind.words().to_owned())),
@@ -198,6 +216,11 @@ fn splice(bytes: &[u8], range: Range<usize>, by: &[u8]) -> Vec<u8> {
     [&bytes[..range.start], by, &bytes[range.end..]].concat()
 }
 
+fn reads_differently(meant: &[u8], read: &[u8]) -> EditError {
+    let trimmed = space::trim_end(space::trim_start(meant)) == read;
+    if trimmed { EditError::Trimmed(lossy(read)) } else { EditError::ReadsDifferently(lossy(read)) }
+}
+
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -263,10 +286,30 @@ mod tests {
         assert_eq!(refuse("x", ""), EditError::EmptyCommand);
         assert_eq!(refuse("x", "a\nb: c"), EditError::SeveralLines);
         assert_eq!(refuse("x", "a # b"), EditError::ReadsDifferently("a".to_owned()));
-        assert_eq!(refuse("x", " a"), EditError::ReadsDifferently("a".to_owned()));
+        assert_eq!(refuse("x", " a"), EditError::Trimmed("a".to_owned()));
         assert!(matches!(refuse("x", "#a"), EditError::Unreadable(_)));
         assert!(matches!(refuse("x", "a\0"), EditError::Unreadable(_)));
         assert_eq!(refuse("web", "a #"), EditError::ReadsDifferently("a".to_owned()));
+    }
+
+    #[test]
+    fn a_plain_file_has_only_its_order_to_lose() {
+        let plain = |text: &str| Procfile::parse(text.as_bytes()).expect("legal").is_plain();
+        assert!(plain("web: a\nclock: b\n"));
+        for text in
+            ["web: a", "web:  a\n", "web: a\r\n", "# c\nweb: a\n", "web: a\n\n", "web: a # c\n", " web: a\n"]
+        {
+            assert!(!plain(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_inside_a_command_is_data() {
+        assert_eq!(set("web: a\n", "web", "a\rb", Placement::Append).as_deref(), Ok("web: a\rb\n"));
+        let trimmed = |command| set("web: a\n", "web", command, Placement::Append);
+        for command in ["x ", "x\r", "\tx", "\u{a0}x"] {
+            assert_eq!(trimmed(command), Err(EditError::Trimmed("x".to_owned())), "{command:?}");
+        }
     }
 
     #[test]
