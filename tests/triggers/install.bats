@@ -187,8 +187,7 @@ picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find 
   install_plugin --with-scheduler
   [[ $status == 0 ]] || { echo "$output"; false; }
   local place=$LIB/plugins/available/scheduler-formation
-  [[ $(readlink "$LIB/plugins/enabled/scheduler-formation") == /var/lib/dokku/plugins/available/scheduler-formation ]]
-  [[ $(readlink "$place/bin") == /var/lib/dokku/core-plugins/available/ps/bin && -x $place/scheduler-deploy ]]
+  [[ -x $LIB/plugins/enabled/scheduler-formation/scheduler-deploy && -x $place/bin/ps-lifecycle ]]
   echo changed >>"$place/scheduler-stop"
   install_plugin --check
   [[ $status == 1 && $output == *"scheduler"*"install-dokku-plugin again" ]]
