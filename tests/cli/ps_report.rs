@@ -346,6 +346,23 @@ fn values_come_from_the_app_then_from_all_apps_then_from_the_default() {
     home.property("ps", "blog", "restore", "false").property("ps", "blog", "can-scale", "false");
     assert_eq!(value(&["blog", "--restore"]), "false\n");
     assert_eq!(value(&["blog", "--ps-can-scale"]), "false\n");
+    for (stored, can_scale) in [("true", "true"), ("TRUE", "false"), ("1", "false"), ("", "false")] {
+        home.property("ps", "blog", "can-scale", stored);
+        assert_eq!(value(&["blog", "--ps-can-scale"]), format!("{can_scale}\n"), "{stored:?}");
+    }
+}
+
+#[test]
+fn a_record_from_before_instances_had_numbers_counts_and_has_no_row() {
+    let home = Home::new();
+    home.app("blog").write("home/blog/CONTAINER", &format!("{}\n", "c".repeat(64)));
+    let value = |words: &[&str]| said(home.dokku(words).env("DOCKER_HOST", NOWHERE)).stdout;
+    assert_eq!(value(&["blog", "--processes"]), "1\n");
+    assert_eq!(value(&["blog", "--deployed"]), "true\n");
+    assert!(!value(&["blog"]).contains("Status"));
+    home.write("home/blog/CONTAINER.web.1", &format!("{}\n", "d".repeat(64)));
+    assert_eq!(value(&["blog", "--processes"]), "1\n");
+    assert!(value(&["blog"]).contains("Status web 1:                     unknown (CID: ddddddddddd)\n"));
 }
 
 #[test]
@@ -629,7 +646,7 @@ fn restore_is_shown_as_it_is_stored() {
     home.app("blog");
     let restore = || said(&mut home.dokku(&["blog", "--restore"])).stdout;
     assert_eq!(restore(), "true\n");
-    for stored in ["false", "true", "no", "1"] {
+    for stored in ["false", "true", "no", "1", ""] {
         home.property("ps", "blog", "restore", stored);
         assert_eq!(restore(), format!("{stored}\n"));
     }

@@ -145,7 +145,7 @@ fn an_app_without_a_formation_prints_an_empty_one() {
 
 #[test]
 fn old_lines_that_nobody_would_accept_today_are_printed_with_one_warning() {
-    let place = hello("a.b=1\nweb=-1\n x = 7 \n\nfoo=1\n");
+    let place = hello("a.b=1\nweb=-1\n x = 7 \nfoo=1\n");
     let ran = scale(&place, &["hello", "--quiet"]);
     assert_eq!(quietly(&ran), (0, "a.b:  1\nfoo:  1\nweb:  -1\nx:    7\n"));
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
@@ -257,6 +257,8 @@ fn inside_dokku_words_are_judged_in_dokkus_order_and_refused_in_its_words() {
         (&["web="], "Invalid count for process type web"),
         (&["web=1.5"], "Invalid count for process type web"),
         (&["web=1=2"], "Invalid count for process type web"),
+        (&["web=99999999999999999999"], "Invalid count for process type web"),
+        (&["web=-99999999999999999999"], "Invalid count for process type web"),
         (&["worker=1", "nope=1", "neither=1"], "nope is not a valid process name to scale up"),
         (&["Web=1"], "Web is not a valid process name to scale up"),
     ] {
@@ -477,7 +479,7 @@ fn with_recording_hooks(place: &Place) {
     hook(
         "deploy",
         &format!(
-            "echo \"deploying $3\"; test -n \"$FORMATION_LOCK\" -o -e '{log}.by-a-hook' || exit 9; '{PROGRAM}' --from-trigger ps-current-scale $1 > /dev/null; test $3 != bad"
+            "echo \"deploying $3\"; test -n \"$FORMATION_LOCK\" -o -e '{log}.by-a-hook' || exit 9; '{PROGRAM}' --from-trigger ps-current-scale $1 > /dev/null; test $3 != bad || {{ echo bad is bad >&2; exit 4; }}"
         ),
     );
 }
@@ -502,12 +504,26 @@ fn inside_dokku_one_deploy_is_triggered_for_each_changed_type_in_order() {
 }
 
 #[test]
+fn inside_dokku_a_type_that_was_not_there_is_deployed_even_at_zero_and_another_time_not() {
+    let place = shop("web=1\n");
+    place.write("lib/config/common/shop/deployed", "true");
+    with_recording_hooks(&place);
+    assert_eq!(scale_inside_dokku(&place, &["shop", "clock=0", "web=1", "worker=0"]).status, 0);
+    let calls = "deployed-app-image-tag shop\ndeploy shop latest clock\ndeploy shop latest worker\n";
+    assert_eq!(place.read("calls"), calls);
+    fs::remove_file(place.path().join("calls")).expect("it was there");
+    assert_eq!(scale_inside_dokku(&place, &["shop", "clock=0", "worker=0"]).status, 0);
+    assert_eq!(place.read("calls"), "deployed-app-image-tag shop\n");
+}
+
+#[test]
 fn inside_dokku_the_first_deploy_that_fails_ends_the_command_and_the_formation_is_stored() {
     let place = Place::with_app("shop", "web=1\n");
     place.write("lib/config/common/shop/deployed", "true");
     with_recording_hooks(&place);
     let ran = scale_inside_dokku(&place, &["shop", "bad=1", "web=2"]);
-    assert_eq!(ran.status, 1, "{}", ran.stderr);
+    // The hook has said what it had to say, and its exit status is ours.
+    assert_eq!((ran.status, &*ran.stderr), (4, "bad is bad\n"));
     assert_eq!(place.read("calls"), "deployed-app-image-tag shop\ndeploy shop latest bad\n");
     assert_eq!(stored(&place, "shop").0, "bad=1\nweb=2\n");
 }
@@ -653,6 +669,7 @@ fn wrong_usage_is_status_2_on_our_own() {
 fn a_corrupt_formation_or_procfile_is_named_and_never_guessed() {
     let rows: &[(&str, &[u8], &str)] = &[
         ("lib/config/ps/shop/scale", b"web=1\nworker\n", "scale, line 2: \"worker\" has no ="),
+        ("lib/config/ps/shop/scale", b"web=1\n\nworker=2\n", "scale, line 2: \"\" has no ="),
         ("lib/config/ps/shop/scale", b"web=x\n", "scale, line 1"),
         ("lib/config/ps/shop/scale", b"web=1\n\xff\xfe=2\n", "scale, line 2: not UTF-8"),
         ("lib/config/ps/shop/scale", b"we\0b=1\n", "NUL"),

@@ -210,6 +210,14 @@ matches() {
   [[ $(<"$err") == " !     App nope does not exist" ]]
 }
 
+@test "the help of inspect is no JSON and reaches the reader all the same" {
+  hook subcommands/inspect ps:inspect --help
+  [[ $status == 0 && ! -s $err ]]
+  grep -q '^Usage: ps-lifecycle inspect' "$out"
+  hook subcommands/inspect ps:inspect demo --help
+  [[ $status == 0 && ! -s $err ]]
+}
+
 @test "old spellings work, with a hint on stderr" {
   hook subcommands/set-restart-policy ps:set-restart-policy demo always
   [[ $status == 0 && $(<"$DOKKU_LIB_ROOT/config/ps/demo/restart-policy") == always ]]

@@ -81,8 +81,8 @@ impl StoredFormation {
 }
 
 impl World {
-    /// The formation of an app; empty lists where there are no files. A line without `=`, or whose count is no whole
-    /// number, is [`Error::Corrupt`]: a formation is never guessed. Both files are of the same moment.
+    /// The formation of an app; empty lists where there are no files. A line without `=` (an empty one, too), or whose count is no
+    /// whole number, is [`Error::Corrupt`]: a formation is never guessed. Both files are of the same moment.
     pub fn formation(&self, app: &AppName) -> Result<StoredFormation, Error> {
         let dir = self.config_dir(PLUGIN, Scope::App(app));
         let (scale, old) = (dir.join(SCALE), dir.join(SCALE_OLD));
@@ -202,8 +202,7 @@ fn render(entries: &[StoredEntry]) -> Vec<u8> {
 
 fn read_entries(path: &Path, settle: bool) -> Result<Vec<StoredEntry>, Error> {
     let Some(text) = durable::read_text(path, settle)? else { return Ok(Vec::new()) };
-    let numbered = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    numbered.map(|(index, line)| parse_entry(path, index + 1, line)).collect()
+    text.lines().enumerate().map(|(index, line)| parse_entry(path, index + 1, line)).collect()
 }
 
 fn parse_entry(path: &Path, line_number: usize, line: &str) -> Result<StoredEntry, Error> {

@@ -99,6 +99,12 @@ impl RefusedScaling {
             Self::Count(name, InvalidQuantity::NotANumber(_)) => {
                 Some(format!("Invalid count for process type {name}"))
             }
+            // Dokku counts in 64 bits.
+            Self::Count(name, InvalidQuantity::TooLarge(digits) | InvalidQuantity::Negative(digits))
+                if digits.parse::<i64>().is_err() =>
+            {
+                Some(format!("Invalid count for process type {name}"))
+            }
             Self::Type(name, _) | Self::Unknown { name, .. } => {
                 Some(format!("{name} is not a valid process name to scale up"))
             }

@@ -59,10 +59,10 @@ impl World {
         Ok(Setting { value: property.default.map(str::to_owned), origin: Origin::Default })
     }
 
-    /// Whether the formation may be changed by hand: `can-scale` is not `false`, which an app.json that has a formation
-    /// makes it (contract 6).
+    /// Whether the formation may be changed by hand: `can-scale` is `true` or not there. An app.json that has a formation
+    /// makes it `false` (contract 6).
     pub fn can_scale(&self, app: &AppName) -> Result<bool, Error> {
-        Ok(self.property("ps", Scope::App(app), "can-scale")?.as_deref() != Some("false"))
+        Ok(self.property("ps", Scope::App(app), "can-scale")?.is_none_or(|value| value == "true"))
     }
 
     /// A ps property of an app: its own value, else the global one; empty counts as unset.

@@ -87,7 +87,7 @@ impl Reader<'_> {
                 self.compare(app, &seen, &mut row);
             }
             seen.trouble.into_iter().for_each(|trouble| row.fail(trouble));
-            for slot in seen.slots {
+            for slot in seen.slots.into_iter().filter(|slot| !slot.is_unnumbered) {
                 row.values.insert(format!("{STATUS}{}", slot.name), slot.what);
             }
         }
@@ -110,10 +110,11 @@ impl Reader<'_> {
         Some(match source {
             Source::Processes | Source::Running => return None,
             Source::Deployed => status::is_deployed(self.world, app).map(|yes| yes.to_string()),
-            Source::Restore => own.get("restore").map(|value| match &*value {
-                "" => "true".to_owned(),
-                _ => value,
-            }),
+            // As it is stored: an empty one is shown empty.
+            Source::Restore => self
+                .world
+                .property(PLUGIN, Scope::App(app), "restore")
+                .map(|value| value.unwrap_or_else(|| "true".to_owned())),
             Source::CanScale => self.world.can_scale(app).map(|yes| yes.to_string()),
             Source::Own(key) => own.get(key),
             Source::Computed(key) => own.get(key).and_then(|value| match &*value {

@@ -32,6 +32,8 @@ pub(crate) struct SeenSlot {
     pub(crate) what: String,
     /// Whether it works, or is about to.
     pub(crate) is_alive: bool,
+    /// Whether its record is from before instances had numbers: it counts, but has no row of its own, as in Dokku.
+    pub(crate) is_unnumbered: bool,
 }
 
 impl Seen {
@@ -54,6 +56,7 @@ impl Seen {
 struct Record {
     slot: String,
     id: String,
+    is_unnumbered: bool,
 }
 
 /// What is known of each of these apps. A scheduler that does not answer costs one line on stderr.
@@ -112,7 +115,8 @@ fn native_slot(instance: &Instance) -> SeenSlot {
     let state = instance.state.as_str();
     let pid = instance.pid.map(|pid| format!(" (PID: {pid})")).unwrap_or_default();
     let what = format!("{state}{pid}");
-    SeenSlot { name: instance.slot.to_string(), what, is_alive: instance.state.is_alive() }
+    let is_alive = instance.state.is_alive();
+    SeenSlot { name: instance.slot.to_string(), what, is_alive, is_unnumbered: false }
 }
 
 fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
@@ -148,7 +152,8 @@ fn recorded(records: &[Record], answer: Option<&AppStatus>) -> Seen {
         let word = if answer.is_some() { container_word(instance) } else { UNKNOWN };
         let id: String = record.id.chars().take(11).collect();
         let is_alive = instance.is_some_and(|instance| instance.state.is_alive());
-        SeenSlot { name: record.slot.clone(), what: format!("{word} (CID: {id})"), is_alive }
+        let what = format!("{word} (CID: {id})");
+        SeenSlot { name: record.slot.clone(), what, is_alive, is_unnumbered: record.is_unnumbered }
     });
     let running = match states {
         _ if records.is_empty() => Running::False,
@@ -221,7 +226,8 @@ fn records(world: &World, app: &AppName) -> Result<Vec<Record>, Error> {
             let reason = "holds NUL bytes: the next deploy writes it again".to_owned();
             return Err(Error::Corrupt { path, line: None, reason });
         }
-        records.insert(slot.to_owned(), id.to_owned());
+        let record = Record { slot: slot.to_owned(), id: id.to_owned(), is_unnumbered: suffix.is_empty() };
+        records.insert(slot.to_owned(), record);
     }
-    Ok(records.into_iter().map(|(slot, id)| Record { slot, id }).collect())
+    Ok(records.into_values().collect())
 }

@@ -43,23 +43,30 @@ fn deploy(
     args: &Args,
 ) -> Result<Outcome> {
     let mut triggers = Triggers::new(world);
+    let failed = |error: ps_triggers::Error| last_word(&error);
     if let Some((name, token)) = lock.map(AppLock::token) {
         triggers = triggers.with_env(name, token);
     }
-    let tag = triggers.call("deployed-app-image-tag", &[app.as_str()])?.text();
+    let tag = triggers.call("deployed-app-image-tag", &[app.as_str()]).map_err(failed)?.text();
     let tag = if tag.is_empty() { "latest" } else { &tag };
     // An old line that nobody would accept today never reaches a hook's shell.
     for process_type in changed.iter().filter(|name| name.parse::<ProcessType>().is_ok()) {
         let arguments = [app.as_str(), tag, process_type];
         if args.format() == Format::Text {
-            triggers.stream("deploy", &arguments)?;
+            triggers.stream("deploy", &arguments).map_err(failed)?;
         } else {
-            let said = triggers.call("deploy", &arguments)?.stdout;
+            let said = triggers.call("deploy", &arguments).map_err(failed)?.stdout;
             // Our stdout is data; whoever closed stderr does not want to know.
             let _ = io::stderr().write_all(&said);
         }
     }
     Ok(Outcome::Done)
+}
+
+/// A hook that failed by itself has the last word, and its exit status is ours.
+fn last_word(error: &ps_triggers::Error) -> anyhow::Error {
+    let message = if error.has_spoken() { String::new() } else { error.to_string() };
+    Refusal { status: error.status(), message }.into()
 }
 
 fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcome> {

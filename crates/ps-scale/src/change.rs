@@ -51,8 +51,11 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
     let outcome = if args.skip_deploy {
         Outcome::Done
     } else {
-        let changed = after.changed_since(&before);
-        act::carry_out(world, app, Some(&lock), &changed, args)?
+        // As in Dokku, a type that was not there has changed, be it to 0: its deploy ends what an earlier one left of it.
+        let (was, is) = (before.effective(), after.effective());
+        let mut named = named(&args.counts, &after);
+        named.retain(|name| was.get(name.as_str()) != is.get(name.as_str()));
+        act::carry_out(world, app, Some(&lock), &to_deploy(named, &before, &after), args)?
     };
     if args.format() != Format::Text {
         print::write(app, &after, args.format(), true)?;
@@ -88,6 +91,31 @@ pub(crate) fn store(
         change.apply(world, stored)
     })?;
     Ok((before, after))
+}
+
+/// The types that these words name, in their order.
+pub(crate) fn named(words: &[String], after: &StoredFormation) -> Vec<String> {
+    let known = after.effective();
+    let name_in = |word: &String| {
+        let name = word.split_once('=')?.0.trim();
+        let base = name.trim_end_matches(['+', '-']);
+        [name, base].into_iter().find(|name| known.contains_key(name)).map(str::to_owned)
+    };
+    words.iter().filter_map(name_in).collect()
+}
+
+/// Those that were named, then what changed besides.
+pub(crate) fn to_deploy(
+    mut named: Vec<String>,
+    before: &StoredFormation,
+    after: &StoredFormation,
+) -> Vec<String> {
+    for name in after.changed_since(before) {
+        if !named.contains(&name) {
+            named.push(name);
+        }
+    }
+    named
 }
 
 impl Change {

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use ps_apps::{AppName, FormationSource, Scope, StoredFormation, World};
+use ps_apps::{AppName, FormationSource, Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
 
 use crate::args::Args;
@@ -76,20 +76,8 @@ fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Res
     if flags.skips {
         return Ok(Outcome::Done);
     }
-    let mut types: Vec<_> = words.iter().filter_map(|word| named(word, &after)).collect();
-    for name in after.changed_since(&before) {
-        if !types.contains(&name) {
-            types.push(name);
-        }
-    }
+    let types = change::to_deploy(change::named(words, &after), &before, &after);
     act::carry_out(world, app, None, &types, args)
-}
-
-fn named(word: &str, after: &StoredFormation) -> Option<String> {
-    let name = word.split_once('=')?.0.trim();
-    let base = name.trim_end_matches(['+', '-']);
-    let known = after.effective();
-    [name, base].into_iter().find(|name| known.contains_key(name)).map(str::to_owned)
 }
 
 fn set_can_scale(world: &World, app: &AppName, can_scale: &str) -> Result<Outcome> {

@@ -52,6 +52,11 @@ impl Error {
             _ => 1,
         }
     }
+
+    /// Whether a hook ended by itself, so that it has said why if it wanted to: nobody need say more.
+    pub fn has_spoken(&self) -> bool {
+        matches!(self, Self::Failed { status, stderr, .. } if *status <= 128 && stderr.is_empty())
+    }
 }
 
 fn how(status: u8) -> String {

@@ -41,7 +41,7 @@ const FORMATIONS: &[Case] = &[
     Case { name: "empty", spoil: |path| put(path, b""), said: None },
     Case { name: "CRLF", spoil: |path| put(path, b"web=1\r\nworker=2\r\n"), said: None },
     Case { name: "no final newline", spoil: |path| put(path, b"web=1\nworker=2"), said: None },
-    Case { name: "blank lines", spoil: |path| put(path, b"\n\nweb=1\n\n"), said: None },
+    Case { name: "blank lines", spoil: |path| put(path, b"web=1\n\nworker=2\n"), said: Some("line 2") },
     Case { name: "cut in a name", spoil: |path| put(path, b"web=1\nwor"), said: Some("line 2") },
     Case { name: "cut in a count", spoil: |path| put(path, b"web=1\nworker="), said: Some("line 2") },
     Case { name: "no number", spoil: |path| put(path, b"web=1\nworker=two\n"), said: Some("line 2") },

@@ -64,9 +64,7 @@ struct TriggerFailed {
 
 impl TriggerFailed {
     fn of(error: &Error, words: Option<&'static str>) -> Self {
-        let status = error.status();
-        let has_spoken = matches!(error, Error::Failed { status, .. } if *status <= 128);
-        Self { status, words, reason: error.to_string(), has_spoken }
+        Self { status: error.status(), words, reason: error.to_string(), has_spoken: error.has_spoken() }
     }
 }
 
