@@ -105,12 +105,17 @@ impl World {
         }
         let out = world.path("out").display().to_string();
         let report = format!("#!/bin/sh\nprintf '%s\\0' \"$@\" >'{out}.new'\n/bin/mv '{out}.new' '{out}'\n");
-        for stub in ["chpst", "s6-envdir", "sh"] {
+        for stub in ["chpst", "sh"] {
             world.stub(stub, &report);
         }
-        world.stub("setsid", &report.replace("\"$@\"", "A \"$A\" \"$@\""));
+        world.stub("setsid", &report.replace("\"$@\"", "A \"$FOR_APP_A\" \"$@\""));
+        let with_environment = report.replace("\"$@\"", "A \"$A\" \"$@\"");
+        world.stub("s6-setuidgid", &with_environment.replacen('\n', "\neval \"$(/bin/cat <&3)\"\n", 1));
         world.stub("id", "#!/bin/sh\necho user\n");
-        for quiet in ["mkdir", "nice", "rm", "head", "sleep"] {
+        world.stub("getent", "#!/bin/sh\necho group:x:1:\n");
+        world.stub("cut", "#!/bin/sh\nexec /usr/bin/cut \"$@\"\n");
+        world.stub("nice", "#!/bin/sh\nshift 2\nexec \"$@\"\n");
+        for quiet in ["mkdir", "rm", "head", "sleep"] {
             world.stub(quiet, "#!/bin/sh\nexit 0\n");
         }
         world
@@ -189,6 +194,10 @@ fn through_dash(format: Format, small: usize, script: impl Fn(&[Output]) -> (Str
     while done < count(small) {
         let mut case = dice.case(&world);
         let Some(outputs) = export(format, &mut case) else { continue };
+        if let Some(output) = outputs.iter().find(|output| output.path.ends_with("/environment")) {
+            let contents = output.contents.as_deref().expect("a file has contents");
+            fs::write(world.path("home/environment"), contents).expect("the variables of s6");
+        }
         let (script, arguments) = script(&outputs);
         let words =
             world.dash(&script, &arguments).unwrap_or_else(|| panic!("nothing reached the stub: {script}"));
@@ -226,7 +235,7 @@ fn dash_reads_s6_scripts_as_they_are_meant() {
 /// OpenRC's own shell evaluates the arguments; here it is dash.
 #[test]
 fn dash_reads_openrc_scripts_as_they_are_meant() {
-    let ending = "\neval \"set -- $command_args\"\nsh A \"$A\" \"$@\"\n";
+    let ending = "\neval \"set -- $command_args\"\nsh A \"$FOR_APP_A\" \"$@\"\n";
     through_dash(Format::OpenRc, 40, |outputs| (text(outputs, "/app-web-1") + ending, Vec::new()));
 }
 

@@ -2,6 +2,7 @@
 
 mod compose;
 mod draft;
+mod held;
 mod job;
 mod kubernetes;
 mod launchd;
@@ -154,7 +155,7 @@ impl Format {
             Self::Upstart => upstart::render(job)?,
             Self::Sysv => sysv::render(job),
             Self::Supervisord => supervisord::render(job)?,
-            Self::S6 => s6::render(job)?,
+            Self::S6 => s6::render(job),
             Self::OpenRc => openrc::render(job)?,
             Self::Compose => compose::render(job),
             Self::Quadlet => quadlet::render(job),

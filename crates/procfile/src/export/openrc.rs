@@ -1,23 +1,38 @@
-//! OpenRC service scripts, under its own supervisor. OpenRC's variables are lower-case, so a variable of the app that
-//! is lower-case, too, is refused: it could take the place of the command.
+//! OpenRC service scripts, under its own supervisor. OpenRC splits, expands and evaluates a script's settings once more, and
+//! passes its variables to programs of root. So its settings only name what they mean, paths that it takes unquoted must be
+//! plain, and the app's variables are held until its own shell gives them their names.
 
 use crate::export::draft::Draft;
+use crate::export::held::{held, release};
 use crate::export::job::{Instance, Job, plain};
-use crate::export::text::Text;
+use crate::export::text::{AbsolutePath, Text};
 use crate::export::{ExportError, Output};
 
 /// The scripts.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {
+    refuse_odd_path("the log path", &job.settings.log_path)?;
+    refuse_odd_path("the run path", &job.settings.run_path)?;
     let path = |instance| format!("etc/init.d/{}", job.dashed(instance));
-    let file = |instance| Ok(Output::file(path(instance), 0o700, script(job, instance)?));
-    job.instances.iter().map(file).collect()
+    let file = |instance| Output::file(path(instance), 0o700, script(job, instance));
+    Ok(job.instances.iter().map(file).collect())
 }
 
-fn script(job: &Job, instance: &Instance) -> Result<String, ExportError> {
+fn refuse_odd_path(what: &str, path: &AbsolutePath) -> Result<(), ExportError> {
+    if path.text().shell_word() == path.as_str() {
+        return Ok(());
+    }
+    let why = "holds a character that OpenRC would take for its own".to_owned();
+    Err(ExportError::Value { what: what.to_owned(), why })
+}
+
+fn script(job: &Job, instance: &Instance) -> String {
     let settings = &job.settings;
     let name = job.dashed(instance);
+    let variables = Job::environment(instance, &job.dotted(instance));
+    let go = format!("cd {} || exit 1; ", settings.working_directory.text().shell_word());
+    let loader = release(variables.iter().map(|(name, _)| name.as_str()), &go, "/bin/sh");
     let mut script = Draft::default();
-    script.line("#!/sbin/openrc-run\n");
+    script.line("#!/sbin/openrc-run\n# Its settings are read by OpenRC, and every sh there is knows these limits.\n# shellcheck shell=sh disable=SC2016,SC2034,SC3045\n");
     let mut set = |variable: &str, value: &Text| {
         script.put(format_args!("{variable}={}\n", value.shell_word()));
     };
@@ -25,10 +40,10 @@ fn script(job: &Job, instance: &Instance) -> Result<String, ExportError> {
     set("description", &job.description(instance));
     set("supervisor", &plain("supervise-daemon"));
     set("command", &plain("/bin/sh"));
-    // OpenRC evaluates the arguments once more.
-    set("command_args", &plain(&format!("-c {}", instance.script().shell_word())));
+    set("for_app_loader", &loader);
+    set("for_app_script", &instance.script());
+    set("command_args", &plain("-c \"$for_app_loader\" \"$for_app_script\""));
     set("command_user", &plain(&format!("{}:{}", settings.user, settings.group)));
-    set("directory", settings.working_directory.text());
     set("pidfile", &settings.run_path.join(&format!("{name}.pid")));
     set("output_log", &job.log(instance, "stdout"));
     set("error_log", &job.log(instance, "stderr"));
@@ -37,12 +52,8 @@ fn script(job: &Job, instance: &Instance) -> Result<String, ExportError> {
     if let Some(nice) = settings.nice {
         set("supervise_daemon_args", &plain(&format!("--nicelevel {nice}")));
     }
-    for (variable, value) in Job::environment(instance, &job.dotted(instance)) {
-        if variable.bytes().any(|byte| byte.is_ascii_lowercase()) || variable.starts_with("RC_") {
-            let why = "could take the place of a variable of OpenRC".to_owned();
-            return Err(ExportError::Value { what: format!("variable {variable}"), why });
-        }
-        script.put(format_args!("export {variable}={}\n", value.shell_word()));
+    for (variable, value) in &variables {
+        script.put(format_args!("export {}={}\n", held(variable), value.shell_word()));
     }
     script.line("\ndepend() {\n  need net\n}\n\nstart_pre() {");
     script.put(format_args!("  checkpath --directory {}\n", settings.run_path.text().shell_word()));
@@ -51,8 +62,11 @@ fn script(job: &Job, instance: &Instance) -> Result<String, ExportError> {
     }
     if let Some(prestart) = &settings.prestart {
         let user = &settings.user;
-        script.put(format_args!("  su -s /bin/sh {user} -c {} || return 1\n", prestart.shell_word()));
+        script.put(format_args!(
+            "  su -s /bin/sh -c \"$for_app_loader\" -- {user} {} || return 1\n",
+            prestart.shell_word()
+        ));
     }
     script.line("}");
-    Ok(script.finish())
+    script.finish()
 }

@@ -37,7 +37,7 @@ fn service(job: &Job, instance: &Instance) -> Result<Vec<Output>, ExportError> {
 
 /// What chpst reads back: it takes the first line only, cuts blanks at its end, and NUL stands for LF. A file without
 /// a line would remove the variable.
-pub(crate) fn envdir(name: &str, value: &str) -> Result<Vec<u8>, ExportError> {
+fn envdir(name: &str, value: &str) -> Result<Vec<u8>, ExportError> {
     if value.ends_with([' ', '\t']) {
         let why = "ends in a blank, which would be cut when it is read".to_owned();
         return Err(ExportError::Value { what: format!("variable {name}"), why });

@@ -1,39 +1,47 @@
-//! s6 service directories: a run script, its environment as one private file per variable, and a logger.
+//! s6 service directories: a run script, its environment in one private file, and a logger. s6-envdir cuts a value behind
+//! 4095 bytes without a word, and the programs behind it would obey the app's variables as root; so a shell of the app's
+//! user reads them.
 
+use crate::export::Output;
 use crate::export::draft::Draft;
-use crate::export::job::{Instance, Job};
-use crate::export::runit::envdir;
-use crate::export::{ExportError, Output};
+use crate::export::job::{Instance, Job, plain};
+
+/// What the shell of the app's user does: it reads the variables, and puts a fresh shell in its place for the script in `$0`.
+const LOADER: &str = r#"eval "$(cat <&3 || echo exit 1)"; exec /bin/sh -c "$0" 3<&-"#;
 
 /// The service directories.
-pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {
-    let mut outputs = Vec::new();
-    for instance in &job.instances {
-        outputs.extend(service(job, instance)?);
-    }
-    Ok(outputs)
+pub(crate) fn render(job: &Job) -> Vec<Output> {
+    job.instances.iter().flat_map(|instance| service(job, instance)).collect()
 }
 
-fn service(job: &Job, instance: &Instance) -> Result<Vec<Output>, ExportError> {
+fn service(job: &Job, instance: &Instance) -> Vec<Output> {
     let directory = format!("etc/s6/{}", job.dashed(instance));
     let make = |path: String, mode| Output { announcement: "creating: ", path, mode, contents: None };
     let kill = u64::from(job.settings.timeout) * 1000;
-    let mut outputs = vec![
+    vec![
         make(directory.clone(), 0o755),
-        make(format!("{directory}/env"), 0o700),
         Output::file(format!("{directory}/run"), 0o755, run(job, instance)),
+        Output::file(format!("{directory}/environment"), 0o600, environment(job, instance)),
         Output::file(format!("{directory}/timeout-kill"), 0o644, format!("{kill}\n")),
         Output::file(format!("{directory}/log/run"), 0o755, log(job, instance)),
-    ];
+    ]
+}
+
+fn environment(job: &Job, instance: &Instance) -> String {
+    let mut script = Draft::default();
     for (name, value) in Job::environment(instance, &job.dotted(instance)) {
-        outputs.push(Output {
-            announcement: "writing: ",
-            path: format!("{directory}/env/{name}"),
-            mode: 0o600,
-            contents: Some(envdir(&name, value.as_str())?),
-        });
+        script.put(format_args!("export {name}={}\n", value.shell_word()));
     }
-    Ok(outputs)
+    script.finish()
+}
+
+/// s6-setuidgid takes a user with a group as numbers only.
+fn owner(job: &Job) -> String {
+    let settings = &job.settings;
+    format!(
+        "USER_ID=$(id -u {}) || exit 1\nGROUP_ID=$(getent group {} | cut -d: -f3)\n: \"${{GROUP_ID:?there is no such group}}\"\n",
+        settings.user, settings.group
+    )
 }
 
 fn run(job: &Job, instance: &Instance) -> String {
@@ -42,17 +50,18 @@ fn run(job: &Job, instance: &Instance) -> String {
     script.line(
         "#!/bin/sh\n# The shell that runs the command expands it, and every sh there is knows these limits.",
     );
-    script.line("# shellcheck disable=SC2016,SC3045\nENVDIR=\"$PWD/env\"");
-    script.put(format_args!("cd {} || exit 1\nexec 2>&1\n", settings.working_directory.text().shell_word()));
+    script.line("# shellcheck disable=SC2016,SC3045\nENVIRONMENT=\"$PWD/environment\"\nexec 2>&1");
+    script.put(format_args!("{}", owner(job)));
+    script.put(format_args!("cd {} || exit 1\n", settings.working_directory.text().shell_word()));
     for limit in &settings.limits {
         script.put(format_args!("{} || exit 1\n", limit.ulimit()));
     }
-    let user = format!("s6-envdir \"$ENVDIR\" s6-setuidgid {}:{}", settings.user, settings.group);
+    let user = format!("s6-setuidgid \"$USER_ID:$GROUP_ID\" /bin/sh -c {}", plain(LOADER).shell_word());
     if let Some(prestart) = &settings.prestart {
-        script.put(format_args!("{user} /bin/sh -c {} || exit 1\n", prestart.shell_word()));
+        script.put(format_args!("{user} {} 3<\"$ENVIRONMENT\" || exit 1\n", prestart.shell_word()));
     }
     let nice = settings.nice.map_or_else(String::new, |nice| format!("nice -n {nice} "));
-    script.put(format_args!("exec {nice}{user} /bin/sh -c {}\n", instance.script().shell_word()));
+    script.put(format_args!("exec {nice}{user} {} 3<\"$ENVIRONMENT\"\n", instance.script().shell_word()));
     script.finish()
 }
 
@@ -60,7 +69,9 @@ fn log(job: &Job, instance: &Instance) -> String {
     let settings = &job.settings;
     let directory = settings.log_path.join(&job.dashed(instance)).shell_word();
     format!(
-        "#!/bin/sh\nset -e\n\nLOG={directory}\n\nif ! test -d \"$LOG\"; then\n  mkdir -p \"$LOG\"\n  chmod 2750 \"$LOG\"\n  chown {0}:{1} \"$LOG\"\nfi\nexec s6-setuidgid {0}:{1} s6-log \"$LOG\"\n",
-        settings.user, settings.group
+        "#!/bin/sh\nset -e\n\nLOG={directory}\n{}\nif ! test -d \"$LOG\"; then\n  mkdir -p \"$LOG\"\n  chmod 2750 \"$LOG\"\n  chown {}:{} \"$LOG\"\nfi\nexec s6-setuidgid \"$USER_ID:$GROUP_ID\" s6-log \"$LOG\"\n",
+        owner(job),
+        settings.user,
+        settings.group
     )
 }

@@ -2,8 +2,13 @@
 
 use crate::export::Output;
 use crate::export::draft::Draft;
+use crate::export::held::{held, release};
 use crate::export::job::{Instance, Job, plain};
 use crate::export::text::Text;
+
+const LOGIN_SHELL: &str = "/bin/bash -lc";
+const PLAIN_SHELL: &str = "/bin/sh -c";
+const PATH: &str = "PATH";
 
 /// A unit file in the making.
 #[derive(Default)]
@@ -41,11 +46,6 @@ impl Unit {
     pub(crate) fn finish(self) -> String {
         self.0.finish()
     }
-
-    /// A command line: a shell and its script.
-    fn shell(&mut self, key: &str, shell: &str, script: &Text) {
-        self.line(&format!("{key}={shell} {}", script.unit_argument()));
-    }
 }
 
 /// Units for the system.
@@ -80,10 +80,13 @@ fn service(job: &Job, instance: &Instance) -> String {
     unit.line(&format!("User={}", settings.user));
     unit.line(&format!("Group={}", settings.group));
     unit.value("WorkingDirectory", settings.working_directory.text());
-    environment(&mut unit, job, instance);
+    for (name, value) in Job::environment(instance, &job.dotted(instance)) {
+        let name = if name == PATH { held(PATH) } else { name };
+        unit.variable(&name, &value);
+    }
     unit.line(&format!("EnvironmentFile=-/etc/default/{app}"));
     unit.line(&format!("EnvironmentFile=-/etc/sysconfig/{app}"));
-    commands(&mut unit, job, instance, "/bin/bash -lc");
+    commands(&mut unit, job, instance, LOGIN_SHELL);
     upkeep(&mut unit, job, instance);
     unit.section("Install");
     unit.line(&format!("WantedBy={app}.target"));
@@ -110,7 +113,7 @@ fn user_service(job: &Job, instance: &Instance) -> String {
     environment(&mut unit, job, instance);
     let variables = format!(".config/systemd/user/{}.environment", job.dotted(instance));
     unit.line(&format!("EnvironmentFile=-{}", settings.home.join(&variables).unit_value()));
-    commands(&mut unit, job, instance, "/bin/sh -c");
+    commands(&mut unit, job, instance, PLAIN_SHELL);
     upkeep(&mut unit, job, instance);
     unit.section("Install");
     unit.line("WantedBy=default.target");
@@ -124,10 +127,19 @@ fn environment(unit: &mut Unit, job: &Job, instance: &Instance) {
 }
 
 fn commands(unit: &mut Unit, job: &Job, instance: &Instance, shell: &str) {
+    // A login shell's profile sets PATH anew, so the app's own is put in place behind it.
+    let loader = (shell == LOGIN_SHELL && instance.variables.contains_key(PATH))
+        .then(|| release(std::iter::once(PATH), "", "/bin/bash"));
+    let mut command = |key, script: &Text| match &loader {
+        None => unit.line(&format!("{key}={shell} {}", script.unit_argument())),
+        Some(loader) => {
+            unit.line(&format!("{key}={shell} {} {}", loader.unit_argument(), script.unit_argument()));
+        }
+    };
     if let Some(prestart) = &job.settings.prestart {
-        unit.shell("ExecStartPre", shell, prestart);
+        command("ExecStartPre", prestart);
     }
-    unit.shell("ExecStart", shell, &instance.script());
+    command("ExecStart", &instance.script());
 }
 
 fn upkeep(unit: &mut Unit, job: &Job, instance: &Instance) {

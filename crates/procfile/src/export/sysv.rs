@@ -1,16 +1,17 @@
 //! System V init scripts: one per instance, for a POSIX shell. The process leads its own session, so that a stop
-//! reaches all that it started.
+//! reaches all that it started. `/etc/default/<app>` is opened by root and read by the app's own shell.
 
 use crate::export::Output;
 use crate::export::draft::Draft;
+use crate::export::held::{held, release};
 use crate::export::job::{Instance, Job, plain};
 use crate::export::text::Text;
 
 /// What every script does with the variables above it.
 const ACTIONS: &str = include_str!("sysv.sh");
 
-/// Puts what follows into a session of its own, with its nice value.
-const LEADER: &str = r#""$(command -v setsid)" "$(command -v nice)" -n "$nice_value""#;
+/// Reads the administrator's variables behind those of the app.
+const ADMINISTRATOR: &str = "set -a; eval \"$(cat <&4; echo; cat <&5)\"; set +a; exec 4<&- 5<&-; ";
 
 /// The scripts.
 pub(crate) fn render(job: &Job) -> Vec<Output> {
@@ -39,15 +40,15 @@ fn script(job: &Job, instance: &Instance) -> String {
     set("nice_value", &plain(&settings.nice.unwrap_or(0).to_string()));
     // SIGTERM goes to the whole session where the shell could not put the command in its own place.
     set("stop_session", &plain(if instance.is_simple() { "no" } else { "yes" }));
+    let app = &settings.app;
+    set("default", &plain(&format!("/etc/default/{app}")));
+    set("sysconfig", &plain(&format!("/etc/sysconfig/{app}")));
+    let variables = Job::environment(instance, &job.dotted(instance));
+    let names = variables.iter().map(|(name, _)| name.as_str());
+    set("loader", &release(names, ADMINISTRATOR, "/bin/sh"));
     script.line("\nset_environment() {");
-    for (variable, value) in Job::environment(instance, &job.dotted(instance)) {
-        script.put(format_args!("  export {variable}={}\n", value.shell_word()));
-    }
-    for place in ["default", "sysconfig"] {
-        let file = format!("/etc/{place}/{}", settings.app);
-        script.put(format_args!(
-            "  if [ -r {file} ]; then\n    # shellcheck source=/dev/null\n    . {file}\n  fi\n"
-        ));
+    for (variable, value) in &variables {
+        script.put(format_args!("  export {}={}\n", held(variable), value.shell_word()));
     }
     script.line("}");
     script.line("\nset_limits() {");
@@ -56,11 +57,11 @@ fn script(job: &Job, instance: &Instance) -> String {
     }
     script.line("  return 0\n}\n\nprestart() {");
     match &settings.prestart {
-        Some(command) => script.put(format_args!("  launch /bin/sh -c {}\n", command.shell_word())),
+        Some(command) => script.put(format_args!("  launch {}\n", command.shell_word())),
         None => script.line("  :"),
     }
     script.put(format_args!(
-        "}}\n\nrun() {{\n  launch {LEADER} /bin/sh -c {}\n}}\n\n",
+        "}}\n\nrun() {{\n  launch {} nice -n \"$nice_value\" setsid\n}}\n\n",
         instance.script().shell_word()
     ));
     script.put(format_args!("{ACTIONS}"));

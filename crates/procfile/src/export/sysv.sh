@@ -9,14 +9,18 @@ is_running() {
   [ -n "$running" ] && kill -0 "$running" 2>/dev/null
 }
 
-# Runs a command as the user of the app, with the app's variables. They may have the names of variables of this script,
-# so nothing behind them uses one.
+# Runs a script as the user of the app, behind the words that follow it. Its variables are given their names by a shell
+# of that user, so that nothing that runs as another obeys them.
 launch() {
+  script=$1
+  shift
   if [ "$(id -un)" != "$user" ]; then
-    set -- "$(command -v setpriv)" --reuid="$user" --regid="$group" --init-groups -- "$@"
+    set -- "$@" setpriv --reuid="$user" --regid="$group" --init-groups --
   fi
+  [ -r "$default" ] || default=/dev/null
+  [ -r "$sysconfig" ] || sysconfig=/dev/null
   set_environment
-  exec "$@"
+  exec "$@" /bin/sh -c "$loader" "$script" 4<"$default" 5<"$sysconfig"
 }
 
 start() {

@@ -1,0 +1,21 @@
+//! Variables of the app that a script of root has to hand on. Programs that run as root would obey some of them
+//! (`LD_PRELOAD`, `PATH`), and the script itself others; so they are held under names that nobody obeys until the app's own
+//! user runs a shell, which gives them their names.
+
+use crate::export::job::plain;
+use crate::export::text::Text;
+
+const PREFIX: &str = "FOR_APP_";
+
+/// What a variable is called while it is held.
+pub(crate) fn held(name: &str) -> String {
+    format!("{PREFIX}{name}")
+}
+
+/// A script of a shell that gives variables their names, does what `then` says and puts a fresh shell in its place, which
+/// runs the script in its `$0`.
+pub(crate) fn release<'a>(names: impl Iterator<Item = &'a str> + Clone, then: &str, shell: &str) -> Text {
+    let given: Vec<String> = names.clone().map(|name| format!("{name}=\"${}\"", held(name))).collect();
+    let held: Vec<String> = names.map(held).collect();
+    plain(&format!("export {}; unset {}; {then}exec {shell} -c \"$0\"", given.join(" "), held.join(" ")))
+}

@@ -1,0 +1,226 @@
+//! What is exported, started by those whose formats these are: each supervisor runs a hostile app, whose processes write
+//! down what they were given, and that is held against what a shell makes of the same command in the same environment.
+//! A supervisor that is not installed is skipped, and stderr says so.
+
+#[path = "procfile_util_consumers/app.rs"]
+mod app;
+#[path = "procfile_util_consumers/cage.rs"]
+mod cage;
+#[path = "procfile_util_consumers/stage.rs"]
+mod stage;
+
+use cage::Cage;
+use stage::{Habits, Stage, quoted};
+
+const NASTY_WORK: &str = "it's \"so\" $HOME %n `x` &amp; é";
+
+const RUNIT: Habits = Habits {
+    format: "runit",
+    shell: &["/bin/sh", "-c"],
+    refuses: &["SPACES", "TAB"],
+    refuses_types: &[],
+    adds: &[],
+    ps: Some('-'),
+    work: NASTY_WORK,
+    nice: Some("-1"),
+};
+
+#[test]
+fn runit_starts_what_was_meant() {
+    if !cage::can_be_built() || !cage::has("runsvdir") {
+        return;
+    }
+    let stage = Stage::new(&RUNIT, app::types());
+    stage.export(&[]);
+    let expected = stage.expected();
+    let _cage = Cage::run(&stage, &format!("exec runsvdir {}", quoted(&stage.text("o/service"))));
+    stage.compare("runit", &expected, stage.collect(expected.len()));
+}
+
+const S6: Habits = Habits { format: "s6", ps: Some('.'), refuses: &[], ..RUNIT };
+
+#[test]
+fn s6_starts_what_was_meant() {
+    if !cage::can_be_built() || !cage::has("s6-svscan") {
+        return;
+    }
+    let stage = Stage::new(&S6, app::types());
+    stage.export(&[]);
+    let expected = stage.expected();
+    let _cage = Cage::run(&stage, &format!("exec s6-svscan {}", quoted(&stage.text("o/etc/s6"))));
+    stage.compare("s6", &expected, stage.collect(expected.len()));
+}
+
+const SUPERVISORD: Habits = Habits {
+    format: "supervisord",
+    refuses: &[
+        "COLON",
+        "CR",
+        "CRLF",
+        "HASH",
+        "JSON",
+        "LONG",
+        "NEWLINE",
+        "QUOTED",
+        "QUOTES",
+        "QUOTE_DOUBLE",
+        "QUOTE_SINGLE",
+    ],
+    refuses_types: &["cr"],
+    adds: &["SUPERVISOR_*", "LC_CTYPE"],
+    nice: None,
+    ps: Some('.'),
+    ..RUNIT
+};
+
+#[test]
+fn supervisord_starts_what_was_meant() {
+    if !cage::can_be_built() || !cage::has("supervisord") {
+        return;
+    }
+    let stage = Stage::new(&SUPERVISORD, app::types());
+    stage.export(&["--prestart", "true '; # %(x)s'"]);
+    let expected = stage.expected();
+    let main = "[supervisord]\nnodaemon=true\nuser=root\nlogfile=/dev/stderr\nlogfile_maxbytes=0\n[include]\nfiles=/etc/supervisor/conf.d/*.conf\n";
+    stage::put(&stage.path("supervisord.conf"), main.as_bytes(), 0o644);
+    let script = format!(
+        "cp -r {}/. /; exec supervisord -c {}",
+        quoted(&stage.text("o")),
+        quoted(&stage.text("supervisord.conf"))
+    );
+    let _cage = Cage::run(&stage, &script);
+    stage.compare("supervisord", &expected, stage.collect(expected.len()));
+}
+
+const SYSV: Habits = Habits { format: "sysv", refuses: &[], ps: Some('.'), ..RUNIT };
+
+#[test]
+fn system_v_scripts_start_what_was_meant() {
+    if !cage::can_be_built() {
+        return;
+    }
+    for shell in ["dash", "bash"].into_iter().filter(|shell| cage::has(shell)) {
+        let stage = Stage::new(&SYSV, app::types());
+        stage.export(&["--prestart", "test \"$A\" = b"]);
+        let expected = stage.expected();
+        let scripts = quoted(&stage.text("o/etc/init.d"));
+        let _cage = Cage::run(
+            &stage,
+            &format!(
+                "for script in {scripts}/*; do {shell} \"$script\" start || exit 1; done; wait; sleep 600"
+            ),
+        );
+        stage.compare(&format!("sysv, {shell}"), &expected, stage.collect(expected.len()));
+    }
+}
+
+const SYSTEMD: Habits = Habits {
+    format: "systemd",
+    shell: &["/bin/bash", "-c"],
+    refuses: &[],
+    adds: &["LANG", "USER", "LOGNAME", "SHELL", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID"],
+    ps: Some('.'),
+    ..RUNIT
+};
+
+/// Nothing of this machine's own is started, and control groups are the cage's.
+const BOOT: &str = "rm -rf /etc/systemd/system/*.wants /lib/systemd/system/*.wants /lib/systemd/system-generators/* /lib/systemd/user-environment-generators/* /etc/fstab
+mount -t tmpfs cage /sys/fs/cgroup && mkdir /sys/fs/cgroup/systemd && mount -t cgroup -o none,name=systemd cage /sys/fs/cgroup/systemd
+";
+
+#[test]
+fn systemd_starts_what_was_meant() {
+    if !cage::can_be_built() || !cage::has("systemctl") {
+        return;
+    }
+    let stage = Stage::new(&SYSTEMD, app::types());
+    stage.export(&[
+        "--nice",
+        "-1",
+        "--limit-open-files",
+        "99",
+        "--prestart",
+        "test \"$A\" = b && test '$%n' != x",
+    ]);
+    let expected = stage.expected();
+    let script = format!(
+        "{BOOT}cp -r {}/. /; systemctl enable app.target; exec env -i container=cage PATH=$PATH /lib/systemd/systemd --unit=multi-user.target --show-status=0 --log-target=console",
+        quoted(&stage.text("o"))
+    );
+    let _cage = Cage::run(&stage, &script);
+    stage.compare("systemd", &expected, stage.collect(expected.len()));
+}
+
+const SYSTEMD_USER: Habits = Habits {
+    format: "systemd-user",
+    shell: &["/bin/sh", "-c"],
+    adds: &[
+        "LANG",
+        "USER",
+        "LOGNAME",
+        "SHELL",
+        "INVOCATION_ID",
+        "JOURNAL_STREAM",
+        "SYSTEMD_EXEC_PID",
+        "MANAGERPID",
+        "XDG_RUNTIME_DIR",
+        "DBUS_SESSION_BUS_ADDRESS",
+    ],
+    nice: Some("1"),
+    ..SYSTEMD
+};
+
+/// systemd, for one user: a manager of its own, which the system's systemd starts as it would at a log-in.
+#[test]
+fn the_systemd_of_a_user_starts_what_was_meant() {
+    if !cage::can_be_built() || !cage::has("systemctl") {
+        return;
+    }
+    let stage = Stage::new(&SYSTEMD_USER, app::types());
+    let home = stage.text("home of");
+    stage.export(&["--home", &home]);
+    let expected = stage.expected();
+    let (user, group) = (stage::user(), stage::group());
+    let manager = format!(
+        "[Service]\nUser={user}\nGroup={group}\nEnvironment=\"HOME={home}\" XDG_RUNTIME_DIR=/run/manager\nRuntimeDirectory=manager\nDelegate=yes\nExecStart=/lib/systemd/systemd --user --log-target=console\nStandardError=append:/proc/1/fd/2\n[Install]\nWantedBy=multi-user.target\n"
+    );
+    stage::put(&stage.path("manager.service"), manager.as_bytes(), 0o644);
+    let script = format!(
+        "{BOOT}cp -r {}/. /; cp {} /etc/systemd/system; systemctl enable manager.service; HOME={} systemctl --user enable {}/.config/systemd/user/*.service; exec env -i container=cage PATH=$PATH /lib/systemd/systemd --unit=multi-user.target --show-status=0 --log-target=console",
+        quoted(&stage.text("o")),
+        quoted(&stage.text("manager.service")),
+        quoted(&home),
+        quoted(&home)
+    );
+    let _cage = Cage::run(&stage, &script);
+    stage.compare("systemd --user", &expected, stage.collect(expected.len()));
+}
+
+const OPENRC: Habits = Habits {
+    format: "openrc",
+    refuses: &[],
+    adds: &["RC_*", "EINFO_*", "SVCNAME", "USER"],
+    ps: Some('.'),
+    ..RUNIT
+};
+
+/// What a machine that boots with OpenRC has: a runlevel, and a service that brings up the net.
+const RUNLEVEL: &str = "rm -rf /etc/init.d/* /etc/runlevels; for level in sysinit boot default shutdown; do mkdir -p /etc/runlevels/$level; done
+printf '#!/sbin/openrc-run\\ndepend() { provide net; }\\nstart() { :; }\\n' >/etc/init.d/net; chmod 755 /etc/init.d/net
+";
+
+#[test]
+fn openrc_starts_what_was_meant() {
+    if !cage::can_be_built() || !cage::has("openrc-run") {
+        return;
+    }
+    let stage = Stage::new(&OPENRC, app::types());
+    stage.export(&["--prestart", "test \"$A\" = b"]);
+    let expected = stage.expected();
+    let script = format!(
+        "{RUNLEVEL}cp -r {}/. /; for service in /etc/init.d/app-*; do rc-update add \"${{service##*/}}\" default; done; exec openrc-init",
+        quoted(&stage.text("o"))
+    );
+    let _cage = Cage::run(&stage, &script);
+    stage.compare("openrc", &expected, stage.collect(expected.len()));
+}

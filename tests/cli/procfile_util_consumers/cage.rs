@@ -1,0 +1,130 @@
+//! A cage for supervisors: namespaces of their own, so that all that one starts ends with it, and so that systemd and
+//! OpenRC can be process 1, or have their files in place, without this machine being touched.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use crate::stage::{self, Stage, quoted, say};
+
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A running supervisor, and all that it started.
+pub(crate) struct Cage {
+    child: Child,
+    said: PathBuf,
+}
+
+impl Cage {
+    /// Runs a shell script as process 1 of a copy of this machine's files, in which the stage stands where it stands here,
+    /// and what `scripts/setup` has unpacked as if it were installed.
+    pub(crate) fn run(stage: &Stage, script: &str) -> Self {
+        let said = stage.path("said");
+        let out = fs::File::create(&said).expect("a log");
+        let error = out.try_clone().expect("the same log");
+        let world = format!("{}exec chroot . /bin/sh -c {}", world(&stage.path(".")), quoted(script));
+        let mut command = in_namespaces(&world);
+        command.stdout(out).stderr(error);
+        Self { child: command.spawn().expect("unshare runs"), said }
+    }
+
+    /// The last that the supervisor said.
+    fn said(&self) -> String {
+        let said = fs::read(&self.said).unwrap_or_default();
+        let last = &said[said.len().saturating_sub(4000)..];
+        String::from_utf8_lossy(last).into_owned()
+    }
+
+    fn first(&self) -> Option<String> {
+        let id = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).ok()?;
+        children.split_whitespace().next().map(str::to_owned)
+    }
+}
+
+impl Drop for Cage {
+    /// Process 1 of the cage takes all others with it.
+    fn drop(&mut self) {
+        match self.first() {
+            Some(first) => drop(Command::new("kill").args(["-KILL", &first]).status()),
+            None => drop(self.child.kill()),
+        }
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            say(&format!("the supervisor said:\n{}", self.said()));
+        }
+    }
+}
+
+fn in_namespaces(script: &str) -> Command {
+    let mut command = Command::new("unshare");
+    command.args([
+        "--mount",
+        "--pid",
+        "--ipc",
+        "--uts",
+        "--net",
+        "--fork",
+        "--kill-child",
+        "sh",
+        "-c",
+        script,
+    ]);
+    command.env_clear().env("PATH", PATH).current_dir("/").stdin(Stdio::null());
+    command
+}
+
+/// Whether cages can be built here; says so where not.
+pub(crate) fn can_be_built() -> bool {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = format!("{}exec chroot . true", world(folder.path()));
+    let can = stage::is_root() && in_namespaces(&script).status().is_ok_and(|status| status.success());
+    if !can {
+        say("skipped: no root, or no namespaces and overlays to be had here");
+    }
+    can
+}
+
+/// A script that makes a copy of this machine's files that only the cage sees, with `here` where it is, and goes there.
+fn world(here: &Path) -> String {
+    let here = here.canonicalize().expect("a folder that is there");
+    let (root, kept) =
+        (quoted(&here.join("root").display().to_string()), quoted(&here.join("kept").display().to_string()));
+    let here = quoted(&here.display().to_string());
+    let files =
+        unpacked().map(|folder| format!("cp -a {}/. {kept}/new", quoted(&folder.display().to_string())));
+    let files = files.unwrap_or_default();
+    format!(
+        "set -e; mount --make-rprivate /; mkdir -p {root} {kept}; mount -t tmpfs cage {kept}; mkdir {kept}/new {kept}/work
+{files}
+mount -t overlay cage -o lowerdir=/,upperdir={kept}/new,workdir={kept}/work {root}; here={here}; cd {root}
+mount -t proc cage proc; mount --bind proc/sys proc/sys; mount -o remount,bind,ro proc/sys; mount -t sysfs -o ro cage sys
+for folder in dev run tmp; do mount -t tmpfs cage $folder; done
+for device in null zero full random urandom tty; do : >dev/$device; mount --bind /dev/$device dev/$device; done
+ln -s /proc/self/fd dev/fd; mkdir -m 1777 dev/shm
+chmod 1777 tmp; mkdir -p \".$here\"; mount --bind \"$here\" \".$here\"
+"
+    )
+}
+
+/// Where `scripts/setup` unpacks what is not installed.
+fn unpacked() -> Option<PathBuf> {
+    let state = std::env::var_os("FORMATION_SETUP_STATE").map(PathBuf::from);
+    let state = state
+        .or_else(|| std::env::var_os("XDG_STATE_HOME").map(|home| Path::new(&home).join("formation-setup")));
+    let folder = state.unwrap_or_else(|| PathBuf::from("/var/lib/formation-setup")).join("consumers");
+    folder.is_dir().then_some(folder)
+}
+
+/// Whether a program is installed or unpacked; says so where it is not.
+pub(crate) fn has(name: &str) -> bool {
+    let mut places: Vec<PathBuf> = PATH.split(':').map(PathBuf::from).collect();
+    if let Some(folder) = unpacked() {
+        places.extend(["usr/sbin", "usr/bin"].map(|place| folder.join(place)));
+    }
+    let found = places.iter().any(|place| place.join(name).is_file());
+    if !found {
+        say(&format!("skipped: no {name}"));
+    }
+    found
+}
