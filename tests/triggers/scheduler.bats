@@ -230,6 +230,19 @@ WEB='web: faultapp --say "in $PWD" --listen $PORT'
   gone $before
 }
 
+@test "an app that is renamed ends, although its scheduler went with its new name" {
+  push "$WEB"$'\n' one
+  local before
+  before=$(pids)
+  rm -r "$DOKKU_LIB_ROOT/config/scheduler/demo"
+  plugn trigger scheduler-stop docker-local demo true
+  plugn trigger scheduler-post-delete docker-local demo latest
+  plugn trigger post-delete demo latest
+  [[ ! -e $SERVICE ]]
+  # shellcheck disable=SC2086  # Words.
+  gone $before
+}
+
 @test "an app that changes its scheduler does not run twice" {
   # shellcheck disable=SC2016  # The hook's own variables.
   other scheduler-stop '[[ $1 != docker-local ]] || echo "stopped with $(ls "$DOKKU_ROOT/demo" | tr "\n" " ")" >>"'"$CALLS"'"'
@@ -252,4 +265,24 @@ WEB='web: faultapp --say "in $PWD" --listen $PORT'
   [[ $(names "$DOKKU_ROOT/demo") == "CONTAINER.worker.1 IP.worker.1 " && $(<"$CALLS") == *"proxy-build-config demo" ]]
   # shellcheck disable=SC2086  # Words.
   gone $before
+}
+
+@test "a native app needs no builder, but for what Dokku runs in its image" {
+  push "$WEB"$'\n' one
+  other post-release-builder true
+  DOKKU_PID=300 plugn trigger builder-build dockerfile demo "$TREE"
+  [[ -z $(docker image ls -q dokku/demo) ]] || skip "somebody's image dokku/demo is here"
+  DOKKU_PID=300 plugn trigger builder-build null demo "$TREE"
+  local size
+  size=$(docker image inspect -f '{{.Size}} {{index .Config.Labels "com.dokku.builder-type"}}' dokku/demo:latest)
+  docker image rm dokku/demo:latest >/dev/null
+  [[ $size == "0 null" ]]
+  DOKKU_PID=300 plugn trigger builder-release null demo latest
+  [[ $(grep -c 'post-release-builder null demo dokku/demo:latest' "$CALLS") == 1 ]]
+  put data/ps/demo/Procfile "$WEB"$'\nrelease: migrate\n'
+  DOKKU_PID=301 run plugn trigger builder-build null demo "$TREE"
+  [[ $status == 1 && $output == *"has a release process"*"builder:set demo selected dockerfile" ]] || { echo "$output"; false; }
+  put config/scheduler/demo/selected docker-local
+  DOKKU_PID=302 run plugn trigger builder-build null demo "$TREE"
+  [[ $status == 0 && -z $output && -z $(docker image ls -q dokku/demo) ]]
 }

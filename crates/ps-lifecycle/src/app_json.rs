@@ -15,6 +15,24 @@ pub(crate) struct AppJson {
     formation: BTreeMap<String, FormationEntry>,
     #[serde(default)]
     healthchecks: BTreeMap<String, Vec<HealthCheck>>,
+    #[serde(default)]
+    scripts: Scripts,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Scripts {
+    #[serde(default)]
+    dokku: DokkuScripts,
+    #[serde(default)]
+    postdeploy: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct DokkuScripts {
+    #[serde(default)]
+    predeploy: String,
+    #[serde(default)]
+    postdeploy: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -51,6 +69,17 @@ impl AppJson {
     pub(crate) fn counts(&self) -> Vec<String> {
         let count = |(name, entry): (&String, &FormationEntry)| Some(format!("{name}={}", entry.quantity?));
         self.formation.iter().filter_map(count).collect()
+    }
+
+    /// The first of the scripts that Dokku runs in the app's image around a deploy, by its place in the file.
+    pub(crate) fn deploy_script(&self) -> Option<&'static str> {
+        let scripts = &self.scripts;
+        let places = [
+            ("scripts.dokku.predeploy", &scripts.dokku.predeploy),
+            ("scripts.dokku.postdeploy", &scripts.dokku.postdeploy),
+            ("scripts.postdeploy", &scripts.postdeploy),
+        ];
+        places.iter().find(|(_, script)| !script.is_empty()).map(|(place, _)| *place)
     }
 
     /// The startup checks of a type that are asked over the network; those by command or uptime are not ours yet.
@@ -94,6 +123,14 @@ mod tests {
         assert_eq!(app_json.counts(), ["web=2"]);
         let checks = app_json.startup_checks("web");
         assert_eq!((checks.len(), checks[0].attempts, checks[0].timeout.as_secs()), (1, 3, 5));
+    }
+
+    #[test]
+    fn scripts_are_known_by_their_place() {
+        let of = |text: &str| AppJson::parse(text.as_bytes()).expect("JSON").deploy_script();
+        assert_eq!(of(r#"{"scripts": {"dokku": {"postdeploy": "x"}}}"#), Some("scripts.dokku.postdeploy"));
+        assert_eq!(of(r#"{"scripts": {"postdeploy": "x"}}"#), Some("scripts.postdeploy"));
+        assert_eq!(of(r#"{"scripts": {"dokku": {}}, "formation": {}}"#), None);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use bollard::container::LogOutput;
 use bollard::errors::Error as BollardError;
 use bollard::models::{ContainerCreateBody, ContainerUpdateBody};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, DownloadFromContainerOptionsBuilder, KillContainerOptionsBuilder,
-    ListContainersOptionsBuilder, LogsOptions, RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder,
-    StopContainerOptionsBuilder,
+    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
+    KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptions, RemoveContainerOptionsBuilder,
+    RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use futures_util::{Stream, TryStreamExt};
@@ -118,6 +118,22 @@ impl Engine {
             environment: config.env.unwrap_or_default(),
             directory: config.working_dir.unwrap_or_default(),
         })
+    }
+
+    /// Makes an image of a root file system, a tar archive, and gives it labels (`name=value`).
+    pub(crate) async fn import(
+        &self,
+        name: &str,
+        tag: &str,
+        archive: &[u8],
+        labels: &[String],
+    ) -> Result<(), Fault> {
+        let changes = labels.iter().map(|label| format!("LABEL {label}")).collect();
+        let options =
+            CreateImageOptionsBuilder::new().from_src("-").repo(name).tag(tag).changes(changes).build();
+        let archive = bollard::body_full(archive.to_vec().into());
+        let progress = self.docker.create_image(Some(options), Some(archive), None);
+        within(HEAVY, progress.try_for_each(|_| std::future::ready(Ok(())))).await
     }
 
     /// A file of a container, in a tar archive, of which little more than `limit` bytes are read.

@@ -19,6 +19,7 @@ mod processes;
 mod records;
 mod retire;
 mod stage;
+mod stand_in;
 mod status;
 mod stop;
 mod transport;

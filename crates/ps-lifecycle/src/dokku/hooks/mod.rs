@@ -49,7 +49,8 @@ pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
 fn dispatch(world: &World, words: &[&str]) -> Result<()> {
     let caller = || Caller::new(world);
     match words {
-        ["app-restart", app, ..] => restart::for_plugin(world, &caller(), &world.app(app)?.name),
+        // An app that is not there was not deployed, and that is said.
+        ["app-restart", app, ..] => restart::for_plugin(world, &caller(), &app.parse()?),
         ["core-post-deploy", app, ..] => commit::commit(world, &app.parse()?),
         ["core-post-extract", app, tree, ..] => extract::extract(world, &app.parse()?, tree.as_ref()),
         ["docker-args-process-deploy", app, ..] => docker_args(world, app),

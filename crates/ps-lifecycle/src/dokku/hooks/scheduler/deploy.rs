@@ -1,17 +1,15 @@
 //! `scheduler-deploy`: what was pushed becomes what runs; without a push, what runs is started anew. Dokku has run the
 //! `release` process by then, in the image that it built.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use procfile::Procfile;
-use ps_apps::{AppName, World, durable};
+use ps_apps::{AppName, World};
 use ps_cli::exit::Refusal;
 use ps_scheduler::{Intent, Plan, Release, Scheduler, Source, Which};
 use ps_scheduler_native::{Native, Pushed};
 
-use super::{handover, listeners, push};
-use crate::app_json::AppJson;
+use super::{brought, handover, listeners, push};
 use crate::dokku::hooks::extract;
 use crate::release;
 use crate::session::Session;
@@ -70,30 +68,11 @@ fn deployed_tree(world: &World, app: &AppName, native: &Native) -> Result<PathBu
 }
 
 fn assemble(world: &World, app: &AppName, tree: PathBuf) -> Result<Release> {
-    let Some(path) = world.current_procfile(app) else {
-        return Err(Refusal::failed(format!(
-            "App {app} has no Procfile, which says what to run: add one (web: <command>) and push again"
-        )));
-    };
-    let bytes = durable::read(&path, true)?.unwrap_or_default();
-    let procfile = Procfile::parse(&bytes).with_context(|| path.display().to_string())?;
-    let app_json = app_json(&world.app_json_path(app))?;
+    let (procfile, app_json) = (brought::procfile(world, app)?, brought::app_json(world, app)?);
     let source = Source::Directory(tree);
     let mut release = release::assemble(world, app, source, Some(&procfile), &app_json)?;
     release.processes.retain(|process| process.process_type.as_str() != release::RELEASE);
     Ok(release)
-}
-
-/// The one being deployed, `app.json.<DOKKU_PID>`, or none if it brought none; else the one of the last deploy.
-fn app_json(committed: &Path) -> Result<AppJson> {
-    let pid = extract::deploy_pid()?;
-    let with = |suffix: &str| committed.with_file_name(format!("app.json.{pid}{suffix}"));
-    if with(".missing").exists() {
-        return Ok(AppJson::default());
-    }
-    let path = if with("").exists() { with("") } else { committed.to_owned() };
-    let bytes = durable::read(&path, false)?.unwrap_or_default();
-    AppJson::parse(&bytes).with_context(|| path.display().to_string())
 }
 
 fn carry_out(

@@ -2,9 +2,11 @@
 //! trigger again. A hook for another scheduler, or for an app of another one, is silent.
 
 mod answers;
+mod brought;
 mod deploy;
 mod handover;
 mod listeners;
+mod null_builder;
 mod push;
 
 use anyhow::Result;
@@ -21,7 +23,9 @@ use crate::stop;
 const NATIVE: &str = "native";
 
 /// Every trigger that is answered here.
-pub(super) const TRIGGERS: [&str; 12] = [
+pub(super) const TRIGGERS: [&str; 14] = [
+    "builder-build",
+    "builder-release",
     "post-extract",
     "handover",
     "scheduler-app-status",
@@ -41,6 +45,8 @@ pub(super) fn answer(world: &World, words: &[&str]) -> Option<Result<Outcome>> {
     let done = match words {
         [name, scheduler, ..] if name.starts_with("scheduler-") && *scheduler != NATIVE => Ok(()),
         ["post-extract", app, tree, rest @ ..] => push::push(world, app, tree.as_ref(), word(rest, 0)),
+        ["builder-build", builder, app, ..] => null_builder::build(world, builder, app),
+        ["builder-release", builder, app, tag, ..] => null_builder::release(world, builder, app, tag),
         ["handover", app, ..] => named(app).and_then(|app| handover::give_up(world, &app)),
         ["scheduler-deploy", _, app, tag, rest @ ..] => deploy(world, app, tag, word(rest, 0)),
         ["scheduler-stop", _, app, rest @ ..] => stop(world, app, word(rest, 0) == "true"),

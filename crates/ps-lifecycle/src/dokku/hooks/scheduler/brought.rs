@@ -1,0 +1,33 @@
+//! The files that say how a deploy is meant: those of the deploy that is under way, else those of the last one.
+
+use anyhow::{Context, Result};
+use procfile::Procfile;
+use ps_apps::{AppName, World, durable};
+use ps_cli::exit::Refusal;
+
+use crate::app_json::AppJson;
+use crate::dokku::hooks::extract;
+
+/// The Procfile. An app without one is refused: nobody knows what to run.
+pub(super) fn procfile(world: &World, app: &AppName) -> Result<Procfile> {
+    let Some(path) = world.current_procfile(app) else {
+        return Err(Refusal::failed(format!(
+            "App {app} has no Procfile, which says what to run: add one (web: <command>) and push again"
+        )));
+    };
+    let bytes = durable::read(&path, true)?.unwrap_or_default();
+    Procfile::parse(&bytes).with_context(|| path.display().to_string())
+}
+
+/// `app.json.<DOKKU_PID>`, nothing where the deploy brought none, else the one of the last deploy (contract 1.4).
+pub(super) fn app_json(world: &World, app: &AppName) -> Result<AppJson> {
+    let committed = world.app_json_path(app);
+    let pid = extract::deploy_pid()?;
+    let with = |suffix: &str| committed.with_file_name(format!("app.json.{pid}{suffix}"));
+    if with(".missing").exists() {
+        return Ok(AppJson::default());
+    }
+    let path = if with("").exists() { with("") } else { committed.clone() };
+    let bytes = durable::read(&path, false)?.unwrap_or_default();
+    AppJson::parse(&bytes).with_context(|| path.display().to_string())
+}

@@ -1,0 +1,56 @@
+//! The builder `null` for native apps: nothing has to be built, but without an image, and without its release, Dokku
+//! deploys nothing.
+
+use anyhow::Result;
+use ps_apps::{AppName, World};
+use ps_cli::exit::Refusal;
+use ps_scheduler_docker::DockerLocal;
+
+use super::{NATIVE, brought};
+use crate::dokku::call::Caller;
+use crate::release::RELEASE;
+
+const NULL: &str = "null";
+
+/// `builder-build`: an image that holds no file stands in for the one that was not built.
+pub(super) fn build(world: &World, builder: &str, app: &str) -> Result<()> {
+    match native(world, builder, app)? {
+        Some(app) => {
+            refuse_tasks(world, &app)?;
+            Ok(DockerLocal::new(world).stand_in_image(app.as_str())?)
+        }
+        None => Ok(()),
+    }
+}
+
+/// `builder-release`: other plugins learn of the release, as they do of that of an image that was built.
+pub(super) fn release(world: &World, builder: &str, app: &str, tag: &str) -> Result<()> {
+    let Some(app) = native(world, builder, app)? else { return Ok(()) };
+    let image = format!("dokku/{app}:{tag}");
+    let caller = Caller::new(world);
+    for trigger in ["pre-release-builder", "post-release-builder"] {
+        caller.stream(trigger, &[builder, app.as_str(), &image])?;
+    }
+    Ok(())
+}
+
+fn native(world: &World, builder: &str, app: &str) -> Result<Option<AppName>> {
+    let app = super::named(app)?;
+    let is_meant = builder == NULL && world.scheduler_name(&app)? == NATIVE;
+    Ok(is_meant.then_some(app))
+}
+
+/// Dokku runs these in the app's image, and in an empty one nothing runs.
+fn refuse_tasks(world: &World, app: &AppName) -> Result<()> {
+    let has_release =
+        brought::procfile(world, app)?.entries().any(|entry| entry.process_type().as_str() == RELEASE);
+    let app_json = brought::app_json(world, app)?;
+    let task = if has_release { Some("a release process") } else { app_json.deploy_script() };
+    match task {
+        Some(task) => Err(Refusal::failed(format!(
+            "App {app} has {task}, which Dokku runs in the app's image, and the builder null makes none: choose one that \
+             does, for example dokku builder:set {app} selected dockerfile"
+        ))),
+        None => Ok(()),
+    }
+}

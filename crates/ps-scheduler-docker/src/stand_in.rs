@@ -1,0 +1,21 @@
+//! An image for an app that needs none: Dokku deploys nothing without one.
+
+use ps_scheduler::Error;
+
+use crate::{DockerLocal, label};
+
+const TAG: &str = "latest";
+/// The end of a tar archive, which is all there is of an empty one.
+const NOTHING: [u8; 1024] = [0; 1024];
+
+impl DockerLocal {
+    /// Makes the image `dokku/<app>:latest`, which holds no file, and has the labels by which Dokku knows its own.
+    pub fn stand_in_image(&self, app: &str) -> Result<(), Error> {
+        let engine = self.engine()?;
+        let name = format!("dokku/{app}");
+        let labels =
+            [format!("{}={app}", label::APP), "com.dokku.builder-type=null".to_owned(), "dokku=".to_owned()];
+        let imported = engine.run(engine.import(&name, TAG, &NOTHING, &labels));
+        imported.map_err(|fault| engine.error(fault, format!("make the empty image {name}:{TAG}")))
+    }
+}
