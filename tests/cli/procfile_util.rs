@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -365,6 +366,75 @@ fn an_edit_keeps_mode_and_symlink_and_leaves_no_other_file() {
     assert_eq!(fs::metadata(&real).expect("it is there").permissions().mode() & 0o7777, 0o640);
     assert!(fs::symlink_metadata(world.path("Procfile")).expect("it is there").is_symlink());
     assert_eq!(fs::read_dir(world.path("real")).expect("a directory").count(), 1);
+}
+
+/// Run as root, or say that the test was skipped.
+fn is_root() -> bool {
+    let root = fs::metadata("/proc/self").expect("proc is mounted").uid() == 0;
+    if !root {
+        let _ = writeln!(std::io::stderr(), "skipped: only root can give a file to somebody else");
+    }
+    root
+}
+
+#[test]
+fn an_edit_by_root_keeps_a_foreign_owner() {
+    if !is_root() {
+        return;
+    }
+    let world = World::with("web: a\n");
+    let path = world.path("Procfile");
+    std::os::unix::fs::chown(&path, Some(12_345), Some(23_456)).expect("an owner");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o464)).expect("a mode");
+    for args in [&["set", "-p", "web", "-c", "b"][..], &["delete", "-p", "web"]] {
+        assert_eq!(world.run(args).all(), (0, String::new(), ""));
+        let about = fs::metadata(&path).expect("it is there");
+        assert_eq!((about.uid(), about.gid(), about.mode() & 0o7777), (12_345, 23_456, 0o464), "{args:?}");
+    }
+}
+
+#[test]
+fn an_edit_that_cannot_keep_the_owner_is_refused_and_changes_nothing() {
+    if !is_root() {
+        return;
+    }
+    let world = World::with("web: a\n");
+    let everybody = |path: &Path, mode| {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
+    };
+    everybody(world.0.path(), 0o777);
+    everybody(&world.path("Procfile"), 0o666);
+    let own = world.path("own");
+    fs::copy(PROGRAM, &own).expect("a copy that nobody may run");
+    everybody(&own, 0o755);
+    let nobody = |args: &[&str]| {
+        let mut command = Command::new(&own);
+        command.args(args).current_dir(world.0.path()).env_clear().uid(65_534).gid(65_534);
+        Ran::of(command, b"")
+    };
+    let set = ["set", "-p", "web", "-c", "b"];
+    let words = " !     error writing procfile: open Procfile: operation not permitted: it belongs to user 0 and group 0, which only they or root can keep; --stdout prints the result\n";
+    assert_eq!(nobody(&set).all(), (1, String::new(), words));
+    everybody(world.0.path(), 0o755);
+    let words = " !     error writing procfile: open Procfile: permission denied: the new file is made beside the old, so . must be writable, too\n";
+    assert_eq!(nobody(&set).all(), (1, String::new(), words));
+    everybody(&world.path("Procfile"), 0o644);
+    let words = " !     error writing procfile: open Procfile: permission denied\n";
+    assert_eq!(nobody(&set).all(), (1, String::new(), words));
+    assert_eq!(nobody(&["set", "-p", "web", "-c", "b", "-s"]).all(), (0, "web: b\n".to_owned(), ""));
+    assert_eq!(world.get("Procfile"), "web: a\n");
+    assert_eq!(fs::read_dir(world.0.path()).expect("a directory").count(), 2);
+}
+
+#[test]
+fn what_a_killed_edit_left_goes_with_the_next_one() {
+    let world = World::with("web: a\n");
+    for args in [&["set", "-p", "web", "-c", "a"][..], &["set", "-p", "web", "-c", "b"]] {
+        world.put(".Procfile.procfile-util", "web: ha");
+        assert_eq!(world.run(args).all(), (0, String::new(), ""));
+        assert!(!world.path(".Procfile.procfile-util").exists(), "{args:?}");
+    }
+    assert_eq!(world.get("Procfile"), "web: b\n");
 }
 
 #[test]

@@ -52,7 +52,10 @@ pub(crate) fn finish(given: &Given, procfile: &Procfile, result: &[u8]) -> Resul
     match target {
         _ if given.on("stdout") => output::print(result),
         None if source == "-" => output::print(result),
-        None if !changed => Ok(Outcome::Done),
+        None if !changed => {
+            write::keep(Path::new(source));
+            Ok(Outcome::Done)
+        }
         target => save(target.unwrap_or(source), result),
     }
 }

@@ -24,6 +24,7 @@ mod quote;
 mod search;
 mod set;
 mod show;
+mod staged;
 mod talk;
 mod tree;
 mod trigger;

@@ -7,14 +7,22 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use tempfile::NamedTempFile;
 
 use crate::files::words;
+use crate::staged::{self, Staged, directory_of};
 
 /// Gives a file new bytes; it is created, with the usual mode, if it is not there.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes)
-        .map_err(|why| anyhow!("error writing procfile: open {}: {}", path.display(), words(&why)))
+    write(path, bytes).map_err(|Refused { why, way_out }| {
+        anyhow!("error writing procfile: open {}: {}{way_out}", path.display(), words(&why))
+    })
+}
+
+/// What is left to do where a file has the right bytes already.
+pub(crate) fn keep(path: &Path) {
+    if let Ok(target) = follow(path) {
+        staged::tidy(&target);
+    }
 }
 
 /// Makes files that must not exist yet: all of them, or none. Each is a path, its bytes and its mode before the umask.
@@ -22,20 +30,14 @@ pub(crate) fn create(files: &[(&Path, &[u8], u32)]) -> Result<()> {
     let failed = |path: &Path, why: &io::Error| anyhow!("create {}: {}", path.display(), words(why));
     let mut staged = Vec::new();
     for (path, bytes, mode) in files {
-        let file = staged_beside(path, bytes, *mode).map_err(|why| failed(path, &why))?;
-        staged.push((*path, file));
+        let filled = Staged::beside(path, *mode).and_then(|mut file| file.fill(bytes).map(|()| file));
+        staged.push((*path, filled.map_err(|why| failed(path, &why))?));
     }
-    let mut made: Vec<&Path> = Vec::new();
-    for (path, file) in staged {
-        let kept = file.as_file().sync_all().and_then(|()| {
-            file.persist_noclobber(path).map_err(|refused| refused.error)?;
-            made.push(path);
-            File::open(directory_of(path))?.sync_all()
-        });
-        if let Err(why) = kept {
-            for path in made {
+    for (at, (path, file)) in staged.iter().enumerate() {
+        if let Err(why) = file.place() {
+            for (made, _) in &staged[..at] {
                 // The first failure is the one to tell.
-                let _ = fs::remove_file(path);
+                let _ = fs::remove_file(made);
             }
             return Err(failed(path, &why));
         }
@@ -43,52 +45,70 @@ pub(crate) fn create(files: &[(&Path, &[u8], u32)]) -> Result<()> {
     Ok(())
 }
 
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Why a file was not written, and what could be done about it.
+struct Refused {
+    why: io::Error,
+    way_out: String,
+}
+
+impl From<io::Error> for Refused {
+    fn from(why: io::Error) -> Self {
+        Self { why, way_out: String::new() }
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Refused> {
     let target = follow(path)?;
     match OpenOptions::new().write(true).open(&target) {
         Ok(mut file) if !file.metadata()?.is_file() => {
             file.write_all(bytes)?;
-            file.flush()
+            Ok(file.flush()?)
         }
-        Ok(file) => stage(&target, bytes, Some(&file.metadata()?)),
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => stage(&target, bytes, None),
-        Err(refused) => Err(refused),
+        Ok(file) => stage(&target, bytes, file),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
+            let mut staged = Staged::beside(&target, 0o666)?;
+            staged.fill(bytes)?;
+            Ok(staged.place()?)
+        }
+        Err(refused) => Err(refused.into()),
     }
 }
 
-fn stage(target: &Path, bytes: &[u8], like: Option<&fs::Metadata>) -> io::Result<()> {
-    let mode = if like.is_some() { 0o600 } else { 0o666 };
-    let staged = staged_beside(target, bytes, mode)?;
-    if let Some(like) = like {
-        keep_owner(staged.as_file(), like)?;
-        staged.as_file().set_permissions(Permissions::from_mode(like.mode() & 0o7777))?;
-    }
-    staged.as_file().sync_all()?;
-    staged.persist(target).map_err(|refused| refused.error)?;
-    File::open(directory_of(target))?.sync_all()
+fn stage(target: &Path, bytes: &[u8], old: File) -> Result<(), Refused> {
+    let like = &old.metadata()?;
+    let mut staged = Staged::beside(target, 0o600).map_err(|why| no_stage(target, why))?;
+    keep_owner(staged.file(), like)?;
+    staged.file().set_permissions(Permissions::from_mode(like.mode() & 0o7777))?;
+    staged.fill(bytes)?;
+    Ok(staged.replace(old)?)
 }
 
-fn staged_beside(target: &Path, bytes: &[u8], mode: u32) -> io::Result<NamedTempFile> {
-    let directory = directory_of(target);
-    fs::metadata(directory)?;
-    let mut staged = tempfile::Builder::new()
-        .prefix(".procfile-util.")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(directory)?;
-    staged.write_all(bytes)?;
-    Ok(staged)
+/// The file could be opened, but nothing can be put beside it.
+fn no_stage(target: &Path, why: io::Error) -> Refused {
+    let directory = directory_of(target).display();
+    let way_out = match why.kind() {
+        io::ErrorKind::PermissionDenied => {
+            format!(": the new file is made beside the old, so {directory} must be writable, too")
+        }
+        io::ErrorKind::ResourceBusy => ": it is being edited by another procfile-util".to_owned(),
+        _ => String::new(),
+    };
+    Refused { why, way_out }
 }
 
-fn directory_of(target: &Path) -> &Path {
-    target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-fn keep_owner(staged: &File, like: &fs::Metadata) -> io::Result<()> {
+fn keep_owner(staged: &File, like: &fs::Metadata) -> Result<(), Refused> {
     let own = staged.metadata()?;
     if (own.uid(), own.gid()) == (like.uid(), like.gid()) {
         return Ok(());
     }
-    std::os::unix::fs::fchown(staged, Some(like.uid()), Some(like.gid()))
+    std::os::unix::fs::fchown(staged, Some(like.uid()), Some(like.gid())).map_err(|why| Refused {
+        why,
+        way_out: format!(
+            ": it belongs to user {} and group {}, which only they or root can keep; --stdout prints the result",
+            like.uid(),
+            like.gid()
+        ),
+    })
 }
 
 /// Where a path leads. The end need not exist; a loop is an error.

@@ -24,10 +24,12 @@ pub enum Question {
     },
     /// Whether the app is there, and its formation if it is.
     App(String),
+    /// A file below `home`, byte for byte.
+    File(String),
 }
 
 impl Question {
-    /// `formation <app>`, `property <plugin> <app> <key>` or `app <app>`.
+    /// `formation <app>`, `property <plugin> <app> <key>`, `app <app>` or `file <path below home>`.
     pub fn parse(words: &str) -> Result<Self> {
         match words.split_whitespace().collect::<Vec<_>>()[..] {
             ["formation", app] => Ok(Self::Formation(app.to_owned())),
@@ -35,6 +37,7 @@ impl Question {
                 Ok(Self::Property { plugin: plugin.to_owned(), scope: scope.to_owned(), key: key.to_owned() })
             }
             ["app", app] => Ok(Self::App(app.to_owned())),
+            ["file", path] => Ok(Self::File(path.to_owned())),
             _ => bail!("{words:?} is no question"),
         }
     }
@@ -45,12 +48,17 @@ impl Question {
             Self::Formation(app) => formation(root, app),
             Self::Property { plugin, scope, key } => {
                 let path = root.join("lib/config").join(plugin).join(scope).join(key);
-                Ok(bytes(&path)?.map_or_else(|| "unset".to_owned(), |value| value.escape_ascii().to_string()))
+                shown(&path)
             }
+            Self::File(path) => shown(&root.join("home").join(path)),
             Self::App(app) if root.join("home").join(app).is_dir() => formation(root, app),
             Self::App(_) => Ok("no app".to_owned()),
         }
     }
+}
+
+fn shown(path: &Path) -> Result<String> {
+    Ok(bytes(path)?.map_or_else(|| "unset".to_owned(), |value| value.escape_ascii().to_string()))
 }
 
 fn formation(root: &Path, app: &str) -> Result<String> {

@@ -77,8 +77,14 @@ impl Sandbox {
     pub fn run(&self, words: &[String]) -> Result<Ran> {
         let (program, arguments) = words.split_first().context("a command has a program")?;
         let mut command = self.command(&programs::path(program)?);
-        command.args(arguments);
+        command.args(self.placed(arguments));
         self.finish(&mut command)
+    }
+
+    /// Words of a table in this world: `{home}` is where the apps' files lie.
+    pub fn placed(&self, words: &[String]) -> Vec<String> {
+        let home = self.world().join("home").display().to_string();
+        words.iter().map(|word| word.replace("{home}", &home)).collect()
     }
 
     /// A command that sees this world and nothing else of ours.

@@ -28,12 +28,12 @@ impl Snapshot {
         Ok(Self(files))
     }
 
-    /// What a dead writer may leave: files in a `.stage` directory.
+    /// What a dead writer may leave: files in a `.stage` directory, and what procfile-util stages beside a file.
     pub fn staged(&self) -> Vec<&Path> {
         self.0.keys().map(PathBuf::as_path).filter(|path| is_staged(path)).collect()
     }
 
-    /// Files outside `.stage` that neither `old` nor `new` has.
+    /// Files that are not staged and that neither `old` nor `new` has.
     pub fn strangers(&self, old: &Self, new: &Self) -> Vec<&Path> {
         let known = |path: &&Path| old.0.contains_key(*path) || new.0.contains_key(*path);
         self.0.keys().map(PathBuf::as_path).filter(|path| !is_staged(path) && !known(path)).collect()
@@ -63,8 +63,12 @@ pub fn copy_tree(from: &Path, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn is_staged(path: &Path) -> bool {
-    path.parent().is_some_and(|parent| parent.ends_with(".stage"))
+pub(crate) fn is_staged(path: &Path) -> bool {
+    let is_beside = path.file_name().is_some_and(|name| {
+        let name = name.as_encoded_bytes();
+        name.starts_with(b".") && name.ends_with(b".procfile-util")
+    });
+    is_beside || path.parent().is_some_and(|parent| parent.ends_with(".stage"))
 }
 
 fn is_lock(path: &Path) -> bool {

@@ -103,7 +103,7 @@ fn under_strace(sandbox: &Sandbox, words: &[String], options: &[&str]) -> Result
     let mut command = sandbox.command(Path::new("strace"));
     // Without --seccomp-bpf: with it, strace 6.1 injects errors but no signals.
     command.args(["-f", "-qq"]).args(options).arg("-o").arg(&log);
-    command.arg("--").arg(programs::path(program)?).args(arguments);
+    command.arg("--").arg(programs::path(program)?).args(sandbox.placed(arguments));
     let ran = sandbox.finish(&mut command)?;
     Ok((ran, String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned()))
 }

@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -19,6 +19,10 @@ fn run() -> Result<Outcome> {
     match words[..] {
         ["formation", app, ref lines @ ..] => write(app, "scale", lines, "\n"),
         ["property", app, key, value] => write(app, key, &[value], ""),
+        ["procfile", app, ref lines @ ..] => {
+            let root = std::env::var_os("DOKKU_ROOT").context("DOKKU_ROOT is not set")?;
+            write_to(&PathBuf::from(root).join(app).join("Procfile"), lines, "\n")
+        }
         ["add", app, line] => add(app, line),
         ["flip", app, key, times] => flip(app, key, times.parse()?),
         _ => bail!("{words:?} is no verb"),
@@ -43,7 +47,11 @@ fn flip(app: &str, key: &str, times: usize) -> Result<Outcome> {
 fn write(app: &str, name: &str, lines: &[&str], end: &str) -> Result<Outcome> {
     let dir = directory(app)?;
     fs::create_dir_all(&dir)?;
-    let mut file = File::create(dir.join(name))?;
+    write_to(&dir.join(name), lines, end)
+}
+
+fn write_to(path: &Path, lines: &[&str], end: &str) -> Result<Outcome> {
+    let mut file = File::create(path)?;
     for line in lines {
         let _ = file.write_all(format!("{line}{end}").as_bytes());
     }
