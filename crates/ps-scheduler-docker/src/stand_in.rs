@@ -13,8 +13,13 @@ impl DockerLocal {
     pub fn stand_in_image(&self, app: &str) -> Result<(), Error> {
         let engine = self.engine()?;
         let name = format!("dokku/{app}");
-        let labels =
-            [format!("{}={app}", label::APP), "com.dokku.builder-type=null".to_owned(), "dokku=".to_owned()];
+        // As a released image Dokku puts it back where a later build fails.
+        let labels = [
+            format!("{}={app}", label::APP),
+            "com.dokku.builder-type=null".to_owned(),
+            "com.dokku.image-stage=release".to_owned(),
+            "dokku=".to_owned(),
+        ];
         let imported = engine.run(engine.import(&name, TAG, &NOTHING, &labels));
         imported.map_err(|fault| engine.error(fault, format!("make the empty image {name}:{TAG}")))
     }
