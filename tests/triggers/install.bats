@@ -109,6 +109,33 @@ picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find 
   [[ $(readlink "$PLUGIN/post-stop") == triggers ]]
 }
 
+@test "a check looks at every link, every mode and the plugin that is kept aside" {
+  install_plugin
+  local program
+  for program in procfile-util ps-inspect-sanitize ps-lifecycle ps-report ps-scale ps-set ps-supervise; do
+    rm "$ROOT/usr/local/bin/$program"
+    install_plugin --check
+    [[ $status == 1 && $output == *"/usr/local/bin/$program does not lead to the plugin"* ]] || { echo "$program: $output"; false; }
+    echo "the tool of another package" >"$ROOT/usr/local/bin/procfile-util.new"
+    mv "$ROOT/usr/local/bin/procfile-util.new" "$ROOT/usr/local/bin/procfile-util"
+    install_plugin --check
+    [[ $status == 1 && $output == *"/usr/local/bin/procfile-util does not lead to the plugin"* ]] || { echo "$program: $output"; false; }
+    install_plugin
+    install_plugin --check
+    [[ $status == 0 ]] || { echo "$program: $output"; false; }
+  done
+  chmod 644 "$PLUGIN/post-stop"
+  install_plugin --check
+  [[ $status == 1 && $output == *"./post-stop"* ]]
+  install_plugin
+  mv "$LIB/formation/core-ps" "$LIB/formation/elsewhere"
+  install_plugin --check
+  [[ $status == 1 && $output == *"core-ps is gone"* ]]
+  mv "$LIB/formation/elsewhere" "$LIB/formation/core-ps"
+  install_plugin --uninstall
+  [[ $status == 0 && $(<"$ROOT/usr/local/bin/procfile-util") == "the tool of another package" ]]
+}
+
 @test "an overwritten plugin can be uninstalled at once" {
   install_plugin
   core_plugin 0.38.28
@@ -168,6 +195,8 @@ picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find 
   echo mine >"$ROOT/usr/local/bin/ps-report"
   install_plugin
   [[ $status == 0 && $output == *"ps-report is somebody else's"* && $(<"$ROOT/usr/local/bin/ps-report") == mine ]]
+  install_plugin --check
+  [[ $status == 0 ]]
   install_plugin --uninstall
   [[ $(<"$ROOT/usr/local/bin/ps-report") == mine ]]
 }
