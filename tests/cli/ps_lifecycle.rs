@@ -19,5 +19,7 @@ mod lock;
 mod output;
 #[path = "ps_lifecycle/refusals.rs"]
 mod refusals;
+#[path = "support/schema.rs"]
+mod schema;
 #[path = "ps_lifecycle/transcript.rs"]
 mod transcript;

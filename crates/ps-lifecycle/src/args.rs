@@ -194,7 +194,7 @@ pub(crate) struct InspectArgs {
     pub(crate) app: String,
 }
 
-/// The processes in an app's containers: one row each
+/// The processes of an app's instances, in containers or not: one row each
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProcessesArgs {
     /// The app

@@ -1,4 +1,4 @@
-//! `processes`: what runs in an app's containers, one row a process.
+//! `processes`: what runs of an app, natively or in its containers, one row a process.
 
 use std::io::{self, Write};
 
@@ -6,7 +6,9 @@ use anyhow::Result;
 use ps_apps::AppName;
 use ps_cli::Format;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler_docker::{DockerLocal, Process};
+use ps_scheduler::OsProcess;
+use ps_scheduler_docker::DockerLocal;
+use ps_scheduler_native::Native;
 use serde::Serialize;
 
 use crate::args::ProcessesArgs;
@@ -29,13 +31,15 @@ struct Row<'a> {
 pub(crate) fn run(session: &Session, args: &ProcessesArgs) -> Result<Outcome> {
     let world = &session.world;
     let app: AppName = ps_triggers::visible_app::<anyhow::Error>(world, &args.app)?;
-    let scheduler = world.scheduler_name(&app)?;
-    if scheduler != "docker-local" {
-        return Err(Refusal::failed(format!(
-            "{app} runs via {scheduler}, not in containers of docker-local: ps-lifecycle status {app} has its pids"
-        )));
-    }
-    let processes = DockerLocal::new(world).processes(app.as_str())?;
+    let processes = match world.scheduler_name(&app)?.as_str() {
+        "native" => Native::new(world).processes(app.as_str())?,
+        "docker-local" => DockerLocal::new(world).processes(app.as_str())?,
+        other => {
+            return Err(Refusal::failed(format!(
+                "{app} runs via {other}, whose processes are not on this machine, or not known here"
+            )));
+        }
+    };
     let rows: Vec<Row<'_>> = processes.iter().map(|process| row(&app, process)).collect();
     let mut out = io::stdout().lock();
     match if args.json { Format::Json } else { args.format } {
@@ -56,21 +60,21 @@ pub(crate) fn run(session: &Session, args: &ProcessesArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn row<'a>(app: &'a AppName, process: &'a Process) -> Row<'a> {
+fn row<'a>(app: &'a AppName, process: &'a OsProcess) -> Row<'a> {
     Row {
         app: app.as_str(),
         process_type: process.slot.process_type.as_str(),
         index: process.slot.index,
         pid: process.pid,
         user: &process.user,
-        cpu_percent: process.cpu_percent.parse().unwrap_or_default(),
+        cpu_percent: process.cpu_percent,
         memory_bytes: process.memory_bytes,
         elapsed: &process.elapsed,
         command: &process.command,
     }
 }
 
-fn text(out: &mut impl Write, processes: &[Process]) -> Result<()> {
+fn text(out: &mut impl Write, processes: &[OsProcess]) -> Result<()> {
     let slots: Vec<String> = processes.iter().map(|process| process.slot.to_string()).collect();
     let width = slots.iter().map(String::len).max().unwrap_or_default().max("PROCESS".len());
     writeln!(
@@ -80,9 +84,12 @@ fn text(out: &mut impl Write, processes: &[Process]) -> Result<()> {
     )?;
     for (slot, process) in slots.iter().zip(processes) {
         let kib = process.memory_bytes / 1024;
-        let (pid, user, cpu, elapsed) = (process.pid, &process.user, &process.cpu_percent, &process.elapsed);
+        let (pid, user, cpu, elapsed) = (process.pid, &process.user, process.cpu_percent, &process.elapsed);
         let command = printable(&process.command);
-        writeln!(out, "{slot:<width$}  {pid:>7}  {user:<10}  {cpu:>5}  {kib:>8}  {elapsed:>12}  {command}")?;
+        writeln!(
+            out,
+            "{slot:<width$}  {pid:>7}  {user:<10}  {cpu:>5.1}  {kib:>8}  {elapsed:>12}  {command}"
+        )?;
     }
     Ok(())
 }

@@ -24,8 +24,6 @@ mod status;
 mod stop;
 mod transport;
 
-pub use processes::Process;
-
 use std::env;
 use std::ops::ControlFlow;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! The operating system's processes in an app's containers, as the engine lists them.
 
 use futures_util::{StreamExt, stream};
-use ps_scheduler::{Error, Slot, Which};
+use ps_scheduler::{Error, OsProcess, Slot, Which};
 use serde_json::Value;
 
 use crate::DockerLocal;
@@ -11,28 +11,9 @@ use crate::records::Records;
 /// What the engine asks the system's `ps` for; it finds the container's own by their pid, and a command comes last.
 const COLUMNS: &str = "pid,user,pcpu,rss,etime,args";
 
-/// One process of an instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Process {
-    /// The instance.
-    pub slot: Slot,
-    /// Its id, as this machine sees it.
-    pub pid: u32,
-    /// Whose it is.
-    pub user: String,
-    /// CPU time used per wall time since it started, in percent of one CPU, as `ps` writes it.
-    pub cpu_percent: String,
-    /// Resident memory, in bytes.
-    pub memory_bytes: u64,
-    /// How long it has run, `[[days-]hours:]minutes:seconds`.
-    pub elapsed: String,
-    /// Its command line. May hold secrets.
-    pub command: String,
-}
-
 impl DockerLocal {
     /// Every process in the containers that run, in the order of the slots; an app that was never deployed is an error.
-    pub fn processes(&self, app: &str) -> Result<Vec<Process>, Error> {
+    pub fn processes(&self, app: &str) -> Result<Vec<OsProcess>, Error> {
         let records = Records::read(self.world(), app)?;
         app::chosen(&records, app, &Which::All)?;
         let engine = self.engine()?;
@@ -58,13 +39,13 @@ fn rows(listed: &Value) -> impl Iterator<Item = &Vec<Value>> {
     listed["Processes"].as_array().into_iter().flatten().filter_map(Value::as_array)
 }
 
-fn process(slot: &Slot, row: &[Value]) -> Option<Process> {
+fn process(slot: &Slot, row: &[Value]) -> Option<OsProcess> {
     let word = |at: usize| row.get(at).and_then(Value::as_str);
-    Some(Process {
+    Some(OsProcess {
         slot: slot.clone(),
         pid: word(0)?.parse().ok()?,
         user: word(1)?.to_owned(),
-        cpu_percent: word(2)?.to_owned(),
+        cpu_percent: word(2)?.parse().ok()?,
         memory_bytes: word(3)?.parse::<u64>().ok()?.saturating_mul(1024),
         elapsed: word(4)?.to_owned(),
         command: word(5)?.to_owned(),

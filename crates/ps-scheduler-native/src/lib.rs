@@ -6,6 +6,7 @@ mod deploy;
 mod follow;
 mod inspect;
 mod logs;
+mod processes;
 mod release_task;
 mod service;
 mod specify;
@@ -18,7 +19,8 @@ use std::path::PathBuf;
 
 use ps_apps::World;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, StopOrder, Stopped, Watch,
+    AppStatus, DeployOutcome, Error, LogLine, LogRequest, OsProcess, Plan, Scheduler, StopOrder, Stopped,
+    Watch,
 };
 
 use crate::service::Service;
@@ -59,6 +61,11 @@ impl Native {
     /// The source trees of an app that was pushed.
     pub fn trees(&self, app: &str) -> Result<Trees, Error> {
         Ok(Trees::of(self.service(app)?))
+    }
+
+    /// Every process of the instances that run, in the order of the slots.
+    pub fn processes(&self, app: &str) -> Result<Vec<OsProcess>, Error> {
+        processes::processes(&self.service(app)?)
     }
 
     /// Removes all that is kept of an app; nothing of it may run any more.

@@ -54,14 +54,16 @@ fn instance(status: &Status, usage: fn(&ProcessId) -> Option<Usage>) -> Instance
 }
 
 /// What a process uses.
-struct Usage {
-    cpu_percent: f64,
-    memory_bytes: u64,
+pub(crate) struct Usage {
+    pub(crate) cpu_percent: f64,
+    pub(crate) memory_bytes: u64,
+    /// Since it started.
+    pub(crate) lived: Duration,
 }
 
 impl Usage {
     /// CPU time per wall time since it started, and resident memory (proc(5): stat, statm).
-    fn of(process: &ProcessId) -> Option<Self> {
+    pub(crate) fn of(process: &ProcessId) -> Option<Self> {
         let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid)).ok()?;
         let (_, after_name) = stat.rsplit_once(") ")?;
         let fields: Vec<u64> = after_name.split(' ').map(|field| field.parse().unwrap_or(0)).collect();
@@ -74,7 +76,9 @@ impl Usage {
         let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
         let page_bytes = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
         let percent = if lived > 0.0 { 100.0 * used / lived } else { 0.0 };
-        Some(Self { cpu_percent: (percent * 10.0).round() / 10.0, memory_bytes: pages * page_bytes })
+        let cpu_percent = (percent * 10.0).round() / 10.0;
+        let lived = Duration::try_from_secs_f64(lived).unwrap_or_default();
+        Some(Self { cpu_percent, memory_bytes: pages * page_bytes, lived })
     }
 }
 

@@ -45,6 +45,15 @@ impl CgroupRoot {
     }
 }
 
+/// The group that a process is in, if it is one of ours; nothing is made to find it.
+pub(crate) fn group_of(pid: u32) -> Option<Cgroup> {
+    let mount = cgroup2_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)?;
+    let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
+    let group = Path::new(groups.lines().find_map(|line| line.strip_prefix("0::/"))?);
+    let is_ours = group.parent().is_some_and(|parent| parent.ends_with(PARENT));
+    is_ours.then(|| Cgroup { path: mount.join(group) })
+}
+
 /// Removes the empty groups that supervisors of a service directory, all dead, left behind.
 pub fn remove_empty_groups(service: &Path) {
     let Some(root) = CgroupRoot::find(service) else { return };

@@ -30,3 +30,4 @@ pub use error::Error;
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use status::{ProcessId, Status};
 pub use supervisor::{Supervisor, Until};
+pub use tree::pids;

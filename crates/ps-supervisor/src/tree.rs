@@ -3,14 +3,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{self, Cgroup};
 
 /// The variable that marks every process of an instance.
 pub(crate) const MARKER: &str = "FORMATION_INSTANCE";
+
+/// The pids of every process of an instance whose main process is `main`, the oldest first; `instance` is its directory.
+pub fn pids(instance: &Path, main: u32) -> Vec<u32> {
+    let tree = Tree::new(None, instance.to_string_lossy().into_owned(), false);
+    let mut members = tree.members(Some(main));
+    for process in cgroup::group_of(main).iter().flat_map(Cgroup::members).filter_map(process) {
+        members.insert(process.pid, process.start_time);
+    }
+    let mut pids: Vec<(u64, u32)> = members.into_iter().map(|(pid, start_time)| (start_time, pid)).collect();
+    pids.sort_unstable();
+    pids.into_iter().map(|(_, pid)| pid).collect()
+}
 
 /// How the processes of one instance are found.
 #[derive(Clone, Debug)]

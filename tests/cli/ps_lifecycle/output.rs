@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::home::{self, Home, eventually};
+use crate::schema;
 
 const PROCFILE: &str = "web: faultapp --say hello --tick 60\nworker: faultapp --tick 60\n";
 
@@ -39,6 +40,56 @@ fn whatever_is_asked_for_as_json_is_json_line_by_line() {
         let array: Value = serde_json::from_str(&home.does(words)).expect("one document");
         assert!(array.as_array().is_some_and(|array| array.len() == 2), "{words:?}: {array}");
     }
+}
+
+#[test]
+fn json_is_what_its_schemas_say() {
+    let home = Home::running("shop", PROCFILE, &["--scale", "web=2"]);
+    eventually("something was logged", || {
+        let logs = home.does(&["ps-lifecycle", "logs", "shop"]);
+        if logs.contains("hello") { Ok(()) } else { Err(logs) }
+    });
+    for (verb, schema) in [
+        ("status", include_str!("../../../docs/schemas/ps-lifecycle-status.json")),
+        ("logs", include_str!("../../../docs/schemas/ps-lifecycle-logs.json")),
+        ("processes", include_str!("../../../docs/schemas/ps-lifecycle-processes.json")),
+    ] {
+        let schema: Value = serde_json::from_str(schema).expect("JSON");
+        let rows = home.run(&["ps-lifecycle", verb, "shop", "--json"]).rows();
+        assert!(rows.len() >= 2, "{verb}: {rows:?}");
+        for row in rows {
+            assert_eq!(schema::complaints(&schema, &row), [""; 0], "{verb}: {row}");
+        }
+    }
+}
+
+#[test]
+fn processes_are_all_of_an_instances_tree_and_of_no_other() {
+    let home = Home::running(
+        "shop",
+        "web: sleep 607 & setsid sleep 608 & faultapp --tick 60\nworker: faultapp --tick 60\n",
+        &["--scale", "worker=1"],
+    );
+    let commands_of = |process_type: &str| {
+        let rows = home.run(&["ps-lifecycle", "processes", "shop", "--json"]).rows();
+        let is_ones = |row: &&Value| row["process_type"] == process_type;
+        let commands = rows.iter().filter(is_ones).map(|row| row["command"].to_string());
+        commands.collect::<Vec<String>>()
+    };
+    eventually("its children are there", || {
+        let commands = commands_of("web");
+        let is_there = |word: &str| commands.iter().any(|command| command.contains(word));
+        if is_there("\"sleep 607\"") && is_there("\"sleep 608\"") && is_there("\"faultapp --tick 60\"") {
+            Ok(())
+        } else {
+            Err(format!("{commands:?}"))
+        }
+    });
+    assert_eq!(commands_of("worker"), ["\"faultapp --tick 60\""]);
+    let text = home.does(&["ps-lifecycle", "processes", "shop"]);
+    assert!(text.starts_with("PROCESS ") && text.contains("sleep 608"), "{text}");
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    assert_eq!(home.does(&["ps-lifecycle", "processes", "shop", "--json"]), "");
 }
 
 #[test]

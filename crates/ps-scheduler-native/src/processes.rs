@@ -1,0 +1,88 @@
+//! The operating system's processes of an app's instances, from /proc.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use ps_scheduler::{Error, OsProcess, Slot};
+use ps_supervisor::ProcessId;
+
+use crate::service::Service;
+use crate::status::{self, Usage};
+
+const PASSWD: &str = "/etc/passwd";
+
+/// Every process of every instance that runs, in the order of the slots, the oldest first.
+pub(crate) fn processes(service: &Service) -> Result<Vec<OsProcess>, Error> {
+    let users = fs::read_to_string(PASSWD).unwrap_or_default();
+    let mut processes = Vec::new();
+    for instance in status::instances(service)? {
+        let Some(main) = instance.pid else { continue };
+        let pids = ps_supervisor::pids(&service.instance(&instance.slot), main);
+        processes.extend(pids.into_iter().filter_map(|pid| describe(&instance.slot, pid, &users)));
+    }
+    Ok(processes)
+}
+
+/// `None` for one that has ended meanwhile.
+fn describe(slot: &Slot, pid: u32, users: &str) -> Option<OsProcess> {
+    let id = ProcessId::of(pid)?;
+    let usage = Usage::of(&id)?;
+    let uid = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
+    let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+    Some(OsProcess {
+        slot: slot.clone(),
+        pid,
+        user: user(users, uid),
+        cpu_percent: usage.cpu_percent,
+        memory_bytes: usage.memory_bytes,
+        elapsed: elapsed(usage.lived),
+        command: words(&line),
+    })
+}
+
+/// passwd(5): `name:password:uid:…`.
+fn user(users: &str, uid: u32) -> String {
+    let name_of = |line: &str| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    };
+    users.lines().find_map(name_of).unwrap_or_else(|| uid.to_string())
+}
+
+/// As `ps` writes a command line: words with blanks between them.
+fn words(line: &[u8]) -> String {
+    let line = line.strip_suffix(b"\0").unwrap_or(line);
+    String::from_utf8_lossy(line).replace('\0', " ")
+}
+
+fn elapsed(lived: Duration) -> String {
+    let seconds = lived.as_secs();
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3_600 % 24, seconds / 60 % 60);
+    let clock = format!("{minutes:02}:{:02}", seconds % 60);
+    match (days, hours) {
+        (0, 0) => clock,
+        (0, hours) => format!("{hours:02}:{clock}"),
+        (days, hours) => format!("{days}-{hours:02}:{clock}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elapsed_times_are_written_as_ps_writes_them() {
+        let written = |seconds| elapsed(Duration::from_secs(seconds));
+        assert_eq!(written(5), "00:05");
+        assert_eq!(written(3_725), "01:02:05");
+        assert_eq!(written(2 * 86_400 + 61), "2-00:01:01");
+    }
+
+    #[test]
+    fn users_have_names_where_they_have_one() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nbad line\nweb:x:33:33::/:/bin/sh\n";
+        assert_eq!([user(users, 0), user(users, 33), user(users, 7)], ["root", "web", "7"]);
+    }
+}

@@ -1,0 +1,22 @@
+//! A process of the operating system: an instance is one or more of them.
+
+use crate::Slot;
+
+/// One process of an instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OsProcess {
+    /// The instance.
+    pub slot: Slot,
+    /// Its id, as this machine sees it.
+    pub pid: u32,
+    /// Whose it is: a name, or a number that has none.
+    pub user: String,
+    /// CPU time used per wall time since it started, in percent of one CPU.
+    pub cpu_percent: f64,
+    /// Resident memory, in bytes.
+    pub memory_bytes: u64,
+    /// How long it has run, `[[days-]hours:]minutes:seconds`.
+    pub elapsed: String,
+    /// Its command line. May hold secrets.
+    pub command: String,
+}
