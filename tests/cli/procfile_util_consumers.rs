@@ -6,6 +6,8 @@
 mod app;
 #[path = "procfile_util_consumers/cage.rs"]
 mod cage;
+#[path = "procfile_util_consumers/containers.rs"]
+mod containers;
 #[path = "procfile_util_consumers/stage.rs"]
 mod stage;
 
@@ -23,6 +25,7 @@ const RUNIT: Habits = Habits {
     ps: Some('-'),
     work: NASTY_WORK,
     nice: Some("-1"),
+    has_user: true,
 };
 
 #[test]
@@ -128,6 +131,9 @@ const BOOT: &str = "rm -rf /etc/systemd/system/*.wants /lib/systemd/system/*.wan
 mount -t tmpfs cage /sys/fs/cgroup && mkdir /sys/fs/cgroup/systemd && mount -t cgroup -o none,name=systemd cage /sys/fs/cgroup/systemd
 ";
 
+/// systemd as process 1.
+const INIT: &str = "exec env -i container=cage PATH=$PATH /lib/systemd/systemd --unit=multi-user.target --show-status=0 --log-target=console";
+
 #[test]
 fn systemd_starts_what_was_meant() {
     if !cage::can_be_built() || !cage::has("systemctl") {
@@ -143,10 +149,7 @@ fn systemd_starts_what_was_meant() {
         "test \"$A\" = b && test '$%n' != x",
     ]);
     let expected = stage.expected();
-    let script = format!(
-        "{BOOT}cp -r {}/. /; systemctl enable app.target; exec env -i container=cage PATH=$PATH /lib/systemd/systemd --unit=multi-user.target --show-status=0 --log-target=console",
-        quoted(&stage.text("o"))
-    );
+    let script = format!("{BOOT}cp -r {}/. /; systemctl enable app.target; {INIT}", quoted(&stage.text("o")));
     let _cage = Cage::run(&stage, &script);
     stage.compare("systemd", &expected, stage.collect(expected.len()));
 }
@@ -186,7 +189,7 @@ fn the_systemd_of_a_user_starts_what_was_meant() {
     );
     stage::put(&stage.path("manager.service"), manager.as_bytes(), 0o644);
     let script = format!(
-        "{BOOT}cp -r {}/. /; cp {} /etc/systemd/system; systemctl enable manager.service; HOME={} systemctl --user enable {}/.config/systemd/user/*.service; exec env -i container=cage PATH=$PATH /lib/systemd/systemd --unit=multi-user.target --show-status=0 --log-target=console",
+        "{BOOT}cp -r {}/. /; cp {} /etc/systemd/system; systemctl enable manager.service; HOME={} systemctl --user enable {}/.config/systemd/user/*.service; {INIT}",
         quoted(&stage.text("o")),
         quoted(&stage.text("manager.service")),
         quoted(&home),

@@ -116,15 +116,21 @@ fn unpacked() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-/// Whether a program is installed or unpacked; says so where it is not.
-pub(crate) fn has(name: &str) -> bool {
-    let mut places: Vec<PathBuf> = PATH.split(':').map(PathBuf::from).collect();
+/// Where a program stands, installed or unpacked; says so where it stands nowhere.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let mut places: Vec<PathBuf> = path.split(':').chain(PATH.split(':')).map(PathBuf::from).collect();
     if let Some(folder) = unpacked() {
         places.extend(["usr/sbin", "usr/bin"].map(|place| folder.join(place)));
     }
-    let found = places.iter().any(|place| place.join(name).is_file());
-    if !found {
+    let found = places.iter().map(|place| place.join(name)).find(|program| program.is_file());
+    if found.is_none() {
         say(&format!("skipped: no {name}"));
     }
     found
+}
+
+/// Whether a program is installed or unpacked; says so where it is not.
+pub(crate) fn has(name: &str) -> bool {
+    program(name).is_some()
 }

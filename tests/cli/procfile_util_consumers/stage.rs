@@ -1,10 +1,8 @@
 //! A hostile app, its export, and what its processes say of themselves once a supervisor has started them.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::fs;
 use std::io::Write as _;
-use std::os::unix::ffi::OsStringExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -48,6 +46,8 @@ pub(crate) struct Habits {
     pub(crate) work: &'static str,
     /// A nice value, where the format has a place for one and for a limit.
     pub(crate) nice: Option<&'static str>,
+    /// Whether it is the format that says who runs the app.
+    pub(crate) has_user: bool,
 }
 
 pub(crate) struct Stage {
@@ -179,8 +179,11 @@ impl Stage {
         let mut command = Command::new(PROGRAM);
         command.args(["export", "--format", self.habits.format, "--location", "o", "-e", "app.env"]);
         command.args(["--formation", &formation, "--image", "formation-test/busybox:latest"]);
-        command.args(["--user", user(), "--group", &group(), "--timeout", "2"]);
-        command.arg("--log-path").arg(self.path("log")).arg("--run").arg(self.path("run"));
+        command.args(["--timeout", "2"]);
+        if self.habits.has_user {
+            command.args(["--user", user(), "--group", &group()]);
+            command.arg("--log-path").arg(self.path("log")).arg("--run").arg(self.path("run"));
+        }
         command.arg("--working-directory-path").arg(self.work());
         if let Some(nice) = self.habits.nice {
             command.args(["--limit-open-files", OPEN_FILES, "--nice", nice]);
@@ -197,7 +200,6 @@ impl Stage {
 
     /// What each instance must be given: its `PS`, and what a shell makes of its command in exactly its environment.
     pub(crate) fn expected(&self) -> Vec<(String, Seen)> {
-        put(&self.path("out/brief"), b"", 0o644);
         let mut expected = Vec::new();
         for (index, (name, command)) in self.types.iter().enumerate() {
             for number in 1..=self.counts[name] {
@@ -213,8 +215,7 @@ impl Stage {
                     .stdin(Stdio::null());
                 shell.env_clear().env("PATH", PLAIN_PATH).env("PS", &ps).env("PORT", port.to_string());
                 shell.envs(self.variables.iter().filter(|(name, _)| !name.starts_with("LD_")));
-                let done = shell.output().expect("a shell runs");
-                assert!(done.status.success(), "{name}: {}", String::from_utf8_lossy(&done.stderr));
+                self.start_briefly(&mut shell);
                 let mut seen = self.reports();
                 assert_eq!(seen.len(), 1, "{command}");
                 let mut seen = seen.remove(0);
@@ -224,7 +225,6 @@ impl Stage {
                 expected.push((ps, seen));
             }
         }
-        fs::remove_file(self.path("out/brief")).expect("it was put there");
         expected
     }
 
@@ -243,17 +243,27 @@ impl Stage {
 
     /// Waits for as many reports as there are instances.
     pub(crate) fn collect(&self, wanted: usize) -> Vec<Seen> {
+        self.eventually(wanted, || self.reports())
+    }
+
+    /// Looks until there is as much as is wanted.
+    pub(crate) fn eventually<T>(&self, wanted: usize, mut look: impl FnMut() -> Vec<T>) -> Vec<T> {
         let deadline = Instant::now() + DEADLINE;
         let mut seen = Vec::new();
         while seen.len() < wanted {
-            seen.extend(self.reports());
-            if Instant::now() > deadline {
-                let names: Vec<String> = seen.iter().map(Seen::ps).collect();
-                panic!("{} of {wanted} reports: {names:?}\n{}", seen.len(), self.logs());
-            }
+            seen.extend(look());
+            assert!(Instant::now() < deadline, "{} of {wanted} reports\n{}", seen.len(), self.logs());
             std::thread::sleep(Duration::from_millis(20));
         }
         seen
+    }
+
+    /// Starts a process that ends once it has reported.
+    pub(crate) fn start_briefly(&self, command: &mut Command) {
+        put(&self.path("out/brief"), b"", 0o644);
+        let done = command.output().expect("a shell runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        fs::remove_file(self.path("out/brief")).expect("it was put there");
     }
 
     /// The ends of what was logged.
@@ -269,7 +279,7 @@ impl Stage {
                     let log = fs::read(&path).unwrap_or_default();
                     let log = String::from_utf8_lossy(&log).chars().take(400).collect::<String>();
                     if !log.is_empty() {
-                        text.push_str(&format!("{}: {log}\n", path.display()));
+                        text = format!("{text}{}: {log}\n", path.display());
                     }
                 }
             }
@@ -326,8 +336,9 @@ impl Stage {
         names.dedup();
         let differs =
             |name: &&Vec<u8>| (own(name) || !tolerated(name)) && wanted.get(*name) != seen.get(*name);
-        let show =
-            |value: Option<&Vec<u8>>| value.map_or("nothing".to_owned(), |value| shown(&[value.clone()]));
+        let show = |value: Option<&Vec<u8>>| {
+            value.map_or("nothing".to_owned(), |value| shown(std::slice::from_ref(value)))
+        };
         let line = |name: &Vec<u8>| {
             format!(
                 "{ps}: {} is {} instead of {}",
@@ -340,7 +351,8 @@ impl Stage {
     }
 
     fn place(&self) -> Vec<String> {
-        let id = |flag| text_of(Command::new("id").args([flag, user()]));
+        let who = if self.habits.has_user { user() } else { "" };
+        let id = |flag| text_of(Command::new("id").arg(flag).args(Some(who).filter(|who| !who.is_empty())));
         let work = fs::canonicalize(self.work()).expect("it is there").display().to_string();
         let mut place = vec![id("-u"), id("-g"), work];
         if let Some(nice) = self.habits.nice {
@@ -353,7 +365,7 @@ impl Stage {
     /// app's user may have done so.
     fn loader_obeyed_for_the_user_alone(&self) {
         use std::os::unix::fs::MetadataExt as _;
-        if !is_root() {
+        if !is_root() || !self.habits.has_user {
             return;
         }
         let owner: u32 = text_of(Command::new("id").args(["-u", user()])).parse().expect("a number");
@@ -407,7 +419,7 @@ fn open(path: &Path, mode: u32) {
 
 fn shown(words: &[Vec<u8>]) -> String {
     let word = |word: &Vec<u8>| {
-        let text = format!("{:?}", OsString::from_vec(word.clone()));
+        let text = format!("{:?}", String::from_utf8_lossy(word));
         if text.len() > 200 {
             format!("{}… ({} bytes)", text.chars().take(80).collect::<String>(), word.len())
         } else {

@@ -73,7 +73,7 @@ fn unit(text: &str, words: &mut Vec<String>) {
         };
         words.push(key.to_owned());
         match key {
-            "ExecStart" | "ExecStartPre" | "Exec" => words.extend(systemd_words(value, true)),
+            "ExecStart" | "ExecStartPre" | "Exec" | "PodmanArgs" => words.extend(systemd_words(value, true)),
             "Environment" => words.extend(systemd_words(value, line_is_of_quadlet(text))),
             "SyslogIdentifier" => words.push(value.to_owned()),
             _ => words.push(without_percent(value.trim_matches([' ', '\t']))),

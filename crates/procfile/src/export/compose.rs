@@ -1,4 +1,5 @@
-//! A Compose file: one service per process type, its instances as replicas. Compose expands `$`, so each is doubled.
+//! A Compose file: one service per process type, its instances as replicas. Compose expands `$`, so each is doubled. The
+//! project has no name here: Compose 1 refuses a file that gives one.
 
 use crate::export::Output;
 use crate::export::job::{Instance, Job};
@@ -9,17 +10,8 @@ use crate::export::yaml::Yaml;
 pub(crate) fn render(job: &Job) -> Vec<Output> {
     let firsts = job.instances.iter().filter(|instance| instance.number == 1);
     let services = firsts.map(|instance| (instance.process_type.clone(), service(job, instance)));
-    let file = Yaml::map([
-        ("name", Yaml::own(project(job.settings.app.as_str()))),
-        ("services", Yaml::Map(services.collect())),
-    ]);
+    let file = Yaml::map([("services", Yaml::Map(services.collect()))]);
     vec![Output::file("compose.yaml".to_owned(), 0o600, file.document())]
-}
-
-/// What Compose takes for the name of a project.
-fn project(app: &str) -> String {
-    let plain = |c: char| if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' { c } else { '_' };
-    app.to_ascii_lowercase().chars().map(plain).collect()
 }
 
 fn service(job: &Job, instance: &Instance) -> Yaml {

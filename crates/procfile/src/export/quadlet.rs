@@ -1,5 +1,6 @@
 //! Podman's Quadlet: a `.container` unit per instance. Its words pass through to a command line of systemd, which
-//! expands `$` and `%` once more: so variables are written like arguments.
+//! expands `$` and `%` once more: so variables are written like arguments. Podman 5 has keys for what stands in `PodmanArgs=`
+//! here; this way the units are those of Podman 4.4, too.
 
 use crate::export::Output;
 use crate::export::job::{Instance, Job, plain};
@@ -19,13 +20,12 @@ fn container(job: &Job, instance: &Instance) -> String {
     unit.value("Description", &systemd::one_line(&job.description(instance)));
     unit.section("Container");
     unit.value("Image", &settings.image);
-    unit.line("Entrypoint=/bin/sh");
     unit.line(&format!("Exec=-c {}", instance.script().unit_argument()));
     for (name, value) in Job::environment(instance, &job.dotted(instance)) {
         unit.line(&format!("Environment={}", plain(&format!("{name}={value}")).unit_argument()));
     }
-    unit.value("WorkingDir", settings.working_directory.text());
-    unit.line(&format!("StopTimeout={}", settings.timeout));
+    let directory = plain(&format!("--workdir={}", settings.working_directory)).unit_argument();
+    unit.line(&format!("PodmanArgs=--entrypoint=/bin/sh {directory} --stop-timeout={}", settings.timeout));
     unit.section("Service");
     unit.line("Restart=always");
     unit.line("RestartSec=14s");

@@ -129,6 +129,12 @@ impl AbsolutePath {
     }
 }
 
+impl fmt::Display for AbsolutePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The name of an app, a user or a group: `[A-Za-z0-9_][A-Za-z0-9_.@-]*`, plain in every format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name(String);
