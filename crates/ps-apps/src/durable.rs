@@ -75,8 +75,13 @@ impl Directory {
         Ok(Self { path: path.to_owned(), dir, stage, _lock: lock })
     }
 
-    /// Replaces the file `name` by `bytes`. After an error the old file is as it was.
+    /// Replaces the file `name` by `bytes`. After an error the old file is as it was. One that is just so already is not
+    /// written again, only made durable: whoever wrote it may not have waited for the disk.
     pub fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<(), Error> {
+        if let Some(file) = self.same(name, bytes, access) {
+            let synced = file.sync_all().and_then(|()| Ok(self.sync()?));
+            return synced.map_err(|error| Error::io("write", &self.path.join(name), error));
+        }
         self.write_in_turn(&[(name, bytes.to_vec())], access)
     }
 
@@ -113,6 +118,18 @@ impl Directory {
         let _ = rustix::fs::unlinkat(&self.stage, LOCK, AtFlags::empty());
         let _ = rustix::fs::unlinkat(&self.dir, STAGE, AtFlags::REMOVEDIR);
         let _ = rustix::fs::rmdir(&self.path);
+    }
+
+    /// The file `name`, if content, mode and owner are these.
+    fn same(&self, name: &str, bytes: &[u8], access: Access) -> Option<File> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::openat(&self.dir, name, flags, Mode::empty()).ok()?);
+        let is = file.metadata().ok()?;
+        let is_owned = access.owner.is_none_or(|owner| owner == (is.uid(), is.gid()));
+        let is_alike = is.is_file() && is.len() == bytes.len() as u64 && is.mode() & 0o7777 == access.mode;
+        let mut held = Vec::with_capacity(bytes.len());
+        let read = (&file).take(is.len() + 1).read_to_end(&mut held);
+        (is_owned && is_alike && read.is_ok() && held == bytes).then_some(file)
     }
 
     fn stage_all(&self, steps: &[(&str, Vec<u8>)], staged: &[String], access: Access) -> Result<(), Error> {

@@ -153,6 +153,30 @@ fn a_value_is_private_and_belongs_to_the_owner_of_its_app() {
 }
 
 #[test]
+fn a_value_that_is_there_already_is_not_written_again_unless_anything_about_it_is_wrong() {
+    let (dir, world) = world();
+    let app = create(&world, "blog").expect("an app");
+    let path = dir.path().join("lib/config/ps/blog/restart-policy");
+    let set = |value: &str| {
+        world.set_property("ps", Scope::App(&app.name), "restart-policy", value).expect("a write");
+        let metadata = fs::metadata(&path).expect("a file");
+        (metadata.ino(), metadata.permissions().mode() & 0o7777, fs::read_to_string(&path).expect("a value"))
+    };
+    let first = set("always");
+    assert_eq!(set("always"), first);
+    assert_ne!(set("no").0, first.0, "another value is another file");
+    fs::write(&path, "no\n").expect("somebody's editor");
+    let (_, mode, value) = set("no");
+    assert_eq!((mode, &*value), (0o600, "no"));
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("ours");
+    assert_eq!(set("no").1, 0o600);
+    fs::remove_file(&path).expect("it was there");
+    symlink("/etc/hostname", &path).expect("a link");
+    assert_eq!(set("no").2, "no");
+    assert!(!path.is_symlink(), "a link is replaced, not followed");
+}
+
+#[test]
 fn what_dokku_wrote_is_read_as_dokku_reads_it() {
     let (dir, world) = world();
     let put = |path: &str, text: &str| {
