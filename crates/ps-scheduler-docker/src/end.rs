@@ -28,8 +28,12 @@ pub(crate) async fn end(engine: &Engine, id: &str, grace: Duration) -> End {
     match attempt(engine, id, grace).await {
         Ok(end) => end,
         Err(fault) if fault.is_gone() => End::WasGone,
-        Err(fault) => End::Remains(fault.reason().to_owned()),
+        Err(fault) => End::Remains(engine.error(fault, format!("end container {}", short(id))).to_string()),
     }
+}
+
+fn short(id: &str) -> &str {
+    id.get(..12).unwrap_or(id)
 }
 
 async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Fault> {
