@@ -12,9 +12,9 @@ use ps_supervisor::{SPEC_FILE, Supervisor, Until};
 
 /// Keeps the processes of one app alive
 ///
-/// A DIRECTORY with a spec.json is the service directory of an app that ps-lifecycle deployed: its processes are kept
-/// running until SIGTERM. A DIRECTORY with a Procfile runs in the foreground: one instance of each type but `release`,
-/// output on stdout, Ctrl-C ends all of it.
+/// A DIRECTORY with a spec.json is the service directory of an app that ps-lifecycle deployed: its
+/// processes are kept running until SIGTERM. A DIRECTORY with a Procfile runs in the foreground: one
+/// instance of each type but `release`, output on stdout, Ctrl-C ends all of it.
 ///
 /// Examples:
 ///   ps-supervise                      run the Procfile of this directory
