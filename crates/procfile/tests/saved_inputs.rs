@@ -5,7 +5,7 @@
 mod fuzz;
 
 use fuzz::exporters::FORMATS;
-use fuzz::{case, exporters, saved, targets};
+use fuzz::{case, exporters, imports, saved, targets};
 
 fn replay(target: &str, saved_inputs: &str, run: impl Fn(&[u8])) {
     let inputs = saved::read(saved_inputs);
@@ -49,6 +49,21 @@ fn every_exporter_takes_most_of_the_saved_inputs() {
         let cases = inputs.iter().filter_map(|input| case::Case::of(input));
         let taken = cases.filter(|case| exporters::check(format, case.clone())).count();
         assert!(taken * 4 > inputs.len(), "{name} takes {taken} of {} only", inputs.len());
+    }
+}
+
+#[test]
+fn every_import_holds_for_its_saved_inputs_and_its_commands_are_compared() {
+    let saved_inputs = [
+        include_str!("saved/import-compose.txt"),
+        include_str!("saved/import-pm2.txt"),
+        include_str!("saved/import-supervisord.txt"),
+        include_str!("saved/import-systemd.txt"),
+    ];
+    for ((name, source), saved_inputs) in imports::SOURCES.into_iter().zip(saved_inputs) {
+        let commands = std::cell::Cell::new(0);
+        replay(name, saved_inputs, |input| commands.set(commands.get() + imports::check(source, input).1));
+        assert!(commands.get() > 50, "{name}: {} commands were compared only", commands.get());
     }
 }
 

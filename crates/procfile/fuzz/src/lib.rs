@@ -3,6 +3,10 @@
 
 pub mod case;
 pub mod exporters;
+pub mod imports;
+pub mod made;
+pub mod originals;
 pub mod readers;
 pub mod saved;
+pub mod sh;
 pub mod targets;

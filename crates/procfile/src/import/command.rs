@@ -58,6 +58,12 @@ impl Command {
         if !is(shell, &["sh", "/bin/sh"]) || !is(flag, &["-c"]) {
             return self.clone();
         }
+        // What the other manager fills in whatever the quotes, the shell would not.
+        let filled_in = script.iter().any(|piece| matches!(piece, Piece::Variable { .. }));
+        let shields = |piece: &Piece| matches!(piece, Piece::Literal(text) if text.contains(['\'', '\\']));
+        if filled_in && script.iter().any(shields) {
+            return self.clone();
+        }
         let written: String = script.iter().map(Piece::as_written).collect();
         Self::Script(without_exec(&written).to_owned())
     }
@@ -165,6 +171,11 @@ mod tests {
         assert_eq!(line(&["/bin/sh", "-c", " a && exec b\n"]), "a && exec b");
         assert_eq!(line(&["bash", "-c", "a && b"]), "bash -c 'a && b'");
         assert_eq!(line(&["sh", "-c", "a # b"]), "sh -c 'a ''# b'");
+        let variable = || Piece::Variable { written: "${X}".to_owned(), quoted: true };
+        let script = |before: &str| vec![Piece::Literal(before.to_owned()), variable()];
+        let of = |script| Command::Argv(vec![literal("sh"), literal("-c"), script]).line();
+        assert_eq!(of(script("run ")).as_deref(), Ok("run ${X}"));
+        assert_eq!(of(script("run \\")).as_deref(), Ok("sh -c 'run \\'\"${X}\""));
         assert!(Command::Script("a\nweb: b".to_owned()).line().is_err());
         assert!(Command::Script(" \n".to_owned()).line().is_err());
     }

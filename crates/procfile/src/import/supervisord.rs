@@ -51,25 +51,29 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
     Ok(())
 }
 
-/// The sections, as Python's configparser reads them: indented lines continue a value, a blank before `;` or `#`
-/// begins a comment.
+/// The sections, as Python's configparser reads them: a line that is indented further than the one with the key continues
+/// its value, a blank before `;` or `#` begins a comment.
 fn sections(text: &str) -> Result<Vec<Section<'_>>, ImportError> {
     let mut sections: Vec<Section<'_>> = Vec::new();
+    let mut indent_of_key = 0;
     for (number, raw) in (1..).zip(text.lines()) {
         let bad =
             || Err(ImportError::Syntax("configuration of supervisord", format!("line {number} is none")));
         let line = without_comment(raw);
-        let indented = line.starts_with([' ', '\t']);
+        let indent = line.len() - line.trim_start().len();
         let line = line.trim();
         if line.is_empty() {
             continue;
         }
-        if let (Some(Section { settings, .. }), true) = (sections.last_mut(), indented)
+        if let (Some(Section { settings, .. }), true) = (sections.last_mut(), indent > indent_of_key)
             && let Some((_, value)) = settings.last_mut()
         {
             value.push('\n');
             value.push_str(line);
-        } else if let Some(header) = line.strip_prefix('[') {
+            continue;
+        }
+        indent_of_key = indent;
+        if let Some(header) = line.strip_prefix('[') {
             let Some((header, _)) = header.split_once(']') else { return bad() };
             let (kind, name) = header.split_once(':').unwrap_or((header, ""));
             sections.push(Section { kind: kind.trim(), name: name.trim(), settings: Vec::new() });
@@ -207,4 +211,16 @@ fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String,
         gathering.note(section.name, "the end of its environment has no variable");
     }
     variables
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_goes_on_only_where_it_is_indented_further_than_its_key() {
+        let text = "  [program:web]\n  command = a\n    b\n\n    c\n  numprocs = 2\n";
+        let sections = sections(text).expect("a configuration");
+        assert_eq!((sections[0].get("command"), sections[0].get("numprocs")), (Some("a\nb\nc"), Some("2")));
+    }
 }

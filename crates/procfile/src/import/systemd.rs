@@ -65,11 +65,15 @@ fn units(name: &str, text: &str) -> Result<Vec<Unit>, ImportError> {
             continue;
         }
         let line = std::mem::take(&mut open) + line;
+        let line = line.trim();
         if let Some(header) = line.strip_prefix('[') {
             section = String::from(header.trim_end_matches(']'));
         } else if let (Some((key, value)), Some(unit)) = (line.split_once('='), units.last_mut()) {
-            if matches!(section.as_str(), "Unit" | "Service") {
-                unit.settings.push((key.trim().to_owned(), value.trim().to_owned()));
+            let key = key.trim();
+            // systemd reads these in [Service] alone.
+            let of_service = ["ExecStart", "Environment", "WorkingDirectory"].contains(&key);
+            if section == "Service" || section == "Unit" && !of_service {
+                unit.settings.push((key.to_owned(), value.trim().to_owned()));
             }
         } else {
             return Err(ImportError::Syntax("unit of systemd", format!("line {number} is none")));
