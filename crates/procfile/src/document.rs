@@ -141,8 +141,13 @@ impl fmt::Debug for Procfile {
 }
 
 impl Slot {
+    fn name_range(&self) -> Range<usize> {
+        let start = self.name_start as usize;
+        start..start + (self.lengths & 0xff) as usize
+    }
+
     fn name<'a>(&self, bytes: &'a [u8]) -> &'a [u8] {
-        &bytes[self.name_start as usize..][..(self.lengths & 0xff) as usize]
+        &bytes[self.name_range()]
     }
 
     fn entry<'a>(&self, bytes: &'a [u8]) -> Entry<'a> {
@@ -235,7 +240,7 @@ impl Reading {
     /// The slots sorted by name; an error if two have the same name or a line had a problem.
     fn index(&self, bytes: &[u8]) -> Result<Vec<u32>, ParseError> {
         let (by_name, same) =
-            order::by_name(offset(self.slots.len()), |at| self.slots[at as usize].name(bytes));
+            order::by_name(bytes, offset(self.slots.len()), |at| self.slots[at as usize].name_range());
         if !self.faults.is_empty() || !same.is_empty() {
             return Err(self.error(bytes, self.duplicates(&same)));
         }

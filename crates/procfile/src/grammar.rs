@@ -98,24 +98,21 @@ fn command(line: &[u8], name: Range<usize>, from: usize, to: usize) -> Line {
     }
 }
 
-/// Cuts one trailing comment: the rightmost ` #` with something after it, else the rightmost such ` //`.
+/// Cuts one trailing comment: the rightmost ` #` with something after it, else the rightmost such ` //`. One pass finds
+/// both.
 fn without_comment(command: &[u8]) -> &[u8] {
-    match rightmost_comment(command, b"#").or_else(|| rightmost_comment(command, b"//")) {
-        Some(at) => &command[..at],
-        None => command,
-    }
-}
-
-fn rightmost_comment(command: &[u8], mark: &[u8]) -> Option<usize> {
-    let mut end = command.len();
-    while let Some(at) = memchr::memrchr(mark[0], &command[..end]) {
-        let marked = command[at..].strip_prefix(mark).is_some_and(|rest| !rest.is_empty());
-        if marked && at > 0 && space::is_blank(command[at - 1]) {
-            return Some(at - 1);
+    let (mut end, mut slashes) = (command.len(), None);
+    while let Some(at) = memchr::memrchr2(b'#', b'/', &command[..end]) {
+        if at > 0 && space::is_blank(command[at - 1]) {
+            match command[at..] {
+                [b'#', _, ..] => return &command[..at - 1],
+                [b'/', b'/', _, ..] if slashes.is_none() => slashes = Some(at - 1),
+                _ => {}
+            }
         }
         end = at;
     }
-    None
+    &command[..slashes.unwrap_or(command.len())]
 }
 
 /// `name blanks delimiter something`, the name greedy. A delimiter made of name bytes is the last that fits.

@@ -1,40 +1,69 @@
 //! Sorting names, fast for many: eight bytes at a time, as numbers. Names are not compared with each other, so one long
 //! common beginning costs no more than any other.
 
+use std::ops::Range;
+
 /// Eight bytes of a name, and which name it is.
 type Key = (u64, u32);
 
 /// The numbers `0..count` in the order of the names they stand for, and the groups that have the same name, each group
-/// in ascending order. A name holds no NUL.
-pub(crate) fn by_name<'a>(count: u32, name: impl Fn(u32) -> &'a [u8]) -> (Vec<u32>, Vec<Vec<u32>>) {
+/// in ascending order. `name` says where in `text` a name is; it holds no NUL.
+pub(crate) fn by_name(
+    text: &[u8],
+    count: u32,
+    name: impl Fn(u32) -> Range<usize>,
+) -> (Vec<u32>, Vec<Vec<u32>>) {
     let mut keys: Vec<Key> = (0..count).map(|at| (0, at)).collect();
     let mut same = Vec::new();
-    sort(&mut keys, 0, &name, &mut same);
+    sort(&mut keys, 0, &|at, depth| part(text, name(at), depth), &mut same);
     (keys.into_iter().map(|(_, at)| at).collect(), same)
 }
 
-fn sort<'a>(keys: &mut [Key], depth: usize, name: &impl Fn(u32) -> &'a [u8], same: &mut Vec<Vec<u32>>) {
-    for key in &mut *keys {
-        key.0 = part(name(key.1), depth);
+fn sort(keys: &mut [Key], mut depth: usize, part: &impl Fn(u32, usize) -> u64, same: &mut Vec<Vec<u32>>) {
+    let alike = take_part(keys, depth, part);
+    if alike < 8 {
+        // A part that begins where names begin to differ tells more of them apart.
+        if alike > 0 {
+            depth += alike;
+            take_part(keys, depth, part);
+        }
+        keys.sort_unstable();
     }
-    keys.sort_unstable();
     for run in keys.chunk_by_mut(|a, b| a.0 == b.0).filter(|run| run.len() > 1) {
         let ended = run[0].0.to_be_bytes()[7] == 0;
         if ended {
             same.push(run.iter().map(|key| key.1).collect());
         } else {
-            sort(run, depth + 8, name, same);
+            sort(run, depth + 8, part, same);
         }
     }
 }
 
+/// Gives every key the part of its name from `depth` on, and says how many bytes all of these parts begin with.
+fn take_part(keys: &mut [Key], depth: usize, part: &impl Fn(u32, usize) -> u64) -> usize {
+    let (mut all_have, mut any_has) = (u64::MAX, 0);
+    for (key, at) in keys {
+        *key = part(*at, depth);
+        all_have &= *key;
+        any_has |= *key;
+    }
+    (all_have ^ any_has).leading_zeros() as usize / 8
+}
+
 /// Eight bytes of a name as a number that sorts like them; 0 where the name has ended.
-fn part(name: &[u8], from: usize) -> u64 {
-    let mut bytes = [0; 8];
-    let rest = name.get(from..).unwrap_or_default();
-    let len = rest.len().min(8);
-    bytes[..len].copy_from_slice(&rest[..len]);
-    u64::from_be_bytes(bytes)
+fn part(text: &[u8], name: Range<usize>, from: usize) -> u64 {
+    let start = name.start + from;
+    let len = match name.end.saturating_sub(start) {
+        0 => return 0,
+        len => len.min(8),
+    };
+    // What lies behind the name is read, too, and masked away: a copy of so few bytes costs more.
+    if let Some(eight) = text[start..].first_chunk() {
+        return u64::from_be_bytes(*eight) & (u64::MAX << (64 - 8 * len));
+    }
+    let mut eight = [0; 8];
+    eight[..len].copy_from_slice(&text[start..start + len]);
+    u64::from_be_bytes(eight)
 }
 
 #[cfg(test)]
@@ -49,7 +78,18 @@ mod tests {
             names.push(format!("{}{digest}", ["", "a-long-common-beginning-", "x"][n % 3]));
         }
         let count = u32::try_from(names.len()).expect("few thousand");
-        let (order, same) = by_name(count, |at| names[at as usize].as_bytes());
+        let text = names.concat();
+        let ends: Vec<usize> = names
+            .iter()
+            .scan(0, |end, name| {
+                *end += name.len();
+                Some(*end)
+            })
+            .collect();
+        let (order, same) = by_name(text.as_bytes(), count, |at| {
+            let (end, len) = (ends[at as usize], names[at as usize].len());
+            end - len..end
+        });
         let mut expected: Vec<u32> = (0..count).collect();
         expected.sort_by_key(|at| (&names[*at as usize], *at));
         assert_eq!(order, expected);
