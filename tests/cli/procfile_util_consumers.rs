@@ -11,6 +11,8 @@ mod containers;
 #[path = "procfile_util_consumers/stage.rs"]
 mod stage;
 
+use std::process::Command;
+
 use cage::Cage;
 use stage::{Habits, Stage, quoted};
 
@@ -226,4 +228,105 @@ fn openrc_starts_what_was_meant() {
     );
     let _cage = Cage::run(&stage, &script);
     stage.compare("openrc", &expected, stage.collect(expected.len()));
+}
+
+const UPSTART: Habits = Habits {
+    format: "upstart",
+    refuses: &["COLON", "CR", "CRLF", "NEWLINE"],
+    refuses_types: &["cr"],
+    work: "it is so $HOME %n; `x` &amp; é",
+    ps: Some('.'),
+    ..RUNIT
+};
+
+/// There is no Upstart any more; what it would hand to a shell, a shell is handed.
+#[test]
+fn the_scripts_of_upstart_start_what_was_meant() {
+    if !cage::can_be_built() {
+        return;
+    }
+    let stage = Stage::new(&UPSTART, app::types());
+    stage.export(&[]);
+    let expected = stage.expected();
+    for (path, _) in stage.exported() {
+        let conf = std::fs::read_to_string(stage.path("o").join(&path)).expect("a job");
+        let block = conf.split_once("\nscript\n").and_then(|(_, rest)| rest.split_once("\nend script\n"));
+        if let Some((block, _)) = block {
+            let name = path.rsplit('/').next().expect("a name");
+            stage::put(&stage.path("blocks").join(name), block.as_bytes(), 0o644);
+        }
+    }
+    let as_user =
+        format!("nice -n -1 setpriv --reuid={} --regid={} --clear-groups", stage::user(), stage::group());
+    let blocks = quoted(&stage.text("blocks"));
+    let script =
+        format!("ulimit -n 99; for block in {blocks}/*; do {as_user} /bin/sh -e \"$block\" & done; wait");
+    let _cage = Cage::run(&stage, &script);
+    stage.compare("upstart's scripts", &expected, stage.collect(expected.len()));
+}
+
+/// All files that are no more than a shell's script pass shellcheck, whatever the app says.
+#[test]
+fn every_script_passes_shellcheck() {
+    let Some(shellcheck) = cage::program("shellcheck") else { return };
+    for habits in [&RUNIT, &S6, &SYSV, &OPENRC] {
+        let mut stage = Stage::new(habits, app::types());
+        stage.shorten();
+        stage.export(&["--prestart", "test \"$A\" = b"]);
+        let scripts = stage.exported().into_iter().filter(|(_, mode)| mode & 0o100 != 0);
+        let scripts: Vec<_> = scripts.map(|(path, _)| stage.path("o").join(path)).collect();
+        let done = Command::new(&shellcheck)
+            .args(["--format", "gcc"])
+            .args(&scripts)
+            .output()
+            .expect("shellcheck runs");
+        let said: String = String::from_utf8_lossy(&done.stdout).chars().take(2000).collect();
+        assert!(done.status.success(), "{said}");
+        stage::say(&format!("shellcheck: {} scripts of {}", scripts.len(), habits.format));
+    }
+}
+
+/// `--dry-run` names what is written, `--stdout` prints it, and all has the mode that it should have.
+#[test]
+fn what_is_said_printed_and_written_is_the_same() {
+    let all = [
+        (&SYSTEMD, 0o644),
+        (&SYSTEMD_USER, 0o644),
+        (&SYSV, 0o755),
+        (&UPSTART, 0o644),
+        (&RUNIT, 0o755),
+        (&containers::LAUNCHD, 0o644),
+        (&SUPERVISORD, 0o600),
+        (&S6, 0o755),
+        (&OPENRC, 0o700),
+        (&containers::COMPOSE, 0o600),
+        (&containers::QUADLET, 0o600),
+        (&containers::KUBERNETES, 0o600),
+    ];
+    for (habits, usual) in all {
+        let stage = Stage::new(habits, app::types());
+        let said = stage.export(&["--dry-run"]);
+        let printed = stage.export(&["--stdout"]);
+        assert!(!stage.path("o").exists(), "{} wrote what it was only to show", habits.format);
+        stage.export(&[]);
+        let mut files = stage.exported();
+        for line in said.lines() {
+            let path = line.strip_prefix("would write: o/").expect("a path");
+            let at = stage.path("o").join(path);
+            let Some(mode) = files.remove(path) else {
+                assert_eq!(stage::mode(&at), if path.ends_with("/env") { 0o700 } else { 0o755 }, "{path}");
+                continue;
+            };
+            let wanted = match path.rsplit('/').next() {
+                _ if path.contains("/env/") => 0o600,
+                Some("environment") => 0o600,
+                Some("timeout-kill") => 0o644,
+                _ => usual,
+            };
+            assert_eq!(mode, wanted, "{path}");
+            let text = std::fs::read_to_string(&at).expect("a file");
+            assert!(printed.contains(&format!("==> {path} <==\n{text}")), "{path} was not printed as it is");
+        }
+        assert_eq!(files.len(), 0, "{files:?} were not announced");
+    }
 }

@@ -6,11 +6,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use yaml_rust2::{Yaml, YamlLoader};
+
 use crate::cage::{self, Cage};
 use crate::stage::{self, Habits, Stage, quoted, say};
 use crate::{RUNIT, app};
 
-const COMPOSE: Habits = Habits {
+pub(crate) const COMPOSE: Habits = Habits {
     format: "compose",
     shell: &["busybox", "sh", "-c"],
     refuses: &[],
@@ -82,7 +84,7 @@ fn compose_starts_what_was_meant() {
     }
 }
 
-const QUADLET: Habits = Habits { format: "quadlet", ps: Some('.'), ..COMPOSE };
+pub(crate) const QUADLET: Habits = Habits { format: "quadlet", ps: Some('.'), ..COMPOSE };
 
 /// A stand-in for podman, which writes down its words: the containers are started with them below.
 const PODMAN: &str = r#"#!/bin/sh
@@ -191,4 +193,106 @@ fn start<'a>(
     command.args(&stage.habits.shell[1..]).arg(words[2]).env_clear().envs(variables);
     command.current_dir(directory.expect("a directory")).stdin(Stdio::null());
     stage.start_briefly(&mut command);
+}
+
+pub(crate) const KUBERNETES: Habits =
+    Habits { format: "kubernetes", refuses_types: &["-dash", "Web_2"], ..COMPOSE };
+
+/// No kubelet runs here: its manual says what it makes of arguments and variables. Whether a Deployment is what the API
+/// takes, `kubernetes-validate` says.
+#[test]
+fn kubernetes_is_told_what_was_meant() {
+    if !cage::has("busybox") {
+        return;
+    }
+    let stage = Stage::new(&KUBERNETES, app::types());
+    stage.export(&[]);
+    let expected = stage.expected();
+    let mut seen = Vec::new();
+    for (name, count) in &stage.counts {
+        let file = stage.path(&format!("o/kubernetes/app-{name}.yaml"));
+        let text = fs::read_to_string(&file).expect("a Deployment");
+        let documents = YamlLoader::load_from_str(&text).expect("a document of YAML");
+        let spec = &documents[0]["spec"];
+        assert_eq!(spec["replicas"].as_i64(), i64::try_from(*count).ok(), "{text}");
+        for _ in 0..*count {
+            start_as_a_kubelet_would(&stage, &spec["template"]["spec"]["containers"][0]);
+            seen.extend(stage.collect(1));
+        }
+        if let Some(validate) = cage::program("kubernetes-validate") {
+            let done = Command::new(validate).arg("--strict").arg(&file).output().expect("it runs");
+            let said = String::from_utf8_lossy(&done.stdout).into_owned();
+            assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
+        }
+    }
+    stage.compare("kubernetes", &expected, seen);
+}
+
+fn start_as_a_kubelet_would(stage: &Stage, container: &Yaml) {
+    let texts = |list: &Yaml| -> Vec<String> {
+        list.as_vec().expect("a list").iter().map(|text| text.as_str().expect("a text").to_owned()).collect()
+    };
+    let mut variables = BTreeMap::new();
+    for variable in container["env"].as_vec().expect("variables") {
+        let (name, value) = (variable["name"].as_str(), variable["value"].as_str());
+        let value = expanded(value.expect("a value"), &variables);
+        variables.insert(name.expect("a name").to_owned(), value);
+    }
+    let words = [texts(&container["command"]), texts(&container["args"])].concat();
+    let words: Vec<String> = words.iter().map(|word| expanded(word, &variables)).collect();
+    let variables = variables.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    start(stage, &words, variables, container["workingDir"].as_str());
+}
+
+/// `$(NAME)` is a variable where there is one, `$$` is `$`, and any other `$` stays.
+fn expanded(text: &str, variables: &BTreeMap<String, String>) -> String {
+    let (mut result, mut rest) = (String::new(), text);
+    while let Some((before, behind)) = rest.split_once('$') {
+        result.push_str(before);
+        let reference = behind.strip_prefix('(').and_then(|behind| behind.split_once(')'));
+        let found = reference.and_then(|(name, behind)| Some((variables.get(name)?.as_str(), behind)));
+        let (value, behind) = found.unwrap_or(("$", behind.strip_prefix('$').unwrap_or(behind)));
+        result.push_str(value);
+        rest = behind;
+    }
+    result + rest
+}
+
+pub(crate) const LAUNCHD: Habits =
+    Habits { format: "launchd", ps: Some('.'), shell: &["/bin/sh", "-c"], adds: &[], ..COMPOSE };
+
+/// Prints the directory, the arguments with a word `--` behind them, and the variables of a property list.
+const PROPERTIES: &str = "import plistlib, sys
+d = plistlib.load(open(sys.argv[1], 'rb'))
+words = [d['WorkingDirectory'], *d['ProgramArguments'], '--', *(k + '=' + v for k, v in d['EnvironmentVariables'].items())]
+sys.stdout.buffer.write(b''.join(word.encode() + b'\\0' for word in words))";
+
+/// Apple's property list, through libplist where it is installed, and Python's reader.
+#[test]
+fn launchd_is_told_what_was_meant() {
+    let Some(python) = cage::program("python3") else { return };
+    let plistutil = cage::program("plistutil");
+    let stage = Stage::new(&LAUNCHD, app::types());
+    stage.export(&[]);
+    let expected = stage.expected();
+    let mut seen = Vec::new();
+    for entry in fs::read_dir(stage.path("o/Library/LaunchDaemons")).expect("the daemons") {
+        let mut file = entry.expect("an entry").path();
+        if let Some(plistutil) = &plistutil {
+            let binary = stage.path("binary.plist");
+            let done = Command::new(plistutil).arg("-i").arg(&file).arg("-o").arg(&binary).output();
+            assert!(done.is_ok_and(|done| done.status.success()), "plistutil: {}", file.display());
+            file = binary;
+        }
+        let read = Command::new(&python).args(["-c", PROPERTIES]).arg(&file).output().expect("python runs");
+        assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));
+        let text = String::from_utf8(read.stdout).expect("UTF-8");
+        let words: Vec<&str> = text.split_terminator('\0').collect();
+        let end = words.iter().position(|word| *word == "--").expect("the end of the arguments");
+        let variables = words[end + 1..].iter().filter_map(|pair| pair.split_once('='));
+        start(&stage, &words[1..end], variables, Some(words[0]));
+        seen.extend(stage.collect(1));
+    }
+    stage.compare("launchd", &expected, seen);
 }

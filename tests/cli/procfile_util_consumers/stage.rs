@@ -144,6 +144,14 @@ impl Stage {
         self.types = types.into_iter().filter(|(name, _)| !refused_types.contains(name)).collect();
     }
 
+    /// Leaves out what is long, for a reader that takes its time.
+    pub(crate) fn shorten(&mut self) {
+        self.types.retain(|_, command| command.len() < 10_000);
+        self.variables.retain(|_, value| value.len() < 10_000);
+        self.count();
+        self.write_sources();
+    }
+
     fn refusal(&self) -> Option<String> {
         self.write_sources();
         let done = self.export_command(&["--dry-run"]).output().expect("procfile-util runs");
@@ -192,10 +200,28 @@ impl Stage {
         command
     }
 
-    /// Writes the units below `o`.
-    pub(crate) fn export(&self, more: &[&str]) {
+    /// Writes the units below `o`, and gives what was said on stdout.
+    pub(crate) fn export(&self, more: &[&str]) -> String {
         let done = self.export_command(more).output().expect("procfile-util runs");
         assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).expect("an exporter writes UTF-8")
+    }
+
+    /// The files below `o`, sorted, each with its permissions.
+    pub(crate) fn exported(&self) -> BTreeMap<String, u32> {
+        let (root, mut files) = (self.path("o"), BTreeMap::new());
+        let mut ahead = vec![root.clone()];
+        while let Some(at) = ahead.pop() {
+            for entry in fs::read_dir(&at).expect("what was exported") {
+                let path = entry.expect("an entry").path();
+                if path.is_dir() {
+                    ahead.push(path);
+                } else {
+                    files.insert(path.strip_prefix(&root).expect("below").display().to_string(), mode(&path));
+                }
+            }
+        }
+        files
     }
 
     /// What each instance must be given: its `PS`, and what a shell makes of its command in exactly its environment.
@@ -411,6 +437,10 @@ pub(crate) fn put(path: &Path, bytes: &[u8], mode: u32) {
     fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
     fs::write(path, bytes).expect("a file");
     open(path, mode);
+}
+
+pub(crate) fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o7777
 }
 
 fn open(path: &Path, mode: u32) {

@@ -32,7 +32,7 @@ fn script(job: &Job, instance: &Instance) -> String {
     let go = format!("cd {} || exit 1; ", settings.working_directory.text().shell_word());
     let loader = release(variables.iter().map(|(name, _)| name.as_str()), &go, "/bin/sh");
     let mut script = Draft::default();
-    script.line("#!/sbin/openrc-run\n# Its settings are read by OpenRC, and every sh there is knows these limits.\n# shellcheck shell=sh disable=SC2016,SC2034,SC3045\n");
+    script.line("#!/sbin/openrc-run\n# Its settings are read by OpenRC, and every sh there is knows these limits.\n# shellcheck shell=sh disable=SC1003,SC2016,SC2034,SC3045\n");
     let mut set = |variable: &str, value: &Text| {
         script.put(format_args!("{variable}={}\n", value.shell_word()));
     };

@@ -48,7 +48,7 @@ fn envdir(name: &str, value: &str) -> Result<Vec<u8>, ExportError> {
 fn run(job: &Job, instance: &Instance) -> String {
     let settings = &job.settings;
     let mut script = Draft::default();
-    script.line("#!/bin/sh\n# The shell that runs the command expands it, and every sh there is knows these limits.\n# shellcheck disable=SC2016,SC3045\nENVDIR=\"$PWD/env\"");
+    script.line("#!/bin/sh\n# The shell that runs the command expands it, and every sh there is knows these limits.\n# shellcheck disable=SC1003,SC2016,SC3045\nENVDIR=\"$PWD/env\"");
     script.put(format_args!("cd {} || exit 1\n", settings.working_directory.text().shell_word()));
     script.line("exec 2>&1");
     for limit in &settings.limits {

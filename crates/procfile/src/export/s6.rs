@@ -50,7 +50,7 @@ fn run(job: &Job, instance: &Instance) -> String {
     script.line(
         "#!/bin/sh\n# The shell that runs the command expands it, and every sh there is knows these limits.",
     );
-    script.line("# shellcheck disable=SC2016,SC3045\nENVIRONMENT=\"$PWD/environment\"\nexec 2>&1");
+    script.line("# shellcheck disable=SC1003,SC2016,SC3045\nENVIRONMENT=\"$PWD/environment\"\nexec 2>&1");
     script.put(format_args!("{}", owner(job)));
     script.put(format_args!("cd {} || exit 1\n", settings.working_directory.text().shell_word()));
     for limit in &settings.limits {

@@ -71,6 +71,6 @@ fn script(job: &Job, instance: &Instance) -> String {
 fn header(name: &str, description: &Text) -> String {
     let description = description.as_str().split_whitespace().collect::<Vec<_>>().join(" ");
     format!(
-        "#!/bin/sh\n### BEGIN INIT INFO\n# Provides:          {name}\n# Required-Start:    $remote_fs $network\n# Required-Stop:     $remote_fs $network\n# Default-Start:     2 3 4 5\n# Default-Stop:      0 1 6\n# Short-Description: {description}\n### END INIT INFO\n# The shell that runs the command expands it, and every sh there is knows these limits.\n# shellcheck disable=SC2016,SC3045\n"
+        "#!/bin/sh\n### BEGIN INIT INFO\n# Provides:          {name}\n# Required-Start:    $remote_fs $network\n# Required-Stop:     $remote_fs $network\n# Default-Start:     2 3 4 5\n# Default-Stop:      0 1 6\n# Short-Description: {description}\n### END INIT INFO\n# The shell that runs the command expands it, and every sh there is knows these limits.\n# shellcheck disable=SC1003,SC2016,SC3045\n"
     )
 }

@@ -89,7 +89,9 @@ fn script(job: &Job, instance: &Instance) -> Result<String, ExportError> {
     }
     script.put(format_args!("  cd {}\n", job.settings.working_directory.text().shell_word()));
     let command = single(&format!("the command of {}", instance.process_type), &instance.command)?;
-    let command = match (instance.is_simple(), is_bare(command)) {
+    // A shell that starts does not heed the IFS that it is given; the one of this script has had it set.
+    let bare = is_bare(command) && !instance.variables.contains_key("IFS");
+    let command = match (instance.is_simple(), bare) {
         (true, true) => command.to_string(),
         (true, false) => format!("/bin/sh -c {}", instance.script().shell_word()),
         (false, _) => format!("/bin/sh -c {}", command.shell_word()),
