@@ -3,6 +3,7 @@
 
 pub mod case;
 pub mod exporters;
+pub mod grammar;
 pub mod imports;
 pub mod made;
 pub mod originals;

@@ -1,9 +1,11 @@
 //! The targets of the parser, the editor, the expansion and the env file: what holds for any bytes.
 
 use procfile::{
-    Delimiter, EnvFile, ParseOptions, Placement, Procfile, Style, Variables, expand, expand_in_style,
-    is_simple_command,
+    Delimiter, EnvFile, ParseError, ParseOptions, Placement, Procfile, Style, Variables, expand,
+    expand_in_style, is_simple_command,
 };
+
+use super::grammar;
 
 /// The names of the targets that need no format.
 pub const NAMES: [&str; 4] = ["parser", "editor", "expansion", "env_file"];
@@ -26,7 +28,11 @@ pub fn parser(data: &[u8]) {
     let delimiter: &[u8] = [&b":"[..], b"=", b"-", b" ", b"=>", b"ab", b"\\t", b"::"][usize::from(first & 7)];
     let delimiter = Delimiter::new(delimiter).expect("not empty");
     let options = ParseOptions { delimiter, strict: first & 8 != 0 };
-    match Procfile::parse_with(text.to_vec(), &options) {
+    let read = Procfile::parse_with(text.to_vec(), &options);
+    if let Some(text) = std::str::from_utf8(text).ok().filter(|text| !text.contains('\0')) {
+        as_the_grammar_has_it(&read, text, &options);
+    }
+    match read {
         Ok(file) => accepted(&file, text, &options),
         Err(error) => {
             assert!(!error.problems().is_empty());
@@ -35,6 +41,24 @@ pub fn parser(data: &[u8]) {
                 let _ = (problem.to_string(), problem.advice(&options));
             }
         }
+    }
+}
+
+/// The same entries as by the grammar written out, or a problem first on the same line.
+fn as_the_grammar_has_it(read: &Result<Procfile, ParseError>, text: &str, options: &ParseOptions) {
+    let delimiter = std::str::from_utf8(options.delimiter.as_bytes()).expect("a delimiter of this target");
+    match (read, grammar::read(text, delimiter, options.strict)) {
+        (Ok(file), Ok(entries)) => {
+            let read = file.entries().map(|entry| (entry.name, entry.command));
+            assert!(
+                read.eq(entries.iter().map(|(name, command)| (name.as_str(), command.as_bytes()))),
+                "{entries:?}"
+            );
+        }
+        (Err(error), Err(line)) => {
+            assert!(line.is_none_or(|line| error.problems()[0].line == line), "line {line:?}")
+        }
+        (read, meant) => panic!("{read:?} should be {meant:?}"),
     }
 }
 
