@@ -56,7 +56,7 @@ fn as_the_grammar_has_it(read: &Result<Procfile, ParseError>, text: &str, option
             );
         }
         (Err(error), Err(line)) => {
-            assert!(line.is_none_or(|line| error.problems()[0].line == line), "line {line:?}")
+            assert!(line.is_none_or(|line| error.problems()[0].line == line), "line {line:?}");
         }
         (read, meant) => panic!("{read:?} should be {meant:?}"),
     }
