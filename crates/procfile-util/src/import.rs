@@ -7,7 +7,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use anyhow::{Result, anyhow, bail};
-use procfile::import::{Imported, MAX_IMPORT_BYTES, Source};
+use procfile::import::{Imported, MAX_IMPORT_BYTES, Source, Surroundings};
 use ps_cli::exit::Outcome;
 
 use crate::files::words;
@@ -29,7 +29,10 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     let shown = path.to_string_lossy();
     let bytes = read(&path, source)?;
     let name = Path::new(&path).file_name().filter(|_| path != "-").unwrap_or(OsStr::new("app"));
-    let imported = source.read(&name.to_string_lossy(), &given.word("app"), &bytes);
+    let files = |named: &str| beside(&path, named);
+    let (name, app) = (&name.to_string_lossy(), &given.word("app"));
+    let around = Surroundings { name, app, files: Some(&files), enter_directories: true };
+    let imported = source.read_in(&around, &bytes);
     let imported = imported.map_err(|why| anyhow!("{shown} {why}"))?;
     imported.notes.iter().for_each(|note| talk::say(&format!("not carried over: {note}")));
     if imported.procfile.is_empty() {
@@ -95,6 +98,25 @@ fn services(directory: &OsStr) -> Result<Vec<OsString>> {
 fn append(path: &OsStr, to: &mut Vec<u8>) -> Result<()> {
     let file = File::open(path).map_err(|why| anyhow!("open {}: {}", path.display(), words(&why)))?;
     bounded(file, to).map_err(|why| anyhow!("read {}: {}", path.display(), words(&why)))
+}
+
+/// A file that the configuration names, seen from where the configuration lies. Only a plain file is read.
+fn beside(configuration: &OsStr, named: &str) -> Result<Vec<u8>, String> {
+    if configuration == "-" {
+        return Err("on standard input, nobody knows where it lies".to_owned());
+    }
+    if named.contains('$') {
+        return Err("Compose fills in its name".to_owned());
+    }
+    let path = Path::new(configuration).parent().unwrap_or(Path::new("")).join(named);
+    let failed = |why: io::Error| format!("open {}: {}", path.display(), words(&why));
+    let about = fs::metadata(&path).map_err(failed)?;
+    if !about.is_file() || about.len() > MAX_IMPORT_BYTES as u64 {
+        return Err(format!("{} is no plain file of 4 MiB at most", path.display()));
+    }
+    let mut bytes = Vec::new();
+    File::open(&path).and_then(|file| bounded(file, &mut bytes)).map_err(failed)?;
+    Ok(bytes)
 }
 
 /// One byte more than is legal at most.

@@ -1,5 +1,7 @@
 //! A command that was read, and the one line for `sh` that it becomes.
 
+use crate::document::MAX_LINE_BYTES;
+use crate::process_type::MAX_NAME_BYTES;
 use crate::simple_command::is_simple_command;
 
 /// A part of a word.
@@ -91,6 +93,18 @@ pub(crate) fn without_exec(script: &str) -> &str {
     }
 }
 
+/// A line that does what `line` does in a directory; `None` if no Procfile can hold it. Whatever the line is made of, it
+/// does not run elsewhere.
+pub(crate) fn entering(directory: &str, line: &str) -> Option<String> {
+    let way = quoted(
+        &if directory.starts_with('-') { format!("./{directory}") } else { directory.to_owned() },
+        false,
+    );
+    let then = if is_simple_command(line) { "&&" } else { "|| exit;" };
+    let line = format!("cd {way} {then} {line}");
+    (line.len() + MAX_NAME_BYTES + 2 <= MAX_LINE_BYTES && survives(&line)).then_some(line)
+}
+
 /// Whether the Procfile's grammar reads a command as it stands.
 fn survives(line: &str) -> bool {
     let text = format!("x: {line}");
@@ -163,6 +177,14 @@ mod tests {
             assert_eq!(shlex::split(&line).expect("words"), words, "{line}");
         }
         assert_eq!(line(&["node", "--port=1", "a.js"]), "node --port=1 a.js");
+    }
+
+    #[test]
+    fn a_directory_is_entered_by_all_of_a_line_or_none() {
+        assert_eq!(entering("a b", "x -y").as_deref(), Some("cd 'a b' && x -y"));
+        assert_eq!(entering("-", "x; y &").as_deref(), Some("cd ./- || exit; x; y &"));
+        assert_eq!(entering("/srv/# x", "y").as_deref(), Some("cd '/srv/# x' && y"));
+        assert_eq!(entering("a", "x # y"), None);
     }
 
     #[test]

@@ -1,18 +1,32 @@
 //! Compose files: a process type of each service that names a command or an entrypoint. Compose fills in `$X` when it
 //! reads the file; in a command the shell does it instead, in a variable there is nobody to do it.
 
-use crate::import::ImportError;
+use crate::env_file::EnvFile;
 use crate::import::command::{Command, Word};
 use crate::import::gather::{Found, Gathering};
 use crate::import::node::Node;
 use crate::import::words::{self, Atom};
+use crate::import::{ImportError, ReadFile, directory};
 
 /// What is read here, and what says nothing about how a process runs.
-const KNOWN: &[&str] =
-    &["command", "entrypoint", "environment", "deploy", "scale", "container_name", "hostname", "labels"];
+const KNOWN: &[&str] = &[
+    "command",
+    "entrypoint",
+    "environment",
+    "deploy",
+    "scale",
+    "container_name",
+    "hostname",
+    "labels",
+    "working_dir",
+];
 
 /// Reads a Compose file.
-pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportError> {
+pub(crate) fn read(
+    gathering: &mut Gathering,
+    files: Option<ReadFile<'_>>,
+    text: &str,
+) -> Result<(), ImportError> {
     let document = yaml(text, "Compose file")?;
     let no = |why: &str| Err(ImportError::Syntax("Compose file", why.to_owned()));
     let Some(Node::Map(services)) = document.get("services") else { return no("it has no services") };
@@ -20,7 +34,7 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
     let quiet = |key: &str| ["name", "services", "version"].contains(&key) || key.starts_with("x-");
     gathering.note_settings("", rest.filter(|key| !quiet(key)));
     for (name, service) in services {
-        read_service(gathering, name, service);
+        read_service(gathering, files, name, service);
     }
     Ok(())
 }
@@ -32,21 +46,55 @@ pub(crate) fn yaml(text: &str, what: &'static str) -> Result<Node, ImportError> 
     serde_saphyr::from_str(text).map_err(|why| ImportError::Syntax(what, first_line(&why)))
 }
 
-fn read_service(gathering: &mut Gathering, name: &str, service: &Node) {
+fn read_service(gathering: &mut Gathering, files: Option<ReadFile<'_>>, name: &str, service: &Node) {
     let command = match command(service) {
         Ok(Some(command)) => command,
         Ok(None) => return gathering.note(name, "left out: what it runs is in its image, not in this file"),
         Err(why) => return gathering.note(name, format_args!("left out: {why}")),
     };
     let count = count(gathering, name, service);
-    let environment = environment(gathering, name, service.get("environment"));
-    let rest =
-        service.entries().iter().filter(|(key, value)| !KNOWN.contains(&key.as_str()) && !value.is_empty());
+    let mut variables = files.map_or_else(Vec::new, |files| env_files(gathering, files, name, service));
+    for (key, value) in environment(gathering, name, service.get("environment")) {
+        variables.retain(|(other, _)| *other != key);
+        variables.push((key, value));
+    }
+    let is_known = |key: &str| KNOWN.contains(&key) || (key == "env_file" && files.is_some());
+    let rest = service.entries().iter().filter(|(key, value)| !is_known(key) && !value.is_empty());
     let deploy = service.get("deploy").map(Node::entries).unwrap_or_default();
     let deploy: Vec<String> =
         deploy.iter().filter(|(key, _)| key != "replicas").map(|(key, _)| format!("deploy.{key}")).collect();
     gathering.note_settings(name, rest.map(|(key, _)| key.as_str()).chain(deploy.iter().map(String::as_str)));
-    gathering.add(Found { name: name.to_owned(), command, count, environment, instance: false });
+    let directory = service.get("working_dir").and_then(Node::scalar).map(|path| directory::plain(&path));
+    let name = name.to_owned();
+    gathering.add(Found { name, command, count, environment: variables, directory, instance: false });
+}
+
+/// The variables of the files that a service names: of a name that is there twice the last counts.
+fn env_files(
+    gathering: &mut Gathering,
+    files: ReadFile<'_>,
+    name: &str,
+    service: &Node,
+) -> Vec<(String, String)> {
+    let items = match service.get("env_file") {
+        Some(Node::List(items)) => items.as_slice(),
+        Some(item) => std::slice::from_ref(item),
+        None => &[],
+    };
+    let mut variables: Vec<(String, String)> = Vec::new();
+    for path in items.iter().filter_map(|item| item.scalar().or_else(|| item.get("path")?.scalar())) {
+        let read = files(&path).and_then(|bytes| EnvFile::parse(&bytes).map_err(|why| why.to_string()));
+        match read {
+            Ok(file) => {
+                for (key, value) in file.iter() {
+                    variables.retain(|(other, _)| other != key);
+                    variables.push((key.to_owned(), value.to_owned()));
+                }
+            }
+            Err(why) => gathering.note(name, format_args!("env_file {path} is left out: {why}")),
+        }
+    }
+    variables
 }
 
 /// The entrypoint and, as its arguments, the command; `None` if there is neither.

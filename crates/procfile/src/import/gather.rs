@@ -5,7 +5,8 @@ use std::fmt::Display;
 
 use crate::document::{MAX_LINE_BYTES, Procfile};
 use crate::formation::{Formation, MAX_QUANTITY, Quantity};
-use crate::import::command::Command;
+use crate::import::command::{Command, entering};
+use crate::import::directory;
 use crate::import::environment::Environment;
 use crate::import::{ImportError, Imported};
 use crate::process_type::{MAX_NAME_BYTES, ProcessType};
@@ -24,6 +25,8 @@ pub(crate) struct Found {
     /// How many of it are wanted.
     pub(crate) count: u64,
     pub(crate) environment: Vec<(String, String)>,
+    /// Where it starts, if that is said.
+    pub(crate) directory: Option<String>,
     /// Whether it is one of several of the same name and command, to be counted together.
     pub(crate) instance: bool,
 }
@@ -33,6 +36,7 @@ struct Kept {
     /// What it was called.
     name: String,
     line: String,
+    directory: Option<String>,
     count: u64,
     instance: bool,
 }
@@ -42,6 +46,7 @@ struct Kept {
 pub(crate) struct Gathering {
     /// What is cut off names, and a dash with it.
     app: String,
+    enter_directories: bool,
     kept: Vec<Kept>,
     taken: BTreeSet<String>,
     environment: Environment,
@@ -51,8 +56,8 @@ pub(crate) struct Gathering {
 
 impl Gathering {
     /// Nothing yet.
-    pub(crate) fn of(app: &str) -> Self {
-        Self { app: app.to_owned(), ..Self::default() }
+    pub(crate) fn of(app: &str, enter_directories: bool) -> Self {
+        Self { app: app.to_owned(), enter_directories, ..Self::default() }
     }
 
     /// Notes what could not be carried over. `of` is whose it is.
@@ -92,7 +97,11 @@ impl Gathering {
             Ok(_) => return self.note(&found.name, "left out: the command is over 1 MiB"),
             Err(why) => return self.note(&found.name, format_args!("left out: {why}")),
         };
-        let twin = |kept: &&mut Kept| kept.instance && kept.name == found.name && kept.line == line;
+        let twin = |kept: &&mut Kept| {
+            kept.instance
+                && kept.name == found.name
+                && (&kept.line, &kept.directory) == (&line, &found.directory)
+        };
         if let Some(twin) = self.kept.iter_mut().find(twin).filter(|_| found.instance) {
             twin.count = twin.count.saturating_add(found.count);
             let owner = twin.process_type.to_string();
@@ -108,8 +117,8 @@ impl Gathering {
             self.note(&found.name, format_args!("is called {process_type} in the Procfile"));
         }
         self.environment.set_all(process_type.as_str(), &found.environment);
-        let Found { name, count, instance, .. } = found;
-        self.kept.push(Kept { process_type, name, line, count, instance });
+        let Found { name, count, directory, instance, .. } = found;
+        self.kept.push(Kept { process_type, name, line, directory, count, instance });
     }
 
     /// A legal name that is not taken: `-` stands for what is not.
@@ -146,6 +155,7 @@ impl Gathering {
             }
             formation.set(process_type, quantity);
         }
+        self.enter();
         let environment = std::mem::take(&mut self.environment);
         let env_file = environment.file(self.kept.len(), |of, what| self.note(of, what));
         let procfile = self.procfile()?;
@@ -154,6 +164,34 @@ impl Gathering {
             notes.push(format!("… and {} more", self.unsaid));
         }
         Ok(Imported { procfile, formation, env_file, notes })
+    }
+
+    /// Puts a `cd` before the commands that do not start where the app does.
+    fn enter(&mut self) {
+        let directories: Vec<Option<String>> = self.kept.iter().map(|kept| kept.directory.clone()).collect();
+        let home = directory::home(directories.iter().flatten());
+        for (at, start) in directories.iter().enumerate() {
+            let Some(start) = start.as_deref().filter(|start| !directory::is_here(start)) else { continue };
+            let below = directory::below(home.as_deref(), start).filter(|_| self.enter_directories);
+            let kept = &mut self.kept[at];
+            let entered = below.and_then(|below| entering(&below, &kept.line).map(|line| (below, line)));
+            let name = kept.name.clone();
+            match entered {
+                None => {
+                    let what = format!("commands start in the app's directory, not in {start}");
+                    self.note(&name, what);
+                }
+                Some((below, line)) => {
+                    kept.line = line;
+                    if below.starts_with('/') {
+                        self.note(
+                            &name,
+                            format_args!("its command begins with cd {below}, which must be there"),
+                        );
+                    }
+                }
+            }
+        }
     }
 
     fn procfile(&self) -> Result<Vec<u8>, ImportError> {

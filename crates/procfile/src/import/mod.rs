@@ -4,6 +4,7 @@
 
 mod command;
 mod compose;
+mod directory;
 mod environment;
 mod gather;
 mod node;
@@ -30,6 +31,22 @@ pub enum Source {
     Supervisord,
     /// One unit of systemd, or several behind lines that name them.
     Systemd,
+}
+
+/// Reads a file that a configuration names, by the path that stands there; the error says why it cannot.
+pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
+
+/// Where a configuration lies.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The name of its file, for a unit that has no other.
+    pub name: &'a str,
+    /// What is cut off the names of processes, and a dash with it.
+    pub app: &'a str,
+    /// Files that it names; `None`: they stay unread, and are noted.
+    pub files: Option<ReadFile<'a>>,
+    /// Whether a command that starts in a directory of its own begins with `cd`; it is noted otherwise.
+    pub enter_directories: bool,
 }
 
 /// What was read.
@@ -89,8 +106,9 @@ impl Source {
         }
     }
 
-    /// Reads a configuration. `name` is that of the file, for a unit that has no other; `app` and a dash are cut off
-    /// the names of processes.
+    /// Reads a configuration alone: files that it names stay unread, and commands do not enter directories; both are
+    /// noted. `name` is that of the file, for a unit that has no other; `app` and a dash are cut off the names of
+    /// processes.
     ///
     /// ```
     /// use procfile::import::Source;
@@ -102,6 +120,20 @@ impl Source {
     /// # Ok::<(), procfile::import::ImportError>(())
     /// ```
     pub fn read(self, name: &str, app: &str, bytes: &[u8]) -> Result<Imported, ImportError> {
+        self.read_in(&Surroundings { name, app, files: None, enter_directories: false }, bytes)
+    }
+
+    /// Reads a configuration where it lies.
+    ///
+    /// ```
+    /// use procfile::import::{Source, Surroundings};
+    ///
+    /// let text = br#"{"apps": [{"name": "mail", "script": "bin/mail", "cwd": "workers", "interpreter": "none"}]}"#;
+    /// let around = Surroundings { name: "pm2.json", app: "", files: None, enter_directories: true };
+    /// assert_eq!(Source::Pm2.read_in(&around, text)?.procfile, b"mail: cd workers && bin/mail\n");
+    /// # Ok::<(), procfile::import::ImportError>(())
+    /// ```
+    pub fn read_in(self, around: &Surroundings<'_>, bytes: &[u8]) -> Result<Imported, ImportError> {
         if bytes.len() > MAX_IMPORT_BYTES {
             return Err(ImportError::TooLarge);
         }
@@ -110,12 +142,12 @@ impl Source {
         if text.contains('\0') {
             return Err(ImportError::NotText);
         }
-        let mut gathering = Gathering::of(app);
+        let mut gathering = Gathering::of(around.app, around.enter_directories);
         match self {
-            Self::Compose => compose::read(&mut gathering, without_header(text))?,
+            Self::Compose => compose::read(&mut gathering, around.files, without_header(text))?,
             Self::Pm2 => pm2::read(&mut gathering, without_header(text))?,
             Self::Supervisord => supervisord::read(&mut gathering, without_header(text))?,
-            Self::Systemd => systemd::read(&mut gathering, name, text)?,
+            Self::Systemd => systemd::read(&mut gathering, around.name, text)?,
         }
         gathering.finish()
     }

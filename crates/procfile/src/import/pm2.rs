@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use crate::import::command::{Command, Word};
 use crate::import::gather::{Found, Gathering};
 use crate::import::node::Node;
-use crate::import::{ImportError, compose, words};
+use crate::import::{ImportError, compose, directory, words};
 
 /// What is read here, and what says nothing about how a process runs.
 const KNOWN: &[&str] = &[
@@ -82,7 +82,8 @@ fn read_app(gathering: &mut Gathering, at: usize, app: &Node) {
     let count = count(gathering, &name, app);
     let environment = environment(gathering, &name, app.get("env"));
     note_rest(gathering, &name, app);
-    gathering.add(Found { name, command, count, environment, instance: false });
+    let directory = text("cwd").map(|path| directory::plain(&path));
+    gathering.add(Found { name, command, count, environment, directory, instance: false });
 }
 
 /// The name that pm2 gives an app without one: that of its script.
@@ -190,9 +191,6 @@ fn environment(gathering: &mut Gathering, name: &str, env: Option<&Node>) -> Vec
 }
 
 fn note_rest(gathering: &mut Gathering, name: &str, app: &Node) {
-    if let Some(cwd) = app.get("cwd").and_then(Node::scalar) {
-        gathering.note(name, format_args!("commands start in the app's directory, not in {cwd}"));
-    }
     let mut rest: Vec<&str> = Vec::new();
     for (key, value) in app.entries() {
         let quiet = KNOWN.contains(&key.as_str()) || key == "cwd" || value.is_empty();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::import::ImportError;
 use crate::import::command::Command;
+use crate::import::directory;
 use crate::import::gather::{Found, Gathering};
 use crate::import::words::{self, Atom};
 
@@ -120,9 +121,6 @@ fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<&str>
     if !started {
         gathering.note(shown, "is not started by itself: 0 is written");
     }
-    if let Some(directory) = section.get("directory").filter(|directory| *directory != "/") {
-        gathering.note(shown, format_args!("commands start in the app's directory, not in {directory}"));
-    }
     let rest = section.settings.iter().map(|(key, _)| key.as_str());
     gathering.note_settings(shown, rest.filter(|key| !KNOWN.contains(key) && *key != "directory"));
     gathering.add(Found {
@@ -131,6 +129,7 @@ fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<&str>
         command: Command::Argv(words),
         count: if started { numprocs } else { 0 },
         environment,
+        directory: section.get("directory").map(directory::plain),
     });
 }
 

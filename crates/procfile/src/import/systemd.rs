@@ -3,6 +3,7 @@
 
 use crate::import::ImportError;
 use crate::import::command::{self, Command, Piece, Word};
+use crate::import::directory;
 use crate::import::gather::{Found, Gathering};
 use crate::import::unit_words::{self, unspecified};
 use crate::import::words;
@@ -114,12 +115,11 @@ fn service(gathering: &mut Gathering, stem: &str, unit: &Unit) {
     if stem.ends_with('@') {
         gathering.note(stem, "is a template: 1 instance is written");
     }
-    if let Some(directory) = unit.all("WorkingDirectory").last().filter(|directory| **directory != "/") {
-        gathering.note(stem, format_args!("commands start in the app's directory, not in {directory}"));
-    }
+    let start =
+        unit.all("WorkingDirectory").last().map(|path| directory::plain(path.trim_start_matches('-')));
     let rest = unit.settings.iter().map(|(key, _)| key.as_str());
     gathering.note_settings(stem, rest.filter(|key| !KNOWN.contains(key)));
-    gathering.add(Found { name: process_type, command, count: 1, environment, instance });
+    gathering.add(Found { name: process_type, command, count: 1, environment, directory: start, instance });
 }
 
 /// The process type of a unit, whether it is one of several, and whether `procfile-util export` wrote it:
