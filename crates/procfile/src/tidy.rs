@@ -21,9 +21,11 @@ impl Procfile {
             match grammar::read(line, self.options()) {
                 Line::Entry { name, command } => {
                     let rest = line[command.end..].trim_ascii();
-                    let padding = vec![b' '; width - name.len() + 1];
-                    let parts = [&line[name], delimiter, &padding, &line[command]];
-                    tidy.extend(parts.concat());
+                    let padding = width - name.len() + 1;
+                    tidy.extend_from_slice(&line[name]);
+                    tidy.extend_from_slice(delimiter);
+                    tidy.resize(tidy.len() + padding, b' ');
+                    tidy.extend_from_slice(&line[command]);
                     if !rest.is_empty() {
                         tidy.push(b' ');
                         tidy.extend_from_slice(rest);
@@ -48,11 +50,13 @@ impl Procfile {
     /// The tidy bytes, if the same entries can be read from them. A delimiter or a blank of a rare kind can make a line
     /// that reads differently when it is laid out; then the file stays.
     fn unless_changed(&self, tidy: Vec<u8>) -> Vec<u8> {
-        let entries = |file: &Self| -> Vec<_> {
-            file.entries().map(|entry| (entry.name.to_owned(), entry.command.to_vec())).collect()
+        let same = |file: &Self| {
+            let pairs = || file.entries().zip(self.entries());
+            file.entries().len() == self.entries().len()
+                && pairs().all(|(new, old)| (new.name, new.command) == (old.name, old.command))
         };
         match Self::parse_with(tidy, self.options()) {
-            Ok(file) if entries(&file) == entries(self) => file.into_bytes(),
+            Ok(file) if same(&file) => file.into_bytes(),
             _ => self.as_bytes().to_vec(),
         }
     }
