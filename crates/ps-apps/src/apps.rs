@@ -180,16 +180,25 @@ fn directories(path: &Path) -> Result<Vec<std::path::PathBuf>, Error> {
     }
 }
 
-/// Removes a tree, also one that somebody still puts files into: a writer that has not seen yet that the app is gone.
-fn remove_tree(path: &Path) -> Result<(), Error> {
+/// Removes a tree for good, also one that somebody still puts files into: a writer that has not seen yet that the app is
+/// gone. What is not there is success.
+pub(crate) fn remove_tree(path: &Path) -> Result<(), Error> {
     for _ in 0..REMOVAL_TRIES {
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => (),
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(Error::io("remove", path, error));
-            }
-            _ => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(Error::io("remove", path, error)),
+            // Otherwise it would be there again after a power failure.
+            Ok(()) => return sync_parent(path),
         }
     }
     Err(Error::io("remove", path, io::ErrorKind::DirectoryNotEmpty))
+}
+
+fn sync_parent(path: &Path) -> Result<(), Error> {
+    match path.parent().map(fs::File::open) {
+        Some(Ok(parent)) => parent.sync_all().map_err(|error| Error::io("sync", path, error)),
+        // Its parent went too: then it is for whoever removed that.
+        _ => Ok(()),
+    }
 }

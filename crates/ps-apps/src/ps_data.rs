@@ -1,9 +1,7 @@
 //! What ps keeps about an app, as far as Dokku's `apps` plugin has it made and removed: a data directory and the ps
 //! properties (contract 3.2, `post-create` and `post-delete`). The app's own directory is not touched.
 
-use std::fs;
-use std::io;
-
+use crate::apps::remove_tree;
 use crate::property::Scope;
 use crate::{AppName, Error, StoredFormation, World, durable};
 
@@ -18,14 +16,7 @@ impl World {
 
     /// Removes the data directory and every ps property of an app; what is not there is success.
     pub fn remove_ps_data(&self, app: &AppName) -> Result<(), Error> {
-        for path in [self.data_dir("ps", app), self.config_dir("ps", Scope::App(app))] {
-            match fs::remove_dir_all(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::io("remove", &path, error));
-                }
-                _ => (),
-            }
-        }
-        Ok(())
+        remove_tree(&self.data_dir("ps", app))?;
+        remove_tree(&self.config_dir("ps", Scope::App(app)))
     }
 }
