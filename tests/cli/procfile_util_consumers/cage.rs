@@ -13,6 +13,8 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub(crate) struct Cage {
     child: Child,
     said: PathBuf,
+    /// The control group that it has for itself.
+    group: Option<String>,
 }
 
 impl Cage {
@@ -25,7 +27,31 @@ impl Cage {
         let world = format!("{}exec chroot . /bin/sh -c {}", world(&stage.path(".")), quoted(script));
         let mut command = in_namespaces(&world);
         command.stdout(out).stderr(error);
-        Self { child: command.spawn().expect("unshare runs"), said }
+        Self { child: command.spawn().expect("unshare runs"), said, group: None }
+    }
+
+    /// Runs systemd as process 1, behind a shell script that gives it its units. Nothing of this machine's own is started, and
+    /// the cage's control groups are below one of its own.
+    pub(crate) fn boot(stage: &Stage, script: &str) -> Self {
+        let group = group_of(stage);
+        let inside = format!(
+            "umount /sys/fs/cgroup/all; mount $groups || exit 1\n{script}\nexec env -i container=cage PATH=$PATH \
+             /lib/systemd/systemd --unit=multi-user.target --show-status=0 --log-target=console"
+        );
+        let before = format!(
+            "rm -rf /etc/systemd/system/*.wants /lib/systemd/system/*.wants /etc/fstab
+rm -f /lib/systemd/system-generators/* /lib/systemd/user-environment-generators/*
+mount -t tmpfs cage /sys/fs/cgroup; mkdir /sys/fs/cgroup/all /sys/fs/cgroup/systemd
+if grep -q :name=systemd: /proc/self/cgroup; then kind='-t cgroup -o none,name=systemd' place=/sys/fs/cgroup/systemd
+else kind='-t cgroup2' place=/sys/fs/cgroup; fi
+mount $kind cage /sys/fs/cgroup/all && mkdir /sys/fs/cgroup/all/{group} || exit 1
+echo 0 >/sys/fs/cgroup/all/{group}/cgroup.procs; export groups=\"$kind cage $place\"
+exec unshare --cgroup sh -c {}",
+            quoted(&inside)
+        );
+        let mut cage = Self::run(stage, &before);
+        cage.group = Some(group);
+        cage
     }
 
     /// The last that the supervisor said.
@@ -50,10 +76,32 @@ impl Drop for Cage {
             None => drop(self.child.kill()),
         }
         let _ = self.child.wait();
+        if let Some(group) = &self.group {
+            for place in
+                ["/sys/fs/cgroup/systemd", "/sys/fs/cgroup"].map(|place| Path::new(place).join(group))
+            {
+                remove_groups(&place);
+            }
+        }
         if std::thread::panicking() {
             say(&format!("the supervisor said:\n{}", self.said()));
         }
     }
+}
+
+fn group_of(stage: &Stage) -> String {
+    let folder = stage.path(".").canonicalize().expect("the stage is there");
+    format!("cage{}", folder.file_name().expect("a folder has a name").display())
+}
+
+/// Control groups whose processes have ended; one that is still on its way out is left.
+fn remove_groups(at: &Path) {
+    for entry in fs::read_dir(at).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_groups(&entry.path());
+        }
+    }
+    let _ = fs::remove_dir(at);
 }
 
 fn in_namespaces(script: &str) -> Command {

@@ -114,16 +114,14 @@ fn podman_is_told_what_was_meant() {
         );
         fs::copy(&quadlet, stage.path("bin/quadlet")).expect("the generator");
         let script = format!(
-            "{}cp -r {}/. /; mkdir -p /run/systemd/system; rm -f /usr/bin/podman; ln -s {} /usr/bin/podman
+            "cp -r {}/. /; mkdir -p /run/systemd/system; rm -f /usr/bin/podman; ln -s {} /usr/bin/podman
 {} --no-kmsg-log /run/systemd/generator || exit 1
-cp -r /run/systemd/generator/. /etc/systemd/system; {}",
-            crate::BOOT,
+cp -r /run/systemd/generator/. /etc/systemd/system",
             quoted(&stage.text("o")),
             quoted(&stage.text("bin/podman")),
-            quoted(&stage.text("bin/quadlet")),
-            crate::INIT
+            quoted(&stage.text("bin/quadlet"))
         );
-        let cage = Cage::run(&stage, &script);
+        let cage = Cage::boot(&stage, &script);
         let words = stage.eventually(expected.len(), || podman_words(&stage));
         drop(cage);
         for words in words {
