@@ -4,7 +4,7 @@
 
 use std::cell::Cell;
 
-use procfile::import::{Imported, Source};
+use procfile::import::{Imported, Source, Surroundings};
 use procfile::{EnvFile, Procfile};
 
 use super::made::Made;
@@ -52,6 +52,7 @@ pub fn check(source: Source, data: &[u8]) -> (bool, u64) {
     }
     let Ok(imported) = read else { return (false, 0) };
     holds(&imported);
+    enters_directories(source, &imported, text);
     let Ok(text) = std::str::from_utf8(text) else { return (true, 0) };
     let originals = originals::read(source, text).filter(|all| are_plain(all));
     let lines = matches!(source, Source::Supervisord | Source::Systemd) && text.chars().all(is_understood);
@@ -83,6 +84,41 @@ fn holds(imported: &Imported) {
     assert_eq!(imported.env_file.split_inclusive(|byte| *byte == b'\n').count(), variables.len());
     for note in &imported.notes {
         assert!(!note.is_empty() && !note.chars().any(char::is_control), "{note:?}");
+    }
+}
+
+/// Where commands enter directories, they do that and then what they do without it.
+fn enters_directories(source: Source, plain: &Imported, text: &[u8]) {
+    // Nothing else says where a command starts.
+    if !["cwd", "dir", "Dir"].iter().any(|word| text.windows(3).any(|window| window == word.as_bytes())) {
+        return;
+    }
+    let around = Surroundings { name: "web.service", app: "", files: None, enter_directories: true };
+    let entered = source.read_in(&around, text).expect("what can be imported can enter directories");
+    holds(&entered);
+    if plain.procfile.is_empty() {
+        return assert!(entered.procfile.is_empty());
+    }
+    let (plain, entered) = (Procfile::parse(&plain.procfile), Procfile::parse(&entered.procfile));
+    let (plain, entered) = (plain.expect("it was read before"), entered.expect("it was read before"));
+    assert_eq!(plain.entries().len(), entered.entries().len());
+    for (plain, entered) in plain.entries().zip(entered.entries()) {
+        assert_eq!(plain.name, entered.name);
+        let before = entered.command.strip_suffix(plain.command).expect("the command itself comes last");
+        let (before, plain) = (str::from_utf8(before), str::from_utf8(plain.command));
+        let (before, plain) = (before.expect("UTF-8"), plain.expect("UTF-8"));
+        if before.is_empty() {
+            continue;
+        }
+        let several = plain.contains([';', '&', '|', '`', '(', '{', '#']) && sh::words(plain).is_none();
+        let alone = before.strip_suffix(" && ").filter(|_| !several);
+        let way = alone.or_else(|| before.strip_suffix(" || exit; ")).and_then(sh::words);
+        let way =
+            way.unwrap_or_else(|| panic!("{before:?} enters no directory, or not for all of {plain:?}"));
+        assert!(
+            way.len() == 2 && way[0] == "cd" && !way[1].starts_with('-') && !way[1].is_empty(),
+            "{way:?}"
+        );
     }
 }
 

@@ -20,7 +20,12 @@ pub struct Made {
 struct Style(u8);
 
 impl Style {
-    /// Whether one of six choices is made.
+    /// Where the process starts, if that is said.
+    fn directory(self) -> Option<&'static str> {
+        self.has(6).then_some(["-x/./y", "it's ''/a b"][usize::from(self.has(0))])
+    }
+
+    /// Whether one of seven choices is made.
     fn has(self, choice: u8) -> bool {
         self.0 >> (choice + 1) & 1 == 1
     }
@@ -120,7 +125,8 @@ fn compose(style: Style, argv: &[String], environment: &[(String, String)], coun
             environment.iter().map(|(name, value)| (name.clone(), doubled(value).into())).collect();
         let words: Vec<String> = argv.iter().map(|word| doubled(word)).collect();
         let command = if style.has(2) { joined().into() } else { serde_json::json!(words) };
-        let web = serde_json::json!({"command": command, "environment": pairs, "scale": count});
+        let directory = style.directory();
+        let web = serde_json::json!({"command": command, "environment": pairs, "scale": count, "working_dir": directory});
         return serde_json::json!({"services": {"web": web}}).to_string();
     }
     let command = if style.has(2) {
@@ -153,13 +159,14 @@ fn pm2(style: Style, argv: &[String], environment: &[(String, String)], count: u
     let pairs: serde_json::Map<_, _> =
         environment.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     let (script, env) = (json(&script[0]), serde_json::json!(pairs));
+    let cwd = serde_json::json!(style.directory());
     if style.has(3) {
         return format!(
-            "{{ // apps\n  apps: [{{\n    name: \"web\", /* one */\n    script: {script}, interpreter: 'none',\n    args: {args},\n    env: {env}, instances: {count},\n  }}],\n}}\n"
+            "{{ // apps\n  apps: [{{\n    name: \"web\", /* one */\n    script: {script}, interpreter: 'none',\n    args: {args},\n    env: {env}, instances: {count}, cwd: {cwd},\n  }}],\n}}\n"
         );
     }
     format!(
-        "{{\"apps\": [{{\"name\": \"web\", \"script\": {script}, \"interpreter\": \"none\", \"args\": {args}, \"env\": {env}, \"instances\": {count}}}]}}"
+        "{{\"apps\": [{{\"name\": \"web\", \"script\": {script}, \"interpreter\": \"none\", \"args\": {args}, \"env\": {env}, \"cwd\": {cwd}, \"instances\": {count}}}]}}"
     )
 }
 
@@ -171,9 +178,10 @@ fn supervisord(style: Style, argv: &[String], environment: &[(String, String)], 
     let pairs =
         environment.iter().map(|(name, value)| format!("{name}={quote}{}{quote}", value.replace('%', "%%")));
     let environment = pairs.collect::<Vec<_>>().join(",");
+    let directory = style.directory().map_or_else(String::new, |path| format!("directory={path}\n"));
     let (indent, comment) = (if style.has(4) { "  " } else { "" }, if style.has(5) { " ; c" } else { "" });
     format!(
-        "[program:web]{comment}\n{indent}command={command}{comment}\n{indent}environment={environment}\n\n# c\n{indent}NUMPROCS : {count}{comment}\n"
+        "[program:web]{comment}\n{indent}command={command}{comment}\n{indent}environment={environment}\n\n# c\n{indent}NUMPROCS : {count}{comment}\n{directory}"
     )
 }
 
@@ -201,8 +209,11 @@ fn systemd(style: Style, argv: &[String], environment: &[(String, String)]) -> S
         pairs.iter().map(|pair| format!("Environment={pair}\n")).collect::<Vec<_>>().concat()
     };
     let indent = if style.has(4) { "  " } else { "" };
+    let directory = style.directory().map_or_else(String::new, |path| format!("WorkingDirectory={path}\n"));
     let mark = if style.has(5) { "-" } else { "" };
-    format!("[Unit]\nDescription=x\n[Service]\n{indent}ExecStart={mark}{command}\n; c\n{environment}")
+    format!(
+        "[Unit]\nDescription=x\n[Service]\n{indent}ExecStart={mark}{command}\n; c\n{directory}{environment}"
+    )
 }
 
 /// A word of a unit, in quotes or with each odd character escaped.
