@@ -301,6 +301,43 @@ fn check_reports_all_problems_of_all_files() {
 }
 
 #[test]
+fn a_directory_without_a_procfile_hides_nothing_of_the_others() {
+    let world = World::with("web: a\n");
+    fs::create_dir(world.path("empty")).expect("a directory");
+    let ran = world.run(&["check", "-P", "empty", "-P", "Procfile"]);
+    let words = " !     empty: read empty: is a directory without a Procfile\n";
+    assert_eq!(ran.all(), (1, "Procfile: valid procfile detected web\n".to_owned(), words));
+    let alone = world.run(&["check", "-P", "empty"]);
+    assert_eq!(alone.stderr, " !     read empty: is a directory without a Procfile\n");
+}
+
+#[test]
+fn a_person_at_a_terminal_is_told_the_way_out_and_a_script_is_not() {
+    if !has("script") {
+        return;
+    }
+    let world = World::with("web: a\nworker: b\n");
+    for (args, way_out) in [
+        (&["show", "-p", "wbe"][..], "did you mean web?"),
+        (&["exists", "-p", "clock"], "there is no clock, but web, worker"),
+        (&["delete", "-p", "workre"], "did you mean worker?"),
+        (&["list", "-P", "nope"], "-P names another file"),
+        (&["show", "web"], "name the process type with -p"),
+        (&["check", "--wran"], "did you mean --warn?"),
+        (&["set", "-p", "my.web", "-c", "x"], "a name is letters"),
+        (&["export", "--location", "o", "--formation", "web:2"], "web=2,worker=1"),
+    ] {
+        assert!(!world.run(args).stderr.contains(way_out), "{args:?}");
+        let mut command = Command::new("script");
+        command.args(["-qec", &[&[PROGRAM][..], args].concat().join(" "), "/dev/null"]);
+        command.current_dir(world.0.path()).env("TERM", "dumb");
+        let seen = Ran::of(command, b"").text();
+        assert!(seen.contains(way_out), "{way_out:?} in {seen}");
+    }
+    assert!(world.run(&["chekc"]).stderr.ends_with("\n\"chekc\" is no command: did you mean check?\n"));
+}
+
+#[test]
 fn a_rich_report_shows_the_line_a_caret_and_a_proposal() {
     let world = World::with("web; bin/serve\n");
     let text = world.run(&["check", "--format", "text"]).stderr;

@@ -15,11 +15,13 @@ use crate::flags::Given;
 use crate::{files, output, search, talk};
 
 pub(crate) fn run(given: &Given) -> Result<Outcome> {
-    let paths = search::procfiles(&given.texts("procfile"))?;
+    let paths = search::procfiles(&given.texts("procfile"));
     let manner = Manner::of(given, paths.len() > 1)?;
     let options = files::options(given);
-    let verdicts =
-        search::in_parallel(&paths, |path| Verdict::on(path, given, options.as_ref().ok(), manner));
+    let verdicts = search::in_parallel(&paths, |place| match place {
+        Ok(path) => Verdict::on(path, given, options.as_ref().ok(), manner),
+        Err((path, why)) => Ok(Verdict::unreadable(path, why.to_string())),
+    });
     let mut good = true;
     for verdict in verdicts {
         let verdict = verdict?;
@@ -89,8 +91,7 @@ impl Verdict {
         let bytes = match files::read(path) {
             Ok(bytes) => bytes,
             Err(why) if manner.several || manner.form != Form::Plain => {
-                verdict.findings.push(Finding::unreadable(why.to_string()));
-                return Ok(verdict);
+                return Ok(Self::unreadable(path, why.to_string()));
             }
             Err(why) => return Err(why),
         };
@@ -100,6 +101,10 @@ impl Verdict {
             Err(refused) => verdict.refuse(&refused, options),
         }
         Ok(verdict)
+    }
+
+    fn unreadable(path: &OsStr, why: String) -> Self {
+        Self { path: path.to_owned(), legal: None, findings: vec![Finding::unreadable(why)], omitted: 0 }
     }
 
     fn accept(&mut self, procfile: Procfile, manner: Manner) {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ps_cli::exit::Outcome;
 
 use crate::flags::{Flag, Flags, Given, Kind};
-use crate::{check, completion, delete, exists, expand, export, fmt, import, list, set, show, version};
+use crate::{check, completion, delete, exists, expand, export, fmt, import, list, near, set, show, version};
 
 /// A subcommand.
 pub(crate) struct Command {
@@ -19,6 +19,26 @@ pub(crate) struct Command {
     /// The flag that a word without dashes is the value of.
     pub(crate) operand: Option<&'static str>,
     pub(crate) run: fn(&Given) -> Result<Outcome>,
+}
+
+impl Command {
+    /// What may have been meant by arguments that were refused with this text.
+    pub(crate) fn meant(&self, refusal: &str) -> Option<String> {
+        let flags = || self.flags.iter().flat_map(|group| group.iter());
+        if let Some(unknown) = refusal.strip_prefix("unknown flag: --") {
+            let begins =
+                || flags().map(|flag| flag.long).find(|long| long.split('-').any(|part| part == unknown));
+            let near = near::nearest(unknown, flags().map(|flag| flag.long)).or_else(begins);
+            return near.map(|near| format!("did you mean --{near}?"));
+        }
+        let has = |long: &str| flags().any(|flag| flag.long == long);
+        let positional = refusal.starts_with("This command requires");
+        match (positional, has("process-type"), has("procfile")) {
+            (true, true, _) => Some("name the process type with -p, and the file with -P".to_owned()),
+            (true, false, true) => Some("name the file with -P".to_owned()),
+            _ => None,
+        }
+    }
 }
 
 /// The subcommand of a name.
@@ -92,12 +112,7 @@ static EXPORT: [Flag; 27] = [
     text("description", 0, "", "description of every unit; each has its own if there is none"),
     switch("dry-run", 0, "list what would be written"),
     ENV_FILE,
-    text(
-        "format",
-        0,
-        "systemd",
-        "systemd, systemd-user, sysv, upstart, runit, launchd, supervisord, s6, openrc, compose, quadlet, kubernetes",
-    ),
+    text("format", 0, "systemd", export::FORMATS),
     text("formation", 0, "all=1", "instances of each type, as in web=2,worker=1"),
     text("group", 0, "", "group that runs the app; the name of the app if there is none"),
     text("home", 0, "", "home directory, for systemd-user; that of the caller if there is none"),

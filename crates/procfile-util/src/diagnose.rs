@@ -25,12 +25,15 @@ pub(crate) struct Finding {
     pub(crate) text: String,
 }
 
+/// The code of a file that could not be read.
+const UNREADABLE: &str = "unreadable";
+
 impl Finding {
     /// A file that could not be read.
     pub(crate) fn unreadable(message: String) -> Self {
         Self {
             severity: Severity::Error,
-            code: "unreadable",
+            code: UNREADABLE,
             line: 1,
             column: 1,
             message,
@@ -107,6 +110,9 @@ pub(crate) fn rich(path: &OsStr, finding: &Finding, colored: bool) -> String {
         Severity::Error => talk::prefixed(&finding.message, colored),
         Severity::Warning => talk::prefixed(&format!("warning: {}", finding.message), colored),
     };
+    if finding.code == UNREADABLE {
+        return head;
+    }
     if finding.text.is_empty() {
         return format!("{head}\n     {}: {}", path.display(), label(finding));
     }

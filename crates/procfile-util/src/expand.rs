@@ -7,16 +7,20 @@ use anyhow::Result;
 use procfile::{Entry, EnvFile, Expanded, Style, Variables};
 use ps_cli::exit::Outcome;
 
+use crate::exists;
 use crate::files::{self, EnvFileFailure};
 use crate::flags::Given;
 use crate::output::{self, Format, Row};
-use crate::talk::Failure;
+use crate::talk::{self, Failure};
 
 pub(crate) fn run(given: &Given) -> Result<Outcome> {
     let procfile = files::procfile(given)?;
     let format = Format::of(&given.word("format"))?;
     let expansion = Expansion::new(given).map_err(|why| processing("error", &why))?;
     let wanted = given.word("process-type");
+    if !wanted.is_empty() && procfile.get(&wanted).is_none() {
+        talk::hint(&exists::missing(&procfile, &wanted));
+    }
     let entries: Vec<_> = procfile.sorted().collect();
     let all: Vec<_> = entries.iter().zip(expansion.of(&entries)?).collect();
     let mut asked = all.iter().filter(|(entry, _)| wanted.is_empty() || entry.name == wanted);

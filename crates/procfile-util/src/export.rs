@@ -14,6 +14,9 @@ use crate::flags::Given;
 use crate::talk::{self, Failure};
 use crate::{output, tree};
 
+/// What `--format` takes.
+pub(crate) const FORMATS: &str = "systemd, systemd-user, sysv, upstart, runit, launchd, supervisord, s6, openrc, compose, quadlet, kubernetes";
+
 pub(crate) fn run(given: &Given) -> Result<Outcome> {
     let procfile = files::procfile(given)?;
     let format_name = given.word("format");
@@ -23,10 +26,16 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
         return Err(Failure::bare("no format specified"));
     }
     if location.is_empty() && !dry {
-        return Err(Failure::bare("no output location specified"));
+        return Err(Failure::bare_with_way_out(
+            "no output location specified",
+            "--location names the directory; --stdout prints the units, --dry-run lists them",
+        ));
     }
-    let format = Format::of(&format_name).ok_or_else(|| anyhow!("Invalid format type: {format_name}"))?;
-    let counts = Counts::parse(&given.word("formation"))?;
+    let format = Format::of(&format_name)
+        .ok_or_else(|| Failure::with_way_out(format!("Invalid format type: {format_name}"), FORMATS))?;
+    let counts = Counts::parse(&given.word("formation")).map_err(|why| {
+        Failure::with_way_out(why.to_string(), "write it as web=2,worker=1; all=1 is for the rest")
+    })?;
     let env = env_file(given)?;
     counts.refuse_unknown(&procfile)?;
     let job = job(given, &procfile, &env, &counts)?;

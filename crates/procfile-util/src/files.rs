@@ -11,6 +11,7 @@ use procfile::{Delimiter, EnvFile, MAX_FILE_BYTES, ParseOptions, Procfile};
 
 use crate::diagnose;
 use crate::flags::Given;
+use crate::talk::Failure;
 
 /// The Procfile that `--procfile` names, read as `--delimiter` and `--strict` say.
 pub(crate) fn procfile(given: &Given) -> Result<Procfile> {
@@ -34,7 +35,14 @@ pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>> {
     if path == "-" {
         return bounded(io::stdin().lock(), 0).map_err(|why| anyhow!("read -: {}", words(&why)));
     }
-    let file = File::open(path).map_err(|why| anyhow!("open {}: {}", path.display(), words(&why)))?;
+    let file = File::open(path).map_err(|why| {
+        let line = format!("open {}: {}", path.display(), words(&why));
+        let missing = why.kind() == io::ErrorKind::NotFound;
+        Failure::hinted(
+            vec![line],
+            missing.then(|| "-P names another file; -P - is standard input".to_owned()),
+        )
+    })?;
     let len = file.metadata().map_or(0, |about| about.len());
     bounded(file, len).map_err(|why| anyhow!("read {}: {}", path.display(), words(&why)))
 }

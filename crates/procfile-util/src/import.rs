@@ -60,7 +60,7 @@ fn path(given: &Given, source: Source) -> Result<OsString> {
     match usual.iter().find(|name| Path::new(name).exists()) {
         Some(name) => Ok((*name).into()),
         None if usual.is_empty() => bail!("name a unit file, a directory of units, or - for standard input"),
-        None => bail!("there is no {}: name the file, or - for standard input", usual.join(", ")),
+        None => bail!("none of {} is here: name the file, or - for standard input", usual.join(", ")),
     }
 }
 

@@ -18,6 +18,7 @@ mod fmt;
 mod help;
 mod import;
 mod list;
+mod near;
 mod number;
 mod output;
 mod quote;
@@ -68,12 +69,12 @@ fn dispatch(args: &[OsString]) -> Result<Outcome> {
         return output::print(format!("{}\n", version::NUMBER).as_bytes());
     }
     let Some((name, rest)) = rest.split_first().filter(|(name, _)| *name != "--") else {
-        return if asked_for_help { output::print(help::overview().as_bytes()) } else { Ok(unknown()) };
+        return if asked_for_help { output::print(help::overview().as_bytes()) } else { Ok(unknown(None)) };
     };
     if name == "help" {
         return help(rest);
     }
-    let Some(command) = name.to_str().and_then(commands::find) else { return Ok(unknown()) };
+    let Some(command) = name.to_str().and_then(commands::find) else { return Ok(unknown(Some(name))) };
     if asked_for_help || flags::ask_for_help(command.flags, rest) {
         return output::print(help::of(command).as_bytes());
     }
@@ -90,7 +91,10 @@ fn run_command(command: &Command, args: &[OsString]) -> Result<Outcome> {
     let hint = format!("For additional help try 'procfile-util {} --help'", command.name);
     match flags::parse(command.flags, command.operand, args) {
         Ok(given) => (command.run)(&given),
-        Err(Refused::Said(text)) => Err(Failure::lines(vec![text, hint])),
+        Err(Refused::Said(text)) => {
+            let meant = command.meant(&text);
+            Err(Failure::hinted(vec![text, hint], meant))
+        }
         Err(Refused::Help) => {
             output::print(help::of(command).as_bytes())?;
             Err(Failure::lines(vec!["pflag: help requested".to_owned(), hint]))
@@ -104,14 +108,19 @@ fn help(topics: &[OsString]) -> Result<Outcome> {
         None => output::print(help::overview().as_bytes()),
         Some(topic) => match topic.to_str().and_then(commands::find) {
             Some(command) => output::print(help::of(command).as_bytes()),
-            None => Ok(unknown()),
+            None => Ok(unknown(Some(topic))),
         },
     }
 }
 
 /// Nothing to run: the overview on stderr, and the shell's status for a command that is not there.
-fn unknown() -> Outcome {
+fn unknown(name: Option<&OsString>) -> Outcome {
     talk::say(&help::overview());
+    if let Some(name) = name.map(|name| name.to_string_lossy()) {
+        let meant = near::nearest(&name, commands::COMMANDS.iter().map(|command| command.name));
+        let meant = meant.map_or_else(String::new, |meant| format!(": did you mean {meant}?"));
+        talk::say(&format!("{name:?} is no command{meant}"));
+    }
     Outcome::Status(NO_COMMAND)
 }
 

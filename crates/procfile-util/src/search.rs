@@ -14,22 +14,31 @@ use crate::files::words;
 /// Directories that hold other people's files.
 const FOREIGN: [&str; 2] = ["node_modules", "vendor"];
 
+/// A file to look at, or why a directory that was named has none.
+pub(crate) type Place = Result<OsString, (OsString, anyhow::Error)>;
+
 /// The paths as given; a directory stands for the Procfiles below it, sorted.
-pub(crate) fn procfiles(paths: &[&OsStr]) -> Result<Vec<OsString>> {
-    let mut found = Vec::new();
+pub(crate) fn procfiles(paths: &[&OsStr]) -> Vec<Place> {
+    let mut places = Vec::new();
     for path in paths {
         if *path == "-" || !Path::new(path).is_dir() {
-            found.push((*path).to_owned());
+            places.push(Ok((*path).to_owned()));
             continue;
         }
-        let before = found.len();
-        below(Path::new(path), &mut found)?;
-        if found.len() == before {
-            return Err(anyhow!("read {}: is a directory without a Procfile", path.display()));
+        let mut found = Vec::new();
+        let failed = |why| Err(((*path).to_owned(), why));
+        match below(Path::new(path), &mut found) {
+            Err(why) => places.push(failed(why)),
+            Ok(()) if found.is_empty() => {
+                places.push(failed(anyhow!("read {}: is a directory without a Procfile", path.display())));
+            }
+            Ok(()) => {
+                found.sort();
+                places.extend(found.into_iter().map(Ok));
+            }
         }
-        found[before..].sort();
     }
-    Ok(found)
+    places
 }
 
 fn below(directory: &Path, found: &mut Vec<OsString>) -> Result<()> {
@@ -62,11 +71,11 @@ fn is_procfile(name: &OsStr) -> bool {
         || stem.is_some_and(|stem| !stem.ends_with(|c: char| c.is_alphanumeric()))
 }
 
-/// What `work` makes of each path, in the order of the paths, with one thread per processor.
-pub(crate) fn in_parallel<T: Send>(paths: &[OsString], work: impl Fn(&OsStr) -> T + Sync) -> Vec<T> {
+/// What `work` makes of each place, in their order, with one thread per processor.
+pub(crate) fn in_parallel<P: Sync, T: Send>(paths: &[P], work: impl Fn(&P) -> T + Sync) -> Vec<T> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(paths.len());
     if workers < 2 {
-        return paths.iter().map(|path| work(path)).collect();
+        return paths.iter().map(&work).collect();
     }
     let ahead = Mutex::new(paths.iter().enumerate());
     let next = || ahead.lock().ok().and_then(|mut ahead| ahead.next());

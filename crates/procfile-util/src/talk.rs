@@ -4,11 +4,15 @@
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
 
+use procfile::EditError;
+
 /// Messages that end the program with exit status 1.
 #[derive(Debug)]
 pub(crate) struct Failure {
     lines: Vec<String>,
     form: Form,
+    /// The way out, for a person: it is said at a terminal only, because scripts know the messages byte for byte.
+    hint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,17 +24,32 @@ enum Form {
 impl Failure {
     /// One message per line, each behind the prefix.
     pub(crate) fn lines(lines: Vec<String>) -> anyhow::Error {
-        Self { lines, form: Form::Prefixed }.into()
+        Self::hinted(lines, None)
+    }
+
+    /// One message per line, and perhaps the way out for whoever sits at a terminal.
+    pub(crate) fn hinted(lines: Vec<String>, hint: Option<String>) -> anyhow::Error {
+        Self { lines, form: Form::Prefixed, hint }.into()
+    }
+
+    /// One message and the way out.
+    pub(crate) fn with_way_out(line: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
+        Self::hinted(vec![line.into()], Some(hint.into()))
     }
 
     /// A message without the prefix, as the original prints a few of export's.
     pub(crate) fn bare(line: impl Into<String>) -> anyhow::Error {
-        Self { lines: vec![line.into()], form: Form::AsIs }.into()
+        Self { lines: vec![line.into()], form: Form::AsIs, hint: None }.into()
+    }
+
+    /// As [`Failure::bare`], with the way out.
+    pub(crate) fn bare_with_way_out(line: &str, hint: &str) -> anyhow::Error {
+        Self { lines: vec![line.to_owned()], form: Form::AsIs, hint: Some(hint.to_owned()) }.into()
     }
 
     /// Text that is complete as it is.
     pub(crate) fn shown(lines: Vec<String>) -> anyhow::Error {
-        Self { lines, form: Form::AsIs }.into()
+        Self { lines, form: Form::AsIs, hint: None }.into()
     }
 }
 
@@ -49,6 +68,19 @@ pub(crate) fn failure(error: &anyhow::Error) {
         Some(failure) if failure.form == Form::AsIs => say(&failure.to_string()),
         Some(failure) => failure.lines.iter().for_each(|line| say(&prefixed(line, colored))),
         None => say(&prefixed(&format!("{error:#}"), colored)),
+    }
+    if let Some(way_out) = error.downcast_ref::<Failure>().and_then(|failure| failure.hint.as_ref()) {
+        hint(way_out);
+    }
+    if let Some(EditError::InvalidName(_)) = error.downcast_ref() {
+        hint("a name is letters, digits, - and _, 63 at most; with --strict a DNS label");
+    }
+}
+
+/// Says something to whoever sits at a terminal.
+pub(crate) fn hint(text: &str) {
+    if io::stderr().is_terminal() {
+        say(&format!("     {text}"));
     }
 }
 

@@ -1,0 +1,23 @@
+//! Which word was meant by one that is not there.
+
+/// The word that is at most two slips away and nearest: a letter too many, missing, wrong, or two in the wrong order.
+pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let most = (word.chars().count() / 2).min(2);
+    let near = candidates.map(|candidate| (strsim::osa_distance(word, candidate), candidate));
+    near.filter(|(slips, _)| *slips <= most).min_by_key(|(slips, _)| *slips).map(|(_, candidate)| candidate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_leads_to_the_word_that_was_meant() {
+        let words = ["web", "worker", "release", "check"];
+        let meant = |word: &str| nearest(word, words.into_iter());
+        assert_eq!(meant("wbe"), Some("web"));
+        assert_eq!(meant("chekc"), Some("check"));
+        assert_eq!(meant("wrkr"), Some("worker"));
+        assert_eq!((meant("x"), meant("alarm"), meant("")), (None, None, None));
+    }
+}
