@@ -307,6 +307,8 @@ fn a_directory_without_a_procfile_hides_nothing_of_the_others() {
     let ran = world.run(&["check", "-P", "empty", "-P", "Procfile"]);
     let words = " !     empty: read empty: is a directory without a Procfile\n";
     assert_eq!(ran.all(), (1, "Procfile: valid procfile detected web\n".to_owned(), words));
+    let made = Command::new("mkfifo").arg(world.path("empty/Procfile")).status().expect("mkfifo runs");
+    assert!(made.success());
     let alone = world.run(&["check", "-P", "empty"]);
     assert_eq!(alone.stderr, " !     read empty: is a directory without a Procfile\n");
 }

@@ -50,12 +50,17 @@ fn below(directory: &Path, found: &mut Vec<OsString>) -> Result<()> {
             let (name, kind) = (entry.file_name(), entry.file_type().map_err(why)?);
             if kind.is_dir() && !is_foreign(&name) {
                 ahead.push(entry.path());
-            } else if !kind.is_dir() && is_procfile(&name) {
+            } else if is_procfile(&name) && is_worth_reading(&entry.path()) {
                 found.push(entry.path().into());
             }
         }
     }
     Ok(())
+}
+
+/// A plain file, also behind a symlink, or what is no longer there: a pipe that nobody named would be waited for.
+fn is_worth_reading(path: &Path) -> bool {
+    fs::metadata(path).map_or(true, |about| about.is_file())
 }
 
 fn is_foreign(name: &OsStr) -> bool {
