@@ -105,14 +105,15 @@ fn system_v_scripts_start_what_was_meant() {
         return;
     }
     for shell in ["dash", "bash"].into_iter().filter(|shell| cage::has(shell)) {
-        let stage = Stage::new(&SYSV, app::types());
-        stage.export(&["--prestart", "test \"$A\" = b"]);
+        let mut stage = Stage::new(&SYSV, app::types());
+        stage.export(&["--prestart", "test \"$A\" = 'of the administrator'"]);
+        let variables = stage.administer();
         let expected = stage.expected();
         let scripts = quoted(&stage.text("o/etc/init.d"));
         let _cage = Cage::run(
             &stage,
             &format!(
-                "for script in {scripts}/*; do {shell} \"$script\" start || exit 1; done; wait; sleep 600"
+                "{variables}for script in {scripts}/*; do {shell} \"$script\" start || exit 1; done; wait; sleep 600"
             ),
         );
         stage.compare(&format!("sysv, {shell}"), &expected, stage.collect(expected.len()));
@@ -133,10 +134,11 @@ fn systemd_starts_what_was_meant() {
     if !cage::can_be_built() || !cage::has("systemctl") {
         return;
     }
-    let stage = Stage::new(&SYSTEMD, app::types());
-    stage.export(&["--prestart", "test \"$A\" = b && test '$%n' != x"]);
+    let mut stage = Stage::new(&SYSTEMD, app::types());
+    stage.export(&["--prestart", "test \"$A\" = 'of the administrator' && test '$%n' != x"]);
+    let variables = stage.administer();
     let expected = stage.expected();
-    let script = format!("cp -r {}/. /; systemctl enable app.target", quoted(&stage.text("o")));
+    let script = format!("{variables}cp -r {}/. /; systemctl enable app.target", quoted(&stage.text("o")));
     let _cage = Cage::boot(&stage, &script);
     stage.compare("systemd", &expected, stage.collect(expected.len()));
 }
@@ -168,7 +170,7 @@ fn the_systemd_of_a_user_starts_what_was_meant() {
     }
     let stage = Stage::new(&SYSTEMD_USER, app::types());
     let home = stage.text("home of");
-    stage.export(&["--home", &home]);
+    stage.export(&["--home", &home, "--log-path", "/var/log"]);
     let expected = stage.expected();
     let (user, group) = (stage::user(), stage::group());
     let manager = format!(
@@ -244,8 +246,13 @@ fn the_scripts_of_upstart_start_what_was_meant() {
     let as_user =
         format!("nice -n -1 setpriv --reuid={} --regid={} --clear-groups", stage::user(), stage::group());
     let blocks = quoted(&stage.text("blocks"));
-    let script =
-        format!("ulimit -n 99; for block in {blocks}/*; do {as_user} /bin/sh -e \"$block\" & done; wait");
+    // As the manual says: the job's user may not make files in the folder of logs, so they are made before.
+    let log = format!("{}/$(basename \"$block\" .conf)", quoted(&stage.text("log")));
+    let prepare =
+        format!("for end in stdout stderr; do install -o {} /dev/null {log}-$end.log; done", stage::user());
+    let script = format!(
+        "ulimit -n 99; for block in {blocks}/*; do {prepare}; {as_user} /bin/sh -e \"$block\" & done; wait"
+    );
     let _cage = Cage::run(&stage, &script);
     stage.compare("upstart's scripts", &expected, stage.collect(expected.len()));
 }

@@ -31,7 +31,7 @@ pub(crate) const TRAPS: [&str; 25] = [
     "printf",
 ];
 
-/// Commands by process type. A canary named `canary` would show that a part of one was run on the way.
+/// Commands by process type. `CANARY` stands for a file that would show that a part of one was run on the way.
 pub(crate) fn types() -> BTreeMap<&'static str, String> {
     let long = format!("./probe {} end", "'x $HOME;\"%n '\\''y'".repeat(3000));
     BTreeMap::from([
@@ -46,7 +46,7 @@ pub(crate) fn types() -> BTreeMap<&'static str, String> {
         ("dollars", "./probe \"$DOLLAR\" ${SPACES} '$HOME' \"\\$HOME\" '$$' '${PORT}' $ \"$(printf '%s' \"$TAB\")\" `echo y`".to_owned()),
         ("exec", "exec ./probe exec".to_owned()),
         ("glob", "./probe * '*' ~ \"~\" ~root [a]* '?' \\*".to_owned()),
-        ("hostile", "./probe '$(touch canary)' '`touch canary`' \\; touch canary '&& touch canary' '| touch canary' '>canary'".to_owned()),
+        ("hostile", "./probe '$(touch CANARY)' '`touch CANARY`' \\; touch CANARY '&& touch CANARY' '| touch CANARY' '>CANARY'".to_owned()),
         ("long", long),
         ("my-type", "./probe '[Service]' 'ExecStart=x' '</string>' '&amp;' '{{ .x }}' 'end script' '- yaml: \"x' ']]>'".to_owned()),
         ("percents", "./probe %h %% %n %i '%(ENV_HOME)s' 100% '%%(x)s' %{x} %5".to_owned()),
@@ -66,23 +66,23 @@ pub(crate) fn variables(root: &str) -> BTreeMap<&'static str, String> {
     let long = "x 'y' \"z\" $Z %z \\ ; # é\t".repeat(4000) + "end";
     let own: [(&str, &str); 36] = [
         ("A", "b"),
-        ("AMPERSAND", "&amp; <string> ]]> </string><key>x</key> && touch canary"),
+        ("AMPERSAND", "&amp; <string> ]]> </string><key>x</key> && touch CANARY"),
         ("BACKSLASH", "\\"),
         ("BACKSLASHES", "a\\b \\n \\\\ \\x41 \\$HOME c\\"),
-        ("BASH_ENV", "touch canary"),
+        ("BASH_ENV", "touch CANARY"),
         ("COLON", "- a: b\n- {c: d}\n"),
         ("CR", "a\rb"),
         ("CRLF", "a\r\nb\r\n"),
         ("DASH", "-n --flag"),
-        ("DOLLAR", "$HOME ${HOME} $$ $(touch canary) `touch canary` ${X:-y} $1 $"),
+        ("DOLLAR", "$HOME ${HOME} $$ $(touch CANARY) `touch CANARY` ${X:-y} $1 $"),
         ("EMPTY", ""),
-        ("ENV", "$(touch canary)"),
+        ("ENV", "$(touch CANARY)"),
         ("EQUALS", "=a=b= c=d"),
         ("HASH", "a # b ; c #d ;e // f"),
         ("HOME", "/no/such 'ho me' $x"),
         ("IFS", "x"),
         ("JSON", "{\"a\": [\"b\\\"c\", {\"d\": null}], \"e\": 'f'}"),
-        ("NEWLINE", "line 1\nline 2\n\n[Service]\nExecStart=/bin/touch canary\nend script\n"),
+        ("NEWLINE", "line 1\nline 2\n\n[Service]\nExecStart=/bin/touch CANARY\nend script\n"),
         ("NO", "yes"),
         ("NUMBER", "010"),
         ("PERCENT", "%h %% %n %i %(ENV_HOME)s %(x)s 100% %"),
@@ -97,7 +97,7 @@ pub(crate) fn variables(root: &str) -> BTreeMap<&'static str, String> {
         ("TAB", "a\tb\t"),
         ("TILDE", "~root ~"),
         ("UNICODE", "héllo 世界 🎉 \u{2028}\u{a0}\u{feff} é"),
-        ("command", "touch canary"),
+        ("command", "touch CANARY"),
         ("lower_case", "x"),
         ("name", "other"),
         ("user", "root"),

@@ -63,10 +63,15 @@ impl Stage {
     pub(crate) fn new(habits: &'static Habits, types: BTreeMap<&'static str, String>) -> Self {
         let root = tempfile::tempdir().expect("a temporary folder");
         open(root.path(), 0o755);
+        let canary = format!("{}/out/canary", root.path().display());
+        let types =
+            types.into_iter().map(|(name, command)| (name, command.replace("CANARY", &canary))).collect();
         let variables = app::variables(&root.path().display().to_string());
+        let variables =
+            variables.into_iter().map(|(name, value)| (name, value.replace("CANARY", &canary))).collect();
         let mut stage = Self { root, habits, types, variables, counts: BTreeMap::new() };
         for (folder, mode) in
-            [("work", 0o755), ("out", 0o777), ("log", 0o777), ("ld", 0o777), ("traps", 0o755)]
+            [("work", 0o755), ("out", 0o777), ("log", 0o755), ("ld", 0o777), ("traps", 0o755)]
         {
             fs::create_dir(stage.path(folder)).expect("a folder");
             open(&stage.path(folder), mode);
@@ -104,7 +109,7 @@ impl Stage {
 
     /// Programs that a supervisor's own script could call where the app's `PATH` reached it.
     fn set_traps(&self) {
-        let canary = quoted(&self.text("canary"));
+        let canary = quoted(&self.text("out/canary"));
         for name in app::TRAPS {
             let trap = format!("#!/bin/sh\necho {name} >>{canary}\nexit 111\n");
             put(&self.path("traps").join(name), trap.as_bytes(), 0o755);
@@ -142,6 +147,12 @@ impl Stage {
         assert_eq!(refused_types, self.habits.refuses_types, "commands that {} refuses", self.habits.format);
         self.variables = all.into_iter().filter(|(name, _)| !refused.contains(name)).collect();
         self.types = types.into_iter().filter(|(name, _)| !refused_types.contains(name)).collect();
+    }
+
+    /// A script that puts the administrator's variables where root alone reads them; every process is to have them.
+    pub(crate) fn administer(&mut self) -> &'static str {
+        self.variables.extend([("A", "of the administrator".to_owned()), ("SECRET", "it is $o".to_owned())]);
+        "umask 077; mkdir -p /etc/default; printf \"A='of the administrator'\\nSECRET='it is \\$o'\\n\" >/etc/default/app; umask 022\n"
     }
 
     /// Leaves out what is long, for a reader that takes its time.
@@ -337,8 +348,8 @@ impl Stage {
         assert!(seen.is_empty(), "more reports than instances: {seen:?}");
         let first = wrong.iter().take(8).map(String::as_str).collect::<Vec<_>>().join("\n");
         assert!(wrong.is_empty(), "{} of {compared} differ:\n{first}", wrong.len());
-        let canary = fs::read_to_string(self.path("canary")).unwrap_or_default();
-        assert_eq!(canary, "", "was run");
+        let canary = fs::read_to_string(self.path("out/canary"));
+        assert!(canary.is_err(), "a part of the app was run on the way: {canary:?}");
         self.loader_obeyed_for_the_user_alone();
         say(&format!("{consumer}: {compared} values of {} processes compared", expected.len()));
     }

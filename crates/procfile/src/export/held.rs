@@ -12,10 +12,19 @@ pub(crate) fn held(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
-/// A script of a shell that gives variables their names, does what `then` says and puts a fresh shell in its place, which
-/// runs the script in its `$0`.
-pub(crate) fn release<'a>(names: impl Iterator<Item = &'a str> + Clone, then: &str, shell: &str) -> Text {
+/// A script of a shell that does what `before` says, gives variables their names, does what `behind` says, and puts a fresh
+/// shell in its place, which runs the script in its `$0`. Behind the names, only what a shell knows by itself is what it was.
+pub(crate) fn release<'a>(
+    before: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+    behind: &str,
+    shell: &str,
+) -> Text {
     let given: Vec<String> = names.clone().map(|name| format!("{name}=\"${}\"", held(name))).collect();
     let held: Vec<String> = names.map(held).collect();
-    plain(&format!("export {}; unset {}; {then}exec {shell} -c \"$0\"", given.join(" "), held.join(" ")))
+    plain(&format!(
+        "{before}export {}; unset {}; {behind}exec {shell} -c \"$0\"",
+        given.join(" "),
+        held.join(" ")
+    ))
 }

@@ -30,7 +30,7 @@ fn script(job: &Job, instance: &Instance) -> String {
     let name = job.dashed(instance);
     let variables = Job::environment(instance, &job.dotted(instance));
     let go = format!("cd {} || exit 1; ", settings.working_directory.text().shell_word());
-    let loader = release(variables.iter().map(|(name, _)| name.as_str()), &go, "/bin/sh");
+    let loader = release(&go, variables.iter().map(|(name, _)| name.as_str()), "", "/bin/sh");
     let mut script = Draft::default();
     script.line("#!/sbin/openrc-run\n# Its settings are read by OpenRC, and every sh there is knows these limits.\n# shellcheck shell=sh disable=SC1003,SC2016,SC2034,SC3045\n");
     let mut set = |variable: &str, value: &Text| {
@@ -57,6 +57,12 @@ fn script(job: &Job, instance: &Instance) -> String {
     }
     script.line("\ndepend() {\n  need net\n}\n\nstart_pre() {");
     script.put(format_args!("  checkpath --directory {}\n", settings.run_path.text().shell_word()));
+    let owner = format!("{}:{}", settings.user, settings.group);
+    for stream in ["stdout", "stderr"] {
+        // The supervisor opens them as the user of the app, who may not make files there.
+        let log = job.log(instance, stream).shell_word();
+        script.put(format_args!("  checkpath --file --mode 0640 --owner {owner} {log}\n"));
+    }
     for limit in &settings.limits {
         script.put(format_args!("  {} || return 1\n", limit.ulimit()));
     }

@@ -10,8 +10,9 @@ use crate::export::text::Text;
 /// What every script does with the variables above it.
 const ACTIONS: &str = include_str!("sysv.sh");
 
-/// Reads the administrator's variables behind those of the app.
-const ADMINISTRATOR: &str = "set -a; eval \"$(cat <&4; echo; cat <&5)\"; set +a; exec 4<&- 5<&-; ";
+/// Reads the administrator's variables while the programs are still those of the system, and sets them behind the app's.
+const READ: &str = "set -- \"$(cat <&4; echo; cat <&5)\"; exec 4<&- 5<&-; ";
+const SET: &str = "set -a; eval \"$1\"; set +a; ";
 
 /// The scripts.
 pub(crate) fn render(job: &Job) -> Vec<Output> {
@@ -45,7 +46,7 @@ fn script(job: &Job, instance: &Instance) -> String {
     set("sysconfig", &plain(&format!("/etc/sysconfig/{app}")));
     let variables = Job::environment(instance, &job.dotted(instance));
     let names = variables.iter().map(|(name, _)| name.as_str());
-    set("loader", &release(names, ADMINISTRATOR, "/bin/sh"));
+    set("loader", &release(READ, names, SET, "/bin/sh"));
     script.line("\nset_environment() {");
     for (variable, value) in &variables {
         script.put(format_args!("  export {}={}\n", held(variable), value.shell_word()));
