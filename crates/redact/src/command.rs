@@ -1,11 +1,14 @@
 //! Command lines. Shown are known programs, the names of flags, operators and short numbers; how many words there are
 //! is always shown. `--show-commands` turns it around: shown is what neither its name nor its look gives away.
 
+use std::borrow::Cow;
+
+use crate::client::{self, Client};
 use crate::placeholder::Kind;
 use crate::scan::Scanner;
 use crate::treat::secret_value;
 use crate::verdict::{Parts, Verdict};
-use crate::{key_name, placeholder, shape, words};
+use crate::{entropy, key_name, placeholder, shape, words};
 
 /// A longer script is masked as a whole.
 const LONGEST: usize = 64 * 1024;
@@ -56,30 +59,13 @@ const OPERATORS: &[&str] = &[
 /// Common words that are passwords all too often.
 const WEAK: &[&str] =
     &["admin", "guest", "root", "test", "demo", "hello", "world", "foo", "bar", "default", "master", "user"];
-/// Programs whose `-p` (or `-a`, `-u`) takes a credential.
-const CLIENTS: &[&str] = &[
-    "mysql",
-    "mysqladmin",
-    "mysqldump",
-    "mariadb",
-    "psql",
-    "pg_dump",
-    "redis-cli",
-    "curl",
-    "wget",
-    "mongo",
-    "mongosh",
-    "mongodump",
-    "sshpass",
-    "ldapsearch",
-    "smbclient",
-];
-
 /// Where in a command line the next word stands.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Line {
     program: Option<String>,
     previous: Option<String>,
+    /// The last program on the line that takes credentials: `docker exec db mysql -px` runs two.
+    client: Option<&'static Client>,
     script: bool,
     /// A health check: the first word says what the others are.
     check: bool,
@@ -128,6 +114,7 @@ impl Line {
         {
             self.program = Some(text.to_owned());
         }
+        self.client = client::named(text).or(self.client);
         self.script = text.starts_with('-') && text.ends_with('c') && text.len() <= 4 && self.runs_a_shell();
         self.previous = Some(text.to_owned());
     }
@@ -143,13 +130,26 @@ impl Line {
 
     /// Whether the word before says that this one is a secret.
     fn expects_secret(&self) -> bool {
-        let Some(flag) = self.previous.as_deref().filter(|word| word.starts_with('-') && !word.contains('='))
-        else {
-            return false;
-        };
+        let Some(flag) = self.previous.as_deref() else { return false };
+        // `"token": "x"` and `password: x` are two words of a script.
+        if flag.ends_with([':', '"', '\'', '>']) && key_name::gives_a_secret(&format!("{flag} x")) {
+            return true;
+        }
+        if !flag.starts_with('-') || flag.contains('=') {
+            return self.client.is_some_and(|client| client.flags.contains(&flag));
+        }
         key_name::is_secret(flag.trim_start_matches('-'))
-            || (CLIENTS.contains(&self.program_name())
-                && matches!(flag, "-p" | "-a" | "-u" | "-P" | "-w" | "-H" | "--user" | "--header" | "-D"))
+            || self.client.is_some_and(|client| client.flags.contains(&flag))
+    }
+
+    /// Where the credential begins in a word that holds its flag too: `-px`, `--user=a:b`, `pass:x`.
+    fn attached(&self, text: &str) -> Option<usize> {
+        self.client.and_then(|client| client.attached(text))
+    }
+
+    /// Whether the word is one of a program that takes passwords as they stand: `htpasswd -b f user x`.
+    fn takes_words(&self, text: &str) -> bool {
+        !text.starts_with('-') && !words::is_common(text) && self.client.is_some_and(|client| client.words)
     }
 }
 
@@ -202,16 +202,18 @@ impl Words<'_> {
                 }
             }
         }
-        // Between words may stand what no word shows.
-        if self.scanner.hit(&parts.shown()).is_some() { Verdict::Mask(Kind::Arg) } else { parts.verdict() }
+        // Between words may stand what no word shows, and all of them together may say what none says alone.
+        let all = if parts.masks() { parts.shown().into() } else { Cow::Borrowed(text) };
+        if self.scanner.hit(&all).is_some() { Verdict::Mask(Kind::Arg) } else { parts.verdict() }
     }
 
     fn argument<'a>(&self, line: &Line, text: &'a str) -> Verdict<'a> {
-        if line.expects_secret() {
+        if line.expects_secret() || (self.relaxed && line.takes_words(text)) {
             return Verdict::Mask(Kind::Arg);
         }
         if self.relaxed {
-            return self.relaxed_argument(text);
+            let attached = line.attached(text).filter(|_| self.scanner.hit(text).is_none());
+            return attached.map_or_else(|| self.relaxed_argument(text), |at| behind_its_flag(text, at));
         }
         let known = words::is_common(text) && !WEAK.contains(&text);
         if known || shape::is_port(text) || matches!(text, "CMD" | "NONE" | "--" | "-") {
@@ -280,11 +282,19 @@ impl Words<'_> {
         if text.len() > LONGEST {
             return Verdict::Mask(Kind::Arg);
         }
-        match self.scanner.hit(text) {
-            Some(_) => secret_value(Kind::Arg, "", text),
-            None => Verdict::Show,
+        if self.scanner.hit(text).is_some() || entropy::looks_chosen(text) {
+            return secret_value(Kind::Arg, "", text);
         }
+        Verdict::Show
     }
+}
+
+/// A flag that is shown and what is attached to it, which is not.
+fn behind_its_flag(text: &str, at: usize) -> Verdict<'_> {
+    let mut parts = Parts::default();
+    parts.show(&text[..at]);
+    parts.mask(Kind::Arg, &text[at..]);
+    parts.verdict()
 }
 
 /// `--name` and `--long-name`: letters alone, so that a secret with a digit in it is none.
@@ -307,7 +317,7 @@ fn split(text: &str) -> Vec<&str> {
             (Some(open), _) if open == char => quote = None,
             (None, '\'' | '"' | '`') => quote = Some(char),
             (None, '[') => skip = at + placeholder::leading(&text[at..]).map_or(1, str::len),
-            (None, _) if char.is_whitespace() || char == ';' => {
+            (None, _) if char.is_whitespace() || (char == ';' && !is_entity(&text[start..at])) => {
                 words.extend(Some(&text[start..at]).filter(|word| !word.is_empty()));
                 words.extend((char == ';').then_some(&text[at..=at]));
                 start = at + char.len_utf8();
@@ -317,4 +327,12 @@ fn split(text: &str) -> Vec<&str> {
     }
     words.extend(Some(&text[start..]).filter(|word| !word.is_empty()));
     words
+}
+
+/// Whether a semicolon behind the text would end an HTML entity.
+fn is_entity(text: &str) -> bool {
+    let name = text.rfind('&').map(|at| &text[at + 1..]);
+    name.is_some_and(|name| {
+        name.len() <= 10 && name.starts_with('#') && name[1..].bytes().all(|b| b.is_ascii_alphanumeric())
+    })
 }

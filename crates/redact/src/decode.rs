@@ -38,7 +38,7 @@ pub(crate) fn views(text: &str) -> Vec<String> {
 
 /// Whether the text is, or holds, readable text in base64 or hexadecimal: whoever hid it had a reason.
 pub(crate) fn hides_text(text: &str) -> bool {
-    let encoded = text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= 11).any(|run| {
+    let encoded = base64_runs(text).filter(|run| run.len() >= 11).any(|run| {
         run.bytes().any(|b| b.is_ascii_uppercase()) && from_base64(run).is_some_and(|plain| plain.len() >= 8)
     });
     encoded || hex_runs(text).any(|plain| plain.len() >= 8)
@@ -60,19 +60,38 @@ fn add_views(text: &str, views: &mut Vec<String>, budget: &mut usize) {
             views.push(view);
         }
     };
-    add(text.contains('%').then(|| percent(text)));
+    add(text.contains('%').then(|| percent(text, b'%')));
+    // Quoted-printable, and bytes set apart by colons, are told from names by how often they have their sign.
+    add((text.matches('=').count() >= 4).then(|| percent(text, b'=')));
+    add((text.matches(':').count() >= 7).then(|| text.replace(':', "")));
     add(text.contains('\\').then(|| backslash(text)));
     add(text.contains('&').then(|| entities(text)));
     add(text.contains('\0').then(|| text.replace('\0', "")));
     add(text.contains(['\'', '"']).then(|| text.replace(['\'', '"'], "")));
-    for run in text.split(|c: char| !is_base64(c)).filter(|run| run.len() >= 8) {
+    add((!text.is_ascii()).then(|| text.chars().filter_map(plain_char).collect()));
+    for run in base64_runs(text).filter(|run| run.len() >= 8) {
         (0..4).for_each(|skip| add(run.get(skip..).and_then(from_base64)));
     }
     hex_runs(text).for_each(|plain| add(Some(plain)));
 }
 
-fn is_base64(char: char) -> bool {
-    char.is_ascii_alphanumeric() || matches!(char, '+' | '/' | '=' | '-' | '_')
+/// The runs of a base64 alphabet. One with the marks of both is none, but what lies between the marks of one may be.
+fn base64_runs(text: &str) -> impl Iterator<Item = &str> {
+    let is_base64 = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=' | '-' | '_');
+    text.split(move |c| !is_base64(c)).flat_map(|run| {
+        let both = run.contains(['-', '_']) && run.contains(['+', '/']);
+        let inner = [['-', '_'], ['+', '/']].into_iter().filter(move |_| both);
+        std::iter::once(run).chain(inner.flat_map(move |marks| run.split(marks)))
+    })
+}
+
+/// A character as the eye takes it: full-width letters are letters, what has no width is nothing.
+fn plain_char(char: char) -> Option<char> {
+    match char {
+        '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => None,
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(char) - 0xfee0),
+        other => Some(other),
+    }
 }
 
 /// The readable text that a run of base64 holds.
@@ -137,14 +156,17 @@ fn wide(bytes: &[u8]) -> Option<String> {
     String::from_utf16(&units).ok()
 }
 
-fn percent(text: &str) -> String {
+/// Two hexadecimal digits behind a sign: `%41`, or `=41` of quoted-printable.
+fn percent(text: &str, sign: u8) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;
     while at < bytes.len() {
-        let byte = (bytes[at] == b'%').then(|| hex_byte(bytes.get(at + 1..at + 3)?)).flatten();
+        // `%u0041` is what browsers once made of letters.
+        let wide = usize::from(bytes[at..].starts_with(b"%u00")) * 3;
+        let byte = (bytes[at] == sign).then(|| hex_byte(bytes.get(at + wide + 1..at + wide + 3)?)).flatten();
         out.push(byte.unwrap_or(bytes[at]));
-        at += if byte.is_some() { 3 } else { 1 };
+        at += if byte.is_some() { 3 + wide } else { 1 };
     }
     String::from_utf8_lossy(&out).into_owned()
 }
@@ -228,6 +250,12 @@ mod tests {
             "correct%20horse%2042",
             r"correct\u0020horse\x2042",
             "correct&#32;horse&#x20;42",
+            "correct%u0020horse%u002042",
+            "corr\u{200b}ect horse\u{ad} 42",
+            "ｃorrect horse ４2",
+            "=63=6F=72=72=65=63=74=20horse=20=34=32",
+            "63:6f:72:72:65:63:74:20:68:6f:72:73:65:20:34:32",
+            "-c/Y29ycmVjdCBob3JzZSA0Mg==",
             "Y29ycmVjdCBob3JzZSA0Mg==",
             "Y29ycmVjdCBob3JzZSA0Mg",
             "xY29ycmVjdCBob3JzZSA0Mg",

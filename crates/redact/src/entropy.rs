@@ -21,12 +21,29 @@ fn is_random_part(part: &str) -> bool {
     let hex = part.bytes().all(|b| b.is_ascii_hexdigit());
     (part.len() >= 32 && hex && entropy(part) >= 3.0)
         || (part.len() >= 20 && entropy(part) >= 4.0 && !is_wordy(part))
+        || (part.len() >= 20 && is_upper_with_digits(part) && entropy(part) >= 3.2 && !is_wordy(part))
         || (part.len() >= 14 && classes(part) >= 3 && entropy(part) >= 3.2 && !is_wordy(part))
         || (part.len() >= 16 && switches(part) >= 5 && entropy(part) >= 3.0 && !is_wordy(part))
         || (part.len() >= 14
             && classes(part) >= 2
             && switches(part) * 5 >= part.len() * 2
             && entropy(part) >= 3.0)
+}
+
+/// Base32, and the keys that are written in capitals.
+fn is_upper_with_digits(part: &str) -> bool {
+    let digits = part.bytes().filter(u8::is_ascii_digit).count();
+    digits > 0 && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) && digits < part.len()
+}
+
+/// Whether a word of a command line may be a password that somebody chose or a generator made: eight characters or more
+/// in which capitals, small letters and digits change too often for a name.
+pub(crate) fn looks_chosen(text: &str) -> bool {
+    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| {
+        let kind = |b: u8| if b.is_ascii_digit() { 0 } else { 1 + u8::from(b.is_ascii_uppercase()) };
+        let changes = part.as_bytes().windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count();
+        part.len() >= 8 && classes(part) >= 3 && changes * 2 >= part.len()
+    })
 }
 
 /// Sixteen characters of three classes or more with punctuation that names do not have.
@@ -95,7 +112,16 @@ fn is_wordy(run: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::looks_random;
+    use super::{looks_chosen, looks_random};
+
+    #[test]
+    fn a_password_among_the_words_of_a_command_is_told_from_names() {
+        let chosen = ["2PrSH1zCq", "--opt=aB3xK9pQ", "u%N2VHxLGEw"];
+        assert_eq!(chosen.iter().filter(|text| !looks_chosen(text)).collect::<Vec<_>>(), Vec::<&&str>::new());
+        let plain =
+            ["MyApp2.jar", "Microsoft.AspNetCore.dll", "ES2015Module", "-Xmx512m", "openjdk-17", "x86_64"];
+        assert_eq!(plain.iter().filter(|text| looks_chosen(text)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
 
     #[test]
     fn what_generators_make_looks_random() {
@@ -108,6 +134,8 @@ mod tests {
             "Zx8-Qp3_Lm5-Vt9_Rk2-Hs7",
             "p@ssW0rd!2024#xyz",
             "0123456789abcdef0123456789abcdef01234567",
+            "SCWQHKTYUMJ6PWUIXYQ6",
+            "MZQBIUGSGRUXUXBDMETIJRWIW7XXXH7T",
         ];
         assert_eq!(random.iter().filter(|text| !looks_random(text)).collect::<Vec<_>>(), Vec::<&&str>::new());
     }

@@ -5,6 +5,7 @@
 const SECRET: &[&str] = &[
     "pass",
     "password",
+    "passwords",
     "passwd",
     "passphrase",
     "passcode",
@@ -58,6 +59,12 @@ const SECRET: &[&str] = &[
     "masterauth",
     "userpass",
     "keyfile",
+    "storepass",
+    "keypass",
+    "sid",
+    "sessionid",
+    "phpsessid",
+    "jsessionid",
     "kubeconfig",
     "rootpw",
     "passkey",
@@ -74,6 +81,15 @@ const SECRET: &[&str] = &[
     "schlüssel",
     "schluessel",
     "motdepasse",
+    "passe",
+    "contrasenya",
+    "adgangskode",
+    "lösenord",
+    "losenord",
+    "salasana",
+    "jelszó",
+    "şifre",
+    "sifre",
     "mdp",
     "jeton",
     "cle",
@@ -94,11 +110,48 @@ const SECRET: &[&str] = &[
     "パスワード",
     "トークン",
     "暗証番号",
+    "비밀번호",
+    "암호",
+    "รหัสผ่าน",
+    "סיסמה",
 ];
 
 /// Ends of words that are written together: `pgpassword`, `dbsecret`.
-const ENDS: &[&str] =
-    &["password", "passwd", "passphrase", "secret", "secretkey", "accesskey", "apikey", "token", "passwort"];
+const ENDS: &[&str] = &[
+    "password",
+    "passwd",
+    "passphrase",
+    "pass",
+    "pwd",
+    "secret",
+    "secretkey",
+    "accesskey",
+    "accountkey",
+    "apikey",
+    "authkey",
+    "privatekey",
+    "sharedkey",
+    "masterkey",
+    "licensekey",
+    "encryptionkey",
+    "token",
+    "passwort",
+];
+/// Words that end so and mean something else.
+const NOT_PASS: &[&str] = &[
+    "bypass",
+    "compass",
+    "encompass",
+    "overpass",
+    "surpass",
+    "trespass",
+    "underpass",
+    "multipass",
+    "highpass",
+    "lowpass",
+    "bandpass",
+    "singlepass",
+];
 
 const NOT_BEFORE_KEY: &[&str] = &["public", "primary", "foreign", "partition", "sort", "idx"];
 const NOT_AFTER_KEY: &[&str] = &["id", "name", "file", "path", "type", "size"];
@@ -109,8 +162,37 @@ pub(crate) fn is_secret(name: &str) -> bool {
     let joined = |pair: &[String]| pair[0] == "connection" && pair[1].starts_with("string");
     words.iter().enumerate().any(|(at, word)| match word.as_str() {
         "key" | "keys" => is_secret_key(&words, at),
-        word => SECRET.contains(&word) || ENDS.iter().any(|end| word.ends_with(end)),
+        word => {
+            SECRET.contains(&word)
+                || (ENDS.iter().any(|end| word.ends_with(end)) && !NOT_PASS.contains(&word))
+        }
     }) || words.windows(2).any(joined)
+}
+
+/// Whether the text gives a value to such a name: `db_password = x`, `run --token=x`, `"pw": "x"`, `password => x`. A
+/// colon counts only where a blank or a quote stands beside it, because images and users have colons too. Linear: of
+/// a name only the last characters are looked at.
+pub(crate) fn gives_a_secret(text: &str) -> bool {
+    text.match_indices(['=', ':']).any(|(at, sign)| {
+        let (before, after) = (&text[..at], &text[at + 1..]);
+        let quoted = before.ends_with(['"', '\'']);
+        let apart = before.ends_with([' ', ':']);
+        let names = match sign {
+            "=" => !after.starts_with('=') && (apart || !after.starts_with(char::is_whitespace)),
+            _ => quoted || after.starts_with([' ', '\t', '\n']),
+        };
+        let value = after.trim_start_matches(['>', '"', '\'', ' ', '\t', '\n', '[', '{']);
+        names && !value.is_empty() && is_secret(last_name(before))
+    })
+}
+
+/// The name at the end of a text, at most 64 bytes of it.
+fn last_name(text: &str) -> &str {
+    let text = text.trim_end_matches([':', '"', '\'', ']', ' ', '\t']);
+    let parts = text.char_indices().rev().take_while(|(at, char)| {
+        text.len() - at <= 64 && (char.is_alphanumeric() || matches!(char, '_' | '-' | '.'))
+    });
+    parts.last().map_or("", |(at, _)| &text[at..])
 }
 
 fn is_secret_key(words: &[String], at: usize) -> bool {
@@ -144,7 +226,43 @@ fn words(name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_secret;
+    use super::{gives_a_secret, is_secret};
+
+    #[test]
+    fn a_value_under_a_secrets_name_is_seen_in_any_notation() {
+        let given = [
+            "SECRET_KEY_BASE=x",
+            "run --token=x now",
+            "sleep@SMTP_PASS=x",
+            "db_password = x",
+            "password => x",
+            "pw := x",
+            "{\"db\": {\"pw\": \"x\"}}",
+            "{'passwords': ['x']}",
+            "Authorization: ApiKey x",
+            "api_key = \"x\"",
+            "/bin/sh:密码=x",
+            "mot_de_passe=x",
+            "users:\n- token:\n  x",
+        ];
+        assert_eq!(
+            given.iter().filter(|text| !gives_a_secret(text)).collect::<Vec<_>>(),
+            Vec::<&&str>::new()
+        );
+        let plain = [
+            "hashicorp/vault:1.13",
+            "token-service:8080",
+            "dGhlIHRva2VuPQ==",
+            "key==",
+            "KEY_ID=1",
+            "monkey=1",
+            "PORT=5000",
+            "DB_PASSWORD= next",
+            "password",
+            "master:1000",
+        ];
+        assert_eq!(plain.iter().filter(|text| gives_a_secret(text)).collect::<Vec<_>>(), Vec::<&&str>::new());
+    }
 
     #[test]
     fn names_of_secrets_are_known_as_such() {
@@ -172,6 +290,9 @@ mod tests {
             "traefik.http.middlewares.a.basicauth.users",
             "STRIPE_WEBHOOK",
             "APIKey",
+            "SSHPASS",
+            "storePass",
+            "AccountKey",
             "rediss-requirepass",
             "ACCESSTOKEN",
             "key",
@@ -198,6 +319,7 @@ mod tests {
             "PORT",
             "passenger",
             "bypass_cache",
+            "compass-url",
             "tokenizer",
             "compass",
             "signal",

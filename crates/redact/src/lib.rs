@@ -16,6 +16,7 @@
 //! # Ok::<(), redact::Error>(())
 //! ```
 
+mod client;
 mod collect;
 mod command;
 mod decode;

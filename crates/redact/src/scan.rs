@@ -9,7 +9,7 @@ use regex::bytes::{Regex, RegexBuilder};
 use crate::memo::Memo;
 use crate::placeholder::{self, Kind};
 use crate::rules::RULES;
-use crate::{decode, entropy, pii};
+use crate::{decode, entropy, key_name, pii};
 
 static LITERALS: LazyLock<(AhoCorasick, Vec<usize>)> = LazyLock::new(|| {
     let pairs =
@@ -39,10 +39,15 @@ impl Scanner {
     }
 
     fn look(&self, text: &str) -> Option<Kind> {
+        let own = self.plainly(text).or_else(|| decode::hides_text(text).then_some(Kind::Token));
+        own.or_else(|| decode::views(text).iter().find_map(|view| self.plainly(view)))
+    }
+
+    /// The text as it stands, without decoding anything.
+    fn plainly(&self, text: &str) -> Option<Kind> {
         let own = by_rule(text).or_else(|| self.pii.then(|| pii::found(text)).flatten());
         let own = own.or_else(|| entropy::looks_random(text).then_some(Kind::Entropy));
-        let own = own.or_else(|| decode::hides_text(text).then_some(Kind::Token));
-        own.or_else(|| decode::views(text).iter().find_map(|view| by_rule(view)))
+        own.or_else(|| key_name::gives_a_secret(text).then_some(Kind::Token))
     }
 }
 
