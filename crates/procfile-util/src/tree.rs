@@ -21,15 +21,17 @@ pub(crate) fn place(root: &str, path: &str) -> String {
 /// Writes all outputs below a directory.
 pub(crate) fn write(root: &OsStr, outputs: &[Output]) -> Result<()> {
     let root = Path::new(root);
-    let mut staged = Vec::new();
+    let (mut staged, mut unmade) = (Vec::new(), None);
     for output in outputs {
         let path = root.join(&output.path);
         let failed = |why| creating(&path, &why);
         match &output.contents {
-            None => make_directory(&path, output.mode).map_err(failed)?,
+            // The first file in it says so, as it does in the original.
+            None => unmade = unmade.or(make_directory(&path, output.mode).map_err(failed).err()),
             Some(contents) => staged.push((stage(&path, contents, output.mode).map_err(failed)?, path)),
         }
     }
+    unmade.map_or(Ok(()), Err)?;
     let mut directories: Vec<PathBuf> = Vec::new();
     for (file, path) in staged {
         file.persist(&path).map_err(|refused| creating(&path, &refused.error))?;

@@ -113,7 +113,7 @@ impl Procfile {
     fn refuse_unreadable(&self, name: &str, command: &[u8]) -> Result<(), EditError> {
         let invalid_name = || EditError::InvalidName(name.to_owned());
         name.parse::<ProcessType>().map_err(|_| invalid_name())?;
-        if command.is_empty() {
+        if space::trim_start(command).is_empty() {
             return Err(EditError::EmptyCommand);
         }
         if command.contains(&b'\n') {
@@ -283,7 +283,9 @@ mod tests {
             |name, command| set("web: a // c\n", name, command, Placement::Append).expect_err("refused");
         assert_eq!(refuse("a b", "x"), EditError::InvalidName("a b".to_owned()));
         assert_eq!(refuse("", "x"), EditError::InvalidName(String::new()));
-        assert_eq!(refuse("x", ""), EditError::EmptyCommand);
+        for blank in ["", " ", "\t\r", "\u{a0}", "\n"] {
+            assert_eq!(refuse("x", blank), EditError::EmptyCommand, "{blank:?}");
+        }
         assert_eq!(refuse("x", "a\nb: c"), EditError::SeveralLines);
         assert_eq!(refuse("x", "a # b"), EditError::ReadsDifferently("a".to_owned()));
         assert_eq!(refuse("x", " a"), EditError::Trimmed("a".to_owned()));
