@@ -106,6 +106,7 @@ picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find 
   install_plugin --uninstall
   [[ $(tail -n 1 "$PLUGIN/triggers") == 'echo core 0.38.28 "$@"' ]]
   [[ ! -e $PLUGIN/bin && ! -e $PLUGIN/help && ! -e $PLUGIN/subcommands/default ]]
+  [[ $(<"$PLUGIN/functions") == 'ps_restore() { :; }' ]]
   [[ $(readlink "$PLUGIN/post-stop") == triggers ]]
 }
 
@@ -141,6 +142,7 @@ picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find 
   core_plugin 0.38.28
   install_plugin --uninstall
   [[ $status == 0 && $(tail -n 1 "$PLUGIN/triggers") == 'echo core 0.38.28 "$@"' && ! -e $PLUGIN/bin && ! -e $LIB/formation ]]
+  [[ -f $PLUGIN/functions ]]
 }
 
 @test "any 0.38 is known, however it is written; others need --any-version" {

@@ -177,6 +177,24 @@ matches() {
   put config/demo/ENV $'PORT="9"\n'
   hook procfile-get-command demo web 5000
   answers 0 $'run global global 9 .\n'
+  put data/ps/demo/Procfile $'web: $NONE run $NONE\n'
+  hook procfile-get-command demo web 5000
+  answers 0 $'run\n'
+}
+
+@test "a port that is none is the default one" {
+  put data/ps/demo/Procfile $'web: run $PORT\n'
+  local port
+  for port in "" abc 80/udp; do
+    hook procfile-get-command demo web "$port"
+    answers 0 $'run 5000\n'
+  done
+}
+
+@test "the report hook is asked for one app" {
+  hook report
+  answers 1 ""
+  [[ $(<"$err") == " !     Please specify an app to run the command on" ]]
 }
 
 @test "an app is born with web=1 and leaves nothing behind" {

@@ -12,7 +12,7 @@ use crate::exists::NOT_FOUND;
 use crate::{diagnose, files, output};
 
 /// `PORT` where the caller names none.
-const DEFAULT_PORT: &str = "5000";
+const DEFAULT_PORT: i64 = 5000;
 
 /// Answers the trigger that the first word names.
 pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
@@ -21,7 +21,7 @@ pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
     let world = World::from_env()?;
     match words[..] {
         ["procfile-exists", app] => exists(&world, &app.parse()?),
-        ["procfile-get-command", app, name] => command(&world, &app.parse()?, name, DEFAULT_PORT),
+        ["procfile-get-command", app, name] => command(&world, &app.parse()?, name, ""),
         ["procfile-get-command", app, name, port] => command(&world, &app.parse()?, name, port),
         _ => bail!(
             "--from-trigger takes procfile-exists <app>, or procfile-get-command <app> <type> [<port>]: {} is neither",
@@ -46,13 +46,15 @@ fn command(world: &World, app: &AppName, name: &str, port: &str) -> Result<Outco
         Err(refused) => return Err(diagnose::failure(path.as_os_str(), &refused, &options)),
     };
     let entry = procfile.get(name).ok_or_else(|| anyhow!(NOT_FOUND))?;
-    let port = if port.is_empty() { DEFAULT_PORT } else { port };
-    let port = port.parse().with_context(|| format!("port {port:?} is no number"))?;
+    // As Dokku has it, what is no port is the default one.
+    let port = port.parse().unwrap_or(DEFAULT_PORT);
     let environment = environment(world, app)?;
     let variables = Variables { env_file: Some(&environment), ..Variables::new(entry.name, port) };
-    let mut command = procfile::expand(entry.command, &variables);
-    command.push(b'\n');
-    output::print(&command)
+    let command = procfile::expand(entry.command, &variables);
+    // A variable that is not set may leave blanks at an end, which Dokku cuts.
+    let mut line = command.trim_ascii().to_vec();
+    line.push(b'\n');
+    output::print(&line)
 }
 
 /// The environment of all apps, and over it the app's own.

@@ -2,7 +2,7 @@
 //! is better on purpose.
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
 use serde_json::Value;
@@ -139,9 +139,11 @@ fn replay(case: &Value) -> Option<String> {
 
 #[test]
 fn a_crlf_procfile_is_stored_with_unix_lines() {
-    let tree = Tree::new(&[("Procfile", "web: a\r\nworker: b\r\n")]);
-    assert_eq!(tree.extract().status, 0);
-    assert_eq!(tree.staged().as_deref(), Some("web: a\nworker: b\n"));
+    for mark in ["", "\u{feff}"] {
+        let tree = Tree::new(&[("Procfile", &format!("{mark}web: a\r\nworker: b\r\n"))]);
+        assert_eq!(tree.extract().status, 0);
+        assert_eq!(tree.staged().as_deref(), Some("web: a\nworker: b\n"), "{mark:?}");
+    }
 }
 
 #[test]
@@ -149,6 +151,8 @@ fn no_procfile_is_marked_and_a_deploy_without_one_takes_the_old_one_away() {
     let tree = Tree::new(&[]);
     assert_eq!(tree.extract().status, 0);
     assert!(tree.is_marked_missing() && tree.staged().is_none());
+    let mark = tree.dokku.place.path().join("lib/data/ps/demo/Procfile.4242.missing");
+    assert_eq!(fs::metadata(mark).expect("the mark").permissions().mode() & 0o7777, 0o600);
     assert_eq!(run(&mut tree.dokku.trigger(&["procfile-exists", "demo"])).status, 1);
     assert_eq!(run(&mut tree.dokku.trigger(&["core-post-deploy", "demo", "", "", "latest"])).status, 0);
     assert!(!tree.is_marked_missing());

@@ -18,6 +18,10 @@ const PROCFILE: &str = "Procfile";
 const PROPERTY: &str = "procfile-path";
 /// Of a file that comes out of an image.
 const MODE: u32 = 0o644;
+/// Of the mark that there is none.
+const MARK_MODE: u32 = 0o600;
+/// What some editors put before a text.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Takes the Procfile out of the source tree, or out of the image that is the app's source.
 pub(super) fn extract(world: &World, app: &AppName, tree: &Path) -> Result<()> {
@@ -33,7 +37,7 @@ pub(super) fn extract(world: &World, app: &AppName, tree: &Path) -> Result<()> {
     forget_earlier(&directory).with_context(|| format!("tidy up {}", directory.display()))?;
     let (name, bytes, mode) = match found {
         Some(file) => (staged, unix_lines(&file.bytes), file.mode),
-        None => (format!("{staged}.missing"), Vec::new(), MODE),
+        None => (format!("{staged}.missing"), Vec::new(), MARK_MODE),
     };
     Ok(opened.write(&name, &bytes, Access::like(world.lib(), mode))?)
 }
@@ -106,7 +110,9 @@ fn leads_outside(path: &str) -> anyhow::Error {
     Refusal::failed(format!("procfile-path {path:?} leads outside the app's source: use a path inside it"))
 }
 
+/// As `dos2unix` has it: no byte order mark, and lines end with a line feed alone.
 fn unix_lines(bytes: &[u8]) -> Vec<u8> {
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut lines = Vec::with_capacity(bytes.len());
     for (at, byte) in bytes.iter().enumerate() {
         if *byte != b'\r' || bytes.get(at + 1) != Some(&b'\n') {
