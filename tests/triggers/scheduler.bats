@@ -182,7 +182,8 @@ WEB='web: faultapp --say "in $PWD" --listen $PORT'
   run plugn trigger scheduler-deploy native demo latest ""
   [[ $status == 1 && $output == *"is not whole"*"push again"* && ! -e $SERVICE/spec.json ]] || { echo "$output"; false; }
   put config/git/demo/source-image nginx:1
-  DOKKU_PID=102
+  # shellcheck disable=SC2030  # For the rest of this test.
+  export DOKKU_PID=102
   mkdir "$TREE"
   run plugn trigger post-extract demo "$TREE" abc
   [[ $status == 1 && $output == *"image nginx:1"*"cannot run natively"* ]]
@@ -285,4 +286,28 @@ WEB='web: faultapp --say "in $PWD" --listen $PORT'
   put config/scheduler/demo/selected docker-local
   DOKKU_PID=302 run plugn trigger builder-build null demo "$TREE"
   [[ $status == 0 && -z $output && -z $(docker image ls -q dokku/demo) ]]
+}
+
+@test "a push that is killed anywhere is made good by the next" {
+  put config/ps/demo/scale $'web=2\n'
+  put config/ps/demo/stop-timeout-seconds 1
+  local round job
+  for round in 1 2 3 4 5 6; do
+    push "web: faultapp --say round-$round --listen"$'\n' "rev$round" 3>&- &
+    job=$!
+    sleep "0.$((round * 11 % 7))"
+    # What is killed is this world's alone.
+    local pid
+    grep -lsz "^DOKKU_LIB_ROOT=$DOKKU_LIB_ROOT\$" /proc/[0-9]*/environ | cut -d / -f 3 | while read -r pid; do
+      [[ $(tr '\0' ' ' <"/proc/$pid/cmdline") != "ps-lifecycle --from-trigger"* ]] || kill -9 "$pid" || true
+    done
+    wait "$job" || true
+    # shellcheck disable=SC2031  # Other tests change their own.
+    DOKKU_PID=$((DOKKU_PID + 100))
+    push "web: faultapp --say round-$round --listen"$'\n' "rev$round"
+    [[ $status == 0 && $(plugn trigger scheduler-app-status native demo) == "2 true" ]] || { echo "round $round: $output"; false; }
+    [[ $(ps-lifecycle processes demo --json | jq -r .command) == "faultapp --say round-$round --listen"$'\n'"faultapp --say round-$round --listen" ]] ||
+      { echo "round $round:"; ps-lifecycle processes demo; false; }
+    [[ $(names "$SERVICE/src" | wc -w) == 1 ]]
+  done
 }
