@@ -170,7 +170,7 @@ fn the_systemd_of_a_user_starts_what_was_meant() {
     }
     let stage = Stage::new(&SYSTEMD_USER, app::types());
     let home = stage.text("home of");
-    stage.export(&["--home", &home, "--log-path", "/var/log"]);
+    stage.export(&["--home", &home]);
     let expected = stage.expected();
     let (user, group) = (stage::user(), stage::group());
     let manager = format!(
@@ -178,9 +178,10 @@ fn the_systemd_of_a_user_starts_what_was_meant() {
     );
     stage::put(&stage.path("manager.service"), manager.as_bytes(), 0o644);
     let script = format!(
-        "cp -r {}/. /; cp {} /etc/systemd/system; systemctl enable manager.service; HOME={} systemctl --user enable {}/.config/systemd/user/*.service",
+        "cp -r {}/. /; cp {} /etc/systemd/system; systemctl enable manager.service; chown {user} {}; HOME={} systemctl --user enable {}/.config/systemd/user/*.service",
         quoted(&stage.text("o")),
         quoted(&stage.text("manager.service")),
+        quoted(&home),
         quoted(&home),
         quoted(&home)
     );

@@ -127,7 +127,7 @@ static EXPORT: [Flag; 27] = [
     text("limit-stack-size", 0, "", "stack, in KiB"),
     text("limit-user-processes", 0, "", "number of processes"),
     text("location", 0, "", "directory that the units are written below; required"),
-    text("log-path", 0, "/var/log", "directory of the logs"),
+    text("log-path", 0, "/var/log", "directory of the logs; for systemd-user the home directory"),
     text("nice", 0, "", "nice value, from -20 to 19"),
     text("prestart", 0, "", "command to be run before each start"),
     text("run", 0, "", "directory of the pid files, for sysv and upstart"),

@@ -38,7 +38,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     })?;
     let env = env_file(given)?;
     counts.refuse_unknown(&procfile)?;
-    let job = job(given, &procfile, &env, &counts)?;
+    let job = job(given, format, &procfile, &env, &counts)?;
     warn(given, format, &env, &job);
     let outputs = format.render(&job)?;
     if given.on("stdout") {
@@ -62,8 +62,12 @@ fn env_file(given: &Given) -> Result<EnvFile> {
     }
 }
 
-fn job(given: &Given, procfile: &Procfile, env: &EnvFile, counts: &Counts) -> Result<Job> {
-    let settings = settings(given)?;
+fn job(given: &Given, format: Format, procfile: &Procfile, env: &EnvFile, counts: &Counts) -> Result<Job> {
+    let mut settings = settings(given)?;
+    if format == Format::SystemdUser && !given.has("log-path") {
+        // No user may make a file in the system's own folder of logs.
+        settings.log_path = settings.home.clone();
+    }
     Ok(Job::new(settings, procfile, env, given.integer("default-port"), |name| counts.of(name))?)
 }
 

@@ -201,7 +201,10 @@ impl Stage {
         command.args(["--timeout", "2"]);
         if self.habits.has_user {
             command.args(["--user", user(), "--group", &group()]);
-            command.arg("--log-path").arg(self.path("log")).arg("--run").arg(self.path("run"));
+            command.arg("--run").arg(self.path("run"));
+        }
+        if self.habits.has_user && self.habits.format != "systemd-user" {
+            command.arg("--log-path").arg(self.path("log"));
         }
         command.arg("--working-directory-path").arg(self.work());
         if let Some(nice) = self.habits.nice {

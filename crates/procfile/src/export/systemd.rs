@@ -9,14 +9,6 @@ use crate::export::text::Text;
 const LOGIN_SHELL: &str = "/bin/bash -lc";
 const PLAIN_SHELL: &str = "/bin/sh -c";
 const PATH: &str = "PATH";
-const SYSTEM_LOGS: &str = "/var/log";
-
-/// Where a process's output goes.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Logs {
-    Files,
-    Journal,
-}
 
 /// A unit file in the making.
 #[derive(Default)]
@@ -95,7 +87,7 @@ fn service(job: &Job, instance: &Instance) -> String {
     unit.line(&format!("EnvironmentFile=-/etc/default/{app}"));
     unit.line(&format!("EnvironmentFile=-/etc/sysconfig/{app}"));
     commands(&mut unit, job, instance, LOGIN_SHELL);
-    upkeep(&mut unit, job, instance, Logs::Files);
+    upkeep(&mut unit, job, instance);
     unit.section("Install");
     unit.line(&format!("WantedBy={app}.target"));
     unit.0.finish()
@@ -122,9 +114,7 @@ fn user_service(job: &Job, instance: &Instance) -> String {
     let variables = format!(".config/systemd/user/{}.environment", job.dotted(instance));
     unit.line(&format!("EnvironmentFile=-{}", settings.home.join(&variables).unit_value()));
     commands(&mut unit, job, instance, PLAIN_SHELL);
-    // No user may make a file in the system's own folder of logs: then the journal is left to keep them.
-    let logs = if settings.log_path.as_str() == SYSTEM_LOGS { Logs::Journal } else { Logs::Files };
-    upkeep(&mut unit, job, instance, logs);
+    upkeep(&mut unit, job, instance);
     unit.section("Install");
     unit.line("WantedBy=default.target");
     unit.0.finish()
@@ -152,14 +142,12 @@ fn commands(unit: &mut Unit, job: &Job, instance: &Instance, shell: &str) {
     command("ExecStart", &instance.script());
 }
 
-fn upkeep(unit: &mut Unit, job: &Job, instance: &Instance, logs: Logs) {
+fn upkeep(unit: &mut Unit, job: &Job, instance: &Instance) {
     unit.line("Restart=always");
     unit.line("RestartSec=14s");
     unit.line("StandardInput=null");
-    if logs == Logs::Files {
-        for (key, stream) in [("StandardOutput", "stdout"), ("StandardError", "stderr")] {
-            unit.line(&format!("{key}=append:{}", job.log(instance, stream).unit_value()));
-        }
+    for (key, stream) in [("StandardOutput", "stdout"), ("StandardError", "stderr")] {
+        unit.line(&format!("{key}=append:{}", job.log(instance, stream).unit_value()));
     }
     unit.line("SyslogIdentifier=%n");
     // SIGTERM must reach what the shell started, where it could not put the command in its own place.
