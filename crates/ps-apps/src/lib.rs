@@ -12,6 +12,7 @@ mod formation;
 mod formation_source;
 mod known_types;
 mod lock;
+mod orphans;
 mod property;
 mod ps_clone;
 mod ps_data;

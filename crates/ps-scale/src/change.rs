@@ -8,7 +8,8 @@ use std::time::Duration;
 use anyhow::Result;
 use procfile::{MAX_QUANTITY, ProcessType, Quantity};
 use ps_apps::{
-    AppName, AskedCount, DeployLock, FormationSource, RefusedScaling, Scaling, StoredFormation, World,
+    AppLock, AppName, AskedCount, DeployLock, FormationSource, RefusedScaling, Scaling, StoredFormation,
+    World,
 };
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::{Format, say};
@@ -46,7 +47,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
 
 fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> Result<Outcome> {
     let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
-    let _deploy = lock_deploy(world, app, args)?;
+    let _deploy = lock_deploy(world, app, args, &lock)?;
     let (before, after) = store(world, app, FormationSource::Argument, change)?;
     let outcome = if args.skip_deploy {
         Outcome::Done
@@ -64,7 +65,7 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
 }
 
 /// Dokku's own lock of a deploy, where one will follow. It is had before anything is stored.
-fn lock_deploy(world: &World, app: &AppName, args: &Args) -> Result<Option<DeployLock>> {
+fn lock_deploy(world: &World, app: &AppName, args: &Args, holder: &AppLock) -> Result<Option<DeployLock>> {
     if args.skip_deploy || !world.inside_dokku() || !world.is_deployed(app)? {
         return Ok(None);
     }
@@ -74,6 +75,13 @@ fn lock_deploy(world: &World, app: &AppName, args: &Args) -> Result<Option<Deplo
         say::warning(&format!(
             "The deploy lock of {app} was left by deploy {build}, which is gone: going on"
         ));
+        let left = holder.orphans(Duration::from_secs(args.wait));
+        if !left.is_empty() {
+            say::warning(&format!(
+                "{} hooks of {app} that a killed command had started still run: going on beside them",
+                left.len()
+            ));
+        }
     }
     Ok(Some(lock))
 }

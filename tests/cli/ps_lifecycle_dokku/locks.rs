@@ -121,10 +121,8 @@ fn a_refused_deploy_that_emptied_our_lock_keeps_none_of_our_hooks_out() {
     assert!(!lock.exists());
 }
 
-#[test]
-fn kill_9_gives_the_locks_back() {
-    let dokku = Dokku::new();
-    dokku.hook("deploy", "touch \"$DOKKU_ROOT/begun\"; exec sleep 600");
+/// A restart whose deploy has begun, in a process group of its own.
+fn restart_until_its_deploy_has_begun(dokku: &Dokku) -> std::process::Child {
     let command = dokku.ps(&["restart", "demo"]);
     let mut program = std::process::Command::new(command.get_program());
     program.args(command.get_args());
@@ -134,13 +132,33 @@ fn kill_9_gives_the_locks_back() {
             None => program.env_remove(name),
         };
     }
-    let mut child =
-        std::os::unix::process::CommandExt::process_group(&mut program, 0).spawn().expect("it runs");
+    let child = std::os::unix::process::CommandExt::process_group(&mut program, 0).spawn().expect("it runs");
     let began = Instant::now();
     while !dokku.place.root().join("begun").exists() {
         assert!(began.elapsed() < DEADLINE, "the hook was never called");
         thread::sleep(Duration::from_millis(10));
     }
+    child
+}
+
+#[test]
+fn hooks_that_a_killed_command_left_running_are_waited_for() {
+    let dokku = Dokku::new();
+    let slow = "cd \"$DOKKU_ROOT\" && mkdir busy || exit 9; touch begun; sleep 2; rmdir busy";
+    dokku.hook("deploy", slow);
+    let mut child = restart_until_its_deploy_has_begun(&dokku);
+    child.kill().expect("it is ours");
+    child.wait().expect("it ended");
+    let ran = run(&mut dokku.ps(&["restart", "demo"]));
+    assert_eq!(ran.status, 0, "the two deploys crossed: {ran:?}");
+    assert!(!ran.stderr.contains("still run"), "{}", ran.stderr);
+}
+
+#[test]
+fn kill_9_gives_the_locks_back() {
+    let dokku = Dokku::new();
+    dokku.hook("deploy", "touch \"$DOKKU_ROOT/begun\"; exec sleep 600");
+    let mut child = restart_until_its_deploy_has_begun(&dokku);
     let group = rustix::process::Pid::from_child(&child);
     child.kill().expect("it is ours");
     child.wait().expect("it ended");
@@ -149,6 +167,7 @@ fn kill_9_gives_the_locks_back() {
     rustix::process::kill_process_group(group, rustix::process::Signal::KILL).expect("the hook still sleeps");
     assert_eq!(ran.status, 0, "{ran:?}");
     assert!(ran.stderr.contains("left by deploy 4242"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("had started still run (pid "), "{}", ran.stderr);
 }
 
 #[test]
