@@ -466,6 +466,28 @@ fn an_edit_that_cannot_keep_the_owner_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn of_edits_at_once_none_is_lost() {
+    let world = World::with("# apps\nweb: a\n");
+    std::thread::scope(|scope| {
+        for writer in 0..6 {
+            let world = &world;
+            scope.spawn(move || {
+                for turn in 0..5 {
+                    let (name, old) = (format!("w{writer}-{turn}"), format!("w{writer}-{}", turn - 1));
+                    assert_eq!(world.run(&["set", "-p", &name, "-c", "x"]).all(), (0, String::new(), ""));
+                    assert_eq!(world.run(&["delete", "-p", &old]).all(), (0, String::new(), ""));
+                }
+            });
+        }
+    });
+    let mut lines: Vec<String> = world.get("Procfile").lines().map(str::to_owned).collect();
+    lines[2..].sort_unstable();
+    let kept: Vec<String> = (0..6).map(|writer| format!("w{writer}-4: x")).collect();
+    assert_eq!(lines, [&["# apps".to_owned(), "web: a".to_owned()], &kept[..]].concat());
+    assert_eq!(fs::read_dir(world.0.path()).expect("a directory").count(), 1);
+}
+
+#[test]
 fn what_a_killed_edit_left_goes_with_the_next_one() {
     let world = World::with("web: a\n");
     for args in [&["set", "-p", "web", "-c", "a"][..], &["set", "-p", "web", "-c", "b"]] {

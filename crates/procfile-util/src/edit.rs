@@ -1,6 +1,5 @@
 //! What `set` and `delete` share: where the result goes, and whether it goes anywhere at all.
 
-use std::ffi::OsStr;
 use std::path::Path;
 
 use anyhow::{Result, bail};
@@ -9,6 +8,9 @@ use ps_cli::exit::Outcome;
 
 use crate::flags::Given;
 use crate::{diff, output, write};
+
+/// How often an edit is begun anew.
+const MAX_TURNS: usize = 1000;
 
 /// A text flag that must not be missing.
 pub(crate) fn required(given: &Given, long: &str) -> Result<String> {
@@ -56,11 +58,24 @@ pub(crate) fn finish(given: &Given, procfile: &Procfile, result: &[u8]) -> Resul
             write::keep(Path::new(source));
             Ok(Outcome::Done)
         }
-        target => save(target.unwrap_or(source), result),
+        None => {
+            write::exchange(Path::new(source), procfile.as_bytes(), result)?;
+            Ok(Outcome::Done)
+        }
+        Some(target) => {
+            write::replace(Path::new(target), result)?;
+            Ok(Outcome::Done)
+        }
     }
 }
 
-fn save(path: &OsStr, result: &[u8]) -> Result<Outcome> {
-    write::replace(Path::new(path), result)?;
-    Ok(Outcome::Done)
+/// An edit, begun anew where another writer was first: of several at once none is lost.
+pub(crate) fn in_turn(edit: impl Fn() -> Result<Outcome>) -> Result<Outcome> {
+    for _ in 0..MAX_TURNS {
+        match edit() {
+            Err(error) if error.is::<write::Overtaken>() => {}
+            ended => return ended,
+        }
+    }
+    bail!("error writing procfile: others change it all the time")
 }

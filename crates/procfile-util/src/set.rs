@@ -8,6 +8,10 @@ use crate::flags::Given;
 use crate::{edit, files};
 
 pub(crate) fn run(given: &Given) -> Result<Outcome> {
+    edit::in_turn(|| once(given))
+}
+
+fn once(given: &Given) -> Result<Outcome> {
     let procfile = files::procfile(given)?;
     edit::refuse_two_targets(given)?;
     let name = edit::required(given, "process-type")?;

@@ -1,8 +1,9 @@
 //! Writing a Procfile: complete and durable, or not at all. The new bytes are staged beside the file, get its mode and
 //! owner, reach the disk, and take its name. A symlink stays one. What is no regular file is written in place.
 
+use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -13,10 +14,28 @@ use crate::staged::{self, Staged, directory_of};
 
 /// Gives a file new bytes; it is created, with the usual mode, if it is not there.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    write(path, bytes).map_err(|Refused { why, way_out }| {
-        anyhow!("error writing procfile: open {}: {}{way_out}", path.display(), words(&why))
-    })
+    write(path, bytes, None).map_err(|refused| refused.told(path))
 }
+
+/// As [`replace`], if the file still holds the bytes that the new ones were made of; [`Overtaken`] if not.
+pub(crate) fn exchange(path: &Path, old: &[u8], new: &[u8]) -> Result<()> {
+    match write(path, new, Some(old)) {
+        Err(Refused { overtaken: true, .. }) => Err(Overtaken.into()),
+        written => written.map_err(|refused| refused.told(path)),
+    }
+}
+
+/// Another writer was first.
+#[derive(Debug)]
+pub(crate) struct Overtaken;
+
+impl fmt::Display for Overtaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the file was changed meanwhile")
+    }
+}
+
+impl std::error::Error for Overtaken {}
 
 /// What is left to do where a file has the right bytes already.
 pub(crate) fn keep(path: &Path) {
@@ -49,22 +68,30 @@ pub(crate) fn create(files: &[(&Path, &[u8], u32)]) -> Result<()> {
 struct Refused {
     why: io::Error,
     way_out: String,
+    overtaken: bool,
+}
+
+impl Refused {
+    fn told(&self, path: &Path) -> anyhow::Error {
+        let Self { why, way_out, .. } = self;
+        anyhow!("error writing procfile: open {}: {}{way_out}", path.display(), words(why))
+    }
 }
 
 impl From<io::Error> for Refused {
     fn from(why: io::Error) -> Self {
-        Self { why, way_out: String::new() }
+        Self { why, way_out: String::new(), overtaken: false }
     }
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Refused> {
+fn write(path: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<(), Refused> {
     let target = follow(path)?;
     match OpenOptions::new().write(true).open(&target) {
         Ok(mut file) if !file.metadata()?.is_file() => {
             file.write_all(bytes)?;
             Ok(file.flush()?)
         }
-        Ok(file) => stage(&target, bytes, file),
+        Ok(_) => stage(&target, bytes, expected),
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => {
             let mut staged = Staged::beside(&target, 0o666)?;
             staged.fill(bytes)?;
@@ -74,9 +101,18 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Refused> {
     }
 }
 
-fn stage(target: &Path, bytes: &[u8], old: File) -> Result<(), Refused> {
-    let like = &old.metadata()?;
+fn stage(target: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<(), Refused> {
     let mut staged = Staged::beside(target, 0o600).map_err(|why| no_stage(target, why))?;
+    // From here on no other writer of ours replaces it.
+    let old = OpenOptions::new().write(true).read(expected.is_some()).open(target)?;
+    if let Some(expected) = expected {
+        let mut now = Vec::with_capacity(expected.len() + 1);
+        (&old).take(expected.len() as u64 + 1).read_to_end(&mut now)?;
+        if now != expected {
+            return Err(Refused { overtaken: true, ..io::Error::from(io::ErrorKind::Other).into() });
+        }
+    }
+    let like = &old.metadata()?;
     keep_owner(staged.file(), like)?;
     staged.file().set_permissions(Permissions::from_mode(like.mode() & 0o7777))?;
     staged.fill(bytes)?;
@@ -93,7 +129,7 @@ fn no_stage(target: &Path, why: io::Error) -> Refused {
         io::ErrorKind::ResourceBusy => ": it is being edited by another procfile-util".to_owned(),
         _ => String::new(),
     };
-    Refused { why, way_out }
+    Refused { why, way_out, overtaken: false }
 }
 
 fn keep_owner(staged: &File, like: &fs::Metadata) -> Result<(), Refused> {
@@ -108,6 +144,7 @@ fn keep_owner(staged: &File, like: &fs::Metadata) -> Result<(), Refused> {
             like.uid(),
             like.gid()
         ),
+        overtaken: false,
     })
 }
 
