@@ -38,7 +38,12 @@ fn runit_starts_what_was_meant() {
     let stage = Stage::new(&RUNIT, app::types());
     stage.export(&[]);
     let expected = stage.expected();
-    let _cage = Cage::run(&stage, &format!("exec runsvdir {}", quoted(&stage.text("o/service"))));
+    let script = format!(
+        "rm -f /etc/service; mkdir -p /etc/sv /etc/service; cp -r {}/service/. /etc/sv/; ln -s /etc/sv/app-* /etc/service/
+exec runsvdir /etc/service",
+        quoted(&stage.text("o"))
+    );
+    let _cage = Cage::run(&stage, &script);
     stage.compare("runit", &expected, stage.collect(expected.len()));
 }
 
@@ -52,7 +57,12 @@ fn s6_starts_what_was_meant() {
     let stage = Stage::new(&S6, app::types());
     stage.export(&[]);
     let expected = stage.expected();
-    let _cage = Cage::run(&stage, &format!("exec s6-svscan {}", quoted(&stage.text("o/etc/s6"))));
+    let script = format!(
+        "mkdir -p /run/service; s6-svscan /run/service & while ! [ -p /run/service/.s6-svscan/control ]; do sleep 0.1; done
+cp -r {}/. /; ln -s /etc/s6/app-* /run/service/; s6-svscanctl -a /run/service; wait",
+        quoted(&stage.text("o"))
+    );
+    let _cage = Cage::run(&stage, &script);
     stage.compare("s6", &expected, stage.collect(expected.len()));
 }
 
@@ -86,37 +96,45 @@ fn supervisord_starts_what_was_meant() {
     let stage = Stage::new(&SUPERVISORD, app::types());
     stage.export(&["--prestart", "true '; # %(x)s'"]);
     let expected = stage.expected();
-    let main = "[supervisord]\nnodaemon=true\nuser=root\nlogfile=/dev/stderr\nlogfile_maxbytes=0\n[include]\nfiles=/etc/supervisor/conf.d/*.conf\n";
-    stage::put(&stage.path("supervisord.conf"), main.as_bytes(), 0o644);
+    // The configuration is that of the package.
     let script = format!(
-        "cp -r {}/. /; exec supervisord -c {}",
-        quoted(&stage.text("o")),
-        quoted(&stage.text("supervisord.conf"))
+        "mkdir -p /var/log/supervisor; supervisord -n -c /etc/supervisor/supervisord.conf &
+while ! [ -S /run/supervisor.sock ]; do sleep 0.1; done; cp -r {}/. /; supervisorctl update; wait",
+        quoted(&stage.text("o"))
     );
     let _cage = Cage::run(&stage, &script);
     stage.compare("supervisord", &expected, stage.collect(expected.len()));
 }
 
-const SYSV: Habits = Habits { format: "sysv", refuses: &[], ps: Some('.'), ..RUNIT };
+const SYSV: Habits = Habits {
+    format: "sysv",
+    refuses: &[],
+    adds: &["LANG", "LANGUAGE", "LC_*", "TERM"],
+    ps: Some('.'),
+    ..RUNIT
+};
 
 #[test]
 fn system_v_scripts_start_what_was_meant() {
     if !cage::can_be_built() {
         return;
     }
-    for shell in ["dash", "bash"].into_iter().filter(|shell| cage::has(shell)) {
+    let ways = [
+        ("dash", "dash /etc/init.d/$name start"),
+        ("bash", "bash /etc/init.d/$name start"),
+        ("service", "service $name start"),
+    ];
+    for (program, start) in ways.into_iter().filter(|(program, _)| cage::has(program)) {
         let mut stage = Stage::new(&SYSV, app::types());
         stage.export(&["--prestart", "test \"$A\" = 'of the administrator'"]);
         let variables = stage.administer();
         let expected = stage.expected();
-        let scripts = quoted(&stage.text("o/etc/init.d"));
-        let _cage = Cage::run(
-            &stage,
-            &format!(
-                "{variables}for script in {scripts}/*; do {shell} \"$script\" start || exit 1; done; wait; sleep 600"
-            ),
+        let script = format!(
+            "{variables}cp -r {}/. /; cd /etc/init.d; for name in app-*; do {start} || exit 1; done; sleep 600",
+            quoted(&stage.text("o"))
         );
-        stage.compare(&format!("sysv, {shell}"), &expected, stage.collect(expected.len()));
+        let _cage = Cage::run(&stage, &script);
+        stage.compare(&format!("sysv, {program}"), &expected, stage.collect(expected.len()));
     }
 }
 
