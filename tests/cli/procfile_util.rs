@@ -548,6 +548,17 @@ fn a_reader_that_goes_away_is_no_failure() {
 }
 
 #[test]
+fn a_full_disk_is_a_failure_that_is_named() {
+    let world = World::with("web: a\n");
+    for subcommand in ["list", "check", "expand"] {
+        let mut command = Command::new("sh");
+        command.args(["-c", "\"$0\" \"$1\" > /dev/full", PROGRAM, subcommand]).current_dir(world.0.path());
+        let words = " !     write standard output: no space left on device\n";
+        assert_eq!(Ran::of(command, b"").all(), (1, String::new(), words), "{subcommand}");
+    }
+}
+
+#[test]
 fn limits_are_refused_in_little_time() {
     let world = World::new();
     for (bytes, message) in [

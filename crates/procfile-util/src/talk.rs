@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use procfile::EditError;
 
+use crate::files::words;
+
 /// Messages that end the program with exit status 1.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -67,7 +69,7 @@ pub(crate) fn failure(error: &anyhow::Error) {
     match error.downcast_ref::<Failure>() {
         Some(failure) if failure.form == Form::AsIs => say(&failure.to_string()),
         Some(failure) => failure.lines.iter().for_each(|line| say(&prefixed(line, colored))),
-        None => say(&prefixed(&format!("{error:#}"), colored)),
+        None => say(&prefixed(&told(error), colored)),
     }
     if let Some(way_out) = error.downcast_ref::<Failure>().and_then(|failure| failure.hint.as_ref()) {
         hint(way_out);
@@ -81,6 +83,14 @@ pub(crate) fn failure(error: &anyhow::Error) {
 pub(crate) fn hint(text: &str) {
     if io::stderr().is_terminal() {
         say(&format!("     {text}"));
+    }
+}
+
+/// An error in words. One of the operating system that names nothing is that of standard output.
+fn told(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<io::Error>() {
+        Some(why) => format!("write standard output: {}", words(why)),
+        None => format!("{error:#}"),
     }
 }
 
