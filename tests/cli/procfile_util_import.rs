@@ -285,7 +285,7 @@ fn what_was_exported_is_imported_as_it_was() {
     for format in ["compose", "supervisord", "systemd", "systemd-user"] {
         let world = World::new();
         world.put("Procfile", ROUND);
-        world.put("vars", "GREETING=\"it's \\$5 100% \\\"x\\\"\"\nPLAIN=a\n");
+        world.put("vars", "GREETING=\"it's \\$5 100% \\\"x\\\"\"\nPLAIN=a\nPATH=/app/bin:/bin\n");
         let formation = counts.replace(' ', ",");
         let mut export =
             vec!["export", "--app", "blog", "--formation", &formation, "--format", format, "--stdout"];

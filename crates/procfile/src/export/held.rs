@@ -7,6 +7,16 @@ use crate::export::text::Text;
 
 const PREFIX: &str = "FOR_APP_";
 
+/// What puts the app's `PATH` behind that of a login shell's profile.
+pub(crate) fn path_loader() -> Text {
+    release("", std::iter::once("PATH"), "", "/bin/bash")
+}
+
+/// What a variable is called when it is no longer held.
+pub(crate) fn released(name: &str) -> &str {
+    name.strip_prefix(PREFIX).unwrap_or(name)
+}
+
 /// What a variable is called while it is held.
 pub(crate) fn held(name: &str) -> String {
     format!("{PREFIX}{name}")

@@ -2,7 +2,7 @@
 
 mod compose;
 mod draft;
-mod held;
+pub(crate) mod held;
 mod job;
 mod kubernetes;
 mod launchd;

@@ -2,7 +2,7 @@
 
 use crate::export::Output;
 use crate::export::draft::Draft;
-use crate::export::held::{held, release};
+use crate::export::held::{held, path_loader};
 use crate::export::job::{Instance, Job, plain};
 use crate::export::text::Text;
 
@@ -128,8 +128,7 @@ fn environment(unit: &mut Unit, job: &Job, instance: &Instance) {
 
 fn commands(unit: &mut Unit, job: &Job, instance: &Instance, shell: &str) {
     // A login shell's profile sets PATH anew, so the app's own is put in place behind it.
-    let loader = (shell == LOGIN_SHELL && instance.variables.contains_key(PATH))
-        .then(|| release("", std::iter::once(PATH), "", "/bin/bash"));
+    let loader = (shell == LOGIN_SHELL && instance.variables.contains_key(PATH)).then(path_loader);
     let mut command = |key, script: &Text| match &loader {
         None => unit.line(&format!("{key}={shell} {}", script.unit_argument())),
         Some(loader) => {

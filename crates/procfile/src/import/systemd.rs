@@ -1,6 +1,7 @@
 //! Units of systemd: a process type of each service. Several come one behind the other, each below a line that names
 //! its file: `==> path <==`, as `tail -v` and `export --stdout` write it, or `# /path`, as `systemctl cat` does.
 
+use crate::export::held::{path_loader, released};
 use crate::import::ImportError;
 use crate::import::command::{self, Command, Piece, Word};
 use crate::import::directory;
@@ -141,11 +142,15 @@ fn process_type(stem: &str, unit: &Unit, environment: &[(String, String)]) -> (S
     }
 }
 
-/// The script of the login shell that `procfile-util export` puts before each command.
+/// The script of the login shell that `procfile-util export` puts before each command, and of what gives the app its PATH.
 fn of_our_own(words: Vec<Word>) -> Command {
+    let loader = command::literal(path_loader().as_str());
     match &words[..] {
-        [shell, flag, script]
-            if *shell == command::literal("/bin/bash") && *flag == command::literal("-lc") =>
+        [shell, flag, more @ .., script]
+            if *shell == command::literal("/bin/bash")
+                && *flag == command::literal("-lc")
+                && more.iter().all(|word| *word == loader)
+                && more.len() < 2 =>
         {
             match &script[..] {
                 [Piece::Literal(script)] => Command::Script(command::without_exec(script).to_owned()),
@@ -220,7 +225,7 @@ fn environment(gathering: &mut Gathering, stem: &str, unit: &Unit) -> Vec<(Strin
         for word in words {
             let Some((name, value)) = word.split_once('=') else { continue };
             match unspecified(value) {
-                Some(value) => variables.push((name.to_owned(), value)),
+                Some(value) => variables.push((released(name).to_owned(), value)),
                 None => {
                     gathering.note(stem, format_args!("variable {name} is left out: systemd fills it in"));
                 }
