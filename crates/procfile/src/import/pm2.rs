@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::import::command::{Command, Word};
+use crate::import::compose::Octal;
 use crate::import::gather::{Found, Gathering};
 use crate::import::node::Node;
 use crate::import::{ImportError, compose, directory, words};
@@ -59,7 +60,7 @@ fn document(text: &str) -> Result<Node, ImportError> {
         return Err(ImportError::JavaScript);
     }
     if !start.starts_with(['{', '[', '/']) {
-        return compose::yaml(text, "process file of pm2");
+        return compose::yaml(text, Octal::Marked, "process file of pm2");
     }
     match jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default()) {
         Ok(document) => Ok(document),
