@@ -164,15 +164,39 @@ fn unpacked() -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-/// Where a program stands, installed or unpacked; says so where it stands nowhere.
-pub(crate) fn program(name: &str) -> Option<PathBuf> {
+fn places() -> Vec<PathBuf> {
     let path = std::env::var("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = path.split(':').chain(PATH.split(':')).map(PathBuf::from).collect();
     if let Some(folder) = unpacked() {
         places.extend(["usr/sbin", "usr/bin"].map(|place| folder.join(place)));
     }
-    let found = places.iter().map(|place| place.join(name)).find(|program| program.is_file());
+    places
+}
+
+/// Where a program stands, installed or unpacked; says so where it stands nowhere.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let found = places().iter().map(|place| place.join(name)).find(|program| program.is_file());
     if found.is_none() {
+        say(&format!("skipped: no {name}"));
+    }
+    found
+}
+
+/// All versions of a program, such as `name` and `name-v2`, also where packages of its own kind put it; says so where there
+/// is none.
+pub(crate) fn versions(name: &str, more: &[&str]) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for place in places().into_iter().chain(more.iter().map(PathBuf::from)) {
+        let programs = std::fs::read_dir(place).into_iter().flatten().flatten();
+        let programs = programs.filter_map(|entry| entry.path().canonicalize().ok());
+        found.extend(programs.filter(|program| {
+            let rest = program.file_name().and_then(|file| file.to_str()?.strip_prefix(name));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("-v"))
+        }));
+    }
+    found.sort();
+    found.dedup();
+    if found.is_empty() {
         say(&format!("skipped: no {name}"));
     }
     found

@@ -66,8 +66,8 @@ fn compose_starts_what_was_meant() {
     if !engine_answers() || !cage::has("busybox") {
         return;
     }
-    let all = ["docker-compose", "docker-compose-v2", "docker-compose-v1"];
-    for compose in all.into_iter().filter_map(cage::program) {
+    let plugins = ["/usr/libexec/docker/cli-plugins", "/usr/lib/docker/cli-plugins"];
+    for compose in cage::versions("docker-compose", &plugins) {
         let stage = Stage::new(&COMPOSE, app::types());
         stage.export(&[]);
         let expected = stage.expected();
@@ -100,10 +100,7 @@ fn podman_is_told_what_was_meant() {
     if !cage::can_be_built() || !cage::has("systemctl") || !cage::has("busybox") {
         return;
     }
-    let known = ["quadlet", "quadlet-v4.4.1", "quadlet-v4.9.5", "quadlet-v5.0.0", "quadlet-v5.3.1"];
-    let known = known.into_iter().filter_map(cage::program);
-    let installed = ["/usr/libexec/podman/quadlet", "/usr/lib/podman/quadlet"].map(PathBuf::from);
-    for quadlet in known.chain(installed.into_iter().filter(|quadlet| quadlet.exists())) {
+    for quadlet in cage::versions("quadlet", &["/usr/libexec/podman", "/usr/lib/podman"]) {
         let stage = Stage::new(&QUADLET, app::types());
         stage.export(&["--image", "localhost/formation-test/busybox:latest"]);
         let expected = stage.expected();
