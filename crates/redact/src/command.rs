@@ -59,13 +59,20 @@ const OPERATORS: &[&str] = &[
 /// Common words that are passwords all too often.
 const WEAK: &[&str] =
     &["admin", "guest", "root", "test", "demo", "hello", "world", "foo", "bar", "default", "master", "user"];
-/// Where in a command line the next word stands.
+
+/// Where in a command line the next word stands. Masked words leave a placeholder, and the output must be its own output:
+/// so what makes the next word show more is learnt from words that are shown, and what makes it show less from all.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is learnt from words of its own")]
 pub(crate) struct Line {
-    program: Option<String>,
+    /// The program was named: the next word is one of its arguments.
+    program: bool,
     previous: Option<String>,
-    /// The last program on the line that takes credentials: `docker exec db mysql -px` runs two.
-    client: Option<&'static Client>,
+    /// The programs on the line that take credentials: `docker exec db mysql -px` runs two.
+    clients: Vec<&'static Client>,
+    /// A shell was named.
+    shell: bool,
+    /// The next word is a script.
     script: bool,
     /// A health check: the first word says what the others are.
     check: bool,
@@ -88,11 +95,14 @@ impl Line {
 
     /// Decides about the next word.
     pub(crate) fn word<'a>(&mut self, policy: &Words<'_>, text: &'a str) -> Verdict<'a> {
-        let verdict = if std::mem::take(&mut self.check) {
-            return self.check_kind(text);
+        let verdict = if self.check {
+            let known = matches!(text, "CMD" | "CMD-SHELL" | "NONE");
+            if known { Verdict::Show } else { Verdict::Mask(Kind::Arg) }
+        } else if self.expects_secret() {
+            Verdict::Mask(Kind::Arg)
         } else if self.script {
             policy.script(text)
-        } else if self.program.is_none() && !text.starts_with('-') {
+        } else if !self.program && !text.trim_start().starts_with('-') {
             policy.program(text)
         } else {
             policy.argument(self, text)
@@ -101,55 +111,42 @@ impl Line {
         verdict
     }
 
-    fn check_kind<'a>(&mut self, text: &str) -> Verdict<'a> {
-        self.script = text == "CMD-SHELL";
-        if matches!(text, "CMD" | "CMD-SHELL" | "NONE") { Verdict::Show } else { Verdict::Mask(Kind::Arg) }
-    }
-
-    fn advance(&mut self, text: &str) {
-        if self.program.is_none()
-            && !CONTINUES.contains(&text)
-            && !text.starts_with('-')
-            && !text.contains('=')
-        {
-            self.program = Some(text.to_owned());
+    /// Goes on to the next word.
+    pub(crate) fn advance(&mut self, text: &str) {
+        if std::mem::take(&mut self.check) {
+            self.script = text == "CMD-SHELL";
+            return;
         }
-        self.client = client::named(text).or(self.client);
-        self.script = text.starts_with('-') && text.ends_with('c') && text.len() <= 4 && self.runs_a_shell();
+        let shown = !self.expects_secret();
+        self.program |=
+            !CONTINUES.contains(&text) && !stays_before_the_program(text) && !placeholder::is_one(text);
+        self.shell |= shown && is_shell(text);
+        self.script = shown && self.shell && text.starts_with('-') && text.ends_with('c') && text.len() <= 4;
+        let new =
+            client::named(text).filter(|new| !self.clients.iter().any(|known| std::ptr::eq(*known, *new)));
+        self.clients.extend(new);
         self.previous = Some(text.to_owned());
-    }
-
-    fn runs_a_shell(&self) -> bool {
-        let name = self.program_name();
-        matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh" | "busybox" | "cmd")
-    }
-
-    fn program_name(&self) -> &str {
-        self.program.as_deref().and_then(|path| path.rsplit('/').next()).unwrap_or_default()
     }
 
     /// Whether the word before says that this one is a secret.
     fn expects_secret(&self) -> bool {
         let Some(flag) = self.previous.as_deref() else { return false };
         // `"token": "x"` and `password: x` are two words of a script.
-        if flag.ends_with([':', '"', '\'', '>']) && key_name::gives_a_secret(&format!("{flag} x")) {
-            return true;
-        }
-        if !flag.starts_with('-') || flag.contains('=') {
-            return self.client.is_some_and(|client| client.flags.contains(&flag));
-        }
-        key_name::is_secret(flag.trim_start_matches('-'))
-            || self.client.is_some_and(|client| client.flags.contains(&flag))
+        (flag.ends_with([':', '"', '\'', '>']) && key_name::gives_a_secret(&format!("{flag} x")))
+            || (flag.starts_with('-')
+                && !flag.contains('=')
+                && key_name::is_secret(flag.trim_start_matches('-')))
+            || self.clients.iter().any(|client| client.flags.contains(&flag))
     }
 
     /// Where the credential begins in a word that holds its flag too: `-px`, `--user=a:b`, `pass:x`.
     fn attached(&self, text: &str) -> Option<usize> {
-        self.client.and_then(|client| client.attached(text))
+        self.clients.iter().filter_map(|client| client.attached(text)).min()
     }
 
     /// Whether the word is one of a program that takes passwords as they stand: `htpasswd -b f user x`.
     fn takes_words(&self, text: &str) -> bool {
-        !text.starts_with('-') && !words::is_common(text) && self.client.is_some_and(|client| client.words)
+        !text.starts_with('-') && !is_known(text) && self.clients.iter().any(|client| client.words)
     }
 }
 
@@ -165,14 +162,16 @@ pub(crate) struct Words<'s> {
 impl Words<'_> {
     /// The first word of a line.
     pub(crate) fn program<'a>(&self, text: &'a str) -> Verdict<'a> {
-        if self.relaxed && !text.contains(char::is_whitespace) {
-            return self.unless_hit(text);
+        if self.relaxed {
+            return self.relaxed_argument(text);
         }
         if text.contains(' ') {
             return self.script(text);
         }
-        let known = text.len() <= 128 && words::is_common_path(text);
-        if known { Verdict::Show } else { self.assignment(text).unwrap_or(Verdict::Mask(Kind::Arg)) }
+        if is_known(text) {
+            return Verdict::Show;
+        }
+        self.assignment(text).unwrap_or_else(|| secret_value(Kind::Arg, "", text))
     }
 
     /// A script for a shell: its words, one by one.
@@ -208,15 +207,14 @@ impl Words<'_> {
     }
 
     fn argument<'a>(&self, line: &Line, text: &'a str) -> Verdict<'a> {
-        if line.expects_secret() || (self.relaxed && line.takes_words(text)) {
+        if self.relaxed && line.takes_words(text) {
             return Verdict::Mask(Kind::Arg);
         }
         if self.relaxed {
             let attached = line.attached(text).filter(|_| self.scanner.hit(text).is_none());
             return attached.map_or_else(|| self.relaxed_argument(text), |at| behind_its_flag(text, at));
         }
-        let known = words::is_common(text) && !WEAK.contains(&text);
-        if known || shape::is_port(text) || matches!(text, "CMD" | "NONE" | "--" | "-") {
+        if is_known(text) {
             return Verdict::Show;
         }
         self.flag(line, text).unwrap_or_else(|| secret_value(Kind::Arg, "", text))
@@ -237,10 +235,7 @@ impl Words<'_> {
         }
         let short = text.strip_prefix('-').filter(|rest| !rest.starts_with('-'))?;
         let letter = short.chars().next().filter(char::is_ascii_alphabetic)?;
-        if words::is_common(short)
-            || short.len() == letter.len_utf8()
-            || (short.len() <= 3 && line.runs_a_shell())
-        {
+        if words::is_common(short) || short.len() == letter.len_utf8() || (short.len() <= 3 && line.shell) {
             return Some(Verdict::Show);
         }
         let mut parts = Parts::default();
@@ -263,11 +258,8 @@ impl Words<'_> {
     fn assignment<'a>(&self, text: &'a str) -> Option<Verdict<'a>> {
         let (name, value) = text.split_once('=')?;
         let bare = name.trim_start_matches('-');
-        let named = !bare.is_empty()
-            && bare.len() <= 64
-            && bare.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'));
         // What ends in one or two equals signs is base64, and no assignment.
-        if !named
+        if !is_variable(bare)
             || value.is_empty()
             || value.starts_with('=')
             || self.scanner.hit(bare).is_some()
@@ -287,6 +279,27 @@ impl Words<'_> {
         }
         Verdict::Show
     }
+}
+
+/// A word that is shown wherever it stands: a known program, a common word, a short number.
+fn is_known(text: &str) -> bool {
+    let path = text.len() <= 128
+        && words::is_common_path(text)
+        && (text.starts_with('/') || text.split('/').all(|part| !WEAK.contains(&part)));
+    path || shape::is_port(text) || matches!(text, "CMD" | "NONE" | "--" | "-")
+}
+
+fn is_shell(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    matches!(name, "sh" | "bash" | "ash" | "dash" | "zsh" | "busybox" | "cmd") && is_known(path)
+}
+
+/// Whether the program is still to come: a flag or an assignment, of which something is shown in any case.
+fn stays_before_the_program(text: &str) -> bool {
+    let name = text.split_once('=').map_or(text, |(name, _)| name);
+    is_long_flag(name)
+        || text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+        || (name.len() < text.len() && is_variable(name))
 }
 
 /// A flag that is shown and what is attached to it, which is not.
@@ -327,6 +340,11 @@ fn split(text: &str) -> Vec<&str> {
     }
     words.extend(Some(&text[start..]).filter(|word| !word.is_empty()));
     words
+}
+
+fn is_variable(name: &str) -> bool {
+    (1..=64).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 /// Whether a semicolon behind the text would end an HTML entity.

@@ -29,6 +29,8 @@ impl Treatment {
         text: &'a str,
     ) -> Verdict<'a> {
         if text.is_empty() || placeholder::is_one(text) {
+            // The words after it are judged as they were when it was masked.
+            line.advance(text);
             return Verdict::Show;
         }
         let words = Words { scanner: &self.scanner, relaxed: self.policy.show_commands, inner: false };
