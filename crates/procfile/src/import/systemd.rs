@@ -45,7 +45,8 @@ fn units(name: &str, text: &str) -> Result<Vec<Unit>, ImportError> {
     let own = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
     let mut units = vec![Unit { name: own, settings: Vec::new() }];
     let (mut section, mut open) = (String::new(), String::new());
-    for (number, line) in (1..).zip(text.lines()) {
+    // An empty line ends a line that goes on, which the last one may.
+    for (number, line) in (1..).zip(text.lines().chain([""])) {
         if let Some(path) = header(line) {
             let file = path.rsplit('/').next().unwrap_or(path);
             // A drop-in adds to the unit before it.
