@@ -504,6 +504,22 @@ fn inside_dokku_one_deploy_is_triggered_for_each_changed_type_in_order() {
 }
 
 #[test]
+fn a_flag_that_says_yes_or_no_in_words_is_understood_as_dokku_understands_it() {
+    let place = shop("web=1\nworker=0\nrelease=0\n");
+    place.write("lib/config/common/shop/deployed", "true");
+    with_recording_hooks(&place);
+    for (flag, count, deploys) in [("--skip-deploy=true", "web=2", 0), ("--skip-deploy=false", "web=3", 1)] {
+        let ran = scale_inside_dokku(&place, &["shop", flag, count]);
+        assert_eq!(ran.status, 0, "{flag}: {}", ran.stderr);
+        assert!(stored(&place, "shop").0.starts_with(count), "{flag}");
+        assert_eq!(place.read("calls").matches("deploy shop").count(), deploys, "{flag}");
+    }
+    assert_eq!(scale_inside_dokku(&place, &["shop", "--skip-deploy", "web=4"]).status, 0);
+    assert_eq!(place.read("calls").matches("deploy shop").count(), 1);
+    assert_eq!(scale_inside_dokku(&place, &["shop", "--skip-deploy=perhaps", "web=5"]).status, 2);
+}
+
+#[test]
 fn inside_dokku_a_type_that_was_not_there_is_deployed_even_at_zero_and_another_time_not() {
     let place = shop("web=1\n");
     place.write("lib/config/common/shop/deployed", "true");

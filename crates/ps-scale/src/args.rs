@@ -25,7 +25,13 @@ pub(crate) struct Args {
     pub(crate) counts: Vec<String>,
 
     /// Store the formation; start and stop nothing
-    #[arg(long)]
+    #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[arg(
+        default_value = "false",
+        hide_default_value = true,
+        hide_possible_values = true,
+        value_name = "true|false"
+    )]
     pub(crate) skip_deploy: bool,
 
     /// The types named are the whole formation: all others become 0
