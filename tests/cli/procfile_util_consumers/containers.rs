@@ -200,6 +200,7 @@ fn kubernetes_is_told_what_was_meant() {
     if !cage::has("busybox") {
         return;
     }
+    let validate = cage::program("kubernetes-validate");
     let stage = Stage::new(&KUBERNETES, app::types());
     stage.export(&[]);
     let expected = stage.expected();
@@ -214,7 +215,7 @@ fn kubernetes_is_told_what_was_meant() {
             start_as_a_kubelet_would(&stage, &spec["template"]["spec"]["containers"][0]);
             seen.extend(stage.collect(1));
         }
-        if let Some(validate) = cage::program("kubernetes-validate") {
+        if let Some(validate) = &validate {
             let done = Command::new(validate).arg("--strict").arg(&file).output().expect("it runs");
             let said = String::from_utf8_lossy(&done.stdout).into_owned();
             assert!(done.status.success(), "{said}{}", String::from_utf8_lossy(&done.stderr));
