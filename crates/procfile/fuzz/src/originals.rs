@@ -102,9 +102,9 @@ fn interpolated(text: &str) -> Option<String> {
             let (inside, behind) = inside.split_once('}')?;
             let name = inside.split([':', '-', '?', '+']).next()?;
             let operator = &inside[name.len()..];
-            let word = operator.strip_prefix(':').unwrap_or(operator);
-            let plain = word.is_empty() || word[1..].bytes().all(|byte| byte.is_ascii_alphanumeric());
-            if !is_name(name) || !plain || operator == ":" {
+            let word = operator.strip_prefix(':').unwrap_or(operator).strip_prefix(['-', '?', '+']);
+            let plain = word.is_some_and(|word| word.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+            if !is_name(name) || !operator.is_empty() && !plain {
                 return None;
             }
             result.push_str(&sh::variable(inside, true));
