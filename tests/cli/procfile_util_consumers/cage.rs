@@ -143,7 +143,7 @@ fn world(here: &Path) -> String {
         unpacked().map(|folder| format!("cp -a {}/. {kept}/new", quoted(&folder.display().to_string())));
     let files = files.unwrap_or_default();
     format!(
-        "set -e; mount --make-rprivate /; mkdir -p {root} {kept}; mount -t tmpfs cage {kept}; mkdir {kept}/new {kept}/work
+        "set -e; renice -n 0 -p $$ >/dev/null; mount --make-rprivate /; mkdir -p {root} {kept}; mount -t tmpfs cage {kept}; mkdir {kept}/new {kept}/work
 {files}
 mount -t overlay cage -o lowerdir=/,upperdir={kept}/new,workdir={kept}/work {root}; here={here}; cd {root}
 mount -t proc cage proc; mount --bind proc/sys proc/sys; mount -o remount,bind,ro proc/sys; mount -t sysfs -o ro cage sys
