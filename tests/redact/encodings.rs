@@ -31,6 +31,9 @@ pub(crate) const ENCODINGS: &[Encoding] = &[
     ("byte escapes", |text| text.bytes().map(|b| format!("\\x{b:02x}")).collect()),
     ("html entities", |text| text.chars().map(|c| format!("&#{};", u32::from(c))).collect()),
     ("zeros between", |text| text.chars().flat_map(|c| [c, '\0']).collect()),
+    ("quoted-printable", |text| text.bytes().map(|b| format!("={b:02X}")).collect()),
+    ("bytes with colons", |text| text.bytes().map(|b| format!("{b:02x}")).collect::<Vec<_>>().join(":")),
+    ("octal escapes", |text| text.bytes().map(|b| format!("\\{b:03o}")).collect()),
     ("shell quotes", |text| format!("'{}'", text.replace('\'', "'\\''"))),
 ];
 

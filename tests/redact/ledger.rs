@@ -194,6 +194,71 @@ fn nothing_that_the_policy_promises_to_mask_comes_out() {
     assert!(leaks.is_empty(), "{} kinds of leak: {leaks:#?}", leaks.len());
 }
 
+/// Whether words of a command line stand there.
+fn is_command(path: &str) -> bool {
+    let ends = ["Path", "Args", "Cmd", "Entrypoint", "OnBuild", "Shell", "Test", "Command", "CreateCommand"];
+    let bare = path.trim_end_matches("[]");
+    !path.ends_with("SandboxPath") && ends.iter().any(|end| bare.rsplit('.').next() == Some(end))
+}
+
+#[test]
+fn shown_commands_show_no_secret_that_can_be_recognised() {
+    let policy = Policy { show_commands: true, ..Policy::default() };
+    let documents = documents::all();
+    let mut random = Random::new(11);
+    let kinds: Vec<&KindOf> = KINDS.iter().filter(|kind| kind.look == Look::Known).collect();
+    let (mut planted, mut held, mut leaks) = (0, 0, BTreeSet::new());
+    while planted < if long() { 20_000 } else { 1_500 } {
+        let document = random.pick(documents);
+        let mut value = document.value.clone();
+        let mut ledger = Vec::new();
+        for site in sites(&document.value).into_iter().filter(|site| is_command(&site.path)) {
+            let (kind, (encoding, encode)) = (*random.pick(&kinds), random.pick(ENCODINGS));
+            let secret = kind.make(&mut random);
+            *value.pointer_mut(&site.pointer).expect("the site is there") =
+                Value::String(encode(&secret.text));
+            ledger.push((site.path, kind, *encoding, secret));
+        }
+        planted += ledger.len().max(1);
+        held += ledger.iter().filter(|(_, kind, ..)| kind.held_out()).count();
+        let output = Output::of(&sanitized(&value, policy));
+        let shown = ledger.into_iter().filter(|(.., secret)| output.shows(&secret.canaries));
+        leaks.extend(shown.map(|(path, kind, encoding, secret)| {
+            format!("{} as {encoding} at {path}: {}", kind.name, secret.text)
+        }));
+    }
+    tell(&format!("ledger: {planted} planted in shown commands, {held} of kinds held out"));
+    assert!(leaks.is_empty(), "{leaks:#?}");
+}
+
+/// A credential that only its flag gives away, with the program before it and as the only words of a line.
+#[test]
+fn a_flag_that_takes_a_secret_hides_it_in_shown_commands() {
+    let policy = Policy { show_commands: true, ..Policy::default() };
+    let lines: [&[&str]; 14] = [
+        &["--requirepass", "tavomuri7"],
+        &["mysql", "-u", "root", "-ptavomuri7", "shop"],
+        &["docker", "exec", "db", "/usr/bin/mysqldump", "-ptavomuri7"],
+        &["redis-cli", "-a", "tavomuri7", "ping"],
+        &["curl", "-u", "admin:tavomuri7", "http://h/"],
+        &["curl", "--user=admin:tavomuri7"],
+        &["sshpass", "-ptavomuri7", "ssh", "h"],
+        &["docker", "login", "-u", "a", "-p", "tavomuri7"],
+        &["openssl", "enc", "-pass", "pass:tavomuri7"],
+        &["keytool", "-storepass", "tavomuri7"],
+        &["htpasswd", "-nbB", "admin", "tavomuri7"],
+        &["sh", "-c", "mysql -u root -ptavomuri7 shop"],
+        &["sh", "-c", "curl -u admin:tavomuri7 http://h/ || exit 1"],
+        &["sh", "-c", "export API_TOKEN=tavomuri7; run"],
+    ];
+    for line in lines {
+        let value = serde_json::json!([{ "Config": { "Cmd": line } }]);
+        let text = sanitized(&value, policy);
+        assert!(!text.contains("tavomuri7"), "{line:?}: {text}");
+        assert_eq!(text, sanitized(&serde_json::from_str(&text).expect("it is JSON"), policy), "{line:?}");
+    }
+}
+
 #[test]
 fn dokkus_rule_on_the_same_ledger_leaks_most_of_it() {
     let documents = documents::all();

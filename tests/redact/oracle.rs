@@ -77,6 +77,7 @@ fn strings(value: &Value) -> Vec<String> {
 fn decodings(text: &str) -> Vec<String> {
     let mut views =
         vec![unpercent(text), unescape(text), text.replace('\0', ""), text.replace(['\'', '"', '\\'], "")];
+    views.extend([unpercent(&text.replace('=', "%")), text.replace(':', "")]);
     let lenient = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true);
@@ -115,15 +116,16 @@ fn unpercent(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// `\u0041`, `\x41` and `&#65;`.
+/// `\u0041`, `\x41`, `\101` and `&#65;`.
 fn unescape(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let found = [("\\u", 4, 16), ("\\x", 2, 16)].iter().find_map(|(mark, length, radix)| {
-            let digits = rest.strip_prefix(mark)?.get(..*length)?;
-            Some((char::from_u32(u32::from_str_radix(digits, *radix).ok()?)?, mark.len() + length))
-        });
+        let found =
+            [("\\u", 4, 16), ("\\x", 2, 16), ("\\", 3, 8)].iter().find_map(|(mark, length, radix)| {
+                let digits = rest.strip_prefix(mark)?.get(..*length)?;
+                Some((char::from_u32(u32::from_str_radix(digits, *radix).ok()?)?, mark.len() + length))
+            });
         let entity = || {
             let digits = rest.strip_prefix("&#")?.split(';').next()?;
             Some((char::from_u32(digits.parse().ok()?)?, digits.len() + 3))

@@ -96,7 +96,9 @@ const CLIENTS: &[Client] = &[
 
 /// The row of the program that a word names, by path or by name.
 pub(crate) fn named(word: &str) -> Option<&'static Client> {
-    let name = word.rsplit('/').next().filter(|name| !name.is_empty())?;
+    // `"mysql`, `$(mysql` and `/usr/bin/mysql` are all mysql.
+    let beside = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.');
+    let name = word.rsplit(beside).next().filter(|name| !name.is_empty())?;
     CLIENTS.iter().rev().find(|client| client.programs.contains(&name))
 }
 

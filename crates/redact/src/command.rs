@@ -8,7 +8,7 @@ use crate::placeholder::Kind;
 use crate::scan::Scanner;
 use crate::treat::secret_value;
 use crate::verdict::{Parts, Verdict};
-use crate::{entropy, key_name, placeholder, shape, words};
+use crate::{decode, entropy, key_name, placeholder, shape, words};
 
 /// A longer script is masked as a whole.
 const LONGEST: usize = 64 * 1024;
@@ -125,7 +125,10 @@ impl Line {
         let new =
             client::named(text).filter(|new| !self.clients.iter().any(|known| std::ptr::eq(*known, *new)));
         self.clients.extend(new);
-        self.previous = Some(text.to_owned());
+        // `Authorization: Basic x` are three.
+        if shown || !is_scheme(text) {
+            self.previous = Some(text.to_owned());
+        }
     }
 
     /// Whether the word before says that this one is a secret.
@@ -274,7 +277,8 @@ impl Words<'_> {
         if text.len() > LONGEST {
             return Verdict::Mask(Kind::Arg);
         }
-        if self.scanner.hit(text).is_some() || entropy::looks_chosen(text) {
+        let chosen = || decode::views(text).iter().any(|view| entropy::looks_chosen(view));
+        if self.scanner.hit(text).is_some() || entropy::looks_chosen(text) || chosen() {
             return secret_value(Kind::Arg, "", text);
         }
         Verdict::Show
@@ -345,6 +349,11 @@ fn split(text: &str) -> Vec<&str> {
 fn is_variable(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
+}
+
+fn is_scheme(word: &str) -> bool {
+    let schemes = ["basic", "bearer", "token", "digest", "apikey", "negotiate", "hawk", "ssws"];
+    schemes.iter().any(|scheme| word.eq_ignore_ascii_case(scheme))
 }
 
 /// Whether a semicolon behind the text would end an HTML entity.

@@ -63,8 +63,11 @@ fn add_views(text: &str, views: &mut Vec<String>, budget: &mut usize) {
     add(text.contains('%').then(|| percent(text, b'%')));
     // Quoted-printable, and bytes set apart by colons, are told from names by how often they have their sign.
     add((text.matches('=').count() >= 4).then(|| percent(text, b'=')));
-    add((text.matches(':').count() >= 7).then(|| text.replace(':', "")));
-    add(text.contains('\\').then(|| backslash(text)));
+    add((text.matches(':').count() >= 3).then(|| text.replace(':', "")));
+    let unescaped = text.contains('\\').then(|| backslash(text));
+    // `\xd0\xbf` is one letter of two bytes.
+    add(unescaped.as_deref().filter(|plain| !plain.is_ascii()).and_then(from_latin1));
+    add(unescaped);
     add(text.contains('&').then(|| entities(text)));
     add(text.contains('\0').then(|| text.replace('\0', "")));
     add(text.contains(['\'', '"']).then(|| text.replace(['\'', '"'], "")));
@@ -154,6 +157,12 @@ fn wide(bytes: &[u8]) -> Option<String> {
     };
     let units: Vec<u16> = bytes.chunks_exact(2).map(unit).filter(|unit| *unit != 0xFEFF).collect();
     String::from_utf16(&units).ok()
+}
+
+/// Characters below 256 that are the bytes of UTF-8.
+fn from_latin1(text: &str) -> Option<String> {
+    let bytes = text.chars().map(|char| u8::try_from(u32::from(char)).ok());
+    String::from_utf8(bytes.collect::<Option<Vec<u8>>>()?).ok()
 }
 
 /// Two hexadecimal digits behind a sign: `%41`, or `=41` of quoted-printable.

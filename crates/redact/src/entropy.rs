@@ -21,6 +21,10 @@ fn is_random_part(part: &str) -> bool {
     let hex = part.bytes().all(|b| b.is_ascii_hexdigit());
     (part.len() >= 32 && hex && entropy(part) >= 3.0)
         || (part.len() >= 20 && entropy(part) >= 4.0 && !is_wordy(part))
+        || (part.len() >= 16
+            && changes(part) * 5 >= part.len() * 2
+            && entropy(part) >= 3.2
+            && !is_wordy(part))
         || (part.len() >= 20 && is_upper_with_digits(part) && entropy(part) >= 3.2 && !is_wordy(part))
         || (part.len() >= 14 && classes(part) >= 3 && entropy(part) >= 3.2 && !is_wordy(part))
         || (part.len() >= 16 && switches(part) >= 5 && entropy(part) >= 3.0 && !is_wordy(part))
@@ -39,11 +43,14 @@ fn is_upper_with_digits(part: &str) -> bool {
 /// Whether a word of a command line may be a password that somebody chose or a generator made: eight characters or more
 /// in which capitals, small letters and digits change too often for a name.
 pub(crate) fn looks_chosen(text: &str) -> bool {
-    text.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| {
-        let kind = |b: u8| if b.is_ascii_digit() { 0 } else { 1 + u8::from(b.is_ascii_uppercase()) };
-        let changes = part.as_bytes().windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count();
-        part.len() >= 8 && classes(part) >= 3 && changes * 2 >= part.len()
-    })
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .any(|part| part.len() >= 8 && classes(part) >= 3 && changes(part) * 2 >= part.len())
+}
+
+/// How often capitals, small letters and digits change.
+fn changes(text: &str) -> usize {
+    let kind = |b: u8| if b.is_ascii_digit() { 0 } else { 1 + u8::from(b.is_ascii_uppercase()) };
+    text.as_bytes().windows(2).filter(|pair| kind(pair[0]) != kind(pair[1])).count()
 }
 
 /// Sixteen characters of three classes or more with punctuation that names do not have.
