@@ -11,3 +11,4 @@ pub mod readers;
 pub mod saved;
 pub mod sh;
 pub mod targets;
+pub mod units;
