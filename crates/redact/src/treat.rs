@@ -98,7 +98,7 @@ impl Treatment {
     /// `user:password@registry/image`: the image is shown.
     fn image_with_login<'a>(&self, shape: Shape, text: &'a str, at: usize) -> Verdict<'a> {
         let image = &text[at + 1..];
-        if !text[..at].contains(':')
+        if !(text[..at].contains(':') || placeholder::is_one(&text[..at]))
             || !image.contains('/')
             || !shape.fits(image)
             || self.scanner.hit(&shape.unexplained(image)).is_some()
