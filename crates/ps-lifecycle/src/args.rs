@@ -136,9 +136,20 @@ pub(crate) struct AllArgs {
     #[arg(long, conflicts_with = "app")]
     pub(crate) all: bool,
     /// This many apps at a time; -1: one per CPU
-    #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true,
-          value_parser = clap::value_parser!(i32).range(-1..=1000))]
+    #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = parallel)]
     pub(crate) parallel: i32,
+}
+
+/// A number of apps at a time that is none, in Dokku's words.
+#[derive(Debug, thiserror::Error)]
+#[error("Invalid value {0} for --parallel flag")]
+pub(crate) struct InvalidParallel(i64);
+
+fn parallel(word: &str) -> Result<i32, Box<dyn std::error::Error + Send + Sync>> {
+    match word.parse()? {
+        number @ -1..=1000 => Ok(i32::try_from(number)?),
+        number => Err(InvalidParallel(number).into()),
+    }
 }
 
 /// Removes what earlier deploys left behind, of one app or of all

@@ -34,7 +34,7 @@ use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
 use ps_scheduler::InvalidSlot;
 
-use crate::args::{Args, Verb};
+use crate::args::{Args, InvalidParallel, Verb};
 use crate::session::Session;
 
 /// The arguments, for man pages and completions.
@@ -75,12 +75,14 @@ pub fn run() -> Result<Outcome> {
 /// A value that was refused is status 1, wrong usage is 2 (docs/contract.md).
 fn parse() -> Result<Args> {
     Args::try_parse().map_err(|error| {
-        match error.source().and_then(|cause| cause.downcast_ref::<InvalidSlot>()) {
-            Some(invalid) => Refusal::failed(invalid.to_string()),
-            None if say::inside_dokku() && error.kind() == ErrorKind::MissingRequiredArgument => {
-                dokku::no_app()
-            }
-            None => error.into(),
+        let cause = error.source();
+        if let Some(invalid) = cause.and_then(|cause| cause.downcast_ref::<InvalidSlot>()) {
+            return Refusal::failed(invalid.to_string());
+        }
+        match cause.and_then(|cause| cause.downcast_ref::<InvalidParallel>()) {
+            Some(invalid) if say::inside_dokku() => Refusal::failed(invalid.to_string()),
+            _ if say::inside_dokku() && error.kind() == ErrorKind::MissingRequiredArgument => dokku::no_app(),
+            _ => error.into(),
         }
     })
 }

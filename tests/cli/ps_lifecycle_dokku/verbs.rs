@@ -48,6 +48,11 @@ fn one_app_that_fails_does_not_keep_the_others_from_their_turn() {
     }
     let deployed = dokku.calls().iter().filter(|call| *call == "trigger deploy other latest").count();
     assert_eq!(deployed, 2);
+    let refused = dokku.run(&["restart", "--all", "--parallel", "-2"]);
+    assert_eq!(
+        (refused.status, refused.stderr.as_str()),
+        (1, " !     Invalid value -2 for --parallel flag\n")
+    );
 }
 
 #[test]
