@@ -87,6 +87,12 @@ impl Plant {
     /// Whether the secret can be read in the output. Four digits stand there by chance: they count at their own place.
     fn leaked(&self, output: &Output, value: &Value) -> bool {
         let own = value.pointer(&self.site.pointer).and_then(Value::as_str).unwrap_or_default();
+        // The number of a placeholder may be anybody's.
+        let kept = own.split("[redacted:").enumerate().map(|(at, part)| match part.split_once(']') {
+            Some((_, behind)) if at > 0 => behind,
+            _ => part,
+        });
+        let own = kept.collect::<Vec<_>>().join(" ");
         let (short, long): (Vec<String>, Vec<String>) =
             self.secret.canaries.iter().cloned().partition(|run| run.len() < 6);
         output.shows(&long) || (long.is_empty() && short.iter().any(|run| own.contains(run)))
@@ -222,7 +228,13 @@ fn shown_commands_show_no_secret_that_can_be_recognised() {
         planted += ledger.len().max(1);
         held += ledger.iter().filter(|(_, kind, ..)| kind.held_out()).count();
         let output = Output::of(&sanitized(&value, policy));
-        let shown = ledger.into_iter().filter(|(.., secret)| output.shows(&secret.canaries));
+        // Four digits of a UUID stand in some id by chance.
+        let shows = |secret: &Secret| {
+            let long: Vec<String> = secret.canaries.iter().filter(|run| run.len() >= 6).cloned().collect();
+            assert!(!long.is_empty(), "{} has no part that tells it", secret.text);
+            output.shows(&long)
+        };
+        let shown = ledger.into_iter().filter(|(.., secret)| shows(secret));
         leaks.extend(shown.map(|(path, kind, encoding, secret)| {
             format!("{} as {encoding} at {path}: {}", kind.name, secret.text)
         }));

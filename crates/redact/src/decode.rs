@@ -64,6 +64,8 @@ fn add_views(text: &str, views: &mut Vec<String>, budget: &mut usize) {
     // Quoted-printable, and bytes set apart by colons, are told from names by how often they have their sign.
     add((text.matches('=').count() >= 4).then(|| percent(text, b'=')));
     add((text.matches(':').count() >= 3).then(|| text.replace(':', "")));
+    // A document in a string in a string: what stands in it is the same however often it was quoted.
+    add(text.contains("\\\"").then(|| text.replace(['\\', '"', '\''], "")));
     let unescaped = text.contains('\\').then(|| backslash(text));
     // `\xd0\xbf` is one letter of two bytes.
     add(unescaped.as_deref().filter(|plain| !plain.is_ascii()).and_then(from_latin1));

@@ -143,7 +143,14 @@ fn is_offset(zone: &str) -> bool {
 
 /// An IPv4 or IPv6 address.
 pub(crate) fn is_ip(text: &str) -> bool {
-    text.parse::<std::net::IpAddr>().is_ok()
+    text.parse::<std::net::IpAddr>().is_ok() && !spells_text(text)
+}
+
+/// Whether pairs of hexadecimal digits, set apart, are the bytes of readable text: a word in the place of an address.
+fn spells_text(text: &str) -> bool {
+    let byte = |pair: &str| (pair.len() == 2).then(|| u8::from_str_radix(pair, 16).ok()).flatten();
+    let bytes: Option<Vec<u8>> = text.split([':', '-']).map(byte).collect();
+    bytes.is_some_and(|bytes| bytes.len() > 1 && bytes.iter().all(|byte| matches!(byte, b' '..=b'~')))
 }
 
 fn is_cidr(text: &str) -> bool {
@@ -157,6 +164,7 @@ fn is_mac(text: &str) -> bool {
     text.len() == 17
         && text.split([':', '-']).all(|pair| pair.len() == 2 && all(pair, 2..=2, b""))
         && text.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'-')
+        && !spells_text(text)
 }
 
 /// One to five digits.
@@ -328,6 +336,7 @@ fn is_image(text: &str) -> bool {
     text.len() <= 400
         && text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && without_digest(text).bytes().all(|b| b.is_ascii_alphanumeric() || b"._-/:".contains(&b))
+        && !spells_text(text)
 }
 
 fn is_container_name(text: &str) -> bool {
