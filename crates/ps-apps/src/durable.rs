@@ -331,8 +331,7 @@ fn read_once(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     if !metadata.is_file() {
         return Err(corrupt(path, "is not a file: remove it and write the value again"));
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(MAX_BYTES)).unwrap_or(0) + 1);
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|source| Error::io("read", path, source))?;
+    let bytes = read_whole(file, metadata.len()).map_err(|source| Error::io("read", path, source))?;
     if bytes.len() as u64 > MAX_BYTES {
         return Err(corrupt(
             path,
@@ -340,6 +339,24 @@ fn read_once(path: &Path) -> Result<Option<Vec<u8>>, Error> {
         ));
     }
     Ok(Some(bytes))
+}
+
+/// At most one byte more than is allowed. One read suffices where the file is as long as it was said to be: reports read
+/// thousands.
+fn read_whole(mut file: File, length: u64) -> io::Result<Vec<u8>> {
+    let length = usize::try_from(length.min(MAX_BYTES)).unwrap_or(0);
+    let mut bytes = vec![0; length + 1];
+    let filled = loop {
+        match file.read(&mut bytes) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+            read => break read?,
+        }
+    };
+    bytes.truncate(filled);
+    if filled != length {
+        file.take((MAX_BYTES + 1).saturating_sub(filled as u64)).read_to_end(&mut bytes)?;
+    }
+    Ok(bytes)
 }
 
 fn corrupt(path: &Path, reason: &str) -> Error {

@@ -7,6 +7,7 @@ mod encoding;
 mod external;
 mod flags;
 mod json;
+mod parallel;
 mod read;
 mod row;
 mod status;

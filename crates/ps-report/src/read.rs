@@ -1,18 +1,20 @@
 //! From files to rows. Only what is asked for is read, and the schedulers are asked once for all apps together.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use anyhow::Result;
 use ps_apps::{AppName, Error, PsProperty, Scope, World};
 
 use crate::flags::{self, OF_APPS, STATUS, Source};
+use crate::parallel;
 use crate::row::{Row, UNKNOWN};
 use crate::status::{self, Seen};
 use crate::subjects::Subjects;
 use crate::wanted;
 
 const PLUGIN: &str = "ps";
+const AT_ONCE: usize = 512;
 
 /// Hands out one row for each subject, with all values or only that of `flag`.
 pub(crate) fn each(
@@ -27,28 +29,34 @@ pub(crate) fn each(
         Some(flag) if !flags::needs_status(flag) => BTreeMap::new(),
         _ => status::ask(world, apps),
     };
-    apps.iter().try_for_each(|app| visit(reader.app(app, flag, seen.remove(app))))
+    // So many at a time that a report of very many is handed out as it is read.
+    apps.chunks(AT_ONCE).try_for_each(|apps| {
+        let asked: Vec<_> = apps.iter().map(|app| (app, seen.remove(app))).collect();
+        let rows = parallel::map(asked, |(app, seen)| reader.app(app, flag, seen));
+        rows.into_iter().try_for_each(&mut *visit)
+    })
 }
 
 /// The ps properties of one scope, each read when it is first asked for.
 struct Properties<'a> {
     world: &'a World,
     scope: Scope<'a>,
-    read: RefCell<Vec<(&'static str, String)>>,
+    read: Mutex<Vec<(&'static str, String)>>,
 }
 
 impl<'a> Properties<'a> {
     fn new(world: &'a World, scope: Scope<'a>) -> Self {
-        Self { world, scope, read: RefCell::default() }
+        Self { world, scope, read: Mutex::default() }
     }
 
     /// Empty where it is not set.
     fn get(&self, key: &'static str) -> Result<String, Error> {
-        if let Some((_, value)) = self.read.borrow().iter().find(|(known, _)| *known == key) {
+        let mut read = self.read.lock().expect("no reader panics");
+        if let Some((_, value)) = read.iter().find(|(known, _)| *known == key) {
             return Ok(value.clone());
         }
         let value = self.world.property(PLUGIN, self.scope, key)?.unwrap_or_default();
-        self.read.borrow_mut().push((key, value.clone()));
+        read.push((key, value.clone()));
         Ok(value)
     }
 }
@@ -98,8 +106,8 @@ impl Reader<'_> {
     }
 
     fn compare(&self, app: &AppName, seen: &Seen, row: &mut Row) {
-        let restore = row.values.get("--restore").map_or("", String::as_str);
-        match wanted::gaps(self.world, app, seen, restore) {
+        let value = |flag| row.values.get(flag).map_or("", String::as_str);
+        match wanted::gaps(self.world, app, seen, (value("--deployed"), value("--restore"))) {
             Ok(gaps) => row.gaps = gaps,
             Err(error) => row.fail(error.to_string()),
         }

@@ -2,13 +2,14 @@
 //! among those asked for. What a scheduler does not answer is `unknown`, never a guess.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use ps_apps::{AppName, Error, Scope, World};
 use ps_scheduler::{AppStatus, Instance, Running, Scheduler, State};
 
-use crate::external;
 use crate::row::UNKNOWN;
 use crate::subjects::complain;
+use crate::{external, parallel};
 
 /// What is known of the instances of one app.
 #[derive(Debug)]
@@ -63,20 +64,34 @@ struct Record {
 pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
     let mut seen = BTreeMap::new();
     let mut groups: BTreeMap<String, Vec<AppName>> = BTreeMap::new();
-    for app in apps {
-        match world.scheduler_name(app) {
-            Ok(scheduler) => groups.entry(scheduler).or_default().push(app.clone()),
-            Err(error) => drop(seen.insert(app.clone(), Seen::unreadable(&error))),
+    let named = parallel::map(apps.to_vec(), |app| (world.scheduler_name(&app), app));
+    for (scheduler, app) in named {
+        match scheduler {
+            Ok(scheduler) => groups.entry(scheduler).or_default().push(app),
+            Err(error) => drop(seen.insert(app, Seen::unreadable(&error))),
         }
     }
-    for (scheduler, apps) in groups {
-        seen.extend(match &*scheduler {
-            "native" => native(world, apps),
-            "docker-local" => docker_local(world, apps),
-            _ => external::ask(world, &scheduler, apps),
-        });
+    let natives = groups.remove("native").unwrap_or_default();
+    if natives.is_empty() || groups.is_empty() {
+        seen.extend(native(world, natives));
+        seen.extend(others(world, groups));
+        return seen;
     }
+    thread::scope(|scope| {
+        // While others are waited for, files are read.
+        let others = scope.spawn(|| others(world, groups));
+        seen.extend(native(world, natives));
+        seen.extend(others.join().expect("a question to a scheduler does not panic"));
+    });
     seen
+}
+
+fn others(world: &World, groups: BTreeMap<String, Vec<AppName>>) -> Vec<(AppName, Seen)> {
+    let answers = groups.into_iter().map(|(scheduler, apps)| match &*scheduler {
+        "docker-local" => docker_local(world, apps),
+        _ => external::ask(world, &scheduler, apps),
+    });
+    answers.flatten().collect()
 }
 
 /// Whether the app was deployed. Where nobody wrote it down, its containers tell, or its scheduler (contract 3.3).
@@ -99,7 +114,7 @@ fn native(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
         Ok(statuses) => statuses.first().map_or_else(Seen::unknown, native_app),
         Err(error) => Seen { trouble: Some(error.to_string()), ..Seen::unknown() },
     };
-    apps.into_iter().map(|app| (app.clone(), seen(&app))).collect()
+    parallel::map(apps, |app| (app.clone(), seen(&app)))
 }
 
 fn native_app(status: &AppStatus) -> Seen {

@@ -13,14 +13,14 @@ const RELEASE: &str = "release";
 /// `web: 3 wanted, 2 running`, for each type of a deployed app that is not what was asked for. An app that was stopped
 /// on purpose (`restore` is `false`) wants nothing, and nothing is said of a scheduler that does not answer or does not tell
 /// instances apart.
-pub(crate) fn gaps(world: &World, app: &AppName, seen: &Seen, restore: &str) -> Result<Vec<String>, Error> {
+pub(crate) fn gaps(
+    world: &World,
+    app: &AppName,
+    seen: &Seen,
+    (deployed, restore): (&str, &str),
+) -> Result<Vec<String>, Error> {
     let is_counted = usize::try_from(seen.processes) == Ok(seen.slots.len());
-    if world.inside_dokku()
-        || seen.is_unknown()
-        || !is_counted
-        || restore == "false"
-        || !world.is_deployed(app)?
-    {
+    if world.inside_dokku() || seen.is_unknown() || !is_counted || restore == "false" || deployed != "true" {
         return Ok(Vec::new());
     }
     let mut counts: BTreeMap<String, (usize, usize)> = BTreeMap::new();

@@ -1,0 +1,49 @@
+//! Reading of many apps at once: files are read on every CPU where there are apps enough to be worth it.
+
+use std::num::NonZero;
+use std::thread;
+
+/// Fewer apps are read sooner than a thread is started.
+const FEW: usize = 64;
+
+/// What `read` makes of each item, in the order of the items.
+pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, read: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    if items.len() < FEW || threads == 1 {
+        return items.into_iter().map(read).collect();
+    }
+    let mut parts = split(items, threads);
+    let last = parts.pop().unwrap_or_default();
+    let read = &read;
+    thread::scope(|scope| {
+        let others: Vec<_> = parts
+            .into_iter()
+            .map(|part| scope.spawn(move || part.into_iter().map(read).collect::<Vec<R>>()))
+            .collect();
+        let mine: Vec<R> = last.into_iter().map(read).collect();
+        let others = others.into_iter().flat_map(|other| other.join().expect("a reader does not panic"));
+        others.chain(mine).collect()
+    })
+}
+
+/// In order, all but the last of the same length.
+fn split<T>(items: Vec<T>, parts: usize) -> Vec<Vec<T>> {
+    let length = items.len().div_ceil(parts).max(1);
+    let mut items = items.into_iter();
+    (0..parts).map(|_| items.by_ref().take(length).collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_stays_whatever_the_number() {
+        for count in [0, 1, FEW - 1, FEW, FEW + 1, 1000] {
+            let doubled = map((0..count).collect(), |n| n * 2);
+            assert_eq!(doubled, (0..count).map(|n| n * 2).collect::<Vec<_>>());
+        }
+        assert_eq!(split(vec![1, 2, 3, 4, 5], 3), [vec![1, 2], vec![3, 4], vec![5]]);
+        assert_eq!(split(vec![1], 3), [vec![1], vec![], vec![]]);
+    }
+}
