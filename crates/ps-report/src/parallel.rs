@@ -8,19 +8,29 @@ const FEW: usize = 64;
 
 /// What `read` makes of each item, in the order of the items.
 pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, read: impl Fn(T) -> R + Sync) -> Vec<R> {
+    map_with(items, || (), |(), item| read(item))
+}
+
+/// [`map`] for a reader that each thread makes for itself.
+pub(crate) fn map_with<S, T: Send, R: Send>(
+    items: Vec<T>,
+    make: impl Fn() -> S + Sync,
+    read: impl Fn(&S, T) -> R + Sync,
+) -> Vec<R> {
+    let part = |part: Vec<T>| {
+        let reader = make();
+        part.into_iter().map(|item| read(&reader, item)).collect::<Vec<R>>()
+    };
     let threads = thread::available_parallelism().map_or(1, NonZero::get);
     if items.len() < FEW || threads == 1 {
-        return items.into_iter().map(read).collect();
+        return part(items);
     }
     let mut parts = split(items, threads);
     let last = parts.pop().unwrap_or_default();
-    let read = &read;
+    let part = &part;
     thread::scope(|scope| {
-        let others: Vec<_> = parts
-            .into_iter()
-            .map(|part| scope.spawn(move || part.into_iter().map(read).collect::<Vec<R>>()))
-            .collect();
-        let mine: Vec<R> = last.into_iter().map(read).collect();
+        let others: Vec<_> = parts.into_iter().map(|items| scope.spawn(move || part(items))).collect();
+        let mine = part(last);
         let others = others.into_iter().flat_map(|other| other.join().expect("a reader does not panic"));
         others.chain(mine).collect()
     })

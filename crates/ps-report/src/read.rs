@@ -1,7 +1,7 @@
 //! From files to rows. Only what is asked for is read, and the schedulers are asked once for all apps together.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 
 use anyhow::Result;
 use ps_apps::{AppName, Error, PsProperty, Scope, World};
@@ -23,8 +23,8 @@ pub(crate) fn each(
     flag: Option<&str>,
     visit: &mut dyn FnMut(Row) -> Result<()>,
 ) -> Result<()> {
-    let reader = Reader { world, globals: Properties::new(world, Scope::Global) };
-    let Subjects::Apps(apps) = subjects else { return visit(reader.global(flag)) };
+    let reader = || Reader { world, globals: Properties::new(world, Scope::Global) };
+    let Subjects::Apps(apps) = subjects else { return visit(reader().global(flag)) };
     let mut seen = match flag {
         Some(flag) if !flags::needs_status(flag) => BTreeMap::new(),
         _ => status::ask(world, apps),
@@ -32,7 +32,7 @@ pub(crate) fn each(
     // So many at a time that a report of very many is handed out as it is read.
     apps.chunks(AT_ONCE).try_for_each(|apps| {
         let asked: Vec<_> = apps.iter().map(|app| (app, seen.remove(app))).collect();
-        let rows = parallel::map(asked, |(app, seen)| reader.app(app, flag, seen));
+        let rows = parallel::map_with(asked, reader, |reader, (app, seen)| reader.app(app, flag, seen));
         rows.into_iter().try_for_each(&mut *visit)
     })
 }
@@ -41,17 +41,17 @@ pub(crate) fn each(
 struct Properties<'a> {
     world: &'a World,
     scope: Scope<'a>,
-    read: Mutex<Vec<(&'static str, String)>>,
+    read: RefCell<Vec<(&'static str, String)>>,
 }
 
 impl<'a> Properties<'a> {
     fn new(world: &'a World, scope: Scope<'a>) -> Self {
-        Self { world, scope, read: Mutex::default() }
+        Self { world, scope, read: RefCell::default() }
     }
 
     /// Empty where it is not set.
     fn get(&self, key: &'static str) -> Result<String, Error> {
-        let mut read = self.read.lock().expect("no reader panics");
+        let mut read = self.read.borrow_mut();
         if let Some((_, value)) = read.iter().find(|(known, _)| *known == key) {
             return Ok(value.clone());
         }
