@@ -58,7 +58,7 @@ fn field(row: &Row, column: &str) -> Result<String> {
         "status" => statuses(row)?,
         key => {
             let flags = [format!("--{key}"), format!("--ps-{key}")];
-            flags.iter().find_map(|flag| row.values.get(flag)).cloned().unwrap_or_default()
+            flags.iter().find_map(|flag| row.values.get(flag.as_str())).cloned().unwrap_or_default()
         }
     })
 }

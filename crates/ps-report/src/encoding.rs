@@ -75,7 +75,7 @@ pub(crate) fn refuse_two_flags(args: &Args) -> Result<()> {
 
 /// The refusal of a `--status-…` flag that an app does not have; it names those that it has.
 pub(crate) fn no_such_status(world: &World, flag: &str, row: &Row) -> anyhow::Error {
-    let present = row.values.keys().map(String::as_str).filter(|flag| flag.starts_with(STATUS));
+    let present = row.values.keys().map(|flag| &**flag).filter(|flag| flag.starts_with(STATUS));
     unknown_flag(world, flag, flags::OF_APPS.iter().map(|(name, _)| *name).chain(present).collect())
 }
 

@@ -24,11 +24,15 @@ pub(crate) fn line(row: &Row, with_name: bool, out: &mut dyn Write) -> Result<()
     if let Some(error) = &error {
         object.insert("error", error);
     }
-    Ok(writeln!(out, "{}", escape(&serde_json::to_string(&object)?))?)
+    Ok(writeln!(out, "{}", escape(serde_json::to_string(&object)?))?)
 }
 
 /// These characters can stand in JSON only within strings, so they can be replaced wherever they are.
-fn escape(json: &str) -> String {
+fn escape(json: String) -> String {
+    // The last two begin with this byte.
+    if !json.bytes().any(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
+        return json;
+    }
     let mut escaped = String::with_capacity(json.len());
     for character in json.chars() {
         match character {

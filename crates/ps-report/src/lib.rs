@@ -79,7 +79,7 @@ fn print(world: &World, row: &Row, encoding: &Encoding, out: &mut dyn Write) -> 
         Encoding::Json { with_name } => json::line(row, *with_name, out),
         Encoding::Csv { columns } => csv::line(row, columns, out),
         Encoding::Value(flag) => {
-            let Some(value) = row.values.get(flag) else {
+            let Some(value) = row.values.get(flag.as_str()) else {
                 // As in Dokku: what came before it stands.
                 out.flush()?;
                 return Err(encoding::no_such_status(world, flag, row));

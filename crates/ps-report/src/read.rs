@@ -96,11 +96,11 @@ impl Reader<'_> {
             }
             seen.trouble.into_iter().for_each(|trouble| row.fail(trouble));
             for slot in seen.slots.into_iter().filter(|slot| !slot.is_unnumbered) {
-                row.values.insert(format!("{STATUS}{}", slot.name), slot.what);
+                row.values.insert(format!("{STATUS}{}", slot.name).into(), slot.what);
             }
         }
         if let Some(flag) = flag.filter(|flag| row.has_unknown && flag.starts_with(STATUS)) {
-            row.values.entry(flag.to_owned()).or_insert_with(|| UNKNOWN.to_owned());
+            row.values.entry(flag.to_owned().into()).or_insert_with(|| UNKNOWN.to_owned());
         }
         row
     }

@@ -1,5 +1,6 @@
 //! One row of a report: everything that is known of one app, or of `--global`.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::subjects::complain;
@@ -13,7 +14,7 @@ pub(crate) struct Row {
     /// The app, or `--global`.
     pub(crate) name: String,
     /// By flag, `--` and all.
-    pub(crate) values: BTreeMap<String, String>,
+    pub(crate) values: BTreeMap<Cow<'static, str>, String>,
     /// What could not be read, and why.
     pub(crate) errors: Vec<String>,
     /// Where what is wanted is not what runs.
@@ -29,12 +30,12 @@ impl Row {
     }
 
     /// Adds a value, or the reason why it is unknown.
-    pub(crate) fn set(&mut self, flag: &str, value: Result<String, ps_apps::Error>) {
+    pub(crate) fn set(&mut self, flag: &'static str, value: Result<String, ps_apps::Error>) {
         let value = value.unwrap_or_else(|error| {
             self.fail(error.to_string());
             UNKNOWN.to_owned()
         });
-        self.values.insert(flag.to_owned(), value);
+        self.values.insert(Cow::Borrowed(flag), value);
     }
 
     /// Notes why something could not be read, once.

@@ -12,7 +12,7 @@ pub(crate) fn report(row: &Row, header: bool, out: &mut dyn Write) -> io::Result
     if header {
         writeln!(out, "=====> {} ps information", row.name)?;
     }
-    let width = row.values.keys().map(String::len).max().unwrap_or(0).max(LEAST_WIDTH);
+    let width = row.values.keys().map(|flag| flag.len()).max().unwrap_or(0).max(LEAST_WIDTH);
     for (flag, value) in &row.values {
         line(&label(flag), value, width, out)?;
     }
@@ -47,7 +47,7 @@ mod tests {
         let mut out = Vec::new();
         report(&row, false, &mut out).expect("memory");
         assert_eq!(String::from_utf8_lossy(&out), format!("       {:31}true\n", "Running:"));
-        row.values.insert(format!("--status-{}.1", "x".repeat(60)), "running".into());
+        row.values.insert(format!("--status-{}.1", "x".repeat(60)).into(), "running".into());
         out.clear();
         report(&row, true, &mut out).expect("memory");
         let expected = format!(
