@@ -64,10 +64,17 @@ pub(crate) fn once(
     if let Encoding::Csv { columns } = encoding {
         csv::header(columns, out)?;
     }
-    read::each(world, subjects, encoding.flag(), &mut |row| {
+    let render = |row: Row| {
+        let mut text = Vec::new();
+        let printed = print(world, &row, encoding, &mut text);
+        (row, text, printed)
+    };
+    read::each(world, subjects, encoding.flag(), render, &mut |(row, text, printed)| {
         is_whole &= row.is_whole();
         row.complain();
-        print(world, &row, encoding, out)
+        out.write_all(&text)?;
+        // As in Dokku: what came before a failure stands.
+        printed.or_else(|error| out.flush().map_err(Into::into).and(Err(error)))
     })?;
     out.flush()?;
     Ok(if is_whole { Outcome::Done } else { Outcome::No })
@@ -80,8 +87,6 @@ fn print(world: &World, row: &Row, encoding: &Encoding, out: &mut dyn Write) -> 
         Encoding::Csv { columns } => csv::line(row, columns, out),
         Encoding::Value(flag) => {
             let Some(value) = row.values.get(flag.as_str()) else {
-                // As in Dokku: what came before it stands.
-                out.flush()?;
                 return Err(encoding::no_such_status(world, flag, row));
             };
             Ok(writeln!(out, "{value}")?)

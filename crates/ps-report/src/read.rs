@@ -16,15 +16,16 @@ use crate::wanted;
 const PLUGIN: &str = "ps";
 const AT_ONCE: usize = 512;
 
-/// Hands out one row for each subject, with all values or only that of `flag`.
-pub(crate) fn each(
+/// Hands out what `render` makes of one row for each subject, with all values or only that of `flag`.
+pub(crate) fn each<T: Send>(
     world: &World,
     subjects: &Subjects,
     flag: Option<&str>,
-    visit: &mut dyn FnMut(Row) -> Result<()>,
+    render: impl Fn(Row) -> T + Sync,
+    visit: &mut dyn FnMut(T) -> Result<()>,
 ) -> Result<()> {
     let reader = || Reader { world, globals: Properties::new(world, Scope::Global) };
-    let Subjects::Apps(apps) = subjects else { return visit(reader().global(flag)) };
+    let Subjects::Apps(apps) = subjects else { return visit(render(reader().global(flag))) };
     let mut seen = match flag {
         Some(flag) if !flags::needs_status(flag) => BTreeMap::new(),
         _ => status::ask(world, apps),
@@ -32,7 +33,8 @@ pub(crate) fn each(
     // So many at a time that a report of very many is handed out as it is read.
     apps.chunks(AT_ONCE).try_for_each(|apps| {
         let asked: Vec<_> = apps.iter().map(|app| (app, seen.remove(app))).collect();
-        let rows = parallel::map_with(asked, reader, |reader, (app, seen)| reader.app(app, flag, seen));
+        let rows =
+            parallel::map_with(asked, reader, |reader, (app, seen)| render(reader.app(app, flag, seen)));
         rows.into_iter().try_for_each(&mut *visit)
     })
 }
