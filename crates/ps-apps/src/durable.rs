@@ -343,15 +343,10 @@ fn read_once(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 
 /// At most one byte more than is allowed. One read suffices where the file is as long as it was said to be: reports read
 /// thousands.
-fn read_whole(mut file: File, length: u64) -> io::Result<Vec<u8>> {
+fn read_whole(file: File, length: u64) -> io::Result<Vec<u8>> {
     let length = usize::try_from(length.min(MAX_BYTES)).unwrap_or(0);
     let mut bytes = vec![0; length + 1];
-    let filled = loop {
-        match file.read(&mut bytes) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
-            read => break read?,
-        }
-    };
+    let filled = retry_on_intr(|| rustix::io::read(&file, &mut bytes))?;
     bytes.truncate(filled);
     if filled != length {
         file.take((MAX_BYTES + 1).saturating_sub(filled as u64)).read_to_end(&mut bytes)?;

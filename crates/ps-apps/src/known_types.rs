@@ -12,9 +12,19 @@ use crate::{AppName, Error, World, durable};
 impl World {
     /// The Procfile that counts now, `None` if the app has none.
     pub fn current_procfile(&self, app: &AppName) -> Option<PathBuf> {
-        let committed = self.procfile_path(app);
-        if let Some(pid) = self.deploy_pid() {
-            let with = |suffix: &str| committed.with_file_name(format!("Procfile.{pid}{suffix}"));
+        self.current_file(self.procfile_path(app))
+    }
+
+    /// The app.json that counts now, `None` if the app has none.
+    pub fn current_app_json(&self, app: &AppName) -> Option<PathBuf> {
+        self.current_file(self.app_json_path(app))
+    }
+
+    /// `<file>.<DOKKU_PID>` during a deploy, nothing if that is marked as missing, else the file of the last deploy.
+    fn current_file(&self, committed: PathBuf) -> Option<PathBuf> {
+        if let (Some(pid), Some(name)) = (self.deploy_pid(), committed.file_name()) {
+            let name = name.to_string_lossy();
+            let with = |suffix: &str| committed.with_file_name(format!("{name}.{pid}{suffix}"));
             if with(".missing").exists() {
                 return None;
             }

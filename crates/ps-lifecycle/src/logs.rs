@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;
-use ps_scheduler::{LogLine, LogRequest, Stream, Which};
+use ps_scheduler::{LogLine, LogRequest, Scheduler, Stream, Which};
 use serde::Serialize;
 
 use crate::args::LogsArgs;
@@ -28,17 +28,24 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     let scheduler = schedulers::of(&session.world, &app.name)?;
     let tail = Some(args.lines);
     let request = LogRequest { app: app.name.to_string(), which, tail, follow: args.follow };
-    let mut out = io::BufWriter::new(io::stdout().lock());
     let is_terminal = io::stdout().is_terminal();
+    write_out(scheduler.as_ref(), &request, |out, line| {
+        if args.json { print_json(out, app.name.as_str(), line) } else { print(out, line, is_terminal) }
+    })?;
+    Ok(Outcome::Done)
+}
+
+/// Has a scheduler's lines printed on stdout, each at once for whoever follows.
+pub(crate) fn write_out(
+    scheduler: &dyn Scheduler,
+    request: &LogRequest,
+    mut print: impl FnMut(&mut dyn Write, &LogLine) -> io::Result<()>,
+) -> Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
     let mut failure = None;
-    scheduler.logs(&request, &mut |line| {
-        let printed = if args.json {
-            print_json(&mut out, app.name.as_str(), line)
-        } else {
-            print(&mut out, line, is_terminal)
-        };
-        // Whoever follows wants each line now.
-        match printed.and_then(|()| if args.follow { out.flush() } else { Ok(()) }) {
+    scheduler.logs(request, &mut |line| {
+        let printed = print(&mut out, line);
+        match printed.and_then(|()| if request.follow { out.flush() } else { Ok(()) }) {
             Ok(()) => ControlFlow::Continue(()),
             Err(error) => {
                 failure = Some(error);
@@ -46,14 +53,11 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
             }
         }
     })?;
-    if let Some(error) = failure {
-        return Err(error.into());
-    }
-    out.flush()?;
-    Ok(Outcome::Done)
+    failure.map_or(Ok(()), Err)?;
+    Ok(out.flush()?)
 }
 
-fn print(out: &mut impl Write, line: &LogLine, is_terminal: bool) -> io::Result<()> {
+fn print(out: &mut dyn Write, line: &LogLine, is_terminal: bool) -> io::Result<()> {
     write!(out, "{} | ", line.slot)?;
     if is_terminal {
         // A log must not drive the terminal of whoever reads it.
@@ -70,7 +74,7 @@ fn print(out: &mut impl Write, line: &LogLine, is_terminal: bool) -> io::Result<
     out.write_all(b"\n")
 }
 
-fn print_json(out: &mut impl Write, app: &str, line: &LogLine) -> io::Result<()> {
+fn print_json(out: &mut dyn Write, app: &str, line: &LogLine) -> io::Result<()> {
     let row = LineRow {
         app,
         process_type: line.slot.process_type.as_str(),

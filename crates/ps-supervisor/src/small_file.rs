@@ -13,7 +13,7 @@ const MAX_BYTES: u64 = 4 << 20;
 /// The bytes of a regular file of at most 4 MiB: a FIFO does not hold us up, and no symlink is followed.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let flags = OFlags::NONBLOCK | OFlags::NOFOLLOW;
-    let mut file: File = OpenOptions::new()
+    let file: File = OpenOptions::new()
         .read(true)
         .custom_flags(i32::try_from(flags.bits()).expect("flags of open fit an int"))
         .open(path)?;
@@ -27,7 +27,7 @@ pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     // A read that ends where the file was said to end has read all of it: reports read thousands.
     let length = usize::try_from(metadata.len()).unwrap_or(0);
     let mut bytes = vec![0; length + 1];
-    let filled = file.read(&mut bytes)?;
+    let filled = rustix::io::retry_on_intr(|| rustix::io::read(&file, &mut bytes))?;
     bytes.truncate(filled);
     if filled != length {
         file.take(MAX_BYTES).read_to_end(&mut bytes)?;

@@ -1,13 +1,14 @@
 //! What Dokku wants to know of native apps: all of it lies in files.
 
 use std::io::{self, Write};
-use std::ops::ControlFlow;
 
 use anyhow::{Context, Result};
 use ps_apps::World;
 use ps_cli::exit::Outcome;
 use ps_scheduler::{LogRequest, Scheduler, Slot, Which};
 use ps_scheduler_native::Native;
+
+use crate::logs;
 
 /// Of instances in turn, as docker-local has them.
 const COLOURS: [u8; 5] = [36, 33, 32, 35, 31];
@@ -50,26 +51,17 @@ pub(super) fn logs(world: &World, app: &str, wanted: &Wanted<'_>, lines: &str) -
         word => word.parse()?,
     };
     let request = LogRequest { app: app.to_owned(), which, tail: Some(lines), follow: wanted.follows };
-    let mut out = io::BufWriter::new(io::stdout().lock());
     let mut seen: Vec<Slot> = Vec::new();
-    let mut failure = None;
-    Native::new(world).logs(&request, &mut |line| {
+    logs::write_out(&Native::new(world), &request, |out, line| {
         if !seen.contains(&line.slot) {
             seen.push(line.slot.clone());
         }
-        let place = seen.iter().position(|slot| *slot == line.slot).unwrap_or_default();
-        let colour = COLOURS[place % COLOURS.len()];
-        let named =
-            if wanted.quiet { Ok(()) } else { write!(out, "\x1b[{colour}mapp[{}]:\x1b[0m ", line.slot) };
-        let printed = named.and_then(|()| out.write_all(&line.bytes)).and_then(|()| out.write_all(b"\n"));
-        match printed.and_then(|()| if wanted.follows { out.flush() } else { Ok(()) }) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failure = Some(error);
-                ControlFlow::Break(())
-            }
+        if !wanted.quiet {
+            let place = seen.iter().position(|slot| *slot == line.slot).unwrap_or_default();
+            let colour = COLOURS[place % COLOURS.len()];
+            write!(out, "\x1b[{colour}mapp[{}]:\x1b[0m ", line.slot)?;
         }
-    })?;
-    failure.map_or(Ok(()), Err)?;
-    Ok(out.flush()?)
+        out.write_all(&line.bytes)?;
+        out.write_all(b"\n")
+    })
 }

@@ -6,7 +6,6 @@ use ps_apps::{AppName, World, durable};
 use ps_cli::exit::Refusal;
 
 use crate::app_json::AppJson;
-use crate::dokku::hooks::extract;
 
 /// The Procfile. An app without one is refused: nobody knows what to run.
 pub(super) fn procfile(world: &World, app: &AppName) -> Result<Procfile> {
@@ -19,15 +18,9 @@ pub(super) fn procfile(world: &World, app: &AppName) -> Result<Procfile> {
     Procfile::parse(&bytes).with_context(|| path.display().to_string())
 }
 
-/// `app.json.<DOKKU_PID>`, nothing where the deploy brought none, else the one of the last deploy (contract 1.4).
+/// The app.json; an app without one has an empty one.
 pub(super) fn app_json(world: &World, app: &AppName) -> Result<AppJson> {
-    let committed = world.app_json_path(app);
-    let pid = extract::deploy_pid()?;
-    let with = |suffix: &str| committed.with_file_name(format!("app.json.{pid}{suffix}"));
-    if with(".missing").exists() {
-        return Ok(AppJson::default());
-    }
-    let path = if with("").exists() { with("") } else { committed.clone() };
+    let Some(path) = world.current_app_json(app) else { return Ok(AppJson::default()) };
     let bytes = durable::read(&path, false)?.unwrap_or_default();
     AppJson::parse(&bytes).with_context(|| path.display().to_string())
 }

@@ -10,6 +10,7 @@ use ps_scheduler::{Intent, Plan, Release, Scheduler, Source, Which};
 use ps_scheduler_native::{Native, Pushed};
 
 use super::{brought, handover, listeners, push};
+use crate::dokku::call::Caller;
 use crate::dokku::hooks::extract;
 use crate::release;
 use crate::session::Session;
@@ -27,7 +28,7 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) 
     listeners::write(world, app, &status.instances)
         .with_context(|| format!("write the listeners of {app}"))?;
     session.step("Running post-deploy")?;
-    let caller = super::caller(world, &lock);
+    let caller = Caller::holding(world, &lock);
     let arguments = [app.as_str(), "", "", tag];
     caller.stream("core-post-deploy", &arguments)?;
     caller.stream("post-deploy", &arguments)?;

@@ -37,7 +37,7 @@ pub(super) fn give_up(world: &World, app: &AppName) -> Result<()> {
     session.step(&format!("{app} no longer runs natively: ending its processes"))?;
     stop::end_via(&session, app, &native, &Which::All, true)?;
     if listeners::forget(world, app)? {
-        super::caller(world, &lock).stream("proxy-build-config", &[app.as_str()])?;
+        Caller::holding(world, &lock).stream("proxy-build-config", &[app.as_str()])?;
     }
     Ok(())
 }

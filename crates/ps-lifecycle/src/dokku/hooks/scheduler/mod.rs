@@ -15,7 +15,6 @@ use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::{Scheduler, Which};
 use ps_scheduler_native::Native;
 
-use super::super::call::Caller;
 use crate::session::Session;
 use crate::stop;
 
@@ -102,9 +101,4 @@ fn stop(world: &World, app: &str, remove: bool) -> Result<()> {
 fn forget(world: &World, app: &str) -> Result<()> {
     stop(world, app, true)?;
     Ok(Native::new(world).forget(app)?)
-}
-
-/// A way to call other plugins' triggers, as the holder of the app's lock.
-fn caller(world: &World, lock: &ps_apps::AppLock) -> Caller {
-    Caller::holding(world, lock)
 }
