@@ -30,6 +30,7 @@ pub use formation_source::{
     DOKKU_SCALE, FormationSource, InvalidDokkuScale, OfferedCounts, RefusedOffer, parse_dokku_scale,
 };
 pub use lock::{AppLock, LOCK_VARIABLE};
+pub use orphans::Orphans;
 pub use property::Scope;
 pub use ps_property::{InvalidValue, PsProperty};
 pub use scaling::{AskedCount, RefusedScaling, Scaling};

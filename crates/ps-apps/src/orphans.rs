@@ -3,6 +3,7 @@
 //! their environment; those that are another user's are not seen.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
@@ -12,15 +13,32 @@ use crate::lock::{AppLock, LOCK_VARIABLE};
 
 const POLL: Duration = Duration::from_millis(100);
 
+/// Hooks that still run though the command that had started them was killed. Displays as what a person is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Orphans {
+    pids: Vec<u32>,
+}
+
+impl fmt::Display for Orphans {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pids: Vec<String> = self.pids.iter().map(u32::to_string).collect();
+        let pids = pids.join(", ");
+        write!(f, "Hooks that a killed command had started still run (pid {pids}): going on beside them")
+    }
+}
+
 impl AppLock {
-    /// The process ids of hooks of this app that earlier holders of its lock left running, after waiting at most `wait`
-    /// for them to end. None for who holds the lock with its caller, whose hooks are no orphans.
-    pub fn orphans(&self, wait: Duration) -> Vec<u32> {
+    /// The hooks of this app that earlier holders of its lock left running, after waiting at most `wait` for them to end;
+    /// `None` once none is left, and for who holds the lock with its caller, whose hooks are no orphans.
+    pub fn orphans(&self, wait: Duration) -> Option<Orphans> {
         let deadline = Instant::now() + wait;
         loop {
-            let left = if self.is_callers() { Vec::new() } else { self.marked_by_others() };
-            if left.is_empty() || Instant::now() >= deadline {
-                return left;
+            let pids = if self.is_callers() { Vec::new() } else { self.marked_by_others() };
+            if pids.is_empty() {
+                return None;
+            }
+            if Instant::now() >= deadline {
+                return Some(Orphans { pids });
             }
             thread::sleep(POLL);
         }

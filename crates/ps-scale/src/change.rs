@@ -75,12 +75,8 @@ fn lock_deploy(world: &World, app: &AppName, args: &Args, holder: &AppLock) -> R
         say::warning(&format!(
             "The deploy lock of {app} was left by deploy {build}, which is gone: going on"
         ));
-        let left = holder.orphans(Duration::from_secs(args.wait));
-        if !left.is_empty() {
-            say::warning(&format!(
-                "{} hooks of {app} that a killed command had started still run: going on beside them",
-                left.len()
-            ));
+        if let Some(orphans) = holder.orphans(Duration::from_secs(args.wait)) {
+            say::warning(&orphans.to_string());
         }
     }
     Ok(Some(lock))

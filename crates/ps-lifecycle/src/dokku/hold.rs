@@ -44,20 +44,12 @@ impl Held {
             say::warning(&format!(
                 "The deploy lock of {app} was left by deploy {build}, which is gone: going on"
             ));
-            say_orphans(app, &lock.orphans(session.wait));
+            // Nobody waits for ever for hooks that nobody can end but by hand.
+            if let Some(orphans) = lock.orphans(session.wait) {
+                say::warning(&orphans.to_string());
+            }
         }
         let caller = Caller::holding(&session.world, &lock);
         Ok(Self { app: app.clone(), caller, _deploy: deploy, _lock: lock })
-    }
-}
-
-/// Nobody waits for ever for hooks that nobody can end but by hand.
-fn say_orphans(app: &AppName, left: &[u32]) {
-    if !left.is_empty() {
-        let left: Vec<_> = left.iter().map(u32::to_string).collect();
-        say::warning(&format!(
-            "Hooks of {app} that a killed command had started still run (pid {}): going on beside them",
-            left.join(", ")
-        ));
     }
 }
