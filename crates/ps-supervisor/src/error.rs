@@ -42,20 +42,20 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// The operator: the system refused.
-    #[error("{action} {}: {source}", path.display())]
+    /// The operator: the system refused. It says why itself, so the reason is no `source`: nobody reads it twice.
+    #[error("{action} {}: {reason}", path.display())]
     Io {
         /// What was being done.
         action: &'static str,
         /// To what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 
 impl Error {
-    pub(crate) fn io(action: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
-        Self::Io { action, path: path.to_owned(), source: source.into() }
+    pub(crate) fn io(action: &'static str, path: &Path, reason: impl Into<io::Error>) -> Self {
+        Self::Io { action, path: path.to_owned(), reason: reason.into() }
     }
 }

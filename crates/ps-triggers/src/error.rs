@@ -32,15 +32,15 @@ pub enum Error {
         /// The time it had.
         limit: Duration,
     },
-    /// The operator: the system refused.
-    #[error("{action} {}: {source}", path.display())]
+    /// The operator: the system refused. It says why itself, so the reason is no `source`: nobody reads it twice.
+    #[error("{action} {}: {reason}", path.display())]
     Io {
         /// What was being done: `read`, `run`.
         action: &'static str,
         /// To what.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        reason: io::Error,
     },
 }
 

@@ -45,7 +45,7 @@ fn classify(path: PathBuf) -> Hook {
 }
 
 fn enabled(directory: &Path) -> Result<Vec<PathBuf>, Error> {
-    let fail = |source| Error::Io { action: "read", path: directory.to_owned(), source };
+    let fail = |reason| Error::Io { action: "read", path: directory.to_owned(), reason };
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {

@@ -101,7 +101,7 @@ impl Triggers {
         arguments: &[A],
         stdin: &[u8],
     ) -> Result<Output, Error> {
-        let fail = |source| Error::Io { action: "run", path: PathBuf::from(trigger), source };
+        let fail = |reason| Error::Io { action: "run", path: PathBuf::from(trigger), reason };
         let (answer, writer) = io::pipe().map_err(fail)?;
         let stdin = feed(stdin).map_err(fail)?;
         let stdout = collect(answer);
@@ -155,7 +155,7 @@ impl Triggers {
         if !self.captures_stderr {
             return Ok(None);
         }
-        let fail = |source| Error::Io { action: "run", path: PathBuf::from(trigger), source };
+        let fail = |reason| Error::Io { action: "run", path: PathBuf::from(trigger), reason };
         let (said, writer) = io::pipe().map_err(fail)?;
         ends.stderr = Some(writer);
         Ok(Some(collect(said)))
@@ -176,7 +176,7 @@ impl Triggers {
                 hook,
                 limit: self.limit.unwrap_or_default(),
             }),
-            Err(source) => Err(Error::Io { action: "run", path: hook, source }),
+            Err(reason) => Err(Error::Io { action: "run", path: hook, reason }),
         }
     }
 }

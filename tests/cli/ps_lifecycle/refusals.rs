@@ -179,3 +179,12 @@ fn a_deadline_beyond_all_clocks_is_only_long() {
         if states["web.1"] == "stopped" { Ok(()) } else { Err(format!("{states:?}")) }
     });
 }
+
+#[test]
+fn a_reason_that_the_system_gave_is_said_once() {
+    let home = Home::new();
+    let source = home.source("shop", PROCFILE);
+    home.hook("broken/pre-start", "#!/no/such/interpreter\n");
+    let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    assert_eq!((ran.status, ran.stderr.matches("os error").count()), (Some(1), 1), "{ran:?}");
+}
