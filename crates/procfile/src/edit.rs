@@ -1,5 +1,9 @@
 //! Edits of a Procfile. Each gives new bytes and touches only the line it means: comments, blank lines, order,
-//! alignment, line ends and a missing final line end stay. What would not read back as meant is refused.
+//! alignment and the line ends of other lines stay. What would not read back as meant is refused.
+//!
+//! A line is its bytes and the line end behind them; the last one may have none. Deleting takes exactly that, so the line
+//! above keeps its end: `web: a\nworker: b` without `worker` is `web: a\n`. A line that is appended behind one without an
+//! end ends that one first, in the manner of the file, and has none itself.
 
 use std::ops::Range;
 
@@ -68,7 +72,14 @@ impl Procfile {
         }
     }
 
-    /// The bytes without the line of `name`; all of them if there is no such entry.
+    /// The bytes without the line of `name` and its line end; all of them if there is no such entry.
+    ///
+    /// ```
+    /// let file = procfile::Procfile::parse(b"web: a\nworker: b")?;
+    /// assert_eq!(file.delete("worker"), b"web: a\n");
+    /// assert_eq!(file.delete("web"), b"worker: b");
+    /// # Ok::<(), procfile::ParseError>(())
+    /// ```
     pub fn delete(&self, name: &str) -> Vec<u8> {
         match self.get(name) {
             Some(entry) => splice(self.as_bytes(), self.whole_line(self.range_of(&entry).start), b""),
@@ -169,16 +180,11 @@ impl Procfile {
         start..start + entry.command.len()
     }
 
-    /// A line with its line end. The last line, where it has none, takes the one before it.
+    /// A line with its line end, which the last one may not have.
     fn whole_line(&self, inside: usize) -> Range<usize> {
         let bytes = self.as_bytes();
-        let start = self.line_start(inside);
-        if let Some(lf) = memchr::memchr(b'\n', &bytes[inside..]) {
-            return start..inside + lf + 1;
-        }
-        let above = &bytes[..start];
-        let kept = above.strip_suffix(b"\n").map_or(above, |line| line.strip_suffix(b"\r").unwrap_or(line));
-        kept.len()..bytes.len()
+        let end = memchr::memchr(b'\n', &bytes[inside..]).map_or(bytes.len(), |lf| inside + lf + 1);
+        self.line_start(inside)..end
     }
 
     fn line_start(&self, inside: usize) -> usize {
@@ -248,22 +254,25 @@ mod tests {
     }
 
     #[test]
-    fn set_then_delete_restores_every_byte() {
-        for text in [
-            "web: a",
-            "web: a\n",
-            "web: a\r\n",
-            "web: a\r",
-            "a: 1\r\nweb: a",
-            "web: a\n  ",
-            "\u{feff}web: a",
-            "# c\nweb: a\n\n# d\n\n",
-            "web: a # x\n// y\nzoo: b\n",
+    fn set_then_delete_restores_every_byte_and_leaves_an_end_to_a_last_line_that_had_none() {
+        for (text, end) in [
+            ("web: a", "\n"),
+            ("web: a\n", ""),
+            ("web: a\r\n", ""),
+            ("web: a\r", "\r\n"),
+            ("a: 1\r\nweb: a", "\r\n"),
+            ("a: 1\nweb: a", "\n"),
+            ("web: a\n  ", "\n"),
+            ("web: a\r\n# c", "\r\n"),
+            ("\u{feff}web: a", "\n"),
+            ("# c\nweb: a\n\n# d\n\n", ""),
+            ("web: a # x\n// y\nzoo: b\n", ""),
         ] {
-            for placement in [Placement::Append, Placement::InOrder] {
-                let longer = set(text, "new", "cmd", placement).expect("legal");
-                assert_eq!(delete(&longer, "new"), text, "{text:?} by way of {longer:?}");
-            }
+            let longer = set(text, "zz", "cmd", Placement::Append).expect("legal");
+            assert_eq!(longer.ends_with('\n'), end.is_empty(), "{longer:?}");
+            assert_eq!(delete(&longer, "zz"), format!("{text}{end}"), "by way of {longer:?}");
+            let longer = set(text, "A", "cmd", Placement::InOrder).expect("legal");
+            assert_eq!(delete(&longer, "A"), text, "by way of {longer:?}");
         }
     }
 
@@ -318,7 +327,12 @@ mod tests {
     fn a_deleted_line_takes_nothing_with_it() {
         assert_eq!(delete("# c\nweb: a\nworker: b # c\n", "web"), "# c\nworker: b # c\n");
         assert_eq!(delete("web: a\n", "web"), "");
-        assert_eq!(delete("a: b\nweb: a", "web"), "a: b");
+        assert_eq!(delete("a: b\nweb: a", "web"), "a: b\n");
+        assert_eq!(delete("a: b\r\nweb: a", "web"), "a: b\r\n");
+        assert_eq!(delete("a: b\nweb: a\r", "web"), "a: b\n");
+        assert_eq!(delete("a: b\n\n  web: a # c", "web"), "a: b\n\n");
+        assert_eq!(delete("\u{feff}web: a", "web"), "\u{feff}");
+        assert_eq!(delete("\u{feff}web: a\r\nb: c", "web"), "\u{feff}b: c");
         assert_eq!(delete("worker: b\nweb: a\n", "nope"), "worker: b\nweb: a\n");
     }
 }

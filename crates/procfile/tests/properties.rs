@@ -53,7 +53,32 @@ proptest! {
         prop_assert_eq!(longer.get(&name).map(|entry| entry.command), Some(command.as_bytes()));
         prop_assert_eq!(longer.entries().len(), file.entries().len() + 1);
         let restored = longer.delete(&name);
-        prop_assert_eq!(String::from_utf8_lossy(&restored), String::from_utf8_lossy(&text));
+        let added = restored.strip_prefix(text.as_slice());
+        // A last line without an end needs one before another can follow.
+        let ends: &[&[u8]] = if text.ends_with(b"\n") { &[b""] } else { &[b"", b"\n", b"\r\n"] };
+        let shown = (String::from_utf8_lossy(&text), String::from_utf8_lossy(&restored));
+        prop_assert!(added.is_some_and(|added| ends.contains(&added)), "{:?}", shown);
+    }
+
+    #[test]
+    fn a_deleted_line_takes_its_own_bytes_and_no_others(text in document()) {
+        let Ok(file) = Procfile::parse(&text) else { return Ok(()) };
+        for entry in file.entries() {
+            let wanted = fuzz::targets::without_line(&text, entry.line);
+            prop_assert_eq!(file.delete(entry.name), wanted);
+        }
+    }
+
+    #[test]
+    fn a_new_line_goes_behind_bytes_that_all_stay(text in document(), name in name(), command in command()) {
+        let Ok(file) = Procfile::parse(&text) else { return Ok(()) };
+        prop_assume!(file.get(&name).is_none());
+        let Ok(longer) = file.set(&name, command.as_bytes(), Placement::Append) else { return Ok(()) };
+        let line = format!("{name}: {command}").into_bytes();
+        let added = longer.strip_prefix(text.as_slice()).expect("what was there stays");
+        let line_end = |end: &[u8]| matches!(end, b"\n" | b"\r\n");
+        let meant = if text.ends_with(b"\n") { added.strip_prefix(line.as_slice()) } else { added.strip_suffix(line.as_slice()) };
+        prop_assert!(meant.is_some_and(line_end), "{:?}", String::from_utf8_lossy(&longer));
     }
 
     #[test]
