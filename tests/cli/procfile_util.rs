@@ -13,6 +13,9 @@ use std::time::Duration;
 use base64::Engine as _;
 use serde_json::Value;
 
+#[path = "procfile_util/proposals.rs"]
+mod proposals;
+
 const PROGRAM: &str = env!("CARGO_BIN_EXE_procfile-util");
 const DEADLINE: Duration = Duration::from_secs(20);
 

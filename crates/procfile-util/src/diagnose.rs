@@ -23,6 +23,9 @@ pub(crate) struct Finding {
     pub(crate) suggestion: Option<String>,
     #[serde(skip)]
     pub(crate) text: String,
+    /// The column in `text`, which is a part of the line where that is long.
+    #[serde(skip)]
+    pub(crate) caret: usize,
 }
 
 /// The code of a file that could not be read.
@@ -40,6 +43,7 @@ impl Finding {
             expected: "a file that can be read".to_owned(),
             suggestion: None,
             text: String::new(),
+            caret: 1,
         }
     }
 }
@@ -55,6 +59,7 @@ impl From<&Warning> for Finding {
             expected: warning.kind.advice(),
             suggestion: None,
             text: warning.text.clone(),
+            caret: warning.caret,
         }
     }
 }
@@ -89,6 +94,7 @@ pub(crate) fn errors(refused: &ParseError, options: &ParseOptions) -> Vec<Findin
             expected,
             suggestion: replacement,
             text: problem.text.clone(),
+            caret: problem.caret,
         }
     };
     refused.problems().iter().map(finding).collect()
@@ -116,12 +122,12 @@ pub(crate) fn rich(path: &OsStr, finding: &Finding, colored: bool) -> String {
     if finding.text.is_empty() {
         return format!("{head}\n     {}: {}", path.display(), label(finding));
     }
-    let span = span(&finding.text, finding.column);
+    let is_whole = finding.caret == finding.column;
     let origin = path.to_string_lossy();
     let snippet = Snippet::source(finding.text.as_str())
         .line_start(finding.line)
-        .path(origin.as_ref())
-        .annotation(AnnotationKind::Primary.span(span).label(label(finding)));
+        .path(is_whole.then_some(origin.as_ref()))
+        .annotation(AnnotationKind::Primary.span(span(&finding.text, finding.caret)).label(label(finding)));
     let level = if finding.severity == Severity::Error { Level::ERROR } else { Level::WARNING };
     let mut group = Group::with_level(level).element(snippet);
     let help = finding.suggestion.as_ref().map(|meant| format!("write `{meant}`"));
@@ -129,7 +135,13 @@ pub(crate) fn rich(path: &OsStr, finding: &Finding, colored: bool) -> String {
         group = group.element(Level::HELP.message(help.as_str()));
     }
     let renderer = if colored { Renderer::styled() } else { Renderer::plain() };
-    format!("{head}\n{}", renderer.render(&[group]))
+    let report = renderer.render(&[group]);
+    if is_whole {
+        return format!("{head}\n{report}");
+    }
+    // The renderer knows the part of the line that it shows, and would count columns from there.
+    let margin = " ".repeat(finding.line.to_string().len());
+    format!("{head}\n{margin}--> {origin}:{}:{}\n{report}", finding.line, finding.column)
 }
 
 fn label(finding: &Finding) -> String {
@@ -139,7 +151,7 @@ fn label(finding: &Finding) -> String {
     }
 }
 
-/// The bytes of the character at a column; the end of the text if it is behind it.
+/// The bytes of the character at a column; the end of the text if it is right behind it.
 fn span(text: &str, column: usize) -> std::ops::Range<usize> {
     match text.char_indices().nth(column.saturating_sub(1)) {
         Some((at, c)) => at..at + c.len_utf8(),

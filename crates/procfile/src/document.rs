@@ -76,7 +76,7 @@ impl Procfile {
     /// Reads a Procfile with another delimiter or strict names. Takes the bytes, so that a large file is held once.
     pub fn parse_with(bytes: Vec<u8>, options: &ParseOptions) -> Result<Self, ParseError> {
         let reading = Reading::of(&bytes, options)?;
-        let by_name = reading.index(&bytes)?;
+        let by_name = reading.index(&bytes, options)?;
         Ok(Self { slots: reading.slots, by_name, bytes, options: options.clone() })
     }
 
@@ -238,11 +238,13 @@ impl Reading {
     }
 
     /// The slots sorted by name; an error if two have the same name or a line had a problem.
-    fn index(&self, bytes: &[u8]) -> Result<Vec<u32>, ParseError> {
+    fn index(&self, bytes: &[u8], options: &ParseOptions) -> Result<Vec<u32>, ParseError> {
         let (by_name, same) =
             order::by_name(bytes, offset(self.slots.len()), |at| self.slots[at as usize].name_range());
         if !self.faults.is_empty() || !same.is_empty() {
-            return Err(self.error(bytes, self.duplicates(&same)));
+            let mut error = self.error(bytes, self.duplicates(&same));
+            error.refuse_taken(self.slots.iter().map(|slot| slot.name(bytes)), options);
+            return Err(error);
         }
         if by_name.is_empty() {
             return Err(ParseError::whole(ProblemKind::NoEntries));

@@ -3,9 +3,10 @@
 use std::fmt;
 
 use crate::document::{Entry, Procfile};
+use crate::excerpt::{self, Excerpt};
 use crate::expand::{self, Piece};
 use crate::grammar;
-use crate::problem::{self, MAX_PROBLEMS};
+use crate::problem::MAX_PROBLEMS;
 
 /// How much of a variable is shown, in characters.
 const MAX_SHOWN: usize = 60;
@@ -19,8 +20,10 @@ pub struct Warning {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
-    /// The line as text, its first 200 characters.
+    /// The line as text; of one over 200 characters the part around the column, with `…` for what was cut.
     pub text: String,
+    /// The column in `text`, from 1, in characters: one behind its end at most.
+    pub caret: usize,
 }
 
 /// The kinds of warning.
@@ -140,8 +143,8 @@ struct Found<'a> {
 
 impl Found<'_> {
     fn add(&mut self, kind: WarningKind, line: usize, at: usize) {
-        let (column, text) = problem::excerpt(self.file.as_bytes(), at);
-        self.warnings.push(Warning { kind, line, column, text });
+        let Excerpt { column, text, caret } = excerpt::excerpt(self.file.as_bytes(), at);
+        self.warnings.push(Warning { kind, line, column, text, caret });
     }
 
     fn line_ends(&mut self) {

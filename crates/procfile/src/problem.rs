@@ -1,15 +1,15 @@
 //! What is wrong with a Procfile. Every problem is kept, with its place, in the order of the lines; the text of each
 //! begins as Dokku's own tool words it, because people and scripts look for those words.
 
+use std::collections::HashSet;
 use std::fmt;
 
-use crate::document::BOM;
+use crate::excerpt::{self, Excerpt};
+use crate::options::ParseOptions;
+use crate::proposal::Circumstances;
 
 /// More problems than this are counted, not kept.
 pub const MAX_PROBLEMS: usize = 1000;
-
-/// How much of a line is kept to be shown, in characters.
-const MAX_EXCERPT: usize = 200;
 
 /// One thing wrong, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,8 +20,12 @@ pub struct Problem {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
-    /// The line as text, its first 200 characters; empty for a problem of the whole file.
+    /// The line as text; of one over 200 characters the part around the column, with `…` for what was cut. Empty for a
+    /// problem of the whole file.
     pub text: String,
+    /// The column in `text`, from 1, in characters: one behind its end at most.
+    pub caret: usize,
+    pub(crate) circumstances: Circumstances,
 }
 
 /// A problem and the byte of the file where it lies.
@@ -34,20 +38,10 @@ pub(crate) struct Fault {
 
 impl Fault {
     fn shown(self, bytes: &[u8]) -> Problem {
-        let (column, text) = excerpt(bytes, self.at);
-        Problem { kind: self.kind, line: self.line, column, text }
+        let Excerpt { column, text, caret } = excerpt::excerpt(bytes, self.at);
+        let circumstances = Circumstances::of(bytes, self.at);
+        Problem { kind: self.kind, line: self.line, column, text, caret, circumstances }
     }
-}
-
-/// The column of a byte, from 1, in characters, and the start of its line as text.
-pub(crate) fn excerpt(bytes: &[u8], at: usize) -> (usize, String) {
-    let body = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
-    let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(body, |lf| lf + 1);
-    let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |lf| at + lf);
-    // A character has four bytes at most.
-    let line = &bytes[start..end.min(start + 4 * MAX_EXCERPT)];
-    let text = String::from_utf8_lossy(line).trim_end().chars().take(MAX_EXCERPT).collect();
-    (String::from_utf8_lossy(&bytes[start..at]).chars().count() + 1, text)
 }
 
 /// The kinds of problem.
@@ -144,9 +138,29 @@ impl ParseError {
         Self { problems, omitted: uncounted + faults.len() - kept.len() }
     }
 
+    /// Takes proposals back whose name is another line's already: `names` are those of all lines that have one.
+    pub(crate) fn refuse_taken<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>, options: &ParseOptions) {
+        let proposed: Vec<Option<String>> =
+            self.problems.iter().map(|problem| problem.proposed_name(options)).collect();
+        let wanted: HashSet<&[u8]> = proposed.iter().flatten().map(String::as_bytes).collect();
+        let mut taken: HashSet<&[u8]> = names.filter(|name| wanted.contains(name)).collect();
+        for (problem, name) in self.problems.iter_mut().zip(&proposed) {
+            let Some(name) = name else { continue };
+            problem.circumstances.name_is_taken = !taken.insert(name.as_bytes());
+        }
+    }
+
     /// A problem of the whole file.
     pub(crate) fn whole(kind: ProblemKind) -> Self {
-        Self { problems: vec![Problem { kind, line: 1, column: 1, text: String::new() }], omitted: 0 }
+        let problem = Problem {
+            kind,
+            line: 1,
+            column: 1,
+            text: String::new(),
+            caret: 1,
+            circumstances: Circumstances::default(),
+        };
+        Self { problems: vec![problem], omitted: 0 }
     }
 
     /// All problems kept, in line order; never empty.

@@ -1,0 +1,337 @@
+//! How a line that is no entry was meant, where that is certain: a well-known process type whose colon is missing or was
+//! mistyped, another character that looks like a colon, a name that only needs other letters. Everything else may as well
+//! be a command, prose, or the rest of the line above (`heroku ps:scale web=1`, `python manage.py migrate`, `--port 80`),
+//! and to put a colon behind its first word would be wrong.
+
+use std::ops::Range;
+
+use crate::excerpt;
+use crate::grammar;
+use crate::options::ParseOptions;
+use crate::problem::{Problem, ProblemKind};
+
+/// A longer line, in bytes, gets no proposal: it would not be read.
+const MAX_LINE: usize = 1000;
+
+/// Process types that nobody takes for a command.
+const WELL_KNOWN: &[&str] = &[
+    "api",
+    "backend",
+    "clock",
+    "consumer",
+    "frontend",
+    "mailer",
+    "postdeploy",
+    "predeploy",
+    "producer",
+    "release",
+    "scheduler",
+    "web",
+    "worker",
+    "workers",
+];
+
+/// Characters of other scripts that are taken for a colon.
+const LIKE_A_COLON: [char; 6] = ['\u{ff1a}', '\u{fe55}', '\u{2236}', '\u{2d0}', '\u{a789}', '\u{fe13}'];
+/// What is written for a colon behind a name.
+const MISTYPED: [&str; 9] = ["=>", "->", ":=", "=", ";", ":", ". ", ", ", "- "];
+
+/// What a proposal depends on besides the line's excerpt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Circumstances {
+    /// The whole line without blanks around it; `None` if it is no text, or too long for a proposal.
+    pub(crate) line: Option<String>,
+    /// Whether it goes on from the line above.
+    pub(crate) continues: bool,
+    /// Whether the name that would be proposed is another line's.
+    pub(crate) name_is_taken: bool,
+}
+
+impl Circumstances {
+    /// Those of the line that holds a byte.
+    pub(crate) fn of(bytes: &[u8], at: usize) -> Self {
+        let (start, line) = excerpt::line_around(bytes, at);
+        let text = if line.len() > MAX_LINE { None } else { std::str::from_utf8(line).ok() };
+        // What a terminal would obey, or hide, is not proposed.
+        let odd = |c: char| {
+            c.is_control() && c != '\t'
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        let plain = |text: &&str| !text.contains(odd);
+        let continues = start
+            .checked_sub(1)
+            .filter(|lf| bytes[*lf] == b'\n')
+            .is_some_and(|above| goes_on(excerpt::line_around(bytes, above).1, line));
+        let line = text.filter(plain).map(|text| text.trim().to_owned());
+        Self { line, continues, name_is_taken: false }
+    }
+}
+
+/// Whether the second of two lines is meant to go on from the first: that one ends in a backslash, or is no entry of its
+/// own level.
+fn goes_on(above: &[u8], line: &[u8]) -> bool {
+    let text = above.trim_ascii();
+    if text.is_empty() || grammar::is_comment(text) {
+        return false;
+    }
+    let indent = |line: &[u8]| line.len() - line.trim_ascii_start().len();
+    let is_entry = matches!(grammar::read(above, &ParseOptions::default()), grammar::Line::Entry { .. });
+    text.ends_with(b"\\") || indent(line) > indent(above) || indent(line) > 0 && !is_entry
+}
+
+impl Problem {
+    /// How the line was meant, if that is certain: a legal line, whole.
+    pub(crate) fn proposal(&self, options: &ParseOptions) -> Option<String> {
+        let Circumstances { line, continues, name_is_taken } = &self.circumstances;
+        let line = line.as_deref().filter(|_| !continues && !name_is_taken)?;
+        match self.kind {
+            ProblemKind::InvalidName => relabelled(line),
+            ProblemKind::InvalidLine if foreign_comment(line).is_some() => {
+                return foreign_comment(line).map(|comment| format!("# {comment}").trim_end().to_owned());
+            }
+            ProblemKind::InvalidLine => meant(line, options),
+            _ => None,
+        }
+        .filter(|proposal| proposal != line && entry(proposal, options).is_some())
+    }
+
+    /// The name of the entry that is proposed.
+    pub(crate) fn proposed_name(&self, options: &ParseOptions) -> Option<String> {
+        let proposal = self.proposal(options)?;
+        entry(&proposal, options).map(|(name, _)| proposal[name].to_owned())
+    }
+}
+
+fn meant(line: &str, options: &ParseOptions) -> Option<String> {
+    let delimiter = String::from_utf8_lossy(options.delimiter.as_bytes());
+    without_list_mark(line, options)
+        .or_else(|| with_colon(line, &delimiter))
+        .or_else(|| with_legal_name(line, &delimiter))
+}
+
+/// `- web: x`, `"web": x`: the entry without the mark or the quotes.
+fn without_list_mark(line: &str, options: &ParseOptions) -> Option<String> {
+    if let Some(item) = line.strip_prefix("- ").or_else(|| line.strip_prefix("* ")) {
+        let item = item.trim_start();
+        return entry(item, options)
+            .filter(|(name, _)| is_well_known(&item[name.clone()]))
+            .map(|_| item.to_owned());
+    }
+    let quote = line.chars().next().filter(|first| matches!(first, '"' | '\''))?;
+    let (name, rest) = line[1..].split_once(quote)?;
+    let unquoted = format!("{name}{rest}");
+    let (read, command) = entry(&unquoted, options)?;
+    // A member of an object of JSON has quotes around its value, too.
+    let is_json = unquoted.ends_with(',') || unquoted[command].starts_with(quote);
+    (&unquoted[read] == name && !is_json).then_some(unquoted)
+}
+
+/// A name without its colon, and what stands in its place.
+fn with_colon(line: &str, delimiter: &str) -> Option<String> {
+    let (name, rest) = line.split_at(name_len(line));
+    let behind = rest.trim_start();
+    let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
+    let command = if behind.starts_with(LIKE_A_COLON) && starts_well {
+        behind.trim_start_matches(LIKE_A_COLON).trim_start()
+    } else if is_well_known(name) {
+        let mistyped = MISTYPED.iter().find_map(|mark| behind.strip_prefix(mark));
+        let missing = Some(behind).filter(|_| behind.len() < rest.len() && begins_a_command(behind));
+        mistyped.map(str::trim_start).or(missing)?
+    } else if name.starts_with(|c: char| c.is_ascii_lowercase()) && rest.starts_with(' ') {
+        behind.strip_prefix("= ")?.trim_start()
+    } else {
+        return None;
+    };
+    is_more_than_a_value(command).then(|| format!("{name}{delimiter} {command}"))
+}
+
+/// A name of letters that are not legal, before a delimiter: `web.1: x`.
+fn with_legal_name(line: &str, delimiter: &str) -> Option<String> {
+    let (name, command) = odd_name(line, delimiter)?;
+    let legal: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    let is_one_word = name.is_ascii() && !name.contains(' ');
+    is_one_word.then(|| format!("{}{delimiter} {}", legal.trim_matches('-'), command.trim()))
+}
+
+/// A name that strict reading takes.
+fn relabelled(line: &str) -> Option<String> {
+    let (name, rest) = line.split_at(name_len(line));
+    let label = name.to_ascii_lowercase().replace('_', "-");
+    (!name.starts_with('-')).then(|| format!("{}{rest}", label.trim_matches('-')))
+}
+
+/// What a comment of another language says.
+pub(crate) fn foreign_comment(text: &str) -> Option<&str> {
+    let inside = text.strip_prefix("/*").map(|rest| rest.strip_suffix("*/").unwrap_or(rest));
+    let other = [";", "-- ", "%", "<!--"].iter().find_map(|mark| text.strip_prefix(mark));
+    inside.or(other).map(str::trim)
+}
+
+/// What stands before the delimiter where it was meant to be a name, and the command behind it.
+pub(crate) fn odd_name<'a>(text: &'a str, delimiter: &str) -> Option<(&'a str, &'a str)> {
+    let (name, command) = text.split_once(delimiter)?;
+    let name = name.trim_end();
+    let like_a_name = |c: char| c.is_alphanumeric() || " ._-@+".contains(c);
+    let is_short = name.chars().count() <= 30 && name.split_whitespace().count() <= 3;
+    let is_one = is_short && name.starts_with(char::is_alphanumeric) && name.chars().all(like_a_name);
+    (is_one && command.starts_with(char::is_whitespace) && name_len(name) < name.len())
+        .then_some((name, command))
+}
+
+/// Whether a character that looks like a colon stands behind the name.
+pub(crate) fn has_another_colon(behind: &str) -> bool {
+    behind.starts_with(LIKE_A_COLON)
+}
+
+pub(crate) fn name_len(text: &str) -> usize {
+    text.bytes().position(|byte| !grammar::is_name_byte(byte)).unwrap_or(text.len())
+}
+
+/// `web`, and also `web2`, `worker-2`, `worker_10`.
+fn is_well_known(name: &str) -> bool {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+    let stem = if stem.len() < name.len() { stem.strip_suffix(['-', '_']).unwrap_or(stem) } else { name };
+    WELL_KNOWN.contains(&stem)
+}
+
+/// Whether what stands behind a name and a blank is a command, and no option or operator that belongs to one.
+fn begins_a_command(text: &str) -> bool {
+    let is_begin = |c: char| c.is_alphanumeric() || "/.\"'$~_".contains(c);
+    text.starts_with(is_begin)
+}
+
+/// Whether it is a command: how many of a type are wanted (`web=1`, `web 2`) or a switch (`web = true`) is none.
+fn is_more_than_a_value(command: &str) -> bool {
+    let is_number = command.bytes().all(|byte| byte.is_ascii_digit());
+    !is_number && !["true", "false", "yes", "no", "on", "off"].contains(&command)
+}
+
+/// The places of name and command, if a line is an entry.
+fn entry(line: &str, options: &ParseOptions) -> Option<(Range<usize>, Range<usize>)> {
+    match grammar::read(line.as_bytes(), options) {
+        grammar::Line::Entry { name, command } => Some((name, command)),
+        grammar::Line::Nothing | grammar::Line::Unusable { .. } | grammar::Line::Broken { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{ParseOptions, Procfile};
+
+    /// The proposal for each problem of a text.
+    fn proposals(text: &str, strict: bool) -> Vec<Option<String>> {
+        let options = ParseOptions { strict, ..ParseOptions::default() };
+        let error = Procfile::parse_with(text.into(), &options).expect_err("broken on purpose");
+        error.problems().iter().map(|problem| problem.advice(&options).replacement).collect()
+    }
+
+    #[test]
+    fn a_slip_is_corrected() {
+        for (line, meant) in [
+            ("web; rails s", "web: rails s"),
+            ("web = rails s", "web: rails s"),
+            ("web=gunicorn app", "web: gunicorn app"),
+            ("web => rails s", "web: rails s"),
+            ("web - rails s", "web: rails s"),
+            ("web rails s", "web: rails s"),
+            ("web\tgunicorn app", "web: gunicorn app"),
+            ("worker_2 bin/work", "worker_2: bin/work"),
+            ("release FOO=1 bin/migrate", "release: FOO=1 bin/migrate"),
+            ("web rails s http://x", "web: rails s http://x"),
+            ("mail = bin/mail", "mail: bin/mail"),
+            ("- web: rails s", "web: rails s"),
+            ("\"web\": rails s", "web: rails s"),
+            ("'mail': bin/mail", "mail: bin/mail"),
+            ("; the web", "# the web"),
+            ("/* a: b */", "# a: b"),
+            ("web.1 : x", "web-1: x"),
+            ("web\u{ff1a} x", "web: x"),
+            ("celery \u{2236}x y", "celery: x y"),
+        ] {
+            assert_eq!(proposals(line, false), [Some(meant.to_owned())], "{line:?}");
+            let among_others = format!("a: b\r\n\r\n{line}\r\nc: d\r\n");
+            assert_eq!(proposals(&among_others, false), [Some(meant.to_owned())], "{line:?}");
+        }
+        assert_eq!(proposals("My_Web: x", true), [Some("my-web: x".to_owned())]);
+    }
+
+    #[test]
+    fn what_may_be_something_else_is_not_turned_into_an_entry() {
+        for line in [
+            "heroku ps:scale web=1",
+            "python manage.py migrate",
+            "bundle exec puma -C config/puma.rb",
+            "npm start",
+            "cd app; bin/serve",
+            "rake db:migrate db:seed",
+            "docker run -p 80:80 x",
+            "export FOO=bar",
+            "sidekiq -C config.yml",
+            "env=production bin/run",
+            "RAILS_ENV=production",
+            "web=2",
+            "web 1",
+            "web = 3",
+            "numprocs = 2",
+            "autostart = true",
+            "web --port 80",
+            "web | tee log",
+            "web && worker",
+            "web/start.sh",
+            "web.rb x",
+            "web:",
+            "- name: web",
+            "- uses: actions/checkout@v4",
+            "--bind 0.0.0.0:80",
+            "--flag",
+            "-c x",
+            "\"web\": \"rails s\",",
+            "\"web\": \"rails s\"",
+            "echo done: ok",
+            "my web: x",
+            "wéb: x",
+            "<<<<<<< HEAD",
+            "---",
+            "{\"web\": \"x\"}",
+            "web rails \u{1b}[31m s",
+            "web rails \u{202e} s",
+            "|| exit 1",
+            "\\",
+        ] {
+            assert_eq!(proposals(line, false), [None], "{line:?}");
+        }
+        let long = format!("web rails {}", "s".repeat(super::MAX_LINE));
+        assert_eq!(proposals(&long, false), [None]);
+        for name in ["--flag: x", "-web: x", "__: x"] {
+            assert_eq!(proposals(name, true), [None], "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_goes_on_from_the_one_above_is_none_of_its_own() {
+        for text in [
+            "web: gunicorn app \\\n  --port $PORT\n",
+            "web: gunicorn app \\\nworker bin/work\n",
+            "web: gunicorn app \\\r\nworker; bin/work\r\n",
+            "web: gunicorn \\  \n web app\n",
+            "web: a\n  worker bin/work\n",
+            "web: a\n\tweb.1: x\n",
+            "web: sh -c \\\n; done\n",
+        ] {
+            assert_eq!(proposals(text, false), [None], "{text:?}");
+        }
+        assert_eq!(proposals("web:\n  worker b\n  worker c\n", false), [None, None, None]);
+        assert_eq!(proposals("# c \\\nworker b\n", false), [Some("worker: b".to_owned())]);
+        assert_eq!(proposals("  web: a\n  worker b\n", false), [Some("worker: b".to_owned())]);
+        assert_eq!(proposals("Web: a \\\nX_Y: b\n", true), [Some("web: a \\".to_owned()), None]);
+    }
+
+    #[test]
+    fn a_name_is_proposed_once_and_never_one_that_is_there() {
+        assert_eq!(proposals("web: a\nweb; b\n", false), [None]);
+        assert_eq!(proposals("web; a\nweb = b\n", false), [Some("web: a".to_owned()), None]);
+        assert_eq!(proposals("web: # x\nweb; b\n", false), [None, None]);
+        assert_eq!(proposals("my-web: a\nmy_web: b\n", true), [None]);
+    }
+}
