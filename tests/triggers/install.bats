@@ -51,6 +51,9 @@ install_plugin() { run "$REPO/scripts/install-dokku-plugin" --root "$ROOT" "$@";
 # Everything about every file below a directory: mode, owner, kind, time, name, where a link leads, content.
 picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find . -type f -exec sha256sum {} + | sort); }
 
+# The same without times, which a directory changes with every file that comes and goes.
+timeless() { local place; for place in "$@"; do picture "$place" | sed -E 's/^([0-9]+ [^ ]+ [^ ]+ [a-z]) [0-9.]+ /\1 /' | sort; done; }
+
 @test "the plugin comes, answers, and Dokku's own comes back byte for byte" {
   local before
   before=$(picture "$PLUGIN" | sed 's/^755 \([^ ]* [^ ]*\) d [^ ]* \. /\1 /')
@@ -61,7 +64,9 @@ picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find 
   [[ $(DOKKU_ROOT=$ROOT/home/dokku DOKKU_LIB_ROOT=$LIB PLUGIN_PATH=$LIB/plugins DOKKU_SYSTEM_USER=dokku \
     "$LIB/plugins/enabled/ps/subcommands/scale" ps:scale demo) == *"proctype: qty"* ]]
   [[ -d $LIB/data/ps/demo && -d $LIB/config/ps ]]
-  [[ $(readlink "$ROOT/usr/local/bin/procfile-util") == /var/lib/dokku/core-plugins/available/ps/bin/procfile-util ]]
+  [[ ! -L $ROOT/usr/local/bin/procfile-util ]]
+  cmp "$ROOT/usr/local/bin/procfile-util" "$FORMATION_BIN/procfile-util"
+  [[ $(readlink "$ROOT/usr/local/bin/ps-scale") == /var/lib/dokku/formation/bin/ps-scale ]]
   [[ -x $PLUGIN/bin/ps-lifecycle && -f $PLUGIN/functions ]]
   install_plugin --check
   [[ $status == 0 && $output == *"in place and whole, for Dokku 0.38.27" ]]
@@ -135,6 +140,135 @@ picture() { (cd "$1" && find . -printf '%m %u %g %y %T@ %p %l\n' | sort && find 
   mv "$LIB/formation/elsewhere" "$LIB/formation/core-ps"
   install_plugin --uninstall
   [[ $status == 0 && $(<"$ROOT/usr/local/bin/procfile-util") == "the tool of another package" ]]
+}
+
+# What Dokku's installation from source does to the files, in its order: its tool is downloaded into the file that is there,
+# core-plugins is emptied, plugin after plugin is copied, and links that lead nowhere are removed meanwhile.
+upgrade_from_source() {
+  printf '#!/bin/sh\necho the tool of %s\n' "$1" >"$ROOT/usr/local/bin/procfile-util"
+  chmod +x "$ROOT/usr/local/bin/procfile-util"
+  rm -rf "$LIB/core-plugins"/* "$LIB/plugins/available/ps"
+  mkdir -p "$LIB/core-plugins"/{available,enabled}
+  find "$LIB" -xtype l -delete
+  core_plugin "$1"
+  ln -s "$PLUGIN" "$LIB/plugins/available/ps"
+  ln -sfn "$LIB/plugins/available/ps" "$LIB/plugins/enabled/ps"
+  find "$LIB" -xtype l -delete
+  echo "$1" >"$LIB/STABLE_VERSION"
+}
+
+# What Dokku's package does: files come in the place of those of their names, others stay; the tool is a package of its own.
+upgrade_by_package() {
+  core_plugin "$1"
+  printf '#!/bin/sh\necho the tool of %s\n' "$1" >"$ROOT/usr/local/bin/procfile-util.dpkg-new"
+  chmod 755 "$ROOT/usr/local/bin/procfile-util.dpkg-new"
+  mv "$ROOT/usr/local/bin/procfile-util.dpkg-new" "$ROOT/usr/local/bin/procfile-util"
+  find -L "$LIB/core-plugins" "$LIB/plugins" -type l -delete
+  echo "$1" >"$LIB/STABLE_VERSION"
+}
+
+# `dokku plugin:update` leaves plugins alone that are no git repository, and gives all of them to Dokku's user.
+update_plugins() {
+  [[ ! -d $LIB/plugins/available/scheduler-formation/.git ]]
+  chown -R "$(id -un):$(id -gn)" "$LIB"/{core-plugins,plugins}/{available,enabled}
+}
+
+# What a push needs: the tool that Dokku calls, and the programs of the scheduler, whosever the ps plugin is.
+can_deploy() {
+  local tool
+  tool=$("$ROOT/usr/local/bin/procfile-util" --version)
+  [[ $tool == *"$1"* ]] || { echo "$tool"; false; }
+  "$LIB/plugins/enabled/scheduler-formation/bin/ps-lifecycle" --version
+  [[ -x $LIB/plugins/enabled/ps/commands && -x $LIB/plugins/enabled/ps/post-stop ]]
+}
+
+@test "an upgrade from source, by package or of plugins leaves a Dokku that deploys, and installing again repairs it" {
+  local way
+  for way in upgrade_from_source upgrade_by_package; do
+    install_plugin --with-scheduler
+    [[ $status == 0 ]] || { echo "$way: $output"; false; }
+    can_deploy "$("$FORMATION_BIN/procfile-util" --version)"
+    update_plugins
+    install_plugin --check
+    [[ $status == 0 ]] || { echo "plugin:update: $output"; false; }
+    "$way" 0.38.28
+    can_deploy "the tool of 0.38.28"
+    cmp "$LIB/formation/bin/procfile-util" "$FORMATION_BIN/procfile-util"
+    install_plugin --check
+    [[ $status == 1 && $output == *"an upgrade of Dokku has overwritten"* ]] || { echo "$way: $output"; false; }
+    [[ $output == *"/usr/local/bin/procfile-util does not lead to the plugin"*"run scripts/install-dokku-plugin again" ]]
+    update_plugins
+    install_plugin
+    [[ $status == 0 ]] || { echo "$way: $output"; false; }
+    can_deploy "$("$FORMATION_BIN/procfile-util" --version)"
+    install_plugin --check
+    [[ $status == 0 && $output == *"for Dokku 0.38.28" ]] || { echo "$way: $output"; false; }
+    install_plugin --uninstall
+    [[ $(tail -n 1 "$PLUGIN/triggers") == 'echo core 0.38.28 "$@"' && ! -e $PLUGIN/bin && ! -e $LIB/formation ]]
+    [[ $("$ROOT/usr/local/bin/procfile-util") == "the tool of 0.38.28" ]]
+  done
+}
+
+@test "an upgrade between two installs of which the first linked the programs into the plugin is repaired" {
+  install_plugin --with-scheduler
+  # As earlier versions of the installer had it.
+  rm "$PLUGIN/bin" "$LIB/plugins/available/scheduler-formation/bin"
+  mv "$LIB/formation/bin" "$PLUGIN/bin"
+  ln -sfn ../../../core-plugins/available/ps/bin "$LIB/plugins/available/scheduler-formation/bin"
+  local program
+  for program in "$PLUGIN"/bin/*; do
+    ln -sfn "/var/lib/dokku/core-plugins/available/ps/bin/${program##*/}" "$ROOT/usr/local/bin/${program##*/}"
+  done
+  # The upgrade wrote through the link, then took the plugin away.
+  rm -rf "$PLUGIN"
+  core_plugin 0.38.28
+  find "$LIB" -xtype l -delete
+  install_plugin --check
+  [[ $status == 1 && $output == *"the programs in"*"the scheduler in"* ]] || { echo "$output"; false; }
+  install_plugin
+  [[ $status == 0 ]] || { echo "$output"; false; }
+  can_deploy "$("$FORMATION_BIN/procfile-util" --version)"
+  install_plugin --check
+  [[ $status == 0 ]] || { echo "$output"; false; }
+  install_plugin --uninstall
+  [[ $(<"$ROOT/usr/local/bin/procfile-util") == "the tool that Dokku brought" ]]
+}
+
+@test "a tool that was a link is one again, also where it led nowhere for a while" {
+  ln -sfn ../lib/dokku/procfile-util "$ROOT/usr/local/bin/procfile-util"
+  install_plugin
+  [[ $status == 0 && ! -L $ROOT/usr/local/bin/procfile-util ]]
+  find "$LIB" -xtype l -delete
+  install_plugin --uninstall
+  [[ $(readlink "$ROOT/usr/local/bin/procfile-util") == ../lib/dokku/procfile-util ]]
+}
+
+@test "what the programs kept for themselves goes with them, and nothing else does" {
+  mkdir -p "$LIB/config/ps" "$LIB/data/ps/demo" "$LIB/data/storage/demo"
+  echo "what is there before" >"$LIB/data/storage/demo/file"
+  # Somebody's own directory of that name.
+  mkdir -m 700 "$LIB/data/storage/demo/.stage" "$ROOT/home/dokku/demo/.stage"
+  echo mine >"$ROOT/home/dokku/demo/.stage/mine"
+  local before
+  before=$(timeless "$LIB/config" "$LIB/data" "$ROOT/home")
+  install_plugin --with-scheduler
+  export DOKKU_ROOT=$ROOT/home/dokku DOKKU_LIB_ROOT=$LIB PLUGIN_PATH=$LIB/plugins DOKKU_SYSTEM_USER=dokku
+  "$LIB/plugins/enabled/ps/subcommands/set" ps:set demo restart-policy always
+  "$LIB/plugins/enabled/ps/subcommands/scale" ps:scale --skip-deploy demo web=2
+  "$LIB/plugins/enabled/ps/post-create" gone
+  mkdir "$ROOT/home/dokku/gone"
+  "$LIB/plugins/enabled/ps/subcommands/set" ps:set gone restart-policy always
+  [[ -d $LIB/config/ps/demo/.stage && -f $LIB/data/formation/gone.lock ]]
+  # As Dokku does it: the app's directory goes last.
+  "$LIB/plugins/enabled/ps/post-delete" gone latest
+  rmdir "$ROOT/home/dokku/gone"
+  [[ ! -e $LIB/data/formation/gone.lock && -f $LIB/data/formation/demo.lock ]] || { ls "$LIB/data/formation"; false; }
+  "$LIB/plugins/enabled/ps/subcommands/set" ps:set demo restart-policy
+  install_plugin --uninstall
+  [[ $status == 0 && -z $(find "$LIB" -name .stage -perm 700 -not -path '*/storage/*') && ! -e $LIB/data/formation ]]
+  # What the app itself changed.
+  rm -r "$LIB/config/ps/demo"
+  diff <(echo "$before") <(timeless "$LIB/config" "$LIB/data" "$ROOT/home")
 }
 
 @test "an overwritten plugin can be uninstalled at once" {

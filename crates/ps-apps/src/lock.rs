@@ -62,6 +62,13 @@ impl World {
         }
     }
 
+    /// Removes the lock file of an app that is being destroyed. Where somebody holds the lock it stays.
+    pub fn retire_lock(&self, app: &AppName) {
+        if let Ok(lock) = self.lock_app(app, Duration::ZERO) {
+            lock.retire();
+        }
+    }
+
     fn try_hold(&self, app: &AppName, path: &Path) -> Result<Option<Held>, Error> {
         let Some(file) = try_lock(path)? else { return Ok(None) };
         let properties = self.config_dir("ps", Scope::App(app));

@@ -36,7 +36,9 @@ pub(crate) fn answer(world: &World, trigger: &str, args: &Args) -> Result<Outcom
             Ok(Outcome::Done)
         }
         ("post-delete", [app, ..]) => {
-            world.remove_ps_data(&app.parse()?)?;
+            let app = app.parse()?;
+            world.remove_ps_data(&app)?;
+            world.retire_lock(&app);
             Ok(Outcome::Done)
         }
         ("post-release-builder", [_builder, app, ..]) => follow_procfile(world, &app.parse()?),

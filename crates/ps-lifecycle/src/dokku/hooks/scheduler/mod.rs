@@ -100,5 +100,7 @@ fn stop(world: &World, app: &str, remove: bool) -> Result<()> {
 /// Nothing is left of an app that was destroyed.
 fn forget(world: &World, app: &str) -> Result<()> {
     stop(world, app, true)?;
-    Ok(Native::new(world).forget(app)?)
+    Native::new(world).forget(app)?;
+    world.retire_lock(&named(app)?);
+    Ok(())
 }
