@@ -6,6 +6,8 @@ mod control;
 mod death;
 #[path = "ps_supervise/foreground.rs"]
 mod foreground;
+#[path = "ps_supervise/logs.rs"]
+mod logs;
 #[path = "ps_supervise/restarts.rs"]
 mod restarts;
 #[path = "ps_supervise/service.rs"]

@@ -1,9 +1,11 @@
-//! Lines of output, from the log files. Files are followed by looking again, so that a slow reader holds nobody up.
+//! Lines of output, from the log files. Files are followed by looking again, so that a slow reader holds nobody up. A log
+//! that somebody cuts or renames is followed on: what was read of it stays read, what comes in the new one is read.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -60,7 +62,9 @@ pub(crate) fn last_words(service: &Service, slot: &Slot, offsets: [u64; 2]) -> S
     for (stream, offset) in STREAMS.into_iter().zip(offsets) {
         let mut bytes = Vec::new();
         let read = File::open(path(service, slot, stream)).and_then(|mut file| {
-            file.seek(SeekFrom::Start(offset))?;
+            // A log that was cut since is all its own.
+            let is_cut = file.metadata()?.len() < offset;
+            file.seek(SeekFrom::Start(if is_cut { 0 } else { offset }))?;
             file.read_to_end(&mut bytes)
         });
         if read.is_ok() {
@@ -77,13 +81,15 @@ fn path(service: &Service, slot: &Slot, stream: Stream) -> PathBuf {
 struct LogFile {
     slot: Slot,
     stream: Stream,
+    path: PathBuf,
     file: File,
     pending: Vec<u8>,
 }
 
 impl LogFile {
     fn open(service: &Service, slot: &Slot, stream: Stream, tail: Option<usize>) -> io::Result<Option<Self>> {
-        let mut file = match File::open(path(service, slot, stream)) {
+        let path = path(service, slot, stream);
+        let mut file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
@@ -92,7 +98,7 @@ impl LogFile {
             let start = start_of_tail(&mut file, lines)?;
             file.seek(SeekFrom::Start(start))?;
         }
-        Ok(Some(Self { slot: slot.clone(), stream, file, pending: Vec::new() }))
+        Ok(Some(Self { slot: slot.clone(), stream, path, file, pending: Vec::new() }))
     }
 
     /// Hands out what is new; `whole` also hands out a last line that has no end yet.
@@ -111,10 +117,31 @@ impl LogFile {
                     return Ok(ControlFlow::Break(()));
                 }
             }
-            if n == 0 {
+            if n == 0 && (whole || !self.find_next()?) {
                 return Ok(ControlFlow::Continue(()));
             }
         }
+    }
+
+    /// At the end of the file: goes on in the one that has its name now, or at the beginning if it was cut. Whether there
+    /// is more to read.
+    fn find_next(&mut self) -> io::Result<bool> {
+        let ours = self.file.metadata()?;
+        if self.file.stream_position()? > ours.len() {
+            self.file.rewind()?;
+            return Ok(true);
+        }
+        // One that was renamed or removed has no successor before something is written.
+        let named = std::fs::metadata(&self.path).ok().filter(std::fs::Metadata::is_file);
+        if named.is_none_or(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
+            return Ok(false);
+        }
+        // What was written between our last look and the rename is still in the old one.
+        if self.file.stream_position()? < self.file.metadata()?.len() {
+            return Ok(true);
+        }
+        self.file = File::open(&self.path)?;
+        Ok(true)
     }
 
     fn next_line(&mut self, whole: bool) -> Option<Vec<u8>> {

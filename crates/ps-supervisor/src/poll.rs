@@ -14,8 +14,10 @@ use rustix::io::Errno;
 pub(crate) enum Source {
     /// A child ended.
     ChildSignal,
-    /// Somebody asks us to end.
-    EndSignal,
+    /// Somebody sent us a signal.
+    Signal,
+    /// That descriptor of an attachment can be read: everything is to end.
+    End(usize),
     /// Somebody connects.
     Listener,
     /// A client speaks, or can be spoken to.

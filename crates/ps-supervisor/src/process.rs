@@ -1,18 +1,15 @@
 //! The main process of an instance: started as our child, or adopted from a supervisor that died.
 
-use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Slot, Stream};
+use ps_scheduler::Slot;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::capture::Capture;
 use crate::cgroup::Cgroup;
 use crate::command;
+use crate::output::Output;
 use crate::spec::Spec;
 use crate::status::ProcessId;
 use crate::tree::{MARKER, Tree};
@@ -60,34 +57,28 @@ impl Process {
 pub(crate) fn spawn(
     spec: &Spec,
     slot: &Slot,
-    directory: &Path,
+    output: &Output,
     tree: &Tree,
     port: Option<u16>,
 ) -> Result<Process, String> {
     let wanted = spec.process(&slot.process_type);
     let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
     let environment = command::environment(spec, slot, port)?;
-    let end = |stream| {
-        let end = Capture::writing_end(directory, stream);
-        end.map(|fd| Stdio::from(File::from(fd))).map_err(|error| format!("open output of {slot}: {error}"))
-    };
     if let Some(cgroup) = tree.cgroup() {
         cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
     }
     let joining_file = tree.cgroup().map(Cgroup::joining_file);
-    let child = Command::new("/bin/sh")
+    let mut command = Command::new("/bin/sh");
+    command
         .arg("-c")
         .arg(command::script(&wanted.command, joining_file.as_deref()))
         .env_clear()
         .envs(environment)
         .env(MARKER, tree.marker())
-        .current_dir(&spec.directory)
-        .stdin(Stdio::null())
-        .stdout(end(Stream::Stdout)?)
-        .stderr(end(Stream::Stderr)?)
-        .process_group(0)
-        .spawn();
-    let child = child.map_err(|error| format!("start {slot} in {}: {error}", spec.directory.display()))?;
+        .current_dir(&spec.directory);
+    output.connect(&mut command).map_err(|error| format!("open output of {slot}: {error}"))?;
+    let child =
+        command.spawn().map_err(|error| format!("start {slot} in {}: {error}", spec.directory.display()))?;
     // A child that ended at once is a zombie until we reap it: its name is gone, its pid is not.
     let pid = child.id();
     let id = ProcessId::of(pid).unwrap_or(ProcessId { pid, start_time: 0, boot_id: String::new() });

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ps_scheduler::{Exit, Slot, State, Stream};
+use ps_scheduler::{Exit, Slot, State};
+use rustix::process::Signal;
 
-use crate::Error;
 use crate::capture::Capture;
+use crate::output::Output;
 use crate::process::{self, Process};
 use crate::restart::Deaths;
 use crate::spec::Spec;
@@ -27,7 +28,7 @@ pub(crate) struct Seat {
     state: SeatState,
     process: Option<Process>,
     tree: Tree,
-    captures: [Capture; 2],
+    output: Output,
     deaths: Deaths,
     status: Status,
     timer: Option<Instant>,
@@ -42,12 +43,11 @@ impl Seat {
         slot: Slot,
         tree: Tree,
         port: Option<u16>,
+        output: Output,
         spec: &Spec,
-    ) -> Result<Self, Error> {
+    ) -> Self {
         let directory = service.join(slot.to_string());
         let earlier = Status::read(&directory).ok().flatten();
-        let captures =
-            [Capture::open(&directory, Stream::Stdout)?, Capture::open(&directory, Stream::Stderr)?];
         let mut seat = Self {
             status: Status {
                 slot: slot.clone(),
@@ -66,13 +66,13 @@ impl Seat {
             state: SeatState::Down,
             process: None,
             tree,
-            captures,
+            output,
             deaths: Deaths::default(),
             timer: None,
             changed: true,
         };
         seat.take_over(earlier, spec);
-        Ok(seat)
+        seat
     }
 
     fn take_over(&mut self, earlier: Option<Status>, spec: &Spec) {
@@ -162,9 +162,29 @@ impl Seat {
         self.status.port
     }
 
-    /// Its output streams.
-    pub(crate) fn captures(&mut self) -> &mut [Capture; 2] {
-        &mut self.captures
+    /// Its output streams that flow into logs.
+    pub(crate) fn captures(&mut self) -> &mut [Capture] {
+        self.output.captures()
+    }
+
+    /// How long it waits before it is started again, if it waits for that.
+    pub(crate) fn starts_in(&self) -> Option<Duration> {
+        let due = self.timer.filter(|_| self.state == SeatState::Backoff)?;
+        Some(due.saturating_duration_since(Instant::now()))
+    }
+
+    /// What is being ended is killed now, before its grace period is over.
+    pub(crate) fn hurry(&mut self, spec: &Spec) {
+        if self.is_ending() {
+            self.handle(Event::Due, spec);
+        }
+    }
+
+    /// Sends a signal to everything that runs in it.
+    pub(crate) fn signal(&self, signal: Signal) {
+        if !self.is_at_rest() {
+            self.tree.signal(self.process.as_ref().map(Process::pid), signal);
+        }
     }
 
     /// The status, if it changed since this was last asked; it has been written to disk.
@@ -223,9 +243,9 @@ impl Seat {
     fn spawn(&mut self, spec: &Spec) -> Event {
         self.timer = None;
         self.drain();
-        self.status.log_offsets = [0, 1].map(|stream| self.captures[stream].offset());
+        self.status.log_offsets = self.output.offsets();
         self.status.revision = spec.revision;
-        match process::spawn(spec, &self.slot, &self.directory, &self.tree, self.status.port) {
+        match process::spawn(spec, &self.slot, &self.output, &self.tree, self.status.port) {
             Ok(process) => {
                 self.status.process = Some(process.id().clone());
                 self.status.reason = None;
@@ -242,7 +262,7 @@ impl Seat {
 
     /// Takes over what was written last, before the next process writes or the seat is left.
     fn drain(&mut self) {
-        for capture in &mut self.captures {
+        for capture in self.output.captures() {
             let _ = capture.move_bytes();
         }
     }

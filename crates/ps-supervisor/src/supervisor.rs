@@ -1,6 +1,8 @@
 //! The event loop of one supervisor: it waits, passes on what happened, and writes down what came of it. What to do is
 //! decided in `transition`, never here.
 
+mod attached;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Read;
@@ -19,14 +21,20 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use crate::Error;
 use crate::cgroup::CgroupRoot;
 use crate::control::{Message, Request};
+use crate::output::Output;
 use crate::poll::{Poll, Source};
 use crate::ports;
 use crate::seat::Seat;
 use crate::server::Server;
+use crate::signals::Signals;
 use crate::spec::Spec;
 use crate::transition::Event;
 use crate::tree::Tree;
+use attached::Attached;
+pub use attached::{Attachment, Cause, Change, Reaction};
 
+/// What ends a supervisor.
+const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
 /// How often a tree that is meant to become empty is looked at, and an unsent answer is tried again.
 const LOOK: Duration = Duration::from_millis(10);
 /// How long an output whose log takes nothing is left alone.
@@ -42,7 +50,8 @@ pub struct Supervisor {
     server: Server,
     poll: Poll,
     children: UnixStream,
-    end: UnixStream,
+    signals: Signals,
+    attached: Option<Attached>,
     is_ending: bool,
     paused: BTreeMap<Source, Instant>,
     _lock: File,
@@ -61,22 +70,34 @@ impl Supervisor {
     /// Takes charge of a service directory: its lock, its socket, and whatever an earlier supervisor left running.
     pub fn open(service: &Path) -> Result<Self, Error> {
         let spec = Spec::read(service)?;
+        let mut supervisor = Self::take_charge(service, spec, None, &END_SIGNALS)?;
+        supervisor.adopt()?;
+        supervisor.apply()?;
+        Ok(supervisor)
+    }
+
+    fn take_charge(
+        service: &Path,
+        spec: Spec,
+        attached: Option<Attached>,
+        signals: &[i32],
+    ) -> Result<Self, Error> {
         let lock = lock(service)?;
         let fail = |error: std::io::Error| Error::io("watch", service, error);
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|errno| fail(errno.into()))?;
         let children = signal_stream(&[SIGCHLD]).map_err(fail)?;
-        let end = signal_stream(&[SIGTERM, SIGINT]).map_err(fail)?;
+        let signals = Signals::watch(signals).map_err(fail)?;
         let server = Server::listen(service)?;
         let mut poll = Poll::new().map_err(|errno| fail(errno.into()))?;
         for (fd, source) in [
             (children.as_fd(), Source::ChildSignal),
-            (end.as_fd(), Source::EndSignal),
+            (signals.fd(), Source::Signal),
             (server.fd(), Source::Listener),
         ] {
             poll.watch(fd, source).map_err(|errno| fail(errno.into()))?;
         }
-        let mut supervisor = Self {
+        Ok(Self {
             cgroups: CgroupRoot::find(service),
             service: service.to_owned(),
             spec,
@@ -84,32 +105,43 @@ impl Supervisor {
             server,
             poll,
             children,
-            end,
+            signals,
+            attached,
             is_ending: false,
             paused: BTreeMap::new(),
             _lock: lock,
-        };
-        supervisor.adopt()?;
-        supervisor.apply()?;
-        Ok(supervisor)
+        })
     }
 
     /// Runs until it was asked to end (or, [`Until::AtRest`], has nothing to do) and nothing is left.
     pub fn run(&mut self, until: Until) -> Result<(), Error> {
         loop {
             self.publish();
-            let is_due = self.is_ending || until == Until::AtRest;
-            if is_due && self.seats.values().all(Seat::is_at_rest) {
-                self.server.flush();
+            if self.is_over(until) {
                 return Ok(());
             }
-            let timeout = self.timeout();
-            let ready = self.poll.wait(timeout).map_err(|errno| Error::io("watch", &self.service, errno))?;
-            for source in ready {
-                self.serve(&source);
-            }
-            self.look();
+            self.turn()?;
         }
+    }
+
+    fn is_over(&mut self, until: Until) -> bool {
+        let is_due = self.is_ending || until == Until::AtRest;
+        let is_over = is_due && self.seats.values().all(Seat::is_at_rest);
+        if is_over {
+            self.server.flush();
+        }
+        is_over
+    }
+
+    /// Waits for something to happen, and sees to it.
+    fn turn(&mut self) -> Result<(), Error> {
+        let timeout = self.timeout();
+        let ready = self.poll.wait(timeout).map_err(|errno| Error::io("watch", &self.service, errno))?;
+        for source in ready {
+            self.serve(&source);
+        }
+        self.look();
+        Ok(())
     }
 
     /// Says that everything should end; [`Supervisor::run`] returns once it has.
@@ -165,7 +197,8 @@ impl Supervisor {
         let marker = directory.to_string_lossy().into_owned();
         let cgroup = self.cgroups.as_ref().map(|root| root.group(slot));
         let tree = Tree::new(cgroup, marker, is_new);
-        let mut seat = Seat::open(&self.service, slot.clone(), tree, port, &self.spec)?;
+        let output = self.output(slot, &directory)?;
+        let mut seat = Seat::open(&self.service, slot.clone(), tree, port, output, &self.spec);
         let fail = |errno: Errno| Error::io("watch", &directory, errno);
         for (index, capture) in seat.captures().iter().enumerate() {
             self.poll.watch(capture.fd(), Source::Output(slot.clone(), index)).map_err(fail)?;
@@ -177,16 +210,23 @@ impl Supervisor {
         Ok(())
     }
 
+    fn output(&mut self, slot: &Slot, directory: &Path) -> Result<Output, Error> {
+        let Some(attached) = &mut self.attached else { return Output::logs(directory) };
+        let has_stdin = attached.attachment.stdin.as_ref() == Some(slot);
+        let (output, reader) =
+            Output::pipe(has_stdin).map_err(|error| Error::io("connect", directory, error))?;
+        attached.news.push(Change::Output { slot: slot.clone(), reader });
+        Ok(output)
+    }
+
     fn serve(&mut self, source: &Source) {
         match source {
             Source::ChildSignal => {
                 drain(&self.children);
                 self.reap();
             }
-            Source::EndSignal => {
-                drain(&self.end);
-                self.begin_end();
-            }
+            Source::Signal => self.hear_signals(),
+            Source::End(index) => self.reach_end(*index),
             Source::Listener => self.welcome(),
             Source::Client(id) => self.listen_to(*id),
             Source::Output(slot, index) => self.capture(slot, *index),
@@ -252,7 +292,7 @@ impl Supervisor {
             Request::End => {
                 // The grace period is the one that holds now; a spec that cannot be read must not keep anything alive.
                 self.spec = Spec::read(&self.service).unwrap_or_else(|_| self.spec.clone());
-                self.begin_end();
+                self.end_for(Cause::Client);
             }
         }
         self.publish();
@@ -298,6 +338,10 @@ impl Supervisor {
         let mut gone = Vec::new();
         for (slot, seat) in &mut self.seats {
             if let Some(status) = seat.take_change() {
+                if let Some(attached) = &mut self.attached {
+                    let (status, starts_in) = (Box::new(status.clone()), seat.starts_in());
+                    attached.news.push(Change::Instance { status, starts_in });
+                }
                 self.server.tell(&Message::Instance(status));
             }
             if seat.is_at_rest() && !wanted.contains(slot) && !self.spec.stopped.contains(slot) {

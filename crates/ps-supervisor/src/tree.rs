@@ -81,13 +81,18 @@ impl Tree {
     /// SIGTERM to all of it, SIGCONT after it: a stopped process could not obey.
     pub(crate) fn terminate(&self, main: Option<u32>) {
         for signal in [Signal::TERM, Signal::CONT] {
-            match &self.cgroup {
-                Some(cgroup) => {
-                    let told = cgroup.signal(signal);
-                    signal_newcomer(&told, main, signal);
-                }
-                None => self.signal_members(main, signal),
+            self.signal(main, signal);
+        }
+    }
+
+    /// A signal to all of it.
+    pub(crate) fn signal(&self, main: Option<u32>, signal: Signal) {
+        match &self.cgroup {
+            Some(cgroup) => {
+                let told = cgroup.signal(signal);
+                signal_newcomer(&told, main, signal);
             }
+            None => self.signal_members(main, signal),
         }
     }
 

@@ -1,0 +1,87 @@
+//! Where the input and the output of an instance lead: into FIFOs whose bytes we put into logs, or, in the foreground,
+//! into one pipe whose other end somebody else reads.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use ps_scheduler::Stream;
+use rustix::pipe::PipeFlags;
+
+use crate::Error;
+use crate::capture::Capture;
+
+/// The input and the output of one instance.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// stdout and stderr each flow into a log; stdin is empty.
+    Logs {
+        /// The instance's directory.
+        directory: PathBuf,
+        /// stdout, then stderr.
+        captures: Box<[Capture; 2]>,
+    },
+    /// stdout and stderr are one pipe, so that what one process writes keeps its order.
+    Pipe {
+        /// The end that processes write to. We hold it too: the pipe outlives each of them.
+        end: OwnedFd,
+        /// Whether our own stdin is theirs; else it is empty.
+        has_stdin: bool,
+    },
+}
+
+impl Output {
+    /// Logs in an instance's directory.
+    pub(crate) fn logs(directory: &Path) -> Result<Self, Error> {
+        let capture = |stream| Capture::open(directory, stream);
+        let captures = Box::new([capture(Stream::Stdout)?, capture(Stream::Stderr)?]);
+        Ok(Self::Logs { directory: directory.to_owned(), captures })
+    }
+
+    /// A pipe, and its other end, which does not block.
+    pub(crate) fn pipe(has_stdin: bool) -> io::Result<(Self, OwnedFd)> {
+        let (read, end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+        rustix::io::ioctl_fionbio(&read, true)?;
+        Ok((Self::Pipe { end, has_stdin }, read))
+    }
+
+    /// The streams that flow into logs.
+    pub(crate) fn captures(&mut self) -> &mut [Capture] {
+        match self {
+            Self::Logs { captures, .. } => captures.as_mut_slice(),
+            Self::Pipe { .. } => Default::default(),
+        }
+    }
+
+    /// Where the logs end, in bytes.
+    pub(crate) fn offsets(&self) -> [u64; 2] {
+        match self {
+            Self::Logs { captures, .. } => [captures[0].offset(), captures[1].offset()],
+            Self::Pipe { .. } => [0; 2],
+        }
+    }
+
+    /// Gives a command its stdin, stdout, stderr and process group.
+    pub(crate) fn connect(&self, command: &mut Command) -> io::Result<()> {
+        match self {
+            Self::Logs { directory, .. } => {
+                let end = |stream| Capture::writing_end(directory, stream).map(File::from);
+                command.stdin(Stdio::null()).stdout(end(Stream::Stdout)?).stderr(end(Stream::Stderr)?);
+                command.process_group(0);
+            }
+            Self::Pipe { end, has_stdin } => {
+                command.stdout(end.try_clone()?).stderr(end.try_clone()?);
+                if *has_stdin {
+                    // A terminal lets only its foreground process group read, which is ours.
+                    command.stdin(Stdio::inherit());
+                } else {
+                    command.stdin(Stdio::null()).process_group(0);
+                }
+            }
+        }
+        Ok(())
+    }
+}

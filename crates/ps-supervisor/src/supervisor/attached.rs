@@ -1,0 +1,265 @@
+//! The supervisor in the foreground: it runs inside the process of whoever looks on. That one is given the output of each
+//! instance and is told what happens; the spec is in memory, and no value of the environment is ever on disk.
+
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use ps_scheduler::Slot;
+use rustix::process::{Pid, Signal};
+use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
+
+use super::{Supervisor, Until};
+use crate::poll::Source;
+use crate::spec::Spec;
+use crate::status::Status;
+use crate::transition::Event;
+use crate::{Error, seat::Seat};
+
+const SIGNALS: [i32; 9] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2];
+/// A second SIGINT so soon after the first is the same key: a terminal sends it to us, and so does a parent that heard it too.
+const SAME_KEY: Duration = Duration::from_millis(100);
+
+/// What whoever looks on brings along.
+#[derive(Debug, Default)]
+pub struct Attachment {
+    /// The slot whose processes share our stdin.
+    pub stdin: Option<Slot>,
+    /// Everything ends once one of these can be read.
+    pub ends_with: Vec<OwnedFd>,
+    /// Whether SIGHUP is not to end anything, as under nohup.
+    pub ignores_hangup: bool,
+}
+
+/// Something that happened, for whoever looks on.
+#[derive(Debug)]
+pub enum Change {
+    /// What the processes of a slot write can be read here, without blocking, from now on. The writing end stays open:
+    /// "nothing there" is never "nothing more".
+    Output {
+        /// The slot.
+        slot: Slot,
+        /// The end to read from.
+        reader: OwnedFd,
+    },
+    /// An instance is in another state.
+    Instance {
+        /// What it is doing.
+        status: Box<Status>,
+        /// When it is started again, if it waits for that.
+        starts_in: Option<Duration>,
+    },
+    /// Everything is being ended: SIGTERM was sent, the grace period runs.
+    Ending {
+        /// Why.
+        cause: Cause,
+        /// What still runs: slots and main processes.
+        waits_for: Vec<(Slot, u32)>,
+    },
+    /// The grace period is cut short: SIGKILL was sent.
+    Killing {
+        /// What still ran.
+        waits_for: Vec<(Slot, u32)>,
+    },
+    /// A signal was passed on to the main processes.
+    PassedOn(Signal),
+}
+
+/// Why everything is being ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// A signal.
+    Signal(Signal),
+    /// This one of [`Attachment::ends_with`] could be read.
+    Descriptor(usize),
+    /// [`Reaction::EndAll`].
+    Asked,
+    /// A client of the control socket asked.
+    Client,
+}
+
+/// What whoever looks on wants done about a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reaction {
+    /// What is done anyway.
+    GoOn,
+    /// This instance is not started again.
+    LeaveIt,
+    /// Everything ends.
+    EndAll,
+}
+
+/// The supervisor's side of it.
+#[derive(Debug)]
+pub(super) struct Attached {
+    pub(super) attachment: Attachment,
+    pub(super) news: Vec<Change>,
+    ending_since: Option<Instant>,
+}
+
+impl Supervisor {
+    /// Takes charge of a service directory of its own and starts what the spec wants. SIGHUP, SIGINT, SIGQUIT, SIGTERM and
+    /// SIGALRM end everything; a later SIGINT or SIGQUIT kills it; SIGTSTP and SIGCONT stop and continue all of it;
+    /// SIGUSR1 and SIGUSR2 are passed on.
+    pub fn attached(service: &Path, spec: Spec, attachment: Attachment) -> Result<Self, Error> {
+        let attached = Attached { attachment, news: Vec::new(), ending_since: None };
+        let mut supervisor = Self::take_charge(service, spec, Some(attached), &SIGNALS)?;
+        supervisor.watch_ends().map_err(|errno| Error::io("watch", service, errno))?;
+        supervisor.apply()?;
+        Ok(supervisor)
+    }
+
+    /// Ends whatever a supervisor that died left running in a service directory, and returns what that was.
+    pub fn end_what_is_left(service: &Path, grace: Duration) -> Result<Vec<Status>, Error> {
+        let nothing = Spec {
+            app: String::new(),
+            revision: 0,
+            directory: service.to_owned(),
+            env: BTreeMap::new(),
+            env_files: Vec::new(),
+            base_port: 0,
+            places: BTreeMap::new(),
+            restart_policy: ps_scheduler::RestartPolicy::No,
+            stop_timeout_seconds: grace.as_secs(),
+            processes: Vec::new(),
+            stopped: Vec::new(),
+        };
+        let mut supervisor = Self::take_charge(service, nothing, None, &super::END_SIGNALS)?;
+        supervisor.adopt()?;
+        let left = supervisor.seats.values().filter(|seat| !seat.is_at_rest());
+        let left = left.map(|seat| seat.status().clone()).collect();
+        supervisor.apply()?;
+        supervisor.run(Until::AtRest)?;
+        Ok(left)
+    }
+
+    /// Runs until everything has ended or was given up. Each change is passed to `observe`, in order.
+    pub fn run_attached(&mut self, observe: &mut dyn FnMut(Change) -> Reaction) -> Result<(), Error> {
+        loop {
+            self.publish();
+            let news = self.attached.as_mut().map(|attached| std::mem::take(&mut attached.news));
+            let news = news.unwrap_or_default();
+            if news.is_empty() && self.is_over(Until::AtRest) {
+                return Ok(());
+            }
+            let is_quiet = news.is_empty();
+            for change in news {
+                self.pass(change, observe);
+            }
+            if is_quiet {
+                self.turn()?;
+            }
+        }
+    }
+
+    fn pass(&mut self, change: Change, observe: &mut dyn FnMut(Change) -> Reaction) {
+        let slot = match &change {
+            Change::Instance { status, .. } => Some(status.slot.clone()),
+            Change::Output { .. } | Change::Ending { .. } | Change::Killing { .. } | Change::PassedOn(_) => {
+                None
+            }
+        };
+        match observe(change) {
+            Reaction::GoOn => (),
+            Reaction::LeaveIt => {
+                if let Some(seat) = slot.and_then(|slot| self.seats.get_mut(&slot)) {
+                    seat.handle(Event::Stop, &self.spec);
+                }
+            }
+            Reaction::EndAll => self.end_for(Cause::Asked),
+        }
+    }
+
+    /// Somebody sent us signals.
+    pub(super) fn hear_signals(&mut self) {
+        for signal in self.signals.take() {
+            let Some(name) = Signal::from_named_raw(signal) else { continue };
+            match (&self.attached, signal) {
+                (None, _) => self.begin_end(),
+                (Some(attached), SIGHUP) if attached.attachment.ignores_hangup => (),
+                (Some(_), SIGTSTP) => self.suspend(),
+                (Some(_), SIGCONT) => self.signal_trees(Signal::CONT),
+                (Some(_), SIGUSR1 | SIGUSR2) => self.pass_on(name),
+                (Some(_), _) if self.is_ending => self.hear_again(signal),
+                (Some(_), _) => self.end_for(Cause::Signal(name)),
+            }
+        }
+    }
+
+    /// Everything ends, and whoever looks on is told why.
+    pub(super) fn end_for(&mut self, cause: Cause) {
+        if self.is_ending {
+            return;
+        }
+        // What runs now is waited for: a process that obeys at once has still been waited for.
+        let waits_for = self.running();
+        self.begin_end();
+        if let Some(attached) = &mut self.attached {
+            attached.ending_since = Some(Instant::now());
+            attached.news.push(Change::Ending { cause, waits_for });
+        }
+    }
+
+    /// That descriptor of the attachment can be read.
+    pub(super) fn reach_end(&mut self, index: usize) {
+        self.poll.forget(&Source::End(index));
+        if let Some(attached) = &self.attached {
+            // Else it would wake us again and again: what can be read once can be read for ever.
+            let _ = self.poll.unwatch(attached.attachment.ends_with[index].as_fd());
+        }
+        self.end_for(Cause::Descriptor(index));
+    }
+
+    fn hear_again(&mut self, signal: i32) {
+        let since = self.attached.as_ref().and_then(|attached| attached.ending_since);
+        let is_anew = since.is_none_or(|since| since.elapsed() >= SAME_KEY);
+        if !is_anew || !matches!(signal, SIGINT | SIGQUIT) {
+            return;
+        }
+        let waits_for = self.running();
+        for seat in self.seats.values_mut() {
+            seat.hurry(&self.spec);
+        }
+        if let Some(attached) = &mut self.attached {
+            attached.news.push(Change::Killing { waits_for });
+        }
+    }
+
+    /// As a shell expects of a job: all of it stops, ourselves included, until SIGCONT.
+    fn suspend(&self) {
+        self.signal_trees(Signal::STOP);
+        // It cannot fail: we may always stop ourselves.
+        let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
+    }
+
+    fn signal_trees(&self, signal: Signal) {
+        for seat in self.seats.values() {
+            seat.signal(signal);
+        }
+    }
+
+    fn pass_on(&mut self, signal: Signal) {
+        let main = |seat: &Seat| Pid::from_raw(i32::try_from(seat.process()?.pid()).ok()?);
+        // Our own children, not yet reaped: the pids are still theirs.
+        for pid in self.seats.values().filter_map(main) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+        if let Some(attached) = &mut self.attached {
+            attached.news.push(Change::PassedOn(signal));
+        }
+    }
+
+    fn running(&self) -> Vec<(Slot, u32)> {
+        let running = |seat: &Seat| Some((seat.slot().clone(), seat.process()?.pid()));
+        self.seats.values().filter_map(running).collect()
+    }
+
+    fn watch_ends(&mut self) -> rustix::io::Result<()> {
+        let Some(attached) = &self.attached else { return Ok(()) };
+        for (index, end) in attached.attachment.ends_with.iter().enumerate() {
+            self.poll.watch(end.as_fd(), Source::End(index))?;
+        }
+        Ok(())
+    }
+}

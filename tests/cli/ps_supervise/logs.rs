@@ -1,0 +1,155 @@
+//! Logs that others cut, rename or remove while they are written.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use ps_scheduler::State;
+use rustix::fs::{CWD, FileType, Mode};
+
+use crate::rounds;
+use crate::service::{Service, eventually};
+
+/// A service whose `web.1` writes what is put into a FIFO.
+struct Echo {
+    service: Service,
+}
+
+impl Echo {
+    fn start() -> Self {
+        let mut service = Service::new(&[("web", "while :; do cat words; done", 1)]);
+        let words = service.path().join("words");
+        rustix::fs::mknodat(CWD, &words, FileType::Fifo, Mode::RWXU, 0).expect("a FIFO");
+        service.start();
+        service.await_status("web.1", "runs", |status| status.state == State::Running);
+        Self { service }
+    }
+
+    fn say(&self, words: &str) {
+        let mut fifo = fs::OpenOptions::new().write(true).open(self.service.path().join("words"));
+        fifo.as_mut().expect("web.1 listens").write_all(words.as_bytes()).expect("web.1 reads");
+    }
+
+    fn log(&self) -> PathBuf {
+        self.service.path().join("web.1/log/stdout")
+    }
+
+    fn await_content(&self, path: &Path, content: &str) {
+        let mut last = Vec::new();
+        let begin = Instant::now();
+        while begin.elapsed() < Duration::from_secs(20) {
+            last = fs::read(path).unwrap_or_default();
+            if last == content.as_bytes() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("{} is {:?}, not {content:?}", path.display(), String::from_utf8_lossy(&last));
+    }
+}
+
+#[test]
+fn a_log_that_is_cut_goes_on_at_its_beginning() {
+    let echo = Echo::start();
+    echo.say("a first line that is long\n");
+    echo.await_content(&echo.log(), "a first line that is long\n");
+    File::create(echo.log()).expect("it can be cut");
+    echo.say("second\n");
+    echo.await_content(&echo.log(), "second\n");
+    // Cut in the middle, and filled again by somebody else: what comes then is put behind.
+    File::options().write(true).open(echo.log()).and_then(|log| log.set_len(3)).expect("it can be cut");
+    echo.say("third\n");
+    echo.await_content(&echo.log(), "secthird\n");
+}
+
+#[test]
+fn a_log_that_is_renamed_is_followed_by_a_new_one_of_its_name() {
+    let echo = Echo::start();
+    echo.say("one\n");
+    echo.await_content(&echo.log(), "one\n");
+    let old = echo.log().with_file_name("stdout.1");
+    fs::rename(echo.log(), &old).expect("it can be renamed");
+    echo.say("two\n");
+    echo.await_content(&echo.log(), "two\n");
+    echo.await_content(&old, "one\n");
+    // As logrotate does with `create`: the new file is there already, and may say something.
+    fs::rename(echo.log(), &old).expect("it can be renamed");
+    fs::write(echo.log(), "rotated\n").expect("it can be made");
+    echo.say("three\n");
+    echo.await_content(&echo.log(), "rotated\nthree\n");
+    echo.await_content(&old, "two\n");
+}
+
+#[test]
+fn a_log_that_is_removed_with_its_directory_is_made_again() {
+    let echo = Echo::start();
+    echo.say("one\n");
+    echo.await_content(&echo.log(), "one\n");
+    fs::remove_dir_all(echo.service.path().join("web.1/log")).expect("it can be removed");
+    echo.say("two\n");
+    echo.await_content(&echo.log(), "two\n");
+}
+
+#[test]
+fn no_line_is_lost_or_doubled_while_the_log_is_rotated_again_and_again() {
+    let lines = rounds(300_000, 5_000_000);
+    let mut service = Service::new(&[("web", &format!("seq {lines}"), 1)]);
+    service.start();
+    let log = service.path().join("web.1/log/stdout");
+    let mut rotated = Vec::new();
+    let is_done = |service: &Service| service.log("web.1").ends_with(format!("{lines}\n").as_bytes());
+    eventually("all was written", || {
+        if is_done(&service) {
+            return Some(());
+        }
+        let name = log.with_file_name(format!("stdout.{}", rotated.len() + 1));
+        if fs::rename(&log, &name).is_ok() {
+            rotated.push(name);
+        }
+        // The last part may have been renamed: it is looked for there too.
+        let last = rotated.last().map(|name| fs::read(name).unwrap_or_default()).unwrap_or_default();
+        last.ends_with(format!("{lines}\n").as_bytes()).then_some(())
+    });
+    let mut all = Vec::new();
+    for part in rotated.iter().chain([&log]) {
+        all.extend(fs::read(part).unwrap_or_default());
+    }
+    assert!(rotated.len() > 1, "nothing was rotated");
+    assert_numbered(&all, lines);
+}
+
+#[test]
+fn a_log_that_is_cut_while_it_is_written_has_no_gap() {
+    let lines = rounds(300_000, 5_000_000);
+    let mut service = Service::new(&[("web", &format!("seq {lines}"), 1)]);
+    service.start();
+    let log = service.path().join("web.1/log/stdout");
+    let mut cut = 0;
+    eventually("all was written", || {
+        let bytes = fs::read(&log).unwrap_or_default();
+        // The very moment of a cut may show one; it is gone when the bytes after it are there.
+        if bytes.ends_with(format!("{lines}\n").as_bytes()) {
+            assert!(!bytes.contains(&0), "a gap is left after {cut} cuts");
+            return Some(());
+        }
+        if bytes.len() > 100_000 {
+            File::create(&log).expect("it can be cut");
+            cut += 1;
+        }
+        None
+    });
+    assert!(cut > 1, "nothing was cut");
+}
+
+/// Each number once, in order.
+fn assert_numbered(bytes: &[u8], lines: usize) {
+    let text = std::str::from_utf8(bytes).expect("numbers are text");
+    let mut expected = 1;
+    for line in text.lines() {
+        let number = line.parse::<usize>().ok();
+        assert_eq!(number, Some(expected), "the line {line:?}");
+        expected += 1;
+    }
+    assert_eq!(expected, lines + 1);
+}
