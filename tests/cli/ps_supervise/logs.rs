@@ -35,7 +35,7 @@ impl Echo {
         self.service.path().join("web.1/log/stdout")
     }
 
-    fn await_content(&self, path: &Path, content: &str) {
+    fn await_content(path: &Path, content: &str) {
         let mut last = Vec::new();
         let begin = Instant::now();
         while begin.elapsed() < Duration::from_secs(20) {
@@ -53,42 +53,42 @@ impl Echo {
 fn a_log_that_is_cut_goes_on_at_its_beginning() {
     let echo = Echo::start();
     echo.say("a first line that is long\n");
-    echo.await_content(&echo.log(), "a first line that is long\n");
+    Echo::await_content(&echo.log(), "a first line that is long\n");
     File::create(echo.log()).expect("it can be cut");
     echo.say("second\n");
-    echo.await_content(&echo.log(), "second\n");
+    Echo::await_content(&echo.log(), "second\n");
     // Cut in the middle, and filled again by somebody else: what comes then is put behind.
     File::options().write(true).open(echo.log()).and_then(|log| log.set_len(3)).expect("it can be cut");
     echo.say("third\n");
-    echo.await_content(&echo.log(), "secthird\n");
+    Echo::await_content(&echo.log(), "secthird\n");
 }
 
 #[test]
 fn a_log_that_is_renamed_is_followed_by_a_new_one_of_its_name() {
     let echo = Echo::start();
     echo.say("one\n");
-    echo.await_content(&echo.log(), "one\n");
+    Echo::await_content(&echo.log(), "one\n");
     let old = echo.log().with_file_name("stdout.1");
     fs::rename(echo.log(), &old).expect("it can be renamed");
     echo.say("two\n");
-    echo.await_content(&echo.log(), "two\n");
-    echo.await_content(&old, "one\n");
+    Echo::await_content(&echo.log(), "two\n");
+    Echo::await_content(&old, "one\n");
     // As logrotate does with `create`: the new file is there already, and may say something.
     fs::rename(echo.log(), &old).expect("it can be renamed");
     fs::write(echo.log(), "rotated\n").expect("it can be made");
     echo.say("three\n");
-    echo.await_content(&echo.log(), "rotated\nthree\n");
-    echo.await_content(&old, "two\n");
+    Echo::await_content(&echo.log(), "rotated\nthree\n");
+    Echo::await_content(&old, "two\n");
 }
 
 #[test]
 fn a_log_that_is_removed_with_its_directory_is_made_again() {
     let echo = Echo::start();
     echo.say("one\n");
-    echo.await_content(&echo.log(), "one\n");
+    Echo::await_content(&echo.log(), "one\n");
     fs::remove_dir_all(echo.service.path().join("web.1/log")).expect("it can be removed");
     echo.say("two\n");
-    echo.await_content(&echo.log(), "two\n");
+    Echo::await_content(&echo.log(), "two\n");
 }
 
 #[test]
