@@ -1,11 +1,35 @@
-//! A dotenv file, as Dokku writes and reads it (contract, section 5). Errors name the line and never quote the
-//! file: it holds secrets. Quirks that change a value silently are not copied: a backslash before a closing quote,
-//! `$(NAME)` and `${NAME:-…}` stay what they are.
+//! A dotenv file: what it says, on which line, and what is odd about it (docs/dotenv.md). Errors and warnings name the
+//! line and the variable and never quote a value: the file holds secrets.
 
 use std::collections::HashMap;
 
 use crate::document::BOM;
 use crate::dotenv;
+use crate::expand::Ambient;
+
+pub use crate::env_file_error::{EnvFileError, EnvFileWarning, Oddity};
+
+/// All values of a file together, in bytes: far more than a process can be given.
+const MAX_VALUES: usize = 8 << 20;
+
+/// In which grammar a file is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grammar {
+    /// Ours: for every file that a person wrote.
+    #[default]
+    Own,
+    /// That of the parser in Dokku: for the ENV files that Dokku writes.
+    Dokku,
+}
+
+/// How a file is read.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// In which grammar.
+    pub grammar: Grammar,
+    /// The variables that are there before the file: its `$NAME` may name them. Dokku's grammar asks for none.
+    pub known: &'a Ambient<'a>,
+}
 
 /// The variables of an env file, in the order in which they first stand; a repeated one has its last value. A value
 /// without a name is left out: nothing could ask for it.
@@ -13,12 +37,15 @@ use crate::dotenv;
 pub struct EnvFile {
     variables: Vec<Variable>,
     places: HashMap<Vec<u8>, usize>,
+    warnings: Vec<EnvFileWarning>,
+    size: usize,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 struct Variable {
     key: Text,
     value: Text,
+    line: usize,
 }
 
 /// Bytes, and the same as text.
@@ -29,33 +56,8 @@ struct Text {
     raw: Option<Vec<u8>>,
 }
 
-/// Why a text is no env file. Lines count from 1.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EnvFileError {
-    /// A key may hold letters, digits, `_`, `.`, and blanks inside.
-    #[error("line {line}: unexpected character {character:?} in variable name")]
-    UnexpectedCharacter {
-        /// Where.
-        line: usize,
-        /// Which.
-        character: char,
-    },
-    /// `export` with nothing to export.
-    #[error("line {line}: variable name missing after export")]
-    MissingName {
-        /// Where.
-        line: usize,
-    },
-    /// No closing quote before the end of the file.
-    #[error("line {line}: unterminated quoted value")]
-    Unterminated {
-        /// Where the quote was opened.
-        line: usize,
-    },
-}
-
 impl EnvFile {
-    /// Reads an env file.
+    /// Reads an env file in our grammar; nothing is known before it.
     ///
     /// ```
     /// let env = procfile::EnvFile::parse(b"HOST=a.example\nURL=\"http://$HOST/\" # public\n")?;
@@ -63,10 +65,40 @@ impl EnvFile {
     /// # Ok::<(), procfile::EnvFileError>(())
     /// ```
     pub fn parse(bytes: &[u8]) -> Result<Self, EnvFileError> {
+        Self::parse_with(bytes, &Reading { grammar: Grammar::Own, known: &|_| None })
+    }
+
+    /// Reads an env file as `reading` says.
+    ///
+    /// ```
+    /// use procfile::{EnvFile, Grammar, Reading};
+    ///
+    /// let known = |name: &[u8]| (name == b"PATH").then(|| b"/bin".to_vec());
+    /// let reading = Reading { grammar: Grammar::Own, known: &known };
+    /// let env = EnvFile::parse_with(b"PATH=./bin:$PATH\nHASH=$2y$10$abc\n", &reading)?;
+    /// assert_eq!(env.get("PATH"), Some("./bin:/bin"));
+    /// assert_eq!(env.get("HASH"), Some("$2y$10$abc"));
+    /// assert_eq!(env.warnings()[0].line, 2);
+    /// # Ok::<(), procfile::EnvFileError>(())
+    /// ```
+    pub fn parse_with(bytes: &[u8], reading: &Reading<'_>) -> Result<Self, EnvFileError> {
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return Err(EnvFileError::Utf16);
+        }
         let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
         let mut file = Self::default();
-        dotenv::read(bytes, &mut file)?;
+        dotenv::read(bytes, reading, &mut file)?;
         Ok(file)
+    }
+
+    /// What is odd about the file, in its order. Nothing of it keeps a value from being what it is.
+    pub fn warnings(&self) -> &[EnvFileWarning] {
+        &self.warnings
+    }
+
+    /// The line on which a variable has its value, from 1.
+    pub fn line_of(&self, key: &[u8]) -> Option<usize> {
+        self.find(key).map(|variable| variable.line)
     }
 
     /// A value; bytes that are not UTF-8 show as U+FFFD (exact: [`EnvFile::get_bytes`]).
@@ -100,12 +132,31 @@ impl EnvFile {
     }
 
     /// Adds a variable, or gives one that is there a new value.
-    pub(crate) fn set(&mut self, key: &[u8], value: Vec<u8>) {
+    pub(crate) fn set(&mut self, key: &[u8], value: Vec<u8>, line: usize) -> Result<(), EnvFileError> {
+        self.has_room(value.len(), line, key)?;
+        self.size += value.len();
         if let Some(at) = self.places.get(key) {
-            self.variables[*at].value = value.into();
+            let variable = &mut self.variables[*at];
+            self.size -= variable.value.bytes().len();
+            (variable.value, variable.line) = (value.into(), line);
         } else {
             self.places.insert(key.to_vec(), self.variables.len());
-            self.variables.push(Variable { key: key.to_vec().into(), value: value.into() });
+            self.variables.push(Variable { key: key.to_vec().into(), value: value.into(), line });
+        }
+        Ok(())
+    }
+
+    /// Whether a value of that many bytes still has a place: references let a small file say a lot.
+    pub(crate) fn has_room(&self, len: usize, line: usize, key: &[u8]) -> Result<(), EnvFileError> {
+        if len > MAX_VALUES - self.size.min(MAX_VALUES) {
+            return Err(EnvFileError::TooLarge { line, name: EnvFileError::shown(key) });
+        }
+        Ok(())
+    }
+
+    pub(crate) fn warn(&mut self, warning: EnvFileWarning) {
+        if self.warnings.last() != Some(&warning) {
+            self.warnings.push(warning);
         }
     }
 
@@ -143,8 +194,14 @@ impl From<Vec<u8>> for Text {
 mod tests {
     use super::*;
 
+    /// Dokku's grammar; tests/dotenv.rs holds ours.
+    fn parse(text: &str) -> Result<EnvFile, EnvFileError> {
+        let reading = Reading { grammar: Grammar::Dokku, known: &|_| None };
+        EnvFile::parse_with(text.as_bytes(), &reading)
+    }
+
     fn read(text: &str) -> Vec<(String, String)> {
-        let file = EnvFile::parse(text.as_bytes()).expect("legal");
+        let file = parse(text).expect("legal");
         file.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
     }
 
@@ -153,7 +210,7 @@ mod tests {
     }
 
     fn refusal(text: &str) -> String {
-        EnvFile::parse(text.as_bytes()).expect_err("broken on purpose").to_string()
+        parse(text).expect_err("broken on purpose").to_string()
     }
 
     #[test]
@@ -229,5 +286,7 @@ mod tests {
     fn bytes_that_are_not_utf8_are_kept() {
         let file = EnvFile::parse(b"A=a\xffb\n").expect("legal");
         assert_eq!((file.get("A"), file.get_bytes(b"A")), (Some("a\u{fffd}b"), Some(&b"a\xffb"[..])));
+        let file = EnvFile::parse(b"A\xff-b.c=1\nB='\x01\xfe'\n").expect("legal");
+        assert_eq!((file.get_bytes(b"A\xff-b.c"), file.line_of(b"B")), (Some(&b"1"[..]), Some(2)));
     }
 }

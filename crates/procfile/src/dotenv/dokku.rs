@@ -1,21 +1,31 @@
-//! The grammar of env files: statements of a key, a separator and a value. It reads left to right and remembers
-//! only earlier keys; the process environment is never consulted.
+//! Dokku's grammar: that of godotenv 1.5, in which Dokku writes ENV files and reads them. It remembers only earlier
+//! keys; the process environment is never consulted. Where a value would surprise, it is kept and told of. Quirks that
+//! change a value silently and that no file of Dokku's has are not copied: a backslash before a closing quote,
+//! `$(NAME)` and `${NAME:-…}` stay what they are.
 
 use std::borrow::Cow;
 
-use crate::env_file::{EnvFile, EnvFileError};
+use super::{Lines, ends_blank, trim_blanks, trim_blanks_start};
+use crate::env_file::{EnvFile, EnvFileError, EnvFileWarning, Oddity};
 use crate::space;
 
 /// Reads all statements of a text into a file.
-pub(crate) fn read(bytes: &[u8], into: &mut EnvFile) -> Result<(), EnvFileError> {
+pub(super) fn read(bytes: &[u8], into: &mut EnvFile) -> Result<(), EnvFileError> {
     let text = with_plain_line_ends(bytes);
-    let mut reader = Reader { text: &text, at: 0 };
+    let mut reader = Reader { text: &text, at: 0, lines: Lines::default() };
     while reader.seek_statement() {
+        let line = reader.line(reader.at);
         let key = reader.key()?;
-        let value = reader.value(into)?;
-        if !key.is_empty() {
-            into.set(key, value);
+        let mut oddities = Vec::new();
+        let value = reader.value(into, &mut oddities)?;
+        into.has_room(value.len(), line, key)?;
+        if key.is_empty() {
+            continue;
         }
+        for oddity in oddities {
+            into.warn(EnvFileWarning::new(line, key, oddity));
+        }
+        into.set(key, value, line)?;
     }
     Ok(())
 }
@@ -23,6 +33,7 @@ pub(crate) fn read(bytes: &[u8], into: &mut EnvFile) -> Result<(), EnvFileError>
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    lines: Lines,
 }
 
 impl<'a> Reader<'a> {
@@ -30,8 +41,8 @@ impl<'a> Reader<'a> {
         &self.text[self.at..]
     }
 
-    fn line(&self, at: usize) -> usize {
-        memchr::memchr_iter(b'\n', &self.text[..at]).count() + 1
+    fn line(&mut self, at: usize) -> usize {
+        self.lines.at(self.text, at)
     }
 
     /// Skips white space and comment lines; false at the end of the text.
@@ -76,32 +87,42 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn value(&mut self, earlier: &EnvFile) -> Result<Vec<u8>, EnvFileError> {
+    fn value(&mut self, earlier: &EnvFile, odd: &mut Vec<Oddity>) -> Result<Vec<u8>, EnvFileError> {
         match self.rest().first() {
-            Some(quote @ (b'"' | b'\'')) => self.quoted(*quote, earlier),
-            _ => Ok(self.unquoted(earlier)),
+            Some(quote @ (b'"' | b'\'')) => self.quoted(*quote, earlier, odd),
+            _ => Ok(self.unquoted(earlier, odd)),
         }
     }
 
-    fn unquoted(&mut self, earlier: &EnvFile) -> Vec<u8> {
+    fn unquoted(&mut self, earlier: &EnvFile, odd: &mut Vec<Oddity>) -> Vec<u8> {
         let rest = self.rest();
         let line = &rest[..memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len())];
         self.at += line.len();
         let comment = memchr::memrchr_iter(b'#', line).find(|at| ends_blank(&line[..*at]));
-        expanded(trim_blanks(&line[..comment.unwrap_or(line.len())]), earlier)
+        let value = trim_blanks(&line[..comment.unwrap_or(line.len())]);
+        let has_mark = |at: usize| at == 0 || ends_blank(&value[..at]);
+        if memchr::memchr_iter(b'#', value).any(has_mark) {
+            odd.push(Oddity::CommentInValue);
+        }
+        expanded(value, earlier, odd)
     }
 
-    fn quoted(&mut self, quote: u8, earlier: &EnvFile) -> Result<Vec<u8>, EnvFileError> {
+    fn quoted(
+        &mut self,
+        quote: u8,
+        earlier: &EnvFile,
+        odd: &mut Vec<Oddity>,
+    ) -> Result<Vec<u8>, EnvFileError> {
         let rest = self.rest();
         let end = memchr::memchr_iter(quote, rest)
             .find(|at| *at > 0 && backslashes_before(rest, *at).is_multiple_of(2))
-            .ok_or_else(|| EnvFileError::Unterminated { line: self.line(self.at) })?;
+            .ok_or_else(|| EnvFileError::Unterminated { line: self.lines.at(self.text, self.at) })?;
         self.at += end + 1;
         let inside = without_quotes(&rest[..end], quote);
         if quote == b'\'' {
             return Ok(inside.to_vec());
         }
-        Ok(expanded(&unescaped(inside), earlier))
+        Ok(expanded(&unescaped(inside), earlier, odd))
     }
 
     fn skip_blanks(&mut self) {
@@ -120,30 +141,6 @@ fn with_plain_line_ends(bytes: &[u8]) -> Cow<'_, [u8]> {
         }
     }
     Cow::Owned(plain)
-}
-
-/// Blanks do not end a line: tab, VT, FF, CR, space, and NEL and NBSP in UTF-8.
-fn trim_blanks_start(mut text: &[u8]) -> &[u8] {
-    loop {
-        text = match text {
-            [b'\t' | 0x0b | 0x0c | b'\r' | b' ', rest @ ..] | [0xc2, 0x85 | 0xa0, rest @ ..] => rest,
-            _ => return text,
-        }
-    }
-}
-
-fn trim_blanks(text: &[u8]) -> &[u8] {
-    let mut text = trim_blanks_start(text);
-    loop {
-        text = match text {
-            [rest @ .., b'\t' | 0x0b | 0x0c | b'\r' | b' '] | [rest @ .., 0xc2, 0x85 | 0xa0] => rest,
-            _ => return text,
-        }
-    }
-}
-
-fn ends_blank(text: &[u8]) -> bool {
-    matches!(text, [.., b'\t' | 0x0b | 0x0c | b'\r' | b' '] | [.., 0xc2, 0x85 | 0xa0])
 }
 
 /// Letters, digits, `_`, `.`, and blanks inside; bytes from 0x80 on are judged as Latin-1.
@@ -189,7 +186,7 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
 }
 
 /// `$NAME` and `${NAME}` of earlier keys; a name has no lower-case letters.
-fn expanded(text: &[u8], earlier: &EnvFile) -> Vec<u8> {
+fn expanded(text: &[u8], earlier: &EnvFile, odd: &mut Vec<Oddity>) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = memchr::memchr(b'$', rest) {
@@ -203,7 +200,11 @@ fn expanded(text: &[u8], earlier: &EnvFile) -> Vec<u8> {
             None => plain.extend_from_slice(&rest[..at + reference.len]),
             Some(name) => {
                 plain.extend_from_slice(&rest[..at]);
-                plain.extend_from_slice(earlier.get_bytes(name).unwrap_or_default());
+                let value = earlier.get_bytes(name);
+                if value.is_none() && !odd.contains(&Oddity::Deleted) {
+                    odd.push(Oddity::Deleted);
+                }
+                plain.extend_from_slice(value.unwrap_or_default());
             }
         }
         rest = &rest[at + reference.len..];
