@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use durable::ReadError;
 use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Gid, Mode, OFlags, RenameFlags, Stat, Uid};
 use rustix::io::{Errno, retry_on_intr};
 
@@ -318,40 +319,16 @@ fn absent<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
 }
 
 fn read_once(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(Errno::NOENT) => return Ok(None),
-        Err(Errno::LOOP) => {
-            return Err(corrupt(path, "is a symbolic link: remove it and write the value again"));
-        }
-        Err(errno) => return Err(Error::io("read", path, errno)),
-    };
-    let metadata = file.metadata().map_err(|source| Error::io("read", path, source))?;
-    if !metadata.is_file() {
-        return Err(corrupt(path, "is not a file: remove it and write the value again"));
-    }
-    let bytes = read_whole(file, metadata.len()).map_err(|source| Error::io("read", path, source))?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(corrupt(
+    match durable::state(path, MAX_BYTES) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(ReadError::Missing) => Ok(None),
+        Err(ReadError::Io(error)) => Err(Error::io("read", path, error)),
+        Err(error @ ReadError::TooLarge(_)) => Err(corrupt(
             path,
-            "is over 1 MiB: nobody wrote that on purpose; remove it and write the value again",
-        ));
+            &format!("{error}: nobody wrote that on purpose; remove it and write the value again"),
+        )),
+        Err(error) => Err(corrupt(path, &format!("{error}: remove it and write the value again"))),
     }
-    Ok(Some(bytes))
-}
-
-/// At most one byte more than is allowed. One read suffices where the file is as long as it was said to be: reports read
-/// thousands.
-fn read_whole(file: File, length: u64) -> io::Result<Vec<u8>> {
-    let length = usize::try_from(length.min(MAX_BYTES)).unwrap_or(0);
-    let mut bytes = vec![0; length + 1];
-    let filled = retry_on_intr(|| rustix::io::read(&file, &mut bytes))?;
-    bytes.truncate(filled);
-    if filled != length {
-        file.take((MAX_BYTES + 1).saturating_sub(filled as u64)).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
 }
 
 fn corrupt(path: &Path, reason: &str) -> Error {

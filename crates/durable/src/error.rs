@@ -1,0 +1,67 @@
+//! Why a file was not read: fragments that follow its path.
+
+use std::fs::FileType;
+use std::io;
+use std::os::unix::fs::FileTypeExt;
+use std::time::Duration;
+
+use rustix::io::Errno;
+
+/// Why a file was not read. The text follows the file's path.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is none.
+    #[error("no such file")]
+    Missing,
+    /// A symbolic link where none is expected.
+    #[error("is a symbolic link")]
+    Symlink,
+    /// Something else lies there: `a directory`, `a FIFO`, `a socket`, `a device`.
+    #[error("is not a file but {0}")]
+    NotAFile(&'static str),
+    /// More than that many bytes.
+    #[error("is larger than {} KiB", .0.div_ceil(1024))]
+    TooLarge(u64),
+    /// Its file system, or whoever is to write to the pipe, said nothing for that long.
+    #[error("did not answer within {} s", .0.as_secs())]
+    Silent(Duration),
+    /// The reader was told to stop.
+    #[error("interrupted")]
+    Interrupted,
+    /// The system refused.
+    #[error("{0}")]
+    Io(#[source] io::Error),
+}
+
+impl From<io::Error> for ReadError {
+    fn from(error: io::Error) -> Self {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::NOENT) => Self::Missing,
+            Some(Errno::LOOP) => Self::Symlink,
+            // Nothing else that is opened to be read says so.
+            Some(Errno::NXIO) => Self::NotAFile("a socket"),
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl From<Errno> for ReadError {
+    fn from(errno: Errno) -> Self {
+        io::Error::from(errno).into()
+    }
+}
+
+/// What something is that is no file.
+pub(crate) fn kind(file_type: FileType) -> &'static str {
+    if file_type.is_dir() {
+        "a directory"
+    } else if file_type.is_fifo() {
+        "a FIFO"
+    } else if file_type.is_socket() {
+        "a socket"
+    } else if file_type.is_symlink() {
+        "a symbolic link"
+    } else {
+        "a device"
+    }
+}

@@ -1,0 +1,66 @@
+//! Files that lie where a person put them: a Procfile, an app.json, a `.env`. They may be symlinks, and may lie on a file
+//! system whose server is gone; opening such a file never returns, so a thread of its own does it.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::{ReadError, error, regular};
+
+/// How long a file system may take.
+const DEADLINE: Duration = Duration::from_secs(5);
+const STACK_BYTES: usize = 128 << 10;
+
+/// The bytes of a file of at most `max` bytes; symlinks are followed. A file system that does not answer within 5 s is an error.
+pub fn input(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
+    let place = path.to_owned();
+    within(DEADLINE, move || read(&place, max))
+}
+
+/// Whether a file that can be read as [`input`] lies at a path.
+pub fn is_file(path: &Path) -> bool {
+    let place = path.to_owned();
+    within(DEADLINE, move || Ok(std::fs::metadata(place)?.is_file())).unwrap_or(false)
+}
+
+fn read(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
+    // To open a device may already do something, so it is looked at first.
+    let metadata = std::fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(ReadError::NotAFile(error::kind(metadata.file_type())));
+    }
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    regular(File::from(rustix::fs::open(path, flags, Mode::empty())?), max)
+}
+
+/// What `work` returns, unless it takes too long: then its thread is left behind, and ends with the process.
+fn within<T: Send + 'static>(
+    deadline: Duration,
+    work: impl FnOnce() -> Result<T, ReadError> + Send + 'static,
+) -> Result<T, ReadError> {
+    let (send, receive) = mpsc::sync_channel(1);
+    thread::Builder::new().stack_size(STACK_BYTES).spawn(move || send.send(work()))?;
+    receive.recv_timeout(deadline).unwrap_or(Err(ReadError::Silent(deadline)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_answer_is_left_behind() {
+        let deadline = Duration::from_millis(20);
+        let (hold, held) = mpsc::channel::<()>();
+        let answer = within(deadline, move || {
+            let _ = held.recv();
+            Ok(())
+        });
+        assert!(matches!(answer, Err(ReadError::Silent(_))));
+        drop(hold);
+        assert_eq!(within(deadline * 100, || Ok(1)).expect("an answer"), 1);
+    }
+}

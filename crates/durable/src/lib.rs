@@ -1,0 +1,46 @@
+//! Reads that end. A file that is read may have been replaced by a FIFO, a device or a directory, be a gigabyte long, or lie
+//! on a file system that no longer answers; none of it may hang a program or fill its memory. Three readers, one for
+//! each kind of file: [`state`] for files of our own, [`input`] for files that a person put into a directory, and
+//! [`argument`] for a file that a person named, where a pipe is welcome.
+//!
+//! It refuses to know what stands in a file, and never repairs one.
+
+mod argument;
+mod error;
+mod input;
+
+pub use argument::{Stop, argument};
+pub use error::ReadError;
+pub use input::{input, is_file};
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::retry_on_intr;
+
+/// The bytes of a file of our own: regular, at most `max` bytes, and no symlink at the last step.
+pub fn state(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    regular(File::from(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?), max)
+}
+
+/// The bytes of an open file. One read suffices where the file is as long as it was said to be: reports read thousands.
+fn regular(file: File, max: u64) -> Result<Vec<u8>, ReadError> {
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(ReadError::NotAFile(error::kind(metadata.file_type())));
+    }
+    if metadata.len() > max {
+        return Err(ReadError::TooLarge(max));
+    }
+    let length = usize::try_from(metadata.len()).unwrap_or(0);
+    let mut bytes = vec![0; length + 1];
+    let filled = retry_on_intr(|| rustix::io::read(&file, &mut bytes)).map_err(io::Error::from)?;
+    bytes.truncate(filled);
+    if filled != length {
+        file.take((max + 1).saturating_sub(filled as u64)).read_to_end(&mut bytes)?;
+    }
+    if bytes.len() as u64 > max { Err(ReadError::TooLarge(max)) } else { Ok(bytes) }
+}
