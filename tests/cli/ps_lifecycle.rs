@@ -13,6 +13,8 @@ mod disk;
 mod engine;
 #[path = "ps_lifecycle/failures.rs"]
 mod failures;
+#[path = "ps_lifecycle/files.rs"]
+mod files;
 #[path = "ps_lifecycle/lock.rs"]
 mod lock;
 #[path = "ps_lifecycle/output.rs"]

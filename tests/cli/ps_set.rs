@@ -139,6 +139,22 @@ fn the_old_spelling_of_the_stop_timeout_is_taken_with_a_hint() {
 }
 
 #[test]
+fn what_only_a_dokku_does_is_refused_on_our_own_by_name_and_can_be_cleared() {
+    let place = boxed();
+    for scope in ["box", "--global"] {
+        let ran = set(&place, &[scope, "skip-deploy", "true"]);
+        assert_eq!(quietly(&ran), (1, ""));
+        assert!(ran.stderr.starts_with("ps-set: skip-deploy cannot be true here: "), "{}", ran.stderr);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+        assert_eq!(stored(&place, scope, "skip-deploy"), None);
+        assert_eq!(set_inside_dokku(&place, &[scope, "skip-deploy", "true"]).status, 0);
+        assert_eq!(set(&place, &[scope, "skip-deploy", "false"]).status, 0);
+        assert_eq!(stored(&place, scope, "skip-deploy").as_deref(), Some("false"));
+        assert_eq!(set(&place, &[scope, "skip-deploy"]).status, 0);
+    }
+}
+
+#[test]
 fn inside_dokku_an_app_that_a_plugin_hides_does_not_exist() {
     let place = Place::with_app("yours", "web=1\n");
     place.app("mine");
@@ -218,7 +234,7 @@ fn a_list_says_value_source_and_default_of_each_property() {
     let place = boxed();
     place.app("other");
     assert_eq!(set(&place, &["box", "restart-policy", "no"]).status, 0);
-    assert_eq!(set(&place, &["--global", "skip-deploy", "true"]).status, 0);
+    assert_eq!(set_inside_dokku(&place, &["--global", "skip-deploy", "true"]).status, 0);
     let ran = set(&place, &["--list", "box", "--json"]);
     let rows: Vec<Value> =
         ran.stdout.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect();
@@ -442,7 +458,7 @@ fn a_write_that_fails_leaves_the_old_value() {
 fn writers_of_different_properties_disturb_nobody() {
     let place = boxed();
     let values =
-        [("start-cmd", "a b"), ("restore", "false"), ("skip-deploy", "true"), ("stop-timeout-seconds", "7")];
+        [("start-cmd", "a b"), ("restore", "false"), ("procfile-path", "P"), ("stop-timeout-seconds", "7")];
     let writers: Vec<_> = values
         .iter()
         .cycle()

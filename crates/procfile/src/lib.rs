@@ -22,6 +22,7 @@ mod proposal;
 mod shell;
 mod simple_command;
 mod space;
+mod text;
 mod tidy;
 
 pub use advice::Advice;
@@ -36,3 +37,4 @@ pub use problem::{MAX_PROBLEMS, ParseError, Problem, ProblemKind};
 pub use process_type::{InvalidProcessType, MAX_NAME_BYTES, ProcessType};
 pub use shell::{Expanded, Style, expand_in_style};
 pub use simple_command::{is_simple_command, shell_script};
+pub use text::{NotText, is_utf16, text};

@@ -70,6 +70,21 @@ impl WarningKind {
         }
     }
 
+    /// Whether the command that runs is another one than whoever wrote the line will read there: these are worth a word where
+    /// nobody asked for warnings. The others are matters of taste, or of who runs the file.
+    pub fn changes_command(&self) -> bool {
+        match self {
+            Self::Continuation | Self::CutInQuotes => true,
+            Self::CarriageReturn
+            | Self::Tab
+            | Self::NameNoLabel(_)
+            | Self::Misspelt { .. }
+            | Self::QuotedVariable(_)
+            | Self::EmptyVariable(_)
+            | Self::UnclosedBrace => false,
+        }
+    }
+
     /// What to do about it.
     pub fn advice(&self) -> String {
         match self {

@@ -2,6 +2,8 @@
 //! that over what is stored. Which one won is remembered on our own, in `config/ps/<app>/scale-source`; among
 //! Dokku's files there is no place for it.
 
+use procfile::NotText;
+
 use crate::property::Scope;
 use crate::{AppName, AskedCount, Error, RefusedScaling, Scaling, StoredFormation, World};
 
@@ -28,8 +30,8 @@ pub enum FormationSource {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDokkuScale {
     /// Not text.
-    #[error("DOKKU_SCALE is not UTF-8")]
-    NotText,
+    #[error("DOKKU_SCALE: {0}")]
+    NotText(NotText),
     /// A line that cannot be read.
     #[error("DOKKU_SCALE, line {line}: {why}")]
     Line {
@@ -112,12 +114,13 @@ impl FormationSource {
 
 /// Reads a DOKKU_SCALE file: lines `<type>=<count>`; blank lines and comments (`#`) do not count.
 pub fn parse_dokku_scale(bytes: &[u8]) -> Result<Vec<AskedCount>, InvalidDokkuScale> {
-    let text = std::str::from_utf8(bytes).map_err(|_| InvalidDokkuScale::NotText)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = procfile::text(bytes).map_err(InvalidDokkuScale::NotText)?;
     let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     lines
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
-        .map(|(line, word)| AskedCount::parse(word).map_err(|why| InvalidDokkuScale::Line { line, why }))
+        .map(|(line, word)| {
+            AskedCount::parse_in_file(word).map_err(|why| InvalidDokkuScale::Line { line, why })
+        })
         .collect()
 }
 
@@ -185,6 +188,13 @@ mod tests {
                 formation.scale.iter().map(|entry| format!("{}={}", entry.name, entry.count)).collect();
             assert_eq!((&*words.join(" "), source), (expected, by));
         }
+        // Where a file says web+ it is a type of that name, however often the file is read.
+        let grows = OfferedCounts {
+            dokku_scale: parse_dokku_scale(b"web+=1\n").expect("a name and a count"),
+            ..none()
+        };
+        let said = grows.apply(rule, &before).expect_err("no type is called so").to_string();
+        assert!(said.starts_with("DOKKU_SCALE: "), "{said}");
         let wrong = OfferedCounts { app_json: asked("clock=1"), ..none() };
         let said = wrong.apply(rule, &before).expect_err("there is no clock").to_string();
         assert!(said.starts_with("app.json: clock is not in the Procfile"), "{said}");
@@ -194,7 +204,7 @@ mod tests {
     fn blank_lines_and_comments_of_a_dokku_scale_file_do_not_count() {
         let asked = parse_dokku_scale(b"\xef\xbb\xbf# how many\r\nweb=1\r\n\n  worker-beat=1");
         let expected: Result<Vec<_>, _> =
-            ["web=1", "worker-beat=1"].map(AskedCount::parse).into_iter().collect();
+            ["web=1", "worker-beat=1"].map(AskedCount::parse_in_file).into_iter().collect();
         assert_eq!(asked.ok(), expected.ok());
     }
 
@@ -206,7 +216,9 @@ mod tests {
                 .is_err_and(|why| why.starts_with("DOKKU_SCALE, line 2: \"worker\" has no"))
         );
         assert!(said(b"web=-1").is_err_and(|why| why.contains("line 1")));
-        assert!(said(b"\xff").is_err());
+        let utf16: Vec<u8> = "web=1\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(said(&utf16).err().as_deref(), Some("DOKKU_SCALE: the file is UTF-16: save it as UTF-8"));
+        assert!(said(b"web=1\n\xff").is_err_and(|why| why.starts_with("DOKKU_SCALE: line 2, column 1: ")));
     }
 
     #[test]

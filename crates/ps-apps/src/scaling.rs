@@ -23,6 +23,8 @@ const MAX_SLIPS: usize = 2;
 pub struct AskedCount {
     name: String,
     count: CountWord,
+    /// Whether a `+` or `-` at the end of the name may mean a change of what is stored.
+    may_be_relative: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,12 +133,25 @@ impl AskedCount {
                 Err(why) => return Err(RefusedScaling::Count(name.chars().take(80).collect(), why)),
             },
         };
-        Ok(Self { name, count })
+        Ok(Self { name, count, may_be_relative: true })
+    }
+
+    /// The same in a file, which is read again by each deploy: a count that is relative to what is stored would grow with each
+    /// of them, so that `web+=1` there is a type called `web+`, which is refused.
+    pub fn parse_in_file(word: &str) -> Result<Self, RefusedScaling> {
+        Ok(Self { may_be_relative: false, ..Self::parse(word)? })
+    }
+
+    /// This many of this type.
+    pub fn exactly(process_type: &ProcessType, quantity: Quantity) -> Self {
+        let name = process_type.to_string();
+        Self { name, count: CountWord::Number(quantity), may_be_relative: false }
     }
 
     /// What every new app has: `web=1`.
     pub fn of_a_new_app() -> Self {
-        Self { name: FIRST_TYPE.to_owned(), count: CountWord::Number(Quantity::ONE) }
+        let name = FIRST_TYPE.to_owned();
+        Self { name, count: CountWord::Number(Quantity::ONE), may_be_relative: false }
     }
 }
 
@@ -177,7 +192,9 @@ impl Scaling<'_> {
             CountWord::Number(quantity) => i64::from(quantity.get()),
             CountWord::Max => i64::from(self.max.get()),
         };
-        let is_name = self.is_known(&asked.name) || before.effective().contains_key(asked.name.as_str());
+        let is_name = !asked.may_be_relative
+            || self.is_known(&asked.name)
+            || before.effective().contains_key(asked.name.as_str());
         let (base, is_up) = match (asked.name.strip_suffix('+'), asked.name.strip_suffix('-')) {
             (Some(base), _) if !is_name => (base, true),
             (_, Some(base)) if !is_name => (base, false),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
+use app_json::AppJson;
 use procfile::{ProcessType, Procfile, Quantity};
 use ps_apps::{
     AppName, AskedCount, FormationSource, OfferedCounts, Scaling, Scope, StoredFormation, World,
@@ -10,7 +11,7 @@ use ps_apps::{
 };
 use ps_cli::say;
 
-use crate::app_json::AppJson;
+use crate::release::APP_JSON;
 use crate::source::Checkout;
 
 /// What decides how many instances a deploy wants, read once.
@@ -28,13 +29,13 @@ impl Counts {
         procfile: Option<&Procfile>,
         app_json: &AppJson,
     ) -> Result<Self> {
-        let parse =
-            |words: &[String]| words.iter().map(|word| AskedCount::parse(word)).collect::<Result<_, _>>();
+        let arguments = arguments.iter().map(|word| AskedCount::parse(word)).collect::<Result<_, _>>()?;
+        let of_app_json = app_json.formation().context(APP_JSON)?;
         let dokku_scale =
             checkout.dokku_scale.as_deref().map(parse_dokku_scale).transpose()?.unwrap_or_default();
         let offered = OfferedCounts {
-            arguments: parse(arguments)?,
-            app_json: parse(&app_json.counts()).context("app.json, formation")?,
+            arguments,
+            app_json: of_app_json.iter().map(|(name, count)| AskedCount::exactly(name, *count)).collect(),
             dokku_scale,
         };
         let known = procfile.map(|procfile| procfile.entries().map(|entry| entry.process_type()).collect());

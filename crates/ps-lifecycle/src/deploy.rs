@@ -4,18 +4,18 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use app_json::AppJson;
 use ps_apps::durable::{self, Access, Directory};
 use ps_apps::{AppLock, AppName, Scope, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_scheduler::{Intent, Plan, Source, Which};
 
-use crate::app_json::AppJson;
 use crate::args::DeployArgs;
 use crate::counts::Counts;
 use crate::session::Session;
 use crate::source::Checkout;
-use crate::{release, schedulers, stop};
+use crate::{release, remarks, schedulers, stop};
 
 pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
     let app: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
@@ -71,7 +71,8 @@ fn deploy(
 ) -> Result<()> {
     let world = &session.world;
     let procfile = checkout.parsed()?;
-    let app_json = AppJson::parse(checkout.app_json.as_deref().unwrap_or_default())?;
+    let app_json =
+        AppJson::parse(checkout.app_json.as_deref().unwrap_or_default()).context(release::APP_JSON)?;
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
     // What will be refused is refused before any hook hears of it.
@@ -81,6 +82,7 @@ fn deploy(
     let environment = Environment::replace(world, app, args.env_file.as_deref())?;
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+        remarks::say(world, app, procfile.as_ref(), &app_json, &release, args.command.is_some())?;
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
         // The hook may have scaled the app.

@@ -1,7 +1,6 @@
 //! Deploys, starts, stops, restarts, inspects and destroys apps: the verbs that touch what runs. What to do is decided in
 //! a plan; a scheduler does it. One verb, one file.
 
-mod app_json;
 mod args;
 mod converge;
 mod counts;
@@ -11,9 +10,11 @@ mod dokku;
 mod each;
 mod inspect;
 mod logs;
+mod nearby;
 mod processes;
 mod rebuild;
 mod release;
+mod remarks;
 mod restart;
 mod restore;
 mod retire;

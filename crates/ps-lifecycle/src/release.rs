@@ -1,18 +1,24 @@
 //! A release: what an app's instances are started from, put together from what lies on disk.
 
 use anyhow::{Context, Result};
+use app_json::{AppJson, HealthCheck};
 use procfile::{Formation, ProcessType, Procfile, Quantity};
 use ps_apps::{AppName, StoredFormation, World, durable};
 use ps_cli::say;
-use ps_scheduler::{Process, Release, Source};
+use ps_scheduler::{Check, Process, Release, Source};
 
-use crate::app_json::AppJson;
 use crate::source;
 
+/// The name of the file that says how many instances there are, and how they are checked.
+pub(crate) const APP_JSON: &str = "app.json";
 /// The type that runs once per deploy.
 pub(crate) const RELEASE: &str = "release";
 /// The type that every new app has one of.
-const FIRST_TYPE: &str = "web";
+pub(crate) const FIRST_TYPE: &str = "web";
+/// The property that holds the command of `web`, in place of the Procfile's.
+pub(crate) const START_CMD: &str = "start-cmd";
+/// The same for an image alone.
+pub(crate) const DOCKERFILE_START_CMD: &str = "dockerfile-start-cmd";
 
 /// The release that was deployed last; `None` if there was none.
 pub(crate) fn deployed(world: &World, app: &AppName) -> Result<Option<Release>> {
@@ -22,7 +28,9 @@ pub(crate) fn deployed(world: &World, app: &AppName) -> Result<Option<Release>> 
     let procfile =
         procfile.with_context(|| format!("{}: deploy again", world.procfile_path(app).display()))?;
     let app_json = durable::read(&world.app_json_path(app), false)?.unwrap_or_default();
-    assemble(world, app, source, procfile.as_ref(), &AppJson::parse(&app_json)?).map(Some)
+    let app_json = AppJson::parse(&app_json)
+        .with_context(|| format!("{}: deploy again", world.app_json_path(app).display()))?;
+    assemble(world, app, source, procfile.as_ref(), &app_json).map(Some)
 }
 
 /// A release of `source` with these files and the app's properties and environment.
@@ -38,8 +46,11 @@ pub(crate) fn assemble(
         let process_type = entry.process_type();
         let command = std::str::from_utf8(entry.command);
         let command = command.with_context(|| format!("the command of {process_type} is not UTF-8"))?;
-        let checks = app_json.startup_checks(process_type.as_str());
+        let checks = app_json.startup_checks(process_type.as_str()).map(check).collect();
         processes.push(Process { process_type, command: Some(command.to_owned()), checks });
+    }
+    if let Some(command) = start_command(world, app, &source)? {
+        replace_first(&mut processes, command, &source);
     }
     let env = match &source {
         // The supervisor reads the files itself, at each start.
@@ -56,9 +67,40 @@ pub(crate) fn assemble(
     })
 }
 
+/// What `web` runs in place of the Procfile's command, or of the image's.
+fn start_command(world: &World, app: &AppName, source: &Source) -> Result<Option<String>> {
+    let own = world.ps_property(app, START_CMD)?;
+    Ok(match (own, source) {
+        (None, Source::Image(_)) => world.ps_property(app, DOCKERFILE_START_CMD)?,
+        (own, _) => own,
+    })
+}
+
+/// An image brings no Procfile, and its `web` gets an entry; a Procfile without `web` keeps having none.
+fn replace_first(processes: &mut Vec<Process>, command: String, source: &Source) {
+    let process_type = FIRST_TYPE.parse().expect("web is a process type");
+    match (processes.iter_mut().find(|process| process.process_type == process_type), source) {
+        (Some(process), _) => process.command = Some(command),
+        (None, Source::Image(_)) => {
+            processes.push(Process { process_type, command: Some(command), checks: Vec::new() });
+        }
+        (None, Source::Directory(_)) => {}
+    }
+}
+
+fn check(check: &HealthCheck) -> Check {
+    Check {
+        path: check.path().map(str::to_owned),
+        attempts: check.attempts(),
+        timeout: check.timeout(),
+        wait: check.wait(),
+    }
+}
+
 /// The formation as far as a release can run it: a type that is not in the Procfile is left out, with a word about it.
 pub(crate) fn runnable(stored: &StoredFormation, release: &Release) -> Formation {
-    let has_any = !release.processes.is_empty();
+    // An image brings no Procfile that could say which types there are.
+    let has_any = matches!(release.source, Source::Directory(_)) && !release.processes.is_empty();
     let is_known = |process_type: &ProcessType| !has_any || release.process(process_type).is_some();
     let wanted = stored.wanted();
     for (process_type, quantity) in wanted.iter() {

@@ -10,6 +10,8 @@ use ps_apps::durable::{self, Access, Directory};
 use ps_apps::{AppName, DOKKU_SCALE, Scope, World};
 use ps_scheduler::Source;
 
+use crate::nearby;
+
 const PLUGIN: &str = "apps";
 const KIND: &str = "deploy-source";
 const WHERE: &str = "deploy-source-metadata";
@@ -72,12 +74,7 @@ impl Checkout {
                 bail!("--command {command:?}: one command on one line is needed")
             }
             Some(command) => format!("web: {command}\n").into_bytes(),
-            None => read(&directory.join(procfile))?.with_context(|| {
-                format!(
-                    "no {procfile} in {}: write one (web: <command>), or pass --command",
-                    directory.display()
-                )
-            })?,
+            None => read(&directory.join(procfile))?.with_context(|| no_procfile(&directory, procfile))?,
         };
         let app_json = read(&directory.join("app.json"))?;
         let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
@@ -132,6 +129,9 @@ impl Checkout {
             Source::Image(image) => image.clone(),
         };
         let hint = "procfile-util check shows more";
+        if procfile::is_utf16(bytes) {
+            return Err(procfile::NotText::Utf16).with_context(|| format!("the Procfile of {origin}"));
+        }
         Procfile::parse(bytes).map(Some).with_context(|| format!("the Procfile of {origin} ({hint})"))
     }
 
@@ -166,6 +166,19 @@ fn keep(world: &World, app: &AppName, plugin: &str, name: &str, bytes: Option<&[
         None => directory.remove(name)?,
     }
     Ok(())
+}
+
+/// What to do where there is no Procfile; a file that is probably meant to be it is named.
+fn no_procfile(directory: &Path, procfile: &str) -> String {
+    let path = directory.join(procfile);
+    let (parent, name) = (path.parent().unwrap_or(directory), path.file_name().unwrap_or_default());
+    let name = name.to_string_lossy();
+    let there = match (nearby::mistaken_for(parent, &name), &nearby::variants(parent, &name)[..]) {
+        (Some(other), _) => format!(" (but {other}: call it {name})"),
+        (None, []) => String::new(),
+        (None, variants) => format!(" (but {})", variants.join(", ")),
+    };
+    format!("no {procfile} in {}{there}: write one (web: <command>), or pass --command", directory.display())
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {

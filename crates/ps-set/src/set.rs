@@ -18,9 +18,21 @@ pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     let property = target.row(world)?;
     if !args.value.is_empty() {
         property.check(&args.value).map_err(|invalid| refusal(world, &invalid))?;
+        refuse_without_effect(world, property, args)?;
     }
     write(world, target.scope(), property, args)?;
     Ok(Outcome::Done)
+}
+
+/// Outside Dokku nothing is pushed, so that there is nothing that this property could keep from being deployed.
+fn refuse_without_effect(world: &World, property: &PsProperty, args: &Args) -> Result<()> {
+    if world.inside_dokku() || property.name != "skip-deploy" || args.value != "true" {
+        return Ok(());
+    }
+    Err(Refusal::failed(
+        "skip-deploy cannot be true here: it keeps Dokku from deploying what is pushed, and here nothing is deployed \
+         unless you say so (ps-scale --skip-deploy only stores counts)",
+    ))
 }
 
 /// Dokku judges a restart policy before it looks whether there is such an app.
@@ -58,6 +70,18 @@ fn write(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) ->
     written.with_context(|| format!("{} of {}", name, scope.as_str()))?;
     if !args.quiet {
         say::fact(&text)?;
+    }
+    hint(world, scope, name, args)
+}
+
+/// A command for an image, set for an app that runs natively, waits for an image.
+fn hint(world: &World, scope: Scope<'_>, name: &str, args: &Args) -> Result<()> {
+    let Scope::App(app) = scope else { return Ok(()) };
+    let is_meant = name == "dockerfile-start-cmd" && !args.value.is_empty() && !world.inside_dokku();
+    if is_meant && world.is_deployed(app)? && world.scheduler_name(app)? == "native" {
+        say::warning(&format!(
+            "{name} has no effect while {app} runs natively: it is for images, start-cmd is for all"
+        ));
     }
     Ok(())
 }

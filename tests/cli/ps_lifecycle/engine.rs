@@ -241,3 +241,29 @@ fn an_engine_that_never_answers_costs_its_deadline_and_changes_nothing() {
         }
     });
 }
+
+#[test]
+fn an_image_runs_start_cmd_then_dockerfile_start_cmd_then_what_it_runs_by_itself() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("cmd"));
+    home.does(&["ps-lifecycle", "deploy", &app, "--image", IMAGE, "--scale", "worker=1"]);
+    let commands = |home: &Home| {
+        let rows = inspect(home, &app);
+        let command = |row: &Value| row["Config"]["Cmd"].as_array().and_then(|words| words.last().cloned());
+        rows.as_array().expect("instances").iter().map(command).collect::<Vec<_>>()
+    };
+    let images = commands(&home);
+    for (property, value, web) in [
+        ("dockerfile-start-cmd", "sleep 998", Some(json!("exec sleep 998"))),
+        ("start-cmd", "sleep 999", Some(json!("exec sleep 999"))),
+        ("start-cmd", "", Some(json!("exec sleep 998"))),
+        ("dockerfile-start-cmd", "", images[0].clone()),
+    ] {
+        home.does(&["ps-set", &app, property, value]);
+        home.does(&["ps-lifecycle", "restart", &app]);
+        assert_eq!(commands(&home), [web, images[1].clone()], "{property} {value}");
+    }
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}

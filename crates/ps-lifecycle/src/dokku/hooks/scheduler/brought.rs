@@ -1,11 +1,10 @@
 //! The files that say how a deploy is meant: those of the deploy that is under way, else those of the last one.
 
 use anyhow::{Context, Result};
+use app_json::AppJson;
 use procfile::Procfile;
 use ps_apps::{AppName, World, durable};
 use ps_cli::exit::Refusal;
-
-use crate::app_json::AppJson;
 
 /// The Procfile. An app without one is refused: nobody knows what to run.
 pub(super) fn procfile(world: &World, app: &AppName) -> Result<Procfile> {

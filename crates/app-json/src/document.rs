@@ -1,0 +1,36 @@
+//! From text to a tree: JSON, comments, and a comma after the last element. Nothing looser: Dokku would refuse it.
+
+use jsonc_parser::ast::Value;
+use jsonc_parser::{CollectOptions, ParseOptions};
+
+use crate::Error;
+
+const OPTIONS: ParseOptions = ParseOptions {
+    allow_comments: true,
+    allow_trailing_commas: true,
+    allow_loose_object_property_names: false,
+    allow_missing_commas: false,
+    allow_single_quoted_strings: false,
+    allow_hexadecimal_numbers: false,
+    allow_unary_plus_numbers: false,
+    allow_bare_decimal_point_numbers: false,
+    allow_non_finite_numbers: false,
+    allow_extended_string_escapes: false,
+};
+
+/// The value of the text, `None` if it holds only blanks and comments.
+pub(crate) fn parse(text: &str) -> Result<Option<Value<'_>>, Error> {
+    let parsed = jsonc_parser::parse_to_ast(text, &CollectOptions::default(), &OPTIONS);
+    parsed.map(|parsed| parsed.value).map_err(|why| Error::Syntax {
+        line: why.line_display(),
+        column: why.column_display(),
+        what: sentence(&why.kind().to_string()),
+    })
+}
+
+/// The parser begins its messages with a capital letter.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(|letter| letter.to_ascii_lowercase());
+    first.into_iter().chain(letters).collect()
+}

@@ -1,0 +1,126 @@
+//! Every key that app.json is known to have, of Dokku and of Heroku, and what becomes of it. One that is none of them may be a
+//! slip of the finger.
+
+/// The keys of one object.
+pub(crate) type Keys = &'static [(&'static str, Use)];
+
+/// What becomes of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// It is read here.
+    Read,
+    /// It describes the app to people and asks for nothing.
+    Silent,
+    /// It asks for something that is not done; where to get it instead.
+    Unread(&'static str),
+}
+
+use Use::{Read, Silent, Unread};
+
+const HEROKUS: Use = Unread("it is Heroku's");
+
+/// The whole file.
+pub(crate) const TOP: Keys = &[
+    ("$schema", Silent),
+    ("addons", HEROKUS),
+    ("buildpacks", HEROKUS),
+    ("cron", Read),
+    ("description", Silent),
+    ("env", Unread("variables come from .env beside the Procfile, or from --env-file")),
+    ("environments", HEROKUS),
+    ("formation", Read),
+    ("healthchecks", Read),
+    ("image", HEROKUS),
+    ("keywords", Silent),
+    ("logo", Silent),
+    ("name", Silent),
+    ("repository", Silent),
+    ("scripts", Read),
+    ("stack", HEROKUS),
+    ("success_url", Silent),
+    ("version", Silent),
+    ("website", Silent),
+];
+
+/// `formation.<type>`.
+pub(crate) const FORMATION: Keys = &[
+    ("autoscaling", Unread("the count is the one that quantity, or ps-scale, says")),
+    ("max_parallel", Read),
+    ("quantity", Read),
+    ("resource", Unread("no limits are set")),
+    ("service", Unread("it is for Kubernetes")),
+    ("size", HEROKUS),
+];
+
+/// `scripts`.
+pub(crate) const SCRIPTS: Keys = &[
+    ("dokku", Read),
+    ("postdeploy", Read),
+    ("predeploy", Unread("Dokku looks for it in scripts.dokku")),
+    ("test", HEROKUS),
+    ("test-setup", HEROKUS),
+];
+
+/// `scripts.dokku`.
+pub(crate) const DOKKU: Keys = &[("postdeploy", Read), ("predeploy", Read)];
+
+/// `cron[n]`.
+pub(crate) const CRON: Keys = &[
+    ("command", Read),
+    ("concurrency_policy", Silent),
+    ("maintenance", Silent),
+    ("schedule", Read),
+    ("task_name", Silent),
+];
+
+/// `healthchecks.<type>[n]`.
+pub(crate) const HEALTHCHECK: Keys = &[
+    ("attempts", Read),
+    ("command", Read),
+    ("content", Read),
+    ("description", Silent),
+    ("httpHeaders", Read),
+    ("initialDelay", Read),
+    ("listening", Read),
+    ("name", Read),
+    ("onFailure", Read),
+    ("path", Read),
+    ("port", Read),
+    ("scheme", Read),
+    ("timeout", Read),
+    ("type", Read),
+    ("uptime", Read),
+    ("wait", Read),
+    ("warn", Read),
+];
+
+/// `healthchecks.<type>[n].httpHeaders[n]`.
+pub(crate) const HEADER: Keys = &[("name", Read), ("value", Read)];
+
+/// `healthchecks.<type>[n].onFailure`.
+pub(crate) const ON_FAILURE: Keys = &[("command", Read), ("url", Read)];
+
+/// The key that a name is, in whatever case.
+pub(crate) fn find(keys: Keys, name: &str) -> Option<(&'static str, Use)> {
+    keys.iter().copied().find(|(key, _)| key.eq_ignore_ascii_case(name))
+}
+
+/// Whether a name is how people write a comment where JSON has none.
+pub(crate) fn is_comment(name: &str) -> bool {
+    name.starts_with(['_', '#']) || name.starts_with("//") || name.eq_ignore_ascii_case("comment")
+}
+
+/// The key that a name was probably meant to be.
+pub(crate) fn nearest(keys: Keys, name: &str) -> Option<&'static str> {
+    // Nobody misspells a word by doubling its length; what is long is not measured.
+    let name = name.get(..name.len().min(40)).map(letters)?;
+    let slips = |key: &str| strsim::osa_distance(&letters(key), &name);
+    let read = keys.iter().filter(|(_, meaning)| *meaning != Silent).map(|(key, _)| *key);
+    let near = read.filter(|key| slips(key) <= (key.len() / 3).min(2));
+    near.min_by_key(|key| slips(key))
+}
+
+/// A name without what people put between its words.
+fn letters(name: &str) -> String {
+    name.chars().filter(|c| !matches!(c, '-' | '_' | ' ' | '.')).map(|c| c.to_ascii_lowercase()).collect()
+}

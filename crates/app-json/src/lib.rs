@@ -1,0 +1,88 @@
+//! app.json as Dokku's decoder reads it: JSON with comments and trailing commas, keys in any case, null for nothing, the
+//! last of two equal keys. What that decoder refuses is refused here, with its place in the file; what nobody acts on is
+//! remarked, so that whoever deploys can say so. It reads no file, runs nothing and knows no app.
+
+mod document;
+mod error;
+mod formation;
+mod healthcheck;
+mod keys;
+mod node;
+mod remark;
+mod scripts;
+
+use std::collections::BTreeMap;
+
+use procfile::{ProcessType, Quantity};
+
+pub use error::Error;
+pub use healthcheck::HealthCheck;
+pub use remark::Remark;
+
+use crate::keys::TOP;
+use crate::node::Node;
+use crate::scripts::Scripts;
+
+/// The part of an app.json that somebody acts on, and remarks about the rest.
+#[derive(Clone, Debug, Default)]
+pub struct AppJson {
+    formation: BTreeMap<String, Option<i64>>,
+    healthchecks: BTreeMap<String, Vec<HealthCheck>>,
+    scripts: Scripts,
+    remarks: Vec<Remark>,
+}
+
+impl AppJson {
+    /// Reads the bytes of a file; an empty one asks for nothing.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
+        let text = procfile::text(bytes)?;
+        let mut app_json = Self::default();
+        let Some(value) = document::parse(text)? else { return Ok(app_json) };
+        let mut remarks = Vec::new();
+        for (key, node) in Node::root(&value, text).fields(TOP, &mut remarks)? {
+            match key {
+                "formation" => formation::read(&node, &mut app_json.formation, &mut remarks)?,
+                "healthchecks" => healthcheck::read(&node, &mut app_json.healthchecks, &mut remarks)?,
+                "scripts" => app_json.scripts.read(&node, &mut remarks)?,
+                "cron" => scripts::cron(&node, &mut remarks)?,
+                _ => {}
+            }
+        }
+        app_json.scripts.remark(&mut remarks);
+        let all = app_json.healthchecks.values().flatten();
+        remarks.extend(all.flat_map(HealthCheck::remarks));
+        app_json.remarks = remarks;
+        Ok(app_json)
+    }
+
+    /// The counts it asks for, sorted by type: empty if it has none. A name that no process type has, and a count below 0
+    /// or above 10,000, which Dokku's decoder takes, is refused here.
+    pub fn formation(&self) -> Result<Vec<(ProcessType, Quantity)>, Error> {
+        let entries = self.formation.iter().filter_map(|(name, quantity)| Some((name, (*quantity)?)));
+        entries.map(|(name, quantity)| formation::judge(name, quantity)).collect()
+    }
+
+    /// The first of the scripts that Dokku runs in the app's image around a deploy, by its place in the file.
+    pub fn deploy_script(&self) -> Option<&'static str> {
+        self.scripts.first()
+    }
+
+    /// The startup checks of a process type that are asked over the network.
+    pub fn startup_checks(&self, process_type: &str) -> impl Iterator<Item = &HealthCheck> {
+        let checks = self.healthchecks.get(process_type).into_iter().flatten();
+        checks.filter(|check| check.is_asked())
+    }
+
+    /// The process types that have checks of whatever kind, sorted.
+    pub fn checked_types(&self) -> impl Iterator<Item = &str> {
+        self.healthchecks.iter().filter(|(_, checks)| !checks.is_empty()).map(|(name, _)| name.as_str())
+    }
+
+    /// What stands in the file and does nothing, or will surprise, in the order in which it was met.
+    pub fn remarks(&self) -> &[Remark] {
+        &self.remarks
+    }
+}
+
+#[cfg(test)]
+mod tests;

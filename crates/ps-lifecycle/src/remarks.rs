@@ -1,0 +1,100 @@
+//! What the files and properties of an app ask for and a deploy does not do: each in one line, before anything happens. Inside
+//! Dokku the plugins that these keys and properties belong to answer for them, and nothing is said.
+
+use anyhow::Result;
+use app_json::AppJson;
+use procfile::{Procfile, Warning};
+use ps_apps::{AppName, DOKKU_SCALE, World};
+use ps_cli::say;
+use ps_scheduler::{Release, Source};
+
+use crate::nearby;
+use crate::release::{APP_JSON, DOCKERFILE_START_CMD, FIRST_TYPE, START_CMD};
+
+/// A file with more remarks than this is not read by who wrote it.
+const MAX_REMARKS: usize = 20;
+const CHECKS: &str = "CHECKS";
+
+/// Says it all, as warnings. `is_command`: the deploy was given a command of its own.
+pub(crate) fn say(
+    world: &World,
+    app: &AppName,
+    procfile: Option<&Procfile>,
+    app_json: &AppJson,
+    release: &Release,
+    is_command: bool,
+) -> Result<()> {
+    let mut lines = of_app_json(app_json, procfile);
+    lines.extend(procfile.iter().flat_map(|procfile| of_procfile(procfile)));
+    lines.extend(of_directory(&release.source));
+    lines.extend(of_properties(world, app, release)?);
+    if is_command && world.ps_property(app, START_CMD)?.is_some() {
+        lines.push(format!("{START_CMD} runs in place of --command: ps-set {app} {START_CMD} clears it"));
+    }
+    for line in lines {
+        say::warning(&line);
+    }
+    Ok(())
+}
+
+fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>) -> Vec<String> {
+    let all = app_json.remarks();
+    let mut lines: Vec<String> =
+        all.iter().take(MAX_REMARKS).map(|remark| format!("{APP_JSON}: {remark}")).collect();
+    if all.len() > MAX_REMARKS {
+        lines.push(format!("{APP_JSON}: and {} more like these", all.len() - MAX_REMARKS));
+    }
+    let is_missing = |name: &&str| procfile.is_some_and(|procfile| procfile.get(name).is_none());
+    let unknown = app_json.checked_types().filter(is_missing).take(MAX_REMARKS);
+    lines.extend(
+        unknown
+            .map(|name| format!("{APP_JSON}: healthchecks for {name:?}, which the Procfile does not have")),
+    );
+    lines
+}
+
+/// Commands of which another part runs than is written.
+fn of_procfile(procfile: &Procfile) -> Vec<String> {
+    let warnings = procfile.warnings();
+    let changing = warnings.iter().filter(|warning| warning.kind.changes_command()).take(MAX_REMARKS);
+    changing.map(|warning: &Warning| format!("Procfile: {warning}: {}", warning.kind.advice())).collect()
+}
+
+/// Files that nobody reads.
+fn of_directory(source: &Source) -> Vec<String> {
+    let Source::Directory(directory) = source else { return Vec::new() };
+    let misnamed = [APP_JSON, DOKKU_SCALE].into_iter().filter_map(|name| {
+        let found = nearby::mistaken_for(directory, name)?;
+        Some(format!("{found} is not read: if it is meant, call it {name}"))
+    });
+    let checks = directory.join(CHECKS).is_file();
+    let checks =
+        checks.then(|| format!("{CHECKS} is not read: write its checks as healthchecks of {APP_JSON}"));
+    misnamed.chain(checks).collect()
+}
+
+/// Properties that were set, by hand or in a Dokku, and have no effect here.
+fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<String>> {
+    let is_set = |name| Ok::<_, anyhow::Error>(world.ps_property(app, name)?.is_some());
+    let mut lines = Vec::new();
+    if world.ps_property(app, "skip-deploy")?.as_deref() == Some("true") {
+        lines.push(
+            "skip-deploy has no effect here: it keeps Dokku from deploying what is pushed, and nothing is pushed here"
+                .to_owned(),
+        );
+    }
+    let is_native = matches!(release.source, Source::Directory(_));
+    if is_native && is_set(DOCKERFILE_START_CMD)? {
+        lines.push(format!(
+            "{DOCKERFILE_START_CMD} has no effect here: it is for images, {START_CMD} is for all"
+        ));
+    }
+    let has_web =
+        !is_native || release.processes.iter().any(|process| process.process_type.as_str() == FIRST_TYPE);
+    if !has_web && is_set(START_CMD)? {
+        lines.push(format!(
+            "{START_CMD} has no effect: it is for {FIRST_TYPE}, which the Procfile does not have"
+        ));
+    }
+    Ok(lines)
+}
