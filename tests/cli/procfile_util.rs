@@ -391,6 +391,41 @@ fn warnings_are_said_when_asked_for_and_fail_when_denied() {
 }
 
 #[test]
+fn a_command_of_which_a_part_will_run_is_told_unasked_and_changes_neither_stdout_nor_status() {
+    for (procfile, line) in [
+        ("web: sh -c \"echo joined #general; sleep 99\"\n", 1),
+        ("# a\nweb: sh -c 'x // y'\n", 2),
+        ("web: serve \\\nworker: b\n", 1),
+    ] {
+        let world = World::with(procfile);
+        let ran = world.run(&["check"]);
+        let names = if procfile.contains("worker") { "web, worker" } else { "web" };
+        assert_eq!(
+            (ran.status, ran.text()),
+            (0, format!("valid procfile detected {names}\n")),
+            "{procfile:?}"
+        );
+        assert_eq!(ran.stderr.lines().count(), 1, "{procfile:?}: {}", ran.stderr);
+        let told = format!(", line {line}: ");
+        assert!(ran.stderr.starts_with(" !     warning: ") && ran.stderr.contains(&told), "{}", ran.stderr);
+    }
+    let world = World::with("web: serve -p $PORT # it's \"public\"\nworker: \"a\tb\" ${X:-1} 'c'\n");
+    assert_eq!(world.run(&["check"]).stderr, "");
+}
+
+#[test]
+fn a_file_in_utf_16_is_told_by_that_word() {
+    let utf16: Vec<u8> = "web: a\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [utf16.clone(), [&b"\xff\xfe"[..], &utf16].concat()] {
+        let world = World::with(bytes);
+        for words in [&["check"][..], &["list"], &["show", "-p", "web"]] {
+            let told = " !     invalid character in procfile, line 1: the file is UTF-16: save it as UTF-8\n";
+            assert_eq!(world.run(words).all(), (1, String::new(), told), "{words:?}");
+        }
+    }
+}
+
+#[test]
 fn a_missing_file_is_an_error_also_when_stdin_is_a_pipe() {
     let world = World::new();
     let ran = world.feed(&["list"], b"web: a\n");

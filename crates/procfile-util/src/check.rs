@@ -1,5 +1,5 @@
-//! `check`: is it a legal Procfile? Says all that is wrong, and, if asked, what is legal but will surprise. A plain
-//! check in a pipe prints what the original prints.
+//! `check`: is it a legal Procfile? Says all that is wrong, and, if asked, what is legal but will surprise; a command of which
+//! only a part will run is told unasked. A plain check in a pipe prints what the original prints on stdout.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -108,9 +108,8 @@ impl Verdict {
     }
 
     fn accept(&mut self, procfile: Procfile, manner: Manner) {
-        if manner.warn {
-            self.findings = procfile.warnings().iter().map(Finding::from).collect();
-        }
+        let warnings = if manner.warn { procfile.warnings() } else { procfile.changed_commands() };
+        self.findings = warnings.iter().map(Finding::from).collect();
         self.legal = Some(procfile);
     }
 
@@ -154,7 +153,7 @@ impl Verdict {
         for finding in &self.findings {
             talk::say(&match manner.form {
                 Form::Rich => diagnose::rich(&self.path, finding, colored),
-                _ => talk::prefixed(&format!("{origin}{}", finding.message), colored),
+                _ => talk::prefixed(&format!("{origin}{}", diagnose::plain(finding)), colored),
             });
         }
         if self.omitted > 0 {

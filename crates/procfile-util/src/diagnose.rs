@@ -110,6 +110,14 @@ pub(crate) fn failure(path: &OsStr, refused: &ParseError, options: &ParseOptions
     Failure::shown(shown)
 }
 
+/// A finding in one line, for a pipe: a problem in the original's words alone, which scripts look for.
+pub(crate) fn plain(finding: &Finding) -> String {
+    match finding.severity {
+        Severity::Error => finding.message.clone(),
+        Severity::Warning => format!("warning: {}: {}", finding.message, label(finding)),
+    }
+}
+
 /// A finding with its line, a caret and a proposal.
 pub(crate) fn rich(path: &OsStr, finding: &Finding, colored: bool) -> String {
     let head = match finding.severity {

@@ -30,10 +30,8 @@ impl Problem {
                 "a command: # and // at its start begin a comment, also within quotes".to_owned()
             }
             ProblemKind::NoCommand => "a command before the comment".to_owned(),
-            ProblemKind::InvalidCharacter => {
-                "text without NUL bytes: a file that was saved as UTF-16 has one beside each letter, save it as UTF-8"
-                    .to_owned()
-            }
+            ProblemKind::InvalidCharacter => "text without NUL bytes".to_owned(),
+            ProblemKind::Utf16 => "text in UTF-8, not in UTF-16".to_owned(),
             ProblemKind::LineTooLong => "a line of 1 MiB at most".to_owned(),
             ProblemKind::FileTooLarge => "a file of 16 MiB at most".to_owned(),
             ProblemKind::TooManyTypes => "1,000,000 process types at most".to_owned(),

@@ -9,6 +9,7 @@ use crate::options::ParseOptions;
 use crate::order;
 use crate::problem::{Fault, MAX_PROBLEMS, ParseError, ProblemKind};
 use crate::process_type::ProcessType;
+use crate::text;
 
 /// The largest Procfile that is read, in bytes: 16 MiB.
 pub const MAX_FILE_BYTES: usize = 16 << 20;
@@ -188,6 +189,9 @@ impl Reading {
         // A generous guess costs nothing: memory that is not used is not there.
         let slots = Vec::with_capacity((bytes.len() / 16).min(MAX_TYPES));
         let has_nul = memchr::memchr(0, bytes).is_some();
+        if has_nul && text::is_utf16(bytes) {
+            return Err(ParseError::whole(ProblemKind::Utf16));
+        }
         let mut reading = Self { has_nul, slots, faults: Vec::new(), uncounted: 0 };
         for (index, (start, line)) in lines(bytes).enumerate() {
             let number = index + 1;

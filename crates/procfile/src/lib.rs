@@ -37,4 +37,4 @@ pub use problem::{MAX_PROBLEMS, ParseError, Problem, ProblemKind};
 pub use process_type::{InvalidProcessType, MAX_NAME_BYTES, ProcessType};
 pub use shell::{Expanded, Style, expand_in_style};
 pub use simple_command::{is_simple_command, shell_script};
-pub use text::{NotText, is_utf16, text};
+pub use text::{NotText, text};

@@ -70,21 +70,6 @@ impl WarningKind {
         }
     }
 
-    /// Whether the command that runs is another one than whoever wrote the line will read there: these are worth a word where
-    /// nobody asked for warnings. The others are matters of taste, or of who runs the file.
-    pub fn changes_command(&self) -> bool {
-        match self {
-            Self::Continuation | Self::CutInQuotes => true,
-            Self::CarriageReturn
-            | Self::Tab
-            | Self::NameNoLabel(_)
-            | Self::Misspelt { .. }
-            | Self::QuotedVariable(_)
-            | Self::EmptyVariable(_)
-            | Self::UnclosedBrace => false,
-        }
-    }
-
     /// What to do about it.
     pub fn advice(&self) -> String {
         match self {
@@ -141,8 +126,26 @@ impl Procfile {
                 break;
             }
             found.name(&entry, name_start);
-            found.command(&entry, name_start, command_start);
+            found.command(&entry, command_start);
+            found.tab(&entry, name_start, command_start);
             found.variables(&entry, command_start);
+        }
+        found.warnings.sort_by_key(|warning| (warning.line, warning.column));
+        found.warnings
+    }
+}
+
+impl Procfile {
+    /// The warnings about commands of which another part runs than whoever reads the line will think: cut by a comment within
+    /// quotes, or ended by a backslash. These are worth a word where nobody asked for warnings; the others are matters of
+    /// taste, or of who runs the file. In line order; the first [`MAX_PROBLEMS`].
+    pub fn changed_commands(&self) -> Vec<Warning> {
+        let mut found = Found { file: self, missing: Vec::new(), warnings: Vec::new() };
+        for (entry, _, command_start) in self.placed() {
+            if found.warnings.len() >= MAX_PROBLEMS {
+                break;
+            }
+            found.command(&entry, command_start);
         }
         found.warnings.sort_by_key(|warning| (warning.line, warning.column));
         found.warnings
@@ -180,14 +183,18 @@ impl Found<'_> {
         }
     }
 
-    fn command(&mut self, entry: &Entry<'_>, name_start: usize, start: usize) {
+    fn tab(&mut self, entry: &Entry<'_>, name_start: usize, start: usize) {
+        let end = start + entry.command.len();
+        if let Some(tab) = memchr::memchr(b'\t', &self.file.as_bytes()[name_start..end]) {
+            self.add(WarningKind::Tab, entry.line, name_start + tab);
+        }
+    }
+
+    fn command(&mut self, entry: &Entry<'_>, start: usize) {
         let bytes = self.file.as_bytes();
         let end = start + entry.command.len();
         if entry.command.ends_with(b"\\") {
             self.add(WarningKind::Continuation, entry.line, end - 1);
-        }
-        if let Some(tab) = memchr::memchr(b'\t', &bytes[name_start..end]) {
-            self.add(WarningKind::Tab, entry.line, name_start + tab);
         }
         let cut = bytes[end..].first().is_some_and(|next| !matches!(next, b'\n' | b'\r'));
         if cut && Quotes::default().read(entry.command).is_some() {
@@ -289,6 +296,19 @@ mod tests {
         ] {
             assert_eq!(codes(text), [(code, line, column)], "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_command_that_is_not_what_its_line_says_is_told_unasked() {
+        let changed = |text: &str| {
+            let file = Procfile::parse(text.as_bytes()).expect("legal");
+            file.changed_commands().iter().map(|w| (w.kind.code(), w.line)).collect::<Vec<_>>()
+        };
+        let text = "a: sh -c \"echo joined #general; sleep 99\"\nb: b \\\nc: sh -c 'x // y'\n";
+        assert_eq!(changed(text), [("cut-in-quotes", 1), ("continuation", 2), ("cut-in-quotes", 3)]);
+        let ordinary =
+            "a: b # a \"comment\"\nb: \"c\" 'd' # it's\nc: http://x/#y \"a#b\"\nMy_D: ${X:-1}\t\"$$\"\n";
+        assert_eq!(changed(ordinary), []);
     }
 
     #[test]

@@ -4,9 +4,11 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use crate::document::BOM;
 use crate::excerpt::{self, Excerpt};
 use crate::options::ParseOptions;
 use crate::proposal::Circumstances;
+use crate::text::NotText;
 
 /// More problems than this are counted, not kept.
 pub const MAX_PROBLEMS: usize = 1000;
@@ -64,6 +66,8 @@ pub enum ProblemKind {
     NoCommand,
     /// A NUL byte.
     InvalidCharacter,
+    /// A file of two bytes a character, of which one is NUL.
+    Utf16,
     /// A line of more than 1 MiB.
     LineTooLong,
     /// A file of more than 16 MiB.
@@ -84,7 +88,7 @@ impl ProblemKind {
             Self::Duplicate { .. } => "process names must be unique",
             Self::CommentAsCommand => "comment specified in place of command",
             Self::NoCommand => "no command specified",
-            Self::InvalidCharacter => "invalid character in procfile",
+            Self::InvalidCharacter | Self::Utf16 => "invalid character in procfile",
             Self::LineTooLong => "line is too long",
             Self::FileTooLarge => "procfile is too large: over 16 MiB",
             Self::TooManyTypes => "too many process types: over 1,000,000",
@@ -102,6 +106,7 @@ impl ProblemKind {
             Self::CommentAsCommand => "comment-as-command",
             Self::NoCommand => "no-command",
             Self::InvalidCharacter => "invalid-character",
+            Self::Utf16 => "utf-16",
             Self::LineTooLong => "line-too-long",
             Self::FileTooLarge => "file-too-large",
             Self::TooManyTypes => "too-many-types",
@@ -116,6 +121,7 @@ impl fmt::Display for Problem {
         match self.kind {
             ProblemKind::LineTooLong => write!(f, "line {} is too long", self.line),
             ProblemKind::FileTooLarge | ProblemKind::NoEntries => f.write_str(self.kind.words()),
+            ProblemKind::Utf16 => write!(f, "{}, line {}: {}", self.kind.words(), self.line, NotText::Utf16),
             kind => write!(f, "{}, line {}", kind.words(), self.line),
         }
     }

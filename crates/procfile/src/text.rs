@@ -35,7 +35,7 @@ pub fn text(bytes: &[u8]) -> Result<&str, NotText> {
 }
 
 /// Whether a file begins as UTF-16 or UTF-32 does: with a mark, or with every other byte NUL.
-pub fn is_utf16(bytes: &[u8]) -> bool {
+pub(crate) fn is_utf16(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return true;
     }

@@ -3,7 +3,7 @@
 
 use anyhow::Result;
 use app_json::AppJson;
-use procfile::{Procfile, Warning};
+use procfile::Procfile;
 use ps_apps::{AppName, DOKKU_SCALE, World};
 use ps_cli::say;
 use ps_scheduler::{Release, Source};
@@ -55,9 +55,9 @@ fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>) -> Vec<String> {
 
 /// Commands of which another part runs than is written.
 fn of_procfile(procfile: &Procfile) -> Vec<String> {
-    let warnings = procfile.warnings();
-    let changing = warnings.iter().filter(|warning| warning.kind.changes_command()).take(MAX_REMARKS);
-    changing.map(|warning: &Warning| format!("Procfile: {warning}: {}", warning.kind.advice())).collect()
+    let changed = procfile.changed_commands();
+    let told = changed.iter().take(MAX_REMARKS);
+    told.map(|warning| format!("Procfile: {warning}: {}", warning.kind.advice())).collect()
 }
 
 /// Files that nobody reads.

@@ -129,9 +129,6 @@ impl Checkout {
             Source::Image(image) => image.clone(),
         };
         let hint = "procfile-util check shows more";
-        if procfile::is_utf16(bytes) {
-            return Err(procfile::NotText::Utf16).with_context(|| format!("the Procfile of {origin}"));
-        }
         Procfile::parse(bytes).map(Some).with_context(|| format!("the Procfile of {origin} ({hint})"))
     }
 
