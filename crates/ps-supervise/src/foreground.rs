@@ -1,132 +1,97 @@
-//! `ps-supervise` in a source directory: the same supervisor in a directory of its own, its logs copied to stdout, as
-//! `foreman start` does. Nothing is left when it ends.
+//! `ps-supervise` in a source directory: the supervisor runs in this very process, what its processes write goes to
+//! stdout with the name of who wrote it, and what happens to them is said on stderr. Nothing is left when it ends.
 
-use std::collections::BTreeMap;
-use std::env;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+mod base_port;
+mod command;
+mod counts;
+mod guard;
+mod lines;
+mod plan;
+mod port_holder;
+mod printer;
+mod source;
+mod state;
+mod style;
+mod watch;
+
+use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use procfile::Procfile;
+use anyhow::Result;
 use ps_cli::exit::Outcome;
-use ps_supervisor::{LOG_DIRECTORY, ProcessSpec, SPEC_FILE, Spec, Supervisor, Until};
+use ps_supervisor::{Attachment, Supervisor, Waited};
 
-const PAUSE: Duration = Duration::from_millis(30);
-const BASE_PORT: u16 = 5000;
-const GRACE_SECONDS: u64 = 10;
+pub(crate) use command::run as run_command;
+pub(crate) use guard::guard;
+
+use crate::args::{Args, Words};
+use guard::Guard;
+use plan::Plan;
+use printer::Printer;
+use source::Source;
+use state::State;
+use watch::Watch;
+
+/// How long whoever reads our stdout may take nothing of it, once we were told to end.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Runs a directory's Procfile until everything has ended or somebody ends it.
-pub(crate) fn run(directory: &Path) -> Result<Outcome> {
-    let spec = spec(directory)?;
-    let service =
-        tempfile::Builder::new().prefix("ps-supervise-").tempdir().context("make a service directory")?;
-    let json = serde_json::to_vec_pretty(&spec)?;
-    fs::write(service.path().join(SPEC_FILE), json).context("write the spec")?;
-    let mut supervisor = Supervisor::open(service.path())?;
-    let done = Arc::new(AtomicBool::new(false));
-    let copier = thread::spawn({
-        let (service, done) = (service.path().to_owned(), Arc::clone(&done));
-        let width = spec.processes.iter().map(|process| process.process_type.len() + 2).max().unwrap_or(0);
-        move || Printer { service, width, files: BTreeMap::new() }.run(&done)
-    });
-    let ran = supervisor.run(Until::AtRest);
-    done.store(true, Ordering::Relaxed);
-    let joined = copier.join();
-    ran?;
-    match joined {
-        Ok(result) => result?,
-        Err(_) => bail!("the printer of the output failed"),
+pub(crate) fn run(args: &Args, words: &Words) -> Result<Outcome> {
+    let source = Source::find(args, words)?;
+    let plan = Plan::make(args, &source, &words.types)?;
+    let (mut printer, closed) = Printer::start(&args.show, &plan)?;
+    let mut state = State::make(&plan.spec, &mut printer)?;
+    let guard = Guard::start(state.path())?;
+    for note in &plan.notes {
+        printer.say(None, note);
     }
-    Ok(Outcome::Done)
+    let mut watch = Watch::new(&plan, args, printer);
+    let ran = supervise(&plan, args, closed, &mut state, &mut watch);
+    let supervisor = match ran {
+        Ok(supervisor) => {
+            guard.dismiss();
+            state.remove();
+            supervisor
+        }
+        Err(error) => {
+            guard.call();
+            return Err(error);
+        }
+    };
+    let (ended, printer) = watch.finish();
+    wait_for_readers(&supervisor, &printer, ended.is_told);
+    printer.result()?;
+    Ok(ended.status())
 }
 
-fn spec(directory: &Path) -> Result<Spec> {
-    let path = directory.join("Procfile");
-    let bytes = fs::read(&path).with_context(|| format!("read {}", path.display()))?;
-    let procfile = Procfile::parse(&bytes).with_context(|| format!("{}", path.display()))?;
-    let mut processes = Vec::new();
-    let mut places = BTreeMap::new();
-    for (place, entry) in procfile.entries().enumerate() {
-        let process_type = entry.process_type();
-        let command = std::str::from_utf8(entry.command);
-        let command = command.with_context(|| format!("{}: {process_type} is not UTF-8", path.display()))?;
-        let quantity = u16::from(process_type.as_str() != "release");
-        places.insert(process_type.to_string(), u16::try_from(place).unwrap_or(u16::MAX));
-        let process_type = process_type.to_string();
-        processes.push(ProcessSpec { process_type, command: command.to_owned(), quantity });
+fn supervise(
+    plan: &Plan,
+    args: &Args,
+    closed: OwnedFd,
+    state: &mut State,
+    watch: &mut Watch,
+) -> Result<Supervisor> {
+    let mut ends_with = vec![closed];
+    if args.run.exit_with_parent {
+        ends_with.extend(watch::parent());
     }
-    let name = directory.file_name().unwrap_or_default().to_string_lossy();
-    Ok(Spec {
-        app: name.into_owned(),
-        revision: 1,
-        directory: directory.to_owned(),
-        env: env::vars().filter(|(name, _)| name != ps_apps::LOCK_VARIABLE).collect(),
-        env_files: vec![directory.join(".env")],
-        base_port: env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(BASE_PORT),
-        places,
-        restart_policy: ps_scheduler::RestartPolicy::default(),
-        stop_timeout_seconds: GRACE_SECONDS,
-        processes,
-        stopped: vec![],
-    })
+    let attachment =
+        Attachment { stdin: plan.stdin.clone(), ends_with, ignores_hangup: watch::ignores_hangup() };
+    let mut supervisor = Supervisor::attached(state.path(), plan.spec.clone(), attachment)?;
+    state.settle();
+    supervisor.run_attached(&mut |change| watch.see(change))?;
+    Ok(supervisor)
 }
 
-/// Copies whole lines from the log files to stdout, each with the name of who wrote it.
-struct Printer {
-    service: PathBuf,
-    width: usize,
-    files: BTreeMap<PathBuf, (File, Vec<u8>)>,
-}
-
-impl Printer {
-    fn run(mut self, done: &AtomicBool) -> io::Result<()> {
-        loop {
-            let is_last = done.load(Ordering::Relaxed);
-            self.find_files();
-            let has_printed = self.print()?;
-            if is_last {
-                return Ok(());
-            }
-            if !has_printed {
-                thread::sleep(PAUSE);
-            }
+/// Whoever reads our stdout is waited for, as by any program. Once somebody told us to end there is a limit, and a signal
+/// ends the wait at once.
+fn wait_for_readers(supervisor: &Supervisor, printer: &Printer, is_told: bool) {
+    loop {
+        let written = printer.written();
+        let patience = is_told.then_some(PATIENCE);
+        match supervisor.wait_for(printer.end().as_fd(), patience) {
+            Waited::Late if printer.written() != written => (),
+            Waited::Ready | Waited::Signal | Waited::Late => break,
         }
-    }
-
-    fn find_files(&mut self) {
-        let Ok(entries) = fs::read_dir(&self.service) else { return };
-        for entry in entries.flatten() {
-            for stream in ["stdout", "stderr"] {
-                let path = entry.path().join(LOG_DIRECTORY).join(stream);
-                if !self.files.contains_key(&path)
-                    && let Ok(file) = File::open(&path)
-                {
-                    self.files.insert(path, (file, Vec::new()));
-                }
-            }
-        }
-    }
-
-    fn print(&mut self) -> io::Result<bool> {
-        let mut out = io::stdout().lock();
-        let mut has_printed = false;
-        for (path, (file, pending)) in &mut self.files {
-            let slot =
-                path.ancestors().nth(2).and_then(Path::file_name).unwrap_or_default().to_string_lossy();
-            file.take(1 << 16).read_to_end(pending)?;
-            while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
-                let line: Vec<u8> = pending.drain(..=end).collect();
-                write!(out, "{slot:width$} | ", width = self.width)?;
-                out.write_all(&line)?;
-                has_printed = true;
-            }
-        }
-        out.flush()?;
-        Ok(has_printed)
     }
 }

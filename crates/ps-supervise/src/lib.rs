@@ -1,6 +1,7 @@
 //! The supervisor of one app, as a program: a service directory is kept running until it is told to end; a directory
 //! with a Procfile runs in the foreground.
 
+mod args;
 mod foreground;
 
 use std::path::{Path, PathBuf};
@@ -10,23 +11,7 @@ use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_supervisor::{SPEC_FILE, Supervisor, Until};
 
-/// Keeps the processes of one app alive
-///
-/// A DIRECTORY with a spec.json is the service directory of an app that ps-lifecycle deployed: its
-/// processes are kept running until SIGTERM. A DIRECTORY with a Procfile runs in the foreground: one
-/// instance of each type but `release`, output on stdout, Ctrl-C ends all of it.
-///
-/// Examples:
-///   ps-supervise                      run the Procfile of this directory
-///   ps-supervise ~/src/shop           run another one's
-///   ps-supervise /var/lib/formation/lib/data/scheduler-native/shop
-#[derive(Debug, Parser)]
-#[command(name = "ps-supervise", version, verbatim_doc_comment)]
-struct Args {
-    /// A service directory, or one with a Procfile
-    #[arg(default_value = ".")]
-    directory: PathBuf,
-}
+use crate::args::{Args, Verb, Words};
 
 /// The arguments, for man pages and completions.
 pub fn command() -> clap::Command {
@@ -36,17 +21,29 @@ pub fn command() -> clap::Command {
 /// Runs the program: to the end of what it supervises.
 pub fn run() -> Result<Outcome> {
     let args = Args::try_parse()?;
-    let directory = absolute(&args.directory)?;
-    if directory.join(SPEC_FILE).is_file() {
-        return serve(&directory);
+    if let Some(state) = &args.guard {
+        return foreground::guard(state);
     }
-    if directory.join("Procfile").is_file() {
-        return foreground::run(&directory);
+    let words = args.words()?;
+    if let Some(service) = service_directory(&words)? {
+        if args.is_for_foreground() {
+            let service = service.display();
+            return Err(Refusal::usage(format!(
+                "{service} is a service directory: it takes no options and no types"
+            )));
+        }
+        return serve(&service);
     }
-    Err(Refusal::failed(format!(
-        "{} has neither a Procfile nor a {SPEC_FILE}: name a directory that has one",
-        directory.display()
-    )))
+    match &args.verb {
+        Some(Verb::Run { command }) => foreground::run_command(&args, &words, command),
+        None => foreground::run(&args, &words),
+    }
+}
+
+/// The directory that is meant, if it is one with a spec.
+fn service_directory(words: &Words) -> Result<Option<PathBuf>> {
+    let directory = absolute(words.directory.as_deref().unwrap_or(Path::new(".")))?;
+    Ok(directory.join(SPEC_FILE).is_file().then_some(directory))
 }
 
 fn serve(service: &Path) -> Result<Outcome> {
@@ -57,6 +54,6 @@ fn serve(service: &Path) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn absolute(path: &Path) -> Result<PathBuf> {
+pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {
     path.canonicalize().with_context(|| format!("open {}", path.display()))
 }

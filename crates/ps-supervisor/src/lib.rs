@@ -31,5 +31,5 @@ pub use control::{Message, Request};
 pub use error::Error;
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use status::{ProcessId, Status};
-pub use supervisor::{Attachment, Cause, Change, Reaction, Supervisor, Until};
+pub use supervisor::{Attachment, Cause, Change, Reaction, Supervisor, Until, Waited};
 pub use tree::pids;

@@ -31,7 +31,7 @@ use crate::spec::Spec;
 use crate::transition::Event;
 use crate::tree::Tree;
 use attached::Attached;
-pub use attached::{Attachment, Cause, Change, Reaction};
+pub use attached::{Attachment, Cause, Change, Reaction, Waited};
 
 /// What ends a supervisor.
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];

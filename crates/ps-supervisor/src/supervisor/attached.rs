@@ -2,11 +2,12 @@
 //! instance and is told what happens; the spec is in memory, and no value of the environment is ever on disk.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use ps_scheduler::Slot;
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 
@@ -90,6 +91,17 @@ pub enum Reaction {
     EndAll,
 }
 
+/// How waiting ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    /// What was waited for is there.
+    Ready,
+    /// A signal came.
+    Signal,
+    /// The time has passed.
+    Late,
+}
+
 /// The supervisor's side of it.
 #[derive(Debug)]
 pub(super) struct Attached {
@@ -150,6 +162,25 @@ impl Supervisor {
             if is_quiet {
                 self.turn()?;
             }
+        }
+    }
+
+    /// Once it has run: waits until this can be read, until a signal comes, or for that long.
+    pub fn wait_for(&self, what: BorrowedFd<'_>, timeout: Option<Duration>) -> Waited {
+        let timeout = timeout.map(|timeout| Timespec {
+            tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: timeout.subsec_nanos().into(),
+        });
+        let mut ready = [
+            PollFd::from_borrowed_fd(what, PollFlags::IN),
+            PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN),
+        ];
+        // An interruption is a signal, which the next look finds.
+        let found = rustix::io::retry_on_intr(|| rustix::event::poll(&mut ready, timeout.as_ref()));
+        match found {
+            Ok(0) => Waited::Late,
+            Ok(_) if !ready[0].revents().is_empty() => Waited::Ready,
+            Ok(_) | Err(_) => Waited::Signal,
         }
     }
 

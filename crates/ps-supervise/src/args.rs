@@ -1,0 +1,257 @@
+//! What can be asked of the program, and what the words mean. Nothing is read here but the words.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::{ArgAction, Parser, Subcommand, ValueHint};
+use procfile::Quantity;
+use ps_cli::exit::Refusal;
+use ps_scheduler::RestartPolicy;
+
+/// Keeps the processes of one app alive
+///
+/// A DIRECTORY with a Procfile runs in the foreground: one instance of each type but `release`, or of the TYPEs
+/// that are named. stdout is what they write, stderr says what happens to them: started, ended, started again.
+/// Ctrl-C ends all of it; a second Ctrl-C kills.
+///
+/// A DIRECTORY with a spec.json is the service directory of an app that ps-lifecycle deployed: its processes are
+/// kept running until SIGTERM.
+///
+/// A word with a slash in it is a DIRECTORY (the current one where there is none), any other word a TYPE.
+///
+/// Examples:
+///   ps-supervise                              run the Procfile of this directory
+///   ps-supervise web worker                   only these types
+///   ps-supervise -m web=2,worker=1            so many of each; all=1,web=2: one of every other type
+///   ps-supervise -f Procfile.dev -p 3000      another Procfile; web.1 gets PORT 3000
+///   ps-supervise --any-exit                   the first that ends ends all, and gives the exit status
+///   ps-supervise --stdin web                  what is typed goes to web.1
+///   ps-supervise run web --help               the command of web with one more word, in the app's environment
+///   ps-supervise run bin/rails console        any command in the app's environment
+///   ps-supervise ~/src/shop                   the Procfile of another directory
+///   ps-supervise /var/lib/formation/lib/data/scheduler-native/shop
+#[derive(Debug, Parser)]
+#[command(name = "ps-supervise", version, verbatim_doc_comment)]
+#[command(subcommand_precedence_over_arg = true, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) verb: Option<Verb>,
+
+    /// A directory (a word with a slash), and process types
+    #[arg(value_name = "DIRECTORY|TYPE", value_hint = ValueHint::AnyPath)]
+    words: Vec<OsString>,
+
+    #[command(flatten)]
+    pub(crate) app: AppArgs,
+
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+
+    /// Wait until stdin is closed, then end what is left of the foreground whose state is in this directory
+    #[arg(long, hide = true, value_name = "STATE")]
+    pub(crate) guard: Option<PathBuf>,
+}
+
+/// What else can be done than to run everything.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a type's command, or any other command, in the environment of the app
+    ///
+    /// It takes the place of ps-supervise: the terminal, signals and the exit status are its own. A TYPE of the
+    /// Procfile stands for its command, and ARGS are added to it; PORT is that of the type's first instance.
+    /// Anything else is a COMMAND.
+    Run {
+        /// A type of the Procfile, or a command
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        #[arg(value_name = "TYPE|COMMAND", value_hint = ValueHint::CommandWithArguments)]
+        command: Vec<OsString>,
+    },
+}
+
+/// Which app, and in which environment.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AppArgs {
+    /// The Procfile; commands run in its directory
+    #[arg(short = 'f', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) procfile: Option<PathBuf>,
+
+    /// The directory in which commands run, and where Procfile and .env are looked for
+    #[arg(short = 'd', long = "root", value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
+    pub(crate) root: Option<PathBuf>,
+
+    /// Files with variables, a later one wins; instead of .env
+    #[arg(short = 'e', long, value_name = "FILE,…", value_delimiter = ',', value_hint = ValueHint::FilePath)]
+    pub(crate) env: Vec<PathBuf>,
+
+    /// PORT of the first instance of the first type; else PORT of .env, of the environment, 5000
+    #[arg(short = 'p', long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) port: Option<u16>,
+}
+
+/// What runs, and how it ends.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// How many of each type; a type that is not named does not run, all=N names every other one
+    #[arg(short = 'm', long, value_name = "TYPE=N,…", value_delimiter = ',', value_parser = wanted)]
+    pub(crate) formation: Vec<(String, Quantity)>,
+
+    /// From SIGTERM to SIGKILL, in seconds
+    #[arg(short = 't', long, value_name = "SECONDS", default_value_t = 10)]
+    pub(crate) timeout: u32,
+
+    /// What happens to a process that ends: no, always, on-failure, on-failure:N
+    #[arg(long, value_name = "POLICY", default_value = "on-failure:10", conflicts_with = "any_exit")]
+    pub(crate) restart: RestartPolicy,
+
+    /// The first process that ends ends all of them, and gives the exit status
+    #[arg(long)]
+    pub(crate) any_exit: bool,
+
+    /// End everything when the process that started ps-supervise ends
+    #[arg(long)]
+    pub(crate) exit_with_parent: bool,
+
+    /// Give stdin to the first instance of this type; else everybody's is empty
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) stdin: Option<String>,
+}
+
+/// How it looks.
+#[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and the last of a pair wins")]
+pub(crate) struct ShowArgs {
+    /// Colour the names, also where the output is no terminal
+    #[arg(short = 'c', long, visible_alias = "colour", overrides_with = "no_color")]
+    color: bool,
+
+    /// No colours (nor with NO_COLOR in the environment)
+    #[arg(long, visible_alias = "no-colour")]
+    no_color: bool,
+
+    /// The time before each line, also where the output is no terminal
+    #[arg(long, overrides_with = "no_timestamp")]
+    timestamp: bool,
+
+    /// No time before lines
+    #[arg(long, action = ArgAction::SetTrue)]
+    no_timestamp: bool,
+}
+
+/// The words, told apart.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Words {
+    /// The directory, if one was named.
+    pub(crate) directory: Option<PathBuf>,
+    /// The types.
+    pub(crate) types: Vec<String>,
+}
+
+impl Args {
+    /// The directory and the types among the words.
+    pub(crate) fn words(&self) -> anyhow::Result<Words> {
+        let mut words = Words { directory: self.app.root.clone(), types: Vec::new() };
+        for word in &self.words {
+            if !is_directory(word) {
+                words.types.push(word.to_string_lossy().into_owned());
+            } else if let Some(first) = words.directory.replace(PathBuf::from(word)) {
+                let (first, second) = (first.display(), word.to_string_lossy());
+                return Err(Refusal::usage(format!("{first} and {second}: one directory at a time")));
+            }
+        }
+        Ok(words)
+    }
+
+    /// Whether anything was asked for that only a foreground can do.
+    pub(crate) fn is_for_foreground(&self) -> bool {
+        let app = &self.app;
+        let is_of_app = app.procfile.is_some() || !app.env.is_empty() || app.port.is_some();
+        let run = &self.run;
+        let is_of_run =
+            !run.formation.is_empty() || run.any_exit || run.exit_with_parent || run.stdin.is_some();
+        is_of_app || is_of_run || self.verb.is_some() || self.words.iter().any(|word| !is_directory(word))
+    }
+}
+
+impl ShowArgs {
+    /// Whether names are coloured on a stream.
+    pub(crate) fn is_colored(&self, is_terminal: bool) -> bool {
+        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        self.color || (is_terminal && !self.no_color && !is_set("NO_COLOR") && !is_dumb)
+    }
+
+    /// Whether lines bear the time on a stream.
+    pub(crate) fn is_timed(&self, is_terminal: bool) -> bool {
+        self.timestamp || (is_terminal && !self.no_timestamp)
+    }
+}
+
+fn is_directory(word: &OsStr) -> bool {
+    word == "." || word == ".." || word.as_encoded_bytes().contains(&b'/')
+}
+
+fn wanted(word: &str) -> Result<(String, Quantity), String> {
+    let (name, count) = word.trim().split_once('=').ok_or("write TYPE=N, for example web=2")?;
+    let count = count.parse().map_err(|error| format!("{error}"))?;
+    Ok((name.to_owned(), count))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Words {
+        let line = format!("ps-supervise {line}");
+        Args::try_parse_from(line.split_whitespace()).expect("good usage").words().expect("one directory")
+    }
+
+    #[test]
+    fn a_slash_makes_a_directory_and_any_other_word_is_a_type() {
+        let all = |directory: &str, types: &[&str]| Words {
+            directory: (!directory.is_empty()).then(|| directory.into()),
+            types: types.iter().map(|&name| name.to_owned()).collect(),
+        };
+        assert_eq!(words(""), all("", &[]));
+        assert_eq!(words("."), all(".", &[]));
+        assert_eq!(words("./shop web worker"), all("./shop", &["web", "worker"]));
+        assert_eq!(words("web -p 3000 worker"), all("", &["web", "worker"]));
+        assert_eq!(words("-d shop web"), all("shop", &["web"]));
+    }
+
+    #[test]
+    fn what_follows_run_is_the_commands_own() {
+        let of = |line: &str| {
+            let args = Args::try_parse_from(line.split_whitespace()).expect("good usage");
+            let Some(Verb::Run { command }) = args.verb else { panic!("no run: {line}") };
+            (command.join(OsStr::new(" ")).into_string().expect("text"), args.app.env)
+        };
+        assert_eq!(
+            of("ps-supervise -e a,b run ls -l -e c"),
+            ("ls -l -e c".to_owned(), vec!["a".into(), "b".into()])
+        );
+        assert_eq!(of("ps-supervise ./shop run web --help").0, "web --help");
+        assert_eq!(of("ps-supervise run -- -x").0, "-x");
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_wrong_usage() {
+        for line in [
+            "-p 0",
+            "-p 70000",
+            "-p abc",
+            "-m web",
+            "-m web=x",
+            "-m web=-1",
+            "--any-exit --restart no",
+            "run",
+        ] {
+            let line = format!("ps-supervise {line}");
+            assert!(Args::try_parse_from(line.split_whitespace()).is_err(), "{line}");
+        }
+        let two = Args::try_parse_from(["ps-supervise", "./a", "./b"]).expect("words");
+        assert!(two.words().is_err());
+    }
+}

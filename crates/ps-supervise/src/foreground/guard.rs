@@ -1,0 +1,92 @@
+//! What a foreground that is killed would leave running is ended by its guard: this program once more, in a session of its
+//! own, asleep on a pipe whose other end only the foreground has. The pipe breaks when the foreground dies, however it
+//! dies. A foreground that ends in order dismisses its guard.
+
+use std::env;
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use ps_cli::exit::Outcome;
+use ps_supervisor::{Error, Supervisor};
+
+use super::state;
+
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The guard of this foreground.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    child: Child,
+    pipe: Option<ChildStdin>,
+}
+
+impl Guard {
+    /// Starts it for a state directory.
+    pub(crate) fn start(state: &Path) -> Result<Self> {
+        let mut child = command(state)?.stdin(Stdio::piped()).spawn().context("start the guard")?;
+        let pipe = child.stdin.take();
+        Ok(Self { child, pipe })
+    }
+
+    /// Waits while it ends what is left.
+    pub(crate) fn call(mut self) {
+        self.pipe = None;
+        let _ = self.child.wait();
+    }
+
+    /// Nothing is left to guard.
+    pub(crate) fn dismiss(mut self) {
+        if let Some(mut pipe) = self.pipe.take() {
+            // It may have been killed.
+            let _ = pipe.write_all(b".");
+        }
+        // The supervisor may have reaped it already.
+        let _ = self.child.wait();
+    }
+}
+
+/// Ends now what is left of a foreground that died, and waits for that.
+pub(crate) fn sweep(state: &Path) {
+    // What cannot be ended now is met again at the next start.
+    let _ = command(state).and_then(|mut command| Ok(command.stdin(Stdio::null()).status()?));
+}
+
+/// The guard itself.
+pub(crate) fn guard(state: &Path) -> Result<Outcome> {
+    // Signals of the terminal are not for it. It fails only where it leads a session already.
+    let _ = rustix::process::setsid();
+    let mut byte = [0];
+    let is_dismissed = matches!(io::stdin().read(&mut byte), Ok(n) if n > 0);
+    if is_dismissed || state::source_of(state).is_none() {
+        return Ok(Outcome::Done);
+    }
+    let left = match Supervisor::end_what_is_left(state, GRACE) {
+        Err(Error::AlreadySupervised { .. }) => return Ok(Outcome::Done),
+        left => left?,
+    };
+    let name = |status: &ps_supervisor::Status| match &status.process {
+        Some(process) => format!("{} (pid {})", status.slot, process.pid),
+        None => status.slot.to_string(),
+    };
+    if !left.is_empty() {
+        let names: Vec<String> = left.iter().map(name).collect();
+        let _ = writeln!(
+            io::stderr().lock(),
+            "ps-supervise: ended {}, left behind by a foreground that was killed",
+            names.join(", ")
+        );
+    }
+    fs::remove_dir_all(state).with_context(|| format!("remove {}", state.display()))?;
+    Ok(Outcome::Done)
+}
+
+fn command(state: &Path) -> Result<Command> {
+    let program = env::current_exe().context("find the program itself")?;
+    let mut command = Command::new(program);
+    command.arg("--guard").arg(state).current_dir("/").stdout(Stdio::null());
+    Ok(command)
+}

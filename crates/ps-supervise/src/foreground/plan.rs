@@ -1,0 +1,113 @@
+//! What is going to run: everything that was asked for and found, as the spec that the supervisor takes. It stays in
+//! memory.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use procfile::{ProcessType, Procfile};
+use ps_cli::exit::Refusal;
+use ps_scheduler::{RestartPolicy, Slot};
+use ps_supervisor::{ProcessSpec, Spec};
+
+use super::base_port::base_port;
+use super::counts::{Asked, Counts, unknown};
+use super::source::{EnvVariables, Source, own_variables};
+use crate::args::Args;
+
+/// The longest `NAME=value` that the kernel lets a program have, in bytes.
+const LONGEST_VARIABLE: usize = 128 * 1024 - 1;
+
+/// What is going to run.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    /// For the supervisor.
+    pub(crate) spec: Spec,
+    /// What is to be said before anything starts.
+    pub(crate) notes: Vec<String>,
+    /// Whose stdin is ours.
+    pub(crate) stdin: Option<Slot>,
+}
+
+impl Plan {
+    /// Decides what runs.
+    pub(crate) fn make(args: &Args, source: &Source, types: &[String]) -> Result<Self> {
+        let procfile = source.procfile(types)?;
+        let known: Vec<ProcessType> = procfile.entries().map(|entry| entry.process_type()).collect();
+        let asked = Asked { formation: &args.run.formation, types };
+        let counts = Counts::decide(&asked, &known, &source.root)?;
+        let stdin = args.run.stdin.as_deref().map(|name| stdin(name, &known, &counts)).transpose()?;
+        let restart_policy = if args.run.any_exit { RestartPolicy::No } else { args.run.restart };
+        let mut spec = base_spec(args, source)?;
+        spec.restart_policy = restart_policy;
+        for process in &mut spec.processes {
+            process.quantity = counts.of.get(&process.process_type).copied().unwrap_or(0);
+        }
+        if spec.wanted().is_empty() {
+            let path = source.path.display();
+            return Err(Refusal::failed(format!(
+                "{path} has nothing to run: name a type, or give --formation"
+            )));
+        }
+        Ok(Self { spec, notes: counts.notes, stdin })
+    }
+}
+
+/// The spec of a source, with no instance of any type yet.
+pub(crate) fn base_spec(args: &Args, source: &Source) -> Result<Spec> {
+    let files = source.variables()?;
+    for file in &files {
+        check_length(file)?;
+    }
+    Ok(Spec {
+        app: source.name(),
+        revision: 1,
+        directory: source.root.clone(),
+        env: own_variables()?.into_iter().collect(),
+        env_files: source.env_files.clone(),
+        base_port: base_port(args.app.port, &files)?,
+        places: source.procfile.as_ref().map(places).unwrap_or_default(),
+        restart_policy: RestartPolicy::No,
+        stop_timeout_seconds: args.run.timeout.into(),
+        processes: source
+            .procfile
+            .as_ref()
+            .map(|procfile| processes(source, procfile))
+            .transpose()?
+            .unwrap_or_default(),
+        stopped: vec![],
+    })
+}
+
+/// A variable that the kernel would refuse at each start is refused once.
+fn check_length(file: &EnvVariables) -> Result<()> {
+    let is_long = |(name, value): &&(String, String)| name.len() + 1 + value.len() > LONGEST_VARIABLE;
+    let Some((name, value)) = file.variables.iter().find(is_long) else { return Ok(()) };
+    let (path, length) = (file.path.display(), name.len() + 1 + value.len());
+    bail!("{path}: {name} has {length} bytes, the kernel takes {LONGEST_VARIABLE} at most")
+}
+
+/// Each type's place among those that get ports. It is that of the whole Procfile, whatever part of it runs.
+fn places(procfile: &Procfile) -> BTreeMap<String, u16> {
+    let types = procfile.entries().map(|entry| entry.process_type().to_string());
+    types.filter(|name| name != "release").zip(0..).collect()
+}
+
+fn processes(source: &Source, procfile: &Procfile) -> Result<Vec<ProcessSpec>> {
+    let process = |entry: procfile::Entry<'_>| {
+        let process_type = entry.process_type().to_string();
+        let command = std::str::from_utf8(entry.command).with_context(|| {
+            format!("{}: the command of {process_type} is not UTF-8", source.path.display())
+        })?;
+        Ok(ProcessSpec { command: command.to_owned(), process_type, quantity: 0 })
+    };
+    procfile.entries().map(process).collect()
+}
+
+fn stdin(name: &str, known: &[ProcessType], counts: &Counts) -> Result<Slot> {
+    let process_type =
+        known.iter().find(|known| known.as_str() == name).ok_or_else(|| unknown(name, known))?;
+    if counts.of.get(name).is_none_or(|count| *count == 0) {
+        return Err(Refusal::failed(format!("--stdin {name}: no instance of {name} is to run")));
+    }
+    Ok(Slot::new(process_type.clone(), 1))
+}

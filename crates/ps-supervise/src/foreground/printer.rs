@@ -1,0 +1,148 @@
+//! The one writer of stdout, in a thread of its own: a stdout that takes nothing (a stopped terminal, a slow reader) holds
+//! up those who write, through their full pipes, and never those who listen to signals. What is said on stderr goes
+//! through here too, so that it stands behind the output that came before it.
+
+mod desk;
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{self, Sender};
+use std::thread::{self, JoinHandle};
+
+use anyhow::{Context, Result, bail};
+use ps_scheduler::Slot;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::pipe::PipeFlags;
+
+use super::plan::Plan;
+use super::style::Style;
+use crate::args::ShowArgs;
+use desk::Desk;
+
+/// What the printer is told to do, in order.
+#[derive(Debug)]
+enum Note {
+    /// Print what this slot writes.
+    Open(Slot, OwnedFd),
+    /// All processes of this slot have ended: print what is left of their output.
+    Drain(Slot),
+    /// Say this on stderr, about a slot or about everything.
+    Say(Option<Slot>, String),
+    /// Print what is left, and end.
+    Finish,
+}
+
+/// What both sides see.
+#[derive(Debug, Default)]
+struct Shared {
+    written: AtomicU64,
+    is_writing: AtomicBool,
+}
+
+/// The other side of the printer.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    notes: Sender<Note>,
+    wake: File,
+    shared: Arc<Shared>,
+    end: OwnedFd,
+    thread: JoinHandle<io::Result<()>>,
+    style: Style,
+}
+
+impl Printer {
+    /// Starts it. The descriptor can be read once stdout is closed.
+    pub(crate) fn start(show: &ShowArgs, plan: &Plan) -> Result<(Self, OwnedFd)> {
+        let width = plan.spec.wanted().iter().map(|slot| slot.to_string().len()).max().unwrap_or(0);
+        let style = |fd: BorrowedFd<'_>| {
+            let is_terminal = rustix::termios::isatty(fd);
+            Style { is_colored: show.is_colored(is_terminal), is_timed: show.is_timed(is_terminal), width }
+        };
+        let (out, err) = (style(io::stdout().as_fd()), style(io::stderr().as_fd()));
+        let pipe = || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).context("make a pipe");
+        let (closed, closing) = pipe()?;
+        let (end, ending) = pipe()?;
+        let (woken, wake) = pipe()?;
+        rustix::io::ioctl_fionbio(&woken, true).context("make a pipe")?;
+        let (notes, orders) = mpsc::channel();
+        let shared = Arc::new(Shared::default());
+        let desk = Desk::new(orders, woken, Arc::clone(&shared), [out, err], closing);
+        let thread = thread::Builder::new().name("printer".to_owned()).spawn(move || {
+            // Dropped last: whoever waits for it finds the thread done, or about to be.
+            let _ending = ending;
+            desk.run()
+        });
+        let thread = thread.context("start the printer of the output")?;
+        Ok((Self { notes, wake: File::from(wake), shared, end, thread, style: err }, closed))
+    }
+
+    /// Prints what a slot writes, from now on.
+    pub(crate) fn open(&mut self, slot: Slot, reader: OwnedFd) {
+        self.tell(Note::Open(slot, reader));
+    }
+
+    /// Prints what is left of a slot's output.
+    pub(crate) fn drain(&mut self, slot: &Slot) {
+        self.tell(Note::Drain(slot.clone()));
+    }
+
+    /// Says something on stderr, once what was written before it is printed.
+    pub(crate) fn say(&mut self, who: Option<&Slot>, text: &str) {
+        self.tell(Note::Say(who.cloned(), text.to_owned()));
+    }
+
+    /// Says something on stderr now, also if stdout takes nothing; not if stderr takes nothing either.
+    pub(crate) fn say_now(&mut self, text: &str) {
+        if !self.shared.is_writing.load(Ordering::SeqCst) {
+            return self.say(None, text);
+        }
+        let stderr = io::stderr();
+        let mut ready = [PollFd::new(&stderr, PollFlags::OUT)];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if matches!(rustix::event::poll(&mut ready, Some(&at_once)), Ok(n) if n > 0) {
+            let line = format!("{}{text}\n", self.style.prefix(None, &self.style.time(), '|'));
+            let _ = stderr.lock().write_all(line.as_bytes());
+        }
+    }
+
+    /// Prints what is left and ends; [`Printer::end`] tells when.
+    pub(crate) fn finish(&mut self) {
+        self.tell(Note::Finish);
+    }
+
+    /// Can be read once it has ended.
+    pub(crate) fn end(&self) -> &OwnedFd {
+        &self.end
+    }
+
+    /// How many bytes stdout has taken.
+    pub(crate) fn written(&self) -> u64 {
+        self.shared.written.load(Ordering::SeqCst)
+    }
+
+    /// How it ended, if it has: an error is one of stdout other than that nobody reads it. It is not waited for.
+    pub(crate) fn result(self) -> Result<()> {
+        if !self.thread.is_finished() && !is_readable(self.end.as_fd()) {
+            return Ok(());
+        }
+        match self.thread.join() {
+            Ok(result) => result.context("write to stdout"),
+            Err(_) => bail!("the printer of the output failed"),
+        }
+    }
+
+    fn tell(&mut self, note: Note) {
+        // It ends before us only if it panicked; then its other end says so.
+        let _ = self.notes.send(note);
+        let _ = self.wake.write_all(&[0]);
+    }
+}
+
+fn is_readable(fd: BorrowedFd<'_>) -> bool {
+    let mut ready = [PollFd::from_borrowed_fd(fd, PollFlags::IN)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    matches!(rustix::event::poll(&mut ready, Some(&at_once)), Ok(n) if n > 0)
+}

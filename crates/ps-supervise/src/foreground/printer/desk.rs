@@ -1,0 +1,315 @@
+//! The printer's side: it waits for bytes and for notes, and writes.
+
+use std::io::{self, Write};
+use std::mem;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use ps_scheduler::Slot;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
+
+use super::{Note, Shared};
+use crate::foreground::lines::{Line, Screen, Writer};
+use crate::foreground::style::Style;
+
+/// How much is read at once: all that a pipe holds.
+const CHUNK: usize = 64 << 10;
+/// How much is written at once, at least where so much is there.
+const BLOCK: usize = 256 << 10;
+/// How much of what a slot left is printed before others get their turn: more than a pipe can hold is written by somebody
+/// who lives.
+const REST: usize = 1 << 20;
+/// How long an incomplete line waits for its end before it is shown on a terminal: it may be a question.
+const PROMPT: Duration = Duration::from_millis(50);
+/// How long the others wait for the rest of a very long line, after its last byte and in all.
+const SILENCE: Duration = Duration::from_millis(100);
+const FLOOR: Duration = Duration::from_secs(1);
+
+/// The printer at work.
+#[derive(Debug)]
+pub(super) struct Desk {
+    notes: Receiver<Note>,
+    wake: OwnedFd,
+    shared: Arc<Shared>,
+    out: Style,
+    err: Style,
+    is_terminal: bool,
+    /// Whether stdout and stderr are one.
+    is_one: bool,
+    /// Dropped when stdout is closed.
+    closing: Option<OwnedFd>,
+    failure: Option<io::Error>,
+    readers: Vec<Reader>,
+    screen: Screen,
+    floor: Option<Floor>,
+    buffer: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Reader {
+    slot: Slot,
+    fd: OwnedFd,
+    line: Line,
+    held_since: Option<Instant>,
+    prefix: Vec<u8>,
+    continued: Vec<u8>,
+}
+
+/// A very long line that is being written: the others wait for its end, for a while.
+#[derive(Clone, Copy, Debug)]
+struct Floor {
+    number: usize,
+    since: Instant,
+    last: Instant,
+}
+
+impl Floor {
+    fn until(self) -> Instant {
+        (self.last + SILENCE).min(self.since + FLOOR)
+    }
+}
+
+impl Desk {
+    pub(super) fn new(
+        notes: Receiver<Note>,
+        wake: OwnedFd,
+        shared: Arc<Shared>,
+        [out, err]: [Style; 2],
+        closing: OwnedFd,
+    ) -> Self {
+        let place = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino, stat.st_rdev);
+        let of_out = rustix::fs::fstat(io::stdout()).map(place);
+        let of_err = rustix::fs::fstat(io::stderr()).map(place);
+        Self {
+            notes,
+            wake,
+            shared,
+            out,
+            err,
+            is_terminal: rustix::termios::isatty(io::stdout()),
+            is_one: of_out.is_ok() && of_out == of_err,
+            closing: Some(closing),
+            failure: None,
+            readers: Vec::new(),
+            screen: Screen::default(),
+            floor: None,
+            buffer: vec![0; CHUNK],
+        }
+    }
+
+    /// Works until it is told to finish.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        loop {
+            self.flush();
+            let ready = self.wait()?;
+            self.style();
+            // Notes first: that a process was started is said before what it wrote since.
+            while self.floor.is_none() {
+                match self.notes.try_recv() {
+                    Ok(Note::Finish) => return self.finish(),
+                    Ok(note) => self.obey(note),
+                    Err(_) => break,
+                }
+            }
+            for number in ready {
+                self.read(number);
+            }
+            self.show_prompts();
+            if self.floor.is_some_and(|floor| floor.until() <= Instant::now()) {
+                self.floor = None;
+            }
+        }
+    }
+
+    /// Waits for bytes, for notes, for stdout to be closed, or for what is held to be due; tells who can be read.
+    fn wait(&mut self) -> io::Result<Vec<usize>> {
+        let stdout = io::stdout();
+        let is_heard = |number: usize| self.floor.is_none_or(|floor| floor.number == number);
+        let mut polled = vec![PollFd::new(&self.wake, PollFlags::IN)];
+        // Of stdout only errors are told: that nobody reads it any more.
+        let watches_stdout = self.closing.is_some();
+        polled.extend(watches_stdout.then(|| PollFd::new(&stdout, PollFlags::empty())));
+        let heard: Vec<usize> = (0..self.readers.len()).filter(|number| is_heard(*number)).collect();
+        polled.extend(heard.iter().map(|number| PollFd::new(&self.readers[*number].fd, PollFlags::IN)));
+        let now = Instant::now();
+        let timeout = self.due().map(|due| due.saturating_duration_since(now)).map(|left| Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        match rustix::event::poll(&mut polled, timeout.as_ref()) {
+            Err(Errno::INTR) => return Ok(Vec::new()),
+            polled => polled?,
+        };
+        let events: Vec<PollFlags> = polled.iter().map(PollFd::revents).collect();
+        if events[0].contains(PollFlags::IN) {
+            while matches!(rustix::io::read(&self.wake, &mut self.buffer), Ok(n) if n > 0) {}
+        }
+        let first = 1 + usize::from(watches_stdout);
+        if watches_stdout && events[1].intersects(PollFlags::ERR | PollFlags::HUP) {
+            self.close();
+        }
+        let is_ready = |(_, events): &(usize, &PollFlags)| events.contains(PollFlags::IN);
+        Ok(heard.into_iter().zip(&events[first..]).filter(is_ready).map(|(number, _)| number).collect())
+    }
+
+    fn due(&self) -> Option<Instant> {
+        let held = self.readers.iter().filter_map(|reader| reader.held_since).map(|since| since + PROMPT);
+        held.chain(self.floor.map(Floor::until)).min()
+    }
+
+    /// Lines bear the time at which they were read.
+    fn style(&mut self) {
+        if self.out.is_timed {
+            let time = self.out.time();
+            for number in 0..self.readers.len() {
+                self.dress(number, &time);
+            }
+        }
+    }
+
+    fn dress(&mut self, number: usize, time: &str) {
+        let reader = &mut self.readers[number];
+        let prefix = |mark| self.out.prefix(Some((&reader.slot, number)), time, mark).into_bytes();
+        (reader.prefix, reader.continued) = (prefix('|'), prefix('+'));
+    }
+
+    fn read(&mut self, number: usize) -> usize {
+        let reader = &mut self.readers[number];
+        let Ok(n) = rustix::io::read(&reader.fd, &mut self.buffer) else { return 0 };
+        self.screen.take(
+            Writer { number, prefix: &reader.prefix, continued: &reader.continued },
+            &mut reader.line,
+            &self.buffer[..n],
+        );
+        let now = Instant::now();
+        let is_held = self.is_terminal && reader.line.is_held();
+        reader.held_since = is_held.then(|| reader.held_since.unwrap_or(now));
+        self.floor = reader.line.is_begun().then(|| Floor {
+            number,
+            since: self.floor.map_or(now, |floor| floor.since),
+            last: now,
+        });
+        if self.screen.out.len() >= BLOCK {
+            self.flush();
+        }
+        n
+    }
+
+    fn show_prompts(&mut self) {
+        let now = Instant::now();
+        for (number, reader) in self.readers.iter_mut().enumerate() {
+            if reader.held_since.is_some_and(|since| since + PROMPT <= now) {
+                reader.held_since = None;
+                let writer = Writer { number, prefix: &reader.prefix, continued: &reader.continued };
+                self.screen.show(writer, &mut reader.line);
+            }
+        }
+    }
+
+    fn obey(&mut self, note: Note) {
+        match note {
+            Note::Open(slot, fd) => {
+                let (prefix, continued) = (Vec::new(), Vec::new());
+                self.readers.push(Reader {
+                    slot,
+                    fd,
+                    line: Line::default(),
+                    held_since: None,
+                    prefix,
+                    continued,
+                });
+                let time = self.out.time();
+                self.dress(self.readers.len() - 1, &time);
+            }
+            Note::Drain(slot) => {
+                if let Some(number) = self.number_of(&slot) {
+                    self.drain(number);
+                }
+            }
+            Note::Say(who, text) => self.say(who.as_ref(), &text),
+            Note::Finish => (),
+        }
+    }
+
+    fn number_of(&self, slot: &Slot) -> Option<usize> {
+        self.readers.iter().position(|reader| reader.slot == *slot)
+    }
+
+    /// What a slot's processes left: all of it, and the end of its last line.
+    fn drain(&mut self, number: usize) {
+        let mut drained = 0;
+        while drained < REST {
+            match self.read(number) {
+                0 => break,
+                n => drained += n,
+            }
+        }
+        let reader = &mut self.readers[number];
+        let writer = Writer { number, prefix: &reader.prefix, continued: &reader.continued };
+        self.screen.finish(writer, &mut reader.line);
+        reader.held_since = None;
+        self.floor = None;
+    }
+
+    fn say(&mut self, who: Option<&Slot>, text: &str) {
+        if self.is_one {
+            self.screen.begin_line();
+        }
+        self.flush();
+        let who = who.map(|slot| (slot, self.number_of(slot).unwrap_or(0)));
+        let line = format!("{}{text}\n", self.err.prefix(who, &self.err.time(), '|'));
+        // There is nobody left to tell.
+        let _ = io::stderr().lock().write_all(line.as_bytes());
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        for number in 0..self.readers.len() {
+            self.drain(number);
+        }
+        if self.is_terminal {
+            self.screen.begin_line();
+        }
+        self.flush();
+        self.failure.map_or(Ok(()), Err)
+    }
+
+    /// Writes what is to be written. Once stdout is closed that goes nowhere, so that whoever ends in an orderly way can
+    /// still write.
+    fn flush(&mut self) {
+        let mut out = mem::take(&mut self.screen.out);
+        let mut rest = out.as_slice();
+        while !rest.is_empty() && self.closing.is_some() {
+            self.shared.is_writing.store(true, Ordering::SeqCst);
+            let written = rustix::io::write(io::stdout(), rest);
+            self.shared.is_writing.store(false, Ordering::SeqCst);
+            match written {
+                Ok(n) => {
+                    rest = &rest[n..];
+                    self.shared.written.fetch_add(n as u64, Ordering::SeqCst);
+                }
+                Err(Errno::INTR) => (),
+                Err(Errno::AGAIN) => wait_for_room(),
+                Err(errno) => {
+                    self.failure = (!matches!(errno, Errno::PIPE | Errno::IO)).then(|| errno.into());
+                    self.close();
+                }
+            }
+        }
+        out.clear();
+        self.screen.out = out;
+    }
+
+    fn close(&mut self) {
+        self.closing = None;
+    }
+}
+
+/// Somebody made our stdout one that does not block.
+fn wait_for_room() {
+    let stdout = io::stdout();
+    let _ = rustix::event::poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None);
+}

@@ -1,0 +1,149 @@
+//! Where a foreground keeps what it must keep on disk: which processes run, never with which environment. It is a directory
+//! for us alone, in the user's runtime directory, and is gone when the foreground is. What a crash left there is
+//! cleaned up at the next start.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use ps_scheduler::Slot;
+use ps_supervisor::{Spec, Status};
+use rustix::fs::FlockOperation;
+
+use super::guard;
+use super::printer::Printer;
+
+const NAME: &str = "ps-supervise";
+/// Which foreground a directory belongs to: its pid, a newline, the directory it runs from.
+const OWNER_FILE: &str = "owner";
+/// The supervisor's; whoever can lock it knows that the supervisor is dead.
+const LOCK_FILE: &str = "lock";
+
+/// The directory of one foreground. It stays until [`State::remove`]: a foreground that fails leaves its guard something to
+/// go by.
+#[derive(Debug)]
+pub(crate) struct State {
+    directory: PathBuf,
+    /// Nobody else looks for dead foregrounds while we have no lock of our own yet.
+    home: Option<File>,
+}
+
+impl State {
+    /// Makes the directory, after what dead foregrounds left behind has been cleaned up.
+    pub(crate) fn make(spec: &Spec, printer: &mut Printer) -> Result<Self> {
+        let home = home()?;
+        let locked = File::open(&home).with_context(|| format!("open {}", home.display()))?;
+        rustix::io::retry_on_intr(|| rustix::fs::flock(&locked, FlockOperation::LockExclusive))
+            .with_context(|| format!("lock {}", home.display()))?;
+        for entry in fs::read_dir(&home).with_context(|| format!("read {}", home.display()))?.flatten() {
+            clean(&entry.path(), &spec.directory, printer);
+        }
+        let directory = tempfile::Builder::new().prefix("run-").tempdir_in(&home);
+        let directory = directory.with_context(|| format!("make a directory in {}", home.display()))?.keep();
+        let owner = directory.join(OWNER_FILE);
+        let pid = format!("{}\n", std::process::id());
+        let content = [pid.as_bytes(), spec.directory.as_os_str().as_bytes()].concat();
+        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&owner);
+        written
+            .and_then(|mut file| file.write_all(&content))
+            .with_context(|| format!("write {}", owner.display()))?;
+        Ok(Self { directory, home: Some(locked) })
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Our supervisor has its lock.
+    pub(crate) fn settle(&mut self) {
+        self.home = None;
+    }
+
+    /// Nothing runs any more.
+    pub(crate) fn remove(self) {
+        // What cannot be removed is cleaned up at the next start.
+        let _ = fs::remove_dir_all(self.directory);
+    }
+}
+
+/// The directory that a foreground of another life left behind, if `directory` is one.
+pub(crate) fn source_of(directory: &Path) -> Option<(String, PathBuf)> {
+    let content = fs::read(directory.join(OWNER_FILE)).ok()?;
+    let end = content.iter().position(|byte| *byte == b'\n')?;
+    let pid = String::from_utf8_lossy(&content[..end]).into_owned();
+    Some((pid, PathBuf::from(OsStr::from_bytes(&content[end + 1..]))))
+}
+
+/// Cleans up after a dead foreground. Its processes are ended if they are of the directory that is about to run; those of
+/// another one are left to that.
+fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
+    let owner = source_of(state);
+    if !is_dead(state) {
+        if let Some((pid, source)) = owner.filter(|(_, source)| source == ours) {
+            let source = source.display();
+            printer.say(None, &format!("another ps-supervise (pid {pid}) runs {source} too: both go on, ports that are taken are told"));
+        }
+        return;
+    }
+    let is_ours = owner.is_some_and(|(_, source)| source == ours);
+    if is_ours {
+        guard::sweep(state);
+    } else if !has_processes(state) {
+        let _ = fs::remove_dir_all(state);
+    }
+}
+
+fn is_dead(state: &Path) -> bool {
+    let Ok(lock) = File::open(state.join(LOCK_FILE)) else { return true };
+    rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
+fn has_processes(state: &Path) -> bool {
+    let entries = fs::read_dir(state).into_iter().flatten().flatten();
+    let slots = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Slot>().ok());
+    let status = |slot: Slot| Status::read(&state.join(slot.to_string())).ok().flatten()?.process;
+    slots.filter_map(status).any(|process| process.is_alive())
+}
+
+/// A directory for the foregrounds of this user alone: in `$XDG_RUNTIME_DIR`, for root in /run, else among the temporary
+/// files. One that somebody else could write to is not used.
+fn home() -> Result<PathBuf> {
+    let user = rustix::process::geteuid();
+    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    let of_system = user.is_root().then(|| PathBuf::from("/run"));
+    for parent in runtime.into_iter().chain(of_system).filter(|parent| is_private(parent, 0o022)) {
+        let home = parent.join(NAME);
+        if make(&home).is_ok() && is_private(&home, 0o077) {
+            return Ok(home);
+        }
+    }
+    let home = env::temp_dir().join(format!("{NAME}-{}", user.as_raw()));
+    make(&home).with_context(|| format!("create {}", home.display()))?;
+    if !is_private(&home, 0o077) {
+        bail!(
+            "{} is not ours alone: remove it, or set XDG_RUNTIME_DIR to a directory that is",
+            home.display()
+        );
+    }
+    Ok(home)
+}
+
+fn make(home: &Path) -> io::Result<()> {
+    match fs::DirBuilder::new().mode(0o700).create(home) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Whether it is a directory (no link to one) of ours, without these permissions for others.
+fn is_private(directory: &Path, forbidden: u32) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    fs::symlink_metadata(directory)
+        .is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & forbidden == 0)
+}

@@ -1,0 +1,279 @@
+//! What is said about each change, what is done about it, and which exit status comes of all of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+use ps_cli::exit::Outcome;
+use ps_scheduler::{Exit, Slot, State};
+use ps_supervisor::{Cause, Change, Reaction, Spec, Status};
+use rustix::process::{PidfdFlags, Signal};
+
+use super::plan::Plan;
+use super::port_holder;
+use super::printer::Printer;
+use crate::args::Args;
+
+/// A command that the shell could not find is not started again if it ended so soon.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// A process that ends well so soon may have been waiting for input.
+const SOON: Duration = Duration::from_secs(10);
+const NOT_EXECUTABLE: i32 = 126;
+const NOT_FOUND: i32 = 127;
+
+/// Looks on.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    spec: Spec,
+    stdin: Option<Slot>,
+    is_any_exit: bool,
+    printer: Printer,
+    running: BTreeMap<Slot, (u32, Instant)>,
+    /// Types that were told about stdin.
+    hinted: BTreeSet<String>,
+    /// Why instances could not be started, as far as it has been said.
+    reasons: BTreeMap<Slot, String>,
+    is_ending: bool,
+    is_told: bool,
+    /// The exit status of what failed for good first, or ended first where that ends all.
+    status: Option<u8>,
+}
+
+/// How it all ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    status: u8,
+    /// Whether somebody ended it.
+    pub(crate) is_told: bool,
+}
+
+impl Ended {
+    /// For the program.
+    pub(crate) fn status(self) -> Outcome {
+        if self.status == 0 { Outcome::Done } else { Outcome::Status(self.status) }
+    }
+}
+
+impl Watch {
+    pub(crate) fn new(plan: &Plan, args: &Args, printer: Printer) -> Self {
+        Self {
+            spec: plan.spec.clone(),
+            stdin: plan.stdin.clone(),
+            is_any_exit: args.run.any_exit,
+            printer,
+            running: BTreeMap::new(),
+            hinted: BTreeSet::new(),
+            reasons: BTreeMap::new(),
+            is_ending: false,
+            is_told: false,
+            status: None,
+        }
+    }
+
+    /// Says what there is to say about a change, and decides what is done about it.
+    pub(crate) fn see(&mut self, change: Change) -> Reaction {
+        match change {
+            Change::Output { slot, reader } => self.printer.open(slot, reader),
+            Change::Instance { status, starts_in } => return self.see_instance(&status, starts_in),
+            Change::Ending { cause, waits_for } => self.see_ending(cause, &waits_for),
+            Change::Killing { waits_for } => self.printer.say_now(&format!("killing {}", names(&waits_for))),
+            Change::PassedOn(signal) => {
+                self.printer
+                    .say(None, &format!("{} passed on to every process", signal_name(signal.as_raw())));
+            }
+        }
+        Reaction::GoOn
+    }
+
+    /// Everything has ended: the printer prints what is left.
+    pub(crate) fn finish(mut self) -> (Ended, Printer) {
+        self.printer.finish();
+        (Ended { status: self.status.unwrap_or(0), is_told: self.is_told }, self.printer)
+    }
+
+    fn see_instance(&mut self, status: &Status, starts_in: Option<Duration>) -> Reaction {
+        let slot = &status.slot;
+        let before = self.running.get(slot).copied();
+        let now = status.process.as_ref().map(|process| process.pid);
+        let has_ended = status.state != State::Stopping && before.is_some_and(|(pid, _)| Some(pid) != now);
+        let mut reaction = Reaction::GoOn;
+        if let Some((_, since)) = before.filter(|_| has_ended) {
+            self.running.remove(slot);
+            reaction = self.see_end(status, since.elapsed(), starts_in);
+        } else if let Some(reason) = status.reason.as_ref().filter(|_| now.is_none()) {
+            reaction = self.see_failed_start(status, reason, starts_in);
+        }
+        if let Some(pid) = now.filter(|pid| self.running.get(slot).is_none_or(|(known, _)| known != pid)) {
+            self.running.insert(slot.clone(), (pid, Instant::now()));
+            self.see_start(status, pid);
+        }
+        reaction
+    }
+
+    fn see_start(&mut self, status: &Status, pid: u32) {
+        let slot = &status.slot;
+        self.reasons.remove(slot);
+        let expected = expected_port(&self.spec, slot);
+        let text = match status.port {
+            Some(port) => format!("started with pid {pid}, port {port}"),
+            None => format!("started with pid {pid}"),
+        };
+        if let (Some(expected), Some(port)) = (expected, status.port)
+            && expected != port
+            && status.restarts == 0
+        {
+            let holder = port_holder::describe(expected);
+            self.printer.say(Some(slot), &format!("port {expected} is taken by {holder}: it gets {port}"));
+        }
+        self.printer.say(Some(slot), &text);
+    }
+
+    fn see_end(&mut self, status: &Status, lifetime: Duration, starts_in: Option<Duration>) -> Reaction {
+        let slot = &status.slot;
+        self.printer.drain(slot);
+        let is_unknown_command = !self.is_ending
+            && lifetime < AT_ONCE
+            && matches!(status.last_exit, Some(Exit::Code(NOT_FOUND | NOT_EXECUTABLE)));
+        let ended = if is_unknown_command { self.unknown_command(status) } else { how(status.last_exit) };
+        let next = match (status.state, starts_in) {
+            _ if is_unknown_command => String::new(),
+            (State::Backoff, Some(delay)) => format!(", starts again in {}", seconds(delay)),
+            (State::Crashed, _) if status.restarts > 0 => {
+                format!(", given up after {} restarts", status.restarts)
+            }
+            _ => self.hint(status, lifetime),
+        };
+        self.printer.say(Some(slot), &format!("{ended}{next}"));
+        if self.is_ending {
+            return Reaction::GoOn;
+        }
+        let is_for_good = is_unknown_command || status.state == State::Crashed;
+        if self.is_any_exit || is_for_good {
+            self.status.get_or_insert(exit_status(status.last_exit));
+        }
+        match (self.is_any_exit, is_unknown_command) {
+            (true, _) => Reaction::EndAll,
+            (false, true) => Reaction::LeaveIt,
+            (false, false) => Reaction::GoOn,
+        }
+    }
+
+    fn see_failed_start(&mut self, status: &Status, reason: &str, starts_in: Option<Duration>) -> Reaction {
+        let slot = &status.slot;
+        let is_over = starts_in.is_none();
+        if status.state == State::Stopping || self.is_ending {
+            return Reaction::GoOn;
+        }
+        let next = match starts_in {
+            Some(delay) => format!("tried again in {}", seconds(delay)),
+            None => "given up".to_owned(),
+        };
+        let is_new = self.reasons.insert(slot.clone(), reason.to_owned()).as_deref() != Some(reason);
+        if is_new || is_over {
+            self.printer.say(Some(slot), &format!("could not be started: {reason}; {next}"));
+        }
+        if is_over || self.is_any_exit {
+            self.status.get_or_insert(1);
+        }
+        if self.is_any_exit { Reaction::EndAll } else { Reaction::GoOn }
+    }
+
+    fn unknown_command(&self, status: &Status) -> String {
+        let command =
+            self.spec.process(&status.slot.process_type).map_or("", |process| process.command.as_str());
+        let exit = status.last_exit.map(|exit| exit.to_string()).unwrap_or_default();
+        let is_missing = status.last_exit == Some(Exit::Code(NOT_FOUND));
+        let what = if is_missing { "command not found" } else { "command cannot be executed" };
+        match command.split_whitespace().next().filter(|_| procfile::is_simple_command(command)) {
+            Some(program) => format!("{what}: {program} ({exit}), not started again"),
+            None => format!("{what} in: {command} ({exit}), not started again"),
+        }
+    }
+
+    /// Many programs that watch files end when their stdin does.
+    fn hint(&mut self, status: &Status, lifetime: Duration) -> String {
+        let slot = &status.slot;
+        let name = slot.process_type.as_str();
+        let is_hinted = !self.is_ending
+            && status.last_exit == Some(Exit::Code(0))
+            && lifetime < SOON
+            && name != "release"
+            && self.stdin.as_ref() != Some(slot)
+            && self.hinted.insert(name.to_owned());
+        if is_hinted {
+            format!(" (its stdin is /dev/null; if it waits for input: --stdin {name})")
+        } else {
+            String::new()
+        }
+    }
+
+    fn see_ending(&mut self, cause: Cause, waits_for: &[(Slot, u32)]) {
+        self.is_ending = true;
+        self.is_told = cause != Cause::Asked;
+        let why = match cause {
+            Cause::Signal(signal) => signal_name(signal.as_raw()),
+            Cause::Descriptor(0) => "stdout is closed".to_owned(),
+            Cause::Descriptor(_) => "the parent process has ended".to_owned(),
+            Cause::Asked => "one has ended".to_owned(),
+            Cause::Client => "asked to end".to_owned(),
+        };
+        let waits = if waits_for.is_empty() {
+            String::new()
+        } else {
+            format!(", waiting for {}; Ctrl-C kills", names(waits_for))
+        };
+        self.printer.say_now(&format!("{why}: ending{waits}"));
+    }
+}
+
+/// The process that started us, as something that can be read once it has ended.
+pub(crate) fn parent() -> Option<OwnedFd> {
+    rustix::process::pidfd_open(rustix::process::getppid()?, PidfdFlags::empty()).ok()
+}
+
+/// Whether SIGHUP was ignored when we were started, as nohup does it (proc(5), `SigIgn`).
+pub(crate) fn ignores_hangup() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    ignored >> (Signal::HUP.as_raw() - 1) & 1 == 1
+}
+
+fn expected_port(spec: &Spec, slot: &Slot) -> Option<u16> {
+    let place = *spec.places.get(slot.process_type.as_str())?;
+    let offset = place.checked_mul(100)?.checked_add(slot.index.checked_sub(1)?)?;
+    spec.base_port.checked_add(offset)
+}
+
+fn how(exit: Option<Exit>) -> String {
+    match exit {
+        Some(Exit::Code(code)) => format!("ended with status {code}"),
+        Some(Exit::Signal(signal)) => format!("ended by {}", signal_name(signal)),
+        None => "ended, nobody saw how".to_owned(),
+    }
+}
+
+/// 128 + n for signal n, as a shell has it.
+fn exit_status(exit: Option<Exit>) -> u8 {
+    let status = match exit {
+        Some(Exit::Code(code)) => code,
+        Some(Exit::Signal(signal)) => 128 + signal,
+        None => 1,
+    };
+    u8::try_from(status).unwrap_or(1)
+}
+
+fn signal_name(signal: i32) -> String {
+    signal_hook::low_level::signal_name(signal).map_or_else(|| format!("signal {signal}"), str::to_owned)
+}
+
+fn names(processes: &[(Slot, u32)]) -> String {
+    let name = |(slot, pid): &(Slot, u32)| format!("{slot} (pid {pid})");
+    processes.iter().map(name).collect::<Vec<_>>().join(", ")
+}
+
+fn seconds(delay: Duration) -> String {
+    let seconds = delay.as_secs_f64();
+    if seconds < 10.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
+}
