@@ -25,8 +25,10 @@ use desk::Desk;
 /// What the printer is told to do, in order.
 #[derive(Debug)]
 enum Note {
-    /// Print what this slot writes.
+    /// What this slot writes can be read there.
     Open(Slot, OwnedFd),
+    /// A process of this slot was started, and that was said: print what it writes.
+    Listen(Slot),
     /// All processes of this slot have ended: print what is left of their output.
     Drain(Slot),
     /// Say this on stderr, about a slot or about everything.
@@ -79,9 +81,14 @@ impl Printer {
         Ok((Self { notes, wake: File::from(wake), shared, end, thread, style: err }, closed))
     }
 
-    /// Prints what a slot writes, from now on.
+    /// Takes what a slot will write.
     pub(crate) fn open(&mut self, slot: Slot, reader: OwnedFd) {
         self.tell(Note::Open(slot, reader));
+    }
+
+    /// Prints what a slot writes, from now on until it is drained.
+    pub(crate) fn listen(&mut self, slot: &Slot) {
+        self.tell(Note::Listen(slot.clone()));
     }
 
     /// Prints what is left of a slot's output.

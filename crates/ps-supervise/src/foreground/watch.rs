@@ -127,6 +127,7 @@ impl Watch {
             self.printer.say(Some(slot), &format!("port {expected} is taken by {holder}: it gets {port}"));
         }
         self.printer.say(Some(slot), &text);
+        self.printer.listen(slot);
     }
 
     fn see_end(&mut self, status: &Status, lifetime: Duration, starts_in: Option<Duration>) -> Reaction {

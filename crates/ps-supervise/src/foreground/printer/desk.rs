@@ -53,6 +53,8 @@ pub(super) struct Desk {
 struct Reader {
     slot: Slot,
     fd: OwnedFd,
+    /// Whether a process was started since the last one ended.
+    is_heard: bool,
     line: Line,
     held_since: Option<Instant>,
     prefix: Vec<u8>,
@@ -128,7 +130,9 @@ impl Desk {
     /// Waits for bytes, for notes, for stdout to be closed, or for what is held to be due; tells who can be read.
     fn wait(&mut self) -> io::Result<Vec<usize>> {
         let stdout = io::stdout();
-        let is_heard = |number: usize| self.floor.is_none_or(|floor| floor.number == number);
+        let is_heard = |number: usize| {
+            self.readers[number].is_heard && self.floor.is_none_or(|floor| floor.number == number)
+        };
         let mut polled = vec![PollFd::new(&self.wake, PollFlags::IN)];
         // Of stdout only errors are told: that nobody reads it any more.
         let watches_stdout = self.closing.is_some();
@@ -217,6 +221,7 @@ impl Desk {
                 self.readers.push(Reader {
                     slot,
                     fd,
+                    is_heard: false,
                     line: Line::default(),
                     held_since: None,
                     prefix,
@@ -228,6 +233,11 @@ impl Desk {
             Note::Drain(slot) => {
                 if let Some(number) = self.number_of(&slot) {
                     self.drain(number);
+                }
+            }
+            Note::Listen(slot) => {
+                if let Some(number) = self.number_of(&slot) {
+                    self.readers[number].is_heard = true;
                 }
             }
             Note::Say(who, text) => self.say(who.as_ref(), &text),
@@ -252,6 +262,7 @@ impl Desk {
         let writer = Writer { number, prefix: &reader.prefix, continued: &reader.continued };
         self.screen.finish(writer, &mut reader.line);
         reader.held_since = None;
+        reader.is_heard = false;
         self.floor = None;
     }
 
