@@ -4,7 +4,6 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use crate::document::BOM;
 use crate::excerpt::{self, Excerpt};
 use crate::options::ParseOptions;
 use crate::proposal::Circumstances;
