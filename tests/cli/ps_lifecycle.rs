@@ -7,6 +7,10 @@ mod home;
 mod all;
 #[path = "ps_lifecycle/counts.rs"]
 mod counts;
+#[path = "ps_lifecycle/cut.rs"]
+mod cut;
+#[path = "ps_lifecycle/descriptors.rs"]
+mod descriptors;
 #[path = "ps_lifecycle/disk.rs"]
 mod disk;
 #[path = "ps_lifecycle/engine.rs"]
@@ -15,12 +19,20 @@ mod engine;
 mod failures;
 #[path = "ps_lifecycle/files.rs"]
 mod files;
+#[path = "ps_lifecycle/inputs.rs"]
+mod inputs;
+#[path = "ps_lifecycle/links.rs"]
+mod links;
 #[path = "ps_lifecycle/lock.rs"]
 mod lock;
 #[path = "ps_lifecycle/output.rs"]
 mod output;
+#[path = "ps_lifecycle/ports.rs"]
+mod ports;
 #[path = "ps_lifecycle/refusals.rs"]
 mod refusals;
+#[path = "ps_lifecycle/said.rs"]
+mod said;
 #[path = "support/schema.rs"]
 mod schema;
 #[path = "ps_lifecycle/transcript.rs"]

@@ -34,6 +34,8 @@ pub struct AppLock {
 struct Held {
     file: File,
     path: PathBuf,
+    /// Whether the last holder ended without giving it up.
+    is_left: bool,
     /// The same lock once more, on a directory that nobody takes for a forgotten lock file and removes.
     _twin: Option<OwnedFd>,
 }
@@ -72,7 +74,8 @@ impl World {
     fn try_hold(&self, app: &AppName, path: &Path) -> Result<Option<Held>, Error> {
         let Some(file) = try_lock(path)? else { return Ok(None) };
         let properties = self.config_dir("ps", Scope::App(app));
-        let held = |twin| Held { file, path: path.to_owned(), _twin: twin };
+        let is_left = !signature(path).is_empty();
+        let held = |twin| Held { file, path: path.to_owned(), is_left, _twin: twin };
         let Some(twin) = durable::stage_of(self.lib(), &properties)? else { return Ok(Some(held(None))) };
         match rustix::fs::flock(&twin, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
@@ -93,6 +96,16 @@ impl AppLock {
     /// Whether whoever called us holds it, and we with them.
     pub fn is_callers(&self) -> bool {
         self.held.is_none()
+    }
+
+    /// The lock's descriptor, if this process holds it: a child that inherits it holds the lock until it ends.
+    pub fn file(&self) -> Option<&File> {
+        self.held.as_ref().map(|held| &held.file)
+    }
+
+    /// Whether its last holder was killed: hooks that it called may still run (see [`AppLock::orphans`]).
+    pub fn was_left_by_the_dead(&self) -> bool {
+        self.held.as_ref().is_some_and(|held| held.is_left)
     }
 
     /// Gives the lock up and removes its file: the app is gone.
@@ -161,9 +174,31 @@ fn is_held_by(path: &Path, app: &AppName, token: &str) -> bool {
 fn holder(path: &Path) -> String {
     let signature = signature(path);
     match signature.splitn(4, ' ').collect::<Vec<_>>()[..] {
-        [_, pid, _, command] => format!("pid {pid} ({})", command.trim_end()),
-        _ => "another process".to_owned(),
+        [_, pid, started, command] => {
+            let command = command.trim_end();
+            let is_alive =
+                pid.parse().ok().and_then(start_time).is_some_and(|now| now.to_string() == started);
+            match inheritor(path).filter(|_| !is_alive) {
+                Some(heir) => format!("{heir}, which pid {pid} ({command}) left behind when it was killed"),
+                None => format!("pid {pid} ({command})"),
+            }
+        }
+        _ => inheritor(path).unwrap_or_else(|| "another process".to_owned()),
     }
+}
+
+/// A process that has the lock's file open, other than this one: work that its holder started and that outlived it.
+fn inheritor(path: &Path) -> Option<String> {
+    let path = path.canonicalize().ok()?;
+    let pids = fs::read_dir("/proc").ok()?.flatten();
+    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let has_it = |pid: &u32| {
+        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link == path)
+    };
+    let pid = pids.into_iter().filter(|pid| *pid != std::process::id()).find(has_it)?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some(format!("pid {pid} ({})", name.trim_end()))
 }
 
 fn signature(path: &Path) -> String {

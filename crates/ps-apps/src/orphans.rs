@@ -9,6 +9,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
 use crate::lock::{AppLock, LOCK_VARIABLE};
 
 const POLL: Duration = Duration::from_millis(100);
@@ -44,24 +46,53 @@ impl AppLock {
         }
     }
 
+    /// Signals every process that hooks of this very holder have started, the hooks themselves included, and says whether
+    /// there was one. Who holds the lock with its caller signals nobody: the caller is among them.
+    pub fn signal_helpers(&self, signal: Signal) -> bool {
+        if self.is_callers() {
+            return false;
+        }
+        let (_, own) = self.token();
+        let is_own = |entry: &[u8]| entry_value(entry).is_some_and(|value| OsStr::from_bytes(value) == own);
+        let helpers = marked(is_own);
+        for pid in &helpers {
+            let raw = i32::try_from(*pid).ok().and_then(Pid::from_raw);
+            let pinned = raw.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+            // Looked at again once its pidfd is open: by then the pid could be a stranger's.
+            if let Some(pidfd) = pinned.filter(|_| is_marked(*pid, is_own)) {
+                // One that has ended meanwhile needs no signal.
+                let _ = pidfd_send_signal(pidfd, signal);
+            }
+        }
+        !helpers.is_empty()
+    }
+
     fn marked_by_others(&self) -> Vec<u32> {
         let (_, own) = self.token();
         let app = own.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
-        let mark = [LOCK_VARIABLE.as_bytes(), b"=", app, b" "].concat();
-        let is_left = |entry: &[u8]| {
-            entry.starts_with(&mark) && OsStr::from_bytes(&entry[LOCK_VARIABLE.len() + 1..]) != own
-        };
-        let mut left: Vec<u32> = fs::read_dir("/proc")
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(|pid: &u32| {
-                fs::read(format!("/proc/{pid}/environ"))
-                    .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(is_left))
-            })
-            .collect();
-        left.sort_unstable();
-        left
+        let mark = [app, b" "].concat();
+        marked(|entry| {
+            let value = entry_value(entry);
+            value.is_some_and(|value| value.starts_with(&mark) && OsStr::from_bytes(value) != own)
+        })
     }
+}
+
+/// The token in an entry of an environment that is one.
+fn entry_value(entry: &[u8]) -> Option<&[u8]> {
+    entry.strip_prefix(LOCK_VARIABLE.as_bytes())?.strip_prefix(b"=")
+}
+
+/// The processes whose environment has such an entry.
+fn marked(is_meant: impl Fn(&[u8]) -> bool + Copy) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let mut marked: Vec<u32> = pids.filter(|pid| is_marked(*pid, is_meant)).collect();
+    marked.sort_unstable();
+    marked
+}
+
+fn is_marked(pid: u32, is_meant: impl Fn(&[u8]) -> bool) -> bool {
+    let environment = fs::read(format!("/proc/{pid}/environ"));
+    environment.is_ok_and(|environment| environment.split(|byte| *byte == 0).any(is_meant))
 }

@@ -26,6 +26,7 @@ enum Kind {
     Command,
     Path,
     Policy,
+    Port,
     Seconds,
 }
 
@@ -41,8 +42,12 @@ pub struct InvalidValue {
     pub rule: &'static str,
 }
 
+/// The first port of an app's instances.
+const PORT: &str = "port";
+
 const TABLE: &[PsProperty] = &[
     PsProperty { name: "dockerfile-start-cmd", is_global: false, default: None, kind: Kind::Command },
+    PsProperty { name: PORT, is_global: false, default: None, kind: Kind::Port },
     PsProperty { name: "procfile-path", is_global: true, default: Some("Procfile"), kind: Kind::Path },
     PsProperty {
         name: "restart-policy",
@@ -60,6 +65,11 @@ impl PsProperty {
     /// Every property, sorted by name.
     pub fn all() -> &'static [Self] {
         TABLE
+    }
+
+    /// The properties that Dokku knows; `port` is one of ours alone, for apps whose processes run natively.
+    pub fn of_dokku() -> impl Iterator<Item = &'static Self> {
+        TABLE.iter().filter(|property| property.name != PORT)
     }
 
     /// The property of that name.
@@ -103,6 +113,10 @@ impl Kind {
                     && value.parse().is_ok_and(|seconds: u64| seconds <= MAX_STOP_SECONDS),
                 "use whole seconds, 0 to 86400",
             ),
+            Self::Port => (
+                value.bytes().all(|b| b.is_ascii_digit()) && value.parse().is_ok_and(|port: u16| port > 0),
+                "use a whole number, 1 to 65535",
+            ),
             Self::Path => (
                 !value.trim_matches('/').is_empty() && !value.split('/').any(|part| part == ".."),
                 "use a path inside the app's source, without ..",
@@ -131,6 +145,7 @@ mod tests {
             ),
             ("skip-deploy", &["true", "false"], &["maybe", "1", "True"]),
             ("restore", &["true", "false"], &["no"]),
+            ("port", &["1", "3000", "65535"], &["0", "65536", "-1", "+1", "http", "80 81", "3000.5"]),
             (
                 "procfile-path",
                 &["Procfile", ".dokku/Procfile", "/deep/Procfile", "a..b"],

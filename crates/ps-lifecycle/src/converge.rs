@@ -34,9 +34,8 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     let scheduler = schedulers::of(world, &app.name)?;
     let status = scheduler.status(&[app.name.to_string()])?.remove(0);
     let plan = Plan::new(release, &wanted, &status.instances, intent);
-    if !plan.is_noop() {
-        session.watch(|watch| scheduler.deploy(&plan, watch))?;
-    }
+    // Also a plan in which nothing happens: what the scheduler keeps may be behind what is recorded.
+    session.watch(|watch| scheduler.deploy(&plan, watch))?;
     if !stored.old.is_empty() {
         world.forget_old_formation(&app.name)?;
     }

@@ -5,16 +5,16 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
-use ps_apps::durable::{self, Access, Directory};
 use ps_apps::{AppLock, AppName, Scope, World};
 use ps_cli::exit::Outcome;
-use ps_cli::say;
 use ps_scheduler::{Intent, Plan, Source, Which};
 
 use crate::args::DeployArgs;
 use crate::counts::Counts;
+use crate::environment::Environment;
 use crate::session::Session;
 use crate::source::Checkout;
+use crate::wish::Wish;
 use crate::{release, remarks, schedulers, stop};
 
 pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
@@ -79,7 +79,7 @@ fn deploy(
     let planned = counts.apply(world, app)?;
     counts.hint(world, app, &planned.0)?;
     let earlier = world.is_deployed(app)?.then(|| world.scheduler_name(app)).transpose()?;
-    let environment = Environment::replace(world, app, args.env_file.as_deref())?;
+    let environment = Environment::replace(session, app, args.env_file.as_deref())?;
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
         remarks::say(world, app, procfile.as_ref(), &app_json, &release, args.command.is_some())?;
@@ -91,7 +91,11 @@ fn deploy(
         let scheduler = schedulers::named(world, &name)?;
         let status = scheduler.status(&[app.to_string()])?.remove(0);
         let plan = Plan::new(release, &wanted, &status.instances, &Intent::Deploy);
-        session.watch(|watch| scheduler.deploy(&plan, watch))?;
+        let wish = Wish::set(world, app, true)?;
+        if let Err(error) = session.watch_locked(Some(lock), |watch| scheduler.deploy(&plan, watch)) {
+            wish.put_back();
+            return Err(error.into());
+        }
         Ok::<_, anyhow::Error>(formation)
     })();
     if ran.is_err() {
@@ -150,7 +154,6 @@ fn record(
     checkout.record(world, app)?;
     world.set_property("scheduler", Scope::App(app), "selected", scheduler)?;
     record_formation()?;
-    world.set_property("ps", Scope::App(app), "restore", "true")?;
     world.set_property("common", Scope::App(app), "deployed", "true")?;
     Ok(())
 }
@@ -167,40 +170,4 @@ impl fmt::Display for RunsOn {
             self.0
         )
     }
-}
-
-/// The app's ENV file as it was, for the case that the deploy fails.
-enum Environment {
-    Untouched,
-    Replaced { before: Option<Vec<u8>> },
-}
-
-impl Environment {
-    fn replace(world: &World, app: &AppName, file: Option<&Path>) -> Result<Self> {
-        let Some(file) = file else { return Ok(Self::Untouched) };
-        let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-        procfile::EnvFile::parse(&bytes).with_context(|| format!("{}", file.display()))?;
-        let before = durable::read(&world.env_path(app), true)?;
-        write_env(world, app, Some(&bytes))?;
-        Ok(Self::Replaced { before })
-    }
-
-    /// The deploy's own failure is what the user must hear; one of putting back is said beside it.
-    fn put_back(self, world: &World, app: &AppName) {
-        if let Self::Replaced { before } = self
-            && let Err(error) = write_env(world, app, before.as_deref())
-        {
-            say::warning(&format!("the environment of {app} could not be put back: {error:#}"));
-        }
-    }
-}
-
-fn write_env(world: &World, app: &AppName, bytes: Option<&[u8]>) -> Result<()> {
-    let path = world.env_path(app);
-    let directory = Directory::open(world.lib(), path.parent().unwrap_or(&path))?;
-    match bytes {
-        Some(bytes) => directory.write("ENV", bytes, Access::like(&world.app_dir(app), 0o600))?,
-        None => directory.remove("ENV")?,
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ mod deploy;
 mod destroy;
 mod dokku;
 mod each;
+mod environment;
 mod inspect;
 mod logs;
 mod nearby;
@@ -25,6 +26,7 @@ mod start;
 mod status;
 mod status_table;
 mod stop;
+mod wish;
 
 use std::error::Error;
 

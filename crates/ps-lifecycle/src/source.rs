@@ -1,9 +1,11 @@
 //! Where an app's program comes from, and what lies there: a directory with a Procfile, an image, or one command.
 
+use std::env;
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
 
+use ::durable::ReadError;
 use anyhow::{Context, Result, bail};
 use procfile::Procfile;
 use ps_apps::durable::{self, Access, Directory};
@@ -63,11 +65,13 @@ pub(crate) struct Checkout {
 impl Checkout {
     /// What lies in a directory. `command` stands in for a Procfile.
     pub(crate) fn of_directory(directory: &Path, procfile: &str, command: Option<&str>) -> Result<Self> {
-        let found = directory.canonicalize();
+        let typed = typed(directory)?;
+        let found = typed.canonicalize();
+        // All files are read where the path leads now, though a link in it may be flipped meanwhile.
         let directory =
-            found.with_context(|| format!("open {}: name a directory that is there", directory.display()))?;
+            found.with_context(|| format!("open {}: name a directory that is there", typed.display()))?;
         if !directory.is_dir() {
-            bail!("{} is not a directory: name the one that holds the Procfile", directory.display());
+            bail!("{} is not a directory: name the one that holds the Procfile", typed.display());
         }
         let procfile = match command {
             Some(command) if command.trim().is_empty() || command.contains(['\n', '\r']) => {
@@ -79,13 +83,7 @@ impl Checkout {
         let app_json = read(&directory.join("app.json"))?;
         let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
         let kind = if command.is_some() { Kind::Command } else { Kind::Directory };
-        Ok(Self {
-            kind,
-            source: Source::Directory(directory),
-            procfile: Some(procfile),
-            app_json,
-            dokku_scale,
-        })
+        Ok(Self { kind, source: Source::Directory(typed), procfile: Some(procfile), app_json, dokku_scale })
     }
 
     /// An image: it brings no files that could be read from here.
@@ -145,6 +143,30 @@ impl Checkout {
     }
 }
 
+/// A path as it was typed, made absolute without resolving a link in it: a `current` that leads elsewhere by the next verb
+/// is a new release. A relative one begins where the shell says it is, which may be such a link as well.
+fn typed(path: &Path) -> Result<PathBuf> {
+    let absolute = match shell_directory().filter(|_| path.is_relative()) {
+        // `.` and doubled slashes go, `..` stays: what it means depends on where a link leads.
+        Some(here) => here.join(path).components().collect(),
+        None => std::path::absolute(path).with_context(|| format!("open {}", path.display()))?,
+    };
+    let is_line = |text: &str| !text.contains(['\n', '\r', '\0']);
+    if !absolute.to_str().is_some_and(is_line) {
+        bail!("{} cannot be recorded: a path is one line of UTF-8", absolute.display());
+    }
+    Ok(absolute)
+}
+
+/// The working directory by the name that the shell has for it, links included (`PWD`), if it is that directory.
+fn shell_directory() -> Option<PathBuf> {
+    let named = PathBuf::from(env::var_os("PWD")?);
+    let is_plain = named.is_absolute() && !named.components().any(|part| part == Component::ParentDir);
+    let (there, here) = (fs::metadata(&named).ok()?, fs::metadata(".").ok()?);
+    let is_here = (there.dev(), there.ino()) == (here.dev(), here.ino());
+    Some(named).filter(|_| is_plain && is_here)
+}
+
 /// The source of the last deploy; `None` if there was none.
 pub(crate) fn recorded(world: &World, app: &AppName) -> Result<Option<Source>> {
     Ok(recorded_place(world, app)?.map(|(kind, place)| kind.source(place)))
@@ -178,10 +200,12 @@ fn no_procfile(directory: &Path, procfile: &str) -> String {
     format!("no {procfile} in {}{there}: write one (web: <command>), or pass --command", directory.display())
 }
 
+/// A file of the source: an ordinary one, also at the end of a link. `None` if it is not there. What is no file, or never
+/// ends, would hold the verb up.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    match ::durable::input(path, durable::MAX_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
+        Err(ReadError::Missing) => Ok(None),
+        Err(error) => bail!("{} {error}", path.display()),
     }
 }

@@ -1,12 +1,13 @@
 //! `start`: fills slots that are wanted and empty; what runs is left alone.
 
 use anyhow::Result;
-use ps_apps::{App, Scope};
+use ps_apps::App;
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Intent, Which};
 
 use crate::args::TargetArgs;
 use crate::session::Session;
+use crate::wish::Wish;
 use crate::{converge, each, stop};
 
 /// Starts what is wanted and does not run
@@ -22,6 +23,10 @@ pub(crate) fn start(session: &Session, app: &App, which: Which) -> Result<()> {
     stop::refuse_unknown(session, app, &which)?;
     session.step(&format!("Starting {}", app.name))?;
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
-    converge::carry_out(session, app, &Intent::Converge(which))?;
-    Ok(session.world.set_property("ps", Scope::App(&app.name), "restore", "true")?)
+    let wish = Wish::set(&session.world, &app.name, true)?;
+    let started = converge::carry_out(session, app, &Intent::Converge(which));
+    if started.is_err() {
+        wish.put_back();
+    }
+    started
 }

@@ -76,5 +76,12 @@ fn row(scheduler: &str, app: &str, instance: Instance) -> InstanceRow {
         memory_bytes: instance.memory_bytes,
         last_exit: instance.last_exit,
         scheduler: scheduler.to_owned(),
+        // Where both are the same, the app runs where it was deployed from: nothing is to be said.
+        directory: instance
+            .directory
+            .filter(|_| instance.typed_directory.is_some())
+            .map(|path| path.display().to_string()),
+        typed_directory: instance.typed_directory.map(|path| path.display().to_string()),
+        note: instance.note,
     }
 }

@@ -1,5 +1,6 @@
 //! How the rows of `status` are printed: a table, JSON lines, CSV.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::Result;
@@ -42,6 +43,13 @@ pub(crate) struct InstanceRow {
     pub(crate) memory_bytes: Option<u64>,
     pub(crate) last_exit: Option<Exit>,
     pub(crate) scheduler: String,
+    /// The last three are there only where there is something to say, and not in CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) directory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) typed_directory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
 }
 
 /// A table for people, columns as wide as they need to be.
@@ -55,7 +63,16 @@ pub(crate) fn text(mut out: impl Write, rows: &[InstanceRow]) -> io::Result<()> 
             line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         writeln!(out, "{}", padded.join("  ").trim_end())?;
     }
+    for line in rows.iter().filter_map(led_elsewhere).collect::<BTreeSet<String>>() {
+        writeln!(out, "{line}")?;
+    }
     out.flush()
+}
+
+/// Where the path that was typed leads, said once for an app whose instances run there.
+fn led_elsewhere(row: &InstanceRow) -> Option<String> {
+    let (typed, directory) = row.typed_directory.as_ref().zip(row.directory.as_ref())?;
+    Some(format!("{} was deployed from {typed} and runs in {directory}", row.app))
 }
 
 /// One object a line.

@@ -1,12 +1,13 @@
 //! `stop`: ends instances with their grace period, whole trees, and says truthfully what would not end.
 
 use anyhow::{Result, bail};
-use ps_apps::{App, AppName, Scope};
+use ps_apps::{App, AppName};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::{Error, Scheduler, StopOrder, Which};
+use ps_scheduler::{Error, Scheduler, State, StopOrder, Which};
 
 use crate::args::TargetArgs;
 use crate::session::Session;
+use crate::wish::Wish;
 use crate::{each, schedulers};
 
 /// Ends what runs
@@ -18,14 +19,38 @@ pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
 
 fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {
     let lock = session.lock(&app.name)?;
-    refuse_unknown(session, app, which)?;
-    session.step(&format!("Stopping {}", app.name))?;
-    end(session, app, which, false)?;
-    if *which == Which::All {
-        session.trigger(&lock, "post-stop", &[app.name.as_str()])?;
-        session.world.set_property("ps", Scope::App(&app.name), "restore", "false")?;
+    if !runs_undeployed(session, app)? {
+        refuse_unknown(session, app, which)?;
     }
-    Ok(())
+    session.step(&format!("Stopping {}", app.name))?;
+    if *which != Which::All {
+        return end(session, app, which, false);
+    }
+    // A disk that takes nothing must not keep anything alive: then the wish is written once more, afterwards.
+    let wish = Wish::set(&session.world, &app.name, false);
+    let ended = end(session, app, which, false);
+    match wish {
+        Ok(wish) if has_not_begun(&ended) => wish.put_back(),
+        Err(_) if ended.is_ok() => drop(Wish::set(&session.world, &app.name, false)?),
+        Ok(_) | Err(_) => (),
+    }
+    ended?;
+    session.trigger(&lock, "post-stop", &[app.name.as_str()])
+}
+
+/// Whether a stop failed before anything was told to end. What was told goes on ending when nobody waits for it any more.
+fn has_not_begun(ended: &Result<()>) -> bool {
+    let error = ended.as_ref().err().and_then(|error| error.downcast_ref::<Error>());
+    error.is_some_and(|error| !matches!(error, Error::Cancelled))
+}
+
+/// Whether something runs of an app that was never deployed: its first deploy was killed before it was written down.
+fn runs_undeployed(session: &Session, app: &App) -> Result<bool> {
+    if session.world.is_deployed(&app.name)? {
+        return Ok(false);
+    }
+    let status = schedulers::of(&session.world, &app.name)?.status(&[app.name.to_string()])?.remove(0);
+    Ok(status.instances.iter().any(|instance| instance.state != State::Stopped))
 }
 
 /// Ends instances of an app; an error if one would not end. The caller holds the lock.

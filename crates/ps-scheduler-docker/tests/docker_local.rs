@@ -89,7 +89,7 @@ impl Place {
         };
         let wanted = Formation::parse(wanted.iter().copied()).expect("a legal formation");
         let plan = Plan::new(release, &wanted, &self.status().instances, intent);
-        self.docker.deploy(&plan, &mut Watch { say, cancel: &Cancel::default() })
+        self.docker.deploy(&plan, &mut Watch { say, cancel: &Cancel::default(), lock: None })
     }
 
     fn status(&self) -> AppStatus {
@@ -98,7 +98,7 @@ impl Place {
 
     fn stop(&self, which: Which, remove: bool) -> Result<Stopped, Error> {
         let order = StopOrder { app: "shop".to_owned(), which, grace: GRACE, remove };
-        self.docker.stop(&order, &mut Watch { say: &mut |_| (), cancel: &Cancel::default() })
+        self.docker.stop(&order, &mut Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None })
     }
 
     fn ids(&self) -> Vec<String> {
@@ -504,7 +504,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
             cancel.cancel();
         }
     };
-    let outcome = place.docker.deploy(&plan, &mut Watch { say: &mut say, cancel: &cancel });
+    let outcome = place.docker.deploy(&plan, &mut Watch { say: &mut say, cancel: &cancel, lock: None });
     assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?}");
     assert_eq!((place.ids(), place.names()), before);
 }

@@ -8,6 +8,7 @@ use ps_scheduler::{Action, DeployOutcome, Error, Plan, Progress, Slot, Watch};
 use ps_supervisor::{Request, Spec};
 
 use crate::follow::Follower;
+use crate::preflight::{self, Judge};
 use crate::release_task;
 use crate::service::{Service, backend};
 use crate::specify::specify;
@@ -20,8 +21,23 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
     watch.cancel.check()?;
     let earlier = service.spec()?;
     let before = pids(service)?;
-    let spec = write_spec(service, plan, earlier.as_ref(), watch)?;
-    if let Err(error) = change(service, plan, &spec, &before, watch) {
+    let planned = specify(service, plan, earlier.as_ref())?;
+    let is_true = plan.is_noop() && earlier.as_ref() == Some(&planned);
+    if is_true && (planned.wanted().is_empty() || service.connect().is_some()) {
+        return Ok(outcome(plan));
+    }
+    let judge = Judge { service, plan, spec: &planned, running: &before };
+    judge.inputs()?;
+    let prepared = prepare(&judge, earlier.as_ref(), watch);
+    if prepared.is_err() && earlier.is_none() {
+        crate::stop::forget(service)?;
+    }
+    let spec = prepared?;
+    let fresh: BTreeMap<Slot, Option<u32>> = preflight::starting(plan, &spec, earlier.as_ref())
+        .into_iter()
+        .map(|slot| (slot.clone(), before.get(&slot).copied()))
+        .collect();
+    if let Err(error) = change(service, plan, &spec, &fresh, watch) {
         let undone = roll_back(service, plan, earlier, &spec, watch);
         return Err(match undone {
             Ok(()) => error,
@@ -37,20 +53,20 @@ fn pids(service: &Service) -> Result<BTreeMap<Slot, u32>, Error> {
     Ok(instances.into_iter().filter_map(|instance| Some((instance.slot, instance.pid?))).collect())
 }
 
-fn write_spec(
-    service: &Service,
-    plan: &Plan,
-    earlier: Option<&Spec>,
-    watch: &mut Watch<'_>,
-) -> Result<Spec, Error> {
-    if plan.is_deploy {
-        release_task::run(&specify(service, plan, earlier)?, watch)?;
+/// Runs the `release` process of a deploy, judges what it may have made, and writes the spec: nothing that runs is touched.
+fn prepare(judge: &Judge<'_>, earlier: Option<&Spec>, watch: &mut Watch<'_>) -> Result<Spec, Error> {
+    let service = judge.service;
+    service.make()?;
+    if judge.plan.is_deploy {
+        release_task::run(service, judge.spec, watch)?;
     }
+    judge.programs()?;
     // Two first deploys at once must not choose the same ports.
     let parent = service.parent();
     let _choosing = Directory::open(service.world.lib(), &parent)
         .map_err(|error| backend(format!("open {}", parent.display()), &error))?;
-    let spec = specify(service, plan, earlier)?;
+    let base_port = specify(service, judge.plan, earlier)?.base_port;
+    let spec = Spec { base_port, ..judge.spec.clone() };
     service.write_spec(&spec)?;
     Ok(spec)
 }
@@ -59,19 +75,14 @@ fn change(
     service: &Service,
     plan: &Plan,
     spec: &Spec,
-    before: &BTreeMap<Slot, u32>,
+    fresh: &BTreeMap<Slot, Option<u32>>,
     watch: &mut Watch<'_>,
 ) -> Result<(), Error> {
-    if spec.wanted().is_empty() && service.connect().is_none() && before.is_empty() {
+    if spec.wanted().is_empty() && service.connect().is_none() && pids(service)?.is_empty() {
         return Ok(());
     }
     let mut follower = Follower::begin(service, service.supervised()?)?;
     let replaced: Vec<Slot> = plan.slots(Action::Replace).cloned().collect();
-    let fresh: BTreeMap<Slot, Option<u32>> = plan
-        .slots(Action::Start)
-        .chain(&replaced)
-        .map(|slot| (slot.clone(), before.get(slot).copied()))
-        .collect();
     let leaving: BTreeSet<Slot> =
         plan.slots(Action::Stop).filter(|slot| follower.knows(slot)).cloned().collect();
     let mut early = follower.running();
@@ -80,10 +91,11 @@ fn change(
         early.extend(follower.ask(&Request::Restart { slots: replaced })?);
     }
     let deadline = Instant::now() + spec.grace() + MARGIN;
-    follower.settle(&fresh, &leaving, early, deadline, watch)?;
+    follower.settle(fresh, &leaving, early, deadline, watch)?;
     for slot in fresh.keys() {
         let checks = plan.release.process(&slot.process_type).map(|process| process.checks.as_slice());
         follower.check(slot, checks.unwrap_or_default(), watch)?;
+        follower.announce(slot, watch);
     }
     if spec.wanted().is_empty() {
         follower.ask(&Request::End)?;
@@ -101,7 +113,7 @@ fn roll_back(
 ) -> Result<(), Error> {
     // The failure is already on its way to the user: even an interrupted deploy is undone to the end.
     let cancel = ps_scheduler::Cancel::default();
-    let mut watch = Watch { say: &mut *watch.say, cancel: &cancel };
+    let mut watch = Watch { say: &mut *watch.say, cancel: &cancel, lock: watch.lock };
     let Some(earlier) = earlier else {
         crate::stop::end(service, &mut watch)?;
         return crate::stop::forget(service);
@@ -115,13 +127,17 @@ fn roll_back(
     let Some(client) = service.connect() else { return Ok(()) };
     let mut follower = Follower::begin(service, client)?;
     let early = follower.ask(&Request::Apply)?;
-    let failed_ones = plan.slots(Action::Replace).map(|slot| (slot.clone(), None)).collect();
+    let failed_ones: BTreeMap<Slot, Option<u32>> =
+        plan.slots(Action::Replace).map(|slot| (slot.clone(), None)).collect();
     let deadline = Instant::now() + spec.grace() + MARGIN;
-    if plan.is_deploy {
-        follower.settle(&failed_ones, &BTreeSet::new(), early, deadline, &mut watch)
-    } else {
-        Ok(())
+    if !plan.is_deploy {
+        return Ok(());
     }
+    follower.settle(&failed_ones, &BTreeSet::new(), early, deadline, &mut watch)?;
+    for slot in failed_ones.keys() {
+        follower.announce(slot, &mut watch);
+    }
+    Ok(())
 }
 
 /// A failure after which not even what was there before could be put back.

@@ -7,7 +7,7 @@ use ps_scheduler::{Check, Error, Progress, Slot, State, Watch};
 use ps_supervisor::{Client, Message, Request, Status};
 
 use crate::service::{Service, backend};
-use crate::{checks, logs};
+use crate::{checks, last_words};
 
 /// An instance that dies sooner fails the deploy.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -95,12 +95,22 @@ impl<'a> Follower<'a> {
                 }
             }
             Message::Gone { slot } => {
-                settling.leaving.remove(&slot);
-                (watch.say)(Progress::Ended(slot, None));
+                // What was seen to end is told of already.
+                if settling.leaving.remove(&slot) {
+                    (watch.say)(Progress::Ended(slot, None));
+                }
             }
             Message::Reply { .. } => (),
         }
         Ok(())
+    }
+
+    /// Says that a slot is up, and what else a person should know of its start.
+    pub(crate) fn announce(&self, slot: &Slot, watch: &mut Watch<'_>) {
+        (watch.say)(Progress::Ready(slot.clone()));
+        if let Some(note) = self.known.get(slot).and_then(|status| status.note.as_ref()) {
+            (watch.say)(Progress::Note(format!("{slot}: {note}")));
+        }
     }
 
     /// Asks the startup checks of a slot's type until they hold.
@@ -113,16 +123,18 @@ impl<'a> Follower<'a> {
     }
 
     fn failure(&self, status: &Status) -> Error {
-        let reason = status.reason.clone().unwrap_or_else(|| match status.last_exit {
+        let ended = || match status.last_exit {
             Some(exit) => format!("ended within its first second ({exit})"),
             None => "ended within its first second".to_owned(),
-        });
+        };
+        let hint = status.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+        let reason = status.reason.clone().unwrap_or_else(|| ended() + &hint);
         self.failed(&status.slot, &reason)
     }
 
     fn failed(&self, slot: &Slot, reason: &str) -> Error {
         let offsets = self.known.get(slot).map(|status| status.log_offsets).unwrap_or_default();
-        let words = logs::last_words(self.service, slot, offsets);
+        let words = last_words::last_words(self.service, slot, offsets);
         let reason =
             if words.is_empty() { reason.to_owned() } else { format!("{reason}; its last lines:\n{words}") };
         Error::DeployFailed { app: self.service.app.to_string(), slot: slot.to_string(), reason }
@@ -179,7 +191,6 @@ impl Settling<'_> {
         match status.state {
             State::Running if pid != *old && !self.up.contains_key(slot) => {
                 self.up.insert(slot.clone(), Instant::now());
-                (watch.say)(Progress::Ready(slot.clone()));
                 Verdict::GoesOn
             }
             State::Backoff | State::Crashed => Verdict::Failed,

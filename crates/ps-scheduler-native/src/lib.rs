@@ -5,7 +5,9 @@ mod checks;
 mod deploy;
 mod follow;
 mod inspect;
+mod last_words;
 mod logs;
+mod preflight;
 mod processes;
 mod release_task;
 mod service;
@@ -53,9 +55,10 @@ impl Native {
         Self { measures_usage: false, ..self }
     }
 
-    /// The directory that an app's processes run in; `None` if it was never deployed here.
+    /// The directory that an app's processes run in, as it was given to the last deploy; `None` if it was never deployed
+    /// here.
     pub fn directory(&self, app: &str) -> Result<Option<PathBuf>, Error> {
-        Ok(self.service(app)?.spec()?.map(|spec| spec.directory))
+        Ok(self.service(app)?.spec()?.map(|spec| spec.typed.unwrap_or(spec.directory)))
     }
 
     /// The source trees of an app that was pushed.

@@ -15,11 +15,10 @@ use ps_supervisor::{LOG_DIRECTORY, stream_name};
 
 use crate::service::{Service, backend};
 
-const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
+pub(crate) const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// The longest line that is handed out whole, in bytes; a longer one comes in pieces.
 const LONGEST: usize = 1 << 20;
-const LAST_WORDS: usize = 10;
 
 pub(crate) fn logs(
     service: &Service,
@@ -56,25 +55,7 @@ pub(crate) fn logs(
     }
 }
 
-/// The last lines that a slot wrote after `offsets`: stdout's, then stderr's; ten in all, stderr first served.
-pub(crate) fn last_words(service: &Service, slot: &Slot, offsets: [u64; 2]) -> String {
-    let mut lines = Vec::new();
-    for (stream, offset) in STREAMS.into_iter().zip(offsets) {
-        let mut bytes = Vec::new();
-        let read = File::open(path(service, slot, stream)).and_then(|mut file| {
-            // A log that was cut since is all its own.
-            let is_cut = file.metadata()?.len() < offset;
-            file.seek(SeekFrom::Start(if is_cut { 0 } else { offset }))?;
-            file.read_to_end(&mut bytes)
-        });
-        if read.is_ok() {
-            lines.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
-        }
-    }
-    lines.split_off(lines.len().saturating_sub(LAST_WORDS)).join("\n")
-}
-
-fn path(service: &Service, slot: &Slot, stream: Stream) -> PathBuf {
+pub(crate) fn path(service: &Service, slot: &Slot, stream: Stream) -> PathBuf {
     service.instance(slot).join(LOG_DIRECTORY).join(stream_name(stream))
 }
 

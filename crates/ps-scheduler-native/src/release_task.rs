@@ -1,6 +1,8 @@
 //! The `release` process: run once per deploy, to its end, before anything new starts. If it fails the deploy fails.
+//! It holds the app's lock together with the deploy: one that was killed leaves a `release` that nothing starts beside.
 
-use std::io::{BufRead, BufReader};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -8,16 +10,22 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ps_scheduler::{Error, Progress, Slot, Watch};
-use ps_supervisor::Spec;
-use rustix::process::{Pid, Signal, kill_process_group};
+use ps_supervisor::{Spec, Task};
+
+use crate::service::Service;
 
 const TURN: Duration = Duration::from_millis(50);
-/// How long output of a process that has ended is still waited for: somebody it left behind may hold its stdout.
+/// How long output of a tree that has ended is waited for: somebody who got away from it may hold its stdout.
 const LAST_WORDS: Duration = Duration::from_millis(200);
+const LAST_WORDS_IN_ALL: Duration = Duration::from_secs(10);
+/// The longest line of output that is told whole, in bytes; a longer one comes in pieces.
+const LONGEST: u64 = 1 << 16;
+/// How many lines wait to be told before the process has to wait.
+const LINES: usize = 1024;
 
 /// Runs the `release` command of a spec, if it has one; its output is told line by line. When the deploy is cancelled
-/// its whole process group ends, with the spec's grace period.
-pub(crate) fn run(spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Error> {
+/// its whole tree ends, with the spec's grace period. What it leaves behind ends too, as it would in a container.
+pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Error> {
     let Some(process) = spec.processes.iter().find(|process| process.process_type == "release") else {
         return Ok(());
     };
@@ -25,72 +33,114 @@ pub(crate) fn run(spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Error> {
     let failed =
         |reason: String| Error::DeployFailed { app: spec.app.clone(), slot: slot.to_string(), reason };
     let environment = ps_supervisor::environment(spec, &slot, None).map_err(failed)?;
+    let task = Task::new(&service.directory, &slot);
+    if !task.is_empty() {
+        (watch.say)(Progress::Note("Ending the release of an earlier deploy, which still runs".to_owned()));
+        task.end(spec.grace());
+    }
     (watch.say)(Progress::Note(format!("Running release: {}", process.command)));
+    let not_started =
+        |error| failed(format!("could not be started in {}: {error}", spec.directory.display()));
+    let (script, (marker, value)) = task.script(&command(process, watch)).map_err(not_started)?;
     let mut child = Command::new("/bin/sh")
         .arg("-c")
-        .arg(format!("{{ {}\n}} 2>&1", process.command))
+        .arg(script)
         .env_clear()
         .envs(environment)
+        .env(marker, value)
         .current_dir(&spec.directory)
-        .stdin(Stdio::null())
+        .stdin(lock(watch).map_err(not_started)?)
         .stdout(Stdio::piped())
         .process_group(0)
         .spawn()
-        .map_err(|error| failed(format!("could not be started in {}: {error}", spec.directory.display())))?;
+        .map_err(not_started)?;
     let lines = lines(child.stdout.take());
-    let status = follow(&mut child, &lines, spec.grace(), watch)
-        .map_err(|error| failed(format!("could not be waited for: {error}")))?;
+    let status = follow(&mut child, &task, &lines, spec.grace(), watch)
+        .map_err(|error| failed(format!("could not be waited for: {error}")));
+    let has_ended = task.end(spec.grace());
+    drain(&lines, watch);
+    let status = status?;
     watch.cancel.check()?;
-    if status.success() { Ok(()) } else { Err(failed(format!("failed ({status}); nothing was changed"))) }
+    match status.success() {
+        true if has_ended => Ok(()),
+        true => Err(failed("left processes running that cannot be ended; nothing was changed".to_owned())),
+        false => Err(failed(format!("failed ({status}); nothing was changed"))),
+    }
+}
+
+/// The command, its two streams in one, none of them our caller's. The lock comes in as stdin, the one descriptor that can be handed over, and goes
+/// where nobody reads it by mistake.
+fn command(process: &ps_supervisor::ProcessSpec, watch: &Watch<'_>) -> String {
+    let lock = if watch.lock.is_some() { "3<&0 </dev/null " } else { "" };
+    format!("exec {lock}2>&1\n{}", process.command)
+}
+
+fn lock(watch: &Watch<'_>) -> std::io::Result<Stdio> {
+    watch.lock.map_or_else(|| Ok(Stdio::null()), |lock: &File| Ok(Stdio::from(lock.try_clone()?)))
 }
 
 fn lines(stdout: Option<ChildStdout>) -> Receiver<String> {
-    let (send, receive) = mpsc::channel();
+    let (send, receive) = mpsc::sync_channel(LINES);
     if let Some(stdout) = stdout {
         thread::spawn(move || {
-            let lines = BufReader::new(stdout).split(b'\n').map_while(Result::ok);
-            let mut lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
-            lines.try_for_each(|line| send.send(line))
+            let mut reader = BufReader::new(stdout);
+            let mut line = Vec::new();
+            while matches!(reader.by_ref().take(LONGEST).read_until(b'\n', &mut line), Ok(1..)) {
+                line.pop_if(|byte| *byte == b'\n');
+                let text = String::from_utf8_lossy(&line).into_owned();
+                line.clear();
+                if send.send(text).is_err() {
+                    return;
+                }
+            }
         });
     }
     receive
 }
 
+/// Tells what is still on its way.
+fn drain(lines: &Receiver<String>, watch: &mut Watch<'_>) {
+    let deadline = Instant::now() + LAST_WORDS_IN_ALL;
+    while let Ok(line) = lines.recv_timeout(LAST_WORDS)
+        && Instant::now() < deadline
+    {
+        (watch.say)(Progress::Output(line));
+    }
+}
+
 fn follow(
     child: &mut Child,
+    task: &Task,
     lines: &Receiver<String>,
     grace: Duration,
     watch: &mut Watch<'_>,
 ) -> std::io::Result<ExitStatus> {
-    let mut ended: Option<(ExitStatus, Instant)> = None;
     let mut told_to_end: Option<Instant> = None;
     loop {
         let is_closed = match lines.recv_timeout(TURN) {
             Ok(line) => {
                 (watch.say)(Progress::Output(line));
-                continue;
+                false
             }
             Err(RecvTimeoutError::Timeout) => false,
             Err(RecvTimeoutError::Disconnected) => true,
         };
-        match ended {
-            Some((status, since)) if is_closed || since.elapsed() >= LAST_WORDS => return Ok(status),
-            Some(_) => (),
-            None => ended = child.try_wait()?.map(|status| (status, Instant::now())),
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
         }
-        if is_closed && ended.is_none() {
+        if is_closed {
             thread::sleep(TURN);
         }
-        if ended.is_none() && watch.cancel.check().is_err() {
-            let since = *told_to_end.get_or_insert_with(Instant::now);
-            signal(child, if since.elapsed() >= grace { Signal::KILL } else { Signal::TERM });
+        if watch.cancel.check().is_err() {
+            let main = Some(child.id());
+            match told_to_end {
+                None => {
+                    told_to_end = Some(Instant::now());
+                    task.terminate(main);
+                }
+                Some(since) if since.elapsed() >= grace => task.kill(main),
+                Some(_) => (),
+            }
         }
-    }
-}
-
-/// To the whole group: the child has not been waited for, so the group is still its own.
-fn signal(child: &Child, signal: Signal) {
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
-        let _ = kill_process_group(group, signal);
     }
 }

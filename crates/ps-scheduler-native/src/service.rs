@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use ps_apps::durable::{Access, Directory};
 use ps_apps::{AppName, World};
-use ps_scheduler::{Error, Slot};
+use ps_scheduler::{Cancel, Error, Slot};
 use ps_supervisor::{Client, SPEC_FILE, Spec};
 use rustix::fs::FlockOperation;
 
@@ -81,6 +81,12 @@ impl Service {
         }
     }
 
+    /// Makes the directory if need be.
+    pub(crate) fn make(&self) -> Result<(), Error> {
+        let made = Directory::open(self.world.lib(), &self.directory);
+        made.map(drop).map_err(|error| backend(format!("create {}", self.directory.display()), &error))
+    }
+
     /// Writes the spec, durably, for us alone to read. The directory is made if need be.
     pub(crate) fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
         let fail = |error: ps_apps::Error| backend(format!("write the spec of {}", self.app), &error);
@@ -122,14 +128,15 @@ impl Service {
     }
 
     /// Waits until no supervisor holds the directory; false if one still does at the deadline.
-    pub(crate) fn is_left_before(&self, deadline: Instant) -> bool {
+    pub(crate) fn is_left_before(&self, deadline: Instant, cancel: &Cancel) -> Result<bool, Error> {
         loop {
-            let Ok(lock) = File::open(self.directory.join("lock")) else { return true };
+            let Ok(lock) = File::open(self.directory.join("lock")) else { return Ok(true) };
             if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                return true;
+                return Ok(true);
             }
+            cancel.check()?;
             if Instant::now() >= deadline {
-                return false;
+                return Ok(false);
             }
             thread::sleep(POLL);
         }
@@ -161,7 +168,7 @@ impl Service {
     }
 
     /// `ps-supervise` beside the running program, else on `PATH`.
-    fn program(&self) -> Result<PathBuf, Error> {
+    pub(crate) fn program(&self) -> Result<PathBuf, Error> {
         if let Some(program) = &self.supervise {
             return Ok(program.clone());
         }

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ps_scheduler::{Error, Plan, Release, Slot, Source};
 use ps_supervisor::{ProcessSpec, Spec};
 
-use crate::service::Service;
+use crate::service::{Service, backend};
 
 /// Variables of whoever deploys that processes get too: what worked at the prompt works after a reboot.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
@@ -23,20 +23,46 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
             what: "run an image: choose docker-local",
         });
     };
-    let revision = earlier.map_or(0, |spec| spec.revision) + u64::from(plan.is_deploy || earlier.is_none());
+    let processes = processes(plan)?;
+    let is_new = plan.is_deploy || earlier.is_none_or(|spec| !is_same_release(spec, directory, &processes));
+    let revision = earlier.map_or(0, |spec| spec.revision) + u64::from(is_new);
+    let chosen = chosen_base(service)?;
+    let resolved = directory.canonicalize().unwrap_or_else(|_| directory.clone());
     Ok(Spec {
         app: release.app.clone(),
         revision,
-        directory: directory.clone(),
+        directory: resolved.clone(),
+        typed: Some(directory.clone()),
         env: environment(plan, earlier),
-        env_files: env_files(service, directory),
-        base_port: earlier.map_or_else(|| free_base(service), |spec| spec.base_port),
+        env_files: env_files(service, &resolved),
+        base_port: chosen
+            .or_else(|| earlier.map(|spec| spec.base_port))
+            .unwrap_or_else(|| free_base(service)),
+        port_is_set: chosen.is_some(),
         places: places(release, earlier),
         restart_policy: release.restart_policy,
         stop_timeout_seconds: release.stop_timeout.as_secs(),
-        processes: processes(plan)?,
+        processes,
         stopped: stopped(plan),
     })
+}
+
+/// Whether a spec starts what is recorded as deployed. One that does not was left by a deploy that was killed before it
+/// could be recorded, or put back: its instances are replaced by those of the recorded release.
+fn is_same_release(spec: &Spec, directory: &Path, processes: &[ProcessSpec]) -> bool {
+    let commands = |processes: &[ProcessSpec]| -> BTreeMap<String, String> {
+        processes.iter().map(|process| (process.process_type.clone(), process.command.clone())).collect()
+    };
+    // A spec of an earlier version knows the resolved directory alone.
+    let typed = spec.typed.as_deref().unwrap_or(&spec.directory);
+    typed == directory && commands(&spec.processes) == commands(processes)
+}
+
+/// The base port that a person chose for the app.
+fn chosen_base(service: &Service) -> Result<Option<u16>, Error> {
+    let chosen = service.world.ps_property(&service.app, "port");
+    let chosen = chosen.map_err(|error| backend(format!("read the port of {}", service.app), &error))?;
+    Ok(chosen.and_then(|word| word.parse().ok()))
 }
 
 fn environment(plan: &Plan, earlier: Option<&Spec>) -> BTreeMap<String, String> {
@@ -49,16 +75,17 @@ fn environment(plan: &Plan, earlier: Option<&Spec>) -> BTreeMap<String, String> 
     variables
 }
 
-fn env_files(service: &Service, directory: &std::path::Path) -> Vec<PathBuf> {
+fn env_files(service: &Service, directory: &Path) -> Vec<PathBuf> {
     vec![directory.join(".env"), service.world.global_env_path(), service.world.env_path(&service.app)]
 }
 
-/// 5000, 6000, … 19000: the first that no other app owns; 0 where all are owned.
+/// 5000, 6000, … 19000: the first whose thousand no port of another app falls into; 0 where there is none.
 fn free_base(service: &Service) -> u16 {
     let entries = std::fs::read_dir(service.parent()).into_iter().flatten().flatten();
     let owned: Vec<u16> =
         entries.filter_map(|entry| Spec::read(&entry.path()).ok()).map(|spec| spec.base_port).collect();
-    BASES.map(|thousand| thousand * 1000).find(|base| !owned.contains(base)).unwrap_or(0)
+    let is_apart = |base: &u16| owned.iter().all(|other| other.abs_diff(*base) >= 1000 || *other == 0);
+    BASES.map(|thousand| thousand * 1000).find(is_apart).unwrap_or(0)
 }
 
 /// The places of all types ever seen: the Procfile's order at first, new types after the last one later.

@@ -1,6 +1,7 @@
 //! The status of an app's instances, from their status files and /proc.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use ps_scheduler::{Error, Instance, State};
@@ -10,25 +11,31 @@ use crate::service::{Service, backend};
 
 /// Every instance that has a status, ordered by type, then index; CPU and memory are left out.
 pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
-    each(service, |_| None)
+    each(service, None, |_| None)
 }
 
-/// The same, with what their processes use.
+/// The same, with what their processes use and from which path they were deployed.
 pub(crate) fn instances_and_usage(service: &Service) -> Result<Vec<Instance>, Error> {
-    each(service, Usage::of)
+    // A spec that cannot be read takes no status with it.
+    let typed = service.spec().ok().flatten().and_then(|spec| spec.typed);
+    each(service, typed.as_deref(), Usage::of)
 }
 
-fn each(service: &Service, usage: fn(&ProcessId) -> Option<Usage>) -> Result<Vec<Instance>, Error> {
+fn each(
+    service: &Service,
+    typed: Option<&Path>,
+    usage: fn(&ProcessId) -> Option<Usage>,
+) -> Result<Vec<Instance>, Error> {
     let mut instances = Vec::new();
     for slot in service.slots()? {
         let status = Status::read(&service.instance(&slot));
         let status = status.map_err(|error| backend(format!("read the status of {slot}"), &error))?;
-        instances.extend(status.map(|status| instance(&status, usage)));
+        instances.extend(status.map(|status| instance(&status, typed, usage)));
     }
     Ok(instances)
 }
 
-fn instance(status: &Status, usage: fn(&ProcessId) -> Option<Usage>) -> Instance {
+fn instance(status: &Status, typed: Option<&Path>, usage: fn(&ProcessId) -> Option<Usage>) -> Instance {
     let process = status.process.as_ref().filter(|process| process.is_alive());
     let is_told_alive = status.state.is_alive() || status.state == State::Stopping;
     let is_backoff = status.state == State::Backoff;
@@ -49,6 +56,11 @@ fn instance(status: &Status, usage: fn(&ProcessId) -> Option<Usage>) -> Instance
         cpu_percent: usage.as_ref().map(|usage| usage.cpu_percent),
         memory_bytes: usage.as_ref().map(|usage| usage.memory_bytes),
         last_exit: status.last_exit,
+        typed_directory: typed
+            .filter(|typed| Some(*typed) != status.directory.as_deref())
+            .map(Path::to_owned),
+        directory: status.directory.clone(),
+        note: status.reason.clone().or_else(|| status.note.clone()),
         ..Instance::new(status.slot.clone(), state)
     }
 }

@@ -57,7 +57,7 @@ pub(crate) fn end(service: &Service, watch: &mut Watch<'_>) -> Result<(), Error>
     follower.ask(&Request::End)?;
     drop(follower);
     // Once nothing is left the supervisor leaves, and its lock is free.
-    service.is_left_before(Instant::now() + grace + MARGIN);
+    service.is_left_before(Instant::now() + grace + MARGIN, watch.cancel)?;
     for instance in status::instances(service)? {
         if is_at_rest(&instance) && live.iter().any(|before| before.slot == instance.slot) {
             (watch.say)(Progress::Ended(instance.slot, instance.last_exit));

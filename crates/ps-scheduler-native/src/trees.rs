@@ -8,6 +8,7 @@ use std::process::Command;
 
 use ps_apps::durable::{self, Access, Directory};
 use ps_scheduler::Error;
+use ps_supervisor::Spec;
 
 use crate::service::{Service, backend};
 
@@ -89,10 +90,14 @@ impl Trees {
             kept.extend(noted.map_err(|error| self.failed("read what was pushed", &error))?);
             kept.extend([note.clone(), COPY.to_owned()]);
         }
-        let runs_from = self.service.spec()?.map(|spec| spec.directory);
+        let spec = self.service.spec()?;
+        let runs_from = |tree: &Path| {
+            let is_it = |spec: &Spec| spec.directory == tree || spec.typed.as_deref() == Some(tree);
+            spec.as_ref().is_some_and(is_it)
+        };
         let mut removed = Vec::new();
         for name in names {
-            let is_used = kept.contains(&name) || runs_from.as_deref() == Some(&self.directory.join(&name));
+            let is_used = kept.contains(&name) || runs_from(&self.directory.join(&name));
             if !is_used {
                 self.remove(&name)?;
                 removed.extend((name != COPY).then(|| format!("{TREES}/{name}")));

@@ -119,7 +119,8 @@ impl Suite<'_> {
         let cancel = Cancel::default();
         cancel.cancel();
         let plan = self.plan("web=1", &Intent::Deploy);
-        let outcome = self.scheduler.deploy(&plan, &mut Watch { say: &mut |_| (), cancel: &cancel });
+        let outcome =
+            self.scheduler.deploy(&plan, &mut Watch { say: &mut |_| (), cancel: &cancel, lock: None });
         assert!(matches!(outcome, Err(Error::Cancelled)), "a cancelled deploy went on: {outcome:?}");
         assert_eq!(self.stop(true).remaining, []);
         assert_eq!(self.status().instances, [], "a cancelled deploy left instances");
@@ -144,7 +145,7 @@ impl Suite<'_> {
 
     fn plan_and_deploy(&self, wanted: &str, intent: &Intent) -> Result<DeployOutcome, Error> {
         let plan = self.plan(wanted, intent);
-        self.scheduler.deploy(&plan, &mut Watch { say: &mut |_| (), cancel: &Cancel::default() })
+        self.scheduler.deploy(&plan, &mut Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None })
     }
 
     fn stop(&self, remove: bool) -> crate::Stopped {
@@ -155,7 +156,9 @@ impl Suite<'_> {
             remove,
         };
         let cancel = Cancel::default();
-        self.scheduler.stop(&order, &mut Watch { say: &mut |_| (), cancel: &cancel }).expect("stops")
+        self.scheduler
+            .stop(&order, &mut Watch { say: &mut |_| (), cancel: &cancel, lock: None })
+            .expect("stops")
     }
 
     fn status(&self) -> AppStatus {

@@ -29,6 +29,16 @@ pub enum Error {
         /// What happened, with the last lines it wrote.
         reason: String,
     },
+    /// The user: something that the change needs is not there or makes no sense. It was found before anything was touched.
+    #[error("{slot} of {app} cannot start: {reason}")]
+    CannotStart {
+        /// The app.
+        app: String,
+        /// The instance, `<type>.<n>`.
+        slot: String,
+        /// What is wrong with what, what to do, and what goes on.
+        reason: String,
+    },
     /// The user: this scheduler cannot do that at all.
     #[error("{scheduler} cannot {what}")]
     Unsupported {

@@ -1,5 +1,7 @@
 //! What runs: one instance per slot, and the status of an app as the sum of its instances.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +104,12 @@ pub struct Instance {
     pub memory_bytes: Option<u64>,
     /// How it ended the last time.
     pub last_exit: Option<Exit>,
+    /// Where its process runs.
+    pub directory: Option<PathBuf>,
+    /// The path that was typed for it, if it is another text: a link in it may have been flipped.
+    pub typed_directory: Option<PathBuf>,
+    /// What a person should know of its last start or end, one sentence.
+    pub note: Option<String>,
 }
 
 impl Instance {
@@ -119,6 +127,9 @@ impl Instance {
             cpu_percent: None,
             memory_bytes: None,
             last_exit: None,
+            directory: None,
+            typed_directory: None,
+            note: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The trait, and the words that go in and out of it. Synchronous: async stops at the edge of the crate that
 //! needs it. Cancellation goes in as a value.
 
+use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,12 +38,15 @@ pub trait Scheduler {
     fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error>;
 }
 
-/// What a long verb is given besides its order: somebody to tell, and a way to be stopped.
+/// What a long verb is given besides its order: somebody to tell, a way to be stopped, and the lock that it works under.
 pub struct Watch<'a> {
     /// Is told what happens, as it happens.
     pub say: &'a mut dyn FnMut(Progress),
     /// Is asked between steps.
     pub cancel: &'a Cancel,
+    /// The app's lock, if the caller holds it: a process that runs to its end for the verb keeps it too, so that it is
+    /// locked for as long as such work goes on, whatever becomes of the caller.
+    pub lock: Option<&'a File>,
 }
 
 /// What happened to one instance during a verb.

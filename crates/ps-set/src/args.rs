@@ -14,9 +14,10 @@ Examples:
   ps-set box start-cmd node --harmony app.js   flags end at the property
   ps-set box start-cmd                         clear it
   ps-set --global stop-timeout-seconds 60      for every app without a value of its own
+  ps-set box port 3000                         web.1 gets PORT=3000, web.2 gets 3001, the next type 3100
   ps-set --list box --json
 
-Properties: dockerfile-start-cmd, procfile-path, restart-policy, restore, skip-deploy, start-cmd, stop-timeout-seconds.
+Properties: dockerfile-start-cmd, port, procfile-path, restart-policy, restore, skip-deploy, start-cmd, stop-timeout-seconds.
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 20 no such app, 75 the app is being changed: try again.";
 

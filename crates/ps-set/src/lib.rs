@@ -60,8 +60,8 @@ impl Target {
 
     /// The row of the table; a refusal in Dokku's order and, inside Dokku, in its words.
     pub(crate) fn row(&self, world: &World) -> Result<&'static PsProperty> {
-        let row = PsProperty::named(&self.property);
         let is_dokku = world.inside_dokku();
+        let row = properties(is_dokku).into_iter().find(|row| row.name == self.property);
         let is_misplaced = self.app.is_none() && !row.is_some_and(|row| row.is_global);
         match row {
             _ if is_misplaced && is_dokku => Err(Refusal::failed("Property cannot be specified globally")),
@@ -87,19 +87,24 @@ fn no_property(is_dokku: bool) -> anyhow::Error {
     if is_dokku {
         Refusal::failed("No property specified")
     } else {
-        Refusal::usage(format!("name the property, one of {}", names()))
+        Refusal::usage(format!("name the property, one of {}", names(is_dokku)))
     }
 }
 
 fn unknown(is_dokku: bool, word: &str) -> anyhow::Error {
     Refusal::failed(if is_dokku {
-        format!("Invalid property specified, valid properties include: {}", names())
+        format!("Invalid property specified, valid properties include: {}", names(is_dokku))
     } else {
         let word: String = word.chars().take(80).collect();
-        format!("{word:?} is no ps property: use one of {}", names())
+        format!("{word:?} is no ps property: use one of {}", names(is_dokku))
     })
 }
 
-fn names() -> String {
-    PsProperty::all().iter().map(|property| property.name).collect::<Vec<_>>().join(", ")
+fn names(is_dokku: bool) -> String {
+    properties(is_dokku).iter().map(|property| property.name).collect::<Vec<_>>().join(", ")
+}
+
+/// The properties that can be set and are listed; inside Dokku those that Dokku knows.
+pub(crate) fn properties(is_dokku: bool) -> Vec<&'static PsProperty> {
+    if is_dokku { PsProperty::of_dokku().collect() } else { PsProperty::all().iter().collect() }
 }

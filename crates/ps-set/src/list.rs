@@ -41,7 +41,8 @@ pub(crate) fn all(world: &World, args: &Args) -> Result<Outcome> {
     let mut outcome = Outcome::Done;
     for scope in scopes {
         printer.heading(scope)?;
-        for property in PsProperty::all().iter().filter(|row| scope != Scope::Global || row.is_global) {
+        let properties = crate::properties(world.inside_dokku());
+        for property in properties.into_iter().filter(|row| scope != Scope::Global || row.is_global) {
             match world.ps_setting(scope, property) {
                 Ok(setting) => printer.row(scope, property, &setting)?,
                 Err(error) => {

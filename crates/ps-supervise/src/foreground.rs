@@ -7,7 +7,6 @@ mod counts;
 mod guard;
 mod lines;
 mod plan;
-mod port_holder;
 mod printer;
 mod source;
 mod state;

@@ -34,6 +34,7 @@ pub fn run() -> Result<Outcome> {
         }
         return serve(&service);
     }
+    ps_supervisor::close_descriptors_on_exec();
     match &args.verb {
         Some(Verb::Run { command }) => foreground::run_command(&args, &words, command),
         None => foreground::run(&args, &words),
@@ -49,6 +50,7 @@ fn service_directory(words: &Words) -> Result<Option<PathBuf>> {
 fn serve(service: &Path) -> Result<Outcome> {
     // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
     let _ = rustix::process::setsid();
+    ps_supervisor::disown().context("watch for signals")?;
     let mut supervisor = Supervisor::open(service)?;
     supervisor.run(Until::Told)?;
     Ok(Outcome::Done)

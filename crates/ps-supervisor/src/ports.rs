@@ -1,51 +1,222 @@
 //! `PORT`: base + 100 x place of the type + (n - 1), as foreman has it; where that is not to be had, the next free port
-//! above 20000, kept for ever in `<type>.<n>/port`.
+//! above 20000. An instance keeps its port in `<type>.<n>/port`. Before each start the port is bound to see that it is
+//! free: one that somebody else holds is replaced, with a word about it, unless a person chose the app's ports
+//! (`ps-set <app> port`): then the start is refused, and the reason names the holder.
 
-use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
 
 use ps_scheduler::Slot;
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketType};
 
-use crate::Error;
+use crate::port_holder;
 use crate::spec::Spec;
 
 const PER_TYPE: u32 = 100;
+/// Bases are a thousand apart, so that the types of one app beyond this place would take the ports of another one.
+const TYPES_PER_BASE: u16 = 10;
 const FIRST_SPARE: u16 = 20_001;
 const PORT_FILE: &str = "port";
 
-/// The port of an instance, `None` for `release`. Chosen at its first start, then kept; `taken` tells of ports that
-/// other instances of this app have.
-pub(crate) fn assign(
-    spec: &Spec,
-    slot: &Slot,
-    directory: &Path,
-    taken: &dyn Fn(u16) -> bool,
-) -> Result<Option<u16>, Error> {
+/// The port of a start.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Settled {
+    /// The port; `None` for `release`, and where none is free.
+    pub(crate) port: Option<u16>,
+    /// What a person should know: that it is another one than before, and why.
+    pub(crate) note: Option<String>,
+}
+
+/// The port that an instance had at its last start.
+pub(crate) fn kept(directory: &Path) -> Option<u16> {
+    fs::read_to_string(directory.join(PORT_FILE)).ok()?.trim().parse().ok()
+}
+
+/// Settles the port of a slot whose process is about to be started; `kept` is the one it had.
+///
+/// # Errors
+/// Why the port that a person chose is not to be had, for people.
+pub(crate) fn settle(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>) -> Result<Settled, String> {
     if slot.process_type.as_str() == "release" {
-        return Ok(None);
+        return Ok(Settled { port: None, note: None });
     }
-    let path = directory.join(PORT_FILE);
-    if let Some(kept) = fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok()) {
-        return Ok(Some(kept));
+    if spec.port_is_set {
+        let port = promised(spec, slot, service)?;
+        keep(service, slot, kept, Some(port));
+        return Ok(Settled { port: Some(port), note: None });
     }
-    let regular = regular(spec, slot).filter(|port| !taken(*port) && is_free(*port));
-    let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !taken(*port) && is_free(*port));
+    if let Some(port) = kept.filter(|port| is_free(*port)) {
+        return Ok(Settled { port: Some(port), note: None });
+    }
+    // Two supervisors that choose at once must not choose the same.
+    let _choosing = service.parent().and_then(lock);
+    let claimed = claimed(spec, slot, service);
+    let regular = regular(spec, slot).filter(|port| !claimed.contains(port) && is_free(*port));
+    let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !claimed.contains(port) && is_untouched(*port));
     let port = regular.or_else(spare);
-    if let Some(port) = port {
-        fs::write(&path, format!("{port}\n")).map_err(|error| Error::io("write", &path, error))?;
+    keep(service, slot, kept, port);
+    let note = kept.map(|held| {
+        let holder = port_holder::describe(held);
+        let now = port.map_or_else(|| "there is none free".to_owned(), |port| format!("it is {port} now"));
+        format!("port {held} is held by {holder}: {now} (ps-set {} port chooses)", spec.app)
+    });
+    Ok(Settled { port, note })
+}
+
+/// Why a slot could not be started with the port that a person chose, `running` being its own process that holds the
+/// port until then; `None` if nothing is in its way. `service` is the app's service directory.
+pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -> Option<String> {
+    let reason = spec.port_is_set.then(|| promised(spec, slot, service).err()).flatten()?;
+    let holder = regular(spec, slot).and_then(port_holder::port_holder).and_then(|holder| holder.pid);
+    let own =
+        running.map(|main| crate::tree::pids(&service.join(slot.to_string()), main)).unwrap_or_default();
+    let is_own = holder.is_some_and(|pid| own.contains(&pid));
+    Some(reason).filter(|_| !is_own)
+}
+
+/// The port that follows from the base that a person chose.
+///
+/// # Errors
+/// Who holds it, or why there is none.
+pub(crate) fn promised(spec: &Spec, slot: &Slot, service: &Path) -> Result<u16, String> {
+    let another = format!("choose another with ps-set {} port", spec.app);
+    let port = regular(spec, slot)
+        .ok_or_else(|| format!("there is no port for {slot} from {} on: {another}", spec.base_port))?;
+    if claims_of_others(spec, service).contains(&port) {
+        return Err(format!("port {port} belongs to an instance of another app: {another}"));
     }
-    Ok(port)
+    if is_free(port) {
+        return Ok(port);
+    }
+    Err(format!("port {port} is held by {}: end that, or {another}", port_holder::describe(port)))
 }
 
-fn regular(spec: &Spec, slot: &Slot) -> Option<u16> {
+/// The port that a slot has by its place; `None` where every port is a spare one.
+pub(crate) fn regular(spec: &Spec, slot: &Slot) -> Option<u16> {
     let place = *spec.places.get(slot.process_type.as_str())?;
-    let offset =
-        u32::from(slot.index).checked_sub(1).filter(|offset| *offset < PER_TYPE && spec.base_port > 0)?;
-    u16::try_from(u32::from(spec.base_port) + PER_TYPE * u32::from(place) + offset).ok()
+    let is_within = spec.port_is_set || place < TYPES_PER_BASE;
+    let offset = u32::from(slot.index).checked_sub(1)?;
+    let is_regular = is_within && offset < PER_TYPE && spec.base_port > 0;
+    let port = u32::from(spec.base_port) + PER_TYPE * u32::from(place) + offset;
+    u16::try_from(port).ok().filter(|_| is_regular)
 }
 
-/// Whether nobody listens there. Somebody may come between; then the process says so itself.
-fn is_free(port: u16) -> bool {
+/// Ports that other instances have, of this app and of those beside it, whether they run or not.
+fn claimed(spec: &Spec, slot: &Slot, service: &Path) -> Vec<u16> {
+    let mut claimed = claims_of_others(spec, service);
+    claimed.extend(claims_in(service, Some(slot)));
+    claimed
+}
+
+fn claims_of_others(spec: &Spec, service: &Path) -> Vec<u16> {
+    // Service directories lie side by side where each is named for its app; elsewhere it stands alone.
+    let is_one_of_many = service.file_name().is_some_and(|name| name == spec.app.as_str());
+    let Some(parent) = service.parent().filter(|_| is_one_of_many) else { return Vec::new() };
+    let services = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
+    services.filter(|other| other != service).flat_map(|other| claims_in(&other, None)).collect()
+}
+
+fn claims_in(service: &Path, except: Option<&Slot>) -> Vec<u16> {
+    let entries = fs::read_dir(service).into_iter().flatten().flatten();
+    let slots = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Slot>().ok());
+    slots
+        .filter(|slot| Some(slot) != except)
+        .filter_map(|slot| kept(&service.join(slot.to_string())))
+        .collect()
+}
+
+/// Remembers the port. A disk that takes nothing costs no more than that: the next start chooses again.
+fn keep(service: &Path, slot: &Slot, kept: Option<u16>, port: Option<u16>) {
+    if let Some(port) = port.filter(|_| port != kept) {
+        let _ = fs::write(service.join(slot.to_string()).join(PORT_FILE), format!("{port}\n"));
+    }
+}
+
+/// Held while it lives: whoever chooses ports below this directory waits. `None` where it cannot be locked.
+fn lock(parent: &Path) -> Option<File> {
+    let directory = File::open(parent).ok()?;
+    rustix::io::retry_on_intr(|| rustix::fs::flock(&directory, FlockOperation::LockExclusive)).ok()?;
+    Some(directory)
+}
+
+/// Whether a process could listen there now, on every address of both families. Connections that linger after their
+/// listener has ended are in nobody's way.
+pub(crate) fn is_free(port: u16) -> bool {
+    let is_bound = |error: std::io::Error| error.raw_os_error() == Some(Errno::ADDRINUSE.raw_os_error());
     TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
+        && TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).map_or_else(|error| !is_bound(error), |_| true)
+}
+
+/// [`is_free`], and also for a program that does not ask to share it with what lingers (`SO_REUSEADDR`).
+fn is_untouched(port: u16) -> bool {
+    let is_bindable = |family, address: SocketAddr| -> Result<(), Errno> {
+        let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
+        rustix::net::bind(&socket, &address)
+    };
+    let of_4 = is_bindable(AddressFamily::INET, (Ipv4Addr::UNSPECIFIED, port).into());
+    let of_6 = is_bindable(AddressFamily::INET6, (Ipv6Addr::UNSPECIFIED, port).into());
+    of_4.is_ok() && of_6 != Err(Errno::ADDRINUSE) && is_free(port)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(app: &str, base: u16, port_is_set: bool) -> Spec {
+        let places = (0..12).map(|place| (format!("t{place}"), place)).collect();
+        let json = serde_json::json!({
+            "app": app, "revision": 1, "directory": "/", "env": {}, "env_files": [], "base_port": base,
+            "places": {}, "restart_policy": "no", "stop_timeout_seconds": 1, "processes": [],
+        });
+        let spec: Spec = serde_json::from_value(json).expect("a spec");
+        Spec { port_is_set, places, ..spec }
+    }
+
+    fn slot(name: &str) -> Slot {
+        name.parse().expect("a slot")
+    }
+
+    #[test]
+    fn a_place_beyond_the_tenth_has_no_regular_port_because_it_would_be_another_apps() {
+        let rows = [("t0.1", Some(5000)), ("t9.100", Some(5999)), ("t10.1", None), ("t0.101", None)];
+        for (name, port) in rows {
+            assert_eq!(regular(&spec("shop", 5000, false), &slot(name)), port, "{name}");
+        }
+        assert_eq!(regular(&spec("shop", 65_000, true), &slot("t6.1")), None);
+    }
+
+    #[test]
+    fn a_port_that_somebody_took_is_replaced_with_a_word_or_refused_where_a_person_chose_it() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let service = parent.path().join("shop");
+        fs::create_dir_all(service.join("t0.1")).expect("a directory");
+        for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
+            let Ok(listener) = TcpListener::bind(address) else { continue };
+            let held = listener.local_addr().expect("bound").port();
+            let settled = settle(&spec("shop", 0, false), &slot("t0.1"), &service, Some(held));
+            let settled = settled.expect("another one");
+            assert!(settled.port.is_some_and(|port| port != held && port > 20_000), "{address} {settled:?}");
+            let note = settled.note.expect("a word");
+            assert!(note.contains(&format!("port {held} is held by")), "{note}");
+            assert!(note.contains(&format!("pid {}", std::process::id())), "{note}");
+            let refused = settle(&spec("shop", held, true), &slot("t0.1"), &service, None);
+            let reason = refused.expect_err("somebody chose it");
+            assert!(reason.contains(&held.to_string()) && reason.contains("ps-set shop port"), "{reason}");
+        }
+    }
+
+    #[test]
+    fn what_another_app_keeps_is_given_to_nobody_else_whether_it_runs_or_not() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let settle = |app: &str| {
+            let service = parent.path().join(app);
+            fs::create_dir_all(service.join("t0.1")).expect("a directory");
+            settle(&spec(app, 0, false), &slot("t0.1"), &service, None).expect("a port").port
+        };
+        let (one, other) = (settle("one"), settle("other"));
+        assert!(one.is_some() && other.is_some() && one != other, "{one:?} {other:?}");
+    }
 }

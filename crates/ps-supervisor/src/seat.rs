@@ -10,6 +10,7 @@ use rustix::process::Signal;
 
 use crate::capture::Capture;
 use crate::output::Output;
+use crate::ports;
 use crate::process::{self, Process};
 use crate::restart::Deaths;
 use crate::spec::Spec;
@@ -19,6 +20,11 @@ use crate::tree::Tree;
 
 /// How soon a tree that would not die is killed again.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
+
+/// A main process that ends with success sooner than this, and leaves others running, meant to be a daemon.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
+const IN_THE_BACKGROUND: &str = "it left processes running when it ended: it seems to put itself into the background; \
+     run it in the foreground (nginx -g 'daemon off;', gunicorn without --daemon)";
 
 /// The place of one instance.
 #[derive(Debug)]
@@ -60,6 +66,8 @@ impl Seat {
                 revision: 0,
                 log_offsets: [0; 2],
                 reason: None,
+                directory: earlier.as_ref().and_then(|status| status.directory.clone()),
+                note: None,
             },
             slot,
             directory,
@@ -103,7 +111,7 @@ impl Seat {
             let before = self.state;
             let (state, action) = transition(before, event);
             self.state = state;
-            next = self.act(action, spec);
+            next = self.act(action, event, spec);
             if state != before || action != Action::Nothing {
                 self.note(before);
             }
@@ -116,6 +124,10 @@ impl Seat {
         self.status.process = None;
         self.status.last_exit = exit;
         self.deaths.count(process.lifetime());
+        let is_short = process.lifetime() < LEAST_LIFE && exit.is_some_and(Exit::is_success);
+        if is_short && !self.tree.is_empty(None) {
+            self.status.note = Some(IN_THE_BACKGROUND.to_owned());
+        }
         self.handle(Event::Died(self.deaths.verdict(spec.restart_policy, exit)), spec);
         self.look(Instant::now(), spec);
     }
@@ -155,11 +167,6 @@ impl Seat {
     /// The revision its process was started from.
     pub(crate) fn revision(&self) -> u64 {
         self.status.revision
-    }
-
-    /// Its port.
-    pub(crate) fn port(&self) -> Option<u16> {
-        self.status.port
     }
 
     /// Its output streams that flow into logs.
@@ -211,12 +218,14 @@ impl Seat {
         matches!(self.state, SeatState::Stopping(_) | SeatState::Killing(_) | SeatState::Clearing(_))
     }
 
-    fn act(&mut self, action: Action, spec: &Spec) -> Option<Event> {
+    fn act(&mut self, action: Action, event: Event, spec: &Spec) -> Option<Event> {
         let main = self.process.as_ref().map(Process::pid);
         let now = Instant::now();
         match action {
             Action::Nothing => None,
-            Action::Spawn => Some(self.spawn(spec)),
+            // The timer of a seat that waits is due: nobody asked, it restarts where it ran.
+            Action::Spawn if event == Event::Due => Some(self.spawn(&self.directory_again(spec), spec)),
+            Action::Spawn => Some(self.spawn(&directory_now(spec), spec)),
             Action::Terminate => {
                 self.tree.terminate(main);
                 self.timer = Some(now + spec.grace());
@@ -240,12 +249,23 @@ impl Seat {
         }
     }
 
-    fn spawn(&mut self, spec: &Spec) -> Event {
+    /// Where an instance that ended by itself is started again: where it ran, while that exists.
+    fn directory_again(&self, spec: &Spec) -> PathBuf {
+        let own = self.status.directory.clone().filter(|directory| directory.is_dir());
+        own.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
+    }
+
+    fn spawn(&mut self, directory: &Path, spec: &Spec) -> Event {
+        let spec = &spec.at(directory);
         self.timer = None;
         self.drain();
         self.status.log_offsets = self.output.offsets();
         self.status.revision = spec.revision;
-        match process::spawn(spec, &self.slot, &self.output, &self.tree, self.status.port) {
+        self.status.directory = Some(spec.directory.clone());
+        let spawned = self
+            .settle_port(spec)
+            .and_then(|()| process::spawn(spec, &self.slot, &self.output, &self.tree, self.status.port));
+        match spawned {
             Ok(process) => {
                 self.status.process = Some(process.id().clone());
                 self.status.reason = None;
@@ -258,6 +278,15 @@ impl Seat {
                 Event::Died(self.deaths.verdict(spec.restart_policy, None))
             }
         }
+    }
+
+    /// Sees to it that the port is free; another one takes the place of one that is not, and a note says so.
+    fn settle_port(&mut self, spec: &Spec) -> Result<(), String> {
+        let service = self.directory.parent().unwrap_or(&self.directory);
+        let settled = ports::settle(spec, &self.slot, service, self.status.port)?;
+        self.status.port = settled.port;
+        self.status.note = settled.note;
+        Ok(())
     }
 
     /// Takes over what was written last, before the next process writes or the seat is left.
@@ -281,6 +310,17 @@ impl Seat {
         }
         self.changed = true;
     }
+}
+
+/// Where an instance starts that somebody asked for: where the verb resolved the typed path to, while that exists.
+fn directory_now(spec: &Spec) -> PathBuf {
+    let resolved = Some(spec.directory.clone()).filter(|directory| directory.is_dir());
+    resolved.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
+}
+
+/// Where the path as it was typed leads now, if that is a directory.
+fn typed_directory(spec: &Spec) -> Option<PathBuf> {
+    spec.typed.as_ref()?.canonicalize().ok().filter(|directory| directory.is_dir())
 }
 
 fn shown(state: SeatState) -> State {

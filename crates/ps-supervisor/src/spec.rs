@@ -21,14 +21,21 @@ pub struct Spec {
     pub app: String,
     /// Grows with each deploy: an instance of an older revision is replaced.
     pub revision: u64,
-    /// Where commands run.
+    /// Where commands run: the path as it was typed, resolved by the verb that wrote this spec.
     pub directory: PathBuf,
+    /// The path as it was typed, made absolute, its links left as they are; `None` in a spec of an earlier version. A link
+    /// such as `current` may lead elsewhere by now: it is resolved anew where `directory` is gone.
+    #[serde(default)]
+    pub typed: Option<PathBuf>,
     /// Variables every process gets, for example `PATH`.
     pub env: BTreeMap<String, String>,
     /// dotenv files read at each start, later wins; one that is not there is skipped.
     pub env_files: Vec<PathBuf>,
     /// `PORT` of the first instance of the first type; 0: every port is a spare one.
     pub base_port: u16,
+    /// Whether a person chose `base_port`: then an instance gets its own port or none, and never a spare one.
+    #[serde(default)]
+    pub port_is_set: bool,
     /// The place of each type that was ever seen, from 0: ports are computed from it, and none is given twice.
     pub places: BTreeMap<String, u16>,
     /// What happens to a process that ends by itself.
@@ -87,6 +94,16 @@ impl Spec {
         let mut slots: Vec<Slot> = self.processes.iter().flat_map(of_type).collect();
         slots.retain(|slot| !self.stopped.contains(slot));
         slots
+    }
+
+    /// The same, run in another directory; files of the earlier directory are read in the other one.
+    pub(crate) fn at(&self, directory: &Path) -> Self {
+        let moved = |file: &PathBuf| match file.strip_prefix(&self.directory) {
+            Ok(name) => directory.join(name),
+            Err(_) => file.clone(),
+        };
+        let env_files = self.env_files.iter().map(moved).collect();
+        Self { directory: directory.to_owned(), env_files, ..self.clone() }
     }
 
     fn check(&self) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use jiff::Timestamp;
@@ -38,6 +38,13 @@ pub struct Status {
     pub log_offsets: [u64; 2],
     /// Why it could not be started, if it could not.
     pub reason: Option<String>,
+    /// Where its process runs, or ran last: a crash restarts it there. `None` before its first start, and in the status
+    /// of an earlier version.
+    #[serde(default)]
+    pub directory: Option<PathBuf>,
+    /// What a person should know of its last start or end, one sentence.
+    #[serde(default)]
+    pub note: Option<String>,
 }
 
 /// A process, named so that no other process is ever taken for it.

@@ -192,8 +192,7 @@ impl Supervisor {
         let is_new = !directory.exists();
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
         made.map_err(|error| Error::io("create", &directory, error))?;
-        let taken = |port| self.seats.values().any(|seat| seat.port() == Some(port));
-        let port = ports::assign(&self.spec, slot, &directory, &taken)?;
+        let port = ports::kept(&directory);
         let marker = directory.to_string_lossy().into_owned();
         let cgroup = self.cgroups.as_ref().map(|root| root.group(slot));
         let tree = Tree::new(cgroup, marker, is_new);

@@ -300,6 +300,11 @@ impl Running {
         self.0.as_mut().expect("it was not waited for yet")
     }
 
+    /// Its pid.
+    pub(crate) fn pid(&mut self) -> u32 {
+        self.child().id()
+    }
+
     /// Sends a signal to the program and all it started, as a terminal does.
     pub(crate) fn signal(&mut self, signal: Signal) {
         let group = Pid::from_child(self.child());

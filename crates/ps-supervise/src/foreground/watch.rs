@@ -11,7 +11,6 @@ use ps_supervisor::{Cause, Change, Reaction, Spec, Status};
 use rustix::process::{PidfdFlags, Signal};
 
 use super::plan::Plan;
-use super::port_holder;
 use super::printer::Printer;
 use crate::args::Args;
 
@@ -123,7 +122,7 @@ impl Watch {
             && expected != port
             && status.restarts == 0
         {
-            let holder = port_holder::describe(expected);
+            let holder = ps_supervisor::describe_port_holder(expected);
             self.printer.say(Some(slot), &format!("port {expected} is taken by {holder}: it gets {port}"));
         }
         self.printer.say(Some(slot), &text);

@@ -1,0 +1,61 @@
+//! `--env-file`: the app's environment from now on, and as it was for the case that the deploy fails.
+
+use std::path::Path;
+
+use ::durable::ReadError;
+use anyhow::{Context, Result, bail};
+use ps_apps::durable::{self, Access, Directory};
+use ps_apps::{AppName, World};
+use ps_cli::say;
+
+use crate::session::Session;
+
+/// The app's ENV file as it was.
+pub(crate) enum Environment {
+    /// No file was given.
+    Untouched,
+    /// Another file took its place.
+    Replaced {
+        /// What it was.
+        before: Option<Vec<u8>>,
+    },
+}
+
+impl Environment {
+    /// Makes a file's variables the app's, if a file is given. One that makes no sense changes nothing.
+    pub(crate) fn replace(session: &Session, app: &AppName, file: Option<&Path>) -> Result<Self> {
+        let Some(file) = file else { return Ok(Self::Untouched) };
+        let world = &session.world;
+        let bytes = match ::durable::argument(file, durable::MAX_BYTES, &|| session.check().is_err()) {
+            Ok(bytes) => bytes,
+            Err(ReadError::Interrupted) => {
+                session.check()?;
+                bail!("read {}: interrupted", file.display())
+            }
+            Err(error) => bail!("read {}: {error}", file.display()),
+        };
+        procfile::EnvFile::parse(&bytes).with_context(|| format!("{}", file.display()))?;
+        let before = durable::read(&world.env_path(app), true)?;
+        write(world, app, Some(&bytes))?;
+        Ok(Self::Replaced { before })
+    }
+
+    /// The deploy's own failure is what the user must hear; one of putting back is said beside it.
+    pub(crate) fn put_back(self, world: &World, app: &AppName) {
+        if let Self::Replaced { before } = self
+            && let Err(error) = write(world, app, before.as_deref())
+        {
+            say::warning(&format!("the environment of {app} could not be put back: {error:#}"));
+        }
+    }
+}
+
+fn write(world: &World, app: &AppName, bytes: Option<&[u8]>) -> Result<()> {
+    let path = world.env_path(app);
+    let directory = Directory::open(world.lib(), path.parent().unwrap_or(&path))?;
+    match bytes {
+        Some(bytes) => directory.write("ENV", bytes, Access::like(&world.app_dir(app), 0o600))?,
+        None => directory.remove("ENV")?,
+    }
+    Ok(())
+}

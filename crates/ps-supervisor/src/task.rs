@@ -1,0 +1,79 @@
+//! A process that runs to its end for a verb, outside of every seat: the `release` command of a deploy. Its whole tree is
+//! known as that of an instance is, so that nothing which it started outlives the deploy that waited for it.
+
+use std::io;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ps_scheduler::Slot;
+
+use crate::cgroup::{Cgroup, CgroupRoot};
+use crate::command;
+use crate::tree::{MARKER, Tree};
+
+const LOOK: Duration = Duration::from_millis(20);
+/// How often what would not die is killed again.
+const KILLS: u32 = 50;
+
+/// The tree of a task.
+#[derive(Debug)]
+pub struct Task {
+    tree: Tree,
+}
+
+impl Task {
+    /// The task of that name in a service directory, which is there.
+    pub fn new(service: &Path, slot: &Slot) -> Self {
+        let cgroup = CgroupRoot::find(service).map(|root| root.group(slot));
+        let marker = service.join(slot.to_string()).to_string_lossy().into_owned();
+        Self { tree: Tree::new(cgroup, marker, false) }
+    }
+
+    /// The script for `/bin/sh -c` that is this command in the task's tree, and the variable that marks the tree.
+    ///
+    /// # Errors
+    /// The tree's cgroup could not be made.
+    pub fn script(&self, command: &str) -> io::Result<(String, (&'static str, String))> {
+        if let Some(cgroup) = self.tree.cgroup() {
+            cgroup.make()?;
+        }
+        let joining_file = self.tree.cgroup().map(Cgroup::joining_file);
+        let script = command::script(command, joining_file.as_deref());
+        Ok((script, (MARKER, self.tree.marker().to_owned())))
+    }
+
+    /// Whether nothing of it runs, `main` excepted.
+    pub fn is_empty(&self) -> bool {
+        self.tree.is_empty(None)
+    }
+
+    /// SIGTERM to all of it; `main` is its main process, which has not been waited for.
+    pub fn terminate(&self, main: Option<u32>) {
+        self.tree.terminate(main);
+    }
+
+    /// SIGKILL to all of it.
+    pub fn kill(&self, main: Option<u32>) {
+        self.tree.kill(main);
+    }
+
+    /// Ends what its main process left behind, which has been waited for: SIGTERM, and SIGKILL after `grace`. Gives the
+    /// tree back to the machine; false if something would not end.
+    pub fn end(&self, grace: Duration) -> bool {
+        if !self.is_empty() {
+            self.terminate(None);
+        }
+        let deadline = Instant::now() + grace;
+        let mut kills = 0;
+        while !self.is_empty() && kills < KILLS {
+            if Instant::now() >= deadline {
+                self.kill(None);
+                kills += 1;
+            }
+            thread::sleep(LOOK);
+        }
+        self.tree.release();
+        self.is_empty()
+    }
+}

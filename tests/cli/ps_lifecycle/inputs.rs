@@ -1,0 +1,163 @@
+//! What a change needs is read and judged before the first healthy process is touched.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use crate::home::{Home, table};
+
+const PROCFILE: &str = "web: ./run\nworker: faultapp --tick 60\n";
+const RUN: &str = "#!/bin/sh\nexec faultapp --tick 60\n";
+
+/// A home whose `web` is a script in the app's directory.
+fn running() -> Home {
+    let home = Home::new();
+    let source = home.source("shop", PROCFILE);
+    script(&home, RUN, 0o755);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "worker=1"]);
+    home
+}
+
+/// Puts a script in place, not written to where it lies: somebody may run it.
+fn script(home: &Home, text: &str, mode: u32) {
+    let staged = home.write("shop/run.new", text);
+    fs::set_permissions(&staged, Permissions::from_mode(mode)).expect("it is ours");
+    fs::rename(staged, home.path("shop/run")).expect("in place");
+}
+
+type Break = fn(&Home);
+
+#[test]
+fn a_restart_that_cannot_work_is_refused_and_the_same_processes_run_on() {
+    let broken: [(&str, Break, &[&str]); 10] = [
+        (
+            "no directory",
+            |home| fs::remove_dir_all(home.path("shop")).expect("removed"),
+            &["shop", "cannot be opened"],
+        ),
+        (
+            "a file in its place",
+            |home| {
+                fs::remove_dir_all(home.path("shop")).expect("removed");
+                home.write("shop", "no directory");
+            },
+            &["is not a directory"],
+        ),
+        ("an open quote", |home| drop(home.write("lib/config/shop/ENV", "A='x\n")), &["ENV"]),
+        (
+            "a directory for ENV",
+            |home| fs::create_dir_all(home.path("lib/config/shop/ENV")).expect("made"),
+            &["ENV"],
+        ),
+        (
+            "a value that is too large",
+            |home| drop(home.write("lib/config/shop/ENV", &format!("BIG={}\n", "x".repeat(200_000)))),
+            &["too large", "BIG"],
+        ),
+        ("an open quote in .env", |home| drop(home.write("shop/.env", "A=\"x\n")), &[".env"]),
+        ("no program", |home| fs::remove_file(home.path("shop/run")).expect("removed"), &["run", "127"]),
+        ("no right to run it", |home| script(home, RUN, 0o644), &["run", "126"]),
+        ("no interpreter", |home| script(home, "#!/opt/gone/python3\n", 0o755), &["/opt/gone/python3"]),
+        ("no PATH", |home| drop(home.write("lib/config/shop/ENV", "PATH=/nowhere\n")), &["PATH", "faultapp"]),
+    ];
+    for (what, damage, says) in broken {
+        let home = running();
+        let before = home.pids("shop");
+        damage(&home);
+        let which: &[&str] = if what == "no PATH" { &["worker"] } else { &["web"] };
+        for which in [&[][..], which] {
+            let words = [&["ps-lifecycle", "restart", "shop"], which].concat();
+            let says = [says, &["runs on"]].concat();
+            let ran = home.run(&words);
+            ran.is_refused(1, &says);
+            assert_eq!(home.pids("shop"), before, "{what}: {ran:?}");
+        }
+        let states = table(&[("web.1", "running"), ("worker.1", "running")]);
+        assert_eq!(home.states("shop"), states, "{what}");
+    }
+}
+
+#[test]
+fn a_scale_a_start_and_a_deploy_are_refused_before_they_touch_what_runs() {
+    let home = running();
+    home.does(&["ps-lifecycle", "stop", "shop", "worker"]);
+    let before = home.pids("shop");
+    fs::rename(home.path("shop"), home.path("elsewhere")).expect("moved");
+    for words in [
+        &["ps-lifecycle", "start", "shop"][..],
+        &["ps-lifecycle", "start", "shop", "worker"],
+        &["ps-lifecycle", "rebuild", "shop"],
+        &["ps-lifecycle", "deploy", "shop"],
+        &["ps-scale", "shop", "web=2"],
+    ] {
+        let ran = home.run(words);
+        assert_eq!(ran.status, Some(1), "{words:?} {ran:?}");
+        assert!(ran.stderr.contains(home.path("shop").to_str().expect("text")), "{ran:?}");
+        assert_eq!(home.pids("shop"), before, "{words:?}");
+    }
+    fs::rename(home.path("elsewhere"), home.path("shop")).expect("moved");
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    let source = home.source("next", "web: sh -c 'no end\nworker: faultapp --tick 60\n");
+    let before = home.pids("shop");
+    home.refuses(
+        &["ps-lifecycle", "deploy", "shop", "--dir", &source],
+        1,
+        &["web.1", "the shell", "runs on"],
+    );
+    assert_eq!(home.pids("shop"), before);
+}
+
+#[test]
+fn what_ends_instances_needs_no_directory_and_no_environment() {
+    let home = running();
+    fs::remove_dir_all(home.path("shop")).expect("removed");
+    home.write("lib/config/shop/ENV", "A='x\n");
+    home.does(&["ps-scale", "shop", "worker=0"]);
+    assert_eq!(home.states("shop"), table(&[("web.1", "running")]));
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+}
+
+#[test]
+fn a_program_that_the_release_builds_is_not_missed_before_it_ran() {
+    let home = Home::new();
+    let source = home.source("shop", "release: cp run.in run\nweb: ./run\n");
+    let staged = home.write("shop/run.in", RUN);
+    fs::set_permissions(staged, Permissions::from_mode(0o755)).expect("it is ours");
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    let source = home.source("fresh", "release: true\nweb: ./run\n");
+    home.refuses(
+        &["ps-lifecycle", "deploy", "fresh", "--dir", &source],
+        1,
+        &["web.1", "run", "nothing was started"],
+    );
+}
+
+#[test]
+fn files_that_are_no_files_are_refused_at_once() {
+    let home = Home::running("shop", "web: faultapp --tick 60\n", &[]);
+    let before = home.pids("shop");
+    for name in ["Procfile", "app.json", "DOKKU_SCALE"] {
+        let source = home.source("odd", "web: faultapp --tick 60\n");
+        let path = home.path(&format!("odd/{name}"));
+        let _ = fs::remove_file(&path);
+        let fifo = rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        );
+        fifo.expect("a FIFO");
+        let ran = home.refuses(
+            &["ps-lifecycle", "deploy", "shop", "--dir", &source],
+            1,
+            &[name, "is not a file but a FIFO"],
+        );
+        assert!(ran.took.as_secs() < 5, "{ran:?}");
+        fs::remove_file(&path).expect("it was there");
+        std::os::unix::fs::symlink("/dev/zero", &path).expect("a link");
+        home.refuses(&["ps-lifecycle", "deploy", "shop", "--dir", &source], 1, &[name]);
+        fs::remove_file(&path).expect("it was there");
+    }
+    assert_eq!(home.pids("shop"), before);
+}

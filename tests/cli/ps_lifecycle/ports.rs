@@ -1,0 +1,98 @@
+//! `PORT`: kept while it is free, replaced with a word or refused by name where somebody else holds it.
+
+use std::net::TcpListener;
+
+use crate::home::{Home, listening};
+
+const WEB: &str = "web: faultapp --listen $PORT\nworker: faultapp --tick 60\n";
+
+fn port(home: &Home, app: &str, index: usize) -> u16 {
+    home.status(app)[index]["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port")
+}
+
+/// A free port below which nothing is chosen by itself.
+fn some_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.local_addr().expect("bound").port()
+}
+
+#[test]
+fn a_kept_port_that_somebody_else_took_is_replaced_and_the_holder_named() {
+    let _listening = listening();
+    let home = Home::running("shop", WEB, &[]);
+    for address in ["127.0.0.1", "0.0.0.0", "[::]"] {
+        home.does(&["ps-lifecycle", "stop", "shop"]);
+        let held = port(&home, "shop", 0);
+        let Ok(listener) = TcpListener::bind(format!("{address}:{held}")) else { continue };
+        let ran = home.run(&["ps-lifecycle", "start", "shop"]);
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        let me = format!("(pid {})", std::process::id());
+        let word = format!("web.1: port {held} is held by");
+        assert!(ran.stderr.contains(&word) && ran.stderr.contains(&me), "{ran:?}");
+        let now = port(&home, "shop", 0);
+        assert_ne!(now, held, "{address}");
+        let note = home.status("shop")[0]["note"].as_str().unwrap_or_default().to_owned();
+        assert!(note.contains(&now.to_string()), "{note}");
+        drop(listener);
+        home.does(&["ps-lifecycle", "restart", "shop"]);
+        assert_eq!(port(&home, "shop", 0), now, "the new one is kept");
+        assert!(home.status("shop")[0].get("note").is_none(), "and there is nothing to say");
+    }
+}
+
+#[test]
+fn a_chosen_port_is_given_or_refused_before_anything_is_touched() {
+    let _listening = listening();
+    let home = Home::running("shop", WEB, &["--scale", "worker=1"]);
+    let base = some_port();
+    home.does(&["ps-set", "shop", "port", &base.to_string()]);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    assert_eq!((port(&home, "shop", 0), port(&home, "shop", 1)), (base, base + 100));
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    let other = some_port();
+    let listener = TcpListener::bind(("0.0.0.0", other)).expect("free");
+    home.does(&["ps-set", "shop", "port", &other.to_string()]);
+    let before = home.pids("shop");
+    let me = format!("(pid {})", std::process::id());
+    for verb in ["restart", "rebuild"] {
+        let says = ["web.1", &other.to_string(), &me, "ps-set shop port", "runs on"];
+        home.run(&["ps-lifecycle", verb, "shop"]).is_refused(1, &says);
+        assert_eq!(home.pids("shop"), before);
+    }
+    drop(listener);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    assert_eq!(port(&home, "shop", 0), other);
+    home.does(&["ps-set", "shop", "port"]);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    assert_eq!(port(&home, "shop", 0), other, "it is kept, but no promise any more");
+}
+
+#[test]
+fn apps_that_run_in_turns_never_get_the_same_port() {
+    let _listening = listening();
+    let home = Home::running("one", WEB, &[]);
+    home.does(&["ps-lifecycle", "stop", "one"]);
+    let source = home.source("two", WEB);
+    home.does(&["ps-lifecycle", "deploy", "two", "--dir", &source]);
+    home.does(&["ps-lifecycle", "stop", "two"]);
+    assert_ne!(port(&home, "one", 0), port(&home, "two", 0));
+    let taken = port(&home, "one", 0).to_string();
+    home.does(&["ps-set", "two", "port", &taken]);
+    home.run(&["ps-lifecycle", "start", "two"]).is_refused(1, &["web.1", &taken, "another app"]);
+}
+
+#[test]
+fn a_crash_restart_finds_its_port_taken_and_says_so_in_status() {
+    let _listening = listening();
+    let home = Home::running("shop", "web: faultapp --tick 60\n", &[]);
+    let held = port(&home, "shop", 0);
+    let _listener = TcpListener::bind(("127.0.0.1", held)).expect("the app does not listen");
+    let pid = i32::try_from(home.pids("shop")["web.1"]).ok().and_then(rustix::process::Pid::from_raw);
+    rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::KILL).expect("it runs");
+    crate::home::eventually("it runs with another port", || {
+        let row = home.status("shop").remove(0);
+        let is_moved = row["port"].as_u64() != Some(u64::from(held)) && row["state"] == "running";
+        let note = row["note"].as_str().unwrap_or_default();
+        if is_moved && note.contains(&held.to_string()) { Ok(()) } else { Err(row.to_string()) }
+    });
+}
