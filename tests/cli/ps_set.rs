@@ -241,6 +241,7 @@ fn a_list_says_value_source_and_default_of_each_property() {
     let names: Vec<_> = rows.iter().map(|row| row["property"].as_str().expect("a name")).collect();
     let all = [
         "dockerfile-start-cmd",
+        "port",
         "procfile-path",
         "restart-policy",
         "restore",
@@ -255,14 +256,14 @@ fn a_list_says_value_source_and_default_of_each_property() {
         r#"{"app":"box","default":null,"property":"dockerfile-start-cmd","source":"default","value":null}"#
     );
     assert_eq!(
-        line(2),
+        line(3),
         r#"{"app":"box","default":"on-failure:10","property":"restart-policy","source":"app","value":"no"}"#
     );
     assert_eq!(
-        line(4),
+        line(5),
         r#"{"app":"box","default":"false","property":"skip-deploy","source":"global","value":"true"}"#
     );
-    assert_eq!(set(&place, &["--list", "--json"]).stdout.lines().count(), 14);
+    assert_eq!(set(&place, &["--list", "--json"]).stdout.lines().count(), 16);
     let text = set(&place, &["--list", "box"]).stdout;
     assert!(text.starts_with("=====> box ps properties\n"), "{text}");
     assert!(text.contains("       restart-policy:        app      no (default: on-failure:10)\n"), "{text}");
@@ -280,6 +281,25 @@ fn a_list_says_value_source_and_default_of_each_property() {
         "{csv}"
     );
     assert_eq!(csv.lines().count(), 5);
+}
+
+#[test]
+fn a_port_is_a_whole_number_of_one_app_and_no_property_of_dokkus() {
+    let place = boxed();
+    assert_eq!(set(&place, &["box", "port", "3000"]).status, 0);
+    assert_eq!(set(&place, &["--get", "box", "port"]).stdout, "3000\n");
+    for value in ["0", "65536", "-1", "http", "80 81", "0x50", "3000.5"] {
+        let ran = set(&place, &["box", "port", value]);
+        assert_eq!(ran.status, 1, "{value}: {ran:?}");
+        assert!(ran.stderr.contains("1 to 65535"), "{ran:?}");
+        assert_eq!(stored(&place, "box", "port").as_deref(), Some("3000"));
+    }
+    assert_eq!(set(&place, &["--global", "port", "3000"]).status, 1);
+    let ran = set_inside_dokku(&place, &["box", "port", "3000"]);
+    assert_eq!(ran.status, 1, "{ran:?}");
+    assert!(ran.stderr.contains("Invalid property specified") && !ran.stderr.contains("port,"), "{ran:?}");
+    assert_eq!(set(&place, &["box", "port"]).status, 0);
+    assert_eq!(set(&place, &["--get", "box", "port"]).stdout, "\n");
 }
 
 #[test]
@@ -349,7 +369,7 @@ fn one_property_that_cannot_be_read_does_not_hide_the_others() {
     fs::create_dir_all(place.lib().join("config/ps/box/restore")).expect("a directory");
     place.write("lib/config/ps/box/start-cmd", "a\0b");
     let ran = set(&place, &["--list", "box", "--format", "csv"]);
-    assert_eq!((ran.status, ran.stdout.lines().count()), (1, 1 + 5));
+    assert_eq!((ran.status, ran.stdout.lines().count()), (1, 1 + 6));
     assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("config/ps/box/restore: is not a file"), "{}", ran.stderr);
     assert!(ran.stderr.contains("config/ps/box/start-cmd: holds NUL"), "{}", ran.stderr);

@@ -6,6 +6,8 @@
 use std::fs::{self, File};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use ps_scheduler::Slot;
 use rustix::fs::FlockOperation;
@@ -20,6 +22,8 @@ const PER_TYPE: u32 = 100;
 const TYPES_PER_BASE: u16 = 10;
 const FIRST_SPARE: u16 = 20_001;
 const PORT_FILE: &str = "port";
+const LOCK_TRIES: u32 = 50;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The port of a start.
 #[derive(Debug, PartialEq, Eq)]
@@ -52,7 +56,7 @@ pub(crate) fn settle(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>
         return Ok(Settled { port: Some(port), note: None });
     }
     // Two supervisors that choose at once must not choose the same.
-    let _choosing = service.parent().and_then(lock);
+    let _choosing = all_services(spec, service).and_then(lock);
     let claimed = claimed(spec, slot, service);
     let regular = regular(spec, slot).filter(|port| !claimed.contains(port) && is_free(*port));
     let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !claimed.contains(port) && is_untouched(*port));
@@ -112,11 +116,16 @@ fn claimed(spec: &Spec, slot: &Slot, service: &Path) -> Vec<u16> {
 }
 
 fn claims_of_others(spec: &Spec, service: &Path) -> Vec<u16> {
-    // Service directories lie side by side where each is named for its app; elsewhere it stands alone.
-    let is_one_of_many = service.file_name().is_some_and(|name| name == spec.app.as_str());
-    let Some(parent) = service.parent().filter(|_| is_one_of_many) else { return Vec::new() };
+    let Some(parent) = all_services(spec, service) else { return Vec::new() };
     let services = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
     services.filter(|other| other != service).flat_map(|other| claims_in(&other, None)).collect()
+}
+
+/// The directory of all service directories: they lie side by side where each is named for its app. Elsewhere one stands
+/// alone, and what lies beside it is nobody's business.
+fn all_services<'a>(spec: &Spec, service: &'a Path) -> Option<&'a Path> {
+    let is_one_of_many = service.file_name().is_some_and(|name| name == spec.app.as_str());
+    service.parent().filter(|_| is_one_of_many)
 }
 
 fn claims_in(service: &Path, except: Option<&Slot>) -> Vec<u16> {
@@ -135,11 +144,18 @@ fn keep(service: &Path, slot: &Slot, kept: Option<u16>, port: Option<u16>) {
     }
 }
 
-/// Held while it lives: whoever chooses ports below this directory waits. `None` where it cannot be locked.
+/// Held while it lives: whoever chooses ports below this directory waits. `None` where it cannot be locked, or is held for
+/// longer than choosing takes: a start is worth more than the last doubt.
 fn lock(parent: &Path) -> Option<File> {
     let directory = File::open(parent).ok()?;
-    rustix::io::retry_on_intr(|| rustix::fs::flock(&directory, FlockOperation::LockExclusive)).ok()?;
-    Some(directory)
+    for _ in 0..LOCK_TRIES {
+        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Some(directory),
+            Err(Errno::WOULDBLOCK | Errno::INTR) => thread::sleep(LOCK_PAUSE),
+            Err(_) => return None,
+        }
+    }
+    None
 }
 
 /// Whether a process could listen there now, on every address of both families. Connections that linger after their
