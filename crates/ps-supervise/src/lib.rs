@@ -40,10 +40,12 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
-/// The directory that is meant, if it is one with a spec.
+/// The directory that is meant, if it is one with a spec. A source directory may have a `spec.json` of its own, a service
+/// directory has no Procfile.
 fn service_directory(words: &Words) -> Result<Option<PathBuf>> {
     let directory = absolute(words.directory.as_deref().unwrap_or(Path::new(".")))?;
-    Ok(directory.join(SPEC_FILE).is_file().then_some(directory))
+    let is_service = directory.join(SPEC_FILE).is_file() && !directory.join("Procfile").is_file();
+    Ok(is_service.then_some(directory))
 }
 
 fn serve(service: &Path) -> Result<Outcome> {
