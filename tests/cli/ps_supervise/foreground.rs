@@ -153,7 +153,7 @@ impl Taken {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let taken = Arc::clone(&bytes);
         let reader = thread::spawn(move || {
-            let mut buffer = [0; 1 << 16];
+            let mut buffer = [0; 1 << 13];
             while let Ok(n @ 1..) = stream.read(&mut buffer) {
                 taken.lock().expect("no panic").extend_from_slice(&buffer[..n]);
             }
@@ -185,14 +185,14 @@ impl Running<'_> {
     }
 
     fn await_out(&self, words: &str) {
-        self.await_words("stdout", &self.out, words);
+        Self::await_words("stdout", &self.out, words);
     }
 
     fn await_err(&self, words: &str) {
-        self.await_words("stderr", &self.err, words);
+        Self::await_words("stderr", &self.err, words);
     }
 
-    fn await_words(&self, name: &str, taken: &Taken, words: &str) {
+    fn await_words(name: &str, taken: &Taken, words: &str) {
         eventually(&format!("{name} says {words:?}"), || taken.text().contains(words).then_some(()));
     }
 

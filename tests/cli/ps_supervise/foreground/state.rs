@@ -11,6 +11,11 @@ use crate::service::eventually;
 
 const SECRET: &str = "a-value-that-nobody-may-read";
 
+/// Whether nobody else has any permission.
+fn is_private(mode: u32) -> bool {
+    mode.trailing_zeros() >= 6
+}
+
 /// Every path below a directory.
 fn all(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -33,9 +38,9 @@ fn nothing_of_it_is_readable_for_others_and_no_variable_is_in_it() {
         let mode = fs::symlink_metadata(path).expect("there").permissions().mode();
         let is_below_private = path.ancestors().skip(1).any(|parent| {
             parent.starts_with(source.runtime.path().join("ps-supervise"))
-                && fs::metadata(parent).is_ok_and(|parent| parent.permissions().mode() & 0o077 == 0)
+                && fs::metadata(parent).is_ok_and(|parent| is_private(parent.permissions().mode()))
         });
-        assert!(mode & 0o077 == 0 || is_below_private, "{} {mode:o}", path.display());
+        assert!(is_private(mode) || is_below_private, "{} {mode:o}", path.display());
         let content = if path.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
         assert!(!String::from_utf8_lossy(&content).contains(SECRET), "{}", path.display());
     }
