@@ -2,13 +2,13 @@
 
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ps_scheduler::{Error, Progress, Slot, Watch};
-use ps_supervisor::Spec;
+use ps_supervisor::{Invocation, Spec};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 const TURN: Duration = Duration::from_millis(50);
@@ -25,12 +25,13 @@ pub(crate) fn run(spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Error> {
     let failed =
         |reason: String| Error::DeployFailed { app: spec.app.clone(), slot: slot.to_string(), reason };
     let environment = ps_supervisor::environment(spec, &slot, None).map_err(failed)?;
+    let script = format!("{{ {}\n}} 2>&1", process.command);
+    let invocation = Invocation::script(script, &environment).map_err(failed)?;
     (watch.say)(Progress::Note(format!("Running release: {}", process.command)));
-    let mut child = Command::new("/bin/sh")
-        .arg("-c")
-        .arg(format!("{{ {}\n}} 2>&1", process.command))
+    let mut child = invocation
+        .plain_command()
         .env_clear()
-        .envs(environment)
+        .envs(environment.iter())
         .current_dir(&spec.directory)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_supervisor::{SPEC_FILE, Supervisor, Until};
+use ps_supervisor::{Launch, SPEC_FILE, Supervisor, Until};
 
 use crate::args::{Args, Verb, Words};
 
@@ -20,6 +20,10 @@ pub fn command() -> clap::Command {
 
 /// Runs the program: to the end of what it supervises.
 pub fn run() -> Result<Outcome> {
+    if let Some(launch) = Launch::asked(std::env::args_os()) {
+        let failed = launch.exec();
+        return Err(Refusal { status: failed.status(), message: failed.to_string() }.into());
+    }
     let args = Args::try_parse()?;
     if let Some(state) = &args.guard {
         return foreground::guard(state);

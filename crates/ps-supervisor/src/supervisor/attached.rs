@@ -130,6 +130,7 @@ impl Supervisor {
             directory: service.to_owned(),
             env: BTreeMap::new(),
             env_files: Vec::new(),
+            dokku_env_files: Vec::new(),
             base_port: 0,
             places: BTreeMap::new(),
             restart_policy: ps_scheduler::RestartPolicy::No,
