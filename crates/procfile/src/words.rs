@@ -61,10 +61,9 @@ impl Reader<'_> {
                 let value = self.reference()?;
                 self.split(&value)?;
             }
-            // Patterns, braces, a home directory, a comment.
-            b'*' | b'?' | b'[' | b'{' | b'}' | b'~' => return None,
+            // Patterns, braces, a home directory, what is no text, a comment.
+            b'*' | b'?' | b'[' | b'{' | b'}' | b'~' | 0..=0x1f | 0x7f => return None,
             b'#' if self.word.is_none() => return None,
-            0..=0x1f | 0x7f => return None,
             byte => self.begun().push(byte),
         }
         Some(())
