@@ -15,7 +15,7 @@ use ps_scheduler::Slot;
 
 use crate::environment::{Environment, environment};
 use crate::launch;
-use crate::spec::Spec;
+use crate::spec::{ProcessSpec, Spec};
 
 /// Names that are the shell's own: what a file says of them does not reach the command.
 const SHELL_NAMES: [&str; 3] = ["IFS", "OPTIND", "PPID"];
@@ -82,13 +82,12 @@ impl Invocation {
         match (self, launch::program()) {
             (Self::Words(words), Some(launcher)) => launch::command(&launcher, joining, words),
             (Self::Words(words), None) if joining.is_some() => {
-                let script: Vec<OsString> = words.iter().map(|word| quote(word)).collect();
-                let mut exec = OsString::from("exec ");
-                exec.push(script.join(OsStr::new(" ")));
-                shell(&bash().unwrap_or_else(|| SHELL.into()), joining, &exec)
+                let mut command = shell(&bash().unwrap_or_else(|| SHELL.into()), joining, "exec \"$@\"");
+                command.arg(SHELL).args(words);
+                command
             }
             (Self::Words(_), None) => self.plain_command(),
-            (Self::Script { shell: program, script }, _) => shell(program, joining, OsStr::new(script)),
+            (Self::Script { shell: program, script }, _) => shell(program, joining, script),
         }
     }
 
@@ -100,19 +99,20 @@ impl Invocation {
                 command.args(&words[1..]);
                 command
             }
-            Self::Script { shell: program, script } => shell(program, None, OsStr::new(script)),
+            Self::Script { shell: program, script } => shell(program, None, script),
         }
     }
 }
 
-/// What is odd about the env files of a spec. Every process type is looked at, so that what cannot start is refused before
-/// anything that runs is touched.
+/// What is odd about the env files of a spec. Every process type that is to run is looked at, so that what cannot start
+/// is refused before anything that runs is touched.
 ///
 /// # Errors
 /// As [`environment`] and [`Invocation::of`].
 pub fn judge(spec: &Spec) -> Result<Vec<String>, String> {
     let mut warnings: Vec<String> = Vec::new();
-    for process in &spec.processes {
+    let runs = |process: &&ProcessSpec| process.quantity > 0 || process.process_type == "release";
+    for process in spec.processes.iter().filter(runs) {
         let Ok(process_type) = process.process_type.parse() else { continue };
         let environment = environment(spec, &Slot::new(process_type, 1), Some(spec.base_port))?;
         Invocation::of(&process.command, &environment)
@@ -126,17 +126,24 @@ pub fn judge(spec: &Spec) -> Result<Vec<String>, String> {
     Ok(warnings)
 }
 
-fn shell(program: &Path, joining: Option<&Path>, script: &OsStr) -> Command {
-    let mut whole = OsString::new();
-    if let Some(file) = joining {
-        whole.push("echo 0 >");
-        whole.push(quote(file.as_os_str()));
-        whole.push(" || exit 126\n");
+/// The script for a shell: joins the group whose file is given, then is the command. It never runs outside of it.
+pub(crate) fn script(command: &str, joining_file: Option<&Path>) -> String {
+    let script = procfile::shell_script(command);
+    match joining_file {
+        Some(file) => format!("echo 0 >{} || exit 126\n{script}", quote(&file.to_string_lossy())),
+        None => script,
     }
-    whole.push(script);
+}
+
+/// A word that the shell reads as exactly `text`.
+fn quote(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+fn shell(program: &Path, joining: Option<&Path>, command_line: &str) -> Command {
     let mut command = Command::new(program);
     // A bash of that name keeps to what every sh does.
-    command.arg0(SHELL).arg("-c").arg(whole);
+    command.arg0(SHELL).arg("-c").arg(script(command_line, joining));
     command
 }
 
@@ -148,19 +155,6 @@ fn bash() -> Option<PathBuf> {
 fn is_shell_name(name: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
     name.first().is_some_and(is_letter) && name.iter().all(|byte| is_letter(byte) || byte.is_ascii_digit())
-}
-
-/// A word that the shell reads as exactly `word`.
-fn quote(word: &OsStr) -> OsString {
-    let mut quoted = vec![b'\''];
-    for byte in word.as_bytes() {
-        match byte {
-            b'\'' => quoted.extend_from_slice(br"'\''"),
-            other => quoted.push(*other),
-        }
-    }
-    quoted.push(b'\'');
-    OsString::from_vec(quoted)
 }
 
 #[cfg(test)]
@@ -175,10 +169,8 @@ mod tests {
 
     #[test]
     fn the_script_joins_first_and_quotes_what_it_joins() {
-        let script = Invocation::script("exec web".to_owned(), &environment_of("")).expect("fine");
-        let command = script.command(Some(Path::new("/a'b/cgroup.procs")));
-        let words: Vec<_> = command.get_args().collect();
-        assert_eq!(words, ["-c", "echo 0 >'/a'\\''b/cgroup.procs' || exit 126\nexec web"]);
+        let script = script("web", Some(Path::new("/a'b/cgroup.procs")));
+        assert_eq!(script, "echo 0 >'/a'\\''b/cgroup.procs' || exit 126\nexec web");
     }
 
     #[test]

@@ -147,6 +147,16 @@ impl Environment {
     }
 }
 
+impl IntoIterator for Environment {
+    type Item = (OsString, OsString);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        let pairs = self.variables.into_iter().map(|(name, variable)| (name, variable.value));
+        pairs.collect::<Vec<_>>().into_iter()
+    }
+}
+
 impl std::fmt::Debug for Environment {
     /// Names only: values may be secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
