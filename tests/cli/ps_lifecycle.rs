@@ -19,6 +19,8 @@ mod files;
 mod lock;
 #[path = "ps_lifecycle/output.rs"]
 mod output;
+#[path = "ps_lifecycle/plans.rs"]
+mod plans;
 #[path = "ps_lifecycle/refusals.rs"]
 mod refusals;
 #[path = "support/schema.rs"]

@@ -11,6 +11,7 @@ mod each;
 mod inspect;
 mod logs;
 mod nearby;
+mod plan;
 mod processes;
 mod rebuild;
 mod release;

@@ -1,5 +1,6 @@
 //! A release: what an app's instances are started from, put together from what lies on disk.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
 use anyhow::{Context, Result, bail};
@@ -104,7 +105,14 @@ fn check(check: &HealthCheck) -> Check {
 pub(crate) fn runnable(stored: &StoredFormation, release: &Release) -> Formation {
     // An image brings no Procfile that could say which types there are.
     let has_any = matches!(release.source, Source::Directory(_)) && !release.processes.is_empty();
-    let is_known = |process_type: &ProcessType| !has_any || release.process(process_type).is_some();
+    let known =
+        has_any.then(|| release.processes.iter().map(|process| process.process_type.clone()).collect());
+    runnable_of(stored, known.as_ref())
+}
+
+/// [`runnable`] by the types that are known; `None`: any may run.
+pub(crate) fn runnable_of(stored: &StoredFormation, known: Option<&BTreeSet<ProcessType>>) -> Formation {
+    let is_known = |process_type: &ProcessType| known.is_none_or(|known| known.contains(process_type));
     let wanted = stored.wanted();
     for (process_type, quantity) in wanted.iter() {
         // Every new app begins with web=1: that nobody has a web process is no news.

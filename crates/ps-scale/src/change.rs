@@ -12,9 +12,10 @@ use ps_apps::{
     World,
 };
 use ps_cli::exit::{Outcome, Refusal};
-use ps_cli::{Format, say};
+use ps_cli::say;
 
 use crate::args::Args;
+use crate::format::Format;
 use crate::{act, dry_run, print};
 
 /// A change that was understood, and what it is judged by.
