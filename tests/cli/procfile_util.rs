@@ -436,6 +436,22 @@ fn a_missing_file_is_an_error_also_when_stdin_is_a_pipe() {
 }
 
 #[test]
+fn a_file_whose_name_is_nearly_that_of_the_missing_one_is_named() {
+    for name in ["procfile", "PROCFILE", "Procfile.txt", "Profile"] {
+        let world = World::new();
+        world.put(name, "web: a\n");
+        let told =
+            format!(" !     open Procfile: no such file or directory (but {name}: call it Procfile)\n");
+        for command in ["check", "list"] {
+            assert_eq!(world.run(&[command]).all(), (1, String::new(), &*told), "{name}");
+        }
+    }
+    let world = World::new();
+    world.put("Procfile.dev", "web: a\n");
+    assert_eq!(world.run(&["list"]).stderr, " !     open Procfile: no such file or directory\n");
+}
+
+#[test]
 fn an_edit_keeps_mode_and_symlink_and_leaves_no_other_file() {
     let world = World::new();
     world.put("real/Procfile.shared", "web: a # x\n");

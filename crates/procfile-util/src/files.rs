@@ -8,6 +8,7 @@ use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use procfile::{Delimiter, EnvFile, MAX_FILE_BYTES, ParseOptions, Procfile};
+use ps_apps::nearby;
 
 use crate::diagnose;
 use crate::flags::Given;
@@ -36,8 +37,9 @@ pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>> {
         return bounded(io::stdin().lock(), 0).map_err(|why| anyhow!("read -: {}", words(&why)));
     }
     let file = File::open(path).map_err(|why| {
-        let line = format!("open {}: {}", path.display(), words(&why));
         let missing = why.kind() == io::ErrorKind::NotFound;
+        let meant = missing.then(|| meant(Path::new(path))).flatten().unwrap_or_default();
+        let line = format!("open {}: {}{meant}", path.display(), words(&why));
         Failure::hinted(
             vec![line],
             missing.then(|| "-P names another file; -P - is standard input".to_owned()),
@@ -45,6 +47,13 @@ pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>> {
     })?;
     let len = file.metadata().map_or(0, |about| about.len());
     bounded(file, len).map_err(|why| anyhow!("read {}: {}", path.display(), words(&why)))
+}
+
+/// ` (but procfile: call it Procfile)`, where a file beside the missing one was probably meant.
+fn meant(path: &Path) -> Option<String> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name()?.to_str()?;
+    nearby::mistaken_for(directory, name).map(|other| format!(" (but {other}: call it {name})"))
 }
 
 /// The env file that `--env-file` names; none if it names none. The error is the text behind `processing command:`.

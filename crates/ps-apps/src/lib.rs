@@ -12,6 +12,7 @@ mod formation;
 mod formation_source;
 mod known_types;
 mod lock;
+pub mod nearby;
 mod orphans;
 mod property;
 mod ps_clone;

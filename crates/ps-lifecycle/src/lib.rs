@@ -10,7 +10,6 @@ mod dokku;
 mod each;
 mod inspect;
 mod logs;
-mod nearby;
 mod plan;
 mod processes;
 mod rebuild;

@@ -4,11 +4,10 @@
 use anyhow::Result;
 use app_json::AppJson;
 use procfile::Procfile;
-use ps_apps::{AppName, DOKKU_SCALE, World};
+use ps_apps::{AppName, DOKKU_SCALE, World, nearby};
 use ps_cli::say;
 use ps_scheduler::{Release, Source};
 
-use crate::nearby;
 use crate::release::{APP_JSON, DOCKERFILE_START_CMD, FIRST_TYPE, START_CMD};
 
 /// A file with more remarks than this is not read by who wrote it.

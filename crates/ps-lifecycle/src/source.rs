@@ -7,10 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use procfile::Procfile;
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{AppName, DOKKU_SCALE, Scope, World};
+use ps_apps::{AppName, DOKKU_SCALE, Scope, World, nearby};
 use ps_scheduler::Source;
-
-use crate::nearby;
 
 const PLUGIN: &str = "apps";
 const KIND: &str = "deploy-source";
