@@ -13,6 +13,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use serde_json::Value;
 
+#[path = "procfile_util/exports.rs"]
+mod exports;
 #[path = "procfile_util/proposals.rs"]
 mod proposals;
 
