@@ -69,9 +69,10 @@ pub(crate) fn unknown(name: &str, known: &[ProcessType]) -> anyhow::Error {
     let near = there.iter().find(|there| strsim::damerau_levenshtein(name, there) <= 2);
     let hint = match near {
         _ if Path::new(name).is_dir() => format!(" (write ./{name} if you mean the directory)"),
-        Some(near) => format!(" (did you mean {near}?)"),
-        None if name == "start" => " (without words every type is started)".to_owned(),
-        None => String::new(),
+        Some(near) if !name.contains('=') => format!(" (did you mean {near}?)"),
+        _ if name.contains('=') => format!(" (counts are given with -m {name})"),
+        _ if name == "start" => " (without words every type is started)".to_owned(),
+        _ => String::new(),
     };
     Refusal::failed(format!("the Procfile has no type {name}: there are {}{hint}", there.join(", ")))
 }

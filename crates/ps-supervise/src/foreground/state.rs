@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -43,7 +43,10 @@ impl State {
         for entry in fs::read_dir(&home).with_context(|| format!("read {}", home.display()))?.flatten() {
             clean(&entry.path(), &spec.directory, printer);
         }
-        let directory = tempfile::Builder::new().prefix("run-").tempdir_in(&home);
+        let directory = tempfile::Builder::new()
+            .prefix("run-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(&home);
         let directory = directory.with_context(|| format!("make a directory in {}", home.display()))?.keep();
         let owner = directory.join(OWNER_FILE);
         let pid = format!("{}\n", std::process::id());
@@ -84,14 +87,18 @@ pub(crate) fn source_of(directory: &Path) -> Option<(String, PathBuf)> {
 /// another one are left to that.
 fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
     let owner = source_of(state);
+    let is_ours = owner.as_ref().is_some_and(|(_, source)| source == ours);
     if !is_dead(state) {
-        if let Some((pid, source)) = owner.filter(|(_, source)| source == ours) {
+        let is_alone = owner.as_ref().is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists());
+        if is_ours && is_alone {
+            // Its guard is ending what it left: our ports are free after that.
+            wait_for(state);
+        } else if let Some((pid, source)) = owner.filter(|(_, source)| source == ours) {
             let source = source.display();
             printer.say(None, &format!("another ps-supervise (pid {pid}) runs {source} too: both go on, ports that are taken are told"));
         }
         return;
     }
-    let is_ours = owner.is_some_and(|(_, source)| source == ours);
     if is_ours {
         guard::sweep(state);
     } else if !has_processes(state) {
@@ -102,6 +109,13 @@ fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
 fn is_dead(state: &Path) -> bool {
     let Ok(lock) = File::open(state.join(LOCK_FILE)) else { return true };
     rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
+/// Waits until whoever has the lock of a state directory is done.
+fn wait_for(state: &Path) {
+    if let Ok(lock) = File::open(state.join(LOCK_FILE)) {
+        let _ = rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive));
+    }
 }
 
 fn has_processes(state: &Path) -> bool {

@@ -33,6 +33,7 @@ fn an_unknown_type_is_refused_with_those_that_there_are() {
         (&["wrker"][..], "did you mean worker?"),
         (&["shop"], "write ./shop"),
         (&["start"], "without words"),
+        (&["web=2"], "given with -m web=2"),
         (&["-m", "cron=1"], "there are web, worker, release, clock"),
         (&["--stdin", "cron"], "there are web, worker, release, clock"),
     ] {

@@ -75,6 +75,24 @@ fn what_a_crash_left_is_ended_and_cleaned_up_at_the_next_start() {
     assert_eq!(source.left(), Vec::<String>::new());
 }
 
+#[test]
+fn the_next_start_waits_for_the_guard_of_one_that_was_killed() {
+    let source = Source::new("web: trap 'sleep 0.5; exit' TERM; echo up; while :; do sleep 0.1; done\n");
+    let mut killed = source.start(&[]);
+    killed.await_out("up");
+    let before = source.processes();
+    killed.signal(Signal::KILL);
+    killed.child.wait().expect("it is ours");
+    let next = source.start(&[]);
+    next.await_out("up");
+    let now = source.processes();
+    assert!(before.iter().all(|pid| !now.contains(pid)), "{before:?} {now:?}");
+    next.signal(Signal::TERM);
+    let ended = next.end();
+    assert!(ended.status.success() && !ended.err.contains("another ps-supervise"), "{}", ended.err);
+    assert_eq!(source.left(), Vec::<String>::new());
+}
+
 fn guard_of(parent: u32) -> u32 {
     eventually("it has a guard", || {
         let entries = fs::read_dir("/proc").expect("/proc is there");

@@ -147,6 +147,22 @@ fn a_question_is_shown_and_its_answer_can_be_typed() {
 }
 
 #[test]
+fn a_terminal_that_a_program_left_without_echo_has_it_again() {
+    let source = Source::new("web: stty -echo; echo up; exec sleep 1000\n");
+    let mut terminal = Terminal::start(&source, &["--stdin", "web"]);
+    terminal.await_screen("up");
+    let has_echo = |master: &File| {
+        let typing = rustix::termios::tcgetattr(master).expect("a terminal");
+        typing.local_modes.contains(rustix::termios::LocalModes::ECHO)
+    };
+    assert!(!has_echo(&terminal.master));
+    let master = terminal.master.try_clone().expect("a descriptor");
+    terminal.press("\x03");
+    assert!(terminal.end().0.success());
+    assert!(has_echo(&master));
+}
+
+#[test]
 fn a_terminal_that_is_closed_ends_everything() {
     let source = Source::new("web: setsid sleep 1000 & echo up; exec sleep 1000\nbusy: yes\n");
     let Terminal { mut child, master, screen } = Terminal::start(&source, &[]);
