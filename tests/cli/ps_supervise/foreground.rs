@@ -130,7 +130,8 @@ impl Source {
     fn left(&self) -> Vec<String> {
         let home = self.runtime.path().join("ps-supervise");
         let entries = fs::read_dir(home).into_iter().flatten().flatten();
-        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name != "start.lock").collect()
     }
 }
 

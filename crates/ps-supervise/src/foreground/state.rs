@@ -9,20 +9,30 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ps_scheduler::Slot;
 use ps_supervisor::{Spec, Status};
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use super::guard;
 use super::printer::Printer;
 
 const NAME: &str = "ps-supervise";
+/// How the directories of foregrounds are called.
+const PREFIX: &str = "run-";
 /// Which foreground a directory belongs to: its pid, a newline, the directory it runs from.
 const OWNER_FILE: &str = "owner";
 /// The supervisor's; whoever can lock it knows that the supervisor is dead.
 const LOCK_FILE: &str = "lock";
+/// Locked by whoever looks for dead foregrounds, until it has a lock of its own.
+const START_LOCK_FILE: &str = "start.lock";
+/// How long somebody else may take to start, with the end of what another one left.
+const TRIES: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The directory of one foreground. It stays until [`State::remove`]: a foreground that fails leaves its guard something to
 /// go by.
@@ -37,14 +47,16 @@ impl State {
     /// Makes the directory, after what dead foregrounds left behind has been cleaned up.
     pub(crate) fn make(spec: &Spec, printer: &mut Printer) -> Result<Self> {
         let home = home()?;
-        let locked = File::open(&home).with_context(|| format!("open {}", home.display()))?;
-        rustix::io::retry_on_intr(|| rustix::fs::flock(&locked, FlockOperation::LockExclusive))
-            .with_context(|| format!("lock {}", home.display()))?;
-        for entry in fs::read_dir(&home).with_context(|| format!("read {}", home.display()))?.flatten() {
-            clean(&entry.path(), &spec.directory, printer);
+        let locked = lock(&home)?;
+        if locked.is_some() {
+            for entry in fs::read_dir(&home).with_context(|| format!("read {}", home.display()))?.flatten() {
+                if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                    clean(&entry.path(), &spec.directory, printer);
+                }
+            }
         }
         let directory = tempfile::Builder::new()
-            .prefix("run-")
+            .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir_in(&home);
         let directory = directory.with_context(|| format!("make a directory in {}", home.display()))?.keep();
@@ -55,7 +67,7 @@ impl State {
         written
             .and_then(|mut file| file.write_all(&content))
             .with_context(|| format!("write {}", owner.display()))?;
-        Ok(Self { directory, home: Some(locked) })
+        Ok(Self { directory, home: locked })
     }
 
     /// The directory.
@@ -73,6 +85,26 @@ impl State {
         // What cannot be removed is cleaned up at the next start.
         let _ = fs::remove_dir_all(self.directory);
     }
+}
+
+/// The lock of those who start. `None` if somebody has had it for too long: then nothing is cleaned up this time.
+fn lock(home: &Path) -> Result<Option<File>> {
+    let path = home.join(START_LOCK_FILE);
+    let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = open.with_context(|| format!("open {}", path.display()))?;
+    Ok(has_locked(&file).then_some(file))
+}
+
+/// Waits for a lock, for a while.
+fn has_locked(file: &File) -> bool {
+    for _ in 0..TRIES {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return true,
+            Err(Errno::WOULDBLOCK | Errno::INTR) => thread::sleep(PAUSE),
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 /// The directory that a foreground of another life left behind, if `directory` is one.
@@ -107,14 +139,18 @@ fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
 }
 
 fn is_dead(state: &Path) -> bool {
-    let Ok(lock) = File::open(state.join(LOCK_FILE)) else { return true };
+    let Ok(lock) = File::open(state.join(LOCK_FILE)) else {
+        // Or not quite born.
+        let made = fs::metadata(state).and_then(|made| made.modified()).ok();
+        return made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > PAUSE * TRIES);
+    };
     rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
 /// Waits until whoever has the lock of a state directory is done.
 fn wait_for(state: &Path) {
     if let Ok(lock) = File::open(state.join(LOCK_FILE)) {
-        let _ = rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive));
+        has_locked(&lock);
     }
 }
 

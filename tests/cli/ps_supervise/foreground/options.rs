@@ -114,8 +114,8 @@ fn a_file_with_variables_that_cannot_be_read_is_one_line_and_nothing_starts() {
 
 #[test]
 fn run_is_a_type_or_a_command_in_the_environment_of_the_app() {
-    let source =
-        Source::new("web: echo $A $PORT; exit 5\nrelease: echo migrated $A\n").file(".env", "A=env\n");
+    let source = Source::new("web: echo $A $PORT; sh -c 'exit 5'\nrelease: echo migrated $A\n")
+        .file(".env", "A=env\n");
     for (args, out, code) in [
         (&["run", "web", "-x", "a  b", "$A"][..], "env 7500\n", 5),
         (&["run", "release"], "migrated env\n", 0),
