@@ -123,7 +123,8 @@ fn home() -> Result<String> {
         let name = fields.next()?;
         (fields.nth(1)?.parse() == Ok(own)).then(|| name.to_owned())
     });
-    let name = name.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| own.to_string());
+    let caller = || ps_apps::variable("USER").map(|name| name.to_string_lossy().into_owned());
+    let name = name.or_else(caller).unwrap_or_else(|| own.to_string());
     Ok(format!("/home/{}", Name::new("user", &name)?))
 }
 

@@ -36,4 +36,4 @@ pub use property::Scope;
 pub use ps_property::{InvalidValue, PsProperty};
 pub use scaling::{AskedCount, RefusedScaling, Scaling};
 pub use settings::{Origin, Setting};
-pub use world::World;
+pub use world::{World, inside_dokku, variable};

@@ -179,9 +179,8 @@ impl Args {
 impl ShowArgs {
     /// Whether names are coloured on a stream.
     pub(crate) fn is_colored(&self, is_terminal: bool) -> bool {
-        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        self.color || (is_terminal && !self.no_color && !is_set("NO_COLOR") && !is_dumb)
+        self.color || (is_terminal && !self.no_color && ps_apps::variable("NO_COLOR").is_none() && !is_dumb)
     }
 
     /// Whether lines bear the time on a stream.

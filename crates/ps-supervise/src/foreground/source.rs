@@ -9,7 +9,7 @@ use anyhow::{Context, Error, Result, bail};
 use durable::ReadError;
 use procfile::{Grammar, MAX_FILE_BYTES, Procfile};
 use ps_cli::exit::Refusal;
-use ps_supervisor::{Environment, SPEC_FILE};
+use ps_supervisor::{Environment, MAX_ENV_FILE_BYTES, SPEC_FILE};
 
 use crate::absolute;
 use crate::args::{Args, Words};
@@ -44,7 +44,8 @@ impl Source {
         };
         let is_asked = path.is_some();
         let path = path.unwrap_or_else(|| root.join(PROCFILE));
-        let bytes = if is_asked { argument(&path) } else { durable::input(&path, MAX_FILE_BYTES as u64) };
+        let most = MAX_FILE_BYTES as u64;
+        let bytes = if is_asked { argument(&path, most) } else { durable::input(&path, most) };
         let procfile = match bytes {
             Ok(bytes) => Some(Procfile::parse(&bytes).with_context(|| path.display().to_string())?),
             Err(ReadError::Missing) if !is_asked => None,
@@ -98,7 +99,8 @@ fn env_files(asked: &[PathBuf], root: &Path) -> Result<(Environment, Vec<PathBuf
             files.push(absolute(&path)?);
             continue;
         }
-        let bytes = argument(&path).map_err(|error| Error::msg(format!("{}: {error}", path.display())))?;
+        let bytes = argument(&path, MAX_ENV_FILE_BYTES)
+            .map_err(|error| Error::msg(format!("{}: {error}", path.display())))?;
         for file in files.drain(..) {
             fixed.read_file(&file, Grammar::Own).map_err(Error::msg)?;
         }
@@ -108,8 +110,8 @@ fn env_files(asked: &[PathBuf], root: &Path) -> Result<(Environment, Vec<PathBuf
 }
 
 /// The bytes of a file or a pipe that was named; `-` is standard input.
-fn argument(path: &Path) -> Result<Vec<u8>, ReadError> {
-    durable::argument(path, MAX_FILE_BYTES as u64, &|| false)
+fn argument(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
+    durable::argument(path, most, &|| false)
 }
 
 /// A file as it was named: from where we are or, if it is not there, from the directory.
