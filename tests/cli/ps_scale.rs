@@ -576,6 +576,16 @@ fn the_set_scale_trigger_deploys_every_type_it_names_unless_told_to_skip() {
     assert_eq!(place.read("calls"), "deployed-app-image-tag shop\ndeploy shop latest web\n");
 }
 
+#[test]
+fn what_a_file_asks_for_with_each_deploy_does_not_grow_with_each_deploy() {
+    let place = Place::with_app("demo", "web=1\n");
+    let hook = ["--from-trigger", "ps-set-scale", "demo", "true", "false", "web+=2"];
+    let ran = scale_inside_dokku(&place, &hook);
+    let told = " !     web+ is not a valid process name to scale up\n";
+    assert_eq!((ran.status, &*ran.stdout, &*ran.stderr), (1, "", told));
+    assert_eq!(stored(&place, "demo").0, "web=1\n");
+}
+
 // ---- Planning.
 
 #[test]

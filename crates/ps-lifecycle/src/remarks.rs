@@ -4,7 +4,7 @@
 use anyhow::Result;
 use app_json::AppJson;
 use procfile::Procfile;
-use ps_apps::{AppName, DOKKU_SCALE, World, nearby};
+use ps_apps::{AppName, DOKKU_SCALE, Scope, World, nearby};
 use ps_cli::say;
 use ps_scheduler::{Release, Source};
 
@@ -87,6 +87,10 @@ fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<
         lines.push(format!(
             "{DOCKERFILE_START_CMD} has no effect here: it is for images, {START_CMD} is for all"
         ));
+    }
+    let path = world.property("ps", Scope::App(app), "procfile-path")?;
+    if !is_native && path.is_some_and(|path| !path.is_empty()) {
+        lines.push("procfile-path has no effect: an image brings no Procfile".to_owned());
     }
     let has_web =
         !is_native || release.processes.iter().any(|process| process.process_type.as_str() == FIRST_TYPE);
