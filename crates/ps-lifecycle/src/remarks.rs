@@ -1,6 +1,8 @@
 //! What the files and properties of an app ask for and a deploy does not do: each in one line, before anything happens. Inside
 //! Dokku the plugins that these keys and properties belong to answer for them, and nothing is said.
 
+use std::fs;
+
 use anyhow::Result;
 use app_json::AppJson;
 use procfile::Procfile;
@@ -66,7 +68,7 @@ fn of_directory(source: &Source) -> Vec<String> {
         let found = nearby::mistaken_for(directory, name)?;
         Some(format!("{found} is not read: if it is meant, call it {name}"))
     });
-    let checks = directory.join(CHECKS).is_file();
+    let checks = fs::metadata(directory.join(CHECKS)).is_ok_and(|file| file.is_file() && file.len() > 0);
     let checks =
         checks.then(|| format!("{CHECKS} is not read: write its checks as healthchecks of {APP_JSON}"));
     misnamed.chain(checks).collect()
