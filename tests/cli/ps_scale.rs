@@ -734,7 +734,7 @@ fn what_is_no_plain_file_or_too_large_is_refused() {
     let spoil: [(&str, Spoil); 3] = [
         ("is not a file", |path| fs::create_dir(path).expect("a directory")),
         ("symbolic link", |path| symlink("/etc/passwd", path).expect("a link")),
-        ("over 1 MiB", |path| fs::write(path, vec![b'x'; 100 << 20]).expect("a file")),
+        ("larger than 1 MiB", |path| fs::write(path, vec![b'x'; 100 << 20]).expect("a file")),
     ];
     for (part, spoil) in spoil {
         let place = shop("web=1\n");
