@@ -13,6 +13,8 @@ use std::time::Duration;
 use base64::Engine as _;
 use serde_json::Value;
 
+#[path = "procfile_util/exports.rs"]
+mod exports;
 #[path = "procfile_util/proposals.rs"]
 mod proposals;
 
@@ -149,10 +151,18 @@ fn run_recorded(world: &World, case: &Value) -> Ran {
     }
     let args: Vec<&str> = case["argv"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let mut command = world.command(&args);
+    if args.contains(&"-e") {
+        // On our own an env file is read in our grammar (docs/dotenv.md).
+        command.env("PLUGIN_PATH", world.path("plugins")).env("DOKKU_SYSTEM_USER", "dokku");
+    }
     for (name, value) in case["env"].as_object().into_iter().flatten() {
         command.env(name, value.as_str().expect("a variable is text"));
     }
-    Ran::of(command, word(case, "stdin").unwrap_or_default().as_bytes())
+    let mut ran = Ran::of(command, word(case, "stdin").unwrap_or_default().as_bytes());
+    // What would surprise is kept and told of, which the original does not do.
+    let told = |line: &&str| !line.contains(", as Dokku reads it");
+    ran.stderr = ran.stderr.split_inclusive('\n').filter(told).collect();
+    ran
 }
 
 /// How a run differs from what was wanted, in words; empty if it does not.
@@ -433,6 +443,22 @@ fn a_missing_file_is_an_error_also_when_stdin_is_a_pipe() {
     assert_eq!(world.feed(&["list", "-P", "-"], b"web: a\n").all(), (0, "web\n".to_owned(), ""));
     assert_eq!(world.feed(&["set", "-P", "-", "-p", "x", "-c", "y"], b"web: a\n").text(), "web: a\nx: y\n");
     assert_eq!(world.run(&["list", "-P", "."]).stderr, " !     read .: is a directory\n");
+}
+
+#[test]
+fn a_file_whose_name_is_nearly_that_of_the_missing_one_is_named() {
+    for name in ["procfile", "PROCFILE", "Procfile.txt", "Profile"] {
+        let world = World::new();
+        world.put(name, "web: a\n");
+        let told =
+            format!(" !     open Procfile: no such file or directory (but {name}: call it Procfile)\n");
+        for command in ["check", "list"] {
+            assert_eq!(world.run(&[command]).all(), (1, String::new(), &*told), "{name}");
+        }
+    }
+    let world = World::new();
+    world.put("Procfile.dev", "web: a\n");
+    assert_eq!(world.run(&["list"]).stderr, " !     open Procfile: no such file or directory\n");
 }
 
 #[test]

@@ -12,6 +12,11 @@ use std::time::{Duration, Instant};
 use assert_cmd::Command;
 use procfile::Procfile;
 
+#[path = "procfile_util_import/dump.rs"]
+mod dump;
+#[path = "procfile_util_import/instances.rs"]
+mod instances;
+
 const DEADLINE: Duration = Duration::from_secs(20);
 const COMPOSE: &str = "services: {web: {command: bin/web, environment: {A: secret}, scale: 2}}\n";
 

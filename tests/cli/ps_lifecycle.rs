@@ -27,6 +27,8 @@ mod links;
 mod lock;
 #[path = "ps_lifecycle/output.rs"]
 mod output;
+#[path = "ps_lifecycle/plans.rs"]
+mod plans;
 #[path = "ps_lifecycle/ports.rs"]
 mod ports;
 #[path = "ps_lifecycle/refusals.rs"]

@@ -136,6 +136,23 @@ fn a_formation_is_printed_on_our_own_as_inside_dokku() {
 }
 
 #[test]
+fn the_file_of_older_dokkus_is_printed_and_is_read_back() {
+    let place = shop("web=2\nrelease=0\na.b=1\nworker=10\n");
+    place.write("lib/config/ps/shop/scale.old", "gone=0\n");
+    let file = "gone=0\nrelease=0\nweb=2\nworker=10\n";
+    for ran in [
+        scale(&place, &["shop", "--format", "dokku-scale"]),
+        scale_inside_dokku(&place, &["shop", "--format=dokku-scale"]),
+    ] {
+        assert_eq!(quietly(&ran), (0, file));
+    }
+    assert_eq!(ps_apps::parse_dokku_scale(file.as_bytes()).map(|asked| asked.len()), Ok(4));
+    let changed = scale(&place, &["shop", "--format", "dokku-scale", "worker=1"]);
+    assert_eq!(quietly(&changed), (0, "gone=0\nrelease=0\nweb=2\nworker=1\n"));
+    assert_eq!(scale(&place, &["shop", "--dry-run", "--format", "dokku-scale"]).status, 2);
+}
+
+#[test]
 fn an_app_without_a_formation_prints_an_empty_one() {
     let place = Place::new();
     place.app("bare");
@@ -439,7 +456,6 @@ fn a_deployed_app_is_converged_under_our_lock_and_an_undeployed_one_is_not() {
     assert_eq!(place.read("calls"), "");
     place.write("lib/config/common/hello/deployed", "true");
     assert_eq!(change(&["web=3", "--skip-deploy"]).status, 0);
-    assert_eq!(change(&["web=4", "--dry-run"]).status, 0);
     assert_eq!(place.read("calls"), "");
     let ran = change(&["web=4"]);
     assert_eq!(quietly(&ran), (0, ""));
@@ -560,52 +576,48 @@ fn the_set_scale_trigger_deploys_every_type_it_names_unless_told_to_skip() {
     assert_eq!(place.read("calls"), "deployed-app-image-tag shop\ndeploy shop latest web\n");
 }
 
+#[test]
+fn what_a_file_asks_for_with_each_deploy_does_not_grow_with_each_deploy() {
+    let place = Place::with_app("demo", "web=1\n");
+    let hook = ["--from-trigger", "ps-set-scale", "demo", "true", "false", "web+=2"];
+    let ran = scale_inside_dokku(&place, &hook);
+    let told = " !     web+ is not a valid process name to scale up\n";
+    assert_eq!((ran.status, &*ran.stdout, &*ran.stderr), (1, "", told));
+    assert_eq!(stored(&place, "demo").0, "web=1\n");
+}
+
 // ---- Planning.
 
 #[test]
-fn a_dry_run_says_what_happens_to_each_instance_and_changes_nothing() {
+fn a_dry_run_of_an_app_that_is_not_deployed_says_so_and_changes_nothing() {
     let place = shop("web=2\nworker=1\nrelease=0\n");
-    place.write("lib/config/common/shop/deployed", "true");
-    for slot in ["web.1", "web.2", "worker.1"] {
-        place.write(&format!("lib/data/scheduler-native/shop/{slot}/status.json"), "{\"state\":\"running\"}");
-    }
     let before = place.tree();
-    let ran = scale(&place, &["shop", "--dry-run", "web=3", "worker=0"]);
-    let plan = "web.1            keep     already as wanted\nweb.2            keep     already as wanted\n\
-                web.3            start    wanted, but not running\nworker.1         stop     not in the formation\n";
+    let ran = scale(&place, &["shop", "--dry-run", "web=1", "worker=0"]);
+    let plan = "web.1            start    the app is not deployed: starts with its first deploy\n";
     assert_eq!((quietly(&ran), &*ran.stderr), ((0, plan), ""));
     let json = scale(&place, &["shop", "--dry-run", "--json", "web=1"]).stdout;
     let plan: serde_json::Value = serde_json::from_str(&json).expect("one object");
     assert_eq!((&plan["app"], &plan["source"]), (&"shop".into(), &"argument".into()));
-    let actions: Vec<_> = plan["instances"]
-        .as_array()
-        .expect("instances")
-        .iter()
-        .map(|row| format!("{}.{} {}", row["process_type"], row["index"], row["action"]))
-        .collect();
-    assert_eq!(actions, ["\"web\".1 \"keep\"", "\"web\".2 \"stop\"", "\"worker\".1 \"keep\""]);
+    assert_eq!(plan["instances"].as_array().map(Vec::len), Some(2));
     assert_eq!(place.tree(), before);
 }
 
+/// What is asked of `ps-lifecycle` where it runs is held by its own tests: `ps_lifecycle/plans.rs`.
 #[test]
-fn inside_dokku_a_dry_run_says_that_every_instance_of_a_changed_type_is_replaced() {
-    let place = shop("web=1\nworker=1\nrelease=0\n");
-    place.write("lib/config/common/shop/deployed", "true");
-    place.write("home/shop/CONTAINER.web.1", "c0ffee\n");
-    place.write("home/shop/CONTAINER.worker.1", "c0ffee\n");
-    let ran = scale_inside_dokku(&place, &["shop", "--dry-run", "--format", "csv", "web=2"]);
-    let plan = "process_type,index,action,reason\nweb,1,replace,Dokku deploys the whole type\n\
-                web,2,start,\"wanted, but not running\"\nworker,1,keep,already as wanted\n";
-    assert_eq!(quietly(&ran), (0, plan));
-}
-
-#[test]
-fn a_dry_run_does_not_guess_what_an_instance_does() {
+fn a_dry_run_that_cannot_ask_what_runs_guesses_nothing() {
     let place = shop("web=1\n");
-    place.write("lib/data/scheduler-native/shop/web.1/status.json", "{\"state\":\"run");
-    let ran = scale(&place, &["shop", "--dry-run", "web=2"]);
+    place.write("lib/config/common/shop/deployed", "true");
+    for (body, status) in [("exit 1", 1), ("exit 75", 75), ("kill -9 $$", 137)] {
+        let program = beside_a_recorder(&place, body);
+        let ran = run(place.command(&program).args(["shop", "--dry-run", "web=2"]));
+        assert_eq!(quietly(&ran), (status, ""));
+        assert!(ran.stderr.contains("what runs of shop is not known"), "{}", ran.stderr);
+    }
+    fs::remove_file(place.path().join("bin/ps-lifecycle")).expect("it was there");
+    let alone = place.path().join("bin/ps-scale");
+    let ran = run(place.command(alone).env("PATH", "/nonexistent").args(["shop", "--dry-run", "web=2"]));
     assert_eq!(quietly(&ran), (1, ""));
-    assert!(ran.stderr.contains("shop/web.1/status.json: EOF"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ps-lifecycle cannot be run"), "{}", ran.stderr);
 }
 
 // ---- Bad input: one clear line, the right status, and everything as before.
@@ -722,7 +734,7 @@ fn what_is_no_plain_file_or_too_large_is_refused() {
     let spoil: [(&str, Spoil); 3] = [
         ("is not a file", |path| fs::create_dir(path).expect("a directory")),
         ("symbolic link", |path| symlink("/etc/passwd", path).expect("a link")),
-        ("over 1 MiB", |path| fs::write(path, vec![b'x'; 100 << 20]).expect("a file")),
+        ("larger than 1 MiB", |path| fs::write(path, vec![b'x'; 100 << 20]).expect("a file")),
     ];
     for (part, spoil) in spoil {
         let place = shop("web=1\n");
@@ -826,7 +838,6 @@ fn json_is_what_its_schemas_say() {
     let formation = parse(include_str!("../../docs/schemas/ps-scale.json"));
     let plan = parse(include_str!("../../docs/schemas/ps-scale-plan.json"));
     let place = shop("web=2\na.b=-7\n");
-    place.write("lib/data/scheduler-native/shop/web.1/status.json", "{\"state\":\"crashed\"}");
     for words in [&["shop"][..], &["shop", "web=3"], &["shop", "--clear"]] {
         let printed = parse(&scale(&place, &[words, &["--json"]].concat()).stdout);
         assert_eq!(schema::complaints(&formation, &printed), [""; 0], "{words:?}");

@@ -4,6 +4,8 @@
 mod control;
 #[path = "ps_supervise/death.rs"]
 mod death;
+#[path = "ps_supervise/environment.rs"]
+mod environment;
 #[path = "ps_supervise/foreground.rs"]
 mod foreground;
 #[path = "ps_supervise/logs.rs"]

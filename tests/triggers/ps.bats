@@ -239,9 +239,19 @@ matches() {
 @test "old spellings work, with a hint on stderr" {
   hook subcommands/set-restart-policy ps:set-restart-policy demo always
   [[ $status == 0 && $(<"$DOKKU_LIB_ROOT/config/ps/demo/restart-policy") == always ]]
+  answers 0 $'-----> Setting restart policy: always\n'
   grep -q "old spelling: use ps:set" "$err"
   hook subcommands/restart-policy ps:restart-policy demo
-  answers 0 $'always\n'
+  answers 0 $'=====> demo restart-policy:\nalways\n'
+  export DOKKU_QUIET_OUTPUT=1
+  hook subcommands/set-restart-policy ps:set-restart-policy demo no
+  answers 0 ""
+  hook subcommands/restart-policy ps:restart-policy demo
+  answers 0 $'no\n'
+  hook subcommands/set-restart-policy ps:set-restart-policy demo sometimes
+  answers 1 ""
+  hook subcommands/restart-policy ps:restart-policy nope
+  answers 20 ""
 }
 
 @test "the plugin's own bin comes before PATH" {

@@ -20,7 +20,7 @@ pub enum ReadError {
     #[error("is not a file but {0}")]
     NotAFile(&'static str),
     /// More than that many bytes.
-    #[error("is larger than {} KiB", .0.div_ceil(1024))]
+    #[error("is larger than {}", size(*.0))]
     TooLarge(u64),
     /// Its file system, or whoever is to write to the pipe, said nothing for that long.
     #[error("did not answer within {} s", .0.as_secs())]
@@ -63,5 +63,13 @@ pub(crate) fn kind(file_type: FileType) -> &'static str {
         "a symbolic link"
     } else {
         "a device"
+    }
+}
+
+/// A number of bytes as people say it: `64 KiB`, `1 MiB`.
+fn size(bytes: u64) -> String {
+    match bytes.div_ceil(1024) {
+        kib if kib >= 1024 && kib % 1024 == 0 => format!("{} MiB", kib / 1024),
+        kib => format!("{kib} KiB"),
     }
 }

@@ -153,7 +153,7 @@ static IMPORT: [Flag; 10] = [
     ),
     switch("force", 0, "replace files that exist"),
     text("formation", 0, "DOKKU_SCALE", "path of the formation to be written"),
-    text("from", 0, "", "compose, pm2, supervisord or systemd; required"),
+    text("from", 0, "", "compose, pm2, supervisord or systemd; required unless FILE has a usual name"),
     text("procfile", b'P', "Procfile", "path of the Procfile to be written"),
     switch("stdout", b's', "print the Procfile, and write nothing"),
     NO_COLOR,

@@ -4,6 +4,9 @@ use anyhow::{Result, bail};
 use procfile::Procfile;
 use procfile::export::MAX_INSTANCES;
 
+/// The process type whose command runs once for each deploy, before the others start.
+pub(crate) const RELEASE: &str = "release";
+
 /// Counts in the order in which they were given; a later one wins.
 pub(crate) struct Counts(Vec<(String, u16)>);
 
@@ -27,10 +30,16 @@ impl Counts {
         }
     }
 
-    /// The count of a type: its own, else that of `all`, else none.
+    /// The count of a type: its own, else that of `all`, else none. `all` are those that run: `release` ends when it has
+    /// done its work, so it has to be named.
     pub(crate) fn of(&self, name: &str) -> u16 {
-        let last = |wanted: &str| self.0.iter().rev().find(|(name, _)| name == wanted).map(|(_, n)| *n);
-        last(name).or_else(|| last("all")).unwrap_or(0)
+        let of_all = || if name == RELEASE { None } else { self.named("all") };
+        self.named(name).or_else(of_all).unwrap_or(0)
+    }
+
+    /// The count of a type that is named, or that of `all`.
+    pub(crate) fn named(&self, wanted: &str) -> Option<u16> {
+        self.0.iter().rev().find(|(name, _)| name == wanted).map(|(_, count)| *count)
     }
 }
 
@@ -68,6 +77,8 @@ mod tests {
         let counts = Counts::parse("all=2,web=1,web=+3,x=00").expect("legal");
         assert_eq!((counts.of("web"), counts.of("x"), counts.of("worker")), (3, 0, 2));
         assert_eq!(Counts::parse("web=1").expect("legal").of("worker"), 0);
+        assert_eq!(Counts::parse("all=2").expect("legal").of("release"), 0);
+        assert_eq!(Counts::parse("all=2,release=1").expect("legal").of("release"), 1);
     }
 
     #[test]

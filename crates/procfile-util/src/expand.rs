@@ -1,7 +1,6 @@
 //! `expand`: the whole Procfile with variables expanded; and what `show` shares with it.
 
 use std::io::Write as _;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 
 use anyhow::Result;
 use procfile::{Entry, EnvFile, Expanded, Style, Variables};
@@ -85,7 +84,7 @@ impl Expansion {
     }
 
     fn one(&self, entry: &Entry<'_>) -> Expanded {
-        let ambient = |name: &[u8]| ambient(name);
+        let ambient = |name: &[u8]| files::ambient(name);
         let variables = Variables {
             env_file: self.env_file.as_ref(),
             ambient: if self.getenv { Some(&ambient) } else { None },
@@ -94,12 +93,4 @@ impl Expansion {
         };
         procfile::expand_in_style(entry.command, &variables, self.style)
     }
-}
-
-/// A variable of the calling environment. A name that holds `=` or NUL is none.
-fn ambient(name: &[u8]) -> Option<Vec<u8>> {
-    if name.is_empty() || name.iter().any(|byte| matches!(byte, b'=' | 0)) {
-        return None;
-    }
-    std::env::var_os(std::ffi::OsStr::from_bytes(name)).map(std::ffi::OsString::into_vec)
 }

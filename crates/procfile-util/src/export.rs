@@ -8,7 +8,7 @@ use procfile::export::{AbsolutePath, Format, Job, Limit, Name, Output, Resource,
 use procfile::{EnvFile, Procfile};
 use ps_cli::exit::Outcome;
 
-use crate::counts::Counts;
+use crate::counts::{Counts, RELEASE};
 use crate::files::{self, EnvFileFailure};
 use crate::flags::Given;
 use crate::talk::{self, Failure};
@@ -40,7 +40,9 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     counts.refuse_unknown(&procfile)?;
     let job = job(given, format, &procfile, &env, &counts)?;
     warn(given, format, &env, &job);
+    warn_of_release(&procfile, &counts);
     let outputs = format.render(&job)?;
+    format.renamed(&job).iter().for_each(|note| talk::say(&format!("note: {note}")));
     if given.on("stdout") {
         return print(&outputs);
     }
@@ -121,7 +123,8 @@ fn home() -> Result<String> {
         let name = fields.next()?;
         (fields.nth(1)?.parse() == Ok(own)).then(|| name.to_owned())
     });
-    let name = name.or_else(|| std::env::var("USER").ok()).unwrap_or_else(|| own.to_string());
+    let caller = || ps_apps::variable("USER").map(|name| name.to_string_lossy().into_owned());
+    let name = name.or_else(caller).unwrap_or_else(|| own.to_string());
     Ok(format!("/home/{}", Name::new("user", &name)?))
 }
 
@@ -168,6 +171,23 @@ fn warn(given: &Given, format: Format, env: &EnvFile, job: &Job) {
         let message = "warning: the env file sets PORT, so all instances get the same port";
         talk::say(&talk::prefixed(message, colored));
     }
+}
+
+/// A process manager runs what it is given again and again, which a release must not be.
+fn warn_of_release(procfile: &Procfile, counts: &Counts) {
+    let is_wanted = counts.named("all").is_some_and(|count| count > 0);
+    let message = match counts.named(RELEASE) {
+        _ if procfile.get(RELEASE).is_none() => return,
+        Some(0) => return,
+        Some(_) => {
+            "warning: release is exported as a service: it runs at each boot, and again whenever it ends"
+        }
+        None if is_wanted => {
+            "warning: release is left out, because a service would run it again whenever it ends: run it before each start, or name it as in --formation all=1,release=1"
+        }
+        None => return,
+    };
+    talk::say(&talk::prefixed(message, talk::colored()));
 }
 
 fn announce(outputs: &[Output], line: impl Fn(&Output) -> String) -> Result<Outcome> {

@@ -1,13 +1,16 @@
-//! Reading the files that a command names. `-` is standard input for the Procfile, and nothing else is: a file that
-//! cannot be opened is an error, in the words of the original.
+//! Reading the files that a command names: a file, a pipe, or `-` for standard input. What cannot be read is an error, in
+//! the words of the original.
 
-use std::ffi::OsStr;
-use std::fs::File;
-use std::io::{self, Read};
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
-use anyhow::{Result, anyhow};
-use procfile::{Delimiter, EnvFile, MAX_FILE_BYTES, ParseOptions, Procfile};
+use anyhow::Result;
+use durable::ReadError;
+use procfile::{Delimiter, EnvFile, Grammar, MAX_FILE_BYTES, ParseOptions, Procfile, Reading};
+use ps_apps::nearby;
+use ps_cli::say;
 
 use crate::diagnose;
 use crate::flags::Given;
@@ -30,35 +33,66 @@ pub(crate) fn options(given: &Given) -> Result<ParseOptions> {
     Ok(ParseOptions { delimiter, strict: given.on("strict") })
 }
 
-/// The bytes of a Procfile; one byte more than is legal at most.
+/// The bytes of a Procfile; one byte more than is legal at most. What was named may be a pipe.
 pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>> {
-    if path == "-" {
-        return bounded(io::stdin().lock(), 0).map_err(|why| anyhow!("read -: {}", words(&why)));
+    let limit = MAX_FILE_BYTES as u64 + 1;
+    match durable::argument(Path::new(path), limit, &|| false) {
+        Ok(bytes) => Ok(bytes),
+        // The parser says how large it may be.
+        Err(ReadError::TooLarge(_)) => Ok(vec![b'\n'; MAX_FILE_BYTES + 1]),
+        Err(error) => {
+            let hint = "-P names another file; -P - is standard input";
+            let is_missing = matches!(error, ReadError::Missing);
+            let meant = is_missing.then(|| meant(Path::new(path))).flatten().unwrap_or_default();
+            let line = format!("{}{meant}", refusal(path, &error));
+            Err(Failure::hinted(vec![line], is_missing.then(|| hint.to_owned())))
+        }
     }
-    let file = File::open(path).map_err(|why| {
-        let line = format!("open {}: {}", path.display(), words(&why));
-        let missing = why.kind() == io::ErrorKind::NotFound;
-        Failure::hinted(
-            vec![line],
-            missing.then(|| "-P names another file; -P - is standard input".to_owned()),
-        )
-    })?;
-    let len = file.metadata().map_or(0, |about| about.len());
-    bounded(file, len).map_err(|why| anyhow!("read {}: {}", path.display(), words(&why)))
+}
+
+/// ` (but procfile: call it Procfile)`, where a file beside the missing one was probably meant.
+fn meant(path: &Path) -> Option<String> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name()?.to_str()?;
+    nearby::mistaken_for(directory, name).map(|other| format!(" (but {other}: call it {name})"))
 }
 
 /// The env file that `--env-file` names; none if it names none. The error is the text behind `processing command:`.
+///
+/// Inside Dokku it is a file of Dokku's. With `--allow-getenv` it may name what the environment has.
 pub(crate) fn env_file(given: &Given) -> Result<Option<EnvFile>, EnvFileFailure> {
     let path = Path::new(given.text("env-file"));
     if path.as_os_str().is_empty() {
         return Ok(None);
     }
-    let mut file = File::open(path)
-        .map_err(|why| EnvFileFailure::Read(format!("open {}: {}", path.display(), words(&why))))?;
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)
-        .map_err(|why| EnvFileFailure::Read(format!("read {}: {}", path.display(), words(&why))))?;
-    EnvFile::parse(&bytes).map(Some).map_err(|why| EnvFileFailure::Parse(why.to_string()))
+    let bytes = durable::argument(path, MAX_FILE_BYTES as u64, &|| false)
+        .map_err(|error| EnvFileFailure::Read(refusal(path.as_os_str(), &error)))?;
+    let known = |name: &[u8]| if given.on("allow-getenv") { ambient(name) } else { None };
+    let grammar = if say::inside_dokku() { Grammar::Dokku } else { Grammar::Own };
+    let file = EnvFile::parse_with(&bytes, &Reading { grammar, known: &known })
+        .map_err(|why| EnvFileFailure::Parse(why.to_string()))?;
+    file.warnings().iter().for_each(|odd| say::warning(&format!("{}, {odd}", path.display())));
+    Ok(Some(file))
+}
+
+/// A variable of the calling environment. A name that holds `=` or NUL is none.
+pub(crate) fn ambient(name: &[u8]) -> Option<Vec<u8>> {
+    if name.is_empty() || name.iter().any(|byte| matches!(byte, b'=' | 0)) {
+        return None;
+    }
+    std::env::var_os(OsStr::from_bytes(name)).map(OsString::into_vec)
+}
+
+/// Why a file was not read, in the words of the original where it has any.
+fn refusal(path: &OsStr, error: &ReadError) -> String {
+    let path = path.display();
+    match error {
+        ReadError::Missing => format!("open {path}: no such file or directory"),
+        ReadError::NotAFile("a directory") => format!("read {path}: is a directory"),
+        ReadError::Symlink => format!("open {path}: too many levels of symbolic links"),
+        ReadError::Io(why) => format!("open {path}: {}", words(why)),
+        other => format!("read {path}: {other}"),
+    }
 }
 
 /// Why there is no env file.
@@ -81,11 +115,4 @@ pub(crate) fn words(error: &io::Error) -> String {
     let text = text.split(" (os error").next().unwrap_or_default();
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
-}
-
-fn bounded(from: impl Read, expected: u64) -> io::Result<Vec<u8>> {
-    let limit = MAX_FILE_BYTES + 1;
-    let mut bytes = Vec::with_capacity(usize::try_from(expected).map_or(limit, |len| (len + 1).min(limit)));
-    from.take(limit as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -4,7 +4,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use procfile::import::{Imported, MAX_IMPORT_BYTES, Source, Surroundings};
@@ -22,9 +22,7 @@ struct Target<'a> {
 }
 
 pub(crate) fn run(given: &Given) -> Result<Outcome> {
-    let from = edit::required(given, "from")?;
-    let source = Source::of(&from)
-        .ok_or_else(|| anyhow!("invalid --from: {from:?}: use compose, pm2, supervisord or systemd"))?;
+    let source = source(given)?;
     let path = path(given, source)?;
     let shown = path.to_string_lossy();
     let bytes = read(&path, source)?;
@@ -50,6 +48,19 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     announce(&targets, "wrote: ")
 }
 
+/// The source that is named, or that of which the file has a usual name.
+fn source(given: &Given) -> Result<Source> {
+    let by_name = Path::new(given.text("file")).file_name();
+    if let (true, Some(source)) =
+        (given.text("from").is_empty(), by_name.and_then(|name| Source::of_file(&name.to_string_lossy())))
+    {
+        return Ok(source);
+    }
+    let from = edit::required(given, "from")?;
+    Source::of(&from)
+        .ok_or_else(|| anyhow!("invalid --from: {from:?}: use compose, pm2, supervisord or systemd"))
+}
+
 /// The file that is named, or that of a usual name.
 fn path(given: &Given, source: Source) -> Result<OsString> {
     let named = given.text("file");
@@ -69,7 +80,7 @@ fn read(path: &OsStr, source: Source) -> Result<Vec<u8>> {
     if path == "-" {
         bounded(io::stdin().lock(), &mut bytes).map_err(|why| anyhow!("read -: {}", words(&why)))?;
     } else if source == Source::Systemd && Path::new(path).is_dir() {
-        for unit in services(path)? {
+        for unit in units(path)? {
             bytes.extend(format!("==> {} <==\n", unit.display()).into_bytes());
             append(&unit, &mut bytes)?;
             bytes.push(b'\n');
@@ -80,19 +91,37 @@ fn read(path: &OsStr, source: Source) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The services in a directory, sorted by name.
-fn services(directory: &OsStr) -> Result<Vec<OsString>> {
-    let failed = |why: io::Error| anyhow!("read {}: {}", directory.display(), words(&why));
+/// The services in a directory, sorted by name, the targets that say whose they are, and the instances of templates, which are
+/// links in the directory of the target that wants them.
+fn units(directory: &OsStr) -> Result<Vec<OsString>> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(failed)? {
-        let path = entry.map_err(failed)?.path();
-        let plain = !path.to_string_lossy().contains(char::is_control);
-        if plain && path.extension() == Some(OsStr::new("service")) {
-            found.push(path.into_os_string());
+    for path in entries(directory)? {
+        match path.extension().and_then(OsStr::to_str) {
+            Some("service" | "target") => found.push(path.into_os_string()),
+            Some("wants") if path.is_dir() => {
+                let is_instance = |path: &PathBuf| {
+                    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+                    path.extension() == Some(OsStr::new("service")) && stem.contains('@') && path.is_file()
+                };
+                let wanted = entries(path.as_os_str())?;
+                found.extend(wanted.into_iter().filter(is_instance).map(PathBuf::into_os_string));
+            }
+            _ => {}
         }
     }
     found.sort();
     Ok(found)
+}
+
+/// What is in a directory, but for what a line cannot name.
+fn entries(directory: &OsStr) -> Result<Vec<PathBuf>> {
+    let failed = |why: io::Error| anyhow!("read {}: {}", directory.display(), words(&why));
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        paths.push(entry.map_err(failed)?.path());
+    }
+    paths.retain(|path| !path.to_string_lossy().contains(char::is_control));
+    Ok(paths)
 }
 
 fn append(path: &OsStr, to: &mut Vec<u8>) -> Result<()> {

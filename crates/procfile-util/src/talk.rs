@@ -108,6 +108,6 @@ pub(crate) fn prefixed(message: &str, colored: bool) -> String {
 
 /// Whether stderr may be colored.
 pub(crate) fn colored() -> bool {
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let no_color = ps_apps::variable("NO_COLOR").is_some();
     !no_color && !std::env::args_os().any(|arg| arg == "--no-color") && io::stderr().is_terminal()
 }

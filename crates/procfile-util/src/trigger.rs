@@ -4,9 +4,10 @@
 use std::ffi::OsString;
 
 use anyhow::{Context as _, Result, anyhow, bail};
-use procfile::{EnvFile, ParseOptions, Procfile, Variables};
+use procfile::{EnvFile, Grammar, ParseOptions, Procfile, Reading, Variables};
 use ps_apps::{AppName, World, durable};
 use ps_cli::exit::Outcome;
+use ps_cli::say;
 
 use crate::exists::NOT_FOUND;
 use crate::{diagnose, files, output};
@@ -57,14 +58,17 @@ fn command(world: &World, app: &AppName, name: &str, port: &str) -> Result<Outco
     output::print(&line)
 }
 
-/// The environment of all apps, and over it the app's own.
+/// The environment of all apps, and over it the app's own: files of Dokku's, inside Dokku.
 fn environment(world: &World, app: &AppName) -> Result<EnvFile> {
+    let grammar = if world.inside_dokku() { Grammar::Dokku } else { Grammar::Own };
+    let reading = Reading { grammar, known: &|_| None };
     let mut both = Vec::new();
     for path in [world.global_env_path(), world.env_path(app)] {
         let bytes = durable::read(&path, false)?.unwrap_or_default();
-        EnvFile::parse(&bytes).with_context(|| path.display().to_string())?;
+        let file = EnvFile::parse_with(&bytes, &reading).with_context(|| path.display().to_string())?;
+        file.warnings().iter().for_each(|odd| say::warning(&format!("{}, {odd}", path.display())));
         both.extend(bytes);
         both.push(b'\n');
     }
-    Ok(EnvFile::parse(&both)?)
+    Ok(EnvFile::parse_with(&both, &reading)?)
 }

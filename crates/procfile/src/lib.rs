@@ -24,6 +24,7 @@ mod simple_command;
 mod space;
 mod text;
 mod tidy;
+mod words;
 
 pub use advice::Advice;
 pub use document::{Entry, MAX_FILE_BYTES, MAX_LINE_BYTES, MAX_TYPES, Procfile};
@@ -38,3 +39,4 @@ pub use process_type::{InvalidProcessType, MAX_NAME_BYTES, ProcessType};
 pub use shell::{Expanded, Style, expand_in_style};
 pub use simple_command::{is_simple_command, shell_script};
 pub use text::{NotText, text};
+pub use words::words;

@@ -2,7 +2,6 @@
 //! (contract 1.4). A deploy by git holds it; `apps:lock` leaves it empty and unheld, which stands for "not now". It
 //! comes second: whoever takes it holds the app's lock already.
 
-use std::env;
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
 use std::os::unix::fs::MetadataExt;
@@ -187,7 +186,10 @@ fn content(file: &File) -> String {
 
 /// What the deploy that we are a part of signs with, the first being what we sign with ourselves.
 fn own_names() -> Vec<String> {
-    let given = |name| env::var(name).ok().filter(|value: &String| !value.trim().is_empty());
+    let given = |name| {
+        let value = crate::variable(name).map(|value| value.to_string_lossy().into_owned());
+        value.filter(|value| !value.trim().is_empty())
+    };
     let pid = given("DOKKU_PID");
     let names = [given("DOKKU_BUILD_ID"), pid.clone(), pid.map(|pid| format!("pid-{pid}"))];
     names.into_iter().flatten().collect()

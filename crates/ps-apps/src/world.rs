@@ -8,6 +8,21 @@ use std::path::{Path, PathBuf};
 use crate::property::Scope;
 use crate::{AppName, Error};
 
+/// A variable of our environment. One that is empty is not set: `PLUGIN_PATH= ps-report` means the same as `env -u
+/// PLUGIN_PATH ps-report`, here and wherever a program of ours asks.
+pub fn variable(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Whether Dokku's front-end called us: it sets both variables.
+pub fn inside_dokku() -> bool {
+    is_dokkus(&variable)
+}
+
+fn is_dokkus(variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
+    variable("PLUGIN_PATH").is_some() && variable("DOKKU_SYSTEM_USER").is_some()
+}
+
 /// The two roots, the plugins, and whether Dokku's front-end called us.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -21,7 +36,7 @@ impl World {
     /// The world of this process: `DOKKU_ROOT` and `DOKKU_LIB_ROOT` if set; else `/var/lib/formation/{home,lib}`
     /// for root and `${XDG_STATE_HOME:-~/.local/state}/formation/{home,lib}` for anybody else.
     pub fn from_env() -> Result<Self, Error> {
-        Self::from_variables(&|name| env::var_os(name).filter(|value| !value.is_empty()))
+        Self::from_variables(&variable)
     }
 
     fn from_variables(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<Self, Error> {
@@ -34,8 +49,7 @@ impl World {
             }
         };
         let plugins = given("PLUGIN_PATH").unwrap_or_else(|| lib.join("plugins"));
-        let inside_dokku = variable("PLUGIN_PATH").is_some() && variable("DOKKU_SYSTEM_USER").is_some();
-        Ok(Self { root, lib, plugins, inside_dokku })
+        Ok(Self { root, lib, plugins, inside_dokku: is_dokkus(variable) })
     }
 
     /// A world with these roots, outside Dokku.

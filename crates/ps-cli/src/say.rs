@@ -3,14 +3,11 @@
 
 use std::io::{self, Write};
 
-/// Whether Dokku's front-end called us: it sets both variables.
-pub fn inside_dokku() -> bool {
-    std::env::var_os("PLUGIN_PATH").is_some() && std::env::var_os("DOKKU_SYSTEM_USER").is_some()
-}
+pub use ps_apps::inside_dokku;
 
 /// Whether talk is unwanted: `DOKKU_QUIET_OUTPUT` is not empty.
 pub fn quiet() -> bool {
-    std::env::var_os("DOKKU_QUIET_OUTPUT").is_some_and(|value| !value.is_empty())
+    ps_apps::variable("DOKKU_QUIET_OUTPUT").is_some()
 }
 
 /// `-----> text`: a step begins. Unwanted when quiet.

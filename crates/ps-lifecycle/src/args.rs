@@ -97,6 +97,12 @@ pub(crate) struct DeployArgs {
 pub(crate) struct ConvergeArgs {
     /// The app
     pub(crate) app: String,
+    /// Do nothing; print what would happen to each instance, one JSON object a line
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// With --plan: the formation is not the stored one, but that on stdin, a line <type>=<n> each
+    #[arg(long, requires = "plan")]
+    pub(crate) formation: bool,
 }
 
 #[derive(Debug, clap::Args)]

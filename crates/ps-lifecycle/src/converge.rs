@@ -3,16 +3,19 @@
 use anyhow::Result;
 use ps_apps::{App, Scope};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::{Intent, Plan, Running, Which};
+use ps_scheduler::{AppStatus, Intent, Plan, Running, Which};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
-use crate::{release, schedulers};
+use crate::{plan, release, schedulers};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
+    if args.plan {
+        return plan::print(session, args);
+    }
     let app = session.world.app(&args.app)?;
     let _lock = session.lock(&app.name)?;
-    if is_stopped(session, &app)? {
+    if is_held(session, &app)? && is_stopped(session, &app, &status(session, &app)?)? {
         session.fact(&format!("{0} is stopped: ps-lifecycle start {0} applies its formation", app.name))?;
         return Ok(Outcome::Done);
     }
@@ -32,7 +35,7 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     let stored = world.formation(&app.name)?;
     let wanted = release::runnable(&stored, &release);
     let scheduler = schedulers::of(world, &app.name)?;
-    let status = scheduler.status(&[app.name.to_string()])?.remove(0);
+    let status = status(session, app)?;
     let plan = Plan::new(release, &wanted, &status.instances, intent);
     // Also a plan in which nothing happens: what the scheduler keeps may be behind what is recorded.
     session.watch(|watch| scheduler.deploy(&plan, watch))?;
@@ -42,13 +45,18 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     Ok(())
 }
 
-/// Whether somebody stopped the app: it is not to be restored, and nothing of it runs.
-fn is_stopped(session: &Session, app: &App) -> Result<bool> {
-    let restore = session.world.property("ps", Scope::App(&app.name), "restore")?;
-    if restore.as_deref() != Some("false") {
-        return Ok(false);
-    }
+/// What the app's scheduler says of its instances.
+pub(crate) fn status(session: &Session, app: &App) -> Result<AppStatus> {
     let scheduler = schedulers::of(&session.world, &app.name)?;
-    let status = scheduler.status(&[app.name.to_string()])?.remove(0);
-    Ok(status.running() == Running::False)
+    Ok(scheduler.status(&[app.name.to_string()])?.remove(0))
+}
+
+/// Whether somebody stopped the app: it is not to be restored, and nothing of it runs.
+pub(crate) fn is_stopped(session: &Session, app: &App, status: &AppStatus) -> Result<bool> {
+    Ok(is_held(session, app)? && status.running() == Running::False)
+}
+
+fn is_held(session: &Session, app: &App) -> Result<bool> {
+    let restore = session.world.property("ps", Scope::App(&app.name), "restore")?;
+    Ok(restore.as_deref() == Some("false"))
 }

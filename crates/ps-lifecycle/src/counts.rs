@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use app_json::AppJson;
 use procfile::{ProcessType, Procfile, Quantity};
 use ps_apps::{
-    AppName, AskedCount, FormationSource, OfferedCounts, Scaling, Scope, StoredFormation, World,
+    AppName, AskedCount, DOKKU_SCALE, FormationSource, OfferedCounts, Scaling, Scope, StoredFormation, World,
     parse_dokku_scale,
 };
 use ps_cli::say;
@@ -68,6 +68,11 @@ impl Counts {
             say::warning(
                 "The formation is DOKKU_SCALE's: Dokku reads that no more, app.json's formation takes its place",
             );
+        }
+        if source == FormationSource::AppJson && !self.offered.dokku_scale.is_empty() {
+            say::warning(&format!(
+                "{DOKKU_SCALE} is not heeded: {APP_JSON} has a formation, which takes its place"
+            ));
         }
         let stored = world.formation(app)?;
         let (was, becomes) = (stored.wanted(), planned.effective());

@@ -11,7 +11,7 @@ mod each;
 mod environment;
 mod inspect;
 mod logs;
-mod nearby;
+mod plan;
 mod processes;
 mod rebuild;
 mod release;

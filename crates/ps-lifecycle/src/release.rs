@@ -1,11 +1,15 @@
 //! A release: what an app's instances are started from, put together from what lies on disk.
 
-use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+
+use anyhow::{Context, Result, bail};
 use app_json::{AppJson, HealthCheck};
-use procfile::{Formation, ProcessType, Procfile, Quantity};
+use procfile::{Formation, Grammar, ProcessType, Procfile, Quantity};
 use ps_apps::{AppName, StoredFormation, World, durable};
 use ps_cli::say;
 use ps_scheduler::{Check, Process, Release, Source};
+use ps_supervisor::Environment;
 
 use crate::source;
 
@@ -101,7 +105,14 @@ fn check(check: &HealthCheck) -> Check {
 pub(crate) fn runnable(stored: &StoredFormation, release: &Release) -> Formation {
     // An image brings no Procfile that could say which types there are.
     let has_any = matches!(release.source, Source::Directory(_)) && !release.processes.is_empty();
-    let is_known = |process_type: &ProcessType| !has_any || release.process(process_type).is_some();
+    let known =
+        has_any.then(|| release.processes.iter().map(|process| process.process_type.clone()).collect());
+    runnable_of(stored, known.as_ref())
+}
+
+/// [`runnable`] by the types that are known; `None`: any may run.
+pub(crate) fn runnable_of(stored: &StoredFormation, known: Option<&BTreeSet<ProcessType>>) -> Formation {
+    let is_known = |process_type: &ProcessType| known.is_none_or(|known| known.contains(process_type));
     let wanted = stored.wanted();
     for (process_type, quantity) in wanted.iter() {
         // Every new app begins with web=1: that nobody has a web process is no news.
@@ -115,10 +126,20 @@ pub(crate) fn runnable(stored: &StoredFormation, release: &Release) -> Formation
     runs.map(|(process_type, quantity)| (process_type.clone(), quantity)).collect()
 }
 
+/// The variables of a container: those of all apps, and over them the app's own.
 fn environment(world: &World, app: &AppName) -> Result<Vec<(String, String)>> {
-    let mut variables = std::collections::BTreeMap::new();
+    let grammar = if world.inside_dokku() { Grammar::Dokku } else { Grammar::Own };
+    let mut environment = Environment::default();
     for path in [world.global_env_path(), world.env_path(app)] {
-        variables.extend(ps_supervisor::read_env_file(&path).map_err(anyhow::Error::msg)?);
+        environment.read_file(&path, grammar).map_err(anyhow::Error::msg)?;
     }
-    Ok(variables.into_iter().collect())
+    environment.warnings().iter().for_each(|odd| say::warning(odd));
+    let text = |(name, value): (&OsStr, &OsStr)| match (name.to_str(), value.to_str()) {
+        (Some(name), Some(value)) => Ok((name.to_owned(), value.to_owned())),
+        _ => bail!(
+            "{} is not UTF-8, and the engine takes nothing else: encode it, or run the app natively",
+            environment.place(name)
+        ),
+    };
+    environment.iter().map(text).collect()
 }

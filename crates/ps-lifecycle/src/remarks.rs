@@ -1,14 +1,15 @@
 //! What the files and properties of an app ask for and a deploy does not do: each in one line, before anything happens. Inside
 //! Dokku the plugins that these keys and properties belong to answer for them, and nothing is said.
 
+use std::fs;
+
 use anyhow::Result;
 use app_json::AppJson;
 use procfile::Procfile;
-use ps_apps::{AppName, DOKKU_SCALE, World};
+use ps_apps::{AppName, DOKKU_SCALE, Scope, World, nearby};
 use ps_cli::say;
 use ps_scheduler::{Release, Source};
 
-use crate::nearby;
 use crate::release::{APP_JSON, DOCKERFILE_START_CMD, FIRST_TYPE, START_CMD};
 
 /// A file with more remarks than this is not read by who wrote it.
@@ -67,7 +68,7 @@ fn of_directory(source: &Source) -> Vec<String> {
         let found = nearby::mistaken_for(directory, name)?;
         Some(format!("{found} is not read: if it is meant, call it {name}"))
     });
-    let checks = directory.join(CHECKS).is_file();
+    let checks = fs::metadata(directory.join(CHECKS)).is_ok_and(|file| file.is_file() && file.len() > 0);
     let checks =
         checks.then(|| format!("{CHECKS} is not read: write its checks as healthchecks of {APP_JSON}"));
     misnamed.chain(checks).collect()
@@ -88,6 +89,10 @@ fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<
         lines.push(format!(
             "{DOCKERFILE_START_CMD} has no effect here: it is for images, {START_CMD} is for all"
         ));
+    }
+    let path = world.property("ps", Scope::App(app), "procfile-path")?;
+    if !is_native && path.is_some_and(|path| !path.is_empty()) {
+        lines.push("procfile-path has no effect: an image brings no Procfile".to_owned());
     }
     let has_web =
         !is_native || release.processes.iter().any(|process| process.process_type.as_str() == FIRST_TYPE);

@@ -9,10 +9,8 @@ use ::durable::ReadError;
 use anyhow::{Context, Result, bail};
 use procfile::Procfile;
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{AppName, DOKKU_SCALE, Scope, World};
+use ps_apps::{AppName, DOKKU_SCALE, Scope, World, nearby};
 use ps_scheduler::Source;
-
-use crate::nearby;
 
 const PLUGIN: &str = "apps";
 const KIND: &str = "deploy-source";

@@ -1,5 +1,5 @@
 //! Making instances match a formation that was just stored: through `ps-lifecycle converge` on our own, through Dokku's
-//! triggers inside Dokku. The one place of this program that has something started or stopped.
+//! triggers inside Dokku. The one place of this program that has something started or stopped, or asked what would be.
 
 use std::env;
 use std::io::{self, Write};
@@ -10,12 +10,12 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 use procfile::ProcessType;
-use ps_apps::{AppLock, AppName, World};
-use ps_cli::Format;
+use ps_apps::{AppLock, AppName, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_triggers::Triggers;
 
 use crate::args::Args;
+use crate::format::Format;
 
 const LIFECYCLE: &str = "ps-lifecycle";
 
@@ -91,6 +91,29 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
          see ps-lifecycle status {app}"
     );
     Err(Refusal { status: status_of(ended), message }.into())
+}
+
+/// What `ps-lifecycle converge` would do if this were the formation, one JSON object a line; and whether it knows all of it. It
+/// says on stderr what it could not find out.
+pub(crate) fn plan(app: &AppName, formation: &StoredFormation) -> Result<(Vec<u8>, bool)> {
+    let program = find(LIFECYCLE);
+    let failed = || format!("what runs of {app} is not known, because {} cannot be run", program.display());
+    let mut command = Command::new(&program);
+    command.args(["converge", "--plan", "--formation", app.as_str()]);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().with_context(failed)?;
+    let lines: Vec<String> =
+        formation.scale.iter().map(|entry| format!("{}={}\n", entry.name, entry.count)).collect();
+    // It reads all of it before it answers. One that ended without reading says why by its status.
+    let _ = child.stdin.take().map(|mut stdin| stdin.write_all(lines.concat().as_bytes()));
+    let ended = child.wait_with_output().with_context(failed)?;
+    match ended.status.code() {
+        Some(0) => Ok((ended.stdout, true)),
+        Some(1) if !ended.stdout.is_empty() => Ok((ended.stdout, false)),
+        _ => {
+            let message = format!("what runs of {app} is not known: see ps-lifecycle status {app}");
+            Err(Refusal { status: status_of(ended.status), message }.into())
+        }
+    }
 }
 
 fn status_of(ended: ExitStatus) -> u8 {

@@ -1,7 +1,8 @@
 //! What can be said to `ps-scale`. Nothing is read or changed here.
 
 use clap::Parser;
-use ps_cli::Format;
+
+use crate::format::Format;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -12,9 +12,10 @@ use ps_apps::{
     World,
 };
 use ps_cli::exit::{Outcome, Refusal};
-use ps_cli::{Format, say};
+use ps_cli::say;
 
 use crate::args::Args;
+use crate::format::Format;
 use crate::{act, dry_run, print};
 
 /// A change that was understood, and what it is judged by.
@@ -124,7 +125,7 @@ pub(crate) fn to_deploy(
 
 impl Change {
     fn of(world: &World, app: &AppName, args: &Args) -> Result<Self> {
-        let asked = parse(world, &args.counts)?;
+        let asked = parse(world, &args.counts, AskedCount::parse)?;
         let known = world.known_types(app)?;
         if args.clear {
             return Ok(Self { asked: first_counts(known.as_ref()), replaces: true, known });
@@ -144,8 +145,12 @@ impl Change {
     }
 }
 
-pub(crate) fn parse(world: &World, words: &[String]) -> Result<Vec<AskedCount>> {
-    words.iter().map(|word| AskedCount::parse(word).map_err(|refused| refusal(world, &refused))).collect()
+pub(crate) fn parse(
+    world: &World,
+    words: &[String],
+    read: fn(&str) -> Result<AskedCount, RefusedScaling>,
+) -> Result<Vec<AskedCount>> {
+    words.iter().map(|word| read(word).map_err(|refused| refusal(world, &refused))).collect()
 }
 
 /// What a new app has, `web=1`; nothing where the Procfile has no web.

@@ -5,6 +5,7 @@ mod act;
 mod args;
 mod change;
 mod dry_run;
+mod format;
 mod print;
 mod trigger;
 
@@ -14,6 +15,7 @@ use ps_apps::World;
 use ps_cli::exit::{self, Outcome, Refusal};
 
 use crate::args::Args;
+use crate::format::Format;
 
 /// The arguments, for man pages and completions.
 pub fn command() -> clap::Command {
@@ -46,6 +48,11 @@ fn no_app(world: &World) -> anyhow::Error {
 }
 
 fn refuse_contradictions(world: &World, args: &Args) -> Result<()> {
+    if args.dry_run && args.format() == Format::DokkuScale {
+        return Err(Refusal::usage(
+            "--dry-run prints what would happen, which a DOKKU_SCALE file has no place for",
+        ));
+    }
     let (dokkus, ours) = match (args.clear, args.replace, args.counts.is_empty()) {
         (true, true, _) => (
             "The --clear and --replace flags cannot be specified together",

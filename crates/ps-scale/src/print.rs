@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use ps_apps::{AppName, FormationSource, StoredFormation, World};
+use ps_apps::{AppName, FormationSource, StoredEntry, StoredFormation, World};
 use ps_cli::exit::Outcome;
-use ps_cli::{Format, say};
+use ps_cli::say;
 use serde::Serialize;
 
 use crate::args::Args;
+use crate::format::Format;
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -56,6 +57,7 @@ pub(crate) fn write(app: &AppName, stored: &StoredFormation, format: Format, is_
             as_dokku_escapes(&serde_json::to_string(&as_rows(&rows).collect::<Vec<_>>())?)
         )?,
         Format::Csv => csv(&mut out, &rows)?,
+        Format::DokkuScale => out.write_all(dokku_scale(stored).as_bytes())?,
     }
     Ok(out.flush()?)
 }
@@ -66,6 +68,18 @@ fn text(app: &AppName, rows: &BTreeMap<&str, i64>, is_quiet: bool) -> String {
     let padding = |name: &str| " ".repeat(4_usize.saturating_sub(name.len()));
     let lines = rows.iter().map(|(name, count)| format!("{name}:{} {count}\n", padding(name)));
     (!is_quiet).then_some(header).into_iter().chain(lines).collect()
+}
+
+/// What a deploy reads back: a line that would not be accepted there is left out.
+fn dokku_scale(stored: &StoredFormation) -> String {
+    let entries = stored.scale.iter().chain(&stored.old).filter_map(StoredEntry::accepted);
+    let mut counts = BTreeMap::new();
+    for (process_type, quantity) in entries {
+        counts.entry(process_type).or_insert(quantity);
+    }
+    counts
+        .iter()
+        .fold(String::new(), |file, (process_type, quantity)| file + &format!("{process_type}={quantity}\n"))
 }
 
 /// Dokku's encoder escapes what could matter inside HTML or a script; all of it stands inside strings.

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use ps_apps::{AppName, FormationSource, Scope, World};
+use ps_apps::{AppName, AskedCount, FormationSource, Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
 
 use crate::args::Args;
@@ -71,7 +71,8 @@ fn current_scale(world: &World, app: &AppName) -> Result<Outcome> {
 /// Stores, and deploys every type named: whoever calls this knows that they must be deployed.
 fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Result<Outcome> {
     let words = args.counts.get(2..).unwrap_or_default();
-    let asked = change::parse(world, words)?;
+    // Dokku hands on what stands in an app.json, with each deploy again.
+    let asked = change::parse(world, words, AskedCount::parse_in_file)?;
     let change = Change { asked, replaces: flags.clears, known: world.known_types(app)? };
     change.apply(world, &print::read(world, app)?)?;
     let (before, after) = change::store(world, app, FormationSource::Trigger, &change)?;

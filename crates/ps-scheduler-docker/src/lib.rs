@@ -24,7 +24,6 @@ mod status;
 mod stop;
 mod transport;
 
-use std::env;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -65,7 +64,10 @@ impl DockerLocal {
         }
         let socket = match &self.socket {
             Some(socket) => socket.clone(),
-            None => host::socket(env::var("DOCKER_HOST").ok().as_deref())?,
+            None => {
+                let host = ps_apps::variable("DOCKER_HOST");
+                host::socket(host.map(|host| host.to_string_lossy().into_owned()).as_deref())?
+            }
         };
         let engine = Engine::new(socket)?;
         Ok(self.engine.get_or_init(|| engine))

@@ -1,5 +1,7 @@
 //! Raw descriptions of an app's instances, in the shape of `docker inspect`, so that one filter serves both.
 
+use std::ffi::OsStr;
+
 use ps_scheduler::{Error, Exit, Instance, RestartPolicy};
 use ps_supervisor::Spec;
 use serde_json::{Value, json};
@@ -16,7 +18,8 @@ fn describe(service: &Service, spec: &Spec, instance: &Instance) -> Result<Value
     let slot = &instance.slot;
     let environment = ps_supervisor::environment(spec, slot, instance.port)
         .map_err(|reason| backend(format!("inspect {slot} of {}", service.app), &reason))?;
-    let env: Vec<String> = environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pair = |(name, value): (&OsStr, &OsStr)| format!("{}={}", name.display(), value.display());
+    let env: Vec<String> = environment.iter().map(pair).collect();
     let command = spec.process(&slot.process_type).map(|process| process.command.as_str());
     let since = instance.since.map(|since| since.to_string());
     let ports = instance.port.map_or_else(
@@ -39,7 +42,7 @@ fn describe(service: &Service, spec: &Spec, instance: &Instance) -> Result<Value
         "Config": {
             "Env": env,
             "Cmd": ["/bin/sh", "-c", command],
-            "WorkingDir": spec.directory,
+            "WorkingDir": spec.directory.to_string_lossy(),
             "Labels": {
                 "com.dokku.app-name": service.app.as_str(),
                 "com.dokku.process-type": slot.process_type.as_str(),

@@ -5,15 +5,15 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use ps_scheduler::{Action, Error, Plan, Slot};
-use ps_supervisor::Spec;
+use ps_supervisor::{Environment, Invocation, Spec};
 use rustix::fs::{Access, AtFlags, CWD};
 
 use crate::service::Service;
@@ -96,16 +96,16 @@ impl Judge<'_> {
         }
     }
 
-    /// The environment is put together, and the shell reads the command with it.
+    /// The environment is put together, and a command that needs the shell is read by it.
     fn command(&self, slot: &Slot) -> Result<(), String> {
-        let Some(process) = self.spec.process(&slot.process_type) else {
-            return Err(format!("there is no command for {}", slot.process_type));
-        };
         let environment = self.environment(slot)?;
-        let read = Command::new("/bin/sh")
-            .args(["-n", "-c", &process.command])
+        let Invocation::Script { shell, script } = self.invocation(slot, &environment)? else {
+            return Ok(());
+        };
+        let read = Command::new(shell)
+            .args(["-n", "-c", &script])
             .env_clear()
-            .envs(environment)
+            .envs(environment.iter())
             .current_dir(&self.spec.directory)
             .stdin(Stdio::null())
             .output();
@@ -116,30 +116,18 @@ impl Judge<'_> {
                 let said = said.lines().next().unwrap_or("it is no command").to_owned();
                 Err(format!("the shell does not understand its command: {said}"))
             }
-            Err(error) if error.kind() == io::ErrorKind::ArgumentListTooLong => Err(format!(
-                "its environment or its command is too large for the kernel{}: shorten it",
-                self.largest(slot)
-            )),
             Err(error) => {
                 Err(format!("the shell cannot be run in {}: {error}", self.spec.directory.display()))
             }
         }
     }
 
-    /// The name and size of the largest variable.
-    fn largest(&self, slot: &Slot) -> String {
-        let environment = self.environment(slot).unwrap_or_default();
-        let largest = environment.iter().max_by_key(|(_, value)| value.len());
-        largest.map_or_else(String::new, |(name, value)| {
-            format!(" ({} alone has {} bytes)", Path::new(name).display(), value.len())
-        })
-    }
-
     fn program(&self, slot: &Slot) -> Result<(), String> {
-        let Some(process) = self.spec.process(&slot.process_type) else { return Ok(()) };
-        let Some(word) = program_of(&process.command) else { return Ok(()) };
         let environment = self.environment(slot)?;
-        let Some((_, path)) = environment.iter().find(|(name, _)| name == "PATH") else { return Ok(()) };
+        let Invocation::Words(words) = self.invocation(slot, &environment)? else { return Ok(()) };
+        let (Some(word), Some(path)) = (words.first(), environment.get(OsStr::new("PATH"))) else {
+            return Ok(());
+        };
         let program = find(word, path, &self.spec.directory)?;
         match interpreter(&program).filter(|interpreter| !interpreter.is_file()) {
             Some(gone) => {
@@ -149,11 +137,15 @@ impl Judge<'_> {
         }
     }
 
+    fn invocation(&self, slot: &Slot, environment: &Environment) -> Result<Invocation, String> {
+        let process = self.spec.process(&slot.process_type);
+        let process = process.ok_or_else(|| format!("there is no command for {}", slot.process_type))?;
+        Invocation::of(&process.command, environment)
+    }
+
     /// The variables that its process would get.
-    fn environment(&self, slot: &Slot) -> Result<Vec<(OsString, OsString)>, String> {
-        let port = Some(self.spec.base_port);
-        let environment = ps_supervisor::environment(self.spec, slot, port)?;
-        Ok(environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    fn environment(&self, slot: &Slot) -> Result<Environment, String> {
+        ps_supervisor::environment(self.spec, slot, Some(self.spec.base_port))
     }
 
     fn refusal(&self, slot: &Slot, reason: &str) -> Error {
@@ -166,16 +158,9 @@ impl Judge<'_> {
     }
 }
 
-/// The program that a command runs, where it can be told without a shell: the first word of a simple command, if the
-/// shell would leave that word as it is.
-fn program_of(command: &str) -> Option<&str> {
-    let is_plain = |word: &&str| word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./+@:".contains(&b));
-    command.split_whitespace().next().filter(is_plain).filter(|_| procfile::is_simple_command(command))
-}
-
 /// The file of a program: a path in the app's directory, or a name that is looked for on `PATH`.
-fn find(word: &str, path: &OsStr, directory: &Path) -> Result<PathBuf, String> {
-    if word.contains('/') {
+fn find(word: &OsStr, path: &OsStr, directory: &Path) -> Result<PathBuf, String> {
+    if word.as_bytes().contains(&b'/') {
         let program = directory.join(word);
         return match fs::metadata(&program) {
             Ok(metadata) if metadata.is_file() && is_executable(&program) => Ok(program),
@@ -185,7 +170,7 @@ fn find(word: &str, path: &OsStr, directory: &Path) -> Result<PathBuf, String> {
     }
     let mut candidates = env::split_paths(path).map(|entry| directory.join(entry).join(word));
     let found = candidates.find(|candidate| candidate.is_file() && is_executable(candidate));
-    found.ok_or_else(|| format!("{word} is not found on its PATH (exit status 127)"))
+    found.ok_or_else(|| format!("{} is not found on its PATH (exit status 127)", word.display()))
 }
 
 fn is_executable(program: &Path) -> bool {
@@ -199,26 +184,4 @@ fn interpreter(program: &Path) -> Option<PathBuf> {
     let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let name = line.split(u8::is_ascii_whitespace).find(|word| !word.is_empty())?;
     Some(PathBuf::from(OsStr::from_bytes(name))).filter(|path| path.is_absolute())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_word_that_the_shell_leaves_alone_names_a_program() {
-        let rows = [
-            ("node server.js", Some("node")),
-            ("./bin/web -p $PORT", Some("./bin/web")),
-            ("$CMD x", None),
-            ("\"my prog\"", None),
-            ("A=1 node x", None),
-            ("cd x && node y", None),
-            ("~/bin/web", None),
-            ("", None),
-        ];
-        for (command, program) in rows {
-            assert_eq!(program_of(command), program, "{command}");
-        }
-    }
 }

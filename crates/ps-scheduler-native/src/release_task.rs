@@ -4,13 +4,13 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ps_scheduler::{Error, Progress, Slot, Watch};
-use ps_supervisor::{Spec, Task};
+use ps_supervisor::{Invocation, Spec, Task};
 
 use crate::service::Service;
 
@@ -38,16 +38,13 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
         (watch.say)(Progress::Note("Ending the release of an earlier deploy, which still runs".to_owned()));
         task.end(spec.grace());
     }
+    let invocation = Invocation::script(script(process, watch), &environment).map_err(failed)?;
     (watch.say)(Progress::Note(format!("Running release: {}", process.command)));
     let not_started =
         |error| failed(format!("could not be started in {}: {error}", spec.directory.display()));
-    let (script, (marker, value)) = task.script(&command(process, watch)).map_err(not_started)?;
-    let mut child = Command::new("/bin/sh")
-        .arg("-c")
-        .arg(script)
-        .env_clear()
-        .envs(environment)
-        .env(marker, value)
+    let mut child = task
+        .command(&invocation, environment.iter())
+        .map_err(not_started)?
         .current_dir(&spec.directory)
         .stdin(lock(watch).map_err(not_started)?)
         .stdout(Stdio::piped())
@@ -70,7 +67,7 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
 
 /// The command, its two streams in one, none of them our caller's. The lock comes in as stdin, the one descriptor that can be handed over, and goes
 /// where nobody reads it by mistake.
-fn command(process: &ps_supervisor::ProcessSpec, watch: &Watch<'_>) -> String {
+fn script(process: &ps_supervisor::ProcessSpec, watch: &Watch<'_>) -> String {
     let lock = if watch.lock.is_some() { "3<&0 </dev/null " } else { "" };
     format!("exec {lock}2>&1\n{}", process.command)
 }

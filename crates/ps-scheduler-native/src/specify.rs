@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use ps_scheduler::{Error, Plan, Release, Slot, Source};
@@ -35,6 +36,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
         typed: Some(directory.clone()),
         env: environment(plan, earlier),
         env_files: env_files(service, &resolved),
+        dokku_env_files: if service.world.inside_dokku() { dokku_env_files(service) } else { vec![] },
         base_port: chosen
             .or_else(|| earlier.map(|spec| spec.base_port))
             .unwrap_or_else(|| free_base(service)),
@@ -65,18 +67,25 @@ fn chosen_base(service: &Service) -> Result<Option<u16>, Error> {
     Ok(chosen.and_then(|word| word.parse().ok()))
 }
 
-fn environment(plan: &Plan, earlier: Option<&Spec>) -> BTreeMap<String, String> {
-    let ours = || INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), env::var(name).ok()?)));
+fn environment(plan: &Plan, earlier: Option<&Spec>) -> BTreeMap<OsString, OsString> {
+    let ours = || INHERITED.iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?)));
     let mut variables = match earlier {
         Some(spec) if !plan.is_deploy => spec.env.clone(),
         _ => ours().collect(),
     };
-    variables.extend(plan.release.env.iter().cloned());
+    variables.extend(plan.release.env.iter().map(|(name, value)| (name.into(), value.into())));
     variables
 }
 
 fn env_files(service: &Service, directory: &Path) -> Vec<PathBuf> {
-    vec![directory.join(".env"), service.world.global_env_path(), service.world.env_path(&service.app)]
+    let mut files = vec![directory.join(".env")];
+    files.extend(dokku_env_files(service));
+    files
+}
+
+/// The files that Dokku writes where there is one; on our own a person wrote them.
+fn dokku_env_files(service: &Service) -> Vec<PathBuf> {
+    vec![service.world.global_env_path(), service.world.env_path(&service.app)]
 }
 
 /// 5000, 6000, … 19000: the first whose thousand no port of another app falls into; 0 where there is none.

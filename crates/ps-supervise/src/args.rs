@@ -10,14 +10,15 @@ use ps_scheduler::RestartPolicy;
 
 /// Keeps the processes of one app alive
 ///
-/// A DIRECTORY with a Procfile runs in the foreground: one instance of each type but `release`, or of the TYPEs
-/// that are named. stdout is what they write, stderr says what happens to them: started, ended, started again.
-/// Ctrl-C ends all of it; a second Ctrl-C kills.
+/// A DIRECTORY with a Procfile runs in the foreground: one instance of each type but `release`,
+/// or of the TYPEs that are named. stdout is what they write, stderr says what happens to them:
+/// started, ended, started again. Ctrl-C ends all of it; a second Ctrl-C kills.
 ///
-/// A DIRECTORY with a spec.json is the service directory of an app that ps-lifecycle deployed: its processes are
-/// kept running until SIGTERM.
+/// A DIRECTORY with a spec.json is the service directory of an app that ps-lifecycle deployed: its
+/// processes are kept running until SIGTERM.
 ///
-/// A word with a slash in it is a DIRECTORY (the current one where there is none), any other word a TYPE.
+/// A word with a slash in it is a DIRECTORY (the current one where there is none), any other word
+/// a TYPE.
 ///
 /// Examples:
 ///   ps-supervise                              run the Procfile of this directory
@@ -26,8 +27,8 @@ use ps_scheduler::RestartPolicy;
 ///   ps-supervise -f Procfile.dev -p 3000      another Procfile; web.1 gets PORT 3000
 ///   ps-supervise --any-exit                   the first that ends ends all, and gives the exit status
 ///   ps-supervise --stdin web                  what is typed goes to web.1
-///   ps-supervise run web --help               the command of web with one more word, in the app's environment
-///   ps-supervise run bin/rails console        any command in the app's environment
+///   ps-supervise run web --help               the command of web with one more word
+///   ps-supervise run bin/rails console        any command, in the app's environment
 ///   ps-supervise ~/src/shop                   the Procfile of another directory
 ///   ps-supervise /var/lib/formation/lib/data/scheduler-native/shop
 #[derive(Debug, Parser)]
@@ -178,9 +179,8 @@ impl Args {
 impl ShowArgs {
     /// Whether names are coloured on a stream.
     pub(crate) fn is_colored(&self, is_terminal: bool) -> bool {
-        let is_set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        self.color || (is_terminal && !self.no_color && !is_set("NO_COLOR") && !is_dumb)
+        self.color || (is_terminal && !self.no_color && ps_apps::variable("NO_COLOR").is_none() && !is_dumb)
     }
 
     /// Whether lines bear the time on a stream.

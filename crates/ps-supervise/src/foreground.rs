@@ -11,6 +11,7 @@ mod printer;
 mod source;
 mod state;
 mod style;
+mod typing;
 mod watch;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -29,6 +30,7 @@ use plan::Plan;
 use printer::Printer;
 use source::Source;
 use state::State;
+use typing::Typing;
 use watch::Watch;
 
 /// How long whoever reads our stdout may take nothing of it, once we were told to end.
@@ -45,7 +47,9 @@ pub(crate) fn run(args: &Args, words: &Words) -> Result<Outcome> {
         printer.say(None, note);
     }
     let mut watch = Watch::new(&plan, args, printer);
+    let typing = plan.stdin.as_ref().and_then(|_| Typing::keep());
     let ran = supervise(&plan, args, closed, &mut state, &mut watch);
+    typing.iter().for_each(Typing::restore);
     let supervisor = match ran {
         Ok(supervisor) => {
             guard.dismiss();
@@ -72,7 +76,7 @@ fn supervise(
 ) -> Result<Supervisor> {
     let mut ends_with = vec![closed];
     if args.run.exit_with_parent {
-        ends_with.extend(watch::parent());
+        ends_with.push(watch::parent()?);
     }
     let attachment =
         Attachment { stdin: plan.stdin.clone(), ends_with, ignores_hangup: watch::ignores_hangup() };

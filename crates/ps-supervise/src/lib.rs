@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_supervisor::{SPEC_FILE, Supervisor, Until};
+use ps_supervisor::{Launch, SPEC_FILE, Supervisor, Until};
 
 use crate::args::{Args, Verb, Words};
 
@@ -20,6 +20,10 @@ pub fn command() -> clap::Command {
 
 /// Runs the program: to the end of what it supervises.
 pub fn run() -> Result<Outcome> {
+    if let Some(launch) = Launch::asked(std::env::args_os()) {
+        let failed = launch.exec();
+        return Err(Refusal { status: failed.status(), message: failed.to_string() }.into());
+    }
     let args = Args::try_parse()?;
     if let Some(state) = &args.guard {
         return foreground::guard(state);
@@ -41,10 +45,12 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
-/// The directory that is meant, if it is one with a spec.
+/// The directory that is meant, if it is one with a spec. A source directory may have a `spec.json` of its own, a service
+/// directory has no Procfile.
 fn service_directory(words: &Words) -> Result<Option<PathBuf>> {
     let directory = absolute(words.directory.as_deref().unwrap_or(Path::new(".")))?;
-    Ok(directory.join(SPEC_FILE).is_file().then_some(directory))
+    let is_service = directory.join(SPEC_FILE).is_file() && !directory.join("Procfile").is_file();
+    Ok(is_service.then_some(directory))
 }
 
 fn serve(service: &Path) -> Result<Outcome> {

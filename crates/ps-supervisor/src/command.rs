@@ -1,16 +1,132 @@
-//! What `/bin/sh -c` is given, and with which environment.
+//! From a command line to a process. A simple command is executed as it is, and gets every variable; the shell is for
+//! what needs a shell.
+//!
+//! A shell takes part in the environment: dash and busybox drop each name that is none to them (`MY-KEY`), and every
+//! shell has names of its own (`IFS`). bash hands on names that are none to it, so it stands in where there is one;
+//! where a variable of an env file could not arrive it is refused by name.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io;
-use std::path::Path;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use procfile::EnvFile;
 use ps_scheduler::Slot;
 
-use crate::spec::Spec;
+use crate::environment::{Environment, environment};
+use crate::launch;
+use crate::spec::{ProcessSpec, Spec};
 
-/// The script for `/bin/sh -c`: joins the group whose file is given, then is the command. It never runs outside of it.
+/// Names that are the shell's own: what a file says of them does not reach the command.
+const SHELL_NAMES: [&str; 3] = ["IFS", "OPTIND", "PPID"];
+const SHELL: &str = "/bin/sh";
+const BASHES: [&str; 3] = ["/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash"];
+
+/// How a command line is run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// A program and its arguments.
+    Words(Vec<OsString>),
+    /// A script and the shell for it.
+    Script {
+        /// `/bin/sh`, or a bash that is called `sh`.
+        shell: PathBuf,
+        /// What it is given with `-c`.
+        script: String,
+    },
+}
+
+impl Invocation {
+    /// How `command` is run with these variables.
+    ///
+    /// # Errors
+    /// The variable that could not arrive, with file and line, and the way out.
+    pub fn of(command: &str, environment: &Environment) -> Result<Self, String> {
+        let known =
+            |name: &[u8]| environment.get(OsStr::from_bytes(name)).map(|value| value.as_bytes().to_vec());
+        if let Some(words) = procfile::words(command, &known) {
+            return Ok(Self::Words(words.into_iter().map(OsString::from_vec).collect()));
+        }
+        Self::script(procfile::shell_script(command), environment)
+    }
+
+    /// `script` for a shell that hands on all of these variables.
+    ///
+    /// # Errors
+    /// As [`Invocation::of`].
+    pub fn script(script: String, environment: &Environment) -> Result<Self, String> {
+        let refusal = |name: &OsStr, why: &str| {
+            let place = environment.place(name);
+            format!(
+                "{place} cannot reach a command that needs a shell, because {why}: rename it, or put the command into a script and name that"
+            )
+        };
+        let is_shells = |name: &&OsStr| SHELL_NAMES.iter().any(|own| **name == **own);
+        if let Some(name) = environment.names_from_files().find(is_shells) {
+            return Err(refusal(name, "it is the shell's own"));
+        }
+        let odd = environment.iter().map(|(name, _)| name).find(|name| !is_shell_name(name.as_bytes()));
+        let Some(name) = odd else { return Ok(Self::Script { shell: SHELL.into(), script }) };
+        match bash() {
+            Some(shell) => Ok(Self::Script { shell, script }),
+            None if environment.names_from_files().any(|from_file| from_file == name) => {
+                Err(refusal(name, "/bin/sh may drop the name, and there is no bash"))
+            }
+            None => Ok(Self::Script { shell: SHELL.into(), script }),
+        }
+    }
+
+    /// The command that becomes this process; variables and streams are the caller's to set. With `joining` it enters the
+    /// cgroup whose file that is before it becomes anything else, and never runs outside of it.
+    pub(crate) fn command(&self, joining: Option<&Path>) -> Command {
+        match (self, launch::program()) {
+            (Self::Words(words), Some(launcher)) => launch::command(&launcher, joining, words),
+            (Self::Words(words), None) if joining.is_some() => {
+                let mut command = shell(&bash().unwrap_or_else(|| SHELL.into()), joining, "exec \"$@\"");
+                command.arg(SHELL).args(words);
+                command
+            }
+            (Self::Words(_), None) => self.plain_command(),
+            (Self::Script { shell: program, script }, _) => shell(program, joining, script),
+        }
+    }
+
+    /// As [`Invocation::command`], for a process in our own cgroup that nobody supervises.
+    pub fn plain_command(&self) -> Command {
+        match self {
+            Self::Words(words) => {
+                let mut command = Command::new(&words[0]);
+                command.args(&words[1..]);
+                command
+            }
+            Self::Script { shell: program, script } => shell(program, None, script),
+        }
+    }
+}
+
+/// What is odd about the env files of a spec. Every process type that is to run is looked at, so that what cannot start
+/// is refused before anything that runs is touched.
+///
+/// # Errors
+/// As [`environment`] and [`Invocation::of`].
+pub fn judge(spec: &Spec) -> Result<Vec<String>, String> {
+    let mut warnings: Vec<String> = Vec::new();
+    let runs = |process: &&ProcessSpec| process.quantity > 0 || process.process_type == "release";
+    for process in spec.processes.iter().filter(runs) {
+        let Ok(process_type) = process.process_type.parse() else { continue };
+        let environment = environment(spec, &Slot::new(process_type, 1), Some(spec.base_port))?;
+        Invocation::of(&process.command, &environment)
+            .map_err(|reason| format!("{}: {reason}", process.process_type))?;
+        for odd in environment.warnings() {
+            if !warnings.contains(odd) {
+                warnings.push(odd.clone());
+            }
+        }
+    }
+    Ok(warnings)
+}
+
+/// The script for a shell: joins the group whose file is given, then is the command. It never runs outside of it.
 pub(crate) fn script(command: &str, joining_file: Option<&Path>) -> String {
     let script = procfile::shell_script(command);
     match joining_file {
@@ -24,45 +140,54 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-/// The variables of one instance; later wins: the spec's, each file of `env_files`, `PORT`, `PS` and `DYNO`.
-///
-/// # Errors
-/// The path of the file, and what is wrong with it.
-pub fn environment(spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<BTreeMap<String, String>, String> {
-    let mut variables = spec.env.clone();
-    for path in &spec.env_files {
-        variables.extend(read_env_file(path)?);
-    }
-    if let Some(port) = port {
-        variables.insert("PORT".to_owned(), port.to_string());
-    }
-    variables.insert("PS".to_owned(), slot.to_string());
-    variables.insert("DYNO".to_owned(), slot.to_string());
-    Ok(variables)
+fn shell(program: &Path, joining: Option<&Path>, command_line: &str) -> Command {
+    let mut command = Command::new(program);
+    // A bash of that name keeps to what every sh does.
+    command.arg0(SHELL).arg("-c").arg(script(command_line, joining));
+    command
 }
 
-/// The variables of a dotenv file; none if it is not there.
-///
-/// # Errors
-/// The path, and what is wrong with it.
-pub fn read_env_file(path: &Path) -> Result<Vec<(String, String)>, String> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("read {}: {error}", path.display())),
-    };
-    let file = EnvFile::parse(&bytes).map_err(|error| format!("{}, {error}", path.display()))?;
-    let legal = |(key, value): &(&str, &str)| !key.is_empty() && !key.contains('=') && !value.contains('\0');
-    Ok(file.iter().filter(legal).map(|(key, value)| (key.to_owned(), value.to_owned())).collect())
+fn bash() -> Option<PathBuf> {
+    BASHES.into_iter().map(PathBuf::from).find(|bash| bash.is_file())
+}
+
+/// Whether every shell hands on a variable of that name.
+fn is_shell_name(name: &[u8]) -> bool {
+    let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
+    name.first().is_some_and(is_letter) && name.iter().all(|byte| is_letter(byte) || byte.is_ascii_digit())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn environment_of(text: &str) -> Environment {
+        let mut environment = Environment::new([("PATH".into(), "/bin".into())]);
+        environment.add(Path::new(".env"), text.as_bytes(), procfile::Grammar::Own).expect("legal");
+        environment
+    }
+
     #[test]
     fn the_script_joins_first_and_quotes_what_it_joins() {
         let script = script("web", Some(Path::new("/a'b/cgroup.procs")));
         assert_eq!(script, "echo 0 >'/a'\\''b/cgroup.procs' || exit 126\nexec web");
+    }
+
+    #[test]
+    fn the_shell_is_for_shell() {
+        let words = |command, text| match Invocation::of(command, &environment_of(text)).expect("fine") {
+            Invocation::Words(words) => words.join(OsStr::new("|")).into_string().expect("text"),
+            Invocation::Script { script, .. } => format!("script: {script}"),
+        };
+        assert_eq!(words("node server.js -p $N", "N=1\nMY-KEY=1\n"), "node|server.js|-p|1");
+        assert_eq!(words("a && b", ""), "script: a && b");
+        assert_eq!(words("a $UNSET", ""), "script: exec a $UNSET");
+    }
+
+    #[test]
+    fn a_name_of_the_shells_own_is_refused_by_name() {
+        let refused = Invocation::of("a; b", &environment_of("\nIFS=,\n")).expect_err("the shell's own");
+        assert!(refused.starts_with(".env, line 2: IFS cannot reach"), "{refused}");
+        assert!(Invocation::of("a b", &environment_of("IFS=,\n")).is_ok());
     }
 }

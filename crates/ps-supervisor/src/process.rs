@@ -1,14 +1,14 @@
 //! The main process of an instance: started as our child, or adopted from a supervisor that died.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use ps_scheduler::Slot;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::cgroup::Cgroup;
-use crate::command;
+use crate::command::Invocation;
+use crate::environment::environment;
 use crate::output::Output;
 use crate::spec::Spec;
 use crate::status::ProcessId;
@@ -63,19 +63,14 @@ pub(crate) fn spawn(
 ) -> Result<Process, String> {
     let wanted = spec.process(&slot.process_type);
     let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
-    let environment = command::environment(spec, slot, port)?;
+    let environment = environment(spec, slot, port)?;
+    let invocation = Invocation::of(&wanted.command, &environment)?;
     if let Some(cgroup) = tree.cgroup() {
         cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
     }
     let joining_file = tree.cgroup().map(Cgroup::joining_file);
-    let mut command = Command::new("/bin/sh");
-    command
-        .arg("-c")
-        .arg(command::script(&wanted.command, joining_file.as_deref()))
-        .env_clear()
-        .envs(environment)
-        .env(MARKER, tree.marker())
-        .current_dir(&spec.directory);
+    let mut command = invocation.command(joining_file.as_deref());
+    command.env_clear().envs(environment.iter()).env(MARKER, tree.marker()).current_dir(&spec.directory);
     output.connect(&mut command).map_err(|error| format!("open output of {slot}: {error}"))?;
     let child =
         command.spawn().map_err(|error| format!("start {slot} in {}: {error}", spec.directory.display()))?;

@@ -1,6 +1,7 @@
 //! `spec.json`: what one supervisor is to keep running. Written by ps-scheduler-native, read at start and on `apply`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +10,7 @@ use procfile::ProcessType;
 use ps_scheduler::{RestartPolicy, Slot};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, small_file};
+use crate::{Error, lossless, small_file};
 
 /// The file's name in a service directory.
 pub const SPEC_FILE: &str = "spec.json";
@@ -22,15 +23,21 @@ pub struct Spec {
     /// Grows with each deploy: an instance of an older revision is replaced.
     pub revision: u64,
     /// Where commands run: the path as it was typed, resolved by the verb that wrote this spec.
+    #[serde(with = "lossless::path")]
     pub directory: PathBuf,
     /// The path as it was typed, made absolute, its links left as they are; `None` in a spec of an earlier version. A link
     /// such as `current` may lead elsewhere by now: it is resolved anew where `directory` is gone.
     #[serde(default)]
     pub typed: Option<PathBuf>,
     /// Variables every process gets, for example `PATH`.
-    pub env: BTreeMap<String, String>,
-    /// dotenv files read at each start, later wins; one that is not there is skipped.
+    #[serde(with = "lossless::variables")]
+    pub env: BTreeMap<OsString, OsString>,
+    /// Env files read at each start (docs/dotenv.md), later wins; one that is not there is skipped.
+    #[serde(with = "lossless::paths")]
     pub env_files: Vec<PathBuf>,
+    /// Those of `env_files` that Dokku writes: they are read in its grammar.
+    #[serde(with = "lossless::paths", default, skip_serializing_if = "Vec::is_empty")]
+    pub dokku_env_files: Vec<PathBuf>,
     /// `PORT` of the first instance of the first type; 0: every port is a spare one.
     pub base_port: u16,
     /// Whether a person chose `base_port`: then an instance gets its own port or none, and never a spare one.

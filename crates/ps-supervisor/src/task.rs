@@ -1,15 +1,17 @@
 //! A process that runs to its end for a verb, outside of every seat: the `release` command of a deploy. Its whole tree is
 //! known as that of an instance is, so that nothing which it started outlives the deploy that waited for it.
 
+use std::ffi::OsStr;
 use std::io;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ps_scheduler::Slot;
 
 use crate::cgroup::{Cgroup, CgroupRoot};
-use crate::command;
+use crate::command::Invocation;
 use crate::tree::{MARKER, Tree};
 
 const LOOK: Duration = Duration::from_millis(20);
@@ -30,17 +32,22 @@ impl Task {
         Self { tree: Tree::new(cgroup, marker, false) }
     }
 
-    /// The script for `/bin/sh -c` that is this command in the task's tree, and the variable that marks the tree.
+    /// The command that becomes this in the task's tree, with these variables; its streams are the caller's to set.
     ///
     /// # Errors
     /// The tree's cgroup could not be made.
-    pub fn script(&self, command: &str) -> io::Result<(String, (&'static str, String))> {
+    pub fn command<'a>(
+        &self,
+        invocation: &Invocation,
+        variables: impl Iterator<Item = (&'a OsStr, &'a OsStr)>,
+    ) -> io::Result<Command> {
         if let Some(cgroup) = self.tree.cgroup() {
             cgroup.make()?;
         }
         let joining_file = self.tree.cgroup().map(Cgroup::joining_file);
-        let script = command::script(command, joining_file.as_deref());
-        Ok((script, (MARKER, self.tree.marker().to_owned())))
+        let mut command = invocation.command(joining_file.as_deref());
+        command.env_clear().envs(variables).env(MARKER, self.tree.marker());
+        Ok(command)
     }
 
     /// Whether nothing of it runs, `main` excepted.

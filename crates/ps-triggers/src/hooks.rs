@@ -1,6 +1,5 @@
 //! Which hooks a trigger has, in the order in which they run: that of a shell's glob, bytewise by plugin name.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -28,11 +27,13 @@ pub(crate) fn of(plugins: &Path, trigger: &str) -> Result<Vec<Hook>, Error> {
     Ok(candidates.filter(|path| path.is_file()).map(classify).collect())
 }
 
-/// Whether a plugin other than the logger would run something.
-pub(crate) fn are_there(plugins: &Path, trigger: &str) -> Result<bool, Error> {
-    let is_logger = |path: &Path| path.parent().and_then(Path::file_name) == Some(OsStr::new(LOGGER));
-    let hooks = of(plugins, trigger)?;
-    Ok(hooks.iter().any(|hook| matches!(hook, Hook::Runnable(path) if !is_logger(path))))
+/// The plugins other than the logger that would run something, in order.
+pub(crate) fn plugins_of(plugins: &Path, trigger: &str) -> Result<Vec<String>, Error> {
+    let runnable = of(plugins, trigger)?.into_iter().filter_map(|hook| match hook {
+        Hook::Runnable(path) => Some(path.parent()?.file_name()?.to_string_lossy().into_owned()),
+        Hook::Inert(_) => None,
+    });
+    Ok(runnable.filter(|plugin| plugin != LOGGER).collect())
 }
 
 /// Whether we may execute the file, with the rights that count when it is executed.

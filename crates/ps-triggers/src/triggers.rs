@@ -116,8 +116,13 @@ impl Triggers {
 
     /// Whether an enabled plugin has a hook for this trigger; Dokku's event logger does not count.
     pub fn is_implemented(&self, trigger: &str) -> Result<bool, Error> {
+        Ok(!self.plugins_of(trigger)?.is_empty())
+    }
+
+    /// The plugins that have a hook for this trigger, in the order in which they run; Dokku's event logger does not count.
+    pub fn plugins_of(&self, trigger: &str) -> Result<Vec<String>, Error> {
         checked(trigger)?;
-        hooks::are_there(&self.plugins, trigger)
+        hooks::plugins_of(&self.plugins, trigger)
     }
 
     fn run<A: AsRef<OsStr>>(

@@ -1,8 +1,6 @@
 //! Which apps the caller may know of. Inside Dokku a plugin can hide apps from a user by the trigger `user-auth-app`
 //! (contract 2.1); an app that is hidden does not exist for them.
 
-use std::env;
-
 use ps_apps::{AppName, World};
 
 use crate::{Error, Triggers};
@@ -39,6 +37,6 @@ pub fn hidden(world: &World, app: &AppName) -> ps_apps::Error {
 
 /// Dokku's names for who calls: the first variable that is not empty, else `default`.
 fn caller(variables: [&str; 2]) -> String {
-    let given = variables.iter().find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()));
-    given.unwrap_or_else(|| "default".to_owned())
+    let given = variables.iter().find_map(|name| ps_apps::variable(name));
+    given.map_or_else(|| "default".to_owned(), |name| name.to_string_lossy().into_owned())
 }

@@ -190,8 +190,7 @@ fn start<'a>(
     stage.start_briefly(&mut command);
 }
 
-pub(crate) const KUBERNETES: Habits =
-    Habits { format: "kubernetes", refuses_types: &["-dash", "Web_2"], ..COMPOSE };
+pub(crate) const KUBERNETES: Habits = Habits { format: "kubernetes", ..COMPOSE };
 
 /// No kubelet runs here: its manual says what it makes of arguments and variables. Whether a Deployment is what the API
 /// takes, `kubernetes-validate` says.
@@ -206,7 +205,9 @@ fn kubernetes_is_told_what_was_meant() {
     let expected = stage.expected();
     let mut seen = Vec::new();
     for (name, count) in &stage.counts {
-        let file = stage.path(&format!("o/kubernetes/app-{name}.yaml"));
+        // Names are DNS labels there; PS keeps that of the Procfile.
+        let label = name.to_lowercase().replace('_', "-");
+        let file = stage.path(&format!("o/kubernetes/app-{}.yaml", label.trim_matches('-')));
         let text = fs::read_to_string(&file).expect("a Deployment");
         let documents = YamlLoader::load_from_str(&text).expect("a document of YAML");
         let spec = &documents[0]["spec"];

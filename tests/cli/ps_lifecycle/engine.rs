@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::home::{self, Home, Ran, table};
+use crate::plans::actions;
 
 const IMAGE: &str = "formation-test/busybox:latest";
 /// What one look at an engine may take, and a second for the rest.
@@ -265,5 +266,42 @@ fn an_image_runs_start_cmd_then_dockerfile_start_cmd_then_what_it_runs_by_itself
         home.does(&["ps-lifecycle", "restart", &app]);
         assert_eq!(commands(&home), [web, images[1].clone()], "{property} {value}");
     }
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}
+
+#[test]
+fn a_dry_run_asks_the_engine_and_a_container_that_ended_does_not_count_as_running() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("dry"));
+    home.does(&["ps-lifecycle", "deploy", &app, "--image", IMAGE, "--scale", "web=2", "worker=1"]);
+    let end = |slot: &str| {
+        let id = home.status(&app).iter().find(|row| home::slot(row) == slot).expect("a row")["container_id"]
+            .clone();
+        let id = id.as_str().expect("an id").to_owned();
+        let ended = Command::new("docker").args(["rm", "--force", &id]).stdout(Stdio::null()).status();
+        assert!(ended.expect("docker runs").success());
+    };
+    end("web.2");
+    let dry_run = |words: &[&str]| home.run(&[&["ps-scale", &app, "--dry-run", "--json"], words].concat());
+    let plan = dry_run(&["web=3"]);
+    let expected = [("web.1", "keep"), ("web.2", "start"), ("web.3", "start"), ("worker.1", "keep")];
+    assert_eq!((plan.status, actions(&plan)), (Some(0), table(&expected)), "{plan:?}");
+    // Inside Dokku a type whose count changes is deployed whole, and no other is touched.
+    end("worker.1");
+    let mut inside = home.command(&["ps-scale", &app, "--dry-run", "--json", "web=3"]);
+    inside.env("PLUGIN_PATH", home.path("lib/plugins")).env("DOKKU_SYSTEM_USER", "dokku");
+    let plan = home::run(inside);
+    let expected = [("web.1", "replace"), ("web.2", "start"), ("web.3", "start"), ("worker.1", "keep")];
+    assert_eq!((plan.status, actions(&plan)), (Some(0), table(&expected)), "{plan:?}");
+    // Nobody answers: nothing is guessed.
+    let unknown = [("web.1", "unknown"), ("web.2", "unknown"), ("web.3", "unknown"), ("worker.1", "unknown")];
+    let plan =
+        with_engine(&home, "unix:///nonexistent.sock", &["ps-scale", &app, "--dry-run", "--json", "web=3"]);
+    assert_eq!((plan.status, actions(&plan)), (Some(1), table(&unknown)), "{plan:?}");
+    assert!(plan.stderr.contains("/nonexistent.sock"), "{plan:?}");
+    home.does(&["ps-scale", &app, "web=3"]);
+    assert_eq!(home.states(&app).into_values().collect::<Vec<_>>(), ["running"; 4]);
     home.does(&["ps-lifecycle", "destroy", &app]);
 }

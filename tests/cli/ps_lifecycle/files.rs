@@ -116,6 +116,17 @@ fn what_a_file_asks_for_and_nobody_does_is_named_in_one_line_each() {
 }
 
 #[test]
+fn a_dokku_scale_file_beside_a_formation_of_app_json_is_said_not_to_count() {
+    let home = Home::new();
+    home.source("shop", PROCFILE);
+    home.write("shop/app.json", r#"{"formation": {"web": {"quantity": 1}}}"#);
+    home.write("shop/DOKKU_SCALE", "web=2\n");
+    let said = warnings(&home, "shop");
+    assert_eq!(said, ["DOKKU_SCALE is not heeded: app.json has a formation, which takes its place"]);
+    assert_eq!(home.pids("shop").into_keys().collect::<Vec<_>>(), ["web.1"]);
+}
+
+#[test]
 fn a_file_in_utf_16_says_so() {
     let home = Home::new();
     let source = home.source("shop", PROCFILE);

@@ -51,7 +51,7 @@ fn a_restart_that_cannot_work_is_refused_and_the_same_processes_run_on() {
         (
             "a value that is too large",
             |home| drop(home.write("lib/config/shop/ENV", &format!("BIG={}\n", "x".repeat(200_000)))),
-            &["too large", "BIG"],
+            &["BIG", "128 KiB"],
         ),
         ("an open quote in .env", |home| drop(home.write("shop/.env", "A=\"x\n")), &[".env"]),
         ("no program", |home| fs::remove_file(home.path("shop/run")).expect("removed"), &["run", "127"]),

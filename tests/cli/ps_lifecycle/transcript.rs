@@ -123,6 +123,33 @@ fn logs_are_told_apart_by_slot_and_followed_as_they_come() {
 }
 
 #[test]
+fn logs_are_followed_through_a_rotation() {
+    let home = Home::running("turn", "web: faultapp --tick 0.5\n", &[]);
+    let log = home.path("lib/data/scheduler-native/turn/web.1/log/stdout");
+    let followed = home.path("followed");
+    let mut command = home.command(&["ps-lifecycle", "logs", "turn", "-f"]);
+    let mut following =
+        command.stdout(std::fs::File::create(&followed).expect("made")).spawn().expect("it starts");
+    let await_ticks = |last: usize| {
+        eventually("each tick is told once", || {
+            let text = std::fs::read_to_string(&followed).unwrap_or_default();
+            let ticks = text.lines().filter_map(|line| line.strip_prefix("web.1 | web.1: tick "));
+            let ticks: Vec<usize> = ticks.filter_map(|tick| tick.parse().ok()).collect();
+            let is_right = ticks.len() >= last && ticks.iter().copied().eq(1..=ticks.len());
+            if is_right { Ok(ticks.len()) } else { Err(text) }
+        })
+    };
+    let seen = await_ticks(2);
+    std::fs::rename(&log, log.with_file_name("stdout.1")).expect("it can be renamed");
+    // What is cut before it was read is gone: it is cut just after a tick was read.
+    await_ticks(seen + 2);
+    let seen = await_ticks(seen + 3);
+    std::fs::File::create(&log).expect("it can be cut");
+    await_ticks(seen + 2);
+    following.kill().and_then(|()| following.wait()).expect("it is ours");
+}
+
+#[test]
 fn restart_of_a_type_leaves_the_others_alone() {
     let home = Home::running(
         "duo",

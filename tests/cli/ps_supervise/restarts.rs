@@ -120,7 +120,7 @@ fn the_environment_is_the_specs_then_the_files_then_ours() {
     let file = service.path().join("app.env");
     std::fs::write(&file, "A=file\nPORT=1\n").expect("written");
     service = service.with(|spec| {
-        spec.env.insert("A".to_owned(), "spec".to_owned());
+        spec.env.insert("A".into(), "spec".into());
         spec.env_files = vec![file];
     });
     service.start();

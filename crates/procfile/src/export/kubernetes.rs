@@ -1,77 +1,107 @@
 //! Kubernetes: a Deployment per process type. `$(NAME)` is expanded in arguments and variables, so each `$` is doubled.
+//! Names are DNS labels there: others are mapped, and `PS` keeps the one of the Procfile.
+
+use std::collections::BTreeMap;
 
 use crate::export::job::{Instance, Job};
+use crate::export::label::label;
 use crate::export::text::Text;
 use crate::export::yaml::Yaml;
 use crate::export::{ExportError, Output};
 
 /// The manifests, one file per type.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {
-    let firsts = job.instances.iter().filter(|instance| instance.number == 1);
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    for instance in firsts(job) {
+        let name = label(&instance.process_type);
+        if let Some(other) = owners.insert(name.clone(), &instance.process_type) {
+            let (one, other) = (other.to_owned(), instance.process_type.clone());
+            return Err(ExportError::SharedName { one, other, name });
+        }
+    }
     let file = |instance: &Instance| {
-        let name = label(&format!("{}-{}", job.settings.app, instance.process_type))?;
+        let name = name(job, instance);
         let path = format!("kubernetes/{name}.yaml");
-        Ok(Output::file(path, 0o600, deployment(job, instance, &name)?.document()))
+        Output::file(path, 0o600, deployment(job, instance, &name).document())
     };
-    firsts.map(file).collect()
+    Ok(firsts(job).map(file).collect())
 }
 
-fn deployment(job: &Job, instance: &Instance, name: &str) -> Result<Yaml, ExportError> {
-    let labels = || -> Result<Yaml, ExportError> {
-        Ok(Yaml::map([
-            ("app.kubernetes.io/name", Yaml::own(label(&instance.process_type)?)),
-            ("app.kubernetes.io/part-of", Yaml::own(label(job.settings.app.as_str())?)),
-        ]))
+/// What was mapped, one line each.
+pub(crate) fn notes(job: &Job) -> Vec<String> {
+    let (app, rule) =
+        (job.settings.app.as_str(), "names there are lower-case letters, digits and -, 63 at most");
+    let of_app = (label(app) != app).then(|| format!("{app} is called {} in Kubernetes: {rule}", label(app)));
+    let of_type = |instance: &Instance| {
+        let process_type = &instance.process_type;
+        let short = label(process_type);
+        let whole = format!("{}-{short}", label(app));
+        if short != *process_type {
+            Some(format!("{process_type} is called {short} in Kubernetes: {rule}"))
+        } else if name(job, instance) != whole {
+            Some(format!("the Deployment of {process_type} is called {}: {rule}", name(job, instance)))
+        } else {
+            None
+        }
+    };
+    of_app.into_iter().chain(firsts(job).filter_map(of_type)).collect()
+}
+
+/// One instance of each process type.
+fn firsts(job: &Job) -> impl Iterator<Item = &Instance> {
+    job.instances.iter().filter(|instance| instance.number == 1)
+}
+
+/// The name of a Deployment.
+fn name(job: &Job, instance: &Instance) -> String {
+    label(&format!("{}-{}", job.settings.app, label(&instance.process_type)))
+}
+
+fn deployment(job: &Job, instance: &Instance, name: &str) -> Yaml {
+    let labels = || {
+        Yaml::map([
+            ("app.kubernetes.io/name", Yaml::own(label(&instance.process_type))),
+            ("app.kubernetes.io/part-of", Yaml::own(label(job.settings.app.as_str()))),
+        ])
     };
     let template = Yaml::map([
-        ("metadata", Yaml::map([("labels", labels()?)])),
+        ("metadata", Yaml::map([("labels", labels())])),
         (
             "spec",
             Yaml::map([
                 ("terminationGracePeriodSeconds", Yaml::Number(job.settings.timeout.into())),
-                ("containers", Yaml::List(vec![container(job, instance)?])),
+                ("containers", Yaml::List(vec![container(job, instance)])),
             ]),
         ),
     ]);
     let spec = Yaml::map([
         ("replicas", Yaml::Number(job.count(&instance.process_type))),
-        ("selector", Yaml::map([("matchLabels", labels()?)])),
+        ("selector", Yaml::map([("matchLabels", labels())])),
         ("template", template),
     ]);
-    Ok(Yaml::map([
+    Yaml::map([
         ("apiVersion", Yaml::own("apps/v1")),
         ("kind", Yaml::own("Deployment")),
-        ("metadata", Yaml::map([("name", Yaml::own(name)), ("labels", labels()?)])),
+        ("metadata", Yaml::map([("name", Yaml::own(name)), ("labels", labels())])),
         ("spec", spec),
-    ]))
+    ])
 }
 
-fn container(job: &Job, instance: &Instance) -> Result<Yaml, ExportError> {
+fn container(job: &Job, instance: &Instance) -> Yaml {
     let ps = format!("{}-{}", job.settings.app, instance.process_type);
     let variables = Job::environment(instance, &ps).into_iter();
     let variables =
         variables.map(|(name, value)| Yaml::map([("name", Yaml::own(name)), ("value", doubled(&value))]));
-    Ok(Yaml::map([
-        ("name", Yaml::own(label(&instance.process_type)?)),
+    Yaml::map([
+        ("name", Yaml::own(label(&instance.process_type))),
         ("image", Yaml::text(&job.settings.image)),
         ("command", Yaml::List(vec![Yaml::own("/bin/sh"), Yaml::own("-c")])),
         ("args", Yaml::List(vec![doubled(&instance.script())])),
         ("workingDir", Yaml::text(job.settings.working_directory.text())),
         ("env", Yaml::List(variables.collect())),
-    ]))
+    ])
 }
 
 fn doubled(text: &Text) -> Yaml {
     Yaml::own(text.as_str().replace('$', "$$"))
-}
-
-/// A DNS label, which names must be.
-fn label(name: &str) -> Result<String, ExportError> {
-    let inside = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let edges = !name.starts_with('-') && !name.ends_with('-');
-    if edges && name.bytes().all(inside) && (1..=63).contains(&name.len()) {
-        return Ok(name.to_owned());
-    }
-    let why = "is no DNS label, which Kubernetes needs".to_owned();
-    Err(ExportError::Value { what: format!("the name {name:?}"), why })
 }

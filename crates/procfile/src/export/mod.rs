@@ -5,6 +5,7 @@ mod draft;
 pub(crate) mod held;
 mod job;
 mod kubernetes;
+mod label;
 mod launchd;
 mod limits;
 mod openrc;
@@ -18,9 +19,14 @@ mod text;
 mod upstart;
 mod yaml;
 
+use std::collections::BTreeSet;
+
 pub use job::{Instance, Job, MAX_INSTANCES, Settings};
 pub use limits::{Limit, Resource};
 pub use text::{AbsolutePath, Name, Text};
+
+/// The longest name of a file, in bytes.
+const MAX_FILE_NAME: usize = 255;
 
 /// A format that units are exported to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +107,19 @@ pub enum ExportError {
         /// And whose.
         other: String,
     },
+    /// Two process types that the format cannot keep apart.
+    #[error("process types {one} and {other} would both be called {name} in Kubernetes: rename one of them")]
+    SharedName {
+        /// One of them.
+        one: String,
+        /// And the other.
+        other: String,
+        /// What both would be called.
+        name: String,
+    },
+    /// A file that no file system holds.
+    #[error("the file name {0} is over 255 bytes: use a shorter --app")]
+    LongName(String),
     /// Two units that would be one file.
     #[error("two units want the file {0}: rename one of the process types")]
     SharedPath(String),
@@ -161,10 +180,33 @@ impl Format {
             Self::Quadlet => quadlet::render(job),
             Self::Kubernetes => kubernetes::render(job)?,
         };
-        let mut paths = std::collections::BTreeSet::new();
+        let names = outputs.iter().flat_map(|output| output.path.split('/'));
+        if let Some(long) = names.into_iter().find(|name| name.len() > MAX_FILE_NAME) {
+            return Err(ExportError::LongName(long.to_owned()));
+        }
+        let mut paths = BTreeSet::new();
         match outputs.iter().find(|output| !paths.insert(output.path.as_str())) {
             Some(twice) => Err(ExportError::SharedPath(twice.path.clone())),
             None => Ok(outputs),
+        }
+    }
+
+    /// Names that the format cannot hold and what they are called in it instead, one line each.
+    pub fn renamed(self, job: &Job) -> Vec<String> {
+        match self {
+            Self::Kubernetes => kubernetes::notes(job),
+            // Process types and apps are made of characters that all of these take.
+            Self::Systemd
+            | Self::SystemdUser
+            | Self::Runit
+            | Self::Launchd
+            | Self::Upstart
+            | Self::Sysv
+            | Self::Supervisord
+            | Self::S6
+            | Self::OpenRc
+            | Self::Compose
+            | Self::Quadlet => Vec::new(),
         }
     }
 

@@ -4,6 +4,7 @@
 use crate::env_file::EnvFile;
 use crate::import::command::{Command, Word};
 use crate::import::gather::{Found, Gathering};
+use crate::import::instances::Instance;
 use crate::import::node::Node;
 use crate::import::words::{self, Atom};
 use crate::import::{ImportError, ReadFile, directory};
@@ -81,7 +82,14 @@ fn read_service(gathering: &mut Gathering, files: Option<ReadFile<'_>>, name: &s
     gathering.note_settings(name, rest.map(|(key, _)| key.as_str()).chain(deploy.iter().map(String::as_str)));
     let directory = service.get("working_dir").and_then(Node::scalar).map(|path| directory::plain(&path));
     let name = name.to_owned();
-    gathering.add(Found { name, command, count, environment: variables, directory, instance: false });
+    gathering.add(Found {
+        name,
+        command,
+        count,
+        environment: variables,
+        directory,
+        instance: Instance::Alone,
+    });
 }
 
 /// The variables of the files that a service names: of a name that is there twice the last counts.

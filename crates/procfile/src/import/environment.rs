@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use crate::env_file::EnvFile;
 
-/// What the platform gives each instance itself.
-const OWN: [&str; 2] = ["PORT", "PS"];
+/// What the platform gives each instance itself, and what another manager gave in its place.
+pub(crate) const OWN: [&str; 4] = ["PORT", "PS", "HONCHO_PROCESS_NAME", "NODE_APP_INSTANCE"];
 
 /// The variables, by name in the order in which they were found.
 #[derive(Default)]

@@ -8,6 +8,7 @@ use crate::formation::{Formation, MAX_QUANTITY, Quantity};
 use crate::import::command::{Command, entering};
 use crate::import::directory;
 use crate::import::environment::Environment;
+use crate::import::instances::{self, Instance};
 use crate::import::{ImportError, Imported};
 use crate::process_type::{MAX_NAME_BYTES, ProcessType};
 
@@ -18,6 +19,7 @@ const MAX_NOTES: usize = 1000;
 const MAX_NOTE_CHARS: usize = 400;
 
 /// A process that was found.
+#[derive(Clone)]
 pub(crate) struct Found {
     /// What the other manager calls it.
     pub(crate) name: String,
@@ -27,8 +29,8 @@ pub(crate) struct Found {
     pub(crate) environment: Vec<(String, String)>,
     /// Where it starts, if that is said.
     pub(crate) directory: Option<String>,
-    /// Whether it is one of several of the same name and command, to be counted together.
-    pub(crate) instance: bool,
+    /// Whether it is one of several.
+    pub(crate) instance: Instance,
 }
 
 struct Kept {
@@ -44,15 +46,22 @@ struct Kept {
 /// What was found so far.
 #[derive(Default)]
 pub(crate) struct Gathering {
+    /// Each with the number of notes that were there before it.
+    found: Vec<(usize, Found)>,
     /// What is cut off names, and a dash with it.
     app: String,
     enter_directories: bool,
     kept: Vec<Kept>,
     taken: BTreeSet<String>,
     environment: Environment,
-    notes: Vec<String>,
+    /// Each with its place: those of a process come where it was found, though they are made later.
+    notes: Vec<(Place, String)>,
+    keeping: Option<usize>,
     unsaid: usize,
 }
+
+/// How many notes were there before, and whether it is one of those that came while the input was read.
+type Place = (usize, bool);
 
 impl Gathering {
     /// Nothing yet.
@@ -68,7 +77,8 @@ impl Gathering {
         }
         let plain = |c: char| if c.is_control() { '\u{fffd}' } else { c };
         let note = if of.is_empty() { what.to_string() } else { format!("{of}: {what}") };
-        self.notes.push(note.chars().take(MAX_NOTE_CHARS).map(plain).collect());
+        let place = self.keeping.map_or((self.notes.len(), true), |before| (before, false));
+        self.notes.push((place, note.chars().take(MAX_NOTE_CHARS).map(plain).collect()));
     }
 
     /// Notes settings by name, if there are any.
@@ -85,24 +95,34 @@ impl Gathering {
         self.environment.set("", name, value);
     }
 
-    /// Keeps a process, or notes why not.
+    /// Adds a process.
     pub(crate) fn add(&mut self, mut found: Found) {
-        if let Some(short) = found.name.strip_prefix(&self.app).and_then(|rest| rest.strip_prefix('-'))
-            && !self.app.is_empty()
-        {
-            found.name = String::from(short);
+        found.name = self.without_app(found.name);
+        if let Instance::Numbered { process_type, .. } = &mut found.instance {
+            *process_type = self.without_app(std::mem::take(process_type));
         }
+        self.found.push((self.notes.len(), found));
+    }
+
+    fn without_app(&self, name: String) -> String {
+        let short = name.strip_prefix(&self.app).and_then(|rest| rest.strip_prefix('-'));
+        short.filter(|_| !self.app.is_empty()).map(str::to_owned).unwrap_or(name)
+    }
+
+    /// Keeps a process, or notes why not.
+    fn keep(&mut self, found: Found) {
         let line = match found.command.line() {
             Ok(line) if line.len() + MAX_NAME_BYTES + 2 <= MAX_LINE_BYTES => line,
             Ok(_) => return self.note(&found.name, "left out: the command is over 1 MiB"),
             Err(why) => return self.note(&found.name, format_args!("left out: {why}")),
         };
+        let is_one_of_several = matches!(found.instance, Instance::OneOf);
         let twin = |kept: &&mut Kept| {
             kept.instance
                 && kept.name == found.name
                 && (&kept.line, &kept.directory) == (&line, &found.directory)
         };
-        if let Some(twin) = self.kept.iter_mut().find(twin).filter(|_| found.instance) {
+        if let Some(twin) = self.kept.iter_mut().find(twin).filter(|_| is_one_of_several) {
             twin.count = twin.count.saturating_add(found.count);
             let owner = twin.process_type.to_string();
             self.environment.set_all(&owner, &found.environment);
@@ -117,8 +137,8 @@ impl Gathering {
             self.note(&found.name, format_args!("is called {process_type} in the Procfile"));
         }
         self.environment.set_all(process_type.as_str(), &found.environment);
-        let Found { name, count, directory, instance, .. } = found;
-        self.kept.push(Kept { process_type, name, line, directory, count, instance });
+        let Found { name, count, directory, .. } = found;
+        self.kept.push(Kept { process_type, name, line, directory, count, instance: is_one_of_several });
     }
 
     /// A legal name that is not taken: `-` stands for what is not.
@@ -140,8 +160,26 @@ impl Gathering {
         ProcessType::of_legal(&free)
     }
 
+    /// Keeps what was found, several instances as one process type.
+    fn keep_all(&mut self) {
+        let (before, mut found): (Vec<usize>, Vec<Found>) =
+            std::mem::take(&mut self.found).into_iter().unzip();
+        let mut said = Vec::new();
+        instances::unite(&mut found, |of, what| said.push((of.to_owned(), what)));
+        for (before, found) in before.into_iter().zip(found) {
+            self.keeping = Some(before);
+            self.keep(found);
+        }
+        self.keeping = None;
+        self.notes.sort_by_key(|(place, _)| *place);
+        for (of, what) in said {
+            self.note(&of, what);
+        }
+    }
+
     /// Everything, read back.
     pub(crate) fn finish(mut self) -> Result<Imported, ImportError> {
+        self.keep_all();
         let mut formation = Formation::new();
         for at in 0..self.kept.len() {
             let Kept { process_type, count, .. } = &self.kept[at];
@@ -159,7 +197,7 @@ impl Gathering {
         let environment = std::mem::take(&mut self.environment);
         let env_file = environment.file(self.kept.len(), |of, what| self.note(of, what));
         let procfile = self.procfile()?;
-        let mut notes = self.notes;
+        let mut notes: Vec<String> = self.notes.into_iter().map(|(_, note)| note).collect();
         if self.unsaid > 0 {
             notes.push(format!("… and {} more", self.unsaid));
         }

@@ -7,10 +7,13 @@ mod compose;
 mod directory;
 mod environment;
 mod gather;
+mod instances;
 mod node;
 mod pm2;
+mod pm2_dump;
 mod supervisord;
 mod systemd;
+mod unit_family;
 mod unit_words;
 mod words;
 
@@ -25,7 +28,8 @@ pub const MAX_IMPORT_BYTES: usize = 4 << 20;
 pub enum Source {
     /// A Compose file.
     Compose,
-    /// pm2's process file, in JSON (also as pm2 reads it: comments, bare keys) or YAML.
+    /// pm2's process file, in JSON (also as pm2 reads it: comments, bare keys) or YAML; or the processes that `pm2 save`
+    /// wrote to `dump.pm2`.
     Pm2,
     /// supervisord's configuration.
     Supervisord,
@@ -96,11 +100,23 @@ impl Source {
         }
     }
 
+    /// The source of a file, where its name says that.
+    pub fn of_file(name: &str) -> Option<Self> {
+        let by_name = [Self::Compose, Self::Pm2, Self::Supervisord];
+        let of_name = |source: &Self| {
+            let names = source.usual_names().iter();
+            names.map(|usual| usual.rsplit('/').next().unwrap_or(usual)).any(|usual| usual == name)
+        };
+        let by_ending =
+            || (name.ends_with(".service") && name.len() > ".service".len()).then_some(Self::Systemd);
+        by_name.into_iter().find(of_name).or_else(by_ending)
+    }
+
     /// Names that its files usually have, the most usual first; none for systemd, whose units have names of their own.
     pub fn usual_names(self) -> &'static [&'static str] {
         match self {
             Self::Compose => &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"],
-            Self::Pm2 => &["ecosystem.json", "pm2.json", "process.json", "processes.json"],
+            Self::Pm2 => &["ecosystem.json", "pm2.json", "process.json", "processes.json", "dump.pm2"],
             Self::Supervisord => &["supervisord.conf", "etc/supervisord.conf"],
             Self::Systemd => &[],
         }

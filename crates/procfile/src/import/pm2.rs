@@ -1,4 +1,4 @@
-//! pm2's process files: an object with `apps`, a list of apps, or one app. pm2 reads its `.json` as JavaScript, so
+//! pm2's process files: an object with `apps`, a list of apps, or one app; a list of processes is read in `pm2_dump`. pm2 reads its `.json` as JavaScript, so
 //! comments, bare keys and single quotes are legal. A `.js` file is a program and is refused.
 
 use std::collections::BTreeSet;
@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use crate::import::command::{Command, Word};
 use crate::import::compose::Octal;
 use crate::import::gather::{Found, Gathering};
+use crate::import::instances::Instance;
 use crate::import::node::Node;
-use crate::import::{ImportError, compose, directory, words};
+use crate::import::{ImportError, compose, directory, pm2_dump, words};
 
 /// What is read here, and what says nothing about how a process runs.
 const KNOWN: &[&str] = &[
@@ -40,6 +41,10 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
         None => &document,
     };
     let apps = match apps {
+        Node::List(apps) if apps.iter().any(pm2_dump::is_process) => {
+            pm2_dump::read(gathering, apps);
+            return Ok(());
+        }
         Node::List(apps) => &apps[..],
         Node::Map(_) => std::slice::from_ref(apps),
         _ => return Err(ImportError::Syntax("process file of pm2", "there are no apps in it".to_owned())),
@@ -84,11 +89,11 @@ fn read_app(gathering: &mut Gathering, at: usize, app: &Node) {
     let environment = environment(gathering, &name, app.get("env"));
     note_rest(gathering, &name, app);
     let directory = text("cwd").map(|path| directory::plain(&path));
-    gathering.add(Found { name, command, count, environment, directory, instance: false });
+    gathering.add(Found { name, command, count, environment, directory, instance: Instance::Alone });
 }
 
 /// The name that pm2 gives an app without one: that of its script.
-fn stem(script: &str) -> &str {
+pub(crate) fn stem(script: &str) -> &str {
     let file = script.split_whitespace().next().unwrap_or(script).rsplit('/').next().unwrap_or(script);
     file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
@@ -145,7 +150,7 @@ fn by_extension(gathering: &mut Gathering, name: &str, script: &str) -> Option<S
 }
 
 /// A list, or words as a shell splits them. An old form is a list within a text.
-fn arguments(args: Option<&Node>) -> Result<Vec<Word>, &'static str> {
+pub(crate) fn arguments(args: Option<&Node>) -> Result<Vec<Word>, &'static str> {
     let refused = "its arguments cannot be split into words";
     let Some(args) = args.filter(|args| !args.is_empty()) else { return Ok(Vec::new()) };
     let literal = |items: Vec<String>| items.iter().map(|item| words::whole(words::plain(item))).collect();
@@ -202,8 +207,13 @@ fn note_rest(gathering: &mut Gathering, name: &str, app: &Node) {
     if app.get("autorestart") == Some(&Node::Truth(false)) {
         rest.push("autorestart");
     }
+    note_cluster(gathering, name, app);
+    gathering.note_settings(name, rest);
+}
+
+/// Notes what becomes of instances that shared a port.
+pub(crate) fn note_cluster(gathering: &mut Gathering, name: &str, app: &Node) {
     if app.get("exec_mode").and_then(Node::scalar).is_some_and(|mode| mode.starts_with("cluster")) {
         gathering.note(name, "exec_mode cluster: instances do not share a port, each has its own PORT");
     }
-    gathering.note_settings(name, rest);
 }

@@ -4,14 +4,23 @@
 use std::collections::BTreeMap;
 
 use crate::import::ImportError;
-use crate::import::command::Command;
+use crate::import::command::{Command, Word};
 use crate::import::directory;
 use crate::import::gather::{Found, Gathering};
+use crate::import::instances::Instance;
 use crate::import::words::{self, Atom};
 
 /// What is read here, and what says nothing about how a process runs.
 const KNOWN: &[&str] =
     &["command", "numprocs", "numprocs_start", "process_name", "environment", "autostart", "priority"];
+
+/// The group of a program.
+#[derive(Clone, Copy)]
+struct Group<'a> {
+    name: &'a str,
+    /// Whether the names of all its programs end in a number, as foreman, honcho and `procfile-util export` have them.
+    numbered: bool,
+}
 
 struct Section<'a> {
     kind: &'a str,
@@ -31,8 +40,10 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
     let sections = sections(text)?;
     let mut groups = BTreeMap::new();
     for group in sections.iter().filter(|section| section.kind == "group") {
-        let programs = group.get("programs").unwrap_or_default().split(',').map(str::trim);
-        groups.extend(programs.map(|program| (program, group.name)));
+        let programs: Vec<&str> =
+            group.get("programs").unwrap_or_default().split(',').map(str::trim).collect();
+        let numbered = programs.iter().all(|program| Instance::of_name(program, true) != Instance::Alone);
+        groups.extend(programs.into_iter().map(|program| (program, Group { name: group.name, numbered })));
     }
     for section in &sections {
         match section.kind {
@@ -99,7 +110,7 @@ fn without_comment(line: &str) -> &str {
     line.char_indices().find_map(begins).map_or(line, |at| &line[..at])
 }
 
-fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<&str>) {
+fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<Group<'_>>) {
     let shown = section.name;
     let Some(text) = section.get("command") else {
         return gathering.note(shown, "left out: it has no command");
@@ -108,14 +119,22 @@ fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<&str>
     let Ok(numprocs) = numprocs.parse::<u64>() else {
         return gathering.note(shown, "left out: numprocs is no number");
     };
-    let command = filled(section, group, numprocs, text)
+    let command = filled(section, group.map(|group| group.name), numprocs, text)
         .and_then(|atoms| words::split(atoms).ok_or("its command has a quote that is not closed"));
     let words = match command {
         Ok(words) => words,
         Err(why) => return gathering.note(shown, format_args!("left out: {why}")),
     };
     let environment = environment(gathering, section);
-    let instance = group.and_then(|group| instance_of(group, section.name, &environment));
+    let (name, instance) = instance(section.name, group, &environment);
+    let command = match raw_command(text, &words, group, &instance) {
+        None => Command::Argv(words),
+        Some(script) => {
+            gathering
+                .note(shown, "its command is taken for a line of a shell, which foreman made no words of");
+            script
+        }
+    };
     let autostart = section.get("autostart").unwrap_or("true").to_lowercase();
     let started = !["false", "no", "off", "0"].contains(&autostart.as_str());
     if !started {
@@ -124,22 +143,41 @@ fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<&str>
     let rest = section.settings.iter().map(|(key, _)| key.as_str());
     gathering.note_settings(shown, rest.filter(|key| !KNOWN.contains(key) && *key != "directory"));
     gathering.add(Found {
-        instance: instance.is_some(),
-        name: instance.unwrap_or(section.name).to_owned(),
-        command: Command::Argv(words),
+        instance: if numprocs == 1 { instance } else { Instance::Alone },
+        name,
+        command,
         count: if started { numprocs } else { 0 },
         environment,
         directory: section.get("directory").map(directory::plain),
     });
 }
 
-/// The process type of `app-web-1`, a program that `procfile-util export` wrote: it is in the group of its app, and
-/// its variable PS says so, too.
-fn instance_of<'a>(app: &str, program: &'a str, environment: &[(String, String)]) -> Option<&'a str> {
-    let (stem, number) = program.rsplit_once('-')?;
-    let ps = format!("{stem}.{number}");
-    let is_instance = environment.iter().any(|(name, value)| name == "PS" && *value == ps);
-    stem.strip_prefix(app)?.strip_prefix('-').filter(|_| is_instance)
+/// What a program is called, and whether it is one of several. `app-web-1` is the first `web` where its variable PS says so,
+/// as in what `procfile-util export` writes, or where it has a port and all names in the group of its app are of that kind.
+fn instance(program: &str, group: Option<Group<'_>>, environment: &[(String, String)]) -> (String, Instance) {
+    let value = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+    let of_app = |name: &str| {
+        group.and_then(|group| name.strip_prefix(group.name)?.strip_prefix('-').map(str::to_owned))
+    };
+    if let Some((stem, number)) = program.rsplit_once('-')
+        && value("PS") == Some(&format!("{stem}.{number}"))
+        && let Some(process_type) = of_app(stem)
+    {
+        return (process_type, Instance::OneOf);
+    }
+    let certain = group.is_some_and(|group| group.numbered) && value("PORT").is_some();
+    let name = if certain { of_app(program) } else { None }.unwrap_or_else(|| program.to_owned());
+    let instance = Instance::of_name(&name, certain);
+    (name, instance)
+}
+
+/// foreman writes a Procfile's command as it is, though supervisord has no shell: what only a shell understands is meant for one.
+fn raw_command(text: &str, words: &[Word], group: Option<Group<'_>>, instance: &Instance) -> Option<Command> {
+    let of_foreman = matches!(instance, Instance::Numbered { certain: true, .. }) && group.is_some();
+    let for_a_shell =
+        text.contains(['$', '|', '&', ';', '<', '>', '`', '~', '*']) && !text.contains(['%', '\n']);
+    let has_shell = words.get(1).and_then(words::literal) == Some("-c");
+    (of_foreman && for_a_shell && !has_shell).then(|| Command::Script(text.to_owned()))
 }
 
 /// A value with its `%(…)s` filled in.

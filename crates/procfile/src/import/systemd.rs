@@ -6,6 +6,7 @@ use crate::import::ImportError;
 use crate::import::command::{self, Command, Piece, Word};
 use crate::import::directory;
 use crate::import::gather::{Found, Gathering};
+use crate::import::unit_family::{Family, Member, Writer};
 use crate::import::unit_words::{self, unspecified};
 use crate::import::words;
 
@@ -13,14 +14,15 @@ use crate::import::words;
 const KNOWN: &[&str] =
     &["Description", "Documentation", "ExecStart", "Environment", "PartOf", "WorkingDirectory"];
 
-struct Unit {
-    name: String,
+/// A unit that was read.
+pub(crate) struct Unit {
+    pub(crate) name: String,
     settings: Vec<(String, String)>,
 }
 
 impl Unit {
     /// The values of a key since it was last reset by an empty one.
-    fn all(&self, key: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, key: &str) -> Vec<&str> {
         let mut values: Vec<&str> = Vec::new();
         for (_, value) in self.settings.iter().filter(|(name, _)| name == key) {
             if value.is_empty() { values.clear() } else { values.push(value) }
@@ -31,9 +33,12 @@ impl Unit {
 
 /// Reads units. `name` is the file's own, for a unit without a line that names it.
 pub(crate) fn read(gathering: &mut Gathering, name: &str, text: &str) -> Result<(), ImportError> {
-    for unit in units(name, text)? {
+    let units = units(name, text)?;
+    let family = Family::of(&units);
+    for unit in &units {
         match unit.name.rsplit_once('.') {
-            Some((stem, "service")) => service(gathering, stem, &unit),
+            Some((stem, "service")) if family.is_mere_template(stem) => {}
+            Some((stem, "service")) => service(gathering, &family, stem, unit),
             Some((_, "target")) => {}
             _ => gathering.note(&unit.name, "left out: it is no service"),
         }
@@ -96,22 +101,20 @@ fn header(line: &str) -> Option<&str> {
     listed.or(cat)
 }
 
-fn service(gathering: &mut Gathering, stem: &str, unit: &Unit) {
+fn service(gathering: &mut Gathering, family: &Family<'_>, stem: &str, unit: &Unit) {
     let environment = environment(gathering, stem, unit);
-    let (process_type, instance, app) = process_type(stem, unit, &environment);
+    let Member { name, instance, writer } = Member::of(stem, unit, family, &environment);
     let line = match unit.all("ExecStart")[..] {
         [line] => line,
         [] => return gathering.note(stem, "left out: it has no ExecStart"),
         _ => return gathering.note(stem, "left out: it has several ExecStart"),
     };
     let command = match exec(gathering, stem, line) {
-        Ok(words) => {
-            if app {
-                of_our_own(words)
-            } else {
-                Command::Argv(words)
-            }
-        }
+        Ok(words) => match writer {
+            Writer::Ours => of_our_own(words),
+            Writer::Foreman => of_login_shell(words),
+            Writer::Other => Command::Argv(words),
+        },
         Err(why) => return gathering.note(stem, format_args!("left out: {why}")),
     };
     if stem.ends_with('@') {
@@ -121,26 +124,24 @@ fn service(gathering: &mut Gathering, stem: &str, unit: &Unit) {
         unit.all("WorkingDirectory").last().map(|path| directory::plain(path.trim_start_matches('-')));
     let rest = unit.settings.iter().map(|(key, _)| key.as_str());
     gathering.note_settings(stem, rest.filter(|key| !KNOWN.contains(key)));
-    gathering.add(Found { name: process_type, command, count: 1, environment, directory: start, instance });
+    gathering.add(Found { name, command, count: 1, environment, directory: start, instance });
 }
 
-/// The process type of a unit, whether it is one of several, and whether `procfile-util export` wrote it:
-/// `app-web.1.service` is part of `app.target`, `app-web-1.service` has the variable PS to say so.
-fn process_type(stem: &str, unit: &Unit, environment: &[(String, String)]) -> (String, bool, bool) {
-    let ps = environment.iter().find(|(name, _)| name == "PS").map(|(_, value)| value.as_str());
-    let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some((base, n)) = ps.and_then(|ps| ps.rsplit_once('.')).filter(|(_, n)| number(n))
-        && (stem == format!("{base}.{n}") || stem == format!("{base}-{n}"))
-    {
-        let parts = unit.all("PartOf");
-        let app =
-            parts.iter().find_map(|part| base.strip_prefix(part.strip_suffix(".target")?)?.strip_prefix('-'));
-        return (app.unwrap_or(base).to_owned(), true, true);
+/// The command behind the login shell of foreman and honcho, and behind the name that foreman gives its process.
+fn of_login_shell(words: Vec<Word>) -> Command {
+    let text = |word: &Word| words::literal(word).map(str::to_owned);
+    let [shell, flag, script] = &words[..] else { return Command::Argv(words) };
+    let (Some(shell), Some(flag), Some(script)) = (text(shell), text(flag), text(script)) else {
+        return Command::Argv(words);
+    };
+    let is_shell =
+        ["sh", "bash", "dash", "zsh", "ksh"].contains(&shell.rsplit('/').next().unwrap_or_default());
+    if !is_shell || flag != "-lc" {
+        return Command::Argv(words);
     }
-    match stem.split_once('@') {
-        Some((base, instance)) => (base.to_owned(), !instance.is_empty(), false),
-        None => (stem.to_owned(), false, false),
-    }
+    let named = script.strip_prefix("exec -a \"").and_then(|rest| rest.split_once("\" "));
+    let script = named.map_or(script.as_str(), |(_, command)| command);
+    Command::Script(command::without_exec(script).to_owned())
 }
 
 /// The script of the login shell that `procfile-util export` puts before each command, and of what gives the app its PATH.

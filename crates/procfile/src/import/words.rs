@@ -24,6 +24,15 @@ pub(crate) fn whole(atoms: Vec<Atom>) -> Word {
     builder.word
 }
 
+/// The text of a word without variables.
+pub(crate) fn literal(word: &Word) -> Option<&str> {
+    match &word[..] {
+        [] => Some(""),
+        [Piece::Literal(text)] => Some(text),
+        _ => None,
+    }
+}
+
 /// The text of atoms; `None` if one is a variable.
 pub(crate) fn text(atoms: &[Atom]) -> Option<String> {
     let text = |atom: &Atom| match atom {

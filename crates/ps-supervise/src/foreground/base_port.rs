@@ -1,26 +1,24 @@
 //! Which PORT the first instance of the first type gets: `--port`, else `PORT` of the files with variables, else that of
 //! the environment, else 5000. It is foreman's order. A `PORT` that is none is refused, whoever says it.
 
-use anyhow::{Result, bail};
-use std::env;
+use std::ffi::OsStr;
 
-use super::source::EnvVariables;
+use anyhow::{Result, bail};
+use ps_supervisor::Environment;
 
 const BASE_PORT: u16 = 5000;
 
-/// The base of the ports. `files` are the variables of each file, the last wins.
-pub(crate) fn base_port(asked: Option<u16>, files: &[EnvVariables]) -> Result<u16> {
-    if let Some(port) = asked {
-        return Ok(port);
-    }
-    let mut of_files =
-        files.iter().flat_map(|file| file.variables.iter().map(move |entry| (&file.path, entry)));
-    if let Some((path, (_, value))) = of_files.rfind(|(_, (name, _))| name == "PORT") {
-        return parse(value, &path.display().to_string());
-    }
-    match env::var_os("PORT") {
-        Some(value) => parse(&value.to_string_lossy(), "the environment"),
-        None => Ok(BASE_PORT),
+/// The base of the ports. `environment` has the variables of the files over those that we were started with.
+pub(crate) fn base_port(asked: Option<u16>, environment: &Environment) -> Result<u16> {
+    let name = OsStr::new("PORT");
+    match (asked, environment.get(name)) {
+        (Some(port), _) => Ok(port),
+        (None, Some(value)) => {
+            let place =
+                environment.place_of(name).map(|(path, line)| format!("{}, line {line}", path.display()));
+            parse(&value.to_string_lossy(), place.as_deref().unwrap_or("the environment"))
+        }
+        (None, None) => Ok(BASE_PORT),
     }
 }
 

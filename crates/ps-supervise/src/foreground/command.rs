@@ -3,11 +3,12 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::say;
 use ps_scheduler::Slot;
+use ps_supervisor::Invocation;
 
 use super::plan::base_spec;
 use super::source::Source;
@@ -24,41 +25,41 @@ pub(crate) fn run(args: &Args, words: &Words, command: &[OsString]) -> Result<Ou
         return Err(Refusal::usage(format!("{word} before run: write run and then what to run")));
     }
     let source = Source::find(args, words)?;
-    let mut spec = base_spec(args, &source)?;
+    let mut spec = base_spec(args, &source, &source.environment()?)?;
     let (first, rest) =
         command.split_first().ok_or_else(|| Refusal::usage("run needs a type or a command"))?;
     let of_type = spec.processes.iter().find(|process| process.process_type.as_str() == first);
-    let (mut command, slot) = match of_type {
+    let (line, slot) = match of_type {
         Some(process) => {
             let slot: Slot = format!("{}.1", process.process_type).parse()?;
-            (shell(&process.command, rest)?, Some(slot))
+            (Some(line(&process.command, rest)?), Some(slot))
         }
-        None if rest.is_empty() && has_blank(first) => (shell(&first.to_string_lossy(), rest)?, None),
-        None => {
-            let mut command = Command::new(first);
-            command.args(rest);
-            (command, None)
-        }
+        None if rest.is_empty() && has_blank(first) => (Some(first.to_string_lossy().into_owned()), None),
+        None => (None, None),
     };
     spec.env.retain(|name, _| slot.is_none() || name != "PORT");
     let port = slot.as_ref().and_then(|slot| port(&spec, slot));
     let name: Slot = "run.1".parse()?;
-    let environment = ps_supervisor::environment(&spec, &name, port).map_err(anyhow::Error::msg)?;
-    let error = command.env_clear().envs(environment).current_dir(&source.root).exec();
+    let environment = ps_supervisor::environment(&spec, &name, port).map_err(Error::msg)?;
+    environment.warnings().iter().for_each(|odd| say::warning(odd));
+    let invocation = match line {
+        Some(line) => Invocation::of(&line, &environment).map_err(Error::msg)?,
+        None => Invocation::Words(command.to_vec()),
+    };
+    let mut command = invocation.plain_command();
+    let error = command.env_clear().envs(environment.iter()).current_dir(&source.root).exec();
     Err(refusal(first, &error))
 }
 
-/// A command line for the shell, with more words added to it as they are.
-fn shell(line: &str, words: &[OsString]) -> Result<Command> {
+/// A command line with more words added to it as they are.
+fn line(line: &str, words: &[OsString]) -> Result<String> {
     let mut line = line.to_owned();
     for word in words {
         let word = word.to_str().ok_or_else(|| Refusal::usage("an argument of a type is not UTF-8"))?;
         line.push(' ');
         line.push_str(&shlex::try_quote(word)?);
     }
-    let mut command = Command::new("/bin/sh");
-    command.arg("-c").arg(procfile::shell_script(&line));
-    Ok(command)
+    Ok(line)
 }
 
 fn port(spec: &ps_supervisor::Spec, slot: &Slot) -> Option<u16> {

@@ -2,12 +2,12 @@
 //! but `release`. Types named on the command line choose among them. Who is left out is said.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
 use std::path::Path;
 
-use anyhow::{Context, Result, anyhow};
-use procfile::{ProcessType, Quantity};
+use anyhow::{Context, Result, bail};
+use app_json::AppJson;
+use durable::ReadError;
+use procfile::{MAX_FILE_BYTES, ProcessType, Quantity};
 use ps_apps::{AskedCount, DOKKU_SCALE, OfferedCounts, Scaling, StoredFormation, parse_dokku_scale};
 use ps_cli::exit::Refusal;
 
@@ -69,9 +69,10 @@ pub(crate) fn unknown(name: &str, known: &[ProcessType]) -> anyhow::Error {
     let near = there.iter().find(|there| strsim::damerau_levenshtein(name, there) <= 2);
     let hint = match near {
         _ if Path::new(name).is_dir() => format!(" (write ./{name} if you mean the directory)"),
-        Some(near) => format!(" (did you mean {near}?)"),
-        None if name == "start" => " (without words every type is started)".to_owned(),
-        None => String::new(),
+        Some(near) if !name.contains('=') => format!(" (did you mean {near}?)"),
+        _ if name.contains('=') => format!(" (counts are given with -m {name})"),
+        _ if name == "start" => " (without words every type is started)".to_owned(),
+        _ => String::new(),
     };
     Refusal::failed(format!("the Procfile has no type {name}: there are {}{hint}", there.join(", ")))
 }
@@ -101,14 +102,15 @@ fn of_formation(asked: &[(String, Quantity)], known: &[ProcessType]) -> Result<B
 
 /// The counts of the file that has some, and its name.
 fn of_files(root: &Path) -> Result<Option<(BTreeMap<String, u16>, &'static str)>> {
-    let read = |name: &str| match fs::read(root.join(name)) {
+    let read = |name: &str| match durable::input(&root.join(name), MAX_FILE_BYTES as u64) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("read {}", root.join(name).display())),
+        Err(ReadError::Missing) => Ok(None),
+        Err(error) => bail!("{}: {error}", root.join(name).display()),
     };
-    let app_json = read(APP_JSON)?.map(|bytes| app_json_counts(&bytes)).transpose()?.unwrap_or_default();
-    let dokku_scale =
-        read(DOKKU_SCALE)?.map(|bytes| parse_dokku_scale(&bytes)).transpose()?.unwrap_or_default();
+    let app_json = AppJson::parse(&read(APP_JSON)?.unwrap_or_default()).context(APP_JSON)?;
+    let app_json = app_json.formation().context(APP_JSON)?;
+    let app_json = app_json.iter().map(|(name, count)| AskedCount::exactly(name, *count)).collect();
+    let dokku_scale = parse_dokku_scale(&read(DOKKU_SCALE)?.unwrap_or_default())?;
     let offered = OfferedCounts { arguments: Vec::new(), app_json, dokku_scale };
     let rule =
         Scaling { asked: &[], replaces: false, known: None, max: Quantity::ONE, may_scale_release: true };
@@ -116,23 +118,4 @@ fn of_files(root: &Path) -> Result<Option<(BTreeMap<String, u16>, &'static str)>
     let count = |(name, count): (&str, i64)| (name.to_owned(), u16::try_from(count).unwrap_or(0));
     let counts = formation.effective().into_iter().map(count).filter(|(name, _)| name != RELEASE);
     Ok(source.map(|source| (counts.collect(), source.as_str())))
-}
-
-fn app_json_counts(bytes: &[u8]) -> Result<Vec<AskedCount>> {
-    let text = std::str::from_utf8(bytes).context("app.json is not UTF-8")?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let value: Option<serde_json::Value> =
-        jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default()).context(APP_JSON)?;
-    let value = value.unwrap_or_default();
-    let formation = value.get("formation").and_then(serde_json::Value::as_object);
-    let quantities =
-        formation.into_iter().flatten().filter_map(|(name, entry)| Some((name, entry.get("quantity")?)));
-    let mut counts = Vec::new();
-    for (name, quantity) in quantities.filter(|(_, quantity)| !quantity.is_null()) {
-        let count = quantity
-            .as_u64()
-            .ok_or_else(|| anyhow!("app.json, formation.{name}.quantity: a whole number is wanted"))?;
-        counts.push(AskedCount::parse(&format!("{name}={count}")).context("app.json, formation")?);
-    }
-    Ok(counts)
 }

@@ -7,15 +7,18 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use ps_cli::exit::Outcome;
-use ps_supervisor::{Error, Supervisor};
+use ps_supervisor::{Error, Status, Supervisor};
 
 use super::state;
 
 const GRACE: Duration = Duration::from_secs(10);
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The guard of this foreground.
 #[derive(Debug)]
@@ -64,11 +67,8 @@ pub(crate) fn guard(state: &Path) -> Result<Outcome> {
     if is_dismissed || state::source_of(state).is_none() {
         return Ok(Outcome::Done);
     }
-    let left = match Supervisor::end_what_is_left(state, GRACE) {
-        Err(Error::AlreadySupervised { .. }) => return Ok(Outcome::Done),
-        left => left?,
-    };
-    let name = |status: &ps_supervisor::Status| match &status.process {
+    let Some(left) = end(state)? else { return Ok(Outcome::Done) };
+    let name = |status: &Status| match &status.process {
         Some(process) => format!("{} (pid {})", status.slot, process.pid),
         None => status.slot.to_string(),
     };
@@ -82,6 +82,18 @@ pub(crate) fn guard(state: &Path) -> Result<Outcome> {
     }
     fs::remove_dir_all(state).with_context(|| format!("remove {}", state.display()))?;
     Ok(Outcome::Done)
+}
+
+/// Ends what is left and tells what that was; `None` if somebody else does it. A foreground that starts takes the lock for a
+/// moment, to see whether anybody has it: that is waited for.
+fn end(state: &Path) -> Result<Option<Vec<Status>>> {
+    for _ in 0..TRIES {
+        match Supervisor::end_what_is_left(state, GRACE) {
+            Err(Error::AlreadySupervised { .. }) => thread::sleep(PAUSE),
+            left => return Ok(left.map(Some)?),
+        }
+    }
+    Ok(None)
 }
 
 fn command(state: &Path) -> Result<Command> {

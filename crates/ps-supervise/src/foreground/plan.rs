@@ -3,19 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result};
 use procfile::{ProcessType, Procfile};
 use ps_cli::exit::Refusal;
 use ps_scheduler::{RestartPolicy, Slot};
-use ps_supervisor::{ProcessSpec, Spec};
+use ps_supervisor::{Environment, ProcessSpec, Spec};
 
 use super::base_port::base_port;
 use super::counts::{Asked, Counts, unknown};
-use super::source::{EnvVariables, Source, own_variables};
+use super::source::Source;
 use crate::args::Args;
-
-/// The longest `NAME=value` that the kernel lets a program have, in bytes.
-const LONGEST_VARIABLE: usize = 128 * 1024 - 1;
 
 /// What is going to run.
 #[derive(Debug)]
@@ -37,7 +34,8 @@ impl Plan {
         let counts = Counts::decide(&asked, &known, &source.root)?;
         let stdin = args.run.stdin.as_deref().map(|name| stdin(name, &known, &counts)).transpose()?;
         let restart_policy = if args.run.any_exit { RestartPolicy::No } else { args.run.restart };
-        let mut spec = base_spec(args, source)?;
+        let environment = source.environment()?;
+        let mut spec = base_spec(args, source, &environment)?;
         spec.restart_policy = restart_policy;
         for process in &mut spec.processes {
             process.quantity = counts.of.get(&process.process_type).copied().unwrap_or(0);
@@ -48,24 +46,24 @@ impl Plan {
                 "{path} has nothing to run: name a type, or give --formation"
             )));
         }
-        Ok(Self { spec, notes: counts.notes, stdin })
+        ps_supervisor::judge(&spec).map_err(Error::msg)?;
+        let mut notes = counts.notes;
+        notes.extend_from_slice(environment.warnings());
+        Ok(Self { spec, notes, stdin })
     }
 }
 
-/// The spec of a source, with no instance of any type yet.
-pub(crate) fn base_spec(args: &Args, source: &Source) -> Result<Spec> {
-    let files = source.variables()?;
-    for file in &files {
-        check_length(file)?;
-    }
+/// The spec of a source, with no instance of any type yet. `environment` has all its variables.
+pub(crate) fn base_spec(args: &Args, source: &Source, environment: &Environment) -> Result<Spec> {
     Ok(Spec {
         app: source.name(),
         revision: 1,
         directory: source.root.clone(),
         typed: None,
-        env: own_variables()?.into_iter().collect(),
+        env: source.fixed.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
         env_files: source.env_files.clone(),
-        base_port: base_port(args.app.port, &files)?,
+        dokku_env_files: vec![],
+        base_port: base_port(args.app.port, environment)?,
         port_is_set: false,
         places: source.procfile.as_ref().map(places).unwrap_or_default(),
         restart_policy: RestartPolicy::No,
@@ -78,14 +76,6 @@ pub(crate) fn base_spec(args: &Args, source: &Source) -> Result<Spec> {
             .unwrap_or_default(),
         stopped: vec![],
     })
-}
-
-/// A variable that the kernel would refuse at each start is refused once.
-fn check_length(file: &EnvVariables) -> Result<()> {
-    let is_long = |(name, value): &&(String, String)| name.len() + 1 + value.len() > LONGEST_VARIABLE;
-    let Some((name, value)) = file.variables.iter().find(is_long) else { return Ok(()) };
-    let (path, length) = (file.path.display(), name.len() + 1 + value.len());
-    bail!("{path}: {name} has {length} bytes, the kernel takes {LONGEST_VARIABLE} at most")
 }
 
 /// Each type's place among those that get ports. It is that of the whole Procfile, whatever part of it runs.

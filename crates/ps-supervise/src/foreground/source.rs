@@ -2,14 +2,14 @@
 //! anything is started, so that what is wrong is said at once.
 
 use std::env;
-use std::fs;
-use std::io;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
-use procfile::Procfile;
+use anyhow::{Context, Error, Result, bail};
+use durable::ReadError;
+use procfile::{Grammar, MAX_FILE_BYTES, Procfile};
 use ps_cli::exit::Refusal;
-use ps_supervisor::SPEC_FILE;
+use ps_supervisor::{Environment, MAX_ENV_FILE_BYTES, SPEC_FILE};
 
 use crate::absolute;
 use crate::args::{Args, Words};
@@ -26,15 +26,10 @@ pub(crate) struct Source {
     pub(crate) path: PathBuf,
     /// The Procfile; `None` if there is none and nobody asked for one by name.
     pub(crate) procfile: Option<Procfile>,
-    /// The files with variables, the last wins.
+    /// What we were started with, and what could be read only once, such as a pipe.
+    pub(crate) fixed: Environment,
+    /// The files with variables that are read at each start, the last wins.
     pub(crate) env_files: Vec<PathBuf>,
-}
-
-/// The variables of one file.
-#[derive(Debug)]
-pub(crate) struct EnvVariables {
-    pub(crate) path: PathBuf,
-    pub(crate) variables: Vec<(String, String)>,
 }
 
 impl Source {
@@ -49,13 +44,15 @@ impl Source {
         };
         let is_asked = path.is_some();
         let path = path.unwrap_or_else(|| root.join(PROCFILE));
-        let procfile = match fs::read(&path) {
+        let most = MAX_FILE_BYTES as u64;
+        let bytes = if is_asked { argument(&path, most) } else { durable::input(&path, most) };
+        let procfile = match bytes {
             Ok(bytes) => Some(Procfile::parse(&bytes).with_context(|| path.display().to_string())?),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !is_asked => None,
-            Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
+            Err(ReadError::Missing) if !is_asked => None,
+            Err(error) => bail!("{}: {error}", path.display()),
         };
-        let env_files = env_files(&args.app.env, &root)?;
-        Ok(Self { root, path, procfile, env_files })
+        let (fixed, env_files) = env_files(&args.app.env, &root)?;
+        Ok(Self { root, path, procfile, fixed, env_files })
     }
 
     /// The Procfile, which must be there; `types` are the words that were taken for its types.
@@ -78,35 +75,49 @@ impl Source {
         self.root.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// The variables of the files, in order: what is wrong with one of them is an error now.
-    pub(crate) fn variables(&self) -> Result<Vec<EnvVariables>> {
-        let read = |path: &PathBuf| match ps_supervisor::read_env_file(path) {
-            Ok(variables) => Ok(EnvVariables { path: path.clone(), variables }),
-            Err(reason) => bail!(reason),
-        };
-        self.env_files.iter().map(read).collect()
+    /// All variables: what is wrong with a file is an error now.
+    pub(crate) fn environment(&self) -> Result<Environment> {
+        let mut environment = self.fixed.clone();
+        for path in &self.env_files {
+            environment.read_file(path, Grammar::Own).map_err(Error::msg)?;
+        }
+        Ok(environment)
     }
 }
 
-fn env_files(asked: &[PathBuf], root: &Path) -> Result<Vec<PathBuf>> {
+/// What is fixed now, and the files that are read at each start. A pipe can be read once: what stands before it is
+/// fixed with it, so that the last still wins.
+fn env_files(asked: &[PathBuf], root: &Path) -> Result<(Environment, Vec<PathBuf>)> {
+    let mut fixed = Environment::new(own_variables());
     if asked.is_empty() {
-        return Ok(vec![root.join(ENV_FILE)]);
+        return Ok((fixed, vec![root.join(ENV_FILE)]));
     }
-    let mut files = Vec::new();
+    let mut files: Vec<PathBuf> = Vec::new();
     for file in asked {
         let path = beside(Some(root), file);
-        let path = absolute(&path)?;
-        // `-e /dev/null` means: no file.
-        if path != Path::new("/dev/null") {
-            files.push(path);
+        if durable::is_file(&path) {
+            files.push(absolute(&path)?);
+            continue;
         }
+        let bytes = argument(&path, MAX_ENV_FILE_BYTES)
+            .map_err(|error| Error::msg(format!("{}: {error}", path.display())))?;
+        for file in files.drain(..) {
+            fixed.read_file(&file, Grammar::Own).map_err(Error::msg)?;
+        }
+        fixed.add(&path, &bytes, Grammar::Own).map_err(Error::msg)?;
     }
-    Ok(files)
+    Ok((fixed, files))
+}
+
+/// The bytes of a file or a pipe that was named; `-` is standard input.
+fn argument(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
+    durable::argument(path, most, &|| false)
 }
 
 /// A file as it was named: from where we are or, if it is not there, from the directory.
 fn beside(root: Option<&Path>, file: &Path) -> PathBuf {
-    let in_root = root.map(|root| root.join(file)).filter(|path| !file.exists() && path.exists());
+    let is_elsewhere = |path: &PathBuf| file != Path::new("-") && !file.exists() && path.exists();
+    let in_root = root.map(|root| root.join(file)).filter(is_elsewhere);
     in_root.unwrap_or_else(|| file.to_owned())
 }
 
@@ -115,14 +126,6 @@ fn parent(path: &Path) -> &Path {
 }
 
 /// The variables that we were started with. What marks a caller's lock is not the app's.
-pub(crate) fn own_variables() -> Result<Vec<(String, String)>> {
-    let mut variables = Vec::new();
-    for (name, value) in env::vars_os().filter(|(name, _)| name != ps_apps::LOCK_VARIABLE) {
-        match (name.into_string(), value.into_string()) {
-            (Ok(name), Ok(value)) => variables.push((name, value)),
-            (Ok(name), Err(_)) => bail!("{name} in the environment is not UTF-8: unset it"),
-            (Err(name), _) => bail!("{} in the environment is not UTF-8: unset it", name.display()),
-        }
-    }
-    Ok(variables)
+fn own_variables() -> impl Iterator<Item = (OsString, OsString)> {
+    env::vars_os().filter(|(name, _)| name != ps_apps::LOCK_VARIABLE)
 }

@@ -7,22 +7,32 @@ use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use ps_scheduler::Slot;
 use ps_supervisor::{Spec, Status};
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 
 use super::guard;
 use super::printer::Printer;
 
 const NAME: &str = "ps-supervise";
+/// How the directories of foregrounds are called.
+const PREFIX: &str = "run-";
 /// Which foreground a directory belongs to: its pid, a newline, the directory it runs from.
 const OWNER_FILE: &str = "owner";
 /// The supervisor's; whoever can lock it knows that the supervisor is dead.
 const LOCK_FILE: &str = "lock";
+/// Locked by whoever looks for dead foregrounds, until it has a lock of its own.
+const START_LOCK_FILE: &str = "start.lock";
+/// How long somebody else may take to start, with the end of what another one left.
+const TRIES: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The directory of one foreground. It stays until [`State::remove`]: a foreground that fails leaves its guard something to
 /// go by.
@@ -37,13 +47,18 @@ impl State {
     /// Makes the directory, after what dead foregrounds left behind has been cleaned up.
     pub(crate) fn make(spec: &Spec, printer: &mut Printer) -> Result<Self> {
         let home = home()?;
-        let locked = File::open(&home).with_context(|| format!("open {}", home.display()))?;
-        rustix::io::retry_on_intr(|| rustix::fs::flock(&locked, FlockOperation::LockExclusive))
-            .with_context(|| format!("lock {}", home.display()))?;
-        for entry in fs::read_dir(&home).with_context(|| format!("read {}", home.display()))?.flatten() {
-            clean(&entry.path(), &spec.directory, printer);
+        let locked = lock(&home)?;
+        if locked.is_some() {
+            for entry in fs::read_dir(&home).with_context(|| format!("read {}", home.display()))?.flatten() {
+                if entry.file_name().to_string_lossy().starts_with(PREFIX) {
+                    clean(&entry.path(), &spec.directory, printer);
+                }
+            }
         }
-        let directory = tempfile::Builder::new().prefix("run-").tempdir_in(&home);
+        let directory = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir_in(&home);
         let directory = directory.with_context(|| format!("make a directory in {}", home.display()))?.keep();
         let owner = directory.join(OWNER_FILE);
         let pid = format!("{}\n", std::process::id());
@@ -52,7 +67,7 @@ impl State {
         written
             .and_then(|mut file| file.write_all(&content))
             .with_context(|| format!("write {}", owner.display()))?;
-        Ok(Self { directory, home: Some(locked) })
+        Ok(Self { directory, home: locked })
     }
 
     /// The directory.
@@ -72,6 +87,26 @@ impl State {
     }
 }
 
+/// The lock of those who start. `None` if somebody has had it for too long: then nothing is cleaned up this time.
+fn lock(home: &Path) -> Result<Option<File>> {
+    let path = home.join(START_LOCK_FILE);
+    let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let file = open.with_context(|| format!("open {}", path.display()))?;
+    Ok(has_locked(&file).then_some(file))
+}
+
+/// Waits for a lock, for a while.
+fn has_locked(file: &File) -> bool {
+    for _ in 0..TRIES {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return true,
+            Err(Errno::WOULDBLOCK | Errno::INTR) => thread::sleep(PAUSE),
+            Err(_) => return false,
+        }
+    }
+    false
+}
+
 /// The directory that a foreground of another life left behind, if `directory` is one.
 pub(crate) fn source_of(directory: &Path) -> Option<(String, PathBuf)> {
     let content = fs::read(directory.join(OWNER_FILE)).ok()?;
@@ -84,14 +119,18 @@ pub(crate) fn source_of(directory: &Path) -> Option<(String, PathBuf)> {
 /// another one are left to that.
 fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
     let owner = source_of(state);
+    let is_ours = owner.as_ref().is_some_and(|(_, source)| source == ours);
     if !is_dead(state) {
-        if let Some((pid, source)) = owner.filter(|(_, source)| source == ours) {
+        let is_alone = owner.as_ref().is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists());
+        if is_ours && is_alone {
+            // Its guard is ending what it left: our ports are free after that.
+            wait_for(state);
+        } else if let Some((pid, source)) = owner.filter(|(_, source)| source == ours) {
             let source = source.display();
             printer.say(None, &format!("another ps-supervise (pid {pid}) runs {source} too: both go on, ports that are taken are told"));
         }
         return;
     }
-    let is_ours = owner.is_some_and(|(_, source)| source == ours);
     if is_ours {
         guard::sweep(state);
     } else if !has_processes(state) {
@@ -100,8 +139,19 @@ fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
 }
 
 fn is_dead(state: &Path) -> bool {
-    let Ok(lock) = File::open(state.join(LOCK_FILE)) else { return true };
+    let Ok(lock) = File::open(state.join(LOCK_FILE)) else {
+        // Or not quite born.
+        let made = fs::metadata(state).and_then(|made| made.modified()).ok();
+        return made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > PAUSE * TRIES);
+    };
     rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
+}
+
+/// Waits until whoever has the lock of a state directory is done.
+fn wait_for(state: &Path) {
+    if let Ok(lock) = File::open(state.join(LOCK_FILE)) {
+        has_locked(&lock);
+    }
 }
 
 fn has_processes(state: &Path) -> bool {

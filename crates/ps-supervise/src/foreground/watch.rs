@@ -5,6 +5,7 @@ use std::fs;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use anyhow::{Context, Result};
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Exit, Slot, State};
 use ps_supervisor::{Cause, Change, Reaction, Spec, Status};
@@ -221,15 +222,19 @@ impl Watch {
         let waits = if waits_for.is_empty() {
             String::new()
         } else {
-            format!(", waiting for {}; Ctrl-C kills", names(waits_for))
+            let key = if cause == Cause::Signal(Signal::INT) { "Ctrl-C again" } else { "Ctrl-C" };
+            format!(", waiting for {}; {key} kills", names(waits_for))
         };
         self.printer.say_now(&format!("{why}: ending{waits}"));
     }
 }
 
 /// The process that started us, as something that can be read once it has ended.
-pub(crate) fn parent() -> Option<OwnedFd> {
-    rustix::process::pidfd_open(rustix::process::getppid()?, PidfdFlags::empty()).ok()
+pub(crate) fn parent() -> Result<OwnedFd> {
+    let parent = rustix::process::getppid();
+    let parent =
+        parent.context("--exit-with-parent: the process that started this one cannot be seen from here")?;
+    rustix::process::pidfd_open(parent, PidfdFlags::empty()).context("--exit-with-parent")
 }
 
 /// Whether SIGHUP was ignored when we were started, as nohup does it (proc(5), `SigIgn`).

@@ -131,6 +131,7 @@ impl Supervisor {
             typed: None,
             env: BTreeMap::new(),
             env_files: Vec::new(),
+            dokku_env_files: Vec::new(),
             base_port: 0,
             port_is_set: false,
             places: BTreeMap::new(),

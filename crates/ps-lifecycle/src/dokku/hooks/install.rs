@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 
 use anyhow::{Context, Result};
-use procfile::EnvFile;
+use procfile::{EnvFile, Grammar, Reading};
 use ps_apps::{AppName, Scope, World, durable};
 use ps_cli::say;
 use ps_scheduler::RestartPolicy;
@@ -103,7 +103,8 @@ fn migrate_variables(world: &World, caller: &Caller, scope: Scope<'_>) -> Result
         Scope::Global => world.global_env_path(),
     };
     let bytes = durable::read(&path, false)?.unwrap_or_default();
-    let environment = EnvFile::parse(&bytes).with_context(|| path.display().to_string())?;
+    let reading = Reading { grammar: Grammar::Dokku, known: &|_| None };
+    let environment = EnvFile::parse_with(&bytes, &reading).with_context(|| path.display().to_string())?;
     for variable in VARIABLES.iter().filter(|variable| scope != Scope::Global || variable.is_global) {
         let Some(value) = environment.get(variable.name).filter(|value| !value.is_empty()) else { continue };
         if world.property("ps", scope, variable.property)?.is_none() {

@@ -9,7 +9,7 @@ use ps_cli::exit::Refusal;
 use ps_scheduler::{Intent, Plan, Release, Scheduler, Source, Which};
 use ps_scheduler_native::{Native, Pushed};
 
-use super::{brought, handover, listeners, push};
+use super::{brought, handover, listeners, nginx, push};
 use crate::dokku::call::Caller;
 use crate::dokku::hooks::extract;
 use crate::release;
@@ -27,8 +27,9 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) 
     let status = native.status(&[app.to_string()])?.remove(0);
     listeners::write(world, app, &status.instances)
         .with_context(|| format!("write the listeners of {app}"))?;
-    session.step("Running post-deploy")?;
     let caller = Caller::holding(world, &lock);
+    nginx::warn_of_proxy(world, &caller, app)?;
+    session.step("Running post-deploy")?;
     let arguments = [app.as_str(), "", "", tag];
     caller.stream("core-post-deploy", &arguments)?;
     caller.stream("post-deploy", &arguments)?;

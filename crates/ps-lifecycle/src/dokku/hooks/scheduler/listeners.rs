@@ -1,15 +1,15 @@
-//! `IP.<type>.<n>` and `PORT.<type>.<n>` in the app's directory (contract 1.2): from them Dokku's proxies know where an
-//! app listens.
+//! `IP.<type>.<n>` and `PORT.<type>.<n>` in the app's directory (contract 1.2): from them Dokku knows where an app listens.
 
 use std::fs;
 use std::io;
 
 use anyhow::Result;
-use ps_apps::durable::{Access, Directory};
+use ps_apps::durable::{self, Access, Directory};
 use ps_apps::{AppName, World};
 use ps_scheduler::Instance;
 
-const HOST: &str = "127.0.0.1";
+/// Where native processes listen.
+pub(super) const HOST: &str = "127.0.0.1";
 const KINDS: [&str; 2] = ["IP", "PORT"];
 
 /// Writes down where these instances listen, and forgets what others wrote before.
@@ -31,6 +31,25 @@ pub(super) fn write(world: &World, app: &AppName, instances: &[Instance]) -> Res
         }
     }
     Ok(())
+}
+
+/// The ports of the native listeners of a process type, in the order of their numbers.
+pub(super) fn ports(world: &World, app: &AppName, process_type: &str) -> Result<Vec<u16>> {
+    let place = world.app_dir(app);
+    let mut found = Vec::new();
+    for name in of_kinds(world, app, &["IP"])? {
+        let Some(number) = name.strip_prefix(&format!("IP.{process_type}.")) else { continue };
+        let (Ok(number), Some(host)) = (number.parse::<u16>(), durable::read_text(&place.join(&name), true)?)
+        else {
+            continue;
+        };
+        let port = durable::read_text(&place.join(format!("PORT.{process_type}.{number}")), true)?;
+        if let Some(port) = port.and_then(|port| port.trim().parse().ok()).filter(|_| host.trim() == HOST) {
+            found.push((number, port));
+        }
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, port)| port).collect())
 }
 
 /// Forgets where an app listened, but for instances that are containers.

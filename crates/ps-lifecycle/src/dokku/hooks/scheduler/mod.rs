@@ -6,8 +6,10 @@ mod brought;
 mod deploy;
 mod handover;
 mod listeners;
+mod nginx;
 mod null_builder;
 mod push;
+mod upstreams;
 
 use anyhow::Result;
 use ps_apps::{App, AppName, World};
@@ -22,11 +24,13 @@ use crate::stop;
 const NATIVE: &str = "native";
 
 /// Every trigger that is answered here.
-pub(super) const TRIGGERS: [&str; 14] = [
+pub(super) const TRIGGERS: [&str; 16] = [
     "builder-build",
     "builder-release",
     "post-extract",
     "handover",
+    "nginx-app-template-source",
+    "nginx-pre-reload",
     "scheduler-app-status",
     "scheduler-deploy",
     "scheduler-enter",
@@ -47,6 +51,8 @@ pub(super) fn answer(world: &World, words: &[&str]) -> Option<Result<Outcome>> {
         ["builder-build", builder, app, ..] => null_builder::build(world, builder, app),
         ["builder-release", builder, app, tag, ..] => null_builder::release(world, builder, app, tag),
         ["handover", app, ..] => named(app).and_then(|app| handover::give_up(world, &app)),
+        ["nginx-app-template-source", app, kind, ..] => nginx::template(world, app, kind),
+        ["nginx-pre-reload", app, ..] => nginx::correct(world, app),
         ["scheduler-deploy", _, app, tag, rest @ ..] => deploy(world, app, tag, word(rest, 0)),
         ["scheduler-stop", _, app, rest @ ..] => stop(world, app, word(rest, 0) == "true"),
         ["scheduler-app-status", _, app, ..] => answers::app_status(world, app),

@@ -8,7 +8,7 @@ use std::path::Path;
 const MAX_ENTRIES: usize = 10_000;
 
 /// The name of a file in `directory` that was probably meant to be `name`; `None` if that is there, or nothing like it.
-pub(crate) fn mistaken_for(directory: &Path, name: &str) -> Option<String> {
+pub fn mistaken_for(directory: &Path, name: &str) -> Option<String> {
     if directory.join(name).symlink_metadata().is_ok() {
         return None;
     }
@@ -18,7 +18,7 @@ pub(crate) fn mistaken_for(directory: &Path, name: &str) -> Option<String> {
 }
 
 /// Files that are called like `name` with an ending of their own, `Procfile.dev`, sorted.
-pub(crate) fn variants(directory: &Path, name: &str) -> Vec<String> {
+pub fn variants(directory: &Path, name: &str) -> Vec<String> {
     let prefix = format!("{name}.");
     let mut found: Vec<String> = names(directory).filter(|other| other.starts_with(&prefix)).collect();
     found.sort();

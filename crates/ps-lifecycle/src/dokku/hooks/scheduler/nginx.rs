@@ -1,0 +1,106 @@
+//! What Dokku's nginx needs to find native apps, each of whose processes has a port of its own. Its template takes the port
+//! from the port map, so a native app gets a copy of it that does not (`nginx-app-template-source`): no other app's
+//! process ever stands in the configuration. An app may bring a template that is made after Dokku's: what came of that is
+//! corrected before nginx reads it (`nginx-pre-reload`). Proxies that find apps by what containers say of themselves
+//! cannot be helped: a deploy says so.
+
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::{Context, Result};
+use ps_apps::durable::{self, Access, Directory};
+use ps_apps::{AppName, Scope, World};
+use ps_cli::say;
+use ps_triggers::Triggers;
+
+use super::upstreams::{self, Wanted};
+use super::{NATIVE, listeners};
+use crate::dokku::call::Caller;
+
+const CONFIGURATION: &str = "nginx.conf";
+const TEMPLATE: &str = "nginx.conf.sigil";
+/// How Dokku's template names a server, and how ours does: `$listeners` is one `<address>:<port>`.
+const BY_MAP: &str = "{{ $listener_ip }}:{{ $upstream_port }}";
+const BY_LISTENER: &str = "{{ $listeners }}";
+const OWN_PLUGIN: &str = "scheduler-formation";
+const WEB: &str = "web";
+/// Dokku's proxies that look for containers.
+const OF_CONTAINERS: [&str; 4] = ["caddy", "haproxy", "openresty", "traefik"];
+
+/// Prints where the template is that nginx's configuration for a native app is made from; nothing where Dokku's own will do,
+/// where another plugin has one, and where this Dokku's is made in another way.
+pub(super) fn template(world: &World, app: &str, kind: &str) -> Result<()> {
+    let app = super::named(app)?;
+    if kind != "app-config" || listeners_of(world, &app)?.is_empty() || has_template_of_another(world)? {
+        return Ok(());
+    }
+    let path = world.plugins().join("enabled/nginx-vhosts/templates").join(TEMPLATE);
+    let Some(text) = durable::read_text(&path, false)? else { return Ok(()) };
+    if !text.contains(BY_MAP) {
+        return Ok(());
+    }
+    // Of a template that is not its own, Dokku shows every line that says `http2` in the old way, as deprecated.
+    let text = text.replace(BY_MAP, BY_LISTENER).replace(" http2;", " {{ \"http2\" }};");
+    let place = world.data_dir("scheduler-native", &app);
+    Directory::open(world.lib(), &place)?.write(
+        TEMPLATE,
+        text.as_bytes(),
+        Access::like(world.lib(), 0o644),
+    )?;
+    let mut out = io::stdout().lock();
+    Ok(writeln!(out, "{}", place.join(TEMPLATE).display())?)
+}
+
+/// Dokku takes what all plugins print for one path.
+fn has_template_of_another(world: &World) -> Result<bool> {
+    let plugins = Triggers::new(world).plugins_of("nginx-app-template-source")?;
+    Ok(plugins.iter().any(|plugin| plugin != OWN_PLUGIN))
+}
+
+/// The ports of the app's web processes; none if it is not native, or if somebody has set a static listener and knows
+/// better.
+fn listeners_of(world: &World, app: &AppName) -> Result<Vec<u16>> {
+    let fixed = world.property("network", Scope::App(app), "static-web-listener")?;
+    let is_ours = fixed.is_none_or(|value| value.is_empty()) && world.scheduler_name(app)? == NATIVE;
+    if is_ours { listeners::ports(world, app, WEB) } else { Ok(Vec::new()) }
+}
+
+/// Has each upstream of the app lead to its own listeners.
+pub(super) fn correct(world: &World, app: &str) -> Result<()> {
+    let app = super::named(app)?;
+    let ports = listeners_of(world, &app)?;
+    if ports.is_empty() {
+        return Ok(());
+    }
+    let place = world.app_dir(&app);
+    let path = place.join(CONFIGURATION);
+    let Some(text) = durable::read_text(&path, false)? else { return Ok(()) };
+    let mapped = mapped(&Caller::new(world).ask("ports-get", &[app.as_str()])?);
+    let wanted = Wanted { app: app.as_str(), host: listeners::HOST, listeners: &ports, mapped: &mapped };
+    let Some(corrected) = upstreams::corrected(&text, &wanted) else { return Ok(()) };
+    let is = path.metadata().with_context(|| format!("read {}", path.display()))?;
+    let access = Access::like(&path, is.permissions().mode() & 0o777);
+    Ok(Directory::open(&place, &place)?.write(CONFIGURATION, corrected.as_bytes(), access)?)
+}
+
+/// The last numbers of a port map, `http:80:5000`.
+fn mapped(map: &str) -> Vec<u16> {
+    map.split_whitespace().filter_map(|entry| entry.rsplit(':').next()?.parse().ok()).collect()
+}
+
+/// Says so where the app's proxy will not find what runs now.
+pub(super) fn warn_of_proxy(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
+    if listeners::ports(world, app, WEB)?.is_empty()
+        || caller.ask("proxy-is-enabled", &[app.as_str()])? == "false"
+    {
+        return Ok(());
+    }
+    let proxy = caller.ask("proxy-type", &[app.as_str()])?;
+    if OF_CONTAINERS.contains(&proxy.as_str()) {
+        say::warning(&format!(
+            "App {app} runs natively, and its proxy {proxy} finds containers only: no domain leads to the app; \
+             dokku proxy:set {app} type nginx, then dokku ps:restart {app}"
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! `converge --plan`: what `converge` would do, from the same status and the same plan, and nothing of it is done. `ps-scale
+//! --dry-run` shows it. What a scheduler does not answer is `unknown`: nothing is guessed from records.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead, Write};
+
+use anyhow::{Context, Result};
+use ps_apps::{App, StoredEntry, StoredFormation};
+use ps_cli::exit::Outcome;
+use ps_cli::say;
+use ps_scheduler::{Action, AppStatus, Intent, Plan, Slot, State, Step, Which};
+use serde::Serialize;
+
+use crate::args::ConvergeArgs;
+use crate::session::Session;
+use crate::{converge, release};
+
+#[derive(Serialize)]
+struct Row {
+    process_type: String,
+    index: u16,
+    action: &'static str,
+    reason: &'static str,
+}
+
+/// Prints a row as JSON for each slot that is wanted or filled; `No` if something is unknown.
+pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
+    let world = &session.world;
+    let app = world.app(&args.app)?;
+    let stored = world.formation(&app.name)?;
+    let asked = if args.formation { asked()? } else { stored.clone() };
+    let known = world.known_types(&app.name)?;
+    let wanted = release::runnable_of(&asked, known.as_ref());
+    let rows = match converge::status(session, &app) {
+        Ok(status) => {
+            let steps = Plan::steps(&wanted, &status.instances, &Intent::Converge(Which::All));
+            rows(session, &app, &status, &steps)?
+        }
+        Err(error) => {
+            say::warning(&format!("what runs of {} is not known: {error:#}", app.name));
+            let was = release::runnable_of(&stored, known.as_ref());
+            let steps = [wanted, was].map(|formation| Plan::steps(&formation, &[], &Intent::Deploy));
+            let slots: BTreeSet<Slot> = steps.into_iter().flatten().map(|step| step.slot).collect();
+            slots.iter().map(unknown).collect()
+        }
+    };
+    let is_known = !rows.iter().any(|row| row.action == State::Unknown.as_str());
+    let mut out = io::stdout().lock();
+    for row in &rows {
+        writeln!(out, "{}", serde_json::to_string(row)?)?;
+    }
+    out.flush()?;
+    Ok(if is_known { Outcome::Done } else { Outcome::No })
+}
+
+fn rows(session: &Session, app: &App, status: &AppStatus, steps: &[Step]) -> Result<Vec<Row>> {
+    let is_stopped = converge::is_stopped(session, app, status)?;
+    let is_unknown = |slot: &Slot| {
+        status.instances.iter().any(|instance| instance.slot == *slot && instance.state == State::Unknown)
+    };
+    let row = |step: &Step| match step.action {
+        _ if is_unknown(&step.slot) => unknown(&step.slot),
+        Action::Start if is_stopped => {
+            row(&step.slot, "start", "the app is stopped: starts when it is started")
+        }
+        action => row(&step.slot, action.as_str(), step.reason),
+    };
+    Ok(steps.iter().map(row).collect())
+}
+
+fn unknown(slot: &Slot) -> Row {
+    row(slot, State::Unknown.as_str(), "its scheduler did not say whether it runs")
+}
+
+fn row(slot: &Slot, action: &'static str, reason: &'static str) -> Row {
+    Row { process_type: slot.process_type.to_string(), index: slot.index, action, reason }
+}
+
+/// The formation that is asked for: `type=count` lines on stdin.
+fn asked() -> Result<StoredFormation> {
+    let mut scale = Vec::new();
+    for line in io::stdin().lock().lines() {
+        let line = line.context("read the formation from stdin")?;
+        let (name, count) = line.split_once('=').with_context(|| format!("{line:?} has no count"))?;
+        let count = count.parse().with_context(|| format!("the count of {name:?}"))?;
+        scale.push(StoredEntry { name: name.to_owned(), count });
+    }
+    Ok(StoredFormation { scale, old: Vec::new() })
+}

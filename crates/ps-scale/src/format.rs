@@ -1,0 +1,17 @@
+//! How a formation is printed: as every program of the house prints, or as a file that older Dokkus wrote.
+
+use clap::ValueEnum;
+
+/// How a formation is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[value(alias = "stdout")]
+    Text,
+    /// One JSON value.
+    Json,
+    /// CSV with a header.
+    Csv,
+    /// The file DOKKU_SCALE that older Dokkus generated: a line `<type>=<count>` each.
+    DokkuScale,
+}

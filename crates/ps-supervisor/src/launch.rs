@@ -1,0 +1,114 @@
+//! The step between fork and the command: our own program is started once more, enters the cgroup of the instance and
+//! becomes the command. A shell could do so too, but drops variables whose names are none to it; and code of ours between
+//! fork and exec would be unsafe.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What the program is called when it is to launch a command: its name to itself, and to `ps` for a millisecond.
+const NAME: &str = "ps-supervise-launch";
+/// Our own file, whatever has become of its name.
+const SELF: &str = "/proc/self/exe";
+const OURS: &str = "ps-supervise";
+
+/// A command to become.
+#[derive(Debug)]
+pub struct Launch {
+    joining: Option<PathBuf>,
+    words: Vec<OsString>,
+}
+
+/// Why a command was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum Failed {
+    /// The cgroup cannot be entered: exit status 126.
+    #[error("enter {}: {reason}", file.display())]
+    Join {
+        /// Its file.
+        file: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// No such program: exit status 127.
+    #[error("{}: not found", program.display())]
+    NotFound {
+        /// Its name.
+        program: OsString,
+    },
+    /// The system refused to run it: exit status 126.
+    #[error("run {}: {reason}", program.display())]
+    Refused {
+        /// Its name.
+        program: OsString,
+        /// What the system said.
+        reason: io::Error,
+    },
+}
+
+impl Failed {
+    /// The exit status that a shell has for it.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::NotFound { .. } => 127,
+            Self::Join { .. } | Self::Refused { .. } => 126,
+        }
+    }
+}
+
+impl Launch {
+    /// What this process was started to become, if it was.
+    pub fn asked(arguments: impl IntoIterator<Item = OsString>) -> Option<Self> {
+        let mut arguments = arguments.into_iter();
+        let joining = arguments.next().filter(|name| name == NAME).and_then(|_| arguments.next())?;
+        let joining = (!joining.is_empty()).then(|| joining.into());
+        let words: Vec<OsString> = arguments.collect();
+        (!words.is_empty()).then_some(Self { joining, words })
+    }
+
+    /// Becomes the command; returns only if that failed.
+    pub fn exec(self) -> Failed {
+        if let Some(file) = self.joining
+            && let Err(reason) = std::fs::write(&file, "0")
+        {
+            return Failed::Join { file, reason };
+        }
+        let program = self.words[0].clone();
+        let reason = Command::new(&program).args(&self.words[1..]).exec();
+        match reason.kind() {
+            io::ErrorKind::NotFound => Failed::NotFound { program },
+            _ => Failed::Refused { program, reason },
+        }
+    }
+}
+
+/// What launches, if this process is a `ps-supervise`: a program that uses this library for a moment is none.
+pub(crate) fn program() -> Option<PathBuf> {
+    let own = std::fs::read_link(SELF).ok()?;
+    own.file_name()?.to_string_lossy().starts_with(OURS).then(|| SELF.into())
+}
+
+/// The command that starts `program` to launch `words`.
+pub(crate) fn command(program: &Path, joining: Option<&Path>, words: &[OsString]) -> Command {
+    let mut command = Command::new(program);
+    command.arg0(NAME).arg(joining.map_or(OsStr::new(""), Path::as_os_str)).args(words);
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_of_that_name_was_asked() {
+        let asked =
+            |words: &[&str]| Launch::asked(words.iter().map(OsString::from)).map(|launch| launch.words.len());
+        assert_eq!(asked(&[NAME, "/g", "a", "b"]), Some(2));
+        assert_eq!(asked(&[NAME, "", "a"]), Some(1));
+        for other in [&[NAME, "/g"][..], &[NAME], &[], &["ps-supervise", "/g", "a"]] {
+            assert_eq!(asked(other), None, "{other:?}");
+        }
+    }
+}

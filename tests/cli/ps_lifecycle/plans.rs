@@ -1,0 +1,95 @@
+//! `ps-scale --dry-run` says what `converge` then does, and does not guess. What it says of containers stands in `engine.rs`.
+
+use std::collections::BTreeMap;
+
+use rustix::process::{Pid, Signal};
+use serde_json::Value;
+
+use crate::home::{Home, Ran, eventually, table};
+use crate::schema;
+
+const PROCFILE: &str = "web: exec sleep 1000\nworker: exec sleep 1000\njob: exit 3\n";
+
+/// Slot to action, of a plan as JSON.
+pub(crate) fn actions(ran: &Ran) -> BTreeMap<String, String> {
+    let plan: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|why| panic!("{why}: {ran:?}"));
+    let schema =
+        serde_json::from_str(include_str!("../../../docs/schemas/ps-scale-plan.json")).expect("JSON");
+    assert_eq!(schema::complaints(&schema, &plan), [""; 0], "{ran:?}");
+    let rows = plan["instances"].as_array().expect("instances").iter();
+    let word = |row: &Value, key: &str| row[key].as_str().expect("text").to_owned();
+    rows.map(|row| (format!("{}.{}", word(row, "process_type"), row["index"]), word(row, "action"))).collect()
+}
+
+fn dry_run(home: &Home, words: &[&str]) -> BTreeMap<String, String> {
+    let before = home.settings();
+    let ran = home.run(&[&["ps-scale", "shop", "--dry-run", "--json"], words].concat());
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_eq!(home.settings(), before, "a dry run changes nothing");
+    actions(&ran)
+}
+
+#[test]
+fn a_dry_run_says_keep_of_what_runs_and_start_of_what_does_not() {
+    let home = Home::running("shop", PROCFILE, &["--scale", "web=2", "worker=1"]);
+    let pids = home.pids("shop");
+    let plan = dry_run(&home, &["web=3", "worker=0"]);
+    assert_eq!(
+        plan,
+        table(&[("web.1", "keep"), ("web.2", "keep"), ("web.3", "start"), ("worker.1", "stop")])
+    );
+    assert_eq!(home.pids("shop"), pids);
+    let text = home.does(&["ps-scale", "shop", "--dry-run", "web=1"]);
+    let expected = "web.1            keep     already as wanted\nweb.2            stop     not in the formation\n\
+                    worker.1         keep     already as wanted\n";
+    assert_eq!(text, expected);
+    home.does(&["ps-scale", "shop", "web=3", "worker=0"]);
+    assert_eq!(home.pids("shop").into_keys().collect::<Vec<_>>(), ["web.1", "web.2", "web.3"]);
+}
+
+#[test]
+fn an_instance_that_gave_up_or_died_with_its_supervisor_does_not_count_as_running() {
+    let home = Home::running("shop", PROCFILE, &[]);
+    home.does(&["ps-set", "shop", "restart-policy", "no"]);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    let supervisor = home.processes().into_iter().find(|(_, words)| words.contains("ps-supervise"));
+    rustix::process::kill_process(supervisor.expect("there is one").0, Signal::KILL).expect("it is ours");
+    let web = home.pids("shop")["web.1"];
+    let web = Pid::from_raw(i32::try_from(web).expect("a pid")).expect("a pid");
+    rustix::process::kill_process(web, Signal::KILL).expect("it is ours");
+    eventually("nobody runs", || {
+        let left = home.pids("shop");
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
+    });
+    assert_eq!(dry_run(&home, &["web=2"]), table(&[("web.1", "start"), ("web.2", "start")]));
+}
+
+#[test]
+fn of_an_app_that_was_stopped_nothing_is_said_to_run() {
+    let home = Home::running("shop", PROCFILE, &["--scale", "web=2"]);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    let text = home.does(&["ps-scale", "shop", "--dry-run", "web=1"]);
+    assert!(
+        text.starts_with("web.1            start    the app is stopped: starts when it is started\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_plan_can_be_asked_for_by_itself_and_is_what_converge_does() {
+    let home = Home::running("shop", PROCFILE, &[]);
+    home.does(&["ps-scale", "shop", "web=2", "worker=1", "--skip-deploy"]);
+    let rows = home.run(&["ps-lifecycle", "converge", "shop", "--plan"]).rows();
+    let action = |row: &Value| {
+        (format!("{}.{}", row["process_type"].as_str().expect("text"), row["index"]), row["action"].clone())
+    };
+    let plan: BTreeMap<String, Value> = rows.iter().map(action).collect();
+    assert_eq!(
+        plan,
+        [("web.1", "keep"), ("web.2", "start"), ("worker.1", "start")]
+            .map(|(slot, action)| (slot.to_owned(), Value::from(action)))
+            .into()
+    );
+    home.does(&["ps-lifecycle", "converge", "shop"]);
+    assert_eq!(home.pids("shop").into_keys().collect::<Vec<_>>(), ["web.1", "web.2", "worker.1"]);
+}
