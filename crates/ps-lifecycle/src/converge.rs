@@ -37,7 +37,9 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     let scheduler = schedulers::of(world, &app.name)?;
     let status = status(session, app)?;
     let plan = Plan::new(release, &wanted, &status.instances, intent);
-    if !plan.is_noop() {
+    if plan.is_noop() {
+        session.watch(|watch| scheduler.tend(&plan, watch))?;
+    } else {
         session.watch(|watch| scheduler.deploy(&plan, watch))?;
     }
     if !stored.old.is_empty() {

@@ -13,15 +13,18 @@ use crate::{converge, each, stop};
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
-    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| start(session, app, which.clone()))
+    let intent = Intent::Start(which);
+    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| start(session, app, &intent))
 }
 
 /// Starts instances of one app, and from now on brings it back after a reboot.
-pub(crate) fn start(session: &Session, app: &App, which: Which) -> Result<()> {
+pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let lock = session.lock(&app.name)?;
-    stop::refuse_unknown(session, app, &which)?;
+    if let Intent::Start(which) = intent {
+        stop::refuse_unknown(session, app, which)?;
+    }
     session.step(&format!("Starting {}", app.name))?;
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
-    converge::carry_out(session, app, &Intent::Converge(which))?;
+    converge::carry_out(session, app, intent)?;
     Ok(session.world.set_property("ps", Scope::App(&app.name), "restore", "true")?)
 }

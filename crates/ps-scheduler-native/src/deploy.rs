@@ -18,7 +18,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     watch.cancel.check()?;
-    let earlier = service.spec()?;
+    let earlier = service.spec_in_force();
     let before = pids(service)?;
     let spec = write_spec(service, plan, earlier.as_ref(), watch)?;
     if let Err(error) = change(service, plan, &spec, &before, watch) {
@@ -76,8 +76,15 @@ fn change(
         plan.slots(Action::Stop).filter(|slot| follower.knows(slot)).cloned().collect();
     let mut early = follower.running();
     early.extend(follower.ask(&Request::Apply)?);
-    if !plan.is_deploy && !replaced.is_empty() {
-        early.extend(follower.ask(&Request::Restart { slots: replaced })?);
+    if !plan.is_deploy {
+        // The spec alone wakes nothing that is over.
+        let slots: Vec<Slot> = plan.slots(Action::Start).cloned().collect();
+        if !slots.is_empty() {
+            early.extend(follower.ask_if_known(&Request::Start { slots })?);
+        }
+        if !replaced.is_empty() {
+            early.extend(follower.ask(&Request::Restart { slots: replaced })?);
+        }
     }
     let deadline = Instant::now() + spec.grace() + MARGIN;
     follower.settle(&fresh, &leaving, early, deadline, watch)?;
@@ -86,7 +93,7 @@ fn change(
         follower.check(slot, checks.unwrap_or_default(), watch)?;
     }
     if spec.wanted().is_empty() {
-        follower.ask(&Request::End)?;
+        follower.ask(&Request::End { grace_seconds: None })?;
     }
     Ok(())
 }
@@ -103,14 +110,14 @@ fn roll_back(
     let cancel = ps_scheduler::Cancel::default();
     let mut watch = Watch { say: &mut *watch.say, cancel: &cancel };
     let Some(earlier) = earlier else {
-        crate::stop::end(service, &mut watch)?;
+        crate::stop::end(service, failed.grace(), &mut watch)?;
         return crate::stop::forget(service);
     };
     (watch.say)(Progress::Note(format!("Putting back the earlier release of {}", service.app)));
     let spec = Spec { revision: failed.revision + u64::from(plan.is_deploy), ..earlier };
     service.write_spec(&spec)?;
     if spec.wanted().is_empty() {
-        return crate::stop::end(service, &mut watch);
+        return crate::stop::end(service, failed.grace(), &mut watch);
     }
     let Some(client) = service.connect() else { return Ok(()) };
     let mut follower = Follower::begin(service, client)?;

@@ -24,7 +24,9 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
             what: "run an image: choose docker-local",
         });
     };
-    let revision = earlier.map_or(0, |spec| spec.revision) + u64::from(plan.is_deploy || earlier.is_none());
+    // Where the earlier spec was lost, what it started runs on in its revision.
+    let last = earlier.map_or_else(|| service.last_revision(), |spec| spec.revision);
+    let revision = last + u64::from(plan.is_deploy || last == 0);
     Ok(Spec {
         app: release.app.clone(),
         revision,

@@ -3,27 +3,60 @@
 use std::fs;
 use std::time::Duration;
 
-use ps_scheduler::{Error, Instance, State};
+use ps_scheduler::{AppStatus, Error, Instance, Over, Slot, State};
 use ps_supervisor::{ProcessId, Status};
 
-use crate::service::{Service, backend};
+use crate::service::Service;
 
 /// Every instance that has a status, ordered by type, then index; CPU and memory are left out.
 pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
-    each(service, |_| None)
+    each(service, |_| None, &[])
 }
 
-/// The same, with what their processes use.
-pub(crate) fn instances_and_usage(service: &Service) -> Result<Vec<Instance>, Error> {
-    each(service, Usage::of)
+/// The same, with what their processes use, whether they are over, and what is wrong beside that.
+pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
+    let (stopped, unreadable) = match service.spec() {
+        Ok(spec) => (spec.map(|spec| spec.stopped).unwrap_or_default(), None),
+        Err(error) => (Vec::new(), Some(error.to_string())),
+    };
+    let instances = each(service, Usage::of, &stopped)?;
+    let app = service.app.to_string();
+    let mut troubles: Vec<String> = unreadable.into_iter().collect();
+    for slot in service.slots()? {
+        match Status::read(&service.instance(&slot)) {
+            Ok(status) => {
+                let reason = status.and_then(|status| status.reason);
+                troubles.extend(reason.map(|reason| format!("{slot} of {app}: {reason}")));
+            }
+            Err(error) => troubles.push(format!("{slot} of {app}: {error}")),
+        }
+    }
+    let is_kept = |instance: &Instance| instance.pid.is_some() || instance.state == State::Backoff;
+    if instances.iter().any(is_kept) && service.connect().is_none() {
+        troubles.push(format!(
+            "no supervisor keeps {app} alive and takes its output: ps-lifecycle start {app} starts one"
+        ));
+    }
+    Ok(AppStatus { app, instances, troubles })
 }
 
-fn each(service: &Service, usage: fn(&ProcessId) -> Option<Usage>) -> Result<Vec<Instance>, Error> {
+fn each(
+    service: &Service,
+    usage: fn(&ProcessId) -> Option<Usage>,
+    stopped: &[Slot],
+) -> Result<Vec<Instance>, Error> {
     let mut instances = Vec::new();
     for slot in service.slots()? {
-        let status = Status::read(&service.instance(&slot));
-        let status = status.map_err(|error| backend(format!("read the status of {slot}"), &error))?;
-        instances.extend(status.map(|status| instance(&status, usage)));
+        let over = stopped.contains(&slot).then_some(Over::StoppedByHand);
+        match Status::read(&service.instance(&slot)) {
+            Ok(Some(status)) => {
+                let instance = instance(&status, usage);
+                instances.push(Instance { over: over.or(instance.over), ..instance });
+            }
+            Ok(None) => (),
+            // It may run or not: its supervisor knows, and writes it down anew with the next verb.
+            Err(_) => instances.push(Instance { over, ..Instance::new(slot, State::Unknown) }),
+        }
     }
     Ok(instances)
 }
@@ -33,8 +66,16 @@ fn instance(status: &Status, usage: fn(&ProcessId) -> Option<Usage>) -> Instance
     let is_told_alive = status.state.is_alive() || status.state == State::Stopping;
     let is_backoff = status.state == State::Backoff;
     let state = match process {
+        // A job that ended while nobody looked is over, however it ended.
+        None if is_told_alive && status.job => State::Stopped,
         None if is_told_alive => State::Missing,
         _ => status.state,
+    };
+    let ended_unseen = process.is_none() && is_told_alive;
+    let over = match state {
+        State::Crashed => Some(Over::GivenUp),
+        State::Stopped if status.done || ended_unseen => Some(Over::Finished),
+        _ => None,
     };
     let usage = process.and_then(usage);
     Instance {
@@ -48,7 +89,8 @@ fn instance(status: &Status, usage: fn(&ProcessId) -> Option<Usage>) -> Instance
         restarts: Some(status.restarts),
         cpu_percent: usage.as_ref().map(|usage| usage.cpu_percent),
         memory_bytes: usage.as_ref().map(|usage| usage.memory_bytes),
-        last_exit: status.last_exit,
+        last_exit: status.last_exit.filter(|_| !ended_unseen),
+        over,
         ..Instance::new(status.slot.clone(), state)
     }
 }

@@ -15,7 +15,7 @@ mod slot;
 
 pub use error::Error;
 pub use fake::Fake;
-pub use instance::{AppStatus, Exit, Instance, Running, State};
+pub use instance::{AppStatus, Exit, Instance, Over, Running, State};
 pub use os_process::OsProcess;
 pub use plan::{Action, Intent, Plan, Step};
 pub use release::{Check, Process, Release, Source};

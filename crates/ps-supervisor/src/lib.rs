@@ -2,16 +2,20 @@
 //! instance's `status.json`; orders come over a socket. It knows nothing of Dokku, of apps on disk, or of where the spec
 //! came from. docs/supervisor.md explains the whole.
 
+mod answer;
 mod capture;
+mod census;
 mod cgroup;
 mod client;
 mod command;
 mod control;
+mod descriptors;
 mod environment;
 mod error;
 mod launch;
 mod lossless;
 mod output;
+mod outputs;
 mod poll;
 mod ports;
 mod process;
@@ -23,6 +27,8 @@ mod small_file;
 mod spec;
 mod status;
 mod supervisor;
+mod sweep;
+mod take_over;
 mod transition;
 mod tree;
 
@@ -38,4 +44,5 @@ pub use lossless::encode as lossless_text;
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use status::{ProcessId, Status};
 pub use supervisor::{Attachment, Cause, Change, Reaction, Supervisor, Until, Waited};
-pub use tree::pids;
+pub use sweep::{Strays, living_supervisors};
+pub use tree::Processes;
