@@ -31,6 +31,12 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
             Err(error) => troubles.push(format!("{slot} of {app}: {error}")),
         }
     }
+    if !service.directory.exists() && service.world.is_deployed(&service.app).unwrap_or(false) {
+        troubles.push(format!(
+            "{} of {app} is missing, so nothing is known of what runs: ps-lifecycle start {app} begins anew, stop ends it",
+            service.directory.display()
+        ));
+    }
     let is_kept = |instance: &Instance| instance.pid.is_some() || instance.state == State::Backoff;
     if instances.iter().any(is_kept) && service.connect().is_none() {
         troubles.push(format!(

@@ -99,6 +99,12 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let which = &order.which;
     let Some(client) = supervisor(service, true) else {
         Strays::of(&service.directory).end(order.grace, |slot| slot.is_some_and(|slot| which.includes(slot)));
+        if !matches!(service.spec(), Ok(Some(_))) {
+            (watch.say)(Progress::Note(format!(
+                "{which} of {app} has ended, but no spec could be read to write that into: ps-lifecycle start {app} writes a new one",
+                app = service.app
+            )));
+        }
         return note_stopped(service, which);
     };
     let mut follower = Follower::begin(service, client)?;

@@ -19,7 +19,7 @@ const MEANINGLESS: [i32; 16] = [
     SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
 ];
 /// SIGSTKFLT and SIGPWR, and the real-time signals: they have no names everywhere.
-const NAMELESS: [std::ops::RangeInclusive<i32>; 3] = [16..=16, 30..=30, 35..=64];
+const NAMELESS: [std::ops::RangeInclusive<i32>; 3] = [16..=16, 30..=30, 34..=64];
 
 /// The signals that are waited for.
 #[derive(Debug)]
