@@ -2,7 +2,7 @@
 //! it at most once in a turn of its loop, for all of its seats together, and never asks a process twice where it
 //! comes from. Nothing here decides which process belongs to which instance: `tree` does.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -37,17 +37,52 @@ pub(crate) struct Origin {
 #[derive(Debug, Default)]
 pub(crate) struct Census {
     known: HashMap<(u32, u64), Origin>,
-    taken: Option<Vec<Process>>,
+    taken: Option<Count>,
     turn: u64,
+}
+
+/// One count of all processes, with what finds those of one instance without going through all of them.
+#[derive(Debug, Default)]
+struct Count {
+    processes: Vec<Process>,
+    /// Start times by pid.
+    start_times: HashMap<u32, u64>,
+    children: HashMap<u32, Vec<u32>>,
+    groups: HashMap<u32, Vec<u32>>,
+    sessions: HashMap<u32, Vec<u32>>,
+    markers: HashMap<String, Vec<u32>>,
+    tags: HashMap<u64, Vec<u32>>,
 }
 
 impl Census {
     /// Every live process: as it was when this was first asked for in this turn.
     pub(crate) fn processes(&mut self) -> &[Process] {
-        if self.taken.is_none() {
-            self.taken = Some(self.take());
+        &self.count().processes
+    }
+
+    /// Pid and start time of every process of an instance: what bears its marker or its tag, what is of the group or the
+    /// session of its main process, and all that descends from these.
+    pub(crate) fn family(&mut self, marker: &str, tag: u64, main: Option<u32>) -> BTreeMap<u32, u64> {
+        let count = self.count();
+        let of_main = |map: &HashMap<u32, Vec<u32>>| main.and_then(|main| map.get(&main).cloned());
+        let marked = [count.markers.get(marker).cloned(), count.tags.get(&tag).cloned()];
+        let roots = marked.into_iter().chain([of_main(&count.groups), of_main(&count.sessions)]);
+        let mut waiting: Vec<u32> = roots.flatten().flatten().chain(main).collect();
+        let mut found = BTreeMap::new();
+        while let Some(pid) = waiting.pop() {
+            let Some(start_time) = count.start_times.get(&pid) else { continue };
+            if found.insert(pid, *start_time).is_none() {
+                waiting.extend(count.children.get(&pid).into_iter().flatten());
+            }
         }
-        self.taken.as_deref().expect("it was just taken")
+        found
+    }
+
+    fn count(&mut self) -> &Count {
+        if self.taken.is_none() {
+            self.taken = Some(Count::of(self.take()));
+        }
+        self.taken.as_ref().expect("it was just taken")
     }
 
     /// A new turn begins: what was counted is out of date.
@@ -75,6 +110,26 @@ impl Census {
             self.known.insert(key, process.origin.clone());
         }
         processes
+    }
+}
+
+impl Count {
+    fn of(processes: Vec<Process>) -> Self {
+        let mut count = Self::default();
+        for process in &processes {
+            let pid = process.pid;
+            count.start_times.insert(pid, process.start_time);
+            count.children.entry(process.parent).or_default().push(pid);
+            count.groups.entry(process.group).or_default().push(pid);
+            count.sessions.entry(process.session).or_default().push(pid);
+            if let Some(marker) = &process.origin.marker {
+                count.markers.entry(marker.clone()).or_default().push(pid);
+            }
+            if let Some(tag) = process.origin.tag {
+                count.tags.entry(tag).or_default().push(pid);
+            }
+        }
+        Self { processes, ..count }
     }
 }
 

@@ -92,6 +92,10 @@ impl Seat {
 
     /// Lets something happen to the seat, and everything that follows from it.
     pub(crate) fn handle(&mut self, event: Event, means: &mut Means) {
+        if event == Event::Restart || (event == Event::Start && self.is_at_rest()) {
+            // Whoever asks for it anew gives it all its tries.
+            self.deaths = Deaths::default();
+        }
         let mut next = Some(event);
         while let Some(event) = next {
             let before = self.state;

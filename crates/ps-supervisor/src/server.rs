@@ -111,7 +111,8 @@ impl Server {
         let oldest = |is_meant: fn(&Client) -> bool| {
             self.clients.iter().find(|(_, client)| is_meant(client)).map(|(id, _)| *id)
         };
-        let leaves = oldest(|client| !client.has_asked).or_else(|| oldest(|client| !client.is_watching));
+        let leaves =
+            oldest(Client::is_silent).or_else(|| oldest(|client| client.has_asked && !client.is_watching));
         leaves.and_then(|id| self.clients.remove(&id)).is_some()
     }
 
@@ -178,6 +179,11 @@ impl Client {
             }
         }
         true
+    }
+
+    /// Whether it never asked for anything, also not with what has not been read yet.
+    fn is_silent(&self) -> bool {
+        !self.has_asked && rustix::io::ioctl_fionread(&self.stream).is_ok_and(|bytes| bytes == 0)
     }
 
     fn take_lines(&mut self) -> Vec<Vec<u8>> {

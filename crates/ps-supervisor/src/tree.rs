@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-use crate::census::{self, Census, Process, families, process};
+use crate::census::{self, Census, Process, process};
 use crate::cgroup::{self, Cgroup};
 
 /// The processes of instances, for whoever only looks. /proc is read once for all of them.
@@ -142,9 +142,7 @@ impl Tree {
 
     /// Pid and start time of every live process of the tree, found without a cgroup.
     pub(crate) fn members(&self, main: Option<u32>, census: &mut Census) -> BTreeMap<u32, u64> {
-        let processes = census.processes();
-        let tree = families(processes, |process| self.is_root(process, main));
-        processes.iter().filter(|p| tree.contains(&p.pid)).map(|p| (p.pid, p.start_time)).collect()
+        census.family(&self.marker, self.tag, main)
     }
 
     /// Whether a process is of this tree by itself, not only by descent.
