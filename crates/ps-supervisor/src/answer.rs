@@ -28,7 +28,12 @@ pub(crate) struct SpecFile {
 impl Supervisor {
     /// Takes in whoever waits to be heard.
     pub(crate) fn welcome(&mut self) {
-        while let Some(accepted) = self.server.accept() {
+        loop {
+            // Nobody has to leave as one who says nothing before what they said was read.
+            for id in self.server.unread_if_full() {
+                self.listen_to(id);
+            }
+            let Some(accepted) = self.server.accept() else { return };
             match accepted {
                 Ok(Some(id)) => {
                     if let Some(fd) = self.server.client_fd(id) {

@@ -111,9 +111,16 @@ impl Server {
         let oldest = |is_meant: fn(&Client) -> bool| {
             self.clients.iter().find(|(_, client)| is_meant(client)).map(|(id, _)| *id)
         };
-        let leaves =
-            oldest(Client::is_silent).or_else(|| oldest(|client| client.has_asked && !client.is_watching));
+        let leaves = oldest(|client| !client.has_asked).or_else(|| oldest(|client| !client.is_watching));
         leaves.and_then(|id| self.clients.remove(&id)).is_some()
+    }
+
+    /// Those that have said something nobody has read yet, if the next client needs somebody else's place.
+    pub(crate) fn unread_if_full(&self) -> Vec<u64> {
+        if self.clients.len() < self.most {
+            return Vec::new();
+        }
+        self.clients.iter().filter(|(_, client)| client.has_unread()).map(|(id, _)| *id).collect()
     }
 
     /// The descriptor of a client.
@@ -181,9 +188,8 @@ impl Client {
         true
     }
 
-    /// Whether it never asked for anything, also not with what has not been read yet.
-    fn is_silent(&self) -> bool {
-        !self.has_asked && rustix::io::ioctl_fionread(&self.stream).is_ok_and(|bytes| bytes == 0)
+    fn has_unread(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.stream).is_ok_and(|bytes| bytes > 0)
     }
 
     fn take_lines(&mut self) -> Vec<Vec<u8>> {
