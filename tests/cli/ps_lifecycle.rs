@@ -25,5 +25,7 @@ mod plans;
 mod refusals;
 #[path = "support/schema.rs"]
 mod schema;
+#[path = "ps_lifecycle/supervisor.rs"]
+mod supervisor;
 #[path = "ps_lifecycle/transcript.rs"]
 mod transcript;

@@ -110,8 +110,9 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let mut follower = Follower::begin(service, client)?;
     let leaving: BTreeSet<Slot> = follower.busy().into_iter().filter(|slot| which.includes(slot)).collect();
     let wanted = service.spec_in_force().map(|spec| spec.wanted()).unwrap_or_default();
-    let slots: Vec<Slot> =
-        wanted.into_iter().filter(|slot| which.includes(slot)).chain(leaving.iter().cloned()).collect();
+    let wanted = wanted.into_iter().filter(|slot| which.includes(slot));
+    let slots: BTreeSet<Slot> = wanted.chain(leaving.iter().cloned()).collect();
+    let slots: Vec<Slot> = slots.into_iter().collect();
     let grace_seconds = Some(order.grace.as_secs());
     let early = match follower.ask(&Request::Stop { slots, grace_seconds }) {
         // One of an earlier version reads it from the spec.

@@ -1,7 +1,6 @@
 //! Whoever speaks to a supervisor, and what it does when asked. A stop is done first and written down afterwards: a full
 //! disk keeps no process alive.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
@@ -109,15 +108,15 @@ impl Supervisor {
     fn stop(&mut self, slots: &[Slot], grace_seconds: Option<u64>) {
         let spec = &mut self.means.spec;
         spec.stop_timeout_seconds = grace_seconds.unwrap_or(spec.stop_timeout_seconds);
-        let wanted: BTreeSet<Slot> = spec.wanted().into_iter().collect();
-        let meant: Vec<Slot> = slots.iter().filter(|slot| wanted.contains(slot)).cloned().collect();
-        spec.stopped.extend(meant.iter().cloned());
+        let meant: Vec<Slot> = spec.wanted().into_iter().filter(|slot| slots.contains(slot)).collect();
+        let is_new = !meant.is_empty();
+        spec.stopped.extend(meant);
         for slot in slots {
             if let Some(seat) = self.seats.get_mut(slot) {
                 seat.handle(Event::Stop, &mut self.means);
             }
         }
-        if !meant.is_empty() {
+        if is_new {
             self.write_spec();
         }
     }
