@@ -131,9 +131,8 @@ fn a_full_disk_keeps_nothing_alive_and_what_was_not_written_is_written_once_ther
         ran.status == Some(0) || ran.stderr.contains("No space") || ran.stderr.contains("not written down"),
         "{ran:?}"
     );
-    home::eventually("web.2 has ended", || match home.pids("shop").contains_key("web.2") {
-        false => Ok(()),
-        true => Err("it runs".to_owned()),
+    home::eventually("web.2 has ended", || {
+        if home.pids("shop").contains_key("web.2") { Err("it runs".to_owned()) } else { Ok(()) }
     });
     assert_eq!(home.pids("shop").len(), 2);
     make_room(&home);
