@@ -11,6 +11,8 @@ mod counts;
 mod disk;
 #[path = "ps_lifecycle/engine.rs"]
 mod engine;
+#[path = "ps_lifecycle/environment.rs"]
+mod environment;
 #[path = "ps_lifecycle/failures.rs"]
 mod failures;
 #[path = "ps_lifecycle/files.rs"]

@@ -51,6 +51,16 @@ impl From<Errno> for ReadError {
     }
 }
 
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Missing => io::ErrorKind::NotFound.into(),
+            ReadError::Io(error) => error,
+            other => Self::new(io::ErrorKind::InvalidData, other.to_string()),
+        }
+    }
+}
+
 /// What something is that is no file.
 pub(crate) fn kind(file_type: FileType) -> &'static str {
     if file_type.is_dir() {

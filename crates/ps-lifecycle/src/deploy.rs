@@ -3,13 +3,14 @@
 use std::fmt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result, bail};
 use app_json::AppJson;
 use ps_apps::durable::{self, Access, Directory};
 use ps_apps::{AppLock, AppName, Scope, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_scheduler::{Intent, Plan, Source, Which};
+use ps_supervisor::MAX_ENV_FILE_BYTES;
 
 use crate::args::DeployArgs;
 use crate::counts::Counts;
@@ -79,7 +80,7 @@ fn deploy(
     let planned = counts.apply(world, app)?;
     counts.hint(world, app, &planned.0)?;
     let earlier = world.is_deployed(app)?.then(|| world.scheduler_name(app)).transpose()?;
-    let environment = Environment::replace(world, app, args.env_file.as_deref())?;
+    let environment = Environment::replace(session, app, args.env_file.as_deref())?;
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
         remarks::say(world, app, procfile.as_ref(), &app_json, &release, args.command.is_some())?;
@@ -176,10 +177,16 @@ enum Environment {
 }
 
 impl Environment {
-    fn replace(world: &World, app: &AppName, file: Option<&Path>) -> Result<Self> {
+    /// The file may be a pipe, or `-` for standard input; Ctrl-C ends the wait for either.
+    fn replace(session: &Session, app: &AppName, file: Option<&Path>) -> Result<Self> {
         let Some(file) = file else { return Ok(Self::Untouched) };
-        let bytes = std::fs::read(file).with_context(|| format!("read {}", file.display()))?;
-        procfile::EnvFile::parse(&bytes).with_context(|| format!("{}", file.display()))?;
+        let world = &session.world;
+        let bytes = ::durable::argument(file, MAX_ENV_FILE_BYTES, &|| session.check().is_err());
+        session.check()?;
+        let bytes = bytes.with_context(|| file.display().to_string())?;
+        ps_supervisor::Environment::default()
+            .add(file, &bytes, procfile::Grammar::Own)
+            .map_err(Error::msg)?;
         let before = durable::read(&world.env_path(app), true)?;
         write_env(world, app, Some(&bytes))?;
         Ok(Self::Replaced { before })

@@ -1,9 +1,8 @@
 //! Where an app's program comes from, and what lies there: a directory with a Procfile, an image, or one command.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
+use ::durable::ReadError;
 use anyhow::{Context, Result, bail};
 use procfile::Procfile;
 use ps_apps::durable::{self, Access, Directory};
@@ -176,10 +175,11 @@ fn no_procfile(directory: &Path, procfile: &str) -> String {
     format!("no {procfile} in {}{there}: write one (web: <command>), or pass --command", directory.display())
 }
 
+/// A file of the source; `None` if it is not there.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
+    match ::durable::input(path, durable::MAX_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("read {}", path.display())),
+        Err(ReadError::Missing) => Ok(None),
+        Err(error) => bail!("{}: {error}: put an ordinary file there", path.display()),
     }
 }

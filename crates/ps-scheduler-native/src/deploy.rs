@@ -43,8 +43,16 @@ fn write_spec(
     earlier: Option<&Spec>,
     watch: &mut Watch<'_>,
 ) -> Result<Spec, Error> {
+    let draft = specify(service, plan, earlier)?;
+    if plan.slots(Action::Start).chain(plan.slots(Action::Replace)).next().is_some() {
+        let judged = ps_supervisor::judge(&draft);
+        let odd = judged.map_err(|reason| backend(format!("start {}", service.app), &reason))?;
+        for odd in odd {
+            (watch.say)(Progress::Note(odd));
+        }
+    }
     if plan.is_deploy {
-        release_task::run(&specify(service, plan, earlier)?, watch)?;
+        release_task::run(&draft, watch)?;
     }
     // Two first deploys at once must not choose the same ports.
     let parent = service.parent();

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use durable::ReadError;
 use ps_scheduler::{Error, LogLine, LogRequest, Slot, Stream};
 use ps_supervisor::{LOG_DIRECTORY, stream_name};
 
@@ -61,12 +62,13 @@ pub(crate) fn last_words(service: &Service, slot: &Slot, offsets: [u64; 2]) -> S
     let mut lines = Vec::new();
     for (stream, offset) in STREAMS.into_iter().zip(offsets) {
         let mut bytes = Vec::new();
-        let read = File::open(path(service, slot, stream)).and_then(|mut file| {
-            // A log that was cut since is all its own.
-            let is_cut = file.metadata()?.len() < offset;
-            file.seek(SeekFrom::Start(if is_cut { 0 } else { offset }))?;
-            file.read_to_end(&mut bytes)
-        });
+        let read =
+            durable::open(&path(service, slot, stream)).map_err(io::Error::from).and_then(|mut file| {
+                // A log that was cut since is all its own.
+                let is_cut = file.metadata()?.len() < offset;
+                file.seek(SeekFrom::Start(if is_cut { 0 } else { offset }))?;
+                file.read_to_end(&mut bytes)
+            });
         if read.is_ok() {
             lines.extend(String::from_utf8_lossy(&bytes).lines().map(str::to_owned));
         }
@@ -89,10 +91,10 @@ struct LogFile {
 impl LogFile {
     fn open(service: &Service, slot: &Slot, stream: Stream, tail: Option<usize>) -> io::Result<Option<Self>> {
         let path = path(service, slot, stream);
-        let mut file = match File::open(&path) {
+        let mut file = match durable::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+            Err(ReadError::Missing) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         if let Some(lines) = tail {
             let start = start_of_tail(&mut file, lines)?;
@@ -140,7 +142,7 @@ impl LogFile {
         if self.file.stream_position()? < self.file.metadata()?.len() {
             return Ok(true);
         }
-        self.file = File::open(&self.path)?;
+        self.file = durable::open(&self.path)?;
         Ok(true)
     }
 
