@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ::durable::ReadError;
 use anyhow::{Context, Result, bail};
-use procfile::Procfile;
+use procfile::{Procfile, WarningKind};
 use ps_apps::durable::{self, Access, Directory};
 use ps_apps::{AppName, DOKKU_SCALE, Scope, World, nearby};
 use ps_scheduler::Source;
@@ -67,10 +67,7 @@ impl Checkout {
             bail!("{} is not a directory: name the one that holds the Procfile", directory.display());
         }
         let procfile = match command {
-            Some(command) if command.trim().is_empty() || command.contains(['\n', '\r']) => {
-                bail!("--command {command:?}: one command on one line is needed")
-            }
-            Some(command) => format!("web: {command}\n").into_bytes(),
+            Some(command) => one_command(command)?,
             None => read(&directory.join(procfile))?.with_context(|| no_procfile(&directory, procfile))?,
         };
         let app_json = read(&directory.join("app.json"))?;
@@ -160,6 +157,25 @@ fn keep(world: &World, app: &AppName, plugin: &str, name: &str, bytes: Option<&[
         None => directory.remove(name)?,
     }
     Ok(())
+}
+
+/// The Procfile that a command stands for. There a blank before `#` or `//` begins a comment: a command that would lose what its
+/// shell would have run is refused.
+fn one_command(command: &str) -> Result<Vec<u8>> {
+    if command.trim().is_empty() || command.contains(['\n', '\r']) {
+        bail!("--command {command:?}: one command on one line is needed");
+    }
+    let procfile = format!("web: {command}\n").into_bytes();
+    let Ok(parsed) = Procfile::parse(&procfile) else { return Ok(procfile) };
+    let kept = parsed.entries().next().map_or(0, |entry| entry.command.len());
+    let lost = command.trim().get(kept..).unwrap_or_default().trim_start();
+    let is_in_quotes = parsed.changed_commands().iter().any(|odd| odd.kind == WarningKind::CutInQuotes);
+    if lost.starts_with("//") || is_in_quotes {
+        bail!(
+            "--command {command:?}: {lost:?} would be a comment: put the command into a script, or remove the blank before it"
+        );
+    }
+    Ok(procfile)
 }
 
 /// What to do where there is no Procfile; a file that is probably meant to be it is named.
