@@ -29,8 +29,8 @@ pub enum ReadError {
     #[error("interrupted")]
     Interrupted,
     /// The system refused.
-    #[error("{0}")]
-    Io(#[source] io::Error),
+    #[error(transparent)]
+    Io(io::Error),
 }
 
 impl From<io::Error> for ReadError {
