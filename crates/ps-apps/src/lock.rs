@@ -56,7 +56,11 @@ impl World {
                 return Ok(AppLock { token, held: Some(held) });
             }
             if Instant::now() >= deadline {
-                return Err(Error::Busy { app: app.to_string(), holder: holder(&path) });
+                return Err(Error::Busy {
+                    app: app.to_string(),
+                    holder: holder(&path),
+                    way_out: self.way_out(app),
+                });
             }
             thread::sleep(POLL);
         }

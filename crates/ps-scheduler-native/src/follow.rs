@@ -99,7 +99,7 @@ impl<'a> Follower<'a> {
             if now >= deadline {
                 return Err(self
                     .service
-                    .unreachable("the change is not done in time; see ps-lifecycle status"));
+                    .unreachable("the change is not done in time: its status and its logs tell more"));
             }
             if let Some(message) = self.next(now + TURN)? {
                 self.take(&mut settling, message, watch)?;
