@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use procfile::ProcessType;
 use ps_apps::{AppLock, AppName, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_cli::{Format, say};
+use ps_cli::say;
 use ps_triggers::Triggers;
 
 use crate::args::Args;
