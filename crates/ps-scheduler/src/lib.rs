@@ -11,7 +11,8 @@ mod plan;
 mod release;
 mod restart_policy;
 mod scheduler;
-mod slot;
+
+pub use procfile::{InvalidSlot, Slot, Which};
 
 pub use error::Error;
 pub use fake::Fake;
@@ -23,4 +24,3 @@ pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
 pub use scheduler::{
     Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Stream, Watch,
 };
-pub use slot::{InvalidSlot, Slot, Which};
