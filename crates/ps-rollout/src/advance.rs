@@ -4,6 +4,7 @@
 use crate::errand::Errand;
 use crate::event::Action;
 use crate::life::{Happening, Life};
+use crate::outcome::Failure;
 use crate::rollout::{Rollout, Turn};
 use crate::seat::{Kind, Member, Seat, Tenure, Which};
 use crate::stage::{Signal, Stage};
@@ -28,13 +29,13 @@ impl Rollout {
     /// Goes on as far as it can without being told anything.
     pub(crate) fn advance(&mut self, turn: &mut Turn) {
         loop {
-            self.run_errands(turn);
             let stage = self.stage;
-            if stage.is_open() && self.cause.is_some() {
+            if self.has_broken() {
                 self.signal(Signal::Broke, turn);
-            } else if stage.ends_when_settled() {
-                let settled = (0..self.seats.len()).all(|index| self.errand(index) == Errand::Settled);
-                if settled {
+            } else {
+                self.run_errands(turn);
+                let is_settled = |index| self.errand(index) == Errand::Settled;
+                if stage.ends_when_settled() && (0..self.seats.len()).all(is_settled) {
                     self.signal(Signal::Settled, turn);
                 }
             }
@@ -42,6 +43,16 @@ impl Rollout {
                 return;
             }
         }
+    }
+
+    /// Whether everything is to be put back. A rollout whose new revision nobody is left to prove, because a person
+    /// stopped every slot that was to get it, is given up: recording it would be a guess.
+    fn has_broken(&mut self) -> bool {
+        let mut rolled = self.seats.iter().filter(|seat| seat.is_rolled()).peekable();
+        if rolled.peek().is_some() && rolled.all(|seat| seat.is_stopped) {
+            self.give_up(None, Failure::Stopped);
+        }
+        self.stage.is_open() && self.cause.is_some()
     }
 
     /// Takes a signal. Whoever enters a stage in which the record is written orders that.

@@ -72,7 +72,7 @@ pub enum Fate {
         /// The one that is there now.
         new: Run,
     },
-    /// Nothing: the run that was there before ended, as planned.
+    /// Nothing: the run that was there before ended, as planned, or finished by itself as it should.
     Ended(Run),
     /// Nothing, as before.
     Empty,

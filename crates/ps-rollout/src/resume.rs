@@ -8,6 +8,15 @@ use crate::life::{Happening, Life};
 use crate::outcome::Failure;
 use crate::rollout::{Rollout, Turn};
 use crate::seat::{Kind, Member, Which};
+use crate::stage::Stage;
+
+/// Something that was ordered, and may or may not have been done.
+pub(crate) enum Doubt {
+    /// What brought a run to this life.
+    Life { index: usize, which: Which, life: Life },
+    /// The record that belongs to this stage.
+    Record(Stage),
+}
 
 /// What follows from how a run was found.
 enum Finding {
@@ -40,13 +49,28 @@ impl Rollout {
                 self.compare(index, which, observed, turn);
             }
         }
-        self.order_record(turn);
+        turn.in_doubt.push(Doubt::Record(self.stage));
+    }
+
+    /// Orders again what is in doubt and still wanted: after a failure that has come to light meanwhile it may not be.
+    pub(crate) fn repeat(&self, turn: &mut Turn) {
+        for doubt in std::mem::take(&mut turn.in_doubt) {
+            match doubt {
+                Doubt::Record(stage) if stage == self.stage => self.order_record(turn),
+                Doubt::Life { index, which, life } => {
+                    let member = self.seats[index].member(which).filter(|member| member.life == life);
+                    turn.actions.extend(member.and_then(|member| order(member, which)));
+                }
+                Doubt::Record(_) => (),
+            }
+        }
     }
 
     /// The machine was started anew: every time that was written down lies in the future, and waiting begins again.
     fn restart_clock(&mut self, now: Duration) {
         let origin = self.seen;
         for seat in &mut self.seats {
+            seat.tenure = seat.tenure.restart_clock(origin, now);
             for member in seat.old.iter_mut().chain(&mut seat.new).chain(&mut seat.strays) {
                 for time in [&mut member.due, &mut member.mature].into_iter().flatten() {
                     *time = now + time.saturating_sub(origin);
@@ -92,7 +116,7 @@ impl Rollout {
         let found = observed.iter().find(|found| found.run == member.run);
         match finding(member.life, found.map(|found| found.condition)) {
             Finding::AsWritten => (),
-            Finding::Again => turn.actions.extend(order(member, which)),
+            Finding::Again => turn.in_doubt.push(Doubt::Life { index, which, life: member.life }),
             Finding::Happened(happenings) => {
                 let unseen = || Failure::Died("while nobody looked".to_owned());
                 for happening in happenings {

@@ -10,6 +10,7 @@ use crate::event::{Action, Event};
 use crate::life::{Deed, Happening, Life};
 use crate::outcome::{Cause, Failure, Outcome};
 use crate::plan::{Plan, Rules};
+use crate::resume::Doubt;
 use crate::seat::{Seat, Which};
 use crate::stage::{Signal, Stage, State};
 use crate::{Revision, Run};
@@ -82,11 +83,12 @@ impl Rollout {
     /// Takes what happened and says what is to be done about it, in this order. Total: an event that means nothing now,
     /// such as an answer that comes too late, changes nothing.
     pub fn handle(&mut self, event: Event, now: Duration) -> Vec<Action> {
-        let mut turn = Turn { now, actions: Vec::new() };
+        let mut turn = Turn { now, actions: Vec::new(), in_doubt: Vec::new() };
         self.take(event, &mut turn);
         self.seen = now;
         self.ring(&mut turn);
         self.advance(&mut turn);
+        self.repeat(&mut turn);
         turn.actions
     }
 
@@ -132,6 +134,8 @@ impl Rollout {
 pub(crate) struct Turn {
     pub(crate) now: Duration,
     pub(crate) actions: Vec<Action>,
+    /// What was ordered by an executor that died, of which nobody knows whether it was done.
+    pub(crate) in_doubt: Vec<Doubt>,
 }
 
 impl Rollout {
@@ -174,17 +178,10 @@ impl Rollout {
         }
     }
 
-    /// A rollout whose new revision nobody is left to prove is given up: recording it would be a guess.
     fn stopped(&mut self, slot: &Slot) {
-        let Some(seat) = self.seats.iter_mut().find(|seat| seat.slot == *slot) else { return };
-        if self.stage.is_final() {
-            return;
-        }
-        let is_rolled = seat.is_rolled();
-        seat.is_stopped = true;
-        let is_anybody_left = self.seats.iter().any(|seat| seat.is_rolled() && !seat.is_stopped);
-        if is_rolled && !is_anybody_left {
-            self.give_up(None, Failure::Stopped);
+        let is_final = self.stage.is_final();
+        if let Some(seat) = self.seats.iter_mut().find(|seat| seat.slot == *slot && !is_final) {
+            seat.is_stopped = true;
         }
     }
 
@@ -297,7 +294,7 @@ impl Rollout {
     }
 
     /// The first reason is the one that is told.
-    fn give_up(&mut self, slot: Option<Slot>, failure: Failure) {
+    pub(crate) fn give_up(&mut self, slot: Option<Slot>, failure: Failure) {
         if self.stage.is_open() {
             self.cause.get_or_insert(Cause { slot, failure });
         }
@@ -321,5 +318,22 @@ fn unexplained(happening: Happening, rules: Rules) -> Failure {
         | Happening::Respawned
         | Happening::Admit
         | Happening::Retire => Failure::Died("nobody saw how".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_rollout_of_another_format_is_refused_with_a_reason() {
+        let rollout = Rollout::new(&Plan { types: BTreeMap::new(), next_number: 1 });
+        let written = serde_json::to_string(&rollout).expect("a rollout can be written");
+        assert_eq!(serde_json::from_str::<Rollout>(&written).ok(), Some(rollout));
+        let later = written.replace("\"format\":1", "\"format\":2");
+        let error = serde_json::from_str::<Rollout>(&later).expect_err("another format");
+        assert!(error.to_string().contains("format 2"), "{error}");
     }
 }

@@ -205,7 +205,8 @@ impl Seat {
     fn fate_of_old(&self, old: &Member) -> Fate {
         let run = old.run.clone();
         match (self.tenure, old.life == Life::Gone) {
-            (Tenure::Untouched, _) => Fate::Kept(run),
+            (Tenure::Untouched, false) => Fate::Kept(run),
+            (Tenure::Untouched, true) => Fate::Ended(run),
             (Tenure::Returned { outage }, _) => Fate::Restarted { run, outage: Some(outage) },
             (Tenure::Returning { .. }, false) => Fate::Restarted { run, outage: None },
             (Tenure::ToldToGo { .. }, _) | (Tenure::Returning { .. }, true) => Fate::Lost,
@@ -221,6 +222,16 @@ impl Tenure {
             Self::Untouched | Self::Returning { .. } | Self::Returned { .. } => {
                 Self::Returning { since: now }
             }
+        }
+    }
+
+    /// The same when the clock has begun anew: what it showed as `origin` is `now`.
+    pub(crate) fn restart_clock(self, origin: Duration, now: Duration) -> Self {
+        let since_then = |since| now.saturating_sub(origin.saturating_sub(since));
+        match self {
+            Self::ToldToGo { since } => Self::ToldToGo { since: since_then(since) },
+            Self::Returning { since } => Self::Returning { since: since_then(since) },
+            Self::Untouched | Self::Returned { .. } => self,
         }
     }
 }

@@ -198,6 +198,10 @@ impl<'a> Simulation<'a> {
         Sabotage::spoil(self.sabotage, self.scenario, &mut actions);
         let state = self.rollout.state();
         self.tell(|| format!("  {state:?}, wants {actions:?}"));
+        let starts_new = |action: &Action| matches!(action, Action::Start { revision: Revision::New, .. });
+        if state == State::PuttingBack && actions.iter().any(starts_new) {
+            return Err(format!("a new run is started although all is put back: {actions:?}"));
+        }
         self.written = self.rollout.clone();
         self.book.is_committing |= actions.iter().any(|action| matches!(action, Action::Commit(_)));
         for action in actions {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use procfile::Slot;
-use ps_rollout::{Fate, Outcome, Revision, Run, State, Strategy};
+use ps_rollout::{Fate, Lane, Outcome, Revision, Run, State, Strategy};
 
 use crate::fleet::{Body, Fleet};
 use crate::scenario::{Kind, Planned, Scenario};
@@ -61,7 +61,7 @@ impl Laws<'_> {
     fn one_run_a_lane(&self) -> Verdict {
         let mut taken = BTreeSet::new();
         for body in self.fleet.alive() {
-            let is_second = body.lane == ps_rollout::Lane::Second;
+            let is_second = body.lane == Lane::Second;
             law(taken.insert((&body.run.slot, is_second)), || {
                 format!("two on one lane: {} on {:?}", body.run, body.lane)
             })?;
@@ -154,6 +154,8 @@ impl Laws<'_> {
         })?;
         law(!is_committed || !self.book.was_cancelled, || "committed although cancelled in time".to_owned())?;
         self.recorded_is_running(is_committed, outcome)?;
+        self.a_gate_that_failed_left_everything(is_committed)?;
+        self.whoever_must_be_found_is_on_the_own_lane(is_committed)?;
         self.nothing_is_left_over(outcome)?;
         for (slot, fate) in &outcome.slots {
             self.the_fate_is_true(slot, fate, is_committed, outcome)?;
@@ -186,6 +188,32 @@ impl Laws<'_> {
         Ok(())
     }
 
+    /// The promise once more, at the end: the very same runs, with their clients.
+    fn a_gate_that_failed_left_everything(&self, is_committed: bool) -> Verdict {
+        if is_committed || self.is_gate_passed() {
+            return Ok(());
+        }
+        for (slot, planned) in &self.scenario.slots {
+            let Some(present) = planned.present.as_ref().filter(|present| present.is_up) else { continue };
+            let body = &self.fleet.bodies[&present.number];
+            let is_there = body.is_alive && body.is_served;
+            law(is_there || self.book.excused.contains(slot), || {
+                format!("the gate failed and {slot} lost its run")
+            })?;
+        }
+        Ok(())
+    }
+
+    fn whoever_must_be_found_is_on_the_own_lane(&self, is_committed: bool) -> Verdict {
+        for (slot, number) in self.fleet.record.iter().filter(|_| is_committed) {
+            let planned = self.of(slot);
+            let is_meant = planned.rules.strategy == Strategy::OneByOne && planned.is_rolled();
+            let lane = self.fleet.bodies.get(number).map(|body| body.lane);
+            law(!is_meant || lane == Some(Lane::Own), || format!("not on its own lane: {slot}@{number}"))?;
+        }
+        Ok(())
+    }
+
     fn nothing_is_left_over(&self, outcome: &Outcome) -> Verdict {
         for body in self.fleet.bodies.values().filter(|body| !body.is_alive && !body.is_forgotten) {
             let is_recorded = self.fleet.record.get(&body.run.slot) == Some(&body.run.number);
@@ -209,7 +237,8 @@ impl Laws<'_> {
             Fate::Replaced { new, .. } => {
                 is(new, Revision::New) && is_committed && planned.kind == Kind::Replace
             }
-            Fate::Ended(_) => is_empty && is_committed && planned.kind == Kind::Stop,
+            Fate::Ended(_) if is_committed => is_empty && planned.kind == Kind::Stop,
+            Fate::Ended(_) => is_empty && self.book.excused.contains(slot),
             Fate::Empty => is_empty && planned.kind == Kind::Start,
             Fate::Restarted { run, .. } => is(run, Revision::Old) && !is_committed,
             Fate::Lost => is_empty && !is_committed && self.book.excused.contains(slot),

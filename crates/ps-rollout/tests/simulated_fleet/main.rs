@@ -185,3 +185,13 @@ fn an_executor_that_restarts_nothing_is_caught() {
 fn an_executor_that_switches_clients_before_the_commit_is_caught() {
     is_caught(Sabotage::SwitchesClients, &["too few ready"]);
 }
+
+#[test]
+fn an_engine_that_overlaps_what_stops_first_is_caught() {
+    is_caught(Sabotage::OverlapsWhatStopsFirst, &["two of a stop-first"]);
+}
+
+#[test]
+fn an_engine_that_overlaps_what_goes_one_by_one_is_caught() {
+    is_caught(Sabotage::OverlapsWhatGoesOneByOne, &["not on its own lane"]);
+}

@@ -3,7 +3,7 @@
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use ps_rollout::{Action, Plan, Revision, Run};
+use ps_rollout::{Action, Plan, Revision, Run, Strategy};
 
 use crate::scenario::{Kind, Scenario};
 
@@ -20,6 +20,8 @@ pub(crate) enum Sabotage {
     WaivesTheMinimumLife,
     KnowsNoLimit,
     KnowsOneLane,
+    OverlapsWhatStopsFirst,
+    OverlapsWhatGoesOneByOne,
     RestartsNothing,
     SwitchesClients,
 }
@@ -31,6 +33,14 @@ impl Sabotage {
         for planned in plan.types.values_mut() {
             if sabotage == Some(Self::WaivesTheMinimumLife) {
                 planned.rules.minimum_life = Duration::ZERO;
+            }
+            let is_mistaken = match planned.rules.strategy {
+                Strategy::Overlap => false,
+                Strategy::OneByOne => sabotage == Some(Self::OverlapsWhatGoesOneByOne),
+                Strategy::StopFirst => sabotage == Some(Self::OverlapsWhatStopsFirst),
+            };
+            if is_mistaken {
+                planned.rules.strategy = Strategy::Overlap;
             }
             if sabotage == Some(Self::KnowsNoLimit) {
                 planned.rules.max_parallel = NonZeroU16::MAX;
