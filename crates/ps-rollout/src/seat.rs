@@ -204,12 +204,12 @@ impl Seat {
 
     fn fate_of_old(&self, old: &Member) -> Fate {
         let run = old.run.clone();
-        match (self.tenure, old.life == Life::Gone) {
-            (Tenure::Untouched, false) => Fate::Kept(run),
-            (Tenure::Untouched, true) => Fate::Ended(run),
+        match (self.tenure, old.life) {
+            (Tenure::Untouched, Life::Gone) | (_, Life::Finished) => Fate::Ended(run),
+            (Tenure::Untouched, _) => Fate::Kept(run),
             (Tenure::Returned { outage }, _) => Fate::Restarted { run, outage: Some(outage) },
-            (Tenure::Returning { .. }, false) => Fate::Restarted { run, outage: None },
-            (Tenure::ToldToGo { .. }, _) | (Tenure::Returning { .. }, true) => Fate::Lost,
+            (Tenure::ToldToGo { .. }, _) | (Tenure::Returning { .. }, Life::Gone) => Fate::Lost,
+            (Tenure::Returning { .. }, _) => Fate::Restarted { run, outage: None },
         }
     }
 }

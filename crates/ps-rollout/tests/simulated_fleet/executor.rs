@@ -382,6 +382,10 @@ impl Simulation<'_> {
             Event::NotReady { run, .. } => self.excuse(run, false),
             _ => (),
         }
+        // Whoever takes over orders again what may have been done, so that an answer can come twice.
+        if self.dice.chance(2) {
+            self.later(10, Thing::Answer(event.clone()));
+        }
         self.deliver(event).map(|_| ())
     }
 

@@ -149,9 +149,11 @@ impl Laws<'_> {
     pub(crate) fn finally(&self, state: State, outcome: &Outcome, now: Duration) -> Verdict {
         let is_committed = state == State::Committed;
         law(is_committed == outcome.cause.is_none(), || format!("{state:?} because of {:?}", outcome.cause))?;
-        law(is_committed || self.book.had_trouble, || {
-            format!("failed without a reason at {now:?}: {:?}", outcome.cause)
-        })?;
+        let reason = outcome.cause.as_ref().map(|cause| cause.failure.to_string()).unwrap_or_default();
+        law(is_committed || self.book.had_trouble, || format!("failed without need at {now:?}: {reason}"))?;
+        let culprit = outcome.cause.as_ref().and_then(|cause| cause.slot.as_ref());
+        let is_listed = |culprit: &Slot| outcome.failures.iter().any(|(slot, _)| slot == culprit);
+        law(culprit.is_none_or(is_listed), || format!("{culprit:?} is not among {:?}", outcome.failures))?;
         law(!is_committed || !self.book.was_cancelled, || "committed although cancelled in time".to_owned())?;
         self.recorded_is_running(is_committed, outcome)?;
         self.a_gate_that_failed_left_everything(is_committed)?;
@@ -237,10 +239,15 @@ impl Laws<'_> {
             Fate::Replaced { new, .. } => {
                 is(new, Revision::New) && is_committed && planned.kind == Kind::Replace
             }
-            Fate::Ended(_) if is_committed => is_empty && planned.kind == Kind::Stop,
-            Fate::Ended(_) => is_empty && self.book.excused.contains(slot),
+            Fate::Ended(_) => {
+                let is_planned = is_committed && planned.kind == Kind::Stop;
+                is_empty && (is_planned || self.book.excused.contains(slot))
+            }
             Fate::Empty => is_empty && planned.kind == Kind::Start,
-            Fate::Restarted { run, .. } => is(run, Revision::Old) && !is_committed,
+            Fate::Restarted { run, outage } => {
+                let has_trouble = outcome.troubles.iter().any(|(troubled, _)| troubled == slot);
+                is(run, Revision::Old) && !is_committed && (outage.is_some() || has_trouble)
+            }
             Fate::Lost => is_empty && !is_committed && self.book.excused.contains(slot),
             Fate::Stopped => is_empty && self.book.stopped.contains(slot),
         };
