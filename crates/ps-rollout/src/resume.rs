@@ -116,6 +116,8 @@ impl Rollout {
         let found = observed.iter().find(|found| found.run == member.run);
         match finding(member.life, found.map(|found| found.condition)) {
             Finding::AsWritten => (),
+            // To forget is never unwanted, and the slot may hold another run before this turn is over.
+            Finding::Again if member.life == Life::Gone => turn.actions.extend(order(member, which)),
             Finding::Again => turn.in_doubt.push(Doubt::Life { index, which, life: member.life }),
             Finding::Happened(happenings) => {
                 let unseen = || Failure::Died("while nobody looked".to_owned());
