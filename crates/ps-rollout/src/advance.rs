@@ -6,7 +6,7 @@ use crate::event::Action;
 use crate::life::{Happening, Life};
 use crate::outcome::Failure;
 use crate::rollout::{Rollout, Turn};
-use crate::seat::{Kind, Member, Seat, Tenure, Which};
+use crate::seat::{Member, Seat, Tenure, Which};
 use crate::stage::{Signal, Stage};
 use crate::{Revision, Run, Strategy};
 
@@ -185,7 +185,7 @@ impl Rollout {
         let is_open = self.stage.is_open();
         let seat = &mut self.seats[index];
         let is_wanted = seat.member(which).is_some_and(|member| member.life != Life::Finished);
-        if which == Which::Old && is_open && is_wanted && seat.kind != Kind::Keep {
+        if which == Which::Old && is_open && is_wanted {
             seat.tenure = Tenure::ToldToGo { since: turn.now };
         }
         self.happen(index, which, Happening::Retire, None, turn);

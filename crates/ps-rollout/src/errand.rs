@@ -182,7 +182,9 @@ impl Seat {
             }
             // It is not as ready as it should be, but there is none better.
             Some(Life::Probing | Life::Maturing) if has_trouble => Errand::Admit(Which::Old),
-            Some(Life::Ready) if !has_trouble => Errand::Admit(Which::Old),
+            Some(Life::Ready) => Errand::Admit(Which::Old),
+            // It lives, and clients cannot be led to it.
+            Some(Life::Admitting) if matches!(self.trouble, Some(Failure::NotAdmitted(_))) => Errand::Settled,
             Some(
                 Life::Starting
                 | Life::Probing
@@ -191,10 +193,9 @@ impl Seat {
                 | Life::Withdrawing
                 | Life::Ending,
             ) => Errand::Waits,
-            None
-            | Some(
-                Life::Ready | Life::Serving | Life::Remaining | Life::Gone | Life::Down | Life::Finished,
-            ) => Errand::Settled,
+            None | Some(Life::Serving | Life::Remaining | Life::Gone | Life::Down | Life::Finished) => {
+                Errand::Settled
+            }
         }
     }
 

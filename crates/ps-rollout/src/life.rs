@@ -194,7 +194,8 @@ fn from_ready(happening: Happening) -> (Life, Deed) {
 fn from_admitting(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Admitted => (Life::Serving, Nothing),
-        Happening::NotAdmitted => (Life::Ready, Fail),
+        // An earlier order may have been done: it is withdrawn before it ends.
+        Happening::NotAdmitted => (Life::Admitting, Fail),
         Happening::Died => (Life::Down, Fail),
         Happening::Ended => (Life::Finished, Nothing),
         Happening::Retire => (Life::Withdrawing, Withdraw),
@@ -232,7 +233,7 @@ fn from_serving(happening: Happening) -> (Life, Deed) {
 fn from_withdrawing(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Withdrawn | Happening::Died => (Life::Ending, End),
-        Happening::Ended => (Life::Gone, Forget),
+        Happening::Ended => (Life::Finished, Nothing),
         Happening::Respawned => (Life::Withdrawing, Withdraw),
         // It was not told to end yet: the very same run can go on.
         Happening::Admit => (Life::Admitting, Admit),

@@ -91,7 +91,8 @@ impl Rollout {
             Condition::Up | Condition::Ready => true,
             Condition::Over => false,
         };
-        let life = if is_up { Life::Ready } else { Life::Down };
+        // Clients may be led to it.
+        let life = if is_up { Life::Serving } else { Life::Down };
         let predecessor = match found.revision {
             Revision::New if seat.kind != Kind::Keep => Which::New,
             Revision::Old | Revision::New => Which::Old,

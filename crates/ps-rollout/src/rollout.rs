@@ -289,7 +289,7 @@ impl Rollout {
             seat.failure.get_or_insert_with(|| failure.clone());
             self.give_up(Some(slot), failure);
         } else if self.stage == Stage::PuttingBack && is_old && before != Life::Serving {
-            seat.trouble.get_or_insert(failure);
+            seat.trouble = Some(failure);
         }
     }
 

@@ -151,8 +151,10 @@ impl Seat {
     pub(crate) fn follow(&mut self, now: Duration) {
         let is_serving = self.old_life() == Some(Life::Serving);
         let is_called_back = is_serving || self.old_life() == Some(Life::Admitting);
+        // What is done is not started again.
+        let has_finished = self.old_life() == Some(Life::Finished);
         self.tenure = match self.tenure {
-            Tenure::ToldToGo { .. } if is_called_back => Tenure::Untouched,
+            Tenure::ToldToGo { .. } if is_called_back || has_finished => Tenure::Untouched,
             Tenure::Returning { since } if is_serving => {
                 Tenure::Returned { outage: now.saturating_sub(since) }
             }

@@ -239,3 +239,39 @@ fn a_slot_that_a_person_stops_takes_no_further_part() {
     assert_eq!(fate(&outcome, "web.2"), Fate::Stopped);
     assert!(touched(&done, "web.2@2") && touched(&done, "web.2@4"), "{done:?}");
 }
+
+#[test]
+fn a_number_that_a_run_was_found_with_is_given_to_no_other() {
+    let mut rollout = deploy(&[("web", Strategy::Overlap)]);
+    let unknown = Observed {
+        run: run("web.1", 70),
+        lane: Lane::Second,
+        revision: Revision::New,
+        condition: Condition::Over,
+    };
+    rollout.handle(Event::Resumed(vec![unknown]), NOW);
+    assert_eq!(rollout.take_number(), 71);
+    let died = run("web.2", 2);
+    rollout.handle(Event::Respawned { died, run: run("web.2", 90) }, NOW);
+    assert_eq!(rollout.take_number(), 91);
+}
+
+#[test]
+fn after_a_restart_of_the_machine_waiting_begins_again() {
+    let mut rollout = deploy(&[("web", Strategy::StopFirst)]);
+    let hang = |action: &Action| matches!(action, Action::Start { .. }).then_some(Event::Tick);
+    carry_out(&mut rollout, Event::Begin, hang);
+    let (soon, later) = (Duration::from_secs(5), Duration::from_secs(36));
+    rollout.handle(Event::Resumed(vec![]), soon);
+    assert_eq!(rollout.due(), Some(soon + Duration::from_secs(30)));
+    // The deadline passes, and the old revision comes up.
+    let mut events = vec![Event::Tick];
+    while let Some(event) = events.pop() {
+        events.extend(rollout.handle(event, later).into_iter().filter_map(success));
+    }
+    let back = fate(&outcome(&rollout), "web.1");
+    assert!(
+        matches!(&back, Fate::Restarted { outage: Some(outage), .. } if soon + *outage == later),
+        "{back:?}"
+    );
+}

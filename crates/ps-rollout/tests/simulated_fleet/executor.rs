@@ -64,7 +64,7 @@ pub(crate) struct Simulation<'a> {
 impl<'a> Simulation<'a> {
     pub(crate) fn new(
         scenario: &'a Scenario,
-        dice: Dice<'a>,
+        mut dice: Dice<'a>,
         sabotage: Option<Sabotage>,
         story: Option<&'a mut Vec<String>>,
     ) -> Self {
@@ -78,7 +78,9 @@ impl<'a> Simulation<'a> {
         for (slot, planned) in &scenario.slots {
             let Some(present) = &planned.present else { continue };
             let run = Run { slot: slot.clone(), number: present.number };
-            fleet.bodies.insert(present.number, Body::present(run, present.lane, present.is_up));
+            let mut body = Body::present(run, present.lane, present.is_up);
+            body.is_stubborn = dice.chance(2);
+            fleet.bodies.insert(present.number, body);
             fleet.record.insert(slot.clone(), present.number);
             if !present.is_up {
                 book.excused.insert(slot.clone());
@@ -203,7 +205,7 @@ impl<'a> Simulation<'a> {
             return Err(format!("a new run is started although all is put back: {actions:?}"));
         }
         self.written = self.rollout.clone();
-        self.book.is_committing |= actions.iter().any(|action| matches!(action, Action::Commit(_)));
+        self.note_orders(&actions)?;
         for action in actions {
             if self.dice.chance(1) {
                 self.executor_dies();
@@ -212,6 +214,24 @@ impl<'a> Simulation<'a> {
             self.act(action)?;
         }
         Ok(true)
+    }
+
+    /// Judges what is wanted, whether or not the executor lives to do it.
+    fn note_orders(&mut self, actions: &[Action]) -> Verdict {
+        for action in actions {
+            match action {
+                Action::Withdraw(run) => self.laws().may_touch(run)?,
+                Action::End(run) => {
+                    self.laws().may_touch(run)?;
+                    self.laws().may_be_told_to_end(run, self.rollout.state())?;
+                    self.book.told.insert(run.number);
+                }
+                Action::Start { run, revision: Revision::Old, .. } => self.laws().may_return(run)?,
+                Action::Commit(_) => self.book.is_committing = true,
+                _ => (),
+            }
+        }
+        Ok(())
     }
 
     /// Notes which slots have passed the gate by now, whatever the engine thinks.
@@ -243,13 +263,12 @@ impl Simulation<'_> {
             Action::Probe(run) => self.probe(run),
             Action::Admit(run) => self.admit(run),
             Action::Withdraw(run) => {
-                self.laws().may_touch(&run)?;
                 if let Some(body) = self.fleet.bodies.get_mut(&run.number) {
                     body.is_served = false;
                 }
                 self.later(4, Thing::Answer(Event::Withdrawn(run)));
             }
-            Action::End(run) => return self.end(run),
+            Action::End(run) => self.end(run),
             Action::Forget(run) => {
                 self.laws().may_forget(&run)?;
                 if self.sabotage != Some(Sabotage::NeverForgets)
@@ -328,13 +347,11 @@ impl Simulation<'_> {
         self.later(4, Thing::Answer(Event::Admitted(run)));
     }
 
-    fn end(&mut self, run: Run) -> Verdict {
-        self.laws().may_touch(&run)?;
+    fn end(&mut self, run: Run) {
         self.book.coming.remove(&run.number);
         self.agenda.retain(|(_, thing)| !matches!(thing, Thing::Born { run: born, .. } if *born == run));
         let Some(body) = self.fleet.bodies.get_mut(&run.number) else {
-            self.later(2, Thing::Answer(Event::Ended(run)));
-            return Ok(());
+            return self.later(2, Thing::Answer(Event::Ended(run)));
         };
         body.is_told = true;
         if !body.is_alive {
@@ -348,7 +365,6 @@ impl Simulation<'_> {
             }
             self.later(10, Thing::Empties(run.number));
         }
-        Ok(())
     }
 
     fn record(&mut self, revision: Revision, runs: &[Run]) {
@@ -407,9 +423,14 @@ impl Simulation<'_> {
         let Some(body) = self.fleet.bodies.get_mut(&number).filter(|body| body.is_alive) else {
             return Ok(());
         };
+        if body.is_told {
+            // Its main process ends first, and the rest of its tree lives on for a while.
+            let (run, how) = (body.run.clone(), "signal 15".to_owned());
+            return if self.is_dead { Ok(()) } else { self.deliver(Event::Died { run, how }).map(|_| ()) };
+        }
         body.is_alive = false;
         body.has_finished = has_finished;
-        let (run, was_serving, is_told) = (body.run.clone(), body.is_served, body.is_told);
+        let (run, was_serving) = (body.run.clone(), body.is_served);
         body.is_served = false;
         // A job that is done leaves its slot empty, and that is as it should be.
         let is_done = has_finished && self.book.proven.contains(&run.slot);
@@ -420,10 +441,15 @@ impl Simulation<'_> {
         if self.is_dead {
             return Ok(());
         }
-        // Whoever was told to end is reported as ended, however it came to that.
-        let how = "exit status 1".to_owned();
-        let event = if has_finished || is_told { Event::Ended(run) } else { Event::Died { run, how } };
-        self.deliver(event).map(|_| ())
+        if !has_finished {
+            let how = "exit status 1".to_owned();
+            return self.deliver(Event::Died { run, how }).map(|_| ());
+        }
+        let is_old = self.fleet.bodies[&number].revision == Revision::Old;
+        if self.deliver(Event::Ended(run.clone()))? && is_old {
+            self.book.finished.insert(run.slot);
+        }
+        Ok(())
     }
 
     fn empty(&mut self, number: u64) -> Verdict {

@@ -21,6 +21,10 @@ pub(crate) struct Book {
     pub(crate) proven: BTreeSet<Slot>,
     /// Runs that the rollout brings up and that have not been ready yet.
     pub(crate) coming: BTreeSet<u64>,
+    /// Runs that were told to end.
+    pub(crate) told: BTreeSet<u64>,
+    /// Slots whose old run has finished as it should, and the executor said so.
+    pub(crate) finished: BTreeSet<Slot>,
     /// Whether anything at all went wrong by itself.
     pub(crate) had_trouble: bool,
     /// Whether somebody cancelled in time.
@@ -140,6 +144,19 @@ impl Laws<'_> {
         law(is_free || is_proven, || format!("an old run was touched before the gate: {run}"))
     }
 
+    /// A run is withdrawn before it ends, and one that has not been told to end yet is not when everything is put back.
+    pub(crate) fn may_be_told_to_end(&self, run: &Run, state: State) -> Verdict {
+        let body = self.fleet.bodies.get(&run.number).filter(|body| body.is_alive);
+        let Some(body) = body.filter(|_| !self.book.told.contains(&run.number)) else { return Ok(()) };
+        law(!body.is_served, || format!("ended with its clients: {run}"))?;
+        let is_free = body.revision == Revision::New || self.book.stopped.contains(&run.slot);
+        law(is_free || state != State::PuttingBack, || format!("ended although all is put back: {run}"))
+    }
+
+    pub(crate) fn may_return(&self, run: &Run) -> Verdict {
+        law(!self.book.finished.contains(&run.slot), || format!("started again although it was done: {run}"))
+    }
+
     pub(crate) fn may_forget(&self, run: &Run) -> Verdict {
         let is_alive = self.fleet.bodies.get(&run.number).is_some_and(|body| body.is_alive);
         law(!is_alive, || format!("a run that lives was forgotten: {run}"))
@@ -155,6 +172,8 @@ impl Laws<'_> {
         let is_listed = |culprit: &Slot| outcome.failures.iter().any(|(slot, _)| slot == culprit);
         law(culprit.is_none_or(is_listed), || format!("{culprit:?} is not among {:?}", outcome.failures))?;
         law(!is_committed || !self.book.was_cancelled, || "committed although cancelled in time".to_owned())?;
+        let is_a_guess = self.book.proven.is_empty() && self.scenario.slots.values().any(Planned::is_rolled);
+        law(!is_committed || !is_a_guess, || "committed without proof".to_owned())?;
         self.recorded_is_running(is_committed, outcome)?;
         self.a_gate_that_failed_left_everything(is_committed)?;
         self.whoever_must_be_found_is_on_the_own_lane(is_committed)?;
@@ -172,6 +191,10 @@ impl Laws<'_> {
         let revision = if is_committed { Revision::New } else { Revision::Old };
         let is_untouched = !is_committed && self.fleet.recorded == Revision::Old;
         law(is_untouched || self.fleet.recorded == revision, || format!("{revision:?} is not recorded"))?;
+        for (run, _) in &outcome.remains {
+            let is_alive = self.fleet.bodies.get(&run.number).is_some_and(|body| body.is_alive);
+            law(is_alive, || format!("remains, but has ended: {run}"))?;
+        }
         let remains = |run: &Run| outcome.remains.iter().any(|(remaining, _)| remaining == run);
         for body in self.fleet.alive().filter(|body| !remains(&body.run)) {
             let recorded = self.fleet.record.get(&body.run.slot);
