@@ -4,6 +4,9 @@ use std::io::Write;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "ps_inspect_sanitize/names.rs"]
+mod names;
+
 /// No run may take longer, whatever it is given.
 const DEADLINE: Duration = Duration::from_secs(20);
 

@@ -15,6 +15,8 @@ mod descriptors;
 mod disk;
 #[path = "ps_lifecycle/engine.rs"]
 mod engine;
+#[path = "ps_lifecycle/environment.rs"]
+mod environment;
 #[path = "ps_lifecycle/failures.rs"]
 mod failures;
 #[path = "ps_lifecycle/files.rs"]
@@ -37,5 +39,7 @@ mod refusals;
 mod said;
 #[path = "support/schema.rs"]
 mod schema;
+#[path = "ps_lifecycle/supervisor.rs"]
+mod supervisor;
 #[path = "ps_lifecycle/transcript.rs"]
 mod transcript;

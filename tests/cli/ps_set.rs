@@ -6,7 +6,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ps_apps::World;
 use serde_json::Value;
@@ -460,6 +460,45 @@ fn an_app_that_is_being_changed_is_busy_and_its_holder_is_named() {
     assert_eq!(ran.status, 0, "{}", ran.stderr);
     drop(held);
     assert_eq!(set(&place, &["--wait", "20", "box", "restore"]).status, 0);
+}
+
+#[test]
+fn what_no_change_writes_is_set_at_once_while_one_is_under_way() {
+    for run_set in [set, set_inside_dokku] {
+        let place = boxed();
+        let world = World::new(place.root(), place.lib());
+        let held = world.lock_app(&"box".parse().expect("a name"), Duration::ZERO).expect("nobody holds it");
+        for (property, value) in [
+            ("dockerfile-start-cmd", "node app.js"),
+            ("procfile-path", "deep/Procfile"),
+            ("restart-policy", "always"),
+            ("skip-deploy", "true"),
+            ("start-cmd", "node app.js"),
+            ("stop-timeout-seconds", "5"),
+        ] {
+            let began = Instant::now();
+            assert_eq!(run_set(&place, &["box", property, value]).status, 0, "{property}");
+            assert_eq!(stored(&place, "box", property).as_deref(), Some(value));
+            assert_eq!(run_set(&place, &["box", property]).status, 0, "{property}");
+            assert!(began.elapsed() < Duration::from_secs(20), "{property} waited for the lock");
+        }
+        drop(held);
+    }
+}
+
+#[test]
+fn inside_dokku_restore_is_set_at_once_and_what_a_deploy_will_do_to_it_is_said() {
+    let place = boxed();
+    let world = World::new(place.root(), place.lib());
+    let held = world.lock_app(&"box".parse().expect("a name"), Duration::ZERO).expect("nobody holds it");
+    let ran = set_inside_dokku(&place, &["box", "restore", "false"]);
+    assert_eq!((ran.status, stored(&place, "box", "restore").as_deref()), (0, Some("false")));
+    let told = format!(" !     box is locked by pid {} ", std::process::id());
+    assert!(ran.stderr.starts_with(&told) && ran.stderr.contains("set it again then"), "{}", ran.stderr);
+    assert_eq!(set_inside_dokku(&place, &["box", "restore", "true"]).stderr, "", "it will be true anyway");
+    drop(held);
+    let ran = set_inside_dokku(&place, &["box", "restore", "false"]);
+    assert_eq!((ran.status, ran.stderr.as_str()), (0, ""), "nobody changes it");
 }
 
 #[test]

@@ -10,12 +10,18 @@ mod environment;
 mod foreground;
 #[path = "ps_supervise/logs.rs"]
 mod logs;
+#[path = "ps_supervise/marks.rs"]
+mod marks;
+#[path = "ps_supervise/over.rs"]
+mod over;
 #[path = "ps_supervise/restarts.rs"]
 mod restarts;
 #[path = "ps_supervise/service.rs"]
 mod service;
 #[path = "ps_supervise/stops.rs"]
 mod stops;
+#[path = "ps_supervise/trouble.rs"]
+mod trouble;
 
 /// The count of an expensive test: the small one, or with `FORMATION_TEST_LONG=1` the one that is promised.
 fn rounds(few: usize, many: usize) -> usize {

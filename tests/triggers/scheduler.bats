@@ -192,6 +192,12 @@ WEB='web: faultapp --say "in $PWD" --listen $PORT'
   [[ -z $(ls "$SERVICE/src") ]]
 }
 
+@test "what the checks of a native app ask for and nobody does is named, and what other plugins do is not" {
+  put data/app-json/demo/app.json '{"cron": [{"command": "x", "schedule": "@daily"}], "healthchecks": {"web": [{"type": "startup", "uptime": 1}]}}'
+  push "$WEB"$'\n' one
+  [[ $status == 0 && $output == *" !     app.json: healthchecks.web[0] is not heeded here: "* && $output != *cron* ]] || { echo "$output"; false; }
+}
+
 @test "a build that is under way keeps what it brought, whatever runs beside it" {
   push "$WEB"$'\n' one
   DOKKU_PID=200 mkdir "$TREE"

@@ -31,6 +31,13 @@ impl Remark {
         Self::Unknown { place, meant }
     }
 
+    /// Where, in the file: `healthchecks.web[0].port`.
+    pub fn place(&self) -> &str {
+        match self {
+            Self::Unknown { place, .. } | Self::Twice { place } | Self::Unread { place, .. } => place,
+        }
+    }
+
     pub(crate) fn unread(place: &str, why: &'static str) -> Self {
         Self::Unread { place: place.to_owned(), why }
     }

@@ -48,9 +48,18 @@ fn what_dokkus_decoder_takes_is_taken() {
     }
 }
 
+/// That each text is refused, in one line and these words.
+fn are_refused(texts: &[(&str, &str)]) {
+    for (text, expected) in texts {
+        let said = counts(text.as_bytes()).expect_err(text);
+        assert_eq!(&said, expected, "{text}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
+
 #[test]
-fn what_it_refuses_is_one_line_with_the_place() {
-    for (text, expected) in [
+fn a_formation_that_it_refuses_is_one_line_with_the_place() {
+    are_refused(&[
         ("[]", "an object is wanted, not an array"),
         ("\"x\"", "an object is wanted, not \"x\""),
         (r#"{"formation": [{"web": 2}]}"#, "formation: an object is wanted, not an array"),
@@ -103,6 +112,12 @@ fn what_it_refuses_is_one_line_with_the_place() {
             r#"{"formation": {"worker": {"max_parallel": "all"}}}"#,
             "formation.worker.max_parallel: a whole number is wanted, not \"all\"",
         ),
+    ]);
+}
+
+#[test]
+fn what_else_it_refuses_is_one_line_with_the_place() {
+    are_refused(&[
         (r#"{"healthchecks": []}"#, "healthchecks: an object is wanted, not an array"),
         (r#"{"healthchecks": {"web": {}}}"#, "healthchecks.web: an array is wanted, not an object"),
         (r#"{"healthchecks": {"web": ["/"]}}"#, "healthchecks.web[0]: an object is wanted, not \"/\""),
@@ -147,11 +162,7 @@ fn what_it_refuses_is_one_line_with_the_place() {
         ("{\n  \"a\": 1\n  \"b\": 2\n}", "line 2, column 9: expected comma"),
         ("{'a': 1}", "line 1, column 2: single-quoted strings are not allowed"),
         ("{\"a\": 0x10}", "line 1, column 7: hexadecimal numbers are not allowed"),
-    ] {
-        let said = counts(text.as_bytes()).expect_err(text);
-        assert_eq!(said, expected, "{text}");
-        assert_eq!(said.lines().count(), 1, "{said}");
-    }
+    ]);
 }
 
 #[test]
@@ -296,7 +307,8 @@ fn scripts_are_known_by_their_place() {
 #[test]
 fn hostile_files_end_soon_and_without_a_panic() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let wide = format!("{{{}\"z\": 1}}", (0..20_000).map(|n| format!("\"k{n}\": 1,")).collect::<String>());
+    let wide =
+        format!("{{{}\"z\": 1}}", (0..20_000).map(|n| format!("\"k{n}\": 1,")).collect::<Vec<_>>().concat());
     let long = format!("{{\"formation\": {{\"{}\": {{\"quantity\": 1}}}}}}", "x".repeat(100_000));
     for text in [
         &*deep,
@@ -308,6 +320,22 @@ fn hostile_files_end_soon_and_without_a_panic() {
     ] {
         let said = counts(text.as_bytes()).err().unwrap_or_default();
         assert!(said.len() < 1_000 && said.lines().count() <= 1, "{said}");
+    }
+}
+
+#[test]
+fn a_file_that_is_cut_or_changed_anywhere_is_taken_or_refused_in_one_line() {
+    let text = "{ // ours\n\"formation\": {\"web\": {\"quantity\": 2}}, \"cron\": [{\"command\": \"é\"}],\n\
+                \"healthchecks\": {\"web\": [{\"type\": \"startup\", \"command\": [\"a\"], \"wait\": -1.5e3}]}}\n";
+    for at in 0..text.len() {
+        let mut changed = [&text.as_bytes()[..at], b"\x01", &text.as_bytes()[at..]].concat();
+        for byte in *b"\0\n\"{}[],:#/9\xff" {
+            changed[at] = byte;
+            for bytes in [&changed[..], &text.as_bytes()[..at]] {
+                let said = counts(bytes).err().unwrap_or_default();
+                assert!(said.len() < 300 && said.lines().count() <= 1, "{at} {byte}: {said}");
+            }
+        }
     }
 }
 

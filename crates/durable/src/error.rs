@@ -29,8 +29,8 @@ pub enum ReadError {
     #[error("interrupted")]
     Interrupted,
     /// The system refused.
-    #[error("{0}")]
-    Io(#[source] io::Error),
+    #[error(transparent)]
+    Io(io::Error),
 }
 
 impl From<io::Error> for ReadError {
@@ -48,6 +48,16 @@ impl From<io::Error> for ReadError {
 impl From<Errno> for ReadError {
     fn from(errno: Errno) -> Self {
         io::Error::from(errno).into()
+    }
+}
+
+impl From<ReadError> for io::Error {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Missing => io::ErrorKind::NotFound.into(),
+            ReadError::Io(error) => error,
+            other => Self::new(io::ErrorKind::InvalidData, other.to_string()),
+        }
     }
 }
 

@@ -22,8 +22,19 @@ use rustix::io::retry_on_intr;
 
 /// The bytes of a file of our own: regular, at most `max` bytes, and no symlink at the last step.
 pub fn state(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
+    regular(open_at_once(path)?, max)
+}
+
+/// A file of our own that is too large to be read whole, such as a log: regular, and no symlink at the last step.
+pub fn open(path: &Path) -> Result<File, ReadError> {
+    let file = open_at_once(path)?;
+    let file_type = file.metadata()?.file_type();
+    if file_type.is_file() { Ok(file) } else { Err(ReadError::NotAFile(error::kind(file_type))) }
+}
+
+fn open_at_once(path: &Path) -> Result<File, ReadError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    regular(File::from(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?), max)
+    Ok(File::from(retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty()))?))
 }
 
 /// The bytes of an open file. One read suffices where the file is as long as it was said to be: reports read thousands.

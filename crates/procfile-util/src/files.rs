@@ -84,7 +84,7 @@ pub(crate) fn ambient(name: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Why a file was not read, in the words of the original where it has any.
-fn refusal(path: &OsStr, error: &ReadError) -> String {
+pub(crate) fn refusal(path: &OsStr, error: &ReadError) -> String {
     let path = path.display();
     match error {
         ReadError::Missing => format!("open {path}: no such file or directory"),

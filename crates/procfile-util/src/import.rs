@@ -2,15 +2,16 @@
 //! unless `--force` says otherwise; what could not be carried over is listed on stderr, without values of variables.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
+use durable::ReadError;
 use procfile::import::{Imported, MAX_IMPORT_BYTES, Source, Surroundings};
 use ps_cli::exit::Outcome;
 
-use crate::files::words;
+use crate::files::{self, words};
 use crate::flags::Given;
 use crate::{edit, output, talk, write};
 
@@ -76,17 +77,23 @@ fn path(given: &Given, source: Source) -> Result<OsString> {
 }
 
 fn read(path: &OsStr, source: Source) -> Result<Vec<u8>> {
+    let failed = |path: &OsStr, why| anyhow!(files::refusal(path, &why));
+    if source != Source::Systemd || !Path::new(path).is_dir() {
+        return match durable::argument(Path::new(path), MAX_IMPORT_BYTES as u64, &|| false) {
+            // The importer says how large it may be.
+            Err(ReadError::TooLarge(_)) => Ok(vec![b'\n'; MAX_IMPORT_BYTES + 1]),
+            read => read.map_err(|why| failed(path, why)),
+        };
+    }
     let mut bytes = Vec::new();
-    if path == "-" {
-        bounded(io::stdin().lock(), &mut bytes).map_err(|why| anyhow!("read -: {}", words(&why)))?;
-    } else if source == Source::Systemd && Path::new(path).is_dir() {
-        for unit in units(path)? {
-            bytes.extend(format!("==> {} <==\n", unit.display()).into_bytes());
-            append(&unit, &mut bytes)?;
-            bytes.push(b'\n');
+    for unit in units(path)? {
+        bytes.extend(format!("==> {} <==\n", unit.display()).into_bytes());
+        let read = durable::input(Path::new(&unit), MAX_IMPORT_BYTES as u64);
+        bytes.extend(read.map_err(|why| failed(&unit, why))?);
+        bytes.push(b'\n');
+        if bytes.len() > MAX_IMPORT_BYTES {
+            break;
         }
-    } else {
-        append(path, &mut bytes)?;
     }
     Ok(bytes)
 }
@@ -124,11 +131,6 @@ fn entries(directory: &OsStr) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-fn append(path: &OsStr, to: &mut Vec<u8>) -> Result<()> {
-    let file = File::open(path).map_err(|why| anyhow!("open {}: {}", path.display(), words(&why)))?;
-    bounded(file, to).map_err(|why| anyhow!("read {}: {}", path.display(), words(&why)))
-}
-
 /// A file that the configuration names, seen from where the configuration lies. Only a plain file is read.
 fn beside(configuration: &OsStr, named: &str) -> Result<Vec<u8>, String> {
     if configuration == "-" {
@@ -138,20 +140,12 @@ fn beside(configuration: &OsStr, named: &str) -> Result<Vec<u8>, String> {
         return Err("Compose fills in its name".to_owned());
     }
     let path = Path::new(configuration).parent().unwrap_or(Path::new("")).join(named);
-    let failed = |why: io::Error| format!("open {}: {}", path.display(), words(&why));
-    let about = fs::metadata(&path).map_err(failed)?;
-    if !about.is_file() || about.len() > MAX_IMPORT_BYTES as u64 {
-        return Err(format!("{} is no plain file of 4 MiB at most", path.display()));
+    match durable::input(&path, MAX_IMPORT_BYTES as u64) {
+        Err(ReadError::NotAFile(_) | ReadError::TooLarge(_)) => {
+            Err(format!("{} is no plain file of 4 MiB at most", path.display()))
+        }
+        read => read.map_err(|why| files::refusal(path.as_os_str(), &why)),
     }
-    let mut bytes = Vec::new();
-    File::open(&path).and_then(|file| bounded(file, &mut bytes)).map_err(failed)?;
-    Ok(bytes)
-}
-
-/// One byte more than is legal at most.
-fn bounded(from: impl Read, to: &mut Vec<u8>) -> io::Result<()> {
-    let room = (MAX_IMPORT_BYTES + 1).saturating_sub(to.len());
-    from.take(room as u64).read_to_end(to).map(drop)
 }
 
 /// `web=2`, and so on.

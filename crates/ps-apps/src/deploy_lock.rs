@@ -55,7 +55,7 @@ impl World {
         let path = directory.join(NAME);
         let fail = |error| Error::io("lock", &path, error);
         loop {
-            let (file, left_by) = match judge(app, &path)? {
+            let (file, left_by) = match self.judge(app, &path)? {
                 Judged::Ours => return Ok(DeployLock { left_by: None, held: None }),
                 Judged::Free(file, left_by) => (file, Some(left_by)),
                 Judged::Nothing => match create(&path).map_err(|errno| fail(errno.into()))? {
@@ -70,11 +70,51 @@ impl World {
 
     /// As [`World::lock_deploy`] for somebody who calls a deploy that takes the lock itself: nothing is held.
     pub fn refuse_deploying(&self, app: &AppName) -> Result<DeployLock, Error> {
-        let left_by = match judge(app, &self.data_dir("apps", app).join(NAME))? {
+        let left_by = match self.judge(app, &self.data_dir("apps", app).join(NAME))? {
             Judged::Free(_, left_by) => Some(left_by),
             Judged::Ours | Judged::Nothing => None,
         };
         Ok(DeployLock { left_by, held: None })
+    }
+
+    /// What somebody can do whom a change of this app that is under way keeps waiting. Dokku's front-end knows no `--wait`,
+    /// and can end what it has noted as a build: a deploy by git, a rebuild, a restart.
+    pub(crate) fn way_out(&self, app: &AppName) -> String {
+        if !self.inside_dokku() {
+            return "wait for it, or pass a longer --wait".to_owned();
+        }
+        let build = fs::read_to_string(self.data_dir("apps", app).join(NAME)).unwrap_or_default();
+        let record = self.data_dir("builds", app).join(format!("{}.json", build.trim()));
+        if record.is_file() {
+            format!("try again when it has ended, or end it: dokku builds:cancel {app}")
+        } else {
+            "try again when it has ended".to_owned()
+        }
+    }
+
+    fn judge(&self, app: &AppName, path: &Path) -> Result<Judged, Error> {
+        let own = own_names();
+        for attempt in 0.. {
+            match look(path, attempt < SETTLE_TRIES).map_err(|errno| Error::io("lock", path, errno))? {
+                Found::Nothing => return Ok(Judged::Nothing),
+                Found::New => thread::sleep(SETTLE_PAUSE),
+                Found::Held(name) if own.contains(&name) => return Ok(Judged::Ours),
+                Found::Held(name) => {
+                    let (app, way_out) = (app.to_string(), self.way_out(app));
+                    return Err(Error::Deploying { app, holder: named(&name), way_out });
+                }
+                Found::Free(_, name) if name.is_empty() => {
+                    return Err(Error::DeployLocked { app: app.to_string() });
+                }
+                Found::Free(file, name) => {
+                    thread::sleep(SETTLE_PAUSE * 3);
+                    if is_at(&file, path) {
+                        return Ok(Judged::Free(file, name));
+                    }
+                }
+            }
+        }
+        Ok(Judged::Nothing)
     }
 }
 
@@ -97,30 +137,6 @@ enum Judged {
     Nothing,
     Ours,
     Free(File, String),
-}
-
-fn judge(app: &AppName, path: &Path) -> Result<Judged, Error> {
-    let own = own_names();
-    for attempt in 0.. {
-        match look(path, attempt < SETTLE_TRIES).map_err(|errno| Error::io("lock", path, errno))? {
-            Found::Nothing => return Ok(Judged::Nothing),
-            Found::New => thread::sleep(SETTLE_PAUSE),
-            Found::Held(name) if own.contains(&name) => return Ok(Judged::Ours),
-            Found::Held(name) => {
-                return Err(Error::Deploying { app: app.to_string(), holder: named(&name) });
-            }
-            Found::Free(_, name) if name.is_empty() => {
-                return Err(Error::DeployLocked { app: app.to_string() });
-            }
-            Found::Free(file, name) => {
-                thread::sleep(SETTLE_PAUSE * 3);
-                if is_at(&file, path) {
-                    return Ok(Judged::Free(file, name));
-                }
-            }
-        }
-    }
-    Ok(Judged::Nothing)
 }
 
 fn look(path: &Path, spares_new: bool) -> Result<Found, Errno> {

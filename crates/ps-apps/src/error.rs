@@ -30,20 +30,24 @@ pub enum Error {
         reason: String,
     },
     /// The user: try again, or wait for the other one.
-    #[error("{app} is locked by {holder}: wait for it, or pass a longer --wait")]
+    #[error("{app} is locked by {holder}: {way_out}")]
     Busy {
         /// The app.
         app: String,
         /// Pid and command of the holder.
         holder: String,
+        /// What to do, in the words of the home that we are in.
+        way_out: String,
     },
     /// The user: a deploy is under way; try again when it has ended.
-    #[error("{app} is locked by {holder}: try again when it has ended")]
+    #[error("{app} is locked by {holder}: {way_out}")]
     Deploying {
         /// The app.
         app: String,
         /// The build that holds the lock.
         holder: String,
+        /// What to do.
+        way_out: String,
     },
     /// The operator: `apps:lock` keeps the app as it is.
     #[error(

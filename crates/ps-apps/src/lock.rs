@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read, Seek, Write};
+use std::io::{ErrorKind, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -58,7 +58,11 @@ impl World {
                 return Ok(AppLock { token, held: Some(held) });
             }
             if Instant::now() >= deadline {
-                return Err(Error::Busy { app: app.to_string(), holder: holder(&path) });
+                return Err(Error::Busy {
+                    app: app.to_string(),
+                    holder: holder(&path),
+                    way_out: self.way_out(app),
+                });
             }
             thread::sleep(POLL);
         }
@@ -202,9 +206,8 @@ fn inheritor(path: &Path) -> Option<String> {
 }
 
 fn signature(path: &Path) -> String {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(1024).read_to_string(&mut text));
-    read.map(|_| text).unwrap_or_default()
+    let read = ::durable::state(path, 4096).unwrap_or_default();
+    String::from_utf8(read).unwrap_or_default()
 }
 
 /// When a process started, in clock ticks since boot: with the pid it names a process for good.

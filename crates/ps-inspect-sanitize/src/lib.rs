@@ -27,7 +27,8 @@ pub fn run() -> Result<Outcome> {
 
 fn filter(args: &Args) -> Result<Outcome> {
     let input = input::read(args)?;
-    if args.compat == Some(Compat::Dokku) && input.iter().all(u8::is_ascii_whitespace) {
+    let text = input.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&input);
+    if args.compat == Some(Compat::Dokku) && text.iter().all(u8::is_ascii_whitespace) {
         return output::nothing();
     }
     let mut safe = redact::sanitize(&input, args.policy())?;

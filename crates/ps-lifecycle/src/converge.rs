@@ -37,8 +37,11 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     let scheduler = schedulers::of(world, &app.name)?;
     let status = status(session, app)?;
     let plan = Plan::new(release, &wanted, &status.instances, intent);
-    // Also a plan in which nothing happens: what the scheduler keeps may be behind what is recorded.
-    session.watch(|watch| scheduler.deploy(&plan, watch))?;
+    if plan.is_noop() {
+        session.watch(|watch| scheduler.tend(&plan, watch))?;
+    } else {
+        session.watch(|watch| scheduler.deploy(&plan, watch))?;
+    }
     if !stored.old.is_empty() {
         world.forget_old_formation(&app.name)?;
     }

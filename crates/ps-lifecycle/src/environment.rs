@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use ::durable::ReadError;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Error, Result};
 use ps_apps::durable::{self, Access, Directory};
 use ps_apps::{AppName, World};
 use ps_cli::say;
+use ps_supervisor::MAX_ENV_FILE_BYTES;
 
 use crate::session::Session;
 
@@ -22,19 +22,17 @@ pub(crate) enum Environment {
 }
 
 impl Environment {
-    /// Makes a file's variables the app's, if a file is given. One that makes no sense changes nothing.
+    /// Makes a file's variables the app's, if a file is given: it may be a pipe, or `-` for standard input, and Ctrl-C ends
+    /// the wait for either. One that makes no sense changes nothing.
     pub(crate) fn replace(session: &Session, app: &AppName, file: Option<&Path>) -> Result<Self> {
         let Some(file) = file else { return Ok(Self::Untouched) };
         let world = &session.world;
-        let bytes = match ::durable::argument(file, durable::MAX_BYTES, &|| session.check().is_err()) {
-            Ok(bytes) => bytes,
-            Err(ReadError::Interrupted) => {
-                session.check()?;
-                bail!("read {}: interrupted", file.display())
-            }
-            Err(error) => bail!("read {}: {error}", file.display()),
-        };
-        procfile::EnvFile::parse(&bytes).with_context(|| format!("{}", file.display()))?;
+        let bytes = ::durable::argument(file, MAX_ENV_FILE_BYTES, &|| session.check().is_err());
+        session.check()?;
+        let bytes = bytes.with_context(|| file.display().to_string())?;
+        ps_supervisor::Environment::default()
+            .add(file, &bytes, procfile::Grammar::Own)
+            .map_err(Error::msg)?;
         let before = durable::read(&world.env_path(app), true)?;
         write(world, app, Some(&bytes))?;
         Ok(Self::Replaced { before })

@@ -1,5 +1,5 @@
 //! What the files and properties of an app ask for and a deploy does not do: each in one line, before anything happens. Inside
-//! Dokku the plugins that these keys and properties belong to answer for them, and nothing is said.
+//! Dokku the plugins that these keys and properties belong to answer for them, and only what native apps' checks lack is said.
 
 use std::fs;
 
@@ -38,19 +38,32 @@ pub(crate) fn say(
     Ok(())
 }
 
-fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>) -> Vec<String> {
-    let all = app_json.remarks();
-    let mut lines: Vec<String> =
-        all.iter().take(MAX_REMARKS).map(|remark| format!("{APP_JSON}: {remark}")).collect();
-    if all.len() > MAX_REMARKS {
-        lines.push(format!("{APP_JSON}: and {} more like these", all.len() - MAX_REMARKS));
+/// Says what of the checks is not done, for a native app inside Dokku: its scheduler makes them, and Dokku's own plugins answer
+/// for all else in the file.
+pub(crate) fn say_of_checks(app_json: &AppJson) {
+    for line in of_places(app_json, |place| place.starts_with("healthchecks")) {
+        say::warning(&line);
     }
+}
+
+fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>) -> Vec<String> {
+    let mut lines = of_places(app_json, |_| true);
     let is_missing = |name: &&str| procfile.is_some_and(|procfile| procfile.get(name).is_none());
     let unknown = app_json.checked_types().filter(is_missing).take(MAX_REMARKS);
     lines.extend(
         unknown
             .map(|name| format!("{APP_JSON}: healthchecks for {name:?}, which the Procfile does not have")),
     );
+    lines
+}
+
+fn of_places(app_json: &AppJson, is_meant: fn(&str) -> bool) -> Vec<String> {
+    let all: Vec<_> = app_json.remarks().iter().filter(|remark| is_meant(remark.place())).collect();
+    let mut lines: Vec<String> =
+        all.iter().take(MAX_REMARKS).map(|remark| format!("{APP_JSON}: {remark}")).collect();
+    if all.len() > MAX_REMARKS {
+        lines.push(format!("{APP_JSON}: and {} more like these", all.len() - MAX_REMARKS));
+    }
     lines
 }
 

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ps_apps::{App, Scope};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::Which;
+use ps_scheduler::{Intent, Which};
 
 use crate::args::RestoreArgs;
 use crate::session::Session;
@@ -20,7 +20,8 @@ pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
     };
     each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| {
         if is_meant(app)? {
-            return start::start(session, app, Which::All);
+            // Nobody asks for what had finished, was given up or was stopped before.
+            return start::start(session, app, &Intent::Converge(Which::All));
         }
         session.fact(&format!("{0} is not to be restored: ps-lifecycle start {0} starts it", app.name))
     })

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use ::durable::ReadError;
 use anyhow::{Context, Result, bail};
-use procfile::Procfile;
+use procfile::{Procfile, WarningKind};
 use ps_apps::durable::{self, Access, Directory};
 use ps_apps::{AppName, DOKKU_SCALE, Scope, World, nearby};
 use ps_scheduler::Source;
@@ -72,10 +72,7 @@ impl Checkout {
             bail!("{} is not a directory: name the one that holds the Procfile", typed.display());
         }
         let procfile = match command {
-            Some(command) if command.trim().is_empty() || command.contains(['\n', '\r']) => {
-                bail!("--command {command:?}: one command on one line is needed")
-            }
-            Some(command) => format!("web: {command}\n").into_bytes(),
+            Some(command) => one_command(command)?,
             None => read(&directory.join(procfile))?.with_context(|| no_procfile(&directory, procfile))?,
         };
         let app_json = read(&directory.join("app.json"))?;
@@ -185,6 +182,25 @@ fn keep(world: &World, app: &AppName, plugin: &str, name: &str, bytes: Option<&[
     Ok(())
 }
 
+/// The Procfile that a command stands for. There a blank before `#` or `//` begins a comment: a command that would lose what its
+/// shell would have run is refused.
+fn one_command(command: &str) -> Result<Vec<u8>> {
+    if command.trim().is_empty() || command.contains(['\n', '\r']) {
+        bail!("--command {command:?}: one command on one line is needed");
+    }
+    let procfile = format!("web: {command}\n").into_bytes();
+    let Ok(parsed) = Procfile::parse(&procfile) else { return Ok(procfile) };
+    let kept = parsed.entries().next().map_or(0, |entry| entry.command.len());
+    let lost = command.trim().get(kept..).unwrap_or_default().trim_start();
+    let is_in_quotes = parsed.changed_commands().iter().any(|odd| odd.kind == WarningKind::CutInQuotes);
+    if lost.starts_with("//") || is_in_quotes {
+        bail!(
+            "--command {command:?}: {lost:?} would be a comment: put the command into a script, or remove the blank before it"
+        );
+    }
+    Ok(procfile)
+}
+
 /// What to do where there is no Procfile; a file that is probably meant to be it is named.
 fn no_procfile(directory: &Path, procfile: &str) -> String {
     let path = directory.join(procfile);
@@ -198,12 +214,11 @@ fn no_procfile(directory: &Path, procfile: &str) -> String {
     format!("no {procfile} in {}{there}: write one (web: <command>), or pass --command", directory.display())
 }
 
-/// A file of the source: an ordinary one, also at the end of a link. `None` if it is not there. What is no file, or never
-/// ends, would hold the verb up.
+/// A file of the source; `None` if it is not there.
 fn read(path: &Path) -> Result<Option<Vec<u8>>> {
     match ::durable::input(path, durable::MAX_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(ReadError::Missing) => Ok(None),
-        Err(error) => bail!("{} {error}", path.display()),
+        Err(error) => bail!("{}: {error}: put an ordinary file there", path.display()),
     }
 }

@@ -14,17 +14,20 @@ use crate::{converge, each, stop};
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
-    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| start(session, app, which.clone()))
+    let intent = Intent::Start(which);
+    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| start(session, app, &intent))
 }
 
 /// Starts instances of one app, and from now on brings it back after a reboot.
-pub(crate) fn start(session: &Session, app: &App, which: Which) -> Result<()> {
+pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let lock = session.lock(&app.name)?;
-    stop::refuse_unknown(session, app, &which)?;
+    if let Intent::Start(which) = intent {
+        stop::refuse_unknown(session, app, which)?;
+    }
     session.step(&format!("Starting {}", app.name))?;
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
     let wish = Wish::set(&session.world, &app.name, true)?;
-    let started = converge::carry_out(session, app, &Intent::Converge(which));
+    let started = converge::carry_out(session, app, intent);
     if started.is_err() {
         wish.put_back();
     }

@@ -42,6 +42,9 @@ fn rows(session: &Session, apps: &[App]) -> Result<(Vec<InstanceRow>, bool)> {
     for (name, apps) in by_scheduler {
         match schedulers::named(&session.world, &name).and_then(|scheduler| Ok(scheduler.status(&apps)?)) {
             Ok(statuses) => {
+                for trouble in statuses.iter().flat_map(|status| &status.troubles) {
+                    say::warning(trouble);
+                }
                 let rows = |status: AppStatus| (status.app.clone(), rows_of(&name, status));
                 by_app.extend(statuses.into_iter().map(rows));
             }
@@ -56,7 +59,7 @@ fn rows(session: &Session, apps: &[App]) -> Result<(Vec<InstanceRow>, bool)> {
 }
 
 fn rows_of(scheduler: &str, status: AppStatus) -> Vec<InstanceRow> {
-    let AppStatus { app, instances } = status;
+    let AppStatus { app, instances, .. } = status;
     instances.into_iter().map(|instance| row(scheduler, &app, instance)).collect()
 }
 

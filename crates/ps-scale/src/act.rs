@@ -12,6 +12,7 @@ use anyhow::{Context, Result};
 use procfile::ProcessType;
 use ps_apps::{AppLock, AppName, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::say;
 use ps_triggers::Triggers;
 
 use crate::args::Args;
@@ -43,19 +44,20 @@ fn deploy(
     args: &Args,
 ) -> Result<Outcome> {
     let mut triggers = Triggers::new(world);
-    let failed = |error: ps_triggers::Error| last_word(&error);
     if let Some((name, token)) = lock.map(AppLock::token) {
         triggers = triggers.with_env(name, token);
     }
+    let failed = |error: ps_triggers::Error| last_words(&triggers, &error);
     let tag = triggers.call("deployed-app-image-tag", &[app.as_str()]).map_err(failed)?.text();
     let tag = if tag.is_empty() { "latest" } else { &tag };
+    let deploying = triggers.clone().with_kept_stderr();
     // An old line that nobody would accept today never reaches a hook's shell.
     for process_type in changed.iter().filter(|name| name.parse::<ProcessType>().is_ok()) {
         let arguments = [app.as_str(), tag, process_type];
         if args.format() == Format::Text {
-            triggers.stream("deploy", &arguments).map_err(failed)?;
+            deploying.stream("deploy", &arguments).map_err(failed)?;
         } else {
-            let said = triggers.call("deploy", &arguments).map_err(failed)?.stdout;
+            let said = deploying.call("deploy", &arguments).map_err(failed)?.stdout;
             // Our stdout is data; whoever closed stderr does not want to know.
             let _ = io::stderr().write_all(&said);
         }
@@ -63,10 +65,12 @@ fn deploy(
     Ok(Outcome::Done)
 }
 
-/// A hook that failed by itself has the last word, and its exit status is ours.
-fn last_word(error: &ps_triggers::Error) -> anyhow::Error {
-    let message = if error.has_spoken() { String::new() } else { error.to_string() };
-    Refusal { status: error.status(), message }.into()
+/// What the hooks of a deploy said is said once more, as Dokku has it; then which trigger failed. Its exit status is ours.
+fn last_words(triggers: &Triggers, error: &ps_triggers::Error) -> anyhow::Error {
+    if !error.words().is_empty() {
+        say::warning(error.words());
+    }
+    Refusal { status: error.status(), message: triggers.told(error) }.into()
 }
 
 fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcome> {

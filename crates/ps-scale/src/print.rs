@@ -110,8 +110,9 @@ fn warn_of_unacceptable(app: &AppName, stored: &StoredFormation) {
         stored.unacceptable().map(|entry| format!("{}={}", entry.name, entry.count)).collect();
     if let [first, ..] = &names[..] {
         let name = first.split('=').next().unwrap_or_default();
+        let scale = if say::inside_dokku() { "dokku ps:scale" } else { "ps-scale" };
         say::warning(&format!(
-            "{app}: never started, because it would not be accepted today: {}; drop it with ps-scale {app} '{name}=0'",
+            "{app}: never started, because it would not be accepted today: {}; drop it with {scale} {app} '{name}=0'",
             names.join(", ")
         ));
     }

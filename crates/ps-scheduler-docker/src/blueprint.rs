@@ -27,14 +27,51 @@ pub(crate) fn container(root: &Path, release: &Release, image: &str, slot: &Slot
     };
     ContainerCreateBody {
         image: Some(image.to_owned()),
-        cmd: command
-            .map(|command| vec!["/bin/sh".to_owned(), "-c".to_owned(), procfile::shell_script(command)]),
+        cmd: command.map(|command| words(release, slot, command)),
         env: Some(environment(release, slot)),
         labels: Some(label::labels(root, &release.app, slot)),
         stop_timeout: Some(i64::from(seconds(release.stop_timeout))),
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
     }
+}
+
+/// Why `slot` could not be given its variables; none if it can. The shell of an image may drop a variable whose name it
+/// could not have set, and nobody knows which shell that is: such a variable needs a command that needs no shell.
+pub(crate) fn refusal(release: &Release, slot: &Slot) -> Option<String> {
+    let command = release.process(&slot.process_type)?.command.as_deref()?;
+    let name = odd_name(release)?;
+    directly(release, slot, command).is_none().then(|| {
+        format!(
+            "the variable {name} cannot reach {slot}, because its command needs a shell, which may drop the name: rename it, or put the command into a script and name that"
+        )
+    })
+}
+
+/// The words that a container runs. With a name that a shell may drop no shell stands in between.
+fn words(release: &Release, slot: &Slot, command: &str) -> Vec<String> {
+    let direct = odd_name(release).and_then(|_| directly(release, slot, command));
+    direct.unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned(), procfile::shell_script(command)])
+}
+
+fn directly(release: &Release, slot: &Slot, command: &str) -> Option<Vec<String>> {
+    let environment = environment(release, slot);
+    let known = |name: &[u8]| {
+        let pair = environment.iter().find_map(|pair| pair.strip_prefix(std::str::from_utf8(name).ok()?));
+        pair.and_then(|value| value.strip_prefix('=')).map(|value| value.as_bytes().to_vec())
+    };
+    let words = procfile::words(command, &known)?;
+    words.into_iter().map(|word| String::from_utf8(word).ok()).collect()
+}
+
+/// A variable whose name is none to a shell.
+fn odd_name(release: &Release) -> Option<&str> {
+    let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
+    let is_plain = |name: &str| {
+        name.bytes().next().is_some_and(is_letter)
+            && name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
+    };
+    release.env.iter().map(|(name, _)| name.as_str()).find(|name| !is_plain(name))
 }
 
 /// A policy in the engine's words.
@@ -95,6 +132,22 @@ mod tests {
         for command in ["a && b", "a; b", "A=1 b", "cd x", "exec a", "(a)", "a >b", "if true"] {
             assert_eq!(script(command), command);
         }
+    }
+
+    #[test]
+    fn a_name_that_a_shell_drops_meets_no_shell_or_is_refused() {
+        let mut odd = release(Some("httpd -p $PORT -x '$A b'"));
+        odd.env.push(("MY-KEY".into(), "1".into()));
+        let slot: Slot = "web.1".parse().expect("legal");
+        let words = container(Path::new("/r"), &odd, "shop:1", &slot).cmd.expect("a command");
+        assert_eq!(words, ["httpd", "-p", "5000", "-x", "$A b"]);
+        assert_eq!(refusal(&odd, &slot), None);
+        odd.processes[0].command = Some("a && b".into());
+        let reason = refusal(&odd, &slot).expect("refused");
+        assert!(reason.starts_with("the variable MY-KEY cannot reach web.1"), "{reason}");
+        assert_eq!(refusal(&release(Some("a && b")), &slot), None);
+        odd.processes[0].command = None;
+        assert_eq!(refusal(&odd, &slot), None);
     }
 
     #[test]

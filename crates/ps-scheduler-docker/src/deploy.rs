@@ -8,6 +8,7 @@ use ps_scheduler::{Action, DeployOutcome, Error, Plan, Progress, Slot, Source, W
 
 use crate::DockerLocal;
 use crate::app::{App, WAITING_AT_ONCE};
+use crate::blueprint;
 use crate::end::{self, End};
 use crate::label;
 use crate::records::{Record, Records};
@@ -26,6 +27,10 @@ pub(crate) fn deploy(
         return Ok(DeployOutcome { kept, ..DeployOutcome::default() });
     }
     let image = image(plan)?;
+    let fresh = plan.slots(Action::Start).chain(plan.slots(Action::Replace));
+    if let Some(reason) = fresh.into_iter().find_map(|slot| blueprint::refusal(&plan.release, slot)) {
+        return Err(Error::Backend { context: format!("deploy {name}"), reason });
+    }
     let records = Records::read(docker.world(), name)?;
     if !records.have_a_place() {
         return Err(Error::Backend {

@@ -62,12 +62,11 @@ impl DockerLocal {
         if let Some(engine) = self.engine.get() {
             return Ok(engine);
         }
-        let socket = match &self.socket {
-            Some(socket) => socket.clone(),
-            None => {
-                let host = ps_apps::variable("DOCKER_HOST");
-                host::socket(host.map(|host| host.to_string_lossy().into_owned()).as_deref())?
-            }
+        let socket = if let Some(socket) = &self.socket {
+            socket.clone()
+        } else {
+            let host = ps_apps::variable("DOCKER_HOST");
+            host::socket(host.map(|host| host.to_string_lossy().into_owned()).as_deref())?
         };
         let engine = Engine::new(socket)?;
         Ok(self.engine.get_or_init(|| engine))

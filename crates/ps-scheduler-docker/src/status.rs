@@ -25,10 +25,11 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppSta
     let instances = |records: &Records| {
         records.slots.iter().map(|(slot, record)| instance(slot, record, &by_id)).collect()
     };
-    let statuses = apps
-        .iter()
-        .zip(&records)
-        .map(|(app, records)| AppStatus { app: app.clone(), instances: instances(records) });
+    let statuses = apps.iter().zip(&records).map(|(app, records)| AppStatus {
+        app: app.clone(),
+        instances: instances(records),
+        troubles: Vec::new(),
+    });
     Ok(statuses.collect())
 }
 

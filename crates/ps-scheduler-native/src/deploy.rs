@@ -19,15 +19,14 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     watch.cancel.check()?;
-    let earlier = service.spec()?;
+    let earlier = service.spec_in_force();
     let before = pids(service)?;
     let planned = specify(service, plan, earlier.as_ref())?;
-    let is_true = plan.is_noop() && earlier.as_ref() == Some(&planned);
-    if is_true && (planned.wanted().is_empty() || service.connect().is_some()) {
-        return Ok(outcome(plan));
-    }
     let judge = Judge { service, plan, spec: &planned, running: &before };
     judge.inputs()?;
+    for odd in ps_supervisor::judge(&planned).unwrap_or_default() {
+        (watch.say)(Progress::Note(odd));
+    }
     let prepared = prepare(&judge, earlier.as_ref(), watch);
     if prepared.is_err() && earlier.is_none() {
         crate::stop::forget(service)?;
@@ -87,8 +86,15 @@ fn change(
         plan.slots(Action::Stop).filter(|slot| follower.knows(slot)).cloned().collect();
     let mut early = follower.running();
     early.extend(follower.ask(&Request::Apply)?);
-    if !plan.is_deploy && !replaced.is_empty() {
-        early.extend(follower.ask(&Request::Restart { slots: replaced })?);
+    if !plan.is_deploy {
+        // The spec alone wakes nothing that is over.
+        let slots: Vec<Slot> = plan.slots(Action::Start).cloned().collect();
+        if !slots.is_empty() {
+            early.extend(follower.ask_if_known(&Request::Start { slots })?);
+        }
+        if !replaced.is_empty() {
+            early.extend(follower.ask(&Request::Restart { slots: replaced })?);
+        }
     }
     let deadline = Instant::now() + spec.grace() + MARGIN;
     follower.settle(fresh, &leaving, early, deadline, watch)?;
@@ -98,7 +104,7 @@ fn change(
         follower.announce(slot, watch);
     }
     if spec.wanted().is_empty() {
-        follower.ask(&Request::End)?;
+        follower.ask(&Request::End { grace_seconds: None })?;
     }
     Ok(())
 }
@@ -115,14 +121,14 @@ fn roll_back(
     let cancel = ps_scheduler::Cancel::default();
     let mut watch = Watch { say: &mut *watch.say, cancel: &cancel, lock: watch.lock };
     let Some(earlier) = earlier else {
-        crate::stop::end(service, &mut watch)?;
+        crate::stop::end(service, failed.grace(), &mut watch)?;
         return crate::stop::forget(service);
     };
     (watch.say)(Progress::Note(format!("Putting back the earlier release of {}", service.app)));
     let spec = Spec { revision: failed.revision + u64::from(plan.is_deploy), ..earlier };
     service.write_spec(&spec)?;
     if spec.wanted().is_empty() {
-        return crate::stop::end(service, &mut watch);
+        return crate::stop::end(service, failed.grace(), &mut watch);
     }
     let Some(client) = service.connect() else { return Ok(()) };
     let mut follower = Follower::begin(service, client)?;

@@ -42,6 +42,33 @@ impl<'a> Follower<'a> {
         self.await_reply()
     }
 
+    /// The same, of a supervisor that may be of an earlier version and not know the request: it does without.
+    pub(crate) fn ask_if_known(&mut self, request: &Request) -> Result<Vec<Message>, Error> {
+        match self.ask(request) {
+            Err(Error::Backend { reason, .. }) if reason.starts_with("not a request") => Ok(Vec::new()),
+            answered => answered,
+        }
+    }
+
+    /// The instances that are known of and not at rest.
+    pub(crate) fn busy(&self) -> BTreeSet<Slot> {
+        let is_at_rest = |state| matches!(state, State::Stopped | State::Crashed | State::Missing);
+        let busy = self.known.values().filter(|status| !is_at_rest(status.state));
+        busy.map(|status| status.slot.clone()).collect()
+    }
+
+    /// Listens until the supervisor leaves. `Some`: everything has ended, but that cannot be written down, and it stays
+    /// to do so later.
+    pub(crate) fn until_it_leaves(&mut self, deadline: Instant) -> Option<String> {
+        loop {
+            match self.client.next(deadline) {
+                Ok(Some(Message::Unwritten { reason })) => return Some(reason),
+                Ok(Some(_)) => (),
+                Ok(None) | Err(_) => return None,
+            }
+        }
+    }
+
     /// Whether an instance is known of.
     pub(crate) fn knows(&self, slot: &Slot) -> bool {
         self.known.contains_key(slot)
@@ -72,7 +99,7 @@ impl<'a> Follower<'a> {
             if now >= deadline {
                 return Err(self
                     .service
-                    .unreachable("the change is not done in time; see ps-lifecycle status"));
+                    .unreachable("the change is not done in time: its status and its logs tell more"));
             }
             if let Some(message) = self.next(now + TURN)? {
                 self.take(&mut settling, message, watch)?;
@@ -100,7 +127,7 @@ impl<'a> Follower<'a> {
                     (watch.say)(Progress::Ended(slot, None));
                 }
             }
-            Message::Reply { .. } => (),
+            Message::Reply { .. } | Message::Spec { .. } | Message::Unwritten { .. } | Message::Unknown => (),
         }
         Ok(())
     }
@@ -185,6 +212,9 @@ impl Settling<'_> {
         let slot = &status.slot;
         if status.state == State::Stopped && self.leaving.remove(slot) {
             (watch.say)(Progress::Ended(slot.clone(), status.last_exit));
+            if let Some(reason) = &status.reason {
+                (watch.say)(Progress::Note(format!("{slot}: {reason}")));
+            }
         }
         let Some(old) = self.fresh.get(slot) else { return Verdict::GoesOn };
         let pid = status.process.as_ref().map(|process| process.pid);

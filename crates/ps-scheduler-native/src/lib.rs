@@ -7,6 +7,7 @@ mod follow;
 mod inspect;
 mod last_words;
 mod logs;
+mod orphan;
 mod preflight;
 mod processes;
 mod release_task;
@@ -87,13 +88,28 @@ impl Scheduler for Native {
     }
 
     fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
-        let read = if self.measures_usage { status::instances_and_usage } else { status::instances };
-        let instances = |app: &str| read(&self.service(app)?);
-        apps.iter().map(|app| Ok(AppStatus { app: app.clone(), instances: instances(app)? })).collect()
+        let status = |app: &String| {
+            let service = self.service(app)?;
+            if self.measures_usage {
+                return status::app(&service);
+            }
+            let instances = status::instances(&service)?;
+            Ok(AppStatus { app: app.clone(), instances, troubles: Vec::new() })
+        };
+        apps.iter().map(status).collect()
     }
 
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
         deploy::deploy(&self.service(&plan.release.app)?, plan, watch)
+    }
+
+    fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
+        let service = self.service(&plan.release.app)?;
+        let is_kept = || service.is_tended() && specify::is_of_release(&service, plan);
+        if plan.filled().next().is_some() && !is_kept() {
+            deploy::deploy(&service, plan, watch)?;
+        }
+        Ok(())
     }
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
+use durable::ReadError;
 use ps_scheduler::{Error, LogLine, LogRequest, Slot, Stream};
 use ps_supervisor::{LOG_DIRECTORY, stream_name};
 
@@ -70,10 +71,10 @@ struct LogFile {
 impl LogFile {
     fn open(service: &Service, slot: &Slot, stream: Stream, tail: Option<usize>) -> io::Result<Option<Self>> {
         let path = path(service, slot, stream);
-        let mut file = match File::open(&path) {
+        let mut file = match durable::open(&path) {
             Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
+            Err(ReadError::Missing) => return Ok(None),
+            Err(error) => return Err(error.into()),
         };
         if let Some(lines) = tail {
             let start = start_of_tail(&mut file, lines)?;
@@ -121,7 +122,7 @@ impl LogFile {
         if self.file.stream_position()? < self.file.metadata()?.len() {
             return Ok(true);
         }
-        self.file = File::open(&self.path)?;
+        self.file = durable::open(&self.path)?;
         Ok(true)
     }
 

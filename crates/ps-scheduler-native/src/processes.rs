@@ -16,9 +16,10 @@ const PASSWD: &str = "/etc/passwd";
 pub(crate) fn processes(service: &Service) -> Result<Vec<OsProcess>, Error> {
     let users = fs::read_to_string(PASSWD).unwrap_or_default();
     let mut processes = Vec::new();
+    let mut trees = ps_supervisor::Processes::default();
     for instance in status::instances(service)? {
         let Some(main) = instance.pid else { continue };
-        let pids = ps_supervisor::pids(&service.instance(&instance.slot), main);
+        let pids = trees.of(&service.instance(&instance.slot), main);
         processes.extend(pids.into_iter().filter_map(|pid| describe(&instance.slot, pid, &users)));
     }
     Ok(processes)

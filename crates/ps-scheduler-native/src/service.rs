@@ -11,12 +11,15 @@ use std::time::{Duration, Instant};
 
 use ps_apps::durable::{Access, Directory};
 use ps_apps::{AppName, World};
-use ps_scheduler::{Cancel, Error, Slot};
-use ps_supervisor::{Client, SPEC_FILE, Spec};
+use ps_scheduler::{Error, Slot};
+use ps_supervisor::{Client, Message, Request, SPEC_FILE, Spec, Status};
 use rustix::fs::FlockOperation;
 
 const PLUGIN: &str = "scheduler-native";
 const LOG_FILE: &str = "supervisor.log";
+const LOCK_FILE: &str = "lock";
+/// How long a supervisor may hold its lock without listening.
+const SILENT: Duration = Duration::from_secs(3);
 const START_DEADLINE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
 /// What a supervisor gets of our environment. Apps get theirs from the spec.
@@ -87,12 +90,34 @@ impl Service {
         made.map(drop).map_err(|error| backend(format!("create {}", self.directory.display()), &error))
     }
 
+    /// The spec that is in force: what a living supervisor says, unless a newer one was written; else what the file
+    /// says. `None` if there is none, or none that can be read: a damaged one is no reason not to go on.
+    pub(crate) fn spec_in_force(&self) -> Option<Spec> {
+        let written = Spec::read(&self.directory).ok();
+        let told = self.connect().and_then(|mut client| told_spec(&mut client));
+        let is_newer = |written: &Spec| told.as_ref().is_none_or(|told| written.revision > told.revision);
+        written.filter(is_newer).or(told)
+    }
+
+    /// The highest revision that anything here was started from; 0 if nothing was.
+    pub(crate) fn last_revision(&self) -> u64 {
+        let slots = self.slots().unwrap_or_default();
+        let statuses = slots.iter().filter_map(|slot| Status::read(&self.instance(slot)).ok().flatten());
+        statuses.map(|status| status.revision).max().unwrap_or(0)
+    }
+
     /// Writes the spec, durably, for us alone to read. The directory is made if need be.
     pub(crate) fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
         let fail = |error: ps_apps::Error| backend(format!("write the spec of {}", self.app), &error);
         let directory = Directory::open(self.world.lib(), &self.directory).map_err(fail)?;
         let mut json = serde_json::to_vec_pretty(spec).expect("a spec is plain data");
         json.push(b'\n');
+        let path = self.directory.join(SPEC_FILE);
+        if path.is_dir() {
+            // Whoever put that there did not mean the app to stay as it is for ever.
+            fs::remove_dir_all(&path)
+                .map_err(|error| backend(format!("remove {}", path.display()), &error))?;
+        }
         let owner = Access::like(self.world.root(), 0o600);
         directory.write(SPEC_FILE, &json, owner).map_err(fail)
     }
@@ -102,21 +127,45 @@ impl Service {
         Client::connect(&self.directory).ok()
     }
 
+    /// Whether a supervisor lives, and its files can be read.
+    pub(crate) fn is_tended(&self) -> bool {
+        let slots = self.slots().unwrap_or_default();
+        let is_readable = |slot: &Slot| Status::read(&self.instance(slot)).is_ok();
+        self.connect().is_some() && Spec::read(&self.directory).is_ok() && slots.iter().all(is_readable)
+    }
+
     /// A connection to the supervisor, which is started if there is none.
     pub(crate) fn supervised(&self) -> Result<Client, Error> {
         if let Some(client) = self.connect() {
             return Ok(client);
         }
-        let mut child = self.start()?;
+        if !self.directory.join(LOCK_FILE).exists() {
+            // Its directory may have been removed under a supervisor that lives: two must not run beside each other.
+            crate::orphan::end(self, START_DEADLINE);
+        }
         let deadline = Instant::now() + START_DEADLINE;
+        let mut child = None;
+        let mut is_held_since = None;
         loop {
             if let Some(client) = self.connect() {
                 return Ok(client);
             }
-            if let Some(status) = child.try_wait().ok().flatten() {
-                return Err(self.unreachable(
-                    &self.last_words().unwrap_or_else(|| format!("it ended at once ({status})")),
-                ));
+            if self.is_free() {
+                is_held_since = None;
+                child = child.map_or_else(|| self.start().map(Some), |child| Ok(Some(child)))?;
+            } else if is_held_since.get_or_insert_with(Instant::now).elapsed() >= SILENT {
+                // Whoever holds the lock has lost its socket: its processes are taken over by a new one.
+                crate::orphan::kill(self);
+            }
+            if let Some(status) = child.as_mut().and_then(|child: &mut Child| child.try_wait().ok().flatten())
+            {
+                if self.is_free() {
+                    return Err(self.unreachable(
+                        &self.last_words().unwrap_or_else(|| format!("it ended at once ({status})")),
+                    ));
+                }
+                // Somebody else was faster.
+                child = None;
             }
             if Instant::now() >= deadline {
                 return Err(self.unreachable(
@@ -128,18 +177,20 @@ impl Service {
     }
 
     /// Waits until no supervisor holds the directory; false if one still does at the deadline.
-    pub(crate) fn is_left_before(&self, deadline: Instant, cancel: &Cancel) -> Result<bool, Error> {
-        loop {
-            let Ok(lock) = File::open(self.directory.join("lock")) else { return Ok(true) };
-            if rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok() {
-                return Ok(true);
-            }
-            cancel.check()?;
+    pub(crate) fn is_left_before(&self, deadline: Instant) -> bool {
+        while !self.is_free() {
             if Instant::now() >= deadline {
-                return Ok(false);
+                return false;
             }
             thread::sleep(POLL);
         }
+        true
+    }
+
+    /// Whether no supervisor holds the directory.
+    pub(crate) fn is_free(&self) -> bool {
+        let Ok(lock) = File::open(self.directory.join(LOCK_FILE)) else { return true };
+        rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
     /// [`Error::Unreachable`] of this supervisor.
@@ -186,6 +237,20 @@ impl Service {
     fn last_words(&self) -> Option<String> {
         let log = fs::read_to_string(self.directory.join(LOG_FILE)).unwrap_or_default();
         log.lines().last().map(str::to_owned)
+    }
+}
+
+/// What a supervisor says its spec is; one of an earlier version says nothing.
+fn told_spec(client: &mut Client) -> Option<Spec> {
+    client.send(&Request::Spec).ok()?;
+    let deadline = Instant::now() + START_DEADLINE;
+    let mut told = None;
+    loop {
+        match client.next(deadline).ok()?? {
+            Message::Spec { spec } => told = Some(*spec),
+            Message::Reply { .. } => return told,
+            Message::Instance(_) | Message::Gone { .. } | Message::Unwritten { .. } | Message::Unknown => (),
+        }
     }
 }
 

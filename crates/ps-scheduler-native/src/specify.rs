@@ -25,8 +25,10 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
         });
     };
     let processes = processes(plan)?;
-    let is_new = plan.is_deploy || earlier.is_none_or(|spec| !is_same_release(spec, directory, &processes));
-    let revision = earlier.map_or(0, |spec| spec.revision) + u64::from(is_new);
+    // Where the earlier spec was lost, what it started runs on in its revision.
+    let last = earlier.map_or_else(|| service.last_revision(), |spec| spec.revision);
+    let is_another = earlier.is_some_and(|spec| !is_same_release(spec, directory, &processes));
+    let revision = last + u64::from(plan.is_deploy || last == 0 || is_another);
     let chosen = chosen_base(service)?;
     let resolved = directory.canonicalize().unwrap_or_else(|_| directory.clone());
     Ok(Spec {
@@ -47,6 +49,15 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
         processes,
         stopped: stopped(plan),
     })
+}
+
+/// Whether the spec that is in force starts the release of a plan.
+pub(crate) fn is_of_release(service: &Service, plan: &Plan) -> bool {
+    let Source::Directory(directory) = &plan.release.source else { return false };
+    let is_it = |processes: &[ProcessSpec]| {
+        service.spec_in_force().is_some_and(|spec| is_same_release(&spec, directory, processes))
+    };
+    processes(plan).is_ok_and(|processes| is_it(&processes))
 }
 
 /// Whether a spec starts what is recorded as deployed. One that does not was left by a deploy that was killed before it

@@ -4,33 +4,68 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use ps_scheduler::{Error, Instance, State};
+use ps_scheduler::{AppStatus, Error, Instance, Over, Slot, State};
 use ps_supervisor::{ProcessId, Status};
 
-use crate::service::{Service, backend};
+use crate::service::Service;
 
 /// Every instance that has a status, ordered by type, then index; CPU and memory are left out.
 pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
-    each(service, None, |_| None)
+    each(service, |_| None, &[], None)
 }
 
-/// The same, with what their processes use and from which path they were deployed.
-pub(crate) fn instances_and_usage(service: &Service) -> Result<Vec<Instance>, Error> {
-    // A spec that cannot be read takes no status with it.
-    let typed = service.spec().ok().flatten().and_then(|spec| spec.typed);
-    each(service, typed.as_deref(), Usage::of)
+/// The same, with what their processes use, whether they are over, and what is wrong beside that.
+pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
+    let (spec, unreadable) = match service.spec() {
+        Ok(spec) => (spec, None),
+        Err(error) => (None, Some(error.to_string())),
+    };
+    let (stopped, typed) = spec.map(|spec| (spec.stopped, spec.typed)).unwrap_or_default();
+    let instances = each(service, Usage::of, &stopped, typed.as_deref())?;
+    let app = service.app.to_string();
+    let mut troubles: Vec<String> = unreadable.into_iter().collect();
+    for slot in service.slots()? {
+        match Status::read(&service.instance(&slot)) {
+            Ok(status) => {
+                let reason = status.and_then(|status| status.reason);
+                troubles.extend(reason.map(|reason| format!("{slot} of {app}: {reason}")));
+            }
+            Err(error) => troubles.push(format!("{slot} of {app}: {error}")),
+        }
+    }
+    if !service.directory.exists() && service.world.is_deployed(&service.app).unwrap_or(false) {
+        troubles.push(format!(
+            "{} of {app} is missing, so nothing is known of what runs: ps-lifecycle start {app} begins anew, stop ends it",
+            service.directory.display()
+        ));
+    }
+    let is_kept = |instance: &Instance| instance.pid.is_some() || instance.state == State::Backoff;
+    if instances.iter().any(is_kept) && service.connect().is_none() {
+        troubles.push(format!(
+            "no supervisor keeps {app} alive and takes its output: ps-lifecycle start {app} starts one"
+        ));
+    }
+    Ok(AppStatus { app, instances, troubles })
 }
 
 fn each(
     service: &Service,
-    typed: Option<&Path>,
     usage: fn(&ProcessId) -> Option<Usage>,
+    stopped: &[Slot],
+    typed: Option<&Path>,
 ) -> Result<Vec<Instance>, Error> {
     let mut instances = Vec::new();
     for slot in service.slots()? {
-        let status = Status::read(&service.instance(&slot));
-        let status = status.map_err(|error| backend(format!("read the status of {slot}"), &error))?;
-        instances.extend(status.map(|status| instance(&status, typed, usage)));
+        let over = stopped.contains(&slot).then_some(Over::StoppedByHand);
+        match Status::read(&service.instance(&slot)) {
+            Ok(Some(status)) => {
+                let instance = instance(&status, typed, usage);
+                instances.push(Instance { over: over.or(instance.over), ..instance });
+            }
+            Ok(None) => (),
+            // It may run or not: its supervisor knows, and writes it down anew with the next verb.
+            Err(_) => instances.push(Instance { over, ..Instance::new(slot, State::Unknown) }),
+        }
     }
     Ok(instances)
 }
@@ -40,8 +75,16 @@ fn instance(status: &Status, typed: Option<&Path>, usage: fn(&ProcessId) -> Opti
     let is_told_alive = status.state.is_alive() || status.state == State::Stopping;
     let is_backoff = status.state == State::Backoff;
     let state = match process {
+        // A job that ended while nobody looked is over, however it ended.
+        None if is_told_alive && status.job => State::Stopped,
         None if is_told_alive => State::Missing,
         _ => status.state,
+    };
+    let ended_unseen = process.is_none() && is_told_alive;
+    let over = match state {
+        State::Crashed => Some(Over::GivenUp),
+        State::Stopped if status.done || ended_unseen => Some(Over::Finished),
+        _ => None,
     };
     let usage = process.and_then(usage);
     Instance {
@@ -55,7 +98,8 @@ fn instance(status: &Status, typed: Option<&Path>, usage: fn(&ProcessId) -> Opti
         restarts: Some(status.restarts),
         cpu_percent: usage.as_ref().map(|usage| usage.cpu_percent),
         memory_bytes: usage.as_ref().map(|usage| usage.memory_bytes),
-        last_exit: status.last_exit,
+        last_exit: status.last_exit.filter(|_| !ended_unseen),
+        over,
         typed_directory: typed
             .filter(|typed| Some(*typed) != status.directory.as_deref())
             .map(Path::to_owned),

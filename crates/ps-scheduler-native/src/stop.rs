@@ -1,14 +1,16 @@
-//! Stopping instances, truthfully, and forgetting them.
+//! Stopping instances, truthfully, and forgetting them. First it is done, then it is written down, and no file is needed for
+//! it: a living supervisor knows what it supervises, and without one the processes are found by their groups and marks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
 use ps_scheduler::{Error, Instance, Progress, Slot, State, StopOrder, Stopped, Watch, Which};
-use ps_supervisor::{Request, Spec};
+use ps_supervisor::{Client, Request, Strays};
 
 use crate::follow::Follower;
+use crate::orphan;
 use crate::service::{Service, backend};
 use crate::status;
 
@@ -16,69 +18,162 @@ use crate::status;
 const MARGIN: Duration = Duration::from_secs(5);
 
 pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
-    let Some(mut spec) = service.spec()? else {
-        return Ok(Stopped::default());
-    };
     let before = status::instances(service)?;
-    spec.stop_timeout_seconds = order.grace.as_secs();
-    let meant = spec.wanted().into_iter().filter(|slot| order.which.includes(slot));
-    let mut stopped: BTreeSet<Slot> = meant.chain(spec.stopped.iter().cloned()).collect();
-    spec.stopped.retain(|slot| stopped.remove(slot));
-    spec.stopped.extend(stopped);
-    let written = service.write_spec(&spec);
+    let written = if empties(service, order) {
+        end(service, order.grace, watch)
+    } else {
+        end_some(service, order, watch)
+    };
+    let mut result = compare(&before, &status::instances(service)?, &order.which);
+    if order.which == Which::All {
+        sweep(service, order, &mut result)?;
+    }
+    // What is to be forgotten need not be written down.
     if !order.remove {
-        // What is to be forgotten is ended even where nothing can be written any more.
         written?;
     }
-    if spec.wanted().is_empty() {
-        end(service, watch)?;
-    } else {
-        end_some(service, &spec, &order.which, watch)?;
-    }
-    let result = compare(&before, &status::instances(service)?, &order.which);
     if order.remove && order.which == Which::All && result.remaining.is_empty() {
         forget(service)?;
     }
     Ok(result)
 }
 
-/// Ends every process of an app, and its supervisor.
-pub(crate) fn end(service: &Service, watch: &mut Watch<'_>) -> Result<(), Error> {
-    let live: Vec<Instance> =
-        status::instances(service)?.into_iter().filter(|instance| !is_at_rest(instance)).collect();
-    let client = match service.connect() {
-        Some(client) => client,
-        // Its supervisor died: a new one adopts what runs, and then ends it.
-        None if live.iter().any(|instance| instance.pid.is_some()) => service.supervised()?,
-        None => return Ok(()),
+/// Whether nothing is left once the order has been carried out.
+fn empties(service: &Service, order: &StopOrder) -> bool {
+    let is_left = |slot: &Slot| !order.which.includes(slot);
+    order.which == Which::All
+        || service.spec_in_force().is_some_and(|spec| !spec.wanted().iter().any(is_left))
+}
+
+/// Ends every process of an app, and its supervisor. An error says what could not be written down about it, or asked.
+pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> Result<(), Error> {
+    let is_live = |instance: &Instance| !is_at_rest(instance);
+    let live: Vec<Instance> = status::instances(service)?.into_iter().filter(is_live).collect();
+    let ended = if let Some(client) = supervisor(service, !live.is_empty()) {
+        ask_to_end(service, client, grace)
+    } else {
+        Strays::of(&service.directory).end(grace, |_| true);
+        note_stopped(service, &Which::All)
     };
-    let grace = service.spec()?.map_or(Duration::ZERO, |spec| spec.grace());
-    let mut follower = Follower::begin(service, client)?;
-    follower.ask(&Request::End)?;
-    drop(follower);
-    // Once nothing is left the supervisor leaves, and its lock is free.
-    service.is_left_before(Instant::now() + grace + MARGIN, watch.cancel)?;
     for instance in status::instances(service)? {
         if is_at_rest(&instance) && live.iter().any(|before| before.slot == instance.slot) {
             (watch.say)(Progress::Ended(instance.slot, instance.last_exit));
         }
     }
-    Ok(())
+    ended
 }
 
-fn end_some(service: &Service, spec: &Spec, which: &Which, watch: &mut Watch<'_>) -> Result<(), Error> {
-    let leaving: BTreeSet<Slot> = status::instances(service)?
-        .into_iter()
-        .filter(|instance| which.includes(&instance.slot) && !is_at_rest(instance))
-        .map(|instance| instance.slot)
-        .collect();
-    if leaving.is_empty() {
+/// Whoever can be asked to end the processes of an app. If its supervisor died, a new one takes over what runs and ends
+/// it: what was written last reaches the log. `None`: nobody, and none can be started.
+fn supervisor(service: &Service, is_live: bool) -> Option<Client> {
+    if let Some(client) = service.connect() {
+        return Some(client);
+    }
+    let has_strays = || !Strays::of(&service.directory).find().is_empty();
+    let can_start = matches!(service.spec(), Ok(Some(_)));
+    if can_start && (is_live || has_strays()) { service.supervised().ok() } else { None }
+}
+
+fn ask_to_end(service: &Service, client: Client, grace: Duration) -> Result<(), Error> {
+    let asked = Follower::begin(service, client).and_then(|mut follower| {
+        follower.ask(&Request::End { grace_seconds: Some(grace.as_secs()) })?;
+        Ok(follower.until_it_leaves(Instant::now() + grace + MARGIN))
+    });
+    match asked {
+        Ok(Some(reason)) => Err(unwritten(service, &Which::All, &reason)),
+        Ok(None) => {
+            // Once nothing is left the supervisor leaves, and its lock is free.
+            service.is_left_before(Instant::now() + MARGIN);
+            note_stopped(service, &Which::All)
+        }
+        // It does not answer: it must not start anew what is ended now.
+        Err(_) => {
+            orphan::kill(service);
+            Strays::of(&service.directory).end(grace, |_| true);
+            note_stopped(service, &Which::All)
+        }
+    }
+}
+
+fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Result<(), Error> {
+    let which = &order.which;
+    let Some(client) = supervisor(service, true) else {
+        Strays::of(&service.directory).end(order.grace, |slot| slot.is_some_and(|slot| which.includes(slot)));
+        if !matches!(service.spec(), Ok(Some(_))) {
+            (watch.say)(Progress::Note(format!(
+                "{which} of {app} has ended, but no spec could be read to write that into: ps-lifecycle start {app} writes a new one",
+                app = service.app
+            )));
+        }
+        return note_stopped(service, which);
+    };
+    let mut follower = Follower::begin(service, client)?;
+    let leaving: BTreeSet<Slot> = follower.busy().into_iter().filter(|slot| which.includes(slot)).collect();
+    let wanted = service.spec_in_force().map(|spec| spec.wanted()).unwrap_or_default();
+    let wanted = wanted.into_iter().filter(|slot| which.includes(slot));
+    let slots: BTreeSet<Slot> = wanted.chain(leaving.iter().cloned()).collect();
+    let slots: Vec<Slot> = slots.into_iter().collect();
+    let grace_seconds = Some(order.grace.as_secs());
+    let early = match follower.ask(&Request::Stop { slots, grace_seconds }) {
+        // One of an earlier version reads it from the spec.
+        Err(Error::Backend { reason, .. }) if reason.starts_with("not a request") => {
+            note_stopped(service, which)?;
+            follower.ask(&Request::Apply)?
+        }
+        answered => answered?,
+    };
+    let deadline = Instant::now() + order.grace + MARGIN;
+    follower.settle(&BTreeMap::new(), &leaving, early, deadline, watch)?;
+    match service.spec() {
+        Ok(Some(spec)) if !spec.wanted().iter().any(|slot| which.includes(slot)) => Ok(()),
+        _ => Err(unwritten(service, which, "the supervisor writes it as soon as it can")),
+    }
+}
+
+/// Writes down that somebody stopped these, where no supervisor does.
+fn note_stopped(service: &Service, which: &Which) -> Result<(), Error> {
+    let Ok(Some(mut spec)) = service.spec() else { return Ok(()) };
+    let stopped: Vec<Slot> = spec.wanted().into_iter().filter(|slot| which.includes(slot)).collect();
+    if stopped.is_empty() {
         return Ok(());
     }
-    let mut follower = Follower::begin(service, service.supervised()?)?;
-    let early = follower.ask(&Request::Apply)?;
-    let deadline = Instant::now() + spec.grace() + MARGIN;
-    follower.settle(&std::collections::BTreeMap::new(), &leaving, early, deadline, watch)
+    spec.stopped.extend(stopped);
+    service.write_spec(&spec).map_err(|error| unwritten(service, which, &error.to_string()))
+}
+
+fn unwritten(service: &Service, which: &Which, reason: &str) -> Error {
+    let what = match which {
+        Which::All => service.app.to_string(),
+        part => format!("{part} of {}", service.app),
+    };
+    let what = format!(
+        "{what} has ended, but that is not written down yet, and until it is a restore starts it again"
+    );
+    backend(what, &format!("{reason}: make room"))
+}
+
+/// Looks for what escaped, in whatever way, and ends it. Also a supervisor whose directory was removed.
+fn sweep(service: &Service, order: &StopOrder, result: &mut Stopped) -> Result<(), Error> {
+    if order.remove || service.connect().is_none() {
+        orphan::end(service, order.grace + MARGIN);
+    }
+    let left = Strays::of(&service.directory).end(order.grace, |_| true);
+    if left.is_empty() {
+        result.ended.extend(result.remaining.drain(..).map(|(slot, _)| (slot, None)));
+        return Ok(());
+    }
+    let mut unnamed = Vec::new();
+    for (slot, pids) in left {
+        let pids = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+        match slot {
+            Some(slot) => result.remaining.push((slot, format!("processes {pids} do not end"))),
+            None => unnamed.push(pids),
+        }
+    }
+    if unnamed.is_empty() {
+        return Ok(());
+    }
+    Err(backend(format!("end {}", service.app), &format!("processes {} do not end", unnamed.join(" "))))
 }
 
 fn compare(before: &[Instance], after: &[Instance], which: &Which) -> Stopped {

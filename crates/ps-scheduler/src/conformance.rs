@@ -106,7 +106,7 @@ impl Suite<'_> {
     }
 
     fn a_start_after_a_stop_fills_the_slots_again(&self) {
-        self.plan_and_deploy("web=1", &Intent::Converge(Which::All)).expect("starts");
+        self.plan_and_deploy("web=1", &Intent::Start(Which::All)).expect("starts");
         self.eventually("it runs again", |status| status.running() == Running::True);
     }
 

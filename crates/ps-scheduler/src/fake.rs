@@ -39,7 +39,11 @@ impl Scheduler for Fake {
         let instances = |app: &String| known.get(app).map(|slots| slots.values().cloned().collect());
         Ok(apps
             .iter()
-            .map(|app| AppStatus { app: app.clone(), instances: instances(app).unwrap_or_default() })
+            .map(|app| AppStatus {
+                app: app.clone(),
+                instances: instances(app).unwrap_or_default(),
+                troubles: Vec::new(),
+            })
             .collect())
     }
 

@@ -79,6 +79,17 @@ impl std::fmt::Display for Exit {
     }
 }
 
+/// Why a slot that is wanted is empty, and stays so until somebody asks for it to be filled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Its process ended by itself, and was meant to.
+    Finished,
+    /// It ended too often.
+    GivenUp,
+    /// Somebody stopped it.
+    StoppedByHand,
+}
+
 /// One filled slot. What a scheduler cannot know is `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
@@ -104,6 +115,8 @@ pub struct Instance {
     pub memory_bytes: Option<u64>,
     /// How it ended the last time.
     pub last_exit: Option<Exit>,
+    /// Whether it is over, as far as the scheduler knows.
+    pub over: Option<Over>,
     /// Where its process runs.
     pub directory: Option<PathBuf>,
     /// The path that was typed for it, if it is another text: a link in it may have been flipped.
@@ -127,6 +140,7 @@ impl Instance {
             cpu_percent: None,
             memory_bytes: None,
             last_exit: None,
+            over: None,
             directory: None,
             typed_directory: None,
             note: None,
@@ -141,6 +155,8 @@ pub struct AppStatus {
     pub app: String,
     /// Its instances, ordered by type, then index.
     pub instances: Vec<Instance>,
+    /// What is wrong beside what the instances say, for people: one sentence each.
+    pub troubles: Vec<String>,
 }
 
 /// Dokku's `running`: `true`, `false`, `mixed`; and `unknown` where the scheduler did not answer.

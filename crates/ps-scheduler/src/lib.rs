@@ -11,11 +11,12 @@ mod plan;
 mod release;
 mod restart_policy;
 mod scheduler;
-mod slot;
+
+pub use procfile::{InvalidSlot, Slot, Which};
 
 pub use error::Error;
 pub use fake::Fake;
-pub use instance::{AppStatus, Exit, Instance, Running, State};
+pub use instance::{AppStatus, Exit, Instance, Over, Running, State};
 pub use os_process::OsProcess;
 pub use plan::{Action, Intent, Plan, Step};
 pub use release::{Check, Process, Release, Source};
@@ -23,4 +24,3 @@ pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
 pub use scheduler::{
     Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Stream, Watch,
 };
-pub use slot::{InvalidSlot, Slot, Which};

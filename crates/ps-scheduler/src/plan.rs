@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use procfile::{Formation, ProcessType};
 
-use crate::{Instance, Release, Slot, State, Which};
+use crate::{Instance, Over, Release, Slot, State, Which};
 
 /// What happens to one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -34,8 +34,10 @@ impl Action {
 /// Why a plan is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Make the formation true and touch nothing else: scale, start.
+    /// Make the formation true and touch nothing else: scale, restore. What is over stays over.
     Converge(Which),
+    /// The same, by somebody who asks for these instances: what is over starts again.
+    Start(Which),
     /// A new release: every wanted instance is replaced.
     Deploy,
     /// The same release again for some instances; others are converged.
@@ -76,8 +78,8 @@ impl Plan {
 
     /// The steps alone, for whoever only shows them.
     pub fn steps(wanted: &Formation, present: &[Instance], intent: &Intent) -> Vec<Step> {
-        let states: BTreeMap<&Slot, State> =
-            present.iter().map(|instance| (&instance.slot, instance.state)).collect();
+        let states: BTreeMap<&Slot, &Instance> =
+            present.iter().map(|instance| (&instance.slot, instance)).collect();
         let mut slots: Vec<Slot> = wanted_slots(wanted);
         slots.extend(present.iter().map(|instance| instance.slot.clone()));
         slots.sort();
@@ -117,28 +119,37 @@ fn wanted_slots(wanted: &Formation) -> Vec<Slot> {
 fn decide(
     slot: &Slot,
     is_wanted: bool,
-    state: Option<State>,
+    present: Option<&Instance>,
     intent: &Intent,
 ) -> Option<(Action, &'static str)> {
-    let is_filled = state.is_some_and(|state| state.is_alive() || state == State::Backoff);
+    let is_filled = present.is_some_and(|now| now.state.is_alive() || now.state == State::Backoff);
     let is_meant = match intent {
-        Intent::Converge(which) | Intent::Restart(which) => which.includes(slot),
+        Intent::Converge(which) | Intent::Start(which) | Intent::Restart(which) => which.includes(slot),
         Intent::Deploy => true,
     };
     let is_replaced = is_meant && matches!(intent, Intent::Deploy | Intent::Restart(_));
-    match (is_wanted, is_filled, state.is_some()) {
+    let over = present.and_then(|instance| instance.over);
+    let is_asked_for = is_meant && !matches!(intent, Intent::Converge(_));
+    match (is_wanted, is_filled, present.is_some()) {
         (false, _, true) => Some((Action::Stop, "not in the formation")),
         (true, true, _) if is_replaced => Some((Action::Replace, replace_reason(intent))),
         (true, true, _) => Some((Action::Keep, "already as wanted")),
-        (true, false, _) if is_meant => Some((Action::Start, "wanted, but not running")),
-        (false, _, false) | (true, false, _) => None,
+        (true, false, _) if is_asked_for => Some((Action::Start, "wanted, but not running")),
+        (true, false, _) => match over {
+            // A slot without a step is one that somebody stopped.
+            Some(Over::StoppedByHand) => None,
+            Some(Over::Finished) => Some((Action::Keep, "it has finished")),
+            Some(Over::GivenUp) => Some((Action::Keep, "it was given up")),
+            None => is_meant.then_some((Action::Start, "wanted, but not running")),
+        },
+        (false, _, false) => None,
     }
 }
 
 fn replace_reason(intent: &Intent) -> &'static str {
     match intent {
         Intent::Deploy => "new release",
-        Intent::Restart(_) | Intent::Converge(_) => "restart asked for",
+        Intent::Restart(_) | Intent::Start(_) | Intent::Converge(_) => "restart asked for",
     }
 }
 
@@ -211,5 +222,39 @@ mod tests {
     fn a_new_release_replaces_everything() {
         let present = [("web.1", UP)];
         assert_eq!(plan(&["web=2"], &present, &Intent::Deploy), ["replace web.1", "start web.2"]);
+    }
+
+    fn over(slot: &str, state: State, over: Over) -> Instance {
+        Instance { over: Some(over), ..Instance::new(slot.parse().expect("a legal slot"), state) }
+    }
+
+    #[test]
+    fn converging_wakes_nothing_that_is_over_and_asking_for_it_does() {
+        let present = [
+            Instance::new("web.1".parse().expect("a legal slot"), UP),
+            over("web.2", State::Stopped, Over::StoppedByHand),
+            over("job.1", State::Stopped, Over::Finished),
+            over("bad.1", State::Crashed, Over::GivenUp),
+        ];
+        let wanted = Formation::parse(["web=3", "job=1", "bad=1"]).expect("a legal formation");
+        let steps = |intent: &Intent| -> Vec<String> {
+            let steps = Plan::steps(&wanted, &present, intent);
+            steps.iter().map(|step| format!("{} {}", step.action.as_str(), step.slot)).collect()
+        };
+        let kept = ["keep bad.1", "keep job.1", "keep web.1", "start web.3"];
+        assert_eq!(steps(&CONVERGE), kept);
+        let web = || Which::Type("web".parse().expect("legal"));
+        assert_eq!(
+            steps(&Intent::Start(web())),
+            ["keep bad.1", "keep job.1", "keep web.1", "start web.2", "start web.3"]
+        );
+        assert_eq!(
+            steps(&Intent::Start(Which::All)),
+            ["start bad.1", "start job.1", "keep web.1", "start web.2", "start web.3"]
+        );
+        assert_eq!(
+            steps(&Intent::Restart(web())),
+            ["keep bad.1", "keep job.1", "replace web.1", "start web.2", "start web.3"]
+        );
     }
 }

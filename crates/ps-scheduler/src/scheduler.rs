@@ -21,6 +21,13 @@ pub trait Scheduler {
     /// Makes reality match the plan. If it fails, what was running before runs on.
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error>;
 
+    /// Sees to it that whoever keeps the app's instances alive does so; called where a plan has nothing to do. Most
+    /// schedulers are looked after by the machine.
+    fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
+        let _ = (plan, watch);
+        Ok(())
+    }
+
     /// Ends instances and says truthfully what ended and how. Nothing to stop is success.
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error>;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use ps_apps::{InvalidValue, PsProperty, Scope, World};
+use ps_apps::{AppLock, Error, InvalidValue, PsProperty, Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 
@@ -11,6 +11,7 @@ use crate::Target;
 use crate::args::Args;
 
 const POLICY: &str = "restart-policy";
+const RESTORE: &str = "restore";
 
 pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     refuse_policy_first(world, args)?;
@@ -56,11 +57,30 @@ fn refusal(world: &World, invalid: &InvalidValue) -> anyhow::Error {
     })
 }
 
+/// A change of the app that is under way ends by writing `restore`, and would undo what is set meanwhile. On our own it is
+/// waited for; Dokku never waits, so inside it what will happen is said. Any other property is only read by
+/// changes, which find the old value or the new one, whole: the short lock of the file is enough for them.
+fn turn(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> Result<Option<AppLock>> {
+    let Scope::App(app) = scope else { return Ok(None) };
+    if property.name != RESTORE {
+        return Ok(None);
+    }
+    if !world.inside_dokku() {
+        return Ok(Some(world.lock_app(app, Duration::from_secs(args.wait))?));
+    }
+    let busy = world.lock_app(app, Duration::ZERO).err().or_else(|| world.refuse_deploying(app).err());
+    if let Some(Error::Busy { holder, .. } | Error::Deploying { holder, .. }) = busy
+        && args.value == "false"
+    {
+        say::warning(&format!(
+            "{app} is locked by {holder}, which may set restore to true when it ends: set it again then"
+        ));
+    }
+    Ok(None)
+}
+
 fn write(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> Result<()> {
-    let _lock = match scope {
-        Scope::App(app) => Some(world.lock_app(app, Duration::from_secs(args.wait))?),
-        Scope::Global => None,
-    };
+    let _lock = turn(world, scope, property, args)?;
     let name = property.name;
     let (text, written) = if args.value.is_empty() {
         (format!("Unsetting {name}"), world.unset_property("ps", scope, name))

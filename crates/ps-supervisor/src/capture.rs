@@ -48,6 +48,10 @@ impl Capture {
         let path = directory.join(stream_name(stream));
         make_fifo(&path).map_err(|errno| Error::io("create", &path, errno))?;
         let fifo = open_fifo(&path, OFlags::NONBLOCK).map_err(|errno| Error::io("open", &path, errno))?;
+        if !is_fifo(&fifo) {
+            let reason = io::Error::new(io::ErrorKind::InvalidData, "it is not a FIFO: remove it");
+            return Err(Error::io("open", &path, reason));
+        }
         let path = directory.join(LOG_DIRECTORY).join(stream_name(stream));
         let (log, offset) = open_log(&path).map_err(|error| Error::io("open", &path, error))?;
         Ok(Self { fifo, path, log, offset })
@@ -55,7 +59,20 @@ impl Capture {
 
     /// The end that the process writes to: opened for reading too, so that nobody's death breaks it.
     pub(crate) fn writing_end(directory: &Path, stream: Stream) -> io::Result<OwnedFd> {
-        Ok(open_fifo(&directory.join(stream_name(stream)), OFlags::empty())?)
+        let end = open_fifo(&directory.join(stream_name(stream)), OFlags::empty())?;
+        if is_fifo(&end) { Ok(end) } else { Err(io::ErrorKind::InvalidData.into()) }
+    }
+
+    /// Whether the FIFO that is open is the one that lies in the directory.
+    pub(crate) fn is_at(&self, directory: &Path, stream: Stream) -> bool {
+        let there = rustix::fs::lstat(directory.join(stream_name(stream)));
+        let held = rustix::fs::fstat(&self.fifo);
+        matches!((there, held), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+    }
+
+    /// All that it holds open.
+    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+        [self.fifo.as_fd(), self.log.as_fd()]
     }
 
     /// The descriptor to watch.
@@ -142,6 +159,10 @@ fn open_log(path: &Path) -> io::Result<(File, u64)> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not an ordinary file: move it away"));
     }
     Ok((log, metadata.len()))
+}
+
+fn is_fifo(fd: &OwnedFd) -> bool {
+    rustix::fs::fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
 }
 
 fn make_fifo(path: &Path) -> Result<(), Errno> {

@@ -51,10 +51,10 @@ impl Client {
             timed.map_err(|error| not_supervised(&self.service, &error))?;
             match self.stream.read_until(b'\n', &mut self.line) {
                 Ok(_) if self.line.ends_with(b"\n") => {
-                    let message = serde_json::from_slice(&self.line);
+                    // A line that makes no sense to us is no reason not to listen to the next one.
+                    let message = serde_json::from_slice(&self.line).unwrap_or(Message::Unknown);
                     self.line.clear();
-                    let reason = |error: serde_json::Error| not_supervised(&self.service, &error.into());
-                    return message.map(Some).map_err(reason);
+                    return Ok(Some(message));
                 }
                 Ok(_) => return Err(not_supervised(&self.service, &io::ErrorKind::UnexpectedEof.into())),
                 Err(error) if is_late(&error) => (),

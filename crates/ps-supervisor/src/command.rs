@@ -76,18 +76,17 @@ impl Invocation {
         }
     }
 
-    /// The command that becomes this process; variables and streams are the caller's to set. With `joining` it enters the
-    /// cgroup whose file that is before it becomes anything else, and never runs outside of it.
-    pub(crate) fn command(&self, joining: Option<&Path>) -> Command {
+    /// The command that becomes this process; variables and streams are the caller's to set.
+    pub(crate) fn command(&self, entry: Entry<'_>) -> Command {
         match (self, launch::program()) {
-            (Self::Words(words), Some(launcher)) => launch::command(&launcher, joining, words),
-            (Self::Words(words), None) if joining.is_some() => {
-                let mut command = shell(&bash().unwrap_or_else(|| SHELL.into()), joining, "exec \"$@\"");
+            (Self::Words(words), Some(launcher)) => launch::command(&launcher, entry, words),
+            (Self::Words(words), None) if entry.joining.is_some() => {
+                let mut command = shell(&bash().unwrap_or_else(|| SHELL.into()), entry, "exec \"$@\"");
                 command.arg(SHELL).args(words);
                 command
             }
             (Self::Words(_), None) => self.plain_command(),
-            (Self::Script { shell: program, script }, _) => shell(program, joining, script),
+            (Self::Script { shell: program, script }, _) => shell(program, entry, script),
         }
     }
 
@@ -99,7 +98,7 @@ impl Invocation {
                 command.args(&words[1..]);
                 command
             }
-            Self::Script { shell: program, script } => shell(program, None, script),
+            Self::Script { shell: program, script } => shell(program, Entry::default(), script),
         }
     }
 }
@@ -126,13 +125,21 @@ pub fn judge(spec: &Spec) -> Result<Vec<String>, String> {
     Ok(warnings)
 }
 
-/// The script for a shell: joins the group whose file is given, then is the command. It never runs outside of it.
-pub(crate) fn script(command: &str, joining_file: Option<&Path>) -> String {
+/// What a process does before it becomes its command.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Entry<'a> {
+    /// It enters the cgroup whose file this is, and never runs outside of it.
+    pub(crate) joining: Option<&'a Path>,
+    /// It takes this soft limit of open files, in place of the supervisor's own.
+    pub(crate) open_files: Option<u64>,
+}
+
+/// The script for a shell: does what is to be done before, then is the command.
+pub(crate) fn script(command: &str, entry: Entry<'_>) -> String {
+    let join = |file: &Path| format!("echo 0 >{} || exit 126\n", quote(&file.to_string_lossy()));
+    let limit = |files: u64| format!("ulimit -Sn {files} 2>/dev/null\n");
     let script = procfile::shell_script(command);
-    match joining_file {
-        Some(file) => format!("echo 0 >{} || exit 126\n{script}", quote(&file.to_string_lossy())),
-        None => script,
-    }
+    [entry.joining.map(join), entry.open_files.map(limit), Some(script)].into_iter().flatten().collect()
 }
 
 /// A word that the shell reads as exactly `text`.
@@ -140,10 +147,10 @@ fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
-fn shell(program: &Path, joining: Option<&Path>, command_line: &str) -> Command {
+fn shell(program: &Path, entry: Entry<'_>, command_line: &str) -> Command {
     let mut command = Command::new(program);
     // A bash of that name keeps to what every sh does.
-    command.arg0(SHELL).arg("-c").arg(script(command_line, joining));
+    command.arg0(SHELL).arg("-c").arg(script(command_line, entry));
     command
 }
 
@@ -169,8 +176,11 @@ mod tests {
 
     #[test]
     fn the_script_joins_first_and_quotes_what_it_joins() {
-        let script = script("web", Some(Path::new("/a'b/cgroup.procs")));
-        assert_eq!(script, "echo 0 >'/a'\\''b/cgroup.procs' || exit 126\nexec web");
+        let joining = Some(Path::new("/a'b/cgroup.procs"));
+        let join = "echo 0 >'/a'\\''b/cgroup.procs' || exit 126\n";
+        assert_eq!(script("web", Entry { joining, open_files: None }), format!("{join}exec web"));
+        let limited = script("web", Entry { joining, open_files: Some(1024) });
+        assert_eq!(limited, format!("{join}ulimit -Sn 1024 2>/dev/null\nexec web"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use ps_scheduler::Slot;
 use serde::{Deserialize, Serialize};
 
+use crate::spec::Spec;
 use crate::status::Status;
 
 /// The socket's name in a service directory.
@@ -11,21 +12,42 @@ pub(crate) const CONTROL_SOCKET: &str = "control";
 /// The longest line in either direction, in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 20;
 
-/// What a client asks for. Each request is answered by one [`Message::Reply`].
+/// What a client asks for. Each request is answered by one [`Message::Reply`]; one that a supervisor does not know, because
+/// the client is of a later version, is answered with an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Request {
-    /// Read the spec again and make it so.
+    /// Read the spec again and make it so. What is over is not started by that.
     Apply,
+    /// Start these instances, also those that ended by themselves; what runs is left alone.
+    Start {
+        /// The slots; those that are not to be filled are left alone.
+        slots: Vec<Slot>,
+    },
     /// Replace these instances.
     Restart {
         /// The slots; those that are not to be filled are left alone.
         slots: Vec<Slot>,
     },
+    /// End these instances and keep them stopped, and write that into the spec. All that is needed is in the message: the
+    /// spec need be neither readable nor writable.
+    Stop {
+        /// The slots; those that are not there are left alone.
+        slots: Vec<Slot>,
+        /// From SIGTERM to SIGKILL, in seconds; as the spec says where nothing is said.
+        #[serde(default)]
+        grace_seconds: Option<u64>,
+    },
     /// Tell the status of every instance now, and each change from now on.
     Watch,
-    /// Stop everything, then leave.
-    End,
+    /// Tell the spec: [`Message::Spec`] comes before the reply.
+    Spec,
+    /// Stop everything, keep it stopped, write that into the spec, then leave.
+    End {
+        /// As for [`Request::Stop`].
+        #[serde(default)]
+        grace_seconds: Option<u64>,
+    },
 }
 
 /// What the supervisor says.
@@ -39,9 +61,22 @@ pub enum Message {
         /// The slot.
         slot: Slot,
     },
+    /// What is to be kept running.
+    Spec {
+        /// As the supervisor knows it: its file may be damaged, or older.
+        spec: Box<Spec>,
+    },
+    /// Everything has ended, but that cannot be written down yet; the supervisor stays until it can be.
+    Unwritten {
+        /// Why.
+        reason: String,
+    },
     /// The answer to one request; `error` says why it was refused.
     Reply {
         /// Why it was refused, if it was.
         error: Option<String>,
     },
+    /// Something that only a later version of this program understands.
+    #[serde(other)]
+    Unknown,
 }

@@ -1,5 +1,5 @@
-//! The step between fork and the command: our own program is started once more, enters the cgroup of the instance and
-//! becomes the command. A shell could do so too, but drops variables whose names are none to it; and code of ours between
+//! The step between fork and the command: our own program is started once more, enters the cgroup of the instance, takes
+//! its limit of open files and becomes the command. A shell could do so too, but drops variables whose names are none to it; and code of ours between
 //! fork and exec would be unsafe.
 
 use std::ffi::{OsStr, OsString};
@@ -7,6 +7,10 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::command::Entry;
 
 /// What the program is called when it is to launch a command: its name to itself, and to `ps` for a millisecond.
 const NAME: &str = "ps-supervise-launch";
@@ -18,6 +22,7 @@ const OURS: &str = "ps-supervise";
 #[derive(Debug)]
 pub struct Launch {
     joining: Option<PathBuf>,
+    open_files: Option<u64>,
     words: Vec<OsString>,
 }
 
@@ -64,8 +69,9 @@ impl Launch {
         let mut arguments = arguments.into_iter();
         let joining = arguments.next().filter(|name| name == NAME).and_then(|_| arguments.next())?;
         let joining = (!joining.is_empty()).then(|| joining.into());
+        let open_files = arguments.next()?.to_str()?.parse().ok();
         let words: Vec<OsString> = arguments.collect();
-        (!words.is_empty()).then_some(Self { joining, words })
+        (!words.is_empty()).then_some(Self { joining, open_files, words })
     }
 
     /// Becomes the command; returns only if that failed.
@@ -74,6 +80,11 @@ impl Launch {
             && let Err(reason) = std::fs::write(&file, "0")
         {
             return Failed::Join { file, reason };
+        }
+        if let Some(files) = self.open_files {
+            let before = getrlimit(Resource::Nofile);
+            // At worst the command has more than it was meant to have.
+            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(files), ..before });
         }
         let program = self.words[0].clone();
         let reason = Command::new(&program).args(&self.words[1..]).exec();
@@ -91,9 +102,10 @@ pub(crate) fn program() -> Option<PathBuf> {
 }
 
 /// The command that starts `program` to launch `words`.
-pub(crate) fn command(program: &Path, joining: Option<&Path>, words: &[OsString]) -> Command {
+pub(crate) fn command(program: &Path, entry: Entry<'_>, words: &[OsString]) -> Command {
     let mut command = Command::new(program);
-    command.arg0(NAME).arg(joining.map_or(OsStr::new(""), Path::as_os_str)).args(words);
+    let open_files = entry.open_files.map(|files| files.to_string()).unwrap_or_default();
+    command.arg0(NAME).arg(entry.joining.map_or(OsStr::new(""), Path::as_os_str)).arg(open_files).args(words);
     command
 }
 
@@ -105,9 +117,9 @@ mod tests {
     fn only_a_process_of_that_name_was_asked() {
         let asked =
             |words: &[&str]| Launch::asked(words.iter().map(OsString::from)).map(|launch| launch.words.len());
-        assert_eq!(asked(&[NAME, "/g", "a", "b"]), Some(2));
-        assert_eq!(asked(&[NAME, "", "a"]), Some(1));
-        for other in [&[NAME, "/g"][..], &[NAME], &[], &["ps-supervise", "/g", "a"]] {
+        assert_eq!(asked(&[NAME, "/g", "1024", "a", "b"]), Some(2));
+        assert_eq!(asked(&[NAME, "", "", "a"]), Some(1));
+        for other in [&[NAME, "/g", ""][..], &[NAME, "/g"], &[NAME], &[], &["ps-supervise", "/g", "", "a"]] {
             assert_eq!(asked(other), None, "{other:?}");
         }
     }

@@ -2,17 +2,21 @@
 //! instance's `status.json`; orders come over a socket. It knows nothing of Dokku, of apps on disk, or of where the spec
 //! came from. docs/supervisor.md explains the whole.
 
+mod answer;
 mod capture;
+mod census;
 mod cgroup;
 mod client;
 mod command;
 mod control;
+mod descriptors;
 mod environment;
 mod error;
 mod inheritance;
 mod launch;
 mod lossless;
 mod output;
+mod outputs;
 mod poll;
 mod port_holder;
 mod ports;
@@ -25,6 +29,8 @@ mod small_file;
 mod spec;
 mod status;
 mod supervisor;
+mod sweep;
+mod take_over;
 mod task;
 mod transition;
 mod tree;
@@ -44,5 +50,6 @@ pub use ports::refusal as port_refusal;
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use status::{ProcessId, Status};
 pub use supervisor::{Attachment, Cause, Change, Reaction, Supervisor, Until, Waited};
+pub use sweep::{Strays, living_supervisors};
 pub use task::Task;
-pub use tree::pids;
+pub use tree::Processes;

@@ -75,8 +75,9 @@ pub(crate) fn settle(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>
 pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -> Option<String> {
     let reason = spec.port_is_set.then(|| promised(spec, slot, service).err()).flatten()?;
     let holder = regular(spec, slot).and_then(port_holder::port_holder).and_then(|holder| holder.pid);
-    let own =
-        running.map(|main| crate::tree::pids(&service.join(slot.to_string()), main)).unwrap_or_default();
+    let own = running
+        .map(|main| crate::tree::Processes::default().of(&service.join(slot.to_string()), main))
+        .unwrap_or_default();
     let is_own = holder.is_some_and(|pid| own.contains(&pid));
     Some(reason).filter(|_| !is_own)
 }

@@ -6,13 +6,15 @@ use std::time::{Duration, Instant};
 use ps_scheduler::Slot;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
+use crate::census::{MARKER, tagged};
 use crate::cgroup::Cgroup;
-use crate::command::Invocation;
+use crate::command::{Entry, Invocation};
+use crate::descriptors::Descriptors;
 use crate::environment::environment;
 use crate::output::Output;
 use crate::spec::Spec;
 use crate::status::ProcessId;
-use crate::tree::{MARKER, Tree};
+use crate::tree::Tree;
 
 /// The main process of an instance.
 #[derive(Debug)]
@@ -53,14 +55,22 @@ impl Process {
     }
 }
 
+/// What a process is started with beside what its spec says.
+#[derive(Debug)]
+pub(crate) struct Given<'a> {
+    /// The tree that it founds.
+    pub(crate) tree: &'a Tree,
+    /// Its input and its output.
+    pub(crate) output: &'a Output,
+    /// Its `PORT`.
+    pub(crate) port: Option<u16>,
+    /// How many descriptors it may have.
+    pub(crate) descriptors: Descriptors,
+}
+
 /// Starts the process of a slot; an error says why, for people.
-pub(crate) fn spawn(
-    spec: &Spec,
-    slot: &Slot,
-    output: &Output,
-    tree: &Tree,
-    port: Option<u16>,
-) -> Result<Process, String> {
+pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Process, String> {
+    let Given { tree, output, port, descriptors } = *given;
     let wanted = spec.process(&slot.process_type);
     let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
     let environment = environment(spec, slot, port)?;
@@ -69,11 +79,12 @@ pub(crate) fn spawn(
         cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
     }
     let joining_file = tree.cgroup().map(Cgroup::joining_file);
-    let mut command = invocation.command(joining_file.as_deref());
+    let entry = Entry { joining: joining_file.as_deref(), open_files: descriptors.inherited };
+    let mut command = invocation.command(entry);
     command.env_clear().envs(environment.iter()).env(MARKER, tree.marker()).current_dir(&spec.directory);
     output.connect(&mut command).map_err(|error| format!("open output of {slot}: {error}"))?;
-    let child =
-        command.spawn().map_err(|error| format!("start {slot} in {}: {error}", spec.directory.display()))?;
+    let child = tagged(tree.tag(), || command.spawn());
+    let child = child.map_err(|error| format!("start {slot} in {}: {error}", spec.directory.display()))?;
     // A child that ended at once is a zombie until we reap it: its name is gone, its pid is not.
     let pid = child.id();
     let id = ProcessId::of(pid).unwrap_or(ProcessId { pid, start_time: 0, boot_id: String::new() });

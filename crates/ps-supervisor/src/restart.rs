@@ -23,10 +23,10 @@ impl Deaths {
         self.in_row = if lifetime >= STABLE { 1 } else { self.in_row.saturating_add(1) };
     }
 
-    /// Whether the process is started again. `exit` is `None` for an adopted process, whose end nobody could see: that
-    /// counts as a failure.
-    pub(crate) fn verdict(self, policy: RestartPolicy, exit: Option<Exit>) -> Verdict {
-        let is_success = exit.is_some_and(Exit::is_success);
+    /// Whether the process is started again. `exit` is `None` for a process whose end nobody could see: a service is
+    /// taken to have failed, and a job (`is_job`) to have done what it was started for.
+    pub(crate) fn verdict(self, policy: RestartPolicy, exit: Option<Exit>, is_job: bool) -> Verdict {
+        let is_success = exit.map_or(is_job, Exit::is_success);
         let left = if is_success { Verdict::Rest } else { Verdict::GiveUp };
         match policy {
             RestartPolicy::No => left,
@@ -45,6 +45,16 @@ impl Deaths {
         let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
         let permille = u32::try_from(jitter % 201).unwrap_or(0) + 900;
         delay * permille / 1000
+    }
+}
+
+/// Whether a process is a job: one that is meant to end, and must not run twice because nobody saw its end. With the
+/// policy `no` each one is; with `on-failure` one is that has ended with success before, in the same release (`has_finished`).
+pub(crate) fn is_job(policy: RestartPolicy, has_finished: bool) -> bool {
+    match policy {
+        RestartPolicy::No => true,
+        RestartPolicy::OnFailure(_) => has_finished,
+        RestartPolicy::Always | RestartPolicy::UnlessStopped => false,
     }
 }
 
@@ -108,7 +118,24 @@ mod tests {
             ("on-failure:2", None, 3, Verdict::GiveUp),
         ] {
             let policy: RestartPolicy = policy.parse().expect("a policy");
-            assert_eq!(after(deaths).verdict(policy, exit), verdict, "{policy} {exit:?} {deaths}");
+            assert_eq!(after(deaths).verdict(policy, exit, false), verdict, "{policy} {exit:?} {deaths}");
+        }
+    }
+
+    #[test]
+    fn an_end_that_nobody_saw_is_a_failure_of_a_service_and_the_end_of_a_job() {
+        let mut deaths = Deaths::default();
+        deaths.count(BRIEF);
+        for (policy, has_finished, verdict) in [
+            ("no", false, Verdict::Rest),
+            ("on-failure:10", false, Verdict::Again),
+            ("on-failure:10", true, Verdict::Rest),
+            ("always", true, Verdict::Again),
+            ("unless-stopped", true, Verdict::Again),
+        ] {
+            let policy: RestartPolicy = policy.parse().expect("a policy");
+            let is_job = is_job(policy, has_finished);
+            assert_eq!(deaths.verdict(policy, None, is_job), verdict, "{policy} {has_finished}");
         }
     }
 }

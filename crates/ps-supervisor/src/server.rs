@@ -1,20 +1,22 @@
-//! The control socket, the supervisor's side: who may speak, lines in, lines out. A client that is slow, or says what
-//! nobody understands, harms nobody but itself.
+//! The control socket, the supervisor's side: who may speak, lines in, lines out. A client that is slow, says nothing, or
+//! says what nobody understands, harms nobody but itself: where there are too many, the one that has been silent for the longest
+//! time has to leave.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
 use rustix::fs::Mode;
+use rustix::io::Errno;
 
 use crate::Error;
 use crate::control::{CONTROL_SOCKET, MAX_LINE, Message, Request};
 
-/// Clients at a time; a further one is turned away.
-const MAX_CLIENTS: usize = 64;
+/// What somebody is told who cannot be taken in.
+const TOO_MANY: &str = "too many clients are connected: try again later";
 
 /// The socket and whoever is connected.
 #[derive(Debug)]
@@ -22,6 +24,9 @@ pub(crate) struct Server {
     listener: UnixListener,
     clients: BTreeMap<u64, Client>,
     next: u64,
+    most: usize,
+    /// Given up for a moment where no descriptor is left, so that whoever waits can be told so.
+    spare: Option<OwnedFd>,
 }
 
 #[derive(Debug)]
@@ -30,11 +35,13 @@ struct Client {
     input: Vec<u8>,
     output: Vec<u8>,
     is_watching: bool,
+    has_asked: bool,
 }
 
 impl Server {
-    /// Listens in a service directory whose lock we hold: an old socket there is nobody's.
-    pub(crate) fn listen(service: &Path) -> Result<Self, Error> {
+    /// Listens in a service directory whose lock we hold: an old socket there is nobody's. At most `most` clients are
+    /// connected at a time.
+    pub(crate) fn listen(service: &Path, most: usize) -> Result<Self, Error> {
         let path = service.join(CONTROL_SOCKET);
         let fail = |error: io::Error| Error::io("listen on", &path, error);
         match fs::remove_file(&path) {
@@ -49,7 +56,7 @@ impl Server {
         rustix::process::umask(before);
         let listener = bound.map_err(fail)?;
         listener.set_nonblocking(true).map_err(fail)?;
-        Ok(Self { listener, clients: BTreeMap::new(), next: 0 })
+        Ok(Self { listener, clients: BTreeMap::new(), next: 0, most, spare: spare() })
     }
 
     /// The descriptor to watch for new clients.
@@ -57,27 +64,63 @@ impl Server {
         self.listener.as_fd()
     }
 
-    /// Takes the next client in, if it may speak to us: the same user, or root. `None`: nobody (else) waits.
-    pub(crate) fn accept(&mut self) -> Option<Result<u64, io::Error>> {
-        let stream = match self.listener.accept() {
-            Ok((stream, _)) => stream,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-            Err(error) => return Some(Err(error)),
-        };
-        Some(self.admit(stream))
+    /// Takes the next client in, if it may speak to us: the same user, or root. `None`: nobody (else) waits;
+    /// `Some(Ok(None))`: it was turned away; an error: whoever waits can not even be told so.
+    pub(crate) fn accept(&mut self) -> Option<io::Result<Option<u64>>> {
+        match self.listener.accept() {
+            Ok((stream, _)) => Some(Ok(self.admit(stream).ok())),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
+            Err(error) if has_no_descriptor(&error) => Some(self.turn_away(error)),
+            // The client left before it was taken in, or a signal came.
+            Err(error) if is_passing(&error) => Some(Ok(None)),
+            Err(error) => Some(Err(error)),
+        }
     }
 
-    fn admit(&mut self, stream: UnixStream) -> Result<u64, io::Error> {
+    /// With the descriptor that is kept for it.
+    fn turn_away(&mut self, error: io::Error) -> io::Result<Option<u64>> {
+        if self.spare.take().is_none() {
+            self.spare = spare();
+            return Err(error);
+        }
+        let turned_away = self.listener.accept().map(|(stream, _)| refuse(&stream));
+        self.spare = spare();
+        turned_away.map(|()| None)
+    }
+
+    fn admit(&mut self, stream: UnixStream) -> io::Result<u64> {
         let peer = rustix::net::sockopt::socket_peercred(&stream)?.uid;
-        let is_allowed = peer.is_root() || peer == rustix::process::geteuid();
-        if !is_allowed || self.clients.len() >= MAX_CLIENTS {
+        if !peer.is_root() && peer != rustix::process::geteuid() {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         stream.set_nonblocking(true)?;
+        if self.clients.len() >= self.most && !self.make_room() {
+            refuse(&stream);
+            return Err(io::ErrorKind::ResourceBusy.into());
+        }
         self.next += 1;
-        let client = Client { stream, input: Vec::new(), output: Vec::new(), is_watching: false };
+        let client =
+            Client { stream, input: Vec::new(), output: Vec::new(), is_watching: false, has_asked: false };
         self.clients.insert(self.next, client);
         Ok(self.next)
+    }
+
+    /// Has the oldest of those leave that never asked for anything, else of those that do not watch. Whether there was
+    /// one.
+    fn make_room(&mut self) -> bool {
+        let oldest = |is_meant: fn(&Client) -> bool| {
+            self.clients.iter().find(|(_, client)| is_meant(client)).map(|(id, _)| *id)
+        };
+        let leaves = oldest(|client| !client.has_asked).or_else(|| oldest(|client| !client.is_watching));
+        leaves.and_then(|id| self.clients.remove(&id)).is_some()
+    }
+
+    /// Those that have said something nobody has read yet, if the next client needs somebody else's place.
+    pub(crate) fn unread_if_full(&self) -> Vec<u64> {
+        if self.clients.len() < self.most {
+            return Vec::new();
+        }
+        self.clients.iter().filter(|(_, client)| client.has_unread()).map(|(id, _)| *id).collect()
     }
 
     /// The descriptor of a client.
@@ -89,7 +132,9 @@ impl Server {
     pub(crate) fn read(&mut self, id: u64) -> Option<Vec<Result<Request, String>>> {
         let client = self.clients.get_mut(&id)?;
         let is_open = client.fill();
-        let requests = client.take_lines().iter().map(|line| parse(line)).collect();
+        let requests: Vec<Result<Request, String>> =
+            client.take_lines().iter().map(|line| parse(line)).collect();
+        client.has_asked |= !requests.is_empty();
         if !is_open || client.input.len() > MAX_LINE {
             self.clients.remove(&id);
         }
@@ -143,6 +188,10 @@ impl Client {
         true
     }
 
+    fn has_unread(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.stream).is_ok_and(|bytes| bytes > 0)
+    }
+
     fn take_lines(&mut self) -> Vec<Vec<u8>> {
         let Some(end) = self.input.iter().rposition(|byte| *byte == b'\n') else { return Vec::new() };
         let rest = self.input.split_off(end + 1);
@@ -169,6 +218,28 @@ impl Client {
         }
         true
     }
+}
+
+/// Says that it cannot be taken in; whoever does not listen is not waited for.
+fn refuse(stream: &UnixStream) {
+    let mut line = serde_json::to_vec(&Message::Reply { error: Some(TOO_MANY.to_owned()) })
+        .expect("a message is plain data");
+    line.push(b'\n');
+    let mut stream = stream;
+    let _ = stream.set_nonblocking(true).and_then(|()| stream.write_all(&line));
+}
+
+fn spare() -> Option<OwnedFd> {
+    fs::File::open("/dev/null").ok().map(Into::into)
+}
+
+fn has_no_descriptor(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE))
+}
+
+fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted)
 }
 
 fn parse(line: &[u8]) -> Result<Request, String> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -79,6 +81,19 @@ impl Spec {
             .map_err(|error| Error::BadSpec { path: path.clone(), reason: error.to_string() })?;
         spec.check().map_err(|reason| Error::BadSpec { path, reason })?;
         Ok(spec)
+    }
+
+    /// Writes the spec, whole or not at all, for whom the service directory belongs to.
+    pub(crate) fn write(&self, service: &Path) -> Result<(), Error> {
+        let path = service.join(SPEC_FILE);
+        let fail = |error: io::Error| Error::io("write", &path, error);
+        let owner = fs::metadata(service).map_err(fail)?;
+        let mut json = serde_json::to_vec_pretty(self).expect("a spec is plain data");
+        json.push(b'\n');
+        small_file::replace(service, SPEC_FILE, &json).map_err(fail)?;
+        // Only root can give it to somebody else, and only there it may have to.
+        let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
+        File::open(&path).and_then(|file| file.sync_all()).map_err(fail)
     }
 
     /// From SIGTERM to SIGKILL.

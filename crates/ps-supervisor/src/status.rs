@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, small_file};
 
 pub(crate) const STATUS_FILE: &str = "status.json";
-const NEW_STATUS_FILE: &str = ".status.json.new";
 
 /// One instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,10 +32,16 @@ pub struct Status {
     pub last_exit: Option<Exit>,
     /// The revision of the spec that it was started from.
     pub revision: u64,
+    /// Whether its process is a job: one whose end is final, also where nobody saw it.
+    #[serde(default)]
+    pub job: bool,
+    /// Whether its process ended by itself and is not to be started again, unless somebody asks for it.
+    #[serde(default)]
+    pub done: bool,
     /// Where the logs of stdout and stderr ended when its process was started, in bytes: what follows is its own.
     #[serde(default)]
     pub log_offsets: [u64; 2],
-    /// Why it could not be started, if it could not.
+    /// What is to be known beside the state: why it could not be started, or what is wrong with its place.
     pub reason: Option<String>,
     /// Where its process runs, or ran last: a crash restarts it there. `None` before its first start, and in the status
     /// of an earlier version.
@@ -83,15 +88,13 @@ impl Status {
         status.map(Some).map_err(|error| Error::BadStatus { path, reason: error.to_string() })
     }
 
-    /// Writes the status, whole or not at all. It is not synced: after a power loss no process of it lives.
+    /// Writes the status, whole or not at all; what else lies in its place goes. It is not synced: after a power loss
+    /// no process of it lives.
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
-        let path = directory.join(STATUS_FILE);
-        let staged = directory.join(NEW_STATUS_FILE);
         let mut bytes = serde_json::to_vec(self).expect("a status is plain data");
         bytes.push(b'\n');
-        fs::write(&staged, bytes)
-            .and_then(|()| fs::rename(&staged, &path))
-            .map_err(|error| Error::io("write", &path, error))
+        small_file::replace(directory, STATUS_FILE, &bytes)
+            .map_err(|error| Error::io("write", &directory.join(STATUS_FILE), error))
     }
 }
 

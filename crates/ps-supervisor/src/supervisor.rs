@@ -5,9 +5,8 @@ mod attached;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::Read;
 use std::os::fd::AsFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,21 +14,25 @@ use std::time::{Duration, Instant};
 use ps_scheduler::{Exit, Slot};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
-use rustix::process::{WaitOptions, WaitStatus};
+use rustix::process::{Signal, WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::Error;
+use crate::answer::SpecFile;
+use crate::census::{Census, families};
 use crate::cgroup::CgroupRoot;
-use crate::control::{Message, Request};
+use crate::control::Message;
+use crate::descriptors::Descriptors;
 use crate::output::Output;
+use crate::outputs::{Outputs, make_directory};
 use crate::poll::{Poll, Source};
 use crate::ports;
-use crate::seat::Seat;
+use crate::seat::{Means, Seat};
 use crate::server::Server;
-use crate::signals::Signals;
+use crate::signals::{self, Signals};
 use crate::spec::Spec;
 use crate::transition::Event;
-use crate::tree::Tree;
+use crate::tree::{Tree, signal_process};
 use attached::Attached;
 pub use attached::{Attachment, Cause, Change, Reaction, Waited};
 
@@ -37,24 +40,35 @@ pub use attached::{Attachment, Cause, Change, Reaction, Waited};
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
 /// How often a tree that is meant to become empty is looked at, and an unsent answer is tried again.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long an output whose log takes nothing is left alone.
-const PAUSE: Duration = Duration::from_secs(1);
+/// How long something that failed is left alone.
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a process may survive SIGKILL, in the kernel's hands.
+const UNKILLABLE: Duration = Duration::from_secs(5);
 
 /// The supervisor of one service directory.
 #[derive(Debug)]
 pub struct Supervisor {
-    service: PathBuf,
-    spec: Spec,
-    seats: BTreeMap<Slot, Seat>,
+    pub(crate) service: PathBuf,
+    pub(crate) means: Means,
+    pub(crate) seats: BTreeMap<Slot, Seat>,
+    pub(crate) spec_file: SpecFile,
     cgroups: Option<CgroupRoot>,
-    server: Server,
-    poll: Poll,
+    pub(crate) server: Server,
+    pub(crate) poll: Poll,
     children: UnixStream,
     signals: Signals,
-    attached: Option<Attached>,
-    is_ending: bool,
-    paused: BTreeMap<Source, Instant>,
-    _lock: File,
+    pub(crate) attached: Option<Attached>,
+    /// Why an instance could not be attached, if one could not.
+    unattached: Option<Error>,
+    pub(crate) is_ending: bool,
+    /// Somebody asked for everything to be stopped for good; a signal only ends this supervisor.
+    pub(crate) is_told_to_rest: bool,
+    pub(crate) told_unwritten: Option<String>,
+    /// Since when strays are being killed.
+    pub(crate) clears_since: Option<Instant>,
+    pub(crate) paused: BTreeMap<Source, Instant>,
+    pub(crate) lock: File,
 }
 
 /// How long a supervisor runs.
@@ -71,8 +85,9 @@ impl Supervisor {
     pub fn open(service: &Path) -> Result<Self, Error> {
         let spec = Spec::read(service)?;
         let mut supervisor = Self::take_charge(service, spec, None, &END_SIGNALS)?;
+        supervisor.note_spec_file();
         supervisor.adopt()?;
-        supervisor.apply()?;
+        supervisor.apply();
         Ok(supervisor)
     }
 
@@ -86,9 +101,10 @@ impl Supervisor {
         let fail = |error: std::io::Error| Error::io("watch", service, error);
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|errno| fail(errno.into()))?;
-        let children = signal_stream(&[SIGCHLD]).map_err(fail)?;
+        let descriptors = Descriptors::raise();
+        let children = signals::stream(&[SIGCHLD]).map_err(fail)?;
         let signals = Signals::watch(signals).map_err(fail)?;
-        let server = Server::listen(service)?;
+        let server = Server::listen(service, descriptors.clients())?;
         let mut poll = Poll::new().map_err(|errno| fail(errno.into()))?;
         for (fd, source) in [
             (children.as_fd(), Source::ChildSignal),
@@ -100,21 +116,29 @@ impl Supervisor {
         Ok(Self {
             cgroups: CgroupRoot::find(service),
             service: service.to_owned(),
-            spec,
+            means: Means { spec, census: Census::default(), descriptors },
             seats: BTreeMap::new(),
+            spec_file: SpecFile::default(),
             server,
             poll,
             children,
             signals,
             attached,
+            unattached: None,
             is_ending: false,
+            is_told_to_rest: false,
+            told_unwritten: None,
+            clears_since: None,
             paused: BTreeMap::new(),
-            _lock: lock,
+            lock,
         })
     }
 
     /// Runs until it was asked to end (or, [`Until::AtRest`], has nothing to do) and nothing is left.
     pub fn run(&mut self, until: Until) -> Result<(), Error> {
+        if until == Until::Told {
+            signals::shield();
+        }
         loop {
             self.publish();
             if self.is_over(until) {
@@ -126,17 +150,22 @@ impl Supervisor {
 
     fn is_over(&mut self, until: Until) -> bool {
         let is_due = self.is_ending || until == Until::AtRest;
-        let is_over = is_due && self.seats.values().all(Seat::is_at_rest);
-        if is_over {
-            self.server.flush();
+        if !is_due || !self.seats.values().all(Seat::is_at_rest) || self.clears_strays() {
+            return false;
         }
-        is_over
+        if self.is_written_down() {
+            self.server.flush();
+            return true;
+        }
+        self.tell_unwritten();
+        false
     }
 
     /// Waits for something to happen, and sees to it.
     fn turn(&mut self) -> Result<(), Error> {
         let timeout = self.timeout();
         let ready = self.poll.wait(timeout).map_err(|errno| Error::io("watch", &self.service, errno))?;
+        self.means.census.begin_turn();
         for source in ready {
             self.serve(&source);
         }
@@ -144,84 +173,114 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Says that everything should end; [`Supervisor::run`] returns once it has.
-    fn begin_end(&mut self) {
+    /// Says that everything should end; [`Supervisor::run`] returns once it has. What is over stays as it is.
+    pub(crate) fn begin_end(&mut self) {
         self.is_ending = true;
-        for seat in self.seats.values_mut() {
-            seat.handle(Event::Stop, &self.spec);
+        for seat in self.seats.values_mut().filter(|seat| !seat.is_at_rest()) {
+            seat.handle(Event::Stop, &mut self.means);
         }
     }
 
     /// Makes the seats agree with the spec.
-    fn apply(&mut self) -> Result<(), Error> {
-        let wanted = self.spec.wanted();
+    pub(crate) fn apply(&mut self) {
+        let wanted = self.means.spec.wanted();
         for slot in &wanted {
-            self.seat(slot)?;
+            self.open_seat(slot);
         }
-        let spec = &self.spec;
+        self.open_outputs();
         for seat in self.seats.values_mut() {
             let event = match wanted.contains(seat.slot()) {
                 false => Event::Stop,
                 // Also one that waits out its predecessor's failures: they are not its own.
-                true if seat.revision() != spec.revision => Event::Restart,
-                true => Event::Start,
+                true if seat.revision() != self.means.spec.revision => Event::Restart,
+                true => Event::Want,
             };
-            seat.handle(event, spec);
+            seat.handle(event, &mut self.means);
         }
-        Ok(())
     }
 
-    /// Opens the seat of each instance that left a process behind.
+    /// Opens the seat of each instance that left something behind: a status, be it unreadable, or processes.
     fn adopt(&mut self) -> Result<(), Error> {
         let entries = fs::read_dir(&self.service).map_err(|error| Error::io("read", &self.service, error))?;
-        let slots = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<Slot>().ok());
+        let slots: Vec<Slot> =
+            entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
         for slot in slots {
-            if crate::Status::read(&self.service.join(slot.to_string())).ok().flatten().is_some() {
-                self.seat(&slot)?;
+            let status = self.service.join(slot.to_string()).join(crate::status::STATUS_FILE);
+            let tree = self.tree(&slot, false);
+            if status.symlink_metadata().is_ok() || !tree.is_empty(None, &mut self.means.census) {
+                self.open_seat(&slot);
             }
         }
         Ok(())
     }
 
-    /// The seat of a slot, opened if need be.
-    fn seat(&mut self, slot: &Slot) -> Result<(), Error> {
+    fn tree(&self, slot: &Slot, is_new: bool) -> Tree {
+        let marker = self.service.join(slot.to_string()).to_string_lossy().into_owned();
+        Tree::new(self.cgroups.as_ref().map(|root| root.group(slot)), marker, is_new)
+    }
+
+    /// Opens the seat of a slot, if it is not open. Processes come first: their outputs are opened once all are known,
+    /// with what descriptors are left.
+    fn open_seat(&mut self, slot: &Slot) {
         if self.seats.contains_key(slot) {
-            return Ok(());
+            return;
         }
         let directory = self.service.join(slot.to_string());
         let is_new = !directory.exists();
-        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory);
-        made.map_err(|error| Error::io("create", &directory, error))?;
+        // Where it cannot be made, the seat says so.
+        let _ = make_directory(&directory);
         let port = ports::kept(&directory);
-        let marker = directory.to_string_lossy().into_owned();
-        let cgroup = self.cgroups.as_ref().map(|root| root.group(slot));
-        let tree = Tree::new(cgroup, marker, is_new);
-        let output = self.output(slot, &directory)?;
-        let mut seat = Seat::open(&self.service, slot.clone(), tree, port, output, &self.spec);
-        let fail = |errno: Errno| Error::io("watch", &directory, errno);
-        for (index, capture) in seat.captures().iter().enumerate() {
-            self.poll.watch(capture.fd(), Source::Output(slot.clone(), index)).map_err(fail)?;
-        }
+        let tree = self.tree(slot, is_new);
+        let outputs = self.outputs(slot, &directory);
+        let seat = Seat::open(directory, slot.clone(), tree, port, outputs, &mut self.means);
         if let Some(pidfd) = seat.process().and_then(crate::process::Process::pidfd) {
-            self.poll.watch(pidfd, Source::Adopted(slot.clone())).map_err(fail)?;
+            let _ = self.poll.watch(pidfd, Source::Adopted(slot.clone()));
         }
         self.seats.insert(slot.clone(), seat);
-        Ok(())
     }
 
-    fn output(&mut self, slot: &Slot, directory: &Path) -> Result<Output, Error> {
-        let Some(attached) = &mut self.attached else { return Output::logs(directory) };
+    fn outputs(&mut self, slot: &Slot, directory: &Path) -> Outputs {
+        let Some(attached) = &mut self.attached else {
+            return Outputs::new(directory, self.means.descriptors);
+        };
         let has_stdin = attached.attachment.stdin.as_ref() == Some(slot);
-        let (output, reader) =
-            Output::pipe(has_stdin).map_err(|error| Error::io("connect", directory, error))?;
-        attached.news.push(Change::Output { slot: slot.clone(), reader });
-        Ok(output)
+        match Output::pipe(has_stdin) {
+            Ok((output, reader)) => {
+                attached.news.push(Change::Output { slot: slot.clone(), reader });
+                Outputs::of(output, directory, self.means.descriptors)
+            }
+            Err(error) => {
+                self.unattached = Some(Error::io("connect", directory, error));
+                Outputs::new(directory, self.means.descriptors)
+            }
+        }
+    }
+
+    fn open_outputs(&mut self) {
+        for seat in self.seats.values_mut().filter(|seat| !seat.has_outputs()) {
+            seat.open_outputs();
+        }
+        self.watch_outputs();
+    }
+
+    /// Watches outputs that were opened since this was last done.
+    fn watch_outputs(&mut self) {
+        for (slot, seat) in &mut self.seats {
+            let Some(captures) = seat.outputs().take_unwatched() else { continue };
+            for (index, capture) in captures.iter().enumerate() {
+                let source = Source::Output(slot.clone(), index);
+                self.poll.forget(&source);
+                self.paused.remove(&source);
+                // It was admitted when it was opened; a machine that has no memory for it gets it drained at its end.
+                let _ = self.poll.watch(capture.fd(), source);
+            }
+        }
     }
 
     fn serve(&mut self, source: &Source) {
         match source {
             Source::ChildSignal => {
-                drain(&self.children);
+                signals::drain(&self.children);
                 self.reap();
             }
             Source::Signal => self.hear_signals(),
@@ -232,7 +291,7 @@ impl Supervisor {
             Source::Adopted(slot) => {
                 self.poll.forget(source);
                 if let Some(seat) = self.seats.get_mut(slot) {
-                    seat.reap(None, &self.spec);
+                    seat.reap(None, &mut self.means);
                 }
             }
         }
@@ -244,63 +303,15 @@ impl Supervisor {
             let pid = pid.as_raw_nonzero().get().unsigned_abs();
             let is_main = |seat: &&mut Seat| seat.process().is_some_and(|process| process.pid() == pid);
             if let Some(seat) = self.seats.values_mut().find(is_main) {
-                seat.reap(exit_of(status), &self.spec);
+                seat.reap(exit_of(status), &mut self.means);
             }
         }
-    }
-
-    fn welcome(&mut self) {
-        while let Some(accepted) = self.server.accept() {
-            let Ok(id) = accepted else { continue };
-            if let Some(fd) = self.server.client_fd(id) {
-                let _ = self.poll.watch(fd, Source::Client(id));
-            }
-        }
-    }
-
-    fn listen_to(&mut self, id: u64) {
-        for request in self.server.read(id).unwrap_or_default() {
-            let answer = request.and_then(|request| self.answer(id, request));
-            self.server.say(id, &Message::Reply { error: answer.err() });
-        }
-        if !self.server.has(id) {
-            self.poll.forget(&Source::Client(id));
-        }
-    }
-
-    fn answer(&mut self, id: u64, request: Request) -> Result<(), String> {
-        match request {
-            Request::Apply => {
-                self.spec = Spec::read(&self.service).map_err(|error| error.to_string())?;
-                self.apply().map_err(|error| error.to_string())?;
-            }
-            Request::Restart { slots } => {
-                let wanted = self.spec.wanted();
-                for slot in slots.iter().filter(|slot| wanted.contains(slot)) {
-                    if let Some(seat) = self.seats.get_mut(slot) {
-                        seat.handle(Event::Restart, &self.spec);
-                    }
-                }
-            }
-            Request::Watch => {
-                for seat in self.seats.values() {
-                    self.server.say(id, &Message::Instance(seat.status().clone()));
-                }
-                self.server.let_watch(id);
-            }
-            Request::End => {
-                // The grace period is the one that holds now; a spec that cannot be read must not keep anything alive.
-                self.spec = Spec::read(&self.service).unwrap_or_else(|_| self.spec.clone());
-                self.end_for(Cause::Client);
-            }
-        }
-        self.publish();
-        Ok(())
     }
 
     fn capture(&mut self, slot: &Slot, index: usize) {
-        let Some(seat) = self.seats.get_mut(slot) else { return };
-        let capture = &mut seat.captures()[index];
+        let Some(capture) = self.seats.get_mut(slot).and_then(|seat| seat.outputs().stream(index)) else {
+            return;
+        };
         if capture.move_bytes().is_err() {
             // The log takes nothing: full disk. The FIFO fills, the process waits; we try again later, not at once.
             let source = Source::Output(slot.clone(), index);
@@ -313,29 +324,41 @@ impl Supervisor {
     fn look(&mut self) {
         let now = Instant::now();
         for seat in self.seats.values_mut() {
-            seat.look(now, &self.spec);
+            seat.look(now, &mut self.means);
         }
-        let over: Vec<Source> = self
-            .paused
-            .iter()
-            .filter(|(_, until)| **until <= now)
-            .map(|(source, _)| source.clone())
-            .collect();
+        self.watch_outputs();
+        self.write_spec_later(now);
+        let is_over = |(source, until): (&Source, &Instant)| (*until <= now).then(|| source.clone());
+        let over: Vec<Source> = self.paused.iter().filter_map(is_over).collect();
         for source in over {
             self.paused.remove(&source);
-            if let Source::Output(slot, index) = &source
-                && let Some(seat) = self.seats.get_mut(slot)
-            {
-                let _ = self.poll.watch(seat.captures()[*index].fd(), source.clone());
+            match &source {
+                Source::Output(slot, index) => {
+                    let stream = self.seats.get_mut(slot).and_then(|seat| seat.outputs().stream(*index));
+                    if let Some(capture) = stream {
+                        let _ = self.poll.watch(capture.fd(), source.clone());
+                    }
+                }
+                Source::Listener => drop(self.poll.watch(self.server.fd(), source.clone())),
+                Source::ChildSignal
+                | Source::Signal
+                | Source::End(_)
+                | Source::Client(_)
+                | Source::Adopted(_) => (),
             }
         }
     }
 
     /// Writes down and tells what changed; seats that are no longer part of the formation are given up.
-    fn publish(&mut self) {
-        let wanted = self.spec.wanted();
+    pub(crate) fn publish(&mut self) {
+        let wanted = self.means.spec.wanted();
         let mut gone = Vec::new();
+        let unsure = self.seats.values().any(|seat| seat.has_changed() && seat.is_unsure());
+        let strays = if unsure { self.strays() } else { Vec::new() };
         for (slot, seat) in &mut self.seats {
+            if seat.has_changed() && seat.is_unsure() {
+                seat.remark(may_be_left(&strays));
+            }
             if let Some(status) = seat.take_change() {
                 if let Some(attached) = &mut self.attached {
                     let (status, starts_in) = (Box::new(status.clone()), seat.starts_in());
@@ -343,7 +366,7 @@ impl Supervisor {
                 }
                 self.server.tell(&Message::Instance(status));
             }
-            if seat.is_at_rest() && !wanted.contains(slot) && !self.spec.stopped.contains(slot) {
+            if seat.is_at_rest() && !wanted.contains(slot) && !self.means.spec.stopped.contains(slot) {
                 gone.push(slot.clone());
             }
         }
@@ -358,13 +381,51 @@ impl Supervisor {
         }
     }
 
+    /// Processes that came from some instance, and nothing says from which: each outlived its parent, so it became our
+    /// child, and bears no mark of a seat. The oldest first.
+    fn strays(&mut self) -> Vec<u32> {
+        let own = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
+        let processes = self.means.census.processes();
+        let is_known = |process: &crate::census::Process| {
+            self.seats.values().any(|seat| {
+                let main = seat.process().map(crate::process::Process::pid);
+                seat.tree().is_root(process, main)
+            })
+        };
+        let is_stray = |process: &crate::census::Process| process.parent == own && !is_known(process);
+        families(processes, is_stray).into_iter().collect()
+    }
+
+    /// Kills what nobody knows the origin of, at the very end: it came from one of our instances, and all of them have
+    /// ended. Whether that is not done yet; what even SIGKILL does not end is left after a while.
+    fn clears_strays(&mut self) -> bool {
+        if !self.is_ending || self.cgroups.is_some() {
+            return false;
+        }
+        let strays = self.strays();
+        for pid in &strays {
+            signal_process(*pid, Signal::KILL, || true);
+        }
+        let since = *self.clears_since.get_or_insert_with(Instant::now);
+        !strays.is_empty() && since.elapsed() < UNKILLABLE
+    }
+
     fn timeout(&mut self) -> Option<Duration> {
         let now = Instant::now();
-        let unsent = self.server.flush().then(|| now + LOOK);
+        let unsent = (self.server.flush() || self.clears_since.is_some()).then(|| now + LOOK);
         let seats = self.seats.values().filter_map(|seat| seat.due(now, LOOK));
-        let next = seats.chain(unsent).chain(self.paused.values().copied()).min()?;
+        let others = self.paused.values().copied().chain(self.spec_due());
+        let next = seats.chain(unsent).chain(others).min()?;
         Some(next.saturating_duration_since(now))
     }
+}
+
+/// What an instance may have left, for people.
+fn may_be_left(strays: &[u32]) -> Option<String> {
+    let pids = strays.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+    (!strays.is_empty()).then(|| {
+        format!("it may have left processes behind that nothing tells from those of other instances: {pids}")
+    })
 }
 
 fn lock(service: &Path) -> Result<File, Error> {
@@ -376,21 +437,6 @@ fn lock(service: &Path) -> Result<File, Error> {
         Err(Errno::WOULDBLOCK) => Err(Error::AlreadySupervised { service: service.to_owned() }),
         Err(errno) => Err(Error::io("lock", &path, errno)),
     }
-}
-
-/// A stream that becomes readable when one of the signals arrives.
-fn signal_stream(signals: &[i32]) -> std::io::Result<UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    read.set_nonblocking(true)?;
-    for signal in signals {
-        signal_hook::low_level::pipe::register(*signal, write.try_clone()?)?;
-    }
-    Ok(read)
-}
-
-fn drain(mut stream: &UnixStream) {
-    let mut buffer = [0; 256];
-    while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {}
 }
 
 fn exit_of(status: WaitStatus) -> Option<Exit> {

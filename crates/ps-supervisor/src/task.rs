@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use ps_scheduler::Slot;
 
+use crate::census::{Census, MARKER};
 use crate::cgroup::{Cgroup, CgroupRoot};
-use crate::command::Invocation;
-use crate::tree::{MARKER, Tree};
+use crate::command::{Entry, Invocation};
+use crate::tree::Tree;
 
 const LOOK: Duration = Duration::from_millis(20);
 /// How often what would not die is killed again.
@@ -45,24 +46,24 @@ impl Task {
             cgroup.make()?;
         }
         let joining_file = self.tree.cgroup().map(Cgroup::joining_file);
-        let mut command = invocation.command(joining_file.as_deref());
+        let mut command = invocation.command(Entry { joining: joining_file.as_deref(), open_files: None });
         command.env_clear().envs(variables).env(MARKER, self.tree.marker());
         Ok(command)
     }
 
     /// Whether nothing of it runs, `main` excepted.
     pub fn is_empty(&self) -> bool {
-        self.tree.is_empty(None)
+        self.tree.is_empty(None, &mut Census::default())
     }
 
     /// SIGTERM to all of it; `main` is its main process, which has not been waited for.
     pub fn terminate(&self, main: Option<u32>) {
-        self.tree.terminate(main);
+        self.tree.terminate(main, &mut Census::default());
     }
 
     /// SIGKILL to all of it.
     pub fn kill(&self, main: Option<u32>) {
-        self.tree.kill(main);
+        self.tree.kill(main, &mut Census::default());
     }
 
     /// Ends what its main process left behind, which has been waited for: SIGTERM, and SIGKILL after `grace`. Gives the

@@ -4,7 +4,7 @@
 /// What a seat is doing. A seat is the place of one instance, `<type>.<n>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum SeatState {
-    /// Empty, and meant to be.
+    /// Empty: it was never started, or somebody stopped it.
     Down,
     /// Its process lives and is not ready yet.
     Starting,
@@ -18,6 +18,8 @@ pub(crate) enum SeatState {
     Clearing(Verdict),
     /// Empty; waits to be filled again.
     Backoff,
+    /// Empty: its process ended by itself, and that was its end.
+    Done,
     /// Empty: given up.
     Crashed,
 }
@@ -36,7 +38,7 @@ pub(crate) enum Then {
 pub(crate) enum Verdict {
     /// It is started again after a delay.
     Again,
-    /// It is left, and that is fine: it was done.
+    /// It is left: it was done, or nobody can say that it was not.
     Rest,
     /// It is left, and that is not fine.
     GiveUp,
@@ -45,11 +47,14 @@ pub(crate) enum Verdict {
 /// What can happen to a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Event {
-    /// It is wanted.
+    /// The spec says that it should be filled. That is a level, not an act: it is said again by every supervisor that
+    /// starts and after every change of the spec, so it never wakes what is over.
+    Want,
+    /// Somebody asked for it to be started.
     Start,
-    /// It is not wanted.
+    /// It is not wanted, or somebody asked for it to be stopped.
     Stop,
-    /// It is wanted anew.
+    /// Somebody asked for a new process, or there is a new release.
     Restart,
     /// Its process was found ready.
     Ready,
@@ -89,13 +94,14 @@ pub(crate) fn transition(state: SeatState, event: Event) -> (SeatState, Action) 
         SeatState::Killing(then) => from_killing(then, event),
         SeatState::Clearing(verdict) => from_clearing(verdict, event),
         SeatState::Backoff => from_backoff(event),
-        SeatState::Crashed => from_crashed(event),
+        SeatState::Done => from_over(SeatState::Done, event),
+        SeatState::Crashed => from_over(SeatState::Crashed, event),
     }
 }
 
 fn from_down(event: Event) -> (SeatState, Action) {
     match event {
-        Event::Start | Event::Restart => (SeatState::Starting, Action::Spawn),
+        Event::Want | Event::Start | Event::Restart => (SeatState::Starting, Action::Spawn),
         Event::Stop | Event::Ready | Event::Died(_) | Event::Empty | Event::Due => {
             (SeatState::Down, Action::Nothing)
         }
@@ -104,7 +110,7 @@ fn from_down(event: Event) -> (SeatState, Action) {
 
 fn from_alive(state: SeatState, event: Event) -> (SeatState, Action) {
     match event {
-        Event::Start | Event::Empty | Event::Due => (state, Action::Nothing),
+        Event::Want | Event::Start | Event::Empty | Event::Due => (state, Action::Nothing),
         Event::Stop => (SeatState::Stopping(Then::Rest), Action::Terminate),
         Event::Restart => (SeatState::Stopping(Then::Again), Action::Terminate),
         Event::Ready if state == SeatState::Up => (state, Action::Nothing),
@@ -115,7 +121,7 @@ fn from_alive(state: SeatState, event: Event) -> (SeatState, Action) {
 
 fn from_stopping(then: Then, event: Event) -> (SeatState, Action) {
     match event {
-        Event::Start | Event::Restart => (SeatState::Stopping(Then::Again), Action::Nothing),
+        Event::Want | Event::Start | Event::Restart => (SeatState::Stopping(Then::Again), Action::Nothing),
         Event::Stop => (SeatState::Stopping(Then::Rest), Action::Nothing),
         Event::Ready | Event::Died(_) => (SeatState::Stopping(then), Action::Nothing),
         Event::Empty => after_stop(then),
@@ -125,7 +131,7 @@ fn from_stopping(then: Then, event: Event) -> (SeatState, Action) {
 
 fn from_killing(then: Then, event: Event) -> (SeatState, Action) {
     match event {
-        Event::Start | Event::Restart => (SeatState::Killing(Then::Again), Action::Nothing),
+        Event::Want | Event::Start | Event::Restart => (SeatState::Killing(Then::Again), Action::Nothing),
         Event::Stop => (SeatState::Killing(Then::Rest), Action::Nothing),
         Event::Ready | Event::Died(_) => (SeatState::Killing(then), Action::Nothing),
         Event::Empty => after_stop(then),
@@ -142,13 +148,14 @@ fn after_stop(then: Then) -> (SeatState, Action) {
 
 fn from_clearing(verdict: Verdict, event: Event) -> (SeatState, Action) {
     match event {
-        Event::Start => (SeatState::Clearing(Verdict::Again), Action::Nothing),
-        Event::Stop => (SeatState::Clearing(Verdict::Rest), Action::Nothing),
-        Event::Restart => (SeatState::Killing(Then::Again), Action::Nothing),
-        Event::Ready | Event::Died(_) => (SeatState::Clearing(verdict), Action::Nothing),
+        // It comes back by itself, after the delay that its deaths have earned.
+        Event::Start if verdict == Verdict::Again => (SeatState::Clearing(verdict), Action::Nothing),
+        Event::Start | Event::Restart => (SeatState::Killing(Then::Again), Action::Nothing),
+        Event::Stop => (SeatState::Killing(Then::Rest), Action::Nothing),
+        Event::Want | Event::Ready | Event::Died(_) => (SeatState::Clearing(verdict), Action::Nothing),
         Event::Empty => match verdict {
             Verdict::Again => (SeatState::Backoff, Action::Delay),
-            Verdict::Rest => (SeatState::Down, Action::Announce),
+            Verdict::Rest => (SeatState::Done, Action::Announce),
             Verdict::GiveUp => (SeatState::Crashed, Action::Announce),
         },
         Event::Due => (SeatState::Clearing(verdict), Action::Kill),
@@ -159,15 +166,18 @@ fn from_backoff(event: Event) -> (SeatState, Action) {
     match event {
         Event::Due | Event::Restart => (SeatState::Starting, Action::Spawn),
         Event::Stop => (SeatState::Down, Action::Announce),
-        Event::Start | Event::Ready | Event::Died(_) | Event::Empty => (SeatState::Backoff, Action::Nothing),
+        Event::Want | Event::Start | Event::Ready | Event::Died(_) | Event::Empty => {
+            (SeatState::Backoff, Action::Nothing)
+        }
     }
 }
 
-fn from_crashed(event: Event) -> (SeatState, Action) {
+/// From `Done` and `Crashed`: only somebody who asks for it starts it again.
+fn from_over(state: SeatState, event: Event) -> (SeatState, Action) {
     match event {
         Event::Start | Event::Restart => (SeatState::Starting, Action::Spawn),
         Event::Stop => (SeatState::Down, Action::Announce),
-        Event::Ready | Event::Died(_) | Event::Empty | Event::Due => (SeatState::Crashed, Action::Nothing),
+        Event::Want | Event::Ready | Event::Died(_) | Event::Empty | Event::Due => (state, Action::Nothing),
     }
 }
 
@@ -183,12 +193,12 @@ mod tests {
         all.extend(THENS.map(SeatState::Stopping));
         all.extend(THENS.map(SeatState::Killing));
         all.extend(VERDICTS.map(SeatState::Clearing));
-        all.extend([SeatState::Backoff, SeatState::Crashed]);
+        all.extend([SeatState::Backoff, SeatState::Done, SeatState::Crashed]);
         all
     }
 
     fn events() -> Vec<Event> {
-        let mut all = vec![Event::Start, Event::Stop, Event::Restart, Event::Ready];
+        let mut all = vec![Event::Want, Event::Start, Event::Stop, Event::Restart, Event::Ready];
         all.extend(VERDICTS.map(Event::Died));
         all.extend([Event::Empty, Event::Due]);
         all
@@ -239,7 +249,8 @@ mod tests {
         for state in states() {
             for event in events() {
                 let (_, action) = transition(state, event);
-                let may_live = !matches!(state, SeatState::Down | SeatState::Backoff | SeatState::Crashed);
+                let is_vacant = [SeatState::Down, SeatState::Backoff, SeatState::Done, SeatState::Crashed];
+                let may_live = !is_vacant.contains(&state);
                 if action == Action::Spawn && may_live {
                     assert_eq!(event, Event::Empty, "{state:?} spawns on {event:?}");
                 }
@@ -253,6 +264,54 @@ mod tests {
             if matches!(state, SeatState::Stopping(_) | SeatState::Killing(_) | SeatState::Clearing(_)) {
                 assert_eq!(transition(state, Event::Due).1, Action::Kill, "{state:?}");
             }
+        }
+    }
+    /// What the world does by itself, in any order, without a person: it never leads to a process from these states.
+    #[test]
+    fn what_is_wanted_never_wakes_what_is_over() {
+        let by_itself = [Event::Want, Event::Ready, Event::Died(Verdict::Again), Event::Empty, Event::Due];
+        let clearing = [Verdict::Rest, Verdict::GiveUp].map(SeatState::Clearing);
+        let mut reached = vec![SeatState::Done, SeatState::Crashed];
+        reached.extend(clearing);
+        let mut next = 0;
+        while let Some(state) = reached.get(next).copied() {
+            for event in by_itself {
+                let (after, action) = transition(state, event);
+                assert_ne!(action, Action::Spawn, "{event:?} wakes {state:?}");
+                if !reached.contains(&after) {
+                    reached.push(after);
+                }
+            }
+            next += 1;
+        }
+        assert_eq!(reached.len(), 4, "{reached:?}");
+    }
+
+    #[test]
+    fn what_somebody_asks_for_is_started_from_every_state() {
+        for state in states() {
+            for event in [Event::Start, Event::Restart] {
+                let (mut now, action) = transition(state, event);
+                let mut has_spawned = action == Action::Spawn;
+                let is_alive = matches!(state, SeatState::Starting | SeatState::Up);
+                for event in [Event::Empty, Event::Due, Event::Empty] {
+                    let (after, action) = transition(now, event);
+                    has_spawned |= action == Action::Spawn;
+                    now = after;
+                }
+                assert!(has_spawned || (is_alive && event == Event::Start), "{event:?} is lost in {state:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_somebody_stopped_stays_down_until_it_is_wanted_or_asked_for() {
+        for state in states() {
+            let mut now = transition(state, Event::Stop).0;
+            for event in [Event::Empty, Event::Due, Event::Empty, Event::Ready, Event::Died(Verdict::Again)] {
+                now = transition(now, event).0;
+            }
+            assert_eq!(now, SeatState::Down, "from {state:?}");
         }
     }
 }

@@ -107,6 +107,12 @@ fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitSta
     Ok(None)
 }
 
+/// Whether a child of ours ends before the deadline, as far as can be told. It is not reaped.
+pub(crate) fn has_ended_by(child: &Child, deadline: Instant) -> bool {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| ends_by(pid, deadline).unwrap_or(false))
+}
+
 /// Whether our child ends before the deadline. It is not reaped.
 fn ends_by(pid: Pid, deadline: Instant) -> io::Result<bool> {
     let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty())?;

@@ -53,10 +53,28 @@ impl Error {
         }
     }
 
-    /// Whether a hook ended by itself, so that it has said why if it wanted to: nobody need say more.
+    /// Whether a hook ended by itself, so that it has said why if it wanted to.
     pub fn has_spoken(&self) -> bool {
-        matches!(self, Self::Failed { status, stderr, .. } if *status <= 128 && stderr.is_empty())
+        matches!(self, Self::Failed { status, .. } if *status <= 128)
     }
+
+    /// What the hooks said on stderr, if that was kept (see `Triggers::with_kept_stderr`); else empty.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Failed { stderr, .. } => stderr,
+            _ => "",
+        }
+    }
+}
+
+/// How a trigger failed, and of which plugins the hook may be, in a line.
+pub(crate) fn told(trigger: &str, status: u8, plugins: &[String]) -> String {
+    let whose = match plugins {
+        [] => String::new(),
+        [plugin] => format!(": the hook of plugin {plugin}"),
+        plugins => format!(": a hook of one of the plugins {}", plugins.join(", ")),
+    };
+    format!("trigger {trigger} {}{whose}", how(status))
 }
 
 fn how(status: u8) -> String {

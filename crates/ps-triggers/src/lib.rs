@@ -4,6 +4,7 @@
 //! question that every program asks: which apps its caller may know of ([`visible`]). The configuration that plugn exports to hooks as `CONFIG_*` is refused.
 
 mod child;
+mod echo;
 mod error;
 mod hooks;
 mod triggers;

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use ps_apps::World;
 
-use crate::Error;
 use crate::child::{self, Order, Stdios};
+use crate::echo::Echo;
+use crate::error::{self, Error};
 use crate::hooks::{self, Hook};
 
 /// How long pieces of an answer are awaited that a hook wrote just before its time was over.
@@ -26,7 +27,22 @@ pub struct Triggers {
     plugn: Option<PathBuf>,
     environment: Vec<(OsString, OsString)>,
     limit: Option<Duration>,
-    captures_stderr: bool,
+    stderr: StderrTo,
+}
+
+/// Where hooks write what they have to say.
+#[derive(Clone, Copy, Debug)]
+enum StderrTo {
+    Ours,
+    Capture,
+    Echo,
+}
+
+/// What was kept of it.
+enum Said {
+    Nothing,
+    Captured(mpsc::Receiver<Vec<u8>>),
+    Shown(Echo),
 }
 
 /// What the hooks of a trigger wrote to stdout, one after the other.
@@ -62,7 +78,7 @@ impl Triggers {
             plugn,
             environment: environment.into(),
             limit: None,
-            captures_stderr: false,
+            stderr: StderrTo::Ours,
         }
     }
 
@@ -84,8 +100,27 @@ impl Triggers {
     /// Keeps what hooks say on stderr, for [`Error::Failed`]; without this it goes where our own goes.
     #[must_use]
     pub fn with_captured_stderr(mut self) -> Self {
-        self.captures_stderr = true;
+        self.stderr = StderrTo::Capture;
         self
+    }
+
+    /// Shows what hooks say on stderr as they say it, and keeps the end of it for [`Error::words`].
+    #[must_use]
+    pub fn with_kept_stderr(mut self) -> Self {
+        self.stderr = StderrTo::Echo;
+        self
+    }
+
+    /// An error of one of our calls in a line without what hooks said: the trigger, how it failed, and of which plugin the
+    /// hook is. plugn does not say which hook it was, so where several plugins have one, all of them are named.
+    pub fn told(&self, error: &Error) -> String {
+        let Error::Failed { trigger, hook, status, .. } = error else { return error.to_string() };
+        let plugin = || Some(hook.parent()?.file_name()?.to_string_lossy().into_owned());
+        let plugins = match &self.plugn {
+            Some(_) => self.plugins_of(trigger).unwrap_or_default(),
+            None => plugin().into_iter().collect(),
+        };
+        error::told(trigger, *status, &plugins)
     }
 
     /// Runs every hook of a trigger with an empty stdin; what they write to stdout is the answer. No hook: an empty one.
@@ -134,7 +169,7 @@ impl Triggers {
         checked(trigger)?;
         let arguments: Vec<OsString> = arguments.iter().map(|word| word.as_ref().to_owned()).collect();
         let deadline = self.limit.map(|limit| Instant::now() + limit);
-        let said = self.capture_stderr(&mut ends, trigger)?;
+        let said = self.direct_stderr(&mut ends, trigger)?;
         let run = |program: &Path, arguments: Vec<OsString>| {
             let order = Order { program, arguments, environment: &self.environment, deadline };
             self.run_one(trigger, &order, &ends)
@@ -149,21 +184,25 @@ impl Triggers {
             }
         };
         drop(ends);
-        ran.map(|()| deadline).map_err(|error| quoting(error, said.as_ref(), deadline))
+        let words = said.words(deadline);
+        ran.map(|()| deadline).map_err(|error| quoting(error, words))
     }
 
-    fn capture_stderr(
-        &self,
-        ends: &mut Ends,
-        trigger: &str,
-    ) -> Result<Option<mpsc::Receiver<Vec<u8>>>, Error> {
-        if !self.captures_stderr {
-            return Ok(None);
-        }
+    fn direct_stderr(&self, ends: &mut Ends, trigger: &str) -> Result<Said, Error> {
         let fail = |reason| Error::Io { action: "run", path: PathBuf::from(trigger), reason };
-        let (said, writer) = io::pipe().map_err(fail)?;
+        let (said, writer) = match self.stderr {
+            StderrTo::Ours => return Ok(Said::Nothing),
+            StderrTo::Capture => {
+                let (said, writer) = io::pipe().map_err(fail)?;
+                (Said::Captured(collect(said)), writer)
+            }
+            StderrTo::Echo => match Echo::start() {
+                Some((echo, writer)) => (Said::Shown(echo), writer),
+                None => return Ok(Said::Nothing),
+            },
+        };
         ends.stderr = Some(writer);
-        Ok(Some(collect(said)))
+        Ok(said)
     }
 
     fn run_one(&self, trigger: &str, order: &Order<'_>, ends: &Ends) -> Result<(), Error> {
@@ -182,6 +221,17 @@ impl Triggers {
                 limit: self.limit.unwrap_or_default(),
             }),
             Err(reason) => Err(Error::Io { action: "run", path: hook, reason }),
+        }
+    }
+}
+
+impl Said {
+    /// All of it, once the hooks have ended.
+    fn words(self, deadline: Option<Instant>) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Captured(said) => String::from_utf8_lossy(&receive(&said, deadline)).trim().to_owned(),
+            Self::Shown(echo) => echo.words(),
         }
     }
 }
@@ -260,9 +310,9 @@ fn receive(collected: &mpsc::Receiver<Vec<u8>>, deadline: Option<Instant>) -> Ve
     std::iter::from_fn(next).flatten().collect()
 }
 
-fn quoting(mut error: Error, said: Option<&mpsc::Receiver<Vec<u8>>>, deadline: Option<Instant>) -> Error {
-    if let (Error::Failed { stderr, .. }, Some(said)) = (&mut error, said) {
-        String::from_utf8_lossy(&receive(said, deadline)).trim().clone_into(stderr);
+fn quoting(mut error: Error, words: String) -> Error {
+    if let Error::Failed { stderr, .. } = &mut error {
+        *stderr = words;
     }
     error
 }

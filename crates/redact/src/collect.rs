@@ -5,9 +5,9 @@ use std::borrow::Cow;
 
 use crate::command::Line;
 use crate::document::{Children, Document, Node, Value};
+use crate::gentle::{Masked, Origin};
 use crate::placeholder::{Kind, Numbers};
 use crate::show_list::{Class, Place, ShowList, Step, show_list};
-use crate::taint::Taint;
 use crate::text::Quoted;
 use crate::treat::Treatment;
 use crate::verdict::Verdict;
@@ -66,7 +66,7 @@ impl Spot<'_> {
 /// What the first walk found.
 pub(crate) struct Collected {
     pub(crate) decisions: Vec<Decision>,
-    pub(crate) taint: Taint,
+    pub(crate) masked: Masked,
     pub(crate) numbers: Numbers,
 }
 
@@ -74,12 +74,12 @@ pub(crate) struct Collected {
 pub(crate) fn collect(doc: &Document<'_>, treatment: &Treatment) -> Collected {
     let found = Collected {
         decisions: vec![Decision::Show; doc.slots()],
-        taint: Taint::default(),
+        masked: Masked::default(),
         numbers: Numbers::default(),
     };
     let mut collector = Collector { doc, treatment, found };
     doc.roots().for_each(|root| collector.value(root, &mut Spot::root(), true));
-    collector.found.taint.freeze();
+    collector.found.masked.freeze();
     collector.found
 }
 
@@ -129,7 +129,7 @@ impl<'a> Collector<'_, 'a> {
                 self.found.numbers.reserve_key(&key);
                 if !self.treatment.shows_key(shape, &key) {
                     self.decide(slot, Decision::Mask(Kind::Shape));
-                    self.found.taint.add(&key);
+                    self.found.masked.everywhere.add(&key);
                 }
                 next
             }
@@ -143,31 +143,34 @@ impl<'a> Collector<'_, 'a> {
         match self.treatment.decide(class, &at.key, &mut at.line, &text) {
             Verdict::Show => self.forgive(class, &at.key, &text),
             Verdict::Mask(kind) => {
-                self.taint(&at.key, &text);
+                self.taint(&Origin { class, key: &at.key, lead: "", kind }, &text);
                 self.decide(slot, Decision::Mask(kind));
             }
             Verdict::Parts(parts) => {
-                let masked = parts.pieces.iter().filter(|piece| piece.masked.is_some());
-                masked.for_each(|piece| self.taint(&at.key, &piece.text));
+                for piece in &parts.pieces {
+                    let Some(kind) = piece.masked else { continue };
+                    self.taint(&Origin { class, key: &at.key, lead: parts.lead, kind }, &piece.text);
+                }
                 self.decide(slot, Decision::Parts);
             }
         }
     }
 
-    fn taint(&mut self, key: &str, text: &str) {
-        if !REPEATS.contains(&key) {
-            self.found.taint.add(text);
+    fn taint(&mut self, origin: &Origin<'_>, text: &str) {
+        if !REPEATS.contains(&origin.key) {
+            self.found.masked.add(&self.treatment.scanner, origin, text);
         }
     }
 
-    /// What a typed place shows, and what an app is called if that is a plain word, taints nothing.
+    /// What a typed place shows, an id in the place of a name, and what an app is called if that is a plain word, taints nothing.
     fn forgive(&mut self, class: Option<Class>, key: &str, text: &str) {
         let word = text.len() <= 24 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
         match class {
             Some(Class::Typed(_)) if text.bytes().any(|b| b.is_ascii_alphabetic()) => {
-                self.found.taint.forgive(text);
+                self.found.masked.forgive(text);
             }
-            Some(Class::Label) if word && APP_NAMES.contains(&key) => self.found.taint.forgive(text),
+            Some(Class::Name(shape)) if shape.is_no_name(text) => self.found.masked.forgive(text),
+            Some(Class::Label) if word && APP_NAMES.contains(&key) => self.found.masked.forgive(text),
             _ => {}
         }
     }

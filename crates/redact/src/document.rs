@@ -46,7 +46,9 @@ pub(crate) struct Children {
 impl<'a> Document<'a> {
     /// Reads one or more values. Keys of objects come out sorted; equal keys keep their order.
     pub(crate) fn parse(text: &'a str) -> Result<Self, Error> {
-        let mut parser = Parser { bytes: text.as_bytes(), at: 0, tape: Vec::new(), open: Vec::new() };
+        // A byte order mark is no part of the text, and offsets count it.
+        let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+        let mut parser = Parser { bytes: text.as_bytes(), at, tape: Vec::new(), open: Vec::new() };
         let mut roots = Vec::new();
         parser.skip_blanks();
         while parser.at < text.len() {

@@ -10,6 +10,9 @@ pub enum Error {
     /// The input is not UTF-8, which RFC 8259 asks for.
     #[error("not UTF-8 at byte {0}: save the document as UTF-8 and try again")]
     NotUtf8(usize),
+    /// The input is UTF-16, as PowerShell's `>` writes it.
+    #[error("UTF-16: save the document as UTF-8 and try again")]
+    Utf16,
     /// The input is not JSON.
     #[error("not JSON at byte {0}: {1}")]
     NotJson(usize, &'static str),

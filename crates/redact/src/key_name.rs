@@ -169,6 +169,50 @@ pub(crate) fn is_secret(name: &str) -> bool {
     }) || words.windows(2).any(joined)
 }
 
+/// Ends of names of variables that say what something is called or where it lies.
+const PLACES: &[&str] = &[
+    "app",
+    "branch",
+    "cluster",
+    "container",
+    "database",
+    "db",
+    "dir",
+    "directory",
+    "domain",
+    "environment",
+    "folder",
+    "home",
+    "host",
+    "hostname",
+    "image",
+    "name",
+    "net",
+    "network",
+    "node",
+    "path",
+    "prefix",
+    "project",
+    "release",
+    "root",
+    "service",
+    "stage",
+    "tag",
+    "version",
+    "volume",
+    "workdir",
+];
+
+/// Whether a variable is called like a name or a place: `DB_HOST`, `PYTHONPATH`, `SERVICE_NAME`. A user's name is half of a
+/// login, and counts as none.
+pub(crate) fn names_a_place(name: &str) -> bool {
+    let words = words(name);
+    let together = ["path", "dir", "home", "root", "host", "hostname"];
+    let last = words.last().map_or("", String::as_str);
+    let is_place = PLACES.contains(&last) || together.iter().any(|end| last.ends_with(end));
+    is_place && !is_secret(name) && !words.iter().any(|word| word.contains("user") || word.contains("login"))
+}
+
 /// Whether the text gives a value to such a name: `db_password = x`, `run --token=x`, `"pw": "x"`, `password => x`. A
 /// colon counts only where a blank or a quote stands beside it, because images and users have colons too. Linear: of
 /// a name only the last characters are looked at.

@@ -23,6 +23,7 @@ mod decode;
 mod document;
 mod entropy;
 mod error;
+mod gentle;
 mod key_name;
 mod line;
 mod memo;

@@ -7,9 +7,10 @@ use std::fmt::{self, Write};
 
 use crate::collect::{Collected, Decision, Spot, line};
 use crate::document::{Children, Document, Node, Value};
+use crate::gentle::Masked;
 use crate::memo::Memo;
 use crate::placeholder::{self, Kind, Style};
-use crate::show_list::{Class, Place, Step, show_list};
+use crate::show_list::{Class, KeyShape, Place, Step, show_list};
 use crate::text::{self, Quoted};
 use crate::treat::Treatment;
 use crate::verdict::{Parts, Verdict};
@@ -176,8 +177,11 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
 
     fn check_key(&mut self, key: Value, place: Place) {
         let name = self.doc.quoted(key).decoded();
-        let free = name.filter(|name| matches!(show_list().step(place, name), Step::Free(..)));
-        let tainted = free.is_some_and(|name| self.touches(&name));
+        let tainted = name.is_some_and(|name| match show_list().step(place, &name) {
+            Step::Known(_) => false,
+            Step::Free(KeyShape::Name, _) => self.taints_a_name(&name),
+            Step::Free(..) => self.touches(&name),
+        });
         let decision = &mut self.found.decisions[key.slot()];
         if tainted && *decision == Decision::Show {
             *decision = Decision::Mask(Kind::Tainted);
@@ -233,19 +237,22 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
     /// Second thoughts: what was going to be shown may hold what was masked elsewhere.
     fn check(&mut self, slot: Value, class: Option<Class>, text: &str, verdict: &Verdict<'_>) {
         let decision = self.found.decisions[slot.slot()];
-        let tainted = |text: &str| self.touches(text);
-        let number = matches!(class, Some(Class::Command | Class::Program | Class::Script))
-            && self.found.taint.has_number(text);
-        let name =
-            matches!(class, Some(Class::Name(_) | Class::Label)) && self.found.taint.has_long_number(text);
+        let command = matches!(class, Some(Class::Command | Class::Program | Class::Script));
+        let tainted = |text: &str| self.touches(text) || (command && self.touches_gently(text));
+        let number = command && self.has_number(text);
+        let name = matches!(class, Some(Class::Name(_) | Class::Label)) && self.taints_a_name(text);
         let second = match (decision, verdict) {
             (Decision::Show, _) if text.is_empty() || placeholder::is_one(text) => Decision::Show,
             (Decision::Show, _) if matches!(class, Some(Class::Typed(_))) => {
-                if self.found.taint.touches_plainly(text) { Decision::Mask(Kind::Tainted) } else { decision }
+                if self.found.masked.everywhere.touches_plainly(text) {
+                    Decision::Mask(Kind::Tainted)
+                } else {
+                    decision
+                }
             }
             (Decision::Show, _) if number || name || tainted(text) => Decision::Mask(Kind::Tainted),
             (Decision::Parts, Verdict::Parts(parts))
-                if tainted(parts.lead) || self.found.taint.has_number(&shown(class, parts)) =>
+                if tainted(parts.lead) || self.has_number(&shown(class, parts)) =>
             {
                 Decision::Mask(Kind::Tainted)
             }
@@ -269,7 +276,21 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
     }
 
     fn touches(&self, text: &str) -> bool {
-        self.touched.answer(text, || self.found.taint.touches(text))
+        self.touched.answer(text, || self.found.masked.everywhere.touches(text))
+    }
+
+    /// Whether a command line holds a word that was masked as a name or a place elsewhere.
+    fn touches_gently(&self, text: &str) -> bool {
+        self.found.masked.in_commands.touches(text)
+    }
+
+    fn taints_a_name(&self, text: &str) -> bool {
+        self.touches(text) || self.found.masked.everywhere.has_long_number(text)
+    }
+
+    fn has_number(&self, text: &str) -> bool {
+        let Masked { everywhere, in_commands } = &self.found.masked;
+        everywhere.has_number(text) || in_commands.has_number(text)
     }
 
     fn parts(&mut self, parts: &Parts<'_>) -> Result<(), Error> {
@@ -307,7 +328,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
     fn emit(&mut self, text: &str) -> Result<(), Error> {
         if self.checking.is_some() && !placeholder::is_one(text) {
             let shown = placeholder::without(text);
-            if self.found.taint.touches_plainly(&shown) || scan::by_rule(&shown).is_some() {
+            if self.found.masked.everywhere.touches_plainly(&shown) || scan::by_rule(&shown).is_some() {
                 return Err(Error::SelfCheck);
             }
         }

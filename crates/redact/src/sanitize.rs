@@ -46,6 +46,9 @@ pub struct Sanitized<'a> {
 /// Decides about every string, key and number of a document (one value, or several as in JSON lines), and checks the
 /// result. Everything or nothing: any doubt about the input is an error.
 pub fn sanitize(input: &[u8], policy: Policy) -> Result<Sanitized<'_>, Error> {
+    if is_utf16(input) {
+        return Err(Error::Utf16);
+    }
     let text = std::str::from_utf8(input).map_err(|error| Error::NotUtf8(error.valid_up_to()))?;
     let document = Document::parse(text)?;
     let treatment = Treatment::new(policy);
@@ -53,6 +56,11 @@ pub fn sanitize(input: &[u8], policy: Policy) -> Result<Sanitized<'_>, Error> {
     let mut sanitized = Sanitized { document, treatment, found, summary: Summary::default() };
     sanitized.check()?;
     Ok(sanitized)
+}
+
+/// Whether the input begins with the mark of UTF-16, or with one ASCII character in two bytes.
+fn is_utf16(input: &[u8]) -> bool {
+    matches!(input, [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'{' | b'[', 0, ..] | [0, b'{' | b'[', ..])
 }
 
 impl Sanitized<'_> {

@@ -51,6 +51,11 @@ impl Scanner {
     }
 }
 
+/// Whether a text of several words says that it holds a secret, without looking at each word for itself.
+pub(crate) fn gives_itself_away(text: &str) -> bool {
+    by_rule(text).is_some() || key_name::gives_a_secret(text)
+}
+
 /// The kind of the first rule that hits the text as it stands.
 pub(crate) fn by_rule(text: &str) -> Option<Kind> {
     let (finder, owners) = &*LITERALS;

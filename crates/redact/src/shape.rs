@@ -12,6 +12,8 @@ pub(crate) enum Shape {
     Exact(fn(&str) -> bool),
     /// A shape that only bounds the value: it must be scanned too.
     Loose(fn(&str) -> bool),
+    /// What a container's network is: a word of the engine, or the name of a network or another container.
+    NetworkMode,
     /// The name of a volume. The 64 digits of an anonymous one explain themselves.
     Volume,
     /// An image, with or without a digest.
@@ -47,7 +49,13 @@ impl Shape {
             "zone" => Self::Exact(is_zone),
             "mount-mode" => Self::Exact(is_mount_mode),
             "kernel-path" => Self::Exact(vocabulary::is_kernel_path),
+            "endpoint" => Self::Exact(is_endpoint),
             "image" => Self::Image,
+            "network-mode" => Self::NetworkMode,
+            "object" => Self::Loose(|text| is_container_name(text) || is_image(text)),
+            "names" => Self::Loose(|text| text.len() <= 1024 && text.split(',').all(is_container_name)),
+            "link" => Self::Loose(is_link),
+            "volumes-from" => Self::Loose(is_volumes_from),
             "container" => Self::Loose(is_container_name),
             "name" | "app" | "file" => Self::Loose(is_name),
             "volume" => Self::Volume,
@@ -67,6 +75,9 @@ impl Shape {
                 Self::OneOf(words) => words.split('|').any(|word| word == value),
                 Self::Exact(fits) | Self::Loose(fits) => fits(value),
                 Self::Volume => is_name(value),
+                Self::NetworkMode => {
+                    vocabulary::is_mode(value) || is_name(value.strip_prefix("container:").unwrap_or(value))
+                }
                 Self::Image => is_image(value),
                 Self::EnginePath => is_engine_path(value),
             }
@@ -76,12 +87,19 @@ impl Shape {
     pub(crate) fn unexplained(self, value: &str) -> String {
         match self {
             Self::OneOf(_) | Self::Exact(_) | Self::EnginePath => String::new(),
-            Self::Image if value.strip_prefix("sha256:").is_some_and(|id| is_hex(id, 64..=64)) => {
-                String::new()
-            }
+            Self::Image | Self::NetworkMode if self.is_no_name(value) => String::new(),
             Self::Image => without_digest(value).to_owned(),
             Self::Volume if is_hex(value, 64..=64) && !decode::hides_text(value) => String::new(),
-            Self::Loose(_) | Self::Volume => value.to_owned(),
+            Self::Loose(_) | Self::Volume | Self::NetworkMode => value.to_owned(),
+        }
+    }
+
+    /// Whether the value is a word or an id of the engine where a name may stand as well.
+    pub(crate) fn is_no_name(self, value: &str) -> bool {
+        match self {
+            Self::NetworkMode => vocabulary::is_mode(value),
+            Self::Image => value.starts_with("sha256:") && is_id(value) && !decode::hides_text(value),
+            Self::OneOf(_) | Self::Exact(_) | Self::Loose(_) | Self::Volume | Self::EnginePath => false,
         }
     }
 }
@@ -341,6 +359,23 @@ fn is_image(text: &str) -> bool {
 
 fn is_container_name(text: &str) -> bool {
     is_name(text.strip_prefix('/').unwrap_or(text))
+}
+
+/// `/db:/web/db`: a container, and what another calls it.
+fn is_link(text: &str) -> bool {
+    let path = |text: &str| text.strip_prefix('/').unwrap_or(text).split('/').all(is_name);
+    text.split_once(':').is_some_and(|(container, alias)| path(container) && path(alias))
+}
+
+/// `data` or `data:ro`.
+fn is_volumes_from(text: &str) -> bool {
+    let (name, mode) = text.split_once(':').unwrap_or((text, "rw"));
+    is_name(name) && is_mount_mode(mode)
+}
+
+/// `10.0.0.4:2377`.
+fn is_endpoint(text: &str) -> bool {
+    text.rsplit_once(':').is_some_and(|(ip, port)| is_ip(ip.trim_matches(['[', ']'])) && is_port(port))
 }
 
 /// What Docker permits as the name of a container, network, volume or service.

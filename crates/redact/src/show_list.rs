@@ -22,6 +22,7 @@ pub(crate) enum Class {
     Source,
     Bind,
     Device,
+    Url,
     Option,
     Free(Kind),
 }
@@ -210,6 +211,7 @@ fn class_named(text: &'static str) -> Class {
         "source" => Class::Source,
         "bind" => Class::Bind,
         "device" => Class::Device,
+        "url" => Class::Url,
         "option" => Class::Option,
         "free" => Class::Free(if shape.is_empty() { Kind::Text } else { Kind::HealthOutput }),
         other => unreachable!("the show-list has no class {other}"),

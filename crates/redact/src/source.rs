@@ -76,7 +76,8 @@ pub(crate) fn device(text: &str) -> Verdict<'_> {
     }
 }
 
-fn fields(text: &str) -> Vec<&str> {
+/// The fields between colons.
+pub(crate) fn fields(text: &str) -> Vec<&str> {
     // The placeholders of a document that was sanitised before hold colons of their own.
     let mut fields = Vec::new();
     let mut start = 0;

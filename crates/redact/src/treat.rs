@@ -7,7 +7,7 @@ use crate::scan::{self, Scanner};
 use crate::shape::{self, Shape};
 use crate::show_list::{Class, KeyShape, show_list};
 use crate::verdict::{Parts, Verdict};
-use crate::{decode, source, url};
+use crate::{decode, source, url, words};
 
 /// All that a decision rests on besides the string itself.
 pub(crate) struct Treatment {
@@ -46,6 +46,7 @@ impl Treatment {
             Some(Class::Source) => source::path(&self.scanner, text),
             Some(Class::Bind) => source::bind(&self.scanner, text),
             Some(Class::Device) => source::device(text),
+            Some(Class::Url) => secret_value(Kind::Option, "", text),
             Some(Class::Option) => Verdict::Mask(Kind::Option),
             Some(Class::Free(kind)) => Verdict::Mask(kind),
         }
@@ -84,7 +85,7 @@ impl Treatment {
 
     fn name<'a>(&self, shape: Shape, text: &'a str) -> Verdict<'a> {
         if self.policy.hide_names {
-            return Verdict::Mask(Kind::Name);
+            return if shape.is_no_name(text) { Verdict::Show } else { Verdict::Mask(Kind::Name) };
         }
         if let (Shape::Image, Some(at)) = (shape, shape::without_digest(text).rfind('@')) {
             return self.image_with_login(shape, text, at);
@@ -116,7 +117,11 @@ impl Treatment {
         else {
             return Verdict::Mask(Kind::Env);
         };
-        self.listed(show_list().env(name), Kind::Env, &text[..=name.len()], value)
+        let lead = &text[..=name.len()];
+        match self.listed(show_list().env(name), Kind::Env, lead, value) {
+            Verdict::Parts(_) if name == "PATH" => search_path(lead, value),
+            verdict => verdict,
+        }
     }
 
     /// What ends in equals signs may be base64: then the name must be one beyond doubt.
@@ -155,6 +160,22 @@ pub(crate) fn secret_value<'a>(kind: Kind, lead: &'a str, value: &'a str) -> Ver
     } else if scan::by_rule(&parts.shown()).is_some() {
         parts.pieces.clear();
         parts.mask(kind, value);
+    }
+    parts.verdict()
+}
+
+/// A search path of which some directories are those that every machine has: they are shown. `lead` stays.
+fn search_path<'a>(lead: &'a str, value: &'a str) -> Verdict<'a> {
+    let is_usual =
+        |field: &str| placeholder::is_one(field) || (field.starts_with('/') && words::is_common_path(field));
+    let fields = source::fields(value);
+    if !fields.iter().any(|field| is_usual(field)) {
+        return secret_value(Kind::Env, lead, value);
+    }
+    let mut parts = Parts::led_by(lead);
+    for (at, field) in fields.into_iter().enumerate() {
+        parts.show(if at > 0 { ":" } else { "" });
+        parts.show_if(field.is_empty() || is_usual(field), Kind::Path, field);
     }
     parts.verdict()
 }

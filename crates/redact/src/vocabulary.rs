@@ -37,7 +37,7 @@ pub(crate) fn named(name: &'static str) -> &'static str {
         }
         "task-state" => {
             "new|allocated|pending|assigned|accepted|preparing|ready|starting|running|complete|shutdown|failed|\
-             rejected|remove|orphaned"
+             rejected|remove|orphaned|unknown|down|disconnected"
         }
         "capability" => concat!(
             "ALL|AUDIT_CONTROL|AUDIT_READ|AUDIT_WRITE|BLOCK_SUSPEND|BPF|CHECKPOINT_RESTORE|CHOWN|DAC_OVERRIDE|",

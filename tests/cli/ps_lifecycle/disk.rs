@@ -98,6 +98,80 @@ fn a_full_disk_fails_a_first_deploy_whole_and_the_next_one_with_room_works() {
     drop(mounted);
 }
 
+/// A disk that is filled to the last page, and the app that runs on it.
+fn on_a_full_disk(procfile: &str, words: &[&str]) -> Option<(Home, Mounted)> {
+    let home = Home::new();
+    let lib = home.path("lib").to_str().expect("text").to_owned();
+    if !is_done("mount", &["-t", "tmpfs", "-o", "size=512k", "tmpfs", &lib]) {
+        home::note("skipped: only root can mount a small disk");
+        return None;
+    }
+    let mounted = Mounted(lib);
+    let source = home.source("shop", procfile);
+    home.does(&[&["ps-lifecycle", "deploy", "shop", "--dir", &source], words].concat());
+    fill(&home);
+    Some((home, mounted))
+}
+
+fn fill(home: &Home) {
+    let path = home.path("lib/filler");
+    let mut filler = fs::OpenOptions::new().append(true).create(true).open(path).expect("a file");
+    while std::io::Write::write(&mut filler, &[b'x'; 4096]).is_ok_and(|written| written > 0) {}
+}
+
+fn make_room(home: &Home) {
+    fs::remove_file(home.path("lib/filler")).expect("it was there");
+}
+
+#[test]
+fn a_full_disk_keeps_nothing_alive_and_what_was_not_written_is_written_once_there_is_room() {
+    let Some((home, mounted)) = on_a_full_disk(PROCFILE, &["--scale", "web=3"]) else { return };
+    let ran = home.run(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    assert!(
+        ran.status == Some(0) || ran.stderr.contains("No space") || ran.stderr.contains("not written down"),
+        "{ran:?}"
+    );
+    home::eventually("web.2 has ended", || {
+        if home.pids("shop").contains_key("web.2") { Err("it runs".to_owned()) } else { Ok(()) }
+    });
+    assert_eq!(home.pids("shop").len(), 2);
+    make_room(&home);
+    home::eventually("it is written down", || match home.states("shop").get("web.2").map(String::as_str) {
+        Some("stopped") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    let is_noted = || {
+        let spec =
+            fs::read_to_string(home.path("lib/data/scheduler-native/shop/spec.json")).unwrap_or_default();
+        let spec: serde_json::Value = serde_json::from_str(&spec).unwrap_or_default();
+        spec["stopped"].as_array().is_some_and(|stopped| stopped.len() == 1)
+    };
+    home::eventually("the spec says so", || if is_noted() { Ok(()) } else { Err("not yet".to_owned()) });
+    home.does(&["ps-lifecycle", "converge", "shop"]);
+    assert_eq!(home.pids("shop").len(), 2, "what was stopped stays so");
+    fill(&home);
+    let ran = home.run(&["ps-lifecycle", "stop", "shop"]);
+    assert!(home.pids("shop").is_empty(), "{ran:?}");
+    if ran.status != Some(0) {
+        assert!(ran.stderr.contains("shop has ended, but that is not written down"), "{ran:?}");
+    }
+    make_room(&home);
+    home::eventually("it is written down", || {
+        let states = home.states("shop");
+        if states.values().all(|state| state == "stopped") { Ok(()) } else { Err(format!("{states:?}")) }
+    });
+    home.is_silent();
+    home.does(&["ps-lifecycle", "converge", "shop"]);
+    home.does(&["ps-lifecycle", "restore", "--all"]);
+    assert!(home.pids("shop").is_empty(), "what was stopped is not brought back");
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    fill(&home);
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+    home.is_silent();
+    make_room(&home);
+    drop(mounted);
+}
+
 struct Mounted(String);
 
 impl Drop for Mounted {

@@ -187,6 +187,25 @@ fn a_command_that_is_cut_or_does_not_go_on_is_named_with_its_line() {
     assert_eq!(warnings(&home, "shop"), [""; 0]);
 }
 
+#[test]
+fn a_command_that_a_comment_would_cut_is_refused_and_one_that_its_shell_cuts_too_is_not() {
+    let home = Home::new();
+    home.write("here/README", "");
+    let here = home.path("here");
+    let deploy = |command: &str| {
+        ["ps-lifecycle", "deploy", "cut", "--dir", here.to_str().expect("text"), "--command", command]
+            .map(str::to_owned)
+    };
+    for command in ["sh -c \"echo joined #general; sleep 99\"", "sleep 99 // 3", "sh -c 'a // b'"] {
+        let words = deploy(command);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        home.refuses(&words, 1, &["--command", "would be a comment"]);
+    }
+    let words = deploy("exec sleep 99 # as long as that");
+    home.does(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    runs(&home, "cut", "web.1", "sleep 99");
+}
+
 // ---- Properties.
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ps_apps::World;
 use rustix::fs::FlockOperation;
 
 use crate::support::{DEADLINE, run};
@@ -39,6 +40,32 @@ fn another_deploy_is_named_and_nothing_is_touched() {
     }
     assert!(dokku.calls().iter().all(|call| call == "trigger pre-restore"), "{:?}", dokku.calls());
     assert_eq!(dokku.place.read(LOCK), "build-17\n");
+}
+
+#[test]
+fn what_is_advised_is_what_dokku_has() {
+    let dokku = Dokku::new();
+    let held = hold(&dokku, "build-17\n");
+    for words in VERBS {
+        let ran = run(&mut dokku.ps(words));
+        assert!(ran.stderr.contains("try again when it has ended\n"), "{words:?} {}", ran.stderr);
+    }
+    // What Dokku has noted as a build, it can end.
+    dokku.place.write("lib/data/builds/demo/build-17.json", "{}");
+    for words in VERBS {
+        let ran = run(&mut dokku.ps(words));
+        let advice = "try again when it has ended, or end it: dokku builds:cancel demo\n";
+        assert!(ran.stderr.contains(advice), "{words:?} {}", ran.stderr);
+    }
+    drop(held);
+    // The app's own lock, whose other way out Dokku's front-end would not understand.
+    let world = World::new(dokku.place.root(), dokku.place.lib());
+    let _held = world.lock_app(&"demo".parse().expect("a name"), Duration::ZERO).expect("nobody holds it");
+    let ran = run(dokku.ps(&["stop", "demo"]).args(["--wait", "0"]));
+    assert_eq!(ran.status, 75);
+    let (pid, advice) = (std::process::id(), "try again when it has ended");
+    assert!(ran.stderr.contains(&format!("demo is locked by pid {pid} ")), "{}", ran.stderr);
+    assert!(ran.stderr.contains(advice) && !ran.stderr.contains("--wait"), "{}", ran.stderr);
 }
 
 #[test]

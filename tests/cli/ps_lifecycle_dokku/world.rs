@@ -33,6 +33,11 @@ const TRIGGERS: [&str; 16] = [
     "scheduler-stop",
 ];
 
+/// Another program of ours.
+pub(crate) fn program_beside(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_ps-lifecycle")).with_file_name(name)
+}
+
 pub(crate) struct Dokku {
     pub(crate) place: Place,
 }
@@ -96,13 +101,17 @@ impl Dokku {
         command
     }
 
-    fn surround(command: &mut Command) {
-        let programs = Path::new(env!("CARGO_BIN_EXE_ps-lifecycle")).parent().expect("a directory");
+    /// What programs are found by.
+    pub(crate) fn path() -> String {
+        let programs = program_beside("");
         // A plugn of our own, so that one of this machine's has no say.
         let plugn = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/triggers/bin");
         let rest = std::env::var("PATH").expect("a PATH");
-        let path = format!("{}:{}:{rest}", plugn.display(), programs.display());
-        command.env("PATH", path).env("DOKKU_PID", "4242").env_remove("DOKKU_BUILD_ID");
+        format!("{}:{}:{rest}", plugn.display(), programs.display())
+    }
+
+    fn surround(command: &mut Command) {
+        command.env("PATH", Self::path()).env("DOKKU_PID", "4242").env_remove("DOKKU_BUILD_ID");
         command.env_remove("DOCKER_HOST").env_remove("SKIP_REBUILD");
     }
 

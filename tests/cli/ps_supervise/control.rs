@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use ps_scheduler::{Slot, State};
-use ps_supervisor::Request;
+use ps_supervisor::{Message, Request};
 
 use crate::service::{DEADLINE, Service, eventually, pid};
 
@@ -110,4 +110,73 @@ fn a_restart_replaces_just_the_named_instances() {
     });
     let first = service.status("web.1").expect("a status");
     assert_eq!((pid(&first), first.restarts), (before[0], 0));
+}
+
+#[test]
+fn clients_that_say_nothing_do_not_lock_out_those_who_do() {
+    let mut service = Service::new(&[("web", "exec sleep 1000", 1)]);
+    service.start();
+    let mut watching = service.client();
+    watching.send(&Request::Watch).expect("it reads");
+    let silent: Vec<UnixStream> = (0..200).map(|_| connect(&service)).collect();
+    assert_eq!(service.ask(&Request::Apply), None);
+    // Those who asked for something before may be asked to leave too, but not whoever watches.
+    let mut spoke: Vec<UnixStream> = (0..100).map(|_| connect(&service)).collect();
+    for stream in &mut spoke {
+        // It may have had to leave already.
+        let _ = stream.write_all(b"{\"do\":\"spec\"}\n");
+    }
+    assert_eq!(service.ask(&Request::Apply), None);
+    let slots = vec!["web.1".parse().expect("a slot")];
+    assert_eq!(service.ask(&Request::Restart { slots }), None);
+    let deadline = Instant::now() + DEADLINE;
+    let mut has_heard = false;
+    while !has_heard {
+        let message = watching.next(deadline).expect("it was not sent away").expect("before the deadline");
+        has_heard = matches!(message, Message::Instance(status) if status.state == State::Stopping);
+    }
+    drop(silent);
+}
+
+#[test]
+fn what_only_a_later_version_knows_is_answered_and_what_it_says_is_passed_over() {
+    let mut service = Service::new(&[("web", "exec sleep 1000", 1)]);
+    service.start();
+    let mut stream = connect(&service);
+    writeln!(stream, "{{\"do\":\"rollout\",\"lanes\":2}}").expect("it reads");
+    writeln!(stream, "{{\"do\":\"apply\",\"version\":7,\"more\":[1]}}").expect("it reads");
+    let mut answers = BufReader::new(&stream).lines();
+    let first = answers.next().expect("an answer").expect("text");
+    assert!(first.contains("not a request"), "{first}");
+    let second = answers.next().expect("an answer").expect("text");
+    assert_eq!(second, "{\"is\":\"reply\",\"error\":null}");
+    for line in ["{\"is\":\"rollout\",\"lane\":2}", "{\"is\":\"instance\",\"state\":\"dancing\"}", "[]"] {
+        let message: Message = serde_json::from_str(line).unwrap_or(Message::Unknown);
+        assert_eq!(message, Message::Unknown, "{line}");
+    }
+}
+
+#[test]
+fn a_supervisor_says_its_spec_and_stops_without_any_file() {
+    let mut service = Service::new(&[("web", "exec sleep 1000", 2)]);
+    service.start();
+    for slot in ["web.1", "web.2"] {
+        service.await_status(slot, "runs", |status| status.state == State::Running);
+    }
+    std::fs::write(service.path().join("spec.json"), "{").expect("written");
+    let mut client = service.client();
+    client.send(&Request::Spec).expect("it reads");
+    let told = client.next(Instant::now() + DEADLINE).expect("it answers");
+    assert!(matches!(told, Some(Message::Spec { spec }) if spec.processes[0].quantity == 2));
+    let slots: Vec<Slot> = vec!["web.2".parse().expect("a slot")];
+    assert_eq!(service.ask(&Request::Stop { slots: slots.clone(), grace_seconds: Some(1) }), None);
+    service.await_status("web.2", "is stopped", |status| status.state == State::Stopped);
+    // What was asked for is written down: the spec can be read again.
+    let spec = ps_supervisor::Spec::read(service.path()).expect("a spec");
+    assert_eq!((spec.stopped, spec.stop_timeout_seconds), (slots, 1));
+    assert_eq!(service.ask(&Request::End { grace_seconds: Some(1) }), None);
+    assert!(service.await_end().success());
+    assert_eq!(service.processes(), Vec::<u32>::new());
+    let spec = ps_supervisor::Spec::read(service.path()).expect("a spec");
+    assert!(spec.wanted().is_empty(), "{:?}", spec.stopped);
 }

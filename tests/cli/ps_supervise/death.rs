@@ -138,3 +138,24 @@ fn a_corrupt_status_is_no_reason_not_to_start() {
         assert!(service.await_end().success());
     }
 }
+
+#[test]
+fn no_signal_that_could_be_ignored_ends_or_stops_a_supervisor() {
+    let mut service = Service::new(&[("web", "exec sleep 1000", 1)]);
+    service.start();
+    let before = service_pid(&service, "web.1");
+    let supervisor = service.supervisor_pid().to_string();
+    let names = ["HUP", "QUIT", "USR1", "USR2", "ALRM", "PIPE", "VTALRM", "PROF", "IO", "PWR", "STKFLT"];
+    let numbers: Vec<String> = (34..=64).map(|number: i32| number.to_string()).collect();
+    let others = ["TSTP", "TTIN", "TTOU", "XCPU", "XFSZ", "TRAP", "SYS", "WINCH", "URG", "CONT", "CHLD"];
+    let all = names.iter().chain(&others).copied().chain(numbers.iter().map(String::as_str));
+    for signal in all {
+        let sent = std::process::Command::new("kill").args(["-s", signal, &supervisor]).status();
+        assert!(sent.expect("kill runs").success(), "{signal}");
+        assert_eq!(service.ask(&ps_supervisor::Request::Apply), None, "{signal}");
+    }
+    assert_eq!(service_pid(&service, "web.1"), before);
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    assert_eq!(service.processes(), Vec::<u32>::new());
+}

@@ -229,6 +229,26 @@ fn it_ends_once_everything_has_ended() {
 }
 
 #[test]
+fn a_command_of_which_a_part_will_run_is_told_with_its_line() {
+    let ended = Source::new("# ours\nweb: sh -c \"echo joined #general; sleep 99\"\n").run(&["--any-exit"]);
+    let told = ended.err.lines().filter(|line| line.contains("cut within quotes, line 2")).count();
+    assert_eq!(told, 1, "{}", ended.err);
+    let ended = Source::new("web: echo 'a' # it's \"public\"\n").run(&[]);
+    assert!(!ended.err.contains("cut"), "{}", ended.err);
+}
+
+#[test]
+fn a_file_that_is_called_nearly_procfile_is_named() {
+    for name in ["procfile", "PROCFILE", "Procfile.txt"] {
+        let source = Source::new("").file(name, "web: true\n");
+        fs::remove_file(source.path().join("Procfile")).expect("it is ours");
+        let ended = source.run(&[]);
+        assert_eq!(ended.code(), 1);
+        assert!(ended.err.contains(&format!("rename {name} to Procfile")), "{}", ended.err);
+    }
+}
+
+#[test]
 fn a_directory_with_nothing_to_run_is_refused_in_one_line() {
     let source = Source::new("");
     fs::remove_file(source.path().join("Procfile")).expect("it is ours");

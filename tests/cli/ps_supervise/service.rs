@@ -19,6 +19,8 @@ pub(crate) struct Service {
     spec: Spec,
     supervisor: Option<Child>,
     user: Option<u32>,
+    /// Soft and hard limit of open files.
+    limits: Option<(Option<u64>, Option<u64>)>,
 }
 
 impl Service {
@@ -50,7 +52,7 @@ impl Service {
                 .collect(),
             stopped: vec![],
         };
-        Self { directory, spec, supervisor: None, user: None }
+        Self { directory, spec, supervisor: None, user: None, limits: None }
     }
 
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Spec)) -> Self {
@@ -66,6 +68,11 @@ impl Service {
         self
     }
 
+    /// With these limits of open files, soft and hard.
+    pub(crate) fn limited_to(&mut self, soft: Option<u64>, hard: Option<u64>) {
+        self.limits = Some((soft, hard));
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
@@ -78,6 +85,11 @@ impl Service {
 
     pub(crate) fn start(&mut self) {
         self.rewrite(|_| ());
+        self.start_as_it_is();
+    }
+
+    /// With the spec that lies there.
+    pub(crate) fn start_as_it_is(&mut self) {
         self.supervisor = Some(self.command().spawn().expect("ps-supervise starts"));
         self.client();
     }
@@ -93,6 +105,12 @@ impl Service {
             }
             None => Command::new(program),
         };
+        if let Some((soft, hard)) = self.limits {
+            let word =
+                |limit: Option<u64>| limit.map_or_else(|| "unlimited".to_owned(), |limit| limit.to_string());
+            command = Command::new("prlimit");
+            command.arg(format!("--nofile={}:{}", word(soft), word(hard))).arg(program);
+        }
         command.arg(self.path()).stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
@@ -128,8 +146,12 @@ impl Service {
         fs::read(self.path().join(slot).join("log/stdout")).unwrap_or_default()
     }
 
+    pub(crate) fn supervisor_pid(&self) -> u32 {
+        self.supervisor.as_ref().expect("a supervisor runs").id()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = self.supervisor.as_ref().expect("a supervisor runs").id();
+        let pid = self.supervisor_pid();
         kill_process(Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid"), signal)
             .expect("it is ours");
     }

@@ -1,11 +1,12 @@
-//! Calling triggers for an app, as the holder of its locks. What a hook says is streamed, so a failure of it needs no
-//! second word from us; its exit status is ours.
+//! Calling triggers for an app, as the holder of its locks. What a hook says is streamed; if it fails, we say which trigger
+//! that was and whose hook, and its exit status is ours.
 
 use std::fmt;
 
 use anyhow::Result;
 use ps_apps::{AppLock, World};
 use ps_cli::exit::Refusal;
+use ps_cli::say;
 use ps_triggers::{Error, Triggers};
 
 /// A way to call triggers.
@@ -25,18 +26,39 @@ impl Caller {
 
     /// Runs every hook with our own stdin, stdout and stderr.
     pub(crate) fn stream(&self, trigger: &str, arguments: &[&str]) -> Result<()> {
-        self.0.stream(trigger, arguments).map_err(|error| TriggerFailed::of(&error, None).into())
+        self.failing(None, self.0.stream(trigger, arguments))
     }
 
     /// [`Caller::stream`] for one whose failure has words of Dokku's, put before the reason.
     pub(crate) fn stream_or(&self, trigger: &str, arguments: &[&str], words: &'static str) -> Result<()> {
-        self.0.stream(trigger, arguments).map_err(|error| TriggerFailed::of(&error, Some(words)).into())
+        self.failing(Some(words), self.0.stream(trigger, arguments))
+    }
+
+    /// [`Caller::stream`] for what deploys: if it fails, what the hooks said on stderr is said once more as our last words, as
+    /// Dokku's own ps has it, because whoever deploys looks at the end.
+    pub(crate) fn deploy(&self, trigger: &str, arguments: &[&str]) -> Result<()> {
+        self.failing(None, self.0.clone().with_kept_stderr().stream(trigger, arguments))
+    }
+
+    /// [`Caller::deploy`] of a new release: Dokku's build says why it failed, be it on stdout.
+    pub(crate) fn build(&self, app: &str) -> Result<()> {
+        self.deploy("receive-app", &[app]).map_err(|error| match error.downcast::<TriggerFailed>() {
+            Ok(failed) => TriggerFailed { is_told: failed.has_spoken, ..failed }.into(),
+            Err(error) => error,
+        })
     }
 
     /// What the hooks answer.
     pub(crate) fn ask(&self, trigger: &str, arguments: &[&str]) -> Result<String> {
-        let answer = self.0.call(trigger, arguments);
-        answer.map(|output| output.text()).map_err(|error| TriggerFailed::of(&error, None).into())
+        self.failing(None, self.0.call(trigger, arguments)).map(|output| output.text())
+    }
+
+    fn failing<T>(&self, words: Option<&'static str>, called: Result<T, Error>) -> Result<T> {
+        called.map_err(|error| {
+            let (reason, said) = (self.0.told(&error), error.words().to_owned());
+            let (status, has_spoken) = (error.status(), error.has_spoken());
+            TriggerFailed { status, words, reason, said, has_spoken, is_told: false }.into()
+        })
     }
 
     /// The tag of the image that is deployed; `latest` where nobody knows of another.
@@ -57,15 +79,14 @@ impl Caller {
 struct TriggerFailed {
     status: u8,
     words: Option<&'static str>,
+    /// Which trigger failed, how, and whose hook it is.
     reason: String,
-    /// It ended by itself, and has said why if it wanted to.
+    /// What is to be said once more.
+    said: String,
+    /// A hook ended by itself, and has said why if it wanted to.
     has_spoken: bool,
-}
-
-impl TriggerFailed {
-    fn of(error: &Error, words: Option<&'static str>) -> Self {
-        Self { status: error.status(), words, reason: error.to_string(), has_spoken: error.has_spoken() }
-    }
+    /// Nobody needs to be told which trigger it was.
+    is_told: bool,
 }
 
 impl fmt::Display for TriggerFailed {
@@ -79,16 +100,17 @@ impl fmt::Display for TriggerFailed {
 
 impl std::error::Error for TriggerFailed {}
 
-/// The error as this program ends with it: a hook that failed by itself has the last word, and what Dokku has words for
-/// is said in them.
+/// The error as this program ends with it: a trigger that failed is named, and what Dokku has words for is said in them.
 pub(crate) fn last_words(error: anyhow::Error) -> anyhow::Error {
     if let Some(ps_scheduler::Error::NotDeployed { app }) = error.downcast_ref() {
         return Refusal::failed(format!("App {app} has not been deployed"));
     }
     match error.downcast_ref::<TriggerFailed>() {
         Some(failed) => {
-            let is_silent = failed.has_spoken && failed.words.is_none();
-            let message = if is_silent { String::new() } else { failed.to_string() };
+            if !failed.said.is_empty() {
+                say::warning(&failed.said);
+            }
+            let message = if failed.is_told { String::new() } else { failed.to_string() };
             Refusal { status: failed.status, message }.into()
         }
         None => error,

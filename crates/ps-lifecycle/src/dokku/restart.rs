@@ -26,7 +26,7 @@ fn restart(session: &Session, held: &Held, which: Option<&Which>) -> Result<()> 
     let tag = caller.image_tag(app)?;
     let mut arguments = vec![app, &tag];
     arguments.extend(process_type.as_deref());
-    caller.stream("deploy", &arguments)
+    caller.deploy("deploy", &arguments)
 }
 
 /// The process type that is meant. A deploy of a type that the app does not have would replace nothing, and one of a
@@ -49,7 +49,7 @@ fn known(session: &Session, app: &AppName, which: &Which) -> Result<String> {
 pub(crate) fn for_plugin(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
     if question::is_deployed_or_told(world, caller, app)? {
         let tag = caller.image_tag(app.as_str())?;
-        caller.stream("deploy", &[app.as_str(), &tag])?;
+        caller.deploy("deploy", &[app.as_str(), &tag])?;
     }
     Ok(())
 }

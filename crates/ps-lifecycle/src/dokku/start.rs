@@ -31,11 +31,11 @@ pub(crate) fn start(session: &Session, held: &Held) -> Result<()> {
         Running::True => say::warning(&format!("App {app} already running")),
         Running::Mixed => {
             say::warning("App is running in mixed mode, releasing");
-            caller.stream("release-and-deploy", &[app, &tag])?;
+            caller.deploy("release-and-deploy", &[app, &tag])?;
         }
         Running::False | Running::Unknown => {
             say::warning("App has been detected as not running, releasing");
-            caller.stream("release-and-deploy", &[app, &tag])?;
+            caller.deploy("release-and-deploy", &[app, &tag])?;
         }
     }
     session.check()?;

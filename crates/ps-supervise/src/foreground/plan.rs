@@ -48,6 +48,7 @@ impl Plan {
         }
         ps_supervisor::judge(&spec).map_err(Error::msg)?;
         let mut notes = counts.notes;
+        notes.extend(procfile.changed_commands().iter().map(|odd| format!("{odd}: {}", odd.kind.advice())));
         notes.extend_from_slice(environment.warnings());
         Ok(Self { spec, notes, stdin })
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Error, Result, bail};
 use durable::ReadError;
 use procfile::{Grammar, MAX_FILE_BYTES, Procfile};
+use ps_apps::nearby;
 use ps_cli::exit::Refusal;
 use ps_supervisor::{Environment, MAX_ENV_FILE_BYTES, SPEC_FILE};
 
@@ -61,10 +62,10 @@ impl Source {
             return Ok(procfile);
         }
         let directory = types.iter().find(|name| Path::new(name).is_dir());
-        let hint = match directory {
-            Some(name) => format!("write ./{name} if you mean the directory"),
-            None if self.root.join("procfile").is_file() => format!("rename procfile to {PROCFILE}"),
-            None => "name a directory that has one".to_owned(),
+        let hint = match (directory, nearby::mistaken_for(&self.root, PROCFILE)) {
+            (Some(name), _) => format!("write ./{name} if you mean the directory"),
+            (None, Some(other)) => format!("rename {other} to {PROCFILE}"),
+            (None, None) => "name a directory that has one".to_owned(),
         };
         let root = self.root.display();
         Err(Refusal::failed(format!("{root} has neither a {PROCFILE} nor a {SPEC_FILE}: {hint}")))

@@ -163,7 +163,8 @@ impl Watch {
     fn see_failed_start(&mut self, status: &Status, reason: &str, starts_in: Option<Duration>) -> Reaction {
         let slot = &status.slot;
         let is_over = starts_in.is_none();
-        if status.state == State::Stopping || self.is_ending {
+        // What stands beside another state is no failed start.
+        if !matches!(status.state, State::Backoff | State::Crashed) || self.is_ending {
             return Reaction::GoOn;
         }
         let next = match starts_in {

@@ -104,7 +104,7 @@ pub enum Waited {
 
 /// The supervisor's side of it.
 #[derive(Debug)]
-pub(super) struct Attached {
+pub(crate) struct Attached {
     pub(super) attachment: Attachment,
     pub(super) news: Vec<Change>,
     ending_since: Option<Instant>,
@@ -118,8 +118,8 @@ impl Supervisor {
         let attached = Attached { attachment, news: Vec::new(), ending_since: None };
         let mut supervisor = Self::take_charge(service, spec, Some(attached), &SIGNALS)?;
         supervisor.watch_ends().map_err(|errno| Error::io("watch", service, errno))?;
-        supervisor.apply()?;
-        Ok(supervisor)
+        supervisor.apply();
+        supervisor.unattached.take().map_or(Ok(supervisor), Err)
     }
 
     /// Ends whatever a supervisor that died left running in a service directory, and returns what that was.
@@ -144,7 +144,7 @@ impl Supervisor {
         supervisor.adopt()?;
         let left = supervisor.seats.values().filter(|seat| !seat.is_at_rest());
         let left = left.map(|seat| seat.status().clone()).collect();
-        supervisor.apply()?;
+        supervisor.apply();
         supervisor.run(Until::AtRest)?;
         Ok(left)
     }
@@ -198,7 +198,7 @@ impl Supervisor {
             Reaction::GoOn => (),
             Reaction::LeaveIt => {
                 if let Some(seat) = slot.and_then(|slot| self.seats.get_mut(&slot)) {
-                    seat.handle(Event::Stop, &self.spec);
+                    seat.handle(Event::Stop, &mut self.means);
                 }
             }
             Reaction::EndAll => self.end_for(Cause::Asked),
@@ -210,7 +210,7 @@ impl Supervisor {
         for signal in self.signals.take() {
             let Some(name) = Signal::from_named_raw(signal) else { continue };
             match (&self.attached, signal) {
-                (None, _) => self.begin_end(),
+                (None, _) => self.leave(),
                 (Some(attached), SIGHUP) if attached.attachment.ignores_hangup => (),
                 (Some(_), SIGTSTP) => self.suspend(),
                 (Some(_), SIGCONT) => self.signal_trees(Signal::CONT),
@@ -221,8 +221,14 @@ impl Supervisor {
         }
     }
 
+    /// Whoever ends the supervisor itself, at a shutdown for example, does not wait for what cannot be written.
+    fn leave(&mut self) {
+        self.is_told_to_rest = false;
+        self.begin_end();
+    }
+
     /// Everything ends, and whoever looks on is told why.
-    pub(super) fn end_for(&mut self, cause: Cause) {
+    pub(crate) fn end_for(&mut self, cause: Cause) {
         if self.is_ending {
             return;
         }
@@ -253,7 +259,7 @@ impl Supervisor {
         }
         let waits_for = self.running();
         for seat in self.seats.values_mut() {
-            seat.hurry(&self.spec);
+            seat.hurry(&mut self.means);
         }
         if let Some(attached) = &mut self.attached {
             attached.news.push(Change::Killing { waits_for });
@@ -261,15 +267,15 @@ impl Supervisor {
     }
 
     /// As a shell expects of a job: all of it stops, ourselves included, until SIGCONT.
-    fn suspend(&self) {
+    fn suspend(&mut self) {
         self.signal_trees(Signal::STOP);
         // It cannot fail: we may always stop ourselves.
         let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
     }
 
-    fn signal_trees(&self, signal: Signal) {
+    fn signal_trees(&mut self, signal: Signal) {
         for seat in self.seats.values() {
-            seat.signal(signal);
+            seat.signal(signal, &mut self.means.census);
         }
     }
 

@@ -192,3 +192,18 @@ fn it_ends_with_its_parent_where_that_is_asked_for() {
         eventually("nothing of it runs on", || source.processes().is_empty().then_some(()));
     }
 }
+
+#[test]
+fn a_file_that_became_unreadable_is_said_at_the_restart_and_mended_it_goes_on() {
+    let source = Source::new("web: echo up; while [ ! -e die ]; do sleep 0.05; done; rm die; exit 1\n");
+    let running = source.start(&[]);
+    running.await_out("up");
+    std::fs::write(source.path().join(".env"), "A=1\nB='\n").expect("written");
+    std::fs::write(source.path().join("die"), "").expect("written");
+    running.await_err("web.1 | could not be started: ");
+    running.await_err(".env, line 2");
+    std::fs::write(source.path().join(".env"), "A=1\n").expect("written");
+    eventually("it is up again", || (running.out.text().matches("up\n").count() == 2).then_some(()));
+    running.signal(Signal::TERM);
+    assert!(running.end().status.success());
+}

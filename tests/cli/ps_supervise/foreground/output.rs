@@ -58,6 +58,17 @@ fn a_very_long_line_is_whole_and_others_are_heard_beside_it() {
 }
 
 #[test]
+fn a_very_long_line_without_an_end_is_whole_and_ends() {
+    for command in ["head -c 3000000 /dev/zero | tr '\\0' x", "head -c 65536 /dev/zero | tr '\\0' x"] {
+        let ended = Source::new(&format!("long: {command}\n")).run(&[]);
+        let (name, line) = ended.out.split_at("long.1 | ".len());
+        assert_eq!(name, b"long.1 | ");
+        assert!(line.len() == 3_000_000 || line.len() == 65_536, "{} bytes", line.len());
+        assert!(line.iter().all(|byte| *byte == b'x'));
+    }
+}
+
+#[test]
 fn what_a_dying_tree_wrote_last_is_shown_before_its_end_is_told() {
     let source =
         Source::new("web: trap 'seq 20000; echo bye; exit 0' TERM; echo up; while :; do sleep 0.1; done\n");

@@ -94,7 +94,7 @@ fn rebuild(caller: &Caller, app: &str) -> Result<()> {
     if std::env::var_os("SKIP_REBUILD").is_some_and(|value| value == "true") {
         return Ok(());
     }
-    caller.stream("receive-app", &[app])
+    caller.build(app)
 }
 
 /// What was stopped by hand stays stopped after a reboot.

@@ -106,10 +106,10 @@ impl Desk {
     /// Works until it is told to finish.
     pub(super) fn run(mut self) -> io::Result<()> {
         loop {
-            self.flush();
-            let ready = self.wait()?;
-            self.style();
-            // Notes first: that a process was started is said before what it wrote since.
+            if self.floor.is_some_and(|floor| floor.until() <= Instant::now()) {
+                self.floor = None;
+            }
+            // Last before the wait: a note that had to wait for the end of a long line wakes nobody again.
             while self.floor.is_none() {
                 match self.notes.try_recv() {
                     Ok(Note::Finish) => return self.finish(),
@@ -117,13 +117,13 @@ impl Desk {
                     Err(_) => break,
                 }
             }
+            self.flush();
+            let ready = self.wait()?;
+            self.style();
             for number in ready {
                 self.read(number);
             }
             self.show_prompts();
-            if self.floor.is_some_and(|floor| floor.until() <= Instant::now()) {
-                self.floor = None;
-            }
         }
     }
 

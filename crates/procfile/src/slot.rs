@@ -3,8 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use procfile::ProcessType;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::process_type::ProcessType;
 
 /// One place of a formation, written `web.1`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

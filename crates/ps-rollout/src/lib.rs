@@ -1,0 +1,20 @@
+#![doc = include_str!("../README.md")]
+
+mod advance;
+mod errand;
+mod event;
+mod life;
+mod outcome;
+mod plan;
+mod resume;
+mod rollout;
+mod run;
+mod seat;
+mod stage;
+
+pub use event::{Action, Condition, Event, Observed};
+pub use outcome::{Cause, Failure, Fate, Outcome};
+pub use plan::{Change, Plan, Present, Rules, Strategy, TypePlan};
+pub use rollout::Rollout;
+pub use run::{Lane, Revision, Run};
+pub use stage::State;

@@ -1,0 +1,108 @@
+//! What came of a rollout: what is where, and why.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use procfile::Slot;
+use serde::{Deserialize, Serialize};
+
+use crate::Run;
+
+/// Why something failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Failure {
+    /// A run could not be started.
+    Refused(String),
+    /// The checks of a run do not hold.
+    NotReady(String),
+    /// The checks of a run did not hold within the deadline.
+    Deadline(Duration),
+    /// A run ended by itself, and how.
+    Died(String),
+    /// A run would not end.
+    Remains(String),
+    /// Clients could not be led to a run.
+    NotAdmitted(String),
+    /// The record could not be written.
+    NotRecorded(String),
+    /// Somebody cancelled the rollout.
+    Cancelled,
+    /// Every slot that was to get a new run was stopped by hand.
+    Stopped,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(reason) => write!(f, "could not be started: {reason}"),
+            Self::NotReady(reason) => write!(f, "is not ready: {reason}"),
+            Self::Deadline(deadline) => write!(f, "was not ready within {deadline:?}"),
+            Self::Died(how) => write!(f, "ended by itself: {how}"),
+            Self::Remains(reason) => write!(f, "would not end: {reason}"),
+            Self::NotAdmitted(reason) => write!(f, "could not be given its clients: {reason}"),
+            Self::NotRecorded(reason) => write!(f, "could not be recorded: {reason}"),
+            Self::Cancelled => f.write_str("was cancelled"),
+            Self::Stopped => f.write_str("was stopped by hand"),
+        }
+    }
+}
+
+/// The first failure of a rollout, which made it fail as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cause {
+    /// The slot it happened in; `None`: it concerns the rollout as a whole.
+    pub slot: Option<Slot>,
+    /// What happened.
+    pub failure: Failure,
+}
+
+/// What has become of one slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The run that was there before, untouched. One that died meanwhile is in the hands of its restart policy.
+    Kept(Run),
+    /// A run of the new revision, where none was before.
+    Started(Run),
+    /// A run of the new revision in the place of another.
+    Replaced {
+        /// The one that was there before.
+        old: Run,
+        /// The one that is there now.
+        new: Run,
+    },
+    /// Nothing: the run that was there before ended, as planned, or finished by itself as it should.
+    Ended(Run),
+    /// Nothing, as before.
+    Empty,
+    /// The old revision again, as another run.
+    Restarted {
+        /// The run.
+        run: Run,
+        /// How long clients found nobody; `None`: they still do, and [`Outcome::troubles`] says why.
+        outage: Option<Duration>,
+    },
+    /// Nothing that serves, although something did before: [`Outcome::troubles`] and [`Outcome::remains`] say why.
+    Lost,
+    /// Nothing, because a person stopped it by hand.
+    Stopped,
+}
+
+/// What came of a rollout.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// Why it failed; `None`: the new revision is recorded and runs.
+    pub cause: Option<Cause>,
+    /// What has become of each slot.
+    pub slots: BTreeMap<Slot, Fate>,
+    /// Everything that failed in a slot before the rollout gave up, the cause included.
+    pub failures: Vec<(Slot, Failure)>,
+    /// What failed while everything was put back.
+    pub troubles: Vec<(Slot, Failure)>,
+    /// Runs that were told to end and would not, and why.
+    pub remains: Vec<(Run, String)>,
+    /// Why the record of the old revision could not be written, if so: the old runs are in place, the record may be the
+    /// one of the new revision.
+    pub unrecorded: Option<String>,
+}

@@ -1,0 +1,258 @@
+//! Taking over from an executor that died: what was written down against what is there.
+
+use std::time::Duration;
+
+use crate::Revision;
+use crate::event::{Action, Condition, Observed};
+use crate::life::{Happening, Life};
+use crate::outcome::Failure;
+use crate::rollout::{Rollout, Turn};
+use crate::seat::{Kind, Member, Which};
+use crate::stage::Stage;
+
+/// Something that was ordered, and may or may not have been done.
+pub(crate) enum Doubt {
+    /// What brought a run to this life.
+    Life { index: usize, which: Which, life: Life },
+    /// The record that belongs to this stage.
+    Record(Stage),
+}
+
+/// What follows from how a run was found.
+enum Finding {
+    /// It is as it was written down.
+    AsWritten,
+    /// What was ordered last is ordered again: nobody knows whether it was done, and doing it twice does no harm.
+    Again,
+    /// These things happened to it.
+    Happened(&'static [Happening]),
+}
+
+impl Rollout {
+    /// Compares each run that was written down with what was found, and takes in what was found and not written down.
+    pub(crate) fn resume(&mut self, observed: &[Observed], turn: &mut Turn) {
+        if turn.now < self.seen {
+            self.restart_clock(turn.now);
+        }
+        let is_over = self.stage.is_final();
+        let mut by_number: Vec<&Observed> = observed.iter().filter(|_| !is_over).collect();
+        by_number.sort_by_key(|found| found.run.number);
+        for found in by_number {
+            self.adopt(found, turn);
+        }
+        for index in 0..self.seats.len() {
+            // When all is over only the last orders to forget may have been lost.
+            let is_open = |(_, member): &(Which, &Member)| !is_over || member.life == Life::Gone;
+            let members = self.seats[index].members().filter(is_open);
+            let members: Vec<Which> = members.map(|(which, _)| which).collect();
+            for which in members {
+                self.compare(index, which, observed, turn);
+            }
+        }
+        turn.in_doubt.push(Doubt::Record(self.stage));
+    }
+
+    /// Orders again what is in doubt and still wanted: after a failure that has come to light meanwhile it may not be.
+    pub(crate) fn repeat(&self, turn: &mut Turn) {
+        for doubt in std::mem::take(&mut turn.in_doubt) {
+            match doubt {
+                Doubt::Record(stage) if stage == self.stage => self.order_record(turn),
+                Doubt::Life { index, which, life } => {
+                    let member = self.seats[index].member(which).filter(|member| member.life == life);
+                    turn.actions.extend(member.and_then(|member| order(member, which)));
+                }
+                Doubt::Record(_) => (),
+            }
+        }
+    }
+
+    /// The machine was started anew: every time that was written down lies in the future, and waiting begins again.
+    fn restart_clock(&mut self, now: Duration) {
+        let origin = self.seen;
+        for seat in &mut self.seats {
+            seat.tenure = seat.tenure.restart_clock(origin, now);
+            for member in seat.old.iter_mut().chain(&mut seat.new).chain(&mut seat.strays) {
+                for time in [&mut member.due, &mut member.mature].into_iter().flatten() {
+                    *time = now + time.saturating_sub(origin);
+                }
+            }
+        }
+    }
+
+    /// A run that nobody wrote down: the restart policy's successor of one that was, if it can be that, else a stray.
+    fn adopt(&mut self, found: &Observed, turn: &mut Turn) {
+        self.skip_number(&found.run);
+        let Some(index) = self.seats.iter().position(|seat| seat.slot == found.run.slot) else { return };
+        let seat = &mut self.seats[index];
+        if seat.members().any(|(_, member)| member.run == found.run) {
+            return;
+        }
+        let is_up = match found.condition {
+            Condition::Up | Condition::Ready => true,
+            Condition::Over => false,
+        };
+        // Clients may be led to it.
+        let life = if is_up { Life::Serving } else { Life::Down };
+        let predecessor = match found.revision {
+            Revision::New if seat.kind != Kind::Keep => Which::New,
+            Revision::Old | Revision::New => Which::Old,
+        };
+        let is_older = |member: &&mut Member| {
+            matches!(member.life, Life::Serving | Life::Down) && member.run.number < found.run.number
+        };
+        let run = found.run.clone();
+        match seat.member_mut(predecessor).filter(is_older) {
+            Some(died) => {
+                died.run = run;
+                let happening = if is_up { Happening::Respawned } else { Happening::Died };
+                let unseen = Failure::Died("while nobody looked".to_owned());
+                self.happen(index, predecessor, happening, Some(unseen), turn);
+            }
+            None => seat.strays.push(Member { run, lane: found.lane, life, due: None, mature: None }),
+        }
+    }
+
+    fn compare(&mut self, index: usize, which: Which, observed: &[Observed], turn: &mut Turn) {
+        let Some(member) = self.seats[index].member(which) else { return };
+        let found = observed.iter().find(|found| found.run == member.run);
+        match finding(member.life, found.map(|found| found.condition)) {
+            Finding::AsWritten => (),
+            // To forget is never unwanted, and the slot may hold another run before this turn is over.
+            Finding::Again if member.life == Life::Gone => turn.actions.extend(order(member, which)),
+            Finding::Again => turn.in_doubt.push(Doubt::Life { index, which, life: member.life }),
+            Finding::Happened(happenings) => {
+                let unseen = || Failure::Died("while nobody looked".to_owned());
+                for happening in happenings {
+                    self.happen(index, which, *happening, Some(unseen()), turn);
+                }
+            }
+        }
+    }
+}
+
+/// What follows for a run that was written down with this life; `None`: there is nothing of it.
+fn finding(life: Life, condition: Option<Condition>) -> Finding {
+    match condition {
+        Some(Condition::Up) => finding_up(life),
+        Some(Condition::Ready) => match life {
+            Life::Starting => Finding::Happened(&[Happening::Started, Happening::Ready]),
+            Life::Probing => Finding::Happened(&[Happening::Ready]),
+            Life::Maturing
+            | Life::Ready
+            | Life::Admitting
+            | Life::Serving
+            | Life::Withdrawing
+            | Life::Ending
+            | Life::Remaining
+            | Life::Gone
+            | Life::Down
+            | Life::Finished => finding_up(life),
+        },
+        Some(Condition::Over) => finding_over(life, true),
+        None => finding_over(life, false),
+    }
+}
+
+fn finding_up(life: Life) -> Finding {
+    match life {
+        Life::Starting => Finding::Happened(&[Happening::Started]),
+        Life::Probing | Life::Admitting | Life::Withdrawing | Life::Ending => Finding::Again,
+        Life::Maturing | Life::Ready | Life::Serving | Life::Remaining => Finding::AsWritten,
+        Life::Gone | Life::Down | Life::Finished => Finding::Happened(&[Happening::Respawned]),
+    }
+}
+
+fn finding_over(life: Life, is_something_left: bool) -> Finding {
+    match life {
+        Life::Starting if is_something_left => Finding::Happened(&[Happening::Died]),
+        Life::Gone if !is_something_left => Finding::AsWritten,
+        Life::Starting | Life::Ending | Life::Gone => Finding::Again,
+        Life::Probing
+        | Life::Maturing
+        | Life::Ready
+        | Life::Admitting
+        | Life::Serving
+        | Life::Withdrawing => Finding::Happened(&[Happening::Died]),
+        Life::Remaining => Finding::Happened(&[Happening::Ended]),
+        Life::Down | Life::Finished => Finding::AsWritten,
+    }
+}
+
+/// What was ordered last of a run.
+fn order(member: &Member, which: Which) -> Option<Action> {
+    let run = member.run.clone();
+    match member.life {
+        Life::Starting => {
+            let revision = if which == Which::Old { Revision::Old } else { Revision::New };
+            Some(Action::Start { run, revision, lane: member.lane })
+        }
+        Life::Probing => Some(Action::Probe(run)),
+        Life::Admitting => Some(Action::Admit(run)),
+        Life::Withdrawing => Some(Action::Withdraw(run)),
+        Life::Ending => Some(Action::End(run)),
+        Life::Gone => Some(Action::Forget(run)),
+        Life::Maturing | Life::Ready | Life::Serving | Life::Remaining | Life::Down | Life::Finished => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIVES: [Life; 12] = [
+        Life::Starting,
+        Life::Probing,
+        Life::Maturing,
+        Life::Ready,
+        Life::Admitting,
+        Life::Serving,
+        Life::Withdrawing,
+        Life::Ending,
+        Life::Remaining,
+        Life::Gone,
+        Life::Down,
+        Life::Finished,
+    ];
+
+    const CONDITIONS: [Option<Condition>; 4] =
+        [Some(Condition::Up), Some(Condition::Ready), Some(Condition::Over), None];
+
+    fn rendered() -> String {
+        let cell = |life, condition| match finding(life, condition) {
+            Finding::AsWritten => " · |".to_owned(),
+            Finding::Again => " again |".to_owned(),
+            Finding::Happened(happenings) => {
+                let words: Vec<String> =
+                    happenings.iter().map(|happening| format!("{happening:?}")).collect();
+                format!(" {} |", words.join(", "))
+            }
+        };
+        let row = |life: Life| {
+            let cells = CONDITIONS.map(|condition| cell(life, condition)).concat();
+            format!("| **{life:?}** |{cells}\n")
+        };
+        format!(
+            "| written | Up | Ready | Over | nothing |\n|{}\n{}",
+            "---|".repeat(5),
+            LIVES.map(row).concat()
+        )
+    }
+
+    #[test]
+    fn the_page_prints_the_table_of_taking_over_that_runs() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/rollout.md");
+        let text = std::fs::read_to_string(page).expect("docs/rollout.md can be read");
+        assert!(text.contains(&rendered()), "docs/rollout.md should contain:\n{}", rendered());
+    }
+
+    #[test]
+    fn a_run_that_may_live_is_never_taken_for_gone() {
+        for life in LIVES {
+            for condition in [Some(Condition::Up), Some(Condition::Ready)] {
+                if let Finding::Happened(happenings) = finding(life, condition) {
+                    assert!(!happenings.contains(&Happening::Ended), "{life:?} {condition:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! One slot in a rollout: the old run, the new one, and what has become of them.
+
+use std::time::Duration;
+
+use procfile::Slot;
+use serde::{Deserialize, Serialize};
+
+use crate::life::{Deed, Life};
+use crate::outcome::{Failure, Fate};
+use crate::plan::Rules;
+use crate::{Change, Lane, Present, Revision, Run};
+
+/// A run with what the rollout knows of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Member {
+    pub(crate) run: Run,
+    pub(crate) lane: Lane,
+    pub(crate) life: Life,
+    /// When the time it was given has passed: its deadline, or its minimum life.
+    pub(crate) due: Option<Duration>,
+    /// When it will have lived for long enough.
+    pub(crate) mature: Option<Duration>,
+}
+
+/// What is planned for a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Kind {
+    Keep,
+    Start,
+    Stop,
+    Replace,
+}
+
+/// What the rollout has done to the old run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Tenure {
+    /// Nothing that was not taken back.
+    Untouched,
+    /// It was told to go, so that the slot has been without a ready run since then.
+    ToldToGo { since: Duration },
+    /// The old revision is coming up again.
+    Returning { since: Duration },
+    /// The old revision is back.
+    Returned { outage: Duration },
+}
+
+/// Which of a slot's runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Old,
+    New,
+    Stray(usize),
+}
+
+/// One slot in a rollout.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Seat {
+    pub(crate) slot: Slot,
+    /// The index of its type's rules.
+    pub(crate) rules: usize,
+    pub(crate) kind: Kind,
+    pub(crate) old: Option<Member>,
+    pub(crate) new: Option<Member>,
+    /// Runs that an executor found when it took over and that nobody had written down.
+    pub(crate) strays: Vec<Member>,
+    pub(crate) tenure: Tenure,
+    pub(crate) is_stopped: bool,
+    /// What failed before the rollout gave up.
+    pub(crate) failure: Option<Failure>,
+    /// What failed while it was put back.
+    pub(crate) trouble: Option<Failure>,
+}
+
+impl Seat {
+    pub(crate) fn new(slot: Slot, rules: usize, change: &Change) -> Self {
+        let (kind, present) = match change {
+            Change::Keep(present) => (Kind::Keep, Some(present)),
+            Change::Start => (Kind::Start, None),
+            Change::Stop(present) => (Kind::Stop, Some(present)),
+            Change::Replace(present) => (Kind::Replace, Some(present)),
+        };
+        let old = present.map(|present| Member::of(&slot, present));
+        Self {
+            slot,
+            rules,
+            kind,
+            old,
+            new: None,
+            strays: Vec::new(),
+            tenure: Tenure::Untouched,
+            is_stopped: false,
+            failure: None,
+            trouble: None,
+        }
+    }
+
+    pub(crate) fn member(&self, which: Which) -> Option<&Member> {
+        match which {
+            Which::Old => self.old.as_ref(),
+            Which::New => self.new.as_ref(),
+            Which::Stray(index) => self.strays.get(index),
+        }
+    }
+
+    pub(crate) fn member_mut(&mut self, which: Which) -> Option<&mut Member> {
+        match which {
+            Which::Old => self.old.as_mut(),
+            Which::New => self.new.as_mut(),
+            Which::Stray(index) => self.strays.get_mut(index),
+        }
+    }
+
+    /// Each of its runs.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (Which, &Member)> {
+        let known = [Which::Old, Which::New].into_iter();
+        let all = known.chain((0..self.strays.len()).map(Which::Stray));
+        all.filter_map(|which| Some((which, self.member(which)?)))
+    }
+
+    pub(crate) fn old_life(&self) -> Option<Life> {
+        self.old.as_ref().map(|old| old.life)
+    }
+
+    pub(crate) fn new_life(&self) -> Option<Life> {
+        self.new.as_ref().map(|new| new.life)
+    }
+
+    /// Whether clients find somebody.
+    pub(crate) fn serves(&self) -> bool {
+        let serves =
+            |member: &Option<Member>| member.as_ref().is_some_and(|member| member.life == Life::Serving);
+        serves(&self.old) || serves(&self.new)
+    }
+
+    /// Whether the new revision was to be proven in it.
+    pub(crate) fn is_rolled(&self) -> bool {
+        matches!(self.kind, Kind::Start | Kind::Replace)
+    }
+
+    /// Where a new run goes: beside the old one while there is one.
+    pub(crate) fn free_lane(&self) -> Lane {
+        match &self.old {
+            Some(old) if old.life != Life::Gone => old.lane.other(),
+            Some(_) | None => Lane::Own,
+        }
+    }
+
+    /// Notes what a step in the life of the old run means for its clients.
+    pub(crate) fn follow(&mut self, now: Duration) {
+        let is_serving = self.old_life() == Some(Life::Serving);
+        let is_called_back = is_serving || self.old_life() == Some(Life::Admitting);
+        // What is done is not started again.
+        let has_finished = self.old_life() == Some(Life::Finished);
+        self.tenure = match self.tenure {
+            Tenure::ToldToGo { .. } if is_called_back || has_finished => Tenure::Untouched,
+            Tenure::Returning { since } if is_serving => {
+                Tenure::Returned { outage: now.saturating_sub(since) }
+            }
+            Tenure::Untouched
+            | Tenure::ToldToGo { .. }
+            | Tenure::Returning { .. }
+            | Tenure::Returned { .. } => self.tenure,
+        };
+    }
+
+    /// Whether nothing lives in it that must not live beside a run of this revision, in a type that stops first.
+    pub(crate) fn is_clear_for(&self, revision: Revision) -> bool {
+        let is_over = |member: &Option<Member>| member.as_ref().is_none_or(|member| member.life.is_over());
+        let is_clear = match revision {
+            Revision::New => self.kind == Kind::Keep || is_over(&self.old),
+            Revision::Old => is_over(&self.new),
+        };
+        is_clear && self.strays.iter().all(|stray| stray.life.is_over())
+    }
+
+    /// The run that a record of this revision names.
+    pub(crate) fn filled(&self, revision: Revision) -> Option<&Run> {
+        if self.is_stopped {
+            return None;
+        }
+        let member = match (revision, self.kind) {
+            (Revision::Old, _) | (Revision::New, Kind::Keep) => self.old.as_ref(),
+            (Revision::New, Kind::Start | Kind::Replace) => self.new.as_ref(),
+            (Revision::New, Kind::Stop) => None,
+        };
+        member.filter(|member| member.life != Life::Gone).map(|member| &member.run)
+    }
+
+    /// What has become of it, now that the rollout is over.
+    pub(crate) fn fate(&self, is_committed: bool) -> Fate {
+        if self.is_stopped {
+            return Fate::Stopped;
+        }
+        let as_before = || self.old.as_ref().map_or(Fate::Empty, |old| self.fate_of_old(old));
+        match (&self.old, &self.new, self.kind) {
+            (Some(old), _, Kind::Stop) if is_committed => Fate::Ended(old.run.clone()),
+            (None, Some(new), _) if is_committed => Fate::Started(new.run.clone()),
+            (Some(old), Some(new), _) if is_committed => {
+                Fate::Replaced { old: old.run.clone(), new: new.run.clone() }
+            }
+            (Some(_) | None, Some(_) | None, _) => as_before(),
+        }
+    }
+
+    fn fate_of_old(&self, old: &Member) -> Fate {
+        let run = old.run.clone();
+        match (self.tenure, old.life) {
+            (Tenure::Untouched, Life::Gone) | (_, Life::Finished) => Fate::Ended(run),
+            (Tenure::Untouched, _) => Fate::Kept(run),
+            (Tenure::Returned { outage }, _) => Fate::Restarted { run, outage: Some(outage) },
+            (Tenure::ToldToGo { .. }, _) | (Tenure::Returning { .. }, Life::Gone) => Fate::Lost,
+            (Tenure::Returning { .. }, _) => Fate::Restarted { run, outage: None },
+        }
+    }
+}
+
+impl Tenure {
+    /// The old revision comes up again after this.
+    pub(crate) fn returning(self, now: Duration) -> Self {
+        match self {
+            Self::ToldToGo { since } => Self::Returning { since },
+            Self::Untouched | Self::Returning { .. } | Self::Returned { .. } => {
+                Self::Returning { since: now }
+            }
+        }
+    }
+
+    /// The same when the clock has begun anew: what it showed as `origin` is `now`.
+    pub(crate) fn restart_clock(self, origin: Duration, now: Duration) -> Self {
+        let since_then = |since| now.saturating_sub(origin.saturating_sub(since));
+        match self {
+            Self::ToldToGo { since } => Self::ToldToGo { since: since_then(since) },
+            Self::Returning { since } => Self::Returning { since: since_then(since) },
+            Self::Untouched | Self::Returned { .. } => self,
+        }
+    }
+}
+
+impl Member {
+    /// Takes the next step of its life and sets the timer that belongs to it.
+    pub(crate) fn set(&mut self, life: Life, deed: Deed, now: Duration, rules: Rules) {
+        if deed == Deed::Probe {
+            self.mature = Some(now + rules.minimum_life);
+        }
+        if life == Life::Maturing {
+            self.due = self.mature;
+        }
+        if !life.is_coming() || deed == Deed::Fail {
+            self.due = None;
+        }
+        self.life = life;
+    }
+
+    fn of(slot: &Slot, present: &Present) -> Self {
+        let run = Run { slot: slot.clone(), number: present.number };
+        let life = if present.is_up { Life::Serving } else { Life::Down };
+        Self { run, lane: present.lane, life, due: None, mature: None }
+    }
+}

@@ -1,0 +1,277 @@
+//! The promises, one by one, with an executor that does everything at once and fails where a test says so.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use procfile::Slot;
+use ps_rollout::{
+    Action, Change, Condition, Event, Failure, Fate, Lane, Observed, Outcome, Plan, Present, Revision,
+    Rollout, Rules, Run, State, Strategy, TypePlan,
+};
+
+const NOW: Duration = Duration::from_secs(100);
+
+/// Types with two slots each, all of them filled and to be replaced. Their runs are 1, 2, 3 …, in the order of the names.
+fn deploy(types: &[(&str, Strategy)]) -> Rollout {
+    let mut number = 0;
+    let mut types_of_plan = BTreeMap::new();
+    for (name, strategy) in types {
+        let rules = Rules {
+            strategy: *strategy,
+            max_parallel: NonZeroU16::MIN,
+            minimum_life: Duration::ZERO,
+            deadline: Duration::from_secs(30),
+        };
+        let slots = (1..=2).map(|index| {
+            number += 1;
+            (index, Change::Replace(Present { number, lane: Lane::Own, is_up: true }))
+        });
+        let planned = TypePlan { rules, slots: slots.collect() };
+        types_of_plan.insert(name.parse().expect("a legal process type"), planned);
+    }
+    Rollout::new(&Plan { types: types_of_plan, next_number: number + 1 })
+}
+
+/// What an executor answers when everything succeeds.
+fn success(action: Action) -> Option<Event> {
+    match action {
+        Action::Start { run, .. } => Some(Event::Started(run)),
+        Action::Probe(run) => Some(Event::Ready(run)),
+        Action::Admit(run) => Some(Event::Admitted(run)),
+        Action::Withdraw(run) => Some(Event::Withdrawn(run)),
+        Action::End(run) => Some(Event::Ended(run)),
+        Action::Forget(_) => None,
+        Action::Commit(_) => Some(Event::Recorded(Revision::New)),
+        Action::PutBack(_) => Some(Event::Recorded(Revision::Old)),
+    }
+}
+
+/// Carries a rollout out from an event on; `answer` may answer an action otherwise than with success. Returns what was
+/// done, in words such as `start web.1@3 second`.
+fn carry_out(
+    rollout: &mut Rollout,
+    event: Event,
+    mut answer: impl FnMut(&Action) -> Option<Event>,
+) -> Vec<String> {
+    let (mut done, mut events) = (Vec::new(), vec![event]);
+    while !events.is_empty() {
+        for action in rollout.handle(events.remove(0), NOW) {
+            done.push(words(&action));
+            let other = answer(&action);
+            events.extend(other.or_else(|| success(action)));
+        }
+    }
+    done
+}
+
+fn words(action: &Action) -> String {
+    let lane = |lane: &Lane| if *lane == Lane::Own { "own" } else { "second" };
+    match action {
+        Action::Start { run, lane: on, .. } => format!("start {run} {}", lane(on)),
+        Action::Probe(run) => format!("probe {run}"),
+        Action::Admit(run) => format!("admit {run}"),
+        Action::Withdraw(run) => format!("withdraw {run}"),
+        Action::End(run) => format!("end {run}"),
+        Action::Forget(run) => format!("forget {run}"),
+        Action::Commit(_) => "commit".to_owned(),
+        Action::PutBack(_) => "put back".to_owned(),
+    }
+}
+
+/// Fails the checks of every new run of one slot.
+fn not_ready(slot: &'static str) -> impl FnMut(&Action) -> Option<Event> {
+    move |action| match action {
+        Action::Probe(run) if run.slot.to_string() == slot => {
+            Some(Event::NotReady { run: run.clone(), reason: "it answered 500".to_owned() })
+        }
+        _ => None,
+    }
+}
+
+fn fate(outcome: &Outcome, slot: &str) -> Fate {
+    outcome.slots[&slot.parse::<Slot>().expect("a legal slot")].clone()
+}
+
+fn run(slot: &str, number: u64) -> Run {
+    Run { slot: slot.parse().expect("a legal slot"), number }
+}
+
+fn outcome(rollout: &Rollout) -> Outcome {
+    rollout.outcome().unwrap_or_else(|| panic!("it is not over: {rollout:?}"))
+}
+
+fn touched(done: &[String], old: &str) -> bool {
+    done.iter().any(|what| what.ends_with(old))
+}
+
+#[test]
+fn overlap_starts_every_new_run_before_it_ends_an_old_one() {
+    let mut rollout = deploy(&[("web", Strategy::Overlap)]);
+    let done = carry_out(&mut rollout, Event::Begin, |_| None);
+    let at =
+        |what: &str| done.iter().position(|done| done == what).unwrap_or_else(|| panic!("{what}: {done:?}"));
+    assert!(at("admit web.1@3") < at("commit") && at("admit web.2@4") < at("commit"), "{done:?}");
+    assert!(at("commit") < at("withdraw web.1@1") && at("withdraw web.1@1") < at("end web.1@1"), "{done:?}");
+}
+
+#[test]
+fn one_by_one_proves_every_slot_in_a_trial_before_it_moves_the_first() {
+    let mut rollout = deploy(&[("web", Strategy::OneByOne)]);
+    let done = carry_out(&mut rollout, Event::Begin, |_| None);
+    let coming: Vec<&str> = done
+        .iter()
+        .map(String::as_str)
+        .filter(|what| what.starts_with("start") || what.starts_with("end"))
+        .collect();
+    let trials = ["start web.1@3 second", "end web.1@3", "start web.2@4 second", "end web.2@4"];
+    let moves = ["end web.1@1", "start web.1@5 own", "end web.2@2", "start web.2@6 own"];
+    assert_eq!(coming, [trials, moves].concat(), "{done:?}");
+}
+
+#[test]
+fn one_slot_that_fails_its_gate_leaves_every_old_run_of_every_type_alone() {
+    for strategy in [Strategy::Overlap, Strategy::OneByOne] {
+        let mut rollout = deploy(&[("web", strategy), ("worker", Strategy::OneByOne)]);
+        let done = carry_out(&mut rollout, Event::Begin, not_ready("worker.2"));
+        for (slot, number) in [("web.1", 1), ("web.2", 2), ("worker.1", 3), ("worker.2", 4)] {
+            assert!(!touched(&done, &run(slot, number).to_string()), "{slot} was touched: {done:?}");
+            assert_eq!(fate(&outcome(&rollout), slot), Fate::Kept(run(slot, number)));
+        }
+        let failures = outcome(&rollout).failures;
+        let reason = Failure::NotReady("it answered 500".to_owned());
+        assert_eq!(failures, [(run("worker.2", 0).slot, reason)]);
+    }
+}
+
+#[test]
+fn what_stops_first_is_started_again_when_it_fails_and_others_are_left_alone() {
+    let mut rollout = deploy(&[("web", Strategy::Overlap), ("worker", Strategy::StopFirst)]);
+    let is_new = |run: &Run| run.number <= 8;
+    let mut fail = not_ready("worker.1");
+    let done = carry_out(&mut rollout, Event::Begin, |action| match action {
+        Action::Probe(run) if is_new(run) => fail(action),
+        _ => None,
+    });
+    let outcome = outcome(&rollout);
+    assert_eq!(fate(&outcome, "web.1"), Fate::Kept(run("web.1", 1)), "{done:?}");
+    for slot in ["worker.1", "worker.2"] {
+        assert!(matches!(fate(&outcome, slot), Fate::Restarted { outage: Some(_), .. }), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_cancel_before_the_commit_puts_back_and_one_after_it_changes_nothing() {
+    let mut early = deploy(&[("web", Strategy::Overlap)]);
+    // Nobody answers the second admission.
+    let hang = |action: &Action| matches!(action, Action::Admit(_)).then_some(Event::Tick);
+    carry_out(&mut early, Event::Begin, hang);
+    assert_eq!(early.state(), State::Rolling);
+    carry_out(&mut early, Event::Cancel, |_| None);
+    assert_eq!(outcome(&early).cause.map(|cause| cause.failure), Some(Failure::Cancelled));
+    assert_eq!(fate(&outcome(&early), "web.1"), Fate::Kept(run("web.1", 1)));
+
+    let mut late = deploy(&[("web", Strategy::Overlap)]);
+    let cancel = |action: &Action| matches!(action, Action::Commit(_)).then_some(Event::Cancel);
+    carry_out(&mut late, Event::Begin, cancel);
+    carry_out(&mut late, Event::Recorded(Revision::New), |_| None);
+    assert_eq!(outcome(&late).cause, None);
+}
+
+#[test]
+fn a_failure_while_slots_are_moved_says_what_is_where() {
+    let mut rollout = deploy(&[("web", Strategy::OneByOne)]);
+    let died = |run: &Run| Event::Died { run: run.clone(), how: "exit status 1".to_owned() };
+    // web.2 passes its trial and fails in its own place.
+    let done = carry_out(&mut rollout, Event::Begin, |action| match action {
+        Action::Start { run, lane: Lane::Own, .. } if *run == self::run("web.2", 6) => Some(died(run)),
+        _ => None,
+    });
+    let outcome = outcome(&rollout);
+    for slot in ["web.1", "web.2"] {
+        assert!(matches!(fate(&outcome, slot), Fate::Restarted { outage: Some(_), .. }), "{done:?}");
+    }
+    assert_eq!(outcome.cause.and_then(|cause| cause.slot), Some(run("web.2", 0).slot));
+}
+
+#[test]
+fn a_deadline_that_passes_is_a_failure() {
+    let mut rollout = deploy(&[("web", Strategy::Overlap)]);
+    let hang = |action: &Action| matches!(action, Action::Probe(_)).then_some(Event::Tick);
+    carry_out(&mut rollout, Event::Begin, hang);
+    let due = rollout.due().expect("a run that is probed has a deadline");
+    assert_eq!(due, NOW + Duration::from_secs(30));
+    assert!(rollout.handle(Event::Tick, due).contains(&Action::End(run("web.1", 3))));
+    assert_eq!(rollout.state(), State::PuttingBack);
+}
+
+#[test]
+fn an_executor_that_takes_over_orders_again_what_nobody_knows_was_done() {
+    let mut rollout = deploy(&[("web", Strategy::Overlap)]);
+    let lost = rollout.handle(Event::Begin, NOW);
+    assert_eq!(lost.iter().map(words).collect::<Vec<_>>(), ["start web.1@3 second"]);
+    let found = |slot, number| Observed {
+        run: run(slot, number),
+        lane: Lane::Own,
+        revision: Revision::Old,
+        condition: Condition::Up,
+    };
+    let observed = vec![found("web.1", 1), found("web.2", 2)];
+    assert_eq!(rollout.clone().handle(Event::Resumed(observed.clone()), NOW), lost);
+    let done = carry_out(&mut rollout, Event::Resumed(observed), |_| None);
+    assert_eq!(outcome(&rollout).cause, None, "{done:?}");
+}
+
+#[test]
+fn a_slot_that_a_person_stops_takes_no_further_part() {
+    let mut rollout = deploy(&[("web", Strategy::Overlap)]);
+    let stop = |action: &Action| {
+        let is_second = matches!(action, Action::Probe(run) if run.slot.index == 2);
+        is_second.then(|| Event::Stopped(run("web.2", 0).slot))
+    };
+    let done = carry_out(&mut rollout, Event::Begin, stop);
+    let outcome = outcome(&rollout);
+    assert_eq!(
+        fate(&outcome, "web.1"),
+        Fate::Replaced { old: run("web.1", 1), new: run("web.1", 3) },
+        "{done:?}"
+    );
+    assert_eq!(fate(&outcome, "web.2"), Fate::Stopped);
+    assert!(touched(&done, "web.2@2") && touched(&done, "web.2@4"), "{done:?}");
+}
+
+#[test]
+fn a_number_that_a_run_was_found_with_is_given_to_no_other() {
+    let mut rollout = deploy(&[("web", Strategy::Overlap)]);
+    let unknown = Observed {
+        run: run("web.1", 70),
+        lane: Lane::Second,
+        revision: Revision::New,
+        condition: Condition::Over,
+    };
+    rollout.handle(Event::Resumed(vec![unknown]), NOW);
+    assert_eq!(rollout.take_number(), 71);
+    let died = run("web.2", 2);
+    rollout.handle(Event::Respawned { died, run: run("web.2", 90) }, NOW);
+    assert_eq!(rollout.take_number(), 91);
+}
+
+#[test]
+fn after_a_restart_of_the_machine_waiting_begins_again() {
+    let mut rollout = deploy(&[("web", Strategy::StopFirst)]);
+    let hang = |action: &Action| matches!(action, Action::Start { .. }).then_some(Event::Tick);
+    carry_out(&mut rollout, Event::Begin, hang);
+    let (soon, later) = (Duration::from_secs(5), Duration::from_secs(36));
+    rollout.handle(Event::Resumed(vec![]), soon);
+    assert_eq!(rollout.due(), Some(soon + Duration::from_secs(30)));
+    // The deadline passes, and the old revision comes up.
+    let mut events = vec![Event::Tick];
+    while let Some(event) = events.pop() {
+        events.extend(rollout.handle(event, later).into_iter().filter_map(success));
+    }
+    let back = fate(&outcome(&rollout), "web.1");
+    assert!(
+        matches!(&back, Fate::Restarted { outage: Some(outage), .. } if soon + *outage == later),
+        "{back:?}"
+    );
+}

@@ -1,0 +1,104 @@
+//! What an app looks like and what is to become of it.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use procfile::{ProcessType, Slot};
+use ps_rollout::{Change, Lane, Plan, Present, Rules, Strategy, TypePlan};
+
+use crate::dice::Dice;
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
+
+/// What is planned for a slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Keep,
+    Start,
+    Stop,
+    Replace,
+}
+
+/// A slot, what is planned for it, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    pub(crate) kind: Kind,
+    pub(crate) rules: Rules,
+    pub(crate) present: Option<Present>,
+}
+
+impl Planned {
+    /// Whether the new revision is to run in it.
+    pub(crate) fn is_rolled(&self) -> bool {
+        matches!(self.kind, Kind::Start | Kind::Replace)
+    }
+}
+
+pub(crate) struct Scenario {
+    pub(crate) plan: Plan,
+    pub(crate) slots: BTreeMap<Slot, Planned>,
+}
+
+impl Scenario {
+    pub(crate) fn roll(dice: &mut Dice<'_>) -> Self {
+        let mut number = 0;
+        let mut types = BTreeMap::new();
+        for name in ["web", "worker", "clock"].iter().take(1 + usize::try_from(dice.below(3)).unwrap_or(0)) {
+            let process_type: ProcessType = name.parse().expect("a legal process type");
+            types.insert(process_type, type_plan(dice, &mut number));
+        }
+        let plan = Plan { types, next_number: number + 1 };
+        Self { slots: planned(&plan), plan }
+    }
+}
+
+fn type_plan(dice: &mut Dice<'_>, number: &mut u64) -> TypePlan {
+    let strategy = match dice.below(3) {
+        0 => Strategy::Overlap,
+        1 => Strategy::OneByOne,
+        _ => Strategy::StopFirst,
+    };
+    let rules = Rules {
+        strategy,
+        max_parallel: NonZeroU16::MIN.saturating_add(u16::try_from(dice.below(3)).unwrap_or(0)),
+        minimum_life: SECOND * u32::try_from(dice.below(4)).unwrap_or(0),
+        deadline: SECOND * 30,
+    };
+    let is_deploy = !dice.chance(25);
+    let count = 1 + u16::try_from(dice.below(4)).unwrap_or(0);
+    TypePlan { rules, slots: (1..=count).map(|index| (index, change(dice, number, is_deploy))).collect() }
+}
+
+/// A deploy replaces, starts and stops; a scale keeps, starts and stops.
+fn change(dice: &mut Dice<'_>, number: &mut u64, is_deploy: bool) -> Change {
+    let roll = dice.below(6);
+    if roll == 4 {
+        return Change::Start;
+    }
+    *number += 1;
+    let lane = if dice.chance(25) { Lane::Second } else { Lane::Own };
+    let present = Present { number: *number, lane, is_up: !dice.chance(5) };
+    match (roll, is_deploy) {
+        (5, _) => Change::Stop(present),
+        (_, true) => Change::Replace(present),
+        (_, false) => Change::Keep(present),
+    }
+}
+
+fn planned(plan: &Plan) -> BTreeMap<Slot, Planned> {
+    let mut slots = BTreeMap::new();
+    for (process_type, planned) in &plan.types {
+        for (index, change) in &planned.slots {
+            let (kind, present) = match change {
+                Change::Keep(present) => (Kind::Keep, Some(present.clone())),
+                Change::Start => (Kind::Start, None),
+                Change::Stop(present) => (Kind::Stop, Some(present.clone())),
+                Change::Replace(present) => (Kind::Replace, Some(present.clone())),
+            };
+            let slot = Slot::new(process_type.clone(), *index);
+            slots.insert(slot, Planned { kind, rules: planned.rules, present });
+        }
+    }
+    slots
+}

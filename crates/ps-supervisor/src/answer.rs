@@ -1,0 +1,197 @@
+//! Whoever speaks to a supervisor, and what it does when asked. A stop is done first and written down afterwards: a full
+//! disk keeps no process alive.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::time::Instant;
+
+use ps_scheduler::Slot;
+
+use crate::Error;
+use crate::control::{Message, Request};
+use crate::poll::Source;
+use crate::seat::Seat;
+use crate::spec::{SPEC_FILE, Spec};
+use crate::supervisor::{Cause, PAUSE, Supervisor};
+use crate::transition::Event;
+
+/// The spec's file, as this supervisor knows it.
+#[derive(Debug, Default)]
+pub(crate) struct SpecFile {
+    /// Which file was read or written last: device, inode, and time of change.
+    stamp: Option<(u64, u64, i64, i64)>,
+    /// When the spec is written again, and why it could not be written.
+    pub(crate) unwritten: Option<(Instant, String)>,
+}
+
+impl Supervisor {
+    /// Takes in whoever waits to be heard.
+    pub(crate) fn welcome(&mut self) {
+        loop {
+            // Nobody has to leave as one who says nothing before what they said was read.
+            for id in self.server.unread_if_full() {
+                self.listen_to(id);
+            }
+            let Some(accepted) = self.server.accept() else { return };
+            match accepted {
+                Ok(Some(id)) => {
+                    if let Some(fd) = self.server.client_fd(id) {
+                        let _ = self.poll.watch(fd, Source::Client(id));
+                    }
+                }
+                Ok(None) => (),
+                // Nobody can be taken in now. Asking again at once would be all that is done from here on.
+                Err(_) => {
+                    let _ = self.poll.unwatch(self.server.fd());
+                    self.poll.forget(&Source::Listener);
+                    self.paused.insert(Source::Listener, Instant::now() + PAUSE);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Reads what a client says, and answers.
+    pub(crate) fn listen_to(&mut self, id: u64) {
+        for request in self.server.read(id).unwrap_or_default() {
+            let answer = request.and_then(|request| self.answer(id, request));
+            self.server.say(id, &Message::Reply { error: answer.err() });
+        }
+        if !self.server.has(id) {
+            self.poll.forget(&Source::Client(id));
+        }
+    }
+
+    fn answer(&mut self, id: u64, request: Request) -> Result<(), String> {
+        match request {
+            Request::Apply => {
+                self.read_spec().map_err(|error| error.to_string())?;
+                self.check_files();
+                self.apply();
+            }
+            Request::Start { slots } => self.handle_wanted(&slots, Event::Start),
+            Request::Restart { slots } => self.handle_wanted(&slots, Event::Restart),
+            Request::Stop { slots, grace_seconds } => self.stop(&slots, grace_seconds),
+            Request::Watch => {
+                self.check_files();
+                // What has changed is told to everybody first: nobody hears of it twice.
+                self.publish();
+                self.server.let_watch(id);
+                for seat in self.seats.values() {
+                    self.server.say(id, &Message::Instance(seat.status().clone()));
+                }
+            }
+            Request::Spec => {
+                let spec = Box::new(self.means.spec.clone());
+                self.server.say(id, &Message::Spec { spec });
+            }
+            Request::End { grace_seconds } => {
+                let all: Vec<Slot> = self.seats.keys().cloned().chain(self.means.spec.wanted()).collect();
+                self.stop(&all, grace_seconds);
+                self.end_for(Cause::Client);
+                self.is_told_to_rest = true;
+            }
+        }
+        self.publish();
+        Ok(())
+    }
+
+    fn handle_wanted(&mut self, slots: &[Slot], event: Event) {
+        let wanted = self.means.spec.wanted();
+        for slot in slots.iter().filter(|slot| wanted.contains(slot)) {
+            if let Some(seat) = self.seats.get_mut(slot) {
+                seat.handle(event, &mut self.means);
+            }
+        }
+    }
+
+    fn stop(&mut self, slots: &[Slot], grace_seconds: Option<u64>) {
+        let spec = &mut self.means.spec;
+        spec.stop_timeout_seconds = grace_seconds.unwrap_or(spec.stop_timeout_seconds);
+        let meant: Vec<Slot> = spec.wanted().into_iter().filter(|slot| slots.contains(slot)).collect();
+        let is_new = !meant.is_empty();
+        spec.stopped.extend(meant);
+        for slot in slots {
+            if let Some(seat) = self.seats.get_mut(slot) {
+                seat.handle(Event::Stop, &mut self.means);
+            }
+        }
+        if is_new {
+            self.write_spec();
+        }
+    }
+
+    /// Reads the spec anew; what could not be written of the old one does not matter any more.
+    fn read_spec(&mut self) -> Result<(), Error> {
+        let stamp = self.stamp_of_spec();
+        self.means.spec = Spec::read(&self.service)?;
+        self.spec_file = SpecFile { stamp, unwritten: None };
+        if !self.means.spec.wanted().is_empty() {
+            self.is_ending = false;
+            self.is_told_to_rest = false;
+            self.clears_since = None;
+        }
+        Ok(())
+    }
+
+    fn write_spec(&mut self) {
+        if self.attached.is_some() {
+            // In the foreground the spec is in memory alone: no value of the environment is ever on disk.
+            return;
+        }
+        let written = self.means.spec.write(&self.service);
+        let unwritten = written.err().map(|error| (Instant::now() + PAUSE, error.to_string()));
+        self.spec_file = SpecFile { stamp: self.stamp_of_spec(), unwritten };
+    }
+
+    /// Writes the spec that could not be written, once it is time. If somebody has put another one in its place, that
+    /// one counts: they are about to say so.
+    pub(crate) fn write_spec_later(&mut self, now: Instant) {
+        if self.spec_file.unwritten.as_ref().is_none_or(|(again, _)| *again > now) {
+            return;
+        }
+        let stamp = self.stamp_of_spec();
+        if stamp.is_some() && stamp != self.spec_file.stamp {
+            self.spec_file.unwritten = None;
+        } else {
+            self.write_spec();
+        }
+    }
+
+    /// Learns which file the spec was read from.
+    pub(crate) fn note_spec_file(&mut self) {
+        self.spec_file.stamp = self.stamp_of_spec();
+    }
+
+    fn stamp_of_spec(&self) -> Option<(u64, u64, i64, i64)> {
+        let metadata = fs::symlink_metadata(self.service.join(SPEC_FILE)).ok()?;
+        Some((metadata.dev(), metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
+    }
+
+    /// A status file that somebody damaged is written anew.
+    fn check_files(&mut self) {
+        self.seats.values_mut().for_each(Seat::check_file);
+    }
+
+    /// Whether everything that has ended is also written down. Where the service directory has been removed, nothing is
+    /// left to be written.
+    pub(crate) fn is_written_down(&self) -> bool {
+        let is_written = self.spec_file.unwritten.is_none() && self.seats.values().all(Seat::is_written);
+        is_written || !self.is_told_to_rest || self.lock.metadata().is_ok_and(|lock| lock.nlink() == 0)
+    }
+
+    /// Says to whoever watches that everything has ended and cannot be written down.
+    pub(crate) fn tell_unwritten(&mut self) {
+        let service = self.service.display();
+        let spec = self.spec_file.unwritten.as_ref().map(|(_, reason)| reason.clone());
+        let reason = spec.unwrap_or_else(|| format!("write a status in {service}"));
+        if self.told_unwritten.replace(reason.clone()).as_ref() != Some(&reason) {
+            self.server.tell(&Message::Unwritten { reason });
+        }
+    }
+
+    /// When the spec is written again.
+    pub(crate) fn spec_due(&self) -> Option<Instant> {
+        self.spec_file.unwritten.as_ref().map(|(again, _)| *again)
+    }
+}

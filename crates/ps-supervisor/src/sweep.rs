@@ -1,0 +1,151 @@
+//! Ending what a supervisor left, where there is none and none can be started: its spec is gone or damaged, the disk is full,
+//! its directory was removed. Processes are found by their groups, their marks and their descent, like those of a
+//! living supervisor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ps_scheduler::Slot;
+use rustix::process::Signal;
+
+use crate::census::{Census, Process, families, is_of_service, tag, tag_of_service};
+use crate::tree::signal_process;
+
+const LOOK: Duration = Duration::from_millis(20);
+/// How long a process may survive SIGKILL, in the kernel's hands.
+const UNKILLABLE: Duration = Duration::from_secs(5);
+const PROGRAM: &str = "ps-supervise";
+
+/// The processes of a service directory, whoever supervises them.
+#[derive(Debug)]
+pub struct Strays {
+    service: PathBuf,
+    slots: Vec<Slot>,
+    census: Census,
+}
+
+impl Strays {
+    /// Those of one service directory, which need not exist any more.
+    pub fn of(service: &Path) -> Self {
+        Self { service: as_marked(service), slots: slots(service), census: Census::default() }
+    }
+
+    /// Slot to pids of what lives now; `None`: of the service directory, and nothing says of which slot.
+    pub fn find(&mut self) -> BTreeMap<Option<Slot>, Vec<u32>> {
+        let found = self.look().into_iter();
+        found.map(|(slot, tree)| (slot, tree.into_iter().map(|(pid, _)| pid).collect())).collect()
+    }
+
+    /// Ends what `is_meant` says: SIGTERM, SIGKILL after `grace`, until nothing is left. What even SIGKILL does not end is
+    /// returned.
+    pub fn end(
+        &mut self,
+        grace: Duration,
+        is_meant: impl Fn(Option<&Slot>) -> bool,
+    ) -> BTreeMap<Option<Slot>, Vec<u32>> {
+        let begin = Instant::now();
+        let mut told = BTreeSet::new();
+        loop {
+            let mut left = self.look();
+            left.retain(|slot, _| is_meant(slot.as_ref()));
+            let waited = begin.elapsed();
+            if left.is_empty() || waited >= grace + UNKILLABLE {
+                let pids = |tree: Vec<(u32, u64)>| tree.into_iter().map(|(pid, _)| pid).collect();
+                return left.into_iter().map(|(slot, tree)| (slot, pids(tree))).collect();
+            }
+            for (pid, start_time) in left.into_values().flatten() {
+                let is_it = || crate::status::start_time(pid) == Some(start_time);
+                if waited >= grace {
+                    signal_process(pid, Signal::KILL, is_it);
+                } else if told.insert((pid, start_time)) {
+                    signal_process(pid, Signal::TERM, is_it);
+                    signal_process(pid, Signal::CONT, is_it);
+                }
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    fn look(&mut self) -> BTreeMap<Option<Slot>, Vec<(u32, u64)>> {
+        self.census.begin_turn();
+        let processes = self.census.processes();
+        let service = tag_of_service(&self.service.to_string_lossy());
+        let mut roots: BTreeMap<Option<Slot>, BTreeSet<u32>> = BTreeMap::new();
+        for process in processes {
+            let slot = marked_slot(process, &self.service);
+            let is_tagged = process.origin.tag.is_some_and(|tag| is_of_service(tag, service));
+            if slot.is_some() || is_tagged {
+                let slot = slot.or_else(|| {
+                    self.slots.iter().find(|slot| bears_tag(process, &self.service, slot)).cloned()
+                });
+                let group = crate::cgroup::group_of(process.pid);
+                let members = group.iter().flat_map(crate::cgroup::Cgroup::members);
+                roots.entry(slot).or_default().extend(members.chain([process.pid]));
+            }
+        }
+        let own = std::process::id();
+        let tree = |roots: BTreeSet<u32>| {
+            let tree = families(processes, |process| roots.contains(&process.pid));
+            let of_tree =
+                processes.iter().filter(|process| tree.contains(&process.pid) && process.pid != own);
+            of_tree.map(|process| (process.pid, process.start_time)).collect::<Vec<_>>()
+        };
+        let trees = roots.into_iter().map(|(slot, roots)| (slot, tree(roots)));
+        trees.filter(|(_, tree)| !tree.is_empty()).collect()
+    }
+}
+
+/// The pids of the supervisors of a service directory that live, be the directory gone or its socket removed.
+pub fn living_supervisors(service: &Path) -> Vec<u32> {
+    let wanted = [service.to_owned(), as_marked(service)];
+    let own = rustix::process::geteuid();
+    let supervises = |pid: &u32| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == 0).map(String::from_utf8_lossy);
+        let is_program = words.next().is_some_and(|word| Path::new(&*word).ends_with(PROGRAM));
+        let is_ours = fs::metadata(format!("/proc/{pid}"))
+            .is_ok_and(|file| own.is_root() || file.uid() == own.as_raw());
+        is_program
+            && is_ours
+            && words.next().is_some_and(|word| wanted.iter().any(|path| *word == *path.to_string_lossy()))
+    };
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut found: Vec<u32> = pids.filter(supervises).collect();
+    // A zombie supervises nothing.
+    found.retain(|pid| crate::status::start_time(*pid).is_some());
+    found
+}
+
+/// A service directory as its supervisor wrote it into the marks of its processes: without links. It need not exist.
+fn as_marked(service: &Path) -> PathBuf {
+    let resolved = service.canonicalize().or_else(|error| {
+        let (parent, name) = (service.parent(), service.file_name());
+        match (parent, name) {
+            (Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
+            _ => Err(error),
+        }
+    });
+    resolved.unwrap_or_else(|_| service.to_owned())
+}
+
+/// The slot whose mark a process bears in its environment.
+fn marked_slot(process: &Process, service: &Path) -> Option<Slot> {
+    let marker = Path::new(process.origin.marker.as_deref()?);
+    let is_ours = marker.parent() == Some(service);
+    is_ours.then(|| marker.file_name()?.to_str()?.parse().ok()).flatten()
+}
+
+fn bears_tag(process: &Process, service: &Path, slot: &Slot) -> bool {
+    process.origin.tag == Some(tag(&service.join(slot.to_string()).to_string_lossy()))
+}
+
+/// The slots that have a directory.
+fn slots(service: &Path) -> Vec<Slot> {
+    let entries = fs::read_dir(service).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}

@@ -1,0 +1,58 @@
+//! What hooks say on stderr, shown as they say it and kept. `tee` does it, and not we: hooks outlive a command that is
+//! killed, and must not die of a pipe that nobody reads any more.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, PipeWriter, Read, Seek, SeekFrom};
+use std::os::fd::{AsFd, AsRawFd};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::fs::{Mode, OFlags};
+
+use crate::child;
+
+/// How much is kept: the end of it.
+const KEPT: u64 = 256 * 1024;
+/// How long words are awaited that were said just before the last hook ended. Something that a hook left behind may hold the
+/// pipe for ever.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// A `tee` between hooks and our stderr.
+pub(crate) struct Echo {
+    tee: Child,
+    kept: File,
+}
+
+impl Echo {
+    /// One that runs, and where hooks are to write. `None` where it cannot be had: then nothing is kept.
+    pub(crate) fn start() -> Option<(Self, PipeWriter)> {
+        let (reader, writer) = io::pipe().ok()?;
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let kept = File::from(rustix::fs::open(env::temp_dir(), flags, Mode::RUSR | Mode::WUSR).ok()?);
+        let path = format!("/proc/{}/fd/{}", std::process::id(), kept.as_raw_fd());
+        let stderr = io::stderr().as_fd().try_clone_to_owned().ok()?;
+        let mut tee = Command::new("tee");
+        // Ctrl-C is for the hooks; what they say about it is still shown.
+        tee.args(["-i", "-a", &path]).stdin(reader).stdout(stderr).stderr(Stdio::null());
+        Some((Self { tee: tee.spawn().ok()?, kept }, writer))
+    }
+
+    /// What was said, to be asked once the hooks have ended and nobody here holds the pipe: the last of it, in whole lines.
+    pub(crate) fn words(mut self) -> String {
+        if child::has_ended_by(&self.tee, Instant::now() + LAST_WORDS) {
+            let _ = self.tee.wait();
+        }
+        self.end_of_it().unwrap_or_default()
+    }
+
+    fn end_of_it(&mut self) -> io::Result<String> {
+        let skipped = self.kept.metadata()?.len().saturating_sub(KEPT);
+        self.kept.seek(SeekFrom::Start(skipped))?;
+        let mut bytes = Vec::new();
+        (&self.kept).take(KEPT).read_to_end(&mut bytes)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let whole = if skipped > 0 { text.split_once('\n').map_or("", |(_, rest)| rest) } else { &text };
+        Ok(whole.trim_end().to_owned())
+    }
+}

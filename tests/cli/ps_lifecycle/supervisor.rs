@@ -1,0 +1,236 @@
+//! A supervisor that died, files that were damaged or removed under it: no verb is a dead end, and none says what is not so.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::home::{Home, eventually, table};
+
+const PROCFILE: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
+const SCALE: [&str; 4] = ["--scale", "web=2", "--scale", "worker=1"];
+
+fn supervisors(home: &Home) -> Vec<Pid> {
+    let all = home.processes().into_iter();
+    all.filter(|(_, words)| words.contains("ps-supervise")).map(|(pid, _)| pid).collect()
+}
+
+/// Whether each verb of this list finds a dead supervisor replaced, and the processes as they were.
+fn kill_supervisor(home: &Home) {
+    let pids = supervisors(home);
+    assert_eq!(pids.len(), 1, "one app, one supervisor");
+    kill_process(pids[0], Signal::KILL).expect("it lives");
+    eventually("it is dead", || if supervisors(home).is_empty() { Ok(()) } else { Err("alive".to_owned()) });
+}
+
+fn service(home: &Home) -> PathBuf {
+    home.path("lib/data/scheduler-native/shop")
+}
+
+#[test]
+fn every_verb_about_an_app_sees_to_it_that_its_supervisor_lives() {
+    let home = Home::running("shop", PROCFILE, &SCALE);
+    let before = home.pids("shop");
+    for words in [
+        &["ps-lifecycle", "start", "shop"][..],
+        &["ps-lifecycle", "start", "shop", "web.1"],
+        &["ps-lifecycle", "converge", "shop"],
+        &["ps-lifecycle", "restore", "shop"],
+        &["ps-lifecycle", "restore", "--all"],
+        &["ps-scale", "shop", "web=2"],
+    ] {
+        kill_supervisor(&home);
+        let status = home.run(&["ps-lifecycle", "status", "shop"]);
+        assert!(status.stdout.contains("running") && status.stderr.contains("no supervisor"), "{status:?}");
+        assert!(supervisors(&home).is_empty(), "status changes nothing");
+        home.does(words);
+        assert_eq!(supervisors(&home).len(), 1, "{words:?}");
+        assert_eq!(home.pids("shop"), before, "{words:?}");
+        let status = home.run(&["ps-lifecycle", "status", "shop"]);
+        assert_eq!(status.stderr, "", "{words:?}");
+    }
+    for words in [&["restart", "shop"][..], &["rebuild", "shop"], &["stop", "shop", "web.2"]] {
+        kill_supervisor(&home);
+        home.does(&[&["ps-lifecycle"], words].concat());
+        assert_eq!(supervisors(&home).len(), 1, "{words:?}");
+    }
+    kill_supervisor(&home);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    home.is_silent();
+}
+
+#[test]
+fn a_process_whose_output_nobody_took_goes_on_once_somebody_does() {
+    let home = Home::running("shop", "web: i=0; while :; do echo $i; i=$((i+1)); done\n", &[]);
+    kill_supervisor(&home);
+    let log = service(&home).join("web.1/log/stdout");
+    let size = || fs::metadata(&log).map_or(0, |log| log.len());
+    let before = size();
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    eventually(
+        "it writes again",
+        || if size() > before + 200_000 { Ok(()) } else { Err(size().to_string()) },
+    );
+}
+
+/// What can become of a file, by name.
+fn damage(how: &str, path: &Path) {
+    let _ = fs::remove_file(path);
+    match how {
+        "garbage" => fs::write(path, "{\"app\":").expect("written"),
+        "empty" => fs::write(path, "").expect("written"),
+        "nul" => fs::write(path, [0; 300]).expect("written"),
+        "a directory" => fs::create_dir_all(path.join("x")).expect("made"),
+        "a FIFO" => mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).expect("made"),
+        "of another format" => fs::write(path, "{\"version\":99,\"runs\":[]}").expect("written"),
+        "missing" => (),
+        other => panic!("{other}"),
+    }
+}
+
+const DAMAGES: [&str; 7] =
+    ["garbage", "empty", "nul", "a directory", "a FIFO", "of another format", "missing"];
+
+#[test]
+fn a_spec_that_cannot_be_read_is_no_dead_end() {
+    let home = Home::running("shop", PROCFILE, &SCALE);
+    let source = home.path("shop").to_str().expect("text").to_owned();
+    let spec = service(&home).join("spec.json");
+    let all = table(&[("web.1", "running"), ("web.2", "running"), ("worker.1", "running")]);
+    for (n, how) in DAMAGES.into_iter().enumerate() {
+        for is_dead in [false, true] {
+            let ruin = || {
+                damage(how, &spec);
+                if is_dead {
+                    kill_supervisor(&home);
+                }
+            };
+            // What runs is left alone by whoever asks for nothing else.
+            let before = home.pids("shop");
+            ruin();
+            home.does(&["ps-lifecycle", "start", "shop"]);
+            assert_eq!((home.pids("shop"), supervisors(&home).len()), (before, 1), "{how}, {is_dead}");
+            // Each damage meets some of the verbs that change what runs.
+            ruin();
+            let deploy = ["deploy", "shop", "--dir", &source];
+            let verb = [&["restart", "shop"][..], &deploy][n % 2];
+            home.does(&[&["ps-lifecycle"], verb].concat());
+            assert_eq!(home.states("shop"), all, "{how}, {is_dead}, {verb:?}");
+            ruin();
+            home.does(&["ps-lifecycle", "stop", "shop"]);
+            home.is_silent();
+            home.does(&["ps-lifecycle", "start", "shop"]);
+            assert_eq!(home.states("shop"), all, "{how}, {is_dead}");
+        }
+    }
+}
+
+#[test]
+fn destroy_leaves_nothing_of_an_app_whose_files_are_damaged() {
+    for how in DAMAGES {
+        for is_dead in [false, true] {
+            let home = Home::running("shop", PROCFILE, &SCALE);
+            damage(how, &service(&home).join("spec.json"));
+            damage(how, &service(&home).join("web.1/status.json"));
+            if is_dead {
+                kill_supervisor(&home);
+            }
+            home.does(&["ps-lifecycle", "destroy", "shop"]);
+            assert_eq!(home.processes(), Vec::new(), "{how}, {is_dead}");
+            assert!(!service(&home).exists(), "{how}, {is_dead}");
+        }
+    }
+}
+
+#[test]
+fn a_status_that_cannot_be_read_is_said_and_written_anew_by_the_next_verb() {
+    let home = Home::running("shop", PROCFILE, &SCALE);
+    let status = service(&home).join("web.1/status.json");
+    let before = home.pids("shop");
+    for how in DAMAGES {
+        damage(how, &status);
+        let ran = home.run(&["ps-lifecycle", "status", "shop"]);
+        assert_eq!(ran.status, Some(0), "{how}: {ran:?}");
+        assert!(how == "missing" || ran.stderr.contains("web.1/status.json"), "{how}: {ran:?}");
+        home.does(&["ps-lifecycle", "start", "shop"]);
+        assert_eq!(home.pids("shop"), before, "{how}");
+    }
+    damage("garbage", &status);
+    home.does(&["ps-lifecycle", "stop", "shop", "web.1"]);
+    assert_eq!(home.states("shop").get("web.1").map(String::as_str), Some("stopped"));
+    damage("a directory", &status);
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    let pids: BTreeMap<String, u64> = home.pids("shop");
+    assert_eq!(pids.len(), 3);
+    damage("nul", &status);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    home.is_silent();
+}
+
+#[test]
+fn a_service_directory_that_was_removed_under_its_supervisor_ends_with_it() {
+    for verb in ["stop", "destroy", "start", "restart"] {
+        let home = Home::running("shop", PROCFILE, &SCALE);
+        let old = home.pids("shop");
+        // The supervisor writes while it is removed.
+        eventually("it is removed", || fs::remove_dir_all(service(&home)).map_err(|error| error.to_string()));
+        let status = home.run(&["ps-lifecycle", "status", "shop"]);
+        assert!(status.stderr.contains("scheduler-native/shop of shop is missing"), "{status:?}");
+        home.does(&["ps-lifecycle", verb, "shop"]);
+        if ["stop", "destroy"].contains(&verb) {
+            assert_eq!(home.processes(), Vec::new(), "{verb}");
+        } else {
+            assert_eq!((home.pids("shop").len(), supervisors(&home).len()), (3, 1), "{verb}");
+            let alive = |pid: &u64| Path::new(&format!("/proc/{pid}")).exists();
+            assert!(!old.values().any(alive), "{verb}: the old ones run beside the new ones");
+        }
+    }
+}
+
+#[test]
+fn a_supervisor_that_lost_its_socket_is_replaced_and_its_processes_run_on() {
+    let home = Home::running("shop", PROCFILE, &SCALE);
+    let (before, first) = (home.pids("shop"), supervisors(&home));
+    fs::remove_file(service(&home).join("control")).expect("it was there");
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    assert_eq!(home.pids("shop"), before);
+    let second = supervisors(&home);
+    assert!(second.len() == 1 && second != first, "{second:?}");
+}
+
+#[test]
+fn a_supervisor_that_does_not_answer_keeps_nothing_alive() {
+    let home = Home::running("shop", PROCFILE, &SCALE);
+    kill_process(supervisors(&home)[0], Signal::STOP).expect("it lives");
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    home.is_silent();
+}
+
+#[test]
+fn what_is_over_is_woken_by_no_verb_that_asks_for_something_else() {
+    let procfile = "web: faultapp --tick 60\njob: echo ran >>runs; sleep 1.2\n";
+    let home = Home::running("shop", procfile, &["--scale", "web=2", "--scale", "job=1"]);
+    let runs = || fs::read_to_string(home.path("shop/runs")).unwrap_or_default().lines().count();
+    let is_done = || {
+        eventually("the job is done", || match home.states("shop").get("job.1").map(String::as_str) {
+            Some("stopped") => Ok(()),
+            other => Err(format!("{other:?}")),
+        });
+    };
+    is_done();
+    home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    home.does(&["ps-scale", "shop", "web=3"]);
+    home.does(&["ps-lifecycle", "converge", "shop"]);
+    kill_supervisor(&home);
+    home.does(&["ps-lifecycle", "restore", "--all"]);
+    home.power_cut();
+    home.does(&["ps-lifecycle", "restore", "--all"]);
+    let expected = [("job.1", "stopped"), ("web.1", "running"), ("web.2", "stopped"), ("web.3", "running")];
+    assert_eq!((home.states("shop"), runs()), (table(&expected), 1));
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    is_done();
+    assert_eq!(runs(), 2);
+    assert_eq!(home.states("shop").get("web.2").map(String::as_str), Some("running"));
+}
