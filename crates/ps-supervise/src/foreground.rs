@@ -5,6 +5,7 @@ mod base_port;
 mod command;
 mod counts;
 mod guard;
+mod home;
 mod lines;
 mod plan;
 mod printer;

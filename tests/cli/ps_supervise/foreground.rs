@@ -126,12 +126,10 @@ impl Source {
         pids.filter(has_mark).collect()
     }
 
-    /// The files below the runtime directory.
+    /// What lies in the runtime directory.
     fn left(&self) -> Vec<String> {
-        let home = self.runtime.path().join("ps-supervise");
-        let entries = fs::read_dir(home).into_iter().flatten().flatten();
-        let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        names.filter(|name| name != "start.lock").collect()
+        let entries = fs::read_dir(self.runtime.path()).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
 }
 

@@ -3,7 +3,6 @@
 //! dies. A foreground that ends in order dismisses its guard.
 
 use std::env;
-use std::fs;
 use std::io::{self, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -80,7 +79,7 @@ pub(crate) fn guard(state: &Path) -> Result<Outcome> {
             names.join(", ")
         );
     }
-    fs::remove_dir_all(state).with_context(|| format!("remove {}", state.display()))?;
+    state::remove(state).with_context(|| format!("remove {}", state.display()))?;
     Ok(Outcome::Done)
 }
 

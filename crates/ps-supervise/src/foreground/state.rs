@@ -2,37 +2,26 @@
 //! for us alone, in the user's runtime directory, and is gone when the foreground is. What a crash left there is
 //! cleaned up at the next start.
 
-use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use ps_scheduler::Slot;
 use ps_supervisor::{Spec, Status};
 use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 
 use super::guard;
+use super::home::{self, Home, PREFIX};
 use super::printer::Printer;
 
-const NAME: &str = "ps-supervise";
-/// How the directories of foregrounds are called.
-const PREFIX: &str = "run-";
 /// Which foreground a directory belongs to: its pid, a newline, the directory it runs from.
 const OWNER_FILE: &str = "owner";
 /// The supervisor's; whoever can lock it knows that the supervisor is dead.
 const LOCK_FILE: &str = "lock";
-/// Locked by whoever looks for dead foregrounds, until it has a lock of its own.
-const START_LOCK_FILE: &str = "start.lock";
-/// How long somebody else may take to start, with the end of what another one left.
-const TRIES: u32 = 300;
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// The directory of one foreground. It stays until [`State::remove`]: a foreground that fails leaves its guard something to
 /// go by.
@@ -40,26 +29,22 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub(crate) struct State {
     directory: PathBuf,
     /// Nobody else looks for dead foregrounds while we have no lock of our own yet.
-    home: Option<File>,
+    home: Option<Home>,
 }
 
 impl State {
     /// Makes the directory, after what dead foregrounds left behind has been cleaned up.
     pub(crate) fn make(spec: &Spec, printer: &mut Printer) -> Result<Self> {
-        let home = home()?;
-        let locked = lock(&home)?;
-        if locked.is_some() {
-            for entry in fs::read_dir(&home).with_context(|| format!("read {}", home.display()))?.flatten() {
-                if entry.file_name().to_string_lossy().starts_with(PREFIX) {
-                    clean(&entry.path(), &spec.directory, printer);
-                }
-            }
+        let home = Home::open()?;
+        for state in home.states() {
+            clean(&state, &spec.directory, printer);
         }
         let directory = tempfile::Builder::new()
             .prefix(PREFIX)
             .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir_in(&home);
-        let directory = directory.with_context(|| format!("make a directory in {}", home.display()))?.keep();
+            .tempdir_in(home.path());
+        let directory =
+            directory.with_context(|| format!("make a directory in {}", home.path().display()))?.keep();
         let owner = directory.join(OWNER_FILE);
         let pid = format!("{}\n", std::process::id());
         let content = [pid.as_bytes(), spec.directory.as_os_str().as_bytes()].concat();
@@ -67,7 +52,7 @@ impl State {
         written
             .and_then(|mut file| file.write_all(&content))
             .with_context(|| format!("write {}", owner.display()))?;
-        Ok(Self { directory, home: locked })
+        Ok(Self { directory, home: Some(home) })
     }
 
     /// The directory.
@@ -83,28 +68,17 @@ impl State {
     /// Nothing runs any more.
     pub(crate) fn remove(self) {
         // What cannot be removed is cleaned up at the next start.
-        let _ = fs::remove_dir_all(self.directory);
+        let _ = remove(&self.directory);
     }
 }
 
-/// The lock of those who start. `None` if somebody has had it for too long: then nothing is cleaned up this time.
-fn lock(home: &Path) -> Result<Option<File>> {
-    let path = home.join(START_LOCK_FILE);
-    let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let file = open.with_context(|| format!("open {}", path.display()))?;
-    Ok(has_locked(&file).then_some(file))
-}
-
-/// Waits for a lock, for a while.
-fn has_locked(file: &File) -> bool {
-    for _ in 0..TRIES {
-        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return true,
-            Err(Errno::WOULDBLOCK | Errno::INTR) => thread::sleep(PAUSE),
-            Err(_) => return false,
-        }
+/// Removes a state directory and, with the last one, the directory of all.
+pub(crate) fn remove(state: &Path) -> io::Result<()> {
+    fs::remove_dir_all(state)?;
+    if let Some(home) = state.parent() {
+        home::leave(home);
     }
-    false
+    Ok(())
 }
 
 /// The directory that a foreground of another life left behind, if `directory` is one.
@@ -142,7 +116,7 @@ fn is_dead(state: &Path) -> bool {
     let Ok(lock) = File::open(state.join(LOCK_FILE)) else {
         // Or not quite born.
         let made = fs::metadata(state).and_then(|made| made.modified()).ok();
-        return made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > PAUSE * TRIES);
+        return made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > home::PATIENCE);
     };
     rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
@@ -150,7 +124,7 @@ fn is_dead(state: &Path) -> bool {
 /// Waits until whoever has the lock of a state directory is done.
 fn wait_for(state: &Path) {
     if let Ok(lock) = File::open(state.join(LOCK_FILE)) {
-        has_locked(&lock);
+        home::has_locked(&lock);
     }
 }
 
@@ -159,41 +133,4 @@ fn has_processes(state: &Path) -> bool {
     let slots = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Slot>().ok());
     let status = |slot: Slot| Status::read(&state.join(slot.to_string())).ok().flatten()?.process;
     slots.filter_map(status).any(|process| process.is_alive())
-}
-
-/// A directory for the foregrounds of this user alone: in `$XDG_RUNTIME_DIR`, for root in /run, else among the temporary
-/// files. One that somebody else could write to is not used.
-fn home() -> Result<PathBuf> {
-    let user = rustix::process::geteuid();
-    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
-    let of_system = user.is_root().then(|| PathBuf::from("/run"));
-    for parent in runtime.into_iter().chain(of_system).filter(|parent| is_private(parent, 0o022)) {
-        let home = parent.join(NAME);
-        if make(&home).is_ok() && is_private(&home, 0o077) {
-            return Ok(home);
-        }
-    }
-    let home = env::temp_dir().join(format!("{NAME}-{}", user.as_raw()));
-    make(&home).with_context(|| format!("create {}", home.display()))?;
-    if !is_private(&home, 0o077) {
-        bail!(
-            "{} is not ours alone: remove it, or set XDG_RUNTIME_DIR to a directory that is",
-            home.display()
-        );
-    }
-    Ok(home)
-}
-
-fn make(home: &Path) -> io::Result<()> {
-    match fs::DirBuilder::new().mode(0o700).create(home) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }
-}
-
-/// Whether it is a directory (no link to one) of ours, without these permissions for others.
-fn is_private(directory: &Path, forbidden: u32) -> bool {
-    let user = rustix::process::geteuid().as_raw();
-    fs::symlink_metadata(directory)
-        .is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & forbidden == 0)
 }

@@ -1,0 +1,141 @@
+//! The directory of all foregrounds of one user, for that user alone. Whoever starts or ends a foreground looks after it: it
+//! is there while one of them is.
+
+use std::env;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+/// How the directories of foregrounds are called.
+pub(crate) const PREFIX: &str = "run-";
+/// How long somebody else may take to start, with the end of what another one left.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
+
+const NAME: &str = "ps-supervise";
+/// Locked by whoever looks for dead foregrounds, until it has a lock of its own.
+const LOCK_FILE: &str = "start.lock";
+const PAUSE: Duration = Duration::from_millis(50);
+/// How often it may be removed while we come in.
+const TRIES: usize = 10;
+
+/// The directory, and the right to clean up in it.
+#[derive(Debug)]
+pub(crate) struct Home {
+    path: PathBuf,
+    /// `None` if somebody else has had it for too long.
+    lock: Option<File>,
+}
+
+impl Home {
+    /// Makes the directory, if it is not there, and waits for whoever starts at this moment.
+    pub(crate) fn open() -> Result<Self> {
+        for _ in 0..TRIES {
+            let path = place()?;
+            let lock_path = path.join(LOCK_FILE);
+            let open =
+                OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path);
+            let lock = match open {
+                // The last foreground has just taken the directory away.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                open => open.with_context(|| format!("open {}", lock_path.display()))?,
+            };
+            if !has_locked(&lock) {
+                return Ok(Self { path, lock: None });
+            }
+            if is_at(&lock, &lock_path) {
+                return Ok(Self { path, lock: Some(lock) });
+            }
+        }
+        bail!("the directory of foregrounds is removed as often as it is made: try again")
+    }
+
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The directories of other foregrounds, as far as we may clean up.
+    pub(crate) fn states(&self) -> Vec<PathBuf> {
+        let entries = self.lock.as_ref().and_then(|_| fs::read_dir(&self.path).ok());
+        let entries = entries.into_iter().flatten().flatten();
+        let states = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX));
+        states.map(|entry| entry.path()).collect()
+    }
+}
+
+/// Removes the directory, if nobody is in it and nobody comes in.
+pub(crate) fn leave(home: &Path) {
+    let path = home.join(LOCK_FILE);
+    let Ok(lock) = File::open(&path) else { return };
+    let is_ours = rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+    let is_lock = |entry: fs::DirEntry| entry.file_name() == LOCK_FILE;
+    if is_ours
+        && is_at(&lock, &path)
+        && fs::read_dir(home).is_ok_and(|entries| entries.flatten().all(is_lock))
+    {
+        let _ = fs::remove_file(&path).and_then(|()| fs::remove_dir(home));
+    }
+}
+
+/// Waits for a lock, for a while.
+pub(crate) fn has_locked(file: &File) -> bool {
+    let mut waited = Duration::ZERO;
+    while waited < PATIENCE {
+        match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return true,
+            Err(Errno::WOULDBLOCK | Errno::INTR) => thread::sleep(PAUSE),
+            Err(_) => return false,
+        }
+        waited += PAUSE;
+    }
+    false
+}
+
+/// Whether the file that is open is the one of that path.
+fn is_at(file: &File, path: &Path) -> bool {
+    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let there = fs::symlink_metadata(path).map(place).ok();
+    there.is_some() && there == file.metadata().map(place).ok()
+}
+
+/// In `$XDG_RUNTIME_DIR`, else in /run (root) or /run/user, else among the temporary files. A directory that somebody else
+/// could write to is not used.
+fn place() -> Result<PathBuf> {
+    let user = rustix::process::geteuid();
+    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
+    let of_system = if user.is_root() { "/run".to_owned() } else { format!("/run/user/{}", user.as_raw()) };
+    for parent in runtime.into_iter().chain([of_system.into()]).filter(|parent| is_private(parent, 0o022)) {
+        let home = parent.join(NAME);
+        if make(&home).is_ok() && is_private(&home, 0o077) {
+            return Ok(home);
+        }
+    }
+    let home = env::temp_dir().join(format!("{NAME}-{}", user.as_raw()));
+    make(&home).with_context(|| format!("create {}", home.display()))?;
+    if !is_private(&home, 0o077) {
+        let home = home.display();
+        bail!("{home} is not ours alone: remove it, or set XDG_RUNTIME_DIR to a directory that is");
+    }
+    Ok(home)
+}
+
+fn make(home: &Path) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(home) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Whether it is a directory (no link to one) of ours, without these permissions for others.
+fn is_private(directory: &Path, forbidden: u32) -> bool {
+    let user = rustix::process::geteuid().as_raw();
+    fs::symlink_metadata(directory)
+        .is_ok_and(|found| found.is_dir() && found.uid() == user && found.mode() & forbidden == 0)
+}
