@@ -15,6 +15,12 @@ use crate::release::{APP_JSON, DOCKERFILE_START_CMD, FIRST_TYPE, START_CMD};
 /// A file with more remarks than this is not read by who wrote it.
 const MAX_REMARKS: usize = 20;
 const CHECKS: &str = "CHECKS";
+/// Properties that plugins of Dokku's read during a deploy: plugin, property, and what is so here.
+const OF_PLUGINS: [(&str, &str, &str); 3] = [
+    ("app-json", "appjson-path", "app.json is read in the directory that is deployed"),
+    ("checks", "disabled", "startup checks are asked where app.json has them"),
+    ("checks", "skipped", "startup checks are asked where app.json has them"),
+];
 
 /// Says it all, as warnings. `is_command`: the deploy was given a command of its own.
 pub(crate) fn say(
@@ -84,7 +90,13 @@ fn of_directory(source: &Source) -> Vec<String> {
     let checks = fs::metadata(directory.join(CHECKS)).is_ok_and(|file| file.is_file() && file.len() > 0);
     let checks =
         checks.then(|| format!("{CHECKS} is not read: write its checks as healthchecks of {APP_JSON}"));
-    misnamed.chain(checks).collect()
+    let is_dangling = |name: &&str| {
+        let path = directory.join(name);
+        path.is_symlink() && !path.exists()
+    };
+    let dangling = [APP_JSON, DOKKU_SCALE].into_iter().filter(is_dangling);
+    let dangling = dangling.map(|name| format!("{name} is not read: it is a link that leads nowhere"));
+    misnamed.chain(checks).chain(dangling).collect()
 }
 
 /// Properties that were set, by hand or in a Dokku, and have no effect here.
@@ -96,6 +108,11 @@ fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<
             "skip-deploy has no effect here: it keeps Dokku from deploying what is pushed, and nothing is pushed here"
                 .to_owned(),
         );
+    }
+    for (plugin, name, instead) in OF_PLUGINS {
+        if world.property(plugin, Scope::App(app), name)?.is_some_and(|value| !value.is_empty()) {
+            lines.push(format!("{name} of Dokku's plugin {plugin} has no effect here: {instead}"));
+        }
     }
     let is_native = matches!(release.source, Source::Directory(_));
     if is_native && is_set(DOCKERFILE_START_CMD)? {

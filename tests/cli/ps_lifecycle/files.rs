@@ -1,6 +1,7 @@
 //! What the files and properties of an app ask for is done, or named in one line, or refused with its place.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 
 use crate::home::{Home, Ran, eventually};
 
@@ -206,6 +207,14 @@ fn a_command_that_a_comment_would_cut_is_refused_and_one_that_its_shell_cuts_too
     runs(&home, "cut", "web.1", "sleep 99");
 }
 
+#[test]
+fn a_link_that_leads_nowhere_is_named() {
+    let home = Home::new();
+    home.source("shop", PROCFILE);
+    symlink("shared/app.json", home.path("shop/app.json")).expect("a link");
+    assert_eq!(warnings(&home, "shop"), ["app.json is not read: it is a link that leads nowhere"]);
+}
+
 // ---- Properties.
 
 #[test]
@@ -238,11 +247,16 @@ fn a_property_that_has_no_effect_is_refused_or_named() {
     home.does(&["ps-set", "jobs", "start-cmd", "sleep 1"]);
     // As a Dokku left it.
     home.write("lib/config/ps/jobs/skip-deploy", "true");
+    home.write("lib/config/app-json/jobs/appjson-path", "deploy/app.json");
     let said = warnings(&home, "jobs");
-    for name in ["skip-deploy has no effect", "dockerfile-start-cmd has no effect", "start-cmd has no effect"]
-    {
+    for name in [
+        "skip-deploy has no effect",
+        "appjson-path of Dokku's plugin app-json has no effect",
+        "dockerfile-start-cmd has no effect",
+        "start-cmd has no effect",
+    ] {
         assert_eq!(said.iter().filter(|line| line.starts_with(name)).count(), 1, "{name}: {said:#?}");
     }
-    assert_eq!(said.len(), 3, "{said:#?}");
+    assert_eq!(said.len(), 4, "{said:#?}");
     runs(&home, "jobs", "worker.1", "sleep 1000");
 }
