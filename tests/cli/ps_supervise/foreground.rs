@@ -236,6 +236,21 @@ fn a_command_of_which_a_part_will_run_is_told_with_its_line() {
 }
 
 #[test]
+fn a_slip_in_the_formation_of_app_json_is_told_and_a_value_that_makes_no_sense_is_refused() {
+    let slip = r#"{"formation": {"web": {"quantitty": 2}}}"#;
+    let ended = Source::new("web: echo a\n").file("app.json", slip).run(&[]);
+    assert!(
+        ended.err.contains("app.json: formation.web.quantitty is not known: did you mean quantity?"),
+        "{}",
+        ended.err
+    );
+    let wrong = r#"{"formation": {"web": {"quantity": "2"}}}"#;
+    let ended = Source::new("web: echo a\n").file("app.json", wrong).run(&[]);
+    let told = "app.json: formation.web.quantity: a whole number is wanted, not \"2\"";
+    assert!(ended.code() == 1 && ended.err.contains(told) && ended.err.lines().count() == 1, "{}", ended.err);
+}
+
+#[test]
 fn a_file_that_is_called_nearly_procfile_is_named() {
     for name in ["procfile", "PROCFILE", "Procfile.txt"] {
         let source = Source::new("").file(name, "web: true\n");

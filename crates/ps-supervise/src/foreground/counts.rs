@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use app_json::AppJson;
+use app_json::{AppJson, Remark};
 use durable::ReadError;
 use procfile::{MAX_FILE_BYTES, ProcessType, Quantity};
 use ps_apps::{AskedCount, DOKKU_SCALE, OfferedCounts, Scaling, StoredFormation, parse_dokku_scale};
@@ -40,8 +40,10 @@ impl Counts {
                 return Err(unknown(name, known));
             }
         }
+        let mut notes = Vec::new();
         let (mut counts, source) = if asked.formation.is_empty() {
-            of_files(root)?.map_or_else(|| (one_of_each(known), None), |(counts, file)| (counts, Some(file)))
+            of_files(root, &mut notes)?
+                .map_or_else(|| (one_of_each(known), None), |(counts, file)| (counts, Some(file)))
         } else {
             (of_formation(asked.formation, known)?, Some("--formation"))
         };
@@ -51,15 +53,16 @@ impl Counts {
             let one_at_least = |name: &String| (name.clone(), counts.get(name).copied().unwrap_or(1).max(1));
             return Ok(Self {
                 of: asked.types.iter().filter(|name| is_asked(name)).map(one_at_least).collect(),
-                notes: vec![],
+                notes,
             });
         }
         let idle = |name: &&str| *name != RELEASE && counts.get(*name).is_none_or(|count| *count == 0);
         let idle: Vec<&str> = known.iter().map(ProcessType::as_str).filter(idle).collect();
-        let notes = source
+        let not_started = source
             .filter(|_| !idle.is_empty())
             .map(|source| format!("{source} has no instance of {}: not started", idle.join(", ")));
-        Ok(Self { notes: notes.into_iter().collect(), of: counts })
+        notes.extend(not_started);
+        Ok(Self { notes, of: counts })
     }
 }
 
@@ -100,14 +103,18 @@ fn of_formation(asked: &[(String, Quantity)], known: &[ProcessType]) -> Result<B
     Ok(counts)
 }
 
-/// The counts of the file that has some, and its name.
-fn of_files(root: &Path) -> Result<Option<(BTreeMap<String, u16>, &'static str)>> {
+/// The counts of the file that has some, and its name. What is misspelt in a formation is noted.
+fn of_files(root: &Path, notes: &mut Vec<String>) -> Result<Option<(BTreeMap<String, u16>, &'static str)>> {
     let read = |name: &str| match durable::input(&root.join(name), MAX_FILE_BYTES as u64) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(ReadError::Missing) => Ok(None),
         Err(error) => bail!("{}: {error}", root.join(name).display()),
     };
     let app_json = AppJson::parse(&read(APP_JSON)?.unwrap_or_default()).context(APP_JSON)?;
+    let is_slip = |remark: &&Remark| {
+        !matches!(remark, Remark::Unread { .. }) && remark.place().starts_with("formation")
+    };
+    notes.extend(app_json.remarks().iter().filter(is_slip).map(|remark| format!("{APP_JSON}: {remark}")));
     let app_json = app_json.formation().context(APP_JSON)?;
     let app_json = app_json.iter().map(|(name, count)| AskedCount::exactly(name, *count)).collect();
     let dokku_scale = parse_dokku_scale(&read(DOKKU_SCALE)?.unwrap_or_default())?;
