@@ -396,6 +396,9 @@ fn reason(kind: Kind, class: Option<Class>, text: &str) -> String {
             return format!("free text of {} is never shown", bucket(text.len()));
         }
         Kind::Path if matches!(class, Some(Class::Bind)) => "a bind whose source is not known",
+        Kind::Path if matches!(class, Some(Class::Env | Class::Label | Class::Url)) => {
+            "a path that not every machine has"
+        }
         Kind::Path => "a path of the host",
         Kind::Option => "values of options are never shown",
         Kind::Shape => "not of the shape that this place permits",
