@@ -472,7 +472,7 @@ fn what_no_change_writes_is_set_at_once_while_one_is_under_way() {
             ("dockerfile-start-cmd", "node app.js"),
             ("procfile-path", "deep/Procfile"),
             ("restart-policy", "always"),
-            ("skip-deploy", "true"),
+            ("skip-deploy", "false"),
             ("start-cmd", "node app.js"),
             ("stop-timeout-seconds", "5"),
         ] {

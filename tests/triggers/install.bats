@@ -257,7 +257,7 @@ can_deploy() {
   "$LIB/plugins/enabled/ps/subcommands/scale" ps:scale --skip-deploy demo web=2
   "$LIB/plugins/enabled/ps/post-create" gone
   mkdir "$ROOT/home/dokku/gone"
-  "$LIB/plugins/enabled/ps/subcommands/set" ps:set gone restart-policy always
+  "$LIB/plugins/enabled/ps/subcommands/scale" ps:scale --skip-deploy gone web=2
   [[ -d $LIB/config/ps/demo/.stage && -f $LIB/data/formation/gone.lock ]]
   # As Dokku does it: the app's directory goes last.
   "$LIB/plugins/enabled/ps/post-delete" gone latest
