@@ -88,7 +88,7 @@ pub struct Observed {
     pub run: Run,
     /// Where it lives.
     pub lane: Lane,
-    /// What it was started from.
+    /// What it was started from. Runs of slots that are kept, and their successors, count as old.
     pub revision: Revision,
     /// How it is.
     pub condition: Condition,

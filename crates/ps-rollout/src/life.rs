@@ -310,7 +310,8 @@ fn from_gone(happening: Happening) -> (Life, Deed) {
 /// A run that ended by itself, well or not, is told to end all the same: that takes it from its restart policy.
 fn from_down(life: Life, happening: Happening) -> (Life, Deed) {
     match happening {
-        Happening::Respawned => (Life::Serving, Nothing),
+        // It may have a new address, or may have died before clients were led to it.
+        Happening::Respawned => (Life::Admitting, Admit),
         Happening::Retire => (Life::Ending, End),
         Happening::Started
         | Happening::Refused

@@ -98,7 +98,8 @@ pub struct Outcome {
     pub slots: BTreeMap<Slot, Fate>,
     /// Everything that failed in a slot before the rollout gave up, the cause included.
     pub failures: Vec<(Slot, Failure)>,
-    /// What failed while everything was put back.
+    /// What failed of the old runs: while they were put back, or when one that had died could not be given its clients
+    /// again.
     pub troubles: Vec<(Slot, Failure)>,
     /// Runs that were told to end and would not, and why.
     pub remains: Vec<(Run, String)>,

@@ -7,8 +7,8 @@ use crate::event::{Action, Condition, Observed};
 use crate::life::{Happening, Life};
 use crate::outcome::Failure;
 use crate::rollout::{Rollout, Turn};
-use crate::seat::{Kind, Member, Which};
-use crate::stage::Stage;
+use crate::seat::{Member, Which};
+use crate::stage::{Stage, State};
 
 /// Something that was ordered, and may or may not have been done.
 pub(crate) enum Doubt {
@@ -35,11 +35,6 @@ impl Rollout {
             self.restart_clock(turn.now);
         }
         let is_over = self.stage.is_final();
-        let mut by_number: Vec<&Observed> = observed.iter().filter(|_| !is_over).collect();
-        by_number.sort_by_key(|found| found.run.number);
-        for found in by_number {
-            self.adopt(found, turn);
-        }
         for index in 0..self.seats.len() {
             // When all is over only the last orders to forget may have been lost.
             let is_open = |(_, member): &(Which, &Member)| !is_over || member.life == Life::Gone;
@@ -48,6 +43,11 @@ impl Rollout {
             for which in members {
                 self.compare(index, which, observed, turn);
             }
+        }
+        let mut by_number: Vec<&Observed> = observed.iter().filter(|_| !is_over).collect();
+        by_number.sort_by_key(|found| found.run.number);
+        for found in by_number {
+            self.adopt(found, turn);
         }
         turn.in_doubt.push(Doubt::Record(self.stage));
     }
@@ -79,9 +79,11 @@ impl Rollout {
         }
     }
 
-    /// A run that nobody wrote down: the restart policy's successor of one that was, if it can be that, else a stray.
+    /// A run that nobody wrote down: the restart policy's successor of one that has died, if it can be that, else a stray.
+    /// Until the commit no restart policy touches a new run.
     fn adopt(&mut self, found: &Observed, turn: &mut Turn) {
         self.skip_number(&found.run);
+        let is_committed = self.stage.state() == State::Committed || self.stage == Stage::Committing;
         let Some(index) = self.seats.iter().position(|seat| seat.slot == found.run.slot) else { return };
         let seat = &mut self.seats[index];
         if seat.members().any(|(_, member)| member.run == found.run) {
@@ -91,24 +93,23 @@ impl Rollout {
             Condition::Up | Condition::Ready => true,
             Condition::Over => false,
         };
-        // Clients may be led to it.
-        let life = if is_up { Life::Serving } else { Life::Down };
-        let predecessor = match found.revision {
-            Revision::New if seat.kind != Kind::Keep => Which::New,
-            Revision::Old | Revision::New => Which::Old,
+        let (which, is_policed) = match found.revision {
+            Revision::Old => (Which::Old, true),
+            Revision::New => (Which::New, is_committed),
         };
-        let is_older = |member: &&mut Member| {
-            matches!(member.life, Life::Serving | Life::Down) && member.run.number < found.run.number
+        let has_died = |member: &&mut Member| {
+            is_policed && member.life == Life::Down && member.run.number < found.run.number
         };
         let run = found.run.clone();
-        match seat.member_mut(predecessor).filter(is_older) {
-            Some(died) => {
-                died.run = run;
-                let happening = if is_up { Happening::Respawned } else { Happening::Died };
-                let unseen = Failure::Died("while nobody looked".to_owned());
-                self.happen(index, predecessor, happening, Some(unseen), turn);
+        if let Some(died) = seat.member_mut(which).filter(has_died) {
+            died.run = run;
+            if is_up {
+                self.happen(index, which, Happening::Respawned, None, turn);
             }
-            None => seat.strays.push(Member { run, lane: found.lane, life, due: None, mature: None }),
+        } else {
+            // Clients may be led to it.
+            let life = if is_up { Life::Serving } else { Life::Down };
+            seat.strays.push(Member { run, lane: found.lane, life, due: None, mature: None });
         }
     }
 

@@ -284,11 +284,12 @@ impl Rollout {
             return;
         }
         let is_old = which == Which::Old;
+        let was_admitting = matches!(failure, Failure::NotAdmitted(_));
         if self.stage.is_open() && (!is_old || would_not_end) {
             let slot = seat.slot.clone();
             seat.failure.get_or_insert_with(|| failure.clone());
             self.give_up(Some(slot), failure);
-        } else if self.stage == Stage::PuttingBack && is_old && before != Life::Serving {
+        } else if is_old && (self.stage == Stage::PuttingBack || was_admitting) && before != Life::Serving {
             seat.trouble = Some(failure);
         }
     }

@@ -53,6 +53,7 @@ pub(crate) struct Simulation<'a> {
     now: Duration,
     agenda: Vec<(Duration, Thing)>,
     is_dead: bool,
+    has_leftover: bool,
     deaths: usize,
     takeovers: Vec<State>,
     /// Whether a restart policy starts the same run again, as an engine of containers does.
@@ -98,6 +99,7 @@ impl<'a> Simulation<'a> {
             now: SECOND,
             agenda: Vec::new(),
             is_dead: false,
+            has_leftover: false,
             deaths: 0,
             takeovers: Vec::new(),
             keeps_numbers: false,
@@ -117,6 +119,9 @@ impl<'a> Simulation<'a> {
                 self.later(40, Thing::Dies(number));
             }
         }
+        if self.dice.chance(8) {
+            self.leave_something();
+        }
         if self.dice.chance(12) {
             self.later(40, Thing::Asks(Event::Cancel));
         }
@@ -127,6 +132,21 @@ impl<'a> Simulation<'a> {
         }
     }
 
+    /// A run of an earlier rollout of which nothing was written down.
+    fn leave_something(&mut self) {
+        let count = u64::try_from(self.scenario.slots.len()).unwrap_or(u64::MAX);
+        let index = usize::try_from(self.dice.below(count)).unwrap_or(0);
+        let Some((slot, planned)) = self.scenario.slots.iter().nth(index) else { return };
+        let lane = match planned.present.as_ref().map(|present| present.lane) {
+            Some(Lane::Own) => Lane::Second,
+            Some(Lane::Second) | None => Lane::Own,
+        };
+        let number = self.scenario.plan.next_number;
+        let run = Run { slot: slot.clone(), number };
+        self.fleet.bodies.insert(number, Body::leftover(run, lane));
+        self.has_leftover = true;
+    }
+
     /// Puts something on the agenda, at most `most` half seconds from now.
     fn later(&mut self, most: u64, thing: Thing) {
         let halves = u32::try_from(self.dice.below(most + 1)).unwrap_or(0);
@@ -135,7 +155,13 @@ impl<'a> Simulation<'a> {
 
     /// Carries the rollout out to its end and says how it ended; an error names the law that was broken.
     pub(crate) fn run(mut self) -> Result<End, String> {
-        self.deliver(Event::Begin)?;
+        if self.has_leftover {
+            let observed = self.observe(None);
+            self.deliver(Event::Resumed(observed))?;
+        }
+        if !self.is_dead {
+            self.deliver(Event::Begin)?;
+        }
         for _ in 0..MOST_STEPS {
             self.laws().always()?;
             if let Some(outcome) = self.rollout.outcome().filter(|_| !self.is_dead) {
@@ -431,7 +457,6 @@ impl Simulation<'_> {
         body.is_alive = false;
         body.has_finished = has_finished;
         let (run, was_serving) = (body.run.clone(), body.is_served);
-        body.is_served = false;
         // A job that is done leaves its slot empty, and that is as it should be.
         let is_done = has_finished && self.book.proven.contains(&run.slot);
         self.excuse(&run, was_serving || is_done);
@@ -471,7 +496,7 @@ impl Simulation<'_> {
         }
         let died = body.run.clone();
         if self.keeps_numbers {
-            (body.is_alive, body.is_served, body.was_ready, body.born) = (true, true, true, self.now);
+            (body.is_alive, body.was_ready, body.born) = (true, true, self.now);
             return self.tell_of_respawn(died.clone(), died);
         }
         if self.is_dead {
@@ -481,7 +506,7 @@ impl Simulation<'_> {
         let number = self.rollout.take_number();
         self.written = self.rollout.clone();
         let run = Run { slot: died.slot.clone(), number };
-        let mut next = Body { run: run.clone(), is_alive: true, is_served: true, ..body.clone() };
+        let mut next = Body { run: run.clone(), is_alive: true, ..body.clone() };
         (next.born, next.was_ready, body.is_forgotten) = (self.now, true, true);
         self.fleet.bodies.insert(number, next);
         if self.fleet.record.get(&died.slot) == Some(&died.number) {
@@ -555,7 +580,7 @@ impl Simulation<'_> {
         for run in dead {
             self.excuse(&run, true);
             let body = self.fleet.bodies.get_mut(&run.number).expect("it lived a moment ago");
-            (body.is_alive, body.is_served) = (false, false);
+            body.is_alive = false;
         }
         for slot in self.scenario.slots.keys() {
             self.book.excused.insert(slot.clone());

@@ -37,6 +37,8 @@ pub(crate) struct Body {
     pub(crate) is_forgotten: bool,
     /// Whether it told an executor that its checks hold.
     pub(crate) was_ready: bool,
+    /// Whether an earlier rollout left it here, of which nobody knows.
+    pub(crate) is_leftover: bool,
     /// Whether it ended as it should when it ended by itself.
     pub(crate) has_finished: bool,
 }
@@ -63,7 +65,20 @@ impl Body {
             is_stubborn: false,
             is_forgotten: false,
             was_ready: is_alive,
+            is_leftover: false,
             has_finished: false,
+        }
+    }
+
+    /// One that an earlier rollout left behind.
+    pub(crate) fn leftover(run: Run, lane: Lane) -> Self {
+        Self {
+            revision: Revision::New,
+            checks: Checks::Hang,
+            is_served: false,
+            was_ready: false,
+            is_leftover: true,
+            ..Self::present(run, lane, true)
         }
     }
 

@@ -75,8 +75,15 @@ impl Laws<'_> {
 
     fn never_two_where_the_old_one_stops_first(&self) -> Verdict {
         let mut taken = BTreeSet::new();
-        for body in self.fleet.alive().filter(|body| self.strategy(&body.run.slot) == Strategy::StopFirst) {
+        let stops_first = |body: &&Body| self.strategy(&body.run.slot) == Strategy::StopFirst;
+        // What was left beside an old run was so before the rollout began; a new one must not join it.
+        let leftover = self.fleet.alive().filter(stops_first).find(|body| body.is_leftover);
+        for body in self.fleet.alive().filter(stops_first).filter(|body| !body.is_leftover) {
             let slot = &body.run.slot;
+            let joins = |left: &Body| {
+                body.revision == Revision::New && left.run.slot.process_type == slot.process_type
+            };
+            law(!leftover.is_some_and(joins), || format!("beside a leftover: {}", body.run))?;
             law(taken.insert(slot), || format!("two of a stop-first slot: {}", body.run))?;
             let is_beside = |other: &&Body| {
                 other.run.slot.process_type == slot.process_type
