@@ -75,7 +75,7 @@ pub(super) fn correct(world: &World, app: &str) -> Result<()> {
     let place = world.app_dir(&app);
     let path = place.join(CONFIGURATION);
     let Some(text) = durable::read_text(&path, false)? else { return Ok(()) };
-    let mapped = mapped(&Caller::new(world).ask("ports-get", &[app.as_str()])?);
+    let mapped = mapped(&Caller::new(world).ask("ports-get", &[app.as_str()]).unwrap_or_default());
     let wanted = Wanted { app: app.as_str(), host: listeners::HOST, listeners: &ports, mapped: &mapped };
     let Some(corrected) = upstreams::corrected(&text, &wanted) else { return Ok(()) };
     let is = path.metadata().with_context(|| format!("read {}", path.display()))?;
@@ -88,14 +88,13 @@ fn mapped(map: &str) -> Vec<u16> {
     map.split_whitespace().filter_map(|entry| entry.rsplit(':').next()?.parse().ok()).collect()
 }
 
-/// Says so where the app's proxy will not find what runs now.
+/// Says so where the app's proxy will not find what runs now. Whoever cannot say which proxy that is fails no deploy.
 pub(super) fn warn_of_proxy(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
-    if listeners::ports(world, app, WEB)?.is_empty()
-        || caller.ask("proxy-is-enabled", &[app.as_str()])? == "false"
-    {
+    let ask = |question: &str| caller.ask(question, &[app.as_str()]).unwrap_or_default();
+    if listeners::ports(world, app, WEB)?.is_empty() || ask("proxy-is-enabled") == "false" {
         return Ok(());
     }
-    let proxy = caller.ask("proxy-type", &[app.as_str()])?;
+    let proxy = ask("proxy-type");
     if OF_CONTAINERS.contains(&proxy.as_str()) {
         say::warning(&format!(
             "App {app} runs natively, and its proxy {proxy} finds containers only: no domain leads to the app; \
