@@ -141,7 +141,8 @@ impl Watch {
             _ if is_unknown_command => String::new(),
             (State::Backoff, Some(delay)) => format!(", starts again in {}", seconds(delay)),
             (State::Crashed, _) if status.restarts > 0 => {
-                format!(", given up after {} restarts", status.restarts)
+                let plural = if status.restarts == 1 { "" } else { "s" };
+                format!(", given up after {} restart{plural}", status.restarts)
             }
             _ => self.hint(status, lifetime),
         };

@@ -16,6 +16,8 @@ fn it_says_that_a_process_was_started_how_it_ended_and_what_follows() {
     assert!(words.contains("ended with status 3, starts again in 0.1 s\n"), "{words}");
     assert!(words.contains("ended with status 3, given up after 2 restarts\n"), "{words}");
     assert_eq!(ended.code(), 3);
+    let ended = Source::new("a: exit 3\n").run(&["--restart", "on-failure:1"]);
+    assert!(ended.err.contains("given up after 1 restart\n"), "{}", ended.err);
     let ended = Source::new("a: kill -9 $$\nb: sleep 0.2\n").run(&["--restart", "no"]);
     assert!(ended.err.contains("a.1 | ended by SIGKILL\n"), "{}", ended.err);
     assert_eq!(ended.code(), 128 + 9);
