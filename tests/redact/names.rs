@@ -191,6 +191,7 @@ fn what_could_be_a_secret_is_masked_everywhere_all_the_same() {
         secret("SECRET_NAME=tavomurikel", json!({})),
         secret("DB_USER=tavomurikel", json!({})),
         secret("X=https://tavomurikel:y@h/z", json!({})),
+        secret("X=/srv/app:tavomurikel", json!({})),
         secret("A=b", json!({"deploy.password": "tavomurikel"})),
         secret("A=b", json!({"ci.source": "https://x:tavomurikel@h/y"})),
         secret("A=b", json!({"ci.note": "password=tavomurikel"})),

@@ -109,7 +109,7 @@ impl Origin<'_> {
         if name.is_empty() || (key_name::is_secret(name) && !is_work_directory) {
             return false;
         }
-        let is_place = value.bytes().all(|b| b.is_ascii_alphanumeric() || b"._/:@-".contains(&b));
+        let is_place = value.bytes().all(|b| b.is_ascii_alphanumeric() || b"._/:-".contains(&b));
         matches!(self.kind, Kind::Host | Kind::Path)
             || is_usual_directory(value)
             || (is_place && key_name::names_a_place(name))
@@ -119,7 +119,9 @@ impl Origin<'_> {
 /// A path below a directory that every machine has.
 fn is_usual_directory(value: &str) -> bool {
     let first = value.strip_prefix('/').and_then(|rest| rest.split('/').next());
-    shape::is_directory(value) && first.is_some_and(|first| ROOTS.contains(&first))
+    shape::is_directory(value)
+        && !value.contains([':', ' ', '\\'])
+        && first.is_some_and(|first| ROOTS.contains(&first))
 }
 
 fn is_edge(c: char) -> bool {
