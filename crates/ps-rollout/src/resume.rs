@@ -36,8 +36,8 @@ impl Rollout {
         }
         let is_over = self.stage.is_final();
         for index in 0..self.seats.len() {
-            // When all is over only the last orders to forget may have been lost.
-            let is_open = |(_, member): &(Which, &Member)| !is_over || member.life == Life::Gone;
+            // When all is over the last orders to forget may have been lost, and what would not end may have ended.
+            let is_open = |(_, member): &(Which, &Member)| !is_over || member.life.is_over();
             let members = self.seats[index].members().filter(is_open);
             let members: Vec<Which> = members.map(|(which, _)| which).collect();
             for which in members {
