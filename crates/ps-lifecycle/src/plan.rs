@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};
 
 use anyhow::{Context, Result};
-use ps_apps::{App, StoredEntry, StoredFormation};
+use ps_apps::{StoredEntry, StoredFormation};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_scheduler::{Action, AppStatus, Intent, Plan, Slot, State, Step, Which};
@@ -33,8 +33,10 @@ pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     let wanted = release::runnable_of(&asked, known.as_ref());
     let rows = match converge::status(session, &app) {
         Ok(status) => {
-            let steps = Plan::steps(&wanted, &status.instances, &Intent::Converge(Which::All));
-            rows(session, &app, &status, &steps)?
+            let is_stopped = converge::is_stopped(session, &app, &status)?;
+            // Nothing is started of an app that was stopped whole: what is shown is what `start` will do.
+            let intent = if is_stopped { Intent::Start(Which::All) } else { Intent::Converge(Which::All) };
+            rows(&status, &Plan::steps(&wanted, &status.instances, &intent), is_stopped)
         }
         Err(error) => {
             say::warning(&format!("what runs of {} is not known: {error:#}", app.name));
@@ -53,8 +55,7 @@ pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     Ok(if is_known { Outcome::Done } else { Outcome::No })
 }
 
-fn rows(session: &Session, app: &App, status: &AppStatus, steps: &[Step]) -> Result<Vec<Row>> {
-    let is_stopped = converge::is_stopped(session, app, status)?;
+fn rows(status: &AppStatus, steps: &[Step], is_stopped: bool) -> Vec<Row> {
     let is_unknown = |slot: &Slot| {
         status.instances.iter().any(|instance| instance.slot == *slot && instance.state == State::Unknown)
     };
@@ -65,7 +66,7 @@ fn rows(session: &Session, app: &App, status: &AppStatus, steps: &[Step]) -> Res
         }
         action => row(&step.slot, action.as_str(), step.reason),
     };
-    Ok(steps.iter().map(row).collect())
+    steps.iter().map(row).collect()
 }
 
 fn unknown(slot: &Slot) -> Row {
