@@ -607,6 +607,39 @@ fn expansion_can_be_stricter_and_more_like_a_shell() {
 }
 
 #[test]
+fn inside_dokku_an_env_file_is_read_as_dokku_reads_it_and_what_surprises_is_told() {
+    let world = World::with("web: [$PASS] [$H] [$A]\n");
+    world.put("e", "PASS=   # required\nH=$2y$10$N9qo\nA=\"\\!\\`\"\n");
+    let mut command = world.command(&["show", "-p", "web", "-e", "e"]);
+    command.env("PLUGIN_PATH", world.path("plugins")).env("DOKKU_SYSTEM_USER", "dokku");
+    let ran = Ran::of(command, b"");
+    assert_eq!((ran.status, ran.text().as_str()), (0, "[# required] [yqo] [!`]\n"));
+    let told: Vec<&str> = ran.stderr.lines().map(|line| line.split(" has ").next().unwrap_or(line)).collect();
+    assert!(
+        ran.stderr.starts_with(" !     e, line 1: PASS has a # in its value, as Dokku reads it"),
+        "{told:?}"
+    );
+    assert!(ran.stderr.contains(" !     e, line 2: H names a variable that nothing defines"), "{told:?}");
+    let ran = world.run(&["show", "-p", "web", "-e", "e"]);
+    assert_eq!(ran.text(), "[] [$2y$10$N9qo] [\\!\\`]\n");
+}
+
+#[test]
+fn a_file_that_is_named_may_be_a_pipe_and_a_directory_is_none() {
+    let world = World::with("web: $A\n");
+    let mut command = Command::new("bash");
+    let script = "\"$0\" show -p web -P <(printf 'web: $A $B\\n') -e <(printf 'A=1\\nB=$A\\n')";
+    command.args(["-c", script, PROGRAM]).current_dir(world.0.path());
+    assert_eq!(Ran::of(command, b"").all(), (0, "1 1\n".to_owned(), ""));
+    assert_eq!(world.feed(&["show", "-p", "web", "-e", "-"], b"A=2\n").text(), "2\n");
+    let refused = world.run(&["show", "-p", "web", "-e", "."]);
+    assert_eq!(
+        refused.all(),
+        (1, String::new(), " !     Error processing command: read .: is a directory\n")
+    );
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_failure() {
     let world = World::with((0..50_000).map(|n| format!("type-{n}: x")).collect::<Vec<_>>().join("\n"));
     let mut command = Command::new("sh");

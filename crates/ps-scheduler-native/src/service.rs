@@ -1,8 +1,8 @@
 //! The service directory of one app, and its supervisor.
 
 use std::env;
-use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use ps_apps::durable::{Access, Directory};
 use ps_apps::{AppName, World};
 use ps_scheduler::{Error, Slot};
 use ps_supervisor::{Client, Message, Request, SPEC_FILE, Spec, Status};
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 
 const PLUGIN: &str = "scheduler-native";
 const LOG_FILE: &str = "supervisor.log";
@@ -21,6 +21,8 @@ const LOCK_FILE: &str = "lock";
 /// How long a supervisor may hold its lock without listening.
 const SILENT: Duration = Duration::from_secs(3);
 const START_DEADLINE: Duration = Duration::from_secs(10);
+/// How much of the end of its log is looked at for its last line, in bytes.
+const LAST_BYTES: u64 = 1 << 14;
 const POLL: Duration = Duration::from_millis(5);
 /// What a supervisor gets of our environment. Apps get theirs from the spec.
 const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
@@ -189,7 +191,7 @@ impl Service {
 
     /// Whether no supervisor holds the directory.
     pub(crate) fn is_free(&self) -> bool {
-        let Ok(lock) = File::open(self.directory.join(LOCK_FILE)) else { return true };
+        let Ok(lock) = durable::open(&self.directory.join(LOCK_FILE)) else { return true };
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
@@ -202,7 +204,9 @@ impl Service {
     fn start(&self) -> Result<Child, Error> {
         let program = self.program()?;
         let path = self.directory.join(LOG_FILE);
-        let open = OpenOptions::new().append(true).create(true).mode(0o600).open(&path);
+        // A FIFO in its place must not hold us up.
+        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let open = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(&path);
         let log = open.map_err(|error| backend(format!("open {}", path.display()), &error))?;
         let errors = log.try_clone().map_err(|error| backend(format!("open {}", path.display()), &error))?;
         let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, env::var_os(name)?)));
@@ -235,8 +239,12 @@ impl Service {
 
     /// The last line of its log, if it said anything.
     fn last_words(&self) -> Option<String> {
-        let log = fs::read_to_string(self.directory.join(LOG_FILE)).unwrap_or_default();
-        log.lines().last().map(str::to_owned)
+        let mut file = durable::open(&self.directory.join(LOG_FILE)).ok()?;
+        let end = file.metadata().ok()?.len();
+        file.seek(SeekFrom::Start(end.saturating_sub(LAST_BYTES))).ok()?;
+        let mut bytes = Vec::new();
+        file.take(LAST_BYTES).read_to_end(&mut bytes).ok()?;
+        String::from_utf8_lossy(&bytes).lines().last().map(str::to_owned)
     }
 }
 

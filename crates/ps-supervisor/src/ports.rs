@@ -36,7 +36,7 @@ pub(crate) struct Settled {
 
 /// The port that an instance had at its last start.
 pub(crate) fn kept(directory: &Path) -> Option<u16> {
-    fs::read_to_string(directory.join(PORT_FILE)).ok()?.trim().parse().ok()
+    String::from_utf8(durable::state(&directory.join(PORT_FILE), 64).ok()?).ok()?.trim().parse().ok()
 }
 
 /// Settles the port of a slot whose process is about to be started; `kept` is the one it had.
