@@ -90,7 +90,7 @@ impl Invocation {
         }
     }
 
-    /// As [`Invocation::command`], for a process in our own cgroup that nobody supervises.
+    /// The command that becomes this process, for one in our own cgroup that nobody supervises.
     pub fn plain_command(&self) -> Command {
         match self {
             Self::Words(words) => {
