@@ -26,7 +26,11 @@ impl<'a> Follower<'a> {
     pub(crate) fn begin(service: &'a Service, mut client: Client) -> Result<Self, Error> {
         client.send(&Request::Watch).map_err(|error| service.unreachable(&error.to_string()))?;
         let mut follower = Self { service, client, known: BTreeMap::new() };
-        follower.await_reply()?;
+        for message in follower.await_reply()? {
+            if let Message::Instance(status) = message {
+                follower.known.insert(status.slot.clone(), status);
+            }
+        }
         Ok(follower)
     }
 
@@ -115,7 +119,8 @@ impl<'a> Follower<'a> {
     ) -> Result<(), Error> {
         match message {
             Message::Instance(status) => {
-                let verdict = settling.note(&status, watch);
+                let is_news = self.known.get(&status.slot) != Some(&status);
+                let verdict = settling.note(&status, is_news, watch);
                 self.known.insert(status.slot.clone(), status.clone());
                 if verdict == Verdict::Failed {
                     return Err(self.failure(&status));
@@ -176,12 +181,7 @@ impl<'a> Follower<'a> {
                 Some(Message::Reply { error: Some(reason) }) => {
                     return Err(backend(format!("tell the supervisor of {}", self.service.app), &reason));
                 }
-                Some(message) => {
-                    if let Message::Instance(status) = &message {
-                        self.known.insert(status.slot.clone(), status.clone());
-                    }
-                    early.push(message);
-                }
+                Some(message) => early.push(message),
                 None => return Err(self.service.unreachable("it gave no answer within 10 s")),
             }
         }
@@ -208,7 +208,7 @@ struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    fn note(&mut self, status: &Status, watch: &mut Watch<'_>) -> Verdict {
+    fn note(&mut self, status: &Status, is_news: bool, watch: &mut Watch<'_>) -> Verdict {
         let slot = &status.slot;
         if status.state == State::Stopped && self.leaving.remove(slot) {
             (watch.say)(Progress::Ended(slot.clone(), status.last_exit));
@@ -226,6 +226,8 @@ impl Settling<'_> {
             State::Backoff | State::Crashed => Verdict::Failed,
             // Ended well within its first second is ended all the same.
             State::Stopped if self.up.contains_key(slot) => Verdict::Failed,
+            // It was done so soon that nobody heard of it while it ran.
+            State::Stopped if status.done && is_news => Verdict::Failed,
             _ => Verdict::GoesOn,
         }
     }

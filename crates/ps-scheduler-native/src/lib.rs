@@ -72,6 +72,16 @@ impl Native {
         processes::processes(&self.service(app)?)
     }
 
+    /// Sees to it that what runs of an app has a supervisor: where that died, a new one takes over what runs.
+    pub fn keep(&self, app: &str) -> Result<(), Error> {
+        let service = self.service(app)?;
+        let runs = status::instances(&service)?.iter().any(|instance| instance.pid.is_some());
+        if runs && service.connect().is_none() {
+            service.supervised()?;
+        }
+        Ok(())
+    }
+
     /// Removes all that is kept of an app; nothing of it may run any more.
     pub fn forget(&self, app: &str) -> Result<(), Error> {
         stop::forget(&self.service(app)?)

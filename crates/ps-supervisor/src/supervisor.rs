@@ -2,6 +2,7 @@
 //! decided in `transition`, never here.
 
 mod attached;
+mod strays;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -14,12 +15,12 @@ use std::time::{Duration, Instant};
 use ps_scheduler::{Exit, Slot};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
-use rustix::process::{Signal, WaitOptions, WaitStatus};
+use rustix::process::{WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::Error;
 use crate::answer::SpecFile;
-use crate::census::{Census, families};
+use crate::census::Census;
 use crate::cgroup::CgroupRoot;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
@@ -32,7 +33,7 @@ use crate::server::Server;
 use crate::signals::{self, Signals};
 use crate::spec::Spec;
 use crate::transition::Event;
-use crate::tree::{Tree, signal_process};
+use crate::tree::Tree;
 use attached::Attached;
 pub use attached::{Attachment, Cause, Change, Reaction, Waited};
 
@@ -42,9 +43,6 @@ const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
 const LOOK: Duration = Duration::from_millis(10);
 /// How long something that failed is left alone.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
-
-/// How long a process may survive SIGKILL, in the kernel's hands.
-const UNKILLABLE: Duration = Duration::from_secs(5);
 
 /// The supervisor of one service directory.
 #[derive(Debug)]
@@ -357,7 +355,7 @@ impl Supervisor {
         let strays = if unsure { self.strays() } else { Vec::new() };
         for (slot, seat) in &mut self.seats {
             if seat.has_changed() && seat.is_unsure() {
-                seat.remark(may_be_left(&strays));
+                seat.remark(strays::may_be_left(&strays));
             }
             if let Some(status) = seat.take_change() {
                 if let Some(attached) = &mut self.attached {
@@ -381,35 +379,6 @@ impl Supervisor {
         }
     }
 
-    /// Processes that came from some instance, and nothing says from which: each outlived its parent, so it became our
-    /// child, and bears no mark of a seat. The oldest first.
-    fn strays(&mut self) -> Vec<u32> {
-        let own = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
-        let processes = self.means.census.processes();
-        let is_known = |process: &crate::census::Process| {
-            self.seats.values().any(|seat| {
-                let main = seat.process().map(crate::process::Process::pid);
-                seat.tree().is_root(process, main)
-            })
-        };
-        let is_stray = |process: &crate::census::Process| process.parent == own && !is_known(process);
-        families(processes, is_stray).into_iter().collect()
-    }
-
-    /// Kills what nobody knows the origin of, at the very end: it came from one of our instances, and all of them have
-    /// ended. Whether that is not done yet; what even SIGKILL does not end is left after a while.
-    fn clears_strays(&mut self) -> bool {
-        if !self.is_ending || self.cgroups.is_some() {
-            return false;
-        }
-        let strays = self.strays();
-        for pid in &strays {
-            signal_process(*pid, Signal::KILL, || true);
-        }
-        let since = *self.clears_since.get_or_insert_with(Instant::now);
-        !strays.is_empty() && since.elapsed() < UNKILLABLE
-    }
-
     fn timeout(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let unsent = (self.server.flush() || self.clears_since.is_some()).then(|| now + LOOK);
@@ -418,14 +387,6 @@ impl Supervisor {
         let next = seats.chain(unsent).chain(others).min()?;
         Some(next.saturating_duration_since(now))
     }
-}
-
-/// What an instance may have left, for people.
-fn may_be_left(strays: &[u32]) -> Option<String> {
-    let pids = strays.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
-    (!strays.is_empty()).then(|| {
-        format!("it may have left processes behind that nothing tells from those of other instances: {pids}")
-    })
 }
 
 fn lock(service: &Path) -> Result<File, Error> {

@@ -5,6 +5,7 @@ use anyhow::Result;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_scheduler::Running;
+use ps_scheduler_native::Native;
 
 use super::all::{self, Subjects};
 use super::hold::Held;
@@ -28,7 +29,12 @@ pub(crate) fn start(session: &Session, held: &Held) -> Result<()> {
     caller.stream_or("pre-start", &[app], "Failure in pre-start hook")?;
     session.check()?;
     match question::running(world, caller, &held.app)? {
-        Running::True => say::warning(&format!("App {app} already running")),
+        Running::True => {
+            say::warning(&format!("App {app} already running"));
+            if world.scheduler_name(&held.app)? == "native" {
+                Native::new(world).keep(app)?;
+            }
+        }
         Running::Mixed => {
             say::warning("App is running in mixed mode, releasing");
             caller.deploy("release-and-deploy", &[app, &tag])?;

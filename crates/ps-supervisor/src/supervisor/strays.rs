@@ -1,0 +1,51 @@
+//! Without cgroups: processes that came from one of our instances, and nothing tells from which.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::Supervisor;
+use crate::census::{Process, families};
+use crate::tree::signal_process;
+
+/// How long a process may survive SIGKILL, in the kernel's hands.
+const UNKILLABLE: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    /// Processes that came from some instance, and nothing says from which: each outlived its parent, so it became our
+    /// child, and bears no mark of a seat. The oldest first.
+    pub(super) fn strays(&mut self) -> Vec<u32> {
+        let own = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
+        let processes = self.means.census.processes();
+        let is_known = |process: &Process| {
+            self.seats.values().any(|seat| {
+                let main = seat.process().map(crate::process::Process::pid);
+                seat.tree().is_root(process, main)
+            })
+        };
+        let is_stray = |process: &Process| process.parent == own && !is_known(process);
+        families(processes, is_stray).into_iter().collect()
+    }
+
+    /// Kills what nobody knows the origin of, at the very end: it came from one of our instances, and all of them have
+    /// ended. Whether that is not done yet; what even SIGKILL does not end is left after a while.
+    pub(super) fn clears_strays(&mut self) -> bool {
+        if !self.is_ending || self.cgroups.is_some() {
+            return false;
+        }
+        let strays = self.strays();
+        for pid in &strays {
+            signal_process(*pid, Signal::KILL, || true);
+        }
+        let since = *self.clears_since.get_or_insert_with(Instant::now);
+        !strays.is_empty() && since.elapsed() < UNKILLABLE
+    }
+}
+
+/// What an instance may have left, for people.
+pub(super) fn may_be_left(strays: &[u32]) -> Option<String> {
+    let pids = strays.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+    (!strays.is_empty()).then(|| {
+        format!("it may have left processes behind that nothing tells from those of other instances: {pids}")
+    })
+}
