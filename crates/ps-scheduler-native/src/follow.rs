@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Check, Error, Progress, Slot, State, Watch};
+use ps_scheduler::{Cancel, Check, Error, Progress, Slot, State, Watch};
 use ps_supervisor::{Client, Message, Request, Status};
 
 use crate::service::{Service, backend};
@@ -62,13 +62,20 @@ impl<'a> Follower<'a> {
     }
 
     /// Listens until the supervisor leaves. `Some`: everything has ended, but that cannot be written down, and it stays
-    /// to do so later.
-    pub(crate) fn until_it_leaves(&mut self, deadline: Instant) -> Option<String> {
+    /// to do so later. Who is told to stop waiting stops; the supervisor goes on.
+    pub(crate) fn until_it_leaves(
+        &mut self,
+        deadline: Instant,
+        cancel: &Cancel,
+    ) -> Result<Option<String>, Error> {
         loop {
-            match self.client.next(deadline) {
-                Ok(Some(Message::Unwritten { reason })) => return Some(reason),
+            cancel.check()?;
+            let now = Instant::now();
+            match self.client.next(deadline.min(now + TURN)) {
+                Ok(Some(Message::Unwritten { reason })) => return Ok(Some(reason)),
+                Ok(None) if now < deadline => (),
                 Ok(Some(_)) => (),
-                Ok(None) | Err(_) => return None,
+                Ok(None) | Err(_) => return Ok(None),
             }
         }
     }

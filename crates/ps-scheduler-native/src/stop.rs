@@ -24,6 +24,9 @@ pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) 
     } else {
         end_some(service, order, watch)
     };
+    if matches!(written, Err(Error::Cancelled)) {
+        return Err(Error::Cancelled);
+    }
     let mut result = compare(&before, &status::instances(service)?, &order.which);
     if order.which == Which::All {
         sweep(service, order, &mut result)?;
@@ -50,7 +53,7 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
     let is_live = |instance: &Instance| !is_at_rest(instance);
     let live: Vec<Instance> = status::instances(service)?.into_iter().filter(is_live).collect();
     let ended = if let Some(client) = supervisor(service, !live.is_empty()) {
-        ask_to_end(service, client, grace)
+        ask_to_end(service, client, grace, watch)
     } else {
         Strays::of(&service.directory).end(grace, |_| true);
         note_stopped(service, &Which::All)
@@ -74,10 +77,10 @@ fn supervisor(service: &Service, is_live: bool) -> Option<Client> {
     if can_start && (is_live || has_strays()) { service.supervised().ok() } else { None }
 }
 
-fn ask_to_end(service: &Service, client: Client, grace: Duration) -> Result<(), Error> {
+fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<'_>) -> Result<(), Error> {
     let asked = Follower::begin(service, client).and_then(|mut follower| {
         follower.ask(&Request::End { grace_seconds: Some(grace.as_secs()) })?;
-        Ok(follower.until_it_leaves(Instant::now() + grace + MARGIN))
+        follower.until_it_leaves(Instant::now() + grace + MARGIN, watch.cancel)
     });
     match asked {
         Ok(Some(reason)) => Err(unwritten(service, &Which::All, &reason)),
@@ -86,6 +89,8 @@ fn ask_to_end(service: &Service, client: Client, grace: Duration) -> Result<(), 
             service.is_left_before(Instant::now() + MARGIN);
             note_stopped(service, &Which::All)
         }
+        // Nobody waits any more: what was told to end goes on ending.
+        Err(Error::Cancelled) => note_stopped(service, &Which::All).and(Err(Error::Cancelled)),
         // It does not answer: it must not start anew what is ended now.
         Err(_) => {
             orphan::kill(service);
