@@ -2,9 +2,9 @@
 //! last of two equal keys. What that decoder refuses is refused here, with its place in the file; what nobody acts on is
 //! remarked, so that whoever deploys can say so. It reads no file, runs nothing and knows no app.
 
+mod counts;
 mod document;
 mod error;
-mod formation;
 mod healthcheck;
 mod keys;
 mod node;
@@ -13,7 +13,7 @@ mod scripts;
 
 use std::collections::BTreeMap;
 
-use procfile::{ProcessType, Quantity};
+use formation::{ProcessType, Quantity};
 
 pub use error::Error;
 pub use healthcheck::HealthCheck;
@@ -41,7 +41,7 @@ impl AppJson {
         let mut remarks = Vec::new();
         for (key, node) in Node::root(&value, text).fields(TOP, &mut remarks)? {
             match key {
-                "formation" => formation::read(&node, &mut app_json.formation, &mut remarks)?,
+                "formation" => counts::read(&node, &mut app_json.formation, &mut remarks)?,
                 "healthchecks" => healthcheck::read(&node, &mut app_json.healthchecks, &mut remarks)?,
                 "scripts" => app_json.scripts.read(&node, &mut remarks)?,
                 "cron" => scripts::cron(&node, &mut remarks)?,
@@ -59,7 +59,7 @@ impl AppJson {
     /// or above 10,000, which Dokku's decoder takes, is refused here.
     pub fn formation(&self) -> Result<Vec<(ProcessType, Quantity)>, Error> {
         let entries = self.formation.iter().filter_map(|(name, quantity)| Some((name, (*quantity)?)));
-        entries.map(|(name, quantity)| formation::judge(name, quantity)).collect()
+        entries.map(|(name, quantity)| counts::judge(name, quantity)).collect()
     }
 
     /// The first of the scripts that Dokku runs in the app's image around a deploy, by its place in the file.

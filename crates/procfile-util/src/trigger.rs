@@ -4,8 +4,9 @@
 use std::ffi::OsString;
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use formation::AppName;
 use procfile::{EnvFile, Grammar, ParseOptions, Procfile, Reading, Variables};
-use ps_apps::{AppName, World, durable};
+use ps_apps::{World, durable};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 

@@ -4,11 +4,12 @@
 use std::fmt;
 use std::ops::Range;
 
+use formation::ProcessType;
+
 use crate::grammar::{self, Line};
 use crate::options::ParseOptions;
 use crate::order;
 use crate::problem::{Fault, MAX_PROBLEMS, ParseError, ProblemKind};
-use crate::process_type::ProcessType;
 use crate::text;
 
 /// The largest Procfile that is read, in bytes: 16 MiB.

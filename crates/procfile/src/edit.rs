@@ -7,9 +7,10 @@
 
 use std::ops::Range;
 
+use formation::ProcessType;
+
 use crate::document::{BOM, Entry, Procfile};
 use crate::grammar;
-use crate::process_type::ProcessType;
 use crate::space;
 
 /// Where an entry that is new to the file goes.

@@ -3,11 +3,11 @@
 
 use std::ops::Range;
 
+use formation::MAX_NAME_BYTES;
 use memchr::memmem;
 
 use crate::options::ParseOptions;
 use crate::problem::ProblemKind;
-use crate::process_type::MAX_NAME_BYTES;
 use crate::space;
 
 /// What a line is. Ranges and columns are byte offsets into the line.

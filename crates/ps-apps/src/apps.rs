@@ -4,9 +4,11 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use formation::AppName;
+
 use crate::durable;
 use crate::property::Scope;
-use crate::{AppName, Error, World};
+use crate::{Error, World};
 
 /// Names that would share a directory with somebody else's data (faults W1 and W2), whether it is there yet or not.
 const RESERVED: &[&str] = &[

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use formation::AppName;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::durable::{self, Access};
-use crate::{AppName, Error, World};
+use crate::{Error, World};
 
 const NAME: &str = ".deploy.lock";
 /// A deploy that begins makes or empties the file, locks it, and then writes its name; until this is over it looks like

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::{AppName, World};
+use formation::AppName;
+
+use crate::World;
 
 impl World {
     /// `config/<app>/ENV`; it need not be there.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::app_name::InvalidAppName;
+use formation::InvalidAppName;
 
 /// A refusal or failure around apps on disk.
 #[derive(Debug, thiserror::Error)]
@@ -92,8 +92,19 @@ impl Error {
     pub fn dokku_words(&self) -> Option<String> {
         match self {
             Self::NoSuchApp { app, .. } => Some(format!("App {app} does not exist")),
-            Self::InvalidAppName(invalid) => Some(invalid.dokku_words().to_owned()),
+            Self::InvalidAppName(invalid) => Some(invalid_app_name_in_dokku(invalid).to_owned()),
             _ => None,
+        }
+    }
+}
+
+/// Dokku's own sentence about a name that is missing or illegal.
+fn invalid_app_name_in_dokku(invalid: &InvalidAppName) -> &'static str {
+    match invalid {
+        InvalidAppName::Empty => "Please specify an app to run the command on",
+        InvalidAppName::BadCharacter(_) | InvalidAppName::TooLong(..) => {
+            "App name must begin with lowercase alphanumeric character, and may only contain lowercase \
+             alphanumerics, dots, and hyphens"
         }
     }
 }

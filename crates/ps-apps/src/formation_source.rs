@@ -2,10 +2,11 @@
 //! that over what is stored. Which one won is remembered on our own, in `config/ps/<app>/scale-source`; among
 //! Dokku's files there is no place for it.
 
+use formation::AppName;
 use procfile::NotText;
 
 use crate::property::Scope;
-use crate::{AppName, AskedCount, Error, RefusedScaling, Scaling, StoredFormation, World};
+use crate::{AskedCount, Error, RefusedScaling, Scaling, StoredFormation, World};
 
 const PLUGIN: &str = "ps";
 const KEY: &str = "scale-source";
@@ -179,7 +180,7 @@ mod tests {
             (OfferedCounts { arguments, ..files }, "web=8 worker=0", Some(FormationSource::Argument)),
         ];
         let known = ["web", "worker"].map(|name| name.parse().expect("legal")).into();
-        let max = procfile::Quantity::ONE;
+        let max = formation::Quantity::ONE;
         let rule =
             Scaling { asked: &[], replaces: false, known: Some(&known), max, may_scale_release: false };
         for (offered, expected, by) in rows {

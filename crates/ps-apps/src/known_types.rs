@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use std::env;
 use std::path::PathBuf;
 
-use procfile::{ProcessType, Procfile};
+use formation::{AppName, ProcessType};
+use procfile::Procfile;
 
-use crate::{AppName, Error, World, durable};
+use crate::{Error, World, durable};
 
 impl World {
     /// The Procfile that counts now, `None` if the app has none.

@@ -2,13 +2,11 @@
 //! are complete and durable or did not happen. The layout is Dokku's own (docs/contract.md), so that both can work on
 //! the same files; readers expect what Dokku's in-place writers do, and never repair anything.
 
-mod app_name;
 mod apps;
 mod deploy_lock;
 pub mod durable;
 mod environment;
 mod error;
-mod formation;
 mod formation_source;
 mod known_types;
 mod lock;
@@ -20,13 +18,12 @@ mod ps_data;
 mod ps_property;
 mod scaling;
 mod settings;
+mod stored_formation;
 mod world;
 
-pub use app_name::{AppName, InvalidAppName};
 pub use apps::App;
 pub use deploy_lock::DeployLock;
 pub use error::Error;
-pub use formation::{StoredEntry, StoredFormation};
 pub use formation_source::{
     DOKKU_SCALE, FormationSource, InvalidDokkuScale, OfferedCounts, RefusedOffer, parse_dokku_scale,
 };
@@ -36,4 +33,5 @@ pub use property::Scope;
 pub use ps_property::{InvalidValue, PsProperty};
 pub use scaling::{AskedCount, RefusedScaling, Scaling};
 pub use settings::{Origin, Setting};
+pub use stored_formation::{StoredEntry, StoredFormation};
 pub use world::{World, inside_dokku, variable};

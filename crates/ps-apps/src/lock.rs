@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use formation::AppName;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::durable::{self, Access};
 use crate::property::Scope;
-use crate::{AppName, Error, World};
+use crate::{Error, World};
 
 /// The variable by which a program that a lock holder calls holds the lock too. Never passed on to apps.
 pub const LOCK_VARIABLE: &str = "FORMATION_LOCK";

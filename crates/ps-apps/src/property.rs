@@ -4,8 +4,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use formation::AppName;
+
 use crate::durable::{self, Access, Directory};
-use crate::{AppName, Error, World};
+use crate::{Error, World};
 
 /// Whose property it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

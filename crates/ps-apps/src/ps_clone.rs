@@ -6,9 +6,11 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use formation::AppName;
+
 use crate::durable::{self, Access, Directory};
 use crate::property::Scope;
-use crate::{AppName, Error, World};
+use crate::{Error, World};
 
 const PLUGIN: &str = "ps";
 /// `Procfile.<pid>` belongs to a deploy that is under way.

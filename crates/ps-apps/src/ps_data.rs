@@ -1,9 +1,11 @@
 //! What ps keeps about an app, as far as Dokku's `apps` plugin has it made and removed: a data directory and the ps
 //! properties (contract 3.2, `post-create` and `post-delete`). The app's own directory is not touched.
 
+use formation::AppName;
+
 use crate::apps::remove_tree;
 use crate::property::Scope;
-use crate::{AppName, Error, StoredFormation, World, durable};
+use crate::{Error, StoredFormation, World, durable};
 
 impl World {
     /// Makes the data directory of an app and the formation `web=1`; what is there stays as it is. The app's own

@@ -1,7 +1,7 @@
 //! The table of ps properties (contract 1.3, 2.4 and 2.5): their names, scopes, defaults, and which values make sense.
 //! Values are checked when they are written; whoever reads one that makes no sense falls back, and says so.
 
-use ps_scheduler::RestartPolicy;
+use formation::RestartPolicy;
 
 /// A whole day: more seconds between SIGTERM and SIGKILL nobody means.
 const MAX_STOP_SECONDS: u64 = 86_400;

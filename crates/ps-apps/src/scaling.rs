@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use procfile::{InvalidProcessType, InvalidQuantity, MAX_QUANTITY, ProcessType, Quantity};
+use formation::{InvalidProcessType, InvalidQuantity, MAX_QUANTITY, ProcessType, Quantity};
 
 use crate::{StoredEntry, StoredFormation};
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use ps_scheduler::RestartPolicy;
+use formation::{AppName, RestartPolicy};
 
 use crate::property::Scope;
-use crate::{AppName, Error, PsProperty, World};
+use crate::{Error, PsProperty, World};
 
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -5,8 +5,10 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use formation::AppName;
+
+use crate::Error;
 use crate::property::Scope;
-use crate::{AppName, Error};
 
 /// A variable of our environment. One that is empty is not set: `PLUGIN_PATH= ps-report` means the same as `env -u
 /// PLUGIN_PATH ps-report`, here and wherever a program of ours asks.

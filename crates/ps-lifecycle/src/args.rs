@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+use formation::Which;
 use ps_cli::Format;
-use ps_scheduler::Which;
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
 ///

@@ -1,9 +1,10 @@
 //! `converge`: what runs is made to match the formation. `ps-scale` calls it; so can a pipeline.
 
 use anyhow::Result;
+use formation::Which;
 use ps_apps::{App, Scope};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::{AppStatus, Intent, Plan, Running, Which};
+use ps_scheduler::{AppStatus, Intent, Plan, Running};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use app_json::AppJson;
-use procfile::{ProcessType, Procfile, Quantity};
+use formation::{AppName, ProcessType, Quantity};
+use procfile::Procfile;
 use ps_apps::{
-    AppName, AskedCount, DOKKU_SCALE, FormationSource, OfferedCounts, Scaling, Scope, StoredFormation, World,
+    AskedCount, DOKKU_SCALE, FormationSource, OfferedCounts, Scaling, Scope, StoredFormation, World,
     parse_dokku_scale,
 };
 use ps_cli::say;

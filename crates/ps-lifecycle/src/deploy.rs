@@ -5,9 +5,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
-use ps_apps::{AppLock, AppName, Scope, World};
+use formation::{AppName, Which};
+use ps_apps::{AppLock, Scope, World};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{Intent, Plan, Source, Which};
+use ps_scheduler::{Intent, Plan, Source};
 
 use crate::args::DeployArgs;
 use crate::counts::Counts;

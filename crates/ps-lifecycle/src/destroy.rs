@@ -1,8 +1,8 @@
 //! `destroy`: stops, then forgets.
 
 use anyhow::Result;
+use formation::Which;
 use ps_cli::exit::Outcome;
-use ps_scheduler::Which;
 
 use crate::args::DestroyArgs;
 use crate::session::Session;

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::{Context, Error, Result};
+use formation::AppName;
+use ps_apps::World;
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{AppName, World};
 use ps_cli::say;
 use ps_supervisor::MAX_ENV_FILE_BYTES;
 

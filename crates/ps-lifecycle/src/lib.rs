@@ -33,9 +33,9 @@ use std::error::Error;
 use anyhow::Result;
 use clap::Parser;
 use clap::error::ErrorKind;
+use formation::InvalidSlot;
 use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
-use ps_scheduler::InvalidSlot;
 
 use crate::args::{Args, InvalidParallel, Verb};
 use crate::session::Session;

@@ -4,8 +4,9 @@ use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 
 use anyhow::Result;
+use formation::{Stream, Which};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{LogLine, LogRequest, Scheduler, Stream, Which};
+use ps_scheduler::{LogLine, LogRequest, Scheduler};
 use serde::Serialize;
 
 use crate::args::LogsArgs;

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};
 
 use anyhow::{Context, Result};
+use formation::{Slot, State, Which};
 use ps_apps::{StoredEntry, StoredFormation};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_scheduler::{Action, AppStatus, Intent, Plan, Slot, State, Step, Which};
+use ps_scheduler::{Action, AppStatus, Intent, Plan, Step};
 use serde::Serialize;
 
 use crate::args::ConvergeArgs;

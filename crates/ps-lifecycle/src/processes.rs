@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use ps_apps::AppName;
+use formation::AppName;
 use ps_cli::Format;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::OsProcess;

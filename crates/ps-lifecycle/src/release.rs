@@ -5,8 +5,9 @@ use std::ffi::OsStr;
 
 use anyhow::{Context, Result, bail};
 use app_json::{AppJson, HealthCheck};
-use procfile::{Formation, Grammar, ProcessType, Procfile, Quantity};
-use ps_apps::{AppName, StoredFormation, World, durable};
+use formation::{AppName, Formation, ProcessType, Quantity};
+use procfile::{Grammar, Procfile};
+use ps_apps::{StoredFormation, World, durable};
 use ps_cli::say;
 use ps_scheduler::{Check, Process, Release, Source};
 use ps_supervisor::Environment;

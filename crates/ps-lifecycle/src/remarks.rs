@@ -5,8 +5,9 @@ use std::fs;
 
 use anyhow::Result;
 use app_json::AppJson;
+use formation::AppName;
 use procfile::Procfile;
-use ps_apps::{AppName, DOKKU_SCALE, Scope, World, nearby};
+use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
 use ps_cli::say;
 use ps_scheduler::{Release, Source};
 

@@ -1,9 +1,10 @@
 //! `restart`: new instances of the same release.
 
 use anyhow::Result;
+use formation::Which;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
-use ps_scheduler::{Intent, Which};
+use ps_scheduler::Intent;
 
 use crate::args::TargetArgs;
 use crate::session::Session;

@@ -1,9 +1,10 @@
 //! `restore`: after a reboot, what was wanted runs again, and only that.
 
 use anyhow::Result;
+use formation::Which;
 use ps_apps::{App, Scope};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::{Intent, Which};
+use ps_scheduler::Intent;
 
 use crate::args::RestoreArgs;
 use crate::session::Session;

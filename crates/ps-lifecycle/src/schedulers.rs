@@ -1,7 +1,8 @@
 //! Which scheduler an app has: one `match`.
 
 use anyhow::{Result, bail};
-use ps_apps::{AppName, World};
+use formation::AppName;
+use ps_apps::World;
 use ps_scheduler::Scheduler;
 use ps_scheduler_docker::DockerLocal;
 use ps_scheduler_native::Native;

@@ -6,9 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use ps_apps::{AppLock, AppName, Error, World};
+use formation::{AppName, Exit};
+use ps_apps::{AppLock, Error, World};
 use ps_cli::say;
-use ps_scheduler::{Cancel, Exit, Progress, Watch};
+use ps_scheduler::{Cancel, Progress, Watch};
 use ps_triggers::Triggers;
 use rustix::process::Signal;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};

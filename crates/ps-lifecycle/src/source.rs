@@ -7,9 +7,10 @@ use std::path::{Component, Path, PathBuf};
 
 use ::durable::ReadError;
 use anyhow::{Context, Result, bail};
+use formation::AppName;
 use procfile::{Procfile, WarningKind};
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{AppName, DOKKU_SCALE, Scope, World, nearby};
+use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
 use ps_scheduler::Source;
 
 const PLUGIN: &str = "apps";

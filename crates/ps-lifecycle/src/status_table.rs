@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::Result;
-use ps_scheduler::Exit;
+use formation::Exit;
 use serde::Serialize;
 
 const COLUMNS: [&str; 14] = [

@@ -1,9 +1,10 @@
 //! `stop`: ends instances with their grace period, whole trees, and says truthfully what would not end.
 
 use anyhow::{Result, bail};
-use ps_apps::{App, AppName};
+use formation::{AppName, State, Which};
+use ps_apps::App;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::{Error, Scheduler, State, StopOrder, Which};
+use ps_scheduler::{Error, Scheduler, StopOrder};
 
 use crate::args::TargetArgs;
 use crate::session::Session;

@@ -3,7 +3,8 @@
 //! is wanted now. The other way round, a `start` that was killed would leave a running app that no reboot brings back.
 
 use anyhow::Result;
-use ps_apps::{AppName, Scope, World};
+use formation::AppName;
+use ps_apps::{Scope, World};
 use ps_cli::say;
 
 const PROPERTY: &str = "restore";

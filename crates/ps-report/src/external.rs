@@ -4,7 +4,8 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use ps_apps::{AppName, World};
+use formation::AppName;
+use ps_apps::World;
 use ps_scheduler::Running;
 use ps_triggers::Triggers;
 

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use ps_apps::{AppName, Error, PsProperty, Scope, World};
+use formation::AppName;
+use ps_apps::{Error, PsProperty, Scope, World};
 
 use crate::flags::{self, OF_APPS, STATUS, Source};
 use crate::parallel;

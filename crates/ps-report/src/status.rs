@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use ps_apps::{AppName, Error, Scope, World};
-use ps_scheduler::{AppStatus, Instance, Running, Scheduler, State};
+use formation::{AppName, State};
+use ps_apps::{Error, Scope, World};
+use ps_scheduler::{AppStatus, Instance, Running, Scheduler};
 
 use crate::row::UNKNOWN;
 use crate::subjects::complain;

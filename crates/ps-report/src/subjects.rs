@@ -1,7 +1,8 @@
 //! Which apps are meant, and what is said when there is none.
 
 use anyhow::Result;
-use ps_apps::{App, AppName, World};
+use formation::AppName;
+use ps_apps::{App, World};
 use ps_cli::exit::Refusal;
 use ps_cli::say;
 

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use ps_apps::{AppName, Error, World};
+use formation::AppName;
+use ps_apps::{Error, World};
 
 use crate::status::Seen;
 

@@ -1,6 +1,6 @@
 //! What a rollout is told, and what it says is to be done.
 
-use procfile::Slot;
+use formation::Slot;
 
 use crate::{Lane, Revision, Run};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use procfile::Slot;
+use formation::Slot;
 use serde::{Deserialize, Serialize};
 
 use crate::Run;

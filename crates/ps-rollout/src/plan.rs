@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use procfile::ProcessType;
+use formation::ProcessType;
 use serde::{Deserialize, Serialize};
 
 use crate::Lane;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use procfile::Slot;
+use formation::Slot;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Action, Event};

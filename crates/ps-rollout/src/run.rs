@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use procfile::Slot;
+use formation::Slot;
 use serde::{Deserialize, Serialize};
 
 /// One life in one slot, written `web.1@17`. The number is never used again in that app, so that whoever starts a run

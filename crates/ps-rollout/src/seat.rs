@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use procfile::Slot;
+use formation::Slot;
 use serde::{Deserialize, Serialize};
 
 use crate::life::{Deed, Life};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use procfile::Slot;
+use formation::Slot;
 use ps_rollout::{
     Action, Change, Condition, Event, Failure, Fate, Lane, Observed, Outcome, Plan, Present, Revision,
     Rollout, Rules, Run, State, Strategy, TypePlan,

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
-use procfile::ProcessType;
-use ps_apps::{AppLock, AppName, StoredFormation, World};
+use formation::{AppName, ProcessType};
+use ps_apps::{AppLock, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 use ps_triggers::Triggers;

@@ -6,10 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use procfile::{MAX_QUANTITY, ProcessType, Quantity};
+use formation::{AppName, MAX_QUANTITY, ProcessType, Quantity};
 use ps_apps::{
-    AppLock, AppName, AskedCount, DeployLock, FormationSource, RefusedScaling, Scaling, StoredFormation,
-    World,
+    AppLock, AskedCount, DeployLock, FormationSource, RefusedScaling, Scaling, StoredFormation, World,
 };
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;

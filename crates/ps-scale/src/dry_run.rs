@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use procfile::Formation;
-use ps_apps::{AppName, FormationSource, StoredFormation, World};
+use formation::{AppName, Formation, Which};
+use ps_apps::{FormationSource, StoredFormation, World};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{Intent, Plan, Which};
+use ps_scheduler::{Intent, Plan};
 use serde::{Deserialize, Serialize};
 
 use crate::args::Args;

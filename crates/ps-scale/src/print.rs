@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use ps_apps::{AppName, FormationSource, StoredEntry, StoredFormation, World};
+use formation::AppName;
+use ps_apps::{FormationSource, StoredEntry, StoredFormation, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use serde::Serialize;

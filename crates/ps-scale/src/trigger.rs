@@ -5,7 +5,8 @@
 use std::io::{self, Write};
 
 use anyhow::Result;
-use ps_apps::{AppName, AskedCount, FormationSource, Scope, World};
+use formation::AppName;
+use ps_apps::{AskedCount, FormationSource, Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
 
 use crate::args::Args;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use formation::{Slot, State, Which};
 use futures_util::{StreamExt, stream};
 use ps_apps::World;
-use ps_scheduler::{Error, Slot, State, Which};
+use ps_scheduler::Error;
 
 use crate::end::{self, End};
 use crate::engine::Engine;

@@ -5,7 +5,8 @@ use std::path::Path;
 use bollard::models::{
     ContainerCreateBody, HostConfig, RestartPolicy as EnginePolicy, RestartPolicyNameEnum,
 };
-use ps_scheduler::{Release, RestartPolicy, Slot};
+use formation::{RestartPolicy, Slot};
+use ps_scheduler::Release;
 
 use crate::label;
 

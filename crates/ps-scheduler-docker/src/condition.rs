@@ -1,6 +1,6 @@
 //! What a container is doing, read from the two words the engine's list has about it: `State` and `Status`.
 
-use ps_scheduler::{Exit, State};
+use formation::{Exit, State};
 
 /// State and last exit status of a container listed with these two fields, such as `exited` and
 /// `Exited (137) 3 seconds ago`. A container told to end and one that gave up look alike there: an exit status of 0,

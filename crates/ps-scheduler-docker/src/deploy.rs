@@ -3,8 +3,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use formation::Slot;
 use futures_util::{StreamExt, stream};
-use ps_scheduler::{Action, DeployOutcome, Error, Plan, Progress, Slot, Source, Watch};
+use ps_scheduler::{Action, DeployOutcome, Error, Plan, Progress, Source, Watch};
 
 use crate::DockerLocal;
 use crate::app::{App, WAITING_AT_ONCE};

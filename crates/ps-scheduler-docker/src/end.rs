@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ps_scheduler::Exit;
+use formation::Exit;
 use serde_json::Value;
 
 use crate::condition;

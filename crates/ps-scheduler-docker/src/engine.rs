@@ -14,8 +14,9 @@ use bollard::query_parameters::{
     RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
+use formation::RestartPolicy;
 use futures_util::{Stream, TryStreamExt};
-use ps_scheduler::{Error, RestartPolicy};
+use ps_scheduler::Error;
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 

@@ -1,7 +1,8 @@
 //! `inspect`: the engine's own description of every recorded container, nothing added and nothing left out.
 
+use formation::Which;
 use futures_util::{StreamExt, stream};
-use ps_scheduler::{Error, Which};
+use ps_scheduler::Error;
 use serde_json::Value;
 
 use crate::DockerLocal;

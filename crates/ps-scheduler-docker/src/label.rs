@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use ps_scheduler::Slot;
+use formation::Slot;
 
 /// The root directory of the world that made the container.
 pub(crate) const ROOT: &str = "com.formation.root";

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use bollard::models::ContainerSummary;
-use ps_scheduler::{Exit, State};
+use formation::{Exit, State};
 
 use crate::{condition, label};
 

@@ -7,9 +7,10 @@ use std::pin::Pin;
 use bollard::container::LogOutput;
 use bollard::errors::Error as BollardError;
 use bollard::query_parameters::{LogsOptions, LogsOptionsBuilder};
+use formation::{Slot, Stream};
 use futures_util::stream::{self, SelectAll};
 use futures_util::{Stream as Frames, StreamExt};
-use ps_scheduler::{Error, LogLine, LogRequest, Slot, Stream};
+use ps_scheduler::{Error, LogLine, LogRequest};
 
 use crate::DockerLocal;
 use crate::app;

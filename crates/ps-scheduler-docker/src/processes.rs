@@ -1,7 +1,8 @@
 //! The operating system's processes in an app's containers, as the engine lists them.
 
+use formation::{Slot, Which};
 use futures_util::{StreamExt, stream};
-use ps_scheduler::{Error, OsProcess, Slot, Which};
+use ps_scheduler::{Error, OsProcess};
 use serde_json::Value;
 
 use crate::DockerLocal;

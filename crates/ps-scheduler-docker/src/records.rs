@@ -6,9 +6,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use formation::Slot;
 use ps_apps::World;
 use ps_apps::durable::{self, Access, Directory};
-use ps_scheduler::{Error, Slot};
+use ps_scheduler::Error;
 
 const CONTAINER: &str = "CONTAINER";
 const IP: &str = "IP";

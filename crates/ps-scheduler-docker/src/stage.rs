@@ -4,8 +4,9 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use formation::{Exit, Slot, State};
 use futures_util::{StreamExt, stream};
-use ps_scheduler::{Error, Exit, Progress, Release, Slot, State, Watch};
+use ps_scheduler::{Error, Progress, Release, Watch};
 use serde_json::Value;
 use tokio::time::Instant;
 

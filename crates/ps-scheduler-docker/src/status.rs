@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use ps_scheduler::{AppStatus, Error, Instance, Slot, State};
+use formation::{Slot, State};
+use ps_scheduler::{AppStatus, Error, Instance};
 
 use crate::listed::Listed;
 use crate::records::{Record, Records};

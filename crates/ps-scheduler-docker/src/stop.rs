@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use formation::{Exit, Slot, Which};
 use futures_util::{StreamExt, stream};
-use ps_scheduler::{Error, Exit, Progress, Slot, StopOrder, Stopped, Watch, Which};
+use ps_scheduler::{Error, Progress, StopOrder, Stopped, Watch};
 
 use crate::DockerLocal;
 use crate::app::{App, WAITING_AT_ONCE};

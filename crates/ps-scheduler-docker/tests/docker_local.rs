@@ -10,12 +10,12 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use procfile::Formation;
+use formation::{Exit, Formation, RestartPolicy, State, Stream, Which};
 use ps_apps::World;
 use ps_scheduler::conformance::{self, Subject};
 use ps_scheduler::{
-    AppStatus, Cancel, DeployOutcome, Error, Exit, Instance, Intent, LogRequest, Plan, Process, Progress,
-    Release, RestartPolicy, Running, Scheduler, Source, State, StopOrder, Stopped, Stream, Watch, Which,
+    AppStatus, Cancel, DeployOutcome, Error, Instance, Intent, LogRequest, Plan, Process, Progress, Release,
+    Running, Scheduler, Source, StopOrder, Stopped, Watch,
 };
 use ps_scheduler_docker::DockerLocal;
 

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use formation::Slot;
 use ps_apps::durable::Directory;
-use ps_scheduler::{Action, DeployOutcome, Error, Plan, Progress, Slot, Watch};
+use ps_scheduler::{Action, DeployOutcome, Error, Plan, Progress, Watch};
 use ps_supervisor::{Request, Spec};
 
 use crate::follow::Follower;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Cancel, Check, Error, Progress, Slot, State, Watch};
+use formation::{Slot, State};
+use ps_scheduler::{Cancel, Check, Error, Progress, Watch};
 use ps_supervisor::{Client, Message, Request, Status};
 
 use crate::service::{Service, backend};

@@ -2,7 +2,8 @@
 
 use std::ffi::OsStr;
 
-use ps_scheduler::{Error, Exit, Instance, RestartPolicy};
+use formation::{Exit, RestartPolicy};
+use ps_scheduler::{Error, Instance};
 use ps_supervisor::Spec;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use ps_scheduler::Slot;
+use formation::Slot;
 
 use crate::logs;
 use crate::service::Service;

@@ -11,7 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use durable::ReadError;
-use ps_scheduler::{Error, LogLine, LogRequest, Slot, Stream};
+use formation::{Slot, Stream};
+use ps_scheduler::{Error, LogLine, LogRequest};
 use ps_supervisor::{LOG_DIRECTORY, stream_name};
 
 use crate::service::{Service, backend};

@@ -12,7 +12,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ps_scheduler::{Action, Error, Plan, Slot};
+use formation::Slot;
+use ps_scheduler::{Action, Error, Plan};
 use ps_supervisor::{Environment, Invocation, Spec};
 use rustix::fs::{Access, AtFlags, CWD};
 

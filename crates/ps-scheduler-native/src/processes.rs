@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
-use ps_scheduler::{Error, OsProcess, Slot};
+use formation::Slot;
+use ps_scheduler::{Error, OsProcess};
 use ps_supervisor::ProcessId;
 
 use crate::service::Service;

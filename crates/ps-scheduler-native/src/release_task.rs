@@ -9,7 +9,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Error, Progress, Slot, Watch};
+use formation::Slot;
+use ps_scheduler::{Error, Progress, Watch};
 use ps_supervisor::{Invocation, Spec, Task};
 
 use crate::service::Service;

@@ -9,9 +9,10 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use formation::{AppName, Slot};
+use ps_apps::World;
 use ps_apps::durable::{Access, Directory};
-use ps_apps::{AppName, World};
-use ps_scheduler::{Error, Slot};
+use ps_scheduler::Error;
 use ps_supervisor::{Client, Message, Request, SPEC_FILE, Spec, Status};
 use rustix::fs::{FlockOperation, OFlags};
 

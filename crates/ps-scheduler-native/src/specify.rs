@@ -6,7 +6,8 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use ps_scheduler::{Error, Plan, Release, Slot, Source};
+use formation::Slot;
+use ps_scheduler::{Error, Plan, Release, Source};
 use ps_supervisor::{ProcessSpec, Spec};
 
 use crate::service::{Service, backend};
@@ -123,7 +124,8 @@ fn processes(plan: &Plan) -> Result<Vec<ProcessSpec>, Error> {
     for process in &plan.release.processes {
         let name = process.process_type.as_str();
         // `release` runs to its end once per deploy and is never scaled.
-        let quantity = plan.wanted.get(name).filter(|_| name != "release").map_or(0, procfile::Quantity::get);
+        let quantity =
+            plan.wanted.get(name).filter(|_| name != "release").map_or(0, formation::Quantity::get);
         let command = process.command.clone().ok_or_else(|| Error::Backend {
             context: format!("run {name} of {}", plan.release.app),
             reason: "it has no command".to_owned(),

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use ps_scheduler::{AppStatus, Error, Instance, Over, Slot, State};
+use formation::{Slot, State};
+use ps_scheduler::{AppStatus, Error, Instance, Over};
 use ps_supervisor::{ProcessId, Status};
 
 use crate::service::Service;

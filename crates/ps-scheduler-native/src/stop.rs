@@ -6,7 +6,8 @@ use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Error, Instance, Progress, Slot, State, StopOrder, Stopped, Watch, Which};
+use formation::{Slot, State, Which};
+use ps_scheduler::{Error, Instance, Progress, StopOrder, Stopped, Watch};
 use ps_supervisor::{Client, Request, Strays};
 
 use crate::follow::Follower;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use formation::RestartPolicy;
 use ps_apps::World;
-use ps_scheduler::{RestartPolicy, Source, conformance};
+use ps_scheduler::{Source, conformance};
 use ps_scheduler_native::Native;
 
 /// `ps-supervise` of the same build, built if it is not there yet.

@@ -3,12 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use procfile::Formation;
+use formation::{Formation, RestartPolicy, Which};
 
 use crate::scheduler::{DeployOutcome, Scheduler, StopOrder, Watch};
-use crate::{
-    AppStatus, Cancel, Error, Instance, Intent, Plan, Process, Release, RestartPolicy, Running, Source, Which,
-};
+use crate::{AppStatus, Cancel, Error, Instance, Intent, Plan, Process, Release, Running, Source};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 

@@ -4,8 +4,10 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use formation::{Exit, Slot, State};
+
 use crate::scheduler::{DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch};
-use crate::{Action, AppStatus, Error, Exit, Instance, Plan, Slot, State};
+use crate::{Action, AppStatus, Error, Instance, Plan};
 
 /// Instances that exist in memory only; a pid is a serial number.
 #[derive(Debug, Default)]
@@ -107,7 +109,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{RestartPolicy, Source, conformance};
+    use crate::{Source, conformance};
 
     #[test]
     fn the_fake_keeps_the_promises() {
@@ -117,7 +119,7 @@ mod tests {
             &conformance::Subject {
                 source,
                 command: None,
-                restart_policy: RestartPolicy::Always,
+                restart_policy: formation::RestartPolicy::Always,
                 stop_timeout: Duration::from_secs(1),
             },
         );

@@ -9,18 +9,14 @@ mod instance;
 mod os_process;
 mod plan;
 mod release;
-mod restart_policy;
 mod scheduler;
-
-pub use procfile::{InvalidSlot, Slot, Which};
 
 pub use error::Error;
 pub use fake::Fake;
-pub use instance::{AppStatus, Exit, Instance, Over, Running, State};
+pub use instance::{AppStatus, Instance, Over, Running};
 pub use os_process::OsProcess;
 pub use plan::{Action, Intent, Plan, Step};
 pub use release::{Check, Process, Release, Source};
-pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
 pub use scheduler::{
-    Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Stream, Watch,
+    Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
 };

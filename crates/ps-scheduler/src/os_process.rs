@@ -1,6 +1,6 @@
 //! A process of the operating system: an instance is one or more of them.
 
-use crate::Slot;
+use formation::Slot;
 
 /// One process of an instance.
 #[derive(Clone, Debug, PartialEq)]

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use procfile::{Formation, ProcessType};
+use formation::{Formation, ProcessType, Slot, State, Which};
 
-use crate::{Instance, Over, Release, Slot, State, Which};
+use crate::{Instance, Over, Release};
 
 /// What happens to one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -158,7 +158,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{RestartPolicy, Source};
+    use crate::Source;
 
     fn plan(wanted: &[&str], present: &[(&str, State)], intent: &Intent) -> Vec<String> {
         let release = Release {
@@ -166,7 +166,7 @@ mod tests {
             source: Source::Image("shop:1".into()),
             processes: vec![],
             env: vec![],
-            restart_policy: RestartPolicy::default(),
+            restart_policy: formation::RestartPolicy::default(),
             stop_timeout: Duration::from_secs(30),
         };
         let wanted = Formation::parse(wanted).expect("a legal formation");

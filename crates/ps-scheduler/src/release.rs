@@ -3,9 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use procfile::ProcessType;
-
-use crate::RestartPolicy;
+use formation::{ProcessType, RestartPolicy};
 
 /// Where the program comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crate::{AppStatus, Error, Exit, Plan, Slot, Which};
+use formation::{Exit, Slot, Stream, Which};
+
+use crate::{AppStatus, Error, Plan};
 
 /// Something that keeps the instances of apps running.
 pub trait Scheduler {
@@ -136,15 +138,6 @@ pub struct LogRequest {
     pub tail: Option<usize>,
     /// Stay and hand out new lines as they come.
     pub follow: bool,
-}
-
-/// Which stream a line was written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
 }
 
 /// One line of output, without its line end.

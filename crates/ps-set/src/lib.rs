@@ -6,7 +6,8 @@ mod list;
 mod set;
 
 use anyhow::Result;
-use ps_apps::{AppName, PsProperty, Scope, World};
+use formation::AppName;
+use ps_apps::{PsProperty, Scope, World};
 use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
 

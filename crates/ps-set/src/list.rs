@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use ps_apps::{AppName, Error, InvalidValue, Origin, PsProperty, Scope, Setting, World};
+use formation::AppName;
+use ps_apps::{Error, InvalidValue, Origin, PsProperty, Scope, Setting, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::{Format, say};
 use serde::Serialize;

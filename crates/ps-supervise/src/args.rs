@@ -4,9 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
-use procfile::Quantity;
+use formation::{Quantity, RestartPolicy};
 use ps_cli::exit::Refusal;
-use ps_scheduler::RestartPolicy;
 
 /// Keeps the processes of one app alive
 ///

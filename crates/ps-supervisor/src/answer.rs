@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::time::Instant;
 
-use ps_scheduler::Slot;
+use formation::Slot;
 
 use crate::Error;
 use crate::control::{Message, Request};

@@ -11,7 +11,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ps_scheduler::Slot;
+use formation::Slot;
 
 use crate::environment::{Environment, environment};
 use crate::launch;

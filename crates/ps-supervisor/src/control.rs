@@ -1,6 +1,6 @@
 //! What is said over the control socket: one JSON document a line, both ways.
 
-use ps_scheduler::Slot;
+use formation::Slot;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::Spec;

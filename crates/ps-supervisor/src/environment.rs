@@ -7,8 +7,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use durable::ReadError;
+use formation::Slot;
 use procfile::{EnvFile, Grammar, Reading};
-use ps_scheduler::Slot;
 use rustix::process::Resource;
 
 use crate::Spec;

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use ps_scheduler::Stream;
+use formation::Stream;
 use rustix::pipe::PipeFlags;
 
 use crate::Error;

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use ps_scheduler::Stream;
+use formation::Stream;
 
 use crate::capture::Capture;
 use crate::descriptors::Descriptors;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use ps_scheduler::Slot;
+use formation::Slot;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::census::{MARKER, tagged};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ps_scheduler::{Exit, RestartPolicy};
+use formation::{Exit, RestartPolicy};
 
 use crate::transition::Verdict;
 

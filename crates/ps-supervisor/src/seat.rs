@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use formation::{Exit, Slot, State};
 use jiff::Timestamp;
-use ps_scheduler::{Exit, Slot, State};
 use rustix::process::Signal;
 
 use crate::census::Census;

@@ -8,8 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use procfile::ProcessType;
-use ps_scheduler::{RestartPolicy, Slot};
+use formation::{ProcessType, RestartPolicy, Slot};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, lossless, small_file};

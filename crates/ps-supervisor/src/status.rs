@@ -5,8 +5,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use formation::{Exit, Slot, State};
 use jiff::Timestamp;
-use ps_scheduler::{Exit, Slot, State};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, small_file};

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Exit, Slot};
+use formation::{Exit, Slot};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, WaitStatus};

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::Slot;
+use formation::Slot;
 use rustix::process::Signal;
 
 use crate::census::{Census, Process, families, is_of_service, tag, tag_of_service};

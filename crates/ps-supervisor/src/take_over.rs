@@ -1,7 +1,7 @@
 //! What a new seat begins with: whatever an earlier supervisor left running in it and wrote down about it. A process is
 //! adopted only if pid, start time and boot all match; what is over stays over.
 
-use ps_scheduler::{Slot, State};
+use formation::{Slot, State};
 
 use crate::process::Process;
 use crate::restart::{Deaths, is_job};

@@ -8,7 +8,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::Slot;
+use formation::Slot;
 
 use crate::census::{Census, MARKER};
 use crate::cgroup::{Cgroup, CgroupRoot};

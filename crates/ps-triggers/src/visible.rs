@@ -1,7 +1,8 @@
 //! Which apps the caller may know of. Inside Dokku a plugin can hide apps from a user by the trigger `user-auth-app`
 //! (contract 2.1); an app that is hidden does not exist for them.
 
-use ps_apps::{AppName, World};
+use formation::AppName;
+use ps_apps::World;
 
 use crate::{Error, Triggers};
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Slot, State};
+use formation::{Slot, State};
 use ps_supervisor::{Message, Request};
 
 use crate::service::{DEADLINE, Service, eventually, pid};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use ps_scheduler::State;
+use formation::State;
 use rustix::process::Signal;
 
 use crate::rounds;

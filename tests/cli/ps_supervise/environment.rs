@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use ps_scheduler::State;
+use formation::State;
 use ps_supervisor::Spec;
 use tempfile::TempDir;
 

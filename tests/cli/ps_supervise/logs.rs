@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use ps_scheduler::State;
+use formation::State;
 use rustix::fs::{CWD, FileType, Mode};
 
 use crate::rounds;

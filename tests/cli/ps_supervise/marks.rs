@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use ps_scheduler::{Slot, State};
+use formation::{Slot, State};
 use ps_supervisor::{Request, Strays};
 use rustix::process::Signal;
 

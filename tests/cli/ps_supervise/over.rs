@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use ps_scheduler::{Exit, Slot, State};
+use formation::{Exit, Slot, State};
 use ps_supervisor::{Request, Status};
 use rustix::process::Signal;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Exit, State};
+use formation::{Exit, State};
 use ps_supervisor::ProcessSpec;
 use rustix::process::{Pid, Signal, kill_process};
 

@@ -4,7 +4,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Exit, State};
+use formation::{Exit, State};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::rounds;

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::{Slot, State};
+use formation::{Slot, State};
 use ps_supervisor::{Request, Status};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 

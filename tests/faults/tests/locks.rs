@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use faults::sandbox::Sandbox;
 use faults::{count, note, programs};
-use ps_apps::{AppName, LOCK_VARIABLE, World};
+use formation::AppName;
+use ps_apps::{LOCK_VARIABLE, World};
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 const WAIT: Duration = Duration::from_secs(30);

@@ -1,7 +1,8 @@
 //! A command that was read, and the one line for `sh` that it becomes.
 
+use formation::MAX_NAME_BYTES;
+
 use crate::document::MAX_LINE_BYTES;
-use crate::process_type::MAX_NAME_BYTES;
 use crate::simple_command::is_simple_command;
 
 /// A part of a word.

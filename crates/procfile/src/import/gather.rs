@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use formation::{Formation, MAX_NAME_BYTES, MAX_QUANTITY, ProcessType, Quantity};
+
 use crate::document::{MAX_LINE_BYTES, Procfile};
-use crate::formation::{Formation, MAX_QUANTITY, Quantity};
 use crate::import::command::{Command, entering};
 use crate::import::directory;
 use crate::import::environment::Environment;
 use crate::import::instances::{self, Instance};
 use crate::import::{ImportError, Imported};
-use crate::process_type::{MAX_NAME_BYTES, ProcessType};
 
 /// The most process types that are imported.
 const MAX_IMPORTED: usize = 1000;

@@ -17,7 +17,8 @@ mod unit_family;
 mod unit_words;
 mod words;
 
-use crate::formation::Formation;
+use formation::Formation;
+
 use crate::import::gather::Gathering;
 
 /// The largest configuration that is read, in bytes: 4 MiB.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::{Result, bail};
-use ps_apps::AppName;
+use formation::AppName;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 

@@ -1,7 +1,7 @@
 //! Which apps a caller inside Dokku means and may know of.
 
 use anyhow::Result;
-use ps_apps::AppName;
+use formation::AppName;
 use ps_cli::exit::Refusal;
 
 use crate::session::Session;

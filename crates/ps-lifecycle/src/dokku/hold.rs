@@ -2,7 +2,8 @@
 //! somebody who holds them holds them too.
 
 use anyhow::Result;
-use ps_apps::{AppLock, AppName, DeployLock, Error};
+use formation::AppName;
+use ps_apps::{AppLock, DeployLock, Error};
 use ps_cli::say;
 
 use super::call::Caller;

@@ -2,7 +2,8 @@
 //! scheduler is a plugin's, and asked.
 
 use anyhow::{Result, bail};
-use ps_apps::{AppName, Scope, World};
+use formation::AppName;
+use ps_apps::{Scope, World};
 use ps_cli::say;
 use ps_scheduler::{Running, Scheduler};
 use ps_scheduler_docker::DockerLocal;

@@ -1,9 +1,10 @@
 //! `ps:restart`: the image that is deployed is deployed again, all of it or one process type.
 
 use anyhow::Result;
-use ps_apps::{AppName, World};
+use formation::{AppName, Which};
+use ps_apps::World;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::{Error, Which};
+use ps_scheduler::Error;
 
 use super::all::{self, Subjects};
 use super::call::Caller;

@@ -1,7 +1,8 @@
 //! `ps:restore`: after a reboot, what was wanted runs again, behind a proxy whose configuration is new.
 
 use anyhow::Result;
-use ps_apps::{AppName, Scope};
+use formation::AppName;
+use ps_apps::Scope;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 

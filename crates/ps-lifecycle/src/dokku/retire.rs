@@ -2,7 +2,8 @@
 //! all apps at once where none of them is being changed, else for those that are free.
 
 use anyhow::Result;
-use ps_apps::{AppLock, AppName, Error};
+use formation::AppName;
+use ps_apps::{AppLock, Error};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 

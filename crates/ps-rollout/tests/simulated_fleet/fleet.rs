@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use procfile::Slot;
+use formation::Slot;
 use ps_rollout::{Lane, Revision, Run};
 
 use crate::dice::Dice;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use procfile::Slot;
+use formation::Slot;
 use ps_rollout::{Fate, Lane, Outcome, Revision, Run, State, Strategy};
 
 use crate::fleet::{Body, Fleet};

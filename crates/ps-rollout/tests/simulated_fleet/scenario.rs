@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use procfile::{ProcessType, Slot};
+use formation::{ProcessType, Slot};
 use ps_rollout::{Change, Lane, Plan, Present, Rules, Strategy, TypePlan};
 
 use crate::dice::Dice;

@@ -5,9 +5,9 @@ use std::io;
 use std::os::unix::process::CommandExt;
 
 use anyhow::{Error, Result};
+use formation::Slot;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
-use ps_scheduler::Slot;
 use ps_supervisor::Invocation;
 
 use super::plan::base_spec;

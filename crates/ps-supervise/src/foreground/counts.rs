@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use app_json::{AppJson, Remark};
 use durable::ReadError;
-use procfile::{MAX_FILE_BYTES, ProcessType, Quantity};
+use formation::{ProcessType, Quantity};
+use procfile::MAX_FILE_BYTES;
 use ps_apps::{AskedCount, DOKKU_SCALE, OfferedCounts, Scaling, StoredFormation, parse_dokku_scale};
 use ps_cli::exit::Refusal;
 

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Error, Result};
-use procfile::{ProcessType, Procfile};
+use formation::{ProcessType, RestartPolicy, Slot};
+use procfile::Procfile;
 use ps_cli::exit::Refusal;
-use ps_scheduler::{RestartPolicy, Slot};
 use ps_supervisor::{Environment, ProcessSpec, Spec};
 
 use super::base_port::base_port;

@@ -10,7 +10,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use ps_scheduler::Slot;
+use formation::Slot;
 use ps_supervisor::{Spec, Status};
 use rustix::fs::FlockOperation;
 

@@ -1,7 +1,7 @@
 //! What stands before each line: the time, the name of who wrote it in a colour of its own, and a bar.
 
+use formation::Slot;
 use jiff::Zoned;
-use ps_scheduler::Slot;
 
 /// Colours of names, one after the other: none of them is hard to read on black or on white.
 const COLORS: [&str; 8] = ["36", "33", "32", "35", "34", "96", "92", "95"];

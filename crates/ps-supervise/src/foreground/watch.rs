@@ -6,8 +6,8 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use formation::{Exit, Slot, State};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{Exit, Slot, State};
 use ps_supervisor::{Cause, Change, Reaction, Spec, Status};
 use rustix::process::{PidfdFlags, Signal};
 

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::Slot;
+use formation::Slot;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
@@ -135,7 +135,7 @@ impl Supervisor {
             base_port: 0,
             port_is_set: false,
             places: BTreeMap::new(),
-            restart_policy: ps_scheduler::RestartPolicy::No,
+            restart_policy: formation::RestartPolicy::No,
             stop_timeout_seconds: grace.as_secs(),
             processes: Vec::new(),
             stopped: Vec::new(),

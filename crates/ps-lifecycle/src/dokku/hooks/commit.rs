@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io;
 
 use anyhow::{Context, Result};
-use ps_apps::{AppName, Scope, World};
+use formation::AppName;
+use ps_apps::{Scope, World};
 
 use super::extract;
 

@@ -1,7 +1,8 @@
 //! A new app that has what another one has (`post-app-clone-setup`), or that takes its place (`post-app-rename-setup`).
 
 use anyhow::Result;
-use ps_apps::{AppName, World};
+use formation::AppName;
+use ps_apps::World;
 
 /// Properties and data.
 pub(super) fn copy(world: &World, old: &AppName, new: &AppName) -> Result<()> {

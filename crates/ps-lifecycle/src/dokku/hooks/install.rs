@@ -5,10 +5,10 @@ use std::fs;
 use std::io;
 
 use anyhow::{Context, Result};
+use formation::{AppName, RestartPolicy};
 use procfile::{EnvFile, Grammar, Reading};
-use ps_apps::{AppName, Scope, World, durable};
+use ps_apps::{Scope, World, durable};
 use ps_cli::say;
-use ps_scheduler::RestartPolicy;
 
 use crate::dokku::call::Caller;
 

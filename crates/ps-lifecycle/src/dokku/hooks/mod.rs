@@ -13,9 +13,9 @@ use std::ffi::OsString;
 use std::io::{self, Read, Write};
 
 use anyhow::Result;
-use ps_apps::{AppName, Scope, World};
+use formation::{AppName, RestartPolicy};
+use ps_apps::{Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::RestartPolicy;
 
 use super::call::{self, Caller};
 use super::restart;

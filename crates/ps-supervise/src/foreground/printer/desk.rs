@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use ps_scheduler::Slot;
+use formation::Slot;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 

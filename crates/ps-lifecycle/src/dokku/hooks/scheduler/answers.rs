@@ -3,9 +3,10 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
+use formation::{Slot, Which};
 use ps_apps::World;
 use ps_cli::exit::Outcome;
-use ps_scheduler::{LogRequest, Scheduler, Slot, Which};
+use ps_scheduler::{LogRequest, Scheduler};
 use ps_scheduler_native::Native;
 
 use crate::logs;

@@ -2,8 +2,9 @@
 
 use anyhow::{Context, Result};
 use app_json::AppJson;
+use formation::AppName;
 use procfile::Procfile;
-use ps_apps::{AppName, World, durable};
+use ps_apps::{World, durable};
 use ps_cli::exit::Refusal;
 
 /// The Procfile. An app without one is refused: nobody knows what to run.

@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use ps_apps::{AppName, World};
+use formation::{AppName, Which};
+use ps_apps::World;
 use ps_cli::exit::Refusal;
-use ps_scheduler::{Intent, Plan, Release, Scheduler, Source, Which};
+use ps_scheduler::{Intent, Plan, Release, Scheduler, Source};
 use ps_scheduler_native::{Native, Pushed};
 
 use super::{brought, handover, listeners, nginx, push};

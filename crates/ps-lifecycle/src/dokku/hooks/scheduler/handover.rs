@@ -2,10 +2,10 @@
 //! where nobody looks for it any more.
 
 use anyhow::Result;
+use formation::{AppName, Which};
+use ps_apps::World;
 use ps_apps::durable::Directory;
-use ps_apps::{AppName, World};
 use ps_cli::say;
-use ps_scheduler::Which;
 use ps_scheduler_native::Native;
 
 use super::{NATIVE, listeners};

@@ -4,8 +4,9 @@ use std::fs;
 use std::io;
 
 use anyhow::Result;
+use formation::AppName;
+use ps_apps::World;
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{AppName, World};
 use ps_scheduler::Instance;
 
 /// Where native processes listen.

@@ -12,9 +12,10 @@ mod push;
 mod upstreams;
 
 use anyhow::Result;
-use ps_apps::{App, AppName, World};
+use formation::{AppName, Which};
+use ps_apps::{App, World};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_scheduler::{Scheduler, Which};
+use ps_scheduler::Scheduler;
 use ps_scheduler_native::Native;
 
 use crate::session::Session;

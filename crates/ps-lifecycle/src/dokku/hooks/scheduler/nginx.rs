@@ -8,8 +8,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
+use formation::AppName;
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{AppName, Scope, World};
+use ps_apps::{Scope, World};
 use ps_cli::say;
 use ps_triggers::Triggers;
 

@@ -2,7 +2,8 @@
 //! deploys nothing.
 
 use anyhow::Result;
-use ps_apps::{AppName, World};
+use formation::AppName;
+use ps_apps::World;
 use ps_cli::exit::Refusal;
 use ps_scheduler_docker::DockerLocal;
 

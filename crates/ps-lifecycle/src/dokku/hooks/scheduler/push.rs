@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use anyhow::Result;
-use ps_apps::{AppName, Scope, World};
+use formation::AppName;
+use ps_apps::{Scope, World};
 use ps_cli::exit::Refusal;
 use ps_scheduler_native::Native;
 

@@ -6,8 +6,8 @@ use std::str::FromStr;
 /// The longest name, in bytes: `<app>.<type>.<n>.<epoch>` must still be a file and container name.
 const MAX_BYTES: usize = 128;
 
-/// A name that an app may have: `[a-z0-9][a-z0-9._-]*` (contract 2.1; `_` in old names only, see
-/// [`AppName::for_new_app`]).
+/// A name that an app may have: `[a-z0-9][a-z0-9._-]*`. An underscore is legal in names of
+/// old apps only, see [`AppName::for_new_app`].
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AppName(String);
 
@@ -26,19 +26,6 @@ pub enum InvalidAppName {
     /// Over 128 bytes.
     #[error("app name {0:.20}… is {1} characters long: 128 are allowed")]
     TooLong(String, usize),
-}
-
-impl InvalidAppName {
-    /// Dokku's own sentence (contract 2.1).
-    pub(crate) fn dokku_words(&self) -> &'static str {
-        match self {
-            Self::Empty => "Please specify an app to run the command on",
-            Self::BadCharacter(_) | Self::TooLong(..) => {
-                "App name must begin with lowercase alphanumeric character, and may only contain lowercase \
-                 alphanumerics, dots, and hyphens"
-            }
-        }
-    }
 }
 
 impl AppName {

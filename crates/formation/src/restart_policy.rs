@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:<n>` (contract 2.5).
+/// `no`, `always`, `unless-stopped`, `on-failure` or `on-failure:<n>`: Dokku's words for the same thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RestartPolicy {
     /// It stays down.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::process_type::{InvalidProcessType, ProcessType};
+use crate::{InvalidProcessType, ProcessType};
 
 /// The largest count of one type that is accepted anywhere.
 pub const MAX_QUANTITY: u16 = 10_000;

@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use procfile::{Formation, ProcessType, Quantity};
+use formation::{AppName, Formation, ProcessType, Quantity};
 
 use crate::durable::{self, Directory, Pin};
 use crate::property::Scope;
-use crate::{AppName, Error, World};
+use crate::{Error, World};
 
 const PLUGIN: &str = "ps";
 const SCALE: &str = "scale";

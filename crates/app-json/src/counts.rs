@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use procfile::{MAX_QUANTITY, ProcessType, Quantity};
+use formation::{MAX_QUANTITY, ProcessType, Quantity};
 
 use crate::Error;
 use crate::keys::FORMATION;
@@ -40,7 +40,7 @@ pub(crate) fn read(
 /// A count as a formation may have it.
 pub(crate) fn judge(name: &str, quantity: i64) -> Result<(ProcessType, Quantity), Error> {
     let place = node::place("formation", name);
-    let process_type = name.parse().map_err(|why: procfile::InvalidProcessType| Error::Name {
+    let process_type = name.parse().map_err(|why: formation::InvalidProcessType| Error::Name {
         place: place.clone(),
         why: why.to_string(),
     })?;

@@ -1,0 +1,21 @@
+//! The words that everybody here shares: names of apps and process types, counts, slots, what an instance is doing and how
+//! it ended. Values only: nothing here reads a file, a clock or an argument.
+
+mod app_name;
+mod counts;
+mod process_type;
+mod restart_policy;
+mod slot;
+mod state;
+
+pub use app_name::{AppName, InvalidAppName};
+pub use counts::{Formation, InvalidFormation, InvalidQuantity, MAX_QUANTITY, Quantity};
+pub use process_type::{InvalidProcessType, MAX_NAME_BYTES, ProcessType};
+pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
+pub use slot::{InvalidSlot, Slot, Which};
+pub use state::{Exit, State, Stream};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,84 @@
+//! What an instance is doing, how a process ended, and which of its streams is meant.
+
+use serde::{Deserialize, Serialize};
+
+/// What an instance is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Alive, not yet ready.
+    Starting,
+    /// Ready, or has no check.
+    Running,
+    /// Alive, but its checks fail.
+    Unhealthy,
+    /// Told to end, not gone yet.
+    Stopping,
+    /// Ended; waits to be started again.
+    Backoff,
+    /// Ended, and meant to be.
+    Stopped,
+    /// Ended too often: given up.
+    Crashed,
+    /// Recorded, but gone.
+    Missing,
+    /// Its scheduler did not answer.
+    Unknown,
+}
+
+impl State {
+    /// The word in JSON and on the terminal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Unhealthy => "unhealthy",
+            Self::Stopping => "stopping",
+            Self::Backoff => "backoff",
+            Self::Stopped => "stopped",
+            Self::Crashed => "crashed",
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Whether a process or container is there and works, or is about to.
+    pub fn is_alive(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Unhealthy)
+    }
+}
+
+/// How a process ended: `{"code":1}` or `{"signal":9}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exit {
+    /// By itself, with this exit status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl Exit {
+    /// Whether it was exit status 0.
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exit status {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// Which stream a line was written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
