@@ -4,7 +4,7 @@ use anyhow::Result;
 use formation::Which;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
-use ps_scheduler::Intent;
+use ps_scheduler::{Intent, Running};
 
 use crate::args::TargetArgs;
 use crate::session::Session;
@@ -29,7 +29,9 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
     let wish = Wish::set(&session.world, &app.name, true)?;
     let started = converge::carry_out(session, app, intent);
-    if started.is_err() {
+    // Where one instance failed and others came up, the app runs, and is to be brought back after a reboot.
+    let runs = || converge::status(session, app).is_ok_and(|status| status.running() != Running::False);
+    if started.is_err() && !runs() {
         wish.put_back();
     }
     started

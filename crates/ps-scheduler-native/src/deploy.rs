@@ -38,6 +38,10 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
         .map(|slot| (slot.clone(), before.get(&slot).copied()))
         .collect();
     if let Err(error) = change(service, plan, &spec, &fresh, watch) {
+        if only_fills(plan, earlier.as_ref(), &spec) && matches!(error, Error::DeployFailed { .. }) {
+            (watch.say)(Progress::Note("What came up runs on".to_owned()));
+            return Err(error);
+        }
         let undone = roll_back(service, plan, earlier, &spec, watch);
         return Err(match undone {
             Ok(()) => error,
@@ -45,6 +49,12 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
         });
     }
     Ok(outcome(plan))
+}
+
+/// Whether a plan fills places of the release that is there already, as `start` and `restore` do. Then nothing is put back
+/// when one instance fails: a worker that cannot reach its database must not keep the app's web processes down.
+fn only_fills(plan: &Plan, earlier: Option<&Spec>, spec: &Spec) -> bool {
+    !plan.is_deploy && earlier.is_some_and(|earlier| earlier.processes == spec.processes)
 }
 
 /// The pid of each instance that runs.
