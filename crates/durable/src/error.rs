@@ -16,6 +16,9 @@ pub enum ReadError {
     /// A symbolic link where none is expected.
     #[error("is a symbolic link")]
     Symlink,
+    /// A symbolic link that leads to itself, or a very long chain of them.
+    #[error("is a symbolic link that leads to itself")]
+    LinkLoop,
     /// Something else lies there: `a directory`, `a FIFO`, `a socket`, `a device`.
     #[error("is not a file but {0}")]
     NotAFile(&'static str),

@@ -29,7 +29,10 @@ pub fn is_file(path: &Path) -> bool {
 
 fn read(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
     // To open a device may already do something, so it is looked at first.
-    let metadata = std::fs::metadata(path)?;
+    let metadata = std::fs::metadata(path).map_err(|error| match error.into() {
+        ReadError::Symlink => ReadError::LinkLoop,
+        other => other,
+    })?;
     if !metadata.is_file() {
         return Err(ReadError::NotAFile(error::kind(metadata.file_type())));
     }

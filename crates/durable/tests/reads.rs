@@ -49,7 +49,7 @@ fn what_is_no_file_is_told_at_once() {
         ("to-fifo", "is not a file but a FIFO", "is a symbolic link"),
         ("to-file", "4 bytes", "is a symbolic link"),
         ("to-device", "is not a file but a device", "is a symbolic link"),
-        ("round", "is a symbolic link", "is a symbolic link"),
+        ("round", "is a symbolic link that leads to itself", "is a symbolic link"),
     ] {
         assert_eq!(said(|| durable::input(&at(name), MAX)), input, "{name} as input");
         assert_eq!(said(|| durable::state(&at(name), MAX)), state, "{name} as state");

@@ -193,7 +193,8 @@ fn is_directory(word: &OsStr) -> bool {
 }
 
 fn wanted(word: &str) -> Result<(String, Quantity), String> {
-    let (name, count) = word.trim().split_once('=').ok_or("write TYPE=N, for example web=2")?;
+    let pair = word.trim().split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, count) = pair.ok_or("write TYPE=N, for example web=2")?;
     let count = count.parse().map_err(|error| format!("{error}"))?;
     Ok((name.to_owned(), count))
 }
@@ -244,6 +245,7 @@ mod tests {
             "-m web",
             "-m web=x",
             "-m web=-1",
+            "-m =1",
             "--any-exit --restart no",
             "run",
         ] {

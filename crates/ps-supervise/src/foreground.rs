@@ -6,6 +6,7 @@ mod command;
 mod counts;
 mod guard;
 mod home;
+mod input;
 mod lines;
 mod plan;
 mod printer;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use durable::ReadError;
 use formation::Slot;
-use procfile::{EnvFile, Grammar, Reading};
+use procfile::{EnvFile, EnvFileError, Grammar, Reading};
 use rustix::process::Resource;
 
 use crate::Spec;
@@ -58,6 +58,10 @@ impl Environment {
     pub fn read_file(&mut self, path: &Path, grammar: Grammar) -> Result<(), String> {
         match durable::input(path, MAX_ENV_FILE_BYTES) {
             Ok(bytes) => self.add(path, &bytes, grammar),
+            // Whoever made the link meant the variables to be there.
+            Err(ReadError::Missing) if path.is_symlink() => {
+                Err(format!("{}: is a symbolic link to a file that is not there", path.display()))
+            }
             Err(ReadError::Missing) => Ok(()),
             Err(error) => Err(format!("{}: {error}", path.display())),
         }
@@ -69,8 +73,11 @@ impl Environment {
     /// The path, the line where there is one, and what is wrong.
     pub fn add(&mut self, path: &Path, bytes: &[u8], grammar: Grammar) -> Result<(), String> {
         let known = |name: &[u8]| self.get(OsStr::from_bytes(name)).map(|value| value.as_bytes().to_vec());
-        let file = EnvFile::parse_with(bytes, &Reading { grammar, known: &known })
-            .map_err(|error| format!("{}, {error}", path.display()))?;
+        let file =
+            EnvFile::parse_with(bytes, &Reading { grammar, known: &known }).map_err(|error| match error {
+                EnvFileError::Utf16 => format!("{}: {error}", path.display()),
+                error => format!("{}, {error}", path.display()),
+            })?;
         self.warnings.extend(file.warnings().iter().map(|odd| format!("{}, {odd}", path.display())));
         for (name, value) in file.iter_bytes() {
             let from = file.line_of(name).map(|line| (path.to_owned(), line));

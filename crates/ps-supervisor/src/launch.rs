@@ -3,7 +3,8 @@
 //! fork and exec would be unsafe.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,6 +18,8 @@ const NAME: &str = "ps-supervise-launch";
 /// Our own file, whatever has become of its name.
 const SELF: &str = "/proc/self/exe";
 const OURS: &str = "ps-supervise";
+/// As much of a script as Linux looks at.
+const LONGEST_FIRST_LINE: u64 = 256;
 
 /// A command to become.
 #[derive(Debug)]
@@ -43,6 +46,14 @@ pub enum Failed {
         /// Its name.
         program: OsString,
     },
+    /// The program is there, and what its first line names as its interpreter is not: exit status 127.
+    #[error("{}: its interpreter is not there: {interpreter}", program.display())]
+    NoInterpreter {
+        /// Its name.
+        program: OsString,
+        /// What the line names; what is not seen, such as `\r`, is written as an escape.
+        interpreter: String,
+    },
     /// The system refused to run it: exit status 126.
     #[error("run {}: {reason}", program.display())]
     Refused {
@@ -57,7 +68,7 @@ impl Failed {
     /// The exit status that a shell has for it.
     pub fn status(&self) -> u8 {
         match self {
-            Self::NotFound { .. } => 127,
+            Self::NotFound { .. } | Self::NoInterpreter { .. } => 127,
             Self::Join { .. } | Self::Refused { .. } => 126,
         }
     }
@@ -88,11 +99,35 @@ impl Launch {
         }
         let program = self.words[0].clone();
         let reason = Command::new(&program).args(&self.words[1..]).exec();
-        match reason.kind() {
-            io::ErrorKind::NotFound => Failed::NotFound { program },
-            _ => Failed::Refused { program, reason },
+        Failed::of(program, reason, Path::new("."))
+    }
+}
+
+impl Failed {
+    /// Why a program was not started in `directory`, `reason` being what the system said.
+    pub fn of(program: OsString, reason: io::Error, directory: &Path) -> Self {
+        match (reason.kind(), missing_interpreter(directory, &program)) {
+            (io::ErrorKind::NotFound, Some(interpreter)) => Self::NoInterpreter { program, interpreter },
+            (io::ErrorKind::NotFound, None) => Self::NotFound { program },
+            _ => Self::Refused { program, reason },
         }
     }
+}
+
+/// What the first line of a script names as its interpreter, if that is not there: of both the system says that there is
+/// no such file. `/bin/sh\r` is one that was saved with the line ends of Windows. A program that is looked for in `PATH` has none.
+pub fn missing_interpreter(directory: &Path, program: &OsStr) -> Option<String> {
+    if !program.as_bytes().contains(&b'/') {
+        return None;
+    }
+    let mut line = Vec::new();
+    // What it is was seen when it was executed: no FIFO hangs here.
+    let file = std::fs::File::open(directory.join(program)).ok()?;
+    file.take(LONGEST_FIRST_LINE).read_to_end(&mut line).ok()?;
+    let line = line.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let interpreter = line.split(|byte| matches!(byte, b' ' | b'\t')).find(|word| !word.is_empty())?;
+    let is_missing = !directory.join(OsStr::from_bytes(interpreter)).exists();
+    is_missing.then(|| interpreter.escape_ascii().to_string())
 }
 
 /// What launches, if this process is a `ps-supervise`: a program that uses this library for a moment is none.

@@ -36,7 +36,7 @@ pub fn port_holder(port: u16) -> Option<Holder> {
 }
 
 /// Who listens on a port, in words; of what is bound and does not listen no more can be said.
-pub fn describe(port: u16) -> String {
+pub(crate) fn describe(port: u16) -> String {
     port_holder(port).map_or_else(|| "something that does not listen".to_owned(), |holder| holder.to_string())
 }
 

@@ -3,8 +3,10 @@
 //! free: one that somebody else holds is replaced, with a word about it, unless a person chose the app's ports
 //! (`ps-set <app> port`): then the start is refused, and the reason names the holder.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -58,14 +60,13 @@ pub(crate) fn settle(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>
     // Two supervisors that choose at once must not choose the same.
     let _choosing = all_services(spec, service).and_then(lock);
     let claimed = claimed(spec, slot, service);
-    let regular = regular(spec, slot).filter(|port| !claimed.contains(port) && is_free(*port));
+    let regular = regular(spec, slot, service).filter(|port| !claimed.contains(port) && is_free(*port));
     let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !claimed.contains(port) && is_untouched(*port));
     let port = regular.or_else(spare);
     keep(service, slot, kept, port);
     let note = kept.map(|held| {
-        let holder = port_holder::describe(held);
         let now = port.map_or_else(|| "there is none free".to_owned(), |port| format!("it is {port} now"));
-        format!("port {held} is held by {holder}: {now} (ps-set {} port chooses)", spec.app)
+        format!("{}: {now} (ps-set {} port chooses)", obstacle(held), spec.app)
     });
     Ok(Settled { port, note })
 }
@@ -74,7 +75,7 @@ pub(crate) fn settle(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>
 /// port until then; `None` if nothing is in its way. `service` is the app's service directory.
 pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -> Option<String> {
     let reason = spec.port_is_set.then(|| promised(spec, slot, service).err()).flatten()?;
-    let holder = regular(spec, slot).and_then(port_holder::port_holder).and_then(|holder| holder.pid);
+    let holder = port_by_place(spec, slot).and_then(port_holder::port_holder).and_then(|holder| holder.pid);
     let own = running
         .map(|main| crate::tree::Processes::default().of(&service.join(slot.to_string()), main))
         .unwrap_or_default();
@@ -88,7 +89,7 @@ pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -
 /// Who holds it, or why there is none.
 pub(crate) fn promised(spec: &Spec, slot: &Slot, service: &Path) -> Result<u16, String> {
     let another = format!("choose another with ps-set {} port", spec.app);
-    let port = regular(spec, slot)
+    let port = port_by_place(spec, slot)
         .ok_or_else(|| format!("there is no port for {slot} from {} on: {another}", spec.base_port))?;
     if claims_of_others(spec, service).contains(&port) {
         return Err(format!("port {port} belongs to an instance of another app: {another}"));
@@ -96,17 +97,34 @@ pub(crate) fn promised(spec: &Spec, slot: &Slot, service: &Path) -> Result<u16, 
     if is_free(port) {
         return Ok(port);
     }
-    Err(format!("port {port} is held by {}: end that, or {another}", port_holder::describe(port)))
+    Err(format!("{}: end that, or {another}", obstacle(port)))
 }
 
-/// The port that a slot has by its place; `None` where every port is a spare one.
-pub(crate) fn regular(spec: &Spec, slot: &Slot) -> Option<u16> {
+/// The port that follows from the base and the place of a type; `None` beyond 65535, beyond a hundred instances, where
+/// there is no base, and for `release`.
+#[must_use]
+pub fn port_by_place(spec: &Spec, slot: &Slot) -> Option<u16> {
+    let place = u32::from(*spec.places.get(slot.process_type.as_str())?);
+    let offset = u32::from(slot.index).checked_sub(1).filter(|offset| *offset < PER_TYPE)?;
+    let port = u32::from(spec.base_port) + PER_TYPE * place + offset;
+    u16::try_from(port).ok().filter(|_| spec.base_port > 0)
+}
+
+/// [`port_by_place`], unless that would be another app's.
+fn regular(spec: &Spec, slot: &Slot, service: &Path) -> Option<u16> {
     let place = *spec.places.get(slot.process_type.as_str())?;
-    let is_within = spec.port_is_set || place < TYPES_PER_BASE;
-    let offset = u32::from(slot.index).checked_sub(1)?;
-    let is_regular = is_within && offset < PER_TYPE && spec.base_port > 0;
-    let port = u32::from(spec.base_port) + PER_TYPE * u32::from(place) + offset;
-    u16::try_from(port).ok().filter(|_| is_regular)
+    let is_own = place < TYPES_PER_BASE || all_services(spec, service).is_none();
+    port_by_place(spec, slot).filter(|_| is_own)
+}
+
+/// Why nobody can be given a port that is not free, in words.
+#[must_use]
+pub fn obstacle(port: u16) -> String {
+    let bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port));
+    match bound.map_err(|error| error.kind()) {
+        Err(io::ErrorKind::PermissionDenied) => format!("port {port} is not for this user to listen on"),
+        _ => format!("port {port} is held by {}", port_holder::describe(port)),
+    }
 }
 
 /// Ports that other instances have, of this app and of those beside it, whether they run or not.
@@ -141,7 +159,9 @@ fn claims_in(service: &Path, except: Option<&Slot>) -> Vec<u16> {
 /// Remembers the port. A disk that takes nothing costs no more than that: the next start chooses again.
 fn keep(service: &Path, slot: &Slot, kept: Option<u16>, port: Option<u16>) {
     if let Some(port) = port.filter(|_| port != kept) {
-        let _ = fs::write(service.join(slot.to_string()).join(PORT_FILE), format!("{port}\n"));
+        let path = service.join(slot.to_string()).join(PORT_FILE);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+        let _ = file.and_then(|mut file| writeln!(file, "{port}"));
     }
 }
 
@@ -198,11 +218,18 @@ mod tests {
 
     #[test]
     fn a_place_beyond_the_tenth_has_no_regular_port_because_it_would_be_another_apps() {
+        let beside_others =
+            |name| regular(&spec("shop", 5000, false), &slot(name), Path::new("/services/shop"));
         let rows = [("t0.1", Some(5000)), ("t9.100", Some(5999)), ("t10.1", None), ("t0.101", None)];
         for (name, port) in rows {
-            assert_eq!(regular(&spec("shop", 5000, false), &slot(name)), port, "{name}");
+            assert_eq!(beside_others(name), port, "{name}");
         }
-        assert_eq!(regular(&spec("shop", 65_000, true), &slot("t6.1")), None);
+        let alone =
+            |name| regular(&spec("shop", 5000, false), &slot(name), Path::new("/run/ps-supervise/run-x"));
+        for (name, port) in [("t10.1", Some(6000)), ("t11.2", Some(6101)), ("t0.101", None)] {
+            assert_eq!(alone(name), port, "{name}");
+        }
+        assert_eq!(port_by_place(&spec("shop", 65_000, true), &slot("t6.1")), None);
     }
 
     #[test]

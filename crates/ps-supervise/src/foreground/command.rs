@@ -3,21 +3,17 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 
 use anyhow::{Error, Result};
 use formation::Slot;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
-use ps_supervisor::Invocation;
+use ps_supervisor::{Invocation, LaunchFailed};
 
 use super::plan::base_spec;
 use super::source::Source;
 use crate::args::{Args, Words};
-
-/// What a shell says when there is no such program.
-const NOT_FOUND: u8 = 127;
-/// What a shell says when it may not be run.
-const NOT_EXECUTABLE: u8 = 126;
 
 /// Becomes the command. It returns only if it could not.
 pub(crate) fn run(args: &Args, words: &Words, command: &[OsString]) -> Result<Outcome> {
@@ -38,7 +34,7 @@ pub(crate) fn run(args: &Args, words: &Words, command: &[OsString]) -> Result<Ou
         None => (None, None),
     };
     spec.env.retain(|name, _| slot.is_none() || name != "PORT");
-    let port = slot.as_ref().and_then(|slot| port(&spec, slot));
+    let port = slot.as_ref().and_then(|slot| ps_supervisor::port_by_place(&spec, slot));
     let name: Slot = "run.1".parse()?;
     let environment = ps_supervisor::environment(&spec, &name, port).map_err(Error::msg)?;
     environment.warnings().iter().for_each(|odd| say::warning(odd));
@@ -48,7 +44,8 @@ pub(crate) fn run(args: &Args, words: &Words, command: &[OsString]) -> Result<Ou
     };
     let mut command = invocation.plain_command();
     let error = command.env_clear().envs(environment.iter()).current_dir(&source.root).exec();
-    Err(refusal(first, &error))
+    let types: Vec<&str> = spec.processes.iter().map(|process| process.process_type.as_str()).collect();
+    Err(refusal(first, error, &source.root, &types))
 }
 
 /// A command line with more words added to it as they are.
@@ -62,21 +59,22 @@ fn line(line: &str, words: &[OsString]) -> Result<String> {
     Ok(line)
 }
 
-fn port(spec: &ps_supervisor::Spec, slot: &Slot) -> Option<u16> {
-    let place = *spec.places.get(slot.process_type.as_str())?;
-    spec.base_port.checked_add(place.checked_mul(100)?)
-}
-
 fn has_blank(word: &OsStr) -> bool {
     word.as_encoded_bytes().iter().any(u8::is_ascii_whitespace)
 }
 
-fn refusal(command: &OsStr, error: &io::Error) -> anyhow::Error {
-    let command = command.display();
-    let (status, message) = match error.kind() {
-        io::ErrorKind::NotFound => (NOT_FOUND, format!("command not found: {command}")),
-        io::ErrorKind::PermissionDenied => (NOT_EXECUTABLE, format!("not executable: {command}")),
-        _ => (NOT_EXECUTABLE, format!("run {command}: {error}")),
+/// Why a command did not take our place; `types` are those it is not either.
+fn refusal(command: &OsStr, error: io::Error, root: &Path, types: &[&str]) -> anyhow::Error {
+    let failed = LaunchFailed::of(command.to_owned(), error, root);
+    let message = match &failed {
+        LaunchFailed::NotFound { program } if types.is_empty() => {
+            format!("command not found: {}", program.display())
+        }
+        LaunchFailed::NotFound { program } => {
+            let (program, types) = (program.display(), types.join(", "));
+            format!("command not found: {program} (nor is it a type of the Procfile: there are {types})")
+        }
+        other => other.to_string(),
     };
-    Refusal { status, message }.into()
+    Refusal { status: failed.status(), message }.into()
 }

@@ -40,8 +40,9 @@ impl Source {
         let path = args.app.procfile.as_ref().map(|file| beside(named.as_deref(), file));
         let root = match (&named, &path) {
             (Some(root), _) => root.clone(),
-            (None, Some(path)) => absolute(parent(path))?,
-            (None, None) => absolute(Path::new("."))?,
+            (None, Some(path)) if durable::is_file(path) => absolute(parent(path))?,
+            // A pipe, such as that of `<(…)`, lies in no directory of the app.
+            (None, _) => absolute(Path::new("."))?,
         };
         let is_asked = path.is_some();
         let path = path.unwrap_or_else(|| root.join(PROCFILE));

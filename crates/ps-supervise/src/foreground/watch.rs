@@ -1,6 +1,7 @@
 //! What is said about each change, what is done about it, and which exit status comes of all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -11,6 +12,7 @@ use ps_cli::exit::Outcome;
 use ps_supervisor::{Cause, Change, Reaction, Spec, Status};
 use rustix::process::{PidfdFlags, Signal};
 
+use super::input;
 use super::plan::Plan;
 use super::printer::Printer;
 use crate::args::Args;
@@ -30,6 +32,8 @@ pub(crate) struct Watch {
     is_any_exit: bool,
     printer: Printer,
     running: BTreeMap<Slot, (u32, Instant)>,
+    /// The port of each instance's last start: what is said of it is said once.
+    ports: BTreeMap<Slot, Option<u16>>,
     /// Types that were told about stdin.
     hinted: BTreeSet<String>,
     /// Why instances could not be started, as far as it has been said.
@@ -63,6 +67,7 @@ impl Watch {
             is_any_exit: args.run.any_exit,
             printer,
             running: BTreeMap::new(),
+            ports: BTreeMap::new(),
             hinted: BTreeSet::new(),
             reasons: BTreeMap::new(),
             is_ending: false,
@@ -114,17 +119,20 @@ impl Watch {
     fn see_start(&mut self, status: &Status, pid: u32) {
         let slot = &status.slot;
         self.reasons.remove(slot);
-        let expected = expected_port(&self.spec, slot);
         let text = match status.port {
             Some(port) => format!("started with pid {pid}, port {port}"),
             None => format!("started with pid {pid}"),
         };
-        if let (Some(expected), Some(port)) = (expected, status.port)
-            && expected != port
-            && status.restarts == 0
-        {
-            let holder = ps_supervisor::describe_port_holder(expected);
-            self.printer.say(Some(slot), &format!("port {expected} is taken by {holder}: it gets {port}"));
+        let before = self.ports.insert(slot.clone(), status.port);
+        if let Some(port) = status.port.filter(|_| before != Some(status.port)) {
+            let why = match ps_supervisor::port_by_place(&self.spec, slot) {
+                Some(expected) if expected == port => None,
+                Some(expected) => Some(ps_supervisor::port_obstacle(expected)),
+                None => Some(format!("there is no port for {slot} from {} on", self.spec.base_port)),
+            };
+            if let Some(why) = why {
+                self.printer.say(Some(slot), &format!("{why}: it gets {port}"));
+            }
         }
         self.printer.say(Some(slot), &text);
         self.printer.listen(slot);
@@ -187,22 +195,38 @@ impl Watch {
             self.spec.process(&status.slot.process_type).map_or("", |process| process.command.as_str());
         let exit = status.last_exit.map(|exit| exit.to_string()).unwrap_or_default();
         let is_missing = status.last_exit == Some(Exit::Code(NOT_FOUND));
-        let what = if is_missing { "command not found" } else { "command cannot be executed" };
-        match command.split_whitespace().next().filter(|_| procfile::is_simple_command(command)) {
+        // Of what stands behind the program nothing is shown, so that no value is needed.
+        let as_written = |name: &[u8]| Some([b"$", name].concat());
+        let program = procfile::words(command, &as_written).and_then(|words| words.into_iter().next());
+        let program = program.and_then(|program| String::from_utf8(program).ok());
+        let program = program.filter(|program| !program.contains('$'));
+        let interpreter = program.as_ref().filter(|_| is_missing).and_then(|program| {
+            ps_supervisor::missing_interpreter(&self.spec.directory, OsStr::new(program))
+        });
+        let what = match (is_missing, &interpreter) {
+            (true, Some(_)) => "interpreter not found",
+            (true, None) => "command not found",
+            (false, _) => "command cannot be executed",
+        };
+        match interpreter.or(program) {
             Some(program) => format!("{what}: {program} ({exit}), not started again"),
             None => format!("{what} in: {command} ({exit}), not started again"),
         }
     }
 
-    /// Many programs that watch files end when their stdin does.
+    /// What a process that ended well so soon may not have found: somebody who stays in the foreground, or its input.
     fn hint(&mut self, status: &Status, lifetime: Duration) -> String {
         let slot = &status.slot;
         let name = slot.process_type.as_str();
-        let is_hinted = !self.is_ending
-            && status.last_exit == Some(Exit::Code(0))
-            && lifetime < SOON
+        let is_sudden = !self.is_ending && status.last_exit == Some(Exit::Code(0)) && lifetime < SOON;
+        if let Some(note) = status.note.as_ref().filter(|_| is_sudden) {
+            return format!(" ({note})");
+        }
+        let command = self.spec.process(&slot.process_type).map_or("", |process| process.command.as_str());
+        let is_hinted = is_sudden
             && name != "release"
             && self.stdin.as_ref() != Some(slot)
+            && input::may_be_read(command)
             && self.hinted.insert(name.to_owned());
         if is_hinted {
             format!(" (its stdin is /dev/null; if it waits for input: --stdin {name})")
@@ -247,14 +271,10 @@ pub(crate) fn ignores_hangup() -> bool {
     ignored >> (Signal::HUP.as_raw() - 1) & 1 == 1
 }
 
-fn expected_port(spec: &Spec, slot: &Slot) -> Option<u16> {
-    let place = *spec.places.get(slot.process_type.as_str())?;
-    let offset = place.checked_mul(100)?.checked_add(slot.index.checked_sub(1)?)?;
-    spec.base_port.checked_add(offset)
-}
-
 fn how(exit: Option<Exit>) -> String {
     match exit {
+        Some(Exit::Code(NOT_FOUND)) => format!("ended with status {NOT_FOUND} (command not found)"),
+        Some(Exit::Code(NOT_EXECUTABLE)) => format!("ended with status {NOT_EXECUTABLE} (not executable)"),
         Some(Exit::Code(code)) => format!("ended with status {code}"),
         Some(Exit::Signal(signal)) => format!("ended by {}", signal_name(signal)),
         None => "ended, nobody saw how".to_owned(),

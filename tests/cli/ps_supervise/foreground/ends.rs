@@ -1,5 +1,7 @@
 //! It says what happens, ends as it is told, and its exit status is that of what failed.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -27,14 +29,27 @@ fn it_says_that_a_process_was_started_how_it_ended_and_what_follows() {
 fn an_unknown_command_is_said_and_not_tried_again() {
     for (command, said) in [
         ("nosuchthing --port 5", "command not found: nosuchthing (exit status 127)"),
+        ("nosuchthing --port $PORT", "command not found: nosuchthing (exit status 127)"),
+        ("'no such' thing", "command not found: no such (exit status 127)"),
         ("true && nosuchthing", "command not found in: true && nosuchthing (exit status 127)"),
+        ("./of-another-machine", "interpreter not found: /no/such/ruby (exit status 127)"),
+        ("./of-windows serve", "interpreter not found: /bin/sh\\r (exit status 127)"),
         ("/etc/passwd", "command cannot be executed: /etc/passwd (exit status 126)"),
     ] {
-        let ended = Source::new(&format!("web: {command}\n")).run(&[]);
+        let source = Source::new(&format!("web: {command}\n"))
+            .file("of-another-machine", "#!/no/such/ruby -w\n")
+            .file("of-windows", "#!/bin/sh\r\necho ran\r\n");
+        for script in ["of-another-machine", "of-windows"] {
+            let executable = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(source.path().join(script), executable).expect("it is ours");
+        }
+        let ended = source.run(&[]);
         assert!(ended.err.contains(said), "{}", ended.err);
         assert_eq!(ended.err.matches("started with pid").count(), 1, "{}", ended.err);
         assert!([126, 127].contains(&ended.code()), "{}", ended.code());
     }
+    let later = Source::new("web: sleep 1.1; nosuchthing\n").run(&["--restart", "no"]);
+    assert!(later.err.contains("ended with status 127 (command not found)\n"), "{}", later.err);
 }
 
 #[test]

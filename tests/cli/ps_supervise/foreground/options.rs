@@ -1,6 +1,8 @@
 //! What runs, how many of it, with which variables; and `run`.
 
 use std::fs;
+use std::io::Write;
+use std::os::unix::fs::symlink;
 
 use super::Source;
 
@@ -83,6 +85,13 @@ fn another_procfile_runs_in_its_own_directory() {
         expected.sort();
         assert_eq!(ended.lines(), expected, "{args:?} {}", ended.err);
     }
+    let mut piped = source.command(&["-f", "/dev/stdin"]);
+    let (reader, mut writer) = std::io::pipe().expect("a pipe");
+    writer.write_all(b"x: pwd\n").expect("it is empty");
+    drop(writer);
+    piped.stdin(reader);
+    let here = source.path().canonicalize().expect("there").display().to_string();
+    assert_eq!(source.start_command(piped).end().lines(), [here], "a pipe lies nowhere");
     let ended = source.run(&["-f", "nowhere"]);
     assert!(ended.err.contains("nowhere"), "{}", ended.err);
     assert_eq!(ended.code(), 1);
@@ -110,6 +119,13 @@ fn a_file_with_variables_that_cannot_be_read_is_one_line_and_nothing_starts() {
     fs::create_dir(source.path().join(".env")).expect("made");
     let ended = source.run(&[]);
     assert_eq!((ended.err.lines().count(), ended.code(), ended.out.len()), (1, 1, 0), "{}", ended.err);
+    for (target, told) in [("nowhere", "to a file that is not there"), (".env", "that leads to itself")] {
+        let source = Source::new("a: echo ran\n");
+        symlink(target, source.path().join(".env")).expect("made");
+        let ended = source.run(&[]);
+        assert!(ended.err.contains(&format!(".env: is a symbolic link {told}")), "{}", ended.err);
+        assert_eq!((ended.err.lines().count(), ended.code(), ended.out.len()), (1, 1, 0), "{}", ended.err);
+    }
 }
 
 #[test]
@@ -129,6 +145,8 @@ fn run_is_a_type_or_a_command_in_the_environment_of_the_app() {
         let ended = source.run(&args);
         assert_eq!((ended.text().as_str(), ended.code()), (out, code), "{args:?} {}", ended.err);
     }
+    let ended = source.run(&["run", "wbe"]);
+    assert!(ended.err.contains("not found: wbe (nor is it a type of the Procfile: there are web, release)"));
     let ended = Source::new("web: echo\n").run(&["run", "web", "-x", "a  b", "$A"]);
     assert_eq!(ended.text(), "-x a  b $A\n");
 }
@@ -139,6 +157,11 @@ fn a_program_that_ends_because_its_stdin_is_empty_is_told_of_the_option() {
     let ended = source.run(&[]);
     assert!(ended.err.contains("css.1 | ended with status 0 (its stdin is /dev/null"), "{}", ended.err);
     assert!(ended.err.contains("--stdin css"), "{}", ended.err);
+    assert_eq!(ended.err.matches("--stdin").count(), 1, "{}", ended.err);
+    let jobs = Source::new("a: seq 10\nb: echo x; exit 0\nc: sh -c 'printf done'\n").run(&[]);
+    assert!(!jobs.err.contains("stdin"), "a job is told nothing: {}", jobs.err);
+    let fled = Source::new("web: sleep 1000 & echo fled\n").run(&[]);
+    assert!(fled.err.contains("run it in the foreground") && !fled.err.contains("stdin"), "{}", fled.err);
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Which PORT who gets.
 
+use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 
 use super::Source;
 
@@ -43,8 +46,52 @@ fn a_port_that_is_taken_is_told_with_who_has_it_and_another_is_used() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let taken = listener.local_addr().expect("bound").port();
     let ended = Source::new("web: echo $PORT\n").run(&["-p", &taken.to_string()]);
-    assert!(ended.err.contains(&format!("port {taken} is taken by ")), "{}", ended.err);
+    assert!(ended.err.contains(&format!("port {taken} is held by ")), "{}", ended.err);
     assert!(ended.err.contains(&format!("(pid {})", std::process::id())), "{}", ended.err);
     let given: u16 = ended.lines()[0].parse().expect("a port");
     assert!(given > 20_000 && ended.err.contains(&format!("it gets {given}")), "{}", ended.err);
+}
+
+#[test]
+fn a_port_that_is_taken_at_a_restart_is_told_once() {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    let source = Source::new("web: echo $PORT; while [ ! -e go ]; do sleep 0.05; done; exit 3\n");
+    let running = source.start(&["-p", &free.to_string(), "--restart", "on-failure:2"]);
+    running.await_out(&free.to_string());
+    let _taken = TcpListener::bind(("127.0.0.1", free)).expect("free until now");
+    fs::write(source.path().join("go"), "").expect("written");
+    let ended = running.end();
+    let told = format!("port {free} is held by ");
+    assert_eq!(ended.err.matches(&told).count(), 1, "{}", ended.err);
+    assert_eq!(ended.err.matches("started with pid").count(), 3, "{}", ended.err);
+}
+
+#[test]
+fn a_type_behind_the_last_port_is_told_and_the_eleventh_type_has_its_own() {
+    let ended = Source::new("web: echo\nworker: echo $PORT\n").run(&["-p", "65500"]);
+    assert!(
+        ended.err.contains("worker.1 | there is no port for worker.1 from 65500 on: it gets 2"),
+        "{}",
+        ended.err
+    );
+    let twelve: Vec<String> = (1..=12).map(|n| format!("t{n}: echo {n} $PORT")).collect();
+    let ended = Source::new(&twelve.join("\n")).run(&["-p", "7600", "t1", "t11", "t12"]);
+    assert_eq!(ended.lines(), ["1 7600", "11 8600", "12 8700"], "{}", ended.err);
+}
+
+#[test]
+fn a_port_that_this_user_may_not_listen_on_is_told_as_that() {
+    let first = fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
+    if !rustix::process::geteuid().is_root() || first.trim() == "0" {
+        return;
+    }
+    let source = Source::new("web: echo $PORT\n");
+    let open = fs::Permissions::from_mode(0o755);
+    fs::set_permissions(source.path(), open).expect("it is ours");
+    let mut command = Command::new("setpriv");
+    source.prepare(&mut command);
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    command.args([env!("CARGO_BIN_EXE_ps-supervise"), "-p", "1"]);
+    let ended = source.start_command(command).end();
+    assert!(ended.err.contains("port 1 is not for this user to listen on: it gets "), "{}", ended.err);
 }

@@ -36,11 +36,7 @@ fn nothing_of_it_is_readable_for_others_and_no_variable_is_in_it() {
     assert!(paths.iter().any(|path| path.ends_with("web.1/status.json")), "{paths:?}");
     for path in &paths {
         let mode = fs::symlink_metadata(path).expect("there").permissions().mode();
-        let is_below_private = path.ancestors().skip(1).any(|parent| {
-            parent.starts_with(source.runtime.path().join("ps-supervise"))
-                && fs::metadata(parent).is_ok_and(|parent| is_private(parent.permissions().mode()))
-        });
-        assert!(is_private(mode) || is_below_private, "{} {mode:o}", path.display());
+        assert!(is_private(mode), "{} {mode:o}", path.display());
         let content = if path.is_file() { fs::read(path).unwrap_or_default() } else { Vec::new() };
         assert!(!String::from_utf8_lossy(&content).contains(SECRET), "{}", path.display());
     }
