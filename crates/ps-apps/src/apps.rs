@@ -158,6 +158,7 @@ impl World {
     pub fn is_deployed(&self, name: &AppName) -> Result<bool, Error> {
         let written = self.property("common", Scope::App(name), "deployed")?;
         match written.as_deref() {
+            _ if self.is_half_recorded(name) => Ok(true),
             None | Some("") => Ok(self.has_containers(name)),
             Some(word) => Ok(word == "true"),
         }

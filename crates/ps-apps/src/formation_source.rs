@@ -106,7 +106,7 @@ impl FormationSource {
         }
     }
 
-    fn named(word: &str) -> Option<Self> {
+    pub(crate) fn named(word: &str) -> Option<Self> {
         [Self::Argument, Self::AppJson, Self::DokkuScale, Self::Trigger]
             .into_iter()
             .find(|source| source.as_str() == word)

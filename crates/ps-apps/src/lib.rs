@@ -4,6 +4,7 @@
 
 mod apps;
 mod deploy_lock;
+mod deployed;
 pub mod durable;
 mod environment;
 mod error;
@@ -23,6 +24,7 @@ mod world;
 
 pub use apps::App;
 pub use deploy_lock::DeployLock;
+pub use deployed::{Bytes, Deployed};
 pub use error::Error;
 pub use formation_source::{
     DOKKU_SCALE, FormationSource, InvalidDokkuScale, OfferedCounts, RefusedOffer, parse_dokku_scale,

@@ -29,6 +29,7 @@ const POLL: Duration = Duration::from_millis(20);
 pub struct AppLock {
     token: String,
     held: Option<Held>,
+    unfinished: Option<Error>,
 }
 
 #[derive(Debug)]
@@ -43,12 +44,13 @@ struct Held {
 
 impl World {
     /// Takes the lock of an app, waiting at most `wait`; [`Error::Busy`] names who holds it. If whoever called this
-    /// process holds it (see [`LOCK_VARIABLE`]), it is held with them.
+    /// process holds it (see [`LOCK_VARIABLE`]), it is held with them. What a deploy that was killed began to write down is
+    /// finished first.
     pub fn lock_app(&self, app: &AppName, wait: Duration) -> Result<AppLock, Error> {
         let parent = self.lib().join("data").join("formation");
         let path = parent.join(format!("{app}.lock"));
         if let Some(token) = env::var(LOCK_VARIABLE).ok().filter(|token| is_held_by(&path, app, token)) {
-            return Ok(AppLock { token, held: None });
+            return Ok(AppLock { token, held: None, unfinished: None });
         }
         durable::create_root(self.lib())?;
         durable::create_below(self.lib(), &parent)?;
@@ -56,7 +58,9 @@ impl World {
         loop {
             if let Some(held) = self.try_hold(app, &path)? {
                 let token = sign(&held.file, &path, app)?;
-                return Ok(AppLock { token, held: Some(held) });
+                // A full disk must not keep anybody from stopping an app: the lock is held all the same.
+                let unfinished = self.finish_record(app).err();
+                return Ok(AppLock { token, held: Some(held), unfinished });
             }
             if Instant::now() >= deadline {
                 return Err(Error::Busy {
@@ -111,6 +115,11 @@ impl AppLock {
     /// Whether its last holder was killed: hooks that it called may still run (see [`AppLock::orphans`]).
     pub fn was_left_by_the_dead(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.is_left)
+    }
+
+    /// Why what a deploy that was killed left to write down (see [`World::record_deploy`]) could not be written now.
+    pub fn unfinished(&self) -> Option<&Error> {
+        self.unfinished.as_ref()
     }
 
     /// Gives the lock up and removes its file: the app is gone.

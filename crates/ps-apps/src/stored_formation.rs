@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use formation::{AppName, Formation, ProcessType, Quantity};
+use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, Directory, Pin};
 use crate::property::Scope;
@@ -21,7 +22,7 @@ const SCALE_OLD: &str = "scale.old";
 const PAIR_TRIES: usize = 1000;
 
 /// One line `<name>=<count>`. Dokku once accepted names and counts that we refuse today; they are kept as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredEntry {
     /// The part before the first `=`.
     pub name: String,

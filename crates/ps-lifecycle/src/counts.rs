@@ -7,7 +7,7 @@ use app_json::AppJson;
 use formation::{AppName, ProcessType, Quantity};
 use procfile::Procfile;
 use ps_apps::{
-    AskedCount, DOKKU_SCALE, FormationSource, OfferedCounts, Scaling, Scope, StoredFormation, World,
+    AskedCount, DOKKU_SCALE, FormationSource, OfferedCounts, Scaling, StoredFormation, World,
     parse_dokku_scale,
 };
 use ps_cli::say;
@@ -92,22 +92,8 @@ impl Counts {
         self.known.as_ref().is_none_or(|known| known.contains(process_type))
     }
 
-    /// Writes the formation down, who said so, and whether it may be scaled by hand: not where app.json has it.
-    pub(crate) fn record(
-        &self,
-        world: &World,
-        app: &AppName,
-        (formation, source): (StoredFormation, Option<FormationSource>),
-    ) -> Result<()> {
-        // What was wanted no more has ended.
-        let ended = StoredFormation { old: Vec::new(), ..formation };
-        let source = source.map_or_else(|| world.formation_source(app), Ok)?;
-        world.update_formation_from::<ps_apps::Error>(app, source, |_| Ok(ended))?;
-        let is_app_jsons = !self.offered.app_json.is_empty();
-        if world.can_scale(app)? == is_app_jsons {
-            let can_scale = if is_app_jsons { "false" } else { "true" };
-            world.set_property("ps", Scope::App(app), "can-scale", can_scale)?;
-        }
-        Ok(())
+    /// Whether the formation may be scaled by hand: not where app.json has it.
+    pub(crate) fn can_scale(&self) -> bool {
+        self.offered.app_json.is_empty()
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
 use formation::{AppName, Which};
-use ps_apps::{AppLock, Scope, World};
+use ps_apps::{AppLock, Bytes, Deployed, FormationSource, Scope, StoredEntry, World};
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Intent, Plan, Source};
 
@@ -97,17 +97,20 @@ fn deploy(
             wish.put_back();
             return Err(error.into());
         }
-        Ok::<_, anyhow::Error>(formation)
+        let (formation, source) = formation;
+        // Where this deploy does not say it, whoever said it before did.
+        let source = source.map_or_else(|| world.formation_source(app), Ok)?;
+        Ok::<_, anyhow::Error>(record(&name, checkout, formation.scale, source, counts.can_scale()))
     })();
     if ran.is_err() {
         environment.put_back(world, app);
     }
-    let formation = ran?;
-    if let Err(error) = record(session, app, &name, checkout, || counts.record(world, app, formation)) {
-        let error = error.context(format!("write down the deploy of {app}"));
+    if let Err(error) = world.record_deploy(app, &ran?) {
+        let error = anyhow::Error::from(error).context(format!("write down the deploy of {app}"));
+        let is_known = world.is_half_recorded(app);
         // Nobody would know of what runs. Where there was an earlier deploy, the app is known, and runs.
-        let is_gone = earlier.is_none() && leave(session, app, &name).is_ok();
-        return Err(if is_gone { error } else { error.context(RunsOn(app.clone())) });
+        let is_gone = !is_known && earlier.is_none() && leave(session, app, &name).is_ok();
+        return Err(if is_gone { error } else { error.context(RunsOn { app: app.clone(), is_known }) });
     }
     if let Some(earlier) = earlier.filter(|earlier| *earlier != name) {
         leave(session, app, &earlier)
@@ -143,32 +146,45 @@ fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Sour
     }
 }
 
-/// Writes down what runs now: from here on the next verb knows it.
+/// What is to be written down of a deploy that succeeded: from then on the next verb knows it.
 fn record(
-    session: &Session,
-    app: &AppName,
     scheduler: &str,
     checkout: &Checkout,
-    record_formation: impl FnOnce() -> Result<()>,
-) -> Result<()> {
-    let world = &session.world;
-    checkout.record(world, app)?;
-    world.set_property("scheduler", Scope::App(app), "selected", scheduler)?;
-    record_formation()?;
-    world.set_property("common", Scope::App(app), "deployed", "true")?;
-    Ok(())
+    scale: Vec<StoredEntry>,
+    scale_source: FormationSource,
+    can_scale: bool,
+) -> Deployed {
+    let (kind, place) = checkout.place();
+    Deployed {
+        kind: kind.to_owned(),
+        place,
+        procfile: checkout.procfile.clone().map(Bytes),
+        app_json: checkout.app_json.clone().map(Bytes),
+        scheduler: scheduler.to_owned(),
+        scale,
+        scale_source: scale_source.as_str().to_owned(),
+        can_scale,
+    }
 }
 
 /// The deploy failed after the new instances were up, and they are up still.
 #[derive(Debug)]
-struct RunsOn(AppName);
+struct RunsOn {
+    app: AppName,
+    /// Whether the next verb knows of it.
+    is_known: bool,
+}
 
 impl fmt::Display for RunsOn {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the new release of {0} runs, but is not written down: deploy again, or ps-lifecycle destroy {0}",
-            self.0
-        )
+        let app = &self.app;
+        if self.is_known {
+            write!(f, "the new release of {app} runs, and the next verb finishes writing it down")
+        } else {
+            write!(
+                f,
+                "the new release of {app} runs, but is not written down: deploy again, or ps-lifecycle destroy {app}"
+            )
+        }
     }
 }

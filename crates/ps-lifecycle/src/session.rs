@@ -60,7 +60,11 @@ impl Session {
             self.cancel.check()?;
             match self.world.lock_app(app, Duration::ZERO) {
                 Err(Error::Busy { .. }) if began.elapsed() < self.wait => thread::sleep(TRY_AGAIN),
-                taken => return self.after_the_dead(taken?, began),
+                taken => {
+                    let lock = taken?;
+                    lock.unfinished().iter().for_each(|why| say::warning(&why.to_string()));
+                    return self.after_the_dead(lock, began);
+                }
             }
         }
     }

@@ -9,13 +9,8 @@ use ::durable::ReadError;
 use anyhow::{Context, Result, bail};
 use formation::AppName;
 use procfile::{Procfile, WarningKind};
-use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
+use ps_apps::{DOKKU_SCALE, World, durable, nearby};
 use ps_scheduler::Source;
-
-const PLUGIN: &str = "apps";
-const KIND: &str = "deploy-source";
-const WHERE: &str = "deploy-source-metadata";
 
 /// What is recorded as the kind of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,16 +121,13 @@ impl Checkout {
         Procfile::parse(bytes).map(Some).with_context(|| format!("the Procfile of {origin} ({hint})"))
     }
 
-    /// Remembers the source and keeps copies of its files, as Dokku does after a deploy.
-    pub(crate) fn record(&self, world: &World, app: &AppName) -> Result<()> {
+    /// The kind of the source, in the word that is recorded, and where it lies.
+    pub(crate) fn place(&self) -> (&'static str, String) {
         let place = match &self.source {
             Source::Directory(directory) => directory.to_string_lossy().into_owned(),
             Source::Image(image) => image.clone(),
         };
-        world.set_property(PLUGIN, Scope::App(app), KIND, self.kind.as_str())?;
-        world.set_property(PLUGIN, Scope::App(app), WHERE, &place)?;
-        keep(world, app, "ps", "Procfile", self.procfile.as_deref())?;
-        keep(world, app, "app-json", "app.json", self.app_json.as_deref())
+        (self.kind.as_str(), place)
     }
 }
 
@@ -169,18 +161,8 @@ pub(crate) fn recorded(world: &World, app: &AppName) -> Result<Option<Source>> {
 }
 
 fn recorded_place(world: &World, app: &AppName) -> Result<Option<(Kind, String)>> {
-    let kind = world.property(PLUGIN, Scope::App(app), KIND)?;
-    let place = world.property(PLUGIN, Scope::App(app), WHERE)?;
-    Ok(kind.as_deref().and_then(Kind::parse).zip(place))
-}
-
-fn keep(world: &World, app: &AppName, plugin: &str, name: &str, bytes: Option<&[u8]>) -> Result<()> {
-    let directory = Directory::open(world.lib(), &world.data_dir(plugin, app))?;
-    match bytes {
-        Some(bytes) => directory.write(name, bytes, Access::like(&world.app_dir(app), 0o644))?,
-        None => directory.remove(name)?,
-    }
-    Ok(())
+    let recorded = world.deploy_source(app)?;
+    Ok(recorded.and_then(|(kind, place)| Some((Kind::parse(&kind)?, place))))
 }
 
 /// The Procfile that a command stands for. There a blank before `#` or `//` begins a comment: a command that would lose what its

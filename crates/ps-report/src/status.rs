@@ -123,7 +123,7 @@ fn native_app(status: &AppStatus) -> Seen {
         processes: i64::try_from(status.instances.len()).unwrap_or(-1),
         running: status.running(),
         slots: status.instances.iter().map(native_slot).collect(),
-        trouble: None,
+        trouble: status.troubles.first().cloned(),
     }
 }
 

@@ -104,7 +104,8 @@ impl Scheduler for Native {
                 return status::app(&service);
             }
             let instances = status::instances(&service)?;
-            Ok(AppStatus { app: app.clone(), instances, troubles: Vec::new() })
+            let troubles = status::unreadable(&service, &instances);
+            Ok(AppStatus { app: app.clone(), instances, troubles })
         };
         apps.iter().map(status).collect()
     }

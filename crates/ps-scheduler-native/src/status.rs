@@ -49,6 +49,15 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     Ok(AppStatus { app, instances, troubles })
 }
 
+/// Why the status files of instances that are unknown cannot be read.
+pub(crate) fn unreadable(service: &Service, instances: &[Instance]) -> Vec<String> {
+    let unknown = instances.iter().filter(|instance| instance.state == State::Unknown);
+    let why = |slot: &Slot| Status::read(&service.instance(slot)).err();
+    unknown
+        .filter_map(|Instance { slot, .. }| Some(format!("{slot} of {}: {}", service.app, why(slot)?)))
+        .collect()
+}
+
 fn each(
     service: &Service,
     usage: fn(&ProcessId) -> Option<Usage>,

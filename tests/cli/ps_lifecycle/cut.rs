@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-use crate::home::{Home, Running, eventually, table};
+use crate::home::{Home, Running, eventually, note, table};
 
 const WEB: &str = "web: faultapp --tick 60\n";
 
@@ -148,6 +148,38 @@ fn after_a_deploy_that_was_killed_the_next_verb_makes_true_what_is_recorded() {
         assert_eq!(home.processes().iter().filter(|(_, line)| line.starts_with("faultapp")).count(), 1);
         assert_eq!(home.states("shop"), table(&[("web.1", "running")]));
     }
+}
+
+#[test]
+fn a_deploy_that_is_killed_while_it_is_written_down_leaves_one_release_and_no_mix_of_two() {
+    let home = Home::running("shop", "web: faultapp --tick 60 --say 0\n", &[]);
+    let half = home.path("lib/data/apps/shop/deployed.json");
+    let mut finished = 0;
+    for round in 1..=3 {
+        let source = home.source(&format!("r{round}"), &format!("web: faultapp --tick 60 --say {round}\n"));
+        let mut strace = std::process::Command::new("strace");
+        let inject = format!("inject=renameat2:signal=KILL:when={round}");
+        strace.args(["-qq", "-o", "/dev/null", "-e", "trace=renameat2", "-e", &inject]);
+        let deploy = home.command(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+        strace.arg(deploy.get_program()).args(deploy.get_args());
+        strace.env_clear().envs(deploy.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        let Ok(ran) = strace.output() else { return note("SKIPPED: strace is not there (scripts/setup)") };
+        assert!(!ran.status.success(), "{ran:?}");
+        let is_half = half.exists();
+        finished += usize::from(is_half);
+        home.does(&["ps-lifecycle", ["start", "converge", "restart"][round % 3], "shop"]);
+        assert!(!half.exists());
+        let recorded = fs::read_to_string(home.path("lib/config/apps/shop/deploy-source-metadata"));
+        let recorded = recorded.expect("a source");
+        let procfile = fs::read_to_string(home.path("lib/data/ps/shop/Procfile")).expect("recorded");
+        assert_eq!(recorded.ends_with(&format!("/r{round}")), is_half, "{recorded}");
+        let said = procfile.trim().rsplit(' ').next().expect("a number").to_owned();
+        assert!(recorded.ends_with(&format!("/r{said}")) || (said == "0" && recorded.ends_with("/shop")));
+        until_it_runs(&home, &format!("--say {said}"));
+        let web = home.processes().iter().filter(|(_, line)| line.starts_with("faultapp")).count();
+        assert_eq!(web, 1, "{:?}", home.processes());
+    }
+    assert!(finished >= 2, "{finished}");
 }
 
 #[test]

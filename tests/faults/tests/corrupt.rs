@@ -54,7 +54,7 @@ const FORMATIONS: &[Case] = &[
     Case { name: "a NUL in a name", spoil: |path| put(path, b"web=1\nwo\0rker=2\n"), said: Some("line 2") },
     Case { name: "not UTF-8", spoil: |path| put(path, b"web=1\nw\xfferker=2\n"), said: Some("line 2") },
     Case { name: "one long line", spoil: |path| put(path, &[b'a'; 1 << 20]), said: Some("line 1") },
-    Case { name: "100 MB", spoil: grow, said: Some("over 1 MiB") },
+    Case { name: "100 MB", spoil: grow, said: Some("larger than 1 MiB") },
     Case {
         name: "a symlink",
         spoil: |path| replace(path, |path| symlink("/etc/passwd", path).expect("a link")),
@@ -73,7 +73,7 @@ const PROPERTIES: &[Case] = &[
     Case { name: "a final newline", spoil: |path| put(path, b"always\n"), said: None },
     Case { name: "NULs", spoil: |path| put(path, &[0; 4096]), said: Some("NUL") },
     Case { name: "not UTF-8", spoil: |path| put(path, b"al\xffways"), said: Some("line 1") },
-    Case { name: "100 MB", spoil: grow, said: Some("over 1 MiB") },
+    Case { name: "100 MB", spoil: grow, said: Some("larger than 1 MiB") },
     Case {
         name: "a symlink",
         spoil: |path| replace(path, |path| symlink("/etc/passwd", path).expect("a link")),

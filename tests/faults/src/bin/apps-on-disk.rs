@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ps_apps::{App, Error, Scope, StoredEntry, StoredFormation, World};
+use ps_apps::{App, Bytes, Deployed, Error, FormationSource, Scope, StoredEntry, StoredFormation, World};
 use ps_cli::exit::{self, Outcome};
 
 const WAIT: Duration = Duration::from_secs(30);
@@ -26,6 +26,7 @@ fn run() -> Result<Outcome> {
         ["unset", app, key] => change(&world, app, |app| unset(&world, app, key))?,
         ["scale", app, ref counts @ ..] => change(&world, app, |app| merge(&world, app, entries(counts)))?,
         ["formation", app, ref lists @ ..] => change(&world, app, |app| put(&world, app, lists))?,
+        ["record", app, release, count] => change(&world, app, |app| record(&world, app, release, count))?,
         ["hold", app] => hold(&world, app, false)?,
         ["hold-with-child", app] => hold(&world, app, true)?,
         ["try-lock", app] => world.lock_app(&app.parse()?, Duration::ZERO).map(drop)?,
@@ -66,6 +67,21 @@ fn put(world: &World, app: &App, lists: &[&str]) -> Result<(), Error> {
     let scale = entries(lists.next().unwrap_or_default());
     let old = entries(lists.next().unwrap_or_default());
     world.update_formation(&app.name, |_| Ok::<_, Error>(StoredFormation { scale, old })).map(drop)
+}
+
+/// Writes down a release whose every file has its name in it.
+fn record(world: &World, app: &App, release: &str, count: &str) -> Result<(), Error> {
+    let deployed = Deployed {
+        kind: "directory".to_owned(),
+        place: format!("/{release}"),
+        procfile: Some(Bytes(format!("web: {release}\n").into_bytes())),
+        app_json: Some(Bytes(format!("{{\"name\": \"{release}\"}}\n").into_bytes())),
+        scheduler: format!("scheduler-of-{release}"),
+        scale: entries(&[&format!("web={count}")]),
+        scale_source: FormationSource::AppJson.as_str().to_owned(),
+        can_scale: false,
+    };
+    world.record_deploy(&app.name, &deployed)
 }
 
 fn destroy(world: &World, app: &str) -> Result<()> {

@@ -1,0 +1,157 @@
+//! What a deploy writes down: where its program comes from, the files that it brought along, its formation, its
+//! scheduler. These are files of several directories, which Dokku's layout decides, and a deploy that is killed between
+//! two of them must not leave those of two releases. So all of it is first written as one file,
+//! `data/apps/<app>/deployed.json`, then each to its place, then the one is removed. Whoever takes the app's lock next
+//! finishes what was left to do; before the one file is there, nothing has happened.
+
+use std::path::{Path, PathBuf};
+
+use ::durable::ReadError;
+use formation::AppName;
+use serde::{Deserialize, Serialize};
+
+use crate::durable::{Access, Directory};
+use crate::property::Scope;
+use crate::{Error, FormationSource, StoredEntry, StoredFormation, World};
+
+const PLUGIN: &str = "apps";
+const FILE: &str = "deployed.json";
+const KIND: &str = "deploy-source";
+const PLACE: &str = "deploy-source-metadata";
+/// Two files of a mebibyte, each of their bytes at most six characters long.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// What runs once a deploy has succeeded, and what the next verb must know of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// The kind of its source: `directory`, `command` or `docker-image`.
+    pub kind: String,
+    /// Where the source lies: a path, or an image.
+    pub place: String,
+    /// The Procfile, whole; `None`: there is none, and one of an earlier deploy goes.
+    pub procfile: Option<Bytes>,
+    /// The app.json; `None` as above.
+    pub app_json: Option<Bytes>,
+    /// The scheduler that runs it.
+    pub scheduler: String,
+    /// How many instances there are. What was wanted no more has ended, so it has no part in it.
+    pub scale: Vec<StoredEntry>,
+    /// Who said so, in [`FormationSource`]'s word.
+    pub scale_source: String,
+    /// Whether the formation may be changed by hand.
+    pub can_scale: bool,
+}
+
+/// Bytes of a file; in JSON a text of as many characters, U+0000 to U+00FF.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Bytes(pub Vec<u8>);
+
+impl From<Bytes> for String {
+    fn from(bytes: Bytes) -> Self {
+        bytes.0.into_iter().map(char::from).collect()
+    }
+}
+
+impl TryFrom<String> for Bytes {
+    type Error = std::char::TryFromCharError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.chars().map(u8::try_from).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+impl World {
+    /// Kind and place of the source of the last deploy; `None` if there was none.
+    pub fn deploy_source(&self, app: &AppName) -> Result<Option<(String, String)>, Error> {
+        let kind = self.property(PLUGIN, Scope::App(app), KIND)?;
+        let place = self.property(PLUGIN, Scope::App(app), PLACE)?;
+        Ok(kind.zip(place))
+    }
+
+    /// Writes down what was deployed; the caller holds the app's lock. After an error [`World::is_half_recorded`] says
+    /// whether it is known all the same, or nothing was changed.
+    pub fn record_deploy(&self, app: &AppName, deployed: &Deployed) -> Result<(), Error> {
+        let mut json = serde_json::to_vec(deployed).expect("a record is plain data");
+        json.push(b'\n');
+        let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
+        directory.write(FILE, &json, self.access(Scope::App(app)))?;
+        drop(directory);
+        self.write_to_places(app, deployed)
+    }
+
+    /// Whether a deploy is written down that has not reached all its places yet.
+    pub fn is_half_recorded(&self, app: &AppName) -> bool {
+        self.half_record(app).is_file()
+    }
+
+    /// Finishes what a deploy that was killed has begun to write down.
+    pub(crate) fn finish_record(&self, app: &AppName) -> Result<(), Error> {
+        let path = self.half_record(app);
+        let json = match ::durable::state(&path, MAX_BYTES) {
+            Ok(json) => json,
+            Err(ReadError::Missing) => return Ok(()),
+            Err(error) => return Err(damaged(&path, &error)),
+        };
+        if !self.is_app(app)? {
+            // Of an app that was destroyed.
+            return self.forget_half(app);
+        }
+        let deployed: Deployed = serde_json::from_slice(&json).map_err(|error| damaged(&path, &error))?;
+        self.write_to_places(app, &deployed)
+    }
+
+    /// Each part in its place; a part that is there already stays as it is.
+    fn write_to_places(&self, app: &AppName, deployed: &Deployed) -> Result<(), Error> {
+        let scope = Scope::App(app);
+        self.set_property(PLUGIN, scope, KIND, &deployed.kind)?;
+        self.set_property(PLUGIN, scope, PLACE, &deployed.place)?;
+        self.keep(app, &self.procfile_path(app), deployed.procfile.as_ref())?;
+        self.keep(app, &self.app_json_path(app), deployed.app_json.as_ref())?;
+        self.set_property("scheduler", scope, "selected", &deployed.scheduler)?;
+        let formation = StoredFormation { scale: deployed.scale.clone(), old: Vec::new() };
+        let source = FormationSource::named(&deployed.scale_source).unwrap_or_default();
+        self.update_formation_from::<Error>(app, source, |_| Ok(formation))?;
+        if self.can_scale(app)? != deployed.can_scale {
+            self.set_property("ps", scope, "can-scale", &deployed.can_scale.to_string())?;
+        }
+        self.set_property("common", scope, "deployed", "true")?;
+        self.forget_half(app)
+    }
+
+    fn keep(&self, app: &AppName, path: &Path, bytes: Option<&Bytes>) -> Result<(), Error> {
+        let parent = path.parent().expect("a file lies in a directory");
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name of ours");
+        let directory = Directory::open(self.lib(), parent)?;
+        match bytes {
+            Some(bytes) => directory.write(name, &bytes.0, Access::like(&self.app_dir(app), 0o644)),
+            None => directory.remove(name),
+        }
+    }
+
+    fn forget_half(&self, app: &AppName) -> Result<(), Error> {
+        Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?.remove(FILE)
+    }
+
+    fn half_record(&self, app: &AppName) -> PathBuf {
+        self.data_dir(PLUGIN, app).join(FILE)
+    }
+}
+
+fn damaged(path: &Path, reason: &dyn std::fmt::Display) -> Error {
+    let reason = format!("{reason}: remove the file, and deploy the app once more");
+    Error::Corrupt { path: path.to_owned(), line: None, reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_of_a_file_survives_the_one_file() {
+        let bytes = Bytes((0..=255).collect());
+        let json = serde_json::to_string(&bytes).expect("plain data");
+        assert_eq!(serde_json::from_str::<Bytes>(&json).expect("readable"), bytes);
+        assert!(serde_json::from_str::<Bytes>("\"\u{20ac}\"").is_err(), "no byte is that large");
+    }
+}
