@@ -1,4 +1,5 @@
-//! Which apps there are, and making and forgetting one (contract 2.1). An app exists if its directory does.
+//! Which apps there are, and how one is made and destroyed (docs/contract.md#apps). An app exists if its directory in
+//! `$DOKKU_ROOT` does, whatever else is recorded of it.
 
 use std::fs;
 use std::io;
@@ -10,7 +11,8 @@ use crate::durable;
 use crate::property::Scope;
 use crate::{Error, World};
 
-/// Names that would share a directory with somebody else's data (faults W1 and W2), whether it is there yet or not.
+/// Names that no new app gets, because `config/<name>` or `data/<name>` belongs to a plugin: an app called `ps` would keep its
+/// `ENV` among the properties of the plugin `ps`. They are refused whether or not that directory is there yet.
 const RESERVED: &[&str] = &[
     "all",
     "app-json",

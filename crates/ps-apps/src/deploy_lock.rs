@@ -1,6 +1,7 @@
-//! Dokku's own lock of a deploy, `data/apps/<app>/.deploy.lock`: an flock, whose file names the build that holds it
-//! (contract 1.4). A deploy by git holds it; `apps:lock` leaves it empty and unheld, which stands for "not now". It
-//! comes second: whoever takes it holds the app's lock already.
+//! Dokku's own lock of a deploy, `data/apps/<app>/.deploy.lock`: an flock on a file that holds the id of the build that has
+//! it (docs/dokku.md#one-change-at-a-time). A deploy by git holds it. `apps:lock` makes the file, empty and unlocked, which
+//! tells deploys to refuse. A program that takes both locks takes the app's own lock first and this one second, so that two
+//! programs never wait for each other.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};

@@ -1,4 +1,5 @@
-//! The app's environment: `config/<app>/ENV` in dotenv syntax (contract 1.3).
+//! Where the environment of an app is stored: `config/<app>/ENV`, and `config/--global/ENV` for all apps. Both are env files
+//! (docs/dotenv.md).
 
 use std::path::PathBuf;
 

@@ -88,7 +88,7 @@ impl Error {
         Self::Io { action, path: path.to_owned(), reason: reason.into() }
     }
 
-    /// Dokku's own sentence for the same refusal, where it has one (contract 2.1).
+    /// Dokku's own sentence for the same refusal, where it has one.
     pub fn dokku_words(&self) -> Option<String> {
         match self {
             Self::NoSuchApp { app, .. } => Some(format!("App {app} does not exist")),

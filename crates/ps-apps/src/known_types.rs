@@ -1,5 +1,6 @@
-//! Which process types an app has: those of the Procfile that counts now. During a deploy inside Dokku that is the one
-//! being deployed, `Procfile.<DOKKU_PID>`, or none if `Procfile.<DOKKU_PID>.missing` is there (contract 1.4).
+//! Which process types an app has: those of its Procfile. During a deploy inside Dokku the Procfile that is being deployed
+//! counts, `data/ps/<app>/Procfile.<DOKKU_PID>`; the file `Procfile.<DOKKU_PID>.missing` beside it says that what is being
+//! deployed has none (docs/contract.md#files).
 
 use std::collections::BTreeSet;
 use std::env;

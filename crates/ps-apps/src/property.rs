@@ -1,5 +1,6 @@
-//! Properties: one file each, `config/<plugin>/<app or --global>/<property>`, the value without a final newline, 0600
-//! (contract 1.3). A list property has one entry a line. Any plugin's property can be read; writes are durable.
+//! Properties: one file each, `config/<plugin>/<app or --global>/<property>`, with the value, no final newline, and the mode
+//! 0600 (docs/contract.md#files). A list property has one entry a line, each with a newline. The properties of any plugin can
+//! be read; writes are complete and durable, see [`crate::durable`].
 
 use std::io;
 use std::path::PathBuf;

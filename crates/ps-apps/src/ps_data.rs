@@ -1,5 +1,6 @@
-//! What ps keeps about an app, as far as Dokku's `apps` plugin has it made and removed: a data directory and the ps
-//! properties (contract 3.2, `post-create` and `post-delete`). The app's own directory is not touched.
+//! What the ps plugin keeps about an app: the directory `data/ps/<app>` and the ps properties. Dokku's `apps` plugin has them
+//! made and removed by the triggers `post-create` and `post-delete` (docs/dokku.md#triggers); the app's own directory is that
+//! plugin's, and is not touched here.
 
 use formation::AppName;
 

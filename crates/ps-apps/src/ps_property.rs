@@ -1,5 +1,6 @@
-//! The table of ps properties (contract 1.3, 2.4 and 2.5): their names, scopes, defaults, and which values make sense.
-//! Values are checked when they are written; whoever reads one that makes no sense falls back, and says so.
+//! The table of ps properties (docs/programs/ps-set.md#usage): their names, scopes and defaults, and which values are accepted.
+//! A value is checked when it is written. A file may still hold one that was never checked, because Dokku or an editor wrote
+//! it: then the default counts, and `ps-set --list` warns.
 
 use formation::RestartPolicy;
 

@@ -1,6 +1,7 @@
-//! The rule by which a formation changes (contract 6), pure: a stored formation and what is asked go in, the next stored
-//! formation or a refusal comes out. Where Dokku forgets types whose instances still run, this remembers them in
-//! `scale.old`: those removed from the Procfile, those dropped by a replacement, those of an earlier change.
+//! The rule by which a formation changes (docs/programs/ps-scale.md#what-a-change-does), as a pure function: a stored formation
+//! and the counts that were asked for go in, the next stored formation or a refusal comes out. Dokku forgets types whose
+//! instances still run; here they are kept in `scale.old` until a deploy has ended them. These are types that were removed
+//! from the Procfile, that a replacement did not name, or that an earlier change put there.
 
 use std::collections::BTreeSet;
 
@@ -94,7 +95,7 @@ pub enum RefusedScaling {
 }
 
 impl RefusedScaling {
-    /// Dokku's own sentence for the same refusal, where it has one (contract 2.5).
+    /// Dokku's own sentence for the same refusal, where it has one.
     pub fn dokku_words(&self) -> Option<String> {
         match self {
             Self::MissingCount(word) => Some(format!("Missing count for process type {word}")),

@@ -1,4 +1,5 @@
-//! What ps properties mean: the app's value, else the global one, else the default (contract 2.4).
+//! What a ps property comes to for an app: the app's own value, else the global one, else the default. An empty value counts
+//! as none.
 
 use std::time::Duration;
 
@@ -59,8 +60,8 @@ impl World {
         Ok(Setting { value: property.default.map(str::to_owned), origin: Origin::Default })
     }
 
-    /// Whether the formation may be changed by hand: `can-scale` is `true` or not there. An app.json that has a formation
-    /// makes it `false` (contract 6).
+    /// Whether the formation may be changed by hand: the property `can-scale` is `true` or not there. A deploy of an app.json
+    /// that has counts sets it to `false` (docs/programs/ps-scale.md#what-a-change-does).
     pub fn can_scale(&self, app: &AppName) -> Result<bool, Error> {
         Ok(self.property("ps", Scope::App(app), "can-scale")?.is_none_or(|value| value == "true"))
     }

@@ -1,8 +1,13 @@
-//! Formations at rest: the list properties `scale` and `scale.old` (contract 1.3 and 6).
+//! Formations on disk: the list properties `scale` and `scale.old` (docs/contract.md#files).
 //!
-//! `scale` is what is wanted. `scale.old` lists types that are wanted no more, at 0, until a deploy has ended them.
-//! A reader computes the union, and `scale` wins. The two are written so that each moment in between reads as the old
-//! or the new formation.
+//! `scale` says how many instances of each type are wanted. `scale.old` lists, with the count 0, types that are no longer
+//! wanted, until a deploy has ended their instances. A reader takes both files together; where both name a type, `scale`
+//! counts.
+//!
+//! Two files cannot be replaced in one step. They are therefore written in an order by which a reader, or a program that is
+//! killed between two writes, finds the old formation or the new one and never a mixture. For example, `worker` goes from
+//! `scale` (`worker=1`) to `scale.old`: first `scale.old` gets the line `worker=0`, which changes nothing yet because `scale`
+//! still names `worker`; then `scale` loses its line, and from that moment on the count is 0.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -135,7 +140,7 @@ impl World {
         directory.write_in_turn(&steps, self.access(Scope::App(app)))
     }
 
-    /// The formation of an app that was just created: `web=1` (contract 3.2, `post-create`).
+    /// Writes the formation of an app that was just created: `web=1`.
     pub(crate) fn create_formation(&self, app: &AppName) -> Result<(), Error> {
         let directory = self.property_directory(PLUGIN, Scope::App(app))?;
         let access = self.access(Scope::Global);

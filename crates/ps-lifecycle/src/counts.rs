@@ -1,4 +1,5 @@
-//! How many instances a deploy wants: `--scale` > app.json > DOKKU_SCALE > what is stored (contract 6).
+//! How many instances a deploy wants: `--scale` > app.json > DOKKU_SCALE > what is stored
+//! (docs/programs/ps-scale.md#where-counts-come-from).
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The words of the command line. Any long option that is not ours is an info flag, as in Dokku (contract 2.4): the
-//! names of some depend on what runs, such as `--status-web.1`.
+//! The words of the command line. Any long option that is not ours is taken for an info flag, as in Dokku
+//! (docs/programs/ps-report.md#values), because the names of some depend on what runs, such as `--status-web.1`.
 
 use std::ffi::OsString;
 use std::time::Duration;

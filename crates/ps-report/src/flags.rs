@@ -1,4 +1,5 @@
-//! The flags of a report and where their values come from (contract 2.4). A flag's name is its sort key everywhere.
+//! The flags of a report and where their values come from (docs/programs/ps-report.md#values). Text, JSON and CSV are all sorted
+//! by the flag's name.
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

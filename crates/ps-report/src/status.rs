@@ -95,7 +95,9 @@ fn others(world: &World, groups: BTreeMap<String, Vec<AppName>>) -> Vec<(AppName
     answers.flatten().collect()
 }
 
-/// Whether the app was deployed. Where nobody wrote it down, its containers tell, or its scheduler (contract 3.3).
+/// Whether the app was deployed: what the property `deployed` of `common` says. Where that is not set, an app of docker-local
+/// was deployed if it has records of containers, and for a scheduler that Formation does not know the trigger
+/// `scheduler-is-deployed` answers.
 pub(crate) fn is_deployed(world: &World, app: &AppName) -> Result<bool, Error> {
     let noted = world.property("common", Scope::App(app), "deployed")?.filter(|value| !value.is_empty());
     if let Some(noted) = noted {

@@ -1,4 +1,5 @@
-//! For people, byte for byte as Dokku prints it (contract 2.4).
+//! The report as text, byte for byte as Dokku's `ps:report` prints it: a line for each flag, sorted by its name. `--ps-can-scale`
+//! becomes `Ps can scale:`, and the column is as wide as the longest flag, 31 bytes at least.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! The triggers of Dokku's that are about formations (contract 3.2). A hook is one exec of this program; an app that
+//! The triggers of Dokku's that are about formations (docs/dokku.md#triggers). A hook is one exec of this program; an app that
 //! does not exist is no error here, because Dokku calls some of these before it exists and after it is gone. Hooks take no lock but
 //! that of the formation they write: who calls them, a deploy above all, may hold it and wait for them.
 

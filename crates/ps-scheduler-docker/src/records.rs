@@ -1,5 +1,5 @@
-//! The records of an app's containers, `$DOKKU_ROOT/<app>/{CONTAINER,IP,PORT}.<type>.<n>` (contract 1.2). What is not
-//! written there is not the app's.
+//! The records of an app's containers, `$DOKKU_ROOT/<app>/{CONTAINER,IP,PORT}.<type>.<n>` (docs/contract.md#files). A container
+//! without a record is not an instance of the app, even if its labels say so: a deploy that was killed may have left it.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,5 @@
 //! Startup checks of app.json, asked from here while a deploy waits: a GET that answers 2xx, or a port that accepts
-//! (contract 5). An instance that fails one fails the deploy.
+//! connections (docs/programs/ps-lifecycle.md#deploy). An instance that fails one fails the deploy.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};

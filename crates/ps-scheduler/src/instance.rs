@@ -111,7 +111,8 @@ impl Running {
 }
 
 impl AppStatus {
-    /// The sum of the instances (contract 3.3, `scheduler-app-status`).
+    /// Whether all instances are alive (`true`), some (`mixed`) or none (`false`), as Dokku's trigger `scheduler-app-status`
+    /// counts. One instance whose state is unknown makes the answer `unknown`.
     pub fn running(&self) -> Running {
         if self.instances.iter().any(|instance| instance.state == State::Unknown) {
             return Running::Unknown;

@@ -25,7 +25,7 @@ pub struct Process {
     pub checks: Vec<Check>,
 }
 
-/// One startup check of app.json's `healthchecks` (contract 5).
+/// One startup check of app.json's `healthchecks` (docs/programs/ps-lifecycle.md#deploy lists the keys that are read).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Check {
     /// The path of a GET that must answer 2xx; `None`: the port must accept.

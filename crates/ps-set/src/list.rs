@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::Target;
 use crate::args::Args;
 
-/// What Dokku's trigger `ps-get-property` answers (contract 3.2).
+/// The properties that Dokku's trigger `ps-get-property` is asked for (docs/programs/ps-set.md#for-hooks).
 const OF_TRIGGER: [&str; 4] = ["restart-policy", "restore", "skip-deploy", "stop-timeout-seconds"];
 
 #[derive(Serialize)]

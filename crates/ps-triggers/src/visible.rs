@@ -1,5 +1,5 @@
-//! Which apps the caller may know of. Inside Dokku a plugin can hide apps from a user by the trigger `user-auth-app`
-//! (contract 2.1); an app that is hidden does not exist for them.
+//! Which apps the caller may see. Inside Dokku a plugin can hide apps from a user by the trigger `user-auth-app`
+//! (docs/contract.md#apps). A command about a hidden app answers as if the app did not exist, with the same words and status.
 
 use formation::AppName;
 use ps_apps::World;

@@ -1,5 +1,6 @@
-//! Names that say what they hold: `DB_PASSWORD`, `--api-key`, `clientSecret`. Whole words are compared, so that
-//! `monkey`, `author` and `keyboard` stay what they are (policy, section 3.3).
+//! Names that say that a secret stands under them: `DB_PASSWORD`, `--api-key`, `clientSecret`. A name is taken apart into
+//! words first and whole words are compared, so that `monkey`, `author` and `keyboard`, which contain `key` and `auth`, are
+//! not taken for secrets' names.
 
 /// Words that make a name a secret's name. `key` is judged by its neighbours.
 const SECRET: &[&str] = &[

@@ -9,7 +9,7 @@ use crate::shape::Shape;
 
 static SHOW_LIST: LazyLock<ShowList> = LazyLock::new(|| ShowList::read(include_str!("show_list.txt")));
 
-/// The class of a path: how its strings are treated (policy, section 3.2).
+/// The class of a path, which says how strings there are treated. The head of `show_list.txt` explains each one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Class {
     Typed(Shape),

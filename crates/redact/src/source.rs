@@ -1,5 +1,6 @@
-//! Paths of the host, and binds. Directories that every host has are shown, and what the engine made itself; the last
-//! two components are masked, unless they lie in Dokku's storage (policy, class E).
+//! Paths of the host, and binds. Shown are the directories that every host has, and paths that the engine made itself. The
+//! last two components of any other path are masked, unless the path lies in Dokku's storage: `/home/ann/shop/keys` becomes
+//! `/home/ann/` and two placeholders.
 
 use crate::placeholder::Kind;
 use crate::scan::Scanner;

@@ -1,4 +1,5 @@
-//! What each class of the show-list does with a string (policy, section 3.2).
+//! What each class of the show-list does with a string. The table in docs/programs/ps-inspect-sanitize.md#what-is-promised
+//! says the same for users.
 
 use crate::Policy;
 use crate::command::{Line, Words};

@@ -1,5 +1,5 @@
-//! The control: writes as Dokku's property files are written (research W1, W2: truncate, write, ignore what came of
-//! it). Whatever finds no fault with this program finds no faults.
+//! The negative control: writes as Dokku writes its property files, which is truncate, write, and ignore whether the write
+//! succeeded. A test that finds no fault with this program would find none with ours either.
 
 use std::fs::{self, File};
 use std::io::Write;

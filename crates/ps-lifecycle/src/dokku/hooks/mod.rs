@@ -1,6 +1,6 @@
-//! The triggers of Dokku's that are about deploys and the life of an app (contract 3.2). A hook is one exec of this
-//! program with `--from-trigger <trigger> <argument>…`. Hooks take no lock but that of the property they write: who
-//! calls them holds one, or takes none.
+//! The triggers of Dokku's that are about deploys and the life of an app (docs/dokku.md#triggers). A hook is one exec of this
+//! program with `--from-trigger <trigger> <argument>…`. A hook does not take the app's lock, because the command that called
+//! it may hold that lock and wait for the hook. It takes only the lock of the property that it writes.
 
 mod commit;
 mod extract;

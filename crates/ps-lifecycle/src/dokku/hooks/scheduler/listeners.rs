@@ -1,4 +1,5 @@
-//! `IP.<type>.<n>` and `PORT.<type>.<n>` in the app's directory (contract 1.2): from them Dokku knows where an app listens.
+//! Writes `IP.<type>.<n>` and `PORT.<type>.<n>` into the app's directory (docs/contract.md#files). Dokku's proxy plugins read
+//! them to learn where an app listens.
 
 use std::fs;
 use std::io;

@@ -1,5 +1,6 @@
-//! The triggers by which Dokku asks a scheduler (contract 3.3), for the scheduler `native`. Nothing here asks a scheduler by a
-//! trigger again. A hook for another scheduler, or for an app of another one, is silent.
+//! The triggers by which Dokku asks a scheduler (docs/dokku.md#triggers), answered for the scheduler `native`. Nothing here
+//! calls a scheduler's trigger, which would end here again. Dokku calls the hooks of all schedulers for every app: a hook that
+//! is called for another scheduler, or for an app of another one, says nothing and succeeds.
 
 mod answers;
 mod brought;
