@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -123,15 +122,6 @@ impl Ran {
     }
 }
 
-fn shared(what: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(what);
-    let there = path.exists();
-    if !there {
-        let _ = writeln!(std::io::stderr(), "skipped: {} is not here", path.display());
-    }
-    there.then_some(path)
-}
-
 fn word<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     value.get(key).and_then(Value::as_str)
 }
@@ -216,7 +206,7 @@ fn file_difference(world: &World, name: &str, wanted: &Value) -> Option<String> 
 
 #[test]
 fn the_recorded_cases_of_the_original_hold() {
-    let Some(path) = shared("contracts/procfile-golden.jsonl") else { return };
+    let Some(path) = skipped::corpus("contracts/procfile-golden.jsonl") else { return };
     let text = fs::read_to_string(path).expect("the recordings are readable");
     let excused: BTreeMap<&str, &str> = DIFFERENCES.iter().copied().collect();
     let (mut compared, mut wrong) = (0, Vec::new());
@@ -242,7 +232,7 @@ fn the_recorded_cases_of_the_original_hold() {
 
 #[test]
 fn every_real_procfile_gets_one_verdict_from_all_commands() {
-    let Some(corpus) = shared("corpus/procfile") else { return };
+    let Some(corpus) = skipped::corpus("corpus/procfile") else { return };
     let mut files = 0;
     for entry in fs::read_dir(corpus).expect("the corpus is readable") {
         let path = entry.expect("an entry").path();
@@ -268,7 +258,7 @@ fn every_real_procfile_gets_one_verdict_from_all_commands() {
 
 #[test]
 fn set_then_delete_restores_every_file_of_the_corpus() {
-    let Some(corpus) = shared("corpus/procfile") else { return };
+    let Some(corpus) = skipped::corpus("corpus/procfile") else { return };
     for entry in fs::read_dir(corpus).expect("the corpus is readable") {
         let path = entry.expect("an entry").path();
         let bytes = fs::read(&path).expect("a file of the corpus");
@@ -479,7 +469,7 @@ fn an_edit_keeps_mode_and_symlink_and_leaves_no_other_file() {
 fn is_root() -> bool {
     let root = fs::metadata("/proc/self").expect("proc is mounted").uid() == 0;
     if !root {
-        let _ = writeln!(std::io::stderr(), "skipped: only root can give a file to somebody else");
+        skipped::skip("no root: only root can give a file to somebody else");
     }
     root
 }
@@ -762,7 +752,7 @@ fn has(program: &str) -> bool {
     let found = Command::new("sh").args(["-c", "command -v \"$0\" >/dev/null", program]).status();
     let found = found.is_ok_and(|status| status.success());
     if !found {
-        let _ = writeln!(std::io::stderr(), "skipped: {program} is not installed");
+        skipped::skip(format_args!("no {program}"));
     }
     found
 }

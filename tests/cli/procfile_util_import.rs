@@ -3,9 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 use std::time::{Duration, Instant};
 
@@ -245,13 +244,9 @@ fn hostile_documents_are_refused_soon() {
 
 #[test]
 fn real_process_files_are_imported_or_refused_with_a_reason() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/pm2-json");
-    let Ok(files) = fs::read_dir(&corpus) else {
-        let _ = writeln!(std::io::stderr(), "skipped: the corpus is not at hand");
-        return;
-    };
+    let Some(corpus) = skipped::corpus("corpus/pm2-json") else { return };
     let mut imported = 0;
-    for file in files {
+    for file in fs::read_dir(corpus).expect("the corpus can be read") {
         let path = file.expect("an entry").path();
         let ran = printed("pm2", fs::read(&path).expect("a file of the corpus"));
         match ran.status {

@@ -4,7 +4,7 @@
 mod support;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -93,10 +93,6 @@ fn said(command: &mut Command) -> Said {
 }
 
 /// On stderr itself, past what the test harness captures.
-fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
-}
-
 fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).expect("an object a line")).collect()
 }
@@ -123,9 +119,7 @@ impl Container {
                 Some(Self(String::from_utf8_lossy(&output.stdout).trim().to_owned()))
             }
             other => {
-                note(&format!(
-                    "skipped what needs a container: no engine, or scripts/setup has not run: {other:?}"
-                ));
+                skipped::skip(format_args!("no engine, or scripts/setup has not run: {other:?}"));
                 None
             }
         }
@@ -163,14 +157,8 @@ const DIFFERENT: &[(&str, &str)] = &[
 ];
 
 fn recorded_cases(file: &str) -> Option<Vec<Value>> {
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/contracts/dokku-recorded");
-    match fs::read_to_string(shared.join(file)) {
-        Ok(text) => Some(json_lines(&text)),
-        Err(error) => {
-            note(&format!("skipped: what a real Dokku printed is not here: {error}"));
-            None
-        }
-    }
+    let path = skipped::corpus(&format!("contracts/dokku-recorded/{file}"))?;
+    Some(json_lines(&fs::read_to_string(path).expect("a recording can be read")))
 }
 
 #[test]
@@ -758,7 +746,7 @@ fn watching_on_a_terminal_redraws_the_text_in_place() {
         .stdout(Stdio::piped())
         .spawn();
     let Ok(mut terminal) = started else {
-        note("skipped: script(1), which makes a terminal, is not here");
+        skipped::skip("no script(1), which makes a terminal");
         return;
     };
     let mut output = terminal.stdout.take().expect("a pipe");

@@ -30,15 +30,10 @@ pub(crate) fn all() -> &'static [Document] {
 
 fn gather() -> Vec<Document> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/redact/documents");
-    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
     let mut documents = files(&here);
     assert!(documents.len() >= 6, "the documents of this test are missing");
-    let corpus = [shared.join("corpus/docker-inspect"), shared.join("contracts/dokku-recorded")];
-    let found: Vec<Document> = corpus.iter().flat_map(|dir| files(dir)).collect();
-    if found.is_empty() {
-        super::tell("skipped: documents of the shared corpus, which is not beside this checkout");
-    }
-    documents.extend(found);
+    let corpus = ["corpus/docker-inspect", "contracts/dokku-recorded"];
+    documents.extend(corpus.into_iter().filter_map(skipped::corpus).flat_map(|dir| files(&dir)));
     documents.extend(real_container());
     documents
 }
@@ -73,7 +68,7 @@ fn real_container() -> Option<Document> {
     docker(&["volume", "rm", &name], &[]);
     docker(&["rmi", &image], &[]);
     if text.is_none() {
-        super::tell("skipped: the document of a real container, because no engine answers");
+        skipped::skip("no engine: the document of a real container is left out");
     }
     let value = serde_json::from_str(&text?).expect("docker inspect prints JSON");
     Some(Document { name: "a real container".to_owned(), value })

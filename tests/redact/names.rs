@@ -3,18 +3,12 @@
 
 mod documents;
 
-use std::io::Write as _;
-
 use redact::{Layout, Policy, Style, sanitize};
 use serde_json::{Value, json};
 
 use documents::{Site, sites};
 
 const TOKEN: &str = "glpat-aBcDeF0123456789xyzQ";
-
-fn tell(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
 
 fn sanitized(value: &Value) -> Value {
     let policy = Policy { style: Style::Bare, ..Policy::default() };

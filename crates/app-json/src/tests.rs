@@ -1,8 +1,6 @@
 //! Vectors: what Dokku's decoder takes and refuses, and what is remarked.
 
 use std::fs;
-use std::io::Write as _;
-use std::path::Path;
 
 use super::AppJson;
 
@@ -341,12 +339,8 @@ fn a_file_that_is_cut_or_changed_anywhere_is_taken_or_refused_in_one_line() {
 
 #[test]
 fn app_json_files_that_other_people_wrote_are_taken() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/app-json");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        writeln!(std::io::stderr(), "skipped: no corpus at {}", folder.display()).expect("a stderr");
-        return;
-    };
-    for entry in entries.flatten() {
+    let Some(folder) = skipped::corpus("corpus/app-json") else { return };
+    for entry in fs::read_dir(folder).expect("the corpus can be read").flatten() {
         let bytes = fs::read(entry.path()).expect("a file");
         let app_json =
             AppJson::parse(&bytes).unwrap_or_else(|why| panic!("{}: {why}", entry.path().display()));

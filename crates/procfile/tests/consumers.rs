@@ -155,13 +155,12 @@ impl World {
     }
 }
 
-/// Where a program is; says so on stderr where it is nowhere.
+/// Where a program is; where it is nowhere, the test is skipped.
 fn program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|place| place.is_file());
     if found.is_none() {
-        // A test's talk; where nobody listens, nothing is lost.
-        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("skipped: no {name}\n").as_bytes());
+        skipped::skip(format_args!("no {name}"));
     }
     found
 }

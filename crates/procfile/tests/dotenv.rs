@@ -178,16 +178,15 @@ fn values_made_of_values_have_an_end() {
 
 /// The recorded answers are those of the readers themselves; bash is nearly everywhere, so it is asked each time.
 #[test]
-#[expect(clippy::print_stderr, reason = "what is skipped is told")]
 fn the_recorded_answers_are_still_those_of_the_readers() {
     let long = std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1");
     let words: &[&str] = if long { &["--check"] } else { &["--check", "--only", "bash"] };
     match Command::new(place().join("refresh")).args(words).output() {
-        Err(error) => eprintln!("skipped: tests/dotenv/refresh cannot be run: {error}"),
+        Err(error) => skipped::skip(format_args!("tests/dotenv/refresh cannot be run: {error}")),
         Ok(ran) => {
             let said =
                 String::from_utf8_lossy(&ran.stdout).into_owned() + &String::from_utf8_lossy(&ran.stderr);
-            said.lines().filter(|line| line.starts_with("skipped")).for_each(|line| eprintln!("{line}"));
+            said.lines().filter_map(|line| line.strip_prefix("skipped: ")).for_each(skipped::skip);
             assert!(ran.status.success() || ran.status.code() == Some(127), "{said}");
         }
     }

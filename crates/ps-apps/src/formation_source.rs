@@ -159,8 +159,6 @@ impl World {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::io::Write as _;
-    use std::path::Path;
 
     use super::*;
     use crate::StoredEntry;
@@ -224,13 +222,8 @@ mod tests {
 
     #[test]
     fn dokku_scale_files_that_other_people_wrote_are_read() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/corpus/dokku-scale");
-        let Ok(entries) = fs::read_dir(&folder) else {
-            let note = format!("skipped: no corpus at {}", folder.display());
-            writeln!(std::io::stderr(), "{note}").expect("a stderr");
-            return;
-        };
-        for entry in entries.flatten() {
+        let Some(folder) = skipped::corpus("corpus/dokku-scale") else { return };
+        for entry in fs::read_dir(folder).expect("the corpus can be read").flatten() {
             let bytes = fs::read(entry.path()).expect("a file");
             let asked = parse_dokku_scale(&bytes);
             assert!(

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{Ran, World, shared};
+use crate::{Ran, World};
 
 const FORMATS: [&str; 12] = [
     "systemd",
@@ -113,7 +113,7 @@ fn release_is_no_service_unless_it_is_asked_for() {
 
 #[test]
 fn every_real_procfile_is_exported_to_every_format() {
-    let Some(corpus) = shared("corpus/procfile") else { return };
+    let Some(corpus) = skipped::corpus("corpus/procfile") else { return };
     let mut exported = 0;
     for entry in fs::read_dir(corpus).expect("the corpus is readable") {
         let path = entry.expect("an entry").path();

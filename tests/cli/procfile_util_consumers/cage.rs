@@ -128,7 +128,7 @@ pub(crate) fn can_be_built() -> bool {
     let script = format!("{}exec chroot . true", world(folder.path()));
     let can = stage::is_root() && in_namespaces(&script).status().is_ok_and(|status| status.success());
     if !can {
-        say("skipped: no root, or no namespaces and overlays to be had here");
+        skipped::skip("no root, or no namespaces and overlays to be had here");
     }
     can
 }
@@ -177,7 +177,7 @@ fn places() -> Vec<PathBuf> {
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
     let found = places().iter().map(|place| place.join(name)).find(|program| program.is_file());
     if found.is_none() {
-        say(&format!("skipped: no {name}"));
+        skipped::skip(format_args!("no {name}"));
     }
     found
 }
@@ -197,7 +197,7 @@ pub(crate) fn versions(name: &str, more: &[&str]) -> Vec<PathBuf> {
     found.sort();
     found.dedup();
     if found.is_empty() {
-        say(&format!("skipped: no {name}"));
+        skipped::skip(format_args!("no {name}"));
     }
     found
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::cage::{self, Cage};
-use crate::stage::{self, Habits, Stage, quoted, say};
+use crate::stage::{self, Habits, Stage, quoted};
 use crate::{RUNIT, app};
 
 pub(crate) const COMPOSE: Habits = Habits {
@@ -48,7 +48,7 @@ fn engine_answers() -> bool {
     let asked = Command::new("docker").args(["image", "inspect", "formation-test/busybox:latest"]).output();
     let answers = asked.is_ok_and(|asked| asked.status.success());
     if !answers {
-        say("skipped: no engine, or no image formation-test/busybox:latest");
+        skipped::skip("no engine, or no image formation-test/busybox:latest");
     }
     answers
 }

@@ -40,7 +40,7 @@ fn where_nothing_can_be_written_the_path_is_named_and_nothing_changes() {
         "--version",
     ];
     if !is_done(who, &words) {
-        home::note("skipped: this user cannot become another one that may run the programs");
+        skipped::skip("no root, or programs that no other user may run: this test becomes somebody else");
         return;
     }
     fs::set_permissions(&root, Permissions::from_mode(0o755)).expect("it is ours");
@@ -68,7 +68,7 @@ fn a_full_disk_fails_a_first_deploy_whole_and_the_next_one_with_room_works() {
     let lib = home.path("lib");
     let lib = lib.to_str().expect("text");
     if !is_done("mount", &["-t", "tmpfs", "-o", "size=64k", "tmpfs", lib]) {
-        home::note("skipped: only root can mount a small disk");
+        skipped::skip("no root: only root can mount a small disk");
         return;
     }
     let mounted = Mounted(lib.to_owned());
@@ -103,7 +103,7 @@ fn on_a_full_disk(procfile: &str, words: &[&str]) -> Option<(Home, Mounted)> {
     let home = Home::new();
     let lib = home.path("lib").to_str().expect("text").to_owned();
     if !is_done("mount", &["-t", "tmpfs", "-o", "size=512k", "tmpfs", &lib]) {
-        home::note("skipped: only root can mount a small disk");
+        skipped::skip("no root: only root can mount a small disk");
         return None;
     }
     let mounted = Mounted(lib);

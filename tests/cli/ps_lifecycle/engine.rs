@@ -16,18 +16,18 @@ const IMAGE: &str = "formation-test/busybox:latest";
 /// What one look at an engine may take, and a second for the rest.
 const ENGINE_DEADLINE: Duration = Duration::from_secs(11);
 
-/// Whether an engine has the image; if not, says so.
+/// Whether an engine has the image; if not, the test is skipped.
 fn has_engine() -> bool {
     static HAS_ENGINE: OnceLock<bool> = OnceLock::new();
-    *HAS_ENGINE.get_or_init(|| {
+    let has_engine = *HAS_ENGINE.get_or_init(|| {
         let mut docker = Command::new("docker");
         docker.args(["image", "inspect", IMAGE]).stdout(Stdio::null()).stderr(Stdio::null());
-        let has_engine = docker.status().is_ok_and(|status| status.success());
-        if !has_engine {
-            home::note(&format!("skipped: no engine has {IMAGE}; scripts/setup makes it"));
-        }
-        has_engine
-    })
+        docker.status().is_ok_and(|status| status.success())
+    });
+    if !has_engine {
+        skipped::skip(format_args!("no engine has {IMAGE}: scripts/setup makes it"));
+    }
+    has_engine
 }
 
 /// Containers are found by the app's name: one of this run, and nobody else's.

@@ -57,11 +57,6 @@ pub(crate) fn hello() -> String {
     directory.canonicalize().expect("the sample app").to_str().expect("text").to_owned()
 }
 
-/// Says something that whoever runs the tests should know.
-pub(crate) fn note(text: &str) {
-    writeln!(std::io::stderr(), "{text}").expect("a stderr");
-}
-
 /// Held by tests whose apps listen: two worlds that look for a free port at once could choose the same.
 pub(crate) fn listening() -> MutexGuard<'static, ()> {
     static PORTS: Mutex<()> = Mutex::new(());

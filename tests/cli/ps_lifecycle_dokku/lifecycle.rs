@@ -2,13 +2,12 @@
 //! same order, the same words of ps's own on the same streams, the same exit status.
 
 use std::fs;
-use std::path::Path;
 
 use assert_cmd::Command;
 use serde_json::Value;
 
 use crate::support::run;
-use crate::world::{Container, Dokku, note};
+use crate::world::{Container, Dokku};
 
 /// Answered from files and one request to the engine, or called by Dokku's front-end around us.
 const NOT_OURS: [&str; 4] = ["scheduler-detect", "scheduler-app-status", "scheduler-is-deployed", "builds-"];
@@ -141,12 +140,8 @@ fn is_warning(line: &str) -> bool {
 }
 
 fn cases() -> Option<Vec<Case>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/contracts/dokku-recorded/lifecycle.jsonl");
-    let Ok(text) = fs::read_to_string(&path) else {
-        note(&format!("skipped: what a real Dokku did is not at {}", path.display()));
-        return None;
-    };
+    let path = skipped::corpus("contracts/dokku-recorded/lifecycle.jsonl")?;
+    let text = fs::read_to_string(path).expect("a recording can be read");
     let recorded = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("a case"));
     Some(recorded.filter_map(|case| read(&case)).collect())
 }

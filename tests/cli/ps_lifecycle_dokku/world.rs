@@ -1,7 +1,6 @@
 //! A Dokku-shaped world: our plugin as it is, and beside it one whose hooks write down how they were called.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command as Program;
@@ -139,7 +138,7 @@ impl Container {
                 Some(Self(String::from_utf8_lossy(&output.stdout).trim().to_owned()))
             }
             other => {
-                note(&format!("skipped what needs an engine (scripts/setup starts one): {other:?}"));
+                skipped::skip(format_args!("no engine (scripts/setup starts one): {other:?}"));
                 None
             }
         }
@@ -150,9 +149,4 @@ impl Drop for Container {
     fn drop(&mut self) {
         let _ = Program::new("docker").args(["rm", "--force", &self.0]).output();
     }
-}
-
-/// Past what the test harness captures.
-pub(crate) fn note(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }

@@ -26,7 +26,7 @@ fn a_family_that_hides_and_ignores_term_is_gone_after_its_grace() {
 #[test]
 fn without_cgroups_a_family_that_hides_is_swept_as_well() {
     if !rustix::process::geteuid().is_root() {
-        eprintln_skipped("only root can become somebody else");
+        skipped::skip("no root: only root can become somebody else");
         return;
     }
     for round in 0..rounds(2, 20) {
@@ -112,9 +112,4 @@ fn a_stopped_process_can_be_stopped() {
     service.signal(Signal::TERM);
     assert!(service.await_end().success());
     assert_eq!(service.processes(), Vec::<u32>::new());
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn eprintln_skipped(why: &str) {
-    eprintln!("skipped: {why}");
 }

@@ -3,8 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -89,12 +88,7 @@ fn state(place: &Place) -> Files {
 }
 
 fn cases(names: &[&str]) -> Option<Vec<Case>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/contracts/dokku-recorded");
-    if !folder.is_dir() {
-        let note = format!("skipped: what a real Dokku said is not at {}", folder.display());
-        writeln!(std::io::stderr(), "{note}").expect("a stderr");
-        return None;
-    }
+    let folder = skipped::corpus("contracts/dokku-recorded")?;
     let mut cases = Vec::new();
     for name in names {
         let mut state = first_state();

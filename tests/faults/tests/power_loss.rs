@@ -81,7 +81,7 @@ fn recorded(verbs: &[Verb]) -> Vec<Recorded<'_>> {
 #[test]
 fn a_power_failure_leaves_the_old_or_the_new_and_after_the_end_the_new() {
     if !programs::strace_works() {
-        note("SKIPPED: no recording without strace (scripts/setup installs it)");
+        skipped::skip("no recording without strace (scripts/setup installs it)");
         return;
     }
     let verbs = verb::all().expect("a table");
@@ -109,7 +109,7 @@ fn a_power_failure_leaves_the_old_or_the_new_and_after_the_end_the_new() {
 #[test]
 fn a_writer_in_place_loses_its_value_with_the_power() {
     if !programs::strace_works() {
-        note("SKIPPED: no recording without strace (scripts/setup installs it)");
+        skipped::skip("no recording without strace (scripts/setup installs it)");
         return;
     }
     let controls = verb::controls().expect("a table");

@@ -7,7 +7,7 @@ use faults::{count, note, programs};
 
 fn swept(verbs: &[Verb], kind: Kind) -> Option<Report> {
     if !programs::strace_works() {
-        note("SKIPPED: no sweep without strace (scripts/setup installs it)");
+        skipped::skip("no sweep without strace (scripts/setup installs it)");
         return None;
     }
     programs::build(&["faults", "procfile-util", "ps-scale", "ps-set"]).expect("the programs build");

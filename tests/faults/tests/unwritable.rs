@@ -8,10 +8,10 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use faults::programs;
 use faults::reading::Question;
 use faults::sandbox::{Ran, Sandbox};
 use faults::snapshot::Snapshot;
-use faults::{note, programs};
 
 const NOBODY: u32 = 65534;
 
@@ -73,7 +73,7 @@ impl Mounted {
         let world = sandbox.world();
         let mount = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&world).output();
         if !mount.is_ok_and(|output| output.status.success()) {
-            note("SKIPPED: this test mounts a small file system, which needs root");
+            skipped::skip("this test mounts a small file system, which needs root");
             return None;
         }
         for part in ["home", "lib"] {
@@ -196,7 +196,7 @@ fn a_directory_that_may_not_be_written_is_named_and_left_alone() {
     let sandbox = Sandbox::new().expect("a sandbox");
     let before = prepared(&sandbox);
     if chown(sandbox.world(), Some(NOBODY), Some(NOBODY)).is_err() {
-        note("SKIPPED: this test runs programs as nobody, which needs root");
+        skipped::skip("this test runs programs as nobody, which needs root");
         return;
     }
     set_mode(sandbox.world().parent().expect("a sandbox lies somewhere"), 0o755);
@@ -225,7 +225,7 @@ fn a_file_that_may_not_be_read_is_not_taken_for_an_empty_one() {
     let sandbox = Sandbox::new().expect("a sandbox");
     let before = prepared(&sandbox);
     if chown(sandbox.world(), Some(NOBODY), Some(NOBODY)).is_err() {
-        note("SKIPPED: this test runs programs as nobody, which needs root");
+        skipped::skip("this test runs programs as nobody, which needs root");
         return;
     }
     set_mode(sandbox.world().parent().expect("a sandbox lies somewhere"), 0o755);
@@ -247,7 +247,7 @@ impl Immutable {
         let output = Command::new("chattr").arg("+i").arg(&path).output();
         let is_made = output.is_ok_and(|output| output.status.success());
         if !is_made {
-            note("SKIPPED: this test needs chattr +i, root, and a file system that knows it");
+            skipped::skip("this test needs chattr +i, root, and a file system that knows it");
         }
         is_made.then_some(Self(path))
     }
