@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-use crate::home::{Home, Running, eventually, note, table};
+use crate::home::{Home, Running, eventually, table};
 
 const WEB: &str = "web: faultapp --tick 60\n";
 
@@ -163,7 +163,7 @@ fn a_deploy_that_is_killed_while_it_is_written_down_leaves_one_release_and_no_mi
         let deploy = home.command(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
         strace.arg(deploy.get_program()).args(deploy.get_args());
         strace.env_clear().envs(deploy.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        let Ok(ran) = strace.output() else { return note("SKIPPED: strace is not there (scripts/setup)") };
+        let Ok(ran) = strace.output() else { return skipped::skip("strace is not there (scripts/setup)") };
         assert!(!ran.status.success(), "{ran:?}");
         let is_half = half.exists();
         finished += usize::from(is_half);
