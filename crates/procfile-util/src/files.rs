@@ -70,7 +70,7 @@ pub(crate) fn env_file(given: &Given) -> Result<Option<EnvFile>, EnvFileFailure>
     let known = |name: &[u8]| if given.on("allow-getenv") { ambient(name) } else { None };
     let grammar = if say::inside_dokku() { Grammar::Dokku } else { Grammar::Own };
     let file = EnvFile::parse_with(&bytes, &Reading { grammar, known: &known })
-        .map_err(|why| EnvFileFailure::Parse(why.to_string()))?;
+        .map_err(|why| EnvFileFailure::Parse(why.in_file(path)))?;
     file.warnings().iter().for_each(|odd| say::warning(&format!("{}, {odd}", path.display())));
     Ok(Some(file))
 }
@@ -89,7 +89,7 @@ pub(crate) fn refusal(path: &OsStr, error: &ReadError) -> String {
     match error {
         ReadError::Missing => format!("open {path}: no such file or directory"),
         ReadError::NotAFile("a directory") => format!("read {path}: is a directory"),
-        ReadError::Symlink => format!("open {path}: too many levels of symbolic links"),
+        ReadError::Symlink | ReadError::LinkLoop => format!("open {path}: too many levels of symbolic links"),
         ReadError::Io(why) => format!("open {path}: {}", words(why)),
         other => format!("read {path}: {other}"),
     }

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Error, Result, anyhow, bail};
 use formation::AppName;
 use procfile::{EnvFile, Grammar, ParseOptions, Procfile, Reading, Variables};
 use ps_apps::{World, durable};
@@ -66,7 +66,7 @@ fn environment(world: &World, app: &AppName) -> Result<EnvFile> {
     let mut both = Vec::new();
     for path in [world.global_env_path(), world.env_path(app)] {
         let bytes = durable::read(&path, false)?.unwrap_or_default();
-        let file = EnvFile::parse_with(&bytes, &reading).with_context(|| path.display().to_string())?;
+        let file = EnvFile::parse_with(&bytes, &reading).map_err(|error| Error::msg(error.in_file(&path)))?;
         file.warnings().iter().for_each(|odd| say::warning(&format!("{}, {odd}", path.display())));
         both.extend(bytes);
         both.push(b'\n');

@@ -1,6 +1,7 @@
 //! What can be wrong or odd about an env file. A text names lines and variables and quotes no value.
 
 use std::fmt;
+use std::path::Path;
 
 /// Names longer than this are not shown: nobody gave a variable such a name.
 const MAX_SHOWN: usize = 60;
@@ -76,6 +77,16 @@ pub enum EnvFileError {
 }
 
 impl EnvFileError {
+    /// The same with the file in front: `.env, line 3: …`.
+    #[must_use]
+    pub fn in_file(&self, path: &Path) -> String {
+        let path = path.display();
+        match self {
+            Self::Utf16 => format!("{path}: {self}"),
+            _ => format!("{path}, {self}"),
+        }
+    }
+
     /// A name as it may be shown: what could be a piece of a secret is not.
     pub(crate) fn shown(name: &[u8]) -> String {
         if name.len() > MAX_SHOWN {

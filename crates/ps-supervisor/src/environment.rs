@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use durable::ReadError;
 use formation::Slot;
-use procfile::{EnvFile, EnvFileError, Grammar, Reading};
+use procfile::{EnvFile, Grammar, Reading};
 use rustix::process::Resource;
 
 use crate::Spec;
@@ -73,11 +73,8 @@ impl Environment {
     /// The path, the line where there is one, and what is wrong.
     pub fn add(&mut self, path: &Path, bytes: &[u8], grammar: Grammar) -> Result<(), String> {
         let known = |name: &[u8]| self.get(OsStr::from_bytes(name)).map(|value| value.as_bytes().to_vec());
-        let file =
-            EnvFile::parse_with(bytes, &Reading { grammar, known: &known }).map_err(|error| match error {
-                EnvFileError::Utf16 => format!("{}: {error}", path.display()),
-                error => format!("{}, {error}", path.display()),
-            })?;
+        let file = EnvFile::parse_with(bytes, &Reading { grammar, known: &known })
+            .map_err(|error| error.in_file(path))?;
         self.warnings.extend(file.warnings().iter().map(|odd| format!("{}, {odd}", path.display())));
         for (name, value) in file.iter_bytes() {
             let from = file.line_of(name).map(|line| (path.to_owned(), line));
