@@ -59,6 +59,8 @@ pub(crate) fn run(args: &Args, words: &Words) -> Result<Outcome> {
             supervisor
         }
         Err(error) => {
+            // The guard cleans up: nobody else needs to be kept out.
+            state.settle();
             guard.call();
             return Err(error);
         }

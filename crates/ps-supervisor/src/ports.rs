@@ -182,20 +182,27 @@ fn lock(parent: &Path) -> Option<File> {
 /// Whether a process could listen there now, on every address of both families. Connections that linger after their
 /// listener has ended are in nobody's way.
 pub(crate) fn is_free(port: u16) -> bool {
-    let is_bound = |error: std::io::Error| error.raw_os_error() == Some(Errno::ADDRINUSE.raw_os_error());
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
-        && TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).map_or_else(|error| !is_bound(error), |_| true)
+    let bind = |address: SocketAddr| TcpListener::bind(address).map_err(|error| error.raw_os_error());
+    let of_4 = bind((Ipv4Addr::UNSPECIFIED, port).into()).err().flatten();
+    let of_6 = bind((Ipv6Addr::UNSPECIFIED, port).into()).err().flatten();
+    [of_4, of_6].into_iter().flatten().map(Errno::from_raw_os_error).all(tells_nothing)
 }
 
 /// [`is_free`], and also for a program that does not ask to share it with what lingers (`SO_REUSEADDR`).
 fn is_untouched(port: u16) -> bool {
-    let is_bindable = |family, address: SocketAddr| -> Result<(), Errno> {
+    let bind = |family, address: SocketAddr| -> Result<(), Errno> {
         let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
         rustix::net::bind(&socket, &address)
     };
-    let of_4 = is_bindable(AddressFamily::INET, (Ipv4Addr::UNSPECIFIED, port).into());
-    let of_6 = is_bindable(AddressFamily::INET6, (Ipv6Addr::UNSPECIFIED, port).into());
-    of_4.is_ok() && of_6 != Err(Errno::ADDRINUSE) && is_free(port)
+    let of_4 = bind(AddressFamily::INET, (Ipv4Addr::UNSPECIFIED, port).into());
+    let of_6 = bind(AddressFamily::INET6, (Ipv6Addr::UNSPECIFIED, port).into());
+    [of_4, of_6].into_iter().filter_map(Result::err).all(tells_nothing) && is_free(port)
+}
+
+/// Whether a port may be free although it could not be bound: there is no such family here, or no descriptor is left,
+/// which is so for every port.
+fn tells_nothing(errno: Errno) -> bool {
+    !matches!(errno, Errno::ADDRINUSE | Errno::ACCESS)
 }
 
 #[cfg(test)]

@@ -42,8 +42,9 @@ impl Plan {
         }
         if spec.wanted().is_empty() {
             let path = source.path.display();
+            let why: String = counts.notes.last().map(|note| format!(" ({note})")).unwrap_or_default();
             return Err(Refusal::failed(format!(
-                "{path} has nothing to run: name a type, or give --formation"
+                "{path} has nothing to run{why}: name a type, or give --formation"
             )));
         }
         ps_supervisor::judge(&spec).map_err(Error::msg)?;

@@ -60,7 +60,7 @@ impl State {
         &self.directory
     }
 
-    /// Our supervisor has its lock.
+    /// Our supervisor has its lock, or will have none: others may look for dead foregrounds.
     pub(crate) fn settle(&mut self) {
         self.home = None;
     }
@@ -94,8 +94,8 @@ pub(crate) fn source_of(directory: &Path) -> Option<(String, PathBuf)> {
 fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
     let owner = source_of(state);
     let is_ours = owner.as_ref().is_some_and(|(_, source)| source == ours);
-    if !is_dead(state) {
-        let is_alone = owner.as_ref().is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists());
+    let is_alone = owner.as_ref().is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists());
+    if !is_dead(state, is_alone) {
         if is_ours && is_alone {
             // Its guard is ending what it left: our ports are free after that.
             wait_for(state);
@@ -112,11 +112,13 @@ fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
     }
 }
 
-fn is_dead(state: &Path) -> bool {
+/// Whether nobody runs from a state directory; `is_alone` where its owner is known not to be there any more.
+fn is_dead(state: &Path, is_alone: bool) -> bool {
     let Ok(lock) = File::open(state.join(LOCK_FILE)) else {
         // Or not quite born.
         let made = fs::metadata(state).and_then(|made| made.modified()).ok();
-        return made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > home::PATIENCE);
+        let is_old = made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > home::PATIENCE);
+        return is_alone || is_old;
     };
     rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
 }

@@ -48,6 +48,8 @@ fn an_unknown_type_is_refused_with_those_that_there_are() {
 
 #[test]
 fn files_of_the_directory_say_how_many_and_who_is_left_out_is_said() {
+    let none = Source::new(THREE).file("DOKKU_SCALE", "web=0\n").run(&[]);
+    assert!(none.err.contains("nothing to run (DOKKU_SCALE has no instance of "), "{}", none.err);
     let source = Source::new(THREE).file("DOKKU_SCALE", "worker=2\n");
     let ended = source.run(&[]);
     assert_eq!(ended.lines(), ["worker.1", "worker.2"]);

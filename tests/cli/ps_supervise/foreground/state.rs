@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use rustix::process::Signal;
 
@@ -128,4 +129,32 @@ fn a_runtime_directory_that_others_could_write_to_is_not_used() {
     fs::set_permissions(source.runtime.path(), open).expect("it is ours");
     assert_eq!(source.run(&[]).lines(), ["ran"]);
     assert!(!source.runtime.path().join("ps-supervise").exists());
+}
+
+#[test]
+fn where_descriptors_are_short_it_says_so_at_once_and_leaves_nothing() {
+    let source = Source::new("web: exec sleep 1000\n");
+    let mut command = Command::new("sh");
+    source.prepare(&mut command);
+    let script = format!("ulimit -n 64; exec {} -m web=100", env!("CARGO_BIN_EXE_ps-supervise"));
+    command.args(["-c", &script]);
+    let ended = source.start_command(command).end();
+    assert!(ended.err.contains("Too many open files"), "{}", ended.err);
+    assert_eq!((ended.err.lines().count(), ended.code()), (1, 1), "{}", ended.err);
+    assert_eq!(source.left(), Vec::<String>::new());
+}
+
+#[test]
+fn what_was_killed_before_it_had_its_lock_is_cleaned_up_at_the_next_start() {
+    let source = Source::new("web: true\n");
+    let unborn = source.runtime.path().join("ps-supervise/run-unborn");
+    for directory in [unborn.parent().expect("it has one"), &unborn] {
+        fs::create_dir(directory).expect("made");
+        fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).expect("it is ours");
+    }
+    let nobody = "4194305";
+    let directory = source.path().canonicalize().expect("there");
+    fs::write(unborn.join("owner"), format!("{nobody}\n{}", directory.display())).expect("written");
+    assert_eq!(source.run(&[]).code(), 0);
+    assert_eq!(source.left(), Vec::<String>::new());
 }
