@@ -41,7 +41,13 @@ pub(crate) fn hides_text(text: &str) -> bool {
     let encoded = base64_runs(text).filter(|run| run.len() >= 11).any(|run| {
         run.bytes().any(|b| b.is_ascii_uppercase()) && from_base64(run).is_some_and(|plain| plain.len() >= 8)
     });
-    encoded || hex_runs(text).any(|plain| plain.len() >= 8)
+    // Eight bytes set apart by colons have seven of them; addresses of machines have fewer.
+    let joined = (text.matches(':').count() >= 7).then(|| text.replace(':', ""));
+    encoded || [Some(text), joined.as_deref()].into_iter().flatten().any(hides_text_in_hex)
+}
+
+fn hides_text_in_hex(text: &str) -> bool {
+    hex_runs(text).any(|plain| plain.len() >= 8)
 }
 
 /// At most `length` bytes of a text, cut between two characters.
@@ -289,7 +295,10 @@ mod tests {
     #[test]
     fn readable_text_in_base64_is_told_from_names() {
         assert!(hides_text("Y29ycmVjdGhvcnNl") && hides_text("636f7272656374686f727365"));
+        assert!(hides_text("63:6f:72:72:65:63:74:0a:68:6f:72:73:65"));
         let names = [
+            "02:42:ac:18:00:02",
+            "fd00:dead:beef:0:0:242:ac11:2",
             "productionserver",
             "MaximumRetryCount",
             "docker-entrypoint",

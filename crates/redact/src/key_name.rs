@@ -174,41 +174,70 @@ pub(crate) fn is_secret(name: &str) -> bool {
 const PLACES: &[&str] = &[
     "app",
     "branch",
+    "bucket",
     "cluster",
+    "commit",
+    "component",
     "container",
     "database",
     "db",
     "dir",
     "directory",
     "domain",
+    "env",
     "environment",
     "folder",
     "home",
     "host",
     "hostname",
     "image",
+    "instance",
+    "job",
+    "machine",
+    "module",
     "name",
+    "namespace",
     "net",
     "network",
     "node",
+    "package",
     "path",
+    "pipeline",
     "prefix",
     "project",
+    "queue",
+    "ref",
+    "region",
+    "registry",
     "release",
+    "repo",
+    "repository",
+    "rev",
+    "revision",
     "root",
+    "server",
     "service",
+    "sha",
+    "sha1",
+    "slug",
     "stage",
+    "subdomain",
     "tag",
+    "title",
+    "topic",
     "version",
     "volume",
     "workdir",
+    "workflow",
+    "workspace",
+    "zone",
 ];
 
-/// Whether a variable is called like a name or a place: `DB_HOST`, `PYTHONPATH`, `SERVICE_NAME`. A user's name is half of a
+/// Whether a variable is called like a name or a place: `DB_HOST`, `PYTHONPATH`, `SERVICE_NAME`, `CI_COMMIT_SHA`. A user's name is half of a
 /// login, and counts as none.
 pub(crate) fn names_a_place(name: &str) -> bool {
     let words = words(name);
-    let together = ["path", "dir", "home", "root", "host", "hostname"];
+    let together = ["path", "dir", "home", "root", "host", "name", "branch", "repo"];
     let last = words.last().map_or("", String::as_str);
     let is_place = PLACES.contains(&last) || together.iter().any(|end| last.ends_with(end));
     is_place && !is_secret(name) && !words.iter().any(|word| word.contains("user") || word.contains("login"))

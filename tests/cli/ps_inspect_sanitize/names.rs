@@ -54,6 +54,14 @@ impl Objects {
             format!("APP_ROOT={directory}"),
             format!("DB_HOST={name}-db"),
             format!("PATH={directory}/bin:/usr/bin:/bin"),
+            // As GitLab, GitHub, Drone and Jenkins set them.
+            format!("CI_COMMIT_REF_SLUG={name}"),
+            format!("GITHUB_REPOSITORY=acme/{name}"),
+            format!("GITHUB_HEAD_REF={container}"),
+            format!("DRONE_REPO_NAMESPACE={network}"),
+            format!("BUILD_SOURCEBRANCHNAME={container}"),
+            format!("WORKSPACE={directory}"),
+            format!("CI_REPOSITORY_URL=https://gitlab-ci-token:{TOKEN}@gitlab.example.com/acme/{name}.git"),
         ];
         let mut args =
             vec!["create", "--name", &container, "--network", &network, "--network-alias", &container];
