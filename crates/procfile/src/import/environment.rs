@@ -81,14 +81,9 @@ fn shown(name: &str) -> String {
     name.chars().take(80).collect()
 }
 
-/// A line that reads back as this variable, whatever stands before it.
+/// A line that reads back as this variable, whatever stands before it: its name may be any that an env file takes, also one
+/// that a shell drops, such as `MY-KEY`.
 fn line(name: &str, value: &str) -> Option<String> {
-    let letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
-    let legal = name.bytes().next().is_some_and(letter)
-        && name.bytes().all(|byte| letter(byte) || byte.is_ascii_digit());
-    if !legal || name == "export" {
-        return None;
-    }
     let bare = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:,@%+=-".contains(&byte));
     let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");
     let escaped = escaped.replace('\n', "\\n").replace('\r', "\\r");
@@ -151,5 +146,23 @@ mod tests {
         let mut notes = Vec::new();
         assert_eq!(environment.file(2, |_, what| notes.push(what)), b"D=x\n");
         assert_eq!(notes.len(), 3, "{notes:?}");
+    }
+
+    #[test]
+    fn every_name_that_an_env_file_takes_is_carried_over() {
+        let mut environment = Environment::default();
+        for name in ["MY-KEY", "a.b", "A[0]", "1A", "é", "export"] {
+            environment.set("", name, "x y");
+        }
+        for name in ["", "#a", "A=B", "a$b", "two\nlines", "export A"] {
+            environment.set("", name, "x");
+        }
+        let mut left_out = Vec::new();
+        let file = environment.file(1, |_, what| left_out.push(what));
+        let read = EnvFile::parse(&file).expect("legal");
+        let names: Vec<&str> = read.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["MY-KEY", "a.b", "A[0]", "1A", "é", "export"]);
+        assert!(read.iter().all(|(_, value)| value == "x y"));
+        assert_eq!(left_out.len(), 6, "{left_out:?}");
     }
 }
