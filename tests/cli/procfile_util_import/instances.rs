@@ -36,6 +36,21 @@ fn what_foreman_gave_supervisord_is_one_type_with_its_quantity() {
 }
 
 #[test]
+fn a_value_with_quotes_that_foreman_gave_supervisord_hides_no_port_behind_it() {
+    let program = |n: u16| {
+        program(&format!("app-web-{n}"), 4999 + n, "bin/web -p $PORT", "")
+            .replace("A=\"x\"", r#"A="say\ \"x\",\ \$Y",B="a\ b""#)
+    };
+    let world = World::new();
+    let text = format!("{}{}[group:app]\nprograms=app-web-1,app-web-2\n", program(1), program(2));
+    world.put("app.conf", text);
+    let ran = world.feed(&["import", "--from", "supervisord", "app.conf"], b"");
+    assert_eq!(formation(&ran), "web=2", "{ran:?}");
+    assert_eq!(world.text("Procfile").as_deref(), Some("web: bin/web -p $PORT\n"));
+    assert_eq!(world.text(".env").as_deref(), Some("A='say \"x\", $Y'\nB='a\\ b'\n"));
+}
+
+#[test]
 fn what_honcho_gave_supervisord_is_one_type_with_its_quantity() {
     let program = |n: u16| {
         format!(

@@ -222,7 +222,8 @@ fn filled(
     Ok(atoms)
 }
 
-/// `A="1",B=2`: quotes, of either kind, know no escapes.
+/// `A="1",B=2`: quotes, of either kind, know no escapes. supervisord refuses `A="say\ \"x\"",B="2"`; foreman, which writes a value
+/// in a shell's words, has it so nevertheless: there `A` is `say "x"`.
 fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     let mut rest = section.get("environment").unwrap_or_default();
@@ -232,13 +233,15 @@ fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String,
         let (name, behind) = (name.trim(), behind.trim_start());
         let quote = behind.chars().next().filter(|first| matches!(first, '"' | '\''));
         let (value, after) = if let Some(quote) = quote {
-            behind[1..].split_once(quote).unwrap_or((&behind[1..], ""))
+            closed(&behind[1..], quote)
         } else {
             let end = behind.find([',', '\n']).unwrap_or(behind.len());
             (behind[..end].trim_end(), &behind[end..])
         };
         rest = after;
-        match filled(section, None, 1, value).ok().and_then(|atoms| words::text(&atoms)) {
+        let is_of_a_shell = quote.is_some_and(|quote| value.contains(quote));
+        let value = if is_of_a_shell { unescaped(value) } else { value.to_owned() };
+        match filled(section, None, 1, &value).ok().and_then(|atoms| words::text(&atoms)) {
             Some(value) => variables.push((name.to_owned(), value)),
             None => gathering
                 .note(section.name, format_args!("variable {name} is left out: supervisord fills it in")),
@@ -248,6 +251,28 @@ fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String,
         gathering.note(section.name, "the end of its environment has no variable");
     }
     variables
+}
+
+/// What stands before the closing quote and what stands behind it; all of the text if no quote closes. One behind a backslash
+/// closes only where the value of the next variable, or nothing, follows.
+fn closed(text: &str, quote: char) -> (&str, &str) {
+    let ends_here = |after: &str| {
+        let next = after.trim_start().strip_prefix(',').unwrap_or(after).trim();
+        let name = next.split('=').next().unwrap_or_default();
+        next.is_empty() || (name.len() < next.len() && !name.contains(['\\', '"', '\'', ' ', ',']))
+    };
+    let closes = |at: &usize| !text[..*at].ends_with('\\') || ends_here(&text[at + 1..]);
+    let end = text.match_indices(quote).map(|(at, _)| at).find(closes);
+    end.map_or((text, ""), |at| (&text[..at], &text[at + 1..]))
+}
+
+fn unescaped(text: &str) -> String {
+    let mut chars = text.chars();
+    let mut plain = String::new();
+    while let Some(c) = chars.next() {
+        plain.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    plain
 }
 
 #[cfg(test)]
