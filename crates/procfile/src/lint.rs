@@ -37,6 +37,8 @@ pub enum WarningKind {
     Tab,
     /// A name that is no DNS label; some schedulers refuse it.
     NameNoLabel(String),
+    /// A name that is an option of a command, as in a line `--bind :8000` that was meant to go on from the one above.
+    OptionAsName(String),
     /// A name that looks like `web` or `release`, misspelt.
     Misspelt {
         /// As it stands.
@@ -62,6 +64,7 @@ impl WarningKind {
             Self::Continuation => "continuation",
             Self::Tab => "tab",
             Self::NameNoLabel(_) => "name-no-label",
+            Self::OptionAsName(_) => "option-as-name",
             Self::Misspelt { .. } => "misspelt-name",
             Self::QuotedVariable(_) => "quoted-variable",
             Self::EmptyVariable(_) => "empty-variable",
@@ -77,6 +80,10 @@ impl WarningKind {
             Self::Continuation => "a command is one line: join it with the next".to_owned(),
             Self::Tab => "the tab is kept as it is: use blanks".to_owned(),
             Self::NameNoLabel(_) => "use lower-case letters, digits, and - inside the name only".to_owned(),
+            Self::OptionAsName(_) => {
+                "a command is one line: join it with the line above, or begin the name with a letter"
+                    .to_owned()
+            }
             Self::Misspelt { meant, .. } => format!("did you mean {meant}?"),
             Self::QuotedVariable(name) => {
                 format!("a shell would keep {name}: use double quotes if its value is meant")
@@ -99,6 +106,7 @@ impl fmt::Display for WarningKind {
             Self::Continuation => f.write_str("the backslash at the end of the command joins nothing"),
             Self::Tab => f.write_str("a tab"),
             Self::NameNoLabel(name) => write!(f, "{name} is no DNS label, which some schedulers need"),
+            Self::OptionAsName(name) => write!(f, "the option {name} is taken for a process type"),
             Self::Misspelt { name, meant } => write!(f, "{name} looks like {meant}, but is not"),
             Self::QuotedVariable(name) => write!(f, "{name} is expanded although it stands in single quotes"),
             Self::EmptyVariable(name) => write!(f, "{name} becomes empty"),
@@ -126,6 +134,7 @@ impl Procfile {
                 break;
             }
             found.name(&entry, name_start);
+            found.option(&entry, name_start);
             found.command(&entry, command_start);
             found.tab(&entry, name_start, command_start);
             found.variables(&entry, command_start);
@@ -137,14 +146,15 @@ impl Procfile {
 
 impl Procfile {
     /// The warnings about commands of which another part runs than whoever reads the line will think: cut by a comment within
-    /// quotes, or ended by a backslash. These are worth a word where nobody asked for warnings; the others are matters of
+    /// quotes, ended by a backslash, or gone on with on a line that is an entry of its own. These are worth a word where nobody asked for warnings; the others are matters of
     /// taste, or of who runs the file. In line order; the first [`MAX_PROBLEMS`].
     pub fn changed_commands(&self) -> Vec<Warning> {
         let mut found = Found { file: self, missing: Vec::new(), warnings: Vec::new() };
-        for (entry, _, command_start) in self.placed() {
+        for (entry, name_start, command_start) in self.placed() {
             if found.warnings.len() >= MAX_PROBLEMS {
                 break;
             }
+            found.option(&entry, name_start);
             found.command(&entry, command_start);
         }
         found.warnings.sort_by_key(|warning| (warning.line, warning.column));
@@ -178,8 +188,14 @@ impl Found<'_> {
         if let Some(meant) = self.missing.iter().copied().find(|meant| is_slip(entry.name, meant)) {
             return self.add(WarningKind::Misspelt { name, meant }, entry.line, at);
         }
-        if !grammar::is_label(entry.name.as_bytes()) {
+        if !grammar::is_label(entry.name.as_bytes()) && !is_option(entry.name) {
             self.add(WarningKind::NameNoLabel(name), entry.line, at);
+        }
+    }
+
+    fn option(&mut self, entry: &Entry<'_>, at: usize) {
+        if is_option(entry.name) {
+            self.add(WarningKind::OptionAsName(entry.name.to_owned()), entry.line, at);
         }
     }
 
@@ -260,6 +276,11 @@ impl Quotes {
     }
 }
 
+/// Whether a name is what a command's options look like.
+fn is_option(name: &str) -> bool {
+    name.starts_with('-')
+}
+
 /// Whether a name is another one, but for its case or one slip of the finger (two in a long name).
 fn is_slip(name: &str, meant: &str) -> bool {
     let letters = name.bytes().all(|byte| byte.is_ascii_alphabetic());
@@ -286,6 +307,8 @@ mod tests {
             ("web: a \\\nworker: b\n", "continuation", 1, 8),
             ("web: a\tb\n", "tab", 1, 7),
             ("web: a\nMy_Worker: b\n", "name-no-label", 2, 1),
+            ("web: a\n  --bind :8000\n", "option-as-name", 2, 3),
+            ("web: a\n-p :80\n", "option-as-name", 2, 1),
             ("wbe: a\n", "misspelt-name", 1, 1),
             ("web: a\n relaese: b\n", "misspelt-name", 2, 2),
             ("web: sh -c 'x $PORT'\n", "quoted-variable", 1, 15),
@@ -306,6 +329,7 @@ mod tests {
         };
         let text = "a: sh -c \"echo joined #general; sleep 99\"\nb: b \\\nc: sh -c 'x // y'\n";
         assert_eq!(changed(text), [("cut-in-quotes", 1), ("continuation", 2), ("cut-in-quotes", 3)]);
+        assert_eq!(changed("web: a\n--bind :8000\n-x: y\n"), [("option-as-name", 2), ("option-as-name", 3)]);
         let ordinary =
             "a: b # a \"comment\"\nb: \"c\" 'd' # it's\nc: http://x/#y \"a#b\"\nMy_D: ${X:-1}\t\"$$\"\n";
         assert_eq!(changed(ordinary), []);

@@ -78,8 +78,10 @@ pub enum ExportError {
         /// What is wrong with it.
         why: String,
     },
-    /// A variable that no shell can set.
-    #[error("variable name {0:?} of the env file is none that a process can be given")]
+    /// A variable that a shell drops, and a unit has one between its manager and the command.
+    #[error(
+        "variable {0:?} of the env file would not arrive: units run their commands by a shell, and shells drop what has such a name; leave it out of the file that is exported"
+    )]
     Variable(String),
     /// No number.
     #[error("invalid limit: --limit-{flag} {word:?}: use a whole number or unlimited")]
