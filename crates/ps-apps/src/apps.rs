@@ -65,7 +65,7 @@ impl World {
         if self.is_app(&name)? { Ok(App { name }) } else { Err(self.no_such_app(&name)) }
     }
 
-    /// Whether the app's directory is there; an error where nobody can tell.
+    /// Whether the app's directory is there; an error if that cannot be found out.
     pub(crate) fn is_app(&self, name: &AppName) -> Result<bool, Error> {
         let path = self.app_dir(name);
         match fs::metadata(&path) {
@@ -96,8 +96,8 @@ impl World {
         Ok(apps)
     }
 
-    /// Creates an app with the formation `web=1`; one that is there already stays as it is. Its directory comes last:
-    /// before that there is no app, and if it cannot be made nothing is left.
+    /// Creates an app with the formation `web=1`; one that is there already stays as it is. The app's directory is made last,
+    /// because it is what makes the app exist; if it cannot be made, everything else is removed again.
     pub fn create_app(&self, name: &AppName) -> Result<App, Error> {
         if self.is_app(name)? {
             return Ok(App { name: name.clone() });
@@ -117,8 +117,8 @@ impl World {
         made.map(|()| App { name })
     }
 
-    /// Forgets everything about an app: its directory first (from then on there is no app), then its data and its
-    /// properties of every plugin. What is not there is success.
+    /// Removes everything that is kept of an app: its directory first, from which moment the app no longer exists, then its
+    /// data and its properties of every plugin. What is not there is success.
     pub fn destroy_app(&self, name: &AppName) -> Result<(), Error> {
         remove_tree(&self.app_dir(name))?;
         for kind in ["config", "data"] {
@@ -139,7 +139,8 @@ impl World {
         if self.lib().join("data").join(name.as_str()).is_dir() {
             return refuse("a plugin keeps its data under that name");
         }
-        // An app's own directory here holds its ENV file; a plugin's holds a directory for each app.
+        // `config/` has two kinds of directories: `config/<app>`, with the app's ENV file, and `config/<plugin>`, with a
+        // directory for each app.
         let config = self.lib().join("config").join(name.as_str());
         if directories(&config)?.iter().any(|dir| !dir.ends_with(".stage")) {
             return refuse("a plugin keeps its properties under that name");
@@ -155,8 +156,8 @@ impl World {
         Error::NoSuchApp { app: name.to_string(), searched: self.root().to_owned(), hint }
     }
 
-    /// Whether the app was deployed: `config/common/<app>/deployed` is `true`. Where nothing was ever written down, it is if
-    /// it has containers, as Dokku's docker-local says.
+    /// Whether the app was deployed: `config/common/<app>/deployed` is `true`. If that file was never written, the app was
+    /// deployed if it has `CONTAINER.*` files; Dokku's docker-local answers in the same way.
     pub fn is_deployed(&self, name: &AppName) -> Result<bool, Error> {
         let written = self.property("common", Scope::App(name), "deployed")?;
         match written.as_deref() {
@@ -185,15 +186,15 @@ fn directories(path: &Path) -> Result<Vec<std::path::PathBuf>, Error> {
     }
 }
 
-/// Removes a tree for good, also one that somebody still puts files into: a writer that has not seen yet that the app is
-/// gone. What is not there is success.
+/// Removes a tree, again and again if files keep appearing in it: a writer may not have noticed yet that the app is gone. What
+/// is not there is success.
 pub(crate) fn remove_tree(path: &Path) -> Result<(), Error> {
     for _ in 0..REMOVAL_TRIES {
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => (),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(Error::io("remove", path, error)),
-            // Otherwise it would be there again after a power failure.
+            // Without this sync the tree could be there again after a power failure.
             Ok(()) => return sync_parent(path),
         }
     }
@@ -203,7 +204,7 @@ pub(crate) fn remove_tree(path: &Path) -> Result<(), Error> {
 fn sync_parent(path: &Path) -> Result<(), Error> {
     match path.parent().map(fs::File::open) {
         Some(Ok(parent)) => parent.sync_all().map_err(|error| Error::io("sync", path, error)),
-        // Its parent went too: then it is for whoever removed that.
+        // The parent is gone too. Whoever removed it has to sync its own parent.
         _ => Ok(()),
     }
 }

@@ -18,20 +18,22 @@ use crate::durable::{self, Access};
 use crate::{Error, World};
 
 const NAME: &str = ".deploy.lock";
-/// A deploy that begins makes or empties the file, locks it, and then writes its name; until this is over it looks like
-/// `apps:lock`, and whoever tried the lock meanwhile would make it fail. One that ends unlocks the file, and then removes
-/// it; until this is over it looks as if it had died.
+/// How long a state of the file must last before it is believed. Dokku takes the lock in three steps: it creates or empties
+/// the file, locks it, and writes the build's id into it. Between the first step and the second the file is empty and
+/// unlocked, which otherwise means `apps:lock`; and if we tried the lock just then, Dokku's own attempt would fail. It gives
+/// the lock up in two steps: it unlocks the file, and removes it. Between these two the file looks as if its deploy had died.
 const SETTLE: Duration = Duration::from_millis(100);
 const SETTLE_PAUSE: Duration = Duration::from_millis(10);
-/// Files that are always new are no deploy's.
+/// How often an empty file that is new is looked at again (3 s in all). Whatever keeps making it new is no deploy.
 const SETTLE_TRIES: usize = 300;
-/// More of a name nobody reads.
+/// How many bytes of a build's id are read.
 const MAX_NAME: u64 = 200;
 
-/// The lock of an app's deploy, held until it is dropped, by us or by the deploy that called us.
+/// The lock of an app's deploy, held until it is dropped. Either this process holds it, or the deploy that called this process
+/// does.
 #[derive(Debug, Default)]
 pub struct DeployLock {
-    /// The build that died and left its lock behind, if one did: for a warning.
+    /// The id of a build that died and left its lock behind, if one did, so that the caller can warn.
     pub left_by: Option<String>,
     held: Option<(File, PathBuf)>,
 }
@@ -39,7 +41,7 @@ pub struct DeployLock {
 /// What lies at the lock's path.
 enum Found {
     Nothing,
-    /// An empty file that is so new that it may be a deploy's that begins.
+    /// An empty file, so new that it may belong to a deploy that has just begun.
     New,
     /// Somebody holds it: its content.
     Held(String),
@@ -48,9 +50,9 @@ enum Found {
 }
 
 impl World {
-    /// Takes the lock of an app's deploy, at once or not at all. [`Error::Deploying`] if another deploy holds it,
-    /// [`Error::DeployLocked`] after `apps:lock`. A deploy of which we are a part (its build id or `DOKKU_PID` is
-    /// ours) holds it for us.
+    /// Takes the lock of an app's deploy without waiting for a holder. [`Error::Deploying`] if another deploy holds it,
+    /// [`Error::DeployLocked`] after `apps:lock`. If the deploy that called this process holds it (the file has our
+    /// `DOKKU_BUILD_ID` or `DOKKU_PID`), that counts as held, and dropping the value gives nothing up.
     pub fn lock_deploy(&self, app: &AppName) -> Result<DeployLock, Error> {
         let directory = self.data_dir("apps", app);
         durable::create_below(self.lib(), &directory)?;
@@ -70,7 +72,8 @@ impl World {
         }
     }
 
-    /// As [`World::lock_deploy`] for somebody who calls a deploy that takes the lock itself: nothing is held.
+    /// Refuses in the same cases as [`World::lock_deploy`], but holds nothing afterwards: for a caller that starts a deploy
+    /// which takes the lock itself.
     pub fn refuse_deploying(&self, app: &AppName) -> Result<DeployLock, Error> {
         let left_by = match self.judge(app, &self.data_dir("apps", app).join(NAME))? {
             Judged::Free(_, left_by) => Some(left_by),
@@ -79,8 +82,8 @@ impl World {
         Ok(DeployLock { left_by, held: None })
     }
 
-    /// What somebody can do whom a change of this app that is under way keeps waiting. Dokku's front-end knows no `--wait`,
-    /// and can end what it has noted as a build: a deploy by git, a rebuild, a restart.
+    /// What a user can do while another change of this app is under way; the end of a refusal. Dokku's front-end has no
+    /// `--wait`, but it can cancel a change that it recorded as a build: a deploy by git, a rebuild, a restart.
     pub(crate) fn way_out(&self, app: &AppName) -> String {
         if !self.inside_dokku() {
             return "wait for it, or pass a longer --wait".to_owned();
@@ -125,9 +128,12 @@ impl Drop for DeployLock {
         if let Some((file, path)) = &self.held
             && is_at(file, path)
         {
-            // Removed while it is held: whoever waits for this file sees that it is gone, and starts anew.
+            // The file is removed before it is unlocked: a program of ours that waits for it sees that the file at the path
+            // is another one or none, and starts over.
             let _ = fs::remove_file(path);
-            // Unless it opens the file, which empties it, and asks for the lock as a second step: it must hear no.
+            // An empty file says that Dokku has opened it, which empties it, and is about to lock it. We keep our lock
+            // through that moment, so that Dokku's attempt fails and it tries again: a lock on a removed file would keep
+            // nobody out.
             if content(file).is_empty() {
                 thread::sleep(SETTLE);
             }
@@ -156,7 +162,7 @@ fn look(path: &Path, spares_new: bool) -> Result<Found, Errno> {
             let name = content(&file);
             Ok(Found::Free(file, name))
         }
-        // Its holder is done and has removed it.
+        // We locked a file that its holder has removed meanwhile: what counts is the file that is at the path now.
         Ok(()) => look(path, spares_new),
         Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(Found::Held(content(&file))),
         Err(errno) => Err(errno),
@@ -169,7 +175,7 @@ fn is_new_and_empty(file: &File) -> bool {
     metadata.len() == 0 && age.is_none_or(|age| age < SETTLE)
 }
 
-/// A new lock file that we hold; `None` if somebody else was faster.
+/// Makes the lock file and locks it; `None` if another process made or locked it first.
 fn create(path: &Path) -> Result<Option<File>, Errno> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags, Mode::from_raw_mode(0o644)) {
@@ -197,12 +203,12 @@ fn sign(mut file: &File, path: &Path) -> std::io::Result<()> {
 fn content(file: &File) -> String {
     let mut bytes = Vec::new();
     let mut reader = file;
-    // What cannot be read has no name that could be told.
+    // A file that cannot be read counts as empty; its holder is then called "another deploy".
     let _ = reader.rewind().and_then(|()| reader.take(MAX_NAME).read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).trim().to_owned()
 }
 
-/// What the deploy that we are a part of signs with, the first being what we sign with ourselves.
+/// The names by which the lock file may name the deploy that called this process. We sign with the first of them.
 fn own_names() -> Vec<String> {
     let given = |name| {
         let value = crate::variable(name).map(|value| value.to_string_lossy().into_owned());

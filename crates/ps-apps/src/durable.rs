@@ -1,9 +1,10 @@
-//! Writes that are complete and durable, or did not happen; reads that expect less of others.
+//! Writes that are complete and durable, or did not happen; and reads of files that other programs write less carefully.
 //!
-//! A file is written in `.stage/` beside its place (Dokku's listing and cloning skip directories, and no glob of
-//! Dokku's matches it), gets owner and mode there, is synced, exchanged with the old file, and its directory synced;
-//! the old file goes last, so that even a directory that will not sync costs nothing. Reads never follow a symlink at
-//! the last step and never read more than [`MAX_BYTES`].
+//! A new file is written in `.stage/` beside its place. (Dokku ignores that directory: its listing and cloning skip
+//! directories, and none of its globs matches the name.) There the file gets its owner and mode and is synced. Then it
+//! changes places with the old file in one step, and the directory is synced. The old file is removed last: if the directory
+//! cannot be synced, the two change places again and nothing has happened. Reads never follow a symlink at the last part of
+//! the path, and never read more than [`MAX_BYTES`].
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -28,17 +29,17 @@ const LOCK: &str = "lock";
 const SETTLE_TRIES: u32 = 5;
 const SETTLE_PAUSE: Duration = Duration::from_millis(10);
 
-/// Who may read a file, and whose it is.
+/// The mode, owner and group that a file is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
     /// Permission bits, for example 0o600.
     pub mode: u32,
-    /// Owner and group; `None`: whoever we are.
+    /// Owner and group; `None`: those of this process.
     pub owner: Option<(u32, u32)>,
 }
 
 impl Access {
-    /// `mode`, and the owner and group of `path` where we are root; ours otherwise, or if `path` is not there.
+    /// `mode`, with the owner and group of `path`. If this process is not root, or `path` is not there, with its own.
     pub fn like(path: &Path, mode: u32) -> Self {
         let owner = if rustix::process::geteuid().is_root() {
             std::fs::metadata(path).ok().map(|metadata| (metadata.uid(), metadata.gid()))
@@ -49,10 +50,10 @@ impl Access {
     }
 }
 
-/// A directory whose files are being changed: nobody of ours changes them meanwhile.
+/// A directory whose files are being changed. While this value lives, no other program of Formation changes them.
 ///
-/// It holds an flock on `.stage/lock`, which the kernel frees if we die. What a dead writer left in `.stage/` is
-/// removed when the next one comes.
+/// It holds an flock on `.stage/lock`, which the kernel frees if the process dies. What a writer that died left in `.stage/`
+/// is removed by the next writer.
 #[derive(Debug)]
 pub struct Directory {
     path: PathBuf,
@@ -76,8 +77,8 @@ impl Directory {
         Ok(Self { path: path.to_owned(), dir, stage, _lock: lock })
     }
 
-    /// Replaces the file `name` by `bytes`. After an error the old file is as it was. One that is just so already is not
-    /// written again, only made durable: whoever wrote it may not have waited for the disk.
+    /// Replaces the content of the file `name`. After an error the old file is as it was. If content, mode and owner are
+    /// already as wanted, nothing is written, but the file is synced: whoever wrote it may not have waited for the disk.
     pub fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<(), Error> {
         if let Some(file) = self.same(name, bytes, access) {
             let synced = file.sync_all().and_then(|()| Ok(self.sync()?));
@@ -92,7 +93,7 @@ impl Directory {
         let staged: Vec<String> =
             (0..).zip(steps).map(|(turn, (name, _))| format!("{turn}.{name}")).collect();
         let done = self.stage_all(steps, &staged, access).and_then(|()| self.publish_all(steps, &staged));
-        // What the steps replaced lies here now; what cannot be removed goes with the next writer.
+        // The files that the steps replaced lie in the stage now. One that cannot be removed is removed by the next writer.
         for name in &staged {
             self.unstage(name);
         }
@@ -114,14 +115,14 @@ impl Directory {
         synced.map_err(fail)
     }
 
-    /// Removes the directory again if nothing is in it: it was made for one who is gone.
+    /// Removes the directory again if it is empty: it was made for an app that was destroyed meanwhile.
     pub(crate) fn abandon(self) {
         let _ = rustix::fs::unlinkat(&self.stage, LOCK, AtFlags::empty());
         let _ = rustix::fs::unlinkat(&self.dir, STAGE, AtFlags::REMOVEDIR);
         let _ = rustix::fs::rmdir(&self.path);
     }
 
-    /// The file `name`, if content, mode and owner are these.
+    /// The file `name`, open, if its content, mode and owner are already these.
     fn same(&self, name: &str, bytes: &[u8], access: Access) -> Option<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = File::from(rustix::fs::openat(&self.dir, name, flags, Mode::empty()).ok()?);
@@ -165,14 +166,14 @@ impl Directory {
         Ok(())
     }
 
-    /// Puts a staged file in its place, and what was there into the stage, so that it can be taken back.
+    /// Moves a staged file to its place, and the file that was there into the stage, so that the step can be undone.
     fn publish(&self, name: &str, staged: &str) -> Result<Replaced, Errno> {
         let rename = || rustix::fs::renameat(&self.stage, staged, &self.dir, name);
         if self.find(name)?.is_none() {
             return rename().map(|()| Replaced::Nothing);
         }
         match self.exchange(staged, name) {
-            // Not every file system can exchange.
+            // Not every file system can exchange two files in one step.
             Err(Errno::INVAL | Errno::NOSYS) => rename().map(|()| Replaced::Gone),
             exchanged => exchanged.map(|()| Replaced::Staged),
         }
@@ -183,7 +184,7 @@ impl Directory {
     }
 
     fn take_back(&self, name: &str, staged: &str, replaced: Replaced) {
-        // Nothing can be done where even this fails: the file is whole, and the error is told.
+        // If undoing fails as well, the new file stays. It is complete, and the caller gets the error that led here.
         let _ = match replaced {
             Replaced::Nothing => rustix::fs::unlinkat(&self.dir, name, AtFlags::empty()),
             Replaced::Staged => self
@@ -193,7 +194,7 @@ impl Directory {
         };
     }
 
-    /// The file `name`, whatever it is, but no directory: nobody keeps a value in one.
+    /// Whether something lies at `name`, and what. A directory there is an error, because no value is kept in one.
     fn find(&self, name: &str) -> Result<Option<Stat>, Errno> {
         match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_dir() => Err(Errno::ISDIR),
@@ -212,7 +213,7 @@ impl Directory {
     }
 }
 
-/// What a published file took the place of.
+/// What lay at the place of a file before it was published.
 #[derive(Clone, Copy)]
 enum Replaced {
     Nothing,
@@ -220,8 +221,8 @@ enum Replaced {
     Gone,
 }
 
-/// Reads a file whole: `None` if there is none. With `settle`, an empty file is read again for up to 50 ms before
-/// it is believed, because Dokku's writers truncate in place.
+/// Reads a whole file: `None` if there is none. With `settle`, a file that is empty is read again for up to 50 ms before the
+/// caller is told so, because Dokku truncates a file first and writes it afterwards.
 pub fn read(path: &Path, settle: bool) -> Result<Option<Vec<u8>>, Error> {
     for _ in 0..SETTLE_TRIES {
         match read_once(path)? {
@@ -253,10 +254,10 @@ pub(crate) fn create_root(root: &Path) -> Result<(), Error> {
     }
 }
 
-/// A file as it lies at its path now, to ask later whether it still does.
+/// A file as it is now, so that one can ask later whether it was replaced.
 pub(crate) struct Pin {
     path: PathBuf,
-    /// Open, so that no other file can get its number meanwhile.
+    /// Kept open, so that no other file can get the same inode number meanwhile.
     file: Option<(OwnedFd, Stat)>,
 }
 
@@ -271,7 +272,7 @@ impl Pin {
         Ok(Self { path: path.to_owned(), file })
     }
 
-    /// Whether nobody has replaced, made or removed the file since.
+    /// Whether the file at the path is still the same, or is still missing.
     pub(crate) fn holds(&self) -> Result<bool, Error> {
         let now =
             absent(rustix::fs::lstat(&self.path)).map_err(|errno| Error::io("read", &self.path, errno))?;
@@ -357,7 +358,7 @@ pub(crate) fn stage_of(base: &Path, path: &Path) -> Result<Option<OwnedFd>, Erro
     let dir = absent(open_dir(path)).map_err(|errno| Error::io("open", path, errno))?;
     let Some(dir) = dir else { return Ok(None) };
     match open_stage(&dir, base, &path.join(STAGE)) {
-        // Removed between the two steps.
+        // The directory was removed between the two opens.
         Err(Error::Io { reason, .. }) if reason.kind() == io::ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
     }

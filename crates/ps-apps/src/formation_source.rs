@@ -1,6 +1,6 @@
 //! Where a formation comes from. `--scale` wins over app.json, app.json over a DOKKU_SCALE file in the source tree, and
-//! that over what is stored. Which one won is remembered on our own, in `config/ps/<app>/scale-source`; among
-//! Dokku's files there is no place for it.
+//! that over what is stored. Outside Dokku the one that won is written to `config/ps/<app>/scale-source`, so that `ps-scale`
+//! can name it. Inside Dokku it is not: Dokku has no such file.
 
 use formation::AppName;
 use procfile::NotText;
@@ -66,8 +66,8 @@ pub struct RefusedOffer {
 }
 
 impl OfferedCounts {
-    /// The formation that a deploy wants, and who said so (`None`: it is as stored). Of `rule` only what is known about
-    /// the app counts, not what it asks for.
+    /// The formation that a deploy wants, and who asked for it (`None`: nobody did, it is what is stored). `rule` says what
+    /// is known about the app; what it asks for itself is not looked at.
     pub fn apply(
         &self,
         rule: Scaling<'_>,
@@ -86,7 +86,7 @@ impl OfferedCounts {
         Ok((formation, Some(FormationSource::Argument)))
     }
 
-    /// The file that counts, and what it asks for.
+    /// The counts of the file that wins, and which file it is.
     pub fn file(&self) -> Option<(&[AskedCount], FormationSource)> {
         let files =
             [(&self.app_json, FormationSource::AppJson), (&self.dokku_scale, FormationSource::DokkuScale)];
@@ -136,8 +136,8 @@ impl World {
         Ok(stored.and_then(|word| FormationSource::named(&word)).unwrap_or_default())
     }
 
-    /// Changes the formation, as [`World::update_formation`], and remembers who did; inside Dokku only the former. After
-    /// an error everything is as before.
+    /// Changes the formation as [`World::update_formation`] does. Outside Dokku it also writes down who asked for the change.
+    /// After an error both are as before.
     pub fn update_formation_from<E: From<Error>>(
         &self,
         app: &AppName,

@@ -22,7 +22,8 @@ impl World {
         self.current_file(self.app_json_path(app))
     }
 
-    /// `<file>.<DOKKU_PID>` during a deploy, nothing if that is marked as missing, else the file of the last deploy.
+    /// During a deploy `<file>.<DOKKU_PID>`, or `None` if `<file>.<DOKKU_PID>.missing` is there; else the file of the last
+    /// deploy.
     fn current_file(&self, committed: PathBuf) -> Option<PathBuf> {
         if let (Some(pid), Some(name)) = (self.deploy_pid(), committed.file_name()) {
             let name = name.to_string_lossy();

@@ -1,5 +1,7 @@
-//! One lock per app: whoever changes an app holds it. It is an flock, so the kernel frees it when its holder dies; the
-//! file says who holds it, for people. A program that we call holds it with us, by the token in `FORMATION_LOCK`.
+//! One lock per app, held by every program that changes what runs of it. It is an flock, so the kernel frees it when its
+//! holder dies. The file says who holds the lock, so that a refusal can name the holder; no program decides anything by that
+//! text. A program that the holder calls does not wait for the lock: the token in `FORMATION_LOCK` says that its caller holds
+//! it. For example, `ps-scale` takes the lock and runs `ps-lifecycle converge`, which goes on at once.
 
 use std::env;
 use std::ffi::OsString;
@@ -19,7 +21,7 @@ use crate::durable::{self, Access};
 use crate::property::Scope;
 use crate::{Error, World};
 
-/// The variable by which a program that a lock holder calls holds the lock too. Never passed on to apps.
+/// The variable that tells a program that its caller holds the lock for it. Apps never get it.
 pub const LOCK_VARIABLE: &str = "FORMATION_LOCK";
 
 const POLL: Duration = Duration::from_millis(20);
@@ -36,16 +38,17 @@ pub struct AppLock {
 struct Held {
     file: File,
     path: PathBuf,
-    /// Whether the last holder ended without giving it up.
+    /// Whether the last holder died without giving the lock up.
     is_left: bool,
-    /// The same lock once more, on a directory that nobody takes for a forgotten lock file and removes.
+    /// The stage directory, locked too. If somebody deletes the lock file, a new file at its path would exclude nobody, because
+    /// the old one is still the one that is locked; the directory still excludes.
     _twin: Option<OwnedFd>,
 }
 
 impl World {
-    /// Takes the lock of an app, waiting at most `wait`; [`Error::Busy`] names who holds it. If whoever called this
-    /// process holds it (see [`LOCK_VARIABLE`]), it is held with them. What a deploy that was killed began to write down is
-    /// finished first.
+    /// Takes the lock of an app, waiting at most `wait`; [`Error::Busy`] names who holds it. If the caller of this process
+    /// holds it (see [`LOCK_VARIABLE`]), this returns at once, and dropping the value does not give the caller's lock up.
+    /// What a deploy that was killed had begun to write down is finished first.
     pub fn lock_app(&self, app: &AppName, wait: Duration) -> Result<AppLock, Error> {
         let parent = self.lib().join("data").join("formation");
         let path = parent.join(format!("{app}.lock"));
@@ -88,7 +91,7 @@ impl World {
         let Some(twin) = durable::stage_of(self.lib(), &properties)? else { return Ok(Some(held(None))) };
         match rustix::fs::flock(&twin, FlockOperation::NonBlockingLockExclusive) {
             Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
-            // A network file system cannot lock directories; the file alone must do there.
+            // A network file system cannot lock directories. There the file is the only lock.
             Err(Errno::BADF | Errno::OPNOTSUPP) => Ok(Some(held(None))),
             Err(errno) => Err(Error::io("lock", &properties, errno)),
             Ok(()) => Ok(Some(held(Some(twin)))),
@@ -97,12 +100,12 @@ impl World {
 }
 
 impl AppLock {
-    /// Variable and value by which a program that we call holds the lock with us.
+    /// The variable and its value by which a program that this one calls is told that the lock is held for it.
     pub fn token(&self) -> (&'static str, OsString) {
         (LOCK_VARIABLE, OsString::from(&self.token))
     }
 
-    /// Whether whoever called us holds it, and we with them.
+    /// Whether the caller of this process holds the lock, and not this process itself.
     pub fn is_callers(&self) -> bool {
         self.held.is_none()
     }
@@ -125,7 +128,7 @@ impl AppLock {
     /// Gives the lock up and removes its file: the app is gone.
     pub fn retire(self) {
         if let Some(Held { path, .. }) = &self.held {
-            // Whoever waits for the old file sees that it is no longer the one at this path, and tries again.
+            // A program that waits for this file sees that it is no longer the one at its path, and tries again.
             let _ = fs::remove_file(path);
         }
     }
@@ -134,13 +137,14 @@ impl AppLock {
 impl Drop for AppLock {
     fn drop(&mut self) {
         if let Some(Held { file, .. }) = &self.held {
-            // The signature goes first, so that nobody reads the name of one who is done.
+            // The text goes before the lock does, so that nobody reads the name of a holder that is done.
             let _ = file.set_len(0);
         }
     }
 }
 
-/// The lock, if it is free. An flock on a file that has been removed meanwhile is no lock.
+/// The locked file, if the lock was free. A file that was removed from its path meanwhile does not count: another program may
+/// have made and locked a new one.
 fn try_lock(path: &Path) -> Result<Option<File>, Error> {
     let fail = |errno: Errno| Error::io("lock", path, errno);
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -155,7 +159,7 @@ fn try_lock(path: &Path) -> Result<Option<File>, Error> {
     Ok(is_current.then_some(file))
 }
 
-/// Writes who we are into a lock that we hold: `<app> <pid> <start time> <command>`.
+/// Writes into a lock file that we hold who holds it: `<app> <pid> <start time> <command>`.
 fn sign(mut file: &File, path: &Path, app: &AppName) -> Result<String, Error> {
     let pid = std::process::id();
     let token = format!("{app} {pid} {}", start_time(pid).unwrap_or_default());
@@ -169,8 +173,8 @@ fn sign(mut file: &File, path: &Path, app: &AppName) -> Result<String, Error> {
             },
         );
     match written {
-        // A full disk must not keep anybody from stopping an app: the lock is held, though nobody can read by whom, and
-        // hooks do not hold it with us.
+        // A full disk must not keep anybody from stopping an app. The lock is held all the same; but nobody can read by whom,
+        // and programs that we call cannot be told that it is held for them.
         Err(error) if !matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
             Err(Error::io("sign", path, error))
         }
@@ -201,7 +205,7 @@ fn holder(path: &Path) -> String {
     }
 }
 
-/// A process that has the lock's file open, other than this one: work that its holder started and that outlived it.
+/// Pid and command of a process, other than this one, that has the lock's file open: its holder started it and has died.
 fn inheritor(path: &Path) -> Option<String> {
     let path = path.canonicalize().ok()?;
     let pids = fs::read_dir("/proc").ok()?.flatten();
@@ -220,7 +224,8 @@ fn signature(path: &Path) -> String {
     String::from_utf8(read).unwrap_or_default()
 }
 
-/// When a process started, in clock ticks since boot: with the pid it names a process for good.
+/// When a process started, in clock ticks since boot. Pid and start time together name one process: a pid alone is given to
+/// another process later.
 fn start_time(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let (_, after_name) = stat.rsplit_once(") ")?;

@@ -1,6 +1,6 @@
-//! Hooks that a holder of an app's lock had started when it was killed. The lock is free, and they run on to their
-//! end: whoever comes next can wait for them a while, so that two deploys do not cross. They are known by the token in
-//! their environment; those that are another user's are not seen.
+//! Hooks that a command had started when it was killed. The kernel has freed the app's lock, and the hooks run on to their
+//! end. The next command can wait for them a while, so that two deploys do not run at the same time. A hook is known by the
+//! token of the lock in its environment; this process cannot read the environment of another user's processes.
 
 use std::ffi::OsStr;
 use std::fmt;
@@ -30,8 +30,9 @@ impl fmt::Display for Orphans {
 }
 
 impl AppLock {
-    /// The hooks of this app that earlier holders of its lock left running, after waiting at most `wait` for them to end;
-    /// `None` once none is left, and for who holds the lock with its caller, whose hooks are no orphans.
+    /// The hooks of this app that earlier holders of its lock left running, after waiting at most `wait` for them to end.
+    /// `None` once none is left. Always `None` where the caller of this process holds the lock: its hooks still have somebody
+    /// who waits for them.
     pub fn orphans(&self, wait: Duration) -> Option<Orphans> {
         let deadline = Instant::now() + wait;
         loop {
@@ -46,8 +47,8 @@ impl AppLock {
         }
     }
 
-    /// Signals every process that hooks of this very holder have started, the hooks themselves included, and says whether
-    /// there was one. Who holds the lock with its caller signals nobody: the caller is among them.
+    /// Signals the hooks that this holder of the lock has started, and every process that these have started; says whether
+    /// there was one. Where the caller of this process holds the lock nobody is signalled, because the caller would be too.
     pub fn signal_helpers(&self, signal: Signal) -> bool {
         if self.is_callers() {
             return false;
@@ -58,7 +59,7 @@ impl AppLock {
         for pid in &helpers {
             let raw = i32::try_from(*pid).ok().and_then(Pid::from_raw);
             let pinned = raw.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
-            // Looked at again once its pidfd is open: by then the pid could be a stranger's.
+            // The environment is read again once the pidfd is open: the pid may belong to another process by then.
             if let Some(pidfd) = pinned.filter(|_| is_marked(*pid, is_own)) {
                 // One that has ended meanwhile needs no signal.
                 let _ = pidfd_send_signal(pidfd, signal);

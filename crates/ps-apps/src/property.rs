@@ -44,7 +44,7 @@ impl World {
         }
     }
 
-    /// Sets a property; [`Error::NoSuchApp`] if the app is gone, and then nothing of it is made again.
+    /// Sets a property. [`Error::NoSuchApp`] if the app was destroyed; then no directory of it is made again.
     pub fn set_property(&self, plugin: &str, scope: Scope<'_>, key: &str, value: &str) -> Result<(), Error> {
         self.in_directory(plugin, scope, |directory| {
             directory.write(key, value.as_bytes(), self.access(scope))
@@ -61,8 +61,8 @@ impl World {
         }
     }
 
-    /// Changes something in the directory of a plugin's properties, alone. An app that is destroyed meanwhile is
-    /// [`Error::NoSuchApp`], whatever failed, and its directory stays away.
+    /// Changes something in the directory of a plugin's properties, while no other writer of ours can. If the app is
+    /// destroyed meanwhile the result is [`Error::NoSuchApp`], whatever failed first, and its directory is not left behind.
     pub(crate) fn in_directory<T, E: From<Error>>(
         &self,
         plugin: &str,

@@ -15,11 +15,11 @@ const FIRST_TYPE: &str = "web";
 const RELEASE: &str = "release";
 /// How many types a change, a stored formation and a Procfile may each name.
 const MAX_TYPES: usize = 10_000;
-/// How many slips of the finger lie between a name and the one that was probably meant.
+/// How many letters may be wrong, missing or too many in a name before another one is no longer suggested for it.
 const MAX_SLIPS: usize = 2;
 
-/// One word `<type>=<count>`, `<type>+=<count>`, `<type>-=<count>` or `<type>=max`, taken apart. What it comes to
-/// depends on the types that are known: one that is called `x-` wins over taking away from `x`.
+/// One word `<type>=<count>`, `<type>+=<count>`, `<type>-=<count>` or `<type>=max`, taken apart. What it means depends on the
+/// types that the app has: `x-=1` takes one away from `x`, unless there is a type called `x-`; then it sets that to 1.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedCount {
     name: String,
@@ -137,8 +137,8 @@ impl AskedCount {
         Ok(Self { name, count, may_be_relative: true })
     }
 
-    /// The same in a file, which is read again by each deploy: a count that is relative to what is stored would grow with each
-    /// of them, so that `web+=1` there is a type called `web+`, which is refused.
+    /// The same for a line of a file, where no count is relative: each deploy reads the file again, and with `web+=1` the app
+    /// would grow with each of them. So `web+=1` there names a type `web+`, which is refused.
     pub fn parse_in_file(word: &str) -> Result<Self, RefusedScaling> {
         Ok(Self { may_be_relative: false, ..Self::parse(word)? })
     }
@@ -215,7 +215,7 @@ impl Scaling<'_> {
     fn check(&self, entry: &StoredEntry, before: &StoredFormation) -> Result<(), RefusedScaling> {
         let is_ending = entry.count == 0;
         if let Err(why) = entry.name.parse::<ProcessType>() {
-            // An old line that nobody would accept today must have a way out.
+            // Setting an old entry that would not be accepted today to 0 removes it: there must be a way to get rid of it.
             let is_stored = before.effective().contains_key(entry.name.as_str());
             return if is_ending && is_stored {
                 Ok(())
@@ -245,7 +245,7 @@ impl Scaling<'_> {
         StoredEntry { name: stored.name.clone(), count }
     }
 
-    /// Whether a replacement has no need of a stored entry: its type comes from the Procfile.
+    /// Whether a replacement may drop a stored entry, because the Procfile adds its type again at 0.
     fn is_forgotten(&self, stored: &StoredEntry) -> bool {
         self.replaces && self.is_known(&stored.name)
     }

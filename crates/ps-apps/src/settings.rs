@@ -32,7 +32,7 @@ impl Origin {
     }
 }
 
-/// What a ps property comes to for an app, or for all of them.
+/// The value of a ps property that counts for an app, or for all apps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The value as stored, or the default; `None` if there is neither.

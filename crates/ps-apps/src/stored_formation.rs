@@ -23,7 +23,7 @@ const PLUGIN: &str = "ps";
 const SCALE: &str = "scale";
 const SCALE_OLD: &str = "scale.old";
 
-/// How often a reader looks again because a writer was there between the two files.
+/// How often a reader starts over because one of the two files was replaced while it read them.
 const PAIR_TRIES: usize = 1000;
 
 /// One line `<name>=<count>`. Dokku once accepted names and counts that we refuse today; they are kept as they are.
@@ -58,8 +58,8 @@ impl StoredFormation {
         self.scale.iter().filter_map(StoredEntry::accepted).collect()
     }
 
-    /// What a reader computes: the union of both lists by name, sorted by name. `scale` wins over `scale.old`, and the
-    /// first of two lines with the same name over the second.
+    /// The count of each type that either list names, sorted by name. `scale` wins over `scale.old`, and the first of two
+    /// lines with the same name over the second.
     pub fn effective(&self) -> BTreeMap<&str, i64> {
         let mut union = BTreeMap::new();
         for entry in self.scale.iter().chain(&self.old) {
@@ -87,8 +87,9 @@ impl StoredFormation {
 }
 
 impl World {
-    /// The formation of an app; empty lists where there are no files. A line without `=` (an empty one, too), or whose count is no
-    /// whole number, is [`Error::Corrupt`]: a formation is never guessed. Both files are of the same moment.
+    /// The formation of an app; empty lists where there are no files. A line without `=` (an empty line too), or with a count
+    /// that is no whole number, is [`Error::Corrupt`]: a formation is never guessed. Both files are read as they were at one
+    /// moment: if one of them is replaced meanwhile, both are read again.
     pub fn formation(&self, app: &AppName) -> Result<StoredFormation, Error> {
         let dir = self.config_dir(PLUGIN, Scope::App(app));
         let (scale, old) = (dir.join(SCALE), dir.join(SCALE_OLD));
@@ -144,13 +145,13 @@ impl World {
     pub(crate) fn create_formation(&self, app: &AppName) -> Result<(), Error> {
         let directory = self.property_directory(PLUGIN, Scope::App(app))?;
         let access = self.access(Scope::Global);
-        // `scale` last: until it is there, whoever died half-way has made nothing, and the next one begins anew.
+        // `scale` is written last. If this process dies before that, there is no formation yet, and the next call starts over.
         directory.write_in_turn(&[(SCALE_OLD, Vec::new()), (SCALE, b"web=1\n".to_vec())], access)
     }
 }
 
-/// The writes that lead from one formation to another, so that each moment in between reads as the one or the other.
-/// What changes nothing is left out.
+/// The writes that lead from one formation to another, in an order by which a reader finds one or the other at each moment. A
+/// write that would change nothing is left out.
 fn steps(
     before: &StoredFormation,
     after: &StoredFormation,
@@ -176,9 +177,14 @@ fn steps(
     steps
 }
 
-/// What must be written first where both lists change. As a rule `scale.old` first lists the old types of both, which
-/// `scale` hides as long as it needs to. Where that would show, what is old moves into `scale`, which then changes at
-/// once, and out again.
+/// What must be written first where both lists change, before the new `scale` and the new `scale.old`.
+///
+/// As a rule it is a `scale.old` with the old types of both formations. A reader does not notice those that `scale` still
+/// names, because `scale` wins. For example, from `scale: web=1 worker=1` to `scale: web=1`, `scale.old: worker=0`:
+/// `scale.old` gets `worker=0` first, then `scale` loses `worker`.
+///
+/// A reader would notice a type that one of the two formations names in neither file. Then the old types move into `scale`
+/// first. Then one write of `scale` makes the whole change, and the last write moves them back to `scale.old`.
 fn detour(before: &StoredFormation, after: &StoredFormation) -> Vec<(&'static str, Vec<StoredEntry>)> {
     let both = union(&before.old, &after.old);
     let shows = |formation: &StoredFormation| {

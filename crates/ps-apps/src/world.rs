@@ -1,5 +1,5 @@
-//! Where everything lies. Resolved once from the environment, then passed to every function; a test makes one of its
-//! own and is alone in it.
+//! Where everything lies. A program resolves a [`World`] once from its environment and passes it to every function; no other
+//! code asks for a root. A test makes a world of its own in a temporary directory.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,8 +10,8 @@ use formation::AppName;
 use crate::Error;
 use crate::property::Scope;
 
-/// A variable of our environment. One that is empty is not set: `PLUGIN_PATH= ps-report` means the same as `env -u
-/// PLUGIN_PATH ps-report`, here and wherever a program of ours asks.
+/// A variable of this process's environment. An empty one counts as not set: `PLUGIN_PATH= ps-report` means the same as `env -u
+/// PLUGIN_PATH ps-report`. All programs ask by this function.
 pub fn variable(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }

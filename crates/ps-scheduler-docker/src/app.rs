@@ -1,4 +1,4 @@
-//! One app on one engine: what every verb has at hand.
+//! One app on one engine: what every verb of this scheduler needs, and what more than one of them does.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::records::Records;
 
 /// How many instances are worked on at once.
 pub(crate) const AT_ONCE: usize = 8;
-/// How many instances are waited for at once: waiting costs nothing.
+/// How many instances are waited for at once. This is more, because the engine does nothing meanwhile.
 pub(crate) const WAITING_AT_ONCE: usize = 64;
 
 /// One app on one engine.
@@ -38,8 +38,8 @@ impl App<'_> {
         listed.map_err(|fault| self.error(fault, "list the containers"))
     }
 
-    /// Finishes what a run that died half-way left: containers without a record are ended and removed, recorded ones
-    /// get their final name. What would not go is returned, with the reason.
+    /// Finishes what a deploy that died half-way left behind: containers without a record are ended and removed, and those
+    /// with a record get their final name. Returns a sentence for each container that could not be removed.
     pub(crate) async fn settle(&self, records: &Records, grace: Duration) -> Result<Vec<String>, Error> {
         let (recorded, leftover): (Vec<_>, Vec<_>) =
             self.listed().await?.into_iter().partition(|container| records.contains(&container.id));
@@ -68,8 +68,8 @@ impl App<'_> {
         self.engine.remove(&container.id).await.map_err(|fault| fault.reason().to_owned())
     }
 
-    /// Gives a proven instance its name, `<app>.<type>.<n>`. Another world of the same engine may have that name:
-    /// then the id makes it one of its own. A name is for people, so nothing fails for it.
+    /// Gives an instance that has passed its checks the name `<app>.<type>.<n>`. If that name is taken, for example by another
+    /// world on the same engine, the container's id is added to it. Nothing depends on the name, so an error is ignored.
     pub(crate) async fn name_finally(&self, slot: &Slot, id: &str) {
         let name = label::name(self.name, slot);
         if let Err(Fault::Refused { status: 409, .. }) = self.engine.rename(id, &name).await {
@@ -84,7 +84,7 @@ impl App<'_> {
     }
 }
 
-/// The recorded slots that are meant; an error says what there is instead.
+/// The recorded slots that `which` selects; an error names those that there are.
 pub(crate) fn chosen(records: &Records, app: &str, which: &Which) -> Result<Vec<Slot>, Error> {
     if records.slots.is_empty() {
         return Err(Error::NotDeployed { app: app.to_owned() });

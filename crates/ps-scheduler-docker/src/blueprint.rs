@@ -1,4 +1,4 @@
-//! From a release and a slot to the container the engine is asked to create. Pure.
+//! The description of the container that the engine is asked to create, made from a release and a slot. Pure.
 
 use std::path::Path;
 
@@ -37,8 +37,9 @@ pub(crate) fn container(root: &Path, release: &Release, image: &str, slot: &Slot
     }
 }
 
-/// Why `slot` could not be given its variables; none if it can. The shell of an image may drop a variable whose name it
-/// could not have set, and nobody knows which shell that is: such a variable needs a command that needs no shell.
+/// Why `slot` cannot be given its variables; `None` if it can. Some shells drop a variable whose name they could not have set,
+/// such as `MY-KEY`, and nobody knows which shell an image has. So with such a variable the command must be one that needs no
+/// shell.
 pub(crate) fn refusal(release: &Release, slot: &Slot) -> Option<String> {
     let command = release.process(&slot.process_type)?.command.as_deref()?;
     let name = odd_name(release)?;
@@ -49,7 +50,8 @@ pub(crate) fn refusal(release: &Release, slot: &Slot) -> Option<String> {
     })
 }
 
-/// The words that a container runs. With a name that a shell may drop no shell stands in between.
+/// The words that a container runs: `/bin/sh -c <command>`; or the command's own words, without a shell, if there is a
+/// variable whose name a shell may drop.
 fn words(release: &Release, slot: &Slot, command: &str) -> Vec<String> {
     let direct = odd_name(release).and_then(|_| directly(release, slot, command));
     direct.unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned(), procfile::shell_script(command)])
@@ -65,7 +67,7 @@ fn directly(release: &Release, slot: &Slot, command: &str) -> Option<Vec<String>
     words.into_iter().map(|word| String::from_utf8(word).ok()).collect()
 }
 
-/// A variable whose name is none to a shell.
+/// The first variable whose name no shell could have set.
 fn odd_name(release: &Release) -> Option<&str> {
     let is_letter = |byte: u8| byte.is_ascii_alphabetic() || byte == b'_';
     let is_plain = |name: &str| {

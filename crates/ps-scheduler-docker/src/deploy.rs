@@ -1,5 +1,6 @@
-//! `deploy`: all new instances are created, started and proven before the first record changes; until then any
-//! failure removes them and the old ones never noticed. Then records, names, and the old ones end.
+//! `deploy`: all new containers are created, started and watched for a second before the first record changes. If anything
+//! fails until then, the new ones are removed, and the old ones have run all the time. Then the records and the names are
+//! changed, and the old containers are ended.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -82,7 +83,7 @@ impl App<'_> {
         Ok((new, stopped))
     }
 
-    /// From here on the new instances are the app's.
+    /// Writes the records of the new instances. From then on these are the app's instances, and the old ones are left over.
     async fn record(&self, records: &mut Records, staged: &[Staged]) -> Result<(), Error> {
         if staged.is_empty() {
             return Ok(());
@@ -106,7 +107,7 @@ impl App<'_> {
         let renames = staged.iter().map(|staged| async move {
             if let Some(id) = old.slots.get(&staged.slot).and_then(|record| record.id.as_deref()) {
                 let aside = format!("{}.{epoch}", label::name(self.name, &staged.slot));
-                // It may be gone, and a name is for people.
+                // The rename may fail because the container is gone. Nothing depends on the name, so the error is ignored.
                 let _ = self.engine.rename(id, &aside).await;
             }
             self.name_finally(&staged.slot, &staged.id).await;
@@ -114,8 +115,8 @@ impl App<'_> {
         stream::iter(renames).buffered(WAITING_AT_ONCE).collect::<Vec<()>>().await;
     }
 
-    /// The new ones run and are recorded, so an old one that would not end fails nothing: it is said, and the next
-    /// deploy or stop tries again.
+    /// Ends the old containers. The new ones run and are recorded by now, so an old one that does not end is no failure of the
+    /// deploy: it is reported, and the next deploy or stop tries again.
     async fn end_replaced(&self, old: &Records, staged: &[Staged], plan: &Plan, watch: &mut Watch<'_>) {
         let grace = plan.release.stop_timeout;
         let replaced = staged.iter().filter_map(|staged| {

@@ -1,5 +1,5 @@
-//! Ending one container, and telling the truth about it: nothing starts it again, it gets its grace period, it is
-//! killed if it must be, and then the engine is asked whether it really ended.
+//! Ending one container: its restart policy is set to `no`, it gets SIGTERM and its grace period, then SIGKILL. Afterwards the
+//! engine is asked whether the container really ended, because its answer to the stop does not say that.
 
 use std::time::Duration;
 
@@ -43,7 +43,7 @@ async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Faul
         return Ok(End::WasOver);
     }
     if before["State"]["Paused"] == true {
-        // A stop of a frozen container would only wait; if this fails, the stop says why.
+        // A container that is paused cannot react to SIGTERM. If this fails, the stop that follows fails too and says why.
         let _ = engine.unpause(id).await;
     }
     let stopped = engine.stop(id, grace).await;

@@ -153,7 +153,7 @@ impl Engine {
         .await
     }
 
-    /// From now on nothing starts this container again.
+    /// Sets the container's restart policy to `no`, so that the engine does not start it again.
     pub(crate) async fn disarm(&self, id: &str) -> Result<(), Fault> {
         let restart_policy = Some(blueprint::restart_policy(RestartPolicy::No));
         let update = ContainerUpdateBody { restart_policy, ..ContainerUpdateBody::default() };

@@ -13,11 +13,12 @@ use crate::{DockerLocal, label};
 /// Where buildpacks put an app, whatever the image says.
 const OF_BUILDPACKS: &str = "/workspace";
 const OF_HEROKUISH: &str = "/app";
-/// A larger file is nobody's Procfile.
+/// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
-/// With the archive's own rows.
+/// The largest archive that is read, in bytes: the file, and what the archive says about it.
 const MAX_ARCHIVE: usize = 2 << 20;
-/// An image need not say what it runs, but the engine wants to know before it makes a container.
+/// A command for the container, which is never started. The engine refuses to make a container without one, and an image need
+/// not have any.
 const NEVER_RUN: &str = "/never-run";
 
 impl DockerLocal {

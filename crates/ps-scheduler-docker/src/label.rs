@@ -38,7 +38,7 @@ pub(crate) fn name(app: &str, slot: &Slot) -> String {
     format!("{app}.{slot}")
 }
 
-/// The name of an instance that is not proven yet, `<app>.<type>.<n>.upcoming-<random>`.
+/// The name of a container that has not passed its checks yet, `<app>.<type>.<n>.upcoming-<random>`.
 pub(crate) fn upcoming_name(app: &str, slot: &Slot) -> String {
     let random = RandomState::new().hash_one(slot) % 1_000_000_000;
     format!("{app}.{slot}{UPCOMING}{random}")

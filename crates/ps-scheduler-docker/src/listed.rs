@@ -31,7 +31,7 @@ impl Listed {
         self.labels.get(label::APP).map(String::as_str)
     }
 
-    /// Its name if it was not proven when it was listed.
+    /// Whether it had not passed its checks when it was listed, as its name says.
     pub(crate) fn is_upcoming(&self) -> bool {
         label::is_upcoming(&self.name)
     }

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use formation::{Exit, Slot, State};
 use jiff::Timestamp;
 
-/// Why a slot that is wanted is empty, and stays so until somebody asks for it to be filled.
+/// Why a slot that the formation wants is empty, and stays empty until a person starts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Over {
-    /// Its process ended by itself, and was meant to.
+    /// Its process ended by itself with success, as a job does.
     Finished,
-    /// It ended too often.
+    /// Its process failed more often than the restart policy allows.
     GivenUp,
     /// Somebody stopped it.
     StoppedByHand,
@@ -41,11 +41,11 @@ pub struct Instance {
     pub memory_bytes: Option<u64>,
     /// How it ended the last time.
     pub last_exit: Option<Exit>,
-    /// Whether it is over, as far as the scheduler knows.
+    /// Why it is over; `None` if it is not, or if the scheduler does not know.
     pub over: Option<Over>,
     /// Where its process runs.
     pub directory: Option<PathBuf>,
-    /// The path that was typed for it, if it is another text: a link in it may have been flipped.
+    /// The path that was typed in the deploy, if it is another text than `directory`: a link in it may lead elsewhere by now.
     pub typed_directory: Option<PathBuf>,
     /// What a person should know of its last start or end, one sentence.
     pub note: Option<String>,
@@ -94,7 +94,7 @@ pub enum Running {
     False,
     /// Some run.
     Mixed,
-    /// Nobody could tell.
+    /// The scheduler did not answer for at least one of them.
     Unknown,
 }
 

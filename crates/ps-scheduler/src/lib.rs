@@ -1,6 +1,6 @@
-//! The seam between what is wanted and what makes it so: the [`Scheduler`] trait, the words it is spoken in, a
-//! [`Plan`] that can be printed before anything happens, a [`Fake`], and the [`conformance`] suite that every
-//! scheduler passes. It knows nothing of apps on disk, of engines, or of signals.
+//! What the programs and the schedulers agree on: the [`Scheduler`] trait and the types in its signatures, the [`Plan`] that
+//! says what will happen to each slot and can be printed before it happens, a scheduler in memory for tests ([`Fake`]), and
+//! the [`conformance`] suite that every scheduler passes. The crate knows nothing of apps on disk, of engines, or of signals.
 
 pub mod conformance;
 mod error;

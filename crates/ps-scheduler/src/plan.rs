@@ -1,4 +1,8 @@
-//! The plan: what will happen to every slot, and why, computed before anything happens. Pure.
+//! The plan: what will happen to every slot, and why. It is computed from what is wanted and what runs before anything
+//! happens, and a scheduler carries it out. Pure.
+//!
+//! For example, `web=2 worker=0` is wanted, and `web.1` and `worker.1` run. To converge is: keep `web.1`, start `web.2`, stop
+//! `worker.1`. A deploy is: replace `web.1`, start `web.2`, stop `worker.1`.
 
 use std::collections::BTreeMap;
 
@@ -34,9 +38,10 @@ impl Action {
 /// Why a plan is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Make the formation true and touch nothing else: scale, restore. What is over stays over.
+    /// Start what is wanted and missing, stop what is too much, and touch nothing else: scale, restore. An instance that is
+    /// over ([`Over`]) stays over.
     Converge(Which),
-    /// The same, by somebody who asks for these instances: what is over starts again.
+    /// The same, asked for by a person: of these instances also those that are over start again.
     Start(Which),
     /// A new release: every wanted instance is replaced.
     Deploy,
@@ -136,7 +141,7 @@ fn decide(
         (true, true, _) => Some((Action::Keep, "already as wanted")),
         (true, false, _) if is_asked_for => Some((Action::Start, "wanted, but not running")),
         (true, false, _) => match over {
-            // A slot without a step is one that somebody stopped.
+            // A wanted slot gets no step if somebody stopped it by hand.
             Some(Over::StoppedByHand) => None,
             Some(Over::Finished) => Some((Action::Keep, "it has finished")),
             Some(Over::GivenUp) => Some((Action::Keep, "it was given up")),

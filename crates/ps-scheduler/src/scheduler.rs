@@ -1,5 +1,5 @@
-//! The trait, and the words that go in and out of it. Synchronous: async stops at the edge of the crate that
-//! needs it. Cancellation goes in as a value.
+//! The trait, and the types in its signatures. It is synchronous: a scheduler that needs async (docker-local, for bollard) keeps
+//! it inside its own crate. A caller that wants to cancel a verb passes a [`Cancel`] in and sets it.
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -20,17 +20,18 @@ pub trait Scheduler {
     /// was never deployed has no instances.
     fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error>;
 
-    /// Makes reality match the plan. If it fails, what was running before runs on.
+    /// Carries the plan out. If it fails, the instances of before run: the same ones if only new slots were to be filled, else
+    /// those of the earlier release.
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error>;
 
-    /// Sees to it that whoever keeps the app's instances alive does so; called where a plan has nothing to do. Most
-    /// schedulers are looked after by the machine.
+    /// Called where a plan has nothing to do: starts what keeps the app's instances alive, if that is missing. The native
+    /// scheduler starts a supervisor here; docker-local does nothing, because the machine looks after the engine.
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
         let _ = (plan, watch);
         Ok(())
     }
 
-    /// Ends instances and says truthfully what ended and how. Nothing to stop is success.
+    /// Ends instances, and says which ended and how, and which did not. If there is nothing to stop, that is success.
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error>;
 
     /// Raw descriptions of the app's instances: an array, as the engine has them. May hold secrets.
@@ -49,12 +50,12 @@ pub trait Scheduler {
 
 /// What a long verb is given besides its order: somebody to tell, a way to be stopped, and the lock that it works under.
 pub struct Watch<'a> {
-    /// Is told what happens, as it happens.
+    /// Called for each thing that happens, while it happens.
     pub say: &'a mut dyn FnMut(Progress),
-    /// Is asked between steps.
+    /// Looked at between steps; if it is set, the verb undoes what it began and ends with [`Error::Cancelled`].
     pub cancel: &'a Cancel,
-    /// The app's lock, if the caller holds it: a process that runs to its end for the verb keeps it too, so that it is
-    /// locked for as long as such work goes on, whatever becomes of the caller.
+    /// The app's lock, if the caller holds it. A process that the verb runs to its end, such as `release`, inherits this file.
+    /// So the app stays locked until that process ends, even if the caller is killed.
     pub lock: Option<&'a File>,
 }
 
@@ -118,12 +119,12 @@ pub struct StopOrder {
     pub remove: bool,
 }
 
-/// What a stop did. Truthful: an instance is in exactly one of the two.
+/// What a stop did. Each instance that was to end is in exactly one of the two lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
     /// What ended, and how (`None` if nobody could see).
     pub ended: Vec<(Slot, Option<Exit>)>,
-    /// What would not end, and why.
+    /// What did not end, and why.
     pub remaining: Vec<(Slot, String)>,
 }
 

@@ -1,5 +1,5 @@
-//! One child process: started with the stdio it is given, awaited, and ended with its whole process group if its time
-//! is over.
+//! One child process: it is started with the stdio it is given and waited for. If it has a deadline and misses it, its whole
+//! process group is ended.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -16,7 +16,8 @@ use rustix::process::{Pid, PidfdFlags, Signal};
 /// From SIGTERM to SIGKILL for a hook whose time is over.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Somebody who writes a hook, or was forked while doing so, keeps it from being run for a moment.
+/// How often a hook that cannot be executed because its file is open for writing (ETXTBSY) is tried again. A process that
+/// writes the hook has it open, and so has one that was forked meanwhile, until it executes something.
 const BUSY_TRIES: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
@@ -87,7 +88,7 @@ fn spawn(
     command.spawn()
 }
 
-/// plugn is bash, and so is what runs a script that does not say.
+/// The shell for a script without a `#!` line. plugn is a bash script, and bash runs such a script itself.
 fn shell() -> &'static str {
     if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" }
 }

@@ -1,5 +1,6 @@
-//! What hooks say on stderr, shown as they say it and kept. `tee` does it, and not we: hooks outlive a command that is
-//! killed, and must not die of a pipe that nobody reads any more.
+//! What hooks write to stderr, shown at once and kept. A `tee` between them and our stderr does it, and not this process: hooks
+//! run on when the command that called them is killed, and a hook that writes into a pipe whose reader is gone is killed by
+//! SIGPIPE.
 
 use std::env;
 use std::fs::File;
@@ -12,10 +13,10 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::child;
 
-/// How much is kept: the end of it.
+/// How many bytes are kept; of more, the last ones.
 const KEPT: u64 = 256 * 1024;
-/// How long words are awaited that were said just before the last hook ended. Something that a hook left behind may hold the
-/// pipe for ever.
+/// How long to wait for `tee` to end once the last hook has ended, so that its last words are read. A process that a hook left
+/// behind may keep the pipe open for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A `tee` between hooks and our stderr.
@@ -25,7 +26,7 @@ pub(crate) struct Echo {
 }
 
 impl Echo {
-    /// One that runs, and where hooks are to write. `None` where it cannot be had: then nothing is kept.
+    /// Starts a `tee`; also returned is the pipe that hooks are to write to. `None` if there is no `tee`: then nothing is kept.
     pub(crate) fn start() -> Option<(Self, PipeWriter)> {
         let (reader, writer) = io::pipe().ok()?;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
@@ -38,7 +39,8 @@ impl Echo {
         Some((Self { tee: tee.spawn().ok()?, kept }, writer))
     }
 
-    /// What was said, to be asked once the hooks have ended and nobody here holds the pipe: the last of it, in whole lines.
+    /// The last of what hooks wrote, in whole lines. Call it once the hooks have ended and this process has closed its end of
+    /// the pipe; otherwise `tee` does not end, and this waits for it for a second in vain.
     pub(crate) fn words(mut self) -> String {
         if child::has_ended_by(&self.tee, Instant::now() + LAST_WORDS) {
             let _ = self.tee.wait();

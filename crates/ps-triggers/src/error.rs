@@ -53,7 +53,7 @@ impl Error {
         }
     }
 
-    /// Whether a hook ended by itself, so that it has said why if it wanted to.
+    /// Whether a hook ended by itself. It could then say why on stderr, and need not be quoted once more.
     pub fn has_spoken(&self) -> bool {
         matches!(self, Self::Failed { status, .. } if *status <= 128)
     }
@@ -67,7 +67,7 @@ impl Error {
     }
 }
 
-/// How a trigger failed, and of which plugins the hook may be, in a line.
+/// One line that says how a trigger failed, and which plugins the hook may belong to.
 pub(crate) fn told(trigger: &str, status: u8, plugins: &[String]) -> String {
     let whose = match plugins {
         [] => String::new(),

@@ -1,7 +1,8 @@
 //! Calling triggers: hooks that plugins have in `$PLUGIN_PATH/enabled/<plugin>/<trigger>`. Inside Dokku plugn runs them
 //! where it is installed; elsewhere they are run here as plugn would (docs/contract.md, triggers), so that a user's
-//! hooks work in both homes. What a trigger is for, and what its answer means, is its callers' business, but for the one
-//! question that every program asks: which apps its caller may know of ([`visible`]). The configuration that plugn exports to hooks as `CONFIG_*` is refused.
+//! hooks work in both homes. What a trigger is for, and what its answer means, is the business of the caller. One question is
+//! answered here, because every program asks it: which apps its user may see ([`visible`]). plugn also exports each plugin's
+//! configuration to its hooks, as `CONFIG_*`; we do not.
 
 mod child;
 mod echo;

@@ -1,4 +1,4 @@
-//! The face of the crate: call a trigger for its answer, or let it talk.
+//! What callers use: a trigger is called for its answer on stdout, or its hooks write to our own stdout and stderr.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -16,7 +16,7 @@ use crate::echo::Echo;
 use crate::error::{self, Error};
 use crate::hooks::{self, Hook};
 
-/// How long pieces of an answer are awaited that a hook wrote just before its time was over.
+/// How long to wait for the last bytes of an answer once a hook's deadline is over.
 const LAST_PIECES: Duration = Duration::from_millis(100);
 
 /// A way to call triggers. Hooks inherit our environment and working directory; on our own they are also told
@@ -30,7 +30,7 @@ pub struct Triggers {
     stderr: StderrTo,
 }
 
-/// Where hooks write what they have to say.
+/// Where the stderr of hooks goes.
 #[derive(Clone, Copy, Debug)]
 enum StderrTo {
     Ours,
@@ -38,7 +38,7 @@ enum StderrTo {
     Echo,
 }
 
-/// What was kept of it.
+/// What was kept of the stderr of hooks, in each of these cases.
 enum Said {
     Nothing,
     Captured(mpsc::Receiver<Vec<u8>>),
@@ -59,7 +59,7 @@ impl Output {
     }
 }
 
-/// What a chain of hooks shares: clones of these ends are the stdio of each.
+/// The stdin, stdout and stderr of all hooks of one call. Each hook gets clones of them, as plugn's hooks share plugn's own.
 struct Ends {
     stdin: Option<PipeReader>,
     stdout: Option<PipeWriter>,
@@ -111,8 +111,8 @@ impl Triggers {
         self
     }
 
-    /// An error of one of our calls in a line without what hooks said: the trigger, how it failed, and of which plugin the
-    /// hook is. plugn does not say which hook it was, so where several plugins have one, all of them are named.
+    /// An error of a call as one line, without what hooks said: the trigger, how it failed, and the plugin whose hook failed.
+    /// plugn does not say which hook it was, so if several plugins have one, all of them are named.
     pub fn told(&self, error: &Error) -> String {
         let Error::Failed { trigger, hook, status, .. } = error else { return error.to_string() };
         let plugin = || Some(hook.parent()?.file_name()?.to_string_lossy().into_owned());
@@ -226,7 +226,7 @@ impl Triggers {
 }
 
 impl Said {
-    /// All of it, once the hooks have ended.
+    /// All that was kept, once the hooks have ended.
     fn words(self, deadline: Option<Instant>) -> String {
         match self {
             Self::Nothing => String::new(),
@@ -263,7 +263,7 @@ fn runnable(plugins: &Path, trigger: &str) -> Result<Vec<PathBuf>, Error> {
         match hook {
             Hook::Runnable(path) => paths.push(path),
             Hook::Inert(path) => {
-                // Without a stderr there is nobody to tell.
+                // If stderr is closed, nobody can be told.
                 let _ = writeln!(io::stderr().lock(), "{} is not executable: skipped", path.display());
             }
         }
@@ -276,7 +276,7 @@ fn feed(bytes: &[u8]) -> io::Result<Option<PipeReader>> {
     let (reader, mut writer) = io::pipe()?;
     if !bytes.is_empty() {
         let bytes = bytes.to_owned();
-        // Hooks need not read it: then the write fails when they are gone, and nobody minds.
+        // Hooks need not read their stdin. The write then fails once they have ended, which is no error.
         thread::spawn(move || writer.write_all(&bytes));
     }
     Ok(Some(reader))
@@ -287,7 +287,7 @@ fn collect(mut reader: PipeReader) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut buffer = [0; 8192];
-        // What was read before an error is what there is.
+        // After an error of reading, what came before it is the answer.
         while let Ok(length @ 1..) = reader.read(&mut buffer) {
             if sender.send(buffer[..length].to_owned()).is_err() {
                 return;
@@ -297,8 +297,8 @@ fn collect(mut reader: PipeReader) -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
-/// What was collected. With a deadline, something that a hook left behind and that keeps the pipe open is not awaited
-/// beyond it.
+/// All that was collected. With a deadline this waits no longer than that: a process that a hook left behind may keep the pipe
+/// open.
 fn receive(collected: &mpsc::Receiver<Vec<u8>>, deadline: Option<Instant>) -> Vec<u8> {
     let next = || match deadline {
         None => collected.recv().ok(),

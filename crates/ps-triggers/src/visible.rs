@@ -8,8 +8,8 @@ use crate::{Error, Triggers};
 
 const TRIGGER: &str = "user-auth-app";
 
-/// Those of `apps` that the caller may know of, in the same order. All of them outside Dokku, and where no plugin but
-/// the event logger has a say. A plugin that fails hides everything: it is an error.
+/// Those of `apps` that the caller may see, in the same order. All of them outside Dokku, and inside it if no plugin other than
+/// the event logger has a hook for the trigger. If a hook fails the result is an error, and no app is shown.
 pub fn visible(world: &World, apps: Vec<AppName>) -> Result<Vec<AppName>, Error> {
     let triggers = Triggers::new(world);
     if apps.is_empty() || !world.inside_dokku() || !triggers.is_implemented(TRIGGER)? {
@@ -22,7 +22,7 @@ pub fn visible(world: &World, apps: Vec<AppName>) -> Result<Vec<AppName>, Error>
     Ok(apps.into_iter().filter(is_allowed).collect())
 }
 
-/// The app of that name; one that is hidden from the caller does not exist for them.
+/// The app of that name. If it is hidden from the caller the error is the same as if there were none.
 pub fn visible_app<E: From<ps_apps::Error> + From<Error>>(world: &World, word: &str) -> Result<AppName, E> {
     let app = world.app(word)?.name;
     if visible(world, vec![app.clone()])?.is_empty() {
@@ -31,12 +31,12 @@ pub fn visible_app<E: From<ps_apps::Error> + From<Error>>(world: &World, word: &
     Ok(app)
 }
 
-/// What is said of an app that is hidden from the caller: it does not exist.
+/// The error for an app that is hidden from the caller: it does not exist.
 pub fn hidden(world: &World, app: &AppName) -> ps_apps::Error {
     ps_apps::Error::NoSuchApp { app: app.to_string(), searched: world.root().to_owned(), hint: String::new() }
 }
 
-/// Dokku's names for who calls: the first variable that is not empty, else `default`.
+/// Who calls, from the variables that Dokku's own programs ask: the first one that is not empty, else the word `default`.
 fn caller(variables: [&str; 2]) -> String {
     let given = variables.iter().find_map(|name| ps_apps::variable(name));
     given.map_or_else(|| "default".to_owned(), |name| name.to_string_lossy().into_owned())
