@@ -14,7 +14,7 @@ use ps_scheduler::Error;
 const CONTAINER: &str = "CONTAINER";
 const IP: &str = "IP";
 const PORT: &str = "PORT";
-/// What a record without a suffix stood for, long ago.
+/// The instance that a record without a suffix stands for: a very old Dokku wrote `CONTAINER` alone.
 const UNNUMBERED: &str = "web.1";
 
 /// What is recorded about one instance.
@@ -96,7 +96,7 @@ impl Records {
         Ok(())
     }
 
-    /// The container comes last: who reads an id finds its address.
+    /// Writes the record of the container last, so that a reader who finds an id finds the address too.
     fn write(&self, directory: &Directory, slot: &Slot, record: &Record) -> Result<(), ps_apps::Error> {
         let access = Access::like(&self.dir, 0o644);
         let put = |kind: &str, value: Option<&str>| {

@@ -1,5 +1,5 @@
-//! New instances before they count: created, started and watched for their first second. Nothing here touches a
-//! record or an instance that was there before.
+//! New instances before they are recorded: they are created, started, and watched for their first second. Nothing here touches
+//! a record, or an instance that was there before.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -20,7 +20,7 @@ const FIRST_SECOND: Duration = Duration::from_secs(1);
 const LOOK: Duration = Duration::from_millis(100);
 const LAST_LINES: usize = 10;
 
-/// What is put on stage, and from what.
+/// The new instances of one deploy, and what they are made from.
 pub(crate) struct Stage<'a> {
     /// The app.
     pub(crate) app: &'a App<'a>,
@@ -57,7 +57,7 @@ impl Stage<'_> {
         let proven = self.try_prove(slots, &mut staged, watch).await;
         if let Err(error) = proven {
             let removals = staged.iter().map(|staged| self.app.engine.remove(&staged.id));
-            // What would not go now is found by its label in the next deploy.
+            // A container that cannot be removed now is found by its label in the next deploy.
             stream::iter(removals).buffered(WAITING_AT_ONCE).collect::<Vec<_>>().await;
             return Err(error);
         }
@@ -106,7 +106,7 @@ impl Stage<'_> {
         Err(self.failed(slot, fault, reason))
     }
 
-    /// What is under way is waited for, but after a failure no further one begins.
+    /// After a failure no further instance is begun; those that were begun are waited for.
     async fn start(&self, staged: &[Staged], watch: &mut Watch<'_>) -> Result<(), Error> {
         let is_off = &Cell::new(false);
         let starts = staged.iter().map(|staged| async move {
@@ -153,7 +153,8 @@ impl Stage<'_> {
         }
     }
 
-    /// An instance that ended and was started again between two looks has been counted by the engine.
+    /// Whether an instance has ended. One that ended and was started again between two looks is found by the engine's count of
+    /// restarts.
     async fn look_closely(&self, staged: &mut [Staged]) -> Result<(), Error> {
         let looks = staged.iter().map(|staged| self.app.engine.inspect(&staged.id));
         let looks: Vec<Result<Value, Fault>> = stream::iter(looks).buffered(AT_ONCE).collect().await;

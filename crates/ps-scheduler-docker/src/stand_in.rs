@@ -13,7 +13,7 @@ impl DockerLocal {
     pub fn stand_in_image(&self, app: &str) -> Result<(), Error> {
         let engine = self.engine()?;
         let name = format!("dokku/{app}");
-        // As a released image Dokku puts it back where a later build fails.
+        // With the label of a released image, Dokku tags this image again if a later build fails.
         let labels = [
             format!("{}={app}", label::APP),
             "com.dokku.builder-type=null".to_owned(),

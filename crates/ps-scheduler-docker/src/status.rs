@@ -9,8 +9,8 @@ use crate::listed::Listed;
 use crate::records::{Record, Records};
 use crate::{DockerLocal, label};
 
-/// Their statuses, in the order asked. The engine is not asked where nothing is recorded. Ids decide which container
-/// is whose, because what Dokku made has no label of ours.
+/// The statuses of these apps, in the order asked. If none of them has a record, the engine is not asked. A container belongs to
+/// the record that has its id; labels do not decide, because containers that Dokku made do not have ours.
 pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
     let records: Vec<Records> =
         apps.iter().map(|app| Records::read(docker.world(), app)).collect::<Result<_, _>>()?;

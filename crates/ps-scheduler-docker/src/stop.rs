@@ -1,5 +1,5 @@
-//! `stop`: instances end, truthfully. Their containers and records stay unless they are to be removed, so that
-//! `status` says that they are stopped.
+//! `stop`: ends instances and says of each whether it has ended. Containers and records stay unless they are to be removed, so
+//! that `status` says that the instances are stopped.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
     engine.run(async {
         if order.which == Which::All {
             match app.settle(&records, order.grace).await {
-                // Nothing was ever recorded, so an app that never met an engine can be forgotten without one.
+                // Nothing was ever recorded of this app, so it can be destroyed although no engine answers.
                 Err(Error::Unreachable { .. }) if records.slots.is_empty() => return Ok(Stopped::default()),
                 left => left?.into_iter().for_each(|line| (watch.say)(Progress::Note(line))),
             }
@@ -68,7 +68,7 @@ impl App<'_> {
         stopped
     }
 
-    /// Removes the containers and records of these slots, except of those that would not end.
+    /// Removes the containers and records of these slots, except of those that did not end.
     pub(crate) async fn forget(
         &self,
         records: &mut Records,

@@ -1,4 +1,5 @@
-//! One verb for one app, or `--all`, in Dokku's words. An app that fails does not keep the others from their turn.
+//! One verb for one app, or for all of them (`--all`), in Dokku's words. If it fails for one app, the others still get their
+//! turn.
 
 use std::num::NonZero;
 use std::sync::Mutex;
@@ -14,7 +15,7 @@ use super::apps;
 use crate::args::AllArgs;
 use crate::session::Session;
 
-/// What is done to whom.
+/// A verb, and the apps that it is done to.
 pub(crate) struct Subjects<'a> {
     /// The verb, as `--all` names it.
     pub(crate) verb: &'static str,

@@ -13,12 +13,12 @@ use ps_triggers::{Error, Triggers};
 pub(crate) struct Caller(Triggers);
 
 impl Caller {
-    /// For nobody in particular, or for hooks, which hold nothing.
+    /// A caller that holds no lock, as hooks do not.
     pub(crate) fn new(world: &World) -> Self {
         Self(Triggers::new(world))
     }
 
-    /// For who holds this lock: what is called holds it too.
+    /// A caller that holds this lock. The programs that it calls are told so and do not wait for the lock.
     pub(crate) fn holding(world: &World, lock: &AppLock) -> Self {
         let (variable, token) = lock.token();
         Self(Triggers::new(world).with_env(variable, token))
@@ -29,18 +29,19 @@ impl Caller {
         self.failing(None, self.0.stream(trigger, arguments))
     }
 
-    /// [`Caller::stream`] for one whose failure has words of Dokku's, put before the reason.
+    /// [`Caller::stream`] for a trigger about whose failure Dokku has a sentence; that sentence stands before the reason.
     pub(crate) fn stream_or(&self, trigger: &str, arguments: &[&str], words: &'static str) -> Result<()> {
         self.failing(Some(words), self.0.stream(trigger, arguments))
     }
 
-    /// [`Caller::stream`] for what deploys: if it fails, what the hooks said on stderr is said once more as our last words, as
-    /// Dokku's own ps has it, because whoever deploys looks at the end.
+    /// [`Caller::stream`] for a trigger that deploys. If it fails, the last that hooks wrote to stderr is repeated at the end of
+    /// our own output. Dokku's own ps does so too, because a person who deploys looks at the end.
     pub(crate) fn deploy(&self, trigger: &str, arguments: &[&str]) -> Result<()> {
         self.failing(None, self.0.clone().with_kept_stderr().stream(trigger, arguments))
     }
 
-    /// [`Caller::deploy`] of a new release: Dokku's build says why it failed, be it on stdout.
+    /// [`Caller::deploy`] for a whole build (`receive-app`). Dokku's build prints on stdout why it failed, so the trigger is not
+    /// named.
     pub(crate) fn build(&self, app: &str) -> Result<()> {
         self.deploy("receive-app", &[app]).map_err(|error| match error.downcast::<TriggerFailed>() {
             Ok(failed) => TriggerFailed { is_told: failed.has_spoken, ..failed }.into(),
@@ -48,7 +49,7 @@ impl Caller {
         })
     }
 
-    /// What the hooks answer.
+    /// The answer of the hooks to a question.
     pub(crate) fn ask(&self, trigger: &str, arguments: &[&str]) -> Result<String> {
         self.failing(None, self.0.call(trigger, arguments)).map(|output| output.text())
     }
@@ -61,13 +62,13 @@ impl Caller {
         })
     }
 
-    /// The tag of the image that is deployed; `latest` where nobody knows of another.
+    /// The tag of the image that is deployed; `latest` if no plugin names another.
     pub(crate) fn image_tag(&self, app: &str) -> Result<String> {
         let tag = self.ask("deployed-app-image-tag", &[app])?;
         Ok(if tag.is_empty() { "latest".to_owned() } else { tag })
     }
 
-    /// Whether a plugin answers a question, and says yes by its exit status.
+    /// Whether a plugin has a hook for a question and answers yes, which is exit status 0.
     pub(crate) fn says_yes(&self, trigger: &str, arguments: &[&str]) -> Result<bool> {
         let triggers = self.0.clone().with_captured_stderr();
         Ok(triggers.is_implemented(trigger)? && triggers.call(trigger, arguments).is_ok())
@@ -81,11 +82,11 @@ struct TriggerFailed {
     words: Option<&'static str>,
     /// Which trigger failed, how, and whose hook it is.
     reason: String,
-    /// What is to be said once more.
+    /// The end of what hooks wrote to stderr, which is to be repeated; empty if nothing is.
     said: String,
-    /// A hook ended by itself, and has said why if it wanted to.
+    /// Whether a hook ended by itself: then it could say why.
     has_spoken: bool,
-    /// Nobody needs to be told which trigger it was.
+    /// Whether the trigger is not named, because the hooks have said enough.
     is_told: bool,
 }
 
@@ -100,7 +101,8 @@ impl fmt::Display for TriggerFailed {
 
 impl std::error::Error for TriggerFailed {}
 
-/// The error as this program ends with it: a trigger that failed is named, and what Dokku has words for is said in them.
+/// The error with which this program ends: a trigger that failed is named, and a refusal for which Dokku has a sentence is
+/// said in that sentence.
 pub(crate) fn last_words(error: anyhow::Error) -> anyhow::Error {
     if let Some(ps_scheduler::Error::NotDeployed { app }) = error.downcast_ref() {
         return Refusal::failed(format!("App {app} has not been deployed"));

@@ -1,5 +1,5 @@
-//! The two locks of a subcommand, in their order: the app's, then Dokku's of a deploy. A program that is called by
-//! somebody who holds them holds them too.
+//! The two locks that a subcommand takes, always in this order: the app's own lock, then Dokku's lock of a deploy
+//! (docs/dokku.md#one-change-at-a-time). A program whose caller holds them does not take them again.
 
 use anyhow::Result;
 use formation::AppName;
@@ -13,7 +13,7 @@ use crate::session::Session;
 pub(crate) struct Held {
     pub(crate) app: AppName,
     pub(crate) caller: Caller,
-    // Given back in this order: the deploy's, then the app's.
+    // Rust drops fields in the order of their declaration: the lock of the deploy is given up first, then the app's.
     _deploy: DeployLock,
     _lock: AppLock,
 }
@@ -24,7 +24,8 @@ impl Held {
         Self::with(session, app, |app| session.world.lock_deploy(app))
     }
 
-    /// The app's lock alone: what is called takes the other one itself. A deploy that is under way is refused first.
+    /// Takes the app's lock alone, for a subcommand whose trigger takes Dokku's lock itself. If a deploy is under way, it is
+    /// refused before anything is called.
     pub(crate) fn but_for_the_deploy(session: &Session, app: &AppName) -> Result<Self> {
         Self::with(session, app, |app| session.world.refuse_deploying(app))
     }
@@ -36,7 +37,8 @@ impl Held {
     ) -> Result<Self> {
         let lock = session.lock(app)?;
         let deploy = deploy(app).or_else(|error| match error {
-            // Who holds the app's lock for us holds this one too, though a deploy that was refused has emptied it.
+            // If our caller holds the app's lock, it holds this one too. The file may be empty all the same: a deploy that
+            // was refused meanwhile has emptied it.
             Error::Deploying { .. } if lock.is_callers() => Ok(DeployLock::default()),
             error => Err(error),
         })?;
@@ -45,7 +47,7 @@ impl Held {
             say::warning(&format!(
                 "The deploy lock of {app} was left by deploy {build}, which is gone: going on"
             ));
-            // Nobody waits for ever for hooks that nobody can end but by hand.
+            // Hooks of a command that was killed may never end by themselves. They are waited for as long as for the lock.
             if let Some(orphans) = lock.orphans(session.wait) {
                 say::warning(&orphans.to_string());
             }

@@ -1,6 +1,7 @@
 //! The verbs inside Dokku: the same triggers as Dokku's own `ps`, in the same order (docs/dokku.md), because builds,
-//! networks, proxies and checks belong to other plugins there. What Dokku asks a trigger only to know, files and one
-//! request to the engine answer. Subcommands hold the app's lock and then Dokku's lock of a deploy; hooks hold neither.
+//! networks, proxies and checks belong to other plugins there. Triggers that are only questions are not called where files, or
+//! one request to the engine, have the answer. Subcommands hold the app's lock and then Dokku's lock of a deploy; hooks hold
+//! neither.
 
 mod all;
 mod apps;

@@ -1,5 +1,6 @@
-//! What Dokku asks triggers only to know. For docker-local the files tell, and one request to the engine; any other
-//! scheduler is a plugin's, and asked.
+//! Questions for which Dokku calls a trigger: whether an app was deployed, whether it runs, which scheduler it has. For
+//! docker-local they are answered from files and by one request to the engine. Another scheduler belongs to a plugin, and its
+//! trigger is called.
 
 use anyhow::{Result, bail};
 use formation::AppName;
@@ -12,7 +13,7 @@ use super::call::Caller;
 
 const DOCKER_LOCAL: &str = "docker-local";
 
-/// Whether the app was deployed. Where nobody wrote it down, its scheduler tells.
+/// Whether the app was deployed: the property `deployed` of `common`. If that is not set, the app's scheduler says it.
 pub(crate) fn is_deployed(world: &World, caller: &Caller, app: &AppName) -> Result<bool> {
     let noted = world.property("common", Scope::App(app), "deployed")?.filter(|value| !value.is_empty());
     let scheduler = world.scheduler_name(app)?;
@@ -22,7 +23,7 @@ pub(crate) fn is_deployed(world: &World, caller: &Caller, app: &AppName) -> Resu
     caller.says_yes("scheduler-is-deployed", &[&scheduler, app.as_str()])
 }
 
-/// [`is_deployed`]; if it was not, that is said, and there is nothing to do.
+/// [`is_deployed`]; prints a line if it was not, so that the caller has nothing more to do.
 pub(crate) fn is_deployed_or_told(world: &World, caller: &Caller, app: &AppName) -> Result<bool> {
     let is_deployed = is_deployed(world, caller, app)?;
     if !is_deployed {
@@ -31,7 +32,7 @@ pub(crate) fn is_deployed_or_told(world: &World, caller: &Caller, app: &AppName)
     Ok(is_deployed)
 }
 
-/// Whether the app's instances run; an error where nobody can tell.
+/// Whether the app's instances run; an error if its scheduler cannot say.
 pub(crate) fn running(world: &World, caller: &Caller, app: &AppName) -> Result<Running> {
     let scheduler = world.scheduler_name(app)?;
     let running = if scheduler == DOCKER_LOCAL {
@@ -52,13 +53,13 @@ pub(crate) fn running(world: &World, caller: &Caller, app: &AppName) -> Result<R
     Ok(running)
 }
 
-/// The scheduler for what concerns no app in particular.
+/// The scheduler that is asked where no app is named.
 pub(crate) fn global_scheduler(world: &World) -> Result<String> {
     let selected = world.property("scheduler", Scope::Global, "selected")?;
     Ok(selected.filter(|name| !name.is_empty()).unwrap_or_else(|| DOCKER_LOCAL.to_owned()))
 }
 
-/// Whether the scheduler's containers are looked at by us.
+/// Whether this program looks at the scheduler's containers itself.
 pub(crate) fn is_docker_local(scheduler: &str) -> bool {
     scheduler == DOCKER_LOCAL
 }

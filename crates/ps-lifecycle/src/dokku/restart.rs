@@ -30,8 +30,8 @@ fn restart(session: &Session, held: &Held, which: Option<&Which>) -> Result<()> 
     caller.deploy("deploy", &arguments)
 }
 
-/// The process type that is meant. A deploy of a type that the app does not have would replace nothing, and one of a
-/// single instance would end it.
+/// The process type that the argument names; another word is refused. Dokku would run a whole deploy for a type that the app
+/// does not have and replace nothing, and it would end the container of a single instance (`web.1`).
 fn known(session: &Session, app: &AppName, which: &Which) -> Result<String> {
     match which {
         Which::Slot(slot) => Err(Refusal::failed(format!(
@@ -46,7 +46,7 @@ fn known(session: &Session, app: &AppName, which: &Which) -> Result<String> {
     }
 }
 
-/// As `ps:restart`, for a plugin that asks for it.
+/// The same for the trigger `app-restart`, by which another plugin asks for it.
 pub(crate) fn for_plugin(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
     if question::is_deployed_or_told(world, caller, app)? {
         let tag = caller.image_tag(app.as_str())?;

@@ -1,4 +1,5 @@
-//! `ps:restore`: after a reboot, what was wanted runs again, behind a proxy whose configuration is new.
+//! `ps:restore`: starts every app that is to run after a reboot. The configuration of its proxy is cleared first and made anew,
+//! because containers have other addresses now.
 
 use anyhow::Result;
 use formation::AppName;

@@ -1,5 +1,6 @@
-//! `ps:retire`: what earlier deploys left behind goes, and one-off containers whose time is over. One at a time; for
-//! all apps at once where none of them is being changed, else for those that are free.
+//! `ps:retire`: removes what earlier deploys left behind, and one-off containers whose time is over. Only one such command
+//! works at a time. Without an app it asks for all apps in one call if none of them is being changed; otherwise for each app
+//! that is not.
 
 use anyhow::Result;
 use formation::AppName;
@@ -31,7 +32,7 @@ pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
 fn one(session: &Session, app: &AppName) -> Result<()> {
     let lock = session.lock(app)?;
     let caller = Caller::holding(&session.world, &lock);
-    // Who deploys by git holds no lock of ours; what it leaves behind goes the next time.
+    // A deploy by git does not hold the app's lock. What it leaves behind is removed by the next `ps:retire`.
     let _deploy = session.world.refuse_deploying(app).or_else(unless_locked)?;
     begin(&caller, &session.world.scheduler_name(app)?, app.as_str())
 }
@@ -56,14 +57,14 @@ fn every(session: &Session) -> Result<()> {
     locks.iter().try_for_each(|(app, _)| begin(&caller, &world.scheduler_name(app)?, app.as_str()))
 }
 
-/// The lock of an app that nobody changes now, at once or not at all.
+/// The lock of an app, without waiting; `None` if somebody is changing the app.
 fn free(session: &Session, app: &AppName) -> Result<AppLock> {
     let lock = session.world.lock_app(app, std::time::Duration::ZERO)?;
     session.world.refuse_deploying(app).or_else(unless_locked)?;
     Ok(lock)
 }
 
-/// `apps:lock` keeps deploys away, not the broom.
+/// `apps:lock` keeps deploys away. It does not keep this command from removing what they left.
 fn unless_locked<T: Default>(error: Error) -> Result<T, Error> {
     match error {
         Error::DeployLocked { .. } => Ok(T::default()),

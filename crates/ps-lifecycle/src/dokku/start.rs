@@ -1,5 +1,5 @@
-//! `ps:start`: an app that does not run, or not whole, is released and deployed; its proxy is configured in any case,
-//! because a restore has cleared it.
+//! `ps:start`: an app of which not all instances run is released and deployed. The configuration of its proxy is built in any
+//! case: a restore clears it and then starts each app.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;

@@ -1,4 +1,5 @@
-//! `ps:stop`: its scheduler stops the app; that it was stopped on purpose is remembered by a hook of ours.
+//! `ps:stop`: has the app's scheduler stop it. Our hook for the trigger `post-stop` then writes down that the app was stopped on
+//! purpose, so that a restore leaves it alone.
 
 use anyhow::Result;
 use ps_cli::exit::{Outcome, Refusal};
@@ -25,7 +26,7 @@ fn stop(session: &Session, held: &Held) -> Result<()> {
     caller.stream("post-stop", &[app])
 }
 
-/// Dokku starts and stops whole apps; who names a part of one must not get the whole.
+/// Refuses a process type or instance behind the app's name: Dokku stops and starts whole apps only, and would stop all of it.
 pub(crate) fn refuse_part(verb: &str, args: &TargetArgs) -> Result<()> {
     match &args.which {
         Some(which) => Err(Refusal::failed(format!(

@@ -1,4 +1,4 @@
-//! `core-post-deploy`: what was deployed is what counts from now on.
+//! `core-post-deploy`: after a deploy, the Procfile that was deployed becomes the app's Procfile.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,8 +9,8 @@ use ps_apps::{Scope, World};
 
 use super::extract;
 
-/// Makes `Procfile.<DOKKU_PID>` the Procfile, or takes the Procfile away if the deploy had none; forgets what has ended;
-/// and from now on the app is started again after a reboot.
+/// Makes `Procfile.<DOKKU_PID>` the app's Procfile, or removes the app's Procfile if the deploy had none. Removes `scale.old`,
+/// whose types the deploy has ended, and sets `restore` to `true`.
 pub(super) fn commit(world: &World, app: &AppName) -> Result<()> {
     commit_procfile(world, app).with_context(|| format!("commit the Procfile of {app}"))?;
     world.forget_old_formation(app)?;
@@ -31,7 +31,7 @@ fn commit_procfile(world: &World, app: &AppName) -> Result<()> {
     }
 }
 
-/// Whether there was something to do it to.
+/// Whether the file was there; an error other than that it is missing is one.
 fn is_there(done: io::Result<()>) -> io::Result<bool> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -1,5 +1,6 @@
-//! `core-post-extract`: the Procfile of what is about to be deployed, as `Procfile.<DOKKU_PID>`, or the mark that there
-//! is none. It is checked before it is written, so a deploy that is refused leaves nothing behind.
+//! `core-post-extract`: keeps the Procfile of what is about to be deployed as `Procfile.<DOKKU_PID>`, or makes the empty file
+//! `Procfile.<DOKKU_PID>.missing` if there is none. The Procfile is checked before it is written, so a deploy that is refused
+//! leaves no file behind.
 
 use std::fs;
 use std::io;
@@ -17,11 +18,11 @@ use super::source_tree::{self, SourceFile};
 
 const PROCFILE: &str = "Procfile";
 const PROPERTY: &str = "procfile-path";
-/// Of a file that comes out of an image.
+/// The mode of a Procfile that comes out of an image.
 const MODE: u32 = 0o644;
-/// Of the mark that there is none.
+/// The mode of the file that marks that there is none.
 const MARK_MODE: u32 = 0o600;
-/// What some editors put before a text.
+/// A byte order mark, which some editors put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Takes the Procfile out of the source tree, or out of the image that is the app's source.
@@ -48,7 +49,7 @@ pub(super) fn staged_name() -> Result<String> {
     Ok(format!("{PROCFILE}.{}", deploy_pid()?))
 }
 
-/// The name of the deploy that is under way.
+/// The value of `DOKKU_PID`, by which Dokku names the deploy that is under way.
 pub(super) fn deploy_pid() -> Result<String> {
     let pid = std::env::var("DOKKU_PID").unwrap_or_default();
     if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -57,7 +58,7 @@ pub(super) fn deploy_pid() -> Result<String> {
     Ok(pid)
 }
 
-/// Slashes around it do not count.
+/// The path of the Procfile in the source tree, without slashes around it, which Dokku drops too.
 fn wanted_path(world: &World, app: &AppName) -> Result<String> {
     let property = PsProperty::named(PROPERTY).expect("the property is in the table");
     let value = world.ps_setting(Scope::App(app), property)?.value.unwrap_or_default();
@@ -111,7 +112,7 @@ fn leads_outside(path: &str) -> anyhow::Error {
     Refusal::failed(format!("procfile-path {path:?} leads outside the app's source: use a path inside it"))
 }
 
-/// As `dos2unix` has it: no byte order mark, and lines end with a line feed alone.
+/// The text without a byte order mark, and with a line feed alone at the end of each line.
 fn unix_lines(bytes: &[u8]) -> Vec<u8> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut lines = Vec::with_capacity(bytes.len());
@@ -123,7 +124,8 @@ fn unix_lines(bytes: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// What deploys that died have left: one app is deployed once at a time.
+/// Removes the files of earlier deploys that died. None of them is still needed, because an app is deployed by one deploy at a
+/// time.
 fn forget_earlier(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path: PathBuf = entry?.path();

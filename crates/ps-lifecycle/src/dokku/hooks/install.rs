@@ -39,7 +39,7 @@ fn restore(value: &str) -> String {
     if value == "0" { "false" } else { "true" }.to_owned()
 }
 
-/// Can be repeated: what is there stays. One app that cannot be migrated is said and does not keep the others from it.
+/// Can be run again: what is there already stays. An app that cannot be migrated is named, and the others are migrated.
 pub(super) fn install(world: &World, caller: &Caller) -> Result<()> {
     for kind in ["config", "data"] {
         durable::create_below(world.lib(), &world.lib().join(kind).join("ps"))?;

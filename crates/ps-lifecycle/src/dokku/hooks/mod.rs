@@ -49,7 +49,7 @@ pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
 fn dispatch(world: &World, words: &[&str]) -> Result<()> {
     let caller = || Caller::new(world);
     match words {
-        // An app that is not there was not deployed, and that is said.
+        // For an app that does not exist this prints that it was not deployed, as Dokku does.
         ["app-restart", app, ..] => restart::for_plugin(world, &caller(), &app.parse()?),
         ["core-post-deploy", app, ..] => commit::commit(world, &app.parse()?),
         ["core-post-extract", app, tree, ..] => extract::extract(world, &app.parse()?, tree.as_ref()),
@@ -75,8 +75,8 @@ fn dispatch(world: &World, words: &[&str]) -> Result<()> {
     }
 }
 
-/// Adds `--restart` to what other plugins have said on stdin, for any name: the deploy of an app that is no more fails
-/// elsewhere, and with better words.
+/// Repeats what other plugins have said on stdin and adds `--restart`. It does so for an app that does not exist too: the deploy
+/// of such an app fails in another plugin, which says more clearly why.
 fn docker_args(world: &World, app: &str) -> Result<()> {
     let mut said = Vec::new();
     io::stdin().lock().read_to_end(&mut said)?;
@@ -97,7 +97,7 @@ fn rebuild(caller: &Caller, app: &str) -> Result<()> {
     caller.build(app)
 }
 
-/// What was stopped by hand stays stopped after a reboot.
+/// Writes down that the app was stopped by hand, so that it stays stopped after a reboot.
 fn remember_stop(world: &World, app: &AppName) -> Result<()> {
     Ok(world.set_property("ps", Scope::App(app), "restore", "false")?)
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
-/// More is nobody's Procfile.
+/// The largest file that is read, in bytes.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
 
 /// A file of the tree.
@@ -43,7 +43,7 @@ pub(super) fn read(tree: &Path, path: &str) -> io::Result<Option<SourceFile>> {
 pub(super) fn replace(tree: &Path, name: &str, by: Option<&SourceFile>) -> io::Result<()> {
     let tree = open_tree(tree)?;
     match rustix::fs::unlinkat(&tree, name, AtFlags::empty()) {
-        // A directory is no file that the tool would take for one.
+        // A directory of that name stays: no builder takes it for a Procfile.
         Err(Errno::ISDIR) if by.is_none() => return Ok(()),
         Err(Errno::NOENT) | Ok(()) => (),
         Err(errno) => return Err(errno.into()),
@@ -66,7 +66,7 @@ fn open_tree(tree: &Path) -> Result<OwnedFd, Errno> {
 fn open_beneath(tree: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(tree, path, flags, Mode::empty(), resolve) {
-        // An old kernel, or a sandbox that does not know it: the same without any link.
+        // An old kernel, or a sandbox, may not know openat2. Then links are not followed at all.
         Err(Errno::NOSYS | Errno::PERM) => open_without_links(tree, path, flags),
         opened => opened,
     }

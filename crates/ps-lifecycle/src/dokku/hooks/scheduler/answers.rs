@@ -1,4 +1,4 @@
-//! What Dokku wants to know of native apps: all of it lies in files.
+//! Dokku's questions about native apps. All answers are read from files; no supervisor is asked.
 
 use std::io::{self, Write};
 
@@ -11,7 +11,7 @@ use ps_scheduler_native::Native;
 
 use crate::logs;
 
-/// Of instances in turn, as docker-local has them.
+/// The colours of instances in a log, one after the other; docker-local has the same ones.
 const COLOURS: [u8; 5] = [36, 33, 32, 35, 31];
 
 /// Which lines `scheduler-logs` is to give, and how.
@@ -30,13 +30,13 @@ pub(super) fn app_status(world: &World, app: &str) -> Result<()> {
     Ok(writeln!(out, "{} {}", status.instances.len(), status.running().as_str())?)
 }
 
-/// Yes once it has been deployed.
+/// Whether the app was ever deployed natively.
 pub(super) fn is_deployed(world: &World, app: &str) -> Result<Outcome> {
     let is_deployed = Native::new(world).directory(app)?.is_some();
     Ok(if is_deployed { Outcome::Done } else { Outcome::No })
 }
 
-/// Raw: the hook pipes it into `ps-inspect-sanitize`.
+/// Prints the descriptions with everything in them. The hook pipes them into `ps-inspect-sanitize`.
 pub(super) fn inspect(world: &World, app: &str) -> Result<()> {
     let described = Native::new(world).inspect(app)?;
     let mut out = io::stdout().lock();

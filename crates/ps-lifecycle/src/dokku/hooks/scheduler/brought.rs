@@ -1,4 +1,4 @@
-//! The files that say how a deploy is meant: those of the deploy that is under way, else those of the last one.
+//! The Procfile and the app.json of a deploy: those of the deploy that is under way, else those of the last one.
 
 use anyhow::{Context, Result};
 use app_json::AppJson;

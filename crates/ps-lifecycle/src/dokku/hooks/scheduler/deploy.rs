@@ -1,5 +1,5 @@
-//! `scheduler-deploy`: what was pushed becomes what runs; without a push, what runs is started anew. Dokku has run the
-//! `release` process by then, in the image that it built.
+//! `scheduler-deploy`: starts the app from the tree that was pushed; if nothing was pushed (`ps:restart`, `ps:scale`), starts what
+//! runs anew. The `release` process is not run here: Dokku has run it, in the image that it built.
 
 use std::path::PathBuf;
 
@@ -46,7 +46,7 @@ fn make_so(session: &Session, app: &AppName, native: &Native, which: Which) -> R
     carry_out(session, app, native, assemble(world, app, tree)?, &intent)
 }
 
-/// The tree that this deploy brought along; `None` if it brought none.
+/// The tree that was pushed for this deploy; `None` if nothing was pushed.
 fn pushed(world: &World, app: &AppName, native: &Native) -> Result<Option<PathBuf>> {
     match native.trees(app.as_str())?.pushed(&extract::deploy_pid()?)? {
         Pushed::Nothing => Ok(None),

@@ -1,5 +1,5 @@
-//! An app that changes its scheduler: what the other one ran ends once the new one runs. Dokku itself leaves it running,
-//! where nobody looks for it any more.
+//! An app that changes its scheduler: once the new scheduler runs it, what the old one ran is ended. Dokku itself leaves it
+//! running, and no command would find it any more.
 
 use anyhow::Result;
 use formation::{AppName, Which};

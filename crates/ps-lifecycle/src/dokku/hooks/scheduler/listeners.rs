@@ -14,7 +14,7 @@ use ps_scheduler::Instance;
 pub(super) const HOST: &str = "127.0.0.1";
 const KINDS: [&str; 2] = ["IP", "PORT"];
 
-/// Writes down where these instances listen, and forgets what others wrote before.
+/// Writes down where these instances listen, and removes the files of instances that were there before.
 pub(super) fn write(world: &World, app: &AppName, instances: &[Instance]) -> Result<()> {
     let place = world.app_dir(app);
     let directory = Directory::open(&place, &place)?;
@@ -54,7 +54,7 @@ pub(super) fn ports(world: &World, app: &AppName, process_type: &str) -> Result<
     Ok(found.into_iter().map(|(_, port)| port).collect())
 }
 
-/// Forgets where an app listened, but for instances that are containers.
+/// Removes the files that say where an app listened, except for instances that are containers.
 pub(super) fn forget(world: &World, app: &AppName) -> Result<bool> {
     let place = world.app_dir(app);
     let mut any = false;

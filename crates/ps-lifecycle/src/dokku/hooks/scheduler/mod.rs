@@ -97,7 +97,7 @@ fn deploy(world: &World, app: &str, tag: &str, process_type: &str) -> Result<()>
     deploy::deploy(&session, &world.app(app)?.name, tag, which)
 }
 
-/// Also for an app whose directory is gone already: what runs must end.
+/// Ends what runs of an app, even if the app's directory is gone already.
 fn stop(world: &World, app: &str, remove: bool) -> Result<()> {
     let session = Session::of_hook(world)?;
     let app = named(app)?;
@@ -105,7 +105,7 @@ fn stop(world: &World, app: &str, remove: bool) -> Result<()> {
     stop::end_via(&session, &app, &Native::new(world), &Which::All, remove)
 }
 
-/// Nothing is left of an app that was destroyed.
+/// Removes all that is kept of an app that was destroyed.
 fn forget(world: &World, app: &str) -> Result<()> {
     stop(world, app, true)?;
     Native::new(world).forget(app)?;

@@ -1,8 +1,8 @@
-//! What Dokku's nginx needs to find native apps, each of whose processes has a port of its own. Its template takes the port
-//! from the port map, so a native app gets a copy of it that does not (`nginx-app-template-source`): no other app's
-//! process ever stands in the configuration. An app may bring a template that is made after Dokku's: what came of that is
-//! corrected before nginx reads it (`nginx-pre-reload`). Proxies that find apps by what containers say of themselves
-//! cannot be helped: a deploy says so.
+//! What Dokku's nginx needs to find native apps, each of whose processes has a port of its own. Dokku's template takes the port
+//! from the port map, and would send requests to whatever listens there. So a native app gets a copy of the template that
+//! takes the port of each process (`nginx-app-template-source`). If the app brings a template of its own, the configuration
+//! that was made from it is corrected before nginx reads it (`nginx-pre-reload`). Other proxies find apps by the labels of
+//! containers and cannot find a native app; a deploy says so.
 
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -28,8 +28,9 @@ const WEB: &str = "web";
 /// Dokku's proxies that look for containers.
 const OF_CONTAINERS: [&str; 4] = ["caddy", "haproxy", "openresty", "traefik"];
 
-/// Prints where the template is that nginx's configuration for a native app is made from; nothing where Dokku's own will do,
-/// where another plugin has one, and where this Dokku's is made in another way.
+/// Prints the path of the template for a native app's nginx configuration. Prints nothing, so that Dokku's own template is
+/// used, if the app is not native, if another plugin has a template, or if Dokku's template does not have the line that is to
+/// be changed.
 pub(super) fn template(world: &World, app: &str, kind: &str) -> Result<()> {
     let app = super::named(app)?;
     if kind != "app-config" || listeners_of(world, &app)?.is_empty() || has_template_of_another(world)? {
@@ -52,21 +53,22 @@ pub(super) fn template(world: &World, app: &str, kind: &str) -> Result<()> {
     Ok(writeln!(out, "{}", place.join(TEMPLATE).display())?)
 }
 
-/// Dokku takes what all plugins print for one path.
+/// Whether another plugin names a template. Dokku joins the output of all plugins and takes it for one path, so only one of
+/// them may print something.
 fn has_template_of_another(world: &World) -> Result<bool> {
     let plugins = Triggers::new(world).plugins_of("nginx-app-template-source")?;
     Ok(plugins.iter().any(|plugin| plugin != OWN_PLUGIN))
 }
 
-/// The ports of the app's web processes; none if it is not native, or if somebody has set a static listener and knows
-/// better.
+/// The ports of the app's web processes. None if the app is not native, or if a person has set a `static-web-listener`, which
+/// wins.
 fn listeners_of(world: &World, app: &AppName) -> Result<Vec<u16>> {
     let fixed = world.property("network", Scope::App(app), "static-web-listener")?;
     let is_ours = fixed.is_none_or(|value| value.is_empty()) && world.scheduler_name(app)? == NATIVE;
     if is_ours { listeners::ports(world, app, WEB) } else { Ok(Vec::new()) }
 }
 
-/// Has each upstream of the app lead to its own listeners.
+/// Corrects each upstream of the app, so that it leads to the app's own processes.
 pub(super) fn correct(world: &World, app: &str) -> Result<()> {
     let app = super::named(app)?;
     let ports = listeners_of(world, &app)?;
@@ -89,7 +91,8 @@ fn mapped(map: &str) -> Vec<u16> {
     map.split_whitespace().filter_map(|entry| entry.rsplit(':').next()?.parse().ok()).collect()
 }
 
-/// Says so where the app's proxy will not find what runs now. Whoever cannot say which proxy that is fails no deploy.
+/// Warns if the app's proxy cannot find what runs now. If nobody can say which proxy the app has, nothing is said, and the
+/// deploy goes on.
 pub(super) fn warn_of_proxy(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
     let ask = |question: &str| caller.ask(question, &[app.as_str()]).unwrap_or_default();
     if listeners::ports(world, app, WEB)?.is_empty() || ask("proxy-is-enabled") == "false" {

@@ -1,5 +1,5 @@
-//! The builder `null` for native apps: nothing has to be built, but without an image, and without its release, Dokku
-//! deploys nothing.
+//! The builder `null` for native apps. Nothing has to be built for them, but Dokku deploys only an app that has an image which
+//! was released; so it gets an empty one.
 
 use anyhow::Result;
 use formation::AppName;
@@ -24,7 +24,7 @@ pub(super) fn build(world: &World, builder: &str, app: &str) -> Result<()> {
     }
 }
 
-/// `builder-release`: other plugins learn of the release, as they do of that of an image that was built.
+/// `builder-release`: calls the triggers of a release, as Dokku's builders do, so that other plugins learn of it.
 pub(super) fn release(world: &World, builder: &str, app: &str, tag: &str) -> Result<()> {
     let Some(app) = native(world, builder, app)? else { return Ok(()) };
     let image = format!("dokku/{app}:{tag}");
@@ -41,7 +41,8 @@ fn native(world: &World, builder: &str, app: &str) -> Result<Option<AppName>> {
     Ok(is_meant.then_some(app))
 }
 
-/// Dokku runs these in the app's image, and in an empty one nothing runs.
+/// Refuses an app with a `release` process or with scripts in its app.json: Dokku would run them in the app's image, and in an
+/// empty image nothing can run.
 fn refuse_tasks(world: &World, app: &AppName) -> Result<()> {
     let has_release =
         brought::procfile(world, app)?.entries().any(|entry| entry.process_type().as_str() == RELEASE);

@@ -1,4 +1,5 @@
-//! `post-extract`: the tree that is about to be built is what a native app runs from, so it is kept.
+//! `post-extract`: keeps a copy of the tree that is about to be built, because a native app runs from it. Dokku removes its own
+//! after the build.
 
 use std::path::Path;
 
@@ -11,8 +12,8 @@ use ps_scheduler_native::Native;
 use super::NATIVE;
 use crate::dokku::hooks::extract;
 
-/// Keeps a copy of `tree` for the deploy that follows, if the app's scheduler is `native`. Dokku goes on where this
-/// fails: the deploy then finds that what was pushed is not whole, and refuses.
+/// Keeps a copy of `tree` for the deploy that follows, if the app's scheduler is `native`. If this hook fails Dokku goes on all
+/// the same; `scheduler-deploy` then finds that the copy is not complete, and refuses.
 pub(super) fn push(world: &World, app: &str, tree: &Path, revision: &str) -> Result<()> {
     let app = super::named(app)?;
     if world.scheduler_name(&app)? != NATIVE {

@@ -1,6 +1,7 @@
-//! The upstreams of an nginx configuration, as text in and text out. Dokku's template, and those of apps that are made after
-//! it, join the address of each listener with a port of the port map: right for containers, which have an address each,
-//! and wrong for processes that have a port each. Only such servers are changed; every other byte stays.
+//! The upstreams of an nginx configuration, as text in and text out. Dokku's template, and templates of apps that were made
+//! from it, join the address of each listener with a port of the port map. That is right for containers, each of which has an
+//! address of its own, and wrong for native processes, each of which has a port of its own. Only such servers are changed;
+//! every other byte stays.
 
 use std::ops::Range;
 
@@ -43,7 +44,8 @@ pub(super) fn corrected(text: &str, wanted: &Wanted<'_>) -> Option<String> {
     (out != text).then_some(out)
 }
 
-/// The first server that is meant becomes all listeners, with its parameters; the others of its kind go.
+/// The changes to one upstream. The first server with a port of the port map is replaced by one server for each listener, with
+/// the same parameters; further such servers are removed.
 fn edits_of(name: &str, servers: &[Statement], wanted: &Wanted<'_>) -> Vec<(Range<usize>, String)> {
     let ports: Vec<(&Statement, u16)> =
         servers.iter().filter_map(|server| Some((server, port_of(server, wanted.host)?))).collect();
