@@ -113,6 +113,7 @@ impl Origin<'_> {
         matches!(self.kind, Kind::Host | Kind::Path)
             || is_usual_directory(value)
             || (is_place && key_name::names_a_place(name))
+            || key_name::names_a_text(name)
     }
 }
 

@@ -186,6 +186,7 @@ const PLACES: &[&str] = &[
     "domain",
     "env",
     "environment",
+    "file",
     "folder",
     "home",
     "host",
@@ -193,6 +194,8 @@ const PLACES: &[&str] = &[
     "image",
     "instance",
     "job",
+    "label",
+    "labels",
     "machine",
     "module",
     "name",
@@ -223,6 +226,7 @@ const PLACES: &[&str] = &[
     "stage",
     "subdomain",
     "tag",
+    "target",
     "title",
     "topic",
     "version",
@@ -239,11 +243,19 @@ pub(crate) fn names_a_place(name: &str) -> bool {
     let words = words(name);
     let together = ["path", "dir", "home", "root", "host", "name", "branch", "repo"];
     let last = words.last().map_or("", String::as_str);
-    let is_place = PLACES.contains(&last) || together.iter().any(|end| last.ends_with(end));
+    let is_owner = last == "owner" && words.iter().any(|word| word.starts_with("repo") || word == "project");
+    let is_place = PLACES.contains(&last) || together.iter().any(|end| last.ends_with(end)) || is_owner;
     is_place && !is_secret(name) && !words.iter().any(|word| word.contains("user") || word.contains("login"))
 }
 
-/// Whether the text gives a value to such a name: `db_password = x`, `run --token=x`, `"pw": "x"`, `password => x`. A
+/// Whether a variable is called like a sentence: `CI_COMMIT_MESSAGE`. Such a value is words, some of which may be names.
+pub(crate) fn names_a_text(name: &str) -> bool {
+    let words = words(name);
+    let last = words.last().map_or("", String::as_str);
+    ["description", "message", "subject", "title"].contains(&last) && !is_secret(name)
+}
+
+/// Whether the text gives a value to a secret's name: `db_password = x`, `run --token=x`, `"pw": "x"`, `password => x`. A
 /// colon counts only where a blank or a quote stands beside it, because images and users have colons too. Linear: of
 /// a name only the last characters are looked at.
 pub(crate) fn gives_a_secret(text: &str) -> bool {

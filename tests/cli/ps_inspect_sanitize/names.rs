@@ -61,6 +61,9 @@ impl Objects {
             format!("DRONE_REPO_NAMESPACE={network}"),
             format!("BUILD_SOURCEBRANCHNAME={container}"),
             format!("WORKSPACE={directory}"),
+            format!("GITHUB_REPOSITORY_OWNER={name}"),
+            format!("CI_COMMIT_MESSAGE=Fix {container} behind {network} (PAY-1432)"),
+            format!("CHANGE_TARGET={container}"),
             format!("CI_REPOSITORY_URL=https://gitlab-ci-token:{TOKEN}@gitlab.example.com/acme/{name}.git"),
         ];
         let mut args =
