@@ -136,7 +136,9 @@ fn decide(
     let over = present.and_then(|instance| instance.over);
     let is_asked_for = is_meant && !matches!(intent, Intent::Converge(_));
     match (is_wanted, is_filled, present.is_some()) {
-        (false, _, true) => Some((Action::Stop, "not in the formation")),
+        (false, true, true) => Some((Action::Stop, "not in the formation")),
+        // What is recorded of it goes: a status file, or a container that has ended.
+        (false, false, true) => Some((Action::Stop, "not in the formation, and not running")),
         (true, true, _) if is_replaced => Some((Action::Replace, replace_reason(intent))),
         (true, true, _) => Some((Action::Keep, "already as wanted")),
         (true, false, _) if is_asked_for => Some((Action::Start, "wanted, but not running")),
@@ -214,6 +216,18 @@ mod tests {
             plan(&["web=1"], &[("web.1", UP), ("old.1", UP)], &CONVERGE),
             ["stop old.1", "keep web.1"]
         );
+    }
+
+    #[test]
+    fn what_is_recorded_and_does_not_run_is_not_called_running() {
+        let reason = |state| {
+            let present = [Instance::new("web.1".parse().expect("a legal slot"), state)];
+            Plan::steps(&Formation::default(), &present, &CONVERGE)[0].reason
+        };
+        assert_eq!(reason(UP), "not in the formation");
+        for state in [State::Stopped, State::Crashed] {
+            assert_eq!(reason(state), "not in the formation, and not running", "{state:?}");
+        }
     }
 
     #[test]
