@@ -37,6 +37,9 @@ pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
             let is_stopped = converge::is_stopped(session, &app, &status)?;
             // Nothing is started of an app that was stopped whole: what is shown is what `start` will do.
             let intent = if is_stopped { Intent::Start(Which::All) } else { Intent::Converge(Which::All) };
+            if status.instances.iter().any(|instance| instance.state == State::Unknown) {
+                status.troubles.iter().for_each(|why| say::warning(why));
+            }
             rows(&status, &Plan::steps(&wanted, &status.instances, &intent), is_stopped)
         }
         Err(error) => {

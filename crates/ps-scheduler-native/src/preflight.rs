@@ -81,7 +81,12 @@ impl Judge<'_> {
 
     fn directory(&self) -> Result<(), String> {
         let directory = &self.spec.directory;
-        let way_out = "put it back, or deploy with --dir from another one";
+        let service = self.service;
+        let way_out = if service.world.inside_dokku() {
+            format!("{} makes it anew", service.command("rebuild"))
+        } else {
+            "put it back, or deploy with --dir from another one".to_owned()
+        };
         match fs::metadata(directory) {
             Err(error) => {
                 Err(format!("its directory {} cannot be opened ({error}): {way_out}", directory.display()))

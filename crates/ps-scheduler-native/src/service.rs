@@ -83,8 +83,17 @@ impl Service {
         match Spec::read(&self.directory) {
             Ok(spec) => Ok(Some(spec)),
             Err(ps_supervisor::Error::NoSpec { .. }) => Ok(None),
-            Err(error) => Err(backend(format!("read the spec of {}", self.app), &error)),
+            Err(error) => {
+                let reason = format!("{error}: {} writes a new one", self.command("rebuild"));
+                Err(backend(format!("read the spec of {}", self.app), &reason))
+            }
         }
+    }
+
+    /// The command that does something to the app, for messages, in the words of the home that we are in.
+    pub(crate) fn command(&self, verb: &str) -> String {
+        let program = if self.world.inside_dokku() { "dokku ps:" } else { "ps-lifecycle " };
+        format!("{program}{verb} {}", self.app)
     }
 
     /// Makes the directory if need be.

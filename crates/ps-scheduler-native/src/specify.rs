@@ -72,8 +72,11 @@ fn is_same_release(spec: &Spec, directory: &Path, processes: &[ProcessSpec]) -> 
     typed == directory && commands(&spec.processes) == commands(processes)
 }
 
-/// The base port that a person chose for the app.
+/// The base port that a person chose for the app; Dokku has no such property.
 fn chosen_base(service: &Service) -> Result<Option<u16>, Error> {
+    if service.world.inside_dokku() {
+        return Ok(None);
+    }
     let chosen = service.world.ps_property(&service.app, "port");
     let chosen = chosen.map_err(|error| backend(format!("read the port of {}", service.app), &error))?;
     Ok(chosen.and_then(|word| word.parse().ok()))

@@ -36,14 +36,16 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     }
     if !service.directory.exists() && service.world.is_deployed(&service.app).unwrap_or(false) {
         troubles.push(format!(
-            "{} of {app} is missing, so nothing is known of what runs: ps-lifecycle start {app} begins anew, stop ends it",
-            service.directory.display()
+            "{} of {app} is missing, so nothing is known of what runs: {} begins anew, stop ends it",
+            service.directory.display(),
+            service.command(if service.world.inside_dokku() { "rebuild" } else { "start" })
         ));
     }
     let is_kept = |instance: &Instance| instance.pid.is_some() || instance.state == State::Backoff;
     if instances.iter().any(is_kept) && service.connect().is_none() {
         troubles.push(format!(
-            "no supervisor keeps {app} alive and takes its output: ps-lifecycle start {app} starts one"
+            "no supervisor keeps {app} alive and takes its output: {} starts one",
+            service.command("start")
         ));
     }
     Ok(AppStatus { app, instances, troubles })

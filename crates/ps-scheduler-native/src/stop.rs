@@ -107,8 +107,9 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
         Strays::of(&service.directory).end(order.grace, |slot| slot.is_some_and(|slot| which.includes(slot)));
         if !matches!(service.spec(), Ok(Some(_))) {
             (watch.say)(Progress::Note(format!(
-                "{which} of {app} has ended, but no spec could be read to write that into: ps-lifecycle start {app} writes a new one",
-                app = service.app
+                "{which} of {} has ended, but no spec could be read to write that into: {} writes a new one",
+                service.app,
+                service.command(if service.world.inside_dokku() { "rebuild" } else { "start" })
             )));
         }
         return note_stopped(service, which);

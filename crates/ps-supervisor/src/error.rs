@@ -13,7 +13,7 @@ pub enum Error {
         service: PathBuf,
     },
     /// The operator: the spec makes no sense.
-    #[error("{}: {reason}: deploy the app again", path.display())]
+    #[error("{}: {reason}", path.display())]
     BadSpec {
         /// The file.
         path: PathBuf,

@@ -54,21 +54,44 @@ pub(crate) fn settle(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>
         keep(service, slot, kept, Some(port));
         return Ok(Settled { port: Some(port), note: None });
     }
-    if let Some(port) = kept.filter(|port| is_free(*port)) {
+    let is_claimed = |port| claims_of_others(spec, service).contains(&port);
+    if let Some(port) = kept.filter(|port| is_free(*port) && !is_claimed(*port)) {
         return Ok(Settled { port: Some(port), note: None });
     }
-    // Two supervisors that choose at once must not choose the same.
-    let _choosing = all_services(spec, service).and_then(lock);
-    let claimed = claimed(spec, slot, service);
-    let regular = regular(spec, slot, service).filter(|port| !claimed.contains(port) && is_free(*port));
-    let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !claimed.contains(port) && is_untouched(*port));
-    let port = regular.or_else(spare);
-    keep(service, slot, kept, port);
-    let note = kept.map(|held| {
-        let now = port.map_or_else(|| "there is none free".to_owned(), |port| format!("it is {port} now"));
-        format!("{}: {now} (ps-set {} port chooses)", obstacle(held), spec.app)
-    });
-    Ok(Settled { port, note })
+    let port = choose(spec, slot, service, kept);
+    Ok(Settled { port, note: kept.map(|kept| replaced(spec, kept, port)) })
+}
+
+/// Chooses a port and remembers it. Two supervisors that choose at once must not choose the same: they wait for each other,
+/// and one that has waited for too long looks afterwards whether another app claims the same port, and chooses again.
+/// Both look after they have written, so that at least one of them sees the other.
+fn choose(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>) -> Option<u16> {
+    let choosing = all_services(spec, service).and_then(lock);
+    loop {
+        let claimed = claimed(spec, slot, service);
+        let regular = regular(spec, slot, service).filter(|port| !claimed.contains(port) && is_free(*port));
+        let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !claimed.contains(port) && is_untouched(*port));
+        let port = regular.or_else(spare);
+        keep(service, slot, kept, port);
+        let is_mine = |port| !claims_of_others(spec, service).contains(&port);
+        if choosing.is_some() || port.is_none_or(is_mine) {
+            return port;
+        }
+    }
+}
+
+/// What a person should know where a slot got another port than the one it had.
+fn replaced(spec: &Spec, kept: u16, port: Option<u16>) -> String {
+    let why = if is_free(kept) {
+        format!("port {kept} belongs to an instance of another app")
+    } else {
+        obstacle(kept)
+    };
+    let now = port.map_or_else(|| "there is none free".to_owned(), |port| format!("it is {port} now"));
+    // Dokku has no such property.
+    let way_out =
+        if spec.is_dokkus() { String::new() } else { format!(" (ps-set {} port chooses)", spec.app) };
+    format!("{why}: {now}{way_out}")
 }
 
 /// Why a slot could not be started with the port that a person chose, `running` being its own process that holds the
@@ -257,6 +280,43 @@ mod tests {
             let reason = refused.expect_err("somebody chose it");
             assert!(reason.contains(&held.to_string()) && reason.contains("ps-set shop port"), "{reason}");
         }
+    }
+
+    #[test]
+    fn a_port_that_two_apps_have_kept_is_given_up_by_the_one_that_starts() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let kept = (FIRST_SPARE..=u16::MAX).find(|port| is_untouched(*port)).expect("a port");
+        for app in ["one", "other"] {
+            fs::create_dir_all(parent.path().join(app).join("t0.1")).expect("a directory");
+            fs::write(parent.path().join(app).join("t0.1/port"), kept.to_string()).expect("a port");
+        }
+        let settled = settle(&spec("one", 0, false), &slot("t0.1"), &parent.path().join("one"), Some(kept));
+        let settled = settled.expect("a port");
+        assert!(settled.port.is_some_and(|port| port != kept), "{settled:?}");
+        assert!(settled.note.is_some_and(|note| note.contains("belongs to an instance of another app")));
+    }
+
+    #[test]
+    fn apps_that_choose_at_once_never_choose_the_same_though_nobody_can_wait_for_the_others() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let held = lock(parent.path()).expect("free");
+        let apps: Vec<String> = (0..8).map(|n| format!("app{n}")).collect();
+        for app in &apps {
+            fs::create_dir_all(parent.path().join(app).join("t0.1")).expect("a directory");
+        }
+        let mut ports: Vec<Option<u16>> = thread::scope(|scope| {
+            let settle = |app: &String| {
+                settle(&spec(app, 0, false), &slot("t0.1"), &parent.path().join(app), None)
+                    .expect("a port")
+                    .port
+            };
+            let all: Vec<_> = apps.iter().map(|app| scope.spawn(move || settle(app))).collect();
+            all.into_iter().map(|one| one.join().expect("it ends")).collect()
+        });
+        drop(held);
+        ports.sort_unstable();
+        ports.dedup();
+        assert_eq!(ports.len(), apps.len(), "{ports:?}");
     }
 
     #[test]

@@ -95,6 +95,11 @@ impl Spec {
         File::open(&path).and_then(|file| file.sync_all()).map_err(fail)
     }
 
+    /// Whether Dokku had it written: what a person may do about something is said in Dokku's words then.
+    pub(crate) fn is_dokkus(&self) -> bool {
+        !self.dokku_env_files.is_empty()
+    }
+
     /// From SIGTERM to SIGKILL.
     pub fn grace(&self) -> Duration {
         Duration::from_secs(self.stop_timeout_seconds)
