@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use app_json::{AppJson, HealthCheck};
 use formation::{AppName, Formation, ProcessType, Quantity};
 use procfile::{Grammar, Procfile};
@@ -30,11 +31,14 @@ pub(crate) fn deployed(world: &World, app: &AppName) -> Result<Option<Release>> 
     let Some(source) = source::recorded(world, app)? else { return Ok(None) };
     let procfile = durable::read(&world.procfile_path(app), true)?;
     let procfile = procfile.map(|bytes| Procfile::parse(&bytes)).transpose();
-    let procfile =
-        procfile.with_context(|| format!("{}: deploy again", world.procfile_path(app).display()))?;
+    // Nobody who runs the app from a directory has none: it was removed since.
+    let lost = matches!((&source, &procfile), (Source::Directory(_), Ok(None)));
+    let procfile = if lost { Err(anyhow!("it is missing")) } else { procfile.map_err(Into::into) };
+    let way_out = format!("ps-lifecycle deploy {app} writes it anew");
+    let recorded = |path: PathBuf| format!("the recorded {} ({way_out})", path.display());
+    let procfile = procfile.with_context(|| recorded(world.procfile_path(app)))?;
     let app_json = durable::read(&world.app_json_path(app), false)?.unwrap_or_default();
-    let app_json = AppJson::parse(&app_json)
-        .with_context(|| format!("{}: deploy again", world.app_json_path(app).display()))?;
+    let app_json = AppJson::parse(&app_json).with_context(|| recorded(world.app_json_path(app)))?;
     assemble(world, app, source, procfile.as_ref(), &app_json).map(Some)
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
 use ps_cli::{Format, say};
-use ps_scheduler::{AppStatus, Instance};
+use ps_scheduler::{AppStatus, Instance, Running};
 
 use crate::args::StatusArgs;
 use crate::session::Session;
@@ -30,7 +30,7 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
     Ok(if is_complete { Outcome::Done } else { Outcome::No })
 }
 
-/// The rows in the order of the apps, and whether every scheduler answered.
+/// The rows in the order of the apps, and whether every scheduler answered, and knew how each instance is.
 fn rows(session: &Session, apps: &[App]) -> Result<(Vec<InstanceRow>, bool)> {
     let mut by_scheduler: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for app in apps {
@@ -45,6 +45,8 @@ fn rows(session: &Session, apps: &[App]) -> Result<(Vec<InstanceRow>, bool)> {
                 for trouble in statuses.iter().flat_map(|status| &status.troubles) {
                     say::warning(trouble);
                 }
+                let is_unknown = |status: &AppStatus| status.running() == Running::Unknown;
+                is_complete &= !statuses.iter().any(is_unknown);
                 let rows = |status: AppStatus| (status.app.clone(), rows_of(&name, status));
                 by_app.extend(statuses.into_iter().map(rows));
             }

@@ -23,7 +23,8 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
     let earlier = service.spec_in_force();
     let before = pids(service)?;
     let planned = specify(service, plan, earlier.as_ref())?;
-    let judge = Judge { service, plan, spec: &planned, running: &before };
+    let starting = preflight::starting(plan, &planned, earlier.as_ref());
+    let judge = Judge { service, plan, spec: &planned, starting: &starting, running: &before };
     judge.inputs()?;
     for odd in ps_supervisor::judge(&planned).unwrap_or_default() {
         (watch.say)(Progress::Note(odd));
@@ -33,10 +34,8 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
         crate::stop::forget(service)?;
     }
     let spec = prepared?;
-    let fresh: BTreeMap<Slot, Option<u32>> = preflight::starting(plan, &spec, earlier.as_ref())
-        .into_iter()
-        .map(|slot| (slot.clone(), before.get(&slot).copied()))
-        .collect();
+    let fresh: BTreeMap<Slot, Option<u32>> =
+        starting.iter().map(|slot| (slot.clone(), before.get(slot).copied())).collect();
     if let Err(error) = change(service, plan, &spec, &fresh, watch) {
         if only_fills(plan, earlier.as_ref(), &spec) && matches!(error, Error::DeployFailed { .. }) {
             (watch.say)(Progress::Note("What came up runs on".to_owned()));

@@ -28,6 +28,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) plan: &'a Plan,
     /// What the plan comes to.
     pub(crate) spec: &'a Spec,
+    /// The slots that get a new process (see [`starting`]).
+    pub(crate) starting: &'a [Slot],
     /// The pid of each instance that runs.
     pub(crate) running: &'a BTreeMap<Slot, u32>,
 }
@@ -43,7 +45,7 @@ pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>) -> Vec<
 impl Judge<'_> {
     /// Judges all that no `release` process can change: a deploy is refused before anything of it runs.
     pub(crate) fn inputs(&self) -> Result<(), Error> {
-        let Some(first) = self.starting().next().cloned() else { return Ok(()) };
+        let Some(first) = self.starting.first().cloned() else { return Ok(()) };
         if self.service.connect().is_none() {
             self.service.program()?;
         }
@@ -51,7 +53,7 @@ impl Judge<'_> {
         for slot in self.one_of_each_type() {
             self.command(&slot).map_err(|reason| self.refusal(&slot, &reason))?;
         }
-        for slot in self.starting() {
+        for slot in self.starting {
             let running = self.running.get(slot).copied();
             let refused = ps_supervisor::port_refusal(self.spec, slot, &self.service.directory, running);
             if let Some(reason) = refused {
@@ -69,12 +71,9 @@ impl Judge<'_> {
         Ok(())
     }
 
-    fn starting(&self) -> impl Iterator<Item = &Slot> {
-        self.plan.slots(Action::Start).chain(self.plan.slots(Action::Replace))
-    }
-
     fn one_of_each_type(&self) -> Vec<Slot> {
-        let mut slots: Vec<Slot> = self.starting().cloned().collect();
+        let mut slots = self.starting.to_vec();
+        slots.sort();
         slots.dedup_by(|one, other| one.process_type == other.process_type);
         slots
     }
@@ -130,11 +129,12 @@ impl Judge<'_> {
 
     fn program(&self, slot: &Slot) -> Result<(), String> {
         let environment = self.environment(slot)?;
-        let Invocation::Words(words) = self.invocation(slot, &environment)? else { return Ok(()) };
-        let (Some(word), Some(path)) = (words.first(), environment.get(OsStr::new("PATH"))) else {
-            return Ok(());
+        let word = match self.invocation(slot, &environment)? {
+            Invocation::Words(words) => words.into_iter().next(),
+            Invocation::Script { script, .. } => first_program(&script).map(Into::into),
         };
-        let program = find(word, path, &self.spec.directory)?;
+        let (Some(word), Some(path)) = (word, environment.get(OsStr::new("PATH"))) else { return Ok(()) };
+        let program = find(&word, path, &self.spec.directory)?;
         match interpreter(&program).filter(|interpreter| !interpreter.is_file()) {
             Some(gone) => {
                 Err(format!("{} is to be run by {}, which is not there", program.display(), gone.display()))
@@ -162,6 +162,19 @@ impl Judge<'_> {
             reason: format!("{reason}; {rest}"),
         }
     }
+}
+
+/// The program that a script for the shell begins with, where it is certain that nothing of the script works without it: no
+/// builtin, no function, no variable in its name, and nothing behind it but `&&` and redirections.
+fn first_program(script: &str) -> Option<&str> {
+    let is_plain =
+        |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./-+".contains(&byte));
+    let goes_on = script.contains(['|', ';', '\n', '`', '(', '{'])
+        || script.replace("&&", "").replace(">&", "").contains('&');
+    let mut words = script.split_ascii_whitespace();
+    let word = words.next().map(|word| if word == "exec" { words.next().unwrap_or(word) } else { word })?;
+    // A path is never a builtin; of names, only a shell can tell.
+    Some(word).filter(|word| !goes_on && word.contains('/') && is_plain(word))
 }
 
 /// The file of a program: a path in the app's directory, or a name that is looked for on `PATH`.

@@ -107,6 +107,46 @@ fn a_scale_a_start_and_a_deploy_are_refused_before_they_touch_what_runs() {
 }
 
 #[test]
+fn a_record_that_is_gone_or_makes_no_sense_ends_nothing() {
+    let home = running();
+    let before = home.pids("shop");
+    let records: [(&str, Option<&str>); 3] = [
+        ("lib/data/ps/shop/Procfile", None),
+        ("lib/data/ps/shop/Procfile", Some("\0\0")),
+        ("lib/config/ps/shop/scale", Some("garbage\n")),
+    ];
+    for (path, content) in records {
+        let kept = fs::read(home.path(path)).expect("recorded");
+        match content {
+            Some(content) => drop(home.write(path, content)),
+            None => fs::remove_file(home.path(path)).expect("removed"),
+        }
+        for verb in ["restart", "converge", "start"] {
+            home.refuses(&["ps-lifecycle", verb, "shop"], 1, &[path]);
+            assert_eq!(home.pids("shop"), before, "{verb} with {path} {content:?}");
+        }
+        fs::write(home.path(path), kept).expect("put back");
+    }
+}
+
+#[test]
+fn a_shell_line_that_begins_with_a_program_that_is_gone_is_refused_too() {
+    let home = running();
+    let before = home.pids("shop");
+    for line in ["exec ./gone --x 2>&1", "./gone && true", "/opt/gone/app > log"] {
+        let source = home.source("next", &format!("web: {line}\nworker: faultapp --tick 60\n"));
+        home.refuses(&["ps-lifecycle", "deploy", "shop", "--dir", &source], 1, &["gone", "127"]);
+        assert_eq!(home.pids("shop"), before, "{line}");
+    }
+    for line in
+        ["./gone || faultapp --tick 60", "cd . && faultapp --tick 60", "test -x ./gone; faultapp --tick 60"]
+    {
+        let source = home.source("next", &format!("web: {line}\nworker: faultapp --tick 60\n"));
+        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    }
+}
+
+#[test]
 fn what_ends_instances_needs_no_directory_and_no_environment() {
     let home = running();
     fs::remove_dir_all(home.path("shop")).expect("removed");
