@@ -85,6 +85,11 @@ impl World {
         self.half_record(app).is_file()
     }
 
+    /// Takes back what [`World::record_deploy`] could not finish, for an app whose first deploy is undone.
+    pub fn abandon_record(&self, app: &AppName) -> Result<(), Error> {
+        if self.is_half_recorded(app) { self.forget_half(app) } else { Ok(()) }
+    }
+
     /// Finishes what a deploy that was killed has begun to write down.
     pub(crate) fn finish_record(&self, app: &AppName) -> Result<(), Error> {
         let path = self.half_record(app);

@@ -107,9 +107,11 @@ fn deploy(
     }
     if let Err(error) = world.record_deploy(app, &ran?) {
         let error = anyhow::Error::from(error).context(format!("write down the deploy of {app}"));
+        // What of a first deploy cannot be written down is ended: nobody would know of it. Of an app that was deployed
+        // before, the next verb finishes what was begun.
+        let is_first = earlier.is_none();
+        let is_gone = is_first && world.abandon_record(app).is_ok() && leave(session, app, &name).is_ok();
         let is_known = world.is_half_recorded(app);
-        // Nobody would know of what runs. Where there was an earlier deploy, the app is known, and runs.
-        let is_gone = !is_known && earlier.is_none() && leave(session, app, &name).is_ok();
         return Err(if is_gone { error } else { error.context(RunsOn { app: app.clone(), is_known }) });
     }
     if let Some(earlier) = earlier.filter(|earlier| *earlier != name) {
