@@ -4,7 +4,7 @@
 //! (`ps-set <app> port`): then the start is refused, and the reason names the holder.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -120,7 +120,8 @@ pub(crate) fn promised(spec: &Spec, slot: &Slot, service: &Path) -> Result<u16, 
     if is_free(port) {
         return Ok(port);
     }
-    Err(format!("{}: end that, or {another}", obstacle(port)))
+    let end_that = if is_forbidden(port) { "" } else { "end that, or " };
+    Err(format!("{}: {end_that}{another}", obstacle(port)))
 }
 
 /// The port that follows from the base and the place of a type; `None` beyond 65535, beyond a hundred instances, where
@@ -143,11 +144,10 @@ fn regular(spec: &Spec, slot: &Slot, service: &Path) -> Option<u16> {
 /// Why nobody can be given a port that is not free, in words.
 #[must_use]
 pub fn obstacle(port: u16) -> String {
-    let bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port));
-    match bound.map_err(|error| error.kind()) {
-        Err(io::ErrorKind::PermissionDenied) => format!("port {port} is not for this user to listen on"),
-        _ => format!("port {port} is held by {}", port_holder::describe(port)),
+    if is_forbidden(port) {
+        return format!("port {port} is not for this user to listen on");
     }
+    format!("port {port} is held by {}", port_holder::describe(port))
 }
 
 /// Ports that other instances have, of this app and of those beside it, whether they run or not.
@@ -209,6 +209,12 @@ pub(crate) fn is_free(port: u16) -> bool {
     let of_4 = bind((Ipv4Addr::UNSPECIFIED, port).into()).err().flatten();
     let of_6 = bind((Ipv6Addr::UNSPECIFIED, port).into()).err().flatten();
     [of_4, of_6].into_iter().flatten().map(Errno::from_raw_os_error).all(tells_nothing)
+}
+
+/// Whether we may not listen there, whoever else does: our processes run as the user that we are.
+fn is_forbidden(port: u16) -> bool {
+    let bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port));
+    bound.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
 /// [`is_free`], and also for a program that does not ask to share it with what lingers (`SO_REUSEADDR`).

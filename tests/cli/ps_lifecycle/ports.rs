@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::home::{Home, listening};
+use crate::home::{Home, listening, note};
 
 const WEB: &str = "web: faultapp --listen $PORT\nworker: faultapp --tick 60\n";
 
@@ -65,6 +65,38 @@ fn a_chosen_port_is_given_or_refused_before_anything_is_touched() {
     home.does(&["ps-set", "shop", "port"]);
     home.does(&["ps-lifecycle", "restart", "shop"]);
     assert_eq!(port(&home, "shop", 0), other, "it is kept, but no promise any more");
+}
+
+#[test]
+fn a_chosen_port_that_only_root_may_use_is_refused_in_these_words() {
+    let _listening = listening();
+    let home = Home::new();
+    let path = home.path("");
+    let as_nobody = |words: &[&str]| {
+        let command = home.command(words);
+        let mut nobody = std::process::Command::new("setpriv");
+        nobody.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(command.get_program());
+        nobody.args(command.get_args()).env_clear().current_dir("/");
+        nobody.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        nobody.output().expect("setpriv runs")
+    };
+    let source = home.source("shop", WEB);
+    let owned = std::process::Command::new("chown").args(["-R", "65534:65534"]).arg(&path).status();
+    let limit = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
+    if !owned.is_ok_and(|owned| owned.success()) || limit.trim() == "0" {
+        return note("SKIPPED: only root can be another user, and here everybody may use every port");
+    }
+    assert!(as_nobody(&["ps-lifecycle", "deploy", "shop", "--dir", &source]).status.success());
+    let before = home.pids("shop");
+    assert!(as_nobody(&["ps-set", "shop", "port", "81"]).status.success());
+    let refused = as_nobody(&["ps-lifecycle", "restart", "shop"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        said.contains("port 81 is not for this user to listen on: choose another") && said.contains("what ran runs on"),
+        "{said}"
+    );
+    assert_eq!(home.pids("shop"), before);
+    assert!(as_nobody(&["ps-lifecycle", "destroy", "shop"]).status.success());
 }
 
 #[test]
