@@ -1,5 +1,5 @@
-//! A Procfile that was read: its entries, and every byte it came from. Nothing is normalised, so that an edit can
-//! leave alone what it does not mean.
+//! A Procfile that was read: its entries, and all bytes of the file. Nothing is normalised, so that an edit of one line can keep
+//! every other byte.
 
 use std::fmt;
 use std::ops::Range;
@@ -36,7 +36,8 @@ pub(crate) struct Slot {
     line: u32,
     name_start: u32,
     command_start: u32,
-    /// The command's length above the lowest byte, the name's in it: small slots make large files fast.
+    /// Two lengths in one number: that of the name in the lowest byte, that of the command in the others. A slot is small so that
+    /// large files are read fast.
     lengths: u32,
 }
 

@@ -1,5 +1,6 @@
-//! Edits of a Procfile. Each gives new bytes and touches only the line it means: comments, blank lines, order,
-//! alignment and the line ends of other lines stay. What would not read back as meant is refused.
+//! Edits of a Procfile. Each returns new bytes and changes only the line of the process type that it is for: comments, blank
+//! lines, order, alignment and the line ends of other lines stay. A name or command that would not be read back as it was given
+//! is refused.
 //!
 //! A line is its bytes and the line end behind them; the last one may have none. Deleting takes exactly that, so the line
 //! above keeps its end: `web: a\nworker: b` without `worker` is `web: a\n`. A line that is appended behind one without an

@@ -1,5 +1,6 @@
-//! One line of a Procfile: what is it? The rules are those of the contract's sections 2.3 and 2.4, in linear time
-//! and without a regular expression. It knows nothing of other lines, so duplicates are the document's business.
+//! One line of a Procfile: an entry, a comment, a blank line, or a problem. The rules are those of Dokku's procfile-util
+//! (docs/programs/procfile-util.md#what-differs-from-the-original lists the exceptions), in linear time and without a regular
+//! expression. This module sees one line at a time; names that stand twice are found by the document.
 
 use std::ops::Range;
 

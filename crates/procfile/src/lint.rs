@@ -1,4 +1,4 @@
-//! What is legal in a Procfile but will surprise: it warns, it never refuses.
+//! Warnings about what is legal in a Procfile but not what its author probably meant. Nothing is refused here.
 
 use std::fmt;
 

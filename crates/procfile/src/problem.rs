@@ -1,5 +1,5 @@
-//! What is wrong with a Procfile. Every problem is kept, with its place, in the order of the lines; the text of each
-//! begins as Dokku's own tool words it, because people and scripts look for those words.
+//! What is wrong with a Procfile. All problems are reported, each with its place, in the order of the lines. Each text begins
+//! with the words of Dokku's own tool, because people and scripts look for those words.
 
 use std::collections::HashSet;
 use std::fmt;

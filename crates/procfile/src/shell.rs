@@ -1,5 +1,5 @@
-//! Expansion beyond what Dokku does, for those who ask: the shell's defaults, unknown variables kept, and a report of
-//! what nothing defines.
+//! Expansion beyond what Dokku does, if a flag asks for it: defaults as in a shell (`${A:-x}`), unknown variables kept as they are
+//! written, and a report of the variables that nothing defines.
 
 use std::collections::HashMap;
 use std::ops::Range;

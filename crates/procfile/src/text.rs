@@ -1,5 +1,5 @@
-//! Whether the bytes of a file that people write are text at all. Editors of other systems save UTF-16, or put a byte
-//! order mark before UTF-8: the one is told by name with the way out, the other is skipped. Nothing is converted.
+//! Whether the bytes of a file that a person wrote are UTF-8. Some editors save UTF-16, which is refused with that word and what
+//! to do; some put a byte order mark before UTF-8, which is passed over. Nothing is converted.
 
 use crate::document::BOM;
 

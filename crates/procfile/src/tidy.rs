@@ -1,5 +1,5 @@
-//! A Procfile laid out evenly: one blank line at most between lines, commands in one column, LF line ends. Nothing that
-//! a reader of the file would miss changes: order, comments and commands stay.
+//! A Procfile laid out evenly: one blank line at most between lines, commands in one column, LF line ends. Order, comments and
+//! commands stay.
 
 use crate::document::{self, Procfile};
 use crate::grammar::{self, Line};

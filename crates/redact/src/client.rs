@@ -103,7 +103,7 @@ pub(crate) fn named(word: &str) -> Option<&'static Client> {
 }
 
 impl Client {
-    /// Where the credential begins in a word that begins with its flag.
+    /// The offset of the credential in a word that begins with its flag: 2 in `-px`.
     pub(crate) fn attached(&self, word: &str) -> Option<usize> {
         let flags = self.attached.iter().filter(|flag| word.len() > flag.len() && word.starts_with(**flag));
         flags.map(|flag| flag.len()).max()

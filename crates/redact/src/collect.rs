@@ -12,8 +12,8 @@ use crate::text::Quoted;
 use crate::treat::Treatment;
 use crate::verdict::Verdict;
 
-/// Keys under which stands what is shown elsewhere by right: an image, a project, the command line that named them. It is
-/// masked there, and not searched for.
+/// Keys whose values are masked but not searched for elsewhere, because they repeat what is shown in its own place: an image, a
+/// project, the command line that named them.
 const REPEATS: &[&str] = &[
     "com.docker.stack.image",
     "com.docker.stack.namespace",
@@ -45,7 +45,7 @@ pub(crate) enum Decision {
     Lead(Kind),
 }
 
-/// Where a value stands: what decides about it besides itself.
+/// Where a value stands. Together with the value itself this decides whether it is shown.
 pub(crate) struct Spot<'a> {
     pub(crate) place: Place,
     pub(crate) key: Cow<'a, str>,
@@ -162,7 +162,8 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    /// What a typed place shows, an id in the place of a name, and what an app is called if that is a plain word, taints nothing.
+    /// Values that are not searched for elsewhere although they were masked: what a typed place shows, an id where a name may
+    /// stand, and the name of the app if that is a plain word.
     fn forgive(&mut self, class: Option<Class>, key: &str, text: &str) {
         let word = text.len() <= 24 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'-' || b == b'_');
         match class {

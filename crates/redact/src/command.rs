@@ -1,5 +1,6 @@
-//! Command lines. Shown are known programs, the names of flags, operators and short numbers; how many words there are
-//! is always shown. `--show-commands` turns it around: shown is what neither its name nor its look gives away.
+//! Command lines. By default only known programs, names of flags, operators and short numbers are shown; every other word is
+//! masked, and only the number of words can be seen. With `--show-commands` a word is shown unless the word before it is a
+//! secret's name (`--password x`), or it looks like a credential.
 
 use std::borrow::Cow;
 
@@ -56,12 +57,16 @@ const OPERATORS: &[&str] = &[
     "2>",
     "|&",
 ];
-/// Common words that are passwords all too often.
+/// Common words that are often used as passwords, so that they are not shown as common words.
 const WEAK: &[&str] =
     &["admin", "guest", "root", "test", "demo", "hello", "world", "foo", "bar", "default", "master", "user"];
 
-/// Where in a command line the next word stands. Masked words leave a placeholder, and the output must be its own output:
-/// so what makes the next word show more is learnt from words that are shown, and what makes it show less from all.
+/// What the words before say about the next word of a command line.
+///
+/// The output must not change when it is sanitized again, and then a placeholder stands in the place of each masked word. So
+/// something that has the next word shown may be learnt only from words that are shown themselves: they are the same the second
+/// time. What has the next word masked is learnt from all words, masked ones too, because masking more is safe. For example, in
+/// `mysql -u shop -p x` the program `mysql` is shown, and that it takes credentials may be learnt from it either time.
 #[derive(Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is learnt from words of its own")]
 pub(crate) struct Line {
@@ -79,7 +84,8 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// A line of which these words stand elsewhere in the document: `Path` before `Args`, `Entrypoint` before `Cmd`.
+    /// A line whose first words stand elsewhere in the document: those of `Args` follow `Path`, those of `Cmd` follow
+    /// `Entrypoint`.
     pub(crate) fn after(words: &[String]) -> Self {
         let mut line = Self::default();
         for word in words {
@@ -204,7 +210,7 @@ impl Words<'_> {
                 }
             }
         }
-        // Between words may stand what no word shows, and all of them together may say what none says alone.
+        // The words together may hold a secret that no single word holds, and so may the text between them.
         let all = if parts.masks() { parts.shown().into() } else { Cow::Borrowed(text) };
         if self.scanner.hit(&all).is_some() { Verdict::Mask(Kind::Arg) } else { parts.verdict() }
     }

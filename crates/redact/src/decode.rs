@@ -36,7 +36,7 @@ pub(crate) fn views(text: &str) -> Vec<String> {
     views
 }
 
-/// Whether the text is, or holds, readable text in base64 or hexadecimal: whoever hid it had a reason.
+/// Whether the text is, or holds, readable text in base64 or hexadecimal. Names and ids are not written so; secrets are.
 pub(crate) fn hides_text(text: &str) -> bool {
     let encoded = base64_runs(text).filter(|run| run.len() >= 11).any(|run| {
         run.bytes().any(|b| b.is_ascii_uppercase()) && from_base64(run).is_some_and(|plain| plain.len() >= 8)
@@ -96,7 +96,7 @@ fn base64_runs(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A character as the eye takes it: full-width letters are letters, what has no width is nothing.
+/// A character as a reader sees it: a full-width letter is that letter, and a character without width is left out.
 fn plain_char(char: char) -> Option<char> {
     match char {
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' => None,

@@ -1,6 +1,7 @@
-//! A JSON document as a tape: one `u32` for a scalar, two for a container, all text left where it lies. It exists
-//! because a sanitiser must keep what a map would lose (duplicate keys, numbers as they were written) within a small
-//! multiple of the input's memory. It refuses whatever RFC 8259 refuses, and depth that no inspect document has.
+//! A JSON document as a tape: a list with one `u32` for each scalar and two for each array or object; texts are not copied out
+//! of the input. A map would lose what a sanitizer must keep, which is duplicate keys and numbers as they were written, and a
+//! tree of values would take many times the memory of the input. Refused is whatever RFC 8259 refuses, and nesting deeper than
+//! any inspect document has.
 
 use std::cmp::Ordering;
 
@@ -46,7 +47,7 @@ pub(crate) struct Children {
 impl<'a> Document<'a> {
     /// Reads one or more values. Keys of objects come out sorted; equal keys keep their order.
     pub(crate) fn parse(text: &'a str) -> Result<Self, Error> {
-        // A byte order mark is no part of the text, and offsets count it.
+        // A byte order mark is passed over, but counts in the offsets of errors.
         let at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
         let mut parser = Parser { bytes: text.as_bytes(), at, tape: Vec::new(), open: Vec::new() };
         let mut roots = Vec::new();

@@ -1,6 +1,10 @@
-//! Masked values that say what something is called or where it lies: a branch, an image's source, a directory. They are no
-//! secrets, and names of the same words must stay readable; so they are searched for in command lines, and not in names.
-//! What could be a secret all the same, because it looks like one or stands under a secret's name, is searched for everywhere.
+//! Masked values that say what something is called or where it lies: a branch, an image's source, a directory. They are not
+//! secrets, and a container whose name contains the same word must stay readable. So they are searched for in command lines, but
+//! not in names. A value that could be a secret all the same, because it looks like one or stands under a secret's name, is
+//! searched for everywhere.
+//!
+//! For example, a label `branch=payments` is masked. A container called `payments-web-1` is still shown, and a word `payments` in
+//! a command line is not.
 
 use crate::placeholder::Kind;
 use crate::scan::{self, Scanner};
@@ -68,13 +72,13 @@ impl Masked {
         }
     }
 
-    /// What a shown place says taints nothing.
+    /// Takes a value that a place shows off the list of what is searched for.
     pub(crate) fn forgive(&mut self, value: &str) {
         self.everywhere.forgive(value);
         self.in_commands.forgive(value);
     }
 
-    /// Ends collecting.
+    /// Ends the collecting: from now on values are searched for, and no more are added.
     pub(crate) fn freeze(&mut self) {
         self.everywhere.freeze();
         self.in_commands.freeze();

@@ -1,4 +1,4 @@
-//! What may be shown of a container's description, and what must not.
+//! Sanitizes what `docker inspect` prints, so that it can be shown to strangers.
 //!
 //! A show-list, not a hide-list: a string is shown only if its place in the document is on the list
 //! (`src/show_list.txt`), it has the shape that is permitted there, and it survives a scan for credentials. Everything

@@ -1,5 +1,5 @@
-//! Answers that were given before: containers of one host repeat each other. A fixed number of places, the latest answer
-//! in each, so that a large document does not fill it with what never comes again.
+//! A cache of answers to questions about texts, because containers of one host have most texts in common. It has a fixed number
+//! of places and keeps the latest answer in each, so that it stays small however large the document is.
 
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};

@@ -1,5 +1,5 @@
-//! What stands where something was masked: `[redacted:url-password:3]`. Equal values get equal numbers, so that two
-//! places can be seen to agree; nothing else about the value is told, neither length nor hash.
+//! The placeholder in the place of a masked value: `[redacted:url-password:3]`. Equal values get equal numbers, so that a reader
+//! sees that two places have the same value. Nothing else is told of the value, neither its length nor a hash.
 
 use std::collections::HashMap;
 use std::fmt;

@@ -1,5 +1,6 @@
-//! The second walk. It is made twice over: first to check and to count, without writing anything, then to write what
-//! the first one decided. So nothing is written before everything is known to be safe, and no output is kept in memory.
+//! The second of two walks over a document. It is made twice: first without output, to decide what is still to be masked and to
+//! check the result; then to write. So nothing is written before the whole document is known to be safe, and the output need
+//! not be kept in memory.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,7 +17,7 @@ use crate::treat::Treatment;
 use crate::verdict::{Parts, Verdict};
 use crate::{Error, Layout, command::Line, scan};
 
-/// A number as long as this is none that an engine wrote.
+/// The longest number that is shown, in characters; engines write none that is longer.
 const LONGEST_NUMBER: usize = 32;
 
 /// Writes nothing.
@@ -33,7 +34,7 @@ impl Write for Nothing {
 pub struct Summary {
     /// How many strings, keys and numbers were masked, by kind.
     pub counts: BTreeMap<Kind, u64>,
-    /// Where and why, one line each, if [`crate::Policy::explain`] asked for it. No line says what.
+    /// Where something was masked and why, one line each, if [`crate::Policy::explain`] asked for it. No line has the value.
     pub reasons: Vec<String>,
 }
 
@@ -234,7 +235,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
         }
     }
 
-    /// Second thoughts: what was going to be shown may hold what was masked elsewhere.
+    /// Decides again about a string that was to be shown: it may contain a value that was masked elsewhere.
     fn check(&mut self, slot: Value, class: Option<Class>, text: &str, verdict: &Verdict<'_>) {
         let decision = self.found.decisions[slot.slot()];
         let command = matches!(class, Some(Class::Command | Class::Program | Class::Script));
@@ -382,7 +383,7 @@ fn shown(class: Option<Class>, parts: &Parts<'_>) -> String {
     if command { parts.shown() } else { String::new() }
 }
 
-/// Why something is masked, in words that say nothing about what it says.
+/// Why something is masked, in words that tell nothing of the value.
 fn reason(kind: Kind, class: Option<Class>, text: &str) -> String {
     let why = match kind {
         Kind::Env | Kind::Label => "its name is not on the show-list with this shape",

@@ -26,7 +26,7 @@ macro_rules! rules {
     };
 }
 
-/// The table. A row that no test of the ledger needs is dead weight; one that is missing is a leak.
+/// The table. A kind of secret that has no row, and does not look random either, is shown wherever its shape is permitted.
 pub(crate) const RULES: &[Rule] = rules! {
     // URLs, connection strings, headers, options.
     "url userinfo" UrlPassword ["://"], r"(?i)[a-z][a-z0-9+.-]*://[^\s/?#@]*:([^\s/?#]+|\d*[^\s/?#@\d][^\s@]*)@", ["redis://:pw@h", "http://a:b@h/x", "mongodb://u:p@a,b/c", "amqp://u:p/q?r#s@h"], ["http://h:80/a", "http://h/a:b@c", "http://h:80/a@b"];

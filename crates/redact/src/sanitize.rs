@@ -1,4 +1,4 @@
-//! The library's one verb.
+//! [`sanitize`], which decides about a whole document, and [`Sanitized`], which writes the result.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ use crate::render::{Nothing, Renderer, Summary};
 use crate::treat::Treatment;
 use crate::{Error, Style};
 
-/// What a caller may ask for. The default shows least but names.
+/// What a caller may ask for. The default shows names and little else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct Policy {
@@ -35,7 +35,7 @@ pub enum Layout {
     Lines,
 }
 
-/// A document about which everything is decided.
+/// A document of which every string is either shown or masked; it can be written.
 pub struct Sanitized<'a> {
     document: Document<'a>,
     treatment: Treatment,
@@ -44,7 +44,7 @@ pub struct Sanitized<'a> {
 }
 
 /// Decides about every string, key and number of a document (one value, or several as in JSON lines), and checks the
-/// result. Everything or nothing: any doubt about the input is an error.
+/// result. Any doubt about the input is an error, and then nothing of it can be written.
 pub fn sanitize(input: &[u8], policy: Policy) -> Result<Sanitized<'_>, Error> {
     if is_utf16(input) {
         return Err(Error::Utf16);

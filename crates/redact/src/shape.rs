@@ -1,5 +1,5 @@
-//! The shapes a shown value may have. A shape is the second half of every row of the show-list: the right path with
-//! the wrong shape is masked. Hand-written, linear, and narrow on purpose.
+//! The shapes that a shown value may have. Every row of the show-list names a path and a shape, and a value at that path which
+//! does not have the shape is masked. The shapes are as narrow as what engines really write there.
 
 use crate::{decode, vocabulary, words};
 
@@ -8,9 +8,9 @@ use crate::{decode, vocabulary, words};
 pub(crate) enum Shape {
     /// One of these words, joined by `|`.
     OneOf(&'static str),
-    /// A shape that explains the whole value: nothing is left to scan.
+    /// A shape that leaves no room for a secret, such as a time. The value is not scanned for credentials.
     Exact(fn(&str) -> bool),
-    /// A shape that only bounds the value: it must be scanned too.
+    /// A shape that a secret could have too, such as a name. The value is scanned for credentials as well.
     Loose(fn(&str) -> bool),
     /// What a container's network is: a word of the engine, or the name of a network or another container.
     NetworkMode,
@@ -83,7 +83,7 @@ impl Shape {
             }
     }
 
-    /// What of a fitting value the shape does not explain: it must survive the scan.
+    /// The part of a fitting value that is scanned for credentials: what the shape does not explain.
     pub(crate) fn unexplained(self, value: &str) -> String {
         match self {
             Self::OneOf(_) | Self::Exact(_) | Self::EnginePath => String::new(),

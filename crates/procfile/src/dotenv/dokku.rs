@@ -1,7 +1,7 @@
 //! Dokku's grammar: that of godotenv 1.5, in which Dokku writes ENV files and reads them. It remembers only earlier
-//! keys; the process environment is never consulted. Where a value would surprise, it is kept and told of. Quirks that
-//! change a value silently and that no file of Dokku's has are not copied: a backslash before a closing quote,
-//! `$(NAME)` and `${NAME:-…}` stay what they are.
+//! keys; the process environment is never consulted. Where a value is not what its author probably meant, it is read as godotenv
+//! reads it, with a warning. Three quirks of godotenv that change a value silently are not copied, because no file that Dokku
+//! writes has them: a backslash before a closing quote, `$(NAME)` and `${NAME:-…}` stay as they are written.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `$NAME` and `${NAME…}` in values of our grammar. What nothing defines stays as it is and is told of; `$(…)` and
+//! `$NAME` and `${NAME…}` in values of our grammar. A name that nothing defines stays as it is written, with a warning; `$(…)` and
 //! backquotes are text, because no command is run here.
 
 use crate::env_file::{EnvFile, EnvFileError, EnvFileWarning, Oddity};

@@ -1,4 +1,4 @@
-//! A file in the making.
+//! A text file that an exporter writes line by line.
 
 use std::fmt::{Arguments, Write as _};
 

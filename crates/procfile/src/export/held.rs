@@ -1,6 +1,6 @@
-//! Variables of the app that a script of root has to hand on. Programs that run as root would obey some of them
-//! (`LD_PRELOAD`, `PATH`), and the script itself others; so they are held under names that nobody obeys until the app's own
-//! user runs a shell, which gives them their names.
+//! Variables of the app in a script that root runs before it becomes the app's user. Programs that run as root would obey some
+//! of them (`LD_PRELOAD`, `PATH`), and the script itself others. So the script sets them under other names that nothing obeys,
+//! and a shell that already runs as the app's user gives them their own names.
 
 use crate::export::job::plain;
 use crate::export::text::Text;

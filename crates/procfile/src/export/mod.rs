@@ -1,4 +1,5 @@
-//! Units of other process managers, made from a Procfile: rendered in memory, so that all are right or none is written.
+//! Units of other process managers, made from a Procfile. All are rendered in memory first, so that either all are written or,
+//! after an error, none.
 
 mod compose;
 mod draft;

@@ -1,4 +1,4 @@
-//! A command that was read, and the one line for `sh` that it becomes.
+//! A command as another process manager has it, and the one line for `sh` that it becomes in a Procfile.
 
 use formation::MAX_NAME_BYTES;
 

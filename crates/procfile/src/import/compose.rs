@@ -1,5 +1,6 @@
 //! Compose files: a process type of each service that names a command or an entrypoint. Compose fills in `$X` when it
-//! reads the file; in a command the shell does it instead, in a variable there is nobody to do it.
+//! reads the file. In an imported command the shell does that; a variable with `$X` in its value is left out, because nothing
+//! would fill it in.
 
 use crate::env_file::EnvFile;
 use crate::import::command::{Command, Word};

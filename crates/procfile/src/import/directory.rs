@@ -1,5 +1,5 @@
-//! Where processes start, seen from where the app does. A Procfile's commands all start in one directory: that is taken
-//! to be the one that holds the others.
+//! The directories in which processes start. All commands of a Procfile start in one directory, the app's: the one that contains
+//! those of all processes is taken for it. A command that starts in another one gets a `cd` in front.
 
 /// A directory without what says nothing: `./a//b/.` is `a/b`.
 pub(crate) fn plain(path: &str) -> String {

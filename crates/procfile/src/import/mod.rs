@@ -1,6 +1,6 @@
-//! Configurations of other process managers, read into a Procfile, a formation and variables. What a Procfile has no
-//! place for is noted, never dropped in silence; what cannot be carried over faithfully is left out, with a note.
-//! Nothing in the input can add a line: the Procfile is read back before it is given away.
+//! Configurations of other process managers, read into a Procfile, a formation and variables. Whatever a Procfile has no place
+//! for, or cannot say exactly, is left out with a note; nothing is dropped in silence. Nothing in the input can add a line of its
+//! own: the Procfile is read back and compared before it is returned.
 
 mod command;
 mod compose;

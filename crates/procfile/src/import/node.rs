@@ -1,4 +1,4 @@
-//! A document of YAML or JSON: order kept, numbers as they are written out.
+//! A document of YAML or JSON. Keys keep their order, and numbers their text.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! supervisord's configuration: a process type of each program. Its `%(…)s` are filled in where the file says with
-//! what; `%(ENV_X)s` becomes a variable of the shell.
+//! supervisord's configuration: each program becomes a process type. `%(program_name)s` and the like are filled in, because the
+//! file says what they are; `%(ENV_X)s` becomes the shell's `$X`.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Splitting into words as a shell does, for Compose, pm2 and supervisord; variables were found before.
+//! Splitting a command line into words as a shell does, for Compose, pm2 and supervisord. Their own variables have been taken out
+//! before.
 
 use crate::import::command::{Piece, Word};
 
