@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::home::{Home, listening, note};
+use crate::home::{Home, listening};
 
 const WEB: &str = "web: faultapp --listen $PORT\nworker: faultapp --tick 60\n";
 
@@ -84,7 +84,7 @@ fn a_chosen_port_that_only_root_may_use_is_refused_in_these_words() {
     let owned = std::process::Command::new("chown").args(["-R", "65534:65534"]).arg(&path).status();
     let limit = std::fs::read_to_string("/proc/sys/net/ipv4/ip_unprivileged_port_start").unwrap_or_default();
     if !owned.is_ok_and(|owned| owned.success()) || limit.trim() == "0" {
-        return note("SKIPPED: only root can be another user, and here everybody may use every port");
+        return skipped::skip("only root can be another user, and here everybody may use every port");
     }
     assert!(as_nobody(&["ps-lifecycle", "deploy", "shop", "--dir", &source]).status.success());
     let before = home.pids("shop");
@@ -92,7 +92,8 @@ fn a_chosen_port_that_only_root_may_use_is_refused_in_these_words() {
     let refused = as_nobody(&["ps-lifecycle", "restart", "shop"]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
-        said.contains("port 81 is not for this user to listen on: choose another") && said.contains("what ran runs on"),
+        said.contains("port 81 is not for this user to listen on: choose another")
+            && said.contains("what ran runs on"),
         "{said}"
     );
     assert_eq!(home.pids("shop"), before);
