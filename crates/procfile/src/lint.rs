@@ -278,7 +278,7 @@ impl Quotes {
 
 /// Whether a name is what a command's options look like.
 fn is_option(name: &str) -> bool {
-    name.starts_with('-')
+    name.starts_with('-') && name.contains(|c: char| c.is_ascii_alphabetic())
 }
 
 /// Whether a name is another one, but for its case or one slip of the finger (two in a long name).
