@@ -174,17 +174,45 @@ impl std::fmt::Debug for Environment {
 /// # Errors
 /// The path of the file, and what is wrong with it; a variable that no process could be given.
 pub fn environment(spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<Environment, String> {
+    shared(spec)?.for_instance(slot, port)
+}
+
+/// What all instances share that are started at once, in one directory: its files are read once for all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Environments(BTreeMap<PathBuf, Result<Environment, String>>);
+
+impl Environments {
+    /// From here on the files are read anew.
+    pub(crate) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// [`environment`].
+    pub(crate) fn of(&mut self, spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<Environment, String> {
+        let shared = self.0.entry(spec.directory.clone()).or_insert_with(|| shared(spec));
+        shared.clone()?.for_instance(slot, port)
+    }
+}
+
+/// What all instances of a spec share.
+fn shared(spec: &Spec) -> Result<Environment, String> {
     let mut environment = Environment::new(spec.env.clone());
     environment.set("PWD", &spec.directory);
     for path in &spec.env_files {
         let is_dokkus = spec.dokku_env_files.contains(path);
         environment.read_file(path, if is_dokkus { Grammar::Dokku } else { Grammar::Own })?;
     }
-    if let Some(port) = port {
-        environment.set("PORT", port.to_string());
-    }
-    environment.set("PS", slot.to_string());
-    environment.set("DYNO", slot.to_string());
-    environment.check()?;
     Ok(environment)
+}
+
+impl Environment {
+    fn for_instance(mut self, slot: &Slot, port: Option<u16>) -> Result<Self, String> {
+        if let Some(port) = port {
+            self.set("PORT", port.to_string());
+        }
+        self.set("PS", slot.to_string());
+        self.set("DYNO", slot.to_string());
+        self.check()?;
+        Ok(self)
+    }
 }

@@ -15,6 +15,7 @@ mod error;
 mod inheritance;
 mod launch;
 mod lossless;
+mod means;
 mod output;
 mod outputs;
 mod poll;

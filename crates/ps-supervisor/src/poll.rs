@@ -1,6 +1,6 @@
 //! epoll with names: each descriptor is watched under a [`Source`], and a wait tells which sources are ready.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ pub(crate) enum Source {
 pub(crate) struct Poll {
     epoll: OwnedFd,
     sources: HashMap<u64, Source>,
+    numbers: BTreeMap<Source, u64>,
     next: u64,
 }
 
@@ -40,7 +41,7 @@ impl Poll {
     /// Watches nothing yet.
     pub(crate) fn new() -> Result<Self, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, sources: HashMap::new(), next: 0 })
+        Ok(Self { epoll, sources: HashMap::new(), numbers: BTreeMap::new(), next: 0 })
     }
 
     /// Watches a descriptor for input. It is forgotten when it is closed and [`Poll::forget`] is called.
@@ -48,6 +49,8 @@ impl Poll {
         self.next += 1;
         let data = epoll::EventData::new_u64(self.next);
         epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)?;
+        self.forget(&source);
+        self.numbers.insert(source.clone(), self.next);
         self.sources.insert(self.next, source);
         Ok(())
     }
@@ -59,7 +62,9 @@ impl Poll {
 
     /// No longer tells of a source.
     pub(crate) fn forget(&mut self, source: &Source) {
-        self.sources.retain(|_, known| known != source);
+        if let Some(number) = self.numbers.remove(source) {
+            self.sources.remove(&number);
+        }
     }
 
     /// The sources that are ready; none once `timeout` has passed (`None`: never).

@@ -3,6 +3,7 @@
 //! free: one that somebody else holds is replaced, with a word about it, unless a person chose the app's ports
 //! (`ps-set <app> port`): then the start is refused, and the reason names the holder.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -27,6 +28,46 @@ const PORT_FILE: &str = "port";
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
+/// The ports that instances keep, read at most once in a turn of a supervisor: 300 instances that start at once read 300
+/// files, not 300 each. Once one of them has chosen a port, nobody else chooses until the turn is over.
+#[derive(Debug, Default)]
+pub(crate) struct Claims {
+    others: Option<BTreeSet<u16>>,
+    choosing: Option<Choosing>,
+}
+
+#[derive(Debug)]
+struct Choosing {
+    own: BTreeSet<u16>,
+    /// `None` where it cannot be had.
+    lock: Option<File>,
+}
+
+impl Claims {
+    /// The turn is over: others may choose.
+    pub(crate) fn release(&mut self) {
+        *self = Self::default();
+    }
+
+    fn others(&mut self, spec: &Spec, service: &Path) -> &BTreeSet<u16> {
+        self.others.get_or_insert_with(|| claims_of_others(spec, service))
+    }
+
+    fn choose(&mut self, spec: &Spec, service: &Path) {
+        if self.choosing.is_none() {
+            let lock = all_services(spec, service).and_then(lock);
+            self.choosing = Some(Choosing { own: claims_in(service).collect(), lock });
+            // Whoever chose before us may have chosen since they were read.
+            self.others = None;
+        }
+    }
+
+    fn has(&mut self, port: u16, spec: &Spec, service: &Path) -> bool {
+        let is_own = self.choosing.as_ref().is_some_and(|choosing| choosing.own.contains(&port));
+        is_own || self.others(spec, service).contains(&port)
+    }
+}
+
 /// The port of a start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
@@ -45,38 +86,46 @@ pub(crate) fn kept(directory: &Path) -> Option<u16> {
 ///
 /// # Errors
 /// Why the port that a person chose is not to be had, for people.
-pub(crate) fn settle(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>) -> Result<Settled, String> {
+pub(crate) fn settle(
+    spec: &Spec,
+    slot: &Slot,
+    service: &Path,
+    kept: Option<u16>,
+    claims: &mut Claims,
+) -> Result<Settled, String> {
     if slot.process_type.as_str() == "release" {
         return Ok(Settled { port: None, note: None });
     }
     if spec.port_is_set {
-        let port = promised(spec, slot, service)?;
+        let port = promised(spec, slot, claims.others(spec, service))?;
         keep(service, slot, kept, Some(port));
         return Ok(Settled { port: Some(port), note: None });
     }
-    let is_claimed = |port| claims_of_others(spec, service).contains(&port);
-    if let Some(port) = kept.filter(|port| is_free(*port) && !is_claimed(*port)) {
+    if let Some(port) = kept.filter(|port| is_free(*port) && !claims.others(spec, service).contains(port)) {
         return Ok(Settled { port: Some(port), note: None });
     }
-    let port = choose(spec, slot, service, kept);
+    let port = choose(spec, slot, service, kept, claims);
     Ok(Settled { port, note: kept.map(|kept| replaced(spec, kept, port)) })
 }
 
 /// Chooses a port and remembers it. Two supervisors that choose at once must not choose the same: they wait for each other,
 /// and one that has waited for too long looks afterwards whether another app claims the same port, and chooses again.
 /// Both look after they have written, so that at least one of them sees the other.
-fn choose(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>) -> Option<u16> {
-    let choosing = all_services(spec, service).and_then(lock);
+fn choose(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>, claims: &mut Claims) -> Option<u16> {
     loop {
-        let claimed = claimed(spec, slot, service);
-        let regular = regular(spec, slot, service).filter(|port| !claimed.contains(port) && is_free(*port));
-        let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !claimed.contains(port) && is_untouched(*port));
+        claims.choose(spec, service);
+        let mut is_claimed = |port: u16| claims.has(port, spec, service);
+        let regular = regular(spec, slot, service).filter(|port| !is_claimed(*port) && is_free(*port));
+        let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !is_claimed(*port) && is_untouched(*port));
         let port = regular.or_else(spare);
         keep(service, slot, kept, port);
+        let choosing = claims.choosing.as_mut().expect("it has begun");
+        choosing.own.extend(port);
         let is_mine = |port| !claims_of_others(spec, service).contains(&port);
-        if choosing.is_some() || port.is_none_or(is_mine) {
+        if choosing.lock.is_some() || port.is_none_or(is_mine) {
             return port;
         }
+        claims.release();
     }
 }
 
@@ -97,7 +146,8 @@ fn replaced(spec: &Spec, kept: u16, port: Option<u16>) -> String {
 /// Why a slot could not be started with the port that a person chose, `running` being its own process that holds the
 /// port until then; `None` if nothing is in its way. `service` is the app's service directory.
 pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -> Option<String> {
-    let reason = spec.port_is_set.then(|| promised(spec, slot, service).err()).flatten()?;
+    let promised = || promised(spec, slot, &claims_of_others(spec, service));
+    let reason = spec.port_is_set.then(|| promised().err()).flatten()?;
     let holder = port_by_place(spec, slot).and_then(port_holder::port_holder).and_then(|holder| holder.pid);
     let own = running
         .map(|main| crate::tree::Processes::default().of(&service.join(slot.to_string()), main))
@@ -106,15 +156,15 @@ pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -
     Some(reason).filter(|_| !is_own)
 }
 
-/// The port that follows from the base that a person chose.
+/// The port that follows from the base that a person chose; `others` belong to other apps.
 ///
 /// # Errors
 /// Who holds it, or why there is none.
-pub(crate) fn promised(spec: &Spec, slot: &Slot, service: &Path) -> Result<u16, String> {
+fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, String> {
     let another = format!("choose another with ps-set {} port", spec.app);
     let port = port_by_place(spec, slot)
         .ok_or_else(|| format!("there is no port for {slot} from {} on: {another}", spec.base_port))?;
-    if claims_of_others(spec, service).contains(&port) {
+    if others.contains(&port) {
         return Err(format!("port {port} belongs to an instance of another app: {another}"));
     }
     if is_free(port) {
@@ -150,17 +200,11 @@ pub fn obstacle(port: u16) -> String {
     format!("port {port} is held by {}", port_holder::describe(port))
 }
 
-/// Ports that other instances have, of this app and of those beside it, whether they run or not.
-fn claimed(spec: &Spec, slot: &Slot, service: &Path) -> Vec<u16> {
-    let mut claimed = claims_of_others(spec, service);
-    claimed.extend(claims_in(service, Some(slot)));
-    claimed
-}
-
-fn claims_of_others(spec: &Spec, service: &Path) -> Vec<u16> {
-    let Some(parent) = all_services(spec, service) else { return Vec::new() };
+/// Ports that instances of the apps beside this one have, whether they run or not.
+fn claims_of_others(spec: &Spec, service: &Path) -> BTreeSet<u16> {
+    let Some(parent) = all_services(spec, service) else { return BTreeSet::new() };
     let services = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
-    services.filter(|other| other != service).flat_map(|other| claims_in(&other, None)).collect()
+    services.filter(|other| other != service).flat_map(|other| claims_in(&other)).collect()
 }
 
 /// The directory of all service directories: they lie side by side where each is named for its app. Elsewhere one stands
@@ -170,13 +214,11 @@ fn all_services<'a>(spec: &Spec, service: &'a Path) -> Option<&'a Path> {
     service.parent().filter(|_| is_one_of_many)
 }
 
-fn claims_in(service: &Path, except: Option<&Slot>) -> Vec<u16> {
+fn claims_in(service: &Path) -> impl Iterator<Item = u16> + use<> {
     let entries = fs::read_dir(service).into_iter().flatten().flatten();
-    let slots = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<Slot>().ok());
-    slots
-        .filter(|slot| Some(slot) != except)
-        .filter_map(|slot| kept(&service.join(slot.to_string())))
-        .collect()
+    let is_slot = |name: &str| name.parse::<Slot>().is_ok();
+    let instances = entries.filter(move |entry| entry.file_name().to_str().is_some_and(is_slot));
+    instances.filter_map(|entry| kept(&entry.path()))
 }
 
 /// Remembers the port. A disk that takes nothing costs no more than that: the next start chooses again.
@@ -276,13 +318,15 @@ mod tests {
         for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
             let Ok(listener) = TcpListener::bind(address) else { continue };
             let held = listener.local_addr().expect("bound").port();
-            let settled = settle(&spec("shop", 0, false), &slot("t0.1"), &service, Some(held));
+            let settled =
+                settle(&spec("shop", 0, false), &slot("t0.1"), &service, Some(held), &mut Claims::default());
             let settled = settled.expect("another one");
             assert!(settled.port.is_some_and(|port| port != held && port > 20_000), "{address} {settled:?}");
             let note = settled.note.expect("a word");
             assert!(note.contains(&format!("port {held} is held by")), "{note}");
             assert!(note.contains(&format!("pid {}", std::process::id())), "{note}");
-            let refused = settle(&spec("shop", held, true), &slot("t0.1"), &service, None);
+            let refused =
+                settle(&spec("shop", held, true), &slot("t0.1"), &service, None, &mut Claims::default());
             let reason = refused.expect_err("somebody chose it");
             assert!(reason.contains(&held.to_string()) && reason.contains("ps-set shop port"), "{reason}");
         }
@@ -296,7 +340,13 @@ mod tests {
             fs::create_dir_all(parent.path().join(app).join("t0.1")).expect("a directory");
             fs::write(parent.path().join(app).join("t0.1/port"), kept.to_string()).expect("a port");
         }
-        let settled = settle(&spec("one", 0, false), &slot("t0.1"), &parent.path().join("one"), Some(kept));
+        let settled = settle(
+            &spec("one", 0, false),
+            &slot("t0.1"),
+            &parent.path().join("one"),
+            Some(kept),
+            &mut Claims::default(),
+        );
         let settled = settled.expect("a port");
         assert!(settled.port.is_some_and(|port| port != kept), "{settled:?}");
         assert!(settled.note.is_some_and(|note| note.contains("belongs to an instance of another app")));
@@ -312,9 +362,15 @@ mod tests {
         }
         let mut ports: Vec<Option<u16>> = thread::scope(|scope| {
             let settle = |app: &String| {
-                settle(&spec(app, 0, false), &slot("t0.1"), &parent.path().join(app), None)
-                    .expect("a port")
-                    .port
+                settle(
+                    &spec(app, 0, false),
+                    &slot("t0.1"),
+                    &parent.path().join(app),
+                    None,
+                    &mut Claims::default(),
+                )
+                .expect("a port")
+                .port
             };
             let all: Vec<_> = apps.iter().map(|app| scope.spawn(move || settle(app))).collect();
             all.into_iter().map(|one| one.join().expect("it ends")).collect()
@@ -331,9 +387,33 @@ mod tests {
         let settle = |app: &str| {
             let service = parent.path().join(app);
             fs::create_dir_all(service.join("t0.1")).expect("a directory");
-            settle(&spec(app, 0, false), &slot("t0.1"), &service, None).expect("a port").port
+            settle(&spec(app, 0, false), &slot("t0.1"), &service, None, &mut Claims::default())
+                .expect("a port")
+                .port
         };
         let (one, other) = (settle("one"), settle("other"));
         assert!(one.is_some() && other.is_some() && one != other, "{one:?} {other:?}");
+    }
+
+    #[test]
+    fn instances_that_start_at_once_share_one_reading_and_nobody_else_chooses_until_they_have_chosen() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let service = parent.path().join("shop");
+        for name in ["t0.1", "t0.2"] {
+            fs::create_dir_all(service.join(name)).expect("a directory");
+        }
+        let mut claims = Claims::default();
+        let mut settle = |name: &str| {
+            settle(&spec("shop", 0, false), &slot(name), &service, None, &mut claims).expect("a port").port
+        };
+        let ports = [settle("t0.1"), settle("t0.2")];
+        assert!(ports[0].is_some() && ports[1].is_some() && ports[0] != ports[1], "{ports:?}");
+        let try_lock = || {
+            let directory = File::open(parent.path()).expect("a directory");
+            rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
+        };
+        assert_eq!(try_lock(), Err(Errno::WOULDBLOCK));
+        claims.release();
+        assert_eq!(try_lock(), Ok(()));
     }
 }

@@ -10,7 +10,7 @@ use crate::census::{MARKER, tagged};
 use crate::cgroup::Cgroup;
 use crate::command::{Entry, Invocation};
 use crate::descriptors::Descriptors;
-use crate::environment::environment;
+use crate::environment::Environment;
 use crate::output::Output;
 use crate::spec::Spec;
 use crate::status::ProcessId;
@@ -60,21 +60,20 @@ impl Process {
 pub(crate) struct Given<'a> {
     /// The tree that it founds.
     pub(crate) tree: &'a Tree,
+    /// Its variables.
+    pub(crate) environment: &'a Environment,
     /// Its input and its output.
     pub(crate) output: &'a Output,
-    /// Its `PORT`.
-    pub(crate) port: Option<u16>,
     /// How many descriptors it may have.
     pub(crate) descriptors: Descriptors,
 }
 
 /// Starts the process of a slot; an error says why, for people.
 pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Process, String> {
-    let Given { tree, output, port, descriptors } = *given;
+    let Given { tree, environment, output, descriptors } = *given;
     let wanted = spec.process(&slot.process_type);
     let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
-    let environment = environment(spec, slot, port)?;
-    let invocation = Invocation::of(&wanted.command, &environment)?;
+    let invocation = Invocation::of(&wanted.command, environment)?;
     if let Some(cgroup) = tree.cgroup() {
         cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
     }

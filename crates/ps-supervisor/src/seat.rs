@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use rustix::process::Signal;
 
 use crate::census::Census;
-use crate::descriptors::Descriptors;
+use crate::means::Means;
 use crate::outputs::Outputs;
-use crate::ports;
+use crate::ports::{self, Claims};
 use crate::process::{self, Given, Process};
 use crate::restart::{Deaths, is_job};
 use crate::spec::Spec;
@@ -29,17 +29,6 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 const IN_THE_BACKGROUND: &str = "it left processes running when it ended: it seems to put itself into the background; \
      run it in the foreground (nginx -g 'daemon off;', gunicorn without --daemon)";
-
-/// What every seat of a supervisor is run with.
-#[derive(Debug)]
-pub(crate) struct Means {
-    /// What is wanted.
-    pub(crate) spec: Spec,
-    /// The processes of the machine.
-    pub(crate) census: Census,
-    /// How many descriptors there are.
-    pub(crate) descriptors: Descriptors,
-}
 
 /// The place of one instance.
 #[derive(Debug)]
@@ -335,7 +324,7 @@ impl Seat {
         own.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
     }
 
-    fn spawn(&mut self, directory: &Path, means: &Means) -> Event {
+    fn spawn(&mut self, directory: &Path, means: &mut Means) -> Event {
         let spec = &means.spec.at(directory);
         self.timer = None;
         self.looked_empty = None;
@@ -349,13 +338,18 @@ impl Seat {
         self.status.revision = means.spec.revision;
         self.status.job = is_job(means.spec.restart_policy, has_finished);
         self.status.directory = Some(spec.directory.clone());
-        let port = self.settle_port(spec);
+        let environment = self.settle_port(spec, &mut means.claims);
+        let environment =
+            environment.and_then(|()| means.environments.of(spec, &self.slot, self.status.port));
         let Some(output) = self.outputs.output() else {
             return self.is_broken_by("its output is not open".to_owned(), means);
         };
-        let given =
-            Given { tree: &self.tree, output, port: self.status.port, descriptors: means.descriptors };
-        match port.and_then(|()| process::spawn(spec, &self.slot, &given)) {
+        let descriptors = means.descriptors;
+        let spawned = environment.and_then(|environment| {
+            let given = Given { tree: &self.tree, environment: &environment, output, descriptors };
+            process::spawn(spec, &self.slot, &given)
+        });
+        match spawned {
             Ok(process) => {
                 self.status.process = Some(process.id().clone());
                 self.status.reason = None;
@@ -372,9 +366,9 @@ impl Seat {
     }
 
     /// Sees to it that the port is free; another one takes the place of one that is not, and a note says so.
-    fn settle_port(&mut self, spec: &Spec) -> Result<(), String> {
+    fn settle_port(&mut self, spec: &Spec, claims: &mut Claims) -> Result<(), String> {
         let service = self.directory.parent().unwrap_or(&self.directory);
-        let settled = ports::settle(spec, &self.slot, service, self.status.port)?;
+        let settled = ports::settle(spec, &self.slot, service, self.status.port, claims)?;
         self.status.port = settled.port;
         self.status.note = settled.note;
         Ok(())

@@ -20,15 +20,15 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::Error;
 use crate::answer::SpecFile;
-use crate::census::Census;
 use crate::cgroup::CgroupRoot;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
+use crate::means::Means;
 use crate::output::Output;
 use crate::outputs::{Outputs, make_directory};
 use crate::poll::{Poll, Source};
 use crate::ports;
-use crate::seat::{Means, Seat};
+use crate::seat::Seat;
 use crate::server::Server;
 use crate::signals::{self, Signals};
 use crate::spec::Spec;
@@ -114,7 +114,7 @@ impl Supervisor {
         Ok(Self {
             cgroups: CgroupRoot::find(service),
             service: service.to_owned(),
-            means: Means { spec, census: Census::default(), descriptors },
+            means: Means::new(spec, descriptors),
             seats: BTreeMap::new(),
             spec_file: SpecFile::default(),
             server,
@@ -162,8 +162,8 @@ impl Supervisor {
     /// Waits for something to happen, and sees to it.
     fn turn(&mut self) -> Result<(), Error> {
         let timeout = self.timeout();
+        self.means.begin_turn();
         let ready = self.poll.wait(timeout).map_err(|errno| Error::io("watch", &self.service, errno))?;
-        self.means.census.begin_turn();
         for source in ready {
             self.serve(&source);
         }

@@ -3,9 +3,10 @@
 
 use formation::{Slot, State};
 
+use crate::means::Means;
 use crate::process::Process;
 use crate::restart::{Deaths, is_job};
-use crate::seat::{Means, now};
+use crate::seat::now;
 use crate::status::{ProcessId, Status};
 use crate::transition::{SeatState, Then, Verdict};
 use crate::tree::Tree;
