@@ -266,8 +266,10 @@ mod tests {
         let mut child = tagged(tag, || command.spawn()).expect("env is there");
         let pid = child.id();
         let begin = std::time::Instant::now();
-        // Until env has become sleep its environment is the old one.
-        while origin(pid).marker.is_some() && begin.elapsed().as_secs() < 10 {
+        // Until env has become sleep its environment is the old one; while it becomes that, it has none at all.
+        let has_become =
+            || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep"));
+        while !has_become() && begin.elapsed().as_secs() < 60 {
             std::thread::yield_now();
         }
         let found = origin(pid);
