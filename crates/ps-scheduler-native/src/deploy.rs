@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use formation::Slot;
 use ps_apps::durable::Directory;
-use ps_scheduler::{Action, DeployOutcome, Error, Plan, Progress, Watch};
+use ps_scheduler::{Action, DeployOutcome, Error, Instance, Plan, Progress, Watch};
 use ps_supervisor::{Request, Spec};
 
 use crate::follow::Follower;
@@ -21,7 +21,8 @@ const MARGIN: Duration = Duration::from_secs(30);
 pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     watch.cancel.check()?;
     let earlier = service.spec_in_force();
-    let before = pids(service)?;
+    let present = status::instances(service)?;
+    let before = pids(&present);
     let planned = specify(service, plan, earlier.as_ref())?;
     let starting = preflight::starting(plan, &planned, earlier.as_ref());
     let judge = Judge { service, plan, spec: &planned, starting: &starting, running: &before };
@@ -41,6 +42,7 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
             (watch.say)(Progress::Note("What came up runs on".to_owned()));
             return Err(error);
         }
+        let earlier = earlier.map(|earlier| without_what_is_over(earlier, plan, &present));
         let undone = roll_back(service, plan, earlier, &spec, watch);
         return Err(match undone {
             Ok(()) => error,
@@ -57,9 +59,17 @@ fn only_fills(plan: &Plan, earlier: Option<&Spec>, spec: &Spec) -> bool {
 }
 
 /// The pid of each instance that runs.
-fn pids(service: &Service) -> Result<BTreeMap<Slot, u32>, Error> {
-    let instances = status::instances(service)?;
-    Ok(instances.into_iter().filter_map(|instance| Some((instance.slot, instance.pid?))).collect())
+fn pids(instances: &[Instance]) -> BTreeMap<Slot, u32> {
+    instances.iter().filter_map(|instance| Some((instance.slot.clone(), instance.pid?))).collect()
+}
+
+/// The earlier spec as it is put back after a failed deploy: what had finished or was given up in it counts as stopped. To
+/// the supervisor it is a new release, which would run all of it again.
+fn without_what_is_over(earlier: Spec, plan: &Plan, present: &[Instance]) -> Spec {
+    let is_over = |instance: &&Instance| plan.is_deploy && instance.over.is_some();
+    let over = present.iter().filter(is_over).map(|instance| instance.slot.clone());
+    let stopped: BTreeSet<Slot> = earlier.stopped.into_iter().chain(over).collect();
+    Spec { stopped: stopped.into_iter().collect(), ..earlier }
 }
 
 /// Runs the `release` process of a deploy, judges what it may have made, and writes the spec: nothing that runs is touched.
@@ -87,7 +97,10 @@ fn change(
     fresh: &BTreeMap<Slot, Option<u32>>,
     watch: &mut Watch<'_>,
 ) -> Result<(), Error> {
-    if spec.wanted().is_empty() && service.connect().is_none() && pids(service)?.is_empty() {
+    if spec.wanted().is_empty()
+        && service.connect().is_none()
+        && pids(&status::instances(service)?).is_empty()
+    {
         return Ok(());
     }
     let mut follower = Follower::begin(service, service.supervised()?)?;

@@ -91,3 +91,29 @@ fn a_plan_can_be_asked_for_by_itself_and_is_what_converge_does() {
     home.does(&["ps-lifecycle", "converge", "shop"]);
     assert_eq!(home.pids("shop").into_keys().collect::<Vec<_>>(), ["web.1", "web.2", "worker.1"]);
 }
+
+/// The supervisor takes the earlier release that is put back for a new one; what had ended for good in it is not run again.
+#[test]
+fn a_deploy_that_is_rolled_back_runs_no_job_of_the_earlier_release_again() {
+    let home = Home::new();
+    let runs = home.path("runs");
+    let runs_of = || std::fs::read_to_string(&runs).unwrap_or_default();
+    let job = |release: &str| format!("job: echo {release} >>{}; sleep 1.5\n", runs.display());
+    let web = "web: exec sleep 1000\n";
+    let source = home.source("src", &format!("{web}{}", job("first")));
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "job=1"]);
+    eventually("the job has finished", || match home.states("shop")["job.1"].as_str() {
+        "stopped" => Ok(()),
+        other => Err(other.to_owned()),
+    });
+    let web_before = home.pids("shop");
+    home.source("src", &format!("{web}{}bad: exit 3\n", job("second")));
+    let failed = home.run(&["ps-lifecycle", "deploy", "shop", "--scale", "bad=1"]);
+    assert_ne!(failed.status, Some(0), "{failed:?}");
+    eventually("the earlier release runs", || {
+        let now = home.pids("shop");
+        if now.keys().eq(web_before.keys()) { Ok(()) } else { Err(format!("{now:?}")) }
+    });
+    assert!(!runs_of().trim_start_matches("first\n").contains("first"), "{:?}", runs_of());
+    assert_eq!(home.states("shop")["job.1"], "stopped");
+}
