@@ -109,9 +109,14 @@ impl<'a> Follower<'a> {
                 return Ok(());
             }
             if now >= deadline {
-                return Err(self
-                    .service
-                    .unreachable("the change is not done in time: its status and its logs tell more"));
+                let obstacle = settling.leaving.iter().find_map(|slot| {
+                    let reason = self.known.get(slot)?.reason.as_ref()?;
+                    Some(backend(format!("end {slot} of {}", self.service.app), reason))
+                });
+                return Err(obstacle.unwrap_or_else(|| {
+                    self.service
+                        .unreachable("the change is not done in time: its status and its logs tell more")
+                }));
             }
             if let Some(message) = self.next(now + TURN)? {
                 self.take(&mut settling, message, watch)?;

@@ -11,23 +11,20 @@ use ps_supervisor::ProcessId;
 use crate::service::Service;
 use crate::status::{self, Usage};
 
-const PASSWD: &str = "/etc/passwd";
-
 /// Every process of every instance that runs, in the order of the slots, the oldest first.
 pub(crate) fn processes(service: &Service) -> Result<Vec<OsProcess>, Error> {
-    let users = fs::read_to_string(PASSWD).unwrap_or_default();
     let mut processes = Vec::new();
     let mut trees = ps_supervisor::Processes::default();
     for instance in status::instances(service)? {
         let Some(main) = instance.pid else { continue };
         let pids = trees.of(&service.instance(&instance.slot), main);
-        processes.extend(pids.into_iter().filter_map(|pid| describe(&instance.slot, pid, &users)));
+        processes.extend(pids.into_iter().filter_map(|pid| describe(&instance.slot, pid)));
     }
     Ok(processes)
 }
 
 /// `None` for one that has ended meanwhile.
-fn describe(slot: &Slot, pid: u32, users: &str) -> Option<OsProcess> {
+fn describe(slot: &Slot, pid: u32) -> Option<OsProcess> {
     let id = ProcessId::of(pid)?;
     let usage = Usage::of(&id)?;
     let uid = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
@@ -35,22 +32,12 @@ fn describe(slot: &Slot, pid: u32, users: &str) -> Option<OsProcess> {
     Some(OsProcess {
         slot: slot.clone(),
         pid,
-        user: user(users, uid),
+        user: ps_supervisor::user_name(uid),
         cpu_percent: usage.cpu_percent,
         memory_bytes: usage.memory_bytes,
         elapsed: elapsed(usage.lived),
         command: words(&line),
     })
-}
-
-/// passwd(5): `name:password:uid:…`.
-fn user(users: &str, uid: u32) -> String {
-    let name_of = |line: &str| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
-    };
-    users.lines().find_map(name_of).unwrap_or_else(|| uid.to_string())
 }
 
 /// As `ps` writes a command line: words with blanks between them.
@@ -80,11 +67,5 @@ mod tests {
         assert_eq!(written(5), "00:05");
         assert_eq!(written(3_725), "01:02:05");
         assert_eq!(written(2 * 86_400 + 61), "2-00:01:01");
-    }
-
-    #[test]
-    fn users_have_names_where_they_have_one() {
-        let users = "root:x:0:0:root:/root:/bin/sh\nbad line\nweb:x:33:33::/:/bin/sh\n";
-        assert_eq!([user(users, 0), user(users, 33), user(users, 7)], ["root", "web", "7"]);
     }
 }

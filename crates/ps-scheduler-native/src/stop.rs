@@ -59,8 +59,14 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
         Strays::of(&service.directory).end(grace, |_| true);
         note_stopped(service, &Which::All)
     };
-    for instance in status::instances(service)? {
-        if is_at_rest(&instance) && live.iter().any(|before| before.slot == instance.slot) {
+    let after = status::instances(service)?;
+    // The main process of one that is missing has ended; what it started may not have.
+    let is_missing = |instance: &Instance| instance.state == State::Missing;
+    let left =
+        if after.iter().any(is_missing) { Strays::of(&service.directory).find() } else { BTreeMap::new() };
+    for instance in after {
+        let is_over = is_at_rest(&instance) && !left.contains_key(&Some(instance.slot.clone()));
+        if is_over && live.iter().any(|before| before.slot == instance.slot) {
             (watch.say)(Progress::Ended(instance.slot, instance.last_exit));
         }
     }
@@ -79,15 +85,16 @@ fn supervisor(service: &Service, is_live: bool) -> Option<Client> {
 }
 
 fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<'_>) -> Result<(), Error> {
+    let deadline = Instant::now() + grace + MARGIN;
     let asked = Follower::begin(service, client).and_then(|mut follower| {
         follower.ask(&Request::End { grace_seconds: Some(grace.as_secs()) })?;
-        follower.until_it_leaves(Instant::now() + grace + MARGIN, watch.cancel)
+        follower.until_it_leaves(deadline, watch.cancel)
     });
     match asked {
         Ok(Some(reason)) => Err(unwritten(service, &Which::All, &reason)),
         Ok(None) => {
             // Once nothing is left the supervisor leaves, and its lock is free.
-            service.is_left_before(Instant::now() + MARGIN);
+            service.is_left_before(deadline);
             note_stopped(service, &Which::All)
         }
         // Nobody waits any more: what was told to end goes on ending.
@@ -171,16 +178,27 @@ fn sweep(service: &Service, order: &StopOrder, result: &mut Stopped) -> Result<(
     }
     let mut unnamed = Vec::new();
     for (slot, pids) in left {
-        let pids = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
         match slot {
-            Some(slot) => result.remaining.push((slot, format!("processes {pids} do not end"))),
-            None => unnamed.push(pids),
+            Some(slot) => {
+                result.remaining.retain(|(known, _)| *known != slot);
+                result.ended.retain(|(known, _)| *known != slot);
+                result.remaining.push((slot, do_not_end(&pids)));
+            }
+            None => unnamed.extend(pids),
         }
     }
     if unnamed.is_empty() {
         return Ok(());
     }
-    Err(backend(format!("end {}", service.app), &format!("processes {} do not end", unnamed.join(" "))))
+    Err(backend(format!("end {}", service.app), &do_not_end(&unnamed)))
+}
+
+/// Why processes are still there.
+fn do_not_end(pids: &[u32]) -> String {
+    ps_supervisor::beyond_reach(pids.iter().copied()).unwrap_or_else(|| {
+        let pids = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+        format!("processes {pids} do not end")
+    })
 }
 
 fn compare(before: &[Instance], after: &[Instance], which: &Which) -> Stopped {

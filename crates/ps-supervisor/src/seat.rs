@@ -46,6 +46,8 @@ pub(crate) struct Seat {
     try_again: Option<Instant>,
     is_broken: bool,
     is_unwritten: bool,
+    /// What of its tree does not end because we may not end it.
+    obstacle: Option<String>,
     /// The turn in which nothing was left for the first time.
     looked_empty: Option<u64>,
     changed: bool,
@@ -77,6 +79,7 @@ impl Seat {
             try_again: None,
             is_broken: false,
             is_unwritten: false,
+            obstacle: None,
             looked_empty: None,
             changed: true,
         }
@@ -118,6 +121,7 @@ impl Seat {
     /// Looks at the clock, and at the tree if it is meant to become empty.
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) {
         if self.is_ending() && self.process.is_none() && self.has_emptied(&mut means.census) {
+            self.name_obstacle(None);
             self.handle(Event::Empty, means);
         }
         if self.timer.is_some_and(|due| due <= now) {
@@ -301,6 +305,7 @@ impl Seat {
             }
             Action::Kill => {
                 self.tree.kill(main, &mut means.census);
+                self.name_obstacle(self.tree.beyond_reach(main, &mut means.census));
                 self.timer = Some(now + KILL_AGAIN);
                 None
             }
@@ -315,6 +320,15 @@ impl Seat {
                 self.outputs.drain();
                 None
             }
+        }
+    }
+
+    /// Says what keeps its tree from ending, for as long as it does.
+    fn name_obstacle(&mut self, obstacle: Option<String>) {
+        if self.obstacle != obstacle {
+            self.status.reason.clone_from(&obstacle);
+            self.obstacle = obstacle;
+            self.changed = true;
         }
     }
 

@@ -13,6 +13,7 @@ use formation::Slot;
 use rustix::process::Signal;
 
 use crate::census::{Census, Process, families, is_of_service, tag, tag_of_service};
+use crate::foreign::owner_beyond_reach;
 use crate::tree::signal_process;
 
 const LOOK: Duration = Duration::from_millis(20);
@@ -41,7 +42,7 @@ impl Strays {
     }
 
     /// Ends what `is_meant` says: SIGTERM, SIGKILL after `grace`, until nothing is left. What even SIGKILL does not end is
-    /// returned.
+    /// returned; what we may not signal is not waited for.
     pub fn end(
         &mut self,
         grace: Duration,
@@ -53,7 +54,9 @@ impl Strays {
             let mut left = self.look();
             left.retain(|slot, _| is_meant(slot.as_ref()));
             let waited = begin.elapsed();
-            if left.is_empty() || waited >= grace + UNKILLABLE {
+            let mut pids = left.values().flatten().map(|(pid, _)| *pid);
+            let is_out_of_reach = pids.all(|pid| owner_beyond_reach(pid).is_some());
+            if is_out_of_reach || waited >= grace + UNKILLABLE {
                 let pids = |tree: Vec<(u32, u64)>| tree.into_iter().map(|(pid, _)| pid).collect();
                 return left.into_iter().map(|(slot, tree)| (slot, pids(tree))).collect();
             }

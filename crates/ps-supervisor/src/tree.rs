@@ -11,6 +11,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::census::{self, Census, Process, process};
 use crate::cgroup::{self, Cgroup};
+use crate::foreign;
 
 /// The processes of instances, for whoever only looks. /proc is read once for all of them.
 #[derive(Debug, Default)]
@@ -123,6 +124,12 @@ impl Tree {
             }
             None => self.signal_members(main, Signal::KILL, census),
         }
+    }
+
+    /// Which of its processes we may not signal, for people. Killing a cgroup needs no such right.
+    pub(crate) fn beyond_reach(&self, main: Option<u32>, census: &mut Census) -> Option<String> {
+        let members = if self.is_exact() { BTreeMap::new() } else { self.members(main, census) };
+        foreign::beyond_reach(members.into_keys())
     }
 
     /// Gives back what the tree took of the machine, once it is empty.

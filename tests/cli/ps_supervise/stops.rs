@@ -1,5 +1,6 @@
 //! Nothing escapes a stop.
 
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -64,7 +65,10 @@ fn killing_the_process_group_alone_lets_the_family_escape() {
         .process_group(0)
         .spawn()
         .expect("faultapp starts");
-    eventually("the family is complete", || (service.processes().len() >= MEMBERS).then_some(()));
+    let has_left = |pid: &u32| group_of(*pid).is_some_and(|group| group != child.id());
+    eventually("all but the founder have left its group", || {
+        (service.processes().into_iter().filter(has_left).count() >= MEMBERS - 1).then_some(())
+    });
     let group = Pid::from_raw(i32::try_from(child.id()).expect("a pid")).expect("a pid");
     kill_process_group(group, Signal::KILL).expect("it is ours");
     child.wait().expect("it is ours");
@@ -72,6 +76,46 @@ fn killing_the_process_group_alone_lets_the_family_escape() {
         service.processes().len() >= MEMBERS - 1,
         "this harness could not tell a good stop from a bad one"
     );
+}
+
+/// proc(5): the third field after the name in parentheses.
+fn group_of(pid: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(2)?.parse().ok()
+}
+
+/// A setuid program has become root: a supervisor of somebody else may not signal it, and says so.
+#[test]
+fn a_child_of_another_user_is_named_with_its_pid_and_its_user() {
+    if !rustix::process::geteuid().is_root() {
+        eprintln_skipped("only root can make a setuid program of root's");
+        return;
+    }
+    let place = tempfile::tempdir().expect("a directory");
+    let become_root = place.path().join("become");
+    std::fs::copy("/usr/bin/setpriv", &become_root).expect("util-linux has it");
+    for (path, mode) in [(place.path(), 0o755), (&become_root, 0o4755)] {
+        std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).expect("it is ours");
+    }
+    let command = format!("{} --reuid 0 sleep 1000", become_root.display());
+    let service = Service::new(&[("web", &command, 1), ("fine", "sleep 1000", 1)]).given_to(NOBODY);
+    let mut service = service.with(|spec| spec.stop_timeout_seconds = 1);
+    service.start();
+    let status = service.await_status("web.1", "runs", |status| status.state == State::Running);
+    let pid = crate::service::pid(&status);
+    eventually("it is root's", || {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        line.starts_with(b"sleep").then_some(())
+    });
+    service.signal(Signal::TERM);
+    let named = format!("process {pid} belongs to root, and only root or that user can end it");
+    service.await_status("web.1", "names it", |status| status.reason.as_ref() == Some(&named));
+    service.await_status("fine.1", "has ended", |status| status.state == State::Stopped);
+    let raw = Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
+    rustix::process::kill_process(raw, Signal::KILL).expect("root may");
+    assert!(service.await_end().success());
+    let status = service.status("web.1").expect("a status");
+    assert_eq!((status.state, status.reason), (State::Stopped, None));
 }
 
 #[test]
