@@ -28,7 +28,12 @@ pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) 
     if matches!(written, Err(Error::Cancelled)) {
         return Err(Error::Cancelled);
     }
-    let mut result = compare(&before, &status::instances(service)?, &order.which);
+    let mut after = status::instances(service)?;
+    if service.connect().is_none() {
+        // Nobody is left who would start again what waits for that.
+        after.retain(|instance| instance.pid.is_some() || is_at_rest(instance));
+    }
+    let mut result = compare(&before, &after, &order.which);
     if order.which == Which::All {
         sweep(service, order, &mut result)?;
     }

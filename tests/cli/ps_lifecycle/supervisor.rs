@@ -234,3 +234,22 @@ fn what_is_over_is_woken_by_no_verb_that_asks_for_something_else() {
     assert_eq!(runs(), 2);
     assert_eq!(home.states("shop").get("web.2").map(String::as_str), Some("running"));
 }
+
+/// It waits to be started again, its supervisor dies, and its spec is garbage: nothing of it runs, so the stop is done.
+#[test]
+fn what_waits_to_be_started_again_has_ended_where_nobody_is_left_to_start_it() {
+    let home = Home::running("shop", PROCFILE, &SCALE);
+    let stderr = service(&home).join("web.1/stderr");
+    fs::remove_file(&stderr).expect("a FIFO");
+    fs::write(&stderr, "no FIFO").expect("written");
+    assert_eq!(home.run(&["ps-lifecycle", "restart", "shop", "web"]).status, Some(1));
+    eventually("it waits", || match home.states("shop")["web.1"].as_str() {
+        "backoff" => Ok(()),
+        other => Err(other.to_owned()),
+    });
+    kill_supervisor(&home);
+    fs::write(service(&home).join("spec.json"), "garbage").expect("written");
+    let ran = home.run(&["ps-lifecycle", "stop", "shop", "web.1"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(!ran.stderr.contains("would not end"), "{ran:?}");
+}
