@@ -88,7 +88,7 @@ fn group_of(pid: u32) -> Option<u32> {
 #[test]
 fn a_child_of_another_user_is_named_with_its_pid_and_its_user() {
     if !rustix::process::geteuid().is_root() {
-        eprintln_skipped("only root can make a setuid program of root's");
+        skipped::skip("no root: only root can make a setuid program of root's");
         return;
     }
     let place = tempfile::tempdir().expect("a directory");
