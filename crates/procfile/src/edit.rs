@@ -30,7 +30,7 @@ pub enum EditError {
     /// The name would not be read as a name.
     #[error("invalid process type: {0:?}")]
     InvalidName(String),
-    /// No command.
+    /// The command is empty.
     #[error("command must not be empty")]
     EmptyCommand,
     /// A command with a line end in it would become two lines.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-/// Names longer than this are not shown: nobody gave a variable such a name.
+/// Names longer than this are not shown: such a name is more likely to be a piece of a secret than a name.
 const MAX_SHOWN: usize = 60;
 
 /// Why a text is no env file. Lines count from 1.
@@ -12,27 +12,27 @@ pub enum EnvFileError {
     /// A name may hold letters, digits, `_ . - [ ]` and bytes beyond ASCII; in Dokku's grammar no `-`, but blanks.
     #[error("line {line}: unexpected character {character:?} in variable name")]
     UnexpectedCharacter {
-        /// Where.
+        /// The line, from 1.
         line: usize,
-        /// Which.
+        /// The name as it is written.
         character: char,
     },
-    /// Nothing in front of the separator.
+    /// There is no name before the separator.
     #[error("line {line}: variable name missing")]
     MissingName {
-        /// Where.
+        /// The line, from 1.
         line: usize,
     },
     /// No closing quote before the end of the file.
     #[error("line {line}: unterminated quoted value")]
     Unterminated {
-        /// Where the quote was opened.
+        /// The line on which the quote was opened, from 1.
         line: usize,
     },
     /// Text behind a closing quote that is neither a comment nor another variable.
     #[error("line {line}: only a comment may follow a closing quote")]
     AfterQuote {
-        /// Where.
+        /// The line, from 1.
         line: usize,
     },
     /// `${` without its `}`, or with something in it that is no form we know.
@@ -40,35 +40,35 @@ pub enum EnvFileError {
         "line {line}: {name} has a ${{ that cannot be read: write it between single quotes if it is text"
     )]
     BadReference {
-        /// Where.
+        /// The line, from 1.
         line: usize,
-        /// In whose value.
+        /// The variable in whose value it stands.
         name: String,
     },
     /// `${NAME:?…}` of a name that nothing defines.
     #[error("line {line}: {name} needs {wanted}, which is not set")]
     Required {
-        /// Where.
+        /// The line, from 1.
         line: usize,
-        /// In whose value.
+        /// The variable in whose value it stands.
         name: String,
-        /// What is missing.
+        /// The text behind `:?`, which says what is missing.
         wanted: String,
     },
     /// A NUL byte: no variable can hold one.
     #[error("line {line}: {name} has a NUL byte, which no variable can hold")]
     Nul {
-        /// Where.
+        /// The line, from 1.
         line: usize,
-        /// In whose value.
+        /// The variable in whose value it stands.
         name: String,
     },
     /// References that grow beyond what any process could be given.
     #[error("line {line}: with {name} the values are larger than 8 MiB")]
     TooLarge {
-        /// Where.
+        /// The line, from 1.
         line: usize,
-        /// In whose value.
+        /// The variable in whose value it stands.
         name: String,
     },
     /// The text is UTF-16.
@@ -87,7 +87,7 @@ impl EnvFileError {
         }
     }
 
-    /// A name as it may be shown: what could be a piece of a secret is not.
+    /// A name as it may be shown. A text that could be a piece of a secret is not shown.
     pub(crate) fn shown(name: &[u8]) -> String {
         if name.len() > MAX_SHOWN {
             "a variable".to_owned()
@@ -100,15 +100,15 @@ impl EnvFileError {
 /// Something odd about a line of an env file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvFileWarning {
-    /// Where, from 1.
+    /// The line, from 1.
     pub line: usize,
-    /// Whose value.
+    /// The variable whose value it is.
     pub name: String,
-    /// What.
+    /// What is odd about it.
     pub oddity: Oddity,
 }
 
-/// What is odd.
+/// What can be odd about a line; the variable has its value all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Oddity {
     /// The value names a variable that nothing defines; its text stays.

@@ -17,11 +17,11 @@ const PORTS_PER_TYPE: u32 = 100;
 /// What holds for every instance.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The app.
+    /// The name of the app.
     pub app: Name,
-    /// Who runs it.
+    /// The user that the processes run as.
     pub user: Name,
-    /// In which group.
+    /// The group that they run as.
     pub group: Name,
     /// A description of all units; each has its own if there is none.
     pub description: Option<Text>,
@@ -29,11 +29,11 @@ pub struct Settings {
     pub image: Text,
     /// The home directory, for user units.
     pub home: AbsolutePath,
-    /// Where logs go.
+    /// The directory of the logs.
     pub log_path: AbsolutePath,
-    /// Where process ids go.
+    /// The directory of files with process ids.
     pub run_path: AbsolutePath,
-    /// Where commands start.
+    /// The directory in which commands start.
     pub working_directory: AbsolutePath,
     /// Resource limits.
     pub limits: Vec<Limit>,
@@ -50,11 +50,11 @@ pub struct Settings {
 pub struct Instance {
     /// The process type.
     pub process_type: String,
-    /// From 1.
+    /// Its number, from 1.
     pub number: u16,
     /// Its port.
     pub port: u16,
-    /// What it runs.
+    /// Its command line.
     pub command: Text,
     /// The variables of the env file, sorted; each a legal shell name.
     pub variables: BTreeMap<String, Text>,
@@ -138,7 +138,7 @@ impl Job {
 }
 
 impl Instance {
-    /// Whether the command may take the place of the shell that runs it.
+    /// Whether the command is one simple command, so that the shell may `exec` it.
     pub(crate) fn is_simple(&self) -> bool {
         is_simple_command(self.command.as_str().as_bytes())
     }
@@ -149,7 +149,7 @@ impl Instance {
     }
 }
 
-/// Text made of parts that are legal.
+/// A text put together from parts that were checked before.
 pub(crate) fn plain(text: &str) -> Text {
     Text::new("text of our own", text.as_bytes()).expect("parts that are legal make a legal text")
 }
@@ -162,7 +162,8 @@ fn port(base: i64, index: u32, number: u16, entry: &Entry<'_>) -> Result<u16, Ex
         .ok_or_else(|| ExportError::Port { instance: format!("{}.{number}", entry.name), port })
 }
 
-/// No image has a blank or backslash in its name, and in a unit they could end its line, or take in the next.
+/// Refuses an image with a blank or a backslash in its name. No image has one, and in a unit a backslash could join the next line
+/// to this one.
 fn refuse_odd_image(image: &Text) -> Result<(), ExportError> {
     if image.as_str().contains(|c: char| c.is_whitespace() || c == '\\') {
         let why = "holds a blank or a backslash".to_owned();

@@ -61,12 +61,12 @@ pub enum Format {
 /// Why nothing is exported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExportError {
-    /// A name that is not plain in every format.
+    /// A name with a character that some format could not hold.
     #[error(
         "invalid {what}: {name:?}: use letters, digits, _ . @ and -, beginning with a letter, a digit or _"
     )]
     Name {
-        /// Whose name.
+        /// What the name is for: the app, a user, a group.
         what: &'static str,
         /// The name.
         name: String,
@@ -74,7 +74,7 @@ pub enum ExportError {
     /// A value that no unit can hold.
     #[error("{what} {why}")]
     Value {
-        /// Which value.
+        /// The value, as the error names it: `the command of web`, `variable A`.
         what: String,
         /// What is wrong with it.
         why: String,
@@ -84,7 +84,7 @@ pub enum ExportError {
         "variable {0:?} of the env file would not arrive: units run their commands by a shell, and shells drop what has such a name; leave it out of the file that is exported"
     )]
     Variable(String),
-    /// No number.
+    /// A limit that is not a number.
     #[error("invalid limit: --limit-{flag} {word:?}: use a whole number or unlimited")]
     Limit {
         /// The flag's name behind `--limit-`.
@@ -95,19 +95,19 @@ pub enum ExportError {
     /// A port that does not exist.
     #[error("port {port} of {instance} is not between 1 and 65535")]
     Port {
-        /// Whose.
+        /// The instance, `<type>.<n>`.
         instance: String,
-        /// Which.
+        /// The port that it would have.
         port: i64,
     },
-    /// One port, two instances.
+    /// Two instances that would have the same port.
     #[error("port {port} belongs to {one} and to {other}: each type has 100 ports before those of the next")]
     SharedPort {
-        /// Which.
+        /// The port.
         port: u16,
-        /// Whose.
+        /// The first instance that would have it.
         one: String,
-        /// And whose.
+        /// The second one.
         other: String,
     },
     /// Two process types that the format cannot keep apart.
@@ -115,12 +115,12 @@ pub enum ExportError {
     SharedName {
         /// One of them.
         one: String,
-        /// And the other.
+        /// The other one.
         other: String,
         /// What both would be called.
         name: String,
     },
-    /// A file that no file system holds.
+    /// A file whose name is longer than a file system permits.
     #[error("the file name {0} is over 255 bytes: use a shorter --app")]
     LongName(String),
     /// Two units that would be one file.
@@ -131,13 +131,13 @@ pub enum ExportError {
 /// A directory or file to be made, below the output location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// What is said about it.
+    /// The words that are printed before its path when it was written.
     pub announcement: &'static str,
     /// Its path, without a leading `/`.
     pub path: String,
     /// Its permissions.
     pub mode: u32,
-    /// What is in it; `None` for a directory.
+    /// The content; `None` for a directory.
     pub contents: Option<Vec<u8>>,
 }
 

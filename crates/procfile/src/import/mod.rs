@@ -24,7 +24,7 @@ use crate::import::gather::Gathering;
 /// The largest configuration that is read, in bytes: 4 MiB.
 pub const MAX_IMPORT_BYTES: usize = 4 << 20;
 
-/// Whose configuration is read.
+/// The process manager whose configuration is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// A Compose file.
@@ -41,12 +41,12 @@ pub enum Source {
 /// Reads a file that a configuration names, by the path that stands there; the error says why it cannot.
 pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
-/// Where a configuration lies.
+/// What is known about a configuration beside its text: its name, the app, and the files around it.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
     /// The name of its file, for a unit that has no other.
     pub name: &'a str,
-    /// What is cut off the names of processes, and a dash with it.
+    /// The app: this and a dash are cut off the names of processes (`shop-web` of the app `shop` becomes `web`).
     pub app: &'a str,
     /// Files that it names; `None`: they stay unread, and are noted.
     pub files: Option<ReadFile<'a>>,
@@ -54,7 +54,7 @@ pub struct Surroundings<'a> {
     pub enter_directories: bool,
 }
 
-/// What was read.
+/// The result of an import.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Imported {
     /// The Procfile; empty if no process type was found.
@@ -73,18 +73,18 @@ pub enum ImportError {
     /// More than [`MAX_IMPORT_BYTES`].
     #[error("is over 4 MiB")]
     TooLarge,
-    /// Bytes that are no text.
+    /// The bytes are not UTF-8.
     #[error("is not UTF-8 text, or holds a NUL")]
     NotText,
-    /// A pm2 configuration that is a program.
+    /// A pm2 configuration in JavaScript, which is a program and is not run.
     #[error(
         "is JavaScript, which only node can read: node -p 'JSON.stringify(require(\"./ecosystem.config.js\"))' > ecosystem.json, and import that"
     )]
     JavaScript,
-    /// No text of the format.
+    /// The text is not of the format.
     #[error("is no {0}: {1}")]
     Syntax(&'static str, String),
-    /// What was made does not read back as what was meant: a fault of ours.
+    /// The Procfile that was made does not read back as it was meant: a bug of ours.
     #[error("gives no Procfile that reads back")]
     Unfaithful,
 }
