@@ -11,7 +11,7 @@ use crate::problem::MAX_PROBLEMS;
 /// How much of a variable is shown, in characters.
 const MAX_SHOWN: usize = 60;
 
-/// Something legal that will surprise, and where.
+/// Something legal that its author probably did not mean, and where it stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
     /// What it is.
@@ -124,7 +124,7 @@ impl fmt::Display for Warning {
 }
 
 impl Procfile {
-    /// What will surprise, in line order; the first [`MAX_PROBLEMS`].
+    /// All warnings, in line order; the first [`MAX_PROBLEMS`].
     pub fn warnings(&self) -> Vec<Warning> {
         let missing = ["web", "release"].into_iter().filter(|name| self.get(name).is_none()).collect();
         let mut found = Found { file: self, missing, warnings: Vec::new() };
@@ -164,7 +164,7 @@ impl Procfile {
 
 struct Found<'a> {
     file: &'a Procfile,
-    /// Names that every file may have and this one has not.
+    /// Well-known process types that the file does not have.
     missing: Vec<&'static str>,
     warnings: Vec<Warning>,
 }

@@ -4,10 +4,10 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delimiter(Vec<u8>);
 
-/// A delimiter that is no delimiter.
+/// Why a text cannot be a delimiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDelimiter {
-    /// The empty text separates nothing.
+    /// It is empty.
     #[error("delimiter must not be empty")]
     Empty,
 }

@@ -9,7 +9,7 @@ use crate::options::ParseOptions;
 use crate::proposal::Circumstances;
 use crate::text::NotText;
 
-/// More problems than this are counted, not kept.
+/// How many problems are kept; further ones are only counted.
 pub const MAX_PROBLEMS: usize = 1000;
 
 /// One thing wrong, and where.

@@ -13,7 +13,7 @@ use crate::problem::{Problem, ProblemKind};
 /// A longer line, in bytes, gets no proposal: it would not be read.
 const MAX_LINE: usize = 1000;
 
-/// Process types that nobody takes for a command.
+/// Well-known process types, none of which is also the name of a command.
 const WELL_KNOWN: &[&str] = &[
     "api",
     "backend",
@@ -52,7 +52,7 @@ impl Circumstances {
     pub(crate) fn of(bytes: &[u8], at: usize) -> Self {
         let (start, line) = excerpt::line_around(bytes, at);
         let text = if line.len() > MAX_LINE { None } else { std::str::from_utf8(line).ok() };
-        // What a terminal would obey, or hide, is not proposed.
+        // A line with characters that a terminal would act on, or not show, gets no proposal.
         let odd = |c: char| {
             c.is_control() && c != '\t'
                 || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

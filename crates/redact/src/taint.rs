@@ -1,7 +1,7 @@
-//! What was masked in one place must not be shown in another. Every masked value is remembered by fingerprint, and
-//! every text about to be shown is searched for all of them at once. Fingerprints and not an automaton: an automaton
-//! over all values of a large document would take dozens of times its memory. Both are linear; a chance collision
-//! masks one value too many.
+//! What was masked in one place must not be shown in another. Of every masked value a fingerprint is kept, and every text that
+//! is to be shown is searched for all of them at once. An automaton would do the same, but one over all values of a large
+//! document would take dozens of times the document's memory. Two values may have the same fingerprint by chance; then one
+//! value too many is masked.
 
 use std::collections::HashSet;
 
@@ -32,7 +32,8 @@ pub(crate) struct Taint {
     begun: Fingerprints,
     /// Those, and the values themselves: what is not in it needs no search.
     beginnings: Bits,
-    /// Names of the document itself that would taint too much: its ids, its app, what typed places show.
+    /// Values that are not searched for although they were masked somewhere, because they stand all over the document: its ids,
+    /// the name of its app, what typed places show.
     innocent: HashSet<u64>,
 }
 
@@ -47,7 +48,7 @@ impl Taint {
         }
     }
 
-    /// Values shown by right: they taint nothing, even if they are masked elsewhere.
+    /// Takes a value that its place shows off the list of what is searched for, even if it is masked elsewhere.
     pub(crate) fn forgive(&mut self, value: &str) {
         self.innocent.insert(fingerprint(value.as_bytes()));
         if shape::is_hex(value, 64..=64) {
@@ -188,7 +189,7 @@ impl Fingerprints {
     }
 }
 
-/// A set that may say yes too often, and never no too often.
+/// A set that may say yes of a value that is not in it, and never says no of one that is.
 #[derive(Default)]
 struct Bits(Vec<u64>);
 
@@ -248,7 +249,7 @@ fn is_telling(part: &str) -> bool {
     part.len() >= 8 && digit && part.bytes().any(|b| b.is_ascii_alphabetic())
 }
 
-/// Values that everybody has: common words and paths of them, versions, short numbers, addresses, times.
+/// Values that stand in many documents and say nothing: common words and paths of them, versions, short numbers, addresses, times.
 fn is_innocent(value: &str) -> bool {
     value.bytes().all(|b| b.is_ascii_punctuation() || b == b' ')
         || (value.len() <= 5 && value.bytes().all(|b| b.is_ascii_digit()))

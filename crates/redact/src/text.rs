@@ -1,5 +1,5 @@
-//! Strings as JSON writes them: reading escapes, and writing text so that a terminal or a web page that shows it does
-//! nothing but show it.
+//! Strings as JSON writes them: reading escapes, and writing text in a way that is harmless in a terminal or a web page, which
+//! could take control characters for commands.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

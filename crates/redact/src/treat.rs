@@ -10,7 +10,7 @@ use crate::show_list::{Class, KeyShape, show_list};
 use crate::verdict::{Parts, Verdict};
 use crate::{decode, source, url, words};
 
-/// All that a decision rests on besides the string itself.
+/// The caller's policy and the scanner, which every decision needs besides the string itself.
 pub(crate) struct Treatment {
     pub(crate) policy: Policy,
     pub(crate) scanner: Scanner,
@@ -30,7 +30,8 @@ impl Treatment {
         text: &'a str,
     ) -> Verdict<'a> {
         if text.is_empty() || placeholder::is_one(text) {
-            // The words after it are judged as they were when it was masked.
+            // A placeholder in a command line is counted as a word, so that the words after it are judged as they were when the
+            // word was masked.
             line.advance(text);
             return Verdict::Show;
         }

@@ -1,5 +1,5 @@
-//! URLs keep their shape: scheme, plain host names, port and the number of path segments are shown; who logs in, with
-//! what, and all that is not plainly a word is masked.
+//! URLs keep their shape. Shown are the scheme, host names that are plainly names, the port, common words of the path and the
+//! number of its segments. Masked are user, password, query, fragment, and every other segment.
 
 use crate::placeholder::{Kind, leading};
 use crate::verdict::Parts;

@@ -1,4 +1,4 @@
-//! What is decided about one string: shown, masked, or shown in parts.
+//! The decision about one string: it is shown, masked, or shown in part.
 
 use std::borrow::Cow;
 

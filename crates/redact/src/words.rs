@@ -1,4 +1,4 @@
-//! Words that are no secret, whoever uses them; the list is `words.txt`.
+//! Common words, which are shown in any place of a name or a path; the list is `words.txt`.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
