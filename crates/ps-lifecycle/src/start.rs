@@ -1,6 +1,6 @@
 //! `start`: fills slots that are wanted and empty; what runs is left alone.
 
-use anyhow::Result;
+use anyhow::{Error, Result};
 use formation::Which;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
@@ -29,10 +29,16 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
     let wish = Wish::set(&session.world, &app.name, true)?;
     let started = converge::carry_out(session, app, intent);
-    // Where one instance failed and others came up, the app runs, and is to be brought back after a reboot.
-    let runs = || converge::status(session, app).is_ok_and(|status| status.running() != Running::False);
-    if started.is_err() && !runs() {
+    if let Err(error) = &started
+        && !runs_on(session, app, error)
+    {
         wish.put_back();
     }
     started
+}
+
+/// Whether one instance failed and others came up: then the app runs, and is to be brought back after a reboot.
+fn runs_on(session: &Session, app: &App, error: &Error) -> bool {
+    matches!(error.downcast_ref(), Some(ps_scheduler::Error::DeployFailed { .. }))
+        && converge::status(session, app).is_ok_and(|status| status.running() != Running::False)
 }
