@@ -19,9 +19,12 @@ fn supervisors(home: &Home) -> Vec<Pid> {
 
 /// Whether each verb of this list finds a dead supervisor replaced, and the processes as they were.
 fn kill_supervisor(home: &Home) {
-    let pids = supervisors(home);
-    assert_eq!(pids.len(), 1, "one app, one supervisor");
-    kill_process(pids[0], Signal::KILL).expect("it lives");
+    // A process that it has just forked bears its name until it becomes the instance's command.
+    let pid = eventually("one app has one supervisor", || match supervisors(home)[..] {
+        [pid] => Ok(pid),
+        ref several => Err(format!("{several:?}")),
+    });
+    kill_process(pid, Signal::KILL).expect("it lives");
     eventually("it is dead", || if supervisors(home).is_empty() { Ok(()) } else { Err("alive".to_owned()) });
 }
 
