@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::home::{self, Home, get, slot, table};
 
@@ -180,11 +181,23 @@ impl Drop for Mounted {
     }
 }
 
+/// Holds a port; `None` where somebody else has it taken for us. A supervisor of another test that tries whether it is free
+/// has it for a moment only.
+fn hold(port: u16) -> Option<TcpListener> {
+    let until = Instant::now() + Duration::from_secs(1);
+    loop {
+        match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            Ok(listener) => return Some(listener),
+            Err(_) if Instant::now() >= until => return None,
+            Err(_) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
 #[test]
 fn where_a_port_is_taken_the_instance_gets_one_above_20000_and_keeps_it() {
     let _listening = home::listening();
-    // Whoever has one of them already has it taken for us.
-    let taken: Vec<_> = (5000..5002).map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port))).collect();
+    let taken: Vec<_> = (5000..5002).map(hold).collect();
     let home = Home::running("shop", "web: faultapp --listen $PORT\n", &["--scale", "web=2"]);
     let ports = || -> Vec<u64> {
         home.status("shop").iter().map(|row| row["port"].as_u64().expect("a port")).collect()

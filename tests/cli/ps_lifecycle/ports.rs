@@ -2,12 +2,18 @@
 
 use std::net::TcpListener;
 
-use crate::home::{Home, listening};
+use crate::home::{Home, eventually, listening};
 
 const WEB: &str = "web: faultapp --listen $PORT\nworker: faultapp --tick 60\n";
 
 fn port(home: &Home, app: &str, index: usize) -> u16 {
     home.status(app)[index]["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port")
+}
+
+/// Somebody else who listens. A supervisor of another test may be trying whether the port is free: then it is taken for a
+/// moment.
+fn listen_at(address: (&str, u16)) -> TcpListener {
+    eventually("the port is free", || TcpListener::bind(address).map_err(|error| error.to_string()))
 }
 
 /// A free port below which nothing is chosen by itself.
@@ -50,7 +56,7 @@ fn a_chosen_port_is_given_or_refused_before_anything_is_touched() {
     assert_eq!((port(&home, "shop", 0), port(&home, "shop", 1)), (base, base + 100));
     home.does(&["ps-lifecycle", "restart", "shop"]);
     let other = some_port();
-    let listener = TcpListener::bind(("0.0.0.0", other)).expect("free");
+    let listener = listen_at(("0.0.0.0", other));
     home.does(&["ps-set", "shop", "port", &other.to_string()]);
     let before = home.pids("shop");
     let me = format!("(pid {})", std::process::id());
@@ -119,10 +125,10 @@ fn a_crash_restart_finds_its_port_taken_and_says_so_in_status() {
     let _listening = listening();
     let home = Home::running("shop", "web: faultapp --tick 60\n", &[]);
     let held = port(&home, "shop", 0);
-    let _listener = TcpListener::bind(("127.0.0.1", held)).expect("the app does not listen");
+    let _listener = listen_at(("127.0.0.1", held));
     let pid = i32::try_from(home.pids("shop")["web.1"]).ok().and_then(rustix::process::Pid::from_raw);
     rustix::process::kill_process(pid.expect("a pid"), rustix::process::Signal::KILL).expect("it runs");
-    crate::home::eventually("it runs with another port", || {
+    eventually("it runs with another port", || {
         let row = home.status("shop").remove(0);
         let is_moved = row["port"].as_u64() != Some(u64::from(held)) && row["state"] == "running";
         let note = row["note"].as_str().unwrap_or_default();
