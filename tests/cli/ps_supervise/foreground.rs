@@ -21,6 +21,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -117,10 +118,8 @@ impl Source {
     /// Every live process of its instances.
     fn processes(&self) -> Vec<u32> {
         let mark = format!("FORMATION_INSTANCE={}/", self.runtime.path().display()).into_bytes();
-        let has_mark = |pid: &u32| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|entry| entry.starts_with(&mark))
-        };
+        let has_mark =
+            |pid: &u32| environment_of(*pid).split(|byte| *byte == 0).any(|entry| entry.starts_with(&mark));
         let entries = fs::read_dir("/proc").expect("/proc is there");
         let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         pids.filter(has_mark).collect()
@@ -131,6 +130,21 @@ impl Source {
         let entries = fs::read_dir(self.runtime.path()).into_iter().flatten().flatten();
         entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
     }
+}
+
+/// A process that is just executing another program has no environment for a moment: then it is read again.
+fn environment_of(pid: u32) -> Vec<u8> {
+    let is_program = || fs::read_link(format!("/proc/{pid}/exe")).is_ok();
+    let read = || fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let mut environment = read();
+    for _ in 0..50 {
+        if !environment.is_empty() || !is_program() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+        environment = read();
+    }
+    environment
 }
 
 impl Drop for Source {
