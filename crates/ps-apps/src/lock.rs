@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::AppName;
+use os_process::start_time;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
@@ -208,26 +209,12 @@ fn holder(path: &Path) -> String {
 /// Pid and command of a process, other than this one, that has the lock's file open: its holder started it and has died.
 fn inheritor(path: &Path) -> Option<String> {
     let path = path.canonicalize().ok()?;
-    let pids = fs::read_dir("/proc").ok()?.flatten();
-    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let has_it = |pid: &u32| {
-        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link == path)
-    };
-    let pid = pids.into_iter().filter(|pid| *pid != std::process::id()).find(has_it)?;
-    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    Some(format!("pid {pid} ({})", name.trim_end()))
+    let has_it = |pid: &u32| *pid != std::process::id() && os_process::has_open(*pid, &path);
+    let pid = os_process::pids().find(has_it)?;
+    Some(format!("pid {pid} ({})", os_process::name(pid)))
 }
 
 fn signature(path: &Path) -> String {
     let read = ::durable::state(path, 4096).unwrap_or_default();
     String::from_utf8(read).unwrap_or_default()
-}
-
-/// When a process started, in clock ticks since boot. Pid and start time together name one process: a pid alone is given to
-/// another process later.
-fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after_name) = stat.rsplit_once(") ")?;
-    after_name.split(' ').nth(19)?.parse().ok()
 }

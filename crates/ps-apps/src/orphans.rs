@@ -4,12 +4,11 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
 use crate::lock::{AppLock, LOCK_VARIABLE};
 
@@ -57,13 +56,8 @@ impl AppLock {
         let is_own = |entry: &[u8]| entry_value(entry).is_some_and(|value| OsStr::from_bytes(value) == own);
         let helpers = marked(is_own);
         for pid in &helpers {
-            let raw = i32::try_from(*pid).ok().and_then(Pid::from_raw);
-            let pinned = raw.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
             // The environment is read again once the pidfd is open: the pid may belong to another process by then.
-            if let Some(pidfd) = pinned.filter(|_| is_marked(*pid, is_own)) {
-                // One that has ended meanwhile needs no signal.
-                let _ = pidfd_send_signal(pidfd, signal);
-            }
+            os_process::signal_process(*pid, signal, || is_marked(*pid, is_own));
         }
         !helpers.is_empty()
     }
@@ -86,14 +80,12 @@ fn entry_value(entry: &[u8]) -> Option<&[u8]> {
 
 /// The processes whose environment has such an entry.
 fn marked(is_meant: impl Fn(&[u8]) -> bool + Copy) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let mut marked: Vec<u32> = pids.filter(|pid| is_marked(*pid, is_meant)).collect();
+    let mut marked: Vec<u32> = os_process::pids().filter(|pid| is_marked(*pid, is_meant)).collect();
     marked.sort_unstable();
     marked
 }
 
 fn is_marked(pid: u32, is_meant: impl Fn(&[u8]) -> bool) -> bool {
-    let environment = fs::read(format!("/proc/{pid}/environ"));
-    environment.is_ok_and(|environment| environment.split(|byte| *byte == 0).any(is_meant))
+    let environment = os_process::environment(pid);
+    environment.is_some_and(|environment| environment.split(|byte| *byte == 0).any(is_meant))
 }

@@ -4,7 +4,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use os_process::signal_process;
+use rustix::process::Signal;
 
 use crate::service::Service;
 
@@ -15,9 +16,9 @@ pub(crate) fn end(service: &Service, patience: Duration) {
     let deadline = Instant::now() + patience;
     let found = ps_supervisor::living_supervisors(&service.directory);
     for pid in &found {
-        signal(*pid, Signal::TERM);
+        signal_process(*pid, Signal::TERM, || true);
     }
-    while found.iter().any(|pid| ps_supervisor::ProcessId::of(*pid).is_some()) {
+    while found.iter().any(|pid| os_process::ProcessId::of(*pid).is_some()) {
         if Instant::now() >= deadline {
             return kill(service);
         }
@@ -28,14 +29,6 @@ pub(crate) fn end(service: &Service, patience: Duration) {
 /// Kills each: what it supervised runs on, for the next one to take over.
 pub(crate) fn kill(service: &Service) {
     for pid in ps_supervisor::living_supervisors(&service.directory) {
-        signal(pid, Signal::KILL);
-    }
-}
-
-fn signal(pid: u32, signal: Signal) {
-    let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
-    // One that has ended meanwhile needs no signal.
-    if let Ok(pidfd) = pidfd_open(pid, PidfdFlags::empty()) {
-        let _ = pidfd_send_signal(pidfd, signal);
+        signal_process(pid, Signal::KILL, || true);
     }
 }

@@ -5,16 +5,16 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use formation::Slot;
+use os_process::{ProcessId, Usage};
 use ps_scheduler::{Error, OsProcess};
-use ps_supervisor::ProcessId;
 
 use crate::service::Service;
-use crate::status::{self, Usage};
+use crate::status;
 
 /// Every process of every instance that runs, in the order of the slots, the oldest first.
 pub(crate) fn processes(service: &Service) -> Result<Vec<OsProcess>, Error> {
     let mut processes = Vec::new();
-    let mut trees = ps_supervisor::Processes::default();
+    let mut trees = os_process::Processes::new(ps_supervisor::MARKER);
     for instance in status::instances(service)? {
         let Some(main) = instance.pid else { continue };
         let pids = trees.of(&service.instance(&instance.slot), main);
@@ -32,7 +32,7 @@ fn describe(slot: &Slot, pid: u32) -> Option<OsProcess> {
     Some(OsProcess {
         slot: slot.clone(),
         pid,
-        user: ps_supervisor::user_name(uid),
+        user: os_process::user_name(uid),
         cpu_percent: usage.cpu_percent,
         memory_bytes: usage.memory_bytes,
         elapsed: elapsed(usage.lived),

@@ -1,12 +1,11 @@
 //! The status of an app's instances, from their status files and /proc.
 
-use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use formation::{Slot, State};
+use os_process::{ProcessId, Usage};
 use ps_scheduler::{AppStatus, Error, Instance, Over};
-use ps_supervisor::{ProcessId, Status};
+use ps_supervisor::Status;
 
 use crate::service::Service;
 
@@ -119,37 +118,4 @@ fn instance(status: &Status, typed: Option<&Path>, usage: fn(&ProcessId) -> Opti
         note: status.reason.clone().or_else(|| status.note.clone()),
         ..Instance::new(status.slot.clone(), state)
     }
-}
-
-/// What a process uses.
-pub(crate) struct Usage {
-    pub(crate) cpu_percent: f64,
-    pub(crate) memory_bytes: u64,
-    /// Since it started.
-    pub(crate) lived: Duration,
-}
-
-impl Usage {
-    /// CPU time per wall time since it started, and resident memory (proc(5): stat, statm).
-    pub(crate) fn of(process: &ProcessId) -> Option<Self> {
-        let stat = fs::read_to_string(format!("/proc/{}/stat", process.pid)).ok()?;
-        let (_, after_name) = stat.rsplit_once(") ")?;
-        let fields: Vec<u64> = after_name.split(' ').map(|field| field.parse().unwrap_or(0)).collect();
-        let ticks_per_second = rustix::param::clock_ticks_per_second().max(1);
-        let seconds =
-            |ticks: u64| Duration::from_millis(ticks.saturating_mul(1000) / ticks_per_second).as_secs_f64();
-        let used = seconds(fields.get(11)? + fields.get(12)?);
-        let lived = uptime()? - seconds(process.start_time);
-        let statm = fs::read_to_string(format!("/proc/{}/statm", process.pid)).ok()?;
-        let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-        let page_bytes = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
-        let percent = if lived > 0.0 { 100.0 * used / lived } else { 0.0 };
-        let cpu_percent = (percent * 10.0).round() / 10.0;
-        let lived = Duration::try_from_secs_f64(lived).unwrap_or_default();
-        Some(Self { cpu_percent, memory_bytes: pages * page_bytes, lived })
-    }
-}
-
-fn uptime() -> Option<f64> {
-    fs::read_to_string("/proc/uptime").ok()?.split(' ').next()?.parse().ok()
 }

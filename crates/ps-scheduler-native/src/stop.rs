@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use formation::{Slot, State, Which};
 use ps_scheduler::{Error, Instance, Progress, StopOrder, Stopped, Watch};
-use ps_supervisor::{Client, Request, Strays};
+use ps_supervisor::{Client, Request, strays};
 
 use crate::follow::Follower;
 use crate::orphan;
@@ -61,14 +61,13 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
     let ended = if let Some(client) = supervisor(service, !live.is_empty()) {
         ask_to_end(service, client, grace, watch)
     } else {
-        Strays::of(&service.directory).end(grace, |_| true);
+        strays(&service.directory).end(grace, |_| true);
         note_stopped(service, &Which::All)
     };
     let after = status::instances(service)?;
     // The main process of one that is missing has ended; what it started may not have.
     let is_missing = |instance: &Instance| instance.state == State::Missing;
-    let left =
-        if after.iter().any(is_missing) { Strays::of(&service.directory).find() } else { BTreeMap::new() };
+    let left = if after.iter().any(is_missing) { strays(&service.directory).find() } else { BTreeMap::new() };
     for instance in after {
         let is_over = is_at_rest(&instance) && !left.contains_key(&Some(instance.slot.clone()));
         if is_over && live.iter().any(|before| before.slot == instance.slot) {
@@ -84,7 +83,7 @@ fn supervisor(service: &Service, is_live: bool) -> Option<Client> {
     if let Some(client) = service.connect() {
         return Some(client);
     }
-    let has_strays = || !Strays::of(&service.directory).find().is_empty();
+    let has_strays = || !strays(&service.directory).find().is_empty();
     let can_start = matches!(service.spec(), Ok(Some(_)));
     if can_start && (is_live || has_strays()) { service.supervised().ok() } else { None }
 }
@@ -107,7 +106,7 @@ fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<
         // It does not answer: it must not start anew what is ended now.
         Err(_) => {
             orphan::kill(service);
-            Strays::of(&service.directory).end(grace, |_| true);
+            strays(&service.directory).end(grace, |_| true);
             note_stopped(service, &Which::All)
         }
     }
@@ -116,7 +115,7 @@ fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<
 fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Result<(), Error> {
     let which = &order.which;
     let Some(client) = supervisor(service, true) else {
-        Strays::of(&service.directory).end(order.grace, |slot| slot.is_some_and(|slot| which.includes(slot)));
+        strays(&service.directory).end(order.grace, |slot| slot.is_some_and(|slot| which.includes(slot)));
         if !matches!(service.spec(), Ok(Some(_))) {
             (watch.say)(Progress::Note(format!(
                 "{which} of {} has ended, but no spec could be read to write that into: {} writes a new one",
@@ -176,7 +175,7 @@ fn sweep(service: &Service, order: &StopOrder, result: &mut Stopped) -> Result<(
     if order.remove || service.connect().is_none() {
         orphan::end(service, order.grace + MARGIN);
     }
-    let left = Strays::of(&service.directory).end(order.grace, |_| true);
+    let left = strays(&service.directory).end(order.grace, |_| true);
     if left.is_empty() {
         result.ended.extend(result.remaining.drain(..).map(|(slot, _)| (slot, None)));
         return Ok(());
@@ -200,7 +199,7 @@ fn sweep(service: &Service, order: &StopOrder, result: &mut Stopped) -> Result<(
 
 /// Why processes are still there.
 fn do_not_end(pids: &[u32]) -> String {
-    ps_supervisor::beyond_reach(pids.iter().copied()).unwrap_or_else(|| {
+    os_process::beyond_reach(pids.iter().copied()).unwrap_or_else(|| {
         let pids = pids.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
         format!("processes {pids} do not end")
     })
@@ -226,7 +225,7 @@ fn is_at_rest(instance: &Instance) -> bool {
 
 /// Removes the service directory: as if the app had never been deployed here.
 pub(crate) fn forget(service: &Service) -> Result<(), Error> {
-    ps_supervisor::remove_empty_groups(&service.directory);
+    os_process::remove_empty_groups(&service.directory);
     match fs::remove_dir_all(&service.directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(backend(format!("remove {}", service.directory.display()), &error))

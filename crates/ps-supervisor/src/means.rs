@@ -1,9 +1,11 @@
 //! What the seats of one supervisor share: what is wanted, and what was read of the machine. Much of that costs as much for
 //! one instance as for 300, so it is read at most once in a turn, when the first seat asks for it.
 
-use crate::census::Census;
+use os_process::Census;
+
 use crate::descriptors::Descriptors;
 use crate::environment::Environments;
+use crate::marks::MARKER;
 use crate::ports::Claims;
 use crate::spec::Spec;
 
@@ -25,7 +27,8 @@ pub(crate) struct Means {
 impl Means {
     /// Nothing of the machine has been read yet.
     pub(crate) fn new(spec: Spec, descriptors: Descriptors) -> Self {
-        let (census, claims, environments) = Default::default();
+        let (claims, environments) = Default::default();
+        let census = Census::new(MARKER);
         Self { spec, census, claims, environments, descriptors }
     }
 

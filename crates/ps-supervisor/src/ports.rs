@@ -17,7 +17,7 @@ use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
-use crate::port_holder;
+use crate::marks::MARKER;
 use crate::spec::Spec;
 
 const PER_TYPE: u32 = 100;
@@ -148,9 +148,9 @@ fn replaced(spec: &Spec, kept: u16, port: Option<u16>) -> String {
 pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -> Option<String> {
     let promised = || promised(spec, slot, &claims_of_others(spec, service));
     let reason = spec.port_is_set.then(|| promised().err()).flatten()?;
-    let holder = port_by_place(spec, slot).and_then(port_holder::port_holder).and_then(|holder| holder.pid);
+    let holder = port_by_place(spec, slot).and_then(os_process::port_holder).and_then(|holder| holder.pid);
     let own = running
-        .map(|main| crate::tree::Processes::default().of(&service.join(slot.to_string()), main))
+        .map(|main| os_process::Processes::new(MARKER).of(&service.join(slot.to_string()), main))
         .unwrap_or_default();
     let is_own = holder.is_some_and(|pid| own.contains(&pid));
     Some(reason).filter(|_| !is_own)
@@ -197,7 +197,7 @@ pub fn obstacle(port: u16) -> String {
     if is_forbidden(port) {
         return format!("port {port} is not for this user to listen on");
     }
-    format!("port {port} is held by {}", port_holder::describe(port))
+    format!("port {port} is held by {}", os_process::describe_port_holder(port))
 }
 
 /// Ports that instances of the apps beside this one have, whether they run or not.

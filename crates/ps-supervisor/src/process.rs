@@ -4,17 +4,15 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use formation::Slot;
+use os_process::{Cgroup, ProcessId, Tree, tagged};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::census::{MARKER, tagged};
-use crate::cgroup::Cgroup;
 use crate::command::{Entry, Invocation};
 use crate::descriptors::Descriptors;
 use crate::environment::Environment;
+use crate::marks::MARKER;
 use crate::output::Output;
 use crate::spec::Spec;
-use crate::status::ProcessId;
-use crate::tree::Tree;
 
 /// The main process of an instance.
 #[derive(Debug)]

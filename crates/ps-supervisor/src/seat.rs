@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use formation::{Exit, Slot, State};
 use jiff::Timestamp;
+use os_process::{Census, Tree};
 use rustix::process::Signal;
 
-use crate::census::Census;
 use crate::means::Means;
 use crate::outputs::Outputs;
 use crate::ports::{self, Claims};
@@ -18,7 +18,6 @@ use crate::spec::Spec;
 use crate::status::Status;
 use crate::take_over;
 use crate::transition::{Action, Event, SeatState, Verdict, transition};
-use crate::tree::Tree;
 
 /// How soon a tree that would not die is killed again.
 const KILL_AGAIN: Duration = Duration::from_millis(100);

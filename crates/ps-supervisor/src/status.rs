@@ -1,12 +1,11 @@
 //! `<type>.<n>/status.json`: what one instance is doing. `cat` is a supported client; a reader needs no lock.
 
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 use formation::{Exit, Slot, State};
 use jiff::Timestamp;
+use os_process::ProcessId;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, small_file};
@@ -52,29 +51,6 @@ pub struct Status {
     pub note: Option<String>,
 }
 
-/// A process, named so that no other process is ever taken for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProcessId {
-    /// Its pid.
-    pub pid: u32,
-    /// When it started, in clock ticks since boot.
-    pub start_time: u64,
-    /// Which boot.
-    pub boot_id: String,
-}
-
-impl ProcessId {
-    /// The process that has `pid` now; `None` if there is none.
-    pub fn of(pid: u32) -> Option<Self> {
-        Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id().to_owned() })
-    }
-
-    /// Whether that very process still lives (a zombie does not).
-    pub fn is_alive(&self) -> bool {
-        self.boot_id == boot_id() && start_time(self.pid) == Some(self.start_time)
-    }
-}
-
 impl Status {
     /// The status of an instance, from its directory; `None` if none was ever written.
     pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
@@ -96,25 +72,4 @@ impl Status {
         small_file::replace(directory, STATUS_FILE, &bytes)
             .map_err(|error| Error::io("write", &directory.join(STATUS_FILE), error))
     }
-}
-
-/// When a process started; `None` if there is none, or only its zombie.
-pub(crate) fn start_time(pid: u32) -> Option<u64> {
-    // One read has it all (proc(5)), and reports ask this of every instance there is.
-    let mut buffer = [0; 1024];
-    let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut buffer).ok()?;
-    let stat = String::from_utf8_lossy(&buffer[..length]);
-    let (_, after_name) = stat.rsplit_once(") ")?;
-    let mut fields = after_name.split(' ');
-    let is_zombie = matches!(fields.next(), Some("Z" | "X"));
-    fields.nth(18).filter(|_| !is_zombie)?.parse().ok()
-}
-
-/// Which boot this is, read once: no process outlives its boot.
-fn boot_id() -> &'static str {
-    static BOOT: OnceLock<String> = OnceLock::new();
-    BOOT.get_or_init(|| {
-        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        id.trim_end().to_owned()
-    })
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use formation::{Exit, Slot};
+use os_process::{CgroupRoot, Tree};
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, WaitStatus};
@@ -20,7 +21,6 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::Error;
 use crate::answer::SpecFile;
-use crate::cgroup::CgroupRoot;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::means::Means;
@@ -33,7 +33,6 @@ use crate::server::Server;
 use crate::signals::{self, Signals};
 use crate::spec::Spec;
 use crate::transition::Event;
-use crate::tree::Tree;
 use attached::Attached;
 pub use attached::{Attachment, Cause, Change, Reaction, Waited};
 

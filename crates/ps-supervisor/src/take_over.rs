@@ -2,14 +2,14 @@
 //! adopted only if pid, start time and boot all match; what is over stays over.
 
 use formation::{Slot, State};
+use os_process::{ProcessId, Tree};
 
 use crate::means::Means;
 use crate::process::Process;
 use crate::restart::{Deaths, is_job};
 use crate::seat::now;
-use crate::status::{ProcessId, Status};
+use crate::status::Status;
 use crate::transition::{SeatState, Then, Verdict};
-use crate::tree::Tree;
 
 /// The beginning of a seat.
 pub(crate) struct Begin {

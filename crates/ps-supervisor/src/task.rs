@@ -9,11 +9,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::Slot;
+use os_process::{Census, Cgroup, CgroupRoot, Tree};
 
-use crate::census::{Census, MARKER};
-use crate::cgroup::{Cgroup, CgroupRoot};
 use crate::command::{Entry, Invocation};
-use crate::tree::Tree;
+use crate::marks::MARKER;
 
 const LOOK: Duration = Duration::from_millis(20);
 /// How often what would not die is killed again.
@@ -53,17 +52,17 @@ impl Task {
 
     /// Whether nothing of it runs, `main` excepted.
     pub fn is_empty(&self) -> bool {
-        self.tree.is_empty(None, &mut Census::default())
+        self.tree.is_empty(None, &mut Census::new(MARKER))
     }
 
     /// SIGTERM to all of it; `main` is its main process, which has not been waited for.
     pub fn terminate(&self, main: Option<u32>) {
-        self.tree.terminate(main, &mut Census::default());
+        self.tree.terminate(main, &mut Census::new(MARKER));
     }
 
     /// SIGKILL to all of it.
     pub fn kill(&self, main: Option<u32>) {
-        self.tree.kill(main, &mut Census::default());
+        self.tree.kill(main, &mut Census::new(MARKER));
     }
 
     /// Ends what its main process left behind, which has been waited for: SIGTERM, and SIGKILL after `grace`. Gives the

@@ -4,7 +4,8 @@
 use std::fs;
 
 use formation::{Slot, State};
-use ps_supervisor::{Request, Strays};
+use os_process::ProcessId;
+use ps_supervisor::{Request, strays};
 use rustix::process::Signal;
 
 use crate::service::{Service, eventually, pid};
@@ -19,7 +20,7 @@ const WITHOUT_TAG: &str = "env -i setsid prlimit --locks=unlimited \
                            sh -c '(sleep 4321 & echo $! >hidden) >/dev/null 2>&1' & wait; exec sleep 1000";
 
 fn is_alive(pid: u32) -> bool {
-    ps_supervisor::ProcessId::of(pid).is_some()
+    ProcessId::of(pid).is_some()
 }
 
 /// A service that may not make cgroups, and the pid of the process that hides in it.
@@ -63,8 +64,8 @@ fn a_child_that_cleared_its_environment_ends_with_its_instance() {
 fn it_is_found_by_a_new_supervisor_and_without_any() {
     let Some((mut service, hidden)) = hiding(HIDDEN) else { return };
     service.kill_supervisor();
-    let mut strays = Strays::of(service.path());
-    let found = strays.find();
+    let mut left = strays(service.path());
+    let found = left.find();
     assert!(
         found.get(&Some(slots("web.1").remove(0))).is_some_and(|pids| pids.contains(&hidden)),
         "{found:?}"
@@ -74,7 +75,7 @@ fn it_is_found_by_a_new_supervisor_and_without_any() {
     service.await_status("web.1", "is stopped", |status| status.state == State::Stopped);
     assert!(!is_alive(hidden), "it escaped the next supervisor");
     service.kill_supervisor();
-    assert_eq!(strays.end(std::time::Duration::from_secs(2), |_| true), std::collections::BTreeMap::new());
+    assert_eq!(left.end(std::time::Duration::from_secs(2), |_| true), std::collections::BTreeMap::new());
     assert_eq!(service.processes(), Vec::<u32>::new());
 }
 

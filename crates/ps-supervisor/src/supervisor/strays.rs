@@ -2,11 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use os_process::{Process, families, signal_process};
 use rustix::process::Signal;
 
 use super::Supervisor;
-use crate::census::{Process, families};
-use crate::tree::signal_process;
 
 /// How long a process may survive SIGKILL, in the kernel's hands.
 const UNKILLABLE: Duration = Duration::from_secs(5);

@@ -5,6 +5,8 @@ use std::fmt;
 use std::fs;
 use std::path::Path;
 
+use crate::stat::{has_open, name, pids};
+
 /// The state of a socket that listens, as the table writes it.
 const LISTENS: &str = "0A";
 
@@ -31,12 +33,11 @@ impl fmt::Display for Holder {
 pub fn port_holder(port: u16) -> Option<Holder> {
     let (uid, inode) = ["tcp", "tcp6"].into_iter().find_map(|table| listener(table, port))?;
     let pid = owner(&format!("socket:[{inode}]"));
-    let name = pid.and_then(|pid| fs::read_to_string(format!("/proc/{pid}/comm")).ok());
-    Some(Holder { pid, uid, name: name.unwrap_or_default().trim_end().to_owned() })
+    Some(Holder { pid, uid, name: pid.map(name).unwrap_or_default() })
 }
 
 /// Who listens on a port, in words; of what is bound and does not listen no more can be said.
-pub(crate) fn describe(port: u16) -> String {
+pub fn describe_port_holder(port: u16) -> String {
     port_holder(port).map_or_else(|| "something that does not listen".to_owned(), |holder| holder.to_string())
 }
 
@@ -53,12 +54,5 @@ fn listener(table: &str, port: u16) -> Option<(u32, u64)> {
 
 /// The process that has a descriptor which is this file.
 fn owner(target: &str) -> Option<u32> {
-    let pids = fs::read_dir("/proc").ok()?.flatten();
-    let pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    pids.into_iter().find(|pid| {
-        let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
-        descriptors
-            .filter_map(|entry| fs::read_link(entry.path()).ok())
-            .any(|link| link.as_path() == Path::new(target))
-    })
+    pids().find(|pid| has_open(*pid, Path::new(target)))
 }

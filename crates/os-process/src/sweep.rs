@@ -3,42 +3,46 @@
 //! living supervisor.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use formation::Slot;
 use rustix::process::Signal;
 
-use crate::census::{Census, Process, families, is_of_service, tag, tag_of_service};
+use crate::census::{Census, Process, families};
 use crate::foreign::owner_beyond_reach;
-use crate::tree::signal_process;
+use crate::identity::start_time;
+use crate::mark::{is_of_service, tag, tag_of_service};
+use crate::signal::signal_process;
+use crate::stat::pids;
 
 const LOOK: Duration = Duration::from_millis(20);
 /// How long a process may survive SIGKILL, in the kernel's hands.
 const UNKILLABLE: Duration = Duration::from_secs(5);
-const PROGRAM: &str = "ps-supervise";
 
-/// The processes of a service directory, whoever supervises them.
+/// The processes of a service directory, whoever supervises them. `N` is the name of an instance: the last part of its
+/// directory's path, which marks its processes. What is no such name is no instance.
 #[derive(Debug)]
-pub struct Strays {
+pub struct Strays<N> {
     service: PathBuf,
-    slots: Vec<Slot>,
+    names: Vec<N>,
     census: Census,
 }
 
-impl Strays {
-    /// Those of one service directory, which need not exist any more.
-    pub fn of(service: &Path) -> Self {
-        Self { service: as_marked(service), slots: slots(service), census: Census::default() }
+impl<N: FromStr + Display + Clone + Ord> Strays<N> {
+    /// Those of one service directory, which need not exist any more. `variable` is the one that marks processes.
+    pub fn of(service: &Path, variable: &'static str) -> Self {
+        Self { service: as_marked(service), names: names(service), census: Census::new(variable) }
     }
 
-    /// Slot to pids of what lives now; `None`: of the service directory, and nothing says of which slot.
-    pub fn find(&mut self) -> BTreeMap<Option<Slot>, Vec<u32>> {
+    /// Instance to pids of what lives now; `None`: of the service directory, and nothing says of which instance.
+    pub fn find(&mut self) -> BTreeMap<Option<N>, Vec<u32>> {
         let found = self.look().into_iter();
-        found.map(|(slot, tree)| (slot, tree.into_iter().map(|(pid, _)| pid).collect())).collect()
+        found.map(|(name, tree)| (name, tree.into_iter().map(|(pid, _)| pid).collect())).collect()
     }
 
     /// Ends what `is_meant` says: SIGTERM, SIGKILL after `grace`, until nothing is left. What even SIGKILL does not end is
@@ -46,25 +50,25 @@ impl Strays {
     pub fn end(
         &mut self,
         grace: Duration,
-        is_meant: impl Fn(Option<&Slot>) -> bool,
-    ) -> BTreeMap<Option<Slot>, Vec<u32>> {
+        is_meant: impl Fn(Option<&N>) -> bool,
+    ) -> BTreeMap<Option<N>, Vec<u32>> {
         let begin = Instant::now();
         let mut told = BTreeSet::new();
         loop {
             let mut left = self.look();
-            left.retain(|slot, _| is_meant(slot.as_ref()));
+            left.retain(|name, _| is_meant(name.as_ref()));
             let waited = begin.elapsed();
             let mut pids = left.values().flatten().map(|(pid, _)| *pid);
             let is_out_of_reach = pids.all(|pid| owner_beyond_reach(pid).is_some());
             if is_out_of_reach || waited >= grace + UNKILLABLE {
                 let pids = |tree: Vec<(u32, u64)>| tree.into_iter().map(|(pid, _)| pid).collect();
-                return left.into_iter().map(|(slot, tree)| (slot, pids(tree))).collect();
+                return left.into_iter().map(|(name, tree)| (name, pids(tree))).collect();
             }
-            for (pid, start_time) in left.into_values().flatten() {
-                let is_it = || crate::status::start_time(pid) == Some(start_time);
+            for (pid, started) in left.into_values().flatten() {
+                let is_it = || start_time(pid) == Some(started);
                 if waited >= grace {
                     signal_process(pid, Signal::KILL, is_it);
-                } else if told.insert((pid, start_time)) {
+                } else if told.insert((pid, started)) {
                     signal_process(pid, Signal::TERM, is_it);
                     signal_process(pid, Signal::CONT, is_it);
                 }
@@ -73,21 +77,20 @@ impl Strays {
         }
     }
 
-    fn look(&mut self) -> BTreeMap<Option<Slot>, Vec<(u32, u64)>> {
+    fn look(&mut self) -> BTreeMap<Option<N>, Vec<(u32, u64)>> {
         self.census.begin_turn();
         let processes = self.census.processes();
         let service = tag_of_service(&self.service.to_string_lossy());
-        let mut roots: BTreeMap<Option<Slot>, BTreeSet<u32>> = BTreeMap::new();
+        let mut roots: BTreeMap<Option<N>, BTreeSet<u32>> = BTreeMap::new();
         for process in processes {
-            let slot = marked_slot(process, &self.service);
+            let name = marked_name(process, &self.service);
             let is_tagged = process.origin.tag.is_some_and(|tag| is_of_service(tag, service));
-            if slot.is_some() || is_tagged {
-                let slot = slot.or_else(|| {
-                    self.slots.iter().find(|slot| bears_tag(process, &self.service, slot)).cloned()
-                });
+            if name.is_some() || is_tagged {
+                let bears_tag = |name: &&N| bears_tag(process, &self.service, *name);
+                let name = name.or_else(|| self.names.iter().find(bears_tag).cloned());
                 let group = crate::cgroup::group_of(process.pid);
                 let members = group.iter().flat_map(crate::cgroup::Cgroup::members);
-                roots.entry(slot).or_default().extend(members.chain([process.pid]));
+                roots.entry(name).or_default().extend(members.chain([process.pid]));
             }
         }
         let own = std::process::id();
@@ -97,30 +100,29 @@ impl Strays {
                 processes.iter().filter(|process| tree.contains(&process.pid) && process.pid != own);
             of_tree.map(|process| (process.pid, process.start_time)).collect::<Vec<_>>()
         };
-        let trees = roots.into_iter().map(|(slot, roots)| (slot, tree(roots)));
+        let trees = roots.into_iter().map(|(name, roots)| (name, tree(roots)));
         trees.filter(|(_, tree)| !tree.is_empty()).collect()
     }
 }
 
-/// The pids of the supervisors of a service directory that live, be the directory gone or its socket removed.
-pub fn living_supervisors(service: &Path) -> Vec<u32> {
+/// The pids of the processes that execute `program` for a service directory, which they were given as their first argument;
+/// be the directory gone or a socket in it removed. Those of others are not told, except to root.
+pub fn executing(program: &str, service: &Path) -> Vec<u32> {
     let wanted = [service.to_owned(), as_marked(service)];
     let own = rustix::process::geteuid();
-    let supervises = |pid: &u32| {
+    let is_meant = |pid: &u32| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let mut words = line.split(|byte| *byte == 0).map(String::from_utf8_lossy);
-        let is_program = words.next().is_some_and(|word| Path::new(&*word).ends_with(PROGRAM));
+        let is_program = words.next().is_some_and(|word| Path::new(&*word).ends_with(program));
         let is_ours = fs::metadata(format!("/proc/{pid}"))
             .is_ok_and(|file| own.is_root() || file.uid() == own.as_raw());
         is_program
             && is_ours
             && words.next().is_some_and(|word| wanted.iter().any(|path| *word == *path.to_string_lossy()))
     };
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let mut found: Vec<u32> = pids.filter(supervises).collect();
-    // A zombie supervises nothing.
-    found.retain(|pid| crate::status::start_time(*pid).is_some());
+    let mut found: Vec<u32> = pids().filter(is_meant).collect();
+    // A zombie executes nothing.
+    found.retain(|pid| start_time(*pid).is_some());
     found
 }
 
@@ -136,19 +138,19 @@ fn as_marked(service: &Path) -> PathBuf {
     resolved.unwrap_or_else(|_| service.to_owned())
 }
 
-/// The slot whose mark a process bears in its environment.
-fn marked_slot(process: &Process, service: &Path) -> Option<Slot> {
+/// The instance whose mark a process bears in its environment.
+fn marked_name<N: FromStr>(process: &Process, service: &Path) -> Option<N> {
     let marker = Path::new(process.origin.marker.as_deref()?);
     let is_ours = marker.parent() == Some(service);
     is_ours.then(|| marker.file_name()?.to_str()?.parse().ok()).flatten()
 }
 
-fn bears_tag(process: &Process, service: &Path, slot: &Slot) -> bool {
-    process.origin.tag == Some(tag(&service.join(slot.to_string()).to_string_lossy()))
+fn bears_tag<N: Display>(process: &Process, service: &Path, name: &N) -> bool {
+    process.origin.tag == Some(tag(&service.join(name.to_string()).to_string_lossy()))
 }
 
-/// The slots that have a directory.
-fn slots(service: &Path) -> Vec<Slot> {
+/// The instances that have a directory.
+fn names<N: FromStr>(service: &Path) -> Vec<N> {
     let entries = fs::read_dir(service).into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }

@@ -3,39 +3,34 @@
 //! comes from. Nothing here decides which process belongs to which instance: `tree` does.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use crate::mark::{Origin, origin};
+use crate::stat::Stat;
 
-/// The variable that marks every process of an instance; its value is the instance's directory.
-pub(crate) const MARKER: &str = "FORMATION_INSTANCE";
 /// A process younger than this may not have become what its parent started it as: it is asked again.
 const YOUNG_TICKS: u64 = 200;
 
 /// One live process.
 #[derive(Clone, Debug)]
-pub(crate) struct Process {
-    pub(crate) pid: u32,
-    pub(crate) parent: u32,
-    pub(crate) group: u32,
-    pub(crate) session: u32,
-    pub(crate) start_time: u64,
-    pub(crate) origin: Origin,
-}
-
-/// What a process itself says of the instance that it comes from. Both parts are inherited by whatever it starts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Origin {
-    /// The marker's value. It is lost where a process clears its environment.
-    pub(crate) marker: Option<String>,
-    /// The soft limit of file locks, if it is one that [`tag`] gives. Linux has ignored that limit since 2.4.25, and
-    /// `env -i`, a new session and a new parent all leave it as it is.
-    pub(crate) tag: Option<u64>,
+pub struct Process {
+    /// Its pid.
+    pub pid: u32,
+    /// The pid of its parent.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+    /// When it started, in clock ticks since boot.
+    pub start_time: u64,
+    /// What its marks say.
+    pub origin: Origin,
 }
 
 /// The processes of the machine, counted at most once in a turn.
-#[derive(Debug, Default)]
-pub(crate) struct Census {
+#[derive(Debug)]
+pub struct Census {
+    variable: &'static str,
     known: HashMap<(u32, u64), Origin>,
     taken: Option<Count>,
     turn: u64,
@@ -55,8 +50,13 @@ struct Count {
 }
 
 impl Census {
+    /// Nothing is counted yet. `variable` is the one that marks processes, in their environment.
+    pub fn new(variable: &'static str) -> Self {
+        Self { variable, known: HashMap::new(), taken: None, turn: 0 }
+    }
+
     /// Every live process: as it was when this was first asked for in this turn.
-    pub(crate) fn processes(&mut self) -> &[Process] {
+    pub fn processes(&mut self) -> &[Process] {
         &self.count().processes
     }
 
@@ -86,26 +86,26 @@ impl Census {
     }
 
     /// A new turn begins: what was counted is out of date.
-    pub(crate) fn begin_turn(&mut self) {
+    pub fn begin_turn(&mut self) {
         self.taken = None;
         self.turn += 1;
     }
 
     /// Which turn it is: two of them never share a count.
-    pub(crate) fn turn(&self) -> u64 {
+    pub fn turn(&self) -> u64 {
         self.turn
     }
 
     fn take(&mut self) -> Vec<Process> {
         let now = now_in_ticks();
-        let mut processes: Vec<Process> = pids().into_iter().filter_map(process).collect();
+        let mut processes: Vec<Process> = crate::stat::pids().filter_map(process).collect();
         let before = std::mem::take(&mut self.known);
         for process in &mut processes {
             let key = (process.pid, process.start_time);
             let is_young = now.saturating_sub(process.start_time) < YOUNG_TICKS;
             process.origin = match before.get(&key) {
                 Some(origin) if *origin != Origin::default() || !is_young => origin.clone(),
-                _ => origin(process.pid),
+                _ => origin(process.pid, self.variable),
             };
             self.known.insert(key, process.origin.clone());
         }
@@ -134,7 +134,7 @@ impl Count {
 }
 
 /// Those of `processes` of which `is_root` says so, and all that descends from them.
-pub(crate) fn families(processes: &[Process], is_root: impl Fn(&Process) -> bool) -> BTreeSet<u32> {
+pub fn families(processes: &[Process], is_root: impl Fn(&Process) -> bool) -> BTreeSet<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for process in processes {
         children.entry(process.parent).or_default().push(process.pid);
@@ -151,75 +151,8 @@ pub(crate) fn families(processes: &[Process], is_root: impl Fn(&Process) -> bool
 
 /// The process that has `pid`, without its origin; `None` if there is none, or only its zombie.
 pub(crate) fn process(pid: u32) -> Option<Process> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let (_, after_name) = stat.rsplit_once(") ")?;
-    let fields: Vec<&str> = after_name.split(' ').collect();
-    let number = |index: usize| fields.get(index)?.parse().ok();
-    let is_alive = !matches!(fields.first(), Some(&("Z" | "X")));
-    let start_time = fields.get(19)?.parse().ok()?;
-    let origin = Origin::default();
-    is_alive.then_some(Process {
-        pid,
-        parent: number(1)?,
-        group: number(2)?,
-        session: number(3)?,
-        start_time,
-        origin,
-    })
-}
-
-/// The tag of the instance with this marker: a number that nobody sets by accident. Its upper part is the service
-/// directory's, its lower part the slot's, so that processes of a directory that was removed can be found.
-pub(crate) fn tag(marker: &str) -> u64 {
-    let (service, slot) = marker.rsplit_once('/').unwrap_or(("", marker));
-    tag_of_service(service) | (hash(slot) & SLOT_BITS)
-}
-
-/// The part of a tag that all instances of a service directory share.
-pub(crate) fn tag_of_service(service: &str) -> u64 {
-    TAG_BIT | (hash(service) & (TAG_BIT - 1) & !SLOT_BITS)
-}
-
-/// Whether a tag is that of some instance of the service directory with this part.
-pub(crate) fn is_of_service(tag: u64, service: u64) -> bool {
-    tag & !SLOT_BITS == service
-}
-
-const TAG_BIT: u64 = 1 << 52;
-const SLOT_BITS: u64 = (1 << 16) - 1;
-
-/// FNV-1a: the next supervisor, of another version of this program, must come to the same number.
-fn hash(text: &str) -> u64 {
-    text.bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// Runs `start` while whatever it starts inherits `tag`.
-pub(crate) fn tagged<T>(tag: u64, start: impl FnOnce() -> T) -> T {
-    let before = getrlimit(Resource::Locks);
-    // Where the limit cannot be set, the process is found by its other marks.
-    let _ = setrlimit(Resource::Locks, Rlimit { current: Some(tag), ..before });
-    let started = start();
-    let _ = setrlimit(Resource::Locks, before);
-    started
-}
-
-fn origin(pid: u32) -> Origin {
-    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    let value = |entry: &[u8]| {
-        let value = entry.strip_prefix(MARKER.as_bytes())?.strip_prefix(b"=")?;
-        Some(String::from_utf8_lossy(value).into_owned())
-    };
-    let marker = environment.split(|byte| *byte == 0).find_map(value);
-    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
-    let soft = limits.lines().find_map(|line| line.strip_prefix("Max file locks"));
-    let soft = soft.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    Origin { marker, tag: soft.filter(|soft| (TAG_BIT..TAG_BIT * 2).contains(soft)) }
-}
-
-fn pids() -> Vec<u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    let Stat { parent, group, session, start_time, .. } = Stat::of_living(pid)?;
+    Some(Process { pid, parent, group, session, start_time, origin: Origin::default() })
 }
 
 /// The time since boot in the unit of a start time.
@@ -235,15 +168,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_depends_on_the_directory_alone_and_is_told_from_a_limit_that_somebody_set() {
-        assert_eq!(tag("/a/web.1"), tag("/a/web.1"));
-        assert_ne!(tag("/a/web.1"), tag("/a/web.2"));
-        assert!((TAG_BIT..2 * TAG_BIT).contains(&tag("")));
-        assert!(is_of_service(tag("/a/web.1"), tag_of_service("/a")));
-        assert!(!is_of_service(tag("/a/web.1"), tag_of_service("/b")));
-    }
-
-    #[test]
     fn a_family_is_whoever_descends_from_its_roots() {
         let process = |pid, parent| Process {
             pid,
@@ -256,25 +180,5 @@ mod tests {
         let all = [process(4, 3), process(2, 1), process(3, 2), process(9, 8)];
         assert_eq!(families(&all, |p| p.pid == 2), BTreeSet::from([2, 3, 4]));
         assert_eq!(families(&all, |_| false), BTreeSet::new());
-    }
-
-    #[test]
-    fn whoever_clears_its_environment_keeps_its_tag() {
-        let tag = tag("/some/web.1");
-        let mut command = std::process::Command::new("env");
-        command.args(["-i", "sleep", "100"]).env(MARKER, "/some/web.1");
-        let mut child = tagged(tag, || command.spawn()).expect("env is there");
-        let pid = child.id();
-        let begin = std::time::Instant::now();
-        // Until env has become sleep its environment is the old one; while it becomes that, it has none at all.
-        let has_become =
-            || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep"));
-        while !has_become() && begin.elapsed().as_secs() < 60 {
-            std::thread::yield_now();
-        }
-        let found = origin(pid);
-        child.kill().expect("it is ours");
-        child.wait().expect("it is ours");
-        assert_eq!(found, Origin { marker: None, tag: Some(tag) });
     }
 }

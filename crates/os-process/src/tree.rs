@@ -1,23 +1,30 @@
 //! The tree of one instance: its main process and everything that came from it. With a cgroup nothing can leave it.
 //! Without one a process is found by any of five things: it descends from the main process, is of its process group or
 //! session, bears the instance's marker in its environment, or its tag among its limits. A process that got rid of all
-//! five cannot be found; `Supervisor` names those that may be such.
+//! five cannot be found; a supervisor names those that may be such.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use rustix::process::Signal;
 
-use crate::census::{self, Census, Process, process};
+use crate::census::{Census, Process, process};
 use crate::cgroup::{self, Cgroup};
 use crate::foreign;
+use crate::identity::start_time;
+use crate::mark;
+use crate::signal::signal_process;
 
 /// The processes of instances, for whoever only looks. /proc is read once for all of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Processes(Census);
 
 impl Processes {
+    /// Nothing is read yet. `variable` is the one that marks processes.
+    pub fn new(variable: &'static str) -> Self {
+        Self(Census::new(variable))
+    }
+
     /// The pids of every process of an instance whose main process is `main`, the oldest first; `instance` is its
     /// directory.
     pub fn of(&mut self, instance: &Path, main: u32) -> Vec<u32> {
@@ -35,7 +42,7 @@ impl Processes {
 
 /// How the processes of one instance are found.
 #[derive(Clone, Debug)]
-pub(crate) struct Tree {
+pub struct Tree {
     cgroup: Option<Cgroup>,
     marker: String,
     tag: u64,
@@ -45,37 +52,37 @@ pub(crate) struct Tree {
 impl Tree {
     /// The tree of the instance that `marker` names, in `cgroup` if there is one. `is_new`: nothing was ever started
     /// in it.
-    pub(crate) fn new(cgroup: Option<Cgroup>, marker: String, is_new: bool) -> Self {
-        Self { cgroup, tag: census::tag(&marker), marker, is_new }
+    pub fn new(cgroup: Option<Cgroup>, marker: String, is_new: bool) -> Self {
+        Self { cgroup, tag: mark::tag(&marker), marker, is_new }
     }
 
     /// Whether an earlier supervisor may have left processes in it.
-    pub(crate) fn may_hold_strays(&self) -> bool {
+    pub fn may_hold_strays(&self) -> bool {
         !self.is_new
     }
 
     /// Whether nothing can have left it: it has a cgroup.
-    pub(crate) fn is_exact(&self) -> bool {
+    pub fn is_exact(&self) -> bool {
         self.cgroup.is_some()
     }
 
     /// Its cgroup.
-    pub(crate) fn cgroup(&self) -> Option<&Cgroup> {
+    pub fn cgroup(&self) -> Option<&Cgroup> {
         self.cgroup.as_ref()
     }
 
     /// The value of the marking variable.
-    pub(crate) fn marker(&self) -> &str {
+    pub fn marker(&self) -> &str {
         &self.marker
     }
 
     /// The tag that its processes bear.
-    pub(crate) fn tag(&self) -> u64 {
+    pub fn tag(&self) -> u64 {
         self.tag
     }
 
     /// Whether no process is left. `main` is the main process, if it has not been reaped.
-    pub(crate) fn is_empty(&self, main: Option<u32>, census: &mut Census) -> bool {
+    pub fn is_empty(&self, main: Option<u32>, census: &mut Census) -> bool {
         match &self.cgroup {
             Some(cgroup) => main.is_none() && cgroup.is_empty(),
             None => self.members(main, census).is_empty(),
@@ -84,7 +91,7 @@ impl Tree {
 
     /// The main process of a tree whose supervisor died before it could write down the pid: the one that leads a
     /// process group but no session, as we start it, and has no parent in the tree. The oldest, if there are several.
-    pub(crate) fn find_main(&self, census: &mut Census) -> Option<u32> {
+    pub fn find_main(&self, census: &mut Census) -> Option<u32> {
         // One that was just started may not have joined its group yet: its mark is found all the same.
         let mut pids: BTreeSet<u32> = self.members(None, census).into_keys().collect();
         pids.extend(self.cgroup.iter().flat_map(Cgroup::members));
@@ -98,14 +105,14 @@ impl Tree {
     }
 
     /// SIGTERM to all of it, SIGCONT after it: a stopped process could not obey.
-    pub(crate) fn terminate(&self, main: Option<u32>, census: &mut Census) {
+    pub fn terminate(&self, main: Option<u32>, census: &mut Census) {
         for signal in [Signal::TERM, Signal::CONT] {
             self.signal(main, signal, census);
         }
     }
 
     /// A signal to all of it.
-    pub(crate) fn signal(&self, main: Option<u32>, signal: Signal, census: &mut Census) {
+    pub fn signal(&self, main: Option<u32>, signal: Signal, census: &mut Census) {
         match &self.cgroup {
             Some(cgroup) => {
                 let told = cgroup.signal(signal);
@@ -116,7 +123,7 @@ impl Tree {
     }
 
     /// SIGKILL to all of it.
-    pub(crate) fn kill(&self, main: Option<u32>, census: &mut Census) {
+    pub fn kill(&self, main: Option<u32>, census: &mut Census) {
         match &self.cgroup {
             Some(cgroup) => {
                 cgroup.kill();
@@ -127,33 +134,33 @@ impl Tree {
     }
 
     /// Which of its processes we may not signal, for people. Killing a cgroup needs no such right.
-    pub(crate) fn beyond_reach(&self, main: Option<u32>, census: &mut Census) -> Option<String> {
+    pub fn beyond_reach(&self, main: Option<u32>, census: &mut Census) -> Option<String> {
         let members = if self.is_exact() { BTreeMap::new() } else { self.members(main, census) };
         foreign::beyond_reach(members.into_keys())
     }
 
     /// Gives back what the tree took of the machine, once it is empty.
-    pub(crate) fn release(&self) {
+    pub fn release(&self) {
         if let Some(cgroup) = &self.cgroup {
             cgroup.remove();
         }
     }
 
     fn signal_members(&self, main: Option<u32>, signal: Signal, census: &mut Census) {
-        for (pid, start_time) in self.members(main, census) {
-            signal_process(pid, signal, || crate::status::start_time(pid) == Some(start_time));
+        for (pid, started) in self.members(main, census) {
+            signal_process(pid, signal, || start_time(pid) == Some(started));
         }
         // It may have been started since the census.
         signal_newcomer(&[], main, signal);
     }
 
     /// Pid and start time of every live process of the tree, found without a cgroup.
-    pub(crate) fn members(&self, main: Option<u32>, census: &mut Census) -> BTreeMap<u32, u64> {
+    pub fn members(&self, main: Option<u32>, census: &mut Census) -> BTreeMap<u32, u64> {
         census.family(&self.marker, self.tag, main)
     }
 
     /// Whether a process is of this tree by itself, not only by descent.
-    pub(crate) fn is_root(&self, process: &Process, main: Option<u32>) -> bool {
+    pub fn is_root(&self, process: &Process, main: Option<u32>) -> bool {
         let is_mains = |main| [process.pid, process.group, process.session].contains(&main);
         main.is_some_and(is_mains)
             || process.origin.marker.as_deref() == Some(&*self.marker)
@@ -166,15 +173,5 @@ fn signal_newcomer(told: &[u32], main: Option<u32>, signal: Signal) {
     // It is our child and has not been reaped, or its pidfd is open: the pid is still its own.
     if let Some(pid) = main.filter(|pid| !told.contains(pid)) {
         signal_process(pid, signal, || true);
-    }
-}
-
-/// Signals a process through a pidfd, if `is_it` still says so once the pidfd is open.
-pub(crate) fn signal_process(pid: u32, signal: Signal, is_it: impl Fn() -> bool) {
-    let Some(raw) = i32::try_from(pid).ok().and_then(Pid::from_raw) else { return };
-    let Ok(pidfd) = pidfd_open(raw, PidfdFlags::empty()) else { return };
-    if is_it() {
-        // One that has ended meanwhile needs no signal.
-        let _: Result<(), Errno> = pidfd_send_signal(pidfd, signal);
     }
 }

@@ -1,12 +1,12 @@
 //! A cgroup v2 group for each instance, where the machine lets us make one: then nothing that an instance starts can
 //! hide, whatever it forks, and one write kills all of it.
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use formation::Slot;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
@@ -14,21 +14,21 @@ const PARENT: &str = "formation";
 
 /// Where groups are made: a directory of a writable cgroup2 mount.
 #[derive(Clone, Debug)]
-pub(crate) struct CgroupRoot {
+pub struct CgroupRoot {
     parent: PathBuf,
     service: String,
 }
 
 /// The group of one instance.
 #[derive(Clone, Debug)]
-pub(crate) struct Cgroup {
+pub struct Cgroup {
     path: PathBuf,
 }
 
 impl CgroupRoot {
     /// A place for the groups of `service` (a service directory); `None` where no cgroup2 mount can be written. Below
     /// the mount's root first, else below the group we are in ourselves (a delegated one).
-    pub(crate) fn find(service: &Path) -> Option<Self> {
+    pub fn find(service: &Path) -> Option<Self> {
         let mount = cgroup2_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
@@ -39,9 +39,9 @@ impl CgroupRoot {
         Some(Self { parent, service })
     }
 
-    /// The group of one instance; [`Cgroup::make`] makes it.
-    pub(crate) fn group(&self, slot: &Slot) -> Cgroup {
-        Cgroup { path: self.parent.join(format!("{}-{slot}", self.service)) }
+    /// The group of the instance of that name; [`Cgroup::make`] makes it.
+    pub fn group(&self, name: impl fmt::Display) -> Cgroup {
+        Cgroup { path: self.parent.join(format!("{}-{name}", self.service)) }
     }
 }
 
@@ -68,31 +68,31 @@ pub fn remove_empty_groups(service: &Path) {
 
 impl Cgroup {
     /// Makes the group if it is not there.
-    pub(crate) fn make(&self) -> io::Result<()> {
+    pub fn make(&self) -> io::Result<()> {
         // Its parent may have been removed by whoever left it empty.
         fs::create_dir_all(&self.path)
     }
 
     /// The file into which a process writes `0` to join.
-    pub(crate) fn joining_file(&self) -> PathBuf {
+    pub fn joining_file(&self) -> PathBuf {
         self.path.join("cgroup.procs")
     }
 
     /// Whether no process is left in it, its descendants included.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         let events = fs::read_to_string(self.path.join("cgroup.events")).unwrap_or_default();
         !events.lines().any(|line| line == "populated 1")
     }
 
     /// SIGKILL to everything in it, at once and without a gap.
-    pub(crate) fn kill(&self) {
+    pub fn kill(&self) {
         // A group that cannot be written is gone; whoever waits for it to be empty sees that.
         let _ = fs::write(self.path.join("cgroup.kill"), "1");
     }
 
     /// A signal to each process in it. A pid is looked up again once its pidfd is open, so no stranger is signalled.
     /// Tells which processes were signalled.
-    pub(crate) fn signal(&self, signal: Signal) -> Vec<u32> {
+    pub fn signal(&self, signal: Signal) -> Vec<u32> {
         let pin = |pid: u32| {
             let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
             Some((pid, pidfd_open(raw, PidfdFlags::empty()).ok()?))
@@ -109,13 +109,13 @@ impl Cgroup {
     }
 
     /// Removes the group, and the directory of all groups if it was the last one; what is not empty stays.
-    pub(crate) fn remove(&self) {
+    pub fn remove(&self) {
         let _ = fs::remove_dir(&self.path);
         let _ = self.path.parent().map(fs::remove_dir);
     }
 
     /// The pids of its processes.
-    pub(crate) fn members(&self) -> Vec<u32> {
+    pub fn members(&self) -> Vec<u32> {
         let list = fs::read_to_string(self.joining_file()).unwrap_or_default();
         list.lines().filter_map(|line| line.parse().ok()).collect()
     }

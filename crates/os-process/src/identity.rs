@@ -1,0 +1,45 @@
+//! The full name of a process: pid, start time and boot. A pid alone is given to another process later.
+
+use std::fs;
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stat::Stat;
+
+/// A process, named so that no other process is ever taken for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Its pid.
+    pub pid: u32,
+    /// When it started, in clock ticks since boot.
+    pub start_time: u64,
+    /// Which boot.
+    pub boot_id: String,
+}
+
+impl ProcessId {
+    /// The process that has `pid` now; `None` if there is none.
+    pub fn of(pid: u32) -> Option<Self> {
+        Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id().to_owned() })
+    }
+
+    /// Whether that very process still lives (a zombie does not).
+    pub fn is_alive(&self) -> bool {
+        self.boot_id == boot_id() && start_time(self.pid) == Some(self.start_time)
+    }
+}
+
+/// When a process started, in clock ticks since boot; `None` if there is none, or only its zombie.
+pub fn start_time(pid: u32) -> Option<u64> {
+    Stat::of_living(pid).map(|stat| stat.start_time)
+}
+
+/// Which boot this is, read once: no process outlives its boot.
+pub fn boot_id() -> &'static str {
+    static BOOT: OnceLock<String> = OnceLock::new();
+    BOOT.get_or_init(|| {
+        let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        id.trim_end().to_owned()
+    })
+}

@@ -1,0 +1,34 @@
+//! One process, one tree: who it is, what it uses, how it is signalled, and which others came from it. Everything is read
+//! from `/proc` and from cgroup version 2.
+//!
+//! It refuses to know what a process is for: which variable marks those that belong together, and what a name in a mark
+//! means, its callers say.
+
+mod census;
+mod cgroup;
+mod foreign;
+mod identity;
+mod mark;
+mod port_holder;
+mod signal;
+mod stat;
+mod sweep;
+mod tree;
+mod usage;
+
+pub use census::{Census, Process, families};
+pub use cgroup::{Cgroup, CgroupRoot, remove_empty_groups};
+pub use foreign::{beyond_reach, user_name};
+pub use identity::{ProcessId, boot_id, start_time};
+pub use mark::{Origin, environment, tagged};
+pub use port_holder::{Holder, describe_port_holder, port_holder};
+pub use signal::signal_process;
+pub use stat::{Stat, has_open, name, pids};
+pub use sweep::{Strays, executing};
+pub use tree::{Processes, Tree};
+pub use usage::Usage;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

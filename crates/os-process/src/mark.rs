@@ -1,0 +1,106 @@
+//! The two marks that a process hands on to whatever it starts: a variable in its environment, and a number among its limits.
+
+use std::fs;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// What a process itself says of the instance that it comes from. Both parts are inherited by whatever it starts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The marker's value. It is lost where a process clears its environment.
+    pub marker: Option<String>,
+    /// The soft limit of file locks, if it is one that [`tag`] gives. Linux has ignored that limit since 2.4.25, and
+    /// `env -i`, a new session and a new parent all leave it as it is.
+    pub tag: Option<u64>,
+}
+
+/// The tag of the instance with this marker: a number that nobody sets by accident. Its upper part is the service
+/// directory's, its lower part the slot's, so that processes of a directory that was removed can be found.
+pub(crate) fn tag(marker: &str) -> u64 {
+    let (service, slot) = marker.rsplit_once('/').unwrap_or(("", marker));
+    tag_of_service(service) | (hash(slot) & SLOT_BITS)
+}
+
+/// The part of a tag that all instances of a service directory share.
+pub(crate) fn tag_of_service(service: &str) -> u64 {
+    TAG_BIT | (hash(service) & (TAG_BIT - 1) & !SLOT_BITS)
+}
+
+/// Whether a tag is that of some instance of the service directory with this part.
+pub(crate) fn is_of_service(tag: u64, service: u64) -> bool {
+    tag & !SLOT_BITS == service
+}
+
+const TAG_BIT: u64 = 1 << 52;
+const SLOT_BITS: u64 = (1 << 16) - 1;
+
+/// FNV-1a: the next supervisor, of another version of this program, must come to the same number.
+fn hash(text: &str) -> u64 {
+    text.bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// Runs `start` while whatever it starts inherits `tag`.
+pub fn tagged<T>(tag: u64, start: impl FnOnce() -> T) -> T {
+    let before = getrlimit(Resource::Locks);
+    // Where the limit cannot be set, the process is found by its other marks.
+    let _ = setrlimit(Resource::Locks, Rlimit { current: Some(tag), ..before });
+    let started = start();
+    let _ = setrlimit(Resource::Locks, before);
+    started
+}
+
+/// What a process bears now; `variable` is the one that marks processes.
+pub(crate) fn origin(pid: u32, variable: &str) -> Origin {
+    let environment = environment(pid).unwrap_or_default();
+    let value = |entry: &[u8]| {
+        let value = entry.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?;
+        Some(String::from_utf8_lossy(value).into_owned())
+    };
+    let marker = environment.split(|byte| *byte == 0).find_map(value);
+    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
+    let soft = limits.lines().find_map(|line| line.strip_prefix("Max file locks"));
+    let soft = soft.and_then(|line| line.split_whitespace().next()?.parse().ok());
+    Origin { marker, tag: soft.filter(|soft| (TAG_BIT..TAG_BIT * 2).contains(soft)) }
+}
+
+/// The environment of a process as the kernel shows it, entries that each end with a NUL byte; `None` if it may not be read.
+pub fn environment(pid: u32) -> Option<Vec<u8>> {
+    fs::read(format!("/proc/{pid}/environ")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VARIABLE: &str = "OS_PROCESS_TEST_MARK";
+
+    #[test]
+    fn a_tag_depends_on_the_directory_alone_and_is_told_from_a_limit_that_somebody_set() {
+        assert_eq!(tag("/a/web.1"), tag("/a/web.1"));
+        assert_ne!(tag("/a/web.1"), tag("/a/web.2"));
+        assert!((TAG_BIT..2 * TAG_BIT).contains(&tag("")));
+        assert!(is_of_service(tag("/a/web.1"), tag_of_service("/a")));
+        assert!(!is_of_service(tag("/a/web.1"), tag_of_service("/b")));
+    }
+
+    #[test]
+    fn whoever_clears_its_environment_keeps_its_tag() {
+        let tag = tag("/some/web.1");
+        let mut command = std::process::Command::new("env");
+        command.args(["-i", "sleep", "100"]).env(VARIABLE, "/some/web.1");
+        let mut child = tagged(tag, || command.spawn()).expect("env is there");
+        let pid = child.id();
+        let begin = std::time::Instant::now();
+        // Until env has become sleep its environment is the old one; while it becomes that, it has none at all.
+        let has_become =
+            || fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| line.starts_with(b"sleep"));
+        while !has_become() && begin.elapsed().as_secs() < 60 {
+            std::thread::yield_now();
+        }
+        let found = origin(pid, VARIABLE);
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+        assert_eq!(found, Origin { marker: None, tag: Some(tag) });
+    }
+}

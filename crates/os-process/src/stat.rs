@@ -1,0 +1,95 @@
+//! The one reader of `/proc/<pid>/stat` (proc(5)), of the list of pids, and of what else `/proc` says of one process.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+/// The line has 52 fields of at most 20 digits and a name of at most 64 bytes: one read has it all, and reports ask this of
+/// every instance there is.
+const LONGEST: usize = 1024;
+
+/// What the kernel says of a process in one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Whether it has ended and only waits for its parent to ask how.
+    pub is_zombie: bool,
+    /// The pid of its parent.
+    pub parent: u32,
+    /// Its process group.
+    pub group: u32,
+    /// Its session.
+    pub session: u32,
+    /// CPU time that it used itself, in user mode and in the kernel, in clock ticks.
+    pub cpu_ticks: u64,
+    /// When it started, in clock ticks since boot.
+    pub start_time: u64,
+}
+
+impl Stat {
+    /// Of the process that has `pid` now; `None` if there is none.
+    pub fn of(pid: u32) -> Option<Self> {
+        let mut line = [0; LONGEST];
+        let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
+        Self::parse(&String::from_utf8_lossy(&line[..length]))
+    }
+
+    /// As [`Stat::of`], but of a process that has not ended.
+    pub fn of_living(pid: u32) -> Option<Self> {
+        Self::of(pid).filter(|stat| !stat.is_zombie)
+    }
+
+    /// The name of a process may have blanks and parentheses, so fields are counted from the last one that closes.
+    fn parse(line: &str) -> Option<Self> {
+        let (_, after_name) = line.rsplit_once(") ")?;
+        let mut fields = after_name.split(' ');
+        let is_zombie = matches!(fields.next()?, "Z" | "X");
+        let mut next = || fields.next()?.parse().ok();
+        let [parent, group, session] = [next()?, next()?, next()?];
+        let mut number = |skipped: usize| fields.nth(skipped)?.parse::<u64>().ok();
+        let cpu_ticks = number(7)?.saturating_add(number(0)?);
+        Some(Self { is_zombie, parent, group, session, cpu_ticks, start_time: number(6)? })
+    }
+}
+
+/// The pids of all processes, in no order.
+pub fn pids() -> impl Iterator<Item = u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// Whether a process has this file open, as far as we may look; a socket is named `socket:[<inode>]`.
+pub fn has_open(pid: u32, file: &Path) -> bool {
+    let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link == file)
+}
+
+/// The name of a process, as the kernel shortens it; empty if there is none.
+pub fn name(pid: u32) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    name.trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_with_blanks_and_parentheses_moves_no_field() {
+        let line = "7 (a) Z 1 (b) S 2 3 4 0 -1 4194560 10 11 12 13 140 150 16 17 20 0 1 0 2222 23 24";
+        let stat =
+            Stat { is_zombie: false, parent: 2, group: 3, session: 4, cpu_ticks: 290, start_time: 2222 };
+        assert_eq!(Stat::parse(line), Some(stat));
+        assert!(Stat::parse(&line.replace("S 2", "Z 2")).is_some_and(|stat| stat.is_zombie));
+        for broken in ["", "7 (a", "7 (a) S 2 3", "7 (a) S x 3 4 0"] {
+            assert_eq!(Stat::parse(broken), None, "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn our_own_process_is_among_all() {
+        let stat = Stat::of_living(std::process::id()).expect("we live");
+        assert_eq!(stat.group.cast_signed(), rustix::process::getpgrp().as_raw_nonzero().get());
+        assert!(pids().any(|pid| pid == std::process::id()));
+        assert_eq!(Stat::of(u32::MAX), None);
+    }
+}
