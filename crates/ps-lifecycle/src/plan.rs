@@ -9,7 +9,7 @@ use formation::{Slot, State, Which};
 use ps_apps::{StoredEntry, StoredFormation};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_scheduler::{Action, AppStatus, Intent, Plan, Step};
+use ps_scheduler::{AppStatus, Change, Intent, Plan, Step};
 use serde::Serialize;
 
 use crate::args::ConvergeArgs;
@@ -63,12 +63,12 @@ fn rows(status: &AppStatus, steps: &[Step], is_stopped: bool) -> Vec<Row> {
     let is_unknown = |slot: &Slot| {
         status.instances.iter().any(|instance| instance.slot == *slot && instance.state == State::Unknown)
     };
-    let row = |step: &Step| match step.action {
+    let row = |step: &Step| match step.change {
         _ if is_unknown(&step.slot) => unknown(&step.slot),
-        Action::Start if is_stopped => {
+        Change::Start if is_stopped => {
             row(&step.slot, "start", "the app is stopped: starts when it is started")
         }
-        action => row(&step.slot, action.as_str(), step.reason),
+        change => row(&step.slot, change.as_str(), step.reason),
     };
     steps.iter().map(row).collect()
 }

@@ -110,7 +110,7 @@ fn undeployed(world: &World, app: &AppName, formation: &StoredFormation) -> Resu
     let row = |step: &ps_scheduler::Step| Row {
         process_type: step.slot.process_type.to_string(),
         index: step.slot.index,
-        action: step.action.as_str().into(),
+        action: step.change.as_str().into(),
         reason: "the app is not deployed: starts with its first deploy".into(),
     };
     Ok(steps.iter().map(row).collect())

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use formation::Slot;
 use futures_util::{StreamExt, stream};
-use ps_scheduler::{Action, DeployOutcome, Error, Plan, Progress, Source, Watch};
+use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Source, Watch};
 
 use crate::DockerLocal;
 use crate::app::{App, WAITING_AT_ONCE};
@@ -24,12 +24,12 @@ pub(crate) fn deploy(
 ) -> Result<DeployOutcome, Error> {
     watch.cancel.check()?;
     let name = plan.release.app.as_str();
-    let kept: Vec<Slot> = plan.slots(Action::Keep).cloned().collect();
+    let kept: Vec<Slot> = plan.slots(Change::Keep).cloned().collect();
     if plan.is_noop() {
         return Ok(DeployOutcome { kept, ..DeployOutcome::default() });
     }
     let image = image(plan)?;
-    let fresh = plan.slots(Action::Start).chain(plan.slots(Action::Replace));
+    let fresh = plan.slots(Change::Start).chain(plan.slots(Change::Replace));
     if let Some(reason) = fresh.into_iter().find_map(|slot| blueprint::refusal(&plan.release, slot)) {
         return Err(Error::Backend { context: format!("deploy {name}"), reason });
     }
@@ -70,7 +70,7 @@ impl App<'_> {
         let new: Vec<Slot> = plan
             .steps
             .iter()
-            .filter(|step| matches!(step.action, Action::Start | Action::Replace))
+            .filter(|step| matches!(step.change, Change::Start | Change::Replace))
             .map(|step| step.slot.clone())
             .collect();
         let stage = Stage { app: self, release: &plan.release, image };
@@ -153,7 +153,7 @@ impl App<'_> {
         mut records: Records,
         watch: &mut Watch<'_>,
     ) -> Result<Vec<Slot>, Error> {
-        let mut slots: Vec<Slot> = plan.slots(Action::Stop).cloned().collect();
+        let mut slots: Vec<Slot> = plan.slots(Change::Stop).cloned().collect();
         let stopped = self.end_slots(&records, &slots, plan.release.stop_timeout, watch).await;
         let stopped = self.forget(&mut records, &slots, stopped).await?;
         if let Some((slot, reason)) = stopped.remaining.first() {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use formation::Slot;
 use ps_apps::durable::Directory;
-use ps_scheduler::{Action, DeployOutcome, Error, Instance, Plan, Progress, Watch};
+use ps_scheduler::{Change, DeployOutcome, Error, Instance, Plan, Progress, Watch};
 use ps_supervisor::{Request, Spec};
 
 use crate::follow::Follower;
@@ -104,14 +104,14 @@ fn change(
         return Ok(());
     }
     let mut follower = Follower::begin(service, service.supervised()?)?;
-    let replaced: Vec<Slot> = plan.slots(Action::Replace).cloned().collect();
+    let replaced: Vec<Slot> = plan.slots(Change::Replace).cloned().collect();
     let leaving: BTreeSet<Slot> =
-        plan.slots(Action::Stop).filter(|slot| follower.knows(slot)).cloned().collect();
+        plan.slots(Change::Stop).filter(|slot| follower.knows(slot)).cloned().collect();
     let mut early = follower.running();
     early.extend(follower.ask(&Request::Apply)?);
     if !plan.is_deploy {
         // The spec alone wakes nothing that is over.
-        let slots: Vec<Slot> = plan.slots(Action::Start).cloned().collect();
+        let slots: Vec<Slot> = plan.slots(Change::Start).cloned().collect();
         if !slots.is_empty() {
             early.extend(follower.ask_if_known(&Request::Start { slots })?);
         }
@@ -157,7 +157,7 @@ fn roll_back(
     let mut follower = Follower::begin(service, client)?;
     let early = follower.ask(&Request::Apply)?;
     let failed_ones: BTreeMap<Slot, Option<u32>> =
-        plan.slots(Action::Replace).map(|slot| (slot.clone(), None)).collect();
+        plan.slots(Change::Replace).map(|slot| (slot.clone(), None)).collect();
     let deadline = Instant::now() + spec.grace() + MARGIN;
     if !plan.is_deploy {
         return Ok(());
@@ -181,10 +181,10 @@ fn also(error: Error, second: &Error) -> Error {
 }
 
 fn outcome(plan: &Plan) -> DeployOutcome {
-    let of = |action| plan.slots(action).cloned();
+    let of = |change| plan.slots(change).cloned();
     DeployOutcome {
-        started: of(Action::Start).chain(of(Action::Replace)).collect(),
-        stopped: of(Action::Stop).collect(),
-        kept: of(Action::Keep).collect(),
+        started: of(Change::Start).chain(of(Change::Replace)).collect(),
+        stopped: of(Change::Stop).collect(),
+        kept: of(Change::Keep).collect(),
     }
 }

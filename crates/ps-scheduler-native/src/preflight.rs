@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use formation::Slot;
-use ps_scheduler::{Action, Error, Plan};
+use ps_scheduler::{Change, Error, Plan};
 use ps_supervisor::{Environment, Invocation, Spec};
 use rustix::fs::{Access, AtFlags, CWD};
 
@@ -38,8 +38,8 @@ pub(crate) struct Judge<'a> {
 /// instances which are kept were started from, the supervisor replaces these too.
 pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>) -> Vec<Slot> {
     let is_new = earlier.is_some_and(|earlier| earlier.revision != spec.revision);
-    let kept = plan.slots(Action::Keep).filter(|_| is_new);
-    plan.slots(Action::Start).chain(plan.slots(Action::Replace)).chain(kept).cloned().collect()
+    let kept = plan.slots(Change::Keep).filter(|_| is_new);
+    plan.slots(Change::Start).chain(plan.slots(Change::Replace)).chain(kept).cloned().collect()
 }
 
 impl Judge<'_> {

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use formation::{Exit, Slot, State};
 
 use crate::scheduler::{DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch};
-use crate::{Action, AppStatus, Error, Instance, Plan};
+use crate::{AppStatus, Change, Error, Instance, Plan};
 
 /// Instances that exist in memory only; a pid is a serial number.
 #[derive(Debug, Default)]
@@ -53,14 +53,14 @@ impl Scheduler for Fake {
         let mut outcome = DeployOutcome::default();
         for step in &plan.steps {
             watch.cancel.check()?;
-            match step.action {
-                Action::Keep => outcome.kept.push(step.slot.clone()),
-                Action::Start | Action::Replace => {
+            match step.change {
+                Change::Keep => outcome.kept.push(step.slot.clone()),
+                Change::Start | Change::Replace => {
                     self.start(&plan.release.app, &step.slot);
                     (watch.say)(Progress::Ready(step.slot.clone()));
                     outcome.started.push(step.slot.clone());
                 }
-                Action::Stop => {
+                Change::Stop => {
                     if let Some(slots) = self.apps.borrow_mut().get_mut(&plan.release.app) {
                         slots.remove(&step.slot);
                     }

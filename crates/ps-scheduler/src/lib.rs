@@ -15,7 +15,7 @@ pub use error::Error;
 pub use fake::Fake;
 pub use instance::{AppStatus, Instance, Over, Running};
 pub use os_process::OsProcess;
-pub use plan::{Action, Intent, Plan, Step};
+pub use plan::{Change, Intent, Plan, Step};
 pub use release::{Check, Process, Release, Source};
 pub use scheduler::{
     Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,

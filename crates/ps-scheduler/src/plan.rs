@@ -12,7 +12,7 @@ use crate::{Instance, Over, Release};
 
 /// What happens to one slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Action {
+pub enum Change {
     /// Nothing: it runs, and is wanted as it is.
     Keep,
     /// A new instance starts in an empty slot.
@@ -23,8 +23,8 @@ pub enum Action {
     Replace,
 }
 
-impl Action {
-    /// The word in `--dry-run --json`.
+impl Change {
+    /// The word that `--dry-run` prints for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -55,7 +55,7 @@ pub struct Step {
     /// The slot.
     pub slot: Slot,
     /// What happens to it.
-    pub action: Action,
+    pub change: Change,
     /// Why, for people: one short fragment.
     pub reason: &'static str,
 }
@@ -91,25 +91,25 @@ impl Plan {
         slots.dedup();
         let step_of = |slot: Slot| {
             let is_wanted = wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get());
-            let (action, reason) = decide(&slot, is_wanted, states.get(&slot).copied(), intent)?;
-            Some(Step { slot, action, reason })
+            let (change, reason) = decide(&slot, is_wanted, states.get(&slot).copied(), intent)?;
+            Some(Step { slot, change, reason })
         };
         slots.into_iter().filter_map(step_of).collect()
     }
 
     /// The slots that will be filled when the plan has been carried out.
     pub fn filled(&self) -> impl Iterator<Item = &Slot> {
-        self.steps.iter().filter(|step| step.action != Action::Stop).map(|step| &step.slot)
+        self.steps.iter().filter(|step| step.change != Change::Stop).map(|step| &step.slot)
     }
 
-    /// The slots to which `action` happens.
-    pub fn slots(&self, action: Action) -> impl Iterator<Item = &Slot> {
-        self.steps.iter().filter(move |step| step.action == action).map(|step| &step.slot)
+    /// The slots to which `change` happens.
+    pub fn slots(&self, change: Change) -> impl Iterator<Item = &Slot> {
+        self.steps.iter().filter(move |step| step.change == change).map(|step| &step.slot)
     }
 
     /// Whether nothing would happen.
     pub fn is_noop(&self) -> bool {
-        self.steps.iter().all(|step| step.action == Action::Keep)
+        self.steps.iter().all(|step| step.change == Change::Keep)
     }
 }
 
@@ -126,7 +126,7 @@ fn decide(
     is_wanted: bool,
     present: Option<&Instance>,
     intent: &Intent,
-) -> Option<(Action, &'static str)> {
+) -> Option<(Change, &'static str)> {
     let is_filled = present.is_some_and(|now| now.state.is_alive() || now.state == State::Backoff);
     let is_meant = match intent {
         Intent::Converge(which) | Intent::Start(which) | Intent::Restart(which) => which.includes(slot),
@@ -136,18 +136,18 @@ fn decide(
     let over = present.and_then(|instance| instance.over);
     let is_asked_for = is_meant && !matches!(intent, Intent::Converge(_));
     match (is_wanted, is_filled, present.is_some()) {
-        (false, true, true) => Some((Action::Stop, "not in the formation")),
+        (false, true, true) => Some((Change::Stop, "not in the formation")),
         // What is recorded of it goes: a status file, or a container that has ended.
-        (false, false, true) => Some((Action::Stop, "not in the formation, and not running")),
-        (true, true, _) if is_replaced => Some((Action::Replace, replace_reason(intent))),
-        (true, true, _) => Some((Action::Keep, "already as wanted")),
-        (true, false, _) if is_asked_for => Some((Action::Start, "wanted, but not running")),
+        (false, false, true) => Some((Change::Stop, "not in the formation, and not running")),
+        (true, true, _) if is_replaced => Some((Change::Replace, replace_reason(intent))),
+        (true, true, _) => Some((Change::Keep, "already as wanted")),
+        (true, false, _) if is_asked_for => Some((Change::Start, "wanted, but not running")),
         (true, false, _) => match over {
             // A wanted slot gets no step if somebody stopped it by hand.
             Some(Over::StoppedByHand) => None,
-            Some(Over::Finished) => Some((Action::Keep, "it has finished")),
-            Some(Over::GivenUp) => Some((Action::Keep, "it was given up")),
-            None => is_meant.then_some((Action::Start, "wanted, but not running")),
+            Some(Over::Finished) => Some((Change::Keep, "it has finished")),
+            Some(Over::GivenUp) => Some((Change::Keep, "it was given up")),
+            None => is_meant.then_some((Change::Start, "wanted, but not running")),
         },
         (false, _, false) => None,
     }
@@ -182,7 +182,7 @@ mod tests {
             .map(|(slot, state)| Instance::new(slot.parse().expect("a legal slot"), *state))
             .collect();
         let plan = Plan::new(release, &wanted, &present, intent);
-        plan.steps.iter().map(|step| format!("{} {}", step.action.as_str(), step.slot)).collect()
+        plan.steps.iter().map(|step| format!("{} {}", step.change.as_str(), step.slot)).collect()
     }
 
     const CONVERGE: Intent = Intent::Converge(Which::All);
@@ -258,7 +258,7 @@ mod tests {
         let wanted = Formation::parse(["web=3", "job=1", "bad=1"]).expect("a legal formation");
         let steps = |intent: &Intent| -> Vec<String> {
             let steps = Plan::steps(&wanted, &present, intent);
-            steps.iter().map(|step| format!("{} {}", step.action.as_str(), step.slot)).collect()
+            steps.iter().map(|step| format!("{} {}", step.change.as_str(), step.slot)).collect()
         };
         let kept = ["keep bad.1", "keep job.1", "keep web.1", "start web.3"];
         assert_eq!(steps(&CONVERGE), kept);
