@@ -50,6 +50,7 @@ pub(crate) const FORMATION: Keys = &[
     ("resource", Unread("no limits are set")),
     ("service", Unread("it is for Kubernetes")),
     ("size", HEROKUS),
+    ("strategy", Read),
 ];
 
 /// `scripts`.

@@ -2,18 +2,20 @@
 //! last of two equal keys. What that decoder refuses is refused here, with its place in the file; what nobody acts on is
 //! remarked, so that whoever deploys can say so. It reads no file, runs nothing and knows no app.
 
-mod counts;
 mod document;
 mod error;
 mod healthcheck;
 mod keys;
 mod node;
+mod of_type;
 mod remark;
 mod scripts;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 use formation::{ProcessType, Quantity};
+use ps_rollout::Strategy;
 
 pub use error::Error;
 pub use healthcheck::HealthCheck;
@@ -21,12 +23,13 @@ pub use remark::Remark;
 
 use crate::keys::TOP;
 use crate::node::Node;
+use crate::of_type::OfType;
 use crate::scripts::Scripts;
 
 /// The part of an app.json that somebody acts on, and remarks about the rest.
 #[derive(Clone, Debug, Default)]
 pub struct AppJson {
-    formation: BTreeMap<String, Option<i64>>,
+    formation: BTreeMap<String, OfType>,
     healthchecks: BTreeMap<String, Vec<HealthCheck>>,
     scripts: Scripts,
     remarks: Vec<Remark>,
@@ -41,7 +44,7 @@ impl AppJson {
         let mut remarks = Vec::new();
         for (key, node) in Node::root(&value, text).fields(TOP, &mut remarks)? {
             match key {
-                "formation" => counts::read(&node, &mut app_json.formation, &mut remarks)?,
+                "formation" => of_type::read(&node, &mut app_json.formation, &mut remarks)?,
                 "healthchecks" => healthcheck::read(&node, &mut app_json.healthchecks, &mut remarks)?,
                 "scripts" => app_json.scripts.read(&node, &mut remarks)?,
                 "cron" => scripts::cron(&node, &mut remarks)?,
@@ -58,8 +61,19 @@ impl AppJson {
     /// The counts it asks for, sorted by type: empty if it has none. A name that no process type has, and a count below 0
     /// or above 10,000, which Dokku's decoder takes, is refused here.
     pub fn formation(&self) -> Result<Vec<(ProcessType, Quantity)>, Error> {
-        let entries = self.formation.iter().filter_map(|(name, quantity)| Some((name, (*quantity)?)));
-        entries.map(|(name, quantity)| counts::judge(name, quantity)).collect()
+        let entries = self.formation.iter().filter_map(|(name, of_type)| Some((name, of_type.quantity?)));
+        entries.map(|(name, quantity)| of_type::judge(name, quantity)).collect()
+    }
+
+    /// In which order old and new instances of a process type follow each other in a deploy, if it says so.
+    pub fn strategy(&self, process_type: &str) -> Option<Strategy> {
+        self.formation.get(process_type)?.strategy
+    }
+
+    /// How many instances of a process type are brought up at a time, if it says so. As for Dokku, a number below 1 says
+    /// nothing.
+    pub fn max_parallel(&self, process_type: &str) -> Option<NonZeroU16> {
+        self.formation.get(process_type)?.max_parallel
     }
 
     /// The first of the scripts that Dokku runs in the app's image around a deploy, by its place in the file.

@@ -110,6 +110,14 @@ fn a_formation_that_it_refuses_is_one_line_with_the_place() {
             r#"{"formation": {"worker": {"max_parallel": "all"}}}"#,
             "formation.worker.max_parallel: a whole number is wanted, not \"all\"",
         ),
+        (
+            r#"{"formation": {"worker": {"strategy": "Overlap"}}}"#,
+            "formation.worker.strategy: overlap, one-by-one or stop-first is wanted, not \"Overlap\"",
+        ),
+        (
+            r#"{"formation": {"worker": {"strategy": 1}}}"#,
+            "formation.worker.strategy: a string is wanted, not 1",
+        ),
     ]);
 }
 
@@ -227,7 +235,6 @@ fn what_nobody_acts_on_is_remarked_once_and_what_asks_for_nothing_is_not() {
         (r#"{"cron": [{"command": "a", "schedule": "@daily"}]}"#, "cron is not heeded here: "),
         (r#"{"env": {"A": "1"}}"#, "env is not heeded here: "),
         (r#"{"addons": ["x"]}"#, "addons is not heeded here: it is Heroku's"),
-        (r#"{"formation": {"web": {"max_parallel": 2}}}"#, "formation.web.max_parallel is not heeded here: "),
         (r#"{"formation": {"web": {"size": "basic"}}}"#, "formation.web.size is not heeded here: "),
     ] {
         let found = remarks(text);
@@ -292,6 +299,27 @@ fn checks_have_dokkus_defaults_and_no_clock_is_overrun() {
         .collect();
     assert_eq!(found, [(None, 3, 5, 5), (Some("/up"), 7, 2, 86_400), (None, 3, 5, 5)]);
     assert_eq!(app_json.startup_checks("worker").count(), 0);
+}
+
+#[test]
+fn a_type_may_say_in_which_order_and_how_many_at_a_time_its_instances_are_replaced() {
+    let of = |entry: &str| {
+        let text = format!("{{\"formation\": {{\"web\": {{{entry}}}}}}}");
+        let app_json = AppJson::parse(text.as_bytes()).expect("it is taken");
+        let max_parallel = app_json.max_parallel("web").map(std::num::NonZeroU16::get);
+        assert_eq!(app_json.remarks(), [], "{text}");
+        (app_json.strategy("web").map(ps_rollout::Strategy::as_str), max_parallel)
+    };
+    assert_eq!(of(r#""strategy": "stop-first", "max_parallel": 3"#), (Some("stop-first"), Some(3)));
+    assert_eq!(
+        of(r#""Strategy": "one-by-one", "MAX_PARALLEL": 70000"#),
+        (Some("one-by-one"), Some(u16::MAX))
+    );
+    for nothing in
+        ["", r#""strategy": null, "max_parallel": null"#, r#""max_parallel": 0"#, r#""max_parallel": -1"#]
+    {
+        assert_eq!(of(nothing), (None, None), "{nothing}");
+    }
 }
 
 #[test]

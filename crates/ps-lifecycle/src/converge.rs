@@ -37,7 +37,7 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     let wanted = release::runnable(&stored, &release);
     let scheduler = schedulers::of(world, &app.name)?;
     let status = status(session, app)?;
-    let plan = Plan::new(release, &wanted, &status.instances, intent);
+    let plan = Plan::new(release, &wanted, &status.instances, intent, scheduler.usual_strategy());
     if plan.is_noop() {
         session.watch(|watch| scheduler.tend(&plan, watch))?;
     } else {

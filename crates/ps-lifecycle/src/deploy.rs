@@ -91,7 +91,8 @@ fn deploy(
         let wanted = release::runnable(&formation.0, &release);
         let scheduler = schedulers::named(world, &name)?;
         let status = scheduler.status(&[app.to_string()])?.remove(0);
-        let plan = Plan::new(release, &wanted, &status.instances, &Intent::Deploy);
+        let plan =
+            Plan::new(release, &wanted, &status.instances, &Intent::Deploy, scheduler.usual_strategy());
         let wish = Wish::set(world, app, true)?;
         if let Err(error) = session.watch_locked(Some(lock), |watch| scheduler.deploy(&plan, watch)) {
             wish.put_back();

@@ -56,7 +56,12 @@ pub(crate) fn assemble(
         let command = std::str::from_utf8(entry.command);
         let command = command.with_context(|| format!("the command of {process_type} is not UTF-8"))?;
         let checks = app_json.startup_checks(process_type.as_str()).map(check).collect();
-        processes.push(Process { process_type, command: Some(command.to_owned()), checks });
+        processes.push(Process {
+            checks,
+            strategy: app_json.strategy(process_type.as_str()),
+            max_parallel: app_json.max_parallel(process_type.as_str()),
+            ..Process::new(process_type, Some(command.to_owned()))
+        });
     }
     if let Some(command) = start_command(world, app, &source)? {
         replace_first(&mut processes, command, &source);
@@ -91,7 +96,7 @@ fn replace_first(processes: &mut Vec<Process>, command: String, source: &Source)
     match (processes.iter_mut().find(|process| process.process_type == process_type), source) {
         (Some(process), _) => process.command = Some(command),
         (None, Source::Image(_)) => {
-            processes.push(Process { process_type, command: Some(command), checks: Vec::new() });
+            processes.push(Process::new(process_type, Some(command)));
         }
         (None, Source::Directory(_)) => {}
     }

@@ -57,6 +57,20 @@ pub enum Strategy {
     StopFirst,
 }
 
+impl Strategy {
+    /// Every strategy.
+    pub const ALL: [Self; 3] = [Self::Overlap, Self::OneByOne, Self::StopFirst];
+
+    /// The word in files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Overlap => "overlap",
+            Self::OneByOne => "one-by-one",
+            Self::StopFirst => "stop-first",
+        }
+    }
+}
+
 impl Rules {
     /// How many of `count` slots of the type may be without a ready run at a time, on account of the rollout.
     pub fn max_unavailable(&self, count: usize) -> usize {

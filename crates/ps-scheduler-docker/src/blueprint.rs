@@ -113,11 +113,7 @@ mod tests {
         Release {
             app: "shop".into(),
             source: Source::Image("shop:1".into()),
-            processes: vec![Process {
-                process_type: "web".parse().expect("legal"),
-                command: command.map(str::to_owned),
-                checks: vec![],
-            }],
+            processes: vec![Process::new("web".parse().expect("legal"), command.map(str::to_owned))],
             env: vec![("A".into(), "1".into()), ("PORT".into(), "80".into())],
             restart_policy: RestartPolicy::OnFailure(Some(10)),
             stop_timeout: Duration::from_millis(1500),

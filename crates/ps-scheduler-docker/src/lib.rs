@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use ps_apps::World;
+use ps_rollout::Strategy;
 use ps_scheduler::{
     AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, StopOrder, Stopped, Watch,
 };
@@ -76,6 +77,11 @@ impl DockerLocal {
 impl Scheduler for DockerLocal {
     fn name(&self) -> &'static str {
         "docker-local"
+    }
+
+    /// A container has an address of its own, so that old and new can stand side by side.
+    fn usual_strategy(&self) -> Strategy {
+        Strategy::Overlap
     }
 
     fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {

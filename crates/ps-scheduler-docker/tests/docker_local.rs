@@ -74,10 +74,9 @@ impl Place {
         intent: &Intent,
         say: &mut dyn FnMut(Progress),
     ) -> Result<DeployOutcome, Error> {
-        let process = |name: &str| Process {
-            process_type: name.parse().expect("a legal process type"),
-            command: command.map(str::to_owned),
-            checks: vec![],
+        let process = |name: &str| {
+            let process_type = name.parse().expect("a legal process type");
+            Process::new(process_type, command.map(str::to_owned))
         };
         let release = Release {
             app: "shop".to_owned(),
@@ -88,7 +87,8 @@ impl Place {
             stop_timeout: GRACE,
         };
         let wanted = Formation::parse(wanted.iter().copied()).expect("a legal formation");
-        let plan = Plan::new(release, &wanted, &self.status().instances, intent);
+        let plan =
+            Plan::new(release, &wanted, &self.status().instances, intent, self.docker.usual_strategy());
         self.docker.deploy(&plan, &mut Watch { say, cancel: &Cancel::default(), lock: None })
     }
 
@@ -498,6 +498,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
         &Formation::parse(["web=1"]).expect("a legal formation"),
         &place.status().instances,
         &Intent::Deploy,
+        place.docker.usual_strategy(),
     );
     let mut say = |progress| {
         if matches!(progress, Progress::Started(_)) {

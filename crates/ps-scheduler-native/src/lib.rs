@@ -21,6 +21,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use ps_apps::World;
+use ps_rollout::Strategy;
 use ps_scheduler::{
     AppStatus, DeployOutcome, Error, LogLine, LogRequest, OsProcess, Plan, Scheduler, StopOrder, Stopped,
     Watch,
@@ -95,6 +96,11 @@ impl Native {
 impl Scheduler for Native {
     fn name(&self) -> &'static str {
         "native"
+    }
+
+    /// A process is found on its slot's own port, so that only one of them can be there.
+    fn usual_strategy(&self) -> Strategy {
+        Strategy::OneByOne
     }
 
     fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {

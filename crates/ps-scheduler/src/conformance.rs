@@ -129,16 +129,15 @@ impl Suite<'_> {
         let release = Release {
             app: self.app.to_owned(),
             source: self.subject.source.clone(),
-            processes: vec![Process {
-                process_type: "web".parse().expect("a legal process type"),
-                command: self.subject.command.clone(),
-                checks: vec![],
-            }],
+            processes: vec![Process::new(
+                "web".parse().expect("a legal process type"),
+                self.subject.command.clone(),
+            )],
             env: vec![("CONFORMANCE".to_owned(), "1".to_owned())],
             restart_policy: self.subject.restart_policy,
             stop_timeout: self.subject.stop_timeout,
         };
-        Plan::new(release, &wanted, &self.status().instances, intent)
+        Plan::new(release, &wanted, &self.status().instances, intent, self.scheduler.usual_strategy())
     }
 
     fn plan_and_deploy(&self, wanted: &str, intent: &Intent) -> Result<DeployOutcome, Error> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use formation::{Exit, Slot, State};
+use ps_rollout::Strategy;
 
 use crate::scheduler::{DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch};
 use crate::{AppStatus, Change, Error, Instance, Plan};
@@ -34,6 +35,10 @@ impl Fake {
 impl Scheduler for Fake {
     fn name(&self) -> &'static str {
         "fake"
+    }
+
+    fn usual_strategy(&self) -> Strategy {
+        Strategy::Overlap
     }
 
     fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {

@@ -9,6 +9,8 @@ mod instance;
 mod os_process;
 mod plan;
 mod release;
+mod rollout;
+mod rules;
 mod scheduler;
 
 pub use error::Error;

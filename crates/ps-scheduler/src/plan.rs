@@ -7,10 +7,12 @@
 use std::collections::BTreeMap;
 
 use formation::{Formation, ProcessType, Slot, State, Which};
+use ps_rollout::{Rules, Strategy};
 
-use crate::{Instance, Over, Release};
+use crate::rules::Extent;
+use crate::{Instance, Over, Release, rules};
 
-/// What happens to one slot.
+/// What happens to one slot. A [`ps_rollout::Change`] is the same together with the run that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
     /// Nothing: it runs, and is wanted as it is.
@@ -69,16 +71,26 @@ pub struct Plan {
     pub wanted: Formation,
     /// One step for each slot that is wanted or filled, ordered by type, then index.
     pub steps: Vec<Step>,
+    /// How it happens, for each type that has a step.
+    pub rules: BTreeMap<ProcessType, Rules>,
     /// Whether this is a new release, before whose instances the `release` process runs.
     pub is_deploy: bool,
 }
 
 impl Plan {
     /// Compares what is wanted with what is there. Scaling up fills only the new slots and scaling down empties
-    /// only the highest; slots outside the intent keep what they have.
-    pub fn new(release: Release, wanted: &Formation, present: &[Instance], intent: &Intent) -> Self {
+    /// only the highest; slots outside the intent keep what they have. `usual` is the strategy of the scheduler, for types of
+    /// which the app asks for none.
+    pub fn new(
+        release: Release,
+        wanted: &Formation,
+        present: &[Instance],
+        intent: &Intent,
+        usual: Strategy,
+    ) -> Self {
         let steps = Self::steps(wanted, present, intent);
-        Self { release, wanted: wanted.clone(), steps, is_deploy: *intent == Intent::Deploy }
+        let rules = rules_of(&release, &steps, usual);
+        Self { release, wanted: wanted.clone(), steps, rules, is_deploy: *intent == Intent::Deploy }
     }
 
     /// The steps alone, for whoever only shows them.
@@ -111,6 +123,19 @@ impl Plan {
     pub fn is_noop(&self) -> bool {
         self.steps.iter().all(|step| step.change == Change::Keep)
     }
+}
+
+fn rules_of(release: &Release, steps: &[Step], usual: Strategy) -> BTreeMap<ProcessType, Rules> {
+    let mut extents: BTreeMap<&ProcessType, Extent> = BTreeMap::new();
+    for step in steps {
+        let extent = extents.entry(&step.slot.process_type).or_default();
+        extent.wanted += u16::from(step.change != Change::Stop);
+        extent.replaced += u16::from(step.change == Change::Replace);
+    }
+    let rules = |(name, extent): (&ProcessType, Extent)| {
+        (name.clone(), rules::of(release.process(name), usual, extent))
+    };
+    extents.into_iter().map(rules).collect()
 }
 
 fn wanted_slots(wanted: &Formation) -> Vec<Slot> {
@@ -181,7 +206,7 @@ mod tests {
             .iter()
             .map(|(slot, state)| Instance::new(slot.parse().expect("a legal slot"), *state))
             .collect();
-        let plan = Plan::new(release, &wanted, &present, intent);
+        let plan = Plan::new(release, &wanted, &present, intent, Strategy::Overlap);
         plan.steps.iter().map(|step| format!("{} {}", step.change.as_str(), step.slot)).collect()
     }
 

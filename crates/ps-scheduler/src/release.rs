@@ -1,9 +1,11 @@
 //! A release: what an app's instances are started from. Made by the caller from files; a scheduler only reads it.
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use formation::{ProcessType, RestartPolicy};
+use ps_rollout::Strategy;
 
 /// Where the program comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,17 @@ pub struct Process {
     pub command: Option<String>,
     /// What must hold before an instance counts as ready; empty: being alive is enough.
     pub checks: Vec<Check>,
+    /// In which order old and new instances follow each other; `None`: as the scheduler usually does.
+    pub strategy: Option<Strategy>,
+    /// How many of its instances are brought up at a time; `None`: the app does not say.
+    pub max_parallel: Option<NonZeroU16>,
+}
+
+impl Process {
+    /// A process type of which the app says no more than its command.
+    pub fn new(process_type: ProcessType, command: Option<String>) -> Self {
+        Self { process_type, command, checks: Vec::new(), strategy: None, max_parallel: None }
+    }
 }
 
 /// One startup check of app.json's `healthchecks` (docs/programs/ps-lifecycle.md#deploy lists the keys that are read).

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use formation::{Exit, Slot, Stream, Which};
+use ps_rollout::Strategy;
 
 use crate::{AppStatus, Error, Plan};
 
@@ -15,6 +16,9 @@ use crate::{AppStatus, Error, Plan};
 pub trait Scheduler {
     /// `native`, `docker-local`, `swarm`, or whatever Dokku calls it.
     fn name(&self) -> &str;
+
+    /// In which order old and new instances follow each other where the app does not say.
+    fn usual_strategy(&self) -> Strategy;
 
     /// One [`AppStatus`] for each app, in the order asked; one round trip for all of them together. An app that
     /// was never deployed has no instances.

@@ -89,7 +89,7 @@ fn carry_out(
     let stored = session.world.formation(app)?;
     let wanted = release::runnable(&stored, &release);
     let status = native.status(&[app.to_string()])?.remove(0);
-    let plan = Plan::new(release, &wanted, &status.instances, intent);
+    let plan = Plan::new(release, &wanted, &status.instances, intent, native.usual_strategy());
     for (process_type, quantity) in wanted.iter() {
         let is_meant = match intent {
             Intent::Restart(Which::Type(meant)) => meant == process_type,

@@ -1,40 +1,59 @@
-//! `formation`: how many instances of each type.
+//! `formation`: how many instances of each type, and in which order a deploy brings them up.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 
 use formation::{MAX_QUANTITY, ProcessType, Quantity};
+use ps_rollout::Strategy;
 
 use crate::Error;
 use crate::keys::FORMATION;
 use crate::node::{self, Node};
 use crate::remark::Remark;
 
+/// What `formation.<type>` says. `None`: nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OfType {
+    /// As it stands in the file; [`judge`] says whether a formation may have it.
+    pub(crate) quantity: Option<i64>,
+    pub(crate) max_parallel: Option<NonZeroU16>,
+    pub(crate) strategy: Option<Strategy>,
+}
+
 /// Reads on into what an earlier `formation` of the same file said, as Go does.
 pub(crate) fn read(
     node: &Node<'_>,
-    formation: &mut BTreeMap<String, Option<i64>>,
+    formation: &mut BTreeMap<String, OfType>,
     remarks: &mut Vec<Remark>,
 ) -> Result<(), Error> {
     for (name, entry) in node.members()? {
         entry.members_or("an object such as {\"quantity\": 1}")?;
-        let mut quantity = None;
+        let mut of_type = OfType::default();
         for (key, field) in entry.fields(FORMATION, remarks)? {
             match key {
-                "quantity" => quantity = field.whole_number()?,
-                "max_parallel" if field.whole_number()?.is_some() => {
-                    remarks.push(Remark::unread(
-                        &field.place,
-                        "instances start as the scheduler has them start",
-                    ));
-                }
+                "quantity" => of_type.quantity = field.whole_number()?,
+                "max_parallel" => of_type.max_parallel = field.whole_number()?.and_then(at_a_time),
+                "strategy" => of_type.strategy = strategy(&field)?,
                 _ => {}
             }
         }
-        if formation.insert(name.to_owned(), quantity).is_some() {
+        if formation.insert(name.to_owned(), of_type).is_some() {
             remarks.push(Remark::Twice { place: entry.place });
         }
     }
     Ok(())
+}
+
+/// Dokku takes no notice of a number below 1. One above 65,535 is as good as that, since no type has more than 10,000 slots.
+fn at_a_time(number: i64) -> Option<NonZeroU16> {
+    let number = u64::try_from(number).ok()?;
+    NonZeroU16::new(u16::try_from(number).unwrap_or(u16::MAX))
+}
+
+fn strategy(field: &Node<'_>) -> Result<Option<Strategy>, Error> {
+    let Some(word) = field.string()? else { return Ok(None) };
+    let found = Strategy::ALL.into_iter().find(|strategy| strategy.as_str() == word);
+    found.map(Some).ok_or_else(|| field.refuse("overlap, one-by-one or stop-first"))
 }
 
 /// A count as a formation may have it.

@@ -1,0 +1,87 @@
+//! From a plan to a rollout: what each slot is to become, together with the run that is there.
+
+use std::collections::BTreeMap;
+
+use formation::Slot;
+use ps_rollout::{Present, TypePlan};
+
+use crate::{Change, Plan, Step};
+
+impl Plan {
+    /// The rollout that carries the plan out. `present` is what fills a slot, or will fill it again because a restart policy has it
+    /// in hand; a slot whose run is over for good is left out. `next_number` is the lowest number that no run of the app has had.
+    ///
+    /// What runs decides where the plan was made from an older look: there is nothing to replace or to stop in an empty slot,
+    /// and what has come up meanwhile in a slot that was to be started is replaced.
+    pub fn rollout(&self, present: &BTreeMap<Slot, Present>, next_number: u64) -> ps_rollout::Plan {
+        let mut types: BTreeMap<_, TypePlan> = BTreeMap::new();
+        for step in &self.steps {
+            let process_type = &step.slot.process_type;
+            let change = change(step, present.get(&step.slot).cloned());
+            let (Some(change), Some(rules)) = (change, self.rules.get(process_type)) else { continue };
+            let planned = TypePlan { rules: *rules, slots: BTreeMap::new() };
+            types.entry(process_type.clone()).or_insert(planned).slots.insert(step.slot.index, change);
+        }
+        ps_rollout::Plan { types, next_number }
+    }
+}
+
+fn change(step: &Step, present: Option<Present>) -> Option<ps_rollout::Change> {
+    match (step.change, present) {
+        (Change::Keep, present) => present.map(ps_rollout::Change::Keep),
+        (Change::Stop, present) => present.map(ps_rollout::Change::Stop),
+        (Change::Start | Change::Replace, Some(present)) => Some(ps_rollout::Change::Replace(present)),
+        (Change::Start | Change::Replace, None) => Some(ps_rollout::Change::Start),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use formation::{Formation, State};
+    use ps_rollout::{Lane, Strategy};
+
+    use super::*;
+    use crate::{Instance, Intent, Release, Source};
+
+    fn slot(text: &str) -> Slot {
+        text.parse().expect("a legal slot")
+    }
+
+    fn present(number: u64) -> Present {
+        Present { number, lane: Lane::Own, is_up: true }
+    }
+
+    #[test]
+    fn each_slot_is_given_what_it_becomes_and_the_run_that_is_there() {
+        let release = Release {
+            app: "shop".into(),
+            source: Source::Image("shop:1".into()),
+            processes: vec![],
+            env: vec![],
+            restart_policy: formation::RestartPolicy::default(),
+            stop_timeout: Duration::from_secs(30),
+        };
+        let wanted = Formation::parse(["web=4"]).expect("a legal formation");
+        let up = |text| Instance::new(slot(text), State::Running);
+        let instances = [up("web.1"), up("web.2"), up("old.1"), up("old.2")];
+        let plan = Plan::new(release, &wanted, &instances, &Intent::Deploy, Strategy::OneByOne);
+        // web.2 and old.2 have ended since the plan was made, and web.3 has come up.
+        let there =
+            [("web.1", 7), ("web.3", 9), ("old.1", 4)].map(|(text, number)| (slot(text), present(number)));
+        let rollout = plan.rollout(&there.into_iter().collect(), 10);
+        let slots = |name: &str| rollout.types[name].slots.clone();
+        assert_eq!(
+            slots("web"),
+            BTreeMap::from([
+                (1, ps_rollout::Change::Replace(present(7))),
+                (2, ps_rollout::Change::Start),
+                (3, ps_rollout::Change::Replace(present(9))),
+                (4, ps_rollout::Change::Start),
+            ])
+        );
+        assert_eq!(slots("old"), BTreeMap::from([(1, ps_rollout::Change::Stop(present(4)))]));
+        assert_eq!((rollout.next_number, rollout.types["web"].rules), (10, plan.rules["web"]));
+    }
+}

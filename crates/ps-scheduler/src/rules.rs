@@ -1,0 +1,103 @@
+//! How a rollout goes about the slots of one type: what app.json asks for, and what holds where it asks for nothing.
+//!
+//! For example, `web` of eight slots has one check of 3 tries, each of 5 s, with 5 s between them, and runs natively. Its rules
+//! are: one by one, 2 at a time where something is replaced, a second of life, and a deadline of 30 s + 3 × 5 s + 2 × 5 s.
+
+use std::num::NonZeroU16;
+use std::time::Duration;
+
+use ps_rollout::{Rules, Strategy};
+
+use crate::{Check, Process};
+
+/// How long an instance must live before it counts as up, whatever its checks say.
+const MINIMUM_LIFE: Duration = Duration::from_secs(1);
+/// What an instance is given to come up in, besides the time that its checks may take.
+const COMING_UP: Duration = Duration::from_secs(30);
+/// The part of a type's slots that go one by one at a time: a quarter.
+const PARTS: u16 = 4;
+
+/// What a plan does to the slots of one type, as far as the rules depend on it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Extent {
+    /// How many slots it has after the rollout.
+    pub(crate) wanted: u16,
+    /// How many of them are taken over from an instance that runs.
+    pub(crate) replaced: u16,
+}
+
+/// The rules for one type. `process` is what the release says of it (`None`: nothing, such as a type that an image brings), and
+/// `usual` the strategy of the scheduler.
+pub(crate) fn of(process: Option<&Process>, usual: Strategy, extent: Extent) -> Rules {
+    let strategy = process.and_then(|process| process.strategy).unwrap_or(usual);
+    let asked = process.and_then(|process| process.max_parallel);
+    let checks = process.map(|process| process.checks.as_slice()).unwrap_or_default();
+    Rules {
+        strategy,
+        max_parallel: asked.unwrap_or_else(|| at_a_time(strategy, extent)),
+        minimum_life: MINIMUM_LIFE,
+        deadline: COMING_UP + checks.iter().map(longest).sum::<Duration>(),
+    }
+}
+
+/// Where nobody is without an instance on account of the rollout, all come up together. Slots that go one by one are empty
+/// for a while: no more than a quarter of them at a time, but one at least.
+fn at_a_time(strategy: Strategy, extent: Extent) -> NonZeroU16 {
+    let count = match strategy {
+        Strategy::OneByOne if extent.replaced > 0 => extent.wanted / PARTS,
+        Strategy::OneByOne | Strategy::Overlap | Strategy::StopFirst => extent.wanted,
+    };
+    NonZeroU16::new(count).unwrap_or(NonZeroU16::MIN)
+}
+
+/// How long it may take until a check that will not hold has been tried as often as it is to be.
+fn longest(check: &Check) -> Duration {
+    check.timeout * check.attempts + check.wait * check.attempts.saturating_sub(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(strategy: Option<Strategy>, max_parallel: Option<u16>) -> Process {
+        let second = Duration::from_secs(1);
+        let check = Check { path: None, attempts: 3, timeout: 5 * second, wait: 2 * second };
+        Process {
+            process_type: "web".parse().expect("a legal process type"),
+            command: None,
+            checks: vec![check],
+            strategy,
+            max_parallel: max_parallel.and_then(NonZeroU16::new),
+        }
+    }
+
+    fn max_parallel(strategy: Strategy, wanted: u16, replaced: u16) -> u16 {
+        of(None, strategy, Extent { wanted, replaced }).max_parallel.get()
+    }
+
+    #[test]
+    fn one_slot_in_four_at_most_is_empty_at_a_time_unless_the_app_says_otherwise() {
+        let one_by_one = |wanted, replaced| max_parallel(Strategy::OneByOne, wanted, replaced);
+        assert_eq!([1, 2, 7, 8, 300].map(|wanted| one_by_one(wanted, 1)), [1, 1, 1, 2, 75]);
+        let asked = process(None, Some(3));
+        let rules = of(Some(&asked), Strategy::OneByOne, Extent { wanted: 300, replaced: 300 });
+        assert_eq!(rules.max_parallel.get(), 3);
+    }
+
+    #[test]
+    fn where_nobody_is_left_without_an_instance_all_come_up_together() {
+        assert_eq!(max_parallel(Strategy::OneByOne, 300, 0), 300);
+        assert_eq!(max_parallel(Strategy::Overlap, 300, 300), 300);
+        assert_eq!(max_parallel(Strategy::StopFirst, 0, 0), 1);
+    }
+
+    #[test]
+    fn the_app_chooses_the_strategy_and_its_checks_give_the_deadline() {
+        let asked = process(Some(Strategy::StopFirst), None);
+        let rules = of(Some(&asked), Strategy::Overlap, Extent::default());
+        assert_eq!(rules.strategy, Strategy::StopFirst);
+        assert_eq!(rules.deadline, Duration::from_secs(30 + 3 * 5 + 2 * 2));
+        let nothing = of(None, Strategy::Overlap, Extent::default());
+        assert_eq!((nothing.strategy, nothing.deadline), (Strategy::Overlap, COMING_UP));
+    }
+}
