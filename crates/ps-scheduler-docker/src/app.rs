@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use formation::{Slot, State, Which};
+use formation::{Slot, Which};
 use futures_util::{StreamExt, stream};
 use ps_apps::World;
+use ps_engine::{Container, End, Engine, Fault};
 use ps_scheduler::Error;
 
-use crate::end::{self, End};
-use crate::engine::Engine;
-use crate::fault::Fault;
+use crate::failed::failed;
 use crate::label;
-use crate::listed::Listed;
 use crate::records::Records;
 
 /// How many instances are worked on at once.
@@ -31,7 +29,7 @@ pub(crate) struct App<'a> {
 
 impl App<'_> {
     /// Its instances of this world, recorded or not.
-    pub(crate) async fn listed(&self) -> Result<Vec<Listed>, Error> {
+    pub(crate) async fn listed(&self) -> Result<Vec<Container>, Error> {
         let root = format!("{}={}", label::ROOT, self.world.root().display());
         let app = format!("{}={}", label::APP, self.name);
         let listed = self.engine.list(&[root, app, label::DEPLOYED.to_owned()]).await;
@@ -43,7 +41,7 @@ impl App<'_> {
     pub(crate) async fn settle(&self, records: &Records, grace: Duration) -> Result<Vec<String>, Error> {
         let (recorded, leftover): (Vec<_>, Vec<_>) =
             self.listed().await?.into_iter().partition(|container| records.contains(&container.id));
-        for container in recorded.iter().filter(|container| container.is_upcoming()) {
+        for container in recorded.iter().filter(|container| label::is_upcoming(&container.name)) {
             let slot = records.slots.iter().find(|(_, record)| record.id.as_ref() == Some(&container.id));
             if let Some((slot, _)) = slot {
                 self.name_finally(slot, &container.id).await;
@@ -57,11 +55,10 @@ impl App<'_> {
         Ok(left.into_iter().flatten().collect())
     }
 
-    async fn remove_leftover(&self, container: &Listed, grace: Duration) -> Result<(), String> {
-        let may_serve = container.state.is_alive() || container.state == State::Backoff;
-        if may_serve
-            && !container.is_upcoming()
-            && let End::Remains(reason) = end::end(self.engine, &container.id, grace).await
+    async fn remove_leftover(&self, container: &Container, grace: Duration) -> Result<(), String> {
+        if container.may_serve()
+            && !label::is_upcoming(&container.name)
+            && let End::Remains(reason) = self.engine.end(&container.id, grace).await
         {
             return Err(reason);
         }
@@ -80,7 +77,7 @@ impl App<'_> {
 
     /// What was asked of the app, for an error.
     pub(crate) fn error(&self, fault: Fault, what: &str) -> Error {
-        self.engine.error(fault, format!("{what} of {}", self.name))
+        failed(fault, format!("{what} of {}", self.name))
     }
 }
 

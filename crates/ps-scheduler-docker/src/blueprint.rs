@@ -2,10 +2,8 @@
 
 use std::path::Path;
 
-use bollard::models::{
-    ContainerCreateBody, HostConfig, RestartPolicy as EnginePolicy, RestartPolicyNameEnum,
-};
-use formation::{RestartPolicy, Slot};
+use formation::Slot;
+use ps_engine::{ContainerCreateBody, HostConfig};
 use ps_scheduler::Release;
 
 use crate::label;
@@ -23,7 +21,7 @@ pub(crate) fn container(root: &Path, release: &Release, image: &str, slot: &Slot
     let command = release.process(&slot.process_type).and_then(|process| process.command.as_deref());
     let host_config = HostConfig {
         init: Some(true),
-        restart_policy: Some(restart_policy(release.restart_policy)),
+        restart_policy: Some(ps_engine::restart_policy(release.restart_policy)),
         ..HostConfig::default()
     };
     ContainerCreateBody {
@@ -31,7 +29,7 @@ pub(crate) fn container(root: &Path, release: &Release, image: &str, slot: &Slot
         cmd: command.map(|command| words(release, slot, command)),
         env: Some(environment(release, slot)),
         labels: Some(label::labels(root, &release.app, slot)),
-        stop_timeout: Some(i64::from(seconds(release.stop_timeout))),
+        stop_timeout: Some(i64::from(ps_engine::seconds(release.stop_timeout))),
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
     }
@@ -77,23 +75,6 @@ fn odd_name(release: &Release) -> Option<&str> {
     release.env.iter().map(|(name, _)| name.as_str()).find(|name| !is_plain(name))
 }
 
-/// A policy in the engine's words.
-pub(crate) fn restart_policy(policy: RestartPolicy) -> EnginePolicy {
-    let (name, retries) = match policy {
-        RestartPolicy::No => (RestartPolicyNameEnum::NO, None),
-        RestartPolicy::Always => (RestartPolicyNameEnum::ALWAYS, None),
-        RestartPolicy::UnlessStopped => (RestartPolicyNameEnum::UNLESS_STOPPED, None),
-        RestartPolicy::OnFailure(retries) => (RestartPolicyNameEnum::ON_FAILURE, retries.map(i64::from)),
-    };
-    EnginePolicy { name: Some(name), maximum_retry_count: retries }
-}
-
-/// A grace period in the engine's whole seconds, rounded up.
-pub(crate) fn seconds(grace: std::time::Duration) -> i32 {
-    let seconds = grace.as_secs().saturating_add(u64::from(grace.subsec_nanos() > 0));
-    i32::try_from(seconds).unwrap_or(i32::MAX)
-}
-
 fn environment(release: &Release, slot: &Slot) -> Vec<String> {
     let own = |key: &str| key == "DYNO" || key == "PORT" && port(slot).is_some();
     let app = release.env.iter().filter(|(key, _)| !own(key)).map(|(key, value)| format!("{key}={value}"));
@@ -105,6 +86,7 @@ fn environment(release: &Release, slot: &Slot) -> Vec<String> {
 mod tests {
     use std::time::Duration;
 
+    use formation::RestartPolicy;
     use ps_scheduler::{Process, Source};
 
     use super::*;
@@ -166,7 +148,6 @@ mod tests {
     #[test]
     fn a_grace_period_is_never_cut_short() {
         assert_eq!(body(None, "web.1").stop_timeout, Some(2));
-        assert_eq!(seconds(Duration::MAX), i32::MAX);
     }
 
     #[test]

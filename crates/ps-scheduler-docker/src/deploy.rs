@@ -6,12 +6,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use formation::Slot;
 use futures_util::{StreamExt, stream};
+use ps_engine::End;
 use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Source, Watch};
 
 use crate::DockerLocal;
 use crate::app::{App, WAITING_AT_ONCE};
 use crate::blueprint;
-use crate::end::{self, End};
 use crate::label;
 use crate::records::{Record, Records};
 use crate::stage::{Stage, Staged};
@@ -124,7 +124,7 @@ impl App<'_> {
             Some((&staged.slot, id))
         });
         let endings = replaced.map(|(slot, id)| async move {
-            let ending = end::end(self.engine, &id, grace).await;
+            let ending = self.engine.end(&id, grace).await;
             let removed = match &ending {
                 End::Remains(reason) => Err(reason.clone()),
                 End::Ended(_) | End::WasOver => {

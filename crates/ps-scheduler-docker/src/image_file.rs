@@ -1,112 +1,22 @@
-//! A file of an image, read without running anything of it: a container is made, never started, and removed.
+//! A file of an app's image, read without running anything of it.
 
 use std::hash::{BuildHasher, RandomState};
-use std::io::Read;
 
-use bollard::models::ContainerCreateBody;
 use ps_scheduler::Error;
 
-use crate::engine::{Engine, Image};
-use crate::fault::Fault;
+use crate::failed::failed;
 use crate::{DockerLocal, label};
 
-/// Where buildpacks put an app, whatever the image says.
-const OF_BUILDPACKS: &str = "/workspace";
-const OF_HEROKUISH: &str = "/app";
-/// The largest file that is read, in bytes.
-const MAX_BYTES: u64 = 1 << 20;
-/// The largest archive that is read, in bytes: the file, and what the archive says about it.
-const MAX_ARCHIVE: usize = 2 << 20;
-/// A command for the container, which is never started. The engine refuses to make a container without one, and an image need
-/// not have any.
-const NEVER_RUN: &str = "/never-run";
-
 impl DockerLocal {
-    /// The content of a regular file of an image, of one over 1 MiB the first byte beyond it and no more; `None` if the image has no such file. `path` is
-    /// relative to where the image's processes start.
+    /// The content of a regular file of an image, of one over 1 MiB the first byte beyond it and no more; `None` if the image has
+    /// no such file. `path` is relative to where the image's processes start.
     pub fn image_file(&self, app: &str, image: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
         let engine = self.engine()?;
-        let read = engine.run(read(engine, app, image, path));
-        read.map_err(|fault| engine.error(fault, format!("read {path} from the image {image}")))
-    }
-}
-
-async fn read(engine: &Engine, app: &str, image: &str, path: &str) -> Result<Option<Vec<u8>>, Fault> {
-    let place = base(&engine.image(image).await?);
-    let labels = [(label::APP, app), ("org.label-schema.vendor", "dokku"), ("dokku", "")];
-    let body = ContainerCreateBody {
-        image: Some(image.to_owned()),
-        cmd: Some(vec![NEVER_RUN.to_owned()]),
-        labels: Some(labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect()),
-        ..ContainerCreateBody::default()
-    };
-    let random = RandomState::new().hash_one(path) % 1_000_000_000;
-    let id = engine.create(&format!("{app}.reading-{random}"), body).await?;
-    let archive = engine.archive(&id, &format!("{}/{path}", place.trim_end_matches('/')), MAX_ARCHIVE).await;
-    engine.remove(&id).await?;
-    match archive {
-        Err(fault) if fault.is_gone() => Ok(None),
-        archive => Ok(first_file(&archive?)),
-    }
-}
-
-/// The directory that relative paths are meant from.
-fn base(image: &Image) -> String {
-    if image.labels.contains_key("io.buildpacks.stack.id") {
-        return OF_BUILDPACKS.to_owned();
-    }
-    if image.environment.iter().any(|entry| entry == "USER=herokuishuser") {
-        return OF_HEROKUISH.to_owned();
-    }
-    image.directory.clone()
-}
-
-fn first_file(archive: &[u8]) -> Option<Vec<u8>> {
-    let mut archive = tar::Archive::new(archive);
-    let file = archive.entries().ok()?.next()?.ok()?;
-    if !file.header().entry_type().is_file() {
-        return None;
-    }
-    let mut content = Vec::new();
-    file.take(MAX_BYTES + 1).read_to_end(&mut content).ok()?;
-    Some(content)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-
-    fn image(labels: &[(&str, &str)], environment: &[&str], directory: &str) -> Image {
-        let labels: HashMap<_, _> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let environment = environment.iter().map(|entry| (*entry).to_owned()).collect();
-        Image { labels, environment, directory: directory.to_owned() }
-    }
-
-    #[test]
-    fn paths_are_meant_from_where_the_builder_puts_apps_else_from_the_workdir() {
-        assert_eq!(base(&image(&[("io.buildpacks.stack.id", "x")], &[], "/layers")), "/workspace");
-        assert_eq!(base(&image(&[], &["A=1", "USER=herokuishuser"], "/x")), "/app");
-        assert_eq!(base(&image(&[], &["USER=app"], "/srv/app")), "/srv/app");
-        assert_eq!(base(&image(&[], &[], "")), "");
-    }
-
-    #[test]
-    fn only_a_regular_file_is_a_file() {
-        let archive_of = |kind: tar::EntryType, content: &[u8]| {
-            let mut header = tar::Header::new_gnu();
-            header.set_entry_type(kind);
-            header.set_size(content.len() as u64);
-            let mut builder = tar::Builder::new(Vec::new());
-            builder.append_data(&mut header, "Procfile", content).expect("an entry");
-            builder.into_inner().expect("an archive")
-        };
-        assert_eq!(
-            first_file(&archive_of(tar::EntryType::Regular, b"web: a\n")).as_deref(),
-            Some(&b"web: a\n"[..])
-        );
-        assert_eq!(first_file(&archive_of(tar::EntryType::Directory, b"")), None);
-        assert_eq!(first_file(b"no archive"), None);
+        let labels = [(label::APP, app), ("org.label-schema.vendor", "dokku"), ("dokku", "")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
+        let random = RandomState::new().hash_one(path) % 1_000_000_000;
+        let name = format!("{app}.reading-{random}");
+        let read = engine.run(engine.image_file(image, path, &name, labels));
+        read.map_err(|fault| failed(fault, format!("read {path} from the image {image}")))
     }
 }

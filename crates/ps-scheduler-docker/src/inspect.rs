@@ -2,12 +2,13 @@
 
 use formation::Which;
 use futures_util::{StreamExt, stream};
+use ps_engine::Fault;
 use ps_scheduler::Error;
 use serde_json::Value;
 
 use crate::DockerLocal;
 use crate::app::{self, AT_ONCE};
-use crate::fault::Fault;
+use crate::failed::failed;
 use crate::records::Records;
 
 /// An array, one description for each instance in the order of the slots; one that is gone is left out.
@@ -23,7 +24,7 @@ pub(crate) fn inspect(docker: &DockerLocal, app: &str) -> Result<Value, Error> {
         match answer {
             Ok(description) => descriptions.push(description),
             Err(fault) if fault.is_gone() => (),
-            Err(fault) => return Err(engine.error(fault, format!("inspect {app}"))),
+            Err(fault) => return Err(failed(fault, format!("inspect {app}"))),
         }
     }
     Ok(Value::Array(descriptions))

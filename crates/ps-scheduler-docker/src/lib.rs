@@ -1,19 +1,14 @@
 //! docker-local: the instances of apps as containers of the Docker engine of this machine, one container a slot,
-//! recorded in files as Dokku records them. Synchronous outside; inside, one thread and bollard. It never pulls an
+//! recorded in files as Dokku records them. Synchronous outside; inside, one thread and `ps-engine`. It never pulls an
 //! image, never talks to an engine elsewhere, and never touches a container of another world.
 
 mod app;
 mod blueprint;
-mod condition;
 mod deploy;
-mod end;
-mod engine;
-mod fault;
-mod host;
+mod failed;
 mod image_file;
 mod inspect;
 mod label;
-mod listed;
 mod logs;
 mod processes;
 mod records;
@@ -22,19 +17,19 @@ mod stage;
 mod stand_in;
 mod status;
 mod stop;
-mod transport;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use ps_apps::World;
+use ps_engine::Engine;
 use ps_rollout::Strategy;
 use ps_scheduler::{
     AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, StopOrder, Stopped, Watch,
 };
 
-use crate::engine::Engine;
+use crate::failed::failed;
 
 /// The scheduler `docker-local`.
 pub struct DockerLocal {
@@ -67,9 +62,10 @@ impl DockerLocal {
             socket.clone()
         } else {
             let host = ps_apps::variable("DOCKER_HOST");
-            host::socket(host.map(|host| host.to_string_lossy().into_owned()).as_deref())?
+            let host = host.map(|host| host.to_string_lossy().into_owned());
+            ps_engine::socket(host.as_deref()).map_err(|fault| failed(fault, ""))?
         };
-        let engine = Engine::new(socket)?;
+        let engine = Engine::new(socket).map_err(|fault| failed(fault, ""))?;
         Ok(self.engine.get_or_init(|| engine))
     }
 }

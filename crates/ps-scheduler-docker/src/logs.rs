@@ -4,24 +4,21 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 
-use bollard::container::LogOutput;
-use bollard::errors::Error as BollardError;
-use bollard::query_parameters::{LogsOptions, LogsOptionsBuilder};
 use formation::{Slot, Stream};
 use futures_util::stream::{self, SelectAll};
 use futures_util::{Stream as Frames, StreamExt};
+use ps_engine::{Engine, Fault, LogOutput};
 use ps_scheduler::{Error, LogLine, LogRequest};
 
 use crate::DockerLocal;
 use crate::app;
-use crate::engine::{Engine, SHORT};
-use crate::fault::Fault;
+use crate::failed::failed;
 use crate::records::Records;
 
 /// A line longer than this is handed out in pieces.
 const MAX_LINE_BYTES: usize = 1 << 20;
 
-type Tagged = Pin<Box<dyn Frames<Item = (Slot, Result<LogOutput, BollardError>)>>>;
+type Tagged = Pin<Box<dyn Frames<Item = (Slot, Result<LogOutput, Fault>)>>>;
 
 /// Hands lines to `sink` until there are no more, or it breaks. Without `follow` one instance after the other, with
 /// it as they come.
@@ -35,7 +32,7 @@ pub(crate) fn logs(
     let engine = docker.engine()?;
     let open = |slot: Slot| {
         let id = records.slots.get(&slot)?.id.clone()?;
-        let frames = engine.logs(&id, options(request.tail, request.follow));
+        let frames = engine.output(&id, request.tail, request.follow);
         Some(Box::pin(frames.map(move |frame| (slot.clone(), frame))) as Tagged)
     };
     let opened = slots.into_iter().filter_map(open);
@@ -55,12 +52,10 @@ async fn hand_out(
 ) -> Result<(), Error> {
     let mut lines = Lines::default();
     while let Some((slot, frame)) =
-        next(&mut frames, request.follow).await.map_err(|fault| failed(engine, request, fault))?
+        next(engine, &mut frames, request.follow).await.map_err(|fault| unread(request, fault))?
     {
-        let frame = frame.map_err(|error| {
-            let fault = Fault::from(error);
-            engine.error(fault, format!("read the log of {slot} of {}", request.app))
-        })?;
+        let frame =
+            frame.map_err(|fault| failed(fault, format!("read the log of {slot} of {}", request.app)))?;
         if lines.take(&slot, &frame, sink).is_break() {
             return Ok(());
         }
@@ -70,33 +65,18 @@ async fn hand_out(
 }
 
 async fn next(
+    engine: &Engine,
     frames: &mut Tagged,
     follow: bool,
-) -> Result<Option<(Slot, Result<LogOutput, BollardError>)>, Fault> {
+) -> Result<Option<(Slot, Result<LogOutput, Fault>)>, Fault> {
     if follow {
         return Ok(frames.next().await);
     }
-    tokio::time::timeout(SHORT, frames.next()).await.map_err(|_| Fault::late(SHORT))
+    engine.in_time(frames.next()).await
 }
 
-fn failed(engine: &Engine, request: &LogRequest, fault: Fault) -> Error {
-    engine.error(fault, format!("read the log of {}", request.app))
-}
-
-/// The last lines of one container, for a message; what cannot be read is left out.
-pub(crate) async fn last_lines(engine: &Engine, id: &str, count: usize) -> Vec<String> {
-    let mut frames = Box::pin(engine.logs(id, options(Some(count), false)));
-    let mut text = Vec::new();
-    while let Ok(Some(Ok(frame))) = tokio::time::timeout(SHORT, frames.next()).await {
-        text.extend_from_slice(frame.as_ref());
-    }
-    let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
-    lines[lines.len().saturating_sub(count)..].to_vec()
-}
-
-fn options(tail: Option<usize>, follow: bool) -> LogsOptions {
-    let tail = tail.map_or("all".to_owned(), |lines| lines.to_string());
-    LogsOptionsBuilder::new().stdout(true).stderr(true).follow(follow).tail(&tail).build()
+fn unread(request: &LogRequest, fault: Fault) -> Error {
+    failed(fault, format!("read the log of {}", request.app))
 }
 
 /// Lines under way: a frame may hold a part of one, or several.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::DockerLocal;
 use crate::app::{self, AT_ONCE};
+use crate::failed::failed;
 use crate::records::Records;
 
 /// What the engine asks the system's `ps` for; it finds the container's own by their pid, and a command comes last.
@@ -28,7 +29,7 @@ impl DockerLocal {
                 // A container that does not run, or is gone, has none.
                 Err(fault) if fault.is_gone() || fault.is_conflict() => (),
                 Err(fault) => {
-                    return Err(engine.error(fault, format!("list the processes of {slot} of {app}")));
+                    return Err(failed(fault, format!("list the processes of {slot} of {app}")));
                 }
             }
         }

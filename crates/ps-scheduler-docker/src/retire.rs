@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use ps_engine::Container;
 use ps_scheduler::Error;
 
-use crate::listed::Listed;
+use crate::failed::failed;
 use crate::records::Records;
 use crate::{DockerLocal, label};
 
@@ -14,18 +15,17 @@ pub(crate) fn retire(docker: &DockerLocal, app: Option<&str>) -> Result<Vec<Stri
     let mut labels = vec![label::DEPLOYED.to_owned()];
     labels.push(format!("{}={}", label::ROOT, docker.world().root().display()));
     labels.extend(app.map(|app| format!("{}={app}", label::APP)));
-    let listed =
-        engine.run(engine.list(&labels)).map_err(|fault| engine.error(fault, "list the containers"))?;
-    let mut apps: BTreeMap<&str, Vec<&Listed>> = BTreeMap::new();
+    let listed = engine.run(engine.list(&labels)).map_err(|fault| failed(fault, "list the containers"))?;
+    let mut apps: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
     for container in listed.iter().filter(|container| container.is_over) {
-        apps.entry(container.app().unwrap_or_default()).or_default().push(container);
+        apps.entry(container.label(label::APP).unwrap_or_default()).or_default().push(container);
     }
     let mut removed = Vec::new();
     for (app, containers) in apps {
         let records = Records::read(docker.world(), app)?;
         for container in containers.into_iter().filter(|container| !records.contains(&container.id)) {
             let done = engine.run(engine.remove(&container.id));
-            done.map_err(|fault| engine.error(fault, format!("remove {}", container.name)))?;
+            done.map_err(|fault| failed(fault, format!("remove {}", container.name)))?;
             removed.push(container.name.clone());
         }
     }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use formation::{Exit, Slot, State};
 use futures_util::{StreamExt, stream};
+use ps_engine::Fault;
 use ps_scheduler::{Error, Progress, Release, Watch};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::app::{AT_ONCE, App, WAITING_AT_ONCE};
-use crate::fault::Fault;
 use crate::records::Record;
-use crate::{blueprint, label, logs};
+use crate::{blueprint, label};
 
 /// How long a new instance must stay up.
 const FIRST_SECOND: Duration = Duration::from_secs(1);
@@ -174,7 +174,7 @@ impl Stage<'_> {
             (_, Some(exit)) => format!("ended with {exit} in its first second"),
             (_, None) => "ended in its first second".to_owned(),
         };
-        let lines = logs::last_lines(self.app.engine, &new.id, LAST_LINES).await;
+        let lines = self.app.engine.last_lines(&new.id, LAST_LINES).await;
         let wrote = if lines.is_empty() {
             "it wrote nothing".to_owned()
         } else {

@@ -2,6 +2,7 @@
 
 use ps_scheduler::Error;
 
+use crate::failed::failed;
 use crate::{DockerLocal, label};
 
 const TAG: &str = "latest";
@@ -21,6 +22,6 @@ impl DockerLocal {
             "dokku=".to_owned(),
         ];
         let imported = engine.run(engine.import(&name, TAG, &NOTHING, &labels));
-        imported.map_err(|fault| engine.error(fault, format!("make the empty image {name}:{TAG}")))
+        imported.map_err(|fault| failed(fault, format!("make the empty image {name}:{TAG}")))
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use formation::{Slot, State};
+use ps_engine::Container;
 use ps_scheduler::{AppStatus, Error, Instance};
 
-use crate::listed::Listed;
+use crate::failed::failed;
 use crate::records::{Record, Records};
 use crate::{DockerLocal, label};
 
@@ -19,9 +20,9 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppSta
     } else {
         let engine = docker.engine()?;
         let listed = engine.run(engine.list(&[label::DEPLOYED.to_owned()]));
-        listed.map_err(|fault| engine.error(fault, "list the containers"))?
+        listed.map_err(|fault| failed(fault, "list the containers"))?
     };
-    let by_id: HashMap<&str, &Listed> =
+    let by_id: HashMap<&str, &Container> =
         listed.iter().map(|container| (container.id.as_str(), container)).collect();
     let instances = |records: &Records| {
         records.slots.iter().map(|(slot, record)| instance(slot, record, &by_id)).collect()
@@ -34,7 +35,7 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppSta
     Ok(statuses.collect())
 }
 
-fn instance(slot: &Slot, record: &Record, by_id: &HashMap<&str, &Listed>) -> Instance {
+fn instance(slot: &Slot, record: &Record, by_id: &HashMap<&str, &Container>) -> Instance {
     let container = record.id.as_deref().and_then(|id| by_id.get(id));
     let mut instance = Instance::new(slot.clone(), container.map_or(State::Missing, |found| found.state));
     instance.container_id.clone_from(&record.id);

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use formation::{Exit, Slot, Which};
 use futures_util::{StreamExt, stream};
+use ps_engine::End;
 use ps_scheduler::{Error, Progress, StopOrder, Stopped, Watch};
 
 use crate::DockerLocal;
 use crate::app::{App, WAITING_AT_ONCE};
-use crate::end::{self, End};
 use crate::records::Records;
 
 /// Carries out the order. Stopping all of an app also ends what a run that died half-way left of it.
@@ -50,7 +50,7 @@ impl App<'_> {
         let endings = slots.iter().map(|slot| async move {
             let id = records.slots.get(slot).and_then(|record| record.id.as_deref());
             match id {
-                Some(id) => (slot, end::end(self.engine, id, grace).await),
+                Some(id) => (slot, self.engine.end(id, grace).await),
                 None => (slot, End::WasGone),
             }
         });

@@ -3,16 +3,14 @@
 
 use std::time::Duration;
 
-use formation::Exit;
+use formation::{Exit, RestartPolicy};
 use serde_json::Value;
 
-use crate::condition;
-use crate::engine::Engine;
-use crate::fault::Fault;
+use crate::{Engine, Fault, condition};
 
 /// What became of a container that was to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub enum End {
     /// It ran, and ended like this.
     Ended(Option<Exit>),
     /// It did not run.
@@ -23,22 +21,23 @@ pub(crate) enum End {
     Remains(String),
 }
 
-/// Ends a container.
-pub(crate) async fn end(engine: &Engine, id: &str, grace: Duration) -> End {
-    match attempt(engine, id, grace).await {
-        Ok(end) => end,
-        Err(fault) if fault.is_gone() => End::WasGone,
-        Err(fault) => End::Remains(engine.error(fault, format!("end container {}", short(id))).to_string()),
+impl Engine {
+    /// Ends a container and sees to it that the engine does not start it again.
+    pub async fn end(&self, id: &str, grace: Duration) -> End {
+        match attempt(self, id, grace).await {
+            Ok(end) => end,
+            Err(fault) if fault.is_gone() => End::WasGone,
+            Err(Fault::Refused { message, .. }) => {
+                End::Remains(format!("end container {}: {message}", id.get(..12).unwrap_or(id)))
+            }
+            Err(fault) => End::Remains(fault.to_string()),
+        }
     }
-}
-
-fn short(id: &str) -> &str {
-    id.get(..12).unwrap_or(id)
 }
 
 async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Fault> {
     let before = engine.inspect(id).await?;
-    let disarmed = engine.disarm(id).await;
+    let disarmed = engine.set_policy(id, RestartPolicy::No).await;
     if !is_up(&before) {
         return Ok(End::WasOver);
     }

@@ -23,7 +23,7 @@ pub(crate) fn read(state: &str, status: &str) -> (State, Option<Exit>) {
 }
 
 /// How a process with this exit status of the engine ended: 128 + n stands for signal n.
-pub(crate) fn exit_of(code: i64) -> Option<Exit> {
+pub fn exit_of(code: i64) -> Option<Exit> {
     let code = i32::try_from(code).ok()?;
     Some(if (129..=159).contains(&code) { Exit::Signal(code - 128) } else { Exit::Code(code) })
 }

@@ -2,20 +2,20 @@
 
 use std::path::PathBuf;
 
-use ps_scheduler::Error;
+use crate::Fault;
 
 const USUAL: &str = "/var/run/docker.sock";
 
 /// The socket that a value of `DOCKER_HOST` means; none or an empty one means `/var/run/docker.sock`. Hosts beyond
-/// this machine are refused: records and addresses only make sense here.
-pub(crate) fn socket(docker_host: Option<&str>) -> Result<PathBuf, Error> {
+/// this machine are refused: ids and addresses only make sense here.
+pub fn socket(docker_host: Option<&str>) -> Result<PathBuf, Fault> {
     let Some(host) = docker_host.filter(|host| !host.is_empty()) else { return Ok(PathBuf::from(USUAL)) };
     let path = host.strip_prefix("unix://").unwrap_or(host);
     if path.starts_with('/') {
         return Ok(PathBuf::from(path));
     }
-    Err(Error::Unreachable {
-        backend: format!("the Docker engine at DOCKER_HOST={host}"),
+    Err(Fault::Elsewhere {
+        host: host.to_owned(),
         reason: format!("only an engine on this machine is used: unset it, or set unix://{USUAL}"),
     })
 }

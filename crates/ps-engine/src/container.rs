@@ -1,43 +1,45 @@
-//! One row of the engine's list of containers, as far as it concerns us.
+//! One row of the engine's list of containers.
 
 use std::collections::HashMap;
 
 use bollard::models::ContainerSummary;
 use formation::{Exit, State};
 
-use crate::{condition, label};
+use crate::condition;
 
 /// A container, as listed.
 #[derive(Clone, Debug)]
-pub(crate) struct Listed {
+pub struct Container {
     /// The full id.
-    pub(crate) id: String,
+    pub id: String,
     /// Its name, without the engine's leading slash.
-    pub(crate) name: String,
+    pub name: String,
     /// What it is doing.
-    pub(crate) state: State,
+    pub state: State,
     /// How it ended, if it did.
-    pub(crate) last_exit: Option<Exit>,
+    pub last_exit: Option<Exit>,
     /// Its address on the first network that gave it one.
-    pub(crate) ip: Option<String>,
+    pub ip: Option<String>,
     /// Whether its process has ended and nothing will start it again.
-    pub(crate) is_over: bool,
+    pub is_over: bool,
+    /// Whether its process was never started.
+    pub is_new: bool,
     labels: HashMap<String, String>,
 }
 
-impl Listed {
-    /// The app it belongs to.
-    pub(crate) fn app(&self) -> Option<&str> {
-        self.labels.get(label::APP).map(String::as_str)
+impl Container {
+    /// The value of one of its labels.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.labels.get(name).map(String::as_str)
     }
 
-    /// Whether it had not passed its checks when it was listed, as its name says.
-    pub(crate) fn is_upcoming(&self) -> bool {
-        label::is_upcoming(&self.name)
+    /// Whether its process lives, or the engine is about to start it again.
+    pub fn may_serve(&self) -> bool {
+        self.state.is_alive() || self.state == State::Backoff
     }
 }
 
-impl From<ContainerSummary> for Listed {
+impl From<ContainerSummary> for Container {
     fn from(summary: ContainerSummary) -> Self {
         let word = summary.state.map(|state| state.to_string()).unwrap_or_default();
         let (state, last_exit) = condition::read(&word, summary.status.as_deref().unwrap_or_default());
@@ -51,6 +53,7 @@ impl From<ContainerSummary> for Listed {
             last_exit,
             ip,
             is_over: matches!(word.as_str(), "exited" | "dead"),
+            is_new: word == "created",
             labels: summary.labels.unwrap_or_default(),
         }
     }

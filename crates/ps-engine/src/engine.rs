@@ -1,0 +1,229 @@
+//! One engine: a socket, bollard on it, and a runtime of our own in which every call has a deadline.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bollard::container::LogOutput;
+use bollard::errors::Error as BollardError;
+use bollard::models::{ContainerCreateBody, ContainerUpdateBody};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
+    KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+    RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
+};
+use bollard::{API_DEFAULT_VERSION, Docker};
+use formation::RestartPolicy;
+use futures_util::{Stream, StreamExt, TryStreamExt};
+use serde_json::Value;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::{Container, Fault, terms, transport};
+
+/// For calls that only look something up or change a word.
+const SHORT: Duration = Duration::from_secs(10);
+/// For calls that prepare file systems and networks.
+const HEAVY: Duration = Duration::from_secs(60);
+/// Beyond the grace period, for the engine to kill and tidy up.
+const AFTER_GRACE: Duration = Duration::from_secs(10);
+/// bollard's own deadline, in seconds. It covers only the head of an answer; ours are shorter and cover all of it.
+const BOLLARDS_OWN: u64 = 86_400;
+
+/// What an image says about itself, as far as it concerns where its files are.
+pub struct Image {
+    /// Its labels.
+    pub labels: HashMap<String, String>,
+    /// `NAME=value` each.
+    pub environment: Vec<String>,
+    /// Where its processes start; empty is the root.
+    pub directory: String,
+}
+
+/// An engine, and the runtime its calls run in.
+pub struct Engine {
+    runtime: Runtime,
+    docker: Docker,
+    socket: PathBuf,
+}
+
+impl Engine {
+    /// Prepares to talk to the engine at `socket`; nothing is sent yet.
+    pub fn new(socket: PathBuf) -> Result<Self, Fault> {
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build();
+        let path = socket.clone();
+        let send = move |request| transport::send(path.clone(), request);
+        let docker = Docker::connect_with_custom_transport(
+            send,
+            Some("http://engine"),
+            BOLLARDS_OWN,
+            API_DEFAULT_VERSION,
+        );
+        Ok(Self {
+            runtime: runtime.map_err(|error| Fault::Unprepared(error.to_string()))?,
+            docker: docker.map_err(|error| Fault::Unprepared(error.to_string()))?,
+            socket,
+        })
+    }
+
+    /// Runs `future` to its end on this thread.
+    pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Waits for a call, for so long.
+    async fn within<T>(
+        &self,
+        deadline: Duration,
+        call: impl Future<Output = Result<T, BollardError>>,
+    ) -> Result<T, Fault> {
+        match tokio::time::timeout(deadline, call).await {
+            Ok(result) => result.map_err(|error| Fault::of(&self.socket, error)),
+            Err(_) => Err(Fault::late(&self.socket, deadline)),
+        }
+    }
+
+    /// Every container, running or not, that has all of these labels (`name` or `name=value`).
+    pub async fn list(&self, labels: &[String]) -> Result<Vec<Container>, Fault> {
+        let filters = HashMap::from([("label", labels.to_vec())]);
+        let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
+        let listed = self.within(SHORT, self.docker.list_containers(Some(options))).await?;
+        Ok(listed.into_iter().map(Container::from).collect())
+    }
+
+    /// Creates a container; its full id.
+    pub async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, Fault> {
+        let options = CreateContainerOptionsBuilder::new().name(name).build();
+        Ok(self.within(HEAVY, self.docker.create_container(Some(options), body)).await?.id)
+    }
+
+    /// Starts a container.
+    pub async fn start(&self, id: &str) -> Result<(), Fault> {
+        self.within(HEAVY, self.docker.start_container(id, None)).await
+    }
+
+    /// Everything the engine says about a container, field by field.
+    pub async fn inspect(&self, id: &str) -> Result<Value, Fault> {
+        self.within(SHORT, transport::get(&self.socket, &format!("/containers/{id}/json"))).await
+    }
+
+    /// The processes of a container that runs, with these columns of the system's `ps`.
+    pub async fn top(&self, id: &str, columns: &str) -> Result<Value, Fault> {
+        let path = format!("/containers/{id}/top?ps_args=-eo%20{columns}");
+        self.within(SHORT, transport::get(&self.socket, &path)).await
+    }
+
+    /// What an image says about itself.
+    pub async fn image(&self, name: &str) -> Result<Image, Fault> {
+        let config = self.within(SHORT, self.docker.inspect_image(name)).await?.config.unwrap_or_default();
+        Ok(Image {
+            labels: config.labels.unwrap_or_default(),
+            environment: config.env.unwrap_or_default(),
+            directory: config.working_dir.unwrap_or_default(),
+        })
+    }
+
+    /// Makes an image of a root file system, a tar archive, and gives it labels (`name=value`).
+    pub async fn import(
+        &self,
+        name: &str,
+        tag: &str,
+        archive: &[u8],
+        labels: &[String],
+    ) -> Result<(), Fault> {
+        let changes = labels.iter().map(|label| format!("LABEL {label}")).collect();
+        let options =
+            CreateImageOptionsBuilder::new().from_src("-").repo(name).tag(tag).changes(changes).build();
+        let archive = bollard::body_full(archive.to_vec().into());
+        let progress = self.docker.create_image(Some(options), Some(archive), None);
+        self.within(HEAVY, progress.try_for_each(|_| std::future::ready(Ok(())))).await
+    }
+
+    /// A file of a container, in a tar archive, of which little more than `limit` bytes are read.
+    pub async fn archive(&self, id: &str, path: &str, limit: usize) -> Result<Vec<u8>, Fault> {
+        let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
+        let mut pieces = self.docker.download_from_container(id, Some(options));
+        self.within(HEAVY, async move {
+            let mut all = Vec::new();
+            while let Some(piece) = pieces.try_next().await?
+                && all.len() < limit
+            {
+                all.extend_from_slice(&piece);
+            }
+            Ok(all)
+        })
+        .await
+    }
+
+    /// Gives a container another restart policy.
+    pub async fn set_policy(&self, id: &str, policy: RestartPolicy) -> Result<(), Fault> {
+        let restart_policy = Some(terms::restart_policy(policy));
+        let update = ContainerUpdateBody { restart_policy, ..ContainerUpdateBody::default() };
+        self.within(SHORT, self.docker.update_container(id, update)).await
+    }
+
+    /// Lets a frozen container go on.
+    pub async fn unpause(&self, id: &str) -> Result<(), Fault> {
+        self.within(SHORT, self.docker.unpause_container(id)).await
+    }
+
+    /// SIGTERM, `grace`, SIGKILL; returns when it has ended. One that does not run is success.
+    pub async fn stop(&self, id: &str, grace: Duration) -> Result<(), Fault> {
+        let options = StopContainerOptionsBuilder::new().t(terms::seconds(grace)).build();
+        self.within(grace.saturating_add(AFTER_GRACE), self.docker.stop_container(id, Some(options))).await
+    }
+
+    /// SIGKILL.
+    pub async fn kill(&self, id: &str) -> Result<(), Fault> {
+        let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
+        self.within(SHORT, self.docker.kill_container(id, Some(options))).await
+    }
+
+    /// Removes a container, killing it if it runs; its volumes stay. One that is gone is success.
+    pub async fn remove(&self, id: &str) -> Result<(), Fault> {
+        let options = RemoveContainerOptionsBuilder::new().force(true).build();
+        match self.within(HEAVY, self.docker.remove_container(id, Some(options))).await {
+            Err(fault) if fault.is_gone() => Ok(()),
+            result => result,
+        }
+    }
+
+    /// Gives a container another name.
+    pub async fn rename(&self, id: &str, name: &str) -> Result<(), Fault> {
+        let options = RenameContainerOptionsBuilder::new().name(name).build();
+        self.within(SHORT, self.docker.rename_container(id, options)).await
+    }
+
+    /// What a container wrote: of the last `tail` lines, or all that is kept; with `follow` also what it is yet to write. Without
+    /// `follow` the caller waits for each piece with [`Self::in_time`].
+    pub fn output(
+        &self,
+        id: &str,
+        tail: Option<usize>,
+        follow: bool,
+    ) -> impl Stream<Item = Result<LogOutput, Fault>> + use<> {
+        let tail = tail.map_or("all".to_owned(), |lines| lines.to_string());
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).follow(follow).tail(&tail).build();
+        let socket = self.socket.clone();
+        self.docker
+            .clone()
+            .with_timeout(SHORT)
+            .logs(id, Some(options))
+            .map(move |frame| frame.map_err(|error| Fault::of(&socket, error)))
+    }
+
+    /// The last lines of one container, for a message; what cannot be read is left out.
+    pub async fn last_lines(&self, id: &str, count: usize) -> Vec<String> {
+        let mut frames = Box::pin(self.output(id, Some(count), false));
+        let mut text = Vec::new();
+        while let Ok(Some(Ok(frame))) = self.in_time(frames.next()).await {
+            text.extend_from_slice(frame.as_ref());
+        }
+        let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
+        lines[lines.len().saturating_sub(count)..].to_vec()
+    }
+
+    /// Waits for a piece of an answer that should come at once.
+    pub async fn in_time<T>(&self, piece: impl Future<Output = T>) -> Result<T, Fault> {
+        tokio::time::timeout(SHORT, piece).await.map_err(|_| Fault::late(&self.socket, SHORT))
+    }
+}

@@ -1,0 +1,116 @@
+//! Why a call to the engine failed, and what a person is told about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bollard::errors::Error as BollardError;
+
+/// A failed call.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The engine answered that it will not or cannot do it.
+    #[error("{message}")]
+    Refused {
+        /// The HTTP status of its answer.
+        status: u16,
+        /// Its words.
+        message: String,
+    },
+    /// It did not answer, or not in time.
+    #[error("the Docker engine at {} did not answer: {reason}", socket.display())]
+    Silent {
+        /// Where it was looked for.
+        socket: PathBuf,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// It answered what nobody understands.
+    #[error("{} gave no answer of a Docker engine: {reason}", socket.display())]
+    Garbled {
+        /// Who answered.
+        socket: PathBuf,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+    /// `DOCKER_HOST` names an engine on another machine.
+    #[error("the Docker engine at DOCKER_HOST={host} did not answer: {reason}")]
+    Elsewhere {
+        /// The value of the variable.
+        host: String,
+        /// Why it is not used, and what to do.
+        reason: String,
+    },
+    /// The client itself could not be made ready.
+    #[error("prepare to talk to Docker: {0}")]
+    Unprepared(String),
+}
+
+impl Fault {
+    /// No answer within `deadline`.
+    pub(crate) fn late(socket: &Path, deadline: Duration) -> Self {
+        let reason = format!(
+            "no answer within {} s: look at the engine's log, restart it, then try again",
+            deadline.as_secs()
+        );
+        Self::Silent { socket: socket.to_owned(), reason }
+    }
+
+    /// Whether there is no such container or image.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, Self::Refused { status: 404, .. })
+    }
+
+    /// Whether the container is in no state for it: it does not run, or its name is taken.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Refused { status: 409, .. })
+    }
+
+    /// What the engine said, or why it said nothing, without where it was looked for.
+    pub fn reason(&self) -> &str {
+        match self {
+            Self::Refused { message: reason, .. }
+            | Self::Silent { reason, .. }
+            | Self::Garbled { reason, .. }
+            | Self::Elsewhere { reason, .. }
+            | Self::Unprepared(reason) => reason,
+        }
+    }
+
+    /// What bollard calls it, said of the engine at `socket`.
+    pub(crate) fn of(socket: &Path, error: BollardError) -> Self {
+        let silent = |reason: String| Self::Silent { socket: socket.to_owned(), reason };
+        let garbled = |reason: String| Self::Garbled { socket: socket.to_owned(), reason };
+        match error {
+            BollardError::DockerResponseServerError { status_code, message } => {
+                let message = if message.is_empty() { format!("HTTP status {status_code}") } else { message };
+                Self::Refused { status: status_code, message }
+            }
+            BollardError::IOError { err } => silent(unconnected(&err)),
+            BollardError::RequestTimeoutError => silent("no answer in time".to_owned()),
+            BollardError::JsonDataError { message, .. } => garbled(message),
+            BollardError::JsonSerdeError { err } => garbled(err.to_string()),
+            BollardError::HyperResponseError { err } if err.is_parse() => garbled(err.to_string()),
+            BollardError::HyperResponseError { err } => {
+                silent(format!("it broke off ({err}): look at the engine's log, then try again"))
+            }
+            other => garbled(other.to_string()),
+        }
+    }
+}
+
+fn unconnected(error: &io::Error) -> String {
+    let way_out = "start it, or set DOCKER_HOST to the socket of one that runs";
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("there is no such socket: {way_out}"),
+        io::ErrorKind::ConnectionRefused => format!("nothing listens there: {way_out}"),
+        io::ErrorKind::PermissionDenied => {
+            "permission denied: join the group that owns the socket (usually docker), or run as root"
+                .to_owned()
+        }
+        io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+            "it does not take connections: restart it, then try again".to_owned()
+        }
+        _ => format!("{error}: {way_out}"),
+    }
+}

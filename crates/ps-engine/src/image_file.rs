@@ -1,0 +1,107 @@
+//! A file of an image, read without running anything of it: a container is made, never started, and removed.
+
+use std::collections::HashMap;
+use std::io::Read;
+
+use bollard::models::ContainerCreateBody;
+
+use crate::{Engine, Fault, Image};
+
+/// Where buildpacks put an app, whatever the image says.
+const OF_BUILDPACKS: &str = "/workspace";
+const OF_HEROKUISH: &str = "/app";
+/// The largest file that is read, in bytes.
+const MAX_BYTES: u64 = 1 << 20;
+/// The largest archive that is read, in bytes: the file, and what the archive says about it.
+const MAX_ARCHIVE: usize = 2 << 20;
+/// A command for the container, which is never started. The engine refuses to make a container without one, and an image need
+/// not have any.
+const NEVER_RUN: &str = "/never-run";
+
+impl Engine {
+    /// The content of a regular file of an image, of one over 1 MiB the first byte beyond it and no more; `None` if the image has
+    /// no such file. `path` is relative to where the image's processes start. The container that is made for it meanwhile is
+    /// called `name` and has these labels.
+    pub async fn image_file(
+        &self,
+        image: &str,
+        path: &str,
+        name: &str,
+        labels: HashMap<String, String>,
+    ) -> Result<Option<Vec<u8>>, Fault> {
+        let place = base(&self.image(image).await?);
+        let body = ContainerCreateBody {
+            image: Some(image.to_owned()),
+            cmd: Some(vec![NEVER_RUN.to_owned()]),
+            labels: Some(labels),
+            ..ContainerCreateBody::default()
+        };
+        let id = self.create(name, body).await?;
+        let path = format!("{}/{path}", place.trim_end_matches('/'));
+        let archive = self.archive(&id, &path, MAX_ARCHIVE).await;
+        self.remove(&id).await?;
+        match archive {
+            Err(fault) if fault.is_gone() => Ok(None),
+            archive => Ok(first_file(&archive?)),
+        }
+    }
+}
+
+/// The directory that relative paths are meant from.
+fn base(image: &Image) -> String {
+    if image.labels.contains_key("io.buildpacks.stack.id") {
+        return OF_BUILDPACKS.to_owned();
+    }
+    if image.environment.iter().any(|entry| entry == "USER=herokuishuser") {
+        return OF_HEROKUISH.to_owned();
+    }
+    image.directory.clone()
+}
+
+fn first_file(archive: &[u8]) -> Option<Vec<u8>> {
+    let mut archive = tar::Archive::new(archive);
+    let file = archive.entries().ok()?.next()?.ok()?;
+    if !file.header().entry_type().is_file() {
+        return None;
+    }
+    let mut content = Vec::new();
+    file.take(MAX_BYTES + 1).read_to_end(&mut content).ok()?;
+    Some(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn image(labels: &[(&str, &str)], environment: &[&str], directory: &str) -> Image {
+        let labels: HashMap<_, _> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let environment = environment.iter().map(|entry| (*entry).to_owned()).collect();
+        Image { labels, environment, directory: directory.to_owned() }
+    }
+
+    #[test]
+    fn paths_are_meant_from_where_the_builder_puts_apps_else_from_the_workdir() {
+        assert_eq!(base(&image(&[("io.buildpacks.stack.id", "x")], &[], "/layers")), "/workspace");
+        assert_eq!(base(&image(&[], &["A=1", "USER=herokuishuser"], "/x")), "/app");
+        assert_eq!(base(&image(&[], &["USER=app"], "/srv/app")), "/srv/app");
+        assert_eq!(base(&image(&[], &[], "")), "");
+    }
+
+    #[test]
+    fn only_a_regular_file_is_a_file() {
+        let archive_of = |kind: tar::EntryType, content: &[u8]| {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(kind);
+            header.set_size(content.len() as u64);
+            let mut builder = tar::Builder::new(Vec::new());
+            builder.append_data(&mut header, "Procfile", content).expect("an entry");
+            builder.into_inner().expect("an archive")
+        };
+        assert_eq!(
+            first_file(&archive_of(tar::EntryType::Regular, b"web: a\n")).as_deref(),
+            Some(&b"web: a\n"[..])
+        );
+        assert_eq!(first_file(&archive_of(tar::EntryType::Directory, b"")), None);
+        assert_eq!(first_file(b"no archive"), None);
+    }
+}

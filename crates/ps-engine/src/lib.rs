@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod condition;
+mod container;
+mod end;
+mod engine;
+mod fault;
+mod host;
+mod image_file;
+mod terms;
+mod transport;
+
+pub use bollard::container::LogOutput;
+pub use bollard::models::{ContainerCreateBody, HostConfig, RestartPolicy as EnginePolicy};
+
+pub use condition::exit_of;
+pub use container::Container;
+pub use end::End;
+pub use engine::{Engine, Image};
+pub use fault::Fault;
+pub use host::socket;
+pub use terms::{restart_policy, seconds};

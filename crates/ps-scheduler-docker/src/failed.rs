@@ -1,0 +1,23 @@
+//! Why a verb of this scheduler failed, from why a call to the engine did.
+
+use ps_engine::Fault;
+use ps_scheduler::Error;
+
+/// The scheduler's error for a fault: `context` is what was being done, with what.
+pub(crate) fn failed(fault: Fault, context: impl Into<String>) -> Error {
+    match fault {
+        Fault::Silent { socket, reason } => {
+            Error::Unreachable { backend: format!("the Docker engine at {}", socket.display()), reason }
+        }
+        Fault::Elsewhere { host, reason } => {
+            Error::Unreachable { backend: format!("the Docker engine at DOCKER_HOST={host}"), reason }
+        }
+        Fault::Unprepared(reason) => {
+            Error::Backend { context: "prepare to talk to Docker".to_owned(), reason }
+        }
+        Fault::Refused { message, .. } => Error::Backend { context: context.into(), reason: message },
+        fault @ Fault::Garbled { .. } => {
+            Error::Backend { context: context.into(), reason: fault.to_string() }
+        }
+    }
+}
