@@ -3,70 +3,34 @@
 //! free: one that somebody else holds is replaced, with a word about it, unless a person chose the app's ports
 //! (`ps-set <app> port`): then the start is refused, and the reason names the holder.
 
+mod claims;
+#[cfg_attr(not(test), expect(dead_code, reason = "the rollout, which gives out lanes, is being built"))]
+mod second;
+
 use std::collections::BTreeSet;
-use std::fs::{self, File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
 use formation::Slot;
-use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
 use crate::marks::MARKER;
 use crate::spec::Spec;
+pub(crate) use claims::Claims;
+use claims::{all_services, claims_of_others};
 
 const PER_TYPE: u32 = 100;
 /// Bases are a thousand apart, so that the types of one app beyond this place would take the ports of another one.
 const TYPES_PER_BASE: u16 = 10;
 const FIRST_SPARE: u16 = 20_001;
+/// What remembers the port of the slot's own lane, in the directory of the instance.
 const PORT_FILE: &str = "port";
-const LOCK_TRIES: u32 = 50;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
-
-/// The ports that instances keep, read at most once in a turn of a supervisor: 300 instances that start at once read 300
-/// files, not 300 each. Once one of them has chosen a port, nobody else chooses until the turn is over.
-#[derive(Debug, Default)]
-pub(crate) struct Claims {
-    others: Option<BTreeSet<u16>>,
-    choosing: Option<Choosing>,
-}
-
-#[derive(Debug)]
-struct Choosing {
-    own: BTreeSet<u16>,
-    /// `None` where it cannot be had.
-    lock: Option<File>,
-}
-
-impl Claims {
-    /// The turn is over: others may choose.
-    pub(crate) fn release(&mut self) {
-        *self = Self::default();
-    }
-
-    fn others(&mut self, spec: &Spec, service: &Path) -> &BTreeSet<u16> {
-        self.others.get_or_insert_with(|| claims_of_others(spec, service))
-    }
-
-    fn choose(&mut self, spec: &Spec, service: &Path) {
-        if self.choosing.is_none() {
-            let lock = all_services(spec, service).and_then(lock);
-            self.choosing = Some(Choosing { own: claims_in(service).collect(), lock });
-            // Whoever chose before us may have chosen since they were read.
-            self.others = None;
-        }
-    }
-
-    fn has(&mut self, port: u16, spec: &Spec, service: &Path) -> bool {
-        let is_own = self.choosing.as_ref().is_some_and(|choosing| choosing.own.contains(&port));
-        is_own || self.others(spec, service).contains(&port)
-    }
-}
+/// The same for the second lane, while a run is on it.
+const SECOND_PORT_FILE: &str = "second-port";
 
 /// The port of a start.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +43,11 @@ pub(crate) struct Settled {
 
 /// The port that an instance had at its last start.
 pub(crate) fn kept(directory: &Path) -> Option<u16> {
-    String::from_utf8(durable::state(&directory.join(PORT_FILE), 64).ok()?).ok()?.trim().parse().ok()
+    written(directory, PORT_FILE)
+}
+
+fn written(directory: &Path, name: &str) -> Option<u16> {
+    String::from_utf8(durable::state(&directory.join(name), 64).ok()?).ok()?.trim().parse().ok()
 }
 
 /// Settles the port of a slot whose process is about to be started; `kept` is the one it had.
@@ -108,21 +76,32 @@ pub(crate) fn settle(
     Ok(Settled { port, note: kept.map(|kept| replaced(spec, kept, port)) })
 }
 
+/// Chooses a port for the slot's own lane and remembers it.
+fn choose(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>, claims: &mut Claims) -> Option<u16> {
+    let regular = regular(spec, slot, service);
+    choose_and_keep(spec, service, claims, regular, |port| keep(service, slot, kept, port))
+}
+
 /// Chooses a port and remembers it. Two supervisors that choose at once must not choose the same: they wait for each other,
 /// and one that has waited for too long looks afterwards whether another app claims the same port, and chooses again.
 /// Both look after they have written, so that at least one of them sees the other.
-fn choose(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>, claims: &mut Claims) -> Option<u16> {
+fn choose_and_keep(
+    spec: &Spec,
+    service: &Path,
+    claims: &mut Claims,
+    preferred: Option<u16>,
+    keep: impl Fn(Option<u16>),
+) -> Option<u16> {
     loop {
-        claims.choose(spec, service);
+        claims.begin_choice(spec, service);
         let mut is_claimed = |port: u16| claims.has(port, spec, service);
-        let regular = regular(spec, slot, service).filter(|port| !is_claimed(*port) && is_free(*port));
+        let preferred = preferred.filter(|port| !is_claimed(*port) && is_free(*port));
         let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !is_claimed(*port) && is_untouched(*port));
-        let port = regular.or_else(spare);
-        keep(service, slot, kept, port);
-        let choosing = claims.choosing.as_mut().expect("it has begun");
-        choosing.own.extend(port);
+        let port = preferred.or_else(spare);
+        keep(port);
+        let is_alone = claims.note_choice(port);
         let is_mine = |port| !claims_of_others(spec, service).contains(&port);
-        if choosing.lock.is_some() || port.is_none_or(is_mine) {
+        if is_alone || port.is_none_or(is_mine) {
             return port;
         }
         claims.release();
@@ -200,48 +179,16 @@ pub fn obstacle(port: u16) -> String {
     format!("port {port} is held by {}", os_process::describe_port_holder(port))
 }
 
-/// Ports that instances of the apps beside this one have, whether they run or not.
-fn claims_of_others(spec: &Spec, service: &Path) -> BTreeSet<u16> {
-    let Some(parent) = all_services(spec, service) else { return BTreeSet::new() };
-    let services = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
-    services.filter(|other| other != service).flat_map(|other| claims_in(&other)).collect()
-}
-
-/// The directory of all service directories: they lie side by side where each is named for its app. Elsewhere one stands
-/// alone, and what lies beside it is nobody's business.
-fn all_services<'a>(spec: &Spec, service: &'a Path) -> Option<&'a Path> {
-    let is_one_of_many = service.file_name().is_some_and(|name| name == spec.app.as_str());
-    service.parent().filter(|_| is_one_of_many)
-}
-
-fn claims_in(service: &Path) -> impl Iterator<Item = u16> + use<> {
-    let entries = fs::read_dir(service).into_iter().flatten().flatten();
-    let is_slot = |name: &str| name.parse::<Slot>().is_ok();
-    let instances = entries.filter(move |entry| entry.file_name().to_str().is_some_and(is_slot));
-    instances.filter_map(|entry| kept(&entry.path()))
-}
-
 /// Remembers the port. A disk that takes nothing costs no more than that: the next start chooses again.
 fn keep(service: &Path, slot: &Slot, kept: Option<u16>, port: Option<u16>) {
     if let Some(port) = port.filter(|_| port != kept) {
-        let path = service.join(slot.to_string()).join(PORT_FILE);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-        let _ = file.and_then(|mut file| writeln!(file, "{port}"));
+        write(&service.join(slot.to_string()).join(PORT_FILE), port);
     }
 }
 
-/// Held while it lives: whoever chooses ports below this directory waits. `None` where it cannot be locked, or is held for
-/// longer than choosing takes: a start is worth more than the last doubt.
-fn lock(parent: &Path) -> Option<File> {
-    let directory = File::open(parent).ok()?;
-    for _ in 0..LOCK_TRIES {
-        match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Some(directory),
-            Err(Errno::WOULDBLOCK | Errno::INTR) => thread::sleep(LOCK_PAUSE),
-            Err(_) => return None,
-        }
-    }
-    None
+fn write(path: &Path, port: u16) {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
+    let _ = file.and_then(|mut file| writeln!(file, "{port}"));
 }
 
 /// Whether a process could listen there now, on every address of both families. Connections that linger after their
@@ -278,9 +225,14 @@ fn tells_nothing(errno: Errno) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{self, File};
+    use std::thread;
+
+    use rustix::fs::FlockOperation;
+
     use super::*;
 
-    fn spec(app: &str, base: u16, port_is_set: bool) -> Spec {
+    pub(super) fn spec(app: &str, base: u16, port_is_set: bool) -> Spec {
         let places = (0..12).map(|place| (format!("t{place}"), place)).collect();
         let json = serde_json::json!({
             "app": app, "revision": 1, "directory": "/", "env": {}, "env_files": [], "base_port": base,
@@ -290,7 +242,7 @@ mod tests {
         Spec { port_is_set, places, ..spec }
     }
 
-    fn slot(name: &str) -> Slot {
+    pub(super) fn slot(name: &str) -> Slot {
         name.parse().expect("a slot")
     }
 
@@ -355,7 +307,7 @@ mod tests {
     #[test]
     fn apps_that_choose_at_once_never_choose_the_same_though_nobody_can_wait_for_the_others() {
         let parent = tempfile::tempdir().expect("a directory");
-        let held = lock(parent.path()).expect("free");
+        let held = claims::lock(parent.path()).expect("free");
         let apps: Vec<String> = (0..8).map(|n| format!("app{n}")).collect();
         for app in &apps {
             fs::create_dir_all(parent.path().join(app).join("t0.1")).expect("a directory");
