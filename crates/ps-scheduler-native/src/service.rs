@@ -120,18 +120,22 @@ impl Service {
 
     /// Writes the spec, durably, for us alone to read. The directory is made if need be.
     pub(crate) fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
+        self.write(SPEC_FILE, &spec.to_json())?;
+        Spec::forget_first_format(&self.directory);
+        Ok(())
+    }
+
+    fn write(&self, name: &str, json: &[u8]) -> Result<(), Error> {
         let fail = |error: ps_apps::Error| backend(format!("write the spec of {}", self.app), &error);
         let directory = Directory::open(self.world.lib(), &self.directory).map_err(fail)?;
-        let mut json = serde_json::to_vec_pretty(spec).expect("a spec is plain data");
-        json.push(b'\n');
-        let path = self.directory.join(SPEC_FILE);
+        let path = self.directory.join(name);
         if path.is_dir() {
             // Whoever put that there did not mean the app to stay as it is for ever.
             fs::remove_dir_all(&path)
                 .map_err(|error| backend(format!("remove {}", path.display()), &error))?;
         }
         let owner = Access::like(self.world.root(), 0o600);
-        directory.write(SPEC_FILE, &json, owner).map_err(fail)
+        directory.write(name, json, owner).map_err(fail)
     }
 
     /// A connection to the supervisor, if there is one.

@@ -13,7 +13,7 @@ use ps_cli::exit::Refusal;
 /// or of the TYPEs that are named. stdout is what they write, stderr says what happens to them:
 /// started, ended, started again. Ctrl-C ends all of it; a second Ctrl-C kills.
 ///
-/// A DIRECTORY with a spec.json is the service directory of an app that ps-lifecycle deployed: its
+/// A DIRECTORY with a spec2.json is the service directory of an app that ps-lifecycle deployed: its
 /// processes are kept running until SIGTERM.
 ///
 /// A word with a slash in it is a DIRECTORY (the current one where there is none), any other word

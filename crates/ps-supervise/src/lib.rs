@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_supervisor::{Launch, SPEC_FILE, Supervisor, Until};
+use ps_supervisor::{Launch, Spec, Supervisor, Until};
 
 use crate::args::{Args, Verb, Words};
 
@@ -49,7 +49,7 @@ pub fn run() -> Result<Outcome> {
 /// directory has no Procfile.
 fn service_directory(words: &Words) -> Result<Option<PathBuf>> {
     let directory = absolute(words.directory.as_deref().unwrap_or(Path::new(".")))?;
-    let is_service = directory.join(SPEC_FILE).is_file() && !directory.join("Procfile").is_file();
+    let is_service = Spec::is_in(&directory) && !directory.join("Procfile").is_file();
     Ok(is_service.then_some(directory))
 }
 

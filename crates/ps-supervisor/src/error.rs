@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The user: not a service directory.
-    #[error("no spec.json in {}: deploy the app first", service.display())]
+    #[error("no spec in {}: deploy the app first", service.display())]
     NoSpec {
         /// The directory.
         service: PathBuf,
@@ -19,6 +19,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong.
         reason: String,
+    },
+    /// The user: a later version of these programs wrote the file.
+    #[error("{}: it is of format {format}, which a later version wrote: deploy the app first", path.display())]
+    LaterFormat {
+        /// The file.
+        path: PathBuf,
+        /// The number of its format.
+        format: u32,
     },
     /// The operator: a status file makes no sense.
     #[error("{}: {reason}: restart the instance", path.display())]

@@ -1,4 +1,4 @@
-//! Keeps the processes of one app alive. What to keep is in a service directory's `spec.json`; what is, in each
+//! Keeps the processes of one app alive. What to keep is in a service directory's `spec2.json`; what is, in each
 //! instance's `status.json`; orders come over a socket. It knows nothing of Dokku, of apps on disk, or of where the spec
 //! came from. docs/supervisor.md explains the whole.
 
@@ -21,6 +21,8 @@ mod poll;
 mod ports;
 mod process;
 mod restart;
+#[cfg_attr(not(test), expect(dead_code, reason = "the rollout, which takes it in, is being built"))]
+mod revision;
 mod seat;
 mod server;
 mod signals;
@@ -43,6 +45,7 @@ pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, Strays, living_supervisors, strays};
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
+pub use revision::{Check, Manner, NEXT_FILE, Next};
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use status::Status;
 pub use supervisor::{Attachment, Cause, Change, Reaction, Supervisor, Until, Waited};

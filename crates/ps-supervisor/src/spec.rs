@@ -1,5 +1,10 @@
-//! `spec.json`: what one supervisor is to keep running. Written by ps-scheduler-native, read at start and on `apply`.
+//! `spec2.json`: what one supervisor is to keep running. Written by ps-scheduler-native, read at start and on `apply`.
+//!
+//! The file bears the number of its format. Format 1 had none and was called `spec.json`: it is read as long as there is no
+//! other. The name has changed with the format so that a program of before finds no spec, says so, and starts nothing from
+//! what it would misread. A file of a later format is refused for the same reason.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,7 +19,11 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, lossless, small_file};
 
 /// The file's name in a service directory.
-pub const SPEC_FILE: &str = "spec.json";
+pub const SPEC_FILE: &str = "spec2.json";
+/// Its name in format 1.
+const FIRST_SPEC_FILE: &str = "spec.json";
+/// The number of the format that is written.
+const FORMAT: u32 = 2;
 
 /// Everything one supervisor is to keep running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,15 +80,24 @@ pub struct ProcessSpec {
 impl Spec {
     /// Reads a service directory's spec.
     pub fn read(service: &Path) -> Result<Self, Error> {
-        let path = service.join(SPEC_FILE);
-        let bytes = small_file::read(&path).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => Error::NoSpec { service: service.to_owned() },
-            _ => Error::io("read", &path, error),
-        })?;
-        let spec: Self = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::BadSpec { path: path.clone(), reason: error.to_string() })?;
-        spec.check().map_err(|reason| Error::BadSpec { path, reason })?;
-        Ok(spec)
+        match read_document(&service.join(SPEC_FILE)) {
+            Err(Error::NoSpec { .. }) => read_document(&service.join(FIRST_SPEC_FILE)),
+            read => read,
+        }
+        .map_err(|error| match error {
+            Error::NoSpec { .. } => Error::NoSpec { service: service.to_owned() },
+            error => error,
+        })
+    }
+
+    /// Whether a directory has a spec, of whatever format; what it says may make no sense.
+    pub fn is_in(service: &Path) -> bool {
+        [SPEC_FILE, FIRST_SPEC_FILE].into_iter().any(|name| service.join(name).is_file())
+    }
+
+    /// What its file contains.
+    pub fn to_json(&self) -> Vec<u8> {
+        document(self)
     }
 
     /// Writes the spec, whole or not at all, for whom the service directory belongs to.
@@ -87,12 +105,18 @@ impl Spec {
         let path = service.join(SPEC_FILE);
         let fail = |error: io::Error| Error::io("write", &path, error);
         let owner = fs::metadata(service).map_err(fail)?;
-        let mut json = serde_json::to_vec_pretty(self).expect("a spec is plain data");
-        json.push(b'\n');
-        small_file::replace(service, SPEC_FILE, &json).map_err(fail)?;
+        small_file::replace(service, SPEC_FILE, &self.to_json()).map_err(fail)?;
         // Only root can give it to somebody else, and only there it may have to.
         let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
-        File::open(&path).and_then(|file| file.sync_all()).map_err(fail)
+        File::open(&path).and_then(|file| file.sync_all()).map_err(fail)?;
+        Self::forget_first_format(service);
+        Ok(())
+    }
+
+    /// Removes the spec of format 1, in whose place another one has been written.
+    pub fn forget_first_format(service: &Path) {
+        // Where it stays, nobody reads it any more.
+        let _ = fs::remove_file(service.join(FIRST_SPEC_FILE));
     }
 
     /// Whether Dokku had it written: what a person may do about something is said in Dokku's words then.
@@ -132,10 +156,52 @@ impl Spec {
         Self { directory: directory.to_owned(), env_files, ..self.clone() }
     }
 
-    fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         for process in &self.processes {
             process.process_type.parse::<ProcessType>().map_err(|error| error.to_string())?;
         }
         Ok(())
     }
+}
+
+/// A document of ours with the number of its format.
+#[derive(Serialize)]
+struct Numbered<'a, T> {
+    format: u32,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+/// The number alone: it is looked at before the rest, which may look like nothing we know.
+#[derive(Deserialize)]
+struct Number {
+    #[serde(default)]
+    format: Option<u32>,
+}
+
+/// A spec, or what holds one, as it is written.
+pub(crate) fn document<T: Serialize>(content: &T) -> Vec<u8> {
+    let mut json =
+        serde_json::to_vec_pretty(&Numbered { format: FORMAT, content }).expect("it is plain data");
+    json.push(b'\n');
+    json
+}
+
+/// Reads what [`document`] has written, or format 1.
+///
+/// # Errors
+/// [`Error::NoSpec`] if there is none; [`Error::LaterFormat`] if a later version wrote it.
+pub(crate) fn read_document<T: serde::de::DeserializeOwned + Borrow<Spec>>(path: &Path) -> Result<T, Error> {
+    let bytes = small_file::read(path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => Error::NoSpec { service: path.to_owned() },
+        _ => Error::io("read", path, error),
+    })?;
+    let bad = |reason: String| Error::BadSpec { path: path.to_owned(), reason };
+    let number: Number = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    if let Some(format) = number.format.filter(|format| *format > FORMAT) {
+        return Err(Error::LaterFormat { path: path.to_owned(), format });
+    }
+    let content: T = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    content.borrow().check().map_err(bad)?;
+    Ok(content)
 }

@@ -143,7 +143,7 @@ fn a_full_disk_keeps_nothing_alive_and_what_was_not_written_is_written_once_ther
     });
     let is_noted = || {
         let spec =
-            fs::read_to_string(home.path("lib/data/scheduler-native/shop/spec.json")).unwrap_or_default();
+            fs::read_to_string(home.path("lib/data/scheduler-native/shop/spec2.json")).unwrap_or_default();
         let spec: serde_json::Value = serde_json::from_str(&spec).unwrap_or_default();
         spec["stopped"].as_array().is_some_and(|stopped| stopped.len() == 1)
     };

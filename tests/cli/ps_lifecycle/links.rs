@@ -123,7 +123,7 @@ fn status_shows_both_paths_where_they_differ_and_neither_where_they_do_not() {
 #[test]
 fn an_app_that_an_earlier_version_recorded_goes_on_and_is_not_replaced() {
     let home = Home::running("shop", PROCFILE, &[]);
-    let spec = home.path("lib/data/scheduler-native/shop/spec.json");
+    let spec = home.path("lib/data/scheduler-native/shop/spec2.json");
     let text = fs::read_to_string(&spec).expect("a spec");
     let mut value: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     let fields = value.as_object_mut().expect("an object");

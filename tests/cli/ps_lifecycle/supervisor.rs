@@ -100,7 +100,7 @@ const DAMAGES: [&str; 7] =
 fn a_spec_that_cannot_be_read_is_no_dead_end() {
     let home = Home::running("shop", PROCFILE, &SCALE);
     let source = home.path("shop").to_str().expect("text").to_owned();
-    let spec = service(&home).join("spec.json");
+    let spec = service(&home).join("spec2.json");
     let all = table(&[("web.1", "running"), ("web.2", "running"), ("worker.1", "running")]);
     for (n, how) in DAMAGES.into_iter().enumerate() {
         for is_dead in [false, true] {
@@ -135,7 +135,7 @@ fn destroy_leaves_nothing_of_an_app_whose_files_are_damaged() {
     for how in DAMAGES {
         for is_dead in [false, true] {
             let home = Home::running("shop", PROCFILE, &SCALE);
-            damage(how, &service(&home).join("spec.json"));
+            damage(how, &service(&home).join("spec2.json"));
             damage(how, &service(&home).join("web.1/status.json"));
             if is_dead {
                 kill_supervisor(&home);
@@ -251,7 +251,7 @@ fn what_waits_to_be_started_again_has_ended_where_nobody_is_left_to_start_it() {
         other => Err(other.to_owned()),
     });
     kill_supervisor(&home);
-    fs::write(service(&home).join("spec.json"), "garbage").expect("written");
+    fs::write(service(&home).join("spec2.json"), "garbage").expect("written");
     let ran = home.run(&["ps-lifecycle", "stop", "shop", "web.1"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert!(!ran.stderr.contains("would not end"), "{ran:?}");

@@ -91,9 +91,9 @@ fn a_spec_that_makes_no_sense_is_refused_and_the_old_one_stays() {
     let mut service = Service::new(&[("web", "exec sleep 1000", 1)]);
     service.start();
     service.await_status("web.1", "runs", |status| status.state == State::Running);
-    std::fs::write(service.path().join("spec.json"), "{").expect("written");
+    std::fs::write(service.path().join("spec2.json"), "{").expect("written");
     let error = service.ask(&Request::Apply).expect("an error");
-    assert!(error.contains("spec.json"), "{error}");
+    assert!(error.contains("spec2.json"), "{error}");
     assert_eq!(service.processes().len(), 1);
 }
 
@@ -163,7 +163,7 @@ fn a_supervisor_says_its_spec_and_stops_without_any_file() {
     for slot in ["web.1", "web.2"] {
         service.await_status(slot, "runs", |status| status.state == State::Running);
     }
-    std::fs::write(service.path().join("spec.json"), "{").expect("written");
+    std::fs::write(service.path().join("spec2.json"), "{").expect("written");
     let mut client = service.client();
     client.send(&Request::Spec).expect("it reads");
     let told = client.next(Instant::now() + DEADLINE).expect("it answers");

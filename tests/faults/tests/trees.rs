@@ -28,7 +28,7 @@ const DEPLOYED: &str = "lib/config/common/hello/deployed";
 const SCHEDULER: &str = "lib/config/scheduler/hello/selected";
 const PROCFILE: &str = "lib/data/ps/hello/Procfile";
 const STATUS: &str = "lib/data/scheduler-native/hello/web.1/status.json";
-const SPEC: &str = "lib/data/scheduler-native/hello/spec.json";
+const SPEC: &str = "lib/data/scheduler-native/hello/spec2.json";
 const RECORD: &str = "home/box/CONTAINER.web.1";
 
 const FILES: [&str; 11] =

@@ -1,0 +1,183 @@
+//! `next.json`: the revision that an app is to get, as a program submits it before it says [`crate::Request::Roll`]. It is a
+//! spec with one thing more, how each type is rolled; so to commit it is to rename it over the spec, which happens whole or
+//! not at all. A program that dies after it wrote this file and before it said so has changed nothing.
+
+use std::borrow::Borrow;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use ps_rollout::Rules;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::spec::{SPEC_FILE, Spec, document, read_document};
+
+/// The file's name in a service directory.
+pub const NEXT_FILE: &str = "next.json";
+
+/// The revision that an app is to get.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Next {
+    /// What is to be kept running then.
+    #[serde(flatten)]
+    pub spec: Spec,
+    /// How each type of it is rolled; a type that is not named here gets no new runs.
+    #[serde(default)]
+    pub rolling: BTreeMap<String, Manner>,
+}
+
+/// How a type is rolled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manner {
+    /// In which order, how many at a time, and what a run has to pass.
+    pub rules: Rules,
+    /// What must hold of each new run, in this order; nothing: that it lives.
+    #[serde(default)]
+    pub checks: Vec<Check>,
+}
+
+/// One check of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// The path of a GET that must answer 2xx; `None`: the port must accept.
+    pub path: Option<String>,
+    /// Tries before it has failed, at least 1.
+    pub attempts: u32,
+    /// How long one try may take.
+    pub timeout: Duration,
+    /// How long to wait between tries.
+    pub wait: Duration,
+}
+
+impl Borrow<Spec> for Next {
+    fn borrow(&self) -> &Spec {
+        &self.spec
+    }
+}
+
+impl Next {
+    /// What its file contains.
+    pub fn to_json(&self) -> Vec<u8> {
+        document(self)
+    }
+
+    /// Reads what was submitted in a service directory.
+    ///
+    /// # Errors
+    /// [`Error::NoSpec`] if nothing was.
+    pub(crate) fn read(service: &Path) -> Result<Self, Error> {
+        read_document(&service.join(NEXT_FILE))
+    }
+}
+
+/// Makes durable that what was submitted is what the app has. A commit that was done already is done.
+///
+/// # Errors
+/// It could not be written: then `old` is the spec, as before.
+pub(crate) fn commit(service: &Path, old: Option<&Spec>) -> Result<(), Error> {
+    let (next, spec) = (service.join(NEXT_FILE), service.join(SPEC_FILE));
+    match fs::rename(&next, &spec) {
+        Ok(()) => (),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && spec.is_file() => return Ok(()),
+        Err(error) => return Err(Error::io("rename", &next, error)),
+    }
+    if let Err(error) = File::open(service).and_then(|directory| directory.sync_all()) {
+        // What may not last is not said to be done.
+        let undone = old.map_or_else(
+            || fs::remove_file(&spec).map_err(|error| Error::io("remove", &spec, error)),
+            |old| old.write(service),
+        );
+        return undone.and(Err(Error::io("sync", service, error)));
+    }
+    Spec::forget_first_format(service);
+    Ok(())
+}
+
+/// Removes what was submitted: the spec of before is the app's.
+pub(crate) fn withdraw(service: &Path) -> Result<(), Error> {
+    let next = service.join(NEXT_FILE);
+    match fs::remove_file(&next) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io("remove", &next, error)),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU16;
+
+    use ps_rollout::Strategy;
+
+    use super::*;
+
+    fn spec(revision: u64) -> Spec {
+        let json = serde_json::json!({
+            "app": "shop", "revision": revision, "directory": "/", "env": {"A": "1"}, "env_files": [],
+            "base_port": 0, "places": {}, "restart_policy": "no", "stop_timeout_seconds": 1,
+            "processes": [{"process_type": "web", "command": "true", "quantity": 2}],
+        });
+        serde_json::from_value(json).expect("a spec")
+    }
+
+    fn next(revision: u64) -> Next {
+        let rules = Rules {
+            strategy: Strategy::OneByOne,
+            max_parallel: NonZeroU16::MIN,
+            minimum_life: Duration::from_secs(1),
+            deadline: Duration::from_secs(60),
+        };
+        let check =
+            Check { path: None, attempts: 3, timeout: Duration::from_secs(1), wait: Duration::from_secs(1) };
+        let rolling = [("web".to_owned(), Manner { rules, checks: vec![check] })].into();
+        Next { spec: spec(revision), rolling }
+    }
+
+    fn submitted(service: &Path, revision: u64) {
+        fs::write(service.join(NEXT_FILE), next(revision).to_json()).expect("written");
+    }
+
+    #[test]
+    fn what_is_submitted_becomes_the_spec_whole_and_a_second_commit_changes_nothing() {
+        let service = tempfile::tempdir().expect("a directory");
+        let service = service.path();
+        fs::write(service.join("spec.json"), serde_json::to_vec(&spec(1)).expect("json")).expect("written");
+        assert_eq!(Spec::read(service).expect("format 1"), spec(1));
+        submitted(service, 2);
+        assert_eq!(Next::read(service).expect("submitted"), next(2));
+        commit(service, Some(&spec(1))).expect("committed");
+        commit(service, Some(&spec(1))).expect("committed already");
+        assert_eq!(Spec::read(service).expect("committed"), spec(2));
+        assert!(!service.join("spec.json").exists() && !service.join(NEXT_FILE).exists());
+    }
+
+    #[test]
+    fn what_is_withdrawn_leaves_the_spec_of_before() {
+        let service = tempfile::tempdir().expect("a directory");
+        let service = service.path();
+        spec(1).write(service).expect("written");
+        submitted(service, 2);
+        withdraw(service).expect("withdrawn");
+        withdraw(service).expect("withdrawn already");
+        assert_eq!(Spec::read(service).expect("as before"), spec(1));
+        assert!(matches!(Next::read(service), Err(Error::NoSpec { .. })));
+    }
+
+    #[test]
+    fn what_a_later_version_wrote_is_refused_by_its_number_whatever_it_looks_like() {
+        let service = tempfile::tempdir().expect("a directory");
+        let service = service.path();
+        for (name, text) in
+            [(SPEC_FILE, r#"{"format": 3, "processes": "another"}"#), (NEXT_FILE, r#"{"format": 9}"#)]
+        {
+            fs::write(service.join(name), text).expect("written");
+        }
+        let errors = [Spec::read(service).expect_err("later"), Next::read(service).expect_err("later")];
+        for error in errors {
+            assert!(matches!(error, Error::LaterFormat { .. }), "{error}");
+            assert!(error.to_string().ends_with("deploy the app first"), "{error}");
+        }
+    }
+}
