@@ -19,11 +19,17 @@ mod output;
 mod outputs;
 mod poll;
 mod ports;
+#[cfg(test)]
+mod printed;
 mod process;
 mod restart;
 #[cfg_attr(not(test), expect(dead_code, reason = "the rollout, which takes it in, is being built"))]
 mod revision;
+#[cfg_attr(not(test), expect(dead_code, reason = "the seat is put on it next"))]
+mod run_table;
 mod seat;
+#[cfg_attr(not(test), expect(dead_code, reason = "the seat is put on it next"))]
+mod seat_table;
 mod server;
 mod signals;
 mod small_file;
