@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
 
 use anyhow::Result;
-use formation::{Stream, Which};
+use formation::Which;
 use ps_cli::exit::Outcome;
 use ps_scheduler::{LogLine, LogRequest, Scheduler};
 use serde::Serialize;
@@ -80,10 +80,7 @@ fn print_json(out: &mut dyn Write, app: &str, line: &LogLine) -> io::Result<()> 
         app,
         process_type: line.slot.process_type.as_str(),
         index: line.slot.index,
-        stream: match line.stream {
-            Stream::Stdout => "stdout",
-            Stream::Stderr => "stderr",
-        },
+        stream: line.stream.as_str(),
         line: String::from_utf8_lossy(&line.bytes).into_owned(),
     };
     serde_json::to_writer(&mut *out, &row).map_err(io::Error::from)?;

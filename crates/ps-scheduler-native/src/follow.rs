@@ -8,7 +8,7 @@ use ps_scheduler::{Cancel, Check, Error, Progress, Watch};
 use ps_supervisor::{Client, Message, Request, Status};
 
 use crate::service::{Service, backend};
-use crate::{checks, last_words};
+use crate::{checks, logs};
 
 /// An instance that dies sooner fails the deploy.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -179,7 +179,7 @@ impl<'a> Follower<'a> {
 
     fn failed(&self, slot: &Slot, reason: &str) -> Error {
         let offsets = self.known.get(slot).map(|status| status.log_offsets).unwrap_or_default();
-        let words = last_words::last_words(self.service, slot, offsets);
+        let words = logs::last_words(self.service, slot, offsets);
         let reason =
             if words.is_empty() { reason.to_owned() } else { format!("{reason}; its last lines:\n{words}") };
         Error::DeployFailed { app: self.service.app.to_string(), slot: slot.to_string(), reason }

@@ -5,7 +5,6 @@ mod checks;
 mod deploy;
 mod follow;
 mod inspect;
-mod last_words;
 mod logs;
 mod orphan;
 mod preflight;

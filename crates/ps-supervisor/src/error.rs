@@ -67,3 +67,9 @@ impl Error {
         Self::Io { action, path: path.to_owned(), reason: reason.into() }
     }
 }
+
+impl From<log_store::Error> for Error {
+    fn from(log_store::Error { action, path, reason }: log_store::Error) -> Self {
+        Self::Io { action, path, reason }
+    }
+}

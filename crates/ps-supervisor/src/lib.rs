@@ -3,7 +3,6 @@
 //! came from. docs/supervisor.md explains the whole.
 
 mod answer;
-mod capture;
 mod client;
 mod command;
 mod control;
@@ -40,7 +39,6 @@ mod take_over;
 mod task;
 mod transition;
 
-pub use capture::{LOG_DIRECTORY, stream_name};
 pub use client::Client;
 pub use command::{Invocation, judge};
 pub use control::{Message, Request};
@@ -50,6 +48,7 @@ pub use inheritance::{close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, Strays, living_supervisors, strays};
+pub use output::LOG_DIRECTORY;
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
 pub use revision::{Check, Manner, NEXT_FILE, Next};
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};

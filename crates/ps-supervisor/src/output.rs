@@ -9,10 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use formation::Stream;
+use log_store::{Capture, writing_end};
 use rustix::pipe::PipeFlags;
 
 use crate::Error;
-use crate::capture::Capture;
+
+/// The directory of the log files in an instance's directory.
+pub const LOG_DIRECTORY: &str = "log";
 
 /// The input and the output of one instance.
 #[derive(Debug)]
@@ -36,7 +39,8 @@ pub(crate) enum Output {
 impl Output {
     /// Logs in an instance's directory.
     pub(crate) fn logs(directory: &Path) -> Result<Self, Error> {
-        let capture = |stream| Capture::open(directory, stream);
+        let log = |stream: Stream| directory.join(LOG_DIRECTORY).join(stream.as_str());
+        let capture = |stream| Capture::open(&fifo(directory, stream), &log(stream));
         let captures = Box::new([capture(Stream::Stdout)?, capture(Stream::Stderr)?]);
         Ok(Self::Logs { directory: directory.to_owned(), captures })
     }
@@ -68,7 +72,7 @@ impl Output {
     pub(crate) fn connect(&self, command: &mut Command) -> io::Result<()> {
         match self {
             Self::Logs { directory, .. } => {
-                let end = |stream| Capture::writing_end(directory, stream).map(File::from);
+                let end = |stream| writing_end(&fifo(directory, stream)).map(File::from);
                 command.stdin(Stdio::null()).stdout(end(Stream::Stdout)?).stderr(end(Stream::Stderr)?);
                 command.process_group(0);
             }
@@ -84,4 +88,9 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// The FIFO of a stream in an instance's directory.
+pub(crate) fn fifo(directory: &Path, stream: Stream) -> PathBuf {
+    directory.join(stream.as_str())
 }

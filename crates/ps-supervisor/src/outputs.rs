@@ -8,10 +8,10 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use formation::Stream;
+use log_store::Capture;
 
-use crate::capture::Capture;
 use crate::descriptors::Descriptors;
-use crate::output::Output;
+use crate::output::{self, Output};
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 
@@ -57,7 +57,8 @@ impl Outputs {
     /// are made anew: nobody writes to the old ones any more.
     pub(crate) fn prepare(&mut self) -> Result<(), String> {
         let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
-        let is_at = |(capture, stream): (&mut Capture, Stream)| capture.is_at(&self.directory, stream);
+        let is_at =
+            |(capture, stream): (&mut Capture, Stream)| capture.is_at(&output::fifo(&self.directory, stream));
         if !captures.iter_mut().zip(STREAMS).all(is_at) {
             self.drain();
             self.output = None;

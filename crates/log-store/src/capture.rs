@@ -1,4 +1,4 @@
-//! One output stream of one instance: a FIFO that the process itself holds open, spliced into a log file at a tracked
+//! The writer of one stream: a FIFO that the process itself holds open, spliced into a log file at a tracked
 //! offset. No byte passes through our memory, so none is lost or doubled when we are killed. A logger that copied by `read` and
 //! `write` lost what it had read and not yet written: 10,415 of 5.3 million records when it was killed 60 times under load.
 //!
@@ -12,31 +12,19 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use formation::Stream;
-use rustix::fs::{CWD, FileType, Mode, OFlags, SeekFrom};
+use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
 
 use crate::Error;
+use crate::fifo;
 
 /// How much is moved before others get their turn.
 const TURN: usize = 1 << 20;
 
-/// The directory of the log files in an instance's directory.
-pub const LOG_DIRECTORY: &str = "log";
-
-/// The name of a stream's FIFO, and of its log file.
-#[must_use]
-pub fn stream_name(stream: Stream) -> &'static str {
-    match stream {
-        Stream::Stdout => "stdout",
-        Stream::Stderr => "stderr",
-    }
-}
-
 /// A FIFO and the log file it flows into.
 #[derive(Debug)]
-pub(crate) struct Capture {
+pub struct Capture {
     fifo: OwnedFd,
     path: PathBuf,
     log: File,
@@ -44,50 +32,37 @@ pub(crate) struct Capture {
 }
 
 impl Capture {
-    /// Opens (and makes, if need be) the FIFO and the log of one stream in an instance's directory.
-    pub(crate) fn open(directory: &Path, stream: Stream) -> Result<Self, Error> {
-        let path = directory.join(stream_name(stream));
-        make_fifo(&path).map_err(|errno| Error::io("create", &path, errno))?;
-        let fifo = open_fifo(&path, OFlags::NONBLOCK).map_err(|errno| Error::io("open", &path, errno))?;
-        if !is_fifo(&fifo) {
-            let reason = io::Error::new(io::ErrorKind::InvalidData, "it is not a FIFO: remove it");
-            return Err(Error::io("open", &path, reason));
-        }
-        let path = directory.join(LOG_DIRECTORY).join(stream_name(stream));
+    /// Opens (and makes, if need be) a FIFO and the log that it flows into.
+    pub fn open(fifo: &Path, log: &Path) -> Result<Self, Error> {
+        let (path, fifo) = (log.to_owned(), fifo::open_reading_end(fifo)?);
         let (log, offset) = open_log(&path).map_err(|error| Error::io("open", &path, error))?;
         Ok(Self { fifo, path, log, offset })
     }
 
-    /// The end that the process writes to: opened for reading too, so that nobody's death breaks it.
-    pub(crate) fn writing_end(directory: &Path, stream: Stream) -> io::Result<OwnedFd> {
-        let end = open_fifo(&directory.join(stream_name(stream)), OFlags::empty())?;
-        if is_fifo(&end) { Ok(end) } else { Err(io::ErrorKind::InvalidData.into()) }
-    }
-
-    /// Whether the FIFO that is open is the one that lies in the directory.
-    pub(crate) fn is_at(&self, directory: &Path, stream: Stream) -> bool {
-        let there = rustix::fs::lstat(directory.join(stream_name(stream)));
+    /// Whether the FIFO that is open is the one that lies at this path.
+    pub fn is_at(&self, fifo: &Path) -> bool {
+        let there = rustix::fs::lstat(fifo);
         let held = rustix::fs::fstat(&self.fifo);
         matches!((there, held), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
     }
 
     /// All that it holds open.
-    pub(crate) fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
+    pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
         [self.fifo.as_fd(), self.log.as_fd()]
     }
 
     /// The descriptor to watch.
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.fifo.as_fd()
     }
 
     /// Where the log ends, in bytes.
-    pub(crate) fn offset(&self) -> u64 {
+    pub fn offset(&self) -> u64 {
         fs::metadata(&self.path).map_or(0, |log| log.len())
     }
 
     /// Moves what is there, one turn at most; an error if the log cannot take it.
-    pub(crate) fn move_bytes(&mut self) -> io::Result<()> {
+    pub fn move_bytes(&mut self) -> io::Result<()> {
         if rustix::io::ioctl_fionread(&self.fifo)? == 0 {
             return Ok(());
         }
@@ -160,19 +135,4 @@ fn open_log(path: &Path) -> io::Result<(File, u64)> {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "not an ordinary file: move it away"));
     }
     Ok((log, metadata.len()))
-}
-
-fn is_fifo(fd: &OwnedFd) -> bool {
-    rustix::fs::fstat(fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo)
-}
-
-fn make_fifo(path: &Path) -> Result<(), Errno> {
-    match rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::from_raw_mode(0o600), 0) {
-        Err(Errno::EXIST) => Ok(()),
-        made => made,
-    }
-}
-
-fn open_fifo(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
-    rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | flags, Mode::empty())
 }

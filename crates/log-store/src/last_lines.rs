@@ -1,35 +1,17 @@
-//! The last lines of a process that failed, for an error message: a few lines of a bounded length, read from the end of
-//! its logs, whatever it wrote. Control characters are shown, not obeyed.
+//! The last lines of a log, for an error message: a few lines of a bounded length, read from its end, whatever stands in
+//! it. Control characters are shown, not obeyed.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use formation::Slot;
-
-use crate::logs;
-use crate::service::Service;
-
-/// How many lines are quoted.
-const LINES: usize = 10;
-/// How much of each log is read, in bytes.
+/// How much of a log is read, in bytes.
 const BYTES: u64 = 16 << 10;
-/// How much of a line is quoted, in characters.
+/// How much of a line is shown, in characters.
 const LINE: usize = 300;
 
-/// The last lines that a slot wrote after `offsets` (in bytes, of stdout's and stderr's log): stdout's, then stderr's; ten
-/// in all, stderr first served.
-pub(crate) fn last_words(service: &Service, slot: &Slot, offsets: [u64; 2]) -> String {
-    let mut lines = Vec::new();
-    for (stream, offset) in logs::STREAMS.into_iter().zip(offsets) {
-        // A log that cannot be read must not hide why the process failed.
-        lines.extend(tail(&logs::path(service, slot, stream), offset).unwrap_or_default());
-    }
-    lines.split_off(lines.len().saturating_sub(LINES)).join("\n")
-}
-
-/// The last lines of a file from `offset` on, fit to be shown.
-fn tail(path: &Path, offset: u64) -> io::Result<Vec<String>> {
+/// The last lines of a log from `offset` (in bytes) on, at most `count` of them, fit to be shown.
+pub fn last_lines(path: &Path, offset: u64, count: usize) -> io::Result<Vec<String>> {
     let mut file = File::open(path)?;
     let end = file.metadata()?.len();
     // A log that was cut short since is all its own.
@@ -44,11 +26,11 @@ fn tail(path: &Path, offset: u64) -> io::Result<Vec<String>> {
         // Its beginning was not read.
         lines.remove(0);
     }
-    let last = lines.split_off(lines.len().saturating_sub(LINES));
+    let last = lines.split_off(lines.len().saturating_sub(count));
     Ok(last.into_iter().map(shown).collect())
 }
 
-/// A line as it is quoted: the end of a long one is what matters least.
+/// A line as it is shown: the end of a long one is what matters least.
 fn shown(line: &str) -> String {
     let mut shown = String::new();
     for character in line.chars().take(LINE) {
@@ -72,7 +54,7 @@ mod tests {
         let place = tempfile::tempdir().expect("a directory");
         let path = place.path().join("log");
         fs::write(&path, bytes).expect("written");
-        tail(&path, offset).expect("readable")
+        last_lines(&path, offset, 10).expect("readable")
     }
 
     #[test]

@@ -1,0 +1,21 @@
+//! The files of one output stream: bytes are appended by splice from the FIFO that a process writes to, and lines are read
+//! and followed, whatever others do to the files meanwhile.
+//!
+//! It refuses to know who wrote a stream, and never changes a byte of it.
+
+mod capture;
+mod error;
+mod fifo;
+mod last_lines;
+mod reader;
+
+pub use capture::Capture;
+pub use error::Error;
+pub use fifo::writing_end;
+pub use last_lines::last_lines;
+pub use reader::Reader;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
