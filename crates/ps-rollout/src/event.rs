@@ -19,7 +19,7 @@ pub enum Event {
     StartRefused {
         /// The run.
         run: Run,
-        /// Why, as a fragment for people.
+        /// Why, as a fragment for people that goes on after the slot: `did not answer GET / with 2xx`.
         reason: String,
     },
     /// The checks of a run hold.
@@ -28,7 +28,7 @@ pub enum Event {
     NotReady {
         /// The run.
         run: Run,
-        /// Why, as a fragment for people.
+        /// Why, as a fragment for people that goes on after the slot: `did not answer GET / with 2xx`.
         reason: String,
     },
     /// A run reaches clients.
@@ -37,7 +37,7 @@ pub enum Event {
     NotAdmitted {
         /// The run.
         run: Run,
-        /// Why, as a fragment for people.
+        /// Why, as a fragment for people that goes on after the slot: `did not answer GET / with 2xx`.
         reason: String,
     },
     /// No client is led to a run any more.
@@ -46,7 +46,7 @@ pub enum Event {
     Died {
         /// The run.
         run: Run,
-        /// How it ended, for example `exit status 1`.
+        /// How it ended, as a fragment for people that goes on after the slot: `ended with exit status 1`.
         how: String,
     },
     /// Nothing of a run is left: it was told to end, or it finished by itself as it should.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Run;
 
-/// Why something failed.
+/// Why something failed. Displays as a fragment that goes on after the name of the slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
@@ -36,12 +36,12 @@ pub enum Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused(reason) => write!(f, "could not be started: {reason}"),
-            Self::NotReady(reason) => write!(f, "is not ready: {reason}"),
-            Self::Deadline(deadline) => write!(f, "was not ready within {deadline:?}"),
-            Self::Died(how) => write!(f, "ended by itself: {how}"),
+            Self::Refused(reason)
+            | Self::NotReady(reason)
+            | Self::Died(reason)
+            | Self::NotAdmitted(reason) => f.write_str(reason),
+            Self::Deadline(deadline) => write!(f, "was not ready within {}", seconds(*deadline)),
             Self::Remains(reason) => write!(f, "would not end: {reason}"),
-            Self::NotAdmitted(reason) => write!(f, "could not be given its clients: {reason}"),
             Self::NotRecorded(reason) => write!(f, "could not be recorded: {reason}"),
             Self::Cancelled => f.write_str("was cancelled"),
             Self::Stopped => f.write_str("was stopped by hand"),
@@ -87,6 +87,49 @@ pub enum Fate {
     Lost,
     /// Nothing, because a person stopped it by hand.
     Stopped,
+}
+
+impl Outcome {
+    /// What a person should know besides why it failed: what is not as it was before, or as it was planned, one sentence each.
+    /// It is empty where the promise was kept or everything went as planned.
+    pub fn sentences(&self) -> Vec<String> {
+        let of_slots = self.slots.iter().filter_map(|(slot, fate)| self.sentence(slot, fate));
+        let of_runs =
+            self.remains.iter().map(|(run, why)| format!("{run} was told to end and would not: {why}"));
+        let of_record = self
+            .unrecorded
+            .iter()
+            .map(|why| format!("it could not be written down that the earlier release is back: {why}"));
+        of_slots.chain(of_runs).chain(of_record).collect()
+    }
+
+    fn sentence(&self, slot: &Slot, fate: &Fate) -> Option<String> {
+        let trouble = self.troubles.iter().find(|(troubled, _)| troubled == slot).map(|(_, failure)| failure);
+        let because = trouble.map(|failure| format!(": {failure}")).unwrap_or_default();
+        match fate {
+            Fate::Restarted { run, outage: Some(outage) } => Some(format!(
+                "{slot} runs the earlier release again, as {run}: nobody found it for {}",
+                seconds(*outage)
+            )),
+            Fate::Restarted { run, outage: None } => Some(format!(
+                "{slot} was started again from the earlier release, as {run}, and is not found yet{because}"
+            )),
+            Fate::Lost => Some(format!("{slot} is empty, although it was filled before{because}")),
+            Fate::Stopped => Some(format!("{slot} is empty, because it was stopped by hand meanwhile")),
+            Fate::Kept(_) | Fate::Started(_) | Fate::Replaced { .. } | Fate::Ended(_) | Fate::Empty => {
+                trouble.map(|failure| format!("{slot} {failure}"))
+            }
+        }
+    }
+}
+
+/// To a tenth: `2.1 s`, `30 s`.
+fn seconds(duration: Duration) -> String {
+    let tenths = (duration.as_millis() + 50) / 100;
+    match (tenths / 10, tenths % 10) {
+        (whole, 0) => format!("{whole} s"),
+        (whole, tenth) => format!("{whole}.{tenth} s"),
+    }
 }
 
 /// What came of a rollout.

@@ -306,7 +306,7 @@ impl Rollout {
 fn unexplained(happening: Happening, rules: Rules) -> Failure {
     match happening {
         Happening::Due => Failure::Deadline(rules.deadline),
-        Happening::Ended => Failure::Died("it finished before it had passed the gate".to_owned()),
+        Happening::Ended => Failure::Died("ended before it had passed the gate".to_owned()),
         Happening::Started
         | Happening::Refused
         | Happening::Ready
@@ -318,7 +318,7 @@ fn unexplained(happening: Happening, rules: Rules) -> Failure {
         | Happening::Remains
         | Happening::Respawned
         | Happening::Admit
-        | Happening::Retire => Failure::Died("nobody saw how".to_owned()),
+        | Happening::Retire => Failure::Died("ended, and nobody saw how".to_owned()),
     }
 }
 

@@ -42,6 +42,29 @@ impl Lane {
     }
 }
 
+/// Which part a run plays in its slot, in the order of who stays if a rollout goes no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// It fills the slot.
+    Current,
+    /// It is to fill the slot, and is proving itself.
+    Incoming,
+    /// It filled the slot, and is ending.
+    Leaving,
+}
+
+impl Role {
+    /// The word in rows of status.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Incoming => "incoming",
+            Self::Leaving => "leaving",
+        }
+    }
+}
+
 /// What a run was, or is to be, started from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

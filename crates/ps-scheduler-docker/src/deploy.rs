@@ -43,7 +43,7 @@ pub(crate) fn deploy(
     let engine = docker.engine()?;
     let app = App { engine, world: docker.world(), name };
     let (started, stopped) = engine.run(app.carry_out(plan, image, records, watch))?;
-    Ok(DeployOutcome { started, stopped, kept })
+    Ok(DeployOutcome { started, stopped, kept, ..DeployOutcome::default() })
 }
 
 fn image(plan: &Plan) -> Result<&str, Error> {

@@ -191,7 +191,7 @@ impl Stage<'_> {
     }
 
     fn refused(&self, slot: &Slot, reason: String) -> Error {
-        Error::DeployFailed { app: self.app.name.to_owned(), slot: slot.to_string(), reason }
+        Error::deploy_failed(self.app.name, slot, reason)
     }
 }
 

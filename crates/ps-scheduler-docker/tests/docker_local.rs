@@ -14,8 +14,8 @@ use formation::{Exit, Formation, RestartPolicy, State, Stream, Which};
 use ps_apps::World;
 use ps_scheduler::conformance::{self, Subject};
 use ps_scheduler::{
-    AppStatus, Cancel, DeployOutcome, Error, Instance, Intent, LogRequest, Plan, Process, Progress, Release,
-    Running, Scheduler, Source, StopOrder, Stopped, Watch,
+    AppStatus, Cancel, DeployOutcome, Error, FailedSlot, Instance, Intent, LogRequest, Plan, Process,
+    Progress, Release, Running, Scheduler, Source, StopOrder, Stopped, Watch,
 };
 use ps_scheduler_docker::DockerLocal;
 
@@ -288,8 +288,9 @@ fn a_new_release_of_which_one_instance_dies_leaves_the_old_one_running() {
     let bad = "if [ $DYNO = web.2 ]; then if [ -e /tmp/ran ]; then sleep 60; fi; touch /tmp/ran; \
                for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo line $i; done; exit 3; fi; exec httpd -f -p $PORT";
     let error = place.deploy(&["web=2"], bad, &Intent::Deploy).expect_err("web.2 dies");
-    let Error::DeployFailed { slot, reason, .. } = &error else { panic!("{error}") };
-    assert_eq!(slot, "web.2");
+    let Error::DeployFailed { failed, .. } = &error else { panic!("{error}") };
+    let [FailedSlot { slot, reason }] = failed.as_slice() else { panic!("{error}") };
+    assert_eq!(slot.to_string(), "web.2");
     assert!(
         reason.contains("line 3\n") && reason.contains("line 12") && !reason.contains("line 2\n"),
         "{reason}"

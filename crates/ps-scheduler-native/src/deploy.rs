@@ -172,9 +172,9 @@ fn roll_back(
 /// A failure after which not even what was there before could be put back.
 fn also(error: Error, second: &Error) -> Error {
     match error {
-        Error::DeployFailed { app, slot, reason } => {
-            let reason = format!("{reason}\nand the earlier release could not be put back: {second}");
-            Error::DeployFailed { app, slot, reason }
+        Error::DeployFailed { app, failed, fates, mut aftermath } => {
+            aftermath.push(format!("and the earlier release could not be put back: {second}"));
+            Error::DeployFailed { app, failed, fates, aftermath }
         }
         other => other,
     }
@@ -186,5 +186,6 @@ fn outcome(plan: &Plan) -> DeployOutcome {
         started: of(Change::Start).chain(of(Change::Replace)).collect(),
         stopped: of(Change::Stop).collect(),
         kept: of(Change::Keep).collect(),
+        ..DeployOutcome::default()
     }
 }

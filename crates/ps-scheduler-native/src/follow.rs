@@ -182,7 +182,7 @@ impl<'a> Follower<'a> {
         let words = logs::last_words(self.service, slot, offsets);
         let reason =
             if words.is_empty() { reason.to_owned() } else { format!("{reason}; its last lines:\n{words}") };
-        Error::DeployFailed { app: self.service.app.to_string(), slot: slot.to_string(), reason }
+        Error::deploy_failed(self.service.app.as_str(), slot, reason)
     }
 
     fn await_reply(&mut self) -> Result<Vec<Message>, Error> {

@@ -1,5 +1,12 @@
 //! Why a scheduler could not do what was asked, split by who must act.
 
+use std::collections::BTreeMap;
+
+use formation::Slot;
+use ps_rollout::Fate;
+
+use crate::failure::{self, FailedSlot};
+
 /// A scheduler's refusal or failure.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -19,15 +26,17 @@ pub enum Error {
         /// What there is instead, for people.
         present: String,
     },
-    /// The user: what was to be deployed did not work; nothing of it was left running.
-    #[error("{slot} of {app} {reason}")]
+    /// The user: what was to be deployed did not work. Displays a line for each slot that failed, then the aftermath.
+    #[error("{}", failure::told(app, failed, aftermath))]
     DeployFailed {
         /// The app.
         app: String,
-        /// The instance that failed first, `<type>.<n>`.
-        slot: String,
-        /// What happened, with the last lines it wrote.
-        reason: String,
+        /// The slots that failed, at least one; the one that made the deploy fail comes first.
+        failed: Vec<FailedSlot>,
+        /// What has become of each slot; empty where the deploy failed before its rollout began.
+        fates: BTreeMap<Slot, Fate>,
+        /// What is not as it was before the deploy, one sentence each, such as how long nobody answered.
+        aftermath: Vec<String>,
     },
     /// The user: something that the change needs is not there or makes no sense. It was found before anything was touched.
     #[error("{slot} of {app} cannot start: {reason}")]

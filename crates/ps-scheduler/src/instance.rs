@@ -1,9 +1,11 @@
 //! What runs: one instance per slot, and the status of an app as the sum of its instances.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use formation::{Exit, Slot, State};
 use jiff::Timestamp;
+use ps_rollout::{Lane, Role};
 
 /// Why a slot that the formation wants is empty, and stays empty until a person starts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,11 +18,19 @@ pub enum Over {
     StoppedByHand,
 }
 
-/// One filled slot. What a scheduler cannot know is `None`.
+/// One run in a slot; while a rollout is on its way, a slot may have two. What a scheduler cannot know is `None`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
     /// The slot it fills.
     pub slot: Slot,
+    /// The number of its run, which no other run of the app has had.
+    pub run: Option<u64>,
+    /// The number of the release that it was started from.
+    pub release: Option<u64>,
+    /// Which of its slot's two places it takes.
+    pub lane: Option<Lane>,
+    /// Which part it plays in its slot; a scheduler that knows no runs leaves this out, and has one instance a slot.
+    pub role: Option<Role>,
     /// What it is doing.
     pub state: State,
     /// Its main process.
@@ -56,6 +66,10 @@ impl Instance {
     pub fn new(slot: Slot, state: State) -> Self {
         Self {
             slot,
+            run: None,
+            release: None,
+            lane: None,
+            role: None,
             state,
             pid: None,
             container_id: None,
@@ -79,7 +93,7 @@ impl Instance {
 pub struct AppStatus {
     /// The app.
     pub app: String,
-    /// Its instances, ordered by type, then index.
+    /// Its instances, ordered by type, then index, then run.
     pub instances: Vec<Instance>,
     /// What is wrong beside what the instances say, for people: one sentence each.
     pub troubles: Vec<String>,
@@ -111,17 +125,38 @@ impl Running {
 }
 
 impl AppStatus {
-    /// Whether all instances are alive (`true`), some (`mixed`) or none (`false`), as Dokku's trigger `scheduler-app-status`
-    /// counts. One instance whose state is unknown makes the answer `unknown`.
+    /// Whether all slots have a living instance (`true`), some (`mixed`) or none (`false`), as Dokku's trigger
+    /// `scheduler-app-status` counts. One instance whose state is unknown makes the answer `unknown`.
     pub fn running(&self) -> Running {
         if self.instances.iter().any(|instance| instance.state == State::Unknown) {
             return Running::Unknown;
         }
-        let alive = self.instances.iter().filter(|instance| instance.state.is_alive()).count();
-        match alive {
+        let slots: BTreeSet<&Slot> = self.instances.iter().map(|instance| &instance.slot).collect();
+        let alive = self.instances.iter().filter(|instance| instance.state.is_alive());
+        match alive.map(|instance| &instance.slot).collect::<BTreeSet<_>>().len() {
             0 => Running::False,
-            all if all == self.instances.len() => Running::True,
+            all if all == slots.len() => Running::True,
             _ => Running::Mixed,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_whose_instance_is_being_replaced_counts_once() {
+        let row = |slot: &str, role, state| Instance {
+            role: Some(role),
+            ..Instance::new(slot.parse().expect("a legal slot"), state)
+        };
+        let mut status = AppStatus { app: "shop".to_owned(), instances: vec![], troubles: vec![] };
+        assert_eq!(status.running(), Running::False);
+        status.instances =
+            vec![row("web.1", Role::Current, State::Running), row("web.1", Role::Incoming, State::Starting)];
+        assert_eq!(status.running(), Running::True);
+        status.instances.push(row("web.2", Role::Incoming, State::Crashed));
+        assert_eq!(status.running(), Running::Mixed);
     }
 }

@@ -4,6 +4,7 @@
 
 pub mod conformance;
 mod error;
+mod failure;
 mod fake;
 mod instance;
 mod os_process;
@@ -14,6 +15,7 @@ mod rules;
 mod scheduler;
 
 pub use error::Error;
+pub use failure::{FailedSlot, conclude};
 pub use fake::Fake;
 pub use instance::{AppStatus, Instance, Over, Running};
 pub use os_process::OsProcess;

@@ -95,15 +95,14 @@ impl Plan {
 
     /// The steps alone, for whoever only shows them.
     pub fn steps(wanted: &Formation, present: &[Instance], intent: &Intent) -> Vec<Step> {
-        let states: BTreeMap<&Slot, &Instance> =
-            present.iter().map(|instance| (&instance.slot, instance)).collect();
+        let present = one_a_slot(present);
         let mut slots: Vec<Slot> = wanted_slots(wanted);
-        slots.extend(present.iter().map(|instance| instance.slot.clone()));
+        slots.extend(present.keys().map(|slot| (*slot).clone()));
         slots.sort();
         slots.dedup();
         let step_of = |slot: Slot| {
             let is_wanted = wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get());
-            let (change, reason) = decide(&slot, is_wanted, states.get(&slot).copied(), intent)?;
+            let (change, reason) = decide(&slot, is_wanted, present.get(&slot).copied(), intent)?;
             Some(Step { slot, change, reason })
         };
         slots.into_iter().filter_map(step_of).collect()
@@ -123,6 +122,18 @@ impl Plan {
     pub fn is_noop(&self) -> bool {
         self.steps.iter().all(|step| step.change == Change::Keep)
     }
+}
+
+/// Of two instances in a slot the one that stays if nothing more happens: what a rollout brings is decided by that rollout.
+fn one_a_slot(instances: &[Instance]) -> BTreeMap<&Slot, &Instance> {
+    let mut one: BTreeMap<&Slot, &Instance> = BTreeMap::new();
+    for instance in instances {
+        let before = one.entry(&instance.slot).or_insert(instance);
+        if instance.role < before.role {
+            *before = instance;
+        }
+    }
+    one
 }
 
 fn rules_of(release: &Release, steps: &[Step], usual: Strategy) -> BTreeMap<ProcessType, Rules> {

@@ -1,6 +1,7 @@
 //! The trait, and the types in its signatures. It is synchronous: a scheduler that needs async (docker-local, for bollard) keeps
 //! it inside its own crate. A caller that wants to cancel a verb passes a [`Cancel`] in and sets it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use formation::{Exit, Slot, Stream, Which};
-use ps_rollout::Strategy;
+use ps_rollout::{Fate, Strategy};
 
 use crate::{AppStatus, Error, Plan};
 
@@ -24,8 +25,15 @@ pub trait Scheduler {
     /// was never deployed has no instances.
     fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error>;
 
-    /// Carries the plan out. If it fails, the instances of before run: the same ones if only new slots were to be filled, else
-    /// those of the earlier release.
+    /// Carries the plan out as a rollout, by the rules of each type.
+    ///
+    /// **The promise.** Until every new instance has passed its gate, what ran before runs on: the very same processes and
+    /// containers. If one does not pass, or the deploy is cancelled, or an input is refused, they still do, and the answer is an
+    /// error. The one exception is a type whose strategy is stop-first: its earlier instances ended before the first new one
+    /// started, so after a failure its earlier release is started again, as other processes, and the error says how long nobody
+    /// answered. What fails after the gate is put back in the same way, and the error says slot for slot what is where.
+    ///
+    /// Of a caller that died, whoever calls a verb of the app next finishes what it began, or puts it back.
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error>;
 
     /// Called where a plan has nothing to do: starts what keeps the app's instances alive, if that is missing. The native
@@ -108,6 +116,8 @@ pub struct DeployOutcome {
     pub stopped: Vec<Slot>,
     /// Instances left alone.
     pub kept: Vec<Slot>,
+    /// What has become of each slot; empty from a scheduler that knows no runs.
+    pub fates: BTreeMap<Slot, Fate>,
 }
 
 /// What is to be stopped, and how patiently.

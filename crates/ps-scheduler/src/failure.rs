@@ -1,0 +1,161 @@
+//! How a rollout that is over is told: as what a deploy did, or as its failure, slot by slot.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use formation::Slot;
+use ps_rollout::{Failure, Fate, Outcome};
+
+use crate::{DeployOutcome, Error, Progress, Watch};
+
+/// A slot that failed a deploy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FailedSlot {
+    /// The slot.
+    pub slot: Slot,
+    /// What happened, as a fragment that goes on after the slot, with the last lines that its instance wrote.
+    pub reason: String,
+}
+
+impl Error {
+    /// A deploy that failed in one slot, and of which nothing is left.
+    pub fn deploy_failed(app: &str, slot: &Slot, reason: String) -> Self {
+        let failed = vec![FailedSlot { slot: slot.clone(), reason }];
+        Self::DeployFailed { app: app.to_owned(), failed, fates: BTreeMap::new(), aftermath: Vec::new() }
+    }
+}
+
+/// What a scheduler answers to a deploy whose rollout is over. What a person should know besides is part of the error that says
+/// which slots failed; beside any other answer `watch` is told.
+pub fn conclude(app: &str, outcome: Outcome, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+    let aftermath = outcome.sentences();
+    let Outcome { cause, slots: fates, failures, .. } = outcome;
+    let answer = match cause.map(|cause| (cause.failure, cause.slot)) {
+        None => Ok(DeployOutcome::from(fates)),
+        Some((Failure::Cancelled, _)) => Err(Error::Cancelled),
+        Some((failure @ (Failure::NotRecorded(_) | Failure::Stopped), _)) => {
+            let reason = format!("the new release {failure}");
+            Err(Error::Backend { context: format!("deploy {app}"), reason })
+        }
+        Some((
+            Failure::Refused(_)
+            | Failure::NotReady(_)
+            | Failure::Deadline(_)
+            | Failure::Died(_)
+            | Failure::Remains(_)
+            | Failure::NotAdmitted(_),
+            first,
+        )) => {
+            let failed = failed(failures, first.as_ref());
+            return Err(Error::DeployFailed { app: app.to_owned(), failed, fates, aftermath });
+        }
+    };
+    for sentence in aftermath {
+        (watch.say)(Progress::Note(sentence));
+    }
+    answer
+}
+
+/// The slots that failed; the one that made the rollout fail comes first.
+fn failed(failures: Vec<(Slot, Failure)>, first: Option<&Slot>) -> Vec<FailedSlot> {
+    let failed = |(slot, failure): (Slot, Failure)| FailedSlot { slot, reason: failure.to_string() };
+    let mut failed: Vec<FailedSlot> = failures.into_iter().map(failed).collect();
+    failed.sort_by_key(|failed| first != Some(&failed.slot));
+    failed
+}
+
+/// The failure of a deploy for people: a line for each slot that failed, then what is not as it was.
+pub(crate) fn told(app: &str, failed: &[FailedSlot], aftermath: &[String]) -> String {
+    let mut text = String::new();
+    for (n, FailedSlot { slot, reason }) in failed.iter().enumerate() {
+        // A string takes what is written to it.
+        let _ = write!(text, "{}{slot} of {app} {reason}", if n == 0 { "" } else { "\n" });
+    }
+    for sentence in aftermath {
+        let _ = write!(text, "\n{sentence}");
+    }
+    text
+}
+
+impl From<BTreeMap<Slot, Fate>> for DeployOutcome {
+    fn from(fates: BTreeMap<Slot, Fate>) -> Self {
+        let mut outcome = Self::default();
+        for (slot, fate) in &fates {
+            let list = match fate {
+                Fate::Kept(_) | Fate::Restarted { .. } => &mut outcome.kept,
+                Fate::Started(_) | Fate::Replaced { .. } => &mut outcome.started,
+                Fate::Ended(_) | Fate::Stopped | Fate::Lost => &mut outcome.stopped,
+                Fate::Empty => continue,
+            };
+            list.push(slot.clone());
+        }
+        Self { fates, ..outcome }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ps_rollout::{Cause, Run};
+
+    use super::*;
+    use crate::Cancel;
+
+    fn slot(text: &str) -> Slot {
+        text.parse().expect("a legal slot")
+    }
+
+    fn failed(failure: Failure, failures: &[(&str, Failure)], fates: &[(&str, Fate)]) -> Outcome {
+        let at = failures.last().map(|(text, _)| slot(text));
+        Outcome {
+            cause: Some(Cause { slot: at, failure }),
+            slots: fates.iter().map(|(text, fate)| (slot(text), fate.clone())).collect(),
+            failures: failures.iter().map(|(text, failure)| (slot(text), failure.clone())).collect(),
+            troubles: vec![],
+            remains: vec![],
+            unrecorded: None,
+        }
+    }
+
+    fn concluded(outcome: Outcome) -> (Result<DeployOutcome, Error>, Vec<String>) {
+        let mut notes = Vec::new();
+        let mut say = |progress| {
+            if let Progress::Note(text) = progress {
+                notes.push(text);
+            }
+        };
+        let answer =
+            conclude("shop", outcome, &mut Watch { say: &mut say, cancel: &Cancel::default(), lock: None });
+        (answer, notes)
+    }
+
+    #[test]
+    fn each_slot_that_failed_is_a_line_the_first_cause_before_the_others_and_what_changed_after_them() {
+        let died = Failure::Died("ended within its first second (exit status 1)".to_owned());
+        let not_ready = Failure::NotReady("did not answer GET / with 2xx".to_owned());
+        let outage = Some(Duration::from_millis(2100));
+        let fates = [
+            ("web.1", Fate::Kept(Run { slot: slot("web.1"), number: 4 })),
+            ("worker.1", Fate::Restarted { run: Run { slot: slot("worker.1"), number: 18 }, outage }),
+        ];
+        let failures = [("web.1", not_ready), ("worker.1", died.clone())];
+        let (answer, notes) = concluded(failed(died, &failures, &fates));
+        assert_eq!(
+            answer.expect_err("it failed").to_string(),
+            "worker.1 of shop ended within its first second (exit status 1)\n\
+             web.1 of shop did not answer GET / with 2xx\n\
+             worker.1 runs the earlier release again, as worker.1@18: nobody found it for 2.1 s"
+        );
+        assert_eq!(notes, [""; 0]);
+    }
+
+    #[test]
+    fn a_cancelled_rollout_is_told_as_such_and_its_outage_beside_it() {
+        let outage = Some(Duration::from_secs(1));
+        let fates = [("web.1", Fate::Restarted { run: Run { slot: slot("web.1"), number: 3 }, outage })];
+        let (answer, notes) = concluded(failed(Failure::Cancelled, &[], &fates));
+        assert!(matches!(answer, Err(Error::Cancelled)), "{answer:?}");
+        assert_eq!(notes, ["web.1 runs the earlier release again, as web.1@3: nobody found it for 1 s"]);
+    }
+}
