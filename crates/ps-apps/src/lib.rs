@@ -9,6 +9,7 @@ pub mod durable;
 mod environment;
 mod error;
 mod formation_source;
+mod instance_files;
 mod known_types;
 mod lock;
 pub mod nearby;
@@ -29,6 +30,7 @@ pub use error::Error;
 pub use formation_source::{
     DOKKU_SCALE, FormationSource, InvalidDokkuScale, OfferedCounts, RefusedOffer, parse_dokku_scale,
 };
+pub use instance_files::{ContainerFile, InstanceFiles, InstanceRecord, LISTENING_HOST};
 pub use lock::{AppLock, LOCK_VARIABLE};
 pub use orphans::Orphans;
 pub use property::Scope;

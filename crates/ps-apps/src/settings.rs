@@ -101,9 +101,4 @@ impl World {
         let fallback = || if is_dokku() { "docker-local" } else { "native" }.to_owned();
         Ok(global.unwrap_or_else(fallback))
     }
-
-    pub(crate) fn has_containers(&self, app: &AppName) -> bool {
-        let Ok(entries) = std::fs::read_dir(self.app_dir(app)) else { return false };
-        entries.flatten().any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"CONTAINER"))
-    }
 }

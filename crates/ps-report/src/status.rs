@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use formation::{AppName, State};
-use ps_apps::{Error, Scope, World};
+use ps_apps::{ContainerFile, Error, Scope, World};
 use ps_scheduler::{AppStatus, Instance, Running, Scheduler};
 
 use crate::row::UNKNOWN;
@@ -52,13 +52,6 @@ impl Seen {
     fn unreadable(error: &Error) -> Self {
         Self { trouble: Some(error.to_string()), ..Self::unknown() }
     }
-}
-
-/// A container that Dokku's layout has a record of: `CONTAINER.<type>.<n>`.
-struct Record {
-    slot: String,
-    id: String,
-    is_unnumbered: bool,
 }
 
 /// What is known of each of these apps. A scheduler that does not answer costs one line on stderr.
@@ -140,7 +133,7 @@ fn native_slot(instance: &Instance) -> SeenSlot {
 fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
     let read: Vec<_> = apps.into_iter().map(|app| (records(world, &app), app)).collect();
     let has_containers =
-        |records: &Result<Vec<Record>, Error>| matches!(records, Ok(some) if !some.is_empty());
+        |records: &Result<Vec<ContainerFile>, Error>| matches!(records, Ok(some) if !some.is_empty());
     let asked: Vec<AppName> =
         read.iter().filter(|(records, _)| has_containers(records)).map(|(_, app)| app.clone()).collect();
     let answered = if asked.is_empty() {
@@ -160,9 +153,10 @@ fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
 }
 
 /// The records decide which instances there are, as in Dokku; the engine says what they do.
-fn recorded(records: &[Record], answer: Option<&AppStatus>) -> Seen {
+fn recorded(records: &[ContainerFile], answer: Option<&AppStatus>) -> Seen {
     let states: Option<Vec<State>> = answer.map(|status| {
-        let instance = |record: &Record| find(status, record).map_or(State::Missing, |found| found.state);
+        let instance =
+            |record: &ContainerFile| find(status, record).map_or(State::Missing, |found| found.state);
         records.iter().map(instance).collect()
     });
     let slots = records.iter().map(|record| {
@@ -171,7 +165,7 @@ fn recorded(records: &[Record], answer: Option<&AppStatus>) -> Seen {
         let id: String = record.id.chars().take(11).collect();
         let is_alive = instance.is_some_and(|instance| instance.state.is_alive());
         let what = format!("{word} (CID: {id})");
-        SeenSlot { name: record.slot.clone(), what, is_alive, is_unnumbered: record.is_unnumbered }
+        SeenSlot { name: record.instance.clone(), what, is_alive, is_unnumbered: record.is_unnumbered }
     });
     let running = match states {
         _ if records.is_empty() => Running::False,
@@ -186,8 +180,8 @@ fn recorded(records: &[Record], answer: Option<&AppStatus>) -> Seen {
     }
 }
 
-fn find<'a>(status: &'a AppStatus, record: &Record) -> Option<&'a Instance> {
-    status.instances.iter().find(|instance| instance.slot.to_string() == record.slot)
+fn find<'a>(status: &'a AppStatus, record: &ContainerFile) -> Option<&'a Instance> {
+    status.instances.iter().find(|instance| instance.slot.to_string() == record.instance)
 }
 
 fn sum(states: &[State]) -> Running {
@@ -224,28 +218,12 @@ fn statuses(scheduler: &dyn Scheduler, apps: &[AppName]) -> BTreeMap<String, App
     }
 }
 
-/// Every record of an app, by slot. One without a number is from long ago and means `web.1`.
-fn records(world: &World, app: &AppName) -> Result<Vec<Record>, Error> {
-    let directory = world.app_dir(app);
-    let fail = |error| Error::io("read", &directory, error);
-    let mut records = BTreeMap::new();
-    for entry in std::fs::read_dir(&directory).map_err(fail)? {
-        let name = entry.map_err(fail)?.file_name();
-        let Some(suffix) = name.to_str().and_then(|name| name.strip_prefix("CONTAINER")) else { continue };
-        let slot = match suffix.strip_prefix('.') {
-            Some(slot) => slot,
-            None if suffix.is_empty() && !directory.join("CONTAINER.web.1").exists() => "web.1",
-            None => continue,
-        };
-        let path = directory.join(&name);
-        let text = ps_apps::durable::read_text(&path, true)?.unwrap_or_default();
-        let id = text.lines().next().unwrap_or_default().trim();
-        if id.contains('\0') {
-            let reason = "holds NUL bytes: the next deploy writes it again".to_owned();
-            return Err(Error::Corrupt { path, line: None, reason });
-        }
-        let record = Record { slot: slot.to_owned(), id: id.to_owned(), is_unnumbered: suffix.is_empty() };
-        records.insert(slot.to_owned(), record);
+/// Every record of an app, in the order of Dokku's listing.
+fn records(world: &World, app: &AppName) -> Result<Vec<ContainerFile>, Error> {
+    let files = world.container_files(app)?;
+    if let Some(broken) = files.iter().find(|file| file.id.contains('\0')) {
+        let reason = "holds NUL bytes: the next deploy writes it again".to_owned();
+        return Err(Error::Corrupt { path: broken.path.clone(), line: None, reason });
     }
-    Ok(records.into_values().collect())
+    Ok(files)
 }

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use formation::{Slot, Which};
 use futures_util::{StreamExt, stream};
-use ps_apps::World;
+use ps_apps::{InstanceFiles, World};
 use ps_engine::{Container, End, Engine, Fault};
 use ps_scheduler::Error;
 
 use crate::failed::failed;
 use crate::label;
-use crate::records::Records;
 
 /// How many instances are worked on at once.
 pub(crate) const AT_ONCE: usize = 8;
@@ -38,7 +37,11 @@ impl App<'_> {
 
     /// Finishes what a deploy that died half-way left behind: containers without a record are ended and removed, and those
     /// with a record get their final name. Returns a sentence for each container that could not be removed.
-    pub(crate) async fn settle(&self, records: &Records, grace: Duration) -> Result<Vec<String>, Error> {
+    pub(crate) async fn settle(
+        &self,
+        records: &InstanceFiles,
+        grace: Duration,
+    ) -> Result<Vec<String>, Error> {
         let (recorded, leftover): (Vec<_>, Vec<_>) =
             self.listed().await?.into_iter().partition(|container| records.contains(&container.id));
         for container in recorded.iter().filter(|container| label::is_upcoming(&container.name)) {
@@ -81,8 +84,15 @@ impl App<'_> {
     }
 }
 
+/// What is recorded of an app's containers.
+pub(crate) fn records(world: &World, app: &str) -> Result<InstanceFiles, Error> {
+    let failed = |reason: String| Error::Backend { context: format!("read what runs of {app}"), reason };
+    let name = app.parse().map_err(|invalid| failed(format!("{invalid}")))?;
+    world.instance_files(&name).map_err(|error| failed(error.to_string()))
+}
+
 /// The recorded slots that `which` selects; an error names those that there are.
-pub(crate) fn chosen(records: &Records, app: &str, which: &Which) -> Result<Vec<Slot>, Error> {
+pub(crate) fn chosen(records: &InstanceFiles, app: &str, which: &Which) -> Result<Vec<Slot>, Error> {
     if records.slots.is_empty() {
         return Err(Error::NotDeployed { app: app.to_owned() });
     }

@@ -6,14 +6,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use formation::Slot;
 use futures_util::{StreamExt, stream};
+use ps_apps::{InstanceFiles, InstanceRecord};
 use ps_engine::End;
 use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Source, Watch};
 
 use crate::DockerLocal;
-use crate::app::{App, WAITING_AT_ONCE};
+use crate::app::{self, App, WAITING_AT_ONCE};
 use crate::blueprint;
 use crate::label;
-use crate::records::{Record, Records};
 use crate::stage::{Stage, Staged};
 
 /// Makes reality match the plan.
@@ -33,7 +33,7 @@ pub(crate) fn deploy(
     if let Some(reason) = fresh.into_iter().find_map(|slot| blueprint::refusal(&plan.release, slot)) {
         return Err(Error::Backend { context: format!("deploy {name}"), reason });
     }
-    let records = Records::read(docker.world(), name)?;
+    let records = app::records(docker.world(), name)?;
     if !records.have_a_place() {
         return Err(Error::Backend {
             context: format!("deploy {name}"),
@@ -61,7 +61,7 @@ impl App<'_> {
         &self,
         plan: &Plan,
         image: &str,
-        mut records: Records,
+        mut records: InstanceFiles,
         watch: &mut Watch<'_>,
     ) -> Result<(Vec<Slot>, Vec<Slot>), Error> {
         for line in self.settle(&records, plan.release.stop_timeout).await? {
@@ -84,11 +84,11 @@ impl App<'_> {
     }
 
     /// Writes the records of the new instances. From then on these are the app's instances, and the old ones are left over.
-    async fn record(&self, records: &mut Records, staged: &[Staged]) -> Result<(), Error> {
+    async fn record(&self, records: &mut InstanceFiles, staged: &[Staged]) -> Result<(), Error> {
         if staged.is_empty() {
             return Ok(());
         }
-        let new: Vec<(Slot, Record)> =
+        let new: Vec<(Slot, InstanceRecord)> =
             staged.iter().map(|staged| (staged.slot.clone(), staged.record())).collect();
         let Err(error) = records.replace(&new) else { return Ok(()) };
         let undone: Vec<_> = stream::iter(staged.iter().map(|staged| self.engine.remove(&staged.id)))
@@ -102,7 +102,7 @@ impl App<'_> {
     }
 
     /// Old ones step aside as `<app>.<type>.<n>.<epoch>`, new ones get the plain name.
-    async fn take_names(&self, old: &Records, staged: &[Staged]) {
+    async fn take_names(&self, old: &InstanceFiles, staged: &[Staged]) {
         let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         let renames = staged.iter().map(|staged| async move {
             if let Some(id) = old.slots.get(&staged.slot).and_then(|record| record.id.as_deref()) {
@@ -117,7 +117,7 @@ impl App<'_> {
 
     /// Ends the old containers. The new ones run and are recorded by now, so an old one that does not end is no failure of the
     /// deploy: it is reported, and the next deploy or stop tries again.
-    async fn end_replaced(&self, old: &Records, staged: &[Staged], plan: &Plan, watch: &mut Watch<'_>) {
+    async fn end_replaced(&self, old: &InstanceFiles, staged: &[Staged], plan: &Plan, watch: &mut Watch<'_>) {
         let grace = plan.release.stop_timeout;
         let replaced = staged.iter().filter_map(|staged| {
             let id = old.slots.get(&staged.slot)?.id.clone()?;
@@ -150,7 +150,7 @@ impl App<'_> {
     async fn empty(
         &self,
         plan: &Plan,
-        mut records: Records,
+        mut records: InstanceFiles,
         watch: &mut Watch<'_>,
     ) -> Result<Vec<Slot>, Error> {
         let mut slots: Vec<Slot> = plan.slots(Change::Stop).cloned().collect();

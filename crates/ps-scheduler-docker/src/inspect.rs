@@ -9,11 +9,10 @@ use serde_json::Value;
 use crate::DockerLocal;
 use crate::app::{self, AT_ONCE};
 use crate::failed::failed;
-use crate::records::Records;
 
 /// An array, one description for each instance in the order of the slots; one that is gone is left out.
 pub(crate) fn inspect(docker: &DockerLocal, app: &str) -> Result<Value, Error> {
-    let records = Records::read(docker.world(), app)?;
+    let records = app::records(docker.world(), app)?;
     app::chosen(&records, app, &Which::All)?;
     let engine = docker.engine()?;
     let ids = records.slots.values().filter_map(|record| record.id.as_deref());

@@ -11,7 +11,6 @@ mod inspect;
 mod label;
 mod logs;
 mod processes;
-mod records;
 mod retire;
 mod stage;
 mod stand_in;

@@ -13,7 +13,6 @@ use ps_scheduler::{Error, LogLine, LogRequest};
 use crate::DockerLocal;
 use crate::app;
 use crate::failed::failed;
-use crate::records::Records;
 
 /// A line longer than this is handed out in pieces.
 const MAX_LINE_BYTES: usize = 1 << 20;
@@ -27,7 +26,7 @@ pub(crate) fn logs(
     request: &LogRequest,
     sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
 ) -> Result<(), Error> {
-    let records = Records::read(docker.world(), &request.app)?;
+    let records = app::records(docker.world(), &request.app)?;
     let slots = app::chosen(&records, &request.app, &request.which)?;
     let engine = docker.engine()?;
     let open = |slot: Slot| {

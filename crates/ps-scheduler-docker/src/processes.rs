@@ -8,7 +8,6 @@ use serde_json::Value;
 use crate::DockerLocal;
 use crate::app::{self, AT_ONCE};
 use crate::failed::failed;
-use crate::records::Records;
 
 /// What the engine asks the system's `ps` for; it finds the container's own by their pid, and a command comes last.
 const COLUMNS: &str = "pid,user,pcpu,rss,etime,args";
@@ -16,7 +15,7 @@ const COLUMNS: &str = "pid,user,pcpu,rss,etime,args";
 impl DockerLocal {
     /// Every process in the containers that run, in the order of the slots; an app that was never deployed is an error.
     pub fn processes(&self, app: &str) -> Result<Vec<OsProcess>, Error> {
-        let records = Records::read(self.world(), app)?;
+        let records = app::records(self.world(), app)?;
         app::chosen(&records, app, &Which::All)?;
         let engine = self.engine()?;
         let recorded = records.slots.iter().filter_map(|(slot, record)| Some((slot, record.id.as_deref()?)));

@@ -6,8 +6,7 @@ use ps_engine::Container;
 use ps_scheduler::Error;
 
 use crate::failed::failed;
-use crate::records::Records;
-use crate::{DockerLocal, label};
+use crate::{DockerLocal, app, label};
 
 /// Removes the leftovers of one app, or of all apps of this world; the names of what was removed.
 pub(crate) fn retire(docker: &DockerLocal, app: Option<&str>) -> Result<Vec<String>, Error> {
@@ -22,7 +21,7 @@ pub(crate) fn retire(docker: &DockerLocal, app: Option<&str>) -> Result<Vec<Stri
     }
     let mut removed = Vec::new();
     for (app, containers) in apps {
-        let records = Records::read(docker.world(), app)?;
+        let records = app::records(docker.world(), app)?;
         for container in containers.into_iter().filter(|container| !records.contains(&container.id)) {
             let done = engine.run(engine.remove(&container.id));
             done.map_err(|fault| failed(fault, format!("remove {}", container.name)))?;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use formation::{Exit, Slot, State};
 use futures_util::{StreamExt, stream};
+use ps_apps::InstanceRecord;
 use ps_engine::Fault;
 use ps_scheduler::{Error, Progress, Release, Watch};
 use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::app::{AT_ONCE, App, WAITING_AT_ONCE};
-use crate::records::Record;
 use crate::{blueprint, label};
 
 /// How long a new instance must stay up.
@@ -42,8 +42,8 @@ pub(crate) struct Staged {
 
 impl Staged {
     /// What is to be recorded about it.
-    pub(crate) fn record(&self) -> Record {
-        Record { id: Some(self.id.clone()), ip: self.ip.clone(), port: blueprint::port(&self.slot) }
+    pub(crate) fn record(&self) -> InstanceRecord {
+        InstanceRecord { id: Some(self.id.clone()), ip: self.ip.clone(), port: blueprint::port(&self.slot) }
     }
 }
 

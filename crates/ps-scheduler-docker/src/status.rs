@@ -3,18 +3,18 @@
 use std::collections::HashMap;
 
 use formation::{Slot, State};
+use ps_apps::{InstanceFiles, InstanceRecord};
 use ps_engine::Container;
 use ps_scheduler::{AppStatus, Error, Instance};
 
 use crate::failed::failed;
-use crate::records::{Record, Records};
-use crate::{DockerLocal, label};
+use crate::{DockerLocal, app, label};
 
 /// The statuses of these apps, in the order asked. If none of them has a record, the engine is not asked. A container belongs to
 /// the record that has its id; labels do not decide, because containers that Dokku made do not have ours.
 pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
-    let records: Vec<Records> =
-        apps.iter().map(|app| Records::read(docker.world(), app)).collect::<Result<_, _>>()?;
+    let records: Vec<InstanceFiles> =
+        apps.iter().map(|app| app::records(docker.world(), app)).collect::<Result<_, _>>()?;
     let listed = if records.iter().all(|records| records.slots.is_empty()) {
         Vec::new()
     } else {
@@ -24,7 +24,7 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppSta
     };
     let by_id: HashMap<&str, &Container> =
         listed.iter().map(|container| (container.id.as_str(), container)).collect();
-    let instances = |records: &Records| {
+    let instances = |records: &InstanceFiles| {
         records.slots.iter().map(|(slot, record)| instance(slot, record, &by_id)).collect()
     };
     let statuses = apps.iter().zip(&records).map(|(app, records)| AppStatus {
@@ -35,7 +35,7 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppSta
     Ok(statuses.collect())
 }
 
-fn instance(slot: &Slot, record: &Record, by_id: &HashMap<&str, &Container>) -> Instance {
+fn instance(slot: &Slot, record: &InstanceRecord, by_id: &HashMap<&str, &Container>) -> Instance {
     let container = record.id.as_deref().and_then(|id| by_id.get(id));
     let mut instance = Instance::new(slot.clone(), container.map_or(State::Missing, |found| found.state));
     instance.container_id.clone_from(&record.id);

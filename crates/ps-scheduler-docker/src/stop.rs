@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use formation::{Exit, Slot, Which};
 use futures_util::{StreamExt, stream};
+use ps_apps::InstanceFiles;
 use ps_engine::End;
 use ps_scheduler::{Error, Progress, StopOrder, Stopped, Watch};
 
 use crate::DockerLocal;
-use crate::app::{App, WAITING_AT_ONCE};
-use crate::records::Records;
+use crate::app::{self, App, WAITING_AT_ONCE};
 
 /// Carries out the order. Stopping all of an app also ends what a run that died half-way left of it.
 pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
     watch.cancel.check()?;
-    let mut records = Records::read(docker.world(), &order.app)?;
+    let mut records = app::records(docker.world(), &order.app)?;
     if records.slots.is_empty() && !order.remove {
         return Ok(Stopped::default());
     }
@@ -42,7 +42,7 @@ impl App<'_> {
     /// Ends the instances of these slots, all at once.
     pub(crate) async fn end_slots(
         &self,
-        records: &Records,
+        records: &InstanceFiles,
         slots: &[Slot],
         grace: Duration,
         watch: &mut Watch<'_>,
@@ -71,7 +71,7 @@ impl App<'_> {
     /// Removes the containers and records of these slots, except of those that did not end.
     pub(crate) async fn forget(
         &self,
-        records: &mut Records,
+        records: &mut InstanceFiles,
         slots: &[Slot],
         mut stopped: Stopped,
     ) -> Result<Stopped, Error> {

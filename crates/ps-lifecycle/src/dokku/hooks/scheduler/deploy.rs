@@ -10,7 +10,7 @@ use ps_cli::exit::Refusal;
 use ps_scheduler::{Intent, Plan, Release, Scheduler, Source};
 use ps_scheduler_native::{Native, Pushed};
 
-use super::{brought, handover, listeners, nginx, push};
+use super::{brought, handover, nginx, push};
 use crate::dokku::call::Caller;
 use crate::dokku::hooks::extract;
 use crate::session::Session;
@@ -26,8 +26,10 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) 
     ended?;
     let world = &session.world;
     let status = native.status(&[app.to_string()])?.remove(0);
-    listeners::write(world, app, &status.instances)
-        .with_context(|| format!("write the listeners of {app}"))?;
+    let reachable = status.instances.iter().filter(|instance| instance.address.is_some());
+    let listening: Vec<_> =
+        reachable.filter_map(|instance| Some((instance.slot.clone(), instance.port?))).collect();
+    world.listen(app, &listening).with_context(|| format!("write the listeners of {app}"))?;
     let caller = Caller::holding(world, &lock);
     nginx::warn_of_proxy(world, &caller, app)?;
     session.step("Running post-deploy")?;

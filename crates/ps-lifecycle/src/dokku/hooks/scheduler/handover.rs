@@ -4,26 +4,22 @@
 use anyhow::Result;
 use formation::{AppName, Which};
 use ps_apps::World;
-use ps_apps::durable::Directory;
 use ps_cli::say;
 use ps_scheduler_native::Native;
 
-use super::{NATIVE, listeners};
+use super::NATIVE;
 use crate::dokku::call::Caller;
 use crate::session::Session;
 use crate::stop;
 
 /// Ends the containers of an app that runs natively now.
 pub(super) fn take_over(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
-    let containers = listeners::of_kinds(world, app, &["CONTAINER"])?;
-    if containers.is_empty() {
+    if world.container_files(app)?.is_empty() {
         return Ok(());
     }
     say::step(&format!("{app} runs natively now: ending its containers"))?;
     caller.stream("scheduler-stop", &["docker-local", app.as_str(), "true"])?;
-    let place = world.app_dir(app);
-    let directory = Directory::open(&place, &place)?;
-    Ok(containers.iter().try_for_each(|name| directory.remove(name))?)
+    Ok(world.forget_containers(app)?)
 }
 
 /// Ends the native processes of an app that another scheduler has deployed.
@@ -36,7 +32,7 @@ pub(super) fn give_up(world: &World, app: &AppName) -> Result<()> {
     let lock = session.lock(app)?;
     session.step(&format!("{app} no longer runs natively: ending its processes"))?;
     stop::end_via(&session, app, &native, &Which::All, true)?;
-    if listeners::forget(world, app)? {
+    if world.forget_listeners(app)? {
         Caller::holding(world, &lock).stream("proxy-build-config", &[app.as_str()])?;
     }
     Ok(())

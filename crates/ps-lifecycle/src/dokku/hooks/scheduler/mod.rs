@@ -6,7 +6,6 @@ mod answers;
 mod brought;
 mod deploy;
 mod handover;
-mod listeners;
 mod nginx;
 mod null_builder;
 mod push;

@@ -10,12 +10,12 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::{Context, Result};
 use formation::AppName;
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{Scope, World};
+use ps_apps::{LISTENING_HOST, Scope, World};
 use ps_cli::say;
 use ps_triggers::Triggers;
 
+use super::NATIVE;
 use super::upstreams::{self, Wanted};
-use super::{NATIVE, listeners};
 use crate::dokku::call::Caller;
 
 const CONFIGURATION: &str = "nginx.conf";
@@ -65,7 +65,11 @@ fn has_template_of_another(world: &World) -> Result<bool> {
 fn listeners_of(world: &World, app: &AppName) -> Result<Vec<u16>> {
     let fixed = world.property("network", Scope::App(app), "static-web-listener")?;
     let is_ours = fixed.is_none_or(|value| value.is_empty()) && world.scheduler_name(app)? == NATIVE;
-    if is_ours { listeners::ports(world, app, WEB) } else { Ok(Vec::new()) }
+    if is_ours { web_ports(world, app) } else { Ok(Vec::new()) }
+}
+
+fn web_ports(world: &World, app: &AppName) -> Result<Vec<u16>> {
+    Ok(world.listeners(app, &WEB.parse().expect("a legal process type"))?)
 }
 
 /// Corrects each upstream of the app, so that it leads to the app's own processes.
@@ -79,7 +83,7 @@ pub(super) fn correct(world: &World, app: &str) -> Result<()> {
     let path = place.join(CONFIGURATION);
     let Some(text) = durable::read_text(&path, false)? else { return Ok(()) };
     let mapped = mapped(&Caller::new(world).ask("ports-get", &[app.as_str()]).unwrap_or_default());
-    let wanted = Wanted { app: app.as_str(), host: listeners::HOST, listeners: &ports, mapped: &mapped };
+    let wanted = Wanted { app: app.as_str(), host: LISTENING_HOST, listeners: &ports, mapped: &mapped };
     let Some(corrected) = upstreams::corrected(&text, &wanted) else { return Ok(()) };
     let is = path.metadata().with_context(|| format!("read {}", path.display()))?;
     let access = Access::like(&path, is.permissions().mode() & 0o777);
@@ -95,7 +99,7 @@ fn mapped(map: &str) -> Vec<u16> {
 /// deploy goes on.
 pub(super) fn warn_of_proxy(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
     let ask = |question: &str| caller.ask(question, &[app.as_str()]).unwrap_or_default();
-    if listeners::ports(world, app, WEB)?.is_empty() || ask("proxy-is-enabled") == "false" {
+    if web_ports(world, app)?.is_empty() || ask("proxy-is-enabled") == "false" {
         return Ok(());
     }
     let proxy = ask("proxy-type");

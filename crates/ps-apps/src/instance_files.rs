@@ -1,0 +1,304 @@
+//! The files by which Dokku's layout knows an app's instances, `$DOKKU_ROOT/<app>/{CONTAINER,IP,PORT}.<type>.<n>`
+//! (docs/contract.md#files): which container fills a slot, and where an instance listens. Dokku's docker-local and ours write
+//! all three; a native app has the last two alone, so that Dokku's proxies find it ([`World::listen`]).
+//!
+//! A container without such a file is not an instance of the app, even if its labels say so: a deploy that was killed may have
+//! left it. Nothing here asks an engine, so nothing here knows whether a container is there.
+
+mod listeners;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use formation::{AppName, Slot};
+
+pub use listeners::LISTENING_HOST;
+
+use crate::durable::{self, Access, Directory};
+use crate::{Error, World};
+
+const CONTAINER: &str = "CONTAINER";
+const IP: &str = "IP";
+const PORT: &str = "PORT";
+/// The instance that a file without a suffix stands for: a very old Dokku wrote `CONTAINER` alone.
+const UNNUMBERED: &str = "web.1";
+
+/// A file `CONTAINER.<type>.<n>`, as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// The instance that it names, for example `web.1`; not every name that Dokku would count is a legal slot.
+    pub instance: String,
+    /// Whether its name has no instance in it, and `web.1` is meant.
+    pub is_unnumbered: bool,
+    /// Its first line, without blanks around it: the container's id, if nothing went wrong.
+    pub id: String,
+}
+
+/// What is written down about one instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InstanceRecord {
+    /// The container's full id; `None` if there is none in the file.
+    pub id: Option<String>,
+    /// Its address.
+    pub ip: Option<String>,
+    /// The port it listens on.
+    pub port: Option<u16>,
+}
+
+/// What is written down about the containers of one app.
+#[derive(Clone, Debug)]
+pub struct InstanceFiles {
+    dir: PathBuf,
+    /// One for each instance that has a file `CONTAINER`.
+    pub slots: BTreeMap<Slot, InstanceRecord>,
+}
+
+impl World {
+    /// The files `CONTAINER.*` of an app, in the order of their names; none for an app without a directory. One without a
+    /// number counts only where no other stands for `web.1`.
+    pub fn container_files(&self, app: &AppName) -> Result<Vec<ContainerFile>, Error> {
+        let dir = self.app_dir(app);
+        container_names(&dir)?.iter().map(|name| read_container(&dir, name)).collect()
+    }
+
+    /// Whether an app has a file `CONTAINER.*`.
+    pub(crate) fn has_containers(&self, app: &AppName) -> bool {
+        names(&self.app_dir(app), &[CONTAINER]).is_ok_and(|names| !names.is_empty())
+    }
+
+    /// What is written down about an app's containers.
+    pub fn instance_files(&self, app: &AppName) -> Result<InstanceFiles, Error> {
+        let dir = self.app_dir(app);
+        let mut slots = BTreeMap::new();
+        for name in container_names(&dir)? {
+            let Ok(slot) = instance_of(&name).parse() else { continue };
+            slots.insert(slot, read_record(&dir, &read_container(&dir, &name)?)?);
+        }
+        Ok(InstanceFiles { dir, slots })
+    }
+}
+
+impl InstanceFiles {
+    /// Whether a container is written down.
+    pub fn contains(&self, id: &str) -> bool {
+        self.slots.values().any(|record| record.id.as_deref() == Some(id))
+    }
+
+    /// Whether the app has a directory to write them to.
+    pub fn have_a_place(&self) -> bool {
+        self.dir.is_dir()
+    }
+
+    /// Writes the files of each of `new`, those of one instance durable before those of the next. After an error those that
+    /// stood before stand again.
+    pub fn replace(&mut self, new: &[(Slot, InstanceRecord)]) -> Result<(), Error> {
+        let directory = Directory::open(&self.dir, &self.dir)?;
+        for (done, (slot, record)) in new.iter().enumerate() {
+            if let Err(error) = self.write(&directory, slot, record) {
+                for (slot, _) in &new[..=done] {
+                    // Best effort: what made the write fail may make this fail too, and the first error says why.
+                    let _ = match self.slots.get(slot) {
+                        Some(old) => self.write(&directory, slot, old),
+                        None => self.erase(&directory, slot),
+                    };
+                }
+                return Err(error);
+            }
+        }
+        self.slots.extend(new.iter().cloned());
+        Ok(())
+    }
+
+    /// Forgets these slots.
+    pub fn remove(&mut self, slots: &[Slot]) -> Result<(), Error> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let directory = Directory::open(&self.dir, &self.dir)?;
+        for slot in slots {
+            self.erase(&directory, slot)?;
+            self.slots.remove(slot);
+        }
+        Ok(())
+    }
+
+    /// Writes the record of the container last, so that a reader who finds an id finds the address too.
+    fn write(&self, directory: &Directory, slot: &Slot, record: &InstanceRecord) -> Result<(), Error> {
+        let access = Access::like(&self.dir, 0o644);
+        let put = |kind: &str, value: Option<&str>| {
+            let name = format!("{kind}.{slot}");
+            value.map_or_else(
+                || directory.remove(&name),
+                |value| directory.write(&name, value.as_bytes(), access),
+            )
+        };
+        put(IP, record.ip.as_deref())?;
+        put(PORT, record.port.map(|port| port.to_string()).as_deref())?;
+        put(CONTAINER, record.id.as_ref().map(|id| format!("{id}\n")).as_deref())
+    }
+
+    fn erase(&self, directory: &Directory, slot: &Slot) -> Result<(), Error> {
+        for kind in [CONTAINER, IP, PORT] {
+            directory.remove(&format!("{kind}.{slot}"))?;
+            if slot.to_string() == UNNUMBERED && self.dir.join(kind).is_file() {
+                directory.remove(kind)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The files in an app's directory that are of these kinds, in order.
+fn names(dir: &Path, kinds: &[&str]) -> Result<Vec<String>, Error> {
+    let fail = |error| Error::io("read", dir, error);
+    let entries = match fs::read_dir(dir) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
+        entries => entries.map_err(fail)?,
+    };
+    let is_one = |name: &String| kinds.contains(&name.split('.').next().unwrap_or_default());
+    let mut names = Vec::new();
+    for entry in entries {
+        names.extend(entry.map_err(fail)?.file_name().into_string().ok().filter(is_one));
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The files `CONTAINER.*` of an app, without the one that another stands for.
+fn container_names(dir: &Path) -> Result<Vec<String>, Error> {
+    let mut names = names(dir, &[CONTAINER])?;
+    let is_numbered = names.iter().any(|name| instance_of(name) == UNNUMBERED && name != CONTAINER);
+    names.retain(|name| name != CONTAINER || !is_numbered);
+    Ok(names)
+}
+
+/// The instance that a file's name ends with.
+fn instance_of(name: &str) -> &str {
+    name.split_once('.').map_or(UNNUMBERED, |(_, instance)| instance)
+}
+
+fn read_container(dir: &Path, name: &str) -> Result<ContainerFile, Error> {
+    let path = dir.join(name);
+    let text = durable::read_text(&path, true)?.unwrap_or_default();
+    Ok(ContainerFile {
+        path,
+        instance: instance_of(name).to_owned(),
+        is_unnumbered: name == CONTAINER,
+        id: text.lines().next().unwrap_or_default().trim().to_owned(),
+    })
+}
+
+fn read_record(dir: &Path, file: &ContainerFile) -> Result<InstanceRecord, Error> {
+    let suffix = if file.is_unnumbered { String::new() } else { format!(".{}", file.instance) };
+    let read = |kind: &str| -> Result<Option<String>, Error> {
+        let text = durable::read_text(&dir.join(format!("{kind}{suffix}")), false)?;
+        Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+    };
+    let is_id = |id: &&String| id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    Ok(InstanceRecord {
+        id: Some(&file.id).filter(is_id).cloned(),
+        ip: read(IP)?,
+        port: read(PORT)?.and_then(|port| port.parse().ok()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Place(tempfile::TempDir);
+
+    impl Place {
+        fn new(files: &[(&str, &str)]) -> Self {
+            let place = tempfile::tempdir().expect("a directory for the test");
+            fs::create_dir(place.path().join("shop")).expect("the app's directory");
+            for (name, text) in files {
+                fs::write(place.path().join("shop").join(name), text).expect("a record");
+            }
+            Self(place)
+        }
+
+        fn files(&self) -> InstanceFiles {
+            let world = World::new(self.0.path(), self.0.path().join("lib"));
+            world.instance_files(&"shop".parse().expect("a legal name")).expect("readable records")
+        }
+
+        fn text(&self, name: &str) -> Option<String> {
+            fs::read_to_string(self.0.path().join("shop").join(name)).ok()
+        }
+    }
+
+    fn id(digit: char) -> String {
+        digit.to_string().repeat(64)
+    }
+
+    fn slot(word: &str) -> Slot {
+        word.parse().expect("a legal slot")
+    }
+
+    #[test]
+    fn records_are_read_as_dokku_writes_them() {
+        let newline = format!("{}\n", id('a'));
+        let place = Place::new(&[
+            ("CONTAINER.web.1", &newline),
+            ("IP.web.1", "172.17.0.2"),
+            ("PORT.web.1", "5000"),
+            ("CONTAINER.worker.12", &id('b')),
+            ("CONTAINER.x.01", &id('c')),
+            ("ENV", "A=1"),
+        ]);
+        let slots = place.files().slots;
+        assert_eq!(slots.keys().map(ToString::to_string).collect::<Vec<_>>(), ["web.1", "worker.12"]);
+        let web = InstanceRecord { id: Some(id('a')), ip: Some("172.17.0.2".into()), port: Some(5000) };
+        assert_eq!(slots[&slot("web.1")], web);
+    }
+
+    #[test]
+    fn a_record_that_holds_no_id_is_kept_as_such() {
+        let place = Place::new(&[("CONTAINER.web.1", ""), ("CONTAINER.web.2", "../../etc\n")]);
+        let slots = place.files().slots;
+        assert!(slots.len() == 2 && slots.values().all(|record| record.id.is_none()), "{slots:?}");
+    }
+
+    #[test]
+    fn a_record_without_a_number_is_web_1_unless_there_is_one_with_a_number() {
+        let place = Place::new(&[("CONTAINER", &id('a'))]);
+        assert!(place.files().contains(&id('a')));
+        let place = Place::new(&[("CONTAINER", &id('a')), ("CONTAINER.web.1", &id('b'))]);
+        assert!(!place.files().contains(&id('a')) && place.files().contains(&id('b')));
+    }
+
+    #[test]
+    fn what_was_written_reads_back_and_what_is_gone_leaves_nothing() {
+        let place = Place::new(&[("IP.web.1", "stale")]);
+        let record = InstanceRecord { id: Some(id('a')), ip: None, port: Some(5000) };
+        let mut records = place.files();
+        records.replace(&[(slot("web.1"), record.clone())]).expect("written");
+        assert_eq!(place.files().slots[&slot("web.1")], record);
+        assert_eq!(place.text("CONTAINER.web.1"), Some(format!("{}\n", id('a'))));
+        assert_eq!(place.text("PORT.web.1").as_deref(), Some("5000"));
+        assert_eq!(place.text("IP.web.1"), None, "a stale address was left");
+        records.remove(&[slot("web.1")]).expect("removed");
+        assert!(place.files().slots.is_empty() && place.text("PORT.web.1").is_none());
+    }
+
+    #[test]
+    fn a_write_that_fails_half_way_brings_the_old_records_back() {
+        let place = Place::new(&[("CONTAINER.web.1", &id('a')), ("IP.web.1", "172.17.0.2")]);
+        // A directory stands where the second record should go, so its write fails whoever we are.
+        fs::create_dir(place.0.path().join("shop/CONTAINER.web.2.d")).expect("a directory");
+        fs::create_dir(place.0.path().join("shop/PORT.web.2")).expect("a directory");
+        let before = place.files().slots;
+        let new =
+            |digit| InstanceRecord { id: Some(id(digit)), ip: Some("172.17.0.9".into()), port: Some(5000) };
+        let result = place.files().replace(&[(slot("web.1"), new('b')), (slot("web.2"), new('c'))]);
+        assert!(result.is_err(), "a record was written over a directory");
+        assert_eq!(place.files().slots, before);
+    }
+}
