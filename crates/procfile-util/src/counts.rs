@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use procfile::Procfile;
-use procfile::export::MAX_INSTANCES;
+use procfile_exchange::export::MAX_INSTANCES;
 
 /// The process type whose command runs once for each deploy, before the others start.
 pub(crate) const RELEASE: &str = "release";

@@ -4,8 +4,8 @@
 use std::io::Write as _;
 
 use anyhow::{Result, anyhow, bail};
-use procfile::export::{AbsolutePath, Format, Job, Limit, Name, Output, Resource, Settings, Text};
 use procfile::{EnvFile, Procfile};
+use procfile_exchange::export::{AbsolutePath, Format, Job, Limit, Name, Output, Resource, Settings, Text};
 use ps_cli::exit::Outcome;
 
 use crate::counts::{Counts, RELEASE};

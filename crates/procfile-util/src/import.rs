@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use durable::ReadError;
-use procfile::import::{Imported, MAX_IMPORT_BYTES, Source, Surroundings};
+use procfile_exchange::import::{Imported, MAX_IMPORT_BYTES, Source, Surroundings};
 use ps_cli::exit::Outcome;
 
 use crate::files::{self, words};

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use procfile::export::Output;
+use procfile_exchange::export::Output;
 use tempfile::NamedTempFile;
 
 use crate::files::words;

@@ -1,4 +1,4 @@
-//! The Procfile: grammar, a document that keeps every byte, expansion, formations. Pure: no file is read and no
+//! The Procfile: grammar, a document that keeps every byte, expansion, env files. Pure: no file is read and no
 //! environment looked at here; bytes come in and values go out.
 
 mod advice;
@@ -9,9 +9,7 @@ mod env_file;
 mod env_file_error;
 mod excerpt;
 mod expand;
-pub mod export;
 mod grammar;
-pub mod import;
 mod lint;
 mod options;
 mod order;

@@ -1,0 +1,168 @@
+//! The variables of all processes as one env file. A variable whose value is not the same for all that have it is
+//! left out: an app has one environment.
+
+use std::collections::BTreeMap;
+
+use procfile::EnvFile;
+
+/// What the platform gives each instance itself, and what another manager gave in its place.
+pub(crate) const OWN: [&str; 4] = ["PORT", "PS", "HONCHO_PROCESS_NAME", "NODE_APP_INSTANCE"];
+
+/// The variables, by name in the order in which they were found.
+#[derive(Default)]
+pub(crate) struct Environment {
+    names: Vec<String>,
+    values: BTreeMap<String, Vec<(String, String)>>,
+}
+
+impl Environment {
+    /// Sets a variable of a process; `""` is all of them.
+    pub(crate) fn set(&mut self, owner: &str, name: &str, value: &str) {
+        if !self.values.contains_key(name) {
+            self.names.push(name.to_owned());
+        }
+        self.values.entry(name.to_owned()).or_default().push((owner.to_owned(), value.to_owned()));
+    }
+
+    /// Sets variables of a process.
+    pub(crate) fn set_all(&mut self, owner: &str, variables: &[(String, String)]) {
+        for (name, value) in variables {
+            self.set(owner, name, value);
+        }
+    }
+
+    /// The env file; `note` is told whose variable was left out, and why.
+    pub(crate) fn file(&self, processes: usize, mut note: impl FnMut(&str, String)) -> Vec<u8> {
+        let mut file = String::new();
+        for name in &self.names {
+            let mut owners: Vec<&str> = Vec::new();
+            let mut values: Vec<&str> = Vec::new();
+            for (owner, value) in &self.values[name] {
+                owners.push(owner);
+                values.push(value);
+            }
+            owners.dedup();
+            values.dedup();
+            let what = format!("variable {}", shown(name));
+            if OWN.contains(&name.as_str()) {
+                note("", format!("{what} is left out: each instance gets its own"));
+                continue;
+            }
+            let [value] = values[..] else {
+                note(
+                    "",
+                    format!(
+                        "{what} is left out: it has several values ({}): set it in the commands",
+                        owners.join(", ")
+                    ),
+                );
+                continue;
+            };
+            let Some(line) = line(name, value) else {
+                note("", format!("{what} is left out: an env file cannot hold it"));
+                continue;
+            };
+            file.push_str(&line);
+            if owners.len() < processes && !owners.contains(&"") {
+                note(
+                    "",
+                    format!(
+                        "{what} was that of {} alone, and is that of the whole app now",
+                        owners.join(", ")
+                    ),
+                );
+            }
+        }
+        file.into_bytes()
+    }
+}
+
+fn shown(name: &str) -> String {
+    name.chars().take(80).collect()
+}
+
+/// A line that reads back as this variable, whatever stands before it: its name may be any that an env file takes, also one
+/// that a shell drops, such as `MY-KEY`.
+fn line(name: &str, value: &str) -> Option<String> {
+    let bare = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:,@%+=-".contains(&byte));
+    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");
+    let escaped = escaped.replace('\n', "\\n").replace('\r', "\\r");
+    let candidates =
+        [bare.then(|| value.to_owned()), Some(format!("'{value}'")), Some(format!("\"{escaped}\""))];
+    let lines = candidates.into_iter().flatten().map(|written| format!("{name}={written}\n"));
+    let mut lines = lines.filter(|line| line.ends_with('\n') && line.lines().count() == 1);
+    lines.find(|line| reads_back(line, name, value))
+}
+
+fn reads_back(line: &str, name: &str, value: &str) -> bool {
+    EnvFile::parse(line.as_bytes())
+        .is_ok_and(|read| read.len() == 1 && read.get_bytes(name.as_bytes()) == Some(value.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_read_back_behind_one_another() {
+        let values = [
+            "a",
+            "",
+            "a b",
+            "it's",
+            "$A",
+            "say \"x\"",
+            "two\nlines",
+            "a\\",
+            "# no",
+            "a # b",
+            "é",
+            "'q'",
+            " a ",
+        ];
+        let mut environment = Environment::default();
+        for (at, value) in values.iter().enumerate() {
+            environment.set("web", &format!("A{at}"), value);
+        }
+        environment.set("web", "A", "outer");
+        let mut left_out = Vec::new();
+        let file = environment.file(1, |_, what| left_out.push(what));
+        let read = EnvFile::parse(&file).expect("legal");
+        for (at, value) in values.iter().enumerate() {
+            let kept = read.get(&format!("A{at}"));
+            assert!(kept == Some(value) || (kept.is_none() && !left_out.is_empty()), "{value:?}: {kept:?}");
+        }
+        assert!(left_out.len() <= 1, "{left_out:?}");
+    }
+
+    #[test]
+    fn what_differs_between_processes_is_left_out() {
+        let mut environment = Environment::default();
+        environment.set("web", "A", "1");
+        environment.set("worker", "A", "2");
+        environment.set("web", "PORT", "5000");
+        environment.set("web", "B C", "x");
+        environment.set("", "D", "x");
+        let mut notes = Vec::new();
+        assert_eq!(environment.file(2, |_, what| notes.push(what)), b"D=x\n");
+        assert_eq!(notes.len(), 3, "{notes:?}");
+    }
+
+    #[test]
+    fn every_name_that_an_env_file_takes_is_carried_over() {
+        let mut environment = Environment::default();
+        for name in ["MY-KEY", "a.b", "A[0]", "1A", "é", "export"] {
+            environment.set("", name, "x y");
+        }
+        for name in ["", "#a", "A=B", "a$b", "two\nlines", "export A"] {
+            environment.set("", name, "x");
+        }
+        let mut left_out = Vec::new();
+        let file = environment.file(1, |_, what| left_out.push(what));
+        let read = EnvFile::parse(&file).expect("legal");
+        let names: Vec<&str> = read.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["MY-KEY", "a.b", "A[0]", "1A", "é", "export"]);
+        assert!(read.iter().all(|(_, value)| value == "x y"));
+        assert_eq!(left_out.len(), 6, "{left_out:?}");
+    }
+}

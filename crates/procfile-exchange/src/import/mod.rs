@@ -1,0 +1,190 @@
+//! Configurations of other process managers, read into a Procfile, a formation and variables. Whatever a Procfile has no place
+//! for, or cannot say exactly, is left out with a note; nothing is dropped in silence. Nothing in the input can add a line of its
+//! own: the Procfile is read back and compared before it is returned.
+
+mod command;
+mod compose;
+mod directory;
+mod environment;
+mod gather;
+mod instances;
+mod node;
+mod pm2;
+mod pm2_dump;
+mod supervisord;
+mod systemd;
+mod unit_family;
+mod unit_words;
+mod words;
+
+use formation::Formation;
+
+use crate::import::gather::Gathering;
+
+/// The largest configuration that is read, in bytes: 4 MiB.
+pub const MAX_IMPORT_BYTES: usize = 4 << 20;
+
+/// The process manager whose configuration is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A Compose file.
+    Compose,
+    /// pm2's process file, in JSON (also as pm2 reads it: comments, bare keys) or YAML; or the processes that `pm2 save`
+    /// wrote to `dump.pm2`.
+    Pm2,
+    /// supervisord's configuration.
+    Supervisord,
+    /// One unit of systemd, or several behind lines that name them.
+    Systemd,
+}
+
+/// Reads a file that a configuration names, by the path that stands there; the error says why it cannot.
+pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
+
+/// What is known about a configuration beside its text: its name, the app, and the files around it.
+#[derive(Clone, Copy)]
+pub struct Surroundings<'a> {
+    /// The name of its file, for a unit that has no other.
+    pub name: &'a str,
+    /// The app: this and a dash are cut off the names of processes (`shop-web` of the app `shop` becomes `web`).
+    pub app: &'a str,
+    /// Files that it names; `None`: they stay unread, and are noted.
+    pub files: Option<ReadFile<'a>>,
+    /// Whether a command that starts in a directory of its own begins with `cd`; it is noted otherwise.
+    pub enter_directories: bool,
+}
+
+/// The result of an import.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The Procfile; empty if no process type was found.
+    pub procfile: Vec<u8>,
+    /// How many instances of each type are wanted, in the order of the Procfile.
+    pub formation: Formation,
+    /// An env file; empty if there is no variable.
+    pub env_file: Vec<u8>,
+    /// What could not be carried over: one line each, without control characters and without values of variables.
+    pub notes: Vec<String>,
+}
+
+/// Why nothing was read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// More than [`MAX_IMPORT_BYTES`].
+    #[error("is over 4 MiB")]
+    TooLarge,
+    /// The bytes are not UTF-8.
+    #[error("is not UTF-8 text, or holds a NUL")]
+    NotText,
+    /// A pm2 configuration in JavaScript, which is a program and is not run.
+    #[error(
+        "is JavaScript, which only node can read: node -p 'JSON.stringify(require(\"./ecosystem.config.js\"))' > ecosystem.json, and import that"
+    )]
+    JavaScript,
+    /// The text is not of the format.
+    #[error("is no {0}: {1}")]
+    Syntax(&'static str, String),
+    /// The Procfile that was made does not read back as it was meant: a bug of ours.
+    #[error("gives no Procfile that reads back")]
+    Unfaithful,
+}
+
+impl Source {
+    /// The source of a name on the command line.
+    pub fn of(name: &str) -> Option<Self> {
+        match name {
+            "compose" => Some(Self::Compose),
+            "pm2" => Some(Self::Pm2),
+            "supervisord" => Some(Self::Supervisord),
+            "systemd" => Some(Self::Systemd),
+            _ => None,
+        }
+    }
+
+    /// The source of a file, where its name says that.
+    pub fn of_file(name: &str) -> Option<Self> {
+        let by_name = [Self::Compose, Self::Pm2, Self::Supervisord];
+        let of_name = |source: &Self| {
+            let names = source.usual_names().iter();
+            names.map(|usual| usual.rsplit('/').next().unwrap_or(usual)).any(|usual| usual == name)
+        };
+        let by_ending =
+            || (name.ends_with(".service") && name.len() > ".service".len()).then_some(Self::Systemd);
+        by_name.into_iter().find(of_name).or_else(by_ending)
+    }
+
+    /// Names that its files usually have, the most usual first; none for systemd, whose units have names of their own.
+    pub fn usual_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Compose => &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"],
+            Self::Pm2 => &["ecosystem.json", "pm2.json", "process.json", "processes.json", "dump.pm2"],
+            Self::Supervisord => &["supervisord.conf", "etc/supervisord.conf"],
+            Self::Systemd => &[],
+        }
+    }
+
+    /// Reads a configuration alone: files that it names stay unread, and commands do not enter directories; both are
+    /// noted. `name` is that of the file, for a unit that has no other; `app` and a dash are cut off the names of
+    /// processes.
+    ///
+    /// ```
+    /// use procfile_exchange::import::Source;
+    ///
+    /// let text = b"services: {web: {command: [bin/serve, --name, a b], deploy: {replicas: 2}}}";
+    /// let read = Source::Compose.read("compose.yaml", "", text)?;
+    /// assert_eq!(read.procfile, b"web: bin/serve --name 'a b'\n");
+    /// assert_eq!(read.formation.get("web").map(|count| count.get()), Some(2));
+    /// # Ok::<(), procfile_exchange::import::ImportError>(())
+    /// ```
+    pub fn read(self, name: &str, app: &str, bytes: &[u8]) -> Result<Imported, ImportError> {
+        self.read_in(&Surroundings { name, app, files: None, enter_directories: false }, bytes)
+    }
+
+    /// Reads a configuration where it lies.
+    ///
+    /// ```
+    /// use procfile_exchange::import::{Source, Surroundings};
+    ///
+    /// let text = br#"{"apps": [{"name": "mail", "script": "bin/mail", "cwd": "workers", "interpreter": "none"}]}"#;
+    /// let around = Surroundings { name: "pm2.json", app: "", files: None, enter_directories: true };
+    /// assert_eq!(Source::Pm2.read_in(&around, text)?.procfile, b"mail: cd workers && bin/mail\n");
+    /// # Ok::<(), procfile_exchange::import::ImportError>(())
+    /// ```
+    pub fn read_in(self, around: &Surroundings<'_>, bytes: &[u8]) -> Result<Imported, ImportError> {
+        if bytes.len() > MAX_IMPORT_BYTES {
+            return Err(ImportError::TooLarge);
+        }
+        let text = std::str::from_utf8(bytes).map_err(|_| ImportError::NotText)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if text.contains('\0') {
+            return Err(ImportError::NotText);
+        }
+        let mut gathering = Gathering::of(around.app, around.enter_directories);
+        match self {
+            Self::Compose => compose::read(&mut gathering, around.files, without_header(text))?,
+            Self::Pm2 => pm2::read(&mut gathering, without_header(text))?,
+            Self::Supervisord => supervisord::read(&mut gathering, without_header(text))?,
+            Self::Systemd => systemd::read(&mut gathering, around.name, text)?,
+        }
+        gathering.finish()
+    }
+}
+
+impl std::fmt::Debug for Imported {
+    /// Without the env file: it may hold secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let procfile = String::from_utf8_lossy(&self.procfile);
+        f.debug_struct("Imported")
+            .field("procfile", &procfile)
+            .field("notes", &self.notes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The text without the line `==> path <==` that `export --stdout` and `tail -v` put before it.
+fn without_header(text: &str) -> &str {
+    match text.split_once('\n') {
+        Some((first, rest)) if first.starts_with("==> ") && first.ends_with(" <==") => rest,
+        _ => text,
+    }
+}
