@@ -43,3 +43,5 @@ mod schema;
 mod supervisor;
 #[path = "ps_lifecycle/transcript.rs"]
 mod transcript;
+#[path = "ps_lifecycle/upgrade.rs"]
+mod upgrade;

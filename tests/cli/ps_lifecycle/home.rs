@@ -145,7 +145,12 @@ impl Home {
 
     /// A program, in this home and nothing else.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(programs().join(words[0]));
+        self.command_at(programs(), words)
+    }
+
+    /// The program that lies in this directory.
+    pub(crate) fn command_at(&self, directory: &Path, words: &[&str]) -> Command {
+        let mut command = Command::new(directory.join(words[0]));
         let path = std::env::var("PATH").unwrap_or_default();
         command
             .args(&words[1..])

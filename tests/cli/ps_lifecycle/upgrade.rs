@@ -1,0 +1,244 @@
+//! Apps that the programs of an earlier commit deployed and run are taken over by today's: the same processes, not one byte
+//! of their output lost, and what was over stays over.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::home::{Home, eventually, get, listening, programs, run, slot, table};
+
+/// The first commit whose apps must survive: no file of it names a version, and its supervisor knows neither `spec` nor
+/// `hello`.
+const FIRST: &str = "a927f60";
+
+const PROCFILE: &str = "web: faultapp --listen\n\
+                        worker: sh worker.sh\n\
+                        job: echo ran >>runs; sleep 1.2\n\
+                        flaky: echo ran >>tries; [ $(wc -l <tries) -gt 1 ] || sleep 1.2; exit 3\n";
+
+/// Once it may `begin` it counts, at some 70 MB/s where the machine is fast enough, until it is `enough`; stderr says then
+/// how far it came.
+const WORKER: &str = "until [ -e begin ]; do sleep 0.05; done\n\
+                      n=0\n\
+                      until [ -e enough ]; do seq $((n+1)) $((n+100000)); n=$((n+100000)); sleep 0.005; done\n\
+                      echo counted to $n >&2\n\
+                      exec sleep 100000\n";
+
+/// How often the earlier supervisor dies: a few times, or with `FORMATION_TEST_LONG=1` a hundred.
+fn deaths() -> usize {
+    if std::env::var_os("FORMATION_TEST_LONG").is_some() { 100 } else { 5 }
+}
+
+/// An app of an earlier commit's programs: two webs, one of them stopped by hand, a worker that writes, a job that is done
+/// and one that was given up.
+struct Earlier {
+    home: Home,
+    /// Where the earlier programs lie.
+    programs: PathBuf,
+    /// The supervisors that this test started itself.
+    started: Vec<Child>,
+    /// The processes that are to survive.
+    pids: BTreeMap<String, u64>,
+    /// How often the job had run, and the one that is given up, when today's programs came.
+    runs: (usize, usize),
+}
+
+impl Earlier {
+    /// `None`, noted as skipped, where the commit is not in this checkout.
+    fn deploy() -> Option<Self> {
+        let programs = built(FIRST)?;
+        let home = Home::new();
+        let source = home.source("shop", PROCFILE);
+        home.write("shop/worker.sh", WORKER);
+        fs::create_dir(home.path("home/shop")).expect("an app");
+        let mut earlier = Self { home, programs, started: Vec::new(), pids: BTreeMap::new(), runs: (0, 0) };
+        earlier.home.does(&["ps-set", "shop", "restart-policy", "on-failure:1"]);
+        let scale = ["web=2", "worker=1", "job=1", "flaky=1"].map(|count| ["--scale", count]);
+        earlier.does(&[&["deploy", "shop", "--dir", &source][..], &scale.concat()].concat());
+        // In this order: the earlier supervisor starts all again that is over where one instance is stopped.
+        earlier.does(&["stop", "shop", "web.2"]);
+        earlier.await_over();
+        earlier.pids = earlier.home.pids("shop");
+        assert_eq!(earlier.pids.keys().collect::<Vec<_>>(), ["web.1", "worker.1"]);
+        earlier.home.write("shop/begin", "");
+        Some(earlier)
+    }
+
+    fn does(&self, words: &[&str]) {
+        let ran = run(self.home.command_at(&self.programs, &[&["ps-lifecycle"], words].concat()));
+        assert_eq!(ran.status, Some(0), "the programs of {FIRST}: {words:?}: {ran:?}");
+    }
+
+    fn await_over(&self) {
+        let over = [("flaky.1", "crashed"), ("job.1", "stopped"), ("web.1", "running")];
+        let rest = [("web.2", "stopped"), ("worker.1", "running")];
+        let wanted = table(&[&over[..], &rest].concat());
+        eventually("what ends by itself is over", || {
+            let states = self.home.states("shop");
+            if states == wanted { Ok(()) } else { Err(format!("{states:?}")) }
+        });
+    }
+
+    fn service(&self) -> PathBuf {
+        self.home.path("lib/data/scheduler-native/shop")
+    }
+
+    /// The one supervisor, and its program. What it has just forked bears its name until it becomes a command.
+    fn supervisor(&self) -> (Pid, PathBuf) {
+        eventually("one app has one supervisor", || {
+            let all = self.home.processes().into_iter().filter(|(_, words)| words.contains("ps-supervise"));
+            let all: Vec<Pid> = all.map(|(pid, _)| pid).collect();
+            let [pid] = all[..] else { return Err(format!("{all:?}")) };
+            let program = fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
+            Ok((pid, program.map_err(|error| error.to_string())?))
+        })
+    }
+
+    fn kill_supervisor(&mut self) {
+        let (pid, program) = self.supervisor();
+        assert_eq!(program, self.programs.join("ps-supervise"));
+        kill_process(pid, Signal::KILL).expect("it lives");
+        for mut child in self.started.drain(..) {
+            child.wait().expect("it is ours");
+        }
+        eventually("it is dead", || {
+            // A zombie has no program any more.
+            fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()))
+                .map_or(Ok(()), |exe| Err(exe.display().to_string()))
+        });
+    }
+
+    /// The earlier supervisor dies, and the next one of its kind takes over what runs, again and again. It starts again what
+    /// is over, which today's does not: that is waited for.
+    fn die(&mut self, times: usize) {
+        for _ in 0..times {
+            self.kill_supervisor();
+            let mut command = self.home.command_at(&self.programs, &["ps-supervise"]);
+            command.arg(self.service()).stdout(Stdio::null()).stderr(Stdio::null());
+            self.started.push(command.spawn().expect("the earlier ps-supervise starts"));
+            let before = self.written();
+            self.await_written(before + 1_000_000);
+        }
+        self.await_over();
+        self.runs = self.runs();
+    }
+
+    /// How much the worker's log has, in bytes.
+    fn written(&self) -> u64 {
+        fs::metadata(self.service().join("worker.1/log/stdout")).map_or(0, |log| log.len())
+    }
+
+    fn await_written(&self, bytes: u64) {
+        eventually("the worker writes on", || {
+            let written = self.written();
+            if written >= bytes { Ok(()) } else { Err(format!("{written} of {bytes} bytes")) }
+        });
+    }
+
+    /// That what ran runs on, what was over is over, and the supervisor is today's.
+    fn is_taken_over(&self) {
+        let ran = self.home.run(&["ps-lifecycle", "status", "shop", "--json"]);
+        assert_eq!((ran.status, &*ran.stderr), (Some(0), ""), "{ran:?}");
+        let rows: BTreeMap<String, serde_json::Value> =
+            ran.rows().into_iter().map(|row| (slot(&row), row)).collect();
+        for (slot, pid) in &self.pids {
+            assert_eq!((rows[slot]["pid"].as_u64(), rows[slot]["restarts"].as_u64()), (Some(*pid), Some(0)));
+        }
+        self.await_over();
+        assert_eq!(self.runs(), self.runs, "what was over was started again");
+        let port = rows["web.1"]["port"].as_u64().expect("a port");
+        let answer = get(port, "/pid").expect("web.1 answers where it did");
+        assert!(answer.ends_with(&format!("{}\n", self.pids["web.1"])), "{answer}");
+        let (_, program) = self.supervisor();
+        assert_eq!(program, programs().join("ps-supervise").canonicalize().expect("it is there"));
+    }
+
+    /// How often the job ran, and how often the one that was given up.
+    fn runs(&self) -> (usize, usize) {
+        let count = |file| fs::read_to_string(self.home.path(file)).unwrap_or_default().lines().count();
+        (count("shop/runs"), count("shop/tries"))
+    }
+
+    /// That the worker's log is what the worker wrote: every record once, in order, whole.
+    fn has_every_byte(&self) {
+        self.home.write("shop/enough", "");
+        let read = || fs::read_to_string(self.service().join("worker.1/log/stderr")).unwrap_or_default();
+        let last = eventually("the worker says how far it came", || {
+            read().strip_prefix("counted to ").map(|word| word.trim_end().to_owned()).ok_or_else(read)
+        });
+        let length = |last: u64| -> u64 {
+            (1..=last.to_string().len()).map(|digits| digits_up_to(digits, last)).sum()
+        };
+        self.await_written(length(last.parse().expect("a number")));
+        let compare = Command::new("sh")
+            .args(["-c", "seq 1 \"$1\" | cmp - \"$2\"", "sh", &last])
+            .arg(self.service().join("worker.1/log/stdout"))
+            .output()
+            .expect("sh runs");
+        assert!(compare.status.success(), "{compare:?}");
+    }
+
+    /// Every verb works on what was taken over.
+    fn obeys(&self) {
+        let lifecycle = |words: &[&str]| self.home.does(&[&["ps-lifecycle"], words].concat());
+        lifecycle(&["restart", "shop", "web.1"]);
+        let restarted = self.home.pids("shop");
+        assert_ne!(restarted["web.1"], self.pids["web.1"]);
+        assert_eq!(restarted["worker.1"], self.pids["worker.1"]);
+        lifecycle(&["stop", "shop", "web.1"]);
+        assert_eq!(self.home.pids("shop").keys().collect::<Vec<_>>(), ["worker.1"]);
+        assert_eq!(self.runs(), self.runs);
+        // What is given up lives long enough at first for a deploy to pass.
+        fs::remove_file(self.home.path("shop/tries")).expect("it was tried");
+        lifecycle(&["deploy", "shop", "--dir", self.home.path("shop").to_str().expect("text")]);
+        let deployed = self.home.pids("shop");
+        assert!(
+            deployed.contains_key("web.1") && deployed["worker.1"] != self.pids["worker.1"],
+            "{deployed:?}"
+        );
+        assert_eq!(self.runs().0, self.runs.0 + 1, "a deploy runs the job of the new revision");
+        lifecycle(&["stop", "shop"]);
+        self.home.is_silent();
+    }
+}
+
+/// How many bytes the numbers of so many digits take, a line each, none above `last`.
+fn digits_up_to(digits: usize, last: u64) -> u64 {
+    let digits = u32::try_from(digits).expect("few digits");
+    let (first, end) = (10_u64.pow(digits - 1), 10_u64.pow(digits).min(last + 1));
+    (end - first) * u64::from(digits + 1)
+}
+
+/// The directory of the programs as they were at a commit; they are built where they are not there yet.
+fn built(commit: &str) -> Option<PathBuf> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/upgrade/programs");
+    let profile = programs();
+    let target = profile.parent().expect("a profile's directory lies in the target directory");
+    let built = Command::new(script).arg(commit).arg(target).arg(profile).output().expect("bash runs");
+    let said = String::from_utf8_lossy(&built.stderr).trim().to_owned();
+    match built.status.code() {
+        Some(0) => Some(PathBuf::from(String::from_utf8_lossy(&built.stdout).lines().last()?)),
+        Some(3) => {
+            skipped::skip(said);
+            None
+        }
+        _ => panic!("the programs of {commit} cannot be built: {said}"),
+    }
+}
+
+#[test]
+fn an_app_whose_earlier_supervisor_died_is_taken_over_running() {
+    let _ports = listening();
+    let Some(mut earlier) = Earlier::deploy() else { return };
+    earlier.die(deaths());
+    earlier.kill_supervisor();
+    earlier.home.does(&["ps-lifecycle", "start", "shop", "web.1"]);
+    let before = earlier.written();
+    earlier.await_written(before + 1_000_000);
+    earlier.is_taken_over();
+    earlier.has_every_byte();
+    earlier.obeys();
+}
