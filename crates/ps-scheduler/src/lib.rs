@@ -20,7 +20,8 @@ pub use fake::Fake;
 pub use instance::{AppStatus, Instance, Over, Running};
 pub use os_process::OsProcess;
 pub use plan::{Change, Intent, Plan, Step};
-pub use release::{Check, Process, Release, Source};
+pub use ps_probe::Check;
+pub use release::{Process, Release, Source};
 pub use scheduler::{
     Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
 };

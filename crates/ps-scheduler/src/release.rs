@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use formation::{ProcessType, RestartPolicy};
+use ps_probe::Check;
 use ps_rollout::Strategy;
 
 /// Where the program comes from.
@@ -36,19 +37,6 @@ impl Process {
     pub fn new(process_type: ProcessType, command: Option<String>) -> Self {
         Self { process_type, command, checks: Vec::new(), strategy: None, max_parallel: None }
     }
-}
-
-/// One startup check of app.json's `healthchecks` (docs/programs/ps-lifecycle.md#deploy lists the keys that are read).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Check {
-    /// The path of a GET that must answer 2xx; `None`: the port must accept.
-    pub path: Option<String>,
-    /// Tries before it has failed, at least 1.
-    pub attempts: u32,
-    /// How long one try may take.
-    pub timeout: Duration,
-    /// How long to wait between tries.
-    pub wait: Duration,
 }
 
 /// What an app's instances are started from.

@@ -1,0 +1,67 @@
+//! A connection that never makes anybody wait.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, connect, getsockname, recv, send,
+    socket_with, sockopt,
+};
+
+/// A TCP connection that is being made, or is there.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    socket: OwnedFd,
+    address: SocketAddr,
+}
+
+impl Connection {
+    /// Begins to connect. Whether that succeeds, [`Self::established`] says once the descriptor is writable.
+    pub(crate) fn begin(address: SocketAddr) -> io::Result<Self> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+        match connect(&socket, &address) {
+            // Interrupted: the connection is made all the same.
+            Ok(()) | Err(Errno::INPROGRESS | Errno::INTR) => Ok(Self { socket, address }),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(crate) fn descriptor(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Whether the other side has accepted, once the descriptor is writable.
+    pub(crate) fn established(&self) -> io::Result<()> {
+        sockopt::socket_error(&self.socket)??;
+        // Where nobody listens on a port that the system gives to outgoing connections, a socket may be given that very
+        // port and connect to itself.
+        let own = getsockname(&self.socket)?;
+        let is_itself = SocketAddr::try_from(own).is_ok_and(|own| own == self.address);
+        if is_itself { Err(Errno::CONNREFUSED.into()) } else { Ok(()) }
+    }
+
+    /// Sends what can be sent now; `None`: nothing.
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
+        unless_it_would_wait(|| send(&self.socket, bytes, SendFlags::NOSIGNAL))
+    }
+
+    /// Receives what is there now, 0 at the end; `None`: nothing yet.
+    pub(crate) fn receive(&self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        unless_it_would_wait(|| recv(&self.socket, &mut *buffer, RecvFlags::empty()).map(|(count, _)| count))
+    }
+}
+
+fn unless_it_would_wait(mut call: impl FnMut() -> rustix::io::Result<usize>) -> io::Result<Option<usize>> {
+    loop {
+        match call() {
+            Ok(count) => return Ok(Some(count)),
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}

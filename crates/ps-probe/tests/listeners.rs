@@ -1,0 +1,168 @@
+//! Probes against real listeners, well-behaved and not. Nothing depends on how fast a machine is: whoever is slow is waited for,
+//! and who is never ready is given a short deadline.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ps_probe::{Check, Probe, Standing, ask};
+
+/// Long enough for anything that happens at all.
+const PATIENT: Duration = Duration::from_secs(30);
+/// For what never happens.
+const SHORT: Duration = Duration::from_millis(200);
+
+fn get(timeout: Duration) -> Check {
+    Check { path: Some("/up?a=1".to_owned()), ..accepts(timeout) }
+}
+
+fn accepts(timeout: Duration) -> Check {
+    Check { path: None, attempts: 1, timeout, wait: Duration::ZERO }
+}
+
+/// A listener that treats its first connection like this, from then on nobody listens.
+fn listener(serve: impl FnOnce(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("somebody connects");
+        serve(stream);
+    });
+    address
+}
+
+/// Reads a request to its end, and returns it.
+fn request(stream: &mut TcpStream) -> String {
+    let mut text = Vec::new();
+    let mut byte = [0];
+    while !text.ends_with(b"\r\n\r\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+        text.push(byte[0]);
+    }
+    String::from_utf8(text).expect("a request is text")
+}
+
+/// A listener that reads the request, answers with this, and closes.
+fn answering(answer: &'static [u8]) -> SocketAddr {
+    listener(move |mut stream| {
+        request(&mut stream);
+        stream.write_all(answer).expect("the answer is taken");
+    })
+}
+
+fn reason(answer: Result<(), String>) -> String {
+    answer.expect_err("the check does not hold")
+}
+
+#[test]
+fn a_port_that_accepts_holds_a_check_without_a_path_and_one_that_nobody_has_does_not() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    assert_eq!(ask(&accepts(PATIENT), address), Ok(()));
+    drop(listener);
+    for check in [accepts(PATIENT), get(PATIENT)] {
+        let reason = reason(ask(&check, address));
+        assert!(reason.starts_with("Connection refused"), "{reason}");
+    }
+}
+
+#[test]
+fn a_get_that_is_answered_with_2xx_holds_and_asks_for_its_path_with_its_query() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let address = listener(move |mut stream| {
+        tell.send(request(&mut stream)).expect("the test waits for it");
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("the answer is taken");
+    });
+    assert_eq!(ask(&get(PATIENT), address), Ok(()));
+    let request = told.recv().expect("a request came");
+    assert!(request.starts_with("GET /up?a=1 HTTP/1.1\r\nHost: localhost\r\n"), "{request}");
+    assert!(request.contains("\r\nConnection: close\r\n"), "{request}");
+}
+
+#[test]
+fn what_else_is_answered_is_told() {
+    for (answer, told) in [
+        (
+            &b"HTTP/1.1 500 Internal Server Error\r\n\r\n"[..],
+            r#"it answered "HTTP/1.1 500 Internal Server Error""#,
+        ),
+        (b"\x16\x03\x01\x02\x00\n", r#"it answered "\u{16}\u{3}\u{1}\u{2}\0""#),
+        (b"HTTP/1.1 20", r#"it closed the connection in the middle of its first line, "HTTP/1.1 20""#),
+        (b"", "it closed the connection without an answer"),
+    ] {
+        assert_eq!(reason(ask(&get(PATIENT), answering(answer))), told);
+    }
+}
+
+#[test]
+fn a_connection_that_is_closed_or_reset_at_once_is_no_answer() {
+    // Closed with the request unread, it is reset.
+    let reason = reason(ask(&get(PATIENT), listener(drop)));
+    let is_told = ["it closed the connection without an answer", "Connection reset by peer", "Broken pipe"];
+    assert!(is_told.iter().any(|words| reason.starts_with(words)), "{reason}");
+}
+
+#[test]
+fn an_answer_that_comes_byte_by_byte_is_waited_for() {
+    let address = listener(|mut stream| {
+        request(&mut stream);
+        for byte in b"HTTP/1.1 200 OK\r\n" {
+            stream.write_all(&[*byte]).expect("the byte is taken");
+            thread::sleep(Duration::from_millis(5));
+        }
+    });
+    assert_eq!(ask(&get(PATIENT), address), Ok(()));
+}
+
+#[test]
+fn whoever_never_answers_or_only_in_part_is_given_up_at_the_deadline() {
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let silent = listener(move |stream| {
+        let _ = held.recv();
+        drop(stream);
+    });
+    assert_eq!(reason(ask(&get(SHORT), silent)), "no answer within 0.2 s");
+    drop(hold);
+
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let halting = listener(move |mut stream| {
+        stream.write_all(b"HTTP/1.1 200").expect("the half line is taken");
+        let _ = held.recv();
+    });
+    let check = get(Duration::from_secs(2));
+    assert_eq!(reason(ask(&check, halting)), r#"no whole answer, only "HTTP/1.1 200" within 2 s"#);
+    drop(hold);
+}
+
+#[test]
+fn an_endless_first_line_is_given_up_before_the_deadline() {
+    let address = listener(|mut stream| {
+        request(&mut stream);
+        while stream.write_all(&[b'x'; 4096]).is_ok() {}
+    });
+    let reason = reason(ask(&get(PATIENT), address));
+    assert!(reason.starts_with("it answered \"xxx") && reason.ends_with('…'), "{reason}");
+}
+
+#[test]
+fn one_loop_drives_a_probe_that_holds_beside_one_that_hangs() {
+    let (hold, held) = std::sync::mpsc::channel::<()>();
+    let silent = listener(move |stream| {
+        let _ = held.recv();
+        drop(stream);
+    });
+    let begin = |address| Probe::begin(&get(PATIENT), address, Instant::now());
+    let mut hanging = begin(silent);
+    let mut holding = begin(answering(b"HTTP/1.1 200 OK\r\n\r\n"));
+    while holding.advance(Instant::now()) == Standing::Pending {
+        assert_eq!(hanging.advance(Instant::now()), Standing::Pending);
+        assert!(holding.waits_for().is_some(), "it is pending and waits for nothing");
+        holding.wait();
+    }
+    assert_eq!(holding.advance(Instant::now()), Standing::Holds, "what is over stays as it is");
+    assert!(holding.waits_for().is_none(), "what is over waits for nothing");
+    // Time that passes is told, not measured.
+    let late = hanging.deadline();
+    assert_eq!(hanging.advance(late), Standing::DoesNotHold("no answer within 30 s".to_owned()));
+    drop(hold);
+}
