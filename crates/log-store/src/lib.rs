@@ -1,5 +1,5 @@
 //! The files of one output stream: bytes are appended by splice from the FIFO that a process writes to, and lines are read
-//! and followed, whatever others do to the files meanwhile.
+//! and followed, over all segments that the stream has, whatever others do to the files meanwhile.
 //!
 //! It refuses to know who wrote a stream, and never changes a byte of it.
 
@@ -7,13 +7,18 @@ mod capture;
 mod error;
 mod fifo;
 mod last_lines;
+mod open_segment;
 mod reader;
+mod run_reader;
+mod series;
+mod tail;
 
 pub use capture::Capture;
 pub use error::Error;
 pub use fifo::writing_end;
 pub use last_lines::last_lines;
-pub use reader::Reader;
+pub use reader::{Line, Reader};
+pub use series::{Segment, Series};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use formation::{Slot, Stream};
-use log_store::Reader;
+use log_store::{Reader, Segment, Series};
 use ps_scheduler::{Error, LogLine, LogRequest};
-use ps_supervisor::LOG_DIRECTORY;
 
 use crate::service::{Service, backend};
 
@@ -30,18 +28,17 @@ pub(crate) fn logs(
         for slot in service.slots()?.into_iter().filter(|slot| request.which.includes(slot)) {
             for stream in STREAMS {
                 if let Entry::Vacant(vacant) = readers.entry((slot.clone(), stream)) {
-                    let opened = Reader::open(&path(service, &slot, stream), tail);
-                    let opened =
-                        opened.map_err(|error| backend(format!("read the log of {slot}"), &error))?;
-                    opened.map(|reader| vacant.insert(reader));
+                    let opened = Reader::open(log(service, &slot, stream), tail);
+                    vacant
+                        .insert(opened.map_err(|error| backend(format!("read the log of {slot}"), &error))?);
                 }
             }
         }
         // What is opened from now on is new: it is handed out from its beginning.
         tail = None;
         for ((slot, stream), reader) in &mut readers {
-            let handed = reader.hand_out(!request.follow, &mut |bytes| {
-                sink(&LogLine { slot: slot.clone(), stream: *stream, bytes })
+            let handed = reader.hand_out(!request.follow, &mut |line| {
+                sink(&LogLine { slot: slot.clone(), stream: *stream, bytes: line.bytes })
             });
             let handed = handed.map_err(|error| backend(format!("read the log of {slot}"), &error))?;
             if handed.is_break() {
@@ -55,8 +52,8 @@ pub(crate) fn logs(
     }
 }
 
-fn path(service: &Service, slot: &Slot, stream: Stream) -> PathBuf {
-    service.instance(slot).join(LOG_DIRECTORY).join(stream.as_str())
+fn log(service: &Service, slot: &Slot, stream: Stream) -> Series {
+    ps_supervisor::log(&service.instance(slot), stream)
 }
 
 /// The last lines that a slot wrote after `offsets` (in bytes, of stdout's and stderr's log): stdout's, then stderr's; ten
@@ -64,10 +61,9 @@ fn path(service: &Service, slot: &Slot, stream: Stream) -> PathBuf {
 pub(crate) fn last_words(service: &Service, slot: &Slot, offsets: [u64; 2]) -> String {
     let mut lines = Vec::new();
     for (stream, offset) in STREAMS.into_iter().zip(offsets) {
+        let path = log(service, slot, stream).path(Segment::FIRST);
         // A log that cannot be read must not hide why the process failed.
-        lines.extend(
-            log_store::last_lines(&path(service, slot, stream), offset, LAST_LINES).unwrap_or_default(),
-        );
+        lines.extend(log_store::last_lines(&path, offset, LAST_LINES).unwrap_or_default());
     }
     lines.split_off(lines.len().saturating_sub(LAST_LINES)).join("\n")
 }

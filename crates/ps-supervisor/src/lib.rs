@@ -48,7 +48,7 @@ pub use inheritance::{close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, Strays, living_supervisors, strays};
-pub use output::LOG_DIRECTORY;
+pub use output::log;
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
 pub use revision::{Check, Manner, NEXT_FILE, Next};
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};

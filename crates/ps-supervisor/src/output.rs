@@ -9,13 +9,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use formation::Stream;
-use log_store::{Capture, writing_end};
+use log_store::{Capture, Segment, Series, writing_end};
 use rustix::pipe::PipeFlags;
 
 use crate::Error;
 
 /// The directory of the log files in an instance's directory.
-pub const LOG_DIRECTORY: &str = "log";
+const LOG_DIRECTORY: &str = "log";
+
+/// The log of a stream of an instance, which has this directory.
+pub fn log(instance: &Path, stream: Stream) -> Series {
+    Series::new(&instance.join(LOG_DIRECTORY), stream.as_str())
+}
 
 /// The input and the output of one instance.
 #[derive(Debug)]
@@ -39,8 +44,8 @@ pub(crate) enum Output {
 impl Output {
     /// Logs in an instance's directory.
     pub(crate) fn logs(directory: &Path) -> Result<Self, Error> {
-        let log = |stream: Stream| directory.join(LOG_DIRECTORY).join(stream.as_str());
-        let capture = |stream| Capture::open(&fifo(directory, stream), &log(stream));
+        let capture =
+            |stream| Capture::open(&fifo(directory, stream), &log(directory, stream).path(Segment::FIRST));
         let captures = Box::new([capture(Stream::Stdout)?, capture(Stream::Stderr)?]);
         Ok(Self::Logs { directory: directory.to_owned(), captures })
     }

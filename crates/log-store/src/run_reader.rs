@@ -1,0 +1,101 @@
+//! What one run wrote: its segments, one after the other, as one stream of bytes. A line may begin in one segment and end
+//! in the next.
+
+use std::io;
+use std::ops::ControlFlow;
+
+use crate::Line;
+use crate::open_segment::OpenSegment;
+use crate::series::{Segment, Series};
+
+/// The longest line that is handed out whole, in bytes; a longer one comes in pieces.
+const LONGEST: usize = 1 << 20;
+/// After how many looks without a byte a run is quiet.
+const QUIET_LOOKS: u32 = 10;
+const BUFFER: usize = 1 << 16;
+
+/// Whoever lines are handed to; it breaks to get no more.
+pub(crate) type Sink<'a> = dyn FnMut(Line) -> ControlFlow<()> + 'a;
+
+/// How far a run was read.
+#[derive(Debug)]
+pub(crate) struct RunReader {
+    segment: Segment,
+    position: u64,
+    open: Option<OpenSegment>,
+    pending: Vec<u8>,
+    looks_without_bytes: u32,
+}
+
+impl RunReader {
+    /// A run that is read from this place on.
+    pub(crate) fn new(segment: Segment, position: u64) -> Self {
+        Self { segment, position, open: None, pending: Vec::new(), looks_without_bytes: 0 }
+    }
+
+    /// Hands out the lines that are new and have an end. `segments` are those that were there before this look: once a
+    /// later one was seen, the one that is read gets no more bytes.
+    pub(crate) fn hand_out(
+        &mut self,
+        series: &Series,
+        segments: &[Segment],
+        sink: &mut Sink<'_>,
+    ) -> io::Result<ControlFlow<()>> {
+        let mut buffer = vec![0; BUFFER];
+        self.looks_without_bytes = self.looks_without_bytes.saturating_add(1);
+        loop {
+            let filled = self.read(series, &mut buffer)?;
+            if filled > 0 {
+                self.looks_without_bytes = 0;
+                if self.take(&buffer[..filled], sink).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            } else if !self.goes_on(segments)? {
+                return Ok(ControlFlow::Continue(()));
+            }
+        }
+    }
+
+    /// Hands out what has no end yet.
+    pub(crate) fn hand_out_rest(&mut self, sink: &mut Sink<'_>) -> ControlFlow<()> {
+        if self.pending.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        sink(Line { run: self.segment.run, bytes: std::mem::take(&mut self.pending) })
+    }
+
+    /// Whether it has written nothing for a while: a line that it began may never get an end.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.looks_without_bytes >= QUIET_LOOKS
+    }
+
+    fn read(&mut self, series: &Series, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.open.is_none() {
+            self.open = OpenSegment::open(series.path(self.segment), self.position)?;
+        }
+        self.open.as_mut().map_or(Ok(0), |open| open.read(buffer))
+    }
+
+    /// Whether there is more to read: in the segment's file, in another one that has its name now, or in the next segment.
+    fn goes_on(&mut self, segments: &[Segment]) -> io::Result<bool> {
+        if self.open.as_mut().map_or(Ok(false), OpenSegment::goes_on)? {
+            return Ok(true);
+        }
+        let is_next = |next: &&Segment| next.run == self.segment.run && **next > self.segment;
+        let Some(next) = segments.iter().find(is_next) else { return Ok(false) };
+        (self.segment, self.position, self.open) = (*next, 0, None);
+        Ok(true)
+    }
+
+    fn take(&mut self, bytes: &[u8], sink: &mut Sink<'_>) -> ControlFlow<()> {
+        let mut pieces = bytes.split_inclusive(|byte| *byte == b'\n');
+        pieces.try_for_each(|piece| {
+            self.pending.extend_from_slice(piece);
+            let has_end = self.pending.pop_if(|byte| *byte == b'\n').is_some();
+            if !has_end && self.pending.len() < LONGEST {
+                return ControlFlow::Continue(());
+            }
+            sink(Line { run: self.segment.run, bytes: std::mem::take(&mut self.pending) })
+        })
+    }
+}
