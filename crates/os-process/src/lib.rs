@@ -14,6 +14,7 @@ mod signal;
 mod stat;
 mod sweep;
 mod tree;
+mod unit;
 mod usage;
 
 pub use census::{Census, Process, families};
@@ -26,6 +27,7 @@ pub use signal::signal_process;
 pub use stat::{Stat, has_open, name, pids};
 pub use sweep::{Strays, executing};
 pub use tree::{Processes, Tree};
+pub use unit::service_unit;
 pub use usage::Usage;
 
 /// The example of the README is a test.

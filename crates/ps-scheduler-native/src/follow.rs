@@ -145,7 +145,11 @@ impl<'a> Follower<'a> {
                     (watch.say)(Progress::Ended(slot, None));
                 }
             }
-            Message::Reply { .. } | Message::Spec { .. } | Message::Unwritten { .. } | Message::Unknown => (),
+            Message::Hello { .. }
+            | Message::Reply { .. }
+            | Message::Spec { .. }
+            | Message::Unwritten { .. }
+            | Message::Unknown => (),
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 mod checks;
 mod deploy;
+mod earlier;
 mod follow;
 mod inspect;
 mod logs;
@@ -75,6 +76,7 @@ impl Native {
     /// Sees to it that what runs of an app has a supervisor: where that died, a new one takes over what runs.
     pub fn keep(&self, app: &str) -> Result<(), Error> {
         let service = self.service(app)?;
+        earlier::take_over(&service)?;
         let runs = status::instances(&service)?.iter().any(|instance| instance.pid.is_some());
         if runs && service.connect().is_none() {
             service.supervised()?;
@@ -116,11 +118,14 @@ impl Scheduler for Native {
     }
 
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
-        deploy::deploy(&self.service(&plan.release.app)?, plan, watch)
+        let service = self.service(&plan.release.app)?;
+        earlier::take_over(&service)?;
+        deploy::deploy(&service, plan, watch)
     }
 
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
         let service = self.service(&plan.release.app)?;
+        earlier::take_over(&service)?;
         let is_kept = || service.is_tended() && specify::is_of_release(&service, plan);
         if plan.filled().next().is_some() && !is_kept() {
             deploy::deploy(&service, plan, watch)?;
@@ -129,7 +134,9 @@ impl Scheduler for Native {
     }
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
-        stop::stop(&self.service(&order.app)?, order, watch)
+        let service = self.service(&order.app)?;
+        earlier::take_over(&service)?;
+        stop::stop(&service, order, watch)
     }
 
     fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {

@@ -271,7 +271,11 @@ fn told_spec(client: &mut Client) -> Option<Spec> {
         match client.next(deadline).ok()?? {
             Message::Spec { spec } => told = Some(*spec),
             Message::Reply { .. } => return told,
-            Message::Instance(_) | Message::Gone { .. } | Message::Unwritten { .. } | Message::Unknown => (),
+            Message::Hello { .. }
+            | Message::Instance(_)
+            | Message::Gone { .. }
+            | Message::Unwritten { .. }
+            | Message::Unknown => (),
         }
     }
 }

@@ -7,6 +7,7 @@ use os_process::{ProcessId, Usage};
 use ps_scheduler::{AppStatus, Error, Instance, Over};
 use ps_supervisor::Status;
 
+use crate::earlier;
 use crate::service::Service;
 
 /// Every instance that has a status, ordered by type, then index; CPU and memory are left out.
@@ -66,8 +67,10 @@ fn each(
     typed: Option<&Path>,
 ) -> Result<Vec<Instance>, Error> {
     let mut instances = Vec::new();
+    let finished = earlier::finished(service);
     for slot in service.slots()? {
-        let over = stopped.contains(&slot).then_some(Over::StoppedByHand);
+        let by_hand = stopped.contains(&slot).then_some(Over::StoppedByHand);
+        let over = by_hand.or(finished.contains(&slot).then_some(Over::Finished));
         match Status::read(&service.instance(&slot)) {
             Ok(Some(status)) => {
                 let instance = instance(&status, typed, usage);

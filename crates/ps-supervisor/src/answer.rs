@@ -8,7 +8,7 @@ use std::time::Instant;
 use formation::Slot;
 
 use crate::Error;
-use crate::control::{Message, Request};
+use crate::control::{Message, PROTOCOL, Request};
 use crate::poll::Source;
 use crate::seat::Seat;
 use crate::spec::{SPEC_FILE, Spec};
@@ -64,6 +64,7 @@ impl Supervisor {
 
     fn answer(&mut self, id: u64, request: Request) -> Result<(), String> {
         match request {
+            Request::Hello => self.server.say(id, &Message::Hello { protocol: PROTOCOL }),
             Request::Apply => {
                 self.read_spec().map_err(|error| error.to_string())?;
                 self.check_files();

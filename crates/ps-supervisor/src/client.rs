@@ -33,6 +33,27 @@ impl Client {
         Ok(Self { service: service.to_owned(), stream: BufReader::new(stream), line: Vec::new() })
     }
 
+    /// Which version of the protocol the supervisor speaks; `None` if it is from before there were versions, and refuses the
+    /// question. An error if it says nothing before `deadline`.
+    pub fn hello(&mut self, deadline: Instant) -> Result<Option<u32>, Error> {
+        self.send(&Request::Hello)?;
+        let mut spoken = None;
+        loop {
+            match self.next(deadline)? {
+                Some(Message::Hello { protocol }) => spoken = Some(protocol),
+                Some(Message::Reply { .. }) => return Ok(spoken),
+                Some(_) => (),
+                None => return Err(not_supervised(&self.service, &io::ErrorKind::TimedOut.into())),
+            }
+        }
+    }
+
+    /// The pid of the supervisor, as the kernel says it; `None` if it lives where we cannot see it.
+    pub fn supervisor(&self) -> Option<u32> {
+        let peer = rustix::net::sockopt::socket_peercred(self.stream.get_ref()).ok()?;
+        u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
+    }
+
     /// Asks for something; the answer is one of the messages that follow.
     pub fn send(&mut self, request: &Request) -> Result<(), Error> {
         let mut line = serde_json::to_vec(request).expect("a request is plain data");

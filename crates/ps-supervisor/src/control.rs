@@ -12,11 +12,18 @@ pub(crate) const CONTROL_SOCKET: &str = "control";
 /// The longest line in either direction, in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 20;
 
+/// The version of what is said here. It grows when a word changes its meaning; new words alone are passed over by whoever does
+/// not know them.
+pub const PROTOCOL: u32 = 1;
+
 /// What a client asks for. Each request is answered by one [`Message::Reply`]; one that a supervisor does not know, because
 /// the client is of a later version, is answered with an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Request {
+    /// Say which version of this protocol is spoken: [`Message::Hello`] comes before the reply. Supervisors from before there
+    /// were versions refuse it.
+    Hello,
     /// Read the spec again and make it so. What is over is not started by that.
     Apply,
     /// Start these instances, also those that ended by themselves; what runs is left alone.
@@ -54,6 +61,11 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub enum Message {
+    /// Which version of this protocol the supervisor speaks.
+    Hello {
+        /// Its [`PROTOCOL`].
+        protocol: u32,
+    },
     /// An instance, now.
     Instance(Status),
     /// An instance is no longer part of the formation and has ended.

@@ -23,6 +23,7 @@ use crate::Error;
 use crate::answer::SpecFile;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
+use crate::first_format::{Predecessor, note_finished};
 use crate::means::Means;
 use crate::output::Output;
 use crate::outputs::{Outputs, make_directory};
@@ -83,6 +84,7 @@ impl Supervisor {
         let spec = Spec::read(service)?;
         let mut supervisor = Self::take_charge(service, spec, None, &END_SIGNALS)?;
         supervisor.note_spec_file();
+        note_finished(service, Predecessor::Unknown);
         supervisor.adopt()?;
         supervisor.apply();
         Ok(supervisor)

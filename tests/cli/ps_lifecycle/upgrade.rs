@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -16,7 +18,7 @@ const FIRST: &str = "a927f60";
 
 const PROCFILE: &str = "web: faultapp --listen\n\
                         worker: sh worker.sh\n\
-                        job: echo ran >>runs; sleep 1.2\n\
+                        job: echo ran >>runs; [ $(wc -l <runs) -gt 1 ] || sleep 1.2\n\
                         flaky: echo ran >>tries; [ $(wc -l <tries) -gt 1 ] || sleep 1.2; exit 3\n";
 
 /// Once it may `begin` it counts, at some 70 MB/s where the machine is fast enough, until it is `enough`; stderr says then
@@ -58,9 +60,8 @@ impl Earlier {
         earlier.home.does(&["ps-set", "shop", "restart-policy", "on-failure:1"]);
         let scale = ["web=2", "worker=1", "job=1", "flaky=1"].map(|count| ["--scale", count]);
         earlier.does(&[&["deploy", "shop", "--dir", &source][..], &scale.concat()].concat());
-        // In this order: the earlier supervisor starts all again that is over where one instance is stopped.
         earlier.does(&["stop", "shop", "web.2"]);
-        earlier.await_over();
+        earlier.is_at_rest();
         earlier.pids = earlier.home.pids("shop");
         assert_eq!(earlier.pids.keys().collect::<Vec<_>>(), ["web.1", "worker.1"]);
         earlier.home.write("shop/begin", "");
@@ -111,17 +112,29 @@ impl Earlier {
         });
     }
 
-    /// The earlier supervisor dies, and the next one of its kind takes over what runs, again and again. It starts again what
-    /// is over, which today's does not: that is waited for.
+    /// The earlier supervisor dies, and the next one of its kind takes over what runs, again and again.
     fn die(&mut self, times: usize) {
         for _ in 0..times {
             self.kill_supervisor();
             let mut command = self.home.command_at(&self.programs, &["ps-supervise"]);
             command.arg(self.service()).stdout(Stdio::null()).stderr(Stdio::null());
-            self.started.push(command.spawn().expect("the earlier ps-supervise starts"));
-            let before = self.written();
-            self.await_written(before + 1_000_000);
+            let started = &mut self.started;
+            started.push(command.spawn().expect("the earlier ps-supervise starts"));
+            self.await_written(self.written() + 1_000_000);
+            self.is_at_rest();
         }
+    }
+
+    /// Waits until the earlier supervisor, which starts again what is over whenever it starts or one instance is stopped, has
+    /// done so, and that is over again. Its answer comes after what it does by itself.
+    fn is_at_rest(&mut self) {
+        eventually("the earlier supervisor answers", || {
+            let fail = |error: io::Error| error.to_string();
+            let mut stream = UnixStream::connect(self.service().join("control")).map_err(fail)?;
+            stream.write_all(b"{\"do\":\"watch\"}\n").map_err(fail)?;
+            let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+            lines.find(|line| line.contains("reply")).map(drop).ok_or_else(|| "it hung up".to_owned())
+        });
         self.await_over();
         self.runs = self.runs();
     }
@@ -181,6 +194,14 @@ impl Earlier {
         assert!(compare.status.success(), "{compare:?}");
     }
 
+    /// What was taken over runs and writes on, and obeys.
+    fn goes_on(&self) {
+        self.await_written(self.written() + 1_000_000);
+        self.is_taken_over();
+        self.has_every_byte();
+        self.obeys();
+    }
+
     /// Every verb works on what was taken over.
     fn obeys(&self) {
         let lifecycle = |words: &[&str]| self.home.does(&[&["ps-lifecycle"], words].concat());
@@ -191,15 +212,17 @@ impl Earlier {
         lifecycle(&["stop", "shop", "web.1"]);
         assert_eq!(self.home.pids("shop").keys().collect::<Vec<_>>(), ["worker.1"]);
         assert_eq!(self.runs(), self.runs);
-        // What is given up lives long enough at first for a deploy to pass.
-        fs::remove_file(self.home.path("shop/tries")).expect("it was tried");
+        // What ends by itself lives long enough for a deploy where it runs for the first time.
+        for file in ["shop/runs", "shop/tries"] {
+            fs::remove_file(self.home.path(file)).expect("it ran");
+        }
         lifecycle(&["deploy", "shop", "--dir", self.home.path("shop").to_str().expect("text")]);
         let deployed = self.home.pids("shop");
         assert!(
             deployed.contains_key("web.1") && deployed["worker.1"] != self.pids["worker.1"],
             "{deployed:?}"
         );
-        assert_eq!(self.runs().0, self.runs.0 + 1, "a deploy runs the job of the new revision");
+        assert_eq!(self.runs().0, 1, "a deploy runs the job of the new revision");
         lifecycle(&["stop", "shop"]);
         self.home.is_silent();
     }
@@ -236,9 +259,41 @@ fn an_app_whose_earlier_supervisor_died_is_taken_over_running() {
     earlier.die(deaths());
     earlier.kill_supervisor();
     earlier.home.does(&["ps-lifecycle", "start", "shop", "web.1"]);
-    let before = earlier.written();
-    earlier.await_written(before + 1_000_000);
-    earlier.is_taken_over();
-    earlier.has_every_byte();
-    earlier.obeys();
+    earlier.goes_on();
+}
+
+#[test]
+fn an_earlier_supervisor_that_lives_is_replaced_by_the_next_verb_about_its_app() {
+    let _ports = listening();
+    let Some(mut earlier) = Earlier::deploy() else { return };
+    earlier.die(1);
+    earlier.home.does(&["ps-lifecycle", "start", "shop", "web.1"]);
+    earlier.goes_on();
+    drop(earlier);
+    for verb in [&["ps-lifecycle", "stop", "shop", "web.2"][..], &["ps-scale", "shop", "web=2"]] {
+        let Some(earlier) = Earlier::deploy() else { return };
+        earlier.home.does(verb);
+        earlier.is_taken_over();
+    }
+}
+
+#[test]
+fn a_job_that_finished_under_an_earlier_supervisor_is_not_run_again_where_nothing_else_runs() {
+    let Some(programs) = built(FIRST) else { return };
+    let home = Home::new();
+    let source = home.source("shop", "job: echo ran >>runs; sleep 1.2\n");
+    fs::create_dir(home.path("home/shop")).expect("an app");
+    let deployed = run(
+        home.command_at(&programs, &["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "job=1"])
+    );
+    assert_eq!(deployed.status, Some(0), "{deployed:?}");
+    let is_over = || match home.states("shop").get("job.1").map(String::as_str) {
+        Some("stopped") => Ok(()),
+        state => Err(format!("{state:?}")),
+    };
+    eventually("the job is over", is_over);
+    home.does(&["ps-lifecycle", "converge", "shop"]);
+    home.does(&["ps-lifecycle", "restore", "--all"]);
+    assert_eq!(fs::read_to_string(home.path("shop/runs")).expect("it ran"), "ran\n");
+    assert!(is_over().is_ok());
 }
