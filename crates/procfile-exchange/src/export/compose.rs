@@ -1,8 +1,8 @@
 //! A Compose file: one service per process type, its instances as replicas. Compose expands `$`, so each is doubled. The
 //! project has no name here: Compose 1 refuses a file that gives one.
 
-use crate::export::Output;
 use crate::export::job::{Instance, Job};
+use crate::export::output::Output;
 use crate::export::text::Text;
 use crate::export::yaml::Yaml;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use procfile::{Entry, EnvFile, Procfile, is_simple_command};
 
-use crate::export::ExportError;
+use crate::export::error::ExportError;
 use crate::export::limits::Limit;
 use crate::export::text::{AbsolutePath, Name, Text};
 

@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::export::error::ExportError;
 use crate::export::job::{Instance, Job};
 use crate::export::label::label;
+use crate::export::output::Output;
 use crate::export::text::Text;
 use crate::export::yaml::Yaml;
-use crate::export::{ExportError, Output};
 
 /// The manifests, one file per type.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {

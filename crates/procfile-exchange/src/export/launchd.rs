@@ -1,8 +1,8 @@
 //! launchd property lists: one daemon per instance.
 
-use crate::export::Output;
 use crate::export::draft::Draft;
 use crate::export::job::{Instance, Job, plain};
+use crate::export::output::Output;
 use crate::export::text::Text;
 
 /// A value of a property list.

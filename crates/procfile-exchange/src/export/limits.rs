@@ -1,6 +1,6 @@
 //! Resource limits: one vocabulary for the units of every format.
 
-use crate::export::ExportError;
+use crate::export::error::ExportError;
 
 /// What can be limited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

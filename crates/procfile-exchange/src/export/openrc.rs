@@ -3,10 +3,11 @@
 //! plain, and the app's variables are held until its own shell gives them their names.
 
 use crate::export::draft::Draft;
+use crate::export::error::ExportError;
 use crate::export::held::{held, release};
 use crate::export::job::{Instance, Job, plain};
+use crate::export::output::Output;
 use crate::export::text::{AbsolutePath, Text};
-use crate::export::{ExportError, Output};
 
 /// The scripts.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {

@@ -2,8 +2,8 @@
 //! expands `$` and `%` once more: so variables are written like arguments. Podman 5 has keys for what stands in `PodmanArgs=`
 //! here; this way the units are those of Podman 4.4, too.
 
-use crate::export::Output;
 use crate::export::job::{Instance, Job, plain};
+use crate::export::output::Output;
 use crate::export::systemd;
 
 /// The units.

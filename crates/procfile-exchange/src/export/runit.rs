@@ -2,8 +2,9 @@
 //! may hold secrets, so only the owner reads it.
 
 use crate::export::draft::Draft;
+use crate::export::error::ExportError;
 use crate::export::job::{Instance, Job, plain};
-use crate::export::{ExportError, Output};
+use crate::export::output::Output;
 
 /// The service directories.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {

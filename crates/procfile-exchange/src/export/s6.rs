@@ -2,9 +2,9 @@
 //! 4095 bytes without a word, and the programs behind it would obey the app's variables as root; so a shell of the app's
 //! user reads them.
 
-use crate::export::Output;
 use crate::export::draft::Draft;
 use crate::export::job::{Instance, Job, plain};
+use crate::export::output::Output;
 
 /// What the shell of the app's user does: it reads the variables, and puts a fresh shell in its place for the script in `$0`.
 const LOADER: &str = r#"eval "$(cat <&3 || echo exit 1)"; exec /bin/sh -c "$0" 3<&-"#;

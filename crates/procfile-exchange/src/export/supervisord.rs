@@ -2,9 +2,10 @@
 //! `#` for a comment, also within quotes, so such a pair is taken apart; what it cannot hold is refused.
 
 use crate::export::draft::Draft;
+use crate::export::error::ExportError;
 use crate::export::job::{Instance, Job, plain};
+use crate::export::output::Output;
 use crate::export::text::Text;
-use crate::export::{ExportError, Output};
 
 /// The configuration.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {

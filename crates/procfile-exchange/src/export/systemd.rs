@@ -1,9 +1,9 @@
 //! systemd units: a service per instance, and a target that wants them all. For a user there is no target.
 
-use crate::export::Output;
 use crate::export::draft::Draft;
 use crate::export::held::{held, path_loader};
 use crate::export::job::{Instance, Job, plain};
+use crate::export::output::Output;
 use crate::export::text::Text;
 
 const LOGIN_SHELL: &str = "/bin/bash -lc";

@@ -1,10 +1,10 @@
 //! System V init scripts: one per instance, for a POSIX shell. The process leads its own session, so that a stop
 //! reaches all that it started. `/etc/default/<app>` is opened by root and read by the app's own shell.
 
-use crate::export::Output;
 use crate::export::draft::Draft;
 use crate::export::held::{held, release};
 use crate::export::job::{Instance, Job, plain};
+use crate::export::output::Output;
 use crate::export::text::Text;
 
 /// What every script does with the variables above it.

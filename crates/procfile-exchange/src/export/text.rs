@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::export::ExportError;
+use crate::export::error::ExportError;
 
 /// UTF-8 without control characters, but for tab and line ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

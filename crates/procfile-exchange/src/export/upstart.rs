@@ -2,9 +2,10 @@
 //! open, so a value with a line end in it is refused.
 
 use crate::export::draft::Draft;
+use crate::export::error::ExportError;
 use crate::export::job::{Instance, Job};
+use crate::export::output::Output;
 use crate::export::text::Text;
-use crate::export::{ExportError, Output};
 
 /// The jobs.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {

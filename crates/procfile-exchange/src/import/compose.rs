@@ -5,11 +5,14 @@
 use procfile::EnvFile;
 
 use crate::import::command::{Command, Word};
-use crate::import::gather::{Found, Gathering};
-use crate::import::instances::Instance;
+use crate::import::directory;
+use crate::import::error::ImportError;
+use crate::import::found::{Found, Instance};
+use crate::import::gather::Gathering;
 use crate::import::node::Node;
+use crate::import::surroundings::ReadFile;
 use crate::import::words::{self, Atom};
-use crate::import::{ImportError, ReadFile, directory};
+use crate::import::yaml::{self, Octal};
 
 /// What is read here, and what says nothing about how a process runs.
 const KNOWN: &[&str] = &[
@@ -30,7 +33,7 @@ pub(crate) fn read(
     files: Option<ReadFile<'_>>,
     text: &str,
 ) -> Result<(), ImportError> {
-    let document = yaml(text, Octal::Legacy, "Compose file")?;
+    let document = yaml::read(text, Octal::Legacy, "Compose file")?;
     let no = |why: &str| Err(ImportError::Syntax("Compose file", why.to_owned()));
     let Some(Node::Map(services)) = document.get("services") else { return no("it has no services") };
     let rest = document.entries().iter().map(|(key, _)| key.as_str());
@@ -40,28 +43,6 @@ pub(crate) fn read(
         read_service(gathering, files, name, service);
     }
     Ok(())
-}
-
-/// Which scalars of YAML are numbers: the readers of Compose and of pm2 differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Octal {
-    /// `010` is eight, as Go reads it.
-    Legacy,
-    /// `010` is ten, as JavaScript reads it.
-    Marked,
-}
-
-/// The document that a text of YAML is. `yes`, `on` and `y` are words, as both managers read them.
-pub(crate) fn yaml(text: &str, octal: Octal, what: &'static str) -> Result<Node, ImportError> {
-    let options = serde_saphyr::options! {
-        strict_booleans: true,
-        legacy_octal_numbers: octal == Octal::Legacy,
-        reject_non_finite_typeless_float: false,
-    };
-    let first_line =
-        |why: &serde_saphyr::Error| why.to_string().lines().next().unwrap_or_default().to_owned();
-    serde_saphyr::from_str_with_options(text, options)
-        .map_err(|why| ImportError::Syntax(what, first_line(&why)))
 }
 
 fn read_service(gathering: &mut Gathering, files: Option<ReadFile<'_>>, name: &str, service: &Node) {

@@ -6,32 +6,19 @@ use std::fmt::Display;
 use formation::{Formation, MAX_NAME_BYTES, MAX_QUANTITY, ProcessType, Quantity};
 use procfile::{MAX_LINE_BYTES, Procfile};
 
-use crate::import::command::{Command, entering};
+use crate::import::command::entering;
 use crate::import::directory;
 use crate::import::environment::Environment;
-use crate::import::instances::{self, Instance};
-use crate::import::{ImportError, Imported};
+use crate::import::error::ImportError;
+use crate::import::found::{Found, Instance};
+use crate::import::imported::Imported;
+use crate::import::instances;
 
 /// The most process types that are imported.
 const MAX_IMPORTED: usize = 1000;
 /// The most notes that are kept, and the longest, in characters.
 const MAX_NOTES: usize = 1000;
 const MAX_NOTE_CHARS: usize = 400;
-
-/// A process that was found.
-#[derive(Clone)]
-pub(crate) struct Found {
-    /// What the other manager calls it.
-    pub(crate) name: String,
-    pub(crate) command: Command,
-    /// How many of it are wanted.
-    pub(crate) count: u64,
-    pub(crate) environment: Vec<(String, String)>,
-    /// Where it starts, if that is said.
-    pub(crate) directory: Option<String>,
-    /// Whether it is one of several.
-    pub(crate) instance: Instance,
-}
 
 struct Kept {
     process_type: ProcessType,

@@ -6,38 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::import::command::{Command, Piece};
 use crate::import::environment::OWN;
-use crate::import::gather::Found;
-
-/// Whether a process is one of several.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Instance {
-    /// It stands for its process type alone.
-    Alone,
-    /// It is one of those with the same name and command.
-    OneOf,
-    /// Its name ends in a number.
-    Numbered {
-        /// The name without the number.
-        process_type: String,
-        number: u64,
-        /// Whether the file says besides the name that it is an instance, so that one alone is one, too.
-        certain: bool,
-    },
-}
-
-impl Instance {
-    /// What the end of a name says: `web-2`, `web.2` and `web_2` may be the second `web`.
-    pub(crate) fn of_name(name: &str, certain: bool) -> Self {
-        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
-        let process_type = stem.strip_suffix(['-', '.', '_']).filter(|stem| !stem.is_empty());
-        match (process_type, name[stem.len()..].parse()) {
-            (Some(process_type), Ok(number)) => {
-                Self::Numbered { process_type: process_type.to_owned(), number, certain }
-            }
-            _ => Self::Alone,
-        }
-    }
-}
+use crate::import::found::{Found, Instance};
 
 /// Gives the instances of a process type its name. Those that differ keep theirs, with a note.
 pub(crate) fn unite(found: &mut [Found], mut note: impl FnMut(&str, String)) {
@@ -178,16 +147,5 @@ mod tests {
         assert_eq!(replaced("50005000 é5000"), "50005000 é$");
         assert_eq!(numbers_replaced(":5000", "5000", ""), [":", ""]);
         assert_eq!(numbers_replaced("", "5000", ""), [""; 0]);
-    }
-
-    #[test]
-    fn a_name_that_ends_in_a_number_may_be_an_instance() {
-        let of = |name| match Instance::of_name(name, false) {
-            Instance::Numbered { process_type, number, .. } => Some((process_type, number)),
-            Instance::Alone | Instance::OneOf => None,
-        };
-        assert_eq!(of("app-web-1"), Some(("app-web".to_owned(), 1)));
-        assert_eq!(of("web.12"), Some(("web".to_owned(), 12)));
-        assert_eq!((of("web"), of("web1"), of("-1"), of("1")), (None, None, None, None));
     }
 }

@@ -6,23 +6,29 @@ mod command;
 mod compose;
 mod directory;
 mod environment;
+mod error;
+mod found;
 mod gather;
+mod imported;
 mod instances;
 mod node;
 mod pm2;
 mod pm2_dump;
+mod pm2_setting;
 mod supervisord;
+mod surroundings;
 mod systemd;
+mod unit;
 mod unit_family;
 mod unit_words;
 mod words;
-
-use formation::Formation;
+mod yaml;
 
 use crate::import::gather::Gathering;
 
-/// The largest configuration that is read, in bytes: 4 MiB.
-pub const MAX_IMPORT_BYTES: usize = 4 << 20;
+pub use error::{ImportError, MAX_IMPORT_BYTES};
+pub use imported::Imported;
+pub use surroundings::{ReadFile, Surroundings};
 
 /// The process manager whose configuration is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,57 +42,6 @@ pub enum Source {
     Supervisord,
     /// One unit of systemd, or several behind lines that name them.
     Systemd,
-}
-
-/// Reads a file that a configuration names, by the path that stands there; the error says why it cannot.
-pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
-
-/// What is known about a configuration beside its text: its name, the app, and the files around it.
-#[derive(Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// The name of its file, for a unit that has no other.
-    pub name: &'a str,
-    /// The app: this and a dash are cut off the names of processes (`shop-web` of the app `shop` becomes `web`).
-    pub app: &'a str,
-    /// Files that it names; `None`: they stay unread, and are noted.
-    pub files: Option<ReadFile<'a>>,
-    /// Whether a command that starts in a directory of its own begins with `cd`; it is noted otherwise.
-    pub enter_directories: bool,
-}
-
-/// The result of an import.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Imported {
-    /// The Procfile; empty if no process type was found.
-    pub procfile: Vec<u8>,
-    /// How many instances of each type are wanted, in the order of the Procfile.
-    pub formation: Formation,
-    /// An env file; empty if there is no variable.
-    pub env_file: Vec<u8>,
-    /// What could not be carried over: one line each, without control characters and without values of variables.
-    pub notes: Vec<String>,
-}
-
-/// Why nothing was read.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ImportError {
-    /// More than [`MAX_IMPORT_BYTES`].
-    #[error("is over 4 MiB")]
-    TooLarge,
-    /// The bytes are not UTF-8.
-    #[error("is not UTF-8 text, or holds a NUL")]
-    NotText,
-    /// A pm2 configuration in JavaScript, which is a program and is not run.
-    #[error(
-        "is JavaScript, which only node can read: node -p 'JSON.stringify(require(\"./ecosystem.config.js\"))' > ecosystem.json, and import that"
-    )]
-    JavaScript,
-    /// The text is not of the format.
-    #[error("is no {0}: {1}")]
-    Syntax(&'static str, String),
-    /// The Procfile that was made does not read back as it was meant: a bug of ours.
-    #[error("gives no Procfile that reads back")]
-    Unfaithful,
 }
 
 impl Source {
@@ -167,17 +122,6 @@ impl Source {
             Self::Systemd => systemd::read(&mut gathering, around.name, text)?,
         }
         gathering.finish()
-    }
-}
-
-impl std::fmt::Debug for Imported {
-    /// Without the env file: it may hold secrets.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let procfile = String::from_utf8_lossy(&self.procfile);
-        f.debug_struct("Imported")
-            .field("procfile", &procfile)
-            .field("notes", &self.notes)
-            .finish_non_exhaustive()
     }
 }
 

@@ -3,12 +3,15 @@
 
 use std::collections::BTreeSet;
 
-use crate::import::command::{Command, Word};
-use crate::import::compose::Octal;
-use crate::import::gather::{Found, Gathering};
-use crate::import::instances::Instance;
+use crate::import::command::Command;
+use crate::import::directory;
+use crate::import::error::ImportError;
+use crate::import::found::{Found, Instance};
+use crate::import::gather::Gathering;
 use crate::import::node::Node;
-use crate::import::{ImportError, compose, directory, pm2_dump, words};
+use crate::import::pm2_setting::{arguments, note_cluster, stem};
+use crate::import::yaml::{self, Octal};
+use crate::import::{pm2_dump, words};
 
 /// What is read here, and what says nothing about how a process runs.
 const KNOWN: &[&str] = &[
@@ -65,7 +68,7 @@ fn document(text: &str) -> Result<Node, ImportError> {
         return Err(ImportError::JavaScript);
     }
     if !start.starts_with(['{', '[', '/']) {
-        return compose::yaml(text, Octal::Marked, "process file of pm2");
+        return yaml::read(text, Octal::Marked, "process file of pm2");
     }
     match jsonc_parser::parse_to_serde_value(text, &jsonc_parser::ParseOptions::default()) {
         Ok(document) => Ok(document),
@@ -90,12 +93,6 @@ fn read_app(gathering: &mut Gathering, at: usize, app: &Node) {
     note_rest(gathering, &name, app);
     let directory = text("cwd").map(|path| directory::plain(&path));
     gathering.add(Found { name, command, count, environment, directory, instance: Instance::Alone });
-}
-
-/// The name that pm2 gives an app without one: that of its script.
-pub(crate) fn stem(script: &str) -> &str {
-    let file = script.split_whitespace().next().unwrap_or(script).rsplit('/').next().unwrap_or(script);
-    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
 
 fn command(gathering: &mut Gathering, name: &str, app: &Node, script: &str) -> Result<Command, &'static str> {
@@ -149,25 +146,6 @@ fn by_extension(gathering: &mut Gathering, name: &str, script: &str) -> Option<S
     Some(interpreter.to_owned())
 }
 
-/// A list, or words as a shell splits them. An old form is a list within a text.
-pub(crate) fn arguments(args: Option<&Node>) -> Result<Vec<Word>, &'static str> {
-    let refused = "its arguments cannot be split into words";
-    let Some(args) = args.filter(|args| !args.is_empty()) else { return Ok(Vec::new()) };
-    let literal = |items: Vec<String>| items.iter().map(|item| words::whole(words::plain(item))).collect();
-    if let Some(items) = args.scalars() {
-        return Ok(literal(items));
-    }
-    let text = args.scalar().ok_or(refused)?;
-    if text.trim().starts_with('[') {
-        let options = jsonc_parser::ParseOptions::default();
-        let list: Option<Node> = jsonc_parser::parse_to_serde_value(&text, &options).ok();
-        if let Some(items) = list.and_then(|list| list.scalars()) {
-            return Ok(literal(items));
-        }
-    }
-    words::split(words::plain(&text)).ok_or(refused)
-}
-
 fn count(gathering: &mut Gathering, name: &str, app: &Node) -> u64 {
     let Some(word) = app.get("instances").and_then(Node::scalar) else { return 1 };
     match word.parse::<u64>() {
@@ -209,11 +187,4 @@ fn note_rest(gathering: &mut Gathering, name: &str, app: &Node) {
     }
     note_cluster(gathering, name, app);
     gathering.note_settings(name, rest);
-}
-
-/// Notes what becomes of instances that shared a port.
-pub(crate) fn note_cluster(gathering: &mut Gathering, name: &str, app: &Node) {
-    if app.get("exec_mode").and_then(Node::scalar).is_some_and(|mode| mode.starts_with("cluster")) {
-        gathering.note(name, "exec_mode cluster: instances do not share a port, each has its own PORT");
-    }
 }

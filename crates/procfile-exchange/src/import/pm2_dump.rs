@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use procfile::is_simple_command;
 
 use crate::import::command::{Command, Word};
-use crate::import::gather::{Found, Gathering};
-use crate::import::instances::Instance;
+use crate::import::found::{Found, Instance};
+use crate::import::gather::Gathering;
 use crate::import::node::Node;
-use crate::import::{directory, pm2, words};
+use crate::import::pm2_setting::{arguments, note_cluster, stem};
+use crate::import::{directory, words};
 
 /// Settings that change how a process runs. The rest of an entry says what pm2 did with it.
 const SETTINGS: &[&str] = &[
@@ -133,7 +134,7 @@ pub(crate) fn read(gathering: &mut Gathering, entries: &[Node]) {
             continue;
         };
         let name = text(process, "name").or_else(|| text(entry, "name"));
-        let name = name.unwrap_or_else(|| pm2::stem(&path).to_owned());
+        let name = name.unwrap_or_else(|| stem(&path).to_owned());
         let is_first = named.insert(name.clone());
         read_process(gathering, &name, &path, process, is_first, &mut session);
     }
@@ -181,7 +182,7 @@ fn text(node: &Node, key: &str) -> Option<String> {
 }
 
 fn command(process: &Node, path: &str, start: Option<&str>) -> Result<Command, &'static str> {
-    let args = pm2::arguments(process.get("args"))?;
+    let args = arguments(process.get("args"))?;
     let interpreter = text(process, "exec_interpreter").filter(|interpreter| interpreter != "none");
     if interpreter.is_none()
         && let Some(script) = line_for_a_shell(path, &args)
@@ -193,7 +194,7 @@ fn command(process: &Node, path: &str, start: Option<&str>) -> Result<Command, &
     match interpreter {
         Some(interpreter) => {
             argv.push(words::whole(words::plain(&interpreter)));
-            argv.extend(pm2::arguments(process.get("node_args"))?);
+            argv.extend(arguments(process.get("node_args"))?);
             argv.push(words::whole(words::plain(&script)));
         }
         None if script.contains('/') => argv.push(words::whole(words::plain(&script))),
@@ -251,6 +252,6 @@ fn note_settings(gathering: &mut Gathering, name: &str, process: &Node) {
     if process.get("autorestart") == Some(&Node::Truth(false)) {
         settings.push("autorestart");
     }
-    pm2::note_cluster(gathering, name, process);
+    note_cluster(gathering, name, process);
     gathering.note_settings(name, settings);
 }

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::import::ImportError;
 use crate::import::command::{Command, Word};
 use crate::import::directory;
-use crate::import::gather::{Found, Gathering};
-use crate::import::instances::Instance;
+use crate::import::error::ImportError;
+use crate::import::found::{Found, Instance};
+use crate::import::gather::Gathering;
 use crate::import::words::{self, Atom};
 
 /// What is read here, and what says nothing about how a process runs.

@@ -2,10 +2,12 @@
 //! its file: `==> path <==`, as `tail -v` and `export --stdout` write it, or `# /path`, as `systemctl cat` does.
 
 use crate::export::held::{path_loader, released};
-use crate::import::ImportError;
 use crate::import::command::{self, Command, Piece, Word};
 use crate::import::directory;
-use crate::import::gather::{Found, Gathering};
+use crate::import::error::ImportError;
+use crate::import::found::Found;
+use crate::import::gather::Gathering;
+use crate::import::unit::{self, Unit};
 use crate::import::unit_family::{Family, Member, Writer};
 use crate::import::unit_words::{self, unspecified};
 use crate::import::words;
@@ -14,26 +16,9 @@ use crate::import::words;
 const KNOWN: &[&str] =
     &["Description", "Documentation", "ExecStart", "Environment", "PartOf", "WorkingDirectory"];
 
-/// A unit that was read.
-pub(crate) struct Unit {
-    pub(crate) name: String,
-    settings: Vec<(String, String)>,
-}
-
-impl Unit {
-    /// The values of a key since it was last reset by an empty one.
-    pub(crate) fn all(&self, key: &str) -> Vec<&str> {
-        let mut values: Vec<&str> = Vec::new();
-        for (_, value) in self.settings.iter().filter(|(name, _)| name == key) {
-            if value.is_empty() { values.clear() } else { values.push(value) }
-        }
-        values
-    }
-}
-
 /// Reads units. `name` is the file's own, for a unit without a line that names it.
 pub(crate) fn read(gathering: &mut Gathering, name: &str, text: &str) -> Result<(), ImportError> {
-    let units = units(name, text)?;
+    let units = unit::read_all(name, text)?;
     let family = Family::of(&units);
     for unit in &units {
         match unit.name.rsplit_once('.') {
@@ -44,61 +29,6 @@ pub(crate) fn read(gathering: &mut Gathering, name: &str, text: &str) -> Result<
         }
     }
     Ok(())
-}
-
-fn units(name: &str, text: &str) -> Result<Vec<Unit>, ImportError> {
-    let own = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
-    let mut units = vec![Unit { name: own, settings: Vec::new() }];
-    let (mut section, mut open) = (String::new(), String::new());
-    // An empty line ends a line that goes on, which the last one may.
-    for (number, line) in (1..).zip(text.lines().chain([""])) {
-        if let Some(path) = header(line) {
-            let file = path.rsplit('/').next().unwrap_or(path);
-            // A drop-in adds to the unit before it.
-            if file.rsplit_once('.').is_none_or(|(_, extension)| extension != "conf") {
-                units.push(Unit { name: file.to_owned(), settings: Vec::new() });
-            }
-            section.clear();
-            open.clear();
-            continue;
-        }
-        let line = line.trim();
-        if line.starts_with(['#', ';']) || (line.is_empty() && open.is_empty()) {
-            continue;
-        }
-        let backslashes = line.len() - line.trim_end_matches('\\').len();
-        if let Some(begun) = line.strip_suffix('\\').filter(|_| backslashes % 2 == 1) {
-            open.push_str(begun);
-            open.push(' ');
-            continue;
-        }
-        let line = std::mem::take(&mut open) + line;
-        let line = line.trim();
-        if let Some(header) = line.strip_prefix('[') {
-            section = String::from(header.trim_end_matches(']'));
-        } else if let (Some((key, value)), Some(unit)) = (line.split_once('='), units.last_mut()) {
-            let key = key.trim();
-            // systemd reads these in [Service] alone.
-            let of_service = ["ExecStart", "Environment", "WorkingDirectory"].contains(&key);
-            if section == "Service" || section == "Unit" && !of_service {
-                unit.settings.push((key.to_owned(), value.trim().to_owned()));
-            }
-        } else {
-            return Err(ImportError::Syntax("unit of systemd", format!("line {number} is none")));
-        }
-    }
-    units.retain(|unit| !unit.settings.is_empty());
-    Ok(units)
-}
-
-fn header(line: &str) -> Option<&str> {
-    let listed = line.strip_prefix("==> ").and_then(|rest| rest.strip_suffix(" <=="));
-    let cat = line.strip_prefix("# ").filter(|path| {
-        let unit =
-            [".service", ".target", ".conf", ".socket", ".timer"].iter().any(|end| path.ends_with(end));
-        path.starts_with('/') && unit && !path.contains(' ')
-    });
-    listed.or(cat)
 }
 
 fn service(gathering: &mut Gathering, family: &Family<'_>, stem: &str, unit: &Unit) {
@@ -122,7 +52,7 @@ fn service(gathering: &mut Gathering, family: &Family<'_>, stem: &str, unit: &Un
     }
     let start =
         unit.all("WorkingDirectory").last().map(|path| directory::plain(path.trim_start_matches('-')));
-    let rest = unit.settings.iter().map(|(key, _)| key.as_str());
+    let rest = unit.keys();
     gathering.note_settings(stem, rest.filter(|key| !KNOWN.contains(key)));
     gathering.add(Found { name, command, count: 1, environment, directory: start, instance });
 }

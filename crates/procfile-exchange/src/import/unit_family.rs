@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::import::instances::Instance;
-use crate::import::systemd::Unit;
+use crate::import::found::Instance;
+use crate::import::unit::Unit;
 
 /// Who wrote a unit, as far as its command is concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,26 @@
+//! Why a configuration is not read at all. What stops one process alone is a note, and the others are imported.
+
+/// The largest configuration that is read, in bytes: 4 MiB.
+pub const MAX_IMPORT_BYTES: usize = 4 << 20;
+
+/// Why nothing was read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportError {
+    /// More than [`MAX_IMPORT_BYTES`].
+    #[error("is over 4 MiB")]
+    TooLarge,
+    /// The bytes are not UTF-8.
+    #[error("is not UTF-8 text, or holds a NUL")]
+    NotText,
+    /// A pm2 configuration in JavaScript, which is a program and is not run.
+    #[error(
+        "is JavaScript, which only node can read: node -p 'JSON.stringify(require(\"./ecosystem.config.js\"))' > ecosystem.json, and import that"
+    )]
+    JavaScript,
+    /// The text is not of the format.
+    #[error("is no {0}: {1}")]
+    Syntax(&'static str, String),
+    /// The Procfile that was made does not read back as it was meant: a bug of ours.
+    #[error("gives no Procfile that reads back")]
+    Unfaithful,
+}

@@ -1,0 +1,65 @@
+//! A process that a reader found in a configuration, in the words that all readers share.
+
+use crate::import::command::Command;
+
+/// A process that was found.
+#[derive(Clone)]
+pub(crate) struct Found {
+    /// What the other manager calls it.
+    pub(crate) name: String,
+    pub(crate) command: Command,
+    /// How many of it are wanted.
+    pub(crate) count: u64,
+    pub(crate) environment: Vec<(String, String)>,
+    /// Where it starts, if that is said.
+    pub(crate) directory: Option<String>,
+    /// Whether it is one of several.
+    pub(crate) instance: Instance,
+}
+
+/// Whether a process is one of several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Instance {
+    /// It stands for its process type alone.
+    Alone,
+    /// It is one of those with the same name and command.
+    OneOf,
+    /// Its name ends in a number.
+    Numbered {
+        /// The name without the number.
+        process_type: String,
+        number: u64,
+        /// Whether the file says besides the name that it is an instance, so that one alone is one, too.
+        certain: bool,
+    },
+}
+
+impl Instance {
+    /// What the end of a name says: `web-2`, `web.2` and `web_2` may be the second `web`.
+    pub(crate) fn of_name(name: &str, certain: bool) -> Self {
+        let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
+        let process_type = stem.strip_suffix(['-', '.', '_']).filter(|stem| !stem.is_empty());
+        match (process_type, name[stem.len()..].parse()) {
+            (Some(process_type), Ok(number)) => {
+                Self::Numbered { process_type: process_type.to_owned(), number, certain }
+            }
+            _ => Self::Alone,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_ends_in_a_number_may_be_an_instance() {
+        let of = |name| match Instance::of_name(name, false) {
+            Instance::Numbered { process_type, number, .. } => Some((process_type, number)),
+            Instance::Alone | Instance::OneOf => None,
+        };
+        assert_eq!(of("app-web-1"), Some(("app-web".to_owned(), 1)));
+        assert_eq!(of("web.12"), Some(("web".to_owned(), 12)));
+        assert_eq!((of("web"), of("web1"), of("-1"), of("1")), (None, None, None, None));
+    }
+}

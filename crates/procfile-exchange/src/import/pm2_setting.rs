@@ -1,0 +1,38 @@
+//! Settings that mean the same in a process file of pm2 and in what pm2 saved of a process.
+
+use crate::import::command::Word;
+use crate::import::gather::Gathering;
+use crate::import::node::Node;
+use crate::import::words;
+
+/// The name that pm2 gives an app without one: that of its script.
+pub(crate) fn stem(script: &str) -> &str {
+    let file = script.split_whitespace().next().unwrap_or(script).rsplit('/').next().unwrap_or(script);
+    file.rsplit_once('.').map_or(file, |(stem, _)| stem)
+}
+
+/// A list, or words as a shell splits them. An old form is a list within a text.
+pub(crate) fn arguments(args: Option<&Node>) -> Result<Vec<Word>, &'static str> {
+    let refused = "its arguments cannot be split into words";
+    let Some(args) = args.filter(|args| !args.is_empty()) else { return Ok(Vec::new()) };
+    let literal = |items: Vec<String>| items.iter().map(|item| words::whole(words::plain(item))).collect();
+    if let Some(items) = args.scalars() {
+        return Ok(literal(items));
+    }
+    let text = args.scalar().ok_or(refused)?;
+    if text.trim().starts_with('[') {
+        let options = jsonc_parser::ParseOptions::default();
+        let list: Option<Node> = jsonc_parser::parse_to_serde_value(&text, &options).ok();
+        if let Some(items) = list.and_then(|list| list.scalars()) {
+            return Ok(literal(items));
+        }
+    }
+    words::split(words::plain(&text)).ok_or(refused)
+}
+
+/// Notes what becomes of instances that shared a port.
+pub(crate) fn note_cluster(gathering: &mut Gathering, name: &str, app: &Node) {
+    if app.get("exec_mode").and_then(Node::scalar).is_some_and(|mode| mode.starts_with("cluster")) {
+        gathering.note(name, "exec_mode cluster: instances do not share a port, each has its own PORT");
+    }
+}
