@@ -1,45 +1,8 @@
 //! The table of subcommands: what each is called, which flags it takes, what its help says, what it runs.
 
-use anyhow::Result;
-use ps_cli::exit::Outcome;
-
-use crate::flags::{Flag, Flags, Given, Kind};
-use crate::{check, completion, delete, exists, expand, export, fmt, import, list, near, set, show, version};
-
-/// A subcommand.
-pub(crate) struct Command {
-    pub(crate) name: &'static str,
-    /// One line for the overview.
-    pub(crate) synopsis: &'static str,
-    /// Further help: what goes in and comes out.
-    pub(crate) about: &'static str,
-    /// Command lines that work as they stand.
-    pub(crate) examples: &'static [&'static str],
-    pub(crate) flags: Flags,
-    /// The flag that a word without dashes is the value of.
-    pub(crate) operand: Option<&'static str>,
-    pub(crate) run: fn(&Given) -> Result<Outcome>,
-}
-
-impl Command {
-    /// What may have been meant by arguments that were refused with this text.
-    pub(crate) fn meant(&self, refusal: &str) -> Option<String> {
-        let flags = || self.flags.iter().flat_map(|group| group.iter());
-        if let Some(unknown) = refusal.strip_prefix("unknown flag: --") {
-            let begins =
-                || flags().map(|flag| flag.long).find(|long| long.split('-').any(|part| part == unknown));
-            let near = near::nearest(unknown, flags().map(|flag| flag.long)).or_else(begins);
-            return near.map(|near| format!("did you mean --{near}?"));
-        }
-        let has = |long: &str| flags().any(|flag| flag.long == long);
-        let positional = refusal.starts_with("This command requires");
-        match (positional, has("process-type"), has("procfile")) {
-            (true, true, _) => Some("name the process type with -p, and the file with -P".to_owned()),
-            (true, false, true) => Some("name the file with -P".to_owned()),
-            _ => None,
-        }
-    }
-}
+use crate::command::Command;
+use crate::flags::{Flag, Kind};
+use crate::{check, completion, delete, exists, expand, export, fmt, import, list, set, show, version};
 
 /// The subcommand of a name.
 pub(crate) fn find(name: &str) -> Option<&'static Command> {
@@ -184,7 +147,7 @@ pub(crate) static COMMANDS: [Command; 13] = [
         examples: &["procfile-util completion bash > /etc/bash_completion.d/procfile-util"],
         flags: &[&COMPLETION],
         operand: Some("shell"),
-        run: completion::run,
+        run: |given| completion::run(&COMMANDS, given),
     },
     Command {
         name: "delete",
@@ -263,7 +226,7 @@ pub(crate) static COMMANDS: [Command; 13] = [
         examples: &["procfile-util man set | man -l -"],
         flags: &[&MAN],
         operand: Some("page"),
-        run: completion::man,
+        run: |given| completion::man(&COMMANDS, given),
     },
     Command {
         name: "set",

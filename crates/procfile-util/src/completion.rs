@@ -1,17 +1,17 @@
-//! `completion` and `man`: made from the table of subcommands, so that they cannot fall behind it.
+//! `completion` and `man`: made from the table of subcommands, which they are handed, so that they cannot fall behind it.
 
 use anyhow::{Result, bail};
 use clap_complete::Shell;
 use ps_cli::exit::Outcome;
 
-use crate::commands::{COMMANDS, Command};
+use crate::command::Command;
 use crate::flags::{Flag, Given, Kind};
 use crate::output;
 
 const NAME: &str = "procfile-util";
 
 /// `completion --shell SHELL`: a script on stdout.
-pub(crate) fn run(given: &Given) -> Result<Outcome> {
+pub(crate) fn run(commands: &[Command], given: &Given) -> Result<Outcome> {
     let shell = match &*given.word("shell") {
         "bash" => Shell::Bash,
         "zsh" => Shell::Zsh,
@@ -19,16 +19,16 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
         other => bail!("no completion for shell {other:?}: use bash, zsh or fish"),
     };
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut program(), NAME, &mut script);
+    clap_complete::generate(shell, &mut program(commands), NAME, &mut script);
     output::print(&script)
 }
 
 /// `man`: the page of the program, or of a subcommand, on stdout.
-pub(crate) fn man(given: &Given) -> Result<Outcome> {
+pub(crate) fn man(commands: &[Command], given: &Given) -> Result<Outcome> {
     let name = given.word("page").into_owned();
-    let (page, title) = match COMMANDS.iter().find(|command| command.name == name) {
+    let (page, title) = match commands.iter().find(|command| command.name == name) {
         Some(command) => (subcommand(command), format!("{NAME}-{name}")),
-        None if name.is_empty() => (program(), NAME.to_owned()),
+        None if name.is_empty() => (program(commands), NAME.to_owned()),
         None => bail!("no page {name:?}: use the name of a subcommand, or none"),
     };
     let mut text = Vec::new();
@@ -36,11 +36,11 @@ pub(crate) fn man(given: &Given) -> Result<Outcome> {
     output::print(&text)
 }
 
-fn program() -> clap::Command {
+fn program(commands: &[Command]) -> clap::Command {
     clap::Command::new(NAME)
         .version(env!("CARGO_PKG_VERSION"))
         .about("Check, read and edit Procfiles")
-        .subcommands(COMMANDS.iter().map(subcommand))
+        .subcommands(commands.iter().map(subcommand))
 }
 
 fn subcommand(command: &Command) -> clap::Command {

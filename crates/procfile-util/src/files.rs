@@ -2,7 +2,6 @@
 //! the words of the original.
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
@@ -14,7 +13,7 @@ use ps_cli::say;
 
 use crate::diagnose;
 use crate::flags::Given;
-use crate::talk::Failure;
+use crate::talk::{Failure, words};
 
 /// The Procfile that `--procfile` names, read as `--delimiter` and `--strict` say.
 pub(crate) fn procfile(given: &Given) -> Result<Procfile> {
@@ -107,12 +106,4 @@ impl EnvFileFailure {
             Self::Read(text) | Self::Parse(text) => text,
         }
     }
-}
-
-/// An operating system's error in the words of the original: lower case, without the number.
-pub(crate) fn words(error: &io::Error) -> String {
-    let text = if error.raw_os_error().is_some() { error.to_string() } else { error.kind().to_string() };
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

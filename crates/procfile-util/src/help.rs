@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::commands::{COMMANDS, Command};
+use crate::command::Command;
+use crate::commands::COMMANDS;
 use crate::flags::{Flag, Kind};
 
 /// The overview.

@@ -11,8 +11,9 @@ use durable::ReadError;
 use procfile_exchange::import::{Imported, MAX_IMPORT_BYTES, Source, Surroundings};
 use ps_cli::exit::Outcome;
 
-use crate::files::{self, words};
+use crate::files;
 use crate::flags::Given;
+use crate::talk::words;
 use crate::{edit, output, talk, write};
 
 /// A file to be written.

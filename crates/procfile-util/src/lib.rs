@@ -2,6 +2,7 @@
 //! the same bytes, but for the differences that docs/programs/procfile-util.md lists.
 
 mod check;
+mod command;
 mod commands;
 mod completion;
 mod counts;
@@ -37,7 +38,7 @@ use std::ffi::OsString;
 use anyhow::Result;
 use ps_cli::exit::{self, Outcome};
 
-use crate::commands::Command;
+use crate::command::Command;
 use crate::flags::Refused;
 use crate::talk::Failure;
 

@@ -9,7 +9,7 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-use crate::files::words;
+use crate::talk::words;
 
 /// Directories that hold other people's files.
 const FOREIGN: [&str; 2] = ["node_modules", "vendor"];

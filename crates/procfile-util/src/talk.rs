@@ -6,8 +6,6 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use procfile::EditError;
 
-use crate::files::words;
-
 /// Messages that end the program with exit status 1.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -110,4 +108,12 @@ pub(crate) fn prefixed(message: &str, colored: bool) -> String {
 pub(crate) fn colored() -> bool {
     let no_color = ps_apps::variable("NO_COLOR").is_some();
     !no_color && !std::env::args_os().any(|arg| arg == "--no-color") && io::stderr().is_terminal()
+}
+
+/// An operating system's error in the words of the original: lower case, without the number.
+pub(crate) fn words(error: &io::Error) -> String {
+    let text = if error.raw_os_error().is_some() { error.to_string() } else { error.kind().to_string() };
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

@@ -11,7 +11,7 @@ use anyhow::{Result, anyhow};
 use procfile_exchange::export::Output;
 use tempfile::NamedTempFile;
 
-use crate::files::words;
+use crate::talk::words;
 
 /// The path of an output, as it is shown.
 pub(crate) fn place(root: &str, path: &str) -> String {

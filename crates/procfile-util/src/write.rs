@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
 
-use crate::files::words;
 use crate::staged::{self, Staged, directory_of};
+use crate::talk::words;
 
 /// Gives a file new bytes; it is created, with the usual mode, if it is not there.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {

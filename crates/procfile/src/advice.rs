@@ -1,7 +1,8 @@
 //! What to do about a problem: what was expected at its place, and, where that is certain, how the line was meant.
 
 use crate::options::ParseOptions;
-use crate::problem::{Problem, ProblemKind};
+use crate::problem::Problem;
+use crate::problem_kind::ProblemKind;
 use crate::proposal;
 
 /// Help with a problem.

@@ -9,8 +9,9 @@ use formation::ProcessType;
 use crate::grammar::{self, Line};
 use crate::options::ParseOptions;
 use crate::order;
-use crate::problem::{Fault, MAX_PROBLEMS, ParseError, ProblemKind};
-use crate::text;
+use crate::problem::{Fault, MAX_PROBLEMS, ParseError};
+use crate::problem_kind::ProblemKind;
+use crate::text::{self, BOM};
 
 /// The largest Procfile that is read, in bytes: 16 MiB.
 pub const MAX_FILE_BYTES: usize = 16 << 20;
@@ -18,8 +19,6 @@ pub const MAX_FILE_BYTES: usize = 16 << 20;
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 /// The most process types one Procfile may define.
 pub const MAX_TYPES: usize = 1_000_000;
-
-pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// A legal Procfile: at least one entry, every name once, and the bytes it was read from.
 #[derive(Clone, PartialEq, Eq)]

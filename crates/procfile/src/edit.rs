@@ -10,9 +10,10 @@ use std::ops::Range;
 
 use formation::ProcessType;
 
-use crate::document::{BOM, Entry, Procfile};
+use crate::document::{Entry, Procfile};
 use crate::grammar;
 use crate::space;
+use crate::text::BOM;
 
 /// Where an entry that is new to the file goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The part of a line that is shown around a place. It always holds the place: a long line is cut around it.
 
-use crate::document::BOM;
+use crate::text::BOM;
 
 /// The longest line that is shown whole, and the longest part of one, in characters.
 pub(crate) const MAX_SHOWN: usize = 200;

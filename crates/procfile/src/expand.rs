@@ -1,10 +1,8 @@
 //! Expansion of the variables in a command, as Dokku's `show` does it: one pass, left to right, over bytes. Quotes
 //! and backslashes mean nothing, values are not expanded again, and `$(` is left for the shell.
 
+use crate::ambient::Ambient;
 use crate::env_file::EnvFile;
-
-/// An environment, asked by name.
-pub type Ambient<'a> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a;
 
 /// What a command's variables stand for. The env file comes first, then the ambient environment, then `PS` and
 /// `PORT`; whatever else a command names is empty.

@@ -8,7 +8,7 @@ use formation::MAX_NAME_BYTES;
 use memchr::memmem;
 
 use crate::options::ParseOptions;
-use crate::problem::ProblemKind;
+use crate::problem_kind::ProblemKind;
 use crate::space;
 
 /// What a line is. Ranges and columns are byte offsets into the line.

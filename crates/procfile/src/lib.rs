@@ -2,6 +2,8 @@
 //! environment looked at here; bytes come in and values go out.
 
 mod advice;
+mod ambient;
+mod circumstances;
 mod document;
 mod dotenv;
 mod edit;
@@ -14,6 +16,7 @@ mod lint;
 mod options;
 mod order;
 mod problem;
+mod problem_kind;
 mod proposal;
 mod shell;
 mod simple_command;
@@ -23,13 +26,17 @@ mod tidy;
 mod words;
 
 pub use advice::Advice;
+pub use ambient::Ambient;
 pub use document::{Entry, MAX_FILE_BYTES, MAX_LINE_BYTES, MAX_TYPES, Procfile};
+pub use dotenv::{Grammar, Reading};
 pub use edit::{EditError, Placement};
-pub use env_file::{EnvFile, EnvFileError, EnvFileWarning, Grammar, Oddity, Reading};
-pub use expand::{Ambient, Variables, expand};
+pub use env_file::EnvFile;
+pub use env_file_error::{EnvFileError, EnvFileWarning, Oddity};
+pub use expand::{Variables, expand};
 pub use lint::{Warning, WarningKind};
 pub use options::{Delimiter, InvalidDelimiter, ParseOptions};
-pub use problem::{MAX_PROBLEMS, ParseError, Problem, ProblemKind};
+pub use problem::{MAX_PROBLEMS, ParseError, Problem};
+pub use problem_kind::ProblemKind;
 pub use shell::{Expanded, Style, expand_in_style};
 pub use simple_command::{is_simple_command, shell_script};
 pub use text::{NotText, text};

@@ -1,7 +1,8 @@
 //! Whether the bytes of a file that a person wrote are UTF-8. Some editors save UTF-16, which is refused with that word and what
 //! to do; some put a byte order mark before UTF-8, which is passed over. Nothing is converted.
 
-use crate::document::BOM;
+/// The byte order mark in UTF-8.
+pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// How many bytes at the beginning of a file tell UTF-16 that has no byte order mark.
 const PROBE: usize = 64;

@@ -1,7 +1,7 @@
 //! The words of a simple command, read as a POSIX shell reads them, so that it can be executed without one. It gives up
 //! wherever a shell would do more than quote, split and fill in variables that are known.
 
-use crate::expand::Ambient;
+use crate::ambient::Ambient;
 use crate::simple_command::is_simple_command;
 
 /// Variables that a shell sets itself: only it knows their values.

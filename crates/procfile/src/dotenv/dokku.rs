@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::{Lines, ends_blank, trim_blanks, trim_blanks_start};
-use crate::env_file::{EnvFile, EnvFileError, EnvFileWarning, Oddity};
+use super::lines::{Lines, ends_blank, trim_blanks, trim_blanks_start};
+use crate::env_file::EnvFile;
+use crate::env_file_error::{EnvFileError, EnvFileWarning, Oddity};
 use crate::space;
 
 /// Reads all statements of a text into a file.

@@ -2,58 +2,170 @@
 //! writes itself. Both read statements of a key, a separator and a value from left to right.
 
 mod dokku;
+mod lines;
 mod own;
 mod reference;
 
-use crate::env_file::{EnvFile, EnvFileError, Grammar, Reading};
+use crate::ambient::Ambient;
+use crate::env_file::EnvFile;
+use crate::env_file_error::EnvFileError;
+use crate::text::BOM;
 
-/// Reads all statements of a text into a file.
-pub(crate) fn read(bytes: &[u8], reading: &Reading<'_>, into: &mut EnvFile) -> Result<(), EnvFileError> {
-    match reading.grammar {
-        Grammar::Own => own::read(bytes, reading.known, into),
-        Grammar::Dokku => dokku::read(bytes, into),
+/// In which grammar a file is read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grammar {
+    /// Ours: for every file that a person wrote.
+    #[default]
+    Own,
+    /// That of the parser in Dokku: for the ENV files that Dokku writes.
+    Dokku,
+}
+
+/// How a file is read.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// In which grammar.
+    pub grammar: Grammar,
+    /// The variables that are there before the file: its `$NAME` may name them. Dokku's grammar asks for none.
+    pub known: &'a Ambient<'a>,
+}
+
+impl EnvFile {
+    /// Reads an env file in our grammar; nothing is known before it.
+    ///
+    /// ```
+    /// let env = procfile::EnvFile::parse(b"HOST=a.example\nURL=\"http://$HOST/\" # public\n")?;
+    /// assert_eq!(env.get("URL"), Some("http://a.example/"));
+    /// # Ok::<(), procfile::EnvFileError>(())
+    /// ```
+    pub fn parse(bytes: &[u8]) -> Result<Self, EnvFileError> {
+        Self::parse_with(bytes, &Reading { grammar: Grammar::Own, known: &|_| None })
     }
-}
 
-/// Counts lines on the way through a text, each byte once.
-#[derive(Default)]
-struct Lines {
-    at: usize,
-    before: usize,
-}
-
-impl Lines {
-    /// The line of the byte at `at`, from 1. A place before the last one that was asked for is counted anew.
-    fn at(&mut self, text: &[u8], at: usize) -> usize {
-        if at < self.at {
-            *self = Self::default();
+    /// Reads an env file as `reading` says.
+    ///
+    /// ```
+    /// use procfile::{EnvFile, Grammar, Reading};
+    ///
+    /// let known = |name: &[u8]| (name == b"PATH").then(|| b"/bin".to_vec());
+    /// let reading = Reading { grammar: Grammar::Own, known: &known };
+    /// let env = EnvFile::parse_with(b"PATH=./bin:$PATH\nHASH=$2y$10$abc\n", &reading)?;
+    /// assert_eq!(env.get("PATH"), Some("./bin:/bin"));
+    /// assert_eq!(env.get("HASH"), Some("$2y$10$abc"));
+    /// assert_eq!(env.warnings()[0].line, 2);
+    /// # Ok::<(), procfile::EnvFileError>(())
+    /// ```
+    pub fn parse_with(bytes: &[u8], reading: &Reading<'_>) -> Result<Self, EnvFileError> {
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return Err(EnvFileError::Utf16);
         }
-        self.before += memchr::memchr_iter(b'\n', &text[self.at..at]).count();
-        self.at = at;
-        self.before + 1
+        let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+        let mut file = Self::default();
+        match reading.grammar {
+            Grammar::Own => own::read(bytes, reading.known, &mut file)?,
+            Grammar::Dokku => dokku::read(bytes, &mut file)?,
+        }
+        Ok(file)
     }
 }
 
-/// Blanks do not end a line: tab, VT, FF, CR, space, and NEL and NBSP in UTF-8.
-fn trim_blanks_start(mut text: &[u8]) -> &[u8] {
-    loop {
-        text = match text {
-            [b'\t' | 0x0b | 0x0c | b'\r' | b' ', rest @ ..] | [0xc2, 0x85 | 0xa0, rest @ ..] => rest,
-            _ => return text,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Dokku's grammar; tests/dotenv.rs holds ours.
+    fn parse(text: &str) -> Result<EnvFile, EnvFileError> {
+        let reading = Reading { grammar: Grammar::Dokku, known: &|_| None };
+        EnvFile::parse_with(text.as_bytes(), &reading)
+    }
+
+    fn read(text: &str) -> Vec<(String, String)> {
+        let file = parse(text).expect("legal");
+        file.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
+    }
+
+    fn value(text: &str) -> String {
+        read(text).pop().expect("one variable").1
+    }
+
+    fn refusal(text: &str) -> String {
+        parse(text).expect_err("broken on purpose").to_string()
+    }
+
+    #[test]
+    fn keys_come_in_file_order_and_the_last_value_wins() {
+        let file = read("\u{feff}B=1\r\n# c\r\nexport A=2\nB=3\nC: 4\nexportD=5\n");
+        let pairs: Vec<_> = file.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        assert_eq!(pairs, ["B=3", "A=2", "C=4", "exportD=5"]);
+    }
+
+    #[test]
+    fn unquoted_values_end_at_the_last_comment() {
+        for (text, expected) in [
+            ("A=1 # c # d\n", "1 # c"),
+            ("A=1#c", "1#c"),
+            ("A= # c\n", "# c"),
+            ("A=  two words \t\n", "two words"),
+            ("A=b=c", "b=c"),
+            ("A=", ""),
+            ("A=a\\nb", "a\\nb"),
+        ] {
+            assert_eq!(value(text), expected, "{text:?}");
         }
     }
-}
 
-fn trim_blanks(text: &[u8]) -> &[u8] {
-    let mut text = trim_blanks_start(text);
-    loop {
-        text = match text {
-            [rest @ .., b'\t' | 0x0b | 0x0c | b'\r' | b' '] | [rest @ .., 0xc2, 0x85 | 0xa0] => rest,
-            _ => return text,
+    #[test]
+    fn quotes_may_span_lines() {
+        for (text, expected) in [
+            ("A=\"l1\nl2\"", "l1\nl2"),
+            ("A='l1\nl2'", "l1\nl2"),
+            ("A=\"a\\nb\\tc\\\\d\"", "a\nbtc\\d"),
+            ("A=\"a\\\"b\"", "a\"b"),
+            ("A='a\\'b'", "a\\'b"),
+            ("A='a # b'", "a # b"),
+            ("A=\"x\\\\\"\n", "x\\"),
+            ("A='$B'", "$B"),
+            ("A=\"\"", ""),
+        ] {
+            assert_eq!(value(text), expected, "{text:?}");
         }
+        assert_eq!(read("A=\"x\"B=2").len(), 2);
     }
-}
 
-fn ends_blank(text: &[u8]) -> bool {
-    matches!(text, [.., b'\t' | 0x0b | 0x0c | b'\r' | b' '] | [.., 0xc2, 0x85 | 0xa0])
+    #[test]
+    fn earlier_keys_are_expanded_and_shell_text_is_left_alone() {
+        for (rest, expected) in [
+            ("$A", "1"),
+            ("${A}x", "1x"),
+            ("$NOPE.", "."),
+            ("\\$A", "$A"),
+            ("$a ${a}", "$a ${a}"),
+            ("$(A)", "$(A)"),
+            ("$(cmd)", "$(cmd)"),
+            ("${A:-x}", "${A:-x}"),
+            ("$A}", "1"),
+            ("$ $", "$ $"),
+            ("\"$A\"", "1"),
+            ("\"\\$A\"", "$A"),
+        ] {
+            assert_eq!(value(&format!("A=1\nB={rest}\n")), expected, "{rest:?}");
+        }
+        assert_eq!(read("B=$A\nA=1")[0].1, "");
+    }
+
+    #[test]
+    fn errors_name_the_line_and_keep_the_secrets() {
+        assert_eq!(refusal("A=1\n\nB-C=s3cret\n"), "line 3: unexpected character '-' in variable name");
+        assert_eq!(refusal("FOO\nA=1"), "line 1: unexpected character '\\n' in variable name");
+        assert_eq!(refusal("A=1\nB='s3cret\n"), "line 2: unterminated quoted value");
+        assert_eq!(refusal("A=\"x\"\n-"), "line 2: unexpected character '-' in variable name");
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_are_kept() {
+        let file = EnvFile::parse(b"A=a\xffb\n").expect("legal");
+        assert_eq!((file.get("A"), file.get_bytes(b"A")), (Some("a\u{fffd}b"), Some(&b"a\xffb"[..])));
+        let file = EnvFile::parse(b"A\xff-b.c=1\nB='\x01\xfe'\n").expect("legal");
+        assert_eq!((file.get_bytes(b"A\xff-b.c"), file.line_of(b"B")), (Some(&b"1"[..]), Some(2)));
+    }
 }

@@ -1,10 +1,11 @@
 //! Our grammar: the value that most of godotenv, Compose, python-dotenv and bash read, but a comment is never a value
 //! and a name that nothing defines deletes no text. The page docs/dotenv.md is held against it by tests.
 
+use super::lines::{Lines, ends_blank, trim_blanks, trim_blanks_start};
 use super::reference::{Scope, expanded};
-use super::{Lines, ends_blank, trim_blanks, trim_blanks_start};
-use crate::env_file::{EnvFile, EnvFileError, EnvFileWarning, Oddity};
-use crate::expand::Ambient;
+use crate::ambient::Ambient;
+use crate::env_file::EnvFile;
+use crate::env_file_error::{EnvFileError, EnvFileWarning, Oddity};
 use crate::space;
 
 /// Reads all statements of a text into a file. `known` has the variables of before the file.

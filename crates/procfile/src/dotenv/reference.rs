@@ -1,8 +1,9 @@
 //! `$NAME` and `${NAME…}` in values of our grammar. A name that nothing defines stays as it is written, with a warning; `$(…)` and
 //! backquotes are text, because no command is run here.
 
-use crate::env_file::{EnvFile, EnvFileError, EnvFileWarning, Oddity};
-use crate::expand::Ambient;
+use crate::ambient::Ambient;
+use crate::env_file::EnvFile;
+use crate::env_file_error::{EnvFileError, EnvFileWarning, Oddity};
 
 /// References inside the default of a reference, and so on: nobody means more.
 const MAX_DEPTH: usize = 32;
