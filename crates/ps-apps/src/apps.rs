@@ -8,7 +8,7 @@ use std::path::Path;
 use formation::AppName;
 
 use crate::durable;
-use crate::property::Scope;
+use crate::scope::Scope;
 use crate::{Error, World};
 
 /// Names that no new app gets, because `config/<name>` or `data/<name>` belongs to a plugin: an app called `ps` would keep its

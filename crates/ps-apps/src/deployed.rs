@@ -11,7 +11,7 @@ use formation::AppName;
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{Access, Directory};
-use crate::property::Scope;
+use crate::scope::Scope;
 use crate::{Error, FormationSource, StoredEntry, StoredFormation, World};
 
 const PLUGIN: &str = "apps";

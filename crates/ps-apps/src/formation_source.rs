@@ -5,7 +5,7 @@
 use formation::AppName;
 use procfile::NotText;
 
-use crate::property::Scope;
+use crate::scope::Scope;
 use crate::{AskedCount, Error, RefusedScaling, Scaling, StoredFormation, World};
 
 const PLUGIN: &str = "ps";

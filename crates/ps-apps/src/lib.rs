@@ -19,6 +19,7 @@ mod ps_clone;
 mod ps_data;
 mod ps_property;
 mod scaling;
+mod scope;
 mod settings;
 mod stored_formation;
 mod world;
@@ -33,9 +34,9 @@ pub use formation_source::{
 pub use instance_files::{ContainerFile, InstanceFiles, InstanceRecord, LISTENING_HOST};
 pub use lock::{AppLock, LOCK_VARIABLE};
 pub use orphans::Orphans;
-pub use property::Scope;
 pub use ps_property::{InvalidValue, PsProperty};
 pub use scaling::{AskedCount, RefusedScaling, Scaling};
+pub use scope::Scope;
 pub use settings::{Origin, Setting};
 pub use stored_formation::{StoredEntry, StoredFormation};
 pub use world::{World, inside_dokku, variable};

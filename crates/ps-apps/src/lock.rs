@@ -19,7 +19,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::durable::{self, Access};
-use crate::property::Scope;
+use crate::scope::Scope;
 use crate::{Error, World};
 
 /// The variable that tells a program that its caller holds the lock for it. Apps never get it.

@@ -5,29 +5,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use formation::AppName;
-
 use crate::durable::{self, Access, Directory};
+use crate::scope::Scope;
 use crate::{Error, World};
-
-/// Whose property it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope<'a> {
-    /// The default for every app, directory `--global`.
-    Global,
-    /// One app.
-    App(&'a AppName),
-}
-
-impl<'a> Scope<'a> {
-    /// The directory's name.
-    pub fn as_str(&self) -> &'a str {
-        match self {
-            Self::Global => "--global",
-            Self::App(app) => app.as_str(),
-        }
-    }
-}
 
 impl World {
     /// A property's value, `None` if it was never set. Trailing newlines, which an editor leaves, do not count.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use formation::AppName;
 
 use crate::durable::{self, Access, Directory};
-use crate::property::Scope;
+use crate::scope::Scope;
 use crate::{Error, World};
 
 const PLUGIN: &str = "ps";

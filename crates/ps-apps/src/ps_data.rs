@@ -5,7 +5,7 @@
 use formation::AppName;
 
 use crate::apps::remove_tree;
-use crate::property::Scope;
+use crate::scope::Scope;
 use crate::{Error, StoredFormation, World, durable};
 
 impl World {

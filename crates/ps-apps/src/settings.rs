@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use formation::{AppName, RestartPolicy};
 
-use crate::property::Scope;
+use crate::scope::Scope;
 use crate::{Error, PsProperty, World};
 
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);

@@ -16,7 +16,7 @@ use formation::{AppName, Formation, ProcessType, Quantity};
 use serde::{Deserialize, Serialize};
 
 use crate::durable::{self, Directory, Pin};
-use crate::property::Scope;
+use crate::scope::Scope;
 use crate::{Error, World};
 
 const PLUGIN: &str = "ps";

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use formation::AppName;
 
 use crate::Error;
-use crate::property::Scope;
+use crate::scope::Scope;
 
 /// A variable of this process's environment. An empty one counts as not set: `PLUGIN_PATH= ps-report` means the same as `env -u
 /// PLUGIN_PATH ps-report`. All programs ask by this function.

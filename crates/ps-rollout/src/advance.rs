@@ -5,9 +5,10 @@ use crate::errand::Errand;
 use crate::event::Action;
 use crate::life::{Happening, Life};
 use crate::outcome::Failure;
-use crate::rollout::{Rollout, Turn};
+use crate::rollout::Rollout;
 use crate::seat::{Member, Seat, Tenure, Which};
 use crate::stage::{Signal, Stage};
+use crate::turn::Turn;
 use crate::{Revision, Run, Strategy};
 
 impl Rollout {

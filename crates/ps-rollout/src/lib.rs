@@ -11,6 +11,7 @@ mod rollout;
 mod run;
 mod seat;
 mod stage;
+mod turn;
 
 pub use event::{Action, Condition, Event, Observed};
 pub use outcome::{Cause, Failure, Fate, Outcome};

@@ -6,17 +6,10 @@ use crate::Revision;
 use crate::event::{Action, Condition, Observed};
 use crate::life::{Happening, Life};
 use crate::outcome::Failure;
-use crate::rollout::{Rollout, Turn};
+use crate::rollout::Rollout;
 use crate::seat::{Member, Which};
 use crate::stage::{Stage, State};
-
-/// Something that was ordered, and may or may not have been done.
-pub(crate) enum Doubt {
-    /// What brought a run to this life.
-    Life { index: usize, which: Which, life: Life },
-    /// The record that belongs to this stage.
-    Record(Stage),
-}
+use crate::turn::{Doubt, Turn};
 
 /// What follows from how a run was found.
 enum Finding {

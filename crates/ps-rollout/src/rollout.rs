@@ -10,9 +10,9 @@ use crate::event::{Action, Event};
 use crate::life::{Deed, Happening, Life};
 use crate::outcome::{Cause, Failure, Outcome};
 use crate::plan::{Plan, Rules};
-use crate::resume::Doubt;
 use crate::seat::{Seat, Which};
 use crate::stage::{Signal, Stage, State};
+use crate::turn::Turn;
 use crate::{Revision, Run};
 
 /// One rollout of one app. It is written down as it is (serde) before the actions that it asks for are done, so that
@@ -128,14 +128,6 @@ impl Rollout {
             unrecorded: self.unrecorded.clone(),
         })
     }
-}
-
-/// One call of [`Rollout::handle`].
-pub(crate) struct Turn {
-    pub(crate) now: Duration,
-    pub(crate) actions: Vec<Action>,
-    /// What was ordered by an executor that died, of which nobody knows whether it was done.
-    pub(crate) in_doubt: Vec<Doubt>,
 }
 
 impl Rollout {

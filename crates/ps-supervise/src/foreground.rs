@@ -8,6 +8,7 @@ mod guard;
 mod home;
 mod input;
 mod lines;
+mod owner;
 mod plan;
 mod printer;
 mod source;

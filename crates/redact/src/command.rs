@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use crate::client::{self, Client};
 use crate::placeholder::Kind;
 use crate::scan::Scanner;
-use crate::treat::secret_value;
+use crate::secret_value::secret_value;
 use crate::verdict::{Parts, Verdict};
 use crate::{decode, entropy, key_name, placeholder, shape, words};
 

@@ -5,11 +5,8 @@
 
 use std::cmp::Ordering;
 
-use crate::Error;
+use crate::error::{Error, MAX_DEPTH};
 use crate::text::Quoted;
-
-/// How deep arrays and objects may be nested.
-pub const MAX_DEPTH: usize = 128;
 
 /// A parsed document: one top-level value, or several as in JSON lines.
 pub(crate) struct Document<'a> {

@@ -1,6 +1,9 @@
 //! Why a document was refused. No variant carries text of the document: an error is printed, and what it quotes is
 //! published.
 
+/// The deepest nesting of arrays and objects that is read.
+pub const MAX_DEPTH: usize = 128;
+
 /// A document that could not be sanitised. Offsets are bytes from the start of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -16,8 +19,8 @@ pub enum Error {
     /// The input is not JSON.
     #[error("not JSON at byte {0}: {1}")]
     NotJson(usize, &'static str),
-    /// Arrays and objects are nested deeper than [`crate::MAX_DEPTH`].
-    #[error("nested deeper than {max} at byte {0}: no inspect document is", max = crate::MAX_DEPTH)]
+    /// Arrays and objects are nested deeper than [`MAX_DEPTH`].
+    #[error("nested deeper than {max} at byte {0}: no inspect document is", max = MAX_DEPTH)]
     TooDeep(usize),
     /// The input is 4 GiB or more.
     #[error("larger than 4 GiB: inspect fewer objects at a time")]

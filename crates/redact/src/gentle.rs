@@ -10,7 +10,7 @@ use crate::placeholder::Kind;
 use crate::scan::{self, Scanner};
 use crate::show_list::Class;
 use crate::taint::Taint;
-use crate::{decode, key_name, shape};
+use crate::{decode, hex, key_name, shape};
 
 /// Directories right below the root that every machine has.
 const ROOTS: &[&str] = &[
@@ -135,7 +135,7 @@ fn is_edge(c: char) -> bool {
 
 /// A commit or a digest, that spells nothing.
 fn is_digest(part: &str) -> bool {
-    shape::is_hex(part, 7..=64) && !decode::hides_text(part)
+    hex::is_hex(part, 7..=64) && !decode::hides_text(part)
 }
 
 /// A part of a name as people and machines choose them: a word, a word with a digit or a short number behind it, a number

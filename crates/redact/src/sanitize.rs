@@ -2,38 +2,14 @@
 
 use std::fmt::Write;
 
+use crate::Error;
 use crate::collect::{Collected, collect};
 use crate::document::Document;
+use crate::layout::Layout;
 use crate::memo::Memo;
+use crate::policy::Policy;
 use crate::render::{Nothing, Renderer, Summary};
 use crate::treat::Treatment;
-use crate::{Error, Style};
-
-/// What a caller may ask for. The default shows names and little else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
-pub struct Policy {
-    /// How placeholders are written. It never changes what is masked.
-    pub style: Style,
-    /// Show words of command lines unless they look like credentials or follow a secret's name.
-    pub show_commands: bool,
-    /// Mask names: of containers, images, networks, volumes, hosts, users, directories.
-    pub hide_names: bool,
-    /// Mask e-mail addresses, public IP addresses and card numbers wherever they would be shown.
-    pub pii: bool,
-    /// Say in [`Summary::reasons`] where something was masked, and why.
-    pub explain: bool,
-}
-
-/// How a document is laid out.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Layout {
-    /// One document, sorted keys, indented by four blanks, as Dokku prints it. Several become an array.
-    #[default]
-    Pretty,
-    /// One document a line; an array becomes a line for each element.
-    Lines,
-}
 
 /// A document of which every string is either shown or masked; it can be written.
 pub struct Sanitized<'a> {

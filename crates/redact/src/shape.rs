@@ -1,6 +1,7 @@
 //! The shapes that a shown value may have. Every row of the show-list names a path and a shape, and a value at that path which
 //! does not have the shape is masked. The shapes are as narrow as what engines really write there.
 
+use crate::hex::is_hex;
 use crate::{decode, vocabulary, words};
 
 /// A shape by its name in `show_list.txt`.
@@ -102,11 +103,6 @@ impl Shape {
             Self::OneOf(_) | Self::Exact(_) | Self::Loose(_) | Self::Volume | Self::EnginePath => false,
         }
     }
-}
-
-/// Whether `text` is lower-case hexadecimal of such a length.
-pub(crate) fn is_hex(text: &str, lengths: std::ops::RangeInclusive<usize>) -> bool {
-    lengths.contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// The name without `@sha256:…`, which is as public as the image.

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use crate::{decode, shape, words};
+use crate::{decode, hex, shape, words};
 
 /// Of longer values the first bytes are searched for.
 const LONGEST: usize = 64;
@@ -51,7 +51,7 @@ impl Taint {
     /// Takes a value that its place shows off the list of what is searched for, even if it is masked elsewhere.
     pub(crate) fn forgive(&mut self, value: &str) {
         self.innocent.insert(fingerprint(value.as_bytes()));
-        if shape::is_hex(value, 64..=64) {
+        if hex::is_hex(value, 64..=64) {
             self.innocent.insert(fingerprint(&value.as_bytes()[..12]));
         }
     }

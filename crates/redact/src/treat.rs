@@ -1,14 +1,15 @@
 //! What each class of the show-list does with a string. The table in docs/programs/ps-inspect-sanitize.md#what-is-promised
 //! says the same for users.
 
-use crate::Policy;
 use crate::command::{Line, Words};
 use crate::placeholder::{self, Kind};
+use crate::policy::Policy;
 use crate::scan::{self, Scanner};
+use crate::secret_value::secret_value;
 use crate::shape::{self, Shape};
 use crate::show_list::{Class, KeyShape, show_list};
 use crate::verdict::{Parts, Verdict};
-use crate::{decode, source, url, words};
+use crate::{decode, hex, source, words};
 
 /// The caller's policy and the scanner, which every decision needs besides the string itself.
 pub(crate) struct Treatment {
@@ -61,7 +62,7 @@ impl Treatment {
         let fits = match shape {
             KeyShape::Port => is_port_key(key),
             KeyShape::Id => {
-                shape::is_hex(key, 64..=64) || (key.len() == 25 && chars(b"")) || key == "lb-ingress"
+                hex::is_hex(key, 64..=64) || (key.len() == 25 && chars(b"")) || key == "lb-ingress"
             }
             KeyShape::Directory => shape::is_directory(key),
             KeyShape::Name => shape::is_name(key) && !self.policy.hide_names,
@@ -146,24 +147,6 @@ impl Treatment {
         };
         if shown { Verdict::Show } else { secret_value(kind, lead, value) }
     }
-}
-
-/// A value that is masked: URLs keep their shape, all else is replaced. `lead` stays.
-pub(crate) fn secret_value<'a>(kind: Kind, lead: &'a str, value: &'a str) -> Verdict<'a> {
-    if value.is_empty() || placeholder::is_one(value) {
-        return Verdict::Show;
-    }
-    let mut parts = Parts::led_by(lead);
-    if !url::append(&mut parts, value) {
-        if lead.is_empty() {
-            return Verdict::Mask(kind);
-        }
-        parts.mask(kind, value);
-    } else if scan::by_rule(&parts.shown()).is_some() {
-        parts.pieces.clear();
-        parts.mask(kind, value);
-    }
-    parts.verdict()
 }
 
 /// A search path of which some directories are those that every machine has: they are shown. `lead` stays.

@@ -1,7 +1,7 @@
 //! Words of the engines' own vocabulary: drivers, capabilities, states, modes. A value at such a place is one of them, or
 //! masked.
 
-use crate::shape::is_hex;
+use crate::hex::is_hex;
 use crate::words;
 
 /// The words of that name, joined by `|`; a name that is none's is such a list itself.

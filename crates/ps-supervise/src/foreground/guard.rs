@@ -13,7 +13,7 @@ use anyhow::{Context, Result};
 use ps_cli::exit::Outcome;
 use ps_supervisor::{Error, Status, Supervisor};
 
-use super::state;
+use super::owner;
 
 const GRACE: Duration = Duration::from_secs(10);
 const TRIES: u32 = 10;
@@ -63,7 +63,7 @@ pub(crate) fn guard(state: &Path) -> Result<Outcome> {
     let _ = rustix::process::setsid();
     let mut byte = [0];
     let is_dismissed = matches!(io::stdin().read(&mut byte), Ok(n) if n > 0);
-    if is_dismissed || state::source_of(state).is_none() {
+    if is_dismissed || owner::read(state).is_none() {
         return Ok(Outcome::Done);
     }
     let Some(left) = end(state)? else { return Ok(Outcome::Done) };
@@ -79,7 +79,7 @@ pub(crate) fn guard(state: &Path) -> Result<Outcome> {
             names.join(", ")
         );
     }
-    state::remove(state).with_context(|| format!("remove {}", state.display()))?;
+    owner::remove(state).with_context(|| format!("remove {}", state.display()))?;
     Ok(Outcome::Done)
 }
 

@@ -3,12 +3,13 @@
 //! through here too, so that it stands behind the output that came before it.
 
 mod desk;
+mod note;
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, Sender};
 use std::thread::{self, JoinHandle};
 
@@ -21,28 +22,7 @@ use super::plan::Plan;
 use super::style::Style;
 use crate::args::ShowArgs;
 use desk::Desk;
-
-/// What the printer is told to do, in order.
-#[derive(Debug)]
-enum Note {
-    /// What this slot writes can be read there.
-    Open(Slot, OwnedFd),
-    /// A process of this slot was started, and that was said: print what it writes.
-    Listen(Slot),
-    /// All processes of this slot have ended: print what is left of their output.
-    Drain(Slot),
-    /// Say this on stderr, about a slot or about everything.
-    Say(Option<Slot>, String),
-    /// Print what is left, and end.
-    Finish,
-}
-
-/// What both sides see.
-#[derive(Debug, Default)]
-struct Shared {
-    written: AtomicU64,
-    is_writing: AtomicBool,
-}
+use note::{Note, Shared};
 
 /// The other side of the printer.
 #[derive(Debug)]

@@ -2,11 +2,8 @@
 //! for us alone, in the user's runtime directory, and is gone when the foreground is. What a crash left there is
 //! cleaned up at the next start.
 
-use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -16,10 +13,9 @@ use rustix::fs::FlockOperation;
 
 use super::guard;
 use super::home::{self, Home, PREFIX};
+use super::owner;
 use super::printer::Printer;
 
-/// Which foreground a directory belongs to: its pid, a newline, the directory it runs from.
-const OWNER_FILE: &str = "owner";
 /// The supervisor's; whoever can lock it knows that the supervisor is dead.
 const LOCK_FILE: &str = "lock";
 
@@ -45,13 +41,7 @@ impl State {
             .tempdir_in(home.path());
         let directory =
             directory.with_context(|| format!("make a directory in {}", home.path().display()))?.keep();
-        let owner = directory.join(OWNER_FILE);
-        let pid = format!("{}\n", std::process::id());
-        let content = [pid.as_bytes(), spec.directory.as_os_str().as_bytes()].concat();
-        let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&owner);
-        written
-            .and_then(|mut file| file.write_all(&content))
-            .with_context(|| format!("write {}", owner.display()))?;
+        owner::write(&directory, &spec.directory)?;
         Ok(Self { directory, home: Some(home) })
     }
 
@@ -68,31 +58,14 @@ impl State {
     /// Nothing runs any more.
     pub(crate) fn remove(self) {
         // What cannot be removed is cleaned up at the next start.
-        let _ = remove(&self.directory);
+        let _ = owner::remove(&self.directory);
     }
-}
-
-/// Removes a state directory and, with the last one, the directory of all.
-pub(crate) fn remove(state: &Path) -> io::Result<()> {
-    fs::remove_dir_all(state)?;
-    if let Some(home) = state.parent() {
-        home::leave(home);
-    }
-    Ok(())
-}
-
-/// The directory that a foreground of another life left behind, if `directory` is one.
-pub(crate) fn source_of(directory: &Path) -> Option<(String, PathBuf)> {
-    let content = fs::read(directory.join(OWNER_FILE)).ok()?;
-    let end = content.iter().position(|byte| *byte == b'\n')?;
-    let pid = String::from_utf8_lossy(&content[..end]).into_owned();
-    Some((pid, PathBuf::from(OsStr::from_bytes(&content[end + 1..]))))
 }
 
 /// Cleans up after a dead foreground. Its processes are ended if they are of the directory that is about to run; those of
 /// another one are left to that.
 fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
-    let owner = source_of(state);
+    let owner = owner::read(state);
     let is_ours = owner.as_ref().is_some_and(|(_, source)| source == ours);
     let is_alone = owner.as_ref().is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists());
     if !is_dead(state, is_alone) {

@@ -12,7 +12,7 @@ use formation::Slot;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
-use super::{Note, Shared};
+use super::note::{Note, Shared};
 use crate::foreground::lines::{Line, Screen, Writer};
 use crate::foreground::style::Style;
 

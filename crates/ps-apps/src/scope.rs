@@ -1,0 +1,22 @@
+//! Whose a property is: an app's, or every app's.
+
+use formation::AppName;
+
+/// Whose property it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// The default for every app, directory `--global`.
+    Global,
+    /// One app.
+    App(&'a AppName),
+}
+
+impl<'a> Scope<'a> {
+    /// The directory's name.
+    pub fn as_str(&self) -> &'a str {
+        match self {
+            Self::Global => "--global",
+            Self::App(app) => app.as_str(),
+        }
+    }
+}
