@@ -17,6 +17,8 @@ mod disk;
 mod engine;
 #[path = "ps_lifecycle/environment.rs"]
 mod environment;
+#[path = "ps_lifecycle/external.rs"]
+mod external;
 #[path = "ps_lifecycle/failures.rs"]
 mod failures;
 #[path = "ps_lifecycle/files.rs"]

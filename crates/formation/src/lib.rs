@@ -10,7 +10,7 @@ mod state;
 
 pub use app_name::{AppName, InvalidAppName};
 pub use counts::{Formation, InvalidFormation, InvalidQuantity, MAX_QUANTITY, Quantity};
-pub use process_type::{InvalidProcessType, MAX_NAME_BYTES, ProcessType};
+pub use process_type::{FIRST_TYPE, InvalidProcessType, MAX_NAME_BYTES, ProcessType, RELEASE};
 pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
 pub use slot::{InvalidSlot, Slot, Which};
 pub use state::{Exit, State, Stream};

@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 /// The longest legal name, in bytes.
 pub const MAX_NAME_BYTES: usize = 63;
+/// The type whose command runs once in each deploy, before the instances, and never as an instance.
+pub const RELEASE: &str = "release";
+/// The type that a new app has one of.
+pub const FIRST_TYPE: &str = "web";
 
 /// A legal process type: `[A-Za-z0-9_-]`, 1 to 63 bytes. It has no dot, slash or blank, so it can stand in a
 /// file name, a label and a `<type>.<n>` instance name without quoting.
@@ -35,6 +39,11 @@ impl ProcessType {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is [`RELEASE`].
+    pub fn is_release(&self) -> bool {
+        self.0 == RELEASE
     }
 }
 

@@ -1,11 +1,9 @@
 //! `--formation`: how many instances of each type, `all` standing for those that are not named.
 
 use anyhow::{Result, bail};
+use formation::RELEASE;
 use procfile::Procfile;
 use procfile_exchange::export::MAX_INSTANCES;
-
-/// The process type whose command runs once for each deploy, before the others start.
-pub(crate) const RELEASE: &str = "release";
 
 /// Counts in the order in which they were given; a later one wins.
 pub(crate) struct Counts(Vec<(String, u16)>);

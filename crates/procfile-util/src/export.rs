@@ -4,11 +4,12 @@
 use std::io::Write as _;
 
 use anyhow::{Result, anyhow, bail};
+use formation::RELEASE;
 use procfile::{EnvFile, Procfile};
 use procfile_exchange::export::{AbsolutePath, Format, Job, Limit, Name, Output, Resource, Settings, Text};
 use ps_cli::exit::Outcome;
 
-use crate::counts::{Counts, RELEASE};
+use crate::counts::Counts;
 use crate::files::{self, EnvFileFailure};
 use crate::flags::Given;
 use crate::talk::{self, Failure};

@@ -5,14 +5,12 @@
 
 use std::collections::BTreeSet;
 
-use formation::{InvalidProcessType, InvalidQuantity, MAX_QUANTITY, ProcessType, Quantity};
+use formation::{
+    FIRST_TYPE, InvalidProcessType, InvalidQuantity, MAX_QUANTITY, ProcessType, Quantity, RELEASE,
+};
 
 use crate::{StoredEntry, StoredFormation};
 
-/// The type that every new app has; its count outlives a Procfile without it.
-const FIRST_TYPE: &str = "web";
-/// The type that runs once in each deploy and never as an instance.
-const RELEASE: &str = "release";
 /// How many types a change, a stored formation and a Procfile may each name.
 const MAX_TYPES: usize = 10_000;
 /// How many letters may be wrong, missing or too many in a name before another one is no longer suggested for it.

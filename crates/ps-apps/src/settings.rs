@@ -87,18 +87,4 @@ impl World {
         let seconds = stored.and_then(|word| word.parse().ok());
         Ok(seconds.map_or(DEFAULT_STOP_TIMEOUT, Duration::from_secs))
     }
-
-    /// The app's scheduler: its own choice, else the global one, else the home's default: `native`, and
-    /// `docker-local` inside Dokku, beside Dokku's core plugins, or where the app has `CONTAINER.*` files.
-    pub fn scheduler_name(&self, app: &AppName) -> Result<String, Error> {
-        let own = self.property("scheduler", Scope::App(app), "selected")?.filter(|name| !name.is_empty());
-        if let Some(name) = own {
-            return Ok(name);
-        }
-        let global = self.property("scheduler", Scope::Global, "selected")?.filter(|name| !name.is_empty());
-        let is_dokku =
-            || self.inside_dokku() || self.lib().join("core-plugins").is_dir() || self.has_containers(app);
-        let fallback = || if is_dokku() { "docker-local" } else { "native" }.to_owned();
-        Ok(global.unwrap_or_else(fallback))
-    }
 }

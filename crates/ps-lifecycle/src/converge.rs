@@ -8,7 +8,7 @@ use ps_scheduler::{AppStatus, Intent, Plan, Running};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
-use crate::{plan, release, schedulers};
+use crate::{plan, release};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     if args.plan {
@@ -35,7 +35,7 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     };
     let stored = world.formation(&app.name)?;
     let wanted = release::runnable(&stored, &release);
-    let scheduler = schedulers::of(world, &app.name)?;
+    let scheduler = ps_schedulers::of(world, &app.name)?;
     let status = status(session, app)?;
     let plan = Plan::new(release, &wanted, &status.instances, intent, scheduler.usual_strategy());
     if plan.is_noop() {
@@ -51,7 +51,7 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
 
 /// What the app's scheduler says of its instances.
 pub(crate) fn status(session: &Session, app: &App) -> Result<AppStatus> {
-    let scheduler = schedulers::of(&session.world, &app.name)?;
+    let scheduler = ps_schedulers::of(&session.world, &app.name)?;
     Ok(scheduler.status(&[app.name.to_string()])?.remove(0))
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use app_json::AppJson;
 use formation::{AppName, Which};
-use ps_apps::{AppLock, Bytes, Deployed, FormationSource, Scope, StoredEntry, World};
+use ps_apps::{AppLock, Bytes, Deployed, FormationSource, SchedulerName, Scope, StoredEntry, World};
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Intent, Plan, Source};
 
@@ -16,7 +16,7 @@ use crate::environment::Environment;
 use crate::session::Session;
 use crate::source::Checkout;
 use crate::wish::Wish;
-use crate::{release, remarks, schedulers, stop};
+use crate::{release, remarks, stop};
 
 pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
     let app: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
@@ -89,7 +89,7 @@ fn deploy(
         // The hook may have scaled the app.
         let formation = counts.apply(world, app)?;
         let wanted = release::runnable(&formation.0, &release);
-        let scheduler = schedulers::named(world, &name)?;
+        let scheduler = ps_schedulers::named(world, &name);
         let status = scheduler.status(&[app.to_string()])?.remove(0);
         let plan =
             Plan::new(release, &wanted, &status.instances, &Intent::Deploy, scheduler.usual_strategy());
@@ -124,26 +124,29 @@ fn deploy(
 }
 
 /// Ends and forgets what a scheduler runs of an app: from now on nobody would look for it there.
-fn leave(session: &Session, app: &AppName, scheduler: &str) -> Result<()> {
-    let scheduler = schedulers::named(&session.world, scheduler)?;
+fn leave(session: &Session, app: &AppName, scheduler: &SchedulerName) -> Result<()> {
+    let scheduler = ps_schedulers::named(&session.world, scheduler);
     stop::end_via(session, app, scheduler.as_ref(), &Which::All, true)
 }
 
-fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Source) -> Result<String> {
-    let is_selected = world.property("scheduler", Scope::App(app), "selected")?.is_some()
-        || world.property("scheduler", Scope::Global, "selected")?.is_some();
+fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Source) -> Result<SchedulerName> {
+    let is_chosen = world.chosen_scheduler(Scope::App(app))?.is_some()
+        || world.chosen_scheduler(Scope::Global)?.is_some();
     let name = match (&args.scheduler, source) {
-        (Some(name), _) => name.clone(),
-        (None, Source::Image(_)) if !is_selected => "docker-local".to_owned(),
+        (Some(name), _) => name.as_str().into(),
+        (None, Source::Image(_)) if !is_chosen => SchedulerName::DockerLocal,
         (None, _) => world.scheduler_name(app)?,
     };
-    match (name.as_str(), source) {
-        ("native", Source::Image(image)) => {
+    match (&name, source) {
+        (SchedulerName::Native, Source::Image(image)) => {
             bail!("image {image} cannot run natively: deploy a directory, or pass --scheduler docker-local")
         }
-        ("docker-local", Source::Directory(directory)) => bail!(
+        (SchedulerName::DockerLocal, Source::Directory(directory)) => bail!(
             "{} cannot run in docker-local without an image: build one and pass --image, or pass --scheduler native",
             directory.display()
+        ),
+        (SchedulerName::External(other), _) => bail!(
+            "{app} has the scheduler {other}, which Formation cannot deploy to: deploy with Dokku, or pass --scheduler"
         ),
         _ => Ok(name),
     }
@@ -151,7 +154,7 @@ fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Sour
 
 /// What is to be written down of a deploy that succeeded: from then on the next verb knows it.
 fn record(
-    scheduler: &str,
+    scheduler: &SchedulerName,
     checkout: &Checkout,
     scale: Vec<StoredEntry>,
     scale_source: FormationSource,
@@ -163,7 +166,7 @@ fn record(
         place,
         procfile: checkout.procfile.clone().map(Bytes),
         app_json: checkout.app_json.clone().map(Bytes),
-        scheduler: scheduler.to_owned(),
+        scheduler: scheduler.to_string(),
         scale,
         scale_source: scale_source.as_str().to_owned(),
         can_scale,

@@ -19,7 +19,6 @@ mod remarks;
 mod restart;
 mod restore;
 mod retire;
-mod schedulers;
 mod session;
 mod source;
 mod start;

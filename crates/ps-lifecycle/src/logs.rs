@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::args::LogsArgs;
 use crate::session::Session;
-use crate::{schedulers, stop};
+use crate::stop;
 
 #[derive(Serialize)]
 struct LineRow<'a> {
@@ -26,7 +26,7 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
     let which = args.which.clone().unwrap_or(Which::All);
     stop::refuse_unknown(session, &app, &which)?;
-    let scheduler = schedulers::of(&session.world, &app.name)?;
+    let scheduler = ps_schedulers::of(&session.world, &app.name)?;
     let tail = Some(args.lines);
     let request = LogRequest { app: app.name.to_string(), which, tail, follow: args.follow };
     let is_terminal = io::stdout().is_terminal();

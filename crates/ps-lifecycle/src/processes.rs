@@ -7,8 +7,6 @@ use formation::AppName;
 use ps_cli::Format;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::OsProcess;
-use ps_scheduler_docker::DockerLocal;
-use ps_scheduler_native::Native;
 use serde::Serialize;
 
 use crate::args::ProcessesArgs;
@@ -31,14 +29,11 @@ struct Row<'a> {
 pub(crate) fn run(session: &Session, args: &ProcessesArgs) -> Result<Outcome> {
     let world = &session.world;
     let app: AppName = ps_triggers::visible_app::<anyhow::Error>(world, &args.app)?;
-    let processes = match world.scheduler_name(&app)?.as_str() {
-        "native" => Native::new(world).processes(app.as_str())?,
-        "docker-local" => DockerLocal::new(world).processes(app.as_str())?,
-        other => {
-            return Err(Refusal::failed(format!(
-                "{app} runs via {other}, whose processes are not on this machine, or not known here"
-            )));
-        }
+    let scheduler = world.scheduler_name(&app)?;
+    let Some(processes) = ps_schedulers::processes(world, &scheduler, app.as_str())? else {
+        return Err(Refusal::failed(format!(
+            "{app} runs via {scheduler}, whose processes are not on this machine, or not known here"
+        )));
     };
     let rows: Vec<Row<'_>> = processes.iter().map(|process| row(&app, process)).collect();
     let mut out = io::stdout().lock();

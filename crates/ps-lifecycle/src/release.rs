@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 use app_json::{AppJson, HealthCheck};
-use formation::{AppName, Formation, ProcessType, Quantity};
+use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use procfile::{Grammar, Procfile};
 use ps_apps::{StoredFormation, World, durable};
 use ps_cli::say;
@@ -17,10 +17,6 @@ use crate::source;
 
 /// The name of the file that says how many instances there are, and how they are checked.
 pub(crate) const APP_JSON: &str = "app.json";
-/// The type that runs once per deploy.
-pub(crate) const RELEASE: &str = "release";
-/// The type that every new app has one of.
-pub(crate) const FIRST_TYPE: &str = "web";
 /// The property that holds the command of `web`, in place of the Procfile's.
 pub(crate) const START_CMD: &str = "start-cmd";
 /// The same for an image alone.
@@ -131,8 +127,7 @@ pub(crate) fn runnable_of(stored: &StoredFormation, known: Option<&BTreeSet<Proc
             say::warning(&format!("Skipping {process_type} as it is missing from the current Procfile"));
         }
     }
-    let runs =
-        wanted.iter().filter(|(process_type, _)| is_known(process_type) && process_type.as_str() != RELEASE);
+    let runs = wanted.iter().filter(|(process_type, _)| is_known(process_type) && !process_type.is_release());
     runs.map(|(process_type, quantity)| (process_type.clone(), quantity)).collect()
 }
 

@@ -5,13 +5,13 @@ use std::fs;
 
 use anyhow::Result;
 use app_json::AppJson;
-use formation::AppName;
+use formation::{AppName, FIRST_TYPE};
 use procfile::Procfile;
 use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
 use ps_cli::say;
 use ps_scheduler::{Release, Source};
 
-use crate::release::{APP_JSON, DOCKERFILE_START_CMD, FIRST_TYPE, START_CMD};
+use crate::release::{APP_JSON, DOCKERFILE_START_CMD, START_CMD};
 
 /// A file with more remarks than this is not read by who wrote it.
 const MAX_REMARKS: usize = 20;

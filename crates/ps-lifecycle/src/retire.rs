@@ -9,7 +9,6 @@ use ps_cli::exit::{self, Outcome, Refusal};
 use rustix::fs::FlockOperation;
 
 use crate::args::RetireArgs;
-use crate::schedulers;
 use crate::session::Session;
 
 pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
@@ -20,7 +19,7 @@ pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
     };
     let _one = lock(world)?;
     for app in apps {
-        for removed in schedulers::of(world, &app.name)?.retire(Some(app.name.as_str()))? {
+        for removed in ps_schedulers::of(world, &app.name)?.retire(Some(app.name.as_str()))? {
             session.step(&format!("Removed {removed} of {}", app.name))?;
         }
     }

@@ -1,18 +1,19 @@
 //! `status`: one row per instance, of every app asked for. Each scheduler is asked once for all of its apps.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use anyhow::Result;
+use formation::AppName;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
 use ps_cli::{Format, say};
 use ps_scheduler::{AppStatus, Instance, Running};
+use ps_schedulers::Silent;
 
 use crate::args::StatusArgs;
 use crate::session::Session;
+use crate::status_table;
 use crate::status_table::InstanceRow;
-use crate::{schedulers, status_table};
 
 pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
     let apps: Vec<App> = if args.apps.is_empty() {
@@ -20,7 +21,7 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
     } else {
         args.apps.iter().map(|name| session.world.app(name)).collect::<Result<_, _>>()?
     };
-    let (rows, is_complete) = rows(session, &apps)?;
+    let (rows, is_complete) = rows(session, &apps);
     let out = io::stdout().lock();
     match if args.json { Format::Json } else { args.format } {
         Format::Text => status_table::text(out, &rows)?,
@@ -31,33 +32,20 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
 }
 
 /// The rows in the order of the apps, and whether every scheduler answered, and knew how each instance is.
-fn rows(session: &Session, apps: &[App]) -> Result<(Vec<InstanceRow>, bool)> {
-    let mut by_scheduler: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for app in apps {
-        let name = session.world.scheduler_name(&app.name)?;
-        by_scheduler.entry(name).or_default().push(app.name.to_string());
+fn rows(session: &Session, apps: &[App]) -> (Vec<InstanceRow>, bool) {
+    let names: Vec<AppName> = apps.iter().map(|app| app.name.clone()).collect();
+    let mut answers = ps_schedulers::statuses(&session.world, &names);
+    for Silent { apps, reason } in &answers.silent {
+        let apps: Vec<&str> = apps.iter().map(AppName::as_str).collect();
+        say::warning(&format!("{}: {reason}", apps.join(", ")));
     }
-    let mut is_complete = true;
-    let mut by_app: BTreeMap<String, Vec<InstanceRow>> = BTreeMap::new();
-    for (name, apps) in by_scheduler {
-        match schedulers::named(&session.world, &name).and_then(|scheduler| Ok(scheduler.status(&apps)?)) {
-            Ok(statuses) => {
-                for trouble in statuses.iter().flat_map(|status| &status.troubles) {
-                    say::warning(trouble);
-                }
-                let is_unknown = |status: &AppStatus| status.running() == Running::Unknown;
-                is_complete &= !statuses.iter().any(is_unknown);
-                let rows = |status: AppStatus| (status.app.clone(), rows_of(&name, status));
-                by_app.extend(statuses.into_iter().map(rows));
-            }
-            Err(error) => {
-                say::warning(&format!("{}: {error:#}", apps.join(", ")));
-                is_complete = false;
-            }
-        }
-    }
-    let rows = apps.iter().filter_map(|app| by_app.remove(app.name.as_str())).flatten().collect();
-    Ok((rows, is_complete))
+    let statuses = || answers.statuses.values().map(|(_, status)| status);
+    statuses().flat_map(|status| &status.troubles).for_each(|trouble| say::warning(trouble));
+    let is_unknown = |status: &AppStatus| status.running() == Running::Unknown;
+    let is_complete = answers.silent.is_empty() && !statuses().any(is_unknown);
+    let answered = names.iter().filter_map(|app| answers.statuses.remove(app));
+    let rows = answered.flat_map(|(name, status)| rows_of(name.as_str(), status)).collect();
+    (rows, is_complete)
 }
 
 fn rows_of(scheduler: &str, status: AppStatus) -> Vec<InstanceRow> {

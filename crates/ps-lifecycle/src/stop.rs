@@ -7,9 +7,9 @@ use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::{Error, Scheduler, StopOrder};
 
 use crate::args::TargetArgs;
+use crate::each;
 use crate::session::Session;
 use crate::wish::Wish;
-use crate::{each, schedulers};
 
 /// Ends what runs
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
@@ -50,13 +50,13 @@ fn runs_undeployed(session: &Session, app: &App) -> Result<bool> {
     if session.world.is_deployed(&app.name)? {
         return Ok(false);
     }
-    let status = schedulers::of(&session.world, &app.name)?.status(&[app.name.to_string()])?.remove(0);
+    let status = ps_schedulers::of(&session.world, &app.name)?.status(&[app.name.to_string()])?.remove(0);
     Ok(status.instances.iter().any(|instance| instance.state != State::Stopped))
 }
 
 /// Ends instances of an app; an error if one would not end. The caller holds the lock.
 pub(crate) fn end(session: &Session, app: &App, which: &Which, remove: bool) -> Result<()> {
-    let scheduler = schedulers::of(&session.world, &app.name)?;
+    let scheduler = ps_schedulers::of(&session.world, &app.name)?;
     end_via(session, &app.name, scheduler.as_ref(), which, remove)
 }
 

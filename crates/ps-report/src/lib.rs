@@ -4,7 +4,6 @@
 mod args;
 mod csv;
 mod encoding;
-mod external;
 mod flags;
 mod json;
 mod parallel;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use formation::{AppName, State};
-use ps_apps::{ContainerFile, Error, Scope, World};
+use ps_apps::{ContainerFile, Error, SchedulerName, Scope, World};
 use ps_scheduler::{AppStatus, Instance, Running, Scheduler};
+use ps_schedulers::{Count, External};
 
+use crate::parallel;
 use crate::row::UNKNOWN;
 use crate::subjects::complain;
-use crate::{external, parallel};
 
 /// What is known of the instances of one app.
 #[derive(Debug)]
@@ -57,7 +58,7 @@ impl Seen {
 /// What is known of each of these apps. A scheduler that does not answer costs one line on stderr.
 pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
     let mut seen = BTreeMap::new();
-    let mut groups: BTreeMap<String, Vec<AppName>> = BTreeMap::new();
+    let mut groups: BTreeMap<SchedulerName, Vec<AppName>> = BTreeMap::new();
     let named = parallel::map(apps.to_vec(), |app| (world.scheduler_name(&app), app));
     for (scheduler, app) in named {
         match scheduler {
@@ -65,7 +66,7 @@ pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
             Err(error) => drop(seen.insert(app, Seen::unreadable(&error))),
         }
     }
-    let natives = groups.remove("native").unwrap_or_default();
+    let natives = groups.remove(&SchedulerName::Native).unwrap_or_default();
     if natives.is_empty() || groups.is_empty() {
         seen.extend(native(world, natives));
         seen.extend(others(world, groups));
@@ -80,12 +81,29 @@ pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
     seen
 }
 
-fn others(world: &World, groups: BTreeMap<String, Vec<AppName>>) -> Vec<(AppName, Seen)> {
-    let answers = groups.into_iter().map(|(scheduler, apps)| match &*scheduler {
-        "docker-local" => docker_local(world, apps),
-        _ => external::ask(world, &scheduler, apps),
+fn others(world: &World, groups: BTreeMap<SchedulerName, Vec<AppName>>) -> Vec<(AppName, Seen)> {
+    let answers = groups.into_iter().map(|(scheduler, apps)| match scheduler {
+        SchedulerName::Native => native(world, apps),
+        SchedulerName::DockerLocal => docker_local(world, apps),
+        SchedulerName::External(name) => {
+            let counts = External::new(world, &name).counts(&apps);
+            counts.into_iter().map(|(app, count)| (app, counted(count))).collect()
+        }
     });
     answers.flatten().collect()
+}
+
+/// What is known where a plugin only counts.
+fn counted(count: Result<Count, ps_scheduler::Error>) -> Seen {
+    match count {
+        Ok(Count { instances, running }) => {
+            Seen { processes: instances.map_or(-1, i64::from), running, slots: Vec::new(), trouble: None }
+        }
+        Err(error) => {
+            complain(&error.to_string());
+            Seen::unknown()
+        }
+    }
 }
 
 /// Whether the app was deployed: what the property `deployed` of `common` says. Where that is not set, an app of docker-local
@@ -96,10 +114,10 @@ pub(crate) fn is_deployed(world: &World, app: &AppName) -> Result<bool, Error> {
     if let Some(noted) = noted {
         return Ok(noted == "true");
     }
-    match &*world.scheduler_name(app)? {
-        "native" => Ok(false),
-        "docker-local" => Ok(!records(world, app)?.is_empty()),
-        other => Ok(external::is_deployed(world, other, app)),
+    match world.scheduler_name(app)? {
+        SchedulerName::Native => Ok(false),
+        SchedulerName::DockerLocal => Ok(!records(world, app)?.is_empty()),
+        SchedulerName::External(name) => Ok(External::new(world, &name).has_deployed(app)),
     }
 }
 

@@ -3,13 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use formation::AppName;
+use formation::{AppName, RELEASE};
 use ps_apps::{Error, World};
 
 use crate::status::Seen;
-
-/// Run once at a deploy, never kept running.
-const RELEASE: &str = "release";
 
 /// `web: 3 wanted, 2 running`, for each type of a deployed app that is not what was asked for. An app that was stopped
 /// on purpose (`restore` is `false`) wants nothing, and nothing is said of a scheduler that does not answer or does not tell

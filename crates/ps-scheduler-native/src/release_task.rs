@@ -27,7 +27,8 @@ const LINES: usize = 1024;
 /// Runs the `release` command of a spec, if it has one; its output is told line by line. When the deploy is cancelled
 /// its whole tree ends, with the spec's grace period. What it leaves behind ends too, as it would in a container.
 pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Error> {
-    let Some(process) = spec.processes.iter().find(|process| process.process_type == "release") else {
+    let Some(process) = spec.processes.iter().find(|process| process.process_type == formation::RELEASE)
+    else {
         return Ok(());
     };
     let slot: Slot = "release.1".parse().expect("release.1 is a slot");

@@ -128,7 +128,7 @@ fn processes(plan: &Plan) -> Result<Vec<ProcessSpec>, Error> {
         let name = process.process_type.as_str();
         // `release` runs to its end once per deploy and is never scaled.
         let quantity =
-            plan.wanted.get(name).filter(|_| name != "release").map_or(0, formation::Quantity::get);
+            plan.wanted.get(name).filter(|_| name != formation::RELEASE).map_or(0, formation::Quantity::get);
         let command = process.command.clone().ok_or_else(|| Error::Backend {
             context: format!("run {name} of {}", plan.release.app),
             reason: "it has no command".to_owned(),

@@ -110,7 +110,7 @@ impl Invocation {
 /// As [`environment`] and [`Invocation::of`].
 pub fn judge(spec: &Spec) -> Result<Vec<String>, String> {
     let mut warnings: Vec<String> = Vec::new();
-    let runs = |process: &&ProcessSpec| process.quantity > 0 || process.process_type == "release";
+    let runs = |process: &&ProcessSpec| process.quantity > 0 || process.process_type == formation::RELEASE;
     for process in spec.processes.iter().filter(runs) {
         let Ok(process_type) = process.process_type.parse() else { continue };
         let environment = environment(spec, &Slot::new(process_type, 1), Some(spec.base_port))?;

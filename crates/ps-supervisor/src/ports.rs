@@ -61,7 +61,7 @@ pub(crate) fn settle(
     kept: Option<u16>,
     claims: &mut Claims,
 ) -> Result<Settled, String> {
-    if slot.process_type.as_str() == "release" {
+    if slot.process_type.is_release() {
         return Ok(Settled { port: None, note: None });
     }
     if spec.port_is_set {

@@ -2,10 +2,11 @@
 //! hook pipes it into `ps-inspect-sanitize`.
 
 use anyhow::Result;
+use ps_apps::SchedulerName;
 use ps_cli::exit::Outcome;
 
+use super::apps;
 use super::call::Caller;
-use super::{apps, question};
 use crate::args::InspectArgs;
 use crate::inspect;
 use crate::session::Session;
@@ -14,9 +15,9 @@ pub(crate) fn run(session: &Session, args: &InspectArgs) -> Result<Outcome> {
     let world = &session.world;
     let app = apps::named(session, Some(&args.app))?;
     let scheduler = world.scheduler_name(&app)?;
-    if question::is_docker_local(&scheduler) {
+    if scheduler == SchedulerName::DockerLocal {
         return inspect::run(session, args);
     }
-    Caller::new(world).stream("scheduler-inspect", &[&scheduler, app.as_str()])?;
+    Caller::new(world).stream("scheduler-inspect", &[scheduler.as_str(), app.as_str()])?;
     Ok(Outcome::Done)
 }

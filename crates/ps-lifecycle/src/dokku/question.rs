@@ -4,23 +4,21 @@
 
 use anyhow::{Result, bail};
 use formation::AppName;
-use ps_apps::{Scope, World};
+use ps_apps::{SchedulerName, Scope, World};
 use ps_cli::say;
 use ps_scheduler::{Running, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 
 use super::call::Caller;
 
-const DOCKER_LOCAL: &str = "docker-local";
-
 /// Whether the app was deployed: the property `deployed` of `common`. If that is not set, the app's scheduler says it.
 pub(crate) fn is_deployed(world: &World, caller: &Caller, app: &AppName) -> Result<bool> {
     let noted = world.property("common", Scope::App(app), "deployed")?.filter(|value| !value.is_empty());
     let scheduler = world.scheduler_name(app)?;
-    if noted.is_some() || scheduler == DOCKER_LOCAL {
+    if noted.is_some() || scheduler == SchedulerName::DockerLocal {
         return Ok(world.is_deployed(app)?);
     }
-    caller.says_yes("scheduler-is-deployed", &[&scheduler, app.as_str()])
+    caller.says_yes("scheduler-is-deployed", &[scheduler.as_str(), app.as_str()])
 }
 
 /// [`is_deployed`]; prints a line if it was not, so that the caller has nothing more to do.
@@ -35,11 +33,11 @@ pub(crate) fn is_deployed_or_told(world: &World, caller: &Caller, app: &AppName)
 /// Whether the app's instances run; an error if its scheduler cannot say.
 pub(crate) fn running(world: &World, caller: &Caller, app: &AppName) -> Result<Running> {
     let scheduler = world.scheduler_name(app)?;
-    let running = if scheduler == DOCKER_LOCAL {
+    let running = if scheduler == SchedulerName::DockerLocal {
         let statuses = DockerLocal::new(world).status(&[app.to_string()])?;
         statuses.first().map_or(Running::False, ps_scheduler::AppStatus::running)
     } else {
-        let answer = caller.ask("scheduler-app-status", &[&scheduler, app.as_str()])?;
+        let answer = caller.ask("scheduler-app-status", &[scheduler.as_str(), app.as_str()])?;
         match answer.split_whitespace().nth(1) {
             Some("true") => Running::True,
             Some("false") => Running::False,
@@ -51,15 +49,4 @@ pub(crate) fn running(world: &World, caller: &Caller, app: &AppName) -> Result<R
         bail!("nobody can tell whether {app} runs: its scheduler {scheduler} does not answer");
     }
     Ok(running)
-}
-
-/// The scheduler that is asked where no app is named.
-pub(crate) fn global_scheduler(world: &World) -> Result<String> {
-    let selected = world.property("scheduler", Scope::Global, "selected")?;
-    Ok(selected.filter(|name| !name.is_empty()).unwrap_or_else(|| DOCKER_LOCAL.to_owned()))
-}
-
-/// Whether this program looks at the scheduler's containers itself.
-pub(crate) fn is_docker_local(scheduler: &str) -> bool {
-    scheduler == DOCKER_LOCAL
 }

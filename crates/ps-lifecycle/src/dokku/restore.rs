@@ -33,7 +33,7 @@ fn restore(session: &Session, app: &AppName) -> Result<()> {
     let (world, caller) = (&session.world, &held.caller);
     let scheduler = world.scheduler_name(app)?;
     let words = "Error running scheduler-pre-restore";
-    caller.stream_or("scheduler-pre-restore", &[&scheduler, app.as_str()], words)?;
+    caller.stream_or("scheduler-pre-restore", &[scheduler.as_str(), app.as_str()], words)?;
     say::step_always("Clearing potentially invalid proxy configuration")?;
     let cleared = caller.stream_or("proxy-clear-config", &[app.as_str()], "Error clearing proxy config");
     if let Err(error) = cleared {

@@ -4,12 +4,12 @@
 
 use anyhow::Result;
 use formation::AppName;
-use ps_apps::{AppLock, Error};
+use ps_apps::{AppLock, Error, SchedulerName, Scope, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 
+use super::apps;
 use super::call::Caller;
-use super::{apps, question};
 use crate::args::RetireArgs;
 use crate::retire;
 use crate::session::Session;
@@ -49,12 +49,17 @@ fn every(session: &Session) -> Result<()> {
     }
     let caller = Caller::new(world);
     if busy.is_empty() {
-        return begin(&caller, &question::global_scheduler(world)?, "");
+        return begin(&caller, &of_no_app(world)?, "");
     }
     for (app, error) in busy {
         say::warning(&format!("Skipping ps:retire for {app} this time: {error:#}"));
     }
     locks.iter().try_for_each(|(app, _)| begin(&caller, &world.scheduler_name(app)?, app.as_str()))
+}
+
+/// The scheduler that is asked where no app is named.
+fn of_no_app(world: &World) -> Result<SchedulerName> {
+    Ok(world.chosen_scheduler(Scope::Global)?.unwrap_or(SchedulerName::DockerLocal))
 }
 
 /// The lock of an app, without waiting; `None` if somebody is changing the app.
@@ -72,7 +77,7 @@ fn unless_locked<T: Default>(error: Error) -> Result<T, Error> {
     }
 }
 
-fn begin(caller: &Caller, scheduler: &str, app: &str) -> Result<()> {
+fn begin(caller: &Caller, scheduler: &SchedulerName, app: &str) -> Result<()> {
     say::step_always("Retiring old containers and images")?;
-    caller.stream_or("scheduler-retire", &[scheduler, app], "Error retiring containers")
+    caller.stream_or("scheduler-retire", &[scheduler.as_str(), app], "Error retiring containers")
 }

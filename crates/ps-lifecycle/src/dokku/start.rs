@@ -2,6 +2,7 @@
 //! case: a restore clears it and then starts each app.
 
 use anyhow::Result;
+use ps_apps::SchedulerName;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_scheduler::Running;
@@ -31,7 +32,7 @@ pub(crate) fn start(session: &Session, held: &Held) -> Result<()> {
     match question::running(world, caller, &held.app)? {
         Running::True => {
             say::warning(&format!("App {app} already running"));
-            if world.scheduler_name(&held.app)? == "native" {
+            if world.scheduler_name(&held.app)? == SchedulerName::Native {
                 Native::new(world).keep(app)?;
             }
         }

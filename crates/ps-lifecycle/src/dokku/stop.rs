@@ -22,7 +22,7 @@ fn stop(session: &Session, held: &Held) -> Result<()> {
         return Ok(());
     }
     session.step(&format!("Stopping {app}"))?;
-    caller.stream("scheduler-stop", &[&world.scheduler_name(&held.app)?, app])?;
+    caller.stream("scheduler-stop", &[world.scheduler_name(&held.app)?.as_str(), app])?;
     caller.stream("post-stop", &[app])
 }
 

@@ -7,13 +7,12 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use app_json::{AppJson, Remark};
 use durable::ReadError;
-use formation::{ProcessType, Quantity};
+use formation::{ProcessType, Quantity, RELEASE};
 use procfile::MAX_FILE_BYTES;
 use ps_apps::{AskedCount, DOKKU_SCALE, OfferedCounts, Scaling, StoredFormation, parse_dokku_scale};
 use ps_cli::exit::Refusal;
 
 const APP_JSON: &str = "app.json";
-const RELEASE: &str = "release";
 const ALL: &str = "all";
 
 /// How many of each type, and what is to be said about it.

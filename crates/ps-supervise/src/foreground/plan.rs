@@ -83,7 +83,7 @@ pub(crate) fn base_spec(args: &Args, source: &Source, environment: &Environment)
 /// Each type's place among those that get ports. It is that of the whole Procfile, whatever part of it runs.
 fn places(procfile: &Procfile) -> BTreeMap<String, u16> {
     let types = procfile.entries().map(|entry| entry.process_type().to_string());
-    types.filter(|name| name != "release").zip(0..).collect()
+    types.filter(|name| name != formation::RELEASE).zip(0..).collect()
 }
 
 fn processes(source: &Source, procfile: &Procfile) -> Result<Vec<ProcessSpec>> {

@@ -224,7 +224,7 @@ impl Watch {
         }
         let command = self.spec.process(&slot.process_type).map_or("", |process| process.command.as_str());
         let is_hinted = is_sudden
-            && name != "release"
+            && !slot.process_type.is_release()
             && self.stdin.as_ref() != Some(slot)
             && input::may_be_read(command)
             && self.hinted.insert(name.to_owned());

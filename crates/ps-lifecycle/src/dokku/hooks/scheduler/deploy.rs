@@ -77,7 +77,7 @@ fn assemble(world: &World, app: &AppName, tree: PathBuf) -> Result<Release> {
     remarks::say_of_checks(&app_json);
     let source = Source::Directory(tree);
     let mut release = release::assemble(world, app, source, Some(&procfile), &app_json)?;
-    release.processes.retain(|process| process.process_type.as_str() != release::RELEASE);
+    release.processes.retain(|process| !process.process_type.is_release());
     Ok(release)
 }
 

@@ -3,11 +3,10 @@
 
 use anyhow::Result;
 use formation::{AppName, Which};
-use ps_apps::World;
+use ps_apps::{SchedulerName, World};
 use ps_cli::say;
 use ps_scheduler_native::Native;
 
-use super::NATIVE;
 use crate::dokku::call::Caller;
 use crate::session::Session;
 use crate::stop;
@@ -18,14 +17,14 @@ pub(super) fn take_over(world: &World, caller: &Caller, app: &AppName) -> Result
         return Ok(());
     }
     say::step(&format!("{app} runs natively now: ending its containers"))?;
-    caller.stream("scheduler-stop", &["docker-local", app.as_str(), "true"])?;
+    caller.stream("scheduler-stop", &[SchedulerName::DockerLocal.as_str(), app.as_str(), "true"])?;
     Ok(world.forget_containers(app)?)
 }
 
 /// Ends the native processes of an app that another scheduler has deployed.
 pub(super) fn give_up(world: &World, app: &AppName) -> Result<()> {
     let native = Native::new(world);
-    if world.scheduler_name(app)? == NATIVE || native.directory(app.as_str())?.is_none() {
+    if world.scheduler_name(app)? == SchedulerName::Native || native.directory(app.as_str())?.is_none() {
         return Ok(());
     }
     let session = Session::of_hook(world)?;

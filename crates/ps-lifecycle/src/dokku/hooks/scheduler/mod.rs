@@ -13,16 +13,13 @@ mod upstreams;
 
 use anyhow::Result;
 use formation::{AppName, Which};
-use ps_apps::{App, World};
+use ps_apps::{App, SchedulerName, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Scheduler;
 use ps_scheduler_native::Native;
 
 use crate::session::Session;
 use crate::stop;
-
-/// The scheduler's name in Dokku.
-const NATIVE: &str = "native";
 
 /// Every trigger that is answered here.
 pub(super) const TRIGGERS: [&str; 16] = [
@@ -47,7 +44,11 @@ pub(super) const TRIGGERS: [&str; 16] = [
 /// Answers one of [`TRIGGERS`]; `None` for words that are none of them.
 pub(super) fn answer(world: &World, words: &[&str]) -> Option<Result<Outcome>> {
     let done = match words {
-        [name, scheduler, ..] if name.starts_with("scheduler-") && *scheduler != NATIVE => Ok(()),
+        [name, scheduler, ..]
+            if name.starts_with("scheduler-") && SchedulerName::from(*scheduler) != SchedulerName::Native =>
+        {
+            Ok(())
+        }
         ["post-extract", app, tree, rest @ ..] => push::push(world, app, tree.as_ref(), word(rest, 0)),
         ["builder-build", builder, app, ..] => null_builder::build(world, builder, app),
         ["builder-release", builder, app, tag, ..] => null_builder::release(world, builder, app, tag),

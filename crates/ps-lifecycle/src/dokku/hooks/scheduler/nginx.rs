@@ -10,11 +10,10 @@ use std::os::unix::fs::PermissionsExt;
 use anyhow::{Context, Result};
 use formation::AppName;
 use ps_apps::durable::{self, Access, Directory};
-use ps_apps::{LISTENING_HOST, Scope, World};
+use ps_apps::{LISTENING_HOST, SchedulerName, Scope, World};
 use ps_cli::say;
 use ps_triggers::Triggers;
 
-use super::NATIVE;
 use super::upstreams::{self, Wanted};
 use crate::dokku::call::Caller;
 
@@ -64,7 +63,8 @@ fn has_template_of_another(world: &World) -> Result<bool> {
 /// wins.
 fn listeners_of(world: &World, app: &AppName) -> Result<Vec<u16>> {
     let fixed = world.property("network", Scope::App(app), "static-web-listener")?;
-    let is_ours = fixed.is_none_or(|value| value.is_empty()) && world.scheduler_name(app)? == NATIVE;
+    let is_ours =
+        fixed.is_none_or(|value| value.is_empty()) && world.scheduler_name(app)? == SchedulerName::Native;
     if is_ours { web_ports(world, app) } else { Ok(Vec::new()) }
 }
 

@@ -3,13 +3,12 @@
 
 use anyhow::Result;
 use formation::AppName;
-use ps_apps::World;
+use ps_apps::{SchedulerName, World};
 use ps_cli::exit::Refusal;
 use ps_scheduler_docker::DockerLocal;
 
-use super::{NATIVE, brought};
+use super::brought;
 use crate::dokku::call::Caller;
-use crate::release::RELEASE;
 
 const NULL: &str = "null";
 
@@ -37,15 +36,14 @@ pub(super) fn release(world: &World, builder: &str, app: &str, tag: &str) -> Res
 
 fn native(world: &World, builder: &str, app: &str) -> Result<Option<AppName>> {
     let app = super::named(app)?;
-    let is_meant = builder == NULL && world.scheduler_name(&app)? == NATIVE;
+    let is_meant = builder == NULL && world.scheduler_name(&app)? == SchedulerName::Native;
     Ok(is_meant.then_some(app))
 }
 
 /// Refuses an app with a `release` process or with scripts in its app.json: Dokku would run them in the app's image, and in an
 /// empty image nothing can run.
 fn refuse_tasks(world: &World, app: &AppName) -> Result<()> {
-    let has_release =
-        brought::procfile(world, app)?.entries().any(|entry| entry.process_type().as_str() == RELEASE);
+    let has_release = brought::procfile(world, app)?.entries().any(|entry| entry.process_type().is_release());
     let app_json = brought::app_json(world, app)?;
     let task = if has_release { Some("a release process") } else { app_json.deploy_script() };
     match task {

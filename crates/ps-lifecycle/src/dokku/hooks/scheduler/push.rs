@@ -5,18 +5,17 @@ use std::path::Path;
 
 use anyhow::Result;
 use formation::AppName;
-use ps_apps::{Scope, World};
+use ps_apps::{SchedulerName, Scope, World};
 use ps_cli::exit::Refusal;
 use ps_scheduler_native::Native;
 
-use super::NATIVE;
 use crate::dokku::hooks::extract;
 
 /// Keeps a copy of `tree` for the deploy that follows, if the app's scheduler is `native`. If this hook fails Dokku goes on all
 /// the same; `scheduler-deploy` then finds that the copy is not complete, and refuses.
 pub(super) fn push(world: &World, app: &str, tree: &Path, revision: &str) -> Result<()> {
     let app = super::named(app)?;
-    if world.scheduler_name(&app)? != NATIVE {
+    if world.scheduler_name(&app)? != SchedulerName::Native {
         return Ok(());
     }
     let deploy = extract::deploy_pid()?;

@@ -1,0 +1,72 @@
+//! Which scheduler an app has, by name. Two of them are Formation's own; every other name belongs to a plugin of Dokku's, which
+//! answers the triggers `scheduler-…` for it.
+
+use std::fmt;
+
+use formation::AppName;
+
+use crate::property::Scope;
+use crate::{Error, World};
+
+/// Who runs the instances of an app.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SchedulerName {
+    /// Processes under our own supervisor.
+    Native,
+    /// Containers on this machine's engine.
+    DockerLocal,
+    /// A scheduler that Formation does not know, such as `k3s` or `nomad`, by the name that is stored.
+    External(String),
+}
+
+impl SchedulerName {
+    const NATIVE: &str = "native";
+    const DOCKER_LOCAL: &str = "docker-local";
+
+    /// The word that is stored, printed and passed to triggers.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Native => Self::NATIVE,
+            Self::DockerLocal => Self::DOCKER_LOCAL,
+            Self::External(name) => name,
+        }
+    }
+}
+
+impl From<&str> for SchedulerName {
+    /// Any word names a scheduler; whether somebody answers to it is found out by asking.
+    fn from(word: &str) -> Self {
+        match word {
+            Self::NATIVE => Self::Native,
+            Self::DOCKER_LOCAL => Self::DockerLocal,
+            other => Self::External(other.to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for SchedulerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl World {
+    /// The app's scheduler: its own choice, else the global one, else the home's default. That is `native` on our own, and
+    /// `docker-local` inside Dokku, beside Dokku's core plugins, or where the app has `CONTAINER.*` files.
+    pub fn scheduler_name(&self, app: &AppName) -> Result<SchedulerName, Error> {
+        if let Some(own) = self.chosen_scheduler(Scope::App(app))? {
+            return Ok(own);
+        }
+        let global = self.chosen_scheduler(Scope::Global)?;
+        let is_dokku =
+            || self.inside_dokku() || self.lib().join("core-plugins").is_dir() || self.has_containers(app);
+        let fallback = || if is_dokku() { SchedulerName::DockerLocal } else { SchedulerName::Native };
+        Ok(global.unwrap_or_else(fallback))
+    }
+
+    /// The scheduler that somebody chose for one app, or for every app that has no choice of its own.
+    pub fn chosen_scheduler(&self, scope: Scope<'_>) -> Result<Option<SchedulerName>, Error> {
+        let stored = self.property("scheduler", scope, "selected")?.filter(|name| !name.is_empty());
+        Ok(stored.map(|name| name.as_str().into()))
+    }
+}

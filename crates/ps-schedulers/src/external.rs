@@ -1,0 +1,192 @@
+//! Schedulers that are plugins of Dokku's. They are asked through triggers: each plugin of a scheduler answers
+//! `scheduler-app-status` with `<n> <true|false|mixed>`, whichever scheduler it is. That is all that they have in common, so
+//! nothing else is asked of them here, and nothing is started or stopped through them.
+
+use std::ops::ControlFlow;
+use std::sync::Mutex;
+use std::thread;
+use std::time::Duration;
+
+use formation::{AppName, Slot, State};
+use ps_apps::World;
+use ps_rollout::Strategy;
+use ps_scheduler::{
+    AppStatus, DeployOutcome, Error, Instance, LogLine, LogRequest, Plan, Running, Scheduler, StopOrder,
+    Stopped, Watch,
+};
+use ps_triggers::Triggers;
+
+/// How long one plugin may take to answer for one app.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How many apps are asked about at the same time.
+const AT_ONCE: usize = 8;
+
+/// What a plugin says of an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// How many instances there are; `None` if it did not say a number.
+    pub instances: Option<u16>,
+    /// Whether they run.
+    pub running: Running,
+}
+
+/// A scheduler that is a plugin of Dokku's.
+pub struct External {
+    world: World,
+    name: String,
+    triggers: Triggers,
+}
+
+impl External {
+    /// The scheduler that plugins call by this name. Nobody is asked before a verb needs it.
+    pub fn new(world: &World, name: &str) -> Self {
+        let triggers = Triggers::new(world).with_deadline(DEADLINE).with_captured_stderr();
+        Self { world: world.clone(), name: name.to_owned(), triggers }
+    }
+
+    /// What the plugin says of each app, in no order. Several apps are asked about at the same time, and one that the plugin
+    /// is silent about does not keep the others from being answered.
+    pub fn counts(&self, apps: &[AppName]) -> Vec<(AppName, Result<Count, Error>)> {
+        side_by_side(apps, |app| self.count(app))
+    }
+
+    /// The status of each app, in no order, asked for in the same way.
+    pub(crate) fn statuses(&self, apps: &[AppName]) -> Vec<(AppName, Result<AppStatus, Error>)> {
+        side_by_side(apps, |app| self.app(app))
+    }
+
+    /// What the plugin says of one app.
+    ///
+    /// # Errors
+    /// The plugin failed, did not answer in time, or said something else.
+    pub fn count(&self, app: &AppName) -> Result<Count, Error> {
+        let asked = self.triggers.call("scheduler-app-status", &[self.name.as_str(), app.as_str()]);
+        let answer = asked.map_err(|error| self.silent(app, error.to_string()))?.text();
+        parse(&answer).ok_or_else(|| {
+            let said = if answer.is_empty() { "nothing".to_owned() } else { format!("{answer:.60?}") };
+            self.silent(app, format!("it said {said}, which is no number of instances and whether they run"))
+        })
+    }
+
+    /// Whether a plugin says that it has deployed the app; no plugin, or no answer, is no.
+    pub fn has_deployed(&self, app: &AppName) -> bool {
+        let is_answered = || self.triggers.is_implemented("scheduler-is-deployed").unwrap_or(false);
+        is_answered()
+            && self.triggers.call("scheduler-is-deployed", &[self.name.as_str(), app.as_str()]).is_ok()
+    }
+
+    fn silent(&self, app: &AppName, reason: String) -> Error {
+        Error::Unreachable { backend: format!("the plugin of scheduler {} for {app}", self.name), reason }
+    }
+
+    fn cannot<T>(&self, what: &'static str) -> Result<T, Error> {
+        Err(Error::Unsupported { scheduler: format!("Formation through scheduler {}", self.name), what })
+    }
+
+    fn app(&self, app: &AppName) -> Result<AppStatus, Error> {
+        let count = self.count(app)?;
+        let formation = self.world.formation(app).map_err(|error| unreadable(app.as_str(), &error))?;
+        let wanted = formation.wanted();
+        let types = wanted.iter().filter(|(process_type, _)| !process_type.is_release());
+        let slots = types.flat_map(|(process_type, quantity)| {
+            (1..=quantity.get()).map(|index| Slot { process_type: process_type.clone(), index })
+        });
+        Ok(self.status_of(app, count, slots.collect()))
+    }
+
+    /// An instance for each slot that is wanted. The plugin only counts: what each slot does is known where as many are there
+    /// as are wanted and all of them run, or none.
+    fn status_of(&self, app: &AppName, count: Count, wanted: Vec<Slot>) -> AppStatus {
+        let is_whole = count.instances.map(usize::from) == Some(wanted.len());
+        let state = match count.running {
+            Running::True if is_whole => State::Running,
+            Running::False if is_whole => State::Stopped,
+            Running::True | Running::False | Running::Mixed | Running::Unknown => State::Unknown,
+        };
+        let trouble = (state == State::Unknown).then(|| {
+            let there = count.instances.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string());
+            let (name, running, wanted) = (&self.name, count.running.as_str(), wanted.len());
+            format!(
+                "{app}: {name} has {there} instances (running: {running}) and does not say which of the {wanted} that are \
+                 wanted they are"
+            )
+        });
+        AppStatus {
+            app: app.to_string(),
+            instances: wanted.into_iter().map(|slot| Instance::new(slot, state)).collect(),
+            troubles: trouble.into_iter().collect(),
+        }
+    }
+}
+
+fn side_by_side<T: Send>(
+    apps: &[AppName],
+    ask: impl Fn(&AppName) -> Result<T, Error> + Sync,
+) -> Vec<(AppName, Result<T, Error>)> {
+    let waiting = Mutex::new(apps.iter());
+    let answers = Mutex::new(Vec::new());
+    let next = || waiting.lock().ok().and_then(|mut apps| apps.next());
+    let work = || {
+        while let Some(app) = next() {
+            let answer = ask(app);
+            if let Ok(mut answers) = answers.lock() {
+                answers.push((app.clone(), answer));
+            }
+        }
+    };
+    thread::scope(|scope| (0..apps.len().min(AT_ONCE)).for_each(|_| drop(scope.spawn(work))));
+    answers.into_inner().unwrap_or_default()
+}
+
+fn unreadable(app: &str, reason: &dyn std::fmt::Display) -> Error {
+    Error::Backend { context: format!("read what is wanted of {app}"), reason: reason.to_string() }
+}
+
+fn parse(answer: &str) -> Option<Count> {
+    let (count, running) = answer.split_once(' ')?;
+    let running = match running.trim() {
+        "true" => Running::True,
+        "false" => Running::False,
+        "mixed" => Running::Mixed,
+        _ => return None,
+    };
+    Some(Count { instances: count.parse().ok(), running })
+}
+
+impl Scheduler for External {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// No plan is carried out by a plugin; what Dokku has its plugins do is to start the new ones beside the old ones.
+    fn usual_strategy(&self) -> Strategy {
+        Strategy::Overlap
+    }
+
+    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+        let named = |word: &String| word.parse().map_err(|invalid| unreadable(word, &invalid));
+        apps.iter().map(|word| self.app(&named(word)?)).collect()
+    }
+
+    fn deploy(&self, _: &Plan, _: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+        self.cannot("start anything: deploy, start and restart the app with Dokku")
+    }
+
+    fn stop(&self, _: &StopOrder, _: &mut Watch<'_>) -> Result<Stopped, Error> {
+        self.cannot("stop anything: stop the app with dokku ps:stop")
+    }
+
+    fn inspect(&self, _: &str) -> Result<serde_json::Value, Error> {
+        self.cannot("describe instances: use dokku ps:inspect")
+    }
+
+    fn logs(&self, _: &LogRequest, _: &mut dyn FnMut(&LogLine) -> ControlFlow<()>) -> Result<(), Error> {
+        self.cannot("read logs: use dokku logs")
+    }
+
+    /// Nothing: Dokku has its plugins retire what is theirs.
+    fn retire(&self, _: Option<&str>) -> Result<Vec<String>, Error> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,47 @@
+#![doc = include_str!("../README.md")]
+
+mod answers;
+mod external;
+
+use formation::AppName;
+use ps_apps::{Error, SchedulerName, World};
+use ps_scheduler::{OsProcess, Scheduler};
+use ps_scheduler_docker::DockerLocal;
+use ps_scheduler_native::Native;
+
+pub use answers::{Answers, Silent, statuses};
+pub use external::{Count, External};
+
+/// The scheduler of that name.
+pub fn named(world: &World, name: &SchedulerName) -> Box<dyn Scheduler> {
+    match name {
+        SchedulerName::Native => Box::new(Native::new(world)),
+        SchedulerName::DockerLocal => Box::new(DockerLocal::new(world)),
+        SchedulerName::External(name) => Box::new(External::new(world, name)),
+    }
+}
+
+/// Every process of an app's instances, in the order of the slots; `None` where its scheduler cannot name them, because they run
+/// on other machines or nobody here knows where.
+///
+/// # Errors
+/// The app's files cannot be read, or the engine does not answer.
+pub fn processes(
+    world: &World,
+    name: &SchedulerName,
+    app: &str,
+) -> Result<Option<Vec<OsProcess>>, ps_scheduler::Error> {
+    match name {
+        SchedulerName::Native => Native::new(world).processes(app).map(Some),
+        SchedulerName::DockerLocal => DockerLocal::new(world).processes(app).map(Some),
+        SchedulerName::External(_) => Ok(None),
+    }
+}
+
+/// The scheduler of an app.
+///
+/// # Errors
+/// The file in which its name is stored cannot be read.
+pub fn of(world: &World, app: &AppName) -> Result<Box<dyn Scheduler>, Error> {
+    Ok(named(world, &world.scheduler_name(app)?))
+}

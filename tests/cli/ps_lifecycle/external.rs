@@ -1,0 +1,99 @@
+//! Apps whose scheduler is a plugin of Dokku's, whatever it is called: what their plugin counts is what `status` and `ps-report`
+//! show, and everything else is refused before anything is done.
+
+use crate::home::{Home, State, table};
+
+/// A home whose apps go with it, because what Dokku runs is not Formation's to destroy.
+struct Cluster(Home);
+
+impl std::ops::Deref for Cluster {
+    type Target = Home;
+
+    fn deref(&self) -> &Home {
+        &self.0
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for place in ["home", "lib", "source"] {
+            let _ = std::fs::remove_dir_all(self.0.path(place));
+        }
+    }
+}
+
+/// A plugin that was never heard of is as good as the known ones.
+const SCHEDULERS: [&str; 3] = ["k3s", "nomad", "made-up-by-this-test"];
+
+/// An app `shop` with two web processes and one worker, by a scheduler whose plugin says this.
+fn home(scheduler: &str, says: &str) -> Cluster {
+    let home = Home::new();
+    std::fs::create_dir_all(home.path("home/shop")).expect("an app");
+    home.write("lib/config/scheduler/shop/selected", scheduler);
+    home.write("lib/config/common/shop/deployed", "true");
+    home.write("lib/config/ps/shop/scale", "web=2\nworker=1\n");
+    let asked = format!("[ \"$*\" = '{scheduler} shop' ] || exit 9");
+    home.hook(&format!("{scheduler}/scheduler-app-status"), &format!("{asked}\n{says}"));
+    Cluster(home)
+}
+
+#[test]
+fn status_and_report_say_what_the_plugin_of_any_scheduler_counts() {
+    for scheduler in SCHEDULERS {
+        let home = home(scheduler, "echo '3 true'");
+        let running = [("web.1", "running"), ("web.2", "running"), ("worker.1", "running")];
+        assert_eq!(home.states("shop"), table(&running), "{scheduler}");
+        let rows = home.status("shop");
+        assert!(rows.iter().all(|row| row["scheduler"] == scheduler), "{rows:?}");
+        assert_eq!(home.does(&["ps-report", "shop", "--running"]).trim(), "true");
+        assert_eq!(home.does(&["ps-report", "shop", "--processes"]).trim(), "3");
+    }
+}
+
+#[test]
+fn of_an_app_that_does_not_run_every_instance_is_stopped() {
+    for scheduler in SCHEDULERS {
+        let home = home(scheduler, "echo '3 false'");
+        let stopped = [("web.1", "stopped"), ("web.2", "stopped"), ("worker.1", "stopped")];
+        assert_eq!(home.states("shop"), table(&stopped), "{scheduler}");
+        assert_eq!(home.does(&["ps-report", "shop", "--running"]).trim(), "false");
+    }
+}
+
+#[test]
+fn which_instances_run_is_never_guessed_from_a_count() {
+    for says in ["echo '3 mixed'", "echo '2 true'", "echo 'many true'"] {
+        let home = home("nomad", says);
+        let ran = home.run(&["ps-lifecycle", "status", "shop", "--json"]);
+        assert_eq!(ran.status, Some(1), "{ran:?}");
+        let states: Vec<_> = ran.rows().iter().map(|row| row["state"].clone()).collect();
+        assert_eq!(states, ["unknown", "unknown", "unknown"], "{says}");
+        assert!(ran.stderr.contains("shop") && ran.stderr.contains("nomad"), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_plugin_that_does_not_answer_is_named_and_hides_no_other_app() {
+    for says in ["", "exit 3", "echo nonsense"] {
+        let home = home("nomad", says);
+        home.write("lib/config/scheduler/other/selected", "k3s");
+        home.write("home/other/.keep", "");
+        home.hook("k3s/scheduler-app-status", "[ $1 = k3s ] && echo '0 false'");
+        let ran = home.run(&["ps-lifecycle", "status"]);
+        assert_eq!(ran.status, Some(1), "{ran:?}");
+        assert!(ran.stderr.contains("shop") && ran.stderr.contains("nomad"), "{ran:?}");
+        assert_eq!(home.run(&["ps-report", "shop", "--running"]).stdout.trim(), "unknown");
+    }
+}
+
+#[test]
+fn what_only_dokku_can_do_is_refused_and_nothing_is_touched() {
+    let home = home("nomad", "echo '3 true'");
+    let source = home.source("source", "web: sleep 60\n");
+    let before: State = home.state();
+    for words in [&["deploy", "shop", "--dir", &source][..], &["logs", "shop"], &["inspect", "shop"]] {
+        home.refuses(&[&["ps-lifecycle"], words].concat(), 1, &["nomad", "okku"]);
+    }
+    home.is_as(&before);
+    home.does(&["ps-lifecycle", "retire", "shop"]);
+}
