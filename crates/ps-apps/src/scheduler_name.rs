@@ -5,7 +5,7 @@ use std::fmt;
 
 use formation::AppName;
 
-use crate::property::Scope;
+use crate::scope::Scope;
 use crate::{Error, World};
 
 /// Who runs the instances of an app.

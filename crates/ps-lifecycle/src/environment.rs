@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Error, Result};
+use env_files::MAX_ENV_FILE_BYTES;
 use formation::AppName;
 use ps_apps::World;
 use ps_apps::durable::{self, Access, Directory};
 use ps_cli::say;
-use ps_supervisor::MAX_ENV_FILE_BYTES;
 
 use crate::session::Session;
 
@@ -31,9 +31,7 @@ impl Environment {
         let bytes = ::durable::argument(file, MAX_ENV_FILE_BYTES, &|| session.check().is_err());
         session.check()?;
         let bytes = bytes.with_context(|| file.display().to_string())?;
-        ps_supervisor::Environment::default()
-            .add(file, &bytes, procfile::Grammar::Own)
-            .map_err(Error::msg)?;
+        env_files::Environment::default().add(file, &bytes, procfile::Grammar::Own).map_err(Error::msg)?;
         let before = durable::read(&world.env_path(app), true)?;
         write(world, app, Some(&bytes))?;
         Ok(Self::Replaced { before })

@@ -6,12 +6,12 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow, bail};
 use app_json::{AppJson, HealthCheck};
+use env_files::Environment;
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use procfile::{Grammar, Procfile};
 use ps_apps::{StoredFormation, World, durable};
 use ps_cli::say;
 use ps_scheduler::{Check, Process, Release, Source};
-use ps_supervisor::Environment;
 
 use crate::source;
 

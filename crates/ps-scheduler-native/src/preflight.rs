@@ -12,9 +12,10 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use env_files::Environment;
 use formation::Slot;
 use ps_scheduler::{Change, Error, Plan};
-use ps_supervisor::{Environment, Invocation, Spec};
+use ps_supervisor::{Invocation, Spec};
 use rustix::fs::{Access, AtFlags, CWD};
 
 use crate::service::Service;

@@ -13,7 +13,9 @@ use std::process::Command;
 
 use formation::Slot;
 
-use crate::environment::{Environment, environment};
+use env_files::Environment;
+
+use crate::environment::environment;
 use crate::launch;
 use crate::spec::{ProcessSpec, Spec};
 

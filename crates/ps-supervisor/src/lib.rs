@@ -43,7 +43,7 @@ mod transition;
 pub use client::Client;
 pub use command::{Invocation, judge};
 pub use control::{Message, PROTOCOL, Request};
-pub use environment::{Environment, MAX_ENV_FILE_BYTES, environment};
+pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
 pub use inheritance::{close_descriptors_on_exec, disown};

@@ -9,10 +9,10 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::command::{Entry, Invocation};
 use crate::descriptors::Descriptors;
-use crate::environment::Environment;
 use crate::marks::MARKER;
 use crate::output::Output;
 use crate::spec::Spec;
+use env_files::Environment;
 
 /// The main process of an instance.
 #[derive(Debug)]

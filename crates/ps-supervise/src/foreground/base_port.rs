@@ -4,7 +4,7 @@
 use std::ffi::OsStr;
 
 use anyhow::{Result, bail};
-use ps_supervisor::Environment;
+use env_files::Environment;
 
 const BASE_PORT: u16 = 5000;
 

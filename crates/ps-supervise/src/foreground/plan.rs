@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Error, Result};
+use env_files::Environment;
 use formation::{ProcessType, RestartPolicy, Slot};
 use procfile::Procfile;
 use ps_cli::exit::Refusal;
-use ps_supervisor::{Environment, ProcessSpec, Spec};
+use ps_supervisor::{ProcessSpec, Spec};
 
 use super::base_port::base_port;
 use super::counts::{Asked, Counts, unknown};

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Error, Result, bail};
 use durable::ReadError;
+use env_files::{Environment, MAX_ENV_FILE_BYTES};
 use procfile::{Grammar, MAX_FILE_BYTES, Procfile};
 use ps_apps::nearby;
 use ps_cli::exit::Refusal;
-use ps_supervisor::{Environment, MAX_ENV_FILE_BYTES, SPEC_FILE};
+use ps_supervisor::SPEC_FILE;
 
 use crate::absolute;
 use crate::args::{Args, Words};
