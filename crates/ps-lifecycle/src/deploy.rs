@@ -4,19 +4,18 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use app_json::AppJson;
+use env_files::MAX_ENV_FILE_BYTES;
 use formation::{AppName, Which};
 use ps_apps::{AppLock, Bytes, Deployed, FormationSource, SchedulerName, Scope, StoredEntry, World};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{Intent, Plan, Source};
+use ps_cli::say;
+use ps_release::{Checkout, Counts, Environment, Source, remarks};
+use ps_scheduler::{Intent, Plan};
 
 use crate::args::DeployArgs;
-use crate::counts::Counts;
-use crate::environment::Environment;
 use crate::session::Session;
-use crate::source::Checkout;
 use crate::wish::Wish;
-use crate::{release, remarks, stop};
+use crate::{release, stop};
 
 pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
     let app: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
@@ -55,12 +54,12 @@ pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
 
 fn checkout(world: &World, app: &AppName, args: &DeployArgs) -> Result<Checkout> {
     let procfile = world.ps_property(app, "procfile-path")?.unwrap_or_else(|| "Procfile".to_owned());
-    match (&args.image, &args.dir, &args.command) {
-        (Some(image), _, _) => Checkout::of_image(image),
-        (None, Some(directory), command) => Checkout::of_directory(directory, &procfile, command.as_deref()),
-        (None, None, Some(command)) => Checkout::of_directory(Path::new("."), &procfile, Some(command)),
-        (None, None, None) => Checkout::again(world, app, &procfile),
-    }
+    Ok(match (&args.image, &args.dir, &args.command) {
+        (Some(image), _, _) => Checkout::of_image(image)?,
+        (None, Some(directory), command) => Checkout::of_directory(directory, &procfile, command.as_deref())?,
+        (None, None, Some(command)) => Checkout::of_directory(Path::new("."), &procfile, Some(command))?,
+        (None, None, None) => Checkout::again(world, app, &procfile)?,
+    })
 }
 
 fn deploy(
@@ -71,19 +70,19 @@ fn deploy(
     checkout: &Checkout,
 ) -> Result<()> {
     let world = &session.world;
-    let procfile = checkout.parsed()?;
-    let app_json =
-        AppJson::parse(checkout.app_json.as_deref().unwrap_or_default()).context(release::APP_JSON)?;
+    let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
     // What will be refused is refused before any hook hears of it.
     let planned = counts.apply(world, app)?;
-    counts.hint(world, app, &planned.0)?;
+    release::say_all(&counts.hints(world, app, &planned.0)?);
     let earlier = world.is_deployed(app)?.then(|| world.scheduler_name(app)).transpose()?;
-    let environment = Environment::replace(session, app, args.env_file.as_deref())?;
+    let environment = replace_environment(session, app, args.env_file.as_deref())?;
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-        remarks::say(world, app, procfile.as_ref(), &app_json, &release, args.command.is_some())?;
+        let is_command = args.command.is_some();
+        let odd = remarks::of_deploy(world, app, procfile.as_ref(), &app_json, &release, is_command)?;
+        release::say_all(&odd);
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
         // The hook may have scaled the app.
@@ -104,7 +103,7 @@ fn deploy(
         Ok::<_, anyhow::Error>(record(&name, checkout, formation.scale, source, counts.can_scale()))
     })();
     if ran.is_err() {
-        environment.put_back(world, app);
+        put_back(environment, world, app);
     }
     if let Err(error) = world.record_deploy(app, &ran?) {
         let error = anyhow::Error::from(error).context(format!("write down the deploy of {app}"));
@@ -121,6 +120,24 @@ fn deploy(
     }
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
+}
+
+/// Makes a file's variables the app's, if a file is given: it may be a pipe, or `-` for standard input, and Ctrl-C ends the wait for
+/// either.
+fn replace_environment(session: &Session, app: &AppName, file: Option<&Path>) -> Result<Environment> {
+    let Some(file) = file else { return Ok(Environment::Untouched) };
+    let bytes = durable::argument(file, MAX_ENV_FILE_BYTES, &|| session.check().is_err());
+    session.check()?;
+    let bytes = bytes.with_context(|| file.display().to_string())?;
+    Ok(Environment::replace(&session.world, app, file, &bytes)?)
+}
+
+/// The deploy's own failure is what the user must hear; one of putting back is said beside it.
+fn put_back(environment: Environment, world: &World, app: &AppName) {
+    if let Err(error) = environment.put_back(world, app) {
+        let error = anyhow::Error::from(error);
+        say::warning(&format!("the environment of {app} could not be put back: {error:#}"));
+    }
 }
 
 /// Ends and forgets what a scheduler runs of an app: from now on nobody would look for it there.

@@ -3,24 +3,20 @@
 
 mod args;
 mod converge;
-mod counts;
 mod deploy;
 mod destroy;
 mod dokku;
 mod each;
-mod environment;
 mod inspect;
 mod logs;
 mod plan;
 mod processes;
 mod rebuild;
 mod release;
-mod remarks;
 mod restart;
 mod restore;
 mod retire;
 mod session;
-mod source;
 mod start;
 mod status;
 mod status_table;

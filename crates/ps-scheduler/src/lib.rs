@@ -1,6 +1,6 @@
 //! What the programs and the schedulers agree on: the [`Scheduler`] trait and the types in its signatures, the [`Plan`] that
 //! says what will happen to each slot and can be printed before it happens, a scheduler in memory for tests ([`Fake`]), and
-//! the [`conformance`] suite that every scheduler passes. The crate knows nothing of apps on disk, of engines, or of signals.
+//! the [`conformance`] suite that every scheduler passes. It is given releases that `ps-release` has made, and knows nothing of files, of engines, or of signals.
 
 pub mod conformance;
 mod error;
@@ -9,7 +9,6 @@ mod fake;
 mod instance;
 mod os_process;
 mod plan;
-mod release;
 mod rollout;
 mod rules;
 mod scheduler;
@@ -20,8 +19,7 @@ pub use fake::Fake;
 pub use instance::{AppStatus, Instance, Over, Running};
 pub use os_process::OsProcess;
 pub use plan::{Change, Intent, Plan, Step};
-pub use ps_probe::Check;
-pub use release::{Process, Release, Source};
+pub use ps_release::{Check, Process, Release, Source};
 pub use scheduler::{
     Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
 };

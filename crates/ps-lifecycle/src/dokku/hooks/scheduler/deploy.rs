@@ -7,14 +7,15 @@ use anyhow::{Context, Result};
 use formation::{AppName, Which};
 use ps_apps::World;
 use ps_cli::exit::Refusal;
-use ps_scheduler::{Intent, Plan, Release, Scheduler, Source};
+use ps_release::{Release, Source, brought, remarks};
+use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_native::{Native, Pushed};
 
-use super::{brought, handover, nginx, push};
+use super::{handover, nginx, push};
 use crate::dokku::call::Caller;
 use crate::dokku::hooks::extract;
+use crate::release;
 use crate::session::Session;
-use crate::{release, remarks};
 
 /// Deploys an app, or the processes of one type.
 pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) -> Result<()> {
@@ -74,7 +75,7 @@ fn deployed_tree(world: &World, app: &AppName, native: &Native) -> Result<PathBu
 
 fn assemble(world: &World, app: &AppName, tree: PathBuf) -> Result<Release> {
     let (procfile, app_json) = (brought::procfile(world, app)?, brought::app_json(world, app)?);
-    remarks::say_of_checks(&app_json);
+    release::say_all(&remarks::of_checks(&app_json));
     let source = Source::Directory(tree);
     let mut release = release::assemble(world, app, source, Some(&procfile), &app_json)?;
     release.processes.retain(|process| !process.process_type.is_release());

@@ -3,7 +3,6 @@
 //! is called for another scheduler, or for an app of another one, says nothing and succeeds.
 
 mod answers;
-mod brought;
 mod deploy;
 mod handover;
 mod nginx;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context, Result};
 use app_json::AppJson;
 use formation::{AppName, ProcessType, Quantity};
 use procfile::Procfile;
@@ -11,13 +10,11 @@ use ps_apps::{
     AskedCount, DOKKU_SCALE, FormationSource, OfferedCounts, Scaling, StoredFormation, World,
     parse_dokku_scale,
 };
-use ps_cli::say;
 
-use crate::release::APP_JSON;
-use crate::source::Checkout;
+use crate::{APP_JSON, Checkout, Error};
 
 /// What decides how many instances a deploy wants, read once.
-pub(crate) struct Counts {
+pub struct Counts {
     offered: OfferedCounts,
     known: Option<BTreeSet<ProcessType>>,
     max: Quantity,
@@ -25,14 +22,14 @@ pub(crate) struct Counts {
 
 impl Counts {
     /// What the arguments, app.json and a DOKKU_SCALE file say.
-    pub(crate) fn read(
+    pub fn read(
         arguments: &[String],
         checkout: &Checkout,
         procfile: Option<&Procfile>,
         app_json: &AppJson,
-    ) -> Result<Self> {
+    ) -> Result<Self, Error> {
         let arguments = arguments.iter().map(|word| AskedCount::parse(word)).collect::<Result<_, _>>()?;
-        let of_app_json = app_json.formation().context(APP_JSON)?;
+        let of_app_json = app_json.formation().map_err(Error::BadAppJson)?;
         let dokku_scale =
             checkout.dokku_scale.as_deref().map(parse_dokku_scale).transpose()?.unwrap_or_default();
         let offered = OfferedCounts {
@@ -46,11 +43,11 @@ impl Counts {
     }
 
     /// The formation that this deploy wants, and who said so (`None`: it is as stored).
-    pub(crate) fn apply(
+    pub fn apply(
         &self,
         world: &World,
         app: &AppName,
-    ) -> Result<(StoredFormation, Option<FormationSource>)> {
+    ) -> Result<(StoredFormation, Option<FormationSource>), Error> {
         let stored = world.formation(app)?;
         let rule = Scaling {
             asked: &[],
@@ -62,17 +59,23 @@ impl Counts {
         Ok(self.offered.apply(rule, &stored)?)
     }
 
-    /// Says what a file does to the formation before it does it: that Dokku no longer reads it, and which types end because
-    /// it does not name them.
-    pub(crate) fn hint(&self, world: &World, app: &AppName, planned: &StoredFormation) -> Result<()> {
-        let Some((_, source)) = self.offered.file() else { return Ok(()) };
+    /// What a file does to the formation, a line each, for a person to read before it is done: that Dokku no longer reads the
+    /// file, and which types end because it does not name them.
+    pub fn hints(
+        &self,
+        world: &World,
+        app: &AppName,
+        planned: &StoredFormation,
+    ) -> Result<Vec<String>, Error> {
+        let mut hints = Vec::new();
+        let Some((_, source)) = self.offered.file() else { return Ok(hints) };
         if source == FormationSource::DokkuScale {
-            say::warning(
-                "The formation is DOKKU_SCALE's: Dokku reads that no more, app.json's formation takes its place",
+            hints.push(
+                "The formation is DOKKU_SCALE's: Dokku reads that no more, app.json's formation takes its place".to_owned(),
             );
         }
         if source == FormationSource::AppJson && !self.offered.dokku_scale.is_empty() {
-            say::warning(&format!(
+            hints.push(format!(
                 "{DOKKU_SCALE} is not heeded: {APP_JSON} has a formation, which takes its place"
             ));
         }
@@ -81,12 +84,10 @@ impl Counts {
         for (process_type, count) in was.iter().filter(|(process_type, _)| self.has(process_type)) {
             if count.get() > 0 && becomes.get(process_type.as_str()).is_none_or(|count| *count == 0) {
                 let file = source.as_str();
-                say::warning(&format!(
-                    "{process_type} becomes 0, it was {count}: {file} does not ask for more"
-                ));
+                hints.push(format!("{process_type} becomes 0, it was {count}: {file} does not ask for more"));
             }
         }
-        Ok(())
+        Ok(hints)
     }
 
     fn has(&self, process_type: &ProcessType) -> bool {
@@ -94,7 +95,7 @@ impl Counts {
     }
 
     /// Whether the formation may be scaled by hand: not where app.json has it.
-    pub(crate) fn can_scale(&self) -> bool {
+    pub fn can_scale(&self) -> bool {
         self.offered.app_json.is_empty()
     }
 }

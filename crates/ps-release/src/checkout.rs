@@ -6,11 +6,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use ::durable::ReadError;
-use anyhow::{Context, Result, bail};
+use app_json::AppJson;
 use formation::AppName;
 use procfile::{Procfile, WarningKind};
 use ps_apps::{DOKKU_SCALE, World, durable, nearby};
-use ps_scheduler::Source;
+
+use crate::{APP_JSON, Error, Source};
 
 /// What is recorded as the kind of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,42 +46,42 @@ impl Kind {
 
 /// A source, with the files it brought along.
 #[derive(Debug)]
-pub(crate) struct Checkout {
+pub struct Checkout {
     kind: Kind,
-    pub(crate) source: Source,
+    /// Where the program lies.
+    pub source: Source,
     /// The Procfile, whole; `None` for an image without one.
-    pub(crate) procfile: Option<Vec<u8>>,
+    pub procfile: Option<Vec<u8>>,
     /// The app.json, whole.
-    pub(crate) app_json: Option<Vec<u8>>,
+    pub app_json: Option<Vec<u8>>,
     /// The DOKKU_SCALE file, whole.
-    pub(crate) dokku_scale: Option<Vec<u8>>,
+    pub dokku_scale: Option<Vec<u8>>,
 }
 
 impl Checkout {
     /// What lies in a directory. `command` stands in for a Procfile.
-    pub(crate) fn of_directory(directory: &Path, procfile: &str, command: Option<&str>) -> Result<Self> {
+    pub fn of_directory(directory: &Path, procfile: &str, command: Option<&str>) -> Result<Self, Error> {
         let typed = typed(directory)?;
-        let found = typed.canonicalize();
         // All files are read where the path leads now, though a link in it may be flipped meanwhile.
-        let directory =
-            found.with_context(|| format!("open {}: name a directory that is there", typed.display()))?;
-        if !directory.is_dir() {
-            bail!("{} is not a directory: name the one that holds the Procfile", typed.display());
-        }
+        let directory = match typed.canonicalize() {
+            Ok(directory) if directory.is_dir() => directory,
+            Ok(_) => return Err(Error::NotADirectory { path: typed }),
+            Err(source) => return Err(Error::NoDirectory { path: typed, source }),
+        };
         let procfile = match command {
             Some(command) => one_command(command)?,
-            None => read(&directory.join(procfile))?.with_context(|| no_procfile(&directory, procfile))?,
+            None => read(&directory.join(procfile))?.ok_or_else(|| no_procfile(&directory, procfile))?,
         };
-        let app_json = read(&directory.join("app.json"))?;
+        let app_json = read(&directory.join(APP_JSON))?;
         let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
         let kind = if command.is_some() { Kind::Command } else { Kind::Directory };
         Ok(Self { kind, source: Source::Directory(typed), procfile: Some(procfile), app_json, dokku_scale })
     }
 
     /// An image: it brings no files that could be read from here.
-    pub(crate) fn of_image(image: &str) -> Result<Self> {
+    pub fn of_image(image: &str) -> Result<Self, Error> {
         if image.is_empty() || image.contains(char::is_whitespace) {
-            bail!("{image:?} is no image reference: write <name>[:<tag>]");
+            return Err(Error::NoImage { image: image.to_owned() });
         }
         Ok(Self {
             kind: Kind::Image,
@@ -92,9 +93,9 @@ impl Checkout {
     }
 
     /// The source of the last deploy, read anew.
-    pub(crate) fn again(world: &World, app: &AppName, procfile: &str) -> Result<Self> {
+    pub fn again(world: &World, app: &AppName, procfile: &str) -> Result<Self, Error> {
         let Some((kind, place)) = recorded_place(world, app)? else {
-            bail!("{app} was never deployed: say from where, with --dir, --image or --command")
+            return Err(Error::NeverDeployed { app: app.to_string() });
         };
         let directory = Path::new(&place);
         match kind {
@@ -103,7 +104,7 @@ impl Checkout {
             // What was recorded as its Procfile is all there is.
             Kind::Command => {
                 let recorded = durable::read(&world.procfile_path(app), true)?;
-                let app_json = read(&directory.join("app.json"))?;
+                let app_json = read(&directory.join(APP_JSON))?;
                 let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
                 Ok(Self { kind, source: kind.source(place), procfile: recorded, app_json, dokku_scale })
             }
@@ -111,18 +112,22 @@ impl Checkout {
     }
 
     /// The Procfile, read; a bad one names its lines.
-    pub(crate) fn parsed(&self) -> Result<Option<Procfile>> {
+    pub fn parsed(&self) -> Result<Option<Procfile>, Error> {
         let Some(bytes) = &self.procfile else { return Ok(None) };
         let origin = match &self.source {
             Source::Directory(directory) => directory.display().to_string(),
             Source::Image(image) => image.clone(),
         };
-        let hint = "procfile-util check shows more";
-        Procfile::parse(bytes).map(Some).with_context(|| format!("the Procfile of {origin} ({hint})"))
+        Procfile::parse(bytes).map(Some).map_err(|source| Error::BadProcfile { origin, source })
+    }
+
+    /// The app.json, read; a source without one asks for nothing.
+    pub fn parsed_app_json(&self) -> Result<AppJson, Error> {
+        AppJson::parse(self.app_json.as_deref().unwrap_or_default()).map_err(Error::BadAppJson)
     }
 
     /// The kind of the source, in the word that is recorded, and where it lies.
-    pub(crate) fn place(&self) -> (&'static str, String) {
+    pub fn place(&self) -> (&'static str, String) {
         let place = match &self.source {
             Source::Directory(directory) => directory.to_string_lossy().into_owned(),
             Source::Image(image) => image.clone(),
@@ -133,15 +138,16 @@ impl Checkout {
 
 /// A path as it was typed, made absolute without resolving a link in it: a `current` that leads elsewhere by the next verb
 /// is a new release. A relative one begins where the shell says it is, which may be such a link as well.
-fn typed(path: &Path) -> Result<PathBuf> {
+fn typed(path: &Path) -> Result<PathBuf, Error> {
     let absolute = match shell_directory().filter(|_| path.is_relative()) {
         // `.` and doubled slashes go, `..` stays: what it means depends on where a link leads.
         Some(here) => here.join(path).components().collect(),
-        None => std::path::absolute(path).with_context(|| format!("open {}", path.display()))?,
+        None => std::path::absolute(path)
+            .map_err(|source| Error::NotAbsolute { path: path.to_owned(), source })?,
     };
     let is_line = |text: &str| !text.contains(['\n', '\r', '\0']);
     if !absolute.to_str().is_some_and(is_line) {
-        bail!("{} cannot be recorded: a path is one line of UTF-8", absolute.display());
+        return Err(Error::NotALine { path: absolute });
     }
     Ok(absolute)
 }
@@ -156,20 +162,20 @@ fn shell_directory() -> Option<PathBuf> {
 }
 
 /// The source of the last deploy; `None` if there was none.
-pub(crate) fn recorded(world: &World, app: &AppName) -> Result<Option<Source>> {
+pub fn recorded(world: &World, app: &AppName) -> Result<Option<Source>, Error> {
     Ok(recorded_place(world, app)?.map(|(kind, place)| kind.source(place)))
 }
 
-fn recorded_place(world: &World, app: &AppName) -> Result<Option<(Kind, String)>> {
+fn recorded_place(world: &World, app: &AppName) -> Result<Option<(Kind, String)>, Error> {
     let recorded = world.deploy_source(app)?;
     Ok(recorded.and_then(|(kind, place)| Some((Kind::parse(&kind)?, place))))
 }
 
 /// The Procfile that a command stands for. There a blank before `#` or `//` begins a comment: a command that would lose what its
 /// shell would have run is refused.
-fn one_command(command: &str) -> Result<Vec<u8>> {
+fn one_command(command: &str) -> Result<Vec<u8>, Error> {
     if command.trim().is_empty() || command.contains(['\n', '\r']) {
-        bail!("--command {command:?}: one command on one line is needed");
+        return Err(Error::NotOneCommand { command: command.to_owned() });
     }
     let procfile = format!("web: {command}\n").into_bytes();
     let Ok(parsed) = Procfile::parse(&procfile) else { return Ok(procfile) };
@@ -177,15 +183,13 @@ fn one_command(command: &str) -> Result<Vec<u8>> {
     let lost = command.trim().get(kept..).unwrap_or_default().trim_start();
     let is_in_quotes = parsed.changed_commands().iter().any(|odd| odd.kind == WarningKind::CutInQuotes);
     if lost.starts_with("//") || is_in_quotes {
-        bail!(
-            "--command {command:?}: {lost:?} would be a comment: put the command into a script, or remove the blank before it"
-        );
+        return Err(Error::CutCommand { command: command.to_owned(), lost: lost.to_owned() });
     }
     Ok(procfile)
 }
 
 /// What to do where there is no Procfile; a file that is probably meant to be it is named.
-fn no_procfile(directory: &Path, procfile: &str) -> String {
+fn no_procfile(directory: &Path, procfile: &str) -> Error {
     let path = directory.join(procfile);
     let (parent, name) = (path.parent().unwrap_or(directory), path.file_name().unwrap_or_default());
     let name = name.to_string_lossy();
@@ -194,14 +198,14 @@ fn no_procfile(directory: &Path, procfile: &str) -> String {
         (None, []) => String::new(),
         (None, variants) => format!(" (but {})", variants.join(", ")),
     };
-    format!("no {procfile} in {}{there}: write one (web: <command>), or pass --command", directory.display())
+    Error::NoProcfile { procfile: procfile.to_owned(), directory: directory.to_owned(), there }
 }
 
 /// A file of the source; `None` if it is not there.
-fn read(path: &Path) -> Result<Option<Vec<u8>>> {
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match ::durable::input(path, durable::MAX_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(ReadError::Missing) => Ok(None),
-        Err(error) => bail!("{}: {error}: put an ordinary file there", path.display()),
+        Err(reason) => Err(Error::Unreadable { path: path.to_owned(), reason }),
     }
 }

@@ -3,15 +3,12 @@
 
 use std::fs;
 
-use anyhow::Result;
 use app_json::AppJson;
 use formation::{AppName, FIRST_TYPE};
 use procfile::Procfile;
 use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
-use ps_cli::say;
-use ps_scheduler::{Release, Source};
 
-use crate::release::{APP_JSON, DOCKERFILE_START_CMD, START_CMD};
+use crate::{APP_JSON, DOCKERFILE_START_CMD, Error, Release, START_CMD, Source};
 
 /// A file with more remarks than this is not read by who wrote it.
 const MAX_REMARKS: usize = 20;
@@ -23,15 +20,15 @@ const OF_PLUGINS: [(&str, &str, &str); 3] = [
     ("checks", "skipped", "startup checks are asked where app.json has them"),
 ];
 
-/// Says it all, as warnings. `is_command`: the deploy was given a command of its own.
-pub(crate) fn say(
+/// All of it. `is_command`: the deploy was given a command of its own.
+pub fn of_deploy(
     world: &World,
     app: &AppName,
     procfile: Option<&Procfile>,
     app_json: &AppJson,
     release: &Release,
     is_command: bool,
-) -> Result<()> {
+) -> Result<Vec<String>, Error> {
     let mut lines = of_app_json(app_json, procfile);
     lines.extend(procfile.iter().flat_map(|procfile| of_procfile(procfile)));
     lines.extend(of_directory(&release.source));
@@ -39,18 +36,13 @@ pub(crate) fn say(
     if is_command && world.ps_property(app, START_CMD)?.is_some() {
         lines.push(format!("{START_CMD} runs in place of --command: ps-set {app} {START_CMD} clears it"));
     }
-    for line in lines {
-        say::warning(&line);
-    }
-    Ok(())
+    Ok(lines)
 }
 
-/// Says what of the checks is not done, for a native app inside Dokku: its scheduler makes them, and Dokku's own plugins answer
+/// What of the checks is not done, for a native app inside Dokku: its scheduler makes them, and Dokku's own plugins answer
 /// for all else in the file.
-pub(crate) fn say_of_checks(app_json: &AppJson) {
-    for line in of_places(app_json, |place| place.starts_with("healthchecks")) {
-        say::warning(&line);
-    }
+pub fn of_checks(app_json: &AppJson) -> Vec<String> {
+    of_places(app_json, |place| place.starts_with("healthchecks"))
 }
 
 fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>) -> Vec<String> {
@@ -101,8 +93,8 @@ fn of_directory(source: &Source) -> Vec<String> {
 }
 
 /// Properties that were set, by hand or in a Dokku, and have no effect here.
-fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<String>> {
-    let is_set = |name| Ok::<_, anyhow::Error>(world.ps_property(app, name)?.is_some());
+fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<String>, Error> {
+    let is_set = |name| Ok::<_, Error>(world.ps_property(app, name)?.is_some());
     let mut lines = Vec::new();
     if world.ps_property(app, "skip-deploy")?.as_deref() == Some("true") {
         lines.push(

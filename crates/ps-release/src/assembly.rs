@@ -1,0 +1,156 @@
+//! A release, put together from what lies on disk.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+
+use app_json::{AppJson, HealthCheck};
+use env_files::Environment as Variables;
+use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
+use procfile::Procfile;
+use ps_apps::{StoredFormation, World, durable};
+
+use crate::error::Broken;
+use crate::{Check, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source, checkout, environment};
+
+/// A release, and what is odd about the env files that it was made from: a line each, with the file and its line.
+#[derive(Debug)]
+pub struct Assembled {
+    /// The release.
+    pub release: Release,
+    /// What to say about its environment.
+    pub warnings: Vec<String>,
+}
+
+/// The part of a formation that a release can run.
+#[derive(Debug)]
+pub struct Runnable {
+    /// How many instances of which types.
+    pub formation: Formation,
+    /// Types of which instances are wanted and that the Procfile does not have.
+    pub skipped: Vec<ProcessType>,
+}
+
+/// The release that was deployed last; `None` if there was none.
+pub fn deployed(world: &World, app: &AppName) -> Result<Option<Assembled>, Error> {
+    let Some(source) = checkout::recorded(world, app)? else { return Ok(None) };
+    let procfile = durable::read(&world.procfile_path(app), true)?;
+    let procfile = procfile.map(|bytes| Procfile::parse(&bytes)).transpose();
+    let procfile = match (&source, procfile) {
+        // Nobody who runs the app from a directory has none: it was removed since.
+        (Source::Directory(_), Ok(None)) => Err(Broken::Missing),
+        (_, read) => read.map_err(Broken::from),
+    };
+    let bad = |path, source| Error::BadRecord { path, app: app.to_string(), source };
+    let procfile = procfile.map_err(|broken| bad(world.procfile_path(app), broken))?;
+    let app_json = durable::read(&world.app_json_path(app), false)?.unwrap_or_default();
+    let app_json =
+        AppJson::parse(&app_json).map_err(|broken| bad(world.app_json_path(app), broken.into()))?;
+    assemble(world, app, source, procfile.as_ref(), &app_json).map(Some)
+}
+
+/// A release of `source` with these files and the app's properties and environment.
+pub fn assemble(
+    world: &World,
+    app: &AppName,
+    source: Source,
+    procfile: Option<&Procfile>,
+    app_json: &AppJson,
+) -> Result<Assembled, Error> {
+    let mut processes = Vec::new();
+    for entry in procfile.iter().flat_map(|procfile| procfile.entries()) {
+        let process_type = entry.process_type();
+        let command = match std::str::from_utf8(entry.command) {
+            Ok(command) => command,
+            Err(source) => return Err(Error::NotText { process_type, source }),
+        };
+        let checks = app_json.startup_checks(process_type.as_str()).map(check).collect();
+        processes.push(Process {
+            checks,
+            strategy: app_json.strategy(process_type.as_str()),
+            max_parallel: app_json.max_parallel(process_type.as_str()),
+            ..Process::new(process_type, Some(command.to_owned()))
+        });
+    }
+    if let Some(command) = start_command(world, app, &source)? {
+        replace_first(&mut processes, command, &source);
+    }
+    let environment = match &source {
+        // The supervisor reads the files itself, at each start.
+        Source::Directory(_) => Variables::default(),
+        Source::Image(_) => environment::stored(world, app)?,
+    };
+    let release = Release {
+        app: app.to_string(),
+        source,
+        processes,
+        env: of_container(&environment)?,
+        restart_policy: world.restart_policy(app)?,
+        stop_timeout: world.stop_timeout(app)?,
+    };
+    Ok(Assembled { release, warnings: environment.warnings().to_vec() })
+}
+
+/// What `web` runs in place of the Procfile's command, or of the image's.
+fn start_command(world: &World, app: &AppName, source: &Source) -> Result<Option<String>, Error> {
+    let own = world.ps_property(app, START_CMD)?;
+    Ok(match (own, source) {
+        (None, Source::Image(_)) => world.ps_property(app, DOCKERFILE_START_CMD)?,
+        (own, _) => own,
+    })
+}
+
+/// An image brings no Procfile, and its `web` gets an entry; a Procfile without `web` keeps having none.
+fn replace_first(processes: &mut Vec<Process>, command: String, source: &Source) {
+    let process_type = FIRST_TYPE.parse().expect("web is a process type");
+    match (processes.iter_mut().find(|process| process.process_type == process_type), source) {
+        (Some(process), _) => process.command = Some(command),
+        (None, Source::Image(_)) => {
+            processes.push(Process::new(process_type, Some(command)));
+        }
+        (None, Source::Directory(_)) => {}
+    }
+}
+
+fn check(check: &HealthCheck) -> Check {
+    Check {
+        path: check.path().map(str::to_owned),
+        attempts: check.attempts(),
+        timeout: check.timeout(),
+        wait: check.wait(),
+    }
+}
+
+/// The formation as far as a release can run it.
+pub fn runnable(stored: &StoredFormation, release: &Release) -> Runnable {
+    // An image brings no Procfile that could say which types there are.
+    let has_any = matches!(release.source, Source::Directory(_)) && !release.processes.is_empty();
+    let known =
+        has_any.then(|| release.processes.iter().map(|process| process.process_type.clone()).collect());
+    runnable_of(stored, known.as_ref())
+}
+
+/// [`runnable`] by the types that are known; `None`: any may run.
+pub fn runnable_of(stored: &StoredFormation, known: Option<&BTreeSet<ProcessType>>) -> Runnable {
+    let is_known = |process_type: &ProcessType| known.is_none_or(|known| known.contains(process_type));
+    // Every new app begins with web=1: that nobody has a web process is no news.
+    let is_default = |process_type: &ProcessType, quantity: Quantity| {
+        process_type.as_str() == FIRST_TYPE && quantity == Quantity::ONE
+    };
+    let wanted = stored.wanted();
+    let skipped = wanted.iter().filter(|(process_type, quantity)| {
+        quantity.get() > 0 && !is_default(process_type, *quantity) && !is_known(process_type)
+    });
+    let skipped = skipped.map(|(process_type, _)| process_type.clone()).collect();
+    let runs = wanted.iter().filter(|(process_type, _)| is_known(process_type) && !process_type.is_release());
+    let formation = runs.map(|(process_type, quantity)| (process_type.clone(), quantity)).collect();
+    Runnable { formation, skipped }
+}
+
+/// The variables of a container; the engine takes text alone.
+fn of_container(variables: &Variables) -> Result<Vec<(String, String)>, Error> {
+    let text = |(name, value): (&OsStr, &OsStr)| match (name.to_str(), value.to_str()) {
+        (Some(name), Some(value)) => Ok((name.to_owned(), value.to_owned())),
+        _ => Err(Error::NotForAnEngine { place: variables.place(name) }),
+    };
+    variables.iter().map(text).collect()
+}

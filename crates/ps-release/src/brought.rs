@@ -1,0 +1,24 @@
+//! The Procfile and the app.json of a deploy inside Dokku: those of the deploy that is under way, else those of the last one.
+
+use app_json::AppJson;
+use formation::AppName;
+use procfile::Procfile;
+use ps_apps::{World, durable};
+
+use crate::Error;
+
+/// The Procfile. An app without one is refused: nobody knows what to run.
+pub fn procfile(world: &World, app: &AppName) -> Result<Procfile, Error> {
+    let Some(path) = world.current_procfile(app) else {
+        return Err(Error::NothingToRun { app: app.to_string() });
+    };
+    let bytes = durable::read(&path, true)?.unwrap_or_default();
+    Procfile::parse(&bytes).map_err(|broken| Error::BadFile { path, source: broken.into() })
+}
+
+/// The app.json; an app without one has an empty one.
+pub fn app_json(world: &World, app: &AppName) -> Result<AppJson, Error> {
+    let Some(path) = world.current_app_json(app) else { return Ok(AppJson::default()) };
+    let bytes = durable::read(&path, false)?.unwrap_or_default();
+    AppJson::parse(&bytes).map_err(|broken| Error::BadFile { path, source: broken.into() })
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod assembly;
+pub mod brought;
+mod checkout;
+mod counts;
+mod environment;
+mod error;
+mod release;
+pub mod remarks;
+
+pub use assembly::{Assembled, Runnable, assemble, deployed, runnable, runnable_of};
+pub use checkout::{Checkout, recorded};
+pub use counts::Counts;
+pub use environment::Environment;
+pub use error::Error;
+pub use ps_probe::Check;
+pub use release::{Process, Release, Source};
+
+/// The name of the file that says how many instances there are, and how they are checked.
+pub const APP_JSON: &str = "app.json";
+/// The property that holds the command of `web`, in place of the Procfile's.
+pub const START_CMD: &str = "start-cmd";
+/// The same for an image alone.
+pub const DOCKERFILE_START_CMD: &str = "dockerfile-start-cmd";
