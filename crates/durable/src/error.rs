@@ -1,8 +1,9 @@
-//! Why a file was not read: fragments that follow its path.
+//! Why a file was not read (fragments that follow its path), or not written.
 
 use std::fs::FileType;
 use std::io;
 use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -34,6 +35,25 @@ pub enum ReadError {
     /// The system refused.
     #[error(transparent)]
     Io(io::Error),
+}
+
+/// Why something was not written: nothing of it was done. The system says why itself, so the reason is no `source`: nobody
+/// reads it twice.
+#[derive(Debug, thiserror::Error)]
+#[error("{action} {}: {reason}", path.display())]
+pub struct WriteError {
+    /// What was being done: `write`, `create`, `lock`.
+    pub action: &'static str,
+    /// To what.
+    pub path: PathBuf,
+    /// What the system said.
+    pub reason: io::Error,
+}
+
+impl WriteError {
+    pub(crate) fn new(action: &'static str, path: &Path, reason: impl Into<io::Error>) -> Self {
+        Self { action, path: path.to_owned(), reason: reason.into() }
+    }
 }
 
 impl From<io::Error> for ReadError {

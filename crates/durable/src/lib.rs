@@ -1,17 +1,30 @@
-//! Reads that end. A file that is read may have been replaced by a FIFO, a device or a directory, be a gigabyte long, or lie
-//! on a file system that no longer answers; none of it may hang a program or fill its memory. Three readers, one for
-//! each kind of file: [`state`] for files of our own, [`input`] for files that a person put into a directory, and
-//! [`argument`] for a file that a person named, where a pipe is welcome.
+//! Reads that end, and writes that are whole or did not happen.
+//!
+//! A file that is read may have been replaced by a FIFO, a device or a directory, be a gigabyte long, or lie on a file
+//! system that no longer answers; none of it may hang a program or fill its memory. Three readers, one for each kind of
+//! file: [`state`] for files of our own, [`input`] for files that a person put into a directory, and [`argument`] for a
+//! file that a person named, where a pipe is welcome. Two writers: [`Directory`], for what must survive the machine, and
+//! [`replace`], for what need not.
 //!
 //! It refuses to know what stands in a file, and never repairs one.
 
+mod access;
 mod argument;
+mod create;
+mod directory;
 mod error;
 mod input;
+mod pin;
+mod replace;
 
+pub use access::Access;
 pub use argument::{Stop, argument};
-pub use error::ReadError;
+pub use create::{create_below, create_root};
+pub use directory::{Directory, STAGE, stage_of};
+pub use error::{ReadError, WriteError};
 pub use input::{input, is_file};
+pub use pin::{Pin, is_at};
+pub use replace::replace;
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -55,3 +68,8 @@ fn regular(file: File, max: u64) -> Result<Vec<u8>, ReadError> {
     }
     if bytes.len() as u64 > max { Err(ReadError::TooLarge(max)) } else { Ok(bytes) }
 }
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use anyhow::{Error, Result, anyhow, bail};
 use formation::AppName;
 use procfile::{EnvFile, Grammar, ParseOptions, Procfile, Reading, Variables};
-use ps_apps::{World, durable};
+use ps_apps::{World, state_file};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 
@@ -65,7 +65,7 @@ fn environment(world: &World, app: &AppName) -> Result<EnvFile> {
     let reading = Reading { grammar, known: &|_| None };
     let mut both = Vec::new();
     for path in [world.global_env_path(), world.env_path(app)] {
-        let bytes = durable::read(&path, false)?.unwrap_or_default();
+        let bytes = state_file::read(&path, false)?.unwrap_or_default();
         let file = EnvFile::parse_with(&bytes, &reading).map_err(|error| Error::msg(error.in_file(&path)))?;
         file.warnings().iter().for_each(|odd| say::warning(&format!("{}, {odd}", path.display())));
         both.extend(bytes);

@@ -7,7 +7,6 @@ use std::path::Path;
 
 use formation::AppName;
 
-use crate::durable;
 use crate::scope::Scope;
 use crate::{Error, World};
 
@@ -108,8 +107,9 @@ impl World {
         durable::create_root(self.lib())?;
         let data = self.data_dir("ps", &name);
         let made = durable::create_below(self.lib(), &data)
+            .map_err(Error::from)
             .and_then(|()| self.create_formation(&name))
-            .and_then(|()| durable::create_below(self.root(), &self.app_dir(&name)));
+            .and_then(|()| Ok(durable::create_below(self.root(), &self.app_dir(&name))?));
         if made.is_err() {
             let _ = remove_tree(&self.config_dir("ps", Scope::App(&name)));
             let _ = remove_tree(&data);

@@ -5,16 +5,15 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use durable::{Access, is_at};
 use formation::AppName;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::durable::{self, Access};
 use crate::{Error, World};
 
 const NAME: &str = ".deploy.lock";
@@ -221,10 +220,4 @@ fn own_names() -> Vec<String> {
 
 fn named(name: &str) -> String {
     if name.is_empty() { "another deploy".to_owned() } else { format!("deploy {}", name.escape_default()) }
-}
-
-fn is_at(file: &File, path: &Path) -> bool {
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let ours = file.metadata().map(identity).ok();
-    ours.is_some() && fs::symlink_metadata(path).map(identity).ok() == ours
 }

@@ -6,11 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
-use ::durable::ReadError;
+use durable::{Access, Directory, ReadError};
 use formation::AppName;
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{Access, Directory};
 use crate::scope::Scope;
 use crate::{Error, FormationSource, StoredEntry, StoredFormation, World};
 
@@ -93,7 +92,7 @@ impl World {
     /// Finishes what a deploy that was killed has begun to write down.
     pub(crate) fn finish_record(&self, app: &AppName) -> Result<(), Error> {
         let path = self.half_record(app);
-        let json = match ::durable::state(&path, MAX_BYTES) {
+        let json = match durable::state(&path, MAX_BYTES) {
             Ok(json) => json,
             Err(ReadError::Missing) => return Ok(()),
             Err(error) => return Err(damaged(&path, &error)),
@@ -128,14 +127,15 @@ impl World {
         let parent = path.parent().expect("a file lies in a directory");
         let name = path.file_name().and_then(|name| name.to_str()).expect("a name of ours");
         let directory = Directory::open(self.lib(), parent)?;
-        match bytes {
+        let kept = match bytes {
             Some(bytes) => directory.write(name, &bytes.0, Access::like(&self.app_dir(app), 0o644)),
             None => directory.remove(name),
-        }
+        };
+        Ok(kept?)
     }
 
     fn forget_half(&self, app: &AppName) -> Result<(), Error> {
-        Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?.remove(FILE)
+        Ok(Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?.remove(FILE)?)
     }
 
     fn half_record(&self, app: &AppName) -> PathBuf {

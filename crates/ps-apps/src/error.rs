@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use durable::WriteError;
 use formation::InvalidAppName;
 
 /// A refusal or failure around apps on disk.
@@ -106,5 +107,11 @@ fn invalid_app_name_in_dokku(invalid: &InvalidAppName) -> &'static str {
             "App name must begin with lowercase alphanumeric character, and may only contain lowercase \
              alphanumerics, dots, and hyphens"
         }
+    }
+}
+
+impl From<WriteError> for Error {
+    fn from(WriteError { action, path, reason }: WriteError) -> Self {
+        Self::Io { action, path, reason }
     }
 }

@@ -12,11 +12,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use durable::{Access, Directory};
 use formation::{AppName, Slot};
+
+use crate::state_file;
 
 pub use listeners::LISTENING_HOST;
 
-use crate::durable::{self, Access, Directory};
 use crate::{Error, World};
 
 const CONTAINER: &str = "CONTAINER";
@@ -138,7 +140,7 @@ impl InstanceFiles {
         };
         put(IP, record.ip.as_deref())?;
         put(PORT, record.port.map(|port| port.to_string()).as_deref())?;
-        put(CONTAINER, record.id.as_ref().map(|id| format!("{id}\n")).as_deref())
+        Ok(put(CONTAINER, record.id.as_ref().map(|id| format!("{id}\n")).as_deref())?)
     }
 
     fn erase(&self, directory: &Directory, slot: &Slot) -> Result<(), Error> {
@@ -185,7 +187,7 @@ fn instance_of(name: &str) -> &str {
 
 fn read_container(dir: &Path, name: &str) -> Result<ContainerFile, Error> {
     let path = dir.join(name);
-    let text = durable::read_text(&path, true)?.unwrap_or_default();
+    let text = state_file::read_text(&path, true)?.unwrap_or_default();
     Ok(ContainerFile {
         path,
         instance: instance_of(name).to_owned(),
@@ -197,7 +199,7 @@ fn read_container(dir: &Path, name: &str) -> Result<ContainerFile, Error> {
 fn read_record(dir: &Path, file: &ContainerFile) -> Result<InstanceRecord, Error> {
     let suffix = if file.is_unnumbered { String::new() } else { format!(".{}", file.instance) };
     let read = |kind: &str| -> Result<Option<String>, Error> {
-        let text = durable::read_text(&dir.join(format!("{kind}{suffix}")), false)?;
+        let text = state_file::read_text(&dir.join(format!("{kind}{suffix}")), false)?;
         Ok(text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
     };
     let is_id = |id: &&String| id.len() >= 12 && id.bytes().all(|byte| byte.is_ascii_hexdigit());

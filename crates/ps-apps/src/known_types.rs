@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use formation::{AppName, ProcessType};
 use procfile::Procfile;
 
-use crate::{Error, World, durable};
+use crate::state_file;
+use crate::{Error, World};
 
 impl World {
     /// The Procfile that counts now, `None` if the app has none.
@@ -42,7 +43,7 @@ impl World {
     /// is [`Error::Corrupt`].
     pub fn known_types(&self, app: &AppName) -> Result<Option<BTreeSet<ProcessType>>, Error> {
         let Some(path) = self.current_procfile(app) else { return Ok(None) };
-        let Some(bytes) = durable::read(&path, true)? else { return Ok(None) };
+        let Some(bytes) = state_file::read(&path, true)? else { return Ok(None) };
         match Procfile::parse(&bytes) {
             Ok(procfile) => Ok(Some(procfile.entries().map(|entry| entry.process_type()).collect())),
             Err(why) => {

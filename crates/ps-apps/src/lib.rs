@@ -1,11 +1,10 @@
-//! Apps on disk: the roots, names, properties, formations at rest, the app's environment, the lock, and writes that
-//! are complete and durable or did not happen. The layout is Dokku's own (docs/contract.md), so that both can work on
-//! the same files; readers expect what Dokku's in-place writers do, and never repair anything.
+//! Apps on disk: the roots, names, properties, formations at rest, the app's environment, the lock. The layout is Dokku's
+//! own (docs/contract.md), so that both can work on the same files; readers expect what Dokku's in-place writers do, and never
+//! repair anything.
 
 mod apps;
 mod deploy_lock;
 mod deployed;
-pub mod durable;
 mod environment;
 mod error;
 mod formation_source;
@@ -22,6 +21,7 @@ mod scaling;
 mod scheduler_name;
 mod scope;
 mod settings;
+pub mod state_file;
 mod stored_formation;
 mod world;
 

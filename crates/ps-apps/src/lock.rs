@@ -13,12 +13,12 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use durable::Access;
 use formation::AppName;
 use os_process::start_time;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::durable::{self, Access};
 use crate::scope::Scope;
 use crate::{Error, World};
 
@@ -215,6 +215,6 @@ fn inheritor(path: &Path) -> Option<String> {
 }
 
 fn signature(path: &Path) -> String {
-    let read = ::durable::state(path, 4096).unwrap_or_default();
+    let read = durable::state(path, 4096).unwrap_or_default();
     String::from_utf8(read).unwrap_or_default()
 }

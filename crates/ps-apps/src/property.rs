@@ -5,15 +5,17 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::durable::{self, Access, Directory};
+use durable::{Access, Directory};
+
 use crate::scope::Scope;
+use crate::state_file;
 use crate::{Error, World};
 
 impl World {
     /// A property's value, `None` if it was never set. Trailing newlines, which an editor leaves, do not count.
     pub fn property(&self, plugin: &str, scope: Scope<'_>, key: &str) -> Result<Option<String>, Error> {
         let path = self.config_dir(plugin, scope).join(key);
-        let value = durable::read_text(&path, true)?;
+        let value = state_file::read_text(&path, true)?;
         match value {
             Some(text) if text.contains('\0') => {
                 let reason = "holds NUL bytes: set the property again".to_owned();
@@ -27,7 +29,7 @@ impl World {
     /// Sets a property. [`Error::NoSuchApp`] if the app was destroyed; then no directory of it is made again.
     pub fn set_property(&self, plugin: &str, scope: Scope<'_>, key: &str, value: &str) -> Result<(), Error> {
         self.in_directory(plugin, scope, |directory| {
-            directory.write(key, value.as_bytes(), self.access(scope))
+            Ok(directory.write(key, value.as_bytes(), self.access(scope))?)
         })
     }
 
@@ -35,7 +37,7 @@ impl World {
     pub fn unset_property(&self, plugin: &str, scope: Scope<'_>, key: &str) -> Result<(), Error> {
         let path = self.config_dir(plugin, scope);
         match path.symlink_metadata() {
-            Ok(_) => self.in_directory(plugin, scope, |directory| directory.remove(key)),
+            Ok(_) => self.in_directory(plugin, scope, |directory| Ok(directory.remove(key)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(Error::io("read", &path, error)),
         }
@@ -67,7 +69,7 @@ impl World {
 
     /// The directory of a plugin's properties, open for changes.
     pub(crate) fn property_directory(&self, plugin: &str, scope: Scope<'_>) -> Result<Directory, Error> {
-        Directory::open(self.lib(), &self.config_dir(plugin, scope))
+        Ok(Directory::open(self.lib(), &self.config_dir(plugin, scope))?)
     }
 
     /// 0600, owned like the app's directory.

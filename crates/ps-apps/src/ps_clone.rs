@@ -6,10 +6,11 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use durable::{Access, Directory};
 use formation::AppName;
 
-use crate::durable::{self, Access, Directory};
 use crate::scope::Scope;
+use crate::state_file;
 use crate::{Error, World};
 
 const PLUGIN: &str = "ps";
@@ -53,7 +54,7 @@ fn copy(files: &[(String, PathBuf)], to: &Directory, access: impl Fn(u32) -> Acc
     for (name, path) in files {
         let mode =
             path.metadata().map_err(|error| Error::io("read", path, error))?.permissions().mode() & 0o777;
-        if let Some(bytes) = durable::read(path, false)? {
+        if let Some(bytes) = state_file::read(path, false)? {
             to.write(name, &bytes, access(mode))?;
         }
     }

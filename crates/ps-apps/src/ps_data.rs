@@ -6,7 +6,7 @@ use formation::AppName;
 
 use crate::apps::remove_tree;
 use crate::scope::Scope;
-use crate::{Error, StoredFormation, World, durable};
+use crate::{Error, StoredFormation, World};
 
 impl World {
     /// Makes the data directory of an app and the formation `web=1`; what is there stays as it is. The app's own

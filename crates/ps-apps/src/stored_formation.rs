@@ -12,11 +12,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use durable::{Directory, Pin};
 use formation::{AppName, Formation, ProcessType, Quantity};
 use serde::{Deserialize, Serialize};
 
-use crate::durable::{self, Directory, Pin};
 use crate::scope::Scope;
+use crate::state_file;
 use crate::{Error, World};
 
 const PLUGIN: &str = "ps";
@@ -138,7 +139,7 @@ impl World {
         let is_old_missing = old_path.symlink_metadata().is_err();
         let mut steps = steps(before, after, is_old_missing);
         steps.extend_from_slice(beside);
-        directory.write_in_turn(&steps, self.access(Scope::App(app)))
+        Ok(directory.write_in_turn(&steps, self.access(Scope::App(app)))?)
     }
 
     /// Writes the formation of an app that was just created: `web=1`.
@@ -146,7 +147,8 @@ impl World {
         let directory = self.property_directory(PLUGIN, Scope::App(app))?;
         let access = self.access(Scope::Global);
         // `scale` is written last. If this process dies before that, there is no formation yet, and the next call starts over.
-        directory.write_in_turn(&[(SCALE_OLD, Vec::new()), (SCALE, b"web=1\n".to_vec())], access)
+        let steps = [(SCALE_OLD, Vec::new()), (SCALE, b"web=1\n".to_vec())];
+        Ok(directory.write_in_turn(&steps, access)?)
     }
 }
 
@@ -213,7 +215,7 @@ fn render(entries: &[StoredEntry]) -> Vec<u8> {
 }
 
 fn read_entries(path: &Path, settle: bool) -> Result<Vec<StoredEntry>, Error> {
-    let Some(text) = durable::read_text(path, settle)? else { return Ok(Vec::new()) };
+    let Some(text) = state_file::read_text(path, settle)? else { return Ok(Vec::new()) };
     text.lines().enumerate().map(|(index, line)| parse_entry(path, index + 1, line)).collect()
 }
 

@@ -7,7 +7,7 @@ use app_json::{AppJson, HealthCheck};
 use env_files::Environment as Variables;
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use procfile::Procfile;
-use ps_apps::{StoredFormation, World, durable};
+use ps_apps::{StoredFormation, World, state_file};
 
 use crate::error::Broken;
 use crate::{Check, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source, checkout, environment};
@@ -33,7 +33,7 @@ pub struct Runnable {
 /// The release that was deployed last; `None` if there was none.
 pub fn deployed(world: &World, app: &AppName) -> Result<Option<Assembled>, Error> {
     let Some(source) = checkout::recorded(world, app)? else { return Ok(None) };
-    let procfile = durable::read(&world.procfile_path(app), true)?;
+    let procfile = state_file::read(&world.procfile_path(app), true)?;
     let procfile = procfile.map(|bytes| Procfile::parse(&bytes)).transpose();
     let procfile = match (&source, procfile) {
         // Nobody who runs the app from a directory has none: it was removed since.
@@ -42,7 +42,7 @@ pub fn deployed(world: &World, app: &AppName) -> Result<Option<Assembled>, Error
     };
     let bad = |path, source| Error::BadRecord { path, app: app.to_string(), source };
     let procfile = procfile.map_err(|broken| bad(world.procfile_path(app), broken))?;
-    let app_json = durable::read(&world.app_json_path(app), false)?.unwrap_or_default();
+    let app_json = state_file::read(&world.app_json_path(app), false)?.unwrap_or_default();
     let app_json =
         AppJson::parse(&app_json).map_err(|broken| bad(world.app_json_path(app), broken.into()))?;
     assemble(world, app, source, procfile.as_ref(), &app_json).map(Some)

@@ -5,11 +5,11 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
-use ::durable::ReadError;
 use app_json::AppJson;
+use durable::ReadError;
 use formation::AppName;
 use procfile::{Procfile, WarningKind};
-use ps_apps::{DOKKU_SCALE, World, durable, nearby};
+use ps_apps::{DOKKU_SCALE, World, nearby, state_file};
 
 use crate::{APP_JSON, Error, Source};
 
@@ -103,7 +103,7 @@ impl Checkout {
             Kind::Directory => Self::of_directory(directory, procfile, None),
             // What was recorded as its Procfile is all there is.
             Kind::Command => {
-                let recorded = durable::read(&world.procfile_path(app), true)?;
+                let recorded = state_file::read(&world.procfile_path(app), true)?;
                 let app_json = read(&directory.join(APP_JSON))?;
                 let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
                 Ok(Self { kind, source: kind.source(place), procfile: recorded, app_json, dokku_scale })
@@ -203,7 +203,7 @@ fn no_procfile(directory: &Path, procfile: &str) -> Error {
 
 /// A file of the source; `None` if it is not there.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    match ::durable::input(path, durable::MAX_BYTES) {
+    match durable::input(path, state_file::MAX_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(ReadError::Missing) => Ok(None),
         Err(reason) => Err(Error::Unreadable { path: path.to_owned(), reason }),

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use durable::{Access, Directory};
 use env_files::Environment as Variables;
 use formation::AppName;
 use procfile::Grammar;
 use ps_apps::World;
-use ps_apps::durable::{self, Access, Directory};
+use ps_apps::state_file;
 
 use crate::Error;
 
@@ -36,7 +37,7 @@ impl Environment {
     /// Makes the variables of a file the app's. `file` is what messages call it. Bytes that make no sense change nothing.
     pub fn replace(world: &World, app: &AppName, file: &Path, bytes: &[u8]) -> Result<Self, Error> {
         Variables::default().add(file, bytes, Grammar::Own).map_err(Error::Environment)?;
-        let before = durable::read(&world.env_path(app), true)?;
+        let before = state_file::read(&world.env_path(app), true)?;
         write(world, app, Some(bytes))?;
         Ok(Self::Replaced { before })
     }
@@ -52,10 +53,10 @@ impl Environment {
 
 fn write(world: &World, app: &AppName, bytes: Option<&[u8]>) -> Result<(), Error> {
     let path = world.env_path(app);
-    let directory = Directory::open(world.lib(), path.parent().unwrap_or(&path))?;
-    match bytes {
-        Some(bytes) => directory.write("ENV", bytes, Access::like(&world.app_dir(app), 0o600))?,
-        None => directory.remove("ENV")?,
-    }
-    Ok(())
+    let written =
+        Directory::open(world.lib(), path.parent().unwrap_or(&path)).and_then(|directory| match bytes {
+            Some(bytes) => directory.write("ENV", bytes, Access::like(&world.app_dir(app), 0o600)),
+            None => directory.remove("ENV"),
+        });
+    Ok(written.map_err(ps_apps::Error::from)?)
 }

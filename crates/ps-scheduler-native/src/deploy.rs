@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use durable::Directory;
 use formation::Slot;
-use ps_apps::durable::Directory;
 use ps_scheduler::{Change, DeployOutcome, Error, Instance, Plan, Progress, Watch};
 use ps_supervisor::{Request, Spec};
 

@@ -9,9 +9,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use durable::{Access, Directory};
 use formation::{AppName, Slot};
 use ps_apps::World;
-use ps_apps::durable::{Access, Directory};
 use ps_scheduler::Error;
 use ps_supervisor::{Client, Message, Request, SPEC_FILE, Spec, Status};
 use rustix::fs::{FlockOperation, OFlags};
@@ -126,7 +126,7 @@ impl Service {
     }
 
     fn write(&self, name: &str, json: &[u8]) -> Result<(), Error> {
-        let fail = |error: ps_apps::Error| backend(format!("write the spec of {}", self.app), &error);
+        let fail = |error: durable::WriteError| backend(format!("write the spec of {}", self.app), &error);
         let directory = Directory::open(self.world.lib(), &self.directory).map_err(fail)?;
         let path = self.directory.join(name);
         if path.is_dir() {

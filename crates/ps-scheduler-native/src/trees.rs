@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use ps_apps::durable::{self, Access, Directory};
+use durable::{Access, Directory};
+use ps_apps::state_file;
 use ps_scheduler::Error;
 use ps_supervisor::Spec;
 
@@ -66,7 +67,7 @@ impl Trees {
 
     /// What the deploy of that name brought along.
     pub fn pushed(&self, deploy: &str) -> Result<Pushed, Error> {
-        let note = durable::read_text(&self.directory.join(format!("{NOTE}{deploy}")), false);
+        let note = state_file::read_text(&self.directory.join(format!("{NOTE}{deploy}")), false);
         match note.map_err(|error| self.failed("read what was pushed", &error))? {
             None => Ok(Pushed::Nothing),
             Some(name) if name.is_empty() => Ok(Pushed::Incomplete),
@@ -86,7 +87,7 @@ impl Trees {
         let names = self.names()?;
         let mut kept = vec![durable::STAGE.to_owned()];
         for note in names.iter().filter(|name| name.starts_with(NOTE)) {
-            let noted = durable::read_text(&self.directory.join(note), false);
+            let noted = state_file::read_text(&self.directory.join(note), false);
             kept.extend(noted.map_err(|error| self.failed("read what was pushed", &error))?);
             kept.extend([note.clone(), COPY.to_owned()]);
         }

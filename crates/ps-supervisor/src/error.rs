@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use durable::ReadError;
+
 /// A supervisor's refusal or failure.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -65,6 +67,15 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path, reason: impl Into<io::Error>) -> Self {
         Self::Io { action, path: path.to_owned(), reason: reason.into() }
+    }
+
+    /// A file of ours that is no file, or cannot be read.
+    pub(crate) fn unreadable(path: &Path, reason: ReadError) -> Self {
+        let reason = match reason {
+            ReadError::Io(error) => error,
+            not_a_file => io::Error::new(io::ErrorKind::InvalidData, format!("{not_a_file}: remove it")),
+        };
+        Self::io("read", path, reason)
     }
 }
 

@@ -11,8 +11,7 @@ use std::path::Path;
 use formation::{Exit, RestartPolicy, Slot};
 use serde_json::Value;
 
-use crate::small_file;
-use crate::spec::Spec;
+use crate::spec::{MAX_FILE_BYTES, Spec};
 use crate::status::STATUS_FILE;
 
 /// Whether the supervisor of that time was seen alive.
@@ -34,7 +33,7 @@ pub fn note_finished(service: &Path, predecessor: Predecessor) {
     for (slot, mut status) in statuses(service, predecessor) {
         status["done"] = Value::Bool(true);
         let directory = service.join(slot.to_string());
-        let _ = small_file::replace(&directory, STATUS_FILE, status.to_string().as_bytes());
+        let _ = durable::replace(&directory, STATUS_FILE, status.to_string().as_bytes());
     }
 }
 
@@ -52,7 +51,7 @@ fn statuses(service: &Path, predecessor: Predecessor) -> Vec<(Slot, Value)> {
 
 /// The status in the directory of an instance, if that is of the first format.
 fn first_status(directory: &Path) -> Option<Value> {
-    let bytes = small_file::read(&directory.join(STATUS_FILE)).ok()?;
+    let bytes = durable::state(&directory.join(STATUS_FILE), MAX_FILE_BYTES).ok()?;
     let status: Value = serde_json::from_slice(&bytes).ok()?;
     (status.is_object() && status.get("done").is_none()).then_some(status)
 }

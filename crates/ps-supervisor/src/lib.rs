@@ -32,7 +32,6 @@ mod seat;
 mod seat_table;
 mod server;
 mod signals;
-mod small_file;
 mod spec;
 mod status;
 mod supervisor;

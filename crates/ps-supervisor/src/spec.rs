@@ -13,10 +13,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use durable::ReadError;
 use formation::{ProcessType, RestartPolicy, Slot};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, lossless, small_file};
+use crate::{Error, lossless};
+
+/// The largest file of a service directory that is read, in bytes.
+pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// The file's name in a service directory.
 pub const SPEC_FILE: &str = "spec2.json";
@@ -105,7 +109,7 @@ impl Spec {
         let path = service.join(SPEC_FILE);
         let fail = |error: io::Error| Error::io("write", &path, error);
         let owner = fs::metadata(service).map_err(fail)?;
-        small_file::replace(service, SPEC_FILE, &self.to_json()).map_err(fail)?;
+        durable::replace(service, SPEC_FILE, &self.to_json()).map_err(fail)?;
         // Only root can give it to somebody else, and only there it may have to.
         let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
         File::open(&path).and_then(|file| file.sync_all()).map_err(fail)?;
@@ -192,9 +196,9 @@ pub(crate) fn document<T: Serialize>(content: &T) -> Vec<u8> {
 /// # Errors
 /// [`Error::NoSpec`] if there is none; [`Error::LaterFormat`] if a later version wrote it.
 pub(crate) fn read_document<T: serde::de::DeserializeOwned + Borrow<Spec>>(path: &Path) -> Result<T, Error> {
-    let bytes = small_file::read(path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => Error::NoSpec { service: path.to_owned() },
-        _ => Error::io("read", path, error),
+    let bytes = durable::state(path, MAX_FILE_BYTES).map_err(|error| match error {
+        ReadError::Missing => Error::NoSpec { service: path.to_owned() },
+        error => Error::unreadable(path, error),
     })?;
     let bad = |reason: String| Error::BadSpec { path: path.to_owned(), reason };
     let number: Number = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;

@@ -1,14 +1,15 @@
 //! `<type>.<n>/status.json`: what one instance is doing. `cat` is a supported client; a reader needs no lock.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
+use durable::ReadError;
 use formation::{Exit, Slot, State};
 use jiff::Timestamp;
 use os_process::ProcessId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, small_file};
+use crate::Error;
+use crate::spec::MAX_FILE_BYTES;
 
 pub(crate) const STATUS_FILE: &str = "status.json";
 
@@ -55,10 +56,10 @@ impl Status {
     /// The status of an instance, from its directory; `None` if none was ever written.
     pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
         let path = directory.join(STATUS_FILE);
-        let bytes = match small_file::read(&path) {
+        let bytes = match durable::state(&path, MAX_FILE_BYTES) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", &path, error)),
+            Err(ReadError::Missing) => return Ok(None),
+            Err(error) => return Err(Error::unreadable(&path, error)),
         };
         let status = serde_json::from_slice(&bytes);
         status.map(Some).map_err(|error| Error::BadStatus { path, reason: error.to_string() })
@@ -69,7 +70,7 @@ impl Status {
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
         let mut bytes = serde_json::to_vec(self).expect("a status is plain data");
         bytes.push(b'\n');
-        small_file::replace(directory, STATUS_FILE, &bytes)
+        durable::replace(directory, STATUS_FILE, &bytes)
             .map_err(|error| Error::io("write", &directory.join(STATUS_FILE), error))
     }
 }

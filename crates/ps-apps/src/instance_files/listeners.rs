@@ -1,9 +1,10 @@
 //! Where native processes listen, in the files that Dokku's proxy plugins read.
 
+use durable::{Access, Directory};
 use formation::{AppName, ProcessType, Slot};
 
 use super::{CONTAINER, IP, PORT, instance_of, names};
-use crate::durable::{self, Access, Directory};
+use crate::state_file;
 use crate::{Error, World};
 
 const KINDS: [&str; 2] = [IP, PORT];
@@ -22,13 +23,14 @@ impl World {
         }
         let listens = |name: &str| instances.iter().any(|(slot, _)| is_of(name, slot));
         let others = names(&place, &KINDS)?;
-        others.iter().filter(|name| !listens(name)).try_for_each(|name| directory.remove(name))
+        Ok(others.iter().filter(|name| !listens(name)).try_for_each(|name| directory.remove(name))?)
     }
 
     /// The ports on which native instances of a type listen, in the order of their numbers.
     pub fn listeners(&self, app: &AppName, process_type: &ProcessType) -> Result<Vec<u16>, Error> {
         let place = self.app_dir(app);
-        let read = |kind: &str, slot: &Slot| durable::read_text(&place.join(format!("{kind}.{slot}")), true);
+        let read =
+            |kind: &str, slot: &Slot| state_file::read_text(&place.join(format!("{kind}.{slot}")), true);
         let mut found = Vec::new();
         for name in names(&place, &[IP])? {
             let slot = instance_of(&name).parse::<Slot>().ok().filter(|slot| is_of(&name, slot));
@@ -63,7 +65,7 @@ impl World {
     pub fn forget_containers(&self, app: &AppName) -> Result<(), Error> {
         let place = self.app_dir(app);
         let directory = Directory::open(&place, &place)?;
-        names(&place, &[CONTAINER])?.iter().try_for_each(|name| directory.remove(name))
+        Ok(names(&place, &[CONTAINER])?.iter().try_for_each(|name| directory.remove(name))?)
     }
 }
 

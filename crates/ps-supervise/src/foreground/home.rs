@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use durable::is_at;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
@@ -96,13 +97,6 @@ pub(crate) fn has_locked(file: &File) -> bool {
         waited += PAUSE;
     }
     false
-}
-
-/// Whether the file that is open is the one of that path.
-fn is_at(file: &File, path: &Path) -> bool {
-    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let there = fs::symlink_metadata(path).map(place).ok();
-    there.is_some() && there == file.metadata().map(place).ok()
 }
 
 /// In `$XDG_RUNTIME_DIR`, else in /run (root) or /run/user, else among the temporary files. A directory that somebody else

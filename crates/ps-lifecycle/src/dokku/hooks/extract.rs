@@ -7,9 +7,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
+use durable::{Access, Directory};
 use formation::AppName;
 use procfile::Procfile;
-use ps_apps::durable::{Access, Directory};
 use ps_apps::{PsProperty, Scope, World};
 use ps_cli::exit::Refusal;
 use ps_scheduler_docker::DockerLocal;

@@ -7,7 +7,7 @@ use std::io;
 use anyhow::{Context, Result};
 use formation::{AppName, RestartPolicy};
 use procfile::{EnvFile, Grammar, Reading};
-use ps_apps::{Scope, World, durable};
+use ps_apps::{Scope, World, state_file};
 use ps_cli::say;
 
 use crate::dokku::call::Caller;
@@ -102,7 +102,7 @@ fn migrate_variables(world: &World, caller: &Caller, scope: Scope<'_>) -> Result
         Scope::App(app) => world.env_path(app),
         Scope::Global => world.global_env_path(),
     };
-    let bytes = durable::read(&path, false)?.unwrap_or_default();
+    let bytes = state_file::read(&path, false)?.unwrap_or_default();
     let reading = Reading { grammar: Grammar::Dokku, known: &|_| None };
     let environment = EnvFile::parse_with(&bytes, &reading).with_context(|| path.display().to_string())?;
     for variable in VARIABLES.iter().filter(|variable| scope != Scope::Global || variable.is_global) {

@@ -8,8 +8,9 @@ use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 
 use anyhow::{Context, Result};
+use durable::{Access, Directory};
 use formation::AppName;
-use ps_apps::durable::{self, Access, Directory};
+use ps_apps::state_file;
 use ps_apps::{LISTENING_HOST, SchedulerName, Scope, World};
 use ps_cli::say;
 use ps_triggers::Triggers;
@@ -36,7 +37,7 @@ pub(super) fn template(world: &World, app: &str, kind: &str) -> Result<()> {
         return Ok(());
     }
     let path = world.plugins().join("enabled/nginx-vhosts/templates").join(TEMPLATE);
-    let Some(text) = durable::read_text(&path, false)? else { return Ok(()) };
+    let Some(text) = state_file::read_text(&path, false)? else { return Ok(()) };
     if !text.contains(BY_MAP) {
         return Ok(());
     }
@@ -81,7 +82,7 @@ pub(super) fn correct(world: &World, app: &str) -> Result<()> {
     }
     let place = world.app_dir(&app);
     let path = place.join(CONFIGURATION);
-    let Some(text) = durable::read_text(&path, false)? else { return Ok(()) };
+    let Some(text) = state_file::read_text(&path, false)? else { return Ok(()) };
     let mapped = mapped(&Caller::new(world).ask("ports-get", &[app.as_str()]).unwrap_or_default());
     let wanted = Wanted { app: app.as_str(), host: LISTENING_HOST, listeners: &ports, mapped: &mapped };
     let Some(corrected) = upstreams::corrected(&text, &wanted) else { return Ok(()) };

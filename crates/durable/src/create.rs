@@ -1,0 +1,67 @@
+//! Directories that are made durably, and are owned like those they lie in.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
+
+use crate::WriteError;
+use crate::access::{Access, chown};
+
+/// Creates a root and the directories above it where there is none yet.
+pub fn create_root(root: &Path) -> Result<(), WriteError> {
+    match std::fs::metadata(root) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            std::fs::create_dir_all(root).map_err(|error| WriteError::new("create", root, error))
+        }
+        Err(error) => Err(WriteError::new("read", root, error)),
+    }
+}
+
+/// Creates the directories between `base` and `path`, each 0755 and owned like `base`, which must be there.
+pub fn create_below(base: &Path, path: &Path) -> Result<(), WriteError> {
+    let owner = Access::like(base, 0o755).owner;
+    let below = path.strip_prefix(base).unwrap_or(Path::new(""));
+    let mut current = base.to_owned();
+    for part in below.components() {
+        current.push(part);
+        match rustix::fs::mkdirat(CWD, &current, Mode::from_raw_mode(0o755)) {
+            Ok(()) => {
+                settle_directory(&current, owner)
+                    .map_err(|errno| WriteError::new("create", &current, errno))?;
+            }
+            Err(Errno::EXIST) => (),
+            Err(errno) => return Err(WriteError::new("create", &current, errno)),
+        }
+    }
+    Ok(())
+}
+
+/// Gives a new directory its owner and makes its name durable, or removes it.
+fn settle_directory(path: &Path, owner: Option<(u32, u32)>) -> Result<(), Errno> {
+    let sync_parent = || {
+        let parent = open_dir(path.parent().unwrap_or(path))?;
+        retry_on_intr(|| rustix::fs::fsync(&parent))
+    };
+    let settled = chown(CWD, path, owner).and_then(|()| sync_parent());
+    if settled.is_err() {
+        let _ = rustix::fs::rmdir(path);
+    }
+    settled
+}
+
+/// `None` where nothing lies at the path.
+pub(crate) fn absent<T>(result: Result<T, Errno>) -> Result<Option<T>, Errno> {
+    match result {
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        other => other.map(Some),
+    }
+}
+
+pub(crate) fn open_dir(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty())
+}

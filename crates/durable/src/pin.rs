@@ -1,0 +1,47 @@
+//! Whether a path still leads to the same file.
+
+use std::fs::{self, File};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags, Stat};
+
+use crate::WriteError;
+use crate::create::absent;
+
+/// A file as it is now, so that one can ask later whether it was replaced.
+#[derive(Debug)]
+pub struct Pin {
+    path: PathBuf,
+    /// Kept open, so that no other file can get the same inode number meanwhile.
+    file: Option<(OwnedFd, Stat)>,
+}
+
+impl Pin {
+    /// What lies at a path now; nothing may lie there.
+    pub fn of(path: &Path) -> Result<Self, WriteError> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = || {
+            rustix::fs::open(path, flags, Mode::empty())
+                .and_then(|fd| rustix::fs::fstat(&fd).map(|stat| (fd, stat)))
+        };
+        let file = absent(open()).map_err(|errno| WriteError::new("read", path, errno))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    /// Whether the file at the path is still the same, or is still missing.
+    pub fn holds(&self) -> Result<bool, WriteError> {
+        let now = absent(rustix::fs::lstat(&self.path))
+            .map_err(|errno| WriteError::new("read", &self.path, errno))?;
+        let identity = |stat: &Stat| (stat.st_dev, stat.st_ino);
+        Ok(now.as_ref().map(identity) == self.file.as_ref().map(|(_, stat)| identity(stat)))
+    }
+}
+
+/// Whether an open file is the one that lies at a path: somebody may have renamed it, removed it or put another one there.
+pub fn is_at(file: &File, path: &Path) -> bool {
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let ours = file.metadata().map(identity).ok();
+    ours.is_some() && fs::symlink_metadata(path).map(identity).ok() == ours
+}

@@ -1,0 +1,55 @@
+//! Files of ours that other programs write as well, and less carefully: read whole, at most [`MAX_BYTES`], never through a
+//! symbolic link at the last part of the path.
+
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use durable::ReadError;
+
+use crate::Error;
+
+/// The largest state file that is read, in bytes.
+pub const MAX_BYTES: u64 = 1 << 20;
+
+const SETTLE_TRIES: u32 = 5;
+const SETTLE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Reads a whole file: `None` if there is none. With `settle`, a file that is empty is read again for up to 50 ms before the
+/// caller is told so, because Dokku truncates a file first and writes it afterwards.
+pub fn read(path: &Path, settle: bool) -> Result<Option<Vec<u8>>, Error> {
+    for _ in 0..SETTLE_TRIES {
+        match read_once(path)? {
+            Some(bytes) if bytes.is_empty() && settle => thread::sleep(SETTLE_PAUSE),
+            settled => return Ok(settled),
+        }
+    }
+    read_once(path)
+}
+
+/// As [`read`], as text.
+pub fn read_text(path: &Path, settle: bool) -> Result<Option<String>, Error> {
+    let Some(bytes) = read(path, settle)? else { return Ok(None) };
+    String::from_utf8(bytes).map(Some).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = before.split(|b| *b == b'\n').count();
+        Error::Corrupt { path: path.to_owned(), line: Some(line), reason: "not UTF-8: write it again".into() }
+    })
+}
+
+fn read_once(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+    match durable::state(path, MAX_BYTES) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(ReadError::Missing) => Ok(None),
+        Err(ReadError::Io(error)) => Err(Error::io("read", path, error)),
+        Err(error @ ReadError::TooLarge(_)) => Err(corrupt(
+            path,
+            &format!("{error}: nobody wrote that on purpose; remove it and write the value again"),
+        )),
+        Err(error) => Err(corrupt(path, &format!("{error}: remove it and write the value again"))),
+    }
+}
+
+fn corrupt(path: &Path, reason: &str) -> Error {
+    Error::Corrupt { path: path.to_owned(), line: None, reason: reason.to_owned() }
+}
