@@ -3,8 +3,8 @@
 //! A file that is read may have been replaced by a FIFO, a device or a directory, be a gigabyte long, or lie on a file
 //! system that no longer answers; none of it may hang a program or fill its memory. Three readers, one for each kind of
 //! file: [`state`] for files of our own, [`input`] for files that a person put into a directory, and [`argument`] for a
-//! file that a person named, where a pipe is welcome. Two writers: [`Directory`], for what must survive the machine, and
-//! [`replace`], for what need not.
+//! file that a person named, where a pipe is welcome. Three writers: [`Directory`], for what must survive the machine,
+//! [`replace`], for what need not, and [`Records`], for what only grows.
 //!
 //! It refuses to know what stands in a file, and never repairs one.
 
@@ -15,6 +15,7 @@ mod directory;
 mod error;
 mod input;
 mod pin;
+mod records;
 mod replace;
 
 pub use access::Access;
@@ -24,6 +25,7 @@ pub use directory::{Directory, STAGE, stage_of};
 pub use error::{ReadError, WriteError};
 pub use input::{input, is_file};
 pub use pin::{Pin, is_at};
+pub use records::Records;
 pub use replace::replace;
 
 use std::fs::File;

@@ -1,0 +1,188 @@
+//! A file of records, one a line, that grows at its end. A record is appended with one `write`, under a lock of the file
+//! itself, so that two writers lose nothing of each other. A writer that was killed, or a disk that was full, can leave half
+//! a record at the very end: readers pass it over, and the next writer removes it. Once a file is full its older half
+//! goes, in one step: whoever reads sees the file as it was before or after.
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+
+use crate::{Access, Directory, ReadError, WriteError, create_below, is_at};
+
+/// How long another writer may have the file. It needs it for a few milliseconds; one that is stopped must not hold up all
+/// others.
+const PATIENCE: Duration = Duration::from_secs(2);
+const PAUSE: Duration = Duration::from_millis(2);
+/// How often the file may be replaced between opening and locking it.
+const TRIES: usize = 100;
+/// How much is read at once when the end of the last whole record is looked for.
+const BLOCK: u64 = 4096;
+
+/// A file of records. It need not be there.
+#[derive(Clone, Debug)]
+pub struct Records {
+    base: PathBuf,
+    path: PathBuf,
+    max_bytes: u64,
+}
+
+impl Records {
+    /// The records in the file `path` below the directory `base`, which has at most `max_bytes`.
+    pub fn new(base: &Path, path: &Path, max_bytes: u64) -> Self {
+        Self { base: base.to_owned(), path: path.to_owned(), max_bytes }
+    }
+
+    /// Appends a record, which is one line without its end, and waits for the disk. Missing directories below `base` are
+    /// created. After an error nothing of the record is there.
+    pub fn append(&self, record: &str, access: Access) -> Result<(), WriteError> {
+        let fail = |reason: io::Error| WriteError::new("append to", &self.path, reason);
+        if record.contains('\n') || record.len() as u64 >= self.max_bytes / 2 {
+            return Err(fail(io::Error::new(ErrorKind::InvalidInput, "it is no record, but longer")));
+        }
+        create_below(&self.base, self.parent())?;
+        let file = self.lock(access).map_err(fail)?;
+        let whole = forget_half_a_record(&file).map_err(fail)?;
+        let line = format!("{record}\n");
+        if whole + line.len() as u64 > self.max_bytes {
+            let mut kept = self.newer_half(&file, whole).map_err(fail)?;
+            kept.extend_from_slice(line.as_bytes());
+            return Directory::open(&self.base, self.parent())?.write(&self.name(), &kept, access);
+        }
+        let written = (&file).write_all(line.as_bytes()).and_then(|()| file.sync_data());
+        if written.is_err() {
+            // What cannot be taken back now is half a record at the end, or one that nobody was told of.
+            let _ = file.set_len(whole);
+        }
+        written.map_err(fail)
+    }
+
+    /// The records, the oldest first. Half a record at the end is passed over, and of a file that somebody else made larger
+    /// than it may be only the end is read.
+    pub fn read(&self) -> Result<Vec<String>, ReadError> {
+        let file = match crate::open(&self.path) {
+            Err(ReadError::Missing) => return Ok(Vec::new()),
+            file => file?,
+        };
+        let length = file.metadata()?.len();
+        let begin = length.saturating_sub(self.max_bytes);
+        let mut bytes = tail(&file, begin, length)?;
+        if begin > 0 {
+            forget_first(&mut bytes);
+        }
+        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let lines = bytes[..whole].split(|byte| *byte == b'\n');
+        Ok(lines
+            .filter(|line| !line.is_empty())
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect())
+    }
+
+    /// The file, open and locked: the one that bears the name, with its access.
+    fn lock(&self, access: Access) -> io::Result<File> {
+        let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        let deadline = Instant::now() + PATIENCE;
+        for _ in 0..TRIES {
+            let file = rustix::fs::open(&self.path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))?;
+            let file = File::from(file);
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::new(ErrorKind::InvalidData, "is not a file: remove it"));
+            }
+            wait_for_lock(&file, deadline)?;
+            if is_at(&file, &self.path) {
+                settle(&file, access)?;
+                return Ok(file);
+            }
+        }
+        Err(io::Error::new(ErrorKind::ResourceBusy, "it is replaced again and again"))
+    }
+
+    /// The newest records that take half of the room, given where they end.
+    fn newer_half(&self, file: &File, end: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = tail(file, end.saturating_sub(self.max_bytes / 2), end)?;
+        forget_first(&mut bytes);
+        Ok(bytes)
+    }
+
+    fn parent(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.base)
+    }
+
+    fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+}
+
+/// Removes what a writer that was killed has left after the last whole record, and says where that ends.
+fn forget_half_a_record(file: &File) -> io::Result<u64> {
+    let length = file.metadata()?.len();
+    let mut end = length;
+    while end > 0 {
+        let begin = end.saturating_sub(BLOCK);
+        let block = tail(file, begin, end)?;
+        if let Some(last) = block.iter().rposition(|byte| *byte == b'\n') {
+            end = begin + last as u64 + 1;
+            break;
+        }
+        end = begin;
+    }
+    if end < length {
+        file.set_len(end)?;
+    }
+    Ok(end)
+}
+
+/// These bytes of a file, or fewer if it became shorter.
+fn tail(file: &File, begin: u64, end: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(end - begin).unwrap_or(0)];
+    let mut filled = 0;
+    // A reader takes no lock: the file may become shorter while it is read.
+    while filled < bytes.len() {
+        match file.read_at(&mut bytes[filled..], begin + filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => (),
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(filled);
+    Ok(bytes)
+}
+
+/// Removes a record of which the beginning is missing.
+fn forget_first(bytes: &mut Vec<u8>) {
+    let first = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+    bytes.drain(..first);
+}
+
+fn wait_for_lock(file: &File, deadline: Instant) -> io::Result<()> {
+    loop {
+        match rustix::fs::flock(file.as_fd(), FlockOperation::NonBlockingLockExclusive) {
+            Err(Errno::WOULDBLOCK) if Instant::now() < deadline => thread::sleep(PAUSE),
+            Err(Errno::WOULDBLOCK) => {
+                let reason = format!("somebody else has held it for {} s", PATIENCE.as_secs());
+                return Err(io::Error::new(ErrorKind::ResourceBusy, reason));
+            }
+            Err(Errno::INTR) => (),
+            locked => return Ok(locked?),
+        }
+    }
+}
+
+/// Gives the file its owner and mode, if it does not have them: it was just made, or its maker was killed.
+fn settle(file: &File, access: Access) -> io::Result<()> {
+    let is = file.metadata()?;
+    if let Some((uid, gid)) = access.owner.filter(|owner| *owner != (is.uid(), is.gid())) {
+        rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+    }
+    if is.mode() & 0o7777 != access.mode {
+        rustix::fs::fchmod(file, Mode::from_raw_mode(access.mode))?;
+    }
+    Ok(())
+}
