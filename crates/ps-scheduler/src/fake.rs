@@ -1,20 +1,32 @@
-//! A scheduler in memory, for tests of programs and of the conformance suite itself.
+//! A scheduler in memory, for tests of programs and of the conformance suite itself. It carries rollouts out as the real ones do:
+//! written down before each step, so that whoever comes after a caller that died goes on from there.
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+mod app;
+mod executor;
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
+use std::panic::resume_unwind;
 
 use formation::{Exit, Slot, State};
-use ps_rollout::Strategy;
+use ps_rollout::{Event, Role, Strategy};
 
+use self::app::App;
+use crate::failure::conclude;
 use crate::scheduler::{DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch};
-use crate::{AppStatus, Change, Error, Instance, Plan};
+use crate::{AppStatus, Error, Instance, Plan, Source};
 
-/// Instances that exist in memory only; a pid is a serial number.
+/// An image of this name is not there.
+const NO_IMAGE: &str = "none";
+
+/// Instances that exist in memory only; a pid is the number of a run. An instance whose command is `bad` never passes its gate, and
+/// the image `none` does not exist.
 #[derive(Debug, Default)]
 pub struct Fake {
-    apps: RefCell<BTreeMap<String, BTreeMap<Slot, Instance>>>,
-    serial: RefCell<u32>,
+    apps: RefCell<BTreeMap<String, App>>,
+    /// How many steps of a rollout the caller has left to live.
+    steps_left: Cell<Option<usize>>,
 }
 
 impl Fake {
@@ -23,12 +35,42 @@ impl Fake {
         Self::default()
     }
 
-    fn start(&self, app: &str, slot: &Slot) {
-        *self.serial.borrow_mut() += 1;
-        let mut instance = Instance::new(slot.clone(), State::Running);
-        instance.pid = Some(*self.serial.borrow());
-        instance.restarts = Some(0);
-        self.apps.borrow_mut().entry(app.to_owned()).or_default().insert(slot.clone(), instance);
+    /// Whoever calls next dies, by a panic that undoes nothing, before the step of a rollout with this number, from 0. A step is
+    /// half an action: to do it, or to note what came of it.
+    pub fn caller_dies_at(&self, step: usize) {
+        self.steps_left.set(Some(step));
+    }
+
+    /// From now on callers live.
+    pub fn callers_live(&self) {
+        self.steps_left.set(None);
+    }
+
+    /// The pid of each instance that is alive, those included of which nothing is recorded.
+    pub fn alive(&self, app: &str) -> BTreeSet<u64> {
+        self.apps.borrow().get(app).map(App::alive).unwrap_or_default()
+    }
+
+    fn take_step(&self) {
+        let left = self.steps_left.get();
+        if left == Some(0) {
+            self.steps_left.set(None);
+            resume_unwind(Box::new("the caller of the fake scheduler dies here"));
+        }
+        self.steps_left.set(left.map(|left| left - 1));
+    }
+
+    /// Puts back what a caller that died left half-way, unless it is committed. Slots of which `is_stopped` is true stay empty.
+    fn settle(&self, name: &str, is_stopped: impl Fn(&Slot) -> bool, watch: &mut Watch<'_>) {
+        let Some(observed) = self.with(name, |app| app.observed()) else { return };
+        let slots = self.with(name, |app| app.slots());
+        let stopped = slots.into_iter().filter(|slot| is_stopped(slot)).map(Event::Stopped);
+        let events = [Event::Resumed(observed)].into_iter().chain(stopped).chain([Event::Cancel]);
+        self.carry_out(name, events.collect(), watch);
+    }
+
+    fn with<T>(&self, name: &str, act: impl FnOnce(&mut App) -> T) -> T {
+        act(self.apps.borrow_mut().entry(name.to_owned()).or_default())
     }
 }
 
@@ -43,61 +85,45 @@ impl Scheduler for Fake {
 
     fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
         let known = self.apps.borrow();
-        let instances = |app: &String| known.get(app).map(|slots| slots.values().cloned().collect());
-        Ok(apps
-            .iter()
-            .map(|app| AppStatus {
-                app: app.clone(),
-                instances: instances(app).unwrap_or_default(),
-                troubles: Vec::new(),
-            })
-            .collect())
+        let status = |app: &String| AppStatus {
+            app: app.clone(),
+            instances: known.get(app).map(App::instances).unwrap_or_default(),
+            troubles: Vec::new(),
+        };
+        Ok(apps.iter().map(status).collect())
     }
 
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
-        let mut outcome = DeployOutcome::default();
-        for step in &plan.steps {
-            watch.cancel.check()?;
-            match step.change {
-                Change::Keep => outcome.kept.push(step.slot.clone()),
-                Change::Start | Change::Replace => {
-                    self.start(&plan.release.app, &step.slot);
-                    (watch.say)(Progress::Ready(step.slot.clone()));
-                    outcome.started.push(step.slot.clone());
-                }
-                Change::Stop => {
-                    if let Some(slots) = self.apps.borrow_mut().get_mut(&plan.release.app) {
-                        slots.remove(&step.slot);
-                    }
-                    outcome.stopped.push(step.slot.clone());
-                }
-            }
+        watch.cancel.check()?;
+        let name = &plan.release.app;
+        if plan.release.source == Source::Image(NO_IMAGE.to_owned()) {
+            let reason = format!("there is no image {NO_IMAGE}");
+            return Err(Error::Backend { context: format!("deploy {name}"), reason });
         }
-        Ok(outcome)
+        self.settle(name, |_| false, watch);
+        self.with(name, |app| app.begin(plan));
+        let outcome = self.carry_out(name, vec![Event::Begin], watch);
+        conclude(name, outcome, watch)
     }
 
-    fn stop(&self, order: &StopOrder, _: &mut Watch<'_>) -> Result<Stopped, Error> {
+    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
         let mut stopped = Stopped::default();
-        let mut apps = self.apps.borrow_mut();
-        let Some(slots) = apps.get_mut(&order.app) else { return Ok(stopped) };
-        for instance in slots.values_mut().filter(|instance| order.which.includes(&instance.slot)) {
-            if instance.state.is_alive() {
-                instance.state = State::Stopped;
-                instance.pid = None;
-                instance.last_exit = Some(Exit::Signal(15));
-                stopped.ended.push((instance.slot.clone(), instance.last_exit));
-            }
+        if !self.apps.borrow().contains_key(&order.app) {
+            return Ok(stopped);
         }
-        if order.remove {
-            slots.retain(|slot, _| !order.which.includes(slot));
+        self.settle(&order.app, |slot| order.which.includes(slot), watch);
+        for slot in self.with(&order.app, |app| app.stop(&order.which, order.remove)) {
+            (watch.say)(Progress::Ended(slot.clone(), Some(Exit::Signal(15))));
+            stopped.ended.push((slot, Some(Exit::Signal(15))));
         }
         Ok(stopped)
     }
 
     fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {
         let apps = self.apps.borrow();
-        let slots = apps.get(app).ok_or_else(|| Error::NotDeployed { app: app.to_owned() })?;
-        Ok(slots.keys().map(|slot| serde_json::json!({ "Name": slot.to_string() })).collect())
+        let app = apps.get(app).ok_or_else(|| Error::NotDeployed { app: app.to_owned() })?;
+        let name = |instance: &Instance| serde_json::json!({ "Name": instance.slot.to_string() });
+        Ok(app.instances().iter().map(name).collect())
     }
 
     fn logs(&self, _: &LogRequest, _: &mut dyn FnMut(&LogLine) -> ControlFlow<()>) -> Result<(), Error> {
@@ -110,23 +136,4 @@ impl Scheduler for Fake {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::{Source, conformance};
-
-    #[test]
-    fn the_fake_keeps_the_promises() {
-        let source = Source::Image("anything".into());
-        conformance::check(
-            &Fake::new(),
-            &conformance::Subject {
-                source,
-                command: None,
-                restart_policy: formation::RestartPolicy::Always,
-                stop_timeout: Duration::from_secs(1),
-            },
-        );
-    }
-}
+mod tests;

@@ -1,0 +1,90 @@
+//! One app on one scheduler, and the few things that the suite does to it and asks about it.
+
+use std::time::{Duration, Instant};
+
+use formation::{Formation, Which};
+use ps_rollout::Strategy;
+
+use super::Subject;
+use crate::scheduler::{DeployOutcome, Scheduler, StopOrder, Stopped, Watch};
+use crate::{AppStatus, Cancel, Error, Instance, Intent, Plan, Process, Progress, Release};
+
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// The app of the suite.
+pub const APP: &str = "conformance";
+
+/// What an instance is known by: its process and its container.
+pub(super) type Identity = (Option<u32>, Option<String>);
+
+pub(super) struct Place<'a> {
+    pub(super) scheduler: &'a dyn Scheduler,
+}
+
+/// A release of a subject with these types, all of which run its command and follow this strategy (`None`: the scheduler's).
+pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strategy>) -> Release {
+    let process = |name: &&str| Process {
+        strategy,
+        ..Process::new(name.parse().expect("a legal process type"), subject.command.clone())
+    };
+    Release {
+        app: APP.to_owned(),
+        source: subject.source.clone(),
+        processes: types.iter().map(process).collect(),
+        env: vec![("CONFORMANCE".to_owned(), "1".to_owned())],
+        restart_policy: subject.restart_policy,
+        stop_timeout: subject.stop_timeout,
+    }
+}
+
+impl Place<'_> {
+    pub(super) fn plan(&self, release: Release, wanted: &[&str], intent: &Intent) -> Plan {
+        let wanted = Formation::parse(wanted.iter().copied()).expect("a legal formation");
+        let present = self.status().instances;
+        Plan::new(release, &wanted, &present, intent, self.scheduler.usual_strategy())
+    }
+
+    pub(super) fn deploy(&self, plan: &Plan) -> Result<DeployOutcome, Error> {
+        self.deploy_watched(plan, &Cancel::default(), &mut |_| ())
+    }
+
+    pub(super) fn deploy_watched(
+        &self,
+        plan: &Plan,
+        cancel: &Cancel,
+        say: &mut dyn FnMut(Progress),
+    ) -> Result<DeployOutcome, Error> {
+        self.scheduler.deploy(plan, &mut Watch { say, cancel, lock: None })
+    }
+
+    pub(super) fn stop(&self, grace: Duration, remove: bool) -> Stopped {
+        let order = StopOrder { app: APP.to_owned(), which: Which::All, grace, remove };
+        let mut say = |_| ();
+        let mut watch = Watch { say: &mut say, cancel: &Cancel::default(), lock: None };
+        self.scheduler.stop(&order, &mut watch).expect("stops")
+    }
+
+    pub(super) fn status(&self) -> AppStatus {
+        let mut all = self.scheduler.status(&[APP.to_owned()]).expect("tells the status");
+        assert_eq!(all.len(), 1, "one app, one status");
+        all.remove(0)
+    }
+
+    /// What each instance is known by, in the order of the slots.
+    pub(super) fn identities(&self) -> Vec<Identity> {
+        let identity = |instance: Instance| (instance.pid, instance.container_id);
+        self.status().instances.into_iter().map(identity).collect()
+    }
+
+    pub(super) fn eventually(&self, fact: &str, holds: impl Fn(&AppStatus) -> bool) {
+        let begin = Instant::now();
+        loop {
+            let status = self.status();
+            if holds(&status) {
+                return;
+            }
+            assert!(begin.elapsed() < DEADLINE, "not within {DEADLINE:?}: {fact}; last seen {status:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}

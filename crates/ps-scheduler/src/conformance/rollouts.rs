@@ -1,0 +1,351 @@
+//! The promises of a rollout: what an app is left with when a deploy or a restart fails, is refused, is cancelled, or loses its
+//! caller half-way. Each is a function of its own, so that a scheduler's tests name those that it keeps; [`check`] is all.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
+
+use formation::{Slot, Which};
+use ps_rollout::{Fate, Strategy};
+
+use super::Subject;
+use super::place::{self, Place};
+use crate::scheduler::{Scheduler, Watch};
+use crate::{Cancel, Error, Intent, Plan, Progress, Release, Running};
+
+/// A deploy that has not ended after its caller died at so many steps does not end.
+const MANY: usize = 200;
+
+/// What the suite needs of a scheduler, whose app [`super::APP`] can be deployed.
+pub trait Harness {
+    /// The scheduler.
+    fn scheduler(&self) -> &dyn Scheduler;
+
+    /// A release whose instances come up and run until they are told to end.
+    fn good(&self) -> Subject;
+
+    /// One from the same source whose instances end, or are not ready, before they have passed their gate.
+    fn bad(&self) -> Subject;
+
+    /// One that cannot even be tried: its source is not there.
+    fn refused(&self) -> Subject;
+
+    /// Each process or container of the app that is alive, whoever recorded it. Called in the middle of a deploy, too.
+    fn alive(&self) -> BTreeSet<String>;
+
+    /// How long the suite waits for what is to become true.
+    fn patience(&self) -> Duration {
+        Duration::from_secs(30)
+    }
+
+    /// Carries a plan out until its caller dies at a step, from 0; `false`: it was over before that step. A caller dies without
+    /// undoing anything. This one is a panic when it is told what happened for the `step`-th time; a scheduler
+    /// that can be cut off more finely does so.
+    fn dies_at(&self, plan: &Plan, step: usize) -> bool {
+        let told = Cell::new(0);
+        let mut say = |_| {
+            if told.replace(told.get() + 1) == step {
+                resume_unwind(Box::new("the caller dies here"));
+            }
+        };
+        let mut watch = Watch { say: &mut say, cancel: &Cancel::default(), lock: None };
+        catch_unwind(AssertUnwindSafe(|| self.scheduler().deploy(plan, &mut watch))).is_err()
+    }
+}
+
+/// Every promise in turn; leaves nothing of the app behind.
+///
+/// # Panics
+/// When a promise is broken.
+pub fn check(harness: &dyn Harness) {
+    for strategy in [Strategy::Overlap, Strategy::OneByOne] {
+        a_failed_deploy_leaves_the_same_instances(harness, strategy);
+        a_failed_restart_leaves_the_same_instances(harness, strategy);
+        a_type_that_fails_leaves_the_others_alone(harness, strategy);
+        a_cancelled_deploy_leaves_the_same_instances(harness, strategy);
+    }
+    for strategy in Strategy::ALL {
+        the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(harness, strategy);
+        a_stop_after_a_death_at_any_step_ends_old_and_new(harness, strategy);
+    }
+    a_first_deploy_that_fails_leaves_nothing(harness);
+    a_refused_input_leaves_the_same_instances(harness);
+    overlap_has_both_for_a_moment_and_one_afterwards(harness);
+    one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may(harness);
+    stop_first_never_has_two_and_is_back_after_a_failure(harness);
+    a_scale_after_a_failed_deploy_fills_what_is_wanted(harness);
+}
+
+/// A release that does not pass its gate leaves what ran: the same processes and containers, and nothing beside them.
+pub fn a_failed_deploy_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
+    let suite = Suite::begin(harness, strategy);
+    suite.is_up(&["web=2"]);
+    let before = suite.what_is_there();
+    suite.fails(&harness.bad(), &["web=2"], &Intent::Deploy);
+    suite.is_as(&before);
+}
+
+/// The same of a restart.
+pub fn a_failed_restart_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
+    let suite = Suite::begin(harness, strategy);
+    suite.is_up(&["web=2"]);
+    let before = suite.what_is_there();
+    suite.fails(&harness.bad(), &["web=2"], &Intent::Restart(Which::All));
+    suite.is_as(&before);
+}
+
+/// One type that does not pass its gate leaves every other as it was.
+pub fn a_type_that_fails_leaves_the_others_alone(harness: &dyn Harness, strategy: Strategy) {
+    let suite = Suite::begin(harness, strategy);
+    suite.is_up(&["web=1", "worker=1"]);
+    let before = suite.what_is_there();
+    let mut release = suite.release(&harness.good());
+    release.processes[1].command = harness.bad().command;
+    let failed = suite.place.deploy(&suite.place.plan(release, &["web=1", "worker=1"], &Intent::Deploy));
+    assert!(matches!(failed, Err(Error::DeployFailed { .. })), "worker.1 does not come up: {failed:?}");
+    suite.is_as(&before);
+}
+
+/// So does a deploy that is cancelled before its gate.
+pub fn a_cancelled_deploy_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
+    let suite = Suite::begin(harness, strategy);
+    suite.is_up(&["web=2"]);
+    let before = suite.what_is_there();
+    let cancel = Cancel::default();
+    let mut say = |progress| {
+        if matches!(progress, Progress::Started(_)) {
+            cancel.cancel();
+        }
+    };
+    let plan = suite.plan(&harness.good(), &["web=2"], &Intent::Deploy);
+    let cancelled = suite.place.deploy_watched(&plan, &cancel, &mut say);
+    assert!(matches!(cancelled, Err(Error::Cancelled)), "it went on: {cancelled:?}");
+    suite.is_as(&before);
+}
+
+/// And a release of which something is not there that it needs.
+pub fn a_refused_input_leaves_the_same_instances(harness: &dyn Harness) {
+    let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
+    suite.is_up(&["web=2"]);
+    let before = suite.what_is_there();
+    let refused = suite.place.deploy(&suite.plan(&harness.refused(), &["web=2"], &Intent::Deploy));
+    assert!(refused.is_err(), "it has no source: {refused:?}");
+    suite.is_as(&before);
+}
+
+/// Of an app that nothing ran of, a failed deploy leaves nothing.
+pub fn a_first_deploy_that_fails_leaves_nothing(harness: &dyn Harness) {
+    let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
+    suite.fails(&harness.bad(), &["web=2"], &Intent::Deploy);
+    suite.is_as(&(vec![], BTreeSet::new()));
+}
+
+/// With `overlap` the old instances run while the new ones prove themselves, and are gone afterwards.
+pub fn overlap_has_both_for_a_moment_and_one_afterwards(harness: &dyn Harness) {
+    let suite = Suite::begin(harness, Strategy::Overlap);
+    suite.is_up(&["web=2"]);
+    let old = harness.alive();
+    let seen = suite.rolls_out(&["web=2"]);
+    assert!(
+        seen.iter().any(|(progress, alive)| {
+            matches!(progress, Progress::Ready(_)) && alive.is_superset(&old) && alive.len() == 4
+        }),
+        "old and new never stood side by side: {seen:?}"
+    );
+    let fewest = seen.iter().map(|(_, alive)| alive.len()).min();
+    assert!(fewest >= Some(2), "fewer ran than before: {seen:?}");
+    suite.has_only_new(&old, 2);
+}
+
+/// With `one-by-one` nothing is touched until each new instance has shown that it can live, and then no more slots are
+/// empty than may be.
+pub fn one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may(harness: &dyn Harness) {
+    let suite = Suite::begin(harness, Strategy::OneByOne);
+    suite.is_up(&["web=3"]);
+    let old = harness.alive();
+    let seen = suite.rolls_out(&["web=3"]);
+    let is_start = |progress: &Progress| matches!(progress, Progress::Started(_));
+    let first = seen.iter().find(|(progress, _)| is_start(progress)).expect("something was started");
+    assert!(first.1.is_superset(&old), "an old one ended before its successor was tried: {seen:?}");
+    let fewest = seen.iter().map(|(_, alive)| alive.len()).min();
+    assert!(fewest >= Some(2), "more than one slot was empty at a time: {seen:?}");
+    suite.has_only_new(&old, 3);
+}
+
+/// With `stop-first` old and new never live at the same time. After a failure the earlier release runs again, in other
+/// processes, and the error says so.
+pub fn stop_first_never_has_two_and_is_back_after_a_failure(harness: &dyn Harness) {
+    let suite = Suite::begin(harness, Strategy::StopFirst);
+    suite.is_up(&["web=2"]);
+    let old = harness.alive();
+    for (progress, alive) in suite.rolls_out(&["web=2"]) {
+        let has_both = alive.iter().any(|one| old.contains(one)) && !alive.is_subset(&old);
+        assert!(!has_both, "old and new at the same time, at {progress:?}: {old:?}, {alive:?}");
+    }
+    suite.has_only_new(&old, 2);
+
+    let old = harness.alive();
+    let Error::DeployFailed { fates, aftermath, .. } =
+        suite.fails(&harness.bad(), &["web=2"], &Intent::Deploy)
+    else {
+        panic!("it fails as a deploy does")
+    };
+    suite.has_only_new(&old, 2);
+    let is_back = |fate: &Fate| matches!(fate, Fate::Restarted { outage: Some(_), .. });
+    assert!(fates.len() == 2 && fates.values().all(is_back), "what is where: {fates:?}");
+    assert_eq!(aftermath.len(), 2, "each slot was empty for a while: {aftermath:?}");
+}
+
+/// Wherever a caller dies, the same verb again ends as wanted: one instance a slot, none of those from before, and nothing
+/// beside them.
+pub fn the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(
+    harness: &dyn Harness,
+    strategy: Strategy,
+) {
+    for intent in [Intent::Deploy, Intent::Restart(Which::All)] {
+        let suite = Suite::begin(harness, strategy);
+        suite.is_up(&["web=1"]);
+        suite.at_each_death(&["web=1"], &intent, || {
+            let old = harness.alive();
+            suite.does(&harness.good(), &["web=1"], &intent);
+            suite.has_only_new(&old, 1);
+        });
+    }
+}
+
+/// Wherever a caller dies, a stop ends the old instances and the new ones, and nothing comes back until it is asked for.
+pub fn a_stop_after_a_death_at_any_step_ends_old_and_new(harness: &dyn Harness, strategy: Strategy) {
+    let suite = Suite::begin(harness, strategy);
+    suite.is_up(&["web=1"]);
+    suite.at_each_death(&["web=1"], &Intent::Deploy, || {
+        let stopped = suite.place.stop(suite.grace, false);
+        assert_eq!(stopped.remaining, [], "everything ended");
+        suite.eventually("nothing is alive", || harness.alive().is_empty());
+        assert_eq!(suite.place.status().running(), Running::False, "stopped, it said");
+        suite.does(&harness.good(), &["web=1"], &Intent::Start(Which::All));
+        suite.has_only_new(&BTreeSet::new(), 1);
+    });
+}
+
+/// A failed deploy leaves nothing pending: to scale the app starts what is missing, of the release that runs, and keeps what
+/// runs.
+pub fn a_scale_after_a_failed_deploy_fills_what_is_wanted(harness: &dyn Harness) {
+    let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
+    suite.is_up(&["web=1"]);
+    let before = suite.place.identities();
+    suite.fails(&harness.bad(), &["web=1"], &Intent::Deploy);
+    suite.does(&harness.good(), &["web=2"], &Intent::Converge(Which::All));
+    assert_eq!(suite.place.identities()[..1], before[..], "scaling up touched what ran");
+    suite.has_only_new(&BTreeSet::new(), 2);
+}
+
+/// What is recorded and what is alive.
+type There = (Vec<place::Identity>, BTreeSet<String>);
+
+/// One promise on one app, of which nothing is left when it is dropped.
+struct Suite<'a> {
+    harness: &'a dyn Harness,
+    place: Place<'a>,
+    strategy: Strategy,
+    grace: Duration,
+}
+
+impl<'a> Suite<'a> {
+    fn begin(harness: &'a dyn Harness, strategy: Strategy) -> Self {
+        let place = Place { scheduler: harness.scheduler() };
+        Self { harness, place, strategy, grace: harness.good().stop_timeout }
+    }
+
+    fn release(&self, subject: &Subject) -> Release {
+        place::release(subject, &["web", "worker"], Some(self.strategy))
+    }
+
+    fn plan(&self, subject: &Subject, wanted: &[&str], intent: &Intent) -> Plan {
+        self.place.plan(self.release(subject), wanted, intent)
+    }
+
+    fn is_up(&self, wanted: &[&str]) {
+        self.does(&self.harness.good(), wanted, &Intent::Deploy);
+        self.eventually("what is wanted runs", || self.place.status().running() == Running::True);
+    }
+
+    fn does(&self, subject: &Subject, wanted: &[&str], intent: &Intent) {
+        let done = self.place.deploy(&self.plan(subject, wanted, intent));
+        assert!(done.is_ok(), "{intent:?} of {wanted:?}: {done:?}");
+    }
+
+    fn fails(&self, subject: &Subject, wanted: &[&str], intent: &Intent) -> Error {
+        let error = self.place.deploy(&self.plan(subject, wanted, intent)).expect_err("it does not come up");
+        let Error::DeployFailed { failed, .. } = &error else { panic!("another failure: {error}") };
+        let is_wanted = |slot: &Slot| slot.process_type.as_str() == "web";
+        assert!(failed.iter().all(|failed| is_wanted(&failed.slot)) && !failed.is_empty(), "{failed:?}");
+        error
+    }
+
+    /// Deploys the good release again and returns what was told, with what was alive at that moment.
+    fn rolls_out(&self, wanted: &[&str]) -> Vec<(Progress, BTreeSet<String>)> {
+        let seen = RefCell::new(Vec::new());
+        let mut say = |progress| seen.borrow_mut().push((progress, self.harness.alive()));
+        let plan = self.plan(&self.harness.good(), wanted, &Intent::Deploy);
+        self.place.deploy_watched(&plan, &Cancel::default(), &mut say).expect("it comes up");
+        seen.take()
+    }
+
+    /// Lets the caller of a verb die at its first step, then at its second, and so on until there is none; looks each time.
+    fn at_each_death(&self, wanted: &[&str], intent: &Intent, look: impl Fn()) {
+        for step in 0..MANY {
+            if !self.harness.dies_at(&self.plan(&self.harness.good(), wanted, intent), step) {
+                assert!(step > 0, "it did not die at all");
+                return;
+            }
+            look();
+        }
+        panic!("after {MANY} steps it was still not over");
+    }
+
+    fn what_is_there(&self) -> There {
+        (self.place.identities(), self.harness.alive())
+    }
+
+    /// Everything is as it was. What was tried may take a moment to be gone.
+    fn is_as(&self, before: &There) {
+        self.eventually("only what was there before", || self.what_is_there() == *before);
+    }
+
+    /// Nothing is left of `old`, and `count` instances run.
+    fn has_only_new(&self, old: &BTreeSet<String>, count: usize) {
+        self.eventually("all of it is new and runs", || {
+            let alive = self.harness.alive();
+            let status = self.place.status();
+            alive.len() == count
+                && alive.is_disjoint(old)
+                && status.instances.len() == count
+                && status.running() == Running::True
+        });
+    }
+
+    fn eventually(&self, fact: &str, holds: impl Fn() -> bool) {
+        let begin = Instant::now();
+        while !holds() {
+            let there = (self.place.status(), self.harness.alive());
+            let patience = self.harness.patience();
+            assert!(
+                begin.elapsed() < patience,
+                "{:?}: not within {patience:?}: {fact}; {there:?}",
+                self.strategy
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Suite<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            let stopped = self.place.stop(self.grace, true);
+            assert_eq!(stopped.remaining, [], "everything ended");
+            assert_eq!(self.harness.alive(), BTreeSet::new(), "a removed app has instances");
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! One app of the fake scheduler: what is alive, what is recorded, and the rollout that is on its way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use formation::{Slot, Which};
+use ps_rollout::{Condition, Event, Lane, Observed, Outcome, Present, Revision, Rollout, Run};
+
+use super::{Exit, Instance, Role, State};
+use crate::{Change, Plan};
+
+/// What plays the part of a process.
+#[derive(Clone, Debug)]
+pub(super) struct Life {
+    pub(super) lane: Lane,
+    pub(super) revision: Revision,
+    /// The number of the release that it was started from.
+    pub(super) release: u64,
+}
+
+/// What a revision of an app is, as far as it matters here.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Version {
+    pub(super) release: u64,
+    /// Process types whose instances never pass their gate.
+    pub(super) bad: BTreeSet<String>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct App {
+    /// What is alive, recorded or not.
+    pub(super) lives: BTreeMap<Run, Life>,
+    /// The run that fills each slot.
+    record: BTreeMap<Slot, Run>,
+    /// The last run of each slot that was stopped by hand.
+    stopped: BTreeMap<Slot, Run>,
+    old: Version,
+    new: Version,
+    pub(super) rollout: Option<Rollout>,
+    next_number: u64,
+    /// Since the first deploy. It goes on when somebody waits.
+    pub(super) now: Duration,
+}
+
+impl App {
+    pub(super) fn alive(&self) -> BTreeSet<u64> {
+        self.lives.keys().map(|run| run.number).collect()
+    }
+
+    pub(super) fn slots(&self) -> BTreeSet<Slot> {
+        self.record.keys().chain(self.lives.keys().map(|run| &run.slot)).cloned().collect()
+    }
+
+    /// Writes down that the plan is to be carried out.
+    pub(super) fn begin(&mut self, plan: &Plan) {
+        let present = |run: &Run| {
+            let life = self.lives.get(run)?;
+            Some((run.slot.clone(), Present { number: run.number, lane: life.lane, is_up: true }))
+        };
+        let present = self.record.values().filter_map(present).collect();
+        self.next_number = self.next_number.max(1);
+        self.rollout = Some(Rollout::new(&plan.rollout(&present, self.next_number)));
+        let is_bad = |process: &&crate::Process| process.command.as_deref() == Some("bad");
+        let bad = plan.release.processes.iter().filter(is_bad);
+        self.new = Version {
+            release: self.old.release + u64::from(plan.is_deploy),
+            bad: bad.map(|process| process.process_type.to_string()).collect(),
+        };
+        for life in self.lives.values_mut() {
+            life.revision = Revision::Old;
+        }
+        for slot in plan.slots(Change::Stop) {
+            self.stopped.remove(slot);
+        }
+    }
+
+    pub(super) fn version(&self, revision: Revision) -> &Version {
+        match revision {
+            Revision::Old => &self.old,
+            Revision::New => &self.new,
+        }
+    }
+
+    /// What there is of a rollout that nobody carries out any more; `None` where there is no such rollout.
+    pub(super) fn observed(&self) -> Option<Vec<Observed>> {
+        self.rollout.as_ref()?;
+        let observed = |(run, life): (&Run, &Life)| Observed {
+            run: run.clone(),
+            lane: life.lane,
+            revision: life.revision,
+            condition: Condition::Up,
+        };
+        Some(self.lives.iter().map(observed).collect())
+    }
+
+    /// Lets the rollout take an event; it is written down as it is afterwards.
+    pub(super) fn handle(&mut self, event: Event) -> Vec<ps_rollout::Action> {
+        let Some(rollout) = &mut self.rollout else { return Vec::new() };
+        rollout.handle(event, self.now)
+    }
+
+    /// Records what fills the app, and of which revision.
+    pub(super) fn write_record(&mut self, revision: Revision, filled: Vec<Run>) {
+        self.record = filled.into_iter().map(|run| (run.slot.clone(), run)).collect();
+        self.stopped.retain(|slot, _| !self.record.contains_key(slot));
+        if revision == Revision::New {
+            self.old = self.new.clone();
+        }
+    }
+
+    /// What came of the rollout, if it is over: then it is forgotten.
+    pub(super) fn conclusion(&mut self) -> Option<Outcome> {
+        let rollout = self.rollout.as_mut()?;
+        let outcome = rollout.outcome()?;
+        self.next_number = rollout.take_number();
+        self.rollout = None;
+        Some(outcome)
+    }
+
+    /// Ends these instances, and forgets them if they are to be removed.
+    pub(super) fn stop(&mut self, which: &Which, remove: bool) -> Vec<Slot> {
+        let ended: Vec<Run> = self.record.values().filter(|run| which.includes(&run.slot)).cloned().collect();
+        for run in &ended {
+            self.record.remove(&run.slot);
+            self.lives.remove(run);
+            self.stopped.insert(run.slot.clone(), run.clone());
+        }
+        if remove {
+            self.stopped.retain(|slot, _| !which.includes(slot));
+        }
+        ended.into_iter().map(|run| run.slot).collect()
+    }
+
+    /// Rows of status: what is recorded, and what is coming or going beside it.
+    pub(super) fn instances(&self) -> Vec<Instance> {
+        let stopped = self.stopped.values().map(|run| Instance {
+            last_exit: Some(Exit::Signal(15)),
+            ..row(run, State::Stopped, Role::Current)
+        });
+        let alive = self.lives.iter().map(|(run, life)| Instance {
+            pid: u32::try_from(run.number).ok(),
+            restarts: Some(0),
+            release: Some(life.release),
+            lane: Some(life.lane),
+            ..row(run, State::Running, self.role(run, life))
+        });
+        let mut rows: Vec<Instance> = stopped.chain(alive).collect();
+        rows.sort_by_key(|row| (row.slot.clone(), row.run));
+        rows
+    }
+
+    fn role(&self, run: &Run, life: &Life) -> Role {
+        match life.revision {
+            _ if self.record.get(&run.slot) == Some(run) => Role::Current,
+            Revision::New => Role::Incoming,
+            Revision::Old => Role::Leaving,
+        }
+    }
+}
+
+fn row(run: &Run, state: State, role: Role) -> Instance {
+    Instance { run: Some(run.number), role: Some(role), ..Instance::new(run.slot.clone(), state) }
+}

@@ -1,0 +1,81 @@
+//! Carrying a rollout out where everything happens at once.
+
+use std::collections::VecDeque;
+
+use ps_rollout::{Action, Event, Outcome, Revision, Rollout, Run};
+
+use super::Fake;
+use super::app::{App, Life};
+use crate::Progress;
+use crate::scheduler::Watch;
+
+impl Fake {
+    /// From these events to the end of the rollout that an app has. Whoever is told of something may look at the app meanwhile.
+    pub(super) fn carry_out(&self, name: &str, events: Vec<Event>, watch: &mut Watch<'_>) -> Outcome {
+        let mut events = VecDeque::from(events);
+        let mut is_told_to_cancel = false;
+        loop {
+            if !is_told_to_cancel && watch.cancel.check().is_err() {
+                is_told_to_cancel = true;
+                events.push_back(Event::Cancel);
+            }
+            let event = events.pop_front().unwrap_or_else(|| self.with(name, wait));
+            for action in self.with(name, |app| app.handle(event)) {
+                self.take_step();
+                let (event, progress) = self.with(name, |app| act(app, action));
+                events.extend(event);
+                if let Some(progress) = progress {
+                    (watch.say)(progress);
+                }
+                self.take_step();
+            }
+            if let Some(outcome) = self.with(name, App::conclusion) {
+                return outcome;
+            }
+        }
+    }
+}
+
+/// Nothing happens until the next deadline or minimum life has passed.
+fn wait(app: &mut App) -> Event {
+    let due = app.rollout.as_ref().and_then(Rollout::due);
+    app.now = due.expect("a rollout that is told everything waits for nothing but time");
+    Event::Tick
+}
+
+/// Does what is to be done: what came of it, and what a person is told.
+fn act(app: &mut App, action: Action) -> (Option<Event>, Option<Progress>) {
+    match action {
+        Action::Start { run, revision, lane } => {
+            let release = app.version(revision).release;
+            app.lives.entry(run.clone()).or_insert(Life { lane, revision, release });
+            let slot = run.slot.clone();
+            (Some(Event::Started(run)), Some(Progress::Started(slot)))
+        }
+        Action::Probe(run) => probe(app, run),
+        Action::Admit(run) => (Some(Event::Admitted(run)), None),
+        Action::Withdraw(run) => (Some(Event::Withdrawn(run)), None),
+        Action::End(run) => {
+            let ended = app.lives.remove(&run).map(|_| Progress::Ended(run.slot.clone(), None));
+            (Some(Event::Ended(run)), ended)
+        }
+        Action::Forget(_) => (None, None),
+        Action::Commit(runs) => {
+            app.write_record(Revision::New, runs);
+            (Some(Event::Recorded(Revision::New)), None)
+        }
+        Action::PutBack(runs) => {
+            app.write_record(Revision::Old, runs);
+            (Some(Event::Recorded(Revision::Old)), None)
+        }
+    }
+}
+
+fn probe(app: &App, run: Run) -> (Option<Event>, Option<Progress>) {
+    let revision = app.lives.get(&run).map_or(Revision::New, |life| life.revision);
+    if app.version(revision).bad.contains(run.slot.process_type.as_str()) {
+        return (Some(Event::NotReady { run, reason: "is bad".to_owned() }), None);
+    }
+    let slot = run.slot.clone();
+    (Some(Event::Ready(run)), Some(Progress::Ready(slot)))
+}

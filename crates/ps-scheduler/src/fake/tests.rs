@@ -1,0 +1,168 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use super::*;
+use crate::conformance::{self, APP, Subject, rollouts};
+use crate::{Cancel, Plan};
+
+fn subject(image: &str, command: Option<&str>) -> Subject {
+    Subject {
+        source: Source::Image(image.to_owned()),
+        command: command.map(str::to_owned),
+        restart_policy: formation::RestartPolicy::Always,
+        stop_timeout: Duration::from_secs(1),
+    }
+}
+
+impl rollouts::Harness for Fake {
+    fn scheduler(&self) -> &dyn Scheduler {
+        self
+    }
+
+    fn good(&self) -> Subject {
+        subject("shop:1", None)
+    }
+
+    fn bad(&self) -> Subject {
+        subject("shop:1", Some("bad"))
+    }
+
+    fn refused(&self) -> Subject {
+        subject(NO_IMAGE, None)
+    }
+
+    fn alive(&self) -> BTreeSet<String> {
+        self.alive(APP).iter().map(u64::to_string).collect()
+    }
+
+    fn dies_at(&self, plan: &Plan, step: usize) -> bool {
+        self.caller_dies_at(step);
+        let cancel = Cancel::default();
+        let deploy = || {
+            let mut watch = Watch { say: &mut |_| (), cancel: &cancel, lock: None };
+            self.deploy(plan, &mut watch)
+        };
+        let died = catch_unwind(AssertUnwindSafe(deploy)).is_err();
+        self.callers_live();
+        died
+    }
+}
+
+#[test]
+fn the_fake_keeps_the_promises() {
+    conformance::check(&Fake::new(), &subject("shop:1", None));
+}
+
+#[test]
+fn the_fake_keeps_the_promises_of_a_rollout() {
+    rollouts::check(&Fake::new());
+}
+
+/// A scheduler that breaks promises: it goes about every type in one way, whatever the plan says, and may forget what a caller
+/// that died left half-way.
+struct Careless {
+    fake: Fake,
+    strategy: Option<Strategy>,
+    forgets: bool,
+}
+
+impl Scheduler for Careless {
+    fn name(&self) -> &'static str {
+        "careless"
+    }
+
+    fn usual_strategy(&self) -> Strategy {
+        self.fake.usual_strategy()
+    }
+
+    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+        self.fake.status(apps)
+    }
+
+    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+        let mut plan = plan.clone();
+        for rules in plan.rules.values_mut() {
+            rules.strategy = self.strategy.unwrap_or(rules.strategy);
+        }
+        if self.forgets {
+            self.fake.with(APP, |app| app.rollout = None);
+        }
+        self.fake.deploy(&plan, watch)
+    }
+
+    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
+        self.fake.stop(order, watch)
+    }
+
+    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {
+        self.fake.inspect(app)
+    }
+
+    fn logs(&self, _: &LogRequest, _: &mut dyn FnMut(&LogLine) -> ControlFlow<()>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error> {
+        self.fake.retire(app)
+    }
+}
+
+impl rollouts::Harness for Careless {
+    fn scheduler(&self) -> &dyn Scheduler {
+        self
+    }
+
+    fn good(&self) -> Subject {
+        rollouts::Harness::good(&self.fake)
+    }
+
+    fn bad(&self) -> Subject {
+        rollouts::Harness::bad(&self.fake)
+    }
+
+    fn refused(&self) -> Subject {
+        rollouts::Harness::refused(&self.fake)
+    }
+
+    fn alive(&self) -> BTreeSet<String> {
+        rollouts::Harness::alive(&self.fake)
+    }
+
+    fn dies_at(&self, plan: &Plan, step: usize) -> bool {
+        rollouts::Harness::dies_at(&self.fake, plan, step)
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+fn is_caught(strategy: Option<Strategy>, forgets: bool, promise: impl Fn(&dyn rollouts::Harness)) -> bool {
+    let careless = Careless { fake: Fake::new(), strategy, forgets };
+    catch_unwind(AssertUnwindSafe(|| promise(&careless))).is_err()
+}
+
+#[test]
+fn a_scheduler_that_breaks_a_promise_is_caught() {
+    let stops_first =
+        |promise: fn(&dyn rollouts::Harness)| is_caught(Some(Strategy::StopFirst), false, promise);
+    assert!(stops_first(|harness| {
+        rollouts::a_failed_deploy_leaves_the_same_instances(harness, Strategy::Overlap);
+    }));
+    assert!(stops_first(|harness| {
+        rollouts::a_failed_restart_leaves_the_same_instances(harness, Strategy::OneByOne);
+    }));
+    assert!(stops_first(|harness| {
+        rollouts::a_type_that_fails_leaves_the_others_alone(harness, Strategy::Overlap);
+    }));
+    assert!(stops_first(|harness| {
+        rollouts::a_cancelled_deploy_leaves_the_same_instances(harness, Strategy::Overlap);
+    }));
+    assert!(stops_first(rollouts::overlap_has_both_for_a_moment_and_one_afterwards));
+    assert!(stops_first(rollouts::one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may));
+    let overlap = Some(Strategy::Overlap);
+    assert!(is_caught(overlap, false, rollouts::stop_first_never_has_two_and_is_back_after_a_failure));
+    assert!(is_caught(None, true, |harness| {
+        rollouts::the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(harness, Strategy::Overlap);
+    }));
+}
