@@ -17,8 +17,21 @@ pub enum End {
     WasOver,
     /// There was no such container.
     WasGone,
-    /// It still runs, or nobody could find out, for this reason.
+    /// It still runs, for this reason.
     Remains(String),
+    /// The engine did not answer, or not so that anybody understood: nobody knows whether it runs.
+    Unknown(Fault),
+}
+
+impl End {
+    /// Why the container may still run; `None` if it does not.
+    pub fn unfinished(&self) -> Option<String> {
+        match self {
+            Self::Ended(_) | Self::WasOver | Self::WasGone => None,
+            Self::Remains(reason) => Some(reason.clone()),
+            Self::Unknown(fault) => Some(fault.to_string()),
+        }
+    }
 }
 
 impl Engine {
@@ -30,7 +43,7 @@ impl Engine {
             Err(Fault::Refused { message, .. }) => {
                 End::Remains(format!("end container {}: {message}", id.get(..12).unwrap_or(id)))
             }
-            Err(fault) => End::Remains(fault.to_string()),
+            Err(fault) => End::Unknown(fault),
         }
     }
 }

@@ -161,6 +161,15 @@ impl Engine {
         self.within(SHORT, self.docker.update_container(id, update)).await
     }
 
+    /// The restart policy of a container; `None` if there is no such container, or it is a word that nobody knows here.
+    pub async fn policy(&self, id: &str) -> Result<Option<RestartPolicy>, Fault> {
+        match self.inspect(id).await {
+            Ok(inspected) => Ok(terms::policy_of(&inspected["HostConfig"]["RestartPolicy"])),
+            Err(fault) if fault.is_gone() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// Lets a frozen container go on.
     pub async fn unpause(&self, id: &str) -> Result<(), Fault> {
         self.within(SHORT, self.docker.unpause_container(id)).await

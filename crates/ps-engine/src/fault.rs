@@ -66,6 +66,14 @@ impl Fault {
         matches!(self, Self::Refused { status: 409, .. })
     }
 
+    /// Whether the engine could not be asked, so that asking it something else is likely to be in vain too.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Silent { .. } | Self::Elsewhere { .. } | Self::Unprepared(_) => true,
+            Self::Refused { .. } | Self::Garbled { .. } => false,
+        }
+    }
+
     /// What the engine said, or why it said nothing, without where it was looked for.
     pub fn reason(&self) -> &str {
         match self {

@@ -199,7 +199,9 @@ fn recorded(records: &[ContainerFile], answer: Option<&AppStatus>) -> Seen {
 }
 
 fn find<'a>(status: &'a AppStatus, record: &ContainerFile) -> Option<&'a Instance> {
-    status.instances.iter().find(|instance| instance.slot.to_string() == record.instance)
+    let in_slot = status.instances.iter().filter(|instance| instance.slot.to_string() == record.instance);
+    // While it is being replaced a slot has two; the record is that of the one that fills it.
+    in_slot.min_by_key(|instance| instance.role)
 }
 
 fn sum(states: &[State]) -> Running {

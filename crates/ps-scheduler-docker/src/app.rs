@@ -1,11 +1,11 @@
 //! One app on one engine: what every verb of this scheduler needs, and what more than one of them does.
 
-use std::time::Duration;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use formation::{Slot, Which};
 use futures_util::{StreamExt, stream};
-use ps_apps::{InstanceFiles, World};
-use ps_engine::{Container, End, Engine, Fault};
+use ps_apps::{InstanceFiles, InstanceRecord, World};
+use ps_engine::{Container, Engine, Fault};
 use ps_scheduler::Error;
 
 use crate::failed::failed;
@@ -27,45 +27,39 @@ pub(crate) struct App<'a> {
 }
 
 impl App<'_> {
-    /// Its instances of this world, recorded or not.
-    pub(crate) async fn listed(&self) -> Result<Vec<Container>, Error> {
+    /// The labels by which its instances of this world are found.
+    pub(crate) fn filters(&self) -> [String; 3] {
         let root = format!("{}={}", label::ROOT, self.world.root().display());
-        let app = format!("{}={}", label::APP, self.name);
-        let listed = self.engine.list(&[root, app, label::DEPLOYED.to_owned()]).await;
-        listed.map_err(|fault| self.error(fault, "list the containers"))
+        [root, format!("{}={}", label::APP, self.name), label::DEPLOYED.to_owned()]
     }
 
-    /// Finishes what a deploy that died half-way left behind: containers without a record are ended and removed, and those
-    /// with a record get their final name. Returns a sentence for each container that could not be removed.
-    pub(crate) async fn settle(
-        &self,
-        records: &InstanceFiles,
-        grace: Duration,
-    ) -> Result<Vec<String>, Error> {
-        let (recorded, leftover): (Vec<_>, Vec<_>) =
-            self.listed().await?.into_iter().partition(|container| records.contains(&container.id));
-        for container in recorded.iter().filter(|container| label::is_upcoming(&container.name)) {
-            let slot = records.slots.iter().find(|(_, record)| record.id.as_ref() == Some(&container.id));
-            if let Some((slot, _)) = slot {
-                self.name_finally(slot, &container.id).await;
+    /// Its instances of this world, recorded or not, and recorded ones that Dokku made.
+    pub(crate) async fn listed(&self, records: &InstanceFiles) -> Result<Vec<Container>, Error> {
+        let root = self.world.root().display().to_string();
+        let [_, app, deployed] = self.filters();
+        let listed = self.engine.list(&[app, deployed]).await;
+        let mut listed = listed.map_err(|fault| self.error(fault, "list the containers"))?;
+        let is_ours = |container: &Container| {
+            container.label(label::ROOT) == Some(&root) || records.contains(&container.id)
+        };
+        listed.retain(is_ours);
+        Ok(listed)
+    }
+
+    /// Gives these instances their names: the old ones of their slots step aside as `<app>.<type>.<n>.<epoch>`.
+    pub(crate) async fn take_names(&self, old: &InstanceFiles, new: &[(Slot, InstanceRecord)]) {
+        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+        let renames = new.iter().map(|(slot, record)| async move {
+            if let Some(id) = old.slots.get(slot).and_then(|record| record.id.as_deref()) {
+                let aside = format!("{}.{epoch}", label::name(self.name, slot));
+                // The rename may fail because the container is gone. Nothing depends on the name, so the error is ignored.
+                let _ = self.engine.rename(id, &aside).await;
             }
-        }
-        let removals = leftover.iter().map(|container| async move {
-            let removed = self.remove_leftover(container, grace).await;
-            removed.err().map(|reason| format!("{} is left over and would not go: {reason}", container.name))
+            if let Some(id) = &record.id {
+                self.name_finally(slot, id).await;
+            }
         });
-        let left: Vec<Option<String>> = stream::iter(removals).buffered(WAITING_AT_ONCE).collect().await;
-        Ok(left.into_iter().flatten().collect())
-    }
-
-    async fn remove_leftover(&self, container: &Container, grace: Duration) -> Result<(), String> {
-        if container.may_serve()
-            && !label::is_upcoming(&container.name)
-            && let End::Remains(reason) = self.engine.end(&container.id, grace).await
-        {
-            return Err(reason);
-        }
-        self.engine.remove(&container.id).await.map_err(|fault| fault.reason().to_owned())
+        stream::iter(renames).buffered(WAITING_AT_ONCE).collect::<Vec<()>>().await;
     }
 
     /// Gives an instance that has passed its checks the name `<app>.<type>.<n>`. If that name is taken, for example by another
@@ -76,6 +70,12 @@ impl App<'_> {
             let short = id.get(..12).unwrap_or(id);
             let _ = self.engine.rename(id, &format!("{name}.{short}")).await;
         }
+    }
+
+    /// Why nothing is done: what would be done cannot be written down first.
+    pub(crate) fn unwritable(&self, error: &ps_apps::Error) -> Error {
+        let context = format!("write down the rollout of {}", self.name);
+        Error::Backend { context, reason: error.to_string() }
     }
 
     /// What was asked of the app, for an error.

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use formation::Slot;
+use formation::{RestartPolicy, Slot};
 use ps_engine::{ContainerCreateBody, HostConfig};
 use ps_scheduler::Release;
 
-use crate::label;
+use crate::label::{self, Identity};
 
 const WEB: &str = "web";
 const WEB_PORT: u16 = 5000;
@@ -16,19 +16,26 @@ pub(crate) fn port(slot: &Slot) -> Option<u16> {
     (slot.process_type.as_str() == WEB).then_some(WEB_PORT)
 }
 
-/// What the engine is asked to create for `slot`.
-pub(crate) fn container(root: &Path, release: &Release, image: &str, slot: &Slot) -> ContainerCreateBody {
+/// What the engine is asked to create for a run. It does not start it again by itself: that begins with the commit of its rollout.
+/// Neither lane publishes ports on the host, so the two runs of a slot never want the same one.
+pub(crate) fn container(
+    root: &Path,
+    release: &Release,
+    image: &str,
+    identity: &Identity,
+) -> ContainerCreateBody {
+    let slot = &identity.run.slot;
     let command = release.process(&slot.process_type).and_then(|process| process.command.as_deref());
     let host_config = HostConfig {
         init: Some(true),
-        restart_policy: Some(ps_engine::restart_policy(release.restart_policy)),
+        restart_policy: Some(ps_engine::restart_policy(RestartPolicy::No)),
         ..HostConfig::default()
     };
     ContainerCreateBody {
         image: Some(image.to_owned()),
         cmd: command.map(|command| words(release, slot, command)),
         env: Some(environment(release, slot)),
-        labels: Some(label::labels(root, &release.app, slot)),
+        labels: Some(label::labels(root, &release.app, identity)),
         stop_timeout: Some(i64::from(ps_engine::seconds(release.stop_timeout))),
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
@@ -86,7 +93,7 @@ fn environment(release: &Release, slot: &Slot) -> Vec<String> {
 mod tests {
     use std::time::Duration;
 
-    use formation::RestartPolicy;
+    use ps_rollout::{Lane, Run};
     use ps_scheduler::{Process, Source};
 
     use super::*;
@@ -102,8 +109,13 @@ mod tests {
         }
     }
 
+    fn identity(slot: &str) -> Identity {
+        let run = Run { slot: slot.parse().expect("legal"), number: 17 };
+        Identity { run, release: 3, lane: Lane::Second }
+    }
+
     fn body(command: Option<&str>, slot: &str) -> ContainerCreateBody {
-        container(Path::new("/r"), &release(command), "shop:1", &slot.parse().expect("legal"))
+        container(Path::new("/r"), &release(command), "shop:1", &identity(slot))
     }
 
     #[test]
@@ -120,7 +132,7 @@ mod tests {
         let mut odd = release(Some("httpd -p $PORT -x '$A b'"));
         odd.env.push(("MY-KEY".into(), "1".into()));
         let slot: Slot = "web.1".parse().expect("legal");
-        let words = container(Path::new("/r"), &odd, "shop:1", &slot).cmd.expect("a command");
+        let words = container(Path::new("/r"), &odd, "shop:1", &identity("web.1")).cmd.expect("a command");
         assert_eq!(words, ["httpd", "-p", "5000", "-x", "$A b"]);
         assert_eq!(refusal(&odd, &slot), None);
         odd.processes[0].command = Some("a && b".into());
@@ -151,13 +163,16 @@ mod tests {
     }
 
     #[test]
-    fn labels_name_app_type_instance_and_world() {
+    fn labels_name_app_type_instance_world_and_run() {
         let labels = body(None, "web.2").labels.expect("labels");
         for (name, value) in [
             (label::APP, "shop"),
             ("com.dokku.process-type", "web"),
             ("com.dokku.dyno", "web.2"),
             (label::ROOT, "/r"),
+            ("com.formation.run", "17"),
+            ("com.formation.release", "3"),
+            ("com.formation.lane", "second"),
         ] {
             assert_eq!(labels.get(name).map(String::as_str), Some(value), "{name}");
         }

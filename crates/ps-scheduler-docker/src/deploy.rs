@@ -1,20 +1,24 @@
-//! `deploy`: all new containers are created, started and watched for a second before the first record changes. If anything
-//! fails until then, the new ones are removed, and the old ones have run all the time. Then the records and the names are
-//! changed, and the old containers are ended.
+//! `deploy`: carries a plan out as a rollout (docs/rollout.md). Everything that can be read and judged is, before the first
+//! container is made.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
-use formation::Slot;
-use futures_util::{StreamExt, stream};
-use ps_apps::{InstanceFiles, InstanceRecord};
-use ps_engine::End;
+use formation::{RestartPolicy, Slot};
+use ps_apps::InstanceFiles;
+use ps_engine::Container;
+use ps_rollout::{Event, Rollout, Strategy};
 use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Source, Watch};
 
-use crate::DockerLocal;
-use crate::app::{self, App, WAITING_AT_ONCE};
-use crate::blueprint;
-use crate::label;
-use crate::stage::{Stage, Staged};
+use crate::app::{self, App};
+use crate::carry_out::Executor;
+use crate::hands::{Fresh, Hands};
+use crate::rollout_file::{RolloutFile, UnderWay};
+use crate::settle::{self, Settled};
+use crate::{DockerLocal, blueprint, found};
+
+/// What an engine may take to create and start one container more, on a machine that is busy; the deadline of a type grows by it.
+const FOR_EACH: Duration = Duration::from_secs(5);
 
 /// Makes reality match the plan.
 pub(crate) fn deploy(
@@ -23,27 +27,42 @@ pub(crate) fn deploy(
     watch: &mut Watch<'_>,
 ) -> Result<DeployOutcome, Error> {
     watch.cancel.check()?;
-    let name = plan.release.app.as_str();
-    let kept: Vec<Slot> = plan.slots(Change::Keep).cloned().collect();
     if plan.is_noop() {
-        return Ok(DeployOutcome { kept, ..DeployOutcome::default() });
+        return Ok(DeployOutcome { kept: slots(plan, Change::Keep), ..DeployOutcome::default() });
     }
+    let name = plan.release.app.as_str();
     let image = image(plan)?;
     let fresh = plan.slots(Change::Start).chain(plan.slots(Change::Replace));
     if let Some(reason) = fresh.into_iter().find_map(|slot| blueprint::refusal(&plan.release, slot)) {
         return Err(Error::Backend { context: format!("deploy {name}"), reason });
     }
-    let records = app::records(docker.world(), name)?;
-    if !records.have_a_place() {
+    if !app::records(docker.world(), name)?.have_a_place() {
         return Err(Error::Backend {
             context: format!("deploy {name}"),
             reason: format!("there is no such app in {}: create it first", docker.world().root().display()),
         });
     }
-    let engine = docker.engine()?;
-    let app = App { engine, world: docker.world(), name };
-    let (started, stopped) = engine.run(app.carry_out(plan, image, records, watch))?;
-    Ok(DeployOutcome { started, stopped, kept, ..DeployOutcome::default() })
+    let app = App { engine: docker.engine()?, world: docker.world(), name };
+    let file = settle::file(&app)?;
+    file.make_room().map_err(|error| app.unwritable(&error))?;
+    let _held = app.hold(&file)?;
+    let settled = app.settle(&file, plan.release.stop_timeout, watch)?;
+    app.roll(plan, image, &file, settled, watch)
+}
+
+/// Where a plan has nothing to do: a rollout whose executor died is finished or put back.
+pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
+    if !settle::was_cut_off(docker.world(), &plan.release.app) {
+        return Ok(());
+    }
+    let app = App { engine: docker.engine()?, world: docker.world(), name: &plan.release.app };
+    let file = settle::file(&app)?;
+    let _held = app.hold(&file)?;
+    app.settle(&file, plan.release.stop_timeout, watch).map(drop)
+}
+
+fn slots(plan: &Plan, change: Change) -> Vec<Slot> {
+    plan.slots(change).cloned().collect()
 }
 
 fn image(plan: &Plan) -> Result<&str, Error> {
@@ -57,110 +76,121 @@ fn image(plan: &Plan) -> Result<&str, Error> {
 }
 
 impl App<'_> {
-    async fn carry_out(
+    fn roll(
         &self,
         plan: &Plan,
         image: &str,
-        mut records: InstanceFiles,
+        file: &RolloutFile<'_>,
+        settled: Settled,
         watch: &mut Watch<'_>,
-    ) -> Result<(Vec<Slot>, Vec<Slot>), Error> {
-        for line in self.settle(&records, plan.release.stop_timeout).await? {
-            (watch.say)(Progress::Note(line));
+    ) -> Result<DeployOutcome, Error> {
+        let Settled { mut written, records } = settled;
+        let listed = self.engine.run(self.listed(&records))?;
+        let runs = found::runs(&records, &listed);
+        written.next_run = found::next_number(&listed, written.next_run);
+        let rollout = with_time(plan.rollout(&found::present(&runs), written.next_run));
+        let mut hands = Hands::new(self, records.clone(), plan.release.stop_timeout);
+        hands.know(&runs);
+        hands.fresh = Some(Fresh { release: &plan.release, image });
+        hands.policy = plan.release.restart_policy;
+        hands.old_policies = self.engine.run(self.old_policies(&rollout, &records))?;
+        hands.old_release = written.release;
+        hands.release = written.release + u64::from(plan.is_deploy);
+        written.under_way = Some(UnderWay {
+            release: hands.release,
+            policy: hands.policy,
+            old_policies: hands.old_policies.clone(),
+            rollout: Rollout::new(&rollout),
+        });
+        let (outcome, _) = Executor::new(&hands, file, written).carry_out(vec![Event::Begin], watch)?;
+        let remaining = outcome.remains.first().cloned().filter(|_| outcome.cause.is_none());
+        let mut outcome = ps_scheduler::conclude(self.name, outcome, watch)?;
+        self.clear(plan, hands.records.into_inner(), &mut outcome, watch)?;
+        if let Some((run, reason)) =
+            remaining.filter(|(run, _)| plan.slots(Change::Stop).any(|slot| *slot == run.slot))
+        {
+            return Err(Error::Backend { context: format!("stop {} of {}", run.slot, self.name), reason });
         }
-        let new: Vec<Slot> = plan
-            .steps
-            .iter()
-            .filter(|step| matches!(step.change, Change::Start | Change::Replace))
-            .map(|step| step.slot.clone())
-            .collect();
-        let stage = Stage { app: self, release: &plan.release, image };
-        let staged = stage.prove(&new, watch).await?;
-        let old = records.clone();
-        self.record(&mut records, &staged).await?;
-        self.take_names(&old, &staged).await;
-        self.end_replaced(&old, &staged, plan, watch).await;
-        let stopped = self.empty(plan, records, watch).await?;
-        Ok((new, stopped))
+        Ok(outcome)
     }
 
-    /// Writes the records of the new instances. From then on these are the app's instances, and the old ones are left over.
-    async fn record(&self, records: &mut InstanceFiles, staged: &[Staged]) -> Result<(), Error> {
-        if staged.is_empty() {
-            return Ok(());
-        }
-        let new: Vec<(Slot, InstanceRecord)> =
-            staged.iter().map(|staged| (staged.slot.clone(), staged.record())).collect();
-        let Err(error) = records.replace(&new) else { return Ok(()) };
-        let undone: Vec<_> = stream::iter(staged.iter().map(|staged| self.engine.remove(&staged.id)))
-            .buffered(WAITING_AT_ONCE)
-            .collect()
-            .await;
-        let left = undone.iter().filter(|removed| removed.is_err()).count();
-        let left = if left > 0 { format!("; {left} new containers are left") } else { String::new() };
-        let context = format!("record the new containers of {}", self.name);
-        Err(Error::Backend { context, reason: format!("{error}{left}") })
-    }
-
-    /// Old ones step aside as `<app>.<type>.<n>.<epoch>`, new ones get the plain name.
-    async fn take_names(&self, old: &InstanceFiles, staged: &[Staged]) {
-        let epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-        let renames = staged.iter().map(|staged| async move {
-            if let Some(id) = old.slots.get(&staged.slot).and_then(|record| record.id.as_deref()) {
-                let aside = format!("{}.{epoch}", label::name(self.name, &staged.slot));
-                // The rename may fail because the container is gone. Nothing depends on the name, so the error is ignored.
-                let _ = self.engine.rename(id, &aside).await;
+    /// The restart policies of what a rollout may have to start again; the engine's are `no` by then.
+    async fn old_policies(
+        &self,
+        rollout: &ps_rollout::Plan,
+        records: &InstanceFiles,
+    ) -> Result<BTreeMap<Slot, RestartPolicy>, Error> {
+        let mut policies = BTreeMap::new();
+        for (process_type, planned) in &rollout.types {
+            if planned.rules.strategy == Strategy::Overlap {
+                continue;
             }
-            self.name_finally(&staged.slot, &staged.id).await;
-        });
-        stream::iter(renames).buffered(WAITING_AT_ONCE).collect::<Vec<()>>().await;
-    }
-
-    /// Ends the old containers. The new ones run and are recorded by now, so an old one that does not end is no failure of the
-    /// deploy: it is reported, and the next deploy or stop tries again.
-    async fn end_replaced(&self, old: &InstanceFiles, staged: &[Staged], plan: &Plan, watch: &mut Watch<'_>) {
-        let grace = plan.release.stop_timeout;
-        let replaced = staged.iter().filter_map(|staged| {
-            let id = old.slots.get(&staged.slot)?.id.clone()?;
-            Some((&staged.slot, id))
-        });
-        let endings = replaced.map(|(slot, id)| async move {
-            let ending = self.engine.end(&id, grace).await;
-            let removed = match &ending {
-                End::Remains(reason) => Err(reason.clone()),
-                End::Ended(_) | End::WasOver => {
-                    self.engine.remove(&id).await.map_err(|fault| fault.reason().to_owned())
+            for (index, change) in &planned.slots {
+                let slot = Slot::new(process_type.clone(), *index);
+                let id = records.slots.get(&slot).and_then(|record| record.id.as_deref());
+                let is_told_to_end =
+                    matches!(change, ps_rollout::Change::Replace(_) | ps_rollout::Change::Stop(_));
+                if let Some(id) = id.filter(|_| is_told_to_end) {
+                    let policy = self.engine.policy(id).await;
+                    let policy = policy.map_err(|fault| self.error(fault, "look at the containers"))?;
+                    policies.extend(policy.map(|policy| (slot, policy)));
                 }
-                End::WasGone => Ok(()),
-            };
-            (slot, id, ending, removed)
-        });
-        let mut endings = stream::iter(endings).buffer_unordered(WAITING_AT_ONCE);
-        while let Some((slot, id, ending, removed)) = endings.next().await {
-            if let End::Ended(exit) = ending {
-                (watch.say)(Progress::Ended(slot.clone(), exit));
-            }
-            if let Err(reason) = removed {
-                let short = id.get(..12).unwrap_or(&id);
-                (watch.say)(Progress::Note(format!("the old {slot} ({short}) would not go: {reason}")));
             }
         }
+        Ok(policies)
     }
 
-    /// Ends and forgets the slots that are no longer wanted.
-    async fn empty(
+    /// After a rollout: what ended before it began and is no longer wanted, or was replaced, goes.
+    fn clear(
         &self,
         plan: &Plan,
         mut records: InstanceFiles,
+        outcome: &mut DeployOutcome,
         watch: &mut Watch<'_>,
-    ) -> Result<Vec<Slot>, Error> {
-        let mut slots: Vec<Slot> = plan.slots(Change::Stop).cloned().collect();
-        let stopped = self.end_slots(&records, &slots, plan.release.stop_timeout, watch).await;
-        let stopped = self.forget(&mut records, &slots, stopped).await?;
-        if let Some((slot, reason)) = stopped.remaining.first() {
-            let context = format!("stop {slot} of {}", self.name);
-            return Err(Error::Backend { context, reason: reason.clone() });
+    ) -> Result<(), Error> {
+        let done = |slots: &[Slot], slot: &Slot| slots.contains(slot);
+        let kept = plan.slots(Change::Keep).filter(|slot| !done(&outcome.kept, slot)).cloned();
+        outcome.kept.extend(kept.collect::<Vec<_>>());
+        let over = plan.slots(Change::Stop).filter(|slot| !outcome.fates.contains_key(slot)).cloned();
+        let over: Vec<Slot> = over.collect();
+        self.engine.run(async {
+            for slot in &over {
+                if let Some(id) = records.slots.get(slot).and_then(|record| record.id.clone()) {
+                    let removed = self.engine.remove(&id).await;
+                    removed.map_err(|fault| self.error(fault, &format!("remove {slot}")))?;
+                }
+            }
+            Ok::<(), Error>(())
+        })?;
+        records.remove(&over).map_err(|error| Error::Backend {
+            context: format!("forget the containers of {}", self.name),
+            reason: error.to_string(),
+        })?;
+        outcome.stopped.extend(over);
+        for line in self.engine.run(self.sweep(&records))? {
+            (watch.say)(Progress::Note(line));
         }
-        slots.retain(|slot| !records.slots.contains_key(slot));
-        Ok(slots)
+        Ok(())
     }
+
+    /// Removes containers that are over and have no record any more.
+    async fn sweep(&self, records: &InstanceFiles) -> Result<Vec<String>, Error> {
+        let mut lines = Vec::new();
+        let is_left = |container: &Container| container.is_over && !records.contains(&container.id);
+        for container in self.listed(records).await?.into_iter().filter(is_left) {
+            if let Err(fault) = self.engine.remove(&container.id).await {
+                lines.push(format!("{} is left over and would not go: {}", container.name, fault.reason()));
+            }
+        }
+        Ok(lines)
+    }
+}
+
+/// The same rollout, with time for the engine to start so many containers.
+fn with_time(mut rollout: ps_rollout::Plan) -> ps_rollout::Plan {
+    for planned in rollout.types.values_mut() {
+        let count = u32::try_from(planned.slots.len()).unwrap_or(u32::MAX);
+        planned.rules.deadline = planned.rules.deadline.saturating_add(FOR_EACH.saturating_mul(count));
+    }
+    rollout
 }

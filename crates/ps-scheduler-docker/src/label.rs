@@ -1,11 +1,16 @@
-//! Names and labels of containers: Dokku's own, and one that says which world a container belongs to, because two
-//! worlds on one engine may have apps of the same name.
+//! Names and labels of containers: Dokku's own, and ours, which say which world a container belongs to, because two worlds on
+//! one engine may have apps of the same name, and which run it is.
+//!
+//! A container that was made before runs had numbers has none of the latter and counts as run 0. A value that nobody understands,
+//! as a later version may write one, says nothing.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
 use formation::Slot;
+use ps_engine::Container;
+use ps_rollout::{Lane, Run};
 
 /// The root directory of the world that made the container.
 pub(crate) const ROOT: &str = "com.formation.root";
@@ -15,11 +20,65 @@ const PROCESS_TYPE: &str = "com.dokku.process-type";
 const DYNO: &str = "com.dokku.dyno";
 /// On every instance of an app, and on nothing else; a filter for the engine's list.
 pub(crate) const DEPLOYED: &str = "com.dokku.container-type=deploy";
+/// The number of the run, `17`.
+pub(crate) const RUN: &str = "com.formation.run";
+/// The number of the release it was started from.
+pub(crate) const RELEASE: &str = "com.formation.release";
+/// `own` or `second`.
+pub(crate) const LANE: &str = "com.formation.lane";
 
 const UPCOMING: &str = ".upcoming-";
 
+/// What ours say about a container.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) run: Run,
+    pub(crate) release: u64,
+    pub(crate) lane: Lane,
+}
+
+impl Identity {
+    /// The labels that say it.
+    pub(crate) fn labels(&self) -> [(&'static str, String); 3] {
+        [
+            (RUN, self.run.number.to_string()),
+            (RELEASE, self.release.to_string()),
+            (LANE, word(self.lane).to_owned()),
+        ]
+    }
+}
+
+fn word(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Own => "own",
+        Lane::Second => "second",
+    }
+}
+
+/// The number of a container's run; 0 if it has none, `None` if nobody understands it.
+pub(crate) fn run_number(container: &Container) -> Option<u64> {
+    container.label(RUN).map_or(Some(0), |number| number.parse().ok())
+}
+
+/// The number of a container's release, if it has one.
+pub(crate) fn release(container: &Container) -> Option<u64> {
+    container.label(RELEASE)?.parse().ok()
+}
+
+/// The lane of a container; its slot's own, if nothing else is said.
+pub(crate) fn lane(container: &Container) -> Lane {
+    let is_second = container.label(LANE) == Some(word(Lane::Second));
+    if is_second { Lane::Second } else { Lane::Own }
+}
+
+/// The slot that a container was made for.
+pub(crate) fn slot(container: &Container) -> Option<Slot> {
+    container.label(DYNO)?.parse().ok()
+}
+
 /// The labels of an instance.
-pub(crate) fn labels(root: &Path, app: &str, slot: &Slot) -> HashMap<String, String> {
+pub(crate) fn labels(root: &Path, app: &str, identity: &Identity) -> HashMap<String, String> {
+    let slot = &identity.run.slot;
     let labels = [
         (ROOT, root.display().to_string()),
         (APP, app.to_owned()),
@@ -30,7 +89,8 @@ pub(crate) fn labels(root: &Path, app: &str, slot: &Slot) -> HashMap<String, Str
         ("org.label-schema.vendor", "dokku".to_owned()),
         ("dokku", String::new()),
     ];
-    labels.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let all = labels.into_iter().chain(identity.labels());
+    all.map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// `<app>.<type>.<n>`.
@@ -38,10 +98,11 @@ pub(crate) fn name(app: &str, slot: &Slot) -> String {
     format!("{app}.{slot}")
 }
 
-/// The name of a container that has not passed its checks yet, `<app>.<type>.<n>.upcoming-<random>`.
-pub(crate) fn upcoming_name(app: &str, slot: &Slot) -> String {
-    let random = RandomState::new().hash_one(slot) % 1_000_000_000;
-    format!("{app}.{slot}{UPCOMING}{random}")
+/// The name of a container that the app does not have yet, `<app>.<type>.<n>.upcoming-<run>-<random>`: another world on the
+/// same engine may have such an app too.
+pub(crate) fn upcoming_name(app: &str, run: &Run) -> String {
+    let random = RandomState::new().hash_one(run) % 1_000_000_000;
+    format!("{app}.{}{UPCOMING}{}-{random}", run.slot, run.number)
 }
 
 /// Whether a name is one of [`upcoming_name`].

@@ -4,15 +4,21 @@
 
 mod app;
 mod blueprint;
+mod carry_out;
 mod deploy;
 mod failed;
+mod found;
+mod hands;
 mod image_file;
 mod inspect;
 mod label;
 mod logs;
+mod look;
 mod processes;
+mod reproduce;
 mod retire;
-mod stage;
+mod rollout_file;
+mod settle;
 mod stand_in;
 mod status;
 mod stop;
@@ -85,6 +91,10 @@ impl Scheduler for DockerLocal {
 
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
         deploy::deploy(self, plan, watch)
+    }
+
+    fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
+        deploy::tend(self, plan, watch)
     }
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {

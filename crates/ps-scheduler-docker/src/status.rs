@@ -1,20 +1,24 @@
 //! `status`: every instance of some apps, from their records and one list of the engine.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use formation::{Slot, State};
-use ps_apps::{InstanceFiles, InstanceRecord};
+use formation::{AppName, Slot, State};
+use ps_apps::{InstanceFiles, InstanceRecord, World};
 use ps_engine::Container;
+use ps_rollout::Role;
 use ps_scheduler::{AppStatus, Error, Instance};
 
 use crate::failed::failed;
+use crate::rollout_file::RolloutFile;
 use crate::{DockerLocal, app, label};
 
 /// The statuses of these apps, in the order asked. If none of them has a record, the engine is not asked. A container belongs to
-/// the record that has its id; labels do not decide, because containers that Dokku made do not have ours.
+/// the record that has its id; labels do not decide, because containers that Dokku made do not have ours. One without a record
+/// has a row of its own while a rollout is under way.
 pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+    let world = docker.world();
     let records: Vec<InstanceFiles> =
-        apps.iter().map(|app| app::records(docker.world(), app)).collect::<Result<_, _>>()?;
+        apps.iter().map(|app| app::records(world, app)).collect::<Result<_, _>>()?;
     let listed = if records.iter().all(|records| records.slots.is_empty()) {
         Vec::new()
     } else {
@@ -24,15 +28,50 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppSta
     };
     let by_id: HashMap<&str, &Container> =
         listed.iter().map(|container| (container.id.as_str(), container)).collect();
-    let instances = |records: &InstanceFiles| {
-        records.slots.iter().map(|(slot, record)| instance(slot, record, &by_id)).collect()
+    let beside = unrecorded(world, &listed);
+    let instances = |app: &str, records: &InstanceFiles| {
+        let recorded = records.slots.iter().map(|(slot, record)| instance(slot, record, &by_id));
+        let beside = beside.get(app).map(Vec::as_slice).unwrap_or_default();
+        let beside = beside.iter().filter(|container| !records.contains(&container.id));
+        let mut all: Vec<Instance> = recorded.chain(rolling(world, app, beside)).collect();
+        all.sort_by(|a, b| (&a.slot, a.run).cmp(&(&b.slot, b.run)));
+        all
     };
     let statuses = apps.iter().zip(&records).map(|(app, records)| AppStatus {
         app: app.clone(),
-        instances: instances(records),
+        instances: instances(app, records),
         troubles: Vec::new(),
     });
     Ok(statuses.collect())
+}
+
+/// The containers of this world that are runs, by app.
+fn unrecorded<'a>(world: &World, listed: &'a [Container]) -> BTreeMap<&'a str, Vec<&'a Container>> {
+    let root = world.root().display().to_string();
+    let mut of_apps: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
+    for container in listed.iter().filter(|container| container.label(label::ROOT) == Some(&root)) {
+        of_apps.entry(container.label(label::APP).unwrap_or_default()).or_default().push(container);
+    }
+    of_apps
+}
+
+/// The rows of containers without a record, if the app is in the middle of a rollout.
+fn rolling<'a>(world: &World, app: &str, beside: impl Iterator<Item = &'a &'a Container>) -> Vec<Instance> {
+    let mut beside = beside.filter_map(|container| Some((label::slot(container)?, *container))).peekable();
+    let name = beside.peek().and_then(|_| app.parse::<AppName>().ok());
+    let Some((written, _)) = name.map(|name| RolloutFile::new(world, &name).read()) else {
+        return Vec::new();
+    };
+    let Some(under_way) = written.unfinished() else { return Vec::new() };
+    let is_committed = under_way.rollout.state() == ps_rollout::State::Committed;
+    let role = if is_committed { Role::Leaving } else { Role::Incoming };
+    let row = |(slot, container): (Slot, &Container)| {
+        let mut instance = Instance::new(slot, container.state);
+        instance.container_id = Some(container.id.clone());
+        describe(&mut instance, container, role);
+        instance
+    };
+    beside.map(row).collect()
 }
 
 fn instance(slot: &Slot, record: &InstanceRecord, by_id: &HashMap<&str, &Container>) -> Instance {
@@ -40,10 +79,19 @@ fn instance(slot: &Slot, record: &InstanceRecord, by_id: &HashMap<&str, &Contain
     let mut instance = Instance::new(slot.clone(), container.map_or(State::Missing, |found| found.state));
     instance.container_id.clone_from(&record.id);
     instance.port = record.port;
+    instance.role = Some(Role::Current);
     if let Some(container) = container {
-        instance.last_exit = container.last_exit;
+        describe(&mut instance, container, Role::Current);
         let ip = container.ip.as_deref().filter(|_| container.state.is_alive());
         instance.address = ip.zip(record.port).map(|(ip, port)| format!("{ip}:{port}"));
     }
     instance
+}
+
+fn describe(instance: &mut Instance, container: &Container, role: Role) {
+    instance.run = label::run_number(container);
+    instance.release = label::release(container);
+    instance.lane = Some(label::lane(container));
+    instance.role = Some(role);
+    instance.last_exit = container.last_exit;
 }

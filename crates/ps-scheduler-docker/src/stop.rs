@@ -11,31 +11,36 @@ use ps_scheduler::{Error, Progress, StopOrder, Stopped, Watch};
 
 use crate::DockerLocal;
 use crate::app::{self, App, WAITING_AT_ONCE};
+use crate::settle;
 
 /// Carries out the order. Stopping all of an app also ends what a run that died half-way left of it.
 pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
     watch.cancel.check()?;
     let mut records = app::records(docker.world(), &order.app)?;
-    if records.slots.is_empty() && !order.remove {
+    if records.slots.is_empty() && !order.remove && !settle::was_cut_off(docker.world(), &order.app) {
         return Ok(Stopped::default());
     }
-    let engine = docker.engine()?;
-    let app = App { engine, world: docker.world(), name: &order.app };
+    let app = App { engine: docker.engine()?, world: docker.world(), name: &order.app };
+    let file = settle::file(&app)?;
+    let _held = app.hold(&file)?;
+    if order.which == Which::All || settle::was_cut_off(docker.world(), &order.app) {
+        match app.settle(&file, order.grace, watch) {
+            Ok(settled) => records = settled.records,
+            // Nothing was ever recorded of this app, so it can be destroyed although no engine answers.
+            Err(Error::Unreachable { .. }) if records.slots.is_empty() => return Ok(Stopped::default()),
+            Err(error) => return Err(error),
+        }
+    }
     let slots: Vec<Slot> = records.slots.keys().filter(|slot| order.which.includes(slot)).cloned().collect();
-    engine.run(async {
-        if order.which == Which::All {
-            match app.settle(&records, order.grace).await {
-                // Nothing was ever recorded of this app, so it can be destroyed although no engine answers.
-                Err(Error::Unreachable { .. }) if records.slots.is_empty() => return Ok(Stopped::default()),
-                left => left?.into_iter().for_each(|line| (watch.say)(Progress::Note(line))),
-            }
-        }
-        let stopped = app.end_slots(&records, &slots, order.grace, watch).await;
-        if !order.remove {
-            return Ok(stopped);
-        }
-        app.forget(&mut records, &slots, stopped).await
-    })
+    let stopped = app.engine.run(app.end_slots(&records, &slots, order.grace, watch));
+    if !order.remove {
+        return Ok(stopped);
+    }
+    let stopped = app.engine.run(app.forget(&mut records, &slots, stopped))?;
+    if records.slots.is_empty() {
+        file.remove();
+    }
+    Ok(stopped)
 }
 
 impl App<'_> {
@@ -61,6 +66,7 @@ impl App<'_> {
                 End::Ended(exit) => note_ended(&mut stopped, slot, exit, watch),
                 End::WasOver | End::WasGone => (),
                 End::Remains(reason) => stopped.remaining.push((slot.clone(), reason)),
+                End::Unknown(fault) => stopped.remaining.push((slot.clone(), fault.to_string())),
             }
         }
         stopped.ended.sort_by(|a, b| a.0.cmp(&b.0));

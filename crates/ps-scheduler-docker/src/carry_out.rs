@@ -1,0 +1,298 @@
+//! The executor of a rollout (docs/rollout.md): it tells [`ps_rollout::Rollout`] what happened, writes the rollout down, does what it
+//! is told to, and looks at the new containers every tenth of a second, because the engine tells nobody that one has ended. It
+//! decides nothing. It may die at any moment: whoever comes next goes on from what is written down.
+//!
+//! An engine that does not answer is asked to put back once; if it is silent then, too, the executor leaves the rollout as it is
+//! written down, for the next one.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
+use ps_engine::{Engine, Fault};
+use ps_rollout::{Action, Event, Outcome, Revision, Run, State};
+use ps_scheduler::{Error, Progress, Watch};
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::failed::failed;
+use crate::hands::{Done, Hands};
+use crate::look;
+use crate::rollout_file::{RolloutFile, Written};
+
+/// How often the new containers are looked at.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// A rollout, and whoever carries it out.
+pub(crate) struct Executor<'a> {
+    engine: &'a Engine,
+    hands: &'a Hands<'a>,
+    file: &'a RolloutFile<'a>,
+    written: Written,
+    events: VecDeque<Event>,
+    pending: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + 'a>>>,
+    /// Runs whose start was ordered and not yet answered.
+    starting: BTreeSet<Run>,
+    /// Runs that are to end as soon as their start is answered.
+    deferred: BTreeSet<Run>,
+    /// New runs that live, with the time at which they began to.
+    living: BTreeMap<Run, Duration>,
+    /// The lowest number that a run of this rollout can have; the end of one of these is not told.
+    first_run: u64,
+    is_looking: bool,
+    is_cancelled: bool,
+    /// The engine did not answer.
+    silence: Option<Fault>,
+    /// The rollout could not be written down.
+    unwritten: Option<ps_apps::Error>,
+}
+
+/// Something that was waited for.
+enum Step {
+    Did(Done),
+    Looked(Result<Vec<Event>, Fault>),
+}
+
+/// Time since the machine was started, which no executor's death stops.
+fn now() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    let whole = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(whole, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+impl<'a> Executor<'a> {
+    /// An executor of the rollout that is under way in `written`.
+    pub(crate) fn new(hands: &'a Hands<'a>, file: &'a RolloutFile<'a>, written: Written) -> Self {
+        Self {
+            engine: hands.app.engine,
+            hands,
+            file,
+            events: VecDeque::new(),
+            pending: FuturesUnordered::new(),
+            starting: BTreeSet::new(),
+            deferred: BTreeSet::new(),
+            living: BTreeMap::new(),
+            first_run: written.next_run,
+            is_looking: false,
+            written,
+            is_cancelled: false,
+            silence: None,
+            unwritten: None,
+        }
+    }
+
+    /// Carries the rollout out to its end, beginning with these events. What was written down last comes back with the outcome.
+    pub(crate) fn carry_out(
+        mut self,
+        first: Vec<Event>,
+        watch: &mut Watch<'_>,
+    ) -> Result<(Outcome, Written), Error> {
+        self.events.extend(first);
+        loop {
+            self.heed(watch);
+            self.turn(watch)?;
+            let outcome = self.rollout().outcome();
+            if let Some(outcome) = outcome.filter(|_| self.pending.is_empty() && self.events.is_empty()) {
+                return self.conclude(outcome);
+            }
+            self.begin_to_look();
+            let steps = self.engine.run(wait(&mut self.pending));
+            for step in steps {
+                self.take(step, watch)?;
+            }
+            if !self.is_looking {
+                self.events.push_back(Event::Tick);
+            }
+        }
+    }
+
+    fn rollout(&self) -> &ps_rollout::Rollout {
+        &self.written.under_way.as_ref().expect("an executor has a rollout").rollout
+    }
+
+    fn heed(&mut self, watch: &Watch<'_>) {
+        if !self.is_cancelled && watch.cancel.check().is_err() {
+            self.cancel();
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.is_cancelled = true;
+        self.events.push_back(Event::Cancel);
+    }
+
+    /// Tells the rollout everything that has happened, writes it down, and begins what it says.
+    fn turn(&mut self, watch: &mut Watch<'_>) -> Result<(), Error> {
+        while !self.events.is_empty() {
+            let mut actions = Vec::new();
+            let under_way = self.written.under_way.as_mut().expect("an executor has a rollout");
+            while let Some(event) = self.events.pop_front() {
+                if let Event::Started(run) = &event {
+                    self.living.insert(run.clone(), now());
+                    (watch.say)(Progress::Started(run.slot.clone()));
+                }
+                actions.extend(under_way.rollout.handle(event, now()));
+            }
+            if !actions.is_empty() {
+                self.write(&actions)?;
+            }
+            for action in actions {
+                self.begin(action, watch);
+            }
+        }
+        Ok(())
+    }
+
+    /// Before anything was begun a rollout that cannot be written down is refused. Later it is put back, because what is
+    /// to end must end all the same.
+    fn write(&mut self, actions: &[Action]) -> Result<(), Error> {
+        let highest =
+            actions.iter().map(|action| if let Action::Start { run, .. } = action { run.number } else { 0 });
+        self.written.next_run = highest.map(|number| number + 1).fold(self.written.next_run, u64::max);
+        let Err(error) = self.file.write(&self.written) else { return Ok(()) };
+        let is_untouched = self.living.is_empty() && self.starting.is_empty() && self.pending.is_empty();
+        if is_untouched && self.rollout().state() == State::Rolling && self.unwritten.is_none() {
+            return Err(self.hands.app.unwritable(&error));
+        }
+        self.unwritten.get_or_insert(error);
+        if !self.is_cancelled {
+            self.cancel();
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, action: Action, watch: &mut Watch<'_>) {
+        let hands = self.hands;
+        match action {
+            Action::Start { run, revision, lane } => {
+                self.starting.insert(run.clone());
+                self.pending.push(Box::pin(hands.start(run, revision, lane).map(Step::Did)));
+            }
+            // Nobody asks containers for their checks: one that lives for as long as the gate demands has passed.
+            Action::Probe(run) => self.events.push_back(Event::Ready(run)),
+            // Nothing stands between clients and a container.
+            Action::Admit(run) => {
+                (watch.say)(Progress::Ready(run.slot.clone()));
+                self.events.push_back(Event::Admitted(run));
+            }
+            Action::Withdraw(run) => self.events.push_back(Event::Withdrawn(run)),
+            Action::End(run) => self.end(run),
+            Action::Forget(run) => {
+                let is_committed = self.rollout().state() == State::Committed;
+                self.pending.push(Box::pin(hands.forget(run, is_committed).map(Step::Did)));
+            }
+            Action::Commit(runs) => self.record(runs, Revision::New),
+            Action::PutBack(runs) => self.record(runs, Revision::Old),
+        }
+    }
+
+    fn end(&mut self, run: Run) {
+        self.living.remove(&run);
+        if self.starting.contains(&run) {
+            self.hands.unwanted.borrow_mut().insert(run.clone());
+            self.deferred.insert(run);
+        } else {
+            self.pending.push(Box::pin(self.hands.end(run).map(Step::Did)));
+        }
+    }
+
+    fn record(&mut self, runs: Vec<Run>, revision: Revision) {
+        self.pending.push(Box::pin(self.hands.record(runs, revision).map(Step::Did)));
+    }
+
+    /// Looks at what was started, as long as its death is the rollout's to judge.
+    fn begin_to_look(&mut self) {
+        let is_open = matches!(self.rollout().state(), State::Rolling | State::PuttingBack);
+        if self.is_looking || !is_open || self.living.is_empty() {
+            return;
+        }
+        self.is_looking = true;
+        let (hands, living, now) = (self.hands, self.living.clone(), now());
+        let looking = async move {
+            tokio::time::sleep(LOOK).await;
+            Step::Looked(look::look(hands, &living, now).await)
+        };
+        self.pending.push(Box::pin(looking));
+    }
+
+    fn take(&mut self, step: Step, watch: &mut Watch<'_>) -> Result<(), Error> {
+        match step {
+            Step::Did(done) => self.take_done(done, watch),
+            Step::Looked(looked) => {
+                self.is_looking = false;
+                match looked {
+                    Ok(events) => self.take_deaths(events),
+                    Err(fault) => self.fall_silent(fault)?,
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn take_deaths(&mut self, events: Vec<Event>) {
+        for event in &events {
+            if let Event::Died { run, .. } | Event::Ended(run) = event {
+                self.living.remove(run);
+            }
+        }
+        self.events.extend(events);
+    }
+
+    fn take_done(&mut self, done: Done, watch: &mut Watch<'_>) -> Result<(), Error> {
+        if let Some(run) = &done.started {
+            self.starting.remove(run);
+            if self.deferred.remove(run) {
+                self.end(run.clone());
+            }
+        }
+        if let Some((run, exit)) = done.ended.filter(|(run, _)| run.number < self.first_run) {
+            (watch.say)(Progress::Ended(run.slot, exit));
+        }
+        if let Some(note) = done.note {
+            (watch.say)(Progress::Note(note));
+        }
+        self.events.extend(done.event);
+        done.silence.map_or(Ok(()), |fault| self.fall_silent(fault))
+    }
+
+    fn fall_silent(&mut self, fault: Fault) -> Result<(), Error> {
+        let is_putting_back = self.rollout().state() == State::PuttingBack;
+        if self.silence.is_some() && is_putting_back || self.rollout().state() == State::Committed {
+            return Err(failed(fault, format!("deploy {}", self.hands.app.name)));
+        }
+        self.silence.get_or_insert(fault);
+        if !self.is_cancelled {
+            self.cancel();
+        }
+        Ok(())
+    }
+
+    fn conclude(mut self, outcome: Outcome) -> Result<(Outcome, Written), Error> {
+        let name = self.hands.app.name;
+        if let Some(under_way) = self.written.under_way.take().filter(|_| outcome.cause.is_none()) {
+            self.written.release = under_way.release;
+        }
+        // If this cannot be written, a rollout that is over is read, and that is nothing to go on with.
+        let _ = self.file.write(&self.written);
+        match (outcome.cause.is_some(), self.silence, self.unwritten) {
+            (true, Some(fault), _) => Err(failed(fault, format!("deploy {name}"))),
+            (true, None, Some(error)) => Err(self.hands.app.unwritable(&error)),
+            (true, None, None) | (false, _, _) => Ok((outcome, self.written)),
+        }
+    }
+}
+
+/// What has come of something that was begun, all of it that is there; nothing, if nothing comes for a while.
+async fn wait<'a>(pending: &mut FuturesUnordered<Pin<Box<dyn Future<Output = Step> + 'a>>>) -> Vec<Step> {
+    if pending.is_empty() {
+        tokio::time::sleep(LOOK).await;
+        return Vec::new();
+    }
+    let mut steps = Vec::new();
+    steps.extend(tokio::time::timeout(LOOK, pending.next()).await.ok().flatten());
+    while let Some(Some(step)) = pending.next().now_or_never() {
+        steps.push(step);
+    }
+    steps
+}

@@ -1,0 +1,73 @@
+//! What is there of an app: its records beside what the engine lists. Both a rollout that begins and one that is taken over from
+//! somebody who died start from it.
+
+use std::collections::BTreeMap;
+
+use formation::Slot;
+use ps_apps::InstanceFiles;
+use ps_engine::Container;
+use ps_rollout::{Condition, Lane, Observed, Present, Revision, Run};
+
+use crate::label;
+
+/// A container with the run that it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) run: Run,
+    pub(crate) lane: Lane,
+    pub(crate) id: String,
+    /// Whether it is written down as what fills its slot.
+    is_recorded: bool,
+    /// Whether its process lives; one that the engine is about to start again does not.
+    is_up: bool,
+    may_serve: bool,
+}
+
+/// The containers of an app that are runs. One that is not recorded and has no number that anybody understands is none; a
+/// recorded one without a number is run 0.
+pub(crate) fn runs(records: &InstanceFiles, listed: &[Container]) -> Vec<Found> {
+    let recorded: BTreeMap<&str, &Slot> =
+        records.slots.iter().filter_map(|(slot, record)| Some((record.id.as_deref()?, slot))).collect();
+    let found = |container: &Container| {
+        let slot = recorded.get(container.id.as_str()).copied();
+        let number = match label::run_number(container) {
+            Some(0) | None if slot.is_none() => return None,
+            number => number.unwrap_or(0),
+        };
+        let slot = slot.cloned().or_else(|| label::slot(container))?;
+        Some(Found {
+            is_recorded: recorded.contains_key(container.id.as_str()),
+            run: Run { slot, number },
+            lane: label::lane(container),
+            id: container.id.clone(),
+            is_up: container.state.is_alive(),
+            may_serve: container.may_serve(),
+        })
+    };
+    listed.iter().filter_map(found).collect()
+}
+
+/// What fills the slots, or will fill them again because the engine is about to start it again.
+pub(crate) fn present(runs: &[Found]) -> BTreeMap<Slot, Present> {
+    let filling = runs.iter().filter(|found| found.is_recorded && found.may_serve);
+    let present = |found: &Found| Present { number: found.run.number, lane: found.lane, is_up: found.is_up };
+    filling.map(|found| (found.run.slot.clone(), present(found))).collect()
+}
+
+/// What a rollout is told that is taken over. What it had started is written down in it, so it does not matter here what a run
+/// was started from, but for one that nobody had written down.
+pub(crate) fn observed(runs: &[Found]) -> Vec<Observed> {
+    let observed = |found: &Found| Observed {
+        run: found.run.clone(),
+        lane: found.lane,
+        revision: if found.is_recorded { Revision::Old } else { Revision::New },
+        condition: if found.may_serve { Condition::Up } else { Condition::Over },
+    };
+    runs.iter().map(observed).collect()
+}
+
+/// The lowest number that none of the listed runs has, and no other run of the app had.
+pub(crate) fn next_number(listed: &[Container], written: u64) -> u64 {
+    let after = |container: &Container| label::run_number(container).map_or(0, |number| number + 1);
+    listed.iter().map(after).fold(written.max(1), u64::max)
+}

@@ -1,0 +1,285 @@
+//! What a rollout asks for, done to containers: one function an action. A new run is a container with an upcoming name that the
+//! engine does not start again; at the commit it gets the restart policy and the name of an instance. Doing an action twice does no
+//! harm: a run is found by its label, whoever made it.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use formation::{Exit, RestartPolicy, Slot};
+use futures_util::{StreamExt, stream};
+use ps_apps::{InstanceFiles, InstanceRecord};
+use ps_engine::{Container, ContainerCreateBody, End, Fault};
+use ps_rollout::{Event, Lane, Revision, Run};
+use ps_scheduler::Release;
+use tokio::sync::Semaphore;
+
+use crate::app::{AT_ONCE, App, WAITING_AT_ONCE};
+use crate::blueprint;
+use crate::found::Found;
+use crate::label::{self, Identity};
+use crate::reproduce;
+
+/// What new runs are started from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fresh<'a> {
+    /// The release.
+    pub(crate) release: &'a Release,
+    /// Its image.
+    pub(crate) image: &'a str,
+}
+
+/// Whoever carries out a rollout of one app.
+pub(crate) struct Hands<'a> {
+    pub(crate) app: &'a App<'a>,
+    /// `None` for somebody who only finishes or puts back what another has begun.
+    pub(crate) fresh: Option<Fresh<'a>>,
+    /// The number of the release that is being rolled out.
+    pub(crate) release: u64,
+    /// The number of the app's release before it.
+    pub(crate) old_release: u64,
+    pub(crate) policy: RestartPolicy,
+    pub(crate) old_policies: BTreeMap<Slot, RestartPolicy>,
+    /// From SIGTERM to SIGKILL.
+    pub(crate) grace: Duration,
+    pub(crate) records: RefCell<InstanceFiles>,
+    /// The containers of the runs.
+    pub(crate) ids: RefCell<BTreeMap<Run, String>>,
+    /// Runs that are to end although they have not come up yet.
+    pub(crate) unwanted: RefCell<BTreeSet<Run>>,
+    starting: Semaphore,
+    ending: Semaphore,
+}
+
+/// An action that was done, or could not be.
+#[derive(Debug, Default)]
+pub(crate) struct Done {
+    /// What the rollout is told.
+    pub(crate) event: Option<Event>,
+    /// The run whose start this was.
+    pub(crate) started: Option<Run>,
+    /// What ended, and how.
+    pub(crate) ended: Option<(Run, Option<Exit>)>,
+    /// What a person is told.
+    pub(crate) note: Option<String>,
+    /// The engine did not answer.
+    pub(crate) silence: Option<Fault>,
+}
+
+impl Done {
+    fn told(event: Event) -> Self {
+        Self { event: Some(event), ..Self::default() }
+    }
+}
+
+/// Why a run could not be started: a fragment that goes on after its slot, and the fault if it was one.
+struct Refusal(String, Option<Fault>);
+
+impl Refusal {
+    fn of(fault: Fault) -> Self {
+        Self(fault.to_string(), Some(fault))
+    }
+}
+
+impl<'a> Hands<'a> {
+    /// Hands that have touched nothing yet.
+    pub(crate) fn new(app: &'a App<'a>, records: InstanceFiles, grace: Duration) -> Self {
+        Self {
+            app,
+            fresh: None,
+            release: 0,
+            old_release: 0,
+            policy: RestartPolicy::default(),
+            old_policies: BTreeMap::new(),
+            grace,
+            records: RefCell::new(records),
+            ids: RefCell::default(),
+            unwanted: RefCell::default(),
+            starting: Semaphore::new(AT_ONCE),
+            ending: Semaphore::new(WAITING_AT_ONCE),
+        }
+    }
+
+    /// Takes note of containers that are there.
+    pub(crate) fn know(&self, runs: &[Found]) {
+        self.ids.borrow_mut().extend(runs.iter().map(|found| (found.run.clone(), found.id.clone())));
+    }
+
+    fn id(&self, run: &Run) -> Option<String> {
+        self.ids.borrow().get(run).cloned()
+    }
+
+    /// Makes a run live.
+    pub(crate) async fn start(&self, run: Run, revision: Revision, lane: Lane) -> Done {
+        let _turn = self.starting.acquire().await;
+        let (event, silence) = match self.try_start(&run, revision, lane).await {
+            Ok(()) => (Event::Started(run.clone()), None),
+            Err(Refusal(reason, fault)) => {
+                (Event::StartRefused { run: run.clone(), reason }, fault.filter(Fault::is_silence))
+            }
+        };
+        Done { event: Some(event), started: Some(run), silence, ..Done::default() }
+    }
+
+    async fn try_start(&self, run: &Run, revision: Revision, lane: Lane) -> Result<(), Refusal> {
+        if self.unwanted.borrow().contains(run) {
+            return Err(Refusal("was not started any more".to_owned(), None));
+        }
+        let id = match self.id(run) {
+            Some(id) => id,
+            None => self.create(run, revision, lane).await?,
+        };
+        let started = self.app.engine.start(&id).await;
+        started.map_err(|fault| Refusal(format!("cannot be started: {}", fault.reason()), Some(fault)))
+    }
+
+    async fn create(&self, run: &Run, revision: Revision, lane: Lane) -> Result<String, Refusal> {
+        let body = match revision {
+            Revision::New => self.described(run, lane)?,
+            Revision::Old => self.described_again(run, lane).await?,
+        };
+        let name = label::upcoming_name(self.app.name, run);
+        let created = self.app.engine.create(&name, body).await.map_err(|fault| self.not_created(fault));
+        created.inspect(|id| drop(self.ids.borrow_mut().insert(run.clone(), id.clone())))
+    }
+
+    fn described(&self, run: &Run, lane: Lane) -> Result<ContainerCreateBody, Refusal> {
+        let fresh = self
+            .fresh
+            .ok_or_else(|| Refusal("is not started by somebody who only tidies up".to_owned(), None))?;
+        let identity = Identity { run: run.clone(), release: self.release, lane };
+        Ok(blueprint::container(self.app.world.root(), fresh.release, fresh.image, &identity))
+    }
+
+    /// The description of the recorded container of the slot, for another container like it.
+    async fn described_again(&self, run: &Run, lane: Lane) -> Result<ContainerCreateBody, Refusal> {
+        let recorded = self.records.borrow().slots.get(&run.slot).and_then(|record| record.id.clone());
+        let gone = || Refusal("cannot be started again: its container is gone".to_owned(), None);
+        let inspected = self.app.engine.inspect(&recorded.ok_or_else(gone)?).await;
+        let inspected = inspected
+            .map_err(|fault| Refusal(format!("cannot be started again: {}", fault.reason()), Some(fault)))?;
+        let identity = Identity { run: run.clone(), release: self.old_release, lane };
+        reproduce::container(inspected, self.app.world.root(), self.app.name, &identity)
+            .map_err(|reason| Refusal(format!("cannot be started again: {reason}"), None))
+    }
+
+    fn not_created(&self, fault: Fault) -> Refusal {
+        let is_without_image = fault.is_gone() && fault.reason().to_lowercase().contains("image");
+        let reason = match self.fresh {
+            Some(Fresh { image, .. }) if is_without_image => {
+                format!("cannot be created: there is no image {image} here: docker pull {image}, or build it")
+            }
+            Some(_) | None => format!("cannot be created: {}", fault.reason()),
+        };
+        Refusal(reason, Some(fault))
+    }
+
+    /// Ends a run and everything that the engine would put in its place.
+    pub(crate) async fn end(&self, run: Run) -> Done {
+        let _turn = self.ending.acquire().await;
+        let Some(id) = self.id(&run) else { return Done::told(Event::Ended(run)) };
+        let end = self.app.engine.end(&id, self.grace).await;
+        if let Some(reason) = end.unfinished() {
+            let silence = if let End::Unknown(fault) = end { Some(fault) } else { None };
+            return Done {
+                silence: silence.filter(Fault::is_silence),
+                ..Done::told(Event::Remains { run, reason })
+            };
+        }
+        let ended = if let End::Ended(exit) = end { Some((run.clone(), exit)) } else { None };
+        Done { ended, ..Done::told(Event::Ended(run)) }
+    }
+
+    /// Removes what is left of a run that ended. Before the commit a recorded container stays: it is what its slot is
+    /// started from again if everything is put back.
+    pub(crate) async fn forget(&self, run: Run, is_committed: bool) -> Done {
+        let Some(id) = self.id(&run) else { return Done::default() };
+        let is_recorded = self.records.borrow().contains(&id);
+        if is_recorded && !is_committed {
+            return Done::default();
+        }
+        let _turn = self.ending.acquire().await;
+        if let Err(fault) = self.app.engine.remove(&id).await {
+            let short = id.get(..12).unwrap_or(&id);
+            let note = format!("the old {} ({short}) would not go: {}", run.slot, fault.reason());
+            return Done { note: Some(note), ..Done::default() };
+        }
+        self.ids.borrow_mut().remove(&run);
+        let forgotten = if is_recorded { self.records.borrow_mut().remove(&[run.slot]) } else { Ok(()) };
+        Done { note: forgotten.err().map(|error| error.to_string()), ..Done::default() }
+    }
+
+    /// Makes it durable that these runs fill the app: they get their restart policy, the records, the names.
+    pub(crate) async fn record(&self, runs: Vec<Run>, revision: Revision) -> Done {
+        match self.try_record(&runs, revision).await {
+            Ok(()) => Done::told(Event::Recorded(revision)),
+            Err(Refusal(reason, fault)) => {
+                let silence = fault.filter(Fault::is_silence);
+                Done { silence, ..Done::told(Event::NotRecorded { revision, reason }) }
+            }
+        }
+    }
+
+    async fn try_record(&self, runs: &[Run], revision: Revision) -> Result<(), Refusal> {
+        let old = self.records.borrow().clone();
+        let is_new = |(run, id): &(&Run, String)| {
+            old.slots.get(&run.slot).and_then(|record| record.id.as_ref()) != Some(id)
+        };
+        let new: Vec<(&Run, String)> =
+            runs.iter().filter_map(|run| Some((run, self.id(run)?))).filter(is_new).collect();
+        self.arm(&new, revision).await?;
+        let listed = self.app.engine.list(&self.app.filters()).await.map_err(Refusal::of)?;
+        let records = new.iter().map(|(run, id)| {
+            let container = listed.iter().find(|container| container.id == *id);
+            Ok((run.slot.clone(), self.record_of(run, id, container, &old, revision)?))
+        });
+        let records = records.collect::<Result<Vec<(Slot, InstanceRecord)>, Refusal>>()?;
+        if !records.is_empty() {
+            let replaced = self.records.borrow_mut().replace(&records);
+            replaced.map_err(|error| Refusal(error.to_string(), None))?;
+        }
+        self.app.take_names(&old, &records).await;
+        Ok(())
+    }
+
+    /// From here on the engine starts them again when they end by themselves.
+    async fn arm(&self, new: &[(&Run, String)], revision: Revision) -> Result<(), Refusal> {
+        let armed = new.iter().map(|(run, id)| {
+            let old = self.old_policies.get(&run.slot).filter(|_| revision == Revision::Old);
+            let policy = old.copied().unwrap_or(self.policy);
+            self.app.engine.set_policy(id, policy)
+        });
+        let armed: Vec<Result<(), Fault>> = stream::iter(armed).buffered(AT_ONCE).collect().await;
+        armed.into_iter().filter_map(Result::err).try_for_each(|fault| Err(Refusal::of(fault)))
+    }
+
+    /// A new run that ended just before it got its restart policy is one that nobody would start again.
+    fn record_of(
+        &self,
+        run: &Run,
+        id: &str,
+        container: Option<&Container>,
+        old: &InstanceFiles,
+        revision: Revision,
+    ) -> Result<InstanceRecord, Refusal> {
+        let is_over = container.is_none_or(|container| container.is_over && !self.may_finish(container));
+        if revision == Revision::New && is_over {
+            return Err(Refusal(format!("{} ended by itself at the last moment", run.slot), None));
+        }
+        let port = match revision {
+            Revision::New => blueprint::port(&run.slot),
+            Revision::Old => old.slots.get(&run.slot).and_then(|record| record.port),
+        };
+        let ip = container.and_then(|container| container.ip.clone());
+        Ok(InstanceRecord { id: Some(id.to_owned()), ip, port })
+    }
+
+    /// Whether a container that ended did what it was for, so that its restart policy leaves it at that.
+    pub(crate) fn may_finish(&self, container: &Container) -> bool {
+        let is_success = container.last_exit == Some(Exit::Code(0));
+        match self.policy {
+            RestartPolicy::No | RestartPolicy::OnFailure(_) => is_success,
+            RestartPolicy::Always | RestartPolicy::UnlessStopped => false,
+        }
+    }
+}

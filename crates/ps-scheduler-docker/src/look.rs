@@ -1,0 +1,54 @@
+//! A look at the new containers of a rollout: which of them have ended since the last one, how, and what they wrote last.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ps_engine::{Container, Fault};
+use ps_rollout::{Event, Run};
+
+use crate::hands::Hands;
+
+/// How many of the last lines that a container wrote are told.
+const LAST_LINES: usize = 10;
+/// Until when an end is told as that of a container that never came up.
+const FIRST_SECOND: Duration = Duration::from_secs(1);
+
+/// What happened to these runs, which began to live at these times, before `now`.
+pub(crate) async fn look(
+    hands: &Hands<'_>,
+    living: &BTreeMap<Run, Duration>,
+    now: Duration,
+) -> Result<Vec<Event>, Fault> {
+    let listed = hands.app.engine.list(&hands.app.filters()).await?;
+    let mut events = Vec::new();
+    for (run, since) in living {
+        let id = hands.ids.borrow().get(run).cloned();
+        let Some(id) = id else { continue };
+        let container = listed.iter().find(|container| container.id == id);
+        if container.is_some_and(Container::may_serve) {
+            continue;
+        }
+        let is_early = now.saturating_sub(*since) < FIRST_SECOND;
+        if container.is_some_and(|container| !is_early && hands.may_finish(container)) {
+            events.push(Event::Ended(run.clone()));
+        } else {
+            let how = told(hands, &id, container, is_early).await;
+            events.push(Event::Died { run: run.clone(), how });
+        }
+    }
+    Ok(events)
+}
+
+async fn told(hands: &Hands<'_>, id: &str, container: Option<&Container>, is_early: bool) -> String {
+    let when = if is_early { " in its first second" } else { "" };
+    let what = match container.map(|container| container.last_exit) {
+        None => return "was removed by somebody while it started".to_owned(),
+        Some(Some(exit)) => format!("ended with {exit}{when}"),
+        Some(None) => format!("ended{when}"),
+    };
+    let lines = hands.app.engine.last_lines(id, LAST_LINES).await;
+    if lines.is_empty() {
+        return format!("{what}; it wrote nothing");
+    }
+    format!("{what}; the last it wrote:\n    {}", lines.join("\n    "))
+}

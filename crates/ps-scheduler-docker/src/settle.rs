@@ -1,0 +1,141 @@
+//! What somebody who died left of an app is settled before anything else is done to it. A rollout that is written down is taken
+//! over: it is put back, or finished if its commit had begun. Then what is left is tidied up: a container without a record is
+//! ended and removed, and one with a record gets its final name.
+//!
+//! A rollout is not carried on before its commit, because only the one who died knew what its new runs are started from; whoever
+//! comes next has a plan of its own.
+
+use std::fs::File;
+use std::time::Duration;
+
+use formation::AppName;
+use futures_util::{StreamExt, stream};
+use ps_apps::{InstanceFiles, World};
+use ps_engine::Container;
+use ps_rollout::Event;
+use ps_scheduler::{Cancel, Error, Progress, Watch};
+
+use crate::app::{self, App, WAITING_AT_ONCE};
+use crate::carry_out::Executor;
+use crate::found;
+use crate::hands::Hands;
+use crate::label;
+use crate::rollout_file::{Hold, RolloutFile, Written};
+
+/// How an app was found, once it was settled.
+pub(crate) struct Settled {
+    /// What is written down; no rollout is under way.
+    pub(crate) written: Written,
+    /// What is recorded now.
+    pub(crate) records: InstanceFiles,
+}
+
+impl App<'_> {
+    /// Takes the right to change the app; an error if somebody carries out a rollout of it.
+    pub(crate) fn hold(&self, file: &RolloutFile<'_>) -> Result<Option<File>, Error> {
+        match file.hold() {
+            Hold::Mine(held) => Ok(Some(held)),
+            Hold::Nothing => Ok(None),
+            Hold::Others => Err(Error::Backend {
+                context: format!("change {}", self.name),
+                reason: "a deploy of it is under way: wait until it ends, or interrupt it".to_owned(),
+            }),
+        }
+    }
+
+    /// Finishes or puts back what somebody who died left behind, and removes what is left over.
+    pub(crate) fn settle(
+        &self,
+        file: &RolloutFile<'_>,
+        grace: Duration,
+        watch: &mut Watch<'_>,
+    ) -> Result<Settled, Error> {
+        let (mut written, unreadable) = file.read();
+        if let Some(reason) = unreadable {
+            (watch.say)(Progress::Note(format!(
+                "what was written down of earlier rollouts is not used: {reason}"
+            )));
+        }
+        if written.unfinished().is_some() {
+            written = self.take_over(file, written, grace, watch)?;
+        }
+        written.under_way = None;
+        let records = app::records(self.world, self.name)?;
+        for line in self.engine.run(self.tidy(&records, grace))? {
+            (watch.say)(Progress::Note(line));
+        }
+        Ok(Settled { written, records })
+    }
+
+    /// Takes a rollout over from its executor, who died. It is not cancelled: what was begun is put back to its end.
+    fn take_over(
+        &self,
+        file: &RolloutFile<'_>,
+        written: Written,
+        grace: Duration,
+        watch: &mut Watch<'_>,
+    ) -> Result<Written, Error> {
+        let records = app::records(self.world, self.name)?;
+        let listed = self.engine.run(self.listed(&records))?;
+        let runs = found::runs(&records, &listed);
+        let mut hands = Hands::new(self, records, grace);
+        if let Some(under_way) = &written.under_way {
+            hands.policy = under_way.policy;
+            hands.old_policies.clone_from(&under_way.old_policies);
+            hands.release = under_way.release;
+        }
+        hands.old_release = written.release;
+        hands.know(&runs);
+        let first = vec![Event::Resumed(found::observed(&runs)), Event::Cancel];
+        let mut undisturbed = Watch { say: &mut *watch.say, cancel: &Cancel::default(), lock: watch.lock };
+        let (outcome, written) = Executor::new(&hands, file, written).carry_out(first, &mut undisturbed)?;
+        let what = if outcome.cause.is_some() { "put back" } else { "finished" };
+        (watch.say)(Progress::Note(format!("an earlier deploy of {} was cut off: it was {what}", self.name)));
+        for sentence in outcome.sentences() {
+            (watch.say)(Progress::Note(sentence));
+        }
+        Ok(written)
+    }
+
+    /// Removes containers without a record, and gives those with one their final names. Returns a sentence for each container
+    /// that could not be removed.
+    pub(crate) async fn tidy(&self, records: &InstanceFiles, grace: Duration) -> Result<Vec<String>, Error> {
+        let (recorded, leftover): (Vec<_>, Vec<_>) =
+            self.listed(records).await?.into_iter().partition(|container| records.contains(&container.id));
+        for container in recorded.iter().filter(|container| label::is_upcoming(&container.name)) {
+            let slot = records.slots.iter().find(|(_, record)| record.id.as_ref() == Some(&container.id));
+            if let Some((slot, _)) = slot {
+                self.name_finally(slot, &container.id).await;
+            }
+        }
+        let removals = leftover.iter().map(|container| async move {
+            let removed = self.remove_leftover(container, grace).await;
+            removed.err().map(|reason| format!("{} is left over and would not go: {reason}", container.name))
+        });
+        let left: Vec<Option<String>> = stream::iter(removals).buffered(WAITING_AT_ONCE).collect().await;
+        Ok(left.into_iter().flatten().collect())
+    }
+
+    async fn remove_leftover(&self, container: &Container, grace: Duration) -> Result<(), String> {
+        if container.may_serve() && !label::is_upcoming(&container.name) {
+            let unfinished = self.engine.end(&container.id, grace).await.unfinished();
+            unfinished.map_or(Ok(()), Err)?;
+        }
+        self.engine.remove(&container.id).await.map_err(|fault| fault.reason().to_owned())
+    }
+}
+
+/// The file of an app's rollouts.
+pub(crate) fn file<'a>(app: &App<'a>) -> Result<RolloutFile<'a>, Error> {
+    let name: AppName = app.name.parse().map_err(|invalid| Error::Backend {
+        context: format!("find the rollouts of {}", app.name),
+        reason: format!("{invalid}"),
+    })?;
+    Ok(RolloutFile::new(app.world, &name))
+}
+
+/// Whether somebody died in the middle of a rollout, of which there may be no record.
+pub(crate) fn was_cut_off(world: &World, app: &str) -> bool {
+    let name: Option<AppName> = app.parse().ok();
+    name.is_some_and(|name| RolloutFile::new(world, &name).read().0.unfinished().is_some())
+}
