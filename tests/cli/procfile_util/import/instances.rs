@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::symlink;
 
-use crate::{Ran, World, printed};
+use super::printed;
+use crate::{Ran, World};
 
 /// A program of supervisord's configuration as foreman writes it.
 fn program(name: &str, port: u16, command: &str, more: &str) -> String {
@@ -25,14 +26,14 @@ fn what_foreman_gave_supervisord_is_one_type_with_its_quantity() {
     let ran =
         printed("supervisord", format!("{programs}[group:app]\nprograms=app-web-1,app-web-2,app-mail-1\n"));
     assert_eq!(
-        (ran.stdout.as_str(), formation(&ran)),
+        (ran.text().as_str(), formation(&ran)),
         ("web: bin/web\nmail: bin/mail\n", "web=2 mail=1"),
         "{ran:?}"
     );
     // foreman hands a Procfile's command on as it is, for a shell that supervisord does not have.
     let shell = program("app-web-1", 5000, "bin/web -p $PORT && echo \"it's over\"", "");
     let ran = printed("supervisord", format!("{shell}[group:app]\nprograms=app-web-1\n"));
-    assert_eq!(ran.stdout, "web: bin/web -p $PORT && echo \"it's over\"\n", "{ran:?}");
+    assert_eq!(ran.text(), "web: bin/web -p $PORT && echo \"it's over\"\n", "{ran:?}");
 }
 
 #[test]
@@ -59,7 +60,7 @@ fn what_honcho_gave_supervisord_is_one_type_with_its_quantity() {
     };
     let text = format!("{}{}{}[group:app]\nprograms=web-1,web-2,web-3\n", program(1), program(2), program(3));
     let ran = printed("supervisord", text);
-    assert_eq!((ran.stdout.as_str(), formation(&ran)), ("web: bin/web -p $PORT\n", "web=3"), "{ran:?}");
+    assert_eq!((ran.text().as_str(), formation(&ran)), ("web: bin/web -p $PORT\n", "web=3"), "{ran:?}");
 }
 
 #[test]
@@ -98,7 +99,7 @@ fn a_port_in_the_command_is_a_number_like_the_name() {
     let text = program("app-web-1", 5000, "bin/web --bind 0.0.0.0:5000 -w 50001", "")
         + &program("app-web-2", 5001, "bin/web --bind 0.0.0.0:5001 -w 50001", "");
     let ran = printed("supervisord", format!("{text}[group:app]\nprograms=app-web-1,app-web-2\n"));
-    assert_eq!(ran.stdout, "web: bin/web --bind 0.0.0.0:\"${PORT}\" -w 50001\n", "{ran:?}");
+    assert_eq!(ran.text(), "web: bin/web --bind 0.0.0.0:\"${PORT}\" -w 50001\n", "{ran:?}");
     assert_eq!(formation(&ran), "web=2", "{ran:?}");
 }
 
@@ -121,7 +122,7 @@ fn what_foreman_and_honcho_gave_systemd_is_one_type_with_its_quantity() {
         )
     };
     let ran = printed("systemd", numbered(1) + &numbered(2));
-    assert_eq!((ran.stdout.as_str(), formation(&ran)), ("web: bin/web -p $PORT\n", "web=2"), "{ran:?}");
+    assert_eq!((ran.text().as_str(), formation(&ran)), ("web: bin/web -p $PORT\n", "web=2"), "{ran:?}");
     let of_target = |n: u16| {
         unit(
             &format!("app-web-{n}.service"),
@@ -132,7 +133,7 @@ fn what_foreman_and_honcho_gave_systemd_is_one_type_with_its_quantity() {
     };
     let target = "==> app-web.target <==\n[Unit]\nPartOf=app.target\n";
     let ran = printed("systemd", of_target(1) + target + &of_target(2));
-    assert_eq!((ran.stdout.as_str(), formation(&ran)), ("web: bin/web && echo over\n", "web=2"), "{ran:?}");
+    assert_eq!((ran.text().as_str(), formation(&ran)), ("web: bin/web && echo over\n", "web=2"), "{ran:?}");
     let ran = printed("systemd", numbered(1) + &numbered(2).replace("bin/web", "bin/other"));
     assert_eq!(formation(&ran), "web-1=1 web-2=1", "{ran:?}");
     assert!(ran.stderr.contains("web-1, web-2 are not counted as web"), "{ran:?}");
@@ -146,11 +147,11 @@ fn instances_of_a_template_are_the_links_that_its_target_wants() {
     world.put("units/app-web@.service", unit.split_once('\n').expect("a first line").1);
     world.put("units/app-web.target", "[Unit]\nPartOf=app.target\n");
     let ran = world.run(&["import", "--from", "systemd", "units", "--stdout"]);
-    assert_eq!((ran.stdout.as_str(), formation(&ran)), ("web: bin/web\n", "web=1"), "{ran:?}");
+    assert_eq!((ran.text().as_str(), formation(&ran)), ("web: bin/web\n", "web=1"), "{ran:?}");
     for port in ["5000", "5001", "5002"] {
         let link = world.path(&format!("units/app-web.target.wants/app-web@{port}.service"));
         symlink("../app-web@.service", link).expect("a link");
     }
     let ran = world.run(&["import", "--from", "systemd", "units", "--stdout"]);
-    assert_eq!((ran.stdout.as_str(), formation(&ran)), ("web: bin/web\n", "web=3"), "{ran:?}");
+    assert_eq!((ran.text().as_str(), formation(&ran)), ("web: bin/web\n", "web=3"), "{ran:?}");
 }

@@ -2,13 +2,13 @@
 //! down what they were given, and that is held against what a shell makes of the same command in the same environment.
 //! A supervisor that is not installed is skipped, and stderr says so.
 
-#[path = "procfile_util_consumers/app.rs"]
+#[path = "consumers/app.rs"]
 mod app;
-#[path = "procfile_util_consumers/cage.rs"]
+#[path = "consumers/cage.rs"]
 mod cage;
-#[path = "procfile_util_consumers/containers.rs"]
+#[path = "consumers/containers.rs"]
 mod containers;
-#[path = "procfile_util_consumers/stage.rs"]
+#[path = "consumers/stage.rs"]
 mod stage;
 
 use std::process::Command;

@@ -65,7 +65,7 @@ fn processes_are_counted_by_name_and_start_as_they_did() {
             process("pm2-logrotate", "/home/deploy/.pm2/modules/x.js", &json!({"pmx_module": true})),
         ]),
     );
-    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_eq!(ran.status, 0, "{ran:?}");
     let wanted = "api: node server.js\nmail: cd mail && python3 run.py --to 'a b'\nweb: gunicorn app:app\ntool: ./tool\nnpm: node --inspect /usr/bin/npm run start\nold: node old.js\n";
     assert_eq!(world.text("Procfile").as_deref(), Some(wanted), "{ran:?}");
     assert_eq!(world.text("DOKKU_SCALE").as_deref(), Some("api=2\nmail=1\nweb=1\ntool=1\nnpm=1\nold=0\n"));
@@ -89,7 +89,7 @@ fn the_variables_are_those_of_the_app_and_no_value_is_said() {
         Some("DATABASE_URL=postgres://u:hunter2@db/app\nNODE_ENV=production\n")
     );
     for value in ["hunter2", "192.0.2.1", "5b2f8d4e", "/home/deploy"] {
-        assert!(!ran.stderr.contains(value) && !ran.stdout.contains(value), "{value} in {ran:?}");
+        assert!(!ran.stderr.contains(value) && !ran.text().contains(value), "{value} in {ran:?}");
     }
     let said = "variables of the session in which pm2 ran: HOME, PATH, SSH_CLIENT, XDG_SESSION_ID, _, npm_config_user_agent\n";
     assert!(ran.stderr.contains(said) && ran.stderr.contains("variable PORT is left out"), "{ran:?}");
@@ -116,22 +116,22 @@ fn the_oldest_form_is_read_and_an_empty_list_is_no_app() {
     assert_eq!(world.text("Procfile").as_deref(), Some("app: node app.js -x\n"), "{ran:?}");
     assert_eq!(world.text(".env").as_deref(), Some("KEY=v\n"));
     let ran = import(&World::new(), &json!([]));
-    assert!(ran.status == Some(1) && ran.stderr.contains("no process that a Procfile can hold"), "{ran:?}");
+    assert!(ran.status == 1 && ran.stderr.contains("no process that a Procfile can hold"), "{ran:?}");
 }
 
 #[test]
 fn a_file_of_a_usual_name_needs_no_from() {
     let world = World::new();
     world.put("dump.pm2", json!([process("api", "/srv/app/server.js", &json!({}))]).to_string());
-    world.put("compose.yaml", crate::COMPOSE);
+    world.put("compose.yaml", super::COMPOSE);
     world.put("app-web.service", "[Service]\nExecStart=/bin/true\n");
     for (file, wanted) in [
         ("dump.pm2", "api: node server.js\n"),
         ("./compose.yaml", "web: bin/web\n"),
         ("app-web.service", "app-web: /bin/true\n"),
     ] {
-        assert_eq!(world.run(&["import", file, "--stdout"]).stdout, wanted);
+        assert_eq!(world.run(&["import", file, "--stdout"]).text(), wanted);
     }
     let ran = world.run(&["import", "-", "--stdout"]);
-    assert!(ran.status == Some(1) && ran.stderr.contains("--from is required"), "{ran:?}");
+    assert!(ran.status == 1 && ran.stderr.contains("--from is required"), "{ran:?}");
 }

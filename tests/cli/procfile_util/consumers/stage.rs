@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use procfile::{EnvFile, Procfile};
 
-use crate::app;
+use super::app;
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_procfile-util");
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);

@@ -4,6 +4,9 @@ use std::fs;
 
 use crate::{Ran, World};
 
+#[path = "export/written.rs"]
+mod written;
+
 const FORMATS: [&str; 12] = [
     "systemd",
     "systemd-user",

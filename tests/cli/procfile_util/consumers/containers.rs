@@ -8,9 +8,9 @@ use std::process::{Command, Stdio};
 
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::cage::{self, Cage};
-use crate::stage::{self, Habits, Stage, quoted};
-use crate::{RUNIT, app};
+use super::cage::{self, Cage};
+use super::stage::{self, Habits, Stage, quoted};
+use super::{RUNIT, app};
 
 pub(crate) const COMPOSE: Habits = Habits {
     format: "compose",

@@ -4,77 +4,24 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
-use std::path::PathBuf;
-use std::process::Output;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Instant;
 
-use assert_cmd::Command;
 use procfile::Procfile;
 
-#[path = "procfile_util_import/dump.rs"]
+use crate::{DEADLINE, Ran, World};
+
+#[path = "import/dump.rs"]
 mod dump;
-#[path = "procfile_util_import/instances.rs"]
+#[path = "import/instances.rs"]
 mod instances;
 
-const DEADLINE: Duration = Duration::from_secs(20);
 const COMPOSE: &str = "services: {web: {command: bin/web, environment: {A: secret}, scale: 2}}\n";
 
-struct World(tempfile::TempDir);
-
-impl World {
-    fn new() -> Self {
-        Self(tempfile::tempdir().expect("a temporary directory"))
-    }
-
-    fn with_compose() -> Self {
-        let world = Self::new();
-        world.put("compose.yaml", COMPOSE);
-        world
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn put(&self, name: &str, text: impl AsRef<[u8]>) {
-        fs::write(self.path(name), text).expect("a file is written");
-    }
-
-    fn text(&self, name: &str) -> Option<String> {
-        fs::read_to_string(self.path(name)).ok()
-    }
-
-    fn names(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.0.path()).expect("the directory is there");
-        let name = |entry: std::io::Result<fs::DirEntry>| entry.expect("an entry").file_name();
-        let mut names: Vec<String> = entries.map(|e| name(e).to_string_lossy().into_owned()).collect();
-        names.sort();
-        names
-    }
-
-    fn feed(&self, args: &[&str], stdin: &[u8]) -> Ran {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_procfile-util"));
-        command.args(args).current_dir(self.0.path()).env_clear().timeout(DEADLINE).write_stdin(stdin);
-        Ran::of(command.output().expect("the program runs"))
-    }
-
-    fn run(&self, args: &[&str]) -> Ran {
-        self.feed(args, b"")
-    }
-}
-
-#[derive(Debug)]
-struct Ran {
-    status: Option<i32>,
-    stdout: String,
-    stderr: String,
-}
-
-impl Ran {
-    fn of(output: Output) -> Self {
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        Self { status: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
-    }
+fn world_with_compose() -> World {
+    let world = World::new();
+    world.put("compose.yaml", COMPOSE);
+    world
 }
 
 /// What is imported from a text, printed.
@@ -84,10 +31,10 @@ fn printed(from: &str, text: impl AsRef<[u8]>) -> Ran {
 
 #[test]
 fn three_files_are_written_and_the_variables_are_private() {
-    let world = World::with_compose();
+    let world = world_with_compose();
     let ran = world.run(&["import", "--from", "compose"]);
-    assert_eq!(ran.status, Some(0), "{ran:?}");
-    assert_eq!(ran.stdout, "wrote: Procfile\nwrote: DOKKU_SCALE\nwrote: .env\n");
+    assert_eq!(ran.status, 0, "{ran:?}");
+    assert_eq!(ran.text(), "wrote: Procfile\nwrote: DOKKU_SCALE\nwrote: .env\n");
     assert_eq!(world.text("Procfile").as_deref(), Some("web: bin/web\n"));
     assert_eq!(world.text("DOKKU_SCALE").as_deref(), Some("web=2\n"));
     assert_eq!(world.text(".env").as_deref(), Some("A=secret\n"));
@@ -99,37 +46,37 @@ fn three_files_are_written_and_the_variables_are_private() {
 #[test]
 fn what_exists_is_replaced_by_force_only() {
     for there in ["Procfile", "DOKKU_SCALE", ".env"] {
-        let world = World::with_compose();
+        let world = world_with_compose();
         world.put(there, "mine");
         let ran = world.run(&["import", "--from", "compose", "compose.yaml"]);
-        assert_eq!((ran.status, world.text(there).as_deref()), (Some(1), Some("mine")), "{ran:?}");
+        assert_eq!((ran.status, world.text(there).as_deref()), (1, Some("mine")), "{ran:?}");
         assert!(ran.stderr.contains(there) && ran.stderr.contains("--force"), "{ran:?}");
         assert_eq!(world.names().len(), 2, "{:?}", world.names());
         let ran = world.run(&["import", "--force", "--from", "compose", "compose.yaml"]);
-        assert_eq!(ran.status, Some(0), "{ran:?}");
+        assert_eq!(ran.status, 0, "{ran:?}");
         assert_ne!(world.text(there).as_deref(), Some("mine"));
     }
-    let world = World::with_compose();
+    let world = world_with_compose();
     symlink("nowhere", world.path("Procfile")).expect("a symlink");
-    assert_eq!(world.run(&["import", "--from", "compose"]).status, Some(1), "a dangling symlink exists");
+    assert_eq!(world.run(&["import", "--from", "compose"]).status, 1, "a dangling symlink exists");
 }
 
 #[test]
 fn a_failure_leaves_no_file() {
-    let world = World::with_compose();
+    let world = world_with_compose();
     let ran = world.run(&["import", "--from", "compose", "--env-file", "no/such/.env"]);
-    assert_eq!((ran.status, world.names()), (Some(1), vec!["compose.yaml".to_owned()]), "{ran:?}");
+    assert_eq!((ran.status, world.names()), (1, vec!["compose.yaml".to_owned()]), "{ran:?}");
     let ran = world.run(&["import", "--from", "compose", "--formation", "Procfile"]);
-    assert_eq!((ran.status, world.names().len()), (Some(1), 1), "{ran:?}");
+    assert_eq!((ran.status, world.names().len()), (1, 1), "{ran:?}");
 }
 
 #[test]
 fn looking_writes_nothing() {
-    let world = World::with_compose();
+    let world = world_with_compose();
     let ran = world.run(&["import", "--from", "compose", "--dry-run"]);
-    assert_eq!(ran.stdout, "would write: Procfile\nwould write: DOKKU_SCALE\nwould write: .env\n");
+    assert_eq!(ran.text(), "would write: Procfile\nwould write: DOKKU_SCALE\nwould write: .env\n");
     let ran = world.run(&["import", "--from", "compose", "-s"]);
-    assert_eq!((ran.stdout.as_str(), ran.status), ("web: bin/web\n", Some(0)));
+    assert_eq!((ran.text().as_str(), ran.status), ("web: bin/web\n", 0));
     assert!(ran.stderr.contains("formation: web=2\n"), "{ran:?}");
     assert_eq!(world.names(), ["compose.yaml"]);
 }
@@ -146,10 +93,10 @@ fn what_is_missing_is_named() {
         (&["import", "--from", "pm2", "a", "b"], "1 argument given"),
     ] {
         let ran = world.run(args);
-        assert!(ran.status == Some(1) && ran.stderr.contains(word), "{args:?}: {ran:?}");
+        assert!(ran.status == 1 && ran.stderr.contains(word), "{args:?}: {ran:?}");
     }
     let ran = printed("pm2", "module.exports = { apps: [] }");
-    assert!(ran.status == Some(1) && ran.stderr.contains("JavaScript"), "{ran:?}");
+    assert!(ran.status == 1 && ran.stderr.contains("JavaScript"), "{ran:?}");
 }
 
 #[test]
@@ -175,8 +122,8 @@ fn nothing_in_the_input_adds_a_line() {
     ];
     for (from, text) in cases {
         let ran = printed(from, text);
-        assert_eq!(ran.status, Some(0), "{from}: {ran:?}");
-        let read = Procfile::parse(ran.stdout.as_bytes()).expect("legal");
+        assert_eq!(ran.status, 0, "{from}: {ran:?}");
+        let read = Procfile::parse(&ran.stdout).expect("legal");
         assert!(read.get("evil").is_none(), "{from}: {ran:?}");
         assert!(read.entries().all(|entry| entry.command.starts_with(b"ok")), "{from}: {ran:?}");
         let talk = ran
@@ -192,7 +139,7 @@ fn a_variable_cannot_bring_another() {
     let world = World::new();
     let text = "services: {w: {command: a, environment: {A: \"x\\nEVIL=1\", B: \"'\\\"\\nEVIL=2\", \"C=1\\nEVIL\": x}}}";
     let ran = world.feed(&["import", "--from", "compose", "-"], text.as_bytes());
-    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_eq!(ran.status, 0, "{ran:?}");
     let env = procfile::EnvFile::parse(&fs::read(world.path(".env")).expect("an env file")).expect("legal");
     assert_eq!((env.get("A"), env.get("B")), (Some("x\nEVIL=1"), Some("'\"\nEVIL=2")));
     assert_eq!(env.len(), 2, "{env:?}");
@@ -208,19 +155,19 @@ fn hostile_documents_are_refused_soon() {
     let variables: Vec<String> = (0..100_000).map(|n| format!("A{n}: 1,")).collect();
     let variables = variables.concat();
     let cases = [
-        ("compose", laughs + "services: {web: {command: *a29}}\n", Some(1)),
-        ("compose", "[".repeat(1 << 20), Some(1)),
-        ("compose", "services: ".repeat(100_000), Some(1)),
-        ("pm2", "[".repeat(1 << 20), Some(1)),
-        ("pm2", "{\"apps\":".repeat(100_000), Some(1)),
-        ("pm2", format!("[{many}]"), Some(0)),
-        ("pm2", format!("[{{script: \"a b\", env: {{{variables}}}}}]"), Some(0)),
-        ("supervisord", format!("[program:a]\ncommand={}", "%(ENV_X)s".repeat(50_000)), Some(0)),
-        ("supervisord", "[program:a]\ncommand=\"".repeat(50_000), Some(1)),
-        ("supervisord", "=\n".repeat(1_000_000), Some(1)),
-        ("systemd", format!("[Service]\nExecStart={}", "\\\n".repeat(500_000)), Some(1)),
-        ("systemd", "==> a.service <==\n[Service]\nExecStart=a\n".repeat(50_000), Some(0)),
-        ("systemd", "x".repeat(5 << 20), Some(1)),
+        ("compose", laughs + "services: {web: {command: *a29}}\n", 1),
+        ("compose", "[".repeat(1 << 20), 1),
+        ("compose", "services: ".repeat(100_000), 1),
+        ("pm2", "[".repeat(1 << 20), 1),
+        ("pm2", "{\"apps\":".repeat(100_000), 1),
+        ("pm2", format!("[{many}]"), 0),
+        ("pm2", format!("[{{script: \"a b\", env: {{{variables}}}}}]"), 0),
+        ("supervisord", format!("[program:a]\ncommand={}", "%(ENV_X)s".repeat(50_000)), 0),
+        ("supervisord", "[program:a]\ncommand=\"".repeat(50_000), 1),
+        ("supervisord", "=\n".repeat(1_000_000), 1),
+        ("systemd", format!("[Service]\nExecStart={}", "\\\n".repeat(500_000)), 1),
+        ("systemd", "==> a.service <==\n[Service]\nExecStart=a\n".repeat(50_000), 0),
+        ("systemd", "x".repeat(5 << 20), 1),
     ];
     for (from, text, status) in cases {
         let began = Instant::now();
@@ -237,7 +184,7 @@ fn hostile_documents_are_refused_soon() {
     for bytes in [&b"\xff"[..], b"a\0b", b"", b"\xef\xbb\xbf", b"- a", b"42", b"&"] {
         for from in ["compose", "pm2", "supervisord", "systemd"] {
             let ran = printed(from, bytes);
-            assert_eq!(ran.status, Some(1), "{from} {bytes:?}: {ran:?}");
+            assert_eq!(ran.status, 1, "{from} {bytes:?}: {ran:?}");
         }
     }
 }
@@ -250,11 +197,11 @@ fn real_process_files_are_imported_or_refused_with_a_reason() {
         let path = file.expect("an entry").path();
         let ran = printed("pm2", fs::read(&path).expect("a file of the corpus"));
         match ran.status {
-            Some(0) => {
-                Procfile::parse(ran.stdout.as_bytes()).expect("a legal Procfile");
+            0 => {
+                Procfile::parse(&ran.stdout).expect("a legal Procfile");
                 imported += 1;
             }
-            Some(1) => assert!(ran.stderr.contains(" !     - "), "{}: {ran:?}", path.display()),
+            1 => assert!(ran.stderr.contains(" !     - "), "{}: {ran:?}", path.display()),
             _ => panic!("{}: {ran:?}", path.display()),
         }
     }
@@ -293,11 +240,11 @@ fn what_was_exported_is_imported_as_it_was() {
             export.extend(["-e", "vars"]);
         }
         let exported = world.run(&export);
-        assert_eq!(exported.status, Some(0), "{exported:?}");
+        assert_eq!(exported.status, 0, "{exported:?}");
         let from = format.trim_end_matches("-user");
         let args = ["import", "--from", from, "--app", "blog", "-", "-P", "Again", "-e", "again"];
-        let ran = world.feed(&args, exported.stdout.as_bytes());
-        assert_eq!(ran.status, Some(0), "{format}: {ran:?}");
+        let ran = world.feed(&args, &exported.stdout);
+        assert_eq!(ran.status, 0, "{format}: {ran:?}");
         let again = world.text("Again").expect("a Procfile");
         let (wanted, _) = read(ROUND, "");
         assert_eq!(read(&again, &ran.stderr), (wanted, counts.to_owned()), "{format}: {ran:?}");
@@ -335,12 +282,12 @@ fn the_shell_gives_programs_the_arguments_that_the_other_manager_did() {
         ("systemd", format!("==> web.service <==\n[Service]\nExecStart=printf <%%s> {}\n", unit.join(" "))),
     ] {
         let ran = printed(from, &text);
-        assert_eq!(ran.status, Some(0), "{from}: {ran:?}");
-        let file = Procfile::parse(ran.stdout.as_bytes()).expect("legal");
+        assert_eq!(ran.status, 0, "{from}: {ran:?}");
+        let file = Procfile::parse(&ran.stdout).expect("legal");
         let line = file.get("web").expect("web").command.to_vec();
         let mut shell = Command::new("sh");
-        shell.args(["-c", std::str::from_utf8(&line).expect("text")]).timeout(DEADLINE);
-        let said = Ran::of(shell.output().expect("sh runs")).stdout;
+        shell.args(["-c", std::str::from_utf8(&line).expect("text")]);
+        let said = Ran::of(shell, b"").text();
         let wanted = format!("<{}>", words.join("><"));
         assert_eq!(said, wanted, "{from}: {ran:?}");
     }
