@@ -22,7 +22,8 @@ pub enum State {
     Crashed,
     /// Recorded, but gone.
     Missing,
-    /// Its scheduler did not answer.
+    /// Its scheduler did not answer, or said something that only a later version understands.
+    #[serde(other)]
     Unknown,
 }
 
@@ -45,6 +46,34 @@ impl State {
     /// Whether a process or container is there and works, or is about to.
     pub fn is_alive(self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Unhealthy)
+    }
+}
+
+/// What a run is to its slot. During a rollout two runs live in one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// It fills the slot.
+    #[default]
+    Current,
+    /// It may come to fill it.
+    Incoming,
+    /// It filled it before, and is ending.
+    Leaving,
+    /// Something that only a later version understands.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Role {
+    /// The word in JSON and on the terminal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Current => "current",
+            Self::Incoming => "incoming",
+            Self::Leaving => "leaving",
+            Self::Unknown => "unknown",
+        }
     }
 }
 

@@ -39,6 +39,14 @@ impl CgroupRoot {
         Some(Self { parent, service })
     }
 
+    /// The names of the instances that have a group.
+    pub fn names(&self) -> Vec<String> {
+        let prefix = format!("{}-", self.service);
+        let entries = fs::read_dir(&self.parent).into_iter().flatten().flatten();
+        let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_prefix(&prefix).map(str::to_owned);
+        entries.filter_map(name).collect()
+    }
+
     /// The group of the instance of that name; [`Cgroup::make`] makes it.
     pub fn group(&self, name: impl fmt::Display) -> Cgroup {
         Cgroup { path: self.parent.join(format!("{}-{name}", self.service)) }
@@ -57,11 +65,8 @@ pub(crate) fn group_of(pid: u32) -> Option<Cgroup> {
 /// Removes the empty groups that supervisors of a service directory, all dead, left behind.
 pub fn remove_empty_groups(service: &Path) {
     let Some(root) = CgroupRoot::find(service) else { return };
-    let prefix = format!("{}-", root.service);
-    for entry in fs::read_dir(&root.parent).into_iter().flatten().flatten() {
-        if entry.file_name().to_string_lossy().starts_with(&prefix) {
-            Cgroup { path: entry.path() }.remove();
-        }
+    for name in root.names() {
+        root.group(name).remove();
     }
     let _ = fs::remove_dir(&root.parent);
 }

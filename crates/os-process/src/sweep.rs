@@ -24,8 +24,8 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long a process may survive SIGKILL, in the kernel's hands.
 const UNKILLABLE: Duration = Duration::from_secs(5);
 
-/// The processes of a service directory, whoever supervises them. `N` is the name of an instance: the last part of its
-/// directory's path, which marks its processes. What is no such name is no instance.
+/// The processes of a service directory, whoever supervises them. `N` is the name of an instance: the last part of the path
+/// that marks its processes. What is no such name is no instance.
 #[derive(Debug)]
 pub struct Strays<N> {
     service: PathBuf,
@@ -34,9 +34,10 @@ pub struct Strays<N> {
 }
 
 impl<N: FromStr + Display + Clone + Ord> Strays<N> {
-    /// Those of one service directory, which need not exist any more. `variable` is the one that marks processes.
-    pub fn of(service: &Path, variable: &'static str) -> Self {
-        Self { service: as_marked(service), names: names(service), census: Census::new(variable) }
+    /// Those of one service directory, which need not exist any more. `variable` is the one that marks processes; by `names`
+    /// those are told that bear nothing but their tag.
+    pub fn of(service: &Path, variable: &'static str, names: Vec<N>) -> Self {
+        Self { service: as_marked(service), names, census: Census::new(variable) }
     }
 
     /// Instance to pids of what lives now; `None`: of the service directory, and nothing says of which instance.
@@ -147,10 +148,4 @@ fn marked_name<N: FromStr>(process: &Process, service: &Path) -> Option<N> {
 
 fn bears_tag<N: Display>(process: &Process, service: &Path, name: &N) -> bool {
     process.origin.tag == Some(tag(&service.join(name.to_string()).to_string_lossy()))
-}
-
-/// The instances that have a directory.
-fn names<N: FromStr>(service: &Path) -> Vec<N> {
-    let entries = fs::read_dir(service).into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
 }

@@ -146,6 +146,7 @@ impl<'a> Follower<'a> {
                 }
             }
             Message::Hello { .. }
+            | Message::Run(_)
             | Message::Reply { .. }
             | Message::Spec { .. }
             | Message::Unwritten { .. }
@@ -182,8 +183,8 @@ impl<'a> Follower<'a> {
     }
 
     fn failed(&self, slot: &Slot, reason: &str) -> Error {
-        let offsets = self.known.get(slot).map(|status| status.log_offsets).unwrap_or_default();
-        let words = logs::last_words(self.service, slot, offsets);
+        let words = self.known.get(slot).map(|status| logs::last_words(self.service, status));
+        let words = words.unwrap_or_default();
         let reason =
             if words.is_empty() { reason.to_owned() } else { format!("{reason}; its last lines:\n{words}") };
         Error::deploy_failed(self.service.app.as_str(), slot, reason)

@@ -7,8 +7,9 @@ use std::thread;
 use std::time::Duration;
 
 use formation::{Slot, Stream};
-use log_store::{Reader, Segment, Series};
+use log_store::{Reader, Series};
 use ps_scheduler::{Error, LogLine, LogRequest};
+use ps_supervisor::Status;
 
 use crate::service::{Service, backend};
 
@@ -56,12 +57,11 @@ fn log(service: &Service, slot: &Slot, stream: Stream) -> Series {
     ps_supervisor::log(&service.instance(slot), stream)
 }
 
-/// The last lines that a slot wrote after `offsets` (in bytes, of stdout's and stderr's log): stdout's, then stderr's; ten
-/// in all, stderr first served.
-pub(crate) fn last_words(service: &Service, slot: &Slot, offsets: [u64; 2]) -> String {
+/// The last lines that a run wrote: stdout's, then stderr's; ten in all, stderr first served.
+pub(crate) fn last_words(service: &Service, run: &Status) -> String {
     let mut lines = Vec::new();
-    for (stream, offset) in STREAMS.into_iter().zip(offsets) {
-        let path = log(service, slot, stream).path(Segment::FIRST);
+    for (stream, offset) in STREAMS.into_iter().zip(run.log_offsets) {
+        let path = run.log_file(&service.instance(&run.slot), stream);
         // A log that cannot be read must not hide why the process failed.
         lines.extend(log_store::last_lines(&path, offset, LAST_LINES).unwrap_or_default());
     }

@@ -273,6 +273,7 @@ fn told_spec(client: &mut Client) -> Option<Spec> {
             Message::Reply { .. } => return told,
             Message::Hello { .. }
             | Message::Instance(_)
+            | Message::Run(_)
             | Message::Gone { .. }
             | Message::Unwritten { .. }
             | Message::Unknown => (),

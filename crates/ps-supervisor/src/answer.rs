@@ -11,9 +11,9 @@ use crate::Error;
 use crate::control::{Message, PROTOCOL, Request};
 use crate::poll::Source;
 use crate::seat::Seat;
+use crate::seat_table::Event;
 use crate::spec::{SPEC_FILE, Spec};
 use crate::supervisor::{Cause, PAUSE, Supervisor};
-use crate::transition::Event;
 
 /// The spec's file, as this supervisor knows it.
 #[derive(Debug, Default)]
@@ -80,6 +80,9 @@ impl Supervisor {
                 self.server.let_watch(id);
                 for seat in self.seats.values() {
                     self.server.say(id, &Message::Instance(seat.status().clone()));
+                    for beside in seat.runs().skip(1) {
+                        self.server.say(id, &Message::Run(beside.status.clone()));
+                    }
                 }
             }
             Request::Spec => {

@@ -68,6 +68,8 @@ pub enum Message {
     },
     /// An instance, now.
     Instance(Status),
+    /// A run that lives beside the one that fills its slot, now. A client of before passes this over.
+    Run(Status),
     /// An instance is no longer part of the formation and has ended.
     Gone {
         /// The slot.

@@ -19,9 +19,10 @@ pub fn environment(spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<Enviro
     for_instance(shared(spec)?, slot, port)
 }
 
-/// What all instances share that are started at once, in one directory: its files are read once for all of them.
+/// What all instances share that are started at once, from one revision and in one directory: its files are read once for
+/// all of them.
 #[derive(Debug, Default)]
-pub(crate) struct Environments(BTreeMap<PathBuf, Result<Environment, String>>);
+pub(crate) struct Environments(BTreeMap<(u64, PathBuf), Result<Environment, String>>);
 
 impl Environments {
     /// From here on the files are read anew.
@@ -31,7 +32,7 @@ impl Environments {
 
     /// [`environment`].
     pub(crate) fn of(&mut self, spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<Environment, String> {
-        let shared = self.0.entry(spec.directory.clone()).or_insert_with(|| shared(spec));
+        let shared = self.0.entry((spec.revision, spec.directory.clone())).or_insert_with(|| shared(spec));
         for_instance(shared.clone()?, slot, port)
     }
 }

@@ -12,9 +12,12 @@ mod error;
 mod first_format;
 mod inheritance;
 mod launch;
+mod layout;
 mod lossless;
 mod marks;
 mod means;
+mod news;
+mod numbers;
 mod output;
 mod outputs;
 mod poll;
@@ -25,10 +28,10 @@ mod process;
 mod restart;
 #[cfg_attr(not(test), expect(dead_code, reason = "the rollout, which takes it in, is being built"))]
 mod revision;
-#[cfg_attr(not(test), expect(dead_code, reason = "the seat is put on it next"))]
+mod run;
+mod run_name;
 mod run_table;
 mod seat;
-#[cfg_attr(not(test), expect(dead_code, reason = "the seat is put on it next"))]
 mod seat_table;
 mod server;
 mod signals;
@@ -37,7 +40,6 @@ mod status;
 mod supervisor;
 mod take_over;
 mod task;
-mod transition;
 
 pub use client::Client;
 pub use command::{Invocation, judge};
@@ -47,9 +49,10 @@ pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
 pub use inheritance::{close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
+pub use layout::log;
 pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, Strays, living_supervisors, strays};
-pub use output::log;
+
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
 pub use revision::{Check, Manner, NEXT_FILE, Next};
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};

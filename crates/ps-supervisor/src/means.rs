@@ -1,19 +1,33 @@
 //! What the seats of one supervisor share: what is wanted, and what was read of the machine. Much of that costs as much for
 //! one instance as for 300, so it is read at most once in a turn, when the first seat asks for it.
 
-use os_process::Census;
+use std::path::{Path, PathBuf};
+
+use formation::Slot;
+use os_process::{Census, CgroupRoot, Tree};
 
 use crate::descriptors::Descriptors;
 use crate::environment::Environments;
 use crate::marks::MARKER;
+use crate::news::NewsDesk;
+use crate::numbers::Numbers;
 use crate::ports::Claims;
+use crate::run_name::RunName;
 use crate::spec::Spec;
 
 /// What every seat of a supervisor is run with.
 #[derive(Debug)]
 pub(crate) struct Means {
+    /// The service directory.
+    pub(crate) service: PathBuf,
     /// What is wanted.
     pub(crate) spec: Spec,
+    /// Where groups are made, if they can be.
+    pub(crate) cgroups: Option<CgroupRoot>,
+    /// The numbers of runs.
+    pub(crate) numbers: Numbers,
+    /// What happens to runs, for whoever carries a rollout out.
+    pub(crate) news: NewsDesk,
     /// The processes of the machine.
     pub(crate) census: Census,
     /// The ports that instances keep.
@@ -26,10 +40,11 @@ pub(crate) struct Means {
 
 impl Means {
     /// Nothing of the machine has been read yet.
-    pub(crate) fn new(spec: Spec, descriptors: Descriptors) -> Self {
-        let (claims, environments) = Default::default();
-        let census = Census::new(MARKER);
-        Self { spec, census, claims, environments, descriptors }
+    pub(crate) fn new(service: &Path, spec: Spec, descriptors: Descriptors) -> Self {
+        let (news, claims, environments) = Default::default();
+        let (census, cgroups) = (Census::new(MARKER), CgroupRoot::find(service));
+        let (numbers, service) = (Numbers::of(service.to_owned()), service.to_owned());
+        Self { service, spec, cgroups, numbers, news, census, claims, environments, descriptors }
     }
 
     /// A new turn begins: what was read of the machine is out of date.
@@ -37,5 +52,17 @@ impl Means {
         self.census.begin_turn();
         self.claims.release();
         self.environments.forget();
+    }
+
+    /// The tree of a run that is about to be started.
+    pub(crate) fn new_tree(&self, slot: &Slot, number: u64) -> Tree {
+        self.tree(slot, number, true)
+    }
+
+    /// The tree of a run. `is_new`: nothing was ever started in it.
+    pub(crate) fn tree(&self, slot: &Slot, number: u64, is_new: bool) -> Tree {
+        let name = RunName { slot: slot.clone(), number };
+        let marker = self.service.join(name.to_string()).to_string_lossy().into_owned();
+        Tree::new(self.cgroups.as_ref().map(|root| root.group(&name)), marker, is_new)
     }
 }

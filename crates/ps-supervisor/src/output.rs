@@ -9,25 +9,17 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use formation::Stream;
-use log_store::{Capture, Segment, Series, writing_end};
+use log_store::{Capture, writing_end};
 use rustix::pipe::PipeFlags;
 
 use crate::Error;
 
-/// The directory of the log files in an instance's directory.
-const LOG_DIRECTORY: &str = "log";
-
-/// The log of a stream of an instance, which has this directory.
-pub fn log(instance: &Path, stream: Stream) -> Series {
-    Series::new(&instance.join(LOG_DIRECTORY), stream.as_str())
-}
-
-/// The input and the output of one instance.
+/// The input and the output of one run.
 #[derive(Debug)]
 pub(crate) enum Output {
     /// stdout and stderr each flow into a log; stdin is empty.
     Logs {
-        /// The instance's directory.
+        /// Where the FIFOs lie.
         directory: PathBuf,
         /// stdout, then stderr.
         captures: Box<[Capture; 2]>,
@@ -42,12 +34,19 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// Logs in an instance's directory.
-    pub(crate) fn logs(directory: &Path) -> Result<Self, Error> {
-        let capture =
-            |stream| Capture::open(&fifo(directory, stream), &log(directory, stream).path(Segment::FIRST));
-        let captures = Box::new([capture(Stream::Stdout)?, capture(Stream::Stderr)?]);
+    /// FIFOs in that directory, which flow into these logs: stdout's, then stderr's.
+    pub(crate) fn logs(directory: &Path, logs: &[PathBuf; 2]) -> Result<Self, Error> {
+        let capture = |stream, log| Capture::open(&fifo(directory, stream), log);
+        let captures = Box::new([capture(Stream::Stdout, &logs[0])?, capture(Stream::Stderr, &logs[1])?]);
         Ok(Self::Logs { directory: directory.to_owned(), captures })
+    }
+
+    /// Its FIFOs lie there now.
+    pub(crate) fn move_to(&mut self, place: &Path) {
+        match self {
+            Self::Logs { directory, .. } => place.clone_into(directory),
+            Self::Pipe { .. } => (),
+        }
     }
 
     /// A pipe, and its other end, which does not block.
@@ -95,7 +94,7 @@ impl Output {
     }
 }
 
-/// The FIFO of a stream in an instance's directory.
+/// The FIFO of a stream in the directory of a run.
 pub(crate) fn fifo(directory: &Path, stream: Stream) -> PathBuf {
     directory.join(stream.as_str())
 }

@@ -1,38 +1,44 @@
-//! The two output streams of one instance. What is wrong with them (something else lies where a FIFO was, the directory is
-//! gone, no descriptor is left) is trouble of this instance alone: it is tried again until it is right, and nobody
+//! The two output streams of one run. What is wrong with them (something else lies where a FIFO was, the directory is
+//! gone, no descriptor is left) is trouble of this run alone: it is tried again until it is right, and nobody
 //! else hears of it.
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 
 use formation::Stream;
-use log_store::Capture;
+use log_store::{Capture, Segment};
 
 use crate::descriptors::Descriptors;
+use crate::layout;
 use crate::output::{self, Output};
+use crate::status;
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 
-/// The input and output of the instance of one directory.
+/// The input and output of one run.
 #[derive(Debug)]
 pub(crate) struct Outputs {
-    directory: PathBuf,
+    /// The slot's directory.
+    slot: PathBuf,
+    number: u64,
+    /// The run that began the logs.
+    began: u64,
     descriptors: Descriptors,
     output: Option<Output>,
     is_watched: bool,
 }
 
 impl Outputs {
-    /// Logs that are not open yet.
-    pub(crate) fn new(directory: &Path, descriptors: Descriptors) -> Self {
-        Self { directory: directory.to_owned(), descriptors, output: None, is_watched: false }
+    /// Those of a run that writes to the logs which `began` began. They are not open yet.
+    pub(crate) fn new(slot: &Path, number: u64, began: u64, descriptors: Descriptors) -> Self {
+        Self { slot: slot.to_owned(), number, began, descriptors, output: None, is_watched: false }
     }
 
-    /// This one.
-    pub(crate) fn of(output: Output, directory: &Path, descriptors: Descriptors) -> Self {
-        Self { output: Some(output), ..Self::new(directory, descriptors) }
+    /// The same, connected to this.
+    pub(crate) fn connected(self, output: Option<Output>) -> Self {
+        Self { output, ..self }
     }
 
     /// Opens the logs, if nothing is open.
@@ -40,12 +46,15 @@ impl Outputs {
         if self.output.is_some() {
             return Ok(());
         }
-        make_directory(&self.directory)
-            .map_err(|error| format!("create {}: {error}", self.directory.display()))?;
-        let mut output = Output::logs(&self.directory).map_err(|error| error.to_string())?;
+        let directory = self.directory();
+        for directory in [&self.slot, &layout::runs_directory(&self.slot), &directory] {
+            make_directory(directory).map_err(|error| format!("create {}: {error}", directory.display()))?;
+        }
+        let logs = STREAMS.map(|stream| layout::log(&self.slot, stream).path(Segment::first_of(self.began)));
+        let mut output = Output::logs(&directory, &logs).map_err(|error| error.to_string())?;
         let mut descriptors = output.captures().iter().flat_map(Capture::descriptors);
         descriptors.try_for_each(|fd| self.descriptors.admit(fd)).map_err(|errno| {
-            format!("open the output in {}: {}", self.directory.display(), io::Error::from(errno))
+            format!("open the output in {}: {}", directory.display(), io::Error::from(errno))
         })?;
         drop(descriptors);
         self.output = Some(output);
@@ -56,14 +65,41 @@ impl Outputs {
     /// Makes them ready for a new process. Where something else has taken the place of a FIFO since it was opened, both
     /// are made anew: nobody writes to the old ones any more.
     pub(crate) fn prepare(&mut self) -> Result<(), String> {
+        let directory = self.directory();
         let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
         let is_at =
-            |(capture, stream): (&mut Capture, Stream)| capture.is_at(&output::fifo(&self.directory, stream));
+            |(capture, stream): (&mut Capture, Stream)| capture.is_at(&output::fifo(&directory, stream));
         if !captures.iter_mut().zip(STREAMS).all(is_at) {
-            self.drain();
-            self.output = None;
+            self.close();
         }
         self.open()
+    }
+
+    /// They become those of the next run in the same place, whose processes write to the same FIFOs and logs. What the earlier
+    /// one wrote and nobody took yet stays in them. The directory is renamed: that needs no room, so that a process can be
+    /// started again on a full disk. Run 0 has no directory of its own; its FIFOs go, and its successor begins other logs.
+    pub(crate) fn pass_to(&mut self, number: u64) {
+        let before = self.directory();
+        let is_first = std::mem::replace(&mut self.number, number) == 0;
+        if self.is_piped() {
+            return;
+        }
+        let directory = self.directory();
+        if is_first {
+            self.close();
+            remove_fifos(&before);
+            self.began = number;
+            return;
+        }
+        status::forget_exit(&before);
+        if fs::rename(&before, &directory).is_ok() {
+            if let Some(output) = &mut self.output {
+                output.move_to(&directory);
+            }
+        } else {
+            // It was removed, or something else is in its place.
+            self.close();
+        }
     }
 
     /// What a process is connected to, if it is open.
@@ -88,6 +124,21 @@ impl Outputs {
         self.output.is_some()
     }
 
+    /// Whether they lead to whoever looks on: then there are neither FIFOs nor logs.
+    pub(crate) fn is_piped(&self) -> bool {
+        matches!(self.output, Some(Output::Pipe { .. }))
+    }
+
+    /// The run that began the logs: no two runs of a slot that live side by side have the same ones.
+    pub(crate) fn began(&self) -> u64 {
+        self.began
+    }
+
+    /// Where the FIFOs lie.
+    pub(crate) fn directory(&self) -> PathBuf {
+        layout::run_directory(&self.slot, self.number)
+    }
+
     /// Where the logs end, in bytes.
     pub(crate) fn offsets(&self) -> [u64; 2] {
         self.output.as_ref().map_or([0; 2], Output::offsets)
@@ -97,6 +148,30 @@ impl Outputs {
     pub(crate) fn drain(&mut self) {
         for capture in self.output.as_mut().map(Output::captures).unwrap_or_default() {
             let _ = capture.move_bytes();
+        }
+    }
+
+    /// Removes what the run had of its own, its logs excepted.
+    pub(crate) fn remove(&mut self) {
+        self.close();
+        match self.number {
+            0 => remove_fifos(&self.slot),
+            // One that cannot be removed is in nobody's way: its number is not used again.
+            _ => drop(fs::remove_dir_all(self.directory())),
+        }
+    }
+
+    fn close(&mut self) {
+        self.drain();
+        self.output = None;
+    }
+}
+
+/// Removes the FIFOs of run 0: the slot's directory itself stays, and so does what others put in their place.
+fn remove_fifos(slot: &Path) {
+    for path in STREAMS.map(|stream| output::fifo(slot, stream)) {
+        if path.symlink_metadata().is_ok_and(|file| file.file_type().is_fifo()) {
+            let _ = fs::remove_file(path);
         }
     }
 }

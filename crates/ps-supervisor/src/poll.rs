@@ -22,10 +22,17 @@ pub(crate) enum Source {
     Listener,
     /// A client speaks, or can be spoken to.
     Client(u64),
-    /// An instance writes: stream 0 is stdout, 1 is stderr.
-    Output(Slot, usize),
-    /// An adopted process ended.
-    Adopted(Slot),
+    /// A run writes.
+    Output {
+        /// Its slot.
+        slot: Slot,
+        /// The run that began the logs it writes to.
+        began: u64,
+        /// 0 is stdout, 1 is stderr.
+        index: usize,
+    },
+    /// The adopted process of the run with this number ended.
+    Adopted(Slot, u64),
 }
 
 /// The descriptors being watched.
@@ -64,6 +71,20 @@ impl Poll {
     pub(crate) fn forget(&mut self, source: &Source) {
         if let Some(number) = self.numbers.remove(source) {
             self.sources.remove(&number);
+        }
+    }
+
+    /// No longer tells of any run of a slot.
+    pub(crate) fn forget_slot(&mut self, gone: &Slot) {
+        let is_of_it = |source: &&Source| match source {
+            Source::Output { slot, .. } | Source::Adopted(slot, _) => slot == gone,
+            Source::ChildSignal | Source::Signal | Source::End(_) | Source::Listener | Source::Client(_) => {
+                false
+            }
+        };
+        let of_it: Vec<Source> = self.numbers.keys().filter(is_of_it).cloned().collect();
+        for source in &of_it {
+            self.forget(source);
         }
     }
 

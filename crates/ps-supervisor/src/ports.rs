@@ -4,7 +4,6 @@
 //! (`ps-set <app> port`): then the start is refused, and the reason names the holder.
 
 mod claims;
-#[cfg_attr(not(test), expect(dead_code, reason = "the rollout, which gives out lanes, is being built"))]
 mod second;
 
 use std::collections::BTreeSet;
@@ -22,6 +21,7 @@ use crate::marks::MARKER;
 use crate::spec::Spec;
 pub(crate) use claims::Claims;
 use claims::{all_services, claims_of_others};
+pub(crate) use second::{release, second};
 
 const PER_TYPE: u32 = 100;
 /// Bases are a thousand apart, so that the types of one app beyond this place would take the ports of another one.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use formation::{Exit, RestartPolicy};
 
-use crate::transition::Verdict;
+use crate::seat_table::Verdict;
 
 const FIRST_DELAY: Duration = Duration::from_millis(100);
 const LONGEST_DELAY: Duration = Duration::from_secs(60);

@@ -1,23 +1,47 @@
-//! `<type>.<n>/status.json`: what one instance is doing. `cat` is a supported client; a reader needs no lock.
+//! `<type>.<n>/status.json`: what the run is doing that fills a slot, or filled it last. `runs/<number>/run.json` says the same of
+//! each run of the slot that is left, also of one that lives beside. `cat` is a supported client; a reader needs no lock.
+//!
+//! Both bear the number of their format. What has none was written by a supervisor of before. A word that only a later
+//! version knows is read as unknown; a whole file of a later format is not read at all.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use durable::ReadError;
-use formation::{Exit, Slot, State};
+use formation::{Exit, Role, Slot, State, Stream};
 use jiff::Timestamp;
+use log_store::Segment;
 use os_process::ProcessId;
-use serde::{Deserialize, Serialize};
+use ps_rollout::Lane;
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::Error;
 use crate::spec::MAX_FILE_BYTES;
+use crate::{Error, layout};
 
 pub(crate) const STATUS_FILE: &str = "status.json";
+const RUN_FILE: &str = "run.json";
+const EXIT_FILE: &str = "exit";
+/// The number of the format that is written.
+pub(crate) const FORMAT: u32 = 2;
 
-/// One instance.
+/// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
+    /// The number of the format.
+    #[serde(default)]
+    pub format: u32,
     /// The slot.
     pub slot: Slot,
+    /// The number of the run; 0 is what a supervisor of before started.
+    #[serde(default)]
+    pub run: u64,
+    /// What it is to its slot.
+    #[serde(default)]
+    pub role: Role,
+    /// Which of the slot's two places it takes.
+    #[serde(default = "own_lane", deserialize_with = "lane")]
+    pub lane: Lane,
     /// What it is doing.
     pub state: State,
     /// Its main process; with `start_time` and `boot_id` that names it for good.
@@ -29,6 +53,7 @@ pub struct Status {
     /// How often it was started again by itself since it was first started.
     pub restarts: u32,
     /// How it ended the last time.
+    #[serde(deserialize_with = "if_known")]
     pub last_exit: Option<Exit>,
     /// The revision of the spec that it was started from.
     pub revision: u64,
@@ -38,7 +63,10 @@ pub struct Status {
     /// Whether its process ended by itself and is not to be started again, unless somebody asks for it.
     #[serde(default)]
     pub done: bool,
-    /// Where the logs of stdout and stderr ended when its process was started, in bytes: what follows is its own.
+    /// The run that began the logs which it writes to: one that follows another goes on in the same.
+    #[serde(default)]
+    pub log: u64,
+    /// Where these logs of stdout and stderr ended when its process was started, in bytes: what follows is its own.
     #[serde(default)]
     pub log_offsets: [u64; 2],
     /// What is to be known beside the state: why it could not be started, or what is wrong with its place.
@@ -52,25 +80,197 @@ pub struct Status {
     pub note: Option<String>,
 }
 
+/// How one run ended, where somebody saw it.
+#[derive(Serialize, Deserialize)]
+struct Ended {
+    format: u32,
+    exit: Exit,
+}
+
+#[derive(Deserialize)]
+struct Number {
+    #[serde(default)]
+    format: u32,
+}
+
 impl Status {
-    /// The status of an instance, from its directory; `None` if none was ever written.
-    pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
-        let path = directory.join(STATUS_FILE);
-        let bytes = match durable::state(&path, MAX_FILE_BYTES) {
-            Ok(bytes) => bytes,
-            Err(ReadError::Missing) => return Ok(None),
-            Err(error) => return Err(Error::unreadable(&path, error)),
-        };
-        let status = serde_json::from_slice(&bytes);
-        status.map(Some).map_err(|error| Error::BadStatus { path, reason: error.to_string() })
+    /// A run of which nothing is known but its slot.
+    pub(crate) fn nothing(slot: &Slot, since: Timestamp) -> Self {
+        Self {
+            format: FORMAT,
+            slot: slot.clone(),
+            run: 0,
+            role: Role::Current,
+            lane: Lane::Own,
+            state: State::Stopped,
+            process: None,
+            port: None,
+            since,
+            restarts: 0,
+            last_exit: None,
+            revision: 0,
+            job: false,
+            done: false,
+            log: 0,
+            log_offsets: [0; 2],
+            reason: None,
+            directory: None,
+            note: None,
+        }
     }
 
-    /// Writes the status, whole or not at all; what else lies in its place goes. It is not synced: after a power loss
-    /// no process of it lives.
-    pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
+    /// The status of a slot, from its directory; `None` if none was ever written.
+    ///
+    /// # Errors
+    /// It cannot be read, makes no sense, or is of a later format.
+    pub fn read(directory: &Path) -> Result<Option<Self>, Error> {
+        read(directory.join(STATUS_FILE))
+    }
+
+    /// Every run of a slot that may live, from the slot's directory: the one that fills it, or filled it last, comes first. A
+    /// run beside it whose file cannot be read is left out.
+    ///
+    /// # Errors
+    /// As for [`Status::read`].
+    pub fn read_all(directory: &Path) -> Result<Vec<Self>, Error> {
+        let Some(current) = Self::read(directory)? else { return Ok(Vec::new()) };
+        let filling = current.run;
+        let mut all = vec![current];
+        for number in layout::numbers(directory).into_iter().filter(|number| *number != filling) {
+            let run = Self::read_run(directory, number);
+            // What is left of one that has ended is cleared away by its supervisor.
+            all.extend(run.filter(|run| run.process.as_ref().is_some_and(ProcessId::is_alive)));
+        }
+        Ok(all)
+    }
+
+    /// The log that the run writes a stream to, in the directory of its slot.
+    pub fn log_file(&self, directory: &Path, stream: Stream) -> PathBuf {
+        layout::log(directory, stream).path(Segment::first_of(self.log))
+    }
+
+    /// What was written of one run, if that can be read.
+    pub(crate) fn read_run(slot: &Path, number: u64) -> Option<Self> {
+        read(layout::run_directory(slot, number).join(RUN_FILE)).ok().flatten()
+    }
+
+    /// Writes the status of a slot, whole or not at all; what else lies in its place goes. It is not synced: after a power
+    /// loss no process of it lives.
+    pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
+        durable::replace(directory, STATUS_FILE, &self.to_json())
+    }
+
+    /// Writes what is known of one run into its directory.
+    pub(crate) fn write_run(&self, directory: &Path) -> io::Result<()> {
+        durable::replace(directory, RUN_FILE, &self.to_json())
+    }
+
+    fn to_json(&self) -> Vec<u8> {
         let mut bytes = serde_json::to_vec(self).expect("a status is plain data");
         bytes.push(b'\n');
-        durable::replace(directory, STATUS_FILE, &bytes)
-            .map_err(|error| Error::io("write", &directory.join(STATUS_FILE), error))
+        bytes
+    }
+}
+
+fn read(path: PathBuf) -> Result<Option<Status>, Error> {
+    let bytes = match durable::state(&path, MAX_FILE_BYTES) {
+        Ok(bytes) => bytes,
+        Err(ReadError::Missing) => return Ok(None),
+        Err(error) => return Err(Error::unreadable(&path, error)),
+    };
+    match serde_json::from_slice(&bytes) {
+        Ok(Number { format }) if format > FORMAT => return Err(Error::LaterFormat { path, format }),
+        Ok(_) | Err(_) => (),
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(status) => Ok(Some(status)),
+        Err(error) => Err(Error::BadStatus { path, reason: error.to_string() }),
+    }
+}
+
+/// Writes down how a run ended, at once: whoever saw it may be killed before anything else is written. A disk that takes
+/// nothing costs the next supervisor this knowledge, and nothing more.
+pub(crate) fn write_exit(directory: &Path, exit: Exit) {
+    let ended = Ended { format: 1, exit };
+    let json = serde_json::to_vec(&ended).expect("an exit is plain data");
+    let _ = durable::replace(directory, EXIT_FILE, &json);
+}
+
+/// How the run of a directory ended, if anybody saw it.
+pub(crate) fn read_exit(directory: &Path) -> Option<Exit> {
+    let bytes = durable::state(&directory.join(EXIT_FILE), MAX_FILE_BYTES).ok()?;
+    serde_json::from_slice(&bytes).ok().map(|ended: Ended| ended.exit)
+}
+
+/// The directory becomes another run's.
+pub(crate) fn forget_exit(directory: &Path) {
+    let _ = fs::remove_file(directory.join(EXIT_FILE));
+}
+
+/// Now, to the millisecond: more would pretend.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(jiff::Unit::Millisecond).unwrap_or(now)
+}
+
+fn own_lane() -> Lane {
+    Lane::Own
+}
+
+fn lane<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lane, D::Error> {
+    Ok(if_known(deserializer)?.unwrap_or(Lane::Own))
+}
+
+/// What only a later version understands is nothing to us.
+fn if_known<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(text: &str) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().expect("a directory");
+        fs::write(directory.path().join(STATUS_FILE), text).expect("written");
+        directory
+    }
+
+    /// As commit a927f60 wrote it.
+    const FIRST: &str = r#"{"slot":"web.1","state":"running","process":{"pid":7,"start_time":9,"boot_id":"b"},
+        "port":5000,"since":"2026-01-01T00:00:00Z","restarts":2,"last_exit":{"signal":9},"revision":3,"reason":null}"#;
+
+    #[test]
+    fn what_a_supervisor_of_before_wrote_is_run_0() {
+        let status = Status::read(written(FIRST).path()).expect("readable").expect("written");
+        assert_eq!((status.format, status.run, status.log, status.role), (0, 0, 0, Role::Current));
+        assert_eq!((status.lane, status.last_exit), (Lane::Own, Some(Exit::Signal(9))));
+    }
+
+    #[test]
+    fn a_word_of_a_later_version_is_unknown_and_a_file_of_a_later_format_is_not_read() {
+        let later = FIRST.replace("\"running\"", "\"draining\"").replace("\"signal\":9", "\"oom\":true");
+        let later = later.replacen('{', "{\"role\":\"mirror\",\"lane\":\"third\",\"more\":[1],", 1);
+        let status = Status::read(written(&later).path()).expect("readable").expect("written");
+        assert_eq!((status.state, status.role), (State::Unknown, Role::Unknown));
+        assert_eq!((status.lane, status.last_exit), (Lane::Own, None));
+        let later = written(r#"{"format":3,"slots":["web.1"]}"#);
+        let error = Status::read(later.path()).expect_err("another format");
+        assert!(error.to_string().contains("format 3") && error.to_string().contains("deploy"), "{error}");
+    }
+
+    #[test]
+    fn how_a_run_ended_is_known_as_long_as_its_directory_is_its_own() {
+        let run = tempfile::tempdir().expect("a directory");
+        assert_eq!(read_exit(run.path()), None);
+        write_exit(run.path(), Exit::Code(3));
+        assert_eq!(read_exit(run.path()), Some(Exit::Code(3)));
+        fs::write(run.path().join(EXIT_FILE), r#"{"format":9,"exit":{"oom":true}}"#).expect("written");
+        assert_eq!(read_exit(run.path()), None);
+        forget_exit(run.path());
+        assert!(!run.path().join(EXIT_FILE).exists());
     }
 }

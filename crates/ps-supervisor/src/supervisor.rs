@@ -1,10 +1,12 @@
 //! The event loop of one supervisor: it waits, passes on what happened, and writes down what came of it. What to do is
-//! decided in `transition`, never here.
+//! decided in `seat_table` and `run_table`, never here.
 
 mod attached;
+#[cfg_attr(not(test), expect(dead_code, reason = "the rollout, which asks for all this, is being built"))]
+mod runs;
 mod strays;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
@@ -13,7 +15,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use formation::{Exit, Slot};
-use os_process::{CgroupRoot, Tree};
+use log_store::Capture;
+use os_process::CgroupRoot;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, WaitStatus};
@@ -24,16 +27,19 @@ use crate::answer::SpecFile;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::first_format::{Predecessor, note_finished};
+use crate::layout;
 use crate::means::Means;
 use crate::output::Output;
-use crate::outputs::{Outputs, make_directory};
+use crate::outputs::make_directory;
 use crate::poll::{Poll, Source};
-use crate::ports;
+use crate::run::Run;
+use crate::run_name::RunName;
 use crate::seat::Seat;
+use crate::seat_table::Event;
 use crate::server::Server;
 use crate::signals::{self, Signals};
 use crate::spec::Spec;
-use crate::transition::Event;
+use crate::take_over;
 use attached::Attached;
 pub use attached::{Attachment, Cause, Change, Reaction, Waited};
 
@@ -51,7 +57,6 @@ pub struct Supervisor {
     pub(crate) means: Means,
     pub(crate) seats: BTreeMap<Slot, Seat>,
     pub(crate) spec_file: SpecFile,
-    cgroups: Option<CgroupRoot>,
     pub(crate) server: Server,
     pub(crate) poll: Poll,
     children: UnixStream,
@@ -86,6 +91,7 @@ impl Supervisor {
         supervisor.note_spec_file();
         note_finished(service, Predecessor::Unknown);
         supervisor.adopt()?;
+        supervisor.dismiss_all();
         supervisor.apply();
         Ok(supervisor)
     }
@@ -113,9 +119,8 @@ impl Supervisor {
             poll.watch(fd, source).map_err(|errno| fail(errno.into()))?;
         }
         Ok(Self {
-            cgroups: CgroupRoot::find(service),
             service: service.to_owned(),
-            means: Means::new(spec, descriptors),
+            means: Means::new(service, spec, descriptors),
             seats: BTreeMap::new(),
             spec_file: SpecFile::default(),
             server,
@@ -180,11 +185,18 @@ impl Supervisor {
         }
     }
 
+    /// No rollout goes on: what an earlier supervisor left beside what fills a seat ends.
+    fn dismiss_all(&mut self) {
+        for seat in self.seats.values_mut() {
+            seat.handle(Event::Dismiss, &mut self.means);
+        }
+    }
+
     /// Makes the seats agree with the spec.
     pub(crate) fn apply(&mut self) {
         let wanted = self.means.spec.wanted();
         for slot in &wanted {
-            self.open_seat(slot);
+            self.open_seat(slot, &BTreeSet::new());
         }
         self.open_outputs();
         for seat in self.seats.values_mut() {
@@ -198,66 +210,77 @@ impl Supervisor {
         }
     }
 
-    /// Opens the seat of each instance that left something behind: a status, be it unreadable, or processes.
+    /// Opens the seat of each slot that left something behind: a status, be it unreadable, a run, or processes.
     fn adopt(&mut self) -> Result<(), Error> {
-        let entries = fs::read_dir(&self.service).map_err(|error| Error::io("read", &self.service, error))?;
-        let slots: Vec<Slot> =
-            entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-        for slot in slots {
-            let status = self.service.join(slot.to_string()).join(crate::status::STATUS_FILE);
-            let tree = self.tree(&slot, false);
-            if status.symlink_metadata().is_ok() || !tree.is_empty(None, &mut self.means.census) {
-                self.open_seat(&slot);
+        fs::read_dir(&self.service).map_err(|error| Error::io("read", &self.service, error))?;
+        let mut found = self.groups_left();
+        for slot in layout::slots(&self.service) {
+            let directory = self.service.join(slot.to_string());
+            let status = directory.join(crate::status::STATUS_FILE);
+            let has_left = status.symlink_metadata().is_ok()
+                || !layout::numbers(&directory).is_empty()
+                || !self.means.tree(&slot, 0, false).is_empty(None, &mut self.means.census);
+            if has_left {
+                found.entry(slot).or_default();
             }
+        }
+        for (slot, alive) in found {
+            self.open_seat(&slot, &alive);
         }
         Ok(())
     }
 
-    fn tree(&self, slot: &Slot, is_new: bool) -> Tree {
-        let marker = self.service.join(slot.to_string()).to_string_lossy().into_owned();
-        Tree::new(self.cgroups.as_ref().map(|root| root.group(slot)), marker, is_new)
+    /// The runs whose cgroups an earlier supervisor left, by slot; also of slots whose directory somebody removed.
+    fn groups_left(&self) -> BTreeMap<Slot, BTreeSet<u64>> {
+        let mut found: BTreeMap<Slot, BTreeSet<u64>> = BTreeMap::new();
+        let names = self.means.cgroups.as_ref().map(CgroupRoot::names).unwrap_or_default();
+        for RunName { slot, number } in names.iter().filter_map(|name| name.parse().ok()) {
+            found.entry(slot).or_default().insert(number);
+        }
+        found
     }
 
-    /// Opens the seat of a slot, if it is not open. Processes come first: their outputs are opened once all are known,
-    /// with what descriptors are left.
-    fn open_seat(&mut self, slot: &Slot) {
+    /// Opens the seat of a slot, if it is not open; `alive` are runs of it that left a group. Processes come first: their
+    /// outputs are opened once all are known, with what descriptors are left.
+    fn open_seat(&mut self, slot: &Slot, alive: &BTreeSet<u64>) {
         if self.seats.contains_key(slot) {
             return;
         }
         let directory = self.service.join(slot.to_string());
-        let is_new = !directory.exists();
+        let pipe = self.pipe(slot, &directory);
+        let found = take_over::find(slot, &directory, alive, pipe, &mut self.means);
         // Where it cannot be made, the seat says so.
         let _ = make_directory(&directory);
-        let port = ports::kept(&directory);
-        let tree = self.tree(slot, is_new);
-        let outputs = self.outputs(slot, &directory);
-        let seat = Seat::open(directory, slot.clone(), tree, port, outputs, &mut self.means);
-        if let Some(pidfd) = seat.process().and_then(crate::process::Process::pidfd) {
-            let _ = self.poll.watch(pidfd, Source::Adopted(slot.clone()));
+        let seat = Seat::of(slot.clone(), directory, found);
+        for run in seat.runs() {
+            if let Some(pidfd) = run.process().and_then(crate::process::Process::pidfd) {
+                let _ = self.poll.watch(pidfd, Source::Adopted(slot.clone(), run.number()));
+            }
         }
         self.seats.insert(slot.clone(), seat);
     }
 
-    fn outputs(&mut self, slot: &Slot, directory: &Path) -> Outputs {
-        let Some(attached) = &mut self.attached else {
-            return Outputs::new(directory, self.means.descriptors);
-        };
+    /// Where the output of a slot leads in the foreground.
+    fn pipe(&mut self, slot: &Slot, directory: &Path) -> Option<Output> {
+        let attached = self.attached.as_mut()?;
         let has_stdin = attached.attachment.stdin.as_ref() == Some(slot);
         match Output::pipe(has_stdin) {
             Ok((output, reader)) => {
                 attached.news.push(Change::Output { slot: slot.clone(), reader });
-                Outputs::of(output, directory, self.means.descriptors)
+                Some(output)
             }
             Err(error) => {
                 self.unattached = Some(Error::io("connect", directory, error));
-                Outputs::new(directory, self.means.descriptors)
+                None
             }
         }
     }
 
     fn open_outputs(&mut self) {
-        for seat in self.seats.values_mut().filter(|seat| !seat.has_outputs()) {
-            seat.open_outputs();
+        // Those of a run that is yet to be started are opened with it, and of one that ended nothing more will come.
+        let is_closed = |run: &&mut Run| run.state().is_live() && !run.has_outputs();
+        for run in self.seats.values_mut().flat_map(Seat::runs_mut).filter(is_closed) {
+            run.mend();
         }
         self.watch_outputs();
     }
@@ -265,13 +288,16 @@ impl Supervisor {
     /// Watches outputs that were opened since this was last done.
     fn watch_outputs(&mut self) {
         for (slot, seat) in &mut self.seats {
-            let Some(captures) = seat.outputs().take_unwatched() else { continue };
-            for (index, capture) in captures.iter().enumerate() {
-                let source = Source::Output(slot.clone(), index);
-                self.poll.forget(&source);
-                self.paused.remove(&source);
-                // It was admitted when it was opened; a machine that has no memory for it gets it drained at its end.
-                let _ = self.poll.watch(capture.fd(), source);
+            for outputs in seat.runs_mut().map(Run::outputs) {
+                let began = outputs.began();
+                let Some(captures) = outputs.take_unwatched() else { continue };
+                for (index, capture) in captures.iter().enumerate() {
+                    let source = Source::Output { slot: slot.clone(), began, index };
+                    self.poll.forget(&source);
+                    self.paused.remove(&source);
+                    // It was admitted when it was opened; a machine that has no memory for it gets it drained at its end.
+                    let _ = self.poll.watch(capture.fd(), source);
+                }
             }
         }
     }
@@ -286,12 +312,10 @@ impl Supervisor {
             Source::End(index) => self.reach_end(*index),
             Source::Listener => self.welcome(),
             Source::Client(id) => self.listen_to(*id),
-            Source::Output(slot, index) => self.capture(slot, *index),
-            Source::Adopted(slot) => {
+            Source::Output { .. } => self.capture(source),
+            Source::Adopted(slot, number) => {
                 self.poll.forget(source);
-                if let Some(seat) = self.seats.get_mut(slot) {
-                    seat.reap(None, &mut self.means);
-                }
+                self.lose_sight(slot, *number);
             }
         }
     }
@@ -300,30 +324,42 @@ impl Supervisor {
     fn reap(&mut self) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             let pid = pid.as_raw_nonzero().get().unsigned_abs();
-            let is_main = |seat: &&mut Seat| seat.process().is_some_and(|process| process.pid() == pid);
-            if let Some(seat) = self.seats.values_mut().find(is_main) {
-                seat.reap(exit_of(status), &mut self.means);
+            if let Some(seat) = self.seats.values_mut().find(|seat| seat.has_main(pid)) {
+                seat.reap(pid, exit_of(status), &mut self.means);
             }
         }
     }
 
-    fn capture(&mut self, slot: &Slot, index: usize) {
-        let Some(capture) = self.seats.get_mut(slot).and_then(|seat| seat.outputs().stream(index)) else {
-            return;
-        };
+    /// The main process of an adopted run has ended, and nobody could see how.
+    fn lose_sight(&mut self, slot: &Slot, number: u64) {
+        let Some(seat) = self.seats.get_mut(slot) else { return };
+        let run = seat.runs().find(|run| run.number() == number);
+        if let Some(pid) = run.and_then(Run::process).map(crate::process::Process::pid) {
+            seat.reap(pid, None, &mut self.means);
+        }
+    }
+
+    fn capture(&mut self, source: &Source) {
+        let Some(capture) = stream(&mut self.seats, source) else { return };
         if capture.move_bytes().is_err() {
             // The log takes nothing: full disk. The FIFO fills, the process waits; we try again later, not at once.
-            let source = Source::Output(slot.clone(), index);
-            self.poll.forget(&source);
+            self.poll.forget(source);
             let _ = self.poll.unwatch(capture.fd());
-            self.paused.insert(source, Instant::now() + PAUSE);
+            self.paused.insert(source.clone(), Instant::now() + PAUSE);
         }
     }
 
     fn look(&mut self) {
         let now = Instant::now();
+        let replaced =
+            |seats: &BTreeMap<Slot, Seat>| seats.values().filter(|seat| seat.is_replaced()).count();
+        let before = replaced(&self.seats);
         for seat in self.seats.values_mut() {
             seat.look(now, &mut self.means);
+        }
+        if replaced(&self.seats) < before && !self.means.news.is_heard() && !self.is_ending {
+            // While a run came in, a seat heard nothing of what is wanted of it.
+            self.apply();
         }
         self.watch_outputs();
         self.write_spec_later(now);
@@ -332,9 +368,8 @@ impl Supervisor {
         for source in over {
             self.paused.remove(&source);
             match &source {
-                Source::Output(slot, index) => {
-                    let stream = self.seats.get_mut(slot).and_then(|seat| seat.outputs().stream(*index));
-                    if let Some(capture) = stream {
+                Source::Output { .. } => {
+                    if let Some(capture) = stream(&mut self.seats, &source) {
                         let _ = self.poll.watch(capture.fd(), source.clone());
                     }
                 }
@@ -343,7 +378,7 @@ impl Supervisor {
                 | Source::Signal
                 | Source::End(_)
                 | Source::Client(_)
-                | Source::Adopted(_) => (),
+                | Source::Adopted(..) => (),
             }
         }
     }
@@ -365,17 +400,18 @@ impl Supervisor {
                 }
                 self.server.tell(&Message::Instance(status));
             }
+            if let Some(status) = seat.take_change_beside() {
+                self.server.tell(&Message::Run(status));
+            }
             if seat.is_at_rest() && !wanted.contains(slot) && !self.means.spec.stopped.contains(slot) {
                 gone.push(slot.clone());
             }
         }
         for slot in gone {
-            if let Some(seat) = self.seats.remove(&slot) {
-                seat.forget();
+            if let Some(mut seat) = self.seats.remove(&slot) {
+                seat.forget(&mut self.means);
             }
-            for index in 0..2 {
-                self.poll.forget(&Source::Output(slot.clone(), index));
-            }
+            self.poll.forget_slot(&slot);
             self.server.tell(&Message::Gone { slot });
         }
     }
@@ -388,6 +424,13 @@ impl Supervisor {
         let next = seats.chain(unsent).chain(others).min()?;
         Some(next.saturating_duration_since(now))
     }
+}
+
+/// The stream that a source names, if it is open.
+fn stream<'a>(seats: &'a mut BTreeMap<Slot, Seat>, source: &Source) -> Option<&'a mut Capture> {
+    let Source::Output { slot, began, index } = source else { return None };
+    let mut outputs = seats.get_mut(slot)?.runs_mut().map(Run::outputs);
+    outputs.find(|outputs| outputs.began() == *began)?.stream(*index)
 }
 
 fn lock(service: &Path) -> Result<File, Error> {

@@ -1,31 +1,76 @@
-//! What a new seat begins with: whatever an earlier supervisor left running in it and wrote down about it. A process is
-//! adopted only if pid, start time and boot all match; what is over stays over.
+//! What a new seat begins with: the runs that an earlier supervisor left in it, and what that wrote down about them. A process is
+//! adopted only if pid, start time and boot all match; what is over stays over. What a supervisor of before started, which
+//! knew no runs, is run 0.
 
-use formation::{Slot, State};
-use os_process::{ProcessId, Tree};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
+use formation::{Role, Slot, State};
+use os_process::ProcessId;
+
+use crate::layout;
 use crate::means::Means;
+use crate::output::Output;
+use crate::outputs::Outputs;
 use crate::process::Process;
 use crate::restart::{Deaths, is_job};
-use crate::seat::now;
-use crate::status::Status;
-use crate::transition::{SeatState, Then, Verdict};
+use crate::run::{Cause, Run};
+use crate::seat_table::{Beside, Held, Then, Verdict};
+use crate::status::{self, Status};
 
-/// The beginning of a seat.
-pub(crate) struct Begin {
-    pub(crate) state: SeatState,
-    pub(crate) process: Option<Process>,
-    pub(crate) status: Status,
-    /// Whether what is left in the tree is to be killed at once.
-    pub(crate) is_due: bool,
+/// What was found in a seat.
+pub(crate) struct Found {
+    pub(crate) held: Held,
+    pub(crate) side: Beside,
+    pub(crate) current: Run,
+    pub(crate) beside: Option<Box<Run>>,
 }
 
-/// How the seat of a slot begins; `earlier` is its last status, if that can be read.
-pub(crate) fn begin(slot: &Slot, earlier: Option<Status>, tree: &Tree, means: &mut Means) -> Begin {
-    let recorded = earlier.as_ref().and_then(|status| status.process.as_ref()).and_then(Process::adopt);
-    let status = earlier.unwrap_or_else(|| nothing(slot));
-    if recorded.is_some() {
-        return Begin { state: SeatState::Up, process: recorded, status, is_due: false };
+/// How the seat of a slot begins, in the slot's directory. `alive` are the numbers of runs that left a group behind; `pipe` is
+/// where its output leads, if that is neither a FIFO nor a log.
+pub(crate) fn find(
+    slot: &Slot,
+    directory: &Path,
+    alive: &BTreeSet<u64>,
+    pipe: Option<Output>,
+    means: &mut Means,
+) -> Found {
+    let earlier = Status::read(directory).ok().flatten();
+    let numbers = layout::numbers(directory).into_iter().chain(alive.iter().copied().filter(|n| *n > 0));
+    let mut runs: BTreeMap<u64, Option<Status>> =
+        numbers.map(|number| (number, Status::read_run(directory, number))).collect();
+    let number = current(earlier.as_ref(), &runs);
+    means.numbers.pass(runs.keys().copied().max().unwrap_or(0).max(number));
+    let own = runs.remove(&number).flatten();
+    let status = earlier.or(own).unwrap_or_else(|| Status::nothing(slot, status::now()));
+    let status = numbered(status, slot, number);
+    let outputs = Outputs::new(directory, number, status.log, means.descriptors).connected(pipe);
+    let is_new = !directory.exists() && alive.is_empty();
+    let (held, current) = begin(status, outputs, is_new, means);
+    let (side, beside) = others(slot, directory, runs, means);
+    Found { held, side, current, beside }
+}
+
+/// Which of the runs fills the slot: what its status says; or, if that one's directory is gone, the newest that was not started
+/// beside it. The directory of a run becomes its successor's before the status of that is written.
+fn current(earlier: Option<&Status>, runs: &BTreeMap<u64, Option<Status>>) -> u64 {
+    let written = earlier.map_or(0, |status| status.run);
+    let fills = |run: &Option<Status>| run.as_ref().is_none_or(|run| run.role == Role::Current);
+    let newest = runs.iter().rev().find(|(_, run)| fills(run)).map(|(number, _)| *number);
+    newest.filter(|newest| *newest > written && !runs.contains_key(&written)).unwrap_or(written)
+}
+
+fn numbered(status: Status, slot: &Slot, number: u64) -> Status {
+    let log = if status.run == 0 && number > 0 { number } else { status.log };
+    Status { format: status::FORMAT, slot: slot.clone(), run: number, log, role: Role::Current, ..status }
+}
+
+/// The run that fills the slot, or filled it last.
+fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (Held, Run) {
+    let tree = means.tree(&status.slot, status.run, is_new);
+    let recorded = status.process.as_ref().and_then(Process::adopt);
+    if let Some(process) = recorded {
+        return (Held::Filled, Run::adopted(process, Run::without_life(status, tree, outputs)));
     }
     // Its supervisor may have died between starting it and writing that down; then it may not even have joined its
     // group yet, which looks empty.
@@ -35,51 +80,76 @@ pub(crate) fn begin(slot: &Slot, earlier: Option<Status>, tree: &Tree, means: &m
     if let Some((id, process)) = found.and_then(|id| Some((id.clone(), Process::adopt(&id)?))) {
         let revision = means.spec.revision;
         let status = Status { process: Some(id), revision, reason: None, ..status };
-        return Begin { state: SeatState::Up, process: Some(process), status, is_due: false };
+        return (Held::Filled, Run::adopted(process, Run::without_life(status, tree, outputs)));
     }
-    let (state, status) = vacant(status, means);
-    let state = match state {
-        _ if is_empty => state,
-        SeatState::Done => SeatState::Clearing(Verdict::Rest),
-        SeatState::Crashed => SeatState::Clearing(Verdict::GiveUp),
-        _ => SeatState::Killing(Then::Rest),
-    };
-    Begin { state, process: None, status, is_due: !is_empty }
+    let (held, status) = vacant(status, &outputs.directory(), means);
+    let run = Run::without_life(status, tree, outputs);
+    match held {
+        _ if is_empty => (held, run),
+        Held::Done => (Held::Emptying(Then::Done), Run::being_cleared(run, Cause::ByItself(Verdict::Rest))),
+        Held::Crashed => {
+            (Held::Emptying(Then::Crashed), Run::being_cleared(run, Cause::ByItself(Verdict::GiveUp)))
+        }
+        Held::Off | Held::Filled | Held::Emptying(_) | Held::Backoff | Held::Broken => {
+            (Held::Emptying(Then::Off), Run::being_cleared(run, Cause::Asked))
+        }
+    }
 }
 
-/// The seat of an instance that has no process any more.
-fn vacant(earlier: Status, means: &Means) -> (SeatState, Status) {
-    let ended_unseen = earlier.process.is_some() && earlier.state != State::Stopping;
+/// The seat of a run that has no process any more.
+fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
+    // Somebody may have seen how it ended, and died before that was written into the status.
+    let ended = earlier.process.is_some() && earlier.state != State::Stopping;
+    let exit = status::read_exit(directory).filter(|_| ended);
+    let is_unseen = ended && exit.is_none();
     // `job` is in no status of an earlier version of this program, but the policy says enough.
     let is_job = earlier.job || is_job(means.spec.restart_policy, false);
-    let verdict = Deaths::default().verdict(means.spec.restart_policy, None, is_job);
-    let state = match earlier.state {
-        State::Crashed => SeatState::Crashed,
-        _ if earlier.done || (ended_unseen && verdict == Verdict::Rest) => SeatState::Done,
-        _ => SeatState::Down,
+    let verdict = Deaths::default().verdict(means.spec.restart_policy, exit, is_job);
+    let held = match earlier.state {
+        State::Crashed => Held::Crashed,
+        _ if earlier.done || (ended && verdict == Verdict::Rest) => Held::Done,
+        _ if exit.is_some() && verdict == Verdict::GiveUp => Held::Crashed,
+        _ => Held::Off,
     };
-    let last_exit = earlier.last_exit.filter(|_| !ended_unseen);
-    let since = if ended_unseen { now() } else { earlier.since };
-    let done = state == SeatState::Done;
-    (state, Status { process: None, last_exit, since, done, ..earlier })
+    let last_exit = exit.or(earlier.last_exit.filter(|_| !is_unseen));
+    let since = if ended { status::now() } else { earlier.since };
+    (held, Status { process: None, last_exit, since, ..earlier })
 }
 
-/// The status of an instance of which nothing was ever written.
-fn nothing(slot: &Slot) -> Status {
-    Status {
-        slot: slot.clone(),
-        state: State::Stopped,
-        process: None,
-        port: None,
-        since: now(),
-        restarts: 0,
-        last_exit: None,
-        revision: 0,
-        job: false,
-        done: false,
-        log_offsets: [0; 2],
-        reason: None,
-        directory: None,
-        note: None,
+/// The run beside, if one lives. What is left of others is cleared away: of them nothing lives, or nobody knows why it does.
+fn others(
+    slot: &Slot,
+    directory: &Path,
+    runs: BTreeMap<u64, Option<Status>>,
+    means: &mut Means,
+) -> (Beside, Option<Box<Run>>) {
+    let mut beside = None;
+    for (number, status) in runs.into_iter().rev() {
+        let status = status.unwrap_or_else(|| Status::nothing(slot, status::now()));
+        let role = if status.role == Role::Leaving { Role::Leaving } else { Role::Incoming };
+        let status = Status { role, slot: slot.clone(), run: number, ..status };
+        let process = status.process.as_ref().and_then(Process::adopt);
+        let tree = means.tree(slot, number, false);
+        let is_empty = process.is_none() && tree.is_empty(None, &mut means.census);
+        let outputs = Outputs::new(directory, number, status.log, means.descriptors);
+        let found = process.is_none().then(|| tree.find_main(&mut means.census)).flatten();
+        let found = found.and_then(ProcessId::of).and_then(|id| Process::adopt(&id));
+        let mut run = Run::without_life(status, tree, outputs);
+        if is_empty && found.is_none() {
+            run.clear_away(means);
+        } else if beside.is_some() {
+            run.tree().kill(None, &mut means.census);
+        } else {
+            beside = Some(Box::new(match process.or(found) {
+                Some(process) => Run::adopted(process, run),
+                None => Run::being_cleared(run, Cause::ByItself(Verdict::GiveUp)),
+            }));
+        }
     }
+    let side = match &beside {
+        None => Beside::Nobody,
+        Some(run) if run.status.role == Role::Leaving => Beside::Leaving,
+        Some(_) => Beside::Incoming,
+    };
+    (side, beside)
 }

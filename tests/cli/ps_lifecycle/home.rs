@@ -202,6 +202,23 @@ impl Home {
         ran.rows()
     }
 
+    /// The log of what a slot writes to stdout, of which one run after the other goes on in the same.
+    pub(crate) fn log_file(&self, app: &str, slot: &str) -> PathBuf {
+        let directory = self.path("lib/data/scheduler-native").join(app).join(slot).join("log");
+        let entries = fs::read_dir(&directory).expect("it has logs");
+        let mut logs: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+        logs.retain(|log| log.file_name().is_some_and(|name| name.to_string_lossy().starts_with("stdout")));
+        assert_eq!(logs.len(), 1, "{logs:?}");
+        logs.remove(0)
+    }
+
+    /// The directory of the one run that a slot has.
+    pub(crate) fn run_directory(&self, app: &str, slot: &str) -> PathBuf {
+        let runs = self.path("lib/data/scheduler-native").join(app).join(slot).join("runs");
+        let mut runs = fs::read_dir(&runs).expect("it has runs").flatten();
+        runs.next().expect("one run").path()
+    }
+
     /// Slot to pid of what runs.
     pub(crate) fn pids(&self, app: &str) -> BTreeMap<String, u64> {
         let pid = |row: &Value| Some((slot(row), row["pid"].as_u64()?));

@@ -68,7 +68,7 @@ fn every_verb_about_an_app_sees_to_it_that_its_supervisor_lives() {
 fn a_process_whose_output_nobody_took_goes_on_once_somebody_does() {
     let home = Home::running("shop", "web: i=0; while :; do echo $i; i=$((i+1)); done\n", &[]);
     kill_supervisor(&home);
-    let log = service(&home).join("web.1/log/stdout");
+    let log = home.log_file("shop", "web.1");
     let size = || fs::metadata(&log).map_or(0, |log| log.len());
     let before = size();
     home.does(&["ps-lifecycle", "start", "shop"]);
@@ -242,7 +242,7 @@ fn what_is_over_is_woken_by_no_verb_that_asks_for_something_else() {
 #[test]
 fn what_waits_to_be_started_again_has_ended_where_nobody_is_left_to_start_it() {
     let home = Home::running("shop", PROCFILE, &SCALE);
-    let stderr = service(&home).join("web.1/stderr");
+    let stderr = home.run_directory("shop", "web.1").join("stderr");
     fs::remove_file(&stderr).expect("a FIFO");
     fs::write(&stderr, "no FIFO").expect("written");
     assert_eq!(home.run(&["ps-lifecycle", "restart", "shop", "web"]).status, Some(1));

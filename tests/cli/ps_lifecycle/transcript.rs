@@ -125,7 +125,7 @@ fn logs_are_told_apart_by_slot_and_followed_as_they_come() {
 #[test]
 fn logs_are_followed_through_a_rotation() {
     let home = Home::running("turn", "web: faultapp --tick 0.5\n", &[]);
-    let log = home.path("lib/data/scheduler-native/turn/web.1/log/stdout");
+    let log = home.log_file("turn", "web.1");
     let followed = home.path("followed");
     let mut command = home.command(&["ps-lifecycle", "logs", "turn", "-f"]);
     let mut following =

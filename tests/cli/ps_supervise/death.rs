@@ -17,11 +17,10 @@ fn a_killed_supervisor_leaves_its_processes_to_the_next_one() {
     let before = both();
     for _ in 0..rounds(5, 200) {
         service.kill_supervisor();
-        assert_eq!(
-            service.processes().len(),
-            2,
-            "a process died with its supervisor, or a second one was started"
-        );
+        // In the middle of an exec a process has no environment to be found by, for a moment.
+        eventually("both live on, and no other was started", || {
+            (service.processes().len() == 2).then_some(())
+        });
         service.start();
         assert_eq!(["web.1", "web.2"].map(|slot| service_pid(&service, slot)), before);
     }

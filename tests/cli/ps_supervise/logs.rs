@@ -33,7 +33,7 @@ impl Echo {
     }
 
     fn log(&self) -> PathBuf {
-        self.service.path().join("web.1/log/stdout")
+        self.service.log_file("web.1")
     }
 
     fn await_content(path: &Path, content: &str) {
@@ -97,6 +97,7 @@ fn counting() -> Service {
     let count = "n=0; until [ -e enough ]; do n=$((n+1)); echo $n; done; echo enough";
     let mut service = Service::new(&[("web", count, 1)]);
     service.start();
+    service.await_status("web.1", "runs", |status| status.state == State::Running);
     service
 }
 
@@ -107,7 +108,7 @@ fn stop_counting(service: &Service) {
 #[test]
 fn no_line_is_lost_or_doubled_while_the_log_is_rotated_again_and_again() {
     let service = counting();
-    let log = service.path().join("web.1/log/stdout");
+    let log = service.log_file("web.1");
     let mut rotated = Vec::new();
     let wanted = rounds(50, 1000);
     eventually("it is rotated often", || {
@@ -126,7 +127,7 @@ fn no_line_is_lost_or_doubled_while_the_log_is_rotated_again_and_again() {
 #[test]
 fn a_log_that_is_cut_while_it_is_written_has_no_gap() {
     let service = counting();
-    let log = service.path().join("web.1/log/stdout");
+    let log = service.log_file("web.1");
     let mut cut = 0;
     let wanted = rounds(50, 1000);
     eventually("it is cut often", || {

@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use formation::Stream;
 use ps_supervisor::{Client, Message, ProcessSpec, Request, SPEC_FILE, Spec, Status};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -142,8 +143,23 @@ impl Service {
         eventually(&format!("{slot} {fact}"), || self.status(slot).filter(&is_so))
     }
 
+    /// All that a slot wrote to stdout, whichever of its runs did.
     pub(crate) fn log(&self, slot: &str) -> Vec<u8> {
-        fs::read(self.path().join(slot).join("log/stdout")).unwrap_or_default()
+        let log = ps_supervisor::log(&self.path().join(slot), Stream::Stdout);
+        let segments = log.segments().expect("its directory can be read").into_iter();
+        segments.flat_map(|segment| fs::read(log.path(segment)).unwrap_or_default()).collect()
+    }
+
+    /// The log that the run which fills a slot writes its stdout to.
+    pub(crate) fn log_file(&self, slot: &str) -> PathBuf {
+        let status = self.status(slot).expect("it has a status");
+        status.log_file(&self.path().join(slot), Stream::Stdout)
+    }
+
+    /// The directory of the run that fills a slot.
+    pub(crate) fn run_directory(&self, slot: &str) -> PathBuf {
+        let run = self.status(slot).expect("it has a status").run;
+        self.path().join(slot).join("runs").join(run.to_string())
     }
 
     pub(crate) fn supervisor_pid(&self) -> u32 {

@@ -48,12 +48,12 @@ fn a_fifo_that_became_something_else_is_trouble_of_its_seat_alone() {
         service.start();
         let other = runs(&service, "web.2");
         runs(&service, "web.1");
-        let fifo = service.path().join("web.1/stdout");
-        put(kind, &fifo);
+        let fifo = |service: &Service| service.run_directory("web.1").join("stdout");
+        put(kind, &fifo(&service));
         restart(&service, "web.1");
         let broken = service.await_status("web.1", "says what is wrong", |status| status.reason.is_some());
         let reason = broken.reason.expect("a reason");
-        assert!(reason.contains("web.1/stdout"), "{kind}: {reason}");
+        assert!(reason.contains(fifo(&service).to_str().expect("text")), "{kind}: {reason}");
         // It is never given up for it, and a new supervisor is as patient.
         service.kill_supervisor();
         service.start_as_it_is();
@@ -61,7 +61,7 @@ fn a_fifo_that_became_something_else_is_trouble_of_its_seat_alone() {
             status.state == State::Backoff && status.reason.is_some()
         });
         assert_eq!(runs(&service, "web.2"), other, "{kind}");
-        put("nothing", &fifo);
+        put("nothing", &fifo(&service));
         let healed = service.await_status("web.1", "runs again", |status| status.state == State::Running);
         assert_eq!(healed.reason, None);
         eventually("its output is taken", || service.log("web.1").ends_with(b"here\n").then_some(()));

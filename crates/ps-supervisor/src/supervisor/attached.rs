@@ -13,9 +13,10 @@ use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SI
 
 use super::{Supervisor, Until};
 use crate::poll::Source;
+use crate::run::Run;
+use crate::seat_table::Event;
 use crate::spec::Spec;
 use crate::status::Status;
-use crate::transition::Event;
 use crate::{Error, seat::Seat};
 
 const SIGNALS: [i32; 9] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2];
@@ -258,8 +259,8 @@ impl Supervisor {
             return;
         }
         let waits_for = self.running();
-        for seat in self.seats.values_mut() {
-            seat.hurry(&mut self.means);
+        for run in self.seats.values_mut().flat_map(Seat::runs_mut) {
+            run.hurry(&mut self.means);
         }
         if let Some(attached) = &mut self.attached {
             attached.news.push(Change::Killing { waits_for });
@@ -274,15 +275,15 @@ impl Supervisor {
     }
 
     fn signal_trees(&mut self, signal: Signal) {
-        for seat in self.seats.values() {
-            seat.signal(signal, &mut self.means.census);
+        for run in self.seats.values().flat_map(Seat::runs) {
+            run.signal(signal, &mut self.means.census);
         }
     }
 
     fn pass_on(&mut self, signal: Signal) {
-        let main = |seat: &Seat| Pid::from_raw(i32::try_from(seat.process()?.pid()).ok()?);
+        let main = |run: &Run| Pid::from_raw(i32::try_from(run.process()?.pid()).ok()?);
         // Our own children, not yet reaped: the pids are still theirs.
-        for pid in self.seats.values().filter_map(main) {
+        for pid in self.seats.values().flat_map(Seat::runs).filter_map(main) {
             let _ = rustix::process::kill_process(pid, signal);
         }
         if let Some(attached) = &mut self.attached {
@@ -291,8 +292,8 @@ impl Supervisor {
     }
 
     fn running(&self) -> Vec<(Slot, u32)> {
-        let running = |seat: &Seat| Some((seat.slot().clone(), seat.process()?.pid()));
-        self.seats.values().filter_map(running).collect()
+        let running = |run: &Run| Some((run.status.slot.clone(), run.process()?.pid()));
+        self.seats.values().flat_map(Seat::runs).filter_map(running).collect()
     }
 
     fn watch_ends(&mut self) -> rustix::io::Result<()> {

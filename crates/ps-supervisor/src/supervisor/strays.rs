@@ -6,6 +6,7 @@ use os_process::{Process, families, signal_process};
 use rustix::process::Signal;
 
 use super::Supervisor;
+use crate::seat::Seat;
 
 /// How long a process may survive SIGKILL, in the kernel's hands.
 const UNKILLABLE: Duration = Duration::from_secs(5);
@@ -17,9 +18,9 @@ impl Supervisor {
         let own = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
         let processes = self.means.census.processes();
         let is_known = |process: &Process| {
-            self.seats.values().any(|seat| {
-                let main = seat.process().map(crate::process::Process::pid);
-                seat.tree().is_root(process, main)
+            self.seats.values().flat_map(Seat::runs).any(|run| {
+                let main = run.process().map(crate::process::Process::pid);
+                run.tree().is_root(process, main)
             })
         };
         let is_stray = |process: &Process| process.parent == own && !is_known(process);
@@ -29,7 +30,7 @@ impl Supervisor {
     /// Kills what nobody knows the origin of, at the very end: it came from one of our instances, and all of them have
     /// ended. Whether that is not done yet; what even SIGKILL does not end is left after a while.
     pub(super) fn clears_strays(&mut self) -> bool {
-        if !self.is_ending || self.cgroups.is_some() {
+        if !self.is_ending || self.means.cgroups.is_some() {
             return false;
         }
         let strays = self.strays();

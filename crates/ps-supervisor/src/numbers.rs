@@ -1,0 +1,101 @@
+//! The numbers of an app's runs. None is used again, also not by a supervisor that follows one which was killed: numbers are
+//! written down before they are used, many at a time, so that 300 runs that start at once cost a few writes. What was
+//! written down and not used is passed over.
+//!
+//! A full disk keeps nothing from starting: numbers go on then, and the directories of the runs that bear them are what the
+//! next supervisor knows them by.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::MAX_FILE_BYTES;
+
+const FILE: &str = "runs.json";
+const FORMAT: u32 = 1;
+/// How many numbers are written down at a time.
+const AT_A_TIME: u64 = 64;
+
+/// The numbers of the runs in one service directory.
+#[derive(Debug)]
+pub(crate) struct Numbers {
+    service: PathBuf,
+    next: u64,
+    /// The lowest number that was not written down.
+    unwritten: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    format: u32,
+    /// The lowest number that no run has.
+    next: u64,
+}
+
+impl Numbers {
+    /// Those of a service directory.
+    pub(crate) fn of(service: PathBuf) -> Self {
+        let written = durable::state(&service.join(FILE), MAX_FILE_BYTES).ok();
+        let written = written.and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok());
+        let next = written.map_or(1, |written| written.next.max(1));
+        Self { service, next, unwritten: next }
+    }
+
+    /// A number that no run has had.
+    pub(crate) fn take(&mut self) -> u64 {
+        let number = self.next;
+        self.pass(number);
+        number
+    }
+
+    /// The number that would be taken next.
+    pub(crate) fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// A run has that number: it is not taken any more, nor is a lower one.
+    pub(crate) fn pass(&mut self, number: u64) {
+        self.next = self.next.max(number.saturating_add(1));
+        if self.next > self.unwritten {
+            let next = self.next.saturating_add(AT_A_TIME - 1);
+            let written = Written { format: FORMAT, next };
+            let json = serde_json::to_vec(&written).expect("two numbers are plain data");
+            if durable::replace(&self.service, FILE, &json).is_ok() {
+                self.unwritten = next;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_number_is_used_twice_whenever_a_supervisor_dies() {
+        let service = tempfile::tempdir().expect("a directory");
+        let numbers = || Numbers::of(service.path().to_owned());
+        let mut used = Vec::new();
+        for lives in [1, 5, 64, 65, 200] {
+            let mut numbers = numbers();
+            used.extend((0..lives).map(|_| numbers.take()));
+        }
+        assert!(used.windows(2).all(|pair| pair[0] < pair[1]), "{used:?}");
+        assert_eq!(used[0], 1);
+        numbers().pass(5000);
+        assert!(numbers().take() > 5000);
+    }
+
+    #[test]
+    fn without_a_place_to_write_numbers_go_on_and_what_makes_no_sense_is_passed_over() {
+        let service = tempfile::tempdir().expect("a directory");
+        let mut nowhere = Numbers::of(service.path().join("none"));
+        assert_eq!([nowhere.take(), nowhere.take()], [1, 2]);
+        nowhere.pass(16);
+        assert_eq!(nowhere.take(), 17);
+        std::fs::write(service.path().join(FILE), "{\"format\":9,\"next\":40,\"more\":[]}").expect("written");
+        assert_eq!(Numbers::of(service.path().to_owned()).next(), 40);
+        std::fs::write(service.path().join(FILE), "{\"format\":1,\"next\":").expect("written");
+        assert_eq!(Numbers::of(service.path().to_owned()).next(), 1);
+    }
+}

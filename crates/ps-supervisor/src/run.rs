@@ -1,0 +1,419 @@
+//! A run: one life of one process tree in a slot, with everything that belongs to it alone. Its number is never used again, so its
+//! FIFOs, its cgroup and the marks of its processes are nobody else's, and two runs can live in one slot. It asks the run
+//! table what to do and does it; what follows on its end is its seat's to say.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use formation::{Exit, Role, State};
+use os_process::{Census, Tree};
+use ps_rollout::Lane;
+use rustix::process::Signal;
+
+use crate::means::Means;
+use crate::outputs::Outputs;
+use crate::ports;
+use crate::process::{self, Given, Process};
+use crate::restart::is_job;
+use crate::run_table::{RunAction, RunEvent, RunState};
+use crate::seat_table::Verdict;
+use crate::spec::Spec;
+use crate::status::{self, Status};
+
+/// How soon a tree that would not die is killed again.
+const KILL_AGAIN: Duration = Duration::from_millis(100);
+/// How soon what is wrong with a place is looked at again.
+pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How long a process may survive SIGKILL, in the kernel's hands, before that is told.
+const UNKILLABLE: Duration = Duration::from_secs(5);
+
+/// A main process that ends with success sooner than this, and leaves others running, meant to be a daemon.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
+const IN_THE_BACKGROUND: &str = "it left processes running when it ended: it seems to put itself into the background; \
+     run it in the foreground (nginx -g 'daemon off;', gunicorn without --daemon)";
+
+/// One life in a slot.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// What is known of it, as it is written and told.
+    pub(crate) status: Status,
+    /// Why it ends or has ended, if it does.
+    pub(crate) cause: Option<Cause>,
+    state: RunState,
+    process: Option<Process>,
+    tree: Tree,
+    outputs: Outputs,
+    timer: Option<Instant>,
+    /// When what is wrong with its place is looked at again, if something is.
+    try_again: Option<Instant>,
+    /// Whether its outputs could not be opened when that was last tried.
+    is_broken: bool,
+    is_unwritten: bool,
+    killed_since: Option<Instant>,
+    /// What of its tree does not end because we may not end it.
+    obstacle: Option<String>,
+    /// The turn in which nothing was left for the first time.
+    looked_empty: Option<u64>,
+    changed: bool,
+}
+
+/// Why a run ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Its main process ended by itself; what the restart policy says about that.
+    ByItself(Verdict),
+    /// Somebody told it to end.
+    Asked,
+}
+
+/// Why a run was not started, for people.
+#[derive(Debug)]
+pub(crate) enum Obstacle {
+    /// Its place cannot be used: that is no death of its process.
+    Place(String),
+    /// What it was to be made of is not to be had.
+    Refused(String),
+}
+
+impl Run {
+    /// A run that is about to be started in a slot, by what its status says.
+    pub(crate) fn new(slot: &Path, status: Status, means: &Means) -> Self {
+        let tree = means.new_tree(&status.slot, status.run);
+        let outputs = Outputs::new(slot, status.run, status.log, means.descriptors);
+        Self { state: RunState::Preparing, ..Self::without_life(status, tree, outputs) }
+    }
+
+    /// One that has ended, or that never was: nothing of it lives.
+    pub(crate) fn without_life(status: Status, tree: Tree, outputs: Outputs) -> Self {
+        Self {
+            cause: None,
+            state: RunState::Ended,
+            process: None,
+            tree,
+            outputs,
+            timer: None,
+            try_again: None,
+            is_broken: false,
+            is_unwritten: false,
+            killed_since: None,
+            obstacle: None,
+            looked_empty: None,
+            changed: true,
+            status,
+        }
+    }
+
+    /// One whose process an earlier supervisor left running.
+    pub(crate) fn adopted(process: Process, run: Self) -> Self {
+        Self { state: RunState::Ready, process: Some(process), ..run }
+    }
+
+    /// One whose main process is gone, and which left others: they are killed at once.
+    pub(crate) fn being_cleared(run: Self, cause: Cause) -> Self {
+        let state = match cause {
+            Cause::ByItself(_) => RunState::Clearing,
+            Cause::Asked => RunState::Killing,
+        };
+        Self { state, cause: Some(cause), timer: Some(Instant::now()), ..run }
+    }
+
+    /// Its number.
+    pub(crate) fn number(&self) -> u64 {
+        self.status.run
+    }
+
+    /// How far it has come.
+    pub(crate) fn state(&self) -> RunState {
+        self.state
+    }
+
+    /// Its main process.
+    pub(crate) fn process(&self) -> Option<&Process> {
+        self.process.as_ref()
+    }
+
+    /// Its processes, as far as they can be told from others.
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Its output streams.
+    pub(crate) fn outputs(&mut self) -> &mut Outputs {
+        &mut self.outputs
+    }
+
+    /// Whether its outputs are open.
+    pub(crate) fn has_outputs(&self) -> bool {
+        self.outputs.are_open()
+    }
+
+    /// Becomes the next run of its place: nothing of the earlier one lives. What is known of the slot stays known.
+    pub(crate) fn succeed(&mut self, number: u64, tree: Tree) {
+        self.outputs.drain();
+        self.outputs.pass_to(number);
+        self.tree = tree;
+        self.status.run = number;
+        self.status.log = self.outputs.began();
+        (self.cause, self.killed_since, self.looked_empty) = (None, None, None);
+        self.state = RunState::Preparing;
+    }
+
+    /// Starts its process, as `spec` says, in the directory that stands there. `kept` is the port it had.
+    ///
+    /// # Errors
+    /// Why not; nothing of it lives then. While its place cannot be used it is still being prepared, and may be started again.
+    pub(crate) fn start(&mut self, spec: &Spec, means: &mut Means) -> Result<(), Obstacle> {
+        self.timer = None;
+        self.changed = true;
+        match self.launch(spec, means) {
+            Ok(process) => {
+                self.status.process = Some(process.id().clone());
+                self.status.reason = None;
+                self.process = Some(process);
+                self.handle(RunEvent::Spawned, means);
+                self.handle(RunEvent::Ready, means);
+                Ok(())
+            }
+            Err(Obstacle::Place(reason)) => {
+                self.status.reason = Some(reason.clone());
+                Err(Obstacle::Place(reason))
+            }
+            Err(Obstacle::Refused(reason)) => {
+                self.status.reason = Some(reason.clone());
+                self.handle(RunEvent::Refused, means);
+                Err(Obstacle::Refused(reason))
+            }
+        }
+    }
+
+    fn launch(&mut self, spec: &Spec, means: &mut Means) -> Result<Process, Obstacle> {
+        self.outputs.drain();
+        let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
+        self.status.revision = spec.revision;
+        self.outputs.prepare().map_err(Obstacle::Place)?;
+        if self.status.role != Role::Current {
+            // Whoever takes over before anything else is written knows that it does not fill the slot.
+            let _ = self.write_own();
+        }
+        self.status.log_offsets = self.outputs.offsets();
+        self.status.job = is_job(spec.restart_policy, has_finished);
+        self.status.directory = Some(spec.directory.clone());
+        self.settle_port(spec, means).map_err(Obstacle::Refused)?;
+        let slot = &self.status.slot;
+        let environment = means.environments.of(spec, slot, self.status.port).map_err(Obstacle::Refused)?;
+        let closed = || Obstacle::Place("its output is not open".to_owned());
+        let output = self.outputs.output().ok_or_else(closed)?;
+        let descriptors = means.descriptors;
+        let given = Given { tree: &self.tree, environment: &environment, output, descriptors };
+        process::spawn(spec, slot, &given).map_err(Obstacle::Refused)
+    }
+
+    /// Sees to it that the port is free; another one takes the place of one that is not, and a note says so.
+    fn settle_port(&mut self, spec: &Spec, means: &mut Means) -> Result<(), String> {
+        let Status { slot, port, .. } = &self.status;
+        (self.status.port, self.status.note) = match self.status.lane {
+            Lane::Own => {
+                let settled = ports::settle(spec, slot, &means.service, *port, &mut means.claims)?;
+                (settled.port, settled.note)
+            }
+            Lane::Second => (ports::second(spec, slot, &means.service, &mut means.claims)?, None),
+        };
+        Ok(())
+    }
+
+    /// Is to end, if it lives. Whether that has to be waited for.
+    pub(crate) fn end(&mut self, means: &mut Means) -> bool {
+        self.cause = Some(Cause::Asked);
+        self.handle(RunEvent::End, means);
+        self.state.is_live()
+    }
+
+    /// Its main process ended: `exit` is `None` if nobody could see how. `None`: that was none of its own. Otherwise how
+    /// long it has lived, and whether it ended by itself.
+    pub(crate) fn reap(&mut self, exit: Option<Exit>, means: &mut Means) -> Option<(Duration, bool)> {
+        let lifetime = self.process.take()?.lifetime();
+        let is_by_itself = !self.state.is_ending();
+        self.status.process = None;
+        self.status.last_exit = exit;
+        if let Some(exit) = exit.filter(|_| !self.outputs.is_piped()) {
+            status::write_exit(&self.outputs.directory(), exit);
+        }
+        let is_short = lifetime < LEAST_LIFE && exit.is_some_and(Exit::is_success);
+        if is_short && !self.tree.is_empty(None, &mut means.census) {
+            self.status.note = Some(IN_THE_BACKGROUND.to_owned());
+        }
+        self.handle(RunEvent::Died, means);
+        self.changed = true;
+        Some((lifetime, is_by_itself))
+    }
+
+    /// Looks at the clock, and at the tree if it is meant to become empty. Whether it has come to its end.
+    pub(crate) fn look(&mut self, now: Instant, means: &mut Means) -> bool {
+        let was_live = self.state.is_live();
+        if self.state.is_ending() && self.process.is_none() && self.has_emptied(&mut means.census) {
+            self.name_obstacle(None);
+            self.handle(RunEvent::Empty, means);
+        }
+        if self.timer.is_some_and(|due| due <= now) {
+            self.timer = None;
+            self.handle(RunEvent::Due, means);
+        }
+        if self.try_again.is_some_and(|due| due <= now) {
+            self.try_again = None;
+            self.mend();
+        }
+        was_live && !self.state.is_live()
+    }
+
+    /// Whether nothing is left. Without a cgroup that must have been so twice: whoever forks while /proc is read can be
+    /// missed once.
+    fn has_emptied(&mut self, census: &mut Census) -> bool {
+        let is_empty = self.tree.is_empty(None, census);
+        let turn = census.turn();
+        let before = *self.looked_empty.get_or_insert(turn);
+        if !is_empty {
+            self.looked_empty = None;
+        }
+        is_empty && (self.tree.is_exact() || before != turn)
+    }
+
+    /// Why it survives SIGKILL, once it has done so for long; told once.
+    pub(crate) fn take_refusal_to_end(&mut self) -> Option<String> {
+        let since = self.killed_since.filter(|_| self.state.is_live())?;
+        if since.elapsed() < UNKILLABLE {
+            return None;
+        }
+        self.killed_since = None;
+        Some(self.obstacle.clone().unwrap_or_else(|| "SIGKILL does not end it".to_owned()))
+    }
+
+    fn handle(&mut self, event: RunEvent, means: &mut Means) {
+        let before = self.state;
+        let (state, action) = before.after(event);
+        self.state = state;
+        let main = self.process.as_ref().map(Process::pid);
+        let now = Instant::now();
+        match action {
+            RunAction::Nothing | RunAction::Tell => (),
+            RunAction::Terminate => {
+                self.tree.terminate(main, &mut means.census);
+                self.timer = Some(now + means.spec.grace());
+            }
+            RunAction::Kill => {
+                self.tree.kill(main, &mut means.census);
+                self.name_obstacle(self.tree.beyond_reach(main, &mut means.census));
+                self.timer = Some(now + KILL_AGAIN);
+                self.killed_since = self.killed_since.or_else(|| (before != state).then_some(now));
+            }
+            RunAction::Finish => {
+                self.timer = None;
+                self.outputs.drain();
+                self.tree.release();
+            }
+        }
+        self.changed |= state != before || action != RunAction::Nothing;
+    }
+
+    /// Says what keeps its tree from ending, for as long as it does.
+    fn name_obstacle(&mut self, obstacle: Option<String>) {
+        if self.obstacle != obstacle {
+            self.status.reason.clone_from(&obstacle);
+            self.obstacle = obstacle;
+            self.changed = true;
+        }
+    }
+
+    /// What is being ended is killed now, before its grace period is over.
+    pub(crate) fn hurry(&mut self, means: &mut Means) {
+        if self.state.is_ending() {
+            self.handle(RunEvent::Due, means);
+        }
+    }
+
+    /// Sends a signal to everything of it.
+    pub(crate) fn signal(&self, signal: Signal, census: &mut Census) {
+        if self.state.is_live() {
+            self.tree.signal(self.process.as_ref().map(Process::pid), signal, census);
+        }
+    }
+
+    /// Opens what could not be opened and writes what could not be written; if that fails, later again.
+    pub(crate) fn mend(&mut self) {
+        let trouble = self.outputs.open().err();
+        let is_news = trouble.is_some() && trouble != self.status.reason;
+        if is_news || (trouble.is_none() && self.is_broken) {
+            self.status.reason.clone_from(&trouble);
+            self.changed = true;
+        }
+        self.is_broken = trouble.is_some();
+        self.changed |= self.is_unwritten;
+        self.try_again = self.is_broken.then(|| Instant::now() + TRY_AGAIN);
+    }
+
+    /// When it must be looked at again, at the latest.
+    pub(crate) fn due(&self, now: Instant, poll: Duration) -> Option<Instant> {
+        let emptied = (self.state.is_ending() && self.process.is_none()).then(|| now + poll);
+        [self.timer, self.try_again, emptied].into_iter().flatten().min()
+    }
+
+    /// What it is doing, and what it is to its slot, as files and terminals say it.
+    pub(crate) fn show(&mut self, state: State, role: Role) {
+        if self.status.state != state {
+            self.status.since = status::now();
+            self.status.state = state;
+            self.changed = true;
+        }
+        self.changed |= self.status.role != role;
+        self.status.role = role;
+    }
+
+    /// Says again what is known of it.
+    pub(crate) fn mark_changed(&mut self) {
+        self.changed = true;
+    }
+
+    /// Whether something of it changed since it was last told.
+    pub(crate) fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Whether what it is doing has been written down.
+    pub(crate) fn is_written(&self) -> bool {
+        !self.is_unwritten
+    }
+
+    /// What is known of it, if that changed since this was last asked. It has been written into its own directory, and into
+    /// that of its slot where `slot` is given.
+    pub(crate) fn take_change(&mut self, slot: Option<&Path>) -> Option<Status> {
+        if !std::mem::take(&mut self.changed) {
+            return None;
+        }
+        // A disk that takes no status must not stop the processes; whoever watches is told, and it is written later.
+        let of_slot = slot.map_or(Ok(()), |slot| self.status.write(slot));
+        self.is_unwritten = of_slot.and(self.write_own()).is_err();
+        if self.is_unwritten {
+            self.try_again.get_or_insert_with(|| Instant::now() + TRY_AGAIN);
+        }
+        Some(self.status.clone())
+    }
+
+    fn write_own(&self) -> io::Result<()> {
+        if self.outputs.is_piped() || self.number() == 0 {
+            return Ok(());
+        }
+        match self.status.write_run(&self.outputs.directory()) {
+            // It has none yet, or somebody removed it: it is made with the next start.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            written => written,
+        }
+    }
+
+    /// Removes what it had of its own, its logs excepted: it has ended.
+    pub(crate) fn clear_away(&mut self, means: &Means) {
+        self.outputs.remove();
+        if self.status.lane == Lane::Second {
+            ports::release(&means.service, &self.status.slot);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! The run beside the one that fills a seat: what a rollout asks for.
+
+use formation::Role;
+use ps_rollout::Lane;
+
+use super::{Order, Seat, directory_now};
+use crate::means::Means;
+use crate::news::News;
+use crate::ports;
+use crate::restart::Deaths;
+use crate::run::{Cause, Obstacle, Run};
+use crate::seat_table::{Aside, Beside, Event};
+use crate::status::{Status, now};
+
+impl Seat {
+    /// Starts a run beside what fills it. What comes of that is told to whoever carries the rollout out.
+    pub(crate) fn replace(&mut self, order: &Order<'_>, means: &mut Means) {
+        let number = order.number;
+        let live = self.runs().find(|run| run.number() == number && run.state().is_live());
+        let in_the_way = self.beside.as_ref().filter(|beside| beside.state().is_live());
+        if live.is_some() {
+            means.news.tell(News::Started, &self.slot, number);
+        } else if let Some(beside) = in_the_way {
+            let reason = format!("{}@{} is still beside it", self.slot, beside.number());
+            means.news.tell(News::Refused(reason), &self.slot, number);
+        } else {
+            self.forget_beside(means);
+            self.go(Event::Replace, Some(order), means);
+        }
+    }
+
+    /// Ends the run of that number, and whatever its restart policy would put in its place. That it has ended is told to
+    /// whoever carries the rollout out.
+    pub(crate) fn end(&mut self, number: u64, means: &mut Means) {
+        let is_beside = self.beside.as_ref().is_some_and(|beside| beside.number() == number);
+        if is_beside && self.side != Beside::Nobody {
+            return self.handle(Event::Dismiss, means);
+        }
+        if !is_beside && number == self.known {
+            self.handle(Event::Retire, means);
+            if self.held.is_occupied() {
+                // One that died by itself is told of once nothing is left of it.
+                self.current.cause = Some(Cause::Asked);
+                return;
+            }
+        }
+        means.news.tell(News::Ended, &self.slot, number);
+    }
+
+    /// The run of that number fills the seat from now on; whether it does. What filled it is beside.
+    pub(crate) fn promote(&mut self, number: u64, means: &mut Means) -> bool {
+        if self.beside.as_ref().is_some_and(|beside| beside.number() == number) {
+            self.handle(Event::Promote, means);
+        }
+        self.known == number
+    }
+
+    /// Removes what is left of the run beside, if it has that number and has ended.
+    pub(crate) fn forget_run(&mut self, number: u64, means: &mut Means) {
+        if self.beside.as_ref().is_some_and(|beside| beside.number() == number) {
+            self.forget_beside(means);
+        }
+    }
+
+    pub(super) fn forget_beside(&mut self, means: &mut Means) {
+        if let Some(mut beside) = self.beside.take_if(|beside| !beside.state().is_live()) {
+            beside.clear_away(means);
+        }
+    }
+
+    pub(super) fn act_beside(
+        &mut self,
+        aside: Aside,
+        order: Option<&Order<'_>>,
+        means: &mut Means,
+    ) -> Vec<Event> {
+        match aside {
+            Aside::Nothing => Vec::new(),
+            Aside::Bring => order.map_or_else(|| vec![Event::Gone], |order| self.bring(order, means)),
+            Aside::End => match self.beside.as_mut().map(|beside| beside.end(means)) {
+                Some(true) => Vec::new(),
+                Some(false) | None => vec![Event::Gone],
+            },
+            Aside::Swap => self.swap(means),
+        }
+    }
+
+    fn bring(&mut self, order: &Order<'_>, means: &mut Means) -> Vec<Event> {
+        let number = order.number;
+        means.numbers.pass(number);
+        let port = if order.lane == Lane::Own { ports::kept(&self.directory) } else { None };
+        let status = Status { run: number, lane: order.lane, port, ..Status::nothing(&self.slot, now()) };
+        let mut run =
+            Run::new(&self.directory, Status { log: number, role: Role::Incoming, ..status }, means);
+        let spec = order.spec.at(&directory_now(order.spec));
+        let news = match run.start(&spec, means) {
+            Ok(()) => News::Started,
+            Err(Obstacle::Place(reason) | Obstacle::Refused(reason)) => News::Refused(reason),
+        };
+        let is_live = run.state().is_live();
+        if !is_live {
+            run.end(means);
+        }
+        self.beside = Some(Box::new(run));
+        means.news.tell(news, &self.slot, number);
+        if is_live { Vec::new() } else { vec![Event::Gone] }
+    }
+
+    /// The two runs change places. What each has gone through already is said once more to the part that answers for it now.
+    fn swap(&mut self, means: &mut Means) -> Vec<Event> {
+        let Some(beside) = &mut self.beside else { return vec![Event::Gone] };
+        std::mem::swap(&mut self.current, &mut **beside);
+        self.known = self.current.number();
+        self.deaths = Deaths::default();
+        let is_gone = !beside.state().is_live();
+        if is_gone {
+            self.forget_beside(means);
+        }
+        let died = match self.current.cause {
+            Some(Cause::ByItself(verdict)) => Some(Event::Died(verdict)),
+            Some(Cause::Asked) | None => None,
+        };
+        let empty = (!self.current.state().is_live()).then_some(Event::Empty);
+        [is_gone.then_some(Event::Gone), died, empty].into_iter().flatten().collect()
+    }
+}
