@@ -97,12 +97,18 @@ pub(crate) struct DeployArgs {
 pub(crate) struct ConvergeArgs {
     /// The app
     pub(crate) app: String,
-    /// Do nothing; print what would happen to each instance, one JSON object a line
+    /// Do nothing; print what would happen to each instance
     #[arg(long)]
-    pub(crate) plan: bool,
-    /// With --plan: the formation is not the stored one, but that on stdin, a line <type>=<n> each
-    #[arg(long, requires = "plan")]
+    pub(crate) dry_run: bool,
+    /// With --dry-run: one JSON object a line
+    #[arg(long, requires = "dry_run")]
+    pub(crate) json: bool,
+    /// With --dry-run: the formation is not the stored one, but that on stdin, a line <type>=<n> each
+    #[arg(long, requires = "dry_run")]
     pub(crate) formation: bool,
+    /// With --dry-run: these types are deployed whole and no other is touched, as Dokku does it; "" is no type
+    #[arg(long, value_name = "TYPE,…", requires = "dry_run")]
+    pub(crate) whole: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -1,8 +1,8 @@
 //! `converge`: what runs is made to match the formation. `ps-scale` calls it; so can a pipeline.
 
 use anyhow::Result;
-use formation::Which;
-use ps_apps::{App, Scope};
+use formation::{AppName, Formation, Which};
+use ps_apps::{App, Scope, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::{AppStatus, Intent, Plan, Running};
 
@@ -11,7 +11,7 @@ use crate::session::Session;
 use crate::{plan, release};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
-    if args.plan {
+    if args.dry_run {
         return plan::print(session, args);
     }
     let app = session.world.app(&args.app)?;
@@ -34,10 +34,9 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
         )));
     };
     let stored = world.formation(&app.name)?;
-    let wanted = release::runnable(&stored, &release);
+    let wanted = wanted(world, &app.name, &stored)?;
     let scheduler = ps_schedulers::of(world, &app.name)?;
-    let status = status(session, app)?;
-    let plan = Plan::new(release, &wanted, &status.instances, intent, scheduler.usual_strategy());
+    let plan = Plan::ask(scheduler.as_ref(), release, &wanted, intent)?;
     if plan.is_noop() {
         session.watch(|watch| scheduler.tend(&plan, watch))?;
     } else {
@@ -49,10 +48,14 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     Ok(())
 }
 
+/// The formation as far as the app's Procfile has its types.
+pub(crate) fn wanted(world: &World, app: &AppName, stored: &StoredFormation) -> Result<Formation> {
+    Ok(release::runnable_of(stored, world.known_types(app)?.as_ref()))
+}
+
 /// What the app's scheduler says of its instances.
 pub(crate) fn status(session: &Session, app: &App) -> Result<AppStatus> {
-    let scheduler = ps_schedulers::of(&session.world, &app.name)?;
-    Ok(scheduler.status(&[app.name.to_string()])?.remove(0))
+    Ok(ps_schedulers::of(&session.world, &app.name)?.status_of(app.name.as_str())?)
 }
 
 /// Whether somebody stopped the app: it is not to be restored, and nothing of it runs.

@@ -89,9 +89,7 @@ fn deploy(
         let formation = counts.apply(world, app)?;
         let wanted = release::runnable(&formation.0, &release);
         let scheduler = ps_schedulers::named(world, &name);
-        let status = scheduler.status(&[app.to_string()])?.remove(0);
-        let plan =
-            Plan::new(release, &wanted, &status.instances, &Intent::Deploy, scheduler.usual_strategy());
+        let plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
         let wish = Wish::set(world, app, true)?;
         if let Err(error) = session.watch_locked(Some(lock), |watch| scheduler.deploy(&plan, watch)) {
             wish.put_back();

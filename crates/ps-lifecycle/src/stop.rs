@@ -50,7 +50,7 @@ fn runs_undeployed(session: &Session, app: &App) -> Result<bool> {
     if session.world.is_deployed(&app.name)? {
         return Ok(false);
     }
-    let status = ps_schedulers::of(&session.world, &app.name)?.status(&[app.name.to_string()])?.remove(0);
+    let status = ps_schedulers::of(&session.world, &app.name)?.status_of(app.name.as_str())?;
     Ok(status.instances.iter().any(|instance| instance.state != State::Stopped))
 }
 

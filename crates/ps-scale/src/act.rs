@@ -98,12 +98,19 @@ fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcom
 }
 
 /// What `ps-lifecycle converge` would do if this were the formation, one JSON object a line; and whether it knows all of it. It
-/// says on stderr what it could not find out.
-pub(crate) fn plan(app: &AppName, formation: &StoredFormation) -> Result<(Vec<u8>, bool)> {
+/// says on stderr what it could not find out. `whole`: what Dokku would do that deploys these types.
+pub(crate) fn plan(
+    app: &AppName,
+    formation: &StoredFormation,
+    whole: Option<&[String]>,
+) -> Result<(Vec<u8>, bool)> {
     let program = find(LIFECYCLE);
     let failed = || format!("what runs of {app} is not known, because {} cannot be run", program.display());
     let mut command = Command::new(&program);
-    command.args(["converge", "--plan", "--formation", app.as_str()]);
+    command.args(["converge", "--dry-run", "--json", "--formation", app.as_str()]);
+    if let Some(types) = whole {
+        command.arg(format!("--whole={}", types.join(",")));
+    }
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().with_context(failed)?;
     let lines: Vec<String> =
         formation.scale.iter().map(|entry| format!("{}={}\n", entry.name, entry.count)).collect();

@@ -2,16 +2,14 @@
 //! the app's scheduler and makes the very plan that `converge` makes. Inside Dokku a deploy of a type replaces all of
 //! its instances, and other types are left as they are. What nobody answered is `unknown`.
 
-use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use formation::{AppName, Formation, Which};
+use formation::{AppName, ProcessType};
 use ps_apps::{FormationSource, StoredFormation, World};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{Intent, Plan};
-use serde::{Deserialize, Serialize};
+use ps_scheduler::{Foreseen, Outlook, foresee};
+use serde::Serialize;
 
 use crate::args::Args;
 use crate::format::Format;
@@ -21,25 +19,17 @@ use crate::{act, print};
 struct DryRun<'a> {
     app: &'a str,
     source: &'static str,
-    instances: &'a [Row],
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Row {
-    process_type: String,
-    index: u16,
-    action: Cow<'static, str>,
-    reason: Cow<'static, str>,
+    instances: &'a [Foreseen],
 }
 
 /// Every row, and whether all of it is known.
-struct Rows(Vec<Row>, bool);
+struct Rows(Vec<Foreseen>, bool);
 
 /// What applying the stored formation would do.
 pub(crate) fn stored(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
     let stored = print::read(world, app)?;
     let source = world.formation_source(app)?;
-    write(app, source, &rows(world, app, &stored)?, args)
+    write(app, source, &rows(world, app, &stored, None)?, args)
 }
 
 /// What a change given as arguments would do.
@@ -50,12 +40,11 @@ pub(crate) fn change(
     after: &StoredFormation,
     args: &Args,
 ) -> Result<Outcome> {
-    let mut rows = rows(world, app, after)?;
-    if world.inside_dokku() && world.is_deployed(app)? {
-        let changed: BTreeSet<String> = after.changed_since(before).into_iter().collect();
-        rows.0.iter_mut().for_each(|row| row.as_dokku_does(&changed));
-    }
-    write(app, FormationSource::Argument, &rows, args)
+    // An old line that nobody would accept today is never deployed.
+    let is_type = |name: &String| name.parse::<ProcessType>().is_ok();
+    let changed = || after.changed_since(before).into_iter().filter(is_type).collect::<Vec<_>>();
+    let whole = world.inside_dokku().then(changed);
+    write(app, FormationSource::Argument, &rows(world, app, after, whole.as_deref())?, args)
 }
 
 fn write(
@@ -68,8 +57,7 @@ fn write(
     match args.format() {
         Format::Text => {
             for row in rows {
-                let slot = format!("{}.{}", row.process_type, row.index);
-                writeln!(out, "{slot:<16} {:<8} {}", row.action, row.reason)?;
+                writeln!(out, "{row}")?;
             }
         }
         Format::Json => {
@@ -89,42 +77,13 @@ fn write(
     Ok(if *is_known { Outcome::Done } else { Outcome::No })
 }
 
-fn rows(world: &World, app: &AppName, formation: &StoredFormation) -> Result<Rows> {
+fn rows(world: &World, app: &AppName, formation: &StoredFormation, whole: Option<&[String]>) -> Result<Rows> {
     if !world.is_deployed(app)? {
-        return Ok(Rows(undeployed(world, app, formation)?, true));
+        let wanted = ps_release::runnable_of(formation, world.known_types(app)?.as_ref()).formation;
+        return Ok(Rows(foresee(&wanted, Outlook::Undeployed), true));
     }
-    let (printed, is_known) = act::plan(app, formation)?;
+    let (printed, is_known) = act::plan(app, formation, whole)?;
     let printed = String::from_utf8_lossy(&printed);
     let rows = printed.lines().map(serde_json::from_str).collect::<Result<_, _>>();
     Ok(Rows(rows.context("read the plan of ps-lifecycle")?, is_known))
-}
-
-/// Nothing of the app runs, and nothing of a change will.
-fn undeployed(world: &World, app: &AppName, formation: &StoredFormation) -> Result<Vec<Row>> {
-    let known = world.known_types(app)?;
-    let is_known = |name: &str| known.as_ref().is_none_or(|types| types.contains(name));
-    let wanted = formation.wanted();
-    let wanted = wanted.iter().filter(|(process_type, _)| is_known(process_type.as_str()));
-    let wanted: Formation = wanted.map(|(process_type, quantity)| (process_type.clone(), quantity)).collect();
-    let steps = Plan::steps(&wanted, &[], &Intent::Converge(Which::All));
-    let row = |step: &ps_scheduler::Step| Row {
-        process_type: step.slot.process_type.to_string(),
-        index: step.slot.index,
-        action: step.change.as_str().into(),
-        reason: "the app is not deployed: starts with its first deploy".into(),
-    };
-    Ok(steps.iter().map(row).collect())
-}
-
-impl Row {
-    fn as_dokku_does(&mut self, changed: &BTreeSet<String>) {
-        let (action, reason) = match (&*self.action, changed.contains(&self.process_type)) {
-            ("keep", true) => ("replace", "Dokku deploys the whole type"),
-            // Dokku starts what is scaled of an app that somebody stopped.
-            ("start", true) => ("start", "wanted, but not running"),
-            ("start" | "stop", false) => ("keep", "its count does not change: Dokku leaves it as it is"),
-            _ => return,
-        };
-        (self.action, self.reason) = (action.into(), reason.into());
-    }
 }

@@ -25,6 +25,12 @@ pub trait Scheduler {
     /// was never deployed has no instances.
     fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error>;
 
+    /// The status of one app.
+    fn status_of(&self, app: &str) -> Result<AppStatus, Error> {
+        let status = self.status(&[app.to_owned()])?.into_iter().next();
+        Ok(status.expect("each app that is asked for gets a status"))
+    }
+
     /// Carries the plan out as a rollout, by the rules of each type.
     ///
     /// **The promise.** Until every new instance has passed its gate, what ran before runs on: the very same processes and

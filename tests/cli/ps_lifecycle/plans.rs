@@ -77,7 +77,7 @@ fn of_an_app_that_was_stopped_nothing_is_said_to_run() {
 fn a_plan_can_be_asked_for_by_itself_and_is_what_converge_does() {
     let home = Home::running("shop", PROCFILE, &[]);
     home.does(&["ps-scale", "shop", "web=2", "worker=1", "--skip-deploy"]);
-    let rows = home.run(&["ps-lifecycle", "converge", "shop", "--plan"]).rows();
+    let rows = home.run(&["ps-lifecycle", "converge", "shop", "--dry-run", "--json"]).rows();
     let action = |row: &Value| {
         (format!("{}.{}", row["process_type"].as_str().expect("text"), row["index"]), row["action"].clone())
     };
@@ -90,6 +90,62 @@ fn a_plan_can_be_asked_for_by_itself_and_is_what_converge_does() {
     );
     home.does(&["ps-lifecycle", "converge", "shop"]);
     assert_eq!(home.pids("shop").into_keys().collect::<Vec<_>>(), ["web.1", "web.2", "worker.1"]);
+}
+
+/// The rows that `converge` says it would carry out; `ps-scale` says the same ones, with the same exit status.
+fn plan_of_both(home: &Home) -> Vec<String> {
+    let before = home.settings();
+    let converge = home.run(&["ps-lifecycle", "converge", "shop", "--dry-run", "--json"]);
+    let scale = home.run(&["ps-scale", "shop", "--dry-run", "--json"]);
+    assert_eq!(home.settings(), before, "a dry run changes nothing");
+    let plan: Value = serde_json::from_str(&scale.stdout).unwrap_or_else(|why| panic!("{why}: {scale:?}"));
+    let rows = converge.rows();
+    assert_eq!((plan["instances"].as_array(), scale.status), (Some(&rows), converge.status), "{converge:?}");
+    let row = |row: &Value| {
+        let word = |key: &str| row[key].as_str().expect("text").to_owned();
+        format!("{} {}.{}: {}", word("action"), word("process_type"), row["index"], word("reason"))
+    };
+    rows.iter().map(row).collect()
+}
+
+#[test]
+fn a_dry_run_of_ps_scale_is_the_plan_of_converge_whatever_state_the_app_is_in() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("home/shop")).expect("an app");
+    home.does(&["ps-scale", "shop", "web=1"]);
+    assert_eq!(plan_of_both(&home), ["start web.1: the app is not deployed: starts with its first deploy"]);
+
+    home.does(&["ps-set", "shop", "restart-policy", "on-failure:1"]);
+    let web = "web: exec sleep 1000\n";
+    let source = home.source("src", &format!("{web}job: sleep 1.5\nflaky: sleep 1.5; exit 3\n"));
+    let formation = r#"{"web": {"quantity": 3}, "job": {"quantity": 1}, "flaky": {"quantity": 1}}"#;
+    home.write("src/app.json", &format!(r#"{{"formation": {formation}}}"#));
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    eventually("what ends by itself is over", || {
+        let states = home.states("shop");
+        let is_over = states["job.1"] == "stopped" && states["flaky.1"] == "crashed";
+        if is_over { Ok(()) } else { Err(format!("{states:?}")) }
+    });
+    let over = ["keep flaky.1: it was given up", "keep job.1: it has finished"];
+    let web = |n: u16| format!("keep web.{n}: already as wanted");
+    assert_eq!(plan_of_both(&home), [over[0], over[1], &web(1), &web(2), &web(3)]);
+
+    home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    assert_eq!(plan_of_both(&home), [over[0], over[1], &web(1), &web(3)]);
+    let before = home.pids("shop");
+    home.does(&["ps-lifecycle", "converge", "shop"]);
+    assert_eq!(home.pids("shop"), before, "what it said it keeps it kept, and no more");
+
+    let status = home.path("lib/data/scheduler-native/shop/web.1/status.json");
+    std::fs::write(&status, "not JSON").expect("it can be damaged");
+    let unknown = "unknown web.1: its scheduler did not say whether it runs";
+    assert_eq!(plan_of_both(&home), [over[0], over[1], unknown, &web(3)]);
+
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    let start = |slot: &str| format!("start {slot}: the app is stopped: starts when it is started");
+    let stopped = ["flaky.1", "job.1", "web.1", "web.2", "web.3"].map(start);
+    assert_eq!(plan_of_both(&home), stopped);
 }
 
 /// The supervisor takes the earlier release that is put back for a new one; what had ended for good in it is not run again.

@@ -40,8 +40,7 @@ pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strate
 impl Place<'_> {
     pub(super) fn plan(&self, release: Release, wanted: &[&str], intent: &Intent) -> Plan {
         let wanted = Formation::parse(wanted.iter().copied()).expect("a legal formation");
-        let present = self.status().instances;
-        Plan::new(release, &wanted, &present, intent, self.scheduler.usual_strategy())
+        Plan::ask(self.scheduler, release, &wanted, intent).expect("makes a plan")
     }
 
     pub(super) fn deploy(&self, plan: &Plan) -> Result<DeployOutcome, Error> {
@@ -65,9 +64,9 @@ impl Place<'_> {
     }
 
     pub(super) fn status(&self) -> AppStatus {
-        let mut all = self.scheduler.status(&[APP.to_owned()]).expect("tells the status");
+        let all = self.scheduler.status(&[APP.to_owned()]).expect("tells the status");
         assert_eq!(all.len(), 1, "one app, one status");
-        all.remove(0)
+        self.scheduler.status_of(APP).expect("tells the status")
     }
 
     /// What each instance is known by, in the order of the slots.

@@ -25,7 +25,7 @@ pub(super) struct Wanted<'a> {
 
 /// `<instances> <true|false|mixed>`.
 pub(super) fn app_status(world: &World, app: &str) -> Result<()> {
-    let status = Native::new(world).without_usage().status(&[app.to_owned()])?.remove(0);
+    let status = Native::new(world).without_usage().status_of(app)?;
     let mut out = io::stdout().lock();
     Ok(writeln!(out, "{} {}", status.instances.len(), status.running().as_str())?)
 }

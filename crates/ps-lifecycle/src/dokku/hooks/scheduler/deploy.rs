@@ -26,7 +26,7 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) 
     deployed?;
     ended?;
     let world = &session.world;
-    let status = native.status(&[app.to_string()])?.remove(0);
+    let status = native.status_of(app.as_str())?;
     let reachable = status.instances.iter().filter(|instance| instance.address.is_some());
     let listening: Vec<_> =
         reachable.filter_map(|instance| Some((instance.slot.clone(), instance.port?))).collect();
@@ -91,8 +91,7 @@ fn carry_out(
 ) -> Result<()> {
     let stored = session.world.formation(app)?;
     let wanted = release::runnable(&stored, &release);
-    let status = native.status(&[app.to_string()])?.remove(0);
-    let plan = Plan::new(release, &wanted, &status.instances, intent, native.usual_strategy());
+    let plan = Plan::ask(native, release, &wanted, intent)?;
     for (process_type, quantity) in wanted.iter() {
         let is_meant = match intent {
             Intent::Restart(Which::Type(meant)) => meant == process_type,

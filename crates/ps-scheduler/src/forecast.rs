@@ -1,0 +1,195 @@
+//! A plan as it is shown before anything of it happens (`--dry-run`): one row for each slot. The rows come from the steps that a plan
+//! of the same status has, so that what is shown is what would be done. Where a scheduler does not say whether a slot is filled,
+//! nothing is guessed: its row is `unknown`.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fmt;
+
+use formation::{Formation, ProcessType, Slot, State, Which};
+use serde::{Deserialize, Serialize};
+
+use crate::{AppStatus, Change, Intent, Plan, Step};
+
+/// What would happen to one slot, and why: a row of `--dry-run`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreseen {
+    /// The process type.
+    pub process_type: String,
+    /// The index within the type, from 1.
+    pub index: u16,
+    /// The word of a [`Change`], or `unknown`.
+    pub action: Cow<'static, str>,
+    /// Why, for people: one short fragment.
+    pub reason: Cow<'static, str>,
+}
+
+/// What is known of an app, and what is about to be done to it.
+#[derive(Clone, Copy, Debug)]
+pub enum Outlook<'a> {
+    /// It was never deployed: nothing is done before that.
+    Undeployed,
+    /// It was stopped whole: nothing is done before somebody starts it.
+    Stopped(&'a AppStatus),
+    /// A plan with this intent is carried out.
+    Planned(&'a AppStatus, &'a Intent),
+    /// Of these types every instance is deployed again, and no other type is touched, as Dokku does it.
+    Whole(&'a AppStatus, &'a BTreeSet<ProcessType>),
+    /// Its scheduler did not answer; this formation is what was wanted before.
+    Unanswered(&'a Formation),
+}
+
+impl Foreseen {
+    /// Whether it is known what would happen.
+    pub fn is_known(&self) -> bool {
+        self.action != State::Unknown.as_str()
+    }
+
+    fn new(slot: &Slot, change: Change, reason: &'static str) -> Self {
+        Self::row(slot, change.as_str(), reason)
+    }
+
+    fn unknown(slot: &Slot) -> Self {
+        Self::row(slot, State::Unknown.as_str(), "its scheduler did not say whether it runs")
+    }
+
+    fn row(slot: &Slot, action: &'static str, reason: &'static str) -> Self {
+        Self {
+            process_type: slot.process_type.to_string(),
+            index: slot.index,
+            action: action.into(),
+            reason: reason.into(),
+        }
+    }
+}
+
+impl fmt::Display for Foreseen {
+    /// The columns that people see: `web.1            keep     already as wanted`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slot = format!("{}.{}", self.process_type, self.index);
+        write!(f, "{slot:<16} {:<8} {}", self.action, self.reason)
+    }
+}
+
+/// A row for each slot that is wanted or filled, ordered by type, then index.
+pub fn foresee(wanted: &Formation, outlook: Outlook<'_>) -> Vec<Foreseen> {
+    let of_step = |step: &Step| Foreseen::new(&step.slot, step.change, step.reason);
+    match outlook {
+        Outlook::Undeployed => {
+            let steps = Plan::steps(wanted, &[], &Intent::Deploy);
+            let reason = "the app is not deployed: starts with its first deploy";
+            steps.iter().map(|step| Foreseen::new(&step.slot, step.change, reason)).collect()
+        }
+        Outlook::Unanswered(before) => {
+            let steps = [wanted, before].map(|formation| Plan::steps(formation, &[], &Intent::Deploy));
+            let slots: BTreeSet<Slot> = steps.into_iter().flatten().map(|step| step.slot).collect();
+            slots.iter().map(Foreseen::unknown).collect()
+        }
+        Outlook::Stopped(status) => rows(wanted, status, &Intent::Start(Which::All), |step| {
+            let is_start = step.change == Change::Start;
+            let reason = if is_start { "the app is stopped: starts when it is started" } else { step.reason };
+            Foreseen::new(&step.slot, step.change, reason)
+        }),
+        Outlook::Planned(status, intent) => rows(wanted, status, intent, of_step),
+        Outlook::Whole(status, types) => {
+            let others = rows(wanted, status, &Intent::Converge(Which::All), left_alone);
+            let is_whole = |row: &Foreseen| types.contains(row.process_type.as_str());
+            let mut all: Vec<Foreseen> = others.into_iter().filter(|row| !is_whole(row)).collect();
+            for process_type in types {
+                let restart = Intent::Restart(Which::Type(process_type.clone()));
+                let of_type = rows(wanted, status, &restart, whole);
+                all.extend(of_type.into_iter().filter(|row| row.process_type == process_type.as_str()));
+            }
+            all.sort_by(|one, other| (&one.process_type, one.index).cmp(&(&other.process_type, other.index)));
+            all
+        }
+    }
+}
+
+fn rows(
+    wanted: &Formation,
+    status: &AppStatus,
+    intent: &Intent,
+    row: impl Fn(&Step) -> Foreseen,
+) -> Vec<Foreseen> {
+    let unknown = status.instances.iter().filter(|instance| instance.state == State::Unknown);
+    let unknown: BTreeSet<&Slot> = unknown.map(|instance| &instance.slot).collect();
+    let steps = Plan::steps(wanted, &status.instances, intent);
+    let row =
+        |step: &Step| if unknown.contains(&step.slot) { Foreseen::unknown(&step.slot) } else { row(step) };
+    steps.iter().map(row).collect()
+}
+
+fn left_alone(step: &Step) -> Foreseen {
+    let reason = match step.change {
+        Change::Keep => step.reason,
+        Change::Start | Change::Stop | Change::Replace => {
+            "its count does not change: Dokku leaves it as it is"
+        }
+    };
+    Foreseen::new(&step.slot, Change::Keep, reason)
+}
+
+fn whole(step: &Step) -> Foreseen {
+    let is_replaced = step.change == Change::Replace;
+    Foreseen::new(
+        &step.slot,
+        step.change,
+        if is_replaced { "Dokku deploys the whole type" } else { step.reason },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Instance, Over};
+
+    fn status(instances: &[(&str, State)]) -> AppStatus {
+        let instance = |(slot, state): &(&str, State)| {
+            let over = matches!(state, State::Stopped).then_some(Over::Finished);
+            Instance { over, ..Instance::new(slot.parse().expect("a legal slot"), *state) }
+        };
+        AppStatus {
+            app: "shop".to_owned(),
+            instances: instances.iter().map(instance).collect(),
+            troubles: vec![],
+        }
+    }
+
+    fn formation(counts: &[&str]) -> Formation {
+        Formation::parse(counts.iter().copied()).expect("a legal formation")
+    }
+
+    fn foreseen(counts: &[&str], outlook: Outlook<'_>) -> Vec<String> {
+        let rows = foresee(&formation(counts), outlook);
+        rows.iter().map(|row| format!("{} {}.{}", row.action, row.process_type, row.index)).collect()
+    }
+
+    #[test]
+    fn what_nobody_answers_is_unknown_in_every_slot_that_is_or_was_wanted() {
+        let before = formation(&["web=2", "old=1"]);
+        let rows = foreseen(&["web=1", "worker=1"], Outlook::Unanswered(&before));
+        assert_eq!(rows, ["unknown old.1", "unknown web.1", "unknown web.2", "unknown worker.1"]);
+        let partly = status(&[("web.1", State::Running), ("web.2", State::Unknown)]);
+        let converge = Intent::Converge(Which::All);
+        assert_eq!(
+            foreseen(&["web=2"], Outlook::Planned(&partly, &converge)),
+            ["keep web.1", "unknown web.2"]
+        );
+    }
+
+    #[test]
+    fn dokku_deploys_a_type_whole_and_touches_no_other() {
+        let there = status(&[
+            ("job.1", State::Stopped),
+            ("web.1", State::Running),
+            ("web.2", State::Running),
+            ("worker.2", State::Running),
+        ]);
+        let types = ["web", "job"].map(|name| name.parse().expect("a legal process type")).into();
+        assert_eq!(
+            foreseen(&["web=1", "worker=1", "job=1"], Outlook::Whole(&there, &types)),
+            ["start job.1", "replace web.1", "stop web.2", "keep worker.1", "keep worker.2"]
+        );
+    }
+}
