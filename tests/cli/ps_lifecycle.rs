@@ -1,5 +1,7 @@
 //! `ps-lifecycle` as a shell sees it, with the real programs: each test has a world of its own, and leaves nothing of it.
 
+#[path = "support/cage.rs"]
+mod cage;
 #[path = "ps_lifecycle/home.rs"]
 mod home;
 
@@ -45,5 +47,7 @@ mod schema;
 mod supervisor;
 #[path = "ps_lifecycle/transcript.rs"]
 mod transcript;
+#[path = "ps_lifecycle/units.rs"]
+mod units;
 #[path = "ps_lifecycle/upgrade.rs"]
 mod upgrade;

@@ -26,12 +26,12 @@ pub fn service_unit(pid: u32) -> Option<String> {
     is_started_by_systemd.then(|| unit.to_owned())
 }
 
-/// The service in `/proc/<pid>/cgroup`: systemd's own hierarchy where there are several (version 1), else the only one
-/// (version 2). Groups that a service makes for itself lie below its own: the last name that is a service's counts.
+/// The service in `/proc/<pid>/cgroup`. Where there are several hierarchies (version 1, or both), systemd names the group in some
+/// of them: in its own, or in that of version 2. Groups that a service makes for itself lie below its own: the last name that is
+/// a service's counts.
 fn unit_of(groups: &str) -> Option<&str> {
-    let of = |prefix: &str| groups.lines().find_map(|line| line.split_once(':')?.1.strip_prefix(prefix));
-    let path = of("name=systemd:").or_else(|| of(":"))?;
-    path.rsplit('/').find(|name| name.ends_with(".service"))
+    let paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
+    paths.flat_map(|path| path.rsplit('/')).find(|name| name.ends_with(".service"))
 }
 
 fn value<'a>(environment: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
@@ -46,8 +46,9 @@ mod tests {
     fn a_service_is_read_from_either_version_of_control_groups() {
         let second = "0::/system.slice/shop.service\n";
         let first = "5:cpu,cpuacct:/\n1:name=systemd:/system.slice/shop.service\n0::/\n";
+        let both = "9:name=systemd:/\n8:pids:/system.slice/shop.service\n0::/system.slice/shop.service\n";
         let delegated = "0::/system.slice/shop.service/supervisor\n";
-        for groups in [second, first, delegated] {
+        for groups in [second, first, both, delegated] {
             assert_eq!(unit_of(groups), Some("shop.service"), "{groups}");
         }
         let of_user = "0::/user.slice/user-1000.slice/user@1000.service/app.slice/shop.service\n";

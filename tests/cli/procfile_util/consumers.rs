@@ -4,7 +4,7 @@
 
 #[path = "consumers/app.rs"]
 mod app;
-#[path = "consumers/cage.rs"]
+#[path = "../support/cage.rs"]
 mod cage;
 #[path = "consumers/containers.rs"]
 mod containers;
@@ -43,7 +43,7 @@ fn runit_starts_what_was_meant() {
 exec runsvdir /etc/service",
         quoted(&stage.text("o"))
     );
-    let _cage = Cage::run(&stage, &script);
+    let _cage = Cage::run(&stage.path("."), &script);
     stage.compare("runit", &expected, stage.collect(expected.len()));
 }
 
@@ -62,7 +62,7 @@ fn s6_starts_what_was_meant() {
 cp -r {}/. /; ln -s /etc/s6/app-* /run/service/; s6-svscanctl -a /run/service; wait",
         quoted(&stage.text("o"))
     );
-    let _cage = Cage::run(&stage, &script);
+    let _cage = Cage::run(&stage.path("."), &script);
     stage.compare("s6", &expected, stage.collect(expected.len()));
 }
 
@@ -102,7 +102,7 @@ fn supervisord_starts_what_was_meant() {
 while ! [ -S /run/supervisor.sock ]; do sleep 0.1; done; cp -r {}/. /; supervisorctl update; wait",
         quoted(&stage.text("o"))
     );
-    let _cage = Cage::run(&stage, &script);
+    let _cage = Cage::run(&stage.path("."), &script);
     stage.compare("supervisord", &expected, stage.collect(expected.len()));
 }
 
@@ -133,7 +133,7 @@ fn system_v_scripts_start_what_was_meant() {
             "{variables}cp -r {}/. /; cd /etc/init.d; for name in app-*; do {start} || exit 1; done; sleep 600",
             quoted(&stage.text("o"))
         );
-        let _cage = Cage::run(&stage, &script);
+        let _cage = Cage::run(&stage.path("."), &script);
         stage.compare(&format!("sysv, {program}"), &expected, stage.collect(expected.len()));
     }
 }
@@ -157,7 +157,7 @@ fn systemd_starts_what_was_meant() {
     let variables = stage.administer();
     let expected = stage.expected();
     let script = format!("{variables}cp -r {}/. /; systemctl enable app.target", quoted(&stage.text("o")));
-    let _cage = Cage::boot(&stage, &script);
+    let _cage = Cage::boot(&stage.path("."), &script);
     stage.compare("systemd", &expected, stage.collect(expected.len()));
 }
 
@@ -203,7 +203,7 @@ fn the_systemd_of_a_user_starts_what_was_meant() {
         quoted(&home),
         quoted(&home)
     );
-    let _cage = Cage::boot(&stage, &script);
+    let _cage = Cage::boot(&stage.path("."), &script);
     stage.compare("systemd --user", &expected, stage.collect(expected.len()));
 }
 
@@ -232,7 +232,7 @@ fn openrc_starts_what_was_meant() {
         "{RUNLEVEL}cp -r {}/. /; for service in /etc/init.d/app-*; do rc-update add \"${{service##*/}}\" default; done; exec openrc-init",
         quoted(&stage.text("o"))
     );
-    let _cage = Cage::run(&stage, &script);
+    let _cage = Cage::run(&stage.path("."), &script);
     stage.compare("openrc", &expected, stage.collect(expected.len()));
 }
 
@@ -272,7 +272,7 @@ fn the_scripts_of_upstart_start_what_was_meant() {
     let script = format!(
         "ulimit -n 99; for block in {blocks}/*; do {prepare}; {as_user} /bin/sh -e \"$block\" & done; wait"
     );
-    let _cage = Cage::run(&stage, &script);
+    let _cage = Cage::run(&stage.path("."), &script);
     stage.compare("upstart's scripts", &expected, stage.collect(expected.len()));
 }
 

@@ -14,7 +14,7 @@ use crate::home::{Home, eventually, get, listening, programs, run, slot, table};
 
 /// The first commit whose apps must survive: no file of it names a version, and its supervisor knows neither `spec` nor
 /// `hello`.
-const FIRST: &str = "a927f60";
+pub(crate) const FIRST: &str = "a927f60";
 
 const PROCFILE: &str = "web: faultapp --listen\n\
                         worker: sh worker.sh\n\
@@ -236,7 +236,7 @@ fn digits_up_to(digits: usize, last: u64) -> u64 {
 }
 
 /// The directory of the programs as they were at a commit; they are built where they are not there yet.
-fn built(commit: &str) -> Option<PathBuf> {
+pub(crate) fn built(commit: &str) -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/upgrade/programs");
     let profile = programs();
     let target = profile.parent().expect("a profile's directory lies in the target directory");

@@ -118,7 +118,7 @@ cp -r /run/systemd/generator/. /etc/systemd/system",
             quoted(&stage.text("bin/podman")),
             quoted(&stage.text("bin/quadlet"))
         );
-        let cage = Cage::boot(&stage, &script);
+        let cage = Cage::boot(&stage.path("."), &script);
         let words = stage.eventually(expected.len(), || podman_words(&stage));
         drop(cage);
         for words in words {

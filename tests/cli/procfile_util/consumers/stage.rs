@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use procfile::{EnvFile, Procfile};
 
 use super::app;
+pub(crate) use super::cage::{is_root, quoted};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_procfile-util");
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -442,11 +443,6 @@ impl Seen {
     }
 }
 
-/// Words of a shell.
-pub(crate) fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
 pub(crate) fn put(path: &Path, bytes: &[u8], mode: u32) {
     fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
     fs::write(path, bytes).expect("a file");
@@ -471,10 +467,6 @@ fn shown(words: &[Vec<u8>]) -> String {
         }
     };
     format!("[{}]", words.iter().map(word).collect::<Vec<_>>().join(", "))
-}
-
-pub(crate) fn is_root() -> bool {
-    text_of(Command::new("id").arg("-u")) == "0"
 }
 
 /// Who runs the app: nobody, where the tests are root.

@@ -1,11 +1,13 @@
 //! A cage for supervisors: namespaces of their own, so that all that one starts ends with it, and so that systemd and
 //! OpenRC can be process 1, or have their files in place, without this machine being touched.
 
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
 use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-
-use super::stage::{self, Stage, quoted, say};
 
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -18,13 +20,13 @@ pub(crate) struct Cage {
 }
 
 impl Cage {
-    /// Runs a shell script as process 1 of a copy of this machine's files, in which the stage stands where it stands here,
-    /// and what `scripts/setup` has unpacked as if it were installed.
-    pub(crate) fn run(stage: &Stage, script: &str) -> Self {
-        let said = stage.path("said");
+    /// Runs a shell script as process 1 of a copy of this machine's files, in which `folder` stands where it stands here, and
+    /// what `scripts/setup` has unpacked as if it were installed.
+    pub(crate) fn run(folder: &Path, script: &str) -> Self {
+        let said = folder.join("said");
         let out = fs::File::create(&said).expect("a log");
         let error = out.try_clone().expect("the same log");
-        let world = format!("{}exec chroot . /bin/sh -c {}", world(&stage.path(".")), quoted(script));
+        let world = format!("{}exec chroot . /bin/sh -c {}", world(folder), quoted(script));
         let mut command = in_namespaces(&world);
         command.stdout(out).stderr(error);
         Self { child: command.spawn().expect("unshare runs"), said, group: None }
@@ -32,8 +34,8 @@ impl Cage {
 
     /// Runs systemd as process 1, behind a shell script that gives it its units. Nothing of this machine's own is started, and
     /// the cage's control groups are below one of its own.
-    pub(crate) fn boot(stage: &Stage, script: &str) -> Self {
-        let group = group_of(stage);
+    pub(crate) fn boot(folder: &Path, script: &str) -> Self {
+        let group = group_of(folder);
         let inside = format!(
             "umount /sys/fs/cgroup/all; mount $groups || exit 1\n{script}\nexec env -i container=cage PATH=$PATH \
              /lib/systemd/systemd --unit=multi-user.target --show-status=0 --log-target=console"
@@ -49,7 +51,7 @@ echo 0 >/sys/fs/cgroup/all/{group}/cgroup.procs; export groups=\"$kind cage $pla
 exec unshare --cgroup sh -c {}",
             quoted(&inside)
         );
-        let mut cage = Self::run(stage, &before);
+        let mut cage = Self::run(folder, &before);
         cage.group = Some(group);
         cage
     }
@@ -84,13 +86,14 @@ impl Drop for Cage {
             }
         }
         if std::thread::panicking() {
-            say(&format!("the supervisor said:\n{}", self.said()));
+            // Where nobody listens, nothing is lost.
+            let _ = writeln!(std::io::stderr(), "the supervisor said:\n{}", self.said());
         }
     }
 }
 
-fn group_of(stage: &Stage) -> String {
-    let folder = stage.path(".").canonicalize().expect("the stage is there");
+fn group_of(folder: &Path) -> String {
+    let folder = folder.canonicalize().expect("a folder that is there");
     format!("cage{}", folder.file_name().expect("a folder has a name").display())
 }
 
@@ -126,7 +129,7 @@ fn in_namespaces(script: &str) -> Command {
 pub(crate) fn can_be_built() -> bool {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let script = format!("{}exec chroot . true", world(folder.path()));
-    let can = stage::is_root() && in_namespaces(&script).status().is_ok_and(|status| status.success());
+    let can = is_root() && in_namespaces(&script).status().is_ok_and(|status| status.success());
     if !can {
         skipped::skip("no root, or no namespaces and overlays to be had here");
     }
@@ -153,6 +156,15 @@ ln -s /proc/self/fd dev/fd; mkdir -m 1777 dev/shm
 chmod 1777 tmp; mkdir -p \".$here\"; mount --bind \"$here\" \".$here\"
 "
     )
+}
+
+/// A word for a shell, whatever is in it.
+pub(crate) fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|ours| ours.uid() == 0)
 }
 
 /// Where `scripts/setup` unpacks what is not installed.
