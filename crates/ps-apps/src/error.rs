@@ -40,24 +40,6 @@ pub enum Error {
         /// What to do, in the words of the home that we are in.
         way_out: String,
     },
-    /// The user: a deploy is under way; try again when it has ended.
-    #[error("{app} is locked by {holder}: {way_out}")]
-    Deploying {
-        /// The app.
-        app: String,
-        /// The build that holds the lock.
-        holder: String,
-        /// What to do.
-        way_out: String,
-    },
-    /// The operator: `apps:lock` keeps the app as it is.
-    #[error(
-        "{app} currently has a deploy lock in place. Exiting...\nRun 'apps:unlock' to release the existing deploy lock"
-    )]
-    DeployLocked {
-        /// The app.
-        app: String,
-    },
     /// The operator: a file holds what nobody can have meant.
     #[error("{}{}: {reason}", path.display(), line.map(|n| format!(", line {n}")).unwrap_or_default())]
     Corrupt {
@@ -87,26 +69,6 @@ impl Error {
     /// An [`Error::Io`].
     pub fn io(action: &'static str, path: &Path, reason: impl Into<io::Error>) -> Self {
         Self::Io { action, path: path.to_owned(), reason: reason.into() }
-    }
-
-    /// Dokku's own sentence for the same refusal, where it has one.
-    pub fn dokku_words(&self) -> Option<String> {
-        match self {
-            Self::NoSuchApp { app, .. } => Some(format!("App {app} does not exist")),
-            Self::InvalidAppName(invalid) => Some(invalid_app_name_in_dokku(invalid).to_owned()),
-            _ => None,
-        }
-    }
-}
-
-/// Dokku's own sentence about a name that is missing or illegal.
-fn invalid_app_name_in_dokku(invalid: &InvalidAppName) -> &'static str {
-    match invalid {
-        InvalidAppName::Empty => "Please specify an app to run the command on",
-        InvalidAppName::BadCharacter(_) | InvalidAppName::TooLong(..) => {
-            "App name must begin with lowercase alphanumeric character, and may only contain lowercase \
-             alphanumerics, dots, and hyphens"
-        }
     }
 }
 

@@ -3,7 +3,6 @@
 //! repair anything.
 
 mod apps;
-mod deploy_lock;
 mod deployed;
 mod environment;
 mod error;
@@ -26,7 +25,6 @@ mod stored_formation;
 mod world;
 
 pub use apps::App;
-pub use deploy_lock::DeployLock;
 pub use deployed::{Bytes, Deployed};
 pub use error::Error;
 pub use formation_source::{

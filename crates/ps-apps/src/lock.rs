@@ -70,10 +70,18 @@ impl World {
                 return Err(Error::Busy {
                     app: app.to_string(),
                     holder: holder(&path),
-                    way_out: self.way_out(app),
+                    way_out: self.way_out().to_owned(),
                 });
             }
             thread::sleep(POLL);
+        }
+    }
+
+    fn way_out(&self) -> &'static str {
+        if self.inside_dokku() {
+            "try again when it has ended"
+        } else {
+            "wait for it, or pass a longer --wait"
         }
     }
 

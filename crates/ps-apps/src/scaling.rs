@@ -92,32 +92,6 @@ pub enum RefusedScaling {
     Release,
 }
 
-impl RefusedScaling {
-    /// Dokku's own sentence for the same refusal, where it has one.
-    pub fn dokku_words(&self) -> Option<String> {
-        match self {
-            Self::MissingCount(word) => Some(format!("Missing count for process type {word}")),
-            Self::Count(name, InvalidQuantity::NotANumber(_)) => {
-                Some(format!("Invalid count for process type {name}"))
-            }
-            // Dokku counts in 64 bits.
-            Self::Count(name, InvalidQuantity::TooLarge(digits) | InvalidQuantity::Negative(digits))
-                if digits.parse::<i64>().is_err() =>
-            {
-                Some(format!("Invalid count for process type {name}"))
-            }
-            Self::Type(name, _) | Self::Unknown { name, .. } => {
-                Some(format!("{name} is not a valid process name to scale up"))
-            }
-            Self::Count(..)
-            | Self::NamedTwice(_)
-            | Self::BelowZero { .. }
-            | Self::TooManyTypes(_)
-            | Self::Release => None,
-        }
-    }
-}
-
 impl AskedCount {
     /// Takes a word apart. Blanks around name and count do not count.
     pub fn parse(word: &str) -> Result<Self, RefusedScaling> {

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use ps_apps::Error as AppsError;
+use ps_dokku::{Error as DokkuError, TriggerFailed};
 
 use crate::say;
 
@@ -79,7 +80,16 @@ fn report(name: &str, error: &anyhow::Error) -> u8 {
     if is_broken_pipe(error) {
         return DONE;
     }
-    let text = if say::inside_dokku() { dokku_words(error) } else { format!("{name}: {error:#}") };
+    let text = match trigger_failed(error) {
+        Some(failed) => {
+            if !failed.said().is_empty() {
+                say::warning(failed.said());
+            }
+            failed.last_word()
+        }
+        None if say::inside_dokku() => dokku_words(error),
+        None => format!("{name}: {error:#}"),
+    };
     for line in text.lines() {
         say::failure(line);
     }
@@ -101,19 +111,39 @@ fn status_of(error: &anyhow::Error) -> u8 {
     if let Some(refusal) = error.downcast_ref::<Refusal>() {
         return refusal.status;
     }
-    match error.chain().find_map(|cause| cause.downcast_ref::<AppsError>()) {
-        Some(AppsError::NoSuchApp { .. }) => NO_SUCH_APP,
-        Some(AppsError::Busy { .. } | AppsError::Deploying { .. }) => BUSY,
+    if let Some(failed) = trigger_failed(error) {
+        return failed.status();
+    }
+    match (apps_error(error), dokku_error(error)) {
+        (Some(AppsError::NoSuchApp { .. }), _) => NO_SUCH_APP,
+        (Some(AppsError::Busy { .. }), _) | (_, Some(DokkuError::Deploying { .. })) => BUSY,
         _ => FAILED,
     }
 }
 
+/// The hook that failed, of a trigger that was called as Dokku calls it: its status and its words are ours.
+fn trigger_failed(error: &anyhow::Error) -> Option<&TriggerFailed> {
+    match dokku_error(error) {
+        Some(DokkuError::Trigger(failed)) => Some(failed),
+        _ => None,
+    }
+}
+
+fn dokku_error(error: &anyhow::Error) -> Option<&DokkuError> {
+    error.chain().find_map(|cause| cause.downcast_ref())
+}
+
+fn apps_error(error: &anyhow::Error) -> Option<&AppsError> {
+    let inside = || match dokku_error(error) {
+        Some(DokkuError::Apps(error)) => Some(error),
+        _ => None,
+    };
+    error.chain().find_map(|cause| cause.downcast_ref()).or_else(inside)
+}
+
 /// Inside Dokku an error that Dokku has words for is said in them, alone on its line.
 fn dokku_words(error: &anyhow::Error) -> String {
-    error
-        .chain()
-        .find_map(|cause| cause.downcast_ref::<AppsError>().and_then(AppsError::dokku_words))
-        .unwrap_or_else(|| format!("{error:#}"))
+    apps_error(error).and_then(ps_dokku::words::of_apps).unwrap_or_else(|| format!("{error:#}"))
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {

@@ -61,7 +61,7 @@ impl Session {
             match self.world.lock_app(app, Duration::ZERO) {
                 Err(Error::Busy { .. }) if began.elapsed() < self.wait => thread::sleep(TRY_AGAIN),
                 taken => {
-                    let lock = taken?;
+                    let lock = taken.map_err(|error| ps_dokku::busy(&self.world, error))?;
                     lock.unfinished().iter().for_each(|why| say::warning(&why.to_string()));
                     return self.after_the_dead(lock, began);
                 }

@@ -12,8 +12,7 @@ use anyhow::{Context, Result};
 use formation::{AppName, ProcessType};
 use ps_apps::{AppLock, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_cli::say;
-use ps_triggers::Triggers;
+use ps_dokku::{Caller, order};
 
 use crate::args::Args;
 use crate::format::Format;
@@ -43,34 +42,21 @@ fn deploy(
     changed: &[String],
     args: &Args,
 ) -> Result<Outcome> {
-    let mut triggers = Triggers::new(world);
-    if let Some((name, token)) = lock.map(AppLock::token) {
-        triggers = triggers.with_env(name, token);
-    }
-    let failed = |error: ps_triggers::Error| last_words(&triggers, &error);
-    let tag = triggers.call("deployed-app-image-tag", &[app.as_str()]).map_err(failed)?.text();
-    let tag = if tag.is_empty() { "latest" } else { &tag };
-    let deploying = triggers.clone().with_kept_stderr();
+    let caller = lock.map_or_else(|| Caller::new(world), |lock| Caller::holding(world, lock));
+    let tag = caller.image_tag(app.as_str())?;
     // An old line that nobody would accept today never reaches a hook's shell.
     for process_type in changed.iter().filter(|name| name.parse::<ProcessType>().is_ok()) {
-        let arguments = [app.as_str(), tag, process_type];
-        if args.format() == Format::Text {
-            deploying.stream("deploy", &arguments).map_err(failed)?;
-        } else {
-            let said = deploying.call("deploy", &arguments).map_err(failed)?.stdout;
-            // Our stdout is data; whoever closed stderr does not want to know.
-            let _ = io::stderr().write_all(&said);
+        for call in order::deploy(app.as_str(), &tag, Some(process_type)) {
+            if args.format() == Format::Text {
+                caller.make([&call])?;
+            } else {
+                let said = caller.collect(&call)?;
+                // Our stdout is data; whoever closed stderr does not want to know.
+                let _ = io::stderr().write_all(&said);
+            }
         }
     }
     Ok(Outcome::Done)
-}
-
-/// What the hooks of a deploy said is said once more, as Dokku has it; then which trigger failed. Its exit status is ours.
-fn last_words(triggers: &Triggers, error: &ps_triggers::Error) -> anyhow::Error {
-    if !error.words().is_empty() {
-        say::warning(error.words());
-    }
-    Refusal { status: error.status(), message: triggers.told(error) }.into()
 }
 
 fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcome> {

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use anyhow::Result;
 use formation::{AppName, MAX_QUANTITY, ProcessType, Quantity};
-use ps_apps::{
-    AppLock, AskedCount, DeployLock, FormationSource, RefusedScaling, Scaling, StoredFormation, World,
-};
+use ps_apps::{AppLock, AskedCount, FormationSource, RefusedScaling, Scaling, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
+use ps_dokku::DeployLock;
 
 use crate::args::Args;
 use crate::format::Format;
@@ -46,7 +45,8 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
 }
 
 fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> Result<Outcome> {
-    let lock = world.lock_app(app, Duration::from_secs(args.wait))?;
+    let lock = world.lock_app(app, Duration::from_secs(args.wait));
+    let lock = lock.map_err(|error| ps_dokku::busy(world, error))?;
     let _deploy = lock_deploy(world, app, args, &lock)?;
     let (before, after) = store(world, app, FormationSource::Argument, change)?;
     let outcome = if args.skip_deploy {
@@ -69,12 +69,9 @@ fn lock_deploy(world: &World, app: &AppName, args: &Args, holder: &AppLock) -> R
     if args.skip_deploy || !world.inside_dokku() || !world.is_deployed(app)? {
         return Ok(None);
     }
-    let lock = world.lock_deploy(app)?;
-    if let Some(build) = &lock.left_by {
-        let build = build.escape_default();
-        say::warning(&format!(
-            "The deploy lock of {app} was left by deploy {build}, which is gone: going on"
-        ));
+    let lock = ps_dokku::lock_deploy(world, app)?;
+    if let Some(remark) = lock.remark(app) {
+        say::warning(&remark);
         if let Some(orphans) = holder.orphans(Duration::from_secs(args.wait)) {
             say::warning(&orphans.to_string());
         }
@@ -159,7 +156,7 @@ fn first_counts(known: Option<&BTreeSet<ProcessType>>) -> Vec<AskedCount> {
 }
 
 fn refusal(world: &World, refused: &RefusedScaling) -> anyhow::Error {
-    let dokkus = world.inside_dokku().then(|| refused.dokku_words()).flatten();
+    let dokkus = world.inside_dokku().then(|| ps_dokku::words::of_scaling(refused)).flatten();
     Refusal::failed(dokkus.unwrap_or_else(|| refused.to_string()))
 }
 

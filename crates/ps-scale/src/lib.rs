@@ -41,7 +41,7 @@ pub fn run() -> Result<Outcome> {
 
 fn no_app(world: &World) -> anyhow::Error {
     if world.inside_dokku() {
-        Refusal::failed("Please specify an app to run the command on")
+        Refusal::failed(ps_dokku::words::NO_APP)
     } else {
         Refusal::usage("name the app: ps-scale <app> [<type>=<count>…]")
     }

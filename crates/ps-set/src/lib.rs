@@ -78,7 +78,7 @@ impl Target {
 
 fn no_app(world: &World) -> anyhow::Error {
     if world.inside_dokku() {
-        Refusal::failed("Please specify an app to run the command on")
+        Refusal::failed(ps_dokku::words::NO_APP)
     } else {
         Refusal::usage("name the app, or --global: ps-set (<app>|--global) <property> [<value>…]")
     }

@@ -68,15 +68,25 @@ fn turn(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> 
     if !world.inside_dokku() {
         return Ok(Some(world.lock_app(app, Duration::from_secs(args.wait))?));
     }
-    let busy = world.lock_app(app, Duration::ZERO).err().or_else(|| world.refuse_deploying(app).err());
-    if let Some(Error::Busy { holder, .. } | Error::Deploying { holder, .. }) = busy
-        && args.value == "false"
-    {
+    if let Some(holder) = holder(world, app).filter(|_| args.value == "false") {
         say::warning(&format!(
             "{app} is locked by {holder}, which may set restore to true when it ends: set it again then"
         ));
     }
     Ok(None)
+}
+
+/// Who changes the app at this moment.
+fn holder(world: &World, app: &formation::AppName) -> Option<String> {
+    match world.lock_app(app, Duration::ZERO) {
+        Err(Error::Busy { holder, .. }) => return Some(holder),
+        Err(_) => return None,
+        Ok(_) => (),
+    }
+    match ps_dokku::refuse_deploying(world, app) {
+        Err(ps_dokku::Error::Deploying { holder, .. }) => Some(holder),
+        _ => None,
+    }
 }
 
 fn write(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> Result<()> {

@@ -20,5 +20,5 @@ pub(crate) fn every(session: &Session) -> Result<Vec<AppName>> {
 
 /// Dokku's word for a command without an app.
 pub(crate) fn no_app() -> anyhow::Error {
-    Refusal::failed("Please specify an app to run the command on")
+    Refusal::failed(ps_dokku::words::NO_APP)
 }

@@ -3,10 +3,10 @@
 
 use anyhow::Result;
 use formation::AppName;
-use ps_apps::{AppLock, DeployLock, Error};
+use ps_apps::AppLock;
 use ps_cli::say;
+use ps_dokku::{Caller, DeployLock, Error};
 
-use super::call::Caller;
 use crate::session::Session;
 
 /// An app that nobody else changes, and a way to call triggers for it.
@@ -21,19 +21,19 @@ pub(crate) struct Held {
 impl Held {
     /// Both locks.
     pub(crate) fn whole(session: &Session, app: &AppName) -> Result<Self> {
-        Self::with(session, app, |app| session.world.lock_deploy(app))
+        Self::with(session, app, |app| ps_dokku::lock_deploy(&session.world, app))
     }
 
     /// Takes the app's lock alone, for a subcommand whose trigger takes Dokku's lock itself. If a deploy is under way, it is
     /// refused before anything is called.
     pub(crate) fn but_for_the_deploy(session: &Session, app: &AppName) -> Result<Self> {
-        Self::with(session, app, |app| session.world.refuse_deploying(app))
+        Self::with(session, app, |app| ps_dokku::refuse_deploying(&session.world, app))
     }
 
     fn with(
         session: &Session,
         app: &AppName,
-        deploy: impl FnOnce(&AppName) -> Result<DeployLock, ps_apps::Error>,
+        deploy: impl FnOnce(&AppName) -> Result<DeployLock, Error>,
     ) -> Result<Self> {
         let lock = session.lock(app)?;
         let deploy = deploy(app).or_else(|error| match error {
@@ -42,11 +42,8 @@ impl Held {
             Error::Deploying { .. } if lock.is_callers() => Ok(DeployLock::default()),
             error => Err(error),
         })?;
-        if let Some(build) = &deploy.left_by {
-            let build = build.escape_default();
-            say::warning(&format!(
-                "The deploy lock of {app} was left by deploy {build}, which is gone: going on"
-            ));
+        if let Some(remark) = deploy.remark(app) {
+            say::warning(&remark);
             // Hooks of a command that was killed may never end by themselves. They are waited for as long as for the lock.
             if let Some(orphans) = lock.orphans(session.wait) {
                 say::warning(&orphans.to_string());

@@ -4,9 +4,9 @@
 use anyhow::Result;
 use ps_apps::SchedulerName;
 use ps_cli::exit::Outcome;
+use ps_dokku::Caller;
 
 use super::apps;
-use super::call::Caller;
 use crate::args::InspectArgs;
 use crate::inspect;
 use crate::session::Session;

@@ -5,7 +5,6 @@
 
 mod all;
 mod apps;
-mod call;
 mod hold;
 pub(crate) mod hooks;
 mod inspect;
@@ -43,5 +42,13 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Processes(args) => processes::run(session, args),
         Verb::Status(_) | Verb::Logs(_) => return None,
     };
-    Some(ended.map_err(call::last_words))
+    Some(ended.map_err(last_words))
+}
+
+/// The error with which a verb ends: an app that was never deployed is named in Dokku's sentence, whichever scheduler says so.
+fn last_words(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast_ref() {
+        Some(ps_scheduler::Error::NotDeployed { app }) => Refusal::failed(ps_dokku::words::not_deployed(app)),
+        _ => error,
+    }
 }

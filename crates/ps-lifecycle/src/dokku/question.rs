@@ -6,10 +6,9 @@ use anyhow::{Result, bail};
 use formation::AppName;
 use ps_apps::{SchedulerName, Scope, World};
 use ps_cli::say;
+use ps_dokku::Caller;
 use ps_scheduler::{Running, Scheduler};
 use ps_scheduler_docker::DockerLocal;
-
-use super::call::Caller;
 
 /// Whether the app was deployed: the property `deployed` of `common`. If that is not set, the app's scheduler says it.
 pub(crate) fn is_deployed(world: &World, caller: &Caller, app: &AppName) -> Result<bool> {
@@ -18,14 +17,14 @@ pub(crate) fn is_deployed(world: &World, caller: &Caller, app: &AppName) -> Resu
     if noted.is_some() || scheduler == SchedulerName::DockerLocal {
         return Ok(world.is_deployed(app)?);
     }
-    caller.says_yes("scheduler-is-deployed", &[scheduler.as_str(), app.as_str()])
+    Ok(caller.says_yes("scheduler-is-deployed", &[scheduler.as_str(), app.as_str()])?)
 }
 
 /// [`is_deployed`]; prints a line if it was not, so that the caller has nothing more to do.
 pub(crate) fn is_deployed_or_told(world: &World, caller: &Caller, app: &AppName) -> Result<bool> {
     let is_deployed = is_deployed(world, caller, app)?;
     if !is_deployed {
-        say::warning(&format!("App {app} has not been deployed"));
+        say::warning(&ps_dokku::words::not_deployed(app.as_str()));
     }
     Ok(is_deployed)
 }

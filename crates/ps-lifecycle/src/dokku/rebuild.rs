@@ -12,6 +12,6 @@ pub(crate) fn run(session: &Session, args: &AppsArgs) -> Result<Outcome> {
     let subjects = Subjects { verb: "rebuild", app: args.app.as_deref(), all: &args.all };
     all::each(session, &subjects, |app| {
         let held = Held::but_for_the_deploy(session, app)?;
-        held.caller.build(app.as_str())
+        Ok(held.caller.build(app.as_str())?)
     })
 }

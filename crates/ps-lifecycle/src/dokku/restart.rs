@@ -4,10 +4,10 @@ use anyhow::Result;
 use formation::{AppName, Which};
 use ps_apps::World;
 use ps_cli::exit::{Outcome, Refusal};
+use ps_dokku::{Caller, order};
 use ps_scheduler::Error;
 
 use super::all::{self, Subjects};
-use super::call::Caller;
 use super::hold::Held;
 use super::question;
 use crate::args::TargetArgs;
@@ -25,9 +25,7 @@ fn restart(session: &Session, held: &Held, which: Option<&Which>) -> Result<()> 
     }
     let process_type = which.map(|which| known(session, &held.app, which)).transpose()?;
     let tag = caller.image_tag(app)?;
-    let mut arguments = vec![app, &tag];
-    arguments.extend(process_type.as_deref());
-    caller.deploy("deploy", &arguments)
+    Ok(caller.make(&order::deploy(app, &tag, process_type.as_deref()))?)
 }
 
 /// The process type that the argument names; another word is refused. Dokku would run a whole deploy for a type that the app
@@ -50,7 +48,7 @@ fn known(session: &Session, app: &AppName, which: &Which) -> Result<String> {
 pub(crate) fn for_plugin(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
     if question::is_deployed_or_told(world, caller, app)? {
         let tag = caller.image_tag(app.as_str())?;
-        caller.deploy("deploy", &[app.as_str(), &tag])?;
+        caller.make(&order::deploy(app.as_str(), &tag, None))?;
     }
     Ok(())
 }

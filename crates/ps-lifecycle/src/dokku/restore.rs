@@ -6,8 +6,8 @@ use formation::AppName;
 use ps_apps::Scope;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
+use ps_dokku::{Caller, order};
 
-use super::call::Caller;
 use super::hold::Held;
 use super::{all, apps, question, start};
 use crate::args::RestoreArgs;
@@ -15,8 +15,8 @@ use crate::session::Session;
 
 pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
     let caller = Caller::new(&session.world);
-    caller.stream_or("pre-restore", &[], "Error running pre-restore")?;
     let named = args.app.as_deref().filter(|app| !app.is_empty());
+    caller.make(&order::before_restore())?;
     if let Some(app) = named {
         restore(session, &apps::named(session, Some(app))?)?;
         return Ok(Outcome::Done);
@@ -24,7 +24,7 @@ pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
     if !args.all.all {
         say::warning("Restore specified without app, assuming --all");
     }
-    caller.stream_or("proxy-clear-config", &["--all"], "Error clearing proxy config")?;
+    caller.make([&order::proxy_clear(order::ALL)])?;
     all::every(session, "restore", args.all.parallel, &|app: &AppName| restore(session, app))
 }
 
@@ -32,11 +32,9 @@ fn restore(session: &Session, app: &AppName) -> Result<()> {
     let held = Held::whole(session, app)?;
     let (world, caller) = (&session.world, &held.caller);
     let scheduler = world.scheduler_name(app)?;
-    let words = "Error running scheduler-pre-restore";
-    caller.stream_or("scheduler-pre-restore", &[scheduler.as_str(), app.as_str()], words)?;
+    caller.make(&order::before_restore_of(scheduler.as_str(), app.as_str()))?;
     say::step_always("Clearing potentially invalid proxy configuration")?;
-    let cleared = caller.stream_or("proxy-clear-config", &[app.as_str()], "Error clearing proxy config");
-    if let Err(error) = cleared {
+    if let Err(error) = caller.make([&order::proxy_clear(app.as_str())]) {
         say::warning(&error.to_string());
     }
     if !question::is_deployed_or_told(world, caller, app)? {

@@ -4,12 +4,12 @@
 
 use anyhow::Result;
 use formation::AppName;
-use ps_apps::{AppLock, Error, SchedulerName, Scope, World};
+use ps_apps::{AppLock, SchedulerName, Scope, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
+use ps_dokku::{Caller, Error, order};
 
 use super::apps;
-use super::call::Caller;
 use crate::args::RetireArgs;
 use crate::retire;
 use crate::session::Session;
@@ -24,8 +24,7 @@ pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
         None => every(session)?,
     }
     say::step_always("Retiring expired run and cron containers")?;
-    let words = "Error retiring expired run containers";
-    Caller::new(world).stream_or("scheduler-run-retire", &[], words)?;
+    Caller::new(world).make(&order::after_retire())?;
     Ok(Outcome::Done)
 }
 
@@ -33,7 +32,7 @@ fn one(session: &Session, app: &AppName) -> Result<()> {
     let lock = session.lock(app)?;
     let caller = Caller::holding(&session.world, &lock);
     // A deploy by git does not hold the app's lock. What it leaves behind is removed by the next `ps:retire`.
-    let _deploy = session.world.refuse_deploying(app).or_else(unless_locked)?;
+    let _deploy = ps_dokku::refuse_deploying(&session.world, app).or_else(unless_locked)?;
     begin(&caller, &session.world.scheduler_name(app)?, app.as_str())
 }
 
@@ -65,7 +64,7 @@ fn of_no_app(world: &World) -> Result<SchedulerName> {
 /// The lock of an app, without waiting; `None` if somebody is changing the app.
 fn free(session: &Session, app: &AppName) -> Result<AppLock> {
     let lock = session.world.lock_app(app, std::time::Duration::ZERO)?;
-    session.world.refuse_deploying(app).or_else(unless_locked)?;
+    ps_dokku::refuse_deploying(&session.world, app).or_else(unless_locked)?;
     Ok(lock)
 }
 
@@ -79,5 +78,5 @@ fn unless_locked<T: Default>(error: Error) -> Result<T, Error> {
 
 fn begin(caller: &Caller, scheduler: &SchedulerName, app: &str) -> Result<()> {
     say::step_always("Retiring old containers and images")?;
-    caller.stream_or("scheduler-retire", &[scheduler.as_str(), app], "Error retiring containers")
+    Ok(caller.make(&order::retire(scheduler.as_str(), app))?)
 }

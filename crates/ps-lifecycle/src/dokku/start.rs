@@ -5,6 +5,7 @@ use anyhow::Result;
 use ps_apps::SchedulerName;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
+use ps_dokku::order;
 use ps_scheduler::Running;
 use ps_scheduler_native::Native;
 
@@ -27,9 +28,11 @@ pub(crate) fn start(session: &Session, held: &Held) -> Result<()> {
     if !question::is_deployed_or_told(world, caller, &held.app)? {
         return Ok(());
     }
-    caller.stream_or("pre-start", &[app], "Failure in pre-start hook")?;
+    caller.make(&order::before_start(app))?;
     session.check()?;
-    match question::running(world, caller, &held.app)? {
+    let running = question::running(world, caller, &held.app)?;
+    let calls = order::start(app, &tag, running == Running::True);
+    match running {
         Running::True => {
             say::warning(&format!("App {app} already running"));
             if world.scheduler_name(&held.app)? == SchedulerName::Native {
@@ -38,13 +41,14 @@ pub(crate) fn start(session: &Session, held: &Held) -> Result<()> {
         }
         Running::Mixed => {
             say::warning("App is running in mixed mode, releasing");
-            caller.deploy("release-and-deploy", &[app, &tag])?;
         }
         Running::False | Running::Unknown => {
             say::warning("App has been detected as not running, releasing");
-            caller.deploy("release-and-deploy", &[app, &tag])?;
         }
     }
-    session.check()?;
-    caller.stream("proxy-build-config", &[app])
+    for call in &calls {
+        session.check()?;
+        caller.make([call])?;
+    }
+    Ok(())
 }

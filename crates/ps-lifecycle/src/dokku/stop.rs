@@ -3,6 +3,7 @@
 
 use anyhow::Result;
 use ps_cli::exit::{Outcome, Refusal};
+use ps_dokku::order;
 
 use super::all::{self, Subjects};
 use super::hold::Held;
@@ -22,8 +23,7 @@ fn stop(session: &Session, held: &Held) -> Result<()> {
         return Ok(());
     }
     session.step(&format!("Stopping {app}"))?;
-    caller.stream("scheduler-stop", &[world.scheduler_name(&held.app)?.as_str(), app])?;
-    caller.stream("post-stop", &[app])
+    Ok(caller.make(&order::stop(world.scheduler_name(&held.app)?.as_str(), app))?)
 }
 
 /// Refuses a process type or instance behind the app's name: Dokku stops and starts whole apps only, and would stop all of it.

@@ -2,23 +2,21 @@
 //! program with `--from-trigger <trigger> <argument>…`. A hook does not take the app's lock, because the command that called
 //! it may hold that lock and wait for the hook. It takes only the lock of the property that it writes.
 
-mod commit;
-mod extract;
-mod inherit;
-mod install;
 mod scheduler;
-mod source_tree;
 
 use std::ffi::OsString;
 use std::io::{self, Read, Write};
+use std::path::Path;
 
 use anyhow::Result;
 use formation::{AppName, RestartPolicy};
 use ps_apps::{Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::say;
+use ps_dokku::{Caller, Line};
+use ps_scheduler_docker::DockerLocal;
 
-use super::call::{self, Caller};
-use super::restart;
+use super::{last_words, restart};
 
 /// The first word by which a hook calls.
 pub(crate) const FLAG: &str = "--from-trigger";
@@ -43,7 +41,7 @@ pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let world = World::from_env()?;
     let answered = scheduler::answer(&world, &words);
-    answered.unwrap_or_else(|| dispatch(&world, &words).map(|()| Outcome::Done)).map_err(call::last_words)
+    answered.unwrap_or_else(|| dispatch(&world, &words).map(|()| Outcome::Done)).map_err(last_words)
 }
 
 fn dispatch(world: &World, words: &[&str]) -> Result<()> {
@@ -51,17 +49,19 @@ fn dispatch(world: &World, words: &[&str]) -> Result<()> {
     match words {
         // For an app that does not exist this prints that it was not deployed, as Dokku does.
         ["app-restart", app, ..] => restart::for_plugin(world, &caller(), &app.parse()?),
-        ["core-post-deploy", app, ..] => commit::commit(world, &app.parse()?),
-        ["core-post-extract", app, tree, ..] => extract::extract(world, &app.parse()?, tree.as_ref()),
+        ["core-post-deploy", app, ..] => Ok(ps_dokku::commit(world, &app.parse()?)?),
+        ["core-post-extract", app, tree, ..] => extract(world, &app.parse()?, tree.as_ref()),
         ["docker-args-process-deploy", app, ..] => docker_args(world, app),
-        ["install", ..] => install::install(world, &caller()),
+        ["install", ..] => Ok(ps_dokku::install(world, &caller(), &mut tell)?),
         ["post-app-clone", _, new, ..] => rebuild(&caller(), new),
-        ["post-app-clone-setup", old, new, ..] => inherit::copy(world, &old.parse()?, &new.parse()?),
+        ["post-app-clone-setup", old, new, ..] => Ok(ps_dokku::copy(world, &old.parse()?, &new.parse()?)?),
         ["post-app-rename", old, new, ..] => {
-            inherit::move_data(world, &old.parse()?, &new.parse()?)?;
+            ps_dokku::move_data(world, &old.parse()?, &new.parse()?)?;
             rebuild(&caller(), new)
         }
-        ["post-app-rename-setup", old, new, ..] => inherit::take_over(world, &old.parse()?, &new.parse()?),
+        ["post-app-rename-setup", old, new, ..] => {
+            Ok(ps_dokku::take_over(world, &old.parse()?, &new.parse()?)?)
+        }
         ["post-stop", app, ..] => remember_stop(world, &app.parse()?),
         [name, ..] if TRIGGERS.contains(name) || scheduler::TRIGGERS.contains(name) => Err(Refusal::usage(
             format!("trigger {name}: these are not its arguments: {}", words[1..].join(" ")),
@@ -72,6 +72,20 @@ fn dispatch(world: &World, words: &[&str]) -> Result<()> {
             TRIGGERS.join(", "),
             scheduler::TRIGGERS.join(", ")
         ))),
+    }
+}
+
+/// Keeps the Procfile of what is about to be deployed. Where that is an image, the engine looks into it.
+fn extract(world: &World, app: &AppName, tree: &Path) -> Result<()> {
+    let image_file = |image: &str, path: &str| DockerLocal::new(world).image_file(app.as_str(), image, path);
+    Ok(ps_dokku::extract(world, app, tree, image_file)?)
+}
+
+fn tell(line: Line) {
+    match line {
+        // A terminal that went away must not stop the work.
+        Line::Step(text) => drop(say::step_always(&text)),
+        Line::Warning(text) => say::warning(&text),
     }
 }
 
@@ -94,7 +108,7 @@ fn rebuild(caller: &Caller, app: &str) -> Result<()> {
     if std::env::var_os("SKIP_REBUILD").is_some_and(|value| value == "true") {
         return Ok(());
     }
-    caller.build(app)
+    Ok(caller.build(app)?)
 }
 
 /// Writes down that the app was stopped by hand, so that it stays stopped after a reboot.

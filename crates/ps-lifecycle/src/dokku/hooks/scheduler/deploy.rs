@@ -7,13 +7,13 @@ use anyhow::{Context, Result};
 use formation::{AppName, Which};
 use ps_apps::World;
 use ps_cli::exit::Refusal;
+use ps_cli::say;
+use ps_dokku::Caller;
 use ps_release::{Release, Source, brought, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_native::{Native, Pushed};
 
-use super::{handover, nginx, push};
-use crate::dokku::call::Caller;
-use crate::dokku::hooks::extract;
+use super::{handover, push};
 use crate::release;
 use crate::session::Session;
 
@@ -22,7 +22,7 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) 
     let lock = session.lock(app)?;
     let native = Native::new(&session.world);
     let deployed = make_so(session, app, &native, which);
-    let ended = native.trees(app.as_str())?.end(&extract::deploy_pid()?);
+    let ended = native.trees(app.as_str())?.end(&ps_dokku::deploy_pid()?);
     deployed?;
     ended?;
     let world = &session.world;
@@ -32,7 +32,9 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) 
         reachable.filter_map(|instance| Some((instance.slot.clone(), instance.port?))).collect();
     world.listen(app, &listening).with_context(|| format!("write the listeners of {app}"))?;
     let caller = Caller::holding(world, &lock);
-    nginx::warn_of_proxy(world, &caller, app)?;
+    if let Some(remark) = ps_dokku::proxy_remark(world, &caller, app)? {
+        say::warning(&remark);
+    }
     session.step("Running post-deploy")?;
     let arguments = [app.as_str(), "", "", tag];
     caller.stream("core-post-deploy", &arguments)?;
@@ -51,7 +53,7 @@ fn make_so(session: &Session, app: &AppName, native: &Native, which: Which) -> R
 
 /// The tree that was pushed for this deploy; `None` if nothing was pushed.
 fn pushed(world: &World, app: &AppName, native: &Native) -> Result<Option<PathBuf>> {
-    match native.trees(app.as_str())?.pushed(&extract::deploy_pid()?)? {
+    match native.trees(app.as_str())?.pushed(&ps_dokku::deploy_pid()?)? {
         Pushed::Nothing => Ok(None),
         Pushed::Tree(tree) => Ok(Some(tree)),
         Pushed::Incomplete => {

@@ -5,9 +5,9 @@ use anyhow::Result;
 use formation::{AppName, Which};
 use ps_apps::{SchedulerName, World};
 use ps_cli::say;
+use ps_dokku::Caller;
 use ps_scheduler_native::Native;
 
-use crate::dokku::call::Caller;
 use crate::session::Session;
 use crate::stop;
 

@@ -5,10 +5,10 @@
 mod answers;
 mod deploy;
 mod handover;
-mod nginx;
 mod null_builder;
 mod push;
-mod upstreams;
+
+use std::io::{self, Write};
 
 use anyhow::Result;
 use formation::{AppName, Which};
@@ -52,8 +52,8 @@ pub(super) fn answer(world: &World, words: &[&str]) -> Option<Result<Outcome>> {
         ["builder-build", builder, app, ..] => null_builder::build(world, builder, app),
         ["builder-release", builder, app, tag, ..] => null_builder::release(world, builder, app, tag),
         ["handover", app, ..] => named(app).and_then(|app| handover::give_up(world, &app)),
-        ["nginx-app-template-source", app, kind, ..] => nginx::template(world, app, kind),
-        ["nginx-pre-reload", app, ..] => nginx::correct(world, app),
+        ["nginx-app-template-source", app, kind, ..] => template(world, app, kind),
+        ["nginx-pre-reload", app, ..] => named(app).and_then(|app| Ok(ps_dokku::correct(world, &app)?)),
         ["scheduler-deploy", _, app, tag, rest @ ..] => deploy(world, app, tag, word(rest, 0)),
         ["scheduler-stop", _, app, rest @ ..] => stop(world, app, word(rest, 0) == "true"),
         ["scheduler-app-status", _, app, ..] => answers::app_status(world, app),
@@ -73,6 +73,14 @@ pub(super) fn answer(world: &World, words: &[&str]) -> Option<Result<Outcome>> {
         _ => return None,
     };
     Some(done.map(|()| Outcome::Done))
+}
+
+/// Dokku joins what all plugins print and takes it for one path.
+fn template(world: &World, app: &str, kind: &str) -> Result<()> {
+    match ps_dokku::template(world, &named(app)?, kind)? {
+        Some(path) => Ok(writeln!(io::stdout().lock(), "{}", path.display())?),
+        None => Ok(()),
+    }
 }
 
 fn word<'a>(rest: &[&'a str], index: usize) -> &'a str {

@@ -5,10 +5,9 @@ use anyhow::Result;
 use formation::AppName;
 use ps_apps::{SchedulerName, World};
 use ps_cli::exit::Refusal;
+use ps_dokku::Caller;
 use ps_release::brought;
 use ps_scheduler_docker::DockerLocal;
-
-use crate::dokku::call::Caller;
 
 const NULL: &str = "null";
 

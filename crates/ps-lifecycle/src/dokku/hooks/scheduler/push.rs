@@ -9,8 +9,6 @@ use ps_apps::{SchedulerName, Scope, World};
 use ps_cli::exit::Refusal;
 use ps_scheduler_native::Native;
 
-use crate::dokku::hooks::extract;
-
 /// Keeps a copy of `tree` for the deploy that follows, if the app's scheduler is `native`. If this hook fails Dokku goes on all
 /// the same; `scheduler-deploy` then finds that the copy is not complete, and refuses.
 pub(super) fn push(world: &World, app: &str, tree: &Path, revision: &str) -> Result<()> {
@@ -18,7 +16,7 @@ pub(super) fn push(world: &World, app: &str, tree: &Path, revision: &str) -> Res
     if world.scheduler_name(&app)? != SchedulerName::Native {
         return Ok(());
     }
-    let deploy = extract::deploy_pid()?;
+    let deploy = ps_dokku::deploy_pid()?;
     let trees = Native::new(world).trees(app.as_str())?;
     trees.begin(&deploy)?;
     refuse_image(world, &app)?;

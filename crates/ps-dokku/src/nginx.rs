@@ -4,19 +4,17 @@
 //! that was made from it is corrected before nginx reads it (`nginx-pre-reload`). Other proxies find apps by the labels of
 //! containers and cannot find a native app; a deploy says so.
 
-use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
 use durable::{Access, Directory};
-use formation::AppName;
+use formation::{AppName, FIRST_TYPE};
 use ps_apps::state_file;
 use ps_apps::{LISTENING_HOST, SchedulerName, Scope, World};
-use ps_cli::say;
 use ps_triggers::Triggers;
 
-use super::upstreams::{self, Wanted};
-use crate::dokku::call::Caller;
+use crate::upstreams::{self, Wanted};
+use crate::{Caller, Error};
 
 const CONFIGURATION: &str = "nginx.conf";
 const TEMPLATE: &str = "nginx.conf.sigil";
@@ -24,69 +22,64 @@ const TEMPLATE: &str = "nginx.conf.sigil";
 const BY_MAP: &str = "{{ $listener_ip }}:{{ $upstream_port }}";
 const BY_LISTENER: &str = "{{ $listeners }}";
 const OWN_PLUGIN: &str = "scheduler-formation";
-const WEB: &str = "web";
 /// Dokku's proxies that look for containers.
 const OF_CONTAINERS: [&str; 4] = ["caddy", "haproxy", "openresty", "traefik"];
 
-/// Prints the path of the template for a native app's nginx configuration. Prints nothing, so that Dokku's own template is
-/// used, if the app is not native, if another plugin has a template, or if Dokku's template does not have the line that is to
-/// be changed.
-pub(super) fn template(world: &World, app: &str, kind: &str) -> Result<()> {
-    let app = super::named(app)?;
-    if kind != "app-config" || listeners_of(world, &app)?.is_empty() || has_template_of_another(world)? {
-        return Ok(());
+/// The path of the template for a native app's nginx configuration. There is none, so that Dokku's own template is used, if the app
+/// is not native, if another plugin has a template, or if Dokku's template does not have the line that is to be changed.
+pub fn template(world: &World, app: &AppName, kind: &str) -> Result<Option<PathBuf>, Error> {
+    if kind != "app-config" || listeners_of(world, app)?.is_empty() || has_template_of_another(world)? {
+        return Ok(None);
     }
     let path = world.plugins().join("enabled/nginx-vhosts/templates").join(TEMPLATE);
-    let Some(text) = state_file::read_text(&path, false)? else { return Ok(()) };
+    let Some(text) = state_file::read_text(&path, false)? else { return Ok(None) };
     if !text.contains(BY_MAP) {
-        return Ok(());
+        return Ok(None);
     }
     // Of a template that is not its own, Dokku shows every line that says `http2` in the old way, as deprecated.
     let text = text.replace(BY_MAP, BY_LISTENER).replace(" http2;", " {{ \"http2\" }};");
-    let place = world.data_dir("scheduler-native", &app);
+    let place = world.data_dir("scheduler-native", app);
     Directory::open(world.lib(), &place)?.write(
         TEMPLATE,
         text.as_bytes(),
         Access::like(world.lib(), 0o644),
     )?;
-    let mut out = io::stdout().lock();
-    Ok(writeln!(out, "{}", place.join(TEMPLATE).display())?)
+    Ok(Some(place.join(TEMPLATE)))
 }
 
 /// Whether another plugin names a template. Dokku joins the output of all plugins and takes it for one path, so only one of
 /// them may print something.
-fn has_template_of_another(world: &World) -> Result<bool> {
+fn has_template_of_another(world: &World) -> Result<bool, Error> {
     let plugins = Triggers::new(world).plugins_of("nginx-app-template-source")?;
     Ok(plugins.iter().any(|plugin| plugin != OWN_PLUGIN))
 }
 
 /// The ports of the app's web processes. None if the app is not native, or if a person has set a `static-web-listener`, which
 /// wins.
-fn listeners_of(world: &World, app: &AppName) -> Result<Vec<u16>> {
+fn listeners_of(world: &World, app: &AppName) -> Result<Vec<u16>, Error> {
     let fixed = world.property("network", Scope::App(app), "static-web-listener")?;
     let is_ours =
         fixed.is_none_or(|value| value.is_empty()) && world.scheduler_name(app)? == SchedulerName::Native;
     if is_ours { web_ports(world, app) } else { Ok(Vec::new()) }
 }
 
-fn web_ports(world: &World, app: &AppName) -> Result<Vec<u16>> {
-    Ok(world.listeners(app, &WEB.parse().expect("a legal process type"))?)
+fn web_ports(world: &World, app: &AppName) -> Result<Vec<u16>, Error> {
+    Ok(world.listeners(app, &FIRST_TYPE.parse().expect("a legal process type"))?)
 }
 
 /// Corrects each upstream of the app, so that it leads to the app's own processes.
-pub(super) fn correct(world: &World, app: &str) -> Result<()> {
-    let app = super::named(app)?;
-    let ports = listeners_of(world, &app)?;
+pub fn correct(world: &World, app: &AppName) -> Result<(), Error> {
+    let ports = listeners_of(world, app)?;
     if ports.is_empty() {
         return Ok(());
     }
-    let place = world.app_dir(&app);
+    let place = world.app_dir(app);
     let path = place.join(CONFIGURATION);
     let Some(text) = state_file::read_text(&path, false)? else { return Ok(()) };
     let mapped = mapped(&Caller::new(world).ask("ports-get", &[app.as_str()]).unwrap_or_default());
     let wanted = Wanted { app: app.as_str(), host: LISTENING_HOST, listeners: &ports, mapped: &mapped };
     let Some(corrected) = upstreams::corrected(&text, &wanted) else { return Ok(()) };
-    let is = path.metadata().with_context(|| format!("read {}", path.display()))?;
+    let is = path.metadata().map_err(Error::io(format!("read {}", path.display())))?;
     let access = Access::like(&path, is.permissions().mode() & 0o777);
     Ok(Directory::open(&place, &place)?.write(CONFIGURATION, corrected.as_bytes(), access)?)
 }
@@ -96,19 +89,18 @@ fn mapped(map: &str) -> Vec<u16> {
     map.split_whitespace().filter_map(|entry| entry.rsplit(':').next()?.parse().ok()).collect()
 }
 
-/// Warns if the app's proxy cannot find what runs now. If nobody can say which proxy the app has, nothing is said, and the
+/// What to say if the app's proxy cannot find what runs now. If nobody can say which proxy the app has, nothing is said, and the
 /// deploy goes on.
-pub(super) fn warn_of_proxy(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
+pub fn proxy_remark(world: &World, caller: &Caller, app: &AppName) -> Result<Option<String>, Error> {
     let ask = |question: &str| caller.ask(question, &[app.as_str()]).unwrap_or_default();
     if web_ports(world, app)?.is_empty() || ask("proxy-is-enabled") == "false" {
-        return Ok(());
+        return Ok(None);
     }
     let proxy = ask("proxy-type");
-    if OF_CONTAINERS.contains(&proxy.as_str()) {
-        say::warning(&format!(
+    Ok(OF_CONTAINERS.contains(&proxy.as_str()).then(|| {
+        format!(
             "App {app} runs natively, and its proxy {proxy} finds containers only: no domain leads to the app; \
              dokku proxy:set {app} type nginx, then dokku ps:restart {app}"
-        ));
-    }
-    Ok(())
+        )
+    }))
 }

@@ -10,17 +10,17 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 
 /// The largest file that is read, in bytes.
-pub(super) const MAX_BYTES: u64 = 1 << 20;
+pub(crate) const MAX_BYTES: u64 = 1 << 20;
 
 /// A file of the tree.
-pub(super) struct SourceFile {
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct SourceFile {
+    pub(crate) bytes: Vec<u8>,
     /// Its permission bits.
-    pub(super) mode: u32,
+    pub(crate) mode: u32,
 }
 
 /// Reads a regular file by its path inside the tree; `None` if there is none.
-pub(super) fn read(tree: &Path, path: &str) -> io::Result<Option<SourceFile>> {
+pub(crate) fn read(tree: &Path, path: &str) -> io::Result<Option<SourceFile>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match open_beneath(&open_tree(tree)?, path, flags) {
         Ok(file) => File::from(file),
@@ -34,13 +34,18 @@ pub(super) fn read(tree: &Path, path: &str) -> io::Result<Option<SourceFile>> {
     let mut bytes = Vec::new();
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is over 1 MiB"));
+        return Err(too_large());
     }
     Ok(Some(SourceFile { bytes, mode: stat.st_mode & 0o777 | 0o600 }))
 }
 
+/// The refusal of a file of more than [`MAX_BYTES`].
+pub(crate) fn too_large() -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, "it is over 1 MiB")
+}
+
 /// Puts a file in the place of `name` at the top of the tree, whatever lies there but a directory; or takes it away.
-pub(super) fn replace(tree: &Path, name: &str, by: Option<&SourceFile>) -> io::Result<()> {
+pub(crate) fn replace(tree: &Path, name: &str, by: Option<&SourceFile>) -> io::Result<()> {
     let tree = open_tree(tree)?;
     match rustix::fs::unlinkat(&tree, name, AtFlags::empty()) {
         // A directory of that name stays: no builder takes it for a Procfile.
@@ -55,7 +60,7 @@ pub(super) fn replace(tree: &Path, name: &str, by: Option<&SourceFile>) -> io::R
 }
 
 /// Whether a path or a link on it led out of the tree.
-pub(super) fn leads_outside(error: &io::Error) -> bool {
+pub(crate) fn leads_outside(error: &io::Error) -> bool {
     [Errno::XDEV, Errno::LOOP].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
 

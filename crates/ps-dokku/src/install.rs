@@ -1,16 +1,15 @@
 //! `install`: places for properties and data, and what older Dokkus kept elsewhere: `--restart` among the docker
 //! options, DOKKU_SCALE files, and five variables of an app's environment.
 
+use std::error::Error as _;
 use std::fs;
 use std::io;
 
-use anyhow::{Context, Result};
 use formation::{AppName, RestartPolicy};
 use procfile::{EnvFile, Grammar, Reading};
 use ps_apps::{Scope, World, state_file};
-use ps_cli::say;
 
-use crate::dokku::call::Caller;
+use crate::{Caller, Error};
 
 const RESTART: &str = "--restart=";
 const DOCKER_OPTIONS: (&str, &str) = ("docker-options", "_default_.deploy");
@@ -27,7 +26,7 @@ const fn variable(name: &'static str, property: &'static str) -> Variable {
     Variable { name, property, is_global: false, value: str::to_owned }
 }
 
-const VARIABLES: [Variable; 5] = [
+static VARIABLES: [Variable; 5] = [
     variable("DOKKU_DOCKER_STOP_TIMEOUT", "stop-timeout-seconds"),
     Variable { value: restore, ..variable("DOKKU_APP_RESTORE", "restore") },
     Variable { is_global: true, ..variable("DOKKU_SKIP_DEPLOY", "skip-deploy") },
@@ -39,8 +38,17 @@ fn restore(value: &str) -> String {
     if value == "0" { "false" } else { "true" }.to_owned()
 }
 
+/// What a person should hear while things are moved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A step that begins.
+    Step(String),
+    /// Something that could not be done; the rest is done all the same.
+    Warning(String),
+}
+
 /// Can be run again: what is there already stays. An app that cannot be migrated is named, and the others are migrated.
-pub(super) fn install(world: &World, caller: &Caller) -> Result<()> {
+pub fn install(world: &World, caller: &Caller, say: &mut dyn FnMut(Line)) -> Result<(), Error> {
     for kind in ["config", "data"] {
         durable::create_below(world.lib(), &world.lib().join(kind).join("ps"))?;
     }
@@ -49,24 +57,26 @@ pub(super) fn install(world: &World, caller: &Caller) -> Result<()> {
         durable::create_below(world.lib(), &world.data_dir("ps", app))?;
     }
     if let Err(error) = caller.ask("config-migrate-env", &[]) {
-        say::warning(&format!("Unable to migrate legacy env files: {error:#}"));
+        say(Line::Warning(format!("Unable to migrate legacy env files: {error}")));
     }
-    tell(migrate_variables(world, caller, Scope::Global));
+    migrate_variables(world, caller, Scope::Global, say);
     for app in &apps {
-        tell(migrate_restart_policy(world, app));
-        tell(forget_scale_files(world, app));
-        tell(migrate_variables(world, caller, Scope::App(app)));
+        for done in [migrate_restart_policy(world, app), forget_scale_files(world, app)] {
+            warn_of(done, say);
+        }
+        migrate_variables(world, caller, Scope::App(app), say);
     }
     Ok(())
 }
 
-fn tell(done: Result<()>) {
+fn warn_of(done: Result<(), Error>, say: &mut dyn FnMut(Line)) {
     if let Err(error) = done {
-        say::warning(&format!("{error:#}"));
+        let because = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+        say(Line::Warning(format!("{error}{because}")));
     }
 }
 
-fn migrate_restart_policy(world: &World, app: &AppName) -> Result<()> {
+fn migrate_restart_policy(world: &World, app: &AppName) -> Result<(), Error> {
     let (plugin, key) = DOCKER_OPTIONS;
     let scope = Scope::App(app);
     let Some(options) = world.property(plugin, scope, key)? else { return Ok(()) };
@@ -84,12 +94,12 @@ fn migrate_restart_policy(world: &World, app: &AppName) -> Result<()> {
     Ok(world.set_property(plugin, scope, key, &others)?)
 }
 
-fn forget_scale_files(world: &World, app: &AppName) -> Result<()> {
+fn forget_scale_files(world: &World, app: &AppName) -> Result<(), Error> {
     for name in ["DOKKU_SCALE", "DOKKU_SCALE.extracted"] {
         let path = world.app_dir(app).join(name);
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("remove {}", path.display()));
+                return Err(Error::io(format!("remove {}", path.display()))(error));
             }
             _ => (),
         }
@@ -97,23 +107,36 @@ fn forget_scale_files(world: &World, app: &AppName) -> Result<()> {
     Ok(())
 }
 
-fn migrate_variables(world: &World, caller: &Caller, scope: Scope<'_>) -> Result<()> {
+fn migrate_variables(world: &World, caller: &Caller, scope: Scope<'_>, say: &mut dyn FnMut(Line)) {
+    let migrated = variables_of(world, scope).and_then(|found| {
+        found.into_iter().try_for_each(|(variable, value)| {
+            if world.property("ps", scope, variable.property)?.is_none() {
+                say(Line::Step(migration(variable, scope)));
+                world.set_property("ps", scope, variable.property, &(variable.value)(&value))?;
+                caller.ask("config-unset", &[scope.as_str(), variable.name])?;
+            }
+            Ok(())
+        })
+    });
+    warn_of(migrated, say);
+}
+
+/// The variables of an environment that are properties today, with their values.
+fn variables_of(world: &World, scope: Scope<'_>) -> Result<Vec<(&'static Variable, String)>, Error> {
     let path = match scope {
         Scope::App(app) => world.env_path(app),
         Scope::Global => world.global_env_path(),
     };
     let bytes = state_file::read(&path, false)?.unwrap_or_default();
     let reading = Reading { grammar: Grammar::Dokku, known: &|_| None };
-    let environment = EnvFile::parse_with(&bytes, &reading).with_context(|| path.display().to_string())?;
-    for variable in VARIABLES.iter().filter(|variable| scope != Scope::Global || variable.is_global) {
-        let Some(value) = environment.get(variable.name).filter(|value| !value.is_empty()) else { continue };
-        if world.property("ps", scope, variable.property)?.is_none() {
-            say::step_always(&migration(variable, scope))?;
-            world.set_property("ps", scope, variable.property, &(variable.value)(value))?;
-            caller.ask("config-unset", &[scope.as_str(), variable.name])?;
-        }
-    }
-    Ok(())
+    let environment =
+        EnvFile::parse_with(&bytes, &reading).map_err(|source| Error::BadEnvFile { path, source })?;
+    let is_meant = |variable: &&Variable| scope != Scope::Global || variable.is_global;
+    let found = VARIABLES.iter().filter(is_meant).filter_map(|variable| {
+        let value = environment.get(variable.name).filter(|value| !value.is_empty())?;
+        Some((variable, value.to_owned()))
+    });
+    Ok(found.collect())
 }
 
 fn migration(variable: &Variable, scope: Scope<'_>) -> String {

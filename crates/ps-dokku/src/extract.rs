@@ -6,15 +6,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
 use durable::{Access, Directory};
 use formation::AppName;
 use procfile::Procfile;
 use ps_apps::{PsProperty, Scope, World};
-use ps_cli::exit::Refusal;
-use ps_scheduler_docker::DockerLocal;
 
-use super::source_tree::{self, SourceFile};
+use crate::Error;
+use crate::source_tree::{self, SourceFile};
 
 const PROCFILE: &str = "Procfile";
 const PROPERTY: &str = "procfile-path";
@@ -25,18 +23,24 @@ const MARK_MODE: u32 = 0o600;
 /// A byte order mark, which some editors put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Takes the Procfile out of the source tree, or out of the image that is the app's source.
-pub(super) fn extract(world: &World, app: &AppName, tree: &Path) -> Result<()> {
+/// Takes the Procfile out of the source tree, or out of the image that is the app's source. `image_file` reads a file of an image
+/// by its path there; `None`: there is no such file.
+pub fn extract<E: std::error::Error + Send + Sync + 'static>(
+    world: &World,
+    app: &AppName,
+    tree: &Path,
+    image_file: impl FnOnce(&str, &str) -> Result<Option<Vec<u8>>, E>,
+) -> Result<(), Error> {
     let staged = staged_name()?;
     let path = wanted_path(world, app)?;
     let found =
         match world.property("git", Scope::App(app), "source-image")?.filter(|image| !image.is_empty()) {
-            Some(image) => from_image(world, app, &image, &path)?,
+            Some(image) => from_image(&path, |path| image_file(&image, path))?,
             None => from_tree(tree, &path)?,
         };
     let directory = world.data_dir("ps", app);
     let opened = Directory::open(world.lib(), &directory)?;
-    forget_earlier(&directory).with_context(|| format!("tidy up {}", directory.display()))?;
+    forget_earlier(&directory).map_err(Error::io(format!("tidy up {}", directory.display())))?;
     let (name, bytes, mode) = match found {
         Some(file) => (staged, unix_lines(&file.bytes), file.mode),
         None => (format!("{staged}.missing"), Vec::new(), MARK_MODE),
@@ -45,71 +49,69 @@ pub(super) fn extract(world: &World, app: &AppName, tree: &Path) -> Result<()> {
 }
 
 /// `Procfile.<DOKKU_PID>`.
-pub(super) fn staged_name() -> Result<String> {
+pub(crate) fn staged_name() -> Result<String, Error> {
     Ok(format!("{PROCFILE}.{}", deploy_pid()?))
 }
 
 /// The value of `DOKKU_PID`, by which Dokku names the deploy that is under way.
-pub(super) fn deploy_pid() -> Result<String> {
+pub fn deploy_pid() -> Result<String, Error> {
     let pid = std::env::var("DOKKU_PID").unwrap_or_default();
     if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
-        bail!("DOKKU_PID is {pid:?}, not a process id: Dokku's front-end sets it");
+        return Err(Error::NoDeploy(pid));
     }
     Ok(pid)
 }
 
 /// The path of the Procfile in the source tree, without slashes around it, which Dokku drops too.
-fn wanted_path(world: &World, app: &AppName) -> Result<String> {
+fn wanted_path(world: &World, app: &AppName) -> Result<String, Error> {
     let property = PsProperty::named(PROPERTY).expect("the property is in the table");
     let value = world.ps_setting(Scope::App(app), property)?.value.unwrap_or_default();
     let path = value.trim_matches('/');
     Ok(if path.is_empty() { PROCFILE.to_owned() } else { path.to_owned() })
 }
 
-fn from_tree(tree: &Path, path: &str) -> Result<Option<SourceFile>> {
+fn from_tree(tree: &Path, path: &str) -> Result<Option<SourceFile>, Error> {
     let read = source_tree::read(tree, path);
-    let found = read.map_err(|error| refused(path, &error))?;
+    let found = read.map_err(|error| refused(path, error))?;
     if let Some(file) = &found {
         check(&unix_lines(&file.bytes))?;
     }
     if path != PROCFILE {
         // What is built must see the Procfile that was chosen, and no other.
         source_tree::replace(tree, PROCFILE, found.as_ref())
-            .with_context(|| format!("put {path} in the place of {PROCFILE}"))?;
+            .map_err(Error::io(format!("put {path} in the place of {PROCFILE}")))?;
     }
     Ok(found)
 }
 
-fn from_image(world: &World, app: &AppName, image: &str, path: &str) -> Result<Option<SourceFile>> {
+fn from_image<E: std::error::Error + Send + Sync + 'static>(
+    path: &str,
+    read: impl FnOnce(&str) -> Result<Option<Vec<u8>>, E>,
+) -> Result<Option<SourceFile>, Error> {
     if path.split('/').any(|part| part == "..") {
-        return Err(leads_outside(path));
+        return Err(Error::Outside { path: path.to_owned() });
     }
-    let found = DockerLocal::new(world).image_file(app.as_str(), image, path)?;
+    let found = read(path).map_err(|error| Error::Image(error.into()))?;
     if let Some(bytes) = &found {
         if bytes.len() as u64 > source_tree::MAX_BYTES {
-            bail!("Unable to extract {PROCFILE} from {path:?}: it is over 1 MiB");
+            return Err(refused(path, source_tree::too_large()));
         }
         check(&unix_lines(bytes))?;
     }
     Ok(found.map(|bytes| SourceFile { bytes, mode: MODE }))
 }
 
-fn check(bytes: &[u8]) -> Result<()> {
-    match Procfile::parse(bytes) {
-        Ok(_) => Ok(()),
-        Err(why) => Err(Refusal::failed(format!("Invalid Procfile: {why}"))),
-    }
+fn check(bytes: &[u8]) -> Result<(), Error> {
+    Procfile::parse(bytes).map(drop).map_err(Error::BadProcfile)
 }
 
-fn refused(path: &str, error: &io::Error) -> anyhow::Error {
-    if source_tree::leads_outside(error) {
-        return leads_outside(path);
+fn refused(path: &str, reason: io::Error) -> Error {
+    let path = path.to_owned();
+    if source_tree::leads_outside(&reason) {
+        Error::Outside { path }
+    } else {
+        Error::Unreadable { path, reason }
     }
-    Refusal::failed(format!("Unable to extract {PROCFILE} from {path:?}: {error}"))
-}
-
-fn leads_outside(path: &str) -> anyhow::Error {
-    Refusal::failed(format!("procfile-path {path:?} leads outside the app's source: use a path inside it"))
 }
 
 /// The text without a byte order mark, and with a line feed alone at the end of each line.

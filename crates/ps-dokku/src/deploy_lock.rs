@@ -11,12 +11,14 @@ use std::time::Duration;
 
 use durable::{Access, is_at};
 use formation::AppName;
+use ps_apps::World;
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::{Error, World};
+use crate::Error;
 
 const NAME: &str = ".deploy.lock";
+const LATER: &str = "try again when it has ended";
 /// How long a state of the file must last before it is believed. Dokku takes the lock in three steps: it creates or empties
 /// the file, locks it, and writes the build's id into it. Between the first step and the second the file is empty and
 /// unlocked, which otherwise means `apps:lock`; and if we tried the lock just then, Dokku's own attempt would fail. It gives
@@ -32,8 +34,8 @@ const MAX_NAME: u64 = 200;
 /// does.
 #[derive(Debug, Default)]
 pub struct DeployLock {
-    /// The id of a build that died and left its lock behind, if one did, so that the caller can warn.
-    pub left_by: Option<String>,
+    /// The id of a build that died and left its lock behind, if one did.
+    left_by: Option<String>,
     held: Option<(File, PathBuf)>,
 }
 
@@ -48,77 +50,87 @@ enum Found {
     Free(File, String),
 }
 
-impl World {
-    /// Takes the lock of an app's deploy without waiting for a holder. [`Error::Deploying`] if another deploy holds it,
-    /// [`Error::DeployLocked`] after `apps:lock`. If the deploy that called this process holds it (the file has our
-    /// `DOKKU_BUILD_ID` or `DOKKU_PID`), that counts as held, and dropping the value gives nothing up.
-    pub fn lock_deploy(&self, app: &AppName) -> Result<DeployLock, Error> {
-        let directory = self.data_dir("apps", app);
-        durable::create_below(self.lib(), &directory)?;
-        let path = directory.join(NAME);
-        let fail = |error| Error::io("lock", &path, error);
-        loop {
-            let (file, left_by) = match self.judge(app, &path)? {
-                Judged::Ours => return Ok(DeployLock { left_by: None, held: None }),
-                Judged::Free(file, left_by) => (file, Some(left_by)),
-                Judged::Nothing => match create(&path).map_err(|errno| fail(errno.into()))? {
-                    Some(file) => (file, None),
-                    None => continue,
-                },
-            };
-            sign(&file, &path).map_err(fail)?;
-            return Ok(DeployLock { left_by, held: Some((file, path)) });
-        }
-    }
-
-    /// Refuses in the same cases as [`World::lock_deploy`], but holds nothing afterwards: for a caller that starts a deploy
-    /// which takes the lock itself.
-    pub fn refuse_deploying(&self, app: &AppName) -> Result<DeployLock, Error> {
-        let left_by = match self.judge(app, &self.data_dir("apps", app).join(NAME))? {
-            Judged::Free(_, left_by) => Some(left_by),
-            Judged::Ours | Judged::Nothing => None,
+/// Takes the lock of an app's deploy without waiting for a holder. [`Error::Deploying`] if another deploy holds it,
+/// [`Error::DeployLocked`] after `apps:lock`. If the deploy that called this process holds it (the file has our
+/// `DOKKU_BUILD_ID` or `DOKKU_PID`), that counts as held, and dropping the value gives nothing up.
+pub fn lock_deploy(world: &World, app: &AppName) -> Result<DeployLock, Error> {
+    let directory = world.data_dir("apps", app);
+    durable::create_below(world.lib(), &directory)?;
+    let path = directory.join(NAME);
+    let fail = |error| Error::from(ps_apps::Error::io("lock", &path, error));
+    loop {
+        let (file, left_by) = match judge(world, app, &path)? {
+            Judged::Ours => return Ok(DeployLock { left_by: None, held: None }),
+            Judged::Free(file, left_by) => (file, Some(left_by)),
+            Judged::Nothing => match create(&path).map_err(|errno| fail(errno.into()))? {
+                Some(file) => (file, None),
+                None => continue,
+            },
         };
-        Ok(DeployLock { left_by, held: None })
+        sign(&file, &path).map_err(fail)?;
+        return Ok(DeployLock { left_by, held: Some((file, path)) });
     }
+}
 
-    /// What a user can do while another change of this app is under way; the end of a refusal. Dokku's front-end has no
-    /// `--wait`, but it can cancel a change that it recorded as a build: a deploy by git, a rebuild, a restart.
-    pub(crate) fn way_out(&self, app: &AppName) -> String {
-        if !self.inside_dokku() {
-            return "wait for it, or pass a longer --wait".to_owned();
+/// Refuses in the same cases as [`lock_deploy`], but holds nothing afterwards: for a caller that starts a deploy which takes the
+/// lock itself.
+pub fn refuse_deploying(world: &World, app: &AppName) -> Result<DeployLock, Error> {
+    let left_by = match judge(world, app, &world.data_dir("apps", app).join(NAME))? {
+        Judged::Free(_, left_by) => Some(left_by),
+        Judged::Ours | Judged::Nothing => None,
+    };
+    Ok(DeployLock { left_by, held: None })
+}
+
+/// A refusal by the app's own lock, with what a user can do inside Dokku; any other error stays as it is.
+pub fn busy(world: &World, error: ps_apps::Error) -> ps_apps::Error {
+    match error {
+        ps_apps::Error::Busy { app, holder, .. } if world.inside_dokku() => {
+            let way_out = app.parse().map_or_else(|_| LATER.to_owned(), |app| way_out(world, &app));
+            ps_apps::Error::Busy { app, holder, way_out }
         }
-        let build = fs::read_to_string(self.data_dir("apps", app).join(NAME)).unwrap_or_default();
-        let record = self.data_dir("builds", app).join(format!("{}.json", build.trim()));
-        if record.is_file() {
-            format!("try again when it has ended, or end it: dokku builds:cancel {app}")
-        } else {
-            "try again when it has ended".to_owned()
-        }
+        other => other,
     }
+}
 
-    fn judge(&self, app: &AppName, path: &Path) -> Result<Judged, Error> {
-        let own = own_names();
-        for attempt in 0.. {
-            match look(path, attempt < SETTLE_TRIES).map_err(|errno| Error::io("lock", path, errno))? {
-                Found::Nothing => return Ok(Judged::Nothing),
-                Found::New => thread::sleep(SETTLE_PAUSE),
-                Found::Held(name) if own.contains(&name) => return Ok(Judged::Ours),
-                Found::Held(name) => {
-                    let (app, way_out) = (app.to_string(), self.way_out(app));
-                    return Err(Error::Deploying { app, holder: named(&name), way_out });
-                }
-                Found::Free(_, name) if name.is_empty() => {
-                    return Err(Error::DeployLocked { app: app.to_string() });
-                }
-                Found::Free(file, name) => {
-                    thread::sleep(SETTLE_PAUSE * 3);
-                    if is_at(&file, path) {
-                        return Ok(Judged::Free(file, name));
-                    }
+/// What a user can do while another change of this app is under way; the end of a refusal. Dokku's front-end has no
+/// `--wait`, but it can cancel a change that it recorded as a build: a deploy by git, a rebuild, a restart.
+fn way_out(world: &World, app: &AppName) -> String {
+    let build = fs::read_to_string(world.data_dir("apps", app).join(NAME)).unwrap_or_default();
+    let record = world.data_dir("builds", app).join(format!("{}.json", build.trim()));
+    if record.is_file() { format!("{LATER}, or end it: dokku builds:cancel {app}") } else { LATER.to_owned() }
+}
+
+fn judge(world: &World, app: &AppName, path: &Path) -> Result<Judged, Error> {
+    let own = own_names();
+    for attempt in 0.. {
+        match look(path, attempt < SETTLE_TRIES).map_err(|errno| ps_apps::Error::io("lock", path, errno))? {
+            Found::Nothing => return Ok(Judged::Nothing),
+            Found::New => thread::sleep(SETTLE_PAUSE),
+            Found::Held(name) if own.contains(&name) => return Ok(Judged::Ours),
+            Found::Held(name) => {
+                let (app, way_out) = (app.to_string(), way_out(world, app));
+                return Err(Error::Deploying { app, holder: named(&name), way_out });
+            }
+            Found::Free(_, name) if name.is_empty() => {
+                return Err(Error::DeployLocked { app: app.to_string() });
+            }
+            Found::Free(file, name) => {
+                thread::sleep(SETTLE_PAUSE * 3);
+                if is_at(&file, path) {
+                    return Ok(Judged::Free(file, name));
                 }
             }
         }
-        Ok(Judged::Nothing)
+    }
+    Ok(Judged::Nothing)
+}
+
+impl DeployLock {
+    /// What to say of a lock that a deploy which died had left behind; `None` if none had.
+    pub fn remark(&self, app: &AppName) -> Option<String> {
+        let build = self.left_by.as_ref()?.escape_default();
+        Some(format!("The deploy lock of {app} was left by deploy {build}, which is gone: going on"))
     }
 }
 
@@ -210,7 +222,7 @@ fn content(file: &File) -> String {
 /// The names by which the lock file may name the deploy that called this process. We sign with the first of them.
 fn own_names() -> Vec<String> {
     let given = |name| {
-        let value = crate::variable(name).map(|value| value.to_string_lossy().into_owned());
+        let value = ps_apps::variable(name).map(|value| value.to_string_lossy().into_owned());
         value.filter(|value| !value.trim().is_empty())
     };
     let pid = given("DOKKU_PID");

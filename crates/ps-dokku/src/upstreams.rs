@@ -6,15 +6,15 @@
 use std::ops::Range;
 
 /// What an upstream should lead to.
-pub(super) struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// The app, of which Dokku's template calls an upstream `<app>-<port>`.
-    pub(super) app: &'a str,
+    pub(crate) app: &'a str,
     /// Where the listeners are: `127.0.0.1`.
-    pub(super) host: &'a str,
+    pub(crate) host: &'a str,
     /// The ports of the listeners, in order; at least one.
-    pub(super) listeners: &'a [u16],
+    pub(crate) listeners: &'a [u16],
     /// The ports that the port map calls the app's own.
-    pub(super) mapped: &'a [u16],
+    pub(crate) mapped: &'a [u16],
 }
 
 /// A simple directive: its words, and where it stands with its `;`.
@@ -25,7 +25,7 @@ struct Statement {
 
 /// The configuration with one server for each listener in every upstream that has one by a port of the port map; `None` where
 /// there is nothing to change.
-pub(super) fn corrected(text: &str, wanted: &Wanted<'_>) -> Option<String> {
+pub(crate) fn corrected(text: &str, wanted: &Wanted<'_>) -> Option<String> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     for (name, servers) in upstreams(text) {
         edits.extend(edits_of(&name, &servers, wanted));

@@ -1,0 +1,23 @@
+#![doc = include_str!("../README.md")]
+
+mod call;
+mod commit;
+mod deploy_lock;
+mod error;
+mod extract;
+mod inherit;
+mod install;
+mod nginx;
+pub mod order;
+mod source_tree;
+mod upstreams;
+pub mod words;
+
+pub use call::{Caller, TriggerFailed};
+pub use commit::commit;
+pub use deploy_lock::{DeployLock, busy, lock_deploy, refuse_deploying};
+pub use error::Error;
+pub use extract::{deploy_pid, extract};
+pub use inherit::{copy, move_data, take_over};
+pub use install::{Line, install};
+pub use nginx::{correct, proxy_remark, template};

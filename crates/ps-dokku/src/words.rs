@@ -1,0 +1,53 @@
+//! Dokku's own sentences for what is refused here too. Where Dokku has none there is none, and ours is said.
+
+use formation::{InvalidAppName, InvalidQuantity};
+use ps_apps::{Error, RefusedScaling};
+
+/// A command without an app.
+pub const NO_APP: &str = "Please specify an app to run the command on";
+
+/// An app that was created and never deployed.
+pub fn not_deployed(app: &str) -> String {
+    format!("App {app} has not been deployed")
+}
+
+/// A refusal around an app that is not there, or a name that is none.
+pub fn of_apps(error: &Error) -> Option<String> {
+    match error {
+        Error::NoSuchApp { app, .. } => Some(format!("App {app} does not exist")),
+        Error::InvalidAppName(InvalidAppName::Empty) => Some(NO_APP.to_owned()),
+        Error::InvalidAppName(InvalidAppName::BadCharacter(_) | InvalidAppName::TooLong(..)) => Some(
+            "App name must begin with lowercase alphanumeric character, and may only contain lowercase \
+             alphanumerics, dots, and hyphens"
+                .to_owned(),
+        ),
+        Error::ReservedAppName { .. }
+        | Error::Busy { .. }
+        | Error::Corrupt { .. }
+        | Error::NoRoots
+        | Error::Io { .. } => None,
+    }
+}
+
+/// A refusal of counts.
+pub fn of_scaling(refused: &RefusedScaling) -> Option<String> {
+    match refused {
+        RefusedScaling::MissingCount(word) => Some(format!("Missing count for process type {word}")),
+        RefusedScaling::Count(name, InvalidQuantity::NotANumber(_)) => {
+            Some(format!("Invalid count for process type {name}"))
+        }
+        // Dokku counts in 64 bits.
+        RefusedScaling::Count(
+            name,
+            InvalidQuantity::TooLarge(digits) | InvalidQuantity::Negative(digits),
+        ) if digits.parse::<i64>().is_err() => Some(format!("Invalid count for process type {name}")),
+        RefusedScaling::Type(name, _) | RefusedScaling::Unknown { name, .. } => {
+            Some(format!("{name} is not a valid process name to scale up"))
+        }
+        RefusedScaling::Count(..)
+        | RefusedScaling::NamedTwice(_)
+        | RefusedScaling::BelowZero { .. }
+        | RefusedScaling::TooManyTypes(_)
+        | RefusedScaling::Release => None,
+    }
+}
