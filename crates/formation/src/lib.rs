@@ -13,7 +13,7 @@ pub use counts::{Formation, InvalidFormation, InvalidQuantity, MAX_QUANTITY, Qua
 pub use process_type::{FIRST_TYPE, InvalidProcessType, MAX_NAME_BYTES, ProcessType, RELEASE};
 pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
 pub use slot::{InvalidSlot, Slot, Which};
-pub use state::{Exit, Role, State, Stream};
+pub use state::{Exit, State, Stream};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -49,34 +49,6 @@ impl State {
     }
 }
 
-/// What a run is to its slot. During a rollout two runs live in one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// It fills the slot.
-    #[default]
-    Current,
-    /// It may come to fill it.
-    Incoming,
-    /// It filled it before, and is ending.
-    Leaving,
-    /// Something that only a later version understands.
-    #[serde(other)]
-    Unknown,
-}
-
-impl Role {
-    /// The word in JSON and on the terminal.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Current => "current",
-            Self::Incoming => "incoming",
-            Self::Leaving => "leaving",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
 /// How a process ended: `{"code":1}` or `{"signal":9}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -25,10 +25,10 @@ impl Processes {
         Self(Census::new(variable))
     }
 
-    /// The pids of every process of an instance whose main process is `main`, the oldest first; `instance` is its
-    /// directory.
-    pub fn of(&mut self, instance: &Path, main: u32) -> Vec<u32> {
-        let tree = Tree::new(None, instance.to_string_lossy().into_owned(), false);
+    /// The pids of every process of an instance whose main process is `main`, the oldest first; `marker` is the path that
+    /// marks them.
+    pub fn of(&mut self, marker: &Path, main: u32) -> Vec<u32> {
+        let tree = Tree::new(None, marker.to_string_lossy().into_owned(), false);
         let mut members = tree.members(Some(main), &mut self.0);
         for process in cgroup::group_of(main).iter().flat_map(Cgroup::members).filter_map(process) {
             members.insert(process.pid, process.start_time);

@@ -17,7 +17,8 @@ pub(crate) fn processes(service: &Service) -> Result<Vec<OsProcess>, Error> {
     let mut trees = os_process::Processes::new(ps_supervisor::MARKER);
     for instance in status::instances(service)? {
         let Some(main) = instance.pid else { continue };
-        let pids = trees.of(&service.instance(&instance.slot), main);
+        let mark = ps_supervisor::mark(&service.directory, &instance.slot, instance.run.unwrap_or(0));
+        let pids = trees.of(&mark, main);
         processes.extend(pids.into_iter().filter_map(|pid| describe(&instance.slot, pid)));
     }
     Ok(processes)

@@ -71,12 +71,12 @@ fn each(
     for slot in service.slots()? {
         let by_hand = stopped.contains(&slot).then_some(Over::StoppedByHand);
         let over = by_hand.or(finished.contains(&slot).then_some(Over::Finished));
-        match Status::read(&service.instance(&slot)) {
-            Ok(Some(status)) => {
-                let instance = instance(&status, typed, usage);
-                instances.push(Instance { over: over.or(instance.over), ..instance });
-            }
-            Ok(None) => (),
+        match Status::read_all(&service.instance(&slot)) {
+            // The one that fills the slot, and one beside it while it is being replaced.
+            Ok(runs) => instances.extend(runs.iter().map(|run| {
+                let instance = instance(run, typed, usage);
+                Instance { over: over.or(instance.over), ..instance }
+            })),
             // It may run or not: its supervisor knows, and writes it down anew with the next verb.
             Err(_) => instances.push(Instance { over, ..Instance::new(slot, State::Unknown) }),
         }
@@ -102,6 +102,10 @@ fn instance(status: &Status, typed: Option<&Path>, usage: fn(&ProcessId) -> Opti
     };
     let usage = process.and_then(usage);
     Instance {
+        run: Some(status.run),
+        release: Some(status.revision),
+        lane: Some(status.lane),
+        role: status.role,
         pid: process.map(|process| process.pid),
         address: status
             .port

@@ -51,7 +51,7 @@ pub use inheritance::{close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::log;
 pub use lossless::encode as lossless_text;
-pub use marks::{MARKER, Strays, living_supervisors, strays};
+pub use marks::{MARKER, Strays, living_supervisors, mark, strays};
 
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
 pub use revision::{Check, Manner, NEXT_FILE, Next};

@@ -1,7 +1,7 @@
 //! How the processes of an app are told from those of others, by whoever looks for them: what `os-process` has to be given.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use formation::Slot;
@@ -13,6 +13,11 @@ use crate::run_name::RunName;
 /// `…/shop/web.1@17`.
 pub const MARKER: &str = "FORMATION_INSTANCE";
 const PROGRAM: &str = "ps-supervise";
+
+/// What the processes of a run bear as the value of [`MARKER`].
+pub fn mark(service: &Path, slot: &Slot, run: u64) -> PathBuf {
+    service.join(RunName { slot: slot.clone(), number: run }.to_string())
+}
 
 /// The processes of a service directory, whoever supervises them.
 #[derive(Debug)]

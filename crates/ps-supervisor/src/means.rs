@@ -8,7 +8,7 @@ use os_process::{Census, CgroupRoot, Tree};
 
 use crate::descriptors::Descriptors;
 use crate::environment::Environments;
-use crate::marks::MARKER;
+use crate::marks::{MARKER, mark};
 use crate::news::NewsDesk;
 use crate::numbers::Numbers;
 use crate::ports::Claims;
@@ -62,7 +62,7 @@ impl Means {
     /// The tree of a run. `is_new`: nothing was ever started in it.
     pub(crate) fn tree(&self, slot: &Slot, number: u64, is_new: bool) -> Tree {
         let name = RunName { slot: slot.clone(), number };
-        let marker = self.service.join(name.to_string()).to_string_lossy().into_owned();
+        let marker = mark(&self.service, slot, number).to_string_lossy().into_owned();
         Tree::new(self.cgroups.as_ref().map(|root| root.group(&name)), marker, is_new)
     }
 }

@@ -17,8 +17,9 @@ use formation::Slot;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
-use crate::marks::MARKER;
+use crate::marks::{MARKER, mark};
 use crate::spec::Spec;
+use crate::status::Status;
 pub(crate) use claims::Claims;
 use claims::{all_services, claims_of_others};
 pub(crate) use second::{release, second};
@@ -128,9 +129,9 @@ pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -
     let promised = || promised(spec, slot, &claims_of_others(spec, service));
     let reason = spec.port_is_set.then(|| promised().err()).flatten()?;
     let holder = port_by_place(spec, slot).and_then(os_process::port_holder).and_then(|holder| holder.pid);
-    let own = running
-        .map(|main| os_process::Processes::new(MARKER).of(&service.join(slot.to_string()), main))
-        .unwrap_or_default();
+    let status = Status::read(&service.join(slot.to_string())).ok().flatten();
+    let mark = mark(service, slot, status.map_or(0, |status| status.run));
+    let own = running.map(|main| os_process::Processes::new(MARKER).of(&mark, main)).unwrap_or_default();
     let is_own = holder.is_some_and(|pid| own.contains(&pid));
     Some(reason).filter(|_| !is_own)
 }

@@ -6,9 +6,9 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, Role, State};
+use formation::{Exit, State};
 use os_process::{Census, Tree};
-use ps_rollout::Lane;
+use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
 
 use crate::means::Means;
@@ -192,7 +192,7 @@ impl Run {
         let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
         self.status.revision = spec.revision;
         self.outputs.prepare().map_err(Obstacle::Place)?;
-        if self.status.role != Role::Current {
+        if self.status.role != Some(Role::Current) {
             // Whoever takes over before anything else is written knows that it does not fill the slot.
             let _ = self.write_own();
         }
@@ -364,8 +364,8 @@ impl Run {
             self.status.state = state;
             self.changed = true;
         }
-        self.changed |= self.status.role != role;
-        self.status.role = role;
+        self.changed |= self.status.role != Some(role);
+        self.status.role = Some(role);
     }
 
     /// Says again what is known of it.

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use formation::{Exit, Role, Slot, State};
+use formation::{Exit, Slot, State};
 use jiff::Timestamp;
-use ps_rollout::Lane;
+use ps_rollout::{Lane, Role};
 
 use crate::layout;
 use crate::means::Means;

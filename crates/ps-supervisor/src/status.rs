@@ -9,11 +9,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use durable::ReadError;
-use formation::{Exit, Role, Slot, State, Stream};
+use formation::{Exit, Slot, State, Stream};
 use jiff::Timestamp;
 use log_store::Segment;
 use os_process::ProcessId;
-use ps_rollout::Lane;
+use ps_rollout::{Lane, Role};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::spec::MAX_FILE_BYTES;
@@ -36,9 +36,9 @@ pub struct Status {
     /// The number of the run; 0 is what a supervisor of before started.
     #[serde(default)]
     pub run: u64,
-    /// What it is to its slot.
-    #[serde(default)]
-    pub role: Role,
+    /// Which part it plays in its slot; `None` is one that only a later version knows.
+    #[serde(default = "current", deserialize_with = "if_known")]
+    pub role: Option<Role>,
     /// Which of the slot's two places it takes.
     #[serde(default = "own_lane", deserialize_with = "lane")]
     pub lane: Lane,
@@ -100,7 +100,7 @@ impl Status {
             format: FORMAT,
             slot: slot.clone(),
             run: 0,
-            role: Role::Current,
+            role: current(),
             lane: Lane::Own,
             state: State::Stopped,
             process: None,
@@ -213,6 +213,12 @@ pub(crate) fn now() -> Timestamp {
     now.round(jiff::Unit::Millisecond).unwrap_or(now)
 }
 
+/// Whoever wrote no role knew of no other.
+#[expect(clippy::unnecessary_wraps, reason = "it is what a field without a word is read as")]
+fn current() -> Option<Role> {
+    Some(Role::Current)
+}
+
 fn own_lane() -> Lane {
     Lane::Own
 }
@@ -246,7 +252,7 @@ mod tests {
     #[test]
     fn what_a_supervisor_of_before_wrote_is_run_0() {
         let status = Status::read(written(FIRST).path()).expect("readable").expect("written");
-        assert_eq!((status.format, status.run, status.log, status.role), (0, 0, 0, Role::Current));
+        assert_eq!((status.format, status.run, status.log, status.role), (0, 0, 0, Some(Role::Current)));
         assert_eq!((status.lane, status.last_exit), (Lane::Own, Some(Exit::Signal(9))));
     }
 
@@ -255,7 +261,7 @@ mod tests {
         let later = FIRST.replace("\"running\"", "\"draining\"").replace("\"signal\":9", "\"oom\":true");
         let later = later.replacen('{', "{\"role\":\"mirror\",\"lane\":\"third\",\"more\":[1],", 1);
         let status = Status::read(written(&later).path()).expect("readable").expect("written");
-        assert_eq!((status.state, status.role), (State::Unknown, Role::Unknown));
+        assert_eq!((status.state, status.role), (State::Unknown, None));
         assert_eq!((status.lane, status.last_exit), (Lane::Own, None));
         let later = written(r#"{"format":3,"slots":["web.1"]}"#);
         let error = Status::read(later.path()).expect_err("another format");

@@ -5,8 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use formation::{Role, Slot, State};
+use formation::{Slot, State};
 use os_process::ProcessId;
+use ps_rollout::Role;
 
 use crate::layout;
 use crate::means::Means;
@@ -55,14 +56,21 @@ pub(crate) fn find(
 /// beside it. The directory of a run becomes its successor's before the status of that is written.
 fn current(earlier: Option<&Status>, runs: &BTreeMap<u64, Option<Status>>) -> u64 {
     let written = earlier.map_or(0, |status| status.run);
-    let fills = |run: &Option<Status>| run.as_ref().is_none_or(|run| run.role == Role::Current);
+    let fills = |run: &Option<Status>| run.as_ref().is_none_or(|run| run.role == Some(Role::Current));
     let newest = runs.iter().rev().find(|(_, run)| fills(run)).map(|(number, _)| *number);
     newest.filter(|newest| *newest > written && !runs.contains_key(&written)).unwrap_or(written)
 }
 
 fn numbered(status: Status, slot: &Slot, number: u64) -> Status {
     let log = if status.run == 0 && number > 0 { number } else { status.log };
-    Status { format: status::FORMAT, slot: slot.clone(), run: number, log, role: Role::Current, ..status }
+    Status {
+        format: status::FORMAT,
+        slot: slot.clone(),
+        run: number,
+        log,
+        role: Some(Role::Current),
+        ..status
+    }
 }
 
 /// The run that fills the slot, or filled it last.
@@ -126,7 +134,7 @@ fn others(
     let mut beside = None;
     for (number, status) in runs.into_iter().rev() {
         let status = status.unwrap_or_else(|| Status::nothing(slot, status::now()));
-        let role = if status.role == Role::Leaving { Role::Leaving } else { Role::Incoming };
+        let role = status.role.filter(|role| *role == Role::Leaving).or(Some(Role::Incoming));
         let status = Status { role, slot: slot.clone(), run: number, ..status };
         let process = status.process.as_ref().and_then(Process::adopt);
         let tree = means.tree(slot, number, false);
@@ -148,7 +156,7 @@ fn others(
     }
     let side = match &beside {
         None => Beside::Nobody,
-        Some(run) if run.status.role == Role::Leaving => Beside::Leaving,
+        Some(run) if run.status.role == Some(Role::Leaving) => Beside::Leaving,
         Some(_) => Beside::Incoming,
     };
     (side, beside)

@@ -1,7 +1,6 @@
 //! The run beside the one that fills a seat: what a rollout asks for.
 
-use formation::Role;
-use ps_rollout::Lane;
+use ps_rollout::{Lane, Role};
 
 use super::{Order, Seat, directory_now};
 use crate::means::Means;
@@ -91,7 +90,7 @@ impl Seat {
         let port = if order.lane == Lane::Own { ports::kept(&self.directory) } else { None };
         let status = Status { run: number, lane: order.lane, port, ..Status::nothing(&self.slot, now()) };
         let mut run =
-            Run::new(&self.directory, Status { log: number, role: Role::Incoming, ..status }, means);
+            Run::new(&self.directory, Status { log: number, role: Some(Role::Incoming), ..status }, means);
         let spec = order.spec.at(&directory_now(order.spec));
         let news = match run.start(&spec, means) {
             Ok(()) => News::Started,

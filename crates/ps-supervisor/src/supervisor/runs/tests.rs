@@ -5,8 +5,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use formation::{Role, State, Stream};
+use formation::{State, Stream};
 use log_store::Segment;
+use ps_rollout::Role;
 
 use super::*;
 use crate::status::Status;
@@ -147,8 +148,9 @@ fn a_trial_ends_and_the_old_run_never_noticed() {
     stage.until_told(&Event::Started(run(7)));
     stage.until("the new one writes", |stage| !stage.log(7).is_empty());
     assert_eq!(stage.views(), [(1, true, Lane::Own), (7, false, Lane::Second)]);
-    let roles: Vec<(Role, State)> = stage.statuses().iter().map(|run| (run.role, run.state)).collect();
-    assert_eq!(roles, [(Role::Current, State::Running), (Role::Incoming, State::Running)]);
+    let roles: Vec<(Option<Role>, State)> =
+        stage.statuses().iter().map(|run| (run.role, run.state)).collect();
+    assert_eq!(roles, [(Some(Role::Current), State::Running), (Some(Role::Incoming), State::Running)]);
     let ports: Vec<Option<u16>> = stage.statuses().iter().map(|run| run.port).collect();
     assert!(ports[0].is_some() && ports[1].is_some() && ports[0] != ports[1], "{ports:?}");
     assert!(stage.log(7).contains(&ports[1].expect("a port").to_string()), "{}", stage.log(7));
@@ -169,8 +171,8 @@ fn a_run_that_is_promoted_fills_the_slot_and_the_old_one_leaves_beside_it() {
     stage.until_told(&Event::Started(run(2)));
     assert!(stage.supervisor().promote_run(&run(2)));
     stage.until("both are written down", |stage| stage.pids().len() == 2);
-    let roles: Vec<(u64, Role)> = stage.statuses().iter().map(|run| (run.run, run.role)).collect();
-    assert_eq!(roles, [(2, Role::Current), (1, Role::Leaving)]);
+    let roles: Vec<(u64, Option<Role>)> = stage.statuses().iter().map(|run| (run.run, run.role)).collect();
+    assert_eq!(roles, [(2, Some(Role::Current)), (1, Some(Role::Leaving))]);
     assert!(stage.pids().contains(&old[0]), "it was not told to end");
     assert!(stage.supervisor().promote_run(&run(2)), "a second time changes nothing");
     stage.supervisor().end_run(&run(1));
