@@ -123,10 +123,11 @@ impl Outcome {
     }
 }
 
-/// To a tenth: `2.1 s`, `30 s`.
+/// To a tenth: `2.1 s`, `30 s`, `less than 0.1 s`.
 fn seconds(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
     match (tenths / 10, tenths % 10) {
+        (0, 0) => "less than 0.1 s".to_owned(),
         (whole, 0) => format!("{whole} s"),
         (whole, tenth) => format!("{whole}.{tenth} s"),
     }
@@ -149,4 +150,81 @@ pub struct Outcome {
     /// Why the record of the old revision could not be written, if so: the old runs are in place, the record may be the
     /// one of the new revision.
     pub unrecorded: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(text: &str) -> Slot {
+        text.parse().expect("a legal slot")
+    }
+
+    fn run(text: &str, number: u64) -> Run {
+        Run { slot: slot(text), number }
+    }
+
+    /// What is told where these are the fates of slots `web.1`, `web.2` …, and this failed while the old ones were put back.
+    fn told(fates: Vec<Fate>, troubles: &[(&str, Failure)]) -> Vec<String> {
+        let slots = fates.into_iter().zip(1..).map(|(fate, n)| (slot(&format!("web.{n}")), fate)).collect();
+        let troubles = troubles.iter().map(|(text, failure)| (slot(text), failure.clone())).collect();
+        let nothing = Vec::new();
+        Outcome { cause: None, slots, failures: vec![], troubles, remains: nothing, unrecorded: None }
+            .sentences()
+    }
+
+    #[test]
+    fn where_everything_is_as_before_or_as_planned_there_is_nothing_to_tell() {
+        let (old, new) = (run("web.1", 4), run("web.1", 9));
+        let replaced = Fate::Replaced { old: old.clone(), new: new.clone() };
+        let fates = [Fate::Kept(old.clone()), Fate::Started(new), replaced, Fate::Ended(old), Fate::Empty];
+        assert_eq!(told(fates.to_vec(), &[]), [""; 0]);
+    }
+
+    #[test]
+    fn each_slot_that_is_not_as_before_is_told_with_what_is_in_it_and_how_long_it_was_empty() {
+        let restarted = |millis: Option<u64>| Fate::Restarted {
+            run: run("web.1", 18),
+            outage: millis.map(Duration::from_millis),
+        };
+        let fates = [restarted(Some(2149)), restarted(None), Fate::Lost, Fate::Lost, Fate::Stopped];
+        let died = Failure::Died("ended with exit status 1".to_owned());
+        let troubles = [("web.2", died.clone()), ("web.4", died)];
+        assert_eq!(
+            told(fates.to_vec(), &troubles),
+            [
+                "web.1 runs the earlier release again, as web.1@18: nobody found it for 2.1 s",
+                "web.2 was started again from the earlier release, as web.1@18, and is not found yet: ended with exit \
+                 status 1",
+                "web.3 is empty, although it was filled before",
+                "web.4 is empty, although it was filled before: ended with exit status 1",
+                "web.5 is empty, because it was stopped by hand meanwhile",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_would_not_end_and_a_record_that_could_not_be_written_are_told_after_the_slots() {
+        let outcome = Outcome {
+            cause: None,
+            slots: BTreeMap::new(),
+            failures: vec![],
+            troubles: vec![],
+            remains: vec![(run("web.1", 4), "pid 17 belongs to root".to_owned())],
+            unrecorded: Some("no space left on device".to_owned()),
+        };
+        assert_eq!(
+            outcome.sentences(),
+            [
+                "web.1@4 was told to end and would not: pid 17 belongs to root",
+                "it could not be written down that the earlier release is back: no space left on device",
+            ]
+        );
+    }
+
+    #[test]
+    fn times_are_told_to_a_tenth_of_a_second() {
+        let told = [0, 49, 50, 999, 30_000, 61_250].map(|millis| seconds(Duration::from_millis(millis)));
+        assert_eq!(told, ["less than 0.1 s", "less than 0.1 s", "0.1 s", "1 s", "30 s", "61.3 s"]);
+    }
 }

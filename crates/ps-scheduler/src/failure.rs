@@ -8,6 +8,9 @@ use ps_rollout::{Failure, Fate, Outcome};
 
 use crate::{DeployOutcome, Error, Progress, Watch};
 
+/// What programs say that want a port which another one has, in lower case.
+const IN_USE: [&str; 3] = ["address already in use", "address in use", "eaddrinuse"];
+
 /// A slot that failed a deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FailedSlot {
@@ -47,6 +50,7 @@ pub fn conclude(app: &str, outcome: Outcome, watch: &mut Watch<'_>) -> Result<De
             first,
         )) => {
             let failed = failed(failures, first.as_ref());
+            let aftermath = cannot_run_twice(&failed, &fates).into_iter().chain(aftermath).collect();
             return Err(Error::DeployFailed { app: app.to_owned(), failed, fates, aftermath });
         }
     };
@@ -62,6 +66,19 @@ fn failed(failures: Vec<(Slot, Failure)>, first: Option<&Slot>) -> Vec<FailedSlo
     let mut failed: Vec<FailedSlot> = failures.into_iter().map(failed).collect();
     failed.sort_by_key(|failed| first != Some(&failed.slot));
     failed
+}
+
+/// What helps where a new instance could not have the port that the earlier one has.
+fn cannot_run_twice(failed: &[FailedSlot], fates: &BTreeMap<Slot, Fate>) -> Option<String> {
+    let is_beside = |slot: &Slot| matches!(fates.get(slot), Some(Fate::Kept(_)));
+    let is_refused_a_port = |reason: &str| IN_USE.iter().any(|words| reason.to_lowercase().contains(words));
+    let FailedSlot { slot, .. } =
+        failed.iter().find(|failed| is_beside(&failed.slot) && is_refused_a_port(&failed.reason))?;
+    let process_type = &slot.process_type;
+    Some(format!(
+        "{slot} was tried beside the instance that runs: where two of {process_type} cannot run at the same time, app.json's \
+         formation.{process_type}.strategy has to be stop-first"
+    ))
 }
 
 /// The failure of a deploy for people: a line for each slot that failed, then what is not as it was.
@@ -148,6 +165,20 @@ mod tests {
              worker.1 runs the earlier release again, as worker.1@18: nobody found it for 2.1 s"
         );
         assert_eq!(notes, [""; 0]);
+    }
+
+    #[test]
+    fn who_could_not_have_the_port_of_the_instance_that_runs_is_told_what_to_do() {
+        let lines = "ended with exit status 1; its last lines:\n    Error: listen EADDRINUSE: address already in use :::3000";
+        let died = Failure::Died(lines.to_owned());
+        let told = |fate: Fate| {
+            let outcome = failed(died.clone(), &[("web.1", died.clone())], &[("web.1", fate)]);
+            concluded(outcome).0.expect_err("it failed").to_string()
+        };
+        let kept = told(Fate::Kept(Run { slot: slot("web.1"), number: 4 }));
+        assert!(kept.ends_with("app.json's formation.web.strategy has to be stop-first"), "{kept}");
+        // Nothing of ours had it.
+        assert_eq!(told(Fate::Empty), format!("web.1 of shop {lines}"));
     }
 
     #[test]
