@@ -14,11 +14,11 @@ use futures_util::{FutureExt, StreamExt};
 use ps_engine::{Engine, Fault};
 use ps_rollout::{Action, Event, Outcome, Revision, Run, State};
 use ps_scheduler::{Error, Progress, Watch};
-use rustix::time::{ClockId, clock_gettime};
 
+use crate::clock;
 use crate::failed::failed;
 use crate::hands::{Done, Hands};
-use crate::look;
+use crate::look::{self, Sight};
 use crate::rollout_file::{RolloutFile, Written};
 
 /// How often the new containers are looked at.
@@ -38,6 +38,11 @@ pub(crate) struct Executor<'a> {
     deferred: BTreeSet<Run>,
     /// New runs that live, with the time at which they began to.
     living: BTreeMap<Run, Duration>,
+    /// Those of them that a look has shown alive, and of which the rollout knows.
+    seen: BTreeSet<Run>,
+    /// The time that the rollout is told. While there is something to look at it is that of the last look, so that no run passes
+    /// its gate on account of time in which nobody looked.
+    time: Duration,
     /// The lowest number that a run of this rollout can have; the end of one of these is not told.
     first_run: u64,
     is_looking: bool,
@@ -51,14 +56,7 @@ pub(crate) struct Executor<'a> {
 /// Something that was waited for.
 enum Step {
     Did(Done),
-    Looked(Result<Vec<Event>, Fault>),
-}
-
-/// Time since the machine was started, which no executor's death stops.
-fn now() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
-    let whole = u64::try_from(time.tv_sec).unwrap_or(0);
-    Duration::new(whole, u32::try_from(time.tv_nsec).unwrap_or(0))
+    Looked(Result<Sight, Fault>),
 }
 
 impl<'a> Executor<'a> {
@@ -73,6 +71,8 @@ impl<'a> Executor<'a> {
             starting: BTreeSet::new(),
             deferred: BTreeSet::new(),
             living: BTreeMap::new(),
+            seen: BTreeSet::new(),
+            time: Duration::ZERO,
             first_run: written.next_run,
             is_looking: false,
             written,
@@ -125,14 +125,16 @@ impl<'a> Executor<'a> {
     /// Tells the rollout everything that has happened, writes it down, and begins what it says.
     fn turn(&mut self, watch: &mut Watch<'_>) -> Result<(), Error> {
         while !self.events.is_empty() {
+            if !self.is_watching() {
+                self.time = clock::now();
+            }
             let mut actions = Vec::new();
             let under_way = self.written.under_way.as_mut().expect("an executor has a rollout");
             while let Some(event) = self.events.pop_front() {
                 if let Event::Started(run) = &event {
-                    self.living.insert(run.clone(), now());
                     (watch.say)(Progress::Started(run.slot.clone()));
                 }
-                actions.extend(under_way.rollout.handle(event, now()));
+                actions.extend(under_way.rollout.handle(event, self.time));
             }
             if !actions.is_empty() {
                 self.write(&actions)?;
@@ -201,17 +203,21 @@ impl<'a> Executor<'a> {
         self.pending.push(Box::pin(self.hands.record(runs, revision).map(Step::Did)));
     }
 
-    /// Looks at what was started, as long as its death is the rollout's to judge.
+    /// Whether something was started whose death is the rollout's to judge.
+    fn is_watching(&self) -> bool {
+        matches!(self.rollout().state(), State::Rolling | State::PuttingBack) && !self.living.is_empty()
+    }
+
+    /// Has the new containers looked at in a moment.
     fn begin_to_look(&mut self) {
-        let is_open = matches!(self.rollout().state(), State::Rolling | State::PuttingBack);
-        if self.is_looking || !is_open || self.living.is_empty() {
+        if self.is_looking || !self.is_watching() {
             return;
         }
         self.is_looking = true;
-        let (hands, living, now) = (self.hands, self.living.clone(), now());
+        let (hands, living) = (self.hands, self.living.clone());
         let looking = async move {
             tokio::time::sleep(LOOK).await;
-            Step::Looked(look::look(hands, &living, now).await)
+            Step::Looked(look::look(hands, &living).await)
         };
         self.pending.push(Box::pin(looking));
     }
@@ -222,7 +228,7 @@ impl<'a> Executor<'a> {
             Step::Looked(looked) => {
                 self.is_looking = false;
                 match looked {
-                    Ok(events) => self.take_deaths(events),
+                    Ok(sight) => self.take_in(sight),
                     Err(fault) => self.fall_silent(fault)?,
                 }
                 Ok(())
@@ -230,20 +236,24 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn take_deaths(&mut self, events: Vec<Event>) {
-        for event in &events {
-            if let Event::Died { run, .. } | Event::Ended(run) = event {
-                self.living.remove(run);
+    fn take_in(&mut self, sight: Sight) {
+        self.time = self.time.max(sight.time);
+        let is_new = |run: &Run| self.living.contains_key(run) && self.seen.insert(run.clone());
+        self.events.extend(sight.alive.into_iter().filter(is_new).map(Event::Started));
+        for (run, end) in sight.ends {
+            // One that was told to end meanwhile says so itself.
+            if self.living.remove(&run).is_some() {
+                self.events.push_back(end);
             }
         }
-        self.events.extend(events);
     }
 
     fn take_done(&mut self, done: Done, watch: &mut Watch<'_>) -> Result<(), Error> {
-        if let Some(run) = &done.started {
-            self.starting.remove(run);
-            if self.deferred.remove(run) {
-                self.end(run.clone());
+        if let Some(run) = done.started {
+            self.starting.remove(&run);
+            if self.deferred.remove(&run) {
+                self.end(run);
+                return Ok(());
             }
         }
         if let Some((run, exit)) = done.ended.filter(|(run, _)| run.number < self.first_run) {
@@ -252,7 +262,13 @@ impl<'a> Executor<'a> {
         if let Some(note) = done.note {
             (watch.say)(Progress::Note(note));
         }
-        self.events.extend(done.event);
+        match done.event {
+            // The next look says so.
+            Some(Event::Started(run)) => {
+                self.living.insert(run, clock::now());
+            }
+            event => self.events.extend(event),
+        }
         done.silence.map_or(Ok(()), |fault| self.fall_silent(fault))
     }
 

@@ -104,8 +104,13 @@ impl App<'_> {
         });
         let (outcome, _) = Executor::new(&hands, file, written).carry_out(vec![Event::Begin], watch)?;
         let remaining = outcome.remains.first().cloned().filter(|_| outcome.cause.is_none());
-        let mut outcome = ps_scheduler::conclude(self.name, outcome, watch)?;
-        self.clear(plan, hands.records.into_inner(), &mut outcome, watch)?;
+        let records = hands.records.into_inner();
+        let concluded = ps_scheduler::conclude(self.name, outcome, watch)
+            .and_then(|outcome| self.clear(plan, records.clone(), outcome));
+        // What ended and has no record any more goes, whether the rollout succeeded or not.
+        let swept = self.engine.run(self.sweep(&records));
+        swept.unwrap_or_default().into_iter().for_each(|line| (watch.say)(Progress::Note(line)));
+        let outcome = concluded?;
         if let Some((run, reason)) =
             remaining.filter(|(run, _)| plan.slots(Change::Stop).any(|slot| *slot == run.slot))
         {
@@ -140,14 +145,13 @@ impl App<'_> {
         Ok(policies)
     }
 
-    /// After a rollout: what ended before it began and is no longer wanted, or was replaced, goes.
+    /// After a rollout: what had ended before it began and is no longer wanted goes.
     fn clear(
         &self,
         plan: &Plan,
         mut records: InstanceFiles,
-        outcome: &mut DeployOutcome,
-        watch: &mut Watch<'_>,
-    ) -> Result<(), Error> {
+        mut outcome: DeployOutcome,
+    ) -> Result<DeployOutcome, Error> {
         let done = |slots: &[Slot], slot: &Slot| slots.contains(slot);
         let kept = plan.slots(Change::Keep).filter(|slot| !done(&outcome.kept, slot)).cloned();
         outcome.kept.extend(kept.collect::<Vec<_>>());
@@ -167,10 +171,7 @@ impl App<'_> {
             reason: error.to_string(),
         })?;
         outcome.stopped.extend(over);
-        for line in self.engine.run(self.sweep(&records))? {
-            (watch.say)(Progress::Note(line));
-        }
-        Ok(())
+        Ok(outcome)
     }
 
     /// Removes containers that are over and have no record any more.

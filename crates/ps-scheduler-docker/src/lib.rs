@@ -5,6 +5,7 @@
 mod app;
 mod blueprint;
 mod carry_out;
+mod clock;
 mod deploy;
 mod failed;
 mod found;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use ps_engine::{Container, Fault};
 use ps_rollout::{Event, Run};
 
+use crate::clock;
 use crate::hands::Hands;
 
 /// How many of the last lines that a container wrote are told.
@@ -13,30 +14,38 @@ const LAST_LINES: usize = 10;
 /// Until when an end is told as that of a container that never came up.
 const FIRST_SECOND: Duration = Duration::from_secs(1);
 
-/// What happened to these runs, which began to live at these times, before `now`.
-pub(crate) async fn look(
-    hands: &Hands<'_>,
-    living: &BTreeMap<Run, Duration>,
-    now: Duration,
-) -> Result<Vec<Event>, Fault> {
+/// What a look has shown.
+pub(crate) struct Sight {
+    /// When it was.
+    pub(crate) time: Duration,
+    /// The runs that lived then.
+    pub(crate) alive: Vec<Run>,
+    /// The others, and what has happened to them.
+    pub(crate) ends: Vec<(Run, Event)>,
+}
+
+/// How these runs are, which began to live at these times.
+pub(crate) async fn look(hands: &Hands<'_>, living: &BTreeMap<Run, Duration>) -> Result<Sight, Fault> {
+    let time = clock::now();
     let listed = hands.app.engine.list(&hands.app.filters()).await?;
-    let mut events = Vec::new();
+    let (mut alive, mut ends) = (Vec::new(), Vec::new());
     for (run, since) in living {
         let id = hands.ids.borrow().get(run).cloned();
         let Some(id) = id else { continue };
         let container = listed.iter().find(|container| container.id == id);
         if container.is_some_and(Container::may_serve) {
+            alive.push(run.clone());
             continue;
         }
-        let is_early = now.saturating_sub(*since) < FIRST_SECOND;
+        let is_early = time.saturating_sub(*since) < FIRST_SECOND;
         if container.is_some_and(|container| !is_early && hands.may_finish(container)) {
-            events.push(Event::Ended(run.clone()));
+            ends.push((run.clone(), Event::Ended(run.clone())));
         } else {
             let how = told(hands, &id, container, is_early).await;
-            events.push(Event::Died { run: run.clone(), how });
+            ends.push((run.clone(), Event::Died { run: run.clone(), how }));
         }
     }
-    Ok(events)
+    Ok(Sight { time, alive, ends })
 }
 
 async fn told(hands: &Hands<'_>, id: &str, container: Option<&Container>, is_early: bool) -> String {

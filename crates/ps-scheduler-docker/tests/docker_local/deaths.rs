@@ -1,0 +1,157 @@
+//! Whoever deploys may die at any moment; the next one makes it right.
+
+use std::io::{Read, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread;
+use std::time::Duration;
+
+use ps_rollout::Strategy;
+use ps_scheduler::{Error, Intent, Running, Scheduler};
+
+use crate::engines::head_and_body;
+use crate::place::{Place, SERVER, SOCKET, require_engine};
+
+/// What the deploy that is killed is told: where its world is, where its engine listens, and its strategy.
+const WORLD: &str = "DOCKER_LOCAL_WORLD";
+const ENGINE: &str = "DOCKER_LOCAL_ENGINE";
+const STRATEGY: &str = "DOCKER_LOCAL_STRATEGY";
+
+/// Stands between a scheduler and the real engine. Looking at lists is free; of the other calls the `fatal`th is
+/// carried out, but its answer never arrives, and neither does anything after it. Then `died` is told; where nobody listens to
+/// that, the connection is closed instead.
+fn fatal_proxy(socket: &Path, fatal: usize, died: Sender<()>) {
+    let listener = UnixListener::bind(socket).expect("a socket");
+    thread::spawn(move || {
+        let mut calls = 0;
+        let mut held = Vec::new();
+        for client in listener.incoming().flatten() {
+            if calls >= fatal {
+                continue;
+            }
+            let request = head_and_body(&client);
+            calls += usize::from(!request.starts_with(b"GET /containers/json"));
+            let mut engine = UnixStream::connect(SOCKET).expect("the engine");
+            engine.write_all(&request).expect("takes the request");
+            if calls >= fatal {
+                // The first byte of the answer: the engine is done.
+                let _ = engine.read(&mut [0]);
+                if died.send(()).is_ok() {
+                    // Whoever asked waits until he is dead.
+                    held.push(client);
+                }
+                continue;
+            }
+            thread::spawn(move || std::io::copy(&mut engine, &mut &client));
+        }
+    });
+}
+
+fn deploys_elsewhere(place: &Place, socket: &Path) -> Child {
+    let mut deploy = Command::new(std::env::current_exe().expect("a test has a path"));
+    deploy.args(["--exact", "deaths::a_deploy_that_another_test_kills"]);
+    deploy.env(WORLD, place.dir.path()).env(ENGINE, socket);
+    deploy.env(STRATEGY, place.strategy.map_or("", Strategy::as_str));
+    deploy.stdout(Stdio::null()).stderr(Stdio::null());
+    deploy.spawn().expect("it runs again")
+}
+
+/// The caller that dies: a process of its own, which is this program with another test. Where nobody tells it what to deploy it has
+/// nothing to do.
+#[test]
+fn a_deploy_that_another_test_kills() {
+    if std::env::var_os(WORLD).is_none() {
+        return;
+    }
+    let told = |name: &str| std::env::var(name).expect("what another test tells it");
+    let mut place = Place::of_another(Path::new(&told(WORLD)), Path::new(&told(ENGINE)));
+    place.strategy = Strategy::ALL.into_iter().find(|strategy| strategy.as_str() == told(STRATEGY));
+    place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
+}
+
+/// Lets a deploy die at that call; `false` if it was over before.
+fn dies_at(place: &Place, fatal: usize) -> bool {
+    let socket = place.dir.path().join(format!("{fatal}.sock"));
+    let (died, is_dying): (Sender<()>, Receiver<()>) = channel();
+    fatal_proxy(&socket, fatal, died);
+    let mut deploy = deploys_elsewhere(place, &socket);
+    loop {
+        if is_dying.try_recv().is_ok() {
+            deploy.kill().expect("it can be killed");
+            deploy.wait().expect("it is ours");
+            return true;
+        }
+        if let Some(status) = deploy.try_wait().expect("it is ours") {
+            assert!(status.success(), "call {fatal}: it ended by itself, with {status}");
+            return false;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn is_right(place: &Place, fatal: usize) {
+    let names = place.names();
+    assert!(names.len() == 1 && !names[0].contains("upcoming"), "call {fatal} left {names:?}");
+    let status = place.status();
+    assert_eq!(status.running(), Running::True, "call {fatal}: {status:?}");
+    let described = place.docker.inspect("shop").expect("inspects");
+    let policy = &described[0]["HostConfig"]["RestartPolicy"]["Name"];
+    assert_eq!(policy, "on-failure", "call {fatal}: a restart policy that nobody asked for");
+    let written = std::fs::read_to_string(place.rollout_file()).expect("numbers are kept");
+    assert!(!written.contains("under_way"), "call {fatal}: {written}");
+}
+
+/// Every `stride`th call, from `first` on.
+fn every_death_is_made_good(strategy: Strategy, first: usize, stride: usize) {
+    let mut place = Place::new();
+    place.strategy = Some(strategy);
+    place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
+    let mut fatals = (first..100).step_by(stride);
+    let is_over = fatals.any(|fatal| {
+        let old = place.ids();
+        let has_died = dies_at(&place, fatal);
+        if has_died && strategy == Strategy::Overlap {
+            assert_eq!(
+                place.status().running(),
+                Running::True,
+                "call {fatal}: what is recorded does not run"
+            );
+        }
+        let again = place.deploy(&["web=1"], SERVER, &Intent::Deploy);
+        again.unwrap_or_else(|error| panic!("call {fatal}: {error}"));
+        is_right(&place, fatal);
+        assert_ne!(place.ids(), old, "call {fatal}: nothing was deployed");
+        !has_died
+    });
+    assert!(is_over, "a deploy of one instance takes more than 100 calls");
+}
+
+#[test]
+fn a_deploy_that_dies_at_any_call_leaves_one_running_instance_and_the_next_makes_it_right() {
+    require_engine();
+    thread::scope(|scope| {
+        scope.spawn(|| every_death_is_made_good(Strategy::Overlap, 1, 2));
+        scope.spawn(|| every_death_is_made_good(Strategy::Overlap, 2, 2));
+        scope.spawn(|| every_death_is_made_good(Strategy::StopFirst, 2, 3));
+    });
+}
+
+#[test]
+fn an_engine_that_falls_silent_in_a_deploy_is_told_of_and_the_next_deploy_makes_it_right() {
+    let place = Place::new();
+    place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
+    for fatal in 1..=3 {
+        let before = place.ids();
+        let socket = place.dir.path().join(format!("{fatal}.sock"));
+        let (died, nobody) = channel();
+        drop(nobody);
+        fatal_proxy(&socket, fatal, died);
+        let error = place.through(&socket).deploy(&["web=1"], SERVER, &Intent::Deploy);
+        assert!(matches!(error, Err(Error::Unreachable { .. })), "call {fatal}: {error:?}");
+        assert_eq!((place.ids(), place.status().running()), (before, Running::True), "call {fatal}");
+        place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("the engine answers again");
+        is_right(&place, fatal);
+    }
+}
