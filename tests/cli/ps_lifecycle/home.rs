@@ -449,7 +449,9 @@ fn collect(base: &Path, directory: &Path, state: &mut State) {
         let last = entry.file_name().to_string_lossy().into_owned();
         let Ok(kind) = entry.file_type() else { continue };
         let is_lock = name == Path::new("lib/data/formation") || name == Path::new("lib/data/ps/retire");
-        if is_lock || [".stage", "log", "supervisor.log"].contains(&&*last) {
+        // A run that failed has had its number.
+        let is_numbers = name.starts_with("lib/data/scheduler-docker-local") && last == "rollout.json";
+        if is_lock || is_numbers || [".stage", "log", "supervisor.log"].contains(&&*last) {
             continue;
         }
         if kind.is_dir() {
