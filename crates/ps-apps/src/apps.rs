@@ -8,6 +8,7 @@ use std::path::Path;
 use formation::AppName;
 
 use crate::scope::Scope;
+use crate::world::KEPT;
 use crate::{Error, World};
 
 /// Names that no new app gets, because `config/<name>` or `data/<name>` belongs to a plugin: an app called `ps` would keep its
@@ -121,10 +122,14 @@ impl World {
     /// data and its properties of every plugin. What is not there is success.
     pub fn destroy_app(&self, name: &AppName) -> Result<(), Error> {
         remove_tree(&self.app_dir(name))?;
+        self.forget_kept(name)?;
         for kind in ["config", "data"] {
             let base = self.lib().join(kind);
             for plugin in directories(&base)? {
-                remove_tree(&plugin.join(name.as_str()))?;
+                // The locks of all apps lie in `data/formation`, and an app may be called as one of them is.
+                if !plugin.ends_with(Path::new("data").join(KEPT)) {
+                    remove_tree(&plugin.join(name.as_str()))?;
+                }
             }
         }
         remove_tree(&self.lib().join("config").join(name.as_str()))

@@ -4,12 +4,16 @@
 //! `data/apps/<app>/deployed.json`, then each to its place, then the one is removed. Whoever takes the app's lock next
 //! finishes what was left to do; before the one file is there, nothing has happened.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use durable::{Access, Directory, ReadError};
 use formation::AppName;
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::content::{Bytes, Text};
+use crate::kept_releases::{FORMAT, KeptRelease};
 use crate::scope::Scope;
 use crate::{Error, FormationSource, StoredEntry, StoredFormation, World};
 
@@ -17,6 +21,8 @@ const PLUGIN: &str = "apps";
 const FILE: &str = "deployed.json";
 const KIND: &str = "deploy-source";
 const PLACE: &str = "deploy-source-metadata";
+/// What stands before a digest in the name of an image.
+const DIGEST: &str = "@sha256:";
 /// Two files of a mebibyte, each of their bytes at most six characters long.
 const MAX_BYTES: u64 = 16 << 20;
 
@@ -41,23 +47,43 @@ pub struct Deployed {
     pub can_scale: bool,
 }
 
-/// Bytes of a file; in JSON a text of as many characters, U+0000 to U+00FF.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Bytes(pub Vec<u8>);
+/// A deploy, and which release of the app it is.
+#[derive(Serialize)]
+struct Numbered<'a> {
+    #[serde(flatten)]
+    deployed: &'a Deployed,
+    release: u64,
+    at: Timestamp,
+}
 
-impl From<Bytes> for String {
-    fn from(bytes: Bytes) -> Self {
-        bytes.0.into_iter().map(char::from).collect()
+impl Numbered<'_> {
+    /// What is kept of it.
+    fn release(&self) -> KeptRelease {
+        let deployed = self.deployed;
+        let is_image = deployed.kind == "docker-image";
+        let resolved = (!is_image).then(|| fs::canonicalize(&deployed.place).ok()).flatten();
+        let digest = deployed.place.find(DIGEST).filter(|_| is_image);
+        KeptRelease {
+            format: FORMAT,
+            number: self.release,
+            at: self.at,
+            kind: deployed.kind.clone(),
+            place: deployed.place.clone(),
+            directory: resolved.and_then(|path| path.into_os_string().into_string().ok()),
+            digest: digest.map(|begin| deployed.place[begin + 1..].to_owned()),
+            scheduler: deployed.scheduler.clone(),
+            procfile: deployed.procfile.as_ref().map(Text::from),
+            app_json: deployed.app_json.as_ref().map(Text::from),
+            formation: deployed.scale.clone(),
+        }
     }
 }
 
-impl TryFrom<String> for Bytes {
-    type Error = std::char::TryFromCharError;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.chars().map(u8::try_from).collect::<Result<_, _>>().map(Self)
-    }
+/// What [`Numbered`] has beside the deploy.
+#[derive(Deserialize)]
+struct Number {
+    release: u64,
+    at: Timestamp,
 }
 
 impl World {
@@ -71,12 +97,13 @@ impl World {
     /// Writes down what was deployed; the caller holds the app's lock. After an error [`World::is_half_recorded`] says
     /// whether it is known all the same, or nothing was changed.
     pub fn record_deploy(&self, app: &AppName, deployed: &Deployed) -> Result<(), Error> {
-        let mut json = serde_json::to_vec(deployed).expect("a record is plain data");
+        let numbered = Numbered { deployed, release: self.next_release(app)?, at: Timestamp::now() };
+        let mut json = serde_json::to_vec(&numbered).expect("a record is plain data");
         json.push(b'\n');
         let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
         directory.write(FILE, &json, self.access(Scope::App(app)))?;
         drop(directory);
-        self.write_to_places(app, deployed)
+        self.write_to_places(app, &numbered)
     }
 
     /// Whether a deploy is written down that has not reached all its places yet.
@@ -102,11 +129,18 @@ impl World {
             return self.forget_half(app);
         }
         let deployed: Deployed = serde_json::from_slice(&json).map_err(|error| damaged(&path, &error))?;
-        self.write_to_places(app, &deployed)
+        let number: Option<Number> = serde_json::from_slice(&json).ok();
+        let (release, at) = match number {
+            Some(Number { release, at }) => (release, at),
+            // An earlier version has written it.
+            None => (self.next_release(app)?, Timestamp::now()),
+        };
+        self.write_to_places(app, &Numbered { deployed: &deployed, release, at })
     }
 
     /// Each part in its place; a part that is there already stays as it is.
-    fn write_to_places(&self, app: &AppName, deployed: &Deployed) -> Result<(), Error> {
+    fn write_to_places(&self, app: &AppName, numbered: &Numbered<'_>) -> Result<(), Error> {
+        let deployed = numbered.deployed;
         let scope = Scope::App(app);
         self.set_property(PLUGIN, scope, KIND, &deployed.kind)?;
         self.set_property(PLUGIN, scope, PLACE, &deployed.place)?;
@@ -120,6 +154,7 @@ impl World {
             self.set_property("ps", scope, "can-scale", &deployed.can_scale.to_string())?;
         }
         self.set_property("common", scope, "deployed", "true")?;
+        self.keep_release(app, &numbered.release())?;
         self.forget_half(app)
     }
 
@@ -146,17 +181,4 @@ impl World {
 fn damaged(path: &Path, reason: &dyn std::fmt::Display) -> Error {
     let reason = format!("{reason}: remove the file, and deploy the app once more");
     Error::Corrupt { path: path.to_owned(), line: None, reason }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_byte_of_a_file_survives_the_one_file() {
-        let bytes = Bytes((0..=255).collect());
-        let json = serde_json::to_string(&bytes).expect("plain data");
-        assert_eq!(serde_json::from_str::<Bytes>(&json).expect("readable"), bytes);
-        assert!(serde_json::from_str::<Bytes>("\"\u{20ac}\"").is_err(), "no byte is that large");
-    }
 }

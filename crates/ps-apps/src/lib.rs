@@ -3,11 +3,13 @@
 //! repair anything.
 
 mod apps;
+mod content;
 mod deployed;
 mod environment;
 mod error;
 mod formation_source;
 mod instance_files;
+mod kept_releases;
 mod known_types;
 mod lock;
 pub mod nearby;
@@ -25,12 +27,14 @@ mod stored_formation;
 mod world;
 
 pub use apps::App;
-pub use deployed::{Bytes, Deployed};
+pub use content::{Bytes, Text};
+pub use deployed::Deployed;
 pub use error::Error;
 pub use formation_source::{
     DOKKU_SCALE, FormationSource, InvalidDokkuScale, OfferedCounts, RefusedOffer, parse_dokku_scale,
 };
 pub use instance_files::{ContainerFile, InstanceFiles, InstanceRecord, LISTENING_HOST};
+pub use kept_releases::KeptRelease;
 pub use lock::{AppLock, LOCK_VARIABLE};
 pub use orphans::Orphans;
 pub use ps_property::{InvalidValue, PsProperty};

@@ -73,7 +73,7 @@ impl World {
     }
 
     /// 0600, owned like the app's directory.
-    pub(crate) fn access(&self, scope: Scope<'_>) -> Access {
+    pub fn access(&self, scope: Scope<'_>) -> Access {
         let like: PathBuf = match scope {
             Scope::Global => self.root().to_owned(),
             Scope::App(app) => self.app_dir(app),

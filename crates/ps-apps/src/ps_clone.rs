@@ -28,8 +28,9 @@ impl World {
         copy(&files, &self.property_directory(PLUGIN, Scope::App(new))?, |_| self.access(Scope::Global))
     }
 
-    /// Gives an app the data of another, above all its Procfile; its data directory is made in any case.
+    /// Gives an app the data of another, above all its Procfile, and its kept releases; its data directory is made in any case.
     pub fn copy_ps_data(&self, old: &AppName, new: &AppName) -> Result<(), Error> {
+        self.copy_releases(old, new)?;
         let to = self.data_dir(PLUGIN, new);
         durable::create_below(self.lib(), &to)?;
         let mut files = regular_files(&self.data_dir(PLUGIN, old))?;

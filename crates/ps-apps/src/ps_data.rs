@@ -17,8 +17,15 @@ impl World {
         if is_new { self.create_formation(app) } else { Ok(()) }
     }
 
-    /// Removes the data directory and every ps property of an app; what is not there is success.
+    /// Removes what Formation itself keeps about an app; what is not there is success.
+    pub fn forget_kept(&self, app: &AppName) -> Result<(), Error> {
+        remove_tree(&self.kept_dir(app))
+    }
+
+    /// Removes the data directory and every ps property of an app, and what Formation itself keeps; what is not there is
+    /// success.
     pub fn remove_ps_data(&self, app: &AppName) -> Result<(), Error> {
+        self.forget_kept(app)?;
         remove_tree(&self.data_dir("ps", app))?;
         remove_tree(&self.config_dir("ps", Scope::App(app)))
     }

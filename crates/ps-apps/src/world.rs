@@ -10,6 +10,9 @@ use formation::AppName;
 use crate::Error;
 use crate::scope::Scope;
 
+/// The directory in `data/` of what Formation itself keeps, and of the locks of all apps.
+pub(crate) const KEPT: &str = "formation";
+
 /// A variable of this process's environment. An empty one counts as not set: `PLUGIN_PATH= ps-report` means the same as `env -u
 /// PLUGIN_PATH ps-report`. All programs ask by this function.
 pub fn variable(name: &str) -> Option<OsString> {
@@ -93,6 +96,14 @@ impl World {
     /// `$DOKKU_LIB_ROOT/data/<plugin>/<app>`.
     pub fn data_dir(&self, plugin: &str, app: &AppName) -> PathBuf {
         self.lib.join("data").join(plugin).join(app.as_str())
+    }
+
+    /// What Formation itself keeps about an app, `data/formation/<app>`. The locks of all apps lie beside these directories:
+    /// an app whose name ends as theirs do has its directory under a name that no app can have.
+    pub fn kept_dir(&self, app: &AppName) -> PathBuf {
+        let directory = self.data_dir(KEPT, app);
+        let is_like_a_lock = app.as_str().strip_suffix(".lock").is_some();
+        if is_like_a_lock { directory.with_file_name(format!("{app}~")) } else { directory }
     }
 
     /// The Procfile of the last deploy, `data/ps/<app>/Procfile`.

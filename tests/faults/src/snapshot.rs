@@ -1,4 +1,5 @@
-//! What lies in a tree: every file with its mode and bytes. Lock files are left out, because they say who came last.
+//! What lies in a tree: every file with its mode and bytes. Lock files and journals are left out, because they say who came
+//! last and when; so is the time of a kept release.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -76,6 +77,22 @@ fn is_lock(path: &Path) -> bool {
         || path.extension().is_some_and(|extension| extension == "lock")
 }
 
+fn is_journal(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "journal")
+}
+
+fn is_release(path: &Path) -> bool {
+    path.parent().is_some_and(|parent| parent.ends_with("releases"))
+}
+
+/// JSON without the value of `at`.
+fn without_time(json: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(json);
+    let Some((before, time)) = text.split_once("\"at\":\"") else { return json.to_vec() };
+    let after = time.split_once('"').map_or("", |(_, after)| after);
+    format!("{before}\"at\":{after}").into_bytes()
+}
+
 fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<PathBuf, Entry>) -> Result<()> {
     for entry in fs::read_dir(dir).with_context(|| format!("read {}", dir.display()))? {
         let path = entry?.path();
@@ -85,7 +102,7 @@ fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<PathBuf, Entry>) -> Res
             continue;
         }
         let relative = path.strip_prefix(root)?.to_owned();
-        if is_lock(&relative) {
+        if is_lock(&relative) || is_journal(&relative) {
             continue;
         }
         let bytes = if metadata.is_symlink() {
@@ -93,6 +110,7 @@ fn collect(root: &Path, dir: &Path, files: &mut BTreeMap<PathBuf, Entry>) -> Res
         } else {
             fs::read(&path).with_context(|| format!("read {}", path.display()))?
         };
+        let bytes = if is_release(&relative) { without_time(&bytes) } else { bytes };
         files.insert(relative, Entry { mode: metadata.permissions().mode() & 0o7777, bytes });
     }
     Ok(())

@@ -27,6 +27,8 @@ fn run() -> Result<Outcome> {
         ["scale", app, ref counts @ ..] => change(&world, app, |app| merge(&world, app, entries(counts)))?,
         ["formation", app, ref lists @ ..] => change(&world, app, |app| put(&world, app, lists))?,
         ["record", app, release, count] => change(&world, app, |app| record(&world, app, release, count))?,
+        ["note", app, verb] => note(&world, app, verb)?,
+        ["fill-journal", app] => fill_journal(&world, app)?,
         ["hold", app] => hold(&world, app, false)?,
         ["hold-with-child", app] => hold(&world, app, true)?,
         ["try-lock", app] => world.lock_app(&app.parse()?, Duration::ZERO).map(drop)?,
@@ -82,6 +84,20 @@ fn record(world: &World, app: &App, release: &str, count: &str) -> Result<(), Er
         can_scale: false,
     };
     world.record_deploy(&app.name, &deployed)
+}
+
+/// Has the journal tell of a verb, as a verb does.
+fn note(world: &World, app: &str, verb: &str) -> Result<()> {
+    let app = world.app(app)?;
+    ps_journal::Journal::of(world, &app.name).ended(verb, None, Duration::ZERO, ps_cli::say::warning);
+    Ok(())
+}
+
+/// Repeats what stands in the journal until not one more event has room.
+fn fill_journal(world: &World, app: &str) -> Result<()> {
+    let path = world.kept_dir(&app.parse()?).join("journal");
+    let line = std::fs::read_to_string(&path)?;
+    Ok(std::fs::write(path, line.repeat((1 << 20) / line.len()))?)
 }
 
 fn destroy(world: &World, app: &str) -> Result<()> {

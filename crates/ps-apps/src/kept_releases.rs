@@ -1,0 +1,150 @@
+//! The last releases of an app, `data/formation/<app>/releases/<n>.json`: what a deploy wrote down, so that it can be deployed
+//! once more. The environment is not in them: a release that comes back gets the variables of that day.
+//!
+//! A release is kept as the last part of what a deploy writes down ([`World::record_deploy`]), so a deploy that was killed in
+//! between keeps it when the next verb finishes that. Numbers only grow; the oldest file goes when there are ten others.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use durable::{Directory, ReadError};
+use formation::AppName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::content::Text;
+use crate::scope::Scope;
+use crate::{Error, StoredEntry, World};
+
+/// How many releases of an app are kept.
+const KEPT_RELEASES: usize = 10;
+/// The number of this format. A program that changes the meaning of a field raises it.
+pub(crate) const FORMAT: u32 = 1;
+/// Two files of a mebibyte, each of their bytes at most six characters long.
+const MAX_BYTES: u64 = 16 << 20;
+const DIRECTORY: &str = "releases";
+
+/// A release that was deployed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptRelease {
+    /// The number of its format.
+    pub format: u32,
+    /// Its own number: each deploy of the app has a higher one.
+    pub number: u64,
+    /// When its deploy had succeeded (RFC 3339, UTC).
+    pub at: Timestamp,
+    /// The kind of its source: `directory`, `command` or `docker-image`.
+    pub kind: String,
+    /// Where the source lies, as it was typed: a path, or an image.
+    pub place: String,
+    /// Where that path led to, links resolved; `null` for an image, and for a path that is no text.
+    pub directory: Option<String>,
+    /// The digest of the image, `sha256:…`, if its name had one; else `null`.
+    pub digest: Option<String>,
+    /// The scheduler that ran it.
+    pub scheduler: String,
+    /// The Procfile; `null` if there was none.
+    pub procfile: Option<Text>,
+    /// The app.json; `null` if there was none.
+    pub app_json: Option<Text>,
+    /// How many instances there were.
+    pub formation: Vec<StoredEntry>,
+}
+
+impl World {
+    /// The releases that are kept of an app, the newest first. One whose file is damaged, or was written by a later version, is
+    /// an error that names the file; the others can be used.
+    pub fn kept_releases(&self, app: &AppName) -> Result<Vec<Result<KeptRelease, Error>>, Error> {
+        let directory = self.releases_dir(app);
+        let numbers = numbers(&directory)?;
+        Ok(numbers.into_iter().rev().map(|number| read(&directory, number)).collect())
+    }
+
+    /// Which number the next release of an app gets.
+    pub(crate) fn next_release(&self, app: &AppName) -> Result<u64, Error> {
+        Ok(numbers(&self.releases_dir(app))?.last().map_or(1, |newest| newest + 1))
+    }
+
+    /// Keeps a release, and as many before it as are kept. One of that number is replaced.
+    pub(crate) fn keep_release(&self, app: &AppName, release: &KeptRelease) -> Result<(), Error> {
+        let path = self.releases_dir(app);
+        let mut json = serde_json::to_vec(release).expect("a release is plain data");
+        json.push(b'\n');
+        let directory = Directory::open(self.lib(), &path)?;
+        directory.write(&file_name(release.number), &json, self.access(Scope::App(app)))?;
+        for old in numbers(&path)?.into_iter().rev().skip(KEPT_RELEASES) {
+            directory.remove(&file_name(old))?;
+        }
+        Ok(())
+    }
+
+    /// Gives an app the releases of another. Neither needs a directory meanwhile.
+    pub(crate) fn copy_releases(&self, old: &AppName, new: &AppName) -> Result<(), Error> {
+        let from = self.releases_dir(old);
+        let numbers = numbers(&from)?;
+        if numbers.is_empty() {
+            return Ok(());
+        }
+        let to = Directory::open(self.lib(), &self.releases_dir(new))?;
+        for number in numbers {
+            let path = from.join(file_name(number));
+            let bytes = durable::state(&path, MAX_BYTES).map_err(|error| damaged(&path, &error))?;
+            to.write(&file_name(number), &bytes, self.access(Scope::Global))?;
+        }
+        Ok(())
+    }
+
+    fn releases_dir(&self, app: &AppName) -> PathBuf {
+        self.kept_dir(app).join(DIRECTORY)
+    }
+}
+
+fn file_name(number: u64) -> String {
+    format!("{number}.json")
+}
+
+/// The numbers that have a file, the lowest first; a directory that is not there has none.
+fn numbers(directory: &Path) -> Result<Vec<u64>, Error> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(|error| Error::io("read", directory, error))?,
+    };
+    let number = |entry: fs::DirEntry| {
+        let name = entry.file_name().into_string().ok()?;
+        let number: u64 = name.strip_suffix(".json")?.parse().ok()?;
+        (file_name(number) == name).then_some(number)
+    };
+    let mut numbers: Vec<u64> = entries.flatten().filter_map(number).collect();
+    numbers.sort_unstable();
+    Ok(numbers)
+}
+
+fn read(directory: &Path, number: u64) -> Result<KeptRelease, Error> {
+    let path = directory.join(file_name(number));
+    let bytes = durable::state(&path, MAX_BYTES).map_err(|error| match error {
+        ReadError::Io(error) => Error::io("read", &path, error),
+        error => damaged(&path, &error),
+    })?;
+    // The format first: a later one need not have these fields.
+    let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(|error| damaged(&path, &error))?;
+    if let Some(format) = value["format"].as_u64().filter(|format| *format > FORMAT.into()) {
+        return Err(corrupt(
+            &path,
+            format!("format {format} is of a later version: deploy with that version"),
+        ));
+    }
+    let release: KeptRelease = serde_json::from_value(value).map_err(|error| damaged(&path, &error))?;
+    if release.number != number {
+        return Err(damaged(&path, &format!("it says that it is release {}", release.number)));
+    }
+    Ok(release)
+}
+
+fn damaged(path: &Path, reason: &dyn std::fmt::Display) -> Error {
+    corrupt(path, format!("{reason}: remove the file, this release cannot come back"))
+}
+
+fn corrupt(path: &Path, reason: String) -> Error {
+    Error::Corrupt { path: path.to_owned(), line: None, reason }
+}

@@ -1,0 +1,121 @@
+//! The words of a command line as they may be written down. What could be a value of the environment is left out, and what
+//! is hidden is hidden by what it looks like, not by who reads it: `DATABASE_URL=…` may stand in a command as well as
+//! behind a flag.
+
+/// What stands in the place of what is left out.
+const HIDDEN: &str = "[redacted]";
+/// Flags whose value is a secret, or has one in it.
+const SECRET_FLAGS: &[&str] = &["-e", "--env", "--build-arg", "--password", "--secret", "--token", "--key"];
+/// How much of a word is written down, in characters, and how many words are.
+const LONGEST_WORD: usize = 200;
+const MOST_WORDS: usize = 100;
+
+/// The words without secrets. `web=2` stays, because it is a count; of every other word with a `=` only what stands before
+/// it stays, and so does nothing of a word behind a flag such as `--env`. Of `user:password@` in an address nothing stays.
+pub fn redacted(words: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
+    let mut is_secret = false;
+    let mut shown = Vec::new();
+    for word in words {
+        let word = word.as_ref();
+        if shown.len() == MOST_WORDS {
+            shown.push("…".to_owned());
+            break;
+        }
+        shown.push(shortened(&if is_secret { without_value(word) } else { plain(word) }));
+        is_secret = SECRET_FLAGS.contains(&word);
+    }
+    shown
+}
+
+/// A word behind a flag whose value is secret: at most the name of a variable stays.
+fn without_value(word: &str) -> String {
+    word.split_once('=').map_or_else(|| HIDDEN.to_owned(), |(name, _)| format!("{name}={HIDDEN}"))
+}
+
+fn plain(word: &str) -> String {
+    match word.split_once('=') {
+        Some((name, count)) if is_count(name, count) => word.to_owned(),
+        Some((name, _)) => format!("{}={HIDDEN}", without_credentials(name)),
+        None => without_credentials(word),
+    }
+}
+
+/// `web=2`, `web=+1`, `--scale=web` is none. Names of variables are written in capitals; process types hardly ever are.
+fn is_count(name: &str, count: &str) -> bool {
+    let is_type = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '+');
+    let digits = count.trim_start_matches(['+', '-']);
+    !name.starts_with('-')
+        && name.chars().all(is_type)
+        && (1..=5).contains(&digits.len())
+        && digits.chars().all(|c| c.is_ascii_digit())
+}
+
+/// `https://user:password@host` without what stands before the `@`; a digest (`@sha256:…`) is no such.
+fn without_credentials(word: &str) -> String {
+    match word.rsplit_once('@') {
+        Some((before, host)) if !host.starts_with("sha256:") && before.contains(':') => {
+            let scheme = before.find("://").map_or("", |end| &before[..end + 3]);
+            format!("{scheme}{HIDDEN}@{host}")
+        }
+        _ => word.to_owned(),
+    }
+}
+
+/// A word of at most [`LONGEST_WORD`] characters, without control characters.
+pub(crate) fn shortened(word: &str) -> String {
+    let mut characters = word.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut shown: String = characters.by_ref().take(LONGEST_WORD).collect();
+    if characters.next().is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(words: &str) -> String {
+        redacted(words.split(' ')).join(" ")
+    }
+
+    #[test]
+    fn counts_and_paths_stay_and_values_go() {
+        for same in [
+            "deploy shop --dir src --scale web=2 --wait 5",
+            "stop shop web.1",
+            "shop web=+1 worker=0",
+            "deploy shop --image registry.example/shop@sha256:abc --scheduler docker-local",
+        ] {
+            assert_eq!(shown(same), same);
+        }
+        for (words, expected) in [
+            ("--env PIN=1234", "--env PIN=[redacted]"),
+            ("-e TOKEN shop", "-e [redacted] shop"),
+            ("--env=KEY=abc", "--env=[redacted]"),
+            ("PIN=1234 shop", "PIN=[redacted] shop"),
+            ("--env-file secrets.env", "--env-file secrets.env"),
+            ("--image https://me:secret@host/shop", "--image https://[redacted]@host/shop"),
+            ("--image me:secret@host/shop", "--image [redacted]@host/shop"),
+            ("me@example.org", "me@example.org"),
+            ("web=123456", "web=[redacted]"),
+        ] {
+            assert_eq!(shown(words), expected);
+        }
+    }
+
+    #[test]
+    fn of_a_command_nothing_stays_behind_its_first_value() {
+        let words = ["--command", "A=\"secret part two\" run it", "--command", "run --it"];
+        assert_eq!(redacted(words), ["--command", "A=[redacted]", "--command", "run --it"]);
+    }
+
+    #[test]
+    fn many_and_long_words_are_cut_and_control_characters_go() {
+        let long = "x".repeat(1000);
+        let shown = redacted(std::iter::repeat_n(long.as_str(), 1000));
+        assert_eq!(shown.len(), MOST_WORDS + 1);
+        assert!(shown.iter().all(|word| word.chars().count() <= LONGEST_WORD + 1));
+        assert_eq!(redacted(["a\x1b[2J\nb"]), ["a [2J b"]);
+    }
+}

@@ -1,0 +1,144 @@
+//! The journal of one app, as a file: whoever may change the app may append to it, and no lock but that of the file itself
+//! is needed.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use durable::{ReadError, Records, WriteError};
+use formation::AppName;
+use jiff::Timestamp;
+use ps_apps::{Scope, World};
+use rustix::time::ClockId;
+
+use crate::arguments::{redacted, shortened};
+use crate::event::{Asker, Change, Entry, Event, FORMAT, Outcome};
+
+/// How large a journal grows before its older half goes: several thousand events.
+const MAX_BYTES: u64 = 1 << 20;
+const NAME: &str = "journal";
+
+/// Whether it was said in this process that a journal cannot be written.
+static IS_LOSS_SAID: AtomicBool = AtomicBool::new(false);
+
+/// The journal of one app.
+#[derive(Clone, Debug)]
+pub struct Journal<'a> {
+    world: &'a World,
+    app: &'a AppName,
+    records: Records,
+}
+
+/// What a journal holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// What can be read, the oldest first.
+    pub entries: Vec<Entry>,
+    /// How many lines are no entry: somebody changed the file, or the machine lost its power.
+    pub unreadable: usize,
+}
+
+impl<'a> Journal<'a> {
+    /// The journal of an app; nothing of it need be there.
+    pub fn of(world: &'a World, app: &'a AppName) -> Self {
+        let path = path(world, app);
+        Self { world, app, records: Records::new(world.lib(), &path, MAX_BYTES) }
+    }
+
+    /// Somebody asked for `verb` with these words; it begins.
+    pub fn asked(&self, verb: &str, arguments: &[String], loss: impl FnOnce(&str)) {
+        let asker = asker();
+        let event = Event::Asked { verb: verb.to_owned(), asker, arguments: redacted(arguments) };
+        self.note(event, loss);
+    }
+
+    /// What will be done.
+    pub fn planned(&self, changes: Vec<Change>, loss: impl FnOnce(&str)) {
+        self.note(Event::Planned { changes }, loss);
+    }
+
+    /// What was done.
+    pub fn done(&self, changes: Vec<Change>, loss: impl FnOnce(&str)) {
+        self.note(Event::Done { changes }, loss);
+    }
+
+    /// `verb` is over; `error` is what the person was told, of which the first line is kept: what follows may be output of
+    /// the app.
+    pub fn ended(&self, verb: &str, error: Option<&str>, took: Duration, loss: impl FnOnce(&str)) {
+        let outcome = if error.is_some() { Outcome::Failed } else { Outcome::Done };
+        let error = error.and_then(|error| error.lines().next()).map(shortened);
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.note(Event::Ended { verb: verb.to_owned(), outcome, error, took_ms }, loss);
+    }
+
+    /// Everything that it holds; a journal that was never written is empty.
+    pub fn read(&self) -> Result<Contents, ReadError> {
+        let mut contents = Contents::default();
+        for record in self.records.read()? {
+            match serde_json::from_str(&record) {
+                Ok(entry) => contents.entries.push(entry),
+                Err(_) => contents.unreadable += 1,
+            }
+        }
+        Ok(contents)
+    }
+
+    /// Appends an event of an app that exists. If that fails, `loss` is told in one sentence, the first time in this process.
+    fn note(&self, event: Event, loss: impl FnOnce(&str)) {
+        if let Err(error) = self.append(event)
+            && !IS_LOSS_SAID.swap(true, Ordering::Relaxed)
+        {
+            loss(&format!("the journal of {} lacks what is done now: {error}", self.app));
+        }
+    }
+
+    fn append(&self, event: Event) -> Result<(), WriteError> {
+        let exists = || self.world.app(self.app.as_str()).is_ok();
+        if !exists() {
+            return Ok(());
+        }
+        let line = serde_json::to_string(&entry(event)).expect("an entry is plain data");
+        let appended = self.records.append(&line, self.world.access(Scope::App(self.app)));
+        if !exists() {
+            // It was destroyed meanwhile: nothing of it is made again.
+            let _ = self.world.forget_kept(self.app);
+            return Ok(());
+        }
+        appended
+    }
+}
+
+/// Where the journal of an app lies.
+fn path(world: &World, app: &AppName) -> PathBuf {
+    world.kept_dir(app).join(NAME)
+}
+
+fn entry(event: Event) -> Entry {
+    Entry {
+        format: FORMAT,
+        at: Timestamp::now(),
+        monotonic_ms: monotonic_ms(),
+        boot: os_process::boot_id().to_owned(),
+        act: act().to_owned(),
+        event,
+    }
+}
+
+/// The name of this run of this program: when it began, and its pid.
+fn act() -> &'static str {
+    static ACT: OnceLock<String> = OnceLock::new();
+    ACT.get_or_init(|| format!("{}-{}", monotonic_ms(), std::process::id()))
+}
+
+fn monotonic_ms() -> u64 {
+    let now = rustix::time::clock_gettime(ClockId::Monotonic);
+    now.tv_sec.unsigned_abs() * 1000 + now.tv_nsec.unsigned_abs() / 1_000_000
+}
+
+fn asker() -> Asker {
+    let named = ["SSH_NAME", "SUDO_USER"].into_iter().filter_map(|name| env::var(name).ok());
+    let on_behalf_of = named.map(|name| shortened(&name)).find(|name| !name.is_empty());
+    Asker { user: os_process::user_name(rustix::process::getuid().as_raw()), on_behalf_of }
+}

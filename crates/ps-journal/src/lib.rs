@@ -1,0 +1,20 @@
+//! What happened to an app: who asked for what, what was planned, and how it ended. Events are appended to
+//! `data/formation/<app>/journal`, a JSON object a line, which keeps the newest mebibyte (docs/contract.md#files).
+//!
+//! It refuses to know who reads the journal, and it never holds a value of the environment. A journal that cannot be written
+//! stops nobody: the verb goes on, and says once that this is not written down.
+
+mod arguments;
+mod event;
+mod journal;
+mod slots;
+
+pub use arguments::redacted;
+pub use event::{Asker, Change, Entry, Event, Outcome};
+pub use journal::{Contents, Journal};
+pub use slots::grouped;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
