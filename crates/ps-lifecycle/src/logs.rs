@@ -6,21 +6,12 @@ use std::ops::ControlFlow;
 use anyhow::Result;
 use formation::Which;
 use ps_cli::exit::Outcome;
+use ps_rows::LogRow;
 use ps_scheduler::{LogLine, LogRequest, Scheduler};
-use serde::Serialize;
 
 use crate::args::LogsArgs;
 use crate::session::Session;
 use crate::stop;
-
-#[derive(Serialize)]
-struct LineRow<'a> {
-    app: &'a str,
-    process_type: &'a str,
-    index: u16,
-    stream: &'static str,
-    line: String,
-}
 
 pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
@@ -31,7 +22,11 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     let request = LogRequest { app: app.name.to_string(), which, tail, follow: args.follow };
     let is_terminal = io::stdout().is_terminal();
     write_out(scheduler.as_ref(), &request, |out, line| {
-        if args.json { print_json(out, app.name.as_str(), line) } else { print(out, line, is_terminal) }
+        if args.json {
+            ps_rows::json_line(out, &LogRow::of(app.name.as_str(), line))
+        } else {
+            print(out, line, is_terminal)
+        }
     })?;
     Ok(Outcome::Done)
 }
@@ -72,17 +67,5 @@ fn print(out: &mut dyn Write, line: &LogLine, is_terminal: bool) -> io::Result<(
     } else {
         out.write_all(&line.bytes)?;
     }
-    out.write_all(b"\n")
-}
-
-fn print_json(out: &mut dyn Write, app: &str, line: &LogLine) -> io::Result<()> {
-    let row = LineRow {
-        app,
-        process_type: line.slot.process_type.as_str(),
-        index: line.slot.index,
-        stream: line.stream.as_str(),
-        line: String::from_utf8_lossy(&line.bytes).into_owned(),
-    };
-    serde_json::to_writer(&mut *out, &row).map_err(io::Error::from)?;
     out.write_all(b"\n")
 }

@@ -6,25 +6,11 @@ use anyhow::Result;
 use formation::AppName;
 use ps_cli::Format;
 use ps_cli::exit::{Outcome, Refusal};
+use ps_rows::ProcessRow;
 use ps_scheduler::OsProcess;
-use serde::Serialize;
 
 use crate::args::ProcessesArgs;
 use crate::session::Session;
-
-/// One process, in JSON and CSV.
-#[derive(Serialize)]
-struct Row<'a> {
-    app: &'a str,
-    process_type: &'a str,
-    index: u16,
-    pid: u32,
-    user: &'a str,
-    cpu_percent: f64,
-    memory_bytes: u64,
-    elapsed: &'a str,
-    command: &'a str,
-}
 
 pub(crate) fn run(session: &Session, args: &ProcessesArgs) -> Result<Outcome> {
     let world = &session.world;
@@ -35,38 +21,16 @@ pub(crate) fn run(session: &Session, args: &ProcessesArgs) -> Result<Outcome> {
             "{app} runs via {scheduler}, whose processes are not on this machine, or not known here"
         )));
     };
-    let rows: Vec<Row<'_>> = processes.iter().map(|process| row(&app, process)).collect();
+    let rows: Vec<ProcessRow<'_>> =
+        processes.iter().map(|process| ProcessRow::of(app.as_str(), process)).collect();
     let mut out = io::stdout().lock();
     match if args.json { Format::Json } else { args.format } {
-        Format::Json => {
-            for row in &rows {
-                serde_json::to_writer(&mut out, row).map_err(io::Error::from)?;
-                writeln!(out)?;
-            }
-        }
-        Format::Csv => {
-            let mut csv = csv::Writer::from_writer(&mut out);
-            rows.iter().try_for_each(|row| csv.serialize(row))?;
-            csv.flush()?;
-        }
+        Format::Json => ps_rows::json_lines(&mut out, &rows)?,
+        Format::Csv => ps_rows::processes_csv(&mut out, &rows)?,
         Format::Text => text(&mut out, &processes)?,
     }
     out.flush()?;
     Ok(Outcome::Done)
-}
-
-fn row<'a>(app: &'a AppName, process: &'a OsProcess) -> Row<'a> {
-    Row {
-        app: app.as_str(),
-        process_type: process.slot.process_type.as_str(),
-        index: process.slot.index,
-        pid: process.pid,
-        user: &process.user,
-        cpu_percent: process.cpu_percent,
-        memory_bytes: process.memory_bytes,
-        elapsed: &process.elapsed,
-        command: &process.command,
-    }
 }
 
 fn text(out: &mut impl Write, processes: &[OsProcess]) -> Result<()> {

@@ -7,13 +7,13 @@ use formation::AppName;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
 use ps_cli::{Format, say};
-use ps_scheduler::{AppStatus, Instance, Running};
+use ps_rows::StatusRow;
+use ps_scheduler::{AppStatus, Running};
 use ps_schedulers::Silent;
 
 use crate::args::StatusArgs;
 use crate::session::Session;
 use crate::status_table;
-use crate::status_table::InstanceRow;
 
 pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
     let apps: Vec<App> = if args.apps.is_empty() {
@@ -25,14 +25,14 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
     let out = io::stdout().lock();
     match if args.json { Format::Json } else { args.format } {
         Format::Text => status_table::text(out, &rows)?,
-        Format::Json => status_table::json(out, &rows)?,
-        Format::Csv => status_table::csv(out, &rows)?,
+        Format::Json => ps_rows::json_lines(out, &rows)?,
+        Format::Csv => ps_rows::status_csv(out, &rows)?,
     }
     Ok(if is_complete { Outcome::Done } else { Outcome::No })
 }
 
 /// The rows in the order of the apps, and whether every scheduler answered, and knew how each instance is.
-fn rows(session: &Session, apps: &[App]) -> (Vec<InstanceRow>, bool) {
+fn rows(session: &Session, apps: &[App]) -> (Vec<StatusRow>, bool) {
     let names: Vec<AppName> = apps.iter().map(|app| app.name.clone()).collect();
     let mut answers = ps_schedulers::statuses(&session.world, &names);
     for Silent { apps, reason } in &answers.silent {
@@ -48,33 +48,7 @@ fn rows(session: &Session, apps: &[App]) -> (Vec<InstanceRow>, bool) {
     (rows, is_complete)
 }
 
-fn rows_of(scheduler: &str, status: AppStatus) -> Vec<InstanceRow> {
+fn rows_of(scheduler: &str, status: AppStatus) -> Vec<StatusRow> {
     let AppStatus { app, instances, .. } = status;
-    instances.into_iter().map(|instance| row(scheduler, &app, instance)).collect()
-}
-
-fn row(scheduler: &str, app: &str, instance: Instance) -> InstanceRow {
-    InstanceRow {
-        app: app.to_owned(),
-        process_type: instance.slot.process_type.to_string(),
-        index: instance.slot.index,
-        state: instance.state.as_str(),
-        pid: instance.pid,
-        container_id: instance.container_id,
-        address: instance.address,
-        port: instance.port,
-        since: instance.since.map(|since| since.to_string()),
-        restarts: instance.restarts,
-        cpu_percent: instance.cpu_percent,
-        memory_bytes: instance.memory_bytes,
-        last_exit: instance.last_exit,
-        scheduler: scheduler.to_owned(),
-        // Where both are the same, the app runs where it was deployed from: nothing is to be said.
-        directory: instance
-            .directory
-            .filter(|_| instance.typed_directory.is_some())
-            .map(|path| path.display().to_string()),
-        typed_directory: instance.typed_directory.map(|path| path.display().to_string()),
-        note: instance.note,
-    }
+    instances.into_iter().map(|instance| StatusRow::of(scheduler, &app, instance)).collect()
 }

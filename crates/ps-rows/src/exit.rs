@@ -1,0 +1,34 @@
+//! How a process ended, as a script reads it.
+
+use std::fmt;
+
+use formation::Exit;
+use serde::Serialize;
+
+/// How a process ended: `{"code":1}` or `{"signal":9}` in JSON, `code 1` or `signal 9` in CSV and in text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExitRow {
+    /// By itself, with this exit status.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl From<Exit> for ExitRow {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Code(code) => Self::Code(code),
+            Exit::Signal(signal) => Self::Signal(signal),
+        }
+    }
+}
+
+impl fmt::Display for ExitRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "code {code}"),
+            Self::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}

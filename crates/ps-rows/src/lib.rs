@@ -1,0 +1,28 @@
+#![doc = include_str!("../README.md")]
+
+mod exit;
+mod failure;
+mod log;
+mod process;
+mod status;
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+pub use exit::ExitRow;
+pub use log::LogRow;
+pub use process::{ProcessRow, processes_csv};
+pub use status::{StatusRow, status_csv};
+
+/// Writes one object a line, and hands all of them on.
+pub fn json_lines(mut out: impl Write, rows: &[impl Serialize]) -> io::Result<()> {
+    rows.iter().try_for_each(|row| json_line(&mut out, row))?;
+    out.flush()
+}
+
+/// Writes one object and a line feed; when they are handed on is up to the caller.
+pub fn json_line(mut out: impl Write, row: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut out, row)?;
+    out.write_all(b"\n")
+}

@@ -1,0 +1,129 @@
+//! The row of `status`.
+
+use std::io::{self, Write};
+
+use ps_scheduler::Instance;
+use serde::Serialize;
+
+use crate::exit::ExitRow;
+use crate::failure;
+
+/// The fields that CSV has, in the order of the JSON: those that are always there.
+const COLUMNS: [&str; 14] = [
+    "app",
+    "process_type",
+    "index",
+    "state",
+    "pid",
+    "container_id",
+    "address",
+    "port",
+    "since",
+    "restarts",
+    "cpu_percent",
+    "memory_bytes",
+    "last_exit",
+    "scheduler",
+];
+
+/// One instance. What its scheduler cannot know is `null`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatusRow {
+    /// The app.
+    pub app: String,
+    /// The process type.
+    pub process_type: String,
+    /// The number of the instance, from 1.
+    pub index: u16,
+    /// What the instance is doing, a word of [`formation::State`].
+    pub state: &'static str,
+    /// Its main process.
+    pub pid: Option<u32>,
+    /// Its container, the full id.
+    pub container_id: Option<String>,
+    /// Where it can be reached, `127.0.0.1:5000`.
+    pub address: Option<String>,
+    /// Its `PORT`.
+    pub port: Option<u16>,
+    /// Since when it has been in this state: RFC 3339, UTC.
+    pub since: Option<String>,
+    /// How often it was started again by itself.
+    pub restarts: Option<u32>,
+    /// CPU time used per wall time since it started, in percent of one CPU.
+    pub cpu_percent: Option<f64>,
+    /// Resident memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// How it ended the last time.
+    pub last_exit: Option<ExitRow>,
+    /// The scheduler of the app.
+    pub scheduler: String,
+    /// Where its process runs. This field and the next one are there only where they differ from each other, and not in CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// The path that was typed in the deploy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub typed_directory: Option<String>,
+    /// What a person should know of its last start or end. Only where there is something to say, and not in CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
+impl StatusRow {
+    /// The row of an app's instance.
+    pub fn of(scheduler: &str, app: &str, instance: Instance) -> Self {
+        Self {
+            app: app.to_owned(),
+            process_type: instance.slot.process_type.to_string(),
+            index: instance.slot.index,
+            state: instance.state.as_str(),
+            pid: instance.pid,
+            container_id: instance.container_id,
+            address: instance.address,
+            port: instance.port,
+            since: instance.since.map(|since| since.to_string()),
+            restarts: instance.restarts,
+            cpu_percent: instance.cpu_percent,
+            memory_bytes: instance.memory_bytes,
+            last_exit: instance.last_exit.map(ExitRow::from),
+            scheduler: scheduler.to_owned(),
+            // Where both are the same, the app runs where it was deployed from: nothing is to be said.
+            directory: instance
+                .directory
+                .filter(|_| instance.typed_directory.is_some())
+                .map(|path| path.display().to_string()),
+            typed_directory: instance.typed_directory.map(|path| path.display().to_string()),
+            note: instance.note,
+        }
+    }
+
+    fn record(&self) -> [String; COLUMNS.len()] {
+        [
+            self.app.clone(),
+            self.process_type.clone(),
+            self.index.to_string(),
+            self.state.to_owned(),
+            or_empty(self.pid),
+            or_empty(self.container_id.as_ref()),
+            or_empty(self.address.as_ref()),
+            or_empty(self.port),
+            or_empty(self.since.as_ref()),
+            or_empty(self.restarts),
+            or_empty(self.cpu_percent),
+            or_empty(self.memory_bytes),
+            or_empty(self.last_exit),
+            self.scheduler.clone(),
+        ]
+    }
+}
+
+/// Writes a header, then a row for each instance; what is null in JSON is empty.
+pub fn status_csv(out: impl Write, rows: &[StatusRow]) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(out);
+    writer.write_record(COLUMNS).map_err(failure::of_csv)?;
+    rows.iter().try_for_each(|row| writer.write_record(row.record())).map_err(failure::of_csv)?;
+    writer.flush()
+}
+
+fn or_empty<T: ToString>(value: Option<T>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}

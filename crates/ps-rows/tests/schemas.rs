@@ -1,0 +1,136 @@
+//! Each row is what its JSON Schema says, and each schema says no more than its row has.
+
+use std::collections::BTreeSet;
+
+use formation::{Exit, State, Stream};
+use jiff::Timestamp;
+use ps_rows::{LogRow, ProcessRow, StatusRow};
+use ps_scheduler::{Instance, LogLine, OsProcess};
+use serde::Serialize;
+use serde_json::Value;
+
+#[path = "../../../tests/cli/support/schema.rs"]
+mod schema;
+
+const STATES: [State; 9] = [
+    State::Starting,
+    State::Running,
+    State::Unhealthy,
+    State::Stopping,
+    State::Backoff,
+    State::Stopped,
+    State::Crashed,
+    State::Missing,
+    State::Unknown,
+];
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+fn status_schema() -> Value {
+    parsed(include_str!("../../../docs/schemas/ps-lifecycle-status.json"))
+}
+
+/// The row as it is printed, held to its schema; without any one of the keys that are required the schema refuses it.
+fn held_to(schema: &Value, row: &impl Serialize) -> Value {
+    let mut printed = Vec::new();
+    ps_rows::json_lines(&mut printed, std::slice::from_ref(row)).expect("memory takes what is written");
+    let row = parsed(str::from_utf8(&printed).expect("UTF-8"));
+    assert_eq!(schema::complaints(schema, &row), [""; 0]);
+    for key in schema["required"].as_array().expect("a list").iter().filter_map(Value::as_str) {
+        let mut without = row.clone();
+        without.as_object_mut().expect("an object").remove(key);
+        assert!(!schema::complaints(schema, &without).is_empty(), "a row without {key} is taken");
+    }
+    row
+}
+
+fn keys(object: &Value) -> BTreeSet<&str> {
+    object.as_object().expect("an object").keys().map(String::as_str).collect()
+}
+
+/// An instance of which everything is known.
+fn known(state: State, exit: Exit) -> Instance {
+    Instance {
+        pid: Some(4711),
+        container_id: Some("50f05446".to_owned()),
+        address: Some("127.0.0.1:5000".to_owned()),
+        port: Some(5000),
+        since: Some(Timestamp::UNIX_EPOCH),
+        restarts: Some(3),
+        cpu_percent: Some(12.5),
+        memory_bytes: Some(1 << 20),
+        last_exit: Some(exit),
+        directory: Some("/srv/releases/7".into()),
+        typed_directory: Some("/srv/current".into()),
+        note: Some("its port was taken".to_owned()),
+        ..Instance::new("web.2".parse().expect("a legal slot"), state)
+    }
+}
+
+#[test]
+fn a_row_of_status_is_what_its_schema_says_in_every_state() {
+    let schema = status_schema();
+    for state in STATES {
+        for exit in [Exit::Code(1), Exit::Signal(9)] {
+            let row = held_to(&schema, &StatusRow::of("native", "shop", known(state, exit)));
+            assert_eq!(keys(&row), keys(&schema["properties"]));
+        }
+        let unknown = Instance::new("web.2".parse().expect("a legal slot"), state);
+        held_to(&schema, &StatusRow::of("k3s", "shop", unknown));
+    }
+    let words: Vec<Value> = STATES.iter().map(|state| state.as_str().into()).collect();
+    assert_eq!(
+        schema["properties"]["state"]["enum"],
+        Value::from(words),
+        "the schema knows the states that there are"
+    );
+}
+
+#[test]
+fn a_row_of_status_in_csv_has_the_keys_that_are_always_there_in_their_order() {
+    let mut printed = Vec::new();
+    let rows = [StatusRow::of("native", "shop", known(State::Running, Exit::Signal(9)))];
+    ps_rows::status_csv(&mut printed, &rows).expect("memory takes what is written");
+    let text = String::from_utf8(printed).expect("UTF-8");
+    let schema = status_schema();
+    let required = schema["required"].as_array().expect("a list").iter().filter_map(Value::as_str);
+    let mut lines = text.lines();
+    assert_eq!(lines.next(), Some(required.collect::<Vec<_>>().join(",").as_str()));
+    let row = "shop,web,2,running,4711,50f05446,127.0.0.1:5000,5000,1970-01-01T00:00:00Z,3,12.5,1048576,signal 9,native";
+    assert_eq!(lines.next(), Some(row));
+}
+
+#[test]
+fn a_row_of_logs_is_what_its_schema_says_for_both_streams_and_any_bytes() {
+    let schema = parsed(include_str!("../../../docs/schemas/ps-lifecycle-logs.json"));
+    for stream in [Stream::Stdout, Stream::Stderr] {
+        let slot = "worker.1".parse().expect("a legal slot");
+        let line = LogLine { slot, stream, bytes: b"a\xff\x1b[31m".to_vec() };
+        let row = held_to(&schema, &LogRow::of("shop", &line));
+        assert_eq!(keys(&row), keys(&schema["properties"]));
+        assert_eq!(row["line"], "a\u{fffd}\u{1b}[31m");
+    }
+}
+
+#[test]
+fn a_row_of_processes_is_what_its_schema_says() {
+    let schema = parsed(include_str!("../../../docs/schemas/ps-lifecycle-processes.json"));
+    let process = OsProcess {
+        slot: "web.1".parse().expect("a legal slot"),
+        pid: 4711,
+        user: "shop".to_owned(),
+        cpu_percent: 0.5,
+        memory_bytes: 4096,
+        elapsed: "01:02".to_owned(),
+        command: "node web.js".to_owned(),
+    };
+    let row = ProcessRow::of("shop", &process);
+    let printed = held_to(&schema, &row);
+    assert_eq!(keys(&printed), keys(&schema["properties"]));
+    let mut csv = Vec::new();
+    ps_rows::processes_csv(&mut csv, &[row]).expect("memory takes what is written");
+    let wanted = "app,process_type,index,pid,user,cpu_percent,memory_bytes,elapsed,command\nshop,web,1,4711,shop,0.5,4096,01:02,node web.js\n";
+    assert_eq!(String::from_utf8_lossy(&csv), wanted);
+}
