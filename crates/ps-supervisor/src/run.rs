@@ -373,6 +373,11 @@ impl Run {
         self.changed = true;
     }
 
+    /// What is known of it stands in its files already.
+    pub(crate) fn is_as_written(&mut self) {
+        self.changed = false;
+    }
+
     /// Whether something of it changed since it was last told.
     pub(crate) fn has_changed(&self) -> bool {
         self.changed

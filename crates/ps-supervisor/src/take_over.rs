@@ -37,25 +37,29 @@ pub(crate) fn find(
     means: &mut Means,
 ) -> Found {
     let earlier = Status::read(directory).ok().flatten();
+    let written = earlier.as_ref().map(|status| status.run);
     let numbers = layout::numbers(directory).into_iter().chain(alive.iter().copied().filter(|n| *n > 0));
-    let mut runs: BTreeMap<u64, Option<Status>> =
-        numbers.map(|number| (number, Status::read_run(directory, number))).collect();
-    let number = current(earlier.as_ref(), &runs);
+    // Of the one that fills the slot its status says as much as its own file.
+    let read = |number| if written == Some(number) { None } else { Status::read_run(directory, number) };
+    let mut runs: BTreeMap<u64, Option<Status>> = numbers.map(|number| (number, read(number))).collect();
+    let number = current(written.unwrap_or(0), &runs);
     means.numbers.pass(runs.keys().copied().max().unwrap_or(0).max(number));
     let own = runs.remove(&number).flatten();
-    let status = earlier.or(own).unwrap_or_else(|| Status::nothing(slot, status::now()));
+    let status = earlier.clone().or(own).unwrap_or_else(|| Status::nothing(slot, status::now()));
     let status = numbered(status, slot, number);
     let outputs = Outputs::new(directory, number, status.log, means.descriptors).connected(pipe);
     let is_new = !directory.exists() && alive.is_empty();
-    let (held, current) = begin(status, outputs, is_new, means);
+    let (held, mut current) = begin(status, outputs, is_new, means);
+    if earlier.as_ref() == Some(&current.status) {
+        current.is_as_written();
+    }
     let (side, beside) = others(slot, directory, runs, means);
     Found { held, side, current, beside }
 }
 
 /// Which of the runs fills the slot: what its status says; or, if that one's directory is gone, the newest that was not started
 /// beside it. The directory of a run becomes its successor's before the status of that is written.
-fn current(earlier: Option<&Status>, runs: &BTreeMap<u64, Option<Status>>) -> u64 {
-    let written = earlier.map_or(0, |status| status.run);
+fn current(written: u64, runs: &BTreeMap<u64, Option<Status>>) -> u64 {
     let fills = |run: &Option<Status>| run.as_ref().is_none_or(|run| run.role == Some(Role::Current));
     let newest = runs.iter().rev().find(|(_, run)| fills(run)).map(|(number, _)| *number);
     newest.filter(|newest| *newest > written && !runs.contains_key(&written)).unwrap_or(written)
