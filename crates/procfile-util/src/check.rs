@@ -18,20 +18,20 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     let paths = search::procfiles(&given.texts("procfile"));
     let manner = Manner::of(given, paths.len() > 1)?;
     let options = files::options(given);
-    let verdicts = search::in_parallel(&paths, |place| match place {
-        Ok(path) => Verdict::on(path, given, options.as_ref().ok(), manner),
-        Err((path, why)) => Ok(Verdict::unreadable(path, why.to_string())),
+    let files = search::in_parallel(&paths, |place| match place {
+        Ok(path) => Checked::on(path, given, options.as_ref().ok(), manner),
+        Err((path, why)) => Ok(Checked::unreadable(path, why.to_string())),
     });
     let mut good = true;
-    for verdict in verdicts {
-        let verdict = verdict?;
-        verdict.report(manner)?;
-        good &= verdict.legal.is_some() && !(given.on("deny-warnings") && verdict.has_warnings());
+    for checked in files {
+        let checked = checked?;
+        checked.report(manner)?;
+        good &= checked.legal.is_some() && !(given.on("deny-warnings") && checked.has_warnings());
     }
     Ok(if good { Outcome::Done } else { Outcome::No })
 }
 
-/// How verdicts are reported.
+/// How files are reported.
 #[derive(Clone, Copy, Debug)]
 struct Manner {
     form: Form,
@@ -67,7 +67,7 @@ impl Manner {
 }
 
 /// What was found in one file.
-struct Verdict {
+struct Checked {
     path: OsString,
     /// The file, if it is legal.
     legal: Option<Procfile>,
@@ -75,7 +75,7 @@ struct Verdict {
     omitted: usize,
 }
 
-/// A verdict in JSON.
+/// A file that was checked, in JSON.
 #[derive(Serialize)]
 struct Row<'a> {
     file: Cow<'a, str>,
@@ -85,9 +85,9 @@ struct Row<'a> {
     omitted: usize,
 }
 
-impl Verdict {
+impl Checked {
     fn on(path: &OsStr, given: &Given, options: Option<&ParseOptions>, manner: Manner) -> Result<Self> {
-        let mut verdict = Self { path: path.to_owned(), legal: None, findings: Vec::new(), omitted: 0 };
+        let mut checked = Self { path: path.to_owned(), legal: None, findings: Vec::new(), omitted: 0 };
         let bytes = match files::read(path) {
             Ok(bytes) => bytes,
             Err(why) if manner.several || manner.form != Form::Plain => {
@@ -95,12 +95,12 @@ impl Verdict {
             }
             Err(why) => return Err(why),
         };
-        let Some(options) = options else { return files::options(given).map(|_| verdict) };
+        let Some(options) = options else { return files::options(given).map(|_| checked) };
         match Procfile::parse_with(bytes, options) {
-            Ok(procfile) => verdict.accept(procfile, manner),
-            Err(refused) => verdict.refuse(&refused, options),
+            Ok(procfile) => checked.accept(procfile, manner),
+            Err(refused) => checked.refuse(&refused, options),
         }
-        Ok(verdict)
+        Ok(checked)
     }
 
     fn unreadable(path: &OsStr, why: String) -> Self {

@@ -13,7 +13,7 @@ use crate::counts::Counts;
 use crate::files::{self, EnvFileFailure};
 use crate::flags::Given;
 use crate::talk::{self, Failure};
-use crate::{output, tree};
+use crate::{exported_files, output};
 
 /// What `--format` takes.
 pub(crate) const FORMATS: &str = "systemd, systemd-user, sysv, upstart, runit, launchd, supervisord, s6, openrc, compose, quadlet, kubernetes";
@@ -49,10 +49,14 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     }
     let root = location.to_string_lossy();
     if given.on("dry-run") {
-        return announce(&outputs, |output| format!("would write: {}", tree::place(&root, &output.path)));
+        return announce(&outputs, |output| {
+            format!("would write: {}", exported_files::place(&root, &output.path))
+        });
     }
-    tree::write(location, &outputs)?;
-    announce(&outputs, |output| format!("{}{}", output.announcement, tree::place(&root, &output.path)))?;
+    exported_files::write(location, &outputs)?;
+    announce(&outputs, |output| {
+        format!("{}{}", output.announcement, exported_files::place(&root, &output.path))
+    })?;
     hint(format);
     Ok(Outcome::Done)
 }

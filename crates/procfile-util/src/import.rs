@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow, bail};
 use durable::ReadError;
-use procfile_exchange::import::{Imported, MAX_IMPORT_BYTES, Source, Surroundings};
+use procfile_exchange::import::{Imported, MAX_IMPORT_BYTES, Manager, Surroundings};
 use ps_cli::exit::Outcome;
 
 use crate::files;
@@ -24,15 +24,15 @@ struct Target<'a> {
 }
 
 pub(crate) fn run(given: &Given) -> Result<Outcome> {
-    let source = source(given)?;
-    let path = path(given, source)?;
+    let manager = manager(given)?;
+    let path = path(given, manager)?;
     let shown = path.to_string_lossy();
-    let bytes = read(&path, source)?;
+    let bytes = read(&path, manager)?;
     let name = Path::new(&path).file_name().filter(|_| path != "-").unwrap_or(OsStr::new("app"));
     let files = |named: &str| beside(&path, named);
     let (name, app) = (&name.to_string_lossy(), &given.word("app"));
     let around = Surroundings { name, app, files: Some(&files), enter_directories: true };
-    let imported = source.read_in(&around, &bytes);
+    let imported = manager.read_in(&around, &bytes);
     let imported = imported.map_err(|why| anyhow!("{shown} {why}"))?;
     imported.notes.iter().for_each(|note| talk::say(&format!("not carried over: {note}")));
     if imported.procfile.is_empty() {
@@ -50,26 +50,26 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     announce(&targets, "wrote: ")
 }
 
-/// The source that is named, or that of which the file has a usual name.
-fn source(given: &Given) -> Result<Source> {
+/// The manager that is named, or that of which the file has a usual name.
+fn manager(given: &Given) -> Result<Manager> {
     let by_name = Path::new(given.text("file")).file_name();
-    if let (true, Some(source)) =
-        (given.text("from").is_empty(), by_name.and_then(|name| Source::of_file(&name.to_string_lossy())))
+    if let (true, Some(manager)) =
+        (given.text("from").is_empty(), by_name.and_then(|name| Manager::of_file(&name.to_string_lossy())))
     {
-        return Ok(source);
+        return Ok(manager);
     }
     let from = edit::required(given, "from")?;
-    Source::of(&from)
+    Manager::of(&from)
         .ok_or_else(|| anyhow!("invalid --from: {from:?}: use compose, pm2, supervisord or systemd"))
 }
 
 /// The file that is named, or that of a usual name.
-fn path(given: &Given, source: Source) -> Result<OsString> {
+fn path(given: &Given, manager: Manager) -> Result<OsString> {
     let named = given.text("file");
     if !named.is_empty() {
         return Ok(named.to_owned());
     }
-    let usual = source.usual_names();
+    let usual = manager.usual_names();
     match usual.iter().find(|name| Path::new(name).exists()) {
         Some(name) => Ok((*name).into()),
         None if usual.is_empty() => bail!("name a unit file, a directory of units, or - for standard input"),
@@ -77,9 +77,9 @@ fn path(given: &Given, source: Source) -> Result<OsString> {
     }
 }
 
-fn read(path: &OsStr, source: Source) -> Result<Vec<u8>> {
+fn read(path: &OsStr, manager: Manager) -> Result<Vec<u8>> {
     let failed = |path: &OsStr, why| anyhow!(files::refusal(path, &why));
-    if source != Source::Systemd || !Path::new(path).is_dir() {
+    if manager != Manager::Systemd || !Path::new(path).is_dir() {
         return match durable::argument(Path::new(path), MAX_IMPORT_BYTES as u64, &|| false) {
             // The importer says how large it may be.
             Err(ReadError::TooLarge(_)) => Ok(vec![b'\n'; MAX_IMPORT_BYTES + 1]),

@@ -25,17 +25,17 @@ pub const MAX_TYPES: usize = 1_000_000;
 pub struct Procfile {
     bytes: Vec<u8>,
     options: ParseOptions,
-    slots: Vec<Slot>,
+    spans: Vec<Span>,
     by_name: Vec<u32>,
 }
 
 /// Where an entry lies in the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Slot {
+pub(crate) struct Span {
     line: u32,
     name_start: u32,
     command_start: u32,
-    /// Two lengths in one number: that of the name in the lowest byte, that of the command in the others. A slot is small so that
+    /// Two lengths in one number: that of the name in the lowest byte, that of the command in the others. A span is small so that
     /// large files are read fast.
     lengths: u32,
 }
@@ -79,45 +79,45 @@ impl Procfile {
     pub fn parse_with(bytes: Vec<u8>, options: &ParseOptions) -> Result<Self, ParseError> {
         let reading = Reading::of(&bytes, options)?;
         let by_name = reading.index(&bytes, options)?;
-        Ok(Self { slots: reading.slots, by_name, bytes, options: options.clone() })
+        Ok(Self { spans: reading.spans, by_name, bytes, options: options.clone() })
     }
 
     /// The entries in the order of the file.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + Clone {
-        self.slots.iter().map(|slot| slot.entry(&self.bytes))
+        self.spans.iter().map(|span| span.entry(&self.bytes))
     }
 
     /// The entries sorted by the bytes of their names: `-`, `0`, `A`, `_`, `a`.
     pub fn sorted(&self) -> impl ExactSizeIterator<Item = Entry<'_>> + Clone {
-        self.by_name.iter().map(|at| self.slots[*at as usize].entry(&self.bytes))
+        self.by_name.iter().map(|at| self.spans[*at as usize].entry(&self.bytes))
     }
 
     /// The names alone, sorted like [`Procfile::sorted`]: bytes, which are ASCII, for whoever writes many of them.
     pub fn sorted_names(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
-        self.by_name.iter().map(|at| self.slots[*at as usize].name(&self.bytes))
+        self.by_name.iter().map(|at| self.spans[*at as usize].name(&self.bytes))
     }
 
     /// The entry of a process type; the case of letters matters.
     pub fn get(&self, name: &str) -> Option<Entry<'_>> {
-        self.place_of(name).map(|place| self.slots[place].entry(&self.bytes))
+        self.place_of(name).map(|place| self.spans[place].entry(&self.bytes))
     }
 
     fn place_of(&self, name: &str) -> Option<usize> {
-        let name_at = |at: &u32| self.slots[*at as usize].name(&self.bytes);
+        let name_at = |at: &u32| self.spans[*at as usize].name(&self.bytes);
         let found = self.by_name.binary_search_by(|at| name_at(at).cmp(name.as_bytes()));
         found.ok().map(|place| self.by_name[place] as usize)
     }
 
     /// Where the command of an entry begins.
     pub(crate) fn command_start(&self, name: &str) -> usize {
-        self.place_of(name).map_or(0, |place| self.slots[place].command_start as usize)
+        self.place_of(name).map_or(0, |place| self.spans[place].command_start as usize)
     }
 
     /// The entries in the order of the file, with the places of their names and commands in the bytes.
     pub(crate) fn placed(&self) -> impl Iterator<Item = (Entry<'_>, usize, usize)> {
         let place =
-            |slot: &Slot| (slot.entry(&self.bytes), slot.name_start as usize, slot.command_start as usize);
-        self.slots.iter().map(place)
+            |span: &Span| (span.entry(&self.bytes), span.name_start as usize, span.command_start as usize);
+        self.spans.iter().map(place)
     }
 
     /// Every byte it was read from.
@@ -142,7 +142,7 @@ impl fmt::Debug for Procfile {
     }
 }
 
-impl Slot {
+impl Span {
     fn name_range(&self) -> Range<usize> {
         let start = self.name_start as usize;
         start..start + (self.lengths & 0xff) as usize
@@ -177,7 +177,7 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
 struct Reading {
     /// Whether there is a NUL anywhere, so that lines need to be searched for one.
     has_nul: bool,
-    slots: Vec<Slot>,
+    spans: Vec<Span>,
     faults: Vec<Fault>,
     uncounted: usize,
 }
@@ -188,12 +188,12 @@ impl Reading {
             return Err(ParseError::whole(ProblemKind::FileTooLarge));
         }
         // A generous guess costs nothing: memory that is not used is not there.
-        let slots = Vec::with_capacity((bytes.len() / 16).min(MAX_TYPES));
+        let spans = Vec::with_capacity((bytes.len() / 16).min(MAX_TYPES));
         let has_nul = memchr::memchr(0, bytes).is_some();
         if has_nul && text::is_utf16(bytes) {
             return Err(ParseError::whole(ProblemKind::Utf16));
         }
-        let mut reading = Self { has_nul, slots, faults: Vec::new(), uncounted: 0 };
+        let mut reading = Self { has_nul, spans, faults: Vec::new(), uncounted: 0 };
         for (index, (start, line)) in lines(bytes).enumerate() {
             let number = index + 1;
             let fatal = |kind| Err(ParseError::new(bytes, &[Fault { kind, line: number, at: start }], 0));
@@ -201,7 +201,7 @@ impl Reading {
                 return fatal(ProblemKind::LineTooLong);
             }
             reading.take(line, start, number, options);
-            if reading.slots.len() > MAX_TYPES {
+            if reading.spans.len() > MAX_TYPES {
                 return fatal(ProblemKind::TooManyTypes);
             }
         }
@@ -226,7 +226,7 @@ impl Reading {
     }
 
     fn keep(&mut self, number: usize, start: usize, name: &Range<usize>, command: &Range<usize>) {
-        self.slots.push(Slot {
+        self.spans.push(Span {
             line: offset(number),
             name_start: offset(start + name.start),
             command_start: offset(start + command.start),
@@ -242,13 +242,13 @@ impl Reading {
         }
     }
 
-    /// The slots sorted by name; an error if two have the same name or a line had a problem.
+    /// The spans sorted by name; an error if two have the same name or a line had a problem.
     fn index(&self, bytes: &[u8], options: &ParseOptions) -> Result<Vec<u32>, ParseError> {
         let (by_name, same) =
-            order::by_name(bytes, offset(self.slots.len()), |at| self.slots[at as usize].name_range());
+            order::by_name(bytes, offset(self.spans.len()), |at| self.spans[at as usize].name_range());
         if !self.faults.is_empty() || !same.is_empty() {
             let mut error = self.error(bytes, self.duplicates(&same));
-            error.refuse_taken(self.slots.iter().map(|slot| slot.name(bytes)), options);
+            error.refuse_taken(self.spans.iter().map(|span| span.name(bytes)), options);
             return Err(error);
         }
         if by_name.is_empty() {
@@ -258,12 +258,12 @@ impl Reading {
     }
 
     fn duplicates(&self, same: &[Vec<u32>]) -> Vec<Fault> {
-        let slot = |at: &u32| &self.slots[*at as usize];
+        let span = |at: &u32| &self.spans[*at as usize];
         let mut doubles = Vec::new();
         for group in same {
-            let kind = ProblemKind::Duplicate { first_line: slot(&group[0]).line as usize };
-            let fault = |slot: &Slot| Fault { kind, line: slot.line as usize, at: slot.name_start as usize };
-            doubles.extend(group[1..].iter().map(|at| fault(slot(at))));
+            let kind = ProblemKind::Duplicate { first_line: span(&group[0]).line as usize };
+            let fault = |span: &Span| Fault { kind, line: span.line as usize, at: span.name_start as usize };
+            doubles.extend(group[1..].iter().map(|at| fault(span(at))));
         }
         doubles
     }

@@ -8,6 +8,7 @@ mod guard;
 mod home;
 mod input;
 mod lines;
+mod observer;
 mod owner;
 mod plan;
 mod printer;
@@ -15,7 +16,6 @@ mod source;
 mod state;
 mod style;
 mod typing;
-mod watch;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
@@ -29,12 +29,12 @@ pub(crate) use guard::guard;
 
 use crate::args::{Args, Words};
 use guard::Guard;
+use observer::Observer;
 use plan::Plan;
 use printer::Printer;
 use source::Source;
 use state::State;
 use typing::Typing;
-use watch::Watch;
 
 /// How long whoever reads our stdout may take nothing of it, once we were told to end.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -49,9 +49,9 @@ pub(crate) fn run(args: &Args, words: &Words) -> Result<Outcome> {
     for note in &plan.notes {
         printer.say(None, note);
     }
-    let mut watch = Watch::new(&plan, args, printer);
+    let mut observer = Observer::new(&plan, args, printer);
     let typing = plan.stdin.as_ref().and_then(|_| Typing::keep());
-    let ran = supervise(&plan, args, closed, &mut state, &mut watch);
+    let ran = supervise(&plan, args, closed, &mut state, &mut observer);
     typing.iter().for_each(Typing::restore);
     let supervisor = match ran {
         Ok(supervisor) => {
@@ -61,12 +61,12 @@ pub(crate) fn run(args: &Args, words: &Words) -> Result<Outcome> {
         }
         Err(error) => {
             // The guard cleans up: nobody else needs to be kept out.
-            state.settle();
+            state.open_home();
             guard.call();
             return Err(error);
         }
     };
-    let (ended, printer) = watch.finish();
+    let (ended, printer) = observer.finish();
     wait_for_readers(&supervisor, &printer, ended.is_told);
     printer.result()?;
     Ok(ended.status())
@@ -77,17 +77,17 @@ fn supervise(
     args: &Args,
     closed: OwnedFd,
     state: &mut State,
-    watch: &mut Watch,
+    observer: &mut Observer,
 ) -> Result<Supervisor> {
     let mut ends_with = vec![closed];
     if args.run.exit_with_parent {
-        ends_with.push(watch::parent()?);
+        ends_with.push(observer::parent()?);
     }
     let attachment =
-        Attachment { stdin: plan.stdin.clone(), ends_with, ignores_hangup: watch::ignores_hangup() };
+        Attachment { stdin: plan.stdin.clone(), ends_with, ignores_hangup: observer::ignores_hangup() };
     let mut supervisor = Supervisor::attached(state.path(), plan.spec.clone(), attachment)?;
-    state.settle();
-    supervisor.run_attached(&mut |change| watch.see(change))?;
+    state.open_home();
+    supervisor.run_attached(&mut |change| observer.see(change))?;
     Ok(supervisor)
 }
 

@@ -33,7 +33,7 @@ const REPEATS: &[&str] = &[
 const APP_NAMES: &[&str] =
     &["com.dokku.app-name", "com.docker.compose.project", "com.docker.compose.service"];
 
-/// What is decided about the string or key in a slot of the tape.
+/// What is decided about the string or key in a cell of the tape.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Decision {
     #[default]
@@ -73,7 +73,7 @@ pub(crate) struct Collected {
 /// Walks over the whole document.
 pub(crate) fn collect(doc: &Document<'_>, treatment: &Treatment) -> Collected {
     let found = Collected {
-        decisions: vec![Decision::Show; doc.slots()],
+        decisions: vec![Decision::Show; doc.cells()],
         masked: Masked::default(),
         numbers: Numbers::default(),
     };
@@ -118,9 +118,9 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    fn key(&mut self, slot: Value, name: Quoted<'a>, place: Place) -> Place {
+    fn key(&mut self, cell: Value, name: Quoted<'a>, place: Place) -> Place {
         let Some(key) = name.decoded() else {
-            self.decide(slot, Decision::Mask(Kind::Shape));
+            self.decide(cell, Decision::Mask(Kind::Shape));
             return Place::default();
         };
         match show_list().step(place, &key) {
@@ -128,7 +128,7 @@ impl<'a> Collector<'_, 'a> {
             Step::Free(shape, next) => {
                 self.found.numbers.reserve_key(&key);
                 if !self.treatment.shows_key(shape, &key) {
-                    self.decide(slot, Decision::Mask(Kind::Shape));
+                    self.decide(cell, Decision::Mask(Kind::Shape));
                     self.found.masked.everywhere.add(&key);
                 }
                 next
@@ -136,22 +136,22 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    fn text(&mut self, slot: Value, text: Quoted<'a>, at: &mut Spot<'_>) {
-        let Some(text) = text.decoded() else { return self.decide(slot, Decision::Mask(Kind::Shape)) };
+    fn text(&mut self, cell: Value, text: Quoted<'a>, at: &mut Spot<'_>) {
+        let Some(text) = text.decoded() else { return self.decide(cell, Decision::Mask(Kind::Shape)) };
         self.found.numbers.reserve(&text);
         let class = at.class();
         match self.treatment.decide(class, &at.key, &mut at.line, &text) {
             Verdict::Show => self.forgive(class, &at.key, &text),
             Verdict::Mask(kind) => {
                 self.taint(&Origin { class, key: &at.key, lead: "", kind }, &text);
-                self.decide(slot, Decision::Mask(kind));
+                self.decide(cell, Decision::Mask(kind));
             }
             Verdict::Parts(parts) => {
                 for piece in &parts.pieces {
                     let Some(kind) = piece.masked else { continue };
                     self.taint(&Origin { class, key: &at.key, lead: parts.lead, kind }, &piece.text);
                 }
-                self.decide(slot, Decision::Parts);
+                self.decide(cell, Decision::Parts);
             }
         }
     }
@@ -176,8 +176,8 @@ impl<'a> Collector<'_, 'a> {
         }
     }
 
-    fn decide(&mut self, slot: Value, decision: Decision) {
-        self.found.decisions[slot.slot()] = decision;
+    fn decide(&mut self, cell: Value, decision: Decision) {
+        self.found.decisions[cell.cell()] = decision;
     }
 }
 

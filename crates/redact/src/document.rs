@@ -20,7 +20,7 @@ pub(crate) struct Document<'a> {
 pub(crate) struct Value(u32);
 
 impl Value {
-    pub(crate) fn slot(self) -> usize {
+    pub(crate) fn cell(self) -> usize {
         self.0 as usize
     }
 }
@@ -63,8 +63,8 @@ impl<'a> Document<'a> {
         Ok(Self { text, tape: parser.tape, roots }.sorted())
     }
 
-    /// How many slots the tape has.
-    pub(crate) fn slots(&self) -> usize {
+    /// How many cells the tape has.
+    pub(crate) fn cells(&self) -> usize {
         self.tape.len()
     }
 
@@ -142,13 +142,13 @@ impl<'a> Document<'a> {
         Self { tape, ..self }
     }
 
-    /// Copies a value with its keys in order. A value takes as many slots as before, so roots stay where they are.
+    /// Copies a value with its keys in order. A value takes as many cells as before, so roots stay where they are.
     fn copy_sorted(&self, value: Value, tape: &mut Vec<u32>) {
         tape.push(self.tape[value.0 as usize]);
         if !self.is_container(value) {
             return;
         }
-        let slot = tape.len();
+        let cell = tape.len();
         tape.push(0);
         let mut children = self.children(value);
         if let Node::Object(_) = self.node(value) {
@@ -161,7 +161,7 @@ impl<'a> Document<'a> {
                 self.copy_sorted(item, tape);
             }
         }
-        tape[slot] = position(tape);
+        tape[cell] = position(tape);
     }
 
     fn entries_in_order(&self, mut children: Children) -> Vec<(Value, Value)> {
@@ -182,7 +182,7 @@ struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     tape: Vec<u32>,
-    /// The slots of the containers that are open, outermost first.
+    /// The cells of the containers that are open, outermost first.
     open: Vec<u32>,
 }
 
@@ -194,8 +194,8 @@ impl Parser<'_> {
                 continue;
             }
             loop {
-                let Some(&slot) = self.open.last() else { return Ok(()) };
-                if self.comma_or_close(slot)? {
+                let Some(&cell) = self.open.last() else { return Ok(()) };
+                if self.comma_or_close(cell)? {
                     break;
                 }
             }
@@ -235,9 +235,9 @@ impl Parser<'_> {
     }
 
     /// After a value: a comma (true: a value follows), or the end of the innermost container (false).
-    fn comma_or_close(&mut self, slot: u32) -> Result<bool, Error> {
+    fn comma_or_close(&mut self, cell: u32) -> Result<bool, Error> {
         self.skip_blanks();
-        let in_object = self.bytes[self.tape[slot as usize] as usize] == b'{';
+        let in_object = self.bytes[self.tape[cell as usize] as usize] == b'{';
         let close = if in_object { b'}' } else { b']' };
         match self.peek() {
             Some(b',') => {
@@ -251,7 +251,7 @@ impl Parser<'_> {
             Some(found) if found == close => {
                 self.at += 1;
                 self.open.pop();
-                self.tape[slot as usize + 1] = self.position();
+                self.tape[cell as usize + 1] = self.position();
                 Ok(false)
             }
             Some(_) => Err(Error::NotJson(self.at, "a comma or the end of the array or object must follow")),
@@ -351,11 +351,11 @@ impl Parser<'_> {
         self.bytes.get(self.at).copied()
     }
 
-    /// Records that a value begins here; returns its slot.
+    /// Records that a value begins here; returns its cell.
     fn mark(&mut self) -> Result<u32, Error> {
-        let slot = self.position();
+        let cell = self.position();
         self.tape.push(u32::try_from(self.at).map_err(|_| Error::TooLarge)?);
-        Ok(slot)
+        Ok(cell)
     }
 
     fn position(&self) -> u32 {
@@ -371,7 +371,7 @@ impl Parser<'_> {
     }
 }
 
-/// The next slot. The tape never holds more slots than the text has bytes, and those are counted in 32 bits.
+/// The next cell. The tape never holds more cells than the text has bytes, and those are counted in 32 bits.
 fn position(tape: &[u32]) -> u32 {
     u32::try_from(tape.len()).expect("a tape is no longer than its text")
 }

@@ -171,7 +171,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
             if self.checking.is_some() {
                 self.check_key(key, place);
             }
-            renamed |= self.found.decisions[key.slot()] != Decision::Show;
+            renamed |= self.found.decisions[key.cell()] != Decision::Show;
         }
         renamed
     }
@@ -183,7 +183,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
             Step::Free(KeyShape::Name, _) => self.taints_a_name(&name),
             Step::Free(..) => self.touches(&name),
         });
-        let decision = &mut self.found.decisions[key.slot()];
+        let decision = &mut self.found.decisions[key.cell()];
         if tainted && *decision == Decision::Show {
             *decision = Decision::Mask(Kind::Tainted);
         }
@@ -193,27 +193,27 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
     }
 
     fn entry(&mut self, entries: &mut Children, place: Place) -> Option<Entry<'a>> {
-        let slot = self.doc.next(entries)?;
+        let cell = self.doc.next(entries)?;
         let value = self.doc.next(entries)?;
-        let quoted = self.doc.quoted(slot);
+        let quoted = self.doc.quoted(cell);
         let name = quoted.decoded().unwrap_or_default();
         let place = match show_list().step(place, &name) {
             Step::Known(next) | Step::Free(_, next) => next,
         };
-        let key = match self.found.decisions[slot.slot()] {
+        let key = match self.found.decisions[cell.cell()] {
             Decision::Show => name.clone(),
             _ => format!("key-{}", self.found.numbers.of(quoted.as_written())).into(),
         };
         Some(Entry { key, value, place, name })
     }
 
-    fn text(&mut self, slot: Value, quoted: Quoted<'a>, at: &mut Spot<'_>) -> Result<(), Error> {
+    fn text(&mut self, cell: Value, quoted: Quoted<'a>, at: &mut Spot<'_>) -> Result<(), Error> {
         let Some(text) = quoted.decoded() else {
             self.count(Kind::Shape, "no Unicode");
             return self.placeholder("", Kind::Shape, quoted.as_written());
         };
         let class = at.class();
-        let verdict = match self.found.decisions[slot.slot()] {
+        let verdict = match self.found.decisions[cell.cell()] {
             Decision::Parts | Decision::Lead(_) => self.treatment.decide(class, &at.key, &mut at.line, &text),
             // The words of a command line are counted even where nothing is left to decide.
             _ if matches!(class, Some(Class::Command)) => {
@@ -222,9 +222,9 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
             _ => Verdict::Show,
         };
         if self.checking.is_some() {
-            self.check(slot, class, &text, &verdict);
+            self.check(cell, class, &text, &verdict);
         }
-        match (self.found.decisions[slot.slot()], verdict) {
+        match (self.found.decisions[cell.cell()], verdict) {
             (Decision::Show, _) => self.emit(&text),
             (Decision::Mask(kind), _) => self.placeholder("", kind, &text),
             (Decision::Parts, Verdict::Parts(parts)) => self.parts(&parts),
@@ -236,8 +236,8 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
     }
 
     /// Decides again about a string that was to be shown: it may contain a value that was masked elsewhere.
-    fn check(&mut self, slot: Value, class: Option<Class>, text: &str, verdict: &Verdict<'_>) {
-        let decision = self.found.decisions[slot.slot()];
+    fn check(&mut self, cell: Value, class: Option<Class>, text: &str, verdict: &Verdict<'_>) {
+        let decision = self.found.decisions[cell.cell()];
         let command = matches!(class, Some(Class::Command | Class::Program | Class::Script));
         let tainted = |text: &str| self.touches(text) || (command && self.touches_gently(text));
         let number = command && self.has_number(text);
@@ -263,7 +263,7 @@ impl<'a, W: Write> Renderer<'_, 'a, W> {
             },
             _ => decision,
         };
-        self.found.decisions[slot.slot()] = second;
+        self.found.decisions[cell.cell()] = second;
         match (second, verdict) {
             (Decision::Mask(kind) | Decision::Lead(kind), _) => self.count(kind, &reason(kind, class, text)),
             (Decision::Parts, Verdict::Parts(parts)) => {

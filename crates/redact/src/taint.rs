@@ -61,7 +61,7 @@ impl Taint {
         let innocent = std::mem::take(&mut self.innocent);
         for values in [&mut self.anywhere, &mut self.alone] {
             values.0.retain(|value| !innocent.contains(value));
-            values.settle();
+            values.sort();
         }
         let begun = std::mem::take(&mut self.begun).0;
         self.beginnings = Bits::for_values(begun.len() + self.anywhere.0.len() + self.alone.0.len());
@@ -173,13 +173,13 @@ struct Fingerprints(Vec<u64>);
 impl Fingerprints {
     fn add(&mut self, value: u64) {
         if self.0.len() == self.0.capacity() {
-            self.settle();
+            self.sort();
             self.0.reserve(self.0.len().max(64));
         }
         self.0.push(value);
     }
 
-    fn settle(&mut self) {
+    fn sort(&mut self) {
         self.0.sort_unstable();
         self.0.dedup();
     }
@@ -199,16 +199,16 @@ impl Bits {
     }
 
     fn set(&mut self, value: u64) {
-        let (word, bit) = self.slot(value);
+        let (word, bit) = self.place(value);
         self.0[word] |= bit;
     }
 
     fn has(&self, value: u64) -> bool {
-        let (word, bit) = self.slot(value);
+        let (word, bit) = self.place(value);
         self.0[word] & bit != 0
     }
 
-    fn slot(&self, value: u64) -> (usize, u64) {
+    fn place(&self, value: u64) -> (usize, u64) {
         let mixed = value ^ (value >> 29);
         (usize::try_from(mixed >> 6).unwrap_or(0) & (self.0.len() - 1), 1 << (mixed & 63))
     }

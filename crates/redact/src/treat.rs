@@ -9,7 +9,7 @@ use crate::secret_value::secret_value;
 use crate::shape::{self, Shape};
 use crate::show_list::{Class, KeyShape, show_list};
 use crate::verdict::{Parts, Verdict};
-use crate::{decode, hex, source, words};
+use crate::{decode, hex, mount, words};
 
 /// The caller's policy and the scanner, which every decision needs besides the string itself.
 pub(crate) struct Treatment {
@@ -46,9 +46,9 @@ impl Treatment {
             Some(Class::Program) => words.program(text),
             Some(Class::Command) => line.word(&words, text),
             Some(Class::Script) => words.script(text),
-            Some(Class::Source) => source::path(&self.scanner, text),
-            Some(Class::Bind) => source::bind(&self.scanner, text),
-            Some(Class::Device) => source::device(text),
+            Some(Class::Source) => mount::path(&self.scanner, text),
+            Some(Class::Bind) => mount::bind(&self.scanner, text),
+            Some(Class::Device) => mount::device(text),
             Some(Class::Url) => secret_value(Kind::Option, "", text),
             Some(Class::Option) => Verdict::Mask(Kind::Option),
             Some(Class::Free(kind)) => Verdict::Mask(kind),
@@ -153,7 +153,7 @@ impl Treatment {
 fn search_path<'a>(lead: &'a str, value: &'a str) -> Verdict<'a> {
     let is_usual =
         |field: &str| placeholder::is_one(field) || (field.starts_with('/') && words::is_common_path(field));
-    let fields = source::fields(value);
+    let fields = mount::fields(value);
     if !fields.iter().any(|field| is_usual(field)) {
         return secret_value(Kind::Env, lead, value);
     }

@@ -5,28 +5,28 @@
 use std::cell::Cell;
 
 use procfile::{EnvFile, Procfile};
-use procfile_exchange::import::{Imported, Source, Surroundings};
+use procfile_exchange::import::{Imported, Manager, Surroundings};
 
 use super::made::Made;
 use super::originals::{self, Process};
 use super::sh;
 
 /// All sources, with their names.
-pub const SOURCES: [(&str, Source); 4] = [
-    ("compose", Source::Compose),
-    ("pm2", Source::Pm2),
-    ("supervisord", Source::Supervisord),
-    ("systemd", Source::Systemd),
+pub const MANAGERS: [(&str, Manager); 4] = [
+    ("compose", Manager::Compose),
+    ("pm2", Manager::Pm2),
+    ("supervisord", Manager::Supervisord),
+    ("systemd", Manager::Systemd),
 ];
 
 thread_local! {
     static SEEN: Cell<[u64; 3]> = const { Cell::new([0; 3]) };
 }
 
-/// One source. Says on stderr, each hundred thousand times, how many texts were imported, and of how many commands it
+/// One manager. Says on stderr, each hundred thousand times, how many texts were imported, and of how many commands it
 /// is known that they are right.
-pub fn one(source: Source, data: &[u8]) {
-    let (imported, compared) = check(source, data);
+pub fn one(manager: Manager, data: &[u8]) {
+    let (imported, compared) = check(manager, data);
     let [all, texts, commands] = SEEN.get();
     let seen = [all + 1, texts + u64::from(imported), commands + compared];
     SEEN.set(seen);
@@ -35,27 +35,27 @@ pub fn one(source: Source, data: &[u8]) {
         // A fuzzer's talk; where nobody listens, nothing is lost.
         let _ = std::io::Write::write_fmt(
             &mut std::io::stderr(),
-            format_args!("{source:?}: {all} texts, {texts} imported, {commands} commands compared\n"),
+            format_args!("{manager:?}: {all} texts, {texts} imported, {commands} commands compared\n"),
         );
     }
 }
 
 /// Whether the text is imported, and how many of its commands were compared.
-pub fn check(source: Source, data: &[u8]) -> (bool, u64) {
+pub fn check(manager: Manager, data: &[u8]) -> (bool, u64) {
     let Some((first, rest)) = data.split_first() else { return (false, 0) };
-    let made = (first & 1 == 1).then(|| Made::of(source, *first, rest));
+    let made = (first & 1 == 1).then(|| Made::of(manager, *first, rest));
     let text = made.as_ref().map_or(rest, |made| made.text.as_bytes());
-    let read = source.read("web.service", "", text);
+    let read = manager.read("web.service", "", text);
     if let Some(made) = &made {
         let read = read.as_ref().unwrap_or_else(|why| panic!("{why}: {}", made.text));
         compare(read, std::slice::from_ref(&made.process), &made.text);
     }
     let Ok(imported) = read else { return (false, 0) };
     holds(&imported);
-    enters_directories(source, &imported, text);
+    enters_directories(manager, &imported, text);
     let Ok(text) = std::str::from_utf8(text) else { return (true, 0) };
-    let originals = originals::read(source, text).filter(|all| are_plain(all));
-    let lines = matches!(source, Source::Supervisord | Source::Systemd) && text.chars().all(is_understood);
+    let originals = originals::read(manager, text).filter(|all| are_plain(all));
+    let lines = matches!(manager, Manager::Supervisord | Manager::Systemd) && text.chars().all(is_understood);
     assert!(
         made.is_none() || !lines || originals.is_some(),
         "a text that was made is not understood: {text}"
@@ -88,13 +88,13 @@ fn holds(imported: &Imported) {
 }
 
 /// Where commands enter directories, they do that and then what they do without it.
-fn enters_directories(source: Source, plain: &Imported, text: &[u8]) {
+fn enters_directories(manager: Manager, plain: &Imported, text: &[u8]) {
     // Nothing else says where a command starts.
     if !["cwd", "dir", "Dir"].iter().any(|word| text.windows(3).any(|window| window == word.as_bytes())) {
         return;
     }
     let around = Surroundings { name: "web.service", app: "", files: None, enter_directories: true };
-    let entered = source.read_in(&around, text).expect("what can be imported can enter directories");
+    let entered = manager.read_in(&around, text).expect("what can be imported can enter directories");
     holds(&entered);
     if plain.procfile.is_empty() {
         return assert!(entered.procfile.is_empty());

@@ -1,6 +1,6 @@
 //! Texts that are made from words and values, in several styles of writing, so that it is known what they mean.
 
-use procfile_exchange::import::Source;
+use procfile_exchange::import::Manager;
 
 use super::originals::Process;
 
@@ -33,7 +33,7 @@ impl Style {
 
 impl Made {
     /// From a byte of choices, a byte of the number of words, and parts that end in a NUL: words, then values.
-    pub fn of(source: Source, choices: u8, data: &[u8]) -> Self {
+    pub fn of(manager: Manager, choices: u8, data: &[u8]) -> Self {
         let style = Style(choices);
         let (number, rest) = data.split_first().map_or((0, data), |(first, rest)| (*first, rest));
         let legal = |c: char| match c {
@@ -43,32 +43,31 @@ impl Made {
             {
                 '_'
             }
-            c if source == Source::Supervisord && c.is_whitespace() => ' ',
+            c if manager == Manager::Supervisord && c.is_whitespace() => ' ',
             c => c,
         };
         let mut parts = rest
             .split(|byte| *byte == 0)
             .map(|part| String::from_utf8_lossy(part).chars().map(legal).collect());
         let mut argv: Vec<String> = parts.by_ref().take(usize::from(number & 7) + 1).collect();
-        argv.retain(|word: &String| source != Source::Systemd || word != ";");
-        if argv
-            .first()
-            .is_none_or(|word| word.is_empty() || source == Source::Pm2 && word.contains(char::is_whitespace))
-        {
+        argv.retain(|word: &String| manager != Manager::Systemd || word != ";");
+        if argv.first().is_none_or(|word| {
+            word.is_empty() || manager == Manager::Pm2 && word.contains(char::is_whitespace)
+        }) {
             argv.insert(0, "bin/x".to_owned());
         }
         let values: Vec<String> = parts.take(NAMES.len()).collect();
-        let values = values.into_iter().map(|value| for_environment(source, value));
+        let values = values.into_iter().map(|value| for_environment(manager, value));
         let environment: Vec<(String, String)> =
             NAMES.iter().map(|name| (*name).to_owned()).zip(values).collect();
         let count = u64::from(number >> 3) + 1;
-        let text = match source {
-            Source::Compose => compose(style, &argv, &environment, count),
-            Source::Pm2 => pm2(style, &argv, &environment, count),
-            Source::Supervisord => supervisord(style, &argv, &environment, count),
-            Source::Systemd => systemd(style, &argv, &environment),
+        let text = match manager {
+            Manager::Compose => compose(style, &argv, &environment, count),
+            Manager::Pm2 => pm2(style, &argv, &environment, count),
+            Manager::Supervisord => supervisord(style, &argv, &environment, count),
+            Manager::Systemd => systemd(style, &argv, &environment),
         };
-        let count = if source == Source::Systemd { 1 } else { count };
+        let count = if manager == Manager::Systemd { 1 } else { count };
         let environment = environment.into_iter().map(|(name, value)| (name, Some(value))).collect();
         let process = Process {
             name: "web".to_owned(),
@@ -82,8 +81,8 @@ impl Made {
 }
 
 /// supervisord's values know no escapes.
-fn for_environment(source: Source, value: String) -> String {
-    if source == Source::Supervisord { value.replace(['"', '\'', ';', '#'], "_") } else { value }
+fn for_environment(manager: Manager, value: String) -> String {
+    if manager == Manager::Supervisord { value.replace(['"', '\'', ';', '#'], "_") } else { value }
 }
 
 /// A word of a shell, in single or double quotes.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use procfile_exchange::import::Source;
+use procfile_exchange::import::Manager;
 use serde_json::Value;
 
 use super::sh::{self, is_name};
@@ -26,12 +26,12 @@ pub struct Process {
 }
 
 /// All processes of a text; `None` if the text is not understood.
-pub fn read(source: Source, text: &str) -> Option<Vec<Process>> {
-    match source {
-        Source::Compose => compose(&json(text)?),
-        Source::Pm2 => pm2(&json(text)?),
-        Source::Supervisord => supervisord(text),
-        Source::Systemd => units::read(text),
+pub fn read(manager: Manager, text: &str) -> Option<Vec<Process>> {
+    match manager {
+        Manager::Compose => compose(&json(text)?),
+        Manager::Pm2 => pm2(&json(text)?),
+        Manager::Supervisord => supervisord(text),
+        Manager::Systemd => units::read(text),
     }
 }
 

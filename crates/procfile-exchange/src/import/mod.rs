@@ -32,7 +32,7 @@ pub use surroundings::{ReadFile, Surroundings};
 
 /// The process manager whose configuration is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum Manager {
     /// A Compose file.
     Compose,
     /// pm2's process file, in JSON (also as pm2 reads it: comments, bare keys) or YAML; or the processes that `pm2 save`
@@ -44,8 +44,8 @@ pub enum Source {
     Systemd,
 }
 
-impl Source {
-    /// The source of a name on the command line.
+impl Manager {
+    /// The manager of a name on the command line.
     pub fn of(name: &str) -> Option<Self> {
         match name {
             "compose" => Some(Self::Compose),
@@ -56,11 +56,11 @@ impl Source {
         }
     }
 
-    /// The source of a file, where its name says that.
+    /// The manager of a file, where its name says that.
     pub fn of_file(name: &str) -> Option<Self> {
         let by_name = [Self::Compose, Self::Pm2, Self::Supervisord];
-        let of_name = |source: &Self| {
-            let names = source.usual_names().iter();
+        let of_name = |manager: &Self| {
+            let names = manager.usual_names().iter();
             names.map(|usual| usual.rsplit('/').next().unwrap_or(usual)).any(|usual| usual == name)
         };
         let by_ending =
@@ -83,10 +83,10 @@ impl Source {
     /// processes.
     ///
     /// ```
-    /// use procfile_exchange::import::Source;
+    /// use procfile_exchange::import::Manager;
     ///
     /// let text = b"services: {web: {command: [bin/serve, --name, a b], deploy: {replicas: 2}}}";
-    /// let read = Source::Compose.read("compose.yaml", "", text)?;
+    /// let read = Manager::Compose.read("compose.yaml", "", text)?;
     /// assert_eq!(read.procfile, b"web: bin/serve --name 'a b'\n");
     /// assert_eq!(read.formation.get("web").map(|count| count.get()), Some(2));
     /// # Ok::<(), procfile_exchange::import::ImportError>(())
@@ -98,11 +98,11 @@ impl Source {
     /// Reads a configuration where it lies.
     ///
     /// ```
-    /// use procfile_exchange::import::{Source, Surroundings};
+    /// use procfile_exchange::import::{Manager, Surroundings};
     ///
     /// let text = br#"{"apps": [{"name": "mail", "script": "bin/mail", "cwd": "workers", "interpreter": "none"}]}"#;
     /// let around = Surroundings { name: "pm2.json", app: "", files: None, enter_directories: true };
-    /// assert_eq!(Source::Pm2.read_in(&around, text)?.procfile, b"mail: cd workers && bin/mail\n");
+    /// assert_eq!(Manager::Pm2.read_in(&around, text)?.procfile, b"mail: cd workers && bin/mail\n");
     /// # Ok::<(), procfile_exchange::import::ImportError>(())
     /// ```
     pub fn read_in(self, around: &Surroundings<'_>, bytes: &[u8]) -> Result<Imported, ImportError> {

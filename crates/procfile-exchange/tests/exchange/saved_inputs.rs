@@ -22,10 +22,10 @@ fn every_import_holds_for_its_saved_inputs_and_its_commands_are_compared() {
         include_str!("../../../../tests/fuzz/saved/import-supervisord.txt"),
         include_str!("../../../../tests/fuzz/saved/import-systemd.txt"),
     ];
-    for ((name, source), saved_inputs) in imports::SOURCES.into_iter().zip(saved_inputs) {
+    for ((name, manager), saved_inputs) in imports::MANAGERS.into_iter().zip(saved_inputs) {
         let inputs = saved::read(saved_inputs);
         assert!(inputs.len() > 50, "{name}: {} saved inputs are too few to be worth a replay", inputs.len());
-        let commands: u64 = inputs.iter().map(|input| imports::check(source, input).1).sum();
+        let commands: u64 = inputs.iter().map(|input| imports::check(manager, input).1).sum();
         assert!(commands > 50, "{name}: {commands} commands were compared only");
     }
 }

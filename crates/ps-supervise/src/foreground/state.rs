@@ -50,8 +50,8 @@ impl State {
         &self.directory
     }
 
-    /// Our supervisor has its lock, or will have none: others may look for dead foregrounds.
-    pub(crate) fn settle(&mut self) {
+    /// Lets others look for dead foregrounds again: our supervisor has its lock, or will have none.
+    pub(crate) fn open_home(&mut self) {
         self.home = None;
     }
 

@@ -1,4 +1,4 @@
-//! Writing a tree of files. Every file is staged beside its place and reaches the disk before the first takes its
+//! Writing the files of an export. Every file is staged beside its place and reaches the disk before the first takes its
 //! name; if one cannot be staged, none is written.
 
 use std::ffi::OsStr;

@@ -24,9 +24,9 @@ const SOON: Duration = Duration::from_secs(10);
 const NOT_EXECUTABLE: i32 = 126;
 const NOT_FOUND: i32 = 127;
 
-/// Looks on.
+/// What the foreground knows of its processes, and has said of them.
 #[derive(Debug)]
-pub(crate) struct Watch {
+pub(crate) struct Observer {
     spec: Spec,
     stdin: Option<Slot>,
     is_any_exit: bool,
@@ -59,7 +59,7 @@ impl Ended {
     }
 }
 
-impl Watch {
+impl Observer {
     pub(crate) fn new(plan: &Plan, args: &Args, printer: Printer) -> Self {
         Self {
             spec: plan.spec.clone(),
