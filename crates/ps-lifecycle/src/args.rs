@@ -90,6 +90,12 @@ pub(crate) struct DeployArgs {
     /// The app's environment from now on, a dotenv file
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
+    /// Do nothing; print what would happen to each instance
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// With --dry-run: one JSON object a line
+    #[arg(long, requires = "dry_run")]
+    pub(crate) json: bool,
 }
 
 /// Makes what runs match the formation: starts what is missing, stops what is too much, touches nothing else

@@ -15,10 +15,13 @@ use ps_scheduler::{Intent, Plan};
 use crate::args::DeployArgs;
 use crate::session::Session;
 use crate::wish::Wish;
-use crate::{release, stop};
+use crate::{plan, release, stop};
 
 pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
     let app: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
+    if args.dry_run {
+        return dry_run(&session.world, &app, args);
+    }
     let lock = session.lock(&app)?;
     let is_new = session.world.app(app.as_str()).is_err();
     let checkout = checkout(&session.world, &app, args)?;
@@ -47,6 +50,8 @@ pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
         scheduler: None,
         scale: vec![],
         env_file: None,
+        dry_run: false,
+        json: false,
     };
     let checkout = checkout(&session.world, app, &args)?;
     deploy(session, &lock, app, &args, &checkout)
@@ -60,6 +65,23 @@ fn checkout(world: &World, app: &AppName, args: &DeployArgs) -> Result<Checkout>
         (None, None, Some(command)) => Checkout::of_directory(Path::new("."), &procfile, Some(command))?,
         (None, None, None) => Checkout::again(world, app, &procfile)?,
     })
+}
+
+/// Everything up to the plan, as a deploy has it, and nothing after it.
+fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
+    let checkout = checkout(world, app, args)?;
+    let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
+    let name = scheduler_name(world, app, args, &checkout.source)?;
+    let counts = Counts::read(&args.scale, &checkout, procfile.as_ref(), &app_json)?;
+    let (formation, _) = counts.apply(world, app)?;
+    let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
+    let wanted = release::runnable(&formation, &release);
+    if world.is_deployed(app)? && world.scheduler_name(app)? != name {
+        let earlier = world.scheduler_name(app)?;
+        say::warning(&format!("{app} moves to {name}: what {earlier} runs of it ends when that is done"));
+    }
+    let scheduler = ps_schedulers::named(world, &name);
+    plan::show(scheduler.as_ref(), release, &wanted, &Intent::Deploy, args.json)
 }
 
 fn deploy(

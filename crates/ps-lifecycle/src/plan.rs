@@ -9,7 +9,8 @@ use formation::{Formation, ProcessType, State, Which};
 use ps_apps::{App, StoredEntry, StoredFormation};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_scheduler::{AppStatus, Foreseen, Intent, Outlook, foresee};
+use ps_release::Release;
+use ps_scheduler::{AppStatus, Foreseen, Intent, Outlook, Plan, Scheduler, foresee};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
@@ -23,6 +24,20 @@ pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     let asked = if args.formation { asked()? } else { stored.clone() };
     let wanted = converge::wanted(world, &app.name, &asked)?;
     write(&rows(session, &app, &wanted, &stored, args)?, args.json)
+}
+
+/// Prints a row for each slot of the plan that this release has; `No` if something is unknown.
+pub(crate) fn show(
+    scheduler: &dyn Scheduler,
+    release: Release,
+    wanted: &Formation,
+    intent: &Intent,
+    is_json: bool,
+) -> Result<Outcome> {
+    let status = scheduler.status_of(&release.app)?;
+    warn_of_unknown(&status);
+    let plan = Plan::new(release, wanted, &status.instances, intent, scheduler.usual_strategy());
+    write(&plan.foreseen(&status), is_json)
 }
 
 fn rows(
@@ -51,7 +66,13 @@ fn rows(
     if converge::is_stopped(session, app, &status)? {
         return Ok(foresee(wanted, Outlook::Stopped(&status)));
     }
-    Ok(foresee(wanted, Outlook::Planned(&status, &Intent::Converge(Which::All))))
+    let intent = Intent::Converge(Which::All);
+    let Some(release) = release::deployed(world, &app.name)? else {
+        // Dokku deployed it, and its hooks make the plan.
+        return Ok(foresee(wanted, Outlook::Planned(&status, &intent)));
+    };
+    let usual = ps_schedulers::of(world, &app.name)?.usual_strategy();
+    Ok(Plan::new(release, wanted, &status.instances, &intent, usual).foreseen(&status))
 }
 
 fn warn_of_unknown(status: &AppStatus) {

@@ -67,7 +67,9 @@ fn write(
         Format::Csv => {
             let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(&mut out);
             writer.write_record(["process_type", "index", "action", "reason"])?;
-            rows.iter().try_for_each(|row| writer.serialize(row))?;
+            for Foreseen { process_type, index, action, reason, .. } in rows {
+                writer.serialize((process_type, index, action, reason))?;
+            }
             writer.flush()?;
         }
         // Refused before: a file of counts has no place for actions.

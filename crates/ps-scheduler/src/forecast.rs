@@ -5,8 +5,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroU16;
 
 use formation::{Formation, ProcessType, Slot, State, Which};
+use ps_rollout::{Rules, Strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::{AppStatus, Change, Intent, Plan, Step};
@@ -22,6 +24,20 @@ pub struct Foreseen {
     pub action: Cow<'static, str>,
     /// Why, for people: one short fragment.
     pub reason: Cow<'static, str>,
+    /// How an instance is brought up in it; `None` where none is, or where nobody here decides that.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<ForeseenRules>,
+}
+
+/// The rules of a rollout, as they are shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeseenRules {
+    /// In which order old and new follow each other.
+    pub strategy: Strategy,
+    /// How many instances of the type are brought up at a time.
+    pub max_parallel: NonZeroU16,
+    /// Within how many seconds one has to be ready.
+    pub deadline_seconds: u64,
 }
 
 /// What is known of an app, and what is about to be done to it.
@@ -59,6 +75,7 @@ impl Foreseen {
             index: slot.index,
             action: action.into(),
             reason: reason.into(),
+            rules: None,
         }
     }
 }
@@ -73,7 +90,6 @@ impl fmt::Display for Foreseen {
 
 /// A row for each slot that is wanted or filled, ordered by type, then index.
 pub fn foresee(wanted: &Formation, outlook: Outlook<'_>) -> Vec<Foreseen> {
-    let of_step = |step: &Step| Foreseen::new(&step.slot, step.change, step.reason);
     match outlook {
         Outlook::Undeployed => {
             let steps = Plan::steps(wanted, &[], &Intent::Deploy);
@@ -106,15 +122,40 @@ pub fn foresee(wanted: &Formation, outlook: Outlook<'_>) -> Vec<Foreseen> {
     }
 }
 
+impl Plan {
+    /// The plan as it is shown. `status` is what it was made from.
+    pub fn foreseen(&self, status: &AppStatus) -> Vec<Foreseen> {
+        of_steps(&self.steps, status, |step| {
+            let is_brought_up = matches!(step.change, Change::Start | Change::Replace);
+            let rules = self.rules.get(&step.slot.process_type).filter(|_| is_brought_up);
+            Foreseen { rules: rules.map(ForeseenRules::of), ..of_step(step) }
+        })
+    }
+}
+
+impl ForeseenRules {
+    fn of(rules: &Rules) -> Self {
+        let Rules { strategy, max_parallel, deadline, .. } = *rules;
+        Self { strategy, max_parallel, deadline_seconds: deadline.as_secs() }
+    }
+}
+
+fn of_step(step: &Step) -> Foreseen {
+    Foreseen::new(&step.slot, step.change, step.reason)
+}
+
 fn rows(
     wanted: &Formation,
     status: &AppStatus,
     intent: &Intent,
     row: impl Fn(&Step) -> Foreseen,
 ) -> Vec<Foreseen> {
+    of_steps(&Plan::steps(wanted, &status.instances, intent), status, row)
+}
+
+fn of_steps(steps: &[Step], status: &AppStatus, row: impl Fn(&Step) -> Foreseen) -> Vec<Foreseen> {
     let unknown = status.instances.iter().filter(|instance| instance.state == State::Unknown);
     let unknown: BTreeSet<&Slot> = unknown.map(|instance| &instance.slot).collect();
-    let steps = Plan::steps(wanted, &status.instances, intent);
     let row =
         |step: &Step| if unknown.contains(&step.slot) { Foreseen::unknown(&step.slot) } else { row(step) };
     steps.iter().map(row).collect()

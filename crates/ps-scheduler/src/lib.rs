@@ -17,7 +17,7 @@ mod scheduler;
 pub use error::Error;
 pub use failure::{FailedSlot, conclude};
 pub use fake::Fake;
-pub use forecast::{Foreseen, Outlook, foresee};
+pub use forecast::{Foreseen, ForeseenRules, Outlook, foresee};
 pub use instance::{AppStatus, Instance, Over, Running};
 pub use os_process::OsProcess;
 pub use plan::{Change, Intent, Plan, Step};

@@ -148,6 +148,41 @@ fn a_dry_run_of_ps_scale_is_the_plan_of_converge_whatever_state_the_app_is_in() 
     assert_eq!(plan_of_both(&home), stopped);
 }
 
+#[test]
+fn a_dry_run_of_a_deploy_says_what_it_would_do_and_how_and_does_nothing() {
+    let home = Home::new();
+    let source = home.source("src", "web: exec sleep 1000\nworker: exec sleep 1000\n");
+    let dry_run = ["ps-lifecycle", "deploy", "shop", "--dir", &source, "--dry-run"];
+    let before = home.settings();
+    let text = home.does(&[&dry_run[..], &["--scale", "web=1"]].concat());
+    assert_eq!(text, "web.1            start    wanted, but not running\n");
+    assert_eq!(home.settings(), before, "a dry run makes no app");
+
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=2", "worker=1"]);
+    let formation = r#"{"web": {"quantity": 1}, "worker": {"quantity": 2, "strategy": "stop-first"}}"#;
+    home.write("src/app.json", &format!(r#"{{"formation": {formation}}}"#));
+    let (settings, pids) = (home.settings(), home.pids("shop"));
+    let ran = home.run(&[&dry_run[..], &["--json"]].concat());
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_eq!((home.settings(), home.pids("shop")), (settings, pids), "a dry run does nothing");
+    let rows = ran.rows();
+    let words = |row: &Value| {
+        let slot = format!("{}.{}", row["process_type"].as_str().expect("text"), row["index"]);
+        let how = row.get("strategy").and_then(Value::as_str).unwrap_or("none");
+        format!("{} {slot} {how}", row["action"].as_str().expect("text"))
+    };
+    assert_eq!(
+        rows.iter().map(words).collect::<Vec<_>>(),
+        [
+            "replace web.1 one-by-one",
+            "stop web.2 none",
+            "replace worker.1 stop-first",
+            "start worker.2 stop-first"
+        ]
+    );
+    assert_eq!((&rows[2]["max_parallel"], &rows[2]["deadline_seconds"]), (&2.into(), &30.into()));
+}
+
 /// The supervisor takes the earlier release that is put back for a new one; what had ended for good in it is not run again.
 #[test]
 fn a_deploy_that_is_rolled_back_runs_no_job_of_the_earlier_release_again() {
