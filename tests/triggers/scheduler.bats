@@ -180,7 +180,7 @@ WEB='web: faultapp --say "in $PWD" --listen $PORT'
   run plugn trigger post-extract demo "$BATS_TEST_TMPDIR/none" abc
   [[ $status == 1 && $output == *"$BATS_TEST_TMPDIR/none"* ]]
   run plugn trigger scheduler-deploy native demo latest ""
-  [[ $status == 1 && $output == *"is not whole"*"push again"* && ! -e $SERVICE/spec.json ]] || { echo "$output"; false; }
+  [[ $status == 1 && $output == *"is not whole"*"push again"* && ! -e $SERVICE/spec2.json ]] || { echo "$output"; false; }
   put config/git/demo/source-image nginx:1
   # shellcheck disable=SC2030  # For the rest of this test.
   export DOKKU_PID=102
