@@ -2,15 +2,16 @@
 //! is needed.
 
 use std::env;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use durable::{ReadError, Records, WriteError};
+use durable::{Directory, ReadError, Records, WriteError};
 use formation::AppName;
 use jiff::Timestamp;
-use ps_apps::{Scope, World};
+use ps_apps::{Error, Scope, World};
 use rustix::time::ClockId;
 
 use crate::arguments::{redacted, shortened};
@@ -45,6 +46,23 @@ impl<'a> Journal<'a> {
     pub fn of(world: &'a World, app: &'a AppName) -> Self {
         let path = path(world, app);
         Self { world, app, records: Records::new(world.lib(), &path, MAX_BYTES) }
+    }
+
+    /// Does what `verb` asks of the app, with these words, and tells of its beginning and its end.
+    pub fn tell<T, E: Display>(
+        &self,
+        verb: &str,
+        words: &[String],
+        loss: fn(&str),
+        deed: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.asked(verb, words, loss);
+        let began = Instant::now();
+        let ended = deed();
+        // Of an error that has causes, the alternate form names them all.
+        let error = ended.as_ref().err().map(|error| format!("{error:#}"));
+        self.ended(verb, error.as_deref(), began.elapsed(), loss);
+        ended
     }
 
     /// Somebody asked for `verb` with these words; it begins.
@@ -83,6 +101,23 @@ impl<'a> Journal<'a> {
             }
         }
         Ok(contents)
+    }
+
+    /// Gives another app, which takes the place of this one, what the journal holds: the app was renamed. Neither need exist
+    /// meanwhile; a journal that the other one has already stays.
+    pub fn hand_on(&self, new: &AppName) -> Result<(), Error> {
+        let (from, to) = (path(self.world, self.app), path(self.world, new));
+        let bytes = match durable::state(&from, MAX_BYTES) {
+            Err(ReadError::Missing) => return Ok(()),
+            Ok(_) if to.exists() => return Ok(()),
+            bytes => bytes.map_err(|error| Error::Corrupt {
+                path: from,
+                line: None,
+                reason: format!("{error}: remove it"),
+            })?,
+        };
+        let directory = Directory::open(self.world.lib(), &self.world.kept_dir(new))?;
+        Ok(directory.write(NAME, &bytes, self.world.access(Scope::Global))?)
     }
 
     /// Appends an event of an app that exists. If that fails, `loss` is told in one sentence, the first time in this process.

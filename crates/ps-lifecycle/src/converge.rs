@@ -8,19 +8,23 @@ use ps_scheduler::{AppStatus, Intent, Plan, Running};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
-use crate::{plan, release};
+use crate::{journal, plan, release};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     if args.dry_run {
         return plan::print(session, args);
     }
     let app = session.world.app(&args.app)?;
+    journal::of_verb(&session.world, "converge", &app.name, || converge(session, &app))
+}
+
+fn converge(session: &Session, app: &App) -> Result<Outcome> {
     let _lock = session.lock(&app.name)?;
-    if is_held(session, &app)? && is_stopped(session, &app, &status(session, &app)?)? {
+    if is_held(session, app)? && is_stopped(session, app, &status(session, app)?)? {
         session.fact(&format!("{0} is stopped: ps-lifecycle start {0} applies its formation", app.name))?;
         return Ok(Outcome::Done);
     }
-    carry_out(session, &app, &Intent::Converge(Which::All))?;
+    carry_out(session, app, &Intent::Converge(Which::All))?;
     Ok(Outcome::Done)
 }
 
@@ -40,7 +44,9 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     if plan.is_noop() {
         session.watch(|watch| scheduler.tend(&plan, watch))?;
     } else {
-        session.watch(|watch| scheduler.deploy(&plan, watch))?;
+        journal::planned(world, &app.name, &plan);
+        let outcome = session.watch(|watch| scheduler.deploy(&plan, watch))?;
+        journal::done(world, &app.name, &outcome);
     }
     if !stored.old.is_empty() {
         world.forget_old_formation(&app.name)?;

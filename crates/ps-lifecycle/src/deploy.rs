@@ -15,25 +15,32 @@ use ps_scheduler::{Intent, Plan};
 use crate::args::DeployArgs;
 use crate::session::Session;
 use crate::wish::Wish;
-use crate::{plan, release, stop};
+use crate::{journal, plan, release, stop};
+
+const VERB: &str = "deploy";
 
 pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
     let app: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
     if args.dry_run {
         return dry_run(&session.world, &app, args);
     }
-    let lock = session.lock(&app)?;
+    journal::of_verb(&session.world, VERB, &app, || deploy_to(session, &app, args))
+}
+
+fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
+    let lock = session.lock(app)?;
     let is_new = session.world.app(app.as_str()).is_err();
-    let checkout = checkout(&session.world, &app, args)?;
+    let checkout = checkout(&session.world, app, args)?;
     if is_new {
-        session.world.create_app(&app)?;
+        session.world.create_app(app)?;
+        journal::of_new_app(&session.world, VERB, app);
     }
-    let deployed = deploy(session, &lock, &app, args, &checkout);
+    let deployed = deploy(session, &lock, app, args, &checkout);
     let runs_on = matches!(&deployed, Err(error) if error.is::<RunsOn>());
-    if deployed.is_err() && is_new && !runs_on && !session.world.is_deployed(&app)? {
+    if deployed.is_err() && is_new && !runs_on && !session.world.is_deployed(app)? {
         // What was made for this deploy goes with it; the failure is what the user hears of. Where only a hook failed
         // after it, the app is deployed and runs on.
-        let _ = session.world.destroy_app(&app);
+        let _ = session.world.destroy_app(app);
         lock.retire();
     }
     deployed.map(|()| Outcome::Done)
@@ -113,9 +120,13 @@ fn deploy(
         let scheduler = ps_schedulers::named(world, &name);
         let plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
         let wish = Wish::set(world, app, true)?;
-        if let Err(error) = session.watch_locked(Some(lock), |watch| scheduler.deploy(&plan, watch)) {
-            wish.put_back();
-            return Err(error.into());
+        journal::planned(world, app, &plan);
+        match session.watch_locked(Some(lock), |watch| scheduler.deploy(&plan, watch)) {
+            Ok(outcome) => journal::done(world, app, &outcome),
+            Err(error) => {
+                wish.put_back();
+                return Err(error.into());
+            }
         }
         let (formation, source) = formation;
         // Where this deploy does not say it, whoever said it before did.

@@ -11,15 +11,28 @@ use ps_cli::exit::Outcome;
 use ps_cli::say;
 
 use crate::args::AllArgs;
+use crate::journal;
 use crate::session::Session;
 
-/// Does `verb` to the named app, or with `--all` to every app of which `is_meant` says so.
+/// A verb, and the apps that it is done to.
+pub(crate) struct Subjects<'a> {
+    /// The verb, as the journal names it.
+    pub(crate) verb: &'static str,
+    /// The app that was named.
+    pub(crate) app: Option<&'a str>,
+    /// Whether all apps are meant.
+    pub(crate) all: &'a AllArgs,
+}
+
+/// Does the verb to the named app, or with `--all` to every app of which `is_meant` says so.
 pub(crate) fn app(
     session: &Session,
-    (named, all): (Option<&str>, &AllArgs),
+    subjects: &Subjects<'_>,
     is_meant: impl Fn(&App) -> Result<bool>,
-    verb: impl Fn(&App) -> Result<()> + Sync,
+    deed: impl Fn(&App) -> Result<()> + Sync,
 ) -> Result<Outcome> {
+    let Subjects { verb, app: named, all } = *subjects;
+    let verb = |app: &App| journal::of_verb(&session.world, verb, &app.name, || deed(app));
     if let Some(name) = named {
         verb(&session.world.app(name)?)?;
         return Ok(Outcome::Done);

@@ -8,6 +8,7 @@ mod destroy;
 mod dokku;
 mod each;
 mod inspect;
+mod journal;
 mod logs;
 mod plan;
 mod processes;

@@ -7,14 +7,16 @@ use ps_cli::exit::Outcome;
 use ps_scheduler::Intent;
 
 use crate::args::TargetArgs;
+use crate::each::{self, Subjects};
 use crate::session::Session;
-use crate::{converge, each, stop};
+use crate::{converge, stop};
 
 /// Replaces what runs by new instances of the same release
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
-    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| restart(session, app, &which))
+    let subjects = Subjects { verb: "restart", app: args.app.as_deref(), all: &args.all };
+    each::app(session, &subjects, is_meant, |app| restart(session, app, &which))
 }
 
 fn restart(session: &Session, app: &App, which: &Which) -> Result<()> {

@@ -7,8 +7,9 @@ use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Intent;
 
 use crate::args::RestoreArgs;
+use crate::each::{self, Subjects};
 use crate::session::Session;
-use crate::{each, start};
+use crate::start;
 
 /// Starts what was running before a reboot; apps that were stopped by hand stay stopped
 pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
@@ -19,7 +20,8 @@ pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
         let restore = session.world.property("ps", Scope::App(&app.name), "restore")?;
         Ok(restore.as_deref() != Some("false") && session.world.is_deployed(&app.name)?)
     };
-    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| {
+    let subjects = Subjects { verb: "restore", app: args.app.as_deref(), all: &args.all };
+    each::app(session, &subjects, is_meant, |app| {
         if is_meant(app)? {
             // Nobody asks for what had finished, was given up or was stopped before.
             return start::start(session, app, &Intent::Converge(Which::All));

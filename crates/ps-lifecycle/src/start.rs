@@ -7,16 +7,18 @@ use ps_cli::exit::Outcome;
 use ps_scheduler::{Intent, Running};
 
 use crate::args::TargetArgs;
+use crate::each::{self, Subjects};
 use crate::session::Session;
 use crate::wish::Wish;
-use crate::{converge, each, stop};
+use crate::{converge, stop};
 
 /// Starts what is wanted and does not run
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
     let intent = Intent::Start(which);
-    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| start(session, app, &intent))
+    let subjects = Subjects { verb: "start", app: args.app.as_deref(), all: &args.all };
+    each::app(session, &subjects, is_meant, |app| start(session, app, &intent))
 }
 
 /// Starts instances of one app, and from now on brings it back after a reboot.

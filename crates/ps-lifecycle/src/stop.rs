@@ -7,7 +7,7 @@ use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::{Error, Scheduler, StopOrder};
 
 use crate::args::TargetArgs;
-use crate::each;
+use crate::each::{self, Subjects};
 use crate::session::Session;
 use crate::wish::Wish;
 
@@ -15,7 +15,8 @@ use crate::wish::Wish;
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
-    each::app(session, (args.app.as_deref(), &args.all), is_meant, |app| stop(session, app, &which))
+    let subjects = Subjects { verb: "stop", app: args.app.as_deref(), all: &args.all };
+    each::app(session, &subjects, is_meant, |app| stop(session, app, &which))
 }
 
 fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {

@@ -1,6 +1,7 @@
 //! A change: understood and judged as a whole, stored under the app's lock, then carried out.
 
 use std::collections::BTreeSet;
+use std::env;
 use std::num::NonZero;
 use std::thread;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use ps_apps::{AppLock, AskedCount, FormationSource, RefusedScaling, Scaling, Sto
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 use ps_dokku::DeployLock;
+use ps_journal::Journal;
 
 use crate::args::Args;
 use crate::format::Format;
@@ -41,7 +43,13 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
     if !world.inside_dokku() {
         announce(world, app, args)?;
     }
-    store_and_act(world, app, args, &change)
+    told(world, app, || store_and_act(world, app, args, &change))
+}
+
+/// Does a change, and has the journal of the app tell of it.
+pub(crate) fn told<T>(world: &World, app: &AppName, deed: impl FnOnce() -> Result<T>) -> Result<T> {
+    let words: Vec<String> = env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    Journal::of(world, app).tell("scale", &words, say::warning, deed)
 }
 
 fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> Result<Outcome> {

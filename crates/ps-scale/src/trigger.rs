@@ -75,8 +75,11 @@ fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Res
     // Dokku hands on what stands in an app.json, with each deploy again.
     let asked = change::parse(world, words, AskedCount::parse_in_file)?;
     let change = Change { asked, replaces: flags.clears, known: world.known_types(app)? };
-    change.apply(world, &print::read(world, app)?)?;
-    let (before, after) = change::store(world, app, FormationSource::Trigger, &change)?;
+    let before = print::read(world, app)?;
+    let is_real = change.apply(world, &before)? != before;
+    let store = || change::store(world, app, FormationSource::Trigger, &change);
+    // With each deploy Dokku hands on what is stored already: nothing happens then, and there is nothing to tell.
+    let (before, after) = if is_real { change::told(world, app, store)? } else { store()? };
     if flags.skips {
         return Ok(Outcome::Done);
     }

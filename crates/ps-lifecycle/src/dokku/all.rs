@@ -13,6 +13,7 @@ use ps_cli::say;
 
 use super::apps;
 use crate::args::AllArgs;
+use crate::journal;
 use crate::session::Session;
 
 /// A verb, and the apps that it is done to.
@@ -29,6 +30,7 @@ pub(crate) fn each(
     subjects: &Subjects<'_>,
     act: impl Fn(&AppName) -> Result<()> + Sync,
 ) -> Result<Outcome> {
+    let act = |app: &AppName| journal::of_verb(&session.world, subjects.verb, app, || act(app));
     if subjects.all.all {
         return every(session, subjects.verb, subjects.all.parallel, &act);
     }

@@ -11,21 +11,27 @@ use ps_dokku::{Caller, order};
 use super::hold::Held;
 use super::{all, apps, question, start};
 use crate::args::RestoreArgs;
+use crate::journal;
 use crate::session::Session;
+
+const VERB: &str = "restore";
 
 pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
     let caller = Caller::new(&session.world);
     let named = args.app.as_deref().filter(|app| !app.is_empty());
     caller.make(&order::before_restore())?;
     if let Some(app) = named {
-        restore(session, &apps::named(session, Some(app))?)?;
+        let app = apps::named(session, Some(app))?;
+        journal::of_verb(&session.world, VERB, &app, || restore(session, &app))?;
         return Ok(Outcome::Done);
     }
     if !args.all.all {
         say::warning("Restore specified without app, assuming --all");
     }
     caller.make([&order::proxy_clear(order::ALL)])?;
-    all::every(session, "restore", args.all.parallel, &|app: &AppName| restore(session, app))
+    all::every(session, VERB, args.all.parallel, &|app: &AppName| {
+        journal::of_verb(&session.world, VERB, app, || restore(session, app))
+    })
 }
 
 fn restore(session: &Session, app: &AppName) -> Result<()> {

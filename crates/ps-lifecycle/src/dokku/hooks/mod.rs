@@ -17,6 +17,7 @@ use ps_dokku::{Caller, Line};
 use ps_scheduler_docker::DockerLocal;
 
 use super::{last_words, restart};
+use crate::journal;
 
 /// The first word by which a hook calls.
 pub(crate) const FLAG: &str = "--from-trigger";
@@ -60,7 +61,9 @@ fn dispatch(world: &World, words: &[&str]) -> Result<()> {
             rebuild(&caller(), new)
         }
         ["post-app-rename-setup", old, new, ..] => {
-            Ok(ps_dokku::take_over(world, &old.parse()?, &new.parse()?)?)
+            let (old, new) = (old.parse()?, new.parse()?);
+            journal::hand_on(world, &old, &new);
+            Ok(ps_dokku::take_over(world, &old, &new)?)
         }
         ["post-stop", app, ..] => remember_stop(world, &app.parse()?),
         [name, ..] if TRIGGERS.contains(name) || scheduler::TRIGGERS.contains(name) => Err(Refusal::usage(
