@@ -1,12 +1,12 @@
-//! A Compose file: one service per process type, its instances as replicas. Compose expands `$`, so each is doubled. The
-//! project has no name here: Compose 1 refuses a file that gives one.
+//! A Compose file: one service per process type, its instances as replicas. Compose expands `$`, so each `$` is written twice. The
+//! file does not name the project, because Compose 1 refuses a file that does.
 
 use crate::export::job::{Instance, Job};
 use crate::export::output::Output;
 use crate::export::text::Text;
 use crate::export::yaml::Yaml;
 
-/// The file.
+/// Renders the file.
 pub(crate) fn render(job: &Job) -> Vec<Output> {
     let firsts = job.instances.iter().filter(|instance| instance.number == 1);
     let services = firsts.map(|instance| (instance.process_type.clone(), service(job, instance)));

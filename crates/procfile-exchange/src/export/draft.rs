@@ -2,7 +2,7 @@
 
 use std::fmt::{Arguments, Write as _};
 
-/// Text that grows.
+/// The text so far.
 #[derive(Default)]
 pub(crate) struct Draft(String);
 
@@ -24,7 +24,7 @@ impl Draft {
         self.0.is_empty()
     }
 
-    /// What became of it.
+    /// The whole text.
     pub(crate) fn finish(self) -> String {
         self.0
     }

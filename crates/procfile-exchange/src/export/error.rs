@@ -1,4 +1,4 @@
-//! Why nothing is exported.
+//! What an exporter refuses. A value that a format cannot hold is an error that names the value: nothing is left out silently.
 
 /// Why nothing is exported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum ExportError {
         /// What is wrong with it.
         why: String,
     },
-    /// A variable that a shell drops, and a unit has one between its manager and the command.
+    /// A variable whose name is no legal name of a shell's. Units run their commands by a shell, and shells drop such variables.
     #[error(
         "variable {0:?} of the env file would not arrive: units run their commands by a shell, and shells drop what has such a name; leave it out of the file that is exported"
     )]

@@ -7,23 +7,24 @@ use crate::export::text::Text;
 
 const PREFIX: &str = "FOR_APP_";
 
-/// What puts the app's `PATH` behind that of a login shell's profile.
+/// The script that sets the app's own `PATH` again, after the profile of a login shell has set another one.
 pub(crate) fn path_loader() -> Text {
     release("", std::iter::once("PATH"), "", "/bin/bash")
 }
 
-/// What a variable is called when it is no longer held.
+/// The own name of a variable that is held.
 pub(crate) fn released(name: &str) -> &str {
     name.strip_prefix(PREFIX).unwrap_or(name)
 }
 
-/// What a variable is called while it is held.
+/// The name of a variable while it is held: `FOR_APP_PATH` for `PATH`.
 pub(crate) fn held(name: &str) -> String {
     format!("{PREFIX}{name}")
 }
 
-/// A script of a shell that does what `before` says, gives variables their names, does what `behind` says, and puts a fresh
-/// shell in its place, which runs the script in its `$0`. Behind the names, only what a shell knows by itself is what it was.
+/// A shell script that runs `before`, gives the variables their own names, runs `behind`, and then replaces itself by a new shell,
+/// which runs the script in its `$0`. As soon as the variables have their own names, `behind` can rely on builtins of the shell
+/// alone: `PATH`, for example, is the app's by then.
 pub(crate) fn release<'a>(
     before: &str,
     names: impl Iterator<Item = &'a str> + Clone,

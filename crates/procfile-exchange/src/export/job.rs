@@ -10,7 +10,7 @@ use crate::export::text::{AbsolutePath, Name, Text};
 
 /// The most instances of one type that are exported.
 pub const MAX_INSTANCES: u16 = 1000;
-/// Ports that each type has before those of the next begin.
+/// How many ports each type has before those of the next type begin.
 const PORTS_PER_TYPE: u32 = 100;
 
 /// What holds for every instance.
@@ -69,8 +69,9 @@ pub struct Job {
 }
 
 impl Job {
-    /// The instances that `count` wants of each type. Types are counted in the order of their names for their ports,
-    /// which begin at `base_port`; those of which none is wanted count as well.
+    /// Makes as many instances of each type as `count` says. Ports begin at `base_port`, and each type has 100 of them, in the order of
+    /// the names; a type of which no instance is wanted keeps its 100. For example, with `base_port` 5000, `clock.1` has the port
+    /// 5000, `web.1` 5100 and `web.2` 5101.
     pub fn new(
         settings: Settings,
         procfile: &Procfile,
@@ -103,12 +104,12 @@ impl Job {
         self.instances.iter().filter(|instance| instance.process_type == process_type).count() as u64
     }
 
-    /// `app-web-1`.
+    /// The name with dashes, `app-web-1`.
     pub(crate) fn dashed(&self, instance: &Instance) -> String {
         format!("{}-{}-{}", self.settings.app, instance.process_type, instance.number)
     }
 
-    /// `app-web.1`, the value of `PS`.
+    /// The name with a dot, `app-web.1`: the value of `PS`.
     pub(crate) fn dotted(&self, instance: &Instance) -> String {
         format!("{}-{}.{}", self.settings.app, instance.process_type, instance.number)
     }
@@ -120,7 +121,7 @@ impl Job {
         })
     }
 
-    /// `PORT` and `PS`, which the env file may override, and behind them the rest of the env file.
+    /// The variables of an instance: `PORT` and `PS`, unless the env file has them, then those of the env file.
     pub(crate) fn environment(instance: &Instance, ps: &str) -> Vec<(String, Text)> {
         let own = [("PORT", plain(&instance.port.to_string())), ("PS", plain(ps))];
         let chosen = |(name, own): (&str, Text)| {
@@ -142,13 +143,13 @@ impl Instance {
         is_simple_command(self.command.as_str().as_bytes())
     }
 
-    /// The command as a shell's script, `exec`ed where that changes nothing.
+    /// The command as a script for a shell, with `exec` in front if it is one simple command.
     pub(crate) fn script(&self) -> Text {
         if self.is_simple() { plain(&format!("exec {}", self.command)) } else { self.command.clone() }
     }
 }
 
-/// A text put together from parts that were checked before.
+/// A text that is put together from parts, each of which was checked when it was made.
 pub(crate) fn plain(text: &str) -> Text {
     Text::new("text of our own", text.as_bytes()).expect("parts that are legal make a legal text")
 }

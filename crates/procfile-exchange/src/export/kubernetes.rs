@@ -1,5 +1,5 @@
-//! Kubernetes: a Deployment per process type. `$(NAME)` is expanded in arguments and variables, so each `$` is doubled.
-//! Names are DNS labels there: others are mapped, and `PS` keeps the one of the Procfile.
+//! Kubernetes: a Deployment per process type. Kubernetes expands `$(NAME)` in arguments and variables, so each `$` is written twice.
+//! Names of Deployments are DNS labels. A process type that is none gets the nearest label, and `PS` keeps its own name.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::export::output::Output;
 use crate::export::text::Text;
 use crate::export::yaml::Yaml;
 
-/// The manifests, one file per type.
+/// Renders the manifests, one file per type.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {
     let mut owners: BTreeMap<String, &str> = BTreeMap::new();
     for instance in firsts(job) {
@@ -28,7 +28,7 @@ pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {
     Ok(firsts(job).map(file).collect())
 }
 
-/// What was mapped, one line each.
+/// A line for each name that was replaced by a label.
 pub(crate) fn notes(job: &Job) -> Vec<String> {
     let (app, rule) =
         (job.settings.app.as_str(), "names there are lower-case letters, digits and -, 63 at most");

@@ -2,8 +2,8 @@
 
 const MAX_LABEL: usize = 63;
 
-/// The label that is nearest to a name: lower case, `-` for every character that is not legal, no `-` at the ends. One that would be
-/// too long ends in a number that is made of the whole name, so that long names which begin alike stay apart.
+/// The label that is nearest to a name: in lower case, with `-` for every character that is not legal, and without `-` at its ends. A
+/// label that would be too long is cut and ends in a hash of the whole name, so that long names that begin alike stay apart.
 pub(crate) fn label(name: &str) -> String {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let mapped: String = name.chars().map(plain).collect();

@@ -14,7 +14,7 @@ enum Value {
     Dictionary(Vec<(Text, Value)>),
 }
 
-/// The property lists.
+/// Renders the property lists.
 pub(crate) fn render(job: &Job) -> Vec<Output> {
     let path = |instance| format!("Library/LaunchDaemons/{}.plist", job.dashed(instance));
     let file = |instance| Output::file(path(instance), 0o644, document(&daemon(job, instance)));

@@ -39,7 +39,7 @@ struct Names {
 enum Unit {
     Plain,
     Kibibytes,
-    /// In KiB as a flag, in blocks of 512 bytes for a POSIX `ulimit`.
+    /// The flag counts in KiB, and a POSIX `ulimit` in blocks of 512 bytes.
     Blocks,
 }
 
@@ -93,7 +93,7 @@ impl Resource {
     }
 }
 
-/// A limit: a number in the unit of its resource, or none at all.
+/// A limit: a number in the unit of its resource, or no limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// What is limited.
@@ -125,18 +125,18 @@ impl Limit {
         }
     }
 
-    /// Name and value of a launchd limit; an absent one is no limit.
+    /// Name and value of the limit in a property list. Without a limit there is no value: launchd sets none for an absent key.
     pub(crate) fn launchd(self) -> Option<(&'static str, u64)> {
         Some((self.resource.names().launchd, self.absolute()?))
     }
 
-    /// `limit nofile 99 99`.
+    /// The stanza of Upstart: `limit nofile 99 99`.
     pub(crate) fn upstart(self) -> String {
         let amount = self.absolute().map_or_else(|| "unlimited".to_owned(), |amount| amount.to_string());
         format!("limit {} {amount} {amount}", self.resource.names().upstart)
     }
 
-    /// `ulimit -n 99`, for a POSIX shell.
+    /// The command of a POSIX shell: `ulimit -n 99`.
     pub(crate) fn ulimit(self) -> String {
         let names = self.resource.names();
         let factor = if names.unit == Unit::Blocks { 2 } else { 1 };
@@ -144,7 +144,7 @@ impl Limit {
         format!("ulimit -{} {}", names.ulimit, amount.as_deref().unwrap_or("unlimited"))
     }
 
-    /// In bytes, seconds or pieces.
+    /// The number in bytes, in seconds, or as a count.
     fn absolute(self) -> Option<u64> {
         let factor = if self.resource.names().unit == Unit::Plain { 1 } else { 1024 };
         self.amount.map(|amount| u64::from(amount) * factor)

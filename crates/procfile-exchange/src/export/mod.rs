@@ -1,5 +1,5 @@
-//! Units of other process managers, made from a Procfile. All are rendered in memory first, so that either all are written or,
-//! after an error, none.
+//! Units of other process managers, made from a Procfile. All files are rendered in memory before the first is written, so that
+//! after an error there is none.
 
 mod compose;
 mod draft;
@@ -109,11 +109,11 @@ impl Format {
         }
     }
 
-    /// Names that the format cannot hold and what they are called in it instead, one line each.
+    /// A line for each name that the format cannot hold, with the name that stands in its place.
     pub fn renamed(self, job: &Job) -> Vec<String> {
         match self {
             Self::Kubernetes => kubernetes::notes(job),
-            // Process types and apps are made of characters that all of these take.
+            // All of these take every character that the names of apps and process types can have.
             Self::Systemd
             | Self::SystemdUser
             | Self::Runit

@@ -1,6 +1,7 @@
-//! OpenRC service scripts, under its own supervisor. OpenRC splits, expands and evaluates a script's settings once more, and
-//! passes its variables to programs of root. So its settings only name what they mean, paths that it takes unquoted must be
-//! plain, and the app's variables are held until its own shell gives them their names.
+//! OpenRC service scripts, under OpenRC's own supervisor. OpenRC splits, expands and evaluates the settings of a script a second time,
+//! and passes the script's variables to programs that run as root. So a setting only refers to a shell variable that holds the
+//! text, a path that OpenRC uses without quotes must be plain, and the app's variables are held (see `held`) until a shell that
+//! runs as the app's user gives them their names.
 
 use crate::export::draft::Draft;
 use crate::export::error::ExportError;
@@ -9,7 +10,7 @@ use crate::export::job::{Instance, Job, plain};
 use crate::export::output::Output;
 use crate::export::text::{AbsolutePath, Text};
 
-/// The scripts.
+/// Renders the scripts.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {
     refuse_odd_path("the log path", &job.settings.log_path)?;
     refuse_odd_path("the run path", &job.settings.run_path)?;
@@ -60,7 +61,7 @@ fn script(job: &Job, instance: &Instance) -> String {
     script.put(format_args!("  checkpath --directory {}\n", settings.run_path.text().shell_word()));
     let owner = format!("{}:{}", settings.user, settings.group);
     for stream in ["stdout", "stderr"] {
-        // The supervisor opens them as the user of the app, who may not make files there.
+        // OpenRC's supervisor opens the logs as the app's user, who may not create files in that directory.
         let log = job.log(instance, stream).shell_word();
         script.put(format_args!("  checkpath --file --mode 0640 --owner {owner} {log}\n"));
     }

@@ -1,9 +1,9 @@
-//! What an exporter renders.
+//! The files and directories that an exporter renders. Nothing is written here: the program does that, after all were rendered.
 
 /// A directory or file to be made, below the output location.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The words that are printed before its path when it was written.
+    /// The words that the program prints before the path, once the file is written: `writing: `.
     pub announcement: &'static str,
     /// Its path, without a leading `/`.
     pub path: String,

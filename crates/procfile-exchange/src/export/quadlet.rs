@@ -1,12 +1,12 @@
-//! Podman's Quadlet: a `.container` unit per instance. Its words pass through to a command line of systemd, which
-//! expands `$` and `%` once more: so variables are written like arguments. Podman 5 has keys for what stands in `PodmanArgs=`
-//! here; this way the units are those of Podman 4.4, too.
+//! Podman's Quadlet: a `.container` unit per instance. Quadlet copies its words into the command line of a systemd service, and
+//! systemd expands `$` and `%` there. So variables are quoted as arguments of `ExecStart=` are. Podman 5 has keys of its own
+//! for what stands in `PodmanArgs=` here; with `PodmanArgs=` the units work with Podman 4.4, too.
 
 use crate::export::job::{Instance, Job, plain};
 use crate::export::output::Output;
 use crate::export::systemd;
 
-/// The units.
+/// Renders the units.
 pub(crate) fn render(job: &Job) -> Vec<Output> {
     let path = |instance| format!("etc/containers/systemd/{}.container", job.dashed(instance));
     let file = |instance| Output::file(path(instance), 0o600, container(job, instance));

@@ -1,12 +1,12 @@
-//! runit service directories: a run script, its environment as one file per variable, and a logger. The environment
-//! may hold secrets, so only the owner reads it.
+//! runit service directories: a run script, a directory with one file per variable, and a logger. Variables may be secrets, so
+//! only the owner may read that directory.
 
 use crate::export::draft::Draft;
 use crate::export::error::ExportError;
 use crate::export::job::{Instance, Job, plain};
 use crate::export::output::Output;
 
-/// The service directories.
+/// Renders the service directories.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {
     let mut outputs = Vec::new();
     for instance in &job.instances {
@@ -36,8 +36,8 @@ fn service(job: &Job, instance: &Instance) -> Result<Vec<Output>, ExportError> {
     Ok(outputs)
 }
 
-/// What chpst reads back: it takes the first line only, cuts blanks at its end, and NUL stands for LF. A file without
-/// a line would remove the variable.
+/// The content of the file of a variable. chpst reads the first line alone, cuts blanks at its end, and reads NUL as LF. An empty file
+/// would have chpst remove the variable, so an empty value is an empty line.
 fn envdir(name: &str, value: &str) -> Result<Vec<u8>, ExportError> {
     if value.ends_with([' ', '\t']) {
         let why = "ends in a blank, which would be cut when it is read".to_owned();

@@ -1,15 +1,16 @@
-//! s6 service directories: a run script, its environment in one private file, and a logger. s6-envdir cuts a value behind
-//! 4095 bytes without a word, and the programs behind it would obey the app's variables as root; so a shell of the app's
-//! user reads them.
+//! s6 service directories: a run script, the variables in one private file, and a logger. s6-envdir is not used, for two reasons: it
+//! cuts a value after 4095 bytes and says nothing, and the programs that it starts run as root and would obey the app's
+//! variables. Instead, a shell that already runs as the app's user reads the file.
 
 use crate::export::draft::Draft;
 use crate::export::job::{Instance, Job, plain};
 use crate::export::output::Output;
 
-/// What the shell of the app's user does: it reads the variables, and puts a fresh shell in its place for the script in `$0`.
+/// The script of the shell that runs as the app's user: it reads the variables and replaces itself by a new shell, which runs the
+/// script in `$0`.
 const LOADER: &str = r#"eval "$(cat <&3 || echo exit 1)"; exec /bin/sh -c "$0" 3<&-"#;
 
-/// The service directories.
+/// Renders the service directories.
 pub(crate) fn render(job: &Job) -> Vec<Output> {
     job.instances.iter().flat_map(|instance| service(job, instance)).collect()
 }
@@ -35,7 +36,7 @@ fn environment(job: &Job, instance: &Instance) -> String {
     script.finish()
 }
 
-/// s6-setuidgid takes a user with a group as numbers only.
+/// Looks the numbers of user and group up, because s6-setuidgid takes the two together as numbers only.
 fn owner(job: &Job) -> String {
     let settings = &job.settings;
     format!(

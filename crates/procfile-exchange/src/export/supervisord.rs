@@ -1,5 +1,6 @@
-//! A supervisord configuration: one program per instance, all in one group. Its reader takes a blank followed by `;` or
-//! `#` for a comment, also within quotes, so such a pair is taken apart; what it cannot hold is refused.
+//! A supervisord configuration: one program per instance, all in one group. supervisord reads a blank that is followed by `;` or
+//! `#` as the beginning of a comment, even within quotes. So such a pair is written in two quoted parts: `'a #b'` becomes
+//! `'a ''#b'`. A value that supervisord's file format cannot hold in any way is refused.
 
 use crate::export::draft::Draft;
 use crate::export::error::ExportError;
@@ -7,7 +8,7 @@ use crate::export::job::{Instance, Job, plain};
 use crate::export::output::Output;
 use crate::export::text::Text;
 
-/// The configuration.
+/// Renders the configuration, one file.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {
     let app = &job.settings.app;
     let mut file = Draft::default();
@@ -48,13 +49,13 @@ fn program(file: &mut Draft, job: &Job, instance: &Instance) -> Result<(), Expor
     Ok(())
 }
 
-/// A word for Python's shlex, in a value of its configparser.
+/// Quotes a word of a command. supervisord splits commands with Python's shlex, after Python's configparser has read the value.
 fn word(what: &str, text: &Text) -> Result<String, ExportError> {
     let word = single(what, text)?.shell_word().replace('%', "%%");
     Ok(apart(&word))
 }
 
-/// A quoted value of `environment=`, whose reader knows no escapes.
+/// Quotes a value of `environment=`. supervisord knows no escapes there, so a value with both kinds of quotes is refused.
 fn variable(name: &str, value: &Text) -> Result<String, ExportError> {
     let what = format!("variable {name}");
     let text = single(&what, value)?.as_str();
@@ -73,7 +74,7 @@ fn variable(name: &str, value: &Text) -> Result<String, ExportError> {
     Ok(format!("{name}={quote}{}{quote}", text.replace('%', "%%")))
 }
 
-/// A value to the end of the line, which its reader trims.
+/// A value that is the rest of a line. supervisord trims it, so blanks at its ends are refused.
 fn path(what: &str, path: &Text) -> Result<String, ExportError> {
     let text = path.as_str();
     if has_comment(text) || text.ends_with(char::is_whitespace) {
@@ -83,13 +84,13 @@ fn path(what: &str, path: &Text) -> Result<String, ExportError> {
     Ok(text.replace('%', "%%"))
 }
 
-/// Whether a reader would take a part for a comment: any white space of Unicode will do in front of it.
+/// Whether supervisord would read a part of the text as a comment: `;` or `#` behind any white space of Unicode.
 fn has_comment(text: &str) -> bool {
     let mark_behind = |(at, _)| text[at..].trim_start().starts_with([';', '#']);
     text.match_indices(char::is_whitespace).any(mark_behind)
 }
 
-/// Closes and opens the quotes between a blank and what would begin a comment.
+/// Closes the quotes between a blank and the `;` or `#` that would begin a comment, and opens them again.
 fn apart(word: &str) -> String {
     let mut result = String::with_capacity(word.len());
     let mut blank = false;

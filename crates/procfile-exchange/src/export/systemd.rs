@@ -10,7 +10,7 @@ const LOGIN_SHELL: &str = "/bin/bash -lc";
 const PLAIN_SHELL: &str = "/bin/sh -c";
 const PATH: &str = "PATH";
 
-/// A unit file in the making.
+/// The text of a unit file while it is written.
 #[derive(Default)]
 pub(crate) struct Unit(Draft);
 
@@ -26,12 +26,12 @@ impl Unit {
         self.0.line(line);
     }
 
-    /// A value to the end of the line.
+    /// Adds `key=value`, where the value is the rest of the line.
     pub(crate) fn value(&mut self, key: &str, value: &Text) {
         self.line(&format!("{key}={}", value.unit_value()));
     }
 
-    /// A variable. What needs no quotes has none.
+    /// Adds an `Environment=` line. A value is quoted only if it must be.
     fn variable(&mut self, name: &str, value: &Text) {
         let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:,@+-".contains(&byte);
         if value.as_str().bytes().all(bare) {
@@ -42,7 +42,7 @@ impl Unit {
         }
     }
 
-    /// What became of it.
+    /// The whole text.
     pub(crate) fn finish(self) -> String {
         self.0.finish()
     }

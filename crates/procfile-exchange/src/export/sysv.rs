@@ -7,14 +7,14 @@ use crate::export::job::{Instance, Job, plain};
 use crate::export::output::Output;
 use crate::export::text::Text;
 
-/// What every script does with the variables above it.
+/// The part that is the same in every script. It uses the shell variables that stand above it.
 const ACTIONS: &str = include_str!("sysv.sh");
 
-/// Reads the administrator's variables while the programs are still those of the system, and sets them behind the app's.
+/// Reads `/etc/default/<app>` while `PATH` is still the system's, and sets what it says after the app's variables.
 const READ: &str = "set -- \"$(cat <&4; echo; cat <&5)\"; exec 4<&- 5<&-; ";
 const SET: &str = "set -a; eval \"$1\"; set +a; ";
 
-/// The scripts.
+/// Renders the scripts.
 pub(crate) fn render(job: &Job) -> Vec<Output> {
     let path = |instance| format!("etc/init.d/{}", job.dashed(instance));
     let file = |instance| Output::file(path(instance), 0o755, script(job, instance));

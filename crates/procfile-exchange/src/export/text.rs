@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::export::error::ExportError;
 
-/// UTF-8 without control characters, but for tab and line ends.
+/// UTF-8 text without control characters other than tab and line ends.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text(String);
 
@@ -25,17 +25,17 @@ impl Text {
         &self.0
     }
 
-    /// A value that stands alone on a line of a systemd unit, to its end.
+    /// The text as a value that fills the rest of a line of a systemd unit.
     pub(crate) fn unit_value(&self) -> String {
         self.0.replace('%', "%%")
     }
 
-    /// One quoted word of a systemd unit, as in `Environment=`: there `$` means nothing.
+    /// The text as one quoted word of a systemd unit, as in `Environment=`. systemd expands no `$` there.
     pub(crate) fn unit_word(&self) -> String {
         format!("\"{}\"", self.unit_escaped('"'))
     }
 
-    /// One quoted argument of `ExecStart=`, where systemd would expand `$` as well.
+    /// The text as one quoted argument of `ExecStart=`, where systemd expands `$`: each is written twice.
     pub(crate) fn unit_argument(&self) -> String {
         format!("'{}'", self.unit_escaped('\'').replace('$', "$$"))
     }
@@ -59,7 +59,7 @@ impl Text {
         escaped
     }
 
-    /// One word of a POSIX shell; quoted only if it must be.
+    /// The text as one word of a POSIX shell, quoted only if it must be.
     pub(crate) fn shell_word(&self) -> String {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&byte);
         if !self.0.is_empty() && self.0.bytes().all(plain) {
@@ -68,7 +68,7 @@ impl Text {
         format!("'{}'", self.0.replace('\'', "'\"'\"'"))
     }
 
-    /// Character data of an XML element.
+    /// The text as the content of an XML element.
     pub(crate) fn xml(&self) -> String {
         let mut escaped = String::with_capacity(self.0.len() + 8);
         for c in self.0.chars() {
@@ -77,7 +77,7 @@ impl Text {
                 '<' => escaped.push_str("&lt;"),
                 '>' => escaped.push_str("&gt;"),
                 '\r' => escaped.push_str("&#13;"),
-                // No character of XML 1.0.
+                // XML 1.0 does not permit this character in any form.
                 '\u{fffe}' | '\u{ffff}' => escaped.push('\u{fffd}'),
                 c => escaped.push(c),
             }

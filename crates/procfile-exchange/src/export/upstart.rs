@@ -1,5 +1,5 @@
-//! Upstart jobs: one per app, per type and per instance. A script block ends where a line says so, whatever quotes are
-//! open, so a value with a line end in it is refused.
+//! Upstart jobs: one for the app, one for each type and one for each instance. Upstart ends a script block at the first line
+//! `end script`, even inside quotes, so a value with a line end in it is refused.
 
 use crate::export::draft::Draft;
 use crate::export::error::ExportError;
@@ -7,7 +7,7 @@ use crate::export::job::{Instance, Job};
 use crate::export::output::Output;
 use crate::export::text::Text;
 
-/// The jobs.
+/// Renders the jobs.
 pub(crate) fn render(job: &Job) -> Result<Vec<Output>, ExportError> {
     let app = &job.settings.app;
     let path = |name: &str| format!("etc/init/{name}.conf");
@@ -57,7 +57,7 @@ fn description(job: &Job, name: &str) -> String {
     }
 }
 
-/// Stanzas that upstream has no use for.
+/// The stanzas of limits, nice value and grace period. Those that would repeat a default of Upstart are left out.
 fn options(job: &Job) -> String {
     let settings = &job.settings;
     let mut lines: Vec<String> = settings.limits.iter().map(|limit| limit.upstart()).collect();
@@ -90,7 +90,7 @@ fn script(job: &Job, instance: &Instance) -> Result<String, ExportError> {
     }
     script.put(format_args!("  cd {}\n", job.settings.working_directory.text().shell_word()));
     let command = single(&format!("the command of {}", instance.process_type), &instance.command)?;
-    // A shell that starts does not heed the IFS that it is given; the one of this script has had it set.
+    // A shell ignores the IFS that it inherits, but this script has just set the app's, and would split a bare command by it.
     let bare = is_bare(command) && !instance.variables.contains_key("IFS");
     let command = match (instance.is_simple(), bare) {
         (true, true) => command.to_string(),
@@ -102,12 +102,12 @@ fn script(job: &Job, instance: &Instance) -> Result<String, ExportError> {
     Ok(script.finish())
 }
 
-/// Whether a command can stand in a script as it is: no quote, comment or backslash reaches what stands behind it.
+/// Whether a command can stand in a script without quotes: it has no quote, comment or backslash that would change what follows it.
 fn is_bare(command: &Text) -> bool {
     !command.as_str().contains(['"', '\'', '\\', '#'])
 }
 
-/// A value without line ends.
+/// The value, unless it has a line end.
 fn single<'a>(what: &str, text: &'a Text) -> Result<&'a Text, ExportError> {
     if text.as_str().contains(['\n', '\r']) {
         let why = "holds a line end, which an Upstart job cannot".to_owned();
@@ -116,7 +116,7 @@ fn single<'a>(what: &str, text: &'a Text) -> Result<&'a Text, ExportError> {
     Ok(text)
 }
 
-/// A word of a stanza; Upstart's own quoting has no escape for quotes.
+/// A quoted word of a stanza. Upstart knows no escapes there, so quotes and backslashes become blanks.
 fn stanza(what: &str, text: &Text) -> Result<String, ExportError> {
     let text = single(what, text)?.as_str();
     if text.contains(['"', '\'', '\\']) {

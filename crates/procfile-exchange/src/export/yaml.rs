@@ -1,5 +1,5 @@
-//! YAML documents. Every text is a double-quoted scalar with the escapes of JSON, so that no reader can take it for
-//! anything else.
+//! YAML documents. Every text is a double-quoted scalar with the escapes of JSON, so that no reader can take it for a number, a truth
+//! value or a reference.
 
 use std::fmt::Write as _;
 
@@ -15,12 +15,12 @@ pub(crate) enum Yaml {
 }
 
 impl Yaml {
-    /// A text as it is.
+    /// A text that came from outside and was checked.
     pub(crate) fn text(text: &Text) -> Self {
         Self::Text(text.as_str().to_owned())
     }
 
-    /// A text of our own.
+    /// A text that stands in our own source.
     pub(crate) fn own(text: impl Into<String>) -> Self {
         Self::Text(text.into())
     }
@@ -80,7 +80,7 @@ fn quoted_key(key: &str) -> String {
     if plain { key.to_owned() } else { quoted(key) }
 }
 
-/// Words that some reader takes for a truth value or nothing.
+/// Words that some readers take for a truth value or for null, such as `yes`. As keys they are quoted.
 fn is_a_word_of_yaml(key: &str) -> bool {
     ["y", "n", "yes", "no", "on", "off", "true", "false", "null"].contains(&key.to_ascii_lowercase().as_str())
 }

@@ -1,4 +1,4 @@
-//! A command as another process manager has it, and the one line for `sh` that it becomes in a Procfile.
+//! The command of another process manager, and the line for `sh` that it becomes in a Procfile.
 
 use formation::MAX_NAME_BYTES;
 use procfile::{MAX_LINE_BYTES, is_simple_command};
@@ -6,9 +6,9 @@ use procfile::{MAX_LINE_BYTES, is_simple_command};
 /// A part of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Piece {
-    /// Text that means itself.
+    /// Text without any special meaning.
     Literal(String),
-    /// A variable as `sh` writes it, `${X}`; outside quotes its value may become several words.
+    /// A variable, written for `sh` as `${X}`. Outside of quotes, its value may become several words.
     Variable { written: String, quoted: bool },
 }
 
@@ -24,14 +24,14 @@ pub(crate) enum Command {
     Script(String),
 }
 
-/// Words that open or close a construct of the shell, so that no program of that name would run.
+/// Reserved words of the shell: a line that begins with one of them does not run the program of that name.
 const RESERVED: &[&str] = &[
     "!", "{", "}", "case", "do", "done", "elif", "else", "esac", "fi", "for", "function", "if", "in",
     "select", "then", "time", "until", "while",
 ];
 
 impl Command {
-    /// The line. The error says why there is none.
+    /// The line for `sh`; the error says why there is none.
     pub(crate) fn line(&self) -> Result<String, &'static str> {
         let line = match self.unwrapped() {
             Self::Script(script) => script.trim().to_owned(),
@@ -51,7 +51,7 @@ impl Command {
         Ok(if survives(&line) { line } else { argv_line(&[literal("sh"), literal("-c"), literal(&line)]) })
     }
 
-    /// The script of `sh -c script`, for a Procfile's command is one already.
+    /// The script, if the command is `sh -c script`: a Procfile's command is a script for `sh` already.
     fn unwrapped(&self) -> Self {
         let Self::Argv(words) = self else { return self.clone() };
         let [shell, flag, script] = &words[..] else { return self.clone() };
@@ -59,7 +59,7 @@ impl Command {
         if !is(shell, &["sh", "/bin/sh"]) || !is(flag, &["-c"]) {
             return self.clone();
         }
-        // What the other manager fills in whatever the quotes, the shell would not.
+        // The other manager replaces variables inside of single quotes too, and the shell does not.
         let filled_in = script.iter().any(|piece| matches!(piece, Piece::Variable { .. }));
         let shields = |piece: &Piece| matches!(piece, Piece::Literal(text) if text.contains(['\'', '\\']));
         if filled_in && script.iter().any(shields) {
@@ -79,12 +79,12 @@ impl Piece {
     }
 }
 
-/// A word that means itself.
+/// A word of literal text.
 pub(crate) fn literal(text: &str) -> Word {
     vec![Piece::Literal(text.to_owned())]
 }
 
-/// The script without an `exec` that changes nothing.
+/// The script without its leading `exec`, if the script is a simple command, where `exec` changes nothing.
 pub(crate) fn without_exec(script: &str) -> &str {
     match script.strip_prefix("exec ") {
         Some(rest) if is_simple_command(rest) => rest,
@@ -92,8 +92,8 @@ pub(crate) fn without_exec(script: &str) -> &str {
     }
 }
 
-/// A line that does what `line` does in a directory; `None` if no Procfile can hold it. Whatever the line is made of, it
-/// does not run elsewhere.
+/// A line that runs `line` in a directory; `None` if no Procfile can hold it. If the directory cannot be entered, no part of `line` is
+/// run, however many commands `line` has.
 pub(crate) fn entering(directory: &str, line: &str) -> Option<String> {
     let way = quoted(
         &if directory.starts_with('-') { format!("./{directory}") } else { directory.to_owned() },
@@ -130,7 +130,8 @@ fn shown(word: &Word, first: bool) -> String {
     word.iter().map(piece).collect()
 }
 
-/// One word for `sh`; quoted only where it must be. Quotes also part a blank from what would begin a comment.
+/// A word for `sh`, quoted only where it must be. A blank before `#` or `//` is separated from it by quotes, because the two would begin
+/// a comment of the Procfile.
 fn quoted(text: &str, first: bool) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_@%+:,./-".contains(&byte);
     let bare = text.bytes().all(|byte| plain(byte) || (byte == b'=' && !first));

@@ -1,6 +1,6 @@
-//! Compose files: a process type of each service that names a command or an entrypoint. Compose fills in `$X` when it
-//! reads the file. In an imported command the shell does that; a variable with `$X` in its value is left out, because nothing
-//! would fill it in.
+//! Compose files: each service that names a command or an entrypoint becomes a process type. Compose replaces `$X` when it reads the
+//! file. In an imported command, the shell replaces it at each start. A variable with `$X` in its value is left out with a note,
+//! because nothing expands the values of an env file in the same way.
 
 use procfile::EnvFile;
 
@@ -75,7 +75,7 @@ fn read_service(gathering: &mut Gathering, files: Option<ReadFile<'_>>, name: &s
     });
 }
 
-/// The variables of the files that a service names: of a name that is there twice the last counts.
+/// The variables of the env files that a service names. If a name occurs twice, its last value counts.
 fn env_files(
     gathering: &mut Gathering,
     files: ReadFile<'_>,
@@ -103,7 +103,7 @@ fn env_files(
     variables
 }
 
-/// The entrypoint and, as its arguments, the command; `None` if there is neither.
+/// The entrypoint, with the command as its arguments; `None` if the service has neither.
 fn command(service: &Node) -> Result<Option<Command>, &'static str> {
     let mut argv = Vec::new();
     for key in ["entrypoint", "command"] {
@@ -126,7 +126,7 @@ fn split(text: &Node) -> Result<Vec<Word>, &'static str> {
     words::split(interpolated(&text)?).ok_or("its command has a quote that is not closed")
 }
 
-/// `$$` is a dollar sign; `$X`, `${X}` and `${X:-default}` are variables.
+/// Takes the references out of a text: `$$` is a dollar sign, `$X`, `${X}` and `${X:-default}` are variables.
 fn interpolated(text: &str) -> Result<Vec<Atom>, &'static str> {
     let (mut atoms, mut rest) = (Vec::new(), text);
     while let Some(at) = rest.find('$') {
@@ -161,7 +161,8 @@ fn interpolated(text: &str) -> Result<Vec<Atom>, &'static str> {
     Ok(atoms)
 }
 
-/// A name, and perhaps an operator with a word that no shell and no quote would change.
+/// Whether the inside of a `${…}` means the same to Compose and to a shell: a name, perhaps with an operator and a word that needs no
+/// quotes.
 fn is_plain_reference(inside: &str) -> bool {
     let behind = &inside[words::name_len(inside)..];
     let operator = behind.strip_prefix(':').unwrap_or(behind);

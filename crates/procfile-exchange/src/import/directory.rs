@@ -1,18 +1,19 @@
-//! The directories in which processes start. All commands of a Procfile start in one directory, the app's: the one that contains
-//! those of all processes is taken for it. A command that starts in another one gets a `cd` in front.
+//! The directories in which processes start. All commands of a Procfile start in the app's directory. The directory that contains the
+//! directories of all other processes is taken for the app's, and a command that starts in another one gets a `cd` in front:
+//! of `/srv/shop` and `/srv/shop/mail`, the first is the app's, and the second becomes `cd mail && …`.
 
-/// A directory without what says nothing: `./a//b/.` is `a/b`.
+/// A path without parts that mean nothing: `./a//b/.` is `a/b`.
 pub(crate) fn plain(path: &str) -> String {
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     format!("{}{}", if path.starts_with('/') { "/" } else { "" }, parts.join("/"))
 }
 
-/// Whether it says no more than where the app starts.
+/// Whether a path that was made plain names no directory of its own: `.`, which is empty then, and `/`.
 pub(crate) fn is_here(path: &str) -> bool {
     matches!(path, "" | "/")
 }
 
-/// The directory that the app starts in: of those that are named with all of their path the one that holds all others.
+/// The app's directory: of the absolute paths that are named, the one that contains all others.
 pub(crate) fn home<'a>(starts: impl Iterator<Item = &'a String>) -> Option<String> {
     let whole: Vec<&String> = starts.filter(|start| start.starts_with('/') && !is_here(start)).collect();
     let shortest = whole.iter().min_by_key(|start| start.len())?;
@@ -20,15 +21,15 @@ pub(crate) fn home<'a>(starts: impl Iterator<Item = &'a String>) -> Option<Strin
     whole.iter().all(holds).then(|| (*shortest).clone())
 }
 
-/// The way from the app's directory to another, or all of its path; `None` if it is the app's own, or none that a
-/// shell could be told.
+/// The path of a directory, relative to the app's if it lies below that one; `None` if it is the app's own directory, or a path that
+/// cannot be written in a command.
 pub(crate) fn below(home: Option<&str>, start: &str) -> Option<String> {
     let is_plain = !start.starts_with('~') && !start.contains(|c: char| c.is_control() || "$%".contains(c));
     let way = home.and_then(|home| rest(home, start)).unwrap_or(start);
     (is_plain && !way.is_empty()).then(|| way.to_owned())
 }
 
-/// What of a path is below another; empty if they are the same.
+/// The part of a path below another path; empty if the two are the same.
 fn rest<'a>(above: &str, path: &'a str) -> Option<&'a str> {
     match path.strip_prefix(above)? {
         "" => Some(""),

@@ -1,14 +1,14 @@
-//! The variables of all processes as one env file. A variable whose value is not the same for all that have it is
-//! left out: an app has one environment.
+//! The variables of all processes as one env file. An app has one environment, so a variable that has different values in different
+//! processes is left out with a note.
 
 use std::collections::BTreeMap;
 
 use procfile::EnvFile;
 
-/// What the platform gives each instance itself, and what another manager gave in its place.
+/// Variables that Formation sets for each instance, and variables that other managers set for the same purpose.
 pub(crate) const OWN: [&str; 4] = ["PORT", "PS", "HONCHO_PROCESS_NAME", "NODE_APP_INSTANCE"];
 
-/// The variables, by name in the order in which they were found.
+/// The variables that were found, in that order, each with its owners and values.
 #[derive(Default)]
 pub(crate) struct Environment {
     names: Vec<String>,
@@ -16,7 +16,7 @@ pub(crate) struct Environment {
 }
 
 impl Environment {
-    /// Sets a variable of a process; `""` is all of them.
+    /// Sets a variable of a process; the owner `""` stands for all processes.
     pub(crate) fn set(&mut self, owner: &str, name: &str, value: &str) {
         if !self.values.contains_key(name) {
             self.names.push(name.to_owned());
@@ -31,7 +31,7 @@ impl Environment {
         }
     }
 
-    /// The env file; `note` is told whose variable was left out, and why.
+    /// The text of the env file. `note` is called for each variable that is left out, with its owner and the reason.
     pub(crate) fn file(&self, processes: usize, mut note: impl FnMut(&str, String)) -> Vec<u8> {
         let mut file = String::new();
         for name in &self.names {
@@ -81,8 +81,8 @@ fn shown(name: &str) -> String {
     name.chars().take(80).collect()
 }
 
-/// A line that reads back as this variable, whatever stands before it: its name may be any that an env file takes, also one
-/// that a shell drops, such as `MY-KEY`.
+/// The line of a variable, which reads back as this variable whatever line stands before it. The name may be any that an env file can
+/// hold, including names that a shell drops, such as `MY-KEY`.
 fn line(name: &str, value: &str) -> Option<String> {
     let bare = value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./:,@%+=-".contains(&byte));
     let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "\\$");

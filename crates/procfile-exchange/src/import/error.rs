@@ -1,9 +1,9 @@
-//! Why a configuration is not read at all. What stops one process alone is a note, and the others are imported.
+//! Why a configuration is not read at all. Where only one process cannot be imported, there is a note, and the others are imported.
 
 /// The largest configuration that is read, in bytes: 4 MiB.
 pub const MAX_IMPORT_BYTES: usize = 4 << 20;
 
-/// Why nothing was read.
+/// Why nothing was imported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
     /// More than [`MAX_IMPORT_BYTES`].

@@ -5,37 +5,38 @@ use crate::import::command::Command;
 /// A process that was found.
 #[derive(Clone)]
 pub(crate) struct Found {
-    /// What the other manager calls it.
+    /// Its name in the configuration.
     pub(crate) name: String,
     pub(crate) command: Command,
-    /// How many of it are wanted.
+    /// How many instances are wanted.
     pub(crate) count: u64,
     pub(crate) environment: Vec<(String, String)>,
-    /// Where it starts, if that is said.
+    /// The directory that it starts in, if the configuration names one.
     pub(crate) directory: Option<String>,
-    /// Whether it is one of several.
+    /// Whether it is all of its process type, or one of several instances.
     pub(crate) instance: Instance,
 }
 
-/// Whether a process is one of several.
+/// How a process that was found belongs to a process type. Managers that know no counts have one entry for each instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Instance {
-    /// It stands for its process type alone.
+    /// The entry is the whole process type.
     Alone,
-    /// It is one of those with the same name and command.
+    /// The entry is one instance; the others have the same name and command.
     OneOf,
-    /// Its name ends in a number.
+    /// The entry may be one instance, because its name ends in a number.
     Numbered {
         /// The name without the number.
         process_type: String,
         number: u64,
-        /// Whether the file says besides the name that it is an instance, so that one alone is one, too.
+        /// Whether the configuration says so in another way, too. Then a single entry `web-1` is an instance of `web`; otherwise it needs
+        /// an entry `web-2` beside it.
         certain: bool,
     },
 }
 
 impl Instance {
-    /// What the end of a name says: `web-2`, `web.2` and `web_2` may be the second `web`.
+    /// What the end of a name says: `web-2`, `web.2` and `web_2` may be the second instance of `web`.
     pub(crate) fn of_name(name: &str, certain: bool) -> Self {
         let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let process_type = stem.strip_suffix(['-', '.', '_']).filter(|stem| !stem.is_empty());

@@ -1,4 +1,5 @@
-//! What a reader found becomes a Procfile: names made legal, commands made lines, variables made one env file.
+//! Makes a Procfile of the processes that a reader found: names become legal process types, commands become lines, and the variables
+//! one env file.
 
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -16,13 +17,13 @@ use crate::import::instances;
 
 /// The most process types that are imported.
 const MAX_IMPORTED: usize = 1000;
-/// The most notes that are kept, and the longest, in characters.
+/// How many notes are kept, and how many characters of each.
 const MAX_NOTES: usize = 1000;
 const MAX_NOTE_CHARS: usize = 400;
 
 struct Kept {
     process_type: ProcessType,
-    /// What it was called.
+    /// Its name in the configuration.
     name: String,
     line: String,
     directory: Option<String>,
@@ -33,30 +34,31 @@ struct Kept {
 /// What was found so far.
 #[derive(Default)]
 pub(crate) struct Gathering {
-    /// Each with the number of notes that were there before it.
+    /// The processes, each with the number of notes that there were when it was found.
     found: Vec<(usize, Found)>,
-    /// What is cut off names, and a dash with it.
+    /// The app. It is cut off the beginning of names, with the dash behind it.
     app: String,
     enter_directories: bool,
     kept: Vec<Kept>,
     taken: BTreeSet<String>,
     environment: Environment,
-    /// Each with its place: those of a process come where it was found, though they are made later.
+    /// The notes, each with its place in the order. A note about a process belongs where the process was found, even if it is made only
+    /// when all have been read.
     notes: Vec<(Place, String)>,
     keeping: Option<usize>,
     unsaid: usize,
 }
 
-/// How many notes were there before, and whether it is one of those that came while the input was read.
+/// How many notes there were before, and whether the note was made while the input was read; the others come first.
 type Place = (usize, bool);
 
 impl Gathering {
-    /// Nothing yet.
+    /// A gathering without processes. `app` and a dash are cut off names.
     pub(crate) fn of(app: &str, enter_directories: bool) -> Self {
         Self { app: app.to_owned(), enter_directories, ..Self::default() }
     }
 
-    /// Notes what could not be carried over. `of` is whose it is.
+    /// Notes something that could not be carried over; `of` names the process, and is empty for the whole configuration.
     pub(crate) fn note(&mut self, of: &str, what: impl Display) {
         if self.notes.len() >= MAX_NOTES {
             self.unsaid += 1;
@@ -68,7 +70,7 @@ impl Gathering {
         self.notes.push((place, note.chars().take(MAX_NOTE_CHARS).map(plain).collect()));
     }
 
-    /// Notes settings by name, if there are any.
+    /// Notes the names of settings that have no place in a Procfile, all in one note; without names there is no note.
     pub(crate) fn note_settings<'a>(&mut self, of: &str, settings: impl IntoIterator<Item = &'a str>) {
         let mut seen = BTreeSet::new();
         let names: Vec<&str> = settings.into_iter().filter(|name| seen.insert(*name)).collect();
@@ -128,7 +130,8 @@ impl Gathering {
         self.kept.push(Kept { process_type, name, line, directory, count, instance: is_one_of_several });
     }
 
-    /// A legal name that is not taken: `-` stands for what is not.
+    /// A legal name that no other process type has: `-` stands for each character that is not legal, and a number is added if the
+    /// name is taken.
     fn legal(&self, name: &str) -> ProcessType {
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
         let mapped: String = name.chars().take(MAX_NAME_BYTES).map(plain).collect();
@@ -147,7 +150,7 @@ impl Gathering {
         ProcessType::of_legal(&free)
     }
 
-    /// Keeps what was found, several instances as one process type.
+    /// Keeps the processes that were found. Instances of one process type are counted together.
     fn keep_all(&mut self) {
         let (before, mut found): (Vec<usize>, Vec<Found>) =
             std::mem::take(&mut self.found).into_iter().unzip();
@@ -164,7 +167,7 @@ impl Gathering {
         }
     }
 
-    /// Everything, read back.
+    /// The result. The Procfile is parsed again and compared, so that nothing in the input can have added a line.
     pub(crate) fn finish(mut self) -> Result<Imported, ImportError> {
         self.keep_all();
         let mut formation = Formation::new();
@@ -191,7 +194,7 @@ impl Gathering {
         Ok(Imported { procfile, formation, env_file, notes })
     }
 
-    /// Puts a `cd` before the commands that do not start where the app does.
+    /// Puts a `cd` before each command that starts in another directory than the app's.
     fn enter(&mut self) {
         let directories: Vec<Option<String>> = self.kept.iter().map(|kept| kept.directory.clone()).collect();
         let home = directory::home(directories.iter().flatten());

@@ -1,4 +1,4 @@
-//! What an import hands out.
+//! The result of an import.
 
 use formation::Formation;
 
@@ -11,12 +11,12 @@ pub struct Imported {
     pub formation: Formation,
     /// An env file; empty if there is no variable.
     pub env_file: Vec<u8>,
-    /// What could not be carried over: one line each, without control characters and without values of variables.
+    /// A line for each thing that the Procfile and the env file cannot hold, without control characters and without values of variables.
     pub notes: Vec<String>,
 }
 
 impl std::fmt::Debug for Imported {
-    /// Without the env file: it may hold secrets.
+    /// The env file is left out, because it may hold secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let procfile = String::from_utf8_lossy(&self.procfile);
         f.debug_struct("Imported")

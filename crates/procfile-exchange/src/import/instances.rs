@@ -1,6 +1,6 @@
-//! Several units that are one process type. Managers without a number of processes per program get one unit for each:
-//! foreman, honcho and `procfile-util export` write `app-web-1` and `app-web-2` for `web=2`. They are counted together if
-//! they differ in nothing but their number and what each instance is given, such as `PORT`.
+//! Several entries that are instances of one process type. For managers that know no counts, foreman, honcho and `procfile-util export`
+//! write one entry for each instance: `app-web-1` and `app-web-2` for `web=2`. Such entries are counted together if they differ
+//! only in their number and in the variables that each instance has for itself, such as `PORT`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use crate::import::command::{Command, Piece};
 use crate::import::environment::OWN;
 use crate::import::found::{Found, Instance};
 
-/// Gives the instances of a process type its name. Those that differ keep theirs, with a note.
+/// Gives the instances of a process type the name of the type. Entries that differ keep their own names, with a note.
 pub(crate) fn unite(found: &mut [Found], mut note: impl FnMut(&str, String)) {
     let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     let mut taken = BTreeSet::new();
@@ -38,7 +38,8 @@ pub(crate) fn unite(found: &mut [Found], mut note: impl FnMut(&str, String)) {
     }
 }
 
-/// Whether the numbers are those of instances: each once and, where nothing else says so, all from the first on.
+/// Whether the numbers can be those of instances: no number occurs twice. If nothing but the names says that the entries are
+/// instances, the numbers must also begin at 0 or 1 and have no gap.
 fn is_series(members: &[Found]) -> bool {
     let mut numbers = Vec::new();
     let mut all_certain = true;
@@ -62,13 +63,13 @@ fn is_same(members: &[Found]) -> bool {
     members.windows(2).all(are_twins)
 }
 
-/// The variables that are not each instance's own.
+/// The variables other than those that each instance has for itself.
 fn shared(member: &Found) -> BTreeMap<&str, &str> {
     let all = member.environment.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     all.filter(|(name, _)| !OWN.contains(name)).collect()
 }
 
-/// Whether the commands are the same when `$PORT` stands for the port that each instance has; then it does.
+/// Puts `$PORT` in the place of each instance's own port in its command, if the commands are the same then. Says whether they are.
 fn with_port_by_name(members: &mut [Found], note: &mut impl FnMut(&str, String)) -> bool {
     let mut changed = members.to_vec();
     for member in &mut changed {
@@ -91,7 +92,7 @@ fn with_port_by_name(members: &mut [Found], note: &mut impl FnMut(&str, String))
     true
 }
 
-/// The command with `$PORT` for its port; `None` if quotes could keep the shell from filling it in.
+/// The command with `$PORT` in the place of its port; `None` if single quotes could keep the shell from expanding it.
 fn by_name(command: &Command, port: &str) -> Option<Command> {
     match command {
         Command::Script(script) => (!script.contains('\''))
@@ -117,7 +118,7 @@ fn by_name(command: &Command, port: &str) -> Option<Command> {
     }
 }
 
-/// The parts of a text, with a word in place of each number that is the port; none of the others is empty.
+/// The parts of a text, with `by` in the place of each number that is the port. Parts between are left out where they are empty.
 fn numbers_replaced(text: &str, port: &str, by: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     let mut rest = text;

@@ -1,6 +1,6 @@
-//! Configurations of other process managers, read into a Procfile, a formation and variables. Whatever a Procfile has no place
-//! for, or cannot say exactly, is left out with a note; nothing is dropped in silence. Nothing in the input can add a line of its
-//! own: the Procfile is read back and compared before it is returned.
+//! Configurations of other process managers, read into a Procfile, a formation and variables. A setting for which a Procfile has no
+//! place is left out with a note; nothing is left out silently. Nothing in the input can add a line of its own: the Procfile is
+//! parsed again and compared before it is returned.
 
 mod command;
 mod compose;
@@ -35,17 +35,17 @@ pub use surroundings::{ReadFile, Surroundings};
 pub enum Manager {
     /// A Compose file.
     Compose,
-    /// pm2's process file, in JSON (also as pm2 reads it: comments, bare keys) or YAML; or the processes that `pm2 save`
-    /// wrote to `dump.pm2`.
+    /// pm2: its process file, in YAML, JSON, or JSON with comments and keys without quotes, as pm2 reads it; or the processes that
+    /// `pm2 save` wrote to `dump.pm2`.
     Pm2,
     /// supervisord's configuration.
     Supervisord,
-    /// One unit of systemd, or several behind lines that name them.
+    /// systemd: one unit, or several, each behind a line that names its file.
     Systemd,
 }
 
 impl Manager {
-    /// The manager of a name on the command line.
+    /// The manager with this name on the command line.
     pub fn of(name: &str) -> Option<Self> {
         match name {
             "compose" => Some(Self::Compose),
@@ -56,7 +56,7 @@ impl Manager {
         }
     }
 
-    /// The manager of a file, where its name says that.
+    /// The manager whose file has this name; `None` if the name does not tell.
     pub fn of_file(name: &str) -> Option<Self> {
         let by_name = [Self::Compose, Self::Pm2, Self::Supervisord];
         let of_name = |manager: &Self| {
@@ -68,7 +68,8 @@ impl Manager {
         by_name.into_iter().find(of_name).or_else(by_ending)
     }
 
-    /// Names that its files usually have, the most usual first; none for systemd, whose units have names of their own.
+    /// The names that the files of this manager usually have, the most usual first. There are none for systemd, where each unit has its
+    /// own name.
     pub fn usual_names(self) -> &'static [&'static str] {
         match self {
             Self::Compose => &["compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml"],
@@ -78,9 +79,9 @@ impl Manager {
         }
     }
 
-    /// Reads a configuration alone: files that it names stay unread, and commands do not enter directories; both are
-    /// noted. `name` is that of the file, for a unit that has no other; `app` and a dash are cut off the names of
-    /// processes.
+    /// Reads a configuration without anything around it: files that it names are not read, and commands enter no directories; there is
+    /// a note for each. `name` is the name of the file, which a unit has if the text gives it no other; `app` and a dash are cut
+    /// off the names of processes.
     ///
     /// ```
     /// use procfile_exchange::import::Manager;
@@ -95,7 +96,7 @@ impl Manager {
         self.read_in(&Surroundings { name, app, files: None, enter_directories: false }, bytes)
     }
 
-    /// Reads a configuration where it lies.
+    /// Reads a configuration with what is around it, so that files that it names can be read and commands can enter directories.
     ///
     /// ```
     /// use procfile_exchange::import::{Manager, Surroundings};

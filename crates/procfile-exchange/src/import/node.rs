@@ -1,4 +1,4 @@
-//! A document of YAML or JSON. Keys keep their order, and numbers their text.
+//! A document of YAML or JSON. Keys stay in their order, and a number is kept as the text that it was written as.
 
 use std::fmt;
 
@@ -16,12 +16,12 @@ pub(crate) enum Node {
 }
 
 impl Node {
-    /// The value of a key; of one that is there twice the last, as JavaScript has it.
+    /// The value of a key. If the key is there twice, its last value counts, as in JavaScript.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         self.entries().iter().rev().find(|(name, _)| name == key).map(|(_, value)| value)
     }
 
-    /// The entries of a map; none of anything else.
+    /// The entries of a map; no entries for any other value.
     pub(crate) fn entries(&self) -> &[(String, Self)] {
         match self {
             Self::Map(entries) => entries,
@@ -29,7 +29,7 @@ impl Node {
         }
     }
 
-    /// A text, a number or a truth value, as text.
+    /// The value as text, if it is a text, a number or a truth value.
     pub(crate) fn scalar(&self) -> Option<String> {
         match self {
             Self::Text(text) | Self::Number(text) => Some(text.clone()),
@@ -38,7 +38,7 @@ impl Node {
         }
     }
 
-    /// A list of scalars.
+    /// The items as text, if the value is a list of scalars.
     pub(crate) fn scalars(&self) -> Option<Vec<String>> {
         match self {
             Self::List(items) => items.iter().map(Self::scalar).collect(),

@@ -1,5 +1,6 @@
-//! pm2's process files: an object with `apps`, a list of apps, or one app; a list of processes is read in `pm2_dump`. pm2 reads its `.json` as JavaScript, so
-//! comments, bare keys and single quotes are legal. A `.js` file is a program and is refused.
+//! pm2's process files: an object with `apps`, a list of apps, or one app. (A list of processes that ran is read by `pm2_dump`.) pm2
+//! reads its `.json` files as JavaScript, so comments, keys without quotes, and single quotes are legal. A `.js` file is a
+//! program and is refused.
 
 use std::collections::BTreeSet;
 
@@ -120,7 +121,7 @@ fn command(gathering: &mut Gathering, name: &str, app: &Node, script: &str) -> R
     Ok(Command::Argv(argv))
 }
 
-/// The interpreter of a script without one.
+/// The interpreter that pm2 takes for a script if the file names none.
 fn by_extension(gathering: &mut Gathering, name: &str, script: &str) -> Option<String> {
     let file = script.rsplit('/').next().unwrap_or(script);
     let interpreter = match file.rsplit_once('.').map(|(_, extension)| extension) {
@@ -132,7 +133,7 @@ fn by_extension(gathering: &mut Gathering, name: &str, script: &str) -> Option<S
         Some("coffee") => "coffee",
         Some("ls") => "lsc",
         Some("ts" | "tsx") => "bun",
-        // So does pm2, of js, mjs, cjs and what it does not know.
+        // pm2 does the same for js, mjs, cjs and every extension that it does not know.
         Some(_) => "node",
         None => {
             let what = "its script has no extension: it is run as a program (pm2 asks the file system)";
@@ -162,7 +163,7 @@ fn count(gathering: &mut Gathering, name: &str, app: &Node) -> u64 {
 
 fn environment(gathering: &mut Gathering, name: &str, env: Option<&Node>) -> Vec<(String, String)> {
     let (mut variables, mut seen) = (Vec::new(), BTreeSet::new());
-    // Of a key that is there twice the last counts.
+    // If a key is there twice, its last value counts.
     for (key, value) in env.map(Node::entries).unwrap_or_default().iter().rev() {
         match value.scalar() {
             _ if !seen.insert(key) => {}

@@ -1,6 +1,6 @@
-//! What `pm2 save` wrote (`dump.pm2`), and what `pm2 jlist` prints: a list with an entry for each process that ran, with all
-//! of its environment. That is also the environment of the login session in which pm2 was started, and pm2's own: neither is
-//! the app's, so both are left out.
+//! The processes that `pm2 save` wrote (`dump.pm2`) or that `pm2 jlist` prints: a list with an entry for each process that ran, with
+//! its whole environment. That environment contains the variables of the login session in which pm2 was started, and variables
+//! of pm2 itself. Neither belong to the app, so both are left out.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::import::node::Node;
 use crate::import::pm2_setting::{arguments, note_cluster, stem};
 use crate::import::{directory, words};
 
-/// Settings that change how a process runs. The rest of an entry says what pm2 did with it.
+/// Settings that change how a process runs. Everything else in an entry is what pm2 recorded about the process.
 const SETTINGS: &[&str] = &[
     "cron_restart",
     "exp_backoff_restart_delay",
@@ -32,7 +32,7 @@ const SETTINGS: &[&str] = &[
     "watch",
 ];
 
-/// Variables of pm2, besides those that begin as below.
+/// Variables of pm2, besides those whose names begin as below.
 const OF_PM2: &[&str] = &[
     "args",
     "automation",
@@ -118,7 +118,7 @@ const OF_THE_SESSION: &[&str] = &[
 const BEGINNINGS_OF_THE_SESSION: &[&str] =
     &["BASH_FUNC_", "DBUS_", "GPG_", "NVM_", "SSH_", "SUDO_", "TMUX", "VSCODE_", "WSL", "XDG_", "npm_"];
 
-/// Whether an entry of a list is such a process, and no declaration of an app.
+/// Whether an entry of a list is a process that ran, rather than the declaration of an app.
 pub(crate) fn is_process(entry: &Node) -> bool {
     entry.get("pm2_env").unwrap_or(entry).get("pm_exec_path").is_some()
 }
@@ -204,7 +204,8 @@ fn command(process: &Node, path: &str, start: Option<&str>) -> Result<Command, &
     Ok(Command::Argv(argv))
 }
 
-/// pm2 runs `pm2 start "bin/serve -p 1"` as `bash -c`. A simple command needs no shell of a kind.
+/// The script of a process that pm2 runs as `bash -c`, as it does for `pm2 start "bin/serve -p 1"`. Only a simple command is taken,
+/// because it means the same to any shell.
 fn line_for_a_shell(path: &str, args: &[Word]) -> Option<String> {
     let is_bash = path == "bash" || path.ends_with("/bash");
     let text = |word: &Word| words::literal(word).map(str::to_owned);
@@ -220,13 +221,13 @@ fn below(path: &str, start: Option<&str>) -> String {
     rest.filter(|rest| !rest.is_empty() && !rest.starts_with('-')).unwrap_or(path).to_owned()
 }
 
-/// The variables that are the app's; the names of the session's are added to `session`.
+/// The variables that are the app's. The names of those that are the login session's are added to `session`.
 fn environment(process: &Node, session: &mut BTreeSet<String>) -> Vec<(String, String)> {
     let begins = |name: &str, with: &[&str]| with.iter().any(|start| name.starts_with(start));
     let own_number = text(process, "instance_var");
     let mut variables = Vec::new();
     for (name, value) in process.get("env").map(Node::entries).unwrap_or_default() {
-        // pm2 keeps a variable of the name of each app, which holds its settings.
+        // pm2 has a variable for each app, named like the app, which holds settings of pm2.
         let Some(value) = value.scalar().filter(|value| value != "{}" && value != "[object Object]") else {
             continue;
         };

@@ -5,13 +5,13 @@ use crate::import::gather::Gathering;
 use crate::import::node::Node;
 use crate::import::words;
 
-/// The name that pm2 gives an app without one: that of its script.
+/// The name that pm2 gives an app that has none: the name of its script without directory and extension.
 pub(crate) fn stem(script: &str) -> &str {
     let file = script.split_whitespace().next().unwrap_or(script).rsplit('/').next().unwrap_or(script);
     file.rsplit_once('.').map_or(file, |(stem, _)| stem)
 }
 
-/// A list, or words as a shell splits them. An old form is a list within a text.
+/// The words of `args`: a list, or a text that is split as a shell splits words. An old form is a list that is written in a text.
 pub(crate) fn arguments(args: Option<&Node>) -> Result<Vec<Word>, &'static str> {
     let refused = "its arguments cannot be split into words";
     let Some(args) = args.filter(|args| !args.is_empty()) else { return Ok(Vec::new()) };
@@ -30,7 +30,7 @@ pub(crate) fn arguments(args: Option<&Node>) -> Result<Vec<Word>, &'static str> 
     words::split(words::plain(&text)).ok_or(refused)
 }
 
-/// Notes what becomes of instances that shared a port.
+/// Notes for an app in cluster mode that its instances will not share a port any more.
 pub(crate) fn note_cluster(gathering: &mut Gathering, name: &str, app: &Node) {
     if app.get("exec_mode").and_then(Node::scalar).is_some_and(|mode| mode.starts_with("cluster")) {
         gathering.note(name, "exec_mode cluster: instances do not share a port, each has its own PORT");

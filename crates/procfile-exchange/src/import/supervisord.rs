@@ -1,5 +1,5 @@
-//! supervisord's configuration: each program becomes a process type. `%(program_name)s` and the like are filled in, because the
-//! file says what they are; `%(ENV_X)s` becomes the shell's `$X`.
+//! supervisord's configuration: each program becomes a process type. `%(program_name)s` and other values that the file itself gives
+//! are replaced here. `%(ENV_X)s` becomes the shell's `$X`.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ const KNOWN: &[&str] =
 #[derive(Clone, Copy)]
 struct Group<'a> {
     name: &'a str,
-    /// Whether the names of all its programs end in a number, as foreman, honcho and `procfile-util export` have them.
+    /// Whether the names of all programs in the group end in a number, as in files of foreman, honcho and `procfile-util export`.
     numbered: bool,
 }
 
@@ -63,8 +63,8 @@ pub(crate) fn read(gathering: &mut Gathering, text: &str) -> Result<(), ImportEr
     Ok(())
 }
 
-/// The sections, as Python's configparser reads them: a line that is indented further than the one with the key continues
-/// its value, a blank before `;` or `#` begins a comment.
+/// The sections, as Python's configparser reads them: a line that is indented further than the line with the key continues the value,
+/// and `;` or `#` behind a blank begins a comment.
 fn sections(text: &str) -> Result<Vec<Section<'_>>, ImportError> {
     let mut sections: Vec<Section<'_>> = Vec::new();
     let mut indent_of_key = 0;
@@ -152,8 +152,9 @@ fn program(gathering: &mut Gathering, section: &Section<'_>, group: Option<Group
     });
 }
 
-/// What a program is called, and whether it is one of several. `app-web-1` is the first `web` where its variable PS says so,
-/// as in what `procfile-util export` writes, or where it has a port and all names in the group of its app are of that kind.
+/// The process type of a program, and whether the program is one of several instances. `app-web-1` is the first `web` if its variable
+/// `PS` says so, as in files of `procfile-util export`, or if it has a port and the names of all programs in the group end in a
+/// number.
 fn instance(program: &str, group: Option<Group<'_>>, environment: &[(String, String)]) -> (String, Instance) {
     let value = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let of_app = |name: &str| {
@@ -171,7 +172,8 @@ fn instance(program: &str, group: Option<Group<'_>>, environment: &[(String, Str
     (name, instance)
 }
 
-/// foreman writes a Procfile's command as it is, though supervisord has no shell: what only a shell understands is meant for one.
+/// Whether a command is meant for a shell. foreman copies the command of a Procfile as it is, although supervisord runs no shell, so a
+/// command that only a shell understands is taken for a script.
 fn raw_command(text: &str, words: &[Word], group: Option<Group<'_>>, instance: &Instance) -> Option<Command> {
     let of_foreman = matches!(instance, Instance::Numbered { certain: true, .. }) && group.is_some();
     let for_a_shell =
@@ -180,7 +182,7 @@ fn raw_command(text: &str, words: &[Word], group: Option<Group<'_>>, instance: &
     (of_foreman && for_a_shell && !has_shell).then(|| Command::Script(text.to_owned()))
 }
 
-/// A value with its `%(…)s` filled in.
+/// A value with each `%(…)s` replaced.
 fn filled(
     section: &Section<'_>,
     group: Option<&str>,
@@ -222,8 +224,8 @@ fn filled(
     Ok(atoms)
 }
 
-/// `A="1",B=2`: quotes, of either kind, know no escapes. supervisord refuses `A="say\ \"x\"",B="2"`; foreman, which writes a value
-/// in a shell's words, has it so nevertheless: there `A` is `say "x"`.
+/// The variables of `A="1",B=2`. supervisord knows no escapes inside of quotes and refuses `A="say\ \"x\"",B="2"`. foreman writes such
+/// values nevertheless, because it quotes a value as a word of a shell: there `A` is `say "x"`.
 fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String, String)> {
     let mut variables = Vec::new();
     let mut rest = section.get("environment").unwrap_or_default();
@@ -253,8 +255,8 @@ fn environment(gathering: &mut Gathering, section: &Section<'_>) -> Vec<(String,
     variables
 }
 
-/// What stands before the closing quote and what stands behind it; all of the text if no quote closes. One behind a backslash
-/// closes only where the value of the next variable, or nothing, follows.
+/// The text before the closing quote and the text behind it; all of the text if no quote closes. A quote behind a backslash closes only
+/// if the end or the next variable follows.
 fn closed(text: &str, quote: char) -> (&str, &str) {
     let ends_here = |after: &str| {
         let next = after.trim_start().strip_prefix(',').unwrap_or(after).trim();

@@ -1,17 +1,17 @@
 //! What an import knows besides the text of a configuration.
 
-/// Reads a file that a configuration names, by the path that stands there; the error says why it cannot.
+/// Reads a file by the path that stands in a configuration. The error says why the file cannot be read.
 pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<Vec<u8>, String>;
 
 /// What is known about a configuration beside its text: its name, the app, and the files around it.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'a> {
-    /// The name of its file, for a unit that has no other.
+    /// The name of the file, which a unit of systemd has if the text gives it no other.
     pub name: &'a str,
     /// The app: this and a dash are cut off the names of processes (`shop-web` of the app `shop` becomes `web`).
     pub app: &'a str,
-    /// Files that it names; `None`: they stay unread, and are noted.
+    /// How files that the configuration names are read. With `None` they are not read, and there is a note.
     pub files: Option<ReadFile<'a>>,
-    /// Whether a command that starts in a directory of its own begins with `cd`; it is noted otherwise.
+    /// Whether a command that starts in a directory of its own gets a `cd` in front. If not, there is a note.
     pub enter_directories: bool,
 }

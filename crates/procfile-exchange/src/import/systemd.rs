@@ -1,4 +1,4 @@
-//! Units of systemd: a process type of each service. Several come one behind the other, each below a line that names
+//! Units of systemd: each service becomes a process type. Several units may stand one behind the other, each below a line that names
 //! its file: `==> path <==`, as `tail -v` and `export --stdout` write it, or `# /path`, as `systemctl cat` does.
 
 use crate::export::held::{path_loader, released};
@@ -16,7 +16,7 @@ use crate::import::words;
 const KNOWN: &[&str] =
     &["Description", "Documentation", "ExecStart", "Environment", "PartOf", "WorkingDirectory"];
 
-/// Reads units. `name` is the file's own, for a unit without a line that names it.
+/// Reads units. `name` is the name of the file, which a unit has if no line above it names another.
 pub(crate) fn read(gathering: &mut Gathering, name: &str, text: &str) -> Result<(), ImportError> {
     let units = unit::read_all(name, text)?;
     let family = Family::of(&units);
@@ -57,7 +57,8 @@ fn service(gathering: &mut Gathering, family: &Family<'_>, stem: &str, unit: &Un
     gathering.add(Found { name, command, count: 1, environment, directory: start, instance });
 }
 
-/// The command behind the login shell of foreman and honcho, and behind the name that foreman gives its process.
+/// The command of a unit that foreman or honcho wrote: without the login shell, and without the `exec -a` by which foreman names the
+/// process.
 fn of_login_shell(words: Vec<Word>) -> Command {
     let text = |word: &Word| words::literal(word).map(str::to_owned);
     let [shell, flag, script] = &words[..] else { return Command::Argv(words) };
@@ -74,7 +75,7 @@ fn of_login_shell(words: Vec<Word>) -> Command {
     Command::Script(command::without_exec(script).to_owned())
 }
 
-/// The script of the login shell that `procfile-util export` puts before each command, and of what gives the app its PATH.
+/// The command of a unit that `procfile-util export` wrote: without the login shell and the script that sets the app's `PATH`.
 fn of_our_own(words: Vec<Word>) -> Command {
     let loader = command::literal(path_loader().as_str());
     match &words[..] {
@@ -93,7 +94,7 @@ fn of_our_own(words: Vec<Word>) -> Command {
     }
 }
 
-/// The words of a command line, without the marks before the program.
+/// The words of `ExecStart=`, without the marks such as `-` and `@` before the program.
 fn exec(gathering: &mut Gathering, stem: &str, line: &str) -> Result<Vec<Word>, &'static str> {
     let marks = line.len() - line.trim_start_matches(['@', '-', ':', '+', '!', '|']).len();
     let (marks, line) = line.split_at(marks);
@@ -122,7 +123,8 @@ fn exec(gathering: &mut Gathering, stem: &str, line: &str) -> Result<Vec<Word>, 
         .collect())
 }
 
-/// `$$` is a dollar sign, `${X}` a variable anywhere, `$X` one if it is the whole word: then it may become several.
+/// Takes the variables out of a word. `$$` is a dollar sign. `${X}` is a variable anywhere, and `$X` if it is the whole word; then its
+/// value may become several words.
 fn variables(word: &str) -> Word {
     let is_name = |name: &str| words::name_len(name) == name.len() && !name.is_empty();
     if let Some(name) = word.strip_prefix('$').filter(|name| is_name(name)) {

@@ -2,14 +2,14 @@
 
 use crate::import::error::ImportError;
 
-/// A unit that was read.
+/// The name of a unit and its settings.
 pub(crate) struct Unit {
     pub(crate) name: String,
     settings: Vec<(String, String)>,
 }
 
 impl Unit {
-    /// The values of a key since it was last reset by an empty one.
+    /// The values of a key, in the order of the file. An empty value removes those before it, as in systemd.
     pub(crate) fn all(&self, key: &str) -> Vec<&str> {
         let mut values: Vec<&str> = Vec::new();
         for (_, value) in self.settings.iter().filter(|(name, _)| name == key) {
@@ -24,12 +24,13 @@ impl Unit {
     }
 }
 
-/// The units of a text, without those that set nothing. `name` is the file's own, for a unit without a line that names it.
+/// The units of a text, without those that set nothing. `name` is the name of the file, which a unit has if no line above it names
+/// another.
 pub(crate) fn read_all(name: &str, text: &str) -> Result<Vec<Unit>, ImportError> {
     let own = if name.contains('.') { name.to_owned() } else { format!("{name}.service") };
     let mut units = vec![Unit { name: own, settings: Vec::new() }];
     let (mut section, mut open) = (String::new(), String::new());
-    // An empty line ends a line that goes on, which the last one may.
+    // The last line may end in a backslash: the empty line that is added here ends it.
     for (number, line) in (1..).zip(text.lines().chain([""])) {
         if let Some(path) = header(line) {
             let file = path.rsplit('/').next().unwrap_or(path);

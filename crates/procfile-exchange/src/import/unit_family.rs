@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::import::found::Instance;
 use crate::import::unit::Unit;
 
-/// Who wrote a unit, as far as its command is concerned.
+/// Who wrote a unit. Each writer wraps the Procfile's command in its own way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Writer {
     /// `procfile-util export`.
@@ -18,7 +18,7 @@ pub(crate) enum Writer {
 
 /// What the units of an input say of each other.
 pub(crate) struct Family<'a> {
-    /// The target that a target is part of, both without `.target`.
+    /// For each target the target that it is a part of, both without `.target`.
     parents: BTreeMap<&'a str, &'a str>,
     /// Templates of which there are instances.
     templates: BTreeSet<&'a str>,
@@ -44,7 +44,7 @@ impl<'a> Family<'a> {
         family
     }
 
-    /// Whether a unit is a template that is there in its instances.
+    /// Whether a unit is a template of which instances are there as well.
     pub(crate) fn is_mere_template(&self, stem: &str) -> bool {
         stem.strip_suffix('@').is_some_and(|template| self.templates.contains(template))
     }
@@ -64,9 +64,9 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// foreman writes `app-web.1.service` as a part of `app.target`, with the variable `PS=web.1`; before, it wrote
-    /// `app-web@5000.service`, and honcho writes `app-web-1.service`, as a part of `app-web.target`. The variable of what
-    /// `procfile-util export` writes is `PS=app-web.1`.
+    /// Recognises who wrote a unit. foreman writes `app-web.1.service` as a part of `app.target`, with the variable `PS=web.1`. Earlier
+    /// versions of foreman wrote `app-web@5000.service`, and honcho writes `app-web-1.service`, both as a part of
+    /// `app-web.target`. `procfile-util export` writes the variable `PS=app-web.1`.
     pub(crate) fn of(stem: &str, unit: &Unit, family: &Family<'_>, environment: &[(String, String)]) -> Self {
         let ps = environment.iter().find(|(name, _)| name == "PS").map(|(_, value)| value.as_str());
         let parts = unit.all("PartOf");

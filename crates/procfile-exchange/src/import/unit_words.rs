@@ -1,6 +1,6 @@
-//! Words of a systemd unit: quotes of both kinds, and the escapes of C in and outside them.
+//! Splits a line of a systemd unit into words: quotes of both kinds, and the escapes of C inside and outside of quotes.
 
-/// The words of a line, quotes and escapes taken away.
+/// The words of a line, without quotes and with escapes replaced.
 pub(crate) fn split(line: &str) -> Result<Vec<String>, &'static str> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;
@@ -31,7 +31,7 @@ pub(crate) fn split(line: &str) -> Result<Vec<String>, &'static str> {
     words.into_iter().map(|word| String::from_utf8(word).map_err(|_| "it is not UTF-8")).collect()
 }
 
-/// What stands for the text behind a backslash, and the text behind that.
+/// The bytes that the escape behind a backslash stands for, and the text behind the escape.
 fn escape(text: &str) -> Option<(Vec<u8>, &str)> {
     let first = text.chars().next()?;
     let behind = &text[first.len_utf8()..];
@@ -63,7 +63,7 @@ fn number(text: &str, digits: usize, base: u32, byte: bool) -> Option<(Vec<u8>, 
     Some((bytes, &text[digits..]))
 }
 
-/// `%%` is a percent sign; `None` if there is another specifier.
+/// The text with `%%` replaced by a percent sign; `None` if it has any other specifier, which only systemd could replace.
 pub(crate) fn unspecified(text: &str) -> Option<String> {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars();

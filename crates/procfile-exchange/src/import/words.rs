@@ -1,22 +1,22 @@
-//! Splitting a command line into words as a shell does, for Compose, pm2 and supervisord. Their own variables have been taken out
-//! before.
+//! Splits a command line into words as a shell does, for Compose, pm2 and supervisord. Each manager's own references to variables are
+//! atoms by then, and are not split.
 
 use crate::import::command::{Piece, Word};
 
-/// A character, or a variable that stands in its place.
+/// A part of a text that cannot be split: a character or a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Atom {
     Char(char),
-    /// As `sh` writes it: `${X}`.
+    /// A variable, written for `sh`: `${X}`.
     Variable(String),
 }
 
-/// The atoms of a text without variables.
+/// The atoms of a text that has no variables.
 pub(crate) fn plain(text: &str) -> Vec<Atom> {
     text.chars().map(Atom::Char).collect()
 }
 
-/// One word of all atoms.
+/// One word that has all these atoms.
 pub(crate) fn whole(atoms: Vec<Atom>) -> Word {
     let mut builder = Builder::default();
     for atom in atoms {
@@ -25,7 +25,7 @@ pub(crate) fn whole(atoms: Vec<Atom>) -> Word {
     builder.word
 }
 
-/// The text of a word without variables.
+/// The text of a word; `None` if it has a variable.
 pub(crate) fn literal(word: &Word) -> Option<&str> {
     match &word[..] {
         [] => Some(""),

@@ -1,9 +1,10 @@
-//! YAML as Compose and pm2 read it.
+//! Reads YAML as Compose and pm2 read it. How much memory a document may take is limited by the parser, also where aliases multiply
+//! its parts.
 
 use crate::import::error::ImportError;
 use crate::import::node::Node;
 
-/// Which scalars of YAML are numbers: the readers of Compose and of pm2 differ.
+/// What a number with a leading 0 is, in which the readers of Compose and of pm2 differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Octal {
     /// `010` is eight, as Go reads it.
@@ -12,7 +13,7 @@ pub(crate) enum Octal {
     Marked,
 }
 
-/// The document that a text of YAML is. `yes`, `on` and `y` are words, as both managers read them.
+/// Parses a text. `yes`, `on` and `y` are texts and no truth values, as in both managers.
 pub(crate) fn read(text: &str, octal: Octal, what: &'static str) -> Result<Node, ImportError> {
     let options = serde_saphyr::options! {
         strict_booleans: true,
