@@ -9,15 +9,16 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
 use std::time::Duration;
 
+use formation::Slot;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use ps_engine::{Engine, Fault};
-use ps_rollout::{Action, Event, Outcome, Revision, Run, State};
+use ps_rollout::{Action, Event, Outcome, Revision, Rollout, Run, State};
 use ps_scheduler::{Error, Progress, Watch};
 
 use crate::clock;
+use crate::containers::{Containers, Done};
 use crate::failed::failed;
-use crate::hands::{Done, Hands};
 use crate::look::{self, Sight};
 use crate::rollout_file::{RolloutFile, Written};
 
@@ -27,11 +28,11 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A rollout, and whoever carries it out.
 pub(crate) struct Executor<'a> {
     engine: &'a Engine,
-    hands: &'a Hands<'a>,
+    containers: &'a Containers<'a>,
     file: &'a RolloutFile<'a>,
     written: Written,
     events: VecDeque<Event>,
-    pending: FuturesUnordered<Pin<Box<dyn Future<Output = Step> + 'a>>>,
+    pending: FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + 'a>>>,
     /// Runs whose start was ordered and not yet answered.
     starting: BTreeSet<Run>,
     /// Runs that are to end as soon as their start is answered.
@@ -54,17 +55,17 @@ pub(crate) struct Executor<'a> {
 }
 
 /// Something that was waited for.
-enum Step {
-    Did(Done),
-    Looked(Result<Sight, Fault>),
+enum Answer {
+    OfAction(Done),
+    OfLook(Result<Sight, Fault>),
 }
 
 impl<'a> Executor<'a> {
     /// An executor of the rollout that is under way in `written`.
-    pub(crate) fn new(hands: &'a Hands<'a>, file: &'a RolloutFile<'a>, written: Written) -> Self {
+    pub(crate) fn new(containers: &'a Containers<'a>, file: &'a RolloutFile<'a>, written: Written) -> Self {
         Self {
-            engine: hands.app.engine,
-            hands,
+            engine: containers.app.engine,
+            containers,
             file,
             events: VecDeque::new(),
             pending: FuturesUnordered::new(),
@@ -97,9 +98,9 @@ impl<'a> Executor<'a> {
                 return self.conclude(outcome);
             }
             self.begin_to_look();
-            let steps = self.engine.run(wait(&mut self.pending));
-            for step in steps {
-                self.take(step, watch)?;
+            let answers = self.engine.run(wait(&mut self.pending));
+            for answer in answers {
+                self.take(answer, watch)?;
             }
             if !self.is_looking {
                 self.events.push_back(Event::Tick);
@@ -107,8 +108,12 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn rollout(&self) -> &ps_rollout::Rollout {
+    fn rollout(&self) -> &Rollout {
         &self.written.under_way.as_ref().expect("an executor has a rollout").rollout
+    }
+
+    fn rollout_mut(&mut self) -> &mut Rollout {
+        &mut self.written.under_way.as_mut().expect("an executor has a rollout").rollout
     }
 
     fn heed(&mut self, watch: &Watch<'_>) {
@@ -128,13 +133,12 @@ impl<'a> Executor<'a> {
             if !self.is_watching() {
                 self.time = clock::now();
             }
-            let mut actions = Vec::new();
-            let under_way = self.written.under_way.as_mut().expect("an executor has a rollout");
+            let (mut actions, time) = (Vec::new(), self.time);
             while let Some(event) = self.events.pop_front() {
                 if let Event::Started(run) = &event {
-                    (watch.say)(Progress::Started(run.slot.clone()));
+                    self.tell(run, Progress::Started, watch);
                 }
-                actions.extend(under_way.rollout.handle(event, self.time));
+                actions.extend(self.rollout_mut().handle(event, time));
             }
             if !actions.is_empty() {
                 self.write(&actions)?;
@@ -155,7 +159,7 @@ impl<'a> Executor<'a> {
         let Err(error) = self.file.write(&self.written) else { return Ok(()) };
         let is_untouched = self.living.is_empty() && self.starting.is_empty() && self.pending.is_empty();
         if is_untouched && self.rollout().state() == State::Rolling && self.unwritten.is_none() {
-            return Err(self.hands.app.unwritable(&error));
+            return Err(self.containers.app.unwritable(&error));
         }
         self.unwritten.get_or_insert(error);
         if !self.is_cancelled {
@@ -165,42 +169,49 @@ impl<'a> Executor<'a> {
     }
 
     fn begin(&mut self, action: Action, watch: &mut Watch<'_>) {
-        let hands = self.hands;
+        let containers = self.containers;
         match action {
             Action::Start { run, revision, lane } => {
                 self.starting.insert(run.clone());
-                self.pending.push(Box::pin(hands.start(run, revision, lane).map(Step::Did)));
+                self.pending.push(Box::pin(containers.start(run, revision, lane).map(Answer::OfAction)));
             }
             // Nobody asks containers for their checks: one that lives for as long as the gate demands has passed.
             Action::Probe(run) => self.events.push_back(Event::Ready(run)),
             // Nothing stands between clients and a container.
             Action::Admit(run) => {
-                (watch.say)(Progress::Ready(run.slot.clone()));
+                self.tell(&run, Progress::Ready, watch);
                 self.events.push_back(Event::Admitted(run));
             }
             Action::Withdraw(run) => self.events.push_back(Event::Withdrawn(run)),
             Action::End(run) => self.end(run),
             Action::Forget(run) => {
                 let is_committed = self.rollout().state() == State::Committed;
-                self.pending.push(Box::pin(hands.forget(run, is_committed).map(Step::Did)));
+                self.pending.push(Box::pin(containers.forget(run, is_committed).map(Answer::OfAction)));
             }
             Action::Commit(runs) => self.record(runs, Revision::New),
             Action::PutBack(runs) => self.record(runs, Revision::Old),
         }
     }
 
+    /// Tells of a new run; of what another executor began only the outcome is told.
+    fn tell(&self, run: &Run, progress: fn(Slot) -> Progress, watch: &mut Watch<'_>) {
+        if run.number >= self.first_run && self.containers.fresh.is_some() {
+            (watch.say)(progress(run.slot.clone()));
+        }
+    }
+
     fn end(&mut self, run: Run) {
         self.living.remove(&run);
         if self.starting.contains(&run) {
-            self.hands.unwanted.borrow_mut().insert(run.clone());
+            self.containers.unwanted.borrow_mut().insert(run.clone());
             self.deferred.insert(run);
         } else {
-            self.pending.push(Box::pin(self.hands.end(run).map(Step::Did)));
+            self.pending.push(Box::pin(self.containers.end(run).map(Answer::OfAction)));
         }
     }
 
     fn record(&mut self, runs: Vec<Run>, revision: Revision) {
-        self.pending.push(Box::pin(self.hands.record(runs, revision).map(Step::Did)));
+        self.pending.push(Box::pin(self.containers.record(runs, revision).map(Answer::OfAction)));
     }
 
     /// Whether something was started whose death is the rollout's to judge.
@@ -214,18 +225,18 @@ impl<'a> Executor<'a> {
             return;
         }
         self.is_looking = true;
-        let (hands, living) = (self.hands, self.living.clone());
+        let (containers, living) = (self.containers, self.living.clone());
         let looking = async move {
             tokio::time::sleep(LOOK).await;
-            Step::Looked(look::look(hands, &living).await)
+            Answer::OfLook(look::look(containers, &living).await)
         };
         self.pending.push(Box::pin(looking));
     }
 
-    fn take(&mut self, step: Step, watch: &mut Watch<'_>) -> Result<(), Error> {
-        match step {
-            Step::Did(done) => self.take_done(done, watch),
-            Step::Looked(looked) => {
+    fn take(&mut self, answer: Answer, watch: &mut Watch<'_>) -> Result<(), Error> {
+        match answer {
+            Answer::OfAction(done) => self.take_done(done, watch),
+            Answer::OfLook(looked) => {
                 self.is_looking = false;
                 match looked {
                     Ok(sight) => self.take_in(sight),
@@ -256,7 +267,8 @@ impl<'a> Executor<'a> {
                 return Ok(());
             }
         }
-        if let Some((run, exit)) = done.ended.filter(|(run, _)| run.number < self.first_run) {
+        let is_old = |run: &Run| run.number < self.first_run && self.containers.fresh.is_some();
+        if let Some((run, exit)) = done.ended.filter(|(run, _)| is_old(run)) {
             (watch.say)(Progress::Ended(run.slot, exit));
         }
         if let Some(note) = done.note {
@@ -275,7 +287,7 @@ impl<'a> Executor<'a> {
     fn fall_silent(&mut self, fault: Fault) -> Result<(), Error> {
         let is_putting_back = self.rollout().state() == State::PuttingBack;
         if self.silence.is_some() && is_putting_back || self.rollout().state() == State::Committed {
-            return Err(failed(fault, format!("deploy {}", self.hands.app.name)));
+            return Err(failed(fault, format!("deploy {}", self.containers.app.name)));
         }
         self.silence.get_or_insert(fault);
         if !self.is_cancelled {
@@ -285,7 +297,7 @@ impl<'a> Executor<'a> {
     }
 
     fn conclude(mut self, outcome: Outcome) -> Result<(Outcome, Written), Error> {
-        let name = self.hands.app.name;
+        let name = self.containers.app.name;
         if let Some(under_way) = self.written.under_way.take().filter(|_| outcome.cause.is_none()) {
             self.written.release = under_way.release;
         }
@@ -293,22 +305,22 @@ impl<'a> Executor<'a> {
         let _ = self.file.write(&self.written);
         match (outcome.cause.is_some(), self.silence, self.unwritten) {
             (true, Some(fault), _) => Err(failed(fault, format!("deploy {name}"))),
-            (true, None, Some(error)) => Err(self.hands.app.unwritable(&error)),
+            (true, None, Some(error)) => Err(self.containers.app.unwritable(&error)),
             (true, None, None) | (false, _, _) => Ok((outcome, self.written)),
         }
     }
 }
 
 /// What has come of something that was begun, all of it that is there; nothing, if nothing comes for a while.
-async fn wait<'a>(pending: &mut FuturesUnordered<Pin<Box<dyn Future<Output = Step> + 'a>>>) -> Vec<Step> {
+async fn wait<'a>(pending: &mut FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + 'a>>>) -> Vec<Answer> {
     if pending.is_empty() {
         tokio::time::sleep(LOOK).await;
         return Vec::new();
     }
-    let mut steps = Vec::new();
-    steps.extend(tokio::time::timeout(LOOK, pending.next()).await.ok().flatten());
-    while let Some(Some(step)) = pending.next().now_or_never() {
-        steps.push(step);
+    let mut answers = Vec::new();
+    answers.extend(tokio::time::timeout(LOOK, pending.next()).await.ok().flatten());
+    while let Some(Some(answer)) = pending.next().now_or_never() {
+        answers.push(answer);
     }
-    steps
+    answers
 }

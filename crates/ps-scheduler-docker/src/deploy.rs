@@ -12,9 +12,9 @@ use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Source, Watch};
 
 use crate::app::{self, App};
 use crate::carry_out::Executor;
-use crate::hands::{Fresh, Hands};
+use crate::containers::{Containers, Fresh};
+use crate::recover::{self, Recovered};
 use crate::rollout_file::{RolloutFile, UnderWay};
-use crate::settle::{self, Settled};
 use crate::{DockerLocal, blueprint, found};
 
 /// What an engine may take to create and start one container more, on a machine that is busy; the deadline of a type grows by it.
@@ -43,22 +43,22 @@ pub(crate) fn deploy(
         });
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name };
-    let file = settle::file(&app)?;
+    let file = recover::file(&app)?;
     file.make_room().map_err(|error| app.unwritable(&error))?;
     let _held = app.hold(&file)?;
-    let settled = app.settle(&file, plan.release.stop_timeout, watch)?;
-    app.roll(plan, image, &file, settled, watch)
+    let recovered = app.recover(&file, plan.release.stop_timeout, watch)?;
+    app.roll(plan, image, &file, recovered, watch)
 }
 
 /// Where a plan has nothing to do: a rollout whose executor died is finished or put back.
 pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
-    if !settle::was_cut_off(docker.world(), &plan.release.app) {
+    if !recover::was_cut_off(docker.world(), &plan.release.app) {
         return Ok(());
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &plan.release.app };
-    let file = settle::file(&app)?;
+    let file = recover::file(&app)?;
     let _held = app.hold(&file)?;
-    app.settle(&file, plan.release.stop_timeout, watch).map(drop)
+    app.recover(&file, plan.release.stop_timeout, watch).map(drop)
 }
 
 fn slots(plan: &Plan, change: Change) -> Vec<Slot> {
@@ -81,30 +81,30 @@ impl App<'_> {
         plan: &Plan,
         image: &str,
         file: &RolloutFile<'_>,
-        settled: Settled,
+        recovered: Recovered,
         watch: &mut Watch<'_>,
     ) -> Result<DeployOutcome, Error> {
-        let Settled { mut written, records } = settled;
+        let Recovered { mut written, records } = recovered;
         let listed = self.engine.run(self.listed(&records))?;
         let runs = found::runs(&records, &listed);
         written.next_run = found::next_number(&listed, written.next_run);
         let rollout = with_time(plan.rollout(&found::present(&runs), written.next_run));
-        let mut hands = Hands::new(self, records.clone(), plan.release.stop_timeout);
-        hands.know(&runs);
-        hands.fresh = Some(Fresh { release: &plan.release, image });
-        hands.policy = plan.release.restart_policy;
-        hands.old_policies = self.engine.run(self.old_policies(&rollout, &records))?;
-        hands.old_release = written.release;
-        hands.release = written.release + u64::from(plan.is_deploy);
+        let mut containers = Containers::new(self, records.clone(), plan.release.stop_timeout);
+        containers.know(&runs);
+        containers.fresh = Some(Fresh { release: &plan.release, image });
+        containers.policy = plan.release.restart_policy;
+        containers.old_policies = self.engine.run(self.old_policies(&rollout, &records))?;
+        containers.old_release = written.release;
+        containers.release = written.release + u64::from(plan.is_deploy);
         written.under_way = Some(UnderWay {
-            release: hands.release,
-            policy: hands.policy,
-            old_policies: hands.old_policies.clone(),
+            release: containers.release,
+            policy: containers.policy,
+            old_policies: containers.old_policies.clone(),
             rollout: Rollout::new(&rollout),
         });
-        let (outcome, _) = Executor::new(&hands, file, written).carry_out(vec![Event::Begin], watch)?;
+        let (outcome, _) = Executor::new(&containers, file, written).carry_out(vec![Event::Begin], watch)?;
         let remaining = outcome.remains.first().cloned().filter(|_| outcome.cause.is_none());
-        let records = hands.records.into_inner();
+        let records = containers.records.into_inner();
         let concluded = ps_scheduler::conclude(self.name, outcome, watch)
             .and_then(|outcome| self.clear(plan, records.clone(), outcome));
         // What ended and has no record any more goes, whether the rollout succeeded or not.
@@ -177,7 +177,9 @@ impl App<'_> {
     /// Removes containers that are over and have no record any more.
     async fn sweep(&self, records: &InstanceFiles) -> Result<Vec<String>, Error> {
         let mut lines = Vec::new();
-        let is_left = |container: &Container| container.is_over && !records.contains(&container.id);
+        let is_left = |container: &Container| {
+            (container.is_over || container.is_new) && !records.contains(&container.id)
+        };
         for container in self.listed(records).await?.into_iter().filter(is_left) {
             if let Err(fault) = self.engine.remove(&container.id).await {
                 lines.push(format!("{} is left over and would not go: {}", container.name, fault.reason()));

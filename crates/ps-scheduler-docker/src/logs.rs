@@ -19,7 +19,7 @@ const MAX_LINE_BYTES: usize = 1 << 20;
 
 type Tagged = Pin<Box<dyn Frames<Item = (Slot, Result<LogOutput, Fault>)>>>;
 
-/// Hands lines to `sink` until there are no more, or it breaks. Without `follow` one instance after the other, with
+/// Containers lines to `sink` until there are no more, or it breaks. Without `follow` one instance after the other, with
 /// it as they come.
 pub(crate) fn logs(
     docker: &DockerLocal,

@@ -7,7 +7,7 @@ use ps_engine::{Container, Fault};
 use ps_rollout::{Event, Run};
 
 use crate::clock;
-use crate::hands::Hands;
+use crate::containers::Containers;
 
 /// How many of the last lines that a container wrote are told.
 const LAST_LINES: usize = 10;
@@ -25,12 +25,15 @@ pub(crate) struct Sight {
 }
 
 /// How these runs are, which began to live at these times.
-pub(crate) async fn look(hands: &Hands<'_>, living: &BTreeMap<Run, Duration>) -> Result<Sight, Fault> {
+pub(crate) async fn look(
+    containers: &Containers<'_>,
+    living: &BTreeMap<Run, Duration>,
+) -> Result<Sight, Fault> {
     let time = clock::now();
-    let listed = hands.app.engine.list(&hands.app.filters()).await?;
+    let listed = containers.app.engine.list(&containers.app.filters()).await?;
     let (mut alive, mut ends) = (Vec::new(), Vec::new());
     for (run, since) in living {
-        let id = hands.ids.borrow().get(run).cloned();
+        let id = containers.ids.borrow().get(run).cloned();
         let Some(id) = id else { continue };
         let container = listed.iter().find(|container| container.id == id);
         if container.is_some_and(Container::may_serve) {
@@ -38,24 +41,29 @@ pub(crate) async fn look(hands: &Hands<'_>, living: &BTreeMap<Run, Duration>) ->
             continue;
         }
         let is_early = time.saturating_sub(*since) < FIRST_SECOND;
-        if container.is_some_and(|container| !is_early && hands.may_finish(container)) {
+        if container.is_some_and(|container| !is_early && containers.may_finish(container)) {
             ends.push((run.clone(), Event::Ended(run.clone())));
         } else {
-            let how = told(hands, &id, container, is_early).await;
+            let how = told(containers, &id, container, is_early).await;
             ends.push((run.clone(), Event::Died { run: run.clone(), how }));
         }
     }
     Ok(Sight { time, alive, ends })
 }
 
-async fn told(hands: &Hands<'_>, id: &str, container: Option<&Container>, is_early: bool) -> String {
+async fn told(
+    containers: &Containers<'_>,
+    id: &str,
+    container: Option<&Container>,
+    is_early: bool,
+) -> String {
     let when = if is_early { " in its first second" } else { "" };
     let what = match container.map(|container| container.last_exit) {
         None => return "was removed by somebody while it started".to_owned(),
         Some(Some(exit)) => format!("ended with {exit}{when}"),
         Some(None) => format!("ended{when}"),
     };
-    let lines = hands.app.engine.last_lines(id, LAST_LINES).await;
+    let lines = containers.app.engine.last_lines(id, LAST_LINES).await;
     if lines.is_empty() {
         return format!("{what}; it wrote nothing");
     }

@@ -119,7 +119,8 @@ impl<'a> RolloutFile<'a> {
     /// Writes it down, durably.
     pub(crate) fn write(&self, written: &Written) -> Result<(), Error> {
         let text = serde_json::to_vec(written).expect("a rollout can be written as JSON");
-        let access = Access::like(self.world.lib(), 0o644);
+        // It may quote what a process wrote before it failed.
+        let access = Access::like(self.world.lib(), 0o600);
         Ok(Directory::open(self.world.lib(), &self.directory)?.write(FILE, &text, access)?)
     }
 

@@ -11,21 +11,21 @@ use ps_scheduler::{Error, Progress, StopOrder, Stopped, Watch};
 
 use crate::DockerLocal;
 use crate::app::{self, App, WAITING_AT_ONCE};
-use crate::settle;
+use crate::recover;
 
 /// Carries out the order. Stopping all of an app also ends what a run that died half-way left of it.
 pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
     watch.cancel.check()?;
     let mut records = app::records(docker.world(), &order.app)?;
-    if records.slots.is_empty() && !order.remove && !settle::was_cut_off(docker.world(), &order.app) {
+    if records.slots.is_empty() && !order.remove && !recover::was_cut_off(docker.world(), &order.app) {
         return Ok(Stopped::default());
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &order.app };
-    let file = settle::file(&app)?;
+    let file = recover::file(&app)?;
     let _held = app.hold(&file)?;
-    if order.which == Which::All || settle::was_cut_off(docker.world(), &order.app) {
-        match app.settle(&file, order.grace, watch) {
-            Ok(settled) => records = settled.records,
+    if order.which == Which::All || recover::was_cut_off(docker.world(), &order.app) {
+        match app.recover(&file, order.grace, watch) {
+            Ok(recovered) => records = recovered.records,
             // Nothing was ever recorded of this app, so it can be destroyed although no engine answers.
             Err(Error::Unreachable { .. }) if records.slots.is_empty() => return Ok(Stopped::default()),
             Err(error) => return Err(error),

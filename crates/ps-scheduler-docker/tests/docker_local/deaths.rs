@@ -8,8 +8,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use formation::Which;
 use ps_rollout::Strategy;
-use ps_scheduler::{Error, Intent, Running, Scheduler};
+use ps_scheduler::{Cancel, Error, Intent, Progress, Running, Scheduler, Watch};
 
 use crate::engines::head_and_body;
 use crate::place::{Place, SERVER, SOCKET, require_engine};
@@ -136,6 +137,25 @@ fn a_deploy_that_dies_at_any_call_leaves_one_running_instance_and_the_next_makes
         scope.spawn(|| every_death_is_made_good(Strategy::Overlap, 2, 2));
         scope.spawn(|| every_death_is_made_good(Strategy::StopFirst, 2, 3));
     });
+}
+
+#[test]
+fn a_plan_that_has_nothing_to_do_puts_back_what_a_dead_one_began() {
+    let place = Place::new();
+    place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
+    let before = (place.ids(), place.names());
+    // Its first new container has been started, and nothing more.
+    assert!(dies_at(&place, 2));
+    assert_eq!(place.names().len(), 2);
+    let plan = place.plan(&["web=1"], SERVER, &Intent::Converge(Which::All));
+    assert!(plan.is_noop(), "{plan:?}");
+    let mut notes = Vec::new();
+    let mut say = |progress| notes.push(progress);
+    let mut watch = Watch { say: &mut say, cancel: &Cancel::default(), lock: None };
+    place.docker.tend(&plan, &mut watch).expect("puts back");
+    assert_eq!((place.ids(), place.names()), before);
+    let told = "an earlier deploy of shop was cut off: it was put back".to_owned();
+    assert_eq!(notes, [Progress::Note(told)]);
 }
 
 #[test]

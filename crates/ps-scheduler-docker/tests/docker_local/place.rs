@@ -90,6 +90,15 @@ impl Place {
         intent: &Intent,
         say: &mut dyn FnMut(Progress),
     ) -> Result<DeployOutcome, Error> {
+        let plan = self.plan_of(image, wanted, command, intent);
+        self.docker.deploy(&plan, &mut Watch { say, cancel: &Cancel::default(), lock: None })
+    }
+
+    pub(crate) fn plan(&self, wanted: &[&str], command: &str, intent: &Intent) -> Plan {
+        self.plan_of(IMAGE, wanted, Some(command), intent)
+    }
+
+    fn plan_of(&self, image: &str, wanted: &[&str], command: Option<&str>, intent: &Intent) -> Plan {
         let process = |name: &str| {
             let process_type = name.parse().expect("a legal process type");
             let process = Process::new(process_type, command.map(str::to_owned));
@@ -104,9 +113,7 @@ impl Place {
             stop_timeout: GRACE,
         };
         let wanted = Formation::parse(wanted.iter().copied()).expect("a legal formation");
-        let plan =
-            Plan::new(release, &wanted, &self.status().instances, intent, self.docker.usual_strategy());
-        self.docker.deploy(&plan, &mut Watch { say, cancel: &Cancel::default(), lock: None })
+        Plan::new(release, &wanted, &self.status().instances, intent, self.docker.usual_strategy())
     }
 
     pub(crate) fn status(&self) -> AppStatus {

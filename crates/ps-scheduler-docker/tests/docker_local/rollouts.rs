@@ -14,8 +14,10 @@ use ps_scheduler::{Scheduler, Source};
 
 use crate::place::{GRACE, IMAGE, Place, SOCKET};
 
-/// How many promises are tried at a time. With more, what is to end in its first second may take longer to begin.
-const AT_A_TIME: usize = 2;
+/// How many promises are tried at a time in which something is to end in its first second: with more it may take longer to begin.
+const FEW: usize = 2;
+/// How many are tried at a time where everything lives.
+const MANY: usize = 6;
 
 struct Containers(Place, Engine);
 
@@ -66,8 +68,8 @@ impl Harness for Containers {
 /// A promise, as a function that panics where it is broken.
 type Promise<'a> = &'a (dyn Fn(&dyn Harness) + Sync);
 
-fn all_keep(promises: &[Promise<'_>]) {
-    for some in promises.chunks(AT_A_TIME) {
+fn all_keep(at_a_time: usize, promises: &[Promise<'_>]) {
+    for some in promises.chunks(at_a_time) {
         thread::scope(|scope| {
             for promise in some {
                 scope.spawn(|| promise(&Containers::new()));
@@ -90,24 +92,30 @@ fn a_deploy_that_fails_is_refused_or_is_cancelled_leaves_the_same_containers() {
             rollouts::a_cancelled_deploy_leaves_the_same_instances(place, strategy);
         }
     };
-    all_keep(&[
-        &deploy(Strategy::Overlap),
-        &deploy(Strategy::OneByOne),
-        &restart(Strategy::Overlap),
-        &restart(Strategy::OneByOne),
-        &rollouts::a_refused_input_leaves_the_same_instances,
-        &rollouts::a_first_deploy_that_fails_leaves_nothing,
-    ]);
+    all_keep(
+        FEW,
+        &[
+            &deploy(Strategy::Overlap),
+            &deploy(Strategy::OneByOne),
+            &restart(Strategy::Overlap),
+            &restart(Strategy::OneByOne),
+            &rollouts::a_refused_input_leaves_the_same_instances,
+            &rollouts::a_first_deploy_that_fails_leaves_nothing,
+        ],
+    );
 }
 
 #[test]
 fn old_and_new_containers_stand_side_by_side_as_the_strategy_says() {
-    all_keep(&[
-        &rollouts::overlap_has_both_for_a_moment_and_one_afterwards,
-        &rollouts::one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may,
-        &rollouts::stop_first_never_has_two_and_is_back_after_a_failure,
-        &rollouts::a_scale_after_a_failed_deploy_fills_what_is_wanted,
-    ]);
+    all_keep(
+        FEW,
+        &[
+            &rollouts::overlap_has_both_for_a_moment_and_one_afterwards,
+            &rollouts::one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may,
+            &rollouts::stop_first_never_has_two_and_is_back_after_a_failure,
+            &rollouts::a_scale_after_a_failed_deploy_fills_what_is_wanted,
+        ],
+    );
 }
 
 #[test]
@@ -122,12 +130,15 @@ fn after_a_death_at_any_step_the_same_verb_again_or_a_stop_ends_as_wanted() {
             rollouts::a_stop_after_a_death_at_any_step_ends_old_and_new(place, strategy);
         }
     };
-    all_keep(&[
-        &again(Strategy::Overlap),
-        &again(Strategy::OneByOne),
-        &again(Strategy::StopFirst),
-        &stop(Strategy::Overlap),
-        &stop(Strategy::OneByOne),
-        &stop(Strategy::StopFirst),
-    ]);
+    all_keep(
+        MANY,
+        &[
+            &again(Strategy::Overlap),
+            &again(Strategy::OneByOne),
+            &again(Strategy::StopFirst),
+            &stop(Strategy::Overlap),
+            &stop(Strategy::OneByOne),
+            &stop(Strategy::StopFirst),
+        ],
+    );
 }

@@ -1,4 +1,4 @@
-//! What somebody who died left of an app is settled before anything else is done to it. A rollout that is written down is taken
+//! An app is recovered from what somebody who died left of it, before anything else is done to it. A rollout that is written down is taken
 //! over: it is put back, or finished if its commit had begun. Then what is left is tidied up: a container without a record is
 //! ended and removed, and one with a record gets its final name.
 //!
@@ -17,13 +17,13 @@ use ps_scheduler::{Cancel, Error, Progress, Watch};
 
 use crate::app::{self, App, WAITING_AT_ONCE};
 use crate::carry_out::Executor;
+use crate::containers::Containers;
 use crate::found;
-use crate::hands::Hands;
 use crate::label;
 use crate::rollout_file::{Hold, RolloutFile, Written};
 
-/// How an app was found, once it was settled.
-pub(crate) struct Settled {
+/// How an app was found, once it was recovered.
+pub(crate) struct Recovered {
     /// What is written down; no rollout is under way.
     pub(crate) written: Written,
     /// What is recorded now.
@@ -44,12 +44,12 @@ impl App<'_> {
     }
 
     /// Finishes or puts back what somebody who died left behind, and removes what is left over.
-    pub(crate) fn settle(
+    pub(crate) fn recover(
         &self,
         file: &RolloutFile<'_>,
         grace: Duration,
         watch: &mut Watch<'_>,
-    ) -> Result<Settled, Error> {
+    ) -> Result<Recovered, Error> {
         let (mut written, unreadable) = file.read();
         if let Some(reason) = unreadable {
             (watch.say)(Progress::Note(format!(
@@ -64,7 +64,7 @@ impl App<'_> {
         for line in self.engine.run(self.tidy(&records, grace))? {
             (watch.say)(Progress::Note(line));
         }
-        Ok(Settled { written, records })
+        Ok(Recovered { written, records })
     }
 
     /// Takes a rollout over from its executor, who died. It is not cancelled: what was begun is put back to its end.
@@ -78,17 +78,18 @@ impl App<'_> {
         let records = app::records(self.world, self.name)?;
         let listed = self.engine.run(self.listed(&records))?;
         let runs = found::runs(&records, &listed);
-        let mut hands = Hands::new(self, records, grace);
+        let mut containers = Containers::new(self, records, grace);
         if let Some(under_way) = &written.under_way {
-            hands.policy = under_way.policy;
-            hands.old_policies.clone_from(&under_way.old_policies);
-            hands.release = under_way.release;
+            containers.policy = under_way.policy;
+            containers.old_policies.clone_from(&under_way.old_policies);
+            containers.release = under_way.release;
         }
-        hands.old_release = written.release;
-        hands.know(&runs);
+        containers.old_release = written.release;
+        containers.know(&runs);
         let first = vec![Event::Resumed(found::observed(&runs)), Event::Cancel];
         let mut undisturbed = Watch { say: &mut *watch.say, cancel: &Cancel::default(), lock: watch.lock };
-        let (outcome, written) = Executor::new(&hands, file, written).carry_out(first, &mut undisturbed)?;
+        let (outcome, written) =
+            Executor::new(&containers, file, written).carry_out(first, &mut undisturbed)?;
         let what = if outcome.cause.is_some() { "put back" } else { "finished" };
         (watch.say)(Progress::Note(format!("an earlier deploy of {} was cut off: it was {what}", self.name)));
         for sentence in outcome.sentences() {

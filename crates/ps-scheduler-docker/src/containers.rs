@@ -1,4 +1,4 @@
-//! What a rollout asks for, done to containers: one function an action. A new run is a container with an upcoming name that the
+//! The containers of a rollout, and what it asks to be done to them: one function an action. A new run is a container with an upcoming name that the
 //! engine does not start again; at the commit it gets the restart policy and the name of an instance. Doing an action twice does no
 //! harm: a run is found by its label, whoever made it.
 
@@ -29,19 +29,22 @@ pub(crate) struct Fresh<'a> {
     pub(crate) image: &'a str,
 }
 
-/// Whoever carries out a rollout of one app.
-pub(crate) struct Hands<'a> {
+/// The containers of one app during a rollout.
+pub(crate) struct Containers<'a> {
     pub(crate) app: &'a App<'a>,
-    /// `None` for somebody who only finishes or puts back what another has begun.
+    /// What new runs are started from; `None` for somebody who only finishes or puts back what another has begun.
     pub(crate) fresh: Option<Fresh<'a>>,
     /// The number of the release that is being rolled out.
     pub(crate) release: u64,
     /// The number of the app's release before it.
     pub(crate) old_release: u64,
+    /// What the engine does when a new run ends by itself, from the commit on.
     pub(crate) policy: RestartPolicy,
+    /// The same for runs that are started again.
     pub(crate) old_policies: BTreeMap<Slot, RestartPolicy>,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
+    /// What is recorded.
     pub(crate) records: RefCell<InstanceFiles>,
     /// The containers of the runs.
     pub(crate) ids: RefCell<BTreeMap<Run, String>>,
@@ -81,8 +84,8 @@ impl Refusal {
     }
 }
 
-impl<'a> Hands<'a> {
-    /// Hands that have touched nothing yet.
+impl<'a> Containers<'a> {
+    /// Those of an app of which this is recorded; nothing else is known of them yet.
     pub(crate) fn new(app: &'a App<'a>, records: InstanceFiles, grace: Duration) -> Self {
         Self {
             app,
