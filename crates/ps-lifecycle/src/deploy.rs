@@ -137,13 +137,7 @@ fn deploy(
         put_back(environment, world, app);
     }
     if let Err(error) = world.record_deploy(app, &ran?) {
-        let error = anyhow::Error::from(error).context(format!("write down the deploy of {app}"));
-        // What of a first deploy cannot be written down is ended: nobody would know of it. Of an app that was deployed
-        // before, the next verb finishes what was begun.
-        let is_first = earlier.is_none();
-        let is_gone = is_first && world.abandon_record(app).is_ok() && leave(session, app, &name).is_ok();
-        let is_known = world.is_half_recorded(app);
-        return Err(if is_gone { error } else { error.context(RunsOn { app: app.clone(), is_known }) });
+        return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
     if let Some(earlier) = earlier.filter(|earlier| *earlier != name) {
         leave(session, app, &earlier)
@@ -151,6 +145,24 @@ fn deploy(
     }
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
+}
+
+/// What of a first deploy cannot be written down is ended: nobody would know of it. Of an app that was deployed before, the
+/// next verb finishes what was begun.
+fn unrecorded(
+    session: &Session,
+    app: &AppName,
+    scheduler: &SchedulerName,
+    is_first: bool,
+    error: ps_apps::Error,
+) -> anyhow::Error {
+    let world = &session.world;
+    let error = anyhow::Error::from(error).context(format!("write down the deploy of {app}"));
+    let is_gone = is_first && world.abandon_record(app).is_ok() && leave(session, app, scheduler).is_ok();
+    if is_gone {
+        return error;
+    }
+    error.context(RunsOn { app: app.clone(), is_known: world.is_half_recorded(app) })
 }
 
 /// Makes a file's variables the app's, if a file is given: it may be a pipe, or `-` for standard input, and Ctrl-C ends the wait for
