@@ -133,9 +133,9 @@ fn native(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
 
 fn native_app(status: &AppStatus) -> Seen {
     Seen {
-        processes: i64::try_from(status.instances.len()).unwrap_or(-1),
+        processes: i64::try_from(status.current().count()).unwrap_or(-1),
         running: status.running(),
-        slots: status.instances.iter().map(native_slot).collect(),
+        slots: status.current().map(native_slot).collect(),
         trouble: status.troubles.first().cloned(),
     }
 }

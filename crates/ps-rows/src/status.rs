@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use ps_rollout::Role;
 use ps_scheduler::Instance;
 use serde::Serialize;
 
@@ -9,7 +10,7 @@ use crate::exit::ExitRow;
 use crate::failure;
 
 /// The fields that CSV has, in the order of the JSON: those that are always there.
-const COLUMNS: [&str; 14] = [
+const COLUMNS: [&str; 17] = [
     "app",
     "process_type",
     "index",
@@ -24,6 +25,9 @@ const COLUMNS: [&str; 14] = [
     "memory_bytes",
     "last_exit",
     "scheduler",
+    "run",
+    "release",
+    "role",
 ];
 
 /// One instance. What its scheduler cannot know is `null`.
@@ -57,6 +61,12 @@ pub struct StatusRow {
     pub last_exit: Option<ExitRow>,
     /// The scheduler of the app.
     pub scheduler: String,
+    /// The number of its run, which no other run of the app has had.
+    pub run: Option<u64>,
+    /// The number of the release that it was started from.
+    pub release: Option<u64>,
+    /// Which part it plays in its slot, a word of [`ps_rollout::Role`]: while it is being replaced a slot has two rows.
+    pub role: Option<&'static str>,
     /// Where its process runs. This field and the next one are there only where they differ from each other, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub directory: Option<String>,
@@ -86,6 +96,9 @@ impl StatusRow {
             memory_bytes: instance.memory_bytes,
             last_exit: instance.last_exit.map(ExitRow::from),
             scheduler: scheduler.to_owned(),
+            run: instance.run,
+            release: instance.release,
+            role: instance.role.map(Role::as_str),
             // Where both are the same, the app runs where it was deployed from: nothing is to be said.
             directory: instance
                 .directory
@@ -112,6 +125,9 @@ impl StatusRow {
             or_empty(self.memory_bytes),
             or_empty(self.last_exit),
             self.scheduler.clone(),
+            or_empty(self.run),
+            or_empty(self.release),
+            or_empty(self.role),
         ]
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use formation::{Exit, State, Stream};
 use jiff::Timestamp;
+use ps_rollout::Role;
 use ps_rows::{LogRow, ProcessRow, StatusRow};
 use ps_scheduler::{Instance, LogLine, OsProcess};
 use serde::Serialize;
@@ -53,6 +54,9 @@ fn keys(object: &Value) -> BTreeSet<&str> {
 /// An instance of which everything is known.
 fn known(state: State, exit: Exit) -> Instance {
     Instance {
+        run: Some(17),
+        release: Some(3),
+        role: Some(Role::Incoming),
         pid: Some(4711),
         container_id: Some("50f05446".to_owned()),
         address: Some("127.0.0.1:5000".to_owned()),
@@ -98,7 +102,7 @@ fn a_row_of_status_in_csv_has_the_keys_that_are_always_there_in_their_order() {
     let required = schema["required"].as_array().expect("a list").iter().filter_map(Value::as_str);
     let mut lines = text.lines();
     assert_eq!(lines.next(), Some(required.collect::<Vec<_>>().join(",").as_str()));
-    let row = "shop,web,2,running,4711,50f05446,127.0.0.1:5000,5000,1970-01-01T00:00:00Z,3,12.5,1048576,signal 9,native";
+    let row = "shop,web,2,running,4711,50f05446,127.0.0.1:5000,5000,1970-01-01T00:00:00Z,3,12.5,1048576,signal 9,native,17,3,incoming";
     assert_eq!(lines.next(), Some(row));
 }
 

@@ -125,6 +125,12 @@ impl Running {
 }
 
 impl AppStatus {
+    /// Those that fill their slots, or filled them last: one a slot, also while it is being replaced.
+    pub fn current(&self) -> impl Iterator<Item = &Instance> {
+        let is_beside = |instance: &&Instance| matches!(instance.role, Some(Role::Incoming | Role::Leaving));
+        self.instances.iter().filter(move |instance| !is_beside(instance))
+    }
+
     /// Whether all slots have a living instance (`true`), some (`mixed`) or none (`false`), as Dokku's trigger
     /// `scheduler-app-status` counts. One instance whose state is unknown makes the answer `unknown`.
     pub fn running(&self) -> Running {
@@ -155,7 +161,7 @@ mod tests {
         assert_eq!(status.running(), Running::False);
         status.instances =
             vec![row("web.1", Role::Current, State::Running), row("web.1", Role::Incoming, State::Starting)];
-        assert_eq!(status.running(), Running::True);
+        assert_eq!((status.running(), status.current().count()), (Running::True, 1));
         status.instances.push(row("web.2", Role::Incoming, State::Crashed));
         assert_eq!(status.running(), Running::Mixed);
     }

@@ -97,10 +97,13 @@ fn csv_has_the_keys_of_json_in_one_row_an_instance() {
     let home = Home::running("shop", PROCFILE, &["--scale", "web=2"]);
     let csv = home.does(&["ps-lifecycle", "status", "--format", "csv"]);
     let lines: Vec<&str> = csv.lines().collect();
-    let heading = "app,process_type,index,state,pid,container_id,address,port,since,restarts,cpu_percent,memory_bytes,last_exit,scheduler";
+    let heading = "app,process_type,index,state,pid,container_id,address,port,since,restarts,cpu_percent,memory_bytes,last_exit,scheduler,run,release,role";
     assert_eq!((lines[0], lines.len()), (heading, 3));
-    assert!(lines[1].starts_with("shop,web,1,running,") && lines[1].ends_with(",native"), "{csv}");
-    assert!(lines.iter().all(|line| line.split(',').count() == 14), "{csv}");
+    assert!(
+        lines[1].starts_with("shop,web,1,running,") && lines[1].ends_with(",native,1,1,current"),
+        "{csv}"
+    );
+    assert!(lines.iter().all(|line| line.split(',').count() == 17), "{csv}");
     let text = home.does(&["ps-lifecycle", "status", "shop"]);
     assert!(text.starts_with("APP ") && text.lines().count() == 3 && text.contains("web.2"), "{text}");
 }

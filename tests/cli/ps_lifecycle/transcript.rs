@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::home::{self, Home, eventually, get, hello, slot, table};
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 17] = [
     "address",
     "app",
     "container_id",
@@ -19,7 +19,10 @@ const KEYS: [&str; 14] = [
     "pid",
     "port",
     "process_type",
+    "release",
     "restarts",
+    "role",
+    "run",
     "scheduler",
     "since",
     "state",

@@ -27,7 +27,7 @@ pub(super) struct Wanted<'a> {
 pub(super) fn app_status(world: &World, app: &str) -> Result<()> {
     let status = Native::new(world).without_usage().status_of(app)?;
     let mut out = io::stdout().lock();
-    Ok(writeln!(out, "{} {}", status.instances.len(), status.running().as_str())?)
+    Ok(writeln!(out, "{} {}", status.current().count(), status.running().as_str())?)
 }
 
 /// Whether the app was ever deployed natively.
