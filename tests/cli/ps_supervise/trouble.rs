@@ -1,10 +1,11 @@
 //! One seat's trouble is that seat's alone, and passes when its cause does; descriptors that run out end nothing.
 
 use std::fs::{self, Permissions};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use formation::{Slot, State};
@@ -207,5 +208,60 @@ fn a_supervisor_without_descriptors_does_not_spin_and_still_reaps() {
     service.await_status("web.1", "runs anew", |status| {
         status.state == State::Running && status.process.as_ref().is_some_and(|process| process.pid != before)
     });
+    end(&mut service);
+}
+
+/// A small disk in the place of a service directory, until it is dropped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(service: &Service) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(service.path());
+        let is_mounted = mount.stderr(Stdio::null()).status().is_ok_and(|status| status.success());
+        is_mounted.then(|| Self(service.path().to_owned()))
+    }
+
+    fn fill(&self) {
+        let mut filler = fs::File::create(self.0.join("filler")).expect("a file");
+        while filler.write(&[b'x'; 4096]).is_ok_and(|written| written > 0) {}
+    }
+
+    fn make_room(&self) {
+        fs::remove_file(self.0.join("filler")).expect("it was there");
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn what_dies_on_a_full_disk_is_started_again_and_taken_over_though_nothing_of_it_is_written() {
+    let mut service = Service::new(&[("web", "exec sleep 1000", 1)]);
+    let Some(disk) = Disk::mount(&service) else {
+        skipped::skip("no root: only root can mount a small disk");
+        return;
+    };
+    service.start();
+    let first = service.await_status("web.1", "runs", |status| status.state == State::Running);
+    disk.fill();
+    let dies_and_comes_back = |service: &Service, pid: u32| -> u32 {
+        let process = Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
+        rustix::process::kill_process(process, Signal::KILL).expect("it is ours");
+        eventually("another one runs", || service.processes().into_iter().find(|other| *other != pid))
+    };
+    let second = dies_and_comes_back(&service, pid(&first));
+    service.kill_supervisor();
+    service.start_as_it_is();
+    let third = dies_and_comes_back(&service, second);
+    assert_eq!(service.processes(), [third]);
+    disk.make_room();
+    let last = service.await_status("web.1", "is written down", |status| {
+        status.process.as_ref().is_some_and(|process| process.pid == third)
+    });
+    assert!(last.run >= first.run + 2, "{} after {}", last.run, first.run);
     end(&mut service);
 }
