@@ -13,9 +13,10 @@ use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Source, Watch};
 use crate::app::{self, App};
 use crate::carry_out::Executor;
 use crate::containers::{Containers, Fresh};
+use crate::docker_local::DockerLocal;
 use crate::recover::{self, Recovered};
 use crate::rollout_file::{RolloutFile, UnderWay};
-use crate::{DockerLocal, blueprint, found};
+use crate::{blueprint, found};
 
 /// What an engine may take to create and start one container more, on a machine that is busy; the deadline of a type grows by it.
 const FOR_EACH: Duration = Duration::from_secs(5);

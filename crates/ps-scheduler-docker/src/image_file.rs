@@ -4,8 +4,9 @@ use std::hash::{BuildHasher, RandomState};
 
 use ps_scheduler::Error;
 
+use crate::docker_local::DockerLocal;
 use crate::failed::failed;
-use crate::{DockerLocal, label};
+use crate::label;
 
 impl DockerLocal {
     /// The content of a regular file of an image, of one over 1 MiB the first byte beyond it and no more; `None` if the image has

@@ -6,8 +6,8 @@ use ps_engine::Fault;
 use ps_scheduler::Error;
 use serde_json::Value;
 
-use crate::DockerLocal;
 use crate::app::{self, AT_ONCE};
+use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 
 /// An array, one description for each instance in the order of the slots; one that is gone is left out.

@@ -10,8 +10,8 @@ use futures_util::{Stream as Frames, StreamExt};
 use ps_engine::{Engine, Fault, LogOutput};
 use ps_scheduler::{Error, LogLine, LogRequest};
 
-use crate::DockerLocal;
 use crate::app;
+use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 
 /// A line longer than this is handed out in pieces.

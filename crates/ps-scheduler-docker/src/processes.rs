@@ -5,8 +5,8 @@ use futures_util::{StreamExt, stream};
 use ps_scheduler::{Error, OsProcess};
 use serde_json::Value;
 
-use crate::DockerLocal;
 use crate::app::{self, AT_ONCE};
+use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 
 /// What the engine asks the system's `ps` for; it finds the container's own by their pid, and a command comes last.

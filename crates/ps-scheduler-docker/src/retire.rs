@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use ps_engine::Container;
 use ps_scheduler::Error;
 
+use crate::docker_local::DockerLocal;
 use crate::failed::failed;
-use crate::{DockerLocal, app, label};
+use crate::{app, label};
 
 /// Removes the leftovers of one app, or of all apps of this world; the names of what was removed.
 pub(crate) fn retire(docker: &DockerLocal, app: Option<&str>) -> Result<Vec<String>, Error> {

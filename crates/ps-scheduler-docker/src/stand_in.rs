@@ -2,8 +2,9 @@
 
 use ps_scheduler::Error;
 
+use crate::docker_local::DockerLocal;
 use crate::failed::failed;
-use crate::{DockerLocal, label};
+use crate::label;
 
 const TAG: &str = "latest";
 /// The end of a tar archive, which is all there is of an empty one.

@@ -8,9 +8,10 @@ use ps_engine::Container;
 use ps_rollout::Role;
 use ps_scheduler::{AppStatus, Error, Instance};
 
+use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 use crate::rollout_file::RolloutFile;
-use crate::{DockerLocal, app, label};
+use crate::{app, label};
 
 /// The statuses of these apps, in the order asked. If none of them has a record, the engine is not asked. A container belongs to
 /// the record that has its id; labels do not decide, because containers that Dokku made do not have ours. One without a record

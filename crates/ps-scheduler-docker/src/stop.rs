@@ -9,8 +9,8 @@ use ps_apps::InstanceFiles;
 use ps_engine::End;
 use ps_scheduler::{Error, Progress, StopOrder, Stopped, Watch};
 
-use crate::DockerLocal;
 use crate::app::{self, App, WAITING_AT_ONCE};
+use crate::docker_local::DockerLocal;
 use crate::recover;
 
 /// Carries out the order. Stopping all of an app also ends what a run that died half-way left of it.
