@@ -7,6 +7,7 @@ mod capture;
 mod error;
 mod fifo;
 mod last_lines;
+mod line;
 mod open_segment;
 mod reader;
 mod run_reader;
@@ -17,7 +18,8 @@ pub use capture::Capture;
 pub use error::Error;
 pub use fifo::writing_end;
 pub use last_lines::last_lines;
-pub use reader::{Line, Reader};
+pub use line::Line;
+pub use reader::Reader;
 pub use series::{Segment, Series};
 
 /// The example of the README is a test.

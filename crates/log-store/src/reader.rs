@@ -8,21 +8,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
 
+use crate::line::Line;
 use crate::run_reader::RunReader;
 use crate::series::{Segment, Series};
 use crate::tail;
 
 /// How many runs, the newest ones, may still write.
 const WATCHED: usize = 8;
-
-/// A line that was read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// The run whose segment it stands in.
-    pub run: u64,
-    /// Its bytes, without its end.
-    pub bytes: Vec<u8>,
-}
 
 /// A series that is read, from its beginning or from its last lines on.
 #[derive(Debug)]

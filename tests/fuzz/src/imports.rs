@@ -8,7 +8,8 @@ use procfile::{EnvFile, Procfile};
 use procfile_exchange::import::{Imported, Manager, Surroundings};
 
 use super::made::Made;
-use super::originals::{self, Process};
+use super::originals;
+use super::process::Process;
 use super::sh;
 
 /// All sources, with their names.

@@ -7,6 +7,7 @@ pub mod grammar;
 pub mod imports;
 pub mod made;
 pub mod originals;
+pub mod process;
 pub mod readers;
 pub mod saved;
 pub mod sh;

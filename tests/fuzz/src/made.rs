@@ -2,7 +2,7 @@
 
 use procfile_exchange::import::Manager;
 
-use super::originals::Process;
+use super::process::Process;
 
 /// The names that variables are given, in this order.
 const NAMES: [&str; 5] = ["A", "PORT", "B1", "IFS", "command"];

@@ -7,23 +7,9 @@ use std::collections::BTreeMap;
 use procfile_exchange::import::Manager;
 use serde_json::Value;
 
+use super::process::Process;
 use super::sh::{self, is_name};
 use super::units;
-
-/// What runs under a name.
-#[derive(Clone, Debug)]
-pub struct Process {
-    /// Its name.
-    pub name: String,
-    /// Its words, variables marked as [`sh::variable`] does it; `None` if they are not understood.
-    pub argv: Option<Vec<String>>,
-    /// A line for a shell, instead of words.
-    pub script: Option<String>,
-    /// Its variables; a value of `None` is one that the manager fills in.
-    pub environment: Option<Vec<(String, Option<String>)>>,
-    /// How many there are.
-    pub count: Option<u64>,
-}
 
 /// All processes of a text; `None` if the text is not understood.
 pub fn read(manager: Manager, text: &str) -> Option<Vec<Process>> {

@@ -1,6 +1,6 @@
 //! A reader of units as systemd.syntax(7) and systemd.service(5) describe them. It shares no code with the import.
 
-use super::originals::Process;
+use super::process::Process;
 use super::sh::{self, is_name};
 
 /// The one service of a unit; `None` if it is not understood.
