@@ -1,5 +1,6 @@
-//! `check`: is it a legal Procfile? Says all that is wrong, and, if asked, what is legal but will surprise; a command of which
-//! only a part will run is told unasked. A plain check in a pipe prints what the original prints on stdout.
+//! `check`: whether a Procfile is legal. It says everything that is wrong and, with `--warn`, what is legal but probably not meant. A
+//! command of which only a part will run is warned of in any case. In a pipe, and without such flags, it prints on stdout what the
+//! original prints.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -43,7 +44,7 @@ struct Manner {
 enum Form {
     /// One message per line.
     Plain,
-    /// The line, a caret, a proposal.
+    /// Each problem with its line, a caret and a proposal.
     Rich,
     Json,
     GitHub,

@@ -1,4 +1,4 @@
-//! What a subcommand is.
+//! What the table of subcommands says of each: its name, its flags, its help, and the function that runs it.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;
@@ -22,7 +22,7 @@ pub(crate) struct Command {
 }
 
 impl Command {
-    /// What may have been meant by arguments that were refused with this text.
+    /// A hint for a person whose arguments were refused with this text, if it can be guessed what was meant.
     pub(crate) fn meant(&self, refusal: &str) -> Option<String> {
         let flags = || self.flags.iter().flat_map(|group| group.iter());
         if let Some(unknown) = refusal.strip_prefix("unknown flag: --") {

@@ -28,8 +28,8 @@ impl Counts {
         }
     }
 
-    /// The count of a type: its own, else that of `all`, else none. `all` are those that run: `release` ends when it has
-    /// done its work, so it has to be named.
+    /// The count of a type: its own, else that of `all`, else 0. `all` does not include `release`, which ends when it has done its work:
+    /// it is exported as a service only if it is named.
     pub(crate) fn of(&self, name: &str) -> u16 {
         let of_all = || if name == RELEASE { None } else { self.named("all") };
         self.named(name).or_else(of_all).unwrap_or(0)

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::talk::{self, Failure};
 
-/// Something to say about a place in a file.
+/// A problem or a warning, with its place in a file.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
@@ -23,7 +23,7 @@ pub(crate) struct Finding {
     pub(crate) suggestion: Option<String>,
     #[serde(skip)]
     pub(crate) text: String,
-    /// The column in `text`, which is a part of the line where that is long.
+    /// The column in `text`. It differs from `column` where the line is long, because `text` is only a part of the line then.
     #[serde(skip)]
     pub(crate) caret: usize,
 }
@@ -100,7 +100,8 @@ pub(crate) fn errors(refused: &ParseError, options: &ParseOptions) -> Vec<Findin
     refused.problems().iter().map(finding).collect()
 }
 
-/// The failure of a command that wanted a Procfile: in a pipe the first problem only, as the original has it.
+/// The failure of a command that needs a legal Procfile. In a pipe it says the first problem only, as the original does; a person is
+/// shown all of them.
 pub(crate) fn failure(path: &OsStr, refused: &ParseError, options: &ParseOptions) -> anyhow::Error {
     if !io::stderr().is_terminal() {
         return Failure::lines(vec![refused.to_string()]);
@@ -110,7 +111,7 @@ pub(crate) fn failure(path: &OsStr, refused: &ParseError, options: &ParseOptions
     Failure::shown(shown)
 }
 
-/// A finding in one line, for a pipe: a problem in the original's words alone, which scripts look for.
+/// A finding in one line, for a pipe. A problem is said in the original's words and nothing else, because scripts look for them.
 pub(crate) fn plain(finding: &Finding) -> String {
     match finding.severity {
         Severity::Error => finding.message.clone(),
@@ -147,7 +148,7 @@ pub(crate) fn rich(path: &OsStr, finding: &Finding, colored: bool) -> String {
     if is_whole {
         return format!("{head}\n{report}");
     }
-    // The renderer knows the part of the line that it shows, and would count columns from there.
+    // The renderer is given only a part of the line, and would count columns from the beginning of that part.
     let margin = " ".repeat(finding.line.to_string().len());
     format!("{head}\n{margin}--> {origin}:{}:{}\n{report}", finding.line, finding.column)
 }
@@ -159,7 +160,7 @@ fn label(finding: &Finding) -> String {
     }
 }
 
-/// The bytes of the character at a column; the end of the text if it is right behind it.
+/// The bytes of the character at a column; an empty range at the end of the text if the column is behind it.
 fn span(text: &str, column: usize) -> std::ops::Range<usize> {
     match text.char_indices().nth(column.saturating_sub(1)) {
         Some((at, c)) => at..at + c.len_utf8(),

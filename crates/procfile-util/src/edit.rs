@@ -9,7 +9,7 @@ use ps_cli::exit::Outcome;
 use crate::flags::Given;
 use crate::{diff, output, write};
 
-/// How often an edit is begun anew.
+/// How often an edit is tried, if other writers change the file meanwhile.
 const MAX_TURNS: usize = 1000;
 
 /// A text flag that must not be missing.
@@ -21,7 +21,7 @@ pub(crate) fn required(given: &Given, long: &str) -> Result<String> {
     }
 }
 
-/// Where the result is wanted in two places.
+/// The error for flags that ask for the result in two places.
 pub(crate) fn refuse_two_targets(given: &Given) -> Result<()> {
     if given.on("stdout") && !given.text("write-path").is_empty() {
         bail!("cannot specify both --stdout and --write-path flags");
@@ -29,8 +29,8 @@ pub(crate) fn refuse_two_targets(given: &Given) -> Result<()> {
     Ok(())
 }
 
-/// Whether the result is sorted: where it is asked for, and where `--stdout` prints a file that has nothing but its
-/// order to lose, which is what the original prints.
+/// Whether the result is sorted by name, as the original always does: with `--canonical`, and with `--stdout` if the file has no
+/// comments or blank lines that sorting would lose.
 pub(crate) fn sorts(given: &Given, procfile: &Procfile) -> bool {
     let printed = given.on("stdout") && !["in-order", "diff", "check"].iter().any(|flag| given.on(flag));
     given.on("canonical") || (printed && procfile.is_plain())
@@ -69,7 +69,8 @@ pub(crate) fn finish(given: &Given, procfile: &Procfile, result: &[u8]) -> Resul
     }
 }
 
-/// An edit, begun anew where another writer was first: of several at once none is lost.
+/// Makes an edit. If another writer has changed the file since it was read, the edit is made again from the new file, so that of
+/// several edits at the same time none is lost.
 pub(crate) fn in_turn(edit: impl Fn() -> Result<Outcome>) -> Result<Outcome> {
     for _ in 0..MAX_TURNS {
         match edit() {

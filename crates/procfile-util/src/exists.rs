@@ -1,4 +1,4 @@
-//! `exists`: is there such a process type? The answer is the exit status.
+//! `exists`: whether the Procfile has a process type. The exit status is the answer.
 
 use anyhow::Result;
 use procfile::Procfile;
@@ -8,7 +8,7 @@ use crate::flags::Given;
 use crate::talk::Failure;
 use crate::{edit, files, near};
 
-/// What is said where a process type is not there.
+/// The message that a process type is not there.
 pub(crate) const NOT_FOUND: &str = "No matching process entry found";
 
 pub(crate) fn run(given: &Given) -> Result<Outcome> {
@@ -20,7 +20,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     }
 }
 
-/// What is there instead of a process type that is not.
+/// A hint for a process type that is not there: the name that was probably meant, or the names that there are.
 pub(crate) fn missing(procfile: &Procfile, name: &str) -> String {
     let names = || procfile.sorted().map(|entry| entry.name);
     match near::nearest(name, names()) {

@@ -1,4 +1,4 @@
-//! `expand`: the whole Procfile with variables expanded; and what `show` shares with it.
+//! `expand`: prints the whole Procfile with variables expanded. The expansion itself is used by `show` as well.
 
 use std::io::Write as _;
 

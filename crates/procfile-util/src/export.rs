@@ -1,5 +1,5 @@
-//! `export`: units of other process managers. All are rendered before the first is written, and all are staged before
-//! the first takes its name.
+//! `export`: units of other process managers. All files are rendered before the first is staged, and all are staged before the first
+//! is renamed.
 
 use std::io::Write as _;
 
@@ -72,7 +72,7 @@ fn env_file(given: &Given) -> Result<EnvFile> {
 fn job(given: &Given, format: Format, procfile: &Procfile, env: &EnvFile, counts: &Counts) -> Result<Job> {
     let mut settings = settings(given)?;
     if format == Format::SystemdUser && !given.has("log-path") {
-        // No user may make a file in the system's own folder of logs.
+        // A user without privileges may not make files in the system's directory of logs.
         settings.log_path = settings.home.clone();
     }
     Ok(Job::new(settings, procfile, env, given.integer("default-port"), |name| counts.of(name))?)
@@ -161,7 +161,7 @@ fn nice(word: &str) -> Result<Option<i8>> {
     }
 }
 
-/// What the format has no place for, and what one env file for many instances means for their ports.
+/// Warns of flags for which the format has no place, and of a `PORT` in the env file, which all instances would share.
 fn warn(given: &Given, format: Format, env: &EnvFile, job: &Job) {
     let colored = talk::colored();
     for flag in format.ignores().iter().filter(|flag| given.has(flag)) {
@@ -178,7 +178,8 @@ fn warn(given: &Given, format: Format, env: &EnvFile, job: &Job) {
     }
 }
 
-/// A process manager runs what it is given again and again, which a release must not be.
+/// Says what becomes of the process type `release`, which is meant to run once, while a process manager would start it again and
+/// again: that it is a service because it was named, or that it is left out.
 fn warn_of_release(procfile: &Procfile, counts: &Counts) {
     let is_wanted = counts.named("all").is_some_and(|count| count > 0);
     let message = match counts.named(RELEASE) {
@@ -200,7 +201,7 @@ fn announce(outputs: &[Output], line: impl Fn(&Output) -> String) -> Result<Outc
     output::print(lines.concat().as_bytes())
 }
 
-/// All files on stdout, each behind a line with its path.
+/// Prints all files on stdout, each behind a line with its path.
 fn print(outputs: &[Output]) -> Result<Outcome> {
     let mut out = output::stdout();
     for output in outputs {

@@ -26,7 +26,7 @@ pub(crate) fn write(root: &OsStr, outputs: &[Output]) -> Result<()> {
         let path = root.join(&output.path);
         let failed = |why| creating(&path, &why);
         match &output.contents {
-            // The first file in it says so, as it does in the original.
+            // A directory that cannot be made is told only after all files were tried: the error of the first file is what the original says.
             None => unmade = unmade.or(make_directory(&path, output.mode).map_err(failed).err()),
             Some(contents) => staged.push((stage(&path, contents, output.mode).map_err(failed)?, path)),
         }
@@ -50,7 +50,7 @@ fn creating(path: &Path, why: &io::Error) -> anyhow::Error {
 
 fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(path)?;
-    // A private directory is private whatever the umask; an ordinary one keeps what it has.
+    // A private directory gets its mode whatever the umask is. An ordinary one that exists keeps the mode that it has.
     if mode == 0o700 { fs::set_permissions(path, Permissions::from_mode(mode)) } else { Ok(()) }
 }
 

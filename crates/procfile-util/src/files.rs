@@ -1,5 +1,5 @@
-//! Reading the files that a command names: a file, a pipe, or `-` for standard input. What cannot be read is an error, in
-//! the words of the original.
+//! Reads the files that a command names: a file, a pipe, or `-` for standard input. A file that cannot be read is an error in the
+//! words of the original.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -32,12 +32,12 @@ pub(crate) fn options(given: &Given) -> Result<ParseOptions> {
     Ok(ParseOptions { delimiter, strict: given.on("strict") })
 }
 
-/// The bytes of a Procfile; one byte more than is legal at most. What was named may be a pipe.
+/// The bytes of a Procfile, or of a pipe that was named. At most one byte more than is legal is read.
 pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>> {
     let limit = MAX_FILE_BYTES as u64 + 1;
     match durable::argument(Path::new(path), limit, &|| false) {
         Ok(bytes) => Ok(bytes),
-        // The parser says how large it may be.
+        // The parser refuses the file and says how large it may be.
         Err(ReadError::TooLarge(_)) => Ok(vec![b'\n'; MAX_FILE_BYTES + 1]),
         Err(error) => {
             let hint = "-P names another file; -P - is standard input";
@@ -58,7 +58,7 @@ fn meant(path: &Path) -> Option<String> {
 
 /// The env file that `--env-file` names; none if it names none. The error is the text behind `processing command:`.
 ///
-/// Inside Dokku it is a file of Dokku's. With `--allow-getenv` it may name what the environment has.
+/// Inside Dokku the file is read in Dokku's grammar. With `--allow-getenv` its values may refer to variables of the environment.
 pub(crate) fn env_file(given: &Given) -> Result<Option<EnvFile>, EnvFileFailure> {
     let path = Path::new(given.text("env-file"));
     if path.as_os_str().is_empty() {
@@ -74,7 +74,7 @@ pub(crate) fn env_file(given: &Given) -> Result<Option<EnvFile>, EnvFileFailure>
     Ok(Some(file))
 }
 
-/// A variable of the calling environment. A name that holds `=` or NUL is none.
+/// A variable of the environment. No variable has a name with `=` or NUL in it.
 pub(crate) fn ambient(name: &[u8]) -> Option<Vec<u8>> {
     if name.is_empty() || name.iter().any(|byte| matches!(byte, b'=' | 0)) {
         return None;

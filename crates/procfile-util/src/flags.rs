@@ -145,7 +145,7 @@ pub(crate) fn parse(
     }
 }
 
-/// Whether `-h`, `-help` or `--help` stands where a flag can stand, and not as the value of another.
+/// Whether `-h`, `-help` or `--help` stands where a flag can stand, and is not the value of another flag.
 pub(crate) fn ask_for_help(flags: Flags, args: &[OsString]) -> bool {
     let mut rest = args.iter();
     while let Some(arg) = rest.next() {

@@ -1,5 +1,5 @@
-//! `import`: another process manager's configuration becomes a Procfile, a formation and an env file. What exists stays,
-//! unless `--force` says otherwise; what could not be carried over is listed on stderr, without values of variables.
+//! `import`: makes a Procfile, a formation and an env file of another process manager's configuration. Files that exist are replaced
+//! with `--force` only. Everything that could not be carried over is listed on stderr, without values of variables.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -50,7 +50,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     announce(&targets, "wrote: ")
 }
 
-/// The manager that is named, or that of which the file has a usual name.
+/// The manager that `--from` names, or the one to which the name of the file belongs.
 fn manager(given: &Given) -> Result<Manager> {
     let by_name = Path::new(given.text("file")).file_name();
     if let (true, Some(manager)) =
@@ -63,7 +63,7 @@ fn manager(given: &Given) -> Result<Manager> {
         .ok_or_else(|| anyhow!("invalid --from: {from:?}: use compose, pm2, supervisord or systemd"))
 }
 
-/// The file that is named, or that of a usual name.
+/// The file that is named, or the first file that has a usual name of the manager's.
 fn path(given: &Given, manager: Manager) -> Result<OsString> {
     let named = given.text("file");
     if !named.is_empty() {
@@ -81,7 +81,7 @@ fn read(path: &OsStr, manager: Manager) -> Result<Vec<u8>> {
     let failed = |path: &OsStr, why| anyhow!(files::refusal(path, &why));
     if manager != Manager::Systemd || !Path::new(path).is_dir() {
         return match durable::argument(Path::new(path), MAX_IMPORT_BYTES as u64, &|| false) {
-            // The importer says how large it may be.
+            // The importer refuses the file and says how large it may be.
             Err(ReadError::TooLarge(_)) => Ok(vec![b'\n'; MAX_IMPORT_BYTES + 1]),
             read => read.map_err(|why| failed(path, why)),
         };
@@ -99,8 +99,8 @@ fn read(path: &OsStr, manager: Manager) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The services in a directory, sorted by name, the targets that say whose they are, and the instances of templates, which are
-/// links in the directory of the target that wants them.
+/// The units in a directory, sorted by name: services, the targets that say to which app these belong, and instances of templates,
+/// which are links in the directory of the target that wants them.
 fn units(directory: &OsStr) -> Result<Vec<OsString>> {
     let mut found = Vec::new();
     for path in entries(directory)? {
@@ -121,7 +121,7 @@ fn units(directory: &OsStr) -> Result<Vec<OsString>> {
     Ok(found)
 }
 
-/// What is in a directory, but for what a line cannot name.
+/// The files in a directory, except those whose names cannot stand in a line.
 fn entries(directory: &OsStr) -> Result<Vec<PathBuf>> {
     let failed = |why: io::Error| anyhow!("read {}: {}", directory.display(), words(&why));
     let mut paths = Vec::new();
@@ -132,7 +132,7 @@ fn entries(directory: &OsStr) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// A file that the configuration names, seen from where the configuration lies. Only a plain file is read.
+/// Reads a file that the configuration names, relative to the directory of the configuration. Only a regular file is read.
 fn beside(configuration: &OsStr, named: &str) -> Result<Vec<u8>, String> {
     if configuration == "-" {
         return Err("on standard input, nobody knows where it lies".to_owned());
@@ -185,7 +185,7 @@ fn targets(given: &Given, imported: Imported) -> Result<Vec<Target<'_>>> {
     Ok(targets)
 }
 
-/// New files are made together; with `--force` those that exist are replaced, and keep their mode.
+/// Writes the files: new ones all together or none. With `--force`, files that exist are replaced and keep their mode.
 fn save(given: &Given, targets: &[Target<'_>]) -> Result<()> {
     let is_new = |target: &&Target<'_>| !given.on("force") || fs::symlink_metadata(target.path).is_err();
     let (new, old): (Vec<&Target<'_>>, Vec<_>) = targets.iter().partition(is_new);

@@ -42,10 +42,10 @@ use crate::command::Command;
 use crate::flags::Refused;
 use crate::talk::Failure;
 
-/// No subcommand, or one that does not exist.
+/// The exit status without a subcommand, or with one that does not exist.
 const NO_COMMAND: u8 = 127;
 
-/// Runs the program. It says its own errors, in the shape that Dokku's scripts know.
+/// Runs the program. It prints its own errors, in the form that Dokku's scripts know.
 pub fn run() -> Result<Outcome> {
     let args: Vec<OsString> = exit::arguments().into_iter().skip(1).collect();
     match dispatch(&args) {
@@ -114,7 +114,7 @@ fn help(topics: &[OsString]) -> Result<Outcome> {
     }
 }
 
-/// Nothing to run: the overview on stderr, and the shell's status for a command that is not there.
+/// Prints the overview on stderr. The exit status is the one that a shell has for a command that it cannot find.
 fn unknown(name: Option<&OsString>) -> Outcome {
     talk::say(&help::overview());
     if let Some(name) = name.map(|name| name.to_string_lossy()) {

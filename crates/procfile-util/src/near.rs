@@ -1,6 +1,7 @@
-//! Which word was meant by one that is not there.
+//! Which of the known words was probably meant by an unknown one.
 
-/// The word that is at most two slips away and nearest: a letter too many, missing, wrong, or two in the wrong order.
+/// The nearest of the words that are at most two slips away. A slip is a letter too many, a missing or wrong letter, or two letters in
+/// the wrong order.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let most = (word.chars().count() / 2).min(2);
     let near = candidates.map(|candidate| (strsim::osa_distance(word, candidate), candidate));

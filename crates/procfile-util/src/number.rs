@@ -54,7 +54,7 @@ fn base(digits: &str) -> (u32, &str) {
     }
 }
 
-/// An underscore may stand between digits, and behind a base prefix.
+/// Whether underscores stand only where Go permits them: between digits, and behind a base prefix.
 fn underscores_separate(digits: &str) -> bool {
     let bytes = digits.as_bytes();
     let prefixed = bytes.len() >= 2 && bytes[0] == b'0' && bytes[1].is_ascii_alphabetic();

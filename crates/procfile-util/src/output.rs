@@ -1,4 +1,4 @@
-//! Data on stdout, byte for byte: commands need not be UTF-8.
+//! Writes data to stdout, byte for byte, because commands need not be UTF-8.
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
@@ -7,7 +7,7 @@ use procfile::Entry;
 use ps_cli::exit::Outcome;
 use serde::Serialize;
 
-/// Buffered stdout; flush it, or its errors are lost.
+/// Buffered stdout. Whoever takes it flushes it: an error of the last write would be lost otherwise.
 pub(crate) fn stdout() -> BufWriter<StdoutLock<'static>> {
     BufWriter::with_capacity(1 << 16, io::stdout().lock())
 }

@@ -15,7 +15,7 @@ pub(crate) fn double(bytes: &[u8]) -> String {
     quoted
 }
 
-/// `'c'`.
+/// A character between single quotes, `'c'`.
 pub(crate) fn single(byte: u8) -> String {
     let mut quoted = String::from("'");
     push(&mut quoted, char::from(byte), '\'');

@@ -11,10 +11,10 @@ use anyhow::{Result, anyhow};
 
 use crate::talk::words;
 
-/// Directories that hold other people's files.
+/// Directories that are not searched, because the files in them are other people's.
 const FOREIGN: [&str; 2] = ["node_modules", "vendor"];
 
-/// A file to look at, or why a directory that was named has none.
+/// A file to check; or why a directory that was named has none.
 pub(crate) type Place = Result<OsString, (OsString, anyhow::Error)>;
 
 /// The paths as given; a directory stands for the Procfiles below it, sorted.
@@ -58,7 +58,8 @@ fn below(directory: &Path, found: &mut Vec<OsString>) -> Result<()> {
     Ok(())
 }
 
-/// A plain file, also behind a symlink, or what is no longer there: a pipe that nobody named would be waited for.
+/// Whether a path that was found is checked: a regular file, perhaps behind a symlink, or a file that has just vanished. A pipe is
+/// not, because nobody named it, and reading from it would wait.
 fn is_worth_reading(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |about| about.is_file())
 }
@@ -67,7 +68,7 @@ fn is_foreign(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".") || FOREIGN.iter().any(|foreign| name == *foreign)
 }
 
-/// `Procfile`, `Procfile.dev`, `staging.Procfile`.
+/// Whether a name is that of a Procfile: `Procfile`, `Procfile.dev`, `staging.Procfile`.
 fn is_procfile(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let stem = name.strip_suffix("Procfile");
@@ -76,7 +77,7 @@ fn is_procfile(name: &OsStr) -> bool {
         || stem.is_some_and(|stem| !stem.ends_with(|c: char| c.is_alphanumeric()))
 }
 
-/// What `work` makes of each place, in their order, with one thread per processor.
+/// Calls `work` for each place, with one thread per processor, and returns the results in the order of the places.
 pub(crate) fn in_parallel<P: Sync, T: Send>(paths: &[P], work: impl Fn(&P) -> T + Sync) -> Vec<T> {
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(paths.len());
     if workers < 2 {

@@ -1,5 +1,6 @@
-//! A file on its way to its place. It is filled beside the target, under one name per target, and holds an flock while
-//! its writer lives: what a killed writer left is removed by the next one, and nobody removes what a living one fills.
+//! A staged file, which is written beside the target and then renamed. There is one name per target, and the writer holds an flock on
+//! the file as long as it lives. So the next writer can tell a file that a killed writer left, which it removes, from one that
+//! another writer is writing, which it waits for.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -16,10 +17,10 @@ use rustix::io::Errno;
 /// How long another writer of the same file is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);
-/// A target's name is cut here, so that the staged one is no longer than a name may be.
+/// How many bytes of the target's name are used, so that the name of the staged file is not too long.
 const MAX_NAME_BYTES: usize = 200;
 
-/// A staged file. It is removed when it is dropped, and so is the one that it replaced.
+/// A staged file. When it is dropped, it is removed; after an exchange that is the old file.
 #[derive(Debug)]
 pub(crate) struct Staged {
     file: File,
@@ -29,7 +30,7 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// An empty file beside the target, with a mode before the umask.
+    /// Makes an empty file beside the target. The mode is the one before the umask.
     pub(crate) fn beside(target: &Path, mode: u32) -> io::Result<Self> {
         let path = place_beside(target);
         let deadline = Instant::now() + PATIENCE;
@@ -58,7 +59,7 @@ impl Staged {
         &self.file
     }
 
-    /// Writes all of the bytes and brings them to the disk. A disk that says it took more than it did is not believed.
+    /// Writes all of the bytes and syncs them. The length of the file is compared afterwards, in case a file system lost bytes silently.
     pub(crate) fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.file.sync_all()?;
@@ -68,7 +69,7 @@ impl Staged {
 
     /// Takes the place of the target, which is there and open. After an error the target is what it was.
     pub(crate) fn replace(mut self, target: File) -> io::Result<()> {
-        // Exchanged, it has the staged name: the lock says that it is not a dead writer's.
+        // After the exchange the old file has the staged name. Our lock on it tells other writers that it is not left over.
         let _ = lock(&target);
         self.replaced = Some(target);
         match self.exchange() {
@@ -105,8 +106,8 @@ impl Staged {
         File::open(directory_of(&self.target))?.sync_all()
     }
 
-    /// Whether the lock is ours and the name still leads to our file: another writer may have taken us for dead
-    /// before we held it.
+    /// Whether we hold the lock and the name still leads to our file. Between making the file and locking it, another writer may have
+    /// taken it for a leftover and removed it.
     fn is_held(&self) -> io::Result<bool> {
         Ok(lock(&self.file)? && is_at(&self.file, &self.path)?)
     }
@@ -122,9 +123,9 @@ impl Drop for Staged {
     }
 }
 
-/// Removes what a killed writer of the target left, if it can: whoever has nothing to write calls it.
+/// Removes what a killed writer of the target left, if that is possible. It is called when there is nothing to write.
 pub(crate) fn tidy(target: &Path) {
-    // It is of no use to anybody, and no reason to fail.
+    // Nobody needs the leftover file, so failing to remove it is no error.
     let _ = remove_if_dead(&place_beside(target));
 }
 
@@ -140,7 +141,7 @@ fn place_beside(target: &Path) -> PathBuf {
     directory_of(target).join(staged)
 }
 
-/// Removes what nobody holds.
+/// Removes a staged file that no living writer has locked.
 fn remove_if_dead(path: &Path) -> io::Result<()> {
     let careful = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
     let flags = i32::try_from(careful).unwrap_or_default();
@@ -160,7 +161,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Whether the lock is ours now. A file system without locks gives them to everybody.
+/// Tries to take the lock. On a file system without locks everybody gets it.
 fn lock(file: &File) -> io::Result<bool> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(true),

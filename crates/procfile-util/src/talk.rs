@@ -11,7 +11,7 @@ use procfile::EditError;
 pub(crate) struct Failure {
     lines: Vec<String>,
     form: Form,
-    /// The way out, for a person: it is said at a terminal only, because scripts know the messages byte for byte.
+    /// What a person can do about it. It is said at a terminal only, because scripts compare messages byte for byte.
     hint: Option<String>,
 }
 
@@ -27,27 +27,27 @@ impl Failure {
         Self::hinted(lines, None)
     }
 
-    /// One message per line, and perhaps the way out for whoever sits at a terminal.
+    /// One message per line, each behind the prefix, and perhaps a hint for a person at a terminal.
     pub(crate) fn hinted(lines: Vec<String>, hint: Option<String>) -> anyhow::Error {
         Self { lines, form: Form::Prefixed, hint }.into()
     }
 
-    /// One message and the way out.
+    /// One message behind the prefix, and a hint.
     pub(crate) fn with_way_out(line: impl Into<String>, hint: impl Into<String>) -> anyhow::Error {
         Self::hinted(vec![line.into()], Some(hint.into()))
     }
 
-    /// A message without the prefix, as the original prints a few of export's.
+    /// A message without the prefix. The original prints some messages of `export` in this way.
     pub(crate) fn bare(line: impl Into<String>) -> anyhow::Error {
         Self { lines: vec![line.into()], form: Form::AsIs, hint: None }.into()
     }
 
-    /// As [`Failure::bare`], with the way out.
+    /// As [`Failure::bare`], with a hint.
     pub(crate) fn bare_with_way_out(line: &str, hint: &str) -> anyhow::Error {
         Self { lines: vec![line.to_owned()], form: Form::AsIs, hint: Some(hint.to_owned()) }.into()
     }
 
-    /// Text that is complete as it is.
+    /// Lines that have all that they need, such as the rendered report of a problem.
     pub(crate) fn shown(lines: Vec<String>) -> anyhow::Error {
         Self { lines, form: Form::AsIs, hint: None }.into()
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Says an error.
+/// Says an error on stderr, with a hint if there is one.
 pub(crate) fn failure(error: &anyhow::Error) {
     let colored = colored();
     match error.downcast_ref::<Failure>() {
@@ -77,14 +77,15 @@ pub(crate) fn failure(error: &anyhow::Error) {
     }
 }
 
-/// Says something to whoever sits at a terminal.
+/// Says something on stderr, but only if stderr is a terminal.
 pub(crate) fn hint(text: &str) {
     if io::stderr().is_terminal() {
         say(&format!("     {text}"));
     }
 }
 
-/// An error in words. One of the operating system that names nothing is that of standard output.
+/// An error in words. An error of the operating system without any context comes from standard output: everything else that this
+/// program opens is named in its errors.
 fn told(error: &anyhow::Error) -> String {
     match error.downcast_ref::<io::Error>() {
         Some(why) => format!("write standard output: {}", words(why)),
@@ -110,7 +111,7 @@ pub(crate) fn colored() -> bool {
     !no_color && !std::env::args_os().any(|arg| arg == "--no-color") && io::stderr().is_terminal()
 }
 
-/// An operating system's error in the words of the original: lower case, without the number.
+/// An error of the operating system in the words of the original: in lower case, without the number.
 pub(crate) fn words(error: &io::Error) -> String {
     let text = if error.raw_os_error().is_some() { error.to_string() } else { error.kind().to_string() };
     let text = text.split(" (os error").next().unwrap_or_default();

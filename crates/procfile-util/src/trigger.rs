@@ -1,5 +1,5 @@
-//! Dokku's triggers about the Procfile of an app: which file counts now, and the environment its commands are expanded
-//! with. A hook is one exec of this program with `--from-trigger`.
+//! Answers Dokku's triggers about the Procfile of an app: which file counts now, and with which environment its commands are expanded.
+//! A hook replaces itself by this program with `--from-trigger`.
 
 use std::ffi::OsString;
 
@@ -48,18 +48,18 @@ fn command(world: &World, app: &AppName, name: &str, port: &str) -> Result<Outco
         Err(refused) => return Err(diagnose::failure(path.as_os_str(), &refused, &options)),
     };
     let entry = procfile.get(name).ok_or_else(|| anyhow!(NOT_FOUND))?;
-    // As Dokku has it, what is no port is the default one.
+    // A word that is no port stands for the default port, as in Dokku.
     let port = port.parse().unwrap_or(DEFAULT_PORT);
     let environment = environment(world, app)?;
     let variables = Variables { env_file: Some(&environment), ..Variables::new(entry.name, port) };
     let command = procfile::expand(entry.command, &variables);
-    // A variable that is not set may leave blanks at an end, which Dokku cuts.
+    // A variable that is not set can leave blanks at the ends of the command, and Dokku cuts these.
     let mut line = command.trim_ascii().to_vec();
     line.push(b'\n');
     output::print(&line)
 }
 
-/// The environment of all apps, and over it the app's own: files of Dokku's, inside Dokku.
+/// The environment of all apps, overridden by the app's own. Inside Dokku, Dokku writes both files, and they are read in its grammar.
 fn environment(world: &World, app: &AppName) -> Result<EnvFile> {
     let grammar = if world.inside_dokku() { Grammar::Dokku } else { Grammar::Own };
     let reading = Reading { grammar, known: &|_| None };

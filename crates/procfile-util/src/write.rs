@@ -1,5 +1,6 @@
-//! Writing a Procfile: complete and durable, or not at all. The new bytes are staged beside the file, get its mode and
-//! owner, reach the disk, and take its name. A symlink stays one. What is no regular file is written in place.
+//! Writes a Procfile completely and durably, or not at all. The new bytes are written to a staged file beside the target, which gets
+//! the target's mode and owner, reaches the disk, and is renamed. A symlink stays a symlink. A target that is no regular file,
+//! such as a pipe, is written in place.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -25,7 +26,7 @@ pub(crate) fn exchange(path: &Path, old: &[u8], new: &[u8]) -> Result<()> {
     }
 }
 
-/// Another writer was first.
+/// Another writer has changed the file since it was read.
 #[derive(Debug)]
 pub(crate) struct Overtaken;
 
@@ -37,7 +38,7 @@ impl fmt::Display for Overtaken {
 
 impl std::error::Error for Overtaken {}
 
-/// What is left to do where a file has the right bytes already.
+/// Removes what a killed writer left beside a file that has the right bytes already.
 pub(crate) fn keep(path: &Path) {
     if let Ok(target) = follow(path) {
         staged::tidy(&target);
@@ -55,7 +56,7 @@ pub(crate) fn create(files: &[(&Path, &[u8], u32)]) -> Result<()> {
     for (at, (path, file)) in staged.iter().enumerate() {
         if let Err(why) = file.place() {
             for (made, _) in &staged[..at] {
-                // The first failure is the one to tell.
+                // The error of the first failure is told, and not one of undoing what was done.
                 let _ = fs::remove_file(made);
             }
             return Err(failed(path, &why));
@@ -103,7 +104,7 @@ fn write(path: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<(), Refus
 
 fn stage(target: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<(), Refused> {
     let mut staged = Staged::beside(target, 0o600).map_err(|why| no_stage(target, why))?;
-    // From here on no other writer of ours replaces it.
+    // We hold the lock of the staged file from here on, so no other writer of ours replaces the target.
     let old = OpenOptions::new().write(true).read(expected.is_some()).open(target)?;
     if let Some(expected) = expected {
         let mut now = Vec::with_capacity(expected.len() + 1);
@@ -119,7 +120,7 @@ fn stage(target: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<(), Ref
     Ok(staged.replace(old)?)
 }
 
-/// The file could be opened, but nothing can be put beside it.
+/// The error where the target can be opened, but no file can be made beside it.
 fn no_stage(target: &Path, why: io::Error) -> Refused {
     let directory = directory_of(target).display();
     let way_out = match why.kind() {
@@ -148,7 +149,7 @@ fn keep_owner(staged: &File, like: &fs::Metadata) -> Result<(), Refused> {
     })
 }
 
-/// Where a path leads. The end need not exist; a loop is an error.
+/// The path that symlinks lead to. The last file need not exist; a loop is an error.
 fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut at = path.to_path_buf();
     for _ in 0..40 {
