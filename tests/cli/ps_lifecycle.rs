@@ -27,6 +27,8 @@ mod failures;
 mod files;
 #[path = "ps_lifecycle/inputs.rs"]
 mod inputs;
+#[path = "ps_lifecycle/journal.rs"]
+mod journal;
 #[path = "ps_lifecycle/links.rs"]
 mod links;
 #[path = "ps_lifecycle/lock.rs"]
