@@ -41,6 +41,8 @@ mod plans;
 mod ports;
 #[path = "ps_lifecycle/refusals.rs"]
 mod refusals;
+#[path = "ps_lifecycle/rollout.rs"]
+mod rollout;
 #[path = "ps_lifecycle/said.rs"]
 mod said;
 #[path = "support/schema.rs"]

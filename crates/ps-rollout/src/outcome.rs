@@ -59,7 +59,8 @@ pub struct Cause {
 }
 
 /// What has become of one slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Fate {
     /// The run that was there before, untouched. One that died meanwhile is in the hands of its restart policy.
     Kept(Run),
@@ -134,7 +135,7 @@ fn seconds(duration: Duration) -> String {
 }
 
 /// What came of a rollout.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Why it failed; `None`: the new revision is recorded and runs.
     pub cause: Option<Cause>,

@@ -109,6 +109,11 @@ impl Rollout {
         self.next_number - 1
     }
 
+    /// No run is given a number below this one: others of the app have them.
+    pub fn pass_numbers_below(&mut self, number: u64) {
+        self.next_number = self.next_number.max(number);
+    }
+
     /// What came of it, once it is over.
     pub fn outcome(&self) -> Option<Outcome> {
         if !self.stage.is_final() {

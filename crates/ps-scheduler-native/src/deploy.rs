@@ -1,189 +1,184 @@
-//! Making a plan true. If it fails, the earlier spec is put back and made true again.
+//! Making a plan true. What replaces something goes through a rollout that the supervisor carries out: until every new run has
+//! passed its gate, what ran before runs on. What only fills places of the release that is there is started as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use durable::Directory;
-use formation::Slot;
-use ps_scheduler::{Change, DeployOutcome, Error, Instance, Plan, Progress, Watch};
-use ps_supervisor::{Request, Spec};
+use formation::{ProcessType, Slot};
+use ps_rollout::{Fate, Outcome};
+use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Instance, Plan, Progress, Watch};
+use ps_supervisor::{Manner, Next, Request, Spec};
 
 use crate::follow::Follower;
 use crate::preflight::{self, Judge};
-use crate::release_task;
 use crate::service::{Service, backend};
 use crate::specify::specify;
-use crate::status;
+use crate::{release_task, rolling, status};
 
-/// What a change may take beside the grace period.
+/// What a start may take beside the grace period.
 const MARGIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     watch.cancel.check()?;
+    rolling::settle(service, watch)?;
     let earlier = service.spec_in_force();
     let present = status::instances(service)?;
-    let before = pids(&present);
     let planned = specify(service, plan, earlier.as_ref())?;
-    let starting = preflight::starting(plan, &planned, earlier.as_ref());
-    let judge = Judge { service, plan, spec: &planned, starting: &starting, running: &before };
+    let starting = preflight::starting(plan, &planned, earlier.as_ref(), &present);
+    let running = pids(&present);
+    let judge = Judge { service, plan, spec: &planned, starting: &starting, running: &running };
     judge.inputs()?;
     for odd in ps_supervisor::judge(&planned).unwrap_or_default() {
         (watch.say)(Progress::Note(odd));
     }
-    let prepared = prepare(&judge, earlier.as_ref(), watch);
-    if prepared.is_err() && earlier.is_none() {
+    let done = carry_out(&judge, earlier.as_ref(), &present, watch);
+    // Of a first deploy that failed nothing is left.
+    if done.is_err() && earlier.is_none() && running.is_empty() {
+        let cancel = Cancel::default();
+        let mut watch = Watch { say: &mut *watch.say, cancel: &cancel, lock: watch.lock };
+        crate::stop::end(service, planned.grace(), &mut watch)?;
         crate::stop::forget(service)?;
     }
-    let spec = prepared?;
-    let fresh: BTreeMap<Slot, Option<u32>> =
-        starting.iter().map(|slot| (slot.clone(), before.get(slot).copied())).collect();
-    if let Err(error) = change(service, plan, &spec, &fresh, watch) {
-        if only_fills(plan, earlier.as_ref(), &spec) && matches!(error, Error::DeployFailed { .. }) {
-            (watch.say)(Progress::Note("What came up runs on".to_owned()));
-            return Err(error);
-        }
-        let earlier = earlier.map(|earlier| without_what_is_over(earlier, plan, &present));
-        let undone = roll_back(service, plan, earlier, &spec, watch);
-        return Err(match undone {
-            Ok(()) => error,
-            Err(second) => also(error, &second),
-        });
-    }
-    Ok(outcome(plan))
+    done
 }
 
-/// Whether a plan fills places of the release that is there already, as `start` and `restore` do. Then nothing is put back
-/// when one instance fails: a worker that cannot reach its database must not keep the app's web processes down.
-fn only_fills(plan: &Plan, earlier: Option<&Spec>, spec: &Spec) -> bool {
-    !plan.is_deploy && earlier.is_some_and(|earlier| earlier.processes == spec.processes)
-}
-
-/// The pid of each instance that runs.
-fn pids(instances: &[Instance]) -> BTreeMap<Slot, u32> {
-    instances.iter().filter_map(|instance| Some((instance.slot.clone(), instance.pid?))).collect()
-}
-
-/// The earlier spec as it is put back after a failed deploy: what had finished or was given up in it counts as stopped. To
-/// the supervisor it is a new release, which would run all of it again.
-fn without_what_is_over(earlier: Spec, plan: &Plan, present: &[Instance]) -> Spec {
-    let is_over = |instance: &&Instance| plan.is_deploy && instance.over.is_some();
-    let over = present.iter().filter(is_over).map(|instance| instance.slot.clone());
-    let stopped: BTreeSet<Slot> = earlier.stopped.into_iter().chain(over).collect();
-    Spec { stopped: stopped.into_iter().collect(), ..earlier }
-}
-
-/// Runs the `release` process of a deploy, judges what it may have made, and writes the spec: nothing that runs is touched.
-fn prepare(judge: &Judge<'_>, earlier: Option<&Spec>, watch: &mut Watch<'_>) -> Result<Spec, Error> {
-    let service = judge.service;
+fn carry_out(
+    judge: &Judge<'_>,
+    earlier: Option<&Spec>,
+    present: &[Instance],
+    watch: &mut Watch<'_>,
+) -> Result<DeployOutcome, Error> {
+    let (service, plan) = (judge.service, judge.plan);
     service.make()?;
-    if judge.plan.is_deploy {
+    if plan.is_deploy {
         release_task::run(service, judge.spec, watch)?;
     }
     judge.programs()?;
     // Two first deploys at once must not choose the same ports.
     let parent = service.parent();
-    let _choosing = Directory::open(service.world.lib(), &parent)
+    let choosing = Directory::open(service.world.lib(), &parent)
         .map_err(|error| backend(format!("open {}", parent.display()), &error))?;
-    let base_port = specify(service, judge.plan, earlier)?.base_port;
+    let base_port = specify(service, plan, earlier)?.base_port;
     let spec = Spec { base_port, ..judge.spec.clone() };
-    service.write_spec(&spec)?;
-    Ok(spec)
+    let runs_nothing = spec.wanted().is_empty() && judge.running.is_empty() && service.connect().is_none();
+    if runs_nothing || only_fills(judge, earlier) {
+        service.write_spec(&spec)?;
+        drop(choosing);
+        if !runs_nothing {
+            fill(judge, &spec, watch)?;
+        }
+        return Ok(outcome(plan));
+    }
+    if earlier.is_none() {
+        service.write_spec(&nothing_new(&spec, service.last_revision(), present))?;
+    }
+    service.write_next(&next(plan, spec))?;
+    drop(choosing);
+    roll(judge, watch)
 }
 
-fn change(
-    service: &Service,
-    plan: &Plan,
-    spec: &Spec,
-    fresh: &BTreeMap<Slot, Option<u32>>,
-    watch: &mut Watch<'_>,
-) -> Result<(), Error> {
-    if spec.wanted().is_empty()
-        && service.connect().is_none()
-        && pids(&status::instances(service)?).is_empty()
-    {
-        return Ok(());
+/// Whether a plan fills places of the release that is there already, as `start` and `restore` do. Then nothing is put back
+/// when one instance fails: a worker that cannot reach its database must not keep the app's web processes down.
+fn only_fills(judge: &Judge<'_>, earlier: Option<&Spec>) -> bool {
+    let plan = judge.plan;
+    let touches = plan.slots(Change::Replace).chain(plan.slots(Change::Stop)).next().is_some();
+    let is_there =
+        |earlier: &Spec| earlier.processes == judge.spec.processes && earlier.revision == judge.spec.revision;
+    !plan.is_deploy && !touches && earlier.is_some_and(is_there)
+}
+
+/// The spec before a first rollout, or where the one that was is lost: what runs is kept, and nothing is started.
+fn nothing_new(spec: &Spec, revision: u64, present: &[Instance]) -> Spec {
+    let runs = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && instance.pid.is_some());
+    let idle = spec.wanted().into_iter().filter(|slot| !runs(slot));
+    let stopped: BTreeSet<Slot> = spec.stopped.iter().cloned().chain(idle).collect();
+    Spec { revision, stopped: stopped.into_iter().collect(), ..spec.clone() }
+}
+
+/// What is submitted: the spec, and for each type how it is rolled.
+fn next(plan: &Plan, spec: Spec) -> Next {
+    let manner = |(process_type, rules): (&ProcessType, &ps_rollout::Rules)| {
+        let checks = plan.release.process(process_type).map(|process| process.checks.as_slice());
+        let checks = checks.unwrap_or_default().to_vec();
+        (process_type.to_string(), Manner { rules: *rules, checks })
+    };
+    Next { spec, rolling: plan.rules.iter().map(manner).collect() }
+}
+
+fn roll(judge: &Judge<'_>, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+    let service = judge.service;
+    let rolled = rolling::carry_out(service, judge.starting.to_vec(), watch);
+    if rolled.is_err() {
+        service.withdraw_next();
     }
-    let mut follower = Follower::begin(service, service.supervised()?)?;
-    let replaced: Vec<Slot> = plan.slots(Change::Replace).cloned().collect();
-    let leaving: BTreeSet<Slot> =
-        plan.slots(Change::Stop).filter(|slot| follower.knows(slot)).cloned().collect();
-    let mut early = follower.running();
-    early.extend(follower.ask(&Request::Apply)?);
-    if !plan.is_deploy {
-        // The spec alone wakes nothing that is over.
-        let slots: Vec<Slot> = plan.slots(Change::Start).cloned().collect();
-        if !slots.is_empty() {
-            early.extend(follower.ask_if_known(&Request::Start { slots })?);
-        }
-        if !replaced.is_empty() {
-            early.extend(follower.ask(&Request::Restart { slots: replaced })?);
-        }
+    let (mut follower, report) = rolled?;
+    let unwritten = report.unwritten.clone();
+    let outcome = rolling::outcome(service, report).ok_or_else(|| service.unreachable("it says nothing"))?;
+    if outcome.cause.is_none() {
+        tell(&follower, &outcome, watch);
     }
-    let deadline = Instant::now() + spec.grace() + MARGIN;
-    follower.settle(fresh, &leaving, early, deadline, watch)?;
-    for slot in fresh.keys() {
-        let checks = plan.release.process(&slot.process_type).map(|process| process.checks.as_slice());
-        follower.check(slot, checks.unwrap_or_default(), watch)?;
-        follower.announce(slot, watch);
-    }
-    if spec.wanted().is_empty() {
+    if service.spec_in_force().is_some_and(|spec| spec.wanted().is_empty()) {
         follower.ask(&Request::End { grace_seconds: None })?;
     }
-    Ok(())
+    let done = ps_scheduler::conclude(service.app.as_str(), outcome, watch);
+    match (done, unwritten) {
+        // It was put back because the disk took no record of it, not because anybody asked for that.
+        (Err(Error::Cancelled), Some(reason)) => Err(backend(format!("deploy {}", service.app), &reason)),
+        (done, _) => done,
+    }
 }
 
-/// Puts back what was there: nothing, or the earlier spec as a newer revision.
-fn roll_back(
-    service: &Service,
-    plan: &Plan,
-    earlier: Option<Spec>,
-    failed: &Spec,
-    watch: &mut Watch<'_>,
-) -> Result<(), Error> {
-    // The failure is already on its way to the user: even an interrupted deploy is undone to the end.
-    let cancel = ps_scheduler::Cancel::default();
-    let mut watch = Watch { say: &mut *watch.say, cancel: &cancel, lock: watch.lock };
-    let Some(earlier) = earlier else {
-        crate::stop::end(service, failed.grace(), &mut watch)?;
-        return crate::stop::forget(service);
-    };
-    (watch.say)(Progress::Note(format!("Putting back the earlier release of {}", service.app)));
-    let spec = Spec { revision: failed.revision + u64::from(plan.is_deploy), ..earlier };
-    service.write_spec(&spec)?;
-    if spec.wanted().is_empty() {
-        return crate::stop::end(service, failed.grace(), &mut watch);
-    }
-    let Some(client) = service.connect() else { return Ok(()) };
-    let mut follower = Follower::begin(service, client)?;
-    let early = follower.ask(&Request::Apply)?;
-    let failed_ones: BTreeMap<Slot, Option<u32>> =
-        plan.slots(Change::Replace).map(|slot| (slot.clone(), None)).collect();
-    let deadline = Instant::now() + spec.grace() + MARGIN;
-    if !plan.is_deploy {
-        return Ok(());
-    }
-    follower.settle(&failed_ones, &BTreeSet::new(), early, deadline, &mut watch)?;
-    for slot in failed_ones.keys() {
-        follower.announce(slot, &mut watch);
-    }
-    Ok(())
-}
-
-/// A failure after which not even what was there before could be put back.
-fn also(error: Error, second: &Error) -> Error {
-    match error {
-        Error::DeployFailed { app, failed, fates, mut aftermath } => {
-            aftermath.push(format!("and the earlier release could not be put back: {second}"));
-            Error::DeployFailed { app, failed, fates, aftermath }
+fn tell(follower: &Follower<'_>, outcome: &Outcome, watch: &mut Watch<'_>) {
+    for (slot, fate) in &outcome.slots {
+        match fate {
+            Fate::Started(_) | Fate::Replaced { .. } => follower.announce(slot, watch),
+            Fate::Ended(_) => follower.tell_end(slot, watch),
+            Fate::Kept(_) | Fate::Empty | Fate::Restarted { .. } | Fate::Lost | Fate::Stopped => (),
         }
-        other => other,
     }
+}
+
+/// Starts what is missing, and follows it until it is up.
+fn fill(judge: &Judge<'_>, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Error> {
+    let (service, plan) = (judge.service, judge.plan);
+    let mut follower = Follower::begin(service, service.supervised()?)?;
+    let mut early = follower.running();
+    early.extend(follower.ask(&Request::Apply)?);
+    // The spec alone wakes nothing that is over.
+    let slots: Vec<Slot> = plan.slots(Change::Start).cloned().collect();
+    if !slots.is_empty() {
+        early.extend(follower.ask_if_known(&Request::Start { slots })?);
+    }
+    // What has come up since the plan was made is left alone.
+    let missing = judge.starting.iter().filter(|slot| !judge.running.contains_key(slot));
+    let fresh: BTreeMap<Slot, Option<u32>> = missing.map(|slot| (slot.clone(), None)).collect();
+    let deadline = Instant::now() + spec.grace() + MARGIN;
+    let filled = follower.settle(&fresh, &BTreeSet::new(), early, deadline, watch).and_then(|()| {
+        fresh.keys().try_for_each(|slot| {
+            let checks = plan.release.process(&slot.process_type).map(|process| process.checks.as_slice());
+            follower.check(slot, checks.unwrap_or_default(), watch)?;
+            follower.announce(slot, watch);
+            Ok(())
+        })
+    });
+    if matches!(filled, Err(Error::DeployFailed { .. })) {
+        (watch.say)(Progress::Note("What came up runs on".to_owned()));
+    }
+    filled
+}
+
+/// The pid of what fills each slot.
+fn pids(instances: &[Instance]) -> BTreeMap<Slot, u32> {
+    let pid = |instance: &Instance| Some((instance.slot.clone(), instance.pid?));
+    // Of two in a slot the one that fills it comes first.
+    instances.iter().rev().filter_map(pid).collect()
 }
 
 fn outcome(plan: &Plan) -> DeployOutcome {
     let of = |change| plan.slots(change).cloned();
     DeployOutcome {
-        started: of(Change::Start).chain(of(Change::Replace)).collect(),
+        started: of(Change::Start).collect(),
         stopped: of(Change::Stop).collect(),
         kept: of(Change::Keep).collect(),
         ..DeployOutcome::default()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use formation::{Slot, State};
 use ps_scheduler::{Cancel, Check, Error, Progress, Watch};
-use ps_supervisor::{Client, Message, Request, Status};
+use ps_supervisor::{Client, Message, Report, Request, Status};
 
 use crate::service::{Service, backend};
 use crate::{checks, logs};
@@ -20,13 +20,15 @@ pub(crate) struct Follower<'a> {
     service: &'a Service,
     client: Client,
     known: BTreeMap<Slot, Status>,
+    /// The rollout that was told of last.
+    pub(crate) rollout: Option<Report>,
 }
 
 impl<'a> Follower<'a> {
     /// Connects (and starts the supervisor if need be) and learns how things are.
     pub(crate) fn begin(service: &'a Service, mut client: Client) -> Result<Self, Error> {
         client.send(&Request::Watch).map_err(|error| service.unreachable(&error.to_string()))?;
-        let mut follower = Self { service, client, known: BTreeMap::new() };
+        let mut follower = Self { service, client, known: BTreeMap::new(), rollout: None };
         for message in follower.await_reply()? {
             if let Message::Instance(status) = message {
                 follower.known.insert(status.slot.clone(), status);
@@ -79,11 +81,6 @@ impl<'a> Follower<'a> {
                 Ok(None) | Err(_) => return Ok(None),
             }
         }
-    }
-
-    /// Whether an instance is known of.
-    pub(crate) fn knows(&self, slot: &Slot) -> bool {
-        self.known.contains_key(slot)
     }
 
     /// Waits until every slot of `fresh` has been up for a second with another process than `old` knew, and every slot
@@ -149,6 +146,7 @@ impl<'a> Follower<'a> {
             | Message::Run(_)
             | Message::Reply { .. }
             | Message::Spec { .. }
+            | Message::Rollout(_)
             | Message::Unwritten { .. }
             | Message::Unknown => (),
         }
@@ -160,6 +158,15 @@ impl<'a> Follower<'a> {
         (watch.say)(Progress::Ready(slot.clone()));
         if let Some(note) = self.known.get(slot).and_then(|status| status.note.as_ref()) {
             (watch.say)(Progress::Note(format!("{slot}: {note}")));
+        }
+    }
+
+    /// Says that a slot has ended, how, and what of it may be left.
+    pub(crate) fn tell_end(&self, slot: &Slot, watch: &mut Watch<'_>) {
+        let known = self.known.get(slot);
+        (watch.say)(Progress::Ended(slot.clone(), known.and_then(|status| status.last_exit)));
+        if let Some(reason) = known.and_then(|status| status.reason.as_ref()) {
+            (watch.say)(Progress::Note(format!("{slot}: {reason}")));
         }
     }
 
@@ -206,7 +213,20 @@ impl<'a> Follower<'a> {
     }
 
     fn next(&mut self, deadline: Instant) -> Result<Option<Message>, Error> {
-        self.client.next(deadline).map_err(|error| self.service.unreachable(&error.to_string()))
+        let next = self.client.next(deadline);
+        let next = next.map_err(|error| self.service.unreachable(&error.to_string()))?;
+        if let Some(Message::Rollout(report)) = &next {
+            self.rollout = Some((**report).clone());
+        }
+        Ok(next)
+    }
+
+    /// Learns what there is to be learnt, until `deadline` at the latest.
+    pub(crate) fn listen(&mut self, deadline: Instant) -> Result<(), Error> {
+        if let Some(Message::Instance(status)) = self.next(deadline)? {
+            self.known.insert(status.slot.clone(), status);
+        }
+        Ok(())
     }
 }
 

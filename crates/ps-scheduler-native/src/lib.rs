@@ -11,6 +11,7 @@ mod orphan;
 mod preflight;
 mod processes;
 mod release_task;
+mod rolling;
 mod service;
 mod specify;
 mod status;
@@ -126,6 +127,7 @@ impl Scheduler for Native {
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
         let service = self.service(&plan.release.app)?;
         earlier::take_over(&service)?;
+        rolling::settle(&service, watch)?;
         let is_kept = || service.is_tended() && specify::is_of_release(&service, plan);
         if plan.filled().next().is_some() && !is_kept() {
             deploy::deploy(&service, plan, watch)?;

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use env_files::Environment;
-use formation::Slot;
-use ps_scheduler::{Change, Error, Plan};
+use formation::{Slot, State};
+use ps_scheduler::{Change, Error, Instance, Plan};
 use ps_supervisor::{Invocation, Spec};
 use rustix::fs::{Access, AtFlags, CWD};
 
@@ -36,10 +36,14 @@ pub(crate) struct Judge<'a> {
 }
 
 /// The slots that get a new process: those that the plan starts or replaces. Where the spec's revision is not the one that
-/// instances which are kept were started from, the supervisor replaces these too.
-pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>) -> Vec<Slot> {
+/// instances which are kept were started from, these are replaced too; what is over stays so.
+pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>, present: &[Instance]) -> Vec<Slot> {
     let is_new = earlier.is_some_and(|earlier| earlier.revision != spec.revision);
-    let kept = plan.slots(Change::Keep).filter(|_| is_new);
+    let is_filled = |slot: &&Slot| {
+        let filled = |instance: &Instance| instance.pid.is_some() || instance.state == State::Backoff;
+        present.iter().any(|instance| instance.slot == **slot && filled(instance))
+    };
+    let kept = plan.slots(Change::Keep).filter(|_| is_new).filter(is_filled);
     plan.slots(Change::Start).chain(plan.slots(Change::Replace)).chain(kept).cloned().collect()
 }
 

@@ -13,7 +13,7 @@ use durable::{Access, Directory};
 use formation::{AppName, Slot};
 use ps_apps::World;
 use ps_scheduler::Error;
-use ps_supervisor::{Client, Message, Request, SPEC_FILE, Spec, Status};
+use ps_supervisor::{Client, Message, NEXT_FILE, Next, Request, SPEC_FILE, Spec, Status};
 use rustix::fs::{FlockOperation, OFlags};
 
 const PLUGIN: &str = "scheduler-native";
@@ -123,6 +123,19 @@ impl Service {
         self.write(SPEC_FILE, &spec.to_json())?;
         Spec::forget_first_format(&self.directory);
         Ok(())
+    }
+
+    /// Submits what the app is to become, durably; the supervisor is told in the next breath.
+    pub(crate) fn write_next(&self, next: &Next) -> Result<(), Error> {
+        self.write(NEXT_FILE, &next.to_json())
+    }
+
+    /// Takes back what was submitted and not taken in.
+    pub(crate) fn withdraw_next(&self) {
+        if !ps_supervisor::is_rolling(&self.directory) {
+            // Where it stays, the next one takes its place.
+            let _ = fs::remove_file(self.directory.join(NEXT_FILE));
+        }
     }
 
     fn write(&self, name: &str, json: &[u8]) -> Result<(), Error> {
@@ -275,6 +288,7 @@ fn told_spec(client: &mut Client) -> Option<Spec> {
             | Message::Instance(_)
             | Message::Run(_)
             | Message::Gone { .. }
+            | Message::Rollout(_)
             | Message::Unwritten { .. }
             | Message::Unknown => (),
         }

@@ -67,14 +67,14 @@ fn each(
     typed: Option<&Path>,
 ) -> Result<Vec<Instance>, Error> {
     let mut instances = Vec::new();
+    let is_rolling = ps_supervisor::is_rolling(&service.directory);
     let finished = earlier::finished(service);
     for slot in service.slots()? {
         let by_hand = stopped.contains(&slot).then_some(Over::StoppedByHand);
         let over = by_hand.or(finished.contains(&slot).then_some(Over::Finished));
-        match Status::read_all(&service.instance(&slot)) {
-            // The one that fills the slot, and one beside it while it is being replaced.
-            Ok(runs) => instances.extend(runs.iter().map(|run| {
-                let instance = instance(run, typed, usage);
+        match runs(service, &slot, is_rolling) {
+            Ok(runs) => instances.extend(runs.iter().map(|status| {
+                let instance = instance(status, typed, usage);
                 Instance { over: over.or(instance.over), ..instance }
             })),
             // It may run or not: its supervisor knows, and writes it down anew with the next verb.
@@ -82,6 +82,21 @@ fn each(
         }
     }
     Ok(instances)
+}
+
+/// The run that fills a slot, or filled it last; while something is rolled out, also the one beside it. What never was is left
+/// out.
+fn runs(service: &Service, slot: &Slot, is_rolling: bool) -> Result<Vec<Status>, ps_supervisor::Error> {
+    let directory = service.instance(slot);
+    if !is_rolling {
+        return Ok(Status::read(&directory)?.into_iter().collect());
+    }
+    let mut runs = Status::read_all(&directory)?;
+    let was_ever = runs.first().is_none_or(|current| current.run > 0 || current.process.is_some());
+    if runs.len() > 1 && !was_ever {
+        runs.remove(0);
+    }
+    Ok(runs)
 }
 
 fn instance(status: &Status, typed: Option<&Path>, usage: fn(&ProcessId) -> Option<Usage>) -> Instance {

@@ -207,7 +207,10 @@ fn do_not_end(pids: &[u32]) -> String {
 
 fn compare(before: &[Instance], after: &[Instance], which: &Which) -> Stopped {
     let mut stopped = Stopped::default();
-    for old in before.iter().filter(|old| which.includes(&old.slot) && !is_at_rest(old)) {
+    let mut before: Vec<&Instance> =
+        before.iter().filter(|old| which.includes(&old.slot) && !is_at_rest(old)).collect();
+    before.dedup_by(|one, other| one.slot == other.slot);
+    for old in before {
         match after.iter().find(|new| new.slot == old.slot) {
             Some(new) if !is_at_rest(new) => {
                 let why = format!("still {} after its grace period", new.state.as_str());

@@ -66,12 +66,13 @@ impl Supervisor {
         match request {
             Request::Hello => self.server.say(id, &Message::Hello { protocol: PROTOCOL }),
             Request::Apply => {
+                self.refuse_while_rolling()?;
                 self.read_spec().map_err(|error| error.to_string())?;
                 self.check_files();
                 self.apply();
             }
-            Request::Start { slots } => self.handle_wanted(&slots, Event::Start),
-            Request::Restart { slots } => self.handle_wanted(&slots, Event::Restart),
+            Request::Start { slots } => self.handle_wanted(&slots, Event::Start)?,
+            Request::Restart { slots } => self.handle_wanted(&slots, Event::Restart)?,
             Request::Stop { slots, grace_seconds } => self.stop(&slots, grace_seconds),
             Request::Watch => {
                 self.check_files();
@@ -84,11 +85,14 @@ impl Supervisor {
                         self.server.say(id, &Message::Run(beside.status.clone()));
                     }
                 }
+                self.tell_rollout(id);
             }
             Request::Spec => {
                 let spec = Box::new(self.means.spec.clone());
                 self.server.say(id, &Message::Spec { spec });
             }
+            Request::Roll { slots } => self.roll(slots)?,
+            Request::Cancel => self.cancel_rollout(),
             Request::End { grace_seconds } => {
                 let all: Vec<Slot> = self.seats.keys().cloned().chain(self.means.spec.wanted()).collect();
                 self.stop(&all, grace_seconds);
@@ -100,13 +104,15 @@ impl Supervisor {
         Ok(())
     }
 
-    fn handle_wanted(&mut self, slots: &[Slot], event: Event) {
+    fn handle_wanted(&mut self, slots: &[Slot], event: Event) -> Result<(), String> {
+        self.refuse_while_rolling()?;
         let wanted = self.means.spec.wanted();
         for slot in slots.iter().filter(|slot| wanted.contains(slot)) {
             if let Some(seat) = self.seats.get_mut(slot) {
                 seat.handle(event, &mut self.means);
             }
         }
+        Ok(())
     }
 
     fn stop(&mut self, slots: &[Slot], grace_seconds: Option<u64>) {
@@ -123,6 +129,7 @@ impl Supervisor {
         if is_new {
             self.write_spec();
         }
+        self.stop_in_rollout(slots);
     }
 
     /// Reads the spec anew; what could not be written of the old one does not matter any more.

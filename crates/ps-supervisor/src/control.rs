@@ -3,6 +3,7 @@
 use formation::Slot;
 use serde::{Deserialize, Serialize};
 
+use crate::rollout::Report;
 use crate::spec::Spec;
 use crate::status::Status;
 
@@ -36,6 +37,14 @@ pub enum Request {
         /// The slots; those that are not to be filled are left alone.
         slots: Vec<Slot>,
     },
+    /// Carry out what [`crate::NEXT_FILE`] holds: these slots get a new run of it, what it does not want ends, and the rest is
+    /// kept. [`Message::Rollout`] tells how that goes; whoever asked may leave. Refused while another rollout is under way.
+    Roll {
+        /// The slots; those that are not to be filled are left alone.
+        slots: Vec<Slot>,
+    },
+    /// Put back what the rollout that is under way has changed. Once it has been committed this is too late and changes nothing.
+    Cancel,
     /// End these instances and keep them stopped, and write that into the spec. All that is needed is in the message: the
     /// spec need be neither readable nor writable.
     Stop {
@@ -80,6 +89,8 @@ pub enum Message {
         /// As the supervisor knows it: its file may be damaged, or older.
         spec: Box<Spec>,
     },
+    /// How a rollout goes; also told to whoever begins to watch, as long as nobody was told what has come of it.
+    Rollout(Box<Report>),
     /// Everything has ended, but that cannot be written down yet; the supervisor stays until it can be.
     Unwritten {
         /// Why.

@@ -26,8 +26,8 @@ mod ports;
 mod printed;
 mod process;
 mod restart;
-#[cfg_attr(not(test), expect(dead_code, reason = "the rollout, which takes it in, is being built"))]
 mod revision;
+mod rollout;
 mod run;
 mod run_name;
 mod run_table;
@@ -54,7 +54,8 @@ pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, Strays, living_supervisors, mark, strays};
 
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
-pub use revision::{Check, Manner, NEXT_FILE, Next};
+pub use revision::{Manner, NEXT_FILE, Next};
+pub use rollout::{Report, Stage, is_rolling};
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use status::Status;
 pub use supervisor::{Attachment, Cause, Change, Reaction, Supervisor, Until, Waited};

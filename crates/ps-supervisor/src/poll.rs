@@ -5,6 +5,7 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use formation::Slot;
+use ps_rollout::Run;
 use rustix::event::{Timespec, epoll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -33,6 +34,8 @@ pub(crate) enum Source {
     },
     /// The adopted process of the run with this number ended.
     Adopted(Slot, u64),
+    /// Whoever is asked whether a run is ready has answered.
+    Probe(Run),
 }
 
 /// The descriptors being watched.
@@ -53,9 +56,18 @@ impl Poll {
 
     /// Watches a descriptor for input. It is forgotten when it is closed and [`Poll::forget`] is called.
     pub(crate) fn watch(&mut self, fd: BorrowedFd<'_>, source: Source) -> Result<(), Errno> {
+        self.add(fd, source, epoll::EventFlags::IN)
+    }
+
+    /// Watches a descriptor for whatever changes about it, once each: that it can be read, or written to.
+    pub(crate) fn watch_changes(&mut self, fd: BorrowedFd<'_>, source: Source) -> Result<(), Errno> {
+        self.add(fd, source, epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET)
+    }
+
+    fn add(&mut self, fd: BorrowedFd<'_>, source: Source, flags: epoll::EventFlags) -> Result<(), Errno> {
         self.next += 1;
         let data = epoll::EventData::new_u64(self.next);
-        epoll::add(&self.epoll, fd, data, epoll::EventFlags::IN)?;
+        epoll::add(&self.epoll, fd, data, flags)?;
         self.forget(&source);
         self.numbers.insert(source.clone(), self.next);
         self.sources.insert(self.next, source);
@@ -78,6 +90,7 @@ impl Poll {
     pub(crate) fn forget_slot(&mut self, gone: &Slot) {
         let is_of_it = |source: &&Source| match source {
             Source::Output { slot, .. } | Source::Adopted(slot, _) => slot == gone,
+            Source::Probe(run) => run.slot == *gone,
             Source::ChildSignal | Source::Signal | Source::End(_) | Source::Listener | Source::Client(_) => {
                 false
             }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::time::Duration;
 
+use ps_probe::Check;
 use ps_rollout::Rules;
 use serde::{Deserialize, Serialize};
 
@@ -39,19 +39,6 @@ pub struct Manner {
     pub checks: Vec<Check>,
 }
 
-/// One check of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Check {
-    /// The path of a GET that must answer 2xx; `None`: the port must accept.
-    pub path: Option<String>,
-    /// Tries before it has failed, at least 1.
-    pub attempts: u32,
-    /// How long one try may take.
-    pub timeout: Duration,
-    /// How long to wait between tries.
-    pub wait: Duration,
-}
-
 impl Borrow<Spec> for Next {
     fn borrow(&self) -> &Spec {
         &self.spec
@@ -71,6 +58,19 @@ impl Next {
     pub(crate) fn read(service: &Path) -> Result<Self, Error> {
         read_document(&service.join(NEXT_FILE))
     }
+
+    /// Writes it again, changed, unless it has been committed already.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn write_again(&self, service: &Path) -> Result<(), Error> {
+        let path = service.join(NEXT_FILE);
+        if !path.exists() {
+            return Ok(());
+        }
+        let written = durable::replace(service, NEXT_FILE, &self.to_json());
+        written.and_then(|()| File::open(&path)?.sync_all()).map_err(|error| Error::io("write", &path, error))
+    }
 }
 
 /// Makes durable that what was submitted is what the app has. A commit that was done already is done.
@@ -79,6 +79,10 @@ impl Next {
 /// It could not be written: then `old` is the spec, as before.
 pub(crate) fn commit(service: &Path, old: Option<&Spec>) -> Result<(), Error> {
     let (next, spec) = (service.join(NEXT_FILE), service.join(SPEC_FILE));
+    if spec.is_dir() {
+        // Whoever put that there did not mean the app to stay as it is for ever.
+        fs::remove_dir_all(&spec).map_err(|error| Error::io("remove", &spec, error))?;
+    }
     match fs::rename(&next, &spec) {
         Ok(()) => (),
         Err(error) if error.kind() == io::ErrorKind::NotFound && spec.is_file() => return Ok(()),
@@ -108,6 +112,7 @@ pub(crate) fn withdraw(service: &Path) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU16;
+    use std::time::Duration;
 
     use ps_rollout::Strategy;
 

@@ -29,7 +29,7 @@ pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
 const UNKILLABLE: Duration = Duration::from_secs(5);
 
 /// A main process that ends with success sooner than this, and leaves others running, meant to be a daemon.
-const LEAST_LIFE: Duration = Duration::from_secs(1);
+pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
 const IN_THE_BACKGROUND: &str = "it left processes running when it ended: it seems to put itself into the background; \
      run it in the foreground (nginx -g 'daemon off;', gunicorn without --daemon)";
 

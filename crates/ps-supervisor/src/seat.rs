@@ -16,7 +16,7 @@ use crate::layout;
 use crate::means::Means;
 use crate::news::News;
 use crate::restart::Deaths;
-use crate::run::{Cause, Obstacle, Run, TRY_AGAIN};
+use crate::run::{Cause, LEAST_LIFE, Obstacle, Run, TRY_AGAIN};
 use crate::run_table::RunState;
 use crate::seat_table::{Action, Beside, Event, Held, Verdict};
 use crate::spec::Spec;
@@ -145,7 +145,7 @@ impl Seat {
             let verdict = deaths.verdict(means.spec.restart_policy, exit, job);
             if is_by_itself {
                 beside.cause = Some(Cause::ByItself(verdict));
-                tell_death(&self.slot, beside, means);
+                tell_death(&self.slot, beside, lifetime, means);
             }
         }
         self.look(Instant::now(), means);
@@ -157,7 +157,7 @@ impl Seat {
         let verdict = self.deaths.verdict(means.spec.restart_policy, exit, self.current.status.job);
         if is_by_itself {
             self.current.cause = Some(Cause::ByItself(verdict));
-            tell_death(&self.slot, &self.current, means);
+            tell_death(&self.slot, &self.current, lifetime, means);
         }
         self.handle(Event::Died(verdict), means);
     }
@@ -323,13 +323,24 @@ fn is_failure(cause: Option<Cause>) -> bool {
     matches!(cause, Some(Cause::ByItself(Verdict::Again | Verdict::GiveUp)))
 }
 
-/// A death that a restart policy does not leave at that is told at once, any other end once nothing is left.
-fn tell_death(slot: &Slot, run: &Run, means: &mut Means) {
-    if is_failure(run.cause) {
-        let exit = run.status.last_exit;
-        let how = exit.map_or_else(|| "nobody saw how".to_owned(), |exit| exit.to_string());
-        means.news.tell(News::Died(how), slot, run.number());
+/// A death that a restart policy does not leave at that is told at once, any other end once nothing is left. A run that comes
+/// in and ends at once has not done what it was started for, whatever its status.
+fn tell_death(slot: &Slot, run: &Run, lifetime: Duration, means: &mut Means) {
+    let is_new = run.status.role == Some(Role::Incoming) && lifetime < LEAST_LIFE;
+    if is_failure(run.cause) || (is_new && run.cause == Some(Cause::ByItself(Verdict::Rest))) {
+        means.news.tell(News::Died(how(run, lifetime)), slot, run.number());
     }
+}
+
+/// How a run ended, as a fragment for people that goes on after the slot.
+fn how(run: &Run, lifetime: Duration) -> String {
+    let when = match lifetime.as_secs() {
+        0 => "ended within its first second".to_owned(),
+        seconds => format!("ended after {seconds} s"),
+    };
+    let exit = run.status.last_exit.map(|exit| format!(" ({exit})")).unwrap_or_default();
+    let hint = run.status.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+    when + &exit + &hint
 }
 
 /// Nothing is left of a run. What died and is to be started again, or was given up, has been told of.

@@ -159,6 +159,11 @@ impl Server {
         self.clients.retain(|_, client| !client.is_watching || client.say(message));
     }
 
+    /// Whether anybody is told of changes.
+    pub(crate) fn has_watchers(&self) -> bool {
+        self.clients.values().any(|client| client.is_watching)
+    }
+
     /// From now on a client is told of every change.
     pub(crate) fn let_watch(&mut self, id: u64) {
         if let Some(client) = self.clients.get_mut(&id) {

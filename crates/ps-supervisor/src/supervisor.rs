@@ -2,7 +2,7 @@
 //! decided in `seat_table` and `run_table`, never here.
 
 mod attached;
-#[cfg_attr(not(test), expect(dead_code, reason = "the rollout, which asks for all this, is being built"))]
+mod rollout;
 mod runs;
 mod strays;
 
@@ -32,6 +32,7 @@ use crate::means::Means;
 use crate::output::Output;
 use crate::outputs::make_directory;
 use crate::poll::{Poll, Source};
+use crate::rollout::Carried;
 use crate::run::Run;
 use crate::run_name::RunName;
 use crate::seat::Seat;
@@ -59,6 +60,8 @@ pub struct Supervisor {
     pub(crate) spec_file: SpecFile,
     pub(crate) server: Server,
     pub(crate) poll: Poll,
+    /// The rollout that is under way, or is over and nobody was told yet.
+    pub(crate) rollout: Option<Carried>,
     children: UnixStream,
     signals: Signals,
     pub(crate) attached: Option<Attached>,
@@ -91,8 +94,9 @@ impl Supervisor {
         supervisor.note_spec_file();
         note_finished(service, Predecessor::Unknown);
         supervisor.adopt()?;
-        supervisor.dismiss_all();
-        supervisor.apply();
+        if !supervisor.resume_rollout() {
+            supervisor.apply();
+        }
         Ok(supervisor)
     }
 
@@ -125,6 +129,7 @@ impl Supervisor {
             spec_file: SpecFile::default(),
             server,
             poll,
+            rollout: None,
             children,
             signals,
             attached,
@@ -158,6 +163,10 @@ impl Supervisor {
             return false;
         }
         if self.is_written_down() {
+            if self.rollout.is_some() {
+                // All of it has ended: the next supervisor begins with the spec that stands.
+                self.forget_rollout();
+            }
             self.server.flush();
             return true;
         }
@@ -312,6 +321,8 @@ impl Supervisor {
             Source::End(index) => self.reach_end(*index),
             Source::Listener => self.welcome(),
             Source::Client(id) => self.listen_to(*id),
+            // Whoever is asked is looked at in every turn.
+            Source::Probe(_) => (),
             Source::Output { .. } => self.capture(source),
             Source::Adopted(slot, number) => {
                 self.poll.forget(source);
@@ -357,6 +368,7 @@ impl Supervisor {
         for seat in self.seats.values_mut() {
             seat.look(now, &mut self.means);
         }
+        self.carry_on();
         if replaced(&self.seats) < before && !self.means.news.is_heard() && !self.is_ending {
             // While a run came in, a seat heard nothing of what is wanted of it.
             self.apply();
@@ -378,6 +390,7 @@ impl Supervisor {
                 | Source::Signal
                 | Source::End(_)
                 | Source::Client(_)
+                | Source::Probe(_)
                 | Source::Adopted(..) => (),
             }
         }
@@ -420,7 +433,8 @@ impl Supervisor {
         let now = Instant::now();
         let unsent = (self.server.flush() || self.clears_since.is_some()).then(|| now + LOOK);
         let seats = self.seats.values().filter_map(|seat| seat.due(now, LOOK));
-        let others = self.paused.values().copied().chain(self.spec_due());
+        let rollout = self.rollout.as_ref().and_then(Carried::due);
+        let others = self.paused.values().copied().chain(self.spec_due()).chain(rollout);
         let next = seats.chain(unsent).chain(others).min()?;
         Some(next.saturating_duration_since(now))
     }

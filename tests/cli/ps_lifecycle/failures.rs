@@ -29,7 +29,7 @@ fn a_first_deploy_whose_process_ends_at_once_leaves_nothing() {
 }
 
 #[test]
-fn a_deploy_whose_process_ends_at_once_puts_the_old_release_back() {
+fn a_deploy_whose_process_ends_at_once_leaves_the_very_processes_of_the_old_release() {
     let home = Home::running("shop", GOOD, &["--scale", "worker=1"]);
     let (before, settings) = (home.pids("shop"), home.settings());
     for (procfile, says) in BAD {
@@ -39,13 +39,9 @@ fn a_deploy_whose_process_ends_at_once_puts_the_old_release_back() {
         home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--env-file", env])
             .is_refused(1, says);
         crate::home::assert_same(&settings, &home.settings());
-        let running = table(&[("web.1", "running"), ("worker.1", "running")]);
-        eventually("the old release runs again", || {
-            let states = home.states("shop");
-            if states == running { Ok(()) } else { Err(format!("{states:?}")) }
-        });
+        assert_eq!(home.states("shop"), table(&[("web.1", "running"), ("worker.1", "running")]));
+        assert_eq!(home.pids("shop"), before);
     }
-    assert_ne!(home.pids("shop")["web.1"], before["web.1"]);
     let commands: Vec<String> = home.processes().into_iter().map(|(_, words)| words).collect();
     assert_eq!(
         commands.iter().filter(|words| words.contains("faultapp --tick 60")).count(),
@@ -73,19 +69,14 @@ fn where_only_the_release_fails_the_same_processes_run_on() {
 fn a_startup_check_that_does_not_hold_fails_the_deploy() {
     let _listening = crate::home::listening();
     let home = Home::running("shop", GOOD, &[]);
-    let settings = home.settings();
+    let (settings, before) = (home.settings(), home.pids("shop"));
     let source = home.source("bad", "web: faultapp --listen $PORT --answer 500\n");
     let check = r#"{"type": "startup", "path": "/health", "attempts": 1, "wait": 1, "timeout": 1}"#;
     home.write("bad/app.json", &format!(r#"{{"healthchecks": {{"web": [{check}]}}}}"#));
     let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
     home.run(&deploy).is_refused(1, &["web.1", "GET /health", "500"]);
     crate::home::assert_same(&settings, &home.settings());
-    let old = |words: &str| words.starts_with("faultapp --tick 60");
-    eventually("the old release runs again", || {
-        let processes = home.processes();
-        let runs = processes.iter().any(|(_, words)| old(words));
-        if runs && home.states("shop")["web.1"] == "running" { Ok(()) } else { Err(format!("{processes:?}")) }
-    });
+    assert_eq!(home.pids("shop"), before, "the old release never noticed");
     home.does(&["ps-lifecycle", "destroy", "shop"]);
     home.refuses(&["ps-lifecycle", "deploy", "shop", "--dir", &source], 1, &["GET /health"]);
     home.is_silent();

@@ -117,7 +117,7 @@ fn a_dry_run_of_ps_scale_is_the_plan_of_converge_whatever_state_the_app_is_in() 
 
     home.does(&["ps-set", "shop", "restart-policy", "on-failure:1"]);
     let web = "web: exec sleep 1000\n";
-    let source = home.source("src", &format!("{web}job: sleep 1.5\nflaky: sleep 1.5; exit 3\n"));
+    let source = home.source("src", &format!("{web}job: sleep 1.5\nflaky: sleep 5; exit 3\n"));
     let formation = r#"{"web": {"quantity": 3}, "job": {"quantity": 1}, "flaky": {"quantity": 1}}"#;
     home.write("src/app.json", &format!(r#"{{"formation": {formation}}}"#));
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);

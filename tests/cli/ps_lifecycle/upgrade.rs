@@ -19,7 +19,7 @@ pub(crate) const FIRST: &str = "a927f60";
 const PROCFILE: &str = "web: faultapp --listen\n\
                         worker: sh worker.sh\n\
                         job: echo ran >>runs; [ $(wc -l <runs) -gt 1 ] || sleep 1.2\n\
-                        flaky: echo ran >>tries; [ $(wc -l <tries) -gt 1 ] || sleep 1.2; exit 3\n";
+                        flaky: echo ran >>tries; [ $(wc -l <tries) -gt 1 ] || sleep 5; exit 3\n";
 
 /// Once it may `begin` it counts, at some 70 MB/s where the machine is fast enough, until it is `enough`; stderr says then
 /// how far it came.

@@ -1,0 +1,133 @@
+//! A rollout, as whoever asked for it sees it: submitted to the supervisor, watched, cancelled when we are told to stop. It is
+//! the supervisor that carries it out, so a program that is killed leaves nothing half done, and a supervisor that is killed is
+//! started again, to go on.
+
+use std::time::{Duration, Instant};
+
+use formation::Slot;
+use ps_rollout::{Failure, Outcome};
+use ps_scheduler::{Cancel, Error, Progress, Watch};
+use ps_supervisor::{Client, Report, Request};
+
+use crate::follow::Follower;
+use crate::logs::last_words;
+use crate::service::Service;
+
+const TURN: Duration = Duration::from_millis(100);
+
+/// Has what was submitted carried out, with a new run in each of these slots, and waits for the end. The follower knows how the
+/// slots are then. Of a supervisor that dies the next one goes on.
+pub(crate) fn carry_out<'a>(
+    service: &'a Service,
+    slots: Vec<Slot>,
+    watch: &mut Watch<'_>,
+) -> Result<(Follower<'a>, Report), Error> {
+    let mut follower = Follower::begin(service, service.supervised()?)?;
+    follower.rollout = None;
+    let request = Request::Roll { slots };
+    match follower.ask(&request) {
+        // It died before it said whether it has taken that in.
+        Err(Error::Unreachable { .. }) => {
+            follower = Follower::begin(service, service.supervised()?)?;
+            if follower.rollout.is_none() {
+                follower.ask(&request)?;
+            }
+        }
+        answered => drop(answered?),
+    }
+    let report = until_over(service, &mut follower, watch.cancel)?;
+    Ok((follower, report))
+}
+
+/// Ends a rollout that a command has left which was killed: the next command begins with what is recorded.
+pub(crate) fn settle(service: &Service, watch: &mut Watch<'_>) -> Result<(), Error> {
+    if !ps_supervisor::is_rolling(&service.directory) {
+        return Ok(());
+    }
+    // Where none can be started nothing is rolled either, and the command says why.
+    let Ok(mut follower) = service.supervised().and_then(|client| Follower::begin(service, client)) else {
+        return Ok(());
+    };
+    if follower.rollout.as_ref().is_none_or(|report| report.outcome.is_some()) {
+        return Ok(());
+    }
+    (watch.say)(Progress::Note(format!(
+        "Putting back what an earlier command of {} has begun and not ended",
+        service.app
+    )));
+    follower.ask(&Request::Cancel)?;
+    // Nobody else would wait for it: it is not given up half-way.
+    until_over(service, &mut follower, &Cancel::default()).map(drop)
+}
+
+/// Waits until a rollout is over. Whoever is told to stop has it put back, and waits for that too.
+fn until_over<'a>(
+    service: &'a Service,
+    follower: &mut Follower<'a>,
+    cancel: &Cancel,
+) -> Result<Report, Error> {
+    let mut is_cancelled = false;
+    loop {
+        if let Some(report) = follower.rollout.take_if(|report| report.outcome.is_some()) {
+            return Ok(report);
+        }
+        let is_told = !is_cancelled && cancel.check().is_err();
+        let heard = if is_told {
+            is_cancelled = true;
+            follower.ask(&Request::Cancel).map(drop)
+        } else {
+            follower.listen(Instant::now() + TURN)
+        };
+        if heard.is_err() {
+            *follower = again(service)?;
+            is_cancelled = false;
+        }
+    }
+}
+
+/// The supervisor died: the next one goes on where it was.
+fn again(service: &Service) -> Result<Follower<'_>, Error> {
+    let client: Client = service.supervised()?;
+    let follower = Follower::begin(service, client)?;
+    if follower.rollout.is_none() {
+        return Err(
+            service.unreachable("it was ended while it rolled, and nobody knows what has come of that")
+        );
+    }
+    Ok(follower)
+}
+
+/// What has come of a rollout, with the last lines of each run that failed.
+pub(crate) fn outcome(service: &Service, report: Report) -> Option<Outcome> {
+    let mut outcome = report.outcome?;
+    let quoted = |slot: &Slot, failure: Failure| {
+        let failed = report.failed.iter().find(|status| status.slot == *slot);
+        let words = failed.map(|status| last_words(service, status)).unwrap_or_default();
+        if words.is_empty() { failure } else { with_words(failure, &words) }
+    };
+    outcome.failures = outcome
+        .failures
+        .into_iter()
+        .map(|(slot, failure)| {
+            let failure = quoted(&slot, failure);
+            (slot, failure)
+        })
+        .collect();
+    Some(outcome)
+}
+
+/// A failure of a process that wrote something.
+fn with_words(failure: Failure, words: &str) -> Failure {
+    let quoted = |reason: String| format!("{reason}; its last lines:\n{words}");
+    match failure {
+        Failure::Refused(reason) => Failure::Refused(quoted(reason)),
+        Failure::NotReady(reason) => Failure::NotReady(quoted(reason)),
+        Failure::Died(reason) => Failure::Died(quoted(reason)),
+        Failure::Deadline(_) => Failure::NotReady(quoted(failure.to_string())),
+        Failure::Remains(_)
+        | Failure::NotAdmitted(_)
+        | Failure::NotRecorded(_)
+        | Failure::Cancelled
+        | Failure::Stopped => failure,
+    }
+}

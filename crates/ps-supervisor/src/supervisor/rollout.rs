@@ -1,0 +1,303 @@
+//! Carrying out a rollout: what `ps-rollout` wants is done to the seats, and what happens to their runs is told to it. The
+//! program that submitted it may be dead by now.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use formation::Slot;
+use ps_rollout::{Action, Condition, Event, Lane, Observed, Present, Revision, Run};
+
+use super::Supervisor;
+use super::runs::RunView;
+use crate::control::Message;
+use crate::poll::Source;
+use crate::revision::{self, Next};
+use crate::rollout::{self, Asking, Carried, Left, Stage};
+use crate::seat::Seat;
+use crate::spec::Spec;
+
+impl Supervisor {
+    /// Begins to carry out what was submitted, with a new run in each of these slots.
+    ///
+    /// # Errors
+    /// Why not; then nothing has happened.
+    pub(crate) fn roll(&mut self, slots: Vec<Slot>) -> Result<(), String> {
+        self.refuse_while_rolling()?;
+        if self.is_ending {
+            return Err("everything is being ended: nothing can be rolled out".to_owned());
+        }
+        let next = Next::read(&self.service).map_err(|error| error.to_string())?;
+        let order = rollout::Order {
+            fresh: slots.into_iter().collect(),
+            present: self.present(),
+            next_number: self.next_run_number(),
+        };
+        let carried = Carried::new(&self.service, next, order);
+        self.rollout = Some(carried.map_err(|error| format!("write down the rollout: {error}"))?);
+        self.listen_to_runs(true);
+        self.carry_on();
+        Ok(())
+    }
+
+    /// What a rollout does not leave room for is refused while it is under way.
+    ///
+    /// # Errors
+    /// The revision that is being rolled out.
+    pub(crate) fn refuse_while_rolling(&self) -> Result<(), String> {
+        match self.rollout.as_ref().filter(|carried| !carried.is_over()) {
+            Some(carried) => Err(format!(
+                "revision {} of {} is being rolled out: wait until that is over, or cancel it",
+                carried.next.spec.revision, self.means.spec.app
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Puts back what the rollout under way has changed, unless it is too late for that.
+    pub(crate) fn cancel_rollout(&mut self) {
+        if let Some(carried) = &mut self.rollout {
+            carried.hear(Event::Cancel);
+        }
+        self.carry_on();
+    }
+
+    /// Goes on with a rollout that an earlier supervisor did not end; whether there is one. What nobody can go on with is
+    /// given up: what fills the seats stays, by the spec that stands.
+    pub(super) fn resume_rollout(&mut self) -> bool {
+        match Carried::left(&self.service, &self.means.spec) {
+            Left::Rollout(mut carried) => {
+                let observed = self.observe(&carried);
+                carried.hear(Event::Resumed(observed));
+                self.rollout = Some(*carried);
+                self.listen_to_runs(true);
+                self.carry_on();
+                return self.rollout.as_ref().is_some_and(|carried| !carried.is_over());
+            }
+            Left::Unreadable => rollout::forget(&self.service),
+            Left::Nothing => (),
+        }
+        self.dismiss_all();
+        false
+    }
+
+    /// Takes in what has happened to the runs and does what follows, until nothing more does.
+    pub(super) fn carry_on(&mut self) {
+        while !self.is_ending && !self.rollout.as_ref().is_none_or(|carried| carried.is_concluded) {
+            self.take_answers();
+            for event in self.take_news() {
+                self.take_in(event);
+            }
+            let number = self.next_run_number();
+            let Some(carried) = &mut self.rollout else { return };
+            let actions = carried.decide(&self.service, number);
+            if let Some(report) = carried.take_news() {
+                // Whoever hears of the end knows by then how the slots are.
+                self.publish();
+                self.server.tell(&Message::Rollout(Box::new(report)));
+            }
+            if actions.is_empty() {
+                return self.conclude_rollout();
+            }
+            for action in actions {
+                self.act(action);
+            }
+        }
+    }
+
+    /// Takes in what has come of the checks that are being asked.
+    fn take_answers(&mut self) {
+        let now = Instant::now();
+        let Some(carried) = &mut self.rollout else { return };
+        let mut answers = Vec::new();
+        for (run, asking) in &mut carried.asking {
+            if let Some(answer) = asking.look(now) {
+                answers.push((run.clone(), answer));
+            } else if let Some(descriptor) = asking.unwatched() {
+                // Where it cannot be watched, it is looked at when its time is up.
+                let _ = self.poll.watch_changes(descriptor, Source::Probe(run.clone()));
+            }
+        }
+        for (run, answer) in answers {
+            self.stop_asking(&run);
+            let event = match answer {
+                Ok(()) => Event::Ready(run),
+                Err(reason) => Event::NotReady { run, reason },
+            };
+            self.take_in(event);
+        }
+    }
+
+    fn stop_asking(&mut self, run: &Run) {
+        let is_asked = |carried: &mut Carried| carried.asking.remove(run).is_some();
+        if self.rollout.as_mut().is_some_and(is_asked) {
+            self.poll.forget(&Source::Probe(run.clone()));
+        }
+    }
+
+    /// Something happened to a run.
+    fn take_in(&mut self, event: Event) {
+        let Some(carried) = &mut self.rollout else { return };
+        note_failure(carried, &self.seats, &event);
+        carried.hear(event);
+    }
+
+    /// A rollout that is over is told of, and the spec is a level again. What has come of it is kept until somebody was told.
+    fn conclude_rollout(&mut self) {
+        let Some(carried) = self.rollout.as_mut().filter(|carried| carried.is_over()) else { return };
+        carried.is_concluded = true;
+        carried.asking.clear();
+        self.listen_to_runs(false);
+        if self.server.has_watchers() {
+            self.forget_rollout();
+        }
+        self.apply();
+    }
+
+    /// Tells a client that begins to watch how it goes.
+    pub(crate) fn tell_rollout(&mut self, client: u64) {
+        let Some(carried) = &self.rollout else { return };
+        self.server.say(client, &Message::Rollout(Box::new(carried.report())));
+        if carried.is_concluded {
+            self.forget_rollout();
+        }
+    }
+
+    /// A person has stopped these slots.
+    pub(crate) fn stop_in_rollout(&mut self, slots: &[Slot]) {
+        let Some(carried) = self.rollout.as_mut().filter(|carried| !carried.is_concluded) else { return };
+        // Where that cannot be written, the rollout cannot be either, and is put back.
+        let _ = carried.stop(&self.service, slots);
+        self.carry_on();
+    }
+
+    /// Somebody was told what has come of it.
+    pub(super) fn forget_rollout(&mut self) {
+        self.rollout = None;
+        rollout::forget(&self.service);
+    }
+
+    fn act(&mut self, action: Action) {
+        match action {
+            Action::Start { run, revision, lane } => self.start_from(revision, &run, lane),
+            Action::Probe(run) => self.probe(run),
+            // Nothing stands between clients and a run: it is found on its port.
+            Action::Admit(run) => self.hear(Event::Admitted(run)),
+            Action::Withdraw(run) => self.hear(Event::Withdrawn(run)),
+            Action::End(run) => {
+                self.stop_asking(&run);
+                self.note_late(&run);
+                self.end_run(&run);
+            }
+            Action::Forget(run) => self.forget_run(&run),
+            Action::Commit(runs) => self.commit(&runs),
+            Action::PutBack(runs) => self.put_back(&runs),
+        }
+    }
+
+    /// Keeps what is known of the first new run that ends although nobody said that it failed: its time was up.
+    fn note_late(&mut self, run: &Run) {
+        let Some(carried) = &mut self.rollout else { return };
+        if carried.report().stage == Stage::PuttingBack && carried.has_nothing_failed() {
+            note_failed(carried, &self.seats, run);
+        }
+    }
+
+    fn hear(&mut self, event: Event) {
+        if let Some(carried) = &mut self.rollout {
+            carried.hear(event);
+        }
+    }
+
+    fn start_from(&mut self, revision: Revision, run: &Run, lane: Lane) {
+        let Some(carried) = &self.rollout else { return };
+        let spec: Spec = match revision {
+            Revision::New => carried.next.spec.clone(),
+            Revision::Old => self.means.spec.clone(),
+        };
+        self.start_run(run, lane, &spec);
+    }
+
+    fn probe(&mut self, run: Run) {
+        let Some(carried) = &mut self.rollout else { return };
+        let checks = carried.checks(&run.slot);
+        let port = self.seats.get(&run.slot).and_then(|seat| port_of(seat, run.number));
+        let begin = Instant::now() + carried.minimum_life(&run.slot);
+        match port.and_then(|port| Asking::of(checks, port, begin)) {
+            Some(asking) => drop(carried.asking.insert(run, asking)),
+            None => carried.hear(Event::Ready(run)),
+        }
+    }
+
+    fn commit(&mut self, runs: &[Run]) {
+        let Some(carried) = &self.rollout else { return };
+        let next = carried.next.spec.clone();
+        let event = match revision::commit(&self.service, Some(&self.means.spec)) {
+            Ok(()) => {
+                self.means.spec = next;
+                self.note_spec_file();
+                self.promote(runs);
+                Event::Recorded(Revision::New)
+            }
+            Err(error) => Event::NotRecorded { revision: Revision::New, reason: error.to_string() },
+        };
+        self.hear(event);
+    }
+
+    fn put_back(&mut self, runs: &[Run]) {
+        self.promote(runs);
+        let is_as_before = || Spec::read(&self.service).is_ok_and(|spec| spec == self.means.spec);
+        let written = revision::withdraw(&self.service)
+            .and_then(|()| if is_as_before() { Ok(()) } else { self.means.spec.write(&self.service) });
+        self.note_spec_file();
+        self.hear(match written {
+            Ok(()) => Event::Recorded(Revision::Old),
+            Err(error) => Event::NotRecorded { revision: Revision::Old, reason: error.to_string() },
+        });
+    }
+
+    fn promote(&mut self, runs: &[Run]) {
+        for run in runs {
+            self.promote_run(run);
+        }
+    }
+
+    /// What fills each slot, or is in the hands of its restart policy.
+    fn present(&self) -> BTreeMap<Slot, Present> {
+        let current = self.view_runs().into_iter().filter(|view| view.is_current);
+        let present = |view: RunView| {
+            let is_up = view.condition != Condition::Over;
+            (view.run.slot, Present { number: view.run.number, lane: view.lane, is_up })
+        };
+        current.map(present).collect()
+    }
+
+    /// The runs that were found when this supervisor took over.
+    fn observe(&self, carried: &Carried) -> Vec<Observed> {
+        let is_committed = carried.next.spec == self.means.spec;
+        let observed = |view: RunView| {
+            // What is not written down was started by a restart policy.
+            let is_new = is_committed && carried.fresh.contains(&view.run.slot);
+            let revision = if is_new { Revision::New } else { Revision::Old };
+            Observed { run: view.run, lane: view.lane, revision, condition: view.condition }
+        };
+        self.view_runs().into_iter().map(observed).collect()
+    }
+}
+
+fn port_of(seat: &Seat, number: u64) -> Option<u16> {
+    seat.runs().find(|run| run.number() == number)?.status.port
+}
+
+/// Keeps what is known of a new run that has just failed: what is left of it is removed soon.
+fn note_failure(carried: &mut Carried, seats: &BTreeMap<Slot, Seat>, event: &Event) {
+    if let Event::StartRefused { run, .. } | Event::NotReady { run, .. } | Event::Died { run, .. } = event {
+        note_failed(carried, seats, run);
+    }
+}
+
+fn note_failed(carried: &mut Carried, seats: &BTreeMap<Slot, Seat>, run: &Run) {
+    let failed = seats.get(&run.slot).and_then(|seat| seat.runs().find(|known| known.number() == run.number));
+    if let Some(failed) = failed {
+        carried.note_failed(failed.status.clone());
+    }
+}

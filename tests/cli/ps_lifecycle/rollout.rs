@@ -1,0 +1,329 @@
+//! Rollouts: until every new run has passed its gate, the very processes run on that ran before. Whoever dies on the way, the
+//! program or the supervisor, leaves nothing half done. The deaths are not at random: each comes at a fact that is waited for.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use rustix::process::{Pid, Signal};
+
+use crate::home::{Home, Running, eventually, listening, table};
+
+const WEB: &str = "web: exec faultapp --say first --tick 60\n";
+/// A release that can be told from the first by what it runs.
+const NEXT: &str = "web: exec faultapp --say second --tick 60\n";
+
+fn service(home: &Home) -> PathBuf {
+    home.path("lib/data/scheduler-native/shop")
+}
+
+/// How many processes run that say this.
+fn running(home: &Home, says: &str) -> usize {
+    home.processes().iter().filter(|(_, words)| words.starts_with(&format!("faultapp --say {says}"))).count()
+}
+
+fn supervisors(home: &Home) -> Vec<Pid> {
+    let is_one = |words: &str| words.contains("ps-supervise ") && words.contains("scheduler-native/shop");
+    home.processes().into_iter().filter(|(_, words)| is_one(words)).map(|(pid, _)| pid).collect()
+}
+
+fn kill_supervisor(home: &Home) {
+    for pid in supervisors(home) {
+        rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
+    }
+}
+
+fn kill(mut program: Running) {
+    let pid = i32::try_from(program.pid()).ok().and_then(Pid::from_raw).expect("a pid");
+    rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
+    program.ended();
+}
+
+/// The number of what is committed.
+fn revision(home: &Home) -> u64 {
+    let spec = fs::read(service(home).join("spec2.json")).expect("a spec");
+    let spec: serde_json::Value = serde_json::from_slice(&spec).expect("JSON");
+    spec["revision"].as_u64().expect("a number")
+}
+
+/// What can be seen of a rollout on its way, in the order in which it comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fact {
+    /// It was submitted.
+    Submitted,
+    /// The supervisor has taken it in.
+    Taken,
+    /// A new run lives beside the old one.
+    Beside,
+    /// The old run is gone.
+    Moved,
+    /// The new revision is recorded.
+    Committed,
+}
+
+const FACTS: [Fact; 5] = [Fact::Submitted, Fact::Taken, Fact::Beside, Fact::Moved, Fact::Committed];
+
+impl Fact {
+    /// Waits until it is so; `before` is the revision that there was.
+    fn comes(self, home: &Home, before: u64) {
+        let is_so = || match self {
+            Self::Submitted => service(home).join("next.json").exists(),
+            Self::Taken => service(home).join("rollout.json").exists(),
+            Self::Beside => running(home, "first") == 1 && running(home, "second") == 1,
+            Self::Moved => running(home, "first") == 0 && running(home, "second") == 1,
+            Self::Committed => revision(home) > before,
+        };
+        eventually(&format!("{self:?}"), || {
+            if is_so() { Ok(()) } else { Err(format!("{:?}", home.processes())) }
+        });
+    }
+}
+
+/// That the app is whole: one run of what says this, nothing beside it, nothing left of a rollout.
+fn is_whole(home: &Home, says: &str) {
+    eventually("one run of what is recorded, and no rollout", || {
+        let left = ["next.json", "rollout.json"].map(|name| service(home).join(name).exists());
+        let run = ["first", "second"].map(|says| running(home, says));
+        let expected = ["first", "second"].map(|other| usize::from(other == says));
+        let seen = (run, left, home.states("shop"), supervisors(home).len());
+        if seen == (expected, [false; 2], table(&[("web.1", "running")]), 1) {
+            Ok(())
+        } else {
+            Err(format!("{seen:?}"))
+        }
+    });
+}
+
+#[test]
+fn a_trial_lives_beside_the_old_run_and_the_slot_keeps_its_port() {
+    let _listening = listening();
+    let home = Home::running("shop", "web: exec faultapp --say first --listen $PORT\n", &[]);
+    let (pids, port) = (home.pids("shop"), home.status("shop")[0]["port"].clone());
+    let source = home.source("shop", "web: exec faultapp --say second --listen $PORT\n");
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    Fact::Beside.comes(&home, 1);
+    let ran = deploy.ended();
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("web.1 is up\n"), "{ran:?}");
+    is_whole(&home, "second");
+    assert_ne!(home.pids("shop"), pids);
+    assert_eq!(home.status("shop")[0]["port"], port);
+    assert!(!service(&home).join("web.1/second-port").exists());
+}
+
+#[test]
+fn where_one_of_several_fails_all_of_them_are_the_very_processes_that_ran() {
+    let home = Home::running("shop", WEB, &["--scale", "web=4"]);
+    let (pids, settings) = (home.pids("shop"), home.settings());
+    let bad = "web: if [ $PS = web.3 ]; then echo no database; sleep 0.3; exit 7; fi; exec faultapp --say second --tick 60\n";
+    let source = home.source("bad", bad);
+    let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let says = "web.3 of shop ended within its first second (exit status 7); its last lines:\nno database\n";
+    assert!(ran.stderr.ends_with(says), "{ran:?}");
+    assert_eq!(home.pids("shop"), pids);
+    crate::home::assert_same(&settings, &home.settings());
+    home.does(&["ps-scale", "shop", "web=5"]);
+    let after = home.pids("shop");
+    assert_eq!(after.len(), 5);
+    assert!(pids.iter().all(|(slot, pid)| after[slot] == *pid), "{pids:?} {after:?}");
+    assert_eq!(running(&home, "first"), 5, "a scale after a failure is of what ran before");
+}
+
+#[test]
+fn a_restart_that_fails_leaves_the_very_processes_and_so_does_one_that_is_refused() {
+    let home = Home::new();
+    let flag = home.write("flag", "");
+    let web = format!("web: test -e {} || exit 5; exec faultapp --say first --tick 60\n", flag.display());
+    let source = home.source("shop", &web);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=2"]);
+    let pids = home.pids("shop");
+    fs::remove_file(&flag).expect("it is there");
+    home.run(&["ps-lifecycle", "restart", "shop"]).is_refused(1, &["web.1", "exit status 5"]);
+    assert_eq!(home.pids("shop"), pids);
+    home.run(&["ps-lifecycle", "restart", "shop", "web.2"]).is_refused(1, &["web.2", "exit status 5"]);
+    assert_eq!(home.pids("shop"), pids);
+    home.write("flag", "");
+    home.does(&["ps-lifecycle", "restart", "shop", "web.2"]);
+    let after = home.pids("shop");
+    assert!(after["web.1"] == pids["web.1"] && after["web.2"] != pids["web.2"], "{pids:?} {after:?}");
+    fs::rename(&source, home.path("elsewhere")).expect("it is there");
+    home.run(&["ps-lifecycle", "restart", "shop"]).is_refused(1, &["its directory"]);
+    assert_eq!(home.pids("shop"), after);
+    fs::rename(home.path("elsewhere"), &source).expect("it is there");
+}
+
+#[test]
+fn a_deploy_that_is_cancelled_leaves_the_very_processes() {
+    let home = Home::running("shop", WEB, &[]);
+    let (pids, state) = (home.pids("shop"), home.settings());
+    let source = home.source("next", NEXT);
+    for fact in [Fact::Taken, Fact::Beside] {
+        let mut deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+        deploy.until_it_minds_signals();
+        fact.comes(&home, 1);
+        deploy.signal(Signal::INT);
+        deploy.ended().is_refused(1, &["interrupted"]);
+        is_whole(&home, "first");
+        assert_eq!(home.pids("shop"), pids, "{fact:?}");
+        crate::home::assert_same(&state, &home.settings());
+    }
+}
+
+#[test]
+fn a_deploy_that_is_killed_at_any_step_is_finished_or_put_back_and_the_same_verb_ends_as_wanted() {
+    let home = Home::running("shop", WEB, &[]);
+    let (first, next) = (home.source("first", WEB), home.source("next", NEXT));
+    for fact in FACTS {
+        let before = revision(&home);
+        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+        fact.comes(&home, before);
+        kill(deploy);
+        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+        is_whole(&home, "second");
+        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
+        is_whole(&home, "first");
+    }
+}
+
+#[test]
+fn a_restart_that_is_killed_at_any_step_is_finished_without_it() {
+    let home = Home::running("shop", WEB, &[]);
+    for file in ["next.json", "rollout.json"] {
+        let before = home.pids("shop");
+        let restart = home.start(&["ps-lifecycle", "restart", "shop"]);
+        eventually(file, || if service(&home).join(file).exists() { Ok(()) } else { Err(String::new()) });
+        kill(restart);
+        home.does(&["ps-lifecycle", "restart", "shop"]);
+        is_whole(&home, "first");
+        assert_ne!(home.pids("shop"), before);
+    }
+    // Nobody looks on: what was taken in is carried out all the same.
+    let before = home.pids("shop");
+    let restart = home.start(&["ps-lifecycle", "restart", "shop"]);
+    Fact::Taken.comes(&home, 0);
+    kill(restart);
+    eventually("another process has the slot", || match home.pids("shop") {
+        pids if pids.len() == 1 && pids != before && running(&home, "first") == 1 => Ok(()),
+        pids => Err(format!("{pids:?}")),
+    });
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    is_whole(&home, "first");
+}
+
+#[test]
+fn a_supervisor_that_is_killed_at_any_step_is_succeeded_by_one_that_goes_on() {
+    let home = Home::running("shop", WEB, &[]);
+    let (first, next) = (home.source("first", WEB), home.source("next", NEXT));
+    for fact in [Fact::Taken, Fact::Beside, Fact::Moved, Fact::Committed] {
+        let before = revision(&home);
+        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+        fact.comes(&home, before);
+        kill_supervisor(&home);
+        let ran = deploy.ended();
+        assert_eq!(ran.status, Some(0), "{fact:?}: {ran:?}");
+        // Where it was killed after the last word, the next verb has another one started.
+        home.does(&["ps-lifecycle", "start", "shop"]);
+        is_whole(&home, "second");
+        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
+    }
+}
+
+#[test]
+fn where_program_and_supervisor_are_killed_the_next_verb_ends_as_wanted() {
+    let home = Home::running("shop", WEB, &[]);
+    let (first, next) = (home.source("first", WEB), home.source("next", NEXT));
+    for fact in [Fact::Taken, Fact::Beside, Fact::Moved] {
+        let before = revision(&home);
+        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+        fact.comes(&home, before);
+        kill(deploy);
+        kill_supervisor(&home);
+        // What was recorded before is what counts: the deploy never said that it was done.
+        home.does(&["ps-lifecycle", "start", "shop"]);
+        is_whole(&home, "first");
+        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+        is_whole(&home, "second");
+        home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
+    }
+}
+
+#[test]
+fn a_stop_during_a_rollout_is_taken_and_nothing_of_it_comes_up_again() {
+    let home = Home::running("shop", WEB, &["--scale", "web=2"]);
+    let next = home.source("next", NEXT);
+    let both = |home: &Home| {
+        eventually("old and new", || {
+            let seen = (running(home, "first"), running(home, "second"));
+            if seen.0 == 2 && seen.1 > 0 { Ok(()) } else { Err(format!("{seen:?}")) }
+        });
+    };
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+    both(&home);
+    kill(deploy);
+    home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    assert_eq!(home.states("shop")["web.2"], "stopped");
+    eventually("the rest has ended its rollout", || {
+        let seen = (home.states("shop"), running(&home, "first") + running(&home, "second"));
+        let is_over = !service(&home).join("next.json").exists();
+        if is_over && seen == (table(&[("web.1", "running"), ("web.2", "stopped")]), 1) {
+            Ok(())
+        } else {
+            Err(format!("{seen:?}"))
+        }
+    });
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+    both(&home);
+    kill(deploy);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    assert_eq!((running(&home, "first"), running(&home, "second")), (0, 0));
+    assert!(!service(&home).join("rollout.json").exists());
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    assert_eq!((running(&home, "first"), running(&home, "second")), (2, 0), "what is recorded");
+}
+
+/// A worker that writes down when it begins and ends, so that two at a time would be seen.
+fn worker(home: &Home, release: &str, end: &str) -> String {
+    let log = home.path("worker");
+    format!(
+        "worker: echo begin {release} >>{0}; trap 'echo end {release} >>{0}; exit 0' TERM; {end}\n",
+        log.display()
+    )
+}
+
+#[test]
+fn stop_first_never_runs_two_and_after_a_failure_the_earlier_release_runs_again_and_the_outage_is_said() {
+    let home = Home::new();
+    let lasting = "while :; do sleep 0.05; done";
+    let source = home.source("shop", &worker(&home, "first", lasting));
+    home.write("shop/app.json", r#"{"formation": {"worker": {"quantity": 1, "strategy": "stop-first"}}}"#);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    home.source("shop", &worker(&home, "second", lasting));
+    home.does(&["ps-lifecycle", "deploy", "shop"]);
+    let log = || fs::read_to_string(home.path("worker")).expect("it ran");
+    assert_eq!(log(), "begin first\nend first\nbegin second\n");
+    let before = home.pids("shop");
+    home.source("shop", &worker(&home, "third", "sleep 0.2; exit 9"));
+    let ran = home.run(&["ps-lifecycle", "deploy", "shop"]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("worker.1 of shop ended within its first second (exit status 9)"), "{ran:?}");
+    assert!(ran.stderr.contains("worker.1 runs the earlier release again"), "{ran:?}");
+    assert!(ran.stderr.contains("nobody found it for"), "{ran:?}");
+    assert_eq!(home.states("shop"), table(&[("worker.1", "running")]));
+    assert_ne!(home.pids("shop"), before);
+    assert_eq!(log(), "begin first\nend first\nbegin second\nend second\nbegin third\nbegin second\n");
+}
+
+#[test]
+fn overlap_has_both_until_the_new_ones_are_ready_and_one_afterwards() {
+    let home = Home::running("shop", WEB, &[]);
+    let next = home.source("next", NEXT);
+    home.write("next/app.json", r#"{"formation": {"web": {"quantity": 1, "strategy": "overlap"}}}"#);
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+    Fact::Beside.comes(&home, 1);
+    assert_eq!(deploy.ended().status, Some(0));
+    is_whole(&home, "second");
+    let states: BTreeMap<String, String> = home.states("shop");
+    assert_eq!(states, table(&[("web.1", "running")]));
+}
