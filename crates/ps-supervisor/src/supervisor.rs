@@ -1,13 +1,14 @@
 //! The event loop of one supervisor: it waits, passes on what happened, and writes down what came of it. What to do is
 //! decided in `seat_table` and `run_table`, never here.
 
+mod adoption;
 mod attached;
 mod rollout;
 mod runs;
 mod strays;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
@@ -16,7 +17,6 @@ use std::time::{Duration, Instant};
 
 use formation::{Exit, Slot};
 use log_store::Capture;
-use os_process::CgroupRoot;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, WaitStatus};
@@ -27,20 +27,15 @@ use crate::answer::SpecFile;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::first_format::{Predecessor, note_finished};
-use crate::layout;
 use crate::means::Means;
-use crate::output::Output;
-use crate::outputs::make_directory;
 use crate::poll::{Poll, Source};
 use crate::rollout::Carried;
 use crate::run::Run;
-use crate::run_name::RunName;
 use crate::seat::Seat;
 use crate::seat_table::Event;
 use crate::server::Server;
 use crate::signals::{self, Signals};
 use crate::spec::Spec;
-use crate::take_over;
 use attached::Attached;
 pub use attached::{Attachment, Cause, Change, Reaction, Waited};
 
@@ -216,72 +211,6 @@ impl Supervisor {
                 true => Event::Want,
             };
             seat.handle(event, &mut self.means);
-        }
-    }
-
-    /// Opens the seat of each slot that left something behind: a status, be it unreadable, a run, or processes.
-    fn adopt(&mut self) -> Result<(), Error> {
-        fs::read_dir(&self.service).map_err(|error| Error::io("read", &self.service, error))?;
-        let mut found = self.groups_left();
-        for slot in layout::slots(&self.service) {
-            let directory = self.service.join(slot.to_string());
-            let status = directory.join(crate::status::STATUS_FILE);
-            let has_left = status.symlink_metadata().is_ok()
-                || !layout::numbers(&directory).is_empty()
-                || !self.means.tree(&slot, 0, false).is_empty(None, &mut self.means.census);
-            if has_left {
-                found.entry(slot).or_default();
-            }
-        }
-        for (slot, alive) in found {
-            self.open_seat(&slot, &alive);
-        }
-        Ok(())
-    }
-
-    /// The runs whose cgroups an earlier supervisor left, by slot; also of slots whose directory somebody removed.
-    fn groups_left(&self) -> BTreeMap<Slot, BTreeSet<u64>> {
-        let mut found: BTreeMap<Slot, BTreeSet<u64>> = BTreeMap::new();
-        let names = self.means.cgroups.as_ref().map(CgroupRoot::names).unwrap_or_default();
-        for RunName { slot, number } in names.iter().filter_map(|name| name.parse().ok()) {
-            found.entry(slot).or_default().insert(number);
-        }
-        found
-    }
-
-    /// Opens the seat of a slot, if it is not open; `alive` are runs of it that left a group. Processes come first: their
-    /// outputs are opened once all are known, with what descriptors are left.
-    fn open_seat(&mut self, slot: &Slot, alive: &BTreeSet<u64>) {
-        if self.seats.contains_key(slot) {
-            return;
-        }
-        let directory = self.service.join(slot.to_string());
-        let pipe = self.pipe(slot, &directory);
-        let found = take_over::find(slot, &directory, alive, pipe, &mut self.means);
-        // Where it cannot be made, the seat says so.
-        let _ = make_directory(&directory);
-        let seat = Seat::of(slot.clone(), directory, found);
-        for run in seat.runs() {
-            if let Some(pidfd) = run.process().and_then(crate::process::Process::pidfd) {
-                let _ = self.poll.watch(pidfd, Source::Adopted(slot.clone(), run.number()));
-            }
-        }
-        self.seats.insert(slot.clone(), seat);
-    }
-
-    /// Where the output of a slot leads in the foreground.
-    fn pipe(&mut self, slot: &Slot, directory: &Path) -> Option<Output> {
-        let attached = self.attached.as_mut()?;
-        let has_stdin = attached.attachment.stdin.as_ref() == Some(slot);
-        match Output::pipe(has_stdin) {
-            Ok((output, reader)) => {
-                attached.news.push(Change::Output { slot: slot.clone(), reader });
-                Some(output)
-            }
-            Err(error) => {
-                self.unattached = Some(Error::io("connect", directory, error));
-                None
-            }
         }
     }
 

@@ -1,0 +1,101 @@
+//! What a supervisor finds when it takes charge: the slots and runs that an earlier one left, and their seats.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use formation::Slot;
+
+use super::{Change, Supervisor};
+use crate::Error;
+use crate::layout;
+use crate::output::Output;
+use crate::outputs::make_directory;
+use crate::poll::Source;
+use crate::process::Process;
+use crate::run_name::RunName;
+use crate::seat::Seat;
+use crate::status::STATUS_FILE;
+use crate::take_over;
+
+impl Supervisor {
+    /// Opens the seat of each slot that left something behind: a status, be it unreadable, a run, or processes.
+    pub(super) fn adopt(&mut self) -> Result<(), Error> {
+        fs::read_dir(&self.service).map_err(|error| Error::io("read", &self.service, error))?;
+        let mut found = self.runs_left();
+        for slot in layout::slots(&self.service) {
+            let directory = self.service.join(slot.to_string());
+            let status = directory.join(STATUS_FILE);
+            let has_left = status.symlink_metadata().is_ok()
+                || !layout::numbers(&directory).is_empty()
+                || !self.means.tree(&slot, 0, false).is_empty(None, &mut self.means.census);
+            if has_left {
+                found.entry(slot).or_default();
+            }
+        }
+        for (slot, alive) in found {
+            self.open_seat(&slot, &alive);
+        }
+        Ok(())
+    }
+
+    /// The runs that an earlier supervisor left, by slot, known by their cgroups or else by the marks of their processes: also of
+    /// slots whose directory somebody removed, and of a run that was started and not written down.
+    fn runs_left(&mut self) -> BTreeMap<Slot, BTreeSet<u64>> {
+        let names = match &self.means.cgroups {
+            Some(root) => root.names(),
+            None => marked(self.means.census.processes(), &self.service),
+        };
+        let mut found: BTreeMap<Slot, BTreeSet<u64>> = BTreeMap::new();
+        for RunName { slot, number } in names.iter().filter_map(|name| name.parse().ok()) {
+            found.entry(slot).or_default().insert(number);
+        }
+        found
+    }
+
+    /// Opens the seat of a slot, if it is not open; `alive` are runs of it that left a group. Processes come first: their
+    /// outputs are opened once all are known, with what descriptors are left.
+    pub(super) fn open_seat(&mut self, slot: &Slot, alive: &BTreeSet<u64>) {
+        if self.seats.contains_key(slot) {
+            return;
+        }
+        let directory = self.service.join(slot.to_string());
+        let pipe = self.pipe(slot, &directory);
+        let found = take_over::find(slot, &directory, alive, pipe, &mut self.means);
+        // Where it cannot be made, the seat says so.
+        let _ = make_directory(&directory);
+        let seat = Seat::of(slot.clone(), directory, found);
+        for run in seat.runs() {
+            if let Some(pidfd) = run.process().and_then(Process::pidfd) {
+                let _ = self.poll.watch(pidfd, Source::Adopted(slot.clone(), run.number()));
+            }
+        }
+        self.seats.insert(slot.clone(), seat);
+    }
+
+    /// Where the output of a slot leads in the foreground.
+    fn pipe(&mut self, slot: &Slot, directory: &Path) -> Option<Output> {
+        let attached = self.attached.as_mut()?;
+        let has_stdin = attached.attachment.stdin.as_ref() == Some(slot);
+        match Output::pipe(has_stdin) {
+            Ok((output, reader)) => {
+                attached.news.push(Change::Output { slot: slot.clone(), reader });
+                Some(output)
+            }
+            Err(error) => {
+                self.unattached = Some(Error::io("connect", directory, error));
+                None
+            }
+        }
+    }
+}
+
+/// The names in the marks of these processes that are of a service directory.
+fn marked(processes: &[os_process::Process], service: &Path) -> Vec<String> {
+    let name = |process: &os_process::Process| {
+        let marker = Path::new(process.origin.marker.as_deref()?);
+        let is_of_it = marker.parent() == Some(service);
+        marker.file_name().filter(|_| is_of_it)?.to_str().map(str::to_owned)
+    };
+    processes.iter().filter_map(name).collect()
+}
