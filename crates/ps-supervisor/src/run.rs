@@ -2,11 +2,12 @@
 //! FIFOs, its cgroup and the marks of its processes are nobody else's, and two runs can live in one slot. It asks the run
 //! table what to do and does it; what follows on its end is its seat's to say.
 
-use std::io;
+mod written;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, State};
+use formation::{Exit, RestartPolicy};
 use os_process::{Census, Tree};
 use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
@@ -40,6 +41,8 @@ pub(crate) struct Run {
     pub(crate) status: Status,
     /// Why it ends or has ended, if it does.
     pub(crate) cause: Option<Cause>,
+    /// What its own revision says, for as long as the app has another one.
+    pub(crate) terms: Option<Terms>,
     state: RunState,
     process: Option<Process>,
     tree: Tree,
@@ -56,6 +59,20 @@ pub(crate) struct Run {
     /// The turn in which nothing was left for the first time.
     looked_empty: Option<u64>,
     changed: bool,
+}
+
+/// What a revision says about the end of its runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    policy: RestartPolicy,
+    grace: Duration,
+}
+
+impl Terms {
+    /// Those of a spec.
+    pub(crate) fn of(spec: &Spec) -> Self {
+        Self { policy: spec.restart_policy, grace: spec.grace() }
+    }
 }
 
 /// Why a run ends.
@@ -88,6 +105,7 @@ impl Run {
     pub(crate) fn without_life(status: Status, tree: Tree, outputs: Outputs) -> Self {
         Self {
             cause: None,
+            terms: None,
             state: RunState::Ended,
             process: None,
             tree,
@@ -298,7 +316,7 @@ impl Run {
             RunAction::Nothing | RunAction::Tell => (),
             RunAction::Terminate => {
                 self.tree.terminate(main, &mut means.census);
-                self.timer = Some(now + means.spec.grace());
+                self.timer = Some(now + self.terms(means).grace);
             }
             RunAction::Kill => {
                 self.tree.kill(main, &mut means.census);
@@ -313,6 +331,15 @@ impl Run {
             }
         }
         self.changed |= state != before || action != RunAction::Nothing;
+    }
+
+    fn terms(&self, means: &Means) -> Terms {
+        self.terms.unwrap_or_else(|| Terms::of(&means.spec))
+    }
+
+    /// Its restart policy.
+    pub(crate) fn policy(&self, means: &Means) -> RestartPolicy {
+        self.terms(means).policy
     }
 
     /// Says what keeps its tree from ending, for as long as it does.
@@ -355,63 +382,6 @@ impl Run {
     pub(crate) fn due(&self, now: Instant, poll: Duration) -> Option<Instant> {
         let emptied = (self.state.is_ending() && self.process.is_none()).then(|| now + poll);
         [self.timer, self.try_again, emptied].into_iter().flatten().min()
-    }
-
-    /// What it is doing, and what it is to its slot, as files and terminals say it.
-    pub(crate) fn show(&mut self, state: State, role: Role) {
-        if self.status.state != state {
-            self.status.since = status::now();
-            self.status.state = state;
-            self.changed = true;
-        }
-        self.changed |= self.status.role != Some(role);
-        self.status.role = Some(role);
-    }
-
-    /// Says again what is known of it.
-    pub(crate) fn mark_changed(&mut self) {
-        self.changed = true;
-    }
-
-    /// What is known of it stands in its files already.
-    pub(crate) fn is_as_written(&mut self) {
-        self.changed = false;
-    }
-
-    /// Whether something of it changed since it was last told.
-    pub(crate) fn has_changed(&self) -> bool {
-        self.changed
-    }
-
-    /// Whether what it is doing has been written down.
-    pub(crate) fn is_written(&self) -> bool {
-        !self.is_unwritten
-    }
-
-    /// What is known of it, if that changed since this was last asked. It has been written into its own directory, and into
-    /// that of its slot where `slot` is given.
-    pub(crate) fn take_change(&mut self, slot: Option<&Path>) -> Option<Status> {
-        if !std::mem::take(&mut self.changed) {
-            return None;
-        }
-        // A disk that takes no status must not stop the processes; whoever watches is told, and it is written later.
-        let of_slot = slot.map_or(Ok(()), |slot| self.status.write(slot));
-        self.is_unwritten = of_slot.and(self.write_own()).is_err();
-        if self.is_unwritten {
-            self.try_again.get_or_insert_with(|| Instant::now() + TRY_AGAIN);
-        }
-        Some(self.status.clone())
-    }
-
-    fn write_own(&self) -> io::Result<()> {
-        if self.outputs.is_piped() || self.number() == 0 {
-            return Ok(());
-        }
-        match self.status.write_run(&self.outputs.directory()) {
-            // It has none yet, or somebody removed it: it is made with the next start.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            written => written,
-        }
     }
 
     /// Removes what it had of its own, its logs excepted: it has ended.

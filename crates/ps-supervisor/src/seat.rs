@@ -142,7 +142,7 @@ impl Seat {
             let Some((lifetime, is_by_itself)) = beside.reap(exit, means) else { return };
             let (mut deaths, job) = (Deaths::default(), beside.status.job);
             deaths.count(lifetime);
-            let verdict = deaths.verdict(means.spec.restart_policy, exit, job);
+            let verdict = deaths.verdict(beside.policy(means), exit, job);
             if is_by_itself {
                 beside.cause = Some(Cause::ByItself(verdict));
                 tell_death(&self.slot, beside, lifetime, means);

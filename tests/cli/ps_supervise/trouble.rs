@@ -71,6 +71,29 @@ fn a_fifo_that_became_something_else_is_trouble_of_its_seat_alone() {
 }
 
 #[test]
+fn a_file_in_the_place_of_the_runs_of_a_slot_is_trouble_of_its_seat_alone() {
+    let mut service = Service::new(&[("web", "exec sleep 1000", 2)]);
+    service.start();
+    let (first, second) = (runs(&service, "web.1"), runs(&service, "web.2"));
+    let place = service.path().join("web.1/runs");
+    fs::remove_dir_all(&place).expect("removed");
+    fs::write(&place, "no directory").expect("written");
+    service.kill_supervisor();
+    service.start_as_it_is();
+    assert_eq!(runs(&service, "web.1"), first, "what runs already runs on");
+    restart(&service, "web.1");
+    service.await_status("web.1", "says what is wrong", |status| {
+        status.reason.as_ref().is_some_and(|reason| reason.contains("web.1/runs"))
+    });
+    assert_eq!(runs(&service, "web.2"), second);
+    fs::remove_file(&place).expect("it was there");
+    service.await_status("web.1", "runs anew", |status| {
+        status.state == State::Running && status.process.as_ref().is_some_and(|process| process.pid != first)
+    });
+    end(&mut service);
+}
+
+#[test]
 fn an_instance_whose_directory_was_removed_goes_on_and_has_a_new_one_with_the_next_start() {
     let mut service = Service::new(&[("web", "echo here; exec sleep 1000", 2)]);
     service.start();

@@ -7,7 +7,7 @@ use crate::means::Means;
 use crate::news::News;
 use crate::ports;
 use crate::restart::Deaths;
-use crate::run::{Cause, Obstacle, Run};
+use crate::run::{Cause, Obstacle, Run, Terms};
 use crate::seat_table::{Aside, Beside, Event};
 use crate::status::{Status, now};
 
@@ -91,6 +91,7 @@ impl Seat {
         let status = Status { run: number, lane: order.lane, port, ..Status::nothing(&self.slot, now()) };
         let mut run =
             Run::new(&self.directory, Status { log: number, role: Some(Role::Incoming), ..status }, means);
+        run.terms = Some(Terms::of(order.spec));
         let spec = order.spec.at(&directory_now(order.spec));
         let news = match run.start(&spec, means) {
             Ok(()) => News::Started,
@@ -109,6 +110,7 @@ impl Seat {
     fn swap(&mut self, means: &mut Means) -> Vec<Event> {
         let Some(beside) = &mut self.beside else { return vec![Event::Gone] };
         std::mem::swap(&mut self.current, &mut **beside);
+        self.current.terms = None;
         self.known = self.current.number();
         self.deaths = Deaths::default();
         let is_gone = !beside.state().is_live();

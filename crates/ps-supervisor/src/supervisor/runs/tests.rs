@@ -231,6 +231,23 @@ fn what_fills_a_slot_is_taken_from_its_restart_policy_and_the_slot_gets_another_
     });
 }
 
+/// The app restarts whatever ends; its new revision does not.
+#[test]
+fn a_run_that_came_in_is_judged_by_the_policy_of_its_own_revision() {
+    let _alone = alone();
+    let mut stage = Stage::open(&says_and_stays("old"));
+    let once = spec(stage.service.path(), 2, "exit 0");
+    for (number, policy) in [(2, "always"), (3, "no")] {
+        let once = Spec { restart_policy: policy.parse().expect("a policy"), ..once.clone() };
+        stage.supervisor().start_run(&run(number), Lane::Second, &once);
+        let how = "exit status 0".to_owned();
+        let over = if policy == "no" { Event::Ended(run(3)) } else { Event::Died { run: run(2), how } };
+        stage.until_told(&over);
+        stage.supervisor().end_run(&run(number));
+        stage.until_told(&Event::Ended(run(number)));
+    }
+}
+
 /// Whoever takes over finds both, and, since no rollout goes on, ends the one that came in.
 #[test]
 fn both_runs_outlive_their_supervisor() {
