@@ -46,12 +46,17 @@ impl Rollout {
         }
     }
 
-    /// Whether everything is to be put back. A rollout whose new revision nobody is left to prove, because a person
-    /// stopped every slot that was to get it, is given up: recording it would be a guess.
+    /// Whether everything is to be put back. A rollout whose new revision nobody is left to prove, because every slot that was to
+    /// get it was stopped by a person or left out, is given up: recording it would be a guess.
     fn has_broken(&mut self) -> bool {
         let mut rolled = self.seats.iter().filter(|seat| seat.is_rolled()).peekable();
-        if rolled.peek().is_some() && rolled.all(|seat| seat.is_stopped) {
-            self.give_up(None, Failure::Stopped);
+        if rolled.peek().is_some() && rolled.all(|seat| seat.is_stopped || seat.is_left_out) {
+            let left_out = self.seats.iter().find(|seat| seat.is_left_out);
+            let failed = left_out.and_then(|seat| Some((seat.slot.clone(), seat.failure.clone()?)));
+            match failed {
+                Some((slot, failure)) => self.give_up(Some(slot), failure),
+                None => self.give_up(None, Failure::Stopped),
+            }
         }
         self.stage.is_open() && self.cause.is_some()
     }

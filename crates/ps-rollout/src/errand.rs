@@ -25,7 +25,11 @@ impl Seat {
         if stage == Stage::Idle || stage.is_final() {
             return Errand::Settled;
         }
-        let errand = if self.is_stopped { self.emptying() } else { self.planned(strategy, stage) };
+        let errand = match (self.is_stopped, self.is_left_out) {
+            (true, _) => self.emptying(),
+            (false, true) => self.retire(Which::New).unwrap_or(Errand::Settled),
+            (false, false) => self.planned(strategy, stage),
+        };
         match errand {
             // A run that nobody wrote down may be on any lane: it goes before another comes.
             Errand::Settled | Errand::Start(_) => self.stray_errand().unwrap_or(errand),

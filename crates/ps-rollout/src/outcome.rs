@@ -141,7 +141,8 @@ pub struct Outcome {
     pub cause: Option<Cause>,
     /// What has become of each slot.
     pub slots: BTreeMap<Slot, Fate>,
-    /// Everything that failed in a slot before the rollout gave up, the cause included.
+    /// Everything that failed in a slot before the rollout gave up, the cause included; also what was left out by one that did
+    /// not give up.
     pub failures: Vec<(Slot, Failure)>,
     /// What failed of the old runs: while they were put back, or when one that had died could not be given its clients
     /// again.

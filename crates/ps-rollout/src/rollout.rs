@@ -27,6 +27,9 @@ pub struct Rollout {
     pub(crate) seats: Vec<Seat>,
     pub(crate) rules: Vec<Rules>,
     next_number: u64,
+    /// Whether a slot that fails is left out, and the others go on.
+    #[serde(default)]
+    pub(crate) is_each_for_itself: bool,
     /// The latest time it was told.
     pub(crate) seen: Duration,
     pub(crate) cause: Option<Cause>,
@@ -73,11 +76,19 @@ impl Rollout {
             seats,
             rules: plan.types.values().map(|planned| planned.rules).collect(),
             next_number: plan.next_number,
+            is_each_for_itself: false,
             seen: Duration::ZERO,
             cause: None,
             remains: Vec::new(),
             unrecorded: None,
         }
+    }
+
+    /// The same, where a slot whose new run fails is left out instead of taking all others with it: for a plan that fills empty
+    /// slots from the revision that runs already, of which nothing is to be proven any more. The rollout fails if no new run is left.
+    #[must_use]
+    pub fn each_for_itself(self) -> Self {
+        Self { is_each_for_itself: true, ..self }
     }
 
     /// Takes what happened and says what is to be done about it, in this order. Total: an event that means nothing now,
@@ -277,7 +288,7 @@ impl Rollout {
         if let (Failure::Remains(reason), Some(member)) = (&failure, seat.member(which)) {
             self.remains.push((member.run.clone(), reason.clone()));
         }
-        if seat.is_stopped {
+        if seat.is_stopped || seat.is_left_out {
             return;
         }
         let is_old = which == Which::Old;
@@ -285,6 +296,10 @@ impl Rollout {
         if self.stage.is_open() && (!is_old || would_not_end) {
             let slot = seat.slot.clone();
             seat.failure.get_or_insert_with(|| failure.clone());
+            if self.is_each_for_itself && !is_old {
+                seat.is_left_out = true;
+                return;
+            }
             self.give_up(Some(slot), failure);
         } else if is_old && (self.stage == Stage::PuttingBack || was_admitting) && before != Life::Serving {
             seat.trouble = Some(failure);

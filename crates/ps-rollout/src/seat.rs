@@ -67,6 +67,9 @@ pub(crate) struct Seat {
     pub(crate) strays: Vec<Member>,
     pub(crate) tenure: Tenure,
     pub(crate) is_stopped: bool,
+    /// Its new run failed, and the others go on without it.
+    #[serde(default)]
+    pub(crate) is_left_out: bool,
     /// What failed before the rollout gave up.
     pub(crate) failure: Option<Failure>,
     /// What failed while it was put back.
@@ -91,6 +94,7 @@ impl Seat {
             strays: Vec::new(),
             tenure: Tenure::Untouched,
             is_stopped: false,
+            is_left_out: false,
             failure: None,
             trouble: None,
         }
@@ -182,6 +186,7 @@ impl Seat {
         }
         let member = match (revision, self.kind) {
             (Revision::Old, _) | (Revision::New, Kind::Keep) => self.old.as_ref(),
+            (Revision::New, _) if self.is_left_out => self.old.as_ref(),
             (Revision::New, Kind::Start | Kind::Replace) => self.new.as_ref(),
             (Revision::New, Kind::Stop) => None,
         };
@@ -195,6 +200,7 @@ impl Seat {
         }
         let as_before = || self.old.as_ref().map_or(Fate::Empty, |old| self.fate_of_old(old));
         match (&self.old, &self.new, self.kind) {
+            _ if self.is_left_out => as_before(),
             (Some(old), _, Kind::Stop) if is_committed => Fate::Ended(old.run.clone()),
             (None, Some(new), _) if is_committed => Fate::Started(new.run.clone()),
             (Some(old), Some(new), _) if is_committed => {

@@ -145,6 +145,42 @@ fn one_slot_that_fails_its_gate_leaves_every_old_run_of_every_type_alone() {
 }
 
 #[test]
+fn where_each_slot_stands_for_itself_one_that_fails_takes_no_other_with_it() {
+    let fill = || {
+        let rules = Rules {
+            strategy: Strategy::Overlap,
+            max_parallel: NonZeroU16::MAX,
+            minimum_life: Duration::ZERO,
+            deadline: Duration::from_secs(30),
+        };
+        let kept = Change::Keep(Present { number: 1, lane: Lane::Own, is_up: true });
+        let slots = BTreeMap::from([(1, kept), (2, Change::Start), (3, Change::Start)]);
+        let web = TypePlan { rules, slots };
+        let types = BTreeMap::from([("web".parse().expect("a legal process type"), web)]);
+        Rollout::new(&Plan { types, next_number: 2 }).each_for_itself()
+    };
+    let mut some = fill();
+    let done = carry_out(&mut some, Event::Begin, not_ready("web.2"));
+    let outcome_of_some = outcome(&some);
+    assert_eq!(outcome_of_some.cause, None, "{done:?}");
+    assert_eq!(fate(&outcome_of_some, "web.1"), Fate::Kept(run("web.1", 1)));
+    assert_eq!(fate(&outcome_of_some, "web.2"), Fate::Empty);
+    assert_eq!(fate(&outcome_of_some, "web.3"), Fate::Started(run("web.3", 3)));
+    assert_eq!(outcome_of_some.failures.len(), 1);
+    assert!(done.contains(&"end web.2@2".to_owned()), "{done:?}");
+
+    // Where none comes up, there is nothing to record.
+    let mut none = fill();
+    carry_out(&mut none, Event::Begin, |action| match action {
+        Action::Probe(run) => {
+            Some(Event::NotReady { run: run.clone(), reason: "it answered 500".to_owned() })
+        }
+        _ => None,
+    });
+    assert_eq!(outcome(&none).cause.and_then(|cause| cause.slot), Some(run("web.2", 0).slot));
+}
+
+#[test]
 fn what_stops_first_is_started_again_when_it_fails_and_others_are_left_alone() {
     let mut rollout = deploy(&[("web", Strategy::Overlap), ("worker", Strategy::StopFirst)]);
     let is_new = |run: &Run| run.number <= 8;

@@ -97,11 +97,12 @@ impl App<'_> {
         containers.old_policies = self.engine.run(self.old_policies(&rollout, &records))?;
         containers.old_release = written.release;
         containers.release = written.release + u64::from(plan.is_deploy);
+        let begun = Rollout::new(&rollout);
         written.under_way = Some(UnderWay {
             release: containers.release,
             policy: containers.policy,
             old_policies: containers.old_policies.clone(),
-            rollout: Rollout::new(&rollout),
+            rollout: if plan.only_fills() { begun.each_for_itself() } else { begun },
         });
         let (outcome, _) = Executor::new(&containers, file, written).carry_out(vec![Event::Begin], watch)?;
         let remaining = outcome.remains.first().cloned().filter(|_| outcome.cause.is_none());

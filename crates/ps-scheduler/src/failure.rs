@@ -33,7 +33,9 @@ impl Error {
 pub fn conclude(app: &str, outcome: Outcome, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     let aftermath = outcome.sentences();
     let Outcome { cause, slots: fates, failures, .. } = outcome;
-    let answer = match cause.map(|cause| (cause.failure, cause.slot)) {
+    // Where each slot stands for itself, some may have failed although the others are up.
+    let left_out = failures.first().map(|(slot, failure)| (failure.clone(), Some(slot.clone())));
+    let answer = match cause.map(|cause| (cause.failure, cause.slot)).or(left_out) {
         None => Ok(DeployOutcome::from(fates)),
         Some((Failure::Cancelled, _)) => Err(Error::Cancelled),
         Some((failure @ (Failure::NotRecorded(_) | Failure::Stopped), _)) => {

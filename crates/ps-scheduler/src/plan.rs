@@ -130,6 +130,13 @@ impl Plan {
         self.steps.iter().filter(move |step| step.change == change).map(|step| &step.slot)
     }
 
+    /// Whether it fills empty slots from the release that runs already, as `start` and `restore` do. Then each slot stands for
+    /// itself: a worker that cannot reach its database does not keep the app's web processes down.
+    pub fn only_fills(&self) -> bool {
+        let touches_nothing = |step: &Step| matches!(step.change, Change::Keep | Change::Start);
+        !self.is_deploy && self.steps.iter().all(touches_nothing)
+    }
+
     /// Whether nothing would happen.
     pub fn is_noop(&self) -> bool {
         self.steps.iter().all(|step| step.change == Change::Keep)

@@ -70,6 +70,7 @@ impl<'a> Simulation<'a> {
         story: Option<&'a mut Vec<String>>,
     ) -> Self {
         let rollout = Rollout::new(&Sabotage::plan(sabotage, &scenario.plan));
+        let rollout = if scenario.is_each_for_itself { rollout.each_for_itself() } else { rollout };
         let mut fleet = Fleet {
             bodies: std::collections::BTreeMap::new(),
             record: std::collections::BTreeMap::new(),

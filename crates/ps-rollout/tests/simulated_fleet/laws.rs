@@ -181,6 +181,8 @@ impl Laws<'_> {
         law(!is_committed || !self.book.was_cancelled, || "committed although cancelled in time".to_owned())?;
         let is_a_guess = self.book.proven.is_empty() && self.scenario.slots.values().any(Planned::is_rolled);
         law(!is_committed || !is_a_guess, || "committed without proof".to_owned())?;
+        let is_partial = is_committed && !outcome.failures.is_empty();
+        law(!is_partial || self.scenario.is_each_for_itself, || format!("committed in part: {outcome:?}"))?;
         self.recorded_is_running(is_committed, outcome)?;
         self.a_gate_that_failed_left_everything(is_committed)?;
         self.whoever_must_be_found_is_on_the_own_lane(is_committed)?;
@@ -273,7 +275,10 @@ impl Laws<'_> {
                 let is_planned = is_committed && planned.kind == Kind::Stop;
                 is_empty && (is_planned || self.book.excused.contains(slot))
             }
-            Fate::Empty => is_empty && planned.kind == Kind::Start,
+            Fate::Empty => {
+                let has_failed = outcome.failures.iter().any(|(failed, _)| failed == slot);
+                is_empty && planned.kind == Kind::Start && (!is_committed || has_failed)
+            }
             Fate::Restarted { run, outage } => {
                 let has_trouble = outcome.troubles.iter().any(|(troubled, _)| troubled == slot);
                 is(run, Revision::Old) && !is_committed && (outage.is_some() || has_trouble)

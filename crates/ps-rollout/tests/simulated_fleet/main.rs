@@ -96,6 +96,8 @@ fn the_search_reaches_every_fate_every_failure_and_a_death_in_every_state() {
         reached.extend(takeovers.iter().map(|state| format!("takeover {state:?}")));
         reached.extend(outcome.remains.iter().map(|_| "remains".to_owned()));
         reached.extend(outcome.unrecorded.iter().map(|_| "unrecorded".to_owned()));
+        let is_left_out = outcome.cause.is_none() && !outcome.failures.is_empty();
+        reached.extend(is_left_out.then(|| "left out".to_owned()));
     }
     let wanted = [
         "fate Kept Started Replaced Ended Empty Restarted Lost Stopped",
@@ -107,7 +109,8 @@ fn the_search_reaches_every_fate_every_failure_and_a_death_in_every_state() {
         let (kind, words) = line.split_once(' ').unwrap_or_default();
         words.split(' ').map(|word| format!("{kind} {word}")).collect::<Vec<_>>()
     };
-    let wanted = wanted.into_iter().flat_map(each).chain(["remains".to_owned(), "unrecorded".to_owned()]);
+    let wanted =
+        wanted.into_iter().flat_map(each).chain(["remains", "unrecorded", "left out"].map(str::to_owned));
     let missed: Vec<String> = wanted.filter(|word| !reached.contains(word)).collect();
     assert!(missed.is_empty(), "not reached: {missed:?}; reached: {reached:?}");
 }

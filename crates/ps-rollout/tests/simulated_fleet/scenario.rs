@@ -38,6 +38,8 @@ impl Planned {
 pub(crate) struct Scenario {
     pub(crate) plan: Plan,
     pub(crate) slots: BTreeMap<Slot, Planned>,
+    /// Whether a slot that fails is left out; only where nothing is replaced or stopped.
+    pub(crate) is_each_for_itself: bool,
 }
 
 impl Scenario {
@@ -49,7 +51,10 @@ impl Scenario {
             types.insert(process_type, type_plan(dice, &mut number));
         }
         let plan = Plan { types, next_number: number + 1 };
-        Self { slots: planned(&plan), plan }
+        let slots = planned(&plan);
+        let fills = |planned: &Planned| matches!(planned.kind, Kind::Keep | Kind::Start);
+        let is_each_for_itself = slots.values().all(fills) && !dice.chance(25);
+        Self { plan, slots, is_each_for_itself }
     }
 }
 

@@ -114,6 +114,7 @@ fn old_and_new_containers_stand_side_by_side_as_the_strategy_says() {
             &rollouts::one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may,
             &rollouts::stop_first_never_has_two_and_is_back_after_a_failure,
             &rollouts::a_scale_after_a_failed_deploy_fills_what_is_wanted,
+            &rollouts::a_start_of_which_one_type_fails_leaves_the_others_up,
         ],
     );
 }

@@ -75,6 +75,7 @@ pub fn check(harness: &dyn Harness) {
     one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may(harness);
     stop_first_never_has_two_and_is_back_after_a_failure(harness);
     a_scale_after_a_failed_deploy_fills_what_is_wanted(harness);
+    a_start_of_which_one_type_fails_leaves_the_others_up(harness);
 }
 
 /// A release that does not pass its gate leaves what ran: the same processes and containers, and nothing beside them.
@@ -238,6 +239,28 @@ pub fn a_scale_after_a_failed_deploy_fills_what_is_wanted(harness: &dyn Harness)
     suite.does(&harness.good(), &["web=2"], &Intent::Converge(Which::All));
     assert_eq!(suite.place.identities()[..1], before[..], "scaling up touched what ran");
     suite.has_only_new(&BTreeSet::new(), 2);
+}
+
+/// Where nothing but empty slots are filled, one that fails does not keep the others down, and is told.
+pub fn a_start_of_which_one_type_fails_leaves_the_others_up(harness: &dyn Harness) {
+    let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
+    let mut release = suite.release(&harness.good());
+    release.processes[1].command = harness.bad().command;
+    let deploy = |wanted: &[&str], intent: &Intent| {
+        suite.place.deploy(&suite.place.plan(release.clone(), wanted, intent))
+    };
+    deploy(&["web=1", "worker=0"], &Intent::Deploy).expect("web comes up");
+    let before = suite.place.identities();
+    let started = deploy(&["web=2", "worker=1"], &Intent::Start(Which::All));
+    let Err(Error::DeployFailed { failed, .. }) = &started else { panic!("worker.1 fails: {started:?}") };
+    let slots: Vec<String> = failed.iter().map(|failed| failed.slot.to_string()).collect();
+    assert_eq!(slots, ["worker.1"], "{failed:?}");
+    assert_eq!(suite.place.identities()[..1], before[..], "a start touched what ran");
+    suite.eventually("web.2 is up although worker.1 failed", || {
+        let instances = suite.place.status().instances;
+        let web = instances.iter().filter(|instance| instance.slot.process_type.as_str() == "web");
+        web.filter(|instance| instance.state.is_alive()).count() == 2
+    });
 }
 
 /// What is recorded and what is alive.

@@ -59,7 +59,8 @@ impl App {
         };
         let present = self.record.values().filter_map(present).collect();
         self.next_number = self.next_number.max(1);
-        self.rollout = Some(Rollout::new(&plan.rollout(&present, self.next_number)));
+        let rollout = Rollout::new(&plan.rollout(&present, self.next_number));
+        self.rollout = Some(if plan.only_fills() { rollout.each_for_itself() } else { rollout });
         let is_bad = |process: &&crate::Process| process.command.as_deref() == Some("bad");
         let bad = plan.release.processes.iter().filter(is_bad);
         self.new = Version {
