@@ -9,7 +9,7 @@ use formation::AppName;
 
 use crate::scope::Scope;
 use crate::world::KEPT;
-use crate::{Error, World};
+use crate::{Error, SchedulerName, World};
 
 /// Names that no new app gets, because `config/<name>` or `data/<name>` belongs to a plugin: an app called `ps` would keep its
 /// `ENV` among the properties of the plugin `ps`. They are refused whether or not that directory is there yet.
@@ -161,15 +161,23 @@ impl World {
         Error::NoSuchApp { app: name.to_string(), searched: self.root().to_owned(), hint }
     }
 
-    /// Whether the app was deployed: `config/common/<app>/deployed` is `true`. If that file was never written, the app was
-    /// deployed if it has `CONTAINER.*` files; Dokku's docker-local answers in the same way.
-    pub fn is_deployed(&self, name: &AppName) -> Result<bool, Error> {
-        let written = self.property("common", Scope::App(name), "deployed")?;
-        match written.as_deref() {
-            _ if self.is_half_recorded(name) => Ok(true),
-            None | Some("") => Ok(self.has_containers(name)),
-            Some(word) => Ok(word == "true"),
+    /// Whether the app was deployed, as far as files say: `config/common/<app>/deployed` is `true`. If that file was never
+    /// written, an app of docker-local was deployed if it has `CONTAINER.*` files; Dokku's docker-local answers in the same way.
+    /// `None`: only the plugin of its scheduler knows. Whoever wants the answer asks `ps_dokku::is_deployed`.
+    pub fn recorded_as_deployed(&self, name: &AppName) -> Result<Option<bool>, Error> {
+        if self.is_half_recorded(name) {
+            return Ok(Some(true));
         }
+        if let Some(word) =
+            self.property("common", Scope::App(name), "deployed")?.filter(|word| !word.is_empty())
+        {
+            return Ok(Some(word == "true"));
+        }
+        Ok(match self.scheduler_name(name)? {
+            SchedulerName::DockerLocal => Some(self.has_containers(name)),
+            SchedulerName::Native if !self.inside_dokku() => Some(false),
+            SchedulerName::Native | SchedulerName::External(_) => None,
+        })
     }
 }
 

@@ -41,6 +41,6 @@ pub use ps_property::{InvalidValue, PsProperty};
 pub use scaling::{AskedCount, RefusedScaling, Scaling};
 pub use scheduler_name::SchedulerName;
 pub use scope::Scope;
-pub use settings::{Origin, Setting};
+pub use settings::{Origin, RESTORE, Setting};
 pub use stored_formation::{StoredEntry, StoredFormation};
 pub use world::{World, inside_dokku, variable};

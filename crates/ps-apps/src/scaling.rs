@@ -131,6 +131,15 @@ impl AskedCount {
 impl Scaling<'_> {
     /// The formation that `before` becomes.
     pub fn apply(&self, before: &StoredFormation) -> Result<StoredFormation, RefusedScaling> {
+        self.resolve_all(before).map(|(formation, _)| formation)
+    }
+
+    /// [`Scaling::apply`], and the types that were asked for, in the order in which they were named: `x-=1` names `x`, unless
+    /// there is a type called `x-`.
+    pub fn resolve_all(
+        &self,
+        before: &StoredFormation,
+    ) -> Result<(StoredFormation, Vec<String>), RefusedScaling> {
         let types = self.asked.len().max(before.scale.len()).max(self.known.map_or(0, BTreeSet::len));
         if types > MAX_TYPES {
             return Err(RefusedScaling::TooManyTypes(types));
@@ -144,6 +153,7 @@ impl Scaling<'_> {
             self.check(&entry, before)?;
             merged.push(entry);
         }
+        let named = merged.iter().map(|entry| entry.name.clone()).collect();
         for stored in before.scale.iter().filter(|stored| !self.is_forgotten(stored)) {
             add(&mut merged, self.unnamed(stored));
         }
@@ -157,7 +167,7 @@ impl Scaling<'_> {
                 add(&mut old, stored.clone());
             }
         }
-        Ok(StoredFormation { scale, old })
+        Ok((StoredFormation { scale, old }, named))
     }
 
     fn resolve(&self, asked: &AskedCount, before: &StoredFormation) -> Result<StoredEntry, RefusedScaling> {

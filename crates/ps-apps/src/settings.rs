@@ -8,6 +8,8 @@ use formation::{AppName, RestartPolicy};
 use crate::scope::Scope;
 use crate::{Error, PsProperty, World};
 
+/// The property that says whether an app is started again after a reboot.
+pub const RESTORE: &str = "restore";
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where a value comes from.
@@ -64,6 +66,16 @@ impl World {
     /// that has counts sets it to `false` (docs/programs/ps-scale.md#what-a-change-does).
     pub fn can_scale(&self, app: &AppName) -> Result<bool, Error> {
         Ok(self.property("ps", Scope::App(app), "can-scale")?.is_none_or(|value| value == "true"))
+    }
+
+    /// Whether the app is started again after a reboot: the property `restore`, which a stop by hand sets to `false`.
+    pub fn is_restored(&self, app: &AppName) -> Result<bool, Error> {
+        Ok(self.property("ps", Scope::App(app), RESTORE)?.as_deref() != Some("false"))
+    }
+
+    /// Has the app started again after a reboot, or not.
+    pub fn set_restored(&self, app: &AppName, is_restored: bool) -> Result<(), Error> {
+        self.set_property("ps", Scope::App(app), RESTORE, if is_restored { "true" } else { "false" })
     }
 
     /// A ps property of an app: its own value, else the global one; empty counts as unset.

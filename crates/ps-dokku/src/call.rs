@@ -74,12 +74,6 @@ impl Caller {
         let tag = self.ask("deployed-app-image-tag", &[app])?;
         Ok(if tag.is_empty() { "latest".to_owned() } else { tag })
     }
-
-    /// Whether a plugin has a hook for a question and answers yes, which is exit status 0.
-    pub fn says_yes(&self, trigger: &str, arguments: &[&str]) -> Result<bool, Error> {
-        let triggers = self.0.clone().with_captured_stderr();
-        Ok(triggers.is_implemented(trigger)? && triggers.call(trigger, arguments).is_ok())
-    }
 }
 
 /// A hook failed.

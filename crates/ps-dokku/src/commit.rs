@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io;
 
 use formation::AppName;
-use ps_apps::{Scope, World};
+use ps_apps::World;
 
 use crate::{Error, extract};
 
@@ -14,7 +14,7 @@ pub fn commit(world: &World, app: &AppName) -> Result<(), Error> {
     let staged = extract::staged_name()?;
     commit_procfile(world, app, &staged).map_err(Error::io(format!("commit the Procfile of {app}")))?;
     world.forget_old_formation(app)?;
-    Ok(world.set_property("ps", Scope::App(app), "restore", "true")?)
+    Ok(world.set_restored(app, true)?)
 }
 
 fn commit_procfile(world: &World, app: &AppName, staged: &str) -> io::Result<()> {

@@ -3,6 +3,7 @@
 mod call;
 mod commit;
 mod deploy_lock;
+mod deployed;
 mod error;
 mod extract;
 mod inherit;
@@ -16,6 +17,7 @@ pub mod words;
 pub use call::{Caller, TriggerFailed};
 pub use commit::commit;
 pub use deploy_lock::{DeployLock, busy, lock_deploy, refuse_deploying};
+pub use deployed::is_deployed;
 pub use error::Error;
 pub use extract::{deploy_pid, extract};
 pub use inherit::{copy, move_data, take_over};

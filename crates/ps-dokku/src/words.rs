@@ -6,6 +6,9 @@ use ps_apps::{Error, RefusedScaling};
 /// A command without an app.
 pub const NO_APP: &str = "Please specify an app to run the command on";
 
+/// A command for all apps where there is none.
+pub const NO_APPS: &str = "You haven't deployed any applications yet";
+
 /// An app that was created and never deployed.
 pub fn not_deployed(app: &str) -> String {
     format!("App {app} has not been deployed")

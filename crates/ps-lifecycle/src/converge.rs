@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use formation::{AppName, Formation, Which};
-use ps_apps::{App, Scope, StoredFormation, World};
-use ps_cli::exit::{Outcome, Refusal};
+use ps_apps::{App, StoredFormation, World};
+use ps_cli::exit::Outcome;
 use ps_scheduler::{AppStatus, Intent, Plan, Running};
 
 use crate::args::ConvergeArgs;
@@ -32,10 +32,7 @@ fn converge(session: &Session, app: &App) -> Result<Outcome> {
 pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let world = &session.world;
     let Some(release) = release::deployed(world, &app.name)? else {
-        return Err(Refusal::failed(format!(
-            "{0} is not deployed: run ps-lifecycle deploy {0} first",
-            app.name
-        )));
+        return Err(ps_scheduler::Error::NotDeployed { app: app.name.to_string() }.into());
     };
     let stored = world.formation(&app.name)?;
     let wanted = wanted(world, &app.name, &stored)?;
@@ -70,6 +67,5 @@ pub(crate) fn is_stopped(session: &Session, app: &App, status: &AppStatus) -> Re
 }
 
 fn is_held(session: &Session, app: &App) -> Result<bool> {
-    let restore = session.world.property("ps", Scope::App(&app.name), "restore")?;
-    Ok(restore.as_deref() == Some("false"))
+    Ok(!session.world.is_restored(&app.name)?)
 }

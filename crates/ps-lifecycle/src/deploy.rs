@@ -37,7 +37,7 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
     }
     let deployed = deploy(session, &lock, app, args, &checkout);
     let runs_on = matches!(&deployed, Err(error) if error.is::<RunsOn>());
-    if deployed.is_err() && is_new && !runs_on && !session.world.is_deployed(app)? {
+    if deployed.is_err() && is_new && !runs_on && !ps_dokku::is_deployed(&session.world, app)? {
         // What was made for this deploy goes with it; the failure is what the user hears of. Where only a hook failed
         // after it, the app is deployed and runs on.
         let _ = session.world.destroy_app(app);
@@ -83,7 +83,7 @@ fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let (formation, _) = counts.apply(world, app)?;
     let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
     let wanted = release::runnable(&formation, &release);
-    if world.is_deployed(app)? && world.scheduler_name(app)? != name {
+    if ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? != name {
         let earlier = world.scheduler_name(app)?;
         say::warning(&format!("{app} moves to {name}: what {earlier} runs of it ends when that is done"));
     }
@@ -105,7 +105,7 @@ fn deploy(
     // What will be refused is refused before any hook hears of it.
     let planned = counts.apply(world, app)?;
     release::say_all(&counts.hints(world, app, &planned.0)?);
-    let earlier = world.is_deployed(app)?.then(|| world.scheduler_name(app)).transpose()?;
+    let earlier = ps_dokku::is_deployed(world, app)?.then(|| world.scheduler_name(app)).transpose()?;
     let environment = replace_environment(session, app, args.env_file.as_deref())?;
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;

@@ -43,7 +43,7 @@ pub(crate) fn app(
             apps.push(app);
         }
     }
-    let failures = run(&apps, at_a_time(all.parallel), &verb);
+    let failures = side_by_side(&apps, at_a_time(all.parallel), &verb);
     for (app, error) in &failures {
         say::warning(&format!("{}: {error:#}", app.name));
     }
@@ -60,26 +60,27 @@ fn at_a_time(parallel: i32) -> usize {
     }
 }
 
-fn run<'a>(
-    apps: &'a [App],
+/// Does `act` to each of these, so many at a time; those for which it failed, sorted, and why.
+pub(crate) fn side_by_side<'a, T: Ord + Sync>(
+    items: &'a [T],
     at_a_time: usize,
-    verb: &(impl Fn(&App) -> Result<()> + Sync),
-) -> Vec<(&'a App, anyhow::Error)> {
+    act: &(impl Fn(&T) -> Result<()> + Sync),
+) -> Vec<(&'a T, anyhow::Error)> {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let work = || {
-        while let Some(app) = apps.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(error) = verb(app) {
-                failures.lock().expect("no worker panics while it holds the list").push((app, error));
+        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Err(error) = act(item) {
+                failures.lock().expect("no worker panics while it holds the list").push((item, error));
             }
         }
     };
     if at_a_time == 1 {
         work();
     } else {
-        thread::scope(|scope| (0..at_a_time.min(apps.len())).for_each(|_| drop(scope.spawn(work))));
+        thread::scope(|scope| (0..at_a_time.min(items.len())).for_each(|_| drop(scope.spawn(work))));
     }
     let mut failures = failures.into_inner().expect("no worker panicked");
-    failures.sort_by_key(|(app, _)| *app);
+    failures.sort_by_key(|(item, _)| *item);
     failures
 }

@@ -48,7 +48,7 @@ fn rows(
     args: &ConvergeArgs,
 ) -> Result<Vec<Foreseen>> {
     let world = &session.world;
-    if !world.is_deployed(&app.name)? {
+    if !ps_dokku::is_deployed(world, &app.name)? {
         return Ok(foresee(wanted, Outlook::Undeployed));
     }
     let status = match converge::status(session, app) {

@@ -11,7 +11,7 @@ use crate::session::Session;
 
 /// Deploys the source of the last deploy again
 pub(crate) fn run(session: &Session, args: &AppsArgs) -> Result<Outcome> {
-    let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
+    let is_meant = |app: &App| Ok(ps_dokku::is_deployed(&session.world, &app.name)?);
     let subjects = Subjects { verb: "rebuild", app: args.app.as_deref(), all: &args.all };
     each::app(session, &subjects, is_meant, |app| deploy::again(session, &app.name))
 }

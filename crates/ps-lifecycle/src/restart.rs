@@ -14,7 +14,7 @@ use crate::{converge, stop};
 /// Replaces what runs by new instances of the same release
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
-    let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
+    let is_meant = |app: &App| Ok(ps_dokku::is_deployed(&session.world, &app.name)?);
     let subjects = Subjects { verb: "restart", app: args.app.as_deref(), all: &args.all };
     each::app(session, &subjects, is_meant, |app| restart(session, app, &which))
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use formation::Which;
-use ps_apps::{App, Scope};
+use ps_apps::App;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Intent;
 
@@ -17,8 +17,7 @@ pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
         return Err(Refusal::usage("name the app, or --all: ps-lifecycle restore (<app>|--all)"));
     }
     let is_meant = |app: &App| {
-        let restore = session.world.property("ps", Scope::App(&app.name), "restore")?;
-        Ok(restore.as_deref() != Some("false") && session.world.is_deployed(&app.name)?)
+        Ok(session.world.is_restored(&app.name)? && ps_dokku::is_deployed(&session.world, &app.name)?)
     };
     let subjects = Subjects { verb: "restore", app: args.app.as_deref(), all: &args.all };
     each::app(session, &subjects, is_meant, |app| {

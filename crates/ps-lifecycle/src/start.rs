@@ -15,7 +15,7 @@ use crate::{converge, stop};
 /// Starts what is wanted and does not run
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
-    let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
+    let is_meant = |app: &App| Ok(ps_dokku::is_deployed(&session.world, &app.name)?);
     let intent = Intent::Start(which);
     let subjects = Subjects { verb: "start", app: args.app.as_deref(), all: &args.all };
     each::app(session, &subjects, is_meant, |app| start(session, app, &intent))

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use formation::{AppName, State, Which};
 use ps_apps::App;
-use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::exit::Outcome;
 use ps_scheduler::{Error, Scheduler, StopOrder};
 
 use crate::args::TargetArgs;
@@ -14,7 +14,7 @@ use crate::wish::Wish;
 /// Ends what runs
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
-    let is_meant = |app: &App| Ok(session.world.is_deployed(&app.name)?);
+    let is_meant = |app: &App| Ok(ps_dokku::is_deployed(&session.world, &app.name)?);
     let subjects = Subjects { verb: "stop", app: args.app.as_deref(), all: &args.all };
     each::app(session, &subjects, is_meant, |app| stop(session, app, &which))
 }
@@ -48,7 +48,7 @@ fn has_not_begun(ended: &Result<()>) -> bool {
 
 /// Whether something runs of an app that was never deployed: its first deploy was killed before it was written down.
 fn runs_undeployed(session: &Session, app: &App) -> Result<bool> {
-    if session.world.is_deployed(&app.name)? {
+    if ps_dokku::is_deployed(&session.world, &app.name)? {
         return Ok(false);
     }
     let status = ps_schedulers::of(&session.world, &app.name)?.status_of(app.name.as_str())?;
@@ -85,11 +85,8 @@ pub(crate) fn end_via(
 /// Refuses a type or instance that the app does not have, and an app that was never deployed.
 pub(crate) fn refuse_unknown(session: &Session, app: &App, which: &Which) -> Result<()> {
     let world = &session.world;
-    if !world.is_deployed(&app.name)? {
-        return Err(Refusal::failed(format!(
-            "{0} is not deployed: run ps-lifecycle deploy {0} first",
-            app.name
-        )));
+    if !ps_dokku::is_deployed(world, &app.name)? {
+        return Err(Error::NotDeployed { app: app.name.to_string() }.into());
     }
     let formation = world.formation(&app.name)?;
     let wanted = formation.wanted();

@@ -4,10 +4,8 @@
 
 use anyhow::Result;
 use formation::AppName;
-use ps_apps::{Scope, World};
+use ps_apps::{Error, RESTORE, Scope, World};
 use ps_cli::say;
-
-const PROPERTY: &str = "restore";
 
 /// The wish as it was before a verb changed it.
 pub(crate) struct Wish<'a> {
@@ -19,26 +17,24 @@ pub(crate) struct Wish<'a> {
 impl<'a> Wish<'a> {
     /// From now on the app is brought back, or not.
     pub(crate) fn set(world: &'a World, app: &'a AppName, is_wanted: bool) -> Result<Self> {
-        let before = world.property("ps", Scope::App(app), PROPERTY)?;
-        let wish = Self { world, app, before };
-        wish.write(Some(if is_wanted { "true" } else { "false" }))?;
-        Ok(wish)
+        let before = world.property("ps", Scope::App(app), RESTORE)?;
+        world.set_restored(app, is_wanted)?;
+        Ok(Self { world, app, before })
     }
 
     /// The work failed: what was wanted before is wanted still. That failure is what the user must hear; one of putting
     /// back is said beside it.
     pub(crate) fn put_back(self) {
-        if let Err(error) = self.write(self.before.as_deref()) {
-            say::warning(&format!("{PROPERTY} of {} could not be put back: {error:#}", self.app));
+        if let Err(error) = self.write() {
+            say::warning(&format!("{RESTORE} of {} could not be put back: {error:#}", self.app));
         }
     }
 
-    fn write(&self, value: Option<&str>) -> Result<()> {
+    fn write(&self) -> Result<(), Error> {
         let (world, scope) = (self.world, Scope::App(self.app));
-        match value {
-            Some(value) => world.set_property("ps", scope, PROPERTY, value)?,
-            None => world.unset_property("ps", scope, PROPERTY)?,
+        match &self.before {
+            Some(value) => world.set_property("ps", scope, RESTORE, value),
+            None => world.unset_property("ps", scope, RESTORE),
         }
-        Ok(())
     }
 }

@@ -87,9 +87,12 @@ impl Reader<'_> {
         let mut row = Row::new(app.as_str());
         let own = Properties::new(self.world, Scope::App(app));
         for (name, source) in OF_APPS.iter().filter(|(name, _)| flag.is_none_or(|flag| flag == *name)) {
-            match self.value(app, &own, *source) {
-                Some(value) => row.set(name, value),
-                None => row.set(name, Ok(known(seen.as_ref(), *source))),
+            match (self.value(app, &own, *source), source) {
+                (Some(value), _) => row.set(name, value),
+                (None, Source::Deployed) => {
+                    row.set(name, ps_dokku::is_deployed(self.world, app).map(|yes| yes.to_string()));
+                }
+                (None, _) => row.set(name, Ok::<_, Error>(known(seen.as_ref(), *source))),
             }
         }
         if let Some(seen) = seen {
@@ -116,11 +119,10 @@ impl Reader<'_> {
         }
     }
 
-    /// What files say; `None` where only a scheduler knows.
+    /// What files say; `None` where a scheduler may have to be asked.
     fn value(&self, app: &AppName, own: &Properties<'_>, source: Source) -> Option<Result<String, Error>> {
         Some(match source {
-            Source::Processes | Source::Running => return None,
-            Source::Deployed => status::is_deployed(self.world, app).map(|yes| yes.to_string()),
+            Source::Processes | Source::Running | Source::Deployed => return None,
             // As it is stored: an empty one is shown empty.
             Source::Restore => self
                 .world

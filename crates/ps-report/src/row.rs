@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use crate::subjects::complain;
 
@@ -30,7 +31,7 @@ impl Row {
     }
 
     /// Adds a value, or the reason why it is unknown.
-    pub(crate) fn set(&mut self, flag: &'static str, value: Result<String, ps_apps::Error>) {
+    pub(crate) fn set(&mut self, flag: &'static str, value: Result<String, impl Display>) {
         let value = value.unwrap_or_else(|error| {
             self.fail(error.to_string());
             UNKNOWN.to_owned()

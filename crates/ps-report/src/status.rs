@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::thread;
 
-use formation::{AppName, State};
-use ps_apps::{ContainerFile, Error, SchedulerName, Scope, World};
+use formation::{AppName, Slot, State};
+use ps_apps::{ContainerFile, Error, SchedulerName, World};
 use ps_scheduler::{AppStatus, Instance, Running, Scheduler};
 use ps_schedulers::{Count, External};
 
@@ -29,8 +29,10 @@ pub(crate) struct Seen {
 /// What is known of one instance.
 #[derive(Debug)]
 pub(crate) struct SeenSlot {
-    /// `<type>.<n>`.
+    /// `<type>.<n>`, as it is recorded.
     pub(crate) name: String,
+    /// The same as a slot; `None` where a record has a name that is none.
+    pub(crate) slot: Option<Slot>,
     /// What it does, as it is shown.
     pub(crate) what: String,
     /// Whether it works, or is about to.
@@ -106,21 +108,6 @@ fn counted(count: Result<Count, ps_scheduler::Error>) -> Seen {
     }
 }
 
-/// Whether the app was deployed: what the property `deployed` of `common` says. Where that is not set, an app of docker-local
-/// was deployed if it has records of containers, and for a scheduler that Formation does not know the trigger
-/// `scheduler-is-deployed` answers.
-pub(crate) fn is_deployed(world: &World, app: &AppName) -> Result<bool, Error> {
-    let noted = world.property("common", Scope::App(app), "deployed")?.filter(|value| !value.is_empty());
-    if let Some(noted) = noted {
-        return Ok(noted == "true");
-    }
-    match world.scheduler_name(app)? {
-        SchedulerName::Native => Ok(false),
-        SchedulerName::DockerLocal => Ok(!records(world, app)?.is_empty()),
-        SchedulerName::External(name) => Ok(External::new(world, &name).has_deployed(app)),
-    }
-}
-
 /// App by app: status files are read, nobody is asked, and one that is corrupt must not hide the others.
 fn native(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
     let scheduler = ps_scheduler_native::Native::new(world).without_usage();
@@ -145,7 +132,13 @@ fn native_slot(instance: &Instance) -> SeenSlot {
     let pid = instance.pid.map(|pid| format!(" (PID: {pid})")).unwrap_or_default();
     let what = format!("{state}{pid}");
     let is_alive = instance.state.is_alive();
-    SeenSlot { name: instance.slot.to_string(), what, is_alive, is_unnumbered: false }
+    SeenSlot {
+        name: instance.slot.to_string(),
+        slot: Some(instance.slot.clone()),
+        what,
+        is_alive,
+        is_unnumbered: false,
+    }
 }
 
 fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
@@ -172,44 +165,42 @@ fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
 
 /// The records decide which instances there are, as in Dokku; the engine says what they do.
 fn recorded(records: &[ContainerFile], answer: Option<&AppStatus>) -> Seen {
-    let states: Option<Vec<State>> = answer.map(|status| {
-        let instance =
-            |record: &ContainerFile| find(status, record).map_or(State::Missing, |found| found.state);
-        records.iter().map(instance).collect()
-    });
-    let slots = records.iter().map(|record| {
-        let instance = answer.and_then(|status| find(status, record));
-        let word = if answer.is_some() { container_word(instance) } else { UNKNOWN };
-        let id: String = record.id.chars().take(11).collect();
-        let is_alive = instance.is_some_and(|instance| instance.state.is_alive());
-        let what = format!("{word} (CID: {id})");
-        SeenSlot { name: record.instance.clone(), what, is_alive, is_unnumbered: record.is_unnumbered }
-    });
-    let running = match states {
+    let instances = answer.iter().flat_map(|status| &status.instances);
+    let by_slot: BTreeMap<&Slot, &Instance> = instances.map(|instance| (&instance.slot, instance)).collect();
+    let slots: Vec<Option<Slot>> = records.iter().map(|record| record.instance.parse().ok()).collect();
+    let found: Vec<Option<&Instance>> =
+        slots.iter().map(|slot| slot.as_ref().and_then(|slot| by_slot.get(slot).copied())).collect();
+    let running = match answer {
         _ if records.is_empty() => Running::False,
-        Some(states) => sum(&states),
+        Some(_) => sum(&found),
         None => Running::Unknown,
     };
+    let seen = records.iter().zip(slots).zip(found).map(|((record, slot), instance)| {
+        let word = if answer.is_some() { container_word(instance) } else { UNKNOWN };
+        let id: String = record.id.chars().take(11).collect();
+        SeenSlot {
+            name: record.instance.clone(),
+            slot,
+            what: format!("{word} (CID: {id})"),
+            is_alive: instance.is_some_and(|instance| instance.state.is_alive()),
+            is_unnumbered: record.is_unnumbered,
+        }
+    });
     Seen {
         processes: i64::try_from(records.len()).unwrap_or(-1),
         running,
-        slots: slots.collect(),
+        slots: seen.collect(),
         trouble: None,
     }
 }
 
-fn find<'a>(status: &'a AppStatus, record: &ContainerFile) -> Option<&'a Instance> {
-    let in_slot = status.instances.iter().filter(|instance| instance.slot.to_string() == record.instance);
-    // While it is being replaced a slot has two; the record is that of the one that fills it.
-    in_slot.min_by_key(|instance| instance.role)
-}
-
-fn sum(states: &[State]) -> Running {
-    let alive = states.iter().filter(|state| state.is_alive()).count();
-    match alive {
-        _ if states.contains(&State::Unknown) => Running::Unknown,
+/// Whether these run; a record of which the engine knows no container does not.
+fn sum(found: &[Option<&Instance>]) -> Running {
+    let states = || found.iter().flatten().map(|instance| instance.state);
+    match states().filter(|state| state.is_alive()).count() {
+        _ if states().any(|state| state == State::Unknown) => Running::Unknown,
         0 => Running::False,
-        all if all == states.len() => Running::True,
+        all if all == found.len() => Running::True,
         _ => Running::Mixed,
     }
 }

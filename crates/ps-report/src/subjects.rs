@@ -57,7 +57,7 @@ pub(crate) fn resolve(world: &World, args: &Args) -> Result<Subjects> {
 /// Says that there are no apps, which is no failure.
 pub(crate) fn say_there_are_none(world: &World) {
     if world.inside_dokku() {
-        say::warning("You haven't deployed any applications yet");
+        say::warning(ps_dokku::words::NO_APPS);
     } else {
         let place = world.root().display();
         complain(&format!("no apps in {place}: make one with ps-lifecycle deploy <app> --dir <directory>"));

@@ -25,8 +25,8 @@ pub(crate) fn gaps(
     for (name, quantity) in world.formation(app)?.wanted().iter() {
         counts.entry(name.to_string()).or_default().0 = usize::from(quantity.get());
     }
-    for slot in seen.slots.iter().filter(|slot| slot.is_alive) {
-        let name = slot.name.rsplit_once('.').map_or(&*slot.name, |(name, _)| name);
+    for seen in seen.slots.iter().filter(|seen| seen.is_alive) {
+        let name = seen.slot.as_ref().map_or(&*seen.name, |slot| slot.process_type.as_str());
         counts.entry(name.to_owned()).or_default().1 += 1;
     }
     counts.remove(RELEASE);

@@ -1,7 +1,6 @@
 //! Making instances match a formation that was just stored: through `ps-lifecycle converge` on our own, through Dokku's
 //! triggers inside Dokku. The one place of this program that has something started or stopped, or asked what would be.
 
-use std::env;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::ExitStatusExt;
@@ -28,7 +27,7 @@ pub(crate) fn carry_out(
     changed: &[String],
     args: &Args,
 ) -> Result<Outcome> {
-    if !world.is_deployed(app)? {
+    if !ps_dokku::is_deployed(world, app)? {
         return Ok(Outcome::Done);
     }
     if world.inside_dokku() { deploy(world, app, lock, changed, args) } else { converge(app, lock, args) }
@@ -60,7 +59,7 @@ fn deploy(
 }
 
 fn converge(app: &AppName, lock: Option<&AppLock>, args: &Args) -> Result<Outcome> {
-    let program = find(LIFECYCLE);
+    let program = lifecycle();
     let mut command = Command::new(&program);
     command.arg("converge").arg(app.as_str()).envs(lock.map(AppLock::token)).stdin(Stdio::null());
     if args.quiet {
@@ -90,7 +89,7 @@ pub(crate) fn plan(
     formation: &StoredFormation,
     whole: Option<&[String]>,
 ) -> Result<(Vec<u8>, bool)> {
-    let program = find(LIFECYCLE);
+    let program = lifecycle();
     let failed = || format!("what runs of {app} is not known, because {} cannot be run", program.display());
     let mut command = Command::new(&program);
     command.args(["converge", "--dry-run", "--json", "--formation", app.as_str()]);
@@ -118,8 +117,7 @@ fn status_of(ended: ExitStatus) -> u8 {
     u8::try_from(number).unwrap_or(1)
 }
 
-/// Beside our own executable, else whatever `PATH` has.
-fn find(program: &str) -> PathBuf {
-    let beside = env::current_exe().ok().map(|path| path.with_file_name(program));
-    beside.filter(|path| path.is_file()).unwrap_or_else(|| PathBuf::from(program))
+/// Where the program lies; its bare name if it lies nowhere, which is what will be said then.
+fn lifecycle() -> PathBuf {
+    os_process::sister(LIFECYCLE).unwrap_or_else(|| PathBuf::from(LIFECYCLE))
 }

@@ -36,7 +36,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
     let change = Change::of(world, app, args)?;
     // Judged once before anything is touched: a refusal leaves not even a lock file behind.
     let before = print::read(world, app)?;
-    let expected = change.apply(world, &before)?;
+    let (expected, _) = change.apply(world, &before)?;
     if args.dry_run {
         return dry_run::change(world, app, &before, &expected, args);
     }
@@ -56,13 +56,12 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
     let lock = world.lock_app(app, Duration::from_secs(args.wait));
     let lock = lock.map_err(|error| ps_dokku::busy(world, error))?;
     let _deploy = lock_deploy(world, app, args, &lock)?;
-    let (before, after) = store(world, app, FormationSource::Argument, change)?;
+    let Stored { before, after, mut named } = store(world, app, FormationSource::Argument, change)?;
     let outcome = if args.skip_deploy {
         Outcome::Done
     } else {
         // As in Dokku, a type that was not there has changed, be it to 0: its deploy ends what an earlier one left of it.
         let (was, is) = (before.effective(), after.effective());
-        let mut named = named(&args.counts, &after);
         named.retain(|name| was.get(name.as_str()) != is.get(name.as_str()));
         act::carry_out(world, app, Some(&lock), &to_deploy(named, &before, &after), args)?
     };
@@ -74,7 +73,7 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
 
 /// Dokku's own lock of a deploy, where one will follow. It is had before anything is stored.
 fn lock_deploy(world: &World, app: &AppName, args: &Args, holder: &AppLock) -> Result<Option<DeployLock>> {
-    if args.skip_deploy || !world.inside_dokku() || !world.is_deployed(app)? {
+    if args.skip_deploy || !world.inside_dokku() || !ps_dokku::is_deployed(world, app)? {
         return Ok(None);
     }
     let lock = ps_dokku::lock_deploy(world, app)?;
@@ -87,30 +86,31 @@ fn lock_deploy(world: &World, app: &AppName, args: &Args, holder: &AppLock) -> R
     Ok(Some(lock))
 }
 
-/// Stores a change and who asked for it; the formation before it and after it. The caller holds the app's lock.
+/// A change that was stored.
+pub(crate) struct Stored {
+    /// The formation before it.
+    pub(crate) before: StoredFormation,
+    /// The formation after it.
+    pub(crate) after: StoredFormation,
+    /// The types that it named, in their order.
+    pub(crate) named: Vec<String>,
+}
+
+/// Stores a change and who asked for it. The caller holds the app's lock.
 pub(crate) fn store(
     world: &World,
     app: &AppName,
     source: FormationSource,
     change: &Change,
-) -> Result<(StoredFormation, StoredFormation)> {
-    let mut before = StoredFormation::default();
+) -> Result<Stored> {
+    let (mut before, mut named) = (StoredFormation::default(), Vec::new());
     let after = world.update_formation_from(app, source, |stored| -> Result<StoredFormation> {
         before = stored.clone();
-        change.apply(world, stored)
+        let (formation, types) = change.apply(world, stored)?;
+        named = types;
+        Ok(formation)
     })?;
-    Ok((before, after))
-}
-
-/// The types that these words name, in their order.
-pub(crate) fn named(words: &[String], after: &StoredFormation) -> Vec<String> {
-    let known = after.effective();
-    let name_in = |word: &String| {
-        let name = word.split_once('=')?.0.trim();
-        let base = name.trim_end_matches(['+', '-']);
-        [name, base].into_iter().find(|name| known.contains_key(name)).map(str::to_owned)
-    };
-    words.iter().filter_map(name_in).collect()
+    Ok(Stored { before, after, named })
 }
 
 /// Those that were named, then what changed besides.
@@ -137,7 +137,12 @@ impl Change {
         Ok(Self { asked, replaces: args.replace, known })
     }
 
-    pub(crate) fn apply(&self, world: &World, before: &StoredFormation) -> Result<StoredFormation> {
+    /// The formation that `before` becomes, and the types that were named.
+    pub(crate) fn apply(
+        &self,
+        world: &World,
+        before: &StoredFormation,
+    ) -> Result<(StoredFormation, Vec<String>)> {
         let scaling = Scaling {
             asked: &self.asked,
             replaces: self.replaces,
@@ -145,7 +150,7 @@ impl Change {
             max: cpus(),
             may_scale_release: world.inside_dokku(),
         };
-        scaling.apply(before).map_err(|refused| refusal(world, &refused))
+        scaling.resolve_all(before).map_err(|refused| refusal(world, &refused))
     }
 }
 

@@ -80,7 +80,7 @@ fn write(
 }
 
 fn rows(world: &World, app: &AppName, formation: &StoredFormation, whole: Option<&[String]>) -> Result<Rows> {
-    if !world.is_deployed(app)? {
+    if !ps_dokku::is_deployed(world, app)? {
         let wanted = ps_release::runnable_of(formation, world.known_types(app)?.as_ref()).formation;
         return Ok(Rows(foresee(&wanted, Outlook::Undeployed), true));
     }

@@ -10,7 +10,7 @@ use ps_apps::{AskedCount, FormationSource, Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
 
 use crate::args::Args;
-use crate::change::{self, Change};
+use crate::change::{self, Change, Stored};
 use crate::{act, print};
 
 /// Every trigger that is answered here.
@@ -76,14 +76,14 @@ fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Res
     let asked = change::parse(world, words, AskedCount::parse_in_file)?;
     let change = Change { asked, replaces: flags.clears, known: world.known_types(app)? };
     let before = print::read(world, app)?;
-    let is_real = change.apply(world, &before)? != before;
+    let is_real = change.apply(world, &before)?.0 != before;
     let store = || change::store(world, app, FormationSource::Trigger, &change);
     // With each deploy Dokku hands on what is stored already: nothing happens then, and there is nothing to tell.
-    let (before, after) = if is_real { change::told(world, app, store)? } else { store()? };
+    let Stored { before, after, named } = if is_real { change::told(world, app, store)? } else { store()? };
     if flags.skips {
         return Ok(Outcome::Done);
     }
-    let types = change::to_deploy(change::named(words, &after), &before, &after);
+    let types = change::to_deploy(named, &before, &after);
     act::carry_out(world, app, None, &types, args)
 }
 

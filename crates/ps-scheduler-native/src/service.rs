@@ -254,10 +254,7 @@ impl Service {
         if let Some(program) = &self.supervise {
             return Ok(program.clone());
         }
-        let beside = env::current_exe().ok().and_then(|program| Some(program.parent()?.join("ps-supervise")));
-        let path = env::var_os("PATH").unwrap_or_default();
-        let on_path = env::split_paths(&path).map(|directory| directory.join("ps-supervise"));
-        beside.into_iter().chain(on_path).find(|program| program.is_file()).ok_or_else(|| Error::Backend {
+        os_process::sister("ps-supervise").ok_or_else(|| Error::Backend {
             context: format!("start the supervisor of {}", self.app),
             reason: "ps-supervise is neither beside this program nor on PATH: install it with the others"
                 .to_owned(),

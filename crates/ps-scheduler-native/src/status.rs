@@ -34,7 +34,9 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
             Err(error) => troubles.push(format!("{slot} of {app}: {error}")),
         }
     }
-    if !service.directory.exists() && service.world.is_deployed(&service.app).unwrap_or(false) {
+    if !service.directory.exists()
+        && service.world.recorded_as_deployed(&service.app).is_ok_and(|deployed| deployed == Some(true))
+    {
         troubles.push(format!(
             "{} of {app} is missing, so nothing is known of what runs: {} begins anew, stop ends it",
             service.directory.display(),

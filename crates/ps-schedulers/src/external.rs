@@ -69,13 +69,6 @@ impl External {
         })
     }
 
-    /// Whether a plugin says that it has deployed the app; no plugin, or no answer, is no.
-    pub fn has_deployed(&self, app: &AppName) -> bool {
-        let is_answered = || self.triggers.is_implemented("scheduler-is-deployed").unwrap_or(false);
-        is_answered()
-            && self.triggers.call("scheduler-is-deployed", &[self.name.as_str(), app.as_str()]).is_ok()
-    }
-
     fn silent(&self, app: &AppName, reason: String) -> Error {
         Error::Unreachable { backend: format!("the plugin of scheduler {} for {app}", self.name), reason }
     }

@@ -5,7 +5,7 @@ mod external;
 
 use formation::AppName;
 use ps_apps::{Error, SchedulerName, World};
-use ps_scheduler::{OsProcess, Scheduler};
+use ps_scheduler::{OsProcess, Running, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 use ps_scheduler_native::Native;
 
@@ -35,6 +35,22 @@ pub fn processes(
         SchedulerName::Native => Native::new(world).processes(app).map(Some),
         SchedulerName::DockerLocal => DockerLocal::new(world).processes(app).map(Some),
         SchedulerName::External(_) => Ok(None),
+    }
+}
+
+/// Whether the instances of an app run.
+///
+/// # Errors
+/// The app's files cannot be read, or its scheduler does not answer.
+pub fn running(world: &World, app: &AppName) -> Result<Running, ps_scheduler::Error> {
+    let name = world.scheduler_name(app).map_err(|error| ps_scheduler::Error::Backend {
+        context: format!("read which scheduler {app} has"),
+        reason: error.to_string(),
+    })?;
+    match name {
+        SchedulerName::Native => Ok(Native::new(world).without_usage().status_of(app.as_str())?.running()),
+        SchedulerName::DockerLocal => Ok(DockerLocal::new(world).status_of(app.as_str())?.running()),
+        SchedulerName::External(name) => Ok(External::new(world, &name).count(app)?.running),
     }
 }
 

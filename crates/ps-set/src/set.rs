@@ -108,7 +108,7 @@ fn write(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) ->
 fn hint(world: &World, scope: Scope<'_>, name: &str, args: &Args) -> Result<()> {
     let Scope::App(app) = scope else { return Ok(()) };
     let is_meant = name == "dockerfile-start-cmd" && !args.value.is_empty() && !world.inside_dokku();
-    if is_meant && world.is_deployed(app)? && world.scheduler_name(app)? == SchedulerName::Native {
+    if is_meant && ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? == SchedulerName::Native {
         say::warning(&format!(
             "{name} has no effect while {app} runs natively: it is for images, start-cmd is for all"
         ));

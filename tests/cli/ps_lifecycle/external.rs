@@ -97,3 +97,21 @@ fn what_only_dokku_can_do_is_refused_and_nothing_is_touched() {
     home.is_as(&before);
     home.does(&["ps-lifecycle", "retire", "shop"]);
 }
+
+#[test]
+fn whether_an_app_was_deployed_is_asked_of_its_plugin_where_nobody_wrote_it_down() {
+    for scheduler in SCHEDULERS {
+        let home = home(scheduler, "echo '3 true'");
+        let deployed = || home.does(&["ps-report", "shop", "--deployed"]).trim().to_owned();
+        home.hook(
+            &format!("{scheduler}/scheduler-is-deployed"),
+            &format!("[ \"$*\" != '{scheduler} shop' ]"),
+        );
+        assert_eq!(deployed(), "true", "what is written down counts, whatever the plugin says");
+        std::fs::remove_file(home.path("lib/config/common/shop/deployed")).expect("it was there");
+        assert_eq!(deployed(), "false");
+        home.refuses(&["ps-lifecycle", "start", "shop"], 1, &["shop is not deployed"]);
+        home.hook(&format!("{scheduler}/scheduler-is-deployed"), &format!("[ \"$*\" = '{scheduler} shop' ]"));
+        assert_eq!(deployed(), "true");
+    }
+}

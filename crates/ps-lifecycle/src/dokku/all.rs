@@ -2,8 +2,6 @@
 //! turn.
 
 use std::num::NonZero;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use anyhow::{Result, bail};
@@ -13,8 +11,8 @@ use ps_cli::say;
 
 use super::apps;
 use crate::args::AllArgs;
-use crate::journal;
 use crate::session::Session;
+use crate::{each, journal};
 
 /// A verb, and the apps that it is done to.
 pub(crate) struct Subjects<'a> {
@@ -51,7 +49,7 @@ pub(crate) fn every(
     }
     let apps = apps::every(session)?;
     if apps.is_empty() {
-        say::warning("You haven't deployed any applications yet");
+        say::warning(ps_dokku::words::NO_APPS);
     }
     if at_a_time == 1 {
         serially(session, verb, &apps, act)
@@ -97,23 +95,13 @@ fn side_by_side(
     at_a_time: usize,
     act: &(impl Fn(&AppName) -> Result<()> + Sync),
 ) -> Result<Outcome> {
-    let next = AtomicUsize::new(0);
-    let failures = Mutex::new(Vec::new());
-    let work = || {
-        while let Some(app) = apps.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let said = session
-                .check()
-                .and_then(|()| Ok(say::step_always(&format!("Running command against {app}"))?));
-            if let Err(error) = said.and_then(|()| act(app)) {
-                let failure = format!("Error running {verb} against {app}: {error:#}");
-                failures.lock().expect("no worker panics while it holds the list").push(failure);
-            }
-        }
-    };
-    thread::scope(|scope| (0..at_a_time.min(apps.len())).for_each(|_| drop(scope.spawn(work))));
-    let failures = failures.into_inner().expect("no worker panicked");
-    for failure in &failures {
-        say::warning(failure);
+    let failures = each::side_by_side(apps, at_a_time, &|app: &AppName| {
+        session.check()?;
+        say::step_always(&format!("Running command against {app}"))?;
+        act(app)
+    });
+    for (app, error) in &failures {
+        say::warning(&format!("Error running {verb} against {app}: {error:#}"));
     }
     match failures.len() {
         0 => Ok(Outcome::Done),

@@ -20,7 +20,7 @@ pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
 
 fn restart(session: &Session, held: &Held, which: Option<&Which>) -> Result<()> {
     let (caller, app) = (&held.caller, held.app.as_str());
-    if !question::is_deployed_or_told(&session.world, caller, &held.app)? {
+    if !question::is_deployed_or_told(&session.world, &held.app)? {
         return Ok(());
     }
     let process_type = which.map(|which| known(session, &held.app, which)).transpose()?;
@@ -46,7 +46,7 @@ fn known(session: &Session, app: &AppName, which: &Which) -> Result<String> {
 
 /// The same for the trigger `app-restart`, by which another plugin asks for it.
 pub(crate) fn for_plugin(world: &World, caller: &Caller, app: &AppName) -> Result<()> {
-    if question::is_deployed_or_told(world, caller, app)? {
+    if question::is_deployed_or_told(world, app)? {
         let tag = caller.image_tag(app.as_str())?;
         caller.make(&order::deploy(app.as_str(), &tag, None))?;
     }

@@ -3,7 +3,6 @@
 
 use anyhow::Result;
 use formation::AppName;
-use ps_apps::Scope;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_dokku::{Caller, order};
@@ -43,10 +42,10 @@ fn restore(session: &Session, app: &AppName) -> Result<()> {
     if let Err(error) = caller.make([&order::proxy_clear(app.as_str())]) {
         say::warning(&error.to_string());
     }
-    if !question::is_deployed_or_told(world, caller, app)? {
+    if !question::is_deployed_or_told(world, app)? {
         return Ok(());
     }
-    if world.property("ps", Scope::App(app), "restore")?.as_deref() == Some("false") {
+    if !world.is_restored(app)? {
         say::warning(&format!("Skipping ps:restore for {app} as restore property is false"));
         return Ok(());
     }

@@ -25,12 +25,12 @@ pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
 pub(crate) fn start(session: &Session, held: &Held) -> Result<()> {
     let (world, caller, app) = (&session.world, &held.caller, held.app.as_str());
     let tag = caller.image_tag(app)?;
-    if !question::is_deployed_or_told(world, caller, &held.app)? {
+    if !question::is_deployed_or_told(world, &held.app)? {
         return Ok(());
     }
     caller.make(&order::before_start(app))?;
     session.check()?;
-    let running = question::running(world, caller, &held.app)?;
+    let running = question::running(world, &held.app)?;
     let calls = order::start(app, &tag, running == Running::True);
     match running {
         Running::True => {

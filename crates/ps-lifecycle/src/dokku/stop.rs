@@ -19,7 +19,7 @@ pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
 
 fn stop(session: &Session, held: &Held) -> Result<()> {
     let (world, caller, app) = (&session.world, &held.caller, held.app.as_str());
-    if !question::is_deployed_or_told(world, caller, &held.app)? {
+    if !question::is_deployed_or_told(world, &held.app)? {
         return Ok(());
     }
     session.step(&format!("Stopping {app}"))?;

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use formation::{AppName, RestartPolicy};
-use ps_apps::{Scope, World};
+use ps_apps::World;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 use ps_dokku::{Caller, Line};
@@ -116,5 +116,5 @@ fn rebuild(caller: &Caller, app: &str) -> Result<()> {
 
 /// Writes down that the app was stopped by hand, so that it stays stopped after a reboot.
 fn remember_stop(world: &World, app: &AppName) -> Result<()> {
-    Ok(world.set_property("ps", Scope::App(app), "restore", "false")?)
+    Ok(world.set_restored(app, false)?)
 }
