@@ -299,7 +299,7 @@ impl<'a> Executor<'a> {
     fn conclude(mut self, outcome: Outcome) -> Result<(Outcome, Written), Error> {
         let name = self.containers.app.name;
         if let Some(under_way) = self.written.under_way.take().filter(|_| outcome.cause.is_none()) {
-            self.written.release = under_way.release;
+            self.written.release = under_way.terms.release;
         }
         // If this cannot be written, a rollout that is over is read, and that is nothing to go on with.
         let _ = self.file.write(&self.written);

@@ -19,6 +19,7 @@ use crate::blueprint;
 use crate::found::Found;
 use crate::label::{self, Identity};
 use crate::reproduce;
+use crate::rollout_file::Terms;
 
 /// What new runs are started from.
 #[derive(Clone, Copy, Debug)]
@@ -34,14 +35,7 @@ pub(crate) struct Containers<'a> {
     pub(crate) app: &'a App<'a>,
     /// What new runs are started from; `None` for somebody who only finishes or puts back what another has begun.
     pub(crate) fresh: Option<Fresh<'a>>,
-    /// The number of the release that is being rolled out.
-    pub(crate) release: u64,
-    /// The number of the app's release before it.
-    pub(crate) old_release: u64,
-    /// What the engine does when a new run ends by itself, from the commit on.
-    pub(crate) policy: RestartPolicy,
-    /// The same for runs that are started again.
-    pub(crate) old_policies: BTreeMap<Slot, RestartPolicy>,
+    terms: Terms,
     /// From SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
     /// What is recorded.
@@ -86,14 +80,11 @@ impl Refusal {
 
 impl<'a> Containers<'a> {
     /// Those of an app of which this is recorded; nothing else is known of them yet.
-    pub(crate) fn new(app: &'a App<'a>, records: InstanceFiles, grace: Duration) -> Self {
+    pub(crate) fn new(app: &'a App<'a>, records: InstanceFiles, terms: Terms, grace: Duration) -> Self {
         Self {
             app,
             fresh: None,
-            release: 0,
-            old_release: 0,
-            policy: RestartPolicy::default(),
-            old_policies: BTreeMap::new(),
+            terms,
             grace,
             records: RefCell::new(records),
             ids: RefCell::default(),
@@ -150,7 +141,7 @@ impl<'a> Containers<'a> {
         let fresh = self
             .fresh
             .ok_or_else(|| Refusal("is not started by somebody who only tidies up".to_owned(), None))?;
-        let identity = Identity { run: run.clone(), release: self.release, lane };
+        let identity = Identity { run: run.clone(), release: self.terms.release, lane };
         Ok(blueprint::container(self.app.world.root(), fresh.release, fresh.image, &identity))
     }
 
@@ -161,7 +152,7 @@ impl<'a> Containers<'a> {
         let inspected = self.app.engine.inspect(&recorded.ok_or_else(gone)?).await;
         let inspected = inspected
             .map_err(|fault| Refusal(format!("cannot be started again: {}", fault.reason()), Some(fault)))?;
-        let identity = Identity { run: run.clone(), release: self.old_release, lane };
+        let identity = Identity { run: run.clone(), release: self.terms.old_release, lane };
         reproduce::container(inspected, self.app.world.root(), self.app.name, &identity)
             .map_err(|reason| Refusal(format!("cannot be started again: {reason}"), None))
     }
@@ -248,8 +239,8 @@ impl<'a> Containers<'a> {
     /// From here on the engine starts them again when they end by themselves.
     async fn arm(&self, new: &[(&Run, String)], revision: Revision) -> Result<(), Refusal> {
         let armed = new.iter().map(|(run, id)| {
-            let old = self.old_policies.get(&run.slot).filter(|_| revision == Revision::Old);
-            let policy = old.copied().unwrap_or(self.policy);
+            let old = self.terms.old_policies.get(&run.slot).filter(|_| revision == Revision::Old);
+            let policy = old.copied().unwrap_or(self.terms.policy);
             self.app.engine.set_policy(id, policy)
         });
         let armed: Vec<Result<(), Fault>> = stream::iter(armed).buffered(AT_ONCE).collect().await;
@@ -280,7 +271,7 @@ impl<'a> Containers<'a> {
     /// Whether a container that ended did what it was for, so that its restart policy leaves it at that.
     pub(crate) fn may_finish(&self, container: &Container) -> bool {
         let is_success = container.last_exit == Some(Exit::Code(0));
-        match self.policy {
+        match self.terms.policy {
             RestartPolicy::No | RestartPolicy::OnFailure(_) => is_success,
             RestartPolicy::Always | RestartPolicy::UnlessStopped => false,
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use formation::{RestartPolicy, Slot};
 use ps_apps::InstanceFiles;
 use ps_engine::Container;
-use ps_rollout::{Event, Rollout, Strategy};
+use ps_rollout::{Event, Outcome, Rollout, Run, Strategy};
 use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Source, Watch};
 
 use crate::app::{self, App};
@@ -15,7 +15,7 @@ use crate::carry_out::Executor;
 use crate::containers::{Containers, Fresh};
 use crate::docker_local::DockerLocal;
 use crate::recover::{self, Recovered};
-use crate::rollout_file::{RolloutFile, UnderWay};
+use crate::rollout_file::{RolloutFile, Terms, UnderWay};
 use crate::{blueprint, found};
 
 /// What an engine may take to create and start one container more, on a machine that is busy; the deadline of a type grows by it.
@@ -90,35 +90,35 @@ impl App<'_> {
         let runs = found::runs(&records, &listed);
         written.next_run = found::next_number(&listed, written.next_run);
         let rollout = with_time(plan.rollout(&found::present(&runs), written.next_run));
-        let mut containers = Containers::new(self, records.clone(), plan.release.stop_timeout);
+        let terms = Terms {
+            release: written.release + u64::from(plan.is_deploy),
+            old_release: written.release,
+            policy: plan.release.restart_policy,
+            old_policies: self.engine.run(self.old_policies(&rollout, &records))?,
+        };
+        let begun = Rollout::new(&rollout);
+        let begun = if plan.only_fills() { begun.each_for_itself() } else { begun };
+        written.under_way = Some(UnderWay { terms: terms.clone(), rollout: begun });
+        let mut containers = Containers::new(self, records, terms, plan.release.stop_timeout);
         containers.know(&runs);
         containers.fresh = Some(Fresh { release: &plan.release, image });
-        containers.policy = plan.release.restart_policy;
-        containers.old_policies = self.engine.run(self.old_policies(&rollout, &records))?;
-        containers.old_release = written.release;
-        containers.release = written.release + u64::from(plan.is_deploy);
-        let begun = Rollout::new(&rollout);
-        written.under_way = Some(UnderWay {
-            release: containers.release,
-            policy: containers.policy,
-            old_policies: containers.old_policies.clone(),
-            rollout: if plan.only_fills() { begun.each_for_itself() } else { begun },
-        });
         let (outcome, _) = Executor::new(&containers, file, written).carry_out(vec![Event::Begin], watch)?;
-        let remaining = outcome.remains.first().cloned().filter(|_| outcome.cause.is_none());
+        let unstopped = self.unstopped(plan, &outcome);
         let records = containers.records.into_inner();
         let concluded = ps_scheduler::conclude(self.name, outcome, watch)
             .and_then(|outcome| self.clear(plan, records.clone(), outcome));
         // What ended and has no record any more goes, whether the rollout succeeded or not.
         let swept = self.engine.run(self.sweep(&records));
         swept.unwrap_or_default().into_iter().for_each(|line| (watch.say)(Progress::Note(line)));
-        let outcome = concluded?;
-        if let Some((run, reason)) =
-            remaining.filter(|(run, _)| plan.slots(Change::Stop).any(|slot| *slot == run.slot))
-        {
-            return Err(Error::Backend { context: format!("stop {} of {}", run.slot, self.name), reason });
-        }
-        Ok(outcome)
+        unstopped.map_or(concluded, Err)
+    }
+
+    /// What was to be stopped and would not end, after everything else had succeeded.
+    fn unstopped(&self, plan: &Plan, outcome: &Outcome) -> Option<Error> {
+        let is_to_stop = |run: &Run| plan.slots(Change::Stop).any(|slot| *slot == run.slot);
+        let (run, reason) = outcome.remains.iter().find(|(run, _)| is_to_stop(run))?;
+        let context = format!("stop {} of {}", run.slot, self.name);
+        outcome.cause.is_none().then(|| Error::Backend { context, reason: reason.clone() })
     }
 
     /// The restart policies of what a rollout may have to start again; the engine's are `no` by then.

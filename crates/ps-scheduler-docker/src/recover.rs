@@ -20,7 +20,7 @@ use crate::carry_out::Executor;
 use crate::containers::Containers;
 use crate::found;
 use crate::label;
-use crate::rollout_file::{Hold, RolloutFile, Written};
+use crate::rollout_file::{Hold, RolloutFile, Terms, Written};
 
 /// How an app was found, once it was recovered.
 pub(crate) struct Recovered {
@@ -56,8 +56,9 @@ impl App<'_> {
                 "what was written down of earlier rollouts is not used: {reason}"
             )));
         }
-        if written.unfinished().is_some() {
-            written = self.take_over(file, written, grace, watch)?;
+        if let Some(under_way) = written.unfinished() {
+            let terms = under_way.terms.clone();
+            written = self.take_over(file, written, terms, grace, watch)?;
         }
         written.under_way = None;
         let records = app::records(self.world, self.name)?;
@@ -72,19 +73,14 @@ impl App<'_> {
         &self,
         file: &RolloutFile<'_>,
         written: Written,
+        terms: Terms,
         grace: Duration,
         watch: &mut Watch<'_>,
     ) -> Result<Written, Error> {
         let records = app::records(self.world, self.name)?;
         let listed = self.engine.run(self.listed(&records))?;
         let runs = found::runs(&records, &listed);
-        let mut containers = Containers::new(self, records, grace);
-        if let Some(under_way) = &written.under_way {
-            containers.policy = under_way.policy;
-            containers.old_policies.clone_from(&under_way.old_policies);
-            containers.release = under_way.release;
-        }
-        containers.old_release = written.release;
+        let containers = Containers::new(self, records, terms, grace);
         containers.know(&runs);
         let first = vec![Event::Resumed(found::observed(&runs)), Event::Cancel];
         let mut undisturbed = Watch { say: &mut *watch.say, cancel: &Cancel::default(), lock: watch.lock };

@@ -39,14 +39,23 @@ pub(crate) struct Written {
 /// A rollout that is under way.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct UnderWay {
-    /// The number of the release that the app has once this is committed.
+    /// What its runs are given.
+    pub(crate) terms: Terms,
+    /// How far it has come.
+    pub(crate) rollout: Rollout,
+}
+
+/// What the runs of a rollout are given besides what they are started from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Terms {
+    /// The number of the release that the app has once the rollout is committed.
     pub(crate) release: u64,
+    /// The number of the one it had before; 0 if nobody had counted.
+    pub(crate) old_release: u64,
     /// What the engine does when a new run ends by itself, from the commit on.
     pub(crate) policy: RestartPolicy,
     /// The same for runs that may have to be started again.
     pub(crate) old_policies: BTreeMap<Slot, RestartPolicy>,
-    /// How far it has come.
-    pub(crate) rollout: Rollout,
 }
 
 impl Default for Written {
@@ -126,8 +135,10 @@ impl<'a> RolloutFile<'a> {
 
     /// Forgets everything; the app has no containers any more.
     pub(crate) fn remove(&self) {
-        // What is left of it is as good as nothing: the numbers of runs that are gone.
-        let _ = std::fs::remove_dir_all(&self.directory);
+        // What is left of it is as good as nothing: the numbers of runs that are gone. The directory may be Dokku's, too.
+        let _ = std::fs::remove_file(self.directory.join(FILE));
+        let _ = std::fs::remove_dir_all(self.directory.join(durable::STAGE));
+        let _ = std::fs::remove_dir(&self.directory);
     }
 }
 

@@ -42,8 +42,8 @@ pub trait Scheduler {
     /// Of a caller that died, whoever calls a verb of the app next finishes what it began, or puts it back.
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error>;
 
-    /// Called where a plan has nothing to do: starts what keeps the app's instances alive, if that is missing. The native
-    /// scheduler starts a supervisor here; docker-local does nothing, because the machine looks after the engine.
+    /// Called where a plan has nothing to do: starts what keeps the app's instances alive, if that is missing, and sees to what a
+    /// caller that died had begun. The native scheduler starts a supervisor here; docker-local puts a rollout back, or finishes it.
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
         let _ = (plan, watch);
         Ok(())

@@ -2,6 +2,7 @@
 //! is waiting.
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
@@ -10,21 +11,76 @@ use ps_engine::{Container, Engine};
 use ps_rollout::Strategy;
 use ps_scheduler::conformance::rollouts::{self, Harness};
 use ps_scheduler::conformance::{APP, Subject};
-use ps_scheduler::{Scheduler, Source};
+use ps_scheduler::{
+    AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, Source, StopOrder, Stopped, Watch,
+};
 
 use crate::place::{GRACE, IMAGE, Place, SOCKET};
 
-/// How many promises are tried at a time in which something is to end in its first second: with more it may take longer to begin.
-const FEW: usize = 2;
-/// How many are tried at a time where everything lives.
-const MANY: usize = 6;
+/// How many promises are tried at a time.
+const AT_A_TIME: usize = 6;
+/// What ends by itself at once.
+const BAD: &str = "exit 1";
+/// How long something must live in a deploy of which a part ends at once: longer than a busy machine needs to see that.
+const LONG: Duration = Duration::from_secs(20);
 
-struct Containers(Place, Engine);
+struct Containers {
+    scheduler: Patient,
+    root: String,
+    engine: Engine,
+}
+
+/// docker-local, with a longer gate where something is not to pass it.
+struct Patient(Place);
+
+impl Scheduler for Patient {
+    fn name(&self) -> &str {
+        self.0.docker.name()
+    }
+
+    fn usual_strategy(&self) -> Strategy {
+        self.0.docker.usual_strategy()
+    }
+
+    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+        self.0.docker.status(apps)
+    }
+
+    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+        let mut plan = plan.clone();
+        if plan.release.processes.iter().any(|process| process.command.as_deref() == Some(BAD)) {
+            plan.rules.values_mut().for_each(|rules| rules.minimum_life = LONG);
+        }
+        self.0.docker.deploy(&plan, watch)
+    }
+
+    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
+        self.0.docker.stop(order, watch)
+    }
+
+    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {
+        self.0.docker.inspect(app)
+    }
+
+    fn logs(
+        &self,
+        request: &LogRequest,
+        sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
+    ) -> Result<(), Error> {
+        self.0.docker.logs(request, sink)
+    }
+
+    fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error> {
+        self.0.docker.retire(app)
+    }
+}
 
 impl Containers {
     fn new() -> Self {
         let place = Place::for_app(APP);
-        Self(place, Engine::new(SOCKET.into()).expect("a client of the engine"))
+        let root = format!("com.formation.root={}", place.dir.path().join("home").display());
+        let engine = Engine::new(SOCKET.into()).expect("a client of the engine");
+        Self { scheduler: Patient(place), root, engine }
     }
 
     fn subject(image: &str, command: &str) -> Subject {
@@ -39,7 +95,7 @@ impl Containers {
 
 impl Harness for Containers {
     fn scheduler(&self) -> &dyn Scheduler {
-        &self.0.docker
+        &self.scheduler
     }
 
     fn good(&self) -> Subject {
@@ -47,7 +103,7 @@ impl Harness for Containers {
     }
 
     fn bad(&self) -> Subject {
-        Self::subject(IMAGE, "exit 1")
+        Self::subject(IMAGE, BAD)
     }
 
     fn refused(&self) -> Subject {
@@ -55,8 +111,8 @@ impl Harness for Containers {
     }
 
     fn alive(&self) -> BTreeSet<String> {
-        let root = format!("com.formation.root={}", self.0.dir.path().join("home").display());
-        let listed = self.1.run(self.1.list(&[root])).expect("the engine lists containers");
+        let listed = self.engine.list(std::slice::from_ref(&self.root));
+        let listed = self.engine.run(listed).expect("the engine lists containers");
         listed.into_iter().filter(Container::may_serve).map(|container| container.id).collect()
     }
 
@@ -68,8 +124,8 @@ impl Harness for Containers {
 /// A promise, as a function that panics where it is broken.
 type Promise<'a> = &'a (dyn Fn(&dyn Harness) + Sync);
 
-fn all_keep(at_a_time: usize, promises: &[Promise<'_>]) {
-    for some in promises.chunks(at_a_time) {
+fn all_keep(promises: &[Promise<'_>]) {
+    for some in promises.chunks(AT_A_TIME) {
         thread::scope(|scope| {
             for promise in some {
                 scope.spawn(|| promise(&Containers::new()));
@@ -92,31 +148,25 @@ fn a_deploy_that_fails_is_refused_or_is_cancelled_leaves_the_same_containers() {
             rollouts::a_cancelled_deploy_leaves_the_same_instances(place, strategy);
         }
     };
-    all_keep(
-        FEW,
-        &[
-            &deploy(Strategy::Overlap),
-            &deploy(Strategy::OneByOne),
-            &restart(Strategy::Overlap),
-            &restart(Strategy::OneByOne),
-            &rollouts::a_refused_input_leaves_the_same_instances,
-            &rollouts::a_first_deploy_that_fails_leaves_nothing,
-        ],
-    );
+    all_keep(&[
+        &deploy(Strategy::Overlap),
+        &deploy(Strategy::OneByOne),
+        &restart(Strategy::Overlap),
+        &restart(Strategy::OneByOne),
+        &rollouts::a_refused_input_leaves_the_same_instances,
+        &rollouts::a_first_deploy_that_fails_leaves_nothing,
+    ]);
 }
 
 #[test]
 fn old_and_new_containers_stand_side_by_side_as_the_strategy_says() {
-    all_keep(
-        FEW,
-        &[
-            &rollouts::overlap_has_both_for_a_moment_and_one_afterwards,
-            &rollouts::one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may,
-            &rollouts::stop_first_never_has_two_and_is_back_after_a_failure,
-            &rollouts::a_scale_after_a_failed_deploy_fills_what_is_wanted,
-            &rollouts::a_start_of_which_one_type_fails_leaves_the_others_up,
-        ],
-    );
+    all_keep(&[
+        &rollouts::overlap_has_both_for_a_moment_and_one_afterwards,
+        &rollouts::one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may,
+        &rollouts::stop_first_never_has_two_and_is_back_after_a_failure,
+        &rollouts::a_scale_after_a_failed_deploy_fills_what_is_wanted,
+        &rollouts::a_start_of_which_one_type_fails_leaves_the_others_up,
+    ]);
 }
 
 #[test]
@@ -131,15 +181,12 @@ fn after_a_death_at_any_step_the_same_verb_again_or_a_stop_ends_as_wanted() {
             rollouts::a_stop_after_a_death_at_any_step_ends_old_and_new(place, strategy);
         }
     };
-    all_keep(
-        MANY,
-        &[
-            &again(Strategy::Overlap),
-            &again(Strategy::OneByOne),
-            &again(Strategy::StopFirst),
-            &stop(Strategy::Overlap),
-            &stop(Strategy::OneByOne),
-            &stop(Strategy::StopFirst),
-        ],
-    );
+    all_keep(&[
+        &again(Strategy::Overlap),
+        &again(Strategy::OneByOne),
+        &again(Strategy::StopFirst),
+        &stop(Strategy::Overlap),
+        &stop(Strategy::OneByOne),
+        &stop(Strategy::StopFirst),
+    ]);
 }
