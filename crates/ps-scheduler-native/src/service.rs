@@ -170,7 +170,7 @@ impl Service {
         }
         if !self.directory.join(LOCK_FILE).exists() {
             // Its directory may have been removed under a supervisor that lives: two must not run beside each other.
-            crate::orphan::end(self, START_DEADLINE);
+            crate::orphan::end(&self.directory, START_DEADLINE);
         }
         let deadline = Instant::now() + START_DEADLINE;
         let mut child = None;
@@ -184,7 +184,7 @@ impl Service {
                 child = child.map_or_else(|| self.start().map(Some), |child| Ok(Some(child)))?;
             } else if is_held_since.get_or_insert_with(Instant::now).elapsed() >= SILENT {
                 // Whoever holds the lock has lost its socket: its processes are taken over by a new one.
-                crate::orphan::kill(self);
+                crate::orphan::kill(&self.directory);
             }
             if let Some(status) = child.as_mut().and_then(|child: &mut Child| child.try_wait().ok().flatten())
             {

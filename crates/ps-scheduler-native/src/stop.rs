@@ -105,7 +105,7 @@ fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<
         Err(Error::Cancelled) => note_stopped(service, &Which::All).and(Err(Error::Cancelled)),
         // It does not answer: it must not start anew what is ended now.
         Err(_) => {
-            orphan::kill(service);
+            orphan::kill(&service.directory);
             strays(&service.directory).end(grace, |_| true);
             note_stopped(service, &Which::All)
         }
@@ -173,7 +173,7 @@ fn unwritten(service: &Service, which: &Which, reason: &str) -> Error {
 /// Looks for what escaped, in whatever way, and ends it. Also a supervisor whose directory was removed.
 fn sweep(service: &Service, order: &StopOrder, result: &mut Stopped) -> Result<(), Error> {
     if order.remove || service.connect().is_none() {
-        orphan::end(service, order.grace + MARGIN);
+        orphan::end(&service.directory, order.grace + MARGIN);
     }
     let left = strays(&service.directory).end(order.grace, |_| true);
     if left.is_empty() {

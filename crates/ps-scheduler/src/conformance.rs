@@ -3,29 +3,16 @@
 
 mod place;
 pub mod rollouts;
+mod subject;
 
-use std::time::Duration;
-
-use formation::{RestartPolicy, Which};
+use formation::Which;
 
 use self::place::Place;
 use crate::scheduler::{DeployOutcome, Scheduler, Stopped};
-use crate::{Cancel, Error, Intent, Plan, Running, Source};
+use crate::{Cancel, Error, Intent, Plan, Running};
 
 pub use place::APP;
-
-/// What the suite deploys: a process of type `web` that runs until it is told to end.
-#[derive(Clone, Debug)]
-pub struct Subject {
-    /// Where it comes from.
-    pub source: Source,
-    /// Its command, `None` if the source has one.
-    pub command: Option<String>,
-    /// Its restart policy.
-    pub restart_policy: RestartPolicy,
-    /// Its grace period.
-    pub stop_timeout: Duration,
-}
+pub use subject::Subject;
 
 /// Checks every promise in turn on one app, and leaves nothing of it behind.
 ///

@@ -15,6 +15,7 @@ use formation::Slot;
 
 use env_files::Environment;
 
+use crate::entry::Entry;
 use crate::environment::environment;
 use crate::launch;
 use crate::spec::{ProcessSpec, Spec};
@@ -125,15 +126,6 @@ pub fn judge(spec: &Spec) -> Result<Vec<String>, String> {
         }
     }
     Ok(warnings)
-}
-
-/// What a process does before it becomes its command.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Entry<'a> {
-    /// It enters the cgroup whose file this is, and never runs outside of it.
-    pub(crate) joining: Option<&'a Path>,
-    /// It takes this soft limit of open files, in place of the supervisor's own.
-    pub(crate) open_files: Option<u64>,
 }
 
 /// The script for a shell: does what is to be done before, then is the command.

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::command::Entry;
+use crate::entry::Entry;
 
 /// What the program is called when it is to launch a command: its name to itself, and to `ps` for a millisecond.
 const NAME: &str = "ps-supervise-launch";

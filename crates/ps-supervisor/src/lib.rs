@@ -7,6 +7,7 @@ mod client;
 mod command;
 mod control;
 mod descriptors;
+mod entry;
 mod environment;
 mod error;
 mod first_format;

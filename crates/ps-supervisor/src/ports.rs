@@ -4,6 +4,7 @@
 //! (`ps-set <app> port`): then the start is refused, and the reason names the holder.
 
 mod claims;
+mod file;
 mod second;
 
 use std::collections::BTreeSet;
@@ -22,17 +23,13 @@ use crate::spec::Spec;
 use crate::status::Status;
 pub(crate) use claims::Claims;
 use claims::{all_services, claims_of_others};
+use file::{PORT_FILE, written};
 pub(crate) use second::{release, second};
 
 const PER_TYPE: u32 = 100;
 /// Bases are a thousand apart, so that the types of one app beyond this place would take the ports of another one.
 const TYPES_PER_BASE: u16 = 10;
 const FIRST_SPARE: u16 = 20_001;
-/// What remembers the port of the slot's own lane, in the directory of the instance.
-const PORT_FILE: &str = "port";
-/// The same for the second lane, while a run is on it.
-const SECOND_PORT_FILE: &str = "second-port";
-
 /// The port of a start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
@@ -45,10 +42,6 @@ pub(crate) struct Settled {
 /// The port that an instance had at its last start.
 pub(crate) fn kept(directory: &Path) -> Option<u16> {
     written(directory, PORT_FILE)
-}
-
-fn written(directory: &Path, name: &str) -> Option<u16> {
-    String::from_utf8(durable::state(&directory.join(name), 64).ok()?).ok()?.trim().parse().ok()
 }
 
 /// Settles the port of a slot whose process is about to be started; `kept` is the one it had.

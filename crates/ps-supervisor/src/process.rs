@@ -7,8 +7,9 @@ use formation::Slot;
 use os_process::{Cgroup, ProcessId, Tree, tagged};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::command::{Entry, Invocation};
+use crate::command::Invocation;
 use crate::descriptors::Descriptors;
+use crate::entry::Entry;
 use crate::marks::MARKER;
 use crate::output::Output;
 use crate::spec::Spec;

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use formation::Slot;
 use os_process::{Census, Cgroup, CgroupRoot, Tree};
 
-use crate::command::{Entry, Invocation};
+use crate::command::Invocation;
+use crate::entry::Entry;
 use crate::marks::MARKER;
 
 const LOOK: Duration = Duration::from_millis(20);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use formation::{Formation, Which};
 use ps_rollout::Strategy;
 
-use super::Subject;
+use super::subject::Subject;
 use crate::scheduler::{DeployOutcome, Scheduler, StopOrder, Stopped, Watch};
 use crate::{AppStatus, Cancel, Error, Instance, Intent, Plan, Process, Progress, Release};
 

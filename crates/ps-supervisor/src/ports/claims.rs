@@ -11,7 +11,7 @@ use formation::Slot;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-use super::{PORT_FILE, SECOND_PORT_FILE, written};
+use super::file::{PORT_FILE, SECOND_PORT_FILE, written};
 use crate::spec::Spec;
 
 const LOCK_TRIES: u32 = 50;

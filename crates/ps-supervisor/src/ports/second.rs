@@ -6,7 +6,9 @@ use std::path::Path;
 
 use formation::Slot;
 
-use super::{Claims, SECOND_PORT_FILE, choose_and_keep, claims_of_others, is_free, write, written};
+use super::claims::{Claims, claims_of_others};
+use super::file::{SECOND_PORT_FILE, written};
+use super::{choose_and_keep, is_free, write};
 use crate::spec::Spec;
 
 /// The port of the second lane of a slot, whose run is about to be started; `None` for `release`. A port that an earlier

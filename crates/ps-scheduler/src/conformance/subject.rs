@@ -1,0 +1,20 @@
+//! What the suite is run with.
+
+use std::time::Duration;
+
+use formation::RestartPolicy;
+
+use crate::Source;
+
+/// What the suite deploys: a process of type `web` that runs until it is told to end.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Where it comes from.
+    pub source: Source,
+    /// Its command, `None` if the source has one.
+    pub command: Option<String>,
+    /// Its restart policy.
+    pub restart_policy: RestartPolicy,
+    /// Its grace period.
+    pub stop_timeout: Duration,
+}

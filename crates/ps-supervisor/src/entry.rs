@@ -1,0 +1,12 @@
+//! What happens in a new process between its start and its command.
+
+use std::path::Path;
+
+/// What a process does before it becomes its command.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Entry<'a> {
+    /// It enters the cgroup whose file this is, and never runs outside of it.
+    pub(crate) joining: Option<&'a Path>,
+    /// It takes this soft limit of open files, in place of the supervisor's own.
+    pub(crate) open_files: Option<u64>,
+}
