@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use formation::Slot;
 use ps_rollout::Fate;
 
-use crate::failure::{self, FailedSlot};
+use crate::failed_slot::{self, FailedSlot};
 
 /// A scheduler's refusal or failure.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +27,7 @@ pub enum Error {
         present: String,
     },
     /// The user: what was to be deployed did not work. Displays a line for each slot that failed, then the aftermath.
-    #[error("{}", failure::told(app, failed, aftermath))]
+    #[error("{}", failed_slot::told(app, failed, aftermath))]
     DeployFailed {
         /// The app.
         app: String,

@@ -1,24 +1,15 @@
 //! How a rollout that is over is told: as what a deploy did, or as its failure, slot by slot.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use formation::Slot;
 use ps_rollout::{Failure, Fate, Outcome};
 
+use crate::failed_slot::FailedSlot;
 use crate::{DeployOutcome, Error, Progress, Watch};
 
 /// What programs say that want a port which another one has, in lower case.
 const IN_USE: [&str; 3] = ["address already in use", "address in use", "eaddrinuse"];
-
-/// A slot that failed a deploy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FailedSlot {
-    /// The slot.
-    pub slot: Slot,
-    /// What happened, as a fragment that goes on after the slot, with the last lines that its instance wrote.
-    pub reason: String,
-}
 
 impl Error {
     /// A deploy that failed in one slot, and of which nothing is left.
@@ -81,19 +72,6 @@ fn cannot_run_twice(failed: &[FailedSlot], fates: &BTreeMap<Slot, Fate>) -> Opti
         "{slot} was tried beside the instance that runs: where two of {process_type} cannot run at the same time, app.json's \
          formation.{process_type}.strategy has to be stop-first"
     ))
-}
-
-/// The failure of a deploy for people: a line for each slot that failed, then what is not as it was.
-pub(crate) fn told(app: &str, failed: &[FailedSlot], aftermath: &[String]) -> String {
-    let mut text = String::new();
-    for (n, FailedSlot { slot, reason }) in failed.iter().enumerate() {
-        // A string takes what is written to it.
-        let _ = write!(text, "{}{slot} of {app} {reason}", if n == 0 { "" } else { "\n" });
-    }
-    for sentence in aftermath {
-        let _ = write!(text, "\n{sentence}");
-    }
-    text
 }
 
 impl From<BTreeMap<Slot, Fate>> for DeployOutcome {

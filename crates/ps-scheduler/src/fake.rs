@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 
-use formation::{Exit, Slot, State};
-use ps_rollout::{Event, Role, Strategy};
+use formation::{Exit, Slot};
+use ps_rollout::{Event, Strategy};
 
 use self::app::App;
 use crate::failure::conclude;

@@ -2,8 +2,10 @@
 //! says what will happen to each slot and can be printed before it happens, a scheduler in memory for tests ([`Fake`]), and
 //! the [`conformance`] suite that every scheduler passes. It is given releases that `ps-release` has made, and knows nothing of files, of engines, or of signals.
 
+mod ask;
 pub mod conformance;
 mod error;
+mod failed_slot;
 mod failure;
 mod fake;
 mod forecast;
@@ -15,7 +17,8 @@ mod rules;
 mod scheduler;
 
 pub use error::Error;
-pub use failure::{FailedSlot, conclude};
+pub use failed_slot::FailedSlot;
+pub use failure::conclude;
 pub use fake::Fake;
 pub use forecast::{Foreseen, ForeseenRules, Outlook, foresee};
 pub use instance::{AppStatus, Instance, Over, Running};

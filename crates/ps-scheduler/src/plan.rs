@@ -10,7 +10,7 @@ use formation::{Formation, ProcessType, Slot, State, Which};
 use ps_rollout::{Rules, Strategy};
 
 use crate::rules::Extent;
-use crate::{Error, Instance, Over, Release, Scheduler, rules};
+use crate::{Instance, Over, Release, rules};
 
 /// What happens to one slot. A [`ps_rollout::Change`] is the same together with the run that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,18 +78,6 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Asks a scheduler how its app is, and makes the plan from that. Every verb makes its plan here; `--dry-run` shows its
-    /// steps ([`crate::foresee`]).
-    pub fn ask(
-        scheduler: &dyn Scheduler,
-        release: Release,
-        wanted: &Formation,
-        intent: &Intent,
-    ) -> Result<Self, Error> {
-        let present = scheduler.status_of(&release.app)?.instances;
-        Ok(Self::new(release, wanted, &present, intent, scheduler.usual_strategy()))
-    }
-
     /// Compares what is wanted with what is there. Scaling up fills only the new slots and scaling down empties
     /// only the highest; slots outside the intent keep what they have. `usual` is the strategy of the scheduler, for types of
     /// which the app asks for none.

@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use formation::{Slot, Which};
-use ps_rollout::{Condition, Event, Lane, Observed, Outcome, Present, Revision, Rollout, Run};
+use formation::{Exit, Slot, State, Which};
+use ps_rollout::{Condition, Event, Lane, Observed, Outcome, Present, Revision, Role, Rollout, Run};
 
-use super::{Exit, Instance, Role, State};
-use crate::{Change, Plan};
+use crate::{Change, Instance, Plan};
 
 /// What plays the part of a process.
 #[derive(Clone, Debug)]
