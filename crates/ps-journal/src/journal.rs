@@ -130,13 +130,14 @@ impl<'a> Journal<'a> {
     }
 
     fn append(&self, event: Event) -> Result<(), WriteError> {
-        let exists = || self.world.app(self.app.as_str()).is_ok();
-        if !exists() {
+        // What cannot be found out, on a disk that fails, is no reason to forget anything.
+        let is_gone = || matches!(self.world.app(self.app.as_str()), Err(Error::NoSuchApp { .. }));
+        if is_gone() {
             return Ok(());
         }
         let line = serde_json::to_string(&entry(event)).expect("an entry is plain data");
         let appended = self.records.append(&line, self.world.access(Scope::App(self.app)));
-        if !exists() {
+        if is_gone() {
             // It was destroyed meanwhile: nothing of it is made again.
             let _ = self.world.forget_kept(self.app);
             return Ok(());

@@ -159,3 +159,20 @@ fn an_app_that_is_gone_gets_no_journal_and_one_that_cannot_be_written_is_said_on
         "{said:?}"
     );
 }
+
+#[test]
+fn a_journal_follows_its_app_to_a_new_name_and_replaces_none() {
+    let place = Place::new();
+    let new: AppName = "store".parse().expect("a legal name");
+    let of_new = Journal::of(&place.world, &new);
+    // As Dokku renames: the new app need not be there yet.
+    place.journal().hand_on(&new).expect("there was none");
+    assert_eq!(of_new.read().expect("readable"), Contents::default());
+    write_some(&place.journal());
+    place.journal().hand_on(&new).expect("copied");
+    let told = of_new.read().expect("readable");
+    assert_eq!(told, place.read());
+    place.journal().ended("stop", None, Duration::ZERO, unlost);
+    place.journal().hand_on(&new).expect("it has one");
+    assert_eq!(of_new.read().expect("readable"), told);
+}
