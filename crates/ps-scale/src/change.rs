@@ -43,7 +43,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
     if !world.inside_dokku() {
         announce(world, app, args)?;
     }
-    told(world, app, || store_and_act(world, app, args, &change))
+    store_and_act(world, app, args, &change)
 }
 
 /// Does a change, and has the journal of the app tell of it.
@@ -56,6 +56,18 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
     let lock = world.lock_app(app, Duration::from_secs(args.wait));
     let lock = lock.map_err(|error| ps_dokku::busy(world, error))?;
     let _deploy = lock_deploy(world, app, args, &lock)?;
+    // What was refused until here changes nothing, and leaves no trace.
+    told(world, app, || store_and_act_under(&lock, world, app, args, change))
+}
+
+/// The same, by who holds the app's lock.
+fn store_and_act_under(
+    lock: &AppLock,
+    world: &World,
+    app: &AppName,
+    args: &Args,
+    change: &Change,
+) -> Result<Outcome> {
     let Stored { before, after, mut named } = store(world, app, FormationSource::Argument, change)?;
     let outcome = if args.skip_deploy {
         Outcome::Done
@@ -63,7 +75,7 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
         // As in Dokku, a type that was not there has changed, be it to 0: its deploy ends what an earlier one left of it.
         let (was, is) = (before.effective(), after.effective());
         named.retain(|name| was.get(name.as_str()) != is.get(name.as_str()));
-        act::carry_out(world, app, Some(&lock), &to_deploy(named, &before, &after), args)?
+        act::carry_out(world, app, Some(lock), &to_deploy(named, &before, &after), args)?
     };
     if args.format() != Format::Text {
         print::write(app, &after, args.format(), true)?;
