@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::{Pid, Signal, kill_process};
@@ -96,55 +97,61 @@ fn damage(how: &str, path: &Path) {
 const DAMAGES: [&str; 7] =
     ["garbage", "empty", "nul", "a directory", "a FIFO", "of another format", "missing"];
 
+/// Every damage, with a supervisor that lives and with one that is dead. Each kind of damage has a thread of its own: most of
+/// the time is spent waiting.
+fn each_damage(judge: impl Fn(&str, bool) + Sync) {
+    thread::scope(|scope| {
+        for how in DAMAGES {
+            let judge = &judge;
+            scope.spawn(move || [false, true].map(|is_dead| judge(how, is_dead)));
+        }
+    });
+}
+
 #[test]
 fn a_spec_that_cannot_be_read_is_no_dead_end() {
-    let home = Home::running("shop", PROCFILE, &SCALE);
-    let source = home.path("shop").to_str().expect("text").to_owned();
-    let spec = service(&home).join("spec2.json");
     let all = table(&[("web.1", "running"), ("web.2", "running"), ("worker.1", "running")]);
-    for (n, how) in DAMAGES.into_iter().enumerate() {
-        for is_dead in [false, true] {
-            let ruin = || {
-                damage(how, &spec);
-                if is_dead {
-                    kill_supervisor(&home);
-                }
-            };
-            // What runs is left alone by whoever asks for nothing else.
-            let before = home.pids("shop");
+    each_damage(|how, is_dead| {
+        let home = Home::running("shop", PROCFILE, &SCALE);
+        let source = home.path("shop").to_str().expect("text").to_owned();
+        let spec = service(&home).join("spec2.json");
+        let ruin = || {
+            damage(how, &spec);
+            if is_dead {
+                kill_supervisor(&home);
+            }
+        };
+        // What runs is left alone by whoever asks for nothing else.
+        let before = home.pids("shop");
+        ruin();
+        home.does(&["ps-lifecycle", "start", "shop"]);
+        assert_eq!((home.pids("shop"), supervisors(&home).len()), (before, 1), "{how}, {is_dead}");
+        for verb in [&["restart", "shop"][..], &["deploy", "shop", "--dir", &source]] {
             ruin();
-            home.does(&["ps-lifecycle", "start", "shop"]);
-            assert_eq!((home.pids("shop"), supervisors(&home).len()), (before, 1), "{how}, {is_dead}");
-            // Each damage meets some of the verbs that change what runs.
-            ruin();
-            let deploy = ["deploy", "shop", "--dir", &source];
-            let verb = [&["restart", "shop"][..], &deploy][n % 2];
             home.does(&[&["ps-lifecycle"], verb].concat());
             assert_eq!(home.states("shop"), all, "{how}, {is_dead}, {verb:?}");
-            ruin();
-            home.does(&["ps-lifecycle", "stop", "shop"]);
-            home.is_silent();
-            home.does(&["ps-lifecycle", "start", "shop"]);
-            assert_eq!(home.states("shop"), all, "{how}, {is_dead}");
         }
-    }
+        ruin();
+        home.does(&["ps-lifecycle", "stop", "shop"]);
+        home.is_silent();
+        home.does(&["ps-lifecycle", "start", "shop"]);
+        assert_eq!(home.states("shop"), all, "{how}, {is_dead}");
+    });
 }
 
 #[test]
 fn destroy_leaves_nothing_of_an_app_whose_files_are_damaged() {
-    for how in DAMAGES {
-        for is_dead in [false, true] {
-            let home = Home::running("shop", PROCFILE, &SCALE);
-            damage(how, &service(&home).join("spec2.json"));
-            damage(how, &service(&home).join("web.1/status.json"));
-            if is_dead {
-                kill_supervisor(&home);
-            }
-            home.does(&["ps-lifecycle", "destroy", "shop"]);
-            assert_eq!(home.processes(), Vec::new(), "{how}, {is_dead}");
-            assert!(!service(&home).exists(), "{how}, {is_dead}");
+    each_damage(|how, is_dead| {
+        let home = Home::running("shop", PROCFILE, &SCALE);
+        damage(how, &service(&home).join("spec2.json"));
+        damage(how, &service(&home).join("web.1/status.json"));
+        if is_dead {
+            kill_supervisor(&home);
         }
-    }
+        home.does(&["ps-lifecycle", "destroy", "shop"]);
+        assert_eq!(home.processes(), Vec::new(), "{how}, {is_dead}");
+        assert!(!service(&home).exists(), "{how}, {is_dead}");
+    });
 }
 
 #[test]
@@ -213,7 +220,7 @@ fn a_supervisor_that_does_not_answer_keeps_nothing_alive() {
 
 #[test]
 fn what_is_over_is_woken_by_no_verb_that_asks_for_something_else() {
-    let procfile = "web: faultapp --tick 60\njob: echo ran >>runs; sleep 1.2\n";
+    let procfile = "web: faultapp --tick 60\njob: echo ran >>runs; until [ -e end ]; do sleep 0.05; done\n";
     let home = Home::running("shop", procfile, &["--scale", "web=2", "--scale", "job=1"]);
     let runs = || fs::read_to_string(home.path("shop/runs")).unwrap_or_default().lines().count();
     let is_done = || {
@@ -222,6 +229,7 @@ fn what_is_over_is_woken_by_no_verb_that_asks_for_something_else() {
             other => Err(format!("{other:?}")),
         });
     };
+    let end = home.write("shop/end", "");
     is_done();
     home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
     home.does(&["ps-scale", "shop", "web=3"]);
@@ -232,7 +240,9 @@ fn what_is_over_is_woken_by_no_verb_that_asks_for_something_else() {
     home.does(&["ps-lifecycle", "restore", "--all"]);
     let expected = [("job.1", "stopped"), ("web.1", "running"), ("web.2", "stopped"), ("web.3", "running")];
     assert_eq!((home.states("shop"), runs()), (table(&expected), 1));
+    fs::remove_file(&end).expect("it was written");
     home.does(&["ps-lifecycle", "start", "shop"]);
+    home.write("shop/end", "");
     is_done();
     assert_eq!(runs(), 2);
     assert_eq!(home.states("shop").get("web.2").map(String::as_str), Some("running"));

@@ -16,10 +16,11 @@ use crate::home::{Home, eventually, get, listening, programs, run, slot, table};
 /// `hello`.
 pub(crate) const FIRST: &str = "a927f60";
 
+/// What ends by itself does so once it may `end`: a deploy wants to see it alive for a second.
 const PROCFILE: &str = "web: faultapp --listen\n\
                         worker: sh worker.sh\n\
-                        job: echo ran >>runs; [ $(wc -l <runs) -gt 1 ] || sleep 1.2\n\
-                        flaky: echo ran >>tries; [ $(wc -l <tries) -gt 1 ] || sleep 5; exit 3\n";
+                        job: echo ran >>runs; until [ -e end ]; do sleep 0.05; done\n\
+                        flaky: echo ran >>tries; until [ -e end ]; do sleep 0.05; done; exit 3\n";
 
 /// Once it may `begin` it counts, at some 70 MB/s where the machine is fast enough, until it is `enough`; stderr says then
 /// how far it came.
@@ -60,6 +61,7 @@ impl Earlier {
         earlier.home.does(&["ps-set", "shop", "restart-policy", "on-failure:1"]);
         let scale = ["web=2", "worker=1", "job=1", "flaky=1"].map(|count| ["--scale", count]);
         earlier.does(&[&["deploy", "shop", "--dir", &source][..], &scale.concat()].concat());
+        earlier.home.write("shop/end", "");
         earlier.does(&["stop", "shop", "web.2"]);
         earlier.is_at_rest();
         earlier.pids = earlier.home.pids("shop");
@@ -212,17 +214,14 @@ impl Earlier {
         lifecycle(&["stop", "shop", "web.1"]);
         assert_eq!(self.home.pids("shop").keys().collect::<Vec<_>>(), ["worker.1"]);
         assert_eq!(self.runs(), self.runs);
-        // What ends by itself lives long enough for a deploy where it runs for the first time.
-        for file in ["shop/runs", "shop/tries"] {
-            fs::remove_file(self.home.path(file)).expect("it ran");
-        }
+        fs::remove_file(self.home.path("shop/end")).expect("it was written");
         lifecycle(&["deploy", "shop", "--dir", self.home.path("shop").to_str().expect("text")]);
         let deployed = self.home.pids("shop");
         assert!(
             deployed.contains_key("web.1") && deployed["worker.1"] != self.pids["worker.1"],
             "{deployed:?}"
         );
-        assert_eq!(self.runs().0, 1, "a deploy runs the job of the new revision");
+        assert_eq!(self.runs().0, self.runs.0 + 1, "a deploy runs the job of the new revision");
         lifecycle(&["stop", "shop"]);
         self.home.is_silent();
     }
@@ -281,12 +280,13 @@ fn an_earlier_supervisor_that_lives_is_replaced_by_the_next_verb_about_its_app()
 fn a_job_that_finished_under_an_earlier_supervisor_is_not_run_again_where_nothing_else_runs() {
     let Some(programs) = built(FIRST) else { return };
     let home = Home::new();
-    let source = home.source("shop", "job: echo ran >>runs; sleep 1.2\n");
+    let source = home.source("shop", "job: echo ran >>runs; until [ -e end ]; do sleep 0.05; done\n");
     fs::create_dir(home.path("home/shop")).expect("an app");
     let deployed = run(
         home.command_at(&programs, &["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "job=1"])
     );
     assert_eq!(deployed.status, Some(0), "{deployed:?}");
+    home.write("shop/end", "");
     let is_over = || match home.states("shop").get("job.1").map(String::as_str) {
         Some("stopped") => Ok(()),
         state => Err(format!("{state:?}")),
