@@ -2,25 +2,13 @@
 # The ps plugin in a Dokku-shaped tree: a plugn of our own, other plugins whose hooks write down how they were called, the
 # real programs, and where a container is needed a real engine.
 
-setup_file() {
-  REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-  if [[ -z ${FORMATION_BIN:-} ]]; then
-    FORMATION_BIN=$(cargo metadata --no-deps --format-version 1 --manifest-path "$REPO/Cargo.toml" | jq -r .target_directory)/debug
-  fi
-  export REPO FORMATION_BIN
-}
+load world
+
+setup_file() { find_programs; }
 
 setup() {
-  export DOKKU_ROOT=$BATS_TEST_TMPDIR/home DOKKU_LIB_ROOT=$BATS_TEST_TMPDIR/lib
-  export PLUGIN_PATH=$DOKKU_LIB_ROOT/plugins DOKKU_PID=4242 DOKKU_NOT_IMPLEMENTED_EXIT=10
-  export PATH=$REPO/tests/triggers/bin:$FORMATION_BIN:$PATH
-  DOKKU_SYSTEM_USER=$(id -un)
-  export DOKKU_SYSTEM_USER
-  unset FORMATION_LOCK DOKKU_QUIET_OUTPUT DOKKU_BUILD_ID SKIP_REBUILD
-  PLUGIN=$PLUGIN_PATH/enabled/ps
-  CALLS=$BATS_TEST_TMPDIR/calls
-  mkdir -p "$PLUGIN_PATH/enabled/other" "$DOKKU_ROOT"/{demo,idle}
-  ln -s "$REPO/triggers/ps" "$PLUGIN"
+  make_world_with_plugn
+  mkdir "$DOKKU_ROOT"/{demo,idle}
   put data/ps/demo/Procfile $'web: serve\nworker: work\n'
   put config/common/demo/deployed true
   put config/ps/demo/scale $'web=1\nworker=0\n'
@@ -32,17 +20,7 @@ setup() {
   done
 }
 
-put() {
-  mkdir -p "$(dirname "$DOKKU_LIB_ROOT/$1")"
-  printf '%s' "$2" >"$DOKKU_LIB_ROOT/$1"
-}
-
-# Another plugin's hook: writes down its call, then does what follows, a piece of shell.
-other() {
-  # shellcheck disable=SC2016  # The hook's own variables.
-  printf '#!/usr/bin/env bash\necho "${0##*/} $*" >>%q\n%s\n' "$CALLS" "${*:2}" >"$PLUGIN_PATH/enabled/other/$1"
-  chmod 755 "$PLUGIN_PATH/enabled/other/$1"
-}
+other() { hook_of other "$@"; }
 
 # `dokku ps:<name> <word>…`, as the front-end runs it.
 ps() {

@@ -1,19 +1,17 @@
 #!/usr/bin/env bats
 # scripts/install-dokku-plugin on a system that lies in a directory and has a ps plugin shaped like Dokku's own.
 
+load world
+
 setup_file() {
-  REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-  if [[ -z ${FORMATION_BIN:-} ]]; then
-    FORMATION_BIN=$(cargo metadata --no-deps --format-version 1 --manifest-path "$REPO/Cargo.toml" | jq -r .target_directory)/debug
-  fi
+  find_programs
   # Without what only a debugger reads: a copy for each test is dear.
   mkdir "$BATS_FILE_TMPDIR/bin"
   local program
   for program in procfile-util ps-inspect-sanitize ps-lifecycle ps-report ps-scale ps-set ps-supervise; do
     strip -o "$BATS_FILE_TMPDIR/bin/$program" "$FORMATION_BIN/$program"
   done
-  FORMATION_BIN=$BATS_FILE_TMPDIR/bin
-  export REPO FORMATION_BIN
+  export FORMATION_BIN=$BATS_FILE_TMPDIR/bin
 }
 
 setup() {

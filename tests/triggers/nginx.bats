@@ -2,33 +2,23 @@
 # Native apps behind a real nginx. A plugin of the test's own writes configurations as Dokku's does: the addresses of an app's
 # listeners, joined with the ports of its port map.
 
+load world
+
 setup_file() {
-  REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-  if [[ -z ${FORMATION_BIN:-} ]]; then
-    FORMATION_BIN=$(cargo metadata --no-deps --format-version 1 --manifest-path "$REPO/Cargo.toml" | jq -r .target_directory)/debug
-  fi
+  find_programs
   local unpacked=${FORMATION_SETUP_STATE:-${XDG_STATE_HOME:-/var/lib}/formation-setup}/consumers/usr/sbin/nginx
   # Not NGINX: nginx itself reads that one, as a list of sockets.
   NGINX_PROGRAM=$(PATH=$PATH:/usr/sbin command -v nginx || { [[ ! -x $unpacked ]] || echo "$unpacked"; })
-  export REPO FORMATION_BIN NGINX_PROGRAM
+  export NGINX_PROGRAM
 }
 
 setup() {
   [[ $NGINX_PROGRAM ]] || skip "no nginx: scripts/setup unpacks one, for root"
-  export DOKKU_ROOT=$BATS_TEST_TMPDIR/home DOKKU_LIB_ROOT=$BATS_TEST_TMPDIR/lib
-  export PLUGIN_PATH=$DOKKU_LIB_ROOT/plugins DOKKU_PID=100 DOKKU_NOT_IMPLEMENTED_EXIT=10
-  export PATH=$REPO/tests/triggers/bin:$FORMATION_BIN:$PATH
-  DOKKU_SYSTEM_USER=$(id -un)
-  export DOKKU_SYSTEM_USER
-  unset FORMATION_LOCK DOKKU_QUIET_OUTPUT DOKKU_BUILD_ID SKIP_REBUILD
-  mkdir -p "$PLUGIN_PATH/enabled/nginx-vhosts/templates" "$DOKKU_ROOT" "$BATS_TEST_TMPDIR/nginx/logs"
-  ln -s "$REPO/triggers/ps" "$PLUGIN_PATH/enabled/ps"
-  ln -s "$REPO/triggers/scheduler-formation" "$PLUGIN_PATH/enabled/scheduler-formation"
+  make_native_world
+  export DOKKU_PID=100
+  mkdir -p "$PLUGIN_PATH/enabled/nginx-vhosts/templates" "$BATS_TEST_TMPDIR/nginx/logs"
   # shellcheck disable=SC2016  # The hooks' own variables.
-  hook deploy 'plugn trigger scheduler-deploy native "$1" "$2" "$3"'
-  # shellcheck disable=SC2016
-  hook core-post-deploy 'mkdir -p "$DOKKU_LIB_ROOT/config/common/$1"; printf true >"$DOKKU_LIB_ROOT/config/common/$1/deployed"
-    plugn trigger proxy-build-config "$1"'
+  hook core-post-deploy 'plugn trigger proxy-build-config "$1"'
   # shellcheck disable=SC2016
   hook ports-get 'cat "$DOKKU_LIB_ROOT/config/ports/$1/map"'
   hook proxy-is-enabled 'echo true'
@@ -48,15 +38,7 @@ teardown() {
   [[ -z ${CONTAINER:-} ]] || kill "$CONTAINER"
 }
 
-hook() {
-  printf '#!/usr/bin/env bash\nset -eo pipefail\n%s\n' "${*:2}" >"$PLUGIN_PATH/enabled/nginx-vhosts/$1"
-  chmod 755 "$PLUGIN_PATH/enabled/nginx-vhosts/$1"
-}
-
-put() {
-  mkdir -p "$(dirname "$DOKKU_LIB_ROOT/$1")"
-  printf '%s' "$2" >"$DOKKU_LIB_ROOT/$1"
-}
+hook() { hook_of nginx-vhosts "$@"; }
 
 # As Dokku's nginx plugin makes one: the address of each listener, and the ports of the port map.
 build_config() {

@@ -2,13 +2,12 @@
 # The ps plugin's hooks, run one by one as plugn and Dokku's front-end run them, with the real programs, in a
 # temporary world: against what a real Dokku's hooks answered, where that recording is present.
 
+load world
+
 setup_file() {
-  REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-  if [[ -z ${FORMATION_BIN:-} ]]; then
-    FORMATION_BIN=$(cargo metadata --no-deps --format-version 1 --manifest-path "$REPO/Cargo.toml" | jq -r .target_directory)/debug
-  fi
+  find_programs
   RECORDED=$REPO/../shared/contracts/dokku-recorded/hooks.jsonl
-  export REPO FORMATION_BIN RECORDED
+  export RECORDED
   local program
   for program in ps-scale ps-set ps-report ps-lifecycle procfile-util ps-inspect-sanitize; do
     [[ -x $FORMATION_BIN/$program ]] || { echo "$FORMATION_BIN/$program is not built: cargo build --workspace" >&2; return 1; }
@@ -16,14 +15,8 @@ setup_file() {
 }
 
 setup() {
-  export DOKKU_ROOT=$BATS_TEST_TMPDIR/home DOKKU_LIB_ROOT=$BATS_TEST_TMPDIR/lib
-  export PLUGIN_PATH=$DOKKU_LIB_ROOT/plugins DOKKU_PID=4242 PATH=$FORMATION_BIN:$PATH
-  DOKKU_SYSTEM_USER=$(id -un)
-  export DOKKU_SYSTEM_USER
-  unset FORMATION_LOCK DOKKU_QUIET_OUTPUT
-  PLUGIN=$PLUGIN_PATH/enabled/ps
-  mkdir -p "$PLUGIN_PATH/enabled" "$DOKKU_ROOT/demo" "$DOKKU_ROOT/idle"
-  ln -s "$REPO/triggers/ps" "$PLUGIN"
+  make_world
+  mkdir "$DOKKU_ROOT"/{demo,idle}
   put data/ps/demo/Procfile $'# the sample\nweb: python3 -m http.server $PORT\nworker: sleep 100000\nrelease: echo releasing\n'
   put config/common/demo/deployed true
   put config/ps/demo/can-scale true
@@ -31,12 +24,6 @@ setup() {
   put config/ps/demo/scale $'web=1\nrelease=0\nworker=0\n'
   put config/ps/demo/scale.old ""
   put config/ps/idle/scale $'web=1\n'
-}
-
-# Writes the file $1 below $DOKKU_LIB_ROOT.
-put() {
-  mkdir -p "$(dirname "$DOKKU_LIB_ROOT/$1")"
-  printf '%s' "$2" >"$DOKKU_LIB_ROOT/$1"
 }
 
 # Runs a hook; its answer lies in $out and $err (files, so that every byte counts) and $status.
@@ -86,7 +73,7 @@ matches() {
     case $name in
       # These hooks come with deploys inside Dokku.
       docker-args* | extract-* | core-post-deploy | current-scale-after) continue ;;
-      # Its row about a container needs an engine; tests/cli/ps_report.rs has it.
+      # Its row about a container needs an engine; tests/cli/ps_report/instances.rs has it.
       report) continue ;;
       # The same answer, without a failure quoted in a failure.
       procfile-get-command-none) matches "$case" "$name" stderr-differs || failed=$((failed + 1)) ;;

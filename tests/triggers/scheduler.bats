@@ -4,54 +4,28 @@
 
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-  REPO=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
-  if [[ -z ${FORMATION_BIN:-} ]]; then
-    FORMATION_BIN=$(cargo metadata --no-deps --format-version 1 --manifest-path "$REPO/Cargo.toml" | jq -r .target_directory)/debug
-  fi
-  export REPO FORMATION_BIN
-}
+load world
+
+setup_file() { find_programs; }
 
 setup() {
-  export DOKKU_ROOT=$BATS_TEST_TMPDIR/home DOKKU_LIB_ROOT=$BATS_TEST_TMPDIR/lib
-  export PLUGIN_PATH=$DOKKU_LIB_ROOT/plugins DOKKU_PID=100 DOKKU_NOT_IMPLEMENTED_EXIT=10
-  export PATH=$REPO/tests/triggers/bin:$FORMATION_BIN:$PATH
-  DOKKU_SYSTEM_USER=$(id -un)
-  export DOKKU_SYSTEM_USER
-  unset FORMATION_LOCK DOKKU_QUIET_OUTPUT DOKKU_BUILD_ID SKIP_REBUILD
-  CALLS=$BATS_TEST_TMPDIR/calls
+  make_native_world
+  export DOKKU_PID=100
   SERVICE=$DOKKU_LIB_ROOT/data/scheduler-native/demo
   TREE=$BATS_TEST_TMPDIR/tree
-  mkdir -p "$PLUGIN_PATH/enabled/other" "$DOKKU_ROOT/demo"
-  ln -s "$REPO/triggers/ps" "$PLUGIN_PATH/enabled/ps"
-  ln -s "$REPO/triggers/scheduler-formation" "$PLUGIN_PATH/enabled/scheduler-formation"
+  mkdir "$DOKKU_ROOT/demo"
   put config/scheduler/demo/selected native
   put config/ps/demo/scale $'web=1\n'
   put config/ps/demo/stop-timeout-seconds 2
-  # What Dokku's own plugins do on the way to a scheduler, as far as it matters here.
-  # shellcheck disable=SC2016  # The hooks' own variables.
-  other deploy 'plugn trigger scheduler-deploy native "$1" "$2" "$3"'
-  # shellcheck disable=SC2016
+  # shellcheck disable=SC2016  # The hook's own variables.
   other release-and-deploy 'plugn trigger scheduler-deploy native "$1" "$2" ""'
-  # shellcheck disable=SC2016
-  other core-post-deploy 'mkdir -p "$DOKKU_LIB_ROOT/config/common/$1"; printf true >"$DOKKU_LIB_ROOT/config/common/$1/deployed"'
 }
 
 teardown() {
   plugn trigger scheduler-post-delete native demo latest
 }
 
-put() {
-  mkdir -p "$(dirname "$DOKKU_LIB_ROOT/$1")"
-  printf '%s' "$2" >"$DOKKU_LIB_ROOT/$1"
-}
-
-# Another plugin's hook: writes down its call, then does what follows, a piece of shell.
-other() {
-  # shellcheck disable=SC2016  # The hook's own variables.
-  printf '#!/usr/bin/env bash\necho "${0##*/} $*" >>%q\n%s\n' "$CALLS" "${*:2}" >"$PLUGIN_PATH/enabled/other/$1"
-  chmod 755 "$PLUGIN_PATH/enabled/other/$1"
-}
+other() { hook_of other "$@"; }
 
 # A push of this Procfile as this revision: the triggers of Dokku's git plugin, in its order, in a deploy of its own. As
 # there, a post-extract that fails ends nothing.
