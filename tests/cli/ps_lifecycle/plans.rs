@@ -117,7 +117,7 @@ fn a_dry_run_of_ps_scale_is_the_plan_of_converge_whatever_state_the_app_is_in() 
 
     home.does(&["ps-set", "shop", "restart-policy", "on-failure:1"]);
     let web = "web: exec sleep 1000\n";
-    let source = home.source("src", &format!("{web}job: sleep 1.5\nflaky: sleep 5; exit 3\n"));
+    let source = home.source("src", &format!("{web}job: sleep 1.5\nflaky: sleep 3; exit 3\n"));
     let formation = r#"{"web": {"quantity": 3}, "job": {"quantity": 1}, "flaky": {"quantity": 1}}"#;
     home.write("src/app.json", &format!(r#"{{"formation": {formation}}}"#));
     home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
@@ -141,7 +141,7 @@ fn a_dry_run_of_ps_scale_is_the_plan_of_converge_whatever_state_the_app_is_in() 
     let unknown = "unknown web.1: its scheduler did not say whether it runs";
     assert_eq!(plan_of_both(&home), [over[0], over[1], unknown, &web(3)]);
 
-    home.does(&["ps-lifecycle", "restart", "shop"]);
+    home.does(&["ps-lifecycle", "restart", "shop", "web"]);
     home.does(&["ps-lifecycle", "stop", "shop"]);
     let start = |slot: &str| format!("start {slot}: the app is stopped: starts when it is started");
     let stopped = ["flaky.1", "job.1", "web.1", "web.2", "web.3"].map(start);
