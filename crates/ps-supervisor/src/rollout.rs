@@ -280,3 +280,6 @@ fn plan(next: &Next, order: &Order) -> Plan {
     }
     Plan { types, next_number: order.next_number }
 }
+
+#[cfg(test)]
+mod tests;
