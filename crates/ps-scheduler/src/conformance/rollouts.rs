@@ -14,6 +14,8 @@ use super::place::{self, Place};
 use crate::scheduler::{Scheduler, Watch};
 use crate::{Cancel, Error, Intent, Plan, Progress, Release, Running};
 
+/// How long an instance has to live where one is to end before it has passed its gate: on a busy machine, too, it does.
+const LONG_GATE: Duration = Duration::from_secs(5);
 /// A deploy that has not ended after its caller died at so many steps does not end.
 const MANY: usize = 200;
 
@@ -103,7 +105,8 @@ pub fn a_type_that_fails_leaves_the_others_alone(harness: &dyn Harness, strategy
     let before = suite.what_is_there();
     let mut release = suite.release(&harness.good());
     release.processes[1].command = harness.bad().command;
-    let failed = suite.place.deploy(&suite.place.plan(release, &["web=1", "worker=1"], &Intent::Deploy));
+    let plan = suite.place.plan(release, &["web=1", "worker=1"], &Intent::Deploy);
+    let failed = suite.place.deploy(&with_long_gate(plan));
     assert!(matches!(failed, Err(Error::DeployFailed { .. })), "worker.1 does not come up: {failed:?}");
     suite.is_as(&before);
 }
@@ -119,7 +122,7 @@ pub fn a_cancelled_deploy_leaves_the_same_instances(harness: &dyn Harness, strat
             cancel.cancel();
         }
     };
-    let plan = suite.plan(&harness.good(), &["web=2"], &Intent::Deploy);
+    let plan = with_long_gate(suite.plan(&harness.good(), &["web=2"], &Intent::Deploy));
     let cancelled = suite.place.deploy_watched(&plan, &cancel, &mut say);
     assert!(matches!(cancelled, Err(Error::Cancelled)), "it went on: {cancelled:?}");
     suite.is_as(&before);
@@ -247,7 +250,7 @@ pub fn a_start_of_which_one_type_fails_leaves_the_others_up(harness: &dyn Harnes
     let mut release = suite.release(&harness.good());
     release.processes[1].command = harness.bad().command;
     let deploy = |wanted: &[&str], intent: &Intent| {
-        suite.place.deploy(&suite.place.plan(release.clone(), wanted, intent))
+        suite.place.deploy(&with_long_gate(suite.place.plan(release.clone(), wanted, intent)))
     };
     deploy(&["web=1", "worker=0"], &Intent::Deploy).expect("web comes up");
     let before = suite.place.identities();
@@ -261,6 +264,13 @@ pub fn a_start_of_which_one_type_fails_leaves_the_others_up(harness: &dyn Harnes
         let web = instances.iter().filter(|instance| instance.slot.process_type.as_str() == "web");
         web.filter(|instance| instance.state.is_alive()).count() == 2
     });
+}
+
+fn with_long_gate(mut plan: Plan) -> Plan {
+    for rules in plan.rules.values_mut() {
+        rules.minimum_life = LONG_GATE;
+    }
+    plan
 }
 
 /// What is recorded and what is alive.
@@ -299,7 +309,8 @@ impl<'a> Suite<'a> {
     }
 
     fn fails(&self, subject: &Subject, wanted: &[&str], intent: &Intent) -> Error {
-        let error = self.place.deploy(&self.plan(subject, wanted, intent)).expect_err("it does not come up");
+        let plan = with_long_gate(self.plan(subject, wanted, intent));
+        let error = self.place.deploy(&plan).expect_err("it does not come up");
         let Error::DeployFailed { failed, .. } = &error else { panic!("another failure: {error}") };
         let is_wanted = |slot: &Slot| slot.process_type.as_str() == "web";
         assert!(failed.iter().all(|failed| is_wanted(&failed.slot)) && !failed.is_empty(), "{failed:?}");
