@@ -4,6 +4,7 @@ use anyhow::{Error, Result};
 use formation::Which;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
+use ps_rollout::Fate;
 use ps_scheduler::{Intent, Running};
 
 use crate::args::TargetArgs;
@@ -39,8 +40,28 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     started
 }
 
-/// Whether one instance failed and others came up: then the app runs, and is to be brought back after a reboot.
+/// Whether one instance failed and others run: then the app is to be brought back after a reboot. A failure says what has become of
+/// each slot; the scheduler is asked only where it does not.
 fn runs_on(session: &Session, app: &App, error: &Error) -> bool {
-    matches!(error.downcast_ref(), Some(ps_scheduler::Error::DeployFailed { .. }))
-        && converge::status(session, app).is_ok_and(|status| status.running() != Running::False)
+    match error.downcast_ref() {
+        Some(ps_scheduler::Error::DeployFailed { fates, .. }) if !fates.is_empty() => {
+            fates.values().any(serves)
+        }
+        Some(ps_scheduler::Error::DeployFailed { .. }) => {
+            converge::status(session, app).is_ok_and(|status| status.running() != Running::False)
+        }
+        _ => false,
+    }
+}
+
+fn serves(fate: &Fate) -> bool {
+    match fate {
+        Fate::Kept(_)
+        | Fate::Started(_)
+        | Fate::Replaced { .. }
+        | Fate::Restarted { outage: Some(_), .. } => true,
+        Fate::Restarted { outage: None, .. } | Fate::Ended(_) | Fate::Empty | Fate::Lost | Fate::Stopped => {
+            false
+        }
+    }
 }
