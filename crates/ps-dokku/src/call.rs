@@ -1,13 +1,12 @@
 //! Calling triggers for an app, as the holder of its locks. What a hook says is streamed; if it fails, we say which trigger
 //! that was and whose hook, and its exit status is ours.
 
-use std::fmt;
-
 use ps_apps::{AppLock, World};
 use ps_triggers::Triggers;
 
 use crate::Error;
 use crate::order::Call;
+use crate::trigger_failed::TriggerFailed;
 
 /// A way to call triggers.
 pub struct Caller(Triggers);
@@ -75,47 +74,3 @@ impl Caller {
         Ok(if tag.is_empty() { "latest".to_owned() } else { tag })
     }
 }
-
-/// A hook failed.
-#[derive(Debug)]
-pub struct TriggerFailed {
-    status: u8,
-    /// Dokku's sentence about it, or nothing.
-    words: &'static str,
-    /// Which trigger failed, how, and whose hook it is.
-    reason: String,
-    /// The end of what hooks wrote to stderr, which is to be repeated; empty if nothing is.
-    said: String,
-    /// Whether a hook ended by itself: then it could say why.
-    has_spoken: bool,
-    /// Whether the trigger is not named, because the hooks have said enough.
-    is_told: bool,
-}
-
-impl TriggerFailed {
-    /// The hook's exit status, which is to be the command's.
-    pub fn status(&self) -> u8 {
-        self.status
-    }
-
-    /// The end of what hooks wrote to stderr, which is to be said once more; empty if nothing is.
-    pub fn said(&self) -> &str {
-        &self.said
-    }
-
-    /// The last word about it; empty where the hooks have said enough.
-    pub fn last_word(&self) -> String {
-        if self.is_told { String::new() } else { self.to_string() }
-    }
-}
-
-impl fmt::Display for TriggerFailed {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.words {
-            "" => f.write_str(&self.reason),
-            words => write!(f, "{words}: {}", self.reason),
-        }
-    }
-}
-
-impl std::error::Error for TriggerFailed {}

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use durable::WriteError;
 use procfile::{EnvFileError, ParseError};
 
-use crate::TriggerFailed;
+use crate::trigger_failed::TriggerFailed;
 
 /// A refusal or failure inside Dokku.
 #[derive(Debug, thiserror::Error)]

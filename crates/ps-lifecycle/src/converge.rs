@@ -8,12 +8,9 @@ use ps_scheduler::{AppStatus, Intent, Plan, Running};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
-use crate::{journal, plan, release};
+use crate::{journal, release};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
-    if args.dry_run {
-        return plan::print(session, args);
-    }
     let app = session.world.app(&args.app)?;
     journal::of_verb(&session.world, "converge", &app.name, || converge(session, &app))
 }

@@ -56,6 +56,7 @@ pub fn run() -> Result<Outcome> {
     }
     match &args.verb {
         Verb::Deploy(args) => deploy::run(&session, args),
+        Verb::Converge(args) if args.dry_run => plan::print(&session, args),
         Verb::Converge(args) => converge::run(&session, args),
         Verb::Start(args) => start::run(&session, args),
         Verb::Stop(args) => stop::run(&session, args),

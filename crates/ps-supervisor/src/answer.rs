@@ -8,21 +8,14 @@ use std::time::Instant;
 use formation::Slot;
 
 use crate::Error;
+use crate::attachment::Cause;
 use crate::control::{Message, PROTOCOL, Request};
 use crate::poll::Source;
 use crate::seat::Seat;
 use crate::seat_table::Event;
 use crate::spec::{SPEC_FILE, Spec};
-use crate::supervisor::{Cause, PAUSE, Supervisor};
-
-/// The spec's file, as this supervisor knows it.
-#[derive(Debug, Default)]
-pub(crate) struct SpecFile {
-    /// Which file was read or written last: device, inode, and time of change.
-    stamp: Option<(u64, u64, i64, i64)>,
-    /// When the spec is written again, and why it could not be written.
-    pub(crate) unwritten: Option<(Instant, String)>,
-}
+use crate::spec_file::SpecFile;
+use crate::supervisor::{PAUSE, Supervisor};
 
 impl Supervisor {
     /// Takes in whoever waits to be heard.

@@ -3,6 +3,7 @@
 //! came from. docs/supervisor.md explains the whole.
 
 mod answer;
+mod attachment;
 mod client;
 mod command;
 mod control;
@@ -37,11 +38,13 @@ mod seat_table;
 mod server;
 mod signals;
 mod spec;
+mod spec_file;
 mod status;
 mod supervisor;
 mod take_over;
 mod task;
 
+pub use attachment::{Attachment, Cause, Change, Reaction, Waited};
 pub use client::Client;
 pub use command::{Invocation, judge};
 pub use control::{Message, PROTOCOL, Request};
@@ -59,5 +62,5 @@ pub use revision::{Manner, NEXT_FILE, Next};
 pub use rollout::{Report, Stage, is_rolling};
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use status::Status;
-pub use supervisor::{Attachment, Cause, Change, Reaction, Supervisor, Until, Waited};
+pub use supervisor::{Supervisor, Until};
 pub use task::Task;

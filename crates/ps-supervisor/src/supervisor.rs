@@ -23,7 +23,7 @@ use rustix::process::{WaitOptions, WaitStatus};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::Error;
-use crate::answer::SpecFile;
+use crate::attachment::{Attached, Change};
 use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::first_format::{Predecessor, note_finished};
@@ -36,8 +36,7 @@ use crate::seat_table::Event;
 use crate::server::Server;
 use crate::signals::{self, Signals};
 use crate::spec::Spec;
-use attached::Attached;
-pub use attached::{Attachment, Cause, Change, Reaction, Waited};
+use crate::spec_file::SpecFile;
 
 /// What ends a supervisor.
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
@@ -333,7 +332,7 @@ impl Supervisor {
         let strays = if unsure { self.strays() } else { Vec::new() };
         for (slot, seat) in &mut self.seats {
             if seat.has_changed() && seat.is_unsure() {
-                seat.remark(strays::may_be_left(&strays));
+                seat.remark(Self::may_be_left(&strays));
             }
             if let Some(status) = seat.take_change() {
                 if let Some(attached) = &mut self.attached {

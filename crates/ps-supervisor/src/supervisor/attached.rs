@@ -2,7 +2,7 @@
 //! instance and is told what happens; the spec is in memory, and no value of the environment is ever on disk.
 
 use std::collections::BTreeMap;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
 
 use super::{Supervisor, Until};
+use crate::attachment::{Attached, Attachment, Cause, Change, Reaction, Waited};
 use crate::poll::Source;
 use crate::run::Run;
 use crate::seat_table::Event;
@@ -22,94 +23,6 @@ use crate::{Error, seat::Seat};
 const SIGNALS: [i32; 9] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2];
 /// A second SIGINT so soon after the first is the same key: a terminal sends it to us, and so does a parent that heard it too.
 const SAME_KEY: Duration = Duration::from_millis(100);
-
-/// What whoever looks on brings along.
-#[derive(Debug, Default)]
-pub struct Attachment {
-    /// The slot whose processes share our stdin.
-    pub stdin: Option<Slot>,
-    /// Everything ends once one of these can be read.
-    pub ends_with: Vec<OwnedFd>,
-    /// Whether SIGHUP is not to end anything, as under nohup.
-    pub ignores_hangup: bool,
-}
-
-/// Something that happened, for whoever looks on.
-#[derive(Debug)]
-pub enum Change {
-    /// What the processes of a slot write can be read here, without blocking, from now on. The writing end stays open:
-    /// "nothing there" is never "nothing more".
-    Output {
-        /// The slot.
-        slot: Slot,
-        /// The end to read from.
-        reader: OwnedFd,
-    },
-    /// An instance is in another state.
-    Instance {
-        /// What it is doing.
-        status: Box<Status>,
-        /// When it is started again, if it waits for that.
-        starts_in: Option<Duration>,
-    },
-    /// Everything is being ended: SIGTERM was sent, the grace period runs.
-    Ending {
-        /// Why.
-        cause: Cause,
-        /// What still runs: slots and main processes.
-        waits_for: Vec<(Slot, u32)>,
-    },
-    /// The grace period is cut short: SIGKILL was sent.
-    Killing {
-        /// What still ran.
-        waits_for: Vec<(Slot, u32)>,
-    },
-    /// A signal was passed on to the main processes.
-    PassedOn(Signal),
-}
-
-/// Why everything is being ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// A signal.
-    Signal(Signal),
-    /// This one of [`Attachment::ends_with`] could be read.
-    Descriptor(usize),
-    /// [`Reaction::EndAll`].
-    Asked,
-    /// A client of the control socket asked.
-    Client,
-}
-
-/// What whoever looks on wants done about a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reaction {
-    /// What is done anyway.
-    GoOn,
-    /// This instance is not started again.
-    LeaveIt,
-    /// Everything ends.
-    EndAll,
-}
-
-/// How waiting ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waited {
-    /// What was waited for is there.
-    Ready,
-    /// A signal came.
-    Signal,
-    /// The time has passed.
-    Late,
-}
-
-/// The supervisor's side of it.
-#[derive(Debug)]
-pub(crate) struct Attached {
-    pub(super) attachment: Attachment,
-    pub(super) news: Vec<Change>,
-    ending_since: Option<Instant>,
-}
 
 impl Supervisor {
     /// Takes charge of a service directory of its own and starts what the spec wants. SIGHUP, SIGINT, SIGQUIT, SIGTERM and

@@ -40,12 +40,14 @@ impl Supervisor {
         let since = *self.clears_since.get_or_insert_with(Instant::now);
         !strays.is_empty() && since.elapsed() < UNKILLABLE
     }
-}
 
-/// What an instance may have left, for people.
-pub(super) fn may_be_left(strays: &[u32]) -> Option<String> {
-    let pids = strays.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
-    (!strays.is_empty()).then(|| {
-        format!("it may have left processes behind that nothing tells from those of other instances: {pids}")
-    })
+    /// What an instance may have left, for people.
+    pub(super) fn may_be_left(strays: &[u32]) -> Option<String> {
+        let pids = strays.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
+        (!strays.is_empty()).then(|| {
+            format!(
+                "it may have left processes behind that nothing tells from those of other instances: {pids}"
+            )
+        })
+    }
 }

@@ -5,13 +5,14 @@
 mod answers;
 mod deploy;
 mod handover;
+mod named;
 mod null_builder;
 mod push;
 
 use std::io::{self, Write};
 
 use anyhow::Result;
-use formation::{AppName, Which};
+use formation::Which;
 use ps_apps::{App, SchedulerName, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Scheduler;
@@ -19,6 +20,7 @@ use ps_scheduler_native::Native;
 
 use crate::session::Session;
 use crate::stop;
+use named::named;
 
 /// Every trigger that is answered here.
 pub(super) const TRIGGERS: [&str; 16] = [
@@ -89,10 +91,6 @@ fn word<'a>(rest: &[&'a str], index: usize) -> &'a str {
 
 fn refusal(app: &str, why: &str) -> anyhow::Error {
     Refusal::failed(format!("App {app} runs natively: {why}"))
-}
-
-fn named(app: &str) -> Result<AppName> {
-    Ok(app.parse::<AppName>().map_err(ps_apps::Error::from)?)
 }
 
 fn deploy(world: &World, app: &str, tag: &str, process_type: &str) -> Result<()> {

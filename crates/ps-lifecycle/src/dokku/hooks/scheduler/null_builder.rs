@@ -34,7 +34,7 @@ pub(super) fn release(world: &World, builder: &str, app: &str, tag: &str) -> Res
 }
 
 fn native(world: &World, builder: &str, app: &str) -> Result<Option<AppName>> {
-    let app = super::named(app)?;
+    let app = super::named::named(app)?;
     let is_meant = builder == NULL && world.scheduler_name(&app)? == SchedulerName::Native;
     Ok(is_meant.then_some(app))
 }

@@ -12,7 +12,7 @@ use ps_scheduler_native::Native;
 /// Keeps a copy of `tree` for the deploy that follows, if the app's scheduler is `native`. If this hook fails Dokku goes on all
 /// the same; `scheduler-deploy` then finds that the copy is not complete, and refuses.
 pub(super) fn push(world: &World, app: &str, tree: &Path, revision: &str) -> Result<()> {
-    let app = super::named(app)?;
+    let app = super::named::named(app)?;
     if world.scheduler_name(&app)? != SchedulerName::Native {
         return Ok(());
     }

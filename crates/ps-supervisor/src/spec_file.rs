@@ -1,0 +1,12 @@
+//! What a supervisor knows of the file of its spec.
+
+use std::time::Instant;
+
+/// The spec's file, as this supervisor knows it.
+#[derive(Debug, Default)]
+pub(crate) struct SpecFile {
+    /// Which file was read or written last: device, inode, and time of change.
+    pub(crate) stamp: Option<(u64, u64, i64, i64)>,
+    /// When the spec is written again, and why it could not be written.
+    pub(crate) unwritten: Option<(Instant, String)>,
+}
