@@ -82,10 +82,9 @@ fn carry_out(
 /// when one instance fails: a worker that cannot reach its database must not keep the app's web processes down.
 fn only_fills(judge: &Judge<'_>, earlier: Option<&Spec>) -> bool {
     let plan = judge.plan;
-    let touches = plan.slots(Change::Replace).chain(plan.slots(Change::Stop)).next().is_some();
-    let is_there =
-        |earlier: &Spec| earlier.processes == judge.spec.processes && earlier.revision == judge.spec.revision;
-    !plan.is_deploy && !touches && earlier.is_some_and(is_there)
+    // Counts may differ: a release is another one where its commands or its place are.
+    let is_there = |earlier: &Spec| earlier.revision == judge.spec.revision;
+    plan.only_fills() && earlier.is_some_and(is_there)
 }
 
 /// The spec before a first rollout, or where the one that was is lost: what runs is kept, and nothing is started.

@@ -20,6 +20,8 @@ pub(crate) struct Follower<'a> {
     service: &'a Service,
     client: Client,
     known: BTreeMap<Slot, Status>,
+    /// The numbers of the runs that it was told of while they lived.
+    runs: BTreeSet<u64>,
     /// The rollout that was told of last.
     pub(crate) rollout: Option<Report>,
 }
@@ -28,11 +30,10 @@ impl<'a> Follower<'a> {
     /// Connects (and starts the supervisor if need be) and learns how things are.
     pub(crate) fn begin(service: &'a Service, mut client: Client) -> Result<Self, Error> {
         client.send(&Request::Watch).map_err(|error| service.unreachable(&error.to_string()))?;
-        let mut follower = Self { service, client, known: BTreeMap::new(), rollout: None };
+        let (known, runs) = Default::default();
+        let mut follower = Self { service, client, known, runs, rollout: None };
         for message in follower.await_reply()? {
-            if let Message::Instance(status) = message {
-                follower.known.insert(status.slot.clone(), status);
-            }
+            follower.learn(message);
         }
         Ok(follower)
     }
@@ -221,12 +222,30 @@ impl<'a> Follower<'a> {
         Ok(next)
     }
 
-    /// Learns what there is to be learnt, until `deadline` at the latest.
-    pub(crate) fn listen(&mut self, deadline: Instant) -> Result<(), Error> {
-        if let Some(Message::Instance(status)) = self.next(deadline)? {
-            self.known.insert(status.slot.clone(), status);
+    /// Learns what there is to be learnt, until `deadline` at the latest; the slot of a run that was not known before.
+    pub(crate) fn listen(&mut self, deadline: Instant) -> Result<Option<Slot>, Error> {
+        Ok(self.next(deadline)?.and_then(|message| self.learn(message)))
+    }
+
+    /// Takes in what was told; the slot of a run that was not known before.
+    pub(crate) fn learn(&mut self, message: Message) -> Option<Slot> {
+        let (status, fills) = match message {
+            Message::Instance(status) => (status, true),
+            Message::Run(status) => (status, false),
+            Message::Hello { .. }
+            | Message::Gone { .. }
+            | Message::Reply { .. }
+            | Message::Spec { .. }
+            | Message::Rollout(_)
+            | Message::Unwritten { .. }
+            | Message::Unknown => return None,
+        };
+        let is_new = status.process.is_some() && self.runs.insert(status.run);
+        let slot = status.slot.clone();
+        if fills {
+            self.known.insert(slot.clone(), status);
         }
-        Ok(())
+        is_new.then_some(slot)
     }
 }
 

@@ -33,9 +33,14 @@ pub(crate) fn carry_out<'a>(
                 follower.ask(&request)?;
             }
         }
-        answered => drop(answered?),
+        // What starts first is told before the answer.
+        answered => {
+            for slot in answered?.into_iter().filter_map(|message| follower.learn(message)) {
+                (watch.say)(Progress::Started(slot));
+            }
+        }
     }
-    let report = until_over(service, &mut follower, watch.cancel)?;
+    let report = until_over(service, &mut follower, watch)?;
     Ok((follower, report))
 }
 
@@ -57,30 +62,35 @@ pub(crate) fn settle(service: &Service, watch: &mut Watch<'_>) -> Result<(), Err
     )));
     follower.ask(&Request::Cancel)?;
     // Nobody else would wait for it: it is not given up half-way.
-    until_over(service, &mut follower, &Cancel::default()).map(drop)
+    let mut patient = Watch { say: &mut *watch.say, cancel: &Cancel::default(), lock: watch.lock };
+    until_over(service, &mut follower, &mut patient).map(drop)
 }
 
 /// Waits until a rollout is over. Whoever is told to stop has it put back, and waits for that too.
 fn until_over<'a>(
     service: &'a Service,
     follower: &mut Follower<'a>,
-    cancel: &Cancel,
+    watch: &mut Watch<'_>,
 ) -> Result<Report, Error> {
     let mut is_cancelled = false;
     loop {
         if let Some(report) = follower.rollout.take_if(|report| report.outcome.is_some()) {
             return Ok(report);
         }
-        let is_told = !is_cancelled && cancel.check().is_err();
+        let is_told = !is_cancelled && watch.cancel.check().is_err();
         let heard = if is_told {
             is_cancelled = true;
-            follower.ask(&Request::Cancel).map(drop)
+            follower.ask(&Request::Cancel).map(|_| None)
         } else {
             follower.listen(Instant::now() + TURN)
         };
-        if heard.is_err() {
+        let Ok(started) = heard else {
             *follower = again(service)?;
             is_cancelled = false;
+            continue;
+        };
+        if let Some(slot) = started {
+            (watch.say)(Progress::Started(slot));
         }
     }
 }
