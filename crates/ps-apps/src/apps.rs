@@ -66,7 +66,7 @@ impl World {
     }
 
     /// Whether the app's directory is there; an error if that cannot be found out.
-    pub(crate) fn is_app(&self, name: &AppName) -> Result<bool, Error> {
+    pub fn is_app(&self, name: &AppName) -> Result<bool, Error> {
         let path = self.app_dir(name);
         match fs::metadata(&path) {
             Ok(metadata) => Ok(metadata.is_dir()),

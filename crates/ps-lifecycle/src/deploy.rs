@@ -29,7 +29,7 @@ pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
 
 fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let lock = session.lock(app)?;
-    let is_new = session.world.app(app.as_str()).is_err();
+    let is_new = !session.world.is_app(app)?;
     let checkout = checkout(&session.world, app, args)?;
     if is_new {
         session.world.create_app(app)?;

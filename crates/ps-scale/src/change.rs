@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
-use formation::{AppName, MAX_QUANTITY, ProcessType, Quantity};
+use formation::{AppName, FIRST_TYPE, MAX_QUANTITY, ProcessType, Quantity};
 use ps_apps::{AppLock, AskedCount, FormationSource, RefusedScaling, Scaling, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
@@ -176,7 +176,7 @@ pub(crate) fn parse(
 
 /// What a new app has, `web=1`; nothing where the Procfile has no web.
 fn first_counts(known: Option<&BTreeSet<ProcessType>>) -> Vec<AskedCount> {
-    let has_web = known.is_none_or(|types| types.contains("web"));
+    let has_web = known.is_none_or(|types| types.contains(FIRST_TYPE));
     has_web.then(AskedCount::of_a_new_app).into_iter().collect()
 }
 

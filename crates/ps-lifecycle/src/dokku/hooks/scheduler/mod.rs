@@ -12,8 +12,8 @@ mod push;
 use std::io::{self, Write};
 
 use anyhow::Result;
-use formation::Which;
-use ps_apps::{App, SchedulerName, World};
+use formation::{AppName, Which};
+use ps_apps::{SchedulerName, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Scheduler;
 use ps_scheduler_native::Native;
@@ -106,7 +106,7 @@ fn deploy(world: &World, app: &str, tag: &str, process_type: &str) -> Result<()>
 fn stop(world: &World, app: &str, remove: bool) -> Result<()> {
     let session = Session::of_hook(world)?;
     let app = named(app)?;
-    let _lock = world.app(app.as_str()).ok().map(|App { name }| session.lock(&name)).transpose()?;
+    let _lock = world.is_app(&app)?.then(|| session.lock(&app)).transpose()?;
     stop::end_via(&session, &app, &Native::new(world), &Which::All, remove)
 }
 
