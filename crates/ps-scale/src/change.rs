@@ -57,11 +57,11 @@ fn store_and_act(world: &World, app: &AppName, args: &Args, change: &Change) -> 
     let lock = lock.map_err(|error| ps_dokku::busy(world, error))?;
     let _deploy = lock_deploy(world, app, args, &lock)?;
     // What was refused until here changes nothing, and leaves no trace.
-    told(world, app, || store_and_act_under(&lock, world, app, args, change))
+    told(world, app, || carry_through(&lock, world, app, args, change))
 }
 
 /// The same, by who holds the app's lock.
-fn store_and_act_under(
+fn carry_through(
     lock: &AppLock,
     world: &World,
     app: &AppName,
