@@ -11,6 +11,8 @@ mod all;
 mod counts;
 #[path = "ps_lifecycle/cut.rs"]
 mod cut;
+#[path = "ps_lifecycle/deploy.rs"]
+mod deploy;
 #[path = "ps_lifecycle/descriptors.rs"]
 mod descriptors;
 #[path = "ps_lifecycle/disk.rs"]
@@ -21,10 +23,10 @@ mod engine;
 mod environment;
 #[path = "ps_lifecycle/external.rs"]
 mod external;
-#[path = "ps_lifecycle/failures.rs"]
-mod failures;
 #[path = "ps_lifecycle/files.rs"]
 mod files;
+#[path = "ps_lifecycle/hello.rs"]
+mod hello;
 #[path = "ps_lifecycle/inputs.rs"]
 mod inputs;
 #[path = "ps_lifecycle/journal.rs"]
@@ -33,24 +35,34 @@ mod journal;
 mod links;
 #[path = "ps_lifecycle/lock.rs"]
 mod lock;
+#[path = "ps_lifecycle/logs.rs"]
+mod logs;
 #[path = "ps_lifecycle/output.rs"]
 mod output;
 #[path = "ps_lifecycle/plans.rs"]
 mod plans;
 #[path = "ps_lifecycle/ports.rs"]
 mod ports;
+#[path = "ps_lifecycle/rebuild.rs"]
+mod rebuild;
 #[path = "ps_lifecycle/refusals.rs"]
 mod refusals;
+#[path = "ps_lifecycle/restart.rs"]
+mod restart;
+#[path = "ps_lifecycle/restore.rs"]
+mod restore;
 #[path = "ps_lifecycle/rollout.rs"]
 mod rollout;
 #[path = "ps_lifecycle/said.rs"]
 mod said;
 #[path = "support/schema.rs"]
 mod schema;
+#[path = "ps_lifecycle/start.rs"]
+mod start;
+#[path = "ps_lifecycle/stop.rs"]
+mod stop;
 #[path = "ps_lifecycle/supervisor.rs"]
 mod supervisor;
-#[path = "ps_lifecycle/transcript.rs"]
-mod transcript;
 #[path = "ps_lifecycle/units.rs"]
 mod units;
 #[path = "ps_lifecycle/upgrade.rs"]

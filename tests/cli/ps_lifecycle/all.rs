@@ -1,10 +1,10 @@
-//! One verb for every app; and what comes back after a reboot.
+//! One verb for every app.
 
-use crate::home::{Home, table};
+use crate::home::Home;
 
-const PROCFILE: &str = "web: faultapp --tick 60\n";
+pub(crate) const PROCFILE: &str = "web: faultapp --tick 60\n";
 
-fn three(words: &[&str]) -> Home {
+pub(crate) fn three(words: &[&str]) -> Home {
     let home = Home::new();
     let source = home.source("source", PROCFILE);
     let deploy = |app| home.start(&[&["ps-lifecycle", "deploy", app, "--dir", &source], words].concat());
@@ -15,7 +15,7 @@ fn three(words: &[&str]) -> Home {
     home
 }
 
-fn states(home: &Home) -> Vec<String> {
+pub(crate) fn states(home: &Home) -> Vec<String> {
     let rows = home.run(&["ps-lifecycle", "status", "--json"]).rows();
     rows.iter()
         .map(|row| format!("{}.{} {}", row["app"], row["index"], row["state"]).replace('"', ""))
@@ -44,41 +44,4 @@ fn an_app_that_fails_does_not_keep_the_others_from_their_turn() {
     ran.is_refused(1, &["1 of 3 apps failed"]);
     assert!(ran.stderr.contains(" !     one: ") && ran.stderr.contains("lib/config/ps/one/scale"), "{ran:?}");
     assert_ne!(home.pids("two"), before);
-}
-
-#[test]
-fn after_a_reboot_only_what_was_wanted_comes_back() {
-    let home = three(&["--scale", "web=2"]);
-    home.does(&["ps-lifecycle", "stop", "two"]);
-    home.does(&["ps-lifecycle", "stop", "three", "web.2"]);
-    home.power_cut();
-    assert!(states(&home).iter().all(|state| !state.ends_with("running")), "{:?}", states(&home));
-    home.does(&["ps-lifecycle", "restore", "--all"]);
-    let back = states(&home);
-    assert!(back.contains(&"one.1 running".into()) && back.contains(&"one.2 running".into()), "{back:?}");
-    assert!(back.contains(&"three.1 running".into()), "{back:?}");
-    assert!(back.contains(&"two.1 stopped".into()) && back.contains(&"two.2 stopped".into()), "{back:?}");
-    let said = home.run(&["ps-lifecycle", "restore", "two"]);
-    assert!(said.status == Some(0) && said.stderr.contains("ps-lifecycle start two"), "{said:?}");
-    assert!(home.pids("two").is_empty());
-    let before = home.pids("one");
-    home.does(&["ps-lifecycle", "restore", "--all", "--parallel", "-1"]);
-    assert_eq!(home.pids("one"), before, "what runs is left alone");
-    home.does(&["ps-lifecycle", "start", "two"]);
-    home.power_cut();
-    home.does(&["ps-lifecycle", "restore", "--all", "--parallel", "2"]);
-    assert_eq!(home.states("two"), table(&[("web.1", "running"), ("web.2", "running")]));
-}
-
-#[test]
-fn a_supervisor_that_was_killed_is_replaced_and_its_processes_are_adopted() {
-    let home = Home::running("one", PROCFILE, &[]);
-    let before = home.pids("one");
-    let supervisor = home.processes().into_iter().find(|(_, words)| words.contains("ps-supervise"));
-    let (pid, _) = supervisor.expect("there is one");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it lives");
-    home.does(&["ps-lifecycle", "start", "one"]);
-    assert_eq!(home.pids("one"), before);
-    home.does(&["ps-lifecycle", "stop", "one"]);
-    home.is_silent();
 }

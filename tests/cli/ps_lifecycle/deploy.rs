@@ -1,8 +1,9 @@
-//! A release that fails, a process that ends at once, a command that is not there: what ran before runs on.
+//! `deploy`: a release that fails, a process that ends at once, a command that is not there: what ran before runs on.
 
-use crate::home::{Home, eventually, table};
+use crate::home::{Home, table};
 
 const GOOD: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
+
 /// Procfiles whose web cannot run, and what is said of it.
 const BAD: [(&str, &[&str]); 4] = [
     (
@@ -101,47 +102,4 @@ fn an_app_whose_hook_fails_after_its_first_deploy_is_deployed_and_known() {
     let source = home.source("shop", GOOD);
     home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]).is_refused(1, &["post-deploy", "guard"]);
     assert_eq!(home.states("shop"), table(&[("web.1", "running")]), "what runs is not forgotten");
-}
-
-#[test]
-fn nothing_escapes_a_stop_however_it_hides() {
-    let procfile = "web: faultapp --ignore-term --fork-tree 2 2 --setsid --tick 60\n";
-    let home = Home::running("wild", procfile, &[]);
-    home.does(&["ps-set", "wild", "stop-timeout-seconds", "1"]);
-    eventually("the family is there", || {
-        let processes = home.processes();
-        if processes.len() > 6 { Ok(()) } else { Err(format!("{processes:?}")) }
-    });
-    let stop = home.run(&["ps-lifecycle", "stop", "wild"]);
-    assert_eq!(stop.status, Some(0), "{stop:?}");
-    assert!(stop.took.as_secs_f32() < 2.0, "grace and a second: {stop:?}");
-    let left = home.processes();
-    assert!(left.iter().all(|(_, words)| !words.contains("faultapp")), "{left:?}");
-}
-
-#[test]
-fn one_instance_that_cannot_start_does_not_keep_the_others_down() {
-    let home = Home::new();
-    let flag = home.write("flag", "");
-    let worker = format!("test -f {} || exit 5; exec faultapp --tick 60", flag.display());
-    let source = home.source("shop", &format!("web: faultapp --tick 60\nworker: {worker}\n"));
-    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "worker=1"]);
-    std::fs::remove_file(&flag).expect("it is there");
-    home.does(&["ps-lifecycle", "stop", "shop"]);
-    let ran = home.run(&["ps-lifecycle", "start", "shop"]);
-    ran.is_refused(1, &["worker.1", "exit status 5"]);
-    assert!(ran.stderr.contains("What came up runs on"), "{ran:?}");
-    let is_up = |home: &Home| match home.states("shop") {
-        states if states["web.1"] == "running" => Ok(()),
-        states => Err(format!("{states:?}")),
-    };
-    eventually("web runs", || is_up(&home));
-    home.power_cut();
-    home.run(&["ps-lifecycle", "restore", "--all"]);
-    eventually("web is brought back", || is_up(&home));
-    home.write("flag", "");
-    eventually("the worker is tried again", || match home.states("shop") {
-        states if states["worker.1"] == "running" => Ok(()),
-        states => Err(format!("{states:?}")),
-    });
 }

@@ -1,0 +1,30 @@
+//! `start`.
+
+use crate::home::{Home, eventually};
+
+#[test]
+fn one_instance_that_cannot_start_does_not_keep_the_others_down() {
+    let home = Home::new();
+    let flag = home.write("flag", "");
+    let worker = format!("test -f {} || exit 5; exec faultapp --tick 60", flag.display());
+    let source = home.source("shop", &format!("web: faultapp --tick 60\nworker: {worker}\n"));
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "worker=1"]);
+    std::fs::remove_file(&flag).expect("it is there");
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    let ran = home.run(&["ps-lifecycle", "start", "shop"]);
+    ran.is_refused(1, &["worker.1", "exit status 5"]);
+    assert!(ran.stderr.contains("What came up runs on"), "{ran:?}");
+    let is_up = |home: &Home| match home.states("shop") {
+        states if states["web.1"] == "running" => Ok(()),
+        states => Err(format!("{states:?}")),
+    };
+    eventually("web runs", || is_up(&home));
+    home.power_cut();
+    home.run(&["ps-lifecycle", "restore", "--all"]);
+    eventually("web is brought back", || is_up(&home));
+    home.write("flag", "");
+    eventually("the worker is tried again", || match home.states("shop") {
+        states if states["worker.1"] == "running" => Ok(()),
+        states => Err(format!("{states:?}")),
+    });
+}

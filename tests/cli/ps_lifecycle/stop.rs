@@ -1,0 +1,62 @@
+//! `stop`, and `start` and `destroy` after it.
+
+use crate::hello::{answers, hello_with_two_webs};
+use crate::home::{self, Home, eventually, table};
+
+#[test]
+fn stop_start_and_destroy_leave_what_they_should() {
+    let _listening = home::listening();
+    let home = hello_with_two_webs();
+    let ports = |home: &Home| home.status("hello").iter().map(|row| row["port"].clone()).collect::<Vec<_>>();
+    let before = ports(&home);
+    home.does(&["ps-lifecycle", "stop", "hello"]);
+    home.is_silent();
+    let stopped = table(&[("web.1", "stopped"), ("web.2", "stopped"), ("worker.1", "stopped")]);
+    assert_eq!(home.states("hello"), stopped);
+    assert_eq!(home.does(&["ps-report", "hello", "--running"]), "false\n");
+    home.does(&["ps-lifecycle", "start", "hello"]);
+    assert!(home.states("hello").values().all(|state| state == "running"), "{:?}", home.states("hello"));
+    assert_eq!(ports(&home), before, "an instance keeps its port");
+    answers(&home, "web.2");
+    home.does(&["ps-lifecycle", "destroy", "hello"]);
+    home.is_silent();
+    assert_eq!(home.state().into_keys().collect::<Vec<_>>(), Vec::<std::path::PathBuf>::new());
+    assert_eq!(home.does(&["ps-lifecycle", "status"]).lines().count(), 1, "the headings");
+    home.run(&["ps-lifecycle", "status", "hello"]).is_refused(20, &["hello"]);
+}
+
+#[test]
+fn a_type_or_an_instance_is_stopped_and_started_alone() {
+    let home = Home::running(
+        "duo",
+        "web: faultapp --tick 5\nworker: faultapp --tick 5\n",
+        &["--scale", "web=2", "worker=1"],
+    );
+    let before = home.pids("duo");
+    home.does(&["ps-lifecycle", "stop", "duo", "web.2"]);
+    let states = table(&[("web.1", "running"), ("web.2", "stopped"), ("worker.1", "running")]);
+    assert_eq!(home.states("duo"), states);
+    home.does(&["ps-lifecycle", "stop", "duo", "worker"]);
+    home.does(&["ps-lifecycle", "start", "duo", "web.2"]);
+    let states = table(&[("web.1", "running"), ("web.2", "running"), ("worker.1", "stopped")]);
+    assert_eq!(home.states("duo"), states);
+    home.does(&["ps-lifecycle", "start", "duo"]);
+    assert_eq!(home.pids("duo")["web.1"], before["web.1"], "what runs is left alone");
+    assert_eq!(home.states("duo")["worker.1"], "running");
+}
+
+#[test]
+fn nothing_escapes_a_stop_however_it_hides() {
+    let procfile = "web: faultapp --ignore-term --fork-tree 2 2 --setsid --tick 60\n";
+    let home = Home::running("wild", procfile, &[]);
+    home.does(&["ps-set", "wild", "stop-timeout-seconds", "1"]);
+    eventually("the family is there", || {
+        let processes = home.processes();
+        if processes.len() > 6 { Ok(()) } else { Err(format!("{processes:?}")) }
+    });
+    let stop = home.run(&["ps-lifecycle", "stop", "wild"]);
+    assert_eq!(stop.status, Some(0), "{stop:?}");
+    assert!(stop.took.as_secs_f32() < 2.0, "grace and a second: {stop:?}");
+    let left = home.processes();
+    assert!(left.iter().all(|(_, words)| !words.contains("faultapp")), "{left:?}");
+}
