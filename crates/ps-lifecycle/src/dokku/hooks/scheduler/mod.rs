@@ -12,7 +12,7 @@ mod push;
 use std::io::{self, Write};
 
 use anyhow::Result;
-use formation::{AppName, Which};
+use formation::Which;
 use ps_apps::{SchedulerName, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Scheduler;
