@@ -22,6 +22,8 @@ pub(crate) struct Follower<'a> {
     known: BTreeMap<Slot, Status>,
     /// The numbers of the runs that it was told of while they lived.
     runs: BTreeSet<u64>,
+    /// The slots of those that it was told of since it began to watch.
+    told: BTreeSet<Slot>,
     /// The rollout that was told of last.
     pub(crate) rollout: Option<Report>,
 }
@@ -30,11 +32,12 @@ impl<'a> Follower<'a> {
     /// Connects (and starts the supervisor if need be) and learns how things are.
     pub(crate) fn begin(service: &'a Service, mut client: Client) -> Result<Self, Error> {
         client.send(&Request::Watch).map_err(|error| service.unreachable(&error.to_string()))?;
-        let (known, runs) = Default::default();
-        let mut follower = Self { service, client, known, runs, rollout: None };
+        let (known, runs, told) = Default::default();
+        let mut follower = Self { service, client, known, runs, told, rollout: None };
         for message in follower.await_reply()? {
             follower.learn(message);
         }
+        follower.told.clear();
         Ok(follower)
     }
 
@@ -227,7 +230,7 @@ impl<'a> Follower<'a> {
         Ok(self.next(deadline)?.and_then(|message| self.learn(message)))
     }
 
-    /// Takes in what was told; the slot of a run that was not known before.
+    /// Takes in what was told; the slot of a run that was not known before, once for each slot.
     pub(crate) fn learn(&mut self, message: Message) -> Option<Slot> {
         let (status, fills) = match message {
             Message::Instance(status) => (status, true),
@@ -245,7 +248,7 @@ impl<'a> Follower<'a> {
         if fills {
             self.known.insert(slot.clone(), status);
         }
-        is_new.then_some(slot)
+        (is_new && self.told.insert(slot.clone())).then_some(slot)
     }
 }
 

@@ -43,7 +43,7 @@ impl Processes {
         Self { native: Native::new(&world).with_supervise(supervise()), source, _home: home }
     }
 
-    fn subject(&self, source: PathBuf, command: &str) -> Subject {
+    fn subject(source: PathBuf, command: &str) -> Subject {
         let command = Some(command.to_owned());
         let restart_policy = RestartPolicy::OnFailure(Some(1));
         Subject {
@@ -61,15 +61,15 @@ impl Harness for Processes {
     }
 
     fn good(&self) -> Subject {
-        self.subject(self.source.path().to_owned(), "exec sleep 1000")
+        Self::subject(self.source.path().to_owned(), "exec sleep 1000")
     }
 
     fn bad(&self) -> Subject {
-        self.subject(self.source.path().to_owned(), "exit 1")
+        Self::subject(self.source.path().to_owned(), "exit 1")
     }
 
     fn refused(&self) -> Subject {
-        self.subject(self.source.path().join("missing"), "exec sleep 1000")
+        Self::subject(self.source.path().join("missing"), "exec sleep 1000")
     }
 
     /// Each `sleep` that runs in the source directory, whoever knows of it.
