@@ -297,3 +297,18 @@ fn a_job_that_finished_under_an_earlier_supervisor_is_not_run_again_where_nothin
     assert_eq!(fs::read_to_string(home.path("shop/runs")).expect("it ran"), "ran\n");
     assert!(is_over().is_ok());
 }
+
+#[test]
+fn an_earlier_supervisor_finds_no_spec_of_its_own_where_todays_programs_deployed() {
+    let Some(programs) = built(FIRST) else { return };
+    let home = Home::running("shop", "web: exec sleep 100000\n", &[]);
+    let before = home.pids("shop");
+    let service = home.path("lib/data/scheduler-native/shop");
+    let mut command = home.command_at(&programs, &["ps-supervise"]);
+    command.arg(&service);
+    let ran = run(command);
+    assert_eq!((ran.status, ran.stderr.contains("spec.json")), (Some(1), true), "{ran:?}");
+    let ran = run(home.command_at(&programs, &["ps-lifecycle", "start", "shop"]));
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_eq!(home.pids("shop"), before);
+}
