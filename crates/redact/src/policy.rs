@@ -14,6 +14,6 @@ pub struct Policy {
     pub hide_names: bool,
     /// Mask e-mail addresses, public IP addresses and card numbers wherever they would be shown.
     pub pii: bool,
-    /// Say in [`Summary::reasons`] where something was masked, and why.
+    /// Say in [`crate::Summary::reasons`] where something was masked, and why.
     pub explain: bool,
 }
