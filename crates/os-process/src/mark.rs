@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub struct Origin {
     /// The marker's value. It is lost where a process clears its environment.
     pub marker: Option<String>,
-    /// The soft limit of file locks, if it is one that [`tag`] gives. Linux has ignored that limit since 2.4.25, and
+    /// The soft limit of file locks, if it can be the tag of an instance: bit 52 is set. Linux has ignored that limit since 2.4.25, and
     /// `env -i`, a new session and a new parent all leave it as it is.
     pub tag: Option<u64>,
 }
