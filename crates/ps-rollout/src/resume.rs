@@ -69,6 +69,8 @@ impl Rollout {
                     *time = now + time.saturating_sub(origin);
                 }
             }
+            // What ran then, and was found, does not run any more.
+            seat.found_since = seat.found_since.map(|_| now);
         }
     }
 

@@ -38,7 +38,8 @@ pub(crate) enum Kind {
 pub(crate) enum Tenure {
     /// Nothing that was not taken back.
     Untouched,
-    /// It was told to go, so that the slot has been without a ready run since then.
+    /// It was told to go, so that the slot has been without a ready run since then. The time that its new run was found
+    /// meanwhile is left out, by a later `since`.
     ToldToGo { since: Duration },
     /// The old revision is coming up again.
     Returning { since: Duration },
@@ -66,6 +67,9 @@ pub(crate) struct Seat {
     /// Runs that an executor found when it took over and that nobody had written down.
     pub(crate) strays: Vec<Member>,
     pub(crate) tenure: Tenure,
+    /// Since when clients find its new run, while they do.
+    #[serde(default)]
+    pub(crate) found_since: Option<Duration>,
     pub(crate) is_stopped: bool,
     /// Its new run failed, and the others go on without it.
     #[serde(default)]
@@ -93,6 +97,7 @@ impl Seat {
             new: None,
             strays: Vec::new(),
             tenure: Tenure::Untouched,
+            found_since: None,
             is_stopped: false,
             is_left_out: false,
             failure: None,
@@ -151,8 +156,9 @@ impl Seat {
         }
     }
 
-    /// Notes what a step in the life of the old run means for its clients.
+    /// Notes what a step in the life of one of its runs means for its clients.
     pub(crate) fn follow(&mut self, now: Duration) {
+        self.follow_new(now);
         let is_serving = self.old_life() == Some(Life::Serving);
         let is_called_back = is_serving || self.old_life() == Some(Life::Admitting);
         // What is done is not started again.
@@ -167,6 +173,15 @@ impl Seat {
             | Tenure::Returning { .. }
             | Tenure::Returned { .. } => self.tenure,
         };
+    }
+
+    /// While clients find the new run, the slot is not without one.
+    fn follow_new(&mut self, now: Duration) {
+        let is_found = self.new_life() == Some(Life::Serving);
+        if let Some(from) = self.found_since.filter(|_| !is_found) {
+            self.tenure = self.tenure.leave_out(from, now);
+        }
+        self.found_since = is_found.then(|| self.found_since.unwrap_or(now));
     }
 
     /// Whether nothing lives in it that must not live beside a run of this revision, in a type that stops first.
@@ -230,6 +245,16 @@ impl Tenure {
             Self::Untouched | Self::Returning { .. } | Self::Returned { .. } => {
                 Self::Returning { since: now }
             }
+        }
+    }
+
+    /// The same where clients found another run from then to `now`.
+    fn leave_out(self, from: Duration, now: Duration) -> Self {
+        let later = |since: Duration| since + now.saturating_sub(from.max(since));
+        match self {
+            Self::ToldToGo { since } => Self::ToldToGo { since: later(since) },
+            Self::Returning { since } => Self::Returning { since: later(since) },
+            Self::Untouched | Self::Returned { .. } => self,
         }
     }
 

@@ -11,6 +11,7 @@ use ps_rollout::{
 };
 
 const NOW: Duration = Duration::from_secs(100);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Types with two slots each, all of them filled and to be replaced. Their runs are 1, 2, 3 …, in the order of the names.
 fn deploy(types: &[(&str, Strategy)]) -> Rollout {
@@ -228,6 +229,39 @@ fn a_failure_while_slots_are_moved_says_what_is_where() {
         assert!(matches!(fate(&outcome, slot), Fate::Restarted { outage: Some(_), .. }), "{done:?}");
     }
     assert_eq!(outcome.cause.and_then(|cause| cause.slot), Some(run("web.2", 0).slot));
+}
+
+#[test]
+fn an_outage_is_the_time_in_which_clients_found_neither_the_old_run_nor_the_new_one() {
+    let mut rollout = deploy(&[("web", Strategy::OneByOne)]);
+    let died = |run: &Run| Event::Died { run: run.clone(), how: "exit status 1".to_owned() };
+    let mut now = NOW;
+    let mut events = vec![Event::Begin];
+    while !events.is_empty() {
+        for action in rollout.handle(events.remove(0), now) {
+            // Each new run on the own lane, and each old one that comes back, takes two seconds to be found.
+            now += if matches!(action, Action::Start { lane: Lane::Own, .. }) {
+                2 * SECOND
+            } else {
+                Duration::ZERO
+            };
+            match action {
+                // web.1 has been served by its new run for as long as web.2 takes to fail.
+                Action::Start { ref run, lane: Lane::Own, .. } if *run == self::run("web.2", 6) => {
+                    now += 60 * SECOND;
+                    events.push(died(run));
+                }
+                action => events.extend(success(action)),
+            }
+        }
+    }
+    let outcome = outcome(&rollout);
+    let outage = |slot: &str| match fate(&outcome, slot) {
+        Fate::Restarted { outage, .. } => outage.expect("it is found again"),
+        other => panic!("{slot}: {other:?}"),
+    };
+    assert_eq!(outage("web.1"), 4 * SECOND, "twice, while it was moved and while it was put back");
+    assert_eq!(outage("web.2"), 64 * SECOND);
 }
 
 #[test]
