@@ -161,7 +161,7 @@ fn fill(judge: &Judge<'_>, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Err
             Ok(())
         })
     });
-    if matches!(filled, Err(Error::DeployFailed { .. })) {
+    if matches!(filled, Err(Error::DeployFailed { .. })) && follower.has_up(fresh.keys()) {
         (watch.say)(Progress::Note("What came up runs on".to_owned()));
     }
     filled

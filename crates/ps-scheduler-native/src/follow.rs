@@ -61,6 +61,11 @@ impl<'a> Follower<'a> {
         }
     }
 
+    /// Whether one of these runs, as far as is known.
+    pub(crate) fn has_up<'s>(&self, mut slots: impl Iterator<Item = &'s Slot>) -> bool {
+        slots.any(|slot| self.known.get(slot).is_some_and(|status| status.state == State::Running))
+    }
+
     /// The instances that are known of and not at rest.
     pub(crate) fn busy(&self) -> BTreeSet<Slot> {
         let is_at_rest = |state| matches!(state, State::Stopped | State::Crashed | State::Missing);
@@ -225,7 +230,7 @@ impl<'a> Follower<'a> {
         Ok(next)
     }
 
-    /// Learns what there is to be learnt, until `deadline` at the latest; the slot of a run that was not known before.
+    /// Learns what there is to be learnt, until `deadline` at the latest; the slot of a run that a rollout has just started.
     pub(crate) fn listen(&mut self, deadline: Instant) -> Result<Option<Slot>, Error> {
         Ok(self.next(deadline)?.and_then(|message| self.learn(message)))
     }
@@ -243,7 +248,9 @@ impl<'a> Follower<'a> {
             | Message::Unwritten { .. }
             | Message::Unknown => return None,
         };
-        let is_new = status.process.is_some() && self.runs.insert(status.run);
+        let is_unknown = status.process.is_some() && self.runs.insert(status.run);
+        // What fills a slot is started again by its restart policy alone.
+        let is_new = is_unknown && !fills;
         let slot = status.slot.clone();
         if fills {
             self.known.insert(slot.clone(), status);

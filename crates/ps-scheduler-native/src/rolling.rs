@@ -2,18 +2,21 @@
 //! the supervisor that carries it out, so a program that is killed leaves nothing half done, and a supervisor that is killed is
 //! started again, to go on.
 
+use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::Slot;
 use ps_rollout::{Failure, Outcome};
 use ps_scheduler::{Cancel, Error, Progress, Watch};
-use ps_supervisor::{Client, Report, Request};
+use ps_supervisor::{Report, Request};
 
 use crate::follow::Follower;
 use crate::logs::last_words;
 use crate::service::Service;
 
 const TURN: Duration = Duration::from_millis(100);
+/// For so long another supervisor is tried where one has died.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Has what was submitted carried out, with a new run in each of these slots, and waits for the end. The follower knows how the
 /// slots are then. Of a supervisor that dies the next one goes on.
@@ -28,7 +31,7 @@ pub(crate) fn carry_out<'a>(
     match follower.ask(&request) {
         // It died before it said whether it has taken that in.
         Err(Error::Unreachable { .. }) => {
-            follower = Follower::begin(service, service.supervised()?)?;
+            follower = succeeded(service)?;
             if follower.rollout.is_none() {
                 follower.ask(&request)?;
             }
@@ -40,8 +43,13 @@ pub(crate) fn carry_out<'a>(
             }
         }
     }
-    let report = until_over(service, &mut follower, watch)?;
-    Ok((follower, report))
+    match until_over(service, &mut follower, watch)? {
+        Some(report) => Ok((follower, report)),
+        None => Err(service.unreachable(&format!(
+            "it was ended in the middle of the rollout, which is over with that: {} says what runs now",
+            service.command("status")
+        ))),
+    }
 }
 
 /// Ends a rollout that a command has left which was killed: the next command begins with what is recorded.
@@ -66,16 +74,17 @@ pub(crate) fn settle(service: &Service, watch: &mut Watch<'_>) -> Result<(), Err
     until_over(service, &mut follower, &mut patient).map(drop)
 }
 
-/// Waits until a rollout is over. Whoever is told to stop has it put back, and waits for that too.
+/// Waits until a rollout is over. Whoever is told to stop has it put back, and waits for that too. `None`: its supervisor was told
+/// to end everything, and the next one knows of no rollout.
 fn until_over<'a>(
     service: &'a Service,
     follower: &mut Follower<'a>,
     watch: &mut Watch<'_>,
-) -> Result<Report, Error> {
+) -> Result<Option<Report>, Error> {
     let mut is_cancelled = false;
     loop {
         if let Some(report) = follower.rollout.take_if(|report| report.outcome.is_some()) {
-            return Ok(report);
+            return Ok(Some(report));
         }
         let is_told = !is_cancelled && watch.cancel.check().is_err();
         let heard = if is_told {
@@ -85,7 +94,10 @@ fn until_over<'a>(
             follower.listen(Instant::now() + TURN)
         };
         let Ok(started) = heard else {
-            *follower = again(service)?;
+            *follower = succeeded(service)?;
+            if follower.rollout.is_none() {
+                return Ok(None);
+            }
             is_cancelled = false;
             continue;
         };
@@ -95,16 +107,15 @@ fn until_over<'a>(
     }
 }
 
-/// The supervisor died: the next one goes on where it was.
-fn again(service: &Service) -> Result<Follower<'_>, Error> {
-    let client: Client = service.supervised()?;
-    let follower = Follower::begin(service, client)?;
-    if follower.rollout.is_none() {
-        return Err(
-            service.unreachable("it was ended while it rolled, and nobody knows what has come of that")
-        );
+/// The supervisor died: the next one goes on where it was. One that is just being killed may still let us in, and say nothing.
+fn succeeded(service: &Service) -> Result<Follower<'_>, Error> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match service.supervised().and_then(|client| Follower::begin(service, client)) {
+            Err(Error::Unreachable { .. }) if Instant::now() < deadline => thread::sleep(TURN),
+            answer => return answer,
+        }
     }
-    Ok(follower)
 }
 
 /// What has come of a rollout, with the last lines of each run that failed.

@@ -157,10 +157,6 @@ impl Supervisor {
             return false;
         }
         if self.is_written_down() {
-            if self.rollout.is_some() {
-                // All of it has ended: the next supervisor begins with the spec that stands.
-                self.forget_rollout();
-            }
             self.server.flush();
             return true;
         }
@@ -183,6 +179,7 @@ impl Supervisor {
     /// Says that everything should end; [`Supervisor::run`] returns once it has. What is over stays as it is.
     pub(crate) fn begin_end(&mut self) {
         self.is_ending = true;
+        self.give_up_rollout();
         for seat in self.seats.values_mut().filter(|seat| !seat.is_at_rest()) {
             seat.handle(Event::Stop, &mut self.means);
         }

@@ -283,6 +283,28 @@ fn a_stop_during_a_rollout_is_taken_and_nothing_of_it_comes_up_again() {
     assert_eq!((running(&home, "first"), running(&home, "second")), (2, 0), "what is recorded");
 }
 
+#[test]
+fn a_rollout_that_ends_with_a_stop_that_was_killed_as_well_does_not_keep_the_app_from_starting() {
+    let home =
+        Home::running("shop", "web: trap '' TERM; while :; do faultapp --say first --tick 1; done\n", &[]);
+    home.does(&["ps-set", "shop", "stop-timeout-seconds", "2"]);
+    let next = home.source("next", NEXT);
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+    eventually("old and new", || match running(&home, "second") {
+        1 => Ok(()),
+        seen => Err(format!("{seen}")),
+    });
+    kill(deploy);
+    let stop = home.start(&["ps-lifecycle", "stop", "shop"]);
+    eventually("it gave the rollout up", || {
+        if service(&home).join("rollout.json").exists() { Err(String::new()) } else { Ok(()) }
+    });
+    kill(stop);
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    assert_eq!(running(&home, "second"), 0);
+    assert_eq!(home.states("shop"), table(&[("web.1", "running")]), "what is recorded");
+}
+
 /// A worker that writes down when it begins and ends, so that two at a time would be seen.
 fn worker(home: &Home, release: &str, end: &str) -> String {
     let log = home.path("worker");

@@ -170,6 +170,14 @@ impl Supervisor {
         self.carry_on();
     }
 
+    /// All of it ends: whoever comes next begins with the spec that stands, and does not wait for a rollout that nobody goes on with.
+    pub(super) fn give_up_rollout(&mut self) {
+        if self.rollout.is_some() {
+            self.listen_to_runs(false);
+            self.forget_rollout();
+        }
+    }
+
     /// Somebody was told what has come of it.
     pub(super) fn forget_rollout(&mut self) {
         self.rollout = None;
