@@ -1,6 +1,6 @@
 //! Dokku's own sentences for what is refused here too. Where Dokku has none there is none, and ours is said.
 
-use formation::{InvalidAppName, InvalidQuantity};
+use formation::{AppName, InvalidAppName, InvalidQuantity};
 use ps_apps::{Error, RefusedScaling};
 
 /// A command without an app.
@@ -10,7 +10,7 @@ pub const NO_APP: &str = "Please specify an app to run the command on";
 pub const NO_APPS: &str = "You haven't deployed any applications yet";
 
 /// An app that was created and never deployed.
-pub fn not_deployed(app: &str) -> String {
+pub fn not_deployed(app: &AppName) -> String {
     format!("App {app} has not been deployed")
 }
 

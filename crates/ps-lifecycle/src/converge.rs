@@ -29,7 +29,7 @@ fn converge(session: &Session, app: &App) -> Result<Outcome> {
 pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let world = &session.world;
     let Some(release) = release::deployed(world, &app.name)? else {
-        return Err(ps_scheduler::Error::NotDeployed { app: app.name.to_string() }.into());
+        return Err(ps_scheduler::Error::NotDeployed { app: app.name.clone() }.into());
     };
     let stored = world.formation(&app.name)?;
     let wanted = wanted(world, &app.name, &stored)?;
@@ -55,7 +55,7 @@ pub(crate) fn wanted(world: &World, app: &AppName, stored: &StoredFormation) -> 
 
 /// What the app's scheduler says of its instances.
 pub(crate) fn status(session: &Session, app: &App) -> Result<AppStatus> {
-    Ok(ps_schedulers::of(&session.world, &app.name)?.status_of(app.name.as_str())?)
+    Ok(ps_schedulers::of(&session.world, &app.name)?.status_of(&app.name)?)
 }
 
 /// Whether somebody stopped the app: it is not to be restored, and nothing of it runs.

@@ -19,7 +19,7 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     stop::refuse_unknown(session, &app, &which)?;
     let scheduler = ps_schedulers::of(&session.world, &app.name)?;
     let tail = Some(args.lines);
-    let request = LogRequest { app: app.name.to_string(), which, tail, follow: args.follow };
+    let request = LogRequest { app: app.name.clone(), which, tail, follow: args.follow };
     let is_terminal = io::stdout().is_terminal();
     write_out(scheduler.as_ref(), &request, |out, line| {
         if args.json {

@@ -16,7 +16,7 @@ pub(crate) fn run(session: &Session, args: &ProcessesArgs) -> Result<Outcome> {
     let world = &session.world;
     let app: AppName = ps_triggers::visible_app::<anyhow::Error>(world, &args.app)?;
     let scheduler = world.scheduler_name(&app)?;
-    let Some(processes) = ps_schedulers::processes(world, &scheduler, app.as_str())? else {
+    let Some(processes) = ps_schedulers::processes(world, &scheduler, &app)? else {
         return Err(Refusal::failed(format!(
             "{app} runs via {scheduler}, whose processes are not on this machine, or not known here"
         )));

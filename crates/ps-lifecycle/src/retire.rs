@@ -19,7 +19,7 @@ pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
     };
     let _one = lock(world)?;
     for app in apps {
-        for removed in ps_schedulers::of(world, &app.name)?.retire(Some(app.name.as_str()))? {
+        for removed in ps_schedulers::of(world, &app.name)?.retire(Some(&app.name))? {
             session.step(&format!("Removed {removed} of {}", app.name))?;
         }
     }

@@ -50,5 +50,5 @@ fn rows(session: &Session, apps: &[App]) -> (Vec<StatusRow>, bool) {
 
 fn rows_of(scheduler: &str, status: AppStatus) -> Vec<StatusRow> {
     let AppStatus { app, instances, .. } = status;
-    instances.into_iter().map(|instance| StatusRow::of(scheduler, &app, instance)).collect()
+    instances.into_iter().map(|instance| StatusRow::of(scheduler, app.as_str(), instance)).collect()
 }

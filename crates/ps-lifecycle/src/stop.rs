@@ -51,7 +51,7 @@ fn runs_undeployed(session: &Session, app: &App) -> Result<bool> {
     if ps_dokku::is_deployed(&session.world, &app.name)? {
         return Ok(false);
     }
-    let status = ps_schedulers::of(&session.world, &app.name)?.status_of(app.name.as_str())?;
+    let status = ps_schedulers::of(&session.world, &app.name)?.status_of(&app.name)?;
     Ok(status.instances.iter().any(|instance| instance.state != State::Stopped))
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn end_via(
     remove: bool,
 ) -> Result<()> {
     let grace = session.world.stop_timeout(app)?;
-    let order = StopOrder { app: app.to_string(), which: which.clone(), grace, remove };
+    let order = StopOrder { app: app.clone(), which: which.clone(), grace, remove };
     let stopped = session.watch(|watch| scheduler.stop(&order, watch))?;
     if let Some((slot, why)) = stopped.remaining.first() {
         let others = match stopped.remaining.len() - 1 {
@@ -86,7 +86,7 @@ pub(crate) fn end_via(
 pub(crate) fn refuse_unknown(session: &Session, app: &App, which: &Which) -> Result<()> {
     let world = &session.world;
     if !ps_dokku::is_deployed(world, &app.name)? {
-        return Err(Error::NotDeployed { app: app.name.to_string() }.into());
+        return Err(Error::NotDeployed { app: app.name.clone() }.into());
     }
     let formation = world.formation(&app.name)?;
     let wanted = formation.wanted();
@@ -99,10 +99,6 @@ pub(crate) fn refuse_unknown(session: &Session, app: &App, which: &Which) -> Res
         return Ok(());
     }
     let present: Vec<String> = wanted.iter().map(|(name, quantity)| format!("{name}={quantity}")).collect();
-    Err(Error::NoSuchInstance {
-        app: app.name.to_string(),
-        which: which.to_string(),
-        present: present.join(" "),
-    }
-    .into())
+    Err(Error::NoSuchInstance { app: app.name.clone(), which: which.to_string(), present: present.join(" ") }
+        .into())
 }

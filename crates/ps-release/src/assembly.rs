@@ -80,7 +80,7 @@ pub fn assemble(
         Source::Image(_) => environment::stored(world, app)?,
     };
     let release = Release {
-        app: app.to_string(),
+        app: app.clone(),
         source,
         processes,
         env: of_container(&environment)?,

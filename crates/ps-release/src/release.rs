@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use formation::{ProcessType, RestartPolicy};
+use formation::{AppName, ProcessType, RestartPolicy};
 use ps_probe::Check;
 use ps_rollout::Strategy;
 
@@ -43,7 +43,7 @@ impl Process {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     /// The app.
-    pub app: String,
+    pub app: AppName,
     /// Where the program comes from.
     pub source: Source,
     /// The process types, in the order of the Procfile.

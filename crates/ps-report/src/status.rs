@@ -111,8 +111,8 @@ fn counted(count: Result<Count, ps_scheduler::Error>) -> Seen {
 /// App by app: status files are read, nobody is asked, and one that is corrupt must not hide the others.
 fn native(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
     let scheduler = ps_scheduler_native::Native::new(world).without_usage();
-    let seen = |app: &AppName| match scheduler.status(&[app.to_string()]) {
-        Ok(statuses) => statuses.first().map_or_else(Seen::unknown, native_app),
+    let seen = |app: &AppName| match scheduler.status_of(app) {
+        Ok(status) => native_app(&status),
         Err(error) => Seen { trouble: Some(error.to_string()), ..Seen::unknown() },
     };
     parallel::map(apps, |app| (app.clone(), seen(&app)))
@@ -155,7 +155,7 @@ fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
     read.into_iter()
         .map(|(records, app)| {
             let seen = match records {
-                Ok(records) => recorded(&records, answered.get(app.as_str())),
+                Ok(records) => recorded(&records, answered.get(&app)),
                 Err(error) => Seen::unreadable(&error),
             };
             (app, seen)
@@ -218,9 +218,8 @@ fn container_word(instance: Option<&Instance>) -> &'static str {
 }
 
 /// One question for all of them; no answer is a line on stderr and an empty map.
-fn statuses(scheduler: &dyn Scheduler, apps: &[AppName]) -> BTreeMap<String, AppStatus> {
-    let names: Vec<String> = apps.iter().map(ToString::to_string).collect();
-    match scheduler.status(&names) {
+fn statuses(scheduler: &dyn Scheduler, apps: &[AppName]) -> BTreeMap<AppName, AppStatus> {
+    match scheduler.status(apps) {
         Ok(statuses) => statuses.into_iter().map(|status| (status.app.clone(), status)).collect(),
         Err(error) => {
             complain(&error.to_string());

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use formation::{Slot, Which};
+use formation::{AppName, Slot, Which};
 use futures_util::{StreamExt, stream};
 use ps_apps::{InstanceFiles, InstanceRecord, World};
 use ps_engine::{Container, Engine, Fault};
@@ -23,7 +23,7 @@ pub(crate) struct App<'a> {
     /// Where the app lies.
     pub(crate) world: &'a World,
     /// Its name.
-    pub(crate) name: &'a str,
+    pub(crate) name: &'a AppName,
 }
 
 impl App<'_> {
@@ -85,22 +85,21 @@ impl App<'_> {
 }
 
 /// What is recorded of an app's containers.
-pub(crate) fn records(world: &World, app: &str) -> Result<InstanceFiles, Error> {
+pub(crate) fn records(world: &World, app: &AppName) -> Result<InstanceFiles, Error> {
     let failed = |reason: String| Error::Backend { context: format!("read what runs of {app}"), reason };
-    let name = app.parse().map_err(|invalid| failed(format!("{invalid}")))?;
-    world.instance_files(&name).map_err(|error| failed(error.to_string()))
+    world.instance_files(app).map_err(|error| failed(error.to_string()))
 }
 
 /// The recorded slots that `which` selects; an error names those that there are.
-pub(crate) fn chosen(records: &InstanceFiles, app: &str, which: &Which) -> Result<Vec<Slot>, Error> {
+pub(crate) fn chosen(records: &InstanceFiles, app: &AppName, which: &Which) -> Result<Vec<Slot>, Error> {
     if records.slots.is_empty() {
-        return Err(Error::NotDeployed { app: app.to_owned() });
+        return Err(Error::NotDeployed { app: app.clone() });
     }
     let chosen: Vec<Slot> = records.slots.keys().filter(|slot| which.includes(slot)).cloned().collect();
     if chosen.is_empty() {
         let present: Vec<String> = records.slots.keys().map(ToString::to_string).collect();
         return Err(Error::NoSuchInstance {
-            app: app.to_owned(),
+            app: app.clone(),
             which: which.to_string(),
             present: present.join(", "),
         });

@@ -100,7 +100,7 @@ mod tests {
 
     fn release(command: Option<&str>) -> Release {
         Release {
-            app: "shop".into(),
+            app: "shop".parse().expect("a legal name"),
             source: Source::Image("shop:1".into()),
             processes: vec![Process::new("web".parse().expect("legal"), command.map(str::to_owned))],
             env: vec![("A".into(), "1".into()), ("PORT".into(), "80".into())],

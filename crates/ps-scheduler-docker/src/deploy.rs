@@ -31,7 +31,7 @@ pub(crate) fn deploy(
     if plan.is_noop() {
         return Ok(DeployOutcome { kept: slots(plan, Change::Keep), ..DeployOutcome::default() });
     }
-    let name = plan.release.app.as_str();
+    let name = &plan.release.app;
     let image = image(plan)?;
     let fresh = plan.slots(Change::Start).chain(plan.slots(Change::Replace));
     if let Some(reason) = fresh.into_iter().find_map(|slot| blueprint::refusal(&plan.release, slot)) {
@@ -44,7 +44,7 @@ pub(crate) fn deploy(
         });
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name };
-    let file = recover::file(&app)?;
+    let file = recover::file(&app);
     file.make_room().map_err(|error| app.unwritable(&error))?;
     let _held = app.hold(&file)?;
     let recovered = app.recover(&file, plan.release.stop_timeout, watch)?;
@@ -57,7 +57,7 @@ pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, watch: &mut Watch<'_>) -> 
         return Ok(());
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &plan.release.app };
-    let file = recover::file(&app)?;
+    let file = recover::file(&app);
     let _held = app.hold(&file)?;
     app.recover(&file, plan.release.stop_timeout, watch).map(drop)
 }

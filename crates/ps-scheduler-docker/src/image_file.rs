@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use formation::AppName;
 use ps_scheduler::Error;
 
 use crate::docker_local::DockerLocal;
@@ -11,9 +12,9 @@ use crate::label;
 impl DockerLocal {
     /// The content of a regular file of an image, of one over 1 MiB the first byte beyond it and no more; `None` if the image has
     /// no such file. `path` is relative to where the image's processes start.
-    pub fn image_file(&self, app: &str, image: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub fn image_file(&self, app: &AppName, image: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
         let engine = self.engine()?;
-        let labels = [(label::APP, app), ("org.label-schema.vendor", "dokku"), ("dokku", "")];
+        let labels = [(label::APP, app.as_str()), ("org.label-schema.vendor", "dokku"), ("dokku", "")];
         let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
         let random = RandomState::new().hash_one(path) % 1_000_000_000;
         let name = format!("{app}.reading-{random}");

@@ -1,6 +1,6 @@
 //! `inspect`: the engine's own description of every recorded container, nothing added and nothing left out.
 
-use formation::Which;
+use formation::{AppName, Which};
 use futures_util::{StreamExt, stream};
 use ps_engine::Fault;
 use ps_scheduler::Error;
@@ -11,7 +11,7 @@ use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 
 /// An array, one description for each instance in the order of the slots; one that is gone is left out.
-pub(crate) fn inspect(docker: &DockerLocal, app: &str) -> Result<Value, Error> {
+pub(crate) fn inspect(docker: &DockerLocal, app: &AppName) -> Result<Value, Error> {
     let records = app::records(docker.world(), app)?;
     app::chosen(&records, app, &Which::All)?;
     let engine = docker.engine()?;

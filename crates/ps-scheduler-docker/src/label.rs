@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-use formation::Slot;
+use formation::{AppName, Slot};
 use ps_engine::Container;
 use ps_rollout::{Lane, Run};
 
@@ -77,11 +77,11 @@ pub(crate) fn slot(container: &Container) -> Option<Slot> {
 }
 
 /// The labels of an instance.
-pub(crate) fn labels(root: &Path, app: &str, identity: &Identity) -> HashMap<String, String> {
+pub(crate) fn labels(root: &Path, app: &AppName, identity: &Identity) -> HashMap<String, String> {
     let slot = &identity.run.slot;
     let labels = [
         (ROOT, root.display().to_string()),
-        (APP, app.to_owned()),
+        (APP, app.to_string()),
         (PROCESS_TYPE, slot.process_type.to_string()),
         (DYNO, slot.to_string()),
         ("com.dokku.container-type", "deploy".to_owned()),
@@ -94,13 +94,13 @@ pub(crate) fn labels(root: &Path, app: &str, identity: &Identity) -> HashMap<Str
 }
 
 /// `<app>.<type>.<n>`.
-pub(crate) fn name(app: &str, slot: &Slot) -> String {
+pub(crate) fn name(app: &AppName, slot: &Slot) -> String {
     format!("{app}.{slot}")
 }
 
 /// The name of a container that the app does not have yet, `<app>.<type>.<n>.upcoming-<run>-<random>`: another world on the
 /// same engine may have such an app too.
-pub(crate) fn upcoming_name(app: &str, run: &Run) -> String {
+pub(crate) fn upcoming_name(app: &AppName, run: &Run) -> String {
     let random = RandomState::new().hash_one(run) % 1_000_000_000;
     format!("{app}.{}{UPCOMING}{}-{random}", run.slot, run.number)
 }

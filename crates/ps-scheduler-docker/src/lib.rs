@@ -27,6 +27,7 @@ mod stop;
 
 use std::ops::ControlFlow;
 
+use formation::AppName;
 use ps_rollout::Strategy;
 use ps_scheduler::{
     AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, StopOrder, Stopped, Watch,
@@ -44,7 +45,7 @@ impl Scheduler for DockerLocal {
         Strategy::Overlap
     }
 
-    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+    fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
         status::status(self, apps)
     }
 
@@ -60,7 +61,7 @@ impl Scheduler for DockerLocal {
         stop::stop(self, order, watch)
     }
 
-    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {
+    fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
         inspect::inspect(self, app)
     }
 
@@ -72,7 +73,7 @@ impl Scheduler for DockerLocal {
         logs::logs(self, request, sink)
     }
 
-    fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error> {
+    fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {
         retire::retire(self, app)
     }
 }

@@ -1,6 +1,6 @@
 //! The operating system's processes in an app's containers, as the engine lists them.
 
-use formation::{Slot, Which};
+use formation::{AppName, Slot, Which};
 use futures_util::{StreamExt, stream};
 use ps_scheduler::{Error, OsProcess};
 use serde_json::Value;
@@ -14,7 +14,7 @@ const COLUMNS: &str = "pid,user,pcpu,rss,etime,args";
 
 impl DockerLocal {
     /// Every process in the containers that run, in the order of the slots; an app that was never deployed is an error.
-    pub fn processes(&self, app: &str) -> Result<Vec<OsProcess>, Error> {
+    pub fn processes(&self, app: &AppName) -> Result<Vec<OsProcess>, Error> {
         let records = app::records(self.world(), app)?;
         app::chosen(&records, app, &Which::All)?;
         let engine = self.engine()?;

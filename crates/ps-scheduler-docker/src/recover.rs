@@ -123,16 +123,11 @@ impl App<'_> {
 }
 
 /// The file of an app's rollouts.
-pub(crate) fn file<'a>(app: &App<'a>) -> Result<RolloutFile<'a>, Error> {
-    let name: AppName = app.name.parse().map_err(|invalid| Error::Backend {
-        context: format!("find the rollouts of {}", app.name),
-        reason: format!("{invalid}"),
-    })?;
-    Ok(RolloutFile::new(app.world, &name))
+pub(crate) fn file<'a>(app: &App<'a>) -> RolloutFile<'a> {
+    RolloutFile::new(app.world, app.name)
 }
 
 /// Whether somebody died in the middle of a rollout, of which there may be no record.
-pub(crate) fn was_cut_off(world: &World, app: &str) -> bool {
-    let name: Option<AppName> = app.parse().ok();
-    name.is_some_and(|name| RolloutFile::new(world, &name).read().0.unfinished().is_some())
+pub(crate) fn was_cut_off(world: &World, app: &AppName) -> bool {
+    RolloutFile::new(world, app).read().0.unfinished().is_some()
 }

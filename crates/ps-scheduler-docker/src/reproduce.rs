@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use formation::AppName;
 use ps_engine::ContainerCreateBody;
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use crate::label::{self, Identity};
 pub(crate) fn container(
     mut inspected: Value,
     root: &Path,
-    app: &str,
+    app: &AppName,
     identity: &Identity,
 ) -> Result<ContainerCreateBody, String> {
     let id = inspected["Id"].as_str().unwrap_or_default().to_owned();
@@ -50,7 +51,8 @@ mod tests {
         });
         let slot = "web.1".parse().expect("a legal slot");
         let identity = Identity { run: Run { slot, number: 8 }, release: 2, lane: Lane::Own };
-        let body = container(inspected, Path::new("/r"), "shop", &identity).expect("a description");
+        let body = container(inspected, Path::new("/r"), &"shop".parse().expect("a legal name"), &identity)
+            .expect("a description");
         assert_eq!(body.image.as_deref(), Some("sha256:42"));
         assert_eq!((body.hostname, body.stop_timeout), (None, Some(7)));
         let labels = body.labels.expect("labels");
@@ -64,6 +66,8 @@ mod tests {
         let slot = "web.1".parse().expect("a legal slot");
         let identity = Identity { run: Run { slot, number: 8 }, release: 2, lane: Lane::Own };
         let inspected = json!({ "Config": { "Env": "A=1" } });
-        assert!(container(inspected, Path::new("/r"), "shop", &identity).is_err());
+        assert!(
+            container(inspected, Path::new("/r"), &"shop".parse().expect("a legal name"), &identity).is_err()
+        );
     }
 }

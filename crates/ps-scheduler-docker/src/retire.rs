@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use formation::AppName;
 use ps_engine::Container;
 use ps_scheduler::Error;
 
@@ -10,19 +11,22 @@ use crate::failed::failed;
 use crate::{app, label};
 
 /// Removes the leftovers of one app, or of all apps of this world; the names of what was removed.
-pub(crate) fn retire(docker: &DockerLocal, app: Option<&str>) -> Result<Vec<String>, Error> {
+pub(crate) fn retire(docker: &DockerLocal, app: Option<&AppName>) -> Result<Vec<String>, Error> {
     let engine = docker.engine()?;
     let mut labels = vec![label::DEPLOYED.to_owned()];
     labels.push(format!("{}={}", label::ROOT, docker.world().root().display()));
     labels.extend(app.map(|app| format!("{}={app}", label::APP)));
     let listed = engine.run(engine.list(&labels)).map_err(|fault| failed(fault, "list the containers"))?;
-    let mut apps: BTreeMap<&str, Vec<&Container>> = BTreeMap::new();
+    let mut apps: BTreeMap<AppName, Vec<&Container>> = BTreeMap::new();
     for container in listed.iter().filter(|container| container.is_over) {
-        apps.entry(container.label(label::APP).unwrap_or_default()).or_default().push(container);
+        // A container whose label is no app's name has no app, and nothing here made it.
+        if let Some(app) = container.label(label::APP).and_then(|name| name.parse().ok()) {
+            apps.entry(app).or_default().push(container);
+        }
     }
     let mut removed = Vec::new();
     for (app, containers) in apps {
-        let records = app::records(docker.world(), app)?;
+        let records = app::records(docker.world(), &app)?;
         for container in containers.into_iter().filter(|container| !records.contains(&container.id)) {
             let done = engine.run(engine.remove(&container.id));
             done.map_err(|fault| failed(fault, format!("remove {}", container.name)))?;

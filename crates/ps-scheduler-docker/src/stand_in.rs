@@ -1,5 +1,6 @@
 //! An image for an app that needs none: Dokku deploys nothing without one.
 
+use formation::AppName;
 use ps_scheduler::Error;
 
 use crate::docker_local::DockerLocal;
@@ -12,7 +13,7 @@ const NOTHING: [u8; 1024] = [0; 1024];
 
 impl DockerLocal {
     /// Makes the image `dokku/<app>:latest`, which holds no file, and has the labels by which Dokku knows its own.
-    pub fn stand_in_image(&self, app: &str) -> Result<(), Error> {
+    pub fn stand_in_image(&self, app: &AppName) -> Result<(), Error> {
         let engine = self.engine()?;
         let name = format!("dokku/{app}");
         // With the label of a released image, Dokku tags this image again if a later build fails.

@@ -16,7 +16,7 @@ use crate::{app, label};
 /// The statuses of these apps, in the order asked. If none of them has a record, the engine is not asked. A container belongs to
 /// the record that has its id; labels do not decide, because containers that Dokku made do not have ours. One without a record
 /// has a row of its own while a rollout is under way.
-pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
     let world = docker.world();
     let records: Vec<InstanceFiles> =
         apps.iter().map(|app| app::records(world, app)).collect::<Result<_, _>>()?;
@@ -30,9 +30,9 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[String]) -> Result<Vec<AppSta
     let by_id: HashMap<&str, &Container> =
         listed.iter().map(|container| (container.id.as_str(), container)).collect();
     let beside = unrecorded(world, &listed);
-    let instances = |app: &str, records: &InstanceFiles| {
+    let instances = |app: &AppName, records: &InstanceFiles| {
         let recorded = records.slots.iter().map(|(slot, record)| instance(slot, record, &by_id));
-        let beside = beside.get(app).map(Vec::as_slice).unwrap_or_default();
+        let beside = beside.get(app.as_str()).map(Vec::as_slice).unwrap_or_default();
         let beside = beside.iter().filter(|container| !records.contains(&container.id));
         let mut all: Vec<Instance> = recorded.chain(rolling(world, app, beside)).collect();
         all.sort_by(|a, b| (&a.slot, a.run).cmp(&(&b.slot, b.run)));
@@ -57,12 +57,16 @@ fn unrecorded<'a>(world: &World, listed: &'a [Container]) -> BTreeMap<&'a str, V
 }
 
 /// The rows of containers without a record, if the app is in the middle of a rollout.
-fn rolling<'a>(world: &World, app: &str, beside: impl Iterator<Item = &'a &'a Container>) -> Vec<Instance> {
+fn rolling<'a>(
+    world: &World,
+    app: &AppName,
+    beside: impl Iterator<Item = &'a &'a Container>,
+) -> Vec<Instance> {
     let mut beside = beside.filter_map(|container| Some((label::slot(container)?, *container))).peekable();
-    let name = beside.peek().and_then(|_| app.parse::<AppName>().ok());
-    let Some((written, _)) = name.map(|name| RolloutFile::new(world, &name).read()) else {
+    if beside.peek().is_none() {
         return Vec::new();
-    };
+    }
+    let (written, _) = RolloutFile::new(world, app).read();
     let Some(under_way) = written.unfinished() else { return Vec::new() };
     let is_committed = under_way.rollout.state() == ps_rollout::State::Committed;
     let role = if is_committed { Role::Leaving } else { Role::Incoming };

@@ -21,7 +21,7 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
         return Ok(Stopped::default());
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &order.app };
-    let file = recover::file(&app)?;
+    let file = recover::file(&app);
     let _held = app.hold(&file)?;
     if order.which == Which::All || recover::was_cut_off(docker.world(), &order.app) {
         match app.recover(&file, order.grace, watch) {

@@ -120,7 +120,7 @@ fn roll(judge: &Judge<'_>, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error
     if service.spec_in_force().is_some_and(|spec| spec.wanted().is_empty()) {
         follower.ask(&Request::End { grace_seconds: None })?;
     }
-    let done = ps_scheduler::conclude(service.app.as_str(), outcome, watch);
+    let done = ps_scheduler::conclude(&service.app, outcome, watch);
     match (done, unwritten) {
         // It was put back because the disk took no record of it, not because anybody asked for that.
         (Err(Error::Cancelled), Some(reason)) => Err(backend(format!("deploy {}", service.app), &reason)),

@@ -203,7 +203,7 @@ impl<'a> Follower<'a> {
         let words = words.unwrap_or_default();
         let reason =
             if words.is_empty() { reason.to_owned() } else { format!("{reason}; its last lines:\n{words}") };
-        Error::deploy_failed(self.service.app.as_str(), slot, reason)
+        Error::deploy_failed(&self.service.app, slot, reason)
     }
 
     fn await_reply(&mut self) -> Result<Vec<Message>, Error> {

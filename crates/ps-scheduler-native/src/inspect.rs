@@ -11,7 +11,7 @@ use crate::service::{Service, backend};
 use crate::status;
 
 pub(crate) fn inspect(service: &Service) -> Result<Value, Error> {
-    let spec = service.spec()?.ok_or_else(|| Error::NotDeployed { app: service.app.to_string() })?;
+    let spec = service.spec()?.ok_or_else(|| Error::NotDeployed { app: service.app.clone() })?;
     status::instances(service)?.iter().map(|instance| describe(service, &spec, instance)).collect()
 }
 

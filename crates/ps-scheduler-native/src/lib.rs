@@ -21,6 +21,7 @@ mod trees;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
+use formation::AppName;
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
@@ -60,23 +61,23 @@ impl Native {
 
     /// The directory that an app's processes run in, as it was given to the last deploy; `None` if it was never deployed
     /// here.
-    pub fn directory(&self, app: &str) -> Result<Option<PathBuf>, Error> {
-        Ok(self.service(app)?.spec()?.map(|spec| spec.typed.unwrap_or(spec.directory)))
+    pub fn directory(&self, app: &AppName) -> Result<Option<PathBuf>, Error> {
+        Ok(self.service(app).spec()?.map(|spec| spec.typed.unwrap_or(spec.directory)))
     }
 
     /// The source trees of an app that was pushed.
-    pub fn trees(&self, app: &str) -> Result<Trees, Error> {
-        Ok(Trees::of(self.service(app)?))
+    pub fn trees(&self, app: &AppName) -> Trees {
+        Trees::of(self.service(app))
     }
 
     /// Every process of the instances that run, in the order of the slots.
-    pub fn processes(&self, app: &str) -> Result<Vec<OsProcess>, Error> {
-        processes::processes(&self.service(app)?)
+    pub fn processes(&self, app: &AppName) -> Result<Vec<OsProcess>, Error> {
+        processes::processes(&self.service(app))
     }
 
     /// Sees to it that what runs of an app has a supervisor: where that died, a new one takes over what runs.
-    pub fn keep(&self, app: &str) -> Result<(), Error> {
-        let service = self.service(app)?;
+    pub fn keep(&self, app: &AppName) -> Result<(), Error> {
+        let service = self.service(app);
         earlier::take_over(&service)?;
         let runs = status::instances(&service)?.iter().any(|instance| instance.pid.is_some());
         if runs && service.connect().is_none() {
@@ -86,11 +87,11 @@ impl Native {
     }
 
     /// Removes all that is kept of an app; nothing of it may run any more.
-    pub fn forget(&self, app: &str) -> Result<(), Error> {
-        stop::forget(&self.service(app)?)
+    pub fn forget(&self, app: &AppName) -> Result<(), Error> {
+        stop::forget(&self.service(app))
     }
 
-    fn service(&self, app: &str) -> Result<Service, Error> {
+    fn service(&self, app: &AppName) -> Service {
         Service::of(&self.world, app, self.supervise.as_deref())
     }
 }
@@ -105,9 +106,9 @@ impl Scheduler for Native {
         Strategy::OneByOne
     }
 
-    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
-        let status = |app: &String| {
-            let service = self.service(app)?;
+    fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
+        let status = |app: &AppName| {
+            let service = self.service(app);
             if self.measures_usage {
                 return status::app(&service);
             }
@@ -119,13 +120,13 @@ impl Scheduler for Native {
     }
 
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
-        let service = self.service(&plan.release.app)?;
+        let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;
         deploy::deploy(&service, plan, watch)
     }
 
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
-        let service = self.service(&plan.release.app)?;
+        let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;
         rolling::settle(&service, watch)?;
         let is_kept = || service.is_tended() && specify::is_of_release(&service, plan);
@@ -136,13 +137,13 @@ impl Scheduler for Native {
     }
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
-        let service = self.service(&order.app)?;
+        let service = self.service(&order.app);
         earlier::take_over(&service)?;
         stop::stop(&service, order, watch)
     }
 
-    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {
-        inspect::inspect(&self.service(app)?)
+    fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
+        inspect::inspect(&self.service(app))
     }
 
     fn logs(
@@ -150,17 +151,17 @@ impl Scheduler for Native {
         request: &LogRequest,
         sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
     ) -> Result<(), Error> {
-        logs::logs(&self.service(&request.app)?, request, sink)
+        logs::logs(&self.service(&request.app), request, sink)
     }
 
-    fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error> {
+    fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {
         let apps = match app {
-            Some(app) => vec![app.to_owned()],
+            Some(app) => vec![app.clone()],
             None => Service::apps(&self.world)?,
         };
         let mut removed = Vec::new();
         for app in apps {
-            removed.extend(self.trees(&app)?.retire()?);
+            removed.extend(self.trees(&app).retire()?);
         }
         Ok(removed)
     }

@@ -162,7 +162,7 @@ impl Judge<'_> {
     fn refusal(&self, slot: &Slot, reason: &str) -> Error {
         let rest = if self.running.is_empty() { "nothing was started" } else { "what ran runs on" };
         Error::CannotStart {
-            app: self.service.app.to_string(),
+            app: self.service.app.clone(),
             slot: slot.to_string(),
             reason: format!("{reason}; {rest}"),
         }

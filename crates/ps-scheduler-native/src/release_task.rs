@@ -32,7 +32,7 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
         return Ok(());
     };
     let slot: Slot = "release.1".parse().expect("release.1 is a slot");
-    let failed = |reason: String| Error::deploy_failed(&spec.app, &slot, reason);
+    let failed = |reason: String| Error::deploy_failed(&service.app, &slot, reason);
     let environment = ps_supervisor::environment(spec, &slot, None).map_err(failed)?;
     let task = Task::new(&service.directory, &slot);
     if !task.is_empty() {

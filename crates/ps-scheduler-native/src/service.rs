@@ -38,21 +38,20 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    pub(crate) fn of(world: &World, app: &str, supervise: Option<&Path>) -> Result<Self, Error> {
-        let app: AppName = app.parse().map_err(|error| backend(format!("find {app}"), &error))?;
-        let directory = world.data_dir(PLUGIN, &app);
-        Ok(Self { app, directory, world: world.clone(), supervise: supervise.map(Path::to_owned) })
+    pub(crate) fn of(world: &World, app: &AppName, supervise: Option<&Path>) -> Self {
+        let directory = world.data_dir(PLUGIN, app);
+        let supervise = supervise.map(Path::to_owned);
+        Self { app: app.clone(), directory, world: world.clone(), supervise }
     }
 
     /// The apps that have a service directory.
-    pub(crate) fn apps(world: &World) -> Result<Vec<String>, Error> {
+    pub(crate) fn apps(world: &World) -> Result<Vec<AppName>, Error> {
         let parent = world.lib().join("data").join(PLUGIN);
         let entries = match fs::read_dir(&parent) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries.map_err(|error| backend(format!("read {}", parent.display()), &error))?,
         };
-        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        Ok(names.filter(|name| name.parse::<AppName>().is_ok()).collect())
+        Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect())
     }
 
     /// The directory of all service directories.

@@ -33,7 +33,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
     let chosen = chosen_base(service)?;
     let resolved = directory.canonicalize().unwrap_or_else(|_| directory.clone());
     Ok(Spec {
-        app: release.app.clone(),
+        app: release.app.to_string(),
         revision,
         directory: resolved.clone(),
         typed: Some(directory.clone()),

@@ -23,7 +23,7 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     };
     let (stopped, typed) = spec.map(|spec| (spec.stopped, spec.typed)).unwrap_or_default();
     let instances = each(service, Usage::of, &stopped, typed.as_deref())?;
-    let app = service.app.to_string();
+    let app = service.app.clone();
     let mut troubles: Vec<String> = unreadable.into_iter().collect();
     for slot in service.slots()? {
         match Status::read(&service.instance(&slot)) {

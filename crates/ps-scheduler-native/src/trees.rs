@@ -173,7 +173,7 @@ mod tests {
     fn trees(place: &Path) -> Trees {
         fs::create_dir_all(place.join("lib")).expect("a directory");
         let world = World::new(place.join("home"), place.join("lib"));
-        Trees::of(Service::of(&world, "shop", None).expect("a legal name"))
+        Trees::of(Service::of(&world, &"shop".parse().expect("a legal name"), None))
     }
 
     fn pushed(place: &Path) -> PathBuf {

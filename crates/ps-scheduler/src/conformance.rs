@@ -11,7 +11,7 @@ use self::place::Place;
 use crate::scheduler::{DeployOutcome, Scheduler, Stopped};
 use crate::{Cancel, Error, Intent, Plan, Running};
 
-pub use place::APP;
+pub use place::app;
 pub use subject::Subject;
 
 /// Checks every promise in turn on one app, and leaves nothing of it behind.
@@ -82,7 +82,7 @@ impl Suite<'_> {
     }
 
     fn inspect_describes_every_instance(&self) {
-        let described = self.place.scheduler.inspect(APP).expect("inspects");
+        let described = self.place.scheduler.inspect(&app()).expect("inspects");
         assert_eq!(described.as_array().map(Vec::len), Some(1), "one instance, one description: {described}");
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use formation::Slot;
+use formation::{AppName, Slot};
 use ps_rollout::Fate;
 
 use crate::failed_slot::{self, FailedSlot};
@@ -14,13 +14,13 @@ pub enum Error {
     #[error("{app} is not deployed: run ps-lifecycle deploy {app} first")]
     NotDeployed {
         /// The app.
-        app: String,
+        app: AppName,
     },
     /// The user: the app has no such instance or type.
     #[error("{app} has no {which}: it has {present}")]
     NoSuchInstance {
         /// The app.
-        app: String,
+        app: AppName,
         /// What was asked for: a type or `<type>.<n>`.
         which: String,
         /// What there is instead, for people.
@@ -30,7 +30,7 @@ pub enum Error {
     #[error("{}", failed_slot::told(app, failed, aftermath))]
     DeployFailed {
         /// The app.
-        app: String,
+        app: AppName,
         /// The slots that failed, at least one; the one that made the deploy fail comes first.
         failed: Vec<FailedSlot>,
         /// What has become of each slot; empty where the deploy failed before its rollout began.
@@ -42,7 +42,7 @@ pub enum Error {
     #[error("{slot} of {app} cannot start: {reason}")]
     CannotStart {
         /// The app.
-        app: String,
+        app: AppName,
         /// The instance, `<type>.<n>`.
         slot: String,
         /// What is wrong with what, what to do, and what goes on.

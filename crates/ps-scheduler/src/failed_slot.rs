@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use formation::Slot;
+use formation::{AppName, Slot};
 
 /// A slot that failed a deploy.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub struct FailedSlot {
 }
 
 /// The failure of a deploy for people: a line for each slot that failed, then what is not as it was.
-pub(crate) fn told(app: &str, failed: &[FailedSlot], aftermath: &[String]) -> String {
+pub(crate) fn told(app: &AppName, failed: &[FailedSlot], aftermath: &[String]) -> String {
     let mut text = String::new();
     for (n, FailedSlot { slot, reason }) in failed.iter().enumerate() {
         // A string takes what is written to it.

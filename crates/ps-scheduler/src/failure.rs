@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use formation::Slot;
+use formation::{AppName, Slot};
 use ps_rollout::{Failure, Fate, Outcome};
 
 use crate::failed_slot::FailedSlot;
@@ -13,15 +13,15 @@ const IN_USE: [&str; 3] = ["address already in use", "address in use", "eaddrinu
 
 impl Error {
     /// A deploy that failed in one slot, and of which nothing is left.
-    pub fn deploy_failed(app: &str, slot: &Slot, reason: String) -> Self {
+    pub fn deploy_failed(app: &AppName, slot: &Slot, reason: String) -> Self {
         let failed = vec![FailedSlot { slot: slot.clone(), reason }];
-        Self::DeployFailed { app: app.to_owned(), failed, fates: BTreeMap::new(), aftermath: Vec::new() }
+        Self::DeployFailed { app: app.clone(), failed, fates: BTreeMap::new(), aftermath: Vec::new() }
     }
 }
 
 /// What a scheduler answers to a deploy whose rollout is over. What a person should know besides is part of the error that says
 /// which slots failed; beside any other answer `watch` is told.
-pub fn conclude(app: &str, outcome: Outcome, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+pub fn conclude(app: &AppName, outcome: Outcome, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     let aftermath = outcome.sentences();
     let Outcome { cause, slots: fates, failures, .. } = outcome;
     // Where each slot stands for itself, some may have failed although the others are up.
@@ -44,7 +44,7 @@ pub fn conclude(app: &str, outcome: Outcome, watch: &mut Watch<'_>) -> Result<De
         )) => {
             let failed = failed(failures, first.as_ref());
             let aftermath = cannot_run_twice(&failed, &fates).into_iter().chain(aftermath).collect();
-            return Err(Error::DeployFailed { app: app.to_owned(), failed, fates, aftermath });
+            return Err(Error::DeployFailed { app: app.clone(), failed, fates, aftermath });
         }
     };
     for sentence in aftermath {
@@ -122,8 +122,11 @@ mod tests {
                 notes.push(text);
             }
         };
-        let answer =
-            conclude("shop", outcome, &mut Watch { say: &mut say, cancel: &Cancel::default(), lock: None });
+        let answer = conclude(
+            &"shop".parse().expect("a legal name"),
+            outcome,
+            &mut Watch { say: &mut say, cancel: &Cancel::default(), lock: None },
+        );
         (answer, notes)
     }
 

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
 
-use formation::{Exit, Slot};
+use formation::{AppName, Exit, Slot};
 use ps_rollout::{Event, Strategy};
 
 use self::app::App;
@@ -24,7 +24,7 @@ const NO_IMAGE: &str = "none";
 /// the image `none` does not exist.
 #[derive(Debug, Default)]
 pub struct Fake {
-    apps: RefCell<BTreeMap<String, App>>,
+    apps: RefCell<BTreeMap<AppName, App>>,
     /// How many steps of a rollout the caller has left to live.
     steps_left: Cell<Option<usize>>,
 }
@@ -47,7 +47,7 @@ impl Fake {
     }
 
     /// The pid of each instance that is alive, those included of which nothing is recorded.
-    pub fn alive(&self, app: &str) -> BTreeSet<u64> {
+    pub fn alive(&self, app: &AppName) -> BTreeSet<u64> {
         self.apps.borrow().get(app).map(App::alive).unwrap_or_default()
     }
 
@@ -61,7 +61,7 @@ impl Fake {
     }
 
     /// Puts back what a caller that died left half-way, unless it is committed. Slots of which `is_stopped` is true stay empty.
-    fn settle(&self, name: &str, is_stopped: impl Fn(&Slot) -> bool, watch: &mut Watch<'_>) {
+    fn settle(&self, name: &AppName, is_stopped: impl Fn(&Slot) -> bool, watch: &mut Watch<'_>) {
         let Some(observed) = self.with(name, |app| app.observed()) else { return };
         let slots = self.with(name, |app| app.slots());
         let stopped = slots.into_iter().filter(|slot| is_stopped(slot)).map(Event::Stopped);
@@ -69,8 +69,8 @@ impl Fake {
         self.carry_out(name, events.collect(), watch);
     }
 
-    fn with<T>(&self, name: &str, act: impl FnOnce(&mut App) -> T) -> T {
-        act(self.apps.borrow_mut().entry(name.to_owned()).or_default())
+    fn with<T>(&self, name: &AppName, act: impl FnOnce(&mut App) -> T) -> T {
+        act(self.apps.borrow_mut().entry(name.clone()).or_default())
     }
 }
 
@@ -83,9 +83,9 @@ impl Scheduler for Fake {
         Strategy::Overlap
     }
 
-    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+    fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
         let known = self.apps.borrow();
-        let status = |app: &String| AppStatus {
+        let status = |app: &AppName| AppStatus {
             app: app.clone(),
             instances: known.get(app).map(App::instances).unwrap_or_default(),
             troubles: Vec::new(),
@@ -119,9 +119,9 @@ impl Scheduler for Fake {
         Ok(stopped)
     }
 
-    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {
+    fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
         let apps = self.apps.borrow();
-        let app = apps.get(app).ok_or_else(|| Error::NotDeployed { app: app.to_owned() })?;
+        let app = apps.get(app).ok_or_else(|| Error::NotDeployed { app: app.clone() })?;
         let name = |instance: &Instance| serde_json::json!({ "Name": instance.slot.to_string() });
         Ok(app.instances().iter().map(name).collect())
     }
@@ -130,7 +130,7 @@ impl Scheduler for Fake {
         Ok(())
     }
 
-    fn retire(&self, _: Option<&str>) -> Result<Vec<String>, Error> {
+    fn retire(&self, _: Option<&AppName>) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }
 }

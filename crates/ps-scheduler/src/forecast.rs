@@ -191,7 +191,7 @@ mod tests {
             Instance { over, ..Instance::new(slot.parse().expect("a legal slot"), *state) }
         };
         AppStatus {
-            app: "shop".to_owned(),
+            app: "shop".parse().expect("a legal name"),
             instances: instances.iter().map(instance).collect(),
             troubles: vec![],
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use formation::{Exit, Slot, State};
+use formation::{AppName, Exit, Slot, State};
 use jiff::Timestamp;
 use ps_rollout::{Lane, Role};
 
@@ -92,7 +92,7 @@ impl Instance {
 #[derive(Clone, Debug, PartialEq)]
 pub struct AppStatus {
     /// The app.
-    pub app: String,
+    pub app: AppName,
     /// Its instances, ordered by type, then index, then run.
     pub instances: Vec<Instance>,
     /// What is wrong beside what the instances say, for people: one sentence each.
@@ -157,7 +157,8 @@ mod tests {
             role: Some(role),
             ..Instance::new(slot.parse().expect("a legal slot"), state)
         };
-        let mut status = AppStatus { app: "shop".to_owned(), instances: vec![], troubles: vec![] };
+        let mut status =
+            AppStatus { app: "shop".parse().expect("a legal name"), instances: vec![], troubles: vec![] };
         assert_eq!(status.running(), Running::False);
         status.instances =
             vec![row("web.1", Role::Current, State::Running), row("web.1", Role::Incoming, State::Starting)];

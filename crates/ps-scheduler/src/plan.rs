@@ -212,7 +212,7 @@ mod tests {
 
     fn plan(wanted: &[&str], present: &[(&str, State)], intent: &Intent) -> Vec<String> {
         let release = Release {
-            app: "shop".into(),
+            app: "shop".parse().expect("a legal name"),
             source: Source::Image("shop:1".into()),
             processes: vec![],
             env: vec![],

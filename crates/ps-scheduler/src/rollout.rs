@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn each_slot_is_given_what_it_becomes_and_the_run_that_is_there() {
         let release = Release {
-            app: "shop".into(),
+            app: "shop".parse().expect("a legal name"),
             source: Source::Image("shop:1".into()),
             processes: vec![],
             env: vec![],

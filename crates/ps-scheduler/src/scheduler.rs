@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use formation::{Exit, Slot, Stream, Which};
+use formation::{AppName, Exit, Slot, Stream, Which};
 use ps_rollout::{Fate, Strategy};
 
 use crate::{AppStatus, Error, Plan};
@@ -23,11 +23,11 @@ pub trait Scheduler {
 
     /// One [`AppStatus`] for each app, in the order asked; one round trip for all of them together. An app that
     /// was never deployed has no instances.
-    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error>;
+    fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error>;
 
     /// The status of one app.
-    fn status_of(&self, app: &str) -> Result<AppStatus, Error> {
-        let status = self.status(&[app.to_owned()])?.into_iter().next();
+    fn status_of(&self, app: &AppName) -> Result<AppStatus, Error> {
+        let status = self.status(std::slice::from_ref(app))?.into_iter().next();
         Ok(status.expect("each app that is asked for gets a status"))
     }
 
@@ -53,7 +53,7 @@ pub trait Scheduler {
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error>;
 
     /// Raw descriptions of the app's instances: an array, as the engine has them. May hold secrets.
-    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error>;
+    fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error>;
 
     /// Hands lines of output to `sink` until there are no more, or it breaks.
     fn logs(
@@ -63,7 +63,7 @@ pub trait Scheduler {
     ) -> Result<(), Error>;
 
     /// Removes what earlier deploys left behind, of one app or of all; says what was removed.
-    fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error>;
+    fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error>;
 }
 
 /// What a long verb is given besides its order: somebody to tell, a way to be stopped, and the lock that it works under.
@@ -130,7 +130,7 @@ pub struct DeployOutcome {
 #[derive(Clone, Debug)]
 pub struct StopOrder {
     /// The app.
-    pub app: String,
+    pub app: AppName,
     /// Which of its instances.
     pub which: Which,
     /// From SIGTERM to SIGKILL.
@@ -152,7 +152,7 @@ pub struct Stopped {
 #[derive(Clone, Debug)]
 pub struct LogRequest {
     /// The app.
-    pub app: String,
+    pub app: AppName,
     /// Which of its instances.
     pub which: Which,
     /// How many of the last lines of each instance; `None`: all that is kept.

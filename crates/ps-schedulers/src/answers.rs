@@ -51,13 +51,12 @@ impl Answers {
             SchedulerName::Native => {
                 let native = Native::new(world);
                 for app in apps {
-                    let asked = native.status(&[app.to_string()]);
+                    let asked = native.status(std::slice::from_ref(&app));
                     self.all(name, vec![app], asked);
                 }
             }
             SchedulerName::DockerLocal => {
-                let words: Vec<String> = apps.iter().map(ToString::to_string).collect();
-                let asked = DockerLocal::new(world).status(&words);
+                let asked = DockerLocal::new(world).status(&apps);
                 self.all(name, apps, asked);
             }
             SchedulerName::External(word) => {

@@ -79,7 +79,7 @@ impl External {
 
     fn app(&self, app: &AppName) -> Result<AppStatus, Error> {
         let count = self.count(app)?;
-        let formation = self.world.formation(app).map_err(|error| unreadable(app.as_str(), &error))?;
+        let formation = self.world.formation(app).map_err(|error| unreadable(app, &error))?;
         let wanted = formation.wanted();
         let types = wanted.iter().filter(|(process_type, _)| !process_type.is_release());
         let slots = types.flat_map(|(process_type, quantity)| {
@@ -106,7 +106,7 @@ impl External {
             )
         });
         AppStatus {
-            app: app.to_string(),
+            app: app.clone(),
             instances: wanted.into_iter().map(|slot| Instance::new(slot, state)).collect(),
             troubles: trouble.into_iter().collect(),
         }
@@ -132,7 +132,7 @@ fn side_by_side<T: Send>(
     answers.into_inner().unwrap_or_default()
 }
 
-fn unreadable(app: &str, reason: &dyn std::fmt::Display) -> Error {
+fn unreadable(app: &AppName, reason: &dyn std::fmt::Display) -> Error {
     Error::Backend { context: format!("read what is wanted of {app}"), reason: reason.to_string() }
 }
 
@@ -157,9 +157,8 @@ impl Scheduler for External {
         Strategy::Overlap
     }
 
-    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
-        let named = |word: &String| word.parse().map_err(|invalid| unreadable(word, &invalid));
-        apps.iter().map(|word| self.app(&named(word)?)).collect()
+    fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
+        apps.iter().map(|app| self.app(app)).collect()
     }
 
     fn deploy(&self, _: &Plan, _: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
@@ -170,7 +169,7 @@ impl Scheduler for External {
         self.cannot("stop anything: stop the app with dokku ps:stop")
     }
 
-    fn inspect(&self, _: &str) -> Result<serde_json::Value, Error> {
+    fn inspect(&self, _: &AppName) -> Result<serde_json::Value, Error> {
         self.cannot("describe instances: use dokku ps:inspect")
     }
 
@@ -179,7 +178,7 @@ impl Scheduler for External {
     }
 
     /// Nothing: Dokku has its plugins retire what is theirs.
-    fn retire(&self, _: Option<&str>) -> Result<Vec<String>, Error> {
+    fn retire(&self, _: Option<&AppName>) -> Result<Vec<String>, Error> {
         Ok(Vec::new())
     }
 }

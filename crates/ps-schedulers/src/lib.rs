@@ -29,7 +29,7 @@ pub fn named(world: &World, name: &SchedulerName) -> Box<dyn Scheduler> {
 pub fn processes(
     world: &World,
     name: &SchedulerName,
-    app: &str,
+    app: &AppName,
 ) -> Result<Option<Vec<OsProcess>>, ps_scheduler::Error> {
     match name {
         SchedulerName::Native => Native::new(world).processes(app).map(Some),
@@ -48,8 +48,8 @@ pub fn running(world: &World, app: &AppName) -> Result<Running, ps_scheduler::Er
         reason: error.to_string(),
     })?;
     match name {
-        SchedulerName::Native => Ok(Native::new(world).without_usage().status_of(app.as_str())?.running()),
-        SchedulerName::DockerLocal => Ok(DockerLocal::new(world).status_of(app.as_str())?.running()),
+        SchedulerName::Native => Ok(Native::new(world).without_usage().status_of(app)?.running()),
+        SchedulerName::DockerLocal => Ok(DockerLocal::new(world).status_of(app)?.running()),
         SchedulerName::External(name) => Ok(External::new(world, &name).count(app)?.running),
     }
 }

@@ -10,7 +10,7 @@ use ps_scheduler::{Error, Running};
 pub(crate) fn is_deployed_or_told(world: &World, app: &AppName) -> Result<bool> {
     let is_deployed = ps_dokku::is_deployed(world, app)?;
     if !is_deployed {
-        say::warning(&ps_dokku::words::not_deployed(app.as_str()));
+        say::warning(&ps_dokku::words::not_deployed(app));
     }
     Ok(is_deployed)
 }

@@ -63,5 +63,5 @@ fn refuse_unknown(session: &Session, app: &AppName, process_type: &str) -> Resul
     }
     let present: Vec<String> = counts.iter().map(|(name, count)| format!("{name}={count}")).collect();
     let which = process_type.to_owned();
-    Err(Error::NoSuchInstance { app: app.to_string(), which, present: present.join(" ") }.into())
+    Err(Error::NoSuchInstance { app: app.clone(), which, present: present.join(" ") }.into())
 }

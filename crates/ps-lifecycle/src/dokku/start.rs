@@ -36,7 +36,7 @@ pub(crate) fn start(session: &Session, held: &Held) -> Result<()> {
         Running::True => {
             say::warning(&format!("App {app} already running"));
             if world.scheduler_name(&held.app)? == SchedulerName::Native {
-                Native::new(world).keep(app)?;
+                Native::new(world).keep(&held.app)?;
             }
         }
         Running::Mixed => {

@@ -13,7 +13,7 @@ use ps_rollout::Strategy;
 use ps_scheduler::{Cancel, Error, Intent, Progress, Running, Scheduler, Watch};
 
 use crate::engines::head_and_body;
-use crate::place::{Place, SERVER, SOCKET, require_engine};
+use crate::place::{Place, SERVER, SOCKET, require_engine, shop};
 
 /// What the deploy that is killed is told: where its world is, where its engine listens, and its strategy.
 const WORLD: &str = "DOCKER_LOCAL_WORLD";
@@ -97,7 +97,7 @@ fn is_right(place: &Place, fatal: usize) {
     assert!(names.len() == 1 && !names[0].contains("upcoming"), "call {fatal} left {names:?}");
     let status = place.status();
     assert_eq!(status.running(), Running::True, "call {fatal}: {status:?}");
-    let described = place.docker.inspect("shop").expect("inspects");
+    let described = place.docker.inspect(&shop()).expect("inspects");
     let policy = &described[0]["HostConfig"]["RestartPolicy"]["Name"];
     assert_eq!(policy, "on-failure", "call {fatal}: a restart policy that nobody asked for");
     let written = std::fs::read_to_string(place.rollout_file()).expect("numbers are kept");

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use formation::{State, Which};
+use formation::{AppName, State, Which};
 use ps_scheduler::{Error, Scheduler, Stopped};
 
-use crate::place::Place;
+use crate::place::{Place, shop};
 
 #[test]
 fn an_app_without_records_needs_no_engine() {
@@ -32,7 +32,7 @@ fn an_absent_engine_is_said_at_once_with_its_socket_and_the_way_out() {
         let record = place.app_dir().join("CONTAINER.web.1");
         fs::write(&record, "a".repeat(64)).expect("a record");
         let begin = Instant::now();
-        let error = place.docker.status(&["shop".into()]).expect_err("nobody is there");
+        let error = place.docker.status(&[shop()]).expect_err("nobody is there");
         assert!(begin.elapsed() < Duration::from_secs(1), "{:?}", begin.elapsed());
         assert!(matches!(error, Error::Unreachable { .. }), "{error}");
         let error = error.to_string();
@@ -52,7 +52,7 @@ fn an_engine_that_takes_the_call_and_never_answers_is_given_up_in_time() {
     let place = Place::on("shop", Some(&socket));
     fs::write(place.app_dir().join("CONTAINER.web.1"), "a".repeat(64)).expect("a record");
     let begin = Instant::now();
-    let error = place.docker.status(&["shop".into()]).expect_err("nobody answers");
+    let error = place.docker.status(&[shop()]).expect_err("nobody answers");
     assert!(begin.elapsed() < Duration::from_secs(11), "{:?}", begin.elapsed());
     assert!(matches!(error, Error::Unreachable { .. }) && error.to_string().contains("mute.sock"), "{error}");
 }
@@ -72,7 +72,7 @@ fn an_engine_that_answers_nonsense_or_breaks_off_is_an_error_of_one_line() {
         let server = thread::spawn(move || answer_once(&listener, answer));
         let place = Place::on("shop", Some(&socket));
         fs::write(place.app_dir().join("CONTAINER.web.1"), "a".repeat(64)).expect("a record");
-        let error = place.docker.status(&["shop".into()]).expect_err("no list").to_string();
+        let error = place.docker.status(&[shop()]).expect_err("no list").to_string();
         assert!(error.contains(word) && !error.contains('\n'), "{answer:?} gave {error}");
         server.join().expect("the server ends");
     }
@@ -86,9 +86,9 @@ fn the_status_of_all_apps_is_one_request_and_names_no_version() {
     let server =
         thread::spawn(move || answer_once(&listener, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]"));
     let place = Place::on("shop", Some(&socket));
-    let apps: Vec<String> = (0..30).map(|n| format!("app{n}")).collect();
+    let apps: Vec<AppName> = (0..30).map(|n| format!("app{n}").parse().expect("a legal name")).collect();
     for app in &apps {
-        let app_dir = place.dir.path().join("home").join(app);
+        let app_dir = place.dir.path().join("home").join(app.as_str());
         fs::create_dir(&app_dir).expect("an app");
         fs::write(app_dir.join("CONTAINER.web.1"), "a".repeat(64)).expect("a record");
     }

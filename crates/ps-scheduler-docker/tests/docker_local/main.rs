@@ -19,11 +19,11 @@ use ps_scheduler::{
     Cancel, Error, FailedSlot, Intent, LogRequest, Plan, Progress, Release, Running, Scheduler, Source, Watch,
 };
 
-use crate::place::{GRACE, IMAGE, Place, SERVER, SOCKET, describe, docker, eventually};
+use crate::place::{GRACE, IMAGE, Place, SERVER, SOCKET, describe, docker, eventually, shop};
 
 #[test]
 fn docker_local_keeps_the_promises() {
-    let place = Place::for_app("conformance");
+    let place = Place::for_app(conformance::app().as_str());
     let subject = Subject {
         source: Source::Image(IMAGE.to_owned()),
         command: Some(SERVER.to_owned()),
@@ -54,7 +54,7 @@ fn an_instance_is_named_labelled_recorded_and_reachable() {
     page.read_to_string(&mut answer).expect("answers");
     assert!(answer.starts_with("HTTP/1."), "{answer}");
 
-    let described = place.docker.inspect("shop").expect("inspects");
+    let described = place.docker.inspect(&shop()).expect("inspects");
     let config = &described[0]["Config"];
     for (label, value) in [
         ("com.dokku.app-name", "shop"),
@@ -78,7 +78,7 @@ fn an_instance_is_named_labelled_recorded_and_reachable() {
 fn inspect_says_what_the_engine_says_field_by_field() {
     let place = Place::new();
     place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
-    let ours = place.docker.inspect("shop").expect("inspects");
+    let ours = place.docker.inspect(&shop()).expect("inspects");
     let engines: serde_json::Value =
         serde_json::from_str(&docker(&["inspect", &place.ids()[0]])).expect("the engine's JSON");
     assert_eq!(ours, engines);
@@ -92,7 +92,7 @@ fn the_restart_policy_is_the_engines_to_carry_out() {
     {
         place.policy = word.parse().expect("a policy");
         place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
-        let described = place.docker.inspect("shop").expect("inspects");
+        let described = place.docker.inspect(&shop()).expect("inspects");
         let policy = &described[0]["HostConfig"]["RestartPolicy"];
         assert_eq!(
             (policy["Name"].as_str(), policy["MaximumRetryCount"].as_i64()),
@@ -182,7 +182,7 @@ fn a_missing_image_is_named_with_the_way_out_and_never_pulled() {
 fn without_a_command_the_image_runs_its_own() {
     let place = Place::new();
     place.deploy_image(IMAGE, &["web=1"], None, &Intent::Deploy, &mut |_| ()).expect("deploys");
-    let described = place.docker.inspect("shop").expect("inspects");
+    let described = place.docker.inspect(&shop()).expect("inspects");
     assert_eq!(described[0]["Config"]["Cmd"], serde_json::json!(["web"]));
 }
 
@@ -227,7 +227,7 @@ fn a_stop_is_not_undone_by_the_engine_and_keeps_the_container_until_it_is_remove
     let described: Vec<_> = place.status().instances.iter().map(describe).collect();
     assert_eq!(described, [("web.1".into(), State::Running), ("web.2".into(), State::Stopped)]);
     let policy =
-        place.docker.inspect("shop").expect("inspects")[1]["HostConfig"]["RestartPolicy"]["Name"].clone();
+        place.docker.inspect(&shop()).expect("inspects")[1]["HostConfig"]["RestartPolicy"]["Name"].clone();
     assert_eq!(policy, "no");
     place.stop(Which::All, true).expect("removes");
     assert_eq!(place.names(), [""; 0]);
@@ -264,7 +264,7 @@ fn a_container_that_somebody_removed_is_missing_and_is_started_again() {
     let ids = place.ids();
     docker(&["rm", "-f", &ids[0]]);
     assert_eq!(describe(&place.status().instances[0]), ("web.1".into(), State::Missing));
-    let inspected = place.docker.inspect("shop").expect("inspects what is there");
+    let inspected = place.docker.inspect(&shop()).expect("inspects what is there");
     assert_eq!(inspected.as_array().map(Vec::len), Some(1));
     place.deploy(&["web=2"], SERVER, &Intent::Converge(Which::All)).expect("fills the gap");
     assert_eq!((place.status().running(), &place.ids()[1]), (Running::True, &ids[1]));
@@ -291,7 +291,7 @@ fn the_log_comes_in_lines_with_their_streams_and_can_be_followed() {
 
     let place = Place::new();
     place.deploy(&["worker=2"], "while :; do echo tick; sleep 0.2; done", &Intent::Deploy).expect("deploys");
-    let request = LogRequest { app: "shop".to_owned(), which: Which::All, tail: Some(0), follow: true };
+    let request = LogRequest { app: shop(), which: Which::All, tail: Some(0), follow: true };
     let mut seen = std::collections::BTreeSet::new();
     let mut sink = |line: &ps_scheduler::LogLine| {
         seen.insert(line.slot.to_string());
@@ -303,10 +303,10 @@ fn the_log_comes_in_lines_with_their_streams_and_can_be_followed() {
 #[test]
 fn an_app_that_was_never_deployed_is_told_so() {
     let place = Place::new();
-    assert!(matches!(place.docker.inspect("shop"), Err(Error::NotDeployed { .. })));
+    assert!(matches!(place.docker.inspect(&shop()), Err(Error::NotDeployed { .. })));
     place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
     let request =
-        LogRequest { app: "shop".into(), which: "x.7".parse().expect("a slot"), tail: None, follow: false };
+        LogRequest { app: shop(), which: "x.7".parse().expect("a slot"), tail: None, follow: false };
     let error =
         place.docker.logs(&request, &mut |_| ControlFlow::Continue(())).expect_err("no such instance");
     assert!(error.to_string().contains("x.7") && error.to_string().contains("web.1"), "{error}");
@@ -321,7 +321,7 @@ fn retire_removes_what_was_replaced_and_has_ended_and_nothing_else() {
     let name = format!("--name=shop.web.1.1700000001-{}", std::process::id());
     let labels = ["--label=com.dokku.app-name=shop", "--label=com.dokku.container-type=deploy"];
     docker(&["run", &name, &root, labels[0], labels[1], IMAGE, "true"]);
-    assert_eq!(place.docker.retire(Some("other")).expect("retires"), [""; 0]);
+    assert_eq!(place.docker.retire(Some(&"other".parse().expect("a legal name"))).expect("retires"), [""; 0]);
     assert_eq!(place.docker.retire(None).expect("retires"), [&name[7..]]);
     assert_eq!(place.names().len(), 1, "the stopped instance is still the app's");
 }
@@ -334,7 +334,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
     let cancel = Cancel::default();
     let plan = Plan::new(
         Release {
-            app: "shop".into(),
+            app: shop(),
             source: Source::Image(IMAGE.into()),
             processes: vec![],
             env: vec![],

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use formation::{Formation, RestartPolicy, State, Stream, Which};
+use formation::{AppName, Formation, RestartPolicy, State, Stream, Which};
 use ps_apps::World;
 use ps_rollout::{Role, Strategy};
 use ps_scheduler::{
@@ -105,7 +105,7 @@ impl Place {
             Process { strategy: self.strategy, ..process }
         };
         let release = Release {
-            app: "shop".to_owned(),
+            app: shop(),
             source: Source::Image(image.to_owned()),
             processes: vec![process("web"), process("worker")],
             env: vec![("GREETING".to_owned(), "hello  \"you\"".to_owned())],
@@ -117,11 +117,11 @@ impl Place {
     }
 
     pub(crate) fn status(&self) -> AppStatus {
-        self.docker.status(&["shop".to_owned()]).expect("tells the status").remove(0)
+        self.docker.status(&[shop()]).expect("tells the status").remove(0)
     }
 
     pub(crate) fn stop(&self, which: Which, remove: bool) -> Result<Stopped, Error> {
-        let order = StopOrder { app: "shop".to_owned(), which, grace: GRACE, remove };
+        let order = StopOrder { app: shop(), which, grace: GRACE, remove };
         self.docker.stop(&order, &mut Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None })
     }
 
@@ -144,7 +144,7 @@ impl Place {
 
     pub(crate) fn lines(&self, which: &str, tail: Option<usize>) -> Vec<String> {
         let which = which.parse().expect("a process type or instance");
-        let request = LogRequest { app: "shop".to_owned(), which, tail, follow: false };
+        let request = LogRequest { app: shop(), which, tail, follow: false };
         let mut lines = Vec::new();
         let mut sink = |line: &ps_scheduler::LogLine| {
             let stream = if line.stream == Stream::Stderr { "err" } else { "out" };
@@ -196,6 +196,11 @@ pub(crate) fn eventually(fact: &str, holds: impl Fn() -> bool) {
         assert!(begin.elapsed() < Duration::from_secs(20), "not within 20 s: {fact}");
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// The name of the app of a [`Place`].
+pub(crate) fn shop() -> AppName {
+    "shop".parse().expect("a legal name")
 }
 
 pub(crate) fn describe(instance: &Instance) -> (String, State) {

@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use std::thread;
 use std::time::Duration;
 
-use formation::RestartPolicy;
+use formation::{AppName, RestartPolicy};
 use ps_engine::{Container, Engine};
 use ps_rollout::Strategy;
 use ps_scheduler::conformance::rollouts::{self, Harness};
-use ps_scheduler::conformance::{APP, Subject};
+use ps_scheduler::conformance::{self, Subject};
 use ps_scheduler::{
     AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, Source, StopOrder, Stopped, Watch,
 };
@@ -42,7 +42,7 @@ impl Scheduler for Patient {
         self.0.docker.usual_strategy()
     }
 
-    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+    fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
         self.0.docker.status(apps)
     }
 
@@ -58,7 +58,7 @@ impl Scheduler for Patient {
         self.0.docker.stop(order, watch)
     }
 
-    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {
+    fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
         self.0.docker.inspect(app)
     }
 
@@ -70,14 +70,14 @@ impl Scheduler for Patient {
         self.0.docker.logs(request, sink)
     }
 
-    fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error> {
+    fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {
         self.0.docker.retire(app)
     }
 }
 
 impl Containers {
     fn new() -> Self {
-        let place = Place::for_app(APP);
+        let place = Place::for_app(conformance::app().as_str());
         let root = format!("com.formation.root={}", place.dir.path().join("home").display());
         let engine = Engine::new(SOCKET.into()).expect("a client of the engine");
         Self { scheduler: Patient(place), root, engine }

@@ -7,7 +7,7 @@ use formation::{RestartPolicy, State, Which};
 use ps_rollout::{Lane, Role, Strategy};
 use ps_scheduler::{Error, Intent, Progress, Running, Scheduler};
 
-use crate::place::{IMAGE, Place, SERVER, docker};
+use crate::place::{IMAGE, Place, SERVER, docker, shop};
 
 fn only(place: &Place) -> (Option<u64>, Option<u64>, Option<Lane>, Option<Role>) {
     let status = place.status();
@@ -126,7 +126,7 @@ fn what_is_put_back_after_stop_first_is_as_it_was_its_restart_policy_and_image_t
     place.policy = RestartPolicy::UnlessStopped;
     place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
     let described = |place: &Place| {
-        let of = place.docker.inspect("shop").expect("inspects").get(0).cloned().expect("one");
+        let of = place.docker.inspect(&shop()).expect("inspects").get(0).cloned().expect("one");
         let sorted = |list: &serde_json::Value| {
             let mut list = list.as_array().cloned().unwrap_or_default();
             list.sort_by_key(ToString::to_string);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use formation::{Formation, Which};
+use formation::{AppName, Formation, Which};
 use ps_rollout::Strategy;
 
 use super::subject::Subject;
@@ -12,7 +12,9 @@ use crate::{AppStatus, Cancel, Error, Instance, Intent, Plan, Process, Progress,
 const DEADLINE: Duration = Duration::from_secs(30);
 
 /// The app of the suite.
-pub const APP: &str = "conformance";
+pub fn app() -> AppName {
+    "conformance".parse().expect("a legal name")
+}
 
 /// What an instance is known by: its process and its container.
 pub(super) type Identity = (Option<u32>, Option<String>);
@@ -28,7 +30,7 @@ pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strate
         ..Process::new(name.parse().expect("a legal process type"), subject.command.clone())
     };
     Release {
-        app: APP.to_owned(),
+        app: app(),
         source: subject.source.clone(),
         processes: types.iter().map(process).collect(),
         env: vec![("CONFORMANCE".to_owned(), "1".to_owned())],
@@ -57,16 +59,16 @@ impl Place<'_> {
     }
 
     pub(super) fn stop(&self, grace: Duration, remove: bool) -> Stopped {
-        let order = StopOrder { app: APP.to_owned(), which: Which::All, grace, remove };
+        let order = StopOrder { app: app(), which: Which::All, grace, remove };
         let mut say = |_| ();
         let mut watch = Watch { say: &mut say, cancel: &Cancel::default(), lock: None };
         self.scheduler.stop(&order, &mut watch).expect("stops")
     }
 
     pub(super) fn status(&self) -> AppStatus {
-        let all = self.scheduler.status(&[APP.to_owned()]).expect("tells the status");
+        let all = self.scheduler.status(&[app()]).expect("tells the status");
         assert_eq!(all.len(), 1, "one app, one status");
-        self.scheduler.status_of(APP).expect("tells the status")
+        self.scheduler.status_of(&app()).expect("tells the status")
     }
 
     /// What each instance is known by, in the order of the slots.

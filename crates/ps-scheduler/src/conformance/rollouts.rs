@@ -19,7 +19,7 @@ const LONG_GATE: Duration = Duration::from_secs(5);
 /// A deploy that has not ended after its caller died at so many steps does not end.
 const MANY: usize = 200;
 
-/// What the suite needs of a scheduler, whose app [`super::APP`] can be deployed.
+/// What the suite needs of a scheduler, whose app [`super::app`] can be deployed.
 pub trait Harness {
     /// The scheduler.
     fn scheduler(&self) -> &dyn Scheduler;

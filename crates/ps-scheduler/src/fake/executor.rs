@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use formation::AppName;
 use ps_rollout::{Action, Event, Outcome, Revision, Rollout, Run};
 
 use super::Fake;
@@ -11,7 +12,7 @@ use crate::scheduler::Watch;
 
 impl Fake {
     /// From these events to the end of the rollout that an app has. Whoever is told of something may look at the app meanwhile.
-    pub(super) fn carry_out(&self, name: &str, events: Vec<Event>, watch: &mut Watch<'_>) -> Outcome {
+    pub(super) fn carry_out(&self, name: &AppName, events: Vec<Event>, watch: &mut Watch<'_>) -> Outcome {
         let mut events = VecDeque::from(events);
         let mut is_told_to_cancel = false;
         loop {

@@ -2,7 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::*;
-use crate::conformance::{self, APP, Subject, rollouts};
+use crate::conformance::{self, Subject, rollouts};
 use crate::{Cancel, Plan};
 
 fn subject(image: &str, command: Option<&str>) -> Subject {
@@ -32,7 +32,7 @@ impl rollouts::Harness for Fake {
     }
 
     fn alive(&self) -> BTreeSet<String> {
-        self.alive(APP).iter().map(u64::to_string).collect()
+        self.alive(&conformance::app()).iter().map(u64::to_string).collect()
     }
 
     fn dies_at(&self, plan: &Plan, step: usize) -> bool {
@@ -75,7 +75,7 @@ impl Scheduler for Careless {
         self.fake.usual_strategy()
     }
 
-    fn status(&self, apps: &[String]) -> Result<Vec<AppStatus>, Error> {
+    fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
         self.fake.status(apps)
     }
 
@@ -85,7 +85,7 @@ impl Scheduler for Careless {
             rules.strategy = self.strategy.unwrap_or(rules.strategy);
         }
         if self.forgets {
-            self.fake.with(APP, |app| app.rollout = None);
+            self.fake.with(&conformance::app(), |app| app.rollout = None);
         }
         self.fake.deploy(&plan, watch)
     }
@@ -94,7 +94,7 @@ impl Scheduler for Careless {
         self.fake.stop(order, watch)
     }
 
-    fn inspect(&self, app: &str) -> Result<serde_json::Value, Error> {
+    fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
         self.fake.inspect(app)
     }
 
@@ -102,7 +102,7 @@ impl Scheduler for Careless {
         Ok(())
     }
 
-    fn retire(&self, app: Option<&str>) -> Result<Vec<String>, Error> {
+    fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {
         self.fake.retire(app)
     }
 }

@@ -80,7 +80,7 @@ fn dispatch(world: &World, words: &[&str]) -> Result<()> {
 
 /// Keeps the Procfile of what is about to be deployed. Where that is an image, the engine looks into it.
 fn extract(world: &World, app: &AppName, tree: &Path) -> Result<()> {
-    let image_file = |image: &str, path: &str| DockerLocal::new(world).image_file(app.as_str(), image, path);
+    let image_file = |image: &str, path: &str| DockerLocal::new(world).image_file(app, image, path);
     Ok(ps_dokku::extract(world, app, tree, image_file)?)
 }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
-use formation::{Slot, Which};
+use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_cli::exit::Outcome;
 use ps_scheduler::{LogRequest, Scheduler};
@@ -24,20 +24,20 @@ pub(super) struct Wanted<'a> {
 }
 
 /// `<instances> <true|false|mixed>`.
-pub(super) fn app_status(world: &World, app: &str) -> Result<()> {
+pub(super) fn app_status(world: &World, app: &AppName) -> Result<()> {
     let status = Native::new(world).without_usage().status_of(app)?;
     let mut out = io::stdout().lock();
     Ok(writeln!(out, "{} {}", status.current().count(), status.running().as_str())?)
 }
 
 /// Whether the app was ever deployed natively.
-pub(super) fn is_deployed(world: &World, app: &str) -> Result<Outcome> {
+pub(super) fn is_deployed(world: &World, app: &AppName) -> Result<Outcome> {
     let is_deployed = Native::new(world).directory(app)?.is_some();
     Ok(if is_deployed { Outcome::Done } else { Outcome::No })
 }
 
 /// Prints the descriptions with everything in them. The hook pipes them into `ps-inspect-sanitize`.
-pub(super) fn inspect(world: &World, app: &str) -> Result<()> {
+pub(super) fn inspect(world: &World, app: &AppName) -> Result<()> {
     let described = Native::new(world).inspect(app)?;
     let mut out = io::stdout().lock();
     serde_json::to_writer(&mut out, &described).map_err(io::Error::from)?;
@@ -45,13 +45,13 @@ pub(super) fn inspect(world: &World, app: &str) -> Result<()> {
 }
 
 /// The last `lines` lines of each instance, as they were written.
-pub(super) fn logs(world: &World, app: &str, wanted: &Wanted<'_>, lines: &str) -> Result<()> {
+pub(super) fn logs(world: &World, app: &AppName, wanted: &Wanted<'_>, lines: &str) -> Result<()> {
     let lines = lines.parse().with_context(|| format!("{lines:?} is not a number of lines"))?;
     let which = match wanted.process_type {
         "" => Which::All,
         word => word.parse()?,
     };
-    let request = LogRequest { app: app.to_owned(), which, tail: Some(lines), follow: wanted.follows };
+    let request = LogRequest { app: app.clone(), which, tail: Some(lines), follow: wanted.follows };
     let mut seen: Vec<Slot> = Vec::new();
     logs::write_out(&Native::new(world), &request, |out, line| {
         if !seen.contains(&line.slot) {

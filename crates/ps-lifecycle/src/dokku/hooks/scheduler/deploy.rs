@@ -22,11 +22,11 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) 
     let lock = session.lock(app)?;
     let native = Native::new(&session.world);
     let deployed = make_so(session, app, &native, which);
-    let ended = native.trees(app.as_str())?.end(&ps_dokku::deploy_pid()?);
+    let ended = native.trees(app).end(&ps_dokku::deploy_pid()?);
     deployed?;
     ended?;
     let world = &session.world;
-    let status = native.status_of(app.as_str())?;
+    let status = native.status_of(app)?;
     let reachable = status.instances.iter().filter(|instance| instance.address.is_some());
     let listening: Vec<_> =
         reachable.filter_map(|instance| Some((instance.slot.clone(), instance.port?))).collect();
@@ -53,7 +53,7 @@ fn make_so(session: &Session, app: &AppName, native: &Native, which: Which) -> R
 
 /// The tree that was pushed for this deploy; `None` if nothing was pushed.
 fn pushed(world: &World, app: &AppName, native: &Native) -> Result<Option<PathBuf>> {
-    match native.trees(app.as_str())?.pushed(&ps_dokku::deploy_pid()?)? {
+    match native.trees(app).pushed(&ps_dokku::deploy_pid()?)? {
         Pushed::Nothing => Ok(None),
         Pushed::Tree(tree) => Ok(Some(tree)),
         Pushed::Incomplete => {
@@ -66,7 +66,7 @@ fn pushed(world: &World, app: &AppName, native: &Native) -> Result<Option<PathBu
 }
 
 fn deployed_tree(world: &World, app: &AppName, native: &Native) -> Result<PathBuf> {
-    if let Some(tree) = native.directory(app.as_str())? {
+    if let Some(tree) = native.directory(app)? {
         return Ok(tree);
     }
     push::refuse_image(world, app)?;

@@ -24,7 +24,7 @@ pub(super) fn take_over(world: &World, caller: &Caller, app: &AppName) -> Result
 /// Ends the native processes of an app that another scheduler has deployed.
 pub(super) fn give_up(world: &World, app: &AppName) -> Result<()> {
     let native = Native::new(world);
-    if world.scheduler_name(app)? == SchedulerName::Native || native.directory(app.as_str())?.is_none() {
+    if world.scheduler_name(app)? == SchedulerName::Native || native.directory(app)?.is_none() {
         return Ok(());
     }
     let session = Session::of_hook(world)?;

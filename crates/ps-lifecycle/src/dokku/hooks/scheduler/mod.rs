@@ -12,7 +12,7 @@ mod push;
 use std::io::{self, Write};
 
 use anyhow::Result;
-use formation::Which;
+use formation::{AppName, Which};
 use ps_apps::{SchedulerName, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Scheduler;
@@ -57,18 +57,22 @@ pub(super) fn answer(world: &World, words: &[&str]) -> Option<Result<Outcome>> {
         ["nginx-app-template-source", app, kind, ..] => template(world, app, kind),
         ["nginx-pre-reload", app, ..] => named(app).and_then(|app| Ok(ps_dokku::correct(world, &app)?)),
         ["scheduler-deploy", _, app, tag, rest @ ..] => deploy(world, app, tag, word(rest, 0)),
-        ["scheduler-stop", _, app, rest @ ..] => stop(world, app, word(rest, 0) == "true"),
-        ["scheduler-app-status", _, app, ..] => answers::app_status(world, app),
-        ["scheduler-is-deployed", _, app, ..] => return Some(answers::is_deployed(world, app)),
-        ["scheduler-inspect", _, app, ..] => answers::inspect(world, app),
+        ["scheduler-stop", _, app, rest @ ..] => {
+            named(app).and_then(|app| stop(world, &app, word(rest, 0) == "true"))
+        }
+        ["scheduler-app-status", _, app, ..] => named(app).and_then(|app| answers::app_status(world, &app)),
+        ["scheduler-is-deployed", _, app, ..] => {
+            return Some(named(app).and_then(|app| answers::is_deployed(world, &app)));
+        }
+        ["scheduler-inspect", _, app, ..] => named(app).and_then(|app| answers::inspect(world, &app)),
         ["scheduler-logs", _, app, process_type, tail, quiet, lines, ..] => {
             let wanted = answers::Wanted { process_type, follows: *tail == "true", quiet: *quiet == "true" };
-            answers::logs(world, app, &wanted, lines)
+            named(app).and_then(|app| answers::logs(world, &app, &wanted, lines))
         }
-        ["scheduler-post-delete", _, app, ..] => forget(world, app),
+        ["scheduler-post-delete", _, app, ..] => named(app).and_then(|app| forget(world, &app)),
         ["scheduler-retire", _] => Native::new(world).retire(None).map(drop).map_err(Into::into),
         ["scheduler-retire", _, app, ..] => {
-            Native::new(world).retire(Some(app)).map(drop).map_err(Into::into)
+            named(app).and_then(|app| Ok(Native::new(world).retire(Some(&app)).map(drop)?))
         }
         ["scheduler-enter", _, app, ..] => Err(refusal(app, "there is no container to enter")),
         ["scheduler-run", _, app, ..] => Err(refusal(app, "there is no container to run a command in")),
@@ -103,17 +107,16 @@ fn deploy(world: &World, app: &str, tag: &str, process_type: &str) -> Result<()>
 }
 
 /// Ends what runs of an app, even if the app's directory is gone already.
-fn stop(world: &World, app: &str, remove: bool) -> Result<()> {
+fn stop(world: &World, app: &AppName, remove: bool) -> Result<()> {
     let session = Session::of_hook(world)?;
-    let app = named(app)?;
-    let _lock = world.is_app(&app)?.then(|| session.lock(&app)).transpose()?;
-    stop::end_via(&session, &app, &Native::new(world), &Which::All, remove)
+    let _lock = world.is_app(app)?.then(|| session.lock(app)).transpose()?;
+    stop::end_via(&session, app, &Native::new(world), &Which::All, remove)
 }
 
 /// Removes all that is kept of an app that was destroyed.
-fn forget(world: &World, app: &str) -> Result<()> {
+fn forget(world: &World, app: &AppName) -> Result<()> {
     stop(world, app, true)?;
     Native::new(world).forget(app)?;
-    world.retire_lock(&named(app)?);
+    world.retire_lock(app);
     Ok(())
 }

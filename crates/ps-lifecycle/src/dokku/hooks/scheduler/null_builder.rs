@@ -16,7 +16,7 @@ pub(super) fn build(world: &World, builder: &str, app: &str) -> Result<()> {
     match native(world, builder, app)? {
         Some(app) => {
             refuse_tasks(world, &app)?;
-            Ok(DockerLocal::new(world).stand_in_image(app.as_str())?)
+            Ok(DockerLocal::new(world).stand_in_image(&app)?)
         }
         None => Ok(()),
     }
