@@ -2,6 +2,7 @@
 //! own, and one for the programs that read what is exported.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -105,11 +106,18 @@ struct Ran {
 
 impl Ran {
     fn of(command: Command, stdin: &[u8]) -> Self {
-        let output: Output = assert_cmd::Command::from_std(command)
-            .timeout(DEADLINE)
-            .write_stdin(stdin.to_vec())
-            .output()
-            .expect("the program runs");
+        let mut command = assert_cmd::Command::from_std(command);
+        command.timeout(DEADLINE).write_stdin(stdin.to_vec());
+        // A copy of the program may still be open for writing in a child that another test has just forked.
+        let begin = Instant::now();
+        let output: Output = loop {
+            match command.output() {
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && begin.elapsed() < DEADLINE => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                ran => break ran.expect("the program runs"),
+            }
+        };
         Self {
             status: output.status.code().expect("the program ends within its deadline"),
             stdout: output.stdout,

@@ -88,8 +88,9 @@ WEB='web: faultapp --say "in $PWD" --listen $PORT'
   [[ $status == 0 && $(ls "$SERVICE/src") == one.2 && $(pids) != "$before" ]] || { echo "$output"; false; }
   # shellcheck disable=SC2086  # Words.
   gone $before
+  before=$(pids)
   push $'web: faultapp --say no --exit-after 100 --exit-code 3\n' two
-  [[ $status == 1 && $output == *"Putting back the earlier release"*"web.1 of demo ended within its first second"* ]] || { echo "$output"; false; }
+  [[ $status == 1 && $output == *"web.1 of demo ended within its first second (exit status 3)"* && $(pids) == "$before" ]] || { echo "$output"; false; }
   [[ $(ls "$SERVICE/src") == one.2 && $(plugn trigger scheduler-app-status native demo) == "1 true" ]]
   [[ $(curl -sf "http://127.0.0.1:$(<"$DOKKU_ROOT/demo/PORT.web.1")/health") ]]
 }

@@ -72,12 +72,10 @@ impl Harness for Processes {
         Self::subject(self.source.path().join("missing"), "exec sleep 1000")
     }
 
-    /// Each `sleep` that runs in the source directory, whoever knows of it.
+    /// Each process that runs in the source directory, whoever knows of it, also one that has not become its command yet.
     fn alive(&self) -> BTreeSet<String> {
         let is_ours = |pid: &String| {
-            let of = |file: &str| format!("/proc/{pid}/{file}");
-            let is_sleep = fs::read_to_string(of("comm")).is_ok_and(|name| name.trim_end() == "sleep");
-            is_sleep && fs::read_link(of("cwd")).is_ok_and(|directory| directory == self.source.path())
+            fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|directory| directory == self.source.path())
         };
         let entries = fs::read_dir("/proc").expect("there is a /proc").flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());

@@ -2,6 +2,7 @@
 //! understands.
 
 use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use formation::{RestartPolicy, State, Which};
 use ps_rollout::{Lane, Role, Strategy};
@@ -52,7 +53,9 @@ fn while_a_rollout_is_under_way_status_has_both_and_nobody_else_changes_the_app(
 
 /// A container as Dokku makes one, recorded as `web.1`.
 fn made_by_dokku(place: &Place, labels: &[&str]) -> String {
-    let name = format!("--name=shop.web.1.dokku-{}", std::process::id());
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let nth = MADE.fetch_add(1, Ordering::Relaxed);
+    let name = format!("--name=shop.web.1.dokku-{}-{nth}", std::process::id());
     let dokkus = ["com.dokku.app-name=shop", "com.dokku.container-type=deploy", "com.dokku.dyno=web.1"];
     let labels = dokkus.iter().chain(labels).map(|label| format!("--label={label}"));
     let labels: Vec<String> = labels.collect();
