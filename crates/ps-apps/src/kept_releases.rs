@@ -24,6 +24,8 @@ pub(crate) const FORMAT: u32 = 1;
 /// Two files of a mebibyte, each of their bytes at most six characters long.
 const MAX_BYTES: u64 = 16 << 20;
 const DIRECTORY: &str = "releases";
+/// A file with a higher number than any app comes to is none of ours, so that one can always be added to a number.
+const HIGHEST_NUMBER: u64 = 1 << 53;
 
 /// A release that was deployed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +115,7 @@ fn numbers(directory: &Path) -> Result<Vec<u64>, Error> {
     let number = |entry: fs::DirEntry| {
         let name = entry.file_name().into_string().ok()?;
         let number: u64 = name.strip_suffix(".json")?.parse().ok()?;
-        (file_name(number) == name).then_some(number)
+        (number <= HIGHEST_NUMBER && file_name(number) == name).then_some(number)
     };
     let mut numbers: Vec<u64> = entries.flatten().filter_map(number).collect();
     numbers.sort_unstable();

@@ -17,5 +17,5 @@ pub use event::{Action, Condition, Event, Observed};
 pub use outcome::{Cause, Failure, Fate, Outcome};
 pub use plan::{Change, Plan, Present, Rules, Strategy, TypePlan};
 pub use rollout::Rollout;
-pub use run::{Lane, Revision, Role, Run};
+pub use run::{HIGHEST_NUMBER, Lane, Revision, Role, Run};
 pub use stage::State;

@@ -26,6 +26,7 @@ pub struct Rollout {
     pub(crate) stage: Stage,
     pub(crate) seats: Vec<Seat>,
     pub(crate) rules: Vec<Rules>,
+    #[serde(deserialize_with = "crate::run::number")]
     next_number: u64,
     /// Whether a slot that fails is left out, and the others go on.
     #[serde(default)]
@@ -345,6 +346,8 @@ mod tests {
         let rollout = Rollout::new(&Plan { types: BTreeMap::new(), next_number: 1 });
         let written = serde_json::to_string(&rollout).expect("a rollout can be written");
         assert_eq!(serde_json::from_str::<Rollout>(&written).ok(), Some(rollout));
+        let beyond = written.replace("\"next_number\":1", &format!("\"next_number\":{}", u64::MAX));
+        assert!(serde_json::from_str::<Rollout>(&beyond).is_err(), "{beyond}");
         let later = written.replace("\"format\":1", "\"format\":2");
         let error = serde_json::from_str::<Rollout>(&later).expect_err("another format");
         assert!(error.to_string().contains("format 2"), "{error}");

@@ -3,7 +3,21 @@
 use std::fmt;
 
 use formation::Slot;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The highest number that a run can have, which is far more than any app comes to, and what every reader of JSON can hold. What
+/// says more than that was damaged, and is refused where it is read, so that one can always be added to a number.
+pub const HIGHEST_NUMBER: u64 = 1 << 53;
+
+/// Reads the number of a run.
+pub(crate) fn number<'a, D: Deserializer<'a>>(from: D) -> Result<u64, D::Error> {
+    let number = u64::deserialize(from)?;
+    if number > HIGHEST_NUMBER {
+        return Err(D::Error::custom(format!("no run has the number {number}")));
+    }
+    Ok(number)
+}
 
 /// One life in one slot, written `web.1@17`. The number is never used again in that app, so that whoever starts a run
 /// can tell by the number whether it did so already.
@@ -12,6 +26,7 @@ pub struct Run {
     /// The slot it fills.
     pub slot: Slot,
     /// Its number within the app.
+    #[serde(deserialize_with = "number")]
     pub number: u64,
 }
 

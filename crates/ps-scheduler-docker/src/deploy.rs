@@ -89,6 +89,7 @@ impl App<'_> {
         let listed = self.engine.run(self.listed(&records))?;
         let runs = found::runs(&records, &listed);
         written.next_run = found::next_number(&listed, written.next_run);
+        written.release = found::release(&records, &listed, written.release);
         let rollout = with_time(plan.rollout(&found::present(&runs), written.next_run));
         let terms = Terms {
             release: written.release + u64::from(plan.is_deploy),

@@ -71,3 +71,10 @@ pub(crate) fn next_number(listed: &[Container], written: u64) -> u64 {
     let after = |container: &Container| label::run_number(container).map_or(0, |number| number + 1);
     listed.iter().map(after).fold(written.max(1), u64::max)
 }
+
+/// The number of the app's release: the one that is written down, or a higher one that its recorded containers have, because the
+/// file was lost.
+pub(crate) fn release(records: &InstanceFiles, listed: &[Container], written: u64) -> u64 {
+    let recorded = listed.iter().filter(|container| records.contains(&container.id));
+    recorded.filter_map(label::release).fold(written, u64::max)
+}

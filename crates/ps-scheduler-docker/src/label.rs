@@ -10,7 +10,7 @@ use std::path::Path;
 
 use formation::{AppName, Slot};
 use ps_engine::Container;
-use ps_rollout::{Lane, Run};
+use ps_rollout::{HIGHEST_NUMBER, Lane, Run};
 
 /// The root directory of the world that made the container.
 pub(crate) const ROOT: &str = "com.formation.root";
@@ -57,12 +57,13 @@ fn word(lane: Lane) -> &'static str {
 
 /// The number of a container's run; 0 if it has none, `None` if nobody understands it.
 pub(crate) fn run_number(container: &Container) -> Option<u64> {
-    container.label(RUN).map_or(Some(0), |number| number.parse().ok())
+    let Some(number) = container.label(RUN) else { return Some(0) };
+    number.parse().ok().filter(|number| *number <= HIGHEST_NUMBER)
 }
 
 /// The number of a container's release, if it has one.
 pub(crate) fn release(container: &Container) -> Option<u64> {
-    container.label(RELEASE)?.parse().ok()
+    container.label(RELEASE)?.parse().ok().filter(|number| *number <= HIGHEST_NUMBER)
 }
 
 /// The lane of a container; its slot's own, if nothing else is said.

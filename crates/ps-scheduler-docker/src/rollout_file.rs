@@ -12,7 +12,7 @@ use durable::ReadError;
 use durable::{Access, Directory};
 use formation::{AppName, RestartPolicy, Slot};
 use ps_apps::{Error, World};
-use ps_rollout::Rollout;
+use ps_rollout::{HIGHEST_NUMBER, Rollout};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -151,7 +151,12 @@ fn parse(bytes: &[u8]) -> Result<Written, String> {
             None => "there is no format number".to_owned(),
         });
     }
-    serde_json::from_value(value).map_err(|error| error.to_string())
+    let written: Written = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    let release = written.under_way.as_ref().map_or(0, |under_way| under_way.terms.release);
+    match [written.next_run, written.release, release].into_iter().max() {
+        Some(number) if number > HIGHEST_NUMBER => Err(format!("nothing has the number {number}")),
+        Some(_) | None => Ok(written),
+    }
 }
 
 #[cfg(test)]
@@ -165,6 +170,11 @@ mod tests {
         let later = written.replace("\"format\":1", "\"format\":2");
         for text in [later.as_str(), "{}", "[", "", "{\"format\":1}", "\0\0"] {
             assert!(parse(text.as_bytes()).is_err(), "{text:?}");
+        }
+        for beyond in ["\"next_run\":7", "\"release\":0"] {
+            let name = beyond.split_inclusive(':').next().expect("a name");
+            let text = written.replace(beyond, &format!("{name}{}", u64::MAX));
+            assert!(text != written && parse(text.as_bytes()).is_err(), "{text}");
         }
         let more = written.replace('{', "{\"later\":[1],");
         assert_eq!(parse(more.as_bytes()).expect("a word of a later version").next_run, 7);

@@ -7,6 +7,7 @@
 
 use std::path::PathBuf;
 
+use ps_rollout::HIGHEST_NUMBER;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::MAX_FILE_BYTES;
@@ -37,7 +38,9 @@ impl Numbers {
     pub(crate) fn of(service: PathBuf) -> Self {
         let written = durable::state(&service.join(FILE), MAX_FILE_BYTES).ok();
         let written = written.and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok());
-        let next = written.map_or(1, |written| written.next.max(1));
+        let next = written.map_or(1, |written| written.next);
+        // One can be added to every number that a run can have.
+        let next = if next > HIGHEST_NUMBER { 1 } else { next.max(1) };
         Self { service, next, unwritten: next }
     }
 
