@@ -108,6 +108,7 @@ fn a_damaged_release_is_named_and_hides_no_other() {
     fs::remove_file(file(2)).and_then(|()| fs::create_dir(file(2))).expect("made");
     // What is no release is passed over.
     fs::write(place.releases().join("notes.json"), "mine").expect("written");
+    fs::write(place.releases().join("18446744073709551615.json"), "mine").expect("written");
     let kept = place.world.kept_releases(&place.app).expect("readable");
     let told: Vec<String> = kept
         .into_iter()

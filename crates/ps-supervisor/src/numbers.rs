@@ -98,6 +98,9 @@ mod tests {
         assert_eq!(nowhere.take(), 17);
         std::fs::write(service.path().join(FILE), "{\"format\":9,\"next\":40,\"more\":[]}").expect("written");
         assert_eq!(Numbers::of(service.path().to_owned()).next(), 40);
+        let beyond = format!("{{\"format\":1,\"next\":{}}}", u64::MAX);
+        std::fs::write(service.path().join(FILE), beyond).expect("written");
+        assert_eq!(Numbers::of(service.path().to_owned()).next(), 1);
         std::fs::write(service.path().join(FILE), "{\"format\":1,\"next\":").expect("written");
         assert_eq!(Numbers::of(service.path().to_owned()).next(), 1);
     }

@@ -105,6 +105,7 @@ fn a_file_of_a_later_version_is_said_and_is_no_error() {
     place.deploy_image(IMAGE, &["web=1"], Some(SERVER), &Intent::Deploy, &mut say).expect("deploys");
     assert!(notes.iter().any(|note| note.contains("format 2")), "{notes:?}");
     assert_eq!(only(&place).0, Some(2), "the labels say which numbers were taken");
+    assert_eq!(place.status().instances[0].release, Some(2), "and which release the app has");
 }
 
 #[test]
