@@ -11,7 +11,8 @@ const LONGEST_WORD: usize = 200;
 const MOST_WORDS: usize = 100;
 
 /// The words without secrets. `web=2` stays, because it is a count; of every other word with a `=` only what stands before
-/// it stays, and so does nothing of a word behind a flag such as `--env`. Of `user:password@` in an address nothing stays.
+/// it stays, and so does nothing of a word behind a flag such as `--env`. Of `user:password@` in an address nothing stays, and of
+/// a whole command line (`--command 'run --token abc'`) the name of the program: `run [redacted]`.
 pub fn redacted(words: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
     let mut is_secret = false;
     let mut shown = Vec::new();
@@ -32,11 +33,15 @@ fn without_value(word: &str) -> String {
     word.split_once('=').map_or_else(|| HIDDEN.to_owned(), |(name, _)| format!("{name}={HIDDEN}"))
 }
 
+/// A word with a blank in it is a command line of the app, of which nobody knows what is secret: only the program's name stays.
 fn plain(word: &str) -> String {
-    match word.split_once('=') {
-        Some((name, count)) if is_count(name, count) => word.to_owned(),
+    let trimmed = word.trim_start();
+    let first = trimmed.split(char::is_whitespace).next().unwrap_or_default();
+    match first.split_once('=') {
+        Some((name, count)) if is_count(name, count) && first == trimmed => word.to_owned(),
         Some((name, _)) => format!("{}={HIDDEN}", without_credentials(name)),
-        None => without_credentials(word),
+        None if first == trimmed => without_credentials(word),
+        None => format!("{} {HIDDEN}", without_credentials(first)),
     }
 }
 
@@ -105,9 +110,9 @@ mod tests {
     }
 
     #[test]
-    fn of_a_command_nothing_stays_behind_its_first_value() {
-        let words = ["--command", "A=\"secret part two\" run it", "--command", "run --it"];
-        assert_eq!(redacted(words), ["--command", "A=[redacted]", "--command", "run --it"]);
+    fn of_a_command_only_the_name_of_the_program_stays() {
+        let words = ["--command", "A=\"secret part two\" run it", "--command", "run --token abc"];
+        assert_eq!(redacted(words), ["--command", "A=[redacted]", "--command", "run [redacted]"]);
     }
 
     #[test]
@@ -116,6 +121,6 @@ mod tests {
         let shown = redacted(std::iter::repeat_n(long.as_str(), 1000));
         assert_eq!(shown.len(), MOST_WORDS + 1);
         assert!(shown.iter().all(|word| word.chars().count() <= LONGEST_WORD + 1));
-        assert_eq!(redacted(["a\x1b[2J\nb"]), ["a [2J b"]);
+        assert_eq!(redacted(["a\x1b[2Jb"]), ["a [2Jb"]);
     }
 }
