@@ -64,7 +64,10 @@ impl World {
     }
 
     /// Which number the next release of an app gets.
-    pub(crate) fn next_release(&self, app: &AppName) -> Result<u64, Error> {
+    ///
+    /// # Errors
+    /// The directory of the kept releases cannot be read, and so no deploy could be written down.
+    pub fn next_release(&self, app: &AppName) -> Result<u64, Error> {
         Ok(numbers(&self.releases_dir(app))?.last().map_or(1, |newest| newest + 1))
     }
 

@@ -102,8 +102,9 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
-    // What will be refused is refused before any hook hears of it.
+    // What will be refused is refused before any hook hears of it, and so is a deploy that could not be written down.
     let planned = counts.apply(world, app)?;
+    world.next_release(app)?;
     release::say_all(&counts.hints(world, app, &planned.0)?);
     let earlier = ps_dokku::is_deployed(world, app)?.then(|| world.scheduler_name(app)).transpose()?;
     let environment = replace_environment(session, app, args.env_file.as_deref())?;

@@ -103,3 +103,14 @@ fn an_app_whose_hook_fails_after_its_first_deploy_is_deployed_and_known() {
     home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]).is_refused(1, &["post-deploy", "guard"]);
     assert_eq!(home.states("shop"), table(&[("web.1", "running")]), "what runs is not forgotten");
 }
+
+#[test]
+fn a_deploy_that_could_not_be_written_down_is_refused_before_anything_is_touched() {
+    let home = Home::running("shop", "web: exec faultapp --tick 60\n", &[]);
+    let pids = home.pids("shop");
+    let releases = home.path("lib/data/formation/shop/releases");
+    std::fs::remove_dir_all(&releases).expect("a release was kept");
+    std::fs::write(&releases, "not a directory").expect("written");
+    home.run(&["ps-lifecycle", "deploy", "shop"]).is_refused(1, &["data/formation/shop/releases"]);
+    assert_eq!(home.pids("shop"), pids);
+}
