@@ -13,6 +13,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::{Exit, Slot};
@@ -42,6 +43,9 @@ use crate::spec_file::SpecFile;
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
 /// How often a tree that is meant to become empty is looked at, and an unsent answer is tried again.
 const LOOK: Duration = Duration::from_millis(10);
+/// How long somebody who only looks at the lock may keep a supervisor from taking it.
+const OTHERS_LOOK: Duration = Duration::from_millis(200);
+const AGAIN: Duration = Duration::from_millis(5);
 /// How long something that failed is left alone.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
@@ -376,10 +380,15 @@ fn lock(service: &Path) -> Result<File, Error> {
     let path = service.join("lock");
     let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     let lock = open.map_err(|error| Error::io("open", &path, error))?;
-    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(lock),
-        Err(Errno::WOULDBLOCK) => Err(Error::AlreadySupervised { service: service.to_owned() }),
-        Err(errno) => Err(Error::io("lock", &path, errno)),
+    // Whoever looks whether a supervisor lives takes the lock for a moment: that is not yet another supervisor.
+    let until = Instant::now() + OTHERS_LOOK;
+    loop {
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(lock),
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => thread::sleep(AGAIN),
+            Err(Errno::WOULDBLOCK) => return Err(Error::AlreadySupervised { service: service.to_owned() }),
+            Err(errno) => return Err(Error::io("lock", &path, errno)),
+        }
     }
 }
 
