@@ -147,21 +147,21 @@ fn fill(judge: &Judge<'_>, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Err
     // The spec alone wakes nothing that is over.
     let slots: Vec<Slot> = plan.slots(Change::Start).cloned().collect();
     if !slots.is_empty() {
-        early.extend(follower.ask_if_known(&Request::Start { slots })?);
+        early.extend(follower.ask(&Request::Start { slots })?);
     }
     // What has come up since the plan was made is left alone.
     let missing = judge.starting.iter().filter(|slot| !judge.running.contains_key(slot));
-    let fresh: BTreeMap<Slot, Option<u32>> = missing.map(|slot| (slot.clone(), None)).collect();
+    let fresh: BTreeSet<Slot> = missing.cloned().collect();
     let deadline = Instant::now() + spec.grace() + MARGIN;
     let filled = follower.settle(&fresh, &BTreeSet::new(), early, deadline, watch).and_then(|()| {
-        fresh.keys().try_for_each(|slot| {
+        fresh.iter().try_for_each(|slot| {
             let checks = plan.release.process(&slot.process_type).map(|process| process.checks.as_slice());
             follower.check(slot, checks.unwrap_or_default(), watch)?;
             follower.announce(slot, watch);
             Ok(())
         })
     });
-    if matches!(filled, Err(Error::DeployFailed { .. })) && follower.has_up(fresh.keys()) {
+    if matches!(filled, Err(Error::DeployFailed { .. })) && follower.has_up(fresh.iter()) {
         (watch.say)(Progress::Note("What came up runs on".to_owned()));
     }
     filled

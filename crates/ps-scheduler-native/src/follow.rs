@@ -53,14 +53,6 @@ impl<'a> Follower<'a> {
         self.await_reply()
     }
 
-    /// The same, of a supervisor that may be of an earlier version and not know the request: it does without.
-    pub(crate) fn ask_if_known(&mut self, request: &Request) -> Result<Vec<Message>, Error> {
-        match self.ask(request) {
-            Err(Error::Backend { reason, .. }) if reason.starts_with("not a request") => Ok(Vec::new()),
-            answered => answered,
-        }
-    }
-
     /// Whether one of these runs, as far as is known.
     pub(crate) fn has_up<'s>(&self, mut slots: impl Iterator<Item = &'s Slot>) -> bool {
         slots.any(|slot| self.known.get(slot).is_some_and(|status| status.state == State::Running))
@@ -92,11 +84,11 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Waits until every slot of `fresh` has been up for a second with another process than `old` knew, and every slot
-    /// of `leaving` has gone. `early` are messages that came with the answer.
+    /// Waits until every slot of `fresh` has been up for a second, and every slot of `leaving` has gone. `early` are messages
+    /// that came with the answer.
     pub(crate) fn settle(
         &mut self,
-        fresh: &BTreeMap<Slot, Option<u32>>,
+        fresh: &BTreeSet<Slot>,
         leaving: &BTreeSet<Slot>,
         early: Vec<Message>,
         deadline: Instant,
@@ -267,8 +259,8 @@ enum Verdict {
 
 /// What is still waited for.
 struct Settling<'a> {
-    /// Slots that get a new process, with the pid of the old one.
-    fresh: &'a BTreeMap<Slot, Option<u32>>,
+    /// Slots that get a process.
+    fresh: &'a BTreeSet<Slot>,
     /// Those that have it, and since when.
     up: BTreeMap<Slot, Instant>,
     leaving: BTreeSet<Slot>,
@@ -283,10 +275,11 @@ impl Settling<'_> {
                 (watch.say)(Progress::Note(format!("{slot}: {reason}")));
             }
         }
-        let Some(old) = self.fresh.get(slot) else { return Verdict::GoesOn };
-        let pid = status.process.as_ref().map(|process| process.pid);
+        if !self.fresh.contains(slot) {
+            return Verdict::GoesOn;
+        }
         match status.state {
-            State::Running if pid != *old && !self.up.contains_key(slot) => {
+            State::Running if status.process.is_some() && !self.up.contains_key(slot) => {
                 self.up.insert(slot.clone(), Instant::now());
                 Verdict::GoesOn
             }

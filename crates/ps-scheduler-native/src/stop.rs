@@ -132,16 +132,9 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let slots: BTreeSet<Slot> = wanted.chain(leaving.iter().cloned()).collect();
     let slots: Vec<Slot> = slots.into_iter().collect();
     let grace_seconds = Some(order.grace.as_secs());
-    let early = match follower.ask(&Request::Stop { slots, grace_seconds }) {
-        // One of an earlier version reads it from the spec.
-        Err(Error::Backend { reason, .. }) if reason.starts_with("not a request") => {
-            note_stopped(service, which)?;
-            follower.ask(&Request::Apply)?
-        }
-        answered => answered?,
-    };
+    let early = follower.ask(&Request::Stop { slots, grace_seconds })?;
     let deadline = Instant::now() + order.grace + MARGIN;
-    follower.settle(&BTreeMap::new(), &leaving, early, deadline, watch)?;
+    follower.settle(&BTreeSet::new(), &leaving, early, deadline, watch)?;
     match service.spec() {
         Ok(Some(spec)) if !spec.wanted().iter().any(|slot| which.includes(slot)) => Ok(()),
         _ => Err(unwritten(service, which, "the supervisor writes it as soon as it can")),

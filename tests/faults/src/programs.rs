@@ -1,6 +1,5 @@
 //! Where the programs under test are: beside the test's own executable, built first so that no stale one is tested.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,32 +15,31 @@ pub fn directory() -> Result<PathBuf> {
     Ok(above.context("deps/ lies in a directory")?.to_owned())
 }
 
-/// What this process has built.
-static BUILT: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// Whether this process has built them.
+static BUILT: Mutex<bool> = Mutex::new(false);
 
-/// Builds the packages `names` (a program is called like its package) as this test was built, once.
-pub fn build(names: &[&str]) -> Result<()> {
-    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
-    let missing: Vec<_> = names.iter().copied().filter(|name| !built.contains(*name)).collect();
-    if !missing.is_empty() {
-        build_now(&missing)?;
-        built.extend(missing.into_iter().map(str::to_owned));
+/// Builds every program as this test was built, once. It is the whole workspace, as `scripts/test` builds it: for some
+/// packages alone cargo would choose other features of their libraries, and build those anew.
+pub fn build() -> Result<()> {
+    let mut is_built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    if !*is_built {
+        build_now()?;
+        *is_built = true;
     }
     Ok(())
 }
 
-fn build_now(names: &[&str]) -> Result<()> {
+fn build_now() -> Result<()> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    command.args(["build", "--quiet", "--manifest-path"]).arg(manifest());
-    for name in names {
-        command.args(["--package", name]);
-    }
+    command.args(["build", "--quiet", "--workspace", "--bins", "--manifest-path"]).arg(manifest());
+    // `scripts/test` sets it for test programs alone; cargo would build everything anew for it.
+    command.env_remove("RUSTC_BOOTSTRAP");
     if directory()?.ends_with("release") {
         command.arg("--release");
     }
     let output = command.output().context("run cargo build")?;
     if !output.status.success() {
-        bail!("build {names:?}: {}", String::from_utf8_lossy(&output.stderr));
+        bail!("build the programs: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(())
 }

@@ -88,7 +88,7 @@ const PROPERTIES: &[Case] = &[
 ];
 
 fn sandbox() -> Sandbox {
-    programs::build(&["faults", "ps-scale", "ps-set", "ps-report"]).expect("the programs build");
+    programs::build().expect("the programs build");
     let sandbox = Sandbox::new().expect("a sandbox");
     for line in [
         "apps-on-disk create hello",

@@ -76,7 +76,7 @@ fn an_event_is_appended_whole_or_not_at_all_and_the_verb_goes_on() {
     if !programs::strace_works() {
         return skipped::skip("no sweep without strace (scripts/setup installs it)");
     }
-    programs::build(&["faults"]).expect("the programs build");
+    programs::build().expect("the programs build");
     let before = ["apps-on-disk create hello", "apps-on-disk note hello first"];
     let faults = [Fault::Kill, Fault::Error("ENOSPC"), Fault::Error("EIO"), Fault::Error("EINTR")];
     for before in [&before[..1], &before[..]] {
@@ -96,7 +96,7 @@ fn a_full_journal_is_halved_whole_or_not_at_all() {
     if !programs::strace_works() {
         return skipped::skip("no sweep without strace (scripts/setup installs it)");
     }
-    programs::build(&["faults"]).expect("the programs build");
+    programs::build().expect("the programs build");
     let full =
         ["apps-on-disk create hello", "apps-on-disk note hello first", "apps-on-disk fill-journal hello"];
     let verb = appending(&full);

@@ -32,7 +32,7 @@ struct Holder {
 
 impl Place {
     fn new() -> Self {
-        programs::build(&["faults"]).expect("the programs build");
+        programs::build().expect("the programs build");
         let sandbox = Sandbox::new().expect("a sandbox");
         let world = World::new(sandbox.world().join("home"), sandbox.world().join("lib"));
         let app = world.create_app(&"hello".parse().expect("a name")).expect("an app").name;

@@ -74,7 +74,7 @@ impl<'a> Recorded<'a> {
 }
 
 fn recorded(verbs: &[Verb]) -> Vec<Recorded<'_>> {
-    programs::build(&["faults", "procfile-util", "ps-scale", "ps-set"]).expect("the programs build");
+    programs::build().expect("the programs build");
     verbs.iter().map(Recorded::of).collect()
 }
 

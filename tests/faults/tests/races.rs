@@ -81,7 +81,7 @@ fn fifty_threads_lose_no_update() {
 
 #[test]
 fn fifty_programs_lose_no_update_and_a_writer_in_place_does() {
-    programs::build(&["faults", "ps-scale"]).expect("the programs build");
+    programs::build().expect("the programs build");
     let rounds = count(2, 200);
     let (mut lost, mut lost_in_place) = (0, 0);
     for _ in 0..rounds {
@@ -134,7 +134,7 @@ fn read_until(path: &Path, legal: &[&str], is_over: impl Fn() -> bool) -> (usize
 #[test]
 fn no_reader_sees_half_a_value_and_one_of_a_writer_in_place_does() {
     const LEGAL: [&str; 2] = ["always", "on-failure:20"];
-    programs::build(&["faults"]).expect("the programs build");
+    programs::build().expect("the programs build");
     let (sandbox, world, app) = with_app();
     let scope = Scope::App(&app.name);
     let set =
@@ -252,7 +252,7 @@ fn what_is_destroyed_does_not_come_back() {
 #[test]
 fn programs_say_that_the_app_is_gone_when_somebody_removes_it() {
     const NO_SUCH_APP: i32 = 20;
-    programs::build(&["faults", "ps-scale", "ps-set"]).expect("the programs build");
+    programs::build().expect("the programs build");
     let lines: [&[&str]; 3] = [
         &["ps-set", "hello", "restart-policy", "always"],
         &["ps-scale", "--skip-deploy", "hello", "web=3"],

@@ -111,7 +111,7 @@ fn a_reader_of_a_writer_in_place_does_read_half_a_formation() {
 
 #[test]
 fn the_program_never_prints_half_a_formation_or_none() {
-    programs::build(&["ps-scale"]).expect("the program builds");
+    programs::build().expect("the programs build");
     let (sandbox, world, app) = hello();
     let program = programs::path("ps-scale").expect("a built program");
     let legal = [0, 1].map(|turn| {

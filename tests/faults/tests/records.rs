@@ -79,7 +79,7 @@ fn a_record_that_is_cut_off_is_the_old_or_the_new_release_for_the_next_verb() {
     if !programs::strace_works() {
         return skipped::skip("no sweep without strace (scripts/setup installs it)");
     }
-    programs::build(&["faults"]).expect("the programs build");
+    programs::build().expect("the programs build");
     let first = ["apps-on-disk create hello", "apps-on-disk record hello first 1"];
     let faults = [Fault::Kill, Fault::Error("ENOSPC"), Fault::LastingError("EIO")];
     for before in [&first[..], &first[..1]] {

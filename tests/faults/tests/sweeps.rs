@@ -10,7 +10,7 @@ fn swept(verbs: &[Verb], kind: Kind) -> Option<Report> {
         skipped::skip("no sweep without strace (scripts/setup installs it)");
         return None;
     }
-    programs::build(&["faults", "procfile-util", "ps-scale", "ps-set"]).expect("the programs build");
+    programs::build().expect("the programs build");
     Some(sweep(verbs, kind).expect("the sweep itself works"))
 }
 

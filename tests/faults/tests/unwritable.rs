@@ -63,7 +63,7 @@ fn refused(ran: &Ran, sandbox: &Sandbox, line: &str, reason: &str, before: &Snap
 
 /// A sandbox with an app that has two types and a restart policy.
 fn prepared(sandbox: &Sandbox) -> Snapshot {
-    programs::build(&["faults", "ps-scale", "ps-set"]).expect("the programs build");
+    programs::build().expect("the programs build");
     must_work(sandbox, "apps-on-disk create hello");
     must_work(sandbox, "apps-on-disk formation hello web=1 worker=2");
     must_work(sandbox, "apps-on-disk set hello restart-policy no");
@@ -307,7 +307,7 @@ fn a_limit_on_file_sizes_ends_the_program_but_not_the_value() {
 
 #[test]
 fn a_root_that_cannot_be_is_named() {
-    programs::build(&["faults"]).expect("the programs build");
+    programs::build().expect("the programs build");
     let sandbox = Sandbox::new().expect("a sandbox");
     let lib = sandbox.world().join("lib");
     fs::remove_dir(&lib).expect("removed");

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
-use std::thread;
 use std::time::Duration;
 
 use formation::{AppName, RestartPolicy};
@@ -121,72 +120,17 @@ impl Harness for Containers {
     }
 }
 
-/// A promise, as a function that panics where it is broken.
-type Promise<'a> = &'a (dyn Fn(&dyn Harness) + Sync);
-
-fn all_keep(promises: &[Promise<'_>]) {
-    for some in promises.chunks(AT_A_TIME) {
-        thread::scope(|scope| {
-            for promise in some {
-                scope.spawn(|| promise(&Containers::new()));
-            }
-        });
-    }
-}
-
 #[test]
 fn a_deploy_that_fails_is_refused_or_is_cancelled_leaves_the_same_containers() {
-    let deploy = |strategy| {
-        move |place: &dyn Harness| {
-            rollouts::a_failed_deploy_leaves_the_same_instances(place, strategy);
-            rollouts::a_type_that_fails_leaves_the_others_alone(place, strategy);
-        }
-    };
-    let restart = |strategy| {
-        move |place: &dyn Harness| {
-            rollouts::a_failed_restart_leaves_the_same_instances(place, strategy);
-            rollouts::a_cancelled_deploy_leaves_the_same_instances(place, strategy);
-        }
-    };
-    all_keep(&[
-        &deploy(Strategy::Overlap),
-        &deploy(Strategy::OneByOne),
-        &restart(Strategy::Overlap),
-        &restart(Strategy::OneByOne),
-        &rollouts::a_refused_input_leaves_the_same_instances,
-        &rollouts::a_first_deploy_that_fails_leaves_nothing,
-    ]);
+    rollouts::all_keep(&rollouts::of_failures(), AT_A_TIME, Containers::new);
 }
 
 #[test]
 fn old_and_new_containers_stand_side_by_side_as_the_strategy_says() {
-    all_keep(&[
-        &rollouts::overlap_has_both_for_a_moment_and_one_afterwards,
-        &rollouts::one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may,
-        &rollouts::stop_first_never_has_two_and_is_back_after_a_failure,
-        &rollouts::a_scale_after_a_failed_deploy_fills_what_is_wanted,
-        &rollouts::a_start_of_which_one_type_fails_leaves_the_others_up,
-    ]);
+    rollouts::all_keep(&rollouts::of_strategies(), AT_A_TIME, Containers::new);
 }
 
 #[test]
 fn after_a_death_at_any_step_the_same_verb_again_or_a_stop_ends_as_wanted() {
-    let again = |strategy| {
-        move |place: &dyn Harness| {
-            rollouts::the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(place, strategy);
-        }
-    };
-    let stop = |strategy| {
-        move |place: &dyn Harness| {
-            rollouts::a_stop_after_a_death_at_any_step_ends_old_and_new(place, strategy);
-        }
-    };
-    all_keep(&[
-        &again(Strategy::Overlap),
-        &again(Strategy::OneByOne),
-        &again(Strategy::StopFirst),
-        &stop(Strategy::Overlap),
-        &stop(Strategy::OneByOne),
-        &stop(Strategy::StopFirst),
-    ]);
+    rollouts::all_keep(&rollouts::of_deaths(), AT_A_TIME, Containers::new);
 }

@@ -1,9 +1,10 @@
 //! The promises of a rollout: what an app is left with when a deploy or a restart fails, is refused, is cancelled, or loses its
-//! caller half-way. Each is a function of its own, so that a scheduler's tests name those that it keeps; [`check`] is all.
+//! caller half-way. They come in three lists, which every scheduler's tests share: a promise that is added is kept by all.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::{Slot, Which};
@@ -56,32 +57,65 @@ pub trait Harness {
     }
 }
 
-/// Every promise in turn; leaves nothing of the app behind.
+/// A promise: it panics where it is broken, and leaves nothing of the app behind.
+pub type Promise = Box<dyn Fn(&dyn Harness) + Sync>;
+
+/// A deploy or a restart that fails, is refused or is cancelled leaves what ran before.
+pub fn of_failures() -> Vec<Promise> {
+    let mut promises: Vec<Promise> = vec![
+        Box::new(a_refused_input_leaves_the_same_instances),
+        Box::new(a_first_deploy_that_fails_leaves_nothing),
+    ];
+    for strategy in [Strategy::Overlap, Strategy::OneByOne] {
+        promises.push(with(strategy, a_failed_deploy_leaves_the_same_instances));
+        promises.push(with(strategy, a_failed_restart_leaves_the_same_instances));
+        promises.push(with(strategy, a_type_that_fails_leaves_the_others_alone));
+        promises.push(with(strategy, a_cancelled_deploy_leaves_the_same_instances));
+    }
+    promises
+}
+
+/// Old and new follow each other as the strategy says, and what only fills slots stands for itself.
+pub fn of_strategies() -> Vec<Promise> {
+    vec![
+        Box::new(overlap_has_both_for_a_moment_and_one_afterwards),
+        Box::new(one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may),
+        Box::new(stop_first_never_has_two_and_is_back_after_a_failure),
+        Box::new(a_scale_after_a_failed_deploy_fills_what_is_wanted),
+        Box::new(a_start_of_which_one_type_fails_leaves_the_others_up),
+    ]
+}
+
+/// What a caller that dies at any step leaves is made good by the next one.
+pub fn of_deaths() -> Vec<Promise> {
+    let mut promises: Vec<Promise> = Vec::new();
+    for strategy in Strategy::ALL {
+        promises.push(with(strategy, the_same_verb_again_after_a_death_at_any_step_ends_as_wanted));
+        promises.push(with(strategy, a_stop_after_a_death_at_any_step_ends_old_and_new));
+    }
+    promises
+}
+
+fn with(strategy: Strategy, promise: fn(&dyn Harness, Strategy)) -> Promise {
+    Box::new(move |harness| promise(harness, strategy))
+}
+
+/// Tries promises `at_a_time` side by side, because most of it is waiting; each in a world that `fresh` makes for it alone.
 ///
 /// # Panics
 /// When a promise is broken.
-pub fn check(harness: &dyn Harness) {
-    for strategy in [Strategy::Overlap, Strategy::OneByOne] {
-        a_failed_deploy_leaves_the_same_instances(harness, strategy);
-        a_failed_restart_leaves_the_same_instances(harness, strategy);
-        a_type_that_fails_leaves_the_others_alone(harness, strategy);
-        a_cancelled_deploy_leaves_the_same_instances(harness, strategy);
+pub fn all_keep<H: Harness>(promises: &[Promise], at_a_time: usize, fresh: impl Fn() -> H + Sync) {
+    for some in promises.chunks(at_a_time) {
+        thread::scope(|scope| {
+            for promise in some {
+                scope.spawn(|| promise(&fresh()));
+            }
+        });
     }
-    for strategy in Strategy::ALL {
-        the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(harness, strategy);
-        a_stop_after_a_death_at_any_step_ends_old_and_new(harness, strategy);
-    }
-    a_first_deploy_that_fails_leaves_nothing(harness);
-    a_refused_input_leaves_the_same_instances(harness);
-    overlap_has_both_for_a_moment_and_one_afterwards(harness);
-    one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may(harness);
-    stop_first_never_has_two_and_is_back_after_a_failure(harness);
-    a_scale_after_a_failed_deploy_fills_what_is_wanted(harness);
-    a_start_of_which_one_type_fails_leaves_the_others_up(harness);
 }
 
 /// A release that does not pass its gate leaves what ran: the same processes and containers, and nothing beside them.
-pub fn a_failed_deploy_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
+pub(crate) fn a_failed_deploy_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=2"]);
     let before = suite.what_is_there();
@@ -90,7 +124,7 @@ pub fn a_failed_deploy_leaves_the_same_instances(harness: &dyn Harness, strategy
 }
 
 /// The same of a restart.
-pub fn a_failed_restart_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
+pub(crate) fn a_failed_restart_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=2"]);
     let before = suite.what_is_there();
@@ -99,7 +133,7 @@ pub fn a_failed_restart_leaves_the_same_instances(harness: &dyn Harness, strateg
 }
 
 /// One type that does not pass its gate leaves every other as it was.
-pub fn a_type_that_fails_leaves_the_others_alone(harness: &dyn Harness, strategy: Strategy) {
+pub(crate) fn a_type_that_fails_leaves_the_others_alone(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=1", "worker=1"]);
     let before = suite.what_is_there();
@@ -112,7 +146,7 @@ pub fn a_type_that_fails_leaves_the_others_alone(harness: &dyn Harness, strategy
 }
 
 /// So does a deploy that is cancelled before its gate.
-pub fn a_cancelled_deploy_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
+pub(crate) fn a_cancelled_deploy_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=2"]);
     let before = suite.what_is_there();
@@ -129,7 +163,7 @@ pub fn a_cancelled_deploy_leaves_the_same_instances(harness: &dyn Harness, strat
 }
 
 /// And a release of which something is not there that it needs.
-pub fn a_refused_input_leaves_the_same_instances(harness: &dyn Harness) {
+pub(crate) fn a_refused_input_leaves_the_same_instances(harness: &dyn Harness) {
     let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
     suite.is_up(&["web=2"]);
     let before = suite.what_is_there();
@@ -139,14 +173,14 @@ pub fn a_refused_input_leaves_the_same_instances(harness: &dyn Harness) {
 }
 
 /// Of an app that nothing ran of, a failed deploy leaves nothing.
-pub fn a_first_deploy_that_fails_leaves_nothing(harness: &dyn Harness) {
+pub(crate) fn a_first_deploy_that_fails_leaves_nothing(harness: &dyn Harness) {
     let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
     suite.fails(&harness.bad(), &["web=2"], &Intent::Deploy);
     suite.is_as(&(vec![], BTreeSet::new()));
 }
 
 /// With `overlap` the old instances run while the new ones prove themselves, and are gone afterwards.
-pub fn overlap_has_both_for_a_moment_and_one_afterwards(harness: &dyn Harness) {
+pub(crate) fn overlap_has_both_for_a_moment_and_one_afterwards(harness: &dyn Harness) {
     let suite = Suite::begin(harness, Strategy::Overlap);
     suite.is_up(&["web=2"]);
     let old = harness.alive();
@@ -162,7 +196,7 @@ pub fn overlap_has_both_for_a_moment_and_one_afterwards(harness: &dyn Harness) {
 
 /// With `one-by-one` nothing is touched until each new instance has shown that it can live, and then no more slots are
 /// empty than may be.
-pub fn one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may(harness: &dyn Harness) {
+pub(crate) fn one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may(harness: &dyn Harness) {
     let suite = Suite::begin(harness, Strategy::OneByOne);
     suite.is_up(&["web=3"]);
     let old = harness.alive();
@@ -177,7 +211,7 @@ pub fn one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may(har
 
 /// With `stop-first` old and new never live at the same time. After a failure the earlier release runs again, in other
 /// processes, and the error says so.
-pub fn stop_first_never_has_two_and_is_back_after_a_failure(harness: &dyn Harness) {
+pub(crate) fn stop_first_never_has_two_and_is_back_after_a_failure(harness: &dyn Harness) {
     let suite = Suite::begin(harness, Strategy::StopFirst);
     suite.is_up(&["web=2"]);
     let old = harness.alive();
@@ -201,7 +235,7 @@ pub fn stop_first_never_has_two_and_is_back_after_a_failure(harness: &dyn Harnes
 
 /// Wherever a caller dies, the same verb again ends as wanted: one instance a slot, none of those from before, and nothing
 /// beside them.
-pub fn the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(
+pub(crate) fn the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(
     harness: &dyn Harness,
     strategy: Strategy,
 ) {
@@ -217,7 +251,7 @@ pub fn the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(
 }
 
 /// Wherever a caller dies, a stop ends the old instances and the new ones, and nothing comes back until it is asked for.
-pub fn a_stop_after_a_death_at_any_step_ends_old_and_new(harness: &dyn Harness, strategy: Strategy) {
+pub(crate) fn a_stop_after_a_death_at_any_step_ends_old_and_new(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=1"]);
     suite.at_each_death(&["web=1"], &Intent::Deploy, || {
@@ -232,7 +266,7 @@ pub fn a_stop_after_a_death_at_any_step_ends_old_and_new(harness: &dyn Harness, 
 
 /// A failed deploy leaves nothing pending: to scale the app starts what is missing, of the release that runs, and keeps what
 /// runs.
-pub fn a_scale_after_a_failed_deploy_fills_what_is_wanted(harness: &dyn Harness) {
+pub(crate) fn a_scale_after_a_failed_deploy_fills_what_is_wanted(harness: &dyn Harness) {
     let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
     suite.is_up(&["web=1"]);
     let before = suite.place.identities();
@@ -243,7 +277,7 @@ pub fn a_scale_after_a_failed_deploy_fills_what_is_wanted(harness: &dyn Harness)
 }
 
 /// Where nothing but empty slots are filled, one that fails does not keep the others down, and is told.
-pub fn a_start_of_which_one_type_fails_leaves_the_others_up(harness: &dyn Harness) {
+pub(crate) fn a_start_of_which_one_type_fails_leaves_the_others_up(harness: &dyn Harness) {
     let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
     let mut release = suite.release(&harness.good());
     release.processes[1].command = harness.bad().command;

@@ -3,27 +3,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
-use std::thread;
 use std::time::Duration;
 
 use formation::RestartPolicy;
 use ps_apps::World;
-use ps_rollout::Strategy;
 use ps_scheduler::conformance::Subject;
 use ps_scheduler::conformance::rollouts::{self, Harness};
 use ps_scheduler::{Scheduler, Source};
 use ps_scheduler_native::Native;
 use tempfile::TempDir;
 
-/// `ps-supervise` of the same build, built if it is not there yet.
-fn supervise() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let directory = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps/<test>");
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "ps-supervise"]).status();
-    assert!(built.expect("cargo runs").success(), "ps-supervise cannot be built");
-    directory.join("ps-supervise")
-}
+use crate::supervise;
 
 /// A world with nothing in it, and a directory to deploy from.
 struct Processes {
@@ -87,54 +77,20 @@ impl Harness for Processes {
     }
 }
 
-/// A promise, as a function that panics where it is broken.
-type Promise<'a> = &'a (dyn Fn(&dyn Harness) + Sync);
-
-/// Each in a world of its own, side by side: most of it is waiting.
-fn all_keep(promises: &[Promise<'_>]) {
-    thread::scope(|scope| {
-        for promise in promises {
-            scope.spawn(|| promise(&Processes::new()));
-        }
-    });
-}
+/// How many promises are tried at a time.
+const AT_A_TIME: usize = 8;
 
 #[test]
 fn what_fails_is_refused_or_is_cancelled_leaves_the_same_processes() {
-    let fails = |strategy| {
-        move |harness: &dyn Harness| {
-            rollouts::a_failed_deploy_leaves_the_same_instances(harness, strategy);
-            rollouts::a_failed_restart_leaves_the_same_instances(harness, strategy);
-            rollouts::a_type_that_fails_leaves_the_others_alone(harness, strategy);
-            rollouts::a_cancelled_deploy_leaves_the_same_instances(harness, strategy);
-        }
-    };
-    all_keep(&[
-        &fails(Strategy::Overlap),
-        &fails(Strategy::OneByOne),
-        &rollouts::a_refused_input_leaves_the_same_instances,
-        &rollouts::a_first_deploy_that_fails_leaves_nothing,
-    ]);
+    rollouts::all_keep(&rollouts::of_failures(), AT_A_TIME, Processes::new);
 }
 
 #[test]
 fn old_and_new_processes_stand_side_by_side_as_the_strategy_says() {
-    all_keep(&[
-        &rollouts::overlap_has_both_for_a_moment_and_one_afterwards,
-        &rollouts::one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may,
-        &rollouts::stop_first_never_has_two_and_is_back_after_a_failure,
-        &rollouts::a_scale_after_a_failed_deploy_fills_what_is_wanted,
-        &rollouts::a_start_of_which_one_type_fails_leaves_the_others_up,
-    ]);
+    rollouts::all_keep(&rollouts::of_strategies(), AT_A_TIME, Processes::new);
 }
 
 #[test]
 fn after_a_death_at_any_step_the_same_verb_again_or_a_stop_ends_as_wanted() {
-    let dies = |strategy| {
-        move |harness: &dyn Harness| {
-            rollouts::the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(harness, strategy);
-            rollouts::a_stop_after_a_death_at_any_step_ends_old_and_new(harness, strategy);
-        }
-    };
-    all_keep(&[&dies(Strategy::Overlap), &dies(Strategy::OneByOne), &dies(Strategy::StopFirst)]);
+    rollouts::all_keep(&rollouts::of_deaths(), AT_A_TIME, Processes::new);
 }

@@ -1,7 +1,10 @@
 //! The native scheduler keeps the promises of every scheduler, with the real supervisor and real processes.
 
+mod rollouts;
+
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use formation::RestartPolicy;
@@ -9,18 +12,22 @@ use ps_apps::World;
 use ps_scheduler::{Source, conformance};
 use ps_scheduler_native::Native;
 
-/// `ps-supervise` of the same build, built if it is not there yet.
-fn supervise() -> PathBuf {
-    let test = std::env::current_exe().expect("a test has a path");
-    let directory = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps/<test>");
-    let program = directory.join("ps-supervise");
-    let built = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "ps-supervise"]).status();
-    assert!(
-        built.expect("cargo runs").success() && program.is_file(),
-        "ps-supervise is not at {}",
-        program.display()
-    );
-    program
+/// `ps-supervise` of the same build, built once: with the whole workspace, as `scripts/test` builds it, because for one package
+/// alone cargo would choose other features of its libraries, and build those anew.
+pub(crate) fn supervise() -> PathBuf {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    let program = PROGRAM.get_or_init(|| {
+        let test = std::env::current_exe().expect("a test has a path");
+        let directory = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps/<test>");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--workspace", "--bins"]);
+        // `scripts/test` sets it for test programs alone; cargo would build everything anew for it.
+        let built = build.env_remove("RUSTC_BOOTSTRAP").status().expect("cargo runs");
+        let program = directory.join("ps-supervise");
+        assert!(built.success() && program.is_file(), "ps-supervise is not at {}", program.display());
+        program
+    });
+    program.clone()
 }
 
 #[test]
