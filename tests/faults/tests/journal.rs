@@ -37,6 +37,14 @@ fn told(sandbox: &Sandbox) -> Vec<String> {
     contents.entries.into_iter().map(verb).collect()
 }
 
+/// Whether these are the events of before with the new one. Where a full journal was halved, how many are kept depends on the
+/// length of the new line, which is shorter where the machine's boot could not be read: one more or less is right, too.
+fn is_new(now: &[String], old: &[String], new: &[String]) -> bool {
+    let leeway = usize::from(new.len() <= old.len());
+    let Some((last, kept)) = now.split_last() else { return false };
+    last == "second" && old.ends_with(kept) && now.len().abs_diff(new.len()) <= leeway
+}
+
 fn swept(sandbox: &Sandbox, verb: &Verb, fault: Fault) -> usize {
     let old = told(sandbox);
     let calls = strace::record(sandbox, &verb.command).expect("it can be traced");
@@ -56,11 +64,11 @@ fn swept(sandbox: &Sandbox, verb: &Verb, fault: Fault) -> usize {
             points += 1;
             let at = format!("{syscall} {k} {fault:?}, {call}; it said {:?}", broken.ran.stderr);
             let now = told(sandbox);
-            assert!(now == old || now == new, "{at}: {:?}", now.last());
+            assert!(now == old || is_new(&now, &old, &new), "{at}: {:?}", now.last());
             if fault != Fault::Kill {
                 assert!(broken.ran.status.success(), "{at}: the verb failed");
                 let is_said = broken.ran.stderr.contains("the journal of hello lacks");
-                assert!(now == new || is_said, "{at}: a loss that nobody is told of");
+                assert!(now != old || is_said, "{at}: a loss that nobody is told of");
             }
             let next = sandbox.run(&words("apps-on-disk note hello third")).expect("it runs");
             assert!(next.status.success() && next.stderr.is_empty(), "{at}: then {next:?}");
