@@ -6,10 +6,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
+    /// Not started yet: it waits for others, which it is to follow.
+    Waiting,
     /// Alive, not yet ready.
     Starting,
     /// Ready, or has no check.
     Running,
+    /// Alive, was ready, and is not any more: nothing is done about it.
+    Unready,
     /// Alive, but its checks fail.
     Unhealthy,
     /// Told to end, not gone yet.
@@ -31,8 +35,10 @@ impl State {
     /// The word in JSON and on the terminal.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Waiting => "waiting",
             Self::Starting => "starting",
             Self::Running => "running",
+            Self::Unready => "unready",
             Self::Unhealthy => "unhealthy",
             Self::Stopping => "stopping",
             Self::Backoff => "backoff",
@@ -45,7 +51,7 @@ impl State {
 
     /// Whether a process or container is there and works, or is about to.
     pub fn is_alive(self) -> bool {
-        matches!(self, Self::Starting | Self::Running | Self::Unhealthy)
+        matches!(self, Self::Starting | Self::Running | Self::Unready | Self::Unhealthy)
     }
 }
 

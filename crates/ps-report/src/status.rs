@@ -209,8 +209,8 @@ fn sum(found: &[Option<&Instance>]) -> Running {
 fn container_word(instance: Option<&Instance>) -> &'static str {
     let Some(instance) = instance else { return State::Missing.as_str() };
     match instance.state {
-        State::Starting | State::Running | State::Unhealthy | State::Stopping => "running",
-        State::Backoff => "restarting",
+        State::Starting | State::Running | State::Unready | State::Unhealthy | State::Stopping => "running",
+        State::Backoff | State::Waiting => "restarting",
         State::Stopped if instance.last_exit.is_none() => "created",
         State::Stopped | State::Crashed => "exited",
         State::Missing | State::Unknown => instance.state.as_str(),

@@ -13,9 +13,11 @@ use serde_json::Value;
 #[path = "../../../tests/cli/support/schema.rs"]
 mod schema;
 
-const STATES: [State; 9] = [
+const STATES: [State; 11] = [
+    State::Waiting,
     State::Starting,
     State::Running,
+    State::Unready,
     State::Unhealthy,
     State::Stopping,
     State::Backoff,

@@ -40,7 +40,9 @@ pub(crate) struct Judge<'a> {
 pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>, present: &[Instance]) -> Vec<Slot> {
     let is_new = earlier.is_some_and(|earlier| earlier.revision != spec.revision);
     let is_filled = |slot: &&Slot| {
-        let filled = |instance: &Instance| instance.pid.is_some() || instance.state == State::Backoff;
+        let filled = |instance: &Instance| {
+            instance.pid.is_some() || matches!(instance.state, State::Backoff | State::Waiting)
+        };
         present.iter().any(|instance| instance.slot == **slot && filled(instance))
     };
     let kept = plan.slots(Change::Keep).filter(|_| is_new).filter(is_filled);

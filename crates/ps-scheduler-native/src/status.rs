@@ -43,7 +43,9 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
             service.command(if service.world.inside_dokku() { "rebuild" } else { "start" })
         ));
     }
-    let is_kept = |instance: &Instance| instance.pid.is_some() || instance.state == State::Backoff;
+    let is_kept = |instance: &Instance| {
+        instance.pid.is_some() || matches!(instance.state, State::Backoff | State::Waiting)
+    };
     if instances.iter().any(is_kept) && service.connect().is_none() {
         troubles.push(format!(
             "no supervisor keeps {app} alive and takes its output: {} starts one",

@@ -170,7 +170,8 @@ fn decide(
     present: Option<&Instance>,
     intent: &Intent,
 ) -> Option<(Change, &'static str)> {
-    let is_filled = present.is_some_and(|now| now.state.is_alive() || now.state == State::Backoff);
+    let is_filled = present
+        .is_some_and(|now| now.state.is_alive() || matches!(now.state, State::Backoff | State::Waiting));
     let is_meant = match intent {
         Intent::Converge(which) | Intent::Start(which) | Intent::Restart(which) => which.includes(slot),
         Intent::Deploy => true,

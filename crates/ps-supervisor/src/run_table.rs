@@ -11,6 +11,8 @@ pub(crate) enum RunState {
     Starting,
     /// Its process lives and is ready.
     Ready,
+    /// Its process lives and was ready; now it says, or a readiness check says, that it is not.
+    Unready,
     /// All of it was asked to end (SIGTERM).
     Terminating,
     /// All of it was told to end (SIGKILL).
@@ -30,6 +32,9 @@ pub(crate) enum RunEvent {
     Refused,
     /// Its process was found ready.
     Ready,
+    /// A process that was ready is not any more, which is no reason to end it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the table comes before the checks that say so"))]
+    Unready,
     /// It is to end.
     End,
     /// Its main process ended.
@@ -45,7 +50,7 @@ pub(crate) enum RunEvent {
 pub(crate) enum RunAction {
     /// Nothing.
     Nothing,
-    /// Say that it is ready.
+    /// Say that it is ready, or is not any more.
     Tell,
     /// SIGTERM to the whole tree, and the grace period begins.
     Terminate,
@@ -63,6 +68,7 @@ impl RunState {
             Self::Preparing => from_preparing(event),
             Self::Starting => from_starting(event),
             Self::Ready => from_ready(event),
+            Self::Unready => from_unready(event),
             Self::Terminating => from_terminating(event),
             Self::Killing => from_killing(event),
             Self::Clearing => from_clearing(event),
@@ -73,7 +79,12 @@ impl RunState {
     /// Whether something of it may live.
     pub(crate) fn is_live(self) -> bool {
         match self {
-            Self::Starting | Self::Ready | Self::Terminating | Self::Killing | Self::Clearing => true,
+            Self::Starting
+            | Self::Ready
+            | Self::Unready
+            | Self::Terminating
+            | Self::Killing
+            | Self::Clearing => true,
             Self::Preparing | Self::Ended => false,
         }
     }
@@ -82,7 +93,7 @@ impl RunState {
     pub(crate) fn is_ending(self) -> bool {
         match self {
             Self::Terminating | Self::Killing | Self::Clearing => true,
-            Self::Preparing | Self::Starting | Self::Ready | Self::Ended => false,
+            Self::Preparing | Self::Starting | Self::Ready | Self::Unready | Self::Ended => false,
         }
     }
 }
@@ -91,7 +102,7 @@ fn from_preparing(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::Spawned => (RunState::Starting, RunAction::Nothing),
         RunEvent::Refused | RunEvent::End => (RunState::Ended, RunAction::Finish),
-        RunEvent::Ready | RunEvent::Died | RunEvent::Empty | RunEvent::Due => {
+        RunEvent::Ready | RunEvent::Unready | RunEvent::Died | RunEvent::Empty | RunEvent::Due => {
             (RunState::Preparing, RunAction::Nothing)
         }
     }
@@ -102,7 +113,7 @@ fn from_starting(event: RunEvent) -> (RunState, RunAction) {
         RunEvent::Ready => (RunState::Ready, RunAction::Tell),
         RunEvent::End => (RunState::Terminating, RunAction::Terminate),
         RunEvent::Died => (RunState::Clearing, RunAction::Kill),
-        RunEvent::Spawned | RunEvent::Refused | RunEvent::Empty | RunEvent::Due => {
+        RunEvent::Spawned | RunEvent::Refused | RunEvent::Unready | RunEvent::Empty | RunEvent::Due => {
             (RunState::Starting, RunAction::Nothing)
         }
     }
@@ -110,10 +121,22 @@ fn from_starting(event: RunEvent) -> (RunState, RunAction) {
 
 fn from_ready(event: RunEvent) -> (RunState, RunAction) {
     match event {
+        RunEvent::Unready => (RunState::Unready, RunAction::Tell),
         RunEvent::End => (RunState::Terminating, RunAction::Terminate),
         RunEvent::Died => (RunState::Clearing, RunAction::Kill),
         RunEvent::Spawned | RunEvent::Refused | RunEvent::Ready | RunEvent::Empty | RunEvent::Due => {
             (RunState::Ready, RunAction::Nothing)
+        }
+    }
+}
+
+fn from_unready(event: RunEvent) -> (RunState, RunAction) {
+    match event {
+        RunEvent::Ready => (RunState::Ready, RunAction::Tell),
+        RunEvent::End => (RunState::Terminating, RunAction::Terminate),
+        RunEvent::Died => (RunState::Clearing, RunAction::Kill),
+        RunEvent::Spawned | RunEvent::Refused | RunEvent::Unready | RunEvent::Empty | RunEvent::Due => {
+            (RunState::Unready, RunAction::Nothing)
         }
     }
 }
@@ -123,9 +146,12 @@ fn from_terminating(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::Due => (RunState::Killing, RunAction::Kill),
         RunEvent::Empty => (RunState::Ended, RunAction::Finish),
-        RunEvent::Spawned | RunEvent::Refused | RunEvent::Ready | RunEvent::End | RunEvent::Died => {
-            (RunState::Terminating, RunAction::Nothing)
-        }
+        RunEvent::Spawned
+        | RunEvent::Refused
+        | RunEvent::Ready
+        | RunEvent::Unready
+        | RunEvent::End
+        | RunEvent::Died => (RunState::Terminating, RunAction::Nothing),
     }
 }
 
@@ -133,9 +159,12 @@ fn from_killing(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::Due => (RunState::Killing, RunAction::Kill),
         RunEvent::Empty => (RunState::Ended, RunAction::Finish),
-        RunEvent::Spawned | RunEvent::Refused | RunEvent::Ready | RunEvent::End | RunEvent::Died => {
-            (RunState::Killing, RunAction::Nothing)
-        }
+        RunEvent::Spawned
+        | RunEvent::Refused
+        | RunEvent::Ready
+        | RunEvent::Unready
+        | RunEvent::End
+        | RunEvent::Died => (RunState::Killing, RunAction::Nothing),
     }
 }
 
@@ -143,9 +172,12 @@ fn from_clearing(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::Due => (RunState::Clearing, RunAction::Kill),
         RunEvent::Empty => (RunState::Ended, RunAction::Finish),
-        RunEvent::Spawned | RunEvent::Refused | RunEvent::Ready | RunEvent::End | RunEvent::Died => {
-            (RunState::Clearing, RunAction::Nothing)
-        }
+        RunEvent::Spawned
+        | RunEvent::Refused
+        | RunEvent::Ready
+        | RunEvent::Unready
+        | RunEvent::End
+        | RunEvent::Died => (RunState::Clearing, RunAction::Nothing),
     }
 }
 
@@ -154,19 +186,21 @@ mod tests {
     use super::*;
     use crate::printed::{self, Printed};
 
-    const STATES: [RunState; 7] = [
+    const STATES: [RunState; 8] = [
         RunState::Preparing,
         RunState::Starting,
         RunState::Ready,
+        RunState::Unready,
         RunState::Terminating,
         RunState::Killing,
         RunState::Clearing,
         RunState::Ended,
     ];
-    const EVENTS: [RunEvent; 7] = [
+    const EVENTS: [RunEvent; 8] = [
         RunEvent::Spawned,
         RunEvent::Refused,
         RunEvent::Ready,
+        RunEvent::Unready,
         RunEvent::End,
         RunEvent::Died,
         RunEvent::Empty,
@@ -183,11 +217,22 @@ mod tests {
     fn what_is_told_to_end_ends_and_is_over_only_when_nothing_is_left() {
         for state in STATES {
             let (mut now, _) = state.after(RunEvent::End);
-            for event in [RunEvent::Ready, RunEvent::Died, RunEvent::Due, RunEvent::Due] {
+            for event in [RunEvent::Ready, RunEvent::Unready, RunEvent::Died, RunEvent::Due, RunEvent::Due] {
                 now = now.after(event).0;
                 assert_eq!(now == RunState::Ended, !state.is_live(), "{state:?}, {event:?}");
             }
             assert_eq!(now.after(RunEvent::Empty).0, RunState::Ended, "from {state:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_ready_once_never_starts_anew_and_only_an_end_ends_what_is_not_ready() {
+        for event in EVENTS {
+            for state in [RunState::Ready, RunState::Unready] {
+                assert_ne!(state.after(event).0, RunState::Starting, "{state:?}, {event:?}");
+            }
+            let is_end = matches!(event, RunEvent::End | RunEvent::Died);
+            assert_eq!(RunState::Unready.after(event).0.is_ending(), is_end, "{event:?}");
         }
     }
 

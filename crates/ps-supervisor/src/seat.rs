@@ -377,6 +377,7 @@ fn alone(run: RunState, cause: Option<Cause>) -> State {
     match run {
         RunState::Preparing | RunState::Starting => State::Starting,
         RunState::Ready => State::Running,
+        RunState::Unready => State::Unready,
         RunState::Terminating | RunState::Killing | RunState::Clearing => State::Stopping,
         RunState::Ended if is_failure(cause) => State::Crashed,
         RunState::Ended => State::Stopped,

@@ -108,7 +108,7 @@ impl Supervisor {
         for (slot, seat) in &self.seats {
             for (index, run) in seat.runs().enumerate() {
                 let condition = match run.state() {
-                    RunState::Starting | RunState::Ready => Condition::Up,
+                    RunState::Starting | RunState::Ready | RunState::Unready => Condition::Up,
                     RunState::Preparing
                     | RunState::Terminating
                     | RunState::Killing
