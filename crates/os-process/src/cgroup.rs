@@ -4,7 +4,6 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -16,7 +15,16 @@ const PARENT: &str = "formation";
 #[derive(Clone, Debug)]
 pub struct CgroupRoot {
     parent: PathBuf,
-    service: String,
+    service: ServiceName,
+}
+
+/// What the names of the groups of one service begin with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceName {
+    /// Groups that are made now.
+    pub own: String,
+    /// Groups that were made before, and may be there still.
+    pub earlier: Option<String>,
 }
 
 /// The group of one instance.
@@ -26,30 +34,47 @@ pub struct Cgroup {
 }
 
 impl CgroupRoot {
-    /// A place for the groups of `service` (a service directory); `None` where no cgroup2 mount can be written. Below
-    /// the mount's root first, else below the group we are in ourselves (a delegated one).
-    pub fn find(service: &Path) -> Option<Self> {
+    /// A place for the groups of the service of that name, which is asked for only if there is one: `None` where no cgroup2 mount
+    /// can be written. Below the mount's root first, else below the group we are in ourselves (a delegated one).
+    pub fn find(service: impl FnOnce() -> Option<ServiceName>) -> Option<Self> {
         let mount = cgroup2_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-        let metadata = fs::metadata(service).ok()?;
-        let service = format!("{:x}-{:x}", metadata.dev(), metadata.ino());
         let candidates = [mount.join(PARENT), mount.join(own.trim_start_matches('/')).join(PARENT)];
         let parent = candidates.into_iter().find(|parent| is_usable(parent))?;
-        Some(Self { parent, service })
+        Some(Self { parent, service: service()? })
     }
 
     /// The names of the instances that have a group.
     pub fn names(&self) -> Vec<String> {
-        let prefix = format!("{}-", self.service);
         let entries = fs::read_dir(&self.parent).into_iter().flatten().flatten();
-        let name = |entry: fs::DirEntry| entry.file_name().to_str()?.strip_prefix(&prefix).map(str::to_owned);
+        let name = |entry: fs::DirEntry| {
+            let name = entry.file_name();
+            let after = |service: &String| name.to_str()?.strip_prefix(service)?.strip_prefix('-');
+            self.service.all().find_map(after).map(str::to_owned)
+        };
         entries.filter_map(name).collect()
     }
 
-    /// The group of the instance of that name; [`Cgroup::make`] makes it.
+    /// The group of the instance of that name, also one that was made under the service's earlier name; [`Cgroup::make`] makes it.
     pub fn group(&self, name: impl fmt::Display) -> Cgroup {
-        Cgroup { path: self.parent.join(format!("{}-{name}", self.service)) }
+        let path = |service: &String| self.parent.join(format!("{service}-{name}"));
+        let earlier = self.service.earlier.as_ref().map(path).filter(|path| path.exists());
+        Cgroup { path: earlier.unwrap_or_else(|| path(&self.service.own)) }
+    }
+
+    /// Removes the empty groups that supervisors of the service, all dead, left behind.
+    pub fn remove_empty_groups(&self) {
+        for name in self.names() {
+            self.group(name).remove();
+        }
+        let _ = fs::remove_dir(&self.parent);
+    }
+}
+
+impl ServiceName {
+    fn all(&self) -> impl Iterator<Item = &String> {
+        [Some(&self.own), self.earlier.as_ref()].into_iter().flatten()
     }
 }
 
@@ -60,15 +85,6 @@ pub(crate) fn group_of(pid: u32) -> Option<Cgroup> {
     let group = Path::new(groups.lines().find_map(|line| line.strip_prefix("0::/"))?);
     let is_ours = group.parent().is_some_and(|parent| parent.ends_with(PARENT));
     is_ours.then(|| Cgroup { path: mount.join(group) })
-}
-
-/// Removes the empty groups that supervisors of a service directory, all dead, left behind.
-pub fn remove_empty_groups(service: &Path) {
-    let Some(root) = CgroupRoot::find(service) else { return };
-    for name in root.names() {
-        root.group(name).remove();
-    }
-    let _ = fs::remove_dir(&root.parent);
 }
 
 impl Cgroup {
@@ -150,6 +166,24 @@ fn cgroup2_mount(mountinfo: &str) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_group_of_the_earlier_name_is_found_as_long_as_it_is_there_and_new_ones_bear_the_new_name() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let service = ServiceName { own: "shop-9f".to_owned(), earlier: Some("fe-2a".to_owned()) };
+        let root = CgroupRoot { parent: parent.path().to_owned(), service };
+        for name in ["fe-2a-web.1@1", "shop-9f-web.2@2", "fe-2ab-web.3@3", "other"] {
+            fs::create_dir(parent.path().join(name)).expect("made");
+        }
+        let mut names = root.names();
+        names.sort();
+        assert_eq!(names, ["web.1@1", "web.2@2"]);
+        let path = |name: &str| root.group(name).path;
+        assert_eq!(path("web.1@1"), parent.path().join("fe-2a-web.1@1"));
+        assert_eq!(path("web.2@2"), parent.path().join("shop-9f-web.2@2"));
+        root.group("web.1@1").remove();
+        assert_eq!(path("web.1@1"), parent.path().join("shop-9f-web.1@1"));
+    }
 
     #[test]
     fn the_unified_mount_is_found_beside_version_one() {

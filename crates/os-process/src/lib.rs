@@ -19,7 +19,7 @@ mod unit;
 mod usage;
 
 pub use census::{Census, Process, families};
-pub use cgroup::{Cgroup, CgroupRoot, remove_empty_groups};
+pub use cgroup::{Cgroup, CgroupRoot, ServiceName};
 pub use foreign::{beyond_reach, user_name};
 pub use identity::{ProcessId, boot_id, start_time};
 pub use mark::{Origin, environment, tagged};

@@ -120,7 +120,7 @@ impl Service {
     /// Writes the spec, durably, for us alone to read. The directory is made if need be.
     pub(crate) fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
         self.write(SPEC_FILE, &spec.to_json())?;
-        Spec::forget_first_format(&self.directory);
+        Spec::has_replaced_another(&self.directory);
         Ok(())
     }
 

@@ -106,8 +106,7 @@ fn dokku_env_files(service: &Service) -> Vec<PathBuf> {
 /// 5000, 6000, … 19000: the first whose thousand no port of another app falls into; 0 where there is none.
 fn free_base(service: &Service) -> u16 {
     let entries = std::fs::read_dir(service.parent()).into_iter().flatten().flatten();
-    let owned: Vec<u16> =
-        entries.filter_map(|entry| Spec::read(&entry.path()).ok()).map(|spec| spec.base_port).collect();
+    let owned: Vec<u16> = entries.filter_map(|entry| Spec::base_port_in(&entry.path())).collect();
     let is_apart = |base: &u16| owned.iter().all(|other| other.abs_diff(*base) >= 1000 || *other == 0);
     BASES.map(|thousand| thousand * 1000).find(is_apart).unwrap_or(0)
 }

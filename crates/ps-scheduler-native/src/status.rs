@@ -21,10 +21,17 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
         Ok(spec) => (spec, None),
         Err(error) => (None, Some(error.to_string())),
     };
+    let passed_over = spec.as_ref().and_then(|spec| spec.list_passed_over(&service.directory));
+    let passed_over = passed_over.map(|error| {
+        format!(
+            "{error}: what was stopped by hand is not known from there: stop it again, or deploy {}",
+            service.app
+        )
+    });
     let (stopped, typed) = spec.map(|spec| (spec.stopped, spec.typed)).unwrap_or_default();
     let instances = each(service, Usage::of, &stopped, typed.as_deref())?;
     let app = service.app.clone();
-    let mut troubles: Vec<String> = unreadable.into_iter().collect();
+    let mut troubles: Vec<String> = unreadable.into_iter().chain(passed_over).collect();
     for slot in service.slots()? {
         match Status::read(&service.instance(&slot)) {
             Ok(status) => {

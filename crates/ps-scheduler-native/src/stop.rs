@@ -149,7 +149,7 @@ fn note_stopped(service: &Service, which: &Which) -> Result<(), Error> {
         return Ok(());
     }
     spec.stopped.extend(stopped);
-    service.write_spec(&spec).map_err(|error| unwritten(service, which, &error.to_string()))
+    spec.note_stopped(&service.directory).map_err(|error| unwritten(service, which, &error.to_string()))
 }
 
 fn unwritten(service: &Service, which: &Which, reason: &str) -> Error {
@@ -221,7 +221,7 @@ fn is_at_rest(instance: &Instance) -> bool {
 
 /// Removes the service directory: as if the app had never been deployed here.
 pub(crate) fn forget(service: &Service) -> Result<(), Error> {
-    os_process::remove_empty_groups(&service.directory);
+    ps_supervisor::remove_empty_groups(&service.directory);
     match fs::remove_dir_all(&service.directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(backend(format!("remove {}", service.directory.display()), &error))

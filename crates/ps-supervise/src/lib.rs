@@ -58,6 +58,9 @@ fn serve(service: &Path) -> Result<Outcome> {
     let _ = rustix::process::setsid();
     ps_supervisor::disown().context("watch for signals")?;
     let mut supervisor = Supervisor::open(service)?;
+    if let Some(error) = supervisor.passed_over() {
+        ps_cli::say::warning(&format!("{error}: what was stopped by hand before is not known"));
+    }
     supervisor.run(Until::Told)?;
     Ok(Outcome::Done)
 }

@@ -119,8 +119,10 @@ impl Supervisor {
                 seat.handle(Event::Stop, &mut self.means);
             }
         }
-        if is_new {
-            self.write_spec();
+        // What was damaged meanwhile is written anew, also where nothing has changed.
+        let is_damaged = |spec: &Spec| spec.list_passed_over(&self.service).is_some();
+        if is_new || Spec::read(&self.service).map_or(true, |spec| is_damaged(&spec)) {
+            self.note_stopped();
         }
         self.stop_in_rollout(slots);
     }
@@ -128,7 +130,13 @@ impl Supervisor {
     /// Reads the spec anew; what could not be written of the old one does not matter any more.
     fn read_spec(&mut self) -> Result<(), Error> {
         let stamp = self.stamp_of_spec();
-        self.means.spec = Spec::read(&self.service)?;
+        let mut spec = Spec::read(&self.service)?;
+        let known = &self.means.spec;
+        if spec.revision == known.revision && spec.list_passed_over(&self.service).is_some() {
+            // What somebody damaged is known here.
+            spec.stopped.clone_from(&known.stopped);
+        }
+        self.means.spec = spec;
         self.spec_file = SpecFile { stamp, unwritten: None };
         if !self.means.spec.wanted().is_empty() {
             self.is_ending = false;
@@ -138,19 +146,19 @@ impl Supervisor {
         Ok(())
     }
 
-    fn write_spec(&mut self) {
+    fn note_stopped(&mut self) {
         if self.attached.is_some() {
             // In the foreground the spec is in memory alone: no value of the environment is ever on disk.
             return;
         }
-        let written = self.means.spec.write(&self.service);
+        let written = self.means.spec.note_stopped(&self.service);
         let unwritten = written.err().map(|error| (Instant::now() + PAUSE, error.to_string()));
         self.spec_file = SpecFile { stamp: self.stamp_of_spec(), unwritten };
     }
 
-    /// Writes the spec that could not be written, once it is time. If somebody has put another one in its place, that
-    /// one counts: they are about to say so.
-    pub(crate) fn write_spec_later(&mut self, now: Instant) {
+    /// Writes down what was stopped and could not be written, once it is time. If somebody has put another spec in the place of
+    /// ours, that one counts: they are about to say so.
+    pub(crate) fn note_stopped_later(&mut self, now: Instant) {
         if self.spec_file.unwritten.as_ref().is_none_or(|(again, _)| *again > now) {
             return;
         }
@@ -158,7 +166,7 @@ impl Supervisor {
         if stamp.is_some() && stamp != self.spec_file.stamp {
             self.spec_file.unwritten = None;
         } else {
-            self.write_spec();
+            self.note_stopped();
         }
     }
 
@@ -194,7 +202,7 @@ impl Supervisor {
         }
     }
 
-    /// When the spec is written again.
+    /// When it is tried again to write down what was stopped.
     pub(crate) fn spec_due(&self) -> Option<Instant> {
         self.spec_file.unwritten.as_ref().map(|(again, _)| *again)
     }

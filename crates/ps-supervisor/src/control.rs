@@ -45,7 +45,7 @@ pub enum Request {
     },
     /// Put back what the rollout that is under way has changed. Once it has been committed this is too late and changes nothing.
     Cancel,
-    /// End these instances and keep them stopped, and write that into the spec. All that is needed is in the message: the
+    /// End these instances and keep them stopped, and write that down. All that is needed is in the message: the
     /// spec need be neither readable nor writable.
     Stop {
         /// The slots; those that are not there are left alone.
@@ -58,7 +58,7 @@ pub enum Request {
     Watch,
     /// Tell the spec: [`Message::Spec`] comes before the reply.
     Spec,
-    /// Stop everything, keep it stopped, write that into the spec, then leave.
+    /// Stop everything, keep it stopped, write that down, then leave.
     End {
         /// As for [`Request::Stop`].
         #[serde(default)]

@@ -8,6 +8,7 @@ use os_process::{Census, CgroupRoot, Tree};
 
 use crate::descriptors::Descriptors;
 use crate::environment::Environments;
+use crate::groups;
 use crate::marks::{MARKER, mark};
 use crate::news::NewsDesk;
 use crate::numbers::Numbers;
@@ -42,7 +43,7 @@ impl Means {
     /// Nothing of the machine has been read yet.
     pub(crate) fn new(service: &Path, spec: Spec, descriptors: Descriptors) -> Self {
         let (news, claims, environments) = Default::default();
-        let (census, cgroups) = (Census::new(MARKER), CgroupRoot::find(service));
+        let (census, cgroups) = (Census::new(MARKER), groups::root(service));
         let (numbers, service) = (Numbers::of(service.to_owned()), service.to_owned());
         Self { service, spec, cgroups, numbers, news, census, claims, environments, descriptors }
     }

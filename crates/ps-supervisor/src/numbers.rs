@@ -37,7 +37,10 @@ impl Numbers {
     /// Those of a service directory.
     pub(crate) fn of(service: PathBuf) -> Self {
         let written = durable::state(&service.join(FILE), MAX_FILE_BYTES).ok();
-        let written = written.and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok());
+        // What a number of a later format means is not known. The directories of the runs say what it has to be at least.
+        let written = written
+            .and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok())
+            .filter(|written| written.format <= FORMAT);
         let next = written.map_or(1, |written| written.next);
         // One can be added to every number that a run can have.
         let next = if next > HIGHEST_NUMBER { 1 } else { next.max(1) };
@@ -96,8 +99,11 @@ mod tests {
         assert_eq!([nowhere.take(), nowhere.take()], [1, 2]);
         nowhere.pass(16);
         assert_eq!(nowhere.take(), 17);
-        std::fs::write(service.path().join(FILE), "{\"format\":9,\"next\":40,\"more\":[]}").expect("written");
-        assert_eq!(Numbers::of(service.path().to_owned()).next(), 40);
+        for (format, next) in [(1, 40), (2, 1)] {
+            let text = format!("{{\"format\":{format},\"next\":40,\"more\":[]}}");
+            std::fs::write(service.path().join(FILE), text).expect("written");
+            assert_eq!(Numbers::of(service.path().to_owned()).next(), next, "format {format}");
+        }
         let beyond = format!("{{\"format\":1,\"next\":{}}}", u64::MAX);
         std::fs::write(service.path().join(FILE), beyond).expect("written");
         assert_eq!(Numbers::of(service.path().to_owned()).next(), 1);

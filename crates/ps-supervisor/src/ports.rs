@@ -1,20 +1,19 @@
 //! `PORT`: base + 100 x place of the type + (n - 1), as foreman has it; where that is not to be had, the next free port
-//! above 20000. An instance keeps its port in `<type>.<n>/port`. Before each start the port is bound to see that it is
+//! above 20000. An instance keeps its port, in `ports.json`. Before each start the port is bound to see that it is
 //! free: one that somebody else holds is replaced, with a word about it, unless a person chose the app's ports
 //! (`ps-set <app> port`): then the start is refused, and the reason names the holder.
 
 mod claims;
-mod file;
+mod kept;
 mod second;
 
 use std::collections::BTreeSet;
-use std::fs::OpenOptions;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use formation::Slot;
+use ps_rollout::Lane;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketType};
 
@@ -23,7 +22,6 @@ use crate::spec::Spec;
 use crate::status::Status;
 pub(crate) use claims::Claims;
 use claims::{all_services, claims_of_others};
-use file::{PORT_FILE, written};
 pub(crate) use second::{release, second};
 
 const PER_TYPE: u32 = 100;
@@ -39,12 +37,8 @@ pub(crate) struct Settled {
     pub(crate) note: Option<String>,
 }
 
-/// The port that an instance had at its last start.
-pub(crate) fn kept(directory: &Path) -> Option<u16> {
-    written(directory, PORT_FILE)
-}
-
-/// Settles the port of a slot whose process is about to be started; `kept` is the one it had.
+/// Settles the port of a slot whose process is about to be started; `had` is the one it had, where that is known beside
+/// what is kept.
 ///
 /// # Errors
 /// Why the port that a person chose is not to be had, for people.
@@ -52,7 +46,7 @@ pub(crate) fn settle(
     spec: &Spec,
     slot: &Slot,
     service: &Path,
-    kept: Option<u16>,
+    had: Option<u16>,
     claims: &mut Claims,
 ) -> Result<Settled, String> {
     if slot.process_type.is_release() {
@@ -60,20 +54,17 @@ pub(crate) fn settle(
     }
     if spec.port_is_set {
         let port = promised(spec, slot, claims.others(spec, service))?;
-        keep(service, slot, kept, Some(port));
+        claims.kept(service).keep(slot, Lane::Own, Some(port));
         return Ok(Settled { port: Some(port), note: None });
     }
+    let kept = had.or_else(|| claims.kept(service).port(slot, Lane::Own));
     if let Some(port) = kept.filter(|port| is_free(*port) && !claims.others(spec, service).contains(port)) {
+        claims.kept(service).keep(slot, Lane::Own, Some(port));
         return Ok(Settled { port: Some(port), note: None });
     }
-    let port = choose(spec, slot, service, kept, claims);
-    Ok(Settled { port, note: kept.map(|kept| replaced(spec, kept, port)) })
-}
-
-/// Chooses a port for the slot's own lane and remembers it.
-fn choose(spec: &Spec, slot: &Slot, service: &Path, kept: Option<u16>, claims: &mut Claims) -> Option<u16> {
     let regular = regular(spec, slot, service);
-    choose_and_keep(spec, service, claims, regular, |port| keep(service, slot, kept, port))
+    let port = choose_and_keep(spec, service, claims, regular, (slot, Lane::Own));
+    Ok(Settled { port, note: kept.map(|kept| replaced(spec, kept, port)) })
 }
 
 /// Chooses a port and remembers it. Two supervisors that choose at once must not choose the same: they wait for each other,
@@ -84,7 +75,7 @@ fn choose_and_keep(
     service: &Path,
     claims: &mut Claims,
     preferred: Option<u16>,
-    keep: impl Fn(Option<u16>),
+    (slot, lane): (&Slot, Lane),
 ) -> Option<u16> {
     loop {
         claims.begin_choice(spec, service);
@@ -92,8 +83,10 @@ fn choose_and_keep(
         let preferred = preferred.filter(|port| !is_claimed(*port) && is_free(*port));
         let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !is_claimed(*port) && is_untouched(*port));
         let port = preferred.or_else(spare);
-        keep(port);
-        let is_alone = claims.note_choice(port);
+        if port.is_some() {
+            claims.kept(service).keep(slot, lane, port);
+        }
+        let is_alone = claims.chooses_alone(service);
         let is_mine = |port| !claims_of_others(spec, service).contains(&port);
         if is_alone || port.is_none_or(is_mine) {
             return port;
@@ -171,18 +164,6 @@ pub fn obstacle(port: u16) -> String {
         return format!("port {port} is not for this user to listen on");
     }
     format!("port {port} is held by {}", os_process::describe_port_holder(port))
-}
-
-/// Remembers the port. A disk that takes nothing costs no more than that: the next start chooses again.
-fn keep(service: &Path, slot: &Slot, kept: Option<u16>, port: Option<u16>) {
-    if let Some(port) = port.filter(|_| port != kept) {
-        write(&service.join(slot.to_string()).join(PORT_FILE), port);
-    }
-}
-
-fn write(path: &Path, port: u16) {
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let _ = file.and_then(|mut file| writeln!(file, "{port}"));
 }
 
 /// Whether a process could listen there now, on every address of both families. Connections that linger after their
@@ -328,14 +309,29 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_that_was_given_up_and_comes_back_gets_the_port_that_it_had() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let service = parent.path().join("shop");
+        fs::create_dir_all(service.join("t0.1")).expect("a directory");
+        let settle = || {
+            let mut claims = Claims::default();
+            let settled = settle(&spec("shop", 0, false), &slot("t0.1"), &service, None, &mut claims);
+            claims.release();
+            settled.expect("a port").port
+        };
+        assert_eq!(settle(), settle());
+    }
+
+    #[test]
     fn what_another_app_keeps_is_given_to_nobody_else_whether_it_runs_or_not() {
         let parent = tempfile::tempdir().expect("a directory");
         let settle = |app: &str| {
             let service = parent.path().join(app);
             fs::create_dir_all(service.join("t0.1")).expect("a directory");
-            settle(&spec(app, 0, false), &slot("t0.1"), &service, None, &mut Claims::default())
-                .expect("a port")
-                .port
+            let mut claims = Claims::default();
+            let settled = settle(&spec(app, 0, false), &slot("t0.1"), &service, None, &mut claims);
+            claims.release();
+            settled.expect("a port").port
         };
         let (one, other) = (settle("one"), settle("other"));
         assert!(one.is_some() && other.is_some() && one != other, "{one:?} {other:?}");
@@ -359,7 +355,9 @@ mod tests {
             rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive)
         };
         assert_eq!(try_lock(), Err(Errno::WOULDBLOCK));
+        assert!(!service.join("ports.json").exists(), "what was chosen in a turn is written once");
         claims.release();
         assert_eq!(try_lock(), Ok(()));
+        assert_eq!(Claims::default().kept(&service).all().map(Some).collect::<Vec<_>>(), ports);
     }
 }

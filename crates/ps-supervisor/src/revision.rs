@@ -12,8 +12,8 @@ use ps_probe::Check;
 use ps_rollout::Rules;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
 use crate::spec::{SPEC_FILE, Spec, document, read_document};
+use crate::{Error, stopped};
 
 /// The file's name in a service directory.
 pub const NEXT_FILE: &str = "next.json";
@@ -83,6 +83,11 @@ pub(crate) fn commit(service: &Path, old: Option<&Spec>) -> Result<(), Error> {
         // Whoever put that there did not mean the app to stay as it is for ever.
         fs::remove_dir_all(&spec).map_err(|error| Error::io("remove", &spec, error))?;
     }
+    if let Some(again) = read_document::<Spec>(&next).ok().filter(|next| is_revision_of(old, next)) {
+        // The list of this revision that lies there is out of date once the spec is renamed, and its number would not say so.
+        let listed = stopped::write(service, again.revision, &again.stopped);
+        listed.unwrap_or_else(|_| stopped::forget(service));
+    }
     match fs::rename(&next, &spec) {
         Ok(()) => (),
         Err(error) if error.kind() == io::ErrorKind::NotFound && spec.is_file() => return Ok(()),
@@ -96,8 +101,12 @@ pub(crate) fn commit(service: &Path, old: Option<&Spec>) -> Result<(), Error> {
         );
         return undone.and(Err(Error::io("sync", service, error)));
     }
-    Spec::forget_first_format(service);
+    Spec::has_replaced_another(service);
     Ok(())
+}
+
+fn is_revision_of(old: Option<&Spec>, next: &Spec) -> bool {
+    old.is_some_and(|old| old.revision == next.revision)
 }
 
 /// Removes what was submitted: the spec of before is the app's.
@@ -156,6 +165,22 @@ mod tests {
         commit(service, Some(&spec(1))).expect("committed already");
         assert_eq!(Spec::read(service).expect("committed"), spec(2));
         assert!(!service.join("spec.json").exists() && !service.join(NEXT_FILE).exists());
+    }
+
+    #[test]
+    fn what_was_stopped_by_hand_is_what_the_committed_spec_says_also_in_the_same_revision() {
+        let service = tempfile::tempdir().expect("a directory");
+        let service = service.path();
+        let by_hand = |spec: &Spec| Spec { stopped: vec!["web.2".parse().expect("a slot")], ..spec.clone() };
+        for revision in [1, 2] {
+            spec(1).write(service).expect("written");
+            by_hand(&spec(1)).note_stopped(service).expect("noted");
+            let old = Spec::read(service).expect("written");
+            assert_eq!(old, by_hand(&spec(1)));
+            submitted(service, revision);
+            commit(service, Some(&old)).expect("committed");
+            assert_eq!(Spec::read(service).expect("committed"), spec(revision));
+        }
     }
 
     #[test]

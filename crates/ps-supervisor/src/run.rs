@@ -385,10 +385,10 @@ impl Run {
     }
 
     /// Removes what it had of its own, its logs excepted: it has ended.
-    pub(crate) fn clear_away(&mut self, means: &Means) {
+    pub(crate) fn clear_away(&mut self, means: &mut Means) {
         self.outputs.remove();
         if self.status.lane == Lane::Second {
-            ports::release(&means.service, &self.status.slot);
+            ports::release(&means.service, &self.status.slot, &mut means.claims);
         }
     }
 }

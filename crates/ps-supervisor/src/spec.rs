@@ -5,7 +5,7 @@
 //! what it would misread. A file of a later format is refused for the same reason.
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -17,7 +17,7 @@ use durable::ReadError;
 use formation::{ProcessType, RestartPolicy, Slot};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, lossless};
+use crate::{Error, lossless, stopped};
 
 /// The largest file of a service directory that is read, in bytes.
 pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
@@ -65,7 +65,8 @@ pub struct Spec {
     pub stop_timeout_seconds: u64,
     /// The types.
     pub processes: Vec<ProcessSpec>,
-    /// Slots that are part of the formation, but stopped by hand.
+    /// Slots that are part of the formation, but stopped by hand. In the file: those that this revision leaves empty from the
+    /// beginning; what was stopped since is in `stopped.json`.
     #[serde(default)]
     pub stopped: Vec<Slot>,
 }
@@ -82,8 +83,27 @@ pub struct ProcessSpec {
 }
 
 impl Spec {
-    /// Reads a service directory's spec.
+    /// Reads a service directory's spec, and what was stopped by hand since. A list of that which cannot be read is passed over:
+    /// [`Spec::list_passed_over`] says why.
     pub fn read(service: &Path) -> Result<Self, Error> {
+        let mut spec = Self::read_alone(service)?;
+        if let Ok(Some(stopped)) = stopped::read(service, spec.revision) {
+            spec.stopped = stopped;
+        }
+        Ok(spec)
+    }
+
+    /// Why the list of what was stopped by hand in this revision is passed over, if it is.
+    pub fn list_passed_over(&self, service: &Path) -> Option<Error> {
+        stopped::read(service, self.revision).err()
+    }
+
+    /// The base of the ports of a service directory, if it has a spec that says one.
+    pub fn base_port_in(service: &Path) -> Option<u16> {
+        Self::read_alone(service).ok().map(|spec| spec.base_port)
+    }
+
+    fn read_alone(service: &Path) -> Result<Self, Error> {
         match read_document(&service.join(SPEC_FILE)) {
             Err(Error::NoSpec { .. }) => read_document(&service.join(FIRST_SPEC_FILE)),
             read => read,
@@ -113,14 +133,32 @@ impl Spec {
         // Only root can give it to somebody else, and only there it may have to.
         let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
         File::open(&path).and_then(|file| file.sync_all()).map_err(fail)?;
-        Self::forget_first_format(service);
+        Self::has_replaced_another(service);
         Ok(())
     }
 
-    /// Removes the spec of format 1, in whose place another one has been written.
-    pub fn forget_first_format(service: &Path) {
+    /// A service directory has got another spec: what belonged to an earlier one goes.
+    pub fn has_replaced_another(service: &Path) {
+        stopped::forget(service);
         // Where it stays, nobody reads it any more.
         let _ = fs::remove_file(service.join(FIRST_SPEC_FILE));
+    }
+
+    /// Writes down, durably, which slots are stopped by hand, and leaves the spec as it lies there. Only one of format 1, which knows no such
+    /// list, and one that cannot be read are written anew.
+    pub fn note_stopped(&self, service: &Path) -> Result<(), Error> {
+        match read_document::<Self>(&service.join(SPEC_FILE)) {
+            Ok(written) if written.revision == self.revision => {
+                stopped::write(service, self.revision, &self.stopped)
+            }
+            // Somebody has put another one there and died before it was taken in: that one is what comes next.
+            Ok(written) => {
+                let all: BTreeSet<Slot> = written.stopped.into_iter().chain(self.stopped.clone()).collect();
+                stopped::write(service, written.revision, &all.into_iter().collect::<Vec<_>>())
+            }
+            Err(Error::LaterFormat { .. }) => stopped::write(service, self.revision, &self.stopped),
+            Err(_) => self.write(service),
+        }
     }
 
     /// Whether Dokku had it written: what a person may do about something is said in Dokku's words then.

@@ -7,6 +7,6 @@ use std::time::Instant;
 pub(crate) struct SpecFile {
     /// Which file was read or written last: device, inode, and time of change.
     pub(crate) stamp: Option<(u64, u64, i64, i64)>,
-    /// When the spec is written again, and why it could not be written.
+    /// When it is tried again to write down what was stopped by hand, and why that could not be written.
     pub(crate) unwritten: Option<(Instant, String)>,
 }

@@ -24,6 +24,7 @@ const RUN_FILE: &str = "run.json";
 const EXIT_FILE: &str = "exit";
 /// The number of the format that is written.
 pub(crate) const FORMAT: u32 = 2;
+const EXIT_FORMAT: u32 = 1;
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,7 +192,7 @@ fn read(path: PathBuf) -> Result<Option<Status>, Error> {
 /// Writes down how a run ended, at once: whoever saw it may be killed before anything else is written. A disk that takes
 /// nothing costs the next supervisor this knowledge, and nothing more.
 pub(crate) fn write_exit(directory: &Path, exit: Exit) {
-    let ended = Ended { format: 1, exit };
+    let ended = Ended { format: EXIT_FORMAT, exit };
     let json = serde_json::to_vec(&ended).expect("an exit is plain data");
     let _ = durable::replace(directory, EXIT_FILE, &json);
 }
@@ -199,7 +200,8 @@ pub(crate) fn write_exit(directory: &Path, exit: Exit) {
 /// How the run of a directory ended, if anybody saw it.
 pub(crate) fn read_exit(directory: &Path) -> Option<Exit> {
     let bytes = durable::state(&directory.join(EXIT_FILE), MAX_FILE_BYTES).ok()?;
-    serde_json::from_slice(&bytes).ok().map(|ended: Ended| ended.exit)
+    let ended: Ended = serde_json::from_slice(&bytes).ok()?;
+    (ended.format <= EXIT_FORMAT).then_some(ended.exit)
 }
 
 /// The directory becomes another run's.
@@ -274,8 +276,10 @@ mod tests {
         assert_eq!(read_exit(run.path()), None);
         write_exit(run.path(), Exit::Code(3));
         assert_eq!(read_exit(run.path()), Some(Exit::Code(3)));
-        fs::write(run.path().join(EXIT_FILE), r#"{"format":9,"exit":{"oom":true}}"#).expect("written");
-        assert_eq!(read_exit(run.path()), None);
+        for later in [r#"{"format":9,"exit":{"oom":true}}"#, r#"{"format":2,"exit":{"code":3}}"#] {
+            fs::write(run.path().join(EXIT_FILE), later).expect("written");
+            assert_eq!(read_exit(run.path()), None, "{later}");
+        }
         forget_exit(run.path());
         assert!(!run.path().join(EXIT_FILE).exists());
     }

@@ -98,6 +98,11 @@ impl Supervisor {
         Ok(supervisor)
     }
 
+    /// What is wrong with files and keeps nothing from running, for people.
+    pub fn passed_over(&self) -> Option<Error> {
+        self.means.spec.list_passed_over(&self.service)
+    }
+
     fn take_charge(
         service: &Path,
         spec: Spec,
@@ -149,6 +154,7 @@ impl Supervisor {
         loop {
             self.publish();
             if self.is_over(until) {
+                self.means.begin_turn();
                 return Ok(());
             }
             self.turn()?;
@@ -303,7 +309,7 @@ impl Supervisor {
             self.apply();
         }
         self.watch_outputs();
-        self.write_spec_later(now);
+        self.note_stopped_later(now);
         let is_over = |(source, until): (&Source, &Instant)| (*until <= now).then(|| source.clone());
         let over: Vec<Source> = self.paused.iter().filter_map(is_over).collect();
         for source in over {

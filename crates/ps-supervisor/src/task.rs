@@ -9,10 +9,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::Slot;
-use os_process::{Census, Cgroup, CgroupRoot, Tree};
+use os_process::{Census, Cgroup, Tree};
 
 use crate::command::Invocation;
 use crate::entry::Entry;
+use crate::groups;
 use crate::marks::MARKER;
 
 const LOOK: Duration = Duration::from_millis(20);
@@ -28,7 +29,7 @@ pub struct Task {
 impl Task {
     /// The task of that name in a service directory, which is there.
     pub fn new(service: &Path, slot: &Slot) -> Self {
-        let cgroup = CgroupRoot::find(service).map(|root| root.group(slot));
+        let cgroup = groups::root(service).map(|root| root.group(slot));
         let marker = service.join(slot.to_string()).to_string_lossy().into_owned();
         Self { tree: Tree::new(cgroup, marker, false) }
     }

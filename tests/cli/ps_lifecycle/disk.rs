@@ -142,12 +142,12 @@ fn a_full_disk_keeps_nothing_alive_and_what_was_not_written_is_written_once_ther
         other => Err(format!("{other:?}")),
     });
     let is_noted = || {
-        let spec =
-            fs::read_to_string(home.path("lib/data/scheduler-native/shop/spec2.json")).unwrap_or_default();
-        let spec: serde_json::Value = serde_json::from_str(&spec).unwrap_or_default();
-        spec["stopped"].as_array().is_some_and(|stopped| stopped.len() == 1)
+        let stopped =
+            fs::read_to_string(home.path("lib/data/scheduler-native/shop/stopped.json")).unwrap_or_default();
+        let stopped: serde_json::Value = serde_json::from_str(&stopped).unwrap_or_default();
+        stopped["slots"] == serde_json::json!(["web.2"])
     };
-    home::eventually("the spec says so", || if is_noted() { Ok(()) } else { Err("not yet".to_owned()) });
+    home::eventually("the list says so", || if is_noted() { Ok(()) } else { Err("not yet".to_owned()) });
     home.does(&["ps-lifecycle", "converge", "shop"]);
     assert_eq!(home.pids("shop").len(), 2, "what was stopped stays so");
     fill(&home);

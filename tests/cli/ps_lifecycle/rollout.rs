@@ -108,7 +108,11 @@ fn a_trial_lives_beside_the_old_run_and_the_slot_keeps_its_port() {
     is_whole(&home, "second");
     assert_ne!(home.pids("shop"), pids);
     assert_eq!(home.status("shop")[0]["port"], port);
-    assert!(!service(&home).join("web.1/second-port").exists());
+    eventually("the second lane gives its port back", || {
+        let ports = fs::read_to_string(service(&home).join("ports.json")).unwrap_or_default();
+        let is_left = !ports.contains("second") && ports.contains(&port.to_string());
+        if is_left { Ok(()) } else { Err(ports) }
+    });
 }
 
 #[test]

@@ -33,9 +33,13 @@ fn a_type_or_an_instance_is_stopped_and_started_alone() {
         &["--scale", "web=2", "worker=1"],
     );
     let before = home.pids("duo");
+    let file = |name: &str| std::fs::read(home.path("lib/data/scheduler-native/duo").join(name)).ok();
+    let spec = file("spec2.json");
     home.does(&["ps-lifecycle", "stop", "duo", "web.2"]);
     let states = table(&[("web.1", "running"), ("web.2", "stopped"), ("worker.1", "running")]);
     assert_eq!(home.states("duo"), states);
+    assert_eq!(file("spec2.json"), spec, "a stop rewrites nothing that somebody else wrote");
+    assert!(file("stopped.json").is_some_and(|list| String::from_utf8_lossy(&list).contains("web.2")));
     home.does(&["ps-lifecycle", "stop", "duo", "worker"]);
     home.does(&["ps-lifecycle", "start", "duo", "web.2"]);
     let states = table(&[("web.1", "running"), ("web.2", "running"), ("worker.1", "stopped")]);
@@ -43,6 +47,7 @@ fn a_type_or_an_instance_is_stopped_and_started_alone() {
     home.does(&["ps-lifecycle", "start", "duo"]);
     assert_eq!(home.pids("duo")["web.1"], before["web.1"], "what runs is left alone");
     assert_eq!(home.states("duo")["worker.1"], "running");
+    assert_eq!(file("stopped.json"), None, "nothing is stopped by hand any more");
 }
 
 #[test]

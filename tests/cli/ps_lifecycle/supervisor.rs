@@ -140,6 +140,35 @@ fn a_spec_that_cannot_be_read_is_no_dead_end() {
 }
 
 #[test]
+fn a_list_of_what_was_stopped_that_cannot_be_read_is_no_dead_end() {
+    let all = table(&[("web.1", "running"), ("web.2", "running"), ("worker.1", "running")]);
+    each_damage(|how, is_dead| {
+        let home = Home::running("shop", PROCFILE, &SCALE);
+        let ruin = || {
+            home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+            damage(how, &service(&home).join("stopped.json"));
+            if is_dead {
+                kill_supervisor(&home);
+            }
+        };
+        let before = home.pids("shop");
+        ruin();
+        let said = home.run(&["ps-lifecycle", "status", "shop"]).stderr;
+        assert_eq!(said.contains("stopped.json"), how != "missing", "{how}, {is_dead}: {said}");
+        home.does(&["ps-lifecycle", "stop", "shop", "worker"]);
+        assert_eq!(home.pids("shop")["web.1"], before["web.1"], "{how}, {is_dead}");
+        assert_eq!(home.states("shop")["worker.1"], "stopped", "{how}, {is_dead}");
+        ruin();
+        home.does(&["ps-lifecycle", "start", "shop"]);
+        assert_eq!(home.states("shop"), all, "{how}, {is_dead}");
+        assert_eq!(home.pids("shop")["web.1"], before["web.1"], "{how}, {is_dead}");
+        ruin();
+        home.does(&["ps-lifecycle", "stop", "shop"]);
+        home.is_silent();
+    });
+}
+
+#[test]
 fn destroy_leaves_nothing_of_an_app_whose_files_are_damaged() {
     each_damage(|how, is_dead| {
         let home = Home::running("shop", PROCFILE, &SCALE);

@@ -1,11 +1,10 @@
 //! The run beside the one that fills a seat: what a rollout asks for.
 
-use ps_rollout::{Lane, Role};
+use ps_rollout::Role;
 
 use super::{Order, Seat, directory_now};
 use crate::means::Means;
 use crate::news::News;
-use crate::ports;
 use crate::restart::Deaths;
 use crate::run::{Cause, Obstacle, Run, Terms};
 use crate::seat_table::{Aside, Beside, Event};
@@ -87,8 +86,7 @@ impl Seat {
     fn bring(&mut self, order: &Order<'_>, means: &mut Means) -> Vec<Event> {
         let number = order.number;
         means.numbers.pass(number);
-        let port = if order.lane == Lane::Own { ports::kept(&self.directory) } else { None };
-        let status = Status { run: number, lane: order.lane, port, ..Status::nothing(&self.slot, now()) };
+        let status = Status { run: number, lane: order.lane, ..Status::nothing(&self.slot, now()) };
         let mut run =
             Run::new(&self.directory, Status { log: number, role: Some(Role::Incoming), ..status }, means);
         run.terms = Some(Terms::of(order.spec));

@@ -1,0 +1,107 @@
+//! `id`: what the names of an app's cgroups begin with. It is drawn at random and written down before the first group is made, so
+//! that a service directory which happens to get the inode of one that was removed, or that was copied, never takes the processes
+//! of another app for its own.
+//!
+//! Supervisors of before made that name from the device and the inode of the directory. An app of theirs keeps both names: the
+//! groups that are there are found under the earlier one.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use os_process::{CgroupRoot, ServiceName};
+use serde::{Deserialize, Serialize};
+
+use crate::layout;
+use crate::spec::MAX_FILE_BYTES;
+
+const FILE: &str = "id";
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    format: u32,
+    id: String,
+    /// What the names of groups began with that were made before there was an id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    earlier: Option<String>,
+}
+
+/// Where the cgroups of a service directory are made, if they can be.
+pub(crate) fn root(service: &Path) -> Option<CgroupRoot> {
+    CgroupRoot::find(|| name(service))
+}
+
+/// Removes the empty cgroups that supervisors of a service directory, all dead, left behind.
+pub fn remove_empty_groups(service: &Path) {
+    if let Some(root) = root(service) {
+        root.remove_empty_groups();
+    }
+}
+
+/// The recorded name; one is drawn where there is none. On a disk that takes none it is made from the inode, as before: whoever
+/// comes next has to find the groups.
+fn name(service: &Path) -> Option<ServiceName> {
+    if let Some(Written { id, earlier, .. }) = read(service) {
+        return Some(ServiceName { own: id, earlier });
+    }
+    let by_inode = by_inode(service).ok()?;
+    // In a directory without slots nothing was ever started.
+    let earlier = layout::slots(service).next().is_some().then(|| by_inode.clone());
+    let drawn = draw().and_then(|id| {
+        let written = Written { format: FORMAT, id, earlier };
+        let json = serde_json::to_vec(&written).expect("names are plain data");
+        durable::replace(service, FILE, &json)?;
+        Ok(ServiceName { own: written.id, earlier: written.earlier })
+    });
+    Some(drawn.unwrap_or(ServiceName { own: by_inode, earlier: None }))
+}
+
+fn read(service: &Path) -> Option<Written> {
+    let bytes = durable::state(&service.join(FILE), MAX_FILE_BYTES).ok()?;
+    let written: Written = serde_json::from_slice(&bytes).ok()?;
+    let is_name = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    let are_names = is_name(&written.id) && written.earlier.as_deref().is_none_or(is_name);
+    Some(written).filter(|written| written.format <= FORMAT && are_names)
+}
+
+fn by_inode(service: &Path) -> io::Result<String> {
+    let metadata = fs::metadata(service)?;
+    Ok(format!("{:x}-{:x}", metadata.dev(), metadata.ino()))
+}
+
+fn draw() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_drawn_once_and_an_app_of_before_keeps_its_earlier_one_as_well() {
+        let service = tempfile::tempdir().expect("a directory");
+        let new = name(service.path()).expect("a name");
+        assert_eq!((new.own.len(), &new.earlier), (32, &None));
+        assert_eq!(name(service.path()), Some(new.clone()), "it stays");
+        fs::create_dir(service.path().join("web.1")).expect("made");
+        assert_eq!(name(service.path()), Some(new.clone()), "also once there are slots");
+        for damaged in ["", "{", r#"{"format":2,"id":"ab"}"#, r#"{"format":1,"id":"../x"}"#] {
+            fs::write(service.path().join(FILE), damaged).expect("written");
+            let drawn = name(service.path()).expect("a name");
+            assert_ne!(drawn.own, new.own, "{damaged}");
+            assert_eq!(drawn.earlier, by_inode(service.path()).ok(), "{damaged}");
+        }
+    }
+
+    #[test]
+    fn without_a_place_to_write_it_is_made_from_the_inode() {
+        assert_eq!(
+            name(Path::new("/proc/self")),
+            by_inode(Path::new("/proc/self")).ok().map(|own| { ServiceName { own, earlier: None } })
+        );
+    }
+}

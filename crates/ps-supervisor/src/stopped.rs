@@ -1,0 +1,130 @@
+//! `stopped.json`: the slots that somebody stopped by hand. They have a file of their own so that a stop rewrites nothing of what
+//! somebody else wrote: the supervisor writes this one, programs write the spec.
+//!
+//! It bears the revision of the spec it belongs to. What a new spec leaves empty from the beginning stands in that spec, so that
+//! a commit is one rename; a list of another revision is out of date and is passed over. For example, `web.2` was stopped in
+//! revision 7, and a deploy brings revision 8, in which all of `web` runs: a supervisor that is killed right after the commit is
+//! followed by one that starts `web.2`.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use durable::ReadError;
+use formation::Slot;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::spec::MAX_FILE_BYTES;
+
+/// The file's name in a service directory.
+const STOPPED_FILE: &str = "stopped.json";
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    format: u32,
+    revision: u64,
+    /// What is no slot is passed over: only a later version knows what it means.
+    slots: Vec<String>,
+}
+
+/// The number alone: it is looked at before the rest.
+#[derive(Deserialize)]
+struct Number {
+    format: u32,
+}
+
+/// The slots that are stopped in a revision; `None` where nothing is written about that one.
+///
+/// # Errors
+/// The file makes no sense, or a later version wrote it.
+pub(crate) fn read(service: &Path, revision: u64) -> Result<Option<Vec<Slot>>, Error> {
+    let path = service.join(STOPPED_FILE);
+    let bytes = match durable::state(&path, MAX_FILE_BYTES) {
+        Err(ReadError::Missing) => return Ok(None),
+        Err(error) => return Err(Error::unreadable(&path, error)),
+        Ok(bytes) => bytes,
+    };
+    let bad = |error: serde_json::Error| Error::BadSpec { path: path.clone(), reason: error.to_string() };
+    let Number { format } = serde_json::from_slice(&bytes).map_err(bad)?;
+    if format > FORMAT {
+        return Err(Error::LaterFormat { path, format });
+    }
+    let written: Written = serde_json::from_slice(&bytes).map_err(bad)?;
+    let slots = || written.slots.iter().filter_map(|slot| slot.parse().ok()).collect();
+    Ok((written.revision == revision).then(slots))
+}
+
+/// Writes down, durably, which slots are stopped in a revision, for whom the service directory belongs to.
+pub(crate) fn write(service: &Path, revision: u64, slots: &[Slot]) -> Result<(), Error> {
+    let path = service.join(STOPPED_FILE);
+    let fail = |error: io::Error| Error::io("write", &path, error);
+    let slots = slots.iter().map(Slot::to_string).collect();
+    let written = Written { format: FORMAT, revision, slots };
+    let json = serde_json::to_vec(&written).expect("names and numbers are plain data");
+    let owner = fs::metadata(service).map_err(fail)?;
+    durable::replace(service, STOPPED_FILE, &json).map_err(fail)?;
+    // Only root can give it to somebody else, and only there it may have to.
+    let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
+    File::open(&path).and_then(|file| file.sync_all()).map_err(fail)
+}
+
+/// Removes the list: the spec says all of it.
+pub(crate) fn forget(service: &Path) {
+    let path = service.join(STOPPED_FILE);
+    // Where even this cannot be done, the revision tells, or the slots stay stopped as they were.
+    let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slots(names: &[&str]) -> Vec<Slot> {
+        names.iter().map(|name| name.parse().expect("a slot")).collect()
+    }
+
+    #[test]
+    fn a_list_counts_in_its_own_revision_alone() {
+        let service = tempfile::tempdir().expect("a directory");
+        let service = service.path();
+        let read = |revision| read(service, revision).expect("readable");
+        assert_eq!(read(7), None);
+        write(service, 7, &slots(&["web.2"])).expect("written");
+        assert_eq!((read(7), read(8)), (Some(slots(&["web.2"])), None));
+        write(service, 8, &slots(&["web.2", "worker.1"])).expect("written");
+        assert_eq!((read(7), read(8)), (None, Some(slots(&["web.2", "worker.1"]))));
+        forget(service);
+        assert!(!service.join(STOPPED_FILE).exists());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named_with_its_path_and_written_anew() {
+        let service = tempfile::tempdir().expect("a directory");
+        let service = service.path();
+        let path = service.join(STOPPED_FILE);
+        let texts = ["", "{", "\0\0\0", "[]", "{\"format\":1}", "{\"format\":2,\"slots\":{}}"];
+        for text in texts {
+            fs::write(&path, text).expect("written");
+            let error = read(service, 1).expect_err(text);
+            assert!(error.to_string().contains("stopped.json"), "{error}");
+            assert_eq!(matches!(error, Error::LaterFormat { .. }), text.contains('2'), "{error}");
+            write(service, 1, &slots(&["web.1"])).expect("written");
+            assert_eq!(read(service, 1).expect("readable"), Some(slots(&["web.1"])));
+        }
+        fs::write(&path, r#"{"format":1,"revision":1,"slots":["web.1","web.*"],"more":{}}"#)
+            .expect("written");
+        assert_eq!(
+            read(service, 1).expect("readable"),
+            Some(slots(&["web.1"])),
+            "unknown words are passed over"
+        );
+        fs::remove_file(&path).expect("removed");
+        fs::create_dir_all(path.join("full")).expect("a directory");
+        assert!(read(service, 1).is_err());
+        forget(service);
+        assert!(!path.exists());
+    }
+}
