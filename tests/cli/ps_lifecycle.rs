@@ -47,6 +47,8 @@ mod ports;
 mod rebuild;
 #[path = "ps_lifecycle/refusals.rs"]
 mod refusals;
+#[path = "ps_lifecycle/reset.rs"]
+mod reset;
 #[path = "ps_lifecycle/restart.rs"]
 mod restart;
 #[path = "ps_lifecycle/restore.rs"]
@@ -57,6 +59,8 @@ mod rollout;
 mod said;
 #[path = "support/schema.rs"]
 mod schema;
+#[path = "ps_lifecycle/signal.rs"]
+mod signal;
 #[path = "ps_lifecycle/start.rs"]
 mod start;
 #[path = "ps_lifecycle/stop.rs"]

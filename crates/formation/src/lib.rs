@@ -5,6 +5,7 @@ mod app_name;
 mod counts;
 mod process_type;
 mod restart_policy;
+mod signal;
 mod slot;
 mod state;
 
@@ -12,6 +13,7 @@ pub use app_name::{AppName, InvalidAppName};
 pub use counts::{Formation, InvalidFormation, InvalidQuantity, MAX_QUANTITY, Quantity};
 pub use process_type::{FIRST_TYPE, InvalidProcessType, MAX_NAME_BYTES, ProcessType, RELEASE};
 pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
+pub use signal::{InvalidSignal, SignalName};
 pub use slot::{InvalidSlot, Slot, Which};
 pub use state::{Exit, State, Stream};
 

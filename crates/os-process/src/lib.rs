@@ -24,7 +24,7 @@ pub use foreign::{beyond_reach, user_name};
 pub use identity::{ProcessId, boot_id, start_time};
 pub use mark::{Origin, environment, tagged};
 pub use port_holder::{Holder, describe_port_holder, port_holder};
-pub use signal::signal_process;
+pub use signal::{send_signal, signal_process};
 pub use sister::sister;
 pub use stat::{Stat, has_open, name, pids};
 pub use sweep::{Strays, executing};

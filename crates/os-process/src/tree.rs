@@ -28,15 +28,20 @@ impl Processes {
     /// The pids of every process of an instance whose main process is `main`, the oldest first; `marker` is the path that
     /// marks them.
     pub fn of(&mut self, marker: &Path, main: u32) -> Vec<u32> {
+        let mut pids: Vec<(u64, u32)> =
+            self.members(marker, main).into_iter().map(|(pid, start_time)| (start_time, pid)).collect();
+        pids.sort_unstable();
+        pids.into_iter().map(|(_, pid)| pid).collect()
+    }
+
+    /// The same, pid and start time of each.
+    pub fn members(&mut self, marker: &Path, main: u32) -> BTreeMap<u32, u64> {
         let tree = Tree::new(None, marker.to_string_lossy().into_owned(), false);
         let mut members = tree.members(Some(main), &mut self.0);
         for process in cgroup::group_of(main).iter().flat_map(Cgroup::members).filter_map(process) {
             members.insert(process.pid, process.start_time);
         }
-        let mut pids: Vec<(u64, u32)> =
-            members.into_iter().map(|(pid, start_time)| (start_time, pid)).collect();
-        pids.sort_unstable();
-        pids.into_iter().map(|(_, pid)| pid).collect()
+        members
     }
 }
 

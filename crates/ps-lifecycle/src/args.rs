@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use formation::Which;
+use formation::{SignalName, Which};
 use ps_cli::Format;
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
@@ -50,6 +50,9 @@ pub(crate) enum Verb {
     /// Deploys the source of the last deploy again
     Rebuild(AppsArgs),
     Restore(RestoreArgs),
+    Signal(SignalArgs),
+    /// Counts restarts from 0 again; what runs is left alone
+    Reset(TargetArgs),
     Retire(RetireArgs),
     Destroy(DestroyArgs),
     Status(StatusArgs),
@@ -168,6 +171,31 @@ fn parallel(word: &str) -> Result<i32, Box<dyn std::error::Error + Send + Sync>>
         number @ -1..=1000 => Ok(i32::try_from(number)?),
         number => Err(InvalidParallel(number).into()),
     }
+}
+
+/// Sends a signal to what runs: to every process of each instance, by pidfd
+///
+/// A name with or without SIG, or a number: SIGHUP, hup and 1 are the same. An instance that does not run gets nothing and is
+/// named; the exit status is 1 then. An instance that the signal ends is treated like any that ends by itself: its restart
+/// policy decides.
+///
+/// Examples:
+///   ps-lifecycle signal HUP shop web.1 --main     # nginx reads its configuration again
+///   ps-lifecycle signal USR1 shop
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct SignalArgs {
+    /// The signal
+    #[arg(value_name = "SIG")]
+    pub(crate) signal: SignalName,
+    /// The app
+    pub(crate) app: String,
+    /// Only this type, or this instance: web, web.1
+    #[arg(value_name = "TYPE[.N]")]
+    pub(crate) which: Option<Which>,
+    /// Only to the main process of each instance, not to what came from it
+    #[arg(long)]
+    pub(crate) main: bool,
 }
 
 /// Removes what earlier deploys left behind, of one app or of all

@@ -14,10 +14,12 @@ mod plan;
 mod processes;
 mod rebuild;
 mod release;
+mod reset;
 mod restart;
 mod restore;
 mod retire;
 mod session;
+mod signal;
 mod start;
 mod status;
 mod status_table;
@@ -29,7 +31,7 @@ use std::error::Error;
 use anyhow::Result;
 use clap::Parser;
 use clap::error::ErrorKind;
-use formation::InvalidSlot;
+use formation::{InvalidSignal, InvalidSlot};
 use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
 
@@ -63,6 +65,8 @@ pub fn run() -> Result<Outcome> {
         Verb::Restart(args) => restart::run(&session, args),
         Verb::Rebuild(args) => rebuild::run(&session, args),
         Verb::Restore(args) => restore::run(&session, args),
+        Verb::Signal(args) => signal::run(&session, args),
+        Verb::Reset(args) => reset::run(&session, args),
         Verb::Retire(args) => retire::run(&session, args),
         Verb::Destroy(args) => destroy::run(&session, args),
         Verb::Status(args) => status::run(&session, args),
@@ -77,6 +81,9 @@ fn parse() -> Result<Args> {
     Args::try_parse().map_err(|error| {
         let cause = error.source();
         if let Some(invalid) = cause.and_then(|cause| cause.downcast_ref::<InvalidSlot>()) {
+            return Refusal::failed(invalid.to_string());
+        }
+        if let Some(invalid) = cause.and_then(|cause| cause.downcast_ref::<InvalidSignal>()) {
             return Refusal::failed(invalid.to_string());
         }
         match cause.and_then(|cause| cause.downcast_ref::<InvalidParallel>()) {

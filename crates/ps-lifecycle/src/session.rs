@@ -100,6 +100,11 @@ impl Session {
         if self.quiet { Ok(()) } else { Ok(say::fact(text)?) }
     }
 
+    /// A line of what was done.
+    pub(crate) fn detail(&self, text: &str) -> Result<()> {
+        if self.quiet { Ok(()) } else { Ok(say::detail(text)?) }
+    }
+
     /// Runs a scheduler's long verb, telling what happens.
     pub(crate) fn watch<T>(&self, verb: impl FnOnce(&mut Watch<'_>) -> T) -> T {
         self.watch_locked(None, verb)

@@ -11,8 +11,10 @@ mod orphan;
 mod preflight;
 mod processes;
 mod release_task;
+mod reset;
 mod rolling;
 mod service;
+mod signal;
 mod specify;
 mod status;
 mod stop;
@@ -21,12 +23,12 @@ mod trees;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use formation::AppName;
+use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, LogLine, LogRequest, OsProcess, Plan, Scheduler, StopOrder, Stopped,
-    Watch,
+    AppStatus, DeployOutcome, Error, LogLine, LogRequest, OsProcess, Plan, Scheduler, SignalOrder, Signalled,
+    StopOrder, Stopped, Watch,
 };
 
 use crate::service::Service;
@@ -140,6 +142,16 @@ impl Scheduler for Native {
         let service = self.service(&order.app);
         earlier::take_over(&service)?;
         stop::stop(&service, order, watch)
+    }
+
+    fn signal(&self, order: &SignalOrder) -> Result<Vec<(Slot, Signalled)>, Error> {
+        signal::send(&self.service(&order.app), order)
+    }
+
+    fn reset(&self, app: &AppName, which: &Which) -> Result<(), Error> {
+        let service = self.service(app);
+        earlier::take_over(&service)?;
+        reset::reset(&service, which)
     }
 
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {

@@ -1,6 +1,6 @@
 //! What the programs and the schedulers agree on: the [`Scheduler`] trait and the types in its signatures, the [`Plan`] that
 //! says what will happen to each slot and can be printed before it happens, a scheduler in memory for tests ([`Fake`]), and
-//! the [`conformance`] suite that every scheduler passes. It is given releases that `ps-release` has made, and knows nothing of files, of engines, or of signals.
+//! the [`conformance`] suite that every scheduler passes. It is given releases that `ps-release` has made, and knows nothing of files or of engines.
 
 mod ask;
 pub mod conformance;
@@ -15,6 +15,7 @@ mod plan;
 mod rollout;
 mod rules;
 mod scheduler;
+mod signal;
 
 pub use error::Error;
 pub use failed_slot::FailedSlot;
@@ -28,3 +29,4 @@ pub use ps_release::{Check, Process, Release, Source};
 pub use scheduler::{
     Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
 };
+pub use signal::{SignalOrder, Signalled};

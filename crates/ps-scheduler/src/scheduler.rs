@@ -11,7 +11,7 @@ use std::time::Duration;
 use formation::{AppName, Exit, Slot, Stream, Which};
 use ps_rollout::{Fate, Strategy};
 
-use crate::{AppStatus, Error, Plan};
+use crate::{AppStatus, Error, Plan, SignalOrder, Signalled};
 
 /// Something that keeps the instances of apps running.
 pub trait Scheduler {
@@ -51,6 +51,19 @@ pub trait Scheduler {
 
     /// Ends instances, and says which ended and how, and which did not. If there is nothing to stop, that is success.
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error>;
+
+    /// Sends a signal to what runs, and says what has come of it for each slot that the order names. What does not run gets
+    /// none, and is told apart.
+    fn signal(&self, order: &SignalOrder) -> Result<Vec<(Slot, Signalled)>, Error> {
+        let _ = order;
+        Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "send a signal to instances" })
+    }
+
+    /// Forgets how often instances died and were started again. What runs is left alone.
+    fn reset(&self, app: &AppName, which: &Which) -> Result<(), Error> {
+        let _ = (app, which);
+        Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "reset the counters of instances" })
+    }
 
     /// Raw descriptions of the app's instances: an array, as the engine has them. May hold secrets.
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error>;

@@ -66,6 +66,10 @@ impl Supervisor {
             }
             Request::Start { slots } => self.handle_wanted(&slots, Event::Start)?,
             Request::Restart { slots } => self.handle_wanted(&slots, Event::Restart)?,
+            Request::Reset { slots } => {
+                let is_meant = |seat: &&mut Seat| slots.contains(seat.slot());
+                self.seats.values_mut().filter(is_meant).for_each(Seat::forget_deaths);
+            }
             Request::Stop { slots, grace_seconds } => self.stop(&slots, grace_seconds),
             Request::Watch => {
                 self.check_files();

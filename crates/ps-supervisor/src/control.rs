@@ -37,6 +37,12 @@ pub enum Request {
         /// The slots; those that are not to be filled are left alone.
         slots: Vec<Slot>,
     },
+    /// Forget how often these instances died and were started again. What runs is left alone, and so is the delay of one that
+    /// waits.
+    Reset {
+        /// The slots; those that are not there are left alone.
+        slots: Vec<Slot>,
+    },
     /// Carry out what [`crate::NEXT_FILE`] holds: these slots get a new run of it, what it does not want ends, and the rest is
     /// kept. [`Message::Rollout`] tells how that goes; whoever asked may leave. Refused while another rollout is under way.
     Roll {

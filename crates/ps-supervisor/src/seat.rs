@@ -162,6 +162,13 @@ impl Seat {
         self.handle(Event::Died(verdict), means);
     }
 
+    /// Nothing that it went through counts any more.
+    pub(crate) fn forget_deaths(&mut self) {
+        self.deaths = Deaths::default();
+        self.current.status.restarts = 0;
+        self.current.mark_changed();
+    }
+
     /// Looks at the clock, and at what is meant to become empty.
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) {
         if self.current.look(now, means) {

@@ -40,7 +40,7 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
             "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
         )),
         Verb::Processes(args) => processes::run(session, args),
-        Verb::Status(_) | Verb::Logs(_) => return None,
+        Verb::Status(_) | Verb::Logs(_) | Verb::Signal(_) | Verb::Reset(_) => return None,
     };
     Some(ended.map_err(last_words))
 }

@@ -1,0 +1,92 @@
+//! A signal to instances, by pidfd: it never reaches a process that only has the pid of one. No supervisor is needed for that, and
+//! none is asked.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use formation::Slot;
+use os_process::{ProcessId, Processes, send_signal, start_time, user_name};
+use ps_scheduler::{Error, SignalOrder, Signalled};
+use ps_supervisor::Status;
+use rustix::process::Signal;
+
+use crate::service::Service;
+use crate::status;
+
+/// Sends a signal to each run that lives in the slots that are meant, and says of each slot what has come of it.
+pub(crate) fn send(service: &Service, order: &SignalOrder) -> Result<Vec<(Slot, Signalled)>, Error> {
+    let signal = Signal::from_named_raw(i32::from(order.signal.number()))
+        .expect("every signal that has a name here has one on Linux");
+    let mut trees = Processes::new(ps_supervisor::MARKER);
+    let mut told: Vec<(Slot, Signalled)> = Vec::new();
+    for instance in status::instances(service)?.into_iter().filter(|one| order.which.includes(&one.slot)) {
+        let run = instance.run.unwrap_or(0);
+        let main = main_process(service, &instance.slot, run).filter(ProcessId::is_alive);
+        let outcome = match main {
+            None => Signalled::NotRunning(instance.state),
+            Some(main) if order.main_alone => sent(one(&main, signal).map(usize::from), main.pid),
+            Some(main) => {
+                let mark = ps_supervisor::mark(&service.directory, &instance.slot, run);
+                tree(trees.members(&mark, main.pid), signal)
+            }
+        };
+        match told.last_mut().filter(|(slot, _)| *slot == instance.slot) {
+            // Another run of the slot, which is being replaced.
+            Some((_, before)) => *before = both(before.clone(), outcome),
+            None => told.push((instance.slot, outcome)),
+        }
+    }
+    Ok(told)
+}
+
+fn main_process(service: &Service, slot: &Slot, run: u64) -> Option<ProcessId> {
+    let runs = Status::read_all(&service.instance(slot)).ok()?;
+    runs.into_iter().find(|status| status.run == run)?.process
+}
+
+fn one(process: &ProcessId, signal: Signal) -> io::Result<bool> {
+    send_signal(process.pid, signal, || process.is_alive())
+}
+
+/// Each process that is there now gets it once; what these start because of it does not.
+fn tree(members: BTreeMap<u32, u64>, signal: Signal) -> Signalled {
+    let mut processes = 0;
+    let mut refused = None;
+    for (pid, started) in members {
+        match send_signal(pid, signal, || start_time(pid) == Some(started)) {
+            Ok(was_there) => processes += usize::from(was_there),
+            Err(error) => refused = refused.or(Some((pid, error))),
+        }
+    }
+    refused.map_or(Signalled::Sent { processes }, |(pid, error)| sent(Err(error), pid))
+}
+
+fn sent(result: io::Result<usize>, pid: u32) -> Signalled {
+    match result {
+        Ok(processes) => Signalled::Sent { processes },
+        Err(error) => Signalled::Refused { reason: whose(pid, &error) },
+    }
+}
+
+fn whose(pid: u32, error: &io::Error) -> String {
+    let owner = fs::metadata(format!("/proc/{pid}")).map(|process| process.uid());
+    match owner {
+        Ok(uid) if error.kind() == io::ErrorKind::PermissionDenied => {
+            format!("process {pid} belongs to {}: only root or that user can signal it", user_name(uid))
+        }
+        _ => format!("process {pid}: {error}"),
+    }
+}
+
+/// What has come of a signal to a slot with two runs.
+fn both(one: Signalled, other: Signalled) -> Signalled {
+    match (one, other) {
+        (refused @ Signalled::Refused { .. }, _) | (_, refused @ Signalled::Refused { .. }) => refused,
+        (Signalled::Sent { processes: one }, Signalled::Sent { processes: other }) => {
+            Signalled::Sent { processes: one + other }
+        }
+        (sent @ Signalled::Sent { .. }, Signalled::NotRunning(_)) | (Signalled::NotRunning(_), sent) => sent,
+    }
+}
