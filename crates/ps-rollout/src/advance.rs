@@ -91,7 +91,7 @@ impl Rollout {
 
     fn errand(&self, index: usize) -> Errand {
         let seat = &self.seats[index];
-        seat.errand(self.rules[seat.rules].strategy, self.stage)
+        seat.errand(&self.rules[seat.rules], self.stage)
     }
 
     fn run_errands(&mut self, turn: &mut Turn) {
@@ -102,7 +102,7 @@ impl Rollout {
                     break;
                 }
                 match errand {
-                    Errand::Settled | Errand::Waits => break,
+                    Errand::Settled | Errand::Waits | Errand::Matures => break,
                     Errand::Start(revision) => self.start(index, revision, turn),
                     Errand::Admit(which) => self.happen(index, which, Happening::Admit, None, turn),
                     Errand::Retire(which) => self.retire(index, which, turn),
@@ -114,7 +114,7 @@ impl Rollout {
     /// Whether the other slots of the type leave room for an errand.
     fn may(&self, index: usize, errand: Errand) -> bool {
         match errand {
-            Errand::Settled | Errand::Waits | Errand::Admit(_) => true,
+            Errand::Settled | Errand::Waits | Errand::Matures | Errand::Admit(_) => true,
             Errand::Start(revision) => self.is_free_of(index, revision) && self.may_start(index),
             Errand::Retire(which) => !self.would_darken(index, which) || self.may_darken(index),
         }
@@ -126,7 +126,12 @@ impl Rollout {
     }
 
     fn limit(&self, index: usize) -> usize {
-        usize::from(self.rules[self.seats[index].rules].max_parallel.get())
+        let rules = &self.rules[self.seats[index].rules];
+        let limit = match (self.stage, rules.strategy) {
+            (Stage::Proving, Strategy::OneByOne) => rules.max_trials(),
+            (_, Strategy::Overlap | Strategy::OneByOne | Strategy::StopFirst) => rules.max_parallel,
+        };
+        usize::from(limit.get())
     }
 
     fn may_start(&self, index: usize) -> bool {

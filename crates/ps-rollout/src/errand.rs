@@ -5,7 +5,7 @@ use crate::life::Life;
 use crate::outcome::Failure;
 use crate::seat::{Kind, Member, Seat, Tenure, Which};
 use crate::stage::Stage;
-use crate::{Lane, Revision, Strategy};
+use crate::{Lane, Revision, Rules, Strategy};
 
 /// What a slot has to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) enum Errand {
     Settled,
     /// Nothing until it is told something.
     Waits,
+    /// Nothing until its new run has lived for the minimum. Clients find that run already, so that no other slot waits for it.
+    Matures,
     Start(Revision),
     Admit(Which),
     Retire(Which),
@@ -21,27 +23,27 @@ pub(crate) enum Errand {
 
 impl Seat {
     /// What it has to do next.
-    pub(crate) fn errand(&self, strategy: Strategy, stage: Stage) -> Errand {
+    pub(crate) fn errand(&self, rules: &Rules, stage: Stage) -> Errand {
         if stage == Stage::Idle || stage.is_final() {
             return Errand::Settled;
         }
         let errand = match (self.is_stopped, self.is_left_out) {
             (true, _) => self.emptying(),
             (false, true) => self.retire(Which::New).unwrap_or(Errand::Settled),
-            (false, false) => self.planned(strategy, stage),
+            (false, false) => self.planned(rules, stage),
         };
         match errand {
             // A run that nobody wrote down may be on any lane: it goes before another comes.
             Errand::Settled | Errand::Start(_) => self.stray_errand().unwrap_or(errand),
-            Errand::Waits | Errand::Admit(_) | Errand::Retire(_) => errand,
+            Errand::Waits | Errand::Matures | Errand::Admit(_) | Errand::Retire(_) => errand,
         }
     }
 
-    fn planned(&self, strategy: Strategy, stage: Stage) -> Errand {
+    fn planned(&self, rules: &Rules, stage: Stage) -> Errand {
         match stage {
-            Stage::Proving => self.proving(strategy),
-            Stage::StoppingFirst => self.stopping_first(strategy),
-            Stage::Moving => self.moving(strategy),
+            Stage::Proving => self.proving(rules.strategy),
+            Stage::StoppingFirst => self.stopping_first(rules.strategy),
+            Stage::Moving => self.moving(rules),
             Stage::Admitting => self.admitting(),
             Stage::Retiring => self.retiring(),
             Stage::PuttingBack => self.putting_back(),
@@ -116,8 +118,8 @@ impl Seat {
         }
     }
 
-    fn moving(&self, strategy: Strategy) -> Errand {
-        if strategy != Strategy::OneByOne || self.kind != Kind::Replace {
+    fn moving(&self, rules: &Rules) -> Errand {
+        if rules.strategy != Strategy::OneByOne || self.kind != Kind::Replace {
             return Errand::Settled;
         }
         // An old run on the second lane left the slot's own to the new one, which need not move.
@@ -125,7 +127,15 @@ impl Seat {
         if is_in_place && self.old_life() != Some(Life::Gone) {
             return Errand::Settled;
         }
-        self.retire(Which::Old).unwrap_or_else(|| self.taking_over())
+        let errand = self.retire(Which::Old).unwrap_or_else(|| self.taking_over());
+        // That the release lives for its minimum was proven in the trial. That this run does is waited for before the commit alone.
+        match (errand, self.new.as_ref()) {
+            (Errand::Waits, Some(new)) if new.life == Life::Maturing && rules.is_checked => {
+                Errand::Admit(Which::New)
+            }
+            (Errand::Settled, Some(new)) if new.due.is_some() => Errand::Matures,
+            (errand, _) => errand,
+        }
     }
 
     /// The new run in the place of an old one that is over.

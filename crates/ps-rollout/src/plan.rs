@@ -36,6 +36,13 @@ pub struct Rules {
     /// How many runs of the type are brought up at a time; with [`Strategy::OneByOne`] also how many slots may be
     /// empty at a time.
     pub max_parallel: NonZeroU16,
+    /// How many trials of the type there may be at a time, with [`Strategy::OneByOne`]; `None`: `max_parallel`. A trial takes
+    /// nobody's place, so that only the machine limits them.
+    #[serde(default)]
+    pub max_trials: Option<NonZeroU16>,
+    /// Whether its runs have checks, which say that one is up. Of a run without them only its minimum life says so.
+    #[serde(default)]
+    pub is_checked: bool,
     /// How long a run must have lived before it passes the gate, besides its checks.
     pub minimum_life: Duration,
     /// How long after the order to start it a run's checks must have held.
@@ -72,6 +79,11 @@ impl Strategy {
 }
 
 impl Rules {
+    /// How many trials of the type there may be at a time.
+    pub fn max_trials(&self) -> NonZeroU16 {
+        self.max_trials.unwrap_or(self.max_parallel)
+    }
+
     /// How many of `count` slots of the type may be without a ready run at a time, on account of the rollout.
     pub fn max_unavailable(&self, count: usize) -> usize {
         match self.strategy {

@@ -281,6 +281,10 @@ impl Member {
         if !life.is_coming() || deed == Deed::Fail {
             self.due = None;
         }
+        // Clients are led to it before it has lived for the minimum.
+        if matches!(life, Life::Admitting | Life::Serving) && deed != Deed::Fail {
+            self.due = self.mature.filter(|mature| *mature > now);
+        }
         self.life = life;
     }
 

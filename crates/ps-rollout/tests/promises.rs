@@ -15,15 +15,23 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Types with two slots each, all of them filled and to be replaced. Their runs are 1, 2, 3 …, in the order of the names.
 fn deploy(types: &[(&str, Strategy)]) -> Rollout {
+    deploy_by(types, |_| ())
+}
+
+/// The same by other rules.
+fn deploy_by(types: &[(&str, Strategy)], change: impl Fn(&mut Rules)) -> Rollout {
     let mut number = 0;
     let mut types_of_plan = BTreeMap::new();
     for (name, strategy) in types {
-        let rules = Rules {
+        let mut rules = Rules {
             strategy: *strategy,
             max_parallel: NonZeroU16::MIN,
+            max_trials: None,
+            is_checked: false,
             minimum_life: Duration::ZERO,
             deadline: Duration::from_secs(30),
         };
+        change(&mut rules);
         let slots = (1..=2).map(|index| {
             number += 1;
             (index, Change::Replace(Present { number, lane: Lane::Own, is_up: true }))
@@ -53,11 +61,20 @@ fn success(action: Action) -> Option<Event> {
 fn carry_out(
     rollout: &mut Rollout,
     event: Event,
+    answer: impl FnMut(&Action) -> Option<Event>,
+) -> Vec<String> {
+    carry_out_at(NOW, rollout, event, answer)
+}
+
+fn carry_out_at(
+    now: Duration,
+    rollout: &mut Rollout,
+    event: Event,
     mut answer: impl FnMut(&Action) -> Option<Event>,
 ) -> Vec<String> {
     let (mut done, mut events) = (Vec::new(), vec![event]);
     while !events.is_empty() {
-        for action in rollout.handle(events.remove(0), NOW) {
+        for action in rollout.handle(events.remove(0), now) {
             done.push(words(&action));
             let other = answer(&action);
             events.extend(other.or_else(|| success(action)));
@@ -130,6 +147,47 @@ fn one_by_one_proves_every_slot_in_a_trial_before_it_moves_the_first() {
     assert_eq!(coming, [trials, moves].concat(), "{done:?}");
 }
 
+/// A trial takes nobody's place, so that as many run at a time as are allowed. After it a run is up again as soon as its checks
+/// hold, and the next slot goes; the commit waits until the last one has lived for the minimum as well.
+#[test]
+fn after_the_trials_a_run_whose_checks_hold_keeps_no_other_slot_waiting_but_the_commit() {
+    let mut rollout = deploy_by(&[("web", Strategy::OneByOne)], |rules| {
+        (rules.max_trials, rules.is_checked) = (NonZeroU16::new(2), true);
+        rules.minimum_life = SECOND;
+    });
+    let steps = [(Event::Begin, NOW), (Event::Tick, NOW + SECOND), (Event::Tick, NOW + 2 * SECOND)];
+    let mut shown = |(event, now)| {
+        let mut done = carry_out_at(now, &mut rollout, event, |_| None);
+        done.retain(|what| !what.starts_with("probe") && !what.starts_with("forget"));
+        done
+    };
+    let [trials, moves, end] = steps.map(&mut shown);
+    assert_eq!(trials, ["start web.1@3 second", "start web.2@4 second"]);
+    let replaced = |old: &str, new: &str| {
+        ["withdraw ", "end "]
+            .map(|what| what.to_owned() + old)
+            .into_iter()
+            .chain([format!("start {new} own"), format!("admit {new}")])
+    };
+    let slots = [replaced("web.1@1", "web.1@5"), replaced("web.2@2", "web.2@6")];
+    let moved: Vec<String> = slots.into_iter().flatten().collect();
+    assert_eq!(moves, [vec!["end web.1@3".to_owned(), "end web.2@4".to_owned()], moved].concat());
+    assert_eq!(end, ["commit"]);
+}
+
+/// Without checks a run is up when it has lived for the minimum, and so much is known of no other.
+#[test]
+fn after_the_trials_a_run_without_checks_keeps_the_next_slot_waiting_until_it_has_lived() {
+    let mut rollout = deploy_by(&[("web", Strategy::OneByOne)], |rules| {
+        rules.max_trials = NonZeroU16::new(2);
+        rules.minimum_life = SECOND;
+    });
+    carry_out(&mut rollout, Event::Begin, |_| None);
+    let moved = carry_out_at(NOW + SECOND, &mut rollout, Event::Tick, |_| None);
+    assert!(moved.contains(&"start web.1@5 own".to_owned()), "{moved:?}");
+    assert!(!touched(&moved, "web.2@2"), "{moved:?}");
+}
+
 #[test]
 fn one_slot_that_fails_its_gate_leaves_every_old_run_of_every_type_alone() {
     for strategy in [Strategy::Overlap, Strategy::OneByOne] {
@@ -151,6 +209,8 @@ fn where_each_slot_stands_for_itself_one_that_fails_takes_no_other_with_it() {
         let rules = Rules {
             strategy: Strategy::Overlap,
             max_parallel: NonZeroU16::MAX,
+            max_trials: None,
+            is_checked: false,
             minimum_life: Duration::ZERO,
             deadline: Duration::from_secs(30),
         };

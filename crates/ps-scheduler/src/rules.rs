@@ -1,9 +1,11 @@
 //! How a rollout goes about the slots of one type: what app.json asks for, and what holds where it asks for nothing.
 //!
-//! For example, `web` of eight slots has one check of 3 tries, each of 5 s, with 5 s between them, and runs natively. Its rules
-//! are: one by one, 2 at a time where something is replaced, a second of life, and a deadline of 30 s + 3 × 5 s + 2 × 5 s.
+//! For example, `web` of eight slots has one check of 3 tries, each of 5 s, with 5 s between them, and runs natively on a machine
+//! with 2 CPUs. Its rules are: one by one, 2 at a time where something is replaced, 4 trials at a time, a second of life, and a
+//! deadline of 30 s + 3 × 5 s + 2 × 5 s.
 
 use std::num::NonZeroU16;
+use std::thread;
 use std::time::Duration;
 
 use ps_rollout::{Rules, Strategy};
@@ -16,6 +18,8 @@ const MINIMUM_LIFE: Duration = Duration::from_secs(1);
 const COMING_UP: Duration = Duration::from_secs(30);
 /// The part of a type's slots that go one by one at a time: a quarter.
 const PARTS: u16 = 4;
+/// How many trials there may be at a time for each CPU of this machine, where that is more than a quarter of the slots.
+const TRIALS_OF_A_CPU: u16 = 2;
 
 /// What a plan does to the slots of one type, as far as the rules depend on it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +39,8 @@ pub(crate) fn of(process: Option<&Process>, usual: Strategy, extent: Extent) -> 
     Rules {
         strategy,
         max_parallel: asked.unwrap_or_else(|| at_a_time(strategy, extent)),
+        max_trials: asked.or_else(|| trials(strategy, extent, cpus())),
+        is_checked: !checks.is_empty(),
         minimum_life: MINIMUM_LIFE,
         deadline: COMING_UP + checks.iter().map(longest).sum::<Duration>(),
     }
@@ -48,6 +54,17 @@ fn at_a_time(strategy: Strategy, extent: Extent) -> NonZeroU16 {
         Strategy::OneByOne | Strategy::Overlap | Strategy::StopFirst => extent.wanted,
     };
     NonZeroU16::new(count).unwrap_or(NonZeroU16::MIN)
+}
+
+/// A trial takes nobody's place, but memory, and a share of the CPUs. What the app says of instances that come up at a time
+/// holds for trials as well.
+fn trials(strategy: Strategy, extent: Extent, cpus: u16) -> Option<NonZeroU16> {
+    let at_once = cpus.saturating_mul(TRIALS_OF_A_CPU).max(at_a_time(strategy, extent).get());
+    NonZeroU16::new(at_once).filter(|_| strategy == Strategy::OneByOne)
+}
+
+fn cpus() -> u16 {
+    thread::available_parallelism().map_or(1, |cpus| u16::try_from(cpus.get()).unwrap_or(u16::MAX))
 }
 
 /// How long it may take until a check that will not hold has been tried as often as it is to be.
@@ -82,6 +99,18 @@ mod tests {
         let asked = process(None, Some(3));
         let rules = of(Some(&asked), Strategy::OneByOne, Extent { wanted: 300, replaced: 300 });
         assert_eq!(rules.max_parallel.get(), 3);
+    }
+
+    #[test]
+    fn so_many_are_tried_at_a_time_as_the_machine_can_bear_unless_the_app_says_otherwise() {
+        let of = |strategy, wanted, cpus| {
+            trials(strategy, Extent { wanted, replaced: wanted }, cpus).map(NonZeroU16::get)
+        };
+        assert_eq!([1, 8, 300].map(|wanted| of(Strategy::OneByOne, wanted, 2)), [4, 4, 75].map(Some));
+        assert_eq!([of(Strategy::Overlap, 8, 2), of(Strategy::StopFirst, 8, 2)], [None, None]);
+        let extent = Extent { wanted: 300, replaced: 300 };
+        let asked = super::of(Some(&process(None, Some(3))), Strategy::OneByOne, extent);
+        assert_eq!(asked.max_trials().get(), 3);
     }
 
     #[test]

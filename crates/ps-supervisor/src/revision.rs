@@ -140,6 +140,8 @@ mod tests {
         let rules = Rules {
             strategy: Strategy::OneByOne,
             max_parallel: NonZeroU16::MIN,
+            max_trials: None,
+            is_checked: false,
             minimum_life: Duration::from_secs(1),
             deadline: Duration::from_secs(60),
         };

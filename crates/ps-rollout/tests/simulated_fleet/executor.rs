@@ -254,7 +254,10 @@ impl<'a> Simulation<'a> {
                     self.book.told.insert(run.number);
                 }
                 Action::Start { run, revision: Revision::Old, .. } => self.laws().may_return(run)?,
-                Action::Commit(_) => self.book.is_committing = true,
+                Action::Commit(runs) => {
+                    runs.iter().try_for_each(|run| self.laws().may_be_recorded(run, self.now))?;
+                    self.book.is_committing = true;
+                }
                 _ => (),
             }
         }

@@ -124,7 +124,9 @@ impl Laws<'_> {
                 body.run.slot.process_type == *process_type && self.book.coming.contains(&body.run.number)
             };
             let coming = self.fleet.alive().filter(is_coming).count();
-            let limit = usize::from(planned.rules.max_parallel.get());
+            let is_tried = planned.rules.strategy == Strategy::OneByOne && !self.is_gate_passed();
+            let limit = if is_tried { planned.rules.max_trials() } else { planned.rules.max_parallel };
+            let limit = usize::from(limit.get());
             law(coming <= limit, || format!("too many at once: {coming} of {process_type}, {limit} may be"))?;
         }
         Ok(())
@@ -158,6 +160,15 @@ impl Laws<'_> {
         law(!body.is_served, || format!("ended with its clients: {run}"))?;
         let is_free = body.revision == Revision::New || self.book.stopped.contains(&run.slot);
         law(is_free || state != State::PuttingBack, || format!("ended although all is put back: {run}"))
+    }
+
+    /// What is recorded has lived for its minimum, wherever its clients were led to it.
+    pub(crate) fn may_be_recorded(&self, run: &Run, now: Duration) -> Verdict {
+        let minimum_life = self.of(&run.slot).rules.minimum_life;
+        let is_young =
+            |body: &&Body| body.is_alive && body.revision == Revision::New && now < body.born + minimum_life;
+        let young = self.fleet.bodies.get(&run.number).filter(is_young);
+        law(young.is_none(), || format!("recorded before it had lived for {minimum_life:?}: {run}"))
     }
 
     pub(crate) fn may_return(&self, run: &Run) -> Verdict {

@@ -44,6 +44,7 @@ impl Sabotage {
             }
             if sabotage == Some(Self::KnowsNoLimit) {
                 planned.rules.max_parallel = NonZeroU16::MAX;
+                planned.rules.max_trials = None;
             }
         }
         plan

@@ -64,9 +64,12 @@ fn type_plan(dice: &mut Dice<'_>, number: &mut u64) -> TypePlan {
         1 => Strategy::OneByOne,
         _ => Strategy::StopFirst,
     };
+    let few = |dice: &mut Dice<'_>| NonZeroU16::MIN.saturating_add(u16::try_from(dice.below(3)).unwrap_or(0));
     let rules = Rules {
         strategy,
-        max_parallel: NonZeroU16::MIN.saturating_add(u16::try_from(dice.below(3)).unwrap_or(0)),
+        max_parallel: few(dice),
+        max_trials: dice.chance(50).then(|| few(dice)),
+        is_checked: dice.chance(50),
         minimum_life: SECOND * u32::try_from(dice.below(4)).unwrap_or(0),
         deadline: SECOND * 30,
     };

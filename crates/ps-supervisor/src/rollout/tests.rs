@@ -19,6 +19,8 @@ fn next() -> Next {
     let rules = Rules {
         strategy: Strategy::OneByOne,
         max_parallel: NonZeroU16::MIN,
+        max_trials: None,
+        is_checked: false,
         minimum_life: Duration::from_secs(1),
         deadline: Duration::from_secs(30),
     };
