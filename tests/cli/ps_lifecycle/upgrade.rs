@@ -14,7 +14,7 @@ use crate::home::{Home, eventually, get, listening, programs, run, slot, table};
 
 /// The first commit whose apps must survive: no file of it names a version, and its supervisor knows neither `spec` nor
 /// `hello`.
-pub(crate) const FIRST: &str = "a927f60";
+pub(crate) const FIRST: &str = include_str!("../../upgrade/first").trim_ascii_end();
 
 /// What ends by itself does so once it may `end`: a deploy wants to see it alive for a second.
 const PROCFILE: &str = "web: faultapp --listen\n\
