@@ -61,6 +61,8 @@ mod said;
 mod schema;
 #[path = "ps_lifecycle/signal.rs"]
 mod signal;
+#[path = "ps_lifecycle/settings.rs"]
+mod settings;
 #[path = "ps_lifecycle/start.rs"]
 mod start;
 #[path = "ps_lifecycle/stop.rs"]

@@ -1,8 +1,10 @@
 //! Every key that app.json is known to have, of Dokku and of Heroku, and what becomes of it. One that is none of them may be a
 //! slip of the finger.
 
+use type_settings::Setting;
+
 /// The keys of one object.
-pub(crate) type Keys = &'static [(&'static str, Use)];
+pub(crate) type Keys<'a> = &'a [(&'static str, Use)];
 
 /// What becomes of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +22,7 @@ use Use::{Read, Silent, Unread};
 const HEROKUS: Use = Unread("it is Heroku's");
 
 /// The whole file.
-pub(crate) const TOP: Keys = &[
+pub(crate) const TOP: Keys<'_> = &[
     ("$schema", Silent),
     ("addons", HEROKUS),
     ("buildpacks", HEROKUS),
@@ -42,8 +44,12 @@ pub(crate) const TOP: Keys = &[
     ("website", Silent),
 ];
 
-/// `formation.<type>`.
-pub(crate) const FORMATION: Keys = &[
+/// `formation.<type>`: Dokku's keys, and the settings of a type.
+pub(crate) fn formation() -> Vec<(&'static str, Use)> {
+    FORMATION.iter().copied().chain(Setting::all().iter().map(|setting| (setting.key, Read))).collect()
+}
+
+const FORMATION: Keys<'_> = &[
     ("autoscaling", Unread("the count is the one that quantity, or ps-scale, says")),
     ("max_parallel", Read),
     ("quantity", Read),
@@ -54,7 +60,7 @@ pub(crate) const FORMATION: Keys = &[
 ];
 
 /// `scripts`.
-pub(crate) const SCRIPTS: Keys = &[
+pub(crate) const SCRIPTS: Keys<'_> = &[
     ("dokku", Read),
     ("postdeploy", Read),
     ("predeploy", Unread("Dokku looks for it in scripts.dokku")),
@@ -63,10 +69,10 @@ pub(crate) const SCRIPTS: Keys = &[
 ];
 
 /// `scripts.dokku`.
-pub(crate) const DOKKU: Keys = &[("postdeploy", Read), ("predeploy", Read)];
+pub(crate) const DOKKU: Keys<'_> = &[("postdeploy", Read), ("predeploy", Read)];
 
 /// `cron[n]`.
-pub(crate) const CRON: Keys = &[
+pub(crate) const CRON: Keys<'_> = &[
     ("command", Read),
     ("concurrency_policy", Silent),
     ("maintenance", Silent),
@@ -75,7 +81,7 @@ pub(crate) const CRON: Keys = &[
 ];
 
 /// `healthchecks.<type>[n]`.
-pub(crate) const HEALTHCHECK: Keys = &[
+pub(crate) const HEALTHCHECK: Keys<'_> = &[
     ("attempts", Read),
     ("command", Read),
     ("content", Read),
@@ -96,13 +102,13 @@ pub(crate) const HEALTHCHECK: Keys = &[
 ];
 
 /// `healthchecks.<type>[n].httpHeaders[n]`.
-pub(crate) const HEADER: Keys = &[("name", Read), ("value", Read)];
+pub(crate) const HEADER: Keys<'_> = &[("name", Read), ("value", Read)];
 
 /// `healthchecks.<type>[n].onFailure`.
-pub(crate) const ON_FAILURE: Keys = &[("command", Read), ("url", Read)];
+pub(crate) const ON_FAILURE: Keys<'_> = &[("command", Read), ("url", Read)];
 
 /// The key that a name is, in whatever case.
-pub(crate) fn find(keys: Keys, name: &str) -> Option<(&'static str, Use)> {
+pub(crate) fn find(keys: Keys<'_>, name: &str) -> Option<(&'static str, Use)> {
     keys.iter().copied().find(|(key, _)| key.eq_ignore_ascii_case(name))
 }
 
@@ -112,7 +118,7 @@ pub(crate) fn is_comment(name: &str) -> bool {
 }
 
 /// The key that a name was probably meant to be.
-pub(crate) fn nearest(keys: Keys, name: &str) -> Option<&'static str> {
+pub(crate) fn nearest(keys: Keys<'_>, name: &str) -> Option<&'static str> {
     // Nobody misspells a word by doubling its length; what is long is not measured.
     let name = name.get(..name.len().min(40)).map(letters)?;
     let slips = |key: &str| strsim::osa_distance(&letters(key), &name);

@@ -16,6 +16,7 @@ use std::num::NonZeroU16;
 
 use formation::{ProcessType, Quantity};
 use ps_rollout::Strategy;
+use type_settings::Setting;
 
 pub use error::Error;
 pub use healthcheck::HealthCheck;
@@ -74,6 +75,24 @@ impl AppJson {
     /// nothing.
     pub fn max_parallel(&self, process_type: &str) -> Option<NonZeroU16> {
         self.formation.get(process_type)?.max_parallel
+    }
+
+    /// The settings of a process type, as text by the setting.
+    ///
+    /// # Errors
+    /// One of them makes no sense, with its place: `formation.web.stop_timeout_seconds`.
+    pub fn settings(&self, process_type: &str) -> Result<&[(&'static Setting, String)], Error> {
+        match self.formation.get(process_type) {
+            Some(OfType { nonsense: Some(error), .. }) => Err(error.clone()),
+            Some(of_type) => Ok(&of_type.settings),
+            None => Ok(&[]),
+        }
+    }
+
+    /// The process types that it has settings for, sorted.
+    pub fn types_with_settings(&self) -> impl Iterator<Item = &str> {
+        let has_any = |(_, of_type): &(&String, &OfType)| !of_type.settings.is_empty();
+        self.formation.iter().filter(has_any).map(|(name, _)| name.as_str())
     }
 
     /// The first of the scripts that Dokku runs in the app's image around a deploy, by its place in the file.

@@ -48,7 +48,7 @@ impl<'a> Node<'a> {
     /// stands twice.
     pub(crate) fn fields(
         &self,
-        keys: Keys,
+        keys: Keys<'_>,
         remarks: &mut Vec<Remark>,
     ) -> Result<Vec<(&'static str, Self)>, Error> {
         let mut found: Vec<(&'static str, Self)> = Vec::new();
@@ -114,6 +114,23 @@ impl<'a> Node<'a> {
             Value::BooleanLit(boolean) => Ok(Some(boolean.value)),
             Value::NullKeyword(_) => Ok(None),
             _ => Err(self.refuse("true or false")),
+        }
+    }
+
+    /// The value of a setting as text: what a property of the same name would have. `wanted` is what would be right.
+    pub(crate) fn setting(&self, is_list: bool, wanted: &'static str) -> Result<Option<String>, Error> {
+        match self.value {
+            Value::StringLit(string) => Ok(Some(string.value.clone().into_owned())),
+            Value::NumberLit(number) => Ok(Some(number.value.to_owned())),
+            Value::BooleanLit(boolean) => Ok(Some(boolean.value.to_string())),
+            Value::NullKeyword(_) => Ok(None),
+            Value::Array(_) if is_list => {
+                let elements = self.elements()?;
+                let texts =
+                    elements.iter().map(|element| Ok(element.setting(false, wanted)?.unwrap_or_default()));
+                Ok(Some(texts.collect::<Result<Vec<_>, Error>>()?.join(",")))
+            }
+            Value::Array(_) | Value::Object(_) => Err(self.refuse(wanted)),
         }
     }
 

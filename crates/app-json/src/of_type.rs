@@ -1,23 +1,28 @@
-//! `formation`: how many instances of each type, and in which order a deploy brings them up.
+//! `formation`: how many instances of each type, in which order a deploy brings them up, and the settings of the type.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 use formation::{MAX_QUANTITY, ProcessType, Quantity};
 use ps_rollout::Strategy;
+use type_settings::Setting;
 
 use crate::Error;
-use crate::keys::FORMATION;
+use crate::keys;
 use crate::node::{self, Node};
 use crate::remark::Remark;
 
 /// What `formation.<type>` says. `None`: nothing.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct OfType {
     /// As it stands in the file; [`judge`] says whether a formation may have it.
     pub(crate) quantity: Option<i64>,
     pub(crate) max_parallel: Option<NonZeroU16>,
     pub(crate) strategy: Option<Strategy>,
+    /// The settings of the type, each as text that makes sense.
+    pub(crate) settings: Vec<(&'static Setting, String)>,
+    /// The first setting that makes none: only whoever asks for settings refuses it, because Dokku does not know them.
+    pub(crate) nonsense: Option<Error>,
 }
 
 /// Reads on into what an earlier `formation` of the same file said, as Go does.
@@ -29,12 +34,12 @@ pub(crate) fn read(
     for (name, entry) in node.members()? {
         entry.members_or("an object such as {\"quantity\": 1}")?;
         let mut of_type = OfType::default();
-        for (key, field) in entry.fields(FORMATION, remarks)? {
+        for (key, field) in entry.fields(&keys::formation(), remarks)? {
             match key {
                 "quantity" => of_type.quantity = field.whole_number()?,
                 "max_parallel" => of_type.max_parallel = field.whole_number()?.and_then(at_a_time),
                 "strategy" => of_type.strategy = strategy(&field)?,
-                _ => {}
+                _ => of_type.take_setting(key, &field),
             }
         }
         if formation.insert(name.to_owned(), of_type).is_some() {
@@ -42,6 +47,23 @@ pub(crate) fn read(
         }
     }
     Ok(())
+}
+
+impl OfType {
+    fn take_setting(&mut self, key: &str, field: &Node<'_>) {
+        let Some(setting) = Setting::all().iter().find(|setting| setting.key == key) else { return };
+        self.settings.retain(|(other, _)| other.key != key);
+        match field.setting(setting.is_list, setting.rule) {
+            Ok(Some(text)) if setting.accepts(&text) => self.settings.push((setting, text)),
+            Ok(None) => (),
+            Ok(Some(_)) => self.refuse(field.refuse(setting.rule)),
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    fn refuse(&mut self, error: Error) {
+        self.nonsense.get_or_insert(error);
+    }
 }
 
 /// Dokku takes no notice of a number below 1. One above 65,535 is as good as that, since no type has more than 10,000 slots.

@@ -323,6 +323,45 @@ fn a_type_may_say_in_which_order_and_how_many_at_a_time_its_instances_are_replac
 }
 
 #[test]
+fn settings_of_a_type_are_read_as_text_and_one_that_makes_no_sense_has_its_place() {
+    let of = |entry: &str| {
+        let text = format!("{{\"formation\": {{\"web\": {{{entry}}}}}}}");
+        let app_json = AppJson::parse(text.as_bytes()).expect("Dokku takes it");
+        let settings = app_json.settings("web").map(|settings| {
+            settings.iter().map(|(setting, text)| format!("{}={text}", setting.name)).collect::<Vec<_>>()
+        });
+        (settings.map_err(|why| why.to_string()), app_json.remarks().to_vec())
+    };
+    let (settings, remarks) =
+        of(r#""stop_timeout_seconds": 60, "Restart_Policy": "no", "port": null, "quantity": 2"#);
+    assert_eq!(
+        (settings, remarks),
+        (Ok(vec!["stop-timeout-seconds=60".into(), "restart-policy=no".into()]), vec![])
+    );
+    for (entry, refusal) in [
+        (r#""port": "http""#, r#"formation.web.port: a whole number, 1 to 65535 is wanted, not "http""#),
+        (r#""port": 0"#, "formation.web.port: a whole number, 1 to 65535 is wanted, not 0"),
+        (
+            r#""stop_timeout_seconds": {"a": 1}"#,
+            "formation.web.stop_timeout_seconds: whole seconds, 0 to 86400 is wanted, not an object",
+        ),
+        (
+            r#""restart_policy": ["no"]"#,
+            "formation.web.restart_policy: no, always, unless-stopped, on-failure or on-failure:<retries> is wanted, \
+             not an array",
+        ),
+    ] {
+        assert_eq!(of(entry).0, Err(refusal.to_owned()));
+    }
+    let (settings, remarks) = of(r#""restart_polcy": "no""#);
+    assert_eq!(settings, Ok(vec![]));
+    assert_eq!(
+        remarks[0].to_string(),
+        "formation.web.restart_polcy is not known: did you mean restart_policy?"
+    );
+}
+
+#[test]
 fn scripts_are_known_by_their_place() {
     let of = |text: &str| AppJson::parse(text.as_bytes()).expect("JSON").deploy_script();
     assert_eq!(of(r#"{"scripts": {"dokku": {"postdeploy": "x"}}}"#), Some("scripts.dokku.postdeploy"));

@@ -24,6 +24,7 @@ mod scope;
 mod settings;
 pub mod state_file;
 mod stored_formation;
+mod stored_settings;
 mod world;
 
 pub use apps::App;
@@ -43,4 +44,5 @@ pub use scheduler_name::SchedulerName;
 pub use scope::Scope;
 pub use settings::{Origin, RESTORE, Setting};
 pub use stored_formation::{StoredEntry, StoredFormation};
+pub use stored_settings::{EffectiveSetting, StoredSettings, heeded};
 pub use world::{World, inside_dokku, variable};

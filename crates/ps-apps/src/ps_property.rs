@@ -1,16 +1,20 @@
 //! The table of ps properties (docs/programs/ps-set.md#usage): their names, scopes and defaults, and which values are accepted.
 //! A value is checked when it is written. A file may still hold one that was never checked, because Dokku or an editor wrote
 //! it: then the default counts, and `ps-set --list` warns.
+//!
+//! The settings of process types (`type-settings`) are properties too. Where both tables have a name, it has the kind that Dokku
+//! knows, and may be set for one type alone all the same.
+
+use std::sync::LazyLock;
 
 use formation::RestartPolicy;
+use type_settings::{LONGEST_VALUE, Setting};
 
 /// A whole day: more seconds between SIGTERM and SIGKILL nobody means.
 const MAX_STOP_SECONDS: u64 = 86_400;
-/// The longest value, in bytes: a property is one line that people and Dokku's 64 KiB scanner read.
-const MAX_BYTES: usize = 32 * 1024;
 
 /// One row of the table.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct PsProperty {
     /// Its name, which is its file's name.
     pub name: &'static str,
@@ -29,6 +33,7 @@ enum Kind {
     Policy,
     Port,
     Seconds,
+    Setting(&'static Setting),
 }
 
 /// A value that makes no sense for its property. Displays as a fragment that names both and says what would.
@@ -36,11 +41,11 @@ enum Kind {
 #[error("{property} cannot be {value:?}: {rule}")]
 pub struct InvalidValue {
     /// The property.
-    pub property: &'static str,
+    pub property: String,
     /// The value, shortened.
     pub value: String,
     /// What a value must be.
-    pub rule: &'static str,
+    pub rule: String,
 }
 
 /// The first port of an app's instances.
@@ -62,10 +67,44 @@ const TABLE: &[PsProperty] = &[
     PsProperty { name: "stop-timeout-seconds", is_global: true, default: Some("30"), kind: Kind::Seconds },
 ];
 
+/// Both tables, sorted by name.
+static ALL: LazyLock<Vec<PsProperty>> = LazyLock::new(|| {
+    let is_new = |setting: &&Setting| TABLE.iter().all(|property| property.name != setting.name);
+    let of_types = Setting::all().iter().filter(is_new).map(PsProperty::of_setting);
+    let mut all: Vec<PsProperty> = TABLE.iter().copied().chain(of_types).collect();
+    all.sort_by_key(|property| property.name);
+    all
+});
+
 impl PsProperty {
     /// Every property, sorted by name.
     pub fn all() -> &'static [Self] {
-        TABLE
+        &ALL
+    }
+
+    /// A setting of a process type, as a property.
+    pub const fn of_setting(setting: &'static Setting) -> Self {
+        Self {
+            name: setting.name,
+            is_global: !setting.is_local,
+            default: setting.default,
+            kind: Kind::Setting(setting),
+        }
+    }
+
+    /// The setting of a process type that it is, if it can be set for one type alone.
+    pub fn setting(&self) -> Option<&'static Setting> {
+        Setting::named(self.name)
+    }
+
+    /// Whether it can be set for one type alone, and never for an app.
+    pub fn is_only_of_a_type(&self) -> bool {
+        matches!(self.kind, Kind::Setting(setting) if setting.is_local)
+    }
+
+    /// Whether it is listed also where nobody set it.
+    pub fn is_always_listed(&self) -> bool {
+        !matches!(self.kind, Kind::Setting(_))
     }
 
     /// The properties that Dokku knows; `port` is one of ours alone, for apps whose processes run natively.
@@ -75,7 +114,7 @@ impl PsProperty {
 
     /// The property of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
-        TABLE.iter().find(|property| property.name == name)
+        ALL.iter().find(|property| property.name == name)
     }
 
     /// The name that an older spelling stands for: Dokku's documentation said `stop-timeout` for years.
@@ -85,25 +124,29 @@ impl PsProperty {
 
     /// Whether a value makes sense. The empty one, which clears, is not asked about.
     pub fn check(&self, value: &str) -> Result<(), InvalidValue> {
-        let rule = if value.len() > MAX_BYTES {
-            Some("it is longer than 32 KiB")
+        let rule = if value.len() > LONGEST_VALUE {
+            Some("it is longer than 32 KiB".to_owned())
         } else if value.contains(['\n', '\0']) {
-            Some("a value is one line of text")
+            Some("a value is one line of text".to_owned())
+        } else if let Kind::Setting(setting) = self.kind {
+            (!setting.accepts(value)).then(|| format!("use {}", setting.rule))
         } else {
-            self.kind.broken_rule(value)
+            self.kind.broken_rule(value).map(str::to_owned)
         };
-        let refuse = |rule| {
-            let value = value.chars().take(80).collect();
-            Err(InvalidValue { property: self.name, value, rule })
-        };
-        rule.map_or(Ok(()), refuse)
+        rule.map_or(Ok(()), |rule| Err(InvalidValue::new(self.name.to_owned(), value, rule)))
+    }
+}
+
+impl InvalidValue {
+    pub(crate) fn new(property: String, value: &str, rule: String) -> Self {
+        Self { property, value: value.chars().take(80).collect(), rule }
     }
 }
 
 impl Kind {
     fn broken_rule(self, value: &str) -> Option<&'static str> {
         let (holds, rule) = match self {
-            Self::Command => (true, ""),
+            Self::Command | Self::Setting(_) => (true, ""),
             Self::Boolean => (matches!(value, "true" | "false"), "use true or false"),
             Self::Policy => (
                 value.parse::<RestartPolicy>().is_ok(),
@@ -168,7 +211,7 @@ mod tests {
     #[test]
     fn the_table_is_sorted_and_its_defaults_make_sense() {
         assert!(TABLE.is_sorted_by_key(|property| property.name));
-        for property in TABLE {
+        for property in PsProperty::all() {
             assert_eq!(property.default.map_or(Ok(()), |value| property.check(value)), Ok(()));
         }
     }

@@ -15,20 +15,31 @@ const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// Set for one process type of the app.
+    Type,
     /// The app's own.
     App,
     /// Set for all apps.
     Global,
+    /// The app's source says so, in app.json.
+    AppJson,
     /// Nobody set one.
     Default,
 }
 
 impl Origin {
+    /// Whether it holds for one process type alone.
+    pub fn is_of_a_type(self) -> bool {
+        matches!(self, Self::Type | Self::AppJson)
+    }
+
     /// The word in JSON and on the terminal.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Type => "type",
             Self::App => "app",
             Self::Global => "global",
+            Self::AppJson => "app.json",
             Self::Default => "default",
         }
     }

@@ -7,7 +7,7 @@ use app_json::{AppJson, HealthCheck};
 use env_files::Environment as Variables;
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use procfile::Procfile;
-use ps_apps::{StoredFormation, World, state_file};
+use ps_apps::{StoredFormation, World, heeded, state_file};
 
 use crate::error::Broken;
 use crate::{Check, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source, checkout, environment};
@@ -45,11 +45,25 @@ pub fn deployed(world: &World, app: &AppName) -> Result<Option<Assembled>, Error
     let app_json = state_file::read(&world.app_json_path(app), false)?.unwrap_or_default();
     let app_json =
         AppJson::parse(&app_json).map_err(|broken| bad(world.app_json_path(app), broken.into()))?;
-    assemble(world, app, source, procfile.as_ref(), &app_json).map(Some)
+    // What a deploy of an earlier version passed over must not keep the app from being started again.
+    put_together(world, app, source, procfile.as_ref(), &app_json).map(Some)
 }
 
 /// A release of `source` with these files and the app's properties and environment.
 pub fn assemble(
+    world: &World,
+    app: &AppName,
+    source: Source,
+    procfile: Option<&Procfile>,
+    app_json: &AppJson,
+) -> Result<Assembled, Error> {
+    for process in procfile.iter().flat_map(|procfile| procfile.entries()) {
+        app_json.settings(process.process_type().as_str()).map_err(Error::BadAppJson)?;
+    }
+    put_together(world, app, source, procfile, app_json)
+}
+
+fn put_together(
     world: &World,
     app: &AppName,
     source: Source,
@@ -73,6 +87,11 @@ pub fn assemble(
     }
     if let Some(command) = start_command(world, app, &source)? {
         replace_first(&mut processes, command, &source);
+    }
+    let stored = world.stored_settings(app)?;
+    for process in &mut processes {
+        let of_file = app_json.settings(process.process_type.as_str()).unwrap_or_default();
+        process.settings = heeded(&stored.of_type(&process.process_type, of_file));
     }
     let environment = match &source {
         // The supervisor reads the files itself, at each start.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use formation::{AppName, ProcessType, RestartPolicy};
 use ps_probe::Check;
 use ps_rollout::Strategy;
+use type_settings::TypeSettings;
 
 /// Where the program comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,12 +31,15 @@ pub struct Process {
     pub strategy: Option<Strategy>,
     /// How many of its instances are brought up at a time; `None`: the app does not say.
     pub max_parallel: Option<NonZeroU16>,
+    /// What was set for it, by properties and in app.json.
+    pub settings: TypeSettings,
 }
 
 impl Process {
     /// A process type of which the app says no more than its command.
     pub fn new(process_type: ProcessType, command: Option<String>) -> Self {
-        Self { process_type, command, checks: Vec::new(), strategy: None, max_parallel: None }
+        let (checks, settings) = Default::default();
+        Self { process_type, command, checks, strategy: None, max_parallel: None, settings }
     }
 }
 

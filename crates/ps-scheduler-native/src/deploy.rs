@@ -37,7 +37,7 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
     if done.is_err() && earlier.is_none() && running.is_empty() {
         let cancel = Cancel::default();
         let mut watch = Watch { say: &mut *watch.say, cancel: &cancel, lock: watch.lock };
-        crate::stop::end(service, planned.grace(), &mut watch)?;
+        crate::stop::end(service, planned.longest_grace(), &mut watch)?;
         crate::stop::forget(service)?;
     }
     done
@@ -152,7 +152,7 @@ fn fill(judge: &Judge<'_>, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Err
     // What has come up since the plan was made is left alone.
     let missing = judge.starting.iter().filter(|slot| !judge.running.contains_key(slot));
     let fresh: BTreeSet<Slot> = missing.cloned().collect();
-    let deadline = Instant::now() + spec.grace() + MARGIN;
+    let deadline = Instant::now() + spec.longest_grace() + MARGIN;
     let filled = follower.settle(&fresh, &BTreeSet::new(), early, deadline, watch).and_then(|()| {
         fresh.iter().try_for_each(|slot| {
             let checks = plan.release.process(&slot.process_type).map(|process| process.checks.as_slice());

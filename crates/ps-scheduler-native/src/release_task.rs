@@ -35,9 +35,10 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
     let failed = |reason: String| Error::deploy_failed(&service.app, &slot, reason);
     let environment = ps_supervisor::environment(spec, &slot, None).map_err(failed)?;
     let task = Task::new(&service.directory, &slot);
+    let grace = spec.grace(&slot.process_type);
     if !task.is_empty() {
         (watch.say)(Progress::Note("Ending the release of an earlier deploy, which still runs".to_owned()));
-        task.end(spec.grace());
+        task.end(grace);
     }
     let invocation = Invocation::script(script(process, watch), &environment).map_err(failed)?;
     (watch.say)(Progress::Note(format!("Running release: {}", process.command)));
@@ -53,9 +54,9 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
         .spawn()
         .map_err(not_started)?;
     let lines = lines(child.stdout.take());
-    let status = follow(&mut child, &task, &lines, spec.grace(), watch)
+    let status = follow(&mut child, &task, &lines, grace, watch)
         .map_err(|error| failed(format!("could not be waited for: {error}")));
-    let has_ended = task.end(spec.grace());
+    let has_ended = task.end(grace);
     drain(&lines, watch);
     let status = status?;
     watch.cancel.check()?;

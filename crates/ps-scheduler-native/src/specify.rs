@@ -132,7 +132,8 @@ fn processes(plan: &Plan) -> Result<Vec<ProcessSpec>, Error> {
             context: format!("run {name} of {}", plan.release.app),
             reason: "it has no command".to_owned(),
         })?;
-        processes.push(ProcessSpec { process_type: name.to_owned(), command, quantity });
+        let settings = process.settings.clone();
+        processes.push(ProcessSpec { process_type: name.to_owned(), command, quantity, settings });
     }
     Ok(processes)
 }

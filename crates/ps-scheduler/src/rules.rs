@@ -85,6 +85,7 @@ mod tests {
             checks: vec![check],
             strategy,
             max_parallel: max_parallel.and_then(NonZeroU16::new),
+            settings: Default::default(),
         }
     }
 

@@ -15,9 +15,12 @@ Examples:
   ps-set box start-cmd                         clear it
   ps-set --global stop-timeout-seconds 60      for every app without a value of its own
   ps-set box port 3000                         web.1 gets PORT=3000, web.2 gets 3001, the next type 3100
+  ps-set box worker.stop-timeout-seconds 300   for one process type alone
+  ps-set box                                   what everything comes to, and who set it
   ps-set --list box --json
 
 Properties: dockerfile-start-cmd, port, procfile-path, restart-policy, restore, skip-deploy, start-cmd, stop-timeout-seconds.
+Of one process type too (<type>.<property>): port, restart-policy, stop-timeout-seconds.
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 20 no such app, 75 the app is being changed: try again.";
 
@@ -29,7 +32,8 @@ const FLAGS_THAT_READ: [&str; 7] = ["--list", "--get", "--from-trigger", "--help
 /// Reads and changes the ps properties of an app, or the defaults for all apps.
 #[derive(Debug, Parser)]
 #[command(name = "ps-set", version, after_help = EXAMPLES, override_usage = "\
-ps-set [--wait SECONDS] (<app>|--global) <property> [<value>…]
+ps-set [--wait SECONDS] (<app>|--global) [<type>.]<property> [<value>…]
+       ps-set <app>
        ps-set --list [--format text|json|csv] [--global] [<app>…]
        ps-set --get (<app>|--global) <property>")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]

@@ -3,13 +3,16 @@
 
 mod args;
 mod list;
+mod of_types;
+mod print;
 mod set;
 
 use anyhow::Result;
-use formation::AppName;
+use formation::{AppName, ProcessType};
 use ps_apps::{PsProperty, Scope, World};
 use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
+use type_settings::Setting;
 
 use crate::args::Args;
 
@@ -28,12 +31,22 @@ pub fn run() -> Result<Outcome> {
     if args.list {
         return list::all(&world, &args);
     }
+    if let [word] = &args.words[..]
+        && !args.global
+        && !args.get
+        && !world.inside_dokku()
+    {
+        let app = ps_triggers::visible_app::<anyhow::Error>(&world, word)?;
+        return list::of_app(&world, &app, &args);
+    }
     if args.get { list::one(&world, &args) } else { set::run(&world, &args) }
 }
 
 /// Whose property is meant, and the word for the property.
 pub(crate) struct Target {
     app: Option<AppName>,
+    /// The type that it is for, if it is for one alone: `web` in `web.stop-timeout-seconds`.
+    process_type: Option<ProcessType>,
     property: String,
 }
 
@@ -47,12 +60,28 @@ impl Target {
             let word = words.next().ok_or_else(|| no_app(world))?;
             Some(ps_triggers::visible_app::<anyhow::Error>(world, word)?)
         };
-        let spelling = words.next().unwrap_or_default();
+        let word = words.next().unwrap_or_default();
+        let of_type = word.split_once('.').filter(|_| !world.inside_dokku());
+        let of_type = of_type.and_then(|(name, property)| Some((name.parse().ok()?, property)));
+        let (process_type, spelling) = of_type.map_or((None, word), |(of, name)| (Some(of), name));
         let modern = PsProperty::modern_name(spelling);
         if let Some(modern) = modern {
             say::warning(&format!("{spelling} is called {modern}: taken as that"));
         }
-        Ok(Self { app, property: modern.unwrap_or(spelling).to_owned() })
+        Ok(Self { app, process_type, property: modern.unwrap_or(spelling).to_owned() })
+    }
+
+    /// The name of the property's file.
+    pub(crate) fn name(&self) -> String {
+        match &self.process_type {
+            Some(process_type) => format!("{process_type}.{}", self.property),
+            None => self.property.clone(),
+        }
+    }
+
+    /// The type that it is for, if it is for one alone.
+    pub(crate) fn process_type(&self) -> Option<&ProcessType> {
+        self.process_type.as_ref()
     }
 
     pub(crate) fn scope(&self) -> Scope<'_> {
@@ -69,10 +98,32 @@ impl Target {
             Some(row) if is_misplaced => {
                 Err(Refusal::failed(format!("{} has no default for all apps: name an app", row.name)))
             }
+            Some(row) if self.process_type.is_some() => self.refuse_of_type(row).map_or(Ok(row), Err),
+            Some(row) if row.is_only_of_a_type() => {
+                Err(Refusal::failed(format!("{0} is set for one process type: <type>.{0}", row.name)))
+            }
             Some(row) => Ok(row),
             None if self.property.is_empty() => Err(no_property(is_dokku)),
             None => Err(unknown(is_dokku, &self.property)),
         }
+    }
+}
+
+impl Target {
+    /// Why a property cannot be set for one type of an app.
+    fn refuse_of_type(&self, row: &PsProperty) -> Option<anyhow::Error> {
+        if self.app.is_none() {
+            return Some(Refusal::failed(format!(
+                "a process type is of an app: ps-set <app> {}",
+                self.name()
+            )));
+        }
+        row.setting().is_none().then(|| {
+            Refusal::failed(format!(
+                "{} is for the whole app, and cannot be set for one process type",
+                row.name
+            ))
+        })
     }
 }
 
@@ -96,8 +147,11 @@ fn unknown(is_dokku: bool, word: &str) -> anyhow::Error {
     Refusal::failed(if is_dokku {
         format!("Invalid property specified, valid properties include: {}", names(is_dokku))
     } else {
-        let word: String = word.chars().take(80).collect();
-        format!("{word:?} is no ps property: use one of {}", names(is_dokku))
+        let shown: String = word.chars().take(80).collect();
+        match Setting::nearest(word) {
+            Some(meant) => format!("{shown:?} is no ps property: did you mean {}?", meant.name),
+            None => format!("{shown:?} is no ps property: use one of {}", names(is_dokku)),
+        }
     })
 }
 

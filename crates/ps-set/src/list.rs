@@ -7,23 +7,14 @@ use anyhow::{Context, Result};
 use formation::AppName;
 use ps_apps::{Error, InvalidValue, Origin, PsProperty, Scope, Setting, World};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_cli::{Format, say};
-use serde::Serialize;
+use ps_cli::say;
 
-use crate::Target;
 use crate::args::Args;
+use crate::print::{Printer, Row};
+use crate::{Target, of_types};
 
 /// The properties that Dokku's trigger `ps-get-property` is asked for (docs/programs/ps-set.md#for-hooks).
 const OF_TRIGGER: [&str; 4] = ["restart-policy", "restore", "skip-deploy", "stop-timeout-seconds"];
-
-#[derive(Serialize)]
-struct Row<'a> {
-    app: &'a str,
-    property: &'static str,
-    value: Option<&'a str>,
-    source: &'static str,
-    default: Option<&'static str>,
-}
 
 /// Every property of the apps named, of all apps, or of none (`--global`). One that cannot be read does not hide the
 /// others.
@@ -38,28 +29,40 @@ pub(crate) fn all(world: &World, args: &Args) -> Result<Outcome> {
     }
     let global = args.global.then_some(Scope::Global);
     let scopes = global.into_iter().chain(apps.iter().map(Scope::App));
-    let mut printer = Printer::new(args)?;
-    let mut outcome = Outcome::Done;
+    let mut lister =
+        Lister { world, printer: Printer::new(args)?, warned: BTreeSet::new(), outcome: Outcome::Done };
     for scope in scopes {
-        printer.heading(scope)?;
-        let properties = crate::properties(world.inside_dokku());
-        for property in properties.into_iter().filter(|row| scope != Scope::Global || row.is_global) {
-            match world.ps_setting(scope, property) {
-                Ok(setting) => printer.row(scope, property, &setting)?,
-                Err(error) => {
-                    say::failure(&format!("ps-set: {} of {}: {error}", property.name, scope.as_str()));
-                    outcome = Outcome::No;
-                }
-            }
+        lister.printer.heading(scope)?;
+        lister.properties(scope, PsProperty::is_always_listed)?;
+        if let Scope::App(app) = scope {
+            lister.of_types(app)?;
         }
     }
-    Ok(outcome)
+    Ok(lister.outcome)
+}
+
+/// Everything that can be set for an app and its types: what it comes to.
+pub(crate) fn of_app(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
+    let mut lister =
+        Lister { world, printer: Printer::new(args)?, warned: BTreeSet::new(), outcome: Outcome::Done };
+    lister.printer.heading(Scope::App(app))?;
+    lister.properties(Scope::App(app), |property| !property.is_only_of_a_type())?;
+    lister.of_types(app)?;
+    Ok(lister.outcome)
 }
 
 /// What one property comes to.
 pub(crate) fn one(world: &World, args: &Args) -> Result<Outcome> {
     let target = Target::of(world, args)?;
-    print_effective(world, target.scope(), target.row(world)?)
+    let property = target.row(world)?;
+    match (target.scope(), target.process_type()) {
+        (Scope::App(app), Some(process_type)) => {
+            let effective = of_types::effective(world, app, process_type)?;
+            let found = effective.into_iter().find(|effective| effective.setting.name == property.name);
+            print_value(found.and_then(|found| found.value).as_deref())
+        }
+        (scope, _) => print_effective(world, scope, property),
+    }
 }
 
 /// Dokku's trigger asks for apps that need not exist.
@@ -83,7 +86,10 @@ fn print_effective(world: &World, scope: Scope<'_>, property: &PsProperty) -> Re
     if let Some(invalid) = &nonsense {
         warn(owner(scope, &setting), property, invalid);
     }
-    let value = if nonsense.is_none() { setting.value.as_deref() } else { property.default };
+    print_value(if nonsense.is_none() { setting.value.as_deref() } else { property.default })
+}
+
+fn print_value(value: Option<&str>) -> Result<Outcome> {
     let mut out = io::stdout().lock();
     writeln!(out, "{}", value.unwrap_or_default())?;
     out.flush()?;
@@ -105,30 +111,29 @@ fn warn(owner: Scope<'_>, property: &PsProperty, invalid: &InvalidValue) {
     say::warning(&format!("{}: {invalid}; {counts} counts until it is set again", owner.as_str()));
 }
 
-struct Printer {
-    format: Format,
-    has_headings: bool,
+struct Lister<'a> {
+    world: &'a World,
+    printer: Printer,
     /// Whose value of which property was warned of: one of all apps is theirs, and told once.
     warned: BTreeSet<(String, &'static str)>,
+    outcome: Outcome,
 }
 
-impl Printer {
-    fn new(args: &Args) -> Result<Self> {
-        if args.format() == Format::Csv {
-            csv_line(&["app", "property", "value", "source", "default"])?;
-        }
-        let has_headings = !args.quiet && !say::quiet();
-        Ok(Self { format: args.format(), has_headings, warned: BTreeSet::new() })
-    }
-
-    fn heading(&mut self, scope: Scope<'_>) -> Result<()> {
-        if self.format == Format::Text && self.has_headings {
-            writeln!(io::stdout().lock(), "=====> {} ps properties", scope.as_str())?;
+impl Lister<'_> {
+    /// The properties of an app; `is_listed` says which ones also where nobody set them.
+    fn properties(&mut self, scope: Scope<'_>, is_listed: impl Fn(&PsProperty) -> bool) -> Result<()> {
+        let properties = crate::properties(self.world.inside_dokku());
+        for property in properties.into_iter().filter(|row| scope != Scope::Global || row.is_global) {
+            match self.world.ps_setting(scope, property) {
+                Ok(setting) if setting.origin == Origin::Default && !is_listed(property) => (),
+                Ok(setting) => self.property(scope, property, &setting)?,
+                Err(error) => self.fail(&format!("{} of {}: {error}", property.name, scope.as_str())),
+            }
         }
         Ok(())
     }
 
-    fn row(&mut self, scope: Scope<'_>, property: &'static PsProperty, setting: &Setting) -> Result<()> {
+    fn property(&mut self, scope: Scope<'_>, property: &'static PsProperty, setting: &Setting) -> Result<()> {
         let nonsense = nonsense(property, setting);
         let owner = owner(scope, setting);
         if let Some(invalid) = &nonsense
@@ -136,40 +141,33 @@ impl Printer {
         {
             warn(owner, property, invalid);
         }
-        let row = Row {
-            app: scope.as_str(),
-            property: property.name,
-            value: setting.value.as_deref(),
+        self.printer.row(&Row {
+            app: scope.as_str().to_owned(),
+            property: property.name.to_owned(),
+            value: setting.value.clone(),
             source: setting.origin.as_str(),
             default: property.default,
-        };
-        let value = row.value.unwrap_or_default();
-        match self.format {
-            Format::Text => {
-                let (name, note) =
-                    (format!("{}:", row.property), note(property, setting, nonsense.is_some()));
-                writeln!(io::stdout().lock(), "       {name:<22} {:<8} {value}{note}", row.source)?;
-            }
-            Format::Json => writeln!(io::stdout().lock(), "{}", serde_json::to_string(&row)?)?,
-            Format::Csv => {
-                csv_line(&[row.app, row.property, value, row.source, row.default.unwrap_or_default()])?;
-            }
+            is_nonsense: nonsense.is_some(),
+        })
+    }
+
+    /// The settings of each type that are not those of the whole app.
+    fn of_types(&mut self, app: &AppName) -> Result<()> {
+        if self.world.inside_dokku() {
+            return Ok(());
         }
-        Ok(())
+        let rows = match of_types::rows(self.world, app) {
+            Ok(rows) => rows,
+            Err(error) => {
+                self.fail(&format!("the settings of {app}: {error:#}"));
+                return Ok(());
+            }
+        };
+        rows.iter().try_for_each(|row| self.printer.row(row))
     }
-}
 
-/// The default beside a value that is another one.
-fn note(property: &PsProperty, setting: &Setting, is_nonsense: bool) -> String {
-    match property.default {
-        Some(default) if is_nonsense => format!(" (makes no sense: {default} counts)"),
-        Some(default) if setting.value.as_deref() != Some(default) => format!(" (default: {default})"),
-        _ => String::new(),
+    fn fail(&mut self, what: &str) {
+        say::failure(&format!("ps-set: {what}"));
+        self.outcome = Outcome::No;
     }
-}
-
-fn csv_line(fields: &[&str]) -> Result<()> {
-    let mut writer = csv::Writer::from_writer(io::stdout().lock());
-    writer.write_record(fields)?;
-    Ok(writer.flush()?)
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
         property.check(&args.value).map_err(|invalid| refusal(world, &invalid))?;
         refuse_without_effect(world, property, args)?;
     }
-    write(world, target.scope(), property, args)?;
+    write(world, &target, property, args)?;
     Ok(Outcome::Done)
 }
 
@@ -89,9 +89,10 @@ fn holder(world: &World, app: &formation::AppName) -> Option<String> {
     }
 }
 
-fn write(world: &World, scope: Scope<'_>, property: &PsProperty, args: &Args) -> Result<()> {
+fn write(world: &World, target: &Target, property: &PsProperty, args: &Args) -> Result<()> {
+    let scope = target.scope();
     let _lock = turn(world, scope, property, args)?;
-    let name = property.name;
+    let name = &*target.name();
     let (text, written) = if args.value.is_empty() {
         (format!("Unsetting {name}"), world.unset_property("ps", scope, name))
     } else {

@@ -1,7 +1,7 @@
 //! `PORT`: base + 100 x place of the type + (n - 1), as foreman has it; where that is not to be had, the next free port
 //! above 20000. An instance keeps its port, in `ports.json`. Before each start the port is bound to see that it is
 //! free: one that somebody else holds is replaced, with a word about it, unless a person chose the app's ports
-//! (`ps-set <app> port`): then the start is refused, and the reason names the holder.
+//! (`ps-set <app> port`, or `<type>.port`): then the start is refused, and the reason names the holder.
 
 mod claims;
 mod kept;
@@ -52,7 +52,7 @@ pub(crate) fn settle(
     if slot.process_type.is_release() {
         return Ok(Settled { port: None, note: None });
     }
-    if spec.port_is_set {
+    if spec.is_port_chosen(&slot.process_type) {
         let port = promised(spec, slot, claims.others(spec, service))?;
         claims.kept(service).keep(slot, Lane::Own, Some(port));
         return Ok(Settled { port: Some(port), note: None });
@@ -113,7 +113,8 @@ fn replaced(spec: &Spec, kept: u16, port: Option<u16>) -> String {
 /// port until then; `None` if nothing is in its way. `service` is the app's service directory.
 pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -> Option<String> {
     let promised = || promised(spec, slot, &claims_of_others(spec, service));
-    let reason = spec.port_is_set.then(|| promised().err()).flatten()?;
+    let is_chosen = spec.is_port_chosen(&slot.process_type);
+    let reason = is_chosen.then(|| promised().err()).flatten()?;
     let holder = port_by_place(spec, slot).and_then(os_process::port_holder).and_then(|holder| holder.pid);
     let status = Status::read(&service.join(slot.to_string())).ok().flatten();
     let mark = mark(service, slot, status.map_or(0, |status| status.run));
@@ -127,9 +128,17 @@ pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -
 /// # Errors
 /// Who holds it, or why there is none.
 fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, String> {
-    let another = format!("choose another with ps-set {} port", spec.app);
+    let (from, property) = match spec.own_port(&slot.process_type) {
+        Some(own) => (own, format!("{}.port", slot.process_type)),
+        None => (spec.base_port, "port".to_owned()),
+    };
+    let another = format!("choose another with ps-set {} {property}", spec.app);
     let port = port_by_place(spec, slot)
-        .ok_or_else(|| format!("there is no port for {slot} from {} on: {another}", spec.base_port))?;
+        .ok_or_else(|| format!("there is no port for {slot} from {from} on: {another}"))?;
+    let is_same = |other: &Slot| other != slot && port_by_place(spec, other) == Some(port);
+    if let Some(other) = spec.wanted().into_iter().find(is_same) {
+        return Err(format!("port {port} is that of {other} too: {another}"));
+    }
     if others.contains(&port) {
         return Err(format!("port {port} belongs to an instance of another app: {another}"));
     }
@@ -140,12 +149,15 @@ fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, Str
     Err(format!("{}: {end_that}{another}", obstacle(port)))
 }
 
-/// The port that follows from the base and the place of a type; `None` beyond 65535, beyond a hundred instances, where
+/// The port that follows from the one that was chosen for the type, or from the base and the place of the type; `None` beyond 65535, beyond a hundred instances, where
 /// there is no base, and for `release`.
 #[must_use]
 pub fn port_by_place(spec: &Spec, slot: &Slot) -> Option<u16> {
-    let place = u32::from(*spec.places.get(slot.process_type.as_str())?);
     let offset = u32::from(slot.index).checked_sub(1).filter(|offset| *offset < PER_TYPE)?;
+    if let Some(own) = spec.own_port(&slot.process_type) {
+        return u16::try_from(u32::from(own) + offset).ok();
+    }
+    let place = u32::from(*spec.places.get(slot.process_type.as_str())?);
     let port = u32::from(spec.base_port) + PER_TYPE * place + offset;
     u16::try_from(port).ok().filter(|_| spec.base_port > 0)
 }

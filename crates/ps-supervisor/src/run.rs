@@ -7,7 +7,7 @@ mod written;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, RestartPolicy};
+use formation::{Exit, ProcessType, RestartPolicy};
 use os_process::{Census, Tree};
 use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
@@ -69,9 +69,9 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Those of a spec.
-    pub(crate) fn of(spec: &Spec) -> Self {
-        Self { policy: spec.restart_policy, grace: spec.grace() }
+    /// Those of a type in a spec.
+    pub(crate) fn of(spec: &Spec, process_type: &ProcessType) -> Self {
+        Self { policy: spec.policy(process_type), grace: spec.grace(process_type) }
     }
 }
 
@@ -215,7 +215,7 @@ impl Run {
             let _ = self.write_own();
         }
         self.status.log_offsets = self.outputs.offsets();
-        self.status.job = is_job(spec.restart_policy, has_finished);
+        self.status.job = is_job(spec.policy(&self.status.slot.process_type), has_finished);
         self.status.directory = Some(spec.directory.clone());
         self.settle_port(spec, means).map_err(Obstacle::Refused)?;
         let slot = &self.status.slot;
@@ -334,7 +334,7 @@ impl Run {
     }
 
     fn terms(&self, means: &Means) -> Terms {
-        self.terms.unwrap_or_else(|| Terms::of(&means.spec))
+        self.terms.unwrap_or_else(|| Terms::of(&means.spec, &self.status.slot.process_type))
     }
 
     /// Its restart policy.

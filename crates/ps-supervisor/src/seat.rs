@@ -128,7 +128,10 @@ impl Seat {
             Err(Obstacle::Place(_)) => vec![Event::Broke],
             Err(Obstacle::Refused(_)) => {
                 self.deaths.count(Duration::ZERO);
-                vec![Event::Died(self.deaths.verdict(spec.restart_policy, None, false)), Event::Empty]
+                vec![
+                    Event::Died(self.deaths.verdict(spec.policy(&self.slot.process_type), None, false)),
+                    Event::Empty,
+                ]
             }
         }
     }
@@ -154,7 +157,8 @@ impl Seat {
     fn reap_current(&mut self, exit: Option<Exit>, means: &mut Means) {
         let Some((lifetime, is_by_itself)) = self.current.reap(exit, means) else { return };
         self.deaths.count(lifetime);
-        let verdict = self.deaths.verdict(means.spec.restart_policy, exit, self.current.status.job);
+        let verdict =
+            self.deaths.verdict(means.spec.policy(&self.slot.process_type), exit, self.current.status.job);
         if is_by_itself {
             self.current.cause = Some(Cause::ByItself(verdict));
             tell_death(&self.slot, &self.current, lifetime, means);

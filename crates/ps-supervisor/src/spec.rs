@@ -16,6 +16,7 @@ use std::time::Duration;
 use durable::ReadError;
 use formation::{ProcessType, RestartPolicy, Slot};
 use serde::{Deserialize, Serialize};
+use type_settings::{TypeSettings, Whole};
 
 use crate::{Error, lossless, stopped};
 
@@ -80,6 +81,9 @@ pub struct ProcessSpec {
     pub command: String,
     /// How many instances are wanted.
     pub quantity: u16,
+    /// What was set for it.
+    #[serde(default, skip_serializing_if = "TypeSettings::is_empty")]
+    pub settings: TypeSettings,
 }
 
 impl Spec {
@@ -166,9 +170,39 @@ impl Spec {
         !self.dokku_env_files.is_empty()
     }
 
-    /// From SIGTERM to SIGKILL.
-    pub fn grace(&self) -> Duration {
-        Duration::from_secs(self.stop_timeout_seconds)
+    /// From SIGTERM to SIGKILL, for an instance of this type.
+    pub fn grace(&self, process_type: &ProcessType) -> Duration {
+        let own = self.settings(process_type).and_then(|settings| settings.stop_timeout_seconds);
+        Duration::from_secs(own.map_or(self.stop_timeout_seconds, Whole::unsigned))
+    }
+
+    /// The longest of these times that any type has.
+    pub fn longest_grace(&self) -> Duration {
+        let of_types = self.processes.iter().filter_map(|process| process.settings.stop_timeout_seconds);
+        let longest = of_types.map(Whole::unsigned).fold(self.stop_timeout_seconds, u64::max);
+        Duration::from_secs(longest)
+    }
+
+    /// What happens to an instance of this type that ends by itself.
+    pub(crate) fn policy(&self, process_type: &ProcessType) -> RestartPolicy {
+        let own = self.settings(process_type).and_then(|settings| settings.restart_policy);
+        own.unwrap_or(self.restart_policy)
+    }
+
+    /// `PORT` of the first instance of this type, if somebody chose it for this type alone. Dokku has no such property.
+    pub(crate) fn own_port(&self, process_type: &ProcessType) -> Option<u16> {
+        let port = self.settings(process_type)?.port.filter(|_| !self.is_dokkus())?;
+        u16::try_from(port.get()).ok()
+    }
+
+    /// Whether a person chose the ports of this type.
+    pub(crate) fn is_port_chosen(&self, process_type: &ProcessType) -> bool {
+        self.port_is_set || self.own_port(process_type).is_some()
+    }
+
+    /// What was set for a type.
+    fn settings(&self, process_type: &ProcessType) -> Option<&TypeSettings> {
+        self.process(process_type).map(|process| &process.settings)
     }
 
     /// The type of that name.

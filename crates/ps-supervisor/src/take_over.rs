@@ -115,8 +115,9 @@ fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
     let exit = status::read_exit(directory).filter(|_| ended);
     let is_unseen = ended && exit.is_none();
     // `job` is in no status of an earlier version of this program, but the policy says enough.
-    let is_job = earlier.job || is_job(means.spec.restart_policy, false);
-    let verdict = Deaths::default().verdict(means.spec.restart_policy, exit, is_job);
+    let policy = means.spec.policy(&earlier.slot.process_type);
+    let is_job = earlier.job || is_job(policy, false);
+    let verdict = Deaths::default().verdict(policy, exit, is_job);
     let held = match earlier.state {
         State::Crashed => Held::Crashed,
         _ if earlier.done || (ended && verdict == Verdict::Rest) => Held::Done,

@@ -134,3 +134,33 @@ fn one_property_that_cannot_be_read_does_not_hide_the_others() {
     assert!(ran.stderr.contains("config/ps/box/restore: is not a file"), "{}", ran.stderr);
     assert!(ran.stderr.contains("config/ps/box/start-cmd: holds NUL"), "{}", ran.stderr);
 }
+
+#[test]
+fn an_app_alone_shows_what_everything_comes_to_and_who_set_it() {
+    let place = boxed();
+    let app_json = r#"{"formation": {"web": {"stop_timeout_seconds": 7, "restart_policy": "always"}}}"#;
+    place.write("lib/data/app-json/box/app.json", app_json);
+    for (words, value) in [
+        (&["box", "restart-policy"], "no"),
+        (&["box", "worker.restart-policy"], "on-failure:3"),
+        (&["box", "web.port"], "3000"),
+    ] {
+        assert_eq!(set(&place, &[words[0], words[1], value]).status, 0, "{words:?}");
+    }
+    let ran = set(&place, &["box", "--format", "csv"]);
+    for row in [
+        "box,restart-policy,no,app,on-failure:10",
+        "box,stop-timeout-seconds,30,default,30",
+        "box,web.port,3000,type,",
+        "box,web.stop-timeout-seconds,7,app.json,30",
+        "box,worker.restart-policy,on-failure:3,type,on-failure:10",
+    ] {
+        assert!(ran.stdout.lines().any(|line| line == row), "{row}: {}", ran.stdout);
+    }
+    assert_eq!(set(&place, &["--get", "box", "worker.restart-policy"]).stdout, "on-failure:3\n");
+    assert_eq!(
+        set(&place, &["--get", "box", "web.restart-policy"]).stdout,
+        "no\n",
+        "a property wins over app.json"
+    );
+}

@@ -89,7 +89,7 @@ impl Seat {
         let status = Status { run: number, lane: order.lane, ..Status::nothing(&self.slot, now()) };
         let mut run =
             Run::new(&self.directory, Status { log: number, role: Some(Role::Incoming), ..status }, means);
-        run.terms = Some(Terms::of(order.spec));
+        run.terms = Some(Terms::of(order.spec, &self.slot.process_type));
         let spec = order.spec.at(&directory_now(order.spec));
         let news = match run.start(&spec, means) {
             Ok(()) => News::Started,

@@ -1,0 +1,153 @@
+//! What the settings of a process type come to: a property wins over app.json, and among properties that of the type over the
+//! app's over that of all apps. The files of an app are read once for all its types.
+//!
+//! For example, `config/ps/shop/web.stop-timeout-seconds` is for `web` of `shop`, `config/ps/shop/stop-timeout-seconds` for all
+//! its types, and `config/ps/--global/stop-timeout-seconds` for all apps.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+
+use formation::{AppName, ProcessType};
+use type_settings::{Setting, TypeSettings};
+
+use crate::scope::Scope;
+use crate::{Error, InvalidValue, Origin, PsProperty, World};
+
+/// The properties of an app, and of all apps, that set something for process types.
+#[derive(Clone, Debug, Default)]
+pub struct StoredSettings {
+    /// By the type they are for; `None`: for all types of the app.
+    own: BTreeMap<(Option<String>, &'static str), String>,
+    global: BTreeMap<&'static str, String>,
+}
+
+/// What one setting comes to for one type.
+#[derive(Clone, Debug)]
+pub struct EffectiveSetting {
+    /// Which.
+    pub setting: &'static Setting,
+    /// As it was set, or the default; `None` if there is neither.
+    pub value: Option<String>,
+    /// Who set it.
+    pub origin: Origin,
+}
+
+/// One property that sets something.
+struct Property {
+    process_type: Option<String>,
+    setting: &'static Setting,
+    text: String,
+}
+
+impl World {
+    /// The settings of process types that stand in properties. Inside Dokku these are what Dokku's own properties of the same
+    /// names say ([why](../../../docs/decisions/what-a-file-asks-for.md)).
+    ///
+    /// # Errors
+    /// They cannot be read, or one makes no sense. As ever, one that Dokku knows counts as unset then.
+    pub fn stored_settings(&self, app: &AppName) -> Result<StoredSettings, Error> {
+        let mut stored = StoredSettings::default();
+        for Property { process_type, setting, text } in self.settings_of(Scope::App(app))? {
+            if process_type.is_some() || !setting.is_local {
+                stored.own.insert((process_type, setting.name), text);
+            }
+        }
+        let global = self.settings_of(Scope::Global)?.into_iter();
+        stored.global = global
+            .filter(|property| property.process_type.is_none() && !property.setting.is_local)
+            .map(|property| (property.setting.name, property.text))
+            .collect();
+        Ok(stored)
+    }
+
+    fn settings_of(&self, scope: Scope<'_>) -> Result<Vec<Property>, Error> {
+        let directory = self.config_dir("ps", scope);
+        let entries = match fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::io("read", &directory, error)),
+        };
+        let mut found = Vec::new();
+        for name in entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()) {
+            let Some((process_type, setting)) = self.understand(&name) else { continue };
+            let Some(text) = self.property("ps", scope, &name)?.filter(|text| !text.is_empty()) else {
+                continue;
+            };
+            if setting.accepts(&text) {
+                found.push(Property { process_type, setting, text });
+            } else if process_type.is_some() || !is_dokkus(setting) {
+                let rule = format!("use {}, or clear it: ps-set {} {name}", setting.rule, scope.as_str());
+                let reason = InvalidValue::new(name.clone(), &text, rule).to_string();
+                return Err(Error::Corrupt { path: directory.join(&name), line: None, reason });
+            }
+        }
+        Ok(found)
+    }
+
+    /// The type and the setting that a file's name stands for.
+    fn understand(&self, name: &str) -> Option<(Option<String>, &'static Setting)> {
+        let (process_type, name) = match name.split_once('.') {
+            Some((process_type, name)) => (Some(process_type.to_owned()), name),
+            None => (None, name),
+        };
+        let setting = Setting::named(name)?;
+        let is_heeded = !self.inside_dokku() || (process_type.is_none() && is_dokkus(setting));
+        is_heeded.then_some((process_type, setting))
+    }
+}
+
+impl StoredSettings {
+    /// Every setting of a type, with where its value comes from; `of_file` is what app.json says of the type.
+    pub fn of_type(
+        &self,
+        process_type: &ProcessType,
+        of_file: &[(&'static Setting, String)],
+    ) -> Vec<EffectiveSetting> {
+        let name = process_type.as_str();
+        let effective = |setting: &'static Setting| {
+            let own =
+                |process_type: Option<&str>| self.own.get(&(process_type.map(str::to_owned), setting.name));
+            let in_file =
+                || of_file.iter().find(|(other, _)| other.name == setting.name).map(|(_, text)| text);
+            let found = own(Some(name))
+                .map(|text| (text, Origin::Type))
+                .or_else(|| own(None).map(|text| (text, Origin::App)))
+                .or_else(|| self.global.get(setting.name).map(|text| (text, Origin::Global)))
+                .or_else(|| in_file().map(|text| (text, Origin::AppJson)));
+            let (value, origin) = match found {
+                Some((text, origin)) => (Some(text.clone()), origin),
+                None => (setting.default.map(str::to_owned), Origin::Default),
+            };
+            EffectiveSetting { setting, value, origin }
+        };
+        Setting::all().iter().map(effective).collect()
+    }
+
+    /// The types that something is set for.
+    pub fn types(&self) -> impl Iterator<Item = &str> {
+        self.own.keys().filter_map(|(process_type, _)| process_type.as_deref())
+    }
+}
+
+/// What somebody set, as the settings of a type: each value was found to make sense before. What Dokku's properties say for the
+/// whole app is left out: it is known of the app, and a stop by hand heeds it as it is by then.
+pub fn heeded(effective: &[EffectiveSetting]) -> TypeSettings {
+    let mut settings = TypeSettings::default();
+    for EffectiveSetting { setting, value, origin } in effective {
+        let is_heeded = match origin {
+            Origin::Type | Origin::AppJson => true,
+            Origin::App | Origin::Global => !is_dokkus(setting),
+            Origin::Default => false,
+        };
+        if let Some(text) = value.as_ref().filter(|_| is_heeded) {
+            let _ = setting.take(text, &mut settings);
+        }
+    }
+    settings
+}
+
+/// Whether Dokku has a property of that name.
+fn is_dokkus(setting: &Setting) -> bool {
+    PsProperty::of_dokku().any(|property| property.name == setting.name)
+}

@@ -1,0 +1,16 @@
+//! What can be set for a process type. The table says it once: `ps-set`, app.json and the documentation take names, values,
+//! defaults and meanings from it, and the values of one type are one struct. Values only: nothing here reads a file or knows an app.
+
+mod serialized;
+mod settings;
+mod table;
+mod value;
+
+pub use settings::TypeSettings;
+pub use table::{LONGEST_VALUE, Setting};
+pub use value::Whole;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,174 @@
+//! The table of settings, sorted by name. A new row needs a field in `TypeSettings` whose value is read from text and displays as
+//! text; nothing else in this crate.
+
+use crate::settings::TypeSettings;
+
+/// The longest value, in bytes: a property is one line that people read, and so does Dokku.
+pub const LONGEST_VALUE: usize = 32 * 1024;
+
+/// One thing that can be set for a process type.
+#[derive(Debug)]
+pub struct Setting {
+    /// Its name as a property: `ps-set shop web.stop-timeout-seconds 45`.
+    pub name: &'static str,
+    /// Its name in app.json, under `formation.<type>`: `stop_timeout_seconds`.
+    pub key: &'static str,
+    /// Which values it takes, as a noun that follows "use".
+    pub rule: &'static str,
+    /// What holds where nobody set it, for people; `None`: nothing.
+    pub default: Option<&'static str>,
+    /// What it is, as a fragment for people.
+    pub meaning: &'static str,
+    /// Whether its value is a list, which may be an array in app.json.
+    pub is_list: bool,
+    /// Whether it holds for the instances of one type alone, and cannot be set for all apps.
+    pub is_local: bool,
+    take: fn(&mut TypeSettings, &str) -> bool,
+    show: fn(&TypeSettings) -> Option<String>,
+}
+
+/// A row of which nothing is said.
+const PLAIN: Setting = Setting {
+    name: "",
+    key: "",
+    rule: "",
+    default: None,
+    meaning: "",
+    is_list: false,
+    is_local: false,
+    take: |_, _| false,
+    show: |_| None,
+};
+
+/// A row of the table. The field of `TypeSettings` is also the name in app.json.
+macro_rules! row {
+    ($name:literal, $field:ident, default: $default:expr, rule: $rule:literal, meaning: $meaning:literal $(, $flag:ident: true)*) => {
+        Setting {
+            name: $name,
+            key: stringify!($field),
+            rule: $rule,
+            default: $default,
+            meaning: $meaning,
+            $($flag: true,)*
+            take: |settings, text| text.parse().map(|value| settings.$field = Some(value)).is_ok(),
+            show: |settings| settings.$field.as_ref().map(ToString::to_string),
+            ..PLAIN
+        }
+    };
+}
+
+pub(crate) const TABLE: &[Setting] = &[
+    row!("port", port, default: None,
+        rule: "a whole number, 1 to 65535",
+        meaning: "PORT of the type's first instance; the second one gets the next number",
+        is_local: true),
+    row!("restart-policy", restart_policy, default: Some("on-failure:10"),
+        rule: "no, always, unless-stopped, on-failure or on-failure:<retries>",
+        meaning: "whether an instance that ends by itself is started again"),
+    row!("stop-timeout-seconds", stop_timeout_seconds, default: Some("30"),
+        rule: "whole seconds, 0 to 86400",
+        meaning: "how long an instance is given to end before it is killed"),
+];
+
+impl Setting {
+    /// Every setting, sorted by name.
+    pub fn all() -> &'static [Self] {
+        TABLE
+    }
+
+    /// The setting of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        TABLE.iter().find(|setting| setting.name == name)
+    }
+
+    /// The setting that a word was probably meant to be, whether `-`, `_` or nothing stands between its parts.
+    pub fn nearest(word: &str) -> Option<&'static Self> {
+        // Nobody misspells a name by doubling its length.
+        let word = letters(word.get(..word.len().min(40))?);
+        let slips = |setting: &&Self| strsim::osa_distance(&letters(setting.name), &word);
+        TABLE.iter().filter(|setting| slips(setting) <= (setting.name.len() / 3).min(2)).min_by_key(slips)
+    }
+
+    /// Reads a value into the settings of a type. Whether it is one; one that is not changes nothing.
+    #[must_use]
+    pub fn take(&self, text: &str, settings: &mut TypeSettings) -> bool {
+        let is_line = text.len() <= LONGEST_VALUE && !text.contains(['\n', '\0']);
+        is_line && (self.take)(settings, text)
+    }
+
+    /// Whether a text is one of its values.
+    pub fn accepts(&self, text: &str) -> bool {
+        self.take(text, &mut TypeSettings::default())
+    }
+
+    /// Its value in the settings of a type, if it was set.
+    pub fn text(&self, settings: &TypeSettings) -> Option<String> {
+        (self.show)(settings)
+    }
+}
+
+/// A name without what people put between its words.
+fn letters(name: &str) -> String {
+    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_sorted_and_has_one_name_in_two_spellings_for_each_setting() {
+        assert!(TABLE.is_sorted_by_key(|setting| setting.name));
+        for setting in TABLE {
+            assert_eq!(setting.name.replace('-', "_"), setting.key);
+            assert!(setting.default.is_none_or(|text| setting.accepts(text)), "{}", setting.name);
+            assert!(!setting.meaning.ends_with('.') && !setting.rule.is_empty(), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn the_page_prints_the_table() {
+        let rows = TABLE.iter().map(|setting| {
+            let Setting { name, key, rule, meaning, .. } = setting;
+            let default = setting.default.map(|text| format!("`{text}`")).unwrap_or_default();
+            format!("| `{name}` | `{key}` | {} | {default} | {meaning} |\n", rule.replace('<', "\\<"))
+        });
+        let page = include_str!("../../../docs/settings.md");
+        let head = "| setting | in app.json | value | default | what it is |\n|---|---|---|---|---|\n";
+        let table = format!("{head}{}\n", rows.collect::<String>());
+        assert!(page.contains(&table), "docs/settings.md should contain:\n{table}");
+    }
+
+    #[test]
+    fn values_that_make_no_sense_are_refused_and_the_others_read_back_as_written() {
+        let rows: &[(&str, &[&str], &[&str])] = &[
+            ("port", &["1", "3000", "65535"], &["0", "65536", "-1", "+1", "http", ""]),
+            ("restart-policy", &["no", "on-failure:20"], &["maybe", "on-failure:abc", ""]),
+            ("stop-timeout-seconds", &["0", "45", "86400"], &["-1", "+3", "1.5", "86401", "soon", ""]),
+        ];
+        for (name, good, bad) in rows {
+            let setting = Setting::named(name).expect("a setting of the table");
+            for text in *good {
+                let mut settings = TypeSettings::default();
+                assert!(setting.take(text, &mut settings), "{name} {text}");
+                assert_eq!(setting.text(&settings).as_deref(), Some(*text), "{name}");
+            }
+            for text in bad.iter().chain(&["two\nlines", "\0"]) {
+                assert!(!setting.accepts(text), "{name} {text:?}");
+            }
+        }
+        assert_eq!(rows.len(), TABLE.len(), "each setting has a line here");
+    }
+
+    #[test]
+    fn a_slip_of_the_finger_finds_the_setting_that_was_meant() {
+        for (word, meant) in [
+            ("restart_polcy", Some("restart-policy")),
+            ("stoptimeoutseconds", Some("stop-timeout-seconds")),
+            ("colour", None),
+            ("é", None),
+        ] {
+            assert_eq!(Setting::nearest(word).map(|setting| setting.name), meant, "{word}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The kinds of values that no other crate has a word for. Each is parsed from the text that stands in a property or in
+//! app.json, and displays as the text that is read back as the same value.
+
+mod whole;
+
+pub use whole::Whole;

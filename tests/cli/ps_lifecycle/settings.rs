@@ -1,0 +1,63 @@
+//! What is set for one process type, by a property or in app.json.
+
+use std::net::TcpListener;
+
+use crate::home::{Home, listening};
+
+const PROCFILE: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
+
+fn deploy<'a>(source: &'a str) -> [&'a str; 7] {
+    ["ps-lifecycle", "deploy", "shop", "--dir", source, "--scale", "worker=1"]
+}
+
+#[test]
+fn a_setting_that_makes_no_sense_is_refused_with_its_place_before_anything_is_touched() {
+    let home = Home::new();
+    let source = home.source("shop", PROCFILE);
+    home.does(&deploy(&source));
+    let before = home.pids("shop");
+    home.write("shop/app.json", r#"{"formation": {"web": {"quantity": 1, "stop_timeout_seconds": "soon"}}}"#);
+    let says = ["formation.web.stop_timeout_seconds", "whole seconds", "\"soon\""];
+    home.run(&deploy(&source)).is_refused(1, &says);
+    home.write("shop/app.json", "{}");
+    home.write("lib/config/ps/shop/web.stop-timeout-seconds", "soon");
+    let says = ["web.stop-timeout-seconds", "use whole seconds", "ps-set shop web.stop-timeout-seconds"];
+    home.run(&deploy(&source)).is_refused(1, &says);
+    assert_eq!(home.pids("shop"), before);
+    let refused = home.run(&["ps-set", "shop", "web.stop-timeout-second", "3"]);
+    assert!(
+        refused.status == Some(1) && refused.stderr.contains("did you mean stop-timeout-seconds?"),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn a_property_of_the_type_wins_over_that_of_the_app_and_that_over_app_json() {
+    let _listening = listening();
+    let home = Home::new();
+    let source = home.source("shop", PROCFILE);
+    let app_json = r#"{"formation": {"web": {"restart_policy": "always", "stop_timeout_seconds": 7}}}"#;
+    home.write("shop/app.json", app_json);
+    home.does(&deploy(&source));
+    let of = |process_type: usize, name: &str| {
+        let spec =
+            std::fs::read_to_string(home.path("lib/data/scheduler-native/shop/spec2.json")).expect("a spec");
+        let spec: serde_json::Value = serde_json::from_str(&spec).expect("JSON");
+        spec["processes"][process_type]["settings"][name].as_str().map(str::to_owned)
+    };
+    assert_eq!(of(0, "restart-policy").as_deref(), Some("always"));
+    assert_eq!(of(1, "restart-policy"), None);
+    let port = TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port();
+    for (property, value) in [
+        ("restart-policy", "no"),
+        ("worker.restart-policy", "on-failure:3"),
+        ("worker.port", &*port.to_string()),
+    ] {
+        home.does(&["ps-set", "shop", property, value]);
+    }
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    assert_eq!(of(0, "restart-policy"), None, "the app's property is the whole app's");
+    assert_eq!(of(0, "stop-timeout-seconds").as_deref(), Some("7"));
+    assert_eq!(of(1, "restart-policy").as_deref(), Some("on-failure:3"));
+    assert_eq!(home.status("shop")[1]["port"], port);
+}
