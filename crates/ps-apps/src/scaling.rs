@@ -30,6 +30,10 @@ pub struct AskedCount {
 enum CountWord {
     Number(Quantity),
     Max,
+    /// So many percent of `max`, at least 1.
+    Share(u16),
+    /// `max`, less this many.
+    AllBut(u16),
 }
 
 /// Everything that decides what becomes of a stored formation.
@@ -62,6 +66,21 @@ pub enum RefusedScaling {
     /// One type, two counts.
     #[error("process type {0} is named twice: name it once")]
     NamedTwice(String),
+    /// A part of the CPUs that is none.
+    #[error("process type {0}: {1} is no part of the CPUs: from 1% to 100%")]
+    NoShare(String, String),
+    /// All CPUs but so many would be nobody.
+    #[error(
+        "process type {name}: all CPUs but {fewer} is no instance at all: this process may use {cpus}; {name}=0 stops every instance"
+    )]
+    TooFewCpus {
+        /// The type.
+        name: String,
+        /// How many CPUs were to be left free.
+        fewer: u16,
+        /// How many there are for us.
+        cpus: Quantity,
+    },
     /// A type that the Procfile does not have cannot be scaled up.
     #[error("{name} is not in the Procfile, which has {known}{}", hint(nearest.as_deref()))]
     Unknown {
@@ -113,6 +132,22 @@ impl AskedCount {
     /// would grow with each of them. So `web+=1` there names a type `web+`, which is refused.
     pub fn parse_in_file(word: &str) -> Result<Self, RefusedScaling> {
         Ok(Self { may_be_relative: false, ..Self::parse(word)? })
+    }
+
+    /// The same for a deploy, which also takes a part of the CPUs: `web=50%`, and `web=-1` for all but one.
+    pub fn parse_share(word: &str) -> Result<Self, RefusedScaling> {
+        let Some((name, count)) = word.split_once('=') else { return Self::parse(word) };
+        let (name, count) = (name.trim().to_owned(), count.trim());
+        let number =
+            |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?;
+        let count = match (count.strip_suffix('%').and_then(number), count.strip_prefix('-').and_then(number))
+        {
+            (Some(percent @ 1..=100), _) => CountWord::Share(percent),
+            (Some(_), _) => return Err(RefusedScaling::NoShare(name, count.chars().take(40).collect())),
+            (None, Some(fewer @ 1..)) => CountWord::AllBut(fewer),
+            (None, _) => return Self::parse(word),
+        };
+        Ok(Self { name, count, may_be_relative: false })
     }
 
     /// This many of this type.
@@ -171,10 +206,7 @@ impl Scaling<'_> {
     }
 
     fn resolve(&self, asked: &AskedCount, before: &StoredFormation) -> Result<StoredEntry, RefusedScaling> {
-        let number = match asked.count {
-            CountWord::Number(quantity) => i64::from(quantity.get()),
-            CountWord::Max => i64::from(self.max.get()),
-        };
+        let number = i64::from(self.number(asked)?);
         let is_name = !asked.may_be_relative
             || self.is_known(&asked.name)
             || before.effective().contains_key(asked.name.as_str());
@@ -191,6 +223,24 @@ impl Scaling<'_> {
                 Err(RefusedScaling::Count(name, InvalidQuantity::TooLarge(count.to_string())))
             }
             count => Ok(StoredEntry { name, count }),
+        }
+    }
+
+    /// What a count comes to on this machine.
+    fn number(&self, asked: &AskedCount) -> Result<u16, RefusedScaling> {
+        let cpus = self.max.get();
+        match asked.count {
+            CountWord::Number(quantity) => Ok(quantity.get()),
+            CountWord::Max => Ok(cpus),
+            // The product fits: a count is 10,000 at most, and 100 % is all of it.
+            CountWord::Share(percent) => {
+                let share = u32::from(cpus) * u32::from(percent) / 100;
+                Ok(u16::try_from(share).unwrap_or(cpus).max(1))
+            }
+            CountWord::AllBut(fewer) if fewer >= cpus => {
+                Err(RefusedScaling::TooFewCpus { name: asked.name.clone(), fewer, cpus: self.max })
+            }
+            CountWord::AllBut(fewer) => Ok(cpus - fewer),
         }
     }
 
@@ -402,6 +452,42 @@ mod tests {
             ],
             false,
         );
+    }
+
+    #[test]
+    fn a_deploy_takes_a_part_of_the_cpus_and_what_is_no_part_is_refused() {
+        let count = |word: &str, cpus: u64| {
+            let asked = [AskedCount::parse_share(word).map_err(|refused| refused.to_string())?];
+            let max = Quantity::new(cpus).expect("a count");
+            let scaling =
+                Scaling { asked: &asked, replaces: false, known: None, max, may_scale_release: false };
+            let before = StoredFormation { scale: vec![], old: vec![] };
+            let after = scaling.apply(&before).map_err(|refused| refused.to_string())?;
+            Ok::<_, String>(words(&after.scale))
+        };
+        for (word, cpus, expected) in [
+            ("web=max", 4, "web=4"),
+            ("web=50%", 4, "web=2"),
+            ("web=50%", 1, "web=1"),
+            ("web=1%", 4, "web=1"),
+            ("web=100%", 4, "web=4"),
+            ("web=-1", 4, "web=3"),
+            ("web = 3", 4, "web=3"),
+            ("web+=2", 4, "web=2"),
+        ] {
+            assert_eq!(count(word, cpus).as_deref(), Ok(expected), "{word} of {cpus}");
+        }
+        for (word, part) in [
+            ("web=0%", "0% is no part"),
+            ("web=101%", "101% is no part"),
+            ("web=99999%", "whole number"),
+            ("web=%", "whole number"),
+            ("web=-4", "this process may use 4"),
+            ("web=-70000", "negative"),
+        ] {
+            let said = count(word, 4).expect_err("no count");
+            assert!(said.contains(part), "{word}: {said}");
+        }
     }
 
     #[test]

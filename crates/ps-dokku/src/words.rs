@@ -49,6 +49,8 @@ pub fn of_scaling(refused: &RefusedScaling) -> Option<String> {
         }
         RefusedScaling::Count(..)
         | RefusedScaling::NamedTwice(_)
+        | RefusedScaling::NoShare(..)
+        | RefusedScaling::TooFewCpus { .. }
         | RefusedScaling::BelowZero { .. }
         | RefusedScaling::TooManyTypes(_)
         | RefusedScaling::Release => None,

@@ -69,6 +69,8 @@ pub(crate) enum Verb {
 /// Examples:
 ///   ps-lifecycle deploy shop --dir ~/src/shop --env-file shop.env --scale web=2 worker=1
 ///   ps-lifecycle deploy clock --command 'while :; do date; sleep 60; done' --dir /tmp
+///   ps-lifecycle deploy api --dir ~/src/api --scale web=max -- node app.js --verbose
+///   ps-lifecycle deploy bot --dir ~/src/bot --interpreter ./venv/bin/python --command bot.py -- --room 7
 ///   ps-lifecycle deploy box --image registry.local/box:42
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
@@ -84,10 +86,17 @@ pub(crate) struct DeployArgs {
     /// Run this command as `web`, without a Procfile
     #[arg(long, value_name = "CMD", conflicts_with = "image")]
     pub(crate) command: Option<String>,
+    /// The program that runs the script which --command names
+    #[arg(long, value_name = "PROGRAM", requires = "command")]
+    pub(crate) interpreter: Option<String>,
+    /// Arguments of the command, each exactly as it is; without --command the first one is the program
+    #[arg(last = true, value_name = "ARGUMENT", conflicts_with = "image")]
+    pub(crate) arguments: Vec<String>,
     /// Who runs it; remembered
     #[arg(long, value_name = "NAME", value_parser = ["native", "docker-local"])]
     pub(crate) scheduler: Option<String>,
-    /// How many instances of a type; can be repeated
+    /// How many instances of a type: a number, `max` (one for each CPU), 50% of the CPUs, or -1 (all CPUs but one); can be
+    /// repeated
     #[arg(long, value_name = "TYPE=N", num_args = 1..)]
     pub(crate) scale: Vec<String>,
     /// The app's environment from now on, a dotenv file

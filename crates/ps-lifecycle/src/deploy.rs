@@ -9,7 +9,7 @@ use formation::{AppName, Which};
 use ps_apps::{AppLock, Bytes, Deployed, FormationSource, SchedulerName, Scope, StoredEntry, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_release::{Checkout, Counts, Environment, Source, remarks};
+use ps_release::{Checkout, CommandLine, Counts, Environment, Source, remarks};
 use ps_scheduler::{Intent, Plan};
 
 use crate::args::DeployArgs;
@@ -54,6 +54,8 @@ pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
         dir: None,
         image: None,
         command: None,
+        interpreter: None,
+        arguments: vec![],
         scheduler: None,
         scale: vec![],
         env_file: None,
@@ -66,10 +68,15 @@ pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
 
 fn checkout(world: &World, app: &AppName, args: &DeployArgs) -> Result<Checkout> {
     let procfile = world.ps_property(app, "procfile-path")?.unwrap_or_else(|| "Procfile".to_owned());
-    Ok(match (&args.image, &args.dir, &args.command) {
+    let command = CommandLine {
+        command: args.command.as_deref(),
+        interpreter: args.interpreter.as_deref(),
+        arguments: &args.arguments,
+    };
+    Ok(match (&args.image, &args.dir, command.line()?) {
         (Some(image), _, _) => Checkout::of_image(image)?,
         (None, Some(directory), command) => Checkout::of_directory(directory, &procfile, command.as_deref())?,
-        (None, None, Some(command)) => Checkout::of_directory(Path::new("."), &procfile, Some(command))?,
+        (None, None, Some(command)) => Checkout::of_directory(Path::new("."), &procfile, Some(&command))?,
         (None, None, None) => Checkout::again(world, app, &procfile)?,
     })
 }
@@ -110,7 +117,7 @@ fn deploy(
     let environment = replace_environment(session, app, args.env_file.as_deref())?;
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-        let is_command = args.command.is_some();
+        let is_command = args.command.is_some() || !args.arguments.is_empty();
         let odd = remarks::of_deploy(world, app, procfile.as_ref(), &app_json, &release, is_command)?;
         release::say_all(&odd);
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;

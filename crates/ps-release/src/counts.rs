@@ -28,7 +28,8 @@ impl Counts {
         procfile: Option<&Procfile>,
         app_json: &AppJson,
     ) -> Result<Self, Error> {
-        let arguments = arguments.iter().map(|word| AskedCount::parse(word)).collect::<Result<_, _>>()?;
+        let arguments =
+            arguments.iter().map(|word| AskedCount::parse_share(word)).collect::<Result<_, _>>()?;
         let of_app_json = app_json.formation().map_err(Error::BadAppJson)?;
         let dokku_scale =
             checkout.dokku_scale.as_deref().map(parse_dokku_scale).transpose()?.unwrap_or_default();

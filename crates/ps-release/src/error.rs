@@ -84,6 +84,20 @@ pub enum Error {
         /// The part that would be lost.
         lost: String,
     },
+    /// A script for a shell, to which no interpreter and no arguments can be added.
+    #[error(
+        "--command {command:?} is a script for a shell: --interpreter and the arguments behind -- need a program and its arguments"
+    )]
+    NotSimple {
+        /// The command.
+        command: String,
+    },
+    /// An argument that no line can hold.
+    #[error("the argument {word:?} has a line end, and a command is one line: put the command into a script")]
+    NotOneWord {
+        /// The argument.
+        word: String,
+    },
     /// A file of the source that is no ordinary file.
     #[error("{}: {reason}: put an ordinary file there", path.display())]
     Unreadable {

@@ -3,6 +3,7 @@
 mod assembly;
 pub mod brought;
 mod checkout;
+mod command_line;
 mod counts;
 mod environment;
 mod error;
@@ -11,6 +12,7 @@ pub mod remarks;
 
 pub use assembly::{Assembled, Runnable, assemble, deployed, runnable, runnable_of};
 pub use checkout::{Checkout, recorded};
+pub use command_line::CommandLine;
 pub use counts::Counts;
 pub use environment::Environment;
 pub use error::Error;
