@@ -61,10 +61,10 @@ mod rollout;
 mod said;
 #[path = "support/schema.rs"]
 mod schema;
-#[path = "ps_lifecycle/signal.rs"]
-mod signal;
 #[path = "ps_lifecycle/settings.rs"]
 mod settings;
+#[path = "ps_lifecycle/signal.rs"]
+mod signal;
 #[path = "ps_lifecycle/start.rs"]
 mod start;
 #[path = "ps_lifecycle/stop.rs"]
