@@ -26,7 +26,14 @@ impl ProcessId {
 
     /// Whether that very process still lives (a zombie does not).
     pub fn is_alive(&self) -> bool {
-        self.boot_id == boot_id() && start_time(self.pid) == Some(self.start_time)
+        self.stat().is_some()
+    }
+
+    /// What the kernel says of that very process; `None` if it has ended (a zombie has).
+    pub fn stat(&self) -> Option<Stat> {
+        let is_of_this_boot = self.boot_id == boot_id();
+        let stat = is_of_this_boot.then(|| Stat::of_living(self.pid)).flatten();
+        stat.filter(|stat| stat.start_time == self.start_time)
     }
 }
 

@@ -23,6 +23,8 @@ pub struct Stat {
     pub cpu_ticks: u64,
     /// When it started, in clock ticks since boot.
     pub start_time: u64,
+    /// Its resident memory, in pages.
+    pub resident_pages: u64,
 }
 
 impl Stat {
@@ -47,7 +49,8 @@ impl Stat {
         let [parent, group, session] = [next()?, next()?, next()?];
         let mut number = |skipped: usize| fields.nth(skipped)?.parse::<u64>().ok();
         let cpu_ticks = number(7)?.saturating_add(number(0)?);
-        Some(Self { is_zombie, parent, group, session, cpu_ticks, start_time: number(6)? })
+        let (start_time, resident_pages) = (number(6)?, number(1)?);
+        Some(Self { is_zombie, parent, group, session, cpu_ticks, start_time, resident_pages })
     }
 }
 
@@ -76,8 +79,15 @@ mod tests {
     #[test]
     fn a_name_with_blanks_and_parentheses_moves_no_field() {
         let line = "7 (a) Z 1 (b) S 2 3 4 0 -1 4194560 10 11 12 13 140 150 16 17 20 0 1 0 2222 23 24";
-        let stat =
-            Stat { is_zombie: false, parent: 2, group: 3, session: 4, cpu_ticks: 290, start_time: 2222 };
+        let stat = Stat {
+            is_zombie: false,
+            parent: 2,
+            group: 3,
+            session: 4,
+            cpu_ticks: 290,
+            start_time: 2222,
+            resident_pages: 24,
+        };
         assert_eq!(Stat::parse(line), Some(stat));
         assert!(Stat::parse(&line.replace("S 2", "Z 2")).is_some_and(|stat| stat.is_zombie));
         for broken in ["", "7 (a", "7 (a) S 2 3", "7 (a) S x 3 4 0"] {

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use formation::Slot;
-use os_process::{ProcessId, Usage};
+use os_process::{Stat, Usage};
 use ps_scheduler::{Error, OsProcess};
 
 use crate::service::Service;
@@ -26,8 +26,7 @@ pub(crate) fn processes(service: &Service) -> Result<Vec<OsProcess>, Error> {
 
 /// `None` for one that has ended meanwhile.
 fn describe(slot: &Slot, pid: u32) -> Option<OsProcess> {
-    let id = ProcessId::of(pid)?;
-    let usage = Usage::of(&id)?;
+    let usage = Usage::of(&Stat::of_living(pid)?);
     let uid = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
     let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
     Some(OsProcess {

@@ -13,7 +13,7 @@ use durable::{Access, Directory};
 use formation::{AppName, Slot};
 use ps_apps::World;
 use ps_scheduler::Error;
-use ps_supervisor::{Client, Message, NEXT_FILE, Next, Request, SPEC_FILE, Spec, Status};
+use ps_supervisor::{Client, Message, NEXT_FILE, Next, Request, SPEC_FILE, Spec, Status, Statuses};
 use rustix::fs::{FlockOperation, OFlags};
 
 const PLUGIN: &str = "scheduler-native";
@@ -113,7 +113,8 @@ impl Service {
     /// The highest revision that anything here was started from; 0 if nothing was.
     pub(crate) fn last_revision(&self) -> u64 {
         let slots = self.slots().unwrap_or_default();
-        let statuses = slots.iter().filter_map(|slot| Status::read(&self.instance(slot)).ok().flatten());
+        let written = Statuses::of(&self.directory);
+        let statuses = slots.iter().filter_map(|slot| written.read(slot).ok().flatten());
         statuses.map(|status| status.revision).max().unwrap_or(0)
     }
 
@@ -158,8 +159,13 @@ impl Service {
     /// Whether a supervisor lives, and its files can be read.
     pub(crate) fn is_tended(&self) -> bool {
         let slots = self.slots().unwrap_or_default();
-        let is_readable = |slot: &Slot| Status::read(&self.instance(slot)).is_ok();
-        self.connect().is_some() && Spec::read(&self.directory).is_ok() && slots.iter().all(is_readable)
+        let statuses = Statuses::of(&self.directory);
+        let is_there = |slot: &Slot| statuses.read(slot).is_ok_and(|status| status.is_some());
+        let is_readable = |slot: &Slot| {
+            Status::read(&self.instance(slot)).is_ok_and(|status| status.is_some() == is_there(slot))
+        };
+        let is_whole = || statuses.are_in_one_file() && Spec::read(&self.directory).is_ok();
+        self.connect().is_some() && is_whole() && slots.iter().all(is_readable)
     }
 
     /// A connection to the supervisor, which is started if there is none.

@@ -1,18 +1,26 @@
-//! The status of an app's instances, from their status files and /proc.
+//! The status of an app's instances, from what their supervisor writes and /proc.
 
+use std::fmt::Display;
 use std::path::Path;
 
 use formation::{Slot, State};
-use os_process::{ProcessId, Usage};
+use os_process::Usage;
 use ps_scheduler::{AppStatus, Error, Instance, Over};
-use ps_supervisor::Status;
+use ps_supervisor::{Status, Statuses};
 
 use crate::earlier;
 use crate::service::Service;
 
 /// Every instance that has a status, ordered by type, then index; CPU and memory are left out.
 pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
-    each(service, |_| None, &[], None)
+    Ok(each(service, &Statuses::of(&service.directory), false, &[], None)?.instances)
+}
+
+/// The same, and what the files say is wrong.
+#[derive(Default)]
+struct Found {
+    instances: Vec<Instance>,
+    troubles: Vec<String>,
 }
 
 /// The same, with what their processes use, whether they are over, and what is wrong beside that.
@@ -29,18 +37,10 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
         )
     });
     let (stopped, typed) = spec.map(|spec| (spec.stopped, spec.typed)).unwrap_or_default();
-    let instances = each(service, Usage::of, &stopped, typed.as_deref())?;
+    let statuses = Statuses::of(&service.directory);
+    let Found { instances, troubles: of_slots } = each(service, &statuses, true, &stopped, typed.as_deref())?;
     let app = service.app.clone();
-    let mut troubles: Vec<String> = unreadable.into_iter().chain(passed_over).collect();
-    for slot in service.slots()? {
-        match Status::read(&service.instance(&slot)) {
-            Ok(status) => {
-                let reason = status.and_then(|status| status.reason);
-                troubles.extend(reason.map(|reason| format!("{slot} of {app}: {reason}")));
-            }
-            Err(error) => troubles.push(format!("{slot} of {app}: {error}")),
-        }
-    }
+    let mut troubles: Vec<String> = unreadable.into_iter().chain(passed_over).chain(of_slots).collect();
     if !service.directory.exists()
         && service.world.recorded_as_deployed(&service.app).is_ok_and(|deployed| deployed == Some(true))
     {
@@ -65,7 +65,8 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
 /// Why the status files of instances that are unknown cannot be read.
 pub(crate) fn unreadable(service: &Service, instances: &[Instance]) -> Vec<String> {
     let unknown = instances.iter().filter(|instance| instance.state == State::Unknown);
-    let why = |slot: &Slot| Status::read(&service.instance(slot)).err();
+    let statuses = Statuses::of(&service.directory);
+    let why = |slot: &Slot| statuses.read(slot).err();
     unknown
         .filter_map(|Instance { slot, .. }| Some(format!("{slot} of {}: {}", service.app, why(slot)?)))
         .collect()
@@ -73,36 +74,45 @@ pub(crate) fn unreadable(service: &Service, instances: &[Instance]) -> Vec<Strin
 
 fn each(
     service: &Service,
-    usage: fn(&ProcessId) -> Option<Usage>,
+    statuses: &Statuses,
+    measures_usage: bool,
     stopped: &[Slot],
     typed: Option<&Path>,
-) -> Result<Vec<Instance>, Error> {
-    let mut instances = Vec::new();
+) -> Result<Found, Error> {
+    let mut found = Found::default();
     let is_rolling = ps_supervisor::is_rolling(&service.directory);
     let finished = earlier::finished(service);
     for slot in service.slots()? {
         let by_hand = stopped.contains(&slot).then_some(Over::StoppedByHand);
         let over = by_hand.or(finished.contains(&slot).then_some(Over::Finished));
-        match runs(service, &slot, is_rolling) {
-            Ok(runs) => instances.extend(runs.iter().map(|status| {
-                let instance = instance(status, typed, usage);
-                Instance { over: over.or(instance.over), ..instance }
-            })),
+        let says = |reason: &dyn Display| format!("{slot} of {}: {reason}", service.app);
+        match runs(statuses, &slot, is_rolling) {
+            Ok(runs) => {
+                found.troubles.extend(
+                    runs.first().and_then(|status| status.reason.as_ref()).map(|reason| says(reason)),
+                );
+                found.instances.extend(runs.iter().map(|status| {
+                    let instance = instance(status, typed, measures_usage);
+                    Instance { over: over.or(instance.over), ..instance }
+                }));
+            }
             // It may run or not: its supervisor knows, and writes it down anew with the next verb.
-            Err(_) => instances.push(Instance { over, ..Instance::new(slot, State::Unknown) }),
+            Err(error) => {
+                found.troubles.push(says(&error));
+                found.instances.push(Instance { over, ..Instance::new(slot, State::Unknown) });
+            }
         }
     }
-    Ok(instances)
+    Ok(found)
 }
 
 /// The run that fills a slot, or filled it last; while something is rolled out, also the one beside it. What never was is left
 /// out.
-fn runs(service: &Service, slot: &Slot, is_rolling: bool) -> Result<Vec<Status>, ps_supervisor::Error> {
-    let directory = service.instance(slot);
+fn runs(statuses: &Statuses, slot: &Slot, is_rolling: bool) -> Result<Vec<Status>, ps_supervisor::Error> {
     if !is_rolling {
-        return Ok(Status::read(&directory)?.into_iter().collect());
+        return Ok(statuses.read(slot)?.into_iter().collect());
     }
-    let mut runs = Status::read_all(&directory)?;
+    let mut runs = statuses.read_all(slot)?;
     let was_ever = runs.first().is_none_or(|current| current.run > 0 || current.process.is_some());
     if runs.len() > 1 && !was_ever {
         runs.remove(0);
@@ -110,8 +120,9 @@ fn runs(service: &Service, slot: &Slot, is_rolling: bool) -> Result<Vec<Status>,
     Ok(runs)
 }
 
-fn instance(status: &Status, typed: Option<&Path>, usage: fn(&ProcessId) -> Option<Usage>) -> Instance {
-    let process = status.process.as_ref().filter(|process| process.is_alive());
+fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Instance {
+    let living = status.process.as_ref().and_then(|process| Some((process, process.stat()?)));
+    let process = living.map(|(process, _)| process);
     let is_told_alive = status.state.is_alive() || status.state == State::Stopping;
     let is_backoff = status.state == State::Backoff;
     let state = match process {
@@ -126,7 +137,7 @@ fn instance(status: &Status, typed: Option<&Path>, usage: fn(&ProcessId) -> Opti
         State::Stopped if status.done || ended_unseen => Some(Over::Finished),
         _ => None,
     };
-    let usage = process.and_then(usage);
+    let usage = living.filter(|_| measures_usage).map(|(_, stat)| Usage::of(&stat));
     Instance {
         run: Some(status.run),
         release: Some(status.revision),

@@ -15,6 +15,7 @@ use crate::seat::Seat;
 use crate::seat_table::Event;
 use crate::spec::{SPEC_FILE, Spec};
 use crate::spec_file::SpecFile;
+use crate::state::{State, Statuses};
 use crate::supervisor::{PAUSE, Supervisor};
 
 impl Supervisor {
@@ -186,7 +187,11 @@ impl Supervisor {
 
     /// A status file that somebody damaged is written anew.
     fn check_files(&mut self) {
-        self.seats.values_mut().for_each(Seat::check_file);
+        let is_state_lost = !self.means.state.is_in_place(&self.service);
+        if is_state_lost {
+            self.means.state = State::begin(&self.service, Statuses::of(&self.service));
+        }
+        self.seats.values_mut().for_each(|seat| seat.check_file(is_state_lost));
     }
 
     /// Whether everything that has ended is also written down. Where the service directory has been removed, nothing is

@@ -40,6 +40,7 @@ mod server;
 mod signals;
 mod spec;
 mod spec_file;
+mod state;
 mod status;
 mod stopped;
 mod supervisor;
@@ -64,6 +65,7 @@ pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusa
 pub use revision::{Manner, NEXT_FILE, Next};
 pub use rollout::{Report, Stage, is_rolling};
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
+pub use state::Statuses;
 pub use status::Status;
 pub use supervisor::{Supervisor, Until};
 pub use task::Task;

@@ -15,6 +15,7 @@ use crate::numbers::Numbers;
 use crate::ports::Claims;
 use crate::run_name::RunName;
 use crate::spec::Spec;
+use crate::state::State;
 
 /// What every seat of a supervisor is run with.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Means {
     pub(crate) spec: Spec,
     /// Where groups are made, if they can be.
     pub(crate) cgroups: Option<CgroupRoot>,
+    /// The file with what each slot is doing.
+    pub(crate) state: State,
     /// The numbers of runs.
     pub(crate) numbers: Numbers,
     /// What happens to runs, for whoever carries a rollout out.
@@ -41,11 +44,11 @@ pub(crate) struct Means {
 
 impl Means {
     /// Nothing of the machine has been read yet.
-    pub(crate) fn new(service: &Path, spec: Spec, descriptors: Descriptors) -> Self {
+    pub(crate) fn new(service: &Path, spec: Spec, state: State, descriptors: Descriptors) -> Self {
         let (news, claims, environments) = Default::default();
         let (census, cgroups) = (Census::new(MARKER), groups::root(service));
         let (numbers, service) = (Numbers::of(service.to_owned()), service.to_owned());
-        Self { service, spec, cgroups, numbers, news, census, claims, environments, descriptors }
+        Self { service, spec, cgroups, state, numbers, news, census, claims, environments, descriptors }
     }
 
     /// A new turn begins: what was read of the machine is out of date.

@@ -52,13 +52,24 @@ pub(crate) struct Run {
     try_again: Option<Instant>,
     /// Whether its outputs could not be opened when that was last tried.
     is_broken: bool,
-    is_unwritten: bool,
+    written: Written,
     killed_since: Option<Instant>,
     /// What of its tree does not end because we may not end it.
     obstacle: Option<String>,
     /// The turn in which nothing was left for the first time.
     looked_empty: Option<u64>,
     changed: bool,
+}
+
+/// Where it stands what a run is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    /// Wherever it should.
+    Everywhere,
+    /// In `state` alone: its own files could not be written.
+    InState,
+    /// Nowhere.
+    Nowhere,
 }
 
 /// What a revision says about the end of its runs.
@@ -113,7 +124,7 @@ impl Run {
             timer: None,
             try_again: None,
             is_broken: false,
-            is_unwritten: false,
+            written: Written::Everywhere,
             killed_since: None,
             obstacle: None,
             looked_empty: None,
@@ -374,7 +385,7 @@ impl Run {
             self.changed = true;
         }
         self.is_broken = trouble.is_some();
-        self.changed |= self.is_unwritten;
+        self.changed |= self.written != Written::Everywhere;
         self.try_again = self.is_broken.then(|| Instant::now() + TRY_AGAIN);
     }
 

@@ -20,6 +20,7 @@ use crate::run::{Cause, LEAST_LIFE, Obstacle, Run, TRY_AGAIN};
 use crate::run_table::RunState;
 use crate::seat_table::{Action, Beside, Event, Held, Verdict};
 use crate::spec::Spec;
+use crate::state::Place;
 use crate::status::{STATUS_FILE, Status};
 use crate::take_over::Found;
 
@@ -38,6 +39,8 @@ pub(crate) struct Seat {
     known: u64,
     deaths: Deaths,
     timer: Option<Instant>,
+    /// Where `state` says what it is doing.
+    place: Place,
 }
 
 /// A run that a rollout asks for.
@@ -54,10 +57,10 @@ pub(crate) struct Order<'a> {
 impl Seat {
     /// The seat of a slot, as an earlier supervisor left it.
     pub(crate) fn of(slot: Slot, directory: PathBuf, found: Found) -> Self {
-        let Found { held, side, current, beside } = found;
+        let Found { held, side, current, beside, place } = found;
         let known = current.number();
         let (deaths, timer) = Default::default();
-        let mut seat = Self { slot, directory, held, side, current, beside, known, deaths, timer };
+        let mut seat = Self { slot, directory, held, side, current, beside, known, deaths, timer, place };
         seat.show();
         seat
     }
@@ -205,6 +208,7 @@ impl Seat {
     pub(crate) fn forget(&mut self, means: &mut Means) {
         self.forget_beside(means);
         self.current.clear_away(means);
+        means.state.erase(&means.service, &mut self.place);
         let _ = fs::remove_file(self.directory.join(STATUS_FILE));
         let _ = fs::remove_dir(layout::runs_directory(&self.directory));
     }
@@ -312,18 +316,27 @@ impl Seat {
     }
 
     /// What is known of the run that fills it, if that changed since this was last asked; it has been written to disk.
-    pub(crate) fn take_change(&mut self) -> Option<Status> {
-        self.current.take_change(Some(&self.directory))
+    pub(crate) fn take_change(&mut self, means: &mut Means) -> Option<Status> {
+        if !self.current.has_changed() {
+            return None;
+        }
+        let is_kept = means.state.write(&means.service, &mut self.place, &self.current.status);
+        self.current.take_change(Some(&self.directory), is_kept)
     }
 
     /// The same of the run beside.
     pub(crate) fn take_change_beside(&mut self) -> Option<Status> {
-        self.beside.as_mut()?.take_change(None)
+        self.beside.as_mut()?.take_change(None, false)
     }
 
-    /// Writes the status again if what lies there is not what was written.
-    pub(crate) fn check_file(&mut self) {
-        if Status::read(&self.directory).ok().flatten().as_ref() != Some(&self.current.status) {
+    /// Writes the status again if what lies there is not what was written; also if `state` is lost.
+    pub(crate) fn check_file(&mut self, is_state_lost: bool) {
+        if is_state_lost {
+            self.place = Place::default();
+        }
+        if is_state_lost
+            || Status::read(&self.directory).ok().flatten().as_ref() != Some(&self.current.status)
+        {
             self.current.mark_changed();
         }
     }

@@ -128,21 +128,17 @@ impl Status {
         read(directory.join(STATUS_FILE))
     }
 
-    /// Every run of a slot that may live, from the slot's directory: the one that fills it, or filled it last, comes first. A
+    /// The runs of a slot that may live, from the slot's directory: this one, which fills it, or filled it last, comes first. A
     /// run beside it whose file cannot be read is left out.
-    ///
-    /// # Errors
-    /// As for [`Status::read`].
-    pub fn read_all(directory: &Path) -> Result<Vec<Self>, Error> {
-        let Some(current) = Self::read(directory)? else { return Ok(Vec::new()) };
-        let filling = current.run;
-        let mut all = vec![current];
+    pub(crate) fn with_others(self, directory: &Path) -> Vec<Self> {
+        let filling = self.run;
+        let mut all = vec![self];
         for number in layout::numbers(directory).into_iter().filter(|number| *number != filling) {
             let run = Self::read_run(directory, number);
             // What is left of one that has ended is cleared away by its supervisor.
             all.extend(run.filter(|run| run.process.as_ref().is_some_and(ProcessId::is_alive)));
         }
-        Ok(all)
+        all
     }
 
     /// The log that the run writes a stream to, in the directory of its slot.

@@ -38,6 +38,7 @@ use crate::server::Server;
 use crate::signals::{self, Signals};
 use crate::spec::Spec;
 use crate::spec_file::SpecFile;
+use crate::state::{State, Statuses};
 
 /// What ends a supervisor.
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
@@ -116,7 +117,10 @@ impl Supervisor {
         let descriptors = Descriptors::raise();
         let children = signals::stream(&[SIGCHLD]).map_err(fail)?;
         let signals = Signals::watch(signals).map_err(fail)?;
+        // By the socket it can be told whether that is out of date.
+        let left = Statuses::of(service);
         let server = Server::listen(service, descriptors.clients())?;
+        let state = State::begin(service, left);
         let mut poll = Poll::new().map_err(|errno| fail(errno.into()))?;
         for (fd, source) in [
             (children.as_fd(), Source::ChildSignal),
@@ -127,7 +131,7 @@ impl Supervisor {
         }
         Ok(Self {
             service: service.to_owned(),
-            means: Means::new(service, spec, descriptors),
+            means: Means::new(service, spec, state, descriptors),
             seats: BTreeMap::new(),
             spec_file: SpecFile::default(),
             server,
@@ -336,12 +340,13 @@ impl Supervisor {
         let wanted = self.means.spec.wanted();
         let mut gone = Vec::new();
         let unsure = self.seats.values().any(|seat| seat.has_changed() && seat.is_unsure());
+        self.means.state.reserve(self.seats.len());
         let strays = if unsure { self.strays() } else { Vec::new() };
         for (slot, seat) in &mut self.seats {
             if seat.has_changed() && seat.is_unsure() {
                 seat.remark(Self::may_be_left(&strays));
             }
-            if let Some(status) = seat.take_change() {
+            if let Some(status) = seat.take_change(&mut self.means) {
                 if let Some(attached) = &mut self.attached {
                     let (status, starts_in) = (Box::new(status.clone()), seat.starts_in());
                     attached.news.push(Change::Instance { status, starts_in });

@@ -17,6 +17,7 @@ use crate::process::Process;
 use crate::restart::{Deaths, is_job};
 use crate::run::{Cause, Run};
 use crate::seat_table::{Beside, Held, Then, Verdict};
+use crate::state::Place;
 use crate::status::{self, Status};
 
 /// What was found in a seat.
@@ -25,6 +26,7 @@ pub(crate) struct Found {
     pub(crate) side: Beside,
     pub(crate) current: Run,
     pub(crate) beside: Option<Box<Run>>,
+    pub(crate) place: Place,
 }
 
 /// How the seat of a slot begins, in the slot's directory. `alive` are the numbers of runs that left a group behind; `pipe` is
@@ -36,7 +38,11 @@ pub(crate) fn find(
     pipe: Option<Output>,
     means: &mut Means,
 ) -> Found {
-    let earlier = Status::read(directory).ok().flatten();
+    let file = Status::read(directory).ok().flatten();
+    let (kept, place) = means.state.take_left(slot).unzip();
+    let is_kept = kept.is_some();
+    // A full disk may have kept the file from being written.
+    let earlier = kept.or_else(|| file.clone());
     let written = earlier.as_ref().map(|status| status.run);
     let numbers = layout::numbers(directory).into_iter().chain(alive.iter().copied().filter(|n| *n > 0));
     // Of the one that fills the slot its status says as much as its own file.
@@ -50,11 +56,11 @@ pub(crate) fn find(
     let outputs = Outputs::new(directory, number, status.log, means.descriptors).connected(pipe);
     let is_new = !directory.exists() && alive.is_empty();
     let (held, mut current) = begin(status, outputs, is_new, means);
-    if earlier.as_ref() == Some(&current.status) {
+    if is_kept && file == earlier && earlier.as_ref() == Some(&current.status) {
         current.is_as_written();
     }
     let (side, beside) = others(slot, directory, runs, means);
-    Found { held, side, current, beside }
+    Found { held, side, current, beside, place: place.unwrap_or_default() }
 }
 
 /// Which of the runs fills the slot: what its status says; or, if that one's directory is gone, the newest that was not started

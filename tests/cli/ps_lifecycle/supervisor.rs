@@ -188,8 +188,22 @@ fn a_status_that_cannot_be_read_is_said_and_written_anew_by_the_next_verb() {
     let home = Home::running("shop", PROCFILE, &SCALE);
     let status = service(&home).join("web.1/status.json");
     let before = home.pids("shop");
+    let state = service(&home).join("state");
     for how in DAMAGES {
+        // Each of the two says it all.
+        for file in [&status, &state] {
+            damage(how, file);
+            assert_eq!(home.pids("shop"), before, "{how}");
+            home.does(&["ps-lifecycle", "start", "shop"]);
+            assert_eq!(home.pids("shop"), before, "{how}");
+            assert!(
+                fs::read(file).is_ok_and(|bytes| bytes.len() > 300),
+                "{how}: {} is made anew",
+                file.display()
+            );
+        }
         damage(how, &status);
+        damage(how, &state);
         let ran = home.run(&["ps-lifecycle", "status", "shop"]);
         assert_eq!(ran.status, Some(i32::from(how != "missing")), "{how}: {ran:?}");
         assert!(how == "missing" || ran.stderr.contains("web.1/status.json"), "{how}: {ran:?}");
@@ -197,6 +211,7 @@ fn a_status_that_cannot_be_read_is_said_and_written_anew_by_the_next_verb() {
         assert_eq!(home.pids("shop"), before, "{how}");
     }
     damage("garbage", &status);
+    damage("garbage", &state);
     home.does(&["ps-lifecycle", "stop", "shop", "web.1"]);
     assert_eq!(home.states("shop").get("web.1").map(String::as_str), Some("stopped"));
     damage("a directory", &status);

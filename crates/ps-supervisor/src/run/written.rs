@@ -7,7 +7,7 @@ use std::time::Instant;
 use formation::State;
 use ps_rollout::Role;
 
-use super::{Run, TRY_AGAIN};
+use super::{Run, TRY_AGAIN, Written};
 use crate::status::{self, Status};
 
 impl Run {
@@ -37,21 +37,25 @@ impl Run {
         self.changed
     }
 
-    /// Whether what it is doing has been written down.
+    /// Whether what it is doing has been written down, wherever that is.
     pub(crate) fn is_written(&self) -> bool {
-        !self.is_unwritten
+        self.written != Written::Nowhere
     }
 
     /// What is known of it, if that changed since this was last asked. It has been written into its own directory, and into
-    /// that of its slot where `slot` is given.
-    pub(crate) fn take_change(&mut self, slot: Option<&Path>) -> Option<Status> {
+    /// that of its slot where `slot` is given. `is_kept`: it stands in `state` as well.
+    pub(crate) fn take_change(&mut self, slot: Option<&Path>, is_kept: bool) -> Option<Status> {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
         // A disk that takes no status must not stop the processes; whoever watches is told, and it is written later.
         let of_slot = slot.map_or(Ok(()), |slot| self.status.write(slot));
-        self.is_unwritten = of_slot.and(self.write_own()).is_err();
-        if self.is_unwritten {
+        self.written = match of_slot.and(self.write_own()) {
+            Ok(()) => Written::Everywhere,
+            Err(_) if is_kept => Written::InState,
+            Err(_) => Written::Nowhere,
+        };
+        if self.written != Written::Everywhere {
             self.try_again.get_or_insert_with(|| Instant::now() + TRY_AGAIN);
         }
         Some(self.status.clone())

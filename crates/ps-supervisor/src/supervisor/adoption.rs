@@ -23,6 +23,9 @@ impl Supervisor {
     pub(super) fn adopt(&mut self) -> Result<(), Error> {
         fs::read_dir(&self.service).map_err(|error| Error::io("read", &self.service, error))?;
         let mut found = self.runs_left();
+        for slot in self.means.state.slots_left() {
+            found.entry(slot).or_default();
+        }
         for slot in layout::slots(&self.service) {
             let directory = self.service.join(slot.to_string());
             let status = directory.join(STATUS_FILE);

@@ -10,6 +10,7 @@ use log_store::Segment;
 use ps_rollout::Role;
 
 use super::*;
+use crate::state::Statuses;
 use crate::status::Status;
 
 /// A supervisor reaps every child of its process, so there is one at a time.
@@ -113,7 +114,7 @@ impl Stage {
     }
 
     fn statuses(&self) -> Vec<Status> {
-        Status::read_all(&self.service.path().join("web.1")).expect("readable")
+        Statuses::of(self.service.path()).read_all(&slot()).expect("readable")
     }
 
     fn pids(&self) -> Vec<(u64, u32)> {
