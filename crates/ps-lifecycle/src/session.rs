@@ -55,17 +55,31 @@ impl Session {
 
     /// The lock of an app: nobody else changes it meanwhile. Ctrl-C ends the wait for it.
     pub(crate) fn lock(&self, app: &AppName) -> Result<AppLock> {
+        Ok(self.lock_unless(app, || Ok(false))?.expect("nothing else is waited for"))
+    }
+
+    /// The same, unless something else is true meanwhile, which is asked while somebody holds the lock. Then there is no lock.
+    pub(crate) fn lock_unless(
+        &self,
+        app: &AppName,
+        mut is_done: impl FnMut() -> Result<bool>,
+    ) -> Result<Option<AppLock>> {
         let began = Instant::now();
         loop {
             self.cancel.check()?;
-            match self.world.lock_app(app, Duration::ZERO) {
-                Err(Error::Busy { .. }) if began.elapsed() < self.wait => thread::sleep(TRY_AGAIN),
-                taken => {
-                    let lock = taken.map_err(|error| ps_dokku::busy(&self.world, error))?;
-                    lock.unfinished().iter().for_each(|why| say::warning(&why.to_string()));
-                    return self.after_the_dead(lock, began);
+            let taken = self.world.lock_app(app, Duration::ZERO);
+            if matches!(taken, Err(Error::Busy { .. })) {
+                if is_done()? {
+                    return Ok(None);
+                }
+                if began.elapsed() < self.wait {
+                    thread::sleep(TRY_AGAIN);
+                    continue;
                 }
             }
+            let lock = taken.map_err(|error| ps_dokku::busy(&self.world, error))?;
+            lock.unfinished().iter().for_each(|why| say::warning(&why.to_string()));
+            return self.after_the_dead(lock, began).map(Some);
         }
     }
 

@@ -2,9 +2,9 @@
 
 use anyhow::{Result, bail};
 use formation::{AppName, State, Which};
-use ps_apps::App;
+use ps_apps::{App, AppLock};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{Error, Scheduler, StopOrder};
+use ps_scheduler::{Error, Scheduler, StopOrder, Stopped};
 
 use crate::args::TargetArgs;
 use crate::each::{self, Subjects};
@@ -20,7 +20,7 @@ pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
 }
 
 fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {
-    let lock = session.lock(&app.name)?;
+    let Some(lock) = lock_or_take_in(session, app, which)? else { return Ok(()) };
     if !runs_undeployed(session, app)? {
         refuse_unknown(session, app, which)?;
     }
@@ -38,6 +38,32 @@ fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {
     }
     ended?;
     session.trigger(&lock, "post-stop", &[app.name.as_str()])
+}
+
+/// The app's lock. While somebody holds it who rolls the app out, the stop is taken into that rollout; `None`: that was all there
+/// was to do. What belongs to the stop of a whole app besides is done once the lock is free.
+fn lock_or_take_in(session: &Session, app: &App, which: &Which) -> Result<Option<AppLock>> {
+    let mut is_taken_in = false;
+    let lock = session.lock_unless(&app.name, || {
+        if !is_taken_in && let Some(stopped) = take_in(session, app, which)? {
+            told(&app.name, &stopped)?;
+            is_taken_in = true;
+        }
+        Ok(is_taken_in && *which != Which::All)
+    })?;
+    Ok(lock)
+}
+
+/// What came of a stop, if a rollout that somebody carries out has taken it in.
+fn take_in(session: &Session, app: &App, which: &Which) -> Result<Option<Stopped>> {
+    if !ps_dokku::is_deployed(&session.world, &app.name)? {
+        return Ok(None);
+    }
+    refuse_unknown(session, app, which)?;
+    let scheduler = ps_schedulers::of(&session.world, &app.name)?;
+    let grace = session.world.stop_timeout(&app.name)?;
+    let order = StopOrder { app: app.name.clone(), which: which.clone(), grace, remove: false };
+    Ok(session.watch(|watch| scheduler.stop_beside(&order, watch))?)
 }
 
 /// Whether a stop failed before anything was told to end. What was told goes on ending when nobody waits for it any more.
@@ -71,7 +97,11 @@ pub(crate) fn end_via(
 ) -> Result<()> {
     let grace = session.world.stop_timeout(app)?;
     let order = StopOrder { app: app.clone(), which: which.clone(), grace, remove };
-    let stopped = session.watch(|watch| scheduler.stop(&order, watch))?;
+    told(app, &session.watch(|watch| scheduler.stop(&order, watch))?)
+}
+
+/// An error if something would not end.
+fn told(app: &AppName, stopped: &Stopped) -> Result<()> {
     if let Some((slot, why)) = stopped.remaining.first() {
         let others = match stopped.remaining.len() - 1 {
             0 => String::new(),

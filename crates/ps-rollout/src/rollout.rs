@@ -109,6 +109,11 @@ impl Rollout {
         self.seats.iter().flat_map(Seat::members).filter_map(|(_, member)| member.due).min()
     }
 
+    /// Each slot that it knows of, those that it keeps included.
+    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.seats.iter().map(|seat| &seat.slot)
+    }
+
     /// What it is doing.
     pub fn state(&self) -> State {
         self.stage.state()

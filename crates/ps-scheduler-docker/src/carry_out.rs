@@ -21,6 +21,7 @@ use crate::containers::{Containers, Done};
 use crate::failed::failed;
 use crate::look::{self, Sight};
 use crate::rollout_file::{RolloutFile, Written};
+use crate::stop_request;
 
 /// How often the new containers are looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -92,6 +93,7 @@ impl<'a> Executor<'a> {
         self.events.extend(first);
         loop {
             self.heed(watch);
+            self.take_stops();
             self.turn(watch)?;
             let outcome = self.rollout().outcome();
             if let Some(outcome) = outcome.filter(|_| self.pending.is_empty() && self.events.is_empty()) {
@@ -119,6 +121,21 @@ impl<'a> Executor<'a> {
     fn heed(&mut self, watch: &Watch<'_>) {
         if !self.is_cancelled && watch.cancel.check().is_err() {
             self.cancel();
+        }
+    }
+
+    /// Takes in what a person wants stopped meanwhile. When the rollout is over, whoever asks does it.
+    fn take_stops(&mut self) {
+        if self.rollout().outcome().is_some() {
+            return;
+        }
+        for request in stop_request::take(&self.file.directory) {
+            let slots: Vec<Slot> =
+                self.rollout().slots().filter(|slot| request.includes(slot)).cloned().collect();
+            for slot in slots {
+                self.containers.stopped.borrow_mut().insert(slot.clone(), request.grace);
+                self.events.push_back(Event::Stopped(slot));
+            }
         }
     }
 

@@ -37,7 +37,9 @@ pub(crate) struct Containers<'a> {
     pub(crate) fresh: Option<Fresh<'a>>,
     terms: Terms,
     /// From SIGTERM to SIGKILL.
-    pub(crate) grace: Duration,
+    grace: Duration,
+    /// The same for slots that a person has stopped. Their recorded containers stay, as after any stop.
+    pub(crate) stopped: RefCell<BTreeMap<Slot, Duration>>,
     /// What is recorded.
     pub(crate) records: RefCell<InstanceFiles>,
     /// The containers of the runs.
@@ -86,6 +88,7 @@ impl<'a> Containers<'a> {
             fresh: None,
             terms,
             grace,
+            stopped: RefCell::default(),
             records: RefCell::new(records),
             ids: RefCell::default(),
             unwanted: RefCell::default(),
@@ -172,7 +175,8 @@ impl<'a> Containers<'a> {
     pub(crate) async fn end(&self, run: Run) -> Done {
         let _turn = self.ending.acquire().await;
         let Some(id) = self.id(&run) else { return Done::told(Event::Ended(run)) };
-        let end = self.app.engine.end(&id, self.grace).await;
+        let grace = self.stopped.borrow().get(&run.slot).copied().unwrap_or(self.grace);
+        let end = self.app.engine.end(&id, grace).await;
         if let Some(reason) = end.unfinished() {
             let silence = if let End::Unknown(fault) = end { Some(fault) } else { None };
             return Done {
@@ -185,11 +189,11 @@ impl<'a> Containers<'a> {
     }
 
     /// Removes what is left of a run that ended. Before the commit a recorded container stays: it is what its slot is
-    /// started from again if everything is put back.
+    /// started from again if everything is put back. That of a slot that was stopped stays in any case.
     pub(crate) async fn forget(&self, run: Run, is_committed: bool) -> Done {
         let Some(id) = self.id(&run) else { return Done::default() };
         let is_recorded = self.records.borrow().contains(&id);
-        if is_recorded && !is_committed {
+        if is_recorded && (!is_committed || self.stopped.borrow().contains_key(&run.slot)) {
             return Done::default();
         }
         let _turn = self.ending.acquire().await;

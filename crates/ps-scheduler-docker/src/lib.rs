@@ -24,6 +24,7 @@ mod rollout_file;
 mod stand_in;
 mod status;
 mod stop;
+mod stop_request;
 
 use std::ops::ControlFlow;
 
@@ -59,6 +60,10 @@ impl Scheduler for DockerLocal {
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
         stop::stop(self, order, watch)
+    }
+
+    fn stop_beside(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Option<Stopped>, Error> {
+        stop::beside(self, order, watch)
     }
 
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {

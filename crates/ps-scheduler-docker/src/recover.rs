@@ -6,7 +6,8 @@
 //! comes next has a plan of its own.
 
 use std::fs::File;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use formation::AppName;
 use futures_util::{StreamExt, stream};
@@ -22,6 +23,9 @@ use crate::found;
 use crate::label;
 use crate::rollout_file::{Hold, RolloutFile, Terms, Written};
 
+/// For so long the right to change an app is tried for.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
 /// How an app was found, once it was recovered.
 pub(crate) struct Recovered {
     /// What is written down; no rollout is under way.
@@ -33,13 +37,20 @@ pub(crate) struct Recovered {
 impl App<'_> {
     /// Takes the right to change the app; an error if somebody carries out a rollout of it.
     pub(crate) fn hold(&self, file: &RolloutFile<'_>) -> Result<Option<File>, Error> {
-        match file.hold() {
-            Hold::Mine(held) => Ok(Some(held)),
-            Hold::Nothing => Ok(None),
-            Hold::Others => Err(Error::Backend {
-                context: format!("change {}", self.name),
-                reason: "a deploy of it is under way: wait until it ends, or interrupt it".to_owned(),
-            }),
+        let begin = Instant::now();
+        loop {
+            match file.hold() {
+                Hold::Mine(held) => return Ok(Some(held)),
+                Hold::Nothing => return Ok(None),
+                // Somebody who wants to stop a part of the app takes it for a moment, to see whether anybody else has it.
+                Hold::Others if begin.elapsed() < A_MOMENT => thread::sleep(A_MOMENT / 20),
+                Hold::Others => {
+                    return Err(Error::Backend {
+                        context: format!("change {}", self.name),
+                        reason: "a deploy of it is under way: wait until it ends, or interrupt it".to_owned(),
+                    });
+                }
+            }
         }
     }
 

@@ -17,6 +17,8 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::stop_request;
+
 const PLUGIN: &str = "scheduler-docker-local";
 const FILE: &str = "rollout.json";
 const FORMAT: u8 = 1;
@@ -74,7 +76,7 @@ impl Written {
 /// The file of one app.
 pub(crate) struct RolloutFile<'a> {
     world: &'a World,
-    directory: PathBuf,
+    pub(crate) directory: PathBuf,
 }
 
 /// Whose right it is to carry out an app's rollout. The kernel takes it back from a holder who dies.
@@ -138,6 +140,7 @@ impl<'a> RolloutFile<'a> {
         // What is left of it is as good as nothing: the numbers of runs that are gone. The directory may be Dokku's, too.
         let _ = std::fs::remove_file(self.directory.join(FILE));
         let _ = std::fs::remove_dir_all(self.directory.join(durable::STAGE));
+        stop_request::forget(&self.directory);
         let _ = std::fs::remove_dir(&self.directory);
     }
 }

@@ -1,17 +1,29 @@
 //! `stop`: ends instances and says of each whether it has ended. Containers and records stay unless they are to be removed, so
 //! that `status` says that the instances are stopped.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use formation::{Exit, Slot, Which};
 use futures_util::{StreamExt, stream};
 use ps_apps::InstanceFiles;
-use ps_engine::End;
+use ps_engine::{Container, End};
 use ps_scheduler::{Error, Progress, StopOrder, Stopped, Watch};
 
 use crate::app::{self, App, WAITING_AT_ONCE};
 use crate::docker_local::DockerLocal;
+use crate::label;
 use crate::recover;
+use crate::rollout_file::{Hold, RolloutFile};
+use crate::stop_request::Asked;
+
+/// How often somebody who waits for a rollout looks.
+const LOOK: Duration = Duration::from_millis(100);
+/// For so long whoever carries out a rollout is asked before the lock is tried again.
+const ASKING: Duration = Duration::from_secs(2);
+/// From the last SIGKILL until everything must be gone.
+const MARGIN: Duration = Duration::from_secs(10);
 
 /// Carries out the order. Stopping all of an app also ends what a run that died half-way left of it.
 pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
@@ -22,7 +34,14 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &order.app };
     let file = recover::file(&app);
-    let _held = app.hold(&file)?;
+    let _held = match file.hold() {
+        Hold::Others => match app.wait_for_rollout(&file, order, watch)? {
+            Some(stopped) => return Ok(stopped),
+            None => app.hold(&file)?,
+        },
+        Hold::Mine(held) => Some(held),
+        Hold::Nothing => None,
+    };
     if order.which == Which::All || recover::was_cut_off(docker.world(), &order.app) {
         match app.recover(&file, order.grace, watch) {
             Ok(recovered) => records = recovered.records,
@@ -43,7 +62,111 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
     Ok(stopped)
 }
 
+/// Has whoever carries out a rollout take the order in; `None`: nobody does.
+pub(crate) fn beside(
+    docker: &DockerLocal,
+    order: &StopOrder,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Stopped>, Error> {
+    if !recover::was_cut_off(docker.world(), &order.app) {
+        return Ok(None);
+    }
+    let app = App { engine: docker.engine()?, world: docker.world(), name: &order.app };
+    app.have_taken_in(&recover::file(&app), order, watch)
+}
+
 impl App<'_> {
+    /// Waits for a rollout that somebody carries out, which takes the order in. `None`: it is over, or gives way in time, and the
+    /// order is still to be carried out.
+    fn wait_for_rollout(
+        &self,
+        file: &RolloutFile<'_>,
+        order: &StopOrder,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Stopped>, Error> {
+        let deadline = Instant::now() + order.grace + MARGIN;
+        loop {
+            let stopped = self.have_taken_in(file, order, watch)?;
+            if stopped.is_some() && !order.remove {
+                return Ok(stopped);
+            }
+            if Instant::now() >= deadline || !matches!(file.hold(), Hold::Others) {
+                return Ok(None);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// Asks whoever carries a rollout out to take the order in, and waits until what it is about has ended.
+    fn have_taken_in(
+        &self,
+        file: &RolloutFile<'_>,
+        order: &StopOrder,
+        watch: &mut Watch<'_>,
+    ) -> Result<Option<Stopped>, Error> {
+        let before = self.alive(order)?;
+        let asked = Asked::of(&file.directory, order).map_err(|error| Error::Backend {
+            context: format!("stop {}", self.name),
+            reason: format!("its rollout cannot be told: {error}"),
+        })?;
+        let mut deadline = Instant::now() + ASKING;
+        while !asked.is_taken() {
+            watch.cancel.check()?;
+            if Instant::now() >= deadline || !matches!(file.hold(), Hold::Others) {
+                return Ok(None);
+            }
+            thread::sleep(LOOK);
+        }
+        deadline = Instant::now() + order.grace + MARGIN;
+        loop {
+            watch.cancel.check()?;
+            let after = self.alive(order)?;
+            if after.is_empty() || Instant::now() >= deadline {
+                return Ok(Some(self.came_of(&before, &after, watch)?));
+            }
+            // Whoever took it in has died since.
+            if !matches!(file.hold(), Hold::Others) {
+                return Ok(None);
+            }
+            thread::sleep(LOOK);
+        }
+    }
+
+    /// The containers that an order is about and that are alive, recorded or not, by id.
+    fn alive(&self, order: &StopOrder) -> Result<BTreeMap<String, Slot>, Error> {
+        let records = app::records(self.world, self.name)?;
+        let listed = self.engine.run(self.listed(&records))?;
+        let slot = |container: &Container| {
+            let recorded = records.slots.iter().find(|(_, record)| record.id.as_ref() == Some(&container.id));
+            recorded.map(|(slot, _)| slot.clone()).or_else(|| label::slot(container))
+        };
+        let alive = listed.iter().filter(|container| container.state.is_alive());
+        let meant = alive.filter_map(|container| Some((container.id.clone(), slot(container)?)));
+        Ok(meant.filter(|(_, slot)| order.which.includes(slot)).collect())
+    }
+
+    fn came_of(
+        &self,
+        before: &BTreeMap<String, Slot>,
+        after: &BTreeMap<String, Slot>,
+        watch: &mut Watch<'_>,
+    ) -> Result<Stopped, Error> {
+        let records = app::records(self.world, self.name)?;
+        let listed = self.engine.run(self.listed(&records))?;
+        let mut stopped = Stopped::default();
+        let mut exits: BTreeMap<&Slot, Option<Exit>> = BTreeMap::new();
+        for (id, slot) in before.iter().filter(|(_, slot)| !after.values().any(|left| left == *slot)) {
+            let exit = listed.iter().find(|container| container.id == *id).and_then(|found| found.last_exit);
+            let known = exits.entry(slot).or_default();
+            *known = known.or(exit);
+        }
+        exits.into_iter().for_each(|(slot, exit)| note_ended(&mut stopped, slot, exit, watch));
+        for slot in after.values() {
+            stopped.remaining.push((slot.clone(), "still runs after its grace period".to_owned()));
+        }
+        Ok(stopped)
+    }
+
     /// Ends the instances of these slots, all at once.
     pub(crate) async fn end_slots(
         &self,

@@ -154,6 +154,10 @@ impl Scheduler for Native {
         reset::reset(&service, which)
     }
 
+    fn stop_beside(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Option<Stopped>, Error> {
+        stop::beside(&self.service(&order.app), order, watch)
+    }
+
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
         inspect::inspect(&self.service(app))
     }

@@ -47,6 +47,18 @@ pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) 
     Ok(result)
 }
 
+/// Has the supervisor take the order into a rollout that it carries out; `None`: there is none, or no supervisor.
+pub(crate) fn beside(
+    service: &Service,
+    order: &StopOrder,
+    watch: &mut Watch<'_>,
+) -> Result<Option<Stopped>, Error> {
+    if !ps_supervisor::is_rolling(&service.directory) || service.connect().is_none() {
+        return Ok(None);
+    }
+    stop(service, order, watch).map(Some)
+}
+
 /// Whether nothing is left once the order has been carried out.
 fn empties(service: &Service, order: &StopOrder) -> bool {
     let is_left = |slot: &Slot| !order.which.includes(slot);

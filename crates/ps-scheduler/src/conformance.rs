@@ -3,6 +3,7 @@
 
 mod place;
 pub mod rollouts;
+pub mod stops;
 mod subject;
 
 use formation::Which;

@@ -65,6 +65,13 @@ pub trait Scheduler {
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "reset the counters of instances" })
     }
 
+    /// Has whoever carries out a rollout of the app, in another program, take this stop in: the slots are empty from then on, before
+    /// its commit and after it. `None`: nobody does, so that [`Scheduler::stop`] is what to call, under the app's lock.
+    fn stop_beside(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Option<Stopped>, Error> {
+        let _ = (order, watch);
+        Ok(None)
+    }
+
     /// Raw descriptions of the app's instances: an array, as the engine has them. May hold secrets.
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error>;
 

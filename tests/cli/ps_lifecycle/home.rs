@@ -322,6 +322,11 @@ impl Running {
         self.child().id()
     }
 
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child().try_wait().expect("it is ours").is_none()
+    }
+
     /// Sends a signal to the program and all it started, as a terminal does.
     pub(crate) fn signal(&mut self, signal: Signal) {
         let group = Pid::from_child(self.child());

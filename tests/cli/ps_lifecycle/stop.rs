@@ -65,3 +65,26 @@ fn nothing_escapes_a_stop_however_it_hides() {
     let left = home.processes();
     assert!(left.iter().all(|(_, words)| !words.contains("faultapp")), "{left:?}");
 }
+
+/// The lock of the app is not waited for: whoever holds it, or the supervisor for it, carries the stop out.
+#[test]
+fn an_instance_is_stopped_in_the_middle_of_a_restart_that_somebody_waits_for() {
+    let home = Home::running(
+        "duo",
+        "web: exec faultapp --tick 5\nworker: exec faultapp --ignore-term --tick 5\n",
+        &["--scale", "web=2", "worker=1"],
+    );
+    home.does(&["ps-set", "duo", "stop-timeout-seconds", "3"]);
+    let mut restart = home.start(&["ps-lifecycle", "restart", "duo"]);
+    eventually("it is on its way", || {
+        let file = home.path("lib/data/scheduler-native/duo/rollout.json");
+        if file.exists() { Ok(()) } else { Err(format!("{:?}", home.states("duo"))) }
+    });
+    home.does(&["ps-lifecycle", "stop", "duo", "web.2", "--wait", "0"]);
+    assert_eq!(home.states("duo")["web.2"], "stopped");
+    assert!(restart.is_running(), "its worker takes longer than that to end");
+    let ran = restart.ended();
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let states = table(&[("web.1", "running"), ("web.2", "stopped"), ("worker.1", "running")]);
+    assert_eq!(home.states("duo"), states);
+}

@@ -64,6 +64,10 @@ impl Place {
         Self { dir: Rc::clone(&self.dir), docker, policy: self.policy, strategy: self.strategy }
     }
 
+    pub(crate) fn world(&self) -> World {
+        World::new(self.dir.path().join("home"), self.dir.path().join("lib"))
+    }
+
     /// What is written down of the app's rollouts.
     pub(crate) fn rollout_file(&self) -> PathBuf {
         self.dir.path().join("lib/data/scheduler-docker-local/shop/rollout.json")

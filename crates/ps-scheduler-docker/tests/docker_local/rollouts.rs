@@ -9,10 +9,12 @@ use formation::{AppName, RestartPolicy};
 use ps_engine::{Container, Engine};
 use ps_rollout::Strategy;
 use ps_scheduler::conformance::rollouts::{self, Harness};
+use ps_scheduler::conformance::stops::{self, Another};
 use ps_scheduler::conformance::{self, Subject};
 use ps_scheduler::{
     AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, Source, StopOrder, Stopped, Watch,
 };
+use ps_scheduler_docker::DockerLocal;
 
 use crate::place::{GRACE, IMAGE, Place, SOCKET};
 
@@ -115,6 +117,11 @@ impl Harness for Containers {
         listed.into_iter().filter(Container::may_serve).map(|container| container.id).collect()
     }
 
+    fn another(&self) -> Another {
+        let world = self.scheduler.0.world();
+        Box::new(move || Box::new(DockerLocal::at(&world, SOCKET)))
+    }
+
     fn patience(&self) -> Duration {
         Duration::from_secs(60)
     }
@@ -133,4 +140,9 @@ fn old_and_new_containers_stand_side_by_side_as_the_strategy_says() {
 #[test]
 fn after_a_death_at_any_step_the_same_verb_again_or_a_stop_ends_as_wanted() {
     rollouts::all_keep(&rollouts::of_deaths(), AT_A_TIME, Containers::new);
+}
+
+#[test]
+fn what_another_program_stops_during_a_deploy_stays_stopped() {
+    rollouts::all_keep(&stops::of_stops(), AT_A_TIME, Containers::new);
 }

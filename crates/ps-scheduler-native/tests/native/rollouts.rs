@@ -9,6 +9,7 @@ use formation::RestartPolicy;
 use ps_apps::World;
 use ps_scheduler::conformance::Subject;
 use ps_scheduler::conformance::rollouts::{self, Harness};
+use ps_scheduler::conformance::stops::{self, Another};
 use ps_scheduler::{Scheduler, Source};
 use ps_scheduler_native::Native;
 use tempfile::TempDir;
@@ -18,6 +19,7 @@ use crate::supervise;
 /// A world with nothing in it, and a directory to deploy from.
 struct Processes {
     native: Native,
+    world: World,
     source: TempDir,
     _home: TempDir,
 }
@@ -30,7 +32,7 @@ impl Processes {
             fs::create_dir_all(root).expect("a root");
         }
         let source = tempfile::tempdir().expect("a source directory");
-        Self { native: Native::new(&world).with_supervise(supervise()), source, _home: home }
+        Self { native: Native::new(&world).with_supervise(supervise()), world, source, _home: home }
     }
 
     fn subject(source: PathBuf, command: &str) -> Subject {
@@ -72,6 +74,11 @@ impl Harness for Processes {
         names.filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())).filter(is_ours).collect()
     }
 
+    fn another(&self) -> Another {
+        let world = self.world.clone();
+        Box::new(move || Box::new(Native::new(&world).with_supervise(supervise())))
+    }
+
     fn patience(&self) -> Duration {
         Duration::from_secs(60)
     }
@@ -93,4 +100,9 @@ fn old_and_new_processes_stand_side_by_side_as_the_strategy_says() {
 #[test]
 fn after_a_death_at_any_step_the_same_verb_again_or_a_stop_ends_as_wanted() {
     rollouts::all_keep(&rollouts::of_deaths(), AT_A_TIME, Processes::new);
+}
+
+#[test]
+fn what_another_program_stops_during_a_deploy_stays_stopped() {
+    rollouts::all_keep(&stops::of_stops(), AT_A_TIME, Processes::new);
 }

@@ -12,6 +12,7 @@ use ps_rollout::{Fate, Strategy};
 
 use super::Subject;
 use super::place::{self, Place};
+use super::stops::Another;
 use crate::scheduler::{Scheduler, Watch};
 use crate::{Cancel, Error, Intent, Plan, Progress, Release, Running};
 
@@ -36,6 +37,11 @@ pub trait Harness {
 
     /// Each process or container of the app that is alive, whoever recorded it. Called in the middle of a deploy, too.
     fn alive(&self) -> BTreeSet<String>;
+
+    /// The scheduler as another program has it; asked only by [`super::stops`].
+    fn another(&self) -> Another {
+        unimplemented!("no other program can change the apps of this scheduler")
+    }
 
     /// How long the suite waits for what is to become true.
     fn patience(&self) -> Duration {
@@ -96,7 +102,7 @@ pub fn of_deaths() -> Vec<Promise> {
     promises
 }
 
-fn with(strategy: Strategy, promise: fn(&dyn Harness, Strategy)) -> Promise {
+pub(super) fn with(strategy: Strategy, promise: fn(&dyn Harness, Strategy)) -> Promise {
     Box::new(move |harness| promise(harness, strategy))
 }
 
@@ -298,7 +304,7 @@ pub(crate) fn a_start_of_which_one_type_fails_leaves_the_others_up(harness: &dyn
     });
 }
 
-fn with_long_gate(mut plan: Plan) -> Plan {
+pub(super) fn with_long_gate(mut plan: Plan) -> Plan {
     for rules in plan.rules.values_mut() {
         rules.minimum_life = LONG_GATE;
     }
@@ -309,15 +315,15 @@ fn with_long_gate(mut plan: Plan) -> Plan {
 type There = (Vec<place::Identity>, BTreeSet<String>);
 
 /// One promise on one app, of which nothing is left when it is dropped.
-struct Suite<'a> {
-    harness: &'a dyn Harness,
-    place: Place<'a>,
+pub(super) struct Suite<'a> {
+    pub(super) harness: &'a dyn Harness,
+    pub(super) place: Place<'a>,
     strategy: Strategy,
-    grace: Duration,
+    pub(super) grace: Duration,
 }
 
 impl<'a> Suite<'a> {
-    fn begin(harness: &'a dyn Harness, strategy: Strategy) -> Self {
+    pub(super) fn begin(harness: &'a dyn Harness, strategy: Strategy) -> Self {
         let place = Place { scheduler: harness.scheduler() };
         Self { harness, place, strategy, grace: harness.good().stop_timeout }
     }
@@ -326,16 +332,16 @@ impl<'a> Suite<'a> {
         place::release(subject, &["web", "worker"], Some(self.strategy))
     }
 
-    fn plan(&self, subject: &Subject, wanted: &[&str], intent: &Intent) -> Plan {
+    pub(super) fn plan(&self, subject: &Subject, wanted: &[&str], intent: &Intent) -> Plan {
         self.place.plan(self.release(subject), wanted, intent)
     }
 
-    fn is_up(&self, wanted: &[&str]) {
+    pub(super) fn is_up(&self, wanted: &[&str]) {
         self.does(&self.harness.good(), wanted, &Intent::Deploy);
         self.eventually("what is wanted runs", || self.place.status().running() == Running::True);
     }
 
-    fn does(&self, subject: &Subject, wanted: &[&str], intent: &Intent) {
+    pub(super) fn does(&self, subject: &Subject, wanted: &[&str], intent: &Intent) {
         let done = self.place.deploy(&self.plan(subject, wanted, intent));
         assert!(done.is_ok(), "{intent:?} of {wanted:?}: {done:?}");
     }
@@ -380,7 +386,7 @@ impl<'a> Suite<'a> {
     }
 
     /// Nothing is left of `old`, and `count` instances run.
-    fn has_only_new(&self, old: &BTreeSet<String>, count: usize) {
+    pub(super) fn has_only_new(&self, old: &BTreeSet<String>, count: usize) {
         self.eventually("all of it is new and runs", || {
             let alive = self.harness.alive();
             let status = self.place.status();
@@ -391,7 +397,7 @@ impl<'a> Suite<'a> {
         });
     }
 
-    fn eventually(&self, fact: &str, holds: impl Fn() -> bool) {
+    pub(super) fn eventually(&self, fact: &str, holds: impl Fn() -> bool) {
         let begin = Instant::now();
         while !holds() {
             let there = (self.place.status(), self.harness.alive());

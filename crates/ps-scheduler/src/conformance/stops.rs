@@ -1,0 +1,81 @@
+//! The promises of a stop that another program asks for while a deploy is under way.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::thread::{self, JoinHandle};
+
+use formation::Which;
+use ps_rollout::Strategy;
+
+use super::place;
+use super::rollouts::{Harness, Promise, Suite, with, with_long_gate};
+use crate::scheduler::{Scheduler, StopOrder, Stopped, Watch};
+use crate::{Cancel, DeployOutcome, Error, Intent, Progress, Running};
+
+/// The scheduler as another program has it, made in that program's thread.
+pub type Another = Box<dyn FnOnce() -> Box<dyn Scheduler> + Send>;
+
+/// A stop is taken into a rollout that somebody else carries out. For schedulers whose apps more than one program can change.
+pub fn of_stops() -> Vec<Promise> {
+    let mut promises: Vec<Promise> = Vec::new();
+    for strategy in [Strategy::Overlap, Strategy::OneByOne] {
+        promises.push(with(strategy, a_slot_that_is_stopped_during_a_deploy_stays_empty));
+        promises.push(with(strategy, an_app_that_is_stopped_during_a_deploy_runs_nothing_of_it));
+    }
+    promises
+}
+
+/// The slot is empty from then on, before the commit and after it, and the others get the new release.
+fn a_slot_that_is_stopped_during_a_deploy_stays_empty(harness: &dyn Harness, strategy: Strategy) {
+    let suite = Suite::begin(harness, strategy);
+    suite.is_up(&["web=2"]);
+    let old = harness.alive();
+    let (deployed, stopped) = deploy_and_stop(&suite, &"web.2".parse().expect("an instance"));
+    assert!(deployed.is_ok(), "web.1 has come up: {deployed:?}");
+    let stopped = stopped.expect("it is stopped");
+    let ended: Vec<String> = stopped.ended.iter().map(|(slot, _)| slot.to_string()).collect();
+    assert_eq!((ended, stopped.remaining), (vec!["web.2".to_owned()], vec![]));
+    suite.eventually("nothing but the new web.1 is alive", || {
+        let alive = harness.alive();
+        alive.len() == 1 && alive.is_disjoint(&old)
+    });
+    suite.does(&harness.good(), &["web=2"], &Intent::Start(Which::All));
+    suite.has_only_new(&old, 2);
+}
+
+/// Nobody is left to prove the new release, so that the deploy fails; nothing is put back that a person has stopped.
+fn an_app_that_is_stopped_during_a_deploy_runs_nothing_of_it(harness: &dyn Harness, strategy: Strategy) {
+    let suite = Suite::begin(harness, strategy);
+    suite.is_up(&["web=2"]);
+    let (deployed, stopped) = deploy_and_stop(&suite, &Which::All);
+    assert!(deployed.is_err(), "nothing of it came up: {deployed:?}");
+    assert_eq!(stopped.expect("it is stopped").remaining, []);
+    suite.eventually("nothing is alive", || harness.alive().is_empty());
+    assert_eq!(suite.place.status().running(), Running::False, "stopped, it said");
+    suite.does(&harness.good(), &["web=2"], &Intent::Start(Which::All));
+    suite.has_only_new(&BTreeSet::new(), 2);
+}
+
+/// Deploys the good release, and has another program stop a part of the app once something was started.
+fn deploy_and_stop(
+    suite: &Suite<'_>,
+    which: &Which,
+) -> (Result<DeployOutcome, Error>, Result<Stopped, Error>) {
+    let stopping: RefCell<Option<JoinHandle<Result<Stopped, Error>>>> = RefCell::new(None);
+    let mut say = |progress| {
+        if matches!(progress, Progress::Started(_)) && stopping.borrow().is_none() {
+            let order =
+                StopOrder { app: place::app(), which: which.clone(), grace: suite.grace, remove: false };
+            let another = suite.harness.another();
+            let stop = move || {
+                let mut watch = Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None };
+                another().stop(&order, &mut watch)
+            };
+            stopping.replace(Some(thread::spawn(stop)));
+        }
+    };
+    let plan = with_long_gate(suite.plan(&suite.harness.good(), &["web=2"], &Intent::Deploy));
+    let deployed = suite.place.deploy_watched(&plan, &Cancel::default(), &mut say);
+    let stopped = stopping.take().expect("something was started").join().expect("it does not panic");
+    (deployed, stopped)
+}
