@@ -1,42 +1,64 @@
-//! The writer of one stream: a FIFO that the process itself holds open, spliced into a log file at a tracked
+//! The writer of one run's stream: a FIFO that the process itself holds open, spliced into a segment at a tracked
 //! offset. No byte passes through our memory, so none is lost or doubled when we are killed. A logger that copied by `read` and
 //! `write` lost what it had read and not yet written: 10,415 of 5.3 million records when it was killed 60 times under load.
 //!
 //! Others may cut the log (`: >log`, copytruncate), rename it or remove it (logrotate) at any time. What counts is the
 //! path: bytes go to the end of the file that bears the name when they come, and into a new one where none does.
 
-use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
 use rustix::pipe::SpliceFlags;
 
 use crate::Error;
 use crate::fifo;
+use crate::last_lines::Place;
+use crate::limits::{Limits, WhenFull};
+use crate::lost::{Lost, LostFile};
+use crate::prune::prune;
+use crate::series::{Segment, Series};
+use crate::target::Target;
 
 /// How much is moved before others get their turn.
-const TURN: usize = 1 << 20;
+const TURN: u64 = 1 << 20;
+/// How much is read at once of what is dropped.
+const CHUNK: usize = 64 << 10;
 
-/// A FIFO and the log file it flows into.
+/// A FIFO and the segments that it flows into.
 #[derive(Debug)]
 pub struct Capture {
     fifo: OwnedFd,
-    path: PathBuf,
-    log: File,
-    offset: u64,
+    series: Series,
+    target: Target,
+    limits: Limits,
+    lost: LostFile,
+    /// How much the FIFO can hold, in bytes.
+    room: usize,
+}
+
+/// What came of a move.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// How many bytes left the FIFO.
+    pub bytes: u64,
+    /// How many of them were dropped.
+    pub dropped: u64,
+    /// Whether a segment was full and the next one was begun: there is something to be compressed.
+    pub has_rotated: bool,
 }
 
 impl Capture {
-    /// Opens (and makes, if need be) a FIFO and the log that it flows into.
-    pub fn open(fifo: &Path, log: &Path) -> Result<Self, Error> {
-        let (path, fifo) = (log.to_owned(), fifo::open_reading_end(fifo)?);
-        let (log, offset) = open_log(&path).map_err(|error| Error::io("open", &path, error))?;
-        Ok(Self { fifo, path, log, offset })
+    /// Opens (and makes, if need be) a FIFO and the segment of a run that it flows into: the run's last one.
+    pub fn open(fifo: &Path, series: &Series, run: u64, limits: Limits) -> Result<Self, Error> {
+        let first = Segment::first_of(run);
+        let target =
+            Target::open(series, first).map_err(|error| Error::io("open", &series.path(first), error))?;
+        let fifo = fifo::open_reading_end(fifo)?;
+        let room = rustix::pipe::fcntl_getpipe_size(&fifo).unwrap_or(0);
+        let lost = LostFile::open(series.lost_path(run));
+        Ok(Self { fifo, series: series.clone(), target, limits, lost, room })
     }
 
     /// Whether the FIFO that is open is the one that lies at this path.
@@ -48,7 +70,7 @@ impl Capture {
 
     /// All that it holds open.
     pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
-        [self.fifo.as_fd(), self.log.as_fd()]
+        [self.fifo.as_fd(), self.target.fd()]
     }
 
     /// The descriptor to watch.
@@ -56,83 +78,98 @@ impl Capture {
         self.fifo.as_fd()
     }
 
-    /// Where the log ends, in bytes.
-    pub fn offset(&self) -> u64 {
-        fs::metadata(&self.path).map_or(0, |log| log.len())
+    /// Where what comes next will stand.
+    pub fn place(&self) -> Place {
+        let segment = self.target.segment();
+        let length = std::fs::metadata(self.series.path(segment)).map_or(0, |log| log.len());
+        Place { segment, offset: length }
     }
 
-    /// Moves what is there, one turn at most; an error if the log cannot take it.
-    pub fn move_bytes(&mut self) -> io::Result<()> {
-        if rustix::io::ioctl_fionread(&self.fifo)? == 0 {
-            return Ok(());
+    /// What was dropped of the run, ever.
+    pub fn lost(&self) -> Lost {
+        self.lost.lost()
+    }
+
+    /// Other limits hold from now on.
+    pub fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+    }
+
+    /// How much the FIFO can hold, in bytes.
+    pub fn room(&self) -> usize {
+        self.room
+    }
+
+    /// Has the FIFO hold so much, if the system allows that and nothing is in the way.
+    pub fn resize(&mut self, room: usize) {
+        if rustix::pipe::fcntl_setpipe_size(&self.fifo, room).is_ok() {
+            self.room = room;
         }
-        self.find_end()?;
-        let before = self.offset;
-        match rustix::pipe::splice(
-            &self.fifo,
-            None,
-            &self.log,
-            Some(&mut self.offset),
-            TURN,
-            SpliceFlags::NONBLOCK,
-        ) {
-            Ok(_) => self.close_gap(before),
-            Err(Errno::AGAIN | Errno::INTR) => Ok(()),
+    }
+
+    /// Moves what is there, one turn at most.
+    ///
+    /// # Errors
+    /// The log cannot take it, and it may not be dropped: it waits in the FIFO.
+    pub fn move_bytes(&mut self) -> io::Result<Moved> {
+        let there = rustix::io::ioctl_fionread(&self.fifo)?;
+        if there == 0 {
+            return Ok(Moved::default());
+        }
+        match self.store() {
+            Err(error) if self.limits.when_full == WhenFull::Drop && is_for_lack_of_room(&error) => {
+                let dropped = self.drop_bytes(there.min(TURN));
+                Ok(Moved { bytes: dropped, dropped, has_rotated: false })
+            }
+            moved => moved,
+        }
+    }
+
+    fn store(&mut self) -> io::Result<Moved> {
+        self.target.find_end()?;
+        let has_rotated = self.target.rotate(&self.limits);
+        if has_rotated {
+            // What cannot be removed now can be the next time.
+            let _ = prune(&self.series, &self.limits);
+        }
+        if self.limits.when_full == WhenFull::Drop {
+            self.lost.prepare();
+        }
+        let mut end = self.target.end();
+        // A segment whose successor could not be made grows beyond its size.
+        let left = self.limits.size.checked_sub(end).filter(|left| *left > 0);
+        let most = usize::try_from(left.unwrap_or(TURN).min(TURN)).unwrap_or(CHUNK);
+        let flags = SpliceFlags::NONBLOCK;
+        match rustix::pipe::splice(&self.fifo, None, self.target.fd(), Some(&mut end), most, flags) {
+            Ok(bytes) => {
+                let bytes = bytes as u64;
+                self.target.has_grown(bytes)?;
+                Ok(Moved { bytes, dropped: 0, has_rotated })
+            }
+            Err(Errno::AGAIN | Errno::INTR) => Ok(Moved { has_rotated, ..Moved::default() }),
             Err(errno) => Err(errno.into()),
         }
     }
 
-    /// Goes to the end of the file that bears the log's name now.
-    fn find_end(&mut self) -> io::Result<()> {
-        let ours = self.log.metadata()?;
-        let is_named = fs::symlink_metadata(&self.path)
-            .is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino()));
-        if is_named {
-            // Nobody else writes here: a shorter file was cut, and a longer one was filled by whoever copies it back.
-            self.offset = ours.len();
-            return Ok(());
+    /// Takes so many bytes out of the FIFO, and counts them.
+    fn drop_bytes(&mut self, bytes: u64) -> u64 {
+        let mut buffer = vec![0; CHUNK];
+        let mut dropped = 0;
+        self.lost.begin(bytes);
+        while dropped < bytes {
+            let most = usize::try_from(bytes - dropped).unwrap_or(CHUNK).min(CHUNK);
+            match rustix::io::read(&self.fifo, &mut buffer[..most]) {
+                Ok(0) | Err(_) => break,
+                Ok(read) => dropped += read as u64,
+            }
         }
-        (self.log, self.offset) = open_log(&self.path)?;
-        Ok(())
-    }
-
-    /// A log that was emptied between our look at its end and the move begins with a gap: what was moved is put where the
-    /// file begins.
-    fn close_gap(&mut self, before: u64) -> io::Result<()> {
-        let is_whole = before == 0
-            || !matches!(rustix::fs::seek(&self.log, SeekFrom::Data(0)), Ok(first) if first > 0 && first <= before);
-        if is_whole {
-            return Ok(());
-        }
-        let mut bytes = vec![0; usize::try_from(self.offset - before).unwrap_or(TURN)];
-        self.log.read_exact_at(&mut bytes, before)?;
-        self.log.set_len(0)?;
-        self.log.write_all_at(&bytes, 0)?;
-        self.offset = bytes.len() as u64;
-        Ok(())
+        self.lost.end(dropped);
+        dropped
     }
 }
 
-/// The log of that path and where it ends; it is made if it is not there. What is no ordinary file is refused.
-fn open_log(path: &Path) -> io::Result<(File, u64)> {
-    // Its directory may have been removed, but not the instance's: an app that was destroyed stays so.
-    match path.parent().map(fs::create_dir) {
-        Some(Err(error)) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
-        _ => (),
-    }
-    // A FIFO in its place must not hold us up.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let log = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
-        .open(path)?;
-    let metadata = log.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "not an ordinary file: move it away"));
-    }
-    Ok((log, metadata.len()))
+/// Whether somebody else has to make room, or mend the disk: what lies in the log's place is not in the way.
+fn is_for_lack_of_room(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw_os_error);
+    matches!(errno, Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO | Errno::ROFS))
 }

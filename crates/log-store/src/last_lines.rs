@@ -1,33 +1,62 @@
-//! The last lines of a log, for an error message: a few lines of a bounded length, read from its end, whatever stands in
+//! The last lines of a run, for an error message: a few lines of a bounded length, read from its end, whatever stands in
 //! it. Control characters are shown, not obeyed.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
+use std::io;
 
-/// How much of a log is read, in bytes.
+use crate::piece::Piece;
+use crate::series::{Segment, Series};
+
+/// How much is read, in bytes.
 const BYTES: u64 = 16 << 10;
 /// How much of a line is shown, in characters.
 const LINE: usize = 300;
 
-/// The last lines of a log from `offset` (in bytes) on, at most `count` of them, fit to be shown.
-pub fn last_lines(path: &Path, offset: u64, count: usize) -> io::Result<Vec<String>> {
-    let mut file = File::open(path)?;
-    let end = file.metadata()?.len();
-    // A log that was cut short since is all its own.
-    let offset = if offset > end { 0 } else { offset };
-    let begin = offset.max(end.saturating_sub(BYTES));
-    file.seek(SeekFrom::Start(begin))?;
-    let mut bytes = Vec::new();
-    file.take(BYTES).read_to_end(&mut bytes)?;
+/// A place in a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The segment.
+    pub segment: Segment,
+    /// How many bytes of it lie before the place.
+    pub offset: u64,
+}
+
+/// The last lines of a run from a place on, at most `count` of them, fit to be shown.
+pub fn last_lines(series: &Series, from: Place, count: usize) -> io::Result<Vec<String>> {
+    let segments = series.segments()?;
+    let is_its_own = |segment: &&Segment| segment.run == from.segment.run && **segment >= from.segment;
+    let (mut bytes, mut is_whole) = (Vec::new(), true);
+    for segment in segments.iter().filter(is_its_own).rev() {
+        let offset = if *segment == from.segment { from.offset } else { 0 };
+        let Some(piece) = Piece::open(series, *segment)? else { continue };
+        let room = BYTES - bytes.len() as u64;
+        let end = end_of(piece, offset, room)?;
+        is_whole = (end.len() as u64) < room;
+        bytes.splice(..0, end);
+        if !is_whole {
+            break;
+        }
+    }
     let text = String::from_utf8_lossy(&bytes);
     let mut lines: Vec<&str> = text.lines().collect();
-    if begin > offset && lines.len() > 1 {
+    if !is_whole && lines.len() > 1 {
         // Its beginning was not read.
         lines.remove(0);
     }
     let last = lines.split_off(lines.len().saturating_sub(count));
     Ok(last.into_iter().map(shown).collect())
+}
+
+/// The last bytes of a segment from `offset` on.
+fn end_of(mut piece: Piece, offset: u64, most: u64) -> io::Result<Vec<u8>> {
+    let end = piece.len()?;
+    // One that was cut short since is all its own.
+    let offset = if offset > end { 0 } else { offset };
+    let begin = offset.max(end.saturating_sub(most));
+    let mut bytes = vec![0; usize::try_from(end - begin).unwrap_or(0)];
+    if !piece.fill_at(&mut bytes, begin)? {
+        bytes.clear();
+    }
+    Ok(bytes)
 }
 
 /// A line as it is shown: the end of a long one is what matters least.
@@ -50,22 +79,34 @@ mod tests {
 
     use super::*;
 
-    fn tail_of(bytes: &[u8], offset: u64) -> Vec<String> {
+    fn tail_of(segments: &[&[u8]], offset: u64) -> Vec<String> {
         let place = tempfile::tempdir().expect("a directory");
-        let path = place.path().join("log");
-        fs::write(&path, bytes).expect("written");
-        last_lines(&path, offset, 10).expect("readable")
+        let series = Series::new(place.path(), "stdout");
+        for (number, bytes) in (0..).zip(segments) {
+            fs::write(series.path(Segment { run: 7, number }), bytes).expect("written");
+        }
+        // Another run is none of it.
+        fs::write(series.path(Segment::first_of(8)), "other\n").expect("written");
+        let from = Place { segment: Segment::first_of(7), offset };
+        last_lines(&series, from, 10).expect("readable")
     }
 
     #[test]
     fn the_last_lines_are_few_and_short_whatever_was_written() {
         let many: Vec<String> = (1..=1_000_000).map(|n: u32| n.to_string()).collect();
-        assert_eq!(tail_of(many.join("\n").as_bytes(), 0), many[999_990..]);
-        let endless = tail_of(&vec![b'x'; 1 << 20], 0);
+        assert_eq!(tail_of(&[many.join("\n").as_bytes()], 0), many[999_990..]);
+        let endless = tail_of(&[&vec![b'x'; 1 << 20]], 0);
         assert_eq!(endless.len(), 1);
         assert!(endless[0].len() < 400 && endless[0].contains("more characters"), "{endless:?}");
-        assert_eq!(tail_of(b"old\nnew\x1b[2J\xff\x07\tend\r\n", 4), ["new\\u{1b}[2J\u{fffd}\\u{7}\tend"]);
-        assert_eq!(tail_of(b"cut short", 1000), ["cut short"]);
-        assert_eq!(tail_of(b"", 0), Vec::<String>::new());
+        assert_eq!(tail_of(&[b"old\nnew\x1b[2J\xff\x07\tend\r\n"], 4), ["new\\u{1b}[2J\u{fffd}\\u{7}\tend"]);
+        assert_eq!(tail_of(&[b"cut short"], 1000), ["cut short"]);
+        assert_eq!(tail_of(&[b""], 0), Vec::<String>::new());
+    }
+
+    #[test]
+    fn lines_before_the_last_segment_was_begun_belong_to_the_last_ones() {
+        assert_eq!(tail_of(&[b"old\none\ntw", b"o\n", b""], 4), ["one", "two"]);
+        let long = "x\n".repeat(20_000);
+        assert_eq!(tail_of(&[long.as_bytes(), b"y\n"], 0)[7..], ["x", "x", "y"]);
     }
 }

@@ -4,21 +4,34 @@
 //! It refuses to know who wrote a stream, and never changes a byte of it.
 
 mod capture;
+mod check;
 mod error;
 mod fifo;
 mod last_lines;
+mod limits;
 mod line;
+mod lost;
 mod open_segment;
+mod pack;
+mod packed;
+mod piece;
+mod prune;
 mod reader;
 mod run_reader;
 mod series;
+mod since;
 mod tail;
+mod target;
+mod times;
 
-pub use capture::Capture;
+pub use capture::{Capture, Moved};
 pub use error::Error;
 pub use fifo::writing_end;
-pub use last_lines::last_lines;
+pub use last_lines::{Place, last_lines};
+pub use limits::{Limits, WhenFull};
 pub use line::Line;
+pub use lost::Lost;
+pub use pack::tidy;
 pub use reader::Reader;
 pub use series::{Segment, Series};
 

@@ -1,55 +1,57 @@
 //! A segment that is being read. Somebody may cut it or rename it meanwhile: what was read of it stays read, and what comes
 //! in the file that has its name then is read next.
 
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, SeekFrom};
+use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
 
-use durable::ReadError;
+use crate::piece::Piece;
+use crate::series::{Segment, Series};
 
 /// An open segment, and how far it was read.
 #[derive(Debug)]
 pub(crate) struct OpenSegment {
-    path: PathBuf,
-    file: File,
+    series: Series,
+    segment: Segment,
+    piece: Piece,
+    position: u64,
 }
 
 impl OpenSegment {
-    /// The segment of that path, read from `position` on; `None` if there is none.
-    pub(crate) fn open(path: PathBuf, position: u64) -> io::Result<Option<Self>> {
-        let mut file = match durable::open(&path) {
-            Ok(file) => file,
-            Err(ReadError::Missing) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        file.seek(SeekFrom::Start(position))?;
-        Ok(Some(Self { path, file }))
+    /// A segment, read from `position` on; `None` if there is none.
+    pub(crate) fn open(series: &Series, segment: Segment, position: u64) -> io::Result<Option<Self>> {
+        let piece = Piece::open(series, segment)?;
+        Ok(piece.map(|piece| Self { series: series.clone(), segment, piece, position }))
     }
 
     /// Reads on; 0 at the end of the file.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read(buffer)
+        let read = self.piece.read_at(buffer, self.position)?;
+        self.position += read as u64;
+        Ok(read)
     }
 
     /// At the end of the file: goes on in the one that has its name now, or at the beginning if it was cut. Whether there
     /// is more to read.
     pub(crate) fn goes_on(&mut self) -> io::Result<bool> {
-        let ours = self.file.metadata()?;
-        if self.file.stream_position()? > ours.len() {
-            self.file.rewind()?;
+        // Nobody writes to what is compressed.
+        let Piece::Plain(file) = &self.piece else { return Ok(false) };
+        let ours = file.metadata()?;
+        if self.position > ours.len() {
+            self.position = 0;
             return Ok(true);
         }
         // One that was renamed or removed has no successor before something is written.
-        let named = fs::metadata(&self.path).ok().filter(fs::Metadata::is_file);
+        let path = self.series.path(self.segment);
+        let named = fs::metadata(&path).ok().filter(fs::Metadata::is_file);
         if named.is_none_or(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
             return Ok(false);
         }
         // What was written between our last look and the rename is still in the old one.
-        if self.file.stream_position()? < self.file.metadata()?.len() {
+        if self.position < file.metadata()?.len() {
             return Ok(true);
         }
-        self.file = durable::open(&self.path)?;
+        (self.piece, self.position) = (Piece::Plain(durable::open(&path)?), 0);
         Ok(true)
     }
 }

@@ -7,11 +7,14 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::ControlFlow;
+use std::time::SystemTime;
 
+use crate::last_lines::Place;
 use crate::line::Line;
+use crate::piece::Piece;
 use crate::run_reader::RunReader;
 use crate::series::{Segment, Series};
-use crate::tail;
+use crate::{since, tail};
 
 /// How many runs, the newest ones, may still write.
 const WATCHED: usize = 8;
@@ -36,6 +39,16 @@ impl Reader {
             reader.begin_at(segment, position, &segments);
         }
         Ok(reader)
+    }
+
+    /// A series from the first line on that may have come at that time or later, to the chunk: what the times beside the
+    /// segments do not tell apart is read as well.
+    pub fn open_since(series: Series, time: SystemTime) -> io::Result<Self> {
+        let segments = series.segments()?;
+        let places = since::places(&series, &segments, time)?;
+        let oldest = places.first().map_or(0, |place| place.segment.run);
+        let begun = |place: &Place| (place.segment.run, RunReader::new(place.segment, place.offset));
+        Ok(Self { series, runs: places.iter().map(begun).collect(), oldest })
     }
 
     /// Hands out the lines that are new, without their ends; `whole` also hands out last lines that have no end yet.
@@ -72,7 +85,8 @@ impl Reader {
         let last_ones: BTreeMap<u64, Segment> = segments.iter().map(|last| (last.run, *last)).collect();
         let earlier = last_ones.range(..segment.run).rev().take(WATCHED);
         for (run, last) in earlier {
-            let end = std::fs::metadata(self.series.path(*last)).map_or(0, |file| file.len());
+            let piece = Piece::open(&self.series, *last).ok().flatten();
+            let end = piece.and_then(|piece| piece.len().ok()).unwrap_or(0);
             self.runs.insert(*run, RunReader::new(*last, end));
         }
         self.runs.insert(segment.run, RunReader::new(segment, position));

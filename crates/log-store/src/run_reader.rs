@@ -71,7 +71,7 @@ impl RunReader {
 
     fn read(&mut self, series: &Series, buffer: &mut [u8]) -> io::Result<usize> {
         if self.open.is_none() {
-            self.open = OpenSegment::open(series.path(self.segment), self.position)?;
+            self.open = OpenSegment::open(series, self.segment, self.position)?;
         }
         self.open.as_mut().map_or(Ok(0), |open| open.read(buffer))
     }

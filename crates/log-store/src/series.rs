@@ -3,18 +3,27 @@
 //! side by side during a rollout never write into the same file.
 //!
 //! ```text
-//! log/stdout            run 0, segment 0: the only file there was before runs had numbers
-//! log/stdout.17.0       run 17, its first segment
-//! log/stdout.17.1       run 17 went on here when the first segment was full
+//! log/stdout              run 0, segment 0: the only file there was before runs had numbers
+//! log/stdout.17.0.gz      run 17, its first segment, which was full and is compressed
+//! log/.stdout.17.0.times  when its bytes came
+//! log/stdout.17.1         run 17 went on here
+//! log/.stdout.17.lost     how many bytes of run 17 were dropped because the disk was full
 //! ```
 //!
 //! A name is a stream, a run and a number, and nothing else: what logrotate makes of a segment (`stdout.1`,
-//! `stdout.17.0.1`) is none of the series. The names `<segment>.gz` and `<segment>.times` are kept free for segments that
-//! were compressed and for the times of their bytes; a reader that does not know them passes them over.
+//! `stdout.17.0.1`) is none of the series. What is for programs alone begins with a dot: `cat log/stdout*` passes it over.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+
+/// What is behind the name of a segment that is compressed.
+const PACKED: &str = "gz";
+/// What is behind its name in that of the file where the times of its bytes are.
+const TIMES: &str = "times";
+/// What is behind the name of a run where its lost bytes are counted.
+const LOST: &str = "lost";
 
 /// One file of a series. The order of segments is the order of runs, and of the files of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +41,11 @@ impl Segment {
     /// The first segment of a run.
     pub fn first_of(run: u64) -> Self {
         Self { run, number: 0 }
+    }
+
+    /// The one after it, in the same run.
+    pub(crate) fn next(self) -> Self {
+        Self { number: self.number.saturating_add(1), ..self }
     }
 
     /// The segment of a file name, if it is one of the stream's. Each segment has one name only.
@@ -68,21 +82,52 @@ impl Series {
         Self { directory: directory.to_owned(), stream: stream.to_owned() }
     }
 
-    /// Where a segment lies, or would.
+    /// The directory that they lie in.
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Where a segment lies, or would, while it is not compressed.
     pub fn path(&self, segment: Segment) -> PathBuf {
         self.directory.join(segment.name(&self.stream))
     }
 
-    /// The segments that are there, in their order.
+    /// Where a segment lies, or would, once it is compressed.
+    pub fn packed_path(&self, segment: Segment) -> PathBuf {
+        self.directory.join(format!("{}.{PACKED}", segment.name(&self.stream)))
+    }
+
+    /// Where the times of a segment's bytes lie, or would.
+    pub(crate) fn times_path(&self, segment: Segment) -> PathBuf {
+        self.beside(&segment.name(&self.stream), TIMES)
+    }
+
+    /// Where the lost bytes of a run are counted.
+    pub(crate) fn lost_path(&self, run: u64) -> PathBuf {
+        match run {
+            0 => self.beside(&self.stream, LOST),
+            run => self.beside(&format!("{}.{run}", self.stream), LOST),
+        }
+    }
+
+    fn beside(&self, name: &str, what: &str) -> PathBuf {
+        self.directory.join(format!(".{name}.{what}"))
+    }
+
+    /// The segments that are there, compressed or not, in their order.
     pub fn segments(&self) -> io::Result<Vec<Segment>> {
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
-        let segment = |entry: fs::DirEntry| Segment::parse(entry.file_name().to_str()?, &self.stream);
-        let mut segments: Vec<Segment> = entries.flatten().filter_map(segment).collect();
-        segments.sort_unstable();
-        Ok(segments)
+        let segment = |entry: fs::DirEntry| self.segment_of(entry.file_name().to_str()?);
+        let segments: BTreeSet<Segment> = entries.flatten().filter_map(segment).collect();
+        Ok(segments.into_iter().collect())
+    }
+
+    fn segment_of(&self, name: &str) -> Option<Segment> {
+        let packed = name.strip_suffix(PACKED).and_then(|name| name.strip_suffix('.'));
+        Segment::parse(packed.unwrap_or(name), &self.stream)
     }
 }
 
@@ -101,12 +146,15 @@ mod tests {
                 (name, Some(segment))
             );
         }
+        let series = Series::new(Path::new("log"), "stdout");
+        assert_eq!(series.segment_of("stdout.gz"), Some(Segment::FIRST));
+        assert_eq!(series.segment_of("stdout.17.3.gz"), Some(seventeenth));
         let none =
-            ["stderr", "stdout.1", "stdout.17.0.1", "stdout.17.0.gz", "stdout.17.0.times", "stdout.0.0"];
-        for name in
-            none.into_iter().chain(["stdout.017.0", "stdout.+1.0", "stdout-20261126", "stdout.", "std"])
-        {
-            assert_eq!(Segment::parse(name, "stdout"), None, "{name}");
+            ["stderr", "stdout.1", "stdout.17.0.1", ".stdout.17.0.times", "stdout.0.0", ".stdout.17.lost"];
+        let more =
+            ["stdout.017.0", "stdout.+1.0", "stdout-20261126", "stdout.", "std", "stdout.1.gz", "stdoutgz"];
+        for name in none.into_iter().chain(more) {
+            assert_eq!(series.segment_of(name), None, "{name}");
         }
     }
 
@@ -117,9 +165,10 @@ mod tests {
         assert_eq!(series.segments().expect("readable"), []);
         fs::create_dir(place.path().join("log")).expect("made");
         let [late, first] = [Segment { run: 10, number: 2 }, Segment { run: 9, number: 11 }];
-        for segment in [late, first, Segment::FIRST] {
-            fs::write(series.path(segment), "").expect("written");
+        for path in [series.path(late), series.packed_path(late), series.packed_path(first)] {
+            fs::write(path, "").expect("written");
         }
+        fs::write(series.path(Segment::FIRST), "").expect("written");
         assert_eq!(series.segments().expect("readable"), [Segment::FIRST, first, late]);
     }
 }

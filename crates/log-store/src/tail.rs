@@ -1,11 +1,8 @@
 //! Where the last lines of a series begin: found from its end, in blocks, so that a long log costs no more than a short one.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 
-use durable::ReadError;
-
+use crate::piece::Piece;
 use crate::series::{Segment, Series};
 
 const BLOCK: u64 = 1 << 16;
@@ -19,13 +16,9 @@ pub(crate) fn begin(
 ) -> io::Result<Option<(Segment, u64)>> {
     let mut wanted = Wanted { lines, is_run_empty: true };
     for (index, segment) in segments.iter().enumerate().rev() {
-        let file = match durable::open(&series.path(*segment)) {
-            Ok(file) => Some(file),
-            // It was removed since the directory was read.
-            Err(ReadError::Missing) => None,
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(position) = file.map_or(Ok(None), |file| wanted.find_in(&file))? {
+        // It may have been removed since the directory was read.
+        let piece = Piece::open(series, *segment)?;
+        if let Some(position) = piece.map_or(Ok(None), |piece| wanted.find_in(piece))? {
             return Ok(Some((*segment, position)));
         }
         let is_first_of_run = index.checked_sub(1).is_none_or(|before| segments[before].run != segment.run);
@@ -45,18 +38,17 @@ struct Wanted {
 
 impl Wanted {
     /// Where in this segment the last line that is wanted begins.
-    fn find_in(&mut self, file: &File) -> io::Result<Option<u64>> {
-        let mut end = file.metadata()?.len();
+    fn find_in(&mut self, mut piece: Piece) -> io::Result<Option<u64>> {
+        let mut end = piece.len()?;
         if self.lines == 0 {
             return Ok(Some(end));
         }
         while end > 0 {
             let begin = end.saturating_sub(BLOCK);
             let mut block = vec![0; usize::try_from(end - begin).unwrap_or(0)];
-            match file.read_exact_at(&mut block, begin) {
+            if !piece.fill_at(&mut block, begin)? {
                 // It was cut since: what was written after that comes in its turn.
-                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(Some(0)),
-                read => read?,
+                return Ok(Some(0));
             }
             for (index, byte) in block.into_iter().enumerate().rev() {
                 if byte == b'\n' && !self.is_run_empty && self.found_one() {

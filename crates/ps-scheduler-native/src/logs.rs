@@ -60,10 +60,10 @@ fn log(service: &Service, slot: &Slot, stream: Stream) -> Series {
 /// The last lines that a run wrote: stdout's, then stderr's; ten in all, stderr first served.
 pub(crate) fn last_words(service: &Service, run: &Status) -> String {
     let mut lines = Vec::new();
-    for (stream, offset) in STREAMS.into_iter().zip(run.log_offsets) {
-        let path = run.log_file(&service.instance(&run.slot), stream);
+    for stream in STREAMS {
+        let last = log_store::last_lines(&log(service, &run.slot, stream), run.log_place(stream), LAST_LINES);
         // A log that cannot be read must not hide why the process failed.
-        lines.extend(log_store::last_lines(&path, offset, LAST_LINES).unwrap_or_default());
+        lines.extend(last.unwrap_or_default());
     }
     lines.split_off(lines.len().saturating_sub(LAST_LINES)).join("\n")
 }

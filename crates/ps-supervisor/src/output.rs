@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use formation::Stream;
-use log_store::{Capture, writing_end};
+use log_store::{Capture, Limits, Place, writing_end};
 use rustix::pipe::PipeFlags;
 
-use crate::Error;
+use crate::{Error, layout};
 
 /// The input and the output of one run.
 #[derive(Debug)]
@@ -34,10 +34,11 @@ pub(crate) enum Output {
 }
 
 impl Output {
-    /// FIFOs in that directory, which flow into these logs: stdout's, then stderr's.
-    pub(crate) fn logs(directory: &Path, logs: &[PathBuf; 2]) -> Result<Self, Error> {
-        let capture = |stream, log| Capture::open(&fifo(directory, stream), log);
-        let captures = Box::new([capture(Stream::Stdout, &logs[0])?, capture(Stream::Stderr, &logs[1])?]);
+    /// FIFOs in that directory, which flow into the logs that this run began in that slot.
+    pub(crate) fn logs(directory: &Path, slot: &Path, began: u64, limits: Limits) -> Result<Self, Error> {
+        let capture =
+            |stream| Capture::open(&fifo(directory, stream), &layout::log(slot, stream), began, limits);
+        let captures = Box::new([capture(Stream::Stdout)?, capture(Stream::Stderr)?]);
         Ok(Self::Logs { directory: directory.to_owned(), captures })
     }
 
@@ -64,11 +65,11 @@ impl Output {
         }
     }
 
-    /// Where the logs end, in bytes.
-    pub(crate) fn offsets(&self) -> [u64; 2] {
+    /// Where the logs end.
+    pub(crate) fn places(&self) -> Option<[Place; 2]> {
         match self {
-            Self::Logs { captures, .. } => [captures[0].offset(), captures[1].offset()],
-            Self::Pipe { .. } => [0; 2],
+            Self::Logs { captures, .. } => Some([captures[0].place(), captures[1].place()]),
+            Self::Pipe { .. } => None,
         }
     }
 

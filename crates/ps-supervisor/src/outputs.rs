@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
 
 use formation::Stream;
-use log_store::{Capture, Segment};
+use log_store::{Capture, Limits, Place};
 
 use crate::descriptors::Descriptors;
 use crate::layout;
@@ -25,6 +25,7 @@ pub(crate) struct Outputs {
     number: u64,
     /// The run that began the logs.
     began: u64,
+    limits: Limits,
     descriptors: Descriptors,
     output: Option<Output>,
     is_watched: bool,
@@ -33,7 +34,8 @@ pub(crate) struct Outputs {
 impl Outputs {
     /// Those of a run that writes to the logs which `began` began. They are not open yet.
     pub(crate) fn new(slot: &Path, number: u64, began: u64, descriptors: Descriptors) -> Self {
-        Self { slot: slot.to_owned(), number, began, descriptors, output: None, is_watched: false }
+        let (slot, limits) = (slot.to_owned(), Limits::default());
+        Self { slot, number, began, limits, descriptors, output: None, is_watched: false }
     }
 
     /// The same, connected to this.
@@ -50,8 +52,8 @@ impl Outputs {
         for directory in [&self.slot, &layout::runs_directory(&self.slot), &directory] {
             make_directory(directory).map_err(|error| format!("create {}: {error}", directory.display()))?;
         }
-        let logs = STREAMS.map(|stream| layout::log(&self.slot, stream).path(Segment::first_of(self.began)));
-        let mut output = Output::logs(&directory, &logs).map_err(|error| error.to_string())?;
+        let output = Output::logs(&directory, &self.slot, self.began, self.limits);
+        let mut output = output.map_err(|error| error.to_string())?;
         let mut descriptors = output.captures().iter().flat_map(Capture::descriptors);
         descriptors.try_for_each(|fd| self.descriptors.admit(fd)).map_err(|errno| {
             format!("open the output in {}: {}", directory.display(), io::Error::from(errno))
@@ -139,9 +141,9 @@ impl Outputs {
         layout::run_directory(&self.slot, self.number)
     }
 
-    /// Where the logs end, in bytes.
-    pub(crate) fn offsets(&self) -> [u64; 2] {
-        self.output.as_ref().map_or([0; 2], Output::offsets)
+    /// Where the logs end, if there are any.
+    pub(crate) fn places(&self) -> Option<[Place; 2]> {
+        self.output.as_ref().and_then(Output::places)
     }
 
     /// Takes over what was written last.

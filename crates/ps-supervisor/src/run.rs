@@ -225,7 +225,7 @@ impl Run {
             // Whoever takes over before anything else is written knows that it does not fill the slot.
             let _ = self.write_own();
         }
-        self.status.log_offsets = self.outputs.offsets();
+        self.status.begin_logs(self.outputs.places());
         self.status.job = is_job(spec.policy(&self.status.slot.process_type), has_finished);
         self.status.directory = Some(spec.directory.clone());
         self.settle_port(spec, means).map_err(Obstacle::Refused)?;

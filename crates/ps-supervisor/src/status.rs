@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use durable::ReadError;
 use formation::{Exit, Slot, State, Stream};
 use jiff::Timestamp;
-use log_store::Segment;
+use log_store::{Place, Segment};
 use os_process::ProcessId;
 use ps_rollout::{Lane, Role};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -67,7 +67,10 @@ pub struct Status {
     /// The run that began the logs which it writes to: one that follows another goes on in the same.
     #[serde(default)]
     pub log: u64,
-    /// Where these logs of stdout and stderr ended when its process was started, in bytes: what follows is its own.
+    /// Which segments of these logs, stdout's and stderr's, were written to when its process was started.
+    #[serde(default)]
+    pub log_segments: [u32; 2],
+    /// Where these segments ended then, in bytes: what follows is its own.
     #[serde(default)]
     pub log_offsets: [u64; 2],
     /// What is to be known beside the state: why it could not be started, or what is wrong with its place.
@@ -113,6 +116,7 @@ impl Status {
             job: false,
             done: false,
             log: 0,
+            log_segments: [0; 2],
             log_offsets: [0; 2],
             reason: None,
             directory: None,
@@ -141,9 +145,18 @@ impl Status {
         all
     }
 
-    /// The log that the run writes a stream to, in the directory of its slot.
-    pub fn log_file(&self, directory: &Path, stream: Stream) -> PathBuf {
-        layout::log(directory, stream).path(Segment::first_of(self.log))
+    /// Where in the log of its slot a stream of its own begins.
+    pub fn log_place(&self, stream: Stream) -> Place {
+        let index = usize::from(stream == Stream::Stderr);
+        let segment = Segment { run: self.log, number: self.log_segments[index] };
+        Place { segment, offset: self.log_offsets[index] }
+    }
+
+    /// Its process is about to be started, and its logs end there.
+    pub(crate) fn begin_logs(&mut self, places: Option<[Place; 2]>) {
+        let Some(places) = places else { return };
+        self.log_segments = places.map(|place| place.segment.number);
+        self.log_offsets = places.map(|place| place.offset);
     }
 
     /// What was written of one run, if that can be read.

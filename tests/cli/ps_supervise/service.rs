@@ -154,7 +154,8 @@ impl Service {
     /// The log that the run which fills a slot writes its stdout to.
     pub(crate) fn log_file(&self, slot: &str) -> PathBuf {
         let status = self.status(slot).expect("it has a status");
-        status.log_file(&self.path().join(slot), Stream::Stdout)
+        let place = status.log_place(Stream::Stdout);
+        ps_supervisor::log(&self.path().join(slot), Stream::Stdout).path(place.segment)
     }
 
     /// The directory of the run that fills a slot.

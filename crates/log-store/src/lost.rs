@@ -1,0 +1,118 @@
+//! How many bytes of a run were dropped, in a small file that is there before the disk is full: it is written in place, which
+//! needs no room. What is about to be dropped is written down first. A writer that is killed in between leaves it in doubt,
+//! and what is in doubt is said to be so, not guessed.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::PathBuf;
+
+use rustix::fs::OFlags;
+
+use crate::check::check;
+
+/// The bytes of the file: dropped, in doubt, being dropped, and a checksum; each 8 bytes, the lowest first.
+const SIZE: usize = 32;
+
+/// What was dropped, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// So many surely.
+    pub dropped: u64,
+    /// So many more perhaps: whoever dropped them was killed before it could tell.
+    pub in_doubt: u64,
+}
+
+/// The file, and what it says.
+#[derive(Debug)]
+pub(crate) struct LostFile {
+    path: PathBuf,
+    lost: Lost,
+    is_there: bool,
+}
+
+impl LostFile {
+    /// What the file of that path says. What an earlier writer was dropping when it was killed is in doubt from now on.
+    pub(crate) fn open(path: PathBuf) -> Self {
+        let mut bytes = [0; SIZE];
+        let read = durable::open(&path).ok().and_then(|file| file.read_exact_at(&mut bytes, 0).ok());
+        let is_there = read.is_some();
+        let [dropped, in_doubt, underway, sum] = words(&bytes);
+        let mut lost = Lost::default();
+        if is_there && sum == u64::from(check(&bytes[..SIZE - 8])) {
+            lost = Lost { dropped, in_doubt: in_doubt.saturating_add(underway) };
+        }
+        Self { path, lost, is_there }
+    }
+
+    /// What was dropped so far.
+    pub(crate) fn lost(&self) -> Lost {
+        self.lost
+    }
+
+    /// Makes the file, while there is room for it.
+    pub(crate) fn prepare(&mut self) {
+        if !self.is_there {
+            self.is_there = self.write(0).is_ok();
+        }
+    }
+
+    /// So many bytes are about to be dropped.
+    pub(crate) fn begin(&mut self, bytes: u64) {
+        // Where not even this file can be written, the count lives as long as the writer does.
+        self.is_there = self.write(bytes).is_ok();
+    }
+
+    /// So many were.
+    pub(crate) fn end(&mut self, bytes: u64) {
+        self.lost.dropped = self.lost.dropped.saturating_add(bytes);
+        self.is_there = self.write(0).is_ok();
+    }
+
+    fn write(&self, underway: u64) -> io::Result<()> {
+        let file = self.open_to_write()?;
+        let mut bytes = [0; SIZE];
+        for (place, word) in bytes.chunks_exact_mut(8).zip([self.lost.dropped, self.lost.in_doubt, underway])
+        {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
+        let sum = u64::from(check(&bytes[..SIZE - 8]));
+        bytes[SIZE - 8..].copy_from_slice(&sum.to_le_bytes());
+        file.write_all_at(&bytes, 0)
+    }
+
+    fn open_to_write(&self) -> io::Result<File> {
+        let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&self.path)
+    }
+}
+
+fn words(bytes: &[u8; SIZE]) -> [u64; SIZE / 8] {
+    std::array::from_fn(|index| u64::from_le_bytes(std::array::from_fn(|byte| bytes[index * 8 + byte])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_dropped_is_known_to_the_next_writer_and_what_was_underway_is_in_doubt() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("stdout.17.lost");
+        let mut file = LostFile::open(path.clone());
+        file.prepare();
+        assert_eq!(file.lost(), Lost::default());
+        file.begin(100);
+        file.end(70);
+        assert_eq!(LostFile::open(path.clone()).lost(), Lost { dropped: 70, in_doubt: 0 });
+        file.begin(5);
+        let mut next = LostFile::open(path.clone());
+        assert_eq!(next.lost(), Lost { dropped: 70, in_doubt: 5 });
+        next.begin(1);
+        next.end(1);
+        assert_eq!(LostFile::open(path.clone()).lost(), Lost { dropped: 71, in_doubt: 5 });
+        std::fs::write(&path, [7; SIZE]).expect("written");
+        assert_eq!(LostFile::open(path).lost(), Lost::default());
+    }
+}

@@ -1,0 +1,102 @@
+//! Compresses the segments that nobody writes to any more. That takes a while, so a process of its own does it; it may be
+//! killed at any moment. A compressed segment is gzip, for `zcat` to read, in members of 1 MiB each that can be decompressed
+//! alone; each begins with the length of what it holds and of itself, so that one can be found without reading those before it.
+
+use std::fs::{self, File, FileTimes, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use flate2::{Compression, GzBuilder};
+use rustix::fs::OFlags;
+
+use crate::limits::Limits;
+use crate::packed::{EXTRA, LENGTHS, MEMBER, Packed};
+use crate::prune::prune;
+use crate::series::{Segment, Series};
+use crate::target::lock;
+
+/// What is smaller takes no less room when it is compressed.
+const SMALL: u64 = 4 << 10;
+
+/// Removes what is beyond the limits, and compresses what nobody writes to. What cannot be compressed, because the disk is
+/// full for example, stays as it is.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn tidy(series: &Series, limits: &Limits) -> io::Result<()> {
+    prune(series, limits)?;
+    let segments = series.segments()?;
+    let newest = segments.last().map(|segment| segment.run);
+    for (index, segment) in segments.iter().enumerate() {
+        let is_last_of_run = segments.get(index + 1).is_none_or(|next| next.run != segment.run);
+        // The last one of the newest run is where a writer goes on.
+        if is_last_of_run && Some(segment.run) == newest {
+            continue;
+        }
+        if pack(series, *segment).is_err() {
+            let _ = fs::remove_file(stage_of(series, *segment));
+        }
+    }
+    Ok(())
+}
+
+fn pack(series: &Series, segment: Segment) -> io::Result<()> {
+    let (path, packed) = (series.path(segment), series.packed_path(segment));
+    let Ok(plain) = durable::open(&path) else { return Ok(()) };
+    if !lock(&plain)? || !durable::is_at(&plain, &path) {
+        return Ok(());
+    }
+    let metadata = plain.metadata()?;
+    if let Ok(packed) = durable::open(&packed) {
+        // Whoever compressed it was killed before it could remove what it had compressed.
+        let is_same = Packed::open(packed).is_ok_and(|packed| packed.len() == metadata.len());
+        return if is_same { fs::remove_file(&path) } else { Ok(()) };
+    }
+    if metadata.len() < SMALL {
+        return Ok(());
+    }
+    let stage = stage_of(series, segment);
+    let mut file = create(&stage)?;
+    compress(&plain, metadata.len(), &mut file)?;
+    file.set_times(FileTimes::new().set_modified(metadata.modified()?))?;
+    file.sync_all()?;
+    fs::rename(&stage, &packed)?;
+    // It must be there for good before the other goes.
+    File::open(series.directory())?.sync_all()?;
+    fs::remove_file(&path)
+}
+
+fn stage_of(series: &Series, segment: Segment) -> PathBuf {
+    let mut path = series.packed_path(segment).into_os_string();
+    path.push(".part");
+    path.into()
+}
+
+fn create(stage: &Path) -> io::Result<File> {
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(flags).open(stage)
+}
+
+fn compress(plain: &File, length: u64, into: &mut File) -> io::Result<()> {
+    let mut block = vec![0; MEMBER];
+    let mut position = 0;
+    while position < length {
+        let size = usize::try_from(length - position).unwrap_or(MEMBER).min(MEMBER);
+        plain.read_exact_at(&mut block[..size], position)?;
+        into.write_all(&member(&block[..size])?)?;
+        position += size as u64;
+    }
+    Ok(())
+}
+
+/// One member. How long it is becomes known when it is made, and stands in its beginning.
+fn member(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let extra = [&EXTRA[..], &[0; 8]].concat();
+    let mut encoder = GzBuilder::new().extra(extra).write(Vec::new(), Compression::default());
+    encoder.write_all(bytes)?;
+    let mut member = encoder.finish()?;
+    let lengths = [member.len(), bytes.len()].map(|length| u32::try_from(length).unwrap_or(0).to_le_bytes());
+    member[LENGTHS].copy_from_slice(&lengths.concat());
+    Ok(member)
+}

@@ -1,0 +1,63 @@
+//! The bytes of one segment, whether it is compressed or not.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use durable::ReadError;
+
+use crate::packed::Packed;
+use crate::series::{Segment, Series};
+
+/// An open segment.
+#[derive(Debug)]
+pub(crate) enum Piece {
+    /// As it was written.
+    Plain(File),
+    /// Compressed.
+    Packed(Packed),
+}
+
+impl Piece {
+    /// The segment's file; `None` if there is none. What is there both ways was just compressed: both are the same.
+    pub(crate) fn open(series: &Series, segment: Segment) -> io::Result<Option<Self>> {
+        match durable::open(&series.path(segment)) {
+            Ok(file) => return Ok(Some(Self::Plain(file))),
+            Err(ReadError::Missing) => (),
+            Err(error) => return Err(error.into()),
+        }
+        match durable::open(&series.packed_path(segment)) {
+            Ok(file) => Packed::open(file).map(Self::Packed).map(Some),
+            Err(ReadError::Missing) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// How many bytes were written to it.
+    pub(crate) fn len(&self) -> io::Result<u64> {
+        match self {
+            Self::Plain(file) => Ok(file.metadata()?.len()),
+            Self::Packed(packed) => Ok(packed.len()),
+        }
+    }
+
+    /// Reads from a place on; 0 at the end.
+    pub(crate) fn read_at(&mut self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
+        match self {
+            Self::Plain(file) => file.read_at(buffer, position),
+            Self::Packed(packed) => packed.read_at(buffer, position),
+        }
+    }
+
+    /// Fills the buffer from a place on; whether there was so much.
+    pub(crate) fn fill_at(&mut self, buffer: &mut [u8], position: u64) -> io::Result<bool> {
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match self.read_at(&mut buffer[filled..], position + filled as u64)? {
+                0 => return Ok(false),
+                n => filled += n,
+            }
+        }
+        Ok(true)
+    }
+}

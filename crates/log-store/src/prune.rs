@@ -1,0 +1,66 @@
+//! Which segments are too many, too old or too much, and their removal. One that somebody writes to is never removed.
+
+use std::fs;
+use std::io;
+use std::time::SystemTime;
+
+use crate::limits::Limits;
+use crate::series::{Segment, Series};
+use crate::target::lock;
+
+/// What of a series lies on the disk.
+struct Lying {
+    segment: Segment,
+    bytes: u64,
+    modified: SystemTime,
+}
+
+/// Removes what is beyond the limits, the oldest first.
+pub(crate) fn prune(series: &Series, limits: &Limits) -> io::Result<()> {
+    let segments = series.segments()?;
+    let mut lying: Vec<Lying> = segments.iter().filter_map(|segment| Lying::of(series, *segment)).collect();
+    let now = SystemTime::now();
+    let is_old = |it: &Lying| now.duration_since(it.modified).is_ok_and(|age| age > limits.age);
+    let mut bytes: u64 = lying.iter().map(|it| it.bytes).sum();
+    let mut count = lying.len();
+    lying.retain(|it| {
+        let is_beyond = count > limits.files || bytes > limits.total() || is_old(it);
+        let is_removed = is_beyond && remove(series, it.segment);
+        if is_removed {
+            count -= 1;
+            bytes -= it.bytes;
+        }
+        !is_removed
+    });
+    for run in segments.iter().map(|segment| segment.run) {
+        if !lying.iter().any(|it| it.segment.run == run) {
+            let _ = fs::remove_file(series.lost_path(run));
+        }
+    }
+    Ok(())
+}
+
+impl Lying {
+    fn of(series: &Series, segment: Segment) -> Option<Self> {
+        let plain = fs::symlink_metadata(series.path(segment));
+        let file = plain.or_else(|_| fs::symlink_metadata(series.packed_path(segment))).ok()?;
+        let modified = file.modified().ok()?;
+        Some(Self { segment, bytes: file.len(), modified })
+    }
+}
+
+/// Removes a segment; its own file last, because what has none is not looked for again.
+fn remove(series: &Series, segment: Segment) -> bool {
+    let plain = series.path(segment);
+    if let Ok(file) = durable::open(&plain)
+        && !lock(&file).unwrap_or(false)
+    {
+        return false;
+    }
+    let _ = fs::remove_file(series.times_path(segment));
+    let _ = fs::remove_file(series.packed_path(segment));
+    match fs::remove_file(&plain) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => false,
+        Ok(()) | Err(_) => true,
+    }
+}

@@ -1,0 +1,184 @@
+//! The segment that is written to: which one it is, where it ends, and when the next one is begun.
+//!
+//! Whoever writes to a segment holds a lock on it (flock). So nobody compresses or removes it, and nobody appends to one
+//! that is being compressed: the writer that comes then begins the next one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::SystemTime;
+
+use rustix::fs::{FlockOperation, OFlags, SeekFrom};
+use rustix::io::Errno;
+
+use crate::limits::Limits;
+use crate::series::{Segment, Series};
+use crate::times::Times;
+
+/// So many bytes before a segment is full it is followed by the next if it ends with a line.
+const ALMOST: u64 = 64 << 10;
+/// How often somebody else may come in between while a segment is opened.
+const TRIES: u32 = 16;
+
+/// An open segment, and where it ends.
+#[derive(Debug)]
+pub(crate) struct Target {
+    series: Series,
+    segment: Segment,
+    file: File,
+    end: u64,
+    /// When it was begun.
+    since: SystemTime,
+    times: Times,
+}
+
+impl Target {
+    /// The segment in which a run goes on, from that one at least; it is made if it is not there.
+    pub(crate) fn open(series: &Series, at_least: Segment) -> io::Result<Self> {
+        make_directory(series.directory())?;
+        let mut segment = current(series, at_least)?;
+        for _ in 0..TRIES {
+            let path = series.path(segment);
+            let file = open_to_write(&path)?;
+            let is_ours = lock(&file)?;
+            if is_ours && durable::is_at(&file, &path) && !series.packed_path(segment).exists() {
+                let metadata = file.metadata()?;
+                let since = metadata.created().or_else(|_| metadata.modified())?;
+                let times = Times::new(series.times_path(segment));
+                return Ok(Self { series: series.clone(), segment, file, end: metadata.len(), since, times });
+            }
+            // Somebody compresses it, or has just removed it.
+            segment = current(series, if is_ours { segment } else { segment.next() })?;
+        }
+        Err(io::Error::new(io::ErrorKind::ResourceBusy, "others go on changing it"))
+    }
+
+    /// Which segment it is.
+    pub(crate) fn segment(&self) -> Segment {
+        self.segment
+    }
+
+    /// Its file.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+
+    /// Where it ends, in bytes.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Goes to the end of the file that bears the segment's name now.
+    pub(crate) fn find_end(&mut self) -> io::Result<()> {
+        let ours = self.file.metadata()?;
+        let is_named = fs::symlink_metadata(self.series.path(self.segment))
+            .is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino()));
+        if is_named {
+            if ours.len() < self.end {
+                self.times.forget();
+            }
+            // Nobody else writes here: a shorter file was cut, and a longer one was filled by whoever copies it back.
+            self.end = ours.len();
+            return Ok(());
+        }
+        self.times.forget();
+        *self = Self::open(&self.series, self.segment)?;
+        Ok(())
+    }
+
+    /// Goes on in the next segment if this one is full, or was written to for its time. Whether it did. Where the next one
+    /// cannot be made, this one goes on being written to.
+    pub(crate) fn rotate(&mut self, limits: &Limits) -> bool {
+        if !self.is_over(limits) {
+            return false;
+        }
+        let Ok(next) = Self::open(&self.series, self.segment.next()) else { return false };
+        *self = next;
+        true
+    }
+
+    fn is_over(&self, limits: &Limits) -> bool {
+        if self.end == 0 {
+            return false;
+        }
+        let is_almost_full = self.end >= limits.size.saturating_sub(ALMOST.min(limits.size / 16));
+        self.end >= limits.size
+            || (is_almost_full && self.ends_with_a_line())
+            || self.since.elapsed().is_ok_and(|age| age >= limits.turn())
+    }
+
+    fn ends_with_a_line(&self) -> bool {
+        let mut last = [0];
+        self.file.read_exact_at(&mut last, self.end.saturating_sub(1)).is_ok() && last == *b"\n"
+    }
+
+    /// Bytes were put where it ended.
+    pub(crate) fn has_grown(&mut self, bytes: u64) -> io::Result<()> {
+        let before = self.end;
+        self.end += bytes;
+        self.times.note(before);
+        self.close_gap(before)
+    }
+
+    /// A segment that was emptied between our look at its end and the move begins with a gap: what was moved is put where
+    /// the file begins.
+    fn close_gap(&mut self, before: u64) -> io::Result<()> {
+        let is_whole = before == 0
+            || !matches!(rustix::fs::seek(&self.file, SeekFrom::Data(0)), Ok(first) if first > 0 && first <= before);
+        if is_whole {
+            return Ok(());
+        }
+        let mut bytes = vec![0; usize::try_from(self.end - before).unwrap_or(0)];
+        self.file.read_exact_at(&mut bytes, before)?;
+        self.file.set_len(0)?;
+        self.file.write_all_at(&bytes, 0)?;
+        self.end = bytes.len() as u64;
+        self.times.forget();
+        Ok(())
+    }
+}
+
+/// The segment in which a run goes on: its last one, or the one after that if that one is compressed.
+fn current(series: &Series, at_least: Segment) -> io::Result<Segment> {
+    let segments = series.segments()?;
+    let last = segments.into_iter().rfind(|segment| segment.run == at_least.run);
+    let last = last.unwrap_or(at_least).max(at_least);
+    Ok(if series.packed_path(last).exists() { last.next() } else { last })
+}
+
+/// Takes the lock of a segment, if nobody has it. A file system without locks has nobody who compresses beside us, either.
+pub(crate) fn lock(file: &File) -> io::Result<bool> {
+    match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL) => Ok(true),
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Its directory may have been removed, but not the instance's: an app that was destroyed stays so.
+fn make_directory(directory: &Path) -> io::Result<()> {
+    match fs::create_dir(directory) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// The file of that path; it is made if it is not there. What is no ordinary file is refused.
+fn open_to_write(path: &Path) -> io::Result<File> {
+    // A FIFO in its place must not hold us up.
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
+        .open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "not an ordinary file: move it away"));
+    }
+    Ok(file)
+}

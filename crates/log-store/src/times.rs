@@ -1,0 +1,205 @@
+//! When the bytes of a segment came: a file beside it, of one record for each chunk that came after a moment of silence.
+//!
+//! A record is 32 bytes: the offset of the chunk, the time of day and the time since the machine started, both in
+//! microseconds, which start of the machine that was, and a checksum; the lowest byte first. A record says "this byte
+//! came then, and the one before it earlier". There is at most one in 10 ms, and while little is written one a second.
+//!
+//! The time since the start of the machine is what is believed: a clock that was set an hour back meanwhile moves no byte before another
+//! one. A file that is damaged, cut or missing costs the knowledge that was in it, and nothing else.
+
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustix::fs::OFlags;
+use rustix::time::{ClockId, clock_gettime};
+
+use crate::check::check;
+
+const RECORD: usize = 32;
+/// The most that is read of a file: a segment of 10 MiB can have 1.3 MiB of records.
+const MAX_BYTES: u64 = 64 << 20;
+/// Chunks that follow each other sooner are one.
+const APART: u64 = 10_000;
+/// So little is a chunk of its own only once in a while, in bytes and in microseconds.
+const LITTLE: u64 = 256;
+const A_WHILE: u64 = 1_000_000;
+
+/// Writes the times of one segment.
+#[derive(Debug)]
+pub(crate) struct Times {
+    path: PathBuf,
+    /// The time since the start of the machine, and the offset, of the last record.
+    last: Option<(u64, u64)>,
+}
+
+impl Times {
+    /// Those in that file.
+    pub(crate) fn new(path: PathBuf) -> Self {
+        Self { path, last: None }
+    }
+
+    /// Bytes come, from that offset on. Whatever goes wrong with that is no trouble of the bytes.
+    pub(crate) fn note(&mut self, offset: u64) {
+        let now = since_start();
+        let is_due = self.last.is_none_or(|(then, at)| {
+            let (time, bytes) = (now.saturating_sub(then), offset.saturating_sub(at));
+            time >= APART && (bytes >= LITTLE || time >= A_WHILE)
+        });
+        if is_due && self.append(&record(offset, now)).is_ok() {
+            self.last = Some((now, offset));
+        }
+    }
+
+    /// The segment was cut, or another file has its name: nothing is known of its bytes.
+    pub(crate) fn forget(&mut self) {
+        self.last = None;
+        let _ = std::fs::remove_file(&self.path);
+    }
+
+    fn append(&self, record: &[u8; RECORD]) -> io::Result<()> {
+        let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
+        let mut options = OpenOptions::new();
+        let mut file = options.append(true).create(true).mode(0o600).custom_flags(flags).open(&self.path)?;
+        // The end of a record for which there was no room would put all that follow out of step.
+        let rest = file.metadata()?.len() % RECORD as u64;
+        if rest > 0 {
+            file.set_len(file.metadata()?.len() - rest)?;
+        }
+        file.write_all(record)
+    }
+}
+
+fn record(offset: u64, since_start: u64) -> [u8; RECORD] {
+    let mut record = [0; RECORD];
+    record[..8].copy_from_slice(&offset.to_le_bytes());
+    record[8..16].copy_from_slice(&micros(SystemTime::now()).to_le_bytes());
+    record[16..24].copy_from_slice(&since_start.to_le_bytes());
+    record[24..28].copy_from_slice(&boot().to_le_bytes());
+    let sum = check(&record[..28]);
+    record[28..].copy_from_slice(&sum.to_le_bytes());
+    record
+}
+
+/// What the file of a segment says, in the order of its bytes: at which offset, and when, in microseconds since 1970.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Index(Vec<(u64, u64)>);
+
+impl Index {
+    /// Reads it; empty if there is none.
+    pub(crate) fn read(path: &Path) -> Self {
+        let bytes = durable::state(path, MAX_BYTES).unwrap_or_default();
+        let mut records: Vec<Parsed> = Vec::new();
+        for parsed in bytes.chunks_exact(RECORD).filter_map(Parsed::of) {
+            // The segment was cut, and its bytes came anew.
+            records.truncate(records.partition_point(|earlier| earlier.offset < parsed.offset));
+            records.push(parsed);
+        }
+        Self::of(&records, micros(SystemTime::now()).saturating_sub(since_start()))
+    }
+
+    /// `started`: when this machine started, by the clock of now. Of an earlier start the last record says so.
+    fn of(records: &[Parsed], started: u64) -> Self {
+        let mut starts: Vec<(u32, u64)> = vec![(boot(), started)];
+        for record in records.iter().rev() {
+            if !starts.iter().any(|(boot, _)| *boot == record.boot) {
+                starts.push((record.boot, record.real.saturating_sub(record.since_start)));
+            }
+        }
+        let start = |boot| starts.iter().find(|start| start.0 == boot).map_or(0, |start| start.1);
+        Self(records.iter().map(|it| (it.offset, start(it.boot).saturating_add(it.since_start))).collect())
+    }
+
+    /// From which offset on bytes may have come at that time or later; `None` if the whole segment may have.
+    pub(crate) fn place_of(&self, time: SystemTime) -> Option<u64> {
+        let later = self.0.partition_point(|(_, came)| *came <= micros(time));
+        later.checked_sub(1).map(|before| self.0[before].0)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Parsed {
+    offset: u64,
+    real: u64,
+    since_start: u64,
+    boot: u32,
+}
+
+impl Parsed {
+    fn of(record: &[u8]) -> Option<Self> {
+        let (fields, sum) = record.split_last_chunk::<4>()?;
+        let word = |at: usize| fields.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
+        let (offset, real, since_start) = (word(0)?, word(8)?, word(16)?);
+        let boot = u32::from_le_bytes(fields.get(24..28)?.try_into().ok()?);
+        (check(fields) == u32::from_le_bytes(*sum)).then_some(Self { offset, real, since_start, boot })
+    }
+}
+
+fn micros(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn since_start() -> u64 {
+    let now = clock_gettime(ClockId::Boottime);
+    let seconds = Duration::from_secs(u64::try_from(now.tv_sec).unwrap_or(0));
+    let since = seconds + Duration::from_nanos(u64::try_from(now.tv_nsec).unwrap_or(0));
+    u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Which start of the machine this is.
+fn boot() -> u32 {
+    static BOOT: OnceLock<u32> = OnceLock::new();
+    *BOOT.get_or_init(|| {
+        let id = durable::state(Path::new("/proc/sys/kernel/random/boot_id"), 1 << 10);
+        check(&id.unwrap_or_default())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_place_of_a_time_is_found_whatever_was_done_to_the_file() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = place.path().join("stdout.17.0.times");
+        let now = since_start();
+        let hour = 3_600_000_000;
+        let mut bytes = b"no record, of 32 bytes, at all..".to_vec();
+        // What came before the segment was cut.
+        bytes.extend(record(900, now - 3 * hour));
+        for (offset, ago) in [(0, 2 * hour), (100, hour), (200, 0)] {
+            bytes.extend(record(offset, now - ago));
+        }
+        bytes.extend([0; 7]);
+        std::fs::write(&path, &bytes).expect("written");
+        let at = |ago: u64| SystemTime::now() - Duration::from_micros(ago);
+        let index = Index::read(&path);
+        assert_eq!(index.place_of(at(4 * hour)), None);
+        assert_eq!(index.place_of(at(hour + hour / 2)), Some(0));
+        assert_eq!(index.place_of(at(hour / 2)), Some(100));
+        assert_eq!(index.place_of(SystemTime::now()), Some(200));
+        let mut times = Times::new(path.clone());
+        times.note(300);
+        times.note(301);
+        assert_eq!(
+            Index::read(&path).0.len(),
+            4,
+            "what was cut off is written over, and a little is no chunk"
+        );
+        times.forget();
+        assert_eq!(Index::read(&path), Index::default());
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_puts_no_byte_before_another_one() {
+        let of = |offset, real, since_start, boot| Parsed { offset, real, since_start, boot };
+        let records = [of(0, 5_000, 10, 1), of(5, 100, 20, 1), of(9, 9_000, 5, 2), of(12, 1, 8, boot())];
+        let index = Index::of(&records, 20_000);
+        assert_eq!(index.0, [(0, 90), (5, 100), (9, 9_000), (12, 20_008)]);
+    }
+}
