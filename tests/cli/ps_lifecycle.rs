@@ -65,6 +65,8 @@ mod schema;
 mod settings;
 #[path = "ps_lifecycle/signal.rs"]
 mod signal;
+#[path = "ps_lifecycle/snapshot.rs"]
+mod snapshot;
 #[path = "ps_lifecycle/start.rs"]
 mod start;
 #[path = "ps_lifecycle/stop.rs"]

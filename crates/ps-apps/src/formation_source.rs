@@ -106,7 +106,8 @@ impl FormationSource {
         }
     }
 
-    pub(crate) fn named(word: &str) -> Option<Self> {
+    /// The source that this word stands for; `None` for a word of a later version.
+    pub fn named(word: &str) -> Option<Self> {
         [Self::Argument, Self::AppJson, Self::DokkuScale, Self::Trigger]
             .into_iter()
             .find(|source| source.as_str() == word)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use formation::{SignalName, Which};
+use ps_apps::SnapshotName;
 use ps_cli::Format;
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
@@ -53,6 +54,7 @@ pub(crate) enum Verb {
     Signal(SignalArgs),
     /// Counts restarts from 0 again; what runs is left alone
     Reset(TargetArgs),
+    Snapshot(SnapshotArgs),
     Retire(RetireArgs),
     Destroy(DestroyArgs),
     Status(StatusArgs),
@@ -205,6 +207,64 @@ pub(crate) struct SignalArgs {
     /// Only to the main process of each instance, not to what came from it
     #[arg(long)]
     pub(crate) main: bool,
+}
+
+/// Saves which apps are to run, with which formation and release, under a name, and restores that
+///
+/// What is to run now is always durable: a reboot needs no snapshot. A snapshot is for a state of before, to come back to. The
+/// environment and the properties of apps are not in it.
+///
+/// Examples:
+///   ps-lifecycle snapshot save before-the-move
+///   ps-lifecycle snapshot restore before-the-move shop
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct SnapshotArgs {
+    #[command(subcommand)]
+    pub(crate) verb: SnapshotVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SnapshotVerb {
+    /// Saves the state of these apps; none: all that are deployed
+    Save {
+        /// What it is called
+        name: SnapshotName,
+        /// The apps
+        apps: Vec<String>,
+        /// Take the place of a snapshot of that name
+        #[arg(long)]
+        replace: bool,
+    },
+    /// Makes these apps what they were; none: all that the snapshot holds
+    Restore {
+        /// What it is called
+        name: SnapshotName,
+        /// The apps
+        apps: Vec<String>,
+        /// This many apps at a time; -1: one per CPU
+        #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = parallel)]
+        parallel: i32,
+    },
+    /// The snapshots there are
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// The apps of a snapshot
+    Show {
+        /// What it is called
+        name: SnapshotName,
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Removes a snapshot; no app is touched
+    Delete {
+        /// What it is called
+        name: SnapshotName,
+    },
 }
 
 /// Removes what earlier deploys left behind, of one app or of all

@@ -49,7 +49,21 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
 /// The same source again, under the app's lock.
 pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
     let lock = session.lock(app)?;
-    let args = DeployArgs {
+    let args = of_nothing(app);
+    let checkout = checkout(&session.world, app, &args)?;
+    deploy(session, &lock, app, &args, &checkout)
+}
+
+/// What an earlier deploy has written down, once more, with its counts; the caller holds the lock.
+pub(crate) fn of_record(session: &Session, lock: &AppLock, app: &AppName, record: &Deployed) -> Result<()> {
+    let scale = record.scale.iter().map(|entry| format!("{}={}", entry.name, entry.count)).collect();
+    let args = DeployArgs { scheduler: Some(record.scheduler.clone()), scale, ..of_nothing(app) };
+    deploy(session, lock, app, &args, &Checkout::of_record(record)?)
+}
+
+/// The words of a deploy that says nothing.
+fn of_nothing(app: &AppName) -> DeployArgs {
+    DeployArgs {
         app: app.to_string(),
         dir: None,
         image: None,
@@ -61,9 +75,7 @@ pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
         env_file: None,
         dry_run: false,
         json: false,
-    };
-    let checkout = checkout(&session.world, app, &args)?;
-    deploy(session, &lock, app, &args, &checkout)
+    }
 }
 
 fn checkout(world: &World, app: &AppName, args: &DeployArgs) -> Result<Checkout> {

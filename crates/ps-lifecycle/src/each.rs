@@ -53,7 +53,8 @@ pub(crate) fn app(
     }
 }
 
-fn at_a_time(parallel: i32) -> usize {
+/// How many at a time a value of `--parallel` means.
+pub(crate) fn at_a_time(parallel: i32) -> usize {
     match parallel {
         -1 => thread::available_parallelism().map_or(1, NonZero::get),
         n => usize::try_from(n).unwrap_or(1).max(1),

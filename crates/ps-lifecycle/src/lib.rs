@@ -20,6 +20,7 @@ mod restore;
 mod retire;
 mod session;
 mod signal;
+mod snapshot;
 mod start;
 mod status;
 mod status_table;
@@ -32,6 +33,7 @@ use anyhow::Result;
 use clap::Parser;
 use clap::error::ErrorKind;
 use formation::{InvalidSignal, InvalidSlot};
+use ps_apps::InvalidSnapshotName;
 use ps_cli::exit::{self, Outcome, Refusal};
 use ps_cli::say;
 
@@ -67,6 +69,7 @@ pub fn run() -> Result<Outcome> {
         Verb::Restore(args) => restore::run(&session, args),
         Verb::Signal(args) => signal::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),
+        Verb::Snapshot(args) => snapshot::run(&session, args),
         Verb::Retire(args) => retire::run(&session, args),
         Verb::Destroy(args) => destroy::run(&session, args),
         Verb::Status(args) => status::run(&session, args),
@@ -84,6 +87,9 @@ fn parse() -> Result<Args> {
             return Refusal::failed(invalid.to_string());
         }
         if let Some(invalid) = cause.and_then(|cause| cause.downcast_ref::<InvalidSignal>()) {
+            return Refusal::failed(invalid.to_string());
+        }
+        if let Some(invalid) = cause.and_then(|cause| cause.downcast_ref::<InvalidSnapshotName>()) {
             return Refusal::failed(invalid.to_string());
         }
         match cause.and_then(|cause| cause.downcast_ref::<InvalidParallel>()) {

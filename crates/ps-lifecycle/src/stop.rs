@@ -21,6 +21,11 @@ pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
 
 fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {
     let Some(lock) = lock_or_take_in(session, app, which)? else { return Ok(()) };
+    stop_locked(session, &lock, app, which)
+}
+
+/// The same; the caller holds the lock.
+pub(crate) fn stop_locked(session: &Session, lock: &AppLock, app: &App, which: &Which) -> Result<()> {
     if !runs_undeployed(session, app)? {
         refuse_unknown(session, app, which)?;
     }
@@ -37,7 +42,7 @@ fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {
         Ok(_) | Err(_) => (),
     }
     ended?;
-    session.trigger(&lock, "post-stop", &[app.name.as_str()])
+    session.trigger(lock, "post-stop", &[app.name.as_str()])
 }
 
 /// The app's lock. While somebody holds it who rolls the app out, the stop is taken into that rollout; `None`: that was all there

@@ -9,7 +9,7 @@ use app_json::AppJson;
 use durable::ReadError;
 use formation::AppName;
 use procfile::{Procfile, WarningKind};
-use ps_apps::{DOKKU_SCALE, World, nearby, state_file};
+use ps_apps::{Bytes, DOKKU_SCALE, Deployed, World, nearby, state_file};
 
 use crate::{APP_JSON, Error, Source};
 
@@ -109,6 +109,21 @@ impl Checkout {
                 Ok(Self { kind, source: kind.source(place), procfile: recorded, app_json, dokku_scale })
             }
         }
+    }
+
+    /// What an earlier deploy has written down, with the files as they were then. What they name is run where it lies now.
+    pub fn of_record(record: &Deployed) -> Result<Self, Error> {
+        let kind = Kind::parse(&record.kind);
+        let kind = kind.ok_or_else(|| Error::UnknownSource { kind: record.kind.clone() })?;
+        let source = kind.source(record.place.clone());
+        if let Source::Directory(path) = &source
+            && !path.is_dir()
+        {
+            return Err(Error::NotADirectory { path: path.clone() });
+        }
+        let bytes = |file: &Option<Bytes>| file.as_ref().map(|bytes| bytes.0.clone());
+        let (procfile, app_json) = (bytes(&record.procfile), bytes(&record.app_json));
+        Ok(Self { kind, source, procfile, app_json, dokku_scale: None })
     }
 
     /// The Procfile, read; a bad one names its lines.

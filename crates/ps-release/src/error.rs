@@ -50,6 +50,12 @@ pub enum Error {
         /// What lies there in its place, in brackets; empty if nothing is like it.
         there: String,
     },
+    /// A source that was recorded in a word that we do not know.
+    #[error("a source of the kind {kind:?} is of a later version: deploy with that version")]
+    UnknownSource {
+        /// The word.
+        kind: String,
+    },
     /// Inside Dokku: what is being deployed has no Procfile.
     #[error("App {app} has no Procfile, which says what to run: add one (web: <command>) and push again")]
     NothingToRun {

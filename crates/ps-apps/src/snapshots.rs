@@ -1,0 +1,197 @@
+//! Snapshots: which apps are to run, with which formation and which release, under a name of the user's. A snapshot holds what a
+//! deploy would write down, so a release can come back that is kept no more. The environment is not in it.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use durable::{Access, Directory, ReadError};
+use formation::{AppName, Slot};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::content::Bytes;
+use crate::{Deployed, Error, World, state_file};
+
+const DIRECTORY: &str = "formation-snapshots";
+const SUFFIX: &str = ".json";
+const FORMAT: u32 = 1;
+/// Some hundred apps, each with two files of a mebibyte, would be more: then a few of them are saved together.
+const MAX_BYTES: u64 = 256 << 20;
+const MAX_NAME_BYTES: usize = 63;
+
+/// The name of a snapshot, which is part of a file's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotName(String);
+
+/// A word that is no name of a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no name for a snapshot: letters, digits, '-', '_' and '.', 63 at most, a letter or digit first"
+)]
+pub struct InvalidSnapshotName(String);
+
+impl FromStr for SnapshotName {
+    type Err = InvalidSnapshotName;
+
+    fn from_str(word: &str) -> Result<Self, InvalidSnapshotName> {
+        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        let begins_well = word.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
+        if begins_well && word.len() <= MAX_NAME_BYTES && word.bytes().all(is_legal) {
+            Ok(Self(word.to_owned()))
+        } else {
+            Err(InvalidSnapshotName(word.chars().take(80).collect()))
+        }
+    }
+}
+
+impl std::fmt::Display for SnapshotName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What was to run at one time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// When it was saved.
+    pub at: Timestamp,
+    /// The apps, by name.
+    pub apps: Vec<SavedApp>,
+}
+
+/// What was to run of one app.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedApp {
+    /// Its name.
+    pub app: String,
+    /// Whether it was to run at all.
+    pub wanted: bool,
+    /// The number of the release, for people; 0 if none is kept.
+    pub release: u64,
+    /// The slots that somebody had stopped.
+    pub stopped: Vec<Slot>,
+    /// The release and the formation, as a deploy writes them down.
+    pub deployed: Deployed,
+}
+
+#[derive(Serialize)]
+struct Written<'a> {
+    format: u32,
+    #[serde(flatten)]
+    snapshot: &'a Snapshot,
+}
+
+impl Deployed {
+    /// Whether another one is of the same release, whatever the counts are.
+    pub fn is_same_release(&self, other: &Self) -> bool {
+        let of = |deployed: &Self| {
+            let Self { kind, place, procfile, app_json, scheduler, .. } = deployed.clone();
+            (kind, place, procfile, app_json, scheduler)
+        };
+        of(self) == of(other)
+    }
+}
+
+impl World {
+    /// What the last deploy of an app has written down, with the counts of today; `None` if it was never deployed.
+    pub fn deployed(&self, app: &AppName) -> Result<Option<Deployed>, Error> {
+        let Some((kind, place)) = self.deploy_source(app)? else { return Ok(None) };
+        Ok(Some(Deployed {
+            kind,
+            place,
+            procfile: state_file::read(&self.procfile_path(app), true)?.map(Bytes),
+            app_json: state_file::read(&self.app_json_path(app), false)?.map(Bytes),
+            scheduler: self.scheduler_name(app)?.to_string(),
+            scale: self.formation(app)?.scale,
+            scale_source: self.formation_source(app)?.as_str().to_owned(),
+            can_scale: self.can_scale(app)?,
+        }))
+    }
+
+    /// The names of the snapshots, sorted.
+    pub fn snapshots(&self) -> Result<Vec<SnapshotName>, Error> {
+        let directory = self.snapshots_dir();
+        let entries = match fs::read_dir(&directory) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|error| Error::io("read", &directory, error))?,
+        };
+        let name = |entry: fs::DirEntry| {
+            entry.file_name().to_str()?.strip_suffix(SUFFIX)?.parse::<SnapshotName>().ok()
+        };
+        let mut names: Vec<SnapshotName> = entries.flatten().filter_map(name).collect();
+        names.sort_by(|one, other| one.0.cmp(&other.0));
+        Ok(names)
+    }
+
+    /// A snapshot; `None` if there is none of that name.
+    pub fn snapshot(&self, name: &SnapshotName) -> Result<Option<Snapshot>, Error> {
+        let path = self.snapshots_dir().join(format!("{name}{SUFFIX}"));
+        let corrupt = |reason: String| Error::Corrupt { path: path.clone(), line: None, reason };
+        let bytes = match durable::state(&path, MAX_BYTES) {
+            Ok(bytes) => bytes,
+            Err(ReadError::Missing) => return Ok(None),
+            Err(ReadError::Io(error)) => return Err(Error::io("read", &path, error)),
+            Err(error) => return Err(corrupt(error.to_string())),
+        };
+        let value: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(|error| corrupt(format!("{error}: save it again")))?;
+        if let Some(format) = value["format"].as_u64().filter(|format| *format > FORMAT.into()) {
+            return Err(corrupt(format!("format {format} is of a later version: use that version")));
+        }
+        serde_json::from_value(value).map(Some).map_err(|error| corrupt(format!("{error}: save it again")))
+    }
+
+    /// Writes a snapshot, whole or not at all; one of that name is replaced.
+    pub fn write_snapshot(&self, name: &SnapshotName, snapshot: &Snapshot) -> Result<(), Error> {
+        let mut json =
+            serde_json::to_vec(&Written { format: FORMAT, snapshot }).expect("a snapshot is plain data");
+        json.push(b'\n');
+        let directory = Directory::open(self.lib(), &self.snapshots_dir())?;
+        Ok(directory.write(&format!("{name}{SUFFIX}"), &json, Access::like(self.root(), 0o600))?)
+    }
+
+    /// Removes a snapshot.
+    pub fn delete_snapshot(&self, name: &SnapshotName) -> Result<(), Error> {
+        Ok(Directory::open(self.lib(), &self.snapshots_dir())?.remove(&format!("{name}{SUFFIX}"))?)
+    }
+
+    fn snapshots_dir(&self) -> PathBuf {
+        self.lib().join("data").join(DIRECTORY)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_part_of_a_files_name_and_nothing_else() {
+        for name in ["a", "before-the-move", "2026.11", "A_1"] {
+            assert_eq!(name.parse::<SnapshotName>().map(|name| name.to_string()).as_deref(), Ok(name));
+        }
+        for name in ["", ".", "..", "../a", "a/b", "-a", ".a", "a b", "é", &"a".repeat(64)] {
+            assert!(name.parse::<SnapshotName>().is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_saved_comes_back_and_a_later_format_is_refused_by_its_number() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let world = World::new(directory.path().join("home"), directory.path().join("lib"));
+        fs::create_dir_all(world.root()).expect("a directory");
+        fs::create_dir_all(world.lib()).expect("a directory");
+        let name: SnapshotName = "calm".parse().expect("a name");
+        assert_eq!(world.snapshot(&name).expect("readable"), None);
+        let snapshot = Snapshot { at: Timestamp::UNIX_EPOCH, apps: Vec::new() };
+        world.write_snapshot(&name, &snapshot).expect("written");
+        assert_eq!(world.snapshot(&name).expect("readable"), Some(snapshot));
+        assert_eq!(world.snapshots().expect("readable"), std::slice::from_ref(&name));
+        fs::write(world.snapshots_dir().join("calm.json"), "{\"format\": 2}").expect("written");
+        let error = world.snapshot(&name).expect_err("later").to_string();
+        assert!(error.contains("format 2 is of a later version"), "{error}");
+        world.delete_snapshot(&name).expect("removed");
+        assert_eq!(world.snapshots().expect("readable"), []);
+    }
+}

@@ -1,0 +1,22 @@
+//! What of an app's instances a snapshot wants to know.
+
+use anyhow::Result;
+use formation::{AppName, Slot, State};
+use ps_apps::{App, World};
+use ps_scheduler::Over;
+
+use crate::converge;
+use crate::session::Session;
+
+/// The slots that somebody has stopped.
+pub(super) fn stopped_by_hand(world: &World, app: &AppName) -> Result<Vec<Slot>> {
+    let status = ps_schedulers::of(world, app)?.status_of(app)?;
+    let by_hand = status.instances.into_iter().filter(|instance| instance.over == Some(Over::StoppedByHand));
+    Ok(by_hand.map(|instance| instance.slot).collect())
+}
+
+/// Whether something of an app is up, or about to be.
+pub(super) fn is_running(session: &Session, app: &App) -> Result<bool> {
+    let status = converge::status(session, app)?;
+    Ok(status.instances.iter().any(|instance| !matches!(instance.state, State::Stopped | State::Crashed)))
+}
