@@ -9,7 +9,7 @@ use std::os::unix::fs::MetadataExt;
 use formation::Slot;
 use os_process::{ProcessId, Processes, send_signal, start_time, user_name};
 use ps_scheduler::{Error, SignalOrder, Signalled};
-use ps_supervisor::Status;
+use ps_supervisor::Statuses;
 use rustix::process::Signal;
 
 use crate::service::Service;
@@ -21,9 +21,10 @@ pub(crate) fn send(service: &Service, order: &SignalOrder) -> Result<Vec<(Slot, 
         .expect("every signal that has a name here has one on Linux");
     let mut trees = Processes::new(ps_supervisor::MARKER);
     let mut told: Vec<(Slot, Signalled)> = Vec::new();
+    let statuses = Statuses::of(&service.directory);
     for instance in status::instances(service)?.into_iter().filter(|one| order.which.includes(&one.slot)) {
         let run = instance.run.unwrap_or(0);
-        let main = main_process(service, &instance.slot, run).filter(ProcessId::is_alive);
+        let main = main_process(&statuses, &instance.slot, run).filter(ProcessId::is_alive);
         let outcome = match main {
             None => Signalled::NotRunning(instance.state),
             Some(main) if order.main_alone => sent(one(&main, signal).map(usize::from), main.pid),
@@ -41,8 +42,8 @@ pub(crate) fn send(service: &Service, order: &SignalOrder) -> Result<Vec<(Slot, 
     Ok(told)
 }
 
-fn main_process(service: &Service, slot: &Slot, run: u64) -> Option<ProcessId> {
-    let runs = Status::read_all(&service.instance(slot)).ok()?;
+fn main_process(statuses: &Statuses, slot: &Slot, run: u64) -> Option<ProcessId> {
+    let runs = statuses.read_all(slot).ok()?;
     runs.into_iter().find(|status| status.run == run)?.process
 }
 
