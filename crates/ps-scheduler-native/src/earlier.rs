@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use formation::Slot;
 use os_process::{service_unit, signal_process};
 use ps_scheduler::Error;
-use ps_supervisor::{Predecessor, SPEC_FILE, note_finished};
+use ps_supervisor::{Predecessor, Spec, note_finished};
 use rustix::process::Signal;
 
 use crate::service::{Service, backend};
@@ -40,7 +40,7 @@ pub(crate) fn take_over(service: &Service) -> Result<(), Error> {
 
 /// The instances that have finished, where the files of an app are as an earlier version left them, and do not say so.
 pub(crate) fn finished(service: &Service) -> BTreeSet<Slot> {
-    if service.directory.join(SPEC_FILE).exists() {
+    if !Spec::is_of_first_format(&service.directory) {
         return BTreeSet::new();
     }
     let is_alive = service.connect().is_some();

@@ -120,6 +120,7 @@ impl Service {
 
     /// Writes the spec, durably, for us alone to read. The directory is made if need be.
     pub(crate) fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
+        Spec::set_first_format_aside(&self.directory);
         self.write(SPEC_FILE, &spec.to_json())?;
         Spec::has_replaced_another(&self.directory);
         Ok(())

@@ -88,6 +88,7 @@ pub(crate) fn commit(service: &Path, old: Option<&Spec>) -> Result<(), Error> {
         let listed = stopped::write(service, again.revision, &again.stopped);
         listed.unwrap_or_else(|_| stopped::forget(service));
     }
+    Spec::set_first_format_aside(service);
     match fs::rename(&next, &spec) {
         Ok(()) => (),
         Err(error) if error.kind() == io::ErrorKind::NotFound && spec.is_file() => return Ok(()),

@@ -3,6 +3,10 @@
 //! The file bears the number of its format. Format 1 had none and was called `spec.json`: it is read as long as there is no
 //! other. The name has changed with the format so that a program of before finds no spec, says so, and starts nothing from
 //! what it would misread. A file of a later format is refused for the same reason.
+//!
+//! After a downgrade a program of before may deploy the app: then `spec.json` is there again, beside `spec2.json`. Which of the two is
+//! the later one is told by names, not by clocks: before `spec2.json` is written, a `spec.json` that is there gets the name `spec1.json`. So a
+//! `spec.json` is always later than `spec2.json`, and `spec1.json` is always earlier, wherever a program is killed.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,6 +31,8 @@ pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
 pub const SPEC_FILE: &str = "spec2.json";
 /// Its name in format 1.
 const FIRST_SPEC_FILE: &str = "spec.json";
+/// What a spec of format 1 is called while one of today takes its place.
+const EARLIER_SPEC_FILE: &str = "spec1.json";
 /// The number of the format that is written.
 const FORMAT: u32 = 2;
 
@@ -90,11 +96,26 @@ impl Spec {
     /// Reads a service directory's spec, and what was stopped by hand since. A list of that which cannot be read is passed over:
     /// [`Spec::list_passed_over`] says why.
     pub fn read(service: &Path) -> Result<Self, Error> {
+        if let Some(spec) = Self::read_first_format(service) {
+            return Ok(spec);
+        }
         let mut spec = Self::read_alone(service)?;
         if let Ok(Some(stopped)) = stopped::read(service, spec.revision) {
             spec.stopped = stopped;
         }
         Ok(spec)
+    }
+
+    /// The spec of a program of before, if one has deployed the app last. One that makes no sense is nobody's: such a program writes
+    /// it whole or not at all.
+    fn read_first_format(service: &Path) -> Option<Self> {
+        read_document(&service.join(FIRST_SPEC_FILE)).ok()
+    }
+
+    /// Whether a program of before has deployed the app last.
+    #[must_use]
+    pub fn is_of_first_format(service: &Path) -> bool {
+        Self::read_first_format(service).is_some()
     }
 
     /// Why the list of what was stopped by hand in this revision is passed over, if it is.
@@ -104,12 +125,16 @@ impl Spec {
 
     /// The base of the ports of a service directory, if it has a spec that says one.
     pub fn base_port_in(service: &Path) -> Option<u16> {
-        Self::read_alone(service).ok().map(|spec| spec.base_port)
+        let spec = Self::read_first_format(service).or_else(|| Self::read_alone(service).ok());
+        spec.map(|spec| spec.base_port)
     }
 
     fn read_alone(service: &Path) -> Result<Self, Error> {
         match read_document(&service.join(SPEC_FILE)) {
-            Err(Error::NoSpec { .. }) => read_document(&service.join(FIRST_SPEC_FILE)),
+            Err(Error::NoSpec { .. }) => match read_document(&service.join(EARLIER_SPEC_FILE)) {
+                Err(Error::NoSpec { .. }) => read_document(&service.join(FIRST_SPEC_FILE)),
+                read => read,
+            },
             read => read,
         }
         .map_err(|error| match error {
@@ -120,7 +145,7 @@ impl Spec {
 
     /// Whether a directory has a spec, of whatever format; what it says may make no sense.
     pub fn is_in(service: &Path) -> bool {
-        [SPEC_FILE, FIRST_SPEC_FILE].into_iter().any(|name| service.join(name).is_file())
+        [SPEC_FILE, FIRST_SPEC_FILE, EARLIER_SPEC_FILE].into_iter().any(|name| service.join(name).is_file())
     }
 
     /// What its file contains.
@@ -133,6 +158,7 @@ impl Spec {
         let path = service.join(SPEC_FILE);
         let fail = |error: io::Error| Error::io("write", &path, error);
         let owner = fs::metadata(service).map_err(fail)?;
+        Self::set_first_format_aside(service);
         durable::replace(service, SPEC_FILE, &self.to_json()).map_err(fail)?;
         // Only root can give it to somebody else, and only there it may have to.
         let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
@@ -141,16 +167,25 @@ impl Spec {
         Ok(())
     }
 
+    /// A service directory is about to get another spec: one of format 1 becomes an earlier one.
+    pub fn set_first_format_aside(service: &Path) {
+        // Where it stays, the next spec cannot be written either.
+        let _ = fs::rename(service.join(FIRST_SPEC_FILE), service.join(EARLIER_SPEC_FILE));
+    }
+
     /// A service directory has got another spec: what belonged to an earlier one goes.
     pub fn has_replaced_another(service: &Path) {
         stopped::forget(service);
         // Where it stays, nobody reads it any more.
-        let _ = fs::remove_file(service.join(FIRST_SPEC_FILE));
+        let _ = fs::remove_file(service.join(EARLIER_SPEC_FILE));
     }
 
     /// Writes down, durably, which slots are stopped by hand, and leaves the spec as it lies there. Only one of format 1, which knows no such
     /// list, and one that cannot be read are written anew.
     pub fn note_stopped(&self, service: &Path) -> Result<(), Error> {
+        if Self::is_of_first_format(service) {
+            return self.write(service);
+        }
         match read_document::<Self>(&service.join(SPEC_FILE)) {
             Ok(written) if written.revision == self.revision => {
                 stopped::write(service, self.revision, &self.stopped)
@@ -280,4 +315,57 @@ pub(crate) fn read_document<T: serde::de::DeserializeOwned + Borrow<Spec>>(path:
     let content: T = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
     content.borrow().check().map_err(bad)?;
     Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec(revision: u64, app: &str) -> Spec {
+        let json = serde_json::json!({
+            "app": app, "revision": revision, "directory": "/", "env": {}, "env_files": [], "base_port": 0,
+            "places": {}, "restart_policy": "no", "stop_timeout_seconds": 1, "processes": [],
+        });
+        serde_json::from_value(json).expect("a spec")
+    }
+
+    #[test]
+    fn of_a_spec_of_before_and_one_of_today_the_later_one_counts_wherever_a_program_was_killed() {
+        let service = tempfile::tempdir().expect("a directory");
+        let service = service.path();
+        let read = || Spec::read(service).expect("readable").app;
+        let deploy_of_before = |app: &str| {
+            let json = serde_json::to_vec(&spec(1, app)).expect("json");
+            fs::write(service.join(FIRST_SPEC_FILE), json).expect("written");
+        };
+        deploy_of_before("first");
+        assert_eq!(read(), "first");
+        Spec::set_first_format_aside(service);
+        assert_eq!(read(), "first", "killed before today's is written");
+        fs::write(service.join(SPEC_FILE), spec(1, "second").to_json()).expect("written");
+        assert_eq!(read(), "second", "killed before the earlier one is removed");
+        deploy_of_before("third");
+        assert_eq!(read(), "third", "a downgrade");
+        spec(1, "fourth").write(service).expect("written");
+        assert_eq!(read(), "fourth");
+        assert!(!service.join(FIRST_SPEC_FILE).exists() && !service.join(EARLIER_SPEC_FILE).exists());
+        fs::write(service.join(FIRST_SPEC_FILE), "{").expect("written");
+        assert_eq!(read(), "fourth", "such a program writes whole files");
+    }
+
+    #[test]
+    fn a_list_of_what_was_stopped_belongs_to_no_spec_of_before() {
+        let service = tempfile::tempdir().expect("a directory");
+        let service = service.path();
+        spec(1, "second").write(service).expect("written");
+        let by_hand = vec!["web.2".parse().expect("a slot")];
+        Spec { stopped: by_hand, ..spec(1, "second") }.note_stopped(service).expect("noted");
+        assert_eq!(Spec::read(service).expect("readable").stopped.len(), 1);
+        fs::write(service.join(FIRST_SPEC_FILE), serde_json::to_vec(&spec(1, "third")).expect("json"))
+            .expect("written");
+        assert_eq!(Spec::read(service).expect("readable").stopped, []);
+        spec(1, "third").note_stopped(service).expect("noted");
+        assert_eq!(Spec::read(service).expect("readable").app, "third");
+        assert!(service.join(SPEC_FILE).exists() && !service.join(FIRST_SPEC_FILE).exists());
+    }
 }

@@ -312,3 +312,36 @@ fn an_earlier_supervisor_finds_no_spec_of_its_own_where_todays_programs_deployed
     assert_eq!(ran.status, Some(0), "{ran:?}");
     assert_eq!(home.pids("shop"), before);
 }
+
+#[test]
+fn a_deploy_by_earlier_programs_after_a_downgrade_is_the_later_one_at_the_next_upgrade() {
+    let Some(earlier) = built(FIRST) else { return };
+    for has_supervisor in [true, false] {
+        let home = Home::running("shop", "web: exec sleep 100001\n", &[]);
+        let before = home.pids("shop");
+        let service = home.path("lib/data/scheduler-native/shop");
+        if !has_supervisor {
+            home.does(&["ps-lifecycle", "stop", "shop"]);
+        }
+        let source = home.source("shop", "web: exec sleep 100002\n");
+        let deployed = run(home.command_at(&earlier, &["ps-lifecycle", "deploy", "shop", "--dir", &source]));
+        assert_eq!(deployed.status, Some(0), "{deployed:?}");
+        let is_as_deployed = || {
+            let words: Vec<String> = home.processes().into_iter().map(|(_, words)| words).collect();
+            let runs = |number: &str| words.iter().any(|words| words.contains(number));
+            assert!(runs("100002") && !runs("100001"), "{has_supervisor}: {words:?}");
+        };
+        is_as_deployed();
+        let deployed = home.pids("shop");
+        assert_ne!(deployed, before);
+        for verb in ["start", "converge"] {
+            home.does(&["ps-lifecycle", verb, "shop"]);
+            assert_eq!(home.pids("shop"), deployed, "{has_supervisor}: {verb}");
+        }
+        home.does(&["ps-lifecycle", "restart", "shop"]);
+        is_as_deployed();
+        assert!(!service.join("spec.json").exists() && service.join("spec2.json").exists());
+        home.does(&["ps-lifecycle", "stop", "shop"]);
+        home.is_silent();
+    }
+}
