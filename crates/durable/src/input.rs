@@ -1,5 +1,7 @@
 //! Files that lie where a person put them: a Procfile, an app.json, a `.env`. They may be symlinks, and may lie on a file
-//! system whose server is gone; opening such a file never returns, so a thread of its own does it.
+//! system whose server is gone; opening such a file never returns, so a thread of its own does it. There is no need for one
+//! where the way to the file stays on the file system of `/`: without that nothing works anyway, and what threads leave behind in
+//! the memory of a supervisor (24 KiB) stays there.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,7 +9,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::io::Errno;
 
 use crate::{ReadError, error, regular};
 
@@ -17,14 +20,29 @@ const STACK_BYTES: usize = 128 << 10;
 
 /// The bytes of a file of at most `max` bytes; symlinks are followed. A file system that does not answer within 5 s is an error.
 pub fn input(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
+    if is_near(path) {
+        return read(path, max);
+    }
     let place = path.to_owned();
     within(DEADLINE, move || read(&place, max))
 }
 
 /// Whether a file that can be read as [`input`] lies at a path.
 pub fn is_file(path: &Path) -> bool {
+    let look = |path: &Path| Ok(std::fs::metadata(path)?.is_file());
+    if is_near(path) {
+        return look(path).unwrap_or(false);
+    }
     let place = path.to_owned();
-    within(DEADLINE, move || Ok(std::fs::metadata(place)?.is_file())).unwrap_or(false)
+    within(DEADLINE, move || look(&place)).unwrap_or(false)
+}
+
+/// Whether the way to a path, with every symlink on it, stays on the file system of `/`, or ends there because something is
+/// missing. The kernel stops before it asks another file system anything.
+fn is_near(path: &Path) -> bool {
+    let stay = ResolveFlags::NO_XDEV | ResolveFlags::NO_MAGICLINKS;
+    let found = openat2(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), stay);
+    path.is_absolute() && matches!(found, Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::ACCESS))
 }
 
 fn read(path: &Path, max: u64) -> Result<Vec<u8>, ReadError> {
@@ -53,6 +71,15 @@ fn within<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_on_another_file_system_is_left_to_a_thread() {
+        assert!(is_near(Path::new("/")) && is_near(Path::new("/there/is/none/of/this")));
+        for far in ["/proc/self/status", "/proc/self/root/etc", "etc"] {
+            assert!(!is_near(Path::new(far)), "{far}");
+        }
+        assert!(is_file(Path::new("/proc/self/status")) && !is_file(Path::new("/proc")));
+    }
 
     #[test]
     fn what_does_not_answer_is_left_behind() {

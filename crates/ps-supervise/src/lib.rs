@@ -24,6 +24,9 @@ pub fn run() -> Result<Outcome> {
         let failed = launch.exec();
         return Err(Refusal { status: failed.status(), message: failed.to_string() }.into());
     }
+    if let Some(service) = service_alone() {
+        return serve(&service);
+    }
     let args = Args::try_parse()?;
     if let Some(state) = &args.guard {
         return foreground::guard(state);
@@ -43,6 +46,16 @@ pub fn run() -> Result<Outcome> {
         Some(Verb::Run { command }) => foreground::run_command(&args, &words, command),
         None => foreground::run(&args, &words),
     }
+}
+
+/// The service directory that is the only word, as whoever starts a supervisor names it. No parser of options reads it: what
+/// one leaves in the memory would stay there for as long as the app runs.
+fn service_alone() -> Option<PathBuf> {
+    let mut words = std::env::args_os().skip(1);
+    let word = words.next().filter(|word| word.as_encoded_bytes().starts_with(b"/"))?;
+    let is_alone = words.next().is_none();
+    is_alone
+        .then(|| service_directory(&Words { directory: Some(word.into()), ..Words::default() }).ok()?)?
 }
 
 /// The directory that is meant, if it is one with a spec. A source directory may have a `spec.json` of its own, a service

@@ -12,6 +12,7 @@ use crate::descriptors::Descriptors;
 use crate::entry::Entry;
 use crate::marks::MARKER;
 use crate::output::Output;
+use crate::signals::unblocked;
 use crate::spec::Spec;
 use env_files::Environment;
 
@@ -81,7 +82,7 @@ pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Proce
     let mut command = invocation.command(entry);
     command.env_clear().envs(environment.iter()).env(MARKER, tree.marker()).current_dir(&spec.directory);
     output.connect(&mut command).map_err(|error| format!("open output of {slot}: {error}"))?;
-    let child = tagged(tree.tag(), || command.spawn());
+    let child = tagged(tree.tag(), || unblocked(|| command.spawn()));
     let child = child.map_err(|error| format!("start {slot} in {}: {error}", spec.directory.display()))?;
     // A child that ended at once is a zombie until we reap it: its name is gone, its pid is not.
     let pid = child.id();

@@ -7,19 +7,34 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use signal_hook::consts::{
-    SIGALRM, SIGHUP, SIGIO, SIGPIPE, SIGPROF, SIGQUIT, SIGSYS, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1,
-    SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
-};
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use signal_hook::low_level::pipe;
 
-/// What would end or stop a program that does not mind it, and means nothing to a supervisor.
-const MEANINGLESS: [i32; 16] = [
-    SIGALRM, SIGHUP, SIGIO, SIGPIPE, SIGPROF, SIGQUIT, SIGSYS, SIGTRAP, SIGTSTP, SIGTTIN, SIGTTOU, SIGUSR1,
-    SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
+/// The signals that are not blocked: those that mean something to a supervisor, those that [`crate::disown`] has given a
+/// handler, because somebody sends them every now and then, and those with which a fault of the program itself ends it.
+const HEARD: [Signal; 21] = [
+    Signal::SIGCHLD,
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGALRM,
+    Signal::SIGHUP,
+    Signal::SIGIO,
+    Signal::SIGPROF,
+    Signal::SIGQUIT,
+    Signal::SIGTSTP,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGURG,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGVTALRM,
+    Signal::SIGWINCH,
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGABRT,
 ];
-/// SIGSTKFLT and SIGPWR, and the real-time signals: they have no names everywhere.
-const NAMELESS: [std::ops::RangeInclusive<i32>; 3] = [16..=16, 30..=30, 34..=64];
 
 /// The signals that are waited for.
 #[derive(Debug)]
@@ -58,14 +73,24 @@ impl Signals {
     }
 }
 
-/// From now on only SIGTERM, SIGINT, SIGKILL and faults of the program itself end it. The signals are caught, not
-/// ignored: what is ignored would be ignored by every process that is started from here.
-pub(crate) fn shield() {
-    let heard = Arc::new(AtomicBool::new(false));
-    for signal in MEANINGLESS.into_iter().chain(NAMELESS.into_iter().flatten()) {
-        // One that cannot be caught on this machine stays as it is.
-        let _ = signal_hook::flag::register(signal, Arc::clone(&heard));
+/// From now on only SIGTERM, SIGINT, SIGKILL and faults of the program itself end it. What nobody sends (real-time signals
+/// and the like) is blocked: handlers for all of them take 60 KiB. None is ignored, because every process that is started from
+/// here would ignore it as well.
+pub(crate) fn shield() -> io::Result<()> {
+    let mut blocked = SigSet::all();
+    for signal in HEARD {
+        blocked.remove(signal);
     }
+    Ok(blocked.thread_block()?)
+}
+
+/// Starts a process, which inherits what is blocked: nothing.
+pub(crate) fn unblocked<T>(start: impl FnOnce() -> T) -> T {
+    let before = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
+    let started = start();
+    // Where the mask could not be changed, it need not be put back.
+    let _ = before.and_then(|before| before.thread_set_mask());
+    started
 }
 
 /// A stream that becomes readable when one of the signals arrives.

@@ -153,7 +153,7 @@ impl Supervisor {
     /// Runs until it was asked to end (or, [`Until::AtRest`], has nothing to do) and nothing is left.
     pub fn run(&mut self, until: Until) -> Result<(), Error> {
         if until == Until::Told {
-            signals::shield();
+            signals::shield().map_err(|error| Error::io("block signals", &self.service, error))?;
         }
         loop {
             self.publish();

@@ -69,7 +69,10 @@ fn signals_that_the_caller_ignores_mean_to_the_app_what_they_mean() {
     let home = Home::new();
     home.source("shop", "web: sleep 99\n");
     sh(&home, "trap '' HUP INT QUIT TERM USR1 TSTP CHLD; umask 077; ps-lifecycle deploy shop --dir shop");
+    // By now the supervisor itself has blocked what is not to end it.
+    home.does(&["ps-lifecycle", "restart", "shop"]);
     let pid = home.pids("shop")["web.1"];
+    assert_eq!(u64::from_str_radix(&field(pid, "SigBlk"), 16), Ok(0), "signals are blocked");
     let ignored = u64::from_str_radix(&field(pid, "SigIgn"), 16).expect("a mask");
     for (signal, name) in
         [(1, "HUP"), (2, "INT"), (3, "QUIT"), (10, "USR1"), (13, "PIPE"), (15, "TERM"), (20, "TSTP")]
