@@ -16,6 +16,8 @@ mod marks;
 mod over;
 #[path = "ps_supervise/restarts.rs"]
 mod restarts;
+#[path = "ps_supervise/root.rs"]
+mod root;
 #[path = "ps_supervise/runs.rs"]
 mod runs;
 #[path = "ps_supervise/service.rs"]

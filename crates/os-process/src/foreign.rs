@@ -14,6 +14,11 @@ pub fn user_name(uid: u32) -> String {
     name_in(&fs::read_to_string(PASSWD).unwrap_or_default(), uid)
 }
 
+/// The number of the user of that name; `None` if there is none.
+pub fn user_id(name: &str) -> Option<u32> {
+    id_in(&fs::read_to_string(PASSWD).unwrap_or_default(), name)
+}
+
 /// Which of these processes we may not signal, with their users, for people; `None` if there is no such.
 pub fn beyond_reach(pids: impl IntoIterator<Item = u32>) -> Option<String> {
     let users = pids.into_iter().filter_map(|pid| Some((pid, owner_beyond_reach(pid)?)));
@@ -43,6 +48,14 @@ fn name_in(users: &str, uid: u32) -> String {
     users.lines().find_map(name_of).unwrap_or_else(|| uid.to_string())
 }
 
+fn id_in(users: &str, name: &str) -> Option<u32> {
+    let id_of = |line: &str| {
+        let mut fields = line.split(':');
+        (fields.next()? == name).then(|| fields.nth(1)?.parse().ok())?
+    };
+    users.lines().find_map(id_of)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -51,6 +64,10 @@ mod tests {
     fn users_have_names_where_they_have_one() {
         let users = "root:x:0:0:root:/root:/bin/sh\nbad line\nweb:x:33:33::/:/bin/sh\n";
         assert_eq!([name_in(users, 0), name_in(users, 33), name_in(users, 7)], ["root", "web", "7"]);
+        assert_eq!(
+            [id_in(users, "web"), id_in(users, "we"), id_in(users, "bad line")],
+            [Some(33), None, None]
+        );
     }
 
     #[test]

@@ -14,6 +14,7 @@ use ps_scheduler::Error;
 use ps_supervisor::{Predecessor, Spec, note_finished};
 use rustix::process::Signal;
 
+use crate::root;
 use crate::service::{Service, backend};
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,6 +29,8 @@ pub(crate) fn take_over(service: &Service) -> Result<(), Error> {
     if let Some(unit) = service_unit(pid) {
         return Err(is_systemds(service, pid, &unit));
     }
+    // The root must not start its successor before that is known which has finished.
+    drop(root::let_go(service));
     // It holds the lock as long as it lives, so nobody else is killed in its place.
     signal_process(pid, Signal::KILL, || !service.is_free());
     if !service.is_left_before(Instant::now() + PATIENCE) {

@@ -13,6 +13,7 @@ mod processes;
 mod release_task;
 mod reset;
 mod rolling;
+mod root;
 mod service;
 mod signal;
 mod specify;
@@ -124,7 +125,9 @@ impl Scheduler for Native {
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
         let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;
-        deploy::deploy(&service, plan, watch)
+        let deployed = deploy::deploy(&service, plan, watch);
+        root::tell(watch);
+        deployed
     }
 
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
@@ -132,9 +135,15 @@ impl Scheduler for Native {
         earlier::take_over(&service)?;
         rolling::settle(&service, watch)?;
         let is_kept = || service.is_tended() && specify::is_of_release(&service, plan);
-        if plan.filled().next().is_some() && !is_kept() {
+        if plan.filled().next().is_none() {
+            return Ok(());
+        }
+        if is_kept() {
+            root::ensure(&service);
+        } else {
             deploy::deploy(&service, plan, watch)?;
         }
+        root::tell(watch);
         Ok(())
     }
 

@@ -1,20 +1,22 @@
 //! The service directory of one app, and its supervisor.
 
-use std::env;
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use durable::{Access, Directory};
 use formation::{AppName, Slot};
+use os_process::ProcessId;
 use ps_apps::World;
+use ps_root::spawn_supervisor;
 use ps_scheduler::Error;
 use ps_supervisor::{Client, Message, NEXT_FILE, Next, Request, SPEC_FILE, Spec, Status, Statuses};
 use rustix::fs::{FlockOperation, OFlags};
+
+use crate::root;
 
 const PLUGIN: &str = "scheduler-native";
 const LOG_FILE: &str = "supervisor.log";
@@ -25,8 +27,6 @@ const START_DEADLINE: Duration = Duration::from_secs(10);
 /// How much of the end of its log is looked at for its last line, in bytes.
 const LAST_BYTES: u64 = 1 << 14;
 const POLL: Duration = Duration::from_millis(5);
-/// What a supervisor gets of our environment. Apps get theirs from the spec.
-const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
 
 /// The service directory of one app.
 #[derive(Clone, Debug)]
@@ -172,6 +172,7 @@ impl Service {
     /// A connection to the supervisor, which is started if there is none.
     pub(crate) fn supervised(&self) -> Result<Client, Error> {
         if let Some(client) = self.connect() {
+            root::ensure(self);
             return Ok(client);
         }
         if !self.directory.join(LOCK_FILE).exists() {
@@ -179,7 +180,7 @@ impl Service {
             crate::orphan::end(&self.directory, START_DEADLINE);
         }
         let deadline = Instant::now() + START_DEADLINE;
-        let mut child = None;
+        let mut starting: Option<Starting> = None;
         let mut is_held_since = None;
         loop {
             if let Some(client) = self.connect() {
@@ -187,20 +188,19 @@ impl Service {
             }
             if self.is_free() {
                 is_held_since = None;
-                child = child.map_or_else(|| self.start().map(Some), |child| Ok(Some(child)))?;
+                starting = starting.map_or_else(|| self.start(), |starting| Ok(Some(starting)))?;
             } else if is_held_since.get_or_insert_with(Instant::now).elapsed() >= SILENT {
                 // Whoever holds the lock has lost its socket: its processes are taken over by a new one.
                 crate::orphan::kill(&self.directory);
             }
-            if let Some(status) = child.as_mut().and_then(|child: &mut Child| child.try_wait().ok().flatten())
-            {
+            if starting.as_mut().is_some_and(Starting::has_ended) {
                 if self.is_free() {
-                    return Err(self.unreachable(
-                        &self.last_words().unwrap_or_else(|| format!("it ended at once ({status})")),
-                    ));
+                    return Err(
+                        self.unreachable(&self.last_words().unwrap_or_else(|| "it ended at once".to_owned()))
+                    );
                 }
                 // Somebody else was faster.
-                child = None;
+                starting = None;
             }
             if Instant::now() >= deadline {
                 return Err(self.unreachable(
@@ -234,25 +234,15 @@ impl Service {
         Error::Unreachable { backend, reason: reason.to_owned() }
     }
 
-    fn start(&self) -> Result<Child, Error> {
+    /// Starts a supervisor: the root does, where there is one. `None`: one lives that will answer soon, or leave.
+    fn start(&self) -> Result<Option<Starting>, Error> {
+        if let Some(started) = root::start(self) {
+            return Ok(started.is_new.then_some(Starting::Roots(started.process)));
+        }
         let program = self.program()?;
-        let path = self.directory.join(LOG_FILE);
-        // A FIFO in its place must not hold us up.
-        let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
-        let open = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(&path);
-        let log = open.map_err(|error| backend(format!("open {}", path.display()), &error))?;
-        let errors = log.try_clone().map_err(|error| backend(format!("open {}", path.display()), &error))?;
-        let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, env::var_os(name)?)));
-        Command::new(&program)
-            .arg(&self.directory)
-            .env_clear()
-            .envs(passed_on)
-            .current_dir("/")
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            .spawn()
-            .map_err(|error| backend(format!("start {}", program.display()), &error))
+        let child = spawn_supervisor(&program, &self.directory, None);
+        let child = child.map_err(|error| backend(format!("start {}", program.display()), &error))?;
+        Ok(Some(Starting::Ours(child)))
     }
 
     /// `ps-supervise` beside the running program, else on `PATH`.
@@ -275,6 +265,23 @@ impl Service {
         let mut bytes = Vec::new();
         file.take(LAST_BYTES).read_to_end(&mut bytes).ok()?;
         String::from_utf8_lossy(&bytes).lines().last().map(str::to_owned)
+    }
+}
+
+/// A supervisor that was started and does not answer yet.
+enum Starting {
+    /// By this program, as its child.
+    Ours(Child),
+    /// By the root.
+    Roots(ProcessId),
+}
+
+impl Starting {
+    fn has_ended(&mut self) -> bool {
+        match self {
+            Self::Ours(child) => child.try_wait().is_ok_and(|status| status.is_some()),
+            Self::Roots(process) => !process.is_alive(),
+        }
     }
 }
 

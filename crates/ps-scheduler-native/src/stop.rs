@@ -12,6 +12,7 @@ use ps_supervisor::{Client, Request, strays};
 
 use crate::follow::Follower;
 use crate::orphan;
+use crate::root;
 use crate::service::{Service, backend};
 use crate::status;
 
@@ -76,6 +77,10 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
         strays(&service.directory).end(grace, |_| true);
         note_stopped(service, &Which::All)
     };
+    // One that stays, because it cannot write yet what it did, is not waited for.
+    if let Some(root) = root::let_go(service).filter(|_| service.is_free()) {
+        root.settle();
+    }
     let after = status::instances(service)?;
     // The main process of one that is missing has ended; what it started may not have.
     let is_missing = |instance: &Instance| instance.state == State::Missing;
@@ -117,6 +122,7 @@ fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<
         Err(Error::Cancelled) => note_stopped(service, &Which::All).and(Err(Error::Cancelled)),
         // It does not answer: it must not start anew what is ended now.
         Err(_) => {
+            drop(root::let_go(service));
             orphan::kill(&service.directory);
             strays(&service.directory).end(grace, |_| true);
             note_stopped(service, &Which::All)

@@ -16,6 +16,9 @@ use ps_cli::exit::Refusal;
 /// A DIRECTORY with a spec2.json is the service directory of an app that ps-lifecycle deployed: its
 /// processes are kept running until SIGTERM.
 ///
+/// --root with the DOKKU_LIB_ROOT of an installation is the root: it keeps the supervisors of all its apps
+/// alive. Verbs start one where there is none, and a boot unit (ps-lifecycle boot) one that stays.
+///
 /// A word with a slash in it is a DIRECTORY (the current one where there is none), any other word
 /// a TYPE.
 ///
@@ -30,6 +33,7 @@ use ps_cli::exit::Refusal;
 ///   ps-supervise run bin/rails console        any command, in the app's environment
 ///   ps-supervise ~/src/shop                   the Procfile of another directory
 ///   ps-supervise /var/lib/formation/lib/data/scheduler-native/shop
+///   ps-supervise --root /var/lib/formation/lib
 #[derive(Debug, Parser)]
 #[command(name = "ps-supervise", version, verbatim_doc_comment)]
 #[command(subcommand_precedence_over_arg = true, disable_help_subcommand = true)]
@@ -49,6 +53,14 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) show: ShowArgs,
+
+    /// Of a service directory: the soft limit of open files that processes get
+    #[arg(long, hide = true, value_name = "N")]
+    pub(crate) open_files: Option<u64>,
+
+    /// Of a root: leave when nobody needs it any more
+    #[arg(long, hide = true)]
+    pub(crate) while_needed: bool,
 
     /// Wait until stdin is closed, then end what is left of the foreground whose state is in this directory
     #[arg(long, hide = true, value_name = "STATE")]

@@ -1,8 +1,9 @@
 //! The supervisor of one app, as a program: a service directory is kept running until it is told to end; a directory
-//! with a Procfile runs in the foreground.
+//! with a Procfile runs in the foreground. With `--root` it keeps the supervisors of all apps.
 
 mod args;
 mod foreground;
+mod root;
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use anyhow::{Context, Result};
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_supervisor::{Launch, Spec, Supervisor, Until};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::args::{Args, Verb, Words};
 
@@ -32,6 +34,9 @@ pub fn run() -> Result<Outcome> {
         return foreground::guard(state);
     }
     let words = args.words()?;
+    if let Some(lib) = root::meant(&args, &words)? {
+        return root::run(&lib, args.while_needed);
+    }
     if let Some(service) = service_directory(&words)? {
         if args.is_for_foreground() {
             let service = service.display();
@@ -39,7 +44,7 @@ pub fn run() -> Result<Outcome> {
                 "{service} is a service directory: it takes no options and no types"
             )));
         }
-        return serve(&service);
+        return serve(&service, args.open_files);
     }
     ps_supervisor::close_descriptors_on_exec();
     match &args.verb {
@@ -66,7 +71,14 @@ fn service_directory(words: &Words) -> Result<Option<PathBuf>> {
     Ok(is_service.then_some(directory))
 }
 
-fn serve(service: &Path) -> Result<Outcome> {
+fn serve(service: &Path, open_files: Option<u64>) -> Result<Outcome> {
+    os_process::become_owner_of(service)
+        .with_context(|| format!("become the owner of {}", service.display()))?;
+    if open_files.is_some() {
+        let limit = getrlimit(Resource::Nofile);
+        // The supervisor raises its own again, and gives its processes what it finds.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: open_files, ..limit });
+    }
     // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
     let _ = rustix::process::setsid();
     ps_supervisor::disown().context("watch for signals")?;

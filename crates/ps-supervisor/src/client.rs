@@ -1,14 +1,13 @@
 //! The control socket, the side of whoever asks. Blocking, with a deadline on every read.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::Error;
 use crate::control::{CONTROL_SOCKET, Message, Request};
+use crate::socket;
 
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 
@@ -24,8 +23,7 @@ impl Client {
     /// Connects; [`Error::NotSupervised`] if nobody listens.
     pub fn connect(service: &Path) -> Result<Self, Error> {
         let connect = || -> io::Result<UnixStream> {
-            let directory = File::open(service)?;
-            let stream = UnixStream::connect(short_path(&directory, CONTROL_SOCKET))?;
+            let stream = socket::connect(service, CONTROL_SOCKET)?;
             stream.set_write_timeout(Some(WRITE_DEADLINE))?;
             Ok(stream)
         };
@@ -83,11 +81,6 @@ impl Client {
             }
         }
     }
-}
-
-/// A path to `name` in an open directory that is short enough for a socket address.
-pub(crate) fn short_path(directory: &File, name: &str) -> PathBuf {
-    PathBuf::from(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd()))
 }
 
 fn is_late(error: &io::Error) -> bool {

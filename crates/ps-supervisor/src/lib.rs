@@ -4,6 +4,7 @@
 
 mod answer;
 mod attachment;
+mod bereft;
 mod client;
 mod command;
 mod control;
@@ -38,6 +39,7 @@ mod seat;
 mod seat_table;
 mod server;
 mod signals;
+mod socket;
 mod spec;
 mod spec_file;
 mod state;
@@ -48,6 +50,7 @@ mod take_over;
 mod task;
 
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};
+pub use bereft::{Bereft, bereft, misses_supervisor};
 pub use client::Client;
 pub use command::{Invocation, judge};
 pub use control::{Message, PROTOCOL, Request};
@@ -64,6 +67,7 @@ pub use marks::{MARKER, Strays, living_supervisors, mark, strays};
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
 pub use revision::{Manner, NEXT_FILE, Next};
 pub use rollout::{Report, Stage, is_rolling};
+pub use socket::{connect, listen, may_speak};
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use state::Statuses;
 pub use status::Status;

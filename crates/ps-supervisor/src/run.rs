@@ -4,6 +4,7 @@
 
 mod written;
 
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -165,6 +166,16 @@ impl Run {
     /// Its processes, as far as they can be told from others.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    /// What to watch to learn of its end, if it is no child of ours.
+    pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.process.as_ref().and_then(Process::pidfd)
+    }
+
+    /// How its process ended, where somebody else saw it and wrote that down.
+    pub(crate) fn exit_seen(&mut self) -> Option<Exit> {
+        status::read_exit(&self.outputs.directory())
     }
 
     /// Its output streams.

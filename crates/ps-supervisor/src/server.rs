@@ -9,11 +9,11 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use crate::Error;
 use crate::control::{CONTROL_SOCKET, MAX_LINE, Message, Request};
+use crate::socket;
 
 /// What somebody is told who cannot be taken in.
 const TOO_MANY: &str = "too many clients are connected: try again later";
@@ -44,18 +44,7 @@ impl Server {
     pub(crate) fn listen(service: &Path, most: usize) -> Result<Self, Error> {
         let path = service.join(CONTROL_SOCKET);
         let fail = |error: io::Error| Error::io("listen on", &path, error);
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(fail(error)),
-            _ => (),
-        }
-        // 0600 from birth; and by way of a descriptor, because a socket's path has 108 bytes at most.
-        let directory = fs::File::open(service).map_err(fail)?;
-        let short = crate::client::short_path(&directory, CONTROL_SOCKET);
-        let before = rustix::process::umask(Mode::from_raw_mode(0o177));
-        let bound = UnixListener::bind(short);
-        rustix::process::umask(before);
-        let listener = bound.map_err(fail)?;
-        listener.set_nonblocking(true).map_err(fail)?;
+        let listener = socket::listen(service, CONTROL_SOCKET).map_err(fail)?;
         Ok(Self { listener, clients: BTreeMap::new(), next: 0, most, spare: spare() })
     }
 
@@ -89,8 +78,7 @@ impl Server {
     }
 
     fn admit(&mut self, stream: UnixStream) -> io::Result<u64> {
-        let peer = rustix::net::sockopt::socket_peercred(&stream)?.uid;
-        if !peer.is_root() && peer != rustix::process::geteuid() {
+        if !socket::may_speak(&stream) {
             return Err(io::ErrorKind::PermissionDenied.into());
         }
         stream.set_nonblocking(true)?;

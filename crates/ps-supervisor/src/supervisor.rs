@@ -6,6 +6,7 @@ mod attached;
 mod rollout;
 mod runs;
 mod strays;
+mod unseen;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -73,6 +74,8 @@ pub struct Supervisor {
     /// Since when strays are being killed.
     pub(crate) clears_since: Option<Instant>,
     pub(crate) paused: BTreeMap<Source, Instant>,
+    /// Since when it is waited for how an adopted process ended.
+    unseen: BTreeMap<Source, Instant>,
     pub(crate) lock: File,
 }
 
@@ -146,6 +149,7 @@ impl Supervisor {
             told_unwritten: None,
             clears_since: None,
             paused: BTreeMap::new(),
+            unseen: BTreeMap::new(),
             lock,
         })
     }
@@ -263,9 +267,9 @@ impl Supervisor {
             // Whoever is asked is looked at in every turn.
             Source::Probe(_) => (),
             Source::Output { .. } => self.capture(source),
-            Source::Adopted(slot, number) => {
+            Source::Adopted(..) => {
                 self.poll.forget(source);
-                self.lose_sight(slot, *number);
+                self.lose_sight(source);
             }
         }
     }
@@ -277,15 +281,6 @@ impl Supervisor {
             if let Some(seat) = self.seats.values_mut().find(|seat| seat.has_main(pid)) {
                 seat.reap(pid, exit_of(status), &mut self.means);
             }
-        }
-    }
-
-    /// The main process of an adopted run has ended, and nobody could see how.
-    fn lose_sight(&mut self, slot: &Slot, number: u64) {
-        let Some(seat) = self.seats.get_mut(slot) else { return };
-        let run = seat.runs().find(|run| run.number() == number);
-        if let Some(pid) = run.and_then(Run::process).map(crate::process::Process::pid) {
-            seat.reap(pid, None, &mut self.means);
         }
     }
 
@@ -329,8 +324,8 @@ impl Supervisor {
                 | Source::Signal
                 | Source::End(_)
                 | Source::Client(_)
-                | Source::Probe(_)
-                | Source::Adopted(..) => (),
+                | Source::Probe(_) => (),
+                Source::Adopted(..) => self.lose_sight(&source),
             }
         }
     }

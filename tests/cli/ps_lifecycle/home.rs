@@ -231,7 +231,7 @@ impl Home {
         self.status(app).iter().map(state).collect()
     }
 
-    /// What is stored in the two roots: no locks, no logs, no staged writes, no empty directories that all apps share.
+    /// What is stored in the two roots: no locks, no logs, nothing of the root of supervisors, no staged writes, no empty directories that all apps share.
     pub(crate) fn state(&self) -> State {
         let mut state = State::new();
         for root in ["home", "lib"] {
@@ -266,6 +266,26 @@ impl Home {
             }
         }
         found
+    }
+
+    /// The supervisors of apps. What one has just forked bears its name until it becomes a command.
+    pub(crate) fn supervisors(&self) -> Vec<Pid> {
+        let is_one = |words: &str| words.contains("ps-supervise ") && !words.contains("--root");
+        self.processes().into_iter().filter(|(_, words)| is_one(words)).map(|(pid, _)| pid).collect()
+    }
+
+    /// The root that keeps them alive, if there is one.
+    pub(crate) fn root(&self) -> Option<Pid> {
+        self.processes().into_iter().find(|(_, words)| words.contains("--root")).map(|(pid, _)| pid)
+    }
+
+    /// Kills the root: a supervisor that dies stays dead, until a verb starts another root.
+    pub(crate) fn without_root(&self) {
+        if let Some(root) = self.root() {
+            // It may have left by itself.
+            let _ = rustix::process::kill_process(root, Signal::KILL);
+            eventually("the root is dead", || self.root().map_or(Ok(()), |pid| Err(format!("{pid:?}"))));
+        }
     }
 
     /// That soon no process of this home lives.
@@ -456,7 +476,7 @@ fn collect(base: &Path, directory: &Path, state: &mut State) {
         let is_lock = name == Path::new("lib/data/formation") || name == Path::new("lib/data/ps/retire");
         // A run that failed has had its number.
         let is_numbers = name.starts_with("lib/data/scheduler-docker-local") && last == "rollout.json";
-        if is_lock || is_numbers || [".stage", "log", "supervisor.log"].contains(&&*last) {
+        if is_lock || is_numbers || [".stage", "log", "supervisor.log", ".root"].contains(&&*last) {
             continue;
         }
         if kind.is_dir() {

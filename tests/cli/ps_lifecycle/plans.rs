@@ -50,8 +50,8 @@ fn a_dry_run_says_keep_of_what_runs_and_start_of_what_does_not() {
 #[test]
 fn an_instance_that_died_with_its_supervisor_does_not_count_as_running() {
     let home = Home::running("shop", PROCFILE, &[]);
-    let supervisor = home.processes().into_iter().find(|(_, words)| words.contains("ps-supervise"));
-    rustix::process::kill_process(supervisor.expect("there is one").0, Signal::KILL).expect("it is ours");
+    home.without_root();
+    rustix::process::kill_process(home.supervisors()[0], Signal::KILL).expect("it is ours");
     let web = home.pids("shop")["web.1"];
     let web = Pid::from_raw(i32::try_from(web).expect("a pid")).expect("a pid");
     rustix::process::kill_process(web, Signal::KILL).expect("it is ours");

@@ -31,8 +31,8 @@ fn after_a_reboot_only_what_was_wanted_comes_back() {
 fn a_supervisor_that_was_killed_is_replaced_and_its_processes_are_adopted() {
     let home = Home::running("one", PROCFILE, &[]);
     let before = home.pids("one");
-    let supervisor = home.processes().into_iter().find(|(_, words)| words.contains("ps-supervise"));
-    let (pid, _) = supervisor.expect("there is one");
+    home.without_root();
+    let pid = home.supervisors()[0];
     rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it lives");
     home.does(&["ps-lifecycle", "start", "one"]);
     assert_eq!(home.pids("one"), before);

@@ -6,27 +6,22 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 
 use crate::home::{Home, eventually, table};
 
 const PROCFILE: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
 const SCALE: [&str; 4] = ["--scale", "web=2", "--scale", "worker=1"];
 
-fn supervisors(home: &Home) -> Vec<Pid> {
-    let all = home.processes().into_iter();
-    all.filter(|(_, words)| words.contains("ps-supervise")).map(|(pid, _)| pid).collect()
-}
-
-/// Whether each verb of this list finds a dead supervisor replaced, and the processes as they were.
+/// The supervisor dies, and nobody starts it again but a verb.
 fn kill_supervisor(home: &Home) {
-    // A process that it has just forked bears its name until it becomes the instance's command.
-    let pid = eventually("one app has one supervisor", || match supervisors(home)[..] {
+    home.without_root();
+    let pid = eventually("one app has one supervisor", || match home.supervisors()[..] {
         [pid] => Ok(pid),
         ref several => Err(format!("{several:?}")),
     });
     kill_process(pid, Signal::KILL).expect("it lives");
-    eventually("it is dead", || if supervisors(home).is_empty() { Ok(()) } else { Err("alive".to_owned()) });
+    eventually("it is dead", || if home.supervisors().is_empty() { Ok(()) } else { Err("alive".to_owned()) });
 }
 
 fn service(home: &Home) -> PathBuf {
@@ -48,9 +43,9 @@ fn every_verb_about_an_app_sees_to_it_that_its_supervisor_lives() {
         kill_supervisor(&home);
         let status = home.run(&["ps-lifecycle", "status", "shop"]);
         assert!(status.stdout.contains("running") && status.stderr.contains("no supervisor"), "{status:?}");
-        assert!(supervisors(&home).is_empty(), "status changes nothing");
+        assert!(home.supervisors().is_empty(), "status changes nothing");
         home.does(words);
-        assert_eq!(supervisors(&home).len(), 1, "{words:?}");
+        assert_eq!(home.supervisors().len(), 1, "{words:?}");
         assert_eq!(home.pids("shop"), before, "{words:?}");
         let status = home.run(&["ps-lifecycle", "status", "shop"]);
         assert_eq!(status.stderr, "", "{words:?}");
@@ -58,7 +53,7 @@ fn every_verb_about_an_app_sees_to_it_that_its_supervisor_lives() {
     for words in [&["restart", "shop"][..], &["rebuild", "shop"], &["stop", "shop", "web.2"]] {
         kill_supervisor(&home);
         home.does(&[&["ps-lifecycle"], words].concat());
-        assert_eq!(supervisors(&home).len(), 1, "{words:?}");
+        assert_eq!(home.supervisors().len(), 1, "{words:?}");
     }
     kill_supervisor(&home);
     home.does(&["ps-lifecycle", "stop", "shop"]);
@@ -125,7 +120,7 @@ fn a_spec_that_cannot_be_read_is_no_dead_end() {
         let before = home.pids("shop");
         ruin();
         home.does(&["ps-lifecycle", "start", "shop"]);
-        assert_eq!((home.pids("shop"), supervisors(&home).len()), (before, 1), "{how}, {is_dead}");
+        assert_eq!((home.pids("shop"), home.supervisors().len()), (before, 1), "{how}, {is_dead}");
         for verb in [&["restart", "shop"][..], &["deploy", "shop", "--dir", &source]] {
             ruin();
             home.does(&[&["ps-lifecycle"], verb].concat());
@@ -236,7 +231,7 @@ fn a_service_directory_that_was_removed_under_its_supervisor_ends_with_it() {
         if ["stop", "destroy"].contains(&verb) {
             assert_eq!(home.processes(), Vec::new(), "{verb}");
         } else {
-            assert_eq!((home.pids("shop").len(), supervisors(&home).len()), (3, 1), "{verb}");
+            assert_eq!((home.pids("shop").len(), home.supervisors().len()), (3, 1), "{verb}");
             let alive = |pid: &u64| Path::new(&format!("/proc/{pid}")).exists();
             assert!(!old.values().any(alive), "{verb}: the old ones run beside the new ones");
         }
@@ -246,18 +241,18 @@ fn a_service_directory_that_was_removed_under_its_supervisor_ends_with_it() {
 #[test]
 fn a_supervisor_that_lost_its_socket_is_replaced_and_its_processes_run_on() {
     let home = Home::running("shop", PROCFILE, &SCALE);
-    let (before, first) = (home.pids("shop"), supervisors(&home));
+    let (before, first) = (home.pids("shop"), home.supervisors());
     fs::remove_file(service(&home).join("control")).expect("it was there");
     home.does(&["ps-lifecycle", "start", "shop"]);
     assert_eq!(home.pids("shop"), before);
-    let second = supervisors(&home);
+    let second = home.supervisors();
     assert!(second.len() == 1 && second != first, "{second:?}");
 }
 
 #[test]
 fn a_supervisor_that_does_not_answer_keeps_nothing_alive() {
     let home = Home::running("shop", PROCFILE, &SCALE);
-    kill_process(supervisors(&home)[0], Signal::STOP).expect("it lives");
+    kill_process(home.supervisors()[0], Signal::STOP).expect("it lives");
     home.does(&["ps-lifecycle", "stop", "shop"]);
     home.is_silent();
 }

@@ -89,11 +89,10 @@ impl Earlier {
         self.home.path("lib/data/scheduler-native/shop")
     }
 
-    /// The one supervisor, and its program. What it has just forked bears its name until it becomes a command.
+    /// The one supervisor, and its program.
     fn supervisor(&self) -> (Pid, PathBuf) {
         eventually("one app has one supervisor", || {
-            let all = self.home.processes().into_iter().filter(|(_, words)| words.contains("ps-supervise"));
-            let all: Vec<Pid> = all.map(|(pid, _)| pid).collect();
+            let all = self.home.supervisors();
             let [pid] = all[..] else { return Err(format!("{all:?}")) };
             let program = fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero()));
             Ok((pid, program.map_err(|error| error.to_string())?))

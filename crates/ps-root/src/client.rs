@@ -1,0 +1,117 @@
+//! The socket of a root, the side of whoever asks. Blocking, with a deadline for every answer.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::Duration;
+
+use formation::AppName;
+use os_process::ProcessId;
+
+use crate::Error;
+use crate::place::Place;
+use crate::words::{Message, Request, SOCKET};
+
+/// A root that says nothing for so long is stuck.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// A connection to a root.
+#[derive(Debug)]
+pub struct Client {
+    place: Place,
+    stream: BufReader<UnixStream>,
+}
+
+/// A supervisor that a root keeps alive.
+#[derive(Clone, Debug)]
+pub struct Started {
+    /// Its process.
+    pub process: ProcessId,
+    /// Whether it was started because we asked.
+    pub is_new: bool,
+}
+
+impl Client {
+    /// Connects; [`Error::Silent`] if nobody listens.
+    pub fn connect(place: &Place) -> Result<Self, Error> {
+        let connect = || -> io::Result<UnixStream> {
+            let stream = ps_supervisor::connect(&place.own(), SOCKET)?;
+            stream.set_write_timeout(Some(ANSWER))?;
+            stream.set_read_timeout(Some(ANSWER))?;
+            Ok(stream)
+        };
+        let stream = connect().map_err(|error| silent(place, &error))?;
+        Ok(Self { place: place.clone(), stream: BufReader::new(stream) })
+    }
+
+    /// Whether it executes another program than the one at this path: that was upgraded.
+    pub fn is_of_another_program(&mut self, program: &Path) -> Result<bool, Error> {
+        let Message::Hello { program: executed, .. } = self.ask(&Request::Hello)? else {
+            return Err(self.senseless());
+        };
+        Ok(program.metadata().is_ok_and(|file| (file.dev(), file.ino()) != executed))
+    }
+
+    /// Has it execute a program in its place, the same process. The connection ends with that.
+    pub fn reexec(mut self, program: &Path) -> Result<(), Error> {
+        match self.ask(&Request::Reexec { program: program.to_owned() }) {
+            Ok(Message::Reply { error: Some(reason) }) => Err(Error::Refused(reason)),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Has it keep the supervisor of an app alive, and start it if there is none.
+    pub fn start(&mut self, app: &AppName) -> Result<Started, Error> {
+        match self.ask(&Request::Start { app: app.to_string() })? {
+            Message::Started { process, is_new } => Ok(Started { process, is_new }),
+            Message::Reply { error: Some(reason) } => Err(Error::Refused(reason)),
+            _ => Err(self.senseless()),
+        }
+    }
+
+    /// Has it keep the supervisor of an app alive no longer.
+    pub fn let_go(&mut self, app: &AppName) -> Result<(), Error> {
+        self.ask(&Request::LetGo { app: app.to_string() }).map(drop)
+    }
+
+    /// Waits until what was let go has ended, and the root has left if it was the last; not for long.
+    pub fn settle(mut self) {
+        // Where it takes longer, nothing depends on it.
+        let _ = self.next();
+    }
+
+    /// Has it leave its place to somebody who stays.
+    pub(crate) fn leave(&mut self) -> Result<(), Error> {
+        match self.ask(&Request::Leave) {
+            Ok(Message::Reply { error: Some(_) }) => {
+                Err(Error::AlreadyKept { place: self.place.services().to_owned() })
+            }
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
+    fn ask(&mut self, request: &Request) -> Result<Message, Error> {
+        let mut line = serde_json::to_vec(request).expect("a request is plain data");
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).map_err(|error| silent(&self.place, &error))?;
+        self.next()
+    }
+
+    fn next(&mut self) -> Result<Message, Error> {
+        let mut line = Vec::new();
+        match self.stream.read_until(b'\n', &mut line) {
+            Ok(_) if line.ends_with(b"\n") => Ok(serde_json::from_slice(&line).unwrap_or(Message::Unknown)),
+            Ok(_) => Err(silent(&self.place, &io::ErrorKind::UnexpectedEof.into())),
+            Err(error) => Err(silent(&self.place, &error)),
+        }
+    }
+
+    fn senseless(&self) -> Error {
+        silent(&self.place, &io::ErrorKind::InvalidData.into())
+    }
+}
+
+fn silent(place: &Place, error: &io::Error) -> Error {
+    Error::Silent { place: place.services().to_owned(), reason: error.to_string() }
+}

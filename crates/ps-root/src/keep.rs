@@ -1,0 +1,150 @@
+//! What becomes of the supervisor of an app, as a table, and when one that died is started again. Pure: states and events in,
+//! states and actions out.
+
+use std::time::Duration;
+
+/// The delay before the second start in a row; the first is at once.
+const FIRST_DELAY: Duration = Duration::from_millis(100);
+/// A supervisor that ends by itself again and again is tried no more often than this.
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+/// Somebody who kills supervisors, as a machine without memory does, finds them back within a second.
+const LONGEST_AFTER_KILL: Duration = Duration::from_millis(250);
+/// A supervisor that lived this long is stable: what happened before no longer counts.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// How it is with the supervisor of an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keep {
+    /// There is none, and none is to be.
+    Gone,
+    /// It lives.
+    Alive,
+    /// It lives, and its end is its own affair.
+    LetGo,
+    /// It died, and is started again when the delay is over.
+    Waiting,
+}
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    /// Somebody asks for one.
+    Asked,
+    /// Somebody asks for it to be left alone.
+    LetGo,
+    /// It ended, and is missed.
+    Died,
+    /// It ended, and is not missed: it was told to end, or nothing of the app is to run.
+    Left,
+    /// The delay is over.
+    Due,
+}
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Nothing.
+    Nothing,
+    /// One is started.
+    Start,
+    /// The delay begins.
+    Delay,
+}
+
+impl Keep {
+    /// What follows.
+    pub(crate) fn after(self, event: Event) -> (Self, Action) {
+        match (self, event) {
+            (Self::Gone | Self::Waiting, Event::Asked) | (Self::Waiting, Event::Due) => {
+                (Self::Alive, Action::Start)
+            }
+            (Self::Alive | Self::LetGo, Event::Asked) | (Self::Alive, Event::Due) => {
+                (Self::Alive, Action::Nothing)
+            }
+            (Self::Alive | Self::LetGo, Event::LetGo) | (Self::LetGo, Event::Due) => {
+                (Self::LetGo, Action::Nothing)
+            }
+            (Self::Alive, Event::Died) => (Self::Waiting, Action::Delay),
+            (Self::LetGo, Event::Died)
+            | (Self::Alive | Self::LetGo | Self::Waiting | Self::Gone, Event::Left)
+            | (Self::Gone | Self::Waiting, Event::LetGo)
+            | (Self::Gone, Event::Died | Event::Due) => (Self::Gone, Action::Nothing),
+            (Self::Waiting, Event::Died) => (Self::Waiting, Action::Nothing),
+        }
+    }
+}
+
+/// The deaths of one supervisor since it was last stable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Deaths {
+    in_row: u32,
+}
+
+impl Deaths {
+    /// Counts a death after `lifetime`.
+    pub(crate) fn count(&mut self, lifetime: Duration) {
+        self.in_row = if lifetime >= STABLE { 1 } else { self.in_row.saturating_add(1) };
+    }
+
+    /// The delay before the next start: none after the first death, then 100 ms, doubled with each death in a row.
+    pub(crate) fn delay(self, was_killed: bool) -> Duration {
+        let longest = if was_killed { LONGEST_AFTER_KILL } else { LONGEST_DELAY };
+        match self.in_row {
+            0 | 1 => Duration::ZERO,
+            in_row => FIRST_DELAY.saturating_mul(1 << (in_row - 2).min(16)).min(longest),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STATES: [Keep; 4] = [Keep::Gone, Keep::Alive, Keep::LetGo, Keep::Waiting];
+    const EVENTS: [Event; 5] = [Event::Asked, Event::LetGo, Event::Died, Event::Left, Event::Due];
+
+    #[test]
+    fn whoever_asks_has_a_supervisor_and_nobody_gets_a_second_one() {
+        for state in STATES {
+            let (next, action) = state.after(Event::Asked);
+            let lives = matches!(state, Keep::Alive | Keep::LetGo);
+            assert_eq!((next, action == Action::Start), (Keep::Alive, !lives), "{state:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_let_go_is_started_again_by_nothing_but_a_request() {
+        for state in STATES {
+            let (mut state, _) = state.after(Event::LetGo);
+            for event in EVENTS.into_iter().filter(|event| *event != Event::Asked) {
+                let (next, action) = state.after(event);
+                assert_eq!(action, Action::Nothing, "{state:?}, {event:?}");
+                state = next;
+            }
+        }
+    }
+
+    #[test]
+    fn one_that_died_is_back_and_one_that_left_is_not() {
+        assert_eq!(Keep::Alive.after(Event::Died), (Keep::Waiting, Action::Delay));
+        assert_eq!(Keep::Waiting.after(Event::Due), (Keep::Alive, Action::Start));
+        assert_eq!(Keep::Alive.after(Event::Left), (Keep::Gone, Action::Nothing));
+    }
+
+    #[test]
+    fn the_first_start_is_at_once_a_killed_one_is_back_within_a_second_and_a_loop_costs_little() {
+        let delays = |was_killed| {
+            let mut deaths = Deaths::default();
+            (0..20).map(move |_| {
+                deaths.count(Duration::from_millis(3));
+                deaths.delay(was_killed).as_millis()
+            })
+        };
+        assert_eq!(delays(false).take(6).collect::<Vec<_>>(), [0, 100, 200, 400, 800, 1600]);
+        assert_eq!(delays(false).max(), Some(60_000));
+        assert_eq!(delays(true).max(), Some(250));
+        let mut deaths = Deaths { in_row: 20 };
+        deaths.count(STABLE);
+        assert_eq!(deaths.delay(false), Duration::ZERO);
+    }
+}

@@ -1,0 +1,204 @@
+//! The supervisor of one app, and the processes that dead ones of it have left to us.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use formation::Exit;
+use os_process::{ProcessId, Stat, boot_id, service_unit};
+use ps_supervisor::{Bereft, Spec, bereft, misses_supervisor};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, pidfd_open, waitid};
+
+use crate::keep::{Action, Deaths, Event, Keep};
+use crate::spawn::spawn_supervisor;
+
+/// The supervisor of one app.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    service: PathBuf,
+    keep: Keep,
+    supervisor: Option<Supervisor>,
+    since: Instant,
+    due: Option<Instant>,
+    deaths: Deaths,
+    /// Main processes that became our children when their supervisor died.
+    orphans: Vec<Bereft>,
+}
+
+#[derive(Debug)]
+struct Supervisor {
+    process: ProcessId,
+    /// Of one that is no child of ours.
+    pidfd: Option<OwnedFd>,
+}
+
+/// How a supervisor ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// As our child.
+    Seen(Exit),
+    /// Nobody could see it.
+    Unseen,
+}
+
+impl Kept {
+    /// That of a service directory: nothing is known of it yet.
+    pub(crate) fn of(service: PathBuf) -> Self {
+        let (deaths, orphans) = Default::default();
+        Self {
+            service,
+            keep: Keep::Gone,
+            supervisor: None,
+            since: Instant::now(),
+            due: None,
+            deaths,
+            orphans,
+        }
+    }
+
+    /// How it is with it.
+    pub(crate) fn keep(&self) -> Keep {
+        self.keep
+    }
+
+    /// When it is to be started, if it waits for that.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Its process, while it lives.
+    pub(crate) fn process(&self) -> Option<&ProcessId> {
+        self.supervisor.as_ref().map(|supervisor| &supervisor.process)
+    }
+
+    /// What to watch to learn of its end, if it is no child of ours.
+    pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
+        self.supervisor.as_ref()?.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Takes in a supervisor that lives, started by whomever; false if there is none, or if it is systemd's to start again.
+    pub(crate) fn find(&mut self) -> bool {
+        let client = ps_supervisor::Client::connect(&self.service).ok();
+        let Some(pid) = client.and_then(|client| client.supervisor()) else { return false };
+        let Some(process) = ProcessId::of(pid).filter(|_| service_unit(pid).is_none()) else { return false };
+        let pidfd = raw(pid).and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok());
+        if pidfd.is_none() || !process.is_alive() {
+            return false;
+        }
+        self.supervisor = Some(Supervisor { process, pidfd });
+        (self.keep, self.since, self.due) = (Keep::Alive, Instant::now(), None);
+        true
+    }
+
+    /// What died while no root lived: its supervisor is started if it is missed, and its processes are ours if they are.
+    pub(crate) fn take_over(&mut self) {
+        self.inherit();
+        if !self.find() && misses_supervisor(&self.service) {
+            (self.keep, self.due) = (Keep::Waiting, Some(Instant::now()));
+        }
+    }
+
+    /// Something happens; whether a supervisor is to be started now.
+    pub(crate) fn handle(&mut self, event: Event) -> bool {
+        let (keep, action) = self.keep.after(event);
+        self.keep = keep;
+        if keep != Keep::Waiting {
+            self.due = None;
+        }
+        action == Action::Start
+    }
+
+    /// Starts it, unless one lives that somebody else has started. Its processes get this soft limit of open files.
+    ///
+    /// # Errors
+    /// It cannot be started now; it is tried again later.
+    pub(crate) fn start(&mut self, program: &Path, open_files: Option<u64>) -> io::Result<()> {
+        if self.find() {
+            return Ok(());
+        }
+        self.since = Instant::now();
+        let started = spawn_supervisor(program, &self.service, open_files)
+            .and_then(|child| named(child.id()).ok_or_else(|| io::ErrorKind::NotFound.into()));
+        match started {
+            Ok(process) => self.supervisor = Some(Supervisor { process, pidfd: None }),
+            Err(error) => {
+                self.wait(false);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Its supervisor has ended.
+    pub(crate) fn died(&mut self, how: How) {
+        self.supervisor = None;
+        self.inherit();
+        let (is_missed, was_killed) = match how {
+            How::Seen(exit) if exit.is_success() => (false, false),
+            How::Seen(Exit::Signal(signal)) => (Spec::is_in(&self.service), signal == Signal::KILL.as_raw()),
+            How::Seen(_) => (misses_supervisor(&self.service), false),
+            How::Unseen => (misses_supervisor(&self.service), true),
+        };
+        let event = if is_missed { Event::Died } else { Event::Left };
+        let (keep, action) = self.keep.after(event);
+        self.keep = keep;
+        if action == Action::Delay {
+            self.wait(was_killed);
+        }
+    }
+
+    fn wait(&mut self, was_killed: bool) {
+        self.deaths.count(self.since.elapsed());
+        self.keep = Keep::Waiting;
+        self.due = Some(Instant::now() + self.deaths.delay(was_killed));
+    }
+
+    /// The main processes that its dead supervisor has left to us.
+    fn inherit(&mut self) {
+        let own = u32::try_from(getpid().as_raw_nonzero().get()).unwrap_or(0);
+        let is_ours = |process: &ProcessId| {
+            Stat::of(process.pid)
+                .is_some_and(|stat| stat.parent == own && stat.start_time == process.start_time)
+        };
+        self.orphans = bereft(&self.service).into_iter().filter(|orphan| is_ours(&orphan.process)).collect();
+        self.look_at_orphans();
+    }
+
+    /// Writes down how those ended that have ended, before anybody can see that they are gone.
+    pub(crate) fn look_at_orphans(&mut self) {
+        self.orphans.retain(|orphan| {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            let Some(pid) = raw(orphan.process.pid) else { return false };
+            match waitid(WaitId::Pid(pid), options) {
+                Ok(Some(status)) => {
+                    let code = status.exit_status().map(Exit::Code);
+                    if let Some(exit) = code.or_else(|| status.terminating_signal().map(Exit::Signal)) {
+                        orphan.ended(exit);
+                    }
+                    false
+                }
+                Ok(None) => true,
+                // It is no child of ours.
+                Err(_) => false,
+            }
+        });
+    }
+
+    /// A child has been waited for that may be one of its orphans: it ended since they were looked at.
+    pub(crate) fn buried(&mut self, pid: u32, exit: Exit) {
+        if let Some(index) = self.orphans.iter().position(|orphan| orphan.process.pid == pid) {
+            self.orphans.swap_remove(index).ended(exit);
+        }
+    }
+}
+
+/// A child of ours that has not been waited for: it is there, if only as a zombie.
+fn named(pid: u32) -> Option<ProcessId> {
+    let start_time = Stat::of(pid)?.start_time;
+    Some(ProcessId { pid, start_time, boot_id: boot_id().to_owned() })
+}
+
+fn raw(pid: u32) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(pid).ok()?)
+}

@@ -1,0 +1,19 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod error;
+mod keep;
+mod kept;
+mod place;
+mod pool;
+mod root;
+mod server;
+mod spawn;
+mod words;
+
+pub use client::{Client, Started};
+pub use error::Error;
+pub use place::Place;
+pub use root::{Root, Stay};
+pub use spawn::{spawn_root, spawn_supervisor};
+pub use words::PROTOCOL;

@@ -1,0 +1,96 @@
+//! Where a root is: in a directory of its own among the service directories that it is for. No app has such a name.
+//!
+//! ```text
+//! data/scheduler-native/.root/          its lock is on the directory itself: there is nothing to delete
+//! data/scheduler-native/.root/control   its socket
+//! data/scheduler-native/.root/log       what it says, which is why it could not go on
+//! ```
+
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use formation::AppName;
+use rustix::fs::FlockOperation;
+use rustix::process::geteuid;
+
+use crate::Error;
+
+const OWN: &str = ".root";
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// The service directories of one installation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    services: PathBuf,
+}
+
+impl Place {
+    /// The one with these service directories.
+    pub fn of(services: &Path) -> Self {
+        Self { services: services.to_owned() }
+    }
+
+    /// The directory of all service directories.
+    pub fn services(&self) -> &Path {
+        &self.services
+    }
+
+    /// The root's own directory.
+    pub fn own(&self) -> PathBuf {
+        self.services.join(OWN)
+    }
+
+    /// The file with what a root says.
+    pub fn log(&self) -> PathBuf {
+        self.own().join("log")
+    }
+
+    /// The service directory of an app.
+    pub(crate) fn service(&self, app: &AppName) -> PathBuf {
+        self.services.join(app.as_str())
+    }
+
+    /// The apps that have a service directory.
+    pub(crate) fn apps(&self) -> Vec<AppName> {
+        let entries = fs::read_dir(&self.services).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+    }
+
+    /// Makes the root's own directory, for the user that we are; the other directories are there.
+    ///
+    /// # Errors
+    /// The place belongs to somebody else.
+    pub(crate) fn make(&self) -> Result<(), Error> {
+        let fail = |error| Error::io("open", &self.services, error);
+        let owner = fs::metadata(&self.services).map_err(fail)?.uid();
+        if owner != geteuid().as_raw() {
+            let owner = os_process::user_name(owner);
+            return Err(Error::Foreign { place: self.services.clone(), owner });
+        }
+        match DirBuilder::new().mode(0o700).create(self.own()) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                Err(Error::io("create", &self.own(), error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the lock of the place, which is free before `patience` is over; `None`: it is not.
+    pub(crate) fn lock(&self, patience: Duration) -> Result<Option<File>, Error> {
+        let own = self.own();
+        let directory = File::open(&own).map_err(|error| Error::io("open", &own, error))?;
+        let until = Instant::now() + patience;
+        loop {
+            match rustix::fs::flock(&directory, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Some(directory)),
+                Err(rustix::io::Errno::WOULDBLOCK) if Instant::now() < until => thread::sleep(AGAIN),
+                Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+                Err(errno) => return Err(Error::io("lock", &own, errno)),
+            }
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The event loop of a root: it waits, and passes on what happened. What becomes of a supervisor is decided in `keep`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use formation::{AppName, Exit};
+use rustix::fs::inotify;
+use rustix::process::{Resource, Rlimit, WaitOptions, WaitStatus, geteuid, getrlimit, setrlimit};
+use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::keep::{Event, Keep};
+use crate::kept::{How, Kept};
+use crate::place::Place;
+use crate::pool::{Pool, Source};
+use crate::server::Server;
+use crate::words::{Message, PROTOCOL, Request, SOCKET};
+
+/// How long a root that leaves its place, or is executed anew, may hold the lock of it.
+const HANDOVER: Duration = Duration::from_secs(10);
+const MOMENT: Duration = Duration::from_millis(200);
+/// How long a root that is to leave when nobody needs it waits for the first who does.
+const UNASKED: Duration = Duration::from_secs(10);
+
+/// How long a root stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay {
+    /// Until a signal ends it, in the place of one that a verb started.
+    Always,
+    /// As long as it keeps anything alive.
+    WhileNeeded,
+}
+
+/// The root of one place.
+#[derive(Debug)]
+pub struct Root {
+    place: Place,
+    stay: Stay,
+    /// What supervisors are started with.
+    program: PathBuf,
+    /// The soft limit of open files that we were given, and that they get.
+    open_files: Option<u64>,
+    kept: BTreeMap<AppName, Kept>,
+    server: Server,
+    pool: Pool,
+    signals: UnixStream,
+    children: UnixStream,
+    removals: OwnedFd,
+    clients: u64,
+    /// Until when nobody need have asked for anything.
+    unasked: Option<Instant>,
+    is_leaving: bool,
+    reexec: Option<PathBuf>,
+    /// Held as long as it lives.
+    _lock: File,
+}
+
+impl Root {
+    /// Takes charge of a place, and of what lives there; supervisors are started with `program`. `None`: another one has it, which
+    /// is all the same to a root that only stays while it is needed.
+    ///
+    /// # Errors
+    /// The place belongs to another user, has a root that stays, or cannot be used.
+    pub fn open(place: Place, stay: Stay, program: PathBuf) -> Result<Option<Self>, Error> {
+        place.make()?;
+        let Some(lock) = lock(&place, stay)? else { return Ok(None) };
+        let own = place.own();
+        let fail = |error: io::Error| Error::io("watch", &own, error);
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|e| fail(e.into()))?;
+        let open_files = raise_descriptors();
+        let (children, signals) = (wake(&[SIGCHLD]).map_err(fail)?, wake(&[SIGTERM, SIGINT]).map_err(fail)?);
+        let server = Server::listen(&place).map_err(|error| Error::io("listen in", &own, error))?;
+        let removals = watch_removals(&own).map_err(fail)?;
+        let pool = Pool::new().map_err(|errno| fail(errno.into()))?;
+        let (kept, clients, is_leaving, reexec) = Default::default();
+        let unasked = (stay == Stay::WhileNeeded).then(|| Instant::now() + UNASKED);
+        let mut root = Self {
+            place,
+            stay,
+            program,
+            open_files,
+            kept,
+            server,
+            pool,
+            signals,
+            children,
+            removals,
+            clients,
+            unasked,
+            is_leaving,
+            reexec,
+            _lock: lock,
+        };
+        root.watch().map_err(|errno| Error::io("watch", &own, errno))?;
+        root.take_over();
+        Ok(Some(root))
+    }
+
+    fn watch(&mut self) -> rustix::io::Result<()> {
+        for (fd, source) in [
+            (self.children.as_fd(), Source::Children),
+            (self.signals.as_fd(), Source::End),
+            (self.removals.as_fd(), Source::Place),
+            (self.server.fd(), Source::Listener),
+        ] {
+            self.pool.watch(fd, source)?;
+        }
+        Ok(())
+    }
+
+    /// Finds the supervisors that live, and those that are missed.
+    fn take_over(&mut self) {
+        for app in self.place.apps() {
+            let service = self.place.service(&app);
+            if refusal(&app, &service).is_some() {
+                continue;
+            }
+            let mut kept = Kept::of(service);
+            kept.take_over();
+            if kept.keep() != Keep::Gone {
+                self.watch_supervisor(&app, &kept);
+                self.kept.insert(app, kept);
+            }
+        }
+    }
+
+    fn watch_supervisor(&mut self, app: &AppName, kept: &Kept) {
+        if let Some(pidfd) = kept.pidfd() {
+            // One that cannot be watched is found to be gone by the next verb about its app.
+            let _ = self.pool.watch(pidfd, Source::Supervisor(app.clone()));
+        }
+    }
+
+    /// Runs until it is told to leave, or nobody needs it.
+    ///
+    /// # Errors
+    /// It cannot wait for anything.
+    pub fn run(&mut self) -> Result<(), Error> {
+        loop {
+            self.start_due();
+            if self.is_leaving || self.is_unneeded() {
+                // While we hold the lock: what is there afterwards is another root's.
+                let _ = fs::remove_file(self.place.own().join(SOCKET));
+                return Ok(());
+            }
+            if !self.kept.values().any(|kept| kept.keep() == Keep::LetGo) {
+                self.server.settle();
+            }
+            if let Some(program) = self.reexec.take() {
+                self.become_anew(&program);
+            }
+            self.turn()?;
+        }
+    }
+
+    fn turn(&mut self) -> Result<(), Error> {
+        let waiting = self.kept.values().filter_map(Kept::due).chain(self.unasked).min();
+        let timeout = waiting.map(|due| due.saturating_duration_since(Instant::now()));
+        let happened =
+            self.pool.wait(timeout).map_err(|errno| Error::io("watch", self.place.services(), errno))?;
+        // What children have become is known before anybody is told of it.
+        self.reap();
+        for source in happened {
+            self.serve(source);
+        }
+        Ok(())
+    }
+
+    fn serve(&mut self, source: Source) {
+        match source {
+            Source::Children => drain(&self.children),
+            Source::End => self.is_leaving = true,
+            Source::Place => self.look_at_place(),
+            Source::Listener => self.welcome(),
+            Source::Client(id) => self.listen_to(id),
+            Source::Supervisor(app) => {
+                self.pool.forget(&Source::Supervisor(app.clone()));
+                // A child has been waited for already.
+                if self
+                    .kept
+                    .get(&app)
+                    .is_some_and(|kept| kept.process().is_some_and(|process| !process.is_alive()))
+                {
+                    self.died(&app, How::Unseen);
+                }
+            }
+        }
+    }
+
+    /// Waits for every child that ended. A supervisor comes before the processes that it has left to us: the kernel tells of
+    /// children in the order in which they became ours.
+    fn reap(&mut self) {
+        self.kept.values_mut().for_each(Kept::look_at_orphans);
+        while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
+            let (pid, exit) = (pid.as_raw_nonzero().get().unsigned_abs(), exit_of(status));
+            let is_it = |kept: &Kept| kept.process().is_some_and(|process| process.pid == pid);
+            let app = self.kept.iter().find(|(_, kept)| is_it(kept)).map(|(app, _)| app.clone());
+            match app {
+                Some(app) => self.died(&app, How::Seen(exit)),
+                None => self.kept.values_mut().for_each(|kept| kept.buried(pid, exit)),
+            }
+        }
+    }
+
+    fn died(&mut self, app: &AppName, how: How) {
+        let Some(kept) = self.kept.get_mut(app) else { return };
+        kept.died(how);
+        if kept.keep() == Keep::Gone {
+            self.kept.remove(app);
+        }
+    }
+
+    fn start_due(&mut self) {
+        let now = Instant::now();
+        let is_due = |kept: &Kept| kept.due().is_some_and(|due| due <= now);
+        let due: Vec<AppName> =
+            self.kept.iter().filter(|(_, kept)| is_due(kept)).map(|(app, _)| app.clone()).collect();
+        for app in due {
+            let is_refused = refusal(&app, &self.place.service(&app)).is_some();
+            // Nobody waits for the reason: whoever asks for the app is told.
+            let event = if is_refused { Event::LetGo } else { Event::Due };
+            let _ = self.handle(&app, event);
+        }
+    }
+
+    /// Something happens to the supervisor of an app; an error if it was to be started and cannot be.
+    fn handle(&mut self, app: &AppName, event: Event) -> io::Result<()> {
+        let service = self.place.service(app);
+        let mut kept = self.kept.remove(app).unwrap_or_else(|| Kept::of(service));
+        let started = if kept.handle(event) { kept.start(&self.program, self.open_files) } else { Ok(()) };
+        self.watch_supervisor(app, &kept);
+        if kept.keep() != Keep::Gone {
+            self.kept.insert(app.clone(), kept);
+        }
+        started
+    }
+
+    fn welcome(&mut self) {
+        self.clients += 1;
+        while self.server.accept(self.clients).is_some() {
+            let id = self.clients;
+            if let Some(fd) = self.server.client_fd(id) {
+                let _ = self.pool.watch(fd, Source::Client(id));
+            }
+            self.clients += 1;
+        }
+    }
+
+    fn listen_to(&mut self, id: u64) {
+        let requests = self.server.read(id);
+        if self.server.client_fd(id).is_none() {
+            self.pool.forget(&Source::Client(id));
+        }
+        for request in requests {
+            let answer = match request {
+                Ok(request) => self.answer(id, request),
+                Err(reason) => Message::Reply { error: Some(reason) },
+            };
+            self.server.say(id, &answer);
+        }
+    }
+
+    fn answer(&mut self, id: u64, request: Request) -> Message {
+        let done = |done: Result<(), String>| Message::Reply { error: done.err() };
+        match request {
+            Request::Hello => Message::Hello {
+                protocol: PROTOCOL,
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                program: executed(),
+            },
+            Request::Start { app } => {
+                self.unasked = None;
+                self.start(&app).unwrap_or_else(|reason| done(Err(reason)))
+            }
+            Request::LetGo { app } => {
+                self.unasked = None;
+                let app = app.parse::<AppName>().map_err(|error| error.to_string());
+                self.server.waits(id);
+                done(app.map(|app| drop(self.handle(&app, Event::LetGo))))
+            }
+            Request::Reexec { program } => {
+                self.reexec = Some(program);
+                done(Ok(()))
+            }
+            Request::Leave if self.stay == Stay::Always => done(Err("it was started to stay".to_owned())),
+            Request::Leave => {
+                self.is_leaving = true;
+                done(Ok(()))
+            }
+        }
+    }
+
+    fn start(&mut self, app: &str) -> Result<Message, String> {
+        let app: AppName = app.parse().map_err(|error: formation::InvalidAppName| error.to_string())?;
+        if let Some(reason) = refusal(&app, &self.place.service(&app)) {
+            return Err(reason);
+        }
+        let before = self.kept.get(&app).and_then(Kept::process).cloned();
+        self.handle(&app, Event::Asked).map_err(|error| format!("start the supervisor of {app}: {error}"))?;
+        let process = self.kept.get(&app).and_then(Kept::process).cloned();
+        let process = process.ok_or_else(|| format!("the supervisor of {app} has ended"))?;
+        let is_new = Some(&process) != before.as_ref();
+        Ok(Message::Started { process, is_new })
+    }
+
+    /// Executes a program with our words, as the same process. It returns where that failed: then we go on as we are.
+    fn become_anew(&self, program: &Path) {
+        let raised = getrlimit(Resource::Nofile);
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: self.open_files, ..raised });
+        let _ = Command::new(program).args(std::env::args_os().skip(1)).exec();
+        let _ = setrlimit(Resource::Nofile, raised);
+    }
+
+    fn is_unneeded(&self) -> bool {
+        let is_over = self.unasked.is_none_or(|until| until <= Instant::now());
+        self.stay == Stay::WhileNeeded && self.kept.is_empty() && is_over
+    }
+
+    /// A socket that somebody removed is made anew; with its directory a root is over.
+    fn look_at_place(&mut self) {
+        let mut buffer = [0; 4096];
+        while matches!(rustix::io::read(&self.removals, &mut buffer), Ok(length) if length > 0) {}
+        if self.place.own().join(SOCKET).symlink_metadata().is_ok() {
+            return;
+        }
+        match Server::listen(&self.place) {
+            Ok(server) => {
+                self.pool.forget(&Source::Listener);
+                self.server = server;
+                self.is_leaving |= self.pool.watch(self.server.fd(), Source::Listener).is_err();
+            }
+            Err(_) => self.is_leaving = true,
+        }
+    }
+}
+
+/// The lock of a place; whoever only stays while it is needed makes room for one that stays always.
+fn lock(place: &Place, stay: Stay) -> Result<Option<File>, Error> {
+    let free = place.lock(MOMENT)?;
+    if free.is_some() || stay == Stay::WhileNeeded {
+        return Ok(free);
+    }
+    if let Ok(mut client) = Client::connect(place) {
+        client.leave()?;
+    }
+    let taken = place.lock(HANDOVER)?;
+    taken.map(Some).ok_or_else(|| Error::AlreadyKept { place: place.services().to_owned() })
+}
+
+/// Why nothing of an app is started for us, if nothing is.
+fn refusal(app: &AppName, service: &Path) -> Option<String> {
+    let owner = match service.symlink_metadata() {
+        Ok(found) if found.is_dir() => found.uid(),
+        Ok(_) => return Some(format!("{} of {app} is no directory", service.display())),
+        Err(error) => return Some(format!("open {} of {app}: {error}", service.display())),
+    };
+    let is_ours = geteuid().is_root() || owner == geteuid().as_raw();
+    (!is_ours).then(|| {
+        let (owner, own) = (os_process::user_name(owner), os_process::user_name(geteuid().as_raw()));
+        format!("{} of {app} belongs to {owner}, not to {own}, as whom apps are kept here", service.display())
+    })
+}
+
+/// Device and inode of the program that we execute, also where another file has its name by now.
+fn executed() -> (u64, u64) {
+    fs::metadata("/proc/self/exe").map_or((0, 0), |file| (file.dev(), file.ino()))
+}
+
+/// Each supervisor that is not our child takes one. The soft limit that there was.
+fn raise_descriptors() -> Option<u64> {
+    let limit = getrlimit(Resource::Nofile);
+    // Where that fails, those that cannot be watched are found to be gone by the next verb.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    limit.current
+}
+
+fn watch_removals(directory: &Path) -> io::Result<OwnedFd> {
+    let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
+    let flags = inotify::WatchFlags::DELETE
+        | inotify::WatchFlags::MOVED_FROM
+        | inotify::WatchFlags::DELETE_SELF
+        | inotify::WatchFlags::MOVE_SELF;
+    inotify::add_watch(&inotify, directory, flags)?;
+    Ok(inotify)
+}
+
+/// A stream that becomes readable when one of these signals arrives.
+fn wake(signals: &[i32]) -> io::Result<UnixStream> {
+    let (read, write) = UnixStream::pair()?;
+    read.set_nonblocking(true)?;
+    for signal in signals {
+        signal_hook::low_level::pipe::register(*signal, write.try_clone()?)?;
+    }
+    Ok(read)
+}
+
+fn drain(mut stream: &UnixStream) {
+    let mut buffer = [0; 256];
+    while matches!(stream.read(&mut buffer), Ok(length) if length > 0) {}
+}
+
+fn exit_of(status: WaitStatus) -> Exit {
+    let signal = status.terminating_signal().map(Exit::Signal);
+    signal.unwrap_or_else(|| Exit::Code(status.exit_status().unwrap_or(-1)))
+}

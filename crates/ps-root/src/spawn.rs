@@ -1,0 +1,63 @@
+//! Starting supervisors and roots: what they get of whoever starts them, and where they say what goes wrong.
+
+use std::env;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use rustix::fs::OFlags;
+use rustix::process::{Resource, getrlimit};
+
+use crate::place::Place;
+
+const LOG_FILE: &str = "supervisor.log";
+/// What they get of our environment. Apps get theirs from the spec.
+const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
+
+/// Starts the supervisor of a service directory. Its processes get the soft limit of open files `open_files`, where that is
+/// another one than ours.
+///
+/// # Errors
+/// Its log cannot be opened, or the program cannot be executed.
+pub fn spawn_supervisor(program: &Path, service: &Path, open_files: Option<u64>) -> io::Result<Child> {
+    let log = open_log(&service.join(LOG_FILE), service)?;
+    let mut command = command(program, log)?;
+    command.arg(service);
+    if let Some(open_files) = open_files.filter(|soft| getrlimit(Resource::Nofile).current != Some(*soft)) {
+        command.arg("--open-files").arg(open_files.to_string());
+    }
+    command.spawn()
+}
+
+/// Starts the root of a place, which leaves when nobody needs it.
+///
+/// # Errors
+/// As for [`spawn_supervisor`].
+pub fn spawn_root(program: &Path, lib: &Path, place: &Place) -> io::Result<Child> {
+    // It makes its directory itself, as the owner of the place: where there is none yet, it says nothing.
+    let log = open_log(&place.log(), place.services())
+        .or_else(|_| File::options().write(true).open("/dev/null"))?;
+    command(program, log)?.args(["--while-needed", "--root"]).arg(lib).spawn()
+}
+
+fn command(program: &Path, log: File) -> io::Result<Command> {
+    let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, env::var_os(name)?)));
+    let mut command = Command::new(program);
+    command.env_clear().envs(passed_on).current_dir("/");
+    command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+    Ok(command)
+}
+
+/// A log in a directory that may be another user's: a FIFO in its place does not hold us up, and what it links to is not written.
+fn open_log(path: &Path, directory: &Path) -> io::Result<File> {
+    let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits()).unwrap_or(0);
+    let log = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
+    let (owner, opened) = (directory.metadata()?, log.metadata()?);
+    if opened.uid() != owner.uid() && opened.nlink() == 1 {
+        // Only root can give it away, and only there it may have to.
+        let _ = fchown(&log, Some(owner.uid()), Some(owner.gid()));
+    }
+    Ok(log)
+}

@@ -1,0 +1,151 @@
+//! The root of an installation, as verbs use it. One is started where there is none; where none can be started, each app has its
+//! supervisor from the verb that needs it, and nobody starts that again when it dies.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ps_root::{Client, Place, Started, spawn_root};
+use ps_scheduler::{Progress, Watch};
+
+use crate::service::Service;
+
+const START_DEADLINE: Duration = Duration::from_secs(5);
+/// How long a root that is upgraded may be deaf.
+const ANEW: Duration = Duration::from_secs(2);
+const POLL: Duration = Duration::from_millis(5);
+/// How much of the end of its log is looked at for its last line, in bytes.
+const LAST_BYTES: u64 = 1 << 12;
+
+/// Why there is no root, until that has been said: once is enough for all apps of a verb.
+static TROUBLE: Mutex<Trouble> = Mutex::new(Trouble::Unknown);
+/// Apps that are restored at once do not start one each.
+static STARTING: Mutex<()> = Mutex::new(());
+
+enum Trouble {
+    Unknown,
+    Untold(String),
+    Told,
+}
+
+/// Sees to it that there is a root, of the program that is installed now.
+pub(crate) fn ensure(service: &Service) {
+    drop(reach(service));
+}
+
+/// Has the root keep the supervisor of an app, and start it if need be; `None`: there is no root, or it refuses to.
+pub(crate) fn start(service: &Service) -> Option<Started> {
+    // One that leaves just now, because nobody needed it, is followed by another.
+    (0..2).find_map(|_| {
+        let started = reach(service)?.start(&service.app);
+        match started {
+            Err(ps_root::Error::Refused(reason)) => {
+                note(&reason);
+                None
+            }
+            started => started.ok(),
+        }
+    })
+}
+
+/// The root does not start the supervisor of an app again that ends from now on. [`Client::settle`] waits for that.
+pub(crate) fn let_go(service: &Service) -> Option<Client> {
+    let mut client = Client::connect(&place(service)).ok()?;
+    client.let_go(&service.app).ok().map(|()| client)
+}
+
+/// Says why there is no root, if nobody was told yet.
+pub(crate) fn tell(watch: &mut Watch<'_>) {
+    let mut trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Trouble::Untold(reason) = &*trouble {
+        (watch.say)(Progress::Note(format!(
+            "no root keeps supervisors alive, so one that dies stays dead until the next verb: {reason}"
+        )));
+        *trouble = Trouble::Told;
+    }
+}
+
+fn note(reason: &str) {
+    let mut trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner);
+    if matches!(*trouble, Trouble::Unknown) {
+        *trouble = Trouble::Untold(reason.to_owned());
+    }
+}
+
+fn place(service: &Service) -> Place {
+    Place::of(&service.parent())
+}
+
+fn reach(service: &Service) -> Option<Client> {
+    let program = service.program().ok()?;
+    let reached = connect_or_start(service, &program).and_then(|mut client| {
+        if client.is_of_another_program(&program).map_err(|error| error.to_string())? {
+            client.reexec(&program).map_err(|error| error.to_string())?;
+            let place = place(service);
+            return await_client(&place, ANEW).map_or_else(|| connect_or_start(service, &program), Ok);
+        }
+        Ok(client)
+    });
+    reached.map_err(|reason| note(&reason)).ok()
+}
+
+fn connect_or_start(service: &Service, program: &Path) -> Result<Client, String> {
+    let place = place(service);
+    if let Ok(client) = Client::connect(&place) {
+        return Ok(client);
+    }
+    let _starting = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Ok(client) = Client::connect(&place) {
+        return Ok(client);
+    }
+    let mut child = spawn_root(program, service.world.lib(), &place)
+        .map_err(|error| format!("start {}: {error}", program.display()))?;
+    let deadline = Instant::now() + START_DEADLINE;
+    loop {
+        if let Ok(client) = Client::connect(&place) {
+            return Ok(client);
+        }
+        let ended = child.try_wait().ok().flatten();
+        // Where it ended well, somebody else's root is about to answer.
+        if let Some(status) = ended.filter(|status| !status.success()) {
+            return Err(why_it_ended(&place, status));
+        }
+        if Instant::now() >= deadline {
+            return Err(format!("no root answers in {}", place.services().display()));
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn await_client(place: &Place, patience: Duration) -> Option<Client> {
+    let deadline = Instant::now() + patience;
+    loop {
+        if let Ok(client) = Client::connect(place) {
+            return Some(client);
+        }
+        if Instant::now() >= deadline {
+            return None;
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn why_it_ended(place: &Place, status: ExitStatus) -> String {
+    last_line(&place.log()).unwrap_or_else(|_| {
+        let services = place.services().display();
+        format!("the one for {services} ended at once ({status}): ps-supervise --root says why")
+    })
+}
+
+fn last_line(log: &Path) -> io::Result<String> {
+    let mut file: File = durable::open(log).map_err(|_| io::ErrorKind::NotFound)?;
+    file.seek(SeekFrom::Start(file.metadata()?.len().saturating_sub(LAST_BYTES)))?;
+    let mut bytes = Vec::new();
+    file.take(LAST_BYTES).read_to_end(&mut bytes)?;
+    let last = String::from_utf8_lossy(&bytes).lines().last().map(str::to_owned);
+    last.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+}

@@ -1,0 +1,64 @@
+//! `--root`: the supervisors of all apps of an installation are kept alive (`ps-root`).
+
+use std::env;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use ps_apps::World;
+use ps_cli::exit::{Outcome, Refusal};
+use ps_root::{Place, Root, Stay};
+
+use crate::args::{Args, Words};
+
+/// Where the service directories of an installation are, below its `DOKKU_LIB_ROOT`.
+const SERVICES: &str = "data/scheduler-native";
+
+/// The installation that is meant: a directory given by `--root` that holds service directories, or is the one of the environment,
+/// and that has no Procfile. Any other directory is that of a Procfile.
+pub(crate) fn meant(args: &Args, words: &Words) -> Result<Option<PathBuf>> {
+    let Some(given) = args.app.root.as_deref().filter(|_| !args.is_for_foreground()) else { return Ok(None) };
+    let own = World::from_env().ok().map(|world| world.lib().to_owned()).filter(|own| own == given);
+    if let Some(own) = &own {
+        durable::create_root(own)?;
+    }
+    let Ok(lib) = given.canonicalize() else { return Ok(None) };
+    if lib.join("Procfile").is_file() || words.directory.as_deref() != Some(given) {
+        return Ok(None);
+    }
+    let is_meant = args.while_needed || own.is_some() || lib.join(SERVICES).is_dir();
+    Ok(is_meant.then_some(lib))
+}
+
+/// Keeps them alive until it is told to leave.
+pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
+    let services = lib.join(SERVICES);
+    let owned = if services.is_dir() { &services } else { lib };
+    os_process::become_owner_of(owned).with_context(|| format!("become the owner of {}", owned.display()))?;
+    // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
+    let _ = rustix::process::setsid();
+    ps_supervisor::disown().context("watch for signals")?;
+    durable::create_below(lib, &services)?;
+    let program = os_process::sister("ps-supervise")
+        .ok_or_else(|| Refusal::failed("ps-supervise is not beside itself: install it anew"))?;
+    let stay = if is_while_needed { Stay::WhileNeeded } else { Stay::Always };
+    if let Some(mut root) = Root::open(Place::of(&services), stay, program)? {
+        tell_ready();
+        root.run()?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// Tells systemd that verbs can be answered now (sd_notify(3)). Where nobody listens nothing is lost.
+fn tell_ready() {
+    let Some(path) = env::var_os("NOTIFY_SOCKET") else { return };
+    let address = match path.as_bytes() {
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name),
+        _ => SocketAddr::from_pathname(&path),
+    };
+    if let (Ok(address), Ok(socket)) = (address, UnixDatagram::unbound()) {
+        let _ = socket.send_to_addr(b"READY=1", &address);
+    }
+}
