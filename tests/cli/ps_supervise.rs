@@ -18,6 +18,8 @@ mod over;
 mod restarts;
 #[path = "ps_supervise/root.rs"]
 mod root;
+#[path = "ps_supervise/rotation.rs"]
+mod rotation;
 #[path = "ps_supervise/runs.rs"]
 mod runs;
 #[path = "ps_supervise/service.rs"]

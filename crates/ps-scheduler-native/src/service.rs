@@ -14,7 +14,7 @@ use ps_apps::World;
 use ps_root::spawn_supervisor;
 use ps_scheduler::Error;
 use ps_supervisor::{Client, Message, NEXT_FILE, Next, Request, SPEC_FILE, Spec, Status, Statuses};
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::FlockOperation;
 
 use crate::root;
 

@@ -159,7 +159,19 @@ fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Inst
             .filter(|typed| Some(*typed) != status.directory.as_deref())
             .map(Path::to_owned),
         directory: status.directory.clone(),
-        note: status.reason.clone().or_else(|| status.note.clone()),
+        note: status.reason.clone().or_else(|| trouble_of_logs(status)).or_else(|| status.note.clone()),
         ..Instance::new(status.slot.clone(), state)
     }
+}
+
+/// What became of its output on a full disk, for people.
+fn trouble_of_logs(status: &Status) -> Option<String> {
+    if status.log_waits {
+        return Some("its log takes nothing: what it writes waits until there is room".to_owned());
+    }
+    let Status { log_dropped: dropped, log_in_doubt: in_doubt, .. } = *status;
+    let doubt =
+        if in_doubt > 0 { format!(", and up to {in_doubt} more may have been") } else { String::new() };
+    let words = format!("{dropped} bytes of its output were dropped because the disk was full{doubt}");
+    (dropped > 0 || in_doubt > 0).then_some(words)
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_supervisor::{Launch, Spec, Supervisor, Until};
+use ps_supervisor::{Launch, Spec, Supervisor, TidyLogs, Until};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::args::{Args, Verb, Words};
@@ -25,6 +25,10 @@ pub fn run() -> Result<Outcome> {
     if let Some(launch) = Launch::asked(std::env::args_os()) {
         let failed = launch.exec();
         return Err(Refusal { status: failed.status(), message: failed.to_string() }.into());
+    }
+    if let Some(logs) = TidyLogs::asked(std::env::args_os()) {
+        logs.run().context("tidy logs")?;
+        return Ok(Outcome::Done);
     }
     if let Some(service) = service_alone() {
         return serve(&service);

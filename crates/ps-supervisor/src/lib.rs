@@ -24,6 +24,7 @@ mod news;
 mod numbers;
 mod output;
 mod outputs;
+mod pace;
 mod poll;
 mod ports;
 #[cfg(test)]
@@ -48,6 +49,7 @@ mod stopped;
 mod supervisor;
 mod take_over;
 mod task;
+mod tidier;
 
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};
 pub use bereft::{Bereft, bereft, misses_supervisor};
@@ -73,3 +75,4 @@ pub use state::Statuses;
 pub use status::Status;
 pub use supervisor::{Supervisor, Until};
 pub use task::Task;
+pub use tidier::TidyLogs;

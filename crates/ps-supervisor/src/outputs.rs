@@ -6,13 +6,15 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use formation::Stream;
-use log_store::{Capture, Limits, Place};
+use log_store::{Capture, Limits, Lost, Moved, Place};
 
 use crate::descriptors::Descriptors;
 use crate::layout;
 use crate::output::{self, Output};
+use crate::pace::{Advice, Pace};
 use crate::status;
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
@@ -29,13 +31,59 @@ pub(crate) struct Outputs {
     descriptors: Descriptors,
     output: Option<Output>,
     is_watched: bool,
+    paces: [Pace; 2],
+    waits: [bool; 2],
 }
 
 impl Outputs {
     /// Those of a run that writes to the logs which `began` began. They are not open yet.
     pub(crate) fn new(slot: &Path, number: u64, began: u64, descriptors: Descriptors) -> Self {
         let (slot, limits) = (slot.to_owned(), Limits::default());
-        Self { slot, number, began, limits, descriptors, output: None, is_watched: false }
+        let (paces, waits) = Default::default();
+        Self { slot, number, began, limits, descriptors, output: None, is_watched: false, paces, waits }
+    }
+
+    /// Their logs are held to these limits from now on.
+    pub(crate) fn limit(&mut self, limits: Limits) {
+        self.limits = limits;
+        for capture in self.output.as_mut().map(Output::captures).unwrap_or_default() {
+            capture.limit(limits);
+        }
+    }
+
+    /// What their logs are held to.
+    pub(crate) fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The slot's directory.
+    pub(crate) fn slot(&self) -> &Path {
+        &self.slot
+    }
+
+    /// What was dropped of both streams, for want of room; `None` while they are not open.
+    pub(crate) fn lost(&mut self) -> Option<Lost> {
+        let captures = self.output.as_mut()?.captures();
+        Some(captures.iter().map(Capture::lost).fold(Lost::default(), |all, one| Lost {
+            dropped: all.dropped.saturating_add(one.dropped),
+            in_doubt: all.in_doubt.saturating_add(one.in_doubt),
+        }))
+    }
+
+    /// Takes what is there of a stream, one turn at most, and says when it is to be looked at again.
+    pub(crate) fn take(&mut self, index: usize, now: Instant) -> (io::Result<Moved>, Advice) {
+        let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
+        let Some(capture) = captures.get_mut(index) else { return (Ok(Moved::default()), Advice::GoOn) };
+        let moved = capture.move_bytes();
+        let bytes = moved.as_ref().map_or(0, |moved| moved.bytes);
+        let advice = self.paces[index].after(now, bytes, capture.room());
+        self.waits[index] = moved.is_err();
+        (moved, advice)
+    }
+
+    /// Whether what is written to one of them waits.
+    pub(crate) fn any_waits(&self) -> bool {
+        self.waits.contains(&true)
     }
 
     /// The same, connected to this.
@@ -146,10 +194,16 @@ impl Outputs {
         self.output.as_ref().and_then(Output::places)
     }
 
-    /// Takes over what was written last.
+    /// Takes over what was written last: as much as a pipe can hold. More comes only from somebody who lives.
     pub(crate) fn drain(&mut self) {
         for capture in self.output.as_mut().map(Output::captures).unwrap_or_default() {
-            let _ = capture.move_bytes();
+            let (mut taken, room) = (0, capture.room() as u64);
+            while taken <= room {
+                match capture.move_bytes() {
+                    Ok(moved) if moved.bytes > 0 || moved.has_rotated => taken += moved.bytes.max(1),
+                    Ok(_) | Err(_) => break,
+                }
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! FIFOs, its cgroup and the marks of its processes are nobody else's, and two runs can live in one slot. It asks the run
 //! table what to do and does it; what follows on its end is its seat's to say.
 
+mod taken;
 mod written;
 
 use std::os::fd::BorrowedFd;
@@ -231,6 +232,7 @@ impl Run {
         self.outputs.drain();
         let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
         self.status.revision = spec.revision;
+        self.outputs.limit(spec.log_limits(&self.status.slot.process_type));
         self.outputs.prepare().map_err(Obstacle::Place)?;
         if self.status.role != Some(Role::Current) {
             // Whoever takes over before anything else is written knows that it does not fill the slot.
@@ -349,6 +351,7 @@ impl Run {
             RunAction::Finish => {
                 self.timer = None;
                 self.outputs.drain();
+                self.count_lost();
                 self.tree.release();
             }
         }
@@ -396,6 +399,7 @@ impl Run {
             self.changed = true;
         }
         self.is_broken = trouble.is_some();
+        self.count_lost();
         self.changed |= self.written != Written::Everywhere;
         self.try_again = self.is_broken.then(|| Instant::now() + TRY_AGAIN);
     }

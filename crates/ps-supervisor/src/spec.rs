@@ -19,8 +19,9 @@ use std::time::Duration;
 
 use durable::ReadError;
 use formation::{ProcessType, RestartPolicy, Slot};
+use log_store::{Limits, WhenFull};
 use serde::{Deserialize, Serialize};
-use type_settings::{TypeSettings, Whole};
+use type_settings::{Size, TypeSettings, Whole};
 
 use crate::{Error, lossless, stopped};
 
@@ -222,6 +223,22 @@ impl Spec {
     pub(crate) fn policy(&self, process_type: &ProcessType) -> RestartPolicy {
         let own = self.settings(process_type).and_then(|settings| settings.restart_policy);
         own.unwrap_or(self.restart_policy)
+    }
+
+    /// What is kept of the logs of this type.
+    pub(crate) fn log_limits(&self, process_type: &ProcessType) -> Limits {
+        let Some(settings) = self.settings(process_type) else { return Limits::default() };
+        let Limits { size, age, files, when_full } = Limits::default();
+        let own_files = settings.log_max_files.and_then(|files| usize::try_from(files.get()).ok());
+        Limits {
+            size: settings.log_max_size.map_or(size, Size::bytes),
+            age: settings.log_max_age.map_or(age, |age| Duration::from_secs(age.seconds())),
+            files: own_files.unwrap_or(files),
+            when_full: settings.log_when_full.map_or(when_full, |word| match word {
+                type_settings::WhenFull::Drop => WhenFull::Drop,
+                type_settings::WhenFull::Block => WhenFull::Block,
+            }),
+        }
     }
 
     /// `PORT` of the first instance of this type, if somebody chose it for this type alone. Dokku has no such property.

@@ -73,6 +73,15 @@ pub struct Status {
     /// Where these segments ended then, in bytes: what follows is its own.
     #[serde(default)]
     pub log_offsets: [u64; 2],
+    /// How much of its output was dropped because the disk was full, in bytes; counted for as long as its logs are its own.
+    #[serde(default)]
+    pub log_dropped: u64,
+    /// So much more may have been: a supervisor that dropped it was killed before it could tell.
+    #[serde(default)]
+    pub log_in_doubt: u64,
+    /// Whether it waits, or will once its pipe is full, because its log takes nothing: a full disk.
+    #[serde(default)]
+    pub log_waits: bool,
     /// What is to be known beside the state: why it could not be started, or what is wrong with its place.
     pub reason: Option<String>,
     /// Where its process runs, or ran last: a crash restarts it there. `None` before its first start, and in the status
@@ -118,6 +127,9 @@ impl Status {
             log: 0,
             log_segments: [0; 2],
             log_offsets: [0; 2],
+            log_dropped: 0,
+            log_in_doubt: 0,
+            log_waits: false,
             reason: None,
             directory: None,
             note: None,

@@ -3,6 +3,7 @@
 
 mod adoption;
 mod attached;
+mod flow;
 mod rollout;
 mod runs;
 mod strays;
@@ -18,7 +19,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::{Exit, Slot};
-use log_store::Capture;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 use rustix::process::{WaitOptions, WaitStatus};
@@ -40,6 +40,8 @@ use crate::signals::{self, Signals};
 use crate::spec::Spec;
 use crate::spec_file::SpecFile;
 use crate::state::{State, Statuses};
+use crate::tidier::Tidier;
+use flow::Flow;
 
 /// What ends a supervisor.
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
@@ -76,6 +78,8 @@ pub struct Supervisor {
     pub(crate) paused: BTreeMap<Source, Instant>,
     /// Since when it is waited for how an adopted process ended.
     unseen: BTreeMap<Source, Instant>,
+    flow: Flow,
+    tidier: Tidier,
     pub(crate) lock: File,
 }
 
@@ -150,6 +154,8 @@ impl Supervisor {
             clears_since: None,
             paused: BTreeMap::new(),
             unseen: BTreeMap::new(),
+            flow: Flow::default(),
+            tidier: Tidier::default(),
             lock,
         })
     }
@@ -217,6 +223,7 @@ impl Supervisor {
             self.open_seat(slot, &BTreeSet::new());
         }
         self.open_outputs();
+        self.limit_logs();
         for seat in self.seats.values_mut() {
             let event = match wanted.contains(seat.slot()) {
                 false => Event::Stop,
@@ -235,23 +242,6 @@ impl Supervisor {
             run.mend();
         }
         self.watch_outputs();
-    }
-
-    /// Watches outputs that were opened since this was last done.
-    fn watch_outputs(&mut self) {
-        for (slot, seat) in &mut self.seats {
-            for outputs in seat.runs_mut().map(Run::outputs) {
-                let began = outputs.began();
-                let Some(captures) = outputs.take_unwatched() else { continue };
-                for (index, capture) in captures.iter().enumerate() {
-                    let source = Source::Output { slot: slot.clone(), began, index };
-                    self.poll.forget(&source);
-                    self.paused.remove(&source);
-                    // It was admitted when it was opened; a machine that has no memory for it gets it drained at its end.
-                    let _ = self.poll.watch(capture.fd(), source);
-                }
-            }
-        }
     }
 
     fn serve(&mut self, source: &Source) {
@@ -278,19 +268,12 @@ impl Supervisor {
     fn reap(&mut self) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             let pid = pid.as_raw_nonzero().get().unsigned_abs();
+            if self.tidier.has_ended(pid) {
+                continue;
+            }
             if let Some(seat) = self.seats.values_mut().find(|seat| seat.has_main(pid)) {
                 seat.reap(pid, exit_of(status), &mut self.means);
             }
-        }
-    }
-
-    fn capture(&mut self, source: &Source) {
-        let Some(capture) = stream(&mut self.seats, source) else { return };
-        if capture.move_bytes().is_err() {
-            // The log takes nothing: full disk. The FIFO fills, the process waits; we try again later, not at once.
-            self.poll.forget(source);
-            let _ = self.poll.unwatch(capture.fd());
-            self.paused.insert(source.clone(), Instant::now() + PAUSE);
         }
     }
 
@@ -309,25 +292,9 @@ impl Supervisor {
         }
         self.watch_outputs();
         self.note_stopped_later(now);
-        let is_over = |(source, until): (&Source, &Instant)| (*until <= now).then(|| source.clone());
-        let over: Vec<Source> = self.paused.iter().filter_map(is_over).collect();
-        for source in over {
-            self.paused.remove(&source);
-            match &source {
-                Source::Output { .. } => {
-                    if let Some(capture) = stream(&mut self.seats, &source) {
-                        let _ = self.poll.watch(capture.fd(), source.clone());
-                    }
-                }
-                Source::Listener => drop(self.poll.watch(self.server.fd(), source.clone())),
-                Source::ChildSignal
-                | Source::Signal
-                | Source::End(_)
-                | Source::Client(_)
-                | Source::Probe(_) => (),
-                Source::Adopted(..) => self.lose_sight(&source),
-            }
-        }
+        self.end_pauses(now);
+        self.give_back(now);
+        self.tidy_logs(now);
     }
 
     /// Writes down and tells what changed; seats that are no longer part of the formation are given up.
@@ -369,17 +336,11 @@ impl Supervisor {
         let unsent = (self.server.flush() || self.clears_since.is_some()).then(|| now + LOOK);
         let seats = self.seats.values().filter_map(|seat| seat.due(now, LOOK));
         let rollout = self.rollout.as_ref().and_then(Carried::due);
-        let others = self.paused.values().copied().chain(self.spec_due()).chain(rollout);
+        let logs = self.flow.due().into_iter().chain([self.tidier.due()]);
+        let others = self.paused.values().copied().chain(self.spec_due()).chain(rollout).chain(logs);
         let next = seats.chain(unsent).chain(others).min()?;
         Some(next.saturating_duration_since(now))
     }
-}
-
-/// The stream that a source names, if it is open.
-fn stream<'a>(seats: &'a mut BTreeMap<Slot, Seat>, source: &Source) -> Option<&'a mut Capture> {
-    let Source::Output { slot, began, index } = source else { return None };
-    let mut outputs = seats.get_mut(slot)?.runs_mut().map(Run::outputs);
-    outputs.find(|outputs| outputs.began() == *began)?.stream(*index)
 }
 
 fn lock(service: &Path) -> Result<File, Error> {

@@ -2,11 +2,19 @@
 
 use formation::RestartPolicy;
 
-use crate::value::Whole;
+use crate::value::{Age, Size, WhenFull, Whole};
 
 /// What was set for one process type; `None`: nobody set it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeSettings {
+    /// How old a piece of its logs may become.
+    pub log_max_age: Option<Age>,
+    /// How many pieces a log has.
+    pub log_max_files: Option<Whole<1, 10_000>>,
+    /// How large a piece may become.
+    pub log_max_size: Option<Size>,
+    /// What happens to its output while the disk is full.
+    pub log_when_full: Option<WhenFull>,
     /// `PORT` of its first instance.
     pub port: Option<Whole<1, 65_535>>,
     /// What happens to an instance that ends by itself.

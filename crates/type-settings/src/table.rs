@@ -58,6 +58,18 @@ macro_rules! row {
 }
 
 pub(crate) const TABLE: &[Setting] = &[
+    row!("log-max-age", log_max_age, default: Some("90d"),
+        rule: "a whole number with m, h or d for minutes, hours or days",
+        meaning: "how old a piece of a log may become before it is removed; a piece is written to for a tenth of that"),
+    row!("log-max-files", log_max_files, default: Some("10"),
+        rule: "a whole number, 1 to 10000",
+        meaning: "how many pieces the log of an instance's stdout has, and that of its stderr"),
+    row!("log-max-size", log_max_size, default: Some("10m"),
+        rule: "a whole number with k, m or g for KiB, MiB or GiB",
+        meaning: "how large a piece of a log may become before the next one is begun"),
+    row!("log-when-full", log_when_full, default: Some("drop"),
+        rule: "drop or block",
+        meaning: "what happens to output while the disk is full: it is dropped and counted, or whoever writes it waits"),
     row!("port", port, default: None,
         rule: "a whole number, 1 to 65535",
         meaning: "PORT of the type's first instance; the second one gets the next number",
@@ -142,6 +154,14 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused_and_the_others_read_back_as_written() {
         let rows: &[(&str, &[&str], &[&str])] = &[
+            (
+                "log-max-age",
+                &["30m", "12h", "90d"],
+                &["0d", "+1d", "01d", "90", "d", "1y", "99999999999999999999d"],
+            ),
+            ("log-max-files", &["1", "10000"], &["0", "10001", "many"]),
+            ("log-max-size", &["64k", "10m", "1g"], &["0k", "10", "10M", "1.5m", "99999999999999999g", ""]),
+            ("log-when-full", &["drop", "block"], &["Drop", "wait", ""]),
             ("port", &["1", "3000", "65535"], &["0", "65536", "-1", "+1", "http", ""]),
             ("restart-policy", &["no", "on-failure:20"], &["maybe", "on-failure:abc", ""]),
             ("stop-timeout-seconds", &["0", "45", "86400"], &["-1", "+3", "1.5", "86401", "soon", ""]),

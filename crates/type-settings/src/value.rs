@@ -1,6 +1,10 @@
 //! The kinds of values that no other crate has a word for. Each is parsed from the text that stands in a property or in
 //! app.json, and displays as the text that is read back as the same value.
 
+mod amount;
+mod when_full;
 mod whole;
 
+pub use amount::{Age, Size};
+pub use when_full::WhenFull;
 pub use whole::Whole;

@@ -23,7 +23,9 @@ impl Supervisor {
                 run.tree().is_root(process, main)
             })
         };
-        let is_stray = |process: &Process| process.parent == own && !is_known(process);
+        let tidier = self.tidier.pid();
+        let is_stray =
+            |process: &Process| process.parent == own && !is_known(process) && Some(process.pid) != tidier;
         families(processes, is_stray).into_iter().collect()
     }
 

@@ -1,0 +1,166 @@
+//! What instances write, on its way into their logs: which stream is taken when, which one gets a larger pipe, and what waits
+//! because a log takes nothing.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use formation::Slot;
+use log_store::Capture;
+
+use super::{PAUSE, Supervisor};
+use crate::pace::{Advice, LARGE, REST, SMALL};
+use crate::poll::Source;
+use crate::run::Run;
+use crate::seat::Seat;
+
+/// How many streams may have a large pipe at a time. The system counts what all pipes of a user can hold, and gives that user
+/// only very small ones beyond some limit (`fs.pipe-user-pages-soft`: 64 MiB).
+const MOST_LARGE: usize = 8;
+/// How long a stream is quiet before its large pipe is given back.
+const QUIET: Duration = Duration::from_secs(1);
+
+/// The streams that are not simply taken when something comes.
+#[derive(Debug, Default)]
+pub(super) struct Flow {
+    /// Those that have a large pipe, and when something was last taken from them.
+    large: BTreeMap<Source, Instant>,
+}
+
+impl Flow {
+    /// When a large pipe may be given back.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.large.values().min().map(|last| *last + QUIET)
+    }
+}
+
+impl Supervisor {
+    /// Watches outputs that were opened since this was last done.
+    pub(super) fn watch_outputs(&mut self) {
+        for (slot, seat) in &mut self.seats {
+            let limits = self.means.spec.log_limits(&slot.process_type);
+            for outputs in seat.runs_mut().map(Run::outputs) {
+                let began = outputs.began();
+                let Some(captures) = outputs.take_unwatched() else { continue };
+                for (index, capture) in captures.iter_mut().enumerate() {
+                    capture.limit(limits);
+                    let source = Source::Output { slot: slot.clone(), began, index };
+                    self.poll.forget(&source);
+                    self.paused.remove(&source);
+                    // It was admitted when it was opened; a machine that has no memory for it gets it drained at its end.
+                    let _ = self.poll.watch(capture.fd(), source);
+                }
+            }
+        }
+    }
+
+    /// Holds all logs to what the spec says now.
+    pub(super) fn limit_logs(&mut self) {
+        for (slot, seat) in &mut self.seats {
+            let limits = self.means.spec.log_limits(&slot.process_type);
+            for run in seat.runs_mut() {
+                run.outputs().limit(limits);
+            }
+        }
+    }
+
+    /// Takes what a run wrote.
+    pub(super) fn capture(&mut self, source: &Source) {
+        let Some((run, index)) = run_of(&mut self.seats, source) else { return };
+        let now = Instant::now();
+        let taken = run.take_output(index, now);
+        if taken.has_rotated {
+            let outputs = run.outputs();
+            self.tidier.ask(outputs.slot().to_owned(), outputs.limits());
+        }
+        if taken.waits {
+            // The FIFO fills, the process waits; we try again later, not at once.
+            self.leave_alone(source, PAUSE);
+            return;
+        }
+        if let Some(last) = self.flow.large.get_mut(source) {
+            *last = now;
+        }
+        match taken.advice {
+            Advice::GoOn => (),
+            Advice::Grow => self.enlarge(source, now),
+            Advice::Rest => self.leave_alone(source, REST),
+        }
+    }
+
+    fn enlarge(&mut self, source: &Source, now: Instant) {
+        if self.flow.large.len() >= MOST_LARGE {
+            return;
+        }
+        let Some(capture) = stream(&mut self.seats, source) else { return };
+        capture.resize(LARGE);
+        if capture.room() >= LARGE {
+            self.flow.large.insert(source.clone(), now);
+        }
+    }
+
+    /// Gives back the large pipes of those who have been quiet for a while.
+    pub(super) fn give_back(&mut self, now: Instant) {
+        let is_quiet = |(source, last): (&Source, &Instant)| (*last + QUIET <= now).then(|| source.clone());
+        let quiet: Vec<Source> = self.flow.large.iter().filter_map(is_quiet).collect();
+        for source in quiet {
+            self.flow.large.remove(&source);
+            if let Some(capture) = stream(&mut self.seats, &source) {
+                capture.resize(SMALL);
+            }
+        }
+    }
+
+    /// Looks at a stream again only after a while.
+    fn leave_alone(&mut self, source: &Source, pause: Duration) {
+        let Some(capture) = stream(&mut self.seats, source) else { return };
+        self.poll.forget(source);
+        let _ = self.poll.unwatch(capture.fd());
+        self.paused.insert(source.clone(), Instant::now() + pause);
+    }
+
+    /// Watches again what was left alone for long enough.
+    pub(super) fn end_pauses(&mut self, now: Instant) {
+        let is_over = |(source, until): (&Source, &Instant)| (*until <= now).then(|| source.clone());
+        let over: Vec<Source> = self.paused.iter().filter_map(is_over).collect();
+        for source in over {
+            self.paused.remove(&source);
+            match &source {
+                Source::Output { .. } => {
+                    if let Some(capture) = stream(&mut self.seats, &source) {
+                        let _ = self.poll.watch(capture.fd(), source.clone());
+                    }
+                }
+                Source::Listener => drop(self.poll.watch(self.server.fd(), source.clone())),
+                Source::ChildSignal
+                | Source::Signal
+                | Source::End(_)
+                | Source::Client(_)
+                | Source::Probe(_) => (),
+                Source::Adopted(..) => self.lose_sight(&source),
+            }
+        }
+    }
+
+    /// Once a day all logs are looked at: what is too old goes, also where nothing is written any more.
+    pub(super) fn tidy_logs(&mut self, now: Instant) {
+        if self.tidier.is_day_over(now) {
+            for outputs in self.seats.values_mut().flat_map(Seat::runs_mut).map(Run::outputs) {
+                self.tidier.ask(outputs.slot().to_owned(), outputs.limits());
+            }
+        }
+        self.tidier.look(now);
+    }
+}
+
+/// The run that a source is of, and which of its streams that is.
+fn run_of<'a>(seats: &'a mut BTreeMap<Slot, Seat>, source: &Source) -> Option<(&'a mut Run, usize)> {
+    let Source::Output { slot, began, index } = source else { return None };
+    let mut runs = seats.get_mut(slot)?.runs_mut();
+    runs.find(|run| run.writes_to_logs_of(*began)).map(|run| (run, *index))
+}
+
+/// The stream that a source names, if it is open.
+fn stream<'a>(seats: &'a mut BTreeMap<Slot, Seat>, source: &Source) -> Option<&'a mut Capture> {
+    let (run, index) = run_of(seats, source)?;
+    run.outputs().stream(index)
+}
