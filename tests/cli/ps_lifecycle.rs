@@ -49,6 +49,8 @@ mod ports;
 mod rebuild;
 #[path = "ps_lifecycle/refusals.rs"]
 mod refusals;
+#[path = "ps_lifecycle/reload.rs"]
+mod reload;
 #[path = "ps_lifecycle/reset.rs"]
 mod reset;
 #[path = "ps_lifecycle/restart.rs"]

@@ -28,6 +28,8 @@ pub use owner::become_owner_of;
 pub use port_holder::{Holder, describe_port_holder, port_holder};
 pub use signal::{send_signal, signal_process};
 pub use sister::{lasting_sister, names_a_version, sister};
+pub use signal::{handles, send_signal, signal_process};
+pub use sister::sister;
 pub use stat::{Stat, has_open, name, pids};
 pub use sweep::{Strays, executing};
 pub use tree::{Processes, Tree};

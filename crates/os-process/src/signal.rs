@@ -1,5 +1,6 @@
 //! Signals that reach the process they are meant for: through a pidfd, which never names another one.
 
+use std::fs;
 use std::io;
 
 use rustix::io::Errno;
@@ -21,5 +22,28 @@ pub fn send_signal(pid: u32, signal: Signal, is_it: impl Fn() -> bool) -> io::Re
     match sent {
         Err(Errno::SRCH) => Ok(false),
         sent => Ok(sent?),
+    }
+}
+
+/// Whether a process has a handler for a signal; one that it ignores has none. `None`: there is no such process.
+pub fn handles(pid: u32, signal: Signal) -> Option<bool> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+    let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+    Some(mask >> (signal.as_raw() - 1) & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_without_a_handler_is_told_from_one_that_has_one() {
+        // Rust ignores SIGPIPE, and nobody here handles SIGHUP; the runtime handles SIGSEGV.
+        let own = std::process::id();
+        assert_eq!(handles(own, Signal::PIPE), Some(false));
+        assert_eq!(handles(own, Signal::HUP), Some(false));
+        assert_eq!(handles(own, Signal::SEGV), Some(true));
+        assert_eq!(handles(u32::MAX, Signal::HUP), None);
     }
 }

@@ -54,6 +54,8 @@ pub(crate) enum Verb {
     Signal(SignalArgs),
     /// Counts restarts from 0 again; what runs is left alone
     Reset(TargetArgs),
+    /// Has what runs read its configuration again: by the type's reload-signal, or by new instances as in restart
+    Reload(TargetArgs),
     Snapshot(SnapshotArgs),
     Retire(RetireArgs),
     Destroy(DestroyArgs),

@@ -14,6 +14,7 @@ mod plan;
 mod processes;
 mod rebuild;
 mod release;
+mod reload;
 mod reset;
 mod restart;
 mod restore;
@@ -68,6 +69,7 @@ pub fn run() -> Result<Outcome> {
         Verb::Rebuild(args) => rebuild::run(&session, args),
         Verb::Restore(args) => restore::run(&session, args),
         Verb::Signal(args) => signal::run(&session, args),
+        Verb::Reload(args) => reload::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),
         Verb::Snapshot(args) => snapshot::run(&session, args),
         Verb::Retire(args) => retire::run(&session, args),

@@ -19,7 +19,13 @@ pub(crate) fn run(session: &Session, args: &SignalArgs) -> Result<Outcome> {
 fn signal(session: &Session, app: &App, args: &SignalArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     stop::refuse_unknown(session, app, &which)?;
-    let order = SignalOrder { app: app.name.clone(), which, signal: args.signal, main_alone: args.main };
+    let order = SignalOrder {
+        app: app.name.clone(),
+        which,
+        signal: args.signal,
+        main_alone: args.main,
+        if_handled: false,
+    };
     let told = ps_schedulers::of(&session.world, &app.name)?.signal(&order)?;
     let mut missed = 0;
     for (slot, outcome) in &told {

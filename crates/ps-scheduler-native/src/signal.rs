@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use formation::Slot;
-use os_process::{ProcessId, Processes, send_signal, start_time, user_name};
+use os_process::{ProcessId, Processes, handles, send_signal, start_time, user_name};
 use ps_scheduler::{Error, SignalOrder, Signalled};
 use ps_supervisor::Statuses;
 use rustix::process::Signal;
@@ -28,6 +28,11 @@ pub(crate) fn send(service: &Service, order: &SignalOrder) -> Result<Vec<(Slot, 
         let main = main_process(&statuses, &instance.slot, run).filter(ProcessId::is_alive);
         let outcome = match main {
             None => Signalled::NotRunning(instance.state),
+            Some(main) if order.if_handled && handles(main.pid, signal) == Some(false) => {
+                Signalled::Refused {
+                    reason: format!("process {} has no handler for {}", main.pid, order.signal),
+                }
+            }
             Some(main) if order.main_alone => sent(one(&main, signal).map(usize::from), main.pid),
             Some(main) => {
                 let mark = ps_supervisor::mark(&service.directory, &instance.slot, run);

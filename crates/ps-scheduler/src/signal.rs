@@ -13,6 +13,8 @@ pub struct SignalOrder {
     pub signal: SignalName,
     /// Whether only the main process of each instance gets it, and not what came from that.
     pub main_alone: bool,
+    /// Whether only a process gets it that has a handler for it: any other would be ended, or not notice.
+    pub if_handled: bool,
 }
 
 /// What has come of a signal to one instance.
@@ -25,7 +27,7 @@ pub enum Signalled {
     },
     /// Nothing was sent, because it does not run.
     NotRunning(State),
-    /// Some of it may not be signalled by us; the others got it.
+    /// Some of it may not be signalled by us, or has no handler where one is needed; the others got it.
     Refused {
         /// Which process, of whom, and why.
         reason: String,

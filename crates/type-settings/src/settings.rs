@@ -1,6 +1,6 @@
 //! The settings of one process type.
 
-use formation::RestartPolicy;
+use formation::{RestartPolicy, SignalName};
 
 use crate::value::{Age, Size, WhenFull, Whole};
 
@@ -17,6 +17,8 @@ pub struct TypeSettings {
     pub log_when_full: Option<WhenFull>,
     /// `PORT` of its first instance.
     pub port: Option<Whole<1, 65_535>>,
+    /// What has an instance read its configuration again.
+    pub reload_signal: Option<SignalName>,
     /// What happens to an instance that ends by itself.
     pub restart_policy: Option<RestartPolicy>,
     /// From the stop signal to SIGKILL.

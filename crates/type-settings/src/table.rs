@@ -74,6 +74,9 @@ pub(crate) const TABLE: &[Setting] = &[
         rule: "a whole number, 1 to 65535",
         meaning: "PORT of the type's first instance; the second one gets the next number",
         is_local: true),
+    row!("reload-signal", reload_signal, default: None,
+        rule: "a signal: SIGHUP, HUP or 1",
+        meaning: "the signal that has a main process read its configuration again; without one, reload restarts"),
     row!("restart-policy", restart_policy, default: Some("on-failure:10"),
         rule: "no, always, unless-stopped, on-failure or on-failure:<retries>",
         meaning: "whether an instance that ends by itself is started again"),
@@ -163,6 +166,7 @@ mod tests {
             ("log-max-size", &["64k", "10m", "1g"], &["0k", "10", "10M", "1.5m", "99999999999999999g", ""]),
             ("log-when-full", &["drop", "block"], &["Drop", "wait", ""]),
             ("port", &["1", "3000", "65535"], &["0", "65536", "-1", "+1", "http", ""]),
+            ("reload-signal", &["SIGHUP", "SIGUSR2"], &["SIGNOPE", "0", "64", ""]),
             ("restart-policy", &["no", "on-failure:20"], &["maybe", "on-failure:abc", ""]),
             ("stop-timeout-seconds", &["0", "45", "86400"], &["-1", "+3", "1.5", "86401", "soon", ""]),
         ];

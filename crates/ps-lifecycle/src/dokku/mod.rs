@@ -36,6 +36,7 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Retire(args) => retire::run(session, args),
         Verb::Inspect(args) => inspect::run(session, args),
         Verb::Converge(args) if args.dry_run => return None,
+        Verb::Reload(args) => restart::run(session, args),
         Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) | Verb::Snapshot(_) => Err(Refusal::failed(
             "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
         )),
