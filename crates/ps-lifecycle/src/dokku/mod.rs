@@ -30,13 +30,12 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
     let ended = match verb {
         Verb::Start(args) => start::run(session, args),
         Verb::Stop(args) => stop::run(session, args),
-        Verb::Restart(args) => restart::run(session, args),
+        Verb::Restart(args) | Verb::Reload(args) => restart::run(session, args),
         Verb::Rebuild(args) => rebuild::run(session, args),
         Verb::Restore(args) => restore::run(session, args),
         Verb::Retire(args) => retire::run(session, args),
         Verb::Inspect(args) => inspect::run(session, args),
         Verb::Converge(args) if args.dry_run => return None,
-        Verb::Reload(args) => restart::run(session, args),
         Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) | Verb::Snapshot(_) => Err(Refusal::failed(
             "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
         )),
