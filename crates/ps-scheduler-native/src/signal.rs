@@ -20,7 +20,6 @@ pub(crate) fn send(service: &Service, order: &SignalOrder) -> Result<Vec<(Slot, 
     let signal = Signal::from_named_raw(i32::from(order.signal.number()))
         .expect("every signal that has a name here has one on Linux");
     let mut trees = Processes::new(ps_supervisor::MARKER);
-    let statuses = Statuses::of(&service.directory);
     let mut told: Vec<(Slot, Signalled)> = Vec::new();
     let statuses = Statuses::of(&service.directory);
     for instance in status::instances(service)?.into_iter().filter(|one| order.which.includes(&one.slot)) {

@@ -5,6 +5,7 @@ mod args;
 mod foreground;
 mod root;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -30,8 +31,8 @@ pub fn run() -> Result<Outcome> {
         logs.run().context("tidy logs")?;
         return Ok(Outcome::Done);
     }
-    if let Some(service) = service_alone() {
-        return serve(&service);
+    if let Some((service, open_files)) = service_alone() {
+        return serve(&service, open_files);
     }
     let args = Args::try_parse()?;
     if let Some(state) = &args.guard {
@@ -57,14 +58,22 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
-/// The service directory that is the only word, as whoever starts a supervisor names it. No parser of options reads it: what
-/// one leaves in the memory would stay there for as long as the app runs.
-fn service_alone() -> Option<PathBuf> {
-    let mut words = std::env::args_os().skip(1);
-    let word = words.next().filter(|word| word.as_encoded_bytes().starts_with(b"/"))?;
-    let is_alone = words.next().is_none();
-    is_alone
-        .then(|| service_directory(&Words { directory: Some(word.into()), ..Words::default() }).ok()?)?
+/// The service directory that is named, and the limit of open files for its processes, as whoever starts a supervisor words it. No
+/// parser of options reads it: what one leaves in the memory would stay there for as long as the app runs.
+fn service_alone() -> Option<(PathBuf, Option<u64>)> {
+    let words: Vec<OsString> = std::env::args_os().skip(1).take(4).collect();
+    let (directory, open_files) = match words.as_slice() {
+        [directory] => (directory, None),
+        [directory, option, limit] if option == "--open-files" => {
+            (directory, Some(limit.to_str()?.parse().ok()?))
+        }
+        _ => return None,
+    };
+    if !directory.as_encoded_bytes().starts_with(b"/") {
+        return None;
+    }
+    let words = Words { directory: Some(directory.into()), ..Words::default() };
+    Some((service_directory(&words).ok()??, open_files))
 }
 
 /// The directory that is meant, if it is one with a spec. A source directory may have a `spec.json` of its own, a service
