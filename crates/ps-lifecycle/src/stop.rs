@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use formation::{AppName, State, Which};
 use ps_apps::{App, AppLock};
 use ps_cli::exit::Outcome;
-use ps_scheduler::{Error, Scheduler, StopOrder, Stopped};
+use ps_scheduler::{Error, Instance, Scheduler, StopOrder, Stopped};
 
 use crate::args::TargetArgs;
 use crate::each::{self, Subjects};
@@ -26,9 +26,7 @@ fn stop(session: &Session, app: &App, which: &Which) -> Result<()> {
 
 /// The same; the caller holds the lock.
 pub(crate) fn stop_locked(session: &Session, lock: &AppLock, app: &App, which: &Which) -> Result<()> {
-    if !runs_undeployed(session, app)? {
-        refuse_unknown(session, app, which)?;
-    }
+    refuse_absent(session, app, which)?;
     session.step(&format!("Stopping {}", app.name))?;
     if *which != Which::All {
         return end(session, app, which, false);
@@ -64,7 +62,7 @@ fn take_in(session: &Session, app: &App, which: &Which) -> Result<Option<Stopped
     if !ps_dokku::is_deployed(&session.world, &app.name)? {
         return Ok(None);
     }
-    refuse_unknown(session, app, which)?;
+    refuse_absent(session, app, which)?;
     let scheduler = ps_schedulers::of(&session.world, &app.name)?;
     let grace = session.world.stop_timeout(&app.name)?;
     let order = StopOrder { app: app.name.clone(), which: which.clone(), grace, remove: false };
@@ -77,13 +75,12 @@ fn has_not_begun(ended: &Result<()>) -> bool {
     error.is_some_and(|error| !matches!(error, Error::Cancelled))
 }
 
-/// Whether something runs of an app that was never deployed: its first deploy was killed before it was written down.
-fn runs_undeployed(session: &Session, app: &App) -> Result<bool> {
-    if ps_dokku::is_deployed(&session.world, &app.name)? {
-        return Ok(false);
-    }
+/// Refuses what the app does not have, unless it runs: its deploy was killed before that was written down, or is not over.
+fn refuse_absent(session: &Session, app: &App, which: &Which) -> Result<()> {
+    let Err(refused) = refuse_unknown(session, app, which) else { return Ok(()) };
     let status = ps_schedulers::of(&session.world, &app.name)?.status_of(&app.name)?;
-    Ok(status.instances.iter().any(|instance| instance.state != State::Stopped))
+    let is_meant = |instance: &Instance| which.includes(&instance.slot) && instance.state != State::Stopped;
+    if status.instances.iter().any(is_meant) { Ok(()) } else { Err(refused) }
 }
 
 /// Ends instances of an app; an error if one would not end. The caller holds the lock.

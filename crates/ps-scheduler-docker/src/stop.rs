@@ -160,7 +160,9 @@ impl App<'_> {
             let known = exits.entry(slot).or_default();
             *known = known.or(exit);
         }
-        exits.into_iter().for_each(|(slot, exit)| note_ended(&mut stopped, slot, exit, watch));
+        for (slot, exit) in exits {
+            note_ended(&mut stopped, slot, exit, watch);
+        }
         for slot in after.values() {
             stopped.remaining.push((slot.clone(), "still runs after its grace period".to_owned()));
         }

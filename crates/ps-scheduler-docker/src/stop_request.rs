@@ -20,6 +20,8 @@ use serde::{Deserialize, Serialize};
 const DIRECTORY: &str = "stops";
 const FORMAT: u8 = 1;
 const MAX_BYTES: u64 = 4096;
+/// How many requests this process has made.
+static ASKED: AtomicU32 = AtomicU32::new(0);
 
 /// What is asked.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,7 +62,6 @@ impl Asked {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             Ok(()) | Err(_) => (),
         }
-        static ASKED: AtomicU32 = AtomicU32::new(0);
         let name = format!("{}-{}", std::process::id(), ASKED.fetch_add(1, Ordering::Relaxed));
         let staged = directory.join(format!("{name}.new"));
         fs::write(&staged, serde_json::to_vec(&request).expect("a request is plain data"))?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use durable::Directory;
-use formation::{ProcessType, Slot};
+use formation::{ProcessType, Slot, State};
 use ps_rollout::{Fate, Outcome};
 use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Instance, Plan, Progress, Watch};
 use ps_supervisor::{Manner, Next, Request, Spec};
@@ -66,7 +66,7 @@ fn carry_out(
         service.write_spec(&spec)?;
         drop(choosing);
         if !runs_nothing {
-            fill(judge, &spec, watch)?;
+            fill(judge, &spec, present, watch)?;
         }
         return Ok(outcome(plan));
     }
@@ -139,7 +139,7 @@ fn tell(follower: &Follower<'_>, outcome: &Outcome, watch: &mut Watch<'_>) {
 }
 
 /// Starts what is missing, and follows it until it is up.
-fn fill(judge: &Judge<'_>, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Error> {
+fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<'_>) -> Result<(), Error> {
     let (service, plan) = (judge.service, judge.plan);
     let mut follower = Follower::begin(service, service.supervised()?)?;
     let mut early = follower.running();
@@ -149,8 +149,10 @@ fn fill(judge: &Judge<'_>, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Err
     if !slots.is_empty() {
         early.extend(follower.ask(&Request::Start { slots })?);
     }
-    // What has come up since the plan was made is left alone.
-    let missing = judge.starting.iter().filter(|slot| !judge.running.contains_key(slot));
+    // What has come up since the plan was made is left alone. What is being stopped has to end first, and then to come up.
+    let is_up = |instance: &Instance| instance.pid.is_some() && instance.state != State::Stopping;
+    let fills = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && is_up(instance));
+    let missing = judge.starting.iter().filter(|slot| !fills(slot));
     let fresh: BTreeSet<Slot> = missing.cloned().collect();
     let deadline = Instant::now() + spec.longest_grace() + MARGIN;
     let filled = follower.settle(&fresh, &BTreeSet::new(), early, deadline, watch).and_then(|()| {

@@ -53,6 +53,12 @@ impl<'a> Follower<'a> {
         self.await_reply()
     }
 
+    /// Asks for nothing but an answer; the slot of a run that a rollout has just started, if that was told meanwhile.
+    pub(crate) fn hear_whether_it_lives(&mut self) -> Result<Option<Slot>, Error> {
+        let told = self.ask(&Request::Hello)?;
+        Ok(told.into_iter().filter_map(|message| self.learn(message)).last())
+    }
+
     /// Whether one of these runs, as far as is known.
     pub(crate) fn has_up<'s>(&self, mut slots: impl Iterator<Item = &'s Slot>) -> bool {
         slots.any(|slot| self.known.get(slot).is_some_and(|status| status.state == State::Running))

@@ -82,6 +82,7 @@ fn until_over<'a>(
     watch: &mut Watch<'_>,
 ) -> Result<Option<Report>, Error> {
     let mut is_cancelled = false;
+    let mut asked_at = Instant::now();
     loop {
         if let Some(report) = follower.rollout.take_if(|report| report.outcome.is_some()) {
             return Ok(Some(report));
@@ -90,11 +91,23 @@ fn until_over<'a>(
         let heard = if is_told {
             is_cancelled = true;
             follower.ask(&Request::Cancel).map(|_| None)
+        } else if asked_at.elapsed() >= PATIENCE {
+            asked_at = Instant::now();
+            match follower.hear_whether_it_lives() {
+                // It was stopped by a signal: nobody can take its place, and it goes on when it is continued.
+                Err(error) if service.connect().is_some() => return Err(error),
+                heard => heard,
+            }
         } else {
             follower.listen(Instant::now() + TURN)
         };
         let Ok(started) = heard else {
+            // One that was told to end gives its rollout up, and is not followed by another against the will of whoever said so.
+            if !ps_supervisor::is_rolling(&service.directory) {
+                return Ok(None);
+            }
             *follower = succeeded(service)?;
+            asked_at = Instant::now();
             if follower.rollout.is_none() {
                 return Ok(None);
             }

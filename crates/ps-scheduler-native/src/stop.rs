@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::{Slot, State, Which};
 use ps_scheduler::{Error, Instance, Progress, StopOrder, Stopped, Watch};
-use ps_supervisor::{Client, Request, strays};
+use ps_supervisor::{Client, Next, Request, strays};
 
 use crate::follow::Follower;
 use crate::orphan;
@@ -18,6 +19,8 @@ use crate::status;
 
 /// From the last SIGKILL until everything must be gone.
 const MARGIN: Duration = Duration::from_secs(5);
+/// How often somebody who waits looks.
+const TURN: Duration = Duration::from_millis(50);
 
 pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
     let before = status::instances(service)?;
@@ -146,13 +149,22 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let mut follower = Follower::begin(service, client)?;
     let leaving: BTreeSet<Slot> = follower.busy().into_iter().filter(|slot| which.includes(slot)).collect();
     let wanted = service.spec_in_force().map(|spec| spec.wanted()).unwrap_or_default();
-    let wanted = wanted.into_iter().filter(|slot| which.includes(slot));
+    // A slot that only the revision has that is being rolled out.
+    let next = Next::read(&service.directory).map(|next| next.spec.wanted()).unwrap_or_default();
+    let is_rolling = !next.is_empty();
+    let wanted = wanted.into_iter().chain(next).filter(|slot| which.includes(slot));
     let slots: BTreeSet<Slot> = wanted.chain(leaving.iter().cloned()).collect();
     let slots: Vec<Slot> = slots.into_iter().collect();
     let grace_seconds = Some(order.grace.as_secs());
     let early = follower.ask(&Request::Stop { slots, grace_seconds })?;
     let deadline = Instant::now() + order.grace + MARGIN;
     follower.settle(&BTreeSet::new(), &leaving, early, deadline, watch)?;
+    // Beside what filled a slot there may have been its next run.
+    let is_live = |instance: &Instance| which.includes(&instance.slot) && !is_at_rest(instance);
+    while is_rolling && Instant::now() < deadline && status::instances(service)?.iter().any(is_live) {
+        watch.cancel.check()?;
+        thread::sleep(TURN);
+    }
     match service.spec() {
         Ok(Some(spec)) if !spec.wanted().iter().any(|slot| which.includes(slot)) => Ok(()),
         _ => Err(unwritten(service, which, "the supervisor writes it as soon as it can")),

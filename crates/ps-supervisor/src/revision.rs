@@ -55,7 +55,7 @@ impl Next {
     ///
     /// # Errors
     /// [`Error::NoSpec`] if nothing was.
-    pub(crate) fn read(service: &Path) -> Result<Self, Error> {
+    pub fn read(service: &Path) -> Result<Self, Error> {
         read_document(&service.join(NEXT_FILE))
     }
 

@@ -28,8 +28,12 @@ fn supervisors(home: &Home) -> Vec<Pid> {
 }
 
 fn kill_supervisor(home: &Home) {
+    signal_supervisor(home, Signal::KILL);
+}
+
+fn signal_supervisor(home: &Home, signal: Signal) {
     for pid in supervisors(home) {
-        rustix::process::kill_process(pid, Signal::KILL).expect("it runs");
+        rustix::process::kill_process(pid, signal).expect("it runs");
     }
 }
 
@@ -310,6 +314,60 @@ fn a_rollout_that_ends_with_a_stop_that_was_killed_as_well_does_not_keep_the_app
         let seen = (running(&home, "second"), home.states("shop"));
         if seen == (0, table(&[("web.1", "running")])) { Ok(()) } else { Err(format!("{seen:?}")) }
     });
+}
+
+#[test]
+fn a_supervisor_that_does_not_answer_any_more_is_named_and_its_rollout_goes_on_when_it_does() {
+    let home = Home::running("shop", WEB, &[]);
+    let (next, before) = (home.source("next", NEXT), revision(&home));
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+    Fact::Beside.comes(&home, before);
+    signal_supervisor(&home, Signal::STOP);
+    let ran = deploy.ended();
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("it gave no answer within 10 s"), "{ran:?}");
+    assert_eq!(running(&home, "first"), 1, "nobody touches what ran");
+    signal_supervisor(&home, Signal::CONT);
+    eventually("it ends its rollout", || match (running(&home, "first"), revision(&home) > before) {
+        (0, true) => Ok(()),
+        seen => Err(format!("{seen:?}")),
+    });
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+    is_whole(&home, "second");
+}
+
+#[test]
+fn a_supervisor_that_is_told_to_end_in_a_rollout_ends_all_and_no_other_takes_its_place() {
+    let home = Home::running("shop", WEB, &[]);
+    let (next, before) = (home.source("next", NEXT), revision(&home));
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
+    Fact::Beside.comes(&home, before);
+    signal_supervisor(&home, Signal::TERM);
+    let ran = deploy.ended();
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("ended in the middle of the rollout"), "{ran:?}");
+    assert_eq!((supervisors(&home).len(), running(&home, "first"), running(&home, "second")), (0, 0, 0));
+    home.does(&["ps-lifecycle", "restore", "shop"]);
+    is_whole(&home, "first");
+}
+
+#[test]
+fn a_slot_that_only_the_new_release_has_is_stopped_after_its_deploy_was_killed() {
+    let home = Home::running("shop", WEB, &[]);
+    let next = home.source("next", NEXT);
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next, "--scale", "web=2"]);
+    eventually("web.2 has come up", || match running(&home, "second") {
+        2 => Ok(()),
+        seen => Err(format!("{seen}")),
+    });
+    kill(deploy);
+    home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    eventually("the rollout is over, and web.2 has no part in it", || {
+        let seen =
+            (running(&home, "first"), running(&home, "second"), service(&home).join("next.json").exists());
+        if seen == (0, 1, false) { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
+    assert_ne!(home.states("shop").get("web.2").map(String::as_str), Some("running"));
 }
 
 /// A worker that writes down when it begins and ends, so that two at a time would be seen.

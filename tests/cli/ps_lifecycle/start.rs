@@ -1,5 +1,7 @@
 //! `start`.
 
+use rustix::process::Signal;
+
 use crate::home::{Home, eventually};
 
 #[test]
@@ -27,4 +29,22 @@ fn one_instance_that_cannot_start_does_not_keep_the_others_down() {
         states if states["worker.1"] == "running" => Ok(()),
         states => Err(format!("{states:?}")),
     });
+}
+
+/// The stop was killed, and what it told to end is still ending.
+#[test]
+fn what_is_still_ending_is_started_again_before_it_is_said_to_be_up() {
+    let home = Home::running("shop", "web: exec faultapp --ignore-term --tick 60\n", &[]);
+    home.does(&["ps-set", "shop", "stop-timeout-seconds", "3"]);
+    let before = home.pids("shop");
+    let mut stop = home.start(&["ps-lifecycle", "stop", "shop", "web.1"]);
+    eventually("it is ending", || match home.states("shop") {
+        states if states["web.1"] == "stopping" => Ok(()),
+        states => Err(format!("{states:?}")),
+    });
+    stop.signal(Signal::KILL);
+    stop.ended();
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    assert_eq!(home.states("shop")["web.1"], "running");
+    assert_ne!(home.pids("shop"), before);
 }
