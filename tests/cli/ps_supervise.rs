@@ -14,6 +14,8 @@ mod logs;
 mod marks;
 #[path = "ps_supervise/over.rs"]
 mod over;
+#[path = "ps_supervise/ready.rs"]
+mod ready;
 #[path = "ps_supervise/restarts.rs"]
 mod restarts;
 #[path = "ps_supervise/root.rs"]

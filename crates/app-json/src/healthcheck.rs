@@ -1,4 +1,4 @@
-//! `healthchecks`: those that are asked over the network when an instance starts, and remarks about all others.
+//! `healthchecks`: what is asked of an instance when it starts and afterwards, and remarks about what is not.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,23 @@ use crate::keys::{HEADER, HEALTHCHECK, ON_FAILURE};
 use crate::node::Node;
 use crate::remark::Remark;
 
-const STARTUP: &str = "startup";
 /// What is larger was not meant; a clock can still add it.
 const MAX_SECONDS: i64 = 86_400;
 const MAX_ATTEMPTS: i64 = 1_000_000;
+const USUAL_SECONDS: u64 = 5;
+/// How often an instance that is up is asked, in seconds.
+const USUAL_INTERVAL: u64 = 10;
+
+/// When a check is asked, and what follows when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Before an instance counts as ready.
+    Startup,
+    /// From then on: one that fails is started again.
+    Liveness,
+    /// From then on: one that fails is not ready, and runs on.
+    Readiness,
+}
 
 /// One entry of `healthchecks.<type>`.
 #[derive(Clone, Debug, Default)]
@@ -19,10 +32,16 @@ pub struct HealthCheck {
     place: String,
     kind: Option<String>,
     path: String,
+    content: String,
+    headers: Vec<(String, String)>,
     attempts: i64,
+    threshold: i64,
     timeout: i64,
     wait: i64,
+    interval: i64,
+    initial_delay: i64,
     command: Vec<String>,
+    on_failure: Vec<String>,
     uptime: i64,
     warn: bool,
     scheme: String,
@@ -50,43 +69,103 @@ pub(crate) fn read(
 }
 
 impl HealthCheck {
-    /// The path of a GET that must answer 2xx; `None`: the port must accept.
-    pub fn path(&self) -> Option<&str> {
-        Some(self.path.as_str()).filter(|path| !path.is_empty())
+    /// When it is asked; `None`: never.
+    pub fn kind(&self) -> Option<Kind> {
+        self.known_kind().filter(|_| self.is_asked())
     }
 
-    /// Tries before it has failed: 3, unless more than 0 are asked for.
+    /// The command that must end with status 0; empty: none is run.
+    pub fn command(&self) -> &[String] {
+        &self.command
+    }
+
+    /// How long an instance must have lived, if that is all that is asked.
+    pub fn uptime(&self) -> Option<Duration> {
+        (self.uptime > 0).then(|| seconds(self.uptime, 0))
+    }
+
+    /// The path of a GET that must answer 2xx; `None`: the port must be listened on.
+    pub fn path(&self) -> Option<&str> {
+        let is_get = !self.content.is_empty() || !self.headers.is_empty();
+        Some(self.path.as_str()).filter(|path| !path.is_empty()).or(is_get.then_some("/"))
+    }
+
+    /// What the body of the answer must contain; empty: anything.
+    pub fn content(&self) -> &str {
+        &self.content
+    }
+
+    /// Headers of the request, name and value.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    /// How often it may fail in a row: 3 times, unless more than 0 are asked for. Of a check that goes on `threshold` says so first.
     pub fn attempts(&self) -> u32 {
-        let asked = Some(self.attempts.min(MAX_ATTEMPTS)).filter(|attempts| *attempts > 0);
+        let own = if self.goes_on() && self.threshold > 0 { self.threshold } else { self.attempts };
+        let asked = Some(own.min(MAX_ATTEMPTS)).filter(|attempts| *attempts > 0);
         asked.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(3)
     }
 
     /// How long one try may take: 5 s, unless more than 0 are asked for.
     pub fn timeout(&self) -> Duration {
-        seconds(self.timeout)
+        seconds(self.timeout, USUAL_SECONDS)
     }
 
-    /// How long to wait between tries: 5 s, unless more than 0 are asked for.
+    /// How long to wait between tries, unless more than 0 are asked for: 5 s. Of a check that goes on `interval` says so first, and
+    /// 10 s are usual.
     pub fn wait(&self) -> Duration {
-        seconds(self.wait)
+        match (self.goes_on(), self.interval > 0) {
+            (true, true) => seconds(self.interval, USUAL_INTERVAL),
+            (true, false) => seconds(self.wait, USUAL_INTERVAL),
+            (false, _) => seconds(self.wait, USUAL_SECONDS),
+        }
     }
 
-    /// Whether it is asked over the network when an instance starts.
-    pub(crate) fn is_asked(&self) -> bool {
+    /// How long after the start, or after an instance became ready, it is asked for the first time.
+    pub fn initial_delay(&self) -> Duration {
+        seconds(self.initial_delay, 0)
+    }
+
+    /// Whether its failure is told, and nothing follows from it.
+    pub fn only_warns(&self) -> bool {
+        self.warn
+    }
+
+    /// The command that is run when it has failed; empty: none.
+    pub fn on_failure(&self) -> &[String] {
+        &self.on_failure
+    }
+
+    fn known_kind(&self) -> Option<Kind> {
+        match self.kind.as_deref()? {
+            "startup" => Some(Kind::Startup),
+            "liveness" => Some(Kind::Liveness),
+            "readiness" => Some(Kind::Readiness),
+            _ => None,
+        }
+    }
+
+    fn goes_on(&self) -> bool {
+        self.known_kind().is_some_and(|kind| kind != Kind::Startup)
+    }
+
+    fn is_asked(&self) -> bool {
         self.not_asked().is_none()
     }
 
     /// Why it is not asked.
     fn not_asked(&self) -> Option<&'static str> {
-        match self.kind.as_deref() {
-            Some(STARTUP) => {}
-            None | Some("") => return Some("it has no type, and only those of type startup are made"),
-            Some(_) => return Some("only checks of type startup are made"),
+        match self.known_kind() {
+            Some(_) => {}
+            None if self.kind.as_ref().is_none_or(String::is_empty) => {
+                return Some("it has no type: startup, liveness or readiness");
+            }
+            None => return Some("only checks of type startup, liveness and readiness are made"),
         }
         match () {
-            () if !self.command.is_empty() => Some("a check by command is not made"),
-            () if self.uptime > 0 => Some("a check by uptime is not made"),
-            () if self.warn => Some("a check that only warns is not made"),
+            () if !self.command.is_empty() => None,
+            () if self.uptime > 0 && self.goes_on() => Some("only a startup check looks at the uptime"),
             () if !matches!(self.scheme.to_ascii_lowercase().as_str(), "" | "http") => {
                 Some("a check by another scheme than http is not made")
             }
@@ -125,10 +204,15 @@ impl HealthCheck {
             "path" => self.path = field.string()?.unwrap_or_default(),
             "scheme" => self.scheme = field.string()?.unwrap_or_default(),
             "attempts" => self.attempts = field.whole_number()?.unwrap_or_default(),
+            "threshold" => self.threshold = field.whole_number()?.unwrap_or_default(),
             "timeout" => self.timeout = field.whole_number()?.unwrap_or_default(),
             "wait" => self.wait = field.whole_number()?.unwrap_or_default(),
+            "interval" => self.interval = field.whole_number()?.unwrap_or_default(),
+            "initialDelay" => self.initial_delay = field.whole_number()?.unwrap_or_default(),
             "uptime" => self.uptime = field.whole_number()?.unwrap_or_default(),
             "command" => self.command = field.strings()?,
+            "content" => self.content = field.string()?.unwrap_or_default(),
+            "httpHeaders" => self.headers = headers(field, remarks)?,
             "warn" => self.warn = field.boolean()?.unwrap_or_default(),
             _ => self.take_unheeded(key, field, remarks)?,
         }
@@ -146,19 +230,13 @@ impl HealthCheck {
                 field.boolean()?;
                 return Ok(());
             }
-            "content" => field
-                .string()?
-                .filter(|text| !text.is_empty())
-                .map(|_| "what the answer holds is not looked at"),
             "port" => {
                 field.whole_number()?.filter(|port| *port > 0).map(|_| "an instance is asked at its PORT")
             }
-            "initialDelay" => {
-                field.whole_number()?.filter(|delay| *delay > 0).map(|_| "the first try is made at once")
-            }
-            "httpHeaders" => headers(field, remarks)?.then_some("no headers are added"),
             "onFailure" => {
-                on_failure(field, remarks)?.then_some("nothing is run or called when a check fails")
+                let (command, has_url) = on_failure(field, remarks)?;
+                self.on_failure = command;
+                has_url.then_some("no url is called when a check fails")
             }
             _ => None,
         };
@@ -167,29 +245,38 @@ impl HealthCheck {
     }
 }
 
-/// Whether there are any.
-fn headers(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<bool, Error> {
-    for header in node.elements()? {
-        for (_, field) in header.fields(HEADER, remarks)? {
-            field.string()?;
+/// Name and value of each.
+fn headers(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<Vec<(String, String)>, Error> {
+    let mut headers = Vec::new();
+    for header in node.elements()?.into_iter().filter(|header| !header.is_nothing()) {
+        let (mut name, mut value) = (String::new(), String::new());
+        for (key, field) in header.fields(HEADER, remarks)? {
+            let text = field.string()?.unwrap_or_default();
+            if key == "name" { name = text } else { value = text }
         }
+        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        if name.is_empty() || !name.bytes().all(is_token) || value.contains(char::is_control) {
+            return Err(header.refuse("a header of one line, with its name and its value,"));
+        }
+        headers.push((name, value));
     }
-    Ok(!node.is_nothing())
+    Ok(headers)
 }
 
-/// Whether something is to be done.
-fn on_failure(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<bool, Error> {
+/// The command that it runs, and whether it calls a URL.
+fn on_failure(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<(Vec<String>, bool), Error> {
+    let (mut command, mut has_url) = (Vec::new(), false);
     for (key, field) in node.fields(ON_FAILURE, remarks)? {
         if key == "command" {
-            field.strings()?;
+            command = field.strings()?;
         } else {
-            field.string()?;
+            has_url = field.string()?.is_some_and(|url| !url.is_empty());
         }
     }
-    Ok(!node.is_nothing())
+    Ok((command, has_url))
 }
 
-fn seconds(asked: i64) -> Duration {
+fn seconds(asked: i64, usual: u64) -> Duration {
     let asked = Some(asked.min(MAX_SECONDS)).filter(|seconds| *seconds > 0);
-    Duration::from_secs(asked.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(5))
+    Duration::from_secs(asked.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(usual))
 }

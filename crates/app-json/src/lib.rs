@@ -19,7 +19,7 @@ use ps_rollout::Strategy;
 use type_settings::Setting;
 
 pub use error::Error;
-pub use healthcheck::HealthCheck;
+pub use healthcheck::{HealthCheck, Kind};
 pub use remark::Remark;
 
 use crate::keys::TOP;
@@ -100,10 +100,10 @@ impl AppJson {
         self.scripts.first()
     }
 
-    /// The startup checks of a process type that are asked over the network.
-    pub fn startup_checks(&self, process_type: &str) -> impl Iterator<Item = &HealthCheck> {
+    /// The checks of a process type that are asked, each with the time when that is done.
+    pub fn checks(&self, process_type: &str) -> impl Iterator<Item = (Kind, &HealthCheck)> {
         let checks = self.healthchecks.get(process_type).into_iter().flatten();
-        checks.filter(|check| check.is_asked())
+        checks.filter_map(|check| Some((check.kind()?, check)))
     }
 
     /// The process types that have checks of whatever kind, sorted.

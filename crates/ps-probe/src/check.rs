@@ -5,25 +5,126 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// One startup check of app.json's `healthchecks` (docs/programs/ps-lifecycle.md#deploy lists the keys that are read). Displays
-/// as what an instance is to do: `accept`, or `answer GET /up with 2xx`.
+/// One of app.json's `healthchecks` (docs/checks.md lists the keys that are read). Displays as what an instance is to do:
+/// `listen on its port`, or `answer GET /up with 2xx`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written")]
 pub struct Check {
-    /// The path of a GET that must answer 2xx; `None`: the port must accept.
-    pub path: Option<String>,
-    /// Tries before it has failed, at least 1. A [`crate::Probe`] is one of them.
+    /// What is asked.
+    pub ask: Ask,
+    /// How often it may fail in a row before it has failed, at least 1. A [`crate::Probe`] is one try.
     pub attempts: u32,
     /// How long one try may take.
     pub timeout: Duration,
     /// How long to wait between tries.
     pub wait: Duration,
+    /// How long after the start it is asked for the first time.
+    pub initial_delay: Duration,
+    /// Whether its failure is told, and nothing follows from it.
+    pub only_warns: bool,
+    /// What is run when it has failed, in the environment of the instance; empty: nothing.
+    pub on_failure: Vec<String>,
+}
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// Its port must be listened on.
+    Listen,
+    /// A GET must be answered.
+    Get(Get),
+    /// A command must end with status 0.
+    Run(Vec<String>),
+    /// It must have lived for that long.
+    Live(Duration),
+}
+
+/// A GET that must be answered with 2xx.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Get {
+    /// Its path.
+    pub path: String,
+    /// Headers beside those that every request has, or in their place.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// What the body must contain; empty: anything.
+    #[serde(default)]
+    pub content: String,
+}
+
+impl Check {
+    /// How long all its tries may take together.
+    pub fn longest(&self) -> Duration {
+        let tries = self.timeout.saturating_mul(self.attempts);
+        let pauses = self.wait.saturating_mul(self.attempts.saturating_sub(1));
+        let life = if let Ask::Live(life) = self.ask { life } else { Duration::ZERO };
+        self.initial_delay.saturating_add(tries).saturating_add(pauses).max(life)
+    }
+}
+
+impl Check {
+    /// Whether it needs a command to be run, be it when it has failed.
+    pub(crate) fn runs_a_command(&self) -> bool {
+        matches!(self.ask, Ask::Run(_)) || !self.on_failure.is_empty()
+    }
 }
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.path {
-            Some(path) => write!(f, "answer GET {path} with 2xx"),
-            None => f.write_str("accept"),
+        match &self.ask {
+            Ask::Listen => f.write_str("listen on its port"),
+            Ask::Get(get) if get.content.is_empty() => write!(f, "answer GET {} with 2xx", get.path),
+            Ask::Get(get) => write!(f, "answer GET {} with 2xx and {:?}", get.path, get.content),
+            Ask::Run(words) => write!(f, "pass the check `{}`", words.join(" ")),
+            Ask::Live(life) => write!(f, "live for {} s", life.as_secs()),
         }
+    }
+}
+
+/// As it stands in a file. A version that knew two kinds of checks wrote a path, or none, in place of what is asked.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    ask: Option<Ask>,
+    #[serde(default)]
+    path: Option<String>,
+    attempts: u32,
+    timeout: Duration,
+    wait: Duration,
+    #[serde(default)]
+    initial_delay: Duration,
+    #[serde(default)]
+    only_warns: bool,
+    #[serde(default)]
+    on_failure: Vec<String>,
+}
+
+impl From<Written> for Check {
+    fn from(written: Written) -> Self {
+        let Written { ask, path, attempts, timeout, wait, initial_delay, only_warns, on_failure } = written;
+        let earlier = || path.map_or(Ask::Listen, |path| Ask::Get(Get { path, ..Get::default() }));
+        let ask = ask.unwrap_or_else(earlier);
+        Self { ask, attempts, timeout, wait, initial_delay, only_warns, on_failure }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_that_an_earlier_version_wrote_is_the_same_check() {
+        let text = r#"{"path": PATH, "attempts": 3, "timeout": {"secs": 5, "nanos": 0}, "wait": {"secs": 2, "nanos": 0}}"#;
+        let read = |path: &str| -> Check {
+            serde_json::from_str(&text.replace("PATH", path)).expect("a check of an earlier version")
+        };
+        assert_eq!(read("null").ask, Ask::Listen);
+        let get = read(r#""/up""#);
+        assert_eq!(get.ask, Ask::Get(Get { path: "/up".to_owned(), ..Get::default() }));
+        assert_eq!(get.longest(), Duration::from_secs(3 * 5 + 2 * 2));
+        let again: Check =
+            serde_json::from_str(&serde_json::to_string(&get).expect("JSON")).expect("a check");
+        assert_eq!(again, get);
     }
 }

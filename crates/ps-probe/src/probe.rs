@@ -1,5 +1,4 @@
-//! One try of one check. Three steps, each of which may have to wait for the other side: connect, send the request, read the
-//! first line of the answer. A check without a path ends with the first.
+//! One try of a GET. Three steps, each of which may have to wait for the other side: connect, send the request, read the answer.
 
 use std::io;
 use std::net::SocketAddr;
@@ -8,12 +7,14 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::Check;
+use crate::Get;
+use crate::answer::Answer;
 use crate::connection::Connection;
-use crate::status_line::StatusLine;
 
 /// How much is read at a time, in bytes.
-const PIECE: usize = 1024;
+const PIECE: usize = 4096;
+/// How many pieces are read in a row: whoever drives many probes has others to see to.
+const PIECES: usize = 16;
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// How a try stands.
@@ -27,40 +28,41 @@ pub enum Standing {
     DoesNotHold(String),
 }
 
-/// One try of one check.
+/// One try of a GET.
 #[derive(Debug)]
 pub struct Probe {
     step: Step,
-    request: Option<Vec<u8>>,
+    content: String,
     timeout: Duration,
     deadline: Instant,
+    /// Whether more can be read at once.
+    has_more: bool,
 }
 
 #[derive(Debug)]
 enum Step {
-    Connecting(Connection),
+    Connecting { connection: Connection, request: Vec<u8> },
     Sending { connection: Connection, request: Vec<u8>, sent: usize },
-    Reading { connection: Connection, line: StatusLine },
+    Reading { connection: Connection, answer: Answer },
     Over(Standing),
 }
 
 impl Probe {
-    /// Begins to ask a check at an address. Nothing is waited for, and what fails at once is told by [`Self::advance`].
-    pub fn begin(check: &Check, address: SocketAddr, now: Instant) -> Self {
-        let request = check.path.as_deref().map(request);
+    /// Begins to ask at an address. Nothing is waited for, and what fails at once is told by [`Self::advance`].
+    pub fn begin(get: &Get, address: SocketAddr, timeout: Duration, now: Instant) -> Self {
         let step = match Connection::begin(address) {
-            Ok(connection) => Step::Connecting(connection),
+            Ok(connection) => Step::Connecting { connection, request: request(get) },
             Err(error) => Step::Over(Standing::DoesNotHold(error.to_string())),
         };
         // A time that no clock can show is as good as a day.
-        let deadline = now.checked_add(check.timeout).unwrap_or(now + DAY);
-        Self { step, request, timeout: check.timeout, deadline }
+        let deadline = now.checked_add(timeout).unwrap_or(now + DAY);
+        Self { step, content: get.content.clone(), timeout, deadline, has_more: false }
     }
 
     /// What it waits for: a descriptor, and what must come true of it. `None`: the try is over.
     pub fn waits_for(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match &self.step {
-            Step::Connecting(connection) | Step::Sending { connection, .. } => {
+            Step::Connecting { connection, .. } | Step::Sending { connection, .. } => {
                 Some((connection.descriptor(), PollFlags::OUT))
             }
             Step::Reading { connection, .. } => Some((connection.descriptor(), PollFlags::IN)),
@@ -68,20 +70,22 @@ impl Probe {
         }
     }
 
-    /// Until when it waits: [`Self::advance`] is to be called then at the latest.
-    pub fn deadline(&self) -> Instant {
-        self.deadline
+    /// Until when it waits: [`Self::advance`] is to be called then at the latest. `now` where it need not wait.
+    pub fn due(&self, now: Instant) -> Instant {
+        if self.has_more { now } else { self.deadline }
     }
 
     /// Goes on as far as it can without waiting, and says how the try stands. May be called at any time.
     pub fn advance(&mut self, now: Instant) -> Standing {
-        loop {
+        self.has_more = true;
+        for _ in 0..PIECES {
             let step = std::mem::replace(&mut self.step, Step::Over(Standing::Pending));
             let (step, goes_on) = match self.after(step) {
                 Ok(taken) => taken,
                 Err(reason) => (Step::Over(Standing::DoesNotHold(reason)), false),
             };
             self.step = step;
+            self.has_more = goes_on;
             if !goes_on {
                 break;
             }
@@ -92,14 +96,15 @@ impl Probe {
         }
         match &self.step {
             Step::Over(standing) => standing.clone(),
-            Step::Connecting(_) | Step::Sending { .. } | Step::Reading { .. } => Standing::Pending,
+            Step::Connecting { .. } | Step::Sending { .. } | Step::Reading { .. } => Standing::Pending,
         }
     }
 
     /// Waits until there is something to do, or the deadline has passed.
     pub fn wait(&self) {
         let Some((descriptor, events)) = self.waits_for() else { return };
-        let left = self.deadline.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let left = self.due(now).saturating_duration_since(now);
         // What is too long for the system is too long for anybody.
         let left = Timespec::try_from(left).ok();
         // Interrupted: whoever calls looks and waits again.
@@ -110,15 +115,12 @@ impl Probe {
     fn after(&self, step: Step) -> Result<(Step, bool), String> {
         let failed = |error: io::Error| error.to_string();
         match step {
-            Step::Connecting(connection) => {
+            Step::Connecting { connection, request } => {
                 if !is_writable(connection.descriptor()) {
-                    return Ok((Step::Connecting(connection), false));
+                    return Ok((Step::Connecting { connection, request }, false));
                 }
                 connection.established().map_err(failed)?;
-                Ok(match self.request.clone() {
-                    None => (Step::Over(Standing::Holds), false),
-                    Some(request) => (Step::Sending { connection, request, sent: 0 }, true),
-                })
+                Ok((Step::Sending { connection, request, sent: 0 }, true))
             }
             Step::Sending { connection, request, sent } => {
                 let more = connection.send(&request[sent..]).map_err(failed)?;
@@ -127,11 +129,12 @@ impl Probe {
                     None => (sent, false),
                 };
                 if is_done {
-                    return Ok((Step::Reading { connection, line: StatusLine::default() }, true));
+                    let answer = Answer::awaited(&self.content);
+                    return Ok((Step::Reading { connection, answer }, true));
                 }
                 Ok((Step::Sending { connection, request, sent }, more.is_some()))
             }
-            Step::Reading { connection, line } => reading(connection, line),
+            Step::Reading { connection, answer } => reading(connection, answer),
             Step::Over(standing) => Ok((Step::Over(standing), false)),
         }
     }
@@ -139,29 +142,40 @@ impl Probe {
     /// Why it does not hold when its time is up; `None`: it is over.
     fn late(&self) -> Option<String> {
         let what = match &self.step {
-            Step::Connecting(_) => "it did not accept".to_owned(),
+            Step::Connecting { .. } => "it did not accept".to_owned(),
             Step::Sending { .. } => "it did not take the request".to_owned(),
-            Step::Reading { line, .. } => line.late(),
+            Step::Reading { answer, .. } => answer.late(),
             Step::Over(_) => return None,
         };
         Some(format!("{what} within {} s", self.timeout.as_secs_f64()))
     }
 }
 
-fn reading(connection: Connection, mut line: StatusLine) -> Result<(Step, bool), String> {
+fn reading(connection: Connection, mut answer: Answer) -> Result<(Step, bool), String> {
     let mut piece = [0; PIECE];
     match connection.receive(&mut piece).map_err(|error| error.to_string())? {
-        None => Ok((Step::Reading { connection, line }, false)),
-        Some(0) => Err(line.cut_off()),
-        Some(count) => match line.take(&piece[..count]) {
-            None => Ok((Step::Reading { connection, line }, true)),
+        None => Ok((Step::Reading { connection, answer }, false)),
+        Some(0) => Err(answer.cut_off()),
+        Some(count) => match answer.take(&piece[..count]) {
+            None => Ok((Step::Reading { connection, answer }, true)),
             Some(judged) => judged.map(|()| (Step::Over(Standing::Holds), false)),
         },
     }
 }
 
-fn request(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\nConnection: close\r\n\r\n").into_bytes()
+/// An answer whose body is looked at must come in one piece: version 1.0 of the protocol knows no chunks.
+fn request(get: &Get) -> Vec<u8> {
+    let version = if get.content.is_empty() { "1.1" } else { "1.0" };
+    let mut request = format!("GET {} HTTP/{version}\r\n", get.path);
+    let usual = [("Host", "localhost"), ("Accept", "*/*"), ("Connection", "close")];
+    let is_given = |name: &str| get.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
+    let usual = usual.into_iter().filter(|(name, _)| !is_given(name));
+    let own = get.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in usual.chain(own) {
+        request.extend([name, ": ", value, "\r\n"]);
+    }
+    request.push_str("\r\n");
+    request.into_bytes()
 }
 
 /// Whether a connection has been made or refused.
@@ -171,9 +185,9 @@ fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
     poll(&mut polled, Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
-/// Asks a check once, and waits for the answer.
-pub fn ask(check: &Check, address: SocketAddr) -> Result<(), String> {
-    let mut probe = Probe::begin(check, address, Instant::now());
+/// Asks once, and waits for the answer.
+pub fn ask(get: &Get, address: SocketAddr, timeout: Duration) -> Result<(), String> {
+    let mut probe = Probe::begin(get, address, timeout, Instant::now());
     loop {
         match probe.advance(Instant::now()) {
             Standing::Pending => probe.wait(),

@@ -6,19 +6,19 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ps_probe::{Check, Probe, Standing, ask};
+use ps_probe::{Get, Probe, Standing};
 
 /// Long enough for anything that happens at all.
 const PATIENT: Duration = Duration::from_secs(30);
 /// For what never happens.
 const SHORT: Duration = Duration::from_millis(200);
 
-fn get(timeout: Duration) -> Check {
-    Check { path: Some("/up?a=1".to_owned()), ..accepts(timeout) }
+fn up() -> Get {
+    Get { path: "/up?a=1".to_owned(), ..Get::default() }
 }
 
-fn accepts(timeout: Duration) -> Check {
-    Check { path: None, attempts: 1, timeout, wait: Duration::ZERO }
+fn ask(timeout: Duration, address: SocketAddr) -> Result<(), String> {
+    ps_probe::ask(&up(), address, timeout)
 }
 
 /// A listener that treats its first connection like this, from then on nobody listens.
@@ -55,15 +55,40 @@ fn reason(answer: Result<(), String>) -> String {
 }
 
 #[test]
-fn a_port_that_accepts_holds_a_check_without_a_path_and_one_that_nobody_has_does_not() {
+fn a_port_that_nobody_has_is_told_with_the_systems_word() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let address = listener.local_addr().expect("it is bound");
-    assert_eq!(ask(&accepts(PATIENT), address), Ok(()));
     drop(listener);
-    for check in [accepts(PATIENT), get(PATIENT)] {
-        let reason = reason(ask(&check, address));
-        assert!(reason.starts_with("Connection refused"), "{reason}");
-    }
+    let reason = reason(ask(PATIENT, address));
+    assert!(reason.starts_with("Connection refused"), "{reason}");
+}
+
+#[test]
+fn headers_are_added_or_take_the_place_of_ours_and_a_body_is_looked_at() {
+    let (tell, told) = std::sync::mpsc::channel();
+    let address = listener(move |mut stream| {
+        tell.send(request(&mut stream)).expect("the test waits for it");
+        stream.write_all(b"HTTP/1.0 200 OK\r\nServer: x\r\n\r\nall is ").expect("the answer is taken");
+        stream.write_all(b"well").expect("the answer is taken");
+    });
+    let headers = [("host", "shop.test"), ("X-Key", "a b")].map(|(name, value)| (name.into(), value.into()));
+    let get = Get { content: "is well".to_owned(), headers: headers.into(), ..up() };
+    assert_eq!(ps_probe::ask(&get, address, PATIENT), Ok(()));
+    let request = told.recv().expect("a request came");
+    assert!(request.starts_with("GET /up?a=1 HTTP/1.0\r\nAccept: "), "{request}");
+    assert!(request.ends_with("\r\nhost: shop.test\r\nX-Key: a b\r\n\r\n"), "{request}");
+}
+
+#[test]
+fn an_answer_without_end_is_left_after_its_first_mib() {
+    let address = listener(|mut stream| {
+        request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.0 200 OK\r\n\r\n");
+        while stream.write_all(&[b'x'; 4096]).is_ok() {}
+    });
+    let get = Get { content: "ok".to_owned(), ..up() };
+    let said = reason(ps_probe::ask(&get, address, PATIENT));
+    assert_eq!(said, "\"ok\" is not in the first MiB of its answer");
 }
 
 #[test]
@@ -73,7 +98,7 @@ fn a_get_that_is_answered_with_2xx_holds_and_asks_for_its_path_with_its_query() 
         tell.send(request(&mut stream)).expect("the test waits for it");
         stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("the answer is taken");
     });
-    assert_eq!(ask(&get(PATIENT), address), Ok(()));
+    assert_eq!(ask(PATIENT, address), Ok(()));
     let request = told.recv().expect("a request came");
     assert!(request.starts_with("GET /up?a=1 HTTP/1.1\r\nHost: localhost\r\n"), "{request}");
     assert!(request.contains("\r\nConnection: close\r\n"), "{request}");
@@ -90,14 +115,14 @@ fn what_else_is_answered_is_told() {
         (b"HTTP/1.1 20", r#"it closed the connection in the middle of its first line, "HTTP/1.1 20""#),
         (b"", "it closed the connection without an answer"),
     ] {
-        assert_eq!(reason(ask(&get(PATIENT), answering(answer))), told);
+        assert_eq!(reason(ask(PATIENT, answering(answer))), told);
     }
 }
 
 #[test]
 fn a_connection_that_is_closed_or_reset_at_once_is_no_answer() {
     // Closed with the request unread, it is reset.
-    let reason = reason(ask(&get(PATIENT), listener(drop)));
+    let reason = reason(ask(PATIENT, listener(drop)));
     let is_told = ["it closed the connection without an answer", "Connection reset by peer", "Broken pipe"];
     assert!(is_told.iter().any(|words| reason.starts_with(words)), "{reason}");
 }
@@ -111,7 +136,7 @@ fn an_answer_that_comes_byte_by_byte_is_waited_for() {
             thread::sleep(Duration::from_millis(5));
         }
     });
-    assert_eq!(ask(&get(PATIENT), address), Ok(()));
+    assert_eq!(ask(PATIENT, address), Ok(()));
 }
 
 #[test]
@@ -121,7 +146,7 @@ fn whoever_never_answers_or_only_in_part_is_given_up_at_the_deadline() {
         let _ = held.recv();
         drop(stream);
     });
-    assert_eq!(reason(ask(&get(SHORT), silent)), "no answer within 0.2 s");
+    assert_eq!(reason(ask(SHORT, silent)), "no answer within 0.2 s");
     drop(hold);
 
     let (hold, held) = std::sync::mpsc::channel::<()>();
@@ -129,8 +154,8 @@ fn whoever_never_answers_or_only_in_part_is_given_up_at_the_deadline() {
         stream.write_all(b"HTTP/1.1 200").expect("the half line is taken");
         let _ = held.recv();
     });
-    let check = get(Duration::from_secs(2));
-    assert_eq!(reason(ask(&check, halting)), r#"no whole answer, only "HTTP/1.1 200" within 2 s"#);
+    let patience = Duration::from_secs(2);
+    assert_eq!(reason(ask(patience, halting)), r#"no whole answer, only "HTTP/1.1 200" within 2 s"#);
     drop(hold);
 }
 
@@ -140,7 +165,7 @@ fn an_endless_first_line_is_given_up_before_the_deadline() {
         request(&mut stream);
         while stream.write_all(&[b'x'; 4096]).is_ok() {}
     });
-    let reason = reason(ask(&get(PATIENT), address));
+    let reason = reason(ask(PATIENT, address));
     assert!(reason.starts_with("it answered \"xxx") && reason.ends_with('…'), "{reason}");
 }
 
@@ -151,7 +176,7 @@ fn one_loop_drives_a_probe_that_holds_beside_one_that_hangs() {
         let _ = held.recv();
         drop(stream);
     });
-    let begin = |address| Probe::begin(&get(PATIENT), address, Instant::now());
+    let begin = |address| Probe::begin(&up(), address, PATIENT, Instant::now());
     let mut hanging = begin(silent);
     let mut holding = begin(answering(b"HTTP/1.1 200 OK\r\n\r\n"));
     while holding.advance(Instant::now()) == Standing::Pending {
@@ -162,7 +187,7 @@ fn one_loop_drives_a_probe_that_holds_beside_one_that_hangs() {
     assert_eq!(holding.advance(Instant::now()), Standing::Holds, "what is over stays as it is");
     assert!(holding.waits_for().is_none(), "what is over waits for nothing");
     // Time that passes is told, not measured.
-    let late = hanging.deadline();
+    let late = hanging.due(Instant::now());
     assert_eq!(hanging.advance(late), Standing::DoesNotHold("no answer within 30 s".to_owned()));
     drop(hold);
 }

@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 
-use app_json::{AppJson, HealthCheck};
+use app_json::{AppJson, HealthCheck, Kind};
 use env_files::Environment as Variables;
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use procfile::Procfile;
 use ps_apps::{StoredFormation, World, heeded, state_file};
 
 use crate::error::Broken;
-use crate::{Check, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source, checkout, environment};
+use crate::{
+    Ask, Check, Checks, DOCKERFILE_START_CMD, Error, Get, Process, Release, START_CMD, Source, checkout,
+    environment,
+};
 
 /// A release, and what is odd about the env files that it was made from: a line each, with the file and its line.
 #[derive(Debug)]
@@ -77,9 +80,8 @@ fn put_together(
             Ok(command) => command,
             Err(source) => return Err(Error::NotText { process_type, source }),
         };
-        let checks = app_json.startup_checks(process_type.as_str()).map(check).collect();
         processes.push(Process {
-            checks,
+            checks: checks(app_json, &process_type),
             strategy: app_json.strategy(process_type.as_str()),
             max_parallel: app_json.max_parallel(process_type.as_str()),
             ..Process::new(process_type, Some(command.to_owned()))
@@ -130,12 +132,39 @@ fn replace_first(processes: &mut Vec<Process>, command: String, source: &Source)
     }
 }
 
+fn checks(app_json: &AppJson, process_type: &ProcessType) -> Checks {
+    let mut checks = Checks::default();
+    for (kind, asked) in app_json.checks(process_type.as_str()) {
+        let list = match kind {
+            Kind::Startup => &mut checks.startup,
+            Kind::Liveness => &mut checks.liveness,
+            Kind::Readiness => &mut checks.readiness,
+        };
+        list.push(check(asked));
+    }
+    checks
+}
+
 fn check(check: &HealthCheck) -> Check {
+    let get = |path: &str| Get {
+        path: path.to_owned(),
+        headers: check.headers().to_vec(),
+        content: check.content().to_owned(),
+    };
+    let ask = match (check.command(), check.uptime(), check.path()) {
+        ([], None, None) => Ask::Listen,
+        ([], None, Some(path)) => Ask::Get(get(path)),
+        ([], Some(life), _) => Ask::Live(life),
+        (words, _, _) => Ask::Run(words.to_vec()),
+    };
     Check {
-        path: check.path().map(str::to_owned),
+        ask,
         attempts: check.attempts(),
         timeout: check.timeout(),
         wait: check.wait(),
+        initial_delay: check.initial_delay(),
+        only_warns: check.only_warns(),
+        on_failure: check.on_failure().to_vec(),
     }
 }
 

@@ -16,7 +16,7 @@ pub use command_line::CommandLine;
 pub use counts::Counts;
 pub use environment::Environment;
 pub use error::Error;
-pub use ps_probe::Check;
+pub use ps_probe::{Ask, Check, Checks, Get};
 pub use release::{Process, Release, Source};
 
 /// The name of the file that says how many instances there are, and how they are checked.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use formation::{AppName, ProcessType, RestartPolicy};
-use ps_probe::Check;
+use ps_probe::Checks;
 use ps_rollout::Strategy;
 use type_settings::TypeSettings;
 
@@ -25,8 +25,8 @@ pub struct Process {
     pub process_type: ProcessType,
     /// Its command line, for `/bin/sh -c`; `None`: what the image runs by itself.
     pub command: Option<String>,
-    /// What must hold before an instance counts as ready; empty: being alive is enough.
-    pub checks: Vec<Check>,
+    /// What is asked of its instances, before they count as ready and afterwards.
+    pub checks: Checks,
     /// In which order old and new instances follow each other; `None`: as the scheduler usually does.
     pub strategy: Option<Strategy>,
     /// How many of its instances are brought up at a time; `None`: the app does not say.

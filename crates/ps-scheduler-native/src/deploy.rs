@@ -98,9 +98,7 @@ fn nothing_new(spec: &Spec, revision: u64, present: &[Instance]) -> Spec {
 /// What is submitted: the spec, and for each type how it is rolled.
 fn next(plan: &Plan, spec: Spec) -> Next {
     let manner = |(process_type, rules): (&ProcessType, &ps_rollout::Rules)| {
-        let checks = plan.release.process(process_type).map(|process| process.checks.as_slice());
-        let checks = checks.unwrap_or_default().to_vec();
-        (process_type.to_string(), Manner { rules: *rules, checks })
+        (process_type.to_string(), Manner { rules: *rules })
     };
     Next { spec, rolling: plan.rules.iter().map(manner).collect() }
 }
@@ -154,15 +152,15 @@ fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<
     let fills = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && is_up(instance));
     let missing = judge.starting.iter().filter(|slot| !fills(slot));
     let fresh: BTreeSet<Slot> = missing.cloned().collect();
-    let deadline = Instant::now() + spec.longest_grace() + MARGIN;
-    let filled = follower.settle(&fresh, &BTreeSet::new(), early, deadline, watch).and_then(|()| {
-        fresh.iter().try_for_each(|slot| {
-            let checks = plan.release.process(&slot.process_type).map(|process| process.checks.as_slice());
-            follower.check(slot, checks.unwrap_or_default(), watch)?;
+    let deadlines =
+        fresh.iter().filter_map(|slot| spec.process(&slot.process_type)?.health.as_ref()?.deadline);
+    let deadline = Instant::now() + spec.longest_grace() + MARGIN + deadlines.max().unwrap_or_default();
+    let filled = follower.settle(&fresh, &BTreeSet::new(), early, deadline, watch);
+    if filled.is_ok() {
+        for slot in &fresh {
             follower.announce(slot, watch);
-            Ok(())
-        })
-    });
+        }
+    }
     if matches!(filled, Err(Error::DeployFailed { .. })) && follower.has_up(fresh.iter()) {
         (watch.say)(Progress::Note("What came up runs on".to_owned()));
     }

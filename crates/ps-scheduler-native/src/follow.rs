@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use formation::{Slot, State};
-use ps_scheduler::{Cancel, Check, Error, Progress, Watch};
+use ps_scheduler::{Cancel, Error, Progress, Watch};
 use ps_supervisor::{Client, Message, Report, Request, Status};
 
+use crate::logs;
 use crate::service::{Service, backend};
-use crate::{checks, logs};
 
 /// An instance that dies sooner fails the deploy.
 const SETTLED: Duration = Duration::from_secs(1);
@@ -41,9 +41,9 @@ impl<'a> Follower<'a> {
         Ok(follower)
     }
 
-    /// Instances that already run: a supervisor that was just started has read the spec by itself.
+    /// Instances that already run, or are about to: a supervisor that was just started has read the spec by itself.
     pub(crate) fn running(&self) -> Vec<Message> {
-        let is_running = |status: &&Status| status.state == State::Running;
+        let is_running = |status: &&Status| matches!(status.state, State::Starting | State::Running);
         self.known.values().filter(is_running).cloned().map(Message::Instance).collect()
     }
 
@@ -100,7 +100,8 @@ impl<'a> Follower<'a> {
         deadline: Instant,
         watch: &mut Watch<'_>,
     ) -> Result<(), Error> {
-        let mut settling = Settling { fresh, up: BTreeMap::new(), leaving: leaving.clone() };
+        let (up, ready) = Default::default();
+        let mut settling = Settling { fresh, up, ready, leaving: leaving.clone() };
         for message in early {
             self.take(&mut settling, message, watch)?;
         }
@@ -108,7 +109,7 @@ impl<'a> Follower<'a> {
             watch.cancel.check()?;
             let now = Instant::now();
             let has_settled = |since: &Instant| now.duration_since(*since) >= SETTLED;
-            let is_up = settling.up.len() == fresh.len() && settling.up.values().all(has_settled);
+            let is_up = settling.ready.len() == fresh.len() && settling.up.values().all(has_settled);
             if is_up && settling.leaving.is_empty() {
                 return Ok(());
             }
@@ -175,15 +176,6 @@ impl<'a> Follower<'a> {
         if let Some(reason) = known.and_then(|status| status.reason.as_ref()) {
             (watch.say)(Progress::Note(format!("{slot}: {reason}")));
         }
-    }
-
-    /// Asks the startup checks of a slot's type until they hold.
-    pub(crate) fn check(&self, slot: &Slot, checks: &[Check], watch: &Watch<'_>) -> Result<(), Error> {
-        let Some(port) = self.known.get(slot).and_then(|status| status.port) else { return Ok(()) };
-        for check in checks {
-            checks::hold(check, port, watch.cancel)?.map_err(|reason| self.failed(slot, &reason))?;
-        }
-        Ok(())
     }
 
     fn failure(&self, status: &Status) -> Error {
@@ -269,6 +261,8 @@ struct Settling<'a> {
     fresh: &'a BTreeSet<Slot>,
     /// Those that have it, and since when.
     up: BTreeMap<Slot, Instant>,
+    /// Those of them that are ready.
+    ready: BTreeSet<Slot>,
     leaving: BTreeSet<Slot>,
 }
 
@@ -285,8 +279,11 @@ impl Settling<'_> {
             return Verdict::GoesOn;
         }
         match status.state {
-            State::Running if status.process.is_some() && !self.up.contains_key(slot) => {
-                self.up.insert(slot.clone(), Instant::now());
+            State::Starting | State::Running if status.process.is_some() => {
+                self.up.entry(slot.clone()).or_insert_with(Instant::now);
+                if status.state == State::Running {
+                    self.ready.insert(slot.clone());
+                }
                 Verdict::GoesOn
             }
             State::Backoff | State::Crashed => Verdict::Failed,

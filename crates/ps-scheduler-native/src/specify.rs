@@ -10,6 +10,7 @@ use formation::Slot;
 use ps_scheduler::{Error, Plan, Release, Source};
 use ps_supervisor::{ProcessSpec, Spec};
 
+use crate::health::health;
 use crate::service::{Service, backend};
 
 /// Variables of whoever deploys that processes get too: what worked at the prompt works after a reboot.
@@ -25,7 +26,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
             what: "run an image: choose docker-local",
         });
     };
-    let processes = processes(plan)?;
+    let processes = processes(plan, earlier)?;
     // Where the earlier spec was lost, what it started runs on in its revision.
     let last = earlier.map_or_else(|| service.last_revision(), |spec| spec.revision);
     let is_another = earlier.is_some_and(|spec| !is_same_release(spec, directory, &processes));
@@ -58,7 +59,7 @@ pub(crate) fn is_of_release(service: &Service, plan: &Plan) -> bool {
     let is_it = |processes: &[ProcessSpec]| {
         service.spec_in_force().is_some_and(|spec| is_same_release(&spec, directory, processes))
     };
-    processes(plan).is_ok_and(|processes| is_it(&processes))
+    processes(plan, None).is_ok_and(|processes| is_it(&processes))
 }
 
 /// Whether a spec starts what is recorded as deployed. One that does not was left by a deploy that was killed before it
@@ -121,7 +122,7 @@ fn places(release: &Release, earlier: Option<&Spec>) -> BTreeMap<String, u16> {
     places
 }
 
-fn processes(plan: &Plan) -> Result<Vec<ProcessSpec>, Error> {
+fn processes(plan: &Plan, earlier: Option<&Spec>) -> Result<Vec<ProcessSpec>, Error> {
     let mut processes = Vec::new();
     for process in &plan.release.processes {
         let name = process.process_type.as_str();
@@ -132,8 +133,9 @@ fn processes(plan: &Plan) -> Result<Vec<ProcessSpec>, Error> {
             context: format!("run {name} of {}", plan.release.app),
             reason: "it has no command".to_owned(),
         })?;
-        let settings = process.settings.clone();
-        processes.push(ProcessSpec { process_type: name.to_owned(), command, quantity, settings });
+        let (health, settings) = (health(plan, process, earlier), process.settings.clone());
+        let process_type = name.to_owned();
+        processes.push(ProcessSpec { process_type, command, quantity, settings, health });
     }
     Ok(processes)
 }

@@ -25,7 +25,8 @@ pub use forecast::{Foreseen, ForeseenRules, Outlook, foresee};
 pub use instance::{AppStatus, Instance, Over, Running};
 pub use os_process::OsProcess;
 pub use plan::{Change, Intent, Plan, Step};
-pub use ps_release::{Check, Process, Release, Source};
+pub use ps_release::{Checks, Process, Release, Source};
+pub use rules::deadline;
 pub use scheduler::{
     Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
 };

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use ps_rollout::{Rules, Strategy};
 
-use crate::{Check, Process};
+use crate::Process;
 
 /// How long an instance must live before it counts as up, whatever its checks say.
 const MINIMUM_LIFE: Duration = Duration::from_secs(1);
@@ -35,14 +35,13 @@ pub(crate) struct Extent {
 pub(crate) fn of(process: Option<&Process>, usual: Strategy, extent: Extent) -> Rules {
     let strategy = process.and_then(|process| process.strategy).unwrap_or(usual);
     let asked = process.and_then(|process| process.max_parallel);
-    let checks = process.map(|process| process.checks.as_slice()).unwrap_or_default();
     Rules {
         strategy,
         max_parallel: asked.unwrap_or_else(|| at_a_time(strategy, extent)),
         max_trials: asked.or_else(|| trials(strategy, extent, cpus())),
-        is_checked: !checks.is_empty(),
+        is_checked: process.is_some_and(|process| !process.checks.startup.is_empty()),
         minimum_life: MINIMUM_LIFE,
-        deadline: COMING_UP + checks.iter().map(longest).sum::<Duration>(),
+        deadline: deadline(process),
     }
 }
 
@@ -67,25 +66,35 @@ fn cpus() -> u16 {
     thread::available_parallelism().map_or(1, |cpus| u16::try_from(cpus.get()).unwrap_or(u16::MAX))
 }
 
-/// How long it may take until a check that will not hold has been tried as often as it is to be.
-fn longest(check: &Check) -> Duration {
-    check.timeout * check.attempts + check.wait * check.attempts.saturating_sub(1)
+/// How long an instance is given to come up: besides a time of its own that of all tries of all its checks.
+pub fn deadline(process: Option<&Process>) -> Duration {
+    let checks = process.map(|process| process.checks.longest_startup()).unwrap_or_default();
+    COMING_UP.saturating_add(checks)
 }
 
 #[cfg(test)]
 mod tests {
+    use ps_release::{Ask, Check, Checks};
+
     use super::*;
 
     fn process(strategy: Option<Strategy>, max_parallel: Option<u16>) -> Process {
         let second = Duration::from_secs(1);
-        let check = Check { path: None, attempts: 3, timeout: 5 * second, wait: 2 * second };
+        let check = Check {
+            ask: Ask::Listen,
+            attempts: 3,
+            timeout: 5 * second,
+            wait: 2 * second,
+            initial_delay: Duration::ZERO,
+            only_warns: false,
+            on_failure: Vec::new(),
+        };
+        let process_type = "web".parse().expect("a legal process type");
         Process {
-            process_type: "web".parse().expect("a legal process type"),
-            command: None,
-            checks: vec![check],
+            checks: Checks { startup: vec![check], ..Checks::default() },
             strategy,
             max_parallel: max_parallel.and_then(NonZeroU16::new),
-            settings: Default::default(),
+            ..Process::new(process_type, None)
         }
     }
 

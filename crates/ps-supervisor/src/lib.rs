@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod first_format;
 mod groups;
+mod health;
 mod inheritance;
 mod launch;
 mod layout;
@@ -60,11 +61,14 @@ pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
 pub use groups::remove_empty_groups;
+pub use health::{Health, Ready};
 pub use inheritance::{close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::log;
 pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, Strays, living_supervisors, mark, strays};
+
+pub use ps_probe::{Ask, Check, Checks, Get};
 
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
 pub use revision::{Manner, NEXT_FILE, Next};

@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 
 use formation::Slot;
-use os_process::{Census, CgroupRoot, Tree};
+use os_process::{Census, CgroupRoot, Listeners, Tree};
 
 use crate::descriptors::Descriptors;
 use crate::environment::Environments;
 use crate::groups;
+use crate::health::{CommandTry, Ending};
 use crate::marks::{MARKER, mark};
 use crate::news::NewsDesk;
 use crate::numbers::Numbers;
@@ -34,6 +35,12 @@ pub(crate) struct Means {
     pub(crate) news: NewsDesk,
     /// The processes of the machine.
     pub(crate) census: Census,
+    /// The ports that are listened on.
+    pub(crate) listeners: Listeners,
+    /// What is left of checks, and is being ended.
+    pub(crate) ending: Vec<Ending>,
+    /// Commands that run because a check has failed.
+    pub(crate) unheard: Vec<CommandTry>,
     /// The ports that instances keep.
     pub(crate) claims: Claims,
     /// What the env files say.
@@ -46,14 +53,30 @@ impl Means {
     /// Nothing of the machine has been read yet.
     pub(crate) fn new(service: &Path, spec: Spec, state: State, descriptors: Descriptors) -> Self {
         let (news, claims, environments) = Default::default();
+        let (listeners, ending, unheard) = Default::default();
         let (census, cgroups) = (Census::new(MARKER), groups::root(service));
         let (numbers, service) = (Numbers::of(service.to_owned()), service.to_owned());
-        Self { service, spec, cgroups, state, numbers, news, census, claims, environments, descriptors }
+        Self {
+            service,
+            spec,
+            cgroups,
+            state,
+            numbers,
+            news,
+            census,
+            listeners,
+            ending,
+            unheard,
+            claims,
+            environments,
+            descriptors,
+        }
     }
 
     /// A new turn begins: what was read of the machine is out of date.
     pub(crate) fn begin_turn(&mut self) {
         self.census.begin_turn();
+        self.listeners.forget();
         self.claims.release();
         self.environments.forget();
     }

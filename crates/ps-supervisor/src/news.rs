@@ -10,6 +10,10 @@ pub(crate) enum News {
     Started,
     /// It could not be started.
     Refused(String),
+    /// It was found ready.
+    Ready,
+    /// It was found not to become ready.
+    NotReady(String),
     /// It ended by itself, in a way that its restart policy does not leave at that.
     Died(String),
     /// Nothing of it is left: it was told to end, or did what it was started for.
@@ -51,6 +55,8 @@ impl NewsDesk {
         untold.push(match news {
             News::Started => Event::Started(run),
             News::Refused(reason) => Event::StartRefused { run, reason },
+            News::Ready => Event::Ready(run),
+            News::NotReady(reason) => Event::NotReady { run, reason },
             News::Died(how) => Event::Died { run, how },
             News::Ended => Event::Ended(run),
             News::Remains(reason) => Event::Remains { run, reason },

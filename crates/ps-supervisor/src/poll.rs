@@ -34,8 +34,8 @@ pub(crate) enum Source {
     },
     /// The adopted process of the run with this number ended.
     Adopted(Slot, u64),
-    /// Whoever is asked whether a run is ready has answered.
-    Probe(Run),
+    /// Whoever is asked about a run has answered, by the place of the check among those of the run.
+    Check(Run, usize),
 }
 
 /// The descriptors being watched.
@@ -90,7 +90,7 @@ impl Poll {
     pub(crate) fn forget_slot(&mut self, gone: &Slot) {
         let is_of_it = |source: &&Source| match source {
             Source::Output { slot, .. } | Source::Adopted(slot, _) => slot == gone,
-            Source::Probe(run) => run.slot == *gone,
+            Source::Check(run, _) => run.slot == *gone,
             Source::ChildSignal | Source::Signal | Source::End(_) | Source::Listener | Source::Client(_) => {
                 false
             }

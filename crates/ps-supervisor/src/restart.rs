@@ -38,6 +38,17 @@ impl Deaths {
         }
     }
 
+    /// The same for a process that was ended because it did not do what it was started for, whatever its exit status.
+    pub(crate) fn verdict_of_failure(self, policy: RestartPolicy) -> Verdict {
+        match policy {
+            RestartPolicy::No => Verdict::GiveUp,
+            RestartPolicy::OnFailure(Some(retries)) if self.in_row > retries => Verdict::GiveUp,
+            RestartPolicy::OnFailure(_) | RestartPolicy::Always | RestartPolicy::UnlessStopped => {
+                Verdict::Again
+            }
+        }
+    }
+
     /// The delay before the next start: 100 ms, doubled with each death in a row, 60 s at most, give or take a tenth.
     /// `jitter` is any number; equal numbers give equal delays.
     pub(crate) fn delay(self, jitter: u64) -> Duration {

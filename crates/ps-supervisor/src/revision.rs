@@ -8,7 +8,6 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use ps_probe::Check;
 use ps_rollout::Rules;
 use serde::{Deserialize, Serialize};
 
@@ -34,9 +33,6 @@ pub struct Next {
 pub struct Manner {
     /// In which order, how many at a time, and what a run has to pass.
     pub rules: Rules,
-    /// What must hold of each new run, in this order; nothing: that it lives.
-    #[serde(default)]
-    pub checks: Vec<Check>,
 }
 
 impl Borrow<Spec> for Next {
@@ -146,9 +142,7 @@ mod tests {
             minimum_life: Duration::from_secs(1),
             deadline: Duration::from_secs(60),
         };
-        let check =
-            Check { path: None, attempts: 3, timeout: Duration::from_secs(1), wait: Duration::from_secs(1) };
-        let rolling = [("web".to_owned(), Manner { rules, checks: vec![check] })].into();
+        let rolling = [("web".to_owned(), Manner { rules })].into();
         Next { spec: spec(revision), rolling }
     }
 

@@ -5,7 +5,6 @@
 //! The file is not synced. After a power loss no run of the app lives, and whether it has the old revision or the new one
 //! is what the spec says, which is synced.
 
-mod asking;
 mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,28 +15,26 @@ use std::time::{Duration, Instant};
 
 use durable::ReadError;
 use formation::Slot;
-use ps_probe::Check;
-use ps_rollout::{Action, Change, Event, Plan, Present, Rollout, Run, TypePlan};
+use ps_rollout::{Action, Change, Event, Plan, Present, Rollout, Rules, TypePlan};
 use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::revision::{self, Manner, Next};
+use crate::revision::{self, Next};
 use crate::spec::{MAX_FILE_BYTES, Spec};
 use crate::status::Status;
-pub(crate) use asking::Asking;
 pub use report::{Report, Stage};
 
 const ROLLOUT_FILE: &str = "rollout.json";
 const FORMAT: u32 = 1;
+/// How long a run may take to say that it has missed its own deadline.
+const SPEAKS_FIRST: Duration = Duration::from_secs(2);
 
 /// A rollout that this supervisor carries out, or that is over.
 #[derive(Debug)]
 pub(crate) struct Carried {
     /// What the app is to get.
     pub(crate) next: Next,
-    /// The checks that are being asked.
-    pub(crate) asking: BTreeMap<Run, Asking>,
     /// The slots that are to get a new run.
     pub(crate) fresh: BTreeSet<Slot>,
     /// Whether what follows from its end has been done.
@@ -101,8 +98,8 @@ impl Carried {
 
     fn of(next: Next, written: Written) -> Self {
         let Written { fresh, rollout, failed, unwritten, .. } = written;
-        let (asking, heard) = Default::default();
-        Self { next, asking, fresh, is_concluded: false, rollout, heard, failed, unwritten, told: None }
+        let heard = Vec::new();
+        Self { next, fresh, is_concluded: false, rollout, heard, failed, unwritten, told: None }
     }
 
     /// What an earlier supervisor of a service directory has left; `spec` is that of the directory, which is the next one if
@@ -175,20 +172,6 @@ impl Carried {
         self.rollout.outcome().is_some()
     }
 
-    /// The checks of a slot.
-    pub(crate) fn checks(&self, slot: &Slot) -> Vec<Check> {
-        self.manner(slot).map(|manner| manner.checks.clone()).unwrap_or_default()
-    }
-
-    /// How long a run of a slot must have lived in any case.
-    pub(crate) fn minimum_life(&self, slot: &Slot) -> Duration {
-        self.manner(slot).map(|manner| manner.rules.minimum_life).unwrap_or_default()
-    }
-
-    fn manner(&self, slot: &Slot) -> Option<&Manner> {
-        self.next.rolling.get(slot.process_type.as_str())
-    }
-
     /// A person has stopped these: the new revision leaves them empty as well.
     ///
     /// # Errors
@@ -218,8 +201,7 @@ impl Carried {
     /// When it is to be looked at again, at the latest.
     pub(crate) fn due(&self) -> Option<Instant> {
         let clock = (Instant::now(), now());
-        let timer = self.rollout.due().map(|due| clock.0 + due.saturating_sub(clock.1));
-        self.asking.values().map(Asking::due).chain(timer).min()
+        self.rollout.due().map(|due| clock.0 + due.saturating_sub(clock.1))
     }
 
     /// How it goes, if what it does is another thing than when this was last asked.
@@ -260,6 +242,12 @@ fn now() -> Duration {
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs().try_into().unwrap_or(0))
 }
 
+/// The rules of a type. A run that has a deadline of its own says best what it has not done by then: it is let speak first.
+fn rules(rules: Rules, has_own: bool) -> Rules {
+    let patience = if has_own { SPEAKS_FIRST } else { Duration::ZERO };
+    Rules { deadline: rules.deadline.saturating_add(patience), ..rules }
+}
+
 /// What becomes of each slot. What is there decides: there is nothing to replace in an empty slot.
 fn plan(next: &Next, order: &Order) -> Plan {
     let wanted: BTreeSet<Slot> = next.spec.wanted().into_iter().collect();
@@ -275,7 +263,8 @@ fn plan(next: &Next, order: &Order) -> Plan {
             (false, _, Some(present)) => Change::Stop(present),
             (true, false, None) | (false, _, None) => continue,
         };
-        let planned = TypePlan { rules: manner.rules, slots: BTreeMap::new() };
+        let has_own = next.spec.process(&slot.process_type).is_some_and(|process| process.health.is_some());
+        let planned = TypePlan { rules: rules(manner.rules, has_own), slots: BTreeMap::new() };
         types.entry(slot.process_type).or_insert(planned).slots.insert(slot.index, change);
     }
     Plan { types, next_number: order.next_number }

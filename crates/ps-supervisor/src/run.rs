@@ -2,6 +2,7 @@
 //! FIFOs, its cgroup and the marks of its processes are nobody else's, and two runs can live in one slot. It asks the run
 //! table what to do and does it; what follows on its end is its seat's to say.
 
+mod health;
 mod taken;
 mod written;
 
@@ -9,7 +10,7 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, ProcessType, RestartPolicy};
+use formation::{Exit, ProcessType, RestartPolicy, State};
 use os_process::{Census, Tree};
 use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
@@ -61,6 +62,8 @@ pub(crate) struct Run {
     /// The turn in which nothing was left for the first time.
     looked_empty: Option<u64>,
     changed: bool,
+    /// What is asked of it, while something is.
+    watched: Option<Box<health::Watched>>,
 }
 
 /// Where it stands what a run is doing.
@@ -95,6 +98,30 @@ pub(crate) enum Cause {
     ByItself(Verdict),
     /// Somebody told it to end.
     Asked,
+    /// It did not do what it was started for.
+    Failed(Failing),
+}
+
+/// What a run that lived did not do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Failing {
+    /// It did not become ready in time.
+    NotReady,
+    /// A liveness check failed.
+    Unhealthy,
+    /// It did not say that it lives.
+    Watchdog,
+}
+
+impl Failing {
+    /// The word in its reason.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::NotReady => "not ready",
+            Self::Unhealthy => "unhealthy",
+            Self::Watchdog => "watchdog",
+        }
+    }
 }
 
 /// Why a run was not started, for people.
@@ -131,20 +158,26 @@ impl Run {
             obstacle: None,
             looked_empty: None,
             changed: true,
+            watched: None,
             status,
         }
     }
 
     /// One whose process an earlier supervisor left running.
     pub(crate) fn adopted(process: Process, run: Self) -> Self {
-        Self { state: RunState::Ready, process: Some(process), ..run }
+        let state = match run.status.state {
+            State::Starting => RunState::Starting,
+            State::Unready => RunState::Unready,
+            _ => RunState::Ready,
+        };
+        Self { state, process: Some(process), ..run }
     }
 
     /// One whose main process is gone, and which left others: they are killed at once.
     pub(crate) fn being_cleared(run: Self, cause: Cause) -> Self {
         let state = match cause {
             Cause::ByItself(_) => RunState::Clearing,
-            Cause::Asked => RunState::Killing,
+            Cause::Asked | Cause::Failed(_) => RunState::Killing,
         };
         Self { state, cause: Some(cause), timer: Some(Instant::now()), ..run }
     }
@@ -213,7 +246,7 @@ impl Run {
                 self.status.reason = None;
                 self.process = Some(process);
                 self.handle(RunEvent::Spawned, means);
-                self.handle(RunEvent::Ready, means);
+                self.begin_health(spec, means);
                 Ok(())
             }
             Err(Obstacle::Place(reason)) => {
@@ -293,6 +326,7 @@ impl Run {
     /// Looks at the clock, and at the tree if it is meant to become empty. Whether it has come to its end.
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) -> bool {
         let was_live = self.state.is_live();
+        self.look_at_health(now, means);
         if self.state.is_ending() && self.process.is_none() && self.has_emptied(&mut means.census) {
             self.name_obstacle(None);
             self.handle(RunEvent::Empty, means);
@@ -407,7 +441,7 @@ impl Run {
     /// When it must be looked at again, at the latest.
     pub(crate) fn due(&self, now: Instant, poll: Duration) -> Option<Instant> {
         let emptied = (self.state.is_ending() && self.process.is_none()).then(|| now + poll);
-        [self.timer, self.try_again, emptied].into_iter().flatten().min()
+        [self.timer, self.try_again, emptied, self.health_due(now)].into_iter().flatten().min()
     }
 
     /// Removes what it had of its own, its logs excepted: it has ended.

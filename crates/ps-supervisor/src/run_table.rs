@@ -33,7 +33,6 @@ pub(crate) enum RunEvent {
     /// Its process was found ready.
     Ready,
     /// A process that was ready is not any more, which is no reason to end it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the table comes before the checks that say so"))]
     Unready,
     /// It is to end.
     End,

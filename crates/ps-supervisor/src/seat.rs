@@ -65,6 +65,16 @@ impl Seat {
         seat
     }
 
+    /// Asks what fills it, which an earlier supervisor started, whatever its spec wants to be asked. Of a run that was coming in the
+    /// rollout knows what that is.
+    pub(crate) fn go_on_asking(&mut self, means: &mut Means) {
+        if self.current.process().is_some() && !self.current.is_watched() {
+            let spec = means.spec.clone();
+            self.current.begin_health(&spec, means);
+            self.show();
+        }
+    }
+
     /// Lets something happen to the seat, and everything that follows from it.
     pub(crate) fn handle(&mut self, event: Event, means: &mut Means) {
         self.go(event, None, means);
@@ -160,9 +170,14 @@ impl Seat {
     fn reap_current(&mut self, exit: Option<Exit>, means: &mut Means) {
         let Some((lifetime, is_by_itself)) = self.current.reap(exit, means) else { return };
         self.deaths.count(lifetime);
-        let verdict =
-            self.deaths.verdict(means.spec.policy(&self.slot.process_type), exit, self.current.status.job);
-        if is_by_itself {
+        let policy = means.spec.policy(&self.slot.process_type);
+        let has_failed = matches!(self.current.cause, Some(Cause::Failed(_)));
+        let verdict = if has_failed {
+            self.deaths.verdict_of_failure(policy)
+        } else {
+            self.deaths.verdict(policy, exit, self.current.status.job)
+        };
+        if is_by_itself || has_failed {
             self.current.cause = Some(Cause::ByItself(verdict));
             tell_death(&self.slot, &self.current, lifetime, means);
         }
@@ -247,6 +262,11 @@ impl Seat {
     /// The same, to be changed.
     pub(crate) fn runs_mut(&mut self) -> impl Iterator<Item = &mut Run> {
         [Some(&mut self.current), self.beside.as_deref_mut()].into_iter().flatten()
+    }
+
+    /// A child of ours has ended; whether it was a check of one of its runs.
+    pub(crate) fn reap_check(&mut self, pid: u32, exit: Option<Exit>) -> bool {
+        self.runs_mut().any(|run| run.reap_check(pid, exit))
     }
 
     /// Whether a process is the main process of one of its runs.

@@ -23,6 +23,7 @@ use log_store::{Limits, WhenFull};
 use serde::{Deserialize, Serialize};
 use type_settings::{Size, TypeSettings, Whole};
 
+use crate::health::Health;
 use crate::{Error, lossless, stopped};
 
 /// The largest file of a service directory that is read, in bytes.
@@ -80,7 +81,7 @@ pub struct Spec {
 }
 
 /// One process type.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessSpec {
     /// Its name.
     pub process_type: String,
@@ -91,6 +92,10 @@ pub struct ProcessSpec {
     /// What was set for it.
     #[serde(default, skip_serializing_if = "TypeSettings::is_empty")]
     pub settings: TypeSettings,
+    /// How its instances are found ready, and are watched. `None`: an earlier version wrote this, and an instance is ready once it
+    /// lives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
 }
 
 impl Spec {

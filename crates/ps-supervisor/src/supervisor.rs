@@ -3,6 +3,7 @@
 
 mod adoption;
 mod attached;
+mod checks;
 mod flow;
 mod rollout;
 mod runs;
@@ -255,7 +256,7 @@ impl Supervisor {
             Source::Listener => self.welcome(),
             Source::Client(id) => self.listen_to(*id),
             // Whoever is asked is looked at in every turn.
-            Source::Probe(_) => (),
+            Source::Check(..) => (),
             Source::Output { .. } => self.capture(source),
             Source::Adopted(..) => {
                 self.poll.forget(source);
@@ -273,6 +274,8 @@ impl Supervisor {
             }
             if let Some(seat) = self.seats.values_mut().find(|seat| seat.has_main(pid)) {
                 seat.reap(pid, exit_of(status), &mut self.means);
+            } else {
+                self.reap_check(pid, exit_of(status));
             }
         }
     }
@@ -285,6 +288,7 @@ impl Supervisor {
         for seat in self.seats.values_mut() {
             seat.look(now, &mut self.means);
         }
+        self.look_at_checks(now);
         self.carry_on();
         if replaced(&self.seats) < before && !self.means.news.is_heard() && !self.is_ending {
             // While a run came in, a seat heard nothing of what is wanted of it.
@@ -338,7 +342,7 @@ impl Supervisor {
         let rollout = self.rollout.as_ref().and_then(Carried::due);
         let logs = self.flow.due().into_iter().chain([self.tidier.due()]);
         let others = self.paused.values().copied().chain(self.spec_due()).chain(rollout).chain(logs);
-        let next = seats.chain(unsent).chain(others).min()?;
+        let next = seats.chain(unsent).chain(others).chain(self.checks_due(now)).min()?;
         Some(next.saturating_duration_since(now))
     }
 }

@@ -86,7 +86,7 @@ fn all_256_exit_statuses_are_told_as_they_were() {
                 process_type: name(code),
                 command: format!("exit {code}"),
                 quantity: 1,
-                settings: Default::default(),
+                ..ProcessSpec::default()
             })
             .collect();
     });

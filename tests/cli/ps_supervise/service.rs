@@ -49,7 +49,7 @@ impl Service {
                     process_type: (*name).to_owned(),
                     command: (*command).to_owned(),
                     quantity: *quantity,
-                    settings: Default::default(),
+                    ..ProcessSpec::default()
                 })
                 .collect(),
             stopped: vec![],

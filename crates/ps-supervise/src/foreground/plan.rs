@@ -93,8 +93,8 @@ fn processes(source: &Source, procfile: &Procfile) -> Result<Vec<ProcessSpec>> {
         let command = std::str::from_utf8(entry.command).with_context(|| {
             format!("{}: the command of {process_type} is not UTF-8", source.path.display())
         })?;
-        let settings = Default::default();
-        Ok(ProcessSpec { command: command.to_owned(), process_type, quantity: 0, settings })
+        let command = command.to_owned();
+        Ok(ProcessSpec { command, process_type, ..ProcessSpec::default() })
     };
     procfile.entries().map(process).collect()
 }

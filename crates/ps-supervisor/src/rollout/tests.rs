@@ -3,6 +3,7 @@ use std::num::NonZeroU16;
 use ps_rollout::{Lane, Rules, Strategy};
 
 use super::*;
+use crate::revision::Manner;
 use crate::revision::NEXT_FILE;
 
 fn slot(text: &str) -> Slot {
@@ -24,7 +25,7 @@ fn next() -> Next {
         minimum_life: Duration::from_secs(1),
         deadline: Duration::from_secs(30),
     };
-    let manner = || Manner { rules, checks: Vec::new() };
+    let manner = || Manner { rules };
     let rolling = ["web", "old"].map(|name| (name.to_owned(), manner())).into();
     Next { spec: serde_json::from_value(json).expect("a spec"), rolling }
 }

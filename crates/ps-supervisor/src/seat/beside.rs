@@ -115,9 +115,10 @@ impl Seat {
         if is_gone {
             self.forget_beside(means);
         }
+        self.go_on_asking(means);
         let died = match self.current.cause {
             Some(Cause::ByItself(verdict)) => Some(Event::Died(verdict)),
-            Some(Cause::Asked) | None => None,
+            Some(Cause::Asked | Cause::Failed(_)) | None => None,
         };
         let empty = (!self.current.state().is_live()).then_some(Event::Empty);
         [is_gone.then_some(Event::Gone), died, empty].into_iter().flatten().collect()

@@ -8,6 +8,7 @@ use formation::Slot;
 
 use super::{Change, Supervisor};
 use crate::Error;
+use crate::health::{Ending, is_check};
 use crate::layout;
 use crate::output::Output;
 use crate::outputs::make_directory;
@@ -50,6 +51,9 @@ impl Supervisor {
             None => marked(self.means.census.processes(), &self.service),
         };
         let mut found: BTreeMap<Slot, BTreeSet<u64>> = BTreeMap::new();
+        let checks = names.iter().filter(|name| is_check(name));
+        let left = checks.map(|name| Ending::left(&self.service, self.means.cgroups.as_ref(), name));
+        self.means.ending.extend(left);
         for RunName { slot, number } in names.iter().filter_map(|name| name.parse().ok()) {
             found.entry(slot).or_default().insert(number);
         }
@@ -67,7 +71,8 @@ impl Supervisor {
         let found = take_over::find(slot, &directory, alive, pipe, &mut self.means);
         // Where it cannot be made, the seat says so.
         let _ = make_directory(&directory);
-        let seat = Seat::of(slot.clone(), directory, found);
+        let mut seat = Seat::of(slot.clone(), directory, found);
+        seat.go_on_asking(&mut self.means);
         for run in seat.runs() {
             if let Some(pidfd) = run.process().and_then(Process::pidfd) {
                 let _ = self.poll.watch(pidfd, Source::Adopted(slot.clone(), run.number()));

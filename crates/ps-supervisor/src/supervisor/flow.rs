@@ -135,7 +135,7 @@ impl Supervisor {
                 | Source::Signal
                 | Source::End(_)
                 | Source::Client(_)
-                | Source::Probe(_) => (),
+                | Source::Check(..) => (),
                 Source::Adopted(..) => self.lose_sight(&source),
             }
         }

@@ -2,7 +2,6 @@
 //! program that submitted it may be dead by now.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use formation::Slot;
 use ps_rollout::{Action, Condition, Event, Lane, Observed, Present, Revision, Run};
@@ -10,9 +9,9 @@ use ps_rollout::{Action, Condition, Event, Lane, Observed, Present, Revision, Ru
 use super::Supervisor;
 use super::runs::RunView;
 use crate::control::Message;
-use crate::poll::Source;
 use crate::revision::{self, Next};
-use crate::rollout::{self, Asking, Carried, Left, Stage};
+use crate::rollout::{self, Carried, Left, Stage};
+use crate::run_table::RunState;
 use crate::seat::Seat;
 use crate::spec::Spec;
 
@@ -83,7 +82,6 @@ impl Supervisor {
     /// Takes in what has happened to the runs and does what follows, until nothing more does.
     pub(super) fn carry_on(&mut self) {
         while !self.is_ending && !self.rollout.as_ref().is_none_or(|carried| carried.is_concluded) {
-            self.take_answers();
             for event in self.take_news() {
                 self.take_in(event);
             }
@@ -104,36 +102,6 @@ impl Supervisor {
         }
     }
 
-    /// Takes in what has come of the checks that are being asked.
-    fn take_answers(&mut self) {
-        let now = Instant::now();
-        let Some(carried) = &mut self.rollout else { return };
-        let mut answers = Vec::new();
-        for (run, asking) in &mut carried.asking {
-            if let Some(answer) = asking.look(now) {
-                answers.push((run.clone(), answer));
-            } else if let Some(descriptor) = asking.unwatched() {
-                // Where it cannot be watched, it is looked at when its time is up.
-                let _ = self.poll.watch_changes(descriptor, Source::Probe(run.clone()));
-            }
-        }
-        for (run, answer) in answers {
-            self.stop_asking(&run);
-            let event = match answer {
-                Ok(()) => Event::Ready(run),
-                Err(reason) => Event::NotReady { run, reason },
-            };
-            self.take_in(event);
-        }
-    }
-
-    fn stop_asking(&mut self, run: &Run) {
-        let is_asked = |carried: &mut Carried| carried.asking.remove(run).is_some();
-        if self.rollout.as_mut().is_some_and(is_asked) {
-            self.poll.forget(&Source::Probe(run.clone()));
-        }
-    }
-
     /// Something happened to a run.
     fn take_in(&mut self, event: Event) {
         let Some(carried) = &mut self.rollout else { return };
@@ -145,7 +113,6 @@ impl Supervisor {
     fn conclude_rollout(&mut self) {
         let Some(carried) = self.rollout.as_mut().filter(|carried| carried.is_over()) else { return };
         carried.is_concluded = true;
-        carried.asking.clear();
         self.listen_to_runs(false);
         if self.server.has_watchers() {
             self.forget_rollout();
@@ -192,7 +159,6 @@ impl Supervisor {
             Action::Admit(run) => self.hear(Event::Admitted(run)),
             Action::Withdraw(run) => self.hear(Event::Withdrawn(run)),
             Action::End(run) => {
-                self.stop_asking(&run);
                 self.note_late(&run);
                 self.end_run(&run);
             }
@@ -225,14 +191,16 @@ impl Supervisor {
         self.start_run(run, lane, &spec);
     }
 
+    /// Is to be told when a run is ready. It finds that out by itself, from its start on; one that was taken over begins anew.
     fn probe(&mut self, run: Run) {
         let Some(carried) = &mut self.rollout else { return };
-        let checks = carried.checks(&run.slot);
-        let port = self.seats.get(&run.slot).and_then(|seat| port_of(seat, run.number));
-        let begin = Instant::now() + carried.minimum_life(&run.slot);
-        match port.and_then(|port| Asking::of(checks, port, begin)) {
-            Some(asking) => drop(carried.asking.insert(run, asking)),
-            None => carried.hear(Event::Ready(run)),
+        let runs = self.seats.get_mut(&run.slot).into_iter().flat_map(Seat::runs_mut);
+        let Some(known) = runs.into_iter().find(|known| known.number() == run.number) else { return };
+        if known.state() == RunState::Starting && !known.is_watched() {
+            known.begin_health(&carried.next.spec, &mut self.means);
+        }
+        if matches!(known.state(), RunState::Ready | RunState::Unready) {
+            carried.hear(Event::Ready(run));
         }
     }
 
@@ -290,10 +258,6 @@ impl Supervisor {
         };
         self.view_runs().into_iter().map(observed).collect()
     }
-}
-
-fn port_of(seat: &Seat, number: u64) -> Option<u16> {
-    seat.runs().find(|run| run.number() == number)?.status.port
 }
 
 /// Keeps what is known of a new run that has just failed: what is left of it is removed soon.

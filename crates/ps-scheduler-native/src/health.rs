@@ -1,0 +1,17 @@
+//! How the instances of each type are found ready and watched, as the supervisor is told it.
+
+use ps_scheduler::{Plan, Process};
+use ps_supervisor::{Health, ProcessSpec, Ready, Spec};
+
+/// What a plan says of a type. An app that was deployed by a version that knew nothing of this keeps its rule, which is that an
+/// instance is ready once it lives, until its next deploy.
+pub(crate) fn health(plan: &Plan, process: &Process, earlier: Option<&Spec>) -> Option<Health> {
+    let before = earlier.and_then(|spec| spec.process(&process.process_type));
+    let keeps_rule = |before: &ProcessSpec| !plan.is_deploy && before.health.is_none();
+    (!before.is_some_and(keeps_rule)).then(|| Health {
+        ready: Ready::Alive,
+        deadline: Some(ps_scheduler::deadline(Some(process))),
+        checks: process.checks.clone(),
+        watchdog: None,
+    })
+}

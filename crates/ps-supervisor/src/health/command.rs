@@ -1,0 +1,277 @@
+//! A check that runs a command: a child in the surroundings of the run, and in a group of its own, so that all of it can be ended
+//! without touching the run.
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use env_files::Environment;
+use formation::Exit;
+use os_process::{Census, Cgroup, CgroupRoot, Tree, tagged};
+use ps_probe::Standing;
+use rustix::pipe::PipeFlags;
+
+use crate::command::Invocation;
+use crate::entry::Entry;
+use crate::marks::MARKER;
+use crate::run_name::RunName;
+
+/// How much of what it prints is kept to be shown, in bytes.
+const SHOWN: usize = 200;
+/// How much is read at a time, and how often in a row.
+const PIECE: usize = 4096;
+const PIECES: usize = 16;
+/// How soon what would not die is killed again.
+const KILL_AGAIN: Duration = Duration::from_millis(100);
+/// What follows the name of a run in that of the group of its checks.
+const SUFFIX: &str = ".check";
+/// How long a command may run that nobody listens to.
+const UNHEARD: Duration = Duration::from_secs(30);
+
+/// Where the commands of one run are run.
+pub(crate) struct Runner<'a> {
+    pub(crate) service: &'a Path,
+    pub(crate) cgroups: Option<&'a CgroupRoot>,
+    pub(crate) open_files: Option<u64>,
+    pub(crate) run: RunName,
+    /// Where they are run, and with which variables; why not, if that cannot be said.
+    pub(crate) surroundings: Result<&'a Surroundings, String>,
+    pub(crate) killer: Killer<'a>,
+}
+
+/// What it takes to end all of a command.
+pub(crate) struct Killer<'a> {
+    pub(crate) census: &'a mut Census,
+    /// What is being ended.
+    pub(crate) ending: &'a mut Vec<Ending>,
+}
+
+/// What a run was started with.
+#[derive(Debug)]
+pub(crate) struct Surroundings {
+    pub(crate) directory: PathBuf,
+    pub(crate) environment: Environment,
+}
+
+/// A group of which nothing is to be left.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    tree: Tree,
+    main: Option<u32>,
+    again: Instant,
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub(crate) struct CommandTry {
+    tree: Tree,
+    pid: u32,
+    course: Course,
+    /// Where what it writes can be read, if somebody wants to.
+    output: Option<OwnedFd>,
+    said: Vec<u8>,
+    has_more: bool,
+    timeout: Duration,
+    deadline: Instant,
+}
+
+/// How far a command has come.
+#[derive(Clone, Copy, Debug)]
+enum Course {
+    Runs,
+    /// It has ended, and how, if somebody saw that.
+    Ended(Option<Exit>),
+}
+
+/// The tree of the checks of a run with that number among its checks.
+fn tree(service: &Path, cgroups: Option<&CgroupRoot>, name: &str) -> Tree {
+    let marker = service.join(name).to_string_lossy().into_owned();
+    Tree::new(cgroups.map(|root| root.group(name)), marker, true)
+}
+
+/// Whether that is the name of a group of checks.
+pub(crate) fn is_check(name: &str) -> bool {
+    name.rsplit_once(SUFFIX).is_some_and(|(run, index)| {
+        run.parse::<RunName>().is_ok() && index.bytes().all(|byte| byte.is_ascii_digit())
+    })
+}
+
+impl Ending {
+    /// What an earlier supervisor has left of a check.
+    pub(crate) fn left(service: &Path, cgroups: Option<&CgroupRoot>, name: &str) -> Self {
+        Self { tree: tree(service, cgroups, name), main: None, again: Instant::now() }
+    }
+
+    /// Kills it; whether something of it is left.
+    pub(crate) fn is_left(&mut self, now: Instant, census: &mut Census) -> bool {
+        if self.again > now {
+            return true;
+        }
+        self.again = now + KILL_AGAIN;
+        self.tree.kill(self.main.take(), census);
+        if !self.tree.is_empty(None, census) {
+            return true;
+        }
+        self.tree.release();
+        false
+    }
+
+    /// When it is looked at again.
+    pub(crate) fn due(&self) -> Instant {
+        self.again
+    }
+}
+
+impl CommandTry {
+    /// Starts a command; an error says why it could not be. `index` is its place among those of its run.
+    pub(crate) fn begin(
+        words: &[String],
+        index: usize,
+        timeout: Duration,
+        runner: &Runner<'_>,
+        now: Instant,
+    ) -> Result<Self, String> {
+        let (read, write) = pipe().map_err(|error| error.to_string())?;
+        Ok(Self { output: Some(read), ..Self::start(words, index, timeout, runner, (now, Some(write)))? })
+    }
+
+    /// Starts one that nobody listens to.
+    pub(crate) fn begin_unheard(
+        words: &[String],
+        index: usize,
+        runner: &Runner<'_>,
+        now: Instant,
+    ) -> Result<Self, String> {
+        Self::start(words, index, UNHEARD, runner, (now, None))
+    }
+
+    fn start(
+        words: &[String],
+        index: usize,
+        timeout: Duration,
+        runner: &Runner<'_>,
+        (now, output): (Instant, Option<OwnedFd>),
+    ) -> Result<Self, String> {
+        let surroundings = runner.surroundings.clone()?;
+        let tree = tree(runner.service, runner.cgroups, &format!("{}{SUFFIX}{index}", runner.run));
+        if let Some(cgroup) = tree.cgroup() {
+            cgroup.make().map_err(|error| format!("make its cgroup: {error}"))?;
+        }
+        let pid = spawn(words, &tree, surroundings, runner.open_files, output).map_err(|error| {
+            tree.release();
+            format!("{}: {error}", words.first().map_or("", String::as_str))
+        })?;
+        let deadline = now.checked_add(timeout).unwrap_or(now);
+        let said = Vec::new();
+        Ok(Self { tree, pid, course: Course::Runs, output: None, said, has_more: false, timeout, deadline })
+    }
+
+    /// What it writes.
+    pub(crate) fn output(&self) -> Option<BorrowedFd<'_>> {
+        self.output.as_ref().map(AsFd::as_fd)
+    }
+
+    /// That process has ended; whether it was this command.
+    pub(crate) fn reap(&mut self, pid: u32, exit: Option<Exit>) -> bool {
+        let is_it = self.is_running() && self.pid == pid;
+        if is_it {
+            self.course = Course::Ended(exit);
+        }
+        is_it
+    }
+
+    /// How it stands. Once that is decided, whatever it has started is killed.
+    pub(crate) fn look(&mut self, killer: &mut Killer<'_>, now: Instant) -> Standing {
+        self.read();
+        let standing = match self.course {
+            Course::Ended(Some(exit)) if exit.is_success() => Standing::Holds,
+            Course::Ended(exit) => {
+                let how =
+                    exit.map_or_else(|| "it ended, and nobody saw how".to_owned(), |exit| exit.to_string());
+                Standing::DoesNotHold(how + &self.shown())
+            }
+            Course::Runs if now >= self.deadline => {
+                let seconds = self.timeout.as_secs_f64();
+                Standing::DoesNotHold(format!("it did not end within {seconds} s{}", self.shown()))
+            }
+            Course::Runs => return Standing::Pending,
+        };
+        self.kill(killer);
+        standing
+    }
+
+    /// Ends it: nobody wants to know any more.
+    pub(crate) fn kill(&self, killer: &mut Killer<'_>) {
+        let main = self.is_running().then_some(self.pid);
+        let mut ending = Ending { tree: self.tree.clone(), main, again: Instant::now() };
+        if ending.is_left(Instant::now(), killer.census) {
+            killer.ending.push(ending);
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.course, Course::Runs)
+    }
+
+    /// When it is to be looked at again, at the latest.
+    pub(crate) fn due(&self, now: Instant) -> Instant {
+        if self.has_more { now } else { self.deadline }
+    }
+
+    /// Takes what it has written, so that it never waits for us; only the beginning is kept.
+    fn read(&mut self) {
+        let Some(output) = &self.output else { return };
+        let mut piece = [0; PIECE];
+        self.has_more = true;
+        for _ in 0..PIECES {
+            match rustix::io::read(output, &mut piece) {
+                Ok(count) if count > 0 => {
+                    let room = SHOWN.saturating_sub(self.said.len());
+                    self.said.extend(&piece[..count.min(room)]);
+                }
+                Ok(_) | Err(_) => {
+                    self.has_more = false;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn shown(&self) -> String {
+        let said = String::from_utf8_lossy(&self.said);
+        let line: String = said.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        if line.is_empty() { String::new() } else { format!(": {line}") }
+    }
+}
+
+/// A pipe whose reading end does not block.
+fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
+    rustix::io::ioctl_fionbio(&read, true)?;
+    Ok((read, write))
+}
+
+/// Starts a command; its pid.
+fn spawn(
+    words: &[String],
+    tree: &Tree,
+    surroundings: &Surroundings,
+    open_files: Option<u64>,
+    output: Option<OwnedFd>,
+) -> io::Result<u32> {
+    let joining = tree.cgroup().map(Cgroup::joining_file);
+    let words: Vec<OsString> = words.iter().map(Into::into).collect();
+    let entry = Entry { joining: joining.as_deref(), open_files };
+    let mut command = Invocation::Words(words).command(entry);
+    command.env_clear().envs(surroundings.environment.iter()).env(MARKER, OsStr::new(tree.marker()));
+    command.current_dir(&surroundings.directory).process_group(0).stdin(Stdio::null());
+    match output {
+        Some(output) => command.stdout(output.try_clone()?).stderr(output),
+        None => command.stdout(Stdio::null()).stderr(Stdio::null()),
+    };
+    tagged(tree.tag(), || command.spawn()).map(|child| child.id())
+}
