@@ -10,10 +10,13 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 const PARENT: &str = "formation";
+/// The file of a group that names its processes, and into which those that enter are written.
+const PROCESSES: &str = "cgroup.procs";
 
 /// Where groups are made: a directory of a writable cgroup2 mount.
 #[derive(Clone, Debug)]
 pub struct CgroupRoot {
+    mount: PathBuf,
     parent: PathBuf,
     service: ServiceName,
 }
@@ -42,7 +45,7 @@ impl CgroupRoot {
         let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
         let candidates = [mount.join(PARENT), mount.join(own.trim_start_matches('/')).join(PARENT)];
         let parent = candidates.into_iter().find(|parent| is_usable(parent))?;
-        Some(Self { parent, service: service()? })
+        Some(Self { mount, parent, service: service()? })
     }
 
     /// The names of the instances that have a group.
@@ -61,6 +64,23 @@ impl CgroupRoot {
         let path = |service: &String| self.parent.join(format!("{service}-{name}"));
         let earlier = self.service.earlier.as_ref().map(path).filter(|path| path.exists());
         Cgroup { path: earlier.unwrap_or_else(|| path(&self.service.own)) }
+    }
+
+    /// Runs `start` while this process, with all of its threads, is in a group of this root, so that what it starts has never been
+    /// anywhere else; then it goes back to where it was. `None`, and nothing was run: it may not enter, or may not come back.
+    pub fn within<T>(&self, group: &Cgroup, start: impl FnOnce() -> T) -> Option<T> {
+        // It is read each time: somebody may have moved this process meanwhile.
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+        let home = self.mount.join(own.trim_start_matches('/')).join(PROCESSES);
+        rustix::fs::access(&home, rustix::fs::Access::WRITE_OK).ok()?;
+        fs::write(group.joining_file(), "0").ok()?;
+        let started = start();
+        if fs::write(home, "0").is_err() {
+            // The end of the group must not be ours: its parent is nobody's.
+            let _ = fs::write(self.parent.join(PROCESSES), "0");
+        }
+        Some(started)
     }
 
     /// Removes the empty groups that supervisors of the service, all dead, left behind.
@@ -96,7 +116,7 @@ impl Cgroup {
 
     /// The file into which a process writes `0` to join.
     pub fn joining_file(&self) -> PathBuf {
-        self.path.join("cgroup.procs")
+        self.path.join(PROCESSES)
     }
 
     /// Whether no process is left in it, its descendants included.
@@ -168,10 +188,27 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_started_within_a_group_is_in_it_and_whoever_started_it_is_not() {
+        let name = || Some(ServiceName { own: format!("test-{}", std::process::id()), earlier: None });
+        let Some(root) = CgroupRoot::find(name) else { return };
+        let group = root.group("web.1@1");
+        group.make().expect("a group");
+        let before = fs::read_to_string("/proc/self/cgroup").expect("readable");
+        let sleep = || std::process::Command::new("sleep").arg("100").spawn();
+        let mut child = root.within(&group, sleep).expect("it may enter").expect("sleep is there");
+        let members = group.members();
+        child.kill().expect("it is ours");
+        child.wait().expect("it is ours");
+        group.remove();
+        assert_eq!(members, [child.id()]);
+        assert_eq!(fs::read_to_string("/proc/self/cgroup").expect("readable"), before);
+    }
+
+    #[test]
     fn a_group_of_the_earlier_name_is_found_as_long_as_it_is_there_and_new_ones_bear_the_new_name() {
         let parent = tempfile::tempdir().expect("a directory");
         let service = ServiceName { own: "shop-9f".to_owned(), earlier: Some("fe-2a".to_owned()) };
-        let root = CgroupRoot { parent: parent.path().to_owned(), service };
+        let root = CgroupRoot { mount: PathBuf::new(), parent: parent.path().to_owned(), service };
         for name in ["fe-2a-web.1@1", "shop-9f-web.2@2", "fe-2ab-web.3@3", "other"] {
             fs::create_dir(parent.path().join(name)).expect("made");
         }

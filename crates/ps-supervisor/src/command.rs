@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use formation::Slot;
+use rustix::fs::{Access, access};
 
 use env_files::Environment;
 
@@ -93,6 +94,19 @@ impl Invocation {
         }
     }
 
+    /// The command that becomes this process, with the program by its path: then no look through `PATH` comes between fork and
+    /// exec, and the standard library need not fork at all. `None`: there is no such program.
+    pub(crate) fn found_command(&self, environment: &Environment, directory: &Path) -> Option<Command> {
+        match self {
+            Self::Words(words) => {
+                let mut command = Command::new(find(&words[0], environment, directory)?);
+                command.arg0(&words[0]).args(&words[1..]);
+                Some(command)
+            }
+            Self::Script { .. } => Some(self.plain_command()),
+        }
+    }
+
     /// The command that becomes this process, for one in our own cgroup that nobody supervises.
     pub fn plain_command(&self) -> Command {
         match self {
@@ -104,6 +118,16 @@ impl Invocation {
             Self::Script { shell: program, script } => shell(program, Entry::default(), script),
         }
     }
+}
+
+/// The file that execvp(3) would run in that directory.
+fn find(program: &OsStr, environment: &Environment, directory: &Path) -> Option<PathBuf> {
+    if program.as_bytes().contains(&b'/') {
+        return Some(directory.join(program));
+    }
+    let places = environment.get(OsStr::new("PATH"))?;
+    let may_run = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
+    std::env::split_paths(places).map(|place| directory.join(place).join(program)).find(may_run)
 }
 
 /// What is odd about the env files of a spec. Every process type that is to run is looked at, so that what cannot start

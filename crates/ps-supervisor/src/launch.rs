@@ -1,6 +1,6 @@
-//! The step between fork and the command: our own program is started once more, enters the cgroup of the instance, takes
-//! its limit of open files and becomes the command. A shell could do so too, but drops variables whose names are none to it; and code of ours between
-//! fork and exec would be unsafe.
+//! The step between fork and the command, where a process cannot be started at once ([`crate::start`]): our own program is
+//! started once more, enters the cgroup of the instance, takes its limit of open files and becomes the command. A shell could do
+//! so too, but drops variables whose names are none to it; and code of ours between fork and exec would be unsafe.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};

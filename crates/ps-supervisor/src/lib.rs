@@ -44,6 +44,7 @@ mod signals;
 mod socket;
 mod spec;
 mod spec_file;
+mod start;
 mod state;
 mod status;
 mod stopped;

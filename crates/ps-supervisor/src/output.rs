@@ -78,7 +78,7 @@ impl Output {
         match self {
             Self::Logs { directory, .. } => {
                 let end = |stream| writing_end(&fifo(directory, stream)).map(File::from);
-                command.stdin(Stdio::null()).stdout(end(Stream::Stdout)?).stderr(end(Stream::Stderr)?);
+                command.stdin(nothing()?).stdout(end(Stream::Stdout)?).stderr(end(Stream::Stderr)?);
                 command.process_group(0);
             }
             Self::Pipe { end, has_stdin } => {
@@ -87,12 +87,17 @@ impl Output {
                     // A terminal lets only its foreground process group read, which is ours.
                     command.stdin(Stdio::inherit());
                 } else {
-                    command.stdin(Stdio::null()).process_group(0);
+                    command.stdin(nothing()?).process_group(0);
                 }
             }
         }
         Ok(())
     }
+}
+
+/// An input in which nothing is. It is opened here, because at the moment of the start no descriptor may be had any more.
+fn nothing() -> io::Result<File> {
+    File::open("/dev/null")
 }
 
 /// The FIFO of a stream in the directory of a run.

@@ -4,16 +4,14 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use formation::Slot;
-use os_process::{Cgroup, ProcessId, Tree, tagged};
+use os_process::{CgroupRoot, ProcessId, Tree};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::command::Invocation;
 use crate::descriptors::Descriptors;
-use crate::entry::Entry;
-use crate::marks::MARKER;
 use crate::output::Output;
-use crate::signals::unblocked;
 use crate::spec::Spec;
+use crate::start::Start;
 use env_files::Environment;
 
 /// The main process of an instance.
@@ -66,24 +64,24 @@ pub(crate) struct Given<'a> {
     pub(crate) output: &'a Output,
     /// How many descriptors it may have.
     pub(crate) descriptors: Descriptors,
+    /// Where its cgroup is made, if it has one.
+    pub(crate) cgroups: Option<&'a CgroupRoot>,
 }
 
 /// Starts the process of a slot; an error says why, for people.
 pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Process, String> {
-    let Given { tree, environment, output, descriptors } = *given;
+    let Given { tree, environment, .. } = *given;
     let wanted = spec.process(&slot.process_type);
     let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
     let invocation = Invocation::of(&wanted.command, environment)?;
     if let Some(cgroup) = tree.cgroup() {
         cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
     }
-    let joining_file = tree.cgroup().map(Cgroup::joining_file);
-    let entry = Entry { joining: joining_file.as_deref(), open_files: descriptors.inherited };
-    let mut command = invocation.command(entry);
-    command.env_clear().envs(environment.iter()).env(MARKER, tree.marker()).current_dir(&spec.directory);
-    output.connect(&mut command).map_err(|error| format!("open output of {slot}: {error}"))?;
-    let child = tagged(tree.tag(), || unblocked(|| command.spawn()));
-    let child = child.map_err(|error| format!("start {slot} in {}: {error}", spec.directory.display()))?;
+    let start = Start { spec, given, invocation };
+    let child = match start.at_once() {
+        Some(child) => child,
+        None => start.by_launch(slot)?,
+    };
     // A child that ended at once is a zombie until we reap it: its name is gone, its pid is not.
     let pid = child.id();
     let id = ProcessId::of(pid).unwrap_or(ProcessId { pid, start_time: 0, boot_id: String::new() });

@@ -280,7 +280,13 @@ impl Run {
         let closed = || Obstacle::Place("its output is not open".to_owned());
         let output = self.outputs.output().ok_or_else(closed)?;
         let descriptors = means.descriptors;
-        let given = Given { tree: &self.tree, environment: &environment, output, descriptors };
+        let given = Given {
+            tree: &self.tree,
+            environment: &environment,
+            output,
+            descriptors,
+            cgroups: means.cgroups.as_ref(),
+        };
         process::spawn(spec, slot, &given).map_err(Obstacle::Refused)
     }
 
