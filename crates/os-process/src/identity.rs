@@ -29,10 +29,14 @@ impl ProcessId {
         self.stat().is_some()
     }
 
+    /// Whether the machine has not been started again since.
+    pub fn is_of_this_boot(&self) -> bool {
+        self.boot_id == boot_id()
+    }
+
     /// What the kernel says of that very process; `None` if it has ended (a zombie has).
     pub fn stat(&self) -> Option<Stat> {
-        let is_of_this_boot = self.boot_id == boot_id();
-        let stat = is_of_this_boot.then(|| Stat::of_living(self.pid)).flatten();
+        let stat = self.is_of_this_boot().then(|| Stat::of_living(self.pid)).flatten();
         stat.filter(|stat| stat.start_time == self.start_time)
     }
 }

@@ -1,17 +1,18 @@
-//! Supervisors of an earlier version of this program: they do not say hello. Before a verb does anything else, such a one is
-//! ended by pidfd, and one of today takes over. Nothing that runs notices: each process holds its own output open, and what
+//! Supervisors of an earlier build of this program. Before a verb does anything else, such a one becomes the installed one, in the
+//! same process. One that does not know how, because it says no hello or not which build it is, is ended by pidfd, and one of today takes over. Nothing that runs notices: each process holds its own output open, and what
 //! it wrote meanwhile waits for the new one.
 //!
 //! It refuses where systemd started the earlier one. Once that ends, systemd ends the app as well (`KillMode=mixed`), or
 //! starts a second supervisor beside ours: whoever wrote the unit has to change it first.
 
 use std::collections::BTreeSet;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::Slot;
 use os_process::{service_unit, signal_process};
 use ps_scheduler::Error;
-use ps_supervisor::{Predecessor, Spec, note_finished};
+use ps_supervisor::{Build, Client, Greeting, Predecessor, Spec, note_finished};
 use rustix::process::Signal;
 
 use crate::root;
@@ -20,12 +21,21 @@ use crate::service::{Service, backend};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A supervisor that says nothing at all for so long is not of an earlier version, but stuck.
 const ANSWER: Duration = Duration::from_secs(3);
+const LOOK: Duration = Duration::from_millis(2);
 
-/// Sees to it that the supervisor of an app, if it has one, is of this version.
+/// Sees to it that the supervisor of an app, if it has one, is of the build that is installed. One that knows how becomes it, in
+/// the same process; where it cannot, it stays.
 pub(crate) fn take_over(service: &Service) -> Result<(), Error> {
     let Some(mut client) = service.connect() else { return Ok(()) };
-    let is_earlier = matches!(client.hello(Instant::now() + ANSWER), Ok(None));
-    let Some(pid) = client.supervisor().filter(|_| is_earlier) else { return Ok(()) };
+    let pid = match client.hello(Instant::now() + ANSWER) {
+        Ok(Some(Greeting { build: Some(build), .. })) => {
+            renew(service, client, &build);
+            return Ok(());
+        }
+        Ok(Some(Greeting { build: None, .. }) | None) => client.supervisor(),
+        Err(_) => None,
+    };
+    let Some(pid) = pid else { return Ok(()) };
     if let Some(unit) = service_unit(pid) {
         return Err(is_systemds(service, pid, &unit));
     }
@@ -39,6 +49,20 @@ pub(crate) fn take_over(service: &Service) -> Result<(), Error> {
     }
     note_finished(&service.directory, Predecessor::Alive);
     service.supervised().map(drop)
+}
+
+/// Has a supervisor become the installed program, if that is another build.
+fn renew(service: &Service, client: Client, build: &Build) {
+    let Ok(program) = service.program() else { return };
+    let is_outdated = |installed: Build| build.is_outdated_by(&installed);
+    if Build::at(&program).is_ok_and(is_outdated) {
+        // One that stays as it is does all that it did before.
+        let stays = client.reexec(&program, Instant::now() + PATIENCE).is_some();
+        let deadline = Instant::now() + PATIENCE;
+        while !stays && service.connect().is_none() && Instant::now() < deadline {
+            thread::sleep(LOOK);
+        }
+    }
 }
 
 /// The instances that have finished, where the files of an app are as an earlier version left them, and do not say so.

@@ -151,6 +151,7 @@ impl<'a> Follower<'a> {
                 }
             }
             Message::Hello { .. }
+            | Message::Stays { .. }
             | Message::Run(_)
             | Message::Reply { .. }
             | Message::Spec { .. }
@@ -231,6 +232,7 @@ impl<'a> Follower<'a> {
             Message::Instance(status) => (status, true),
             Message::Run(status) => (status, false),
             Message::Hello { .. }
+            | Message::Stays { .. }
             | Message::Gone { .. }
             | Message::Reply { .. }
             | Message::Spec { .. }

@@ -295,6 +295,7 @@ fn told_spec(client: &mut Client) -> Option<Spec> {
             Message::Spec { spec } => told = Some(*spec),
             Message::Reply { .. } => return told,
             Message::Hello { .. }
+            | Message::Stays { .. }
             | Message::Instance(_)
             | Message::Run(_)
             | Message::Gone { .. }

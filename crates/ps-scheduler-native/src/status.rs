@@ -53,7 +53,7 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     let is_kept = |instance: &Instance| {
         instance.pid.is_some() || matches!(instance.state, State::Backoff | State::Waiting)
     };
-    if instances.iter().any(is_kept) && service.connect().is_none() {
+    if instances.iter().any(is_kept) && service.connect().is_none() && service.is_free() {
         troubles.push(format!(
             "no supervisor keeps {app} alive and takes its output: {} starts one",
             service.command("start")

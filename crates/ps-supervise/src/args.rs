@@ -65,6 +65,14 @@ pub(crate) struct Args {
     /// Wait until stdin is closed, then end what is left of the foreground whose state is in this directory
     #[arg(long, hide = true, value_name = "STATE")]
     pub(crate) guard: Option<PathBuf>,
+
+    /// Go on in the place of the supervisor that has become this program
+    #[arg(long, hide = true)]
+    pub(crate) goes_on: bool,
+
+    /// Say by the exit status whether this program could go on with a service directory
+    #[arg(long, hide = true, value_name = "DIRECTORY")]
+    pub(crate) can_go_on: Option<PathBuf>,
 }
 
 /// What else can be done than to run everything.

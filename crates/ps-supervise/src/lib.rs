@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_supervisor::{Launch, Spec, Supervisor, TidyLogs, Until};
+use ps_supervisor::{GOES_ON, Launch, Spec, Supervisor, TidyLogs, Until};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::args::{Args, Verb, Words};
@@ -31,12 +31,16 @@ pub fn run() -> Result<Outcome> {
         logs.run().context("tidy logs")?;
         return Ok(Outcome::Done);
     }
-    if let Some((service, open_files)) = service_alone() {
-        return serve(&service, open_files);
+    if let Some((service, open_files, goes_on)) = service_alone() {
+        return serve(&service, open_files, goes_on);
     }
     let args = Args::try_parse()?;
     if let Some(state) = &args.guard {
         return foreground::guard(state);
+    }
+    if let Some(service) = &args.can_go_on {
+        Supervisor::can_go_on(service)?;
+        return Ok(Outcome::Done);
     }
     let words = args.words()?;
     if let Some(lib) = root::meant(&args, &words)? {
@@ -49,7 +53,7 @@ pub fn run() -> Result<Outcome> {
                 "{service} is a service directory: it takes no options and no types"
             )));
         }
-        return serve(&service, args.open_files);
+        return serve(&service, args.open_files, args.goes_on);
     }
     ps_supervisor::close_descriptors_on_exec();
     match &args.verb {
@@ -58,14 +62,15 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
-/// The service directory that is named, and the limit of open files for its processes, as whoever starts a supervisor words it. No
-/// parser of options reads it: what one leaves in the memory would stay there for as long as the app runs.
-fn service_alone() -> Option<(PathBuf, Option<u64>)> {
+/// The service directory that is named, the limit of open files for its processes, and whether it is gone on with, as whoever starts a
+/// supervisor words it. No parser of options reads it: what one leaves in the memory would stay there for as long as the app runs.
+fn service_alone() -> Option<(PathBuf, Option<u64>, bool)> {
     let words: Vec<OsString> = std::env::args_os().skip(1).take(4).collect();
-    let (directory, open_files) = match words.as_slice() {
-        [directory] => (directory, None),
+    let (directory, open_files, goes_on) = match words.as_slice() {
+        [directory] => (directory, None, false),
+        [directory, option] if option == GOES_ON => (directory, None, true),
         [directory, option, limit] if option == "--open-files" => {
-            (directory, Some(limit.to_str()?.parse().ok()?))
+            (directory, Some(limit.to_str()?.parse().ok()?), false)
         }
         _ => return None,
     };
@@ -73,7 +78,7 @@ fn service_alone() -> Option<(PathBuf, Option<u64>)> {
         return None;
     }
     let words = Words { directory: Some(directory.into()), ..Words::default() };
-    Some((service_directory(&words).ok()??, open_files))
+    Some((service_directory(&words).ok()??, open_files, goes_on))
 }
 
 /// The directory that is meant, if it is one with a spec. A source directory may have a `spec.json` of its own, a service
@@ -84,7 +89,7 @@ fn service_directory(words: &Words) -> Result<Option<PathBuf>> {
     Ok(is_service.then_some(directory))
 }
 
-fn serve(service: &Path, open_files: Option<u64>) -> Result<Outcome> {
+fn serve(service: &Path, open_files: Option<u64>, goes_on: bool) -> Result<Outcome> {
     os_process::become_owner_of(service)
         .with_context(|| format!("become the owner of {}", service.display()))?;
     if open_files.is_some() {
@@ -95,7 +100,8 @@ fn serve(service: &Path, open_files: Option<u64>) -> Result<Outcome> {
     // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
     let _ = rustix::process::setsid();
     ps_supervisor::disown().context("watch for signals")?;
-    let mut supervisor = Supervisor::open(service)?;
+    let open = if goes_on { Supervisor::go_on } else { Supervisor::open };
+    let mut supervisor = open(service)?;
     if let Some(error) = supervisor.passed_over() {
         ps_cli::say::warning(&format!("{error}: what was stopped by hand before is not known"));
     }

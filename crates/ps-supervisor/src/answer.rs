@@ -9,6 +9,7 @@ use formation::Slot;
 
 use crate::Error;
 use crate::attachment::Cause;
+use crate::build::Build;
 use crate::control::{Message, PROTOCOL, Request};
 use crate::poll::Source;
 use crate::seat::Seat;
@@ -58,7 +59,10 @@ impl Supervisor {
 
     fn answer(&mut self, id: u64, request: Request) -> Result<(), String> {
         match request {
-            Request::Hello => self.server.say(id, &Message::Hello { protocol: PROTOCOL }),
+            Request::Hello => {
+                self.server.say(id, &Message::Hello { protocol: PROTOCOL, build: Build::own() });
+            }
+            Request::Reexec { program } => self.ask_candidate(program, id)?,
             Request::Apply => {
                 self.refuse_while_rolling()?;
                 self.read_spec().map_err(|error| error.to_string())?;

@@ -6,10 +6,20 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::Error;
+use crate::build::Build;
 use crate::control::{CONTROL_SOCKET, Message, Request};
 use crate::socket;
 
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What a supervisor says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Greeting {
+    /// Which version of the protocol it speaks.
+    pub protocol: u32,
+    /// Which build of the program it is; `None` from one of before there were builds.
+    pub build: Option<Build>,
+}
 
 /// A connection to the supervisor of one service directory.
 #[derive(Debug)]
@@ -31,17 +41,35 @@ impl Client {
         Ok(Self { service: service.to_owned(), stream: BufReader::new(stream), line: Vec::new() })
     }
 
-    /// Which version of the protocol the supervisor speaks; `None` if it is from before there were versions, and refuses the
-    /// question. An error if it says nothing before `deadline`.
-    pub fn hello(&mut self, deadline: Instant) -> Result<Option<u32>, Error> {
+    /// What the supervisor says of itself; `None` if it is from before there were versions, and refuses the question. An error if it
+    /// says nothing before `deadline`.
+    pub fn hello(&mut self, deadline: Instant) -> Result<Option<Greeting>, Error> {
         self.send(&Request::Hello)?;
-        let mut spoken = None;
+        let mut greeting = None;
         loop {
             match self.next(deadline)? {
-                Some(Message::Hello { protocol }) => spoken = Some(protocol),
-                Some(Message::Reply { .. }) => return Ok(spoken),
+                Some(Message::Hello { protocol, build }) => greeting = Some(Greeting { protocol, build }),
+                Some(Message::Reply { .. }) => return Ok(greeting),
                 Some(_) => (),
                 None => return Err(not_supervised(&self.service, &io::ErrorKind::TimedOut.into())),
+            }
+        }
+    }
+
+    /// Has the supervisor become this program, in the same process; `None` once it has, else why it stays what it is.
+    pub fn reexec(mut self, program: &Path, deadline: Instant) -> Option<String> {
+        if self.send(&Request::Reexec { program: program.to_owned() }).is_err() {
+            return Some("it has left".to_owned());
+        }
+        loop {
+            match self.next(deadline) {
+                Ok(Some(Message::Stays { reason } | Message::Reply { error: Some(reason) })) => {
+                    return Some(reason);
+                }
+                Ok(Some(_)) => (),
+                Ok(None) => return Some("it does not say whether it has".to_owned()),
+                // Its end of the connection is not handed on.
+                Err(_) => return None,
             }
         }
     }

@@ -1,8 +1,11 @@
 //! What is said over the control socket: one JSON document a line, both ways.
 
+use std::path::PathBuf;
+
 use formation::Slot;
 use serde::{Deserialize, Serialize};
 
+use crate::build::Build;
 use crate::rollout::Report;
 use crate::spec::Spec;
 use crate::status::Status;
@@ -25,6 +28,13 @@ pub enum Request {
     /// Say which version of this protocol is spoken: [`Message::Hello`] comes before the reply. Supervisors from before there
     /// were versions refuse it.
     Hello,
+    /// Become this program, the installed one of a later build: the same process, with the same children. First it is asked whether
+    /// it can go on. If it can, this connection ends; [`Message::Stays`] comes where it cannot. Supervisors from before there were
+    /// builds refuse it.
+    Reexec {
+        /// Its path.
+        program: PathBuf,
+    },
     /// Read the spec again and make it so. What is over is not started by that.
     Apply,
     /// Start these instances, also those that ended by themselves; what runs is left alone.
@@ -80,6 +90,14 @@ pub enum Message {
     Hello {
         /// Its [`PROTOCOL`].
         protocol: u32,
+        /// Which build of the program it is; one from before there were builds says nothing.
+        #[serde(default)]
+        build: Option<Build>,
+    },
+    /// The supervisor does not become the program that it was asked to become, and goes on as it is.
+    Stays {
+        /// Why.
+        reason: String,
     },
     /// An instance, now.
     Instance(Status),

@@ -34,6 +34,23 @@ impl Descriptors {
         Self { inherited, limit: current.unwrap_or(u64::MAX) }
     }
 
+    /// Takes back what was raised, before another program takes our place: it is to find the limit that we were given.
+    pub(crate) fn give_back(self) {
+        if let Some(inherited) = self.inherited {
+            let now = getrlimit(Resource::Nofile);
+            // At worst processes get more than they were meant to have.
+            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(inherited), ..now });
+        }
+    }
+
+    /// Raises the limit again.
+    pub(crate) fn take_again(self) {
+        if self.inherited.is_some() {
+            let now = getrlimit(Resource::Nofile);
+            let _ = setrlimit(Resource::Nofile, Rlimit { current: now.maximum, ..now });
+        }
+    }
+
     /// How many clients may be connected at a time.
     pub(crate) fn clients(self) -> usize {
         usize::try_from((self.limit / 8).clamp(1, MOST_CLIENTS)).unwrap_or(1)

@@ -5,6 +5,7 @@
 mod answer;
 mod attachment;
 mod bereft;
+mod build;
 mod client;
 mod command;
 mod control;
@@ -55,7 +56,8 @@ mod tidier;
 
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};
 pub use bereft::{Bereft, bereft, misses_supervisor};
-pub use client::Client;
+pub use build::Build;
+pub use client::{Client, Greeting};
 pub use command::{Invocation, judge};
 pub use control::{Message, PROTOCOL, Request};
 pub use environment::environment;
@@ -78,6 +80,6 @@ pub use socket::{connect, listen, may_speak};
 pub use spec::{ProcessSpec, SPEC_FILE, Spec};
 pub use state::Statuses;
 pub use status::Status;
-pub use supervisor::{Supervisor, Until};
+pub use supervisor::{CAN_GO_ON, GOES_ON, Supervisor, Until};
 pub use task::Task;
 pub use tidier::TidyLogs;

@@ -3,9 +3,9 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
-use formation::Slot;
-use os_process::{CgroupRoot, ProcessId, Tree};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use formation::{Exit, Slot};
+use os_process::{CgroupRoot, ProcessId, Tree, Usage};
+use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus, pidfd_open, waitpid};
 
 use crate::command::Invocation;
 use crate::descriptors::Descriptors;
@@ -24,12 +24,24 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The process of that id, if it still lives: pid, start time and boot all match.
+    /// The process of that id, if it still lives: pid, start time and boot all match. It is our child if we have become another
+    /// program since we started it.
     pub(crate) fn adopt(id: &ProcessId) -> Option<Self> {
         let pid = Pid::from_raw(i32::try_from(id.pid).ok()?)?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
         // Looked at after the pidfd is open: what it names can no longer change.
-        id.is_alive().then(|| Self { id: id.clone(), started: Instant::now(), adopted: Some(pidfd) })
+        let stat = id.stat()?;
+        let adopted = Some(pidfd).filter(|_| stat.parent != std::process::id());
+        let now = Instant::now();
+        let started = now.checked_sub(Usage::of(&stat).lived).unwrap_or(now);
+        Some(Self { id: id.clone(), started, adopted })
+    }
+
+    /// How the process of that id ended, if it was our child and nobody has asked yet.
+    pub(crate) fn exit_of_child(id: &ProcessId) -> Option<Exit> {
+        let pid = Pid::from_raw(i32::try_from(id.pid).ok()?).filter(|_| id.is_of_this_boot())?;
+        let (_, status) = waitpid(Some(pid), WaitOptions::NOHANG).ok()??;
+        exit_of(status)
     }
 
     /// Its pid.
@@ -42,7 +54,7 @@ impl Process {
         &self.id
     }
 
-    /// For how long it has been ours.
+    /// For how long it has lived.
     pub(crate) fn lifetime(&self) -> Duration {
         self.started.elapsed()
     }
@@ -51,6 +63,11 @@ impl Process {
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.adopted.as_ref().map(AsFd::as_fd)
     }
+}
+
+/// How a process ended.
+pub(crate) fn exit_of(status: WaitStatus) -> Option<Exit> {
+    status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
 }
 
 /// What a process is started with beside what its spec says.

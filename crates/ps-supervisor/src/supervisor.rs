@@ -5,6 +5,7 @@ mod adoption;
 mod attached;
 mod checks;
 mod flow;
+mod reexec;
 mod rollout;
 mod runs;
 mod strays;
@@ -19,11 +20,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, Slot};
+use formation::Slot;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
-use rustix::process::{WaitOptions, WaitStatus};
+use rustix::process::WaitOptions;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
+
+use reexec::Candidate;
+pub use reexec::{CAN_GO_ON, GOES_ON};
 
 use crate::Error;
 use crate::attachment::{Attached, Change};
@@ -32,6 +36,7 @@ use crate::descriptors::Descriptors;
 use crate::first_format::{Predecessor, note_finished};
 use crate::means::Means;
 use crate::poll::{Poll, Source};
+use crate::process::exit_of;
 use crate::rollout::Carried;
 use crate::run::Run;
 use crate::seat::Seat;
@@ -82,6 +87,8 @@ pub struct Supervisor {
     flow: Flow,
     tidier: Tidier,
     pub(crate) lock: File,
+    /// The program that this supervisor may become.
+    candidate: Option<Candidate>,
 }
 
 /// How long a supervisor runs.
@@ -96,8 +103,13 @@ pub enum Until {
 impl Supervisor {
     /// Takes charge of a service directory: its lock, its socket, and whatever an earlier supervisor left running.
     pub fn open(service: &Path) -> Result<Self, Error> {
+        Self::open_with(service, None)
+    }
+
+    fn open_with(service: &Path, lock: Option<File>) -> Result<Self, Error> {
         let spec = Spec::read(service)?;
-        let mut supervisor = Self::take_charge(service, spec, None, &END_SIGNALS)?;
+        let lock = lock.map_or_else(|| take_lock(service), Ok)?;
+        let mut supervisor = Self::take_charge(service, spec, lock, None, &END_SIGNALS)?;
         supervisor.note_spec_file();
         note_finished(service, Predecessor::Unknown);
         supervisor.adopt()?;
@@ -115,10 +127,10 @@ impl Supervisor {
     fn take_charge(
         service: &Path,
         spec: Spec,
+        lock: File,
         attached: Option<Attached>,
         signals: &[i32],
     ) -> Result<Self, Error> {
-        let lock = lock(service)?;
         let fail = |error: std::io::Error| Error::io("watch", service, error);
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|errno| fail(errno.into()))?;
@@ -158,6 +170,7 @@ impl Supervisor {
             flow: Flow::default(),
             tidier: Tidier::default(),
             lock,
+            candidate: None,
         })
     }
 
@@ -276,6 +289,7 @@ impl Supervisor {
                 seat.reap(pid, exit_of(status), &mut self.means);
             } else {
                 self.reap_check(pid, exit_of(status));
+                self.hear_candidate(pid, status);
             }
         }
     }
@@ -295,6 +309,7 @@ impl Supervisor {
             self.apply();
         }
         self.watch_outputs();
+        self.lose_patience(now);
         self.note_stopped_later(now);
         self.end_pauses(now);
         self.give_back(now);
@@ -342,12 +357,17 @@ impl Supervisor {
         let rollout = self.rollout.as_ref().and_then(Carried::due);
         let logs = self.flow.due().into_iter().chain([self.tidier.due()]);
         let others = self.paused.values().copied().chain(self.spec_due()).chain(rollout).chain(logs);
-        let next = seats.chain(unsent).chain(others).chain(self.checks_due(now)).min()?;
+        let next = seats
+            .chain(unsent)
+            .chain(others)
+            .chain(self.checks_due(now))
+            .chain(self.candidate_due())
+            .min()?;
         Some(next.saturating_duration_since(now))
     }
 }
 
-fn lock(service: &Path) -> Result<File, Error> {
+fn take_lock(service: &Path) -> Result<File, Error> {
     let path = service.join("lock");
     let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     let lock = open.map_err(|error| Error::io("open", &path, error))?;
@@ -361,8 +381,4 @@ fn lock(service: &Path) -> Result<File, Error> {
             Err(errno) => return Err(Error::io("lock", &path, errno)),
         }
     }
-}
-
-fn exit_of(status: WaitStatus) -> Option<Exit> {
-    status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
 }

@@ -118,7 +118,8 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
 fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
     // Somebody may have seen how it ended, and died before that was written into the status.
     let ended = earlier.process.is_some() && earlier.state != State::Stopping;
-    let exit = status::read_exit(directory).filter(|_| ended);
+    let reaped = earlier.process.as_ref().and_then(Process::exit_of_child);
+    let exit = reaped.or_else(|| status::read_exit(directory)).filter(|_| ended);
     let is_unseen = ended && exit.is_none();
     // `job` is in no status of an earlier version of this program, but the policy says enough.
     let policy = means.spec.policy(&earlier.slot.process_type);
@@ -132,7 +133,9 @@ fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
     };
     let last_exit = exit.or(earlier.last_exit.filter(|_| !is_unseen));
     let since = if ended { status::now() } else { earlier.since };
-    (held, Status { process: None, last_exit, since, ..earlier })
+    // It is started again because of how it ended, whoever does that.
+    let restarts = earlier.restarts + u32::from(exit.is_some() && verdict == Verdict::Again);
+    (held, Status { process: None, last_exit, since, restarts, ..earlier })
 }
 
 /// The run beside, if one lives. What is left of others is cleared away: of them nothing lives, or nobody knows why it does.

@@ -4,11 +4,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
 
 use crate::home::{Home, eventually, get, listening, programs, run, slot, table};
 
@@ -343,4 +345,144 @@ fn a_deploy_by_earlier_programs_after_a_downgrade_is_the_later_one_at_the_next_u
         home.does(&["ps-lifecycle", "stop", "shop"]);
         home.is_silent();
     }
+}
+
+/// A directory with `ps-lifecycle`, and `ps-supervise` as another build: a copy, or this script.
+fn installed(script: Option<&str>) -> TempDir {
+    let directory = TempDir::new().expect("a directory");
+    fs::copy(programs().join("ps-lifecycle"), directory.path().join("ps-lifecycle")).expect("copied");
+    let program = directory.path().join("ps-supervise");
+    match script {
+        None => drop(fs::copy(programs().join("ps-supervise"), &program).expect("copied")),
+        Some(script) => {
+            fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("written");
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
+        }
+    }
+    directory
+}
+
+/// The one supervisor of a home. What it has just forked bears its name until it becomes a command.
+fn supervisor(home: &Home) -> Pid {
+    eventually("one app has one supervisor", || {
+        let all = home.processes().into_iter().filter(|(_, words)| words.contains("ps-supervise "));
+        match all.map(|(pid, _)| pid).collect::<Vec<_>>()[..] {
+            [pid] => Ok(pid),
+            ref several => Err(format!("{several:?}")),
+        }
+    })
+}
+
+#[test]
+fn a_supervisor_of_another_build_becomes_the_installed_one_in_the_same_process_and_no_byte_is_lost() {
+    const LINES: u64 = 600_000;
+    let writes = format!(
+        "web: exec sleep 100002\n\
+         worker: n=0; until [ $n -ge {LINES} ]; do seq $((n+1)) $((n+2000)); n=$((n+2000)); sleep 0.01; done; exec sleep 100002\n"
+    );
+    let home = Home::running("shop", &writes, &["--scale", "web=1", "--scale", "worker=1"]);
+    let (before, pid) = (home.pids("shop"), supervisor(&home));
+    let program = || fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).expect("it lives");
+    let service = home.path("lib/data/scheduler-native/shop");
+    let log = || {
+        let read = |entry: fs::DirEntry| fs::read(entry.path()).expect("it can be read");
+        let entries = fs::read_dir(service.join("worker.1/log")).expect("it writes").flatten();
+        let of_stdout = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("stdout."));
+        of_stdout.flat_map(read).collect::<Vec<u8>>()
+    };
+    let mut written = 0;
+    for _ in 0..4 {
+        let other = installed(None);
+        let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop", "web.1"]));
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        assert_eq!(program(), other.path().canonicalize().expect("it is there").join("ps-supervise"));
+        assert_eq!((home.pids("shop"), supervisor(&home)), (before.clone(), pid));
+        eventually("the worker writes on", || {
+            let length = log().len();
+            if length > written { Ok(()) } else { Err(length.to_string()) }
+        });
+        written = log().len();
+    }
+    let wanted: String = (1..=LINES).map(|n| format!("{n}\n")).collect();
+    eventually("the worker has written all of it", || {
+        let length = log().len();
+        if length >= wanted.len() { Ok(()) } else { Err(format!("{length} of {}", wanted.len())) }
+    });
+    assert!(log() == wanted.as_bytes(), "every byte once and in order");
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    home.is_silent();
+}
+
+#[test]
+fn how_a_process_ended_while_its_supervisor_became_another_program_is_known() {
+    let home = Home::running("shop", "web: exec sleep 100003\n", &["--scale", "web=2"]);
+    let (before, pid) = (home.pids("shop"), supervisor(&home));
+    let victim = before["web.1"];
+    let program = programs().join("ps-supervise");
+    // A verb that looks again finds another build than the script's, so the shell does it once. It is executed away at once: a shell
+    // that waits reaps children of which it knows nothing.
+    let other = installed(Some(&format!(
+        "case \"$*\" in *--goes-on*) [ -e {done} ] || {{ : >{done}; kill -9 {victim}; }};; esac\n\
+         exec {program} \"$@\"",
+        done = home.path("done").display(),
+        program = program.display()
+    )));
+    let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop", "web.2"]));
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let row = eventually("web.1 is started again", || {
+        let rows = home.status("shop");
+        let row = rows.into_iter().find(|row| slot(row) == "web.1").ok_or("no row")?;
+        let is_again = row["state"] == "running" && row["pid"].as_u64() != Some(victim);
+        if is_again { Ok(row) } else { Err(row.to_string()) }
+    });
+    assert_eq!(row["last_exit"], serde_json::json!({"signal": 9}), "{row}");
+    assert_eq!(row["restarts"], 1, "{row}");
+    assert_eq!((home.pids("shop")["web.2"], supervisor(&home)), (before["web.2"], pid));
+    // What lives on is its child as before: how that ends is seen as well.
+    let other = i32::try_from(before["web.2"]).ok().and_then(Pid::from_raw).expect("a pid");
+    kill_process(other, Signal::TERM).expect("it lives");
+    eventually("web.2 is started again", || {
+        let rows = home.status("shop");
+        let row = rows.into_iter().find(|row| slot(row) == "web.2").ok_or("no row")?;
+        if row["last_exit"] == serde_json::json!({"signal": 15}) { Ok(()) } else { Err(row.to_string()) }
+    });
+}
+
+#[test]
+fn a_program_that_cannot_go_on_leaves_the_supervisor_as_it_was() {
+    let home = Home::running("shop", "web: exec sleep 100004\n", &[]);
+    let (before, pid) = (home.pids("shop"), supervisor(&home));
+    let program = || fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).expect("it lives");
+    let ours = program();
+    for script in ["exit 1", "exec sleep 1000", "kill -9 $$"] {
+        let other = installed(Some(script));
+        let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop"]));
+        assert_eq!(ran.status, Some(0), "{script}: {ran:?}");
+        assert_eq!((home.pids("shop"), supervisor(&home), program()), (before.clone(), pid, ours.clone()));
+    }
+    home.does(&["ps-lifecycle", "restart", "shop"]);
+    assert_eq!(supervisor(&home), pid);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    home.is_silent();
+}
+
+#[test]
+fn a_supervisor_that_carries_out_a_rollout_becomes_no_other_program_before_that_is_over() {
+    let home = Home::running("shop", "web: exec sleep 100005\n", &[]);
+    let (before, pid) = (home.pids("shop"), supervisor(&home));
+    let service = home.path("lib/data/scheduler-native/shop");
+    let source = home.source("shop", "web: exec sleep 100006\n");
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    eventually("it is rolled out", || {
+        fs::metadata(service.join("rollout.json")).map_err(|error| error.to_string())
+    });
+    let mut stream = UnixStream::connect(service.join("control")).expect("it listens");
+    stream.write_all(b"{\"do\":\"reexec\",\"program\":\"/bin/true\"}\n").expect("it reads");
+    let reply = BufReader::new(stream).lines().next().expect("it answers").expect("text");
+    assert!(reply.contains("is being rolled out"), "{reply}");
+    let ran = deploy.ended();
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert_ne!(home.pids("shop"), before);
+    assert_eq!(supervisor(&home), pid);
 }

@@ -30,7 +30,8 @@ impl Supervisor {
     /// SIGUSR1 and SIGUSR2 are passed on.
     pub fn attached(service: &Path, spec: Spec, attachment: Attachment) -> Result<Self, Error> {
         let attached = Attached { attachment, news: Vec::new(), ending_since: None };
-        let mut supervisor = Self::take_charge(service, spec, Some(attached), &SIGNALS)?;
+        let mut supervisor =
+            Self::take_charge(service, spec, super::take_lock(service)?, Some(attached), &SIGNALS)?;
         supervisor.watch_ends().map_err(|errno| Error::io("watch", service, errno))?;
         supervisor.apply();
         supervisor.unattached.take().map_or(Ok(supervisor), Err)
@@ -54,7 +55,8 @@ impl Supervisor {
             processes: Vec::new(),
             stopped: Vec::new(),
         };
-        let mut supervisor = Self::take_charge(service, nothing, None, &super::END_SIGNALS)?;
+        let mut supervisor =
+            Self::take_charge(service, nothing, super::take_lock(service)?, None, &super::END_SIGNALS)?;
         supervisor.adopt()?;
         let left = supervisor.seats.values().filter(|seat| !seat.is_at_rest());
         let left = left.map(|seat| seat.status().clone()).collect();
