@@ -41,3 +41,8 @@ pub use shell::{Expanded, Style, expand_in_style};
 pub use simple_command::{is_simple_command, shell_script};
 pub use text::{NotText, text};
 pub use words::words;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

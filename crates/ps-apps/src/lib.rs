@@ -48,3 +48,8 @@ pub use snapshots::{InvalidSnapshotName, SavedApp, Snapshot, SnapshotName};
 pub use stored_formation::{StoredEntry, StoredFormation};
 pub use stored_settings::{EffectiveSetting, StoredSettings, heeded};
 pub use world::{World, inside_dokku, variable};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -6,3 +6,8 @@ mod format;
 pub mod say;
 
 pub use format::Format;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

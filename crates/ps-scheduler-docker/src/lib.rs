@@ -82,3 +82,8 @@ impl Scheduler for DockerLocal {
         retire::retire(self, app)
     }
 }
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

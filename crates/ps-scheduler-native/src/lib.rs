@@ -191,3 +191,8 @@ impl Scheduler for Native {
         Ok(removed)
     }
 }
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -31,3 +31,8 @@ pub use scheduler::{
     Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
 };
 pub use signal::{SignalOrder, Signalled};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

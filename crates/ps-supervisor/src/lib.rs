@@ -83,3 +83,8 @@ pub use status::Status;
 pub use supervisor::{CAN_GO_ON, GOES_ON, Supervisor, Until};
 pub use task::Task;
 pub use tidier::TidyLogs;
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

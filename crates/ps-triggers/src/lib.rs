@@ -14,3 +14,8 @@ mod visible;
 pub use error::Error;
 pub use triggers::{Output, Triggers};
 pub use visible::{hidden, visible, visible_app};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -4,17 +4,6 @@
 //! (`src/show_list.txt`), it has the shape that is permitted there, and it survives a scan for credentials. Everything
 //! else becomes a placeholder, and what was masked in one place is masked in every other. Pure: no files, no clock, no
 //! environment; linear in the input, in time and memory.
-//!
-//! ```
-//! use redact::{Layout, Policy, sanitize};
-//!
-//! let input = br#"[{"State": {"Status": "running"}, "Config": {"Env": ["DB_PASSWORD=hunter2"]}}]"#;
-//! let mut safe = sanitize(input, Policy::default())?;
-//! let mut text = String::new();
-//! safe.write(Layout::Pretty, &mut text)?;
-//! assert!(text.contains("running") && text.contains("DB_PASSWORD=[redacted:env:1]"));
-//! # Ok::<(), redact::Error>(())
-//! ```
 
 mod client;
 mod collect;
@@ -55,3 +44,8 @@ pub use placeholder::{Kind, Style};
 pub use policy::Policy;
 pub use render::Summary;
 pub use sanitize::{Sanitized, sanitize};
+
+/// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
