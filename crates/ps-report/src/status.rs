@@ -60,39 +60,53 @@ impl Seen {
 /// What is known of each of these apps. A scheduler that does not answer costs one line on stderr.
 pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
     let mut seen = BTreeMap::new();
-    let mut groups: BTreeMap<SchedulerName, Vec<AppName>> = BTreeMap::new();
+    let (mut natives, mut asked) = (Vec::new(), Asked::default());
     let named = parallel::map(apps.to_vec(), |app| (world.scheduler_name(&app), app));
     for (scheduler, app) in named {
         match scheduler {
-            Ok(scheduler) => groups.entry(scheduler).or_default().push(app),
+            Ok(SchedulerName::Native) => natives.push(app),
+            Ok(SchedulerName::DockerLocal) => asked.contained.push(app),
+            Ok(SchedulerName::External(name)) => asked.external.entry(name).or_default().push(app),
             Err(error) => drop(seen.insert(app, Seen::unreadable(&error))),
         }
     }
-    let natives = groups.remove(&SchedulerName::Native).unwrap_or_default();
-    if natives.is_empty() || groups.is_empty() {
+    if natives.is_empty() || asked.is_empty() {
         seen.extend(native(world, natives));
-        seen.extend(others(world, groups));
+        seen.extend(asked.answers(world));
         return seen;
     }
     thread::scope(|scope| {
-        // While others are waited for, files are read.
-        let others = scope.spawn(|| others(world, groups));
+        // While somebody is waited for, files are read.
+        let answers = scope.spawn(|| asked.answers(world));
         seen.extend(native(world, natives));
-        seen.extend(others.join().expect("a question to a scheduler does not panic"));
+        seen.extend(answers.join().expect("a question to a scheduler does not panic"));
     });
     seen
 }
 
-fn others(world: &World, groups: BTreeMap<SchedulerName, Vec<AppName>>) -> Vec<(AppName, Seen)> {
-    let answers = groups.into_iter().map(|(scheduler, apps)| match scheduler {
-        SchedulerName::Native => native(world, apps),
-        SchedulerName::DockerLocal => docker_local(world, apps),
-        SchedulerName::External(name) => {
+/// Apps of which somebody has to be asked.
+#[derive(Default)]
+struct Asked {
+    /// The engine is asked for these.
+    contained: Vec<AppName>,
+    /// A plugin is asked for these.
+    external: BTreeMap<String, Vec<AppName>>,
+}
+
+impl Asked {
+    fn is_empty(&self) -> bool {
+        self.contained.is_empty() && self.external.is_empty()
+    }
+
+    fn answers(self, world: &World) -> Vec<(AppName, Seen)> {
+        let mut answers =
+            if self.contained.is_empty() { Vec::new() } else { docker_local(world, self.contained) };
+        for (name, apps) in self.external {
             let counts = External::new(world, &name).counts(&apps);
-            counts.into_iter().map(|(app, count)| (app, counted(count))).collect()
+            answers.extend(counts.into_iter().map(|(app, count)| (app, counted(count))));
         }
-    });
-    answers.flatten().collect()
+        answers
+    }
 }
 
 /// What is known where a plugin only counts.

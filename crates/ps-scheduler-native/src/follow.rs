@@ -138,9 +138,9 @@ impl<'a> Follower<'a> {
         match message {
             Message::Instance(status) => {
                 let is_news = self.known.get(&status.slot) != Some(&status);
-                let verdict = settling.note(&status, is_news, watch);
+                let has_failed = settling.has_failed_with(&status, is_news, watch);
                 self.known.insert(status.slot.clone(), status.clone());
-                if verdict == Verdict::Failed {
+                if has_failed {
                     return Err(self.failure(&status));
                 }
             }
@@ -251,12 +251,6 @@ impl<'a> Follower<'a> {
     }
 }
 
-#[derive(PartialEq, Eq)]
-enum Verdict {
-    GoesOn,
-    Failed,
-}
-
 /// What is still waited for.
 struct Settling<'a> {
     /// Slots that get a process.
@@ -269,7 +263,8 @@ struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    fn note(&mut self, status: &Status, is_news: bool, watch: &mut Watch<'_>) -> Verdict {
+    /// Takes in how a slot is; whether what is followed has failed with that.
+    fn has_failed_with(&mut self, status: &Status, is_news: bool, watch: &mut Watch<'_>) -> bool {
         let slot = &status.slot;
         if status.state == State::Stopped && self.leaving.remove(slot) {
             (watch.say)(Progress::Ended(slot.clone(), status.last_exit));
@@ -278,7 +273,7 @@ impl Settling<'_> {
             }
         }
         if !self.fresh.contains(slot) {
-            return Verdict::GoesOn;
+            return false;
         }
         match status.state {
             State::Starting | State::Running if status.process.is_some() => {
@@ -286,14 +281,13 @@ impl Settling<'_> {
                 if status.state == State::Running {
                     self.ready.insert(slot.clone());
                 }
-                Verdict::GoesOn
+                false
             }
-            State::Backoff | State::Crashed => Verdict::Failed,
-            // Ended well within its first second is ended all the same.
-            State::Stopped if self.up.contains_key(slot) => Verdict::Failed,
-            // It was done so soon that nobody heard of it while it ran.
-            State::Stopped if status.done && is_news => Verdict::Failed,
-            _ => Verdict::GoesOn,
+            State::Backoff | State::Crashed => true,
+            // Ended well within its first second is ended all the same, and one may be done so soon that nobody heard of it
+            // while it ran.
+            State::Stopped => self.up.contains_key(slot) || (status.done && is_news),
+            _ => false,
         }
     }
 }

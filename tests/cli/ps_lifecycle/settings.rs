@@ -6,7 +6,7 @@ use crate::home::{Home, listening};
 
 const PROCFILE: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
 
-fn deploy<'a>(source: &'a str) -> [&'a str; 7] {
+fn deploy(source: &str) -> [&str; 7] {
     ["ps-lifecycle", "deploy", "shop", "--dir", source, "--scale", "worker=1"]
 }
 

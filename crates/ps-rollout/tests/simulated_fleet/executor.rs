@@ -9,7 +9,7 @@ use ps_rollout::{
 
 use crate::dice::Dice;
 use crate::fleet::{Body, Checks, Fleet};
-use crate::laws::{Book, Laws, Verdict};
+use crate::laws::{Book, Laws, Lawful};
 use crate::sabotage::Sabotage;
 use crate::scenario::{SECOND, Scenario};
 
@@ -178,7 +178,7 @@ impl<'a> Simulation<'a> {
         Laws { scenario: self.scenario, fleet: &self.fleet, book: &self.book }
     }
 
-    fn step(&mut self) -> Verdict {
+    fn step(&mut self) -> Lawful {
         let next = (0..self.agenda.len()).min_by_key(|index| self.agenda[*index].0);
         let has_timers = !self.is_dead && self.sabotage != Some(Sabotage::HasNoTimers);
         let due = self.rollout.due().filter(|_| has_timers);
@@ -203,7 +203,7 @@ impl<'a> Simulation<'a> {
         }
     }
 
-    fn happen(&mut self, thing: Thing) -> Verdict {
+    fn happen(&mut self, thing: Thing) -> Lawful {
         self.tell(|| format!("{thing:?}"));
         match thing {
             Thing::Answer(event) => self.answer(event),
@@ -244,7 +244,7 @@ impl<'a> Simulation<'a> {
     }
 
     /// Judges what is wanted, whether or not the executor lives to do it.
-    fn note_orders(&mut self, actions: &[Action]) -> Verdict {
+    fn note_orders(&mut self, actions: &[Action]) -> Lawful {
         for action in actions {
             match action {
                 Action::Withdraw(run) => self.laws().may_touch(run)?,
@@ -287,7 +287,7 @@ impl<'a> Simulation<'a> {
 
 // What the engine wants.
 impl Simulation<'_> {
-    fn act(&mut self, action: Action) -> Verdict {
+    fn act(&mut self, action: Action) -> Lawful {
         match action {
             Action::Start { run, revision, lane } => self.start(run, revision, lane),
             Action::Probe(run) => self.probe(run),
@@ -413,7 +413,7 @@ impl Simulation<'_> {
 
 // What happens by itself.
 impl Simulation<'_> {
-    fn answer(&mut self, event: Event) -> Verdict {
+    fn answer(&mut self, event: Event) -> Lawful {
         match &event {
             Event::Ready(run) => {
                 let body = self.fleet.bodies.get_mut(&run.number);
@@ -435,7 +435,7 @@ impl Simulation<'_> {
         self.deliver(event).map(|_| ())
     }
 
-    fn bear(&mut self, run: Run, revision: Revision, lane: Lane) -> Verdict {
+    fn bear(&mut self, run: Run, revision: Revision, lane: Lane) -> Lawful {
         let lane = if self.sabotage == Some(Sabotage::KnowsOneLane) { Lane::Own } else { lane };
         let body = Body::born(run.clone(), lane, revision, self.now, &mut self.dice);
         if body.checks == Checks::Hang {
@@ -448,7 +448,7 @@ impl Simulation<'_> {
         if self.is_dead { Ok(()) } else { self.deliver(Event::Started(run)).map(|_| ()) }
     }
 
-    fn die(&mut self, number: u64) -> Verdict {
+    fn die(&mut self, number: u64) -> Lawful {
         let has_finished = self.dice.chance(25);
         let Some(body) = self.fleet.bodies.get_mut(&number).filter(|body| body.is_alive) else {
             return Ok(());
@@ -481,7 +481,7 @@ impl Simulation<'_> {
         Ok(())
     }
 
-    fn empty(&mut self, number: u64) -> Verdict {
+    fn empty(&mut self, number: u64) -> Lawful {
         let Some(body) = self.fleet.bodies.get_mut(&number).filter(|body| body.is_alive) else {
             return Ok(());
         };
@@ -491,7 +491,7 @@ impl Simulation<'_> {
     }
 
     /// Until the new revision is recorded only what is of the old one is in the hands of a restart policy.
-    fn respawn(&mut self, number: u64) -> Verdict {
+    fn respawn(&mut self, number: u64) -> Lawful {
         let recorded = self.fleet.recorded;
         let body = self.fleet.bodies.get_mut(&number).expect("what respawns has lived");
         let is_owned = body.revision == Revision::Old || recorded == Revision::New;
@@ -519,12 +519,12 @@ impl Simulation<'_> {
         self.tell_of_respawn(died, run)
     }
 
-    fn tell_of_respawn(&mut self, died: Run, run: Run) -> Verdict {
+    fn tell_of_respawn(&mut self, died: Run, run: Run) -> Lawful {
         if self.is_dead { Ok(()) } else { self.deliver(Event::Respawned { died, run }).map(|_| ()) }
     }
 
     /// A person whose request is lost with the executor asks again.
-    fn ask(&mut self, event: Event) -> Verdict {
+    fn ask(&mut self, event: Event) -> Lawful {
         if self.is_dead {
             self.agenda.push((self.now + SECOND, Thing::Asks(event)));
             return Ok(());
@@ -600,7 +600,7 @@ impl Simulation<'_> {
         }
     }
 
-    fn take_over(&mut self) -> Verdict {
+    fn take_over(&mut self) -> Lawful {
         self.is_dead = false;
         let mut text = serde_json::to_string(&self.written).expect("a rollout can be written");
         let forgotten = Sabotage::forget(self.sabotage, &mut text);

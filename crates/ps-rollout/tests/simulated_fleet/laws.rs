@@ -33,7 +33,7 @@ pub(crate) struct Book {
     pub(crate) is_committing: bool,
 }
 
-pub(crate) type Verdict = Result<(), String>;
+pub(crate) type Lawful = Result<(), String>;
 
 pub(crate) struct Laws<'a> {
     pub(crate) scenario: &'a Scenario,
@@ -41,13 +41,13 @@ pub(crate) struct Laws<'a> {
     pub(crate) book: &'a Book,
 }
 
-fn law(holds: bool, broken: impl FnOnce() -> String) -> Verdict {
+fn law(holds: bool, broken: impl FnOnce() -> String) -> Lawful {
     if holds { Ok(()) } else { Err(broken()) }
 }
 
 impl Laws<'_> {
     /// What holds at every moment.
-    pub(crate) fn always(&self) -> Verdict {
+    pub(crate) fn always(&self) -> Lawful {
         self.one_run_a_lane()?;
         self.never_two_where_the_old_one_stops_first()?;
         self.no_slot_is_dark_without_need()?;
@@ -62,7 +62,7 @@ impl Laws<'_> {
         self.of(slot).rules.strategy
     }
 
-    fn one_run_a_lane(&self) -> Verdict {
+    fn one_run_a_lane(&self) -> Lawful {
         let mut taken = BTreeSet::new();
         for body in self.fleet.alive() {
             let is_second = body.lane == Lane::Second;
@@ -73,7 +73,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    fn never_two_where_the_old_one_stops_first(&self) -> Verdict {
+    fn never_two_where_the_old_one_stops_first(&self) -> Lawful {
         let mut taken = BTreeSet::new();
         let stops_first = |body: &&Body| self.strategy(&body.run.slot) == Strategy::StopFirst;
         // What was left beside an old run was so before the rollout began; a new one must not join it.
@@ -102,7 +102,7 @@ impl Laws<'_> {
     }
 
     /// `max_unavailable`, counted in slots that had a run to begin with and in which nothing went wrong by itself.
-    fn no_slot_is_dark_without_need(&self) -> Verdict {
+    fn no_slot_is_dark_without_need(&self) -> Lawful {
         for (process_type, planned) in &self.scenario.plan.types {
             let slots = self.scenario.slots.iter().filter(|(slot, _)| slot.process_type == *process_type);
             let served_before: Vec<&Slot> = slots
@@ -118,7 +118,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    fn no_more_come_up_at_once_than_may(&self) -> Verdict {
+    fn no_more_come_up_at_once_than_may(&self) -> Lawful {
         for (process_type, planned) in &self.scenario.plan.types {
             let is_coming = |body: &&Body| {
                 body.run.slot.process_type == *process_type && self.book.coming.contains(&body.run.number)
@@ -145,7 +145,7 @@ impl Laws<'_> {
 
     /// The promise, judged when an old run is withdrawn or told to end. What has to stop first waits until everything
     /// else is proven, and everything else waits until what stopped first has come up again.
-    pub(crate) fn may_touch(&self, run: &Run) -> Verdict {
+    pub(crate) fn may_touch(&self, run: &Run) -> Lawful {
         let Some(body) = self.fleet.bodies.get(&run.number) else { return Ok(()) };
         let is_free = body.revision == Revision::New || self.book.stopped.contains(&run.slot);
         let is_first = self.strategy(&run.slot) == Strategy::StopFirst;
@@ -154,7 +154,7 @@ impl Laws<'_> {
     }
 
     /// A run is withdrawn before it ends, and one that has not been told to end yet is not when everything is put back.
-    pub(crate) fn may_be_told_to_end(&self, run: &Run, state: State) -> Verdict {
+    pub(crate) fn may_be_told_to_end(&self, run: &Run, state: State) -> Lawful {
         let body = self.fleet.bodies.get(&run.number).filter(|body| body.is_alive);
         let Some(body) = body.filter(|_| !self.book.told.contains(&run.number)) else { return Ok(()) };
         law(!body.is_served, || format!("ended with its clients: {run}"))?;
@@ -163,7 +163,7 @@ impl Laws<'_> {
     }
 
     /// What is recorded has lived for its minimum, wherever its clients were led to it.
-    pub(crate) fn may_be_recorded(&self, run: &Run, now: Duration) -> Verdict {
+    pub(crate) fn may_be_recorded(&self, run: &Run, now: Duration) -> Lawful {
         let minimum_life = self.of(&run.slot).rules.minimum_life;
         let is_young =
             |body: &&Body| body.is_alive && body.revision == Revision::New && now < body.born + minimum_life;
@@ -171,17 +171,17 @@ impl Laws<'_> {
         law(young.is_none(), || format!("recorded before it had lived for {minimum_life:?}: {run}"))
     }
 
-    pub(crate) fn may_return(&self, run: &Run) -> Verdict {
+    pub(crate) fn may_return(&self, run: &Run) -> Lawful {
         law(!self.book.finished.contains(&run.slot), || format!("started again although it was done: {run}"))
     }
 
-    pub(crate) fn may_forget(&self, run: &Run) -> Verdict {
+    pub(crate) fn may_forget(&self, run: &Run) -> Lawful {
         let is_alive = self.fleet.bodies.get(&run.number).is_some_and(|body| body.is_alive);
         law(!is_alive, || format!("a run that lives was forgotten: {run}"))
     }
 
     /// What holds when the rollout is over.
-    pub(crate) fn finally(&self, state: State, outcome: &Outcome, now: Duration) -> Verdict {
+    pub(crate) fn finally(&self, state: State, outcome: &Outcome, now: Duration) -> Lawful {
         let is_committed = state == State::Committed;
         law(is_committed == outcome.cause.is_none(), || format!("{state:?} because of {:?}", outcome.cause))?;
         let reason = outcome.cause.as_ref().map(|cause| cause.failure.to_string()).unwrap_or_default();
@@ -204,7 +204,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    fn recorded_is_running(&self, is_committed: bool, outcome: &Outcome) -> Verdict {
+    fn recorded_is_running(&self, is_committed: bool, outcome: &Outcome) -> Lawful {
         if outcome.unrecorded.is_some() {
             return Ok(());
         }
@@ -234,7 +234,7 @@ impl Laws<'_> {
     }
 
     /// The promise once more, at the end: the very same runs, with their clients.
-    fn a_gate_that_failed_left_everything(&self, is_committed: bool) -> Verdict {
+    fn a_gate_that_failed_left_everything(&self, is_committed: bool) -> Lawful {
         if is_committed || self.is_gate_passed() {
             return Ok(());
         }
@@ -249,7 +249,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    fn whoever_must_be_found_is_on_the_own_lane(&self, is_committed: bool) -> Verdict {
+    fn whoever_must_be_found_is_on_the_own_lane(&self, is_committed: bool) -> Lawful {
         for (slot, number) in self.fleet.record.iter().filter(|_| is_committed) {
             let planned = self.of(slot);
             let is_meant = planned.rules.strategy == Strategy::OneByOne && planned.is_rolled();
@@ -259,7 +259,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    fn nothing_is_left_over(&self, outcome: &Outcome) -> Verdict {
+    fn nothing_is_left_over(&self, outcome: &Outcome) -> Lawful {
         for body in self.fleet.bodies.values().filter(|body| !body.is_alive && !body.is_forgotten) {
             let is_recorded = self.fleet.record.get(&body.run.slot) == Some(&body.run.number);
             let is_in_doubt = outcome.unrecorded.is_some();
@@ -268,7 +268,7 @@ impl Laws<'_> {
         Ok(())
     }
 
-    fn the_fate_is_true(&self, slot: &Slot, fate: &Fate, is_committed: bool, outcome: &Outcome) -> Verdict {
+    fn the_fate_is_true(&self, slot: &Slot, fate: &Fate, is_committed: bool, outcome: &Outcome) -> Lawful {
         let planned = self.of(slot);
         let body = |run: &Run| self.fleet.bodies.get(&run.number);
         let is = |run: &Run, revision| {
