@@ -7,6 +7,8 @@ mod home;
 
 #[path = "ps_lifecycle/all.rs"]
 mod all;
+#[path = "ps_lifecycle/boot.rs"]
+mod boot;
 #[path = "ps_lifecycle/command_line.rs"]
 mod command_line;
 #[path = "ps_lifecycle/counts.rs"]

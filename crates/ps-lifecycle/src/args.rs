@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use boot_units::Init;
+use clap::{Parser, Subcommand, ValueEnum};
 use formation::{SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
@@ -63,6 +64,7 @@ pub(crate) enum Verb {
     Logs(LogsArgs),
     Inspect(InspectArgs),
     Processes(ProcessesArgs),
+    Boot(BootArgs),
 }
 
 /// Runs a new release of an app, creating the app if it is not there
@@ -169,9 +171,16 @@ pub(crate) struct AllArgs {
     /// Every app
     #[arg(long, conflicts_with = "app")]
     pub(crate) all: bool,
-    /// This many apps at a time; -1: one per CPU
-    #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = parallel)]
-    pub(crate) parallel: i32,
+    /// This many apps at a time; -1: one per CPU [default: 1; restore: all together]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parallel)]
+    parallel: Option<i32>,
+}
+
+impl AllArgs {
+    /// How many apps at a time, where nothing else is said.
+    pub(crate) fn parallel_or(&self, usual: i32) -> i32 {
+        self.parallel.unwrap_or(usual)
+    }
 }
 
 /// A number of apps at a time that is none, in Dokku's words.
@@ -333,6 +342,43 @@ pub(crate) struct ProcessesArgs {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
+}
+
+/// Has the init system bring the apps back when the machine starts: systemd, OpenRC, runit or System V init
+///
+/// Examples:
+///   ps-lifecycle boot show                       # what would be written, and where
+///   ps-lifecycle boot enable --user shop         # the apps run as this user
+///   ps-lifecycle boot enable --init systemd-user # without root
+///   ps-lifecycle boot check || ps-lifecycle boot enable
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct BootArgs {
+    /// What to do
+    #[arg(value_enum)]
+    pub(crate) what: BootVerb,
+    /// systemd, systemd-user, openrc, runit or sysv; none: the one that runs this machine
+    #[arg(long, value_name = "INIT")]
+    pub(crate) init: Option<Init>,
+    /// Who runs the apps; none: whom they belong to
+    #[arg(long, value_name = "USER")]
+    pub(crate) user: Option<String>,
+    /// Write below this directory, an image that is being made, and ask the init system for nothing
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+}
+
+/// What to do about the boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BootVerb {
+    /// Write what is needed
+    Enable,
+    /// Remove what enable wrote
+    Disable,
+    /// Print what enable would write, with the paths
+    Show,
+    /// Compare what is installed with what would be written; status 1 if they differ
+    Check,
 }
 
 fn seconds(word: &str) -> Result<Duration, String> {

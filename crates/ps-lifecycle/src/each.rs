@@ -5,7 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, bail};
+use formation::AppName;
 use ps_apps::App;
 use ps_cli::exit::Outcome;
 use ps_cli::say;
@@ -43,13 +44,19 @@ pub(crate) fn app(
             apps.push(app);
         }
     }
-    let failures = side_by_side(&apps, at_a_time(all.parallel), &verb);
-    for (app, error) in &failures {
-        say::warning(&format!("{}: {error:#}", app.name));
+    let failures = side_by_side(&apps, at_a_time(all.parallel_or(1)), &verb).into_iter();
+    let failures: Vec<(AppName, Error)> = failures.map(|(app, error)| (app.name.clone(), error)).collect();
+    conclude(&failures, apps.len())
+}
+
+/// Names the apps that failed; an error if there is one.
+pub(crate) fn conclude(failures: &[(AppName, Error)], all: usize) -> Result<Outcome> {
+    for (app, error) in failures {
+        say::warning(&format!("{app}: {error:#}"));
     }
     match failures.len() {
         0 => Ok(Outcome::Done),
-        failed => bail!("{failed} of {} apps failed: see above", apps.len()),
+        failed => bail!("{failed} of {all} apps failed: see above"),
     }
 }
 
@@ -66,7 +73,7 @@ pub(crate) fn side_by_side<'a, T: Ord + Sync>(
     items: &'a [T],
     at_a_time: usize,
     act: &(impl Fn(&T) -> Result<()> + Sync),
-) -> Vec<(&'a T, anyhow::Error)> {
+) -> Vec<(&'a T, Error)> {
     let next = AtomicUsize::new(0);
     let failures = Mutex::new(Vec::new());
     let work = || {

@@ -2,6 +2,7 @@
 //! a plan; a scheduler does it. One verb, one file.
 
 mod args;
+mod boot;
 mod converge;
 mod deploy;
 mod destroy;
@@ -78,6 +79,7 @@ pub fn run() -> Result<Outcome> {
         Verb::Logs(args) => logs::run(&session, args),
         Verb::Inspect(args) => inspect::run(&session, args),
         Verb::Processes(args) => processes::run(&session, args),
+        Verb::Boot(args) => boot::run(&session, args),
     }
 }
 

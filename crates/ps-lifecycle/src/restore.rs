@@ -1,30 +1,84 @@
-//! `restore`: after a reboot, what was wanted runs again, and only that.
+//! `restore`: after a reboot, what was wanted runs again, and only that. All apps are one act: they start at once and settle
+//! together, and what is missing in the end is named.
 
-use anyhow::Result;
-use formation::Which;
+mod sum;
+
+use anyhow::{Error, Result};
+use formation::{AppName, Which};
 use ps_apps::App;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Intent;
 
 use crate::args::RestoreArgs;
-use crate::each::{self, Subjects};
 use crate::session::Session;
-use crate::start;
+use crate::{each, journal, start};
+
+const VERB: &str = "restore";
+/// So many apps are waited for at a time. Each takes a handful of descriptors, of which a program usually has 1024.
+const TOGETHER: i32 = 128;
 
 /// Starts what was running before a reboot; apps that were stopped by hand stay stopped
 pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
-    if args.app.is_none() && !args.all.all {
-        return Err(Refusal::usage("name the app, or --all: ps-lifecycle restore (<app>|--all)"));
-    }
-    let is_meant = |app: &App| {
-        Ok(session.world.is_restored(&app.name)? && ps_dokku::is_deployed(&session.world, &app.name)?)
-    };
-    let subjects = Subjects { verb: "restore", app: args.app.as_deref(), all: &args.all };
-    each::app(session, &subjects, is_meant, |app| {
-        if is_meant(app)? {
-            // Nobody asks for what had finished, was given up or was stopped before.
-            return start::start(session, app, &Intent::Converge(Which::All));
+    match &args.app {
+        Some(name) => {
+            let app = session.world.app(name)?;
+            journal::of_verb(&session.world, VERB, &app.name, || restore(session, &app))?;
+            Ok(Outcome::Done)
         }
-        session.fact(&format!("{0} is not to be restored: ps-lifecycle start {0} starts it", app.name))
-    })
+        None if args.all.all => all(session, each::at_a_time(args.all.parallel_or(TOGETHER))),
+        None => Err(Refusal::usage("name the app, or --all: ps-lifecycle restore (<app>|--all)")),
+    }
+}
+
+fn all(session: &Session, at_a_time: usize) -> Result<Outcome> {
+    let Wanted { apps, held, unreadable } = Wanted::of(session)?;
+    session.step(&format!("Restoring {}", sum::apps(apps.len())))?;
+    let quiet = session.quietly();
+    let failures = each::side_by_side(&apps, at_a_time, &|app: &App| {
+        journal::of_verb(&quiet.world, VERB, &app.name, || restore(&quiet, app))
+    });
+    session.check()?;
+    let all = apps.len() + unreadable.len();
+    let missing = sum::tell(session, &apps, &held, failures)?;
+    let missing: Vec<(AppName, Error)> = unreadable.into_iter().chain(missing).collect();
+    each::conclude(&missing, all)
+}
+
+/// The apps that were deployed, by what is wanted of them.
+#[derive(Default)]
+struct Wanted {
+    apps: Vec<App>,
+    held: Vec<App>,
+    /// Those of which that cannot be read: they keep nobody else from being restored.
+    unreadable: Vec<(AppName, Error)>,
+}
+
+impl Wanted {
+    fn of(session: &Session) -> Result<Self> {
+        let mut wanted = Self::default();
+        for app in session.world.apps()? {
+            match is_wanted(session, &app) {
+                Ok(Some(true)) => wanted.apps.push(app),
+                Ok(Some(false)) => wanted.held.push(app),
+                Ok(None) => (),
+                Err(error) => wanted.unreadable.push((app.name, error)),
+            }
+        }
+        Ok(wanted)
+    }
+}
+
+/// Whether an app is to be restored; `None`: it was never deployed.
+fn is_wanted(session: &Session, app: &App) -> Result<Option<bool>> {
+    let world = &session.world;
+    let is_deployed = ps_dokku::is_deployed(world, &app.name)?;
+    Ok(if is_deployed { Some(world.is_restored(&app.name)?) } else { None })
+}
+
+fn restore(session: &Session, app: &App) -> Result<()> {
+    if is_wanted(session, app)? == Some(true) {
+        // Nobody asks for what had finished, was given up or was stopped before.
+        return start::start(session, app, &Intent::Converge(Which::All));
+    }
+    session.fact(&format!("{0} is not to be restored: ps-lifecycle start {0} starts it", app.name))
 }

@@ -53,6 +53,11 @@ impl Session {
         Ok(Self { world: world.clone(), wait: WAIT, quiet: say::quiet(), cancel: on_signal()? })
     }
 
+    /// The same, which tells of nothing that is done: of what is done to many apps at once, the sum is told.
+    pub(crate) fn quietly(&self) -> Self {
+        Self { world: self.world.clone(), wait: self.wait, quiet: true, cancel: self.cancel.clone() }
+    }
+
     /// The lock of an app: nobody else changes it meanwhile. Ctrl-C ends the wait for it.
     pub(crate) fn lock(&self, app: &AppName) -> Result<AppLock> {
         Ok(self.lock_unless(app, || Ok(false))?.expect("nothing else is waited for"))

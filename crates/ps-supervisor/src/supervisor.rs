@@ -296,6 +296,7 @@ impl Supervisor {
 
     fn look(&mut self) {
         let now = Instant::now();
+        self.look_for_ends();
         let replaced =
             |seats: &BTreeMap<Slot, Seat>| seats.values().filter(|seat| seat.is_replaced()).count();
         let before = replaced(&self.seats);
@@ -356,13 +357,9 @@ impl Supervisor {
         let seats = self.seats.values().filter_map(|seat| seat.due(now, LOOK));
         let rollout = self.rollout.as_ref().and_then(Carried::due);
         let logs = self.flow.due().into_iter().chain([self.tidier.due()]);
-        let others = self.paused.values().copied().chain(self.spec_due()).chain(rollout).chain(logs);
-        let next = seats
-            .chain(unsent)
-            .chain(others)
-            .chain(self.checks_due(now))
-            .chain(self.candidate_due())
-            .min()?;
+        let own = [self.spec_due(), self.unseen_due(now), self.checks_due(now), self.candidate_due()];
+        let others = self.paused.values().copied().chain(rollout).chain(logs);
+        let next = seats.chain(unsent).chain(others).chain(own.into_iter().flatten()).min()?;
         Some(next.saturating_duration_since(now))
     }
 }

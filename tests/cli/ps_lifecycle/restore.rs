@@ -1,7 +1,9 @@
 //! `restore`: what comes back after a reboot, or after the death of a supervisor.
 
+use std::fs;
+
 use crate::all::{PROCFILE, states, three};
-use crate::home::{Home, table};
+use crate::home::{Home, eventually, table};
 
 #[test]
 fn after_a_reboot_only_what_was_wanted_comes_back() {
@@ -38,4 +40,68 @@ fn a_supervisor_that_was_killed_is_replaced_and_its_processes_are_adopted() {
     assert_eq!(home.pids("one"), before);
     home.does(&["ps-lifecycle", "stop", "one"]);
     home.is_silent();
+}
+
+/// So many apps, all of them deployed at once.
+fn many(home: &Home, apps: usize) -> Vec<String> {
+    let source = home.source("source", PROCFILE);
+    let names: Vec<String> = (1..=apps).map(|n| format!("app{n:02}")).collect();
+    for some in names.chunks(10) {
+        let deploys = some.iter().map(|app| home.start(&["ps-lifecycle", "deploy", app, "--dir", &source]));
+        for deploy in deploys.collect::<Vec<_>>() {
+            let ran = deploy.ended();
+            assert_eq!(ran.status, Some(0), "{ran:?}");
+        }
+    }
+    names
+}
+
+#[test]
+fn all_apps_start_at_once_and_settle_together() {
+    let home = Home::new();
+    let names = many(&home, 30);
+    home.power_cut();
+    let ran = home.run(&["ps-lifecycle", "restore", "--all"]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    // Each of them must have lived for a second: two at a time, as many as there are processors, take 15.
+    assert!(ran.took.as_secs() < 12, "{:?}", ran.took);
+    for app in &names {
+        assert!(ran.stderr.contains(&format!("       {app}: 1 of 1 up\n")), "{ran:?}");
+    }
+    assert!(ran.stderr.contains("=====> 30 of 30 apps restored, 0 stopped before\n"), "{ran:?}");
+    assert_eq!(states(&home).iter().filter(|state| state.ends_with(" running")).count(), 30);
+}
+
+#[test]
+fn one_bad_app_stops_nobody_and_what_is_missing_is_named() {
+    let home = three(&[]);
+    let lost = home.source("lost", PROCFILE);
+    home.does(&["ps-lifecycle", "deploy", "lost", "--dir", &lost]);
+    home.does(&["ps-lifecycle", "stop", "three"]);
+    home.power_cut();
+    home.write("lib/config/ps/one/scale", "no such line\n");
+    fs::rename(home.path("lost"), home.path("moved")).expect("renamed");
+    let ran = home.run(&["ps-lifecycle", "restore", "--all"]);
+    ran.is_refused(1, &["2 of 3 apps failed"]);
+    for line in [
+        " !     one: ",
+        " !     lost: ",
+        "       two: 1 of 1 up",
+        "       three: stays stopped",
+        "=====> 1 of 3 apps restored, 1 stopped before",
+    ] {
+        assert!(ran.stderr.contains(line), "{line}: {ran:?}");
+    }
+    let states = states(&home);
+    for state in ["two.1 running", "three.1 stopped"] {
+        assert!(states.contains(&state.to_owned()), "{state}: {states:?}");
+    }
+    // What waits to be started again comes up by itself once that is mended.
+    fs::write(home.path("lib/config/ps/one/scale"), "web=1\n").expect("written");
+    fs::rename(home.path("moved"), home.path("lost")).expect("renamed");
+    eventually("lost is found", || match home.states("lost")["web.1"].as_str() {
+        "running" => Ok(()),
+        other => Err(other.to_owned()),
+    });
+    home.does(&["ps-lifecycle", "restore", "--all"]);
 }

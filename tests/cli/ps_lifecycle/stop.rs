@@ -57,7 +57,7 @@ fn nothing_escapes_a_stop_however_it_hides() {
     home.does(&["ps-set", "wild", "stop-timeout-seconds", "1"]);
     eventually("the family is there", || {
         let processes = home.processes();
-        if processes.len() > 6 { Ok(()) } else { Err(format!("{processes:?}")) }
+        if processes.len() > 8 { Ok(()) } else { Err(format!("{processes:?}")) }
     });
     let stop = home.run(&["ps-lifecycle", "stop", "wild"]);
     assert_eq!(stop.status, Some(0), "{stop:?}");

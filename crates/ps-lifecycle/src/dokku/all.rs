@@ -30,7 +30,7 @@ pub(crate) fn each(
 ) -> Result<Outcome> {
     let act = |app: &AppName| journal::of_verb(&session.world, subjects.verb, app, || act(app));
     if subjects.all.all {
-        return every(session, subjects.verb, subjects.all.parallel, &act);
+        return every(session, subjects.verb, subjects.all.parallel_or(1), &act);
     }
     act(&apps::named(session, subjects.app)?)?;
     Ok(Outcome::Done)

@@ -39,6 +39,9 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) | Verb::Snapshot(_) => Err(Refusal::failed(
             "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
         )),
+        Verb::Boot(_) => {
+            Err(Refusal::failed("inside Dokku, apps come back by Dokku's own unit, dokku-redeploy.service"))
+        }
         Verb::Processes(args) => processes::run(session, args),
         Verb::Status(_) | Verb::Logs(_) | Verb::Signal(_) | Verb::Reset(_) => return None,
     };

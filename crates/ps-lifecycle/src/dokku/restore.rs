@@ -28,7 +28,7 @@ pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
         say::warning("Restore specified without app, assuming --all");
     }
     caller.make([&order::proxy_clear(order::ALL)])?;
-    all::every(session, VERB, args.all.parallel, &|app: &AppName| {
+    all::every(session, VERB, args.all.parallel_or(1), &|app: &AppName| {
         journal::of_verb(&session.world, VERB, app, || restore(session, app))
     })
 }

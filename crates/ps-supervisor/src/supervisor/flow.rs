@@ -135,8 +135,8 @@ impl Supervisor {
                 | Source::Signal
                 | Source::End(_)
                 | Source::Client(_)
-                | Source::Check(..) => (),
-                Source::Adopted(..) => self.lose_sight(&source),
+                | Source::Check(..)
+                | Source::Adopted(..) => (),
             }
         }
     }

@@ -21,7 +21,10 @@ impl Supervisor {
     /// The main process of an adopted run has ended.
     pub(super) fn lose_sight(&mut self, source: &Source) {
         let Source::Adopted(slot, number) = source else { return };
-        let Some(seat) = self.seats.get_mut(slot) else { return };
+        let Some(seat) = self.seats.get_mut(slot) else {
+            self.unseen.remove(source);
+            return;
+        };
         let run = seat.runs_mut().find(|run| run.number() == *number && run.process().is_some());
         let found = run.and_then(|run| Some((run.process().map(Process::pid)?, run.exit_seen())));
         let Some((pid, exit)) = found else {
@@ -34,11 +37,25 @@ impl Supervisor {
                 // It stays readable.
                 let _ = self.poll.unwatch(pidfd);
             }
-            self.paused.insert(source.clone(), Instant::now() + LOOK);
             return;
         }
         self.unseen.remove(source);
         seat.reap(pid, exit, &mut self.means);
+    }
+}
+
+impl Supervisor {
+    /// Looks again for how those ended whose ends were not written down yet; before anybody is told what happened in this turn.
+    pub(super) fn look_for_ends(&mut self) {
+        let waiting: Vec<Source> = self.unseen.keys().cloned().collect();
+        for source in &waiting {
+            self.lose_sight(source);
+        }
+    }
+
+    /// When that must be done again.
+    pub(super) fn unseen_due(&self, now: Instant) -> Option<Instant> {
+        (!self.unseen.is_empty()).then(|| now + LOOK)
     }
 }
 

@@ -1,0 +1,22 @@
+//! runit: a service directory whose process is the root. The apps are restored beside it: it answers in a moment.
+
+use std::path::PathBuf;
+
+use crate::Installation;
+use crate::piece::{MARK, Piece};
+use crate::quote::{self, Unusable};
+
+pub(crate) fn pieces(installation: &Installation) -> Result<Vec<Piece>, Unusable> {
+    let lib = quote::shell_path(&installation.lib)?;
+    let become_user = match &installation.user {
+        Some(user) => format!("chpst -u {} ", quote::shell(user)),
+        None => String::new(),
+    };
+    let roots = format!("export DOKKU_ROOT={} DOKKU_LIB_ROOT={lib}", quote::shell_path(&installation.root)?);
+    let restore = format!("{become_user}{} restore --all &", quote::shell_path(&installation.lifecycle)?);
+    let root = format!("exec {become_user}{} --root {lib}", quote::shell_path(&installation.supervise)?);
+    let directory = PathBuf::from("/etc/sv/formation");
+    let lines = ["#!/bin/sh", MARK, "exec 2>&1", &roots, &restore, &root];
+    let link = Piece::link(installation.scanned.join("formation"), &directory);
+    Ok(vec![Piece::program(directory.join("run"), &lines), link])
+}

@@ -1,0 +1,56 @@
+//! systemd: a service whose main process is the root, and that restores the apps once the root answers. Whoever ends the service
+//! ends the root alone: the apps run on, and the next root finds them.
+
+use std::path::Path;
+
+use crate::piece::{MARK, Piece};
+use crate::quote::{self, Unusable};
+use crate::{Installation, piece};
+
+const UNIT: &str = "formation.service";
+const SYSTEM: &str = "/etc/systemd/system";
+
+/// Of the machine.
+pub(crate) fn of_machine(installation: &Installation) -> Result<Vec<Piece>, Unusable> {
+    render(installation, Path::new(SYSTEM), "multi-user.target")
+}
+
+/// Of one user.
+pub(crate) fn of_user(installation: &Installation) -> Result<Vec<Piece>, Unusable> {
+    let of_user = Installation { user: None, ..installation.clone() };
+    render(&of_user, &installation.config.join("systemd/user"), "default.target")
+}
+
+fn render(installation: &Installation, units: &Path, target: &str) -> Result<Vec<Piece>, Unusable> {
+    let Installation { root, lib, .. } = installation;
+    let description = format!("Description=Formation: the apps of {}", quote::text(lib)?.replace('%', "%%"));
+    let user = installation.user.as_deref().map(|user| format!("User={}", quote::unit(user)));
+    let [root, lib_variable] = [("DOKKU_ROOT", root), ("DOKKU_LIB_ROOT", lib)].map(|(name, path)| {
+        quote::text(path).map(|path| format!("Environment={}", quote::unit(&format!("{name}={path}"))))
+    });
+    let supervise = quote::unit_program(&installation.supervise)?;
+    let start = format!("ExecStart={supervise} --root {}", quote::unit_argument(lib)?);
+    let restore = format!("ExecStartPost=-{} restore --all", quote::unit_program(&installation.lifecycle)?);
+    let (root, lib_variable, wanted) = (root?, lib_variable?, format!("WantedBy={target}"));
+    let mut lines = vec![MARK, "[Unit]", &description];
+    if installation.user.is_some() || units == Path::new(SYSTEM) {
+        lines.extend(["Wants=network-online.target", "After=network-online.target local-fs.target"]);
+    }
+    lines.extend(["StartLimitIntervalSec=0", "", "[Service]", "Type=notify"]);
+    lines.extend(user.as_deref());
+    lines.extend([&*root, &lib_variable, &start, &restore]);
+    // An app has its own deadlines, and one that does not come up keeps neither the others nor the machine from it.
+    lines.extend([
+        "TimeoutStartSec=infinity",
+        "Delegate=yes",
+        "KillMode=process",
+        "Restart=always",
+        "RestartSec=1",
+    ]);
+    lines.extend(["", "[Install]", &wanted]);
+    let wants = units.join(format!("{target}.wants"));
+    Ok(vec![
+        Piece::file(units.join(UNIT), &lines),
+        piece::Piece::link(wants.join(UNIT), Path::new("..").join(UNIT)),
+    ])
+}

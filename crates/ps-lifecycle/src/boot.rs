@@ -1,0 +1,127 @@
+//! `boot`: the init system brings the apps back when the machine starts. What it is given is text of `boot-units`; here it is
+//! written, removed, shown or compared.
+
+mod here;
+mod lie;
+mod settle;
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+use boot_units::{Content, Init, Piece, pieces};
+use ps_cli::exit::Outcome;
+use ps_cli::say;
+
+use crate::args::{BootArgs, BootVerb};
+use crate::session::Session;
+
+/// Has the init system bring the apps back, or no longer
+pub(crate) fn run(session: &Session, args: &BootArgs) -> Result<Outcome> {
+    let init = if let Some(init) = args.init {
+        init
+    } else {
+        let (init, why) = here::init_system()?;
+        say::step_aside(&format!("The init system here is {init}: {why}"));
+        init
+    };
+    let installation = here::installation(&session.world, init, args)?;
+    let pieces = pieces(init, &installation)?;
+    let place = Place { root: args.root.clone() };
+    match args.what {
+        BootVerb::Show => show(&pieces),
+        BootVerb::Enable => enable(session, init, &place, &pieces),
+        BootVerb::Disable => disable(session, init, &place, &pieces),
+        BootVerb::Check => check(&place, &pieces),
+    }
+}
+
+/// Where pieces lie: on this machine, or below the directory of an image.
+pub(crate) struct Place {
+    root: Option<PathBuf>,
+}
+
+impl Place {
+    /// Where that path is.
+    fn path(&self, path: &Path) -> PathBuf {
+        match &self.root {
+            Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
+            None => path.to_owned(),
+        }
+    }
+
+    /// Whether it is this machine, whose init system can be told.
+    fn is_here(&self) -> bool {
+        self.root.is_none()
+    }
+}
+
+fn show(pieces: &[Piece]) -> Result<Outcome> {
+    let mut out = io::stdout().lock();
+    for piece in pieces {
+        match &piece.content {
+            Content::Text { text, .. } => writeln!(out, "==> {} <==\n{text}", piece.path.display())?,
+            Content::Link(to) | Content::NumberedLink(to) => {
+                writeln!(out, "==> {} -> {} <==", piece.path.display(), to.display())?;
+            }
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+fn enable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Result<Outcome> {
+    // What is somebody else's is found before anything is written.
+    for piece in pieces {
+        if let Some(why) = lie::is_foreign(place, piece) {
+            bail!("{why}: move it away");
+        }
+    }
+    let mut has_changed = false;
+    for piece in pieces {
+        has_changed |= lie::put(place, piece)?;
+    }
+    if has_changed && place.is_here() {
+        settle::enabled(init);
+    }
+    let what = if has_changed { "come back" } else { "come back already" };
+    session.fact(&format!("At boot the apps {what}, by {init}: {}", pieces[0].path.display()))?;
+    if place.is_here() {
+        settle::hints(init).iter().try_for_each(|hint| session.detail(hint))?;
+    }
+    Ok(Outcome::Done)
+}
+
+fn disable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Result<Outcome> {
+    let is_there = |piece: &&Piece| lie::found(place, piece).is_some();
+    if place.is_here() && pieces.iter().any(|piece| is_there(&piece)) {
+        settle::before_disabled(init);
+    }
+    let mut has_changed = false;
+    // The links first: what is left after an error is never run.
+    for piece in pieces.iter().rev().filter(is_there) {
+        if let Some(why) = lie::is_foreign(place, piece) {
+            say::warning(&format!("{why}: it stays"));
+            continue;
+        }
+        lie::remove(place, piece)?;
+        has_changed = true;
+    }
+    if has_changed && place.is_here() {
+        settle::disabled(init);
+    }
+    let what = if has_changed { "no longer" } else { "not" };
+    session.fact(&format!("At boot the apps do {what} come back by {init}; what runs, runs on"))?;
+    Ok(Outcome::Done)
+}
+
+fn check(place: &Place, pieces: &[Piece]) -> Result<Outcome> {
+    let mut out = io::stdout().lock();
+    let mut differs = false;
+    for piece in pieces {
+        for difference in lie::differences(place, piece) {
+            differs = true;
+            writeln!(out, "{difference}")?;
+        }
+    }
+    Ok(if differs { Outcome::No } else { Outcome::Done })
+}

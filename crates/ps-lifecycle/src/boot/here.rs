@@ -1,0 +1,104 @@
+//! What is to be known of this machine: its init system, where the programs are found after an upgrade too, and whose the apps are.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use boot_units::{Init, Installation};
+use ps_apps::{World, variable};
+use ps_cli::exit::Refusal;
+use ps_cli::say;
+use rustix::process::geteuid;
+
+use crate::args::BootArgs;
+
+/// The init system that runs here, and how it was told.
+pub(super) fn init_system() -> Result<(Init, &'static str)> {
+    let is_there = |path: &str| Path::new(path).exists();
+    let first = fs::read_to_string("/proc/1/comm").unwrap_or_default();
+    if is_there("/run/systemd/system") {
+        let init = if geteuid().is_root() { Init::Systemd } else { Init::SystemdUser };
+        return Ok((init, "/run/systemd/system is there"));
+    }
+    if is_there("/run/openrc") {
+        return Ok((Init::Openrc, "/run/openrc is there"));
+    }
+    if first.trim_end() == "runit" || is_there("/run/runit") {
+        return Ok((Init::Runit, "process 1 is runit"));
+    }
+    if first.trim_end() == "init" && is_there("/etc/init.d") && is_there("/etc/inittab") {
+        return Ok((Init::Sysv, "process 1 is init, and there are /etc/inittab and /etc/init.d"));
+    }
+    bail!("no init system that is known here runs this machine: name the one to write for, with --init")
+}
+
+/// What is to be brought back.
+pub(super) fn installation(world: &World, init: Init, args: &BootArgs) -> Result<Installation> {
+    let is_lost =
+        || "ps-lifecycle and ps-supervise do not lie beside each other: install them in one directory";
+    let program = |name| os_process::lasting_sister(name).with_context(is_lost);
+    let (lifecycle, supervise) = (program("ps-lifecycle")?, program("ps-supervise")?);
+    if os_process::names_a_version(&lifecycle) {
+        say::warning(&format!(
+            "{} names a version: after an upgrade nothing may be there. A link to it in a directory on PATH lasts",
+            lifecycle.display()
+        ));
+    }
+    Ok(Installation {
+        lifecycle,
+        supervise,
+        root: world.root().to_owned(),
+        lib: world.lib().to_owned(),
+        user: user(world, init, args)?,
+        config: config(init)?,
+        scanned: scanned(args),
+    })
+}
+
+/// Who runs the apps: whom they belong to. `None`: root, or the user whose systemd it is.
+fn user(world: &World, init: Init, args: &BootArgs) -> Result<Option<String>> {
+    let owner = fs::metadata(world.lib()).map_or_else(|_| geteuid().as_raw(), |lib| lib.uid());
+    let (own, owner_name) = (os_process::user_name(geteuid().as_raw()), os_process::user_name(owner));
+    let user = args
+        .user
+        .clone()
+        .unwrap_or_else(|| if init == Init::SystemdUser { own.clone() } else { owner_name.clone() });
+    if init == Init::SystemdUser && user != own {
+        return Err(Refusal::failed(format!(
+            "the systemd of {user} is for {user} to ask: run this as {user}"
+        )));
+    }
+    if args.root.is_none() {
+        let Some(id) = os_process::user_id(&user) else {
+            bail!("there is no user {user:?}: name one of this machine with --user");
+        };
+        if id != owner && world.lib().is_dir() {
+            bail!("{} belongs to {owner_name}, and {user} cannot keep apps there", world.lib().display());
+        }
+    }
+    Ok(Some(user).filter(|user| user != "root" && init != Init::SystemdUser))
+}
+
+/// Where a user's own units lie.
+fn config(init: Init) -> Result<PathBuf> {
+    let config = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let config = config.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
+    match config {
+        Some(config) => Ok(config),
+        None if init == Init::SystemdUser => {
+            bail!("neither HOME nor XDG_CONFIG_HOME says where your units are")
+        }
+        None => Ok(PathBuf::new()),
+    }
+}
+
+/// The directory whose services runit runs: where it is depends on the distribution.
+fn scanned(args: &BootArgs) -> PathBuf {
+    let below = |path: &str| match &args.root {
+        Some(root) => root.join(path.trim_start_matches('/')),
+        None => PathBuf::from(path),
+    };
+    let of_void = "/var/service";
+    PathBuf::from(if below(of_void).is_dir() { of_void } else { "/etc/service" })
+}
