@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -40,7 +40,7 @@ impl CgroupRoot {
     /// A place for the groups of the service of that name, which is asked for only if there is one: `None` where no cgroup2 mount
     /// can be written. Below the mount's root first, else below the group we are in ourselves (a delegated one).
     pub fn find(service: impl FnOnce() -> Option<ServiceName>) -> Option<Self> {
-        let mount = cgroup2_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)?;
+        let mount = cgroup2_mount(mounts()?)?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
         let candidates = [mount.join(PARENT), mount.join(own.trim_start_matches('/')).join(PARENT)];
@@ -100,7 +100,7 @@ impl ServiceName {
 
 /// The group that a process is in, if it is one of ours; nothing is made to find it.
 pub(crate) fn group_of(pid: u32) -> Option<Cgroup> {
-    let mount = cgroup2_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)?;
+    let mount = cgroup2_mount(mounts()?)?;
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     let group = Path::new(groups.lines().find_map(|line| line.strip_prefix("0::/"))?);
     let is_ours = group.parent().is_some_and(|parent| parent.ends_with(PARENT));
@@ -174,9 +174,16 @@ fn is_writable(parent: &Path) -> bool {
     rustix::fs::access(parent, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
+/// The lines of mountinfo, one at a time: a machine with many containers has thousands, and what was once read stays in the memory
+/// of a supervisor.
+fn mounts() -> Option<impl Iterator<Item = String>> {
+    let mounts = fs::File::open("/proc/self/mountinfo").ok()?;
+    Some(io::BufReader::with_capacity(1024, mounts).lines().map_while(Result::ok))
+}
+
 /// The mount point of a cgroup2 file system, also beside cgroup v1 (proc(5), mountinfo: the type follows ` - `).
-fn cgroup2_mount(mountinfo: &str) -> Option<PathBuf> {
-    mountinfo.lines().find_map(|line| {
+fn cgroup2_mount(mut mountinfo: impl Iterator<Item = String>) -> Option<PathBuf> {
+    mountinfo.find_map(|line| {
         let (mount, kind) = line.split_once(" - ")?;
         let is_cgroup2 = kind.split(' ').next() == Some("cgroup2");
         is_cgroup2.then(|| mount.split(' ').nth(4).map(PathBuf::from))?
@@ -226,6 +233,7 @@ mod tests {
     fn the_unified_mount_is_found_beside_version_one() {
         let mountinfo = "30 23 0:26 / /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids\n\
                          31 23 0:27 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
+        let cgroup2_mount = |text: &str| cgroup2_mount(text.lines().map(str::to_owned));
         assert_eq!(cgroup2_mount(mountinfo), Some(PathBuf::from("/sys/fs/cgroup/unified")));
         assert_eq!(cgroup2_mount("30 23 0:26 / /x rw - cgroup cgroup rw\n"), None);
     }

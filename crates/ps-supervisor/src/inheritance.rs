@@ -26,6 +26,9 @@ const OTHER_SIGNALS: [i32; 13] = [
     SIGALRM, SIGHUP, SIGIO, SIGPROF, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1, SIGUSR2, SIGVTALRM,
     SIGWINCH,
 ];
+/// Those among them that somebody sends every now and then: they have a handler in any case, so that none of them ever ends
+/// a supervisor. Each handler takes more than a KiB.
+const SENT: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1, SIGUSR2];
 
 /// No program that this process starts from now on gets a descriptor but its own stdin, stdout and stderr.
 pub fn close_descriptors_on_exec() {
@@ -40,7 +43,9 @@ pub fn close_descriptors_on_exec() {
 pub fn disown() -> io::Result<()> {
     rustix::process::umask(Mode::from_raw_mode(UMASK));
     // A handled signal has its default meaning in what is executed afterwards; an ignored one would stay ignored.
-    for signal in OTHER_SIGNALS {
+    let ignored = ignored();
+    let needs_handler = |signal: &i32| SENT.contains(signal) || ignored & (1 << (signal - 1)) != 0;
+    for signal in OTHER_SIGNALS.into_iter().filter(needs_handler) {
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }
     if has_strays() {
@@ -55,6 +60,13 @@ pub fn disown() -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// The signals that are ignored, a bit for each, the lowest for the first (proc(5), status). All, where that is not known.
+fn ignored() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(u64::MAX)
 }
 
 /// Whether a descriptor is open that what we execute would inherit, stdin, stdout and stderr excepted.

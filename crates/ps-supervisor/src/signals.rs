@@ -12,23 +12,16 @@ use signal_hook::low_level::pipe;
 
 /// The signals that are not blocked: those that mean something to a supervisor, those that [`crate::disown`] has given a
 /// handler, because somebody sends them every now and then, and those with which a fault of the program itself ends it.
-const HEARD: [Signal; 21] = [
+const HEARD: [Signal; 14] = [
     Signal::SIGCHLD,
     Signal::SIGTERM,
     Signal::SIGINT,
     Signal::SIGALRM,
     Signal::SIGHUP,
-    Signal::SIGIO,
-    Signal::SIGPROF,
     Signal::SIGQUIT,
     Signal::SIGTSTP,
-    Signal::SIGTTIN,
-    Signal::SIGTTOU,
-    Signal::SIGURG,
     Signal::SIGUSR1,
     Signal::SIGUSR2,
-    Signal::SIGVTALRM,
-    Signal::SIGWINCH,
     Signal::SIGSEGV,
     Signal::SIGBUS,
     Signal::SIGFPE,
