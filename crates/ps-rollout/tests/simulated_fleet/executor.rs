@@ -9,7 +9,7 @@ use ps_rollout::{
 
 use crate::dice::Dice;
 use crate::fleet::{Body, Checks, Fleet};
-use crate::laws::{Book, Laws, Lawful};
+use crate::laws::{Book, Lawful, Laws};
 use crate::sabotage::Sabotage;
 use crate::scenario::{SECOND, Scenario};
 
