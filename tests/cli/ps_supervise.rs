@@ -12,6 +12,8 @@ mod foreground;
 mod logs;
 #[path = "ps_supervise/marks.rs"]
 mod marks;
+#[path = "ps_supervise/notify.rs"]
+mod notify;
 #[path = "ps_supervise/over.rs"]
 mod over;
 #[path = "ps_supervise/ready.rs"]

@@ -133,7 +133,8 @@ fn processes(plan: &Plan, earlier: Option<&Spec>) -> Result<Vec<ProcessSpec>, Er
             context: format!("run {name} of {}", plan.release.app),
             reason: "it has no command".to_owned(),
         })?;
-        let (health, settings) = (health(plan, process, earlier), process.settings.clone());
+        let health = health(plan, process, earlier);
+        let settings = process.settings.clone();
         let process_type = name.to_owned();
         processes.push(ProcessSpec { process_type, command, quantity, settings, health });
     }

@@ -159,7 +159,12 @@ fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Inst
             .filter(|typed| Some(*typed) != status.directory.as_deref())
             .map(Path::to_owned),
         directory: status.directory.clone(),
-        note: status.reason.clone().or_else(|| trouble_of_logs(status)).or_else(|| status.note.clone()),
+        note: status
+            .reason
+            .clone()
+            .or_else(|| trouble_of_logs(status))
+            .or_else(|| status.note.clone())
+            .or_else(|| status.says.clone()),
         ..Instance::new(status.slot.clone(), state)
     }
 }

@@ -68,8 +68,9 @@ fn cpus() -> u16 {
 
 /// How long an instance is given to come up: besides a time of its own that of all tries of all its checks.
 pub fn deadline(process: Option<&Process>) -> Duration {
+    let set = process.and_then(|process| Some(process.settings.start_timeout_seconds?.seconds()));
     let checks = process.map(|process| process.checks.longest_startup()).unwrap_or_default();
-    COMING_UP.saturating_add(checks)
+    set.unwrap_or(COMING_UP.saturating_add(checks))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 mod command;
 mod monitor;
+mod notice;
 mod round;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use command::{CommandTry, Ending, Killer, Runner, Surroundings, is_check};
 pub(crate) use monitor::{Finding, Monitor};
+pub(crate) use notice::{Notice, notices};
 pub(crate) use round::Asked;
 
 /// How the instances of a type are found ready, and are watched.
@@ -42,4 +44,11 @@ pub enum Ready {
     Listening,
     /// It says so (`READY=1`).
     Notify,
+}
+
+impl Health {
+    /// Whether its processes are told where they can say how they are.
+    pub(crate) fn is_told(&self) -> bool {
+        self.ready == Ready::Notify || self.watchdog.is_some()
+    }
 }

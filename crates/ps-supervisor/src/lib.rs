@@ -23,6 +23,7 @@ mod lossless;
 mod marks;
 mod means;
 mod news;
+mod notify_socket;
 mod numbers;
 mod output;
 mod outputs;

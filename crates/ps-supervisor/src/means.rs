@@ -12,6 +12,7 @@ use crate::groups;
 use crate::health::{CommandTry, Ending};
 use crate::marks::{MARKER, mark};
 use crate::news::NewsDesk;
+use crate::notify_socket::NotifySocket;
 use crate::numbers::Numbers;
 use crate::ports::Claims;
 use crate::run_name::RunName;
@@ -35,6 +36,8 @@ pub(crate) struct Means {
     pub(crate) news: NewsDesk,
     /// The processes of the machine.
     pub(crate) census: Census,
+    /// Where processes say how they are, once a type asks for it.
+    pub(crate) notify: Option<NotifySocket>,
     /// The ports that are listened on.
     pub(crate) listeners: Listeners,
     /// What is left of checks, and is being ended.
@@ -53,7 +56,7 @@ impl Means {
     /// Nothing of the machine has been read yet.
     pub(crate) fn new(service: &Path, spec: Spec, state: State, descriptors: Descriptors) -> Self {
         let (news, claims, environments) = Default::default();
-        let (listeners, ending, unheard) = Default::default();
+        let (notify, listeners, ending, unheard) = Default::default();
         let (census, cgroups) = (Census::new(MARKER), groups::root(service));
         let (numbers, service) = (Numbers::of(service.to_owned()), service.to_owned());
         Self {
@@ -64,6 +67,7 @@ impl Means {
             numbers,
             news,
             census,
+            notify,
             listeners,
             ending,
             unheard,
@@ -71,6 +75,17 @@ impl Means {
             environments,
             descriptors,
         }
+    }
+
+    /// Where processes say how they are.
+    ///
+    /// # Errors
+    /// Why they cannot.
+    pub(crate) fn notify_socket(&mut self) -> Result<&NotifySocket, String> {
+        if self.notify.is_none() {
+            self.notify = Some(NotifySocket::listen(&self.service)?);
+        }
+        self.notify.as_ref().ok_or_else(|| "it was not made".to_owned())
     }
 
     /// A new turn begins: what was read of the machine is out of date.

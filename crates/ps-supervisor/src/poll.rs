@@ -19,6 +19,8 @@ pub(crate) enum Source {
     Signal,
     /// That descriptor of an attachment can be read: everything is to end.
     End(usize),
+    /// A process says how it is.
+    Notify,
     /// Somebody connects.
     Listener,
     /// A client speaks, or can be spoken to.
@@ -91,9 +93,12 @@ impl Poll {
         let is_of_it = |source: &&Source| match source {
             Source::Output { slot, .. } | Source::Adopted(slot, _) => slot == gone,
             Source::Check(run, _) => run.slot == *gone,
-            Source::ChildSignal | Source::Signal | Source::End(_) | Source::Listener | Source::Client(_) => {
-                false
-            }
+            Source::ChildSignal
+            | Source::Signal
+            | Source::End(_)
+            | Source::Notify
+            | Source::Listener
+            | Source::Client(_) => false,
         };
         let of_it: Vec<Source> = self.numbers.keys().filter(is_of_it).cloned().collect();
         for source in &of_it {

@@ -59,6 +59,14 @@ impl Process {
         self.started.elapsed()
     }
 
+    /// The same life, whose main process is another one now: it may be no child of ours.
+    pub(crate) fn become_main(self, id: &ProcessId) -> Result<Self, Self> {
+        match Self::adopt(id) {
+            Some(process) => Ok(Self { started: self.started, ..process }),
+            None => Err(self),
+        }
+    }
+
     /// What to watch to see it end, if it is not our child.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.adopted.as_ref().map(AsFd::as_fd)

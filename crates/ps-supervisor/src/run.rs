@@ -64,6 +64,8 @@ pub(crate) struct Run {
     changed: bool,
     /// What is asked of it, while something is.
     watched: Option<Box<health::Watched>>,
+    /// Whether it has another main process, which nobody watches yet.
+    has_new_main: bool,
 }
 
 /// Where it stands what a run is doing.
@@ -159,6 +161,7 @@ impl Run {
             looked_empty: None,
             changed: true,
             watched: None,
+            has_new_main: false,
             status,
         }
     }
@@ -243,7 +246,7 @@ impl Run {
         match self.launch(spec, means) {
             Ok(process) => {
                 self.status.process = Some(process.id().clone());
-                self.status.reason = None;
+                (self.status.reason, self.status.says) = (None, None);
                 self.process = Some(process);
                 self.handle(RunEvent::Spawned, means);
                 self.begin_health(spec, means);
@@ -277,6 +280,8 @@ impl Run {
         self.settle_port(spec, means).map_err(Obstacle::Refused)?;
         let slot = &self.status.slot;
         let environment = means.environments.of(spec, slot, self.status.port).map_err(Obstacle::Refused)?;
+        let environment = self.told_where(environment, spec, means).map_err(Obstacle::Refused)?;
+        let slot = &self.status.slot;
         let closed = || Obstacle::Place("its output is not open".to_owned());
         let output = self.outputs.output().ok_or_else(closed)?;
         let descriptors = means.descriptors;

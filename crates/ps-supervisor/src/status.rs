@@ -91,6 +91,9 @@ pub struct Status {
     /// What a person should know of its last start or end, one sentence.
     #[serde(default)]
     pub note: Option<String>,
+    /// What it says that it is doing (`STATUS=`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub says: Option<String>,
 }
 
 /// How one run ended, where somebody saw it.
@@ -133,6 +136,7 @@ impl Status {
             reason: None,
             directory: None,
             note: None,
+            says: None,
         }
     }
 

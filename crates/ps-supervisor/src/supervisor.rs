@@ -5,6 +5,7 @@ mod adoption;
 mod attached;
 mod checks;
 mod flow;
+mod notify;
 mod reexec;
 mod rollout;
 mod runs;
@@ -270,6 +271,7 @@ impl Supervisor {
             Source::Client(id) => self.listen_to(*id),
             // Whoever is asked is looked at in every turn.
             Source::Check(..) => (),
+            Source::Notify => self.hear_notices(),
             Source::Output { .. } => self.capture(source),
             Source::Adopted(..) => {
                 self.poll.forget(source);
@@ -304,6 +306,7 @@ impl Supervisor {
             seat.look(now, &mut self.means);
         }
         self.look_at_checks(now);
+        self.watch_notify_socket();
         self.carry_on();
         if replaced(&self.seats) < before && !self.means.news.is_heard() && !self.is_ending {
             // While a run came in, a seat heard nothing of what is wanted of it.

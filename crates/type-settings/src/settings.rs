@@ -2,7 +2,7 @@
 
 use formation::{RestartPolicy, SignalName};
 
-use crate::value::{Age, Size, WhenFull, Whole};
+use crate::value::{Age, Ready, Size, WhenFull, Whole};
 
 /// What was set for one process type; `None`: nobody set it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,12 +17,18 @@ pub struct TypeSettings {
     pub log_when_full: Option<WhenFull>,
     /// `PORT` of its first instance.
     pub port: Option<Whole<1, 65_535>>,
+    /// What makes an instance ready, beside its startup checks.
+    pub ready: Option<Ready>,
     /// What has an instance read its configuration again.
     pub reload_signal: Option<SignalName>,
     /// What happens to an instance that ends by itself.
     pub restart_policy: Option<RestartPolicy>,
+    /// How long an instance is given to become ready.
+    pub start_timeout_seconds: Option<Whole<1, 86_400>>,
     /// From the stop signal to SIGKILL.
     pub stop_timeout_seconds: Option<Whole<0, 86_400>>,
+    /// How often an instance has to say that it lives.
+    pub watchdog_seconds: Option<Whole<1, 86_400>>,
 }
 
 impl TypeSettings {

@@ -74,15 +74,24 @@ pub(crate) const TABLE: &[Setting] = &[
         rule: "a whole number, 1 to 65535",
         meaning: "PORT of the type's first instance; the second one gets the next number",
         is_local: true),
+    row!("ready", ready, default: None,
+        rule: "listening, notify or alive",
+        meaning: "what makes an instance ready beside its startup checks: that its port is listened on, that it says READY=1, or that it has lived for a second"),
     row!("reload-signal", reload_signal, default: None,
         rule: "a signal: SIGHUP, HUP or 1",
         meaning: "the signal that has a main process read its configuration again; without one, reload restarts"),
     row!("restart-policy", restart_policy, default: Some("on-failure:10"),
         rule: "no, always, unless-stopped, on-failure or on-failure:<retries>",
         meaning: "whether an instance that ends by itself is started again"),
+    row!("start-timeout-seconds", start_timeout_seconds, default: None,
+        rule: "whole seconds, 1 to 86400",
+        meaning: "how long an instance is given to become ready"),
     row!("stop-timeout-seconds", stop_timeout_seconds, default: Some("30"),
         rule: "whole seconds, 0 to 86400",
         meaning: "how long an instance is given to end before it is killed"),
+    row!("watchdog-seconds", watchdog_seconds, default: None,
+        rule: "whole seconds, 1 to 86400",
+        meaning: "how often an instance has to say WATCHDOG=1; one that does not is started again"),
 ];
 
 impl Setting {
@@ -166,9 +175,12 @@ mod tests {
             ("log-max-size", &["64k", "10m", "1g"], &["0k", "10", "10M", "1.5m", "99999999999999999g", ""]),
             ("log-when-full", &["drop", "block"], &["Drop", "wait", ""]),
             ("port", &["1", "3000", "65535"], &["0", "65536", "-1", "+1", "http", ""]),
+            ("ready", &["listening", "notify", "alive"], &["yes", "Alive", ""]),
             ("reload-signal", &["SIGHUP", "SIGUSR2"], &["SIGNOPE", "0", "64", ""]),
             ("restart-policy", &["no", "on-failure:20"], &["maybe", "on-failure:abc", ""]),
+            ("start-timeout-seconds", &["1", "86400"], &["0", "-1", "86401", ""]),
             ("stop-timeout-seconds", &["0", "45", "86400"], &["-1", "+3", "1.5", "86401", "soon", ""]),
+            ("watchdog-seconds", &["1", "86400"], &["0", "-1", "86401", ""]),
         ];
         for (name, good, bad) in rows {
             let setting = Setting::named(name).expect("a setting of the table");

@@ -172,9 +172,9 @@ impl Monitor {
     }
 
     /// Nothing is asked any more.
-    pub(crate) fn give_up(self, killer: &mut Killer<'_>) {
-        let startup = self.startup.into_iter().flat_map(|startup| startup.rounds);
-        for round in startup.chain(self.watches.into_iter().map(|watch| watch.round)) {
+    pub(crate) fn give_up(&mut self, killer: &mut Killer<'_>) {
+        let startup = self.startup.take().into_iter().flat_map(|startup| startup.rounds);
+        for round in startup.chain(self.watches.drain(..).map(|watch| watch.round)) {
             round.give_up(killer);
         }
     }
@@ -199,6 +199,45 @@ impl Monitor {
         }
         let watches = self.watches.iter().map(|watch| watch.round.due(now));
         watches.chain(self.watchdog.and_then(|(_, due)| due)).min()
+    }
+}
+
+/// What the run says of itself.
+impl Monitor {
+    /// It says that it is ready.
+    pub(crate) fn hear_ready(&mut self) {
+        if let Some(startup) = &mut self.startup {
+            startup.awaits_word = false;
+        }
+    }
+
+    /// It says that it lives.
+    pub(crate) fn hear_alive(&mut self, now: Instant) {
+        if let Some((period, Some(due))) = &mut self.watchdog {
+            *due = now.checked_add(*period).unwrap_or(*due);
+        }
+    }
+
+    /// It says how often it will say that it lives.
+    pub(crate) fn hear_period(&mut self, period: Duration, now: Instant) {
+        let is_ready = self.startup.is_none();
+        self.watchdog = (!period.is_zero()).then(|| (period, is_ready.then(|| now + period)));
+    }
+
+    /// It says that it does not live as it should; whether that means anything.
+    pub(crate) fn hear_trigger(&mut self) -> bool {
+        self.watchdog.take().is_some()
+    }
+
+    /// It asks for that much time from now on, for whatever it is about.
+    pub(crate) fn extend(&mut self, time: Duration, now: Instant) {
+        let longer = |due: Instant| now.checked_add(time).map_or(due, |asked| asked.max(due));
+        if let Some(startup) = &mut self.startup {
+            startup.deadline = startup.deadline.map(longer);
+        }
+        if let Some((_, Some(due))) = &mut self.watchdog {
+            *due = longer(*due);
+        }
     }
 }
 

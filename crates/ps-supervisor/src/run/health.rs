@@ -3,13 +3,16 @@
 use std::os::fd::BorrowedFd;
 use std::time::Instant;
 
+use env_files::Environment;
 use formation::Exit;
+use os_process::{Census, ProcessId};
 use ps_rollout::Role;
 
 use super::{Cause, Failing, Run};
-use crate::health::{Asked, CommandTry, Finding, Health, Killer, Monitor, Runner, Surroundings};
+use crate::health::{Asked, CommandTry, Finding, Health, Killer, Monitor, Notice, Runner, Surroundings};
 use crate::means::Means;
 use crate::news::News;
+use crate::process::Process;
 use crate::run_name::RunName;
 use crate::run_table::{RunEvent, RunState};
 use crate::spec::Spec;
@@ -17,12 +20,16 @@ use crate::spec::Spec;
 /// The number of the first command among those of a run that is no check of it.
 const UNHEARD: usize = 1000;
 
+const RELOADS: &str = "it reads its configuration anew";
+
 /// A run that something is asked of.
 #[derive(Debug)]
 pub(super) struct Watched {
     monitor: Monitor,
     /// What its commands are started with; why they cannot be.
     surroundings: Option<Result<Surroundings, String>>,
+    /// Whether its processes were told where they can say how they are.
+    is_told: bool,
 }
 
 impl Run {
@@ -46,7 +53,13 @@ impl Run {
             let environment = means.environments.of(spec, &self.status.slot, self.status.port)?;
             Ok(Surroundings { directory: spec.directory.clone(), environment })
         });
-        self.watched = monitor.is_needed().then(|| Box::new(Watched { monitor, surroundings }));
+        let is_told = health.is_told();
+        if is_told {
+            // One that was taken over goes on saying how it is; where that cannot be heard, its watchdog will tell.
+            let _ = means.notify_socket();
+        }
+        let is_needed = monitor.is_needed() || is_told;
+        self.watched = is_needed.then(|| Box::new(Watched { monitor, surroundings, is_told }));
     }
 
     /// Whether it is known how it becomes ready.
@@ -61,7 +74,11 @@ impl Run {
         let (census, ending) = (&mut means.census, &mut means.ending);
         let mut killer = Killer { census, ending };
         if !matches!(self.state, RunState::Starting | RunState::Ready | RunState::Unready) {
-            return watched.monitor.give_up(&mut killer);
+            let is_told = watched.is_told;
+            watched.monitor.give_up(&mut killer);
+            // What is ending may still ask for more time.
+            self.watched = (is_told && self.state.is_live()).then_some(watched);
+            return;
         }
         let nowhere = Err("nothing is known of its surroundings".to_owned());
         let surroundings =
@@ -81,7 +98,7 @@ impl Run {
             // What cannot be started is no news beside what it was to be started for.
             means.unheard.extend(CommandTry::begin_unheard(&words, UNHEARD + index, &runner, now).ok());
         }
-        if watched.monitor.is_needed() {
+        if watched.monitor.is_needed() || watched.is_told {
             self.watched = Some(watched);
         }
         for finding in findings {
@@ -125,6 +142,94 @@ impl Run {
             self.cause = Some(Cause::Failed(failing));
             self.handle(RunEvent::End, means);
         }
+    }
+
+    /// The variables of a process that may say how it is: where, and how often it has to.
+    pub(super) fn told_where(
+        &self,
+        mut environment: Environment,
+        spec: &Spec,
+        means: &mut Means,
+    ) -> Result<Environment, String> {
+        let health = spec.process(&self.status.slot.process_type).and_then(|process| process.health.as_ref());
+        let Some(health) = health.filter(|health| health.is_told()) else { return Ok(environment) };
+        environment.set("NOTIFY_SOCKET", means.notify_socket()?.path());
+        if let Some(period) = health.watchdog {
+            environment.set("WATCHDOG_USEC", period.as_micros().to_string());
+        }
+        Ok(environment)
+    }
+
+    /// Whether its processes were told where they can say how they are.
+    pub(crate) fn is_told(&self) -> bool {
+        self.watched.as_ref().is_some_and(|watched| watched.is_told)
+    }
+
+    /// Whether a process is of this run.
+    pub(crate) fn has_process(&self, pid: u32, census: &mut Census) -> bool {
+        let main = self.process.as_ref().map(Process::pid);
+        main == Some(pid)
+            || match self.tree.cgroup() {
+                Some(cgroup) => cgroup.members().contains(&pid),
+                None => self.tree.members(main, census).contains_key(&pid),
+            }
+    }
+
+    /// A process of this run says how it is.
+    pub(crate) fn hear(&mut self, notice: Notice, means: &mut Means) {
+        let now = Instant::now();
+        let Some(watched) = &mut self.watched else { return };
+        let monitor = &mut watched.monitor;
+        match notice {
+            Notice::Ready => {
+                monitor.hear_ready();
+                if self.status.says.as_deref() == Some(RELOADS) {
+                    self.say(None);
+                }
+            }
+            Notice::Reloading => self.say(Some(RELOADS.to_owned())),
+            Notice::Stopping => self.say(Some("it is ending by itself".to_owned())),
+            Notice::Says(text) => self.say(Some(text).filter(|text| !text.is_empty())),
+            Notice::Alive => monitor.hear_alive(now),
+            Notice::Period(period) => monitor.hear_period(period, now),
+            Notice::Trigger if monitor.hear_trigger() => {
+                self.fail(Failing::Watchdog, "it said WATCHDOG=trigger", means);
+            }
+            Notice::Trigger => (),
+            Notice::Extend(time) => {
+                monitor.extend(time, now);
+                if self.state == RunState::Terminating {
+                    let longer = |due: Instant| now.checked_add(time).map_or(due, |asked| asked.max(due));
+                    self.timer = self.timer.map(longer);
+                }
+            }
+            Notice::MainPid(pid) => self.take_main(pid, &mut means.census),
+        }
+    }
+
+    fn say(&mut self, text: Option<String>) {
+        self.changed |= self.status.says != text;
+        self.status.says = text;
+    }
+
+    /// Another process of its own tree is its main process from now on.
+    fn take_main(&mut self, pid: u32, census: &mut Census) {
+        let is_other = self.process.as_ref().is_some_and(|process| process.pid() != pid);
+        let is_own = is_other && !self.state.is_ending() && self.has_process(pid, census);
+        let Some(id) = is_own.then(|| ProcessId::of(pid)).flatten() else { return };
+        let Some(process) = self.process.take() else { return };
+        let became = process.become_main(&id);
+        self.has_new_main = became.is_ok();
+        let process = became.unwrap_or_else(|before| before);
+        self.status.process = Some(process.id().clone());
+        self.process = Some(process);
+        self.changed = true;
+    }
+
+    /// What to watch to see its new main process end, if it has one that nobody watches yet.
+    pub(crate) fn take_new_main(&mut self) -> Option<BorrowedFd<'_>> {
+        let is_new = std::mem::take(&mut self.has_new_main);
+        self.process.as_ref().filter(|_| is_new)?.pidfd()
     }
 
     /// A child of ours has ended; whether it was a check of this run.

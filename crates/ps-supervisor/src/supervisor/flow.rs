@@ -136,6 +136,7 @@ impl Supervisor {
                 | Source::End(_)
                 | Source::Client(_)
                 | Source::Check(..)
+                | Source::Notify
                 | Source::Adopted(..) => (),
             }
         }

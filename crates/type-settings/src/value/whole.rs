@@ -21,6 +21,13 @@ impl<const MAX: i64> Whole<0, MAX> {
     }
 }
 
+impl<const MAX: i64> Whole<1, MAX> {
+    /// So many seconds.
+    pub fn seconds(self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.0.unsigned_abs())
+    }
+}
+
 impl<const MIN: i64, const MAX: i64> FromStr for Whole<MIN, MAX> {
     type Err = ();
 
