@@ -81,3 +81,5 @@ mod supervisor;
 mod units;
 #[path = "ps_lifecycle/upgrade.rs"]
 mod upgrade;
+#[path = "ps_lifecycle/watch.rs"]
+mod watch;

@@ -54,6 +54,7 @@ mod supervisor;
 mod take_over;
 mod task;
 mod tidier;
+mod watched;
 
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};
 pub use bereft::{Bereft, bereft, misses_supervisor};

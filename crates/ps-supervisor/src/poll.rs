@@ -38,6 +38,8 @@ pub(crate) enum Source {
     Adopted(Slot, u64),
     /// Whoever is asked about a run has answered, by the place of the check among those of the run.
     Check(Run, usize),
+    /// Files changed that are watched.
+    Files(usize),
 }
 
 /// The descriptors being watched.
@@ -98,7 +100,8 @@ impl Poll {
             | Source::End(_)
             | Source::Notify
             | Source::Listener
-            | Source::Client(_) => false,
+            | Source::Client(_)
+            | Source::Files(_) => false,
         };
         let of_it: Vec<Source> = self.numbers.keys().filter(is_of_it).cloned().collect();
         for source in &of_it {

@@ -69,6 +69,11 @@ impl Next {
     }
 }
 
+/// How the types of the spec that stands were rolled, as far as its file says.
+pub(crate) fn manners(service: &Path) -> BTreeMap<String, Manner> {
+    read_document::<Next>(&service.join(SPEC_FILE)).map(|next| next.rolling).unwrap_or_default()
+}
+
 /// Makes durable that what was submitted is what the app has. A commit that was done already is done.
 ///
 /// # Errors

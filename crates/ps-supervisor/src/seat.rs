@@ -330,6 +330,12 @@ impl Seat {
         self.current.status.reason = reason;
     }
 
+    /// Says beside its state what a person should know of its last start.
+    pub(crate) fn note(&mut self, note: &str) {
+        self.current.status.note = Some(note.to_owned());
+        self.current.mark_changed();
+    }
+
     /// Whether something changed since it was last told.
     pub(crate) fn has_changed(&self) -> bool {
         self.runs().any(Run::has_changed)

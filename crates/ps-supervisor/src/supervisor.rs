@@ -11,6 +11,7 @@ mod rollout;
 mod runs;
 mod strays;
 mod unseen;
+mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{File, OpenOptions};
@@ -48,6 +49,7 @@ use crate::spec::Spec;
 use crate::spec_file::SpecFile;
 use crate::state::{State, Statuses};
 use crate::tidier::Tidier;
+use crate::watched::{Refresh, Watched};
 use flow::Flow;
 
 /// What ends a supervisor.
@@ -71,6 +73,10 @@ pub struct Supervisor {
     pub(crate) poll: Poll,
     /// The rollout that is under way, or is over and nobody was told yet.
     pub(crate) rollout: Option<Carried>,
+    /// The files that are watched.
+    watched: Vec<Watched>,
+    /// A restart because of them that is under way.
+    refresh: Option<Refresh>,
     children: UnixStream,
     signals: Signals,
     pub(crate) attached: Option<Attached>,
@@ -158,6 +164,8 @@ impl Supervisor {
             server,
             poll,
             rollout: None,
+            watched: Vec::new(),
+            refresh: None,
             children,
             signals,
             attached,
@@ -248,6 +256,7 @@ impl Supervisor {
             };
             seat.handle(event, &mut self.means);
         }
+        self.watch_files();
     }
 
     fn open_outputs(&mut self) {
@@ -272,6 +281,7 @@ impl Supervisor {
             // Whoever is asked is looked at in every turn.
             Source::Check(..) => (),
             Source::Notify => self.hear_notices(),
+            Source::Files(index) => self.hear_files(*index),
             Source::Output { .. } => self.capture(source),
             Source::Adopted(..) => {
                 self.poll.forget(source);
@@ -308,6 +318,8 @@ impl Supervisor {
         self.look_at_checks(now);
         self.watch_notify_socket();
         self.carry_on();
+        self.conclude_refresh();
+        self.refresh(now);
         if replaced(&self.seats) < before && !self.means.news.is_heard() && !self.is_ending {
             // While a run came in, a seat heard nothing of what is wanted of it.
             self.apply();
@@ -360,7 +372,13 @@ impl Supervisor {
         let seats = self.seats.values().filter_map(|seat| seat.due(now, LOOK));
         let rollout = self.rollout.as_ref().and_then(Carried::due);
         let logs = self.flow.due().into_iter().chain([self.tidier.due()]);
-        let own = [self.spec_due(), self.unseen_due(now), self.checks_due(now), self.candidate_due()];
+        let own = [
+            self.spec_due(),
+            self.unseen_due(now),
+            self.checks_due(now),
+            self.candidate_due(),
+            self.files_due(),
+        ];
         let others = self.paused.values().copied().chain(rollout).chain(logs);
         let next = seats.chain(unsent).chain(others).chain(own.into_iter().flatten()).min()?;
         Some(next.saturating_duration_since(now))

@@ -8,7 +8,7 @@ mod value;
 
 pub use settings::TypeSettings;
 pub use table::{LONGEST_VALUE, Setting};
-pub use value::{Age, Ready, Size, WhenFull, Whole};
+pub use value::{Age, Paths, Patterns, Ready, Size, WhenFull, Whole};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

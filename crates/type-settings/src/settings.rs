@@ -2,7 +2,7 @@
 
 use formation::{RestartPolicy, SignalName};
 
-use crate::value::{Age, Ready, Size, WhenFull, Whole};
+use crate::value::{Age, Paths, Patterns, Ready, Size, WhenFull, Whole};
 
 /// What was set for one process type; `None`: nobody set it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,6 +29,10 @@ pub struct TypeSettings {
     pub stop_timeout_seconds: Option<Whole<0, 86_400>>,
     /// How often an instance has to say that it lives.
     pub watchdog_seconds: Option<Whole<1, 86_400>>,
+    /// Files that may change without a restart.
+    pub watch_ignore: Option<Patterns>,
+    /// Files whose change restarts it.
+    pub watch_paths: Option<Paths>,
 }
 
 impl TypeSettings {

@@ -92,6 +92,14 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("watchdog-seconds", watchdog_seconds, default: None,
         rule: "whole seconds, 1 to 86400",
         meaning: "how often an instance has to say WATCHDOG=1; one that does not is started again"),
+    row!("watch-ignore", watch_ignore, default: None,
+        rule: "patterns of names, or of paths where a / stands in them, with commas between them",
+        meaning: "what may change without a restart, beside logs, temporary files and what version control keeps",
+        is_list: true),
+    row!("watch-paths", watch_paths, default: None,
+        rule: "paths below the app's directory, with commas between them",
+        meaning: "files and directories whose change restarts the type's instances; . is the whole directory",
+        is_list: true),
 ];
 
 impl Setting {
@@ -179,6 +187,8 @@ mod tests {
             ("reload-signal", &["SIGHUP", "SIGUSR2"], &["SIGNOPE", "0", "64", ""]),
             ("restart-policy", &["no", "on-failure:20"], &["maybe", "on-failure:abc", ""]),
             ("start-timeout-seconds", &["1", "86400"], &["0", "-1", "86401", ""]),
+            ("watch-ignore", &["*.tmp", "build/,a/b"], &["", ",", "a,,b"]),
+            ("watch-paths", &[".", "src,app.js"], &["", "/etc", "../x", "a/../b", "a,"]),
             ("stop-timeout-seconds", &["0", "45", "86400"], &["-1", "+3", "1.5", "86401", "soon", ""]),
             ("watchdog-seconds", &["1", "86400"], &["0", "-1", "86401", ""]),
         ];

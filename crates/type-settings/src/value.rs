@@ -3,10 +3,12 @@
 
 mod amount;
 mod ready;
+mod list;
 mod when_full;
 mod whole;
 
 pub use amount::{Age, Size};
 pub use ready::Ready;
+pub use list::{Paths, Patterns};
 pub use when_full::WhenFull;
 pub use whole::Whole;

@@ -137,6 +137,7 @@ impl Supervisor {
                 | Source::Client(_)
                 | Source::Check(..)
                 | Source::Notify
+                | Source::Files(_)
                 | Source::Adopted(..) => (),
             }
         }

@@ -114,6 +114,7 @@ impl Supervisor {
         let Some(carried) = self.rollout.as_mut().filter(|carried| carried.is_over()) else { return };
         carried.is_concluded = true;
         self.listen_to_runs(false);
+        self.conclude_refresh();
         if self.server.has_watchers() {
             self.forget_rollout();
         }

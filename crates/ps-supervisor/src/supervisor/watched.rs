@@ -1,0 +1,170 @@
+//! Restarts because files have changed. They go the way of every restart: a rollout of the same revision, in which what runs runs
+//! on until the new runs have passed. In the foreground there is no rollout, and what runs ends first.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use formation::Slot;
+use ps_rollout::{Rules, Strategy};
+
+use super::Supervisor;
+use crate::poll::Source;
+use crate::revision::{self, Manner, NEXT_FILE, Next};
+use crate::seat_table::Event;
+use crate::watched::{self, Refresh};
+
+/// How a type is rolled of which nothing is known any more.
+const USUAL: Rules = Rules {
+    strategy: Strategy::OneByOne,
+    max_parallel: NonZeroU16::MIN,
+    max_trials: None,
+    is_checked: false,
+    minimum_life: Duration::from_secs(1),
+    deadline: Duration::from_secs(30),
+};
+
+impl Supervisor {
+    /// Watches what the spec wants to be watched, if that is not what is watched already.
+    pub(super) fn watch_files(&mut self) {
+        let wanted = watched::wanted(&self.means.spec);
+        let is_same = wanted.len() == self.watched.len()
+            && wanted.iter().zip(&self.watched).all(|(new, old)| new.is_same(old));
+        if is_same {
+            return;
+        }
+        for (index, watched) in self.watched.iter().enumerate() {
+            if let Ok(watch) = &watched.watch {
+                let _ = self.poll.unwatch(watch.fd());
+            }
+            self.poll.forget(&Source::Files(index));
+        }
+        self.watched = wanted;
+        for index in 0..self.watched.len() {
+            let watched = &mut self.watched[index];
+            watched.begin();
+            if let Ok(watch) = &watched.watch {
+                let _ = self.poll.watch(watch.fd().as_fd(), Source::Files(index));
+            }
+            if let Some(trouble) = watched.trouble() {
+                let types = watched.types.clone();
+                self.remark(|slot| types.iter().any(|name| name == slot.process_type.as_str()), &trouble);
+            }
+        }
+    }
+
+    /// Files have changed.
+    pub(super) fn hear_files(&mut self, index: usize) {
+        if let Some(watched) = self.watched.get_mut(index) {
+            watched.look(Instant::now());
+        }
+    }
+
+    /// When something is to be started anew.
+    pub(super) fn files_due(&self) -> Option<Instant> {
+        self.watched.iter().filter_map(watched::Watched::due).min()
+    }
+
+    /// Starts anew what is due; while something else is rolled out, later.
+    pub(super) fn refresh(&mut self, now: Instant) {
+        for index in 0..self.watched.len() {
+            if self.watched[index].due().is_none_or(|due| due > now) || self.is_ending {
+                continue;
+            }
+            if self.refuse_while_rolling().is_err() {
+                self.watched[index].postpone(now);
+                continue;
+            }
+            let types = self.watched[index].types.clone();
+            let Some(why) = self.watched[index].take() else { continue };
+            self.start_anew(&types, &why);
+        }
+    }
+
+    fn start_anew(&mut self, types: &[String], why: &str) {
+        let wanted = self.means.spec.wanted();
+        // What was given up may do better now; what is done is done.
+        let is_meant = |slot: &&Slot| {
+            let is_over = self.seats.get(slot).is_none_or(|seat| seat.status().done);
+            types.iter().any(|name| name == slot.process_type.as_str()) && !is_over
+        };
+        let slots: Vec<Slot> = wanted.iter().filter(is_meant).cloned().collect();
+        if slots.is_empty() {
+            return;
+        }
+        if self.attached.is_some() {
+            for slot in &slots {
+                if let Some(seat) = self.seats.get_mut(slot) {
+                    seat.handle(Event::Restart, &mut self.means);
+                }
+            }
+            return self.remark(|slot| slots.contains(slot), &format!("started anew: {why}"));
+        }
+        match self.submit(&slots).and_then(|()| self.roll(slots.clone())) {
+            Ok(()) => self.refresh = Some(Refresh { slots, why: why.to_owned() }),
+            Err(reason) => {
+                self.remark(
+                    |slot| slots.contains(slot),
+                    &format!("{why}, and nothing was started anew: {reason}"),
+                );
+            }
+        }
+        self.conclude_refresh();
+    }
+
+    /// Writes down what is to be rolled out: the revision that there is.
+    fn submit(&self, slots: &[Slot]) -> Result<(), String> {
+        let mut known = revision::manners(&self.service);
+        let types = slots.iter().map(|slot| slot.process_type.to_string());
+        let rolling: BTreeMap<String, Manner> = types
+            .map(|name| {
+                let manner = known.remove(&name);
+                (name, manner.unwrap_or(Manner { rules: USUAL }))
+            })
+            .collect();
+        let next = Next { spec: self.means.spec.clone(), rolling };
+        durable::replace(&self.service, NEXT_FILE, &next.to_json())
+            .map_err(|error| format!("write {NEXT_FILE}: {error}"))
+    }
+
+    /// Says what has come of a restart, once it is over.
+    pub(super) fn conclude_refresh(&mut self) {
+        let Some(carried) = self.rollout.as_ref().filter(|carried| carried.is_concluded) else {
+            if self.rollout.is_none() {
+                self.finish_refresh(None);
+            }
+            return;
+        };
+        let report = carried.report();
+        let is_failed = report.outcome.as_ref().is_some_and(|outcome| outcome.cause.is_some());
+        let failure = is_failed.then(|| match report.failed.first() {
+            Some(failed) => {
+                let exit = failed.last_exit.map(|exit| exit.to_string());
+                let reason = failed.reason.clone().or(exit).unwrap_or_else(|| "not in time".to_owned());
+                format!("{} did not come up: {reason}", failed.slot)
+            }
+            None => "the restart was given up".to_owned(),
+        });
+        if self.refresh.is_some() {
+            self.forget_rollout();
+        }
+        self.finish_refresh(failure);
+    }
+
+    fn finish_refresh(&mut self, failure: Option<String>) {
+        let Some(Refresh { slots, why }) = self.refresh.take() else { return };
+        let said = match failure {
+            None => format!("started anew: {why}"),
+            Some(failure) => format!("{why}, but {failure}; what ran before runs on"),
+        };
+        self.remark(|slot| slots.contains(slot), &said);
+    }
+
+    /// Says something beside the state of slots.
+    fn remark(&mut self, is_meant: impl Fn(&Slot) -> bool, note: &str) {
+        for seat in self.seats.values_mut().filter(|seat| is_meant(seat.slot())) {
+            seat.note(note);
+        }
+    }
+}

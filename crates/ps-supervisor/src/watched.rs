@@ -1,0 +1,133 @@
+//! Which process types are to be started anew because files have changed, and when: once the changes have been over for a while, so
+//! that a storm of them is one restart.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use file_watch::{FileWatch, Ignored};
+use formation::Slot;
+use type_settings::{Paths, Patterns};
+
+use crate::spec::Spec;
+
+/// How long nothing must change before a restart.
+const QUIET: Duration = Duration::from_millis(300);
+/// How long changes that do not end are waited for.
+const LONGEST: Duration = Duration::from_secs(10);
+/// How many directories one supervisor watches for each list of paths.
+const MOST_DIRECTORIES: usize = 8192;
+
+/// What is watched for the types that watch the same.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    wish: Wish,
+    /// The types that are started anew.
+    pub(crate) types: Vec<String>,
+    /// What is watched; why not, if it cannot be.
+    pub(crate) watch: Result<FileWatch, String>,
+    changed: Option<Changed>,
+}
+
+/// What a type wants to be watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wish {
+    directory: PathBuf,
+    paths: Paths,
+    ignored: Option<Patterns>,
+}
+
+/// Changes for which nothing has been started anew yet.
+#[derive(Debug)]
+struct Changed {
+    /// The first file that changed.
+    file: PathBuf,
+    others: bool,
+    since: Instant,
+    last: Instant,
+}
+
+/// A restart that files have brought about, while it is under way.
+#[derive(Debug)]
+pub(crate) struct Refresh {
+    /// What is started anew.
+    pub(crate) slots: Vec<Slot>,
+    /// What has changed, for people.
+    pub(crate) why: String,
+}
+
+/// What the types of a spec want to be watched; those that want the same are together.
+pub(crate) fn wanted(spec: &Spec) -> Vec<Watched> {
+    let mut all: Vec<Watched> = Vec::new();
+    for process in spec.processes.iter().filter(|process| process.process_type != formation::RELEASE) {
+        let Some(paths) = process.settings.watch_paths.clone() else { continue };
+        let ignored = process.settings.watch_ignore.clone();
+        let wish = Wish { directory: spec.directory.clone(), paths, ignored };
+        if let Some(watched) = all.iter_mut().find(|watched| watched.wish == wish) {
+            watched.types.push(process.process_type.clone());
+        } else {
+            let (types, watch) = (vec![process.process_type.clone()], Err(String::new()));
+            all.push(Watched { wish, types, watch, changed: None });
+        }
+    }
+    all
+}
+
+impl Watched {
+    /// Whether it is of the same files and for the same types as another one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.wish == other.wish && self.types == other.types
+    }
+
+    /// Begins to watch.
+    pub(crate) fn begin(&mut self) {
+        let Wish { directory, paths, ignored } = &self.wish;
+        let ignored = Ignored::new(ignored.iter().flat_map(Patterns::iter));
+        let all: Vec<&str> = paths.iter().collect();
+        let watch = FileWatch::of(directory, &all, ignored, MOST_DIRECTORIES);
+        self.watch =
+            watch.map_err(|error| format!("watch-paths {paths} in {}: {error}", directory.display()));
+    }
+
+    /// What a person should know of it: that it watches less than it should.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        match &self.watch {
+            Ok(watch) => watch.shortfall().map(|shortfall| format!("watch-paths: {shortfall}")),
+            Err(reason) => Some(reason.clone()),
+        }
+    }
+
+    /// Takes in what has changed.
+    pub(crate) fn look(&mut self, now: Instant) {
+        let Ok(watch) = &mut self.watch else { return };
+        let mut files = watch.changes().into_iter();
+        let Some(file) = files.next() else { return };
+        let others = files.next().is_some();
+        let changed =
+            self.changed.get_or_insert_with(|| Changed { file: file.clone(), others, since: now, last: now });
+        changed.others |= others || changed.file != file;
+        changed.last = now;
+    }
+
+    /// When something is to be started anew.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.changed.as_ref().map(|changed| (changed.last + QUIET).min(changed.since + LONGEST))
+    }
+
+    /// It is not possible now: later.
+    pub(crate) fn postpone(&mut self, now: Instant) {
+        if let Some(changed) = &mut self.changed {
+            (changed.since, changed.last) = (now, now);
+        }
+    }
+
+    /// What has changed, for people; from now on nothing has.
+    pub(crate) fn take(&mut self) -> Option<String> {
+        let Changed { file, others, .. } = self.changed.take()?;
+        Some(named(&file, others))
+    }
+}
+
+fn named(file: &Path, others: bool) -> String {
+    let name = if file == Path::new(".") { "many files".to_owned() } else { file.display().to_string() };
+    if others { format!("{name} and others changed") } else { format!("{name} changed") }
+}
