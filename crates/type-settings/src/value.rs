@@ -2,13 +2,13 @@
 //! app.json, and displays as the text that is read back as the same value.
 
 mod amount;
-mod ready;
 mod list;
+mod ready;
 mod when_full;
 mod whole;
 
 pub use amount::{Age, Size};
-pub use ready::Ready;
 pub use list::{Paths, Patterns};
+pub use ready::Ready;
 pub use when_full::WhenFull;
 pub use whole::Whole;
