@@ -1,6 +1,6 @@
 //! `status`: one row per instance, of every app asked for. Each scheduler is asked once for all of its apps.
 
-use std::io;
+use std::io::{self, BufWriter, Write};
 
 use anyhow::Result;
 use formation::AppName;
@@ -22,12 +22,14 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
         args.apps.iter().map(|name| session.world.app(name)).collect::<Result<_, _>>()?
     };
     let (rows, is_complete) = rows(session, &apps);
-    let out = io::stdout().lock();
+    // One write for all rows, not one for each.
+    let mut out = BufWriter::new(io::stdout().lock());
     match if args.json { Format::Json } else { args.format } {
-        Format::Text => status_table::text(out, &rows)?,
-        Format::Json => ps_rows::json_lines(out, &rows)?,
-        Format::Csv => ps_rows::status_csv(out, &rows)?,
+        Format::Text => status_table::text(&mut out, &rows)?,
+        Format::Json => ps_rows::json_lines(&mut out, &rows)?,
+        Format::Csv => ps_rows::status_csv(&mut out, &rows)?,
     }
+    out.flush()?;
     Ok(if is_complete { Outcome::Done } else { Outcome::No })
 }
 
