@@ -134,6 +134,10 @@ pub(crate) struct RunArgs {
     #[arg(long)]
     pub(crate) exit_with_parent: bool,
 
+    /// Let each process write to a terminal of its own, as large as this one: those that look keep their colours
+    #[arg(long)]
+    pub(crate) pty: bool,
+
     /// Give stdin to the first instance of this type; else everybody's is empty
     #[arg(long, value_name = "TYPE")]
     pub(crate) stdin: Option<String>,
@@ -189,8 +193,11 @@ impl Args {
         let app = &self.app;
         let is_of_app = app.procfile.is_some() || !app.env.is_empty() || app.port.is_some();
         let run = &self.run;
-        let is_of_run =
-            !run.formation.is_empty() || run.any_exit || run.exit_with_parent || run.stdin.is_some();
+        let is_of_run = !run.formation.is_empty()
+            || run.any_exit
+            || run.exit_with_parent
+            || run.stdin.is_some()
+            || run.pty;
         is_of_app || is_of_run || self.verb.is_some() || self.words.iter().any(|word| !is_directory(word))
     }
 }

@@ -83,8 +83,12 @@ fn supervise(
     if args.run.exit_with_parent {
         ends_with.push(observer::parent()?);
     }
-    let attachment =
-        Attachment { stdin: plan.stdin.clone(), ends_with, ignores_hangup: observer::ignores_hangup() };
+    let attachment = Attachment {
+        stdin: plan.stdin.clone(),
+        ends_with,
+        ignores_hangup: observer::ignores_hangup(),
+        terminals: args.run.pty.then(|| observer.indent()),
+    };
     let mut supervisor = Supervisor::attached(state.path(), plan.spec.clone(), attachment)?;
     state.open_home();
     supervisor.run_attached(&mut |change| observer.see(change))?;

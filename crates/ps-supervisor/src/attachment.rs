@@ -16,6 +16,8 @@ pub struct Attachment {
     pub stdin: Option<Slot>,
     /// Everything ends once one of these can be read.
     pub ends_with: Vec<OwnedFd>,
+    /// Where each instance writes to a terminal of its own instead of a pipe: how many columns of ours it must leave free.
+    pub terminals: Option<u16>,
     /// Whether SIGHUP is not to end anything, as under nohup.
     pub ignores_hangup: bool,
 }

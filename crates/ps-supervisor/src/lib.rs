@@ -53,6 +53,7 @@ mod stopped;
 mod supervisor;
 mod take_over;
 mod task;
+mod terminal;
 mod tidier;
 mod watched;
 

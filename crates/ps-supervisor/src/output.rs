@@ -12,7 +12,7 @@ use formation::Stream;
 use log_store::{Capture, Limits, Place, writing_end};
 use rustix::pipe::PipeFlags;
 
-use crate::{Error, layout};
+use crate::{Error, layout, terminal};
 
 /// The input and the output of one run.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Output {
         /// stdout, then stderr.
         captures: Box<[Capture; 2]>,
     },
-    /// stdout and stderr are one pipe, so that what one process writes keeps its order.
+    /// stdout and stderr are one pipe, or one terminal, so that what one process writes keeps its order.
     Pipe {
         /// The end that processes write to. We hold it too: the pipe outlives each of them.
         end: OwnedFd,
@@ -55,6 +55,20 @@ impl Output {
         let (read, end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&read, true)?;
         Ok((Self::Pipe { end, has_stdin }, read))
+    }
+
+    /// A terminal of that many columns less than ours, and its other end, which does not block.
+    pub(crate) fn terminal(has_stdin: bool, indent: u16) -> io::Result<(Self, OwnedFd)> {
+        let (reader, end) = terminal::open(indent)?;
+        Ok((Self::Pipe { end, has_stdin }, reader))
+    }
+
+    /// Our own terminal has another size: so has this one.
+    pub(crate) fn resize(&self, indent: u16) {
+        if let Self::Pipe { end, .. } = self {
+            // One that was hung up has none.
+            let _ = terminal::resize(end, indent);
+        }
     }
 
     /// The streams that flow into logs.

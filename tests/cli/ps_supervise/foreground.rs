@@ -2,12 +2,16 @@
 
 #[path = "foreground/ends.rs"]
 mod ends;
+#[path = "foreground/first.rs"]
+mod first;
 #[path = "foreground/options.rs"]
 mod options;
 #[path = "foreground/output.rs"]
 mod output;
 #[path = "foreground/ports.rs"]
 mod ports;
+#[path = "foreground/pty.rs"]
+mod pty;
 #[path = "foreground/state.rs"]
 mod state;
 #[path = "foreground/terminal.rs"]

@@ -76,6 +76,11 @@ impl Observer {
         }
     }
 
+    /// How many columns stand before each line that a process writes.
+    pub(crate) fn indent(&self) -> u16 {
+        self.printer.indent()
+    }
+
     /// Says what there is to say about a change, and decides what is done about it.
     pub(crate) fn see(&mut self, change: Change) -> Reaction {
         match change {

@@ -4,6 +4,7 @@
 
 mod desk;
 mod note;
+mod rhythm;
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -33,6 +34,7 @@ pub(crate) struct Printer {
     end: OwnedFd,
     thread: JoinHandle<io::Result<()>>,
     style: Style,
+    indent: usize,
 }
 
 impl Printer {
@@ -51,6 +53,7 @@ impl Printer {
         rustix::io::ioctl_fionbio(&woken, true).context("make a pipe")?;
         let (notes, orders) = mpsc::channel();
         let shared = Arc::new(Shared::default());
+        let indent = out.indent();
         let desk = Desk::new(orders, woken, Arc::clone(&shared), [out, err], closing);
         let thread = thread::Builder::new().name("printer".to_owned()).spawn(move || {
             // Dropped last: whoever waits for it finds the thread done, or about to be.
@@ -58,7 +61,12 @@ impl Printer {
             desk.run()
         });
         let thread = thread.context("start the printer of the output")?;
-        Ok((Self { notes, wake: File::from(wake), shared, end, thread, style: err }, closed))
+        Ok((Self { notes, wake: File::from(wake), shared, end, thread, style: err, indent }, closed))
+    }
+
+    /// How many columns stand before each line.
+    pub(crate) fn indent(&self) -> u16 {
+        u16::try_from(self.indent).unwrap_or(0)
     }
 
     /// Takes what a slot will write.

@@ -34,6 +34,12 @@ impl Style {
         }
     }
 
+    /// How many columns stand before a line of a slot.
+    pub(crate) fn indent(self) -> usize {
+        let time = if self.is_timed { "00:00:00 ".len() } else { 0 };
+        time + self.width + " | ".len()
+    }
+
     /// The time now, as it stands before a line; nothing where no line bears it.
     pub(crate) fn time(self) -> String {
         if self.is_timed { Zoned::now().strftime("%H:%M:%S").to_string() } else { String::new() }

@@ -85,7 +85,11 @@ impl Supervisor {
     fn pipe(&mut self, slot: &Slot, directory: &Path) -> Option<Output> {
         let attached = self.attached.as_mut()?;
         let has_stdin = attached.attachment.stdin.as_ref() == Some(slot);
-        match Output::pipe(has_stdin) {
+        let made = match attached.attachment.terminals {
+            Some(indent) => Output::terminal(has_stdin, indent),
+            None => Output::pipe(has_stdin),
+        };
+        match made {
             Ok((output, reader)) => {
                 attached.news.push(Change::Output { slot: slot.clone(), reader });
                 Some(output)

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use formation::Slot;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, Signal};
-use signal_hook::consts::{SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{
+    SIGALRM, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGWINCH,
+};
 
 use super::{Supervisor, Until};
 use crate::attachment::{Attached, Attachment, Cause, Change, Reaction, Waited};
@@ -20,14 +22,15 @@ use crate::spec::Spec;
 use crate::status::Status;
 use crate::{Error, seat::Seat};
 
-const SIGNALS: [i32; 9] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2];
+const SIGNALS: [i32; 10] =
+    [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2, SIGWINCH];
 /// A second SIGINT so soon after the first is the same key: a terminal sends it to us, and so does a parent that heard it too.
 const SAME_KEY: Duration = Duration::from_millis(100);
 
 impl Supervisor {
     /// Takes charge of a service directory of its own and starts what the spec wants. SIGHUP, SIGINT, SIGQUIT, SIGTERM and
     /// SIGALRM end everything; a later SIGINT or SIGQUIT kills it; SIGTSTP and SIGCONT stop and continue all of it;
-    /// SIGUSR1 and SIGUSR2 are passed on.
+    /// SIGUSR1 and SIGUSR2 are passed on, SIGWINCH to those that have terminals.
     pub fn attached(service: &Path, spec: Spec, attachment: Attachment) -> Result<Self, Error> {
         let attached = Attached { attachment, news: Vec::new(), ending_since: None };
         let mut supervisor =
@@ -131,6 +134,7 @@ impl Supervisor {
                 (Some(_), SIGTSTP) => self.suspend(),
                 (Some(_), SIGCONT) => self.signal_trees(Signal::CONT),
                 (Some(_), SIGUSR1 | SIGUSR2) => self.pass_on(name),
+                (Some(_), SIGWINCH) => self.resize_terminals(),
                 (Some(_), _) if self.is_ending => self.hear_again(signal),
                 (Some(_), _) => self.end_for(Cause::Signal(name)),
             }
@@ -193,6 +197,18 @@ impl Supervisor {
         for run in self.seats.values().flat_map(Seat::runs) {
             run.signal(signal, &mut self.means.census);
         }
+    }
+
+    /// Our terminal has another size. Theirs are nobody's controlling terminal: the kernel tells no one.
+    fn resize_terminals(&mut self) {
+        let terminals = self.attached.as_ref().and_then(|attached| attached.attachment.terminals);
+        let Some(indent) = terminals else { return };
+        for run in self.seats.values_mut().flat_map(Seat::runs_mut) {
+            if let Some(output) = run.outputs().output() {
+                output.resize(indent);
+            }
+        }
+        self.signal_trees(Signal::WINCH);
     }
 
     fn pass_on(&mut self, signal: Signal) {

@@ -14,14 +14,14 @@ use super::{Source, Taken};
 use crate::service::eventually;
 
 /// A foreground in a session and on a terminal of its own.
-struct Terminal {
+pub(super) struct Terminal {
     child: Child,
     master: File,
     screen: Taken,
 }
 
 impl Terminal {
-    fn start(source: &Source, args: &[&str]) -> Self {
+    pub(super) fn start(source: &Source, args: &[&str]) -> Self {
         let (master, slave) = terminal();
         let mut command = Command::new("setsid");
         source.prepare(&mut command);
@@ -34,21 +34,25 @@ impl Terminal {
         Self { child, master, screen }
     }
 
-    fn press(&mut self, keys: &str) {
+    pub(super) fn press(&mut self, keys: &str) {
         self.master.write_all(keys.as_bytes()).expect("the terminal takes it");
     }
 
-    fn await_screen(&self, words: &str) {
+    pub(super) fn await_screen(&self, words: &str) {
         eventually(&format!("the screen says {words:?}"), || {
             self.screen.text().contains(words).then_some(())
         });
+    }
+
+    pub(super) fn master(&self) -> &File {
+        &self.master
     }
 
     fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 
-    fn end(mut self) -> (ExitStatus, String) {
+    pub(super) fn end(mut self) -> (ExitStatus, String) {
         let status = eventually("it ends", || self.child.try_wait().expect("it is ours"));
         let text = self.screen.text();
         (status, text)

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Receiver;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::Slot;
@@ -13,16 +14,17 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 
 use super::note::{Note, Shared};
+use super::rhythm::Rhythm;
 use crate::foreground::lines::{Line, Screen, Writer};
 use crate::foreground::style::Style;
 
-/// How much is read at once: all that a pipe holds.
+/// How much is read at once.
 const CHUNK: usize = 64 << 10;
 /// How much is written at once, at least where so much is there.
 const BLOCK: usize = 256 << 10;
 /// How much of what a slot left is printed before others get their turn: more than a pipe can hold is written by somebody
 /// who lives.
-const REST: usize = 1 << 20;
+const REST: usize = 2 << 20;
 /// How long an incomplete line waits for its end before it is shown on a terminal: it may be a question.
 const PROMPT: Duration = Duration::from_millis(50);
 /// How long the others wait for the rest of a very long line, after its last byte and in all.
@@ -46,6 +48,7 @@ pub(super) struct Desk {
     readers: Vec<Reader>,
     screen: Screen,
     floor: Option<Floor>,
+    rhythm: Rhythm,
     buffer: Vec<u8>,
 }
 
@@ -55,6 +58,8 @@ struct Reader {
     fd: OwnedFd,
     /// Whether a process was started since the last one ended.
     is_heard: bool,
+    /// Whether its pipe was made larger.
+    is_large: bool,
     line: Line,
     held_since: Option<Instant>,
     prefix: Vec<u8>,
@@ -99,6 +104,7 @@ impl Desk {
             readers: Vec::new(),
             screen: Screen::default(),
             floor: None,
+            rhythm: Rhythm::default(),
             buffer: vec![0; CHUNK],
         }
     }
@@ -120,10 +126,9 @@ impl Desk {
             self.flush();
             let ready = self.wait()?;
             self.style();
-            for number in ready {
-                self.read(number);
-            }
+            let bytes = ready.into_iter().map(|number| self.read(number)).sum();
             self.show_prompts();
+            self.rest(bytes);
         }
     }
 
@@ -203,6 +208,16 @@ impl Desk {
         n
     }
 
+    /// Lets those who write trickles fill their pipes, once what they wrote is printed.
+    fn rest(&mut self, bytes: usize) {
+        let Some(rest) = self.rhythm.after(Instant::now(), bytes) else { return };
+        for reader in self.readers.iter_mut().filter(|reader| reader.is_heard && !reader.is_large) {
+            reader.is_large = self.rhythm.enlarge(&reader.fd);
+        }
+        self.flush();
+        thread::sleep(rest);
+    }
+
     fn show_prompts(&mut self) {
         let now = Instant::now();
         for (number, reader) in self.readers.iter_mut().enumerate() {
@@ -222,6 +237,7 @@ impl Desk {
                     slot,
                     fd,
                     is_heard: false,
+                    is_large: false,
                     line: Line::default(),
                     held_since: None,
                     prefix,

@@ -1,0 +1,75 @@
+//! When the printer rests. Whoever writes line by line wakes it with each line; then waking up costs more than printing. So it
+//! lets a busy writer fill its pipe for a moment. What is written now and then is printed at once.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+/// How long it rests.
+const REST: Duration = Duration::from_millis(1);
+/// So much at once is no trickle, in bytes.
+const PORTION: usize = 128 << 10;
+/// Within how long it is busy if it was woken so often.
+const WINDOW: Duration = Duration::from_millis(10);
+const OFTEN: u32 = 32;
+/// How much the pipe of a busy writer holds, in bytes.
+const LARGE: usize = 1 << 20;
+/// How many may have such a pipe. What all pipes of a user may hold is limited (`fs.pipe-user-pages-soft`).
+const MOST_LARGE: usize = 8;
+
+/// How often the printer was woken of late.
+#[derive(Debug, Default)]
+pub(super) struct Rhythm {
+    since: Option<Instant>,
+    times: u32,
+    is_busy: bool,
+    large: usize,
+}
+
+impl Rhythm {
+    /// So much was read in this turn: how long to rest, if at all.
+    pub(super) fn after(&mut self, now: Instant, bytes: usize) -> Option<Duration> {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) > WINDOW) {
+            // A turn with a rest takes a millisecond: whoever has gone on so was not quiet in between.
+            self.is_busy = self.times >= if self.is_busy { 5 } else { OFTEN };
+            (self.since, self.times) = (Some(now), 0);
+        }
+        self.times += 1;
+        self.is_busy |= self.times >= OFTEN;
+        (self.is_busy && bytes < PORTION).then_some(REST)
+    }
+
+    /// Gives a writer a larger pipe once the printer is busy; whether it has got it.
+    pub(super) fn enlarge(&mut self, pipe: impl AsFd) -> bool {
+        let is_due = self.is_busy && self.large < MOST_LARGE;
+        let is_done = is_due && rustix::pipe::fcntl_setpipe_size(pipe, LARGE).is_ok();
+        self.large += usize::from(is_done);
+        is_done
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_rests_while_it_is_woken_again_and_again_and_not_for_a_line_now_and_then() {
+        let begin = Instant::now();
+        let at = |micros| begin + Duration::from_micros(micros);
+        let mut rhythm = Rhythm::default();
+        assert!((0..500).all(|line| rhythm.after(at(line * 1000), 80).is_none()));
+        let mut now = 500_000;
+        let rests = (0..100).filter(|_| {
+            now += 10;
+            rhythm.after(at(now), 80).is_some()
+        });
+        assert_eq!(rests.count(), 100 - OFTEN as usize + 1);
+        // It goes on while each turn takes a millisecond, and much at once needs no rest.
+        assert!((0..100).all(|_| {
+            now += 1_100;
+            rhythm.after(at(now), 80_000).is_some()
+        }));
+        assert_eq!(rhythm.after(at(now), PORTION), None);
+        now += 100_000;
+        assert_eq!(rhythm.after(at(now), 80).and(rhythm.after(at(now + 100_000), 80)), None);
+    }
+}
