@@ -1,0 +1,172 @@
+//! Two roots of their own, the real programs, and apps that run there. All that was started in a world ends with it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use faults::programs;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::processes::{self, until};
+
+/// What should come by itself comes within so long.
+const SOON: Duration = Duration::from_secs(20);
+
+/// The roots, and what runs there.
+#[derive(Debug)]
+pub struct World(TempDir);
+
+impl World {
+    /// An empty one; the programs are built first.
+    pub fn new() -> Result<Self> {
+        programs::build()?;
+        let world = Self(tempfile::Builder::new().prefix("endurance.").tempdir()?);
+        for part in ["home", "lib"] {
+            fs::create_dir(world.path(part))?;
+        }
+        Ok(world)
+    }
+
+    /// A path in it.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    /// One of our programs, in this world and nothing else.
+    pub fn command(&self, words: &[&str]) -> Result<Command> {
+        let mut command = Command::new(programs::path(words[0])?);
+        let place = programs::directory()?;
+        command.args(&words[1..]).env_clear().current_dir(self.0.path()).stdin(Stdio::null());
+        command.env("PATH", format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", place.display()));
+        command.env("HOME", self.0.path());
+        command.env("DOKKU_ROOT", self.path("home")).env("DOKKU_LIB_ROOT", self.path("lib"));
+        Ok(command)
+    }
+
+    /// Runs a program that must succeed; what it printed.
+    pub fn does(&self, words: &[&str]) -> Result<String> {
+        let ran = self.command(words)?.output().with_context(|| format!("run {words:?}"))?;
+        let said = String::from_utf8_lossy(&ran.stderr);
+        ensure!(ran.status.success(), "{words:?}: {}: {said}", ran.status);
+        Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
+    }
+
+    /// Deploys an app from this Procfile, with so many of each type (`web=1`).
+    pub fn deploy(&self, app: &str, procfile: &str, counts: &[&str]) -> Result<()> {
+        let source = self.path(&format!("source-{app}"));
+        fs::create_dir_all(&source)?;
+        fs::write(source.join("Procfile"), procfile)?;
+        let source = source.display().to_string();
+        let mut words = vec!["ps-lifecycle", "deploy", app, "--dir", &source];
+        words.extend(counts.iter().flat_map(|count| ["--scale", count]));
+        self.does(&words).map(drop)
+    }
+
+    /// The rows of `status`, by slot.
+    pub fn status(&self, app: &str) -> Result<BTreeMap<String, Value>> {
+        let rows = self.does(&["ps-lifecycle", "status", app, "--json"])?;
+        let row = |line: &str| -> Result<(String, Value)> {
+            let row: Value = serde_json::from_str(line)?;
+            let process_type = row["process_type"].as_str().context("a row names its process type")?;
+            Ok((format!("{process_type}.{}", row["index"]), row.clone()))
+        };
+        rows.lines().map(row).collect()
+    }
+
+    /// Slot to pid of what runs.
+    pub fn pids(&self, app: &str) -> Result<BTreeMap<String, u64>> {
+        Ok(self
+            .status(app)?
+            .into_iter()
+            .filter_map(|(slot, row)| Some((slot, row["pid"].as_u64()?)))
+            .collect())
+    }
+
+    /// The directory that the supervisor of an app keeps.
+    pub fn service(&self, app: &str) -> PathBuf {
+        self.path("lib/data/scheduler-native").join(app)
+    }
+
+    /// The supervisor of an app, once there is exactly one.
+    pub fn supervisor(&self, app: &str) -> Result<u32> {
+        let service = self.service(app);
+        until("one supervisor", SOON, || match processes::supervisors(&service)[..] {
+            [pid] => Some(pid),
+            _ => None,
+        })
+    }
+
+    /// The root of this world, if it has one: the first verb that changes something starts it.
+    pub fn root(&self) -> Option<u32> {
+        processes::supervisors(&self.path("lib")).first().copied()
+    }
+
+    /// Waits until somebody supervises an app again: where there is a root it sees to that, else the next verb does. How
+    /// long it took until what runs was taken over.
+    pub fn succeed(&self, app: &str) -> Result<Duration> {
+        let began = Instant::now();
+        let has_root = self.root().is_some();
+        if !has_root {
+            self.does(&["ps-lifecycle", "start", app])?;
+        }
+        let socket = self.service(app).join("control");
+        until("the next supervisor answers", SOON, || {
+            std::os::unix::net::UnixStream::connect(&socket).ok().filter(answers)
+        })?;
+        Ok(began.elapsed())
+    }
+
+    /// What a slot has written to stdout, all of its files one after the other.
+    pub fn log(&self, app: &str, slot: &str) -> Result<Vec<u8>> {
+        let directory = self.service(app).join(slot).join("log");
+        let mut files: Vec<(Vec<u64>, PathBuf)> = fs::read_dir(&directory)?
+            .flatten()
+            .filter_map(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let numbers = name.strip_prefix("stdout.")?.split('.').map(str::parse);
+                Some((numbers.collect::<Result<_, _>>().ok()?, entry.path()))
+            })
+            .collect();
+        files.sort();
+        let mut log = Vec::new();
+        for (_, file) in files {
+            log.extend(fs::read(file)?);
+        }
+        Ok(log)
+    }
+
+    /// Every process of an app: its pid and command line.
+    pub fn processes(&self, app: &str) -> BTreeMap<u32, String> {
+        processes::with_variable(&format!("FORMATION_INSTANCE={}/", self.service(app).display()))
+    }
+}
+
+/// Whether a supervisor answers a question: it does so once it has taken over what runs.
+fn answers(stream: &std::os::unix::net::UnixStream) -> bool {
+    use std::io::{BufRead, BufReader, Write};
+    let ask = || -> std::io::Result<bool> {
+        stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let mut stream = stream;
+        stream.write_all(b"{\"do\":\"apply\"}\n")?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line)?;
+        Ok(!line.is_empty())
+    };
+    ask().unwrap_or(false)
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        for app in fs::read_dir(self.path("home")).into_iter().flatten().flatten() {
+            let _ = self.does(&["ps-lifecycle", "destroy", &app.file_name().to_string_lossy()]);
+        }
+        let mark = format!("HOME={}", Path::new(self.0.path()).display());
+        for pid in self.root().into_iter().chain(processes::with_variable(&mark).into_keys()) {
+            let _ = processes::kill(pid);
+        }
+    }
+}
