@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use crate::clock::ticks_since_boot;
 use crate::mark::{Origin, origin};
 use crate::stat::Stat;
 
@@ -97,7 +98,7 @@ impl Census {
     }
 
     fn take(&mut self) -> Vec<Process> {
-        let now = now_in_ticks();
+        let now = ticks_since_boot();
         let mut processes: Vec<Process> = crate::stat::pids().filter_map(process).collect();
         let before = std::mem::take(&mut self.known);
         for process in &mut processes {
@@ -153,14 +154,6 @@ pub fn families(processes: &[Process], is_root: impl Fn(&Process) -> bool) -> BT
 pub(crate) fn process(pid: u32) -> Option<Process> {
     let Stat { parent, group, session, start_time, .. } = Stat::of_living(pid)?;
     Some(Process { pid, parent, group, session, start_time, origin: Origin::default() })
-}
-
-/// The time since boot in the unit of a start time.
-fn now_in_ticks() -> u64 {
-    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-    let (seconds, nanoseconds) = (now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs());
-    let per_second = rustix::param::clock_ticks_per_second().max(1);
-    seconds * per_second + nanoseconds * per_second / 1_000_000_000
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock;
 use crate::stat::Stat;
 
 /// A process, named so that no other process is ever taken for it.
@@ -24,6 +26,11 @@ impl ProcessId {
         Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id().to_owned() })
     }
 
+    /// One that was started just now and may have ended already.
+    pub fn born_now(pid: u32) -> Self {
+        Self { pid, start_time: clock::ticks_since_boot(), boot_id: boot_id().to_owned() }
+    }
+
     /// Whether that very process still lives (a zombie does not).
     pub fn is_alive(&self) -> bool {
         self.stat().is_some()
@@ -38,6 +45,11 @@ impl ProcessId {
     pub fn stat(&self) -> Option<Stat> {
         let stat = self.is_of_this_boot().then(|| Stat::of_living(self.pid)).flatten();
         stat.filter(|stat| stat.start_time == self.start_time)
+    }
+
+    /// How long ago it was started, to a hundredth of a second; it need not live any more.
+    pub fn age(&self) -> Duration {
+        clock::since_boot().saturating_sub(clock::of_ticks(self.start_time))
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod census;
 mod cgroup;
+mod clock;
 mod foreign;
 mod identity;
 mod listeners;
@@ -22,6 +23,7 @@ mod usage;
 
 pub use census::{Census, Process, families};
 pub use cgroup::{Cgroup, CgroupRoot, ServiceName};
+pub use clock::since_boot;
 pub use foreign::{beyond_reach, user_id, user_name};
 pub use identity::{ProcessId, boot_id, start_time};
 pub use listeners::Listeners;

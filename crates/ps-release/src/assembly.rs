@@ -63,7 +63,13 @@ pub fn assemble(
     for process in procfile.iter().flat_map(|procfile| procfile.entries()) {
         app_json.settings(process.process_type().as_str()).map_err(Error::BadAppJson)?;
     }
-    put_together(world, app, source, procfile, app_json)
+    let assembled = put_together(world, app, source, procfile, app_json)?;
+    for process in &assembled.release.processes {
+        if let Some(what) = process.settings.contradiction() {
+            return Err(Error::Contradiction { process_type: process.process_type.clone(), what });
+        }
+    }
+    Ok(assembled)
 }
 
 fn put_together(

@@ -141,6 +141,14 @@ pub enum Error {
         /// What is wrong.
         source: Broken,
     },
+    /// Settings that cannot hold together.
+    #[error("the settings of {process_type}: {what}")]
+    Contradiction {
+        /// The process type.
+        process_type: ProcessType,
+        /// Which ones, and what to say instead.
+        what: String,
+    },
     /// A command that is no text.
     #[error("the command of {process_type} is not UTF-8")]
     NotText {

@@ -76,6 +76,9 @@ pub struct StatusRow {
     /// What a person should know of its last start or end. Only where there is something to say, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// The last lines that it wrote. Only where it was given up, and not in CSV.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub last_lines: Vec<String>,
 }
 
 impl StatusRow {
@@ -106,6 +109,7 @@ impl StatusRow {
                 .map(|path| path.display().to_string()),
             typed_directory: instance.typed_directory.map(|path| path.display().to_string()),
             note: instance.note,
+            last_lines: instance.last_lines,
         }
     }
 

@@ -71,6 +71,7 @@ fn known(state: State, exit: Exit) -> Instance {
         directory: Some("/srv/releases/7".into()),
         typed_directory: Some("/srv/current".into()),
         note: Some("its port was taken".to_owned()),
+        last_lines: vec!["out of paper".to_owned()],
         ..Instance::new("web.2".parse().expect("a legal slot"), state)
     }
 }

@@ -15,8 +15,6 @@ use crate::service::{Service, backend};
 
 const STREAMS: [Stream; 2] = [Stream::Stdout, Stream::Stderr];
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// How much of the last lines is quoted of a process that failed.
-const LAST_LINES: usize = 10;
 
 pub(crate) fn logs(
     service: &Service,
@@ -57,13 +55,7 @@ fn log(service: &Service, slot: &Slot, stream: Stream) -> Series {
     ps_supervisor::log(&service.instance(slot), stream)
 }
 
-/// The last lines that a run wrote: stdout's, then stderr's; ten in all, stderr first served.
+/// The last lines that a run wrote.
 pub(crate) fn last_words(service: &Service, run: &Status) -> String {
-    let mut lines = Vec::new();
-    for stream in STREAMS {
-        let last = log_store::last_lines(&log(service, &run.slot, stream), run.log_place(stream), LAST_LINES);
-        // A log that cannot be read must not hide why the process failed.
-        lines.extend(last.unwrap_or_default());
-    }
-    lines.split_off(lines.len().saturating_sub(LAST_LINES)).join("\n")
+    run.last_words(&service.instance(&run.slot)).join("\n")
 }

@@ -93,7 +93,10 @@ fn each(
                 );
                 found.instances.extend(runs.iter().map(|status| {
                     let instance = instance(status, typed, measures_usage);
-                    Instance { over: over.or(instance.over), ..instance }
+                    let is_given_up = instance.state == State::Crashed;
+                    let words = || status.last_words(&service.instance(&status.slot));
+                    let last_lines = if is_given_up { words() } else { Vec::new() };
+                    Instance { over: over.or(instance.over), last_lines, ..instance }
                 }));
             }
             // It may run or not: its supervisor knows, and writes it down anew with the next verb.

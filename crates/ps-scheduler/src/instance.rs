@@ -59,6 +59,8 @@ pub struct Instance {
     pub typed_directory: Option<PathBuf>,
     /// What a person should know of its last start or end, one sentence.
     pub note: Option<String>,
+    /// The last lines that it wrote, where it was given up.
+    pub last_lines: Vec<String>,
 }
 
 impl Instance {
@@ -84,6 +86,7 @@ impl Instance {
             directory: None,
             typed_directory: None,
             note: None,
+            last_lines: Vec::new(),
         }
     }
 }

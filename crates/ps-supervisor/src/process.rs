@@ -1,10 +1,10 @@
 //! The main process of an instance: started as our child, or adopted from a supervisor that died.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use formation::{Exit, Slot};
-use os_process::{CgroupRoot, ProcessId, Tree, Usage};
+use os_process::{CgroupRoot, ProcessId, Tree, since_boot};
 use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus, pidfd_open, waitpid};
 
 use crate::command::Invocation;
@@ -18,7 +18,8 @@ use env_files::Environment;
 #[derive(Debug)]
 pub(crate) struct Process {
     id: ProcessId,
-    started: Instant,
+    /// When its life began, since boot.
+    started: Duration,
     /// Readable once an adopted process has ended; our own children are reaped.
     adopted: Option<OwnedFd>,
 }
@@ -32,9 +33,7 @@ impl Process {
         // Looked at after the pidfd is open: what it names can no longer change.
         let stat = id.stat()?;
         let adopted = Some(pidfd).filter(|_| stat.parent != std::process::id());
-        let now = Instant::now();
-        let started = now.checked_sub(Usage::of(&stat).lived).unwrap_or(now);
-        Some(Self { id: id.clone(), started, adopted })
+        Some(Self { id: id.clone(), started: since_boot().saturating_sub(id.age()), adopted })
     }
 
     /// How the process of that id ended, if it was our child and nobody has asked yet.
@@ -56,7 +55,7 @@ impl Process {
 
     /// For how long it has lived.
     pub(crate) fn lifetime(&self) -> Duration {
-        self.started.elapsed()
+        since_boot().saturating_sub(self.started)
     }
 
     /// The same life, whose main process is another one now: it may be no child of ours.
@@ -109,6 +108,7 @@ pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Proce
     };
     // A child that ended at once is a zombie until we reap it: its name is gone, its pid is not.
     let pid = child.id();
-    let id = ProcessId::of(pid).unwrap_or(ProcessId { pid, start_time: 0, boot_id: String::new() });
-    Ok(Process { id, started: Instant::now(), adopted: None })
+    let id = ProcessId::of(pid)
+        .unwrap_or_else(|| ProcessId { boot_id: String::new(), ..ProcessId::born_now(pid) });
+    Ok(Process { id, started: since_boot(), adopted: None })
 }

@@ -1,46 +1,95 @@
-//! When a process that ended by itself is started again. Pure: exits and durations in, verdicts and delays out.
+//! When a process that ended by itself is started again. Pure: exits and durations in, verdicts and delays out. Every time is
+//! one since boot, so that nothing here depends on what somebody sets the clock to.
+//!
+//! For example, an instance that has lived for an hour and dies is started again at once. The new one dies within a second,
+//! and so do its successors: they are started after 100 ms, 200 ms, 400 ms and so on, up to a minute, until one lives for 10 s.
 
 use std::time::Duration;
 
 use formation::{Exit, RestartPolicy};
+use serde::{Deserialize, Serialize};
+use type_settings::{StartLimit, TypeSettings};
 
 use crate::seat_table::Verdict;
 
-const FIRST_DELAY: Duration = Duration::from_millis(100);
-const LONGEST_DELAY: Duration = Duration::from_secs(60);
-/// An instance that lived this long is stable: what happened before it no longer counts.
-const STABLE: Duration = Duration::from_secs(10);
-
-/// The deaths of one seat since it was last stable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Deaths {
+/// What counts against a seat. It is written down with its status, so that another supervisor goes on counting.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deaths {
+    /// Deaths since an instance of it was last stable, that of this instance included.
+    #[serde(default)]
     in_row: u32,
+    /// Whether the first of these deaths ended a stable life, after which there is no delay.
+    #[serde(default)]
+    was_stable: bool,
+    /// When a limit of starts applies: the latest starts again, in milliseconds since boot.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    starts: Vec<u64>,
+    /// When it is started again, in milliseconds since boot, if it waits for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    due: Option<u64>,
+    /// Which boot that is about.
+    #[serde(default)]
+    boot: String,
+}
+
+/// The end of a process that nobody asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Death {
+    /// How long it has lived.
+    pub(crate) lifetime: Duration,
+    /// When it ended, since boot.
+    pub(crate) at: Duration,
+    /// How it ended, if anybody saw that.
+    pub(crate) exit: Option<Exit>,
+    /// Whether it was a job.
+    pub(crate) is_job: bool,
+    /// Whether it was ended because it did not do what it was started for: a failure, whatever its exit status.
+    pub(crate) has_failed: bool,
+}
+
+/// What a process type says about restarts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules<'a> {
+    /// Whether it is started again.
+    pub(crate) policy: RestartPolicy,
+    /// When, and what counts as a success.
+    pub(crate) settings: &'a TypeSettings,
 }
 
 impl Deaths {
-    /// Counts a death after `lifetime`.
-    pub(crate) fn count(&mut self, lifetime: Duration) {
-        self.in_row = if lifetime >= STABLE { 1 } else { self.in_row.saturating_add(1) };
+    /// What another supervisor wrote down, if that was in this boot; `boot` is its name.
+    pub(crate) fn carried_on(self, boot: &str) -> Self {
+        if self.boot == boot { self } else { Self { boot: boot.to_owned(), ..Self::default() } }
     }
 
-    /// Whether the process is started again. `exit` is `None` for a process whose end nobody could see: a service is
-    /// taken to have failed, and a job (`is_job`) to have done what it was started for.
-    pub(crate) fn verdict(self, policy: RestartPolicy, exit: Option<Exit>, is_job: bool) -> Verdict {
-        let is_success = exit.map_or(is_job, Exit::is_success);
-        let left = if is_success { Verdict::Rest } else { Verdict::GiveUp };
-        match policy {
-            RestartPolicy::No => left,
-            RestartPolicy::OnFailure(_) if is_success => Verdict::Rest,
-            RestartPolicy::OnFailure(Some(retries)) if self.in_row > retries => Verdict::GiveUp,
-            RestartPolicy::OnFailure(_) | RestartPolicy::Always | RestartPolicy::UnlessStopped => {
-                Verdict::Again
-            }
+    /// Whether nothing counts.
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.in_row == 0 && self.starts.is_empty() && self.due.is_none()
+    }
+
+    /// Counts a death, and says whether the process is started again.
+    pub(crate) fn judge(&mut self, death: &Death, rules: Rules<'_>) -> Verdict {
+        self.due = None;
+        let is_stable = death.lifetime >= rules.settings.stable_after();
+        (self.in_row, self.was_stable) = if is_stable {
+            (1, true)
+        } else {
+            (self.in_row.saturating_add(1), self.was_stable && self.in_row > 0)
+        };
+        match self.by_policy(death, rules) {
+            Verdict::Again if self.is_beyond_limit(death.at, rules.settings) => Verdict::GiveUp,
+            verdict => verdict,
         }
     }
 
-    /// The same for a process that was ended because it did not do what it was started for, whatever its exit status.
-    pub(crate) fn verdict_of_failure(self, policy: RestartPolicy) -> Verdict {
-        match policy {
+    /// `exit` is `None` for a process whose end nobody could see: a service is taken to have failed, and a job to have done what it
+    /// was started for.
+    fn by_policy(&self, death: &Death, rules: Rules<'_>) -> Verdict {
+        let listed = rules.settings.success_exit_codes.as_ref();
+        let is_good = |exit: Exit| exit.is_success() || listed.is_some_and(|listed| listed.include(exit));
+        let is_success = !death.has_failed && death.exit.map_or(death.is_job, is_good);
+        match rules.policy {
+            RestartPolicy::No | RestartPolicy::OnFailure(_) if is_success => Verdict::Rest,
             RestartPolicy::No => Verdict::GiveUp,
             RestartPolicy::OnFailure(Some(retries)) if self.in_row > retries => Verdict::GiveUp,
             RestartPolicy::OnFailure(_) | RestartPolicy::Always | RestartPolicy::UnlessStopped => {
@@ -49,13 +98,43 @@ impl Deaths {
         }
     }
 
-    /// The delay before the next start: 100 ms, doubled with each death in a row, 60 s at most, give or take a tenth.
-    /// `jitter` is any number; equal numbers give equal delays.
-    pub(crate) fn delay(self, jitter: u64) -> Duration {
-        let doublings = self.in_row.saturating_sub(1).min(16);
-        let delay = FIRST_DELAY.saturating_mul(1 << doublings).min(LONGEST_DELAY);
+    fn is_beyond_limit(&mut self, at: Duration, settings: &TypeSettings) -> bool {
+        let Some(limit) = settings.start_limit else {
+            self.starts.clear();
+            return false;
+        };
+        let (at, within) = (millis(at), millis(limit.within()));
+        self.starts.retain(|start| at.saturating_sub(*start) <= within);
+        let is_beyond = self.starts.len() >= limit.starts().try_into().unwrap_or(usize::MAX);
+        if !is_beyond {
+            self.starts.push(at);
+        }
+        is_beyond
+    }
+
+    /// The limit of starts, if there are as many as that.
+    pub(crate) fn reached_limit(&self, rules: Rules<'_>) -> Option<StartLimit> {
+        let is_reached =
+            |limit: &StartLimit| self.starts.len() >= limit.starts().try_into().unwrap_or(usize::MAX);
+        rules.settings.start_limit.filter(is_reached)
+    }
+
+    /// The delay before the next start, a tenth more or less: none after a stable life. `jitter` is any number; equal numbers
+    /// give equal delays.
+    pub(crate) fn delay(&self, settings: &TypeSettings, jitter: u64) -> Duration {
+        let delay = settings.delay_after(self.in_row.saturating_sub(u32::from(self.was_stable)));
         let permille = u32::try_from(jitter % 201).unwrap_or(0) + 900;
         delay * permille / 1000
+    }
+
+    /// Notes when it is started again; `None`: it waits no more.
+    pub(crate) fn wait_until(&mut self, due: Option<Duration>) {
+        self.due = due.map(millis);
+    }
+
+    /// How long it still has to wait, if it does: `now` is the time since boot.
+    pub(crate) fn waits(&self, now: Duration) -> Option<Duration> {
+        self.due.map(|due| Duration::from_millis(due.saturating_sub(millis(now))))
     }
 }
 
@@ -69,84 +148,9 @@ pub(crate) fn is_job(policy: RestartPolicy, has_finished: bool) -> bool {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BRIEF: Duration = Duration::from_millis(5);
-    /// Jitter that neither adds nor takes.
-    const MIDDLE: u64 = 100;
-
-    #[test]
-    fn ten_thousand_deaths_follow_the_schedule() {
-        let mut deaths = Deaths::default();
-        let mut elapsed = Duration::ZERO;
-        let mut starts_in_ten_minutes = 0;
-        for n in 1..=10_000_u32 {
-            deaths.count(BRIEF);
-            let expected = FIRST_DELAY.saturating_mul(1 << (n - 1).min(16)).min(LONGEST_DELAY);
-            assert_eq!(deaths.delay(MIDDLE), expected, "after death {n}");
-            elapsed += expected;
-            starts_in_ten_minutes += u32::from(elapsed <= Duration::from_secs(600));
-        }
-        assert!((16..=20).contains(&starts_in_ten_minutes), "{starts_in_ten_minutes}");
-    }
-
-    #[test]
-    fn jitter_stays_within_a_tenth() {
-        let mut deaths = Deaths::default();
-        deaths.count(BRIEF);
-        for jitter in 0..1000 {
-            assert!((90..=110).contains(&deaths.delay(jitter).as_millis()));
-        }
-    }
-
-    #[test]
-    fn a_stable_while_forgives() {
-        let mut deaths = Deaths::default();
-        (0..8).for_each(|_| deaths.count(BRIEF));
-        deaths.count(STABLE);
-        assert_eq!(deaths.delay(MIDDLE), FIRST_DELAY);
-    }
-
-    #[test]
-    fn policies_decide_as_documented() {
-        let (good, bad) = (Some(Exit::Code(0)), Some(Exit::Signal(9)));
-        let after = |n: u32| {
-            let mut deaths = Deaths::default();
-            (0..n).for_each(|_| deaths.count(BRIEF));
-            deaths
-        };
-        for (policy, exit, deaths, verdict) in [
-            ("no", good, 1, Verdict::Rest),
-            ("no", bad, 1, Verdict::GiveUp),
-            ("always", good, 50, Verdict::Again),
-            ("unless-stopped", bad, 50, Verdict::Again),
-            ("on-failure", good, 1, Verdict::Rest),
-            ("on-failure", bad, 50, Verdict::Again),
-            ("on-failure:2", bad, 2, Verdict::Again),
-            ("on-failure:2", bad, 3, Verdict::GiveUp),
-            ("on-failure:2", None, 3, Verdict::GiveUp),
-        ] {
-            let policy: RestartPolicy = policy.parse().expect("a policy");
-            assert_eq!(after(deaths).verdict(policy, exit, false), verdict, "{policy} {exit:?} {deaths}");
-        }
-    }
-
-    #[test]
-    fn an_end_that_nobody_saw_is_a_failure_of_a_service_and_the_end_of_a_job() {
-        let mut deaths = Deaths::default();
-        deaths.count(BRIEF);
-        for (policy, has_finished, verdict) in [
-            ("no", false, Verdict::Rest),
-            ("on-failure:10", false, Verdict::Again),
-            ("on-failure:10", true, Verdict::Rest),
-            ("always", true, Verdict::Again),
-            ("unless-stopped", true, Verdict::Again),
-        ] {
-            let policy: RestartPolicy = policy.parse().expect("a policy");
-            let is_job = is_job(policy, has_finished);
-            assert_eq!(deaths.verdict(policy, None, is_job), verdict, "{policy} {has_finished}");
-        }
-    }
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,12 +14,13 @@ use formation::{Exit, ProcessType, RestartPolicy, State};
 use os_process::{Census, Tree};
 use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
+use type_settings::TypeSettings;
 
 use crate::means::Means;
 use crate::outputs::Outputs;
 use crate::ports;
 use crate::process::{self, Given, Process};
-use crate::restart::is_job;
+use crate::restart::{Death, Rules, is_job};
 use crate::run_table::{RunAction, RunEvent, RunState};
 use crate::seat_table::Verdict;
 use crate::spec::Spec;
@@ -27,6 +28,9 @@ use crate::status::{self, Status};
 
 /// How soon a tree that would not die is killed again.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
+/// How often a tree is looked at whose main process has just ended, and for how long.
+const LOOK_SOON: Duration = Duration::from_millis(1);
+const SOON_GONE: Duration = Duration::from_millis(20);
 /// How soon what is wrong with a place is looked at again.
 pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long a process may survive SIGKILL, in the kernel's hands, before that is told.
@@ -59,6 +63,8 @@ pub(crate) struct Run {
     killed_since: Option<Instant>,
     /// What of its tree does not end because we may not end it.
     obstacle: Option<String>,
+    /// When its main process ended, while something of it may be left.
+    orphaned: Option<Instant>,
     /// The turn in which nothing was left for the first time.
     looked_empty: Option<u64>,
     changed: bool,
@@ -80,16 +86,23 @@ enum Written {
 }
 
 /// What a revision says about the end of its runs.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Terms {
     policy: RestartPolicy,
     grace: Duration,
+    settings: TypeSettings,
 }
 
 impl Terms {
     /// Those of a type in a spec.
     pub(crate) fn of(spec: &Spec, process_type: &ProcessType) -> Self {
-        Self { policy: spec.policy(process_type), grace: spec.grace(process_type) }
+        let settings = spec.settings(process_type).cloned().unwrap_or_default();
+        Self { policy: spec.policy(process_type), grace: spec.grace(process_type), settings }
+    }
+
+    /// What they say about restarts.
+    pub(crate) fn rules(&self) -> Rules<'_> {
+        Rules { policy: self.policy, settings: &self.settings }
     }
 }
 
@@ -158,6 +171,7 @@ impl Run {
             written: Written::Everywhere,
             killed_since: None,
             obstacle: None,
+            orphaned: None,
             looked_empty: None,
             changed: true,
             watched: None,
@@ -243,6 +257,7 @@ impl Run {
     pub(crate) fn start(&mut self, spec: &Spec, means: &mut Means) -> Result<(), Obstacle> {
         self.timer = None;
         self.changed = true;
+        self.status.deaths.wait_until(None);
         match self.launch(spec, means) {
             Ok(process) => {
                 self.status.process = Some(process.id().clone());
@@ -316,10 +331,11 @@ impl Run {
     }
 
     /// Its main process ended: `exit` is `None` if nobody could see how. `None`: that was none of its own. Otherwise how
-    /// long it has lived, and whether it ended by itself.
-    pub(crate) fn reap(&mut self, exit: Option<Exit>, means: &mut Means) -> Option<(Duration, bool)> {
+    /// long it has lived and so on, and whether it ended by itself.
+    pub(crate) fn reap(&mut self, exit: Option<Exit>, means: &mut Means) -> Option<(Death, bool)> {
         let lifetime = self.process.take()?.lifetime();
         let is_by_itself = !self.state.is_ending();
+        self.orphaned = Some(Instant::now());
         self.status.process = None;
         self.status.last_exit = exit;
         if let Some(exit) = exit.filter(|_| !self.outputs.is_piped()) {
@@ -331,7 +347,10 @@ impl Run {
         }
         self.handle(RunEvent::Died, means);
         self.changed = true;
-        Some((lifetime, is_by_itself))
+        let has_failed = matches!(self.cause, Some(Cause::Failed(_)));
+        let at = os_process::since_boot();
+        let death = Death { lifetime, at, exit, is_job: self.status.job, has_failed };
+        Some((death, is_by_itself))
     }
 
     /// Looks at the clock, and at the tree if it is meant to become empty. Whether it has come to its end.
@@ -403,13 +422,9 @@ impl Run {
         self.changed |= state != before || action != RunAction::Nothing;
     }
 
-    fn terms(&self, means: &Means) -> Terms {
-        self.terms.unwrap_or_else(|| Terms::of(&means.spec, &self.status.slot.process_type))
-    }
-
-    /// Its restart policy.
-    pub(crate) fn policy(&self, means: &Means) -> RestartPolicy {
-        self.terms(means).policy
+    /// What holds for its end.
+    pub(crate) fn terms(&self, means: &Means) -> Terms {
+        self.terms.clone().unwrap_or_else(|| Terms::of(&means.spec, &self.status.slot.process_type))
     }
 
     /// Says what keeps its tree from ending, for as long as it does.
@@ -451,7 +466,10 @@ impl Run {
 
     /// When it must be looked at again, at the latest.
     pub(crate) fn due(&self, now: Instant, poll: Duration) -> Option<Instant> {
-        let emptied = (self.state.is_ending() && self.process.is_none()).then(|| now + poll);
+        // What dies with its main process is gone within a millisecond; what does not may take as long as it likes.
+        let is_fresh = self.orphaned.is_some_and(|since| now.saturating_duration_since(since) < SOON_GONE);
+        let look = if is_fresh { poll.min(LOOK_SOON) } else { poll };
+        let emptied = (self.state.is_ending() && self.process.is_none()).then(|| now + look);
         [self.timer, self.try_again, emptied, self.health_due(now)].into_iter().flatten().min()
     }
 

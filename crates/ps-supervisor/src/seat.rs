@@ -15,7 +15,7 @@ use ps_rollout::{Lane, Role};
 use crate::layout;
 use crate::means::Means;
 use crate::news::News;
-use crate::restart::Deaths;
+use crate::restart::{Death, Deaths};
 use crate::run::{Cause, LEAST_LIFE, Obstacle, Run, TRY_AGAIN};
 use crate::run_table::RunState;
 use crate::seat_table::{Action, Beside, Event, Held, Verdict};
@@ -37,7 +37,6 @@ pub(crate) struct Seat {
     beside: Option<Box<Run>>,
     /// The number by which a rollout knows what fills it: a run that could not be started has none.
     known: u64,
-    deaths: Deaths,
     timer: Option<Instant>,
     /// Where `state` says what it is doing.
     place: Place,
@@ -59,8 +58,9 @@ impl Seat {
     pub(crate) fn of(slot: Slot, directory: PathBuf, found: Found) -> Self {
         let Found { held, side, current, beside, place } = found;
         let known = current.number();
-        let (deaths, timer) = Default::default();
-        let mut seat = Self { slot, directory, held, side, current, beside, known, deaths, timer, place };
+        let waits = current.status.deaths.waits(os_process::since_boot()).filter(|_| held == Held::Backoff);
+        let timer = waits.map(|waits| Instant::now() + waits);
+        let mut seat = Self { slot, directory, held, side, current, beside, known, timer, place };
         seat.show();
         seat
     }
@@ -84,7 +84,7 @@ impl Seat {
         let is_anew = event == Event::Restart || (event == Event::Start && self.held.is_at_rest());
         if is_anew && self.side.lets_through(event) {
             // Whoever asks for it anew gives it all its tries.
-            self.deaths = Deaths::default();
+            self.current.status.deaths = Deaths::default();
         }
         let mut waiting = VecDeque::from([event]);
         while let Some(event) = waiting.pop_front() {
@@ -111,12 +111,22 @@ impl Seat {
             Action::Fill => self.fill(event, means),
             Action::End if self.current.end(means) => Vec::new(),
             Action::End => vec![Event::Empty],
-            Action::Delay => {
-                let delay = if self.held == Held::Broken { TRY_AGAIN } else { self.deaths.delay(jitter()) };
-                self.timer = Some(Instant::now() + delay);
-                Vec::new()
-            }
+            Action::Delay => self.delay(means),
         }
+    }
+
+    /// Begins to wait; whoever has been stable is not kept waiting.
+    fn delay(&mut self, means: &Means) -> Vec<Event> {
+        let delay = match self.held {
+            Held::Broken => TRY_AGAIN,
+            _ => self.current.status.deaths.delay(self.current.terms(means).rules().settings, jitter()),
+        };
+        if delay.is_zero() {
+            return vec![Event::Due];
+        }
+        self.current.status.deaths.wait_until(Some(os_process::since_boot() + delay));
+        self.timer = Some(Instant::now() + delay);
+        Vec::new()
     }
 
     /// Starts the next run in the place of the one that has ended.
@@ -140,11 +150,10 @@ impl Seat {
             }
             Err(Obstacle::Place(_)) => vec![Event::Broke],
             Err(Obstacle::Refused(_)) => {
-                self.deaths.count(Duration::ZERO);
-                vec![
-                    Event::Died(self.deaths.verdict(spec.policy(&self.slot.process_type), None, false)),
-                    Event::Empty,
-                ]
+                let at = os_process::since_boot();
+                let death =
+                    Death { lifetime: Duration::ZERO, at, exit: None, is_job: false, has_failed: false };
+                vec![Event::Died(self.judge(&death, means)), Event::Empty]
             }
         }
     }
@@ -155,38 +164,41 @@ impl Seat {
         if is_it(&self.current) {
             self.reap_current(exit, means);
         } else if let Some(beside) = self.beside.as_mut().filter(|beside| is_it(beside)) {
-            let Some((lifetime, is_by_itself)) = beside.reap(exit, means) else { return };
-            let (mut deaths, job) = (Deaths::default(), beside.status.job);
-            deaths.count(lifetime);
-            let verdict = deaths.verdict(beside.policy(means), exit, job);
+            let Some((death, is_by_itself)) = beside.reap(exit, means) else { return };
+            let verdict = Deaths::default().judge(&death, beside.terms(means).rules());
             if is_by_itself {
                 beside.cause = Some(Cause::ByItself(verdict));
-                tell_death(&self.slot, beside, lifetime, means);
+                tell_death(&self.slot, beside, death.lifetime, means);
             }
         }
         self.look(Instant::now(), means);
     }
 
     fn reap_current(&mut self, exit: Option<Exit>, means: &mut Means) {
-        let Some((lifetime, is_by_itself)) = self.current.reap(exit, means) else { return };
-        self.deaths.count(lifetime);
-        let policy = means.spec.policy(&self.slot.process_type);
-        let has_failed = matches!(self.current.cause, Some(Cause::Failed(_)));
-        let verdict = if has_failed {
-            self.deaths.verdict_of_failure(policy)
-        } else {
-            self.deaths.verdict(policy, exit, self.current.status.job)
-        };
-        if is_by_itself || has_failed {
+        let Some((death, is_by_itself)) = self.current.reap(exit, means) else { return };
+        let verdict = self.judge(&death, means);
+        if is_by_itself || death.has_failed {
             self.current.cause = Some(Cause::ByItself(verdict));
-            tell_death(&self.slot, &self.current, lifetime, means);
+            tell_death(&self.slot, &self.current, death.lifetime, means);
         }
         self.handle(Event::Died(verdict), means);
     }
 
+    /// Counts the death of what fills it, and says what the restart policy makes of that.
+    fn judge(&mut self, death: &Death, means: &Means) -> Verdict {
+        let terms = self.current.terms(means);
+        let deaths = &mut self.current.status.deaths;
+        *deaths = std::mem::take(deaths).carried_on(os_process::boot_id());
+        let verdict = deaths.judge(death, terms.rules());
+        if let Some(limit) = deaths.reached_limit(terms.rules()).filter(|_| verdict == Verdict::GiveUp) {
+            self.current.status.reason = Some(format!("it was started again too often: start-limit {limit}"));
+        }
+        verdict
+    }
+
     /// Nothing that it went through counts any more.
     pub(crate) fn forget_deaths(&mut self) {
-        self.deaths = Deaths::default();
+        self.current.status.deaths = Deaths::default();
         self.current.status.restarts = 0;
         self.current.mark_changed();
     }

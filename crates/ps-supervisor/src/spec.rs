@@ -258,7 +258,7 @@ impl Spec {
     }
 
     /// What was set for a type.
-    fn settings(&self, process_type: &ProcessType) -> Option<&TypeSettings> {
+    pub(crate) fn settings(&self, process_type: &ProcessType) -> Option<&TypeSettings> {
         self.process(process_type).map(|process| &process.settings)
     }
 

@@ -16,6 +16,7 @@ use os_process::ProcessId;
 use ps_rollout::{Lane, Role};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::restart::Deaths;
 use crate::spec::MAX_FILE_BYTES;
 use crate::{Error, layout};
 
@@ -25,6 +26,8 @@ const EXIT_FILE: &str = "exit";
 /// The number of the format that is written.
 pub(crate) const FORMAT: u32 = 2;
 const EXIT_FORMAT: u32 = 1;
+/// How many of the lines that a run wrote last are shown where it failed.
+const LAST_LINES: usize = 10;
 
 /// One run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +56,9 @@ pub struct Status {
     pub since: Timestamp,
     /// How often it was started again by itself since it was first started.
     pub restarts: u32,
+    /// What its restart policy counts against it.
+    #[serde(default, skip_serializing_if = "Deaths::is_nothing")]
+    pub deaths: Deaths,
     /// How it ended the last time.
     #[serde(deserialize_with = "if_known")]
     pub last_exit: Option<Exit>,
@@ -123,6 +129,7 @@ impl Status {
             port: None,
             since,
             restarts: 0,
+            deaths: Deaths::default(),
             last_exit: None,
             revision: 0,
             job: false,
@@ -173,6 +180,18 @@ impl Status {
         let Some(places) = places else { return };
         self.log_segments = places.map(|place| place.segment.number);
         self.log_offsets = places.map(|place| place.offset);
+    }
+
+    /// The last lines that the run wrote, in the directory of its slot: stdout's, then stderr's; ten in all, stderr first
+    /// served. A log that cannot be read must not hide why a process failed.
+    pub fn last_words(&self, directory: &Path) -> Vec<String> {
+        let of_stream = |stream| {
+            let log = layout::log(directory, stream);
+            log_store::last_lines(&log, self.log_place(stream), LAST_LINES).unwrap_or_default()
+        };
+        let mut lines: Vec<String> =
+            [Stream::Stdout, Stream::Stderr].into_iter().flat_map(of_stream).collect();
+        lines.split_off(lines.len().saturating_sub(LAST_LINES))
     }
 
     /// What was written of one run, if that can be read.

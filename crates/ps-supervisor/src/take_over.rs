@@ -5,8 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use formation::{Slot, State};
-use os_process::ProcessId;
+use formation::{Exit, Slot, State};
+use os_process::{ProcessId, boot_id, since_boot};
 use ps_rollout::Role;
 
 use crate::layout;
@@ -14,8 +14,8 @@ use crate::means::Means;
 use crate::output::Output;
 use crate::outputs::Outputs;
 use crate::process::Process;
-use crate::restart::{Deaths, is_job};
-use crate::run::{Cause, Run};
+use crate::restart::{Death, Deaths, is_job};
+use crate::run::{Cause, Run, Terms};
 use crate::seat_table::{Beside, Held, Then, Verdict};
 use crate::state::Place;
 use crate::status::{self, Status};
@@ -108,7 +108,10 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
         Held::Crashed => {
             (Held::Emptying(Then::Crashed), Run::being_cleared(run, Cause::ByItself(Verdict::GiveUp)))
         }
-        Held::Off | Held::Filled | Held::Emptying(_) | Held::Backoff | Held::Broken => {
+        Held::Backoff => {
+            (Held::Emptying(Then::Backoff), Run::being_cleared(run, Cause::ByItself(Verdict::Again)))
+        }
+        Held::Off | Held::Filled | Held::Emptying(_) | Held::Broken => {
             (Held::Emptying(Then::Off), Run::being_cleared(run, Cause::Asked))
         }
     }
@@ -117,25 +120,45 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
 /// The seat of a run that has no process any more.
 fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
     // Somebody may have seen how it ended, and died before that was written into the status.
-    let ended = earlier.process.is_some() && earlier.state != State::Stopping;
+    let ended = earlier.process.clone().filter(|_| earlier.state != State::Stopping);
     let reaped = earlier.process.as_ref().and_then(Process::exit_of_child);
-    let exit = reaped.or_else(|| status::read_exit(directory)).filter(|_| ended);
-    let is_unseen = ended && exit.is_none();
-    // `job` is in no status of an earlier version of this program, but the policy says enough.
-    let policy = means.spec.policy(&earlier.slot.process_type);
-    let is_job = earlier.job || is_job(policy, false);
-    let verdict = Deaths::default().verdict(policy, exit, is_job);
+    let exit = reaped.or_else(|| status::read_exit(directory)).filter(|_| ended.is_some());
+    let is_unseen = ended.is_some() && exit.is_none();
+    let mut deaths = earlier.deaths.clone().carried_on(boot_id());
+    let verdict = ended.as_ref().map(|process| {
+        let terms = Terms::of(&means.spec, &earlier.slot.process_type);
+        // `job` is in no status of an earlier version of this program, but the policy says enough.
+        let is_job = earlier.job || is_job(terms.rules().policy, false);
+        let verdict = deaths.judge(&unseen(process, exit, is_job), terms.rules());
+        if process.boot_id != boot_id() {
+            // The machine went down with it, which is nothing that it did.
+            deaths = Deaths::default();
+            return if verdict == Verdict::Rest { verdict } else { Verdict::Again };
+        }
+        if verdict == Verdict::Again {
+            let delay = deaths.delay(terms.rules().settings, 0);
+            deaths.wait_until((!delay.is_zero()).then(|| since_boot() + delay));
+        }
+        verdict
+    });
     let held = match earlier.state {
         State::Crashed => Held::Crashed,
-        _ if earlier.done || (ended && verdict == Verdict::Rest) => Held::Done,
-        _ if exit.is_some() && verdict == Verdict::GiveUp => Held::Crashed,
+        _ if earlier.done || verdict == Some(Verdict::Rest) => Held::Done,
+        _ if verdict == Some(Verdict::GiveUp) => Held::Crashed,
+        _ if deaths.waits(since_boot()).is_some() => Held::Backoff,
         _ => Held::Off,
     };
     let last_exit = exit.or(earlier.last_exit.filter(|_| !is_unseen));
-    let since = if ended { status::now() } else { earlier.since };
+    let since = if ended.is_some() { status::now() } else { earlier.since };
     // It is started again because of how it ended, whoever does that.
-    let restarts = earlier.restarts + u32::from(exit.is_some() && verdict == Verdict::Again);
-    (held, Status { process: None, last_exit, since, restarts, ..earlier })
+    let restarts =
+        earlier.restarts + u32::from(exit.is_some() && verdict == Some(Verdict::Again) && held == Held::Off);
+    (held, Status { process: None, last_exit, since, restarts, deaths, ..earlier })
+}
+
+/// The death of a process while no supervisor lived: it has lived no longer than until now.
+fn unseen(process: &ProcessId, exit: Option<Exit>, is_job: bool) -> Death {
+    Death { lifetime: process.age(), at: since_boot(), exit, is_job, has_failed: false }
 }
 
 /// The run beside, if one lives. What is left of others is cleared away: of them nothing lives, or nobody knows why it does.

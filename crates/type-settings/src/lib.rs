@@ -1,6 +1,7 @@
 //! What can be set for a process type. The table says it once: `ps-set`, app.json and the documentation take names, values,
 //! defaults and meanings from it, and the values of one type are one struct. Values only: nothing here reads a file or knows an app.
 
+mod restarting;
 mod serialized;
 mod settings;
 mod table;
@@ -8,7 +9,7 @@ mod value;
 
 pub use settings::TypeSettings;
 pub use table::{LONGEST_VALUE, Setting};
-pub use value::{Age, Paths, Patterns, Ready, Size, WhenFull, Whole};
+pub use value::{Age, Exits, Paths, Patterns, Ready, Size, Span, StartLimit, WhenFull, Whole};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

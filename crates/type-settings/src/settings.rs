@@ -2,7 +2,7 @@
 
 use formation::{RestartPolicy, SignalName};
 
-use crate::value::{Age, Paths, Patterns, Ready, Size, WhenFull, Whole};
+use crate::value::{Age, Exits, Paths, Patterns, Ready, Size, Span, StartLimit, WhenFull, Whole};
 
 /// What was set for one process type; `None`: nobody set it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,8 +21,18 @@ pub struct TypeSettings {
     pub ready: Option<Ready>,
     /// What has an instance read its configuration again.
     pub reload_signal: Option<SignalName>,
+    /// The delay before the first start after a death that came soon.
+    pub restart_delay: Option<Span>,
+    /// The longest such delay.
+    pub restart_delay_max: Option<Span>,
     /// What happens to an instance that ends by itself.
     pub restart_policy: Option<RestartPolicy>,
+    /// How long an instance must live before what was counted against it is forgotten.
+    pub stable_after: Option<Span>,
+    /// How often it may be started again within a while.
+    pub start_limit: Option<StartLimit>,
+    /// Ends that count as a success, besides exit status 0.
+    pub success_exit_codes: Option<Exits>,
     /// How long an instance is given to become ready.
     pub start_timeout_seconds: Option<Whole<1, 86_400>>,
     /// From the stop signal to SIGKILL.

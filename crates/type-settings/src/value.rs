@@ -1,14 +1,20 @@
 //! The kinds of values that no other crate has a word for. Each is parsed from the text that stands in a property or in
-//! app.json, and displays as the text that is read back as the same value.
+//! app.json, and displays as text that is read back as the same value.
 
 mod amount;
+mod exits;
 mod list;
 mod ready;
+mod span;
+mod start_limit;
 mod when_full;
 mod whole;
 
 pub use amount::{Age, Size};
+pub use exits::Exits;
 pub use list::{Paths, Patterns};
 pub use ready::Ready;
+pub use span::Span;
+pub use start_limit::StartLimit;
 pub use when_full::WhenFull;
 pub use whole::Whole;

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::home::{Home, listening};
+use crate::home::{Home, eventually, listening};
 
 const PROCFILE: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
 
@@ -60,4 +60,18 @@ fn a_property_of_the_type_wins_over_that_of_the_app_and_that_over_app_json() {
     assert_eq!(of(0, "stop-timeout-seconds").as_deref(), Some("7"));
     assert_eq!(of(1, "restart-policy").as_deref(), Some("on-failure:3"));
     assert_eq!(home.status("shop")[1]["port"], port);
+}
+
+#[test]
+fn what_was_given_up_says_its_last_lines() {
+    let home = Home::new();
+    let source = home.source("shop", "web: echo all is well; sleep 2; echo out of paper >&2; exit 3\n");
+    std::fs::create_dir_all(home.path("home/shop")).expect("an app");
+    home.does(&["ps-set", "shop", "web.restart-policy", "no"]);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    let row = eventually("it was given up", || {
+        let row = home.status("shop").remove(0);
+        if row["state"] == "crashed" { Ok(row) } else { Err(row.to_string()) }
+    });
+    assert_eq!(row["last_lines"], serde_json::json!(["all is well", "out of paper"]), "{row}");
 }

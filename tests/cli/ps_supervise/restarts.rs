@@ -4,10 +4,25 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use formation::{Exit, State};
-use ps_supervisor::ProcessSpec;
+use ps_supervisor::{ProcessSpec, Request, Spec};
 use rustix::process::{Pid, Signal, kill_process};
+use type_settings::Setting;
 
 use crate::service::{Service, eventually, pid};
+
+/// Sets something for every type.
+fn set(spec: &mut Spec, name: &str, text: &str) {
+    let setting = Setting::named(name).expect("a setting");
+    assert!(
+        spec.processes.iter_mut().all(|process| setting.take(text, &mut process.settings)),
+        "{name} {text}"
+    );
+}
+
+fn kill(pid: u32) {
+    let pid = Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
+    kill_process(pid, Signal::KILL).expect("it is ours");
+}
 
 #[test]
 fn a_killed_process_is_back_in_well_under_a_second() {
@@ -22,6 +37,79 @@ fn a_killed_process_is_back_in_well_under_a_second() {
     });
     assert!(begin.elapsed() < Duration::from_millis(800), "took {:?}", begin.elapsed());
     assert_eq!((after.restarts, after.last_exit), (1, Some(Exit::Signal(9))));
+}
+
+#[test]
+fn an_instance_that_was_stable_is_started_again_at_once_and_one_that_dies_soon_waits() {
+    let mut service = Service::new(&[("web", "test -e fails && exit 1; exec sleep 1000", 1)]);
+    service = service.with(|spec| {
+        set(spec, "stable-after", "50ms");
+        set(spec, "restart-delay", "1h");
+        set(spec, "restart-delay-max", "1h");
+    });
+    service.start();
+    let mut before = service.await_status("web.1", "runs", |status| status.state == State::Running);
+    for restarts in 1..=3 {
+        let process = before.process.clone().expect("it runs");
+        eventually("it is stable", || (process.age() > Duration::from_millis(60)).then_some(()));
+        kill(process.pid);
+        before = service.await_status("web.1", "is back", |status| {
+            status.restarts == restarts && status.process.is_some()
+        });
+    }
+    let process = before.process.expect("it runs");
+    let name = format!("/proc/{}/comm", process.pid);
+    eventually("it has looked", || (std::fs::read_to_string(&name).ok()? == "sleep\n").then_some(()));
+    std::fs::write(service.path().join("fails"), "").expect("written");
+    eventually("it is stable", || (process.age() > Duration::from_millis(60)).then_some(()));
+    kill(process.pid);
+    let waits = service.await_status("web.1", "waits", |status| status.state == State::Backoff);
+    assert_eq!(waits.restarts, 4);
+}
+
+#[test]
+fn another_supervisor_goes_on_counting_and_waiting() {
+    let mut service = Service::new(&[("web", "exit 1", 1)]).with(|spec| {
+        spec.restart_policy = "on-failure:3".parse().expect("a policy");
+        set(spec, "restart-delay", "1h");
+        set(spec, "restart-delay-max", "1h");
+    });
+    service.start();
+    let waits = service.await_status("web.1", "waits", |status| status.state == State::Backoff);
+    service.kill_supervisor();
+    service.start();
+    assert_eq!(service.ask(&Request::Apply), None);
+    let still = service.status("web.1").expect("a status");
+    assert_eq!((still.state, still.run, still.restarts), (State::Backoff, waits.run, waits.restarts));
+    assert_eq!(still.deaths, waits.deaths);
+}
+
+#[test]
+fn more_starts_than_the_limit_are_given_up_and_a_person_may_start_it_all_the_same() {
+    let mut service = Service::new(&[("web", "exit 0", 1)]).with(|spec| {
+        spec.restart_policy = "always".parse().expect("a policy");
+        set(spec, "restart-delay", "1ms");
+        set(spec, "start-limit", "3/1m");
+    });
+    service.start();
+    let status = service.await_status("web.1", "has given up", |status| status.state == State::Crashed);
+    assert_eq!(status.restarts, 3);
+    assert_eq!(status.reason.as_deref(), Some("it was started again too often: start-limit 3/1m"));
+    let slots = vec!["web.1".parse().expect("a slot")];
+    assert_eq!(service.ask(&Request::Start { slots }), None);
+    service.await_status("web.1", "has had its tries anew", |again| {
+        again.state == State::Crashed && again.run == status.run + 4
+    });
+}
+
+#[test]
+fn an_end_that_the_app_calls_a_success_is_rest() {
+    let mut service = Service::new(&[("web", "kill -TERM $$", 1)])
+        .with(|spec| set(spec, "success-exit-codes", "3,SIGTERM"));
+    service.start();
+    let status =
+        service.await_status("web.1", "rests", |s| s.state == State::Stopped && s.last_exit.is_some());
+    assert_eq!((status.restarts, status.last_exit), (0, Some(Exit::Signal(15))));
 }
 
 #[test]

@@ -110,7 +110,7 @@ impl Seat {
         std::mem::swap(&mut self.current, &mut **beside);
         self.current.terms = None;
         self.known = self.current.number();
-        self.deaths = Deaths::default();
+        self.current.status.deaths = Deaths::default();
         let is_gone = !beside.state().is_live();
         if is_gone {
             self.forget_beside(means);

@@ -1,0 +1,166 @@
+//! A clock that is moved by hand: every death, every delay and every verdict can be said in advance.
+
+use type_settings::Setting;
+
+use super::*;
+
+const BRIEF: Duration = Duration::from_millis(5);
+const LONG: Duration = Duration::from_secs(3600);
+/// Jitter that neither adds nor takes.
+const MIDDLE: u64 = 100;
+const BAD: Option<Exit> = Some(Exit::Signal(9));
+const GOOD: Option<Exit> = Some(Exit::Code(0));
+
+/// A seat whose instances live and die by a clock of its own.
+struct Simulated {
+    deaths: Deaths,
+    policy: RestartPolicy,
+    settings: TypeSettings,
+    now: Duration,
+}
+
+impl Simulated {
+    fn new(policy: &str, texts: &[(&str, &str)]) -> Self {
+        let mut settings = TypeSettings::default();
+        for (name, text) in texts {
+            assert!(Setting::named(name).is_some_and(|setting| setting.take(text, &mut settings)), "{name}");
+        }
+        let policy = policy.parse().expect("a policy");
+        Self { deaths: Deaths::default(), policy, settings, now: Duration::from_secs(77) }
+    }
+
+    /// An instance lives and dies; the verdict, and the delay until the next start, which passes.
+    fn dies(&mut self, lifetime: Duration, exit: Option<Exit>) -> (Verdict, Duration) {
+        self.now += lifetime;
+        let death = Death { lifetime, at: self.now, exit, is_job: false, has_failed: false };
+        let verdict = self.deaths.judge(&death, Rules { policy: self.policy, settings: &self.settings });
+        let delay = self.deaths.delay(&self.settings, MIDDLE);
+        self.deaths.wait_until(Some(self.now + delay));
+        assert_eq!(self.deaths.waits(self.now), Some(delay));
+        self.now += delay;
+        assert_eq!(self.deaths.waits(self.now), Some(Duration::ZERO));
+        (verdict, delay)
+    }
+}
+
+#[test]
+fn ten_thousand_deaths_follow_the_schedule_to_the_millisecond() {
+    let mut seat = Simulated::new("always", &[]);
+    let begin = seat.now;
+    let mut starts_in_ten_minutes = 0;
+    let mut elapsed = Duration::ZERO;
+    for n in 1..=10_000_u32 {
+        let delay = Duration::from_millis(100_u64.saturating_mul(1 << (n - 1).min(16)).min(60_000));
+        assert_eq!(seat.dies(BRIEF, BAD), (Verdict::Again, delay), "death {n}");
+        elapsed += BRIEF + delay;
+        assert_eq!(seat.now, begin + elapsed);
+        starts_in_ten_minutes += u32::from(elapsed <= Duration::from_secs(600));
+    }
+    assert_eq!(starts_in_ten_minutes, 18);
+    assert_eq!(elapsed, Duration::from_millis(102_300 + 9_990 * 60_000 + 10_000 * 5));
+}
+
+#[test]
+fn after_a_stable_life_there_is_no_delay_and_what_was_counted_is_forgotten() {
+    let mut seat = Simulated::new("always", &[]);
+    assert_eq!(seat.dies(LONG, BAD), (Verdict::Again, Duration::ZERO));
+    let delays: Vec<u128> = (0..4).map(|_| seat.dies(BRIEF, BAD).1.as_millis()).collect();
+    assert_eq!(delays, [100, 200, 400, 800]);
+    assert_eq!(seat.dies(Duration::from_secs(10), GOOD).1, Duration::ZERO);
+    assert_eq!(seat.dies(BRIEF, BAD).1.as_millis(), 100);
+}
+
+#[test]
+fn jitter_stays_within_a_tenth() {
+    let mut seat = Simulated::new("always", &[]);
+    seat.dies(BRIEF, BAD);
+    for jitter in 0..1000 {
+        assert!((90..=110).contains(&seat.deaths.delay(&seat.settings, jitter).as_millis()));
+    }
+}
+
+#[test]
+fn policies_decide_as_documented() {
+    for (policy, exit, deaths, verdict) in [
+        ("no", GOOD, 1, Verdict::Rest),
+        ("no", BAD, 1, Verdict::GiveUp),
+        ("always", GOOD, 50, Verdict::Again),
+        ("unless-stopped", BAD, 50, Verdict::Again),
+        ("on-failure", GOOD, 1, Verdict::Rest),
+        ("on-failure", BAD, 50, Verdict::Again),
+        ("on-failure:2", BAD, 2, Verdict::Again),
+        ("on-failure:2", BAD, 3, Verdict::GiveUp),
+        ("on-failure:2", None, 3, Verdict::GiveUp),
+    ] {
+        let mut seat = Simulated::new(policy, &[]);
+        let last = (0..deaths).map(|_| seat.dies(BRIEF, exit).0).last();
+        assert_eq!(last, Some(verdict), "{policy} {exit:?} {deaths}");
+    }
+}
+
+#[test]
+fn ends_that_the_app_calls_a_success_are_one() {
+    let codes = [("success-exit-codes", "3,SIGTERM")];
+    for (exit, on_failure, no) in [
+        (Exit::Code(0), Verdict::Rest, Verdict::Rest),
+        (Exit::Code(3), Verdict::Rest, Verdict::Rest),
+        (Exit::Signal(15), Verdict::Rest, Verdict::Rest),
+        (Exit::Code(15), Verdict::Again, Verdict::GiveUp),
+        (Exit::Signal(3), Verdict::Again, Verdict::GiveUp),
+    ] {
+        assert_eq!(Simulated::new("on-failure", &codes).dies(BRIEF, Some(exit)).0, on_failure, "{exit}");
+        assert_eq!(Simulated::new("no", &codes).dies(BRIEF, Some(exit)).0, no, "{exit}");
+        assert_eq!(Simulated::new("always", &codes).dies(BRIEF, Some(exit)).0, Verdict::Again, "{exit}");
+    }
+}
+
+#[test]
+fn more_starts_than_the_limit_within_its_while_are_given_up_and_slow_ones_never() {
+    let mut seat = Simulated::new("always", &[("start-limit", "3/1s")]);
+    let verdicts: Vec<Verdict> = (0..4).map(|_| seat.dies(BRIEF, BAD).0).collect();
+    assert_eq!(verdicts, [Verdict::Again, Verdict::Again, Verdict::Again, Verdict::GiveUp]);
+    let mut seat = Simulated::new("always", &[("start-limit", "3/1h")]);
+    let stable = |minutes: u64| Duration::from_secs(60 * minutes);
+    assert!((0..1_000).all(|_| seat.dies(stable(21), BAD).0 == Verdict::Again));
+    let verdicts: Vec<Verdict> = (0..3).map(|_| seat.dies(stable(5), BAD).0).collect();
+    assert_eq!(verdicts[2], Verdict::GiveUp, "stable lives count too: {verdicts:?}");
+}
+
+#[test]
+fn an_end_that_nobody_saw_is_a_failure_of_a_service_and_the_end_of_a_job() {
+    for (policy, has_finished, verdict) in [
+        ("no", false, Verdict::Rest),
+        ("on-failure:10", false, Verdict::Again),
+        ("on-failure:10", true, Verdict::Rest),
+        ("always", true, Verdict::Again),
+        ("unless-stopped", true, Verdict::Again),
+    ] {
+        let policy: RestartPolicy = policy.parse().expect("a policy");
+        let death = Death {
+            lifetime: BRIEF,
+            at: BRIEF,
+            exit: None,
+            is_job: is_job(policy, has_finished),
+            has_failed: false,
+        };
+        let settings = TypeSettings::default();
+        let judged = Deaths::default().judge(&death, Rules { policy, settings: &settings });
+        assert_eq!(judged, verdict, "{policy} {has_finished}");
+    }
+}
+
+#[test]
+fn another_supervisor_goes_on_counting_in_the_same_boot_alone() {
+    let mut seat = Simulated::new("on-failure:4", &[("start-limit", "9/1h")]);
+    seat.deaths = seat.deaths.carried_on("this boot");
+    let delays: Vec<u128> = (0..3).map(|_| seat.dies(BRIEF, BAD).1.as_millis()).collect();
+    assert_eq!(delays, [100, 200, 400]);
+    let written = serde_json::to_string(&seat.deaths).expect("JSON");
+    let read: Deaths = serde_json::from_str(&written).expect("JSON");
+    assert_eq!(read.clone().carried_on("this boot"), seat.deaths);
+    assert!(read.clone().carried_on("another").is_nothing());
+    seat.deaths = read.carried_on("this boot");
+    assert_eq!(seat.dies(BRIEF, BAD), (Verdict::Again, Duration::from_millis(800)));
+    assert_eq!(seat.dies(BRIEF, BAD).0, Verdict::GiveUp);
+    assert!(serde_json::from_str::<Deaths>("{}").expect("JSON").is_nothing());
+}

@@ -1,0 +1,92 @@
+//! What the settings say about restarts: delays, and limits that could never be reached.
+
+use std::time::Duration;
+
+use crate::settings::TypeSettings;
+use crate::value::Span;
+
+const FIRST_DELAY: Span = Span::millis(100);
+const LONGEST_DELAY: Span = Span::millis(60_000);
+const STABLE: Span = Span::millis(10_000);
+
+impl TypeSettings {
+    /// How long an instance must live before what was counted against it is forgotten.
+    pub fn stable_after(&self) -> Duration {
+        self.stable_after.unwrap_or(STABLE).get()
+    }
+
+    /// The delay before the next start, after so many deaths in a row that each came soon; none after none.
+    pub fn delay_after(&self, deaths: u32) -> Duration {
+        let first = self.restart_delay.unwrap_or(FIRST_DELAY).get();
+        let longest = self.restart_delay_max.unwrap_or(LONGEST_DELAY).get();
+        match deaths.checked_sub(1) {
+            Some(doublings) => first.saturating_mul(1 << doublings.min(30)).min(longest),
+            None => Duration::ZERO,
+        }
+    }
+
+    /// What of these settings cannot hold together, if something cannot, as a fragment for people. A limit of starts that
+    /// the delays keep from ever being reached would be a promise that nobody keeps.
+    pub fn contradiction(&self) -> Option<String> {
+        let first = self.restart_delay.unwrap_or(FIRST_DELAY);
+        let longest = self.restart_delay_max.unwrap_or(LONGEST_DELAY);
+        if first > longest {
+            return Some(format!("restart-delay {first} is longer than restart-delay-max {longest}"));
+        }
+        let limit = self.start_limit?;
+        // Each delay may be a tenth longer at random.
+        let takes = (1..=limit.starts()).map(|deaths| self.delay_after(deaths)).sum::<Duration>() * 11 / 10;
+        let seconds = takes.as_secs() + 1;
+        (takes > limit.within()).then(|| {
+            format!(
+                "start-limit {limit} is never reached: with the delays between them, {} starts take {seconds} s at \
+                 least; say {}/{seconds}s, or a shorter restart-delay-max",
+                limit.starts(),
+                limit.starts()
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Setting;
+
+    fn settings(texts: &[(&str, &str)]) -> TypeSettings {
+        let mut settings = TypeSettings::default();
+        for (name, text) in texts {
+            assert!(Setting::named(name).is_some_and(|setting| setting.take(text, &mut settings)), "{name}");
+        }
+        settings
+    }
+
+    #[test]
+    fn delays_are_doubled_up_to_the_longest_and_the_table_says_the_same() {
+        let defaults = TypeSettings::default();
+        let seconds = |deaths| defaults.delay_after(deaths).as_secs_f64();
+        assert_eq!([0, 1, 2, 10, 11, u32::MAX].map(seconds), [0.0, 0.1, 0.2, 51.2, 60.0, 60.0]);
+        for (name, value) in
+            [("restart-delay", FIRST_DELAY), ("restart-delay-max", LONGEST_DELAY), ("stable-after", STABLE)]
+        {
+            let default = Setting::named(name).and_then(|setting| setting.default);
+            assert_eq!(default.map(str::parse), Some(Ok(value)), "{name}");
+        }
+        let own = settings(&[("restart-delay", "2s"), ("restart-delay-max", "5s")]);
+        assert_eq!([1, 2, 3, 9].map(|deaths| own.delay_after(deaths).as_secs()), [2, 4, 5, 5]);
+    }
+
+    #[test]
+    fn a_limit_that_the_delays_keep_from_being_reached_is_refused_with_one_that_can_be() {
+        for good in
+            [&[][..], &[("start-limit", "5/10s")], &[("start-limit", "20/1m"), ("restart-delay-max", "1s")]]
+        {
+            assert_eq!(settings(good).contradiction(), None, "{good:?}");
+        }
+        let said = settings(&[("start-limit", "20/10s")]).contradiction().expect("it is never reached");
+        assert!(said.contains("say 20/773s"), "{said}");
+        assert_eq!(settings(&[("start-limit", "20/773s")]).contradiction(), None);
+        let said = settings(&[("restart-delay", "2m")]).contradiction().expect("no sense");
+        assert!(said.contains("restart-delay 2m is longer than restart-delay-max 1m"), "{said}");
+    }
+}
