@@ -16,6 +16,9 @@ pub(crate) use monitor::{Finding, Monitor};
 pub(crate) use notice::{Notice, notices};
 pub(crate) use round::Asked;
 
+/// How long a run must live in any case. A main process that ends with success sooner, and leaves others running, meant to be a daemon.
+pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
+
 /// How the instances of a type are found ready, and are watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {

@@ -2,8 +2,10 @@
 //! FIFOs, its cgroup and the marks of its processes are nobody else's, and two runs can live in one slot. It asks the run
 //! table what to do and does it; what follows on its end is its seat's to say.
 
+mod failing;
 mod health;
 mod taken;
+mod watched;
 mod written;
 
 use std::os::fd::BorrowedFd;
@@ -16,6 +18,7 @@ use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
 use type_settings::TypeSettings;
 
+pub(crate) use crate::health::LEAST_LIFE;
 use crate::means::Means;
 use crate::outputs::Outputs;
 use crate::ports;
@@ -25,6 +28,9 @@ use crate::run_table::{RunAction, RunEvent, RunState};
 use crate::seat_table::Verdict;
 use crate::spec::Spec;
 use crate::status::{self, Status};
+
+pub(crate) use failing::Failing;
+use watched::Watched;
 
 /// How soon a tree that would not die is killed again.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
@@ -36,8 +42,6 @@ pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How long a process may survive SIGKILL, in the kernel's hands, before that is told.
 const UNKILLABLE: Duration = Duration::from_secs(5);
 
-/// A main process that ends with success sooner than this, and leaves others running, meant to be a daemon.
-pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
 const IN_THE_BACKGROUND: &str = "it left processes running when it ended: it seems to put itself into the background; \
      run it in the foreground (nginx -g 'daemon off;', gunicorn without --daemon)";
 
@@ -69,7 +73,7 @@ pub(crate) struct Run {
     looked_empty: Option<u64>,
     changed: bool,
     /// What is asked of it, while something is.
-    watched: Option<Box<health::Watched>>,
+    watched: Option<Box<Watched>>,
     /// Whether it has another main process, which nobody watches yet.
     has_new_main: bool,
 }
@@ -115,28 +119,6 @@ pub(crate) enum Cause {
     Asked,
     /// It did not do what it was started for.
     Failed(Failing),
-}
-
-/// What a run that lived did not do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failing {
-    /// It did not become ready in time.
-    NotReady,
-    /// A liveness check failed.
-    Unhealthy,
-    /// It did not say that it lives.
-    Watchdog,
-}
-
-impl Failing {
-    /// The word in its reason.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::NotReady => "not ready",
-            Self::Unhealthy => "unhealthy",
-            Self::Watchdog => "watchdog",
-        }
-    }
 }
 
 /// Why a run was not started, for people.

@@ -9,8 +9,7 @@ use ps_probe::{Ask, Check};
 
 use super::command::Killer;
 use super::round::{Asked, Round};
-use super::{Health, Ready};
-use crate::run::LEAST_LIFE;
+use super::{Health, LEAST_LIFE, Ready};
 use crate::run_table::RunState;
 
 /// How long a port is waited for at a time; its deadline is that of the whole start.

@@ -8,7 +8,9 @@ use formation::Exit;
 use os_process::{Census, ProcessId};
 use ps_rollout::Role;
 
-use super::{Cause, Failing, Run};
+use super::failing::Failing;
+use super::watched::Watched;
+use super::{Cause, Run};
 use crate::health::{Asked, CommandTry, Finding, Health, Killer, Monitor, Notice, Runner, Surroundings};
 use crate::means::Means;
 use crate::news::News;
@@ -21,16 +23,6 @@ use crate::spec::Spec;
 const UNHEARD: usize = 1000;
 
 const RELOADS: &str = "it reads its configuration anew";
-
-/// A run that something is asked of.
-#[derive(Debug)]
-pub(super) struct Watched {
-    monitor: Monitor,
-    /// What its commands are started with; why they cannot be.
-    surroundings: Option<Result<Surroundings, String>>,
-    /// Whether its processes were told where they can say how they are.
-    is_told: bool,
-}
 
 impl Run {
     /// Begins to ask what a spec wants to be asked. Of a type of which a spec of an earlier version tells, nothing is: its runs are
