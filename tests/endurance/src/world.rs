@@ -127,14 +127,18 @@ impl World {
             .flatten()
             .filter_map(|entry| {
                 let name = entry.file_name().to_string_lossy().into_owned();
-                let numbers = name.strip_prefix("stdout.")?.split('.').map(str::parse);
+                let numbers =
+                    name.strip_prefix("stdout.")?.trim_end_matches(".gz").split('.').map(str::parse);
                 Some((numbers.collect::<Result<_, _>>().ok()?, entry.path()))
             })
             .collect();
         files.sort();
         let mut log = Vec::new();
         for (_, file) in files {
-            log.extend(fs::read(file)?);
+            // A full segment is compressed by and by.
+            let unpacked = Command::new("gzip").args(["-dcf", "--"]).arg(&file).output()?;
+            ensure!(unpacked.status.success(), "{}: {unpacked:?}", file.display());
+            log.extend(unpacked.stdout);
         }
         Ok(log)
     }
