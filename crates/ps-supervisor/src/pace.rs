@@ -3,7 +3,10 @@
 //! that wakes us often gets a larger pipe, and is left alone for a moment after each small portion. A single line is
 //! taken at once, and nobody is woken for a stream that is quiet.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
+
+use crate::poll::Source;
 
 /// How much a pipe holds as the system makes it, in bytes.
 pub(crate) const SMALL: usize = 64 << 10;
@@ -11,6 +14,9 @@ pub(crate) const SMALL: usize = 64 << 10;
 pub(crate) const LARGE: usize = 1 << 20;
 /// How long a busy stream is left alone.
 pub(crate) const REST: Duration = Duration::from_millis(1);
+
+/// How long a stream is quiet before its large pipe is given back.
+pub(crate) const QUIET: Duration = Duration::from_secs(1);
 
 /// Within how long a stream that wakes us so often is busy.
 const WINDOW: Duration = Duration::from_millis(10);
@@ -25,6 +31,20 @@ pub(crate) enum Advice {
     Grow,
     /// It is left alone for a moment.
     Rest,
+}
+
+/// The streams that are not simply taken when something comes.
+#[derive(Debug, Default)]
+pub(crate) struct Flow {
+    /// Those that have a large pipe, and when something was last taken from them.
+    pub(crate) large: BTreeMap<Source, Instant>,
+}
+
+impl Flow {
+    /// When a large pipe may be given back.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.large.values().min().map(|last| *last + QUIET)
+    }
 }
 
 /// How often a stream has woken us.

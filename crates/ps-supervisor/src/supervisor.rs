@@ -37,6 +37,7 @@ use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::first_format::{Predecessor, note_finished};
 use crate::means::Means;
+use crate::pace::Flow;
 use crate::poll::{Poll, Source};
 use crate::process::exit_of;
 use crate::rollout::Carried;
@@ -50,7 +51,6 @@ use crate::spec_file::SpecFile;
 use crate::state::{State, Statuses};
 use crate::tidier::Tidier;
 use crate::watched::{Refresh, Watched};
-use flow::Flow;
 
 /// What ends a supervisor.
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
@@ -213,6 +213,8 @@ impl Supervisor {
 
     /// Waits for something to happen, and sees to it.
     fn turn(&mut self) -> Result<(), Error> {
+        // Also those that were opened since the last wait: by a start that nobody asked for, nothing else wakes us.
+        self.watch_outputs();
         let timeout = self.timeout();
         self.means.begin_turn();
         let ready = self.poll.wait(timeout).map_err(|errno| Error::io("watch", &self.service, errno))?;
@@ -324,7 +326,6 @@ impl Supervisor {
             // While a run came in, a seat heard nothing of what is wanted of it.
             self.apply();
         }
-        self.watch_outputs();
         self.lose_patience(now);
         self.note_stopped_later(now);
         self.end_pauses(now);

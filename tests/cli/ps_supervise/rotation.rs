@@ -68,6 +68,18 @@ fn full_segments_are_compressed_by_a_process_of_its_own_and_all_is_kept_in_order
 }
 
 #[test]
+fn what_is_written_at_once_is_kept_though_nobody_asks_the_supervisor_for_anything() {
+    let mut service = Service::new(&[("web", "echo up; exec sleep 1000", 1)]);
+    service.rewrite(|_| ());
+    let mut supervisor = service.command().spawn().expect("ps-supervise starts");
+    let log = logs(&service).join("stdout.1.0");
+    eventually("it is kept", || fs::read(&log).is_ok_and(|log| log == b"up\n").then_some(()));
+    let pid = rustix::process::Pid::from_child(&supervisor);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is ours");
+    assert!(supervisor.wait().expect("it is ours").success());
+}
+
+#[test]
 fn a_log_that_is_written_to_without_end_takes_no_more_room_than_it_may() {
     let mut service = echo(r#"{"log-max-size":"64k","log-max-files":"3"}"#);
     let mut words = begin(&mut service);

@@ -8,7 +8,7 @@ use formation::Slot;
 use log_store::Capture;
 
 use super::{PAUSE, Supervisor};
-use crate::pace::{Advice, LARGE, REST, SMALL};
+use crate::pace::{Advice, LARGE, QUIET, REST, SMALL};
 use crate::poll::Source;
 use crate::run::Run;
 use crate::seat::Seat;
@@ -16,23 +16,6 @@ use crate::seat::Seat;
 /// How many streams may have a large pipe at a time. The system counts what all pipes of a user can hold, and gives that user
 /// only very small ones beyond some limit (`fs.pipe-user-pages-soft`: 64 MiB).
 const MOST_LARGE: usize = 8;
-/// How long a stream is quiet before its large pipe is given back.
-const QUIET: Duration = Duration::from_secs(1);
-
-/// The streams that are not simply taken when something comes.
-#[derive(Debug, Default)]
-pub(super) struct Flow {
-    /// Those that have a large pipe, and when something was last taken from them.
-    large: BTreeMap<Source, Instant>,
-}
-
-impl Flow {
-    /// When a large pipe may be given back.
-    pub(super) fn due(&self) -> Option<Instant> {
-        self.large.values().min().map(|last| *last + QUIET)
-    }
-}
-
 impl Supervisor {
     /// Watches outputs that were opened since this was last done.
     pub(super) fn watch_outputs(&mut self) {
