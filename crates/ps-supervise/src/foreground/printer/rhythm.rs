@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 /// How long it rests.
 const REST: Duration = Duration::from_millis(1);
-/// So much at once is no trickle, in bytes.
-const PORTION: usize = 128 << 10;
+/// So much at once is no trickle, in bytes: half of what is read at once.
+const PORTION: usize = 32 << 10;
 /// Within how long it is busy if it was woken so often.
 const WINDOW: Duration = Duration::from_millis(10);
 const OFTEN: u32 = 32;
@@ -66,7 +66,7 @@ mod tests {
         // It goes on while each turn takes a millisecond, and much at once needs no rest.
         assert!((0..100).all(|_| {
             now += 1_100;
-            rhythm.after(at(now), 80_000).is_some()
+            rhythm.after(at(now), 20_000).is_some()
         }));
         assert_eq!(rhythm.after(at(now), PORTION), None);
         now += 100_000;
