@@ -64,8 +64,8 @@ mod tests {
     #[test]
     fn delays_are_doubled_up_to_the_longest_and_the_table_says_the_same() {
         let defaults = TypeSettings::default();
-        let seconds = |deaths| defaults.delay_after(deaths).as_secs_f64();
-        assert_eq!([0, 1, 2, 10, 11, u32::MAX].map(seconds), [0.0, 0.1, 0.2, 51.2, 60.0, 60.0]);
+        let millis = |deaths| defaults.delay_after(deaths).as_millis();
+        assert_eq!([0, 1, 2, 10, 11, u32::MAX].map(millis), [0, 100, 200, 51_200, 60_000, 60_000]);
         for (name, value) in
             [("restart-delay", FIRST_DELAY), ("restart-delay-max", LONGEST_DELAY), ("stable-after", STABLE)]
         {
