@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::Installation;
+use crate::installation::Installation;
 use crate::piece::{MARK, Piece};
 use crate::quote::{self, Unusable};
 

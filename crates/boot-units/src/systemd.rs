@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
+use crate::installation::Installation;
 use crate::piece::{MARK, Piece};
 use crate::quote::{self, Unusable};
-use crate::{Installation, piece};
 
 const UNIT: &str = "formation.service";
 const SYSTEM: &str = "/etc/systemd/system";
@@ -49,8 +49,5 @@ fn render(installation: &Installation, units: &Path, target: &str) -> Result<Vec
     ]);
     lines.extend(["", "[Install]", &wanted]);
     let wants = units.join(format!("{target}.wants"));
-    Ok(vec![
-        Piece::file(units.join(UNIT), &lines),
-        piece::Piece::link(wants.join(UNIT), Path::new("..").join(UNIT)),
-    ])
+    Ok(vec![Piece::file(units.join(UNIT), &lines), Piece::link(wants.join(UNIT), Path::new("..").join(UNIT))])
 }

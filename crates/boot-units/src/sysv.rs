@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use crate::Installation;
+use crate::installation::Installation;
 use crate::piece::{Content, MARK, Piece};
 use crate::quote::{self, Unusable};
 

@@ -3,16 +3,17 @@
 
 mod here;
 mod lie;
+mod place;
 mod settle;
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use boot_units::{Content, Init, Piece, pieces};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 
+use self::place::Place;
 use crate::args::{BootArgs, BootVerb};
 use crate::session::Session;
 
@@ -33,26 +34,6 @@ pub(crate) fn run(session: &Session, args: &BootArgs) -> Result<Outcome> {
         BootVerb::Enable => enable(session, init, &place, &pieces),
         BootVerb::Disable => disable(session, init, &place, &pieces),
         BootVerb::Check => check(&place, &pieces),
-    }
-}
-
-/// Where pieces lie: on this machine, or below the directory of an image.
-pub(crate) struct Place {
-    root: Option<PathBuf>,
-}
-
-impl Place {
-    /// Where that path is.
-    fn path(&self, path: &Path) -> PathBuf {
-        match &self.root {
-            Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),
-            None => path.to_owned(),
-        }
-    }
-
-    /// Whether it is this machine, whose init system can be told.
-    fn is_here(&self) -> bool {
-        self.root.is_none()
     }
 }
 

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use boot_units::{Content, MARK, Piece};
 
-use super::Place;
+use super::place::Place;
 
 /// The longest file that could be ours.
 const MAX_BYTES: u64 = 1 << 16;
+
 /// Where a piece lies, if anything does: a numbered link may have another number.
 pub(super) fn found(place: &Place, piece: &Piece) -> Option<PathBuf> {
     let path = place.path(&piece.path);

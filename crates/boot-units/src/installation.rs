@@ -1,0 +1,35 @@
+//! What an init system is to bring back.
+
+use std::path::PathBuf;
+
+use crate::quote::{self, Unusable};
+
+/// What is to be brought back, by whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// The path of `ps-lifecycle`.
+    pub lifecycle: PathBuf,
+    /// The path of `ps-supervise`.
+    pub supervise: PathBuf,
+    /// `DOKKU_ROOT`.
+    pub root: PathBuf,
+    /// `DOKKU_LIB_ROOT`.
+    pub lib: PathBuf,
+    /// Who runs it; `None` is root, or the user whose systemd it is.
+    pub user: Option<String>,
+    /// Where a user's own configuration lies (`~/.config`); for [`crate::Init::SystemdUser`] alone.
+    pub config: PathBuf,
+    /// The directory whose services runit runs; for [`crate::Init::Runit`] alone.
+    pub scanned: PathBuf,
+}
+
+impl Installation {
+    /// A command line of a shell that runs a verb as whoever runs the apps.
+    pub(crate) fn verb(&self, words: &str) -> Result<String, Unusable> {
+        let verb = format!("{} {words}", quote::shell_path(&self.lifecycle)?);
+        Ok(match &self.user {
+            Some(user) => format!("su -s /bin/sh -c {} {}", quote::shell(&verb), quote::shell(user)),
+            None => verb,
+        })
+    }
+}
