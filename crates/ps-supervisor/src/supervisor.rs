@@ -192,6 +192,7 @@ impl Supervisor {
             self.publish();
             if self.is_over(until) {
                 self.means.begin_turn();
+                self.drop_candidate();
                 return Ok(());
             }
             self.turn()?;

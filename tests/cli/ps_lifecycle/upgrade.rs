@@ -362,10 +362,11 @@ fn installed(script: Option<&str>) -> TempDir {
     directory
 }
 
-/// The one supervisor of a home. What it has just forked bears its name until it becomes a command.
+/// The one supervisor of a home, the root of them all aside. What it has just forked bears its name until it becomes a command.
 fn supervisor(home: &Home) -> Pid {
     eventually("one app has one supervisor", || {
-        let all = home.processes().into_iter().filter(|(_, words)| words.contains("ps-supervise "));
+        let is_one = |words: &str| words.contains("ps-supervise ") && !words.contains("--root");
+        let all = home.processes().into_iter().filter(|(_, words)| is_one(words));
         match all.map(|(pid, _)| pid).collect::<Vec<_>>()[..] {
             [pid] => Ok(pid),
             ref several => Err(format!("{several:?}")),
@@ -416,37 +417,29 @@ fn a_supervisor_of_another_build_becomes_the_installed_one_in_the_same_process_a
 
 #[test]
 fn how_a_process_ended_while_its_supervisor_became_another_program_is_known() {
-    let home = Home::running("shop", "web: exec sleep 100003\n", &["--scale", "web=2"]);
+    // It ends as soon as its parent is another program: before that knows of it, or right after.
+    let watches = "a=$(readlink /proc/$PPID/exe); while b=$(readlink /proc/$PPID/exe) && [ $a = $b ]; do :; done; exit 7";
+    let procfile = format!("web: {watches}\nworker: exec sleep 100003\n");
+    let home = Home::running("shop", &procfile, &["--scale", "web=1", "--scale", "worker=1"]);
     let (before, pid) = (home.pids("shop"), supervisor(&home));
-    let victim = before["web.1"];
-    let program = programs().join("ps-supervise");
-    // A verb that looks again finds another build than the script's, so the shell does it once. It is executed away at once: a shell
-    // that waits reaps children of which it knows nothing.
-    let other = installed(Some(&format!(
-        "case \"$*\" in *--goes-on*) [ -e {done} ] || {{ : >{done}; kill -9 {victim}; }};; esac\n\
-         exec {program} \"$@\"",
-        done = home.path("done").display(),
-        program = program.display()
-    )));
-    let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop", "web.2"]));
+    let other = installed(None);
+    let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop", "worker.1"]));
     assert_eq!(ran.status, Some(0), "{ran:?}");
-    let row = eventually("web.1 is started again", || {
-        let rows = home.status("shop");
-        let row = rows.into_iter().find(|row| slot(row) == "web.1").ok_or("no row")?;
-        let is_again = row["state"] == "running" && row["pid"].as_u64() != Some(victim);
-        if is_again { Ok(row) } else { Err(row.to_string()) }
-    });
-    assert_eq!(row["last_exit"], serde_json::json!({"signal": 9}), "{row}");
-    assert_eq!(row["restarts"], 1, "{row}");
-    assert_eq!((home.pids("shop")["web.2"], supervisor(&home)), (before["web.2"], pid));
+    let ended_with = |name: &str, exit: serde_json::Value| {
+        eventually("it is started again", || {
+            let rows = home.status("shop");
+            let row = rows.into_iter().find(|row| slot(row) == name).ok_or("no row")?;
+            let is_again = row["state"] == "running" && row["pid"].as_u64() != Some(before[name]);
+            let is_known = row["last_exit"] == exit && row["restarts"] == 1;
+            if is_again && is_known { Ok(()) } else { Err(row.to_string()) }
+        });
+    };
+    ended_with("web.1", serde_json::json!({"code": 7}));
+    assert_eq!((home.pids("shop")["worker.1"], supervisor(&home)), (before["worker.1"], pid));
     // What lives on is its child as before: how that ends is seen as well.
-    let other = i32::try_from(before["web.2"]).ok().and_then(Pid::from_raw).expect("a pid");
+    let other = i32::try_from(before["worker.1"]).ok().and_then(Pid::from_raw).expect("a pid");
     kill_process(other, Signal::TERM).expect("it lives");
-    eventually("web.2 is started again", || {
-        let rows = home.status("shop");
-        let row = rows.into_iter().find(|row| slot(row) == "web.2").ok_or("no row")?;
-        if row["last_exit"] == serde_json::json!({"signal": 15}) { Ok(()) } else { Err(row.to_string()) }
-    });
+    ended_with("worker.1", serde_json::json!({"signal": 15}));
 }
 
 #[test]
@@ -455,7 +448,8 @@ fn a_program_that_cannot_go_on_leaves_the_supervisor_as_it_was() {
     let (before, pid) = (home.pids("shop"), supervisor(&home));
     let program = || fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).expect("it lives");
     let ours = program();
-    for script in ["exit 1", "exec sleep 1000", "kill -9 $$"] {
+    // What else it is started for, it does not do either.
+    for script in ["exit 1", "[ $1 = --can-go-on ] && exec sleep 1000", "kill -9 $$"] {
         let other = installed(Some(script));
         let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop"]));
         assert_eq!(ran.status, Some(0), "{script}: {ran:?}");

@@ -99,6 +99,13 @@ impl Supervisor {
         self.stay(&program, client, "it does not say whether it can go on");
     }
 
+    /// The supervisor ends: nobody waits for an answer any more.
+    pub(super) fn drop_candidate(&mut self) {
+        if let Some(candidate) = self.candidate.take() {
+            os_process::signal_process(candidate.child.id(), Signal::KILL, || true);
+        }
+    }
+
     fn stay(&mut self, program: &Path, client: u64, reason: &str) {
         let reason = format!("{}: {reason}", program.display());
         self.server.say(client, &Message::Stays { reason });
