@@ -19,6 +19,7 @@ mod signal;
 mod specify;
 mod status;
 mod stop;
+mod supervised;
 mod trees;
 
 use std::ops::ControlFlow;

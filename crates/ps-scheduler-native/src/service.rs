@@ -1,31 +1,22 @@
-//! The service directory of one app, and its supervisor.
+//! The service directory of one app, and the supervisor that holds it.
 
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use durable::{Access, Directory};
 use formation::{AppName, Slot};
-use os_process::ProcessId;
 use ps_apps::World;
-use ps_root::spawn_supervisor;
 use ps_scheduler::Error;
 use ps_supervisor::{Client, Message, NEXT_FILE, Next, Request, SPEC_FILE, Spec, Status, Statuses};
 use rustix::fs::FlockOperation;
 
-use crate::root;
-
 const PLUGIN: &str = "scheduler-native";
-const LOG_FILE: &str = "supervisor.log";
 const LOCK_FILE: &str = "lock";
-/// How long a supervisor may hold its lock without listening.
-const SILENT: Duration = Duration::from_secs(3);
-const START_DEADLINE: Duration = Duration::from_secs(10);
-/// How much of the end of its log is looked at for its last line, in bytes.
-const LAST_BYTES: u64 = 1 << 14;
+/// How long a supervisor may take to say what its spec is.
+const ANSWER: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
 
 /// The service directory of one app.
@@ -169,48 +160,6 @@ impl Service {
         self.connect().is_some() && is_whole() && slots.iter().all(is_readable)
     }
 
-    /// A connection to the supervisor, which is started if there is none.
-    pub(crate) fn supervised(&self) -> Result<Client, Error> {
-        if let Some(client) = self.connect() {
-            root::ensure(self);
-            return Ok(client);
-        }
-        if !self.directory.join(LOCK_FILE).exists() {
-            // Its directory may have been removed under a supervisor that lives: two must not run beside each other.
-            crate::orphan::end(&self.directory, START_DEADLINE);
-        }
-        let deadline = Instant::now() + START_DEADLINE;
-        let mut starting: Option<Starting> = None;
-        let mut is_held_since = None;
-        loop {
-            if let Some(client) = self.connect() {
-                return Ok(client);
-            }
-            if self.is_free() {
-                is_held_since = None;
-                starting = starting.map_or_else(|| self.start(), |starting| Ok(Some(starting)))?;
-            } else if is_held_since.get_or_insert_with(Instant::now).elapsed() >= SILENT {
-                // Whoever holds the lock has lost its socket: its processes are taken over by a new one.
-                crate::orphan::kill(&self.directory);
-            }
-            if starting.as_mut().is_some_and(Starting::has_ended) {
-                if self.is_free() {
-                    return Err(
-                        self.unreachable(&self.last_words().unwrap_or_else(|| "it ended at once".to_owned()))
-                    );
-                }
-                // Somebody else was faster.
-                starting = None;
-            }
-            if Instant::now() >= deadline {
-                return Err(self.unreachable(
-                    &self.last_words().unwrap_or_else(|| "it did not start in time".to_owned()),
-                ));
-            }
-            thread::sleep(POLL);
-        }
-    }
-
     /// Waits until no supervisor holds the directory; false if one still does at the deadline.
     pub(crate) fn is_left_before(&self, deadline: Instant) -> bool {
         while !self.is_free() {
@@ -220,6 +169,11 @@ impl Service {
             thread::sleep(POLL);
         }
         true
+    }
+
+    /// Whether there is a lock that a supervisor could hold.
+    pub(crate) fn has_lock(&self) -> bool {
+        self.directory.join(LOCK_FILE).exists()
     }
 
     /// Whether no supervisor holds the directory.
@@ -234,17 +188,6 @@ impl Service {
         Error::Unreachable { backend, reason: reason.to_owned() }
     }
 
-    /// Starts a supervisor: the root does, where there is one. `None`: one lives that will answer soon, or leave.
-    fn start(&self) -> Result<Option<Starting>, Error> {
-        if let Some(started) = root::start(self) {
-            return Ok(started.is_new.then_some(Starting::Roots(started.process)));
-        }
-        let program = self.program()?;
-        let child = spawn_supervisor(&program, &self.directory, None);
-        let child = child.map_err(|error| backend(format!("start {}", program.display()), &error))?;
-        Ok(Some(Starting::Ours(child)))
-    }
-
     /// `ps-supervise` beside the running program, else on `PATH`.
     pub(crate) fn program(&self) -> Result<PathBuf, Error> {
         if let Some(program) = &self.supervise {
@@ -256,39 +199,12 @@ impl Service {
                 .to_owned(),
         })
     }
-
-    /// The last line of its log, if it said anything.
-    fn last_words(&self) -> Option<String> {
-        let mut file = durable::open(&self.directory.join(LOG_FILE)).ok()?;
-        let end = file.metadata().ok()?.len();
-        file.seek(SeekFrom::Start(end.saturating_sub(LAST_BYTES))).ok()?;
-        let mut bytes = Vec::new();
-        file.take(LAST_BYTES).read_to_end(&mut bytes).ok()?;
-        String::from_utf8_lossy(&bytes).lines().last().map(str::to_owned)
-    }
-}
-
-/// A supervisor that was started and does not answer yet.
-enum Starting {
-    /// By this program, as its child.
-    Ours(Child),
-    /// By the root.
-    Roots(ProcessId),
-}
-
-impl Starting {
-    fn has_ended(&mut self) -> bool {
-        match self {
-            Self::Ours(child) => child.try_wait().is_ok_and(|status| status.is_some()),
-            Self::Roots(process) => !process.is_alive(),
-        }
-    }
 }
 
 /// What a supervisor says its spec is; one of an earlier version says nothing.
 fn told_spec(client: &mut Client) -> Option<Spec> {
     client.send(&Request::Spec).ok()?;
-    let deadline = Instant::now() + START_DEADLINE;
+    let deadline = Instant::now() + ANSWER;
     let mut told = None;
     loop {
         match client.next(deadline).ok()?? {

@@ -1,0 +1,104 @@
+//! How an app comes to its supervisor: one that lives answers, and where none does, one is started, by the root if there is one.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use os_process::ProcessId;
+use ps_root::spawn_supervisor;
+use ps_scheduler::Error;
+use ps_supervisor::Client;
+
+use crate::service::{Service, backend};
+use crate::{orphan, root};
+
+const LOG_FILE: &str = "supervisor.log";
+/// How long a supervisor may hold its lock without listening.
+const SILENT: Duration = Duration::from_secs(3);
+const START_DEADLINE: Duration = Duration::from_secs(10);
+/// How much of the end of its log is looked at for its last line, in bytes.
+const LAST_BYTES: u64 = 1 << 14;
+const POLL: Duration = Duration::from_millis(5);
+
+impl Service {
+    /// A connection to the supervisor, which is started if there is none.
+    pub(crate) fn supervised(&self) -> Result<Client, Error> {
+        if let Some(client) = self.connect() {
+            root::ensure(self);
+            return Ok(client);
+        }
+        if !self.has_lock() {
+            // Its directory may have been removed under a supervisor that lives: two must not run beside each other.
+            orphan::end(&self.directory, START_DEADLINE);
+        }
+        let deadline = Instant::now() + START_DEADLINE;
+        let mut starting: Option<Starting> = None;
+        let mut is_held_since = None;
+        loop {
+            if let Some(client) = self.connect() {
+                return Ok(client);
+            }
+            if self.is_free() {
+                is_held_since = None;
+                starting = starting.map_or_else(|| self.start(), |starting| Ok(Some(starting)))?;
+            } else if is_held_since.get_or_insert_with(Instant::now).elapsed() >= SILENT {
+                // Whoever holds the lock has lost its socket: its processes are taken over by a new one.
+                orphan::kill(&self.directory);
+            }
+            if starting.as_mut().is_some_and(Starting::has_ended) {
+                if self.is_free() {
+                    return Err(
+                        self.unreachable(&self.last_words().unwrap_or_else(|| "it ended at once".to_owned()))
+                    );
+                }
+                // Somebody else was faster.
+                starting = None;
+            }
+            if Instant::now() >= deadline {
+                return Err(self.unreachable(
+                    &self.last_words().unwrap_or_else(|| "it did not start in time".to_owned()),
+                ));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Starts a supervisor: the root does, where there is one. `None`: one lives that will answer soon, or leave.
+    fn start(&self) -> Result<Option<Starting>, Error> {
+        if let Some(started) = root::start(self) {
+            return Ok(started.is_new.then_some(Starting::Roots(started.process)));
+        }
+        let program = self.program()?;
+        let child = spawn_supervisor(&program, &self.directory, None);
+        let child = child.map_err(|error| backend(format!("start {}", program.display()), &error))?;
+        Ok(Some(Starting::Ours(child)))
+    }
+
+    /// The last line of its log, if it said anything.
+    fn last_words(&self) -> Option<String> {
+        let mut file = durable::open(&self.directory.join(LOG_FILE)).ok()?;
+        let end = file.metadata().ok()?.len();
+        file.seek(SeekFrom::Start(end.saturating_sub(LAST_BYTES))).ok()?;
+        let mut bytes = Vec::new();
+        file.take(LAST_BYTES).read_to_end(&mut bytes).ok()?;
+        String::from_utf8_lossy(&bytes).lines().last().map(str::to_owned)
+    }
+}
+
+/// A supervisor that was started and does not answer yet.
+enum Starting {
+    /// By this program, as its child.
+    Ours(Child),
+    /// By the root.
+    Roots(ProcessId),
+}
+
+impl Starting {
+    fn has_ended(&mut self) -> bool {
+        match self {
+            Self::Ours(child) => child.try_wait().is_ok_and(|status| status.is_some()),
+            Self::Roots(process) => !process.is_alive(),
+        }
+    }
+}
