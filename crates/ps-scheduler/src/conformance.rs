@@ -1,6 +1,7 @@
 //! The promises of a scheduler, as a test suite that runs against any of them. A failure is a panic that says
 //! which promise was broken; it is called from tests only.
 
+mod harness;
 mod place;
 pub mod rollouts;
 pub mod stops;
@@ -12,6 +13,7 @@ use self::place::Place;
 use crate::scheduler::{DeployOutcome, Scheduler, Stopped};
 use crate::{Cancel, Error, Intent, Plan, Running};
 
+pub use harness::{Another, Harness};
 pub use place::app;
 pub use subject::Subject;
 

@@ -8,9 +8,7 @@ use std::time::Duration;
 use formation::{AppName, RestartPolicy};
 use ps_engine::{Container, Engine};
 use ps_rollout::Strategy;
-use ps_scheduler::conformance::rollouts::{self, Harness};
-use ps_scheduler::conformance::stops::{self, Another};
-use ps_scheduler::conformance::{self, Subject};
+use ps_scheduler::conformance::{self, Another, Harness, Subject, rollouts, stops};
 use ps_scheduler::{
     AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, Source, StopOrder, Stopped, Watch,
 };

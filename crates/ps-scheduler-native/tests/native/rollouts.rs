@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use formation::RestartPolicy;
 use ps_apps::World;
-use ps_scheduler::conformance::Subject;
-use ps_scheduler::conformance::rollouts::{self, Harness};
-use ps_scheduler::conformance::stops::{self, Another};
+use ps_scheduler::conformance::{Another, Harness, Subject, rollouts, stops};
 use ps_scheduler::{Scheduler, Source};
 use ps_scheduler_native::Native;
 use tempfile::TempDir;

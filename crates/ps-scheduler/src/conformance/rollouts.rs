@@ -1,9 +1,8 @@
 //! The promises of a rollout: what an app is left with when a deploy or a restart fails, is refused, is cancelled, or loses its
 //! caller half-way. They come in three lists, which every scheduler's tests share: a promise that is added is kept by all.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,57 +10,14 @@ use formation::{Slot, Which};
 use ps_rollout::{Fate, Strategy};
 
 use super::Subject;
+use super::harness::Harness;
 use super::place::{self, Place};
-use super::stops::Another;
-use crate::scheduler::{Scheduler, Watch};
 use crate::{Cancel, Error, Intent, Plan, Progress, Release, Running};
 
 /// How long an instance has to live where one is to end before it has passed its gate: on a busy machine, too, it does.
 const LONG_GATE: Duration = Duration::from_secs(5);
 /// A deploy that has not ended after its caller died at so many steps does not end.
 const MANY: usize = 200;
-
-/// What the suite needs of a scheduler, whose app [`super::app`] can be deployed.
-pub trait Harness {
-    /// The scheduler.
-    fn scheduler(&self) -> &dyn Scheduler;
-
-    /// A release whose instances come up and run until they are told to end.
-    fn good(&self) -> Subject;
-
-    /// One from the same source whose instances end, or are not ready, before they have passed their gate.
-    fn bad(&self) -> Subject;
-
-    /// One that cannot even be tried: its source is not there.
-    fn refused(&self) -> Subject;
-
-    /// Each process or container of the app that is alive, whoever recorded it. Called in the middle of a deploy, too.
-    fn alive(&self) -> BTreeSet<String>;
-
-    /// The scheduler as another program has it; asked only by [`super::stops`].
-    fn another(&self) -> Another {
-        unimplemented!("no other program can change the apps of this scheduler")
-    }
-
-    /// How long the suite waits for what is to become true.
-    fn patience(&self) -> Duration {
-        Duration::from_secs(30)
-    }
-
-    /// Carries a plan out until its caller dies at a step, from 0; `false`: it was over before that step. A caller dies without
-    /// undoing anything. This one is a panic when it is told what happened for the `step`-th time; a scheduler
-    /// that can be cut off more finely does so.
-    fn dies_at(&self, plan: &Plan, step: usize) -> bool {
-        let told = Cell::new(0);
-        let mut say = |_| {
-            if told.replace(told.get() + 1) == step {
-                resume_unwind(Box::new("the caller dies here"));
-            }
-        };
-        let mut watch = Watch { say: &mut say, cancel: &Cancel::default(), lock: None };
-        catch_unwind(AssertUnwindSafe(|| self.scheduler().deploy(plan, &mut watch))).is_err()
-    }
-}
 
 /// A promise: it panics where it is broken, and leaves nothing of the app behind.
 pub type Promise = Box<dyn Fn(&dyn Harness) + Sync>;

@@ -7,13 +7,11 @@ use std::thread::{self, JoinHandle};
 use formation::Which;
 use ps_rollout::Strategy;
 
+use super::harness::Harness;
 use super::place;
-use super::rollouts::{Harness, Promise, Suite, with, with_long_gate};
-use crate::scheduler::{Scheduler, StopOrder, Stopped, Watch};
+use super::rollouts::{Promise, Suite, with, with_long_gate};
+use crate::scheduler::{StopOrder, Stopped, Watch};
 use crate::{Cancel, DeployOutcome, Error, Intent, Progress, Running};
-
-/// The scheduler as another program has it, made in that program's thread.
-pub type Another = Box<dyn FnOnce() -> Box<dyn Scheduler> + Send>;
 
 /// A stop is taken into a rollout that somebody else carries out. For schedulers whose apps more than one program can change.
 pub fn of_stops() -> Vec<Promise> {

@@ -2,7 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::*;
-use crate::conformance::{self, Subject, rollouts};
+use crate::conformance::{self, Harness, Subject, rollouts};
 use crate::{Cancel, Plan};
 
 fn subject(image: &str, command: Option<&str>) -> Subject {
@@ -14,7 +14,7 @@ fn subject(image: &str, command: Option<&str>) -> Subject {
     }
 }
 
-impl rollouts::Harness for Fake {
+impl Harness for Fake {
     fn scheduler(&self) -> &dyn Scheduler {
         self
     }
@@ -112,29 +112,29 @@ impl Scheduler for Careless {
     }
 }
 
-impl rollouts::Harness for Careless {
+impl Harness for Careless {
     fn scheduler(&self) -> &dyn Scheduler {
         self
     }
 
     fn good(&self) -> Subject {
-        rollouts::Harness::good(&self.fake)
+        Harness::good(&self.fake)
     }
 
     fn bad(&self) -> Subject {
-        rollouts::Harness::bad(&self.fake)
+        Harness::bad(&self.fake)
     }
 
     fn refused(&self) -> Subject {
-        rollouts::Harness::refused(&self.fake)
+        Harness::refused(&self.fake)
     }
 
     fn alive(&self) -> BTreeSet<String> {
-        rollouts::Harness::alive(&self.fake)
+        Harness::alive(&self.fake)
     }
 
     fn dies_at(&self, plan: &Plan, step: usize) -> bool {
-        rollouts::Harness::dies_at(&self.fake, plan, step)
+        Harness::dies_at(&self.fake, plan, step)
     }
 
     fn patience(&self) -> Duration {
@@ -142,15 +142,14 @@ impl rollouts::Harness for Careless {
     }
 }
 
-fn is_caught(strategy: Option<Strategy>, forgets: bool, promise: impl Fn(&dyn rollouts::Harness)) -> bool {
+fn is_caught(strategy: Option<Strategy>, forgets: bool, promise: impl Fn(&dyn Harness)) -> bool {
     let careless = Careless { fake: Fake::new(), strategy, forgets };
     catch_unwind(AssertUnwindSafe(|| promise(&careless))).is_err()
 }
 
 #[test]
 fn a_scheduler_that_breaks_a_promise_is_caught() {
-    let stops_first =
-        |promise: fn(&dyn rollouts::Harness)| is_caught(Some(Strategy::StopFirst), false, promise);
+    let stops_first = |promise: fn(&dyn Harness)| is_caught(Some(Strategy::StopFirst), false, promise);
     assert!(stops_first(|harness| {
         rollouts::a_failed_deploy_leaves_the_same_instances(harness, Strategy::Overlap);
     }));
