@@ -11,7 +11,8 @@ use std::path::Path;
 use formation::{Exit, RestartPolicy, Slot};
 use serde_json::Value;
 
-use crate::spec::{MAX_FILE_BYTES, Spec};
+use crate::layout::MAX_FILE_BYTES;
+use crate::spec::Spec;
 use crate::status::STATUS_FILE;
 
 /// Whether the supervisor of that time was seen alive.

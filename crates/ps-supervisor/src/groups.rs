@@ -14,7 +14,7 @@ use os_process::{CgroupRoot, ServiceName};
 use serde::{Deserialize, Serialize};
 
 use crate::layout;
-use crate::spec::MAX_FILE_BYTES;
+use crate::layout::MAX_FILE_BYTES;
 
 const FILE: &str = "id";
 const FORMAT: u32 = 1;

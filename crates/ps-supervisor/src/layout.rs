@@ -19,6 +19,9 @@ use log_store::Series;
 
 use crate::run_name::{RunName, number};
 
+/// The largest file of a service directory that is read, in bytes.
+pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
+
 const RUNS: &str = "runs";
 const LOGS: &str = "log";
 

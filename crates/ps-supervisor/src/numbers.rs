@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use ps_rollout::HIGHEST_NUMBER;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::MAX_FILE_BYTES;
+use crate::layout::MAX_FILE_BYTES;
 
 const FILE: &str = "runs.json";
 const FORMAT: u32 = 1;

@@ -20,8 +20,9 @@ use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::layout::MAX_FILE_BYTES;
 use crate::revision::{self, Next};
-use crate::spec::{MAX_FILE_BYTES, Spec};
+use crate::spec::Spec;
 use crate::status::Status;
 pub use report::{Report, Stage};
 

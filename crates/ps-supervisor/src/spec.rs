@@ -24,10 +24,8 @@ use serde::{Deserialize, Serialize};
 use type_settings::{Size, TypeSettings, Whole};
 
 use crate::health::Health;
+use crate::layout::MAX_FILE_BYTES;
 use crate::{Error, lossless, stopped};
-
-/// The largest file of a service directory that is read, in bytes.
-pub(crate) const MAX_FILE_BYTES: u64 = 4 << 20;
 
 /// The file's name in a service directory.
 pub const SPEC_FILE: &str = "spec2.json";

@@ -16,8 +16,8 @@ use os_process::ProcessId;
 use ps_rollout::{Lane, Role};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::layout::MAX_FILE_BYTES;
 use crate::restart::Deaths;
-use crate::spec::MAX_FILE_BYTES;
 use crate::{Error, layout};
 
 pub(crate) const STATUS_FILE: &str = "status.json";

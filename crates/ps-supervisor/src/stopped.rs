@@ -16,7 +16,7 @@ use formation::Slot;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::spec::MAX_FILE_BYTES;
+use crate::layout::MAX_FILE_BYTES;
 
 /// The file's name in a service directory.
 const STOPPED_FILE: &str = "stopped.json";

@@ -14,7 +14,7 @@ use ps_rollout::Lane;
 use serde::{Deserialize, Serialize};
 
 use crate::layout;
-use crate::spec::MAX_FILE_BYTES;
+use crate::layout::MAX_FILE_BYTES;
 
 pub(super) const FILE: &str = "ports.json";
 const FORMAT: u32 = 1;
