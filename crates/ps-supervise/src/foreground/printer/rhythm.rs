@@ -57,7 +57,7 @@ mod tests {
         let at = |micros| begin + Duration::from_micros(micros);
         let mut rhythm = Rhythm::default();
         assert!((0..500).all(|line| rhythm.after(at(line * 1000), 80).is_none()));
-        let mut now = 500_000;
+        let mut now = 600_000;
         let rests = (0..100).filter(|_| {
             now += 10;
             rhythm.after(at(now), 80).is_some()
