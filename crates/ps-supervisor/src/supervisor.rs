@@ -28,11 +28,9 @@ use rustix::io::Errno;
 use rustix::process::WaitOptions;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
-use reexec::Candidate;
-pub use reexec::{CAN_GO_ON, GOES_ON};
-
 use crate::Error;
 use crate::attachment::{Attached, Change};
+use crate::candidate::Candidate;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::first_format::{Predecessor, note_finished};

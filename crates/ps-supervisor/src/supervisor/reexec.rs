@@ -9,36 +9,22 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Instant;
 
-use rustix::process::{Signal, WaitStatus};
+use rustix::process::WaitStatus;
 
 use super::Supervisor;
 use crate::Error;
+use crate::candidate::{Candidate, GOES_ON};
 use crate::control::Message;
 use crate::run::Run;
 use crate::seat::Seat;
 use crate::spec::Spec;
 
-/// What tells the new program that it goes on in the place of a supervisor, behind the service directory.
-pub const GOES_ON: &str = "--goes-on";
-/// What asks a program whether it could.
-pub const CAN_GO_ON: &str = "--can-go-on";
 /// How the program is called to others: by it a supervisor is known.
 const NAME: &str = "ps-supervise";
-/// How long the new program may think about whether it can.
-const PATIENCE: Duration = Duration::from_secs(5);
 const FIRST: i32 = 3;
-
-/// A program that is asked whether it can go on.
-#[derive(Debug)]
-pub(crate) struct Candidate {
-    program: PathBuf,
-    child: Child,
-    client: u64,
-    until: Instant,
-}
 
 impl Supervisor {
     /// Whether a supervisor of this build could go on with what lies in a service directory.
@@ -68,9 +54,7 @@ impl Supervisor {
         if is_busy || self.attached.is_some() || self.candidate.is_some() {
             return Err("something is being ended or replaced here: ask again later".to_owned());
         }
-        let asked = Command::new(&program).arg(CAN_GO_ON).arg(&self.service).stdin(Stdio::null()).spawn();
-        let child = asked.map_err(|error| format!("start {}: {error}", program.display()))?;
-        self.candidate = Some(Candidate { program, child, client, until: Instant::now() + PATIENCE });
+        self.candidate = Some(Candidate::ask(program, &self.service, client)?);
         Ok(())
     }
 
@@ -81,7 +65,7 @@ impl Supervisor {
 
     /// A child that is no process of a run has ended: the program that was asked, perhaps.
     pub(super) fn hear_candidate(&mut self, pid: u32, status: WaitStatus) {
-        let Some(candidate) = self.candidate.take_if(|candidate| candidate.child.id() == pid) else { return };
+        let Some(candidate) = self.candidate.take_if(|candidate| candidate.pid() == pid) else { return };
         let Candidate { program, client, .. } = candidate;
         let reason = if status.exit_status() == Some(0) {
             self.become_program(&program).to_string()
@@ -94,15 +78,14 @@ impl Supervisor {
     /// A program that does not say whether it can go on cannot.
     pub(super) fn lose_patience(&mut self, now: Instant) {
         let Some(candidate) = self.candidate.take_if(|candidate| candidate.until <= now) else { return };
-        let Candidate { program, child, client, .. } = candidate;
-        os_process::signal_process(child.id(), Signal::KILL, || true);
-        self.stay(&program, client, "it does not say whether it can go on");
+        candidate.kill();
+        self.stay(&candidate.program, candidate.client, "it does not say whether it can go on");
     }
 
     /// The supervisor ends: nobody waits for an answer any more.
     pub(super) fn drop_candidate(&mut self) {
         if let Some(candidate) = self.candidate.take() {
-            os_process::signal_process(candidate.child.id(), Signal::KILL, || true);
+            candidate.kill();
         }
     }
 
