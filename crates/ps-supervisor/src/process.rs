@@ -3,16 +3,9 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
-use formation::{Exit, Slot};
-use os_process::{CgroupRoot, ProcessId, Tree, since_boot};
+use formation::Exit;
+use os_process::{ProcessId, since_boot};
 use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus, pidfd_open, waitpid};
-
-use crate::command::Invocation;
-use crate::descriptors::Descriptors;
-use crate::output::Output;
-use crate::spec::Spec;
-use crate::start::Start;
-use env_files::Environment;
 
 /// The main process of an instance.
 #[derive(Debug)]
@@ -25,6 +18,14 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Our child of that pid, which was just started.
+    pub(crate) fn child(pid: u32) -> Self {
+        // One that ended at once is a zombie until we reap it: its name is gone, its pid is not.
+        let id = ProcessId::of(pid)
+            .unwrap_or_else(|| ProcessId { boot_id: String::new(), ..ProcessId::born_now(pid) });
+        Self { id, started: since_boot(), adopted: None }
+    }
+
     /// The process of that id, if it still lives: pid, start time and boot all match. It is our child if we have become another
     /// program since we started it.
     pub(crate) fn adopt(id: &ProcessId) -> Option<Self> {
@@ -75,40 +76,4 @@ impl Process {
 /// How a process ended.
 pub(crate) fn exit_of(status: WaitStatus) -> Option<Exit> {
     status.exit_status().map(Exit::Code).or_else(|| status.terminating_signal().map(Exit::Signal))
-}
-
-/// What a process is started with beside what its spec says.
-#[derive(Debug)]
-pub(crate) struct Given<'a> {
-    /// The tree that it founds.
-    pub(crate) tree: &'a Tree,
-    /// Its variables.
-    pub(crate) environment: &'a Environment,
-    /// Its input and its output.
-    pub(crate) output: &'a Output,
-    /// How many descriptors it may have.
-    pub(crate) descriptors: Descriptors,
-    /// Where its cgroup is made, if it has one.
-    pub(crate) cgroups: Option<&'a CgroupRoot>,
-}
-
-/// Starts the process of a slot; an error says why, for people.
-pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Process, String> {
-    let Given { tree, environment, .. } = *given;
-    let wanted = spec.process(&slot.process_type);
-    let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
-    let invocation = Invocation::of(&wanted.command, environment)?;
-    if let Some(cgroup) = tree.cgroup() {
-        cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
-    }
-    let start = Start { spec, given, invocation };
-    let child = match start.at_once() {
-        Some(child) => child,
-        None => start.by_launch(slot)?,
-    };
-    // A child that ended at once is a zombie until we reap it: its name is gone, its pid is not.
-    let pid = child.id();
-    let id = ProcessId::of(pid)
-        .unwrap_or_else(|| ProcessId { boot_id: String::new(), ..ProcessId::born_now(pid) });
-    Ok(Process { id, started: since_boot(), adopted: None })
 }

@@ -22,11 +22,12 @@ pub(crate) use crate::health::LEAST_LIFE;
 use crate::means::Means;
 use crate::outputs::Outputs;
 use crate::ports;
-use crate::process::{self, Given, Process};
+use crate::process::Process;
 use crate::restart::{Death, Rules, is_job};
 use crate::run_table::{RunAction, RunEvent, RunState};
 use crate::seat_table::Verdict;
 use crate::spec::Spec;
+use crate::start::{self, Given};
 use crate::status::{self, Status};
 
 pub(crate) use failing::Failing;
@@ -289,7 +290,7 @@ impl Run {
             descriptors,
             cgroups: means.cgroups.as_ref(),
         };
-        process::spawn(spec, slot, &given).map_err(Obstacle::Refused)
+        start::spawn(spec, slot, &given).map_err(Obstacle::Refused)
     }
 
     /// Sees to it that the port is free; another one takes the place of one that is not, and a note says so.

@@ -1,4 +1,4 @@
-//! The two ways from a command line to a process. Both end in the same: it is in its cgroup, has its limit of open files and its
+//! The two ways from what a spec wants in a slot to a process. Both end in the same: it is in its cgroup, has its limit of open files and its
 //! tag, and none of these came later than the process itself.
 //!
 //! *At once*: what a process inherits, the supervisor takes on itself for as long as a fork takes. *By launch*: our own program
@@ -8,31 +8,66 @@
 use std::path::Path;
 use std::process::{Child, Command};
 
+use env_files::Environment;
 use formation::Slot;
-use os_process::{Cgroup, tagged};
+use os_process::{Cgroup, CgroupRoot, Tree, tagged};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::command::Invocation;
+use crate::descriptors::Descriptors;
 use crate::entry::Entry;
 use crate::marks::MARKER;
-use crate::process::Given;
+use crate::output::Output;
+use crate::process::Process;
 use crate::signals::unblocked;
 use crate::spec::Spec;
 
+/// What a process is started with beside what its spec says.
+#[derive(Debug)]
+pub(crate) struct Given<'a> {
+    /// The tree that it founds.
+    pub(crate) tree: &'a Tree,
+    /// Its variables.
+    pub(crate) environment: &'a Environment,
+    /// Its input and its output.
+    pub(crate) output: &'a Output,
+    /// How many descriptors it may have.
+    pub(crate) descriptors: Descriptors,
+    /// Where its cgroup is made, if it has one.
+    pub(crate) cgroups: Option<&'a CgroupRoot>,
+}
+
+/// Starts the process of a slot; an error says why, for people.
+pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Process, String> {
+    let Given { tree, environment, .. } = *given;
+    let wanted = spec.process(&slot.process_type);
+    let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
+    let invocation = Invocation::of(&wanted.command, environment)?;
+    if let Some(cgroup) = tree.cgroup() {
+        cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
+    }
+    let start = Start { spec, given, invocation };
+    let child = match start.at_once() {
+        Some(child) => child,
+        None => start.by_launch(slot)?,
+    };
+    Ok(Process::child(child.id()))
+}
+
 /// A process that is about to be started.
 #[derive(Debug)]
-pub(crate) struct Start<'a> {
+struct Start<'a> {
     /// What is wanted.
-    pub(crate) spec: &'a Spec,
+    spec: &'a Spec,
     /// What it is started with.
-    pub(crate) given: &'a Given<'a>,
+    given: &'a Given<'a>,
     /// What it becomes.
-    pub(crate) invocation: Invocation,
+    invocation: Invocation,
 }
 
 impl Start<'_> {
     /// Starts it without a step in between. `None`: nothing was started.
-    pub(crate) fn at_once(&self) -> Option<Child> {
+    fn at_once(&self) -> Option<Child> {
         let Given { tree, environment, descriptors, cgroups, .. } = *self.given;
         let mut command = self.invocation.found_command(environment, &self.spec.directory)?;
         self.prepare(&mut command).ok()?;
@@ -44,7 +79,7 @@ impl Start<'_> {
     }
 
     /// Starts our own program, which becomes it.
-    pub(crate) fn by_launch(&self, slot: &Slot) -> Result<Child, String> {
+    fn by_launch(&self, slot: &Slot) -> Result<Child, String> {
         let Given { tree, descriptors, .. } = *self.given;
         let joining_file = tree.cgroup().map(Cgroup::joining_file);
         let entry = Entry { joining: joining_file.as_deref(), open_files: descriptors.inherited };
