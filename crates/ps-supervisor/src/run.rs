@@ -2,7 +2,7 @@
 //! FIFOs, its cgroup and the marks of its processes are nobody else's, and two runs can live in one slot. It asks the run
 //! table what to do and does it; what follows on its end is its seat's to say.
 
-mod failing;
+mod end;
 mod health;
 mod taken;
 mod watched;
@@ -12,25 +12,23 @@ use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, ProcessType, RestartPolicy, State};
+use formation::{Exit, State};
 use os_process::{Census, Tree};
 use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
-use type_settings::TypeSettings;
 
 pub(crate) use crate::health::LEAST_LIFE;
 use crate::means::Means;
 use crate::outputs::Outputs;
 use crate::ports;
 use crate::process::Process;
-use crate::restart::{Death, Rules, is_job};
+use crate::restart::{Death, is_job};
 use crate::run_table::{RunAction, RunEvent, RunState};
-use crate::seat_table::Verdict;
 use crate::spec::Spec;
 use crate::start::{self, Given};
 use crate::status::{self, Status};
 
-pub(crate) use failing::Failing;
+pub(crate) use end::{Cause, Terms};
 use watched::Watched;
 
 /// How soon a tree that would not die is killed again.
@@ -88,38 +86,6 @@ enum Written {
     InState,
     /// Nowhere.
     Nowhere,
-}
-
-/// What a revision says about the end of its runs.
-#[derive(Clone, Debug)]
-pub(crate) struct Terms {
-    policy: RestartPolicy,
-    grace: Duration,
-    settings: TypeSettings,
-}
-
-impl Terms {
-    /// Those of a type in a spec.
-    pub(crate) fn of(spec: &Spec, process_type: &ProcessType) -> Self {
-        let settings = spec.settings(process_type).cloned().unwrap_or_default();
-        Self { policy: spec.policy(process_type), grace: spec.grace(process_type), settings }
-    }
-
-    /// What they say about restarts.
-    pub(crate) fn rules(&self) -> Rules<'_> {
-        Rules { policy: self.policy, settings: &self.settings }
-    }
-}
-
-/// Why a run ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
-    /// Its main process ended by itself; what the restart policy says about that.
-    ByItself(Verdict),
-    /// Somebody told it to end.
-    Asked,
-    /// It did not do what it was started for.
-    Failed(Failing),
 }
 
 /// Why a run was not started, for people.

@@ -8,9 +8,9 @@ use formation::Exit;
 use os_process::{Census, ProcessId};
 use ps_rollout::Role;
 
-use super::failing::Failing;
+use super::Run;
+use super::end::{Cause, Failing};
 use super::watched::Watched;
-use super::{Cause, Run};
 use crate::health::{Asked, CommandTry, Finding, Health, Killer, Monitor, Notice, Runner, Surroundings};
 use crate::means::Means;
 use crate::news::News;
