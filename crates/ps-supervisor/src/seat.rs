@@ -2,6 +2,7 @@
 //! what to do and does it. Deaths, delays and restarts are the seat's; everything that belongs to one life is the run's.
 
 mod beside;
+mod told;
 
 use std::collections::VecDeque;
 use std::fs;
@@ -16,7 +17,7 @@ use crate::layout;
 use crate::means::Means;
 use crate::news::News;
 use crate::restart::{Death, Deaths};
-use crate::run::{Cause, LEAST_LIFE, Obstacle, Run, TRY_AGAIN};
+use crate::run::{Cause, Obstacle, Run, TRY_AGAIN};
 use crate::run_table::RunState;
 use crate::seat_table::{Action, Beside, Event, Held, Verdict};
 use crate::spec::Spec;
@@ -168,7 +169,7 @@ impl Seat {
             let verdict = Deaths::default().judge(&death, beside.terms(means).rules());
             if is_by_itself {
                 beside.cause = Some(Cause::ByItself(verdict));
-                tell_death(&self.slot, beside, death.lifetime, means);
+                told::death(&self.slot, beside, death.lifetime, means);
             }
         }
         self.look(Instant::now(), means);
@@ -179,7 +180,7 @@ impl Seat {
         let verdict = self.judge(&death, means);
         if is_by_itself || death.has_failed {
             self.current.cause = Some(Cause::ByItself(verdict));
-            tell_death(&self.slot, &self.current, death.lifetime, means);
+            told::death(&self.slot, &self.current, death.lifetime, means);
         }
         self.handle(Event::Died(verdict), means);
     }
@@ -206,13 +207,13 @@ impl Seat {
     /// Looks at the clock, and at what is meant to become empty.
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) {
         if self.current.look(now, means) {
-            tell_end(&self.slot, &self.current, means);
+            told::end(&self.slot, &self.current, means);
             self.handle(Event::Empty, means);
         }
         if let Some(beside) = self.beside.as_mut()
             && beside.look(now, means)
         {
-            tell_end(&self.slot, beside, means);
+            told::end(&self.slot, beside, means);
             let is_leaving = self.side == Beside::Leaving;
             self.handle(Event::Gone, means);
             if is_leaving || !means.news.is_heard() {
@@ -380,38 +381,6 @@ impl Seat {
     }
 }
 
-/// Whether a run ended in a way that its restart policy does not leave at that.
-fn is_failure(cause: Option<Cause>) -> bool {
-    matches!(cause, Some(Cause::ByItself(Verdict::Again | Verdict::GiveUp)))
-}
-
-/// A death that a restart policy does not leave at that is told at once, any other end once nothing is left. A run that comes
-/// in and ends at once has not done what it was started for, whatever its status.
-fn tell_death(slot: &Slot, run: &Run, lifetime: Duration, means: &mut Means) {
-    let is_new = run.status.role == Some(Role::Incoming) && lifetime < LEAST_LIFE;
-    if is_failure(run.cause) || (is_new && run.cause == Some(Cause::ByItself(Verdict::Rest))) {
-        means.news.tell(News::Died(how(run, lifetime)), slot, run.number());
-    }
-}
-
-/// How a run ended, as a fragment for people that goes on after the slot.
-fn how(run: &Run, lifetime: Duration) -> String {
-    let when = match lifetime.as_secs() {
-        0 => "ended within its first second".to_owned(),
-        seconds => format!("ended after {seconds} s"),
-    };
-    let exit = run.status.last_exit.map(|exit| format!(" ({exit})")).unwrap_or_default();
-    let hint = run.status.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
-    when + &exit + &hint
-}
-
-/// Nothing is left of a run. What died and is to be started again, or was given up, has been told of.
-fn tell_end(slot: &Slot, run: &Run, means: &mut Means) {
-    if !is_failure(run.cause) {
-        means.news.tell(News::Ended, slot, run.number());
-    }
-}
-
 /// Where a run starts that somebody asked for: where the verb resolved the typed path to, while that exists.
 fn directory_now(spec: &Spec) -> PathBuf {
     let resolved = Some(spec.directory.clone()).filter(|directory| directory.is_dir());
@@ -441,7 +410,7 @@ fn alone(run: RunState, cause: Option<Cause>) -> State {
         RunState::Ready => State::Running,
         RunState::Unready => State::Unready,
         RunState::Terminating | RunState::Killing | RunState::Clearing => State::Stopping,
-        RunState::Ended if is_failure(cause) => State::Crashed,
+        RunState::Ended if cause.is_some_and(Cause::is_failure) => State::Crashed,
         RunState::Ended => State::Stopped,
     }
 }

@@ -20,6 +20,13 @@ pub(crate) enum Cause {
     Failed(Failing),
 }
 
+impl Cause {
+    /// Whether it is one that a restart policy does not leave at that.
+    pub(crate) fn is_failure(self) -> bool {
+        matches!(self, Self::ByItself(Verdict::Again | Verdict::GiveUp))
+    }
+}
+
 /// What a run that lived did not do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failing {

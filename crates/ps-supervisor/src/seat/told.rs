@@ -1,0 +1,40 @@
+//! What is told of the end of a run.
+
+use std::time::Duration;
+
+use formation::Slot;
+use ps_rollout::Role;
+
+use crate::means::Means;
+use crate::news::News;
+use crate::run::{Cause, LEAST_LIFE, Run};
+use crate::seat_table::Verdict;
+
+/// A death that a restart policy does not leave at that is told at once, any other end once nothing is left. A run that comes
+/// in and ends at once has not done what it was started for, whatever its status.
+pub(super) fn death(slot: &Slot, run: &Run, lifetime: Duration, means: &mut Means) {
+    let is_new = run.status.role == Some(Role::Incoming) && lifetime < LEAST_LIFE;
+    if run.cause.is_some_and(Cause::is_failure)
+        || (is_new && run.cause == Some(Cause::ByItself(Verdict::Rest)))
+    {
+        means.news.tell(News::Died(how(run, lifetime)), slot, run.number());
+    }
+}
+
+/// Nothing is left of a run. What died and is to be started again, or was given up, has been told of.
+pub(super) fn end(slot: &Slot, run: &Run, means: &mut Means) {
+    if !run.cause.is_some_and(Cause::is_failure) {
+        means.news.tell(News::Ended, slot, run.number());
+    }
+}
+
+/// How a run ended, as a fragment for people that goes on after the slot.
+fn how(run: &Run, lifetime: Duration) -> String {
+    let when = match lifetime.as_secs() {
+        0 => "ended within its first second".to_owned(),
+        seconds => format!("ended after {seconds} s"),
+    };
+    let exit = run.status.last_exit.map(|exit| format!(" ({exit})")).unwrap_or_default();
+    let hint = run.status.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
+    when + &exit + &hint
+}
