@@ -207,7 +207,8 @@ mod tests {
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
         group.remove();
-        assert_eq!(members, [child.id()]);
+        // Another test of this process may have started something in that moment, and that is in the group as well.
+        assert!(members.contains(&child.id()) && !members.contains(&std::process::id()), "{members:?}");
         assert_eq!(fs::read_to_string("/proc/self/cgroup").expect("readable"), before);
     }
 

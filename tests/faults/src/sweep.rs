@@ -55,7 +55,8 @@ pub const CHANGING: &[&str] = &[
 ];
 
 /// Calls that ask about files: an error here must not be taken for an answer.
-const ASKING: &[&str] = &["read", "pread64", "getdents64", "statx", "newfstatat", "fstat", "lseek"];
+const ASKING: &[&str] =
+    &["openat2", "read", "pread64", "getdents64", "statx", "newfstatat", "fstat", "lseek"];
 
 /// Calls on descriptors and paths that neither change nor ask about state.
 const OTHER: &[&str] =
