@@ -34,7 +34,9 @@ impl CommandLine<'_> {
         let line = parts.join(" ");
         // What stands in quotes may look like an operator: then a shell reads the line, and is to leave nothing of itself behind.
         let is_for_a_shell = !self.arguments.is_empty() && !is_simple(&line);
-        Ok((!line.is_empty()).then(|| if is_for_a_shell { format!("exec {line}") } else { line }))
+        // An empty command was said, and is refused by whoever takes it.
+        let is_said = self.command.is_some() || !line.is_empty();
+        Ok(is_said.then(|| if is_for_a_shell { format!("exec {line}") } else { line }))
     }
 }
 

@@ -59,9 +59,9 @@ impl<'a> Follower<'a> {
         Ok(told.into_iter().filter_map(|message| self.learn(message)).last())
     }
 
-    /// Whether one of these runs, as far as is known.
+    /// Whether one of these lives, as far as is known: it may yet have to prove itself.
     pub(crate) fn has_up<'s>(&self, mut slots: impl Iterator<Item = &'s Slot>) -> bool {
-        slots.any(|slot| self.known.get(slot).is_some_and(|status| status.state == State::Running))
+        slots.any(|slot| self.known.get(slot).is_some_and(|status| status.state.is_alive()))
     }
 
     /// The instances that are known of and not at rest.

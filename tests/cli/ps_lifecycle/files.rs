@@ -91,7 +91,7 @@ fn what_a_file_asks_for_and_nobody_does_is_named_in_one_line_each() {
             "cron": [{"command": "a", "schedule": "@daily"}],
             "formation": {"web": {"quantitty": 2}},
             "healthchecks": {
-                "web": [{"type": "liveness", "path": "/"}, {"type": "startup", "uptime": 1}, {"type": "startup", "command": ["x"]}],
+                "web": [{"type": "startup", "uptime": 1}, {"type": "startup", "command": ["true"]}],
                 "wbe": [{"type": "startup"}]
             }
         }"#,
@@ -104,16 +104,13 @@ fn what_a_file_asks_for_and_nobody_does_is_named_in_one_line_each() {
         "app.json: scripts.postdeploy is not heeded here: ",
         "app.json: cron is not heeded here: ",
         "app.json: formation.web.quantitty is not known: did you mean quantity?",
-        "app.json: healthchecks.web[0] is not heeded here: ",
-        "app.json: healthchecks.web[1] is not heeded here: ",
-        "app.json: healthchecks.web[2] is not heeded here: ",
         "app.json: healthchecks for \"wbe\", which the Procfile does not have",
         "CHECKS is not read: ",
     ] {
         let found = said.iter().filter(|line| line.starts_with(part)).count();
         assert_eq!(found, 1, "{part}: {said:#?}");
     }
-    assert_eq!(said.len(), 11, "{said:#?}");
+    assert_eq!(said.len(), 8, "{said:#?}");
 }
 
 #[test]

@@ -315,7 +315,13 @@ impl Drop for Home {
             let app = app.file_name().to_string_lossy().into_owned();
             run(self.command(&["ps-lifecycle", "destroy", &app]));
         }
-        let left = self.processes();
+        // The root says that it leaves, and then its process ends.
+        let until = Instant::now() + Duration::from_secs(10);
+        let mut left = self.processes();
+        while !left.is_empty() && !thread::panicking() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(10));
+            left = self.processes();
+        }
         if !left.is_empty() {
             self.power_cut();
         }

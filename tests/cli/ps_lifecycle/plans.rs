@@ -137,7 +137,9 @@ fn a_dry_run_of_ps_scale_is_the_plan_of_converge_whatever_state_the_app_is_in() 
     assert_eq!(home.pids("shop"), before, "what it said it keeps it kept, and no more");
 
     let status = home.path("lib/data/scheduler-native/shop/web.1/status.json");
-    std::fs::write(&status, "not JSON").expect("it can be damaged");
+    for file in [status, home.path("lib/data/scheduler-native/shop/state")] {
+        std::fs::write(&file, "not JSON").expect("it can be damaged");
+    }
     let unknown = "unknown web.1: its scheduler did not say whether it runs";
     assert_eq!(plan_of_both(&home), [over[0], over[1], unknown, &web(3)]);
 

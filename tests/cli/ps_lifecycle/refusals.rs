@@ -58,7 +58,7 @@ fn a_count_that_is_none_is_refused_before_anything_happens() {
     let source = home.path("shop").to_str().expect("text").to_owned();
     let before = home.pids("shop");
     for (scale, says) in [
-        (&["web=-1"][..], "-1"),
+        (&["web=-999"][..], "999"),
         (&["web=abc"], "abc"),
         (&["web=99999999"], "99999999"),
         (&["web=10001"], "10001"),
