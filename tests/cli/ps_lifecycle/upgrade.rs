@@ -404,7 +404,8 @@ fn a_supervisor_of_another_build_becomes_the_installed_one_in_the_same_process_a
         });
         written = log().len();
     }
-    let wanted: String = (1..=LINES).map(|n| format!("{n}\n")).collect();
+    let lines: Vec<String> = (1..=LINES).map(|n| n.to_string()).collect();
+    let wanted = lines.join("\n") + "\n";
     eventually("the worker has written all of it", || {
         let length = log().len();
         if length >= wanted.len() { Ok(()) } else { Err(format!("{length} of {}", wanted.len())) }
