@@ -34,6 +34,9 @@ pub fn run() -> Result<Outcome> {
     if let Some((service, open_files, goes_on)) = service_alone() {
         return serve(&service, open_files, goes_on);
     }
+    if let Some((lib, is_while_needed)) = root_alone()? {
+        return root::run(&lib, is_while_needed);
+    }
     let args = Args::try_parse()?;
     if let Some(state) = &args.guard {
         return foreground::guard(state);
@@ -43,7 +46,10 @@ pub fn run() -> Result<Outcome> {
         return Ok(Outcome::Done);
     }
     let words = args.words()?;
-    if let Some(lib) = root::meant(&args, &words)? {
+    let root = args.app.root.as_deref().filter(|root| words.directory.as_deref() == Some(*root));
+    if let Some(root) = root.filter(|_| !args.is_for_foreground())
+        && let Some(lib) = root::meant(root, args.while_needed)?
+    {
         return root::run(&lib, args.while_needed);
     }
     if let Some(service) = service_directory(&words)? {
@@ -79,6 +85,21 @@ fn service_alone() -> Option<(PathBuf, Option<u64>, bool)> {
     }
     let words = Words { directory: Some(directory.into()), ..Words::default() };
     Some((service_directory(&words).ok()??, open_files, goes_on))
+}
+
+/// The installation whose root is meant, and whether that stays only while it is needed, as verbs and init systems word it. As for
+/// [`service_alone`], no parser reads it.
+fn root_alone() -> Result<Option<(PathBuf, bool)>> {
+    let words: Vec<OsString> = std::env::args_os().skip(1).take(4).collect();
+    let (lib, is_while_needed) = match words.as_slice() {
+        [option, lib] if option == "--root" => (lib, false),
+        [while_needed, option, lib] if while_needed == "--while-needed" && option == "--root" => (lib, true),
+        _ => return Ok(None),
+    };
+    if !lib.as_encoded_bytes().starts_with(b"/") {
+        return Ok(None);
+    }
+    Ok(root::meant(Path::new(lib), is_while_needed)?.map(|lib| (lib, is_while_needed)))
 }
 
 /// The directory that is meant, if it is one with a spec. A source directory may have a `spec.json` of its own, a service

@@ -11,24 +11,21 @@ use ps_apps::World;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_root::{Place, Root, Stay};
 
-use crate::args::{Args, Words};
-
 /// Where the service directories of an installation are, below its `DOKKU_LIB_ROOT`.
 const SERVICES: &str = "data/scheduler-native";
 
-/// The installation that is meant: a directory given by `--root` that holds service directories, or is the one of the environment,
+/// The installation that is meant: a directory `given` by `--root` that holds service directories, or is the one of the environment,
 /// and that has no Procfile. Any other directory is that of a Procfile.
-pub(crate) fn meant(args: &Args, words: &Words) -> Result<Option<PathBuf>> {
-    let Some(given) = args.app.root.as_deref().filter(|_| !args.is_for_foreground()) else { return Ok(None) };
+pub(crate) fn meant(given: &Path, is_while_needed: bool) -> Result<Option<PathBuf>> {
     let own = World::from_env().ok().map(|world| world.lib().to_owned()).filter(|own| own == given);
     if let Some(own) = &own {
         durable::create_root(own)?;
     }
     let Ok(lib) = given.canonicalize() else { return Ok(None) };
-    if lib.join("Procfile").is_file() || words.directory.as_deref() != Some(given) {
+    if lib.join("Procfile").is_file() {
         return Ok(None);
     }
-    let is_meant = args.while_needed || own.is_some() || lib.join(SERVICES).is_dir();
+    let is_meant = is_while_needed || own.is_some() || lib.join(SERVICES).is_dir();
     Ok(is_meant.then_some(lib))
 }
 

@@ -54,9 +54,14 @@ impl Roots {
     }
 
     fn command(&self, words: &[&str]) -> Command {
+        let mut command = self.program();
+        command.args(words).arg("--root").arg(self.lib.path());
+        command
+    }
+
+    fn program(&self) -> Command {
         let mut command = Command::new(self.programs.join("ps-supervise"));
-        command.args(words).arg("--root").arg(self.lib.path()).env("HOME", self.lib.path());
-        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.env("HOME", self.lib.path()).stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
 
@@ -358,6 +363,26 @@ fn a_root_with_nothing_to_do_does_nothing() {
     });
     thread::sleep(Duration::from_secs(2));
     assert_eq!(switches(), quiet);
+}
+
+#[test]
+fn a_root_that_is_started_in_the_words_of_verbs_and_init_systems_keeps_no_parser_of_options_in_memory() {
+    let anonymous_kib = |root: u32| {
+        let rollup = fs::read_to_string(format!("/proc/{root}/smaps_rollup")).expect("it lives");
+        let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"));
+        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("Linux counts it");
+        kib.parse::<u32>().expect("a number")
+    };
+    let mut usual = Roots::new();
+    let mut parsed = Roots::new();
+    let option = format!("--root={}", parsed.lib.path().display());
+    parsed.started.push(parsed.program().arg(option).spawn().expect("ps-supervise starts"));
+    parsed.client();
+    let (usual, parsed) = (anonymous_kib(usual.start(&[])), anonymous_kib(parsed.started[0].id()));
+    assert!(
+        usual + 64 < parsed,
+        "{usual} KiB are not less than {parsed} KiB of one that a parser has read for"
+    );
 }
 
 #[test]
