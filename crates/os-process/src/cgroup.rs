@@ -149,6 +149,11 @@ impl Cgroup {
         told
     }
 
+    /// Has what somebody has frozen go on.
+    pub(crate) fn thaw(&self) {
+        thaw(&self.path);
+    }
+
     /// Removes the group, and the directory of all groups if it was the last one; what is not empty stays.
     pub fn remove(&self) {
         let _ = fs::remove_dir(&self.path);
@@ -159,6 +164,14 @@ impl Cgroup {
     pub fn members(&self) -> Vec<u32> {
         let list = fs::read_to_string(self.joining_file()).unwrap_or_default();
         list.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+}
+
+/// Has what is frozen in the group of that directory go on, where that is permitted.
+pub(crate) fn thaw(group: &Path) {
+    let file = group.join("cgroup.freeze");
+    if fs::read_to_string(&file).is_ok_and(|state| state.trim() == "1") {
+        let _ = fs::write(file, "0");
     }
 }
 
@@ -176,13 +189,13 @@ fn is_writable(parent: &Path) -> bool {
 
 /// The lines of mountinfo, one at a time: a machine with many containers has thousands, and what was once read stays in the memory
 /// of a supervisor.
-fn mounts() -> Option<impl Iterator<Item = String>> {
+pub(crate) fn mounts() -> Option<impl Iterator<Item = String>> {
     let mounts = fs::File::open("/proc/self/mountinfo").ok()?;
     Some(io::BufReader::with_capacity(1024, mounts).lines().map_while(Result::ok))
 }
 
 /// The mount point of a cgroup2 file system, also beside cgroup v1 (proc(5), mountinfo: the type follows ` - `).
-fn cgroup2_mount(mut mountinfo: impl Iterator<Item = String>) -> Option<PathBuf> {
+pub(crate) fn cgroup2_mount(mut mountinfo: impl Iterator<Item = String>) -> Option<PathBuf> {
     mountinfo.find_map(|line| {
         let (mount, kind) = line.split_once(" - ")?;
         let is_cgroup2 = kind.split(' ').next() == Some("cgroup2");

@@ -8,6 +8,7 @@ mod census;
 mod cgroup;
 mod clock;
 mod foreign;
+mod freezer;
 mod identity;
 mod listeners;
 mod mark;

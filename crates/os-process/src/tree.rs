@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use crate::census::{Census, Process, process};
 use crate::cgroup::{self, Cgroup};
 use crate::foreign;
+use crate::freezer;
 use crate::identity::start_time;
 use crate::mark;
 use crate::signal::signal_process;
@@ -109,10 +110,29 @@ impl Tree {
         leaders.first().map(|process| process.pid)
     }
 
-    /// SIGTERM to all of it, SIGCONT after it: a stopped process could not obey.
-    pub fn terminate(&self, main: Option<u32>, census: &mut Census) {
-        for signal in [Signal::TERM, Signal::CONT] {
+    /// A signal that asks for its end to all of it, SIGCONT after it: neither a stopped process nor a frozen one could obey.
+    pub fn terminate(&self, main: Option<u32>, signal: Signal, census: &mut Census) {
+        self.thaw(main, census);
+        for signal in [signal, Signal::CONT] {
             self.signal(main, signal, census);
+        }
+    }
+
+    /// The same to its main process alone. Whoever is stopped goes on all the same: it may be waited for.
+    pub fn terminate_main(&self, main: u32, signal: Signal, census: &mut Census) {
+        self.thaw(Some(main), census);
+        signal_newcomer(&[], Some(main), signal);
+        self.signal(Some(main), Signal::CONT, census);
+    }
+
+    /// Has those of its processes go on that somebody has frozen.
+    fn thaw(&self, main: Option<u32>, census: &mut Census) {
+        match &self.cgroup {
+            Some(cgroup) => {
+                cgroup.thaw();
+                freezer::thaw(main.into_iter().chain(cgroup.members()));
+            }
+            None => freezer::thaw(self.members(main, census).into_keys()),
         }
     }
 
@@ -129,6 +149,7 @@ impl Tree {
 
     /// SIGKILL to all of it.
     pub fn kill(&self, main: Option<u32>, census: &mut Census) {
+        self.thaw(main, census);
         match &self.cgroup {
             Some(cgroup) => {
                 cgroup.kill();

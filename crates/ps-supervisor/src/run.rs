@@ -352,8 +352,9 @@ impl Run {
         match action {
             RunAction::Nothing | RunAction::Tell => (),
             RunAction::Terminate => {
-                self.tree.terminate(main, &mut means.census);
-                self.timer = Some(now + self.terms(means).grace);
+                let terms = self.terms(means);
+                terms.ask_to_end(&self.tree, main, &mut means.census);
+                self.timer = Some(now + terms.grace);
             }
             RunAction::Kill => {
                 self.tree.kill(main, &mut means.census);

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use formation::Slot;
 use os_process::{Census, Cgroup, Tree};
+use rustix::process::Signal;
 
 use crate::command::Invocation;
 use crate::entry::Entry;
@@ -59,7 +60,7 @@ impl Task {
 
     /// SIGTERM to all of it; `main` is its main process, which has not been waited for.
     pub fn terminate(&self, main: Option<u32>) {
-        self.tree.terminate(main, &mut Census::new(MARKER));
+        self.tree.terminate(main, Signal::TERM, &mut Census::new(MARKER));
     }
 
     /// SIGKILL to all of it.

@@ -2,7 +2,7 @@
 
 use formation::{RestartPolicy, SignalName};
 
-use crate::value::{Age, Exits, Paths, Patterns, Ready, Size, Span, StartLimit, WhenFull, Whole};
+use crate::value::{Age, Exits, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, WhenFull, Whole};
 
 /// What was set for one process type; `None`: nobody set it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,10 @@ pub struct TypeSettings {
     pub success_exit_codes: Option<Exits>,
     /// How long an instance is given to become ready.
     pub start_timeout_seconds: Option<Whole<1, 86_400>>,
+    /// What asks an instance to end.
+    pub stop_signal: Option<SignalName>,
+    /// Who is asked.
+    pub stop_tree: Option<StopTree>,
     /// From the stop signal to SIGKILL.
     pub stop_timeout_seconds: Option<Whole<0, 86_400>>,
     /// How often an instance has to say that it lives.

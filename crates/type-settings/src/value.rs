@@ -7,6 +7,7 @@ mod list;
 mod ready;
 mod span;
 mod start_limit;
+mod stop_tree;
 mod when_full;
 mod whole;
 
@@ -16,5 +17,6 @@ pub use list::{Paths, Patterns};
 pub use ready::Ready;
 pub use span::Span;
 pub use start_limit::StartLimit;
+pub use stop_tree::StopTree;
 pub use when_full::WhenFull;
 pub use whole::Whole;

@@ -157,3 +157,108 @@ fn a_stopped_process_can_be_stopped() {
     assert!(service.await_end().success());
     assert_eq!(service.processes(), Vec::<u32>::new());
 }
+
+/// A shell that ignores SIGTERM and ends on SIGQUIT, without waiting for a child to end first.
+const QUITS: &str = "trap '' TERM; trap 'echo quits; exit 0' QUIT; echo up; while :; do sleep 0.05; done";
+
+fn settle(spec: &mut ps_supervisor::Spec, settings: &[(&str, &str)]) {
+    for (name, text) in settings {
+        let setting = type_settings::Setting::named(name).expect("a setting");
+        assert!(setting.take(text, &mut spec.processes[0].settings), "{name} {text}");
+    }
+}
+
+fn await_line(service: &Service, line: &str) {
+    let lines = || String::from_utf8_lossy(&service.log("web.1")).into_owned();
+    eventually(&format!("it writes {line}"), || lines().lines().any(|own| own == line).then_some(()));
+}
+
+#[test]
+fn a_process_gets_the_stop_signal_of_its_type() {
+    let service = Service::new(&[("web", QUITS, 1)]);
+    let mut service = service.with(|spec| {
+        spec.stop_timeout_seconds = 60;
+        settle(spec, &[("stop-signal", "SIGQUIT")]);
+    });
+    service.start();
+    await_line(&service, "up");
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    await_line(&service, "quits");
+    assert_eq!(service.status("web.1").and_then(|status| status.last_exit), Some(Exit::Code(0)));
+}
+
+/// The child dies of SIGTERM if it gets one; the main process waits for it.
+#[test]
+fn the_main_process_alone_is_told_and_its_child_finishes_its_work() {
+    let work = "sh -c 'while [ ! -e told ]; do sleep 0.05; done; echo finished' & child=$!; \
+         trap 'touch told' TERM; echo up; while ! wait $child; do kill -0 $child 2>/dev/null || exit 3; done";
+    let service = Service::new(&[("web", work, 1)]);
+    let mut service = service.with(|spec| {
+        spec.stop_timeout_seconds = 60;
+        settle(spec, &[("stop-tree", "main")]);
+    });
+    service.start();
+    await_line(&service, "up");
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    await_line(&service, "finished");
+    assert_eq!(service.status("web.1").and_then(|status| status.last_exit), Some(Exit::Code(0)));
+}
+
+/// Those who are not told are killed with the others when the time is up.
+#[test]
+fn whoever_the_main_process_leaves_is_killed_when_the_time_is_up() {
+    let service = Service::new(&[("web", "setsid sleep 1000 & echo up; exec sleep 1000", 1)]);
+    let mut service = service.with(|spec| {
+        spec.stop_timeout_seconds = 1;
+        settle(spec, &[("stop-tree", "main")]);
+    });
+    service.start();
+    await_line(&service, "up");
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    assert_eq!(service.processes(), Vec::<u32>::new());
+}
+
+#[test]
+fn a_stopped_member_of_a_tree_goes_on_and_ends_by_the_stop_signal() {
+    let command = "sh -c \"trap 'echo told; exit 0' TERM; echo up; while :; do sleep 0.05; done\" & \
+         echo $! > child; trap '' TERM; wait; wait";
+    let service = Service::new(&[("web", command, 1)]);
+    let mut service = service.with(|spec| spec.stop_timeout_seconds = 60);
+    service.start();
+    await_line(&service, "up");
+    let pid = std::fs::read_to_string(service.path().join("child")).expect("its parent has written it");
+    let pid = Pid::from_raw(pid.trim().parse().expect("a pid")).expect("a pid");
+    rustix::process::kill_process(pid, Signal::STOP).expect("it is ours");
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    await_line(&service, "told");
+}
+
+#[test]
+fn what_is_frozen_in_a_cgroup_is_thawed_and_ends() {
+    let freezer =
+        std::path::Path::new("/sys/fs/cgroup/freezer").join(format!("stops-{}", std::process::id()));
+    if std::fs::create_dir(&freezer).is_err() || !freezer.join("freezer.state").exists() {
+        skipped::skip("no freezer of cgroup v1 in which a group can be made");
+        return;
+    }
+    let service = Service::new(&[("web", QUITS, 1)]);
+    let mut service = service.with(|spec| {
+        spec.stop_timeout_seconds = 60;
+        settle(spec, &[("stop-signal", "SIGQUIT")]);
+    });
+    service.start();
+    await_line(&service, "up");
+    for pid in service.processes() {
+        // A `sleep` of the loop may have ended meanwhile.
+        let _ = std::fs::write(freezer.join("cgroup.procs"), pid.to_string());
+    }
+    std::fs::write(freezer.join("freezer.state"), "FROZEN").expect("it can be frozen");
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    await_line(&service, "quits");
+    std::fs::remove_dir(&freezer).expect("nothing is left in it");
+}

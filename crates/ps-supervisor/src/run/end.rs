@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use formation::{ProcessType, RestartPolicy};
-use type_settings::TypeSettings;
+use formation::{ProcessType, RestartPolicy, SignalName};
+use os_process::{Census, Tree};
+use rustix::process::Signal;
+use type_settings::{StopTree, TypeSettings};
 
 use crate::restart::Rules;
 use crate::seat_table::Verdict;
@@ -62,6 +64,18 @@ impl Terms {
     pub(crate) fn of(spec: &Spec, process_type: &ProcessType) -> Self {
         let settings = spec.settings(process_type).cloned().unwrap_or_default();
         Self { policy: spec.policy(process_type), grace: spec.grace(process_type), settings }
+    }
+
+    /// Sends the stop signal to whom it is meant for.
+    pub(super) fn ask_to_end(&self, tree: &Tree, main: Option<u32>, census: &mut Census) {
+        let number = self.settings.stop_signal.unwrap_or(SignalName::TERM).number();
+        let signal =
+            Signal::from_named_raw(i32::from(number)).expect("every signal with a name is one of Linux");
+        match (self.settings.stop_tree.unwrap_or_default(), main) {
+            (StopTree::Main, Some(main)) => tree.terminate_main(main, signal, census),
+            // Without a main process whoever is left would never hear of it.
+            (StopTree::Main, None) | (StopTree::Whole, _) => tree.terminate(main, signal, census),
+        }
     }
 
     /// What they say about restarts.
