@@ -4,6 +4,7 @@
 //! It refuses to know what a process is for: which variable marks those that belong together, and what a name in a mark
 //! means, its callers say.
 
+mod account;
 mod census;
 mod cgroup;
 mod clock;
@@ -22,6 +23,7 @@ mod tree;
 mod unit;
 mod usage;
 
+pub use account::{Account, Identity, Unknown};
 pub use census::{Census, Process, families};
 pub use cgroup::{Cgroup, CgroupRoot, ServiceName};
 pub use clock::since_boot;

@@ -1,6 +1,7 @@
 //! Native processes: writes an app's spec, starts `ps-supervise` where none runs, tells it, and follows what comes of it.
 //! Status is read from files: no supervisor is asked to learn what a file says.
 
+mod confinement;
 mod deploy;
 mod earlier;
 mod follow;

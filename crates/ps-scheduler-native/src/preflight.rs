@@ -1,5 +1,5 @@
-//! What a change needs is read and judged before the first healthy process is touched: the directory, the environment,
-//! the commands, their programs, the ports, the supervisor's own program. What is refused here leaves everything as it
+//! What a change needs is read and judged before the first healthy process is touched: the directory, the users and
+//! limits, the environment, the commands, their programs, the ports, the supervisor's own program. What is refused here leaves everything as it
 //! was. Judging is trying where that costs little: the shell reads each command, in the directory and with the
 //! environment that its process would get, and executes nothing of it.
 
@@ -18,6 +18,7 @@ use ps_scheduler::{Change, Error, Instance, Plan};
 use ps_supervisor::{Invocation, Spec};
 use rustix::fs::{Access, AtFlags, CWD};
 
+use crate::confinement;
 use crate::service::Service;
 
 /// How much of a program is read to find its interpreter, in bytes (execve(2)).
@@ -57,8 +58,15 @@ impl Judge<'_> {
             self.service.program()?;
         }
         self.directory().map_err(|reason| self.refusal(&first, &reason))?;
+        if self.plan.is_deploy {
+            let release: Slot = "release.1".parse().expect("release.1 is a slot");
+            confinement::judge(self.service, self.spec, &release.process_type)
+                .map_err(|reason| self.refusal(&release, &reason))?;
+        }
         for slot in self.one_of_each_type() {
-            self.command(&slot).map_err(|reason| self.refusal(&slot, &reason))?;
+            confinement::judge(self.service, self.spec, &slot.process_type)
+                .and_then(|()| self.command(&slot))
+                .map_err(|reason| self.refusal(&slot, &reason))?;
         }
         for slot in self.starting {
             let running = self.running.get(slot).copied();

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use formation::Slot;
 use ps_scheduler::{Error, Progress, Watch};
-use ps_supervisor::{Invocation, Spec, Task};
+use ps_supervisor::{Confinement, Invocation, Spec, Task};
 
 use crate::service::Service;
 
@@ -44,8 +44,10 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
     (watch.say)(Progress::Note(format!("Running release: {}", process.command)));
     let not_started =
         |error| failed(format!("could not be started in {}: {error}", spec.directory.display()));
+    let confinement = Confinement::of(&process.settings);
+    let launcher = confinement.as_ref().map(|_| service.program()).transpose()?;
     let mut child = task
-        .command(&invocation, environment.iter())
+        .command(&invocation, environment.iter(), confinement.as_ref(), launcher.as_deref())
         .map_err(not_started)?
         .current_dir(&spec.directory)
         .stdin(lock(watch).map_err(not_started)?)

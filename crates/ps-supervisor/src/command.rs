@@ -6,6 +6,7 @@
 //! where a variable of an env file could not arrive it is refused by name.
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -80,18 +81,30 @@ impl Invocation {
         }
     }
 
-    /// The command that becomes this process; variables and streams are the caller's to set.
-    pub(crate) fn command(&self, entry: Entry<'_>) -> Command {
-        match (self, launch::program()) {
-            (Self::Words(words), Some(launcher)) => launch::command(&launcher, entry, words),
+    /// The command that becomes this process; variables and streams are the caller's to set. `launcher` is our own program, if
+    /// it is there to take the steps between; a shell can take some of them.
+    ///
+    /// # Errors
+    /// Only our own program could take these steps.
+    pub(crate) fn command(&self, entry: Entry<'_>, launcher: Option<&Path>) -> io::Result<Command> {
+        Ok(match (self, launcher) {
+            (_, None) if entry.confinement.is_some() => {
+                let why = "only ps-supervise can give a process its user and its limits";
+                return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+            }
+            (Self::Words(words), Some(launcher)) => launch::command(launcher, entry, None, words),
             (Self::Words(words), None) if entry.joining.is_some() => {
                 let mut command = shell(&bash().unwrap_or_else(|| SHELL.into()), entry, "exec \"$@\"");
                 command.arg(SHELL).args(words);
                 command
             }
             (Self::Words(_), None) => self.plain_command(),
+            (Self::Script { shell, script }, Some(launcher)) if entry.confinement.is_some() => {
+                let words = [shell.into(), "-c".into(), procfile::shell_script(script).into()];
+                launch::command(launcher, entry, Some(SHELL), &words)
+            }
             (Self::Script { shell: program, script }, _) => shell(program, entry, script),
-        }
+        })
     }
 
     /// The command that becomes this process, with the program by its path: then no look through `PATH` comes between fork and
@@ -196,8 +209,8 @@ mod tests {
     fn the_script_joins_first_and_quotes_what_it_joins() {
         let joining = Some(Path::new("/a'b/cgroup.procs"));
         let join = "echo 0 >'/a'\\''b/cgroup.procs' || exit 126\n";
-        assert_eq!(script("web", Entry { joining, open_files: None }), format!("{join}exec web"));
-        let limited = script("web", Entry { joining, open_files: Some(1024) });
+        assert_eq!(script("web", Entry { joining, ..Entry::default() }), format!("{join}exec web"));
+        let limited = script("web", Entry { joining, open_files: Some(1024), ..Entry::default() });
         assert_eq!(limited, format!("{join}ulimit -Sn 1024 2>/dev/null\nexec web"));
     }
 

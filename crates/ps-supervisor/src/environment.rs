@@ -8,15 +8,16 @@ use env_files::Environment;
 use formation::Slot;
 use procfile::Grammar;
 
-use crate::Spec;
+use crate::confinement::name_user;
+use crate::spec::Spec;
 
-/// The variables of one instance; later wins: the spec's, each file of `env_files`, `PORT`, `PS` and `DYNO`. `PWD` is the
+/// The variables of one instance; later wins: the spec's, those of the type's user, each file of `env_files`, `PORT`, `PS` and `DYNO`. `PWD` is the
 /// directory that it starts in, unless a file sets it.
 ///
 /// # Errors
 /// The path of the file, and what is wrong with it; a variable that no process could be given.
 pub fn environment(spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<Environment, String> {
-    for_instance(shared(spec)?, slot, port)
+    for_instance(shared(spec)?, spec, slot, port)
 }
 
 /// What all instances share that are started at once, from one revision and in one directory: its files are read once for
@@ -33,7 +34,7 @@ impl Environments {
     /// [`environment`].
     pub(crate) fn of(&mut self, spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<Environment, String> {
         let shared = self.0.entry((spec.revision, spec.directory.clone())).or_insert_with(|| shared(spec));
-        for_instance(shared.clone()?, slot, port)
+        for_instance(shared.clone()?, spec, slot, port)
     }
 }
 
@@ -48,7 +49,15 @@ fn shared(spec: &Spec) -> Result<Environment, String> {
     Ok(environment)
 }
 
-fn for_instance(mut environment: Environment, slot: &Slot, port: Option<u16>) -> Result<Environment, String> {
+fn for_instance(
+    mut environment: Environment,
+    spec: &Spec,
+    slot: &Slot,
+    port: Option<u16>,
+) -> Result<Environment, String> {
+    if let Some(settings) = spec.settings(&slot.process_type) {
+        name_user(&mut environment, settings).map_err(|unknown| unknown.to_string())?;
+    }
     if let Some(port) = port {
         environment.set("PORT", port.to_string());
     }

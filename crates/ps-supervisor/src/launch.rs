@@ -1,5 +1,6 @@
 //! The step between fork and the command, where a process cannot be started at once ([`crate::start`]): our own program is
-//! started once more, enters the cgroup of the instance, takes its limit of open files and becomes the command. A shell could do
+//! started once more, enters the cgroup of the instance, takes its limit of open files, its user and what else
+//! was set for it, and becomes the command. A shell could do
 //! so too, but drops variables whose names are none to it; and code of ours between fork and exec would be unsafe.
 
 use std::ffi::{OsStr, OsString};
@@ -11,6 +12,7 @@ use std::process::Command;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::confinement::Confinement;
 use crate::entry::Entry;
 
 /// What the program is called when it is to launch a command: its name to itself, and to `ps` for a millisecond.
@@ -26,6 +28,9 @@ const LONGEST_FIRST_LINE: u64 = 256;
 pub struct Launch {
     joining: Option<PathBuf>,
     open_files: Option<u64>,
+    confinement: OsString,
+    /// What the command is called, where that is not its program.
+    called: OsString,
     words: Vec<OsString>,
 }
 
@@ -37,6 +42,14 @@ pub enum Failed {
     Join {
         /// Its file.
         file: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// A user or a limit cannot be taken on: exit status 126.
+    #[error("{action}: {reason}")]
+    Confine {
+        /// What was to be done.
+        action: String,
         /// What the system said.
         reason: io::Error,
     },
@@ -69,7 +82,7 @@ impl Failed {
     pub fn status(&self) -> u8 {
         match self {
             Self::NotFound { .. } | Self::NoInterpreter { .. } => 127,
-            Self::Join { .. } | Self::Refused { .. } => 126,
+            Self::Join { .. } | Self::Confine { .. } | Self::Refused { .. } => 126,
         }
     }
 }
@@ -81,8 +94,9 @@ impl Launch {
         let joining = arguments.next().filter(|name| name == NAME).and_then(|_| arguments.next())?;
         let joining = (!joining.is_empty()).then(|| joining.into());
         let open_files = arguments.next()?.to_str()?.parse().ok();
+        let (confinement, called) = (arguments.next()?, arguments.next()?);
         let words: Vec<OsString> = arguments.collect();
-        (!words.is_empty()).then_some(Self { joining, open_files, words })
+        (!words.is_empty()).then_some(Self { joining, open_files, confinement, called, words })
     }
 
     /// Becomes the command; returns only if that failed.
@@ -97,10 +111,20 @@ impl Launch {
             // At worst the command has more than it was meant to have.
             let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(files), ..before });
         }
+        if let Err((action, reason)) = enter(&self.confinement) {
+            return Failed::Confine { action, reason };
+        }
         let program = self.words[0].clone();
-        let reason = Command::new(&program).args(&self.words[1..]).exec();
+        let called = if self.called.is_empty() { &program } else { &self.called };
+        let reason = Command::new(&program).arg0(called).args(&self.words[1..]).exec();
         Failed::of(program, reason, Path::new("."))
     }
+}
+
+fn enter(confinement: &OsStr) -> Result<(), (String, io::Error)> {
+    let read = Confinement::read(&confinement.to_string_lossy());
+    let read = read.map_err(|error| ("read what is set".to_owned(), error.into()))?;
+    read.map_or(Ok(()), |confinement| confinement.enter())
 }
 
 impl Failed {
@@ -136,11 +160,13 @@ pub(crate) fn program() -> Option<PathBuf> {
     own.file_name()?.to_string_lossy().starts_with(OURS).then(|| SELF.into())
 }
 
-/// The command that starts `program` to launch `words`.
-pub(crate) fn command(program: &Path, entry: Entry<'_>, words: &[OsString]) -> Command {
+/// The command that starts `program` to launch `words`, of which the first one is the program's name unless it is `called` otherwise.
+pub(crate) fn command(program: &Path, entry: Entry<'_>, called: Option<&str>, words: &[OsString]) -> Command {
     let mut command = Command::new(program);
     let open_files = entry.open_files.map(|files| files.to_string()).unwrap_or_default();
-    command.arg0(NAME).arg(entry.joining.map_or(OsStr::new(""), Path::as_os_str)).arg(open_files).args(words);
+    let confinement = entry.confinement.map(Confinement::word).unwrap_or_default();
+    command.arg0(NAME).arg(entry.joining.map_or(OsStr::new(""), Path::as_os_str));
+    command.arg(open_files).arg(confinement).arg(called.unwrap_or_default()).args(words);
     command
 }
 
@@ -152,9 +178,15 @@ mod tests {
     fn only_a_process_of_that_name_was_asked() {
         let asked =
             |words: &[&str]| Launch::asked(words.iter().map(OsString::from)).map(|launch| launch.words.len());
-        assert_eq!(asked(&[NAME, "/g", "1024", "a", "b"]), Some(2));
-        assert_eq!(asked(&[NAME, "", "", "a"]), Some(1));
-        for other in [&[NAME, "/g", ""][..], &[NAME, "/g"], &[NAME], &[], &["ps-supervise", "/g", "", "a"]] {
+        assert_eq!(asked(&[NAME, "/g", "1024", "", "", "a", "b"]), Some(2));
+        assert_eq!(asked(&[NAME, "", "", "", "", "a"]), Some(1));
+        for other in [
+            &[NAME, "/g", "", "", ""][..],
+            &[NAME, "/g"],
+            &[NAME],
+            &[],
+            &["ps-supervise", "/g", "", "", "", "a"],
+        ] {
             assert_eq!(asked(other), None, "{other:?}");
         }
     }

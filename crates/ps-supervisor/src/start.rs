@@ -3,7 +3,7 @@
 //!
 //! *At once*: what a process inherits, the supervisor takes on itself for as long as a fork takes. *By launch*: our own program
 //! is started and becomes the command ([`crate::launch`]). That takes three times as long, and is for where the first way is not to
-//! be had: who is not there, or may not be run, is told of in the words of a shell.
+//! be had: who is not there, or may not be run, is told of in the words of a shell; and a user or a limit of its own is taken on.
 
 use std::path::Path;
 use std::process::{Child, Command};
@@ -14,8 +14,10 @@ use os_process::{Cgroup, CgroupRoot, Tree, tagged};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::command::Invocation;
+use crate::confinement::Confinement;
 use crate::descriptors::Descriptors;
 use crate::entry::Entry;
+use crate::launch;
 use crate::marks::MARKER;
 use crate::output::Output;
 use crate::process::Process;
@@ -46,7 +48,8 @@ pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Proce
     if let Some(cgroup) = tree.cgroup() {
         cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
     }
-    let start = Start { spec, given, invocation };
+    let confinement = Confinement::of(&wanted.settings);
+    let start = Start { spec, given, invocation, confinement };
     let child = match start.at_once() {
         Some(child) => child,
         None => start.by_launch(slot)?,
@@ -63,12 +66,17 @@ struct Start<'a> {
     given: &'a Given<'a>,
     /// What it becomes.
     invocation: Invocation,
+    /// As whom, and within which limits, if something was set.
+    confinement: Option<Confinement>,
 }
 
 impl Start<'_> {
     /// Starts it without a step in between. `None`: nothing was started.
     fn at_once(&self) -> Option<Child> {
         let Given { tree, environment, descriptors, cgroups, .. } = *self.given;
+        if self.confinement.is_some() {
+            return None;
+        }
         let mut command = self.invocation.found_command(environment, &self.spec.directory)?;
         self.prepare(&mut command).ok()?;
         let mut start = || limited(descriptors.inherited, || self.spawn(&mut command));
@@ -82,8 +90,14 @@ impl Start<'_> {
     fn by_launch(&self, slot: &Slot) -> Result<Child, String> {
         let Given { tree, descriptors, .. } = *self.given;
         let joining_file = tree.cgroup().map(Cgroup::joining_file);
-        let entry = Entry { joining: joining_file.as_deref(), open_files: descriptors.inherited };
-        let mut command = self.invocation.command(entry);
+        let entry = Entry {
+            joining: joining_file.as_deref(),
+            open_files: descriptors.inherited,
+            confinement: self.confinement.as_ref(),
+        };
+        let launcher = launch::program();
+        let command = self.invocation.command(entry, launcher.as_deref());
+        let mut command = command.map_err(|error| format!("start {slot}: {error}"))?;
         self.prepare(&mut command).map_err(|error| format!("open output of {slot}: {error}"))?;
         let place = self.spec.directory.display();
         self.spawn(&mut command).map_err(|error| format!("start {slot} in {place}: {error}"))

@@ -13,6 +13,7 @@ use os_process::{Census, Cgroup, Tree};
 use rustix::process::Signal;
 
 use crate::command::Invocation;
+use crate::confinement::Confinement;
 use crate::entry::Entry;
 use crate::groups;
 use crate::marks::MARKER;
@@ -35,20 +36,24 @@ impl Task {
         Self { tree: Tree::new(cgroup, marker, false) }
     }
 
-    /// The command that becomes this in the task's tree, with these variables; its streams are the caller's to set.
+    /// The command that becomes this in the task's tree, with these variables; its streams are the caller's to set. `launcher` is
+    /// `ps-supervise`, which gives it its user and its limits.
     ///
     /// # Errors
-    /// The tree's cgroup could not be made.
+    /// The tree's cgroup could not be made, or there is no launcher and it would take one.
     pub fn command<'a>(
         &self,
         invocation: &Invocation,
         variables: impl Iterator<Item = (&'a OsStr, &'a OsStr)>,
+        confinement: Option<&Confinement>,
+        launcher: Option<&Path>,
     ) -> io::Result<Command> {
         if let Some(cgroup) = self.tree.cgroup() {
             cgroup.make()?;
         }
         let joining_file = self.tree.cgroup().map(Cgroup::joining_file);
-        let mut command = invocation.command(Entry { joining: joining_file.as_deref(), open_files: None });
+        let entry = Entry { joining: joining_file.as_deref(), open_files: None, confinement };
+        let mut command = invocation.command(entry, launcher)?;
         command.env_clear().envs(variables).env(MARKER, self.tree.marker());
         Ok(command)
     }

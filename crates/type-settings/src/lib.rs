@@ -9,7 +9,10 @@ mod value;
 
 pub use settings::TypeSettings;
 pub use table::{LONGEST_VALUE, Setting};
-pub use value::{Age, Exits, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, WhenFull, Whole};
+pub use value::{
+    Account, Age, Exits, Limit, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, Umask, WhenFull,
+    Whole,
+};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -2,11 +2,20 @@
 
 use formation::{RestartPolicy, SignalName};
 
-use crate::value::{Age, Exits, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, WhenFull, Whole};
+use crate::value::{
+    Account, Age, Exits, Limit, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, Umask, WhenFull,
+    Whole,
+};
 
 /// What was set for one process type; `None`: nobody set it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeSettings {
+    /// The group that it runs as.
+    pub group: Option<Account>,
+    /// How large a core dump may become, in bytes.
+    pub limit_core: Option<Limit>,
+    /// How many files it may have open.
+    pub limit_nofile: Option<Limit>,
     /// How old a piece of its logs may become.
     pub log_max_age: Option<Age>,
     /// How many pieces a log has.
@@ -15,6 +24,10 @@ pub struct TypeSettings {
     pub log_max_size: Option<Size>,
     /// What happens to its output while the disk is full.
     pub log_when_full: Option<WhenFull>,
+    /// Its share of the CPU.
+    pub nice: Option<Whole<-20, 19>>,
+    /// How early it is killed when memory runs out.
+    pub oom_score_adj: Option<Whole<-1000, 1000>>,
     /// `PORT` of its first instance.
     pub port: Option<Whole<1, 65_535>>,
     /// What makes an instance ready, beside its startup checks.
@@ -41,6 +54,10 @@ pub struct TypeSettings {
     pub stop_tree: Option<StopTree>,
     /// From the stop signal to SIGKILL.
     pub stop_timeout_seconds: Option<Whole<0, 86_400>>,
+    /// Which rights new files do not get.
+    pub umask: Option<Umask>,
+    /// The user that it runs as.
+    pub user: Option<Account>,
     /// How often an instance has to say that it lives.
     pub watchdog_seconds: Option<Whole<1, 86_400>>,
     /// Files that may change without a restart.
@@ -53,5 +70,20 @@ impl TypeSettings {
     /// Whether nothing was set.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// What of these a process takes on before it becomes its command, and nothing else.
+    #[must_use]
+    pub fn of_process(&self) -> Self {
+        Self {
+            group: self.group.clone(),
+            limit_core: self.limit_core,
+            limit_nofile: self.limit_nofile,
+            nice: self.nice,
+            oom_score_adj: self.oom_score_adj,
+            umask: self.umask,
+            user: self.user.clone(),
+            ..Self::default()
+        }
     }
 }

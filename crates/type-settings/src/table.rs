@@ -58,6 +58,15 @@ macro_rules! row {
 }
 
 pub(crate) const TABLE: &[Setting] = &[
+    row!("group", group, default: None,
+        rule: "the name or the number of a group",
+        meaning: "the group that instances run as; of a user without one, its own"),
+    row!("limit-core", limit_core, default: None,
+        rule: "a whole number of bytes, or unlimited",
+        meaning: "how large a core dump may become (soft and hard limit)"),
+    row!("limit-nofile", limit_nofile, default: None,
+        rule: "a whole number, or unlimited",
+        meaning: "how many files a process may have open (soft and hard limit)"),
     row!("log-max-age", log_max_age, default: Some("90d"),
         rule: "a whole number with m, h or d for minutes, hours or days",
         meaning: "how old a piece of a log may become before it is removed; a piece is written to for a tenth of that"),
@@ -70,6 +79,12 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("log-when-full", log_when_full, default: Some("drop"),
         rule: "drop or block",
         meaning: "what happens to output while the disk is full: it is dropped and counted, or whoever writes it waits"),
+    row!("nice", nice, default: None,
+        rule: "a whole number, -20 to 19",
+        meaning: "the share of the CPU that instances get: 19 has least of it"),
+    row!("oom-score-adj", oom_score_adj, default: None,
+        rule: "a whole number, -1000 to 1000",
+        meaning: "how early the kernel kills a process when memory runs out: 1000 first, -1000 never"),
     row!("port", port, default: None,
         rule: "a whole number, 1 to 65535",
         meaning: "PORT of the type's first instance; the second one gets the next number",
@@ -111,6 +126,12 @@ pub(crate) const TABLE: &[Setting] = &[
         rule: "exit statuses and names of signals, such as 3,SIGTERM",
         meaning: "ends that are no failure, besides exit status 0",
         is_list: true),
+    row!("umask", umask, default: None,
+        rule: "an octal number such as 022 or 0077",
+        meaning: "which rights files do not get that a process creates"),
+    row!("user", user, default: None,
+        rule: "the name or the number of a user",
+        meaning: "the user that instances run as, with its groups; HOME, USER, LOGNAME and SHELL follow"),
     row!("watch-ignore", watch_ignore, default: None,
         rule: "patterns of names, or of paths where a / stands in them, with commas between them",
         meaning: "what may change without a restart, beside logs, temporary files and what version control keeps",
@@ -196,6 +217,13 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused_and_the_others_read_back_as_written() {
         let rows: &[(&str, &[&str], &[&str])] = &[
+            ("group", &["www-data", "33"], &["", "a b", "a:b", "-1", "4294967295"]),
+            ("limit-core", &["0", "1048576", "unlimited"], &["", "1m", "-1", "infinity"]),
+            ("limit-nofile", &["1024", "unlimited"], &["", "+5", "18446744073709551615"]),
+            ("nice", &["-20", "0", "19"], &["", "20", "-21", "+1"]),
+            ("oom-score-adj", &["-1000", "500"], &["", "1001"]),
+            ("umask", &["022", "777"], &["", "22", "1022", "08", "0o22", "+22", "888"]),
+            ("user", &["www-data", "1000"], &["", "-x", "a,b", "/root"]),
             (
                 "log-max-age",
                 &["30m", "12h", "90d"],

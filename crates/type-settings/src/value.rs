@@ -1,22 +1,28 @@
 //! The kinds of values that no other crate has a word for. Each is parsed from the text that stands in a property or in
 //! app.json, and displays as text that is read back as the same value.
 
+mod account;
 mod amount;
 mod exits;
+mod limit;
 mod list;
 mod ready;
 mod span;
 mod start_limit;
 mod stop_tree;
+mod umask;
 mod when_full;
 mod whole;
 
+pub use account::Account;
 pub use amount::{Age, Size};
 pub use exits::Exits;
+pub use limit::Limit;
 pub use list::{Paths, Patterns};
 pub use ready::Ready;
 pub use span::Span;
 pub use start_limit::StartLimit;
 pub use stop_tree::StopTree;
+pub use umask::Umask;
 pub use when_full::WhenFull;
 pub use whole::Whole;

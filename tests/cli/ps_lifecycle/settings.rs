@@ -74,3 +74,41 @@ fn what_was_given_up_says_its_last_lines() {
     });
     assert_eq!(row["last_lines"], serde_json::json!(["all is well", "out of paper"]), "{row}");
 }
+
+#[test]
+fn a_user_or_a_limit_that_cannot_be_had_is_refused_with_its_place_before_anything_is_touched() {
+    let home = Home::new();
+    let source = home.source("shop", PROCFILE);
+    home.does(&deploy(&source));
+    let before = home.pids("shop");
+    for (property, value, says) in [
+        ("web.user", "no-such-user", &["ps-set shop web.user: ", "has no user no-such-user"][..]),
+        ("group", "no-such-group", &["ps-set shop group: ", "has no group no-such-group"]),
+        ("web.user", "54321", &["ps-set shop web.user: ", "set its group too"]),
+        ("web.limit-nofile", "99999999999", &["ps-set shop web.limit-nofile: "]),
+    ] {
+        home.does(&["ps-set", "shop", property, value]);
+        home.run(&deploy(&source)).is_refused(1, says);
+        home.does(&["ps-set", "shop", property]);
+    }
+    home.write("shop/app.json", r#"{"formation": {"worker": {"user": "no-such-user"}}}"#);
+    home.run(&deploy(&source)).is_refused(1, &["app.json: formation.worker.user: ", "no-such-user"]);
+    home.write("shop/app.json", r#"{"formation": {"release": {"user": "no-such-user"}}}"#);
+    home.write("shop/Procfile", &format!("{PROCFILE}release: true\n"));
+    home.run(&deploy(&source)).is_refused(1, &["app.json: formation.release.user: ", "no-such-user"]);
+    assert_eq!(home.pids("shop"), before);
+}
+
+#[test]
+fn the_release_command_has_the_user_and_the_limits_that_were_set_for_it() {
+    let home = Home::new();
+    let source = home
+        .source("shop", "web: faultapp --tick 60\nrelease: echo it is $(id -u), $(umask), $(nice), $USER\n");
+    home.write(
+        "shop/app.json",
+        r#"{"formation": {"release": {"user": "daemon", "umask": "077", "nice": 4}}}"#,
+    );
+    let deployed = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=0"]);
+    let said = format!("{}{}", deployed.stdout, deployed.stderr);
+    assert!(said.contains("it is 1, 0077, 4, daemon"), "{deployed:?}");
+}

@@ -16,7 +16,9 @@ use ps_probe::Standing;
 use rustix::pipe::PipeFlags;
 
 use crate::command::Invocation;
+use crate::confinement::Confinement;
 use crate::entry::Entry;
+use crate::launch;
 use crate::marks::MARKER;
 use crate::run_name::RunName;
 
@@ -55,6 +57,7 @@ pub(crate) struct Killer<'a> {
 pub(crate) struct Surroundings {
     pub(crate) directory: PathBuf,
     pub(crate) environment: Environment,
+    pub(crate) confinement: Option<Confinement>,
 }
 
 /// A group of which nothing is to be left.
@@ -265,8 +268,9 @@ fn spawn(
 ) -> io::Result<u32> {
     let joining = tree.cgroup().map(Cgroup::joining_file);
     let words: Vec<OsString> = words.iter().map(Into::into).collect();
-    let entry = Entry { joining: joining.as_deref(), open_files };
-    let mut command = Invocation::Words(words).command(entry);
+    let entry =
+        Entry { joining: joining.as_deref(), open_files, confinement: surroundings.confinement.as_ref() };
+    let mut command = Invocation::Words(words).command(entry, launch::program().as_deref())?;
     command.env_clear().envs(surroundings.environment.iter()).env(MARKER, OsStr::new(tree.marker()));
     command.current_dir(&surroundings.directory).process_group(0).stdin(Stdio::null());
     match output {

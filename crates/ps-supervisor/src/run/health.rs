@@ -11,6 +11,7 @@ use ps_rollout::Role;
 use super::Run;
 use super::end::{Cause, Failing};
 use super::watched::Watched;
+use crate::confinement::Confinement;
 use crate::health::{Asked, CommandTry, Finding, Health, Killer, Monitor, Notice, Runner, Surroundings};
 use crate::means::Means;
 use crate::news::News;
@@ -43,7 +44,8 @@ impl Run {
         let monitor = Monitor::new(health, self.state, Instant::now());
         let surroundings = health.checks.run_commands().then(|| {
             let environment = means.environments.of(spec, &self.status.slot, self.status.port)?;
-            Ok(Surroundings { directory: spec.directory.clone(), environment })
+            let confinement = spec.settings(&self.status.slot.process_type).and_then(Confinement::of);
+            Ok(Surroundings { directory: spec.directory.clone(), environment, confinement })
         });
         let is_told = health.is_told();
         if is_told {

@@ -1,0 +1,143 @@
+//! As whom a process runs, and within which limits: what was set for its type, and what nobody can take on after its command has
+//! begun. Our own program takes it on between fork and the command ([`crate::launch`]); a type for which nothing is set needs no such step.
+
+mod rights;
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use env_files::Environment;
+use os_process::{Account, Identity, Unknown};
+use rustix::fs::{FileType, Mode, fchown, fstat};
+use rustix::process::{Gid, Resource, Rlimit, Uid, getrlimit, setrlimit};
+use type_settings::{Account as Name, Limit, TypeSettings};
+
+/// The kernel's own limit of open files for one process.
+const MOST_FILES: &str = "/proc/sys/fs/nr_open";
+const OOM_SCORE: &str = "/proc/self/oom_score_adj";
+
+/// As whom a process runs, and within which limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confinement(TypeSettings);
+
+impl Confinement {
+    /// What was set; `None`: nothing that a process would have to take on.
+    pub fn of(settings: &TypeSettings) -> Option<Self> {
+        Some(settings.of_process()).filter(|settings| !settings.is_empty()).map(Self)
+    }
+
+    /// As one word for another program of ours.
+    pub(crate) fn word(&self) -> String {
+        serde_json::to_string(&self.0).expect("an object of texts")
+    }
+
+    /// What [`Confinement::word`] wrote; `None` for an empty word, which stands for nothing.
+    ///
+    /// # Errors
+    /// It is no such word: nothing is run without its limits.
+    pub(crate) fn read(word: &str) -> Result<Option<Self>, serde_json::Error> {
+        if word.is_empty() { Ok(None) } else { serde_json::from_str(word).map(Self).map(Some) }
+    }
+
+    /// Whom it becomes; `None`: it stays who starts it.
+    ///
+    /// # Errors
+    /// There is no such user or group.
+    pub(crate) fn identity(&self) -> Result<Option<Identity>, Unknown> {
+        let (user, group) = (self.0.user.as_ref(), self.0.group.as_ref());
+        if user.is_none() && group.is_none() {
+            return Ok(None);
+        }
+        Identity::of(user.map(Name::as_str), group.map(Name::as_str)).map(Some)
+    }
+
+    /// This process takes all of it on, the user last of all.
+    ///
+    /// # Errors
+    /// What could not be taken on, and why.
+    pub(crate) fn enter(&self) -> Result<(), (String, io::Error)> {
+        let settings = &self.0;
+        let identity =
+            self.identity().map_err(|unknown| ("find its user".to_owned(), io::Error::other(unknown)))?;
+        if let Some(score) = settings.oom_score_adj {
+            std::fs::write(OOM_SCORE, score.to_string())
+                .map_err(|why| (format!("take oom-score-adj {score}"), why))?;
+        }
+        if let Some(nice) = settings.nice {
+            let nicety = i32::try_from(nice.get()).expect("20 at most");
+            rustix::process::setpriority_process(None, nicety)
+                .map_err(|why| (format!("take nice {nice}"), why.into()))?;
+        }
+        if let Some(files) = settings.limit_nofile {
+            limit(Resource::Nofile, files_of(files))
+                .map_err(|why| (format!("take limit-nofile {files}"), why))?;
+        }
+        if let Some(core) = settings.limit_core {
+            limit(Resource::Core, core.get()).map_err(|why| (format!("take limit-core {core}"), why))?;
+        }
+        if let Some(umask) = settings.umask {
+            rustix::process::umask(Mode::from_raw_mode(umask.bits()));
+        }
+        let Some(identity) = identity.filter(|identity| !identity.is_own()) else { return Ok(()) };
+        for stream in [io::stdout().as_fd(), io::stderr().as_fd()] {
+            give(stream, &identity);
+        }
+        let number = identity.user();
+        identity.assume().map_err(|why| (format!("become user {number}"), why))
+    }
+}
+
+/// A program may open its own output once more by name (`/dev/stderr`), which only who owns it may.
+fn give(stream: BorrowedFd<'_>, identity: &Identity) {
+    if fstat(stream).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo) {
+        // At worst such a program is refused its own output.
+        let _ = fchown(stream, Some(Uid::from_raw(identity.user())), Some(Gid::from_raw(identity.group())));
+    }
+}
+
+fn limit(resource: Resource, most: Option<u64>) -> io::Result<()> {
+    Ok(setrlimit(resource, Rlimit { current: most, maximum: most })?)
+}
+
+/// The number that stands for a limit of open files: the kernel has no other word for none.
+pub(crate) fn files_of(files: Limit) -> Option<u64> {
+    let most = || std::fs::read_to_string(MOST_FILES).ok()?.trim().parse().ok();
+    files.get().or_else(most).or_else(|| getrlimit(Resource::Nofile).maximum)
+}
+
+/// The variables that follow the user, where no file says otherwise.
+///
+/// # Errors
+/// There is no such user.
+pub(crate) fn name_user(environment: &mut Environment, settings: &TypeSettings) -> Result<(), Unknown> {
+    let Some(user) = &settings.user else { return Ok(()) };
+    let account = Account::of(user.as_str()).ok_or_else(|| Unknown::User(user.to_string()))?;
+    let name: OsString = account.name.into();
+    for (variable, value) in
+        [("HOME", account.home), ("USER", name.clone()), ("LOGNAME", name), ("SHELL", account.shell)]
+    {
+        if environment.place_of(variable.as_ref()).is_none() {
+            environment.set(variable, value);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_arrives_as_a_word_and_nothing_set_is_no_confinement() {
+        let settings: TypeSettings =
+            serde_json::from_str(r#"{"nice":"5","port":"3000","umask":"077"}"#).expect("settings");
+        let confinement = Confinement::of(&settings).expect("something is set");
+        assert_eq!(confinement.word(), r#"{"nice":"5","umask":"077"}"#);
+        assert_eq!(Confinement::read(&confinement.word()).expect("a word"), Some(confinement));
+        let other: TypeSettings = serde_json::from_str(r#"{"port":"3000"}"#).expect("settings");
+        assert_eq!(Confinement::of(&other), None);
+        assert_eq!(Confinement::read("").expect("nothing"), None);
+        assert!(Confinement::read("{").is_err());
+    }
+}
