@@ -154,7 +154,10 @@ fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<
     let fresh: BTreeSet<Slot> = missing.cloned().collect();
     let deadlines =
         fresh.iter().filter_map(|slot| spec.process(&slot.process_type)?.health.as_ref()?.deadline);
-    let deadline = Instant::now() + spec.longest_grace() + MARGIN + deadlines.max().unwrap_or_default();
+    let deadline = Instant::now()
+        + spec.longest_stop(plan.release.stop_timeout)
+        + MARGIN
+        + deadlines.max().unwrap_or_default();
     let filled = follower.settle(&fresh, &BTreeSet::new(), early, deadline, watch);
     if filled.is_ok() {
         for slot in &fresh {

@@ -4,6 +4,7 @@
 
 mod end;
 mod health;
+mod stop_command;
 mod taken;
 mod watched;
 mod written;
@@ -17,6 +18,7 @@ use os_process::{Census, Tree};
 use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
 
+use crate::health::CommandTry;
 pub(crate) use crate::health::LEAST_LIFE;
 use crate::means::Means;
 use crate::outputs::Outputs;
@@ -73,6 +75,8 @@ pub(crate) struct Run {
     changed: bool,
     /// What is asked of it, while something is.
     watched: Option<Box<Watched>>,
+    /// The command that is to have it end, while it runs.
+    stop_command: Option<Box<CommandTry>>,
     /// Whether it has another main process, which nobody watches yet.
     has_new_main: bool,
 }
@@ -124,6 +128,7 @@ impl Run {
             looked_empty: None,
             changed: true,
             watched: None,
+            stop_command: None,
             has_new_main: false,
             status,
         }
@@ -275,7 +280,8 @@ impl Run {
     /// Is to end, if it lives. Whether that has to be waited for.
     pub(crate) fn end(&mut self, means: &mut Means) -> bool {
         self.cause = Some(Cause::Asked);
-        self.handle(RunEvent::End, means);
+        let event = self.terms(means).way_to_end();
+        self.handle(event, means);
         self.state.is_live()
     }
 
@@ -306,7 +312,8 @@ impl Run {
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) -> bool {
         let was_live = self.state.is_live();
         self.look_at_health(now, means);
-        if self.state.is_ending() && self.process.is_none() && self.has_emptied(&mut means.census) {
+        self.look_at_stop_command(now, means);
+        if self.state.waits_for_empty() && self.process.is_none() && self.has_emptied(&mut means.census) {
             self.name_obstacle(None);
             self.handle(RunEvent::Empty, means);
         }
@@ -351,7 +358,9 @@ impl Run {
         let now = Instant::now();
         match action {
             RunAction::Nothing | RunAction::Tell => (),
+            RunAction::Command => self.begin_stop_command(now, means),
             RunAction::Terminate => {
+                self.give_up_stop_command(means);
                 let terms = self.terms(means);
                 terms.ask_to_end(&self.tree, main, &mut means.census);
                 self.timer = Some(now + terms.grace);
@@ -388,6 +397,9 @@ impl Run {
 
     /// What is being ended is killed now, before its grace period is over.
     pub(crate) fn hurry(&mut self, means: &mut Means) {
+        if self.state == RunState::StopCommand {
+            self.handle(RunEvent::Due, means);
+        }
         if self.state.is_ending() {
             self.handle(RunEvent::Due, means);
         }
@@ -419,7 +431,7 @@ impl Run {
         // What dies with its main process is gone within a millisecond; what does not may take as long as it likes.
         let is_fresh = self.orphaned.is_some_and(|since| now.saturating_duration_since(since) < SOON_GONE);
         let look = if is_fresh { poll.min(LOOK_SOON) } else { poll };
-        let emptied = (self.state.is_ending() && self.process.is_none()).then(|| now + look);
+        let emptied = (self.state.waits_for_empty() && self.process.is_none()).then(|| now + look);
         [self.timer, self.try_again, emptied, self.health_due(now)].into_iter().flatten().min()
     }
 

@@ -13,7 +13,9 @@ pub(crate) enum RunState {
     Ready,
     /// Its process lives and was ready; now it says, or a readiness check says, that it is not.
     Unready,
-    /// All of it was asked to end (SIGTERM).
+    /// The command that is to have it end runs.
+    StopCommand,
+    /// It was asked to end (the stop signal).
     Terminating,
     /// All of it was told to end (SIGKILL).
     Killing,
@@ -36,6 +38,10 @@ pub(crate) enum RunEvent {
     Unready,
     /// It is to end.
     End,
+    /// It is to end, and a command is run for that first.
+    EndByCommand,
+    /// That command is over.
+    CommandOver,
     /// Its main process ended.
     Died,
     /// No process of its tree is left.
@@ -51,7 +57,9 @@ pub(crate) enum RunAction {
     Nothing,
     /// Say that it is ready, or is not any more.
     Tell,
-    /// SIGTERM to the whole tree, and the grace period begins.
+    /// Run the stop command, for the grace period at most.
+    Command,
+    /// The stop signal, and the grace period begins.
     Terminate,
     /// SIGKILL to the whole tree, and again until it is empty.
     Kill,
@@ -68,6 +76,7 @@ impl RunState {
             Self::Starting => from_starting(event),
             Self::Ready => from_ready(event),
             Self::Unready => from_unready(event),
+            Self::StopCommand => from_stop_command(event),
             Self::Terminating => from_terminating(event),
             Self::Killing => from_killing(event),
             Self::Clearing => from_clearing(event),
@@ -81,6 +90,7 @@ impl RunState {
             Self::Starting
             | Self::Ready
             | Self::Unready
+            | Self::StopCommand
             | Self::Terminating
             | Self::Killing
             | Self::Clearing => true,
@@ -88,11 +98,21 @@ impl RunState {
         }
     }
 
-    /// Whether it waits for its tree to become empty.
+    /// Whether its end has begun.
     pub(crate) fn is_ending(self) -> bool {
+        self == Self::StopCommand || self.waits_for_empty()
+    }
+
+    /// Whether it is over as soon as its tree is empty.
+    pub(crate) fn waits_for_empty(self) -> bool {
         match self {
             Self::Terminating | Self::Killing | Self::Clearing => true,
-            Self::Preparing | Self::Starting | Self::Ready | Self::Unready | Self::Ended => false,
+            Self::Preparing
+            | Self::Starting
+            | Self::Ready
+            | Self::Unready
+            | Self::StopCommand
+            | Self::Ended => false,
         }
     }
 }
@@ -100,10 +120,13 @@ impl RunState {
 fn from_preparing(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::Spawned => (RunState::Starting, RunAction::Nothing),
-        RunEvent::Refused | RunEvent::End => (RunState::Ended, RunAction::Finish),
-        RunEvent::Ready | RunEvent::Unready | RunEvent::Died | RunEvent::Empty | RunEvent::Due => {
-            (RunState::Preparing, RunAction::Nothing)
-        }
+        RunEvent::Refused | RunEvent::End | RunEvent::EndByCommand => (RunState::Ended, RunAction::Finish),
+        RunEvent::Ready
+        | RunEvent::Unready
+        | RunEvent::CommandOver
+        | RunEvent::Died
+        | RunEvent::Empty
+        | RunEvent::Due => (RunState::Preparing, RunAction::Nothing),
     }
 }
 
@@ -111,10 +134,14 @@ fn from_starting(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::Ready => (RunState::Ready, RunAction::Tell),
         RunEvent::End => (RunState::Terminating, RunAction::Terminate),
+        RunEvent::EndByCommand => (RunState::StopCommand, RunAction::Command),
         RunEvent::Died => (RunState::Clearing, RunAction::Kill),
-        RunEvent::Spawned | RunEvent::Refused | RunEvent::Unready | RunEvent::Empty | RunEvent::Due => {
-            (RunState::Starting, RunAction::Nothing)
-        }
+        RunEvent::Spawned
+        | RunEvent::Refused
+        | RunEvent::Unready
+        | RunEvent::CommandOver
+        | RunEvent::Empty
+        | RunEvent::Due => (RunState::Starting, RunAction::Nothing),
     }
 }
 
@@ -122,10 +149,14 @@ fn from_ready(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::Unready => (RunState::Unready, RunAction::Tell),
         RunEvent::End => (RunState::Terminating, RunAction::Terminate),
+        RunEvent::EndByCommand => (RunState::StopCommand, RunAction::Command),
         RunEvent::Died => (RunState::Clearing, RunAction::Kill),
-        RunEvent::Spawned | RunEvent::Refused | RunEvent::Ready | RunEvent::Empty | RunEvent::Due => {
-            (RunState::Ready, RunAction::Nothing)
-        }
+        RunEvent::Spawned
+        | RunEvent::Refused
+        | RunEvent::Ready
+        | RunEvent::CommandOver
+        | RunEvent::Empty
+        | RunEvent::Due => (RunState::Ready, RunAction::Nothing),
     }
 }
 
@@ -133,10 +164,29 @@ fn from_unready(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::Ready => (RunState::Ready, RunAction::Tell),
         RunEvent::End => (RunState::Terminating, RunAction::Terminate),
+        RunEvent::EndByCommand => (RunState::StopCommand, RunAction::Command),
         RunEvent::Died => (RunState::Clearing, RunAction::Kill),
-        RunEvent::Spawned | RunEvent::Refused | RunEvent::Unready | RunEvent::Empty | RunEvent::Due => {
-            (RunState::Unready, RunAction::Nothing)
-        }
+        RunEvent::Spawned
+        | RunEvent::Refused
+        | RunEvent::Unready
+        | RunEvent::CommandOver
+        | RunEvent::Empty
+        | RunEvent::Due => (RunState::Unready, RunAction::Nothing),
+    }
+}
+
+/// The command may go on for a while when nothing is left of what it was to end: that is waited for.
+fn from_stop_command(event: RunEvent) -> (RunState, RunAction) {
+    match event {
+        RunEvent::CommandOver | RunEvent::Due => (RunState::Terminating, RunAction::Terminate),
+        RunEvent::Spawned
+        | RunEvent::Refused
+        | RunEvent::Ready
+        | RunEvent::Unready
+        | RunEvent::End
+        | RunEvent::EndByCommand
+        | RunEvent::Died
+        | RunEvent::Empty => (RunState::StopCommand, RunAction::Nothing),
     }
 }
 
@@ -150,6 +200,8 @@ fn from_terminating(event: RunEvent) -> (RunState, RunAction) {
         | RunEvent::Ready
         | RunEvent::Unready
         | RunEvent::End
+        | RunEvent::EndByCommand
+        | RunEvent::CommandOver
         | RunEvent::Died => (RunState::Terminating, RunAction::Nothing),
     }
 }
@@ -163,6 +215,8 @@ fn from_killing(event: RunEvent) -> (RunState, RunAction) {
         | RunEvent::Ready
         | RunEvent::Unready
         | RunEvent::End
+        | RunEvent::EndByCommand
+        | RunEvent::CommandOver
         | RunEvent::Died => (RunState::Killing, RunAction::Nothing),
     }
 }
@@ -176,6 +230,8 @@ fn from_clearing(event: RunEvent) -> (RunState, RunAction) {
         | RunEvent::Ready
         | RunEvent::Unready
         | RunEvent::End
+        | RunEvent::EndByCommand
+        | RunEvent::CommandOver
         | RunEvent::Died => (RunState::Clearing, RunAction::Nothing),
     }
 }
@@ -185,22 +241,25 @@ mod tests {
     use super::*;
     use crate::printed::{self, Printed};
 
-    const STATES: [RunState; 8] = [
+    const STATES: [RunState; 9] = [
         RunState::Preparing,
         RunState::Starting,
         RunState::Ready,
         RunState::Unready,
+        RunState::StopCommand,
         RunState::Terminating,
         RunState::Killing,
         RunState::Clearing,
         RunState::Ended,
     ];
-    const EVENTS: [RunEvent; 8] = [
+    const EVENTS: [RunEvent; 10] = [
         RunEvent::Spawned,
         RunEvent::Refused,
         RunEvent::Ready,
         RunEvent::Unready,
         RunEvent::End,
+        RunEvent::EndByCommand,
+        RunEvent::CommandOver,
         RunEvent::Died,
         RunEvent::Empty,
         RunEvent::Due,
@@ -214,8 +273,10 @@ mod tests {
 
     #[test]
     fn what_is_told_to_end_ends_and_is_over_only_when_nothing_is_left() {
-        for state in STATES {
-            let (mut now, _) = state.after(RunEvent::End);
+        for (state, end) in
+            STATES.into_iter().flat_map(|state| [(state, RunEvent::End), (state, RunEvent::EndByCommand)])
+        {
+            let (mut now, _) = state.after(end);
             for event in [RunEvent::Ready, RunEvent::Unready, RunEvent::Died, RunEvent::Due, RunEvent::Due] {
                 now = now.after(event).0;
                 assert_eq!(now == RunState::Ended, !state.is_live(), "{state:?}, {event:?}");
@@ -230,15 +291,25 @@ mod tests {
             for state in [RunState::Ready, RunState::Unready] {
                 assert_ne!(state.after(event).0, RunState::Starting, "{state:?}, {event:?}");
             }
-            let is_end = matches!(event, RunEvent::End | RunEvent::Died);
+            let is_end = matches!(event, RunEvent::End | RunEvent::EndByCommand | RunEvent::Died);
             assert_eq!(RunState::Unready.after(event).0.is_ending(), is_end, "{event:?}");
         }
     }
 
     #[test]
     fn whoever_waits_for_an_empty_tree_is_woken_to_kill_again() {
-        for state in STATES.into_iter().filter(|state| state.is_ending()) {
+        for state in STATES.into_iter().filter(|state| state.waits_for_empty()) {
             assert_eq!(state.after(RunEvent::Due).1, RunAction::Kill, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_stop_command_is_followed_by_the_stop_signal_whatever_happens_meanwhile() {
+        for event in EVENTS {
+            let (next, action) = RunState::StopCommand.after(event);
+            let is_over = matches!(event, RunEvent::CommandOver | RunEvent::Due);
+            assert_eq!(is_over, (next, action) == (RunState::Terminating, RunAction::Terminate), "{event:?}");
+            assert_eq!(is_over, next != RunState::StopCommand, "{event:?}");
         }
     }
 

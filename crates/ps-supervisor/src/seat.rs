@@ -409,7 +409,9 @@ fn alone(run: RunState, cause: Option<Cause>) -> State {
         RunState::Preparing | RunState::Starting => State::Starting,
         RunState::Ready => State::Running,
         RunState::Unready => State::Unready,
-        RunState::Terminating | RunState::Killing | RunState::Clearing => State::Stopping,
+        RunState::StopCommand | RunState::Terminating | RunState::Killing | RunState::Clearing => {
+            State::Stopping
+        }
         RunState::Ended if cause.is_some_and(Cause::is_failure) => State::Crashed,
         RunState::Ended => State::Stopped,
     }

@@ -222,6 +222,13 @@ impl Spec {
         Duration::from_secs(longest)
     }
 
+    /// How long the end of an instance may take until what is left of it is killed, whatever its type, where the app's grace period is
+    /// `grace` by now: a stop command has as much time as the processes have afterwards.
+    pub fn longest_stop(&self, grace: Duration) -> Duration {
+        let has_command = self.processes.iter().any(|process| process.settings.stop_command.is_some());
+        self.longest_grace().max(grace) * if has_command { 2 } else { 1 }
+    }
+
     /// What happens to an instance of this type that ends by itself.
     pub(crate) fn policy(&self, process_type: &ProcessType) -> RestartPolicy {
         let own = self.settings(process_type).and_then(|settings| settings.restart_policy);

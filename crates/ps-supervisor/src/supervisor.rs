@@ -199,7 +199,8 @@ impl Supervisor {
 
     fn is_over(&mut self, until: Until) -> bool {
         let is_due = self.is_ending || until == Until::AtRest;
-        if !is_due || !self.seats.values().all(Seat::is_at_rest) || self.clears_strays() {
+        let is_at_rest = self.means.ending.is_empty() && self.seats.values().all(Seat::is_at_rest);
+        if !is_due || !is_at_rest || self.clears_strays() {
             return false;
         }
         if self.is_written_down() {

@@ -3,8 +3,8 @@
 use formation::{RestartPolicy, SignalName};
 
 use crate::value::{
-    Account, Age, Exits, Limit, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, Umask, WhenFull,
-    Whole,
+    Account, Age, CommandLine, Exits, Limit, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, Umask,
+    WhenFull, Whole,
 };
 
 /// What was set for one process type; `None`: nobody set it.
@@ -48,6 +48,8 @@ pub struct TypeSettings {
     pub success_exit_codes: Option<Exits>,
     /// How long an instance is given to become ready.
     pub start_timeout_seconds: Option<Whole<1, 86_400>>,
+    /// What is run when the end of an instance begins.
+    pub stop_command: Option<CommandLine>,
     /// What asks an instance to end.
     pub stop_signal: Option<SignalName>,
     /// Who is asked.

@@ -3,6 +3,7 @@
 
 mod account;
 mod amount;
+mod command_line;
 mod exits;
 mod limit;
 mod list;
@@ -16,6 +17,7 @@ mod whole;
 
 pub use account::Account;
 pub use amount::{Age, Size};
+pub use command_line::CommandLine;
 pub use exits::Exits;
 pub use limit::Limit;
 pub use list::{Paths, Patterns};

@@ -262,3 +262,63 @@ fn what_is_frozen_in_a_cgroup_is_thawed_and_ends() {
     await_line(&service, "quits");
     std::fs::remove_dir(&freezer).expect("nothing is left in it");
 }
+
+#[test]
+fn a_stop_command_has_the_process_end_in_its_own_way_before_any_signal() {
+    let command =
+        "trap 'echo terminated' TERM; trap 'echo quits; exit 7' QUIT; echo up; while :; do sleep 0.05; done";
+    let service = Service::new(&[("web", command, 1)]);
+    let mut service = service.with(|spec| {
+        spec.stop_timeout_seconds = 60;
+        let stop = "echo $PS $PWD > told; kill -QUIT $MAINPID; while kill -0 $MAINPID; do sleep 0.05; done";
+        settle(spec, &[("stop-command", stop)]);
+    });
+    service.start();
+    await_line(&service, "up");
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    await_line(&service, "quits");
+    assert!(!String::from_utf8_lossy(&service.log("web.1")).contains("terminated"));
+    let told =
+        std::fs::read_to_string(service.path().join("told")).expect("it was run where the instance is");
+    assert_eq!(told, format!("web.1 {}\n", service.path().display()));
+    let status = service.status("web.1").expect("a status");
+    assert_eq!((status.state, status.last_exit, status.note), (State::Stopped, Some(Exit::Code(7)), None));
+}
+
+/// Its second generation hides as well as it can.
+#[test]
+fn a_stop_command_that_hangs_is_killed_whole_and_the_stop_signal_follows() {
+    let service = Service::new(&[("web", QUITS, 1)]);
+    let mut service = service.with(|spec| {
+        spec.stop_timeout_seconds = 1;
+        settle(
+            spec,
+            &[("stop-signal", "SIGQUIT"), ("stop-command", "setsid sleep 1000 & trap '' TERM; sleep 1000")],
+        );
+    });
+    service.start();
+    await_line(&service, "up");
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    await_line(&service, "quits");
+    assert_eq!(service.processes(), Vec::<u32>::new());
+    let status = service.status("web.1").expect("a status");
+    assert_eq!(status.note.as_deref(), Some("stop-command: it did not end within 1 s"));
+}
+
+#[test]
+fn a_stop_command_that_fails_keeps_nothing_from_being_stopped() {
+    let service = Service::new(&[("web", "echo up; exec sleep 1000", 1)]);
+    let mut service = service.with(|spec| {
+        spec.stop_timeout_seconds = 60;
+        settle(spec, &[("stop-command", "exit 3")]);
+    });
+    service.start();
+    await_line(&service, "up");
+    service.signal(Signal::TERM);
+    assert!(service.await_end().success());
+    let status = service.status("web.1").expect("a status");
+    assert_eq!(status.last_exit, Some(Exit::Signal(15)));
+    assert!(status.note.is_some_and(|note| note.starts_with("stop-command: ")));
+}

@@ -21,6 +21,7 @@ use crate::entry::Entry;
 use crate::launch;
 use crate::marks::MARKER;
 use crate::run_name::RunName;
+use crate::signals::unblocked;
 
 /// How much of what it prints is kept to be shown, in bytes.
 const SHOWN: usize = 200;
@@ -31,8 +32,6 @@ const PIECES: usize = 16;
 const KILL_AGAIN: Duration = Duration::from_millis(100);
 /// What follows the name of a run in that of the group of its checks.
 const SUFFIX: &str = ".check";
-/// How long a command may run that nobody listens to.
-const UNHEARD: Duration = Duration::from_secs(30);
 
 /// Where the commands of one run are run.
 pub(crate) struct Runner<'a> {
@@ -146,10 +145,11 @@ impl CommandTry {
     pub(crate) fn begin_unheard(
         words: &[String],
         index: usize,
+        timeout: Duration,
         runner: &Runner<'_>,
         now: Instant,
     ) -> Result<Self, String> {
-        Self::start(words, index, UNHEARD, runner, (now, None))
+        Self::start(words, index, timeout, runner, (now, None))
     }
 
     fn start(
@@ -277,5 +277,5 @@ fn spawn(
         Some(output) => command.stdout(output.try_clone()?).stderr(output),
         None => command.stdout(Stdio::null()).stderr(Stdio::null()),
     };
-    tagged(tree.tag(), || command.spawn()).map(|child| child.id())
+    tagged(tree.tag(), || unblocked(|| command.spawn())).map(|child| child.id())
 }

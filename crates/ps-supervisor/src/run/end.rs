@@ -5,9 +5,10 @@ use std::time::Duration;
 use formation::{ProcessType, RestartPolicy, SignalName};
 use os_process::{Census, Tree};
 use rustix::process::Signal;
-use type_settings::{StopTree, TypeSettings};
+use type_settings::{CommandLine, StopTree, TypeSettings};
 
 use crate::restart::Rules;
+use crate::run_table::RunEvent;
 use crate::seat_table::Verdict;
 use crate::spec::Spec;
 
@@ -64,6 +65,16 @@ impl Terms {
     pub(crate) fn of(spec: &Spec, process_type: &ProcessType) -> Self {
         let settings = spec.settings(process_type).cloned().unwrap_or_default();
         Self { policy: spec.policy(process_type), grace: spec.grace(process_type), settings }
+    }
+
+    /// What a run that is told to end begins with.
+    pub(super) fn way_to_end(&self) -> RunEvent {
+        if self.settings.stop_command.is_some() { RunEvent::EndByCommand } else { RunEvent::End }
+    }
+
+    /// The stop command, for a shell.
+    pub(super) fn stop_command(&self) -> Option<&str> {
+        self.settings.stop_command.as_ref().map(CommandLine::as_str)
     }
 
     /// Sends the stop signal to whom it is meant for.

@@ -1,7 +1,7 @@
 //! What is asked of a run, and what follows from the answers.
 
 use std::os::fd::BorrowedFd;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use env_files::Environment;
 use formation::Exit;
@@ -22,6 +22,8 @@ use crate::spec::Spec;
 
 /// The number of the first command among those of a run that is no check of it.
 const UNHEARD: usize = 1000;
+/// How long such a command may run.
+const UNHEARD_TIME: Duration = Duration::from_secs(30);
 
 const RELOADS: &str = "it reads its configuration anew";
 
@@ -90,7 +92,8 @@ impl Run {
         let findings = watched.monitor.look(&mut asked, now);
         for (index, words) in watched.monitor.take_failures().into_iter().enumerate() {
             // What cannot be started is no news beside what it was to be started for.
-            means.unheard.extend(CommandTry::begin_unheard(&words, UNHEARD + index, &runner, now).ok());
+            let command = CommandTry::begin_unheard(&words, UNHEARD + index, UNHEARD_TIME, &runner, now);
+            means.unheard.extend(command.ok());
         }
         if watched.monitor.is_needed() || watched.is_told {
             self.watched = Some(watched);
@@ -229,6 +232,7 @@ impl Run {
     /// A child of ours has ended; whether it was a check of this run.
     pub(crate) fn reap_check(&mut self, pid: u32, exit: Option<Exit>) -> bool {
         self.watched.as_mut().is_some_and(|watched| watched.monitor.reap(pid, exit))
+            || self.stop_command.as_mut().is_some_and(|command| command.reap(pid, exit))
     }
 
     /// Descriptors of its checks that are to be watched from now on.

@@ -110,6 +110,7 @@ impl Supervisor {
                 let condition = match run.state() {
                     RunState::Starting | RunState::Ready | RunState::Unready => Condition::Up,
                     RunState::Preparing
+                    | RunState::StopCommand
                     | RunState::Terminating
                     | RunState::Killing
                     | RunState::Clearing
