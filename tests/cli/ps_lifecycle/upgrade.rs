@@ -7,7 +7,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -24,13 +24,21 @@ const PROCFILE: &str = "web: faultapp --listen\n\
                         job: echo ran >>runs; until [ -e end ]; do sleep 0.05; done\n\
                         flaky: echo ran >>tries; until [ -e end ]; do sleep 0.05; done; exit 3\n";
 
-/// Once it may `begin` it counts, at some 70 MB/s where the machine is fast enough, until it is `enough`; stderr says then
-/// how far it came.
-const WORKER: &str = "until [ -e begin ]; do sleep 0.05; done\n\
-                      n=0\n\
-                      until [ -e enough ]; do seq $((n+1)) $((n+100000)); n=$((n+100000)); sleep 0.005; done\n\
+/// It counts, at some 20 MB/s where the machine is fast enough, as far as it may (`most`), until it is `enough`; stderr says
+/// then how far it came.
+const WORKER: &str = "n=0\n\
+                      until [ -e enough ]; do\n\
+                        read most <most\n\
+                        if [ $n -lt $most ]; then seq $((n+1)) $((n+20000)); n=$((n+20000)); fi\n\
+                        sleep 0.005\n\
+                      done\n\
                       echo counted to $n >&2\n\
                       exec sleep 100000\n";
+
+/// How far the worker may count while the earlier supervisor dies again and again, and how much further while something takes it
+/// over: 55 MB together. What is kept of a stream by default is 100 MiB.
+const WHILE_IT_DIES: u64 = 6_000_000;
+const WHILE_IT_IS_TAKEN_OVER: u64 = 1_000_000;
 
 /// How often the earlier supervisor dies: a few times, or with `FORMATION_TEST_LONG=1` a hundred.
 fn deaths() -> usize {
@@ -47,6 +55,7 @@ struct Earlier {
     started: Vec<Child>,
     /// The processes that are to survive.
     pids: BTreeMap<String, u64>,
+    worker: Worker,
     /// How often the job had run, and the one that is given up, when today's programs came.
     runs: (usize, usize),
 }
@@ -57,9 +66,10 @@ impl Earlier {
         let programs = built(FIRST)?;
         let home = Home::new();
         let source = home.source("shop", PROCFILE);
-        home.write("shop/worker.sh", WORKER);
+        let worker = Worker::of(&home);
         fs::create_dir(home.path("home/shop")).expect("an app");
-        let mut earlier = Self { home, programs, started: Vec::new(), pids: BTreeMap::new(), runs: (0, 0) };
+        let (started, pids) = (Vec::new(), BTreeMap::new());
+        let mut earlier = Self { home, programs, started, pids, worker, runs: (0, 0) };
         earlier.home.does(&["ps-set", "shop", "restart-policy", "on-failure:1"]);
         let scale = ["web=2", "worker=1", "job=1", "flaky=1"].map(|count| ["--scale", count]);
         earlier.does(&[&["deploy", "shop", "--dir", &source][..], &scale.concat()].concat());
@@ -68,7 +78,6 @@ impl Earlier {
         earlier.is_at_rest();
         earlier.pids = earlier.home.pids("shop");
         assert_eq!(earlier.pids.keys().collect::<Vec<_>>(), ["web.1", "worker.1"]);
-        earlier.home.write("shop/begin", "");
         Some(earlier)
     }
 
@@ -115,17 +124,27 @@ impl Earlier {
         });
     }
 
-    /// The earlier supervisor dies, and the next one of its kind takes over what runs, again and again.
+    /// The earlier supervisor dies, and the next one of its kind takes over what runs, again and again. The worker writes when
+    /// that happens, and while there is none.
     fn die(&mut self, times: usize) {
+        let records = WHILE_IT_DIES / u64::try_from(2 * deaths()).expect("a few");
         for _ in 0..times {
+            self.worker.may_write(records);
             self.kill_supervisor();
+            self.worker.may_write(records);
             let mut command = self.home.command_at(&self.programs, &["ps-supervise"]);
             command.arg(self.service()).stdout(Stdio::null()).stderr(Stdio::null());
             let started = &mut self.started;
             started.push(command.spawn().expect("the earlier ps-supervise starts"));
-            self.await_written(self.written() + 1_000_000);
+            self.worker.await_all();
             self.is_at_rest();
         }
+    }
+
+    /// Today's programs do something about the app, while the worker writes.
+    fn meets(&mut self, verb: &[&str]) {
+        self.worker.may_write(WHILE_IT_IS_TAKEN_OVER);
+        self.home.does(verb);
     }
 
     /// Waits until the earlier supervisor, which starts again what is over whenever it starts or one instance is stopped, has
@@ -140,18 +159,6 @@ impl Earlier {
         });
         self.await_over();
         self.runs = self.runs();
-    }
-
-    /// How much the worker's log has, in bytes.
-    fn written(&self) -> u64 {
-        fs::metadata(self.service().join("worker.1/log/stdout")).map_or(0, |log| log.len())
-    }
-
-    fn await_written(&self, bytes: u64) {
-        eventually("the worker writes on", || {
-            let written = self.written();
-            if written >= bytes { Ok(()) } else { Err(format!("{written} of {bytes} bytes")) }
-        });
     }
 
     /// That what ran runs on, what was over is over, and the supervisor is today's.
@@ -178,30 +185,11 @@ impl Earlier {
         (count("shop/runs"), count("shop/tries"))
     }
 
-    /// That the worker's log is what the worker wrote: every record once, in order, whole.
-    fn has_every_byte(&self) {
-        self.home.write("shop/enough", "");
-        let read = || fs::read_to_string(self.service().join("worker.1/log/stderr")).unwrap_or_default();
-        let last = eventually("the worker says how far it came", || {
-            read().strip_prefix("counted to ").map(|word| word.trim_end().to_owned()).ok_or_else(read)
-        });
-        let length = |last: u64| -> u64 {
-            (1..=last.to_string().len()).map(|digits| digits_up_to(digits, last)).sum()
-        };
-        self.await_written(length(last.parse().expect("a number")));
-        let compare = Command::new("sh")
-            .args(["-c", "seq 1 \"$1\" | cmp - \"$2\"", "sh", &last])
-            .arg(self.service().join("worker.1/log/stdout"))
-            .output()
-            .expect("sh runs");
-        assert!(compare.status.success(), "{compare:?}");
-    }
-
     /// What was taken over runs and writes on, and obeys.
-    fn goes_on(&self) {
-        self.await_written(self.written() + 1_000_000);
+    fn goes_on(&mut self) {
+        self.worker.writes_on();
         self.is_taken_over();
-        self.has_every_byte();
+        self.worker.kept_every_byte();
         self.obeys();
     }
 
@@ -228,11 +216,71 @@ impl Earlier {
     }
 }
 
-/// How many bytes the numbers of so many digits take, a line each, none above `last`.
-fn digits_up_to(digits: usize, last: u64) -> u64 {
-    let digits = u32::try_from(digits).expect("few digits");
-    let (first, end) = (10_u64.pow(digits - 1), 10_u64.pow(digits).min(last + 1));
-    (end - first) * u64::from(digits + 1)
+/// What `worker.sh` of the app `shop` writes.
+struct Worker {
+    source: PathBuf,
+    logs: PathBuf,
+    /// How far it may count.
+    most: u64,
+}
+
+impl Worker {
+    /// Puts it into the source. It may not write yet.
+    fn of(home: &Home) -> Self {
+        home.write("shop/worker.sh", WORKER);
+        let logs = home.path("lib/data/scheduler-native/shop/worker.1/log");
+        let mut worker = Self { source: home.path("shop"), logs, most: 0 };
+        worker.may_write(0);
+        worker
+    }
+
+    /// It may write so many more records.
+    fn may_write(&mut self, records: u64) {
+        self.most += records;
+        let next = self.source.join("most.next");
+        fs::write(&next, format!("{}\n", self.most)).expect("written");
+        // It never reads half a number.
+        fs::rename(next, self.source.join("most")).expect("it was just written");
+    }
+
+    /// What bash does with the segments of a stream, which are read in the order of `ls -v`.
+    fn bash(&self, command: &str, word: &str) -> Output {
+        let script = format!("segments() {{ ls -v $1* | grep -v '[.]part$'; }}; {command}");
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &script, "bash", word]).current_dir(&self.logs).stdin(Stdio::null());
+        bash.output().expect("bash runs")
+    }
+
+    /// Waits until all that it may write is kept.
+    fn await_all(&self) {
+        eventually("the worker writes on", || {
+            let last = self.bash("zcat -f $(segments stdout | tail -n 2) | tail -n 1", "").stdout;
+            let last = String::from_utf8_lossy(&last);
+            let is_all = last.trim().parse().is_ok_and(|last: u64| last >= self.most);
+            if is_all { Ok(()) } else { Err(format!("{last} of {}", self.most)) }
+        });
+    }
+
+    /// That it writes, and that this is kept.
+    fn writes_on(&mut self) {
+        self.may_write(100_000);
+        self.await_all();
+    }
+
+    /// That what is kept is what it wrote: every record once, in order, whole. It writes no more.
+    fn kept_every_byte(&self) {
+        fs::write(self.source.join("enough"), "").expect("written");
+        let last = eventually("the worker says how far it came", || {
+            let said = self.bash("zcat -f $(segments stderr)", "").stdout;
+            let said = String::from_utf8_lossy(&said);
+            said.strip_prefix("counted to ").map(|word| word.trim_end().to_owned()).ok_or(said.into_owned())
+        });
+        // Whoever reads while a segment is replaced by what it was compressed to may miss it.
+        eventually("every byte is kept once and in order", || {
+            let compared = self.bash("cmp <(seq 1 $1) <(zcat -f $(segments stdout))", &last);
+            if compared.status.success() { Ok(()) } else { Err(format!("{compared:?}")) }
+        });
+    }
 }
 
 /// The directory of the programs as they were at a commit; they are built where they are not there yet.
@@ -258,7 +306,7 @@ fn an_app_whose_earlier_supervisor_died_is_taken_over_running() {
     let Some(mut earlier) = Earlier::deploy() else { return };
     earlier.die(deaths());
     earlier.kill_supervisor();
-    earlier.home.does(&["ps-lifecycle", "start", "shop", "web.1"]);
+    earlier.meets(&["ps-lifecycle", "start", "shop", "web.1"]);
     earlier.goes_on();
 }
 
@@ -267,12 +315,12 @@ fn an_earlier_supervisor_that_lives_is_replaced_by_the_next_verb_about_its_app()
     let _ports = listening();
     let Some(mut earlier) = Earlier::deploy() else { return };
     earlier.die(1);
-    earlier.home.does(&["ps-lifecycle", "start", "shop", "web.1"]);
+    earlier.meets(&["ps-lifecycle", "start", "shop", "web.1"]);
     earlier.goes_on();
     drop(earlier);
     for verb in [&["ps-lifecycle", "stop", "shop", "web.2"][..], &["ps-scale", "shop", "web=2"]] {
-        let Some(earlier) = Earlier::deploy() else { return };
-        earlier.home.does(verb);
+        let Some(mut earlier) = Earlier::deploy() else { return };
+        earlier.meets(verb);
         earlier.is_taken_over();
     }
 }
@@ -376,41 +424,23 @@ fn supervisor(home: &Home) -> Pid {
 
 #[test]
 fn a_supervisor_of_another_build_becomes_the_installed_one_in_the_same_process_and_no_byte_is_lost() {
-    const LINES: u64 = 600_000;
-    let writes = format!(
-        "web: exec sleep 100002\n\
-         worker: n=0; until [ $n -ge {LINES} ]; do seq $((n+1)) $((n+2000)); n=$((n+2000)); sleep 0.01; done; exec sleep 100002\n"
-    );
-    let home = Home::running("shop", &writes, &["--scale", "web=1", "--scale", "worker=1"]);
+    let home = Home::new();
+    let mut worker = Worker::of(&home);
+    let source = home.source("shop", "web: exec sleep 100002\nworker: sh worker.sh\n");
+    let scale = ["--scale", "web=1", "--scale", "worker=1"];
+    home.does(&[&["ps-lifecycle", "deploy", "shop", "--dir", &source][..], &scale].concat());
     let (before, pid) = (home.pids("shop"), supervisor(&home));
     let program = || fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).expect("it lives");
-    let service = home.path("lib/data/scheduler-native/shop");
-    let log = || {
-        let read = |entry: fs::DirEntry| fs::read(entry.path()).expect("it can be read");
-        let entries = fs::read_dir(service.join("worker.1/log")).expect("it writes").flatten();
-        let of_stdout = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("stdout."));
-        of_stdout.flat_map(read).collect::<Vec<u8>>()
-    };
-    let mut written = 0;
     for _ in 0..4 {
         let other = installed(None);
+        worker.may_write(WHILE_IT_IS_TAKEN_OVER);
         let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop", "web.1"]));
         assert_eq!(ran.status, Some(0), "{ran:?}");
         assert_eq!(program(), other.path().canonicalize().expect("it is there").join("ps-supervise"));
         assert_eq!((home.pids("shop"), supervisor(&home)), (before.clone(), pid));
-        eventually("the worker writes on", || {
-            let length = log().len();
-            if length > written { Ok(()) } else { Err(length.to_string()) }
-        });
-        written = log().len();
+        worker.writes_on();
     }
-    let lines: Vec<String> = (1..=LINES).map(|n| n.to_string()).collect();
-    let wanted = lines.join("\n") + "\n";
-    eventually("the worker has written all of it", || {
-        let length = log().len();
-        if length >= wanted.len() { Ok(()) } else { Err(format!("{length} of {}", wanted.len())) }
-    });
-    assert!(log() == wanted.as_bytes(), "every byte once and in order");
+    worker.kept_every_byte();
     home.does(&["ps-lifecycle", "restart", "shop"]);
     home.does(&["ps-lifecycle", "stop", "shop"]);
     home.is_silent();

@@ -5,6 +5,7 @@ use std::time::Instant;
 use ps_probe::Standing;
 
 use super::Run;
+use crate::confinement::Confinement;
 use crate::health::{CommandTry, Killer, Runner, Surroundings};
 use crate::means::Means;
 use crate::process::Process;
@@ -40,7 +41,8 @@ impl Run {
         if let Some(main) = self.process.as_ref().map(Process::pid) {
             environment.set(MAIN_PID, main.to_string());
         }
-        let surroundings = Surroundings { directory, environment };
+        let confinement = spec.settings(&self.status.slot.process_type).and_then(Confinement::of);
+        let surroundings = Surroundings { directory, environment, confinement };
         let runner = Runner {
             service: &means.service,
             cgroups: means.cgroups.as_ref(),
