@@ -67,10 +67,11 @@ fn pack(series: &Series, segment: Segment) -> io::Result<()> {
     fs::remove_file(&path)
 }
 
+/// It begins with a dot: whoever reads all that is called as the stream reads nothing twice.
 fn stage_of(series: &Series, segment: Segment) -> PathBuf {
-    let mut path = series.packed_path(segment).into_os_string();
-    path.push(".part");
-    path.into()
+    let packed = series.packed_path(segment);
+    let name = packed.file_name().unwrap_or_default().to_string_lossy();
+    packed.with_file_name(format!(".{name}.part"))
 }
 
 fn create(stage: &Path) -> io::Result<File> {
