@@ -63,6 +63,13 @@ pub(crate) fn beside(
     stop(service, order, watch).map(Some)
 }
 
+/// How long an order may take until the last SIGKILL: a type may have a longer grace period than the order knows of.
+fn longest(service: &Service, grace: Duration) -> Duration {
+    let next = Next::read(&service.directory).ok().map(|next| next.spec);
+    let written = service.spec().ok().flatten();
+    next.iter().chain(&written).map(|spec| spec.longest_stop(grace)).fold(grace, Duration::max)
+}
+
 /// Whether nothing is left once the order has been carried out.
 fn empties(service: &Service, order: &StopOrder) -> bool {
     let is_left = |slot: &Slot| !order.which.includes(slot);
@@ -109,7 +116,7 @@ fn supervisor(service: &Service, is_live: bool) -> Option<Client> {
 }
 
 fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<'_>) -> Result<(), Error> {
-    let deadline = Instant::now() + grace + MARGIN;
+    let deadline = Instant::now() + longest(service, grace) + MARGIN;
     let asked = Follower::begin(service, client).and_then(|mut follower| {
         follower.ask(&Request::End { grace_seconds: Some(grace.as_secs()) })?;
         follower.until_it_leaves(deadline, watch.cancel)
@@ -157,7 +164,7 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let slots: Vec<Slot> = slots.into_iter().collect();
     let grace_seconds = Some(order.grace.as_secs());
     let early = follower.ask(&Request::Stop { slots, grace_seconds })?;
-    let deadline = Instant::now() + order.grace + MARGIN;
+    let deadline = Instant::now() + longest(service, order.grace) + MARGIN;
     follower.settle(&BTreeSet::new(), &leaving, early, deadline, watch)?;
     // Beside what filled a slot there may have been its next run.
     let is_live = |instance: &Instance| which.includes(&instance.slot) && !is_at_rest(instance);

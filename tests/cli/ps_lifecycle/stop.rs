@@ -1,5 +1,7 @@
 //! `stop`, and `start` and `destroy` after it.
 
+use serde_json::json;
+
 use crate::hello::{answers, hello_with_two_webs};
 use crate::home::{self, Home, eventually, table};
 
@@ -48,6 +50,28 @@ fn a_type_or_an_instance_is_stopped_and_started_alone() {
     assert_eq!(home.pids("duo")["web.1"], before["web.1"], "what runs is left alone");
     assert_eq!(home.states("duo")["worker.1"], "running");
     assert_eq!(file("stopped.json"), None, "nothing is stopped by hand any more");
+}
+
+/// Longer than the app's grace period and what `stop` waits beside it.
+const SLOW: &str = "trap 'sleep 8; echo finished; exit 0' TERM; echo up; while :; do sleep 0.1; done";
+
+#[test]
+fn a_stop_waits_as_long_as_a_type_is_given_to_end_however_short_the_grace_of_the_app_is() {
+    let home = Home::running("slow", &format!("web: {SLOW}\nworker: {SLOW}\n"), &["--scale", "worker=1"]);
+    for (key, seconds) in [("stop", "1"), ("web.stop", "600"), ("worker.stop", "600")] {
+        home.does(&["ps-set", "slow", &format!("{key}-timeout-seconds"), seconds]);
+    }
+    home.does(&["ps-scale", "slow", "worker=2"]);
+    for which in [&["slow", "web"][..], &["slow"]] {
+        home.does(&[&["ps-lifecycle", "stop"], which].concat());
+    }
+    for status in home.status("slow") {
+        assert_eq!(
+            (&status["state"], &status["last_exit"]),
+            (&json!("stopped"), &json!({"code": 0})),
+            "{status}"
+        );
+    }
 }
 
 #[test]
