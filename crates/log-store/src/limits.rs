@@ -39,6 +39,13 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// Everything is kept, and who writes waits for room: what held before there were limits.
+    #[must_use]
+    pub fn none() -> Self {
+        let a_hundred_years = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+        Self { size: u64::MAX, age: a_hundred_years, files: usize::MAX, when_full: WhenFull::Block }
+    }
+
     /// For how long a segment is written to.
     pub(crate) fn turn(&self) -> Duration {
         self.age / 10

@@ -235,10 +235,13 @@ impl Spec {
         own.unwrap_or(self.restart_policy)
     }
 
-    /// What is kept of the logs of this type.
+    /// What is kept of the logs of this type. An app that was deployed before logs had limits keeps everything until its next
+    /// deploy: nothing of what it has written goes because of an upgrade.
     pub(crate) fn log_limits(&self, process_type: &ProcessType) -> Limits {
-        let Some(settings) = self.settings(process_type) else { return Limits::default() };
-        let Limits { size, age, files, when_full } = Limits::default();
+        let Some(process) = self.process(process_type) else { return Limits::default() };
+        let settings = &process.settings;
+        let Limits { size, age, files, when_full } =
+            if process.health.is_some() { Limits::default() } else { Limits::none() };
         let own_files = settings.log_max_files.and_then(|files| usize::try_from(files.get()).ok());
         Limits {
             size: settings.log_max_size.map_or(size, Size::bytes),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use formation::State;
-use ps_supervisor::Status;
+use ps_supervisor::{Health, Status};
 use rustix::fs::{CWD, FileType, Mode};
 
 use crate::rounds;
@@ -16,6 +16,7 @@ use crate::service::{Service, eventually};
 fn echo(settings: &str) -> Service {
     let mut service = Service::new(&[("web", "exec cat <>words", 1)]).with(|spec| {
         spec.processes[0].settings = serde_json::from_str(settings).expect("settings");
+        spec.processes[0].health = Some(Health::default());
     });
     rustix::fs::mknodat(CWD, service.path().join("words"), FileType::Fifo, Mode::RWXU, 0).expect("a FIFO");
     service.rewrite(|_| ());
@@ -34,13 +35,29 @@ fn logs(service: &Service) -> PathBuf {
 
 /// All that is kept, as a person reads it.
 fn kept(service: &Service) -> Vec<u8> {
-    let read = "cd web.1/log && zcat -f $(ls -v stdout* | grep -v part)";
+    let read = "cd web.1/log && zcat -f $(ls -v stdout*)";
     let read = Command::new("sh").args(["-c", read]).current_dir(service.path()).output().expect("sh runs");
     read.stdout
 }
 
 fn numbered(count: u32) -> String {
     (1..=count).fold(String::new(), |text, number| text + &format!("{number:06}\n"))
+}
+
+#[test]
+fn an_app_that_was_deployed_before_logs_had_limits_keeps_all_of_them() {
+    let mut service = echo("{}").with(|spec| spec.processes[0].health = None);
+    service.rewrite(|_| ());
+    let before = service.path().join("web.1/log/stdout");
+    fs::create_dir_all(logs(&service)).expect("made");
+    fs::File::create(&before).and_then(|log| log.set_len(200 << 20)).expect("a log of before");
+    let mut words = begin(&mut service);
+    let text = numbered(2_000_000);
+    words.write_all(text.as_bytes()).expect("web.1 reads");
+    let segments = || fs::read_dir(logs(&service)).expect("readable").flatten();
+    let bytes = || segments().filter_map(|entry| entry.metadata().ok()).map(|it| it.len()).sum::<u64>();
+    eventually("all is kept", || (bytes() >= (200 << 20) + text.len() as u64).then_some(()));
+    assert_eq!(fs::metadata(before).expect("it is there").len(), 200 << 20);
 }
 
 #[test]
