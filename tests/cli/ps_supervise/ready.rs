@@ -1,6 +1,7 @@
 //! A run is ready when what its spec says of that is true, and is watched from then on.
 
 use std::fs;
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use formation::{Exit, State};
@@ -45,7 +46,12 @@ fn listening(deadline: Duration) -> Health {
 
 /// A service of one process `web`.
 fn web(command: &str, health: Health) -> Service {
-    Service::new(&[("web", command, 1)]).with(|spec| spec.processes[0].health = Some(health))
+    let free = TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+    Service::new(&[("web", command, 1)]).with(|spec| {
+        spec.processes[0].health = Some(health);
+        // Apart from the ports that other tests are given: somebody who listens there would be taken for this one.
+        spec.base_port = free.expect("a port").port();
+    })
 }
 
 fn running(status: &Status) -> bool {
@@ -79,8 +85,6 @@ fn one_of_which_nothing_is_asked_is_ready_once_it_has_lived_for_a_second() {
 fn one_that_misses_its_deadline_is_started_again_by_its_policy_and_says_why() {
     let mut service = web("exec sleep 1000", listening(Duration::from_millis(200))).with(|spec| {
         spec.restart_policy = "on-failure:1".parse().expect("a policy");
-        // Apart from the ports that other tests are given: somebody who listens there would be taken for this one.
-        spec.base_port = 31_000 + u16::try_from(std::process::id() % 9000).expect("it is small");
     });
     service.start();
     let over = service.await_status("web.1", "is given up", |status| status.state == State::Crashed);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,6 +13,10 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::processes::{self, until};
+
+fn port_of_its_own() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
 
 /// What should come by itself comes within so long.
 const SOON: Duration = Duration::from_secs(20);
@@ -60,6 +65,11 @@ impl World {
         let source = self.path(&format!("source-{app}"));
         fs::create_dir_all(&source)?;
         fs::write(source.join("Procfile"), procfile)?;
+        if !self.path("home").join(app).exists() {
+            // Other tests run beside this one, each in a world that knows nothing of the ports of the others.
+            fs::create_dir(self.path("home").join(app))?;
+            self.does(&["ps-set", app, "port", &port_of_its_own()?.to_string()])?;
+        }
         let source = source.display().to_string();
         let mut words = vec!["ps-lifecycle", "deploy", app, "--dir", &source];
         words.extend(counts.iter().flat_map(|count| ["--scale", count]));
