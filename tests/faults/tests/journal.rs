@@ -38,11 +38,13 @@ fn told(sandbox: &Sandbox) -> Vec<String> {
 }
 
 /// Whether these are the events of before with the new one. Where a full journal was halved, how many are kept depends on the
-/// length of the new line, which is shorter where the machine's boot could not be read: one more or less is right, too.
+/// length of the new line, which is shorter where the machine's boot could not be read: one more or less is right, too, and so is
+/// that all are kept because the shorter line has room.
 fn is_new(now: &[String], old: &[String], new: &[String]) -> bool {
     let leeway = usize::from(new.len() <= old.len());
     let Some((last, kept)) = now.split_last() else { return false };
-    last == "second" && old.ends_with(kept) && now.len().abs_diff(new.len()) <= leeway
+    let is_due = kept.len() == old.len() || now.len().abs_diff(new.len()) <= leeway;
+    last == "second" && old.ends_with(kept) && is_due
 }
 
 fn swept(sandbox: &Sandbox, verb: &Verb, fault: Fault) -> usize {

@@ -88,8 +88,14 @@ fn fifty_programs_lose_no_update_and_a_writer_in_place_does() {
         let (sandbox, ..) = with_app();
         lost +=
             WRITERS - added_by_programs(&sandbox, "ps-scale", &["--skip-deploy", "--quiet", "hello"]).len();
+    }
+    // On a busy machine the writers may take turns by chance, so the control has some rounds more.
+    for _ in 0..rounds + 20 {
         let (control, ..) = with_app();
         lost_in_place += WRITERS - added_by_programs(&control, "in-place-writer", &["add", "hello"]).len();
+        if lost_in_place > 0 {
+            break;
+        }
     }
     note(&format!(
         "programs: {rounds} rounds of {WRITERS} ps-scale, {lost} updates lost; in place (control): {lost_in_place}"
