@@ -168,9 +168,9 @@ WEB='web: faultapp --say "in $PWD" --listen $PORT'
 }
 
 @test "what the checks of a native app ask for and nobody does is named, and what other plugins do is not" {
-  put data/app-json/demo/app.json '{"cron": [{"command": "x", "schedule": "@daily"}], "healthchecks": {"web": [{"type": "startup", "uptime": 1}], "wbe": [{"type": "startup", "uptime": 1}]}}'
+  put data/app-json/demo/app.json '{"cron": [{"command": "x", "schedule": "@daily"}], "healthchecks": {"web": [{"type": "startup", "uptime": 1}, {"uptime": 2}]}}'
   push "$WEB"$'\n' one
-  [[ $status == 0 && $output == *" !     app.json: healthchecks for \"wbe\", which the Procfile does not have"* && $output != *"healthchecks.web"* && $output != *cron* ]] || { echo "$output"; false; }
+  [[ $status == 0 && $output == *" !     app.json: healthchecks.web[1] is not heeded here: "* && $output != *"healthchecks.web[0]"* && $output != *cron* ]] || { echo "$output"; false; }
 }
 
 @test "a build that is under way keeps what it brought, whatever runs beside it" {
