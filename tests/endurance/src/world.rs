@@ -65,9 +65,9 @@ impl World {
         let source = self.path(&format!("source-{app}"));
         fs::create_dir_all(&source)?;
         fs::write(source.join("Procfile"), procfile)?;
-        if !self.path("home").join(app).exists() {
+        if !self.path("lib/data/scheduler-native").join(app).exists() {
             // Other tests run beside this one, each in a world that knows nothing of the ports of the others.
-            fs::create_dir(self.path("home").join(app))?;
+            fs::create_dir_all(self.path("home").join(app))?;
             self.does(&["ps-set", app, "port", &port_of_its_own()?.to_string()])?;
         }
         let source = source.display().to_string();
