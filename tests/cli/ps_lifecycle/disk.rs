@@ -163,7 +163,7 @@ fn a_full_disk_keeps_nothing_alive_and_what_was_not_written_is_written_once_ther
     });
     home.is_silent();
     home.does(&["ps-lifecycle", "converge", "shop"]);
-    home.restores_all();
+    home.does(&["ps-lifecycle", "restore", "--all"]);
     assert!(home.pids("shop").is_empty(), "what was stopped is not brought back");
     home.does(&["ps-lifecycle", "start", "shop"]);
     fill(&home);

@@ -179,14 +179,6 @@ impl Home {
         ran.stdout
     }
 
-    /// Restores all apps. What died with the power may be about to be started again at the moment of the first look.
-    pub(crate) fn restores_all(&self) {
-        eventually("all are restored", || {
-            let ran = self.run(&["ps-lifecycle", "restore", "--all"]);
-            if ran.status == Some(0) { Ok(()) } else { Err(ran.stderr) }
-        });
-    }
-
     /// Runs a program that must be refused and change nothing that is stored.
     pub(crate) fn refuses(&self, words: &[&str], status: i32, says: &[&str]) -> Ran {
         let before = self.state();

@@ -12,7 +12,7 @@ fn after_a_reboot_only_what_was_wanted_comes_back() {
     home.does(&["ps-lifecycle", "stop", "three", "web.2"]);
     home.power_cut();
     assert!(states(&home).iter().all(|state| !state.ends_with("running")), "{:?}", states(&home));
-    home.restores_all();
+    home.does(&["ps-lifecycle", "restore", "--all"]);
     let back = states(&home);
     assert!(back.contains(&"one.1 running".into()) && back.contains(&"one.2 running".into()), "{back:?}");
     assert!(back.contains(&"three.1 running".into()), "{back:?}");
@@ -103,5 +103,5 @@ fn one_bad_app_stops_nobody_and_what_is_missing_is_named() {
         "running" => Ok(()),
         other => Err(other.to_owned()),
     });
-    home.restores_all();
+    home.does(&["ps-lifecycle", "restore", "--all"]);
 }

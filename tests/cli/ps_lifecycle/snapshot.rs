@@ -41,7 +41,7 @@ fn a_state_comes_back_release_and_formation_and_stops_and_what_is_right_is_not_t
     assert_eq!((count("sleep 600"), count("sleep 700"), count("sleep 601")), (2, 0, 0), "{commands:?}");
     // It is what a reboot brings back as well.
     home.power_cut();
-    home.restores_all();
+    home.does(&["ps-lifecycle", "restore", "--all"]);
     assert_eq!((home.states("shop"), home.states("idle")), saved);
     forget(&home);
 }

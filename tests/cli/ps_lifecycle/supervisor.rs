@@ -274,9 +274,9 @@ fn what_is_over_is_woken_by_no_verb_that_asks_for_something_else() {
     home.does(&["ps-scale", "shop", "web=3"]);
     home.does(&["ps-lifecycle", "converge", "shop"]);
     kill_supervisor(&home);
-    home.restores_all();
+    home.does(&["ps-lifecycle", "restore", "--all"]);
     home.power_cut();
-    home.restores_all();
+    home.does(&["ps-lifecycle", "restore", "--all"]);
     let expected = [("job.1", "stopped"), ("web.1", "running"), ("web.2", "stopped"), ("web.3", "running")];
     assert_eq!((home.states("shop"), runs()), (table(&expected), 1));
     fs::remove_file(&end).expect("it was written");

@@ -342,7 +342,7 @@ fn a_job_that_finished_under_an_earlier_supervisor_is_not_run_again_where_nothin
     };
     eventually("the job is over", is_over);
     home.does(&["ps-lifecycle", "converge", "shop"]);
-    home.restores_all();
+    home.does(&["ps-lifecycle", "restore", "--all"]);
     assert_eq!(fs::read_to_string(home.path("shop/runs")).expect("it ran"), "ran\n");
     assert!(is_over().is_ok());
 }
