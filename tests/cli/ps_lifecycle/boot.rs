@@ -209,7 +209,7 @@ fn the_scripts_are_scripts_of_a_shell_and_the_unit_is_one_of_systemd() {
 /// What happens after systemd has started: the apps come back by themselves; then the service is started anew, and its root killed.
 const AFTER_BOOT: &str = "cd @; mkdir -p out; export HOME=@ DOKKU_ROOT=@/home DOKKU_LIB_ROOT=@/lib PATH=@/bin:$PATH
 see() {
-  until ps-lifecycle status --json >out/$1.json 2>out/$1.said; ! grep -qE 'starting|backoff' out/$1.json; do sleep 0.1; done
+  until ps-lifecycle status --json >out/$1.json 2>out/$1.said; ! grep -q starting out/$1.json; do sleep 0.1; done
   systemctl show -p MainPID --value formation.service >out/$1.root
 }
 until [ $(systemctl is-active formation.service) = active ]; do sleep 0.1; done

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use rustix::process::Pid;
+
 use crate::all::{PROCFILE, states, three};
 use crate::home::{Home, eventually, table};
 
@@ -27,6 +29,30 @@ fn after_a_reboot_only_what_was_wanted_comes_back() {
     home.power_cut();
     home.does(&["ps-lifecycle", "restore", "--all", "--parallel", "2"]);
     assert_eq!(home.states("two"), table(&[("web.1", "running"), ("web.2", "running")]));
+}
+
+#[test]
+fn what_is_about_to_be_started_again_is_waited_for_and_what_stays_down_is_named() {
+    let home = Home::new();
+    let flag = home.write("flag", "");
+    let worker = format!("test -e {} || exit 1; exec sleep 1000", flag.display());
+    let source = home.source("shop", &format!("worker: {worker}\n"));
+    let formation = r#"{"worker": {"quantity": 1, "restart_delay": "1s", "restart_delay_max": "1s"}}"#;
+    home.write("shop/app.json", &format!(r#"{{"formation": {formation}}}"#));
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    fs::remove_file(&flag).expect("it is there");
+    let pid = i32::try_from(home.pids("shop")["worker.1"]).expect("a pid");
+    let pid = Pid::from_raw(pid).expect("a pid");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it lives");
+    eventually("it waits", || match home.states("shop")["worker.1"].as_str() {
+        "backoff" => Ok(()),
+        state => Err(state.to_owned()),
+    });
+    let ran = home.run(&["ps-lifecycle", "restore", "--all"]);
+    assert!(ran.status == Some(1) && ran.stderr.contains("shop: worker.1 is backoff"), "{ran:?}");
+    home.write("flag", "");
+    home.does(&["ps-lifecycle", "restore", "--all"]);
+    assert_eq!(home.states("shop"), table(&[("worker.1", "running")]));
 }
 
 #[test]

@@ -1,12 +1,20 @@
 //! What came of restoring all apps: a line for each, and what is missing.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use anyhow::{Error, Result, anyhow};
-use formation::{AppName, ProcessType, Slot};
+use formation::{AppName, ProcessType, Slot, State};
 use ps_apps::App;
 use ps_scheduler::{Instance, Over};
 
 use crate::converge;
 use crate::session::Session;
+
+/// How long all apps together are given until what is on its way is up. A supervisor that was there before us may have found
+/// an instance dead, and be about to start it again.
+const ON_ITS_WAY: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// `1 app`, `3 apps`.
 pub(super) fn apps(count: usize) -> String {
@@ -22,10 +30,11 @@ pub(super) fn tell(
 ) -> Result<Vec<(AppName, Error)>> {
     let mut failures = failures.into_iter().peekable();
     let mut missing = Vec::new();
+    let until = Instant::now() + ON_ITS_WAY;
     for app in restored {
         let failure = failures.next_if(|(failed, _)| *failed == app).map(|(_, error)| error);
-        let (line, lack) = match how_it_is(session, app) {
-            Ok(Standing { up, wanted, lacks }) => {
+        let (line, lack) = match how_it_ends(session, app, until) {
+            Ok(Standing { up, wanted, lacks, .. }) => {
                 let lack = (!lacks.is_empty()).then(|| anyhow!("{}", lacks.join(", ")));
                 (format!("{}: {up} of {wanted} up", app.name), lack)
             }
@@ -52,6 +61,20 @@ struct Standing {
     wanted: usize,
     /// The instances that should run and do not, each with its state.
     lacks: Vec<String>,
+    /// Whether one of them is about to be started again, or has yet to prove itself.
+    awaits: bool,
+}
+
+/// How an app is once nothing of it is on its way any more, or at `until`.
+fn how_it_ends(session: &Session, app: &App, until: Instant) -> Result<Standing> {
+    loop {
+        session.check()?;
+        let standing = how_it_is(session, app)?;
+        if !standing.awaits || Instant::now() >= until {
+            return Ok(standing);
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
 }
 
 fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
@@ -59,7 +82,7 @@ fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
     let formation = converge::wanted(world, &app.name, &world.formation(&app.name)?)?;
     let status = converge::status(session, app)?;
     let slots = formation.iter().flat_map(|(process_type, quantity)| slots(process_type, quantity.get()));
-    let (mut up, mut wanted, mut lacks) = (0, 0, Vec::new());
+    let (mut up, mut wanted, mut lacks, mut awaits) = (0, 0, Vec::new(), false);
     for slot in slots {
         let here: Vec<&Instance> = status.instances.iter().filter(|instance| instance.slot == slot).collect();
         let is_over = |over: Over| match over {
@@ -70,6 +93,7 @@ fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
             continue;
         }
         wanted += 1;
+        awaits |= here.iter().any(|instance| is_on_its_way(instance.state));
         if here.iter().any(|instance| instance.state.is_alive()) {
             up += 1;
         } else {
@@ -77,7 +101,12 @@ fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
             lacks.push(format!("{slot} is {state}"));
         }
     }
-    Ok(Standing { up, wanted, lacks })
+    Ok(Standing { up, wanted, lacks, awaits })
+}
+
+/// A process that has just ended is missing until its supervisor has looked.
+fn is_on_its_way(state: State) -> bool {
+    matches!(state, State::Starting | State::Backoff | State::Missing)
 }
 
 fn slots(process_type: &ProcessType, quantity: u16) -> impl Iterator<Item = Slot> + use<'_> {
