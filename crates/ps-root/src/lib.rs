@@ -5,9 +5,9 @@ mod error;
 mod keep;
 mod kept;
 mod place;
-mod pool;
 mod root;
 mod server;
+mod source;
 mod spawn;
 mod words;
 

@@ -13,6 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use formation::{AppName, Exit};
+use ps_supervisor::Poll;
 use rustix::fs::inotify;
 use rustix::process::{Resource, Rlimit, WaitOptions, WaitStatus, geteuid, getrlimit, setrlimit};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
@@ -22,8 +23,8 @@ use crate::error::Error;
 use crate::keep::{Event, Keep};
 use crate::kept::{How, Kept};
 use crate::place::Place;
-use crate::pool::{Pool, Source};
 use crate::server::Server;
+use crate::source::Source;
 use crate::words::{Message, PROTOCOL, Request, SOCKET};
 
 /// How long a root that leaves its place, or is executed anew, may hold the lock of it.
@@ -52,7 +53,7 @@ pub struct Root {
     open_files: Option<u64>,
     kept: BTreeMap<AppName, Kept>,
     server: Server,
-    pool: Pool,
+    poll: Poll<Source>,
     signals: UnixStream,
     children: UnixStream,
     removals: OwnedFd,
@@ -81,7 +82,7 @@ impl Root {
         let (children, signals) = (wake(&[SIGCHLD]).map_err(fail)?, wake(&[SIGTERM, SIGINT]).map_err(fail)?);
         let server = Server::listen(&place).map_err(|error| Error::io("listen in", &own, error))?;
         let removals = watch_removals(&own).map_err(fail)?;
-        let pool = Pool::new().map_err(|errno| fail(errno.into()))?;
+        let poll = Poll::new().map_err(|errno| fail(errno.into()))?;
         let (kept, clients, is_leaving, reexec) = Default::default();
         let unasked = (stay == Stay::WhileNeeded).then(|| Instant::now() + UNASKED);
         let mut root = Self {
@@ -91,7 +92,7 @@ impl Root {
             open_files,
             kept,
             server,
-            pool,
+            poll,
             signals,
             children,
             removals,
@@ -113,7 +114,7 @@ impl Root {
             (self.removals.as_fd(), Source::Place),
             (self.server.fd(), Source::Listener),
         ] {
-            self.pool.watch(fd, source)?;
+            self.poll.watch(fd, source)?;
         }
         Ok(())
     }
@@ -137,7 +138,7 @@ impl Root {
     fn watch_supervisor(&mut self, app: &AppName, kept: &Kept) {
         if let Some(pidfd) = kept.pidfd() {
             // One that cannot be watched is found to be gone by the next verb about its app.
-            let _ = self.pool.watch(pidfd, Source::Supervisor(app.clone()));
+            let _ = self.poll.watch(pidfd, Source::Supervisor(app.clone()));
         }
     }
 
@@ -167,7 +168,7 @@ impl Root {
         let waiting = self.kept.values().filter_map(Kept::due).chain(self.unasked).min();
         let timeout = waiting.map(|due| due.saturating_duration_since(Instant::now()));
         let happened =
-            self.pool.wait(timeout).map_err(|errno| Error::io("watch", self.place.services(), errno))?;
+            self.poll.wait(timeout).map_err(|errno| Error::io("watch", self.place.services(), errno))?;
         // What children have become is known before anybody is told of it.
         self.reap();
         for source in happened {
@@ -184,7 +185,7 @@ impl Root {
             Source::Listener => self.welcome(),
             Source::Client(id) => self.listen_to(id),
             Source::Supervisor(app) => {
-                self.pool.forget(&Source::Supervisor(app.clone()));
+                self.poll.forget(&Source::Supervisor(app.clone()));
                 // A child has been waited for already.
                 if self
                     .kept
@@ -250,7 +251,7 @@ impl Root {
         while self.server.accept(self.clients).is_some() {
             let id = self.clients;
             if let Some(fd) = self.server.client_fd(id) {
-                let _ = self.pool.watch(fd, Source::Client(id));
+                let _ = self.poll.watch(fd, Source::Client(id));
             }
             self.clients += 1;
         }
@@ -259,7 +260,7 @@ impl Root {
     fn listen_to(&mut self, id: u64) {
         let requests = self.server.read(id);
         if self.server.client_fd(id).is_none() {
-            self.pool.forget(&Source::Client(id));
+            self.poll.forget(&Source::Client(id));
         }
         for request in requests {
             let answer = match request {
@@ -335,9 +336,9 @@ impl Root {
         }
         match Server::listen(&self.place) {
             Ok(server) => {
-                self.pool.forget(&Source::Listener);
+                self.poll.forget(&Source::Listener);
                 self.server = server;
-                self.is_leaving |= self.pool.watch(self.server.fd(), Source::Listener).is_err();
+                self.is_leaving |= self.poll.watch(self.server.fd(), Source::Listener).is_err();
             }
             Err(_) => self.is_leaving = true,
         }

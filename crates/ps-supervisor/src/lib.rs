@@ -46,6 +46,7 @@ mod seat_table;
 mod server;
 mod signals;
 mod socket;
+mod source;
 mod spec;
 mod spec_file;
 mod start;
@@ -80,6 +81,7 @@ pub use marks::{MARKER, Strays, living_supervisors, mark, strays};
 
 pub use ps_probe::{Ask, Check, Checks, Get};
 
+pub use poll::Poll;
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
 pub use revision::{Manner, NEXT_FILE, Next};
 pub use rollout::{Report, Stage, is_rolling};

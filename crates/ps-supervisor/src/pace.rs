@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::poll::Source;
+use crate::source::Source;
 
 /// How much a pipe holds as the system makes it, in bytes.
 pub(crate) const SMALL: usize = 64 << 10;

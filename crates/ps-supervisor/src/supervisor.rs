@@ -36,7 +36,7 @@ use crate::descriptors::Descriptors;
 use crate::first_format::{Predecessor, note_finished};
 use crate::means::Means;
 use crate::pace::Flow;
-use crate::poll::{Poll, Source};
+use crate::poll::Poll;
 use crate::process::exit_of;
 use crate::rollout::Carried;
 use crate::run::Run;
@@ -44,6 +44,7 @@ use crate::seat::Seat;
 use crate::seat_table::Event;
 use crate::server::Server;
 use crate::signals::{self, Signals};
+use crate::source::Source;
 use crate::spec::Spec;
 use crate::spec_file::SpecFile;
 use crate::state::{State, Statuses};
@@ -68,7 +69,7 @@ pub struct Supervisor {
     pub(crate) seats: BTreeMap<Slot, Seat>,
     pub(crate) spec_file: SpecFile,
     pub(crate) server: Server,
-    pub(crate) poll: Poll,
+    pub(crate) poll: Poll<Source>,
     /// The rollout that is under way, or is over and nobody was told yet.
     pub(crate) rollout: Option<Carried>,
     /// The files that are watched.
@@ -362,7 +363,7 @@ impl Supervisor {
             if let Some(mut seat) = self.seats.remove(&slot) {
                 seat.forget(&mut self.means);
             }
-            self.poll.forget_slot(&slot);
+            self.poll.forget_all(|source| source.is_of(&slot));
             self.server.tell(&Message::Gone { slot });
         }
     }

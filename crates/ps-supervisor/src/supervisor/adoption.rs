@@ -12,10 +12,10 @@ use crate::health::{Ending, is_check};
 use crate::layout;
 use crate::output::Output;
 use crate::outputs::make_directory;
-use crate::poll::Source;
 use crate::process::Process;
 use crate::run_name::RunName;
 use crate::seat::Seat;
+use crate::source::Source;
 use crate::status::STATUS_FILE;
 use crate::take_over;
 

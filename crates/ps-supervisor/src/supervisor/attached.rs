@@ -15,9 +15,9 @@ use signal_hook::consts::{
 
 use super::{Supervisor, Until};
 use crate::attachment::{Attached, Attachment, Cause, Change, Reaction, Waited};
-use crate::poll::Source;
 use crate::run::Run;
 use crate::seat_table::Event;
+use crate::source::Source;
 use crate::spec::Spec;
 use crate::status::Status;
 use crate::{Error, seat::Seat};

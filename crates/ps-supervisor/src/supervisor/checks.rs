@@ -8,9 +8,9 @@ use ps_rollout::Run as RunName;
 
 use super::Supervisor;
 use crate::health::{CommandTry, Ending, Killer};
-use crate::poll::Source;
 use crate::run::Run;
 use crate::seat::Seat;
+use crate::source::Source;
 
 impl Supervisor {
     /// A child of ours has ended that is no main process.
@@ -39,7 +39,7 @@ impl Supervisor {
     }
 }
 
-fn watch(run: &mut Run, poll: &mut crate::poll::Poll) {
+fn watch(run: &mut Run, poll: &mut crate::poll::Poll<Source>) {
     let name = RunName { slot: run.status.slot.clone(), number: run.number() };
     for (index, descriptor) in run.unwatched_checks() {
         // Where it cannot be watched, it is looked at when its time is up.

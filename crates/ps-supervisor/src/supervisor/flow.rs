@@ -9,9 +9,9 @@ use log_store::Capture;
 
 use super::{PAUSE, Supervisor};
 use crate::pace::{Advice, LARGE, QUIET, REST, SMALL};
-use crate::poll::Source;
 use crate::run::Run;
 use crate::seat::Seat;
+use crate::source::Source;
 
 /// How many streams may have a large pipe at a time. The system counts what all pipes of a user can hold, and gives that user
 /// only very small ones beyond some limit (`fs.pipe-user-pages-soft`: 64 MiB).

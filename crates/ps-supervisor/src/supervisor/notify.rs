@@ -3,8 +3,8 @@
 use super::Supervisor;
 use crate::health::notices;
 use crate::notify_socket::Said;
-use crate::poll::Source;
 use crate::seat::Seat;
+use crate::source::Source;
 
 /// How many datagrams are heard in a row: there are others to see to.
 const ROW: usize = 64;

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use os_process::Stat;
 
 use super::Supervisor;
-use crate::poll::Source;
 use crate::process::Process;
 use crate::run::Run;
+use crate::source::Source;
 
 const PROGRAM: &str = "ps-supervise";
 const LOOK: Duration = Duration::from_millis(5);

@@ -10,9 +10,9 @@ use formation::Slot;
 use ps_rollout::{Rules, Strategy};
 
 use super::Supervisor;
-use crate::poll::Source;
 use crate::revision::{self, Manner, NEXT_FILE, Next};
 use crate::seat_table::Event;
+use crate::source::Source;
 use crate::watched::{self, Refresh};
 
 /// How a type is rolled of which nothing is known any more.
