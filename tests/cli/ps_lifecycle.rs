@@ -47,6 +47,8 @@ mod output;
 mod plans;
 #[path = "ps_lifecycle/ports.rs"]
 mod ports;
+#[path = "ps_lifecycle/program.rs"]
+mod program;
 #[path = "ps_lifecycle/rebuild.rs"]
 mod rebuild;
 #[path = "ps_lifecycle/refusals.rs"]

@@ -47,7 +47,7 @@ fn image(home: &Home) -> PathBuf {
     image
 }
 
-fn boot(home: &Home, what: &str, init: &str) -> crate::home::Ran {
+fn boot(home: &Home, what: &str, init: &str) -> crate::program::Ran {
     let image = image(home);
     home.run(&["ps-lifecycle", "boot", what, "--init", init, "--root", image.to_str().expect("text")])
 }
@@ -153,7 +153,7 @@ fn a_path_without_a_version_comes_before_one_with_a_version() {
     let show = |path: &[&Path]| {
         let mut command = home.command_at(&version, &["ps-lifecycle", "boot", "show", "--init", "systemd"]);
         command.env("PATH", std::env::join_paths(path).expect("a PATH"));
-        crate::home::run(command)
+        crate::program::run(command)
     };
     let with = show(&[&version, &lasting]);
     let lines = [format!("ExecStart={}/ps-supervise --root ", lasting.display())];
@@ -183,7 +183,7 @@ fn what_cannot_be_done_is_refused_and_says_why() {
     );
     let mut odd = home.command(&["ps-lifecycle", "boot", "show", "--init", "systemd"]);
     odd.env("DOKKU_LIB_ROOT", home.path("a\nExecStart=/bin/sh"));
-    crate::home::run(odd).is_refused(1, &["control character"]);
+    crate::program::run(odd).is_refused(1, &["control character"]);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal};
 
-use crate::home::{Home, Running, eventually, table};
+use crate::home::{Home, eventually, table};
+use crate::program::Running;
 
 const WEB: &str = "web: faultapp --tick 60\n";
 
@@ -34,7 +35,7 @@ fn until_it_is_gone(home: &Home, words: &str) {
 }
 
 /// Kills a verb alone, not its group.
-fn kill(mut verb: Running, signal: Signal) -> crate::home::Ran {
+fn kill(mut verb: Running, signal: Signal) -> crate::program::Ran {
     let pid = i32::try_from(verb.pid()).ok().and_then(Pid::from_raw).expect("a pid");
     rustix::process::kill_process(pid, signal).expect("it runs");
     verb.ended()

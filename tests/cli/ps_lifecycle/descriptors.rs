@@ -5,9 +5,10 @@ use std::os::fd::AsFd;
 
 use rustix::fs::FlockOperation;
 
-use crate::home::{Home, run};
+use crate::home::Home;
+use crate::program::run;
 
-fn sh(home: &Home, script: &str) -> crate::home::Ran {
+fn sh(home: &Home, script: &str) -> crate::program::Ran {
     let mut command = std::process::Command::new("/bin/bash");
     let path = std::env::var("PATH").unwrap_or_default();
     command

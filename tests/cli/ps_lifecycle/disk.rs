@@ -56,7 +56,7 @@ fn where_nothing_can_be_written_the_path_is_named_and_nothing_changes() {
         &["restart", "shop"],
         &["destroy", "shop"],
     ] {
-        let ran = home::run(as_nobody(&home.command(&[&["ps-lifecycle"], words].concat())));
+        let ran = crate::program::run(as_nobody(&home.command(&[&["ps-lifecycle"], words].concat())));
         ran.is_refused(1, &[root.join("lib").to_str().expect("text"), "ermission denied"]);
         home.is_as(&before);
     }

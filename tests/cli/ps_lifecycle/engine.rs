@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::home::{self, Home, Ran, table};
+use crate::home::{self, Home, table};
 use crate::plans::actions;
+use crate::program::Ran;
 
 const IMAGE: &str = "formation-test/busybox:latest";
 /// What one look at an engine may take, and a second for the rest.
@@ -177,7 +178,7 @@ fn forget(home: &Home) {
 fn with_engine(home: &Home, host: &str, words: &[&str]) -> Ran {
     let mut command = home.command(words);
     command.env("DOCKER_HOST", host);
-    home::run(command)
+    crate::program::run(command)
 }
 
 /// Each needs an engine for the app, or for a new one.
@@ -292,7 +293,7 @@ fn a_dry_run_asks_the_engine_and_a_container_that_ended_does_not_count_as_runnin
     end("worker.1");
     let mut inside = home.command(&["ps-scale", &app, "--dry-run", "--json", "web=3"]);
     inside.env("PLUGIN_PATH", home.path("lib/plugins")).env("DOKKU_SYSTEM_USER", "dokku");
-    let plan = home::run(inside);
+    let plan = crate::program::run(inside);
     let expected = [("web.1", "replace"), ("web.2", "start"), ("web.3", "start"), ("worker.1", "keep")];
     assert_eq!((plan.status, actions(&plan)), (Some(0), table(&expected)), "{plan:?}");
     // Nobody answers: nothing is guessed.

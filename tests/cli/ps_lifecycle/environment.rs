@@ -8,7 +8,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::home::{Home, eventually, run};
+use crate::home::{Home, eventually};
+use crate::program::run;
 
 const FILE: &[u8] =
     b"MY-KEY=1\na.b=c\nBYTES=\xff\xfe\nPASS=   # required\nH=$2y$10$N9qo\nA=value # fix for #123\n";

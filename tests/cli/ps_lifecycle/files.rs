@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use crate::home::{Home, Ran, eventually};
+use crate::home::{Home, eventually};
+use crate::program::Ran;
 
 const PROCFILE: &str = "web: exec sleep 1000\nworker: exec sleep 1000\n";
 

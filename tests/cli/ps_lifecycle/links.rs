@@ -62,7 +62,7 @@ fn links_in_the_middle_of_a_path_relative_paths_and_the_shells_own_directory_cou
         let home = released();
         let mut deploy = home.command(&["ps-lifecycle", "deploy", "shop", "--dir", directory]);
         deploy.current_dir(home.path(here)).env("PWD", home.path(here));
-        let ran = crate::home::run(deploy);
+        let ran = crate::program::run(deploy);
         assert_eq!(ran.status, Some(0), "{ran:?}");
         flip(&home, "r2");
         home.does(&["ps-lifecycle", "restart", "shop"]);

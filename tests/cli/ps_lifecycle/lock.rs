@@ -7,7 +7,8 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 use rustix::process::Signal;
 
-use crate::home::{Home, Running, assert_same, eventually, table};
+use crate::home::{Home, assert_same, eventually, table};
+use crate::program::Running;
 
 const SLOW: &str = "web: faultapp --tick 60\nrelease: echo begun; sleep 30\n";
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::home::{self, Home, eventually};
+use crate::home::{Home, eventually};
 use crate::schema;
 
 const PROCFILE: &str = "web: faultapp --say hello --tick 60\nworker: faultapp --tick 60\n";
@@ -125,12 +125,12 @@ fn quiet_says_nothing_unless_something_is_wrong() {
 }
 
 /// Runs a line of shell in the home; its status.
-fn shell(home: &Home, line: &str) -> home::Ran {
+fn shell(home: &Home, line: &str) -> crate::program::Ran {
     let ours = home.command(&["ps-lifecycle"]);
     let mut command = Command::new("/bin/bash");
     command.args(["-c", line]).env_clear().stdin(Stdio::null()).current_dir(home.path(""));
     command.envs(ours.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    home::run(command)
+    crate::program::run(command)
 }
 
 #[test]

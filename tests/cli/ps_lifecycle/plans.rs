@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
-use crate::home::{Home, Ran, eventually, table};
+use crate::home::{Home, eventually, table};
+use crate::program::Ran;
 use crate::schema;
 
 const PROCFILE: &str = "web: exec sleep 1000\nworker: exec sleep 1000\njob: exit 3\n";

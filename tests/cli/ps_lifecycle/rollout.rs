@@ -7,7 +7,8 @@ use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal};
 
-use crate::home::{Home, Running, eventually, listening, table};
+use crate::home::{Home, eventually, listening, table};
+use crate::program::Running;
 
 const WEB: &str = "web: exec faultapp --say first --tick 60\n";
 /// A release that can be told from the first by what it runs.

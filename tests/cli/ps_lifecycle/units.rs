@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::cage::{self, Cage};
-use crate::home::{Home, programs, run};
+use crate::home::{Home, programs};
+use crate::program::run;
 use crate::upgrade::{FIRST, built};
 
 /// systemd takes its time to boot, more so where the machine is busy.

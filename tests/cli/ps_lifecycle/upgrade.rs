@@ -1,18 +1,24 @@
 //! Apps that the programs of an earlier commit deployed and run are taken over by today's: the same processes, not one byte
 //! of their output lost, and what was over stays over.
 
+#[path = "upgrade/in_place.rs"]
+mod in_place;
+#[path = "upgrade/worker.rs"]
+mod worker;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
-use crate::home::{Home, eventually, get, listening, programs, run, slot, table};
+use worker::Worker;
+
+use crate::home::{Home, eventually, get, listening, programs, slot, table};
+use crate::program::run;
 
 /// The first commit whose apps must survive: no file of it names a version, and its supervisor knows neither `spec` nor
 /// `hello`.
@@ -23,17 +29,6 @@ const PROCFILE: &str = "web: faultapp --listen\n\
                         worker: sh worker.sh\n\
                         job: echo ran >>runs; until [ -e end ]; do sleep 0.05; done\n\
                         flaky: echo ran >>tries; until [ -e end ]; do sleep 0.05; done; exit 3\n";
-
-/// It counts, at some 20 MB/s where the machine is fast enough, as far as it may (`most`), until it is `enough`; stderr says
-/// then how far it came.
-const WORKER: &str = "n=0\n\
-                      until [ -e enough ]; do\n\
-                        read most <most\n\
-                        if [ $n -lt $most ]; then seq $((n+1)) $((n+20000)); n=$((n+20000)); fi\n\
-                        sleep 0.005\n\
-                      done\n\
-                      echo counted to $n >&2\n\
-                      exec sleep 100000\n";
 
 /// How far the worker may count while the earlier supervisor dies again and again, and how much further while something takes it
 /// over: 55 MB together. What is kept of a stream by default is 100 MiB.
@@ -216,73 +211,6 @@ impl Earlier {
     }
 }
 
-/// What `worker.sh` of the app `shop` writes.
-struct Worker {
-    source: PathBuf,
-    logs: PathBuf,
-    /// How far it may count.
-    most: u64,
-}
-
-impl Worker {
-    /// Puts it into the source. It may not write yet.
-    fn of(home: &Home) -> Self {
-        home.write("shop/worker.sh", WORKER);
-        let logs = home.path("lib/data/scheduler-native/shop/worker.1/log");
-        let mut worker = Self { source: home.path("shop"), logs, most: 0 };
-        worker.may_write(0);
-        worker
-    }
-
-    /// It may write so many more records.
-    fn may_write(&mut self, records: u64) {
-        self.most += records;
-        let next = self.source.join("most.next");
-        fs::write(&next, format!("{}\n", self.most)).expect("written");
-        // It never reads half a number.
-        fs::rename(next, self.source.join("most")).expect("it was just written");
-    }
-
-    /// What bash does with the segments of a stream, which are read in the order of `ls -v`.
-    fn bash(&self, command: &str, word: &str) -> Output {
-        let script = format!("segments() {{ ls -v $1* | grep -v '[.]part$'; }}; {command}");
-        let mut bash = Command::new("bash");
-        bash.args(["-c", &script, "bash", word]).current_dir(&self.logs).stdin(Stdio::null());
-        bash.output().expect("bash runs")
-    }
-
-    /// Waits until all that it may write is kept.
-    fn await_all(&self) {
-        eventually("the worker writes on", || {
-            let last = self.bash("zcat -f $(segments stdout | tail -n 2) | tail -n 1", "").stdout;
-            let last = String::from_utf8_lossy(&last);
-            let is_all = last.trim().parse().is_ok_and(|last: u64| last >= self.most);
-            if is_all { Ok(()) } else { Err(format!("{last} of {}", self.most)) }
-        });
-    }
-
-    /// That it writes, and that this is kept.
-    fn writes_on(&mut self) {
-        self.may_write(100_000);
-        self.await_all();
-    }
-
-    /// That what is kept is what it wrote: every record once, in order, whole. It writes no more.
-    fn kept_every_byte(&self) {
-        fs::write(self.source.join("enough"), "").expect("written");
-        let last = eventually("the worker says how far it came", || {
-            let said = self.bash("zcat -f $(segments stderr)", "").stdout;
-            let said = String::from_utf8_lossy(&said);
-            said.strip_prefix("counted to ").map(|word| word.trim_end().to_owned()).ok_or(said.into_owned())
-        });
-        // Whoever reads while a segment is replaced by what it was compressed to may miss it.
-        eventually("every byte is kept once and in order", || {
-            let compared = self.bash("cmp <(seq 1 $1) <(zcat -f $(segments stdout))", &last);
-            if compared.status.success() { Ok(()) } else { Err(format!("{compared:?}")) }
-        });
-    }
-}
-
 /// The directory of the programs as they were at a commit; they are built where they are not there yet.
 pub(crate) fn built(commit: &str) -> Option<PathBuf> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/upgrade/programs");
@@ -393,121 +321,4 @@ fn a_deploy_by_earlier_programs_after_a_downgrade_is_the_later_one_at_the_next_u
         home.does(&["ps-lifecycle", "stop", "shop"]);
         home.is_silent();
     }
-}
-
-/// A directory with `ps-lifecycle`, and `ps-supervise` as another build: a copy, or this script.
-fn installed(script: Option<&str>) -> TempDir {
-    let directory = TempDir::new().expect("a directory");
-    fs::copy(programs().join("ps-lifecycle"), directory.path().join("ps-lifecycle")).expect("copied");
-    let program = directory.path().join("ps-supervise");
-    match script {
-        None => drop(fs::copy(programs().join("ps-supervise"), &program).expect("copied")),
-        Some(script) => {
-            fs::write(&program, format!("#!/bin/sh\n{script}\n")).expect("written");
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("it is ours");
-        }
-    }
-    directory
-}
-
-/// The one supervisor of a home, the root of them all aside. What it has just forked bears its name until it becomes a command.
-fn supervisor(home: &Home) -> Pid {
-    eventually("one app has one supervisor", || {
-        let is_one = |words: &str| words.contains("ps-supervise ") && !words.contains("--root");
-        let all = home.processes().into_iter().filter(|(_, words)| is_one(words));
-        match all.map(|(pid, _)| pid).collect::<Vec<_>>()[..] {
-            [pid] => Ok(pid),
-            ref several => Err(format!("{several:?}")),
-        }
-    })
-}
-
-#[test]
-fn a_supervisor_of_another_build_becomes_the_installed_one_in_the_same_process_and_no_byte_is_lost() {
-    let home = Home::new();
-    let mut worker = Worker::of(&home);
-    let source = home.source("shop", "web: exec sleep 100002\nworker: sh worker.sh\n");
-    let scale = ["--scale", "web=1", "--scale", "worker=1"];
-    home.does(&[&["ps-lifecycle", "deploy", "shop", "--dir", &source][..], &scale].concat());
-    let (before, pid) = (home.pids("shop"), supervisor(&home));
-    let program = || fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).expect("it lives");
-    for _ in 0..4 {
-        let other = installed(None);
-        worker.may_write(WHILE_IT_IS_TAKEN_OVER);
-        let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop", "web.1"]));
-        assert_eq!(ran.status, Some(0), "{ran:?}");
-        assert_eq!(program(), other.path().canonicalize().expect("it is there").join("ps-supervise"));
-        assert_eq!((home.pids("shop"), supervisor(&home)), (before.clone(), pid));
-        worker.writes_on();
-    }
-    worker.kept_every_byte();
-    home.does(&["ps-lifecycle", "restart", "shop"]);
-    home.does(&["ps-lifecycle", "stop", "shop"]);
-    home.is_silent();
-}
-
-#[test]
-fn how_a_process_ended_while_its_supervisor_became_another_program_is_known() {
-    // It ends as soon as its parent is another program: before that knows of it, or right after.
-    let watches = "a=$(readlink /proc/$PPID/exe); while b=$(readlink /proc/$PPID/exe) && [ $a = $b ]; do :; done; exit 7";
-    let procfile = format!("web: {watches}\nworker: exec sleep 100003\n");
-    let home = Home::running("shop", &procfile, &["--scale", "web=1", "--scale", "worker=1"]);
-    let (before, pid) = (home.pids("shop"), supervisor(&home));
-    let other = installed(None);
-    let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop", "worker.1"]));
-    assert_eq!(ran.status, Some(0), "{ran:?}");
-    let ended_with = |name: &str, exit: serde_json::Value| {
-        eventually("it is started again", || {
-            let rows = home.status("shop");
-            let row = rows.into_iter().find(|row| slot(row) == name).ok_or("no row")?;
-            let is_again = row["state"] == "running" && row["pid"].as_u64() != Some(before[name]);
-            let is_known = row["last_exit"] == exit && row["restarts"] == 1;
-            if is_again && is_known { Ok(()) } else { Err(row.to_string()) }
-        });
-    };
-    ended_with("web.1", serde_json::json!({"code": 7}));
-    assert_eq!((home.pids("shop")["worker.1"], supervisor(&home)), (before["worker.1"], pid));
-    // What lives on is its child as before: how that ends is seen as well.
-    let other = i32::try_from(before["worker.1"]).ok().and_then(Pid::from_raw).expect("a pid");
-    kill_process(other, Signal::TERM).expect("it lives");
-    ended_with("worker.1", serde_json::json!({"signal": 15}));
-}
-
-#[test]
-fn a_program_that_cannot_go_on_leaves_the_supervisor_as_it_was() {
-    let home = Home::running("shop", "web: exec sleep 100004\n", &[]);
-    let (before, pid) = (home.pids("shop"), supervisor(&home));
-    let program = || fs::read_link(format!("/proc/{}/exe", pid.as_raw_nonzero())).expect("it lives");
-    let ours = program();
-    // What else it is started for, it does not do either.
-    for script in ["exit 1", "[ $1 = --can-go-on ] && exec sleep 1000", "kill -9 $$"] {
-        let other = installed(Some(script));
-        let ran = run(home.command_at(other.path(), &["ps-lifecycle", "start", "shop"]));
-        assert_eq!(ran.status, Some(0), "{script}: {ran:?}");
-        assert_eq!((home.pids("shop"), supervisor(&home), program()), (before.clone(), pid, ours.clone()));
-    }
-    home.does(&["ps-lifecycle", "restart", "shop"]);
-    assert_eq!(supervisor(&home), pid);
-    home.does(&["ps-lifecycle", "stop", "shop"]);
-    home.is_silent();
-}
-
-#[test]
-fn a_supervisor_that_carries_out_a_rollout_becomes_no_other_program_before_that_is_over() {
-    let home = Home::running("shop", "web: exec sleep 100005\n", &[]);
-    let (before, pid) = (home.pids("shop"), supervisor(&home));
-    let service = home.path("lib/data/scheduler-native/shop");
-    let source = home.source("shop", "web: exec sleep 100006\n");
-    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
-    eventually("it is rolled out", || {
-        fs::metadata(service.join("rollout.json")).map_err(|error| error.to_string())
-    });
-    let mut stream = UnixStream::connect(service.join("control")).expect("it listens");
-    stream.write_all(b"{\"do\":\"reexec\",\"program\":\"/bin/true\"}\n").expect("it reads");
-    let reply = BufReader::new(stream).lines().next().expect("it answers").expect("text");
-    assert!(reply.contains("is being rolled out"), "{reply}");
-    let ran = deploy.ended();
-    assert_eq!(ran.status, Some(0), "{ran:?}");
-    assert_ne!(home.pids("shop"), before);
-    assert_eq!(supervisor(&home), pid);
 }

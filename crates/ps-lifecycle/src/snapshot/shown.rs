@@ -25,7 +25,7 @@ pub(super) fn list(world: &World, as_json: bool) -> Result<Outcome> {
                 continue;
             }
         };
-        let (name, at) = (name.to_string(), snapshot.at.to_string());
+        let (name, at) = (name.to_string(), format!("{:.3}", snapshot.at));
         let apps: Vec<&str> = snapshot.apps.iter().map(|saved| saved.app.as_str()).collect();
         if as_json {
             writeln!(out, "{}", json!({"name": name, "at": at, "apps": apps}))?;
