@@ -143,7 +143,7 @@ fn holds_at_every_step(verb: &str) {
 }
 
 #[test]
-#[ignore = "known: what a supervisor has committed is written down by the next verb, where the deploy was killed"]
+#[ignore = "known: a deploy that is killed after the supervisor has committed leaves the earlier record; the same deploy again writes it down"]
 fn what_is_recorded_runs_wherever_a_deploy_is_killed() {
     holds_at_every_step("deploy");
 }
@@ -159,7 +159,7 @@ fn what_is_recorded_runs_wherever_a_scale_is_killed() {
 }
 
 #[test]
-#[ignore = "known: a stop that was killed between its wish and its request is carried out by the next verb"]
+#[ignore = "known: a stop that is killed before its request leaves the app running and not to be restored; the same stop again ends it"]
 fn what_is_recorded_runs_wherever_a_stop_is_killed() {
     holds_at_every_step("stop");
 }
