@@ -2,19 +2,20 @@
 //! with a Procfile runs in the foreground. With `--root` it keeps the supervisors of all apps.
 
 mod args;
+mod asked;
 mod foreground;
 mod root;
 
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_supervisor::{GOES_ON, Launch, Spec, Supervisor, TidyLogs, Until};
+use ps_supervisor::{Launch, Spec, Supervisor, TidyLogs, Until};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::args::{Args, Verb, Words};
+use crate::args::{Args, Verb};
+use crate::asked::Asked;
 
 /// The arguments, for man pages and completions.
 pub fn command() -> clap::Command {
@@ -31,11 +32,16 @@ pub fn run() -> Result<Outcome> {
         logs.run().context("tidy logs")?;
         return Ok(Outcome::Done);
     }
-    if let Some((service, open_files, goes_on)) = service_alone() {
-        return serve(&service, open_files, goes_on);
-    }
-    if let Some((lib, is_while_needed)) = root_alone()? {
-        return root::run(&lib, is_while_needed);
+    match Asked::of(std::env::args_os().skip(1)) {
+        Some(Asked::Service { directory, open_files, goes_on }) if is_service(&directory) => {
+            return serve(&absolute(&directory)?, open_files, goes_on);
+        }
+        Some(Asked::Root { lib, is_while_needed }) => {
+            if let Some(lib) = root::meant(&lib, is_while_needed)? {
+                return root::run(&lib, is_while_needed);
+            }
+        }
+        Some(Asked::Service { .. }) | None => (),
     }
     let args = Args::try_parse()?;
     if let Some(state) = &args.guard {
@@ -52,7 +58,8 @@ pub fn run() -> Result<Outcome> {
     {
         return root::run(&lib, args.while_needed);
     }
-    if let Some(service) = service_directory(&words)? {
+    let service = absolute(words.directory.as_deref().unwrap_or(Path::new(".")))?;
+    if is_service(&service) {
         if args.is_for_foreground() {
             let service = service.display();
             return Err(Refusal::usage(format!(
@@ -68,46 +75,10 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
-/// The service directory that is named, the limit of open files for its processes, and whether it is gone on with, as whoever starts a
-/// supervisor words it. No parser of options reads it: what one leaves in the memory would stay there for as long as the app runs.
-fn service_alone() -> Option<(PathBuf, Option<u64>, bool)> {
-    let words: Vec<OsString> = std::env::args_os().skip(1).take(4).collect();
-    let (directory, open_files, goes_on) = match words.as_slice() {
-        [directory] => (directory, None, false),
-        [directory, option] if option == GOES_ON => (directory, None, true),
-        [directory, option, limit] if option == "--open-files" => {
-            (directory, Some(limit.to_str()?.parse().ok()?), false)
-        }
-        _ => return None,
-    };
-    if !directory.as_encoded_bytes().starts_with(b"/") {
-        return None;
-    }
-    let words = Words { directory: Some(directory.into()), ..Words::default() };
-    Some((service_directory(&words).ok()??, open_files, goes_on))
-}
-
-/// The installation whose root is meant, and whether that stays only while it is needed, as verbs and init systems word it. As for
-/// [`service_alone`], no parser reads it.
-fn root_alone() -> Result<Option<(PathBuf, bool)>> {
-    let words: Vec<OsString> = std::env::args_os().skip(1).take(4).collect();
-    let (lib, is_while_needed) = match words.as_slice() {
-        [option, lib] if option == "--root" => (lib, false),
-        [while_needed, option, lib] if while_needed == "--while-needed" && option == "--root" => (lib, true),
-        _ => return Ok(None),
-    };
-    if !lib.as_encoded_bytes().starts_with(b"/") {
-        return Ok(None);
-    }
-    Ok(root::meant(Path::new(lib), is_while_needed)?.map(|lib| (lib, is_while_needed)))
-}
-
-/// The directory that is meant, if it is one with a spec. A source directory may have a `spec.json` of its own, a service
-/// directory has no Procfile.
-fn service_directory(words: &Words) -> Result<Option<PathBuf>> {
-    let directory = absolute(words.directory.as_deref().unwrap_or(Path::new(".")))?;
-    let is_service = Spec::is_in(&directory) && !directory.join("Procfile").is_file();
-    Ok(is_service.then_some(directory))
+/// Whether it is a directory with a spec. A source directory may have a `spec.json` of its own, a service directory has no
+/// Procfile.
+fn is_service(directory: &Path) -> bool {
+    Spec::is_in(directory) && !directory.join("Procfile").is_file()
 }
 
 fn serve(service: &Path, open_files: Option<u64>, goes_on: bool) -> Result<Outcome> {

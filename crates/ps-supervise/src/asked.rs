@@ -1,0 +1,93 @@
+//! How verbs, roots and init systems word what they start. It is read here and not by a parser of options: what one leaves in
+//! memory would stay there for as long as an app runs, once for each app. Whatever else is said is for the parser.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use ps_supervisor::GOES_ON;
+
+/// What is to be kept alive, if the words are those of a program.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// The processes of an app.
+    Service {
+        /// Its service directory.
+        directory: PathBuf,
+        /// The soft limit of open files of its processes.
+        open_files: Option<u64>,
+        /// Whether we are the same process as the supervisor of before.
+        goes_on: bool,
+    },
+    /// The supervisors of an installation.
+    Root {
+        /// Where its apps lie.
+        lib: PathBuf,
+        /// Whether it leaves with the last of them.
+        is_while_needed: bool,
+    },
+}
+
+impl Asked {
+    /// What these words ask for. A path of a program is absolute.
+    pub(crate) fn of(words: impl Iterator<Item = OsString>) -> Option<Self> {
+        let words: Vec<OsString> = words.take(4).collect();
+        let service = |directory: &OsString, open_files, goes_on| Self::Service {
+            directory: directory.into(),
+            open_files,
+            goes_on,
+        };
+        let asked = match words.as_slice() {
+            [directory] => service(directory, None, false),
+            [option, lib] if option == "--root" => Self::Root { lib: lib.into(), is_while_needed: false },
+            [directory, option] if option == GOES_ON => service(directory, None, true),
+            [while_needed, option, lib] if while_needed == "--while-needed" && option == "--root" => {
+                Self::Root { lib: lib.into(), is_while_needed: true }
+            }
+            [directory, option, limit] if option == "--open-files" => {
+                service(directory, Some(limit.to_str()?.parse().ok()?), false)
+            }
+            _ => return None,
+        };
+        Some(asked).filter(|asked| asked.path().is_absolute())
+    }
+
+    fn path(&self) -> &PathBuf {
+        match self {
+            Self::Service { directory, .. } => directory,
+            Self::Root { lib, .. } => lib,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(words: &[&str]) -> Option<Asked> {
+        Asked::of(words.iter().map(OsString::from))
+    }
+
+    #[test]
+    fn the_words_of_programs_are_read_and_those_of_people_are_left_to_the_parser() {
+        let service =
+            |open_files, goes_on| Some(Asked::Service { directory: "/srv/shop".into(), open_files, goes_on });
+        assert_eq!(of(&["/srv/shop"]), service(None, false));
+        assert_eq!(of(&["/srv/shop", "--goes-on"]), service(None, true));
+        assert_eq!(of(&["/srv/shop", "--open-files", "1024"]), service(Some(1024), false));
+        let root = |is_while_needed| Some(Asked::Root { lib: "/srv/lib".into(), is_while_needed });
+        assert_eq!(of(&["--root", "/srv/lib"]), root(false));
+        assert_eq!(of(&["--while-needed", "--root", "/srv/lib"]), root(true));
+        for words in [
+            &[][..],
+            &["."],
+            &["--help"],
+            &["web"],
+            &["/srv/shop", "web"],
+            &["/srv/shop", "--open-files", "many"],
+            &["--root", "lib"],
+            &["/srv/shop", "--goes-on", "--open-files", "1024"],
+        ] {
+            assert_eq!(of(words), None, "{words:?}");
+        }
+    }
+}
