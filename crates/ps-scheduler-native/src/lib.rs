@@ -136,7 +136,7 @@ impl Scheduler for Native {
         let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;
         rolling::settle(&service, watch)?;
-        let is_kept = || service.is_tended() && specify::is_of_release(&service, plan);
+        let is_kept = || service.is_tended() && specify::is_in_force(&service, plan);
         if plan.filled().next().is_none() {
             return Ok(());
         }

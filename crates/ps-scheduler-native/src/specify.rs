@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use formation::Slot;
 use ps_scheduler::{Error, Plan, Release, Source};
 use ps_supervisor::{ProcessSpec, Spec};
+use type_settings::TypeSettings;
 
 use crate::health::health;
 use crate::service::{Service, backend};
@@ -53,13 +54,21 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
     })
 }
 
-/// Whether the spec that is in force starts the release of a plan.
-pub(crate) fn is_of_release(service: &Service, plan: &Plan) -> bool {
+/// Whether the supervisor goes by a spec of the release of a plan, with what is set for it by now.
+pub(crate) fn is_in_force(service: &Service, plan: &Plan) -> bool {
     let Source::Directory(directory) = &plan.release.source else { return false };
-    let is_it = |processes: &[ProcessSpec]| {
-        service.spec_in_force().is_some_and(|spec| is_same_release(&spec, directory, processes))
+    let Some(spec) = service.spec_in_force() else { return false };
+    let Ok(processes) = processes(plan, Some(&spec)) else { return false };
+    is_same_release(&spec, directory, &processes) && has_same_settings(&spec, plan, &processes)
+}
+
+fn has_same_settings(spec: &Spec, plan: &Plan, processes: &[ProcessSpec]) -> bool {
+    let of_types = |processes: &[ProcessSpec]| -> BTreeMap<String, TypeSettings> {
+        processes.iter().map(|process| (process.process_type.clone(), process.settings.clone())).collect()
     };
-    processes(plan, None).is_ok_and(|processes| is_it(&processes))
+    spec.restart_policy == plan.release.restart_policy
+        && spec.stop_timeout_seconds == plan.release.stop_timeout.as_secs()
+        && of_types(&spec.processes) == of_types(processes)
 }
 
 /// Whether a spec starts what is recorded as deployed. One that does not was left by a deploy that was killed before it

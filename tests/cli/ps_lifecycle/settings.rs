@@ -32,6 +32,25 @@ fn a_setting_that_makes_no_sense_is_refused_with_its_place_before_anything_is_to
 }
 
 #[test]
+fn a_converge_that_finds_nothing_to_do_brings_what_was_set_into_force_and_leaves_what_runs() {
+    let home = Home::new();
+    let source = home.source("shop", PROCFILE);
+    home.does(&deploy(&source));
+    let before = home.pids("shop");
+    home.does(&["ps-set", "shop", "web.stop-timeout-seconds", "7"]);
+    home.does(&["ps-set", "shop", "restart-policy", "always"]);
+    home.does(&["ps-lifecycle", "converge", "shop"]);
+    let spec =
+        std::fs::read_to_string(home.path("lib/data/scheduler-native/shop/spec2.json")).expect("a spec");
+    let spec: serde_json::Value = serde_json::from_str(&spec).expect("JSON");
+    assert_eq!(spec["restart_policy"], "always");
+    let processes = spec["processes"].as_array().expect("types");
+    let web = processes.iter().find(|process| process["process_type"] == "web").expect("web");
+    assert_eq!(web["settings"]["stop-timeout-seconds"], "7");
+    assert_eq!(home.pids("shop"), before);
+}
+
+#[test]
 fn a_property_of_the_type_wins_over_that_of_the_app_and_that_over_app_json() {
     let _listening = listening();
     let home = Home::new();
