@@ -331,7 +331,15 @@ mod tests {
             claims.release();
             settled.expect("a port").port
         };
-        assert_eq!(settle(), settle());
+        // A process beside this test may take the port in between; one that is broken never keeps any.
+        let has_kept = (0..5).any(|_| {
+            let first = settle().expect("a port");
+            let held = TcpListener::bind(("127.0.0.1", first));
+            let another = settle();
+            drop(held);
+            another != Some(first) && settle() == another
+        });
+        assert!(has_kept);
     }
 
     #[test]
