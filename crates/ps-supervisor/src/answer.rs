@@ -1,5 +1,6 @@
-//! Whoever speaks to a supervisor, and what it does when asked. A stop is done first and written down afterwards: a full
-//! disk keeps no process alive.
+//! The requests of clients on the control socket, and what the supervisor does for each. A stop first signals the processes
+//! and then records
+//! it, so a full disk cannot keep a process alive.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -20,10 +21,12 @@ use crate::state::{State, Statuses};
 use crate::supervisor::{PAUSE, Supervisor};
 
 impl Supervisor {
-    /// Takes in whoever waits to be heard.
+    /// Accepts the clients that wait on the control socket.
     pub(crate) fn welcome(&mut self) {
         loop {
-            // Nobody has to leave as one who says nothing before what they said was read.
+            // `accept` may turn away the client that has been silent for the longest time. Requests that have arrived are
+            // read first, so that
+            // no client with an unread request counts as silent.
             for id in self.server.unread_if_full() {
                 self.listen_to(id);
             }
@@ -35,7 +38,9 @@ impl Supervisor {
                     }
                 }
                 Ok(None) => (),
-                // Nobody can be taken in now. Asking again at once would be all that is done from here on.
+                // No descriptor is left for the connection, and the socket stays readable. We pause, because otherwise the
+                // event loop
+                // would do nothing but try again.
                 Err(_) => {
                     let _ = self.poll.unwatch(self.server.fd());
                     self.poll.forget(&Source::Listener);
@@ -46,7 +51,7 @@ impl Supervisor {
         }
     }
 
-    /// Reads what a client says, and answers.
+    /// Reads the requests of one client and answers them.
     pub(crate) fn listen_to(&mut self, id: u64) {
         for request in self.server.read(id).unwrap_or_default() {
             let answer = request.and_then(|request| self.answer(id, request));
@@ -78,7 +83,9 @@ impl Supervisor {
             Request::Stop { slots, grace_seconds } => self.stop(&slots, grace_seconds),
             Request::Watch => {
                 self.check_files();
-                // What has changed is told to everybody first: nobody hears of it twice.
+                // The changes so far go to the clients that watch already. The new one gets the full status next, and would
+                // hear of them
+                // twice otherwise.
                 self.publish();
                 self.server.let_watch(id);
                 for seat in self.seats.values() {
@@ -128,7 +135,7 @@ impl Supervisor {
                 seat.handle(Event::Stop, &mut self.means);
             }
         }
-        // What was damaged meanwhile is written anew, also where nothing has changed.
+        // A list of stopped slots that was damaged is written anew, also where this revision changes nothing.
         let is_damaged = |spec: &Spec| spec.list_passed_over(&self.service).is_some();
         if is_new || Spec::read(&self.service).map_or(true, |spec| is_damaged(&spec)) {
             self.note_stopped();
@@ -136,18 +143,20 @@ impl Supervisor {
         self.stop_in_rollout(slots);
     }
 
-    /// Reads the spec anew; what could not be written of the old one does not matter any more.
+    /// Reads the spec anew. A list of stopped slots that could not be written yet belonged to the old spec and is dropped.
     fn read_spec(&mut self) -> Result<(), Error> {
         let stamp = self.stamp_of_spec();
         let mut spec = Spec::read(&self.service)?;
         let known = &self.means.spec;
         if Spec::is_of_first_format(&self.service) && spec.revision <= known.revision && spec != *known {
-            // A program of before counts from what it knows: what it has deployed is another revision all the same.
+            // A program of the first format counts revisions from the spec that it knows, so its number may be one that we
+            // have had. What it
+            // has deployed gets the number after ours.
             spec.revision = known.revision + 1;
             spec.write(&self.service)?;
         }
         if spec.revision == known.revision && spec.list_passed_over(&self.service).is_some() {
-            // What somebody damaged is known here.
+            // The file's own list is damaged; we still know which slots were stopped.
             spec.stopped.clone_from(&known.stopped);
         }
         self.means.spec = spec;
@@ -170,8 +179,9 @@ impl Supervisor {
         self.spec_file = SpecFile { stamp: self.stamp_of_spec(), unwritten };
     }
 
-    /// Writes down what was stopped and could not be written, once it is time. If somebody has put another spec in the place of
-    /// ours, that one counts: they are about to say so.
+    /// Records stopped slots that could not be recorded before, once the retry is due. If another program has written a new
+    /// spec
+    /// meanwhile, ours is not written over it: that program is about to send `apply`.
     pub(crate) fn note_stopped_later(&mut self, now: Instant) {
         if self.spec_file.unwritten.as_ref().is_none_or(|(again, _)| *again > now) {
             return;
@@ -184,7 +194,7 @@ impl Supervisor {
         }
     }
 
-    /// Learns which file the spec was read from.
+    /// Remembers which file the spec was read from: device, inode and time of change.
     pub(crate) fn note_spec_file(&mut self) {
         self.spec_file.stamp = self.stamp_of_spec();
     }
@@ -194,7 +204,7 @@ impl Supervisor {
         Some((metadata.dev(), metadata.ino(), metadata.mtime(), metadata.mtime_nsec()))
     }
 
-    /// A status file that somebody damaged is written anew.
+    /// Writes a status file anew if somebody has damaged it.
     fn check_files(&mut self) {
         let is_state_lost = !self.means.state.is_in_place(&self.service);
         if is_state_lost {
@@ -203,14 +213,15 @@ impl Supervisor {
         self.seats.values_mut().for_each(|seat| seat.check_file(is_state_lost));
     }
 
-    /// Whether everything that has ended is also written down. Where the service directory has been removed, nothing is
-    /// left to be written.
+    /// Whether every ended instance has also been recorded as ended. If the service directory was removed, there is nothing
+    /// left to
+    /// record.
     pub(crate) fn is_written_down(&self) -> bool {
         let is_written = self.spec_file.unwritten.is_none() && self.seats.values().all(Seat::is_written);
         is_written || !self.is_told_to_rest || self.lock.metadata().is_ok_and(|lock| lock.nlink() == 0)
     }
 
-    /// Says to whoever watches that everything has ended and cannot be written down.
+    /// Tells the clients that watch that everything has ended, but cannot be recorded.
     pub(crate) fn tell_unwritten(&mut self) {
         let service = self.service.display();
         let spec = self.spec_file.unwritten.as_ref().map(|(_, reason)| reason.clone());
@@ -220,7 +231,7 @@ impl Supervisor {
         }
     }
 
-    /// When it is tried again to write down what was stopped.
+    /// When the stopped slots are to be recorded, if an earlier attempt failed.
     pub(crate) fn spec_due(&self) -> Option<Instant> {
         self.spec_file.unwritten.as_ref().map(|(again, _)| *again)
     }

@@ -1,5 +1,6 @@
-//! What passes between a supervisor in the foreground and whoever runs it: what that one brings along, what it is told, and
-//! what it answers.
+//! What a supervisor in the foreground and the program that runs it (`ps-supervise run`) exchange: what the program hands
+//! over at the start,
+//! the changes it is told of, and its reactions.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -9,93 +10,95 @@ use rustix::process::Signal;
 
 use crate::status::Status;
 
-/// What whoever looks on brings along.
+/// What the foreground program hands over at the start.
 #[derive(Debug, Default)]
 pub struct Attachment {
-    /// The slot whose processes share our stdin.
+    /// The slot whose processes share the program's stdin.
     pub stdin: Option<Slot>,
-    /// Everything ends once one of these can be read.
+    /// The supervisor ends everything as soon as one of these becomes readable.
     pub ends_with: Vec<OwnedFd>,
-    /// Where each instance writes to a terminal of its own instead of a pipe: how many columns of ours it must leave free.
+    /// `Some`: each instance writes to a pseudo-terminal of its own instead of a pipe, which is this many columns narrower
+    /// than ours.
     pub terminals: Option<u16>,
-    /// Whether SIGHUP is not to end anything, as under nohup.
+    /// Whether SIGHUP is ignored, as under nohup.
     pub ignores_hangup: bool,
 }
 
-/// Something that happened, for whoever looks on.
+/// A change that the foreground program is told of.
 #[derive(Debug)]
 pub enum Change {
-    /// What the processes of a slot write can be read here, without blocking, from now on. The writing end stays open:
-    /// "nothing there" is never "nothing more".
+    /// The output of a slot can be read here, without blocking, from now on. The supervisor keeps a writing end open, so
+    /// the reader never
+    /// sees an end of file.
     Output {
         /// The slot.
         slot: Slot,
         /// The end to read from.
         reader: OwnedFd,
     },
-    /// An instance is in another state.
+    /// An instance has changed its state.
     Instance {
-        /// What it is doing.
+        /// Its status.
         status: Box<Status>,
-        /// When it is started again, if it waits for that.
+        /// When it is started again, if it is in backoff.
         starts_in: Option<Duration>,
     },
-    /// Everything is being ended: SIGTERM was sent, the grace period runs.
+    /// The shutdown has begun: SIGTERM was sent, and the grace period runs.
     Ending {
         /// Why.
         cause: Cause,
-        /// What still runs: slots and main processes.
+        /// What still runs: slots and the pids of their main processes.
         waits_for: Vec<(Slot, u32)>,
     },
-    /// The grace period is cut short: SIGKILL was sent.
+    /// The grace period was cut short: SIGKILL was sent.
     Killing {
         /// What still ran.
         waits_for: Vec<(Slot, u32)>,
     },
-    /// A signal was passed on to the main processes.
+    /// A signal was forwarded to the main processes.
     PassedOn(Signal),
 }
 
-/// Why everything is being ended.
+/// Why the shutdown began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     /// A signal.
     Signal(Signal),
-    /// This one of [`Attachment::ends_with`] could be read.
+    /// The descriptor of this index in [`Attachment::ends_with`] became readable.
     Descriptor(usize),
-    /// [`Reaction::EndAll`].
+    /// The foreground program answered [`Reaction::EndAll`].
     Asked,
-    /// A client of the control socket asked.
+    /// A client of the control socket asked for it.
     Client,
 }
 
-/// What whoever looks on wants done about a change.
+/// What the foreground program wants done about a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reaction {
-    /// What is done anyway.
+    /// What the supervisor does by itself.
     GoOn,
     /// This instance is not started again.
     LeaveIt,
-    /// Everything ends.
+    /// Everything is shut down.
     EndAll,
 }
 
-/// How waiting ended.
+/// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Waited {
-    /// What was waited for is there.
+    /// A descriptor has become ready.
     Ready,
-    /// A signal came.
+    /// A signal arrived.
     Signal,
-    /// The time has passed.
+    /// The timeout has passed.
     Late,
 }
 
-/// What the supervisor keeps of it.
+/// The supervisor's own record of the attachment.
 #[derive(Debug)]
 pub(crate) struct Attached {
     pub(crate) attachment: Attachment,
     pub(crate) news: Vec<Change>,
-    /// When the end of everything began.
+    /// When the shutdown began.
     pub(crate) ending_since: Option<Instant>,
 }

@@ -1,5 +1,6 @@
-//! What whoever keeps supervisors alive has to know of an app whose supervisor died: whether it needs another one, and which of its
-//! processes are left, so that their ends can be written down for the next one to read.
+//! For the root, which keeps the supervisors of all apps alive: whether an app whose supervisor died needs another one, and
+//! which
+//! main processes that supervisor left. The root sees how these end and writes it down for the next supervisor.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ use crate::layout;
 use crate::spec::Spec;
 use crate::status::{self, Status};
 
-/// The main process of a run, without the supervisor that started it.
+/// The main process of a run whose supervisor has died.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bereft {
     /// The process.
@@ -19,13 +20,13 @@ pub struct Bereft {
 }
 
 impl Bereft {
-    /// Writes down how it ended, where the next supervisor looks for that.
+    /// Writes down how the process ended, in the file that the next supervisor reads.
     pub fn ended(&self, exit: Exit) {
         status::write_exit(&self.run, exit);
     }
 }
 
-/// The main processes of the runs of a service directory, as far as they were written down, whether they live or not.
+/// The main processes that the statuses of a service directory name, whether they still live or not.
 pub fn bereft(service: &Path) -> Vec<Bereft> {
     let mut found = Vec::new();
     for slot in layout::slots(service) {
@@ -38,8 +39,9 @@ pub fn bereft(service: &Path) -> Vec<Bereft> {
     found
 }
 
-/// Whether a supervisor is missing that died in this boot: something of the app ran, or waited to be started again, when it was
-/// written down last. What was written before the machine went down is for a restore to bring back.
+/// Whether a supervisor died in this boot and has to be started again: according to the last status, something of the app
+/// ran or waited to be started
+/// again. Apps that ran before a reboot are not counted, because `restore` brings those back.
 pub fn misses_supervisor(service: &Path) -> bool {
     Spec::is_in(service)
         && layout::slots(service).any(|slot| runs(&service.join(slot.to_string())).iter().any(is_kept))
@@ -52,7 +54,7 @@ fn is_kept(run: &Status) -> bool {
     }
 }
 
-/// The run that fills a slot, and those beside it.
+/// The statuses of the run that fills a slot and of those beside it.
 fn runs(slot: &Path) -> Vec<Status> {
     let current = Status::read(slot).ok().flatten();
     let filling = current.as_ref().map(|status| status.run);

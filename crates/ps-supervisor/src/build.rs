@@ -1,4 +1,6 @@
-//! Which build of the program a supervisor is: told in `hello`, so that a verb of an upgraded installation knows an older one.
+//! Identifies the build of `ps-supervise` that a supervisor runs. It says so in `hello`, so that a verb of an upgraded
+//! installation
+//! recognises a supervisor of an older build.
 
 use std::fs;
 use std::io;
@@ -7,35 +9,35 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-/// Our own file, whatever has become of its name.
+/// Our own executable, even if its file was renamed or removed.
 const SELF: &str = "/proc/self/exe";
 
-/// A build of `ps-supervise`: its version, and what tells its file from those of other builds.
+/// A build of `ps-supervise`: its version, and its file's length and time of change, which differ from build to build.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
     /// Such as `0.1.0`.
     pub version: String,
-    /// Length and time of the last change of the file.
+    /// Length and time of the last change of the executable file.
     pub file: String,
 }
 
 impl Build {
-    /// The one that lies there, and is of our own version: it was installed with the program that asks.
+    /// The build of the program at that path. It has our own version, because the two were installed together.
     ///
     /// # Errors
-    /// Nothing can be seen there.
+    /// The file cannot be examined.
     pub fn at(program: &Path) -> io::Result<Self> {
         let metadata = fs::metadata(program)?;
         let file = format!("{}-{}.{:09}", metadata.len(), metadata.mtime(), metadata.mtime_nsec());
         Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), file })
     }
 
-    /// The one that we are.
+    /// The build of this process.
     pub(crate) fn own() -> Option<Self> {
         Self::at(Path::new(SELF)).ok()
     }
 
-    /// Whether a supervisor of this build is to make room for one of `installed`: never for an earlier version.
+    /// Whether a supervisor of this build is to be replaced by `installed`: never if that is an earlier version.
     #[must_use]
     pub fn is_outdated_by(&self, installed: &Self) -> bool {
         self != installed && numbers(&self.version) <= numbers(&installed.version)

@@ -1,4 +1,6 @@
-//! A program that a supervisor may become: it is asked first whether it can go on with what lies here.
+//! Before a supervisor executes another program in its place, it starts that program once with the question whether it can
+//! go on with
+//! the files of this service directory.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -6,26 +8,26 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-/// What tells the new program that it goes on in the place of a supervisor, behind the service directory.
+/// The option that tells the new program to go on in the place of a supervisor; the service directory follows.
 pub const GOES_ON: &str = "--goes-on";
-/// What asks a program whether it could.
+/// The option that asks a program whether it could.
 pub const CAN_GO_ON: &str = "--can-go-on";
-/// How long the new program may think about whether it can.
+/// How long the program may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A program that is asked whether it can go on.
+/// A program that was asked and has not answered yet.
 #[derive(Debug)]
 pub(crate) struct Candidate {
     pub(crate) program: PathBuf,
-    /// Who wants the supervisor to become it.
+    /// The client that wants the supervisor to execute it.
     pub(crate) client: u64,
-    /// Until when it may think.
+    /// Until when it may take to answer.
     pub(crate) until: Instant,
     child: Child,
 }
 
 impl Candidate {
-    /// Asks a program; it answers by how it ends.
+    /// Starts the program with the question. Its exit status is the answer.
     pub(crate) fn ask(program: PathBuf, service: &Path, client: u64) -> Result<Self, String> {
         let asked = Command::new(&program).arg(CAN_GO_ON).arg(service).stdin(Stdio::null()).spawn();
         let child = asked.map_err(|error| format!("start {}: {error}", program.display()))?;
@@ -37,7 +39,7 @@ impl Candidate {
         self.child.id()
     }
 
-    /// It is not listened to any more.
+    /// Ends it: its answer is not wanted any more.
     pub(crate) fn kill(&self) {
         os_process::signal_process(self.pid(), Signal::KILL, || true);
     }

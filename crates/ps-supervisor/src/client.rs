@@ -1,4 +1,4 @@
-//! The control socket, the side of whoever asks. Blocking, with a deadline on every read.
+//! The client's side of the control socket. It blocks, with a deadline on every read.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
@@ -12,12 +12,12 @@ use crate::socket;
 
 const WRITE_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What a supervisor says of itself.
+/// How a supervisor answers `hello`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Greeting {
     /// Which version of the protocol it speaks.
     pub protocol: u32,
-    /// Which build of the program it is; `None` from one of before there were builds.
+    /// Which build of the program it is; `None` if its version is too old to say.
     pub build: Option<Build>,
 }
 
@@ -41,8 +41,10 @@ impl Client {
         Ok(Self { service: service.to_owned(), stream: BufReader::new(stream), line: Vec::new() })
     }
 
-    /// What the supervisor says of itself; `None` if it is from before there were versions, and refuses the question. An error if it
-    /// says nothing before `deadline`.
+    /// Asks for the version; `None` if the supervisor is so old that it refuses the question.
+    ///
+    /// # Errors
+    /// The supervisor does not answer before `deadline`.
     pub fn hello(&mut self, deadline: Instant) -> Result<Option<Greeting>, Error> {
         self.send(&Request::Hello)?;
         let mut greeting = None;
@@ -56,7 +58,8 @@ impl Client {
         }
     }
 
-    /// Has the supervisor become this program, in the same process; `None` once it has, else why it stays what it is.
+    /// Asks the supervisor to execute `program` in its own process. `None` once it has done so, else the reason why it goes
+    /// on as it is.
     pub fn reexec(mut self, program: &Path, deadline: Instant) -> Option<String> {
         if self.send(&Request::Reexec { program: program.to_owned() }).is_err() {
             return Some("it has left".to_owned());
@@ -68,26 +71,26 @@ impl Client {
                 }
                 Ok(Some(_)) => (),
                 Ok(None) => return Some("it does not say whether it has".to_owned()),
-                // Its end of the connection is not handed on.
+                // The supervisor closes the connection when it executes the program.
                 Err(_) => return None,
             }
         }
     }
 
-    /// The pid of the supervisor, as the kernel says it; `None` if it lives where we cannot see it.
+    /// The pid of the supervisor, as the kernel reports it; `None` if it runs in a pid namespace that we cannot see.
     pub fn supervisor(&self) -> Option<u32> {
         let peer = rustix::net::sockopt::socket_peercred(self.stream.get_ref()).ok()?;
         u32::try_from(peer.pid.as_raw_nonzero().get()).ok()
     }
 
-    /// Asks for something; the answer is one of the messages that follow.
+    /// Sends a request. The messages that follow end with its reply.
     pub fn send(&mut self, request: &Request) -> Result<(), Error> {
         let mut line = serde_json::to_vec(request).expect("a request is plain data");
         line.push(b'\n');
         self.stream.get_mut().write_all(&line).map_err(|error| not_supervised(&self.service, &error))
     }
 
-    /// The next message; `None` if there is none before `deadline`.
+    /// The next message; `None` if none arrives before `deadline`.
     pub fn next(&mut self, deadline: Instant) -> Result<Option<Message>, Error> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -98,7 +101,7 @@ impl Client {
             timed.map_err(|error| not_supervised(&self.service, &error))?;
             match self.stream.read_until(b'\n', &mut self.line) {
                 Ok(_) if self.line.ends_with(b"\n") => {
-                    // A line that makes no sense to us is no reason not to listen to the next one.
+                    // A line that we cannot parse may come from a later version: we go on with the next one.
                     let message = serde_json::from_slice(&self.line).unwrap_or(Message::Unknown);
                     self.line.clear();
                     return Ok(Some(message));

@@ -1,9 +1,11 @@
-//! From a command line to a process. A simple command is executed as it is, and gets every variable; the shell is for
-//! what needs a shell.
+//! Turns a command line into a process. A simple command is executed directly and gets every variable; anything that uses
+//! the
+//! shell's syntax is run by a shell.
 //!
-//! A shell takes part in the environment: dash and busybox drop each name that is none to them (`MY-KEY`), and every
-//! shell has names of its own (`IFS`). bash hands on names that are none to it, so it stands in where there is one;
-//! where a variable of an env file could not arrive it is refused by name.
+//! A shell changes the environment that it passes on: dash and busybox drop variables whose names a shell cannot have
+//! (`MY-KEY`), and
+//! every shell sets some itself (`IFS`). bash passes on names that it cannot use, so it is called in place of `sh` where it
+//! is installed. Where it is not, a command with such a variable is refused, and the error names the variable.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -22,7 +24,7 @@ use crate::environment::environment;
 use crate::launch;
 use crate::spec::{ProcessSpec, Spec};
 
-/// Names that are the shell's own: what a file says of them does not reach the command.
+/// Variables that every shell sets itself: a value from a file would not reach the command.
 const SHELL_NAMES: [&str; 3] = ["IFS", "OPTIND", "PPID"];
 const SHELL: &str = "/bin/sh";
 const BASHES: [&str; 3] = ["/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash"];
@@ -34,9 +36,9 @@ pub enum Invocation {
     Words(Vec<OsString>),
     /// A script and the shell for it.
     Script {
-        /// `/bin/sh`, or a bash that is called `sh`.
+        /// `/bin/sh`, or a bash that is started under the name `sh`.
         shell: PathBuf,
-        /// What it is given with `-c`.
+        /// The argument of `-c`.
         script: String,
     },
 }
@@ -45,7 +47,7 @@ impl Invocation {
     /// How `command` is run with these variables.
     ///
     /// # Errors
-    /// The variable that could not arrive, with file and line, and the way out.
+    /// A variable would not arrive: names it with its file and line, and says what to do.
     pub fn of(command: &str, environment: &Environment) -> Result<Self, String> {
         let known =
             |name: &[u8]| environment.get(OsStr::from_bytes(name)).map(|value| value.as_bytes().to_vec());
@@ -55,7 +57,7 @@ impl Invocation {
         Self::script(procfile::shell_script(command), environment)
     }
 
-    /// `script` for a shell that hands on all of these variables.
+    /// The invocation of a script by a shell that passes on all of these variables.
     ///
     /// # Errors
     /// As [`Invocation::of`].
@@ -81,11 +83,12 @@ impl Invocation {
         }
     }
 
-    /// The command that becomes this process; variables and streams are the caller's to set. `launcher` is our own program, if
-    /// it is there to take the steps between; a shell can take some of them.
+    /// The `Command` for this invocation; the caller sets variables and streams. If `entry` asks for steps between fork and
+    /// exec,
+    /// `launcher`, our own program, takes them. Without it a shell takes those that it can.
     ///
     /// # Errors
-    /// Only our own program could take these steps.
+    /// `entry` asks for a step that only our own program can take, and there is no `launcher`.
     pub(crate) fn command(&self, entry: Entry<'_>, launcher: Option<&Path>) -> io::Result<Command> {
         Ok(match (self, launcher) {
             (_, None) if entry.confinement.is_some() => {
@@ -107,8 +110,9 @@ impl Invocation {
         })
     }
 
-    /// The command that becomes this process, with the program by its path: then no look through `PATH` comes between fork and
-    /// exec, and the standard library need not fork at all. `None`: there is no such program.
+    /// The `Command` with the path of its program looked up beforehand, so that nothing searches `PATH` between fork and
+    /// exec and the standard
+    /// library can use `posix_spawn`. `None`: there is no such program.
     pub(crate) fn found_command(&self, environment: &Environment, directory: &Path) -> Option<Command> {
         match self {
             Self::Words(words) => {
@@ -120,7 +124,7 @@ impl Invocation {
         }
     }
 
-    /// The command that becomes this process, for one in our own cgroup that nobody supervises.
+    /// The `Command` for a process that nobody supervises and that stays in our own cgroup.
     pub fn plain_command(&self) -> Command {
         match self {
             Self::Words(words) => {
@@ -143,8 +147,9 @@ fn find(program: &OsStr, environment: &Environment, directory: &Path) -> Option<
     std::env::split_paths(places).map(|place| directory.join(place).join(program)).find(may_run)
 }
 
-/// What is odd about the env files of a spec. Every process type that is to run is looked at, so that what cannot start
-/// is refused before anything that runs is touched.
+/// Warnings about the env files of a spec. Every process type that is to run is checked, so that a spec that cannot start
+/// is refused before
+/// anything is stopped.
 ///
 /// # Errors
 /// As [`environment`] and [`Invocation::of`].
@@ -165,7 +170,7 @@ pub fn judge(spec: &Spec) -> Result<Vec<String>, String> {
     Ok(warnings)
 }
 
-/// The script for a shell: does what is to be done before, then is the command.
+/// The script for a shell that first takes the steps of `entry` and then executes the command.
 pub(crate) fn script(command: &str, entry: Entry<'_>) -> String {
     let join = |file: &Path| format!("echo 0 >{} || exit 126\n", quote(&file.to_string_lossy()));
     let limit = |files: u64| format!("ulimit -Sn {files} 2>/dev/null\n");
@@ -173,14 +178,14 @@ pub(crate) fn script(command: &str, entry: Entry<'_>) -> String {
     [entry.joining.map(join), entry.open_files.map(limit), Some(script)].into_iter().flatten().collect()
 }
 
-/// A word that the shell reads as exactly `text`.
+/// Quotes `text` for a shell.
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 fn shell(program: &Path, entry: Entry<'_>, command_line: &str) -> Command {
     let mut command = Command::new(program);
-    // A bash of that name keeps to what every sh does.
+    // A bash that is started as `sh` behaves like any other sh.
     command.arg0(SHELL).arg("-c").arg(script(command_line, entry));
     command
 }
@@ -189,7 +194,7 @@ fn bash() -> Option<PathBuf> {
     BASHES.into_iter().map(PathBuf::from).find(|bash| bash.is_file())
 }
 
-/// Whether every shell hands on a variable of that name.
+/// Whether every shell passes on a variable of that name.
 fn is_shell_name(name: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
     name.first().is_some_and(is_letter) && name.iter().all(|byte| is_letter(byte) || byte.is_ascii_digit())

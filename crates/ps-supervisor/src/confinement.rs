@@ -1,5 +1,6 @@
-//! As whom a process runs, and within which limits: what was set for its type, and what nobody can take on after its command has
-//! begun. Our own program takes it on between fork and the command ([`crate::launch`]); a type for which nothing is set needs no such step.
+//! The user and the limits of a process, as set for its type, that have to be applied before its command begins. Our own
+//! program applies
+//! them between fork and exec ([`crate::launch`]); a type without such settings is started without that step.
 
 mod rights;
 
@@ -13,34 +14,34 @@ use rustix::fs::{FileType, Mode, fchown, fstat};
 use rustix::process::{Gid, Resource, Rlimit, Uid, getrlimit, setrlimit};
 use type_settings::{Account as Name, Limit, TypeSettings};
 
-/// The kernel's own limit of open files for one process.
+/// The kernel's limit of open files for one process, which no setting can exceed.
 const MOST_FILES: &str = "/proc/sys/fs/nr_open";
 const OOM_SCORE: &str = "/proc/self/oom_score_adj";
 
-/// As whom a process runs, and within which limits.
+/// The user and the limits of a process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Confinement(TypeSettings);
 
 impl Confinement {
-    /// What was set; `None`: nothing that a process would have to take on.
+    /// The settings that a process has to apply; `None` if there are none.
     pub fn of(settings: &TypeSettings) -> Option<Self> {
         Some(settings.of_process()).filter(|settings| !settings.is_empty()).map(Self)
     }
 
-    /// As one word for another program of ours.
+    /// The settings as one argument for our launching program.
     pub(crate) fn word(&self) -> String {
         serde_json::to_string(&self.0).expect("an object of texts")
     }
 
-    /// What [`Confinement::word`] wrote; `None` for an empty word, which stands for nothing.
+    /// Reads what [`Confinement::word`] wrote; `None` for the empty word.
     ///
     /// # Errors
-    /// It is no such word: nothing is run without its limits.
+    /// The word cannot be read. The caller must not run the command then, because it would run without its limits.
     pub(crate) fn read(word: &str) -> Result<Option<Self>, serde_json::Error> {
         if word.is_empty() { Ok(None) } else { serde_json::from_str(word).map(Self).map(Some) }
     }
 
-    /// Whom it becomes; `None`: it stays who starts it.
+    /// The user and group that the process takes on; `None`: those of the supervisor.
     ///
     /// # Errors
     /// There is no such user or group.
@@ -52,10 +53,10 @@ impl Confinement {
         Identity::of(user.map(Name::as_str), group.map(Name::as_str)).map(Some)
     }
 
-    /// This process takes all of it on, the user last of all.
+    /// Applies everything to this process, the user last, because the other steps may need root.
     ///
     /// # Errors
-    /// What could not be taken on, and why.
+    /// What could not be applied, and why.
     pub(crate) fn enter(&self) -> Result<(), (String, io::Error)> {
         let settings = &self.0;
         let identity =
@@ -88,10 +89,10 @@ impl Confinement {
     }
 }
 
-/// A program may open its own output once more by name (`/dev/stderr`), which only who owns it may.
+/// Gives the output's file to the user: only its owner may open it again by name (`/dev/stderr`), which some programs do.
 fn give(stream: BorrowedFd<'_>, identity: &Identity) {
     if fstat(stream).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Fifo) {
-        // At worst such a program is refused its own output.
+        // If this fails, only such a program notices.
         let _ = fchown(stream, Some(Uid::from_raw(identity.user())), Some(Gid::from_raw(identity.group())));
     }
 }
@@ -100,13 +101,13 @@ fn limit(resource: Resource, most: Option<u64>) -> io::Result<()> {
     Ok(setrlimit(resource, Rlimit { current: most, maximum: most })?)
 }
 
-/// The number that stands for a limit of open files: the kernel has no other word for none.
+/// The number for setrlimit(2). The kernel has no word for "unlimited" here, so that is the largest number it allows.
 pub(crate) fn files_of(files: Limit) -> Option<u64> {
     let most = || std::fs::read_to_string(MOST_FILES).ok()?.trim().parse().ok();
     files.get().or_else(most).or_else(|| getrlimit(Resource::Nofile).maximum)
 }
 
-/// The variables that follow the user, where no file says otherwise.
+/// Sets `HOME`, `USER` and the other variables that follow from the user, unless a file sets them.
 ///
 /// # Errors
 /// There is no such user.

@@ -1,4 +1,4 @@
-//! What is said over the control socket: one JSON document a line, both ways.
+//! The protocol of the control socket: one JSON document a line, in both directions.
 
 use std::path::PathBuf;
 
@@ -16,65 +16,73 @@ pub(crate) const CONTROL_SOCKET: &str = "control";
 /// The longest line in either direction, in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 20;
 
-/// The version of what is said here. It grows when a word changes its meaning; new words alone are passed over by whoever does
-/// not know them.
+/// The version of the protocol. It grows when an existing word changes its meaning. A new word alone does not change it,
+/// because a peer
+/// ignores words that it does not know.
 pub const PROTOCOL: u32 = 1;
 
-/// What a client asks for. Each request is answered by one [`Message::Reply`]; one that a supervisor does not know, because
-/// the client is of a later version, is answered with an error.
+/// The request of a client. Each is answered by one [`Message::Reply`]. A request that the supervisor does not know,
+/// because the client
+/// is of a later version, is answered with an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Request {
-    /// Say which version of this protocol is spoken: [`Message::Hello`] comes before the reply. Supervisors from before there
-    /// were versions refuse it.
+    /// Asks for the version: [`Message::Hello`] comes before the reply. Supervisors older than this request answer it with
+    /// an error.
     Hello,
-    /// Become this program, the installed one of a later build: the same process, with the same children. First it is asked whether
-    /// it can go on. If it can, this connection ends; [`Message::Stays`] comes where it cannot. Supervisors from before there were
-    /// builds refuse it.
+    /// Asks the supervisor to execute this program, which is that of a newer build, in its own process, which keeps its pid
+    /// and its children.
+    /// The supervisor first asks the program whether it can go on. If it can, this connection is closed; otherwise
+    /// [`Message::Stays`] tells why not. Supervisors older than this request answer it with an error.
     Reexec {
         /// Its path.
         program: PathBuf,
     },
-    /// Read the spec again and make it so. What is over is not started by that.
+    /// Read the spec again and act on it. Instances that have finished or were given up are not started by this.
     Apply,
-    /// Start these instances, also those that ended by themselves; what runs is left alone.
+    /// Start these instances, also those that have finished or were given up; a running one is left alone.
     Start {
-        /// The slots; those that are not to be filled are left alone.
+        /// The slots; those that the spec does not want are ignored.
         slots: Vec<Slot>,
     },
     /// Replace these instances.
     Restart {
-        /// The slots; those that are not to be filled are left alone.
+        /// The slots; those that the spec does not want are ignored.
         slots: Vec<Slot>,
     },
-    /// Forget how often these instances died and were started again. What runs is left alone, and so is the delay of one that
-    /// waits.
+    /// Forget how often these instances died and were restarted. Running instances go on, and the current delay of one that
+    /// waits
+    /// is not cut short.
     Reset {
-        /// The slots; those that are not there are left alone.
+        /// The slots; those that do not exist are ignored.
         slots: Vec<Slot>,
     },
-    /// Carry out what [`crate::NEXT_FILE`] holds: these slots get a new run of it, what it does not want ends, and the rest is
-    /// kept. [`Message::Rollout`] tells how that goes; whoever asked may leave. Refused while another rollout is under way.
+    /// Roll out the revision in [`crate::NEXT_FILE`]: these slots get a new run, slots that the revision does not want are
+    /// emptied, and the
+    /// others are kept. [`Message::Rollout`] reports the progress; the rollout goes on if the client disconnects. Refused
+    /// while
+    /// another rollout is in progress.
     Roll {
-        /// The slots; those that are not to be filled are left alone.
+        /// The slots; those that the revision does not want are ignored.
         slots: Vec<Slot>,
     },
-    /// Put back what the rollout that is under way has changed. Once it has been committed this is too late and changes nothing.
+    /// Undo the rollout that is in progress. Once it has been committed, this changes nothing.
     Cancel,
-    /// End these instances and keep them stopped, and write that down. All that is needed is in the message: the
-    /// spec need be neither readable nor writable.
+    /// Stop these instances, keep them stopped, and record that. The message holds all that is needed: the supervisor stops
+    /// them even
+    /// if the spec can be neither read nor written.
     Stop {
-        /// The slots; those that are not there are left alone.
+        /// The slots; those that do not exist are ignored.
         slots: Vec<Slot>,
-        /// From SIGTERM to SIGKILL, in seconds; as the spec says where nothing is said.
+        /// The grace period, from SIGTERM to SIGKILL, in seconds; that of the spec if it is absent.
         #[serde(default)]
         grace_seconds: Option<u64>,
     },
-    /// Tell the status of every instance now, and each change from now on.
+    /// Send the status of every instance now, and every change from now on.
     Watch,
-    /// Tell the spec: [`Message::Spec`] comes before the reply.
+    /// Send the spec: [`Message::Spec`] comes before the reply.
     Spec,
-    /// Stop everything, keep it stopped, write that down, then leave.
+    /// Stop everything, keep it stopped, record that, then exit.
     End {
         /// As for [`Request::Stop`].
         #[serde(default)]
@@ -90,42 +98,43 @@ pub enum Message {
     Hello {
         /// Its [`PROTOCOL`].
         protocol: u32,
-        /// Which build of the program it is; one from before there were builds says nothing.
+        /// The build of the supervisor's program; absent if its version is too old to say.
         #[serde(default)]
         build: Option<Build>,
     },
-    /// The supervisor does not become the program that it was asked to become, and goes on as it is.
+    /// The supervisor does not execute the program that a client asked it to execute, and goes on as before.
     Stays {
         /// Why.
         reason: String,
     },
-    /// An instance, now.
+    /// The current status of an instance.
     Instance(Status),
-    /// A run that lives beside the one that fills its slot, now. A client of before passes this over.
+    /// The current status of a run beside the one that fills its slot. Older clients ignore this message.
     Run(Status),
-    /// An instance is no longer part of the formation and has ended.
+    /// An instance is no longer part of the formation, and has ended.
     Gone {
         /// The slot.
         slot: Slot,
     },
-    /// What is to be kept running.
+    /// The spec that the supervisor acts on.
     Spec {
-        /// As the supervisor knows it: its file may be damaged, or older.
+        /// As the supervisor has it in memory: the file may be damaged or older.
         spec: Box<Spec>,
     },
-    /// How a rollout goes; also told to whoever begins to watch, as long as nobody was told what has come of it.
+    /// The progress of a rollout. A client that begins to watch also gets it, as long as no client has been told the
+    /// outcome.
     Rollout(Box<Report>),
-    /// Everything has ended, but that cannot be written down yet; the supervisor stays until it can be.
+    /// Everything has ended, but that cannot be recorded yet. The supervisor does not exit until it can.
     Unwritten {
         /// Why.
         reason: String,
     },
-    /// The answer to one request; `error` says why it was refused.
+    /// The answer to one request.
     Reply {
-        /// Why it was refused, if it was.
+        /// Why the request was refused; `None` if it was not.
         error: Option<String>,
     },
-    /// Something that only a later version of this program understands.
+    /// A message of a later version.
     #[serde(other)]
     Unknown,
 }

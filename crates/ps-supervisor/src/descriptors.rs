@@ -1,21 +1,23 @@
-//! How many descriptors a supervisor may have. It takes all that the machine gives it, and leaves its processes what it
-//! was given itself: a program that calls select(2) breaks with more than 1024. Outputs of instances may not use
-//! the last few, so that somebody who asks for a stop is always heard and /proc can always be read.
+//! How many file descriptors a supervisor may use. It raises its own soft limit to the hard one, and starts its processes
+//! with the
+//! limit that it was given, because a program that calls select(2) breaks with more than 1024. Outputs of instances may not
+//! use the
+//! last few descriptors, so that a client that asks for a stop can always connect and /proc can always be read.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What is kept for everything but outputs, clients of the socket aside.
+/// The descriptors that outputs may not use. Those for clients come on top.
 const RESERVE: u64 = 32;
-/// More clients than this at a time are nobody's honest need.
+/// More clients than this at a time are taken for a mistake.
 const MOST_CLIENTS: u64 = 64;
 
 /// The limits of one supervisor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Descriptors {
-    /// The soft limit that processes get, where it is another one than ours.
+    /// The soft limit that processes get, where it differs from ours.
     pub(crate) inherited: Option<u64>,
     limit: u64,
 }
@@ -23,7 +25,7 @@ pub(crate) struct Descriptors {
 impl Descriptors {
     /// Raises the soft limit to the hard one.
     pub(crate) fn raise() -> Self {
-        // A supervisor that an instance started is no part of it.
+        // A supervisor that was started by an instance does not belong to that instance.
         let locks = getrlimit(Resource::Locks);
         let _ = setrlimit(Resource::Locks, Rlimit { current: locks.maximum, ..locks });
         let before = getrlimit(Resource::Nofile);
@@ -34,16 +36,16 @@ impl Descriptors {
         Self { inherited, limit: current.unwrap_or(u64::MAX) }
     }
 
-    /// Takes back what was raised, before another program takes our place: it is to find the limit that we were given.
+    /// Restores the soft limit that we were given, before another program is executed in our place.
     pub(crate) fn give_back(self) {
         if let Some(inherited) = self.inherited {
             let now = getrlimit(Resource::Nofile);
-            // At worst processes get more than they were meant to have.
+            // If this fails, processes get a higher limit than intended.
             let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(inherited), ..now });
         }
     }
 
-    /// Raises the limit again.
+    /// Raises the limit again after [`Descriptors::give_back`].
     pub(crate) fn take_again(self) {
         if self.inherited.is_some() {
             let now = getrlimit(Resource::Nofile);
@@ -56,7 +58,7 @@ impl Descriptors {
         usize::try_from((self.limit / 8).clamp(1, MOST_CLIENTS)).unwrap_or(1)
     }
 
-    /// Refuses a descriptor of an output that would use what is kept for others.
+    /// Refuses the descriptor of an output if it is one of those that are reserved for clients and /proc.
     pub(crate) fn admit(self, fd: BorrowedFd<'_>) -> Result<(), Errno> {
         let kept = RESERVE + u64::try_from(self.clients()).unwrap_or(MOST_CLIENTS);
         let number = u64::try_from(fd.as_raw_fd()).unwrap_or(0);

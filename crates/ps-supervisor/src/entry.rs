@@ -1,16 +1,16 @@
-//! What happens in a new process between its start and its command.
+//! The steps that a new process takes between fork and exec.
 
 use std::path::Path;
 
 use crate::confinement::Confinement;
 
-/// What a process does before it becomes its command.
+/// The steps of a process before it executes its command.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Entry<'a> {
-    /// It enters the cgroup whose file this is, and never runs outside of it.
+    /// It joins the cgroup of this `cgroup.procs` file, so its command never runs outside of it.
     pub(crate) joining: Option<&'a Path>,
-    /// It takes this soft limit of open files, in place of the supervisor's own.
+    /// It sets this soft limit of open files, in place of the supervisor's.
     pub(crate) open_files: Option<u64>,
-    /// It takes this on last of all.
+    /// It applies this user and these limits, last of all.
     pub(crate) confinement: Option<&'a Confinement>,
 }

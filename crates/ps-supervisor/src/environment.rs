@@ -1,5 +1,5 @@
-//! The variables of an instance, from the spec: what stands in it, the env files that it names, and what each instance is
-//! given besides.
+//! The variables of an instance: those of the spec, those of the env files that it names, and those that are set for each
+//! instance.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,30 +15,31 @@ use crate::spec::Spec;
 /// directory that it starts in, unless a file sets it.
 ///
 /// # Errors
-/// The path of the file, and what is wrong with it; a variable that no process could be given.
+/// The path of a file that cannot be read, and why; or a variable that no process can have, for example one with a NUL
+/// byte.
 pub fn environment(spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<Environment, String> {
     for_instance(shared(spec)?, spec, slot, port)
 }
 
-/// What all instances share that are started at once, from one revision and in one directory: its files are read once for
-/// all of them.
+/// The variables that all instances of one revision and directory share. They are kept, so that the env files are read
+/// once when many instances are started together.
 #[derive(Debug, Default)]
 pub(crate) struct Environments(BTreeMap<(u64, PathBuf), Result<Environment, String>>);
 
 impl Environments {
-    /// From here on the files are read anew.
+    /// The files are read anew from here on.
     pub(crate) fn forget(&mut self) {
         self.0.clear();
     }
 
-    /// [`environment`].
+    /// The same as [`environment`], with the kept variables.
     pub(crate) fn of(&mut self, spec: &Spec, slot: &Slot, port: Option<u16>) -> Result<Environment, String> {
         let shared = self.0.entry((spec.revision, spec.directory.clone())).or_insert_with(|| shared(spec));
         for_instance(shared.clone()?, spec, slot, port)
     }
 }
 
-/// What all instances of a spec share.
+/// The variables that all instances of a spec share.
 fn shared(spec: &Spec) -> Result<Environment, String> {
     let mut environment = Environment::new(spec.env.clone());
     environment.set("PWD", &spec.directory);

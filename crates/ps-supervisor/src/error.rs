@@ -1,4 +1,4 @@
-//! Why a supervisor could not do something, split by who must act.
+//! Why a supervisor could not do something. The variants are split by who has to act.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use durable::ReadError;
 /// A supervisor's refusal or failure.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The user: not a service directory.
+    /// The user has to act: this is no service directory.
     #[error("no spec in {}: deploy the app first", service.display())]
     NoSpec {
         /// The directory.
         service: PathBuf,
     },
-    /// The operator: the spec makes no sense.
+    /// The operator has to act: the spec cannot be used.
     #[error("{}: {reason}", path.display())]
     BadSpec {
         /// The file.
@@ -22,7 +22,7 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// The user: a later version of these programs wrote the file.
+    /// The user has to act: a later version of these programs wrote the file.
     #[error("{}: it is of format {format}, which a later version wrote: deploy the app first", path.display())]
     LaterFormat {
         /// The file.
@@ -30,7 +30,7 @@ pub enum Error {
         /// The number of its format.
         format: u32,
     },
-    /// The operator: a status file makes no sense.
+    /// The operator has to act: a status file cannot be used.
     #[error("{}: {reason}: restart the instance", path.display())]
     BadStatus {
         /// The file.
@@ -38,13 +38,13 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// The user: there is a supervisor already.
+    /// The user has to act: another supervisor runs already.
     #[error("{} has a supervisor already", service.display())]
     AlreadySupervised {
         /// The directory.
         service: PathBuf,
     },
-    /// The operator: no supervisor answers.
+    /// The operator has to act: no supervisor answers.
     #[error("no supervisor answers in {}: {reason}", service.display())]
     NotSupervised {
         /// The directory.
@@ -52,7 +52,8 @@ pub enum Error {
         /// Why.
         reason: String,
     },
-    /// The operator: the system refused. It says why itself, so the reason is no `source`: nobody reads it twice.
+    /// The operator has to act: the system refused. The reason is part of this message, so it is no `source`: printing the
+    /// whole chain would show it twice.
     #[error("{action} {}: {reason}", path.display())]
     Io {
         /// What was being done.
@@ -69,7 +70,7 @@ impl Error {
         Self::Io { action, path: path.to_owned(), reason: reason.into() }
     }
 
-    /// A file of ours that is no file, or cannot be read.
+    /// A file of ours that cannot be read, or is something else than a file.
     pub(crate) fn unreadable(path: &Path, reason: ReadError) -> Self {
         let reason = match reason {
             ReadError::Io(error) => error,

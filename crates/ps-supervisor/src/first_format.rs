@@ -1,9 +1,12 @@
-//! A status of the first format does not say of an instance that its process finished (`done`). The supervisor of that time knew
-//! it while it lived, and its successor started again all that had finished. Before a supervisor of today takes over, it is
-//! written down from what else the statuses say, so that nothing runs twice.
+//! Statuses of the first format do not say whether an instance has finished (`done`). The supervisor of that time kept it
+//! in memory
+//! alone, and the next one started every finished instance again. So that this does not happen on an upgrade, the finished
+//! instances are
+//! worked out from the other fields and written down before a supervisor of today takes over.
 //!
-//! One thing they do not tell: whether an app of which nothing runs has finished, or was ended by a SIGTERM to its supervisor.
-//! Then only whoever saw that supervisor alive knows that it has finished.
+//! The fields do not tell one thing: if nothing of an app runs, whether it has finished or its supervisor was ended by
+//! SIGTERM, which
+//! stops the app. It counts as finished only if the caller saw that supervisor alive.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -15,21 +18,21 @@ use crate::layout::MAX_FILE_BYTES;
 use crate::spec::Spec;
 use crate::status::STATUS_FILE;
 
-/// Whether the supervisor of that time was seen alive.
+/// Whether the supervisor of the first format was seen alive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Predecessor {
-    /// It lived until it was ended for this.
+    /// It was alive until the caller ended it for this takeover.
     Alive,
-    /// Nobody knows how it ended.
+    /// It was dead already, and how it ended is not known.
     Unknown,
 }
 
-/// The instances that have finished and whose statuses, of the first format, do not say so.
+/// The finished instances whose statuses, of the first format, do not say that they have.
 pub fn finished(service: &Path, predecessor: Predecessor) -> BTreeSet<Slot> {
     statuses(service, predecessor).into_iter().map(|(slot, _)| slot).collect()
 }
 
-/// Notes that in their statuses. What cannot be read or written is left as it is.
+/// Writes that into their statuses. A status that cannot be read or written is left as it is.
 pub fn note_finished(service: &Path, predecessor: Predecessor) {
     for (slot, mut status) in statuses(service, predecessor) {
         status["done"] = Value::Bool(true);
@@ -50,14 +53,14 @@ fn statuses(service: &Path, predecessor: Predecessor) -> Vec<(Slot, Value)> {
     found
 }
 
-/// The status in the directory of an instance, if that is of the first format.
+/// The status in the directory of an instance, if it is of the first format.
 fn first_status(directory: &Path) -> Option<Value> {
     let bytes = durable::state(&directory.join(STATUS_FILE), MAX_FILE_BYTES).ok()?;
     let status: Value = serde_json::from_slice(&bytes).ok()?;
     (status.is_object() && status.get("done").is_none()).then_some(status)
 }
 
-/// Whether an instance that is to run is over and was not given up: by its policy, its end was a good one.
+/// Whether an instance that is to run has ended in a way that its policy accepts, so it was neither given up nor stopped.
 fn has_finished(status: &Value, spec: &Spec) -> bool {
     let exit: Option<Exit> = serde_json::from_value(status["last_exit"].clone()).ok().flatten();
     let is_over = status["state"] == "stopped" && status["process"].is_null();

@@ -1,9 +1,12 @@
-//! `id`: what the names of an app's cgroups begin with. It is drawn at random and written down before the first group is made, so
-//! that a service directory which happens to get the inode of one that was removed, or that was copied, never takes the processes
-//! of another app for its own.
+//! The file `id` in a service directory: the prefix of the names of its cgroups. It is random and written before the first
+//! cgroup is made.
+//! A service directory that was copied, or that got the inode of a removed one, therefore never takes the processes of
+//! another app for
+//! its own.
 //!
-//! Supervisors of before made that name from the device and the inode of the directory. An app of theirs keeps both names: the
-//! groups that are there are found under the earlier one.
+//! Earlier versions made the prefix from device and inode of the directory. The file keeps that prefix beside the new one
+//! for
+//! apps that have it, so that their existing cgroups are found.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -23,7 +26,7 @@ const FORMAT: u32 = 1;
 struct Written {
     format: u32,
     id: String,
-    /// What the names of groups began with that were made before there was an id.
+    /// The prefix of an earlier version, made from device and inode.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     earlier: Option<String>,
 }
@@ -33,21 +36,22 @@ pub(crate) fn root(service: &Path) -> Option<CgroupRoot> {
     CgroupRoot::find(|| name(service))
 }
 
-/// Removes the empty cgroups that supervisors of a service directory, all dead, left behind.
+/// Removes the empty cgroups that dead supervisors of a service directory left behind.
 pub fn remove_empty_groups(service: &Path) {
     if let Some(root) = root(service) {
         root.remove_empty_groups();
     }
 }
 
-/// The recorded name; one is drawn where there is none. On a disk that takes none it is made from the inode, as before: whoever
-/// comes next has to find the groups.
+/// The recorded prefix. Where there is none, one is drawn and recorded. If it cannot be recorded, because the disk is full,
+/// the prefix of
+/// earlier versions is used, since the next supervisor can work that one out again.
 fn name(service: &Path) -> Option<ServiceName> {
     if let Some(Written { id, earlier, .. }) = read(service) {
         return Some(ServiceName { own: id, earlier });
     }
     let by_inode = by_inode(service).ok()?;
-    // In a directory without slots nothing was ever started.
+    // A directory without slots never had a cgroup under the earlier prefix.
     let earlier = layout::slots(service).next().is_some().then(|| by_inode.clone());
     let drawn = draw().and_then(|id| {
         let written = Written { format: FORMAT, id, earlier };

@@ -1,4 +1,6 @@
-//! What a supervisor may give its processes: judged before anything is touched, since a process that was to have it would only fail.
+//! Checks, before anything is stopped, whether the supervisor may apply the settings of a type: a process that needs a
+//! right that
+//! the supervisor lacks would fail at its start.
 
 use rustix::process::{Resource, getpriority_process, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
@@ -6,8 +8,9 @@ use rustix::thread::{CapabilitySet, capabilities};
 use super::{Confinement, OOM_SCORE, files_of};
 
 impl Confinement {
-    /// The first setting that a supervisor of this user and group cannot give its processes, and why. It has our rights where the
-    /// user is ours.
+    /// The first setting that a supervisor of this user and group cannot apply, and why. If the user is ours, it is taken
+    /// to have our
+    /// capabilities.
     pub fn refusal(&self, supervisor: u32, group: u32) -> Option<(&'static str, String)> {
         let rights = Rights::of(supervisor);
         let of_user = || self.refused_identity((supervisor, group), rights);
@@ -83,14 +86,14 @@ impl Confinement {
     }
 }
 
-/// What a supervisor may do that not everybody may.
+/// The rights of a supervisor beyond those of every user.
 #[derive(Clone, Copy, Debug)]
 struct Rights(CapabilitySet);
 
 impl Rights {
     fn of(supervisor: u32) -> Self {
         let is_ours = supervisor == rustix::process::geteuid().as_raw();
-        // Root that becomes somebody else gives up its rights.
+        // Root loses its capabilities when it becomes another user.
         let own = capabilities(None).ok().filter(|_| is_ours);
         Self(own.map_or_else(CapabilitySet::empty, |own| own.effective))
     }
@@ -104,7 +107,7 @@ impl Rights {
 mod tests {
     use super::*;
 
-    /// A user that we are not, and that has no right but everybody's.
+    /// A user that is not ours and has no special right.
     const STRANGER: u32 = 54321;
 
     fn refused(settings: &str) -> Option<&'static str> {
