@@ -1,4 +1,4 @@
-//! What a supervisor in the foreground and the program that runs it (`ps-supervise run`) exchange: what the program hands
+//! What a supervisor in the foreground and the foreground program, which runs it inside its own process, exchange: what the program hands
 //! over at the start,
 //! the changes it is told of, and its reactions.
 

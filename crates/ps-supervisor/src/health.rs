@@ -1,5 +1,6 @@
-//! How a run is found ready, and how it is watched from then on. What is asked stands in the spec; what follows from an answer the
-//! run decides. Nothing here waits: the supervisor's loop looks again when a descriptor has news, or when it is time.
+//! How the supervisor decides that a run is ready, and how it watches a ready run. The spec says what is checked; the run
+//! decides what follows
+//! from a result. Nothing here blocks: the event loop calls again when a descriptor is readable or a deadline is due.
 
 mod command;
 mod monitor;
@@ -16,41 +17,43 @@ pub(crate) use monitor::{Finding, Monitor};
 pub(crate) use notice::{Notice, notices};
 pub(crate) use round::Asked;
 
-/// How long a run must live in any case. A main process that ends with success sooner, and leaves others running, meant to be a daemon.
+/// The least life of every run. If the main process exits with success sooner and leaves other processes behind, it is
+/// taken for a program
+/// that turns itself into a daemon.
 pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
 
-/// How the instances of a type are found ready, and are watched.
+/// How an instance of a type becomes ready, and how it is watched.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// What makes an instance ready, beside its startup checks.
+    /// The condition for being ready, beside the startup checks.
     #[serde(default)]
     pub ready: Ready,
-    /// How long after its start it must be ready; `None`: whenever.
+    /// How long after its start an instance must be ready; `None`: there is no deadline.
     #[serde(default)]
     pub deadline: Option<Duration>,
-    /// What is asked of it.
+    /// The checks.
     #[serde(default)]
     pub checks: Checks,
-    /// How often it has to say that it lives; `None`: never.
+    /// The longest pause between two messages `WATCHDOG=1` of the process; `None`: there is no watchdog.
     #[serde(default)]
     pub watchdog: Option<Duration>,
 }
 
-/// What makes an instance ready, beside its startup checks.
+/// The condition for being ready, beside the startup checks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ready {
-    /// It has lived for a second.
+    /// The process has lived for [`LEAST_LIFE`].
     #[default]
     Alive,
-    /// Its port is listened on.
+    /// Somebody listens on its port.
     Listening,
-    /// It says so (`READY=1`).
+    /// It has sent `READY=1` to the notify socket.
     Notify,
 }
 
 impl Health {
-    /// Whether its processes are told where they can say how they are.
+    /// Whether its processes get `NOTIFY_SOCKET`.
     pub(crate) fn is_told(&self) -> bool {
         self.ready == Ready::Notify || self.watchdog.is_some()
     }

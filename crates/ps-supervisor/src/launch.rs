@@ -1,7 +1,9 @@
-//! The step between fork and the command, where a process cannot be started at once ([`crate::start`]): our own program is
-//! started once more, enters the cgroup of the instance, takes its limit of open files, its user and what else
-//! was set for it, and becomes the command. A shell could do
-//! so too, but drops variables whose names are none to it; and code of ours between fork and exec would be unsafe.
+//! The step between fork and exec, for processes that cannot be started directly ([`crate::start`]). Our own program is
+//! started, joins the
+//! cgroup of the instance, applies the limit of open files, the user and the other settings of its type, and executes the
+//! command.
+//! A shell could take these steps too, but drops variables with names that a shell cannot have, and our own code between
+//! fork and exec would need `unsafe`.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -15,21 +17,21 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use crate::confinement::Confinement;
 use crate::entry::Entry;
 
-/// What the program is called when it is to launch a command: its name to itself, and to `ps` for a millisecond.
+/// The name (`argv[0]`) under which the program launches a command. `ps` shows it for a millisecond.
 const NAME: &str = "ps-supervise-launch";
-/// Our own file, whatever has become of its name.
+/// Our own executable, even if its file was renamed or removed.
 const SELF: &str = "/proc/self/exe";
 const OURS: &str = "ps-supervise";
-/// As much of a script as Linux looks at.
+/// Linux looks at this much of a script's first line.
 const LONGEST_FIRST_LINE: u64 = 256;
 
-/// A command to become.
+/// A command to execute.
 #[derive(Debug)]
 pub struct Launch {
     joining: Option<PathBuf>,
     open_files: Option<u64>,
     confinement: OsString,
-    /// What the command is called, where that is not its program.
+    /// The command's `argv[0]`, where that differs from its program.
     called: OsString,
     words: Vec<OsString>,
 }
@@ -64,7 +66,7 @@ pub enum Failed {
     NoInterpreter {
         /// Its name.
         program: OsString,
-        /// What the line names; what is not seen, such as `\r`, is written as an escape.
+        /// The interpreter that the line names; characters that are not visible, such as `\r`, are escaped.
         interpreter: String,
     },
     /// The system refused to run it: exit status 126.
@@ -88,7 +90,7 @@ impl Failed {
 }
 
 impl Launch {
-    /// What this process was started to become, if it was.
+    /// The command that this process was started to execute, if its arguments say so.
     pub fn asked(arguments: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let mut arguments = arguments.into_iter();
         let joining = arguments.next().filter(|name| name == NAME).and_then(|_| arguments.next())?;
@@ -99,7 +101,7 @@ impl Launch {
         (!words.is_empty()).then_some(Self { joining, open_files, confinement, called, words })
     }
 
-    /// Becomes the command; returns only if that failed.
+    /// Executes the command; returns only on failure.
     pub fn exec(self) -> Failed {
         if let Some(file) = self.joining
             && let Err(reason) = std::fs::write(&file, "0")
@@ -108,7 +110,7 @@ impl Launch {
         }
         if let Some(files) = self.open_files {
             let before = getrlimit(Resource::Nofile);
-            // At worst the command has more than it was meant to have.
+            // If this fails, the command has a higher limit than intended.
             let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(files), ..before });
         }
         if let Err((action, reason)) = enter(&self.confinement) {
@@ -128,7 +130,7 @@ fn enter(confinement: &OsStr) -> Result<(), (String, io::Error)> {
 }
 
 impl Failed {
-    /// Why a program was not started in `directory`, `reason` being what the system said.
+    /// The reason why a program could not be executed in `directory`, from the error of the system.
     pub fn of(program: OsString, reason: io::Error, directory: &Path) -> Self {
         match (reason.kind(), missing_interpreter(directory, &program)) {
             (io::ErrorKind::NotFound, Some(interpreter)) => Self::NoInterpreter { program, interpreter },
@@ -138,14 +140,16 @@ impl Failed {
     }
 }
 
-/// What the first line of a script names as its interpreter, if that is not there: of both the system says that there is
-/// no such file. `/bin/sh\r` is one that was saved with the line ends of Windows. A program that is looked for in `PATH` has none.
+/// The interpreter that a script's first line names, if it does not exist. Linux reports a missing interpreter with the
+/// same error as a missing
+/// script. A common case is `/bin/sh\r`, from a file saved with the line ends of Windows. `None` for a program that is
+/// searched in `PATH`.
 pub fn missing_interpreter(directory: &Path, program: &OsStr) -> Option<String> {
     if !program.as_bytes().contains(&b'/') {
         return None;
     }
     let mut line = Vec::new();
-    // What it is was seen when it was executed: no FIFO hangs here.
+    // exec has failed already, so this is no FIFO that could block.
     let file = std::fs::File::open(directory.join(program)).ok()?;
     file.take(LONGEST_FIRST_LINE).read_to_end(&mut line).ok()?;
     let line = line.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
@@ -154,13 +158,14 @@ pub fn missing_interpreter(directory: &Path, program: &OsStr) -> Option<String> 
     is_missing.then(|| interpreter.escape_ascii().to_string())
 }
 
-/// What launches, if this process is a `ps-supervise`: a program that uses this library for a moment is none.
+/// The program that can launch, if this process is a `ps-supervise`; another program that uses this library cannot.
 pub(crate) fn program() -> Option<PathBuf> {
     let own = std::fs::read_link(SELF).ok()?;
     own.file_name()?.to_string_lossy().starts_with(OURS).then(|| SELF.into())
 }
 
-/// The command that starts `program` to launch `words`, of which the first one is the program's name unless it is `called` otherwise.
+/// The command that makes `program` launch `words`. The first word is the program, and also its `argv[0]` unless `called`
+/// gives another one.
 pub(crate) fn command(program: &Path, entry: Entry<'_>, called: Option<&str>, words: &[OsString]) -> Command {
     let mut command = Command::new(program);
     let open_files = entry.open_files.map(|files| files.to_string()).unwrap_or_default();

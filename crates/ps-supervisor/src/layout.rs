@@ -1,6 +1,6 @@
-//! Where things lie in the directory of a slot, `<service>/<type>.<n>`. Each run has a directory of its own there, and each
-//! series of runs that follow each other a log of its own:
-//!
+//! The files in the directory of a slot, `<service>/<type>.<n>`. Each run has a directory of its own there. Runs that
+//! follow each other in the
+//! same place share a log; two runs side by side have one each:
 //! ```text
 //! web.1/status.json                what the slot is doing
 //! web.1/runs/17/{run.json,exit}    what is known of one run, and how it ended
@@ -8,7 +8,8 @@
 //! web.1/log/stdout.17.0            what came out of them; the number is that of the run that began it
 //! ```
 //!
-//! What a supervisor of before started is run 0: its FIFOs lie in the slot's directory itself, and its logs have no numbers.
+//! What a supervisor of the first format started is run 0: its FIFOs lie directly in the slot's directory, and its logs
+//! have no number.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -50,7 +51,7 @@ pub(crate) fn slots(service: &Path) -> impl Iterator<Item = Slot> + use<> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The names of all runs of which a service directory tells.
+/// The names of all runs that have a file or a directory in a service directory.
 pub(crate) fn run_names(service: &Path) -> Vec<RunName> {
     let mut names = Vec::new();
     for slot in slots(service) {

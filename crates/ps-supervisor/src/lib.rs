@@ -1,5 +1,6 @@
-//! Keeps the processes of one app alive. What to keep is in a service directory's `spec2.json`; what is, in each
-//! instance's `status.json`; orders come over a socket. It knows nothing of Dokku, of apps on disk, or of where the spec
+//! Keeps the processes of one app alive. The service directory's `spec2.json` says what to keep running, each instance's
+//! `status.json` what
+//! runs, and clients send orders over a socket. The crate knows nothing of Dokku, of apps on disk, or of where the spec
 //! came from. docs/supervisor.md explains the whole.
 
 mod answer;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Deserializer, Serializer};
 
-/// The text that stands for these bytes.
+/// The text for these bytes.
 pub fn encode(bytes: &OsStr) -> String {
     let mut text = String::new();
     for chunk in bytes.as_bytes().utf8_chunks() {
@@ -18,7 +18,7 @@ pub fn encode(bytes: &OsStr) -> String {
     text
 }
 
-/// The bytes that a text stands for; none if a NUL in it is followed by something else than two digits.
+/// The bytes of a text; `None` if a NUL in it is not followed by two hexadecimal digits.
 fn decode(text: &str) -> Option<OsString> {
     let mut pieces = text.as_bytes().split(|byte| *byte == 0);
     let mut bytes = pieces.next().unwrap_or_default().to_vec();

@@ -1,4 +1,4 @@
-//! How the processes of an app are told from those of others, by whoever looks for them: what `os-process` has to be given.
+//! Describes the processes of an app to `os-process`, so that it finds them among all others.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,28 +14,30 @@ use crate::run_name::RunName;
 pub const MARKER: &str = "FORMATION_INSTANCE";
 const PROGRAM: &str = "ps-supervise";
 
-/// What the processes of a run bear as the value of [`MARKER`].
+/// The value of [`MARKER`] for the processes of a run.
 pub fn mark(service: &Path, slot: &Slot, run: u64) -> PathBuf {
     service.join(RunName { slot: slot.clone(), number: run }.to_string())
 }
 
-/// The processes of a service directory, whoever supervises them.
+/// Finds the processes of a service directory, also those without a supervisor.
 #[derive(Debug)]
 pub struct Strays(os_process::Strays<RunName>);
 
-/// Those of one service directory, which need not exist any more.
+/// The finder for a service directory, which may have been removed.
 pub fn strays(service: &Path) -> Strays {
     Strays(os_process::Strays::of(service, MARKER, layout::run_names(service)))
 }
 
 impl Strays {
-    /// Slot to pids of what lives now; `None`: of the service directory, and nothing says of which slot.
+    /// The pids of all living processes by slot; under `None` those that belong to the service directory, but whose slot is
+    /// not known.
     pub fn find(&mut self) -> BTreeMap<Option<Slot>, Vec<u32>> {
         by_slot(self.0.find())
     }
 
-    /// Ends what `is_meant` says: SIGTERM, SIGKILL after `grace`, until nothing is left. What even SIGKILL does not end is
-    /// returned; what we may not signal is not waited for.
+    /// Ends the processes that `is_meant` selects: SIGTERM, then SIGKILL after `grace`, until none is left. Returns those
+    /// that survive
+    /// SIGKILL. Processes that we may not signal are not waited for.
     pub fn end(
         &mut self,
         grace: Duration,
@@ -45,7 +47,7 @@ impl Strays {
     }
 }
 
-/// A slot may hold processes of several runs.
+/// Joins the processes of all runs of a slot.
 fn by_slot(found: BTreeMap<Option<RunName>, Vec<u32>>) -> BTreeMap<Option<Slot>, Vec<u32>> {
     let mut slots: BTreeMap<Option<Slot>, Vec<u32>> = BTreeMap::new();
     for (name, pids) in found {
@@ -54,7 +56,7 @@ fn by_slot(found: BTreeMap<Option<RunName>, Vec<u32>>) -> BTreeMap<Option<Slot>,
     slots
 }
 
-/// The pids of the supervisors of a service directory that live, be the directory gone or its socket removed.
+/// The pids of the living supervisors of a service directory, even if the directory or its socket was removed.
 pub fn living_supervisors(service: &Path) -> Vec<u32> {
     os_process::executing(PROGRAM, service)
 }

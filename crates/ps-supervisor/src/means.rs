@@ -1,5 +1,6 @@
-//! What the seats of one supervisor share: what is wanted, and what was read of the machine. Much of that costs as much for
-//! one instance as for 300, so it is read at most once in a turn, when the first seat asks for it.
+//! What all seats of one supervisor share: the spec, and what was read of the machine. Reading /proc or the ports costs the
+//! same
+//! for one instance and for 300, so each is read at most once a turn, when the first seat needs it.
 
 use std::path::{Path, PathBuf};
 
@@ -19,41 +20,41 @@ use crate::run_name::RunName;
 use crate::spec::Spec;
 use crate::state::State;
 
-/// What every seat of a supervisor is run with.
+/// What all seats of one supervisor share.
 #[derive(Debug)]
 pub(crate) struct Means {
     /// The service directory.
     pub(crate) service: PathBuf,
-    /// What is wanted.
+    /// The spec.
     pub(crate) spec: Spec,
-    /// Where groups are made, if they can be.
+    /// Where cgroups are made; `None` if they cannot be.
     pub(crate) cgroups: Option<CgroupRoot>,
-    /// The file with what each slot is doing.
+    /// The file with the status of every slot.
     pub(crate) state: State,
-    /// The numbers of runs.
+    /// Hands out the numbers of runs.
     pub(crate) numbers: Numbers,
-    /// What happens to runs, for whoever carries a rollout out.
+    /// Collects the events of runs for the rollout.
     pub(crate) news: NewsDesk,
-    /// The processes of the machine.
+    /// The processes of the machine, as read in this turn.
     pub(crate) census: Census,
-    /// Where processes say how they are, once a type asks for it.
+    /// The notify socket, once a type needs it.
     pub(crate) notify: Option<NotifySocket>,
-    /// The ports that are listened on.
+    /// The ports that somebody listens on, as read in this turn.
     pub(crate) listeners: Listeners,
-    /// What is left of checks, and is being ended.
+    /// Groups of checks that were killed and may not be empty yet.
     pub(crate) ending: Vec<Ending>,
-    /// Commands that run because a check has failed.
+    /// `on_failure` commands that run.
     pub(crate) unheard: Vec<CommandTry>,
-    /// The ports that instances keep.
+    /// The ports that the instances of all apps keep.
     pub(crate) claims: Claims,
-    /// What the env files say.
+    /// The variables from the env files.
     pub(crate) environments: Environments,
-    /// How many descriptors there are.
+    /// How many descriptors may be used.
     pub(crate) descriptors: Descriptors,
 }
 
 impl Means {
-    /// Nothing of the machine has been read yet.
+    /// For a supervisor that has not read anything of the machine yet.
     pub(crate) fn new(service: &Path, spec: Spec, state: State, descriptors: Descriptors) -> Self {
         let (news, claims, environments) = Default::default();
         let (notify, listeners, ending, unheard) = Default::default();
@@ -77,10 +78,10 @@ impl Means {
         }
     }
 
-    /// Where processes say how they are.
+    /// The notify socket, which is made if it is not there yet.
     ///
     /// # Errors
-    /// Why they cannot.
+    /// Why it cannot be made, for people.
     pub(crate) fn notify_socket(&mut self) -> Result<&NotifySocket, String> {
         if self.notify.is_none() {
             self.notify = Some(NotifySocket::listen(&self.service)?);
@@ -88,7 +89,7 @@ impl Means {
         self.notify.as_ref().ok_or_else(|| "it was not made".to_owned())
     }
 
-    /// A new turn begins: what was read of the machine is out of date.
+    /// A new turn begins: what was read of the machine is read anew when it is needed.
     pub(crate) fn begin_turn(&mut self) {
         self.census.begin_turn();
         self.listeners.forget();
@@ -101,7 +102,7 @@ impl Means {
         self.tree(slot, number, true)
     }
 
-    /// The tree of a run. `is_new`: nothing was ever started in it.
+    /// The process tree of a run. `is_new`: no process was ever started in it.
     pub(crate) fn tree(&self, slot: &Slot, number: u64, is_new: bool) -> Tree {
         let name = RunName { slot: slot.clone(), number };
         let marker = mark(&self.service, slot, number).to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! What happens to runs, for whoever carries a rollout out. While nobody does, nothing is kept.
+//! Events of runs, collected for the rollout that is in progress. Without one, nothing is collected.
 
 use formation::Slot;
 use ps_rollout::{Event, Run};
@@ -6,48 +6,48 @@ use ps_rollout::{Event, Run};
 /// What happened to a run.
 #[derive(Debug)]
 pub(crate) enum News {
-    /// Its process lives.
+    /// Its process was started.
     Started,
-    /// It could not be started.
+    /// It could not be started: the reason.
     Refused(String),
     /// It was found ready.
     Ready,
-    /// It was found not to become ready.
+    /// It will not become ready: the reason.
     NotReady(String),
-    /// It ended by itself, in a way that its restart policy does not leave at that.
+    /// It ended by itself in a way that its restart policy calls a failure.
     Died(String),
-    /// Nothing of it is left: it was told to end, or did what it was started for.
+    /// Nothing of it is left, after it was told to end or finished what it was started for.
     Ended,
-    /// It was told to end and would not.
+    /// It was told to end and survived SIGKILL: the reason.
     Remains(String),
-    /// It was started in the place of one that died.
+    /// The restart policy started it in place of one that died.
     Respawned {
-        /// The number of that one.
+        /// The number of the one that died.
         died: u64,
     },
 }
 
-/// What was not heard yet; `None`: nobody listens.
+/// The events that were not taken yet; `None`: no rollout is in progress.
 #[derive(Debug, Default)]
 pub(crate) struct NewsDesk(Option<Vec<Event>>);
 
 impl NewsDesk {
-    /// From here on what happens is kept until it is taken, or no longer.
+    /// Begins to collect, or drops what was collected and stops collecting.
     pub(crate) fn listen(&mut self, is_heard: bool) {
         self.0 = is_heard.then(|| self.0.take().unwrap_or_default());
     }
 
-    /// Whether somebody listens.
+    /// Whether events are collected.
     pub(crate) fn is_heard(&self) -> bool {
         self.0.is_some()
     }
 
-    /// What happened since this was last asked, in order.
+    /// The events since this was last called, in order.
     pub(crate) fn take(&mut self) -> Vec<Event> {
         self.0.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Something happened to the run of that number.
+    /// Adds an event of the run with that number.
     pub(crate) fn tell(&mut self, news: News, slot: &Slot, number: u64) {
         let Some(untold) = &mut self.0 else { return };
         let named = |number| Run { slot: slot.clone(), number };

@@ -1,5 +1,6 @@
-//! The socket to which processes say how they are (`NOTIFY_SOCKET`): one for all runs of a supervisor, because who speaks is
-//! told by the kernel and not by which socket is spoken to. It is there as soon as a type asks for it.
+//! The socket to which processes send their state (`NOTIFY_SOCKET`, sd_notify(3)). One socket serves all runs of a
+//! supervisor, because
+//! the kernel tells the sender's pid with each datagram. It is made when the first type needs it.
 
 use std::fs::{self, Permissions};
 use std::io::{self, IoSliceMut};
@@ -12,11 +13,12 @@ use std::path::{Path, PathBuf};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg, sockopt};
 
 const NAME: &str = "notify";
-/// The longest path that a socket can have, in bytes (unix(7)).
+/// The longest path of a socket, in bytes (unix(7)).
 const LONGEST_PATH: usize = 107;
-/// The longest datagram that is read, in bytes: systemd takes no longer ones either.
+/// The longest datagram that is read, in bytes, as for systemd.
 const LONGEST: usize = 4096;
-/// How many descriptors a datagram may bring along. Those that come are closed, which is what `BARRIER=1` waits for.
+/// The most descriptors that a datagram may carry. They are closed on arrival, and a sender of `BARRIER=1` waits for just
+/// that.
 const DESCRIPTORS: usize = 16;
 
 /// The socket.
@@ -28,20 +30,21 @@ pub(crate) struct NotifySocket {
     pub(crate) is_watched: bool,
 }
 
-/// What somebody said.
+/// A datagram and its sender.
 #[derive(Debug)]
 pub(crate) struct Said {
-    /// Who.
+    /// The pid of the sender.
     pub(crate) pid: u32,
-    /// What.
+    /// The content.
     pub(crate) datagram: Vec<u8>,
 }
 
 impl NotifySocket {
-    /// Listens in a service directory whose lock we hold: an old socket there is nobody's.
+    /// Makes the socket in a service directory whose lock we hold. An old socket there belongs to a supervisor that has
+    /// died.
     ///
     /// # Errors
-    /// Why not, for people.
+    /// Why it cannot be made, for people.
     pub(crate) fn listen(service: &Path) -> Result<Self, String> {
         let path = service.join(NAME);
         if path.as_os_str().len() > LONGEST_PATH {
@@ -60,14 +63,15 @@ impl NotifySocket {
             _ => (),
         }
         let socket = UnixDatagram::bind(path)?;
-        // Whoever is not of a run is not heard; a run may belong to another user than we do.
+        // Any user may send, because a run may belong to another user than the supervisor. Datagrams from processes of no
+        // run are dropped.
         fs::set_permissions(path, Permissions::from_mode(0o777))?;
         socket.set_nonblocking(true)?;
         sockopt::set_socket_passcred(&socket, true)?;
         Ok(socket)
     }
 
-    /// Where it lies.
+    /// The path for `NOTIFY_SOCKET`.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -77,8 +81,9 @@ impl NotifySocket {
         self.socket.as_fd()
     }
 
-    /// The next datagram that somebody can be said to have sent and that is not too long, of `most` that are taken at most. What came
-    /// with it is closed by now, so what was said before must have been heeded.
+    /// The next datagram whose sender is known and that is not too long; at most `most` more are read. Its descriptors are
+    /// closed before this
+    /// returns, so the caller must have acted on the datagrams before it.
     pub(crate) fn next(&self, most: &mut usize) -> Option<Said> {
         while *most > 0 {
             *most -= 1;
@@ -99,7 +104,7 @@ impl NotifySocket {
         let flags = RecvFlags::DONTWAIT | RecvFlags::CMSG_CLOEXEC;
         let received = recvmsg(&self.socket, &mut [IoSliceMut::new(&mut datagram)], &mut control, flags)?;
         let mut sender = None;
-        // All of them are taken, in one go: a buffer that is left in the middle cannot be read on.
+        // The whole buffer is drained: reading cannot continue from the middle of it.
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmCredentials(credentials) = message {
                 sender = Some(credentials.pid);

@@ -1,9 +1,11 @@
-//! The numbers of an app's runs. None is used again, also not by a supervisor that follows one which was killed: numbers are
-//! written down before they are used, many at a time, so that 300 runs that start at once cost a few writes. What was
-//! written down and not used is passed over.
+//! Hands out the numbers of an app's runs. No number is used twice, not even by the successor of a supervisor that was
+//! killed: numbers are
+//! written to disk before they are used. That is done 64 at a time, so that 300 runs that start together cost a few
+//! writes; numbers that were written and not used are skipped by the next supervisor.
 //!
-//! A full disk keeps nothing from starting: numbers go on then, and the directories of the runs that bear them are what the
-//! next supervisor knows them by.
+//! A full disk prevents no start. Numbers are then handed out unwritten, and the next supervisor learns them from the names
+//! of the
+//! runs' directories.
 
 use std::path::PathBuf;
 
@@ -22,27 +24,27 @@ const AT_A_TIME: u64 = 64;
 pub(crate) struct Numbers {
     service: PathBuf,
     next: u64,
-    /// The lowest number that was not written down.
+    /// The lowest number that is not covered by the file.
     unwritten: u64,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Written {
     format: u32,
-    /// The lowest number that no run has.
+    /// The file's content: the lowest number that no run may have had.
     next: u64,
 }
 
 impl Numbers {
-    /// Those of a service directory.
+    /// The numbers of a service directory.
     pub(crate) fn of(service: PathBuf) -> Self {
         let written = durable::state(&service.join(FILE), MAX_FILE_BYTES).ok();
-        // What a number of a later format means is not known. The directories of the runs say what it has to be at least.
+        // A file of a later format is not understood. The directories of the runs give a lower bound.
         let written = written
             .and_then(|bytes| serde_json::from_slice::<Written>(&bytes).ok())
             .filter(|written| written.format <= FORMAT);
         let next = written.map_or(1, |written| written.next);
-        // One can be added to every number that a run can have.
+        // A larger value would overflow: every number of a run can be incremented.
         let next = if next > HIGHEST_NUMBER { 1 } else { next.max(1) };
         Self { service, next, unwritten: next }
     }
@@ -54,12 +56,12 @@ impl Numbers {
         number
     }
 
-    /// The number that would be taken next.
+    /// The number that [`Numbers::take`] will return next.
     pub(crate) fn next(&self) -> u64 {
         self.next
     }
 
-    /// A run has that number: it is not taken any more, nor is a lower one.
+    /// A run with that number exists: neither it nor a lower one is handed out any more.
     pub(crate) fn pass(&mut self, number: u64) {
         self.next = self.next.max(number.saturating_add(1));
         if self.next > self.unwritten {

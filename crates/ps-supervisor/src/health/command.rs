@@ -1,5 +1,6 @@
-//! A check that runs a command: a child in the surroundings of the run, and in a group of its own, so that all of it can be ended
-//! without touching the run.
+//! A check that runs a command: a child with the variables and the directory of the run, in a cgroup and a process group of
+//! its own, so that
+//! the command can be killed without touching the run.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -23,35 +24,35 @@ use crate::marks::MARKER;
 use crate::run_name::RunName;
 use crate::signals::unblocked;
 
-/// How much of what it prints is kept to be shown, in bytes.
+/// How much of the command's output is kept for messages, in bytes.
 const SHOWN: usize = 200;
-/// How much is read at a time, and how often in a row.
+/// How many bytes are read at a time, and how many times in a row.
 const PIECE: usize = 4096;
 const PIECES: usize = 16;
-/// How soon what would not die is killed again.
+/// After how long a SIGKILL is sent again while something of the group lives.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
-/// What follows the name of a run in that of the group of its checks.
+/// The name of the checks' group is the name of the run with this suffix.
 const SUFFIX: &str = ".check";
 
-/// Where the commands of one run are run.
+/// What it takes to start the commands of one run.
 pub(crate) struct Runner<'a> {
     pub(crate) service: &'a Path,
     pub(crate) cgroups: Option<&'a CgroupRoot>,
     pub(crate) open_files: Option<u64>,
     pub(crate) run: RunName,
-    /// Where they are run, and with which variables; why not, if that cannot be said.
+    /// The directory and the variables; the error says why they are not known.
     pub(crate) surroundings: Result<&'a Surroundings, String>,
     pub(crate) killer: Killer<'a>,
 }
 
-/// What it takes to end all of a command.
+/// What it takes to kill a command with everything that it started.
 pub(crate) struct Killer<'a> {
     pub(crate) census: &'a mut Census,
-    /// What is being ended.
+    /// The groups that were killed and may not be empty yet.
     pub(crate) ending: &'a mut Vec<Ending>,
 }
 
-/// What a run was started with.
+/// The directory, the variables and the user that the run was started with.
 #[derive(Debug)]
 pub(crate) struct Surroundings {
     pub(crate) directory: PathBuf,
@@ -59,7 +60,7 @@ pub(crate) struct Surroundings {
     pub(crate) confinement: Option<Confinement>,
 }
 
-/// A group of which nothing is to be left.
+/// A killed group of a check that may not be empty yet.
 #[derive(Debug)]
 pub(crate) struct Ending {
     tree: Tree,
@@ -67,13 +68,13 @@ pub(crate) struct Ending {
     again: Instant,
 }
 
-/// A command that runs.
+/// A check command that was started and not decided yet.
 #[derive(Debug)]
 pub(crate) struct CommandTry {
     tree: Tree,
     pid: u32,
     course: Course,
-    /// Where what it writes can be read, if somebody wants to.
+    /// The reading end of its output; `None` if nobody reads it.
     output: Option<OwnedFd>,
     said: Vec<u8>,
     has_more: bool,
@@ -81,21 +82,21 @@ pub(crate) struct CommandTry {
     deadline: Instant,
 }
 
-/// How far a command has come.
+/// Whether a command still runs.
 #[derive(Clone, Copy, Debug)]
 enum Course {
     Runs,
-    /// It has ended, and how, if somebody saw that.
+    /// It has exited; `None` if nobody saw how.
     Ended(Option<Exit>),
 }
 
-/// The tree of the checks of a run with that number among its checks.
+/// The process tree of the checks of the run with that name.
 fn tree(service: &Path, cgroups: Option<&CgroupRoot>, name: &str) -> Tree {
     let marker = service.join(name).to_string_lossy().into_owned();
     Tree::new(cgroups.map(|root| root.group(name)), marker, true)
 }
 
-/// Whether that is the name of a group of checks.
+/// Whether that is the name of a group of checks, and not of a run.
 pub(crate) fn is_check(name: &str) -> bool {
     name.rsplit_once(SUFFIX).is_some_and(|(run, index)| {
         run.parse::<RunName>().is_ok() && index.bytes().all(|byte| byte.is_ascii_digit())
@@ -103,12 +104,12 @@ pub(crate) fn is_check(name: &str) -> bool {
 }
 
 impl Ending {
-    /// What an earlier supervisor has left of a check.
+    /// The checks that an earlier supervisor left running.
     pub(crate) fn left(service: &Path, cgroups: Option<&CgroupRoot>, name: &str) -> Self {
         Self { tree: tree(service, cgroups, name), main: None, again: Instant::now() }
     }
 
-    /// Kills it; whether something of it is left.
+    /// Sends SIGKILL again if it is time; whether anything of the group is left.
     pub(crate) fn is_left(&mut self, now: Instant, census: &mut Census) -> bool {
         if self.again > now {
             return true;
@@ -122,14 +123,16 @@ impl Ending {
         false
     }
 
-    /// When it is looked at again.
+    /// When the group is looked at again.
     pub(crate) fn due(&self) -> Instant {
         self.again
     }
 }
 
 impl CommandTry {
-    /// Starts a command; an error says why it could not be. `index` is its place among those of its run.
+    /// Starts a command and reads its output. `index` is the number of the check among those of its run. An error says why
+    /// the command could
+    /// not be started.
     pub(crate) fn begin(
         words: &[String],
         index: usize,
@@ -141,7 +144,7 @@ impl CommandTry {
         Ok(Self { output: Some(read), ..Self::start(words, index, timeout, runner, (now, Some(write)))? })
     }
 
-    /// Starts one that nobody listens to.
+    /// Starts a command whose output is discarded.
     pub(crate) fn begin_unheard(
         words: &[String],
         index: usize,
@@ -173,12 +176,12 @@ impl CommandTry {
         Ok(Self { tree, pid, course: Course::Runs, output: None, said, has_more: false, timeout, deadline })
     }
 
-    /// What it writes.
+    /// The reading end of its output.
     pub(crate) fn output(&self) -> Option<BorrowedFd<'_>> {
         self.output.as_ref().map(AsFd::as_fd)
     }
 
-    /// That process has ended; whether it was this command.
+    /// A child has exited; whether it was this command.
     pub(crate) fn reap(&mut self, pid: u32, exit: Option<Exit>) -> bool {
         let is_it = self.is_running() && self.pid == pid;
         if is_it {
@@ -187,7 +190,7 @@ impl CommandTry {
         is_it
     }
 
-    /// How it stands. Once that is decided, whatever it has started is killed.
+    /// Whether the command has come to a result. Once it has, everything that it started is killed.
     pub(crate) fn look(&mut self, killer: &mut Killer<'_>, now: Instant) -> Standing {
         self.read();
         let standing = match self.course {
@@ -207,7 +210,7 @@ impl CommandTry {
         standing
     }
 
-    /// Ends it: nobody wants to know any more.
+    /// Kills it without waiting for a result.
     pub(crate) fn kill(&self, killer: &mut Killer<'_>) {
         let main = self.is_running().then_some(self.pid);
         let mut ending = Ending { tree: self.tree.clone(), main, again: Instant::now() };
@@ -220,12 +223,12 @@ impl CommandTry {
         matches!(self.course, Course::Runs)
     }
 
-    /// When it is to be looked at again, at the latest.
+    /// When it must be looked at again, at the latest.
     pub(crate) fn due(&self, now: Instant) -> Instant {
         if self.has_more { now } else { self.deadline }
     }
 
-    /// Takes what it has written, so that it never waits for us; only the beginning is kept.
+    /// Reads the output, so that the command never blocks on a full pipe. Only the beginning is kept.
     fn read(&mut self) {
         let Some(output) = &self.output else { return };
         let mut piece = [0; PIECE];
@@ -251,14 +254,14 @@ impl CommandTry {
     }
 }
 
-/// A pipe whose reading end does not block.
+/// A pipe whose reading end is nonblocking.
 fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     let (read, write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
     rustix::io::ioctl_fionbio(&read, true)?;
     Ok((read, write))
 }
 
-/// Starts a command; its pid.
+/// Starts a command and returns its pid.
 fn spawn(
     words: &[String],
     tree: &Tree,

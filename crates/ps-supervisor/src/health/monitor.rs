@@ -1,4 +1,4 @@
-//! One run, from its start until nothing of it is to be asked any more.
+//! The checks of one run, from its start until it ends.
 
 use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
@@ -12,52 +12,52 @@ use super::round::{Asked, Round};
 use super::{Health, LEAST_LIFE, Ready};
 use crate::run_table::RunState;
 
-/// How long a port is waited for at a time; its deadline is that of the whole start.
+/// The deadline of one wait for a port. It is long because the start as a whole has a deadline of its own.
 const PATIENCE: Duration = Duration::from_secs(86_400);
 
-/// What was found out about a run.
+/// A result that the run has to act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Finding {
     /// It is ready.
     Ready,
-    /// It is not ready, and will not become so.
+    /// It is not ready and never will be: the reason.
     NotReady(String),
-    /// It was ready, and is not any more.
+    /// It was ready and is not any more: the reason.
     Unready(String),
-    /// It does not live as it should.
+    /// A liveness check has failed: the reason.
     Unhealthy(String),
-    /// It has not said for too long that it lives.
+    /// Its watchdog message is overdue: the reason.
     Silent(String),
-    /// A check has failed from which nothing follows; a try has failed, and there is another one.
+    /// Only to be told: a try failed and another one follows, or a check failed that is only to warn.
     Warning(String),
 }
 
-/// What is asked of one run, and what has come of it.
+/// The checks of one run and their results so far.
 #[derive(Debug)]
 pub(crate) struct Monitor {
     born: Instant,
     startup: Option<Startup>,
     watches: Vec<Watch>,
     watchdog: Option<(Duration, Option<Instant>)>,
-    /// Commands that are run because a check has failed.
+    /// The `on_failure` commands of checks that have failed since this was last asked.
     failures: Vec<Vec<String>>,
 }
 
-/// What must come true before a run is ready.
+/// The conditions that must come true before a run is ready.
 #[derive(Debug)]
 struct Startup {
     rounds: VecDeque<Round>,
-    /// Whether it has to say that it is ready.
+    /// Whether `READY=1` has not come yet.
     awaits_word: bool,
-    /// When it has lived for long enough.
+    /// When the least life is over.
     ripe: Option<Instant>,
     deadline: Option<Instant>,
     allowed: Duration,
-    /// Why the last try failed.
+    /// Why the last try failed, for the message at the deadline.
     last: Option<String>,
 }
 
-/// A check that goes on.
+/// A check that is repeated while the run is ready.
 #[derive(Debug)]
 struct Watch {
     round: Round,
@@ -66,7 +66,7 @@ struct Watch {
 }
 
 impl Monitor {
-    /// Of a run that was just started, or, where it was ready before, that is to be watched from now on.
+    /// For a run that was just started. If `state` says that it was ready before, only what watches a ready run begins.
     pub(crate) fn new(health: &Health, state: RunState, now: Instant) -> Self {
         let is_ready = state != RunState::Starting;
         let checks = &health.checks;
@@ -111,17 +111,17 @@ impl Monitor {
         Self { born: now, startup, watches, watchdog, failures: Vec::new() }
     }
 
-    /// When its run was started, as far as this supervisor knows.
+    /// When the run was started, or taken over by this supervisor.
     pub(crate) fn born(&self) -> Instant {
         self.born
     }
 
-    /// Whether there is anything left to look at.
+    /// Whether there is a check, a watchdog or a condition left.
     pub(crate) fn is_needed(&self) -> bool {
         self.startup.is_some() || !self.watches.is_empty() || self.watchdog.is_some()
     }
 
-    /// Goes on as far as it can, and says what came of it.
+    /// Continues every check that has news or is due, and returns the results.
     pub(crate) fn look(&mut self, asked: &mut Asked<'_, '_>, now: Instant) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some(startup) = &mut self.startup {
@@ -160,17 +160,17 @@ impl Monitor {
         }
     }
 
-    /// The commands that are to be run because a check has failed.
+    /// Takes the commands that are to be run because a check has failed.
     pub(crate) fn take_failures(&mut self) -> Vec<Vec<String>> {
         std::mem::take(&mut self.failures)
     }
 
-    /// A child of ours has ended; whether it was a check.
+    /// A child has exited; whether it was a check command.
     pub(crate) fn reap(&mut self, pid: u32, exit: Option<Exit>) -> bool {
         self.rounds_mut().any(|round| round.reap(pid, exit))
     }
 
-    /// Nothing is asked any more.
+    /// Ends all checks.
     pub(crate) fn give_up(&mut self, killer: &mut Killer<'_>) {
         let startup = self.startup.take().into_iter().flat_map(|startup| startup.rounds);
         for round in startup.chain(self.watches.drain(..).map(|watch| watch.round)) {
@@ -178,12 +178,12 @@ impl Monitor {
         }
     }
 
-    /// Descriptors that are to be watched from now on.
+    /// Descriptors that the event loop does not watch yet, by the number of their check.
     pub(crate) fn unwatched(&mut self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
         self.rounds_mut().filter_map(Round::unwatched)
     }
 
-    /// The checks that are being asked.
+    /// All checks that are in progress.
     fn rounds_mut(&mut self) -> impl Iterator<Item = &mut Round> {
         let startup = self.startup.as_mut().and_then(|startup| startup.rounds.front_mut());
         let is_ready = startup.is_none();
@@ -191,7 +191,7 @@ impl Monitor {
         startup.into_iter().chain(watches)
     }
 
-    /// When it is to be looked at again, at the latest.
+    /// When it must be looked at again, at the latest.
     pub(crate) fn due(&self, now: Instant) -> Option<Instant> {
         if let Some(startup) = &self.startup {
             return startup.due(now);
@@ -201,34 +201,34 @@ impl Monitor {
     }
 }
 
-/// What the run says of itself.
+/// The messages of the run itself (sd_notify).
 impl Monitor {
-    /// It says that it is ready.
+    /// `READY=1`.
     pub(crate) fn hear_ready(&mut self) {
         if let Some(startup) = &mut self.startup {
             startup.awaits_word = false;
         }
     }
 
-    /// It says that it lives.
+    /// `WATCHDOG=1`.
     pub(crate) fn hear_alive(&mut self, now: Instant) {
         if let Some((period, Some(due))) = &mut self.watchdog {
             *due = now.checked_add(*period).unwrap_or(*due);
         }
     }
 
-    /// It says how often it will say that it lives.
+    /// `WATCHDOG_USEC`: the new longest pause between two watchdog messages.
     pub(crate) fn hear_period(&mut self, period: Duration, now: Instant) {
         let is_ready = self.startup.is_none();
         self.watchdog = (!period.is_zero()).then(|| (period, is_ready.then(|| now + period)));
     }
 
-    /// It says that it does not live as it should; whether that means anything.
+    /// `WATCHDOG=trigger`: the process asks to be treated as hung. Whether it has a watchdog at all.
     pub(crate) fn hear_trigger(&mut self) -> bool {
         self.watchdog.take().is_some()
     }
 
-    /// It asks for that much time from now on, for whatever it is about.
+    /// `EXTEND_TIMEOUT_USEC`: the current deadline is at least this far away from now.
     pub(crate) fn extend(&mut self, time: Duration, now: Instant) {
         let longer = |due: Instant| now.checked_add(time).map_or(due, |asked| asked.max(due));
         if let Some(startup) = &mut self.startup {
@@ -301,7 +301,7 @@ impl Startup {
 }
 
 impl Watch {
-    /// Whether it keeps its run from being ready.
+    /// Whether the run cannot become ready before this is done.
     fn is_in_the_way(&self) -> bool {
         !self.is_liveness && self.has_failed && !self.round.check().only_warns
     }
@@ -333,14 +333,14 @@ fn command_of(check: &Check) -> Option<Vec<String>> {
     Some(check.on_failure.clone()).filter(|words| !words.is_empty())
 }
 
-/// To look at a port disturbs nobody: there are no pauses in that.
+/// A look at a port does not disturb the program, so it is looked at all the time instead of in tries with pauses between them.
 fn look_at_the_port_all_along(check: &mut Check) {
     if check.ask == Ask::Listen {
         (check.timeout, check.attempts) = (check.longest(), 1);
     }
 }
 
-/// What the port of a type must do of which nothing else is asked.
+/// The implicit check of a type without checks of its own: its port is listened on.
 fn listening() -> Check {
     let (on_failure, only_warns, wait) = Default::default();
     let initial_delay = Duration::ZERO;

@@ -1,34 +1,34 @@
-//! What a process says of itself, in the words of sd_notify(3): assignments, a line each, in one datagram.
+//! The messages of sd_notify(3): one datagram with an assignment on each line.
 
 use std::time::Duration;
 
-/// The longest text that is kept, in characters.
+/// The longest status text that is kept, in characters.
 const LONGEST_TEXT: usize = 200;
 
-/// One thing that a process says. What stands for nothing here is passed over.
+/// One assignment that a supervisor acts on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Notice {
-    /// It is ready, or is so again.
+    /// `READY=1`.
     Ready,
-    /// It reads its configuration anew.
+    /// `RELOADING=1`.
     Reloading,
-    /// It is ending by itself.
+    /// `STOPPING=1`.
     Stopping,
-    /// It lives.
+    /// `WATCHDOG=1`.
     Alive,
-    /// It does not live as it should.
+    /// `WATCHDOG=trigger`.
     Trigger,
-    /// How often it will say that it lives; zero: it will not.
+    /// `WATCHDOG_USEC`: the longest pause between two `WATCHDOG=1`; zero: no watchdog.
     Period(Duration),
-    /// It needs that much more time, from now on.
+    /// `EXTEND_TIMEOUT_USEC`, from now on.
     Extend(Duration),
-    /// That process is its main process.
+    /// `MAINPID`.
     MainPid(u32),
-    /// What it is doing, for people.
+    /// `STATUS`: a text for people.
     Says(String),
 }
 
-/// What a datagram says, in its order; what makes no sense is left out.
+/// The assignments of a datagram in their order. Unknown and malformed ones are left out.
 pub(crate) fn notices(datagram: &[u8]) -> Vec<Notice> {
     datagram.split(|byte| *byte == b'\n').filter_map(notice).collect()
 }

@@ -1,4 +1,4 @@
-//! One check that is asked again and again: a try, a pause, the next try.
+//! One check, repeated: a try, a pause, the next try.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
@@ -9,54 +9,55 @@ use ps_probe::{Ask, Check, Get, Probe, Standing};
 
 use super::command::{CommandTry, Killer, Runner};
 
-/// A port that nobody listens on yet is looked at again after a quarter of the time that has passed, within these bounds.
+/// While a port is not listened on, it is looked at again after a quarter of the time that has passed since the start,
+/// within these bounds.
 const SOONEST: Duration = Duration::from_millis(10);
 const LATEST: Duration = Duration::from_millis(500);
 
-/// Whom a check is asked about, and what it takes to ask.
+/// The run that is checked, and what it takes to check it.
 pub(crate) struct Asked<'a, 'b> {
-    /// Its port; `None`: it has none, and whatever asks for one does not hold.
+    /// Its port. A check that needs a port fails if there is none.
     pub(crate) port: Option<u16>,
     /// When it was started.
     pub(crate) born: Instant,
-    /// The ports that are listened on.
+    /// The ports that somebody listens on.
     pub(crate) listeners: &'a mut Listeners,
-    /// Runs commands in its surroundings.
+    /// Starts check commands.
     pub(crate) runner: &'a mut Runner<'b>,
 }
 
-/// A check, and how far it has come.
+/// A check and its current try.
 #[derive(Debug)]
 pub(crate) struct Round {
     check: Check,
-    /// Its place among all checks of its run: the name of its command's group.
+    /// The number of the check among those of its run; names the group of its command.
     index: usize,
-    /// How often it has failed in a row.
+    /// How many tries in a row have failed.
     failures: u32,
     step: Step,
 }
 
 #[derive(Debug)]
 enum Step {
-    /// It is asked then.
+    /// The next try begins then.
     At(Instant),
-    /// It is being asked.
+    /// A try is in progress.
     Asked { attempt: Try, is_watched: bool },
 }
 
 /// One try.
 #[derive(Debug)]
 enum Try {
-    /// The port is to be listened on.
+    /// Waits until the port is listened on.
     Listen(Listen),
-    /// The same, before it is asked.
+    /// Waits until the port is listened on, then sends the GET.
     Await(Listen, Get),
     Get(Probe),
     Run(Box<CommandTry>),
     Live(Instant),
 }
 
-/// A port that is waited for.
+/// A port whose listener is waited for.
 #[derive(Clone, Copy, Debug)]
 struct Listen {
     port: u16,
@@ -66,23 +67,23 @@ struct Listen {
 }
 
 impl Round {
-    /// A check that is asked for the first time then.
+    /// A check whose first try begins at `begin`.
     pub(crate) fn new(check: Check, index: usize, begin: Instant) -> Self {
         Self { check, index, failures: 0, step: Step::At(begin) }
     }
 
-    /// It goes on from here: it is asked again after its first delay, or its pause.
+    /// Starts over: the next try begins after the initial delay or the pause, whichever is longer.
     pub(crate) fn begin_anew(&mut self, now: Instant) {
         let delay = self.check.initial_delay.max(self.check.wait);
         (self.failures, self.step) = (0, Step::At(now.checked_add(delay).unwrap_or(now)));
     }
 
-    /// What is asked.
+    /// The check.
     pub(crate) fn check(&self) -> &Check {
         &self.check
     }
 
-    /// Goes on as far as it can; `Some`: a try is over, and what came of it. Of the next one the pause has begun.
+    /// Continues the current try. `Some`: the try is over, with its result, and the pause before the next one has begun.
     pub(crate) fn look(&mut self, asked: &mut Asked<'_, '_>, now: Instant) -> Option<Result<(), String>> {
         if let Step::At(due) = self.step {
             if due > now {
@@ -122,7 +123,7 @@ impl Round {
         answer
     }
 
-    /// Whether it has failed as often in a row as it may, and the reason of the last time in words.
+    /// If as many tries in a row have failed as are allowed: the message, with the reason of the last one.
     pub(crate) fn verdict(&self, reason: &str) -> Option<String> {
         let tries = match self.failures {
             1 => "1 attempt".to_owned(),
@@ -132,7 +133,7 @@ impl Round {
             .then(|| format!("did not {} in {tries} ({reason})", self.check))
     }
 
-    /// A check command of it has ended.
+    /// A child has exited; whether it was a command of this check.
     pub(crate) fn reap(&mut self, pid: u32, exit: Option<formation::Exit>) -> bool {
         match &mut self.step {
             Step::Asked { attempt: Try::Run(command), .. } => command.reap(pid, exit),
@@ -140,14 +141,14 @@ impl Round {
         }
     }
 
-    /// Ends what is being asked.
+    /// Ends the current try.
     pub(crate) fn give_up(self, killer: &mut Killer<'_>) {
         if let Step::Asked { attempt: Try::Run(command), .. } = self.step {
             command.kill(killer);
         }
     }
 
-    /// What is to be watched from now on, if it is not watched yet.
+    /// The descriptor of the current try, if the event loop does not watch it yet.
     pub(crate) fn unwatched(&mut self) -> Option<(usize, BorrowedFd<'_>)> {
         let index = self.index;
         let Step::Asked { attempt, is_watched } = &mut self.step else { return None };
@@ -163,7 +164,7 @@ impl Round {
         descriptor.map(|descriptor| (index, descriptor))
     }
 
-    /// When it is to be looked at again, at the latest.
+    /// When it must be looked at again, at the latest.
     pub(crate) fn due(&self, now: Instant) -> Instant {
         match &self.step {
             Step::At(due) => *due,
@@ -185,7 +186,7 @@ impl Listen {
     }
 
     fn look(&mut self, listeners: &mut Listeners, now: Instant) -> Standing {
-        // Whoever has read the table has read it for all.
+        // The table of listening sockets was read in this turn already, so looking costs nothing.
         if self.again <= now || listeners.is_read() {
             if listeners.has(self.port) {
                 return Standing::Holds;
