@@ -1,5 +1,6 @@
-//! Where the input and the output of an instance lead: into FIFOs whose bytes we put into logs, or, in the foreground,
-//! into one pipe whose other end somebody else reads.
+//! Where the input and output of an instance lead: FIFOs from which the supervisor fills logs, or, in the foreground, one
+//! pipe or terminal
+//! that the foreground program reads.
 
 use std::fs::File;
 use std::io;
@@ -17,24 +18,24 @@ use crate::{Error, layout, terminal};
 /// The input and the output of one run.
 #[derive(Debug)]
 pub(crate) enum Output {
-    /// stdout and stderr each flow into a log; stdin is empty.
+    /// stdout and stderr each go into a log; stdin is empty.
     Logs {
-        /// Where the FIFOs lie.
+        /// The directory of the FIFOs.
         directory: PathBuf,
         /// stdout, then stderr.
         captures: Box<[Capture; 2]>,
     },
-    /// stdout and stderr are one pipe, or one terminal, so that what one process writes keeps its order.
+    /// stdout and stderr are the same pipe or terminal, so the order of what one process writes to the two is kept.
     Pipe {
-        /// The end that processes write to. We hold it too: the pipe outlives each of them.
+        /// The writing end. We keep it open, so the reader sees no end of file when a process ends.
         end: OwnedFd,
-        /// Whether our own stdin is theirs; else it is empty.
+        /// Whether the processes share our own stdin; otherwise theirs is empty.
         has_stdin: bool,
     },
 }
 
 impl Output {
-    /// FIFOs in that directory, which flow into the logs that this run began in that slot.
+    /// FIFOs in `directory`, whose data go into the logs in `slot` that run `began` began.
     pub(crate) fn logs(directory: &Path, slot: &Path, began: u64, limits: Limits) -> Result<Self, Error> {
         let capture =
             |stream| Capture::open(&fifo(directory, stream), &layout::log(slot, stream), began, limits);
@@ -42,7 +43,7 @@ impl Output {
         Ok(Self::Logs { directory: directory.to_owned(), captures })
     }
 
-    /// Its FIFOs lie there now.
+    /// The directory of the FIFOs was renamed to `place`.
     pub(crate) fn move_to(&mut self, place: &Path) {
         match self {
             Self::Logs { directory, .. } => place.clone_into(directory),
@@ -50,23 +51,23 @@ impl Output {
         }
     }
 
-    /// A pipe, and its other end, which does not block.
+    /// A pipe, and its reading end, which is nonblocking.
     pub(crate) fn pipe(has_stdin: bool) -> io::Result<(Self, OwnedFd)> {
         let (read, end) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)?;
         rustix::io::ioctl_fionbio(&read, true)?;
         Ok((Self::Pipe { end, has_stdin }, read))
     }
 
-    /// A terminal of that many columns less than ours, and its other end, which does not block.
+    /// A pseudo-terminal that is `indent` columns narrower than ours, and its master, which is nonblocking.
     pub(crate) fn terminal(has_stdin: bool, indent: u16) -> io::Result<(Self, OwnedFd)> {
         let (reader, end) = terminal::open(indent)?;
         Ok((Self::Pipe { end, has_stdin }, reader))
     }
 
-    /// Our own terminal has another size: so has this one.
+    /// Our own terminal was resized, and this one follows.
     pub(crate) fn resize(&self, indent: u16) {
         if let Self::Pipe { end, .. } = self {
-            // One that was hung up has none.
+            // A terminal that was hung up has no size.
             let _ = terminal::resize(end, indent);
         }
     }
@@ -79,7 +80,7 @@ impl Output {
         }
     }
 
-    /// Where the logs end.
+    /// The ends of the logs.
     pub(crate) fn places(&self) -> Option<[Place; 2]> {
         match self {
             Self::Logs { captures, .. } => Some([captures[0].place(), captures[1].place()]),
@@ -87,7 +88,7 @@ impl Output {
         }
     }
 
-    /// Gives a command its stdin, stdout, stderr and process group.
+    /// Sets the stdin, stdout, stderr and process group of a command.
     pub(crate) fn connect(&self, command: &mut Command) -> io::Result<()> {
         match self {
             Self::Logs { directory, .. } => {
@@ -98,7 +99,7 @@ impl Output {
             Self::Pipe { end, has_stdin } => {
                 command.stdout(end.try_clone()?).stderr(end.try_clone()?);
                 if *has_stdin {
-                    // A terminal lets only its foreground process group read, which is ours.
+                    // A terminal lets only its foreground process group read, and that is ours.
                     command.stdin(Stdio::inherit());
                 } else {
                     command.stdin(nothing()?).process_group(0);
@@ -109,7 +110,7 @@ impl Output {
     }
 }
 
-/// An input in which nothing is. It is opened here, because at the moment of the start no descriptor may be had any more.
+/// An empty stdin. It is opened beforehand, because at the moment of the start there may be no descriptor left.
 fn nothing() -> io::Result<File> {
     File::open("/dev/null")
 }

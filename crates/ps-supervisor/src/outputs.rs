@@ -1,6 +1,6 @@
-//! The two output streams of one run. What is wrong with them (something else lies where a FIFO was, the directory is
-//! gone, no descriptor is left) is trouble of this run alone: it is tried again until it is right, and nobody
-//! else hears of it.
+//! The two output streams of one run. An error with them (something else lies in the place of a FIFO, the directory is
+//! gone, no descriptor is
+//! left) concerns this run alone: opening them is tried again until it works, and no other run is affected.
 
 use std::fs;
 use std::io;
@@ -36,14 +36,14 @@ pub(crate) struct Outputs {
 }
 
 impl Outputs {
-    /// Those of a run that writes to the logs which `began` began. They are not open yet.
+    /// The streams of a run that writes to the logs that run `began` began. They are not opened yet.
     pub(crate) fn new(slot: &Path, number: u64, began: u64, descriptors: Descriptors) -> Self {
         let (slot, limits) = (slot.to_owned(), Limits::default());
         let (paces, waits) = Default::default();
         Self { slot, number, began, limits, descriptors, output: None, is_watched: false, paces, waits }
     }
 
-    /// Their logs are held to these limits from now on.
+    /// Sets the limits of the logs.
     pub(crate) fn limit(&mut self, limits: Limits) {
         self.limits = limits;
         for capture in self.output.as_mut().map(Output::captures).unwrap_or_default() {
@@ -51,7 +51,7 @@ impl Outputs {
         }
     }
 
-    /// What their logs are held to.
+    /// The limits of the logs.
     pub(crate) fn limits(&self) -> Limits {
         self.limits
     }
@@ -61,7 +61,7 @@ impl Outputs {
         &self.slot
     }
 
-    /// What was dropped of both streams, for want of room; `None` while they are not open.
+    /// How many bytes of the two streams were dropped because the disk was full; `None` while they are not open.
     pub(crate) fn lost(&mut self) -> Option<Lost> {
         let captures = self.output.as_mut()?.captures();
         Some(captures.iter().map(Capture::lost).fold(Lost::default(), |all, one| Lost {
@@ -70,7 +70,7 @@ impl Outputs {
         }))
     }
 
-    /// Takes what is there of a stream, one turn at most, and says when it is to be looked at again.
+    /// Moves what one stream has to its log, as much as one turn allows, and says when to look at the stream again.
     pub(crate) fn take(&mut self, index: usize, now: Instant) -> (io::Result<Moved>, Advice) {
         let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
         let Some(capture) = captures.get_mut(index) else { return (Ok(Moved::default()), Advice::GoOn) };
@@ -81,17 +81,17 @@ impl Outputs {
         (moved, advice)
     }
 
-    /// Whether what is written to one of them waits.
+    /// Whether a stream is blocked because its log cannot be written.
     pub(crate) fn any_waits(&self) -> bool {
         self.waits.contains(&true)
     }
 
-    /// The same, connected to this.
+    /// The same streams with this output already open.
     pub(crate) fn connected(self, output: Option<Output>) -> Self {
         Self { output, ..self }
     }
 
-    /// Opens the logs, if nothing is open.
+    /// Opens the logs, if they are not open.
     pub(crate) fn open(&mut self) -> Result<(), String> {
         if self.output.is_some() {
             return Ok(());
@@ -112,8 +112,9 @@ impl Outputs {
         Ok(())
     }
 
-    /// Makes them ready for a new process. Where something else has taken the place of a FIFO since it was opened, both
-    /// are made anew: nobody writes to the old ones any more.
+    /// Prepares the streams for a new process. If something else has taken the place of a FIFO since it was opened, both
+    /// FIFOs are
+    /// made anew, because no process has the old ones any more.
     pub(crate) fn prepare(&mut self) -> Result<(), String> {
         let directory = self.directory();
         let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
@@ -125,9 +126,11 @@ impl Outputs {
         self.open()
     }
 
-    /// They become those of the next run in the same place, whose processes write to the same FIFOs and logs. What the earlier
-    /// one wrote and nobody took yet stays in them. The directory is renamed: that needs no room, so that a process can be
-    /// started again on a full disk. Run 0 has no directory of its own; its FIFOs go, and its successor begins other logs.
+    /// Hands the streams to the next run in the same place, which writes to the same FIFOs and logs; data that the earlier
+    /// run left in a
+    /// FIFO are still read. The directory is renamed, which needs no room, so that a process can be restarted on a full
+    /// disk. Run 0
+    /// has no directory of its own: its FIFOs are removed, and its successor begins new logs.
     pub(crate) fn pass_to(&mut self, number: u64) {
         let before = self.directory();
         let is_first = std::mem::replace(&mut self.number, number) == 0;
@@ -147,22 +150,22 @@ impl Outputs {
                 output.move_to(&directory);
             }
         } else {
-            // It was removed, or something else is in its place.
+            // The directory was removed, or something else lies in its place.
             self.close();
         }
     }
 
-    /// What a process is connected to, if it is open.
+    /// What a process is connected to, if the streams are open.
     pub(crate) fn output(&self) -> Option<&Output> {
         self.output.as_ref()
     }
 
-    /// One stream, if it is open and flows into a log.
+    /// One stream, if it is open and has a log.
     pub(crate) fn stream(&mut self, index: usize) -> Option<&mut Capture> {
         self.output.as_mut()?.captures().get_mut(index)
     }
 
-    /// The streams, the first time after they were opened.
+    /// The streams, once after each opening, for the event loop to watch.
     pub(crate) fn take_unwatched(&mut self) -> Option<&mut [Capture]> {
         let output = self.output.as_mut().filter(|_| !self.is_watched)?;
         self.is_watched = true;
@@ -174,27 +177,28 @@ impl Outputs {
         self.output.is_some()
     }
 
-    /// Whether they lead to whoever looks on: then there are neither FIFOs nor logs.
+    /// Whether the output goes to the foreground program, so that there are neither FIFOs nor logs.
     pub(crate) fn is_piped(&self) -> bool {
         matches!(self.output, Some(Output::Pipe { .. }))
     }
 
-    /// The run that began the logs: no two runs of a slot that live side by side have the same ones.
+    /// The run that began the logs. Two runs of a slot that live side by side write to different logs.
     pub(crate) fn began(&self) -> u64 {
         self.began
     }
 
-    /// Where the FIFOs lie.
+    /// The directory of the FIFOs.
     pub(crate) fn directory(&self) -> PathBuf {
         layout::run_directory(&self.slot, self.number)
     }
 
-    /// Where the logs end, if there are any.
+    /// The ends of the logs, if there are any.
     pub(crate) fn places(&self) -> Option<[Place; 2]> {
         self.output.as_ref().and_then(Output::places)
     }
 
-    /// Takes over what was written last: as much as a pipe can hold. More comes only from somebody who lives.
+    /// Moves the rest of the output into the logs, at most as much as a pipe can hold: more can only come from a process
+    /// that still lives.
     pub(crate) fn drain(&mut self) {
         for capture in self.output.as_mut().map(Output::captures).unwrap_or_default() {
             let (mut taken, room) = (0, capture.room() as u64);
@@ -207,12 +211,12 @@ impl Outputs {
         }
     }
 
-    /// Removes what the run had of its own, its logs excepted.
+    /// Removes the files of the run, except its logs.
     pub(crate) fn remove(&mut self) {
         self.close();
         match self.number {
             0 => remove_fifos(&self.slot),
-            // One that cannot be removed is in nobody's way: its number is not used again.
+            // If the directory cannot be removed, it does no harm, because its number is not used again.
             _ => drop(fs::remove_dir_all(self.directory())),
         }
     }
@@ -223,7 +227,7 @@ impl Outputs {
     }
 }
 
-/// Removes the FIFOs of run 0: the slot's directory itself stays, and so does what others put in their place.
+/// Removes the FIFOs of run 0. The slot's directory stays, and so does anything else that lies there.
 fn remove_fifos(slot: &Path) {
     for path in STREAMS.map(|stream| output::fifo(slot, stream)) {
         if path.symlink_metadata().is_ok_and(|file| file.file_type().is_fifo()) {
@@ -232,7 +236,7 @@ fn remove_fifos(slot: &Path) {
     }
 }
 
-/// Makes the directory of an instance, for us alone, in a service directory that is there.
+/// Makes the directory of an instance, with access for its owner alone. The service directory must exist.
 pub(crate) fn make_directory(directory: &Path) -> io::Result<()> {
     match fs::DirBuilder::new().mode(0o700).create(directory) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),

@@ -1,53 +1,55 @@
-//! How a stream is taken: at once while little comes, and in larger portions while much does. Whoever writes line by line
-//! wakes us with each line; then most of our time is spent on waking up, and that of the writer on waking us. So a stream
-//! that wakes us often gets a larger pipe, and is left alone for a moment after each small portion. A single line is
-//! taken at once, and nobody is woken for a stream that is quiet.
+//! When a stream is read: at once while little is written, and in larger portions while much is written. A program that
+//! writes line by line wakes
+//! the supervisor with each line, and both then spend most of their time on that. So a stream that wakes us often
+//! gets a larger pipe and is not looked at for a moment after each small portion. A single line is still read at once, and
+//! a quiet
+//! stream causes no wake-up.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use crate::source::Source;
 
-/// How much a pipe holds as the system makes it, in bytes.
+/// The capacity of a pipe as the system makes it, in bytes.
 pub(crate) const SMALL: usize = 64 << 10;
-/// How much that of a busy stream holds: the most that everybody may ask for.
+/// The capacity for a busy stream, in bytes: the most that an unprivileged process may ask for.
 pub(crate) const LARGE: usize = 1 << 20;
-/// How long a busy stream is left alone.
+/// How long a busy stream is not looked at after a small portion.
 pub(crate) const REST: Duration = Duration::from_millis(1);
 
-/// How long a stream is quiet before its large pipe is given back.
+/// After how long without data a stream's pipe is made small again.
 pub(crate) const QUIET: Duration = Duration::from_secs(1);
 
-/// Within how long a stream that wakes us so often is busy.
+/// A stream is busy if it wakes us a certain number of times within this time.
 const WINDOW: Duration = Duration::from_millis(10);
 const OFTEN: u32 = 32;
 
-/// What is to be done about a stream from which something was taken.
+/// What to do about a stream after a portion was read from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Advice {
-    /// It is looked at again when there is more.
+    /// Wait for more data.
     GoOn,
-    /// Its pipe should be larger.
+    /// Enlarge its pipe.
     Grow,
-    /// It is left alone for a moment.
+    /// Do not look at it for [`REST`].
     Rest,
 }
 
-/// The streams that are not simply taken when something comes.
+/// The streams that are busy.
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
-    /// Those that have a large pipe, and when something was last taken from them.
+    /// The streams with a large pipe, and when data were last read from each.
     pub(crate) large: BTreeMap<Source, Instant>,
 }
 
 impl Flow {
-    /// When a large pipe may be given back.
+    /// When the next large pipe may be made small again.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.large.values().min().map(|last| *last + QUIET)
     }
 }
 
-/// How often a stream has woken us.
+/// How often a stream has woken us lately.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Pace {
     since: Option<Instant>,
@@ -55,7 +57,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// So much was taken now, out of a pipe that holds so much.
+    /// Advice after `bytes` were read at `now` from a pipe with a capacity of `room`.
     pub(crate) fn after(&mut self, now: Instant, bytes: u64, room: usize) -> Advice {
         let is_half = bytes >= room as u64 / 2;
         if room >= LARGE {

@@ -1,5 +1,6 @@
-//! epoll with names: each descriptor is watched under a word for what it belongs to, its source, and a wait tells which sources
-//! are ready.
+//! A typed epoll: each descriptor is watched under a value of type `S` that says what it belongs to, and a wait returns the
+//! values whose
+//! descriptors are ready.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::BorrowedFd;
@@ -36,7 +37,7 @@ impl<S: Clone + Ord> Poll<S> {
         self.add(fd, source, epoll::EventFlags::IN)
     }
 
-    /// Watches a descriptor for whatever changes about it, once each: that it can be read, or written to.
+    /// Watches a descriptor edge-triggered, for reading and writing.
     ///
     /// # Errors
     /// As for [`Poll::watch`].
@@ -62,14 +63,14 @@ impl<S: Clone + Ord> Poll<S> {
         epoll::delete(&self.epoll, fd)
     }
 
-    /// No longer tells of a source.
+    /// Forgets a descriptor that was watched under this value and has been closed.
     pub fn forget(&mut self, source: &S) {
         if let Some(number) = self.numbers.remove(source) {
             self.sources.remove(&number);
         }
     }
 
-    /// No longer tells of any source that is meant.
+    /// The same for all values that `is_meant` selects.
     pub fn forget_all(&mut self, is_meant: impl Fn(&S) -> bool) {
         let meant: Vec<S> = self.numbers.keys().filter(|source| is_meant(source)).cloned().collect();
         for source in &meant {
@@ -77,7 +78,7 @@ impl<S: Clone + Ord> Poll<S> {
         }
     }
 
-    /// The sources that are ready; none once `timeout` has passed (`None`: never).
+    /// The values whose descriptors are ready; none if `timeout` passes first (`None`: waits for ever).
     ///
     /// # Errors
     /// The system refuses to wait.

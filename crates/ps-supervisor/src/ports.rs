@@ -1,7 +1,10 @@
-//! `PORT`: base + 100 x place of the type + (n - 1), as foreman has it; where that is not to be had, the next free port
-//! above 20000. An instance keeps its port, in `ports.json`. Before each start the port is bound to see that it is
-//! free: one that somebody else holds is replaced, with a word about it, unless a person chose the app's ports
-//! (`ps-set <app> port`, or `<type>.port`): then the start is refused, and the reason names the holder.
+//! `PORT`: base + 100 x place of the type + (n - 1), as in foreman; if that is not available, the next free port above
+//! 20000. An
+//! instance keeps its port from start to start, in `ports.json`. Before each start the port is bound to see whether it is
+//! free. If
+//! another process holds it, the instance gets another port and a note says so. If a person chose the app's ports (`ps-set
+//! <app> port`, or
+//! `<type>.port`), the start is refused instead, and the reason names the process that holds the port.
 
 mod claims;
 mod kept;
@@ -25,23 +28,24 @@ use claims::{all_services, claims_of_others};
 pub(crate) use second::{release, second};
 
 const PER_TYPE: u32 = 100;
-/// Bases are a thousand apart, so that the types of one app beyond this place would take the ports of another one.
+/// Bases are a thousand apart, so the ports of a type from this place on would be those of another app.
 const TYPES_PER_BASE: u16 = 10;
 const FIRST_SPARE: u16 = 20_001;
-/// The port of a start.
+/// The port for a start.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Settled {
-    /// The port; `None` for `release`, and where none is free.
+    /// The port; `None` for `release`, and if no port is free.
     pub(crate) port: Option<u16>,
-    /// What a person should know: that it is another one than before, and why.
+    /// A note for people if the port is another one than before: which one and why.
     pub(crate) note: Option<String>,
 }
 
-/// Settles the port of a slot whose process is about to be started; `had` is the one it had, where that is known beside
-/// what is kept.
+/// Decides the port of a slot whose process is about to be started. `had` is the port of its last run, where that is known
+/// from elsewhere than
+/// `ports.json`.
 ///
 /// # Errors
-/// Why the port that a person chose is not to be had, for people.
+/// The port that a person chose is not available: why, for people.
 pub(crate) fn settle(
     spec: &Spec,
     slot: &Slot,
@@ -67,9 +71,11 @@ pub(crate) fn settle(
     Ok(Settled { port, note: kept.map(|kept| replaced(spec, kept, port)) })
 }
 
-/// Chooses a port and remembers it. Two supervisors that choose at once must not choose the same: they wait for each other,
-/// and one that has waited for too long looks afterwards whether another app claims the same port, and chooses again.
-/// Both look after they have written, so that at least one of them sees the other.
+/// Chooses a port and records it. Two supervisors that choose at the same time must not choose the same one, so they take a
+/// lock. A supervisor that
+/// waited too long for the lock chooses without it, and afterwards looks whether another app has recorded the same port; if
+/// so, it
+/// chooses again. Since both record before they look, at least one of them sees the other.
 fn choose_and_keep(
     spec: &Spec,
     service: &Path,
@@ -95,7 +101,7 @@ fn choose_and_keep(
     }
 }
 
-/// What a person should know where a slot got another port than the one it had.
+/// The note for people about a slot that got another port than the one it had.
 fn replaced(spec: &Spec, kept: u16, port: Option<u16>) -> String {
     let why = if is_free(kept) {
         format!("port {kept} belongs to an instance of another app")
@@ -103,14 +109,15 @@ fn replaced(spec: &Spec, kept: u16, port: Option<u16>) -> String {
         obstacle(kept)
     };
     let now = port.map_or_else(|| "there is none free".to_owned(), |port| format!("it is {port} now"));
-    // Dokku has no such property.
+    // Dokku's `ps:set` has no property for ports.
     let way_out =
         if spec.is_dokkus() { String::new() } else { format!(" (ps-set {} port chooses)", spec.app) };
     format!("{why}: {now}{way_out}")
 }
 
-/// Why a slot could not be started with the port that a person chose, `running` being its own process that holds the
-/// port until then; `None` if nothing is in its way. `service` is the app's service directory.
+/// Why a slot could not be started with the port that a person chose; `None` if it could. `running` is the slot's own
+/// process, which may
+/// hold the port until it is replaced. `service` is the app's service directory.
 pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -> Option<String> {
     let promised = || promised(spec, slot, &claims_of_others(spec, service));
     let is_chosen = spec.is_port_chosen(&slot.process_type);
@@ -123,10 +130,10 @@ pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -
     Some(reason).filter(|_| !is_own)
 }
 
-/// The port that follows from the base that a person chose; `others` belong to other apps.
+/// The port computed from the base that a person chose. `others` are the ports of other apps.
 ///
 /// # Errors
-/// Who holds it, or why there is none.
+/// Which process or app holds the port, or why there is no such port.
 fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, String> {
     let (from, property) = match spec.own_port(&slot.process_type) {
         Some(own) => (own, format!("{}.port", slot.process_type)),
@@ -149,8 +156,9 @@ fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, Str
     Err(format!("{}: {end_that}{another}", obstacle(port)))
 }
 
-/// The port that follows from the one that was chosen for the type, or from the base and the place of the type; `None` beyond 65535, beyond a hundred instances, where
-/// there is no base, and for `release`.
+/// The port that a person chose for the type, else the port computed from the base and the place of the type. `None` beyond
+/// 65535, beyond a hundred
+/// instances, without a base, and for `release`.
 #[must_use]
 pub fn port_by_place(spec: &Spec, slot: &Slot) -> Option<u16> {
     let offset = u32::from(slot.index).checked_sub(1).filter(|offset| *offset < PER_TYPE)?;
@@ -162,14 +170,14 @@ pub fn port_by_place(spec: &Spec, slot: &Slot) -> Option<u16> {
     u16::try_from(port).ok().filter(|_| spec.base_port > 0)
 }
 
-/// [`port_by_place`], unless that would be another app's.
+/// [`port_by_place`], unless another app has it.
 fn regular(spec: &Spec, slot: &Slot, service: &Path) -> Option<u16> {
     let place = *spec.places.get(slot.process_type.as_str())?;
     let is_own = place < TYPES_PER_BASE || all_services(spec, service).is_none();
     port_by_place(spec, slot).filter(|_| is_own)
 }
 
-/// Why nobody can be given a port that is not free, in words.
+/// The reason for a person why a port that is not free cannot be assigned.
 #[must_use]
 pub fn obstacle(port: u16) -> String {
     if is_forbidden(port) {
@@ -178,8 +186,7 @@ pub fn obstacle(port: u16) -> String {
     format!("port {port} is held by {}", os_process::describe_port_holder(port))
 }
 
-/// Whether a process could listen there now, on every address of both families. Connections that linger after their
-/// listener has ended are in nobody's way.
+/// Whether a process could listen on the port, on every address of IPv4 and IPv6. Connections in TIME_WAIT do not matter.
 pub(crate) fn is_free(port: u16) -> bool {
     let bind = |address: SocketAddr| TcpListener::bind(address).map_err(|error| error.raw_os_error());
     let of_4 = bind((Ipv4Addr::UNSPECIFIED, port).into()).err().flatten();
@@ -187,13 +194,14 @@ pub(crate) fn is_free(port: u16) -> bool {
     [of_4, of_6].into_iter().flatten().map(Errno::from_raw_os_error).all(tells_nothing)
 }
 
-/// Whether we may not listen there, whoever else does: our processes run as the user that we are.
+/// Whether the system forbids us to listen on the port, free or not. Processes run as the same user.
 fn is_forbidden(port: u16) -> bool {
     let bound = TcpListener::bind((Ipv4Addr::UNSPECIFIED, port));
     bound.is_err_and(|error| error.kind() == ErrorKind::PermissionDenied)
 }
 
-/// [`is_free`], and also for a program that does not ask to share it with what lingers (`SO_REUSEADDR`).
+/// Like [`is_free`], but also for a program that does not set `SO_REUSEADDR` and therefore cannot bind while connections
+/// are in TIME_WAIT.
 fn is_untouched(port: u16) -> bool {
     let bind = |family, address: SocketAddr| -> Result<(), Errno> {
         let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
@@ -204,8 +212,7 @@ fn is_untouched(port: u16) -> bool {
     [of_4, of_6].into_iter().filter_map(Result::err).all(tells_nothing) && is_free(port)
 }
 
-/// Whether a port may be free although it could not be bound: there is no such family here, or no descriptor is left,
-/// which is so for every port.
+/// Whether this error of bind(2) says nothing about the port: the address family is missing, or no descriptor is left.
 fn tells_nothing(errno: Errno) -> bool {
     !matches!(errno, Errno::ADDRINUSE | Errno::ACCESS)
 }
@@ -331,7 +338,9 @@ mod tests {
             claims.release();
             settled.expect("a port").port
         };
-        // A process beside this test may take the port in between; one that is broken never keeps any.
+        // A process beside this test may take the port in between. That is why there are five tries: a version that forgets
+        // ports
+        // never keeps one.
         let has_kept = (0..5).any(|_| {
             let first = settle().expect("a port");
             let held = TcpListener::bind(("127.0.0.1", first));

@@ -1,18 +1,18 @@
-//! A table as docs/supervisor.md prints it, for the tests that compare the page with what runs.
+//! Formats a transition table as docs/supervisor.md prints it, so that tests can compare the page with the code.
 
 use std::fmt::Debug;
 
-/// What a table is made of.
+/// A transition table.
 pub(crate) struct Printed<'a, S, E, A> {
     /// Its rows.
     pub(crate) states: &'a [S],
     /// Its columns.
     pub(crate) events: &'a [E],
-    /// The action that is not worth a word.
+    /// The action "nothing", which is left out of the printed cells.
     pub(crate) nothing: A,
 }
 
-/// The page holds the table of `after`: one row a state, one column an event.
+/// Asserts that the page contains the table of `after`: a row for each state, a column for each event.
 pub(crate) fn assert_on_page<S, E, A>(table: &Printed<'_, S, E, A>, after: impl Fn(S, E) -> (S, A))
 where
     S: Copy + Debug + PartialEq,

@@ -11,33 +11,34 @@ use rustix::process::{Pid, PidfdFlags, WaitOptions, WaitStatus, pidfd_open, wait
 #[derive(Debug)]
 pub(crate) struct Process {
     id: ProcessId,
-    /// When its life began, since boot.
+    /// When it was started, since boot.
     started: Duration,
-    /// Readable once an adopted process has ended; our own children are reaped.
+    /// A pidfd, if the process was adopted. Our own children are reaped instead.
     adopted: Option<OwnedFd>,
 }
 
 impl Process {
-    /// Our child of that pid, which was just started.
+    /// The child with that pid, which was just started.
     pub(crate) fn child(pid: u32) -> Self {
-        // One that ended at once is a zombie until we reap it: its name is gone, its pid is not.
+        // If it has exited already, it is a zombie until we reap it: /proc still has its pid, but no name.
         let id = ProcessId::of(pid)
             .unwrap_or_else(|| ProcessId { boot_id: String::new(), ..ProcessId::born_now(pid) });
         Self { id, started: since_boot(), adopted: None }
     }
 
-    /// The process of that id, if it still lives: pid, start time and boot all match. It is our child if we have become another
-    /// program since we started it.
+    /// Adopts the process with that identity, if it still lives: pid, start time and boot must all match. It is our own
+    /// child if an earlier build of
+    /// this supervisor, in this very process, started it.
     pub(crate) fn adopt(id: &ProcessId) -> Option<Self> {
         let pid = Pid::from_raw(i32::try_from(id.pid).ok()?)?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;
-        // Looked at after the pidfd is open: what it names can no longer change.
+        // The process is compared after its pidfd is open, so the pidfd cannot name another one.
         let stat = id.stat()?;
         let adopted = Some(pidfd).filter(|_| stat.parent != std::process::id());
         Some(Self { id: id.clone(), started: since_boot().saturating_sub(id.age()), adopted })
     }
 
-    /// How the process of that id ended, if it was our child and nobody has asked yet.
+    /// How the process ended, if it is an unreaped child of ours.
     pub(crate) fn exit_of_child(id: &ProcessId) -> Option<Exit> {
         let pid = Pid::from_raw(i32::try_from(id.pid).ok()?).filter(|_| id.is_of_this_boot())?;
         let (_, status) = waitpid(Some(pid), WaitOptions::NOHANG).ok()??;
@@ -49,7 +50,7 @@ impl Process {
         self.id.pid
     }
 
-    /// Its full name.
+    /// Its identity: pid, start time and boot.
     pub(crate) fn id(&self) -> &ProcessId {
         &self.id
     }
@@ -59,7 +60,7 @@ impl Process {
         since_boot().saturating_sub(self.started)
     }
 
-    /// The same life, whose main process is another one now: it may be no child of ours.
+    /// The same run with another main process, which need not be a child of ours.
     pub(crate) fn become_main(self, id: &ProcessId) -> Result<Self, Self> {
         match Self::adopt(id) {
             Some(process) => Ok(Self { started: self.started, ..process }),
@@ -67,7 +68,7 @@ impl Process {
         }
     }
 
-    /// What to watch to see it end, if it is not our child.
+    /// The descriptor that shows the end of a process that is no child of ours.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.adopted.as_ref().map(AsFd::as_fd)
     }

@@ -1,5 +1,6 @@
-//! When a process that ended by itself is started again. Pure: exits and durations in, verdicts and delays out. Every time is
-//! one since boot, so that nothing here depends on what somebody sets the clock to.
+//! Decides whether and when a process that ended by itself is started again. Pure functions of exits and durations. All
+//! times count from
+//! boot, so that setting the clock changes nothing.
 //!
 //! For example, an instance that has lived for an hour and dies is started again at once. The new one dies within a second,
 //! and so do its successors: they are started after 100 ms, 200 ms, 400 ms and so on, up to a minute, until one lives for 10 s.
@@ -12,57 +13,58 @@ use type_settings::{StartLimit, TypeSettings};
 
 use crate::seat_table::Verdict;
 
-/// What counts against a seat. It is written down with its status, so that another supervisor goes on counting.
+/// The record of deaths that a seat's restart policy uses. It is stored in the slot's status, so that another supervisor
+/// continues it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deaths {
-    /// Deaths since an instance of it was last stable, that of this instance included.
+    /// Deaths since the last instance that was stable, that one's included.
     #[serde(default)]
     in_row: u32,
-    /// Whether the first of these deaths ended a stable life, after which there is no delay.
+    /// Whether the first of these deaths ended a stable instance, which is restarted without a delay.
     #[serde(default)]
     was_stable: bool,
-    /// When a limit of starts applies: the latest starts again, in milliseconds since boot.
+    /// If a limit of starts is set: the times of the latest restarts, in milliseconds since boot.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     starts: Vec<u64>,
-    /// When it is started again, in milliseconds since boot, if it waits for that.
+    /// When the instance will be started again, in milliseconds since boot, if it waits for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     due: Option<u64>,
-    /// Which boot that is about.
+    /// The boot that these times refer to.
     #[serde(default)]
     boot: String,
 }
 
-/// The end of a process that nobody asked for.
+/// The end of a process that was not told to end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Death {
     /// How long it has lived.
     pub(crate) lifetime: Duration,
     /// When it ended, since boot.
     pub(crate) at: Duration,
-    /// How it ended, if anybody saw that.
+    /// How it ended; `None` if nobody saw it.
     pub(crate) exit: Option<Exit>,
     /// Whether it was a job.
     pub(crate) is_job: bool,
-    /// Whether it was ended because it did not do what it was started for: a failure, whatever its exit status.
+    /// Whether the supervisor ended it because it failed a check: a failure, whatever its exit status.
     pub(crate) has_failed: bool,
 }
 
-/// What a process type says about restarts.
+/// The restart rules of a process type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rules<'a> {
-    /// Whether it is started again.
+    /// The policy.
     pub(crate) policy: RestartPolicy,
-    /// When, and what counts as a success.
+    /// Delays, limits and success exit codes.
     pub(crate) settings: &'a TypeSettings,
 }
 
 impl Deaths {
-    /// What another supervisor wrote down, if that was in this boot; `boot` is its name.
+    /// The record of an earlier supervisor, or an empty one if it is of another boot than `boot`.
     pub(crate) fn carried_on(self, boot: &str) -> Self {
         if self.boot == boot { self } else { Self { boot: boot.to_owned(), ..Self::default() } }
     }
 
-    /// Whether nothing counts.
+    /// Whether the record is empty.
     pub(crate) fn is_nothing(&self) -> bool {
         self.in_row == 0 && self.starts.is_empty() && self.due.is_none()
     }
@@ -82,8 +84,7 @@ impl Deaths {
         }
     }
 
-    /// `exit` is `None` for a process whose end nobody could see: a service is taken to have failed, and a job to have done what it
-    /// was started for.
+    /// `exit` is `None` if nobody saw the end: a service is then taken to have failed, and a job to have finished.
     fn by_policy(&self, death: &Death, rules: Rules<'_>) -> Verdict {
         let listed = rules.settings.success_exit_codes.as_ref();
         let is_good = |exit: Exit| exit.is_success() || listed.is_some_and(|listed| listed.include(exit));
@@ -112,34 +113,36 @@ impl Deaths {
         is_beyond
     }
 
-    /// The limit of starts, if there are as many as that.
+    /// The limit of starts, if it has been reached.
     pub(crate) fn reached_limit(&self, rules: Rules<'_>) -> Option<StartLimit> {
         let is_reached =
             |limit: &StartLimit| self.starts.len() >= limit.starts().try_into().unwrap_or(usize::MAX);
         rules.settings.start_limit.filter(is_reached)
     }
 
-    /// The delay before the next start, a tenth more or less: none after a stable life. `jitter` is any number; equal numbers
-    /// give equal delays.
+    /// The delay before the next start, varied by up to a tenth; none after a stable life. `jitter` is any number; the same
+    /// number gives the
+    /// same delay.
     pub(crate) fn delay(&self, settings: &TypeSettings, jitter: u64) -> Duration {
         let delay = settings.delay_after(self.in_row.saturating_sub(u32::from(self.was_stable)));
         let permille = u32::try_from(jitter % 201).unwrap_or(0) + 900;
         delay * permille / 1000
     }
 
-    /// Notes when it is started again; `None`: it waits no more.
+    /// Records when it will be started again; `None`: it does not wait any more.
     pub(crate) fn wait_until(&mut self, due: Option<Duration>) {
         self.due = due.map(millis);
     }
 
-    /// How long it still has to wait, if it does: `now` is the time since boot.
+    /// How much longer it has to wait; `now` is the time since boot.
     pub(crate) fn waits(&self, now: Duration) -> Option<Duration> {
         self.due.map(|due| Duration::from_millis(due.saturating_sub(millis(now))))
     }
 }
 
-/// Whether a process is a job: one that is meant to end, and must not run twice because nobody saw its end. With the
-/// policy `no` each one is; with `on-failure` one is that has ended with success before, in the same release (`has_finished`).
+/// Whether a process is a job: it is meant to end, and must not run twice because nobody saw its end. With the policy `no`
+/// every process is one;
+/// with `on-failure`, one that has succeeded before in the same release (`has_finished`).
 pub(crate) fn is_job(policy: RestartPolicy, has_finished: bool) -> bool {
     match policy {
         RestartPolicy::No => true,

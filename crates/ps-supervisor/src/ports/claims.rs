@@ -1,5 +1,6 @@
-//! Who keeps which port: read from the files of all apps, so that two of them never choose the same, and locked while one of
-//! them chooses. What a port is for is not known here.
+//! The ports that the slots of all apps keep, read from their files, so that no two apps choose the same one. A lock is
+//! held while an app
+//! chooses. This module does not know what a port is used for.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -16,8 +17,9 @@ use crate::spec::Spec;
 const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-/// The ports that instances keep, read and written at most once in a turn of a supervisor: 300 instances that start at once read
-/// one file for each app, not 300. Once one of them has chosen a port, nobody else chooses until the turn is over.
+/// The kept ports, read and written at most once in a turn of a supervisor: a start of 300 instances reads one file for
+/// each app,
+/// not 300. Once an instance has chosen a port, other apps have to wait with theirs until the turn ends.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     kept: Option<Kept>,
@@ -27,12 +29,12 @@ pub(crate) struct Claims {
 
 #[derive(Debug)]
 struct Choosing {
-    /// `None` where it cannot be had.
+    /// `None` if the lock is not held.
     lock: Option<File>,
 }
 
 impl Claims {
-    /// The turn is over: what was chosen is written down, and others may choose.
+    /// The turn ends: chosen ports are written, and the lock is released.
     pub(crate) fn release(&mut self) {
         if let Some(kept) = &mut self.kept {
             kept.write();
@@ -50,16 +52,16 @@ impl Claims {
         self.others.get_or_insert_with(|| claims_of_others(spec, service))
     }
 
-    /// From here on nobody else chooses, if that can be had.
+    /// Takes the lock, if that is possible within its time limit.
     pub(super) fn begin_choice(&mut self, spec: &Spec, service: &Path) {
         if self.choosing.is_none() {
             self.choosing = Some(Choosing { lock: all_services(spec, service).and_then(lock) });
-            // Whoever chose before us may have chosen since they were read.
+            // Another app may have chosen between our reading and our lock.
             self.others = None;
         }
     }
 
-    /// Whether nobody can have chosen at the same time. Otherwise what was chosen is written down at once: whoever looks next sees it.
+    /// Whether the lock is held. If it is not, chosen ports are written at once, so that another app sees them.
     pub(super) fn chooses_alone(&mut self, service: &Path) -> bool {
         let is_alone = self.choosing.as_ref().is_some_and(|choosing| choosing.lock.is_some());
         if !is_alone {
@@ -68,13 +70,13 @@ impl Claims {
         is_alone
     }
 
-    /// Whether an instance keeps the port, of this app or of another one.
+    /// Whether a slot of any app keeps the port.
     pub(super) fn has(&mut self, port: u16, spec: &Spec, service: &Path) -> bool {
         self.kept(service).all().any(|kept| kept == port) || self.others(spec, service).contains(&port)
     }
 }
 
-/// Ports that instances of the apps beside this one have, whether they run or not.
+/// The ports that slots of the other apps keep, whether they run or not.
 pub(super) fn claims_of_others(spec: &Spec, service: &Path) -> BTreeSet<u16> {
     let Some(parent) = all_services(spec, service) else { return BTreeSet::new() };
     let services = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -82,15 +84,17 @@ pub(super) fn claims_of_others(spec: &Spec, service: &Path) -> BTreeSet<u16> {
     kept.flat_map(|kept| kept.all().collect::<Vec<_>>()).collect()
 }
 
-/// The directory of all service directories: they lie side by side where each is named for its app. Elsewhere one stands
-/// alone, and what lies beside it is nobody's business.
+/// The directory that contains the service directories of all apps, if this one is named after its app and so lies among
+/// them. A
+/// service directory elsewhere stands alone; its neighbours are none of ours.
 pub(super) fn all_services<'a>(spec: &Spec, service: &'a Path) -> Option<&'a Path> {
     let is_one_of_many = service.file_name().is_some_and(|name| name == spec.app.as_str());
     service.parent().filter(|_| is_one_of_many)
 }
 
-/// Held while it lives: whoever chooses ports below this directory waits. `None` where it cannot be locked, or is held for
-/// longer than choosing takes: a start is worth more than the last doubt.
+/// Locks the choice of ports below `parent` while the returned file lives. `None` if the lock cannot be taken within the
+/// time that a
+/// choice takes: starting matters more than the small risk of a doubled port.
 pub(super) fn lock(parent: &Path) -> Option<File> {
     let directory = File::open(parent).ok()?;
     for _ in 0..LOCK_TRIES {

@@ -1,8 +1,11 @@
-//! `ports.json`: the ports that the slots of one app keep, the own lane's from start to start, the second lane's while a run is on it.
-//! It is written once for all that chose in a turn, before others may choose again, so a start of 300 instances writes one file.
+//! `ports.json`: the ports that the slots of one app keep. That of the own lane is kept from start to start, that of the
+//! second lane
+//! while a run uses it. The file is written once a turn, before other apps may choose, so a start of 300 instances writes
+//! one file.
 //!
-//! Supervisors of before kept each port in a file of its own, `port` and `second-port` in the directory of the slot. Those are read
-//! where there is no `ports.json`, and go once there is one.
+//! Earlier versions kept each port in a file of its own, `port` and `second-port` in the slot's directory. They are read if
+//! there is no
+//! `ports.json`, and removed once it is written.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +21,7 @@ use crate::layout::MAX_FILE_BYTES;
 
 pub(super) const FILE: &str = "ports.json";
 const FORMAT: u32 = 1;
-/// The files of before, in the directory of a slot.
+/// The files of earlier versions, in the directory of a slot.
 const EARLIER_FILES: [(&str, Lane); 2] = [("port", Lane::Own), ("second-port", Lane::Second)];
 
 /// The ports of one app.
@@ -27,7 +30,7 @@ pub(crate) struct Kept {
     service: PathBuf,
     ports: BTreeMap<Slot, Ports>,
     is_unwritten: bool,
-    /// Whether they were read from the files of before.
+    /// Whether the ports were read from the files of earlier versions.
     is_earlier: bool,
 }
 
@@ -43,7 +46,7 @@ struct Ports {
 #[derive(Serialize, Deserialize)]
 struct Written {
     format: u32,
-    /// By slot. What is no slot is passed over: only a later version knows what it means.
+    /// By slot. A key that is no slot comes from a later version and is ignored.
     ports: BTreeMap<String, Ports>,
 }
 
@@ -57,7 +60,7 @@ impl Ports {
 }
 
 impl Kept {
-    /// Those of a service directory. What makes no sense keeps nothing: a port is chosen anew with the next start.
+    /// Reads the ports of a service directory. An unreadable file counts as empty: ports are chosen anew at the next start.
     pub(super) fn read(service: &Path) -> Self {
         let written = match durable::state(&service.join(FILE), MAX_FILE_BYTES) {
             Err(ReadError::Missing) => None,
@@ -74,7 +77,7 @@ impl Kept {
         *self.ports.get(slot).copied().unwrap_or_default().lane(lane)
     }
 
-    /// From now on a lane has that port.
+    /// Records the port of a lane; `None`: it has none any more.
     pub(super) fn keep(&mut self, slot: &Slot, lane: Lane, port: Option<u16>) {
         if self.port(slot, lane) != port {
             *self.ports.entry(slot.clone()).or_default().lane(lane) = port;
@@ -87,7 +90,7 @@ impl Kept {
         self.ports.values().flat_map(|ports| [ports.own, ports.second]).flatten()
     }
 
-    /// Writes down what was changed. A disk that takes nothing costs no more than that: the next start chooses again.
+    /// Writes changes to disk. If that fails, for example on a full disk, the next start chooses again.
     pub(super) fn write(&mut self) {
         if !std::mem::take(&mut self.is_unwritten) {
             return;
@@ -112,7 +115,7 @@ fn understood(bytes: &[u8]) -> BTreeMap<Slot, Ports> {
     ports.into_iter().filter_map(|(slot, ports)| Some((slot.parse().ok()?, ports))).collect()
 }
 
-/// What a supervisor of before wrote.
+/// The ports in the files of earlier versions.
 fn earlier(service: &Path) -> BTreeMap<Slot, Ports> {
     let of_slot = |slot: Slot| {
         let directory = service.join(slot.to_string());

@@ -1,5 +1,6 @@
-//! The second lane of a slot: the port of a run that lives beside the old one. It exists for as long as that run does, and
-//! is always a spare one: the slot's own port is held by the old run.
+//! The port of the second lane of a slot, for a run beside the old one. It is kept as long as that run lives, and is always
+//! a
+//! spare port, because the old run holds the slot's own.
 
 use std::path::Path;
 
@@ -10,11 +11,12 @@ use super::claims::{Claims, claims_of_others};
 use super::{choose_and_keep, is_free};
 use crate::spec::Spec;
 
-/// The port of the second lane of a slot, whose run is about to be started; `None` for `release`. A port that an earlier
-/// run of the lane left behind is given again if it is free.
+/// The port for a run that is about to be started on the second lane; `None` for `release`. If an earlier run of the lane
+/// left a port and it
+/// is free, it is used again.
 ///
 /// # Errors
-/// That no port is free, for people.
+/// No port is free: for people.
 pub(crate) fn second(
     spec: &Spec,
     slot: &Slot,
@@ -32,7 +34,7 @@ pub(crate) fn second(
     port.map(Some).ok_or_else(|| format!("no port above 20000 is free for a second run of {slot}"))
 }
 
-/// The lane was left: its port is for anybody.
+/// Forgets the port of the second lane after its run has ended.
 pub(crate) fn release(service: &Path, slot: &Slot, claims: &mut Claims) {
     claims.kept(service).keep(slot, Lane::Second, None);
 }

@@ -1,4 +1,4 @@
-//! A clock that is moved by hand: every death, every delay and every verdict can be said in advance.
+//! With a clock that the test moves, every death, delay and verdict can be predicted.
 
 use type_settings::Setting;
 
@@ -6,12 +6,12 @@ use super::*;
 
 const BRIEF: Duration = Duration::from_millis(5);
 const LONG: Duration = Duration::from_secs(3600);
-/// Jitter that neither adds nor takes.
+/// The jitter that leaves a delay unchanged.
 const MIDDLE: u64 = 100;
 const BAD: Option<Exit> = Some(Exit::Signal(9));
 const GOOD: Option<Exit> = Some(Exit::Code(0));
 
-/// A seat whose instances live and die by a clock of its own.
+/// A seat with a clock of its own.
 struct Simulated {
     deaths: Deaths,
     policy: RestartPolicy,
@@ -29,7 +29,8 @@ impl Simulated {
         Self { deaths: Deaths::default(), policy, settings, now: Duration::from_secs(77) }
     }
 
-    /// An instance lives and dies; the verdict, and the delay until the next start, which passes.
+    /// An instance lives for `lifetime` and ends. Returns the verdict and the delay before the next start; the clock
+    /// advances by both.
     fn dies(&mut self, lifetime: Duration, exit: Option<Exit>) -> (Verdict, Duration) {
         self.now += lifetime;
         let death = Death { lifetime, at: self.now, exit, is_job: false, has_failed: false };
