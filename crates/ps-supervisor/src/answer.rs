@@ -1,6 +1,5 @@
 //! The requests of clients on the control socket, and what the supervisor does for each. A stop first signals the processes
-//! and then records
-//! it, so a full disk cannot keep a process alive.
+//! and then records it, so a full disk cannot keep a process alive.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -25,8 +24,7 @@ impl Supervisor {
     pub(crate) fn welcome(&mut self) {
         loop {
             // `accept` may turn away the client that has been silent for the longest time. Requests that have arrived are
-            // read first, so that
-            // no client with an unread request counts as silent.
+            // read first, so that no client with an unread request counts as silent.
             for id in self.server.unread_if_full() {
                 self.listen_to(id);
             }
@@ -39,8 +37,7 @@ impl Supervisor {
                 }
                 Ok(None) => (),
                 // No descriptor is left for the connection, and the socket stays readable. We pause, because otherwise the
-                // event loop
-                // would do nothing but try again.
+                // event loop would do nothing but try again.
                 Err(_) => {
                     let _ = self.poll.unwatch(self.server.fd());
                     self.poll.forget(&Source::Listener);
@@ -84,8 +81,7 @@ impl Supervisor {
             Request::Watch => {
                 self.check_files();
                 // The changes so far go to the clients that watch already. The new one gets the full status next, and would
-                // hear of them
-                // twice otherwise.
+                // hear of them twice otherwise.
                 self.publish();
                 self.server.let_watch(id);
                 for seat in self.seats.values() {
@@ -150,8 +146,7 @@ impl Supervisor {
         let known = &self.means.spec;
         if Spec::is_of_first_format(&self.service) && spec.revision <= known.revision && spec != *known {
             // A program of the first format counts revisions from the spec that it knows, so its number may be one that we
-            // have had. What it
-            // has deployed gets the number after ours.
+            // have had. What it has deployed gets the number after ours.
             spec.revision = known.revision + 1;
             spec.write(&self.service)?;
         }
@@ -180,8 +175,7 @@ impl Supervisor {
     }
 
     /// Records stopped slots that could not be recorded before, once the retry is due. If another program has written a new
-    /// spec
-    /// meanwhile, ours is not written over it: that program is about to send `apply`.
+    /// spec meanwhile, ours is not written over it: that program is about to send `apply`.
     pub(crate) fn note_stopped_later(&mut self, now: Instant) {
         if self.spec_file.unwritten.as_ref().is_none_or(|(again, _)| *again > now) {
             return;
@@ -214,8 +208,7 @@ impl Supervisor {
     }
 
     /// Whether every ended instance has also been recorded as ended. If the service directory was removed, there is nothing
-    /// left to
-    /// record.
+    /// left to record.
     pub(crate) fn is_written_down(&self) -> bool {
         let is_written = self.spec_file.unwritten.is_none() && self.seats.values().all(Seat::is_written);
         is_written || !self.is_told_to_rest || self.lock.metadata().is_ok_and(|lock| lock.nlink() == 0)

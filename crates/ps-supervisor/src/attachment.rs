@@ -1,6 +1,5 @@
-//! What a supervisor in the foreground and the foreground program, which runs it inside its own process, exchange: what the program hands
-//! over at the start,
-//! the changes it is told of, and its reactions.
+//! What a supervisor in the foreground and the foreground program, which runs it inside its own process, exchange: what the
+//! program hands over at the start, the changes it is told of, and its reactions.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -28,8 +27,7 @@ pub struct Attachment {
 #[derive(Debug)]
 pub enum Change {
     /// The output of a slot can be read here, without blocking, from now on. The supervisor keeps a writing end open, so
-    /// the reader never
-    /// sees an end of file.
+    /// the reader never sees an end of file.
     Output {
         /// The slot.
         slot: Slot,

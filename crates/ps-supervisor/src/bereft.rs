@@ -1,6 +1,5 @@
 //! For the root, which keeps the supervisors of all apps alive: whether an app whose supervisor died needs another one, and
-//! which
-//! main processes that supervisor left. The root sees how these end and writes it down for the next supervisor.
+//! which main processes that supervisor left. The root sees how these end and writes it down for the next supervisor.
 
 use std::path::{Path, PathBuf};
 
@@ -40,8 +39,7 @@ pub fn bereft(service: &Path) -> Vec<Bereft> {
 }
 
 /// Whether a supervisor died in this boot and has to be started again: according to the last status, something of the app
-/// ran or waited to be started
-/// again. Apps that ran before a reboot are not counted, because `restore` brings those back.
+/// ran or waited to be started again. Apps that ran before a reboot are not counted, because `restore` brings those back.
 pub fn misses_supervisor(service: &Path) -> bool {
     Spec::is_in(service)
         && layout::slots(service).any(|slot| runs(&service.join(slot.to_string())).iter().any(is_kept))

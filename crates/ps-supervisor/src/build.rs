@@ -1,6 +1,5 @@
 //! Identifies the build of `ps-supervise` that a supervisor runs. It says so in `hello`, so that a verb of an upgraded
-//! installation
-//! recognises a supervisor of an older build.
+//! installation recognises a supervisor of an older build.
 
 use std::fs;
 use std::io;

@@ -1,6 +1,5 @@
 //! Before a supervisor executes another program in its place, it starts that program once with the question whether it can
-//! go on with
-//! the files of this service directory.
+//! go on with the files of this service directory.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,11 +1,10 @@
 //! Turns a command line into a process. A simple command is executed directly and gets every variable; anything that uses
-//! the
-//! shell's syntax is run by a shell.
+//! the shell's syntax is run by a shell.
 //!
 //! A shell changes the environment that it passes on: dash and busybox drop variables whose names a shell cannot have
-//! (`MY-KEY`), and
-//! every shell sets some itself (`IFS`). bash passes on names that it cannot use, so it is called in place of `sh` where it
-//! is installed. Where it is not, a command with such a variable is refused, and the error names the variable.
+//! (`MY-KEY`), and every shell sets some itself (`IFS`). bash passes on names that it cannot use, so it is called in place
+//! of `sh` where it is installed. Where it is not, a command with such a variable is refused, and the error names the
+//! variable.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -84,8 +83,7 @@ impl Invocation {
     }
 
     /// The `Command` for this invocation; the caller sets variables and streams. If `entry` asks for steps between fork and
-    /// exec,
-    /// `launcher`, our own program, takes them. Without it a shell takes those that it can.
+    /// exec, `launcher`, our own program, takes them. Without it a shell takes those that it can.
     ///
     /// # Errors
     /// `entry` asks for a step that only our own program can take, and there is no `launcher`.
@@ -111,8 +109,7 @@ impl Invocation {
     }
 
     /// The `Command` with the path of its program looked up beforehand, so that nothing searches `PATH` between fork and
-    /// exec and the standard
-    /// library can use `posix_spawn`. `None`: there is no such program.
+    /// exec and the standard library can use `posix_spawn`. `None`: there is no such program.
     pub(crate) fn found_command(&self, environment: &Environment, directory: &Path) -> Option<Command> {
         match self {
             Self::Words(words) => {
@@ -148,8 +145,7 @@ fn find(program: &OsStr, environment: &Environment, directory: &Path) -> Option<
 }
 
 /// Warnings about the env files of a spec. Every process type that is to run is checked, so that a spec that cannot start
-/// is refused before
-/// anything is stopped.
+/// is refused before anything is stopped.
 ///
 /// # Errors
 /// As [`environment`] and [`Invocation::of`].

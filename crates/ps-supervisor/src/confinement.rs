@@ -1,6 +1,6 @@
 //! The user and the limits of a process, as set for its type, that have to be applied before its command begins. Our own
-//! program applies
-//! them between fork and exec ([`crate::launch`]); a type without such settings is started without that step.
+//! program applies them between fork and exec ([`crate::launch`]); a type without such settings is started without that
+//! step.
 
 mod rights;
 

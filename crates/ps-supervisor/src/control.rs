@@ -17,13 +17,11 @@ pub(crate) const CONTROL_SOCKET: &str = "control";
 pub(crate) const MAX_LINE: usize = 1 << 20;
 
 /// The version of the protocol. It grows when an existing word changes its meaning. A new word alone does not change it,
-/// because a peer
-/// ignores words that it does not know.
+/// because a peer ignores words that it does not know.
 pub const PROTOCOL: u32 = 1;
 
 /// The request of a client. Each is answered by one [`Message::Reply`]. A request that the supervisor does not know,
-/// because the client
-/// is of a later version, is answered with an error.
+/// because the client is of a later version, is answered with an error.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum Request {
@@ -31,9 +29,8 @@ pub enum Request {
     /// an error.
     Hello,
     /// Asks the supervisor to execute this program, which is that of a newer build, in its own process, which keeps its pid
-    /// and its children.
-    /// The supervisor first asks the program whether it can go on. If it can, this connection is closed; otherwise
-    /// [`Message::Stays`] tells why not. Supervisors older than this request answer it with an error.
+    /// and its children. The supervisor first asks the program whether it can go on. If it can, this connection is closed;
+    /// otherwise [`Message::Stays`] tells why not. Supervisors older than this request answer it with an error.
     Reexec {
         /// Its path.
         program: PathBuf,
@@ -51,17 +48,14 @@ pub enum Request {
         slots: Vec<Slot>,
     },
     /// Forget how often these instances died and were restarted. Running instances go on, and the current delay of one that
-    /// waits
-    /// is not cut short.
+    /// waits is not cut short.
     Reset {
         /// The slots; those that do not exist are ignored.
         slots: Vec<Slot>,
     },
     /// Roll out the revision in [`crate::NEXT_FILE`]: these slots get a new run, slots that the revision does not want are
-    /// emptied, and the
-    /// others are kept. [`Message::Rollout`] reports the progress; the rollout goes on if the client disconnects. Refused
-    /// while
-    /// another rollout is in progress.
+    /// emptied, and the others are kept. [`Message::Rollout`] reports the progress; the rollout goes on if the client
+    /// disconnects. Refused while another rollout is in progress.
     Roll {
         /// The slots; those that the revision does not want are ignored.
         slots: Vec<Slot>,
@@ -69,8 +63,7 @@ pub enum Request {
     /// Undo the rollout that is in progress. Once it has been committed, this changes nothing.
     Cancel,
     /// Stop these instances, keep them stopped, and record that. The message holds all that is needed: the supervisor stops
-    /// them even
-    /// if the spec can be neither read nor written.
+    /// them even if the spec can be neither read nor written.
     Stop {
         /// The slots; those that do not exist are ignored.
         slots: Vec<Slot>,

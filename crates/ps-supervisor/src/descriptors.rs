@@ -1,8 +1,7 @@
 //! How many file descriptors a supervisor may use. It raises its own soft limit to the hard one, and starts its processes
-//! with the
-//! limit that it was given, because a program that calls select(2) breaks with more than 1024. Outputs of instances may not
-//! use the
-//! last few descriptors, so that a client that asks for a stop can always connect and /proc can always be read.
+//! with the limit that it was given, because a program that calls select(2) breaks with more than 1024. Outputs of
+//! instances may not use the last few descriptors, so that a client that asks for a stop can always connect and /proc can
+//! always be read.
 
 use std::os::fd::{AsRawFd, BorrowedFd};
 

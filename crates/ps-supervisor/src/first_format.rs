@@ -1,12 +1,9 @@
 //! Statuses of the first format do not say whether an instance has finished (`done`). The supervisor of that time kept it
-//! in memory
-//! alone, and the next one started every finished instance again. So that this does not happen on an upgrade, the finished
-//! instances are
-//! worked out from the other fields and written down before a supervisor of today takes over.
+//! in memory alone, and the next one started every finished instance again. So that this does not happen on an upgrade, the
+//! finished instances are worked out from the other fields and written down before a supervisor of today takes over.
 //!
 //! The fields do not tell one thing: if nothing of an app runs, whether it has finished or its supervisor was ended by
-//! SIGTERM, which
-//! stops the app. It counts as finished only if the caller saw that supervisor alive.
+//! SIGTERM, which stops the app. It counts as finished only if the caller saw that supervisor alive.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,12 +1,9 @@
 //! The file `id` in a service directory: the prefix of the names of its cgroups. It is random and written before the first
-//! cgroup is made.
-//! A service directory that was copied, or that got the inode of a removed one, therefore never takes the processes of
-//! another app for
-//! its own.
+//! cgroup is made. A service directory that was copied, or that got the inode of a removed one, therefore never takes the
+//! processes of another app for its own.
 //!
 //! Earlier versions made the prefix from device and inode of the directory. The file keeps that prefix beside the new one
-//! for
-//! apps that have it, so that their existing cgroups are found.
+//! for apps that have it, so that their existing cgroups are found.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -44,8 +41,7 @@ pub fn remove_empty_groups(service: &Path) {
 }
 
 /// The recorded prefix. Where there is none, one is drawn and recorded. If it cannot be recorded, because the disk is full,
-/// the prefix of
-/// earlier versions is used, since the next supervisor can work that one out again.
+/// the prefix of earlier versions is used, since the next supervisor can work that one out again.
 fn name(service: &Path) -> Option<ServiceName> {
     if let Some(Written { id, earlier, .. }) = read(service) {
         return Some(ServiceName { own: id, earlier });

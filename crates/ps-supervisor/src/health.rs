@@ -1,6 +1,6 @@
 //! How the supervisor decides that a run is ready, and how it watches a ready run. The spec says what is checked; the run
-//! decides what follows
-//! from a result. Nothing here blocks: the event loop calls again when a descriptor is readable or a deadline is due.
+//! decides what follows from a result. Nothing here blocks: the event loop calls again when a descriptor is readable or a
+//! deadline is due.
 
 mod command;
 mod monitor;
@@ -18,8 +18,7 @@ pub(crate) use notice::{Notice, notices};
 pub(crate) use round::Asked;
 
 /// The least life of every run. If the main process exits with success sooner and leaves other processes behind, it is
-/// taken for a program
-/// that turns itself into a daemon.
+/// taken for a program that turns itself into a daemon.
 pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// How an instance of a type becomes ready, and how it is watched.

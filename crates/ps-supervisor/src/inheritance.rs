@@ -1,8 +1,6 @@
 //! What a supervisor does not take over from the process that starts it. Descriptors, ignored signals and the umask belong
-//! to that process. For
-//! example, with `exec 9>lock; flock 9; ps-lifecycle deploy shop` the lock would otherwise be held for as long as the app
-//! runs, and
-//! after `nohup ps-lifecycle deploy shop` the app could not be told to reload by SIGHUP.
+//! to that process. For example, with `exec 9>lock; flock 9; ps-lifecycle deploy shop` the lock would otherwise be held for
+//! as long as the app runs, and after `nohup ps-lifecycle deploy shop` the app could not be told to reload by SIGHUP.
 
 use std::env;
 use std::fs;
@@ -29,8 +27,7 @@ const OTHER_SIGNALS: [i32; 13] = [
     SIGWINCH,
 ];
 /// The signals among them that people do send. They always get a handler, so that none of them ends a supervisor. The
-/// others get one only
-/// where it is needed, because each handler takes more than a KiB.
+/// others get one only where it is needed, because each handler takes more than a KiB.
 const SENT: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1, SIGUSR2];
 
 /// Marks all descriptors close-on-exec, so that programs started from now on get only stdin, stdout and stderr.
@@ -39,8 +36,7 @@ pub fn close_descriptors_on_exec() {
 }
 
 /// Drops what this process inherited, before it opens anything of its own. Unknown descriptors are closed by executing the
-/// program once more:
-/// only the kernel can close descriptors that no object of this program owns.
+/// program once more: only the kernel can close descriptors that no object of this program owns.
 ///
 /// # Errors
 /// A signal could not be given a handler. If the program cannot be executed again, it goes on with the descriptors.

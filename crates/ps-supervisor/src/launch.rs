@@ -1,9 +1,7 @@
 //! The step between fork and exec, for processes that cannot be started directly ([`crate::start`]). Our own program is
-//! started, joins the
-//! cgroup of the instance, applies the limit of open files, the user and the other settings of its type, and executes the
-//! command.
-//! A shell could take these steps too, but drops variables with names that a shell cannot have, and our own code between
-//! fork and exec would need `unsafe`.
+//! started, joins the cgroup of the instance, applies the limit of open files, the user and the other settings of its type,
+//! and executes the command. A shell could take these steps too, but drops variables with names that a shell cannot have,
+//! and our own code between fork and exec would need `unsafe`.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Read};
@@ -141,9 +139,8 @@ impl Failed {
 }
 
 /// The interpreter that a script's first line names, if it does not exist. Linux reports a missing interpreter with the
-/// same error as a missing
-/// script. A common case is `/bin/sh\r`, from a file saved with the line ends of Windows. `None` for a program that is
-/// searched in `PATH`.
+/// same error as a missing script. A common case is `/bin/sh\r`, from a file saved with the line ends of Windows. `None`
+/// for a program that is searched in `PATH`.
 pub fn missing_interpreter(directory: &Path, program: &OsStr) -> Option<String> {
     if !program.as_bytes().contains(&b'/') {
         return None;

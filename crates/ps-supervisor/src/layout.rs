@@ -1,6 +1,5 @@
 //! The files in the directory of a slot, `<service>/<type>.<n>`. Each run has a directory of its own there. Runs that
-//! follow each other in the
-//! same place share a log; two runs side by side have one each:
+//! follow each other in the same place share a log; two runs side by side have one each:
 //! ```text
 //! web.1/status.json                what the slot is doing
 //! web.1/runs/17/{run.json,exit}    what is known of one run, and how it ended

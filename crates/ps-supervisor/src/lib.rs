@@ -1,7 +1,6 @@
 //! Keeps the processes of one app alive. The service directory's `spec2.json` says what to keep running, each instance's
-//! `status.json` what
-//! runs, and clients send orders over a socket. The crate knows nothing of Dokku, of apps on disk, or of where the spec
-//! came from. docs/supervisor.md explains the whole.
+//! `status.json` what runs, and clients send orders over a socket. The crate knows nothing of Dokku, of apps on disk, or of
+//! where the spec came from. docs/supervisor.md explains the whole.
 
 mod answer;
 mod attachment;

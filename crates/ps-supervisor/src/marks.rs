@@ -36,8 +36,7 @@ impl Strays {
     }
 
     /// Ends the processes that `is_meant` selects: SIGTERM, then SIGKILL after `grace`, until none is left. Returns those
-    /// that survive
-    /// SIGKILL. Processes that we may not signal are not waited for.
+    /// that survive SIGKILL. Processes that we may not signal are not waited for.
     pub fn end(
         &mut self,
         grace: Duration,

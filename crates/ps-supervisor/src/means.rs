@@ -1,6 +1,5 @@
 //! What all seats of one supervisor share: the spec, and what was read of the machine. Reading /proc or the ports costs the
-//! same
-//! for one instance and for 300, so each is read at most once a turn, when the first seat needs it.
+//! same for one instance and for 300, so each is read at most once a turn, when the first seat needs it.
 
 use std::path::{Path, PathBuf};
 

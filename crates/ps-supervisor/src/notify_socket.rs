@@ -1,6 +1,5 @@
 //! The socket to which processes send their state (`NOTIFY_SOCKET`, sd_notify(3)). One socket serves all runs of a
-//! supervisor, because
-//! the kernel tells the sender's pid with each datagram. It is made when the first type needs it.
+//! supervisor, because the kernel tells the sender's pid with each datagram. It is made when the first type needs it.
 
 use std::fs::{self, Permissions};
 use std::io::{self, IoSliceMut};
@@ -82,8 +81,7 @@ impl NotifySocket {
     }
 
     /// The next datagram whose sender is known and that is not too long; at most `most` more are read. Its descriptors are
-    /// closed before this
-    /// returns, so the caller must have acted on the datagrams before it.
+    /// closed before this returns, so the caller must have acted on the datagrams before it.
     pub(crate) fn next(&self, most: &mut usize) -> Option<Said> {
         while *most > 0 {
             *most -= 1;

@@ -1,11 +1,9 @@
 //! Hands out the numbers of an app's runs. No number is used twice, not even by the successor of a supervisor that was
-//! killed: numbers are
-//! written to disk before they are used. That is done 64 at a time, so that 300 runs that start together cost a few
-//! writes; numbers that were written and not used are skipped by the next supervisor.
+//! killed: numbers are written to disk before they are used. That is done 64 at a time, so that 300 runs that start
+//! together cost a few writes; numbers that were written and not used are skipped by the next supervisor.
 //!
 //! A full disk prevents no start. Numbers are then handed out unwritten, and the next supervisor learns them from the names
-//! of the
-//! runs' directories.
+//! of the runs' directories.
 
 use std::path::PathBuf;
 

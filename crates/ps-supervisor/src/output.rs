@@ -1,6 +1,5 @@
 //! Where the input and output of an instance lead: FIFOs from which the supervisor fills logs, or, in the foreground, one
-//! pipe or terminal
-//! that the foreground program reads.
+//! pipe or terminal that the foreground program reads.
 
 use std::fs::File;
 use std::io;

@@ -1,6 +1,6 @@
 //! The two output streams of one run. An error with them (something else lies in the place of a FIFO, the directory is
-//! gone, no descriptor is
-//! left) concerns this run alone: opening them is tried again until it works, and no other run is affected.
+//! gone, no descriptor is left) concerns this run alone: opening them is tried again until it works, and no other run is
+//! affected.
 
 use std::fs;
 use std::io;
@@ -113,8 +113,7 @@ impl Outputs {
     }
 
     /// Prepares the streams for a new process. If something else has taken the place of a FIFO since it was opened, both
-    /// FIFOs are
-    /// made anew, because no process has the old ones any more.
+    /// FIFOs are made anew, because no process has the old ones any more.
     pub(crate) fn prepare(&mut self) -> Result<(), String> {
         let directory = self.directory();
         let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
@@ -127,10 +126,8 @@ impl Outputs {
     }
 
     /// Hands the streams to the next run in the same place, which writes to the same FIFOs and logs; data that the earlier
-    /// run left in a
-    /// FIFO are still read. The directory is renamed, which needs no room, so that a process can be restarted on a full
-    /// disk. Run 0
-    /// has no directory of its own: its FIFOs are removed, and its successor begins new logs.
+    /// run left in a FIFO are still read. The directory is renamed, which needs no room, so that a process can be restarted
+    /// on a full disk. Run 0 has no directory of its own: its FIFOs are removed, and its successor begins new logs.
     pub(crate) fn pass_to(&mut self, number: u64) {
         let before = self.directory();
         let is_first = std::mem::replace(&mut self.number, number) == 0;

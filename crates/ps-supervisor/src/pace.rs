@@ -1,9 +1,7 @@
 //! When a stream is read: at once while little is written, and in larger portions while much is written. A program that
-//! writes line by line wakes
-//! the supervisor with each line, and both then spend most of their time on that. So a stream that wakes us often
-//! gets a larger pipe and is not looked at for a moment after each small portion. A single line is still read at once, and
-//! a quiet
-//! stream causes no wake-up.
+//! writes line by line wakes the supervisor with each line, and both then spend most of their time on that. So a stream
+//! that wakes us often gets a larger pipe and is not looked at for a moment after each small portion. A single line is
+//! still read at once, and a quiet stream causes no wake-up.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

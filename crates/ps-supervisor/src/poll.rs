@@ -1,6 +1,5 @@
 //! A typed epoll: each descriptor is watched under a value of type `S` that says what it belongs to, and a wait returns the
-//! values whose
-//! descriptors are ready.
+//! values whose descriptors are ready.
 
 use std::collections::{BTreeMap, HashMap};
 use std::os::fd::BorrowedFd;

@@ -1,10 +1,9 @@
 //! `PORT`: base + 100 x place of the type + (n - 1), as in foreman; if that is not available, the next free port above
 //! 20000. An
 //! instance keeps its port from start to start, in `ports.json`. Before each start the port is bound to see whether it is
-//! free. If
-//! another process holds it, the instance gets another port and a note says so. If a person chose the app's ports (`ps-set
-//! <app> port`, or
-//! `<type>.port`), the start is refused instead, and the reason names the process that holds the port.
+//! free. If another process holds it, the instance gets another port and a note says so. If a person chose the app's ports
+//! (`ps-set <app> port`, or `<type>.port`), the start is refused instead, and the reason names the process that holds the
+//! port.
 
 mod claims;
 mod kept;
@@ -41,8 +40,7 @@ pub(crate) struct Settled {
 }
 
 /// Decides the port of a slot whose process is about to be started. `had` is the port of its last run, where that is known
-/// from elsewhere than
-/// `ports.json`.
+/// from elsewhere than `ports.json`.
 ///
 /// # Errors
 /// The port that a person chose is not available: why, for people.
@@ -72,10 +70,9 @@ pub(crate) fn settle(
 }
 
 /// Chooses a port and records it. Two supervisors that choose at the same time must not choose the same one, so they take a
-/// lock. A supervisor that
-/// waited too long for the lock chooses without it, and afterwards looks whether another app has recorded the same port; if
-/// so, it
-/// chooses again. Since both record before they look, at least one of them sees the other.
+/// lock. A supervisor that waited too long for the lock chooses without it, and afterwards looks whether another app has
+/// recorded the same port; if so, it chooses again. Since both record before they look, at least one of them sees the
+/// other.
 fn choose_and_keep(
     spec: &Spec,
     service: &Path,
@@ -116,8 +113,7 @@ fn replaced(spec: &Spec, kept: u16, port: Option<u16>) -> String {
 }
 
 /// Why a slot could not be started with the port that a person chose; `None` if it could. `running` is the slot's own
-/// process, which may
-/// hold the port until it is replaced. `service` is the app's service directory.
+/// process, which may hold the port until it is replaced. `service` is the app's service directory.
 pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -> Option<String> {
     let promised = || promised(spec, slot, &claims_of_others(spec, service));
     let is_chosen = spec.is_port_chosen(&slot.process_type);
@@ -157,8 +153,7 @@ fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, Str
 }
 
 /// The port that a person chose for the type, else the port computed from the base and the place of the type. `None` beyond
-/// 65535, beyond a hundred
-/// instances, without a base, and for `release`.
+/// 65535, beyond a hundred instances, without a base, and for `release`.
 #[must_use]
 pub fn port_by_place(spec: &Spec, slot: &Slot) -> Option<u16> {
     let offset = u32::from(slot.index).checked_sub(1).filter(|offset| *offset < PER_TYPE)?;
@@ -339,8 +334,7 @@ mod tests {
             settled.expect("a port").port
         };
         // A process beside this test may take the port in between. That is why there are five tries: a version that forgets
-        // ports
-        // never keeps one.
+        // ports never keeps one.
         let has_kept = (0..5).any(|_| {
             let first = settle().expect("a port");
             let held = TcpListener::bind(("127.0.0.1", first));

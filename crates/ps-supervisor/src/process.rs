@@ -27,8 +27,7 @@ impl Process {
     }
 
     /// Adopts the process with that identity, if it still lives: pid, start time and boot must all match. It is our own
-    /// child if an earlier build of
-    /// this supervisor, in this very process, started it.
+    /// child if an earlier build of this supervisor, in this very process, started it.
     pub(crate) fn adopt(id: &ProcessId) -> Option<Self> {
         let pid = Pid::from_raw(i32::try_from(id.pid).ok()?)?;
         let pidfd = pidfd_open(pid, PidfdFlags::empty()).ok()?;

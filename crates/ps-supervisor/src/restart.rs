@@ -1,6 +1,5 @@
 //! Decides whether and when a process that ended by itself is started again. Pure functions of exits and durations. All
-//! times count from
-//! boot, so that setting the clock changes nothing.
+//! times count from boot, so that setting the clock changes nothing.
 //!
 //! For example, an instance that has lived for an hour and dies is started again at once. The new one dies within a second,
 //! and so do its successors: they are started after 100 ms, 200 ms, 400 ms and so on, up to a minute, until one lives for 10 s.
@@ -121,8 +120,7 @@ impl Deaths {
     }
 
     /// The delay before the next start, varied by up to a tenth; none after a stable life. `jitter` is any number; the same
-    /// number gives the
-    /// same delay.
+    /// number gives the same delay.
     pub(crate) fn delay(&self, settings: &TypeSettings, jitter: u64) -> Duration {
         let delay = settings.delay_after(self.in_row.saturating_sub(u32::from(self.was_stable)));
         let permille = u32::try_from(jitter % 201).unwrap_or(0) + 900;
@@ -141,8 +139,7 @@ impl Deaths {
 }
 
 /// Whether a process is a job: it is meant to end, and must not run twice because nobody saw its end. With the policy `no`
-/// every process is one;
-/// with `on-failure`, one that has succeeded before in the same release (`has_finished`).
+/// every process is one; with `on-failure`, one that has succeeded before in the same release (`has_finished`).
 pub(crate) fn is_job(policy: RestartPolicy, has_finished: bool) -> bool {
     match policy {
         RestartPolicy::No => true,

@@ -1,6 +1,6 @@
-//! `next.json`: the revision that an app is to get, as a program submits it before it says [`crate::Request::Roll`]. It is a
-//! spec with one thing more, how each type is rolled; so to commit it is to rename it over the spec, which happens whole or
-//! not at all. A program that dies after it wrote this file and before it said so has changed nothing.
+//! `next.json`: a new revision of an app. A program writes this file and then sends [`crate::Request::Roll`]. The file is a
+//! spec with one more field, how each type is rolled out; so committing it is one rename over the spec, which cannot happen
+//! by halves. If the program dies between writing the file and sending the request, nothing has changed.
 
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
@@ -17,21 +17,21 @@ use crate::{Error, stopped};
 /// The file's name in a service directory.
 pub const NEXT_FILE: &str = "next.json";
 
-/// The revision that an app is to get.
+/// A new revision of an app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Next {
-    /// What is to be kept running then.
+    /// The spec of the new revision.
     #[serde(flatten)]
     pub spec: Spec,
-    /// How each type of it is rolled; a type that is not named here gets no new runs.
+    /// How each type is rolled out; a type that is not named here gets no new runs.
     #[serde(default)]
     pub rolling: BTreeMap<String, Manner>,
 }
 
-/// How a type is rolled.
+/// How a type is rolled out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manner {
-    /// In which order, how many at a time, and what a run has to pass.
+    /// The order, the number at a time, and what a run has to pass.
     pub rules: Rules,
 }
 
@@ -42,20 +42,20 @@ impl Borrow<Spec> for Next {
 }
 
 impl Next {
-    /// What its file contains.
+    /// The content of the file.
     pub fn to_json(&self) -> Vec<u8> {
         document(self)
     }
 
-    /// Reads what was submitted in a service directory.
+    /// Reads the new revision from a service directory.
     ///
     /// # Errors
-    /// [`Error::NoSpec`] if nothing was.
+    /// [`Error::NoSpec`] if there is none.
     pub fn read(service: &Path) -> Result<Self, Error> {
         read_document(&service.join(NEXT_FILE))
     }
 
-    /// Writes it again, changed, unless it has been committed already.
+    /// Writes the changed revision again, unless it has been committed already.
     ///
     /// # Errors
     /// It cannot be written.
@@ -69,23 +69,25 @@ impl Next {
     }
 }
 
-/// How the types of the spec that stands were rolled, as far as its file says.
+/// How the types of the current revision were rolled out, as far as its file says.
 pub(crate) fn manners(service: &Path) -> BTreeMap<String, Manner> {
     read_document::<Next>(&service.join(SPEC_FILE)).map(|next| next.rolling).unwrap_or_default()
 }
 
-/// Makes durable that what was submitted is what the app has. A commit that was done already is done.
+/// Commits the new revision durably: it becomes the app's spec. Committing it a second time changes nothing.
 ///
 /// # Errors
-/// It could not be written: then `old` is the spec, as before.
+/// It could not be written. The spec is `old` then, as before.
 pub(crate) fn commit(service: &Path, old: Option<&Spec>) -> Result<(), Error> {
     let (next, spec) = (service.join(NEXT_FILE), service.join(SPEC_FILE));
     if spec.is_dir() {
-        // Whoever put that there did not mean the app to stay as it is for ever.
+        // Somebody made a directory in the spec's place. A rename could not replace it, and the app could never be deployed
+        // again.
         fs::remove_dir_all(&spec).map_err(|error| Error::io("remove", &spec, error))?;
     }
     if let Some(again) = read_document::<Spec>(&next).ok().filter(|next| is_revision_of(old, next)) {
-        // The list of this revision that lies there is out of date once the spec is renamed, and its number would not say so.
+        // The list of stopped slots may bear the number of this revision already, although it was written before the
+        // rename. So it is written again, for the new spec.
         let listed = stopped::write(service, again.revision, &again.stopped);
         listed.unwrap_or_else(|_| stopped::forget(service));
     }
@@ -96,7 +98,7 @@ pub(crate) fn commit(service: &Path, old: Option<&Spec>) -> Result<(), Error> {
         Err(error) => return Err(Error::io("rename", &next, error)),
     }
     if let Err(error) = File::open(service).and_then(|directory| directory.sync_all()) {
-        // What may not last is not said to be done.
+        // The rename could not be synced and may be lost, so it is undone rather than reported as done.
         let undone = old.map_or_else(
             || fs::remove_file(&spec).map_err(|error| Error::io("remove", &spec, error)),
             |old| old.write(service),
@@ -111,7 +113,7 @@ fn is_revision_of(old: Option<&Spec>, next: &Spec) -> bool {
     old.is_some_and(|old| old.revision == next.revision)
 }
 
-/// Removes what was submitted: the spec of before is the app's.
+/// Removes the new revision: the app keeps its spec.
 pub(crate) fn withdraw(service: &Path) -> Result<(), Error> {
     let next = service.join(NEXT_FILE);
     match fs::remove_file(&next) {

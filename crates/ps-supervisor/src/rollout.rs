@@ -1,9 +1,9 @@
-//! A rollout in the hands of a supervisor. `ps-rollout` decides; what it wants is written down in `rollout.json` before it is
-//! done, so that a supervisor that is killed at any step is succeeded by one that goes on there. What is done about a slot is not
-//! known here (`supervisor::rollout`).
+//! A rollout that a supervisor carries out. `ps-rollout` decides each step. The step is written to `rollout.json` before it
+//! is taken, so that if the supervisor is killed, the next one continues from there. How a step changes a slot is known
+//! elsewhere (`supervisor::rollout`).
 //!
-//! The file is not synced. After a power loss no run of the app lives, and whether it has the old revision or the new one
-//! is what the spec says, which is synced.
+//! The file is not synced. After a power loss no run of the app lives, and the spec, which is synced, says whether the app
+//! has the old or the new revision.
 
 mod report;
 
@@ -28,27 +28,27 @@ pub use report::{Report, Stage};
 
 const ROLLOUT_FILE: &str = "rollout.json";
 const FORMAT: u32 = 1;
-/// How long a run may take to say that it has missed its own deadline.
+/// How much longer than a run's own deadline the rollout waits, so that the run itself can say what it has not done.
 const SPEAKS_FIRST: Duration = Duration::from_secs(2);
 
-/// A rollout that this supervisor carries out, or that is over.
+/// A rollout that is in progress, or whose outcome nobody has been told yet.
 #[derive(Debug)]
 pub(crate) struct Carried {
-    /// What the app is to get.
+    /// The new revision.
     pub(crate) next: Next,
-    /// The slots that are to get a new run.
+    /// The slots that get a new run.
     pub(crate) fresh: BTreeSet<Slot>,
-    /// Whether what follows from its end has been done.
+    /// Whether the steps after its end have been taken.
     pub(crate) is_concluded: bool,
     rollout: Rollout,
     heard: Vec<Event>,
     failed: Vec<Status>,
     unwritten: Option<String>,
-    /// What it was doing, and whether it was over, when that was told last.
+    /// The stage, and whether it was over, in the last report.
     told: Option<(Stage, bool)>,
 }
 
-/// The file.
+/// The content of `rollout.json`.
 #[derive(Serialize, Deserialize)]
 struct Written {
     format: u32,
@@ -60,33 +60,33 @@ struct Written {
     unwritten: Option<String>,
 }
 
-/// What of an earlier supervisor's rollout is left.
+/// A rollout of an earlier supervisor.
 #[derive(Debug)]
 pub(crate) enum Left {
-    /// Nothing.
+    /// There is none.
     Nothing,
-    /// All of it.
+    /// It can be continued.
     Rollout(Box<Carried>),
-    /// Something that nobody can go on with: it makes no sense, or a later version wrote it.
+    /// It cannot be continued: the file is damaged, or a later version wrote it.
     Unreadable,
 }
 
-/// What has come of an order to roll.
+/// What a rollout starts from.
 #[derive(Debug)]
 pub(crate) struct Order {
-    /// The slots that are to get a new run.
+    /// The slots that get a new run.
     pub(crate) fresh: BTreeSet<Slot>,
-    /// What fills each slot now, or is in the hands of its restart policy.
+    /// The run that fills each slot now, or that its restart policy is about to start.
     pub(crate) present: BTreeMap<Slot, Present>,
     /// The lowest number that no run of the app has had.
     pub(crate) next_number: u64,
 }
 
 impl Carried {
-    /// A rollout that is about to begin.
+    /// Begins a rollout.
     ///
     /// # Errors
-    /// It cannot be written down; then nothing has happened.
+    /// It cannot be written to disk. Nothing has changed then.
     pub(crate) fn new(service: &Path, next: Next, order: Order) -> io::Result<Self> {
         let rollout = Rollout::new(&plan(&next, &order));
         let written =
@@ -103,8 +103,8 @@ impl Carried {
         Self { next, fresh, is_concluded: false, rollout, heard, failed, unwritten, told: None }
     }
 
-    /// What an earlier supervisor of a service directory has left; `spec` is that of the directory, which is the next one if
-    /// that has been committed already.
+    /// The rollout of an earlier supervisor of this service directory. `spec` is the directory's spec: that of the new
+    /// revision if it has been committed already.
     pub(crate) fn left(service: &Path, spec: &Spec) -> Left {
         let bytes = match durable::state(&service.join(ROLLOUT_FILE), MAX_FILE_BYTES) {
             Err(ReadError::Missing) => return Left::Nothing,
@@ -121,18 +121,18 @@ impl Carried {
         }
     }
 
-    /// Takes in that something happened. What follows is asked for with [`Carried::decide`], once for all that has happened.
+    /// Adds an event. [`Carried::decide`] then decides what follows from all that were added.
     pub(crate) fn hear(&mut self, event: Event) {
         self.heard.push(event);
     }
 
-    /// What is to be done about everything that has happened since this was last asked, written down already. Nothing has
-    /// happened: nothing, unless time has passed.
+    /// The actions that follow from the events since the last call and from the time that has passed. They have been
+    /// recorded when this returns.
     ///
-    /// On a disk that takes no record the rollout is put back, which is then done without one: a full disk keeps nothing alive
-    /// that is to end, and keeps nothing down that is to run.
+    /// If the record cannot be written, because the disk is full, the rollout is undone, and that is done without a record.
+    /// A full disk must neither keep a process alive that is to end nor prevent one from running again.
     ///
-    /// `next_number` is the lowest that no run of the app has had.
+    /// `next_number` is the lowest number that no run of the app has had.
     pub(crate) fn decide(&mut self, service: &Path, next_number: u64) -> Vec<Action> {
         let now = now();
         self.rollout.pass_numbers_below(next_number);
@@ -168,15 +168,15 @@ impl Carried {
         durable::replace(service, ROLLOUT_FILE, &json)
     }
 
-    /// Whether nothing more will come of it.
+    /// Whether the rollout has come to its end.
     pub(crate) fn is_over(&self) -> bool {
         self.rollout.outcome().is_some()
     }
 
-    /// A person has stopped these: the new revision leaves them empty as well.
+    /// A person has stopped these slots, so the new revision leaves them empty as well.
     ///
     /// # Errors
-    /// That cannot be written down.
+    /// That cannot be recorded.
     pub(crate) fn stop(&mut self, service: &Path, slots: &[Slot]) -> Result<(), Error> {
         for slot in slots {
             self.heard.push(Event::Stopped(slot.clone()));
@@ -187,25 +187,25 @@ impl Carried {
         if self.is_over() { Ok(()) } else { self.next.write_again(service) }
     }
 
-    /// Keeps what is known of a new run that has failed, for whoever is told why.
+    /// Remembers the status of a new run that failed, for the report.
     pub(crate) fn note_failed(&mut self, status: Status) {
         if !self.failed.iter().any(|failed| failed.slot == status.slot) {
             self.failed.push(status);
         }
     }
 
-    /// Whether no new run is known to have failed.
+    /// Whether no failed run has been remembered.
     pub(crate) fn has_nothing_failed(&self) -> bool {
         self.failed.is_empty()
     }
 
-    /// When it is to be looked at again, at the latest.
+    /// When it must be looked at again, at the latest.
     pub(crate) fn due(&self) -> Option<Instant> {
         let clock = (Instant::now(), now());
         self.rollout.due().map(|due| clock.0 + due.saturating_sub(clock.1))
     }
 
-    /// How it goes, if what it does is another thing than when this was last asked.
+    /// A report, if the stage has changed since the last one.
     pub(crate) fn take_news(&mut self) -> Option<Report> {
         let report = self.report();
         let now = (report.stage, report.outcome.is_some());
@@ -213,7 +213,7 @@ impl Carried {
         is_news.then_some(report)
     }
 
-    /// How it goes, for whoever watches.
+    /// A report for the clients that watch.
     pub(crate) fn report(&self) -> Report {
         Report {
             revision: self.next.spec.revision,
@@ -225,31 +225,32 @@ impl Carried {
     }
 }
 
-/// Whether a rollout of a service directory is under way, or is over and nobody was told yet.
+/// Whether a rollout of a service directory is in progress, or has ended without anybody having been told.
 pub fn is_rolling(service: &Path) -> bool {
     service.join(ROLLOUT_FILE).exists()
 }
 
-/// Removes what is written of a rollout that is over, or that nobody can go on with.
+/// Removes the record of a rollout that is over or cannot be continued.
 pub(crate) fn forget(service: &Path) {
-    // Where it stays, the next supervisor finds that it is over.
+    // If the file stays, the next supervisor reads in it that the rollout is over.
     let _ = fs::remove_file(service.join(ROLLOUT_FILE));
     let _ = revision::withdraw(service);
 }
 
-/// Now, on the clock of rollouts: the time since the machine was started, whoever asks.
+/// The time on the clock of rollouts: since boot.
 fn now() -> Duration {
     let now = rustix::time::clock_gettime(ClockId::Boottime);
     Duration::new(now.tv_sec.unsigned_abs(), now.tv_nsec.unsigned_abs().try_into().unwrap_or(0))
 }
 
-/// The rules of a type. A run that has a deadline of its own says best what it has not done by then: it is let speak first.
+/// The rules of a type. Where a run has a deadline of its own, the rollout's is a little later, because the run can say
+/// what it has not done.
 fn rules(rules: Rules, has_own: bool) -> Rules {
     let patience = if has_own { SPEAKS_FIRST } else { Duration::ZERO };
     Rules { deadline: rules.deadline.saturating_add(patience), ..rules }
 }
 
-/// What becomes of each slot. What is there decides: there is nothing to replace in an empty slot.
+/// What the rollout does with each slot. An empty slot has nothing to replace.
 fn plan(next: &Next, order: &Order) -> Plan {
     let wanted: BTreeSet<Slot> = next.spec.wanted().into_iter().collect();
     let mut types: BTreeMap<_, TypePlan> = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! A run: one life of one process tree in a slot, with everything that belongs to it alone. Its number is never used again, so its
-//! FIFOs, its cgroup and the marks of its processes are nobody else's, and two runs can live in one slot. It asks the run
-//! table what to do and does it; what follows on its end is its seat's to say.
+//! A run: one life of a process tree in a slot. Its number is never used again, so its FIFOs, its cgroup and the marks of
+//! its processes belong to it alone, and two runs can live side by side in one slot. It asks the run table what to do and
+//! does it. What follows on its end is decided by its seat.
 
 mod end;
 mod health;
@@ -33,14 +33,14 @@ use crate::status::{self, Status};
 pub(crate) use end::{Cause, Terms};
 use watched::Watched;
 
-/// How soon a tree that would not die is killed again.
+/// After how long SIGKILL is sent again while something of the tree lives.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
-/// How often a tree is looked at whose main process has just ended, and for how long.
+/// How often a tree is looked at right after its main process has ended, and for how long.
 const LOOK_SOON: Duration = Duration::from_millis(1);
 const SOON_GONE: Duration = Duration::from_millis(20);
-/// How soon what is wrong with a place is looked at again.
+/// After how long an error with the run's directory or outputs is looked at again.
 pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
-/// How long a process may survive SIGKILL, in the kernel's hands, before that is told.
+/// After how long a process that survives SIGKILL is reported. It may be in an uninterruptible sleep.
 const UNKILLABLE: Duration = Duration::from_secs(5);
 
 const IN_THE_BACKGROUND: &str = "it left processes running when it ended: it seems to put itself into the background; \
@@ -49,67 +49,67 @@ const IN_THE_BACKGROUND: &str = "it left processes running when it ended: it see
 /// One life in a slot.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// What is known of it, as it is written and told.
+    /// Its status, as it is written to files and sent to clients.
     pub(crate) status: Status,
-    /// Why it ends or has ended, if it does.
+    /// Why it is ending or has ended.
     pub(crate) cause: Option<Cause>,
-    /// What its own revision says, for as long as the app has another one.
+    /// The rules for its end from its own revision, while the app has another one.
     pub(crate) terms: Option<Terms>,
     state: RunState,
     process: Option<Process>,
     tree: Tree,
     outputs: Outputs,
     timer: Option<Instant>,
-    /// When what is wrong with its place is looked at again, if something is.
+    /// When an error with its directory or outputs is looked at again.
     try_again: Option<Instant>,
-    /// Whether its outputs could not be opened when that was last tried.
+    /// Whether its outputs could not be opened at the last attempt.
     is_broken: bool,
     written: Written,
     killed_since: Option<Instant>,
-    /// What of its tree does not end because we may not end it.
+    /// Processes of the tree that we are not permitted to signal, for people.
     obstacle: Option<String>,
-    /// When its main process ended, while something of it may be left.
+    /// When its main process ended, while other processes of the tree may live.
     orphaned: Option<Instant>,
-    /// The turn in which nothing was left for the first time.
+    /// The turn in which the tree was found empty for the first time.
     looked_empty: Option<u64>,
     changed: bool,
-    /// What is asked of it, while something is.
+    /// Its checks and its watchdog, if it has any.
     watched: Option<Box<Watched>>,
-    /// The command that is to have it end, while it runs.
+    /// The stop command, while it runs.
     stop_command: Option<Box<CommandTry>>,
-    /// Whether it has another main process, which nobody watches yet.
+    /// Whether it has a new main process (`MAINPID`) that the event loop does not watch yet.
     has_new_main: bool,
 }
 
-/// Where it stands what a run is doing.
+/// Where the current status has been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Written {
-    /// Wherever it should.
+    /// In `state` and in the run's own files.
     Everywhere,
-    /// In `state` alone: its own files could not be written.
+    /// In `state` alone, because the run's own files could not be written.
     InState,
     /// Nowhere.
     Nowhere,
 }
 
-/// Why a run was not started, for people.
+/// Why a run was not started, with a reason for people.
 #[derive(Debug)]
 pub(crate) enum Obstacle {
-    /// Its place cannot be used: that is no death of its process.
+    /// Its directory or its outputs cannot be used. That does not count as a death of its process.
     Place(String),
-    /// What it was to be made of is not to be had.
+    /// Its port, its variables or its command cannot be used, or the system did not start the process.
     Refused(String),
 }
 
 impl Run {
-    /// A run that is about to be started in a slot, by what its status says.
+    /// A run that is about to be started in a slot; `status` says with which number and lane.
     pub(crate) fn new(slot: &Path, status: Status, means: &Means) -> Self {
         let tree = means.new_tree(&status.slot, status.run);
         let outputs = Outputs::new(slot, status.run, status.log, means.descriptors);
         Self { state: RunState::Preparing, ..Self::without_life(status, tree, outputs) }
     }
 
-    /// One that has ended, or that never was: nothing of it lives.
+    /// A run of which nothing lives.
     pub(crate) fn without_life(status: Status, tree: Tree, outputs: Outputs) -> Self {
         Self {
             cause: None,
@@ -134,7 +134,7 @@ impl Run {
         }
     }
 
-    /// One whose process an earlier supervisor left running.
+    /// A run whose process an earlier supervisor left running.
     pub(crate) fn adopted(process: Process, run: Self) -> Self {
         let state = match run.status.state {
             State::Starting => RunState::Starting,
@@ -144,7 +144,7 @@ impl Run {
         Self { state, process: Some(process), ..run }
     }
 
-    /// One whose main process is gone, and which left others: they are killed at once.
+    /// A run whose main process is gone and that left other processes behind: they are killed at once.
     pub(crate) fn being_cleared(run: Self, cause: Cause) -> Self {
         let state = match cause {
             Cause::ByItself(_) => RunState::Clearing,
@@ -158,7 +158,7 @@ impl Run {
         self.status.run
     }
 
-    /// How far it has come.
+    /// Its state.
     pub(crate) fn state(&self) -> RunState {
         self.state
     }
@@ -168,17 +168,17 @@ impl Run {
         self.process.as_ref()
     }
 
-    /// Its processes, as far as they can be told from others.
+    /// Its process tree.
     pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }
 
-    /// What to watch to learn of its end, if it is no child of ours.
+    /// The descriptor that shows the end of its main process, if that is no child of ours.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref().and_then(Process::pidfd)
     }
 
-    /// How its process ended, where somebody else saw it and wrote that down.
+    /// How its process ended, as recorded by another process that saw it.
     pub(crate) fn exit_seen(&mut self) -> Option<Exit> {
         status::read_exit(&self.outputs.directory())
     }
@@ -193,7 +193,7 @@ impl Run {
         self.outputs.are_open()
     }
 
-    /// Becomes the next run of its place: nothing of the earlier one lives. What is known of the slot stays known.
+    /// Becomes the next run in the same place, after the earlier one has ended. What the status says of the slot is kept.
     pub(crate) fn succeed(&mut self, number: u64, tree: Tree) {
         self.outputs.drain();
         self.outputs.pass_to(number);
@@ -204,10 +204,10 @@ impl Run {
         self.state = RunState::Preparing;
     }
 
-    /// Starts its process, as `spec` says, in the directory that stands there. `kept` is the port it had.
+    /// Starts the process as `spec` says, in its directory. `kept` is the port of the earlier run.
     ///
     /// # Errors
-    /// Why not; nothing of it lives then. While its place cannot be used it is still being prepared, and may be started again.
+    /// Why not; nothing of it lives then. After [`Obstacle::Place`] it can be started again.
     pub(crate) fn start(&mut self, spec: &Spec, means: &mut Means) -> Result<(), Obstacle> {
         self.timer = None;
         self.changed = true;
@@ -240,7 +240,7 @@ impl Run {
         self.outputs.limit(spec.log_limits(&self.status.slot.process_type));
         self.outputs.prepare().map_err(Obstacle::Place)?;
         if self.status.role != Some(Role::Current) {
-            // Whoever takes over before anything else is written knows that it does not fill the slot.
+            // Written at once: if the supervisor dies now, the next one sees by it that this run does not fill the slot.
             let _ = self.write_own();
         }
         self.status.begin_logs(self.outputs.places());
@@ -264,7 +264,7 @@ impl Run {
         start::spawn(spec, slot, &given).map_err(Obstacle::Refused)
     }
 
-    /// Sees to it that the port is free; another one takes the place of one that is not, and a note says so.
+    /// Makes sure that the port is free. If it is not, the run gets another one, and a note says so.
     fn settle_port(&mut self, spec: &Spec, means: &mut Means) -> Result<(), String> {
         let Status { slot, port, .. } = &self.status;
         (self.status.port, self.status.note) = match self.status.lane {
@@ -277,7 +277,7 @@ impl Run {
         Ok(())
     }
 
-    /// Is to end, if it lives. Whether that has to be waited for.
+    /// Begins to end the run, if it lives. Whether its end has to be waited for.
     pub(crate) fn end(&mut self, means: &mut Means) -> bool {
         self.cause = Some(Cause::Asked);
         let event = self.terms(means).way_to_end();
@@ -285,8 +285,8 @@ impl Run {
         self.state.is_live()
     }
 
-    /// Its main process ended: `exit` is `None` if nobody could see how. `None`: that was none of its own. Otherwise how
-    /// long it has lived and so on, and whether it ended by itself.
+    /// Its main process has ended; `exit` is `None` if nobody could see how. Returns the death, and whether the process
+    /// ended by itself; `None` if the run has no process.
     pub(crate) fn reap(&mut self, exit: Option<Exit>, means: &mut Means) -> Option<(Death, bool)> {
         let lifetime = self.process.take()?.lifetime();
         let is_by_itself = !self.state.is_ending();
@@ -308,7 +308,7 @@ impl Run {
         Some((death, is_by_itself))
     }
 
-    /// Looks at the clock, and at the tree if it is meant to become empty. Whether it has come to its end.
+    /// Acts on timers, checks and an empty tree. Whether the run has come to its end.
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) -> bool {
         let was_live = self.state.is_live();
         self.look_at_health(now, means);
@@ -328,8 +328,8 @@ impl Run {
         was_live && !self.state.is_live()
     }
 
-    /// Whether nothing is left. Without a cgroup that must have been so twice: whoever forks while /proc is read can be
-    /// missed once.
+    /// Whether the tree is empty. Without a cgroup it must be found empty in two turns, because a process that forks while
+    /// /proc is read can be missed once.
     fn has_emptied(&mut self, census: &mut Census) -> bool {
         let is_empty = self.tree.is_empty(None, census);
         let turn = census.turn();
@@ -340,7 +340,7 @@ impl Run {
         is_empty && (self.tree.is_exact() || before != turn)
     }
 
-    /// Why it survives SIGKILL, once it has done so for long; told once.
+    /// If it has survived SIGKILL for long: what of it, for people. Told once.
     pub(crate) fn take_refusal_to_end(&mut self) -> Option<String> {
         let since = self.killed_since.filter(|_| self.state.is_live())?;
         if since.elapsed() < UNKILLABLE {
@@ -381,12 +381,12 @@ impl Run {
         self.changed |= state != before || action != RunAction::Nothing;
     }
 
-    /// What holds for its end.
+    /// The rules for its end: those of its own revision, else the app's.
     pub(crate) fn terms(&self, means: &Means) -> Terms {
         self.terms.clone().unwrap_or_else(|| Terms::of(&means.spec, &self.status.slot.process_type))
     }
 
-    /// Says what keeps its tree from ending, for as long as it does.
+    /// Shows in the status which processes keep the tree from ending.
     fn name_obstacle(&mut self, obstacle: Option<String>) {
         if self.obstacle != obstacle {
             self.status.reason.clone_from(&obstacle);
@@ -395,7 +395,7 @@ impl Run {
         }
     }
 
-    /// What is being ended is killed now, before its grace period is over.
+    /// Kills a run that is ending without waiting for the rest of its grace period.
     pub(crate) fn hurry(&mut self, means: &mut Means) {
         if self.state == RunState::StopCommand {
             self.handle(RunEvent::Due, means);
@@ -405,14 +405,14 @@ impl Run {
         }
     }
 
-    /// Sends a signal to everything of it.
+    /// Sends a signal to every process of the tree.
     pub(crate) fn signal(&self, signal: Signal, census: &mut Census) {
         if self.state.is_live() {
             self.tree.signal(self.process.as_ref().map(Process::pid), signal, census);
         }
     }
 
-    /// Opens what could not be opened and writes what could not be written; if that fails, later again.
+    /// Tries again to open its outputs and to write its status; if that fails, it is tried again later.
     pub(crate) fn mend(&mut self) {
         let trouble = self.outputs.open().err();
         let is_news = trouble.is_some() && trouble != self.status.reason;
@@ -428,14 +428,15 @@ impl Run {
 
     /// When it must be looked at again, at the latest.
     pub(crate) fn due(&self, now: Instant, poll: Duration) -> Option<Instant> {
-        // What dies with its main process is gone within a millisecond; what does not may take as long as it likes.
+        // Most processes that end with their main process are gone within a millisecond, so the tree is looked at often at
+        // first.
         let is_fresh = self.orphaned.is_some_and(|since| now.saturating_duration_since(since) < SOON_GONE);
         let look = if is_fresh { poll.min(LOOK_SOON) } else { poll };
         let emptied = (self.state.waits_for_empty() && self.process.is_none()).then(|| now + look);
         [self.timer, self.try_again, emptied, self.health_due(now)].into_iter().flatten().min()
     }
 
-    /// Removes what it had of its own, its logs excepted: it has ended.
+    /// Removes the files of a run that has ended, except its logs, and gives back its port on the second lane.
     pub(crate) fn clear_away(&mut self, means: &mut Means) {
         self.outputs.remove();
         if self.status.lane == Lane::Second {

@@ -1,12 +1,11 @@
-//! The name of a run where its processes are told from those of others: in their marks, and of its cgroup.
+//! The name of a run: it marks its processes and names its cgroup.
 
 use std::fmt;
 use std::str::FromStr;
 
 use formation::Slot;
 
-/// `web.1@17`. A supervisor of before knew no runs, and named what it started
-/// by the slot alone: that is run 0.
+/// `web.1@17`. Supervisors of the first format had no runs and used the slot alone, `web.1`: that is run 0.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RunName {
     pub(crate) slot: Slot,
@@ -34,7 +33,7 @@ impl FromStr for RunName {
     }
 }
 
-/// The number of a run as it is written, from 1.
+/// Parses the number of a run; numbers begin with 1.
 pub(crate) fn number(text: &str) -> Option<u64> {
     let is_plain = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
     text.parse().ok().filter(|_| is_plain)

@@ -1,25 +1,25 @@
-//! The run table: one life of one process tree, from the order to start it until nothing of it is left. A total, pure
+//! The run table: one life of a process tree, from the order to start it until nothing of it is left. A total, pure
 //! function, state x event -> state + action, printed in docs/supervisor.md and checked against it by a test. Whether
-//! another run follows is not decided here: `seat_table` does.
+//! another run follows is decided by `seat_table`.
 
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RunState {
-    /// Its place, its port and its variables are being seen to; nothing of it lives.
+    /// Its directory, port and variables are being prepared; no process lives.
     Preparing,
     /// Its process lives and is not ready yet.
     Starting,
     /// Its process lives and is ready.
     Ready,
-    /// Its process lives and was ready; now it says, or a readiness check says, that it is not.
+    /// Its process lives and was ready, but a readiness check fails now.
     Unready,
-    /// The command that is to have it end runs.
+    /// The stop command runs.
     StopCommand,
-    /// It was asked to end (the stop signal).
+    /// The stop signal was sent, and the grace period runs.
     Terminating,
-    /// All of it was told to end (SIGKILL).
+    /// SIGKILL was sent to the whole tree.
     Killing,
-    /// Its main process ended by itself; what that left behind is being killed.
+    /// Its main process ended by itself; the processes that it left are being killed.
     Clearing,
     /// Nothing of it is left.
     Ended,
@@ -28,47 +28,47 @@ pub(crate) enum RunState {
 /// What can happen to a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RunEvent {
-    /// Its process lives.
+    /// Its process was started.
     Spawned,
     /// It could not be started.
     Refused,
-    /// Its process was found ready.
+    /// Its checks found it ready.
     Ready,
-    /// A process that was ready is not any more, which is no reason to end it.
+    /// A readiness check failed, which is no reason to end it.
     Unready,
-    /// It is to end.
+    /// It is told to end.
     End,
-    /// It is to end, and a command is run for that first.
+    /// It is told to end, and has a stop command.
     EndByCommand,
-    /// That command is over.
+    /// The stop command has ended.
     CommandOver,
     /// Its main process ended.
     Died,
     /// No process of its tree is left.
     Empty,
-    /// The time it was given has passed.
+    /// The timer of the current state is due.
     Due,
 }
 
-/// What is done about it.
+/// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RunAction {
     /// Nothing.
     Nothing,
-    /// Say that it is ready, or is not any more.
+    /// Tell that it is ready or unready.
     Tell,
-    /// Run the stop command, for the grace period at most.
+    /// Run the stop command, at most for the grace period.
     Command,
-    /// The stop signal, and the grace period begins.
+    /// Send the stop signal and begin the grace period.
     Terminate,
-    /// SIGKILL to the whole tree, and again until it is empty.
+    /// Send SIGKILL to the whole tree, again and again until it is empty.
     Kill,
-    /// Give back what it took of the machine, and tell its seat that it is over.
+    /// Release its resources, and tell its seat that it has ended.
     Finish,
 }
 
 impl RunState {
-    /// What the run does when something happens to it.
+    /// The next state and the action.
     #[must_use]
     pub(crate) fn after(self, event: RunEvent) -> (Self, RunAction) {
         match self {
@@ -84,7 +84,7 @@ impl RunState {
         }
     }
 
-    /// Whether something of it may live.
+    /// Whether a process of it may live.
     pub(crate) fn is_live(self) -> bool {
         match self {
             Self::Starting
@@ -103,7 +103,7 @@ impl RunState {
         self == Self::StopCommand || self.waits_for_empty()
     }
 
-    /// Whether it is over as soon as its tree is empty.
+    /// Whether it ends as soon as its tree is empty.
     pub(crate) fn waits_for_empty(self) -> bool {
         match self {
             Self::Terminating | Self::Killing | Self::Clearing => true,
@@ -175,7 +175,7 @@ fn from_unready(event: RunEvent) -> (RunState, RunAction) {
     }
 }
 
-/// The command may go on for a while when nothing is left of what it was to end: that is waited for.
+/// The stop command may still run when the tree is empty: then the run ends with the command.
 fn from_stop_command(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::CommandOver | RunEvent::Due => (RunState::Terminating, RunAction::Terminate),
@@ -190,7 +190,7 @@ fn from_stop_command(event: RunEvent) -> (RunState, RunAction) {
     }
 }
 
-/// The main process may end first: what it started has the grace period all the same.
+/// If the main process ends first, the others still have the rest of the grace period.
 fn from_terminating(event: RunEvent) -> (RunState, RunAction) {
     match event {
         RunEvent::Due => (RunState::Killing, RunAction::Kill),

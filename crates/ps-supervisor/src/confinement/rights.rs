@@ -1,6 +1,5 @@
 //! Checks, before anything is stopped, whether the supervisor may apply the settings of a type: a process that needs a
-//! right that
-//! the supervisor lacks would fail at its start.
+//! right that the supervisor lacks would fail at its start.
 
 use rustix::process::{Resource, getpriority_process, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
@@ -9,8 +8,7 @@ use super::{Confinement, OOM_SCORE, files_of};
 
 impl Confinement {
     /// The first setting that a supervisor of this user and group cannot apply, and why. If the user is ours, it is taken
-    /// to have our
-    /// capabilities.
+    /// to have our capabilities.
     pub fn refusal(&self, supervisor: u32, group: u32) -> Option<(&'static str, String)> {
         let rights = Rights::of(supervisor);
         let of_user = || self.refused_identity((supervisor, group), rights);

@@ -1,6 +1,5 @@
 //! A check that runs a command: a child with the variables and the directory of the run, in a cgroup and a process group of
-//! its own, so that
-//! the command can be killed without touching the run.
+//! its own, so that the command can be killed without touching the run.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -131,8 +130,7 @@ impl Ending {
 
 impl CommandTry {
     /// Starts a command and reads its output. `index` is the number of the check among those of its run. An error says why
-    /// the command could
-    /// not be started.
+    /// the command could not be started.
     pub(crate) fn begin(
         words: &[String],
         index: usize,

@@ -1,6 +1,5 @@
 //! The ports that the slots of all apps keep, read from their files, so that no two apps choose the same one. A lock is
-//! held while an app
-//! chooses. This module does not know what a port is used for.
+//! held while an app chooses. This module does not know what a port is used for.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -18,8 +17,7 @@ const LOCK_TRIES: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// The kept ports, read and written at most once in a turn of a supervisor: a start of 300 instances reads one file for
-/// each app,
-/// not 300. Once an instance has chosen a port, other apps have to wait with theirs until the turn ends.
+/// each app, not 300. Once an instance has chosen a port, other apps have to wait with theirs until the turn ends.
 #[derive(Debug, Default)]
 pub(crate) struct Claims {
     kept: Option<Kept>,
@@ -85,16 +83,14 @@ pub(super) fn claims_of_others(spec: &Spec, service: &Path) -> BTreeSet<u16> {
 }
 
 /// The directory that contains the service directories of all apps, if this one is named after its app and so lies among
-/// them. A
-/// service directory elsewhere stands alone; its neighbours are none of ours.
+/// them. A service directory elsewhere stands alone; its neighbours are none of ours.
 pub(super) fn all_services<'a>(spec: &Spec, service: &'a Path) -> Option<&'a Path> {
     let is_one_of_many = service.file_name().is_some_and(|name| name == spec.app.as_str());
     service.parent().filter(|_| is_one_of_many)
 }
 
 /// Locks the choice of ports below `parent` while the returned file lives. `None` if the lock cannot be taken within the
-/// time that a
-/// choice takes: starting matters more than the small risk of a doubled port.
+/// time that a choice takes: starting matters more than the small risk of a doubled port.
 pub(super) fn lock(parent: &Path) -> Option<File> {
     let directory = File::open(parent).ok()?;
     for _ in 0..LOCK_TRIES {

@@ -1,11 +1,9 @@
 //! `ports.json`: the ports that the slots of one app keep. That of the own lane is kept from start to start, that of the
-//! second lane
-//! while a run uses it. The file is written once a turn, before other apps may choose, so a start of 300 instances writes
-//! one file.
+//! second lane while a run uses it. The file is written once a turn, before other apps may choose, so a start of 300
+//! instances writes one file.
 //!
 //! Earlier versions kept each port in a file of its own, `port` and `second-port` in the slot's directory. They are read if
-//! there is no
-//! `ports.json`, and removed once it is written.
+//! there is no `ports.json`, and removed once it is written.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,5 @@
 //! The port of the second lane of a slot, for a run beside the old one. It is kept as long as that run lives, and is always
-//! a
-//! spare port, because the old run holds the slot's own.
+//! a spare port, because the old run holds the slot's own.
 
 use std::path::Path;
 
@@ -12,8 +11,7 @@ use super::{choose_and_keep, is_free};
 use crate::spec::Spec;
 
 /// The port for a run that is about to be started on the second lane; `None` for `release`. If an earlier run of the lane
-/// left a port and it
-/// is free, it is used again.
+/// left a port and it is free, it is used again.
 ///
 /// # Errors
 /// No port is free: for people.

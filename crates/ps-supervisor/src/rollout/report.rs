@@ -1,42 +1,42 @@
-//! How a rollout goes, as whoever watches a supervisor is told.
+//! The progress of a rollout, as it is reported to clients.
 
 use ps_rollout::{Outcome, State};
 use serde::{Deserialize, Serialize};
 
 use crate::status::Status;
 
-/// A rollout, now.
+/// The current state of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
-    /// The revision that the app is to get.
+    /// The new revision.
     pub revision: u64,
     /// What it is doing.
     pub stage: Stage,
-    /// What has come of it, once it is over.
+    /// The outcome, once it is over.
     pub outcome: Option<Outcome>,
-    /// Each new run that failed, as it was then: its logs tell more.
+    /// The status of each new run that failed, as it was at that moment.
     #[serde(default)]
     pub failed: Vec<Status>,
-    /// Why it could not be written down, if it could not: then it was put back.
+    /// If the rollout was undone because it could not be recorded: why not.
     #[serde(default)]
     pub unwritten: Option<String>,
 }
 
-/// What a rollout is doing.
+/// The stage of a rollout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// It has not begun.
     Idle,
-    /// It is on its way.
+    /// New runs are being started and old ones ended.
     Rolling,
-    /// It has failed or was cancelled, and what was there before is being put back.
+    /// It failed or was cancelled, and the old revision is being restored.
     PuttingBack,
-    /// The new revision is recorded; what it replaced may still be ending.
+    /// The new revision has been recorded; replaced runs may still be ending.
     Committed,
-    /// It has failed, and what was there before has been put back as far as possible.
+    /// It failed, and the old revision has been restored as far as possible.
     Failed,
-    /// Something that only a later version understands.
+    /// A stage of a later version.
     #[serde(other)]
     Unknown,
 }

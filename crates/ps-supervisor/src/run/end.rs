@@ -1,4 +1,4 @@
-//! Why a run ends, and what its revision says about that.
+//! Why a run ends, and the rules of its revision for that.
 
 use std::time::Duration;
 
@@ -15,34 +15,34 @@ use crate::spec::Spec;
 /// Why a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// Its main process ended by itself; what the restart policy says about that.
+    /// Its main process ended by itself, and the restart policy decided this.
     ByItself(Verdict),
-    /// Somebody told it to end.
+    /// It was told to end.
     Asked,
-    /// It did not do what it was started for.
+    /// The supervisor ended it because of a check.
     Failed(Failing),
 }
 
 impl Cause {
-    /// Whether it is one that a restart policy does not leave at that.
+    /// Whether the end is a failure.
     pub(crate) fn is_failure(self) -> bool {
         matches!(self, Self::ByItself(Verdict::Again | Verdict::GiveUp))
     }
 }
 
-/// What a run that lived did not do.
+/// Which check a run failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failing {
     /// It did not become ready in time.
     NotReady,
     /// A liveness check failed.
     Unhealthy,
-    /// It did not say that it lives.
+    /// Its watchdog message did not come in time.
     Watchdog,
 }
 
 impl Failing {
-    /// The word in its reason.
+    /// The word for it in a status.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::NotReady => "not ready",
@@ -52,7 +52,7 @@ impl Failing {
     }
 }
 
-/// What a revision says about the end of its runs.
+/// The rules of a revision for the end of its runs.
 #[derive(Clone, Debug)]
 pub(crate) struct Terms {
     policy: RestartPolicy,
@@ -61,13 +61,13 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Those of a type in a spec.
+    /// The rules of a type in a spec.
     pub(crate) fn of(spec: &Spec, process_type: &ProcessType) -> Self {
         let settings = spec.settings(process_type).cloned().unwrap_or_default();
         Self { policy: spec.policy(process_type), grace: spec.grace(process_type), settings }
     }
 
-    /// What a run that is told to end begins with.
+    /// The event with which an ordered end begins.
     pub(super) fn way_to_end(&self) -> RunEvent {
         if self.settings.stop_command.is_some() { RunEvent::EndByCommand } else { RunEvent::End }
     }
@@ -77,19 +77,19 @@ impl Terms {
         self.settings.stop_command.as_ref().map(CommandLine::as_str)
     }
 
-    /// Sends the stop signal to whom it is meant for.
+    /// Sends the stop signal to the main process or to the whole tree, as the rules say.
     pub(super) fn ask_to_end(&self, tree: &Tree, main: Option<u32>, census: &mut Census) {
         let number = self.settings.stop_signal.unwrap_or(SignalName::TERM).number();
         let signal =
             Signal::from_named_raw(i32::from(number)).expect("every signal with a name is one of Linux");
         match (self.settings.stop_tree.unwrap_or_default(), main) {
             (StopTree::Main, Some(main)) => tree.terminate_main(main, signal, census),
-            // Without a main process whoever is left would never hear of it.
+            // If the main process is gone, the others get the signal, since nobody else could tell them.
             (StopTree::Main, None) | (StopTree::Whole, _) => tree.terminate(main, signal, census),
         }
     }
 
-    /// What they say about restarts.
+    /// The restart rules.
     pub(crate) fn rules(&self) -> Rules<'_> {
         Rules { policy: self.policy, settings: &self.settings }
     }

@@ -1,4 +1,4 @@
-//! What is asked of a run, and what follows from the answers.
+//! The checks of a run and what follows from their results.
 
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
@@ -20,16 +20,16 @@ use crate::run_name::RunName;
 use crate::run_table::{RunEvent, RunState};
 use crate::spec::Spec;
 
-/// The number of the first command among those of a run that is no check of it.
+/// The number of the first `on_failure` command of a run; its checks have lower ones.
 const UNHEARD: usize = 1000;
-/// How long such a command may run.
+/// How long an `on_failure` command may run.
 const UNHEARD_TIME: Duration = Duration::from_secs(30);
 
 const RELOADS: &str = "it reads its configuration anew";
 
 impl Run {
-    /// Begins to ask what a spec wants to be asked. Of a type of which a spec of an earlier version tells, nothing is: its runs are
-    /// ready as soon as they live.
+    /// Begins the checks that a spec asks for. A spec of an earlier version asks for none: a run is ready as soon as its
+    /// process lives.
     pub(crate) fn begin_health(&mut self, spec: &Spec, means: &mut Means) {
         let health = spec.process(&self.status.slot.process_type).and_then(|process| process.health.as_ref());
         match health {
@@ -40,7 +40,7 @@ impl Run {
 
     fn watch(&mut self, health: &Health, spec: &Spec, means: &mut Means) {
         if self.state == RunState::Unready && health.checks.readiness.is_empty() {
-            // Nothing says any more that it is not.
+            // The spec has no readiness check any more that could say that the run is ready again.
             self.handle(RunEvent::Ready, means);
         }
         let monitor = Monitor::new(health, self.state, Instant::now());
@@ -51,19 +51,20 @@ impl Run {
         });
         let is_told = health.is_told();
         if is_told {
-            // One that was taken over goes on saying how it is; where that cannot be heard, its watchdog will tell.
+            // A run that was taken over uses the notify socket already. If it cannot be made anew, the watchdog will report
+            // it.
             let _ = means.notify_socket();
         }
         let is_needed = monitor.is_needed() || is_told;
         self.watched = is_needed.then(|| Box::new(Watched { monitor, surroundings, is_told }));
     }
 
-    /// Whether it is known how it becomes ready.
+    /// Whether the run has checks or a watchdog.
     pub(crate) fn is_watched(&self) -> bool {
         self.watched.is_some()
     }
 
-    /// Asks on, and does what follows from the answers.
+    /// Continues the checks and acts on their results.
     pub(super) fn look_at_health(&mut self, now: Instant, means: &mut Means) {
         let Some(mut watched) = self.watched.take() else { return };
         let name = RunName { slot: self.status.slot.clone(), number: self.number() };
@@ -72,7 +73,7 @@ impl Run {
         if !matches!(self.state, RunState::Starting | RunState::Ready | RunState::Unready) {
             let is_told = watched.is_told;
             watched.monitor.give_up(&mut killer);
-            // What is ending may still ask for more time.
+            // A run that is ending may still send `EXTEND_TIMEOUT_USEC`.
             self.watched = (is_told && self.state.is_live()).then_some(watched);
             return;
         }
@@ -91,7 +92,7 @@ impl Run {
         let mut asked = Asked { port, born, listeners: &mut means.listeners, runner: &mut runner };
         let findings = watched.monitor.look(&mut asked, now);
         for (index, words) in watched.monitor.take_failures().into_iter().enumerate() {
-            // What cannot be started is no news beside what it was to be started for.
+            // If the command cannot be started, that is not reported: the failure that it was started for is.
             let command = CommandTry::begin_unheard(&words, UNHEARD + index, UNHEARD_TIME, &runner, now);
             means.unheard.extend(command.ok());
         }
@@ -129,7 +130,7 @@ impl Run {
         }
     }
 
-    /// It does not do what it was started for. A run that comes in is the rollout's to judge, and any other one ends.
+    /// The run failed a check. If it is the new run of a rollout, the rollout decides; any other one is ended.
     pub(super) fn fail(&mut self, failing: Failing, reason: &str, means: &mut Means) {
         self.status.reason = Some(format!("{}: {reason}", failing.as_str()));
         self.changed = true;
@@ -141,7 +142,7 @@ impl Run {
         }
     }
 
-    /// The variables of a process that may say how it is: where, and how often it has to.
+    /// Adds `NOTIFY_SOCKET` and `WATCHDOG_USEC` where the type uses them.
     pub(super) fn told_where(
         &self,
         mut environment: Environment,
@@ -157,12 +158,12 @@ impl Run {
         Ok(environment)
     }
 
-    /// Whether its processes were told where they can say how they are.
+    /// Whether its processes were given `NOTIFY_SOCKET`.
     pub(crate) fn is_told(&self) -> bool {
         self.watched.as_ref().is_some_and(|watched| watched.is_told)
     }
 
-    /// Whether a process is of this run.
+    /// Whether a process belongs to this run.
     pub(crate) fn has_process(&self, pid: u32, census: &mut Census) -> bool {
         let main = self.process.as_ref().map(Process::pid);
         main == Some(pid)
@@ -172,7 +173,7 @@ impl Run {
             }
     }
 
-    /// A process of this run says how it is.
+    /// Acts on a message that a process of this run sent to the notify socket.
     pub(crate) fn hear(&mut self, notice: Notice, means: &mut Means) {
         let now = Instant::now();
         let Some(watched) = &mut self.watched else { return };
@@ -209,7 +210,7 @@ impl Run {
         self.status.says = text;
     }
 
-    /// Another process of its own tree is its main process from now on.
+    /// `MAINPID`: another process of the run's own tree becomes its main process.
     fn take_main(&mut self, pid: u32, census: &mut Census) {
         let is_other = self.process.as_ref().is_some_and(|process| process.pid() != pid);
         let is_own = is_other && !self.state.is_ending() && self.has_process(pid, census);
@@ -223,19 +224,19 @@ impl Run {
         self.changed = true;
     }
 
-    /// What to watch to see its new main process end, if it has one that nobody watches yet.
+    /// The descriptor that shows the end of its new main process, if the event loop does not watch that yet.
     pub(crate) fn take_new_main(&mut self) -> Option<BorrowedFd<'_>> {
         let is_new = std::mem::take(&mut self.has_new_main);
         self.process.as_ref().filter(|_| is_new)?.pidfd()
     }
 
-    /// A child of ours has ended; whether it was a check of this run.
+    /// A child has exited; whether it was a check command of this run.
     pub(crate) fn reap_check(&mut self, pid: u32, exit: Option<Exit>) -> bool {
         self.watched.as_mut().is_some_and(|watched| watched.monitor.reap(pid, exit))
             || self.stop_command.as_mut().is_some_and(|command| command.reap(pid, exit))
     }
 
-    /// Descriptors of its checks that are to be watched from now on.
+    /// Descriptors of its checks that the event loop does not watch yet.
     pub(crate) fn unwatched_checks(&mut self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
         self.watched.iter_mut().flat_map(|watched| watched.monitor.unwatched())
     }

@@ -1,4 +1,4 @@
-//! The stop command of a run: what is run when its end begins, before the stop signal.
+//! The stop command of a run: it is run when an ordered end begins, before the stop signal.
 
 use std::time::Instant;
 
@@ -12,13 +12,13 @@ use crate::process::Process;
 use crate::run_name::RunName;
 use crate::run_table::RunEvent;
 
-/// Its number among the commands of a run: checks have lower ones.
+/// Its number among the commands of a run: those of checks are lower.
 const NUMBER: usize = 2000;
-/// The variable that tells it the pid of the main process.
+/// The variable that gives it the pid of the main process.
 const MAIN_PID: &str = "MAINPID";
 
 impl Run {
-    /// Starts it. One that cannot be started is over at once.
+    /// Starts it. If it cannot be started, it counts as over.
     pub(super) fn begin_stop_command(&mut self, now: Instant, means: &mut Means) {
         match self.start_stop_command(now, means) {
             Ok(command) => {
@@ -55,7 +55,7 @@ impl Run {
         CommandTry::begin_unheard(&words, NUMBER, terms.grace, &runner, now)
     }
 
-    /// Looks whether it is over.
+    /// Looks whether it has ended.
     pub(super) fn look_at_stop_command(&mut self, now: Instant, means: &mut Means) {
         let Some(mut command) = self.stop_command.take() else { return };
         let mut killer = Killer { census: &mut means.census, ending: &mut means.ending };
@@ -70,7 +70,7 @@ impl Run {
         self.handle(RunEvent::CommandOver, means);
     }
 
-    /// Ends it, if it still runs.
+    /// Kills it, if it still runs.
     pub(super) fn give_up_stop_command(&mut self, means: &mut Means) {
         if let Some(command) = self.stop_command.take() {
             command.kill(&mut Killer { census: &mut means.census, ending: &mut means.ending });

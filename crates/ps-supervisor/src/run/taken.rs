@@ -1,28 +1,28 @@
-//! What a run wrote goes into its logs; what becomes of that is shown in its status.
+//! Moves the output of a run into its logs and shows losses in its status.
 
 use std::time::Instant;
 
 use super::{Run, TRY_AGAIN};
 use crate::pace::Advice;
 
-/// What came of taking from a stream.
+/// The result of moving data from a stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Taken {
-    /// Whether the log takes nothing, and what is written has to wait.
+    /// Whether the log cannot be written, so that the process will block once the pipe is full.
     pub(crate) waits: bool,
-    /// Whether a segment was full: the logs of the slot are to be tidied.
+    /// Whether a segment was full, so that the slot's logs have to be tidied.
     pub(crate) has_rotated: bool,
-    /// When the stream is looked at again.
+    /// When to look at the stream again.
     pub(crate) advice: Advice,
 }
 
 impl Run {
-    /// Whether it writes to the logs that this run began.
+    /// Whether it writes to the logs that run `began` began.
     pub(crate) fn writes_to_logs_of(&self, began: u64) -> bool {
         self.outputs.began() == began
     }
 
-    /// Takes what is there of a stream, one turn at most.
+    /// Moves what one stream has to its log, as much as one turn allows.
     pub(crate) fn take_output(&mut self, index: usize, now: Instant) -> Taken {
         let (moved, advice) = self.outputs.take(index, now);
         let waits = moved.is_err();
@@ -31,13 +31,13 @@ impl Run {
         self.status.log_waits = any_waits;
         let moved = moved.unwrap_or_default();
         if moved.dropped > 0 {
-            // A status for each piece that was dropped would keep a full disk busy.
+            // The loss is shown a little later: writing the status for each lost piece would keep a full disk busy.
             self.try_again.get_or_insert_with(|| now + TRY_AGAIN);
         }
         Taken { waits, has_rotated: moved.has_rotated, advice }
     }
 
-    /// Counts what was dropped of its output.
+    /// Updates the number of lost bytes in the status.
     pub(super) fn count_lost(&mut self) {
         let Some(lost) = self.outputs.lost() else { return };
         if (lost.dropped, lost.in_doubt) != (self.status.log_dropped, self.status.log_in_doubt) {

@@ -1,13 +1,13 @@
-//! What belongs to a run of which something is asked.
+//! The part of a run that only runs with checks or a watchdog have.
 
 use crate::health::{Monitor, Surroundings};
 
-/// A run that something is asked of.
+/// The checks of a run and what they need.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) monitor: Monitor,
-    /// What its commands are started with; why they cannot be.
+    /// The directory and variables of check commands; the error says why there are none.
     pub(super) surroundings: Option<Result<Surroundings, String>>,
-    /// Whether its processes were told where they can say how they are.
+    /// Whether its processes were given `NOTIFY_SOCKET`.
     pub(super) is_told: bool,
 }

@@ -1,4 +1,4 @@
-//! What is written and told of a run: into its own directory, into that of its slot, to whoever watches.
+//! Writes the status of a run into its own directory and its slot's, and hands it to clients.
 
 use std::io;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::{Run, TRY_AGAIN, Written};
 use crate::status::{self, Status};
 
 impl Run {
-    /// What it is doing, and what it is to its slot, as files and terminals say it.
+    /// Sets the state and the role that files and terminals show.
     pub(crate) fn show(&mut self, state: State, role: Role) {
         if self.status.state != state {
             self.status.since = status::now();
@@ -22,33 +22,33 @@ impl Run {
         self.status.role = Some(role);
     }
 
-    /// Says again what is known of it.
+    /// The status is to be written and told again.
     pub(crate) fn mark_changed(&mut self) {
         self.changed = true;
     }
 
-    /// What is known of it stands in its files already.
+    /// The status equals what is in the files.
     pub(crate) fn is_as_written(&mut self) {
         self.changed = false;
     }
 
-    /// Whether something of it changed since it was last told.
+    /// Whether the status has changed since it was last told.
     pub(crate) fn has_changed(&self) -> bool {
         self.changed
     }
 
-    /// Whether what it is doing has been written down, wherever that is.
+    /// Whether the current status has been written to at least one place.
     pub(crate) fn is_written(&self) -> bool {
         self.written != Written::Nowhere
     }
 
-    /// What is known of it, if that changed since this was last asked. It has been written into its own directory, and into
-    /// that of its slot where `slot` is given. `is_kept`: it stands in `state` as well.
+    /// The status, if it has changed since the last call. It has been written into the run's directory, and into that of
+    /// the slot if `slot` is given. `is_kept`: `state` holds it as well.
     pub(crate) fn take_change(&mut self, slot: Option<&Path>, is_kept: bool) -> Option<Status> {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
-        // A disk that takes no status must not stop the processes; whoever watches is told, and it is written later.
+        // A status that cannot be written must not stop the processes: clients are told, and it is written later.
         let of_slot = slot.map_or(Ok(()), |slot| self.status.write(slot));
         self.written = match of_slot.and(self.write_own()) {
             Ok(()) => Written::Everywhere,
@@ -66,7 +66,7 @@ impl Run {
             return Ok(());
         }
         match self.status.write_run(&self.outputs.directory()) {
-            // It has none yet, or somebody removed it: it is made with the next start.
+            // The run's directory is missing: it was not made yet, or somebody removed it. The next start makes it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             written => written,
         }
