@@ -23,7 +23,7 @@ impl Supervisor {
     /// Accepts the clients that wait on the control socket.
     pub(crate) fn welcome(&mut self) {
         loop {
-            // `accept` may turn away the client that has been silent for the longest time. Requests that have arrived are
+            // `accept` may disconnect the oldest client that has not sent a request. Requests that have arrived are
             // read first, so that no client with an unread request counts as silent.
             for id in self.server.unread_if_full() {
                 self.listen_to(id);

@@ -1,6 +1,6 @@
-//! The control socket, the supervisor's side: who may speak, lines in, lines out. A client that is slow, says nothing, or
-//! says what nobody understands, harms nobody but itself: where there are too many, the one that has been silent for the longest
-//! time has to leave.
+//! The supervisor's side of the control socket: who may connect, requests in, messages out. A client that is slow, silent
+//! or sends nonsense harms only itself. When there are too many clients, the oldest one that never sent a request has to
+//! leave, else the oldest one that does not watch.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,17 +15,18 @@ use crate::Error;
 use crate::control::{CONTROL_SOCKET, MAX_LINE, Message, Request};
 use crate::socket;
 
-/// What somebody is told who cannot be taken in.
+/// The answer to a client that cannot be accepted.
 const TOO_MANY: &str = "too many clients are connected: try again later";
 
-/// The socket and whoever is connected.
+/// The listening socket and its clients.
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: UnixListener,
     clients: BTreeMap<u64, Client>,
     next: u64,
     most: usize,
-    /// Given up for a moment where no descriptor is left, so that whoever waits can be told so.
+    /// A reserved descriptor. It is closed when no other is left, so that a client can be accepted just to be told that
+    /// there are too many.
     spare: Option<OwnedFd>,
 }
 
@@ -39,8 +40,8 @@ struct Client {
 }
 
 impl Server {
-    /// Listens in a service directory whose lock we hold: an old socket there is nobody's. At most `most` clients are
-    /// connected at a time.
+    /// Listens in a service directory whose lock we hold; an old socket there belongs to a supervisor that has died. At
+    /// most `most` clients are connected at a time.
     pub(crate) fn listen(service: &Path, most: usize) -> Result<Self, Error> {
         let path = service.join(CONTROL_SOCKET);
         let fail = |error: io::Error| Error::io("listen on", &path, error);
@@ -48,25 +49,25 @@ impl Server {
         Ok(Self { listener, clients: BTreeMap::new(), next: 0, most, spare: spare() })
     }
 
-    /// The descriptor to watch for new clients.
+    /// The descriptor that shows new clients.
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
     }
 
-    /// Takes the next client in, if it may speak to us: the same user, or root. `None`: nobody (else) waits;
-    /// `Some(Ok(None))`: it was turned away; an error: whoever waits can not even be told so.
+    /// Accepts the next client, if it is root or the same user as we are. `None`: no client waits. `Some(Ok(None))`: one
+    /// was turned away. An error: one waits, and could not even be turned away.
     pub(crate) fn accept(&mut self) -> Option<io::Result<Option<u64>>> {
         match self.listener.accept() {
             Ok((stream, _)) => Some(Ok(self.admit(stream).ok())),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => None,
             Err(error) if has_no_descriptor(&error) => Some(self.turn_away(error)),
-            // The client left before it was taken in, or a signal came.
+            // The client left before it was accepted, or a signal interrupted the call.
             Err(error) if is_passing(&error) => Some(Ok(None)),
             Err(error) => Some(Err(error)),
         }
     }
 
-    /// With the descriptor that is kept for it.
+    /// Tells a client that there are too many, with the reserved descriptor.
     fn turn_away(&mut self, error: io::Error) -> io::Result<Option<u64>> {
         if self.spare.take().is_none() {
             self.spare = spare();
@@ -93,7 +94,7 @@ impl Server {
         Ok(self.next)
     }
 
-    /// Has the oldest of those leave that never asked for anything, else of those that do not watch. Whether there was
+    /// Disconnects the oldest client that never sent a request, else the oldest one that does not watch. Whether there was
     /// one.
     fn make_room(&mut self) -> bool {
         let oldest = |is_meant: fn(&Client) -> bool| {
@@ -103,7 +104,8 @@ impl Server {
         leaves.and_then(|id| self.clients.remove(&id)).is_some()
     }
 
-    /// Those that have said something nobody has read yet, if the next client needs somebody else's place.
+    /// The clients whose requests have arrived and were not read, if the next client can only be accepted in the place of
+    /// another one.
     pub(crate) fn unread_if_full(&self) -> Vec<u64> {
         if self.clients.len() < self.most {
             return Vec::new();
@@ -116,7 +118,7 @@ impl Server {
         self.clients.get(&id).map(|client| client.stream.as_fd())
     }
 
-    /// What a client asked for since it was last read; `Err` for a line that is no request. `None`: it has left.
+    /// The requests of a client since the last call; `Err` for a line that is no request. `None`: it has disconnected.
     pub(crate) fn read(&mut self, id: u64) -> Option<Vec<Result<Request, String>>> {
         let client = self.clients.get_mut(&id)?;
         let is_open = client.fill();
@@ -134,7 +136,7 @@ impl Server {
         self.clients.contains_key(&id)
     }
 
-    /// Says something to one client.
+    /// Sends a message to one client.
     pub(crate) fn say(&mut self, id: u64, message: &Message) {
         let is_gone = self.clients.get_mut(&id).is_some_and(|client| !client.say(message));
         if is_gone {
@@ -142,24 +144,24 @@ impl Server {
         }
     }
 
-    /// Says something to every client that watches.
+    /// Sends a message to every client that watches.
     pub(crate) fn tell(&mut self, message: &Message) {
         self.clients.retain(|_, client| !client.is_watching || client.say(message));
     }
 
-    /// Whether anybody is told of changes.
+    /// Whether any client watches.
     pub(crate) fn has_watchers(&self) -> bool {
         self.clients.values().any(|client| client.is_watching)
     }
 
-    /// From now on a client is told of every change.
+    /// From now on the client is told of every change.
     pub(crate) fn let_watch(&mut self, id: u64) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.is_watching = true;
         }
     }
 
-    /// Tries again to send what clients could not take at once; whether any is left.
+    /// Tries again to send what did not fit into the clients' sockets; whether anything is still unsent.
     pub(crate) fn flush(&mut self) -> bool {
         self.clients.retain(|_, client| client.flush());
         self.clients.values().any(|client| !client.output.is_empty())
@@ -167,7 +169,7 @@ impl Server {
 }
 
 impl Client {
-    /// Reads what is there; false once the other side has closed.
+    /// Reads what has arrived; false once the client has disconnected.
     fn fill(&mut self) -> bool {
         let mut buffer = [0; 4096];
         while self.input.len() <= MAX_LINE {
@@ -192,7 +194,7 @@ impl Client {
         whole.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
     }
 
-    /// Queues a message; false if the client takes too little.
+    /// Queues a message; false if too much is queued, because the client does not read.
     fn say(&mut self, message: &Message) -> bool {
         let mut line = serde_json::to_vec(message).expect("a message is plain data");
         line.push(b'\n');
@@ -200,7 +202,7 @@ impl Client {
         self.flush() && self.output.len() <= MAX_LINE
     }
 
-    /// Sends what it takes; false once it has left.
+    /// Sends as much of the queue as fits; false once the client has disconnected.
     fn flush(&mut self) -> bool {
         while !self.output.is_empty() {
             match self.stream.write(&self.output) {
@@ -213,7 +215,7 @@ impl Client {
     }
 }
 
-/// Says that it cannot be taken in; whoever does not listen is not waited for.
+/// Tells a connection that it cannot be accepted, without waiting for it to read that.
 fn refuse(stream: &UnixStream) {
     let mut line = serde_json::to_vec(&Message::Reply { error: Some(TOO_MANY.to_owned()) })
         .expect("a message is plain data");

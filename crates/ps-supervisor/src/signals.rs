@@ -1,5 +1,5 @@
-//! Signals as something to wait for: a descriptor that becomes readable, and which of them arrived. And those that must not
-//! end a supervisor.
+//! Turns signals into a descriptor that becomes readable, and tells which of them have arrived. Also protects a supervisor
+//! from signals that would end it by mistake.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
 use signal_hook::low_level::pipe;
 
-/// The signals that are not blocked: those that mean something to a supervisor, those that [`crate::disown`] has given a
-/// handler, because somebody sends them every now and then, and those with which a fault of the program itself ends it.
+/// The signals that are not blocked: those that a supervisor acts on, those that [`crate::disown`] has given a handler
+/// because people send them, and those that report a fault of the program itself.
 const HEARD: [Signal; 14] = [
     Signal::SIGCHLD,
     Signal::SIGTERM,
@@ -29,7 +29,7 @@ const HEARD: [Signal; 14] = [
     Signal::SIGABRT,
 ];
 
-/// The signals that are waited for.
+/// A set of signals and the descriptor that shows them.
 #[derive(Debug)]
 pub(crate) struct Signals {
     stream: UnixStream,
@@ -37,14 +37,14 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// From now on these signals do nothing but arrive here.
+    /// Catches these signals from now on: nothing but [`Signals::take`] shows that they came.
     pub(crate) fn watch(signals: &[i32]) -> io::Result<Self> {
         let (stream, wake) = UnixStream::pair()?;
         stream.set_nonblocking(true)?;
         let mut seen = Vec::new();
         for signal in signals {
             let flag = Arc::new(AtomicBool::new(false));
-            // The flag first: whoever is woken finds it set.
+            // The flag is registered first, so that it is set when the descriptor wakes us.
             signal_hook::flag::register(*signal, Arc::clone(&flag))?;
             pipe::register(*signal, wake.try_clone()?)?;
             seen.push((*signal, flag));
@@ -57,7 +57,7 @@ impl Signals {
         self.stream.as_fd()
     }
 
-    /// The signals that arrived since this was last asked, each once.
+    /// The signals that have arrived since the last call, each once.
     pub(crate) fn take(&self) -> Vec<i32> {
         let mut buffer = [0; 256];
         while matches!((&self.stream).read(&mut buffer), Ok(n) if n > 0) {}
@@ -66,9 +66,9 @@ impl Signals {
     }
 }
 
-/// From now on only SIGTERM, SIGINT, SIGKILL and faults of the program itself end it. What nobody sends (real-time signals
-/// and the like) is blocked: handlers for all of them take 60 KiB. None is ignored, because every process that is started from
-/// here would ignore it as well.
+/// From now on only SIGTERM, SIGINT, SIGKILL and faults of the program itself end it. Signals that nobody sends (real-time
+/// signals and others) are blocked rather than handled, because handlers for all of them take 60 KiB. None is ignored,
+/// because processes that are started from here would inherit that.
 pub(crate) fn shield() -> io::Result<()> {
     let mut blocked = SigSet::all();
     for signal in HEARD {
@@ -77,11 +77,11 @@ pub(crate) fn shield() -> io::Result<()> {
     Ok(blocked.thread_block()?)
 }
 
-/// Starts a process, which inherits what is blocked: nothing.
+/// Starts a process with no signal blocked, because it inherits the mask.
 pub(crate) fn unblocked<T>(start: impl FnOnce() -> T) -> T {
     let before = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
     let started = start();
-    // Where the mask could not be changed, it need not be put back.
+    // If the mask could not be changed, there is nothing to restore.
     let _ = before.and_then(|before| before.thread_set_mask());
     started
 }
@@ -96,7 +96,7 @@ pub(crate) fn stream(signals: &[i32]) -> io::Result<UnixStream> {
     Ok(read)
 }
 
-/// Reads what has come, which says nothing but that something has.
+/// Empties the stream. Its bytes carry no information.
 pub(crate) fn drain(mut stream: &UnixStream) {
     let mut buffer = [0; 256];
     while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {}

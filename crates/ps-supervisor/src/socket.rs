@@ -1,4 +1,5 @@
-//! Sockets in a directory whose path may be longer than an address of a socket can be, for the owner of the directory alone.
+//! Unix sockets that only the owner of their directory can use. The directory's path may be longer than a socket address
+//! can hold.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,7 +9,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 
-/// Listens under a name in a directory; an old socket there is nobody's. Mode 0600 from birth. It does not block.
+/// Listens under a name in a directory, in place of an old socket. The socket has mode 0600 from the start and is
+/// nonblocking.
 pub fn listen(directory: &Path, name: &str) -> io::Result<UnixListener> {
     match fs::remove_file(directory.join(name)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -23,19 +25,19 @@ pub fn listen(directory: &Path, name: &str) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Connects to whoever listens under a name in a directory.
+/// Connects to the socket of that name in a directory.
 pub fn connect(directory: &Path, name: &str) -> io::Result<UnixStream> {
     let directory = File::open(directory)?;
     UnixStream::connect(short_path(&directory, name))
 }
 
-/// Whether whoever connected may speak to us: the same user, or root.
+/// Whether the peer is root or the same user as we are.
 pub fn may_speak(stream: &UnixStream) -> bool {
     let peer = rustix::net::sockopt::socket_peercred(stream);
     peer.is_ok_and(|peer| peer.uid.is_root() || peer.uid == rustix::process::geteuid())
 }
 
-/// By way of a descriptor: a socket's path has 108 bytes at most.
+/// A path through /proc/self/fd, because the address of a socket has room for 108 bytes only.
 fn short_path(directory: &File, name: &str) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}/{name}", directory.as_raw_fd()))
 }

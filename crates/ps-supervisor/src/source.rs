@@ -1,24 +1,24 @@
-//! What happens to a supervisor, by where it comes from.
+//! The events of the supervisor's loop, by where they come from.
 
 use formation::Slot;
 use ps_rollout::Run;
 
-/// What a descriptor belongs to.
+/// What a watched descriptor belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
-    /// A child ended.
+    /// A child has exited.
     ChildSignal,
-    /// Somebody sent us a signal.
+    /// A signal has arrived.
     Signal,
-    /// That descriptor of an attachment can be read: everything is to end.
+    /// This descriptor of an attachment is readable: everything is to end.
     End(usize),
-    /// A process says how it is.
+    /// A process has sent a message to the notify socket.
     Notify,
-    /// Somebody connects.
+    /// A client connects.
     Listener,
-    /// A client speaks, or can be spoken to.
+    /// A client has sent something, or can be sent something.
     Client(u64),
-    /// A run writes.
+    /// A run has written output.
     Output {
         /// Its slot.
         slot: Slot,
@@ -27,16 +27,16 @@ pub(crate) enum Source {
         /// 0 is stdout, 1 is stderr.
         index: usize,
     },
-    /// The adopted process of the run with this number ended.
+    /// The adopted process of the run with this number has ended.
     Adopted(Slot, u64),
-    /// Whoever is asked about a run has answered, by the place of the check among those of the run.
+    /// The check of this number has news: its command has written, or its connection is ready.
     Check(Run, usize),
-    /// Files changed that are watched.
+    /// Watched files have changed.
     Files(usize),
 }
 
 impl Source {
-    /// Whether it comes from a run of this slot.
+    /// Whether it belongs to a run of this slot.
     pub(crate) fn is_of(&self, of: &Slot) -> bool {
         match self {
             Self::Output { slot, .. } | Self::Adopted(slot, _) => slot == of,

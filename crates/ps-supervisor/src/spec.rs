@@ -1,12 +1,13 @@
-//! `spec2.json`: what one supervisor is to keep running. Written by ps-scheduler-native, read at start and on `apply`.
+//! `spec2.json`: what one supervisor keeps running. ps-scheduler-native writes it; the supervisor reads it at its start and
+//! on `apply`.
 //!
-//! The file bears the number of its format. Format 1 had none and was called `spec.json`: it is read as long as there is no
-//! other. The name has changed with the format so that a program of before finds no spec, says so, and starts nothing from
-//! what it would misread. A file of a later format is refused for the same reason.
+//! The file holds the number of its format. Format 1 had no number and was called `spec.json`; it is read if there is no
+//! `spec2.json`. The name changed with the format, so that programs of that time find no spec and refuse, instead of
+//! misreading one. For the same reason a file of a later format is refused here.
 //!
-//! After a downgrade a program of before may deploy the app: then `spec.json` is there again, beside `spec2.json`. Which of the two is
-//! the later one is told by names, not by clocks: before `spec2.json` is written, a `spec.json` that is there gets the name `spec1.json`. So a
-//! `spec.json` is always later than `spec2.json`, and `spec1.json` is always earlier, wherever a program is killed.
+//! After a downgrade such a program may deploy the app and write `spec.json` again, beside `spec2.json`. Names, not times,
+//! tell which one is newer: before `spec2.json` is written, an existing `spec.json` is renamed to `spec1.json`. A
+//! `spec.json` is therefore always newer than `spec2.json`, and `spec1.json` always older, wherever a program is killed.
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,49 +32,49 @@ use crate::{Error, lossless, stopped};
 pub const SPEC_FILE: &str = "spec2.json";
 /// Its name in format 1.
 const FIRST_SPEC_FILE: &str = "spec.json";
-/// What a spec of format 1 is called while one of today takes its place.
+/// The name that a spec of format 1 gets when `spec2.json` is written.
 const EARLIER_SPEC_FILE: &str = "spec1.json";
 /// The number of the format that is written.
 const FORMAT: u32 = 2;
 
-/// Everything one supervisor is to keep running.
+/// What one supervisor keeps running.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
-    /// The app, for messages.
+    /// The app's name, for messages.
     pub app: String,
-    /// Grows with each deploy: an instance of an older revision is replaced.
+    /// Grows with each deploy. Instances of an older revision are replaced.
     pub revision: u64,
-    /// Where commands run: the path as it was typed, resolved by the verb that wrote this spec.
+    /// The directory in which commands run, with all links resolved by the verb that wrote this spec.
     #[serde(with = "lossless::path")]
     pub directory: PathBuf,
-    /// The path as it was typed, made absolute, its links left as they are; `None` in a spec of an earlier version. A link
-    /// such as `current` may lead elsewhere by now: it is resolved anew where `directory` is gone.
+    /// The same directory as it was typed, made absolute, with its links; `None` in a spec of an earlier version. A link
+    /// such as `current` may lead elsewhere by now: it is resolved again if `directory` is gone.
     #[serde(default)]
     pub typed: Option<PathBuf>,
-    /// Variables every process gets, for example `PATH`.
+    /// Variables of every process, for example `PATH`.
     #[serde(with = "lossless::variables")]
     pub env: BTreeMap<OsString, OsString>,
-    /// Env files read at each start (docs/dotenv.md), later wins; one that is not there is skipped.
+    /// Env files that are read at each start (docs/dotenv.md). A later file wins; a missing one is skipped.
     #[serde(with = "lossless::paths")]
     pub env_files: Vec<PathBuf>,
-    /// Those of `env_files` that Dokku writes: they are read in its grammar.
+    /// Those of `env_files` that Dokku writes: they are read in Dokku's grammar.
     #[serde(with = "lossless::paths", default, skip_serializing_if = "Vec::is_empty")]
     pub dokku_env_files: Vec<PathBuf>,
-    /// `PORT` of the first instance of the first type; 0: every port is a spare one.
+    /// `PORT` of the first instance of the first type; 0: all ports are spare ones.
     pub base_port: u16,
-    /// Whether a person chose `base_port`: then an instance gets its own port or none, and never a spare one.
+    /// Whether a person chose `base_port`. An instance then gets exactly its computed port, or is not started.
     #[serde(default)]
     pub port_is_set: bool,
-    /// The place of each type that was ever seen, from 0: ports are computed from it, and none is given twice.
+    /// The place of each type that the app ever had, from 0. Ports are computed from it, and no place is used twice.
     pub places: BTreeMap<String, u16>,
-    /// What happens to a process that ends by itself.
+    /// What happens when a process ends by itself.
     pub restart_policy: RestartPolicy,
-    /// From SIGTERM to SIGKILL, in seconds.
+    /// The grace period from SIGTERM to SIGKILL, in seconds.
     pub stop_timeout_seconds: u64,
-    /// The types.
+    /// The process types.
     pub processes: Vec<ProcessSpec>,
-    /// Slots that are part of the formation, but stopped by hand. In the file: those that this revision leaves empty from the
-    /// beginning; what was stopped since is in `stopped.json`.
+    /// Slots that were stopped by hand and still belong to the formation. In the file: those that were stopped when this
+    /// revision was written; later ones are in `stopped.json`.
     #[serde(default)]
     pub stopped: Vec<Slot>,
 }
@@ -83,22 +84,22 @@ pub struct Spec {
 pub struct ProcessSpec {
     /// Its name.
     pub process_type: String,
-    /// Its command, for `/bin/sh -c`.
+    /// Its command line.
     pub command: String,
     /// How many instances are wanted.
     pub quantity: u16,
-    /// What was set for it.
+    /// The settings of the type.
     #[serde(default, skip_serializing_if = "TypeSettings::is_empty")]
     pub settings: TypeSettings,
-    /// How its instances are found ready, and are watched. `None`: an earlier version wrote this, and an instance is ready once it
-    /// lives.
+    /// How its instances become ready and are watched. `None` in a spec of an earlier version: an instance is ready once
+    /// its process lives.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<Health>,
 }
 
 impl Spec {
-    /// Reads a service directory's spec, and what was stopped by hand since. A list of that which cannot be read is passed over:
-    /// [`Spec::list_passed_over`] says why.
+    /// Reads a service directory's spec and the list of slots that were stopped since. If the list cannot be read, the
+    /// spec's own is used; [`Spec::list_passed_over`] says why.
     pub fn read(service: &Path) -> Result<Self, Error> {
         if let Some(spec) = Self::read_first_format(service) {
             return Ok(spec);
@@ -110,24 +111,24 @@ impl Spec {
         Ok(spec)
     }
 
-    /// The spec of a program of before, if one has deployed the app last. One that makes no sense is nobody's: such a program writes
-    /// it whole or not at all.
+    /// The spec of format 1, if a program of that time deployed the app last. A damaged one is ignored: such a program
+    /// writes it whole or not at all.
     fn read_first_format(service: &Path) -> Option<Self> {
         read_document(&service.join(FIRST_SPEC_FILE)).ok()
     }
 
-    /// Whether a program of before has deployed the app last.
+    /// Whether a program of format 1 deployed the app last.
     #[must_use]
     pub fn is_of_first_format(service: &Path) -> bool {
         Self::read_first_format(service).is_some()
     }
 
-    /// Why the list of what was stopped by hand in this revision is passed over, if it is.
+    /// Why the list of stopped slots of this revision was ignored, if it was.
     pub fn list_passed_over(&self, service: &Path) -> Option<Error> {
         stopped::read(service, self.revision).err()
     }
 
-    /// The base of the ports of a service directory, if it has a spec that says one.
+    /// The base port in the spec of a service directory, if there is one.
     pub fn base_port_in(service: &Path) -> Option<u16> {
         let spec = Self::read_first_format(service).or_else(|| Self::read_alone(service).ok());
         spec.map(|spec| spec.base_port)
@@ -147,44 +148,44 @@ impl Spec {
         })
     }
 
-    /// Whether a directory has a spec, of whatever format; what it says may make no sense.
+    /// Whether a directory has a spec of any format, readable or not.
     pub fn is_in(service: &Path) -> bool {
         [SPEC_FILE, FIRST_SPEC_FILE, EARLIER_SPEC_FILE].into_iter().any(|name| service.join(name).is_file())
     }
 
-    /// What its file contains.
+    /// The content of the file.
     pub fn to_json(&self) -> Vec<u8> {
         document(self)
     }
 
-    /// Writes the spec, whole or not at all, for whom the service directory belongs to.
+    /// Writes the spec atomically, owned by the owner of the service directory.
     pub(crate) fn write(&self, service: &Path) -> Result<(), Error> {
         let path = service.join(SPEC_FILE);
         let fail = |error: io::Error| Error::io("write", &path, error);
         let owner = fs::metadata(service).map_err(fail)?;
         Self::set_first_format_aside(service);
         durable::replace(service, SPEC_FILE, &self.to_json()).map_err(fail)?;
-        // Only root can give it to somebody else, and only there it may have to.
+        // Only root can change the owner, and only for root can it differ.
         let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
         File::open(&path).and_then(|file| file.sync_all()).map_err(fail)?;
         Self::has_replaced_another(service);
         Ok(())
     }
 
-    /// A service directory is about to get another spec: one of format 1 becomes an earlier one.
+    /// Renames a spec of format 1, before another spec is written.
     pub fn set_first_format_aside(service: &Path) {
-        // Where it stays, the next spec cannot be written either.
+        // If this fails, writing the next spec fails too, and that is reported.
         let _ = fs::rename(service.join(FIRST_SPEC_FILE), service.join(EARLIER_SPEC_FILE));
     }
 
-    /// A service directory has got another spec: what belonged to an earlier one goes.
+    /// Removes what belonged to the earlier spec, after another one was written.
     pub fn has_replaced_another(service: &Path) {
         stopped::forget(service);
-        // Where it stays, nobody reads it any more.
+        // If the file stays, nothing reads it any more.
         let _ = fs::remove_file(service.join(EARLIER_SPEC_FILE));
     }
 
-    /// Writes down, durably, which slots are stopped by hand, and leaves the spec as it lies there. Only one of format 1, which knows no such
+    /// Records durably which slots are stopped, without changing the spec. Only a spec of format 1, which knows no such
     /// list, and one that cannot be read are written anew.
     pub fn note_stopped(&self, service: &Path) -> Result<(), Error> {
         if Self::is_of_first_format(service) {
@@ -194,7 +195,7 @@ impl Spec {
             Ok(written) if written.revision == self.revision => {
                 stopped::write(service, self.revision, &self.stopped)
             }
-            // Somebody has put another one there and died before it was taken in: that one is what comes next.
+            // Another program has written a new spec and died before it sent `apply`. That spec is kept.
             Ok(written) => {
                 let all: BTreeSet<Slot> = written.stopped.into_iter().chain(self.stopped.clone()).collect();
                 stopped::write(service, written.revision, &all.into_iter().collect::<Vec<_>>())
@@ -204,39 +205,40 @@ impl Spec {
         }
     }
 
-    /// Whether Dokku had it written: what a person may do about something is said in Dokku's words then.
+    /// Whether Dokku had it written. Messages then name Dokku's commands.
     pub(crate) fn is_dokkus(&self) -> bool {
         !self.dokku_env_files.is_empty()
     }
 
-    /// From SIGTERM to SIGKILL, for an instance of this type.
+    /// The grace period for an instance of this type.
     pub fn grace(&self, process_type: &ProcessType) -> Duration {
         let own = self.settings(process_type).and_then(|settings| settings.stop_timeout_seconds);
         Duration::from_secs(own.map_or(self.stop_timeout_seconds, Whole::unsigned))
     }
 
-    /// The longest of these times that any type has.
+    /// The longest grace period of all types.
     pub fn longest_grace(&self) -> Duration {
         let of_types = self.processes.iter().filter_map(|process| process.settings.stop_timeout_seconds);
         let longest = of_types.map(Whole::unsigned).fold(self.stop_timeout_seconds, u64::max);
         Duration::from_secs(longest)
     }
 
-    /// How long the end of an instance may take until what is left of it is killed, whatever its type, where the app's grace period is
-    /// `grace` by now: a stop command has as much time as the processes have afterwards.
+    /// The longest time from the order to end an instance to SIGKILL, over all types. `grace` is the app's current grace
+    /// period. It counts twice for a type with a stop command, because that may take as long as the processes may take
+    /// afterwards.
     pub fn longest_stop(&self, grace: Duration) -> Duration {
         let has_command = self.processes.iter().any(|process| process.settings.stop_command.is_some());
         self.longest_grace().max(grace) * if has_command { 2 } else { 1 }
     }
 
-    /// What happens to an instance of this type that ends by itself.
+    /// The restart policy of this type.
     pub(crate) fn policy(&self, process_type: &ProcessType) -> RestartPolicy {
         let own = self.settings(process_type).and_then(|settings| settings.restart_policy);
         own.unwrap_or(self.restart_policy)
     }
 
-    /// What is kept of the logs of this type. An app that was deployed before logs had limits keeps everything until its next
-    /// deploy: nothing of what it has written goes because of an upgrade.
+    /// The limits of this type's logs. An app that was deployed before logs had limits keeps everything until its next
+    /// deploy, so an upgrade deletes no log.
     pub(crate) fn log_limits(&self, process_type: &ProcessType) -> Limits {
         let Some(process) = self.process(process_type) else { return Limits::default() };
         let settings = &process.settings;
@@ -254,7 +256,8 @@ impl Spec {
         }
     }
 
-    /// `PORT` of the first instance of this type, if somebody chose it for this type alone. Dokku has no such property.
+    /// `PORT` of the first instance of this type, if a person chose it for this type alone. Inside Dokku there is no such
+    /// property.
     pub(crate) fn own_port(&self, process_type: &ProcessType) -> Option<u16> {
         let port = self.settings(process_type)?.port.filter(|_| !self.is_dokkus())?;
         u16::try_from(port.get()).ok()
@@ -265,7 +268,7 @@ impl Spec {
         self.port_is_set || self.own_port(process_type).is_some()
     }
 
-    /// What was set for a type.
+    /// The settings of a type.
     pub(crate) fn settings(&self, process_type: &ProcessType) -> Option<&TypeSettings> {
         self.process(process_type).map(|process| &process.settings)
     }
@@ -275,7 +278,7 @@ impl Spec {
         self.processes.iter().find(|process| process.process_type == process_type.as_str())
     }
 
-    /// The slots that are to be filled.
+    /// The slots that are to be filled: all of the formation except those that were stopped.
     pub fn wanted(&self) -> Vec<Slot> {
         let of_type = |process: &ProcessSpec| {
             let process_type: Option<ProcessType> = process.process_type.parse().ok();
@@ -287,7 +290,7 @@ impl Spec {
         slots
     }
 
-    /// The same, run in another directory; files of the earlier directory are read in the other one.
+    /// The same spec for another directory; env files inside the earlier directory are taken from the other one.
     pub(crate) fn at(&self, directory: &Path) -> Self {
         let moved = |file: &PathBuf| match file.strip_prefix(&self.directory) {
             Ok(name) => directory.join(name),
@@ -305,7 +308,7 @@ impl Spec {
     }
 }
 
-/// A document of ours with the number of its format.
+/// A JSON document with the number of its format.
 #[derive(Serialize)]
 struct Numbered<'a, T> {
     format: u32,
@@ -313,14 +316,14 @@ struct Numbered<'a, T> {
     content: &'a T,
 }
 
-/// The number alone: it is looked at before the rest, which may look like nothing we know.
+/// Only the number. It is read first, because a later format may look entirely different.
 #[derive(Deserialize)]
 struct Number {
     #[serde(default)]
     format: Option<u32>,
 }
 
-/// A spec, or what holds one, as it is written.
+/// The bytes of a spec, or of a document that contains one.
 pub(crate) fn document<T: Serialize>(content: &T) -> Vec<u8> {
     let mut json =
         serde_json::to_vec_pretty(&Numbered { format: FORMAT, content }).expect("it is plain data");
@@ -328,7 +331,7 @@ pub(crate) fn document<T: Serialize>(content: &T) -> Vec<u8> {
     json
 }
 
-/// Reads what [`document`] has written, or format 1.
+/// Reads a document of the current format or of format 1.
 ///
 /// # Errors
 /// [`Error::NoSpec`] if there is none; [`Error::LaterFormat`] if a later version wrote it.

@@ -1,12 +1,12 @@
-//! What a supervisor knows of the file of its spec.
+//! The supervisor's knowledge of the file that its spec is in.
 
 use std::time::Instant;
 
-/// The spec's file, as this supervisor knows it.
+/// The file of the spec, as this supervisor last read or wrote it.
 #[derive(Debug, Default)]
 pub(crate) struct SpecFile {
-    /// Which file was read or written last: device, inode, and time of change.
+    /// Its device, inode and time of change.
     pub(crate) stamp: Option<(u64, u64, i64, i64)>,
-    /// When it is tried again to write down what was stopped by hand, and why that could not be written.
+    /// When recording the stopped slots is tried again, and why it failed the last time.
     pub(crate) unwritten: Option<(Instant, String)>,
 }

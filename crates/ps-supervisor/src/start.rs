@@ -1,9 +1,10 @@
-//! The two ways from what a spec wants in a slot to a process. Both end in the same: it is in its cgroup, has its limit of open files and its
-//! tag, and none of these came later than the process itself.
+//! Starts the process of a slot, in one of two ways. In both, the process is in its cgroup and has its limit of open files
+//! and its mark before its command begins.
 //!
-//! *At once*: what a process inherits, the supervisor takes on itself for as long as a fork takes. *By launch*: our own program
-//! is started and becomes the command ([`crate::launch`]). That takes three times as long, and is for where the first way is not to
-//! be had: who is not there, or may not be run, is told of in the words of a shell; and a user or a limit of its own is taken on.
+//! *At once*: the supervisor changes its own limits for the moment of the fork, and the process inherits them. *By launch*:
+//! our own program is started, takes the steps and executes the command ([`crate::launch`]). That takes three times as
+//! long. It is used if the type has a user or limits of its own, or if the first way fails, for instance because the
+//! program is missing: the launcher then prints a shell's message into the instance's log and exits with a shell's status.
 
 use std::path::Path;
 use std::process::{Child, Command};
@@ -24,10 +25,10 @@ use crate::process::Process;
 use crate::signals::unblocked;
 use crate::spec::Spec;
 
-/// What a process is started with beside what its spec says.
+/// What a process is started with, beside its spec.
 #[derive(Debug)]
 pub(crate) struct Given<'a> {
-    /// The tree that it founds.
+    /// Its process tree.
     pub(crate) tree: &'a Tree,
     /// Its variables.
     pub(crate) environment: &'a Environment,
@@ -39,7 +40,7 @@ pub(crate) struct Given<'a> {
     pub(crate) cgroups: Option<&'a CgroupRoot>,
 }
 
-/// Starts the process of a slot; an error says why, for people.
+/// Starts the process of a slot. An error gives the reason, for people.
 pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Process, String> {
     let Given { tree, environment, .. } = *given;
     let wanted = spec.process(&slot.process_type);
@@ -57,7 +58,7 @@ pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Proce
     Ok(Process::child(child.id()))
 }
 
-/// A process that is about to be started.
+/// A start that has been prepared.
 #[derive(Debug)]
 struct Start<'a> {
     /// What is wanted.
@@ -66,12 +67,12 @@ struct Start<'a> {
     given: &'a Given<'a>,
     /// What it becomes.
     invocation: Invocation,
-    /// As whom, and within which limits, if something was set.
+    /// Its user and limits, if any are set.
     confinement: Option<Confinement>,
 }
 
 impl Start<'_> {
-    /// Starts it without a step in between. `None`: nothing was started.
+    /// Starts it directly. `None`: that is not possible, and nothing was started.
     fn at_once(&self) -> Option<Child> {
         let Given { tree, environment, descriptors, cgroups, .. } = *self.given;
         if self.confinement.is_some() {
@@ -86,7 +87,7 @@ impl Start<'_> {
         }
     }
 
-    /// Starts our own program, which becomes it.
+    /// Starts our own program, which executes the command.
     fn by_launch(&self, slot: &Slot) -> Result<Child, String> {
         let Given { tree, descriptors, .. } = *self.given;
         let joining_file = tree.cgroup().map(Cgroup::joining_file);
@@ -115,11 +116,12 @@ impl Start<'_> {
     }
 }
 
-/// Runs `start` while whatever it starts inherits this soft limit of open files. No descriptor above it can be opened meanwhile.
+/// Calls `start` under this soft limit of open files, which children inherit. Meanwhile no descriptor with a higher number
+/// can be opened.
 fn limited<T>(open_files: Option<u64>, start: impl FnOnce() -> T) -> T {
     let Some(files) = open_files else { return start() };
     let before = getrlimit(Resource::Nofile);
-    // At worst the process has more than it was meant to have.
+    // If this fails, the process has a higher limit than intended.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(files), ..before });
     let started = start();
     let _ = setrlimit(Resource::Nofile, before);

@@ -1,6 +1,6 @@
-//! `state`: what every slot of an app is doing, in one file. It is read at once, however many slots there are, and it is true on a
-//! full disk: each slot has a block of its own, allocated beforehand and written in place. `<slot>/status.json` says the same for
-//! people, and for whoever comes from before; where the two differ, `state` is right.
+//! `state`: the status of every slot of an app in one file, which is read in one go however many slots there are. It stays
+//! true on a full disk, because each slot's block is allocated in advance and written in place. `<slot>/status.json` says
+//! the same for people and for earlier versions; where the two differ, `state` is right.
 //!
 //! ```text
 //! block 0       which supervisor writes here: the one that made the socket `control`
@@ -8,9 +8,9 @@
 //! cell          its number in the series, the length of the text, a checksum of both and of the text; then the text, JSON
 //! ```
 //!
-//! A cell that was torn by the death of its writer bears a wrong checksum, and the other one counts, which was written before it.
-//! A block whose text is empty is nobody's. The socket in block 0 tells whether another supervisor has been at work since: one of
-//! before writes no `state`, and what stands there is out of date.
+//! If the writer dies while it writes a cell, the checksum is wrong, and the other cell, which was written before, counts.
+//! A block whose text is empty is free. The socket in block 0 shows whether another supervisor has run since: supervisors
+//! of the first format write no `state`, so after one of them the file is out of date.
 
 mod cell;
 
@@ -33,31 +33,31 @@ use cell::{CELL, cell, newest};
 const FILE: &str = "state";
 const FORMAT: u32 = 1;
 const BLOCK: usize = 2 * CELL;
-/// More slots than fit into this are read from their own files.
+/// The largest file that is read. More slots than fit into it are read from their own files.
 const MAX_BYTES: u64 = 256 << 20;
-/// How much is left of a sentence that makes a status too long for its block, in characters.
+/// The length to which a long sentence in a status is cut so that the status fits into its block, in characters.
 const SHORTENED: usize = 300;
 
-/// What block 0 says.
+/// The content of block 0.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Head {
     format: u32,
-    /// The socket of the supervisor that writes here: inode, and seconds and nanoseconds of its birth.
+    /// The socket of the supervisor that writes: inode, and seconds and nanoseconds of its time of change.
     control: (u64, i64, i64),
 }
 
-/// The block of a slot.
+/// Where a slot's status is in the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Place {
-    /// 0: it has none.
+    /// The number of the block; 0: the slot has none.
     block: u32,
     sequence: u64,
 }
 
-/// What blocks say.
+/// The statuses in the blocks.
 type Known = BTreeMap<Slot, (Status, Place)>;
 
-/// What the slots of a service directory are doing, for whoever reads it.
+/// The statuses of the slots of a service directory, for readers.
 #[derive(Debug)]
 pub struct Statuses {
     service: PathBuf,
@@ -66,20 +66,20 @@ pub struct Statuses {
 }
 
 impl Statuses {
-    /// Those of a service directory.
+    /// Reads the statuses of a service directory.
     pub fn of(service: &Path) -> Self {
         let (known, blocks) = read(service).unwrap_or_default();
         Self { service: service.to_owned(), known, blocks }
     }
 
-    /// Whether `state` could be read, and is not out of date.
+    /// Whether `state` could be read and is up to date.
     #[must_use]
     pub fn are_in_one_file(&self) -> bool {
         self.blocks > 0
     }
 
-    /// The status of the run that fills a slot, or filled it last; `None` if none was ever written. What `state` does not say is
-    /// read from the slot's own file.
+    /// The status of the run that fills a slot, or filled it last; `None` if none was ever written. A slot that is not in
+    /// `state` is read from its own file.
     ///
     /// # Errors
     /// That file cannot be read, makes no sense, or is of a later format.
@@ -90,7 +90,7 @@ impl Statuses {
         }
     }
 
-    /// Every run of a slot that may live: the one that [`Statuses::read`] tells of comes first.
+    /// The statuses of all runs of a slot that may live; that of [`Statuses::read`] comes first.
     ///
     /// # Errors
     /// As for [`Statuses::read`].
@@ -100,20 +100,21 @@ impl Statuses {
     }
 }
 
-/// The file, as the one supervisor that writes it knows it.
+/// The file, for the one supervisor that writes it.
 #[derive(Debug, Default)]
 pub(crate) struct State {
-    /// `None`: it could not be made, or not be written.
+    /// `None`: it could not be made or written.
     file: Option<File>,
     /// How many blocks it has.
     blocks: u32,
     free: Vec<u32>,
-    /// What an earlier supervisor left, until the slots' seats are opened.
+    /// The statuses that an earlier supervisor wrote, until the seats of their slots are opened.
     left: Known,
 }
 
 impl State {
-    /// Goes on with what `left` says, which was read before the socket that lies in the service directory was made.
+    /// Continues the file. `left` was read before this supervisor made its socket, because afterwards it would count as out
+    /// of date.
     pub(crate) fn begin(service: &Path, left: Statuses) -> Self {
         let mut state = Self { file: None, blocks: left.blocks, free: Vec::new(), left: left.known };
         let begun =
@@ -136,17 +137,17 @@ impl State {
         write_cell(file, 0, before.unwrap_or(0) + 1, &json)
     }
 
-    /// What an earlier supervisor left of a slot.
+    /// Takes the status that an earlier supervisor wrote for a slot.
     pub(crate) fn take_left(&mut self, slot: &Slot) -> Option<(Status, Place)> {
         self.left.remove(slot)
     }
 
-    /// The slots that an earlier supervisor left, and that have no seat yet.
+    /// The slots with a status of an earlier supervisor whose seats are not open yet.
     pub(crate) fn slots_left(&self) -> Vec<Slot> {
         self.left.keys().cloned().collect()
     }
 
-    /// Sees to it that so many slots have room. Where that fails, those that have none are written to their own files alone.
+    /// Allocates blocks for this many slots. If that fails, slots without a block have only their own files.
     pub(crate) fn reserve(&mut self, slots: usize) {
         let Some(file) = &self.file else { return };
         let blocks = u32::try_from(slots).unwrap_or(u32::MAX - 1).saturating_add(1);
@@ -156,7 +157,7 @@ impl State {
         }
     }
 
-    /// Writes the status of a slot into its block. Whether it stands there.
+    /// Writes the status of a slot into its block. Whether it could be written there.
     pub(crate) fn write(&mut self, service: &Path, place: &mut Place, status: &Status) -> bool {
         let Some(file) = &self.file else { return false };
         if place.block == 0 {
@@ -167,14 +168,14 @@ impl State {
         let is_whole = text.is_some();
         let written = self.put(place, &text.unwrap_or_default());
         if written.is_err() {
-            // What stands there is not so any more.
+            // The block now holds an outdated status, so the file is removed.
             self.file = None;
             give_up(service);
         }
         is_whole && written.is_ok()
     }
 
-    /// The slot is nobody's any more.
+    /// Frees the block of a slot.
     pub(crate) fn erase(&mut self, service: &Path, place: &mut Place) {
         if place.block == 0 {
             return;
@@ -192,7 +193,7 @@ impl State {
         write_cell(file, place.block, place.sequence, text)
     }
 
-    /// Whether the file that is written is the one that lies there.
+    /// Whether the open file is still the one in the service directory.
     pub(crate) fn is_in_place(&self, service: &Path) -> bool {
         let Some(ours) = self.file.as_ref().and_then(|file| file.metadata().ok()) else { return true };
         let there = service.join(FILE).symlink_metadata();
@@ -200,7 +201,8 @@ impl State {
     }
 }
 
-/// What the blocks of a service directory say, and how many there are; `None` if that is not so any more, or makes no sense.
+/// The statuses in the blocks of a service directory, and the number of blocks; `None` if the file is out of date or cannot
+/// be read.
 fn read(service: &Path) -> Option<(Known, u32)> {
     let bytes = durable::state(&service.join(FILE), MAX_BYTES).ok()?;
     let blocks = bytes.chunks_exact(BLOCK);
@@ -218,13 +220,13 @@ fn read(service: &Path) -> Option<(Known, u32)> {
     Some((newest.filter_map(status).collect(), count))
 }
 
-/// Whose socket that is: every supervisor makes its own.
+/// Identifies the socket in the service directory. Every supervisor makes its own.
 fn birth(service: &Path) -> io::Result<(u64, i64, i64)> {
     let control = service.join(CONTROL_SOCKET).symlink_metadata()?;
     Ok((control.ino(), control.mtime(), control.mtime_nsec()))
 }
 
-/// The file, empty unless `goes_on`.
+/// Opens the file: the existing one if `goes_on`, else a new one.
 fn open(service: &Path, goes_on: bool) -> io::Result<File> {
     if !goes_on {
         give_up(service);
@@ -233,7 +235,7 @@ fn open(service: &Path, goes_on: bool) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(!goes_on).mode(0o600).open(path)
 }
 
-/// Whoever reads has to do with the files of the slots. To remove a file needs no room.
+/// Removes the file, so that readers use the files of the slots. Removing a file needs no room on the disk.
 fn give_up(service: &Path) {
     let path = service.join(FILE);
     let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
@@ -242,7 +244,7 @@ fn give_up(service: &Path) {
 fn allocate(file: &File, blocks: u32) -> io::Result<()> {
     let bytes = u64::from(blocks) * BLOCK as u64;
     match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, bytes) {
-        // A file system that allocates nothing beforehand: on a full disk the slots' own files say no more either.
+        // The file system cannot allocate in advance. Then on a full disk `state` is no better than the slots' own files.
         Err(Errno::OPNOTSUPP) => file.set_len(bytes.max(file.metadata()?.len())),
         allocated => Ok(allocated?),
     }
@@ -254,7 +256,7 @@ fn read_block(file: &File, block: u32) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The number of what a block said last.
+/// The sequence number of the newest text in a block.
 fn last(file: &File, block: u32) -> u64 {
     read_block(file, block).and_then(|bytes| newest(&bytes).map(|(sequence, _)| sequence)).unwrap_or(0)
 }
@@ -264,7 +266,7 @@ fn write_cell(file: &File, block: u32, sequence: u64, text: &[u8]) -> io::Result
     file.write_all_at(&cell(sequence, text), offset)
 }
 
-/// A status as it fits into a cell, its sentences shortened if need be; `None` if it does not fit even so.
+/// The text of a status that fits into a cell, with shortened sentences if necessary; `None` if it does not fit even then.
 fn text(status: &Status) -> Option<Vec<u8>> {
     let json = |status: &Status| serde_json::to_vec(status).expect("a status is plain data");
     let fits = |json: &Vec<u8>| json.len() <= cell::LONGEST_TEXT;

@@ -1,8 +1,9 @@
-//! `<type>.<n>/status.json`: what the run is doing that fills a slot, or filled it last. `runs/<number>/run.json` says the same of
-//! each run of the slot that is left, also of one that lives beside. `cat` is a supported client; a reader needs no lock.
+//! `<type>.<n>/status.json`: the status of the run that fills a slot, or filled it last. `runs/<number>/run.json` is the
+//! same for each run of the slot that still has a directory, also for one beside the current run. Reading them with `cat`
+//! is supported, and needs no lock.
 //!
-//! Both bear the number of their format. What has none was written by a supervisor of before. A word that only a later
-//! version knows is read as unknown; a whole file of a later format is not read at all.
+//! Both hold the number of their format; a file without one is of the first format. A word that only a later version knows
+//! is read as unknown; a file of a later format is refused.
 
 use std::fs;
 use std::io;
@@ -26,10 +27,10 @@ const EXIT_FILE: &str = "exit";
 /// The number of the format that is written.
 pub(crate) const FORMAT: u32 = 2;
 const EXIT_FORMAT: u32 = 1;
-/// How many of the lines that a run wrote last are shown where it failed.
+/// How many of a run's last lines are shown if it failed.
 const LAST_LINES: usize = 10;
 
-/// One run.
+/// The status of one run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The number of the format.
@@ -37,72 +38,72 @@ pub struct Status {
     pub format: u32,
     /// The slot.
     pub slot: Slot,
-    /// The number of the run; 0 is what a supervisor of before started.
+    /// The number of the run; 0 is one that a supervisor of the first format started.
     #[serde(default)]
     pub run: u64,
-    /// Which part it plays in its slot; `None` is one that only a later version knows.
+    /// Its role in the slot; `None` is a role of a later version.
     #[serde(default = "current", deserialize_with = "if_known")]
     pub role: Option<Role>,
-    /// Which of the slot's two places it takes.
+    /// Its lane: which of the slot's two places it takes.
     #[serde(default = "own_lane", deserialize_with = "lane")]
     pub lane: Lane,
     /// What it is doing.
     pub state: State,
-    /// Its main process; with `start_time` and `boot_id` that names it for good.
+    /// Its main process. `start_time` and `boot_id` make its pid unique.
     pub process: Option<ProcessId>,
     /// Its `PORT`.
     pub port: Option<u16>,
     /// Since when it has been in this state (RFC 3339, UTC).
     pub since: Timestamp,
-    /// How often it was started again by itself since it was first started.
+    /// How often the restart policy has started the slot again since it was first started.
     pub restarts: u32,
-    /// What its restart policy counts against it.
+    /// The record of deaths for the restart policy.
     #[serde(default, skip_serializing_if = "Deaths::is_nothing")]
     pub deaths: Deaths,
-    /// How it ended the last time.
+    /// How its last process ended.
     #[serde(deserialize_with = "if_known")]
     pub last_exit: Option<Exit>,
     /// The revision of the spec that it was started from.
     pub revision: u64,
-    /// Whether its process is a job: one whose end is final, also where nobody saw it.
+    /// Whether its process is a job: its end is final, even if nobody saw it.
     #[serde(default)]
     pub job: bool,
-    /// Whether its process ended by itself and is not to be started again, unless somebody asks for it.
+    /// Whether its process ended by itself and only an explicit order starts it again.
     #[serde(default)]
     pub done: bool,
-    /// The run that began the logs which it writes to: one that follows another goes on in the same.
+    /// The run that began the logs it writes to. A run that follows another in the same place continues that one's logs.
     #[serde(default)]
     pub log: u64,
-    /// Which segments of these logs, stdout's and stderr's, were written to when its process was started.
+    /// The segments of the logs, stdout's and stderr's, at the moment when its process was started.
     #[serde(default)]
     pub log_segments: [u32; 2],
-    /// Where these segments ended then, in bytes: what follows is its own.
+    /// The lengths of these segments at that moment, in bytes: its own output follows there.
     #[serde(default)]
     pub log_offsets: [u64; 2],
-    /// How much of its output was dropped because the disk was full, in bytes; counted for as long as its logs are its own.
+    /// How many bytes of its output were dropped because the disk was full, since its logs were begun.
     #[serde(default)]
     pub log_dropped: u64,
-    /// So much more may have been: a supervisor that dropped it was killed before it could tell.
+    /// How many bytes more may have been dropped: the supervisor was killed before it could record them.
     #[serde(default)]
     pub log_in_doubt: u64,
-    /// Whether it waits, or will once its pipe is full, because its log takes nothing: a full disk.
+    /// Whether its log cannot be written because the disk is full, so that it blocks once its pipe is full.
     #[serde(default)]
     pub log_waits: bool,
-    /// What is to be known beside the state: why it could not be started, or what is wrong with its place.
+    /// Why it could not be started, or what is wrong with its directory or outputs.
     pub reason: Option<String>,
-    /// Where its process runs, or ran last: a crash restarts it there. `None` before its first start, and in the status
-    /// of an earlier version.
+    /// The directory in which its process runs, or ran last: after a crash it is restarted there. `None` before its first
+    /// start, and in the status of an earlier version.
     #[serde(default)]
     pub directory: Option<PathBuf>,
-    /// What a person should know of its last start or end, one sentence.
+    /// A note for people about its last start or end, one sentence.
     #[serde(default)]
     pub note: Option<String>,
-    /// What it says that it is doing (`STATUS=`).
+    /// The text that its process sent last (`STATUS=`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
 }
 
-/// How one run ended, where somebody saw it.
+/// The content of `exit`: how one run ended, if somebody saw it.
 #[derive(Serialize, Deserialize)]
 struct Ended {
     format: u32,
@@ -116,7 +117,7 @@ struct Number {
 }
 
 impl Status {
-    /// A run of which nothing is known but its slot.
+    /// The status of a run of which only the slot is known.
     pub(crate) fn nothing(slot: &Slot, since: Timestamp) -> Self {
         Self {
             format: FORMAT,
@@ -147,7 +148,7 @@ impl Status {
         }
     }
 
-    /// The status of a slot, from its directory; `None` if none was ever written.
+    /// Reads the status of a slot from its directory; `None` if none was ever written.
     ///
     /// # Errors
     /// It cannot be read, makes no sense, or is of a later format.
@@ -155,35 +156,35 @@ impl Status {
         read(directory.join(STATUS_FILE))
     }
 
-    /// The runs of a slot that may live, from the slot's directory: this one, which fills it, or filled it last, comes first. A
-    /// run beside it whose file cannot be read is left out.
+    /// The runs of a slot that may live: this one, which fills it or filled it last, comes first. A run beside it whose
+    /// file cannot be read is left out.
     pub(crate) fn with_others(self, directory: &Path) -> Vec<Self> {
         let filling = self.run;
         let mut all = vec![self];
         for number in layout::numbers(directory).into_iter().filter(|number| *number != filling) {
             let run = Self::read_run(directory, number);
-            // What is left of one that has ended is cleared away by its supervisor.
+            // The supervisor removes the remains of a run that has ended.
             all.extend(run.filter(|run| run.process.as_ref().is_some_and(ProcessId::is_alive)));
         }
         all
     }
 
-    /// Where in the log of its slot a stream of its own begins.
+    /// Where the output of this run begins in the log of its slot.
     pub fn log_place(&self, stream: Stream) -> Place {
         let index = usize::from(stream == Stream::Stderr);
         let segment = Segment { run: self.log, number: self.log_segments[index] };
         Place { segment, offset: self.log_offsets[index] }
     }
 
-    /// Its process is about to be started, and its logs end there.
+    /// Records where the logs end, before its process is started.
     pub(crate) fn begin_logs(&mut self, places: Option<[Place; 2]>) {
         let Some(places) = places else { return };
         self.log_segments = places.map(|place| place.segment.number);
         self.log_offsets = places.map(|place| place.offset);
     }
 
-    /// The last lines that the run wrote, in the directory of its slot: stdout's, then stderr's; ten in all, stderr first
-    /// served. A log that cannot be read must not hide why a process failed.
+    /// The last lines that the run wrote: stdout's, then stderr's, ten in all, of which stderr may take as many as it has.
+    /// An unreadable log is ignored, because it must not hide why a process failed.
     pub fn last_words(&self, directory: &Path) -> Vec<String> {
         let of_stream = |stream| {
             let log = layout::log(directory, stream);
@@ -194,18 +195,18 @@ impl Status {
         lines.split_off(lines.len().saturating_sub(LAST_LINES))
     }
 
-    /// What was written of one run, if that can be read.
+    /// The status of one run, if it can be read.
     pub(crate) fn read_run(slot: &Path, number: u64) -> Option<Self> {
         read(layout::run_directory(slot, number).join(RUN_FILE)).ok().flatten()
     }
 
-    /// Writes the status of a slot, whole or not at all; what else lies in its place goes. It is not synced: after a power
-    /// loss no process of it lives.
+    /// Writes the status of a slot atomically, also where something else lies in the file's place. It is not synced: after
+    /// a power loss none of its processes lives.
     pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
         durable::replace(directory, STATUS_FILE, &self.to_json())
     }
 
-    /// Writes what is known of one run into its directory.
+    /// Writes the status of one run into its directory.
     pub(crate) fn write_run(&self, directory: &Path) -> io::Result<()> {
         durable::replace(directory, RUN_FILE, &self.to_json())
     }
@@ -233,33 +234,33 @@ fn read(path: PathBuf) -> Result<Option<Status>, Error> {
     }
 }
 
-/// Writes down how a run ended, at once: whoever saw it may be killed before anything else is written. A disk that takes
-/// nothing costs the next supervisor this knowledge, and nothing more.
+/// Records at once how a run ended, because the process that saw it may be killed before it writes anything else. If this
+/// fails, the next supervisor does not know how the run ended.
 pub(crate) fn write_exit(directory: &Path, exit: Exit) {
     let ended = Ended { format: EXIT_FORMAT, exit };
     let json = serde_json::to_vec(&ended).expect("an exit is plain data");
     let _ = durable::replace(directory, EXIT_FILE, &json);
 }
 
-/// How the run of a directory ended, if anybody saw it.
+/// How the run of a directory ended, if that was recorded.
 pub(crate) fn read_exit(directory: &Path) -> Option<Exit> {
     let bytes = durable::state(&directory.join(EXIT_FILE), MAX_FILE_BYTES).ok()?;
     let ended: Ended = serde_json::from_slice(&bytes).ok()?;
     (ended.format <= EXIT_FORMAT).then_some(ended.exit)
 }
 
-/// The directory becomes another run's.
+/// Removes the record, because the directory becomes that of another run.
 pub(crate) fn forget_exit(directory: &Path) {
     let _ = fs::remove_file(directory.join(EXIT_FILE));
 }
 
-/// Now, to the millisecond: more would pretend.
+/// The current time to the millisecond.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     now.round(jiff::Unit::Millisecond).unwrap_or(now)
 }
 
-/// Whoever wrote no role knew of no other.
+/// The role in a file that has none: its writer knew no other.
 #[expect(clippy::unnecessary_wraps, reason = "it is what a field without a word is read as")]
 fn current() -> Option<Role> {
     Some(Role::Current)
@@ -273,7 +274,7 @@ fn lane<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Lane, D::Error> {
     Ok(if_known(deserializer)?.unwrap_or(Lane::Own))
 }
 
-/// What only a later version understands is nothing to us.
+/// Reads a value that only a later version understands as `None`.
 fn if_known<'de, D: Deserializer<'de>, T: serde::de::DeserializeOwned>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -291,7 +292,7 @@ mod tests {
         directory
     }
 
-    /// As commit a927f60 wrote it.
+    /// A status as version 1 wrote it (commit a927f60).
     const FIRST: &str = r#"{"slot":"web.1","state":"running","process":{"pid":7,"start_time":9,"boot_id":"b"},
         "port":5000,"since":"2026-01-01T00:00:00Z","restarts":2,"last_exit":{"signal":9},"revision":3,"reason":null}"#;
 

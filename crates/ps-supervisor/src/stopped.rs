@@ -1,10 +1,10 @@
-//! `stopped.json`: the slots that somebody stopped by hand. They have a file of their own so that a stop rewrites nothing of what
-//! somebody else wrote: the supervisor writes this one, programs write the spec.
+//! `stopped.json`: the slots that were stopped by hand. They have a file of their own, so that each file has one writer:
+//! the supervisor writes this one, and programs write the spec.
 //!
-//! It bears the revision of the spec it belongs to. What a new spec leaves empty from the beginning stands in that spec, so that
-//! a commit is one rename; a list of another revision is out of date and is passed over. For example, `web.2` was stopped in
-//! revision 7, and a deploy brings revision 8, in which all of `web` runs: a supervisor that is killed right after the commit is
-//! followed by one that starts `web.2`.
+//! The file holds the revision of the spec that it belongs to. A list of another revision is out of date and is ignored,
+//! because a new spec itself says which slots it leaves empty; so a commit is one rename. For example, `web.2` was stopped
+//! in revision 7, and a deploy brings revision 8, in which all of `web` runs. If the supervisor is killed right after the
+//! commit, the next one reads revision 8 and starts `web.2`.
 
 use std::fs::{self, File};
 use std::io;
@@ -26,20 +26,20 @@ const FORMAT: u32 = 1;
 struct Written {
     format: u32,
     revision: u64,
-    /// What is no slot is passed over: only a later version knows what it means.
+    /// A name that is no slot comes from a later version and is ignored.
     slots: Vec<String>,
 }
 
-/// The number alone: it is looked at before the rest.
+/// Only the number of the format, which is read first.
 #[derive(Deserialize)]
 struct Number {
     format: u32,
 }
 
-/// The slots that are stopped in a revision; `None` where nothing is written about that one.
+/// The slots that are stopped in a revision; `None` if there is no list for that revision.
 ///
 /// # Errors
-/// The file makes no sense, or a later version wrote it.
+/// The file cannot be read, or a later version wrote it.
 pub(crate) fn read(service: &Path, revision: u64) -> Result<Option<Vec<Slot>>, Error> {
     let path = service.join(STOPPED_FILE);
     let bytes = match durable::state(&path, MAX_FILE_BYTES) {
@@ -57,7 +57,7 @@ pub(crate) fn read(service: &Path, revision: u64) -> Result<Option<Vec<Slot>>, E
     Ok((written.revision == revision).then(slots))
 }
 
-/// Writes down, durably, which slots are stopped in a revision, for whom the service directory belongs to.
+/// Records durably which slots are stopped in a revision. The file belongs to the owner of the service directory.
 pub(crate) fn write(service: &Path, revision: u64, slots: &[Slot]) -> Result<(), Error> {
     let path = service.join(STOPPED_FILE);
     let fail = |error: io::Error| Error::io("write", &path, error);
@@ -66,15 +66,15 @@ pub(crate) fn write(service: &Path, revision: u64, slots: &[Slot]) -> Result<(),
     let json = serde_json::to_vec(&written).expect("names and numbers are plain data");
     let owner = fs::metadata(service).map_err(fail)?;
     durable::replace(service, STOPPED_FILE, &json).map_err(fail)?;
-    // Only root can give it to somebody else, and only there it may have to.
+    // Only root can change the owner, and only for root can it differ.
     let _ = std::os::unix::fs::chown(&path, Some(owner.uid()), Some(owner.gid()));
     File::open(&path).and_then(|file| file.sync_all()).map_err(fail)
 }
 
-/// Removes the list: the spec says all of it.
+/// Removes the list, when the spec itself says all of it.
 pub(crate) fn forget(service: &Path) {
     let path = service.join(STOPPED_FILE);
-    // Where even this cannot be done, the revision tells, or the slots stay stopped as they were.
+    // If the list cannot be removed, it is ignored as soon as the revision changes; until then the slots stay stopped.
     let _ = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
 }
 

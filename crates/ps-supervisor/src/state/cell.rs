@@ -1,20 +1,21 @@
-//! One cell: a text with its number in a series and a checksum, so that one that is only half written is known as such.
+//! One cell: a text with a sequence number and a checksum, by which a cell that was only half written is recognised.
 
-/// How long a cell is, in bytes.
+/// The length of a cell, in bytes.
 pub(super) const CELL: usize = 2048;
-/// The number, the length and the checksum, in digits, with a blank after each and a line feed after the last.
+/// The length of its head: the sequence number, the text's length and the checksum, in digits, each followed by a blank or
+/// a line feed.
 const HEAD: usize = 20 + 1 + 5 + 1 + 16 + 1;
 /// The longest text that a cell can hold, in bytes.
 pub(super) const LONGEST_TEXT: usize = CELL - HEAD;
 
-/// A cell as it is written.
+/// The bytes of a cell.
 pub(super) fn cell(sequence: u64, text: &[u8]) -> Vec<u8> {
     let counted = format!("{sequence:020} {:05} ", text.len());
     let checksum = checksum(counted.as_bytes(), text);
     [format!("{counted}{checksum:016x}\n").as_bytes(), text].concat()
 }
 
-/// Of the two cells of a block, the number and the text of the one that was written whole last.
+/// The sequence number and the text of the newer one of the two cells of a block, among those that are whole.
 pub(super) fn newest(block: &[u8]) -> Option<(u64, &[u8])> {
     block.chunks_exact(CELL).filter_map(read).max_by_key(|(sequence, _)| *sequence)
 }
@@ -28,7 +29,7 @@ fn read(cell: &[u8]) -> Option<(u64, &[u8])> {
     is_whole.then_some((sequence.parse().ok()?, text))
 }
 
-/// FNV-1a, eight bytes at a time: it has to find what was torn, and nothing that somebody forged.
+/// FNV-1a, eight bytes at a time. It detects torn writes; it does not protect against forgery.
 fn checksum(head: &[u8], text: &[u8]) -> u64 {
     let mut sum = 0xcbf2_9ce4_8422_2325_u64;
     for chunk in head.chunks(8).chain(text.chunks(8)) {
@@ -55,7 +56,7 @@ mod tests {
         assert_eq!(newest(&block([&new, &old])), Some((8, new_text)));
         let before = cell(6, b"{\"before\":\"the old one\"}");
         for torn_at in 0..new.len() {
-            // What was in the cell before stays behind the place where the writer died.
+            // Behind the point where the writer died, the cell still holds its earlier content.
             let torn = [&new[..torn_at], before.get(torn_at..).unwrap_or_default()].concat();
             assert_eq!(newest(&block([&torn, &old])), Some((7, old_text)), "torn at {torn_at}");
         }
