@@ -1,5 +1,5 @@
-//! The event loop of one supervisor: it waits, passes on what happened, and writes down what came of it. What to do is
-//! decided in `seat_table` and `run_table`, never here.
+//! The event loop of one supervisor: it waits for events, hands them to seats and runs, and records the results. What to do
+//! is decided in `seat_table` and `run_table`, never here.
 
 mod adoption;
 mod attached;
@@ -51,14 +51,14 @@ use crate::state::{State, Statuses};
 use crate::tidier::Tidier;
 use crate::watched::{Refresh, Watched};
 
-/// What ends a supervisor.
+/// The signals that end a supervisor.
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
-/// How often a tree that is meant to become empty is looked at, and an unsent answer is tried again.
+/// How often a tree that is meant to become empty is looked at, and sending an unsent answer is tried again.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long somebody who only looks at the lock may keep a supervisor from taking it.
+/// How long another process that only tests the lock may keep a supervisor from taking it.
 const OTHERS_LOOK: Duration = Duration::from_millis(200);
 const AGAIN: Duration = Duration::from_millis(5);
-/// How long something that failed is left alone.
+/// The pause after something failed.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
 /// The supervisor of one service directory.
@@ -70,44 +70,44 @@ pub struct Supervisor {
     pub(crate) spec_file: SpecFile,
     pub(crate) server: Server,
     pub(crate) poll: Poll<Source>,
-    /// The rollout that is under way, or is over and nobody was told yet.
+    /// The rollout that is in progress, or whose outcome no client has been told yet.
     pub(crate) rollout: Option<Carried>,
-    /// The files that are watched.
+    /// The files that are watched for changes.
     watched: Vec<Watched>,
-    /// A restart because of them that is under way.
+    /// The restart in progress because watched files have changed.
     refresh: Option<Refresh>,
     children: UnixStream,
     signals: Signals,
     pub(crate) attached: Option<Attached>,
-    /// Why an instance could not be attached, if one could not.
+    /// Why the output of an instance could not be handed to the foreground program.
     unattached: Option<Error>,
     pub(crate) is_ending: bool,
-    /// Somebody asked for everything to be stopped for good; a signal only ends this supervisor.
+    /// Whether a client asked to stop everything for good. A signal only ends this supervisor.
     pub(crate) is_told_to_rest: bool,
     pub(crate) told_unwritten: Option<String>,
-    /// Since when strays are being killed.
+    /// Since when processes of unknown instances are being killed.
     pub(crate) clears_since: Option<Instant>,
     pub(crate) paused: BTreeMap<Source, Instant>,
-    /// Since when it is waited for how an adopted process ended.
+    /// Adopted processes that have ended, and since when their exit status is waited for.
     unseen: BTreeMap<Source, Instant>,
     flow: Flow,
     tidier: Tidier,
     pub(crate) lock: File,
-    /// The program that this supervisor may become.
+    /// The program that was asked whether it can replace this one.
     candidate: Option<Candidate>,
 }
 
 /// How long a supervisor runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// Until somebody ends it.
+    /// Until it is told to end.
     Told,
-    /// Until somebody ends it, or nothing runs and nothing is about to.
+    /// Until it is told to end, or nothing runs and nothing waits to be started.
     AtRest,
 }
 
 impl Supervisor {
-    /// Takes charge of a service directory: its lock, its socket, and whatever an earlier supervisor left running.
+    /// Takes over a service directory: its lock, its socket, and the processes that an earlier supervisor left running.
     pub fn open(service: &Path) -> Result<Self, Error> {
         Self::open_with(service, None)
     }
@@ -125,7 +125,7 @@ impl Supervisor {
         Ok(supervisor)
     }
 
-    /// What is wrong with files and keeps nothing from running, for people.
+    /// A file that was ignored because it cannot be read, for people.
     pub fn passed_over(&self) -> Option<Error> {
         self.means.spec.list_passed_over(&self.service)
     }
@@ -143,7 +143,8 @@ impl Supervisor {
         let descriptors = Descriptors::raise();
         let children = signals::stream(&[SIGCHLD]).map_err(fail)?;
         let signals = Signals::watch(signals).map_err(fail)?;
-        // By the socket it can be told whether that is out of date.
+        // Read before the new socket is made, because the statuses count as up to date only beside the socket of their
+        // writer.
         let left = Statuses::of(service);
         let server = Server::listen(service, descriptors.clients())?;
         let state = State::begin(service, left);
@@ -182,7 +183,7 @@ impl Supervisor {
         })
     }
 
-    /// Runs until it was asked to end (or, [`Until::AtRest`], has nothing to do) and nothing is left.
+    /// Runs until it is told to end (or, with [`Until::AtRest`], nothing is left to do) and all processes have ended.
     pub fn run(&mut self, until: Until) -> Result<(), Error> {
         if until == Until::Told {
             signals::shield().map_err(|error| Error::io("block signals", &self.service, error))?;
@@ -212,9 +213,10 @@ impl Supervisor {
         false
     }
 
-    /// Waits for something to happen, and sees to it.
+    /// Waits for events and handles them.
     fn turn(&mut self) -> Result<(), Error> {
-        // Also those that were opened since the last wait: by a start that nobody asked for, nothing else wakes us.
+        // A start that no event caused may have opened outputs since the last wait; they must be watched before the next
+        // one.
         self.watch_outputs();
         let timeout = self.timeout();
         self.means.begin_turn();
@@ -226,7 +228,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// Says that everything should end; [`Supervisor::run`] returns once it has. What is over stays as it is.
+    /// Begins to end everything; [`Supervisor::run`] returns when that is done. Instances that have finished keep their
+    /// state.
     pub(crate) fn begin_end(&mut self) {
         self.is_ending = true;
         self.give_up_rollout();
@@ -235,14 +238,14 @@ impl Supervisor {
         }
     }
 
-    /// No rollout goes on: what an earlier supervisor left beside what fills a seat ends.
+    /// Ends the runs beside those that fill the seats, when no rollout continues.
     fn dismiss_all(&mut self) {
         for seat in self.seats.values_mut() {
             seat.handle(Event::Dismiss, &mut self.means);
         }
     }
 
-    /// Makes the seats agree with the spec.
+    /// Makes the seats follow the spec.
     pub(crate) fn apply(&mut self) {
         let wanted = self.means.spec.wanted();
         for slot in &wanted {
@@ -253,7 +256,7 @@ impl Supervisor {
         for seat in self.seats.values_mut() {
             let event = match wanted.contains(seat.slot()) {
                 false => Event::Stop,
-                // Also one that waits out its predecessor's failures: they are not its own.
+                // This includes a seat in backoff: the failures that it waits for are those of the older revision.
                 true if seat.revision() != self.means.spec.revision => Event::Restart,
                 true => Event::Want,
             };
@@ -263,7 +266,8 @@ impl Supervisor {
     }
 
     fn open_outputs(&mut self) {
-        // Those of a run that is yet to be started are opened with it, and of one that ended nothing more will come.
+        // The outputs of a run that is not started yet are opened at its start, and a run that has ended writes nothing
+        // more.
         let is_closed = |run: &&mut Run| run.state().is_live() && !run.has_outputs();
         for run in self.seats.values_mut().flat_map(Seat::runs_mut).filter(is_closed) {
             run.mend();
@@ -281,7 +285,7 @@ impl Supervisor {
             Source::End(index) => self.reach_end(*index),
             Source::Listener => self.welcome(),
             Source::Client(id) => self.listen_to(*id),
-            // Whoever is asked is looked at in every turn.
+            // The runs look at their checks in every turn.
             Source::Check(..) => (),
             Source::Notify => self.hear_notices(),
             Source::Files(index) => self.hear_files(*index),
@@ -293,7 +297,8 @@ impl Supervisor {
         }
     }
 
-    /// Reaps every child that ended: main processes are reported to their seats, strays just go.
+    /// Reaps every child that has ended. The end of a main process is reported to its seat; other processes are only
+    /// reaped.
     fn reap(&mut self) {
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             let pid = pid.as_raw_nonzero().get().unsigned_abs();
@@ -324,7 +329,7 @@ impl Supervisor {
         self.conclude_refresh();
         self.refresh(now);
         if replaced(&self.seats) < before && !self.means.news.is_heard() && !self.is_ending {
-            // While a run came in, a seat heard nothing of what is wanted of it.
+            // A seat ignores the spec while a rollout's run is beside, so it has to hear of the spec again now.
             self.apply();
         }
         self.lose_patience(now);
@@ -334,7 +339,7 @@ impl Supervisor {
         self.tidy_logs(now);
     }
 
-    /// Writes down and tells what changed; seats that are no longer part of the formation are given up.
+    /// Records and tells what has changed, and removes seats that no longer belong to the formation.
     pub(crate) fn publish(&mut self) {
         let wanted = self.means.spec.wanted();
         let mut gone = Vec::new();
@@ -391,7 +396,7 @@ fn take_lock(service: &Path) -> Result<File, Error> {
     let path = service.join("lock");
     let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     let lock = open.map_err(|error| Error::io("open", &path, error))?;
-    // Whoever looks whether a supervisor lives takes the lock for a moment: that is not yet another supervisor.
+    // A process that only tests whether a supervisor lives holds the lock for a moment. That is no other supervisor yet.
     let until = Instant::now() + OTHERS_LOOK;
     loop {
         match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {

@@ -1,6 +1,6 @@
-//! What a new seat begins with: the runs that an earlier supervisor left in it, and what that wrote down about them. A process is
-//! adopted only if pid, start time and boot all match; what is over stays over. What a supervisor of before started, which
-//! knew no runs, is run 0.
+//! How a seat begins: with the runs that an earlier supervisor left in the slot, and their statuses. A process is adopted
+//! only if pid, start time and boot all match. An instance that had finished or was given up stays so. What a supervisor of
+//! the first format started is run 0.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -20,7 +20,7 @@ use crate::seat_table::{Beside, Held, Then, Verdict};
 use crate::state::Place;
 use crate::status::{self, Status};
 
-/// What was found in a seat.
+/// The runs of a slot, and the state in which its seat begins.
 pub(crate) struct Found {
     pub(crate) held: Held,
     pub(crate) side: Beside,
@@ -29,8 +29,8 @@ pub(crate) struct Found {
     pub(crate) place: Place,
 }
 
-/// How the seat of a slot begins, in the slot's directory. `alive` are the numbers of runs that left a group behind; `pipe` is
-/// where its output leads, if that is neither a FIFO nor a log.
+/// Examines a slot in its directory. `alive` are the numbers of runs that have a cgroup or processes; `pipe` is the output
+/// if it goes to the foreground program.
 pub(crate) fn find(
     slot: &Slot,
     directory: &Path,
@@ -41,11 +41,11 @@ pub(crate) fn find(
     let file = Status::read(directory).ok().flatten();
     let (kept, place) = means.state.take_left(slot).unzip();
     let is_kept = kept.is_some();
-    // A full disk may have kept the file from being written.
+    // On a full disk `state` can be newer than the slot's file.
     let earlier = kept.or_else(|| file.clone());
     let written = earlier.as_ref().map(|status| status.run);
     let numbers = layout::numbers(directory).into_iter().chain(alive.iter().copied().filter(|n| *n > 0));
-    // Of the one that fills the slot its status says as much as its own file.
+    // For the run that fills the slot, the slot's status is as good as the run's own file.
     let read = |number| if written == Some(number) { None } else { Status::read_run(directory, number) };
     let mut runs: BTreeMap<u64, Option<Status>> = numbers.map(|number| (number, read(number))).collect();
     let number = current(written.unwrap_or(0), &runs);
@@ -63,8 +63,8 @@ pub(crate) fn find(
     Found { held, side, current, beside, place: place.unwrap_or_default() }
 }
 
-/// Which of the runs fills the slot: what its status says; or, if that one's directory is gone, the newest that was not started
-/// beside it. The directory of a run becomes its successor's before the status of that is written.
+/// Which run fills the slot: the one that its status names. If that one's directory is gone, it is the newest that was not
+/// started beside another, because a run's directory is renamed for its successor before the successor's status is written.
 fn current(written: u64, runs: &BTreeMap<u64, Option<Status>>) -> u64 {
     let fills = |run: &Option<Status>| run.as_ref().is_none_or(|run| run.role == Some(Role::Current));
     let newest = runs.iter().rev().find(|(_, run)| fills(run)).map(|(number, _)| *number);
@@ -90,8 +90,8 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
     if let Some(process) = recorded {
         return (Held::Filled, Run::adopted(process, Run::without_life(status, tree, outputs)));
     }
-    // Its supervisor may have died between starting it and writing that down; then it may not even have joined its
-    // group yet, which looks empty.
+    // The supervisor may have died after it started the process and before it recorded that. The process may not even have
+    // joined its cgroup yet, which then looks empty.
     let found = tree.may_hold_strays().then(|| tree.find_main(&mut means.census)).flatten();
     let found = found.and_then(ProcessId::of);
     let is_empty = !tree.may_hold_strays() || (found.is_none() && tree.is_empty(None, &mut means.census));
@@ -117,9 +117,9 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
     }
 }
 
-/// The seat of a run that has no process any more.
+/// The seat of a run whose process has ended.
 fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
-    // Somebody may have seen how it ended, and died before that was written into the status.
+    // The exit may have been recorded beside the status, if the supervisor died between the two.
     let ended = earlier.process.clone().filter(|_| earlier.state != State::Stopping);
     let reaped = earlier.process.as_ref().and_then(Process::exit_of_child);
     let exit = reaped.or_else(|| status::read_exit(directory)).filter(|_| ended.is_some());
@@ -127,11 +127,11 @@ fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
     let mut deaths = earlier.deaths.clone().carried_on(boot_id());
     let verdict = ended.as_ref().map(|process| {
         let terms = Terms::of(&means.spec, &earlier.slot.process_type);
-        // `job` is in no status of an earlier version of this program, but the policy says enough.
+        // Statuses of an earlier version have no `job`, but the policy alone answers for them.
         let is_job = earlier.job || is_job(terms.rules().policy, false);
         let verdict = deaths.judge(&unseen(process, exit, is_job), terms.rules());
         if process.boot_id != boot_id() {
-            // The machine went down with it, which is nothing that it did.
+            // The process ended because the machine was shut down, which is no failure of its own.
             deaths = Deaths::default();
             return if verdict == Verdict::Rest { verdict } else { Verdict::Again };
         }
@@ -150,18 +150,18 @@ fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
     };
     let last_exit = exit.or(earlier.last_exit.filter(|_| !is_unseen));
     let since = if ended.is_some() { status::now() } else { earlier.since };
-    // It is started again because of how it ended, whoever does that.
+    // The restart counts as one of the restart policy, whichever supervisor makes it.
     let restarts =
         earlier.restarts + u32::from(exit.is_some() && verdict == Some(Verdict::Again) && held == Held::Off);
     (held, Status { process: None, last_exit, since, restarts, deaths, ..earlier })
 }
 
-/// The death of a process while no supervisor lived: it has lived no longer than until now.
+/// The death of a process while no supervisor lived. Its lifetime is not known, so it is taken to have ended just now.
 fn unseen(process: &ProcessId, exit: Option<Exit>, is_job: bool) -> Death {
     Death { lifetime: process.age(), at: since_boot(), exit, is_job, has_failed: false }
 }
 
-/// The run beside, if one lives. What is left of others is cleared away: of them nothing lives, or nobody knows why it does.
+/// The run beside, if one lives. The remains of other runs are removed: they have ended, or nothing says why they live.
 fn others(
     slot: &Slot,
     directory: &Path,

@@ -1,5 +1,5 @@
-//! A process that runs to its end for a verb, outside of every seat: the `release` command of a deploy. Its whole tree is
-//! known as that of an instance is, so that nothing which it started outlives the deploy that waited for it.
+//! A process that a verb runs to its end, outside of all seats: the `release` command of a deploy. Its process tree is
+//! found like that of an instance, so that nothing that it started outlives the deploy.
 
 use std::ffi::OsStr;
 use std::io;
@@ -19,28 +19,28 @@ use crate::groups;
 use crate::marks::MARKER;
 
 const LOOK: Duration = Duration::from_millis(20);
-/// How often what would not die is killed again.
+/// How often SIGKILL is sent again.
 const KILLS: u32 = 50;
 
-/// The tree of a task.
+/// The process tree of a task.
 #[derive(Debug)]
 pub struct Task {
     tree: Tree,
 }
 
 impl Task {
-    /// The task of that name in a service directory, which is there.
+    /// The task of that name in an existing service directory.
     pub fn new(service: &Path, slot: &Slot) -> Self {
         let cgroup = groups::root(service).map(|root| root.group(slot));
         let marker = service.join(slot.to_string()).to_string_lossy().into_owned();
         Self { tree: Tree::new(cgroup, marker, false) }
     }
 
-    /// The command that becomes this in the task's tree, with these variables; its streams are the caller's to set. `launcher` is
-    /// `ps-supervise`, which gives it its user and its limits.
+    /// The command in the task's tree, with these variables; the caller sets its streams. `launcher` is `ps-supervise`,
+    /// which applies the user and limits.
     ///
     /// # Errors
-    /// The tree's cgroup could not be made, or there is no launcher and it would take one.
+    /// The tree's cgroup could not be made, or the task needs a launcher and there is none.
     pub fn command<'a>(
         &self,
         invocation: &Invocation,
@@ -58,23 +58,23 @@ impl Task {
         Ok(command)
     }
 
-    /// Whether nothing of it runs, `main` excepted.
+    /// Whether no process of it runs, except `main`.
     pub fn is_empty(&self) -> bool {
         self.tree.is_empty(None, &mut Census::new(MARKER))
     }
 
-    /// SIGTERM to all of it; `main` is its main process, which has not been waited for.
+    /// Sends SIGTERM to all of it. `main` is its main process, which has not been reaped.
     pub fn terminate(&self, main: Option<u32>) {
         self.tree.terminate(main, Signal::TERM, &mut Census::new(MARKER));
     }
 
-    /// SIGKILL to all of it.
+    /// Sends SIGKILL to all of it.
     pub fn kill(&self, main: Option<u32>) {
         self.tree.kill(main, &mut Census::new(MARKER));
     }
 
-    /// Ends what its main process left behind, which has been waited for: SIGTERM, and SIGKILL after `grace`. Gives the
-    /// tree back to the machine; false if something would not end.
+    /// Ends the processes that its main process left behind, after that was reaped: SIGTERM, then SIGKILL after `grace`.
+    /// Removes the cgroup. False if a process would not end.
     pub fn end(&self, grace: Duration) -> bool {
         if !self.is_empty() {
             self.terminate(None);

@@ -1,6 +1,6 @@
-//! Has logs compressed and cut to their limits, by a process of our own program that does so and ends: it has the lowest
-//! priority, and the memory that compressing takes is gone with it. There is one of them at a time, some time after a segment was
-//! full, so that whoever writes at full speed does not share the processors with it. It may be killed at any moment.
+//! Compresses logs and deletes old segments, in a child process of our own program with the lowest priority; the memory for
+//! compression is freed with it. One child runs at a time, and only some time after a segment was full, so that it does not
+//! compete with a program that writes at full speed. It may be killed at any moment.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -15,22 +15,22 @@ use log_store::{Limits, WhenFull, tidy};
 
 use crate::{launch, layout};
 
-/// What the program is called when it is to do this.
+/// The `argv[0]` of the child.
 const NAME: &str = "ps-supervise-tidy-logs";
-/// How long after a segment was full.
+/// How long after a full segment the child is started.
 const LATER: Duration = Duration::from_secs(1);
-/// How often what is too old is looked for where nothing is written.
+/// How often logs are checked for segments that are too old.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The lowest priority.
 const NICE: i32 = 19;
 
-/// What is to be tidied, and who does so.
+/// The logs that wait to be tidied, and the child that runs.
 #[derive(Debug)]
 pub(crate) struct Tidier {
-    /// The slots, by their directories.
+    /// The directories of slots whose logs wait.
     waiting: BTreeMap<PathBuf, Limits>,
     due: Option<Instant>,
-    /// When all logs are looked at again.
+    /// When all logs are checked again.
     all_due: Instant,
     running: Option<u32>,
 }
@@ -42,13 +42,13 @@ impl Default for Tidier {
 }
 
 impl Tidier {
-    /// There is something to be done in the directory of a slot.
+    /// The logs of this slot have to be tidied.
     pub(crate) fn ask(&mut self, slot: PathBuf, limits: Limits) {
         self.waiting.insert(slot, limits);
         self.due.get_or_insert_with(|| Instant::now() + LATER);
     }
 
-    /// Whether a day has passed: all logs are to be asked for.
+    /// Whether a day has passed, so that all logs have to be checked.
     pub(crate) fn is_day_over(&mut self, now: Instant) -> bool {
         let is_over = self.all_due <= now;
         if is_over {
@@ -63,7 +63,7 @@ impl Tidier {
         next.map_or(self.all_due, |next| next.min(self.all_due))
     }
 
-    /// Starts whoever does it, if that is due.
+    /// Starts a child if one is due.
     pub(crate) fn look(&mut self, now: Instant) {
         if self.running.is_some() || self.due.is_none_or(|due| due > now) {
             return;
@@ -72,11 +72,11 @@ impl Tidier {
             self.due = None;
             return;
         };
-        // What cannot be done now is asked for again when the next segment is full.
+        // If the child cannot be started, the next full segment asks for it again.
         self.running = start(&slot, limits);
     }
 
-    /// Whether the child that has ended is the one that did this.
+    /// Whether the child that has exited is this one.
     pub(crate) fn has_ended(&mut self, pid: u32) -> bool {
         let is_it = self.running == Some(pid);
         if is_it {
@@ -85,7 +85,7 @@ impl Tidier {
         is_it
     }
 
-    /// Its pid: it is nobody's instance.
+    /// The pid of the child, which belongs to no instance.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.running
     }
@@ -99,7 +99,7 @@ fn start(slot: &Path, limits: Limits) -> Option<u32> {
     command.spawn().ok().map(|child| child.id())
 }
 
-/// The logs of one slot, to be tidied by this very process.
+/// The task of a child process: the logs of one slot.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TidyLogs {
     slot: PathBuf,
@@ -107,7 +107,7 @@ pub struct TidyLogs {
 }
 
 impl TidyLogs {
-    /// What this process was started for, if it was for that.
+    /// The task in the arguments of this process, if it was started for one.
     pub fn asked(arguments: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let mut arguments = arguments.into_iter();
         let slot = arguments.next().filter(|name| name == NAME).and_then(|_| arguments.next())?;
@@ -118,9 +118,9 @@ impl TidyLogs {
         Some(Self { slot: slot.into(), limits })
     }
 
-    /// Does it.
+    /// Tidies the logs.
     pub fn run(&self) -> io::Result<()> {
-        // Without that it only takes more from others.
+        // If the priority cannot be lowered, only speed is lost.
         let _ = rustix::process::nice(NICE);
         let tidied =
             [Stream::Stdout, Stream::Stderr].map(|of| tidy(&layout::log(&self.slot, of), &self.limits));
@@ -142,7 +142,7 @@ mod tests {
         assert!(due > begin + LATER / 2 && due < begin + 2 * LATER);
         tidier.look(begin);
         assert_eq!(tidier.waiting.len(), 1);
-        // This program is not the one that would do it.
+        // The test program is not `ps-supervise` and could not do the work.
         tidier.look(due);
         assert!(tidier.waiting.is_empty() && tidier.pid().is_none());
         tidier.look(due);

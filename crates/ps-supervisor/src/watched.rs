@@ -1,5 +1,5 @@
-//! Which process types are to be started anew because files have changed, and when: once the changes have been over for a while, so
-//! that a storm of them is one restart.
+//! Which process types are restarted when files change, and when: after the changes have stopped for a while, so that many
+//! changes in a row cause one restart.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,25 +10,25 @@ use type_settings::{Paths, Patterns};
 
 use crate::spec::Spec;
 
-/// How long nothing must change before a restart.
+/// How long nothing must have changed before a restart.
 const QUIET: Duration = Duration::from_millis(300);
-/// How long changes that do not end are waited for.
+/// How long a restart waits for changes to stop.
 const LONGEST: Duration = Duration::from_secs(10);
 /// How many directories one supervisor watches for each list of paths.
 const MOST_DIRECTORIES: usize = 8192;
 
-/// What is watched for the types that watch the same.
+/// The watch of types with the same list of paths.
 #[derive(Debug)]
 pub(crate) struct Watched {
     wish: Wish,
-    /// The types that are started anew.
+    /// The types that are restarted.
     pub(crate) types: Vec<String>,
-    /// What is watched; why not, if it cannot be.
+    /// The watch; the error says why there is none.
     pub(crate) watch: Result<FileWatch, String>,
     changed: Option<Changed>,
 }
 
-/// What a type wants to be watched.
+/// A type's list of paths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Wish {
     directory: PathBuf,
@@ -36,7 +36,7 @@ struct Wish {
     ignored: Option<Patterns>,
 }
 
-/// Changes for which nothing has been started anew yet.
+/// Changes that have not caused a restart yet.
 #[derive(Debug)]
 struct Changed {
     /// The first file that changed.
@@ -46,16 +46,16 @@ struct Changed {
     last: Instant,
 }
 
-/// A restart that files have brought about, while it is under way.
+/// A restart in progress that a change of files caused.
 #[derive(Debug)]
 pub(crate) struct Refresh {
-    /// What is started anew.
+    /// The slots that are restarted.
     pub(crate) slots: Vec<Slot>,
-    /// What has changed, for people.
+    /// Which file changed, for people.
     pub(crate) why: String,
 }
 
-/// What the types of a spec want to be watched; those that want the same are together.
+/// The watches that a spec asks for; types with the same list share one.
 pub(crate) fn wanted(spec: &Spec) -> Vec<Watched> {
     let mut all: Vec<Watched> = Vec::new();
     for process in spec.processes.iter().filter(|process| process.process_type != formation::RELEASE) {
@@ -73,7 +73,7 @@ pub(crate) fn wanted(spec: &Spec) -> Vec<Watched> {
 }
 
 impl Watched {
-    /// Whether it is of the same files and for the same types as another one.
+    /// Whether it is for the same files and the same types as another one.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.wish == other.wish && self.types == other.types
     }
@@ -88,7 +88,7 @@ impl Watched {
             watch.map_err(|error| format!("watch-paths {paths} in {}: {error}", directory.display()));
     }
 
-    /// What a person should know of it: that it watches less than it should.
+    /// A warning for people if it cannot watch everything.
     pub(crate) fn trouble(&self) -> Option<String> {
         match &self.watch {
             Ok(watch) => watch.shortfall().map(|shortfall| format!("watch-paths: {shortfall}")),
@@ -96,7 +96,7 @@ impl Watched {
         }
     }
 
-    /// Takes in what has changed.
+    /// Reads the changes.
     pub(crate) fn look(&mut self, now: Instant) {
         let Ok(watch) = &mut self.watch else { return };
         let mut files = watch.changes().into_iter();
@@ -108,19 +108,19 @@ impl Watched {
         changed.last = now;
     }
 
-    /// When something is to be started anew.
+    /// When the restart is due.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.changed.as_ref().map(|changed| (changed.last + QUIET).min(changed.since + LONGEST))
     }
 
-    /// It is not possible now: later.
+    /// Puts the restart off, because it is not possible now.
     pub(crate) fn postpone(&mut self, now: Instant) {
         if let Some(changed) = &mut self.changed {
             (changed.since, changed.last) = (now, now);
         }
     }
 
-    /// What has changed, for people; from now on nothing has.
+    /// The change for people; the pending changes are cleared.
     pub(crate) fn take(&mut self) -> Option<String> {
         let Changed { file, others, .. } = self.changed.take()?;
         Some(named(&file, others))

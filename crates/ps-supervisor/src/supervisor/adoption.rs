@@ -1,4 +1,4 @@
-//! What a supervisor finds when it takes charge: the slots and runs that an earlier one left, and their seats.
+//! What a supervisor does at its start with the slots and runs that an earlier one left.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,7 +20,7 @@ use crate::status::STATUS_FILE;
 use crate::take_over;
 
 impl Supervisor {
-    /// Opens the seat of each slot that left something behind: a status, be it unreadable, a run, or processes.
+    /// Opens a seat for each slot that has a status, readable or not, a run, or processes.
     pub(super) fn adopt(&mut self) -> Result<(), Error> {
         fs::read_dir(&self.service).map_err(|error| Error::io("read", &self.service, error))?;
         let mut found = self.runs_left();
@@ -43,8 +43,8 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The runs that an earlier supervisor left, by slot, known by their cgroups or else by the marks of their processes: also of
-    /// slots whose directory somebody removed, and of a run that was started and not written down.
+    /// The runs that an earlier supervisor left, by slot. They are found by their cgroups, or else by the marks of their
+    /// processes, so that a slot whose directory was removed is found too, and a run that was started and not recorded.
     fn runs_left(&mut self) -> BTreeMap<Slot, BTreeSet<u64>> {
         let names = match &self.means.cgroups {
             Some(root) => root.names(),
@@ -60,8 +60,8 @@ impl Supervisor {
         found
     }
 
-    /// Opens the seat of a slot, if it is not open; `alive` are runs of it that left a group. Processes come first: their
-    /// outputs are opened once all are known, with what descriptors are left.
+    /// Opens the seat of a slot, if it is not open. `alive` are the runs of the slot that have a cgroup or processes.
+    /// Processes are adopted first; their outputs are opened when all are known, with the descriptors that are left.
     pub(super) fn open_seat(&mut self, slot: &Slot, alive: &BTreeSet<u64>) {
         if self.seats.contains_key(slot) {
             return;
@@ -69,7 +69,7 @@ impl Supervisor {
         let directory = self.service.join(slot.to_string());
         let pipe = self.pipe(slot, &directory);
         let found = take_over::find(slot, &directory, alive, pipe, &mut self.means);
-        // Where it cannot be made, the seat says so.
+        // If the directory cannot be made, the seat's status says so.
         let _ = make_directory(&directory);
         let mut seat = Seat::of(slot.clone(), directory, found);
         seat.go_on_asking(&mut self.means);
@@ -81,7 +81,7 @@ impl Supervisor {
         self.seats.insert(slot.clone(), seat);
     }
 
-    /// Where the output of a slot leads in the foreground.
+    /// Where the output of a slot goes if this supervisor runs in the foreground.
     fn pipe(&mut self, slot: &Slot, directory: &Path) -> Option<Output> {
         let attached = self.attached.as_mut()?;
         let has_stdin = attached.attachment.stdin.as_ref() == Some(slot);
@@ -102,7 +102,7 @@ impl Supervisor {
     }
 }
 
-/// The names in the marks of these processes that are of a service directory.
+/// The names of runs of this service directory in the marks of these processes.
 fn marked(processes: &[os_process::Process], service: &Path) -> Vec<String> {
     let name = |process: &os_process::Process| {
         let marker = Path::new(process.origin.marker.as_deref()?);

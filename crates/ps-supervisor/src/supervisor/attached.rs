@@ -1,5 +1,5 @@
-//! The supervisor in the foreground: it runs inside the process of whoever looks on. That one is given the output of each
-//! instance and is told what happens; the spec is in memory, and no value of the environment is ever on disk.
+//! The supervisor in the foreground, as part of the foreground program's process. The program gets the output of each
+//! instance and is told of changes. The spec is in memory alone, so no value of the environment is written to disk.
 
 use std::collections::BTreeMap;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -24,13 +24,14 @@ use crate::{Error, seat::Seat};
 
 const SIGNALS: [i32; 10] =
     [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGTSTP, SIGCONT, SIGUSR1, SIGUSR2, SIGWINCH];
-/// A second SIGINT so soon after the first is the same key: a terminal sends it to us, and so does a parent that heard it too.
+/// Two SIGINT within this time come from one Ctrl-C: the terminal sends it to us, and a parent process may forward it as
+/// well.
 const SAME_KEY: Duration = Duration::from_millis(100);
 
 impl Supervisor {
-    /// Takes charge of a service directory of its own and starts what the spec wants. SIGHUP, SIGINT, SIGQUIT, SIGTERM and
-    /// SIGALRM end everything; a later SIGINT or SIGQUIT kills it; SIGTSTP and SIGCONT stop and continue all of it;
-    /// SIGUSR1 and SIGUSR2 are passed on, SIGWINCH to those that have terminals.
+    /// Takes over a service directory of its own and starts what the spec wants. SIGHUP, SIGINT, SIGQUIT, SIGTERM and
+    /// SIGALRM begin the shutdown; a later SIGINT or SIGQUIT kills what is left. SIGTSTP and SIGCONT stop and continue all
+    /// processes. SIGUSR1 and SIGUSR2 are forwarded, SIGWINCH to processes with a terminal of their own.
     pub fn attached(service: &Path, spec: Spec, attachment: Attachment) -> Result<Self, Error> {
         let attached = Attached { attachment, news: Vec::new(), ending_since: None };
         let mut supervisor =
@@ -40,7 +41,7 @@ impl Supervisor {
         supervisor.unattached.take().map_or(Ok(supervisor), Err)
     }
 
-    /// Ends whatever a supervisor that died left running in a service directory, and returns what that was.
+    /// Ends the processes that a dead supervisor left running in a service directory, and returns their statuses.
     pub fn end_what_is_left(service: &Path, grace: Duration) -> Result<Vec<Status>, Error> {
         let nothing = Spec {
             app: String::new(),
@@ -87,7 +88,7 @@ impl Supervisor {
         }
     }
 
-    /// Once it has run: waits until this can be read, until a signal comes, or for that long.
+    /// After it has run: waits until the descriptor is readable, a signal comes, or the timeout passes.
     pub fn wait_for(&self, what: BorrowedFd<'_>, timeout: Option<Duration>) -> Waited {
         let timeout = timeout.map(|timeout| Timespec {
             tv_sec: i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX),
@@ -97,7 +98,7 @@ impl Supervisor {
             PollFd::from_borrowed_fd(what, PollFlags::IN),
             PollFd::from_borrowed_fd(self.signals.fd(), PollFlags::IN),
         ];
-        // An interruption is a signal, which the next look finds.
+        // A signal interrupts the wait; it is found below.
         let found = rustix::io::retry_on_intr(|| rustix::event::poll(&mut ready, timeout.as_ref()));
         match found {
             Ok(0) => Waited::Late,
@@ -124,7 +125,7 @@ impl Supervisor {
         }
     }
 
-    /// Somebody sent us signals.
+    /// Acts on the signals that have arrived.
     pub(super) fn hear_signals(&mut self) {
         for signal in self.signals.take() {
             let Some(name) = Signal::from_named_raw(signal) else { continue };
@@ -141,18 +142,19 @@ impl Supervisor {
         }
     }
 
-    /// Whoever ends the supervisor itself, at a shutdown for example, does not wait for what cannot be written.
+    /// A signal that ends the supervisor, for example at a shutdown of the machine, does not wait until everything can be
+    /// recorded.
     fn leave(&mut self) {
         self.is_told_to_rest = false;
         self.begin_end();
     }
 
-    /// Everything ends, and whoever looks on is told why.
+    /// Begins the shutdown and tells the foreground program why.
     pub(crate) fn end_for(&mut self, cause: Cause) {
         if self.is_ending {
             return;
         }
-        // What runs now is waited for: a process that obeys at once has still been waited for.
+        // Listed now, because a process that obeys the signal at once would be missing from the list later.
         let waits_for = self.running();
         self.begin_end();
         if let Some(attached) = &mut self.attached {
@@ -161,11 +163,11 @@ impl Supervisor {
         }
     }
 
-    /// That descriptor of the attachment can be read.
+    /// The descriptor of this index in the attachment is readable.
     pub(super) fn reach_end(&mut self, index: usize) {
         self.poll.forget(&Source::End(index));
         if let Some(attached) = &self.attached {
-            // Else it would wake us again and again: what can be read once can be read for ever.
+            // A descriptor that was closed at its other end stays readable and would wake us in every turn.
             let _ = self.poll.unwatch(attached.attachment.ends_with[index].as_fd());
         }
         self.end_for(Cause::Descriptor(index));
@@ -186,10 +188,10 @@ impl Supervisor {
         }
     }
 
-    /// As a shell expects of a job: all of it stops, ourselves included, until SIGCONT.
+    /// SIGTSTP: stops all processes and this one, as a shell expects of a job, until SIGCONT.
     fn suspend(&mut self) {
         self.signal_trees(Signal::STOP);
-        // It cannot fail: we may always stop ourselves.
+        // A process may always stop itself, so this cannot fail.
         let _ = rustix::process::kill_process(rustix::process::getpid(), Signal::STOP);
     }
 
@@ -199,7 +201,8 @@ impl Supervisor {
         }
     }
 
-    /// Our terminal has another size. Theirs are nobody's controlling terminal: the kernel tells no one.
+    /// SIGWINCH: our terminal was resized. The instances' terminals have no foreground process group that the kernel could
+    /// tell, so we do.
     fn resize_terminals(&mut self) {
         let terminals = self.attached.as_ref().and_then(|attached| attached.attachment.terminals);
         let Some(indent) = terminals else { return };
@@ -213,7 +216,7 @@ impl Supervisor {
 
     fn pass_on(&mut self, signal: Signal) {
         let main = |run: &Run| Pid::from_raw(i32::try_from(run.process()?.pid()).ok()?);
-        // Our own children, not yet reaped: the pids are still theirs.
+        // Our own children that we have not reaped, so the pids cannot have been reused.
         for pid in self.seats.values().flat_map(Seat::runs).filter_map(main) {
             let _ = rustix::process::kill_process(pid, signal);
         }

@@ -1,4 +1,5 @@
-//! What the checks of all runs have in common in the event loop: their descriptors, their children, and what is left of them.
+//! The event loop's part of health checks: descriptors to watch, exited check commands, and killed groups that are not
+//! empty yet.
 
 use std::time::Instant;
 
@@ -13,7 +14,7 @@ use crate::seat::Seat;
 use crate::source::Source;
 
 impl Supervisor {
-    /// A child of ours has ended that is no main process.
+    /// A child has exited that is no main process.
     pub(super) fn reap_check(&mut self, pid: u32, exit: Option<Exit>) {
         let is_known = self.seats.values_mut().any(|seat| seat.reap_check(pid, exit));
         if !is_known {
@@ -21,7 +22,7 @@ impl Supervisor {
         }
     }
 
-    /// Watches what is asked since this was last done, and ends what is left of what was asked.
+    /// Watches the descriptors of new checks, and kills what is left of finished ones.
     pub(super) fn look_at_checks(&mut self, now: Instant) {
         for run in self.seats.values_mut().flat_map(Seat::runs_mut) {
             watch(run, &mut self.poll);
@@ -32,7 +33,7 @@ impl Supervisor {
         self.means.unheard.retain_mut(|command| command.look(&mut killer, now) == Standing::Pending);
     }
 
-    /// When that is to be done again, at the latest.
+    /// When that must be done again, at the latest.
     pub(super) fn checks_due(&self, now: Instant) -> Option<Instant> {
         let unheard = self.means.unheard.iter().map(|command: &CommandTry| command.due(now));
         unheard.chain(self.means.ending.iter().map(Ending::due)).min()
@@ -42,7 +43,7 @@ impl Supervisor {
 fn watch(run: &mut Run, poll: &mut crate::poll::Poll<Source>) {
     let name = RunName { slot: run.status.slot.clone(), number: run.number() };
     for (index, descriptor) in run.unwatched_checks() {
-        // Where it cannot be watched, it is looked at when its time is up.
+        // A check whose descriptor cannot be watched is looked at when it is due.
         let _ = poll.watch_changes(descriptor, Source::Check(name.clone(), index));
     }
 }

@@ -1,5 +1,5 @@
-//! What instances write, on its way into their logs: which stream is taken when, which one gets a larger pipe, and what waits
-//! because a log takes nothing.
+//! Moves output into logs: when each stream is read, which ones have a large pipe, and which ones are paused because their
+//! log cannot be written.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ use crate::run::Run;
 use crate::seat::Seat;
 use crate::source::Source;
 
-/// How many streams may have a large pipe at a time. The system counts what all pipes of a user can hold, and gives that user
-/// only very small ones beyond some limit (`fs.pipe-user-pages-soft`: 64 MiB).
+/// How many streams may have a large pipe at the same time. Linux limits the total capacity of a user's pipes
+/// (`fs.pipe-user-pages-soft`: 64 MiB); beyond it new pipes are very small.
 const MOST_LARGE: usize = 8;
 impl Supervisor {
-    /// Watches outputs that were opened since this was last done.
+    /// Watches outputs that were opened since the last call.
     pub(super) fn watch_outputs(&mut self) {
         for (slot, seat) in &mut self.seats {
             let limits = self.means.spec.log_limits(&slot.process_type);
@@ -29,14 +29,15 @@ impl Supervisor {
                     let source = Source::Output { slot: slot.clone(), began, index };
                     self.poll.forget(&source);
                     self.paused.remove(&source);
-                    // It was admitted when it was opened; a machine that has no memory for it gets it drained at its end.
+                    // The descriptor was admitted when it was opened. If the system has no memory to watch it, the output
+                    // is read when its process ends.
                     let _ = self.poll.watch(capture.fd(), source);
                 }
             }
         }
     }
 
-    /// Holds all logs to what the spec says now.
+    /// Applies the spec's limits to all logs.
     pub(super) fn limit_logs(&mut self) {
         for (slot, seat) in &mut self.seats {
             let limits = self.means.spec.log_limits(&slot.process_type);
@@ -46,7 +47,7 @@ impl Supervisor {
         }
     }
 
-    /// Takes what a run wrote.
+    /// Moves the output of a run into its log.
     pub(super) fn capture(&mut self, source: &Source) {
         let Some((run, index)) = run_of(&mut self.seats, source) else { return };
         let now = Instant::now();
@@ -56,7 +57,7 @@ impl Supervisor {
             self.tidier.ask(outputs.slot().to_owned(), outputs.limits());
         }
         if taken.waits {
-            // The FIFO fills, the process waits; we try again later, not at once.
+            // The log cannot be written: the FIFO fills, and the process blocks. We try again later.
             self.leave_alone(source, PAUSE);
             return;
         }
@@ -81,7 +82,7 @@ impl Supervisor {
         }
     }
 
-    /// Gives back the large pipes of those who have been quiet for a while.
+    /// Makes the large pipes of quiet streams small again.
     pub(super) fn give_back(&mut self, now: Instant) {
         let is_quiet = |(source, last): (&Source, &Instant)| (*last + QUIET <= now).then(|| source.clone());
         let quiet: Vec<Source> = self.flow.large.iter().filter_map(is_quiet).collect();
@@ -93,7 +94,7 @@ impl Supervisor {
         }
     }
 
-    /// Looks at a stream again only after a while.
+    /// Does not look at a stream for a while.
     fn leave_alone(&mut self, source: &Source, pause: Duration) {
         let Some(capture) = stream(&mut self.seats, source) else { return };
         self.poll.forget(source);
@@ -101,7 +102,7 @@ impl Supervisor {
         self.paused.insert(source.clone(), Instant::now() + pause);
     }
 
-    /// Watches again what was left alone for long enough.
+    /// Watches streams again whose pause is over.
     pub(super) fn end_pauses(&mut self, now: Instant) {
         let is_over = |(source, until): (&Source, &Instant)| (*until <= now).then(|| source.clone());
         let over: Vec<Source> = self.paused.iter().filter_map(is_over).collect();
@@ -126,7 +127,7 @@ impl Supervisor {
         }
     }
 
-    /// Once a day all logs are looked at: what is too old goes, also where nothing is written any more.
+    /// Once a day all logs are checked for segments that are too old, including logs that nobody writes to any more.
     pub(super) fn tidy_logs(&mut self, now: Instant) {
         if self.tidier.is_day_over(now) {
             for outputs in self.seats.values_mut().flat_map(Seat::runs_mut).map(Run::outputs) {
@@ -137,7 +138,7 @@ impl Supervisor {
     }
 }
 
-/// The run that a source is of, and which of its streams that is.
+/// The run that a source belongs to, and the index of its stream.
 fn run_of<'a>(seats: &'a mut BTreeMap<Slot, Seat>, source: &Source) -> Option<(&'a mut Run, usize)> {
     let Source::Output { slot, began, index } = source else { return None };
     let mut runs = seats.get_mut(slot)?.runs_mut();

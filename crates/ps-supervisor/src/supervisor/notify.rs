@@ -1,4 +1,4 @@
-//! What processes say of themselves, and of which run they are.
+//! Receives the messages of the notify socket and finds the run that each belongs to.
 
 use super::Supervisor;
 use crate::health::notices;
@@ -6,11 +6,12 @@ use crate::notify_socket::Said;
 use crate::seat::Seat;
 use crate::source::Source;
 
-/// How many datagrams are heard in a row: there are others to see to.
+/// The most datagrams that are handled in one turn, so that other events are handled too.
 const ROW: usize = 64;
 
 impl Supervisor {
-    /// Hears what was said, one after the other: who says `BARRIER=1` goes on, and may be gone, once that has been taken.
+    /// Handles the datagrams one after the other. The sender of `BARRIER=1` goes on, and may exit, as soon as its datagram
+    /// was received.
     pub(super) fn hear_notices(&mut self) {
         let mut most = ROW;
         while let Some(said) = self.means.notify.as_ref().and_then(|socket| socket.next(&mut most)) {
@@ -19,7 +20,7 @@ impl Supervisor {
         self.watch_main_processes();
     }
 
-    /// Who is of no run that asked for it is not heard.
+    /// A message from a process of no run, or of a type that does not use the socket, is ignored.
     fn heed(&mut self, said: &Said) {
         let runs = self.seats.values_mut().flat_map(Seat::runs_mut);
         let mut told = runs.filter(|run| run.is_told());
@@ -29,13 +30,13 @@ impl Supervisor {
         }
     }
 
-    /// Watches the socket once it is there.
+    /// Watches the socket once it exists.
     pub(super) fn watch_notify_socket(&mut self) {
         let Some(socket) = self.means.notify.as_mut().filter(|socket| !socket.is_watched) else { return };
         socket.is_watched = self.poll.watch(socket.fd(), Source::Notify).is_ok();
     }
 
-    /// A process that became the main process of its run may be nobody's child of ours.
+    /// Watches new main processes (`MAINPID`) that are no children of ours.
     fn watch_main_processes(&mut self) {
         for run in self.seats.values_mut().flat_map(Seat::runs_mut) {
             let source = Source::Adopted(run.status.slot.clone(), run.number());

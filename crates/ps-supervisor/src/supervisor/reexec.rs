@@ -1,8 +1,9 @@
-//! An upgrade in place: the supervisor becomes the new program. Its pid stays the same, so what it started stays its children, and
-//! how they end is seen, also while nobody looks: whoever died meanwhile waits to be reaped.
+//! The upgrade of a running supervisor: it executes the new program in its own process. The pid stays the same, so running
+//! processes stay its children, and their exit statuses are kept by the kernel until the new program reaps them.
 //!
-//! The new program is asked first whether it can go on with what lies here. It finds everything else in the files, as after the
-//! death of a supervisor; but the lock is never free meanwhile: it is handed on as stdin.
+//! The new program is asked beforehand whether it can go on with this service directory. It reads everything else from
+//! files, as it would after the death of a supervisor. The lock is never free meanwhile: the new program inherits it as
+//! stdin.
 
 use std::fs::File;
 use std::io;
@@ -22,20 +23,20 @@ use crate::run::Run;
 use crate::seat::Seat;
 use crate::spec::Spec;
 
-/// How the program is called to others: by it a supervisor is known.
+/// The `argv[0]` of the new program. Supervisors are recognised by it.
 const NAME: &str = "ps-supervise";
 const FIRST: i32 = 3;
 
 impl Supervisor {
-    /// Whether a supervisor of this build could go on with what lies in a service directory.
+    /// Whether a supervisor of this build could go on with a service directory.
     ///
     /// # Errors
-    /// Why not.
+    /// Why it could not.
     pub fn can_go_on(service: &Path) -> Result<(), Error> {
         Spec::read(service).map(drop)
     }
 
-    /// Goes on in the place of a supervisor that has become this program.
+    /// Goes on in the place of an earlier build that executed this program.
     ///
     /// # Errors
     /// As for [`Supervisor::open`].
@@ -43,10 +44,10 @@ impl Supervisor {
         Self::open_with(service, inherited_lock(service))
     }
 
-    /// Asks a program whether it can go on; what it says is heard when it ends.
+    /// Asks a program whether it can go on. Its answer is the exit status, which is handled when it exits.
     ///
     /// # Errors
-    /// Why this is no moment for it, or why it could not be asked.
+    /// Why it cannot be asked, or not now.
     pub(crate) fn ask_candidate(&mut self, program: PathBuf, client: u64) -> Result<(), String> {
         self.refuse_while_rolling()?;
         let is_ending = |run: &Run| run.state().is_ending();
@@ -58,12 +59,12 @@ impl Supervisor {
         Ok(())
     }
 
-    /// When the program that is asked has had enough time.
+    /// When the program must have answered.
     pub(crate) fn candidate_due(&self) -> Option<Instant> {
         self.candidate.as_ref().map(|candidate| candidate.until)
     }
 
-    /// A child that is no process of a run has ended: the program that was asked, perhaps.
+    /// A child has exited that belongs to no run: it may be the program that was asked.
     pub(super) fn hear_candidate(&mut self, pid: u32, status: WaitStatus) {
         let Some(candidate) = self.candidate.take_if(|candidate| candidate.pid() == pid) else { return };
         let Candidate { program, client, .. } = candidate;
@@ -75,14 +76,14 @@ impl Supervisor {
         self.stay(&program, client, &reason);
     }
 
-    /// A program that does not say whether it can go on cannot.
+    /// A program that does not answer in time counts as one that cannot go on.
     pub(super) fn lose_patience(&mut self, now: Instant) {
         let Some(candidate) = self.candidate.take_if(|candidate| candidate.until <= now) else { return };
         candidate.kill();
         self.stay(&candidate.program, candidate.client, "it does not say whether it can go on");
     }
 
-    /// The supervisor ends: nobody waits for an answer any more.
+    /// Kills the program that was asked, because the supervisor ends.
     pub(super) fn drop_candidate(&mut self) {
         if let Some(candidate) = self.candidate.take() {
             candidate.kill();
@@ -94,7 +95,7 @@ impl Supervisor {
         self.server.say(client, &Message::Stays { reason });
     }
 
-    /// Executes the program in this process; returns only where that fails, and then everything is as before.
+    /// Executes the program in this process. Returns only on failure, and then everything is as before.
     fn become_program(&mut self, program: &Path) -> io::Error {
         self.publish();
         self.means.begin_turn();
@@ -105,14 +106,14 @@ impl Supervisor {
         };
         self.means.descriptors.give_back();
         let mut command = Command::new(program);
-        // Our stdin is the lock from here on, also where this fails: what we start has another one.
+        // Stdin is the lock from here on, also if exec fails. Processes that we start get another stdin.
         let error = command.arg0(NAME).arg(&self.service).arg(GOES_ON).stdin(lock).exec();
         self.means.descriptors.take_again();
         error
     }
 }
 
-/// The lock of a service directory, if our stdin is that: then nobody else has had it meanwhile.
+/// The lock of the service directory, if it is our stdin.
 fn inherited_lock(service: &Path) -> Option<File> {
     let lock = File::from(rustix::io::fcntl_dupfd_cloexec(io::stdin(), FIRST).ok()?);
     let (ours, there) = (lock.metadata().ok()?, service.join("lock").symlink_metadata().ok()?);

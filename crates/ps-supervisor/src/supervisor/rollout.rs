@@ -1,5 +1,5 @@
-//! Carrying out a rollout: what `ps-rollout` wants is done to the seats, and what happens to their runs is told to it. The
-//! program that submitted it may be dead by now.
+//! Carries out a rollout: applies the actions of `ps-rollout` to the seats, and tells it what happens to the runs. The
+//! program that submitted the rollout may have ended.
 
 use std::collections::BTreeMap;
 
@@ -16,10 +16,10 @@ use crate::seat::Seat;
 use crate::spec::Spec;
 
 impl Supervisor {
-    /// Begins to carry out what was submitted, with a new run in each of these slots.
+    /// Begins the rollout of `next.json`, with a new run for each of these slots.
     ///
     /// # Errors
-    /// Why not; then nothing has happened.
+    /// Why it cannot begin; nothing has changed then.
     pub(crate) fn roll(&mut self, slots: Vec<Slot>) -> Result<(), String> {
         self.refuse_while_rolling()?;
         if self.is_ending {
@@ -38,10 +38,10 @@ impl Supervisor {
         Ok(())
     }
 
-    /// What a rollout does not leave room for is refused while it is under way.
+    /// Refuses a request that cannot be combined with a rollout, while one is in progress.
     ///
     /// # Errors
-    /// The revision that is being rolled out.
+    /// Names the revision that is being rolled out.
     pub(crate) fn refuse_while_rolling(&self) -> Result<(), String> {
         match self.rollout.as_ref().filter(|carried| !carried.is_over()) {
             Some(carried) => Err(format!(
@@ -52,7 +52,7 @@ impl Supervisor {
         }
     }
 
-    /// Puts back what the rollout under way has changed, unless it is too late for that.
+    /// Undoes the rollout in progress, unless it has been committed.
     pub(crate) fn cancel_rollout(&mut self) {
         if let Some(carried) = &mut self.rollout {
             carried.hear(Event::Cancel);
@@ -60,8 +60,8 @@ impl Supervisor {
         self.carry_on();
     }
 
-    /// Goes on with a rollout that an earlier supervisor did not end; whether there is one. What nobody can go on with is
-    /// given up: what fills the seats stays, by the spec that stands.
+    /// Resumes the rollout of an earlier supervisor; whether there is one. One that cannot be resumed is dropped: the runs
+    /// that fill the seats stay, under the spec that is there.
     pub(super) fn resume_rollout(&mut self) -> bool {
         match Carried::left(&self.service, &self.means.spec) {
             Left::Rollout(mut carried) => {
@@ -79,7 +79,7 @@ impl Supervisor {
         false
     }
 
-    /// Takes in what has happened to the runs and does what follows, until nothing more does.
+    /// Hands the events of the runs to the rollout and applies its actions, until no more follow.
     pub(super) fn carry_on(&mut self) {
         while !self.is_ending && !self.rollout.as_ref().is_none_or(|carried| carried.is_concluded) {
             for event in self.take_news() {
@@ -89,7 +89,7 @@ impl Supervisor {
             let Some(carried) = &mut self.rollout else { return };
             let actions = carried.decide(&self.service, number);
             if let Some(report) = carried.take_news() {
-                // Whoever hears of the end knows by then how the slots are.
+                // The statuses are sent first, so that a client that hears of the rollout's end knows them.
                 self.publish();
                 self.server.tell(&Message::Rollout(Box::new(report)));
             }
@@ -102,14 +102,15 @@ impl Supervisor {
         }
     }
 
-    /// Something happened to a run.
+    /// Hands one event to the rollout.
     fn take_in(&mut self, event: Event) {
         let Some(carried) = &mut self.rollout else { return };
         note_failure(carried, &self.seats, &event);
         carried.hear(event);
     }
 
-    /// A rollout that is over is told of, and the spec is a level again. What has come of it is kept until somebody was told.
+    /// Reports a rollout that is over, and lets the seats follow the spec again. Its outcome is kept until a client has
+    /// been told.
     fn conclude_rollout(&mut self) {
         let Some(carried) = self.rollout.as_mut().filter(|carried| carried.is_over()) else { return };
         carried.is_concluded = true;
@@ -121,7 +122,7 @@ impl Supervisor {
         self.apply();
     }
 
-    /// Tells a client that begins to watch how it goes.
+    /// Reports the rollout to a client that begins to watch.
     pub(crate) fn tell_rollout(&mut self, client: u64) {
         let Some(carried) = &self.rollout else { return };
         self.server.say(client, &Message::Rollout(Box::new(carried.report())));
@@ -133,12 +134,12 @@ impl Supervisor {
     /// A person has stopped these slots.
     pub(crate) fn stop_in_rollout(&mut self, slots: &[Slot]) {
         let Some(carried) = self.rollout.as_mut().filter(|carried| !carried.is_concluded) else { return };
-        // Where that cannot be written, the rollout cannot be either, and is put back.
+        // If this cannot be recorded, the rollout's next step cannot be either, and the rollout is undone for that reason.
         let _ = carried.stop(&self.service, slots);
         self.carry_on();
     }
 
-    /// All of it ends: whoever comes next begins with the spec that stands, and does not wait for a rollout that nobody goes on with.
+    /// Drops the rollout at the supervisor's end. The next supervisor starts with the spec that is there.
     pub(super) fn give_up_rollout(&mut self) {
         if self.rollout.is_some() {
             self.listen_to_runs(false);
@@ -146,7 +147,7 @@ impl Supervisor {
         }
     }
 
-    /// Somebody was told what has come of it.
+    /// A client has been told the outcome.
     pub(super) fn forget_rollout(&mut self) {
         self.rollout = None;
         rollout::forget(&self.service);
@@ -156,7 +157,7 @@ impl Supervisor {
         match action {
             Action::Start { run, revision, lane } => self.start_from(revision, &run, lane),
             Action::Probe(run) => self.probe(run),
-            // Nothing stands between clients and a run: it is found on its port.
+            // Clients reach a run by its port, so there is nothing to switch over.
             Action::Admit(run) => self.hear(Event::Admitted(run)),
             Action::Withdraw(run) => self.hear(Event::Withdrawn(run)),
             Action::End(run) => {
@@ -169,7 +170,7 @@ impl Supervisor {
         }
     }
 
-    /// Keeps what is known of the first new run that ends although nobody said that it failed: its time was up.
+    /// Remembers the status of a new run that the rollout ends although no failure was reported: it was not ready in time.
     fn note_late(&mut self, run: &Run) {
         let Some(carried) = &mut self.rollout else { return };
         if carried.report().stage == Stage::PuttingBack && carried.has_nothing_failed() {
@@ -192,7 +193,8 @@ impl Supervisor {
         self.start_run(run, lane, &spec);
     }
 
-    /// Is to be told when a run is ready. It finds that out by itself, from its start on; one that was taken over begins anew.
+    /// The rollout wants to know when a run is ready. The run's checks run from its start anyway; for one that was taken
+    /// over they begin again.
     fn probe(&mut self, run: Run) {
         let Some(carried) = &mut self.rollout else { return };
         let runs = self.seats.get_mut(&run.slot).into_iter().flat_map(Seat::runs_mut);
@@ -238,7 +240,7 @@ impl Supervisor {
         }
     }
 
-    /// What fills each slot, or is in the hands of its restart policy.
+    /// The run that fills each slot, or that its restart policy is about to start.
     fn present(&self) -> BTreeMap<Slot, Present> {
         let current = self.view_runs().into_iter().filter(|view| view.is_current);
         let present = |view: RunView| {
@@ -248,11 +250,11 @@ impl Supervisor {
         current.map(present).collect()
     }
 
-    /// The runs that were found when this supervisor took over.
+    /// The runs that this supervisor found when it took over.
     fn observe(&self, carried: &Carried) -> Vec<Observed> {
         let is_committed = carried.next.spec == self.means.spec;
         let observed = |view: RunView| {
-            // What is not written down was started by a restart policy.
+            // A run that the record does not name was started by a restart policy.
             let is_new = is_committed && carried.fresh.contains(&view.run.slot);
             let revision = if is_new { Revision::New } else { Revision::Old };
             Observed { run: view.run, lane: view.lane, revision, condition: view.condition }
@@ -261,7 +263,7 @@ impl Supervisor {
     }
 }
 
-/// Keeps what is known of a new run that has just failed: what is left of it is removed soon.
+/// Remembers the status of a new run that has just failed, before its files are removed.
 fn note_failure(carried: &mut Carried, seats: &BTreeMap<Slot, Seat>, event: &Event) {
     if let Event::StartRefused { run, .. } | Event::NotReady { run, .. } | Event::Died { run, .. } = event {
         note_failed(carried, seats, run);

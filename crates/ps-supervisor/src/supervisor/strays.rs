@@ -1,4 +1,4 @@
-//! Without cgroups: processes that came from one of our instances, and nothing tells from which.
+//! Without cgroups: processes that were started by some instance, but cannot be assigned to one.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use rustix::process::Signal;
 use super::Supervisor;
 use crate::seat::Seat;
 
-/// How long a process may survive SIGKILL, in the kernel's hands.
+/// How long a process that survives SIGKILL is waited for. It may be in an uninterruptible sleep.
 const UNKILLABLE: Duration = Duration::from_secs(5);
 
 impl Supervisor {
-    /// Processes that came from some instance, and nothing says from which: each outlived its parent, so it became our
-    /// child, and bears no mark of a seat. The oldest first.
+    /// Processes that were started by some instance: each outlived its parent, so it became our child, and it bears no mark
+    /// of a run. The oldest comes first.
     pub(super) fn strays(&mut self) -> Vec<u32> {
         let own = rustix::process::getpid().as_raw_nonzero().get().unsigned_abs();
         let processes = self.means.census.processes();
@@ -29,8 +29,8 @@ impl Supervisor {
         families(processes, is_stray).into_iter().collect()
     }
 
-    /// Kills what nobody knows the origin of, at the very end: it came from one of our instances, and all of them have
-    /// ended. Whether that is not done yet; what even SIGKILL does not end is left after a while.
+    /// Kills these processes when all instances have ended. Whether that still goes on; processes that survive SIGKILL are
+    /// given up after a while.
     pub(super) fn clears_strays(&mut self) -> bool {
         if !self.is_ending || self.means.cgroups.is_some() {
             return false;
@@ -43,7 +43,7 @@ impl Supervisor {
         !strays.is_empty() && since.elapsed() < UNKILLABLE
     }
 
-    /// What an instance may have left, for people.
+    /// A warning for people that an instance may have left these processes.
     pub(super) fn may_be_left(strays: &[u32]) -> Option<String> {
         let pids = strays.iter().map(u32::to_string).collect::<Vec<_>>().join(" ");
         (!strays.is_empty()).then(|| {

@@ -1,5 +1,6 @@
-//! The end of a process that is no child of ours: its own supervisor died. Where that one had a root, the process is a child of the
-//! root now, which writes down how it ended. That is waited for, but not for long: without a root nobody saw it.
+//! The exit status of a process that is no child of ours, because an earlier supervisor started it. If there is a root, the
+//! process became its child when that supervisor died, and the root records the status. It is waited for a short time:
+//! without a root nobody saw the end.
 
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,9 @@ use crate::source::Source;
 
 const PROGRAM: &str = "ps-supervise";
 const LOOK: Duration = Duration::from_millis(5);
-/// How long a root may take that has not waited for it yet.
+/// How long a root that has not reaped the process yet may take.
 const BUSY_ROOT: Duration = Duration::from_secs(1);
-/// How long the file may take after the process is gone.
+/// How long the record may take once the process has been reaped.
 const GONE: Duration = Duration::from_millis(10);
 
 impl Supervisor {
@@ -34,7 +35,7 @@ impl Supervisor {
         let since = *self.unseen.entry(source.clone()).or_insert_with(Instant::now);
         if exit.is_none() && since.elapsed() < patience(pid) {
             if let Some(pidfd) = seat.runs().find(|run| run.number() == *number).and_then(Run::pidfd) {
-                // It stays readable.
+                // A pidfd stays readable, so it must not be watched any longer.
                 let _ = self.poll.unwatch(pidfd);
             }
             return;
@@ -45,7 +46,7 @@ impl Supervisor {
 }
 
 impl Supervisor {
-    /// Looks again for how those ended whose ends were not written down yet; before anybody is told what happened in this turn.
+    /// Looks for exit statuses that were not recorded before. Called before clients are told of this turn's events.
     pub(super) fn look_for_ends(&mut self) {
         let waiting: Vec<Source> = self.unseen.keys().cloned().collect();
         for source in &waiting {
@@ -59,7 +60,7 @@ impl Supervisor {
     }
 }
 
-/// How long it is to be waited for that somebody says how a process ended.
+/// How long the exit status of this process is waited for.
 fn patience(pid: u32) -> Duration {
     match Stat::of(pid) {
         None => GONE,

@@ -1,5 +1,6 @@
-//! Restarts because files have changed. They go the way of every restart: a rollout of the same revision, in which what runs runs
-//! on until the new runs have passed. In the foreground there is no rollout, and what runs ends first.
+//! Restarts because watched files have changed. Each is a rollout of the current revision, so running instances go on until
+//! the new runs have passed their checks. In the foreground there is no rollout: an instance ends before its successor
+//! starts.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -15,7 +16,7 @@ use crate::seat_table::Event;
 use crate::source::Source;
 use crate::watched::{self, Refresh};
 
-/// How a type is rolled of which nothing is known any more.
+/// The rollout rules of a type whose own are not known any more.
 const USUAL: Rules = Rules {
     strategy: Strategy::OneByOne,
     max_parallel: NonZeroU16::MIN,
@@ -26,7 +27,7 @@ const USUAL: Rules = Rules {
 };
 
 impl Supervisor {
-    /// Watches what the spec wants to be watched, if that is not what is watched already.
+    /// Watches the files that the spec names, unless they are watched already.
     pub(super) fn watch_files(&mut self) {
         let wanted = watched::wanted(&self.means.spec);
         let is_same = wanted.len() == self.watched.len()
@@ -54,19 +55,19 @@ impl Supervisor {
         }
     }
 
-    /// Files have changed.
+    /// Watched files have changed.
     pub(super) fn hear_files(&mut self, index: usize) {
         if let Some(watched) = self.watched.get_mut(index) {
             watched.look(Instant::now());
         }
     }
 
-    /// When something is to be started anew.
+    /// When a restart is due.
     pub(super) fn files_due(&self) -> Option<Instant> {
         self.watched.iter().filter_map(watched::Watched::due).min()
     }
 
-    /// Starts anew what is due; while something else is rolled out, later.
+    /// Begins a restart that is due; if another rollout is in progress, it waits.
     pub(super) fn refresh(&mut self, now: Instant) {
         for index in 0..self.watched.len() {
             if self.watched[index].due().is_none_or(|due| due > now) || self.is_ending {
@@ -84,7 +85,7 @@ impl Supervisor {
 
     fn start_anew(&mut self, types: &[String], why: &str) {
         let wanted = self.means.spec.wanted();
-        // What was given up may do better now; what is done is done.
+        // An instance that was given up is started too, since the change may help. One that has finished is not.
         let is_meant = |slot: &&Slot| {
             let is_over = self.seats.get(slot).is_none_or(|seat| seat.status().done);
             types.iter().any(|name| name == slot.process_type.as_str()) && !is_over
@@ -113,7 +114,7 @@ impl Supervisor {
         self.conclude_refresh();
     }
 
-    /// Writes down what is to be rolled out: the revision that there is.
+    /// Writes the current revision as the one to roll out.
     fn submit(&self, slots: &[Slot]) -> Result<(), String> {
         let mut known = revision::manners(&self.service);
         let types = slots.iter().map(|slot| slot.process_type.to_string());
@@ -128,7 +129,7 @@ impl Supervisor {
             .map_err(|error| format!("write {NEXT_FILE}: {error}"))
     }
 
-    /// Says what has come of a restart, once it is over.
+    /// Reports the result of a restart, once it is over.
     pub(super) fn conclude_refresh(&mut self) {
         let Some(carried) = self.rollout.as_ref().filter(|carried| carried.is_concluded) else {
             if self.rollout.is_none() {
@@ -161,7 +162,7 @@ impl Supervisor {
         self.remark(|slot| slots.contains(slot), &said);
     }
 
-    /// Says something beside the state of slots.
+    /// Adds a note to the status of slots.
     fn remark(&mut self, is_meant: impl Fn(&Slot) -> bool, note: &str) {
         for seat in self.seats.values_mut().filter(|seat| is_meant(seat.slot())) {
             seat.note(note);
