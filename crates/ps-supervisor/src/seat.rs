@@ -1,5 +1,6 @@
-//! A seat: the place of one slot, with the run that fills it and the one beside that, if there is one. It asks the seat table
-//! what to do and does it. Deaths, delays and restarts are the seat's; everything that belongs to one life is the run's.
+//! A seat: the place of one slot, with the run that fills it and, during a replacement, a run beside that. It asks the seat
+//! table what to do and does it. Deaths, delays and restarts are handled here; everything within one life of the process is
+//! handled by the run.
 
 mod beside;
 mod told;
@@ -32,25 +33,25 @@ pub(crate) struct Seat {
     directory: PathBuf,
     held: Held,
     side: Beside,
-    /// What fills it, or filled it last.
+    /// The run that fills it, or filled it last.
     current: Run,
-    /// The run beside that one. One that came in and has ended stays until it is promoted or forgotten.
+    /// The run beside. A new run that has ended stays here until it is promoted or forgotten.
     beside: Option<Box<Run>>,
-    /// The number by which a rollout knows what fills it: a run that could not be started has none.
+    /// The number by which a rollout knows the current run. It differs from the run's own if the run could not be started.
     known: u64,
     timer: Option<Instant>,
-    /// Where `state` says what it is doing.
+    /// Where its status is in `state`.
     place: Place,
 }
 
-/// A run that a rollout asks for.
+/// An order of a rollout to start a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Order<'a> {
     /// Its number.
     pub(crate) number: u64,
-    /// Where it is to live.
+    /// Its lane.
     pub(crate) lane: Lane,
-    /// What it is started from.
+    /// The spec of its revision.
     pub(crate) spec: &'a Spec,
 }
 
@@ -66,8 +67,8 @@ impl Seat {
         seat
     }
 
-    /// Asks what fills it, which an earlier supervisor started, whatever its spec wants to be asked. Of a run that was coming in the
-    /// rollout knows what that is.
+    /// Continues the checks of a run that an earlier supervisor started, if its spec asks for any. The checks of a
+    /// rollout's new run are begun by the rollout.
     pub(crate) fn go_on_asking(&mut self, means: &mut Means) {
         if self.current.process().is_some() && !self.current.is_watched() {
             let spec = means.spec.clone();
@@ -76,7 +77,7 @@ impl Seat {
         }
     }
 
-    /// Lets something happen to the seat, and everything that follows from it.
+    /// Handles an event and everything that follows from it.
     pub(crate) fn handle(&mut self, event: Event, means: &mut Means) {
         self.go(event, None, means);
     }
@@ -84,7 +85,7 @@ impl Seat {
     fn go(&mut self, event: Event, order: Option<&Order<'_>>, means: &mut Means) {
         let is_anew = event == Event::Restart || (event == Event::Start && self.held.is_at_rest());
         if is_anew && self.side.lets_through(event) {
-            // Whoever asks for it anew gives it all its tries.
+            // An explicit start begins with an empty record of deaths.
             self.current.status.deaths = Deaths::default();
         }
         let mut waiting = VecDeque::from([event]);
@@ -116,7 +117,7 @@ impl Seat {
         }
     }
 
-    /// Begins to wait; whoever has been stable is not kept waiting.
+    /// Begins the delay before a restart; there is none after a stable life.
     fn delay(&mut self, means: &Means) -> Vec<Event> {
         let delay = match self.held {
             Held::Broken => TRY_AGAIN,
@@ -130,9 +131,9 @@ impl Seat {
         Vec::new()
     }
 
-    /// Starts the next run in the place of the one that has ended.
+    /// Starts the next run in the place of one that has ended.
     fn fill(&mut self, event: Event, means: &mut Means) -> Vec<Event> {
-        // The timer of a seat that waits is due: nobody asked, it is filled again where the run before it was.
+        // The delay is over: the restart policy fills the seat again, in the directory of the earlier run.
         let is_again = event == Event::Due;
         let directory = if is_again { self.directory_again(&means.spec) } else { directory_now(&means.spec) };
         if self.current.state() != RunState::Preparing {
@@ -159,7 +160,7 @@ impl Seat {
         }
     }
 
-    /// The main process of one of its runs ended: `exit` is `None` if nobody could see how.
+    /// The main process of one of its runs has ended; `exit` is `None` if nobody could see how.
     pub(crate) fn reap(&mut self, pid: u32, exit: Option<Exit>, means: &mut Means) {
         let is_it = |run: &Run| run.process().is_some_and(|process| process.pid() == pid);
         if is_it(&self.current) {
@@ -185,7 +186,7 @@ impl Seat {
         self.handle(Event::Died(verdict), means);
     }
 
-    /// Counts the death of what fills it, and says what the restart policy makes of that.
+    /// Counts the death of the current run and returns the verdict of the restart policy.
     fn judge(&mut self, death: &Death, means: &Means) -> Verdict {
         let terms = self.current.terms(means);
         let deaths = &mut self.current.status.deaths;
@@ -197,14 +198,14 @@ impl Seat {
         verdict
     }
 
-    /// Nothing that it went through counts any more.
+    /// Clears the record of deaths.
     pub(crate) fn forget_deaths(&mut self) {
         self.current.status.deaths = Deaths::default();
         self.current.status.restarts = 0;
         self.current.mark_changed();
     }
 
-    /// Looks at the clock, and at what is meant to become empty.
+    /// Acts on timers, checks and empty trees.
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) {
         if self.current.look(now, means) {
             told::end(&self.slot, &self.current, means);
@@ -232,7 +233,7 @@ impl Seat {
         self.show();
     }
 
-    /// Forgets the slot: it is no longer part of the formation. Its port and its logs stay.
+    /// Removes the slot from the formation. Its port and its logs are kept.
     pub(crate) fn forget(&mut self, means: &mut Means) {
         self.forget_beside(means);
         self.current.clear_away(means);
@@ -241,7 +242,7 @@ impl Seat {
         let _ = fs::remove_dir(layout::runs_directory(&self.directory));
     }
 
-    /// Gives each run the word for what it is doing, and for what it is to the slot.
+    /// Sets the state and the role that the status of each run shows.
     fn show(&mut self) {
         let state = shown(self.held, self.current.state());
         self.current.status.done = self.held == Held::Done;
@@ -253,31 +254,31 @@ impl Seat {
         }
     }
 
-    /// Where a slot is filled again by itself: where its run was, while that exists.
+    /// The directory for a restart by the policy: that of the earlier run, if it still exists.
     fn directory_again(&self, spec: &Spec) -> PathBuf {
         let own = self.current.status.directory.clone().filter(|directory| directory.is_dir());
         own.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
     }
 }
 
-/// What others ask of a seat.
+/// Questions that other parts ask.
 impl Seat {
     /// Its slot.
     pub(crate) fn slot(&self) -> &Slot {
         &self.slot
     }
 
-    /// What fills it, or filled it last, and the run beside that.
+    /// The run that fills it, or filled it last, and the run beside.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
         [Some(&self.current), self.beside.as_deref()].into_iter().flatten()
     }
 
-    /// The same, to be changed.
+    /// The same, mutable.
     pub(crate) fn runs_mut(&mut self) -> impl Iterator<Item = &mut Run> {
         [Some(&mut self.current), self.beside.as_deref_mut()].into_iter().flatten()
     }
 
-    /// A child of ours has ended; whether it was a check of one of its runs.
+    /// A child has exited; whether it was a check command of one of its runs.
     pub(crate) fn reap_check(&mut self, pid: u32, exit: Option<Exit>) -> bool {
         self.runs_mut().any(|run| run.reap_check(pid, exit))
     }
@@ -287,12 +288,12 @@ impl Seat {
         self.runs().filter_map(Run::process).any(|process| process.pid() == pid)
     }
 
-    /// Whether nothing runs and nothing is about to.
+    /// Whether nothing runs in it and nothing waits to be started.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.held.is_at_rest() && self.side == Beside::Nobody
     }
 
-    /// Whether it is filled, or about to be by itself.
+    /// Whether it is filled, or the restart policy is about to fill it.
     pub(crate) fn is_held(&self) -> bool {
         !self.held.is_at_rest()
     }
@@ -302,27 +303,27 @@ impl Seat {
         self.side != Beside::Nobody
     }
 
-    /// Whether what it is doing has been written down.
+    /// Whether its current status has been written.
     pub(crate) fn is_written(&self) -> bool {
         self.runs().all(Run::is_written)
     }
 
-    /// The revision that what fills it was started from.
+    /// The revision of the run that fills it.
     pub(crate) fn revision(&self) -> u64 {
         self.current.status.revision
     }
 
-    /// The number by which a rollout knows what fills it.
+    /// The number by which a rollout knows the current run.
     pub(crate) fn known(&self) -> u64 {
         self.known
     }
 
-    /// What is known of the run that fills it, or filled it last.
+    /// The status of the run that fills it, or filled it last.
     pub(crate) fn status(&self) -> &Status {
         &self.current.status
     }
 
-    /// How long it waits before it is filled again, if it waits for that.
+    /// How long it waits before the restart policy fills it again, if it waits.
     pub(crate) fn starts_in(&self) -> Option<Duration> {
         let due = self.timer.filter(|_| matches!(self.held, Held::Backoff | Held::Broken))?;
         Some(due.saturating_duration_since(Instant::now()))
@@ -333,28 +334,28 @@ impl Seat {
         self.runs().filter_map(|run| run.due(now, poll)).chain(self.timer).min()
     }
 
-    /// Whether it was stopped, and something of it may run on that nobody can tell from others.
+    /// Whether it was stopped while processes may live on that cannot be assigned to an instance.
     pub(crate) fn is_unsure(&self) -> bool {
         self.held == Held::Off && !self.current.tree().is_exact()
     }
 
-    /// Says beside its state what is to be known of it.
+    /// Sets the reason in its status.
     pub(crate) fn remark(&mut self, reason: Option<String>) {
         self.current.status.reason = reason;
     }
 
-    /// Says beside its state what a person should know of its last start.
+    /// Sets the note in its status.
     pub(crate) fn note(&mut self, note: &str) {
         self.current.status.note = Some(note.to_owned());
         self.current.mark_changed();
     }
 
-    /// Whether something changed since it was last told.
+    /// Whether its status has changed since it was last told.
     pub(crate) fn has_changed(&self) -> bool {
         self.runs().any(Run::has_changed)
     }
 
-    /// What is known of the run that fills it, if that changed since this was last asked; it has been written to disk.
+    /// The status of the run that fills it, if it has changed since the last call. It has been written to disk.
     pub(crate) fn take_change(&mut self, means: &mut Means) -> Option<Status> {
         if !self.current.has_changed() {
             return None;
@@ -363,12 +364,12 @@ impl Seat {
         self.current.take_change(Some(&self.directory), is_kept)
     }
 
-    /// The same of the run beside.
+    /// The same for the run beside.
     pub(crate) fn take_change_beside(&mut self) -> Option<Status> {
         self.beside.as_mut()?.take_change(None, false)
     }
 
-    /// Writes the status again if what lies there is not what was written; also if `state` is lost.
+    /// Writes the status file again if it differs from what was written, or if `state` was lost.
     pub(crate) fn check_file(&mut self, is_state_lost: bool) {
         if is_state_lost {
             self.place = Place::default();
@@ -381,18 +382,18 @@ impl Seat {
     }
 }
 
-/// Where a run starts that somebody asked for: where the verb resolved the typed path to, while that exists.
+/// The directory for a start that somebody asked for: the one that the verb resolved, if it still exists.
 fn directory_now(spec: &Spec) -> PathBuf {
     let resolved = Some(spec.directory.clone()).filter(|directory| directory.is_dir());
     resolved.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
 }
 
-/// Where the path as it was typed leads now, if that is a directory.
+/// The directory to which the path leads that was typed, if it leads to one.
 fn typed_directory(spec: &Spec) -> Option<PathBuf> {
     spec.typed.as_ref()?.canonicalize().ok().filter(|directory: &PathBuf| Path::is_dir(directory))
 }
 
-/// The word for what a slot is doing.
+/// The state that a slot shows.
 fn shown(held: Held, run: RunState) -> State {
     match held {
         Held::Off | Held::Done => State::Stopped,
@@ -403,7 +404,7 @@ fn shown(held: Held, run: RunState) -> State {
     }
 }
 
-/// The word for what a run is doing, by itself.
+/// The state that a run shows by itself.
 fn alone(run: RunState, cause: Option<Cause>) -> State {
     match run {
         RunState::Preparing | RunState::Starting => State::Starting,
@@ -417,7 +418,7 @@ fn alone(run: RunState, cause: Option<Cause>) -> State {
     }
 }
 
-/// A number that differs from call to call: the clock's low digits.
+/// The low digits of the clock, which differ from call to call.
 fn jitter() -> u64 {
     u64::from(Timestamp::now().subsec_nanosecond().unsigned_abs())
 }

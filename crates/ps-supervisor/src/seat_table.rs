@@ -1,24 +1,24 @@
-//! The seat table: one slot, such as `web.1`, and the runs that fill it one after the other. It is in two parts. What fills
-//! the seat ([`Held`]) is a matter of what is wanted, asked for, and of restart policies. Who stands beside that ([`Beside`]) is
-//! a matter of replacing it, during which two runs live in one slot. Both are total, pure functions, printed in
-//! docs/supervisor.md and checked against it by tests.
+//! The seat table: one slot, such as `web.1`, and the runs that fill it one after the other. It has two parts. The run that
+//! fills the seat ([`Held`]) depends on the spec, on orders and on the restart policy. The run beside it ([`Beside`])
+//! exists only while a rollout replaces the first one. Both parts are total, pure functions, printed in docs/supervisor.md
+//! and compared with it by tests.
 
-/// What fills the seat.
+/// The state of the run that fills the seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Held {
-    /// Nothing: it was never started, or was told to be empty.
+    /// Empty: never started, or stopped.
     Off,
-    /// Its run, from the order to start it until its main process ends.
+    /// Filled by a run, from the order to start it until its main process ends.
     Filled,
-    /// Its run is ending; then what?
+    /// Its run is ending; what follows is known already.
     Emptying(Then),
-    /// Nothing; it waits to be filled again.
+    /// Empty, until the delay of the restart policy is over.
     Backoff,
-    /// Nothing, because its place cannot be used; that is tried again for as long as it lasts.
+    /// Empty, because its directory or outputs cannot be used; starting is tried again until they can.
     Broken,
-    /// Nothing: its run ended by itself, and that was its end.
+    /// Empty: its run ended by itself, and by the restart policy that was final.
     Done,
-    /// Nothing: given up.
+    /// Empty: the restart policy has given up.
     Crashed,
 }
 
@@ -31,96 +31,96 @@ pub(crate) enum Then {
     Fill,
     /// It is filled again after a delay.
     Backoff,
-    /// It stays empty: the run did what it was started for.
+    /// It stays empty: the run has finished.
     Done,
-    /// It stays empty, and that is not fine.
+    /// It stays empty: the restart policy has given up.
     Crashed,
 }
 
-/// Who lives beside what fills the seat: then the seat is being replaced.
+/// The run beside the one that fills the seat, during a replacement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Beside {
-    /// Nobody.
+    /// There is none.
     Nobody,
-    /// A run that may take the seat.
+    /// The new run of a rollout, which may take the seat.
     Incoming,
-    /// A run that had the seat before.
+    /// The old run, which had the seat.
     Leaving,
 }
 
-/// What the restart policy says about a process that ended by itself.
+/// The decision of the restart policy about a process that ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Verdict {
     /// It is started again after a delay.
     Again,
-    /// It is left: it was done, or nobody can say that it was not.
+    /// It is not started again: it has finished, or was a job whose end nobody saw.
     Rest,
-    /// It is left, and that is not fine.
+    /// It is not started again, and that is a failure.
     GiveUp,
 }
 
-/// What can happen to a seat.
+/// An event of a seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Event {
-    /// The spec says that it should be filled. That is a level, not an act: it is said again by every supervisor that
-    /// starts and after every change of the spec, so it never wakes what is over.
+    /// The spec wants the seat filled. This describes what should be and is no order: every new supervisor and every change
+    /// of the spec repeats it, so it starts nothing that has finished or was given up.
     Want,
-    /// Somebody asked for it to be started.
+    /// An order to start it.
     Start,
-    /// It is not wanted, or somebody asked for it to be stopped: all of it.
+    /// The spec does not want it, or somebody ordered to stop it. Both runs end.
     Stop,
-    /// Somebody asked for another run in the place of the one that fills it.
+    /// An order to replace its run.
     Restart,
-    /// A rollout asked for a run beside the one that fills it.
+    /// A rollout orders a new run beside the current one.
     Replace,
-    /// A rollout asked for what fills it to end, and not to be started again.
+    /// A rollout orders the current run to end, and no restart to follow.
     Retire,
-    /// A rollout asked for the run beside to end.
+    /// A rollout orders the run beside to end.
     Dismiss,
-    /// A rollout was committed: the run that came in fills the seat, and what filled it is beside.
+    /// A rollout was committed: the new run becomes the current one, and the old one the run beside.
     Promote,
-    /// The main process of what fills it ended by itself, or could not be started.
+    /// The main process of the current run ended by itself, or could not be started.
     Died(Verdict),
-    /// What was to fill it could not be started, because its place cannot be used.
+    /// The next run could not be started, because its directory or outputs cannot be used.
     Broke,
-    /// Nothing is left of the run that filled it.
+    /// The tree of the current run is empty.
     Empty,
-    /// Nothing is left of the run beside.
+    /// The tree of the run beside is empty.
     Gone,
-    /// The time it was given has passed.
+    /// The delay is over.
     Due,
 }
 
-/// What is done about what fills the seat.
+/// What is done about the run that fills the seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Action {
     /// Nothing.
     Nothing,
     /// Start a run.
     Fill,
-    /// End the run that fills it.
+    /// End the current run.
     End,
     /// Begin the delay before the next start.
     Delay,
-    /// Tell whoever watches: nothing more is to be done.
+    /// Tell the clients that nothing more is to be done.
     Tell,
 }
 
-/// What is done about who is beside.
+/// What is done about the run beside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Aside {
     /// Nothing.
     Nothing,
-    /// Start a run beside.
+    /// Start a run beside the current one.
     Bring,
     /// End the run beside.
     End,
-    /// The two runs change places.
+    /// Exchange the two runs.
     Swap,
 }
 
 impl Held {
-    /// What becomes of what fills the seat.
+    /// The next state of the current run, and the action.
     #[must_use]
     pub(crate) fn after(self, event: Event) -> (Self, Action) {
         if event == Event::Promote {
@@ -136,7 +136,7 @@ impl Held {
         }
     }
 
-    /// Whether a run may live in it.
+    /// Whether a process of the current run may live.
     pub(crate) fn is_occupied(self) -> bool {
         match self {
             Self::Filled | Self::Emptying(_) => true,
@@ -144,7 +144,7 @@ impl Held {
         }
     }
 
-    /// Whether nothing runs in it and nothing is about to.
+    /// Whether nothing runs in it and nothing waits to be started.
     pub(crate) fn is_at_rest(self) -> bool {
         match self {
             Self::Off | Self::Done | Self::Crashed => true,
@@ -208,7 +208,7 @@ fn from_emptying(then: Then, event: Event) -> (Held, Action) {
 
 fn if_asked(then: Then) -> Then {
     match then {
-        // It comes back by itself, after the delay that its deaths have earned.
+        // The restart policy starts it already, after its delay, which an order to start does not cut short.
         Then::Backoff => Then::Backoff,
         Then::Off | Then::Fill | Then::Done | Then::Crashed => Then::Fill,
     }
@@ -262,7 +262,7 @@ fn from_broken(event: Event) -> (Held, Action) {
     }
 }
 
-/// From `Done` and `Crashed`: only somebody who asks for it starts it again.
+/// `Done` and `Crashed`: only an explicit order starts it again.
 fn from_over(held: Held, event: Event) -> (Held, Action) {
     match event {
         Event::Start | Event::Restart => (Held::Filled, Action::Fill),
@@ -280,7 +280,7 @@ fn from_over(held: Held, event: Event) -> (Held, Action) {
 }
 
 impl Beside {
-    /// What becomes of who is beside.
+    /// The next state of the run beside, and the action.
     #[must_use]
     pub(crate) fn after(self, event: Event) -> (Self, Aside) {
         match self {
@@ -290,13 +290,13 @@ impl Beside {
         }
     }
 
-    /// Whether what fills the seat hears of an event. While a run comes in, a rollout has the seat: then neither what is
-    /// wanted nor a start or a restart that somebody asks for means anything to it, and a stop still does.
+    /// Whether the current run's part of the table gets an event. During a rollout it ignores the spec and orders to start
+    /// or restart; an order to stop still counts.
     #[must_use]
     pub(crate) fn lets_through(self, event: Event) -> bool {
         match event {
             Event::Want | Event::Start | Event::Restart => self != Self::Incoming,
-            // It was promoted already.
+            // The new run has been promoted already.
             Event::Promote => self != Self::Leaving,
             Event::Stop
             | Event::Replace
@@ -311,7 +311,7 @@ impl Beside {
     }
 }
 
-/// A run that came in and has ended may still be promoted: a job that did what it was started for.
+/// A new run that has ended may still be promoted: a job that has finished.
 fn from_nobody(event: Event) -> (Beside, Aside) {
     match event {
         Event::Replace => (Beside::Incoming, Aside::Bring),

@@ -1,4 +1,4 @@
-//! The run beside the one that fills a seat: what a rollout asks for.
+//! The run beside the one that fills a seat, as a rollout orders it.
 
 use ps_rollout::Role;
 
@@ -11,7 +11,7 @@ use crate::seat_table::{Aside, Beside, Event};
 use crate::status::{Status, now};
 
 impl Seat {
-    /// Starts a run beside what fills it. What comes of that is told to whoever carries the rollout out.
+    /// Starts a run beside the current one. The result is an event for the rollout.
     pub(crate) fn replace(&mut self, order: &Order<'_>, means: &mut Means) {
         let number = order.number;
         let live = self.runs().find(|run| run.number() == number && run.state().is_live());
@@ -27,8 +27,8 @@ impl Seat {
         }
     }
 
-    /// Ends the run of that number, and whatever its restart policy would put in its place. That it has ended is told to
-    /// whoever carries the rollout out.
+    /// Ends the run of that number, and stops the restart policy from starting another in its place. The rollout gets an
+    /// event when it has ended.
     pub(crate) fn end(&mut self, number: u64, means: &mut Means) {
         let is_beside = self.beside.as_ref().is_some_and(|beside| beside.number() == number);
         if is_beside && self.side != Beside::Nobody {
@@ -37,7 +37,7 @@ impl Seat {
         if !is_beside && number == self.known {
             self.handle(Event::Retire, means);
             if self.held.is_occupied() {
-                // One that died by itself is told of once nothing is left of it.
+                // If the run has died by itself, the event follows when its tree is empty.
                 self.current.cause = Some(Cause::Asked);
                 return;
             }
@@ -45,7 +45,7 @@ impl Seat {
         means.news.tell(News::Ended, &self.slot, number);
     }
 
-    /// The run of that number fills the seat from now on; whether it does. What filled it is beside.
+    /// Makes the run of that number the current one, and the current one the run beside; whether there was such a run.
     pub(crate) fn promote(&mut self, number: u64, means: &mut Means) -> bool {
         if self.beside.as_ref().is_some_and(|beside| beside.number() == number) {
             self.handle(Event::Promote, means);
@@ -53,7 +53,7 @@ impl Seat {
         self.known == number
     }
 
-    /// Removes what is left of the run beside, if it has that number and has ended.
+    /// Removes the files of the run beside, if it has that number and has ended.
     pub(crate) fn forget_run(&mut self, number: u64, means: &mut Means) {
         if self.beside.as_ref().is_some_and(|beside| beside.number() == number) {
             self.forget_beside(means);
@@ -104,7 +104,8 @@ impl Seat {
         if is_live { Vec::new() } else { vec![Event::Gone] }
     }
 
-    /// The two runs change places. What each has gone through already is said once more to the part that answers for it now.
+    /// Exchanges the two runs. Events that each run has had already are repeated for the table that is responsible for it
+    /// now.
     fn swap(&mut self, means: &mut Means) -> Vec<Event> {
         let Some(beside) = &mut self.beside else { return vec![Event::Gone] };
         std::mem::swap(&mut self.current, &mut **beside);

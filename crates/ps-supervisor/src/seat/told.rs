@@ -1,4 +1,4 @@
-//! What is told of the end of a run.
+//! The events that a rollout gets about the end of a run.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::news::News;
 use crate::run::{Cause, LEAST_LIFE, Run};
 use crate::seat_table::Verdict;
 
-/// A death that a restart policy does not leave at that is told at once, any other end once nothing is left. A run that comes
-/// in and ends at once has not done what it was started for, whatever its status.
+/// A death that the restart policy treats as a failure is told at once, any other end when the tree is empty. If a
+/// rollout's new run ends right away, it has failed, whatever its exit status.
 pub(super) fn death(slot: &Slot, run: &Run, lifetime: Duration, means: &mut Means) {
     let is_new = run.status.role == Some(Role::Incoming) && lifetime < LEAST_LIFE;
     if run.cause.is_some_and(Cause::is_failure)
@@ -21,14 +21,14 @@ pub(super) fn death(slot: &Slot, run: &Run, lifetime: Duration, means: &mut Mean
     }
 }
 
-/// Nothing is left of a run. What died and is to be started again, or was given up, has been told of.
+/// The tree of a run is empty. A run that died and is restarted or given up was told of before.
 pub(super) fn end(slot: &Slot, run: &Run, means: &mut Means) {
     if !run.cause.is_some_and(Cause::is_failure) {
         means.news.tell(News::Ended, slot, run.number());
     }
 }
 
-/// How a run ended, as a fragment for people that goes on after the slot.
+/// How a run ended, as a phrase that follows the name of its slot.
 fn how(run: &Run, lifetime: Duration) -> String {
     let when = match lifetime.as_secs() {
         0 => "ended within its first second".to_owned(),
