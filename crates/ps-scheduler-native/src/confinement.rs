@@ -1,4 +1,4 @@
-//! Whether the supervisor can give the processes of a type the user and the limits that were set for it.
+//! Checks whether the supervisor may apply the user and the limits that were set for a type.
 
 use std::os::unix::fs::MetadataExt;
 
@@ -9,7 +9,7 @@ use rustix::process::{getegid, geteuid};
 
 use crate::service::Service;
 
-/// Refuses what it cannot, with the place where that was set.
+/// Refuses a setting that it may not apply, and says where the setting was made.
 pub(crate) fn judge(service: &Service, spec: &Spec, process_type: &ProcessType) -> Result<(), String> {
     let settings = spec.process(process_type).map(|process| &process.settings);
     let Some(confinement) = settings.and_then(Confinement::of) else { return Ok(()) };
@@ -20,18 +20,18 @@ pub(crate) fn judge(service: &Service, spec: &Spec, process_type: &ProcessType) 
     }
 }
 
-/// The user and the group of the supervisor: root becomes the owner of the directory that it supervises, which is made for the owner of
-/// all of them.
+/// The user and group of the supervisor. A supervisor that root starts becomes the owner of the app's service directory,
+/// which was made for the owner of the directory of all services.
 fn supervisor(service: &Service) -> (u32, u32) {
     let own = (geteuid().as_raw(), getegid().as_raw());
     let directories = [service.directory.as_path(), service.world.lib()];
     let owner = directories.into_iter().find_map(|directory| directory.metadata().ok());
-    // The directory of root keeps root who it is.
+    // If root owns the directory, the supervisor stays root.
     let becomes = |owner: &std::fs::Metadata| geteuid().is_root() && owner.uid() != own.0;
     owner.filter(becomes).map_or(own, |owner| (owner.uid(), owner.gid()))
 }
 
-/// Where a setting was made that holds for a type.
+/// The place where a setting of a type was made, for people.
 fn place(service: &Service, process_type: &ProcessType, setting: &str) -> String {
     let app = &service.app;
     let stored = service.world.stored_settings(app).ok();

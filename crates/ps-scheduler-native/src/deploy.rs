@@ -1,5 +1,5 @@
-//! Making a plan true. What replaces something goes through a rollout that the supervisor carries out: until every new run has
-//! passed its gate, what ran before runs on. What only fills places of the release that is there is started as it is.
+//! Carries out a plan. Runs are replaced by a rollout of the supervisor: the old runs go on until every new run has passed
+//! its checks. A plan that only fills empty slots of the current release starts them directly.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -16,7 +16,7 @@ use crate::service::{Service, backend};
 use crate::specify::specify;
 use crate::{release_task, rolling, status};
 
-/// What a start may take beside the grace period.
+/// How much longer than the grace period a start may take.
 const MARGIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
@@ -33,7 +33,7 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
         (watch.say)(Progress::Note(odd));
     }
     let done = carry_out(&judge, earlier.as_ref(), &present, watch);
-    // Of a first deploy that failed nothing is left.
+    // A first deploy that failed leaves nothing behind.
     if done.is_err() && earlier.is_none() && running.is_empty() {
         let cancel = Cancel::default();
         let mut watch = Watch { say: &mut *watch.say, cancel: &cancel, lock: watch.lock };
@@ -55,7 +55,7 @@ fn carry_out(
         release_task::run(service, judge.spec, watch)?;
     }
     judge.programs()?;
-    // Two first deploys at once must not choose the same ports.
+    // Locked so that two first deploys at the same time do not choose the same ports.
     let parent = service.parent();
     let choosing = Directory::open(service.world.lib(), &parent)
         .map_err(|error| backend(format!("open {}", parent.display()), &error))?;
@@ -78,16 +78,17 @@ fn carry_out(
     roll(judge, watch)
 }
 
-/// Whether a plan fills places of the release that is there already, as `start` and `restore` do. Then nothing is put back
-/// when one instance fails: a worker that cannot reach its database must not keep the app's web processes down.
+/// Whether a plan only fills empty slots of the current release, as `start` and `restore` do. Then the failure of one
+/// instance undoes nothing: a worker that cannot reach its database must not keep the app's web processes down.
 fn only_fills(judge: &Judge<'_>, earlier: Option<&Spec>) -> bool {
     let plan = judge.plan;
-    // Counts may differ: a release is another one where its commands or its place are.
+    // The revision changes with commands and directory, but not with counts.
     let is_there = |earlier: &Spec| earlier.revision == judge.spec.revision;
     plan.only_fills() && earlier.is_some_and(is_there)
 }
 
-/// The spec before a first rollout, or where the one that was is lost: what runs is kept, and nothing is started.
+/// The spec that stands while the first revision is rolled out, or after the earlier spec was lost: running instances are
+/// kept, and none is started.
 fn nothing_new(spec: &Spec, revision: u64, present: &[Instance]) -> Spec {
     let runs = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && instance.pid.is_some());
     let idle = spec.wanted().into_iter().filter(|slot| !runs(slot));
@@ -95,7 +96,7 @@ fn nothing_new(spec: &Spec, revision: u64, present: &[Instance]) -> Spec {
     Spec { revision, stopped: stopped.into_iter().collect(), ..spec.clone() }
 }
 
-/// What is submitted: the spec, and for each type how it is rolled.
+/// The revision to submit: the spec, and how each type is rolled out.
 fn next(plan: &Plan, spec: Spec) -> Next {
     let manner = |(process_type, rules): (&ProcessType, &ps_rollout::Rules)| {
         (process_type.to_string(), Manner { rules: *rules })
@@ -120,7 +121,7 @@ fn roll(judge: &Judge<'_>, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error
     }
     let done = ps_scheduler::conclude(&service.app, outcome, watch);
     match (done, unwritten) {
-        // It was put back because the disk took no record of it, not because anybody asked for that.
+        // The rollout was undone because it could not be recorded on the disk, not because anybody cancelled it.
         (Err(Error::Cancelled), Some(reason)) => Err(backend(format!("deploy {}", service.app), &reason)),
         (done, _) => done,
     }
@@ -136,18 +137,19 @@ fn tell(follower: &Follower<'_>, outcome: &Outcome, watch: &mut Watch<'_>) {
     }
 }
 
-/// Starts what is missing, and follows it until it is up.
+/// Starts what is missing, and waits until it is up.
 fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<'_>) -> Result<(), Error> {
     let (service, plan) = (judge.service, judge.plan);
     let mut follower = Follower::begin(service, service.supervised()?)?;
     let mut early = follower.running();
     early.extend(follower.ask(&Request::Apply)?);
-    // The spec alone wakes nothing that is over.
+    // The spec alone does not start instances that have finished or were given up, so the order names them.
     let slots: Vec<Slot> = plan.slots(Change::Start).cloned().collect();
     if !slots.is_empty() {
         early.extend(follower.ask(&Request::Start { slots })?);
     }
-    // What has come up since the plan was made is left alone. What is being stopped has to end first, and then to come up.
+    // An instance that has come up since the plan was made is left alone. One that is being stopped has to end first, and
+    // then to come up.
     let is_up = |instance: &Instance| instance.pid.is_some() && instance.state != State::Stopping;
     let fills = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && is_up(instance));
     let missing = judge.starting.iter().filter(|slot| !fills(slot));
@@ -170,10 +172,10 @@ fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<
     filled
 }
 
-/// The pid of what fills each slot.
+/// The pid of the run that fills each slot.
 fn pids(instances: &[Instance]) -> BTreeMap<Slot, u32> {
     let pid = |instance: &Instance| Some((instance.slot.clone(), instance.pid?));
-    // Of two in a slot the one that fills it comes first.
+    // Of two runs in a slot the one that fills it comes first; collected in reverse, it overwrites the other.
     instances.iter().rev().filter_map(pid).collect()
 }
 

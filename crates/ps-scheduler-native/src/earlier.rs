@@ -1,9 +1,10 @@
-//! Supervisors of an earlier build of this program. Before a verb does anything else, such a one becomes the installed one, in the
-//! same process. One that does not know how, because it says no hello or not which build it is, is ended by pidfd, and one of today takes over. Nothing that runs notices: each process holds its own output open, and what
-//! it wrote meanwhile waits for the new one.
+//! Supervisors of an earlier build. Before a verb does anything else, it has such a supervisor execute the installed
+//! program in its own process. One that is too old to know that request is killed by pidfd, and a new supervisor takes over
+//! its processes. They do not notice: each holds its own output open, and what it writes meanwhile is kept in the pipe for
+//! the new supervisor.
 //!
-//! It refuses where systemd started the earlier one. Once that ends, systemd ends the app as well (`KillMode=mixed`), or
-//! starts a second supervisor beside ours: whoever wrote the unit has to change it first.
+//! The takeover is refused if systemd started the old supervisor. When that one ends, systemd would end the app as well
+//! (`KillMode=mixed`) or start a second supervisor beside ours, so the author of the unit has to change it first.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -19,12 +20,12 @@ use crate::root;
 use crate::service::{Service, backend};
 
 const PATIENCE: Duration = Duration::from_secs(10);
-/// A supervisor that says nothing at all for so long is not of an earlier version, but stuck.
+/// A supervisor that answers nothing for this long hangs; one of an earlier version would answer with an error.
 const ANSWER: Duration = Duration::from_secs(3);
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Sees to it that the supervisor of an app, if it has one, is of the build that is installed. One that knows how becomes it, in
-/// the same process; where it cannot, it stays.
+/// Brings the supervisor of an app, if it has one, to the installed build. One that can execute the installed program does
+/// so in the same process; if that fails, it stays as it is.
 pub(crate) fn take_over(service: &Service) -> Result<(), Error> {
     let Some(mut client) = service.connect() else { return Ok(()) };
     let pid = match client.hello(Instant::now() + ANSWER) {
@@ -39,9 +40,9 @@ pub(crate) fn take_over(service: &Service) -> Result<(), Error> {
     if let Some(unit) = service_unit(pid) {
         return Err(is_systemds(service, pid, &unit));
     }
-    // The root must not start its successor before that is known which has finished.
+    // The root must not start a successor before it is noted which instances have finished.
     drop(root::let_go(service));
-    // It holds the lock as long as it lives, so nobody else is killed in its place.
+    // The lock is held as long as the supervisor lives, so this never kills another process with a reused pid.
     signal_process(pid, Signal::KILL, || !service.is_free());
     if !service.is_left_before(Instant::now() + PATIENCE) {
         let reason = format!("process {pid}, which is of an earlier version, was killed and is still there");
@@ -51,12 +52,12 @@ pub(crate) fn take_over(service: &Service) -> Result<(), Error> {
     service.supervised().map(drop)
 }
 
-/// Has a supervisor become the installed program, if that is another build.
+/// Has a supervisor execute the installed program, if that is a newer build.
 fn renew(service: &Service, client: Client, build: &Build) {
     let Ok(program) = service.program() else { return };
     let is_outdated = |installed: Build| build.is_outdated_by(&installed);
     if Build::at(&program).is_ok_and(is_outdated) {
-        // One that stays as it is does all that it did before.
+        // If it refuses, it goes on as before, which is no error.
         let stays = client.reexec(&program, Instant::now() + PATIENCE).is_some();
         let deadline = Instant::now() + PATIENCE;
         while !stays && service.connect().is_none() && Instant::now() < deadline {
@@ -65,7 +66,7 @@ fn renew(service: &Service, client: Client, build: &Build) {
     }
 }
 
-/// The instances that have finished, where the files of an app are as an earlier version left them, and do not say so.
+/// The instances that have finished, in a service directory whose files are of the first format and do not say so.
 pub(crate) fn finished(service: &Service) -> BTreeSet<Slot> {
     if !Spec::is_of_first_format(&service.directory) {
         return BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Following a change until it is true, or has failed: what must be up stays up for a second, what must go goes.
+//! Follows a change until it has come true or failed: a started instance must stay up for a second, a stopped one must end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -10,26 +10,26 @@ use ps_supervisor::{Client, Message, Report, Request, Status};
 use crate::logs;
 use crate::service::{Service, backend};
 
-/// An instance that dies sooner fails the deploy.
+/// An instance that dies within this time fails the deploy.
 const SETTLED: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(10);
 const TURN: Duration = Duration::from_millis(100);
 
-/// A conversation with a supervisor that tells of every change.
+/// A connection to a supervisor that watches all changes.
 pub(crate) struct Follower<'a> {
     service: &'a Service,
     client: Client,
     known: BTreeMap<Slot, Status>,
-    /// The numbers of the runs that it was told of while they lived.
+    /// The numbers of the runs that were reported alive.
     runs: BTreeSet<u64>,
-    /// The slots of those that it was told of since it began to watch.
+    /// The slots of the runs that were reported since it began to watch.
     told: BTreeSet<Slot>,
-    /// The rollout that was told of last.
+    /// The last report of a rollout.
     pub(crate) rollout: Option<Report>,
 }
 
 impl<'a> Follower<'a> {
-    /// Connects (and starts the supervisor if need be) and learns how things are.
+    /// Connects, starting the supervisor if necessary, and reads the current state.
     pub(crate) fn begin(service: &'a Service, mut client: Client) -> Result<Self, Error> {
         client.send(&Request::Watch).map_err(|error| service.unreachable(&error.to_string()))?;
         let (known, runs, told) = Default::default();
@@ -41,38 +41,40 @@ impl<'a> Follower<'a> {
         Ok(follower)
     }
 
-    /// Instances that already run, or are about to: a supervisor that was just started has read the spec by itself.
+    /// Messages about instances that run already or are being started: a supervisor that was just started has read the spec
+    /// by itself.
     pub(crate) fn running(&self) -> Vec<Message> {
         let is_running = |status: &&Status| matches!(status.state, State::Starting | State::Running);
         self.known.values().filter(is_running).cloned().map(Message::Instance).collect()
     }
 
-    /// Asks for something and waits until it was taken.
+    /// Sends a request and waits for the reply.
     pub(crate) fn ask(&mut self, request: &Request) -> Result<Vec<Message>, Error> {
         self.client.send(request).map_err(|error| self.service.unreachable(&error.to_string()))?;
         self.await_reply()
     }
 
-    /// Asks for nothing but an answer; the slot of a run that a rollout has just started, if that was told meanwhile.
+    /// Tests whether the supervisor still answers. Returns the slot of a run that a rollout has just started, if that was
+    /// reported meanwhile.
     pub(crate) fn hear_whether_it_lives(&mut self) -> Result<Option<Slot>, Error> {
         let told = self.ask(&Request::Hello)?;
         Ok(told.into_iter().filter_map(|message| self.learn(message)).last())
     }
 
-    /// Whether one of these lives, as far as is known: it may yet have to prove itself.
+    /// Whether one of these slots has a living process, which may still fail.
     pub(crate) fn has_up<'s>(&self, mut slots: impl Iterator<Item = &'s Slot>) -> bool {
         slots.any(|slot| self.known.get(slot).is_some_and(|status| status.state.is_alive()))
     }
 
-    /// The instances that are known of and not at rest.
+    /// The slots that are not at rest.
     pub(crate) fn busy(&self) -> BTreeSet<Slot> {
         let is_at_rest = |state| matches!(state, State::Stopped | State::Crashed | State::Missing);
         let busy = self.known.values().filter(|status| !is_at_rest(status.state));
         busy.map(|status| status.slot.clone()).collect()
     }
 
-    /// Listens until the supervisor leaves. `Some`: everything has ended, but that cannot be written down, and it stays
-    /// to do so later. Who is told to stop waiting stops; the supervisor goes on.
+    /// Waits until the supervisor exits. `Some`: everything has ended, but cannot be recorded, and the supervisor stays
+    /// until it can be. If the caller is cancelled, only the waiting ends.
     pub(crate) fn until_it_leaves(
         &mut self,
         deadline: Instant,
@@ -90,8 +92,8 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Waits until every slot of `fresh` has been up for a second, and every slot of `leaving` has gone. `early` are messages
-    /// that came with the answer.
+    /// Waits until every slot of `fresh` has been up for a second and every slot of `leaving` has ended. `early` are
+    /// messages that came before the reply.
     pub(crate) fn settle(
         &mut self,
         fresh: &BTreeSet<Slot>,
@@ -145,7 +147,7 @@ impl<'a> Follower<'a> {
                 }
             }
             Message::Gone { slot } => {
-                // What was seen to end is told of already.
+                // Its end has been announced already.
                 if settling.leaving.remove(&slot) {
                     (watch.say)(Progress::Ended(slot, None));
                 }
@@ -162,7 +164,7 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    /// Says that a slot is up, and what else a person should know of its start.
+    /// Announces that a slot is up, with a note about its start if there is one.
     pub(crate) fn announce(&self, slot: &Slot, watch: &mut Watch<'_>) {
         (watch.say)(Progress::Ready(slot.clone()));
         if let Some(note) = self.known.get(slot).and_then(|status| status.note.as_ref()) {
@@ -170,7 +172,7 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Says that a slot has ended, how, and what of it may be left.
+    /// Announces that a slot has ended, how, and which processes may be left.
     pub(crate) fn tell_end(&self, slot: &Slot, watch: &mut Watch<'_>) {
         let known = self.known.get(slot);
         (watch.say)(Progress::Ended(slot.clone(), known.and_then(|status| status.last_exit)));
@@ -221,12 +223,12 @@ impl<'a> Follower<'a> {
         Ok(next)
     }
 
-    /// Learns what there is to be learnt, until `deadline` at the latest; the slot of a run that a rollout has just started.
+    /// Handles the next message, if one comes before `deadline`. Returns the slot of a run that a rollout has just started.
     pub(crate) fn listen(&mut self, deadline: Instant) -> Result<Option<Slot>, Error> {
         Ok(self.next(deadline)?.and_then(|message| self.learn(message)))
     }
 
-    /// Takes in what was told; the slot of a run that was not known before, once for each slot.
+    /// Handles a message. Returns the slot if it reports a run that was not known before, once for each slot.
     pub(crate) fn learn(&mut self, message: Message) -> Option<Slot> {
         let (status, fills) = match message {
             Message::Instance(status) => (status, true),
@@ -241,7 +243,7 @@ impl<'a> Follower<'a> {
             | Message::Unknown => return None,
         };
         let is_unknown = status.process.is_some() && self.runs.insert(status.run);
-        // What fills a slot is started again by its restart policy alone.
+        // A run that fills a slot and was not known before was started by the restart policy, not by the rollout.
         let is_new = is_unknown && !fills;
         let slot = status.slot.clone();
         if fills {
@@ -251,11 +253,11 @@ impl<'a> Follower<'a> {
     }
 }
 
-/// What is still waited for.
+/// The changes that are still waited for.
 struct Settling<'a> {
-    /// Slots that get a process.
+    /// Slots that are being started.
     fresh: &'a BTreeSet<Slot>,
-    /// Those that have it, and since when.
+    /// Slots whose process lives, and since when.
     up: BTreeMap<Slot, Instant>,
     /// Those of them that are ready.
     ready: BTreeSet<Slot>,
@@ -263,7 +265,7 @@ struct Settling<'a> {
 }
 
 impl Settling<'_> {
-    /// Takes in how a slot is; whether what is followed has failed with that.
+    /// Handles the status of a slot; whether the change has failed because of it.
     fn has_failed_with(&mut self, status: &Status, is_news: bool, watch: &mut Watch<'_>) -> bool {
         let slot = &status.slot;
         if status.state == State::Stopped && self.leaving.remove(slot) {
@@ -284,8 +286,8 @@ impl Settling<'_> {
                 false
             }
             State::Backoff | State::Crashed => true,
-            // Ended well within its first second is ended all the same, and one may be done so soon that nobody heard of it
-            // while it ran.
+            // A process that exits with success within its first second has ended all the same. It may have finished before
+            // anybody reported it running.
             State::Stopped => self.up.contains_key(slot) || (status.done && is_news),
             _ => false,
         }

@@ -1,11 +1,11 @@
-//! How the instances of each type are found ready and watched, as the supervisor is told it.
+//! Turns the checks of a plan into those that the supervisor carries out.
 
 use ps_scheduler::{Plan, Process};
 use ps_supervisor::{Health, ProcessSpec, Ready, Spec};
 use type_settings::{Ready as Set, Whole};
 
-/// What a plan says of a type. An app that was deployed by a version that knew nothing of this keeps its rule, which is that an
-/// instance is ready once it lives, until its next deploy.
+/// The checks of a type. An app that was deployed by a version without checks keeps the rule of that version until its next
+/// deploy: an instance is ready once its process lives.
 pub(crate) fn health(plan: &Plan, process: &Process, earlier: Option<&Spec>) -> Option<Health> {
     let before = earlier.and_then(|spec| spec.process(&process.process_type));
     let keeps_rule = |before: &ProcessSpec| !plan.is_deploy && before.health.is_none();
@@ -17,7 +17,7 @@ pub(crate) fn health(plan: &Plan, process: &Process, earlier: Option<&Spec>) -> 
     })
 }
 
-/// What was set; else its checks say so.
+/// The condition that was set; otherwise it follows from the checks.
 fn ready(process: &Process) -> Ready {
     match process.settings.ready {
         Some(Set::Listening) => Ready::Listening,

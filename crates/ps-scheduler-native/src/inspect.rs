@@ -1,4 +1,4 @@
-//! Raw descriptions of an app's instances, in the shape of `docker inspect`, so that one filter serves both.
+//! Descriptions of an app's instances in the format of `docker inspect`, so that one filter serves both schedulers.
 
 use std::ffi::OsStr;
 

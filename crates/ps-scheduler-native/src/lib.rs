@@ -1,5 +1,5 @@
-//! Native processes: writes an app's spec, starts `ps-supervise` where none runs, tells it, and follows what comes of it.
-//! Status is read from files: no supervisor is asked to learn what a file says.
+//! Native processes: writes an app's spec, starts `ps-supervise` if none runs, sends it orders, and follows the result.
+//! Status is read from files, without asking the supervisor.
 
 mod confinement;
 mod deploy;
@@ -51,21 +51,21 @@ impl Native {
         Self { world: world.clone(), supervise: None, measures_usage: true }
     }
 
-    /// The same, with this `ps-supervise` instead of the one beside the running program or on `PATH`.
+    /// The same scheduler with this `ps-supervise` instead of the one beside the running program or on `PATH`.
     #[must_use]
     pub fn with_supervise(self, program: PathBuf) -> Self {
         Self { supervise: Some(program), ..self }
     }
 
-    /// The same, whose statuses leave out what processes use (CPU and memory are `None`): half the cost where only
-    /// states are asked for, of very many.
+    /// The same scheduler, whose statuses leave out CPU and memory. That halves the cost where only the states of very many
+    /// instances are wanted.
     #[must_use]
     pub fn without_usage(self) -> Self {
         Self { measures_usage: false, ..self }
     }
 
-    /// The directory that an app's processes run in, as it was given to the last deploy; `None` if it was never deployed
-    /// here.
+    /// The directory in which an app's processes run, as it was given to the last deploy; `None` if the app was never
+    /// deployed here.
     pub fn directory(&self, app: &AppName) -> Result<Option<PathBuf>, Error> {
         Ok(self.service(app).spec()?.map(|spec| spec.typed.unwrap_or(spec.directory)))
     }
@@ -80,7 +80,7 @@ impl Native {
         processes::processes(&self.service(app))
     }
 
-    /// Sees to it that what runs of an app has a supervisor: where that died, a new one takes over what runs.
+    /// Starts a supervisor if that of a running app has died; the new one takes over the processes.
     pub fn keep(&self, app: &AppName) -> Result<(), Error> {
         let service = self.service(app);
         earlier::take_over(&service)?;
@@ -91,7 +91,7 @@ impl Native {
         Ok(())
     }
 
-    /// Removes all that is kept of an app; nothing of it may run any more.
+    /// Removes all files of an app, of which nothing may run any more.
     pub fn forget(&self, app: &AppName) -> Result<(), Error> {
         stop::forget(&self.service(app))
     }
@@ -106,7 +106,7 @@ impl Scheduler for Native {
         "native"
     }
 
-    /// A process is found on its slot's own port, so that only one of them can be there.
+    /// A process is reached at its slot's own port, and only one run at a time can listen there.
     fn usual_strategy(&self) -> Strategy {
         Strategy::OneByOne
     }

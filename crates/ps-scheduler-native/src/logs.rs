@@ -33,7 +33,7 @@ pub(crate) fn logs(
                 }
             }
         }
-        // What is opened from now on is new: it is handed out from its beginning.
+        // Logs that appear from now on are new and are read from their beginning.
         tail = None;
         for ((slot, stream), reader) in &mut readers {
             let handed = reader.hand_out(!request.follow, &mut |line| {

@@ -1,5 +1,5 @@
-//! A supervisor that can no longer be spoken to: its directory or its socket was removed under it. It is found among the
-//! processes of the machine and ended, by pidfd.
+//! Supervisors that cannot be reached because their directory or their socket was removed. They are found in /proc and
+//! ended by pidfd.
 
 use std::path::Path;
 use std::thread;
@@ -10,7 +10,8 @@ use rustix::process::Signal;
 
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Asks each supervisor of a service directory to end what it supervises and leave; those that have not done so within `patience` are killed.
+/// Tells each supervisor of a service directory to end its processes and exit; those that have not exited within `patience`
+/// are killed.
 pub(crate) fn end(service: &Path, patience: Duration) {
     let deadline = Instant::now() + patience;
     let found = ps_supervisor::living_supervisors(service);
@@ -25,7 +26,7 @@ pub(crate) fn end(service: &Path, patience: Duration) {
     }
 }
 
-/// Kills each supervisor of a service directory: what it supervised runs on, for the next one to take over.
+/// Kills each supervisor of a service directory. Its processes go on, and the next supervisor takes them over.
 pub(crate) fn kill(service: &Path) {
     for pid in ps_supervisor::living_supervisors(service) {
         signal_process(pid, Signal::KILL, || true);

@@ -1,7 +1,7 @@
-//! What a change needs is read and judged before the first healthy process is touched: the directory, the users and
-//! limits, the environment, the commands, their programs, the ports, the supervisor's own program. What is refused here leaves everything as it
-//! was. Judging is trying where that costs little: the shell reads each command, in the directory and with the
-//! environment that its process would get, and executes nothing of it.
+//! Checks everything that a change needs before the first healthy process is touched: the directory, users and limits, the
+//! environment, the commands and their programs, the ports, and the supervisor's own program. A refusal here changes
+//! nothing. Shell commands are checked by the shell itself: it parses each one (`sh -n`), in the directory and with the
+//! environment of its process, and executes nothing.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -24,11 +24,11 @@ use crate::service::Service;
 /// How much of a program is read to find its interpreter, in bytes (execve(2)).
 const FIRST_LINE: u64 = 256;
 
-/// A plan before it is carried out.
+/// A plan that is being checked.
 pub(crate) struct Judge<'a> {
     pub(crate) service: &'a Service,
     pub(crate) plan: &'a Plan,
-    /// What the plan comes to.
+    /// The spec that the plan leads to.
     pub(crate) spec: &'a Spec,
     /// The slots that get a new process (see [`starting`]).
     pub(crate) starting: &'a [Slot],
@@ -36,8 +36,8 @@ pub(crate) struct Judge<'a> {
     pub(crate) running: &'a BTreeMap<Slot, u32>,
 }
 
-/// The slots that get a new process: those that the plan starts or replaces. Where the spec's revision is not the one that
-/// instances which are kept were started from, these are replaced too; what is over stays so.
+/// The slots that get a new process: those that the plan starts or replaces, and, if the revision changes, also the running
+/// ones that the plan keeps. Instances that have finished or were given up stay as they are.
 pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>, present: &[Instance]) -> Vec<Slot> {
     let is_new = earlier.is_some_and(|earlier| earlier.revision != spec.revision);
     let is_filled = |slot: &&Slot| {
@@ -51,7 +51,8 @@ pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>, present
 }
 
 impl Judge<'_> {
-    /// Judges all that no `release` process can change: a deploy is refused before anything of it runs.
+    /// Checks everything that a `release` process cannot change, so that a deploy is refused before its `release` process
+    /// runs.
     pub(crate) fn inputs(&self) -> Result<(), Error> {
         let Some(first) = self.starting.first().cloned() else { return Ok(()) };
         if self.service.connect().is_none() {
@@ -78,7 +79,7 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Judges the programs that the commands name: a `release` process may have made them.
+    /// Checks the programs of the commands, which the `release` process may have made.
     pub(crate) fn programs(&self) -> Result<(), Error> {
         for slot in self.one_of_each_type() {
             self.program(&slot).map_err(|reason| self.refusal(&slot, &reason))?;
@@ -116,7 +117,7 @@ impl Judge<'_> {
         }
     }
 
-    /// The environment is put together, and a command that needs the shell is read by it.
+    /// Builds the environment, and has the shell parse a command that needs it.
     fn command(&self, slot: &Slot) -> Result<(), String> {
         let environment = self.environment(slot)?;
         let Invocation::Script { shell, script } = self.invocation(slot, &environment)? else {
@@ -179,8 +180,8 @@ impl Judge<'_> {
     }
 }
 
-/// The program that a script for the shell begins with, where it is certain that nothing of the script works without it: no
-/// builtin, no function, no variable in its name, and nothing behind it but `&&` and redirections.
+/// The program that a shell script begins with, if nothing of the script can work without it: no builtin, no function, no
+/// variable in its name, and nothing behind it but `&&` and redirections.
 fn first_program(script: &str) -> Option<&str> {
     let is_plain =
         |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_./-+".contains(&byte));
@@ -188,11 +189,11 @@ fn first_program(script: &str) -> Option<&str> {
         || script.replace("&&", "").replace(">&", "").contains('&');
     let mut words = script.split_ascii_whitespace();
     let word = words.next().map(|word| if word == "exec" { words.next().unwrap_or(word) } else { word })?;
-    // A path is never a builtin; of names, only a shell can tell.
+    // A path is never a builtin. Whether a plain name is one only the shell knows.
     Some(word).filter(|word| !goes_on && word.contains('/') && is_plain(word))
 }
 
-/// The file of a program: a path in the app's directory, or a name that is looked for on `PATH`.
+/// The file of a program: a path relative to the app's directory, or a name searched on `PATH`.
 fn find(word: &OsStr, path: &OsStr, directory: &Path) -> Result<PathBuf, String> {
     if word.as_bytes().contains(&b'/') {
         let program = directory.join(word);
@@ -211,7 +212,7 @@ fn is_executable(program: &Path) -> bool {
     rustix::fs::accessat(CWD, program, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
-/// The interpreter that the first line of a script names by an absolute path; `None` for what is no script.
+/// The interpreter that the first line of a script names by an absolute path; `None` if the file is no script.
 fn interpreter(program: &Path) -> Option<PathBuf> {
     let mut head = Vec::new();
     File::open(program).ok()?.take(FIRST_LINE).read_to_end(&mut head).ok()?;

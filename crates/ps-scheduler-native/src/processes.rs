@@ -24,7 +24,7 @@ pub(crate) fn processes(service: &Service) -> Result<Vec<OsProcess>, Error> {
     Ok(processes)
 }
 
-/// `None` for one that has ended meanwhile.
+/// `None` if the process has ended meanwhile.
 fn describe(slot: &Slot, pid: u32) -> Option<OsProcess> {
     let usage = Usage::of(&Stat::of_living(pid)?);
     let uid = fs::metadata(format!("/proc/{pid}")).ok()?.uid();
@@ -40,7 +40,7 @@ fn describe(slot: &Slot, pid: u32) -> Option<OsProcess> {
     })
 }
 
-/// As `ps` writes a command line: words with blanks between them.
+/// The command line as `ps` prints it: words separated by blanks.
 fn words(line: &[u8]) -> String {
     let line = line.strip_suffix(b"\0").unwrap_or(line);
     String::from_utf8_lossy(line).replace('\0', " ")

@@ -1,5 +1,6 @@
-//! The `release` process: run once per deploy, to its end, before anything new starts. If it fails the deploy fails.
-//! It holds the app's lock together with the deploy: one that was killed leaves a `release` that nothing starts beside.
+//! The `release` process: it runs once per deploy, to its end, before any new instance starts. If it fails, the deploy
+//! fails. It shares the app's lock with the deploy, so that if the deploy is killed, no other verb starts anything beside a
+//! running `release`.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -16,16 +17,18 @@ use ps_supervisor::{Confinement, Invocation, Spec, Task};
 use crate::service::Service;
 
 const TURN: Duration = Duration::from_millis(50);
-/// How long output of a tree that has ended is waited for: somebody who got away from it may hold its stdout.
+/// How long to wait for output after the whole tree has ended: a process that escaped from the tree may still hold its
+/// stdout.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 const LAST_WORDS_IN_ALL: Duration = Duration::from_secs(10);
-/// The longest line of output that is told whole, in bytes; a longer one comes in pieces.
+/// The longest line that is passed on whole, in bytes; a longer one is passed on in pieces.
 const LONGEST: u64 = 1 << 16;
-/// How many lines wait to be told before the process has to wait.
+/// How many lines are buffered before the process is blocked.
 const LINES: usize = 1024;
 
-/// Runs the `release` command of a spec, if it has one; its output is told line by line. When the deploy is cancelled
-/// its whole tree ends, with the spec's grace period. What it leaves behind ends too, as it would in a container.
+/// Runs the `release` command of a spec, if it has one, and passes its output on line by line. If the deploy is cancelled,
+/// its whole process tree is ended with the spec's grace period. Processes that it leaves behind are ended too, as they
+/// would be in a container.
 pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Error> {
     let Some(process) = spec.processes.iter().find(|process| process.process_type == formation::RELEASE)
     else {
@@ -69,8 +72,8 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
     }
 }
 
-/// The command, its two streams in one, none of them our caller's. The lock comes in as stdin, the one descriptor that can be handed over, and goes
-/// where nobody reads it by mistake.
+/// The shell script around the command. stdout and stderr are one stream, and neither is the caller's. The lock is handed
+/// over as stdin, because no other descriptor can be, and is moved to a descriptor where no program reads it by mistake.
 fn script(process: &ps_supervisor::ProcessSpec, watch: &Watch<'_>) -> String {
     let lock = if watch.lock.is_some() { "3<&0 </dev/null " } else { "" };
     format!("exec {lock}2>&1\n{}", process.command)
@@ -99,7 +102,7 @@ fn lines(stdout: Option<ChildStdout>) -> Receiver<String> {
     receive
 }
 
-/// Tells what is still on its way.
+/// Passes on the output that is still in the pipe.
 fn drain(lines: &Receiver<String>, watch: &mut Watch<'_>) {
     let deadline = Instant::now() + LAST_WORDS_IN_ALL;
     while let Ok(line) = lines.recv_timeout(LAST_WORDS)

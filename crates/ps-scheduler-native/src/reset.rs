@@ -1,5 +1,5 @@
-//! Forgetting how often instances died. The supervisor counts, so it is told; where none lives, one is started for as long as that
-//! takes, and stays if something is to run.
+//! Clears the record of deaths. The supervisor keeps it, so it is sent the request; if none lives, one is started for this,
+//! and stays if something is to run.
 
 use formation::{Slot, Which};
 use ps_scheduler::Error;

@@ -1,6 +1,6 @@
-//! A rollout, as whoever asked for it sees it: submitted to the supervisor, watched, cancelled when we are told to stop. It is
-//! the supervisor that carries it out, so a program that is killed leaves nothing half done, and a supervisor that is killed is
-//! started again, to go on.
+//! A rollout from the side of the verb: submitted to the supervisor, watched, and cancelled if the verb is cancelled. The
+//! supervisor carries it out, so a killed verb leaves nothing half done; if the supervisor is killed, another one is
+//! started and continues.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,11 +15,11 @@ use crate::logs::last_words;
 use crate::service::Service;
 
 const TURN: Duration = Duration::from_millis(100);
-/// For so long another supervisor is tried where one has died.
+/// How long starting another supervisor is tried after one has died.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Has what was submitted carried out, with a new run in each of these slots, and waits for the end. The follower knows how the
-/// slots are then. Of a supervisor that dies the next one goes on.
+/// Has the submitted revision rolled out, with a new run in each of these slots, and waits for the end. The returned
+/// follower knows the state of the slots. If a supervisor dies, the next one continues.
 pub(crate) fn carry_out<'a>(
     service: &'a Service,
     slots: Vec<Slot>,
@@ -29,14 +29,14 @@ pub(crate) fn carry_out<'a>(
     follower.rollout = None;
     let request = Request::Roll { slots };
     match follower.ask(&request) {
-        // It died before it said whether it has taken that in.
+        // It died before it acknowledged the request.
         Err(Error::Unreachable { .. }) => {
             follower = succeeded(service)?;
             if follower.rollout.is_none() {
                 follower.ask(&request)?;
             }
         }
-        // What starts first is told before the answer.
+        // Runs that start first are reported before the reply.
         answered => {
             for slot in answered?.into_iter().filter_map(|message| follower.learn(message)) {
                 (watch.say)(Progress::Started(slot));
@@ -52,12 +52,12 @@ pub(crate) fn carry_out<'a>(
     }
 }
 
-/// Ends a rollout that a command has left which was killed: the next command begins with what is recorded.
+/// Undoes a rollout whose verb was killed, so that the next verb begins with the recorded release.
 pub(crate) fn settle(service: &Service, watch: &mut Watch<'_>) -> Result<(), Error> {
     if !ps_supervisor::is_rolling(&service.directory) {
         return Ok(());
     }
-    // Where none can be started nothing is rolled either, and the command says why.
+    // If no supervisor can be started, no rollout goes on either, and the verb that follows says why.
     let Ok(mut follower) = service.supervised().and_then(|client| Follower::begin(service, client)) else {
         return Ok(());
     };
@@ -69,13 +69,13 @@ pub(crate) fn settle(service: &Service, watch: &mut Watch<'_>) -> Result<(), Err
         service.app
     )));
     follower.ask(&Request::Cancel)?;
-    // Nobody else would wait for it: it is not given up half-way.
+    // Undoing is not cancelled halfway, because nobody would wait for its end.
     let mut patient = Watch { say: &mut *watch.say, cancel: &Cancel::default(), lock: watch.lock };
     until_over(service, &mut follower, &mut patient).map(drop)
 }
 
-/// Waits until a rollout is over. Whoever is told to stop has it put back, and waits for that too. `None`: its supervisor was told
-/// to end everything, and the next one knows of no rollout.
+/// Waits until a rollout is over. If the verb is cancelled, the rollout is undone, and that is waited for too. `None`: the
+/// supervisor was told to end everything, and the next one has no rollout.
 fn until_over<'a>(
     service: &'a Service,
     follower: &mut Follower<'a>,
@@ -94,7 +94,7 @@ fn until_over<'a>(
         } else if asked_at.elapsed() >= PATIENCE {
             asked_at = Instant::now();
             match follower.hear_whether_it_lives() {
-                // It was stopped by a signal: nobody can take its place, and it goes on when it is continued.
+                // It was stopped (SIGSTOP). No other supervisor can take its place, and it goes on when it is continued.
                 Err(error) if service.connect().is_some() => return Err(error),
                 heard => heard,
             }
@@ -102,7 +102,8 @@ fn until_over<'a>(
             follower.listen(Instant::now() + TURN)
         };
         let Ok(started) = heard else {
-            // One that was told to end gives its rollout up, and is not followed by another against the will of whoever said so.
+            // A supervisor that was told to end drops its rollout. Another one is not started then, because the person
+            // wanted it to end.
             if !ps_supervisor::is_rolling(&service.directory) {
                 return Ok(None);
             }
@@ -120,7 +121,8 @@ fn until_over<'a>(
     }
 }
 
-/// The supervisor died: the next one goes on where it was. One that is just being killed may still let us in, and say nothing.
+/// Connects to the successor of a supervisor that died. While a supervisor is being killed it may still accept a connection
+/// and never answer, so this is tried again.
 fn succeeded(service: &Service) -> Result<Follower<'_>, Error> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -131,7 +133,7 @@ fn succeeded(service: &Service) -> Result<Follower<'_>, Error> {
     }
 }
 
-/// What has come of a rollout, with the last lines of each run that failed.
+/// The outcome of a rollout, with the last lines of each run that failed.
 pub(crate) fn outcome(service: &Service, report: Report) -> Option<Outcome> {
     let mut outcome = report.outcome?;
     let quoted = |slot: &Slot, failure: Failure| {
@@ -150,7 +152,7 @@ pub(crate) fn outcome(service: &Service, report: Report) -> Option<Outcome> {
     Some(outcome)
 }
 
-/// A failure of a process that wrote something.
+/// Adds the last lines to the failure of a process that wrote some.
 fn with_words(failure: Failure, words: &str) -> Failure {
     let quoted = |reason: String| format!("{reason}; its last lines:\n{words}");
     match failure {

@@ -1,5 +1,5 @@
-//! The root of an installation, as verbs use it. One is started where there is none; where none can be started, each app has its
-//! supervisor from the verb that needs it, and nobody starts that again when it dies.
+//! The root of an installation, for verbs. It is started if there is none. If it cannot be started, a verb starts an app's
+//! supervisor itself, and nobody restarts that one when it dies.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -15,15 +15,15 @@ use ps_scheduler::{Progress, Watch};
 use crate::service::Service;
 
 const START_DEADLINE: Duration = Duration::from_secs(5);
-/// How long a root that is upgraded may be deaf.
+/// How long a root may not answer while it executes a newer program.
 const ANEW: Duration = Duration::from_secs(2);
 const POLL: Duration = Duration::from_millis(5);
-/// How much of the end of its log is looked at for its last line, in bytes.
+/// How much of the end of the root's log is read to find its last line, in bytes.
 const LAST_BYTES: u64 = 1 << 12;
 
-/// Why there is no root, until that has been said: once is enough for all apps of a verb.
+/// Why there is no root, until that has been said: a verb says it once for all of its apps.
 static TROUBLE: Mutex<Trouble> = Mutex::new(Trouble::Unknown);
-/// Apps that are restored at once do not start one each.
+/// Held while a root is started, so that apps that are restored at the same time start only one.
 static STARTING: Mutex<()> = Mutex::new(());
 
 enum Trouble {
@@ -32,14 +32,14 @@ enum Trouble {
     Told,
 }
 
-/// Sees to it that there is a root, of the program that is installed now.
+/// Starts the root if there is none, and brings it to the installed build.
 pub(crate) fn ensure(service: &Service) {
     drop(reach(service));
 }
 
-/// Has the root keep the supervisor of an app, and start it if need be; `None`: there is no root, or it refuses to.
+/// Has the root start the supervisor of an app and keep it alive; `None`: there is no root, or it refuses.
 pub(crate) fn start(service: &Service) -> Option<Started> {
-    // One that leaves just now, because nobody needed it, is followed by another.
+    // A root that is just exiting, because no app needs it, is replaced by another one: that is the second try.
     (0..2).find_map(|_| {
         let started = reach(service)?.start(&service.app);
         match started {
@@ -52,13 +52,13 @@ pub(crate) fn start(service: &Service) -> Option<Started> {
     })
 }
 
-/// The root does not start the supervisor of an app again that ends from now on. [`Client::settle`] waits for that.
+/// Tells the root not to restart the supervisor of an app when that ends. [`Client::settle`] waits for the answer.
 pub(crate) fn let_go(service: &Service) -> Option<Client> {
     let mut client = Client::connect(&place(service)).ok()?;
     client.let_go(&service.app).ok().map(|()| client)
 }
 
-/// Says why there is no root, if nobody was told yet.
+/// Says why there is no root, unless that was said already.
 pub(crate) fn tell(watch: &mut Watch<'_>) {
     let mut trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Trouble::Untold(reason) = &*trouble {
@@ -110,7 +110,7 @@ fn connect_or_start(service: &Service, program: &Path) -> Result<Client, String>
             return Ok(client);
         }
         let ended = child.try_wait().ok().flatten();
-        // Where it ended well, somebody else's root is about to answer.
+        // If it exited with success, another verb's root was faster and is about to answer.
         if let Some(status) = ended.filter(|status| !status.success()) {
             return Err(why_it_ended(&place, status));
         }

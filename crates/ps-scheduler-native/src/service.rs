@@ -1,4 +1,4 @@
-//! The service directory of one app, and the supervisor that holds it.
+//! The service directory of one app.
 
 use std::fs;
 use std::io;
@@ -15,7 +15,7 @@ use rustix::fs::FlockOperation;
 
 const PLUGIN: &str = "scheduler-native";
 const LOCK_FILE: &str = "lock";
-/// How long a supervisor may take to say what its spec is.
+/// How long a supervisor may take to send its spec.
 const ANSWER: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
 
@@ -80,20 +80,20 @@ impl Service {
         }
     }
 
-    /// The command that does something to the app, for messages, in the words of the home that we are in.
+    /// The command line of a verb for this app, as it is typed inside or outside of Dokku, for messages.
     pub(crate) fn command(&self, verb: &str) -> String {
         let program = if self.world.inside_dokku() { "dokku ps:" } else { "ps-lifecycle " };
         format!("{program}{verb} {}", self.app)
     }
 
-    /// Makes the directory if need be.
+    /// Makes the directory, if it is not there.
     pub(crate) fn make(&self) -> Result<(), Error> {
         let made = Directory::open(self.world.lib(), &self.directory);
         made.map(drop).map_err(|error| backend(format!("create {}", self.directory.display()), &error))
     }
 
-    /// The spec that is in force: what a living supervisor says, unless a newer one was written; else what the file
-    /// says. `None` if there is none, or none that can be read: a damaged one is no reason not to go on.
+    /// The current spec: that of the living supervisor, unless a newer one was written; else the one in the file. `None` if
+    /// there is none that can be read; a damaged file does not stop a verb.
     pub(crate) fn spec_in_force(&self) -> Option<Spec> {
         let written = Spec::read(&self.directory).ok();
         let told = self.connect().and_then(|mut client| told_spec(&mut client));
@@ -101,7 +101,7 @@ impl Service {
         written.filter(is_newer).or(told)
     }
 
-    /// The highest revision that anything here was started from; 0 if nothing was.
+    /// The highest revision that any instance here was started from; 0 if there is none.
     pub(crate) fn last_revision(&self) -> u64 {
         let slots = self.slots().unwrap_or_default();
         let written = Statuses::of(&self.directory);
@@ -109,7 +109,7 @@ impl Service {
         statuses.map(|status| status.revision).max().unwrap_or(0)
     }
 
-    /// Writes the spec, durably, for us alone to read. The directory is made if need be.
+    /// Writes the spec durably, readable for its owner only. Makes the directory if necessary.
     pub(crate) fn write_spec(&self, spec: &Spec) -> Result<(), Error> {
         Spec::set_first_format_aside(&self.directory);
         self.write(SPEC_FILE, &spec.to_json())?;
@@ -117,15 +117,15 @@ impl Service {
         Ok(())
     }
 
-    /// Submits what the app is to become, durably; the supervisor is told in the next breath.
+    /// Writes the revision that is to be rolled out, durably. The supervisor is sent the request right afterwards.
     pub(crate) fn write_next(&self, next: &Next) -> Result<(), Error> {
         self.write(NEXT_FILE, &next.to_json())
     }
 
-    /// Takes back what was submitted and not taken in.
+    /// Removes a revision that the supervisor has not taken in.
     pub(crate) fn withdraw_next(&self) {
         if !ps_supervisor::is_rolling(&self.directory) {
-            // Where it stays, the next one takes its place.
+            // If the file stays, the next one replaces it.
             let _ = fs::remove_file(self.directory.join(NEXT_FILE));
         }
     }
@@ -135,7 +135,8 @@ impl Service {
         let directory = Directory::open(self.world.lib(), &self.directory).map_err(fail)?;
         let path = self.directory.join(name);
         if path.is_dir() {
-            // Whoever put that there did not mean the app to stay as it is for ever.
+            // Somebody made a directory in the file's place. A rename could not replace it, and the app could never be
+            // changed again.
             fs::remove_dir_all(&path)
                 .map_err(|error| backend(format!("remove {}", path.display()), &error))?;
         }
@@ -148,7 +149,7 @@ impl Service {
         Client::connect(&self.directory).ok()
     }
 
-    /// Whether a supervisor lives, and its files can be read.
+    /// Whether a supervisor lives and its files can be read.
     pub(crate) fn is_tended(&self) -> bool {
         let slots = self.slots().unwrap_or_default();
         let statuses = Statuses::of(&self.directory);
@@ -160,7 +161,7 @@ impl Service {
         self.connect().is_some() && is_whole() && slots.iter().all(is_readable)
     }
 
-    /// Waits until no supervisor holds the directory; false if one still does at the deadline.
+    /// Waits until no supervisor holds the lock; false if one still does at the deadline.
     pub(crate) fn is_left_before(&self, deadline: Instant) -> bool {
         while !self.is_free() {
             if Instant::now() >= deadline {
@@ -171,24 +172,24 @@ impl Service {
         true
     }
 
-    /// Whether there is a lock that a supervisor could hold.
+    /// Whether the lock file exists.
     pub(crate) fn has_lock(&self) -> bool {
         self.directory.join(LOCK_FILE).exists()
     }
 
-    /// Whether no supervisor holds the directory.
+    /// Whether no supervisor holds the lock.
     pub(crate) fn is_free(&self) -> bool {
         let Ok(lock) = durable::open(&self.directory.join(LOCK_FILE)) else { return true };
         rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
     }
 
-    /// [`Error::Unreachable`] of this supervisor.
+    /// [`Error::Unreachable`] for this app's supervisor.
     pub(crate) fn unreachable(&self, reason: &str) -> Error {
         let backend = format!("the supervisor of {} in {}", self.app, self.directory.display());
         Error::Unreachable { backend, reason: reason.to_owned() }
     }
 
-    /// `ps-supervise` beside the running program, else on `PATH`.
+    /// The path of `ps-supervise`: beside the running program, else on `PATH`.
     pub(crate) fn program(&self) -> Result<PathBuf, Error> {
         if let Some(program) = &self.supervise {
             return Ok(program.clone());
@@ -201,7 +202,7 @@ impl Service {
     }
 }
 
-/// What a supervisor says its spec is; one of an earlier version says nothing.
+/// The spec of a living supervisor; `None` if it is of an earlier version that cannot send it.
 fn told_spec(client: &mut Client) -> Option<Spec> {
     client.send(&Request::Spec).ok()?;
     let deadline = Instant::now() + ANSWER;
@@ -222,7 +223,7 @@ fn told_spec(client: &mut Client) -> Option<Spec> {
     }
 }
 
-/// [`Error::Backend`] with its cause in words.
+/// [`Error::Backend`] from a context and a cause.
 pub(crate) fn backend(context: String, reason: &dyn std::fmt::Display) -> Error {
     Error::Backend { context, reason: reason.to_string() }
 }

@@ -1,5 +1,5 @@
-//! A signal to instances, by pidfd: it never reaches a process that only has the pid of one. No supervisor is needed for that, and
-//! none is asked.
+//! Sends a signal to instances by pidfd, so it never reaches another process that has got the same pid. The supervisor is
+//! not needed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +15,7 @@ use rustix::process::Signal;
 use crate::service::Service;
 use crate::status;
 
-/// Sends a signal to each run that lives in the slots that are meant, and says of each slot what has come of it.
+/// Sends a signal to each living run in the selected slots, and returns the result for each slot.
 pub(crate) fn send(service: &Service, order: &SignalOrder) -> Result<Vec<(Slot, Signalled)>, Error> {
     let signal = Signal::from_named_raw(i32::from(order.signal.number()))
         .expect("every signal that has a name here has one on Linux");
@@ -39,7 +39,7 @@ pub(crate) fn send(service: &Service, order: &SignalOrder) -> Result<Vec<(Slot, 
             }
         };
         match told.last_mut().filter(|(slot, _)| *slot == instance.slot) {
-            // Another run of the slot, which is being replaced.
+            // A second run of the same slot, during a replacement.
             Some((_, before)) => *before = both(before.clone(), outcome),
             None => told.push((instance.slot, outcome)),
         }
@@ -56,7 +56,7 @@ fn one(process: &ProcessId, signal: Signal) -> io::Result<bool> {
     send_signal(process.pid, signal, || process.is_alive())
 }
 
-/// Each process that is there now gets it once; what these start because of it does not.
+/// Every process that exists now gets the signal once; processes that they start because of it do not.
 fn tree(members: BTreeMap<u32, u64>, signal: Signal) -> Signalled {
     let mut processes = 0;
     let mut refused = None;
@@ -86,7 +86,7 @@ fn whose(pid: u32, error: &io::Error) -> String {
     }
 }
 
-/// What has come of a signal to a slot with two runs.
+/// The result for a slot with two runs.
 fn both(one: Signalled, other: Signalled) -> Signalled {
     match (one, other) {
         (refused @ Signalled::Refused { .. }, _) | (_, refused @ Signalled::Refused { .. }) => refused,

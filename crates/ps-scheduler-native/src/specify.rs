@@ -1,5 +1,5 @@
-//! From a plan to a spec: what the supervisor is to be told. What an earlier spec decided for good (ports, places, the
-//! environment of whoever deployed) is kept.
+//! Turns a plan into a spec for the supervisor. What an earlier spec decided once (ports, places, the environment of the
+//! person who deployed) is kept.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -14,11 +14,12 @@ use type_settings::TypeSettings;
 use crate::health::health;
 use crate::service::{Service, backend};
 
-/// Variables of whoever deploys that processes get too: what worked at the prompt works after a reboot.
+/// Variables of the person who deploys that processes get as well, so that a command that works at the prompt works after a
+/// reboot.
 const INHERITED: [&str; 7] = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ"];
 const BASES: std::ops::RangeInclusive<u16> = 5..=19;
 
-/// The spec of a plan. `earlier` is the one it follows, if there is one.
+/// The spec for a plan. `earlier` is the one before it.
 pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) -> Result<Spec, Error> {
     let release = &plan.release;
     let Source::Directory(directory) = &release.source else {
@@ -28,7 +29,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
         });
     };
     let processes = processes(plan, earlier)?;
-    // Where the earlier spec was lost, what it started runs on in its revision.
+    // If the earlier spec was lost, the running instances still have its revision.
     let last = earlier.map_or_else(|| service.last_revision(), |spec| spec.revision);
     let is_another = earlier.is_some_and(|spec| !is_same_release(spec, directory, &processes));
     let revision = last + u64::from(plan.is_deploy || last == 0 || is_another);
@@ -54,7 +55,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
     })
 }
 
-/// Whether the supervisor goes by a spec of the release of a plan, with what is set for it by now.
+/// Whether the supervisor already runs the release of a plan with the current settings.
 pub(crate) fn is_in_force(service: &Service, plan: &Plan) -> bool {
     let Source::Directory(directory) = &plan.release.source else { return false };
     let Some(spec) = service.spec_in_force() else { return false };
@@ -71,18 +72,18 @@ fn has_same_settings(spec: &Spec, plan: &Plan, processes: &[ProcessSpec]) -> boo
         && of_types(&spec.processes) == of_types(processes)
 }
 
-/// Whether a spec starts what is recorded as deployed. One that does not was left by a deploy that was killed before it
-/// could be recorded, or put back: its instances are replaced by those of the recorded release.
+/// Whether a spec starts the release that is recorded as deployed. One that does not was written by a deploy that was
+/// killed before it was recorded, or was undone; its instances are replaced by those of the recorded release.
 fn is_same_release(spec: &Spec, directory: &Path, processes: &[ProcessSpec]) -> bool {
     let commands = |processes: &[ProcessSpec]| -> BTreeMap<String, String> {
         processes.iter().map(|process| (process.process_type.clone(), process.command.clone())).collect()
     };
-    // A spec of an earlier version knows the resolved directory alone.
+    // A spec of an earlier version has only the resolved directory.
     let typed = spec.typed.as_deref().unwrap_or(&spec.directory);
     typed == directory && commands(&spec.processes) == commands(processes)
 }
 
-/// The base port that a person chose for the app; Dokku has no such property.
+/// The base port that a person chose for the app. Inside Dokku there is no such property.
 fn chosen_base(service: &Service) -> Result<Option<u16>, Error> {
     if service.world.inside_dokku() {
         return Ok(None);
@@ -108,12 +109,13 @@ fn env_files(service: &Service, directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The files that Dokku writes where there is one; on our own a person wrote them.
+/// The env files that Dokku writes. Outside of Dokku people write them, so there are none.
 fn dokku_env_files(service: &Service) -> Vec<PathBuf> {
     vec![service.world.global_env_path(), service.world.env_path(&service.app)]
 }
 
-/// 5000, 6000, … 19000: the first whose thousand no port of another app falls into; 0 where there is none.
+/// The base port of a new app: 5000, 6000, … 19000, the first whose thousand contains no port of another app; 0 if there is
+/// none.
 fn free_base(service: &Service) -> u16 {
     let entries = std::fs::read_dir(service.parent()).into_iter().flatten().flatten();
     let owned: Vec<u16> = entries.filter_map(|entry| Spec::base_port_in(&entry.path())).collect();
@@ -121,7 +123,7 @@ fn free_base(service: &Service) -> u16 {
     BASES.map(|thousand| thousand * 1000).find(is_apart).unwrap_or(0)
 }
 
-/// The places of all types ever seen: the Procfile's order at first, new types after the last one later.
+/// The places of all types that the app ever had: at first in the order of the Procfile; new types follow the last one.
 fn places(release: &Release, earlier: Option<&Spec>) -> BTreeMap<String, u16> {
     let mut places = earlier.map(|spec| spec.places.clone()).unwrap_or_default();
     for process in &release.processes {
@@ -135,7 +137,7 @@ fn processes(plan: &Plan, earlier: Option<&Spec>) -> Result<Vec<ProcessSpec>, Er
     let mut processes = Vec::new();
     for process in &plan.release.processes {
         let name = process.process_type.as_str();
-        // `release` runs to its end once per deploy and is never scaled.
+        // `release` runs once per deploy and has no instances to keep running.
         let quantity =
             plan.wanted.get(name).filter(|_| name != formation::RELEASE).map_or(0, formation::Quantity::get);
         let command = process.command.clone().ok_or_else(|| Error::Backend {
@@ -150,7 +152,7 @@ fn processes(plan: &Plan, earlier: Option<&Spec>) -> Result<Vec<ProcessSpec>, Er
     Ok(processes)
 }
 
-/// Wanted slots that the plan leaves empty: somebody stopped them by hand.
+/// Slots that the plan wants empty because somebody stopped them by hand.
 fn stopped(plan: &Plan) -> Vec<Slot> {
     let filled: Vec<&Slot> = plan.filled().collect();
     let wanted = plan.wanted.iter().flat_map(|(process_type, quantity)| {

@@ -1,4 +1,4 @@
-//! The status of an app's instances, from what their supervisor writes and /proc.
+//! The status of an app's instances, from /proc and the files that their supervisor writes.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -11,19 +11,19 @@ use ps_supervisor::{Status, Statuses};
 use crate::earlier;
 use crate::service::Service;
 
-/// Every instance that has a status, ordered by type, then index; CPU and memory are left out.
+/// Every instance that has a status, ordered by type and index, without CPU and memory.
 pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
     Ok(each(service, &Statuses::of(&service.directory), false, &[], None)?.instances)
 }
 
-/// The same, and what the files say is wrong.
+/// The same, with what is wrong with the files.
 #[derive(Default)]
 struct Found {
     instances: Vec<Instance>,
     troubles: Vec<String>,
 }
 
-/// The same, with what their processes use, whether they are over, and what is wrong beside that.
+/// The same, with CPU and memory, whether each is at rest, and what else is wrong.
 pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     let (spec, unreadable) = match service.spec() {
         Ok(spec) => (spec, None),
@@ -62,7 +62,7 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     Ok(AppStatus { app, instances, troubles })
 }
 
-/// Why the status files of instances that are unknown cannot be read.
+/// Why status files cannot be read, for the instances whose state is unknown because of that.
 pub(crate) fn unreadable(service: &Service, instances: &[Instance]) -> Vec<String> {
     let unknown = instances.iter().filter(|instance| instance.state == State::Unknown);
     let statuses = Statuses::of(&service.directory);
@@ -99,7 +99,7 @@ fn each(
                     Instance { over: over.or(instance.over), last_lines, ..instance }
                 }));
             }
-            // It may run or not: its supervisor knows, and writes it down anew with the next verb.
+            // Whether it runs is not known here. Its supervisor knows, and writes the file anew at the next verb.
             Err(error) => {
                 found.troubles.push(says(&error));
                 found.instances.push(Instance { over, ..Instance::new(slot, State::Unknown) });
@@ -109,8 +109,8 @@ fn each(
     Ok(found)
 }
 
-/// The run that fills a slot, or filled it last; while something is rolled out, also the one beside it. What never was is left
-/// out.
+/// The runs of a slot: the one that fills it, or filled it last, and during a rollout the one beside it. Slots that never
+/// had a run are left out.
 fn runs(statuses: &Statuses, slot: &Slot, is_rolling: bool) -> Result<Vec<Status>, ps_supervisor::Error> {
     if !is_rolling {
         return Ok(statuses.read(slot)?.into_iter().collect());
@@ -129,7 +129,7 @@ fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Inst
     let is_told_alive = status.state.is_alive() || status.state == State::Stopping;
     let is_backoff = status.state == State::Backoff;
     let state = match process {
-        // A job that ended while nobody looked is over, however it ended.
+        // A job whose end nobody saw has finished, whatever its exit status was.
         None if is_told_alive && status.job => State::Stopped,
         None if is_told_alive => State::Missing,
         _ => status.state,
@@ -172,7 +172,7 @@ fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Inst
     }
 }
 
-/// What became of its output on a full disk, for people.
+/// What a full disk has done to its output, for people.
 fn trouble_of_logs(status: &Status) -> Option<String> {
     if status.log_waits {
         return Some("its log takes nothing: what it writes waits until there is room".to_owned());

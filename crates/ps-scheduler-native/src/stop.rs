@@ -1,5 +1,5 @@
-//! Stopping instances, truthfully, and forgetting them. First it is done, then it is written down, and no file is needed for
-//! it: a living supervisor knows what it supervises, and without one the processes are found by their groups and marks.
+//! Stops instances and removes apps. Processes are ended first and files written afterwards. No file is needed for it: a
+//! living supervisor knows its processes, and without one they are found by their cgroups and marks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -17,9 +17,9 @@ use crate::root;
 use crate::service::{Service, backend};
 use crate::status;
 
-/// From the last SIGKILL until everything must be gone.
+/// How long after the last SIGKILL everything must be gone.
 const MARGIN: Duration = Duration::from_secs(5);
-/// How often somebody who waits looks.
+/// The pause between two looks while waiting.
 const TURN: Duration = Duration::from_millis(50);
 
 pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
@@ -34,14 +34,14 @@ pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) 
     }
     let mut after = status::instances(service)?;
     if service.connect().is_none() {
-        // Nobody is left who would start again what waits for that.
+        // No supervisor lives that would start the instances in backoff again, so they count as stopped.
         after.retain(|instance| instance.pid.is_some() || is_at_rest(instance));
     }
     let mut result = compare(&before, &after, &order.which);
     if order.which == Which::All {
         sweep(service, order, &mut result)?;
     }
-    // What is to be forgotten need not be written down.
+    // An app that is about to be removed needs no record of what was stopped.
     if !order.remove {
         written?;
     }
@@ -51,7 +51,7 @@ pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) 
     Ok(result)
 }
 
-/// Has the supervisor take the order into a rollout that it carries out; `None`: there is none, or no supervisor.
+/// Adds the order to a rollout in progress; `None`: there is no rollout, or no supervisor.
 pub(crate) fn beside(
     service: &Service,
     order: &StopOrder,
@@ -63,21 +63,21 @@ pub(crate) fn beside(
     stop(service, order, watch).map(Some)
 }
 
-/// How long an order may take until the last SIGKILL: a type may have a longer grace period than the order knows of.
+/// How long an order may take until the last SIGKILL. A type's own grace period may be longer than that of the order.
 fn longest(service: &Service, grace: Duration) -> Duration {
     let next = Next::read(&service.directory).ok().map(|next| next.spec);
     let written = service.spec().ok().flatten();
     next.iter().chain(&written).map(|spec| spec.longest_stop(grace)).fold(grace, Duration::max)
 }
 
-/// Whether nothing is left once the order has been carried out.
+/// Whether no instance is left to run after the order.
 fn empties(service: &Service, order: &StopOrder) -> bool {
     let is_left = |slot: &Slot| !order.which.includes(slot);
     order.which == Which::All
         || service.spec_in_force().is_some_and(|spec| !spec.wanted().iter().any(is_left))
 }
 
-/// Ends every process of an app, and its supervisor. An error says what could not be written down about it, or asked.
+/// Ends every process of an app and its supervisor. An error says what could not be recorded or asked.
 pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> Result<(), Error> {
     let is_live = |instance: &Instance| !is_at_rest(instance);
     let live: Vec<Instance> = status::instances(service)?.into_iter().filter(is_live).collect();
@@ -87,12 +87,12 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
         strays(&service.directory).end(grace, |_| true);
         note_stopped(service, &Which::All)
     };
-    // One that stays, because it cannot write yet what it did, is not waited for.
+    // A supervisor that stays because it cannot record something is not waited for.
     if let Some(root) = root::let_go(service).filter(|_| service.is_free()) {
         root.settle();
     }
     let after = status::instances(service)?;
-    // The main process of one that is missing has ended; what it started may not have.
+    // The main process of a missing instance has ended; its children may live on.
     let is_missing = |instance: &Instance| instance.state == State::Missing;
     let left = if after.iter().any(is_missing) { strays(&service.directory).find() } else { BTreeMap::new() };
     for instance in after {
@@ -104,8 +104,8 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
     ended
 }
 
-/// Whoever can be asked to end the processes of an app. If its supervisor died, a new one takes over what runs and ends
-/// it: what was written last reaches the log. `None`: nobody, and none can be started.
+/// A supervisor that can end the app's processes. If the app's own has died, a new one takes over, so that the last output
+/// still reaches the log. `None`: there is none, and none can be started.
 fn supervisor(service: &Service, is_live: bool) -> Option<Client> {
     if let Some(client) = service.connect() {
         return Some(client);
@@ -124,13 +124,13 @@ fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<
     match asked {
         Ok(Some(reason)) => Err(unwritten(service, &Which::All, &reason)),
         Ok(None) => {
-            // Once nothing is left the supervisor leaves, and its lock is free.
+            // When nothing is left, the supervisor exits and its lock becomes free.
             service.is_left_before(deadline);
             note_stopped(service, &Which::All)
         }
-        // Nobody waits any more: what was told to end goes on ending.
+        // Waiting was cancelled; the processes go on ending.
         Err(Error::Cancelled) => note_stopped(service, &Which::All).and(Err(Error::Cancelled)),
-        // It does not answer: it must not start anew what is ended now.
+        // It does not answer. It is killed, so that it does not restart what is ended here.
         Err(_) => {
             drop(root::let_go(service));
             orphan::kill(&service.directory);
@@ -156,7 +156,7 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let mut follower = Follower::begin(service, client)?;
     let leaving: BTreeSet<Slot> = follower.busy().into_iter().filter(|slot| which.includes(slot)).collect();
     let wanted = service.spec_in_force().map(|spec| spec.wanted()).unwrap_or_default();
-    // A slot that only the revision has that is being rolled out.
+    // This includes slots that only the revision in the rollout has.
     let next = Next::read(&service.directory).map(|next| next.spec.wanted()).unwrap_or_default();
     let is_rolling = !next.is_empty();
     let wanted = wanted.into_iter().chain(next).filter(|slot| which.includes(slot));
@@ -166,7 +166,7 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let early = follower.ask(&Request::Stop { slots, grace_seconds })?;
     let deadline = Instant::now() + longest(service, order.grace) + MARGIN;
     follower.settle(&BTreeSet::new(), &leaving, early, deadline, watch)?;
-    // Beside what filled a slot there may have been its next run.
+    // Beside the run that filled a slot there may have been its successor.
     let is_live = |instance: &Instance| which.includes(&instance.slot) && !is_at_rest(instance);
     while is_rolling && Instant::now() < deadline && status::instances(service)?.iter().any(is_live) {
         watch.cancel.check()?;
@@ -178,7 +178,7 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     }
 }
 
-/// Writes down that somebody stopped these, where no supervisor does.
+/// Records that these were stopped, if no supervisor lives to do so.
 fn note_stopped(service: &Service, which: &Which) -> Result<(), Error> {
     let Ok(Some(mut spec)) = service.spec() else { return Ok(()) };
     let stopped: Vec<Slot> = spec.wanted().into_iter().filter(|slot| which.includes(slot)).collect();
@@ -200,7 +200,7 @@ fn unwritten(service: &Service, which: &Which, reason: &str) -> Error {
     backend(what, &format!("{reason}: make room"))
 }
 
-/// Looks for what escaped, in whatever way, and ends it. Also a supervisor whose directory was removed.
+/// Finds processes that escaped from their instance and ends them, and a supervisor whose directory was removed.
 fn sweep(service: &Service, order: &StopOrder, result: &mut Stopped) -> Result<(), Error> {
     if order.remove || service.connect().is_none() {
         orphan::end(&service.directory, order.grace + MARGIN);
@@ -256,7 +256,7 @@ fn is_at_rest(instance: &Instance) -> bool {
     matches!(instance.state, State::Stopped | State::Crashed | State::Missing)
 }
 
-/// Removes the service directory: as if the app had never been deployed here.
+/// Removes the service directory.
 pub(crate) fn forget(service: &Service) -> Result<(), Error> {
     ps_supervisor::remove_empty_groups(&service.directory);
     match fs::remove_dir_all(&service.directory) {

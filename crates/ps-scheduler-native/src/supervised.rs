@@ -1,4 +1,4 @@
-//! How an app comes to its supervisor: one that lives answers, and where none does, one is started, by the root if there is one.
+//! Connects to an app's supervisor. If none lives, it is started, by the root if there is one.
 
 use std::io::{Read, Seek, SeekFrom};
 use std::process::Child;
@@ -14,10 +14,10 @@ use crate::service::{Service, backend};
 use crate::{orphan, root};
 
 const LOG_FILE: &str = "supervisor.log";
-/// How long a supervisor may hold its lock without listening.
+/// How long a supervisor may hold its lock before it listens.
 const SILENT: Duration = Duration::from_secs(3);
 const START_DEADLINE: Duration = Duration::from_secs(10);
-/// How much of the end of its log is looked at for its last line, in bytes.
+/// How much of the end of its log is read to find its last line, in bytes.
 const LAST_BYTES: u64 = 1 << 14;
 const POLL: Duration = Duration::from_millis(5);
 
@@ -29,7 +29,7 @@ impl Service {
             return Ok(client);
         }
         if !self.has_lock() {
-            // Its directory may have been removed under a supervisor that lives: two must not run beside each other.
+            // The directory may have been removed under a living supervisor. Two of them must not run at the same time.
             orphan::end(&self.directory, START_DEADLINE);
         }
         let deadline = Instant::now() + START_DEADLINE;
@@ -43,7 +43,7 @@ impl Service {
                 is_held_since = None;
                 starting = starting.map_or_else(|| self.start(), |starting| Ok(Some(starting)))?;
             } else if is_held_since.get_or_insert_with(Instant::now).elapsed() >= SILENT {
-                // Whoever holds the lock has lost its socket: its processes are taken over by a new one.
+                // The holder of the lock has lost its socket. It is killed, and a new supervisor takes over its processes.
                 orphan::kill(&self.directory);
             }
             if starting.as_mut().is_some_and(Starting::has_ended) {
@@ -52,7 +52,7 @@ impl Service {
                         self.unreachable(&self.last_words().unwrap_or_else(|| "it ended at once".to_owned()))
                     );
                 }
-                // Somebody else was faster.
+                // Another verb started one at the same time.
                 starting = None;
             }
             if Instant::now() >= deadline {
@@ -64,7 +64,8 @@ impl Service {
         }
     }
 
-    /// Starts a supervisor: the root does, where there is one. `None`: one lives that will answer soon, or leave.
+    /// Starts a supervisor, through the root if there is one. `None`: one lives already, and will either answer soon or
+    /// exit.
     fn start(&self) -> Result<Option<Starting>, Error> {
         if let Some(started) = root::start(self) {
             return Ok(started.is_new.then_some(Starting::Roots(started.process)));
@@ -75,7 +76,7 @@ impl Service {
         Ok(Some(Starting::Ours(child)))
     }
 
-    /// The last line of its log, if it said anything.
+    /// The last line of its log, if there is one.
     fn last_words(&self) -> Option<String> {
         let mut file = durable::open(&self.directory.join(LOG_FILE)).ok()?;
         let end = file.metadata().ok()?.len();
@@ -88,9 +89,9 @@ impl Service {
 
 /// A supervisor that was started and does not answer yet.
 enum Starting {
-    /// By this program, as its child.
+    /// A child of this program.
     Ours(Child),
-    /// By the root.
+    /// Started by the root.
     Roots(ProcessId),
 }
 

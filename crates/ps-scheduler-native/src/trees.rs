@@ -1,5 +1,5 @@
-//! The source trees of apps that were pushed, not left where they lie: `src/<revision>` in the service directory. A tree
-//! is whole or not there, and one that processes run from is never written to again.
+//! The source trees of apps that are deployed by a push: `src/<revision>` in the service directory. A tree exists as a
+//! whole or not at all, and is never changed while processes run from it.
 
 use std::fs;
 use std::io;
@@ -14,19 +14,19 @@ use ps_supervisor::Spec;
 use crate::service::{Service, backend};
 
 const TREES: &str = "src";
-/// A name of a file that is no tree.
+/// The prefix of files in `src` that are no trees.
 const NOTE: &str = ".deploy.";
 const COPY: &str = ".copy";
 const LONGEST_NAME: usize = 64;
 
-/// What a deploy brought along.
+/// What a deploy has brought along.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pushed {
-    /// No tree: it is a deploy of what is there.
+    /// Nothing: it deploys the source that is there.
     Nothing,
-    /// Something that was refused, or is not whole.
+    /// A tree that was refused or is not complete.
     Incomplete,
-    /// This tree.
+    /// A complete tree.
     Tree(PathBuf),
 }
 
@@ -43,8 +43,8 @@ impl Trees {
         Self { service, directory }
     }
 
-    /// From here on the deploy of that name has brought something along that is not whole. What earlier deploys began and
-    /// did not end is removed.
+    /// Notes that the deploy of that name brings a tree that is not complete yet. Trees of earlier deploys that were begun
+    /// and not finished are removed.
     pub fn begin(&self, deploy: &str) -> Result<(), Error> {
         for name in self.names()?.iter().filter(|name| name.starts_with(NOTE) || *name == COPY) {
             self.remove(name)?;
@@ -52,8 +52,8 @@ impl Trees {
         self.note(deploy, "")
     }
 
-    /// Copies `tree`, which stays as it is, and says under which path. `revision` names the copy where it can be a file's name
-    /// and is not taken.
+    /// Copies `tree`, which is not changed, and returns the copy's path. The copy is named `revision`, unless that is no
+    /// file name or taken.
     pub fn keep(&self, tree: &Path, deploy: &str, revision: &str) -> Result<PathBuf, Error> {
         let name = self.free_name(revision)?;
         let staged = self.directory.join(COPY);
@@ -65,7 +65,7 @@ impl Trees {
         Ok(kept)
     }
 
-    /// What the deploy of that name brought along.
+    /// What the deploy of that name has brought along.
     pub fn pushed(&self, deploy: &str) -> Result<Pushed, Error> {
         let note = state_file::read_text(&self.directory.join(format!("{NOTE}{deploy}")), false);
         match note.map_err(|error| self.failed("read what was pushed", &error))? {
@@ -75,14 +75,14 @@ impl Trees {
         }
     }
 
-    /// The deploy of that name is over: what it brought along is removed, unless the app runs from it.
+    /// Ends the deploy of that name: its tree is removed, unless the app runs from it.
     pub fn end(&self, deploy: &str) -> Result<(), Error> {
         self.remove(&format!("{NOTE}{deploy}"))?;
         self.retire().map(drop)
     }
 
-    /// Removes every tree but the one that the app runs from and those of deploys that are under way; says which these
-    /// were.
+    /// Removes every tree except the one that the app runs from and those of deploys in progress; returns the names of the
+    /// removed ones.
     pub(crate) fn retire(&self) -> Result<Vec<String>, Error> {
         let names = self.names()?;
         let mut kept = vec![durable::STAGE.to_owned()];
@@ -115,7 +115,7 @@ impl Trees {
         written.map_err(|error| self.failed("note what was pushed", &error))
     }
 
-    /// With everything that a tree can hold: links stay links, modes and times are kept.
+    /// Copies everything that a tree can contain: links stay links, and modes and times are kept.
     fn copy(&self, tree: &Path, to: &Path) -> Result<(), String> {
         let copied = Command::new("cp").args(["-a", "-T", "--"]).arg(tree).arg(to).output();
         let copied = copied.map_err(|error| format!("run cp: {error}"))?;
