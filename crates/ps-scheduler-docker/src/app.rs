@@ -1,4 +1,4 @@
-//! One app on one engine: what every verb of this scheduler needs, and what more than one of them does.
+//! One app on one engine, with the operations that more than one verb of this scheduler uses.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -11,9 +11,9 @@ use ps_scheduler::Error;
 use crate::failed::failed;
 use crate::label;
 
-/// How many instances are worked on at once.
+/// How many instances are started or stopped at the same time.
 pub(crate) const AT_ONCE: usize = 8;
-/// How many instances are waited for at once. This is more, because the engine does nothing meanwhile.
+/// How many instances are waited for at the same time. This is more, because waiting costs the engine nothing.
 pub(crate) const WAITING_AT_ONCE: usize = 64;
 
 /// One app on one engine.
@@ -27,13 +27,13 @@ pub(crate) struct App<'a> {
 }
 
 impl App<'_> {
-    /// The labels by which its instances of this world are found.
+    /// The labels by which this world's instances of the app are found.
     pub(crate) fn filters(&self) -> [String; 3] {
         let root = format!("{}={}", label::ROOT, self.world.root().display());
         [root, format!("{}={}", label::APP, self.name), label::DEPLOYED.to_owned()]
     }
 
-    /// Its instances of this world, recorded or not, and recorded ones that Dokku made.
+    /// This world's instances of the app, recorded or not, and recorded ones that Dokku made.
     pub(crate) async fn listed(&self, records: &InstanceFiles) -> Result<Vec<Container>, Error> {
         let root = self.world.root().display().to_string();
         let [_, app, deployed] = self.filters();
@@ -72,19 +72,19 @@ impl App<'_> {
         }
     }
 
-    /// Why nothing is done: what would be done cannot be written down first.
+    /// The error for a verb that does nothing because it could not record what it would do.
     pub(crate) fn unwritable(&self, error: &ps_apps::Error) -> Error {
         let context = format!("write down the rollout of {}", self.name);
         Error::Backend { context, reason: error.to_string() }
     }
 
-    /// What was asked of the app, for an error.
+    /// The error of a call to the engine; `what` is what was being done.
     pub(crate) fn error(&self, fault: Fault, what: &str) -> Error {
         failed(fault, format!("{what} of {}", self.name))
     }
 }
 
-/// What is recorded of an app's containers.
+/// The records of an app's containers.
 pub(crate) fn records(world: &World, app: &AppName) -> Result<InstanceFiles, Error> {
     let failed = |reason: String| Error::Backend { context: format!("read what runs of {app}"), reason };
     world.instance_files(app).map_err(|error| failed(error.to_string()))

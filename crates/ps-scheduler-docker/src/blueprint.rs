@@ -16,8 +16,8 @@ pub(crate) fn port(slot: &Slot) -> Option<u16> {
     (slot.process_type.as_str() == WEB).then_some(WEB_PORT)
 }
 
-/// What the engine is asked to create for a run. It does not start it again by itself: that begins with the commit of its rollout.
-/// Neither lane publishes ports on the host, so the two runs of a slot never want the same one.
+/// The container that the engine is asked to create for a run. It has no restart policy: it gets one when its rollout is
+/// committed. No ports are published on the host, so the two runs of a slot never need the same one.
 pub(crate) fn container(
     root: &Path,
     release: &Release,

@@ -1,9 +1,9 @@
-//! The executor of a rollout (docs/rollout.md): it tells [`ps_rollout::Rollout`] what happened, writes the rollout down, does what it
-//! is told to, and looks at the new containers every tenth of a second, because the engine tells nobody that one has ended. It
-//! decides nothing. It may die at any moment: whoever comes next goes on from what is written down.
+//! Executes a rollout (docs/rollout.md): reports events to [`ps_rollout::Rollout`], records it, and carries out its
+//! actions. The new containers are inspected every tenth of a second, because nobody reports the end of a container to us.
+//! Decisions are made by the rollout alone. The executor may die at any moment: the next one continues from the record.
 //!
-//! An engine that does not answer is asked to put back once; if it is silent then, too, the executor leaves the rollout as it is
-//! written down, for the next one.
+//! If the engine does not answer, the rollout is undone. If it still does not answer then, the executor stops and leaves
+//! the record to the next one.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
@@ -23,10 +23,10 @@ use crate::look::{self, Sight};
 use crate::rollout_file::{RolloutFile, Written};
 use crate::stop_request;
 
-/// How often the new containers are looked at.
+/// The pause between two looks at the new containers.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// A rollout, and whoever carries it out.
+/// A rollout and its execution.
 pub(crate) struct Executor<'a> {
     engine: &'a Engine,
     containers: &'a Containers<'a>,
@@ -34,35 +34,35 @@ pub(crate) struct Executor<'a> {
     written: Written,
     events: VecDeque<Event>,
     pending: FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + 'a>>>,
-    /// Runs whose start was ordered and not yet answered.
+    /// Runs whose creation was requested and not answered yet.
     starting: BTreeSet<Run>,
-    /// Runs that are to end as soon as their start is answered.
+    /// Runs that are to end as soon as their creation has been answered.
     deferred: BTreeSet<Run>,
-    /// New runs that live, with the time at which they began to.
+    /// New runs whose container was started, with the time of the start.
     living: BTreeMap<Run, Duration>,
-    /// Those of them that a look has shown alive, and of which the rollout knows.
+    /// Those of them that a look has found alive; the rollout has been told of these.
     seen: BTreeSet<Run>,
-    /// The time that the rollout is told. While there is something to look at it is that of the last look, so that no run passes
-    /// its gate on account of time in which nobody looked.
+    /// The time that the rollout sees. While new containers are watched it is the time of the last look, so that a run
+    /// never passes its gate with time in which nobody looked at it.
     time: Duration,
-    /// The lowest number that a run of this rollout can have; the end of one of these is not told.
+    /// The lowest number of a run of this rollout; the end of such a run is not announced to people.
     first_run: u64,
     is_looking: bool,
     is_cancelled: bool,
-    /// The engine did not answer.
+    /// Set once the engine did not answer.
     silence: Option<Fault>,
-    /// The rollout could not be written down.
+    /// Set once the rollout could not be recorded.
     unwritten: Option<ps_apps::Error>,
 }
 
-/// Something that was waited for.
+/// The result of an operation that was waited for.
 enum Answer {
     OfAction(Done),
     OfLook(Result<Sight, Fault>),
 }
 
 impl<'a> Executor<'a> {
-    /// An executor of the rollout that is under way in `written`.
+    /// An executor of the unfinished rollout in `written`.
     pub(crate) fn new(containers: &'a Containers<'a>, file: &'a RolloutFile<'a>, written: Written) -> Self {
         Self {
             engine: containers.app.engine,
@@ -84,7 +84,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Carries the rollout out to its end, beginning with these events. What was written down last comes back with the outcome.
+    /// Executes the rollout to its end, beginning with these events. Returns the last record and the outcome.
     pub(crate) fn carry_out(
         mut self,
         first: Vec<Event>,
@@ -124,7 +124,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Takes in what a person wants stopped meanwhile. When the rollout is over, whoever asks does it.
+    /// Takes in requests of other verbs to stop instances. If the rollout is over, the verb that asked does it itself.
     fn take_stops(&mut self) {
         if self.rollout().outcome().is_some() {
             return;
@@ -144,7 +144,7 @@ impl<'a> Executor<'a> {
         self.events.push_back(Event::Cancel);
     }
 
-    /// Tells the rollout everything that has happened, writes it down, and begins what it says.
+    /// Reports all events to the rollout, records it, and begins its actions.
     fn turn(&mut self, watch: &mut Watch<'_>) -> Result<(), Error> {
         while !self.events.is_empty() {
             if !self.is_watching() {
@@ -167,8 +167,8 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    /// Before anything was begun a rollout that cannot be written down is refused. Later it is put back, because what is
-    /// to end must end all the same.
+    /// A rollout that cannot be recorded is refused before its first action. Later, when
+    /// containers have been started, it is undone without a record: an app must not stay half replaced.
     fn write(&mut self, actions: &[Action]) -> Result<(), Error> {
         let highest =
             actions.iter().map(|action| if let Action::Start { run, .. } = action { run.number } else { 0 });
@@ -192,9 +192,9 @@ impl<'a> Executor<'a> {
                 self.starting.insert(run.clone());
                 self.pending.push(Box::pin(containers.start(run, revision, lane).map(Answer::OfAction)));
             }
-            // Nobody asks containers for their checks: one that lives for as long as the gate demands has passed.
+            // Containers have no checks of their own: one that has lived for as long as the gate demands is ready.
             Action::Probe(run) => self.events.push_back(Event::Ready(run)),
-            // Nothing stands between clients and a container.
+            // No proxy stands between clients and a container, so there is nothing to switch over.
             Action::Admit(run) => {
                 self.tell(&run, Progress::Ready, watch);
                 self.events.push_back(Event::Admitted(run));
@@ -210,7 +210,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// Tells of a new run; of what another executor began only the outcome is told.
+    /// Announces a new run. Of runs that an earlier executor began only the outcome is announced.
     fn tell(&self, run: &Run, progress: fn(Slot) -> Progress, watch: &mut Watch<'_>) {
         if run.number >= self.first_run && self.containers.fresh.is_some() {
             (watch.say)(progress(run.slot.clone()));
@@ -231,12 +231,12 @@ impl<'a> Executor<'a> {
         self.pending.push(Box::pin(self.containers.record(runs, revision).map(Answer::OfAction)));
     }
 
-    /// Whether something was started whose death is the rollout's to judge.
+    /// Whether a container was started whose death the rollout would have to know of.
     fn is_watching(&self) -> bool {
         matches!(self.rollout().state(), State::Rolling | State::PuttingBack) && !self.living.is_empty()
     }
 
-    /// Has the new containers looked at in a moment.
+    /// Schedules the next look at the new containers.
     fn begin_to_look(&mut self) {
         if self.is_looking || !self.is_watching() {
             return;
@@ -269,7 +269,7 @@ impl<'a> Executor<'a> {
         let is_new = |run: &Run| self.living.contains_key(run) && self.seen.insert(run.clone());
         self.events.extend(sight.alive.into_iter().filter(is_new).map(Event::Started));
         for (run, end) in sight.ends {
-            // One that was told to end meanwhile says so itself.
+            // The end of a run that was told to end is reported by that operation.
             if self.living.remove(&run).is_some() {
                 self.events.push_back(end);
             }
@@ -292,7 +292,7 @@ impl<'a> Executor<'a> {
             (watch.say)(Progress::Note(note));
         }
         match done.event {
-            // The next look says so.
+            // The rollout hears of it when the next look finds the run alive.
             Some(Event::Started(run)) => {
                 self.living.insert(run, clock::now());
             }
@@ -318,7 +318,7 @@ impl<'a> Executor<'a> {
         if let Some(under_way) = self.written.under_way.take().filter(|_| outcome.cause.is_none()) {
             self.written.release = under_way.terms.release;
         }
-        // If this cannot be written, a rollout that is over is read, and that is nothing to go on with.
+        // If this cannot be written, the next verb reads a rollout that is over, and has nothing to continue.
         let _ = self.file.write(&self.written);
         match (outcome.cause.is_some(), self.silence, self.unwritten) {
             (true, Some(fault), _) => Err(failed(fault, format!("deploy {name}"))),
@@ -328,7 +328,7 @@ impl<'a> Executor<'a> {
     }
 }
 
-/// What has come of something that was begun, all of it that is there; nothing, if nothing comes for a while.
+/// The results of all operations that have completed; waits a while for the first one.
 async fn wait<'a>(pending: &mut FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + 'a>>>) -> Vec<Answer> {
     if pending.is_empty() {
         tokio::time::sleep(LOOK).await;

@@ -1,11 +1,10 @@
-//! The clock of a rollout: time since the machine was started, sleep included. It does not jump, and no executor's death
-//! stops it.
+//! The clock of rollouts: the time since boot, including sleep. It never jumps, and it is the same for the next executor.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What it shows.
+/// The current time.
 pub(crate) fn now() -> Duration {
     let time = clock_gettime(ClockId::Boottime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);

@@ -1,6 +1,6 @@
-//! The containers of a rollout, and what it asks to be done to them: one function an action. A new run is a container with an upcoming name that the
-//! engine does not start again; at the commit it gets the restart policy and the name of an instance. Doing an action twice does no
-//! harm: a run is found by its label, whoever made it.
+//! The containers of a rollout, and a function for each of its actions. A new run is a container with an upcoming name and
+//! without a restart policy; the commit gives it the policy and the name of an instance. Every action can be repeated: a
+//! run is found by its label, whichever executor made it.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +21,7 @@ use crate::label::{self, Identity};
 use crate::reproduce;
 use crate::rollout_file::Terms;
 
-/// What new runs are started from.
+/// The source of new runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fresh<'a> {
     /// The release.
@@ -33,35 +33,36 @@ pub(crate) struct Fresh<'a> {
 /// The containers of one app during a rollout.
 pub(crate) struct Containers<'a> {
     pub(crate) app: &'a App<'a>,
-    /// What new runs are started from; `None` for somebody who only finishes or puts back what another has begun.
+    /// The source of new runs; `None` if an interrupted rollout is only finished or undone.
     pub(crate) fresh: Option<Fresh<'a>>,
     terms: Terms,
-    /// From SIGTERM to SIGKILL.
+    /// The grace period from SIGTERM to SIGKILL.
     grace: Duration,
-    /// The same for slots that a person has stopped. Their recorded containers stay, as after any stop.
+    /// The grace period of slots that a person has stopped during the rollout. Their recorded containers are kept, as after
+    /// any stop.
     pub(crate) stopped: RefCell<BTreeMap<Slot, Duration>>,
-    /// What is recorded.
+    /// The current records.
     pub(crate) records: RefCell<InstanceFiles>,
-    /// The containers of the runs.
+    /// The ids of the runs' containers.
     pub(crate) ids: RefCell<BTreeMap<Run, String>>,
-    /// Runs that are to end although they have not come up yet.
+    /// Runs that are to end although they are still being started.
     pub(crate) unwanted: RefCell<BTreeSet<Run>>,
     starting: Semaphore,
     ending: Semaphore,
 }
 
-/// An action that was done, or could not be.
+/// The result of an action.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
-    /// What the rollout is told.
+    /// The event for the rollout.
     pub(crate) event: Option<Event>,
-    /// The run whose start this was.
+    /// The run that this action started.
     pub(crate) started: Option<Run>,
-    /// What ended, and how.
+    /// The run that ended, and how.
     pub(crate) ended: Option<(Run, Option<Exit>)>,
-    /// What a person is told.
+    /// A note for people.
     pub(crate) note: Option<String>,
-    /// The engine did not answer.
+    /// Set if the engine did not answer.
     pub(crate) silence: Option<Fault>,
 }
 
@@ -71,7 +72,8 @@ impl Done {
     }
 }
 
-/// Why a run could not be started: a fragment that goes on after its slot, and the fault if it was one.
+/// Why a run could not be started: a phrase that follows the name of its slot, and the fault of the engine if there was
+/// one.
 struct Refusal(String, Option<Fault>);
 
 impl Refusal {
@@ -81,7 +83,7 @@ impl Refusal {
 }
 
 impl<'a> Containers<'a> {
-    /// Those of an app of which this is recorded; nothing else is known of them yet.
+    /// The containers of an app with these records; no running container is known yet.
     pub(crate) fn new(app: &'a App<'a>, records: InstanceFiles, terms: Terms, grace: Duration) -> Self {
         Self {
             app,
@@ -97,7 +99,7 @@ impl<'a> Containers<'a> {
         }
     }
 
-    /// Takes note of containers that are there.
+    /// Adds containers that the engine has listed.
     pub(crate) fn know(&self, runs: &[Found]) {
         self.ids.borrow_mut().extend(runs.iter().map(|found| (found.run.clone(), found.id.clone())));
     }
@@ -106,7 +108,7 @@ impl<'a> Containers<'a> {
         self.ids.borrow().get(run).cloned()
     }
 
-    /// Makes a run live.
+    /// Creates and starts the container of a run.
     pub(crate) async fn start(&self, run: Run, revision: Revision, lane: Lane) -> Done {
         let _turn = self.starting.acquire().await;
         let (event, silence) = match self.try_start(&run, revision, lane).await {
@@ -148,7 +150,7 @@ impl<'a> Containers<'a> {
         Ok(blueprint::container(self.app.world.root(), fresh.release, fresh.image, &identity))
     }
 
-    /// The description of the recorded container of the slot, for another container like it.
+    /// A description for another container like the recorded one of the slot.
     async fn described_again(&self, run: &Run, lane: Lane) -> Result<ContainerCreateBody, Refusal> {
         let recorded = self.records.borrow().slots.get(&run.slot).and_then(|record| record.id.clone());
         let gone = || Refusal("cannot be started again: its container is gone".to_owned(), None);
@@ -171,7 +173,7 @@ impl<'a> Containers<'a> {
         Refusal(reason, Some(fault))
     }
 
-    /// Ends a run and everything that the engine would put in its place.
+    /// Ends a run, so that the engine does not restart it either.
     pub(crate) async fn end(&self, run: Run) -> Done {
         let _turn = self.ending.acquire().await;
         let Some(id) = self.id(&run) else { return Done::told(Event::Ended(run)) };
@@ -188,8 +190,8 @@ impl<'a> Containers<'a> {
         Done { ended, ..Done::told(Event::Ended(run)) }
     }
 
-    /// Removes what is left of a run that ended. Before the commit a recorded container stays: it is what its slot is
-    /// started from again if everything is put back. That of a slot that was stopped stays in any case.
+    /// Removes the container of a run that has ended. A recorded container is kept until the commit, because its slot is
+    /// started from it again if the rollout is undone; that of a slot that was stopped is kept in any case.
     pub(crate) async fn forget(&self, run: Run, is_committed: bool) -> Done {
         let Some(id) = self.id(&run) else { return Done::default() };
         let is_recorded = self.records.borrow().contains(&id);
@@ -207,7 +209,7 @@ impl<'a> Containers<'a> {
         Done { note: forgotten.err().map(|error| error.to_string()), ..Done::default() }
     }
 
-    /// Makes it durable that these runs fill the app: they get their restart policy, the records, the names.
+    /// Commits: gives these runs their restart policies, records them durably, and names them.
     pub(crate) async fn record(&self, runs: Vec<Run>, revision: Revision) -> Done {
         match self.try_record(&runs, revision).await {
             Ok(()) => Done::told(Event::Recorded(revision)),
@@ -240,7 +242,7 @@ impl<'a> Containers<'a> {
         Ok(())
     }
 
-    /// From here on the engine starts them again when they end by themselves.
+    /// Sets the restart policies of new runs.
     async fn arm(&self, new: &[(&Run, String)], revision: Revision) -> Result<(), Refusal> {
         let armed = new.iter().map(|(run, id)| {
             let old = self.terms.old_policies.get(&run.slot).filter(|_| revision == Revision::Old);
@@ -251,7 +253,8 @@ impl<'a> Containers<'a> {
         armed.into_iter().filter_map(Result::err).try_for_each(|fault| Err(Refusal::of(fault)))
     }
 
-    /// A new run that ended just before it got its restart policy is one that nobody would start again.
+    /// The record of a new run. One that ended just before it got its restart policy is refused, because nobody would
+    /// restart it.
     fn record_of(
         &self,
         run: &Run,
@@ -272,7 +275,7 @@ impl<'a> Containers<'a> {
         Ok(InstanceRecord { id: Some(id.to_owned()), ip, port })
     }
 
-    /// Whether a container that ended did what it was for, so that its restart policy leaves it at that.
+    /// Whether the restart policy treats the end of this container as final, so that it has finished.
     pub(crate) fn may_finish(&self, container: &Container) -> bool {
         let is_success = container.last_exit == Some(Exit::Code(0));
         match self.terms.policy {

@@ -1,4 +1,4 @@
-//! `deploy`: carries a plan out as a rollout (docs/rollout.md). Everything that can be read and judged is, before the first
+//! `deploy`: carries out a plan as a rollout (docs/rollout.md). Everything that can be checked is checked before the first
 //! container is made.
 
 use std::collections::BTreeMap;
@@ -18,10 +18,10 @@ use crate::recover::{self, Recovered};
 use crate::rollout_file::{RolloutFile, Terms, UnderWay};
 use crate::{blueprint, found};
 
-/// What an engine may take to create and start one container more, on a machine that is busy; the deadline of a type grows by it.
+/// How much longer a busy engine may take for each container to create and start; a type's deadline is extended by that.
 const FOR_EACH: Duration = Duration::from_secs(5);
 
-/// Makes reality match the plan.
+/// Carries out the plan.
 pub(crate) fn deploy(
     docker: &DockerLocal,
     plan: &Plan,
@@ -51,7 +51,7 @@ pub(crate) fn deploy(
     app.roll(plan, image, &file, recovered, watch)
 }
 
-/// Where a plan has nothing to do: a rollout whose executor died is finished or put back.
+/// For a plan without changes: finishes or undoes a rollout whose executor has died.
 pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
     if !recover::was_cut_off(docker.world(), &plan.release.app) {
         return Ok(());
@@ -108,13 +108,13 @@ impl App<'_> {
         let records = containers.records.into_inner();
         let concluded = ps_scheduler::conclude(self.name, outcome, watch)
             .and_then(|outcome| self.clear(plan, records.clone(), outcome));
-        // What ended and has no record any more goes, whether the rollout succeeded or not.
+        // Containers that have ended and have no record any more are removed, whether the rollout succeeded or not.
         let swept = self.engine.run(self.sweep(&records));
         swept.unwrap_or_default().into_iter().for_each(|line| (watch.say)(Progress::Note(line)));
         unstopped.map_or(concluded, Err)
     }
 
-    /// What was to be stopped and would not end, after everything else had succeeded.
+    /// The error for instances that survived the order to stop, when everything else has succeeded.
     fn unstopped(&self, plan: &Plan, outcome: &Outcome) -> Option<Error> {
         let is_to_stop = |run: &Run| plan.slots(Change::Stop).any(|slot| *slot == run.slot);
         let (run, reason) = outcome.remains.iter().find(|(run, _)| is_to_stop(run))?;
@@ -122,7 +122,8 @@ impl App<'_> {
         outcome.cause.is_none().then(|| Error::Backend { context, reason: reason.clone() })
     }
 
-    /// The restart policies of what a rollout may have to start again; the engine's are `no` by then.
+    /// The restart policies that the recorded containers had, for a rollout that may have to start them again. During it
+    /// the engine's are set to `no`.
     async fn old_policies(
         &self,
         rollout: &ps_rollout::Plan,
@@ -148,7 +149,7 @@ impl App<'_> {
         Ok(policies)
     }
 
-    /// After a rollout: what had ended before it began and is no longer wanted goes.
+    /// After a rollout: removes containers that had ended before it began and are no longer wanted.
     fn clear(
         &self,
         plan: &Plan,
@@ -177,7 +178,7 @@ impl App<'_> {
         Ok(outcome)
     }
 
-    /// Removes containers that are over and have no record any more.
+    /// Removes containers that have ended and have no record.
     async fn sweep(&self, records: &InstanceFiles) -> Result<Vec<String>, Error> {
         let mut lines = Vec::new();
         let is_left = |container: &Container| {
@@ -192,7 +193,7 @@ impl App<'_> {
     }
 }
 
-/// The same rollout, with time for the engine to start so many containers.
+/// The same plan, with deadlines that allow the engine to start this many containers.
 fn with_time(mut rollout: ps_rollout::Plan) -> ps_rollout::Plan {
     for planned in rollout.types.values_mut() {
         let count = u32::try_from(planned.slots.len()).unwrap_or(u32::MAX);

@@ -1,9 +1,9 @@
-//! Why a verb of this scheduler failed, from why a call to the engine did.
+//! Turns a fault of the engine into an error of a verb.
 
 use ps_engine::Fault;
 use ps_scheduler::Error;
 
-/// The scheduler's error for a fault: `context` is what was being done, with what.
+/// The scheduler's error for a fault; `context` is what was being done.
 pub(crate) fn failed(fault: Fault, context: impl Into<String>) -> Error {
     match fault {
         Fault::Silent { socket, reason } => {

@@ -1,5 +1,5 @@
-//! What is there of an app: its records beside what the engine lists. Both a rollout that begins and one that is taken over from
-//! somebody who died start from it.
+//! The containers of an app: its records together with what the engine lists. A new rollout starts from this, and so does
+//! one that is taken over from a dead executor.
 
 use std::collections::BTreeMap;
 
@@ -10,21 +10,21 @@ use ps_rollout::{Condition, Lane, Observed, Present, Revision, Run};
 
 use crate::label;
 
-/// A container with the run that it is.
+/// A container and its run.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
     pub(crate) run: Run,
     pub(crate) lane: Lane,
     pub(crate) id: String,
-    /// Whether it is written down as what fills its slot.
+    /// Whether it is recorded as filling its slot.
     is_recorded: bool,
-    /// Whether its process lives; one that the engine is about to start again does not.
+    /// Whether its process lives; false while the engine waits to restart it.
     is_up: bool,
     may_serve: bool,
 }
 
-/// The containers of an app that are runs. One that is not recorded and has no number that anybody understands is none; a
-/// recorded one without a number is run 0.
+/// The containers of an app that are runs. An unrecorded one whose number is missing or cannot be read is none; a recorded
+/// one without a number is run 0.
 pub(crate) fn runs(records: &InstanceFiles, listed: &[Container]) -> Vec<Found> {
     let recorded: BTreeMap<&str, &Slot> =
         records.slots.iter().filter_map(|(slot, record)| Some((record.id.as_deref()?, slot))).collect();
@@ -47,15 +47,15 @@ pub(crate) fn runs(records: &InstanceFiles, listed: &[Container]) -> Vec<Found> 
     listed.iter().filter_map(found).collect()
 }
 
-/// What fills the slots, or will fill them again because the engine is about to start it again.
+/// The runs that fill slots, or that the engine is about to restart.
 pub(crate) fn present(runs: &[Found]) -> BTreeMap<Slot, Present> {
     let filling = runs.iter().filter(|found| found.is_recorded && found.may_serve);
     let present = |found: &Found| Present { number: found.run.number, lane: found.lane, is_up: found.is_up };
     filling.map(|found| (found.run.slot.clone(), present(found))).collect()
 }
 
-/// What a rollout is told that is taken over. What it had started is written down in it, so it does not matter here what a run
-/// was started from, but for one that nobody had written down.
+/// What a rollout is told when it is taken over. Its record says which runs it has started. The release of a run therefore
+/// only matters for one that is not in the record.
 pub(crate) fn observed(runs: &[Found]) -> Vec<Observed> {
     let observed = |found: &Found| Observed {
         run: found.run.clone(),
@@ -66,14 +66,14 @@ pub(crate) fn observed(runs: &[Found]) -> Vec<Observed> {
     runs.iter().map(observed).collect()
 }
 
-/// The lowest number that none of the listed runs has, and no other run of the app had.
+/// A number above those of all listed runs and of all runs that the app has had.
 pub(crate) fn next_number(listed: &[Container], written: u64) -> u64 {
     let after = |container: &Container| label::run_number(container).map_or(0, |number| number + 1);
     listed.iter().map(after).fold(written.max(1), u64::max)
 }
 
-/// The number of the app's release: the one that is written down, or a higher one that its recorded containers have, because the
-/// file was lost.
+/// The number of the app's release: the recorded one, or that of its recorded containers if it is higher because the file
+/// was lost.
 pub(crate) fn release(records: &InstanceFiles, listed: &[Container], written: u64) -> u64 {
     let recorded = listed.iter().filter(|container| records.contains(&container.id));
     recorded.filter_map(label::release).fold(written, u64::max)

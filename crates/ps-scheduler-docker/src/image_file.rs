@@ -1,4 +1,4 @@
-//! A file of an app's image, read without running anything of it.
+//! Reads a file of an app's image without running anything from it.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -10,8 +10,8 @@ use crate::failed::failed;
 use crate::label;
 
 impl DockerLocal {
-    /// The content of a regular file of an image, of one over 1 MiB the first byte beyond it and no more; `None` if the image has
-    /// no such file. `path` is relative to where the image's processes start.
+    /// The content of a regular file of an image. Of a file over 1 MiB, one byte more than that is returned. `None` if
+    /// there is no such file. `path` is relative to the image's working directory.
     pub fn image_file(&self, app: &AppName, image: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
         let engine = self.engine()?;
         let labels = [(label::APP, app.as_str()), ("org.label-schema.vendor", "dokku"), ("dokku", "")];

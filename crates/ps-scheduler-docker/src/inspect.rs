@@ -1,4 +1,4 @@
-//! `inspect`: the engine's own description of every recorded container, nothing added and nothing left out.
+//! `inspect`: the engine's own description of every recorded container, unchanged.
 
 use formation::{AppName, Which};
 use futures_util::{StreamExt, stream};
@@ -10,7 +10,7 @@ use crate::app::{self, AT_ONCE};
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 
-/// An array, one description for each instance in the order of the slots; one that is gone is left out.
+/// An array with a description for each instance in the order of the slots; missing containers are left out.
 pub(crate) fn inspect(docker: &DockerLocal, app: &AppName) -> Result<Value, Error> {
     let records = app::records(docker.world(), app)?;
     app::chosen(&records, app, &Which::All)?;

@@ -1,8 +1,8 @@
-//! Names and labels of containers: Dokku's own, and ours, which say which world a container belongs to, because two worlds on
-//! one engine may have apps of the same name, and which run it is.
+//! Names and labels of containers: those of Dokku, and our own. Ours say which world a container belongs to, since two
+//! worlds on one engine may have apps of the same name, and which run it is.
 //!
-//! A container that was made before runs had numbers has none of the latter and counts as run 0. A value that nobody understands,
-//! as a later version may write one, says nothing.
+//! A container from a time when runs had no numbers counts as run 0. A value that cannot be read, for example of a later
+//! version, is ignored.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -29,7 +29,7 @@ pub(crate) const LANE: &str = "com.formation.lane";
 
 const UPCOMING: &str = ".upcoming-";
 
-/// What ours say about a container.
+/// The values of our own labels.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) run: Run,
@@ -38,7 +38,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The labels that say it.
+    /// The labels with these values.
     pub(crate) fn labels(&self) -> [(&'static str, String); 3] {
         [
             (RUN, self.run.number.to_string()),
@@ -55,7 +55,7 @@ fn word(lane: Lane) -> &'static str {
     }
 }
 
-/// The number of a container's run; 0 if it has none, `None` if nobody understands it.
+/// The number of a container's run: 0 if it has no label, `None` if the label cannot be read.
 pub(crate) fn run_number(container: &Container) -> Option<u64> {
     let Some(number) = container.label(RUN) else { return Some(0) };
     number.parse().ok().filter(|number| *number <= HIGHEST_NUMBER)
@@ -66,7 +66,7 @@ pub(crate) fn release(container: &Container) -> Option<u64> {
     container.label(RELEASE)?.parse().ok().filter(|number| *number <= HIGHEST_NUMBER)
 }
 
-/// The lane of a container; its slot's own, if nothing else is said.
+/// The lane of a container; without a label, the slot's own.
 pub(crate) fn lane(container: &Container) -> Lane {
     let is_second = container.label(LANE) == Some(word(Lane::Second));
     if is_second { Lane::Second } else { Lane::Own }
@@ -99,8 +99,8 @@ pub(crate) fn name(app: &AppName, slot: &Slot) -> String {
     format!("{app}.{slot}")
 }
 
-/// The name of a container that the app does not have yet, `<app>.<type>.<n>.upcoming-<run>-<random>`: another world on the
-/// same engine may have such an app too.
+/// The name of a new run's container before the commit, `<app>.<type>.<n>.upcoming-<run>-<random>`. The random part keeps
+/// it apart from those of another world on the same engine.
 pub(crate) fn upcoming_name(app: &AppName, run: &Run) -> String {
     let random = RandomState::new().hash_one(run) % 1_000_000_000;
     format!("{app}.{}{UPCOMING}{}-{random}", run.slot, run.number)

@@ -41,7 +41,7 @@ impl Scheduler for DockerLocal {
         "docker-local"
     }
 
-    /// A container has an address of its own, so that old and new can stand side by side.
+    /// A container has an address of its own, so the old and the new one can run side by side.
     fn usual_strategy(&self) -> Strategy {
         Strategy::Overlap
     }

@@ -1,4 +1,4 @@
-//! `logs`: what containers wrote, taken apart into streams and lines.
+//! `logs`: splits the output of containers into streams and lines.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -19,8 +19,8 @@ const MAX_LINE_BYTES: usize = 1 << 20;
 
 type Tagged = Pin<Box<dyn Frames<Item = (Slot, Result<LogOutput, Fault>)>>>;
 
-/// Containers lines to `sink` until there are no more, or it breaks. Without `follow` one instance after the other, with
-/// it as they come.
+/// Passes lines of the containers to `sink` until there are no more, or `sink` stops. Without `follow` it goes through one
+/// instance after the other; with it, lines come in the order in which they are written.
 pub(crate) fn logs(
     docker: &DockerLocal,
     request: &LogRequest,
@@ -78,7 +78,7 @@ fn unread(request: &LogRequest, fault: Fault) -> Error {
     failed(fault, format!("read the log of {}", request.app))
 }
 
-/// Lines under way: a frame may hold a part of one, or several.
+/// Incomplete lines: a frame of the engine may hold a part of a line, or several lines.
 #[derive(Default)]
 struct Lines(HashMap<(Slot, bool), Vec<u8>>);
 

@@ -1,4 +1,4 @@
-//! A look at the new containers of a rollout: which of them have ended since the last one, how, and what they wrote last.
+//! One look at the new containers of a rollout: which have ended since the last look, how, and their last output.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,22 +9,22 @@ use ps_rollout::{Event, Run};
 use crate::clock;
 use crate::containers::Containers;
 
-/// How many of the last lines that a container wrote are told.
+/// How many of a container's last lines are shown.
 const LAST_LINES: usize = 10;
-/// Until when an end is told as that of a container that never came up.
+/// A container that ends within this time is reported as one that never came up.
 const FIRST_SECOND: Duration = Duration::from_secs(1);
 
-/// What a look has shown.
+/// The result of a look.
 pub(crate) struct Sight {
-    /// When it was.
+    /// The time of the look.
     pub(crate) time: Duration,
-    /// The runs that lived then.
+    /// The runs that were alive.
     pub(crate) alive: Vec<Run>,
-    /// The others, and what has happened to them.
+    /// The runs that were not, each with its event.
     pub(crate) ends: Vec<(Run, Event)>,
 }
 
-/// How these runs are, which began to live at these times.
+/// Looks at these runs, which were started at these times.
 pub(crate) async fn look(
     containers: &Containers<'_>,
     living: &BTreeMap<Run, Duration>,

@@ -9,7 +9,8 @@ use crate::app::{self, AT_ONCE};
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 
-/// What the engine asks the system's `ps` for; it finds the container's own by their pid, and a command comes last.
+/// The columns of `ps` for the engine. It needs the pid to find the container's processes, and the command has to be the
+/// last column.
 const COLUMNS: &str = "pid,user,pcpu,rss,etime,args";
 
 impl DockerLocal {

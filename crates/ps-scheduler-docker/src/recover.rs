@@ -1,9 +1,9 @@
-//! An app is recovered from what somebody who died left of it, before anything else is done to it. A rollout that is written down is taken
-//! over: it is put back, or finished if its commit had begun. Then what is left is tidied up: a container without a record is
-//! ended and removed, and one with a record gets its final name.
+//! Before a verb changes an app, it recovers what a dead executor left. A recorded rollout is taken over: it is finished if
+//! its commit had begun, else undone. Then the app is tidied up: containers without a record are ended and removed, and
+//! recorded ones get their final names.
 //!
-//! A rollout is not carried on before its commit, because only the one who died knew what its new runs are started from; whoever
-//! comes next has a plan of its own.
+//! A rollout is not continued before its commit, because the plan that it came from is lost; the verb has a plan of its
+//! own.
 
 use std::fs::File;
 use std::thread;
@@ -23,26 +23,27 @@ use crate::found;
 use crate::label;
 use crate::rollout_file::{Hold, RolloutFile, Terms, Written};
 
-/// For so long the right to change an app is tried for.
+/// How long taking the lock of an app's rollouts is tried.
 const A_MOMENT: Duration = Duration::from_secs(1);
 
-/// How an app was found, once it was recovered.
+/// The state of an app after its recovery.
 pub(crate) struct Recovered {
-    /// What is written down; no rollout is under way.
+    /// The record of rollouts, in which none is in progress.
     pub(crate) written: Written,
-    /// What is recorded now.
+    /// The current records of containers.
     pub(crate) records: InstanceFiles,
 }
 
 impl App<'_> {
-    /// Takes the right to change the app; an error if somebody carries out a rollout of it.
+    /// Takes the lock of an app's rollouts; an error if another verb executes one.
     pub(crate) fn hold(&self, file: &RolloutFile<'_>) -> Result<Option<File>, Error> {
         let begin = Instant::now();
         loop {
             match file.hold() {
                 Hold::Mine(held) => return Ok(Some(held)),
                 Hold::Nothing => return Ok(None),
-                // Somebody who wants to stop a part of the app takes it for a moment, to see whether anybody else has it.
+                // A verb that stops a part of the app holds the lock for a moment, to find out whether a rollout is in
+                // progress.
                 Hold::Others if begin.elapsed() < A_MOMENT => thread::sleep(A_MOMENT / 20),
                 Hold::Others => {
                     return Err(Error::Backend {
@@ -54,7 +55,7 @@ impl App<'_> {
         }
     }
 
-    /// Finishes or puts back what somebody who died left behind, and removes what is left over.
+    /// Finishes or undoes the rollout of a dead executor, and tidies up.
     pub(crate) fn recover(
         &self,
         file: &RolloutFile<'_>,
@@ -79,7 +80,7 @@ impl App<'_> {
         Ok(Recovered { written, records })
     }
 
-    /// Takes a rollout over from its executor, who died. It is not cancelled: what was begun is put back to its end.
+    /// Takes over the rollout of a dead executor. It cannot be cancelled: undoing is carried through to its end.
     fn take_over(
         &self,
         file: &RolloutFile<'_>,
@@ -138,7 +139,7 @@ pub(crate) fn file<'a>(app: &App<'a>) -> RolloutFile<'a> {
     RolloutFile::new(app.world, app.name)
 }
 
-/// Whether somebody died in the middle of a rollout, of which there may be no record.
+/// Whether an executor died during a rollout, recorded or not.
 pub(crate) fn was_cut_off(world: &World, app: &AppName) -> bool {
     RolloutFile::new(world, app).read().0.unfinished().is_some()
 }

@@ -1,5 +1,5 @@
-//! A container like another one: how the earlier release is started again after its container was told to end. The engine's own
-//! description of that container, which Dokku may have made, becomes the description of the next.
+//! Describes a container like an existing one, to start the earlier release again after its container was told to end. It
+//! is made from the engine's own description of that container, which may be Dokku's work.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::label::{self, Identity};
 
-/// The description of another container like the one that was inspected, from the very same image.
+/// The description of another container like the inspected one, from the same image.
 pub(crate) fn container(
     mut inspected: Value,
     root: &Path,
@@ -18,7 +18,7 @@ pub(crate) fn container(
 ) -> Result<ContainerCreateBody, String> {
     let id = inspected["Id"].as_str().unwrap_or_default().to_owned();
     let mut body = inspected["Config"].take();
-    // A host name that the engine made up is that container's alone.
+    // The engine makes up a host name from the container's id. The new container gets its own.
     let host = body["Hostname"].as_str().filter(|host| !host.is_empty() && id.starts_with(host));
     if host.is_some() {
         body["Hostname"] = Value::Null;

@@ -1,4 +1,4 @@
-//! `retire`: containers that were replaced and have ended are removed. One that runs is left to the next deploy.
+//! `retire`: removes containers that were replaced and have ended. A running one is left to the next deploy.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 use crate::{app, label};
 
-/// Removes the leftovers of one app, or of all apps of this world; the names of what was removed.
+/// Removes the leftovers of one app, or of all apps of this world, and returns their names.
 pub(crate) fn retire(docker: &DockerLocal, app: Option<&AppName>) -> Result<Vec<String>, Error> {
     let engine = docker.engine()?;
     let mut labels = vec![label::DEPLOYED.to_owned()];
@@ -19,7 +19,7 @@ pub(crate) fn retire(docker: &DockerLocal, app: Option<&AppName>) -> Result<Vec<
     let listed = engine.run(engine.list(&labels)).map_err(|fault| failed(fault, "list the containers"))?;
     let mut apps: BTreeMap<AppName, Vec<&Container>> = BTreeMap::new();
     for container in listed.iter().filter(|container| container.is_over) {
-        // A container whose label is no app's name has no app, and nothing here made it.
+        // A container whose label is no valid name of an app was not made by this program.
         if let Some(app) = container.label(label::APP).and_then(|name| name.parse().ok()) {
             apps.entry(app).or_default().push(container);
         }

@@ -1,8 +1,9 @@
-//! `data/scheduler-docker-local/<app>/rollout.json`: which numbers the app's runs have had, and the rollout that is under way, as
-//! its executor last wrote it down. Whoever holds the lock on that directory carries the app's rollout out; a rollout that is
-//! written down while nobody holds it was left by somebody who died.
+//! `data/scheduler-docker-local/<app>/rollout.json`: the numbers of the app's runs, and the rollout in progress as its
+//! executor last recorded it. The executor holds a lock on the directory. If a rollout is recorded and nobody holds the
+//! lock, its executor has died.
 //!
-//! The file has a format number. What another version wrote, or nobody can read, reads as nothing written, and is said.
+//! The file has a format number. A file of another version, or one that cannot be read, counts as empty, and a note says
+//! so.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -22,41 +23,41 @@ use crate::stop_request;
 const PLUGIN: &str = "scheduler-docker-local";
 const FILE: &str = "rollout.json";
 const FORMAT: u8 = 1;
-/// More than a rollout of ten thousand slots takes.
+/// The largest file that is read, in bytes. A rollout of ten thousand slots takes less.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// What is written down.
+/// The content of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Written {
     format: u8,
     /// The lowest number that no run of the app has had.
     pub(crate) next_run: u64,
-    /// The number of the app's release; 0 if nobody has counted yet.
+    /// The number of the app's release; 0 if it was never counted.
     pub(crate) release: u64,
-    /// The rollout that is under way.
+    /// The rollout in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) under_way: Option<UnderWay>,
 }
 
-/// A rollout that is under way.
+/// A rollout in progress.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct UnderWay {
-    /// What its runs are given.
+    /// Facts for its runs that are not part of the plan.
     pub(crate) terms: Terms,
-    /// How far it has come.
+    /// Its state.
     pub(crate) rollout: Rollout,
 }
 
-/// What the runs of a rollout are given besides what they are started from.
+/// Facts for the runs of a rollout that are not part of its plan.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Terms {
-    /// The number of the release that the app has once the rollout is committed.
+    /// The number of the new release.
     pub(crate) release: u64,
-    /// The number of the one it had before; 0 if nobody had counted.
+    /// The number of the old release; 0 if it was never counted.
     pub(crate) old_release: u64,
-    /// What the engine does when a new run ends by itself, from the commit on.
+    /// The restart policy that new runs get at the commit.
     pub(crate) policy: RestartPolicy,
-    /// The same for runs that may have to be started again.
+    /// The restart policies of the old runs, for those that may have to be started again.
     pub(crate) old_policies: BTreeMap<Slot, RestartPolicy>,
 }
 
@@ -79,18 +80,18 @@ pub(crate) struct RolloutFile<'a> {
     pub(crate) directory: PathBuf,
 }
 
-/// Whose right it is to carry out an app's rollout. The kernel takes it back from a holder who dies.
+/// The result of taking the lock. The kernel releases it if its holder dies.
 pub(crate) enum Hold {
-    /// Ours, for as long as this file is open.
+    /// We hold it, as long as this file is open.
     Mine(File),
-    /// Somebody else's.
+    /// Another process holds it.
     Others,
-    /// Nobody's.
+    /// There is no directory to lock.
     Nothing,
 }
 
 impl<'a> RolloutFile<'a> {
-    /// The file of `app`, which need not be there.
+    /// The file of `app`, which need not exist.
     pub(crate) fn new(world: &'a World, app: &AppName) -> Self {
         Self { world, directory: world.data_dir(PLUGIN, app) }
     }
@@ -102,8 +103,8 @@ impl<'a> RolloutFile<'a> {
         Ok(durable::create_below(lib, &self.directory)?)
     }
 
-    /// Takes the right to carry out the app's rollout. Where there is no directory there is no rollout, and where it cannot be locked
-    /// a rollout could not be written down either: nobody is kept from ending what runs.
+    /// Takes the lock. Without a directory there is no rollout. If the directory cannot be locked, no rollout could be
+    /// recorded in it either, so a stop need not wait for one.
     pub(crate) fn hold(&self) -> Hold {
         let Ok(directory) = File::open(&self.directory) else { return Hold::Nothing };
         match flock(&directory, FlockOperation::NonBlockingLockExclusive) {
@@ -113,7 +114,7 @@ impl<'a> RolloutFile<'a> {
         }
     }
 
-    /// What is written down, and why not if it cannot be used.
+    /// The content of the file, and why it could not be used if that is so.
     pub(crate) fn read(&self) -> (Written, Option<String>) {
         let path = self.directory.join(FILE);
         let bytes = match durable::state(&path, MAX_BYTES) {
@@ -130,14 +131,14 @@ impl<'a> RolloutFile<'a> {
     /// Writes it down, durably.
     pub(crate) fn write(&self, written: &Written) -> Result<(), Error> {
         let text = serde_json::to_vec(written).expect("a rollout can be written as JSON");
-        // It may quote what a process wrote before it failed.
+        // Messages of failed processes may be quoted in it, so only its owner may read it.
         let access = Access::like(self.world.lib(), 0o600);
         Ok(Directory::open(self.world.lib(), &self.directory)?.write(FILE, &text, access)?)
     }
 
-    /// Forgets everything; the app has no containers any more.
+    /// Removes the file: the app has no containers any more.
     pub(crate) fn remove(&self) {
-        // What is left of it is as good as nothing: the numbers of runs that are gone. The directory may be Dokku's, too.
+        // If the file stays, it only holds the numbers of removed runs. The directory may be Dokku's and is kept.
         let _ = std::fs::remove_file(self.directory.join(FILE));
         let _ = std::fs::remove_dir_all(self.directory.join(durable::STAGE));
         stop_request::forget(&self.directory);

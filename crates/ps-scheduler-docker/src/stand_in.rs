@@ -1,4 +1,4 @@
-//! An image for an app that needs none: Dokku deploys nothing without one.
+//! An empty image for an app that runs natively, because Dokku deploys nothing without an image.
 
 use formation::AppName;
 use ps_scheduler::Error;
@@ -8,11 +8,11 @@ use crate::failed::failed;
 use crate::label;
 
 const TAG: &str = "latest";
-/// The end of a tar archive, which is all there is of an empty one.
+/// The content of an empty tar archive, which is just its end.
 const NOTHING: [u8; 1024] = [0; 1024];
 
 impl DockerLocal {
-    /// Makes the image `dokku/<app>:latest`, which holds no file, and has the labels by which Dokku knows its own.
+    /// Makes the empty image `dokku/<app>:latest`, with the labels by which Dokku recognises its images.
     pub fn stand_in_image(&self, app: &AppName) -> Result<(), Error> {
         let engine = self.engine()?;
         let name = format!("dokku/{app}");

@@ -1,4 +1,4 @@
-//! `status`: every instance of some apps, from their records and one list of the engine.
+//! `status`: every instance of some apps, from their records and one listing of the engine.
 
 use std::collections::{BTreeMap, HashMap};
 

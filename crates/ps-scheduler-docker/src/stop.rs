@@ -1,5 +1,5 @@
-//! `stop`: ends instances and says of each whether it has ended. Containers and records stay unless they are to be removed, so
-//! that `status` says that the instances are stopped.
+//! `stop`: ends instances and reports for each whether it has ended. Containers and records are kept unless they are to be
+//! removed, so that `status` shows the instances as stopped.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -18,14 +18,14 @@ use crate::recover;
 use crate::rollout_file::{Hold, RolloutFile};
 use crate::stop_request::Asked;
 
-/// How often somebody who waits for a rollout looks.
+/// The pause between two looks while waiting for a rollout.
 const LOOK: Duration = Duration::from_millis(100);
-/// For so long whoever carries out a rollout is asked before the lock is tried again.
+/// How long the executor of a rollout is waited for before the lock is tried again.
 const ASKING: Duration = Duration::from_secs(2);
-/// From the last SIGKILL until everything must be gone.
+/// How long after the last SIGKILL everything must be gone.
 const MARGIN: Duration = Duration::from_secs(10);
 
-/// Carries out the order. Stopping all of an app also ends what a run that died half-way left of it.
+/// Carries out the order. Stopping a whole app also ends what an interrupted rollout has left of it.
 pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
     watch.cancel.check()?;
     let mut records = app::records(docker.world(), &order.app)?;
@@ -45,7 +45,7 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
     if order.which == Which::All || recover::was_cut_off(docker.world(), &order.app) {
         match app.recover(&file, order.grace, watch) {
             Ok(recovered) => records = recovered.records,
-            // Nothing was ever recorded of this app, so it can be destroyed although no engine answers.
+            // Nothing was ever recorded of this app, so it can be destroyed even if no engine answers.
             Err(Error::Unreachable { .. }) if records.slots.is_empty() => return Ok(Stopped::default()),
             Err(error) => return Err(error),
         }
@@ -62,7 +62,7 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
     Ok(stopped)
 }
 
-/// Has whoever carries out a rollout take the order in; `None`: nobody does.
+/// Has the executor of a rollout take the order in; `None`: no rollout is in progress.
 pub(crate) fn beside(
     docker: &DockerLocal,
     order: &StopOrder,
@@ -76,8 +76,8 @@ pub(crate) fn beside(
 }
 
 impl App<'_> {
-    /// Waits for a rollout that somebody carries out, which takes the order in. `None`: it is over, or gives way in time, and the
-    /// order is still to be carried out.
+    /// Waits until the executor of a rollout has taken the order in and its instances have ended. `None`: the rollout has
+    /// ended, or lets go in time, and the order still has to be carried out.
     fn wait_for_rollout(
         &self,
         file: &RolloutFile<'_>,
@@ -97,7 +97,7 @@ impl App<'_> {
         }
     }
 
-    /// Asks whoever carries a rollout out to take the order in, and waits until what it is about has ended.
+    /// Asks the executor to take the order in, and waits until the instances have ended.
     fn have_taken_in(
         &self,
         file: &RolloutFile<'_>,
@@ -124,7 +124,7 @@ impl App<'_> {
             if after.is_empty() || Instant::now() >= deadline {
                 return Ok(Some(self.came_of(&before, &after, watch)?));
             }
-            // Whoever took it in has died since.
+            // The executor has died after it took the order in.
             if !matches!(file.hold(), Hold::Others) {
                 return Ok(None);
             }
@@ -132,7 +132,7 @@ impl App<'_> {
         }
     }
 
-    /// The containers that an order is about and that are alive, recorded or not, by id.
+    /// The living containers that an order is about, recorded or not, by id.
     fn alive(&self, order: &StopOrder) -> Result<BTreeMap<String, Slot>, Error> {
         let records = app::records(self.world, self.name)?;
         let listed = self.engine.run(self.listed(&records))?;
@@ -199,7 +199,7 @@ impl App<'_> {
         stopped
     }
 
-    /// Removes the containers and records of these slots, except of those that did not end.
+    /// Removes the containers and records of these slots, except those of instances that did not end.
     pub(crate) async fn forget(
         &self,
         records: &mut InstanceFiles,

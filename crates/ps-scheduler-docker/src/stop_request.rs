@@ -1,8 +1,8 @@
-//! A stop that comes while a rollout is under way. Whoever carries the rollout out takes it in, because it alone may touch the
-//! app's containers meanwhile.
+//! A stop during a rollout. The executor of the rollout carries it out, because during a rollout only the executor may
+//! touch the app's containers.
 //!
-//! A request is a file beside `rollout.json`. Whoever asks keeps it locked for as long as it waits, so that nobody carries out
-//! what was asked by somebody who is gone: that one could come back hours later and stop what was deployed since.
+//! A request is a file beside `rollout.json`. The asking verb keeps it locked while it waits. The request of a verb that
+//! has died is therefore ignored: otherwise it could be carried out hours later, and stop what was deployed since.
 
 use std::fs::{self, File};
 use std::io;
@@ -20,40 +20,40 @@ use serde::{Deserialize, Serialize};
 const DIRECTORY: &str = "stops";
 const FORMAT: u8 = 1;
 const MAX_BYTES: u64 = 4096;
-/// How many requests this process has made.
+/// The number of requests that this process has made, for their names.
 static ASKED: AtomicU32 = AtomicU32::new(0);
 
-/// What is asked.
+/// A request.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct StopRequest {
     format: u8,
-    /// A type or an instance; everything, where it says nothing.
+    /// A type or an instance; `None`: the whole app.
     #[serde(default)]
     which: Option<String>,
-    /// From SIGTERM to SIGKILL.
+    /// The grace period from SIGTERM to SIGKILL.
     pub(crate) grace: Duration,
 }
 
 impl StopRequest {
-    /// Whether it is about this slot.
+    /// Whether it covers this slot.
     pub(crate) fn includes(&self, slot: &Slot) -> bool {
         match self.which.as_deref().map(str::parse) {
             None => true,
             Some(Ok(which)) => Which::includes(&which, slot),
-            // A word of a later version.
+            // Written by a later version, and not understood.
             Some(Err(_)) => false,
         }
     }
 }
 
-/// A request that somebody waits for. It is withdrawn when this is dropped.
+/// A request of this process, which waits. Dropping it withdraws the request.
 pub(crate) struct Asked {
     path: PathBuf,
     file: File,
 }
 
 impl Asked {
-    /// Asks whoever carries out the rollout that is written down in `rollouts`.
+    /// Makes a request to the executor of the rollout whose file is in `rollouts`.
     pub(crate) fn of(rollouts: &Path, order: &StopOrder) -> io::Result<Self> {
         let which = (order.which != Which::All).then(|| order.which.to_string());
         let request = StopRequest { format: FORMAT, which, grace: order.grace };
@@ -66,14 +66,14 @@ impl Asked {
         let staged = directory.join(format!("{name}.new"));
         fs::write(&staged, serde_json::to_vec(&request).expect("a request is plain data"))?;
         let file = File::open(&staged)?;
-        // It is locked before anybody can see it: one that is not is of somebody who is gone.
+        // Locked before it gets its final name, because an unlocked request counts as abandoned.
         flock(&file, FlockOperation::NonBlockingLockExclusive)?;
         let path = directory.join(format!("{name}.json"));
         fs::rename(&staged, &path)?;
         Ok(Self { path, file })
     }
 
-    /// Whether it was taken in.
+    /// Whether the executor has taken it in.
     pub(crate) fn is_taken(&self) -> bool {
         self.file.metadata().is_ok_and(|metadata| metadata.nlink() == 0)
     }
@@ -87,7 +87,7 @@ impl Drop for Asked {
     }
 }
 
-/// What somebody asks and waits for, taken in with this. What nobody waits for any more is removed.
+/// Takes in the requests whose verbs still wait, and removes the others.
 pub(crate) fn take(rollouts: &Path) -> Vec<StopRequest> {
     let entries = fs::read_dir(rollouts.join(DIRECTORY)).into_iter().flatten().flatten();
     let requests = entries.map(|entry| entry.path()).filter(|path| path.extension() == Some("json".as_ref()));
@@ -103,7 +103,7 @@ fn take_one(path: &Path) -> Option<StopRequest> {
     (is_waited_for && request.format == FORMAT).then_some(request)
 }
 
-/// Removes what is left of requests.
+/// Removes all requests.
 pub(crate) fn forget(rollouts: &Path) {
     let _ = fs::remove_dir_all(rollouts.join(DIRECTORY));
 }
