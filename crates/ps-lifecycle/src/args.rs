@@ -1,4 +1,4 @@
-//! What can be asked for. Parsing validates; it reads no file and no clock.
+//! The command line. Parsing checks every argument; it reads no file and no clock.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -177,13 +177,13 @@ pub(crate) struct AllArgs {
 }
 
 impl AllArgs {
-    /// How many apps at a time, where nothing else is said.
+    /// How many apps at a time, if the option is absent.
     pub(crate) fn parallel_or(&self, usual: i32) -> i32 {
         self.parallel.unwrap_or(usual)
     }
 }
 
-/// A number of apps at a time that is none, in Dokku's words.
+/// The refusal of an invalid number of apps at a time, in Dokku's words.
 #[derive(Debug, thiserror::Error)]
 #[error("Invalid value {0} for --parallel flag")]
 pub(crate) struct InvalidParallel(i64);
@@ -368,7 +368,7 @@ pub(crate) struct BootArgs {
     pub(crate) root: Option<PathBuf>,
 }
 
-/// What to do about the boot.
+/// The actions of `boot`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum BootVerb {
     /// Write what is needed

@@ -1,5 +1,5 @@
-//! `boot`: the init system brings the apps back when the machine starts. What it is given is text of `boot-units`; here it is
-//! written, removed, shown or compared.
+//! `boot`: makes the init system start the apps at boot. `boot-units` renders the files; this module writes, removes, shows
+//! or compares them.
 
 mod here;
 mod lie;
@@ -51,7 +51,7 @@ fn show(pieces: &[Piece]) -> Result<Outcome> {
 }
 
 fn enable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Result<Outcome> {
-    // What is somebody else's is found before anything is written.
+    // Files of somebody else in our places are found before anything is written.
     for piece in pieces {
         if let Some(why) = lie::is_foreign(place, piece) {
             bail!("{why}: move it away");
@@ -78,7 +78,7 @@ fn disable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Re
         settle::before_disabled(init);
     }
     let mut has_changed = false;
-    // The links first: what is left after an error is never run.
+    // Links are removed first, so that if an error stops us, what is left is not started at boot.
     for piece in pieces.iter().rev().filter(is_there) {
         if let Some(why) = lie::is_foreign(place, piece) {
             say::warning(&format!("{why}: it stays"));

@@ -1,4 +1,4 @@
-//! `converge`: what runs is made to match the formation. `ps-scale` calls it; so can a pipeline.
+//! `converge`: starts and stops instances until they match the formation. `ps-scale` calls it; so can a pipeline.
 
 use anyhow::Result;
 use formation::{AppName, Formation, Which};
@@ -48,17 +48,17 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     Ok(())
 }
 
-/// The formation as far as the app's Procfile has its types.
+/// The formation, limited to the types that the app's Procfile has.
 pub(crate) fn wanted(world: &World, app: &AppName, stored: &StoredFormation) -> Result<Formation> {
     Ok(release::runnable_of(stored, world.known_types(app)?.as_ref()))
 }
 
-/// What the app's scheduler says of its instances.
+/// The status that the app's scheduler reports.
 pub(crate) fn status(session: &Session, app: &App) -> Result<AppStatus> {
     Ok(ps_schedulers::of(&session.world, &app.name)?.status_of(&app.name)?)
 }
 
-/// Whether somebody stopped the app: it is not to be restored, and nothing of it runs.
+/// Whether the app was stopped: it is not to be restored, and nothing of it runs.
 pub(crate) fn is_stopped(session: &Session, app: &App, status: &AppStatus) -> Result<bool> {
     Ok(is_held(session, app)? && status.running() == Running::False)
 }

@@ -1,4 +1,4 @@
-//! `deploy`: a new release. Nothing is recorded before it runs; if it fails, everything is as it was.
+//! `deploy`: a new release. It is recorded once it runs; if it fails, everything is as before.
 
 use std::fmt;
 use std::path::Path;
@@ -38,15 +38,15 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
     let deployed = deploy(session, &lock, app, args, &checkout);
     let runs_on = matches!(&deployed, Err(error) if error.is::<RunsOn>());
     if deployed.is_err() && is_new && !runs_on && !ps_dokku::is_deployed(&session.world, app)? {
-        // What was made for this deploy goes with it; the failure is what the user hears of. Where only a hook failed
-        // after it, the app is deployed and runs on.
+        // An app that was created for this deploy is removed with it, and the user hears of the failure. If only a hook
+        // failed after the deploy, the app is deployed and runs on.
         let _ = session.world.destroy_app(app);
         lock.retire();
     }
     deployed.map(|()| Outcome::Done)
 }
 
-/// The same source again, under the app's lock.
+/// Deploys the same source again. Takes the app's lock.
 pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
     let lock = session.lock(app)?;
     let args = of_nothing(app);
@@ -54,14 +54,14 @@ pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
     deploy(session, &lock, app, &args, &checkout)
 }
 
-/// What an earlier deploy has written down, once more, with its counts; the caller holds the lock.
+/// Deploys a recorded release again, with its counts. The caller holds the lock.
 pub(crate) fn of_record(session: &Session, lock: &AppLock, app: &AppName, record: &Deployed) -> Result<()> {
     let scale = record.scale.iter().map(|entry| format!("{}={}", entry.name, entry.count)).collect();
     let args = DeployArgs { scheduler: Some(record.scheduler.clone()), scale, ..of_nothing(app) };
     deploy(session, lock, app, &args, &Checkout::of_record(record)?)
 }
 
-/// The words of a deploy that says nothing.
+/// The arguments of a deploy without options.
 fn of_nothing(app: &AppName) -> DeployArgs {
     DeployArgs {
         app: app.to_string(),
@@ -93,7 +93,7 @@ fn checkout(world: &World, app: &AppName, args: &DeployArgs) -> Result<Checkout>
     })
 }
 
-/// Everything up to the plan, as a deploy has it, and nothing after it.
+/// Makes the plan of a deploy, and does nothing of it.
 fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let checkout = checkout(world, app, args)?;
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
@@ -121,7 +121,7 @@ fn deploy(
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, checkout, procfile.as_ref(), &app_json)?;
-    // What will be refused is refused before any hook hears of it, and so is a deploy that could not be written down.
+    // A deploy that will be refused, or could not be recorded, is refused before any hook is called.
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;
     release::say_all(&counts.hints(world, app, &planned.0)?);
@@ -149,7 +149,7 @@ fn deploy(
             }
         }
         let (formation, source) = formation;
-        // Where this deploy does not say it, whoever said it before did.
+        // Without a choice in this deploy, the earlier one stays.
         let source = source.map_or_else(|| world.formation_source(app), Ok)?;
         Ok::<_, anyhow::Error>(record(&name, checkout, formation.scale, source, counts.can_scale()))
     })();
@@ -167,8 +167,8 @@ fn deploy(
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
 }
 
-/// What of a first deploy cannot be written down is ended: nobody would know of it. Of an app that was deployed before, the
-/// next verb finishes what was begun.
+/// After a deploy that cannot be recorded: the instances of a first deploy are ended, because no verb would know of them.
+/// For an app that was deployed before, the next verb finishes what was begun.
 fn unrecorded(
     session: &Session,
     app: &AppName,
@@ -185,8 +185,8 @@ fn unrecorded(
     error.context(RunsOn { app: app.clone(), is_known: world.is_half_recorded(app) })
 }
 
-/// Makes a file's variables the app's, if a file is given: it may be a pipe, or `-` for standard input, and Ctrl-C ends the wait for
-/// either.
+/// Replaces the app's environment by the variables of a file, if one is given. It may be a pipe, or `-` for standard input;
+/// Ctrl-C ends waiting for either.
 fn replace_environment(session: &Session, app: &AppName, file: Option<&Path>) -> Result<Environment> {
     let Some(file) = file else { return Ok(Environment::Untouched) };
     let bytes = durable::argument(file, MAX_ENV_FILE_BYTES, &|| session.check().is_err());
@@ -195,7 +195,8 @@ fn replace_environment(session: &Session, app: &AppName, file: Option<&Path>) ->
     Ok(Environment::replace(&session.world, app, file, &bytes)?)
 }
 
-/// The deploy's own failure is what the user must hear; one of putting back is said beside it.
+/// Restores the environment after a failed deploy. If that fails too, a warning says so; the deploy's own error is the one
+/// that the user gets.
 fn put_back(environment: Environment, world: &World, app: &AppName) {
     if let Err(error) = environment.put_back(world, app) {
         let error = anyhow::Error::from(error);
@@ -203,7 +204,7 @@ fn put_back(environment: Environment, world: &World, app: &AppName) {
     }
 }
 
-/// Ends and forgets what a scheduler runs of an app: from now on nobody would look for it there.
+/// Ends what the earlier scheduler runs of an app, because no verb will look for it there any more.
 fn leave(session: &Session, app: &AppName, scheduler: &SchedulerName) -> Result<()> {
     let scheduler = ps_schedulers::named(&session.world, scheduler);
     stop::end_via(session, app, scheduler.as_ref(), &Which::All, true)
@@ -232,7 +233,7 @@ fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Sour
     }
 }
 
-/// What is to be written down of a deploy that succeeded: from then on the next verb knows it.
+/// Records a successful deploy, so that the next verb knows it.
 fn record(
     scheduler: &SchedulerName,
     checkout: &Checkout,
@@ -253,11 +254,11 @@ fn record(
     }
 }
 
-/// The deploy failed after the new instances were up, and they are up still.
+/// The deploy failed after the new instances were up, and they still are.
 #[derive(Debug)]
 struct RunsOn {
     app: AppName,
-    /// Whether the next verb knows of it.
+    /// Whether the deploy has been recorded.
     is_known: bool,
 }
 

@@ -1,4 +1,4 @@
-//! `destroy`: stops, then forgets.
+//! `destroy`: stops an app and removes it.
 
 use anyhow::Result;
 use formation::Which;

@@ -1,4 +1,4 @@
-//! One verb for one app, or for all of them, some at a time. An app that fails does not keep the others from their turn.
+//! Runs a verb for one app, or for all of them, some at a time. If it fails for one app, the others still get their turn.
 
 use std::num::NonZero;
 use std::sync::Mutex;
@@ -15,17 +15,17 @@ use crate::args::AllArgs;
 use crate::journal;
 use crate::session::Session;
 
-/// A verb, and the apps that it is done to.
+/// A verb and the apps to run it for.
 pub(crate) struct Subjects<'a> {
     /// The verb, as the journal names it.
     pub(crate) verb: &'static str,
-    /// The app that was named.
+    /// The app that was named on the command line.
     pub(crate) app: Option<&'a str>,
-    /// Whether all apps are meant.
+    /// The option `--all`.
     pub(crate) all: &'a AllArgs,
 }
 
-/// Does the verb to the named app, or with `--all` to every app of which `is_meant` says so.
+/// Runs the verb for the named app, or with `--all` for every app that `is_meant` selects.
 pub(crate) fn app(
     session: &Session,
     subjects: &Subjects<'_>,
@@ -60,7 +60,7 @@ pub(crate) fn conclude(failures: &[(AppName, Error)], all: usize) -> Result<Outc
     }
 }
 
-/// How many at a time a value of `--parallel` means.
+/// The number of apps at a time for a value of `--parallel`.
 pub(crate) fn at_a_time(parallel: i32) -> usize {
     match parallel {
         -1 => thread::available_parallelism().map_or(1, NonZero::get),
@@ -68,7 +68,7 @@ pub(crate) fn at_a_time(parallel: i32) -> usize {
     }
 }
 
-/// Does `act` to each of these, so many at a time; those for which it failed, sorted, and why.
+/// Runs `act` for each item, this many at a time. Returns the items for which it failed, sorted, with the errors.
 pub(crate) fn side_by_side<'a, T: Ord + Sync>(
     items: &'a [T],
     at_a_time: usize,

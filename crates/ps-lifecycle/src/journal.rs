@@ -1,5 +1,5 @@
-//! What a verb does is told to the journal of its app: who asked, what is planned, what was done, how it ended. A journal that
-//! cannot be written is no reason not to do it.
+//! Writes the events of a verb into the journal of its app: the caller, the plan, the changes, the result. If the journal
+//! cannot be written, the verb goes on.
 
 use std::env;
 
@@ -11,7 +11,7 @@ use ps_journal::{Journal, grouped};
 use ps_rollout::Fate;
 use ps_scheduler::{DeployOutcome, Plan};
 
-/// Does a verb to an app, and tells of it.
+/// Runs a verb for an app, with an event at its beginning and its end.
 pub(crate) fn of_verb<T>(
     world: &World,
     verb: &str,
@@ -21,26 +21,25 @@ pub(crate) fn of_verb<T>(
     Journal::of(world, app).tell(verb, &words(), say::warning, deed)
 }
 
-/// Somebody asked for an app that has just been made: it had no journal when the verb began.
+/// The event of a verb that has just made the app, which had no journal when the verb began.
 pub(crate) fn of_new_app(world: &World, verb: &str, app: &AppName) {
     Journal::of(world, app).asked(verb, &words(), say::warning);
 }
 
-/// An app was renamed: what happened to it is in the journal of its new name. That it could not be copied keeps nobody from
-/// the new name.
+/// Copies the journal when an app is renamed. If that fails, the app is renamed nevertheless.
 pub(crate) fn hand_on(world: &World, old: &AppName, new: &AppName) {
     if let Err(error) = Journal::of(world, old).hand_on(new) {
         say::warning(&format!("the journal of {new} lacks what happened to {old}: {error}"));
     }
 }
 
-/// What will be done to each slot.
+/// The planned change of each slot.
 pub(crate) fn planned(world: &World, app: &AppName, plan: &Plan) {
     let changes = plan.steps.iter().map(|step| (&step.slot, step.change.as_str(), step.reason));
     Journal::of(world, app).planned(grouped(changes), say::warning);
 }
 
-/// What was done to each slot.
+/// The completed change of each slot.
 pub(crate) fn done(world: &World, app: &AppName, outcome: &DeployOutcome) {
     let fates: Vec<(&Slot, &str)> = if outcome.fates.is_empty() {
         let lists = [(&outcome.started, "started"), (&outcome.stopped, "ended"), (&outcome.kept, "kept")];

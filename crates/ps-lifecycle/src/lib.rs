@@ -1,5 +1,5 @@
-//! Deploys, starts, stops, restarts, inspects and destroys apps: the verbs that touch what runs. What to do is decided in
-//! a plan; a scheduler does it. One verb, one file.
+//! Deploys, starts, stops, restarts, inspects and destroys apps: the verbs that change running instances. A plan decides
+//! what to do, and a scheduler carries it out. Each verb has a file of its name.
 
 mod args;
 mod boot;
@@ -83,7 +83,7 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
-/// A value that was refused is status 1, wrong usage is 2 (docs/contract.md).
+/// A refused value is exit status 1, wrong usage is 2 (docs/contract.md).
 fn parse() -> Result<Args> {
     Args::try_parse().map_err(|error| {
         let cause = error.source();

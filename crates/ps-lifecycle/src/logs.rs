@@ -1,4 +1,4 @@
-//! `logs`: what the processes wrote, each line with the name of who wrote it.
+//! `logs`: the output of the processes, each line with the name of its instance.
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
@@ -31,7 +31,7 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Has a scheduler's lines printed on stdout, each at once for whoever follows.
+/// Prints a scheduler's lines on stdout. While following, each is flushed at once.
 pub(crate) fn write_out(
     scheduler: &dyn Scheduler,
     request: &LogRequest,
@@ -56,7 +56,7 @@ pub(crate) fn write_out(
 fn print(out: &mut dyn Write, line: &LogLine, is_terminal: bool) -> io::Result<()> {
     write!(out, "{} | ", line.slot)?;
     if is_terminal {
-        // A log must not drive the terminal of whoever reads it.
+        // Control characters are replaced, so that a log cannot control the reader's terminal.
         for c in String::from_utf8_lossy(&line.bytes).chars() {
             if c.is_control() && c != '\t' {
                 write!(out, "{}", c.escape_default())?;

@@ -1,5 +1,5 @@
-//! `--dry-run`: what a verb would do, from the same status and by the same steps, and nothing of it is done. `ps-scale --dry-run`
-//! asks for it here. What a scheduler does not answer is `unknown`: nothing is guessed from records.
+//! `--dry-run`: the plan of a verb, made from the same status and by the same steps, without carrying it out. `ps-scale
+//! --dry-run` calls this as well. If a scheduler does not answer, rows say `unknown`: nothing is guessed from records.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufRead, Write};
@@ -16,7 +16,7 @@ use crate::args::ConvergeArgs;
 use crate::session::Session;
 use crate::{converge, release};
 
-/// Prints a row for each slot that is wanted or filled; `No` if something is unknown.
+/// Prints a row for each slot that is wanted or filled; [`Outcome::No`] if something is unknown.
 pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     let world = &session.world;
     let app = world.app(&args.app)?;
@@ -26,7 +26,7 @@ pub(crate) fn print(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     write(&rows(session, &app, &wanted, &stored, args)?, args.json)
 }
 
-/// Prints a row for each slot of the plan that this release has; `No` if something is unknown.
+/// Prints a row for each slot of the plan; [`Outcome::No`] if something is unknown.
 pub(crate) fn show(
     scheduler: &dyn Scheduler,
     release: Release,
@@ -68,7 +68,7 @@ fn rows(
     }
     let intent = Intent::Converge(Which::All);
     let Some(release) = release::deployed(world, &app.name)? else {
-        // Dokku deployed it, and its hooks make the plan.
+        // The app was deployed by Dokku, whose hooks make the plan.
         return Ok(foresee(wanted, Outlook::Planned(&status, &intent)));
     };
     let usual = ps_schedulers::of(world, &app.name)?.usual_strategy();
@@ -81,7 +81,7 @@ fn warn_of_unknown(status: &AppStatus) {
     }
 }
 
-/// Prints rows; `No` if something is unknown.
+/// Prints rows; [`Outcome::No`] if something is unknown.
 fn write(rows: &[Foreseen], is_json: bool) -> Result<Outcome> {
     let mut out = io::stdout().lock();
     for row in rows {
@@ -100,7 +100,7 @@ fn types(words: &str) -> Result<BTreeSet<ProcessType>> {
     named.map(|word| Ok(word.parse()?)).collect()
 }
 
-/// The formation that is asked for: `type=count` lines on stdin.
+/// The formation on stdin: lines `type=count`.
 fn asked() -> Result<StoredFormation> {
     let mut scale = Vec::new();
     for line in io::stdin().lock().lines() {

@@ -1,4 +1,4 @@
-//! `processes`: what runs of an app, natively or in its containers, one row a process.
+//! `processes`: the running processes of an app, natively or in its containers, one row each.
 
 use std::io::{self, Write};
 
@@ -53,7 +53,7 @@ fn text(out: &mut impl Write, processes: &[OsProcess]) -> Result<()> {
     Ok(())
 }
 
-/// An app must not steer the terminal of who looks at it.
+/// Control characters are replaced, so that a command line cannot control the reader's terminal.
 fn printable(command: &str) -> String {
     command.chars().map(|character| if character.is_control() { '?' } else { character }).collect()
 }

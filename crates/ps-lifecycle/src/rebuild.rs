@@ -1,4 +1,4 @@
-//! `rebuild`: a new release from the source of the last deploy, read anew.
+//! `rebuild`: a new release from the source of the last deploy, which is read again.
 
 use anyhow::Result;
 use ps_apps::App;

@@ -1,5 +1,4 @@
-//! What `ps-release` makes and remarks, in this program's voice: a release or a formation goes on to the plan, and what is odd about
-//! it is said.
+//! Passes what `ps-release` assembles on to the plan, and prints its remarks as warnings of this program.
 
 use std::collections::BTreeSet;
 
@@ -32,12 +31,12 @@ fn said(assembled: Assembled) -> Release {
     assembled.release
 }
 
-/// The formation as far as a release can run it: a type that is not in the Procfile is left out, with a word about it.
+/// The formation of a release: types that are not in the Procfile are left out, with a warning.
 pub(crate) fn runnable(stored: &StoredFormation, release: &Release) -> Formation {
     without_skipped(ps_release::runnable(stored, release))
 }
 
-/// [`runnable`] by the types that are known; `None`: any may run.
+/// [`runnable`] for these known types; `None`: every type may run.
 pub(crate) fn runnable_of(stored: &StoredFormation, known: Option<&BTreeSet<ProcessType>>) -> Formation {
     without_skipped(ps_release::runnable_of(stored, known))
 }
@@ -49,7 +48,7 @@ fn without_skipped(runnable: Runnable) -> Formation {
     runnable.formation
 }
 
-/// Says each line as a warning.
+/// Prints each line as a warning.
 pub(crate) fn say_all(lines: &[String]) {
     for line in lines {
         say::warning(line);

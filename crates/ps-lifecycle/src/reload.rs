@@ -1,5 +1,5 @@
-//! `reload`: what can read its configuration again is told to, by the signal that was set for that (`reload-signal`); the rest gets
-//! new instances, as in `restart`.
+//! `reload`: types with a `reload-signal` get that signal, so that they read their configuration again; the others get new
+//! instances, as in `restart`.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ fn reload(session: &Session, app: &App, which: &Which) -> Result<()> {
     let signals: BTreeMap<ProcessType, SignalName> = release.processes.iter().filter_map(signal).collect();
     session.step(&format!("Reloading {}", app.name))?;
     let (told, rolled) = parts(session, app, which, &signals)?;
-    // Whoever cannot be told keeps nobody else from it, and nothing that runs is replaced after a failure.
+    // Signals go to all instances first, even if one fails. After a failure no instance is replaced.
     tell(session, app, &told, &signals)?;
     if rolled.is_empty() {
         return Ok(());
@@ -48,7 +48,7 @@ fn reload(session: &Session, app: &App, which: &Which) -> Result<()> {
     Ok(())
 }
 
-/// The running slots that are told by a signal, and the parts that get new instances.
+/// The running slots that get a signal, and the parts of the app that get new instances.
 fn parts(
     session: &Session,
     app: &App,

@@ -1,4 +1,4 @@
-//! `reset`: the counters of restarts begin anew; what runs is left alone.
+//! `reset`: clears the counters of restarts. Running instances go on.
 
 use anyhow::Result;
 use formation::Which;

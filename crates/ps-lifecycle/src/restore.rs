@@ -1,5 +1,5 @@
-//! `restore`: after a reboot, what was wanted runs again, and only that. All apps are one act: they start at once and settle
-//! together, and what is missing in the end is named.
+//! `restore`: starts what was running before a reboot, and nothing else. All apps are started at once and then waited for
+//! together; at the end, apps with missing instances are named.
 
 mod sum;
 
@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::{each, journal, start};
 
 const VERB: &str = "restore";
-/// So many apps are waited for at a time. Each takes a handful of descriptors, of which a program usually has 1024.
+/// How many apps are waited for at the same time. Each takes a few file descriptors, and a program usually has 1024.
 const TOGETHER: i32 = 128;
 
 /// Starts what was running before a reboot; apps that were stopped by hand stay stopped
@@ -44,12 +44,12 @@ fn all(session: &Session, at_a_time: usize) -> Result<Outcome> {
     each::conclude(&missing, all)
 }
 
-/// The apps that were deployed, by what is wanted of them.
+/// The deployed apps, by what is wanted of them.
 #[derive(Default)]
 struct Wanted {
     apps: Vec<App>,
     held: Vec<App>,
-    /// Those of which that cannot be read: they keep nobody else from being restored.
+    /// Apps whose files cannot be read; the others are restored nevertheless.
     unreadable: Vec<(AppName, Error)>,
 }
 
@@ -77,7 +77,7 @@ fn is_wanted(session: &Session, app: &App) -> Result<Option<bool>> {
 
 fn restore(session: &Session, app: &App) -> Result<()> {
     if is_wanted(session, app)? == Some(true) {
-        // Nobody asks for what had finished, was given up or was stopped before.
+        // Converging does not start instances that had finished, were given up or were stopped before.
         return start::start(session, app, &Intent::Converge(Which::All));
     }
     session.fact(&format!("{0} is not to be restored: ps-lifecycle start {0} starts it", app.name))

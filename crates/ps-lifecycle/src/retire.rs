@@ -1,4 +1,5 @@
-//! `retire`: removes what earlier deploys left behind. One at a time: a second one ends at once, with Dokku's status.
+//! `retire`: removes what earlier deploys left behind. Only one may run at a time; a second one exits at once, with Dokku's
+//! status.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -26,7 +27,7 @@ pub(crate) fn run(session: &Session, args: &RetireArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The lock of whoever retires, held until it is dropped.
+/// The lock of `retire`, held until it is dropped.
 pub(crate) fn lock(world: &World) -> Result<File> {
     let path = world.lib().join("data/ps/retire");
     fs::create_dir_all(world.lib().join("data/ps")).with_context(|| format!("create {}", path.display()))?;

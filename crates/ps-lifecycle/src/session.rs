@@ -1,4 +1,5 @@
-//! What every verb is given: the world, how long to wait for a lock, whether somebody pressed Ctrl-C, whom to tell.
+//! What every verb needs: the world, how long to wait for a lock, whether it was cancelled by Ctrl-C, and how to report
+//! progress.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,16 +17,16 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
 use crate::args::{Args, Verb};
 
-/// How long to wait for a lock where nobody says how long.
+/// How long to wait for a lock without `--wait`.
 const WAIT: Duration = Duration::from_secs(30);
-/// How often a lock that somebody holds is tried again.
+/// The pause before a held lock is tried again.
 const TRY_AGAIN: Duration = Duration::from_millis(20);
-/// From SIGTERM to SIGKILL for hooks of a verb that is told to end.
+/// The grace period of hooks when a verb is cancelled.
 const GRACE_OF_HOOKS: Duration = Duration::from_secs(2);
-/// How often hooks of a command that was killed are looked for.
+/// The pause between two looks for hooks of a command that was killed.
 const LOOK_FOR_HOOKS: Duration = Duration::from_millis(100);
 
-/// What every verb is given.
+/// What every verb needs.
 pub(crate) struct Session {
     pub(crate) world: World,
     pub(crate) wait: Duration,
@@ -34,7 +35,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Reads the environment. Verbs that change something end in good order on Ctrl-C; the others just end.
+    /// Reads the environment. Verbs that change something catch Ctrl-C to clean up; other verbs simply end.
     pub(crate) fn open(args: &Args) -> Result<Self> {
         let reads =
             matches!(args.verb, Verb::Status(_) | Verb::Logs(_) | Verb::Inspect(_) | Verb::Processes(_));
@@ -42,28 +43,29 @@ impl Session {
         let quiet = args.quiet || say::quiet();
         let world = World::from_env()?;
         if !world.inside_dokku() {
-            // Dokku's plugins may pass descriptors on to each other; nobody's hook or app needs those of our caller.
+            // Descriptors of our caller are not for hooks or apps. Plugins of Dokku pass some on to each other.
             ps_supervisor::close_descriptors_on_exec();
         }
         Ok(Self { world, wait: args.wait, quiet, cancel })
     }
 
-    /// For a hook that changes what runs: it waits for the app's lock as a verb does where nothing else is said.
+    /// For a hook that changes instances: it waits for the app's lock as long as a verb does by default.
     pub(crate) fn of_hook(world: &World) -> Result<Self> {
         Ok(Self { world: world.clone(), wait: WAIT, quiet: say::quiet(), cancel: on_signal()? })
     }
 
-    /// The same, which tells of nothing that is done: of what is done to many apps at once, the sum is told.
+    /// The same session without progress messages, for verbs that report on many apps together.
     pub(crate) fn quietly(&self) -> Self {
         Self { world: self.world.clone(), wait: self.wait, quiet: true, cancel: self.cancel.clone() }
     }
 
-    /// The lock of an app: nobody else changes it meanwhile. Ctrl-C ends the wait for it.
+    /// Takes the lock of an app, so that no other program changes it. Ctrl-C ends waiting for it.
     pub(crate) fn lock(&self, app: &AppName) -> Result<AppLock> {
         Ok(self.lock_unless(app, || Ok(false))?.expect("nothing else is waited for"))
     }
 
-    /// The same, unless something else is true meanwhile, which is asked while somebody holds the lock. Then there is no lock.
+    /// Takes the lock, but while another program holds it calls `is_done` again and again. `None`: `is_done` became true
+    /// before the lock was free.
     pub(crate) fn lock_unless(
         &self,
         app: &AppName,
@@ -88,8 +90,8 @@ impl Session {
         }
     }
 
-    /// Hooks of a holder that was killed may still be at work. They are waited for as the lock is; somebody who cannot end
-    /// them goes on in the end, and says so.
+    /// Waits for the hooks of a killed lock holder that are still running, as long as it would wait for the lock. If they
+    /// still run then, a warning says so, and the verb goes on.
     fn after_the_dead(&self, lock: AppLock, began: Instant) -> Result<AppLock> {
         while lock.was_left_by_the_dead()
             && let Some(orphans) = lock.orphans(Duration::ZERO)
@@ -104,45 +106,45 @@ impl Session {
         Ok(lock)
     }
 
-    /// Whether to go on: an error after Ctrl-C or SIGTERM.
+    /// An error after Ctrl-C or SIGTERM.
     pub(crate) fn check(&self) -> Result<()> {
         Ok(self.cancel.check()?)
     }
 
-    /// `-----> text`: a step begins.
+    /// Prints `-----> text`: a step begins.
     pub(crate) fn step(&self, text: &str) -> Result<()> {
         if self.quiet { Ok(()) } else { Ok(say::step(text)?) }
     }
 
-    /// `=====> text`: a fact.
+    /// Prints `=====> text`: a fact.
     pub(crate) fn fact(&self, text: &str) -> Result<()> {
         if self.quiet { Ok(()) } else { Ok(say::fact(text)?) }
     }
 
-    /// A line of what was done.
+    /// Prints a detail of the current step.
     pub(crate) fn detail(&self, text: &str) -> Result<()> {
         if self.quiet { Ok(()) } else { Ok(say::detail(text)?) }
     }
 
-    /// Runs a scheduler's long verb, telling what happens.
+    /// Runs a long operation of a scheduler and prints its progress.
     pub(crate) fn watch<T>(&self, verb: impl FnOnce(&mut Watch<'_>) -> T) -> T {
         self.watch_locked(None, verb)
     }
 
-    /// The same; a process that the verb runs to its end holds this lock as well.
+    /// The same; a process that the operation runs to its end holds this lock as well.
     pub(crate) fn watch_locked<T>(
         &self,
         lock: Option<&AppLock>,
         verb: impl FnOnce(&mut Watch<'_>) -> T,
     ) -> T {
         let mut tell = |progress: Progress| {
-            // A terminal that went away must not stop the work.
+            // Printing may fail because the terminal is gone, which must not stop the operation.
             let _ = if self.quiet { Ok(()) } else { say::detail(&line(&progress)) };
         };
         verb(&mut Watch { say: &mut tell, cancel: &self.cancel, lock: lock.and_then(AppLock::file) })
     }
 
-    /// Calls the user's hooks for a trigger; no hook is success. They hold the app's lock with us.
+    /// Runs the user's hooks for a trigger, which inherit the app's lock; having no hook is success.
     pub(crate) fn trigger(&self, lock: &AppLock, name: &str, arguments: &[&str]) -> Result<()> {
         let (variable, token) = lock.token();
         let triggers = Triggers::new(&self.world).with_env(variable, token);
@@ -153,12 +155,12 @@ impl Session {
             is_over.store(true, Ordering::Relaxed);
             called
         });
-        // A hook that ended because we were told to end is no failure of the hook.
+        // If the hook ended because we were cancelled, the cancellation is the error.
         self.check()?;
         called.with_context(|| format!("trigger {name}"))
     }
 
-    /// Watches beside a hook that is waited for: once the verb is told to end, so is everything that the hook started.
+    /// While a hook runs: ends everything that the hook started if the verb is cancelled.
     fn end_hooks_when_told(&self, lock: &AppLock, is_over: &AtomicBool) {
         let mut told: Option<Instant> = None;
         while !is_over.load(Ordering::Relaxed) {
@@ -172,10 +174,10 @@ impl Session {
     }
 }
 
-/// Set by Ctrl-C, SIGTERM, and what a terminal sends that goes away.
+/// Set by Ctrl-C, by SIGTERM and by the signals of a terminal that is closed.
 fn on_signal() -> Result<Cancel> {
     let flag = Arc::new(AtomicBool::new(false));
-    // A caller that ignores SIGCHLD would keep us from learning how our children ended.
+    // If the caller ignores SIGCHLD, the exit statuses of our children would be lost.
     signal_hook::flag::register(SIGCHLD, Arc::new(AtomicBool::new(false))).context("watch for signals")?;
     for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM] {
         signal_hook::flag::register(signal, Arc::clone(&flag)).context("watch for signals")?;

@@ -1,4 +1,4 @@
-//! `signal`: a signal to what runs, and to nothing else. What does not run is said.
+//! `signal`: sends a signal to running instances by pidfd. Instances that do not run are named.
 
 use anyhow::{Result, bail};
 use formation::Which;

@@ -1,5 +1,5 @@
-//! `snapshot`: named states of all apps, or of some. To restore one is to do to each app what it lacks, as the verbs of that
-//! name do: a deploy of another release, a start, a stop, other counts.
+//! `snapshot`: saved states of all apps, or of some. Restoring one changes each app only where it differs, as the verbs
+//! would: by a deploy of another release, a start, a stop, or a change of counts.
 
 mod instances;
 mod put_back;
@@ -55,7 +55,7 @@ fn save(session: &Session, name: &SnapshotName, words: &[String], replace: bool)
     for app in named(world, words)? {
         match (saved_app(session, &app)?, words.is_empty()) {
             (Some(app), _) => saved.push(app),
-            // Of all apps only those that were ever deployed have a state.
+            // When all apps are saved, those that were never deployed are skipped.
             (None, true) => (),
             (None, false) => return Err(ps_scheduler::Error::NotDeployed { app }.into()),
         }
@@ -69,7 +69,7 @@ fn save(session: &Session, name: &SnapshotName, words: &[String], replace: bool)
     Ok(Outcome::Done)
 }
 
-/// The apps that were named; all, if none was.
+/// The named apps; all apps if none was named.
 fn named(world: &World, words: &[String]) -> Result<Vec<AppName>> {
     if words.is_empty() {
         return Ok(world.apps()?.into_iter().map(|app| app.name).collect());
@@ -79,7 +79,7 @@ fn named(world: &World, words: &[String]) -> Result<Vec<AppName>> {
 
 fn saved_app(session: &Session, app: &AppName) -> Result<Option<SavedApp>> {
     let world = &session.world;
-    // Nobody changes it while it is looked at.
+    // Locked so that the app is not changed while its state is read.
     let _lock = session.lock(app)?;
     let Some(deployed) = world.deployed(app)? else { return Ok(None) };
     let stopped = instances::stopped_by_hand(world, app)?;

@@ -1,4 +1,4 @@
-//! `start`: fills slots that are wanted and empty; what runs is left alone.
+//! `start`: fills slots that are wanted and empty. Running instances go on.
 
 use anyhow::{Error, Result};
 use formation::Which;
@@ -22,7 +22,7 @@ pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     each::app(session, &subjects, is_meant, |app| start(session, app, &intent))
 }
 
-/// Starts instances of one app, and from now on brings it back after a reboot.
+/// Starts instances of one app, and marks it to be restored after a reboot.
 pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let lock = session.lock(&app.name)?;
     if let Intent::Start(which) = intent {
@@ -40,8 +40,8 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     started
 }
 
-/// Whether one instance failed and others run: then the app is to be brought back after a reboot. A failure says what has become of
-/// each slot; the scheduler is asked only where it does not.
+/// Whether others run although one instance failed: then the app stays marked for restoring. If the error does not say what
+/// became of each slot, the scheduler is asked.
 fn runs_on(session: &Session, app: &App, error: &Error) -> bool {
     match error.downcast_ref() {
         Some(ps_scheduler::Error::DeployFailed { fates, .. }) if !fates.is_empty() => {

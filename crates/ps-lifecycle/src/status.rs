@@ -22,7 +22,7 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
         args.apps.iter().map(|name| session.world.app(name)).collect::<Result<_, _>>()?
     };
     let (rows, is_complete) = rows(session, &apps);
-    // One write for all rows, not one for each.
+    // Buffered, so that all rows are written at once.
     let mut out = BufWriter::new(io::stdout().lock());
     match if args.json { Format::Json } else { args.format } {
         Format::Text => status_table::text(&mut out, &rows)?,
@@ -33,7 +33,7 @@ pub(crate) fn run(session: &Session, args: &StatusArgs) -> Result<Outcome> {
     Ok(if is_complete { Outcome::Done } else { Outcome::No })
 }
 
-/// The rows in the order of the apps, and whether every scheduler answered, and knew how each instance is.
+/// The rows in the order of the apps, and whether every scheduler answered for all instances.
 fn rows(session: &Session, apps: &[App]) -> (Vec<StatusRow>, bool) {
     let names: Vec<AppName> = apps.iter().map(|app| app.name.clone()).collect();
     let mut answers = ps_schedulers::statuses(&session.world, &names);

@@ -1,4 +1,4 @@
-//! How the rows of `status` are shown to a person.
+//! Prints the rows of `status` for people.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use ps_rows::StatusRow;
 const HEADINGS: [&str; 9] =
     ["APP", "PROCESS", "STATE", "PID/CONTAINER", "PORT", "SINCE", "RESTARTS", "CPU/MEM", "LAST EXIT"];
 
-/// A table for people, columns as wide as they need to be.
+/// A table whose columns are as wide as their content.
 pub(crate) fn text(mut out: impl Write, rows: &[StatusRow]) -> io::Result<()> {
     let mut lines = vec![HEADINGS.map(str::to_owned)];
     lines.extend(rows.chunk_by(is_same_slot).flat_map(|slot| slot.iter().map(|row| cells(row, slot.len()))));
@@ -25,7 +25,7 @@ pub(crate) fn text(mut out: impl Write, rows: &[StatusRow]) -> io::Result<()> {
     out.flush()
 }
 
-/// Where the path that was typed leads, said once for an app whose instances run there.
+/// If the app's directory was given by a path that leads elsewhere now: one line about it.
 fn led_elsewhere(row: &StatusRow) -> Option<String> {
     let (typed, directory) = row.typed_directory.as_ref().zip(row.directory.as_ref())?;
     Some(format!("{} was deployed from {typed} and runs in {directory}", row.app))
@@ -35,7 +35,7 @@ fn is_same_slot(row: &StatusRow, next: &StatusRow) -> bool {
     (&row.app, &row.process_type, row.index) == (&next.app, &next.process_type, next.index)
 }
 
-/// The slot of a row; with the run and its part, where the slot holds several.
+/// The slot of a row. If several runs are in the slot, the run and its role follow.
 fn name(row: &StatusRow, in_slot: usize) -> String {
     let slot = format!("{}.{}", row.process_type, row.index);
     match (row.run, row.role) {

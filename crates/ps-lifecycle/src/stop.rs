@@ -1,4 +1,4 @@
-//! `stop`: ends instances with their grace period, whole trees, and says truthfully what would not end.
+//! `stop`: ends instances with their whole process trees, after their grace period, and reports those that would not end.
 
 use anyhow::{Result, bail};
 use formation::{AppName, State, Which};
@@ -31,7 +31,8 @@ pub(crate) fn stop_locked(session: &Session, lock: &AppLock, app: &App, which: &
     if *which != Which::All {
         return end(session, app, which, false);
     }
-    // A disk that takes nothing must not keep anything alive: then the wish is written once more, afterwards.
+    // A full disk must not keep instances alive. So if the mark cannot be written, the instances are stopped nevertheless,
+    // and it is tried again afterwards.
     let wish = Wish::set(&session.world, &app.name, false);
     let ended = end(session, app, which, false);
     match wish {
@@ -43,8 +44,8 @@ pub(crate) fn stop_locked(session: &Session, lock: &AppLock, app: &App, which: &
     session.trigger(lock, "post-stop", &[app.name.as_str()])
 }
 
-/// The app's lock. While somebody holds it who rolls the app out, the stop is taken into that rollout; `None`: that was all there
-/// was to do. What belongs to the stop of a whole app besides is done once the lock is free.
+/// Takes the app's lock. If another verb holds it for a rollout, the stop is handed to that rollout. `None`: that was all
+/// there was to do. The other steps of stopping a whole app follow once the lock is free.
 fn lock_or_take_in(session: &Session, app: &App, which: &Which) -> Result<Option<AppLock>> {
     let mut is_taken_in = false;
     let lock = session.lock_unless(&app.name, || {
@@ -57,7 +58,7 @@ fn lock_or_take_in(session: &Session, app: &App, which: &Which) -> Result<Option
     Ok(lock)
 }
 
-/// What came of a stop, if a rollout that somebody carries out has taken it in.
+/// The result of the stop, if a rollout in progress has taken it in.
 fn take_in(session: &Session, app: &App, which: &Which) -> Result<Option<Stopped>> {
     if !ps_dokku::is_deployed(&session.world, &app.name)? {
         return Ok(None);
@@ -69,13 +70,15 @@ fn take_in(session: &Session, app: &App, which: &Which) -> Result<Option<Stopped
     Ok(session.watch(|watch| scheduler.stop_beside(&order, watch))?)
 }
 
-/// Whether a stop failed before anything was told to end. What was told goes on ending when nobody waits for it any more.
+/// Whether a stop failed before any instance was told to end. A cancelled stop only stops waiting, and the instances go on
+/// ending.
 fn has_not_begun(ended: &Result<()>) -> bool {
     let error = ended.as_ref().err().and_then(|error| error.downcast_ref::<Error>());
     error.is_some_and(|error| !matches!(error, Error::Cancelled))
 }
 
-/// Refuses what the app does not have, unless it runs: its deploy was killed before that was written down, or is not over.
+/// Refuses a type or instance that the app does not have. One that runs is accepted: its deploy was killed before it was
+/// recorded, or is still in progress.
 fn refuse_absent(session: &Session, app: &App, which: &Which) -> Result<()> {
     let Err(refused) = refuse_unknown(session, app, which) else { return Ok(()) };
     let status = ps_schedulers::of(&session.world, &app.name)?.status_of(&app.name)?;
@@ -89,7 +92,7 @@ pub(crate) fn end(session: &Session, app: &App, which: &Which, remove: bool) -> 
     end_via(session, &app.name, scheduler.as_ref(), which, remove)
 }
 
-/// [`end`], by a scheduler that need not be the app's any more.
+/// [`end`] with a scheduler that may no longer be the app's.
 pub(crate) fn end_via(
     session: &Session,
     app: &AppName,
@@ -102,7 +105,7 @@ pub(crate) fn end_via(
     told(app, &session.watch(|watch| scheduler.stop(&order, watch))?)
 }
 
-/// An error if something would not end.
+/// An error that names the instances that would not end.
 fn told(app: &AppName, stopped: &Stopped) -> Result<()> {
     if let Some((slot, why)) = stopped.remaining.first() {
         let others = match stopped.remaining.len() - 1 {

@@ -1,13 +1,13 @@
-//! Whether an app is brought back after a reboot: the property `restore`. It is written before the work begins that makes
-//! it true, and put back if the work fails, so that a verb which is killed half-way leaves what was wanted before or what
-//! is wanted now. The other way round, a `start` that was killed would leave a running app that no reboot brings back.
+//! The property `restore`: whether an app is started after a reboot. It is written before the work begins, and restored if
+//! the work fails. If a `start` is killed halfway, the next boot therefore brings back a running app; with the other order
+//! it would not.
 
 use anyhow::Result;
 use formation::AppName;
 use ps_apps::{Error, RESTORE, Scope, World};
 use ps_cli::say;
 
-/// The wish as it was before a verb changed it.
+/// The value before a verb changed it.
 pub(crate) struct Wish<'a> {
     world: &'a World,
     app: &'a AppName,
@@ -15,15 +15,15 @@ pub(crate) struct Wish<'a> {
 }
 
 impl<'a> Wish<'a> {
-    /// From now on the app is brought back, or not.
+    /// Sets whether the app is restored after a reboot.
     pub(crate) fn set(world: &'a World, app: &'a AppName, is_wanted: bool) -> Result<Self> {
         let before = world.property("ps", Scope::App(app), RESTORE)?;
         world.set_restored(app, is_wanted)?;
         Ok(Self { world, app, before })
     }
 
-    /// The work failed: what was wanted before is wanted still. That failure is what the user must hear; one of putting
-    /// back is said beside it.
+    /// Restores the earlier value after the work has failed. If that fails too, a warning says so; the error of the work is
+    /// the one that the user gets.
     pub(crate) fn put_back(self) {
         if let Err(error) = self.write() {
             say::warning(&format!("{RESTORE} of {} could not be put back: {error:#}", self.app));

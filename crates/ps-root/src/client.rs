@@ -1,4 +1,4 @@
-//! The socket of a root, the side of whoever asks. Blocking, with a deadline for every answer.
+//! The client's side of a root's socket. It blocks, with a deadline for every answer.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +13,7 @@ use crate::Error;
 use crate::place::Place;
 use crate::words::{Message, Request, SOCKET};
 
-/// A root that says nothing for so long is stuck.
+/// A root that does not answer for this long hangs.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// A connection to a root.
@@ -23,7 +23,7 @@ pub struct Client {
     stream: BufReader<UnixStream>,
 }
 
-/// A supervisor that a root keeps alive.
+/// The supervisor of an app, kept alive by the root.
 #[derive(Clone, Debug)]
 pub struct Started {
     /// Its process.
@@ -45,7 +45,7 @@ impl Client {
         Ok(Self { place: place.clone(), stream: BufReader::new(stream) })
     }
 
-    /// Whether it executes another program than the one at this path: that was upgraded.
+    /// Whether the root executes another file than the one at this path, because the program was upgraded.
     pub fn is_of_another_program(&mut self, program: &Path) -> Result<bool, Error> {
         let Message::Hello { program: executed, .. } = self.ask(&Request::Hello)? else {
             return Err(self.senseless());
@@ -53,7 +53,7 @@ impl Client {
         Ok(program.metadata().is_ok_and(|file| (file.dev(), file.ino()) != executed))
     }
 
-    /// Has it execute a program in its place, the same process. The connection ends with that.
+    /// Has the root execute a program in its own process. That closes the connection.
     pub fn reexec(mut self, program: &Path) -> Result<(), Error> {
         match self.ask(&Request::Reexec { program: program.to_owned() }) {
             Ok(Message::Reply { error: Some(reason) }) => Err(Error::Refused(reason)),
@@ -61,7 +61,7 @@ impl Client {
         }
     }
 
-    /// Has it keep the supervisor of an app alive, and start it if there is none.
+    /// Has the root keep the supervisor of an app alive, and start it if there is none.
     pub fn start(&mut self, app: &AppName) -> Result<Started, Error> {
         match self.ask(&Request::Start { app: app.to_string() })? {
             Message::Started { process, is_new } => Ok(Started { process, is_new }),
@@ -70,18 +70,19 @@ impl Client {
         }
     }
 
-    /// Has it keep the supervisor of an app alive no longer.
+    /// Tells the root not to restart the supervisor of an app any more.
     pub fn let_go(&mut self, app: &AppName) -> Result<(), Error> {
         self.ask(&Request::LetGo { app: app.to_string() }).map(drop)
     }
 
-    /// Waits until what was let go has ended, and the root has left if it was the last; not for long.
+    /// Waits a short while until the supervisor that was let go has ended, or the root has exited because it was the last
+    /// one.
     pub fn settle(mut self) {
-        // Where it takes longer, nothing depends on it.
+        // Nothing depends on having waited.
         let _ = self.next();
     }
 
-    /// Has it leave its place to somebody who stays.
+    /// Tells the root to exit in favour of one that stays always.
     pub(crate) fn leave(&mut self) -> Result<(), Error> {
         match self.ask(&Request::Leave) {
             Ok(Message::Reply { error: Some(_) }) => {

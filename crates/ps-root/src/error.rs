@@ -1,4 +1,4 @@
-//! Why a root could not do something, split by who must act.
+//! Why a root could not do something. The variants are split by who has to act.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 /// A root's refusal or failure.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The user: there is another one, which stays.
+    /// The user has to act: another root that stays always runs already.
     #[error("{} has a root already", place.display())]
     AlreadyKept {
-        /// Where the apps are.
+        /// The directory of the apps.
         place: PathBuf,
     },
-    /// The user: the directory belongs to somebody else.
+    /// The user has to act: the directory belongs to another user.
     #[error("{} belongs to {owner}: run this as that user", place.display())]
     Foreign {
         /// The directory.
@@ -20,18 +20,19 @@ pub enum Error {
         /// Its owner.
         owner: String,
     },
-    /// The operator: no root answers.
+    /// The operator has to act: no root answers.
     #[error("no root answers in {}: {reason}", place.display())]
     Silent {
-        /// Where it would be.
+        /// The directory of the apps.
         place: PathBuf,
         /// Why.
         reason: String,
     },
-    /// The operator: the root refused what it was asked for; it says itself why.
+    /// The operator has to act: the root refused a request, and said why.
     #[error("{0}")]
     Refused(String),
-    /// The operator: the system refused. It says why itself, so the reason is no `source`: nobody reads it twice.
+    /// The operator has to act: the system refused. The reason is part of this message, so it is no `source`: printing the
+    /// whole chain would show it twice.
     #[error("{action} {}: {reason}", path.display())]
     Io {
         /// What was being done.

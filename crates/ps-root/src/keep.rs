@@ -1,40 +1,41 @@
-//! What becomes of the supervisor of an app, as a table, and when one that died is started again. Pure: states and events in,
-//! states and actions out.
+//! The table of what a root does about an app's supervisor, and the delay before a dead one is restarted. Pure: a state and
+//! an event give the next state and an action.
 
 use std::time::Duration;
 
 /// The delay before the second start in a row; the first is at once.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
-/// A supervisor that ends by itself again and again is tried no more often than this.
+/// The longest delay for a supervisor that keeps exiting by itself.
 const LONGEST_DELAY: Duration = Duration::from_secs(60);
-/// Somebody who kills supervisors, as a machine without memory does, finds them back within a second.
+/// The longest delay for a supervisor that keeps being killed, for example by a machine without memory: it is back within a
+/// second.
 const LONGEST_AFTER_KILL: Duration = Duration::from_millis(250);
-/// A supervisor that lived this long is stable: what happened before no longer counts.
+/// A supervisor that has lived this long is stable, and its earlier deaths no longer count.
 const STABLE: Duration = Duration::from_secs(10);
 
-/// How it is with the supervisor of an app.
+/// The state of an app's supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keep {
-    /// There is none, and none is to be.
+    /// There is none, and none is wanted.
     Gone,
     /// It lives.
     Alive,
-    /// It lives, and its end is its own affair.
+    /// It lives, and is not restarted when it ends.
     LetGo,
-    /// It died, and is started again when the delay is over.
+    /// It died, and is restarted when the delay is over.
     Waiting,
 }
 
-/// What happens.
+/// An event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// Somebody asks for one.
+    /// A client wants the app to have a supervisor.
     Asked,
-    /// Somebody asks for it to be left alone.
+    /// A client wants the supervisor not to be restarted.
     LetGo,
-    /// It ended, and is missed.
+    /// It ended although the app needs one.
     Died,
-    /// It ended, and is not missed: it was told to end, or nothing of the app is to run.
+    /// It ended and is not needed: it was told to end, or nothing of the app is to run.
     Left,
     /// The delay is over.
     Due,
@@ -45,14 +46,14 @@ pub(crate) enum Event {
 pub(crate) enum Action {
     /// Nothing.
     Nothing,
-    /// One is started.
+    /// Start a supervisor.
     Start,
-    /// The delay begins.
+    /// Begin the delay.
     Delay,
 }
 
 impl Keep {
-    /// What follows.
+    /// The next state and the action.
     pub(crate) fn after(self, event: Event) -> (Self, Action) {
         match (self, event) {
             (Self::Gone | Self::Waiting, Event::Asked) | (Self::Waiting, Event::Due) => {

@@ -1,4 +1,4 @@
-//! The supervisor of one app, and the processes that dead ones of it have left to us.
+//! The supervisor of one app, and the main processes that dead supervisors of it have left to the root.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,28 +22,28 @@ pub(crate) struct Kept {
     since: Instant,
     due: Option<Instant>,
     deaths: Deaths,
-    /// Main processes that became our children when their supervisor died.
+    /// Main processes that became children of the root when their supervisor died.
     orphans: Vec<Bereft>,
 }
 
 #[derive(Debug)]
 struct Supervisor {
     process: ProcessId,
-    /// Of one that is no child of ours.
+    /// A pidfd, if the supervisor is no child of the root.
     pidfd: Option<OwnedFd>,
 }
 
-/// How a supervisor ended.
+/// How the end of a supervisor was noticed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum How {
-    /// As our child.
+    /// It was a child, and exited like this.
     Seen(Exit),
-    /// Nobody could see it.
+    /// It was no child, so its exit status is not known.
     Unseen,
 }
 
 impl Kept {
-    /// That of a service directory: nothing is known of it yet.
+    /// For a service directory whose supervisor is not known yet.
     pub(crate) fn of(service: PathBuf) -> Self {
         let (deaths, orphans) = Default::default();
         Self {
@@ -57,12 +57,12 @@ impl Kept {
         }
     }
 
-    /// How it is with it.
+    /// The state of the supervisor.
     pub(crate) fn keep(&self) -> Keep {
         self.keep
     }
 
-    /// When it is to be started, if it waits for that.
+    /// When it is restarted, if it waits for that.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due
     }
@@ -72,12 +72,12 @@ impl Kept {
         self.supervisor.as_ref().map(|supervisor| &supervisor.process)
     }
 
-    /// What to watch to learn of its end, if it is no child of ours.
+    /// The descriptor that shows its end, if it is no child of ours.
     pub(crate) fn pidfd(&self) -> Option<BorrowedFd<'_>> {
         self.supervisor.as_ref()?.pidfd.as_ref().map(AsFd::as_fd)
     }
 
-    /// Takes in a supervisor that lives, started by whomever; false if there is none, or if it is systemd's to start again.
+    /// Looks for a living supervisor, whoever started it; false if there is none, or if systemd restarts it.
     pub(crate) fn find(&mut self) -> bool {
         let client = ps_supervisor::Client::connect(&self.service).ok();
         let Some(pid) = client.and_then(|client| client.supervisor()) else { return false };
@@ -91,7 +91,8 @@ impl Kept {
         true
     }
 
-    /// What died while no root lived: its supervisor is started if it is missed, and its processes are ours if they are.
+    /// At the start of a root: a supervisor that died while no root lived is restarted if the app needs it, and main
+    /// processes that are our children are watched.
     pub(crate) fn take_over(&mut self) {
         self.inherit();
         if !self.find() && misses_supervisor(&self.service) {
@@ -99,7 +100,7 @@ impl Kept {
         }
     }
 
-    /// Something happens; whether a supervisor is to be started now.
+    /// Handles an event; whether a supervisor has to be started now.
     pub(crate) fn handle(&mut self, event: Event) -> bool {
         let (keep, action) = self.keep.after(event);
         self.keep = keep;
@@ -109,10 +110,10 @@ impl Kept {
         action == Action::Start
     }
 
-    /// Starts it, unless one lives that somebody else has started. Its processes get this soft limit of open files.
+    /// Starts the supervisor, unless one lives already. Its processes get this soft limit of open files.
     ///
     /// # Errors
-    /// It cannot be started now; it is tried again later.
+    /// It could not be started. It is tried again later.
     pub(crate) fn start(&mut self, program: &Path, open_files: Option<u64>) -> io::Result<()> {
         if self.find() {
             return Ok(());
@@ -154,7 +155,7 @@ impl Kept {
         self.due = Some(Instant::now() + self.deaths.delay(was_killed));
     }
 
-    /// The main processes that its dead supervisor has left to us.
+    /// Looks for main processes that became our children when their supervisor died.
     fn inherit(&mut self) {
         let own = u32::try_from(getpid().as_raw_nonzero().get()).unwrap_or(0);
         let is_ours = |process: &ProcessId| {
@@ -165,7 +166,8 @@ impl Kept {
         self.look_at_orphans();
     }
 
-    /// Writes down how those ended that have ended, before anybody can see that they are gone.
+    /// Records the exit status of those that have ended. They are left as zombies until then, so that nobody finds them
+    /// gone without a record.
     pub(crate) fn look_at_orphans(&mut self) {
         self.orphans.retain(|orphan| {
             let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
@@ -185,7 +187,7 @@ impl Kept {
         });
     }
 
-    /// A child has been waited for that may be one of its orphans: it ended since they were looked at.
+    /// A child was reaped that may be one of these main processes, having ended after the last look.
     pub(crate) fn buried(&mut self, pid: u32, exit: Exit) {
         if let Some(index) = self.orphans.iter().position(|orphan| orphan.process.pid == pid) {
             self.orphans.swap_remove(index).ended(exit);
@@ -193,7 +195,7 @@ impl Kept {
     }
 }
 
-/// A child of ours that has not been waited for: it is there, if only as a zombie.
+/// The identity of a child that has not been reaped, and so has a pid even if it has exited.
 fn named(pid: u32) -> Option<ProcessId> {
     let start_time = Stat::of(pid)?.start_time;
     Some(ProcessId { pid, start_time, boot_id: boot_id().to_owned() })

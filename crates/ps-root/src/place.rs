@@ -1,4 +1,4 @@
-//! Where a root is: in a directory of its own among the service directories that it is for. No app has such a name.
+//! The directory of a root, beside the service directories of its apps. No app can have its name.
 //!
 //! ```text
 //! data/scheduler-native/.root/          its lock is on the directory itself: there is nothing to delete
@@ -22,14 +22,14 @@ use crate::Error;
 const OWN: &str = ".root";
 const AGAIN: Duration = Duration::from_millis(5);
 
-/// The service directories of one installation.
+/// The service directories of one installation, with their root.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     services: PathBuf,
 }
 
 impl Place {
-    /// The one with these service directories.
+    /// The place with these service directories.
     pub fn of(services: &Path) -> Self {
         Self { services: services.to_owned() }
     }
@@ -44,7 +44,7 @@ impl Place {
         self.services.join(OWN)
     }
 
-    /// The file with what a root says.
+    /// The file with the messages of a root.
     pub fn log(&self) -> PathBuf {
         self.own().join("log")
     }
@@ -60,10 +60,10 @@ impl Place {
         entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
     }
 
-    /// Makes the root's own directory, for the user that we are; the other directories are there.
+    /// Makes the root's own directory. The other directories must exist.
     ///
     /// # Errors
-    /// The place belongs to somebody else.
+    /// The directory belongs to another user.
     pub(crate) fn make(&self) -> Result<(), Error> {
         let fail = |error| Error::io("open", &self.services, error);
         let owner = fs::metadata(&self.services).map_err(fail)?.uid();
@@ -79,7 +79,7 @@ impl Place {
         }
     }
 
-    /// Takes the lock of the place, which is free before `patience` is over; `None`: it is not.
+    /// Takes the lock, waiting up to `patience` for it; `None`: it was not free in that time.
     pub(crate) fn lock(&self, patience: Duration) -> Result<Option<File>, Error> {
         let own = self.own();
         let directory = File::open(&own).map_err(|error| Error::io("open", &own, error))?;

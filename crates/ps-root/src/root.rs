@@ -1,4 +1,4 @@
-//! The event loop of a root: it waits, and passes on what happened. What becomes of a supervisor is decided in `keep`.
+//! The event loop of a root: it waits for events and handles them. What is done about a supervisor is decided in `keep`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -27,18 +27,18 @@ use crate::server::Server;
 use crate::source::Source;
 use crate::words::{Message, PROTOCOL, Request, SOCKET};
 
-/// How long a root that leaves its place, or is executed anew, may hold the lock of it.
+/// How long a root that exits or executes another program may still hold the lock.
 const HANDOVER: Duration = Duration::from_secs(10);
 const MOMENT: Duration = Duration::from_millis(200);
-/// How long a root that is to leave when nobody needs it waits for the first who does.
+/// How long a root without any app waits for its first request before it exits.
 const UNASKED: Duration = Duration::from_secs(10);
 
-/// How long a root stays.
+/// How long a root runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stay {
-    /// Until a signal ends it, in the place of one that a verb started.
+    /// Until a signal ends it. It takes the place of one that a verb started.
     Always,
-    /// As long as it keeps anything alive.
+    /// As long as it has a supervisor to keep alive.
     WhileNeeded,
 }
 
@@ -47,9 +47,9 @@ pub enum Stay {
 pub struct Root {
     place: Place,
     stay: Stay,
-    /// What supervisors are started with.
+    /// The program of supervisors.
     program: PathBuf,
-    /// The soft limit of open files that we were given, and that they get.
+    /// The soft limit of open files that it was given, which supervisors get.
     open_files: Option<u64>,
     kept: BTreeMap<AppName, Kept>,
     server: Server,
@@ -58,20 +58,20 @@ pub struct Root {
     children: UnixStream,
     removals: OwnedFd,
     clients: u64,
-    /// Until when nobody need have asked for anything.
+    /// Until when it waits for its first request.
     unasked: Option<Instant>,
     is_leaving: bool,
     reexec: Option<PathBuf>,
-    /// Held as long as it lives.
+    /// Held as long as the root lives.
     _lock: File,
 }
 
 impl Root {
-    /// Takes charge of a place, and of what lives there; supervisors are started with `program`. `None`: another one has it, which
-    /// is all the same to a root that only stays while it is needed.
+    /// Takes the lock of a place and finds the supervisors that live there; supervisors are started with `program`. `None`:
+    /// another root has the lock, and this one was only to stay while it is needed.
     ///
     /// # Errors
-    /// The place belongs to another user, has a root that stays, or cannot be used.
+    /// The place belongs to another user, has a root that stays always, or cannot be used.
     pub fn open(place: Place, stay: Stay, program: PathBuf) -> Result<Option<Self>, Error> {
         place.make()?;
         let Some(lock) = lock(&place, stay)? else { return Ok(None) };
@@ -119,7 +119,7 @@ impl Root {
         Ok(())
     }
 
-    /// Finds the supervisors that live, and those that are missed.
+    /// Finds the supervisors that live, and restarts those that died.
     fn take_over(&mut self) {
         for app in self.place.apps() {
             let service = self.place.service(&app);
@@ -137,20 +137,20 @@ impl Root {
 
     fn watch_supervisor(&mut self, app: &AppName, kept: &Kept) {
         if let Some(pidfd) = kept.pidfd() {
-            // One that cannot be watched is found to be gone by the next verb about its app.
+            // If it cannot be watched, the next verb for its app notices that it is gone.
             let _ = self.poll.watch(pidfd, Source::Supervisor(app.clone()));
         }
     }
 
-    /// Runs until it is told to leave, or nobody needs it.
+    /// Runs until it is told to exit, or no app needs it.
     ///
     /// # Errors
-    /// It cannot wait for anything.
+    /// Waiting for events fails.
     pub fn run(&mut self) -> Result<(), Error> {
         loop {
             self.start_due();
             if self.is_leaving || self.is_unneeded() {
-                // While we hold the lock: what is there afterwards is another root's.
+                // Removed while we hold the lock: afterwards the file may be another root's.
                 let _ = fs::remove_file(self.place.own().join(SOCKET));
                 return Ok(());
             }
@@ -169,7 +169,7 @@ impl Root {
         let timeout = waiting.map(|due| due.saturating_duration_since(Instant::now()));
         let happened =
             self.poll.wait(timeout).map_err(|errno| Error::io("watch", self.place.services(), errno))?;
-        // What children have become is known before anybody is told of it.
+        // Children are reaped before clients are answered, so that the answers are up to date.
         self.reap();
         for source in happened {
             self.serve(source);
@@ -186,7 +186,7 @@ impl Root {
             Source::Client(id) => self.listen_to(id),
             Source::Supervisor(app) => {
                 self.poll.forget(&Source::Supervisor(app.clone()));
-                // A child has been waited for already.
+                // The child has been reaped already.
                 if self
                     .kept
                     .get(&app)
@@ -198,7 +198,7 @@ impl Root {
         }
     }
 
-    /// Waits for every child that ended. A supervisor comes before the processes that it has left to us: the kernel tells of
+    /// Reaps every child that has ended. A supervisor comes before the main processes that it left: the kernel reports
     /// children in the order in which they became ours.
     fn reap(&mut self) {
         self.kept.values_mut().for_each(Kept::look_at_orphans);
@@ -228,13 +228,13 @@ impl Root {
             self.kept.iter().filter(|(_, kept)| is_due(kept)).map(|(app, _)| app.clone()).collect();
         for app in due {
             let is_refused = refusal(&app, &self.place.service(&app)).is_some();
-            // Nobody waits for the reason: whoever asks for the app is told.
+            // No client waits for this start, so the reason is not told; the next request for the app gets it.
             let event = if is_refused { Event::LetGo } else { Event::Due };
             let _ = self.handle(&app, event);
         }
     }
 
-    /// Something happens to the supervisor of an app; an error if it was to be started and cannot be.
+    /// Handles an event of an app's supervisor; an error if one had to be started and could not be.
     fn handle(&mut self, app: &AppName, event: Event) -> io::Result<()> {
         let service = self.place.service(app);
         let mut kept = self.kept.remove(app).unwrap_or_else(|| Kept::of(service));
@@ -314,7 +314,7 @@ impl Root {
         Ok(Message::Started { process, is_new })
     }
 
-    /// Executes a program with our words, as the same process. It returns where that failed: then we go on as we are.
+    /// Executes a program with our own arguments, in this process. Returns only on failure; then the root goes on.
     fn become_anew(&self, program: &Path) {
         let raised = getrlimit(Resource::Nofile);
         let _ = setrlimit(Resource::Nofile, Rlimit { current: self.open_files, ..raised });
@@ -327,7 +327,8 @@ impl Root {
         self.stay == Stay::WhileNeeded && self.kept.is_empty() && is_over
     }
 
-    /// A socket that somebody removed is made anew; with its directory a root is over.
+    /// Something was removed from the root's directory: a missing socket is made again; without its directory the root
+    /// exits.
     fn look_at_place(&mut self) {
         let mut buffer = [0; 4096];
         while matches!(rustix::io::read(&self.removals, &mut buffer), Ok(length) if length > 0) {}
@@ -345,7 +346,7 @@ impl Root {
     }
 }
 
-/// The lock of a place; whoever only stays while it is needed makes room for one that stays always.
+/// Takes the lock of a place. A root that only stays while it is needed gives way to one that stays always.
 fn lock(place: &Place, stay: Stay) -> Result<Option<File>, Error> {
     let free = place.lock(MOMENT)?;
     if free.is_some() || stay == Stay::WhileNeeded {
@@ -358,7 +359,7 @@ fn lock(place: &Place, stay: Stay) -> Result<Option<File>, Error> {
     taken.map(Some).ok_or_else(|| Error::AlreadyKept { place: place.services().to_owned() })
 }
 
-/// Why nothing of an app is started for us, if nothing is.
+/// Why a root of this user does not start the supervisor of an app, if it does not.
 fn refusal(app: &AppName, service: &Path) -> Option<String> {
     let owner = match service.symlink_metadata() {
         Ok(found) if found.is_dir() => found.uid(),
@@ -372,15 +373,16 @@ fn refusal(app: &AppName, service: &Path) -> Option<String> {
     })
 }
 
-/// Device and inode of the program that we execute, also where another file has its name by now.
+/// Device and inode of the file that this process executes, even if it was replaced.
 fn executed() -> (u64, u64) {
     fs::metadata("/proc/self/exe").map_or((0, 0), |file| (file.dev(), file.ino()))
 }
 
-/// Each supervisor that is not our child takes one. The soft limit that there was.
+/// Raises the soft limit of open files, because each supervisor that is no child of ours takes a descriptor. Returns the
+/// earlier limit.
 fn raise_descriptors() -> Option<u64> {
     let limit = getrlimit(Resource::Nofile);
-    // Where that fails, those that cannot be watched are found to be gone by the next verb.
+    // If this fails, supervisors that cannot be watched are missed only at the next verb.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
     limit.current
 }

@@ -1,5 +1,5 @@
-//! The socket of a root, the root's side. A request is one short line and is read at once: a client that says half a line, or
-//! what nobody understands, is told so and has to leave; one that does not read its answer is forgotten.
+//! The root's side of its socket. A request is one short line. A client whose request is incomplete or cannot be understood
+//! gets an error and is disconnected; one that does not read its answer is disconnected as well.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -9,10 +9,10 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use crate::place::Place;
 use crate::words::{MAX_LINE, Message, Request, SOCKET};
 
-/// More clients than this at a time are nobody's honest need; the one that came first leaves.
+/// More clients than this at a time are taken for a mistake; the oldest one is disconnected.
 const MOST_CLIENTS: usize = 512;
 
-/// The socket and whoever is connected.
+/// The listening socket and its clients.
 #[derive(Debug)]
 pub(crate) struct Server {
     listener: UnixListener,
@@ -37,7 +37,7 @@ impl Server {
         self.listener.as_fd()
     }
 
-    /// Takes in whoever waits and may speak to us, as number `id`; `None`: nobody (else) waits, or there is no room for anybody.
+    /// Accepts the next client that may connect, under the number `id`; `None`: no client waits, or there is no descriptor.
     pub(crate) fn accept(&mut self, id: u64) -> Option<()> {
         loop {
             match self.listener.accept() {
@@ -53,7 +53,7 @@ impl Server {
                 Ok(_) => (),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                // No descriptor is left: whoever came first has had its time.
+                // No descriptor is left: the oldest client is disconnected.
                 Err(_) if self.clients.pop_first().is_some() => (),
                 Err(_) => return None,
             }
@@ -65,7 +65,8 @@ impl Server {
         self.clients.get(&id).map(|client| client.stream.as_fd())
     }
 
-    /// What a client asks for, each line of it; `Err` for what is no request. Nothing: it has said nothing, or has left.
+    /// The requests of a client, one for each line; `Err` for a line that is no request. Empty if it has sent nothing or
+    /// has disconnected.
     pub(crate) fn read(&mut self, id: u64) -> Vec<Result<Request, String>> {
         let Some(client) = self.clients.get_mut(&id) else { return Vec::new() };
         let mut buffer = [0; MAX_LINE];
@@ -83,14 +84,14 @@ impl Server {
         }
     }
 
-    /// A client waits for what was let go.
+    /// The client waits until the supervisor that it let go has ended.
     pub(crate) fn waits(&mut self, id: u64) {
         if let Some(client) = self.clients.get_mut(&id) {
             client.has_let_go = true;
         }
     }
 
-    /// Says something to a client.
+    /// Sends a message to a client.
     pub(crate) fn say(&mut self, id: u64, message: &Message) {
         let is_gone = self.clients.get_mut(&id).is_some_and(|client| !client.say(message));
         if is_gone {
@@ -98,7 +99,7 @@ impl Server {
         }
     }
 
-    /// Everybody who waits for what was let go hears that it has ended.
+    /// Tells the clients that wait that their supervisor has ended.
     pub(crate) fn settle(&mut self) {
         self.clients
             .retain(|_, client| !std::mem::take(&mut client.has_let_go) || client.say(&Message::Settled));
@@ -106,7 +107,7 @@ impl Server {
 }
 
 impl Client {
-    /// An answer is far shorter than what a socket takes at once.
+    /// A message is far shorter than a socket's buffer, so it is sent at once or not at all.
     fn say(&mut self, message: &Message) -> bool {
         let mut line = serde_json::to_vec(message).expect("a message is plain data");
         line.push(b'\n');

@@ -1,20 +1,20 @@
-//! What happens to a root, by where it comes from.
+//! The events of the root's loop, by where they come from.
 
 use formation::AppName;
 
-/// What can happen.
+/// What a watched descriptor belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
-    /// Somebody connects.
+    /// A client connects.
     Listener,
     /// A signal that ends a root.
     End,
-    /// A child ended.
+    /// A child has exited.
     Children,
     /// Something was removed from the root's own directory.
     Place,
-    /// A client says something, or leaves.
+    /// A client has sent something, or has disconnected.
     Client(u64),
-    /// The supervisor of an app, no child of ours, ended.
+    /// The supervisor of an app, which is no child of ours, has ended.
     Supervisor(AppName),
 }

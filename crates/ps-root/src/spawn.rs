@@ -1,4 +1,4 @@
-//! Starting supervisors and roots: what they get of whoever starts them, and where they say what goes wrong.
+//! Starts supervisors and roots: their environment, their directory and their logs.
 
 use std::env;
 use std::fs::{File, OpenOptions};
@@ -13,11 +13,11 @@ use rustix::process::{Resource, getrlimit};
 use crate::place::Place;
 
 const LOG_FILE: &str = "supervisor.log";
-/// What they get of our environment. Apps get theirs from the spec.
+/// The variables that they get from our environment. Apps get theirs from the spec.
 const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
 
-/// Starts the supervisor of a service directory. Its processes get the soft limit of open files `open_files`, where that is
-/// another one than ours.
+/// Starts the supervisor of a service directory. Its processes get the soft limit of open files `open_files`, where that
+/// differs from ours.
 ///
 /// # Errors
 /// Its log cannot be opened, or the program cannot be executed.
@@ -31,12 +31,12 @@ pub fn spawn_supervisor(program: &Path, service: &Path, open_files: Option<u64>)
     command.spawn()
 }
 
-/// Starts the root of a place, which leaves when nobody needs it.
+/// Starts a root that exits when no app needs it.
 ///
 /// # Errors
 /// As for [`spawn_supervisor`].
 pub fn spawn_root(program: &Path, lib: &Path, place: &Place) -> io::Result<Child> {
-    // It makes its directory itself, as the owner of the place: where there is none yet, it says nothing.
+    // The root makes its own directory, as the owner of the place. Before that there is no log, and messages are lost.
     let log = open_log(&place.log(), place.services())
         .or_else(|_| File::options().write(true).open("/dev/null"))?;
     command(program, log)?.args(["--while-needed", "--root"]).arg(lib).spawn()
@@ -50,13 +50,14 @@ fn command(program: &Path, log: File) -> io::Result<Command> {
     Ok(command)
 }
 
-/// A log in a directory that may be another user's: a FIFO in its place does not hold us up, and what it links to is not written.
+/// Opens a log in a directory that may belong to another user: it does not block on a FIFO in its place, and does not
+/// follow a link.
 fn open_log(path: &Path, directory: &Path) -> io::Result<File> {
     let flags = i32::try_from((OFlags::NONBLOCK | OFlags::NOFOLLOW).bits()).unwrap_or(0);
     let log = OpenOptions::new().append(true).create(true).mode(0o600).custom_flags(flags).open(path)?;
     let (owner, opened) = (directory.metadata()?, log.metadata()?);
     if opened.uid() != owner.uid() && opened.nlink() == 1 {
-        // Only root can give it away, and only there it may have to.
+        // Only root can change the owner, and only for root can it differ.
         let _ = fchown(&log, Some(owner.uid()), Some(owner.gid()));
     }
     Ok(log)

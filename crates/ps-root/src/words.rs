@@ -1,4 +1,4 @@
-//! What is said over the socket of a root: one JSON document a line, both ways.
+//! The protocol of a root's socket: one JSON document a line, in both directions.
 
 use std::path::PathBuf;
 
@@ -9,40 +9,40 @@ use serde::{Deserialize, Serialize};
 pub(crate) const SOCKET: &str = "control";
 /// The longest line in either direction, in bytes.
 pub(crate) const MAX_LINE: usize = 1 << 13;
-/// The version of what is said here. It grows when a word changes its meaning.
+/// The version of the protocol. It grows when an existing word changes its meaning.
 pub const PROTOCOL: u32 = 1;
 
-/// What a client asks for.
+/// The request of a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub(crate) enum Request {
-    /// Say who you are: [`Message::Hello`].
+    /// Asks for version and program: [`Message::Hello`].
     Hello,
-    /// Keep the supervisor of an app alive, and start it if there is none: [`Message::Started`], or why not.
+    /// Keep the supervisor of an app alive, and start it if there is none: [`Message::Started`], or an error.
     Start {
         /// The app.
         app: String,
     },
-    /// Keep that of an app alive no longer: a reply at once, and [`Message::Settled`] once it has ended. A root that nobody needs
-    /// any more leaves instead.
+    /// Do not restart the supervisor of an app any more: a reply at once, and [`Message::Settled`] once it has ended. A
+    /// root that has no other app exits instead.
     LetGo {
         /// The app.
         app: String,
     },
-    /// Execute this program in your place: an upgrade. The children stay; whoever is connected is not.
+    /// Execute this program in your own process, for an upgrade. Children stay; connections are closed.
     Reexec {
         /// The program.
         program: PathBuf,
     },
-    /// Leave your place to somebody who stays.
+    /// Exit in favour of a root that stays always.
     Leave,
 }
 
-/// What the root says.
+/// A message of the root.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "is", rename_all = "snake_case")]
 pub(crate) enum Message {
-    /// Who it is.
+    /// The answer to [`Request::Hello`].
     Hello {
         /// Its [`PROTOCOL`].
         protocol: u32,
@@ -53,19 +53,19 @@ pub(crate) enum Message {
     },
     /// A supervisor of the app lives.
     Started {
-        /// Which process it is.
+        /// Its process.
         process: ProcessId,
         /// Whether it was started for this request.
         is_new: bool,
     },
-    /// What was let go has ended.
+    /// The supervisor that was let go has ended.
     Settled,
-    /// The answer to any other request; `error` says why it was refused.
+    /// The answer to any other request.
     Reply {
-        /// Why it was refused, if it was.
+        /// Why the request was refused; `None` if it was not.
         error: Option<String>,
     },
-    /// Something that only a later version understands.
+    /// A message of a later version.
     #[serde(other)]
     Unknown,
 }

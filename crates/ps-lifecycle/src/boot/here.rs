@@ -1,4 +1,5 @@
-//! What is to be known of this machine: its init system, where the programs are found after an upgrade too, and whose the apps are.
+//! Facts about this machine: its init system, the paths under which the programs are found after an upgrade too, and the
+//! owner of the apps.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,7 +14,7 @@ use rustix::process::geteuid;
 
 use crate::args::BootArgs;
 
-/// The init system that runs here, and how it was told.
+/// The init system of this machine, and how it was recognised.
 pub(super) fn init_system() -> Result<(Init, &'static str)> {
     let is_there = |path: &str| Path::new(path).exists();
     let first = fs::read_to_string("/proc/1/comm").unwrap_or_default();
@@ -33,7 +34,7 @@ pub(super) fn init_system() -> Result<(Init, &'static str)> {
     bail!("no init system that is known here runs this machine: name the one to write for, with --init")
 }
 
-/// What is to be brought back.
+/// What has to be started at boot.
 pub(super) fn installation(world: &World, init: Init, args: &BootArgs) -> Result<Installation> {
     let is_lost =
         || "ps-lifecycle and ps-supervise do not lie beside each other: install them in one directory";
@@ -56,7 +57,7 @@ pub(super) fn installation(world: &World, init: Init, args: &BootArgs) -> Result
     })
 }
 
-/// Who runs the apps: whom they belong to. `None`: root, or the user whose systemd it is.
+/// The user whom the apps belong to. `None`: root, or the user of the systemd user manager.
 fn user(world: &World, init: Init, args: &BootArgs) -> Result<Option<String>> {
     let owner = fs::metadata(world.lib()).map_or_else(|_| geteuid().as_raw(), |lib| lib.uid());
     let (own, owner_name) = (os_process::user_name(geteuid().as_raw()), os_process::user_name(owner));
@@ -80,7 +81,7 @@ fn user(world: &World, init: Init, args: &BootArgs) -> Result<Option<String>> {
     Ok(Some(user).filter(|user| user != "root" && init != Init::SystemdUser))
 }
 
-/// Where a user's own units lie.
+/// The directory of a user's own units.
 fn config(init: Init) -> Result<PathBuf> {
     let config = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     let config = config.or_else(|| Some(PathBuf::from(variable("HOME")?).join(".config")));
@@ -93,7 +94,7 @@ fn config(init: Init) -> Result<PathBuf> {
     }
 }
 
-/// The directory whose services runit runs: where it is depends on the distribution.
+/// The directory of the services that runit runs, which depends on the distribution.
 fn scanned(args: &BootArgs) -> PathBuf {
     let below = |path: &str| match &args.root {
         Some(root) => root.join(path.trim_start_matches('/')),

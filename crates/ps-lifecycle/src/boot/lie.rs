@@ -1,4 +1,4 @@
-//! Pieces as they lie on a disk: whether they are there, whose they are, how they differ.
+//! Compares, writes and removes installed files and links.
 
 use std::fs;
 use std::io;
@@ -10,10 +10,10 @@ use boot_units::{Content, MARK, Piece};
 
 use super::place::Place;
 
-/// The longest file that could be ours.
+/// The longest file that is compared, in bytes.
 const MAX_BYTES: u64 = 1 << 16;
 
-/// Where a piece lies, if anything does: a numbered link may have another number.
+/// The path of an installed piece, if it is there. A numbered link may have another number than ours.
 pub(super) fn found(place: &Place, piece: &Piece) -> Option<PathBuf> {
     let path = place.path(&piece.path);
     if path.symlink_metadata().is_ok() {
@@ -24,7 +24,7 @@ pub(super) fn found(place: &Place, piece: &Piece) -> Option<PathBuf> {
     own.next().map(|entry| entry.path())
 }
 
-/// Why what lies there is not ours, if it is somebody else's.
+/// Why an installed file or link is not ours, if it is not.
 pub(super) fn is_foreign(place: &Place, piece: &Piece) -> Option<String> {
     let path = found(place, piece)?;
     let shown = path.display();
@@ -41,7 +41,7 @@ pub(super) fn is_foreign(place: &Place, piece: &Piece) -> Option<String> {
     }
 }
 
-/// Puts a piece where it belongs; whether anything was changed by that.
+/// Installs a piece; whether that changed anything.
 pub(super) fn put(place: &Place, piece: &Piece) -> Result<bool> {
     if differences(place, piece).is_empty() {
         return Ok(false);
@@ -69,7 +69,7 @@ pub(super) fn remove(place: &Place, piece: &Piece) -> Result<()> {
     let mut directory = path.parent();
     while let Some(empty) = directory.filter(|directory| may_go(place, directory)) {
         if empty.ends_with("sv/formation") {
-            // runit keeps there what it knows of a service.
+            // runit keeps the state of a service there.
             let _ = fs::remove_dir_all(empty.join("supervise"));
         }
         if fs::remove_dir(empty).is_err() {
@@ -80,7 +80,7 @@ pub(super) fn remove(place: &Place, piece: &Piece) -> Result<()> {
     Ok(())
 }
 
-/// Whether a directory that is empty is there for our sake alone.
+/// Whether an empty directory was made for our pieces alone.
 fn may_go(place: &Place, directory: &Path) -> bool {
     if let Some(root) = &place.root {
         return directory != root;
@@ -89,7 +89,7 @@ fn may_go(place: &Place, directory: &Path) -> bool {
     is_wants || directory.ends_with("sv/formation") || directory.ends_with("systemd/user")
 }
 
-/// How what lies there differs from a piece, a line each.
+/// The differences between the installed piece and the wanted one, one per line.
 pub(super) fn differences(place: &Place, piece: &Piece) -> Vec<String> {
     let Some(path) = found(place, piece) else {
         return vec![format!("{} is missing", place.path(&piece.path).display())];
@@ -110,7 +110,7 @@ pub(super) fn differences(place: &Place, piece: &Piece) -> Vec<String> {
     }
 }
 
-/// The lines that only one of two texts has: `-` those that are there, `+` those that would be written.
+/// The lines that only one of two texts has: `-` for installed ones, `+` for wanted ones.
 fn lines(there: &str, wanted: &str) -> Vec<String> {
     if there == wanted {
         return Vec::new();
@@ -128,7 +128,7 @@ fn lines(there: &str, wanted: &str) -> Vec<String> {
     lines
 }
 
-/// A file that could be ours, as text.
+/// The text of a file, if it could be ours.
 fn read(path: &Path) -> Option<String> {
     let bytes = durable::state(path, MAX_BYTES).map_err(|_| io::ErrorKind::InvalidData).ok()?;
     String::from_utf8(bytes).ok()

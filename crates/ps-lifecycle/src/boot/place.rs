@@ -1,14 +1,14 @@
-//! The machine, or an image of one, that is to bring the apps back.
+//! The machine whose boot is set up, or the directory of an image of one.
 
 use std::path::{Path, PathBuf};
 
-/// Where pieces lie: on this machine, or below the directory of an image.
+/// Where pieces are installed: on this machine, or below the directory of an image.
 pub(super) struct Place {
     pub(super) root: Option<PathBuf>,
 }
 
 impl Place {
-    /// Where that path is.
+    /// The path at which a piece is installed.
     pub(super) fn path(&self, path: &Path) -> PathBuf {
         match &self.root {
             Some(root) => root.join(path.strip_prefix("/").unwrap_or(path)),

@@ -1,4 +1,5 @@
-//! What an init system is told once its files have changed. Where it cannot be told, the files are right all the same.
+//! Tells the init system that its files have changed. If it cannot be told, the files are right nevertheless, and it reads
+//! them at the next boot.
 
 use std::process::{Command, Stdio};
 
@@ -15,13 +16,13 @@ pub(super) fn enabled(init: Init) {
     }
 }
 
-/// Files are about to be removed: the service ends, and what it started runs on.
+/// Files are about to be removed: the service is stopped, while the apps run on.
 pub(super) fn before_disabled(init: Init) {
     match init {
         Init::Systemd => tell(&["systemctl", "stop", "formation.service"]),
         Init::SystemdUser => tell(&["systemctl", "--user", "stop", "formation.service"]),
         Init::Openrc => tell_if_there(&["rc-service", "--ifstarted", "formation", "stop"]),
-        // runit ends what it no longer finds, and System V init keeps nothing.
+        // runit stops a service whose directory is gone, and System V init has no state.
         Init::Runit | Init::Sysv => (),
     }
 }
@@ -35,7 +36,7 @@ pub(super) fn disabled(init: Init) {
     }
 }
 
-/// What a person may want to know once it is enabled.
+/// Hints for people after `enable`.
 pub(super) fn hints(init: Init) -> Vec<String> {
     let now = match init {
         Init::Systemd => "systemctl start formation",
@@ -61,7 +62,7 @@ fn tell(words: &[&str]) {
     say::warning(&format!("{}: {why}", words.join(" ")));
 }
 
-/// The same, where not every machine has the program.
+/// Runs a command that not every machine has.
 fn tell_if_there(words: &[&str]) {
     let path = std::env::var_os("PATH").unwrap_or_default();
     if std::env::split_paths(&path).any(|directory| directory.join(words[0]).is_file()) {

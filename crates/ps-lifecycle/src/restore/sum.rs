@@ -1,4 +1,4 @@
-//! What came of restoring all apps: a line for each, and what is missing.
+//! The result of restoring all apps: a line for each, and what is missing.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,8 +11,8 @@ use ps_scheduler::{Instance, Over};
 use crate::converge;
 use crate::session::Session;
 
-/// How long all apps together are given until what is on its way is up. A supervisor that was there before us may have found
-/// an instance dead, and be about to start it again.
+/// How long all apps together are waited for while instances are being started. A supervisor that was there before may have
+/// found an instance dead, and be about to start it again.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
@@ -21,7 +21,7 @@ pub(super) fn apps(count: usize) -> String {
     format!("{count} app{}", if count == 1 { "" } else { "s" })
 }
 
-/// Tells how each app is, those that stay stopped too; the apps of which something is missing, and what.
+/// Prints the state of each app, including stopped ones. Returns the apps with missing instances, and what is missing.
 pub(super) fn tell(
     session: &Session,
     restored: &[App],
@@ -41,7 +41,7 @@ pub(super) fn tell(
             Err(error) => (format!("{}: unknown", app.name), Some(error)),
         };
         session.detail(&line)?;
-        // Why it could not be started says more than that it does not run.
+        // The reason why an app could not be started says more than the list of its missing instances.
         missing.extend(failure.or(lack).map(|error| (app.name.clone(), error)));
     }
     for app in held {
@@ -59,13 +59,13 @@ pub(super) fn tell(
 struct Standing {
     up: usize,
     wanted: usize,
-    /// The instances that should run and do not, each with its state.
+    /// The wanted instances that do not run, each with its state.
     lacks: Vec<String>,
-    /// Whether one of them is about to be started again, or has yet to prove itself.
+    /// Whether one of them is starting, or is about to be started again.
     awaits: bool,
 }
 
-/// How an app is once nothing of it is on its way any more, or at `until`.
+/// The state of an app once none of its instances is starting, or at `until`.
 fn how_it_ends(session: &Session, app: &App, until: Instant) -> Result<Standing> {
     loop {
         session.check()?;
@@ -104,7 +104,7 @@ fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
     Ok(Standing { up, wanted, lacks, awaits })
 }
 
-/// A process that has just ended is missing until its supervisor has looked.
+/// A process that has just ended counts as missing until its supervisor has handled that.
 fn is_on_its_way(state: State) -> bool {
     matches!(state, State::Starting | State::Backoff | State::Missing)
 }

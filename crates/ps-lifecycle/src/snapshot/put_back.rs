@@ -1,4 +1,4 @@
-//! One app of a snapshot becomes as it was saved. What runs as it is to run is not touched.
+//! Restores one app of a snapshot. Instances that are as they were saved are not touched.
 
 use anyhow::Result;
 use formation::{Slot, Which};
@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::wish::Wish;
 use crate::{converge, deploy, journal, stop};
 
-/// Makes an app what it was; its environment and its properties are those of today.
+/// Restores an app, with its current environment and properties.
 pub(super) fn app(session: &Session, saved: &SavedApp) -> Result<()> {
     let app = session.world.app(&saved.app)?;
     journal::of_verb(&session.world, "snapshot restore", &app.name, || restore(session, &app, saved))
@@ -41,7 +41,7 @@ fn restore(session: &Session, app: &App, saved: &SavedApp) -> Result<()> {
     session.fact(&format!("{} runs as it was saved", app.name))
 }
 
-/// Starts what is missing; what somebody has stopped since is started as well.
+/// Starts what is missing, including instances that were stopped by hand since.
 fn start(session: &Session, lock: &AppLock, app: &App, saved: &SavedApp, by_hand: &[Slot]) -> Result<()> {
     session.trigger(lock, "pre-start", &[app.name.as_str()])?;
     for slot in by_hand.iter().filter(|slot| !saved.stopped.contains(slot)) {
@@ -50,7 +50,7 @@ fn start(session: &Session, lock: &AppLock, app: &App, saved: &SavedApp, by_hand
     converge::carry_out(session, app, &Intent::Converge(Which::All))
 }
 
-/// It was not to run: it ends, and the release is what the next start runs.
+/// The app was stopped when it was saved: it is stopped, and the next start runs the saved release.
 fn rest(session: &Session, lock: &AppLock, app: &App, saved: &SavedApp, is_same_release: bool) -> Result<()> {
     if session.world.is_restored(&app.name)? || instances::is_running(session, app)? {
         stop::stop_locked(session, lock, app, &Which::All)?;

@@ -1,4 +1,4 @@
-//! What snapshots hold, as rows.
+//! Lists snapshots and their content as rows.
 
 use std::io::{self, Write};
 
@@ -8,7 +8,7 @@ use ps_cli::exit::Outcome;
 use ps_cli::say;
 use serde_json::{Value, json};
 
-/// The snapshots there are. One that cannot be read is named, and the others are listed.
+/// Lists the snapshots. One that cannot be read is named in a warning.
 pub(super) fn list(world: &World, as_json: bool) -> Result<Outcome> {
     let mut out = io::stdout().lock();
     if !as_json {
@@ -37,7 +37,7 @@ pub(super) fn list(world: &World, as_json: bool) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// The apps of one.
+/// Lists the apps of a snapshot.
 pub(super) fn show(snapshot: &Snapshot, as_json: bool) -> Result<Outcome> {
     let mut out = io::stdout().lock();
     if !as_json {
