@@ -1,4 +1,5 @@
-//! Users and groups of the machine, from passwd(5) and group(5), and becoming one of them. A number needs no line there.
+//! Users and groups of the machine, from passwd(5) and group(5), and changing the user of this process. A number is valid
+//! without a line in the files.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -13,22 +14,22 @@ use crate::foreign::user_name;
 const PASSWD: &str = "/etc/passwd";
 const GROUP: &str = "/etc/group";
 
-/// What is known of a user.
+/// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// Its name; its number, where it has no line.
+    /// The name; for a user without a line, the number.
     pub name: String,
     /// Its number.
     pub user: u32,
-    /// Its own group; `None`: it has no line.
+    /// Its primary group; `None` for a user without a line.
     pub group: Option<u32>,
-    /// Its directory.
+    /// Its home directory.
     pub home: OsString,
-    /// Its shell.
+    /// Its login shell.
     pub shell: OsString,
 }
 
-/// Whom a process can become: a user, and all of its groups.
+/// A user with all of its groups, which a process can change to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     user: u32,
@@ -36,14 +37,14 @@ pub struct Identity {
     groups: Vec<u32>,
 }
 
-/// Why there is no such identity.
+/// Why an identity cannot be found.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Unknown {
-    /// Nobody has that name.
+    /// There is no user of that name.
     User(String),
-    /// No group has that name.
+    /// There is no group of that name.
     Group(String),
-    /// A number that nobody has is in no group.
+    /// The user is a number without a line, so its group is not known.
     GroupOf(String),
 }
 
@@ -67,7 +68,7 @@ impl Account {
 }
 
 impl Identity {
-    /// A user, or whoever asks; a group, or the user's own.
+    /// The identity of a user (`None`: that of this process) and a group (`None`: the user's own).
     ///
     /// # Errors
     /// There is no such user or group.
@@ -96,22 +97,23 @@ impl Identity {
         Self { user, group, groups }
     }
 
-    /// The number of its user.
+    /// The number of the user.
     pub fn user(&self) -> u32 {
         self.user
     }
 
-    /// The number of its group.
+    /// The number of the group.
     pub fn group(&self) -> u32 {
         self.group
     }
 
-    /// Whether this process has that user and that group already.
+    /// Whether this process has that user and group already.
     pub fn is_own(&self) -> bool {
         (self.user, self.group) == (geteuid().as_raw(), getegid().as_raw())
     }
 
-    /// This process becomes it, for good. Call it while the process has one thread: each thread has a user of its own.
+    /// Changes the user and groups of this process for good. Must be called while the process has one thread, since each
+    /// thread has a user of its own.
     ///
     /// # Errors
     /// The kernel refuses.

@@ -1,6 +1,6 @@
-//! What /proc says of every process at one moment. Reading it costs milliseconds on a busy machine, so a supervisor reads
-//! it at most once in a turn of its loop, for all of its seats together, and never asks a process twice where it
-//! comes from. Nothing here decides which process belongs to which instance: `tree` does.
+//! The list of all processes from /proc at one moment. Reading it takes milliseconds on a busy machine, so a supervisor
+//! reads it at most once in a turn of its loop, for all of its seats, and reads the marks of each process once. Which
+//! process belongs to which instance is decided in `tree`.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -8,7 +8,7 @@ use crate::clock::ticks_since_boot;
 use crate::mark::{Origin, origin};
 use crate::stat::Stat;
 
-/// A process younger than this may not have become what its parent started it as: it is asked again.
+/// A younger process may not have executed its own program yet, so its marks are read again.
 const YOUNG_TICKS: u64 = 200;
 
 /// One live process.
@@ -24,11 +24,11 @@ pub struct Process {
     pub session: u32,
     /// When it started, in clock ticks since boot.
     pub start_time: u64,
-    /// What its marks say.
+    /// Its marks.
     pub origin: Origin,
 }
 
-/// The processes of the machine, counted at most once in a turn.
+/// The processes of the machine, read at most once in a turn.
 #[derive(Debug)]
 pub struct Census {
     variable: &'static str,
@@ -37,7 +37,7 @@ pub struct Census {
     turn: u64,
 }
 
-/// One count of all processes, with what finds those of one instance without going through all of them.
+/// One list of all processes, with indexes to find those of one instance.
 #[derive(Debug, Default)]
 struct Count {
     processes: Vec<Process>,
@@ -51,18 +51,18 @@ struct Count {
 }
 
 impl Census {
-    /// Nothing is counted yet. `variable` is the one that marks processes, in their environment.
+    /// Nothing is read yet. `variable` is the environment variable that marks processes.
     pub fn new(variable: &'static str) -> Self {
         Self { variable, known: HashMap::new(), taken: None, turn: 0 }
     }
 
-    /// Every live process: as it was when this was first asked for in this turn.
+    /// Every living process, as of the first call in this turn.
     pub fn processes(&mut self) -> &[Process] {
         &self.count().processes
     }
 
-    /// Pid and start time of every process of an instance: what bears its marker or its tag, what is of the group or the
-    /// session of its main process, and all that descends from these.
+    /// Pid and start time of every process of an instance: those that have its marker or its tag, those in the group or
+    /// session of its main process, and all descendants of these.
     pub(crate) fn family(&mut self, marker: &str, tag: u64, main: Option<u32>) -> BTreeMap<u32, u64> {
         let count = self.count();
         let of_main = |map: &HashMap<u32, Vec<u32>>| main.and_then(|main| map.get(&main).cloned());
@@ -86,13 +86,13 @@ impl Census {
         self.taken.as_ref().expect("it was just taken")
     }
 
-    /// A new turn begins: what was counted is out of date.
+    /// A new turn begins: the list is read anew when it is needed.
     pub fn begin_turn(&mut self) {
         self.taken = None;
         self.turn += 1;
     }
 
-    /// Which turn it is: two of them never share a count.
+    /// The number of the turn. The list is never shared between two turns.
     pub fn turn(&self) -> u64 {
         self.turn
     }
@@ -134,7 +134,7 @@ impl Count {
     }
 }
 
-/// Those of `processes` of which `is_root` says so, and all that descends from them.
+/// The processes that `is_root` selects, with all their descendants.
 pub fn families(processes: &[Process], is_root: impl Fn(&Process) -> bool) -> BTreeSet<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for process in processes {
@@ -150,7 +150,7 @@ pub fn families(processes: &[Process], is_root: impl Fn(&Process) -> bool) -> BT
     found
 }
 
-/// The process that has `pid`, without its origin; `None` if there is none, or only its zombie.
+/// The process with that pid, without its marks; `None` if there is none, or only a zombie.
 pub(crate) fn process(pid: u32) -> Option<Process> {
     let Stat { parent, group, session, start_time, .. } = Stat::of_living(pid)?;
     Some(Process { pid, parent, group, session, start_time, origin: Origin::default() })

@@ -1,5 +1,5 @@
-//! A cgroup v2 group for each instance, where the machine lets us make one: then nothing that an instance starts can
-//! hide, whatever it forks, and one write kills all of it.
+//! A cgroup v2 group for each instance, if the machine permits it. No process that the instance starts can leave the group,
+//! and one write kills them all.
 
 use std::fmt;
 use std::fs;
@@ -10,10 +10,10 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 const PARENT: &str = "formation";
-/// The file of a group that names its processes, and into which those that enter are written.
+/// The file that lists the processes of a group. A process that is written to it joins the group.
 const PROCESSES: &str = "cgroup.procs";
 
-/// Where groups are made: a directory of a writable cgroup2 mount.
+/// A writable directory of a cgroup2 mount in which groups are made.
 #[derive(Clone, Debug)]
 pub struct CgroupRoot {
     mount: PathBuf,
@@ -21,12 +21,12 @@ pub struct CgroupRoot {
     service: ServiceName,
 }
 
-/// What the names of the groups of one service begin with.
+/// The prefixes of the names of one service's groups.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceName {
-    /// Groups that are made now.
+    /// The prefix of new groups.
     pub own: String,
-    /// Groups that were made before, and may be there still.
+    /// The prefix of an earlier version, whose groups may still exist.
     pub earlier: Option<String>,
 }
 
@@ -37,8 +37,8 @@ pub struct Cgroup {
 }
 
 impl CgroupRoot {
-    /// A place for the groups of the service of that name, which is asked for only if there is one: `None` where no cgroup2 mount
-    /// can be written. Below the mount's root first, else below the group we are in ourselves (a delegated one).
+    /// A directory for the groups of a service; `None` if no cgroup2 mount is writable. `service` is only called if there
+    /// is one. The root of the mount is tried first, then the group of this process, which may be delegated to us.
     pub fn find(service: impl FnOnce() -> Option<ServiceName>) -> Option<Self> {
         let mount = cgroup2_mount(mounts()?)?;
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
@@ -59,17 +59,17 @@ impl CgroupRoot {
         entries.filter_map(name).collect()
     }
 
-    /// The group of the instance of that name, also one that was made under the service's earlier name; [`Cgroup::make`] makes it.
+    /// The group of an instance: an existing one under the earlier prefix, or one that [`Cgroup::make`] makes.
     pub fn group(&self, name: impl fmt::Display) -> Cgroup {
         let path = |service: &String| self.parent.join(format!("{service}-{name}"));
         let earlier = self.service.earlier.as_ref().map(path).filter(|path| path.exists());
         Cgroup { path: earlier.unwrap_or_else(|| path(&self.service.own)) }
     }
 
-    /// Runs `start` while this process, with all of its threads, is in a group of this root, so that what it starts has never been
-    /// anywhere else; then it goes back to where it was. `None`, and nothing was run: it may not enter, or may not come back.
+    /// Moves this process with all its threads into a group, calls `start`, and moves back, so that a process that is
+    /// started has been in the group from its first moment. `None`: the process may not move, and `start` was not called.
     pub fn within<T>(&self, group: &Cgroup, start: impl FnOnce() -> T) -> Option<T> {
-        // It is read each time: somebody may have moved this process meanwhile.
+        // Read each time, because another program may have moved this process.
         let own = fs::read_to_string("/proc/self/cgroup").ok()?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
         let home = self.mount.join(own.trim_start_matches('/')).join(PROCESSES);
@@ -77,13 +77,13 @@ impl CgroupRoot {
         fs::write(group.joining_file(), "0").ok()?;
         let started = start();
         if fs::write(home, "0").is_err() {
-            // The end of the group must not be ours: its parent is nobody's.
+            // We must not die with the instance's group, so we leave it at least for its parent.
             let _ = fs::write(self.parent.join(PROCESSES), "0");
         }
         Some(started)
     }
 
-    /// Removes the empty groups that supervisors of the service, all dead, left behind.
+    /// Removes the empty groups that dead supervisors of the service left behind.
     pub fn remove_empty_groups(&self) {
         for name in self.names() {
             self.group(name).remove();
@@ -98,7 +98,7 @@ impl ServiceName {
     }
 }
 
-/// The group that a process is in, if it is one of ours; nothing is made to find it.
+/// The group of a process, if it is one of ours. No group is made.
 pub(crate) fn group_of(pid: u32) -> Option<Cgroup> {
     let mount = cgroup2_mount(mounts()?)?;
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
@@ -110,29 +110,29 @@ pub(crate) fn group_of(pid: u32) -> Option<Cgroup> {
 impl Cgroup {
     /// Makes the group if it is not there.
     pub fn make(&self) -> io::Result<()> {
-        // Its parent may have been removed by whoever left it empty.
+        // The parent directory may have been removed with its last group.
         fs::create_dir_all(&self.path)
     }
 
-    /// The file into which a process writes `0` to join.
+    /// The file to which a process writes `0` to join the group.
     pub fn joining_file(&self) -> PathBuf {
         self.path.join(PROCESSES)
     }
 
-    /// Whether no process is left in it, its descendants included.
+    /// Whether no process is left in it or in groups below it.
     pub fn is_empty(&self) -> bool {
         let events = fs::read_to_string(self.path.join("cgroup.events")).unwrap_or_default();
         !events.lines().any(|line| line == "populated 1")
     }
 
-    /// SIGKILL to everything in it, at once and without a gap.
+    /// Sends SIGKILL to every process in it at once, so that none can fork meanwhile.
     pub fn kill(&self) {
-        // A group that cannot be written is gone; whoever waits for it to be empty sees that.
+        // If this fails, the group is gone already; the caller finds it empty.
         let _ = fs::write(self.path.join("cgroup.kill"), "1");
     }
 
-    /// A signal to each process in it. A pid is looked up again once its pidfd is open, so no stranger is signalled.
-    /// Tells which processes were signalled.
+    /// Sends a signal to each process in it. After its pidfd is opened, each pid is checked again, so that no other process
+    /// is signalled. Returns the pids that were signalled.
     pub fn signal(&self, signal: Signal) -> Vec<u32> {
         let pin = |pid: u32| {
             let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
@@ -149,12 +149,12 @@ impl Cgroup {
         told
     }
 
-    /// Has what somebody has frozen go on.
+    /// Thaws the group, if somebody has frozen it.
     pub(crate) fn thaw(&self) {
         thaw(&self.path);
     }
 
-    /// Removes the group, and the directory of all groups if it was the last one; what is not empty stays.
+    /// Removes the group if it is empty, and then the directory of all groups if that is empty.
     pub fn remove(&self) {
         let _ = fs::remove_dir(&self.path);
         let _ = self.path.parent().map(fs::remove_dir);
@@ -167,7 +167,7 @@ impl Cgroup {
     }
 }
 
-/// Has what is frozen in the group of that directory go on, where that is permitted.
+/// Thaws the group of that directory, if that is permitted.
 pub(crate) fn thaw(group: &Path) {
     let file = group.join("cgroup.freeze");
     if fs::read_to_string(&file).is_ok_and(|state| state.trim() == "1") {
@@ -187,14 +187,14 @@ fn is_writable(parent: &Path) -> bool {
     rustix::fs::access(parent, rustix::fs::Access::WRITE_OK).is_ok()
 }
 
-/// The lines of mountinfo, one at a time: a machine with many containers has thousands, and what was once read stays in the memory
-/// of a supervisor.
+/// The lines of mountinfo, one at a time: a machine with many containers has thousands, and memory that was used once is
+/// not given back to the system.
 pub(crate) fn mounts() -> Option<impl Iterator<Item = String>> {
     let mounts = fs::File::open("/proc/self/mountinfo").ok()?;
     Some(io::BufReader::with_capacity(1024, mounts).lines().map_while(Result::ok))
 }
 
-/// The mount point of a cgroup2 file system, also beside cgroup v1 (proc(5), mountinfo: the type follows ` - `).
+/// The mount point of cgroup2, also on a machine with cgroup v1 beside it (proc(5), mountinfo: the type follows ` - `).
 pub(crate) fn cgroup2_mount(mut mountinfo: impl Iterator<Item = String>) -> Option<PathBuf> {
     mountinfo.find_map(|line| {
         let (mount, kind) = line.split_once(" - ")?;

@@ -1,5 +1,5 @@
-//! The time since boot, which no change of the wall clock moves and which counts while the machine sleeps. The kernel dates
-//! processes by it.
+//! The time since boot. It counts on while the machine sleeps, and setting the wall clock does not change it. The kernel
+//! uses it for the start times of processes.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Processes of an instance that belong to another user: a setuid program, or what sudo or su started. Whoever is not root
-//! can wait for their end and cannot bring it about, so their pids and users are named to a person who can.
+//! Processes of an instance that run as another user: a setuid program, or one that sudo or su started. A supervisor that
+//! is not root cannot signal them, so their pids and users are named to a person who can.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -19,7 +19,7 @@ pub fn user_id(name: &str) -> Option<u32> {
     id_in(&fs::read_to_string(PASSWD).unwrap_or_default(), name)
 }
 
-/// Which of these processes we may not signal, with their users, for people; `None` if there is no such.
+/// The processes among these that we may not signal, with their users, for people; `None` if there are none.
 pub fn beyond_reach(pids: impl IntoIterator<Item = u32>) -> Option<String> {
     let users = pids.into_iter().filter_map(|pid| Some((pid, owner_beyond_reach(pid)?)));
     let words = users.map(|(pid, uid)| {
@@ -29,7 +29,7 @@ pub fn beyond_reach(pids: impl IntoIterator<Item = u32>) -> Option<String> {
     (!words.is_empty()).then(|| words.join("; "))
 }
 
-/// The user of a process that we may not signal; `None` for one that we may, or that is gone.
+/// The user of a process that we may not signal; `None` if we may, or if it is gone.
 pub(crate) fn owner_beyond_reach(pid: u32) -> Option<u32> {
     let raw = Pid::from_raw(i32::try_from(pid).ok()?)?;
     if test_kill_process(raw) != Err(Errno::PERM) {

@@ -1,4 +1,5 @@
-//! Frozen processes hear no signal; in a freezer of cgroup v1 not even SIGKILL. Whoever is to end is thawed first.
+//! Frozen processes do not act on signals; in a freezer of cgroup v1 not even on SIGKILL. They are thawed before they are
+//! ended.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,14 +17,14 @@ enum Freezer {
     V2(PathBuf),
 }
 
-/// Thaws the groups that these processes are in, except those that we are in ourselves: they are not frozen. Where that is not
-/// permitted they stay frozen.
+/// Thaws the groups of these processes, except groups that this process is in, since those are not frozen. Groups that it
+/// may not thaw stay frozen.
 pub(crate) fn thaw(pids: impl IntoIterator<Item = u32>) {
     let own = freezers_of("self");
     let theirs = pids.into_iter().flat_map(|pid| freezers_of(&pid.to_string()));
     let foreign: BTreeSet<Freezer> = theirs.filter(|freezer| !own.contains(freezer)).collect();
     for freezer in foreign {
-        // The table of mounts is long on some machines, and this is rare.
+        // Read only here: the table of mounts can be long, but frozen groups are rare.
         let _ = match freezer {
             Freezer::V1(group) => mounts().and_then(freezer_mount).map(|mount| thaw_v1(&mount.join(group))),
             Freezer::V2(group) => {
@@ -40,7 +41,7 @@ fn thaw_v1(group: &Path) {
     }
 }
 
-/// The groups with a freezer that a process is in, roots excepted.
+/// The groups with a freezer that a process is in, except root groups.
 fn freezers_of(process: &str) -> Vec<Freezer> {
     let groups = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
     groups.lines().filter_map(freezer_in).collect()

@@ -1,4 +1,4 @@
-//! The full name of a process: pid, start time and boot. A pid alone is given to another process later.
+//! Identifies a process by pid, start time and boot. A pid alone is reused for other processes.
 
 use std::fs;
 use std::sync::OnceLock;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock;
 use crate::stat::Stat;
 
-/// A process, named so that no other process is ever taken for it.
+/// The identity of a process.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessId {
     /// Its pid.
@@ -26,28 +26,28 @@ impl ProcessId {
         Some(Self { pid, start_time: start_time(pid)?, boot_id: boot_id().to_owned() })
     }
 
-    /// One that was started just now and may have ended already.
+    /// The identity of a process that was started just now and may have ended already.
     pub fn born_now(pid: u32) -> Self {
         Self { pid, start_time: clock::ticks_since_boot(), boot_id: boot_id().to_owned() }
     }
 
-    /// Whether that very process still lives (a zombie does not).
+    /// Whether the process still lives; a zombie does not.
     pub fn is_alive(&self) -> bool {
         self.stat().is_some()
     }
 
-    /// Whether the machine has not been started again since.
+    /// Whether the machine has not been rebooted since.
     pub fn is_of_this_boot(&self) -> bool {
         self.boot_id == boot_id()
     }
 
-    /// What the kernel says of that very process; `None` if it has ended (a zombie has).
+    /// The line of `/proc/<pid>/stat` of this very process; `None` if it has ended, also if it is a zombie.
     pub fn stat(&self) -> Option<Stat> {
         let stat = self.is_of_this_boot().then(|| Stat::of_living(self.pid)).flatten();
         stat.filter(|stat| stat.start_time == self.start_time)
     }
 
-    /// How long ago it was started, to a hundredth of a second; it need not live any more.
+    /// How long ago it was started, to a hundredth of a second, whether it still lives or not.
     pub fn age(&self) -> Duration {
         clock::since_boot().saturating_sub(clock::of_ticks(self.start_time))
     }
@@ -58,7 +58,7 @@ pub fn start_time(pid: u32) -> Option<u64> {
     Stat::of_living(pid).map(|stat| stat.start_time)
 }
 
-/// Which boot this is, read once: no process outlives its boot.
+/// The id of the current boot, read once per process.
 pub fn boot_id() -> &'static str {
     static BOOT: OnceLock<String> = OnceLock::new();
     BOOT.get_or_init(|| {

@@ -1,8 +1,8 @@
-//! One process, one tree: who it is, what it uses, how it is signalled, and which others came from it. Everything is read
-//! from `/proc` and from cgroup version 2.
+//! Processes and their trees: identity, usage, signals, and which processes belong together. Everything is read from
+//! `/proc` and from cgroup version 2.
 //!
-//! It refuses to know what a process is for: which variable marks those that belong together, and what a name in a mark
-//! means, its callers say.
+//! This crate does not know what a process is for: its callers say which variable marks processes, and what the value of a
+//! mark means.
 
 mod account;
 mod census;

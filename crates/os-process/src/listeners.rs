@@ -1,22 +1,22 @@
-//! Which TCP ports are listened on, from `/proc/net/tcp*`: nobody is connected to, so nobody notices that they are looked at.
+//! The TCP ports that somebody listens on, from `/proc/net/tcp*`. No connection is made, so no program notices the look.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-/// The state of a socket that listens, as the table writes it.
+/// The state of a listening socket in the table.
 const LISTENS: &str = "0A";
 
-/// The ports that are listened on, on whatever address; as they were when this was last read.
+/// The ports with a listener, on any address, as of the last reading.
 #[derive(Debug, Default)]
 pub struct Listeners(Option<BTreeSet<u16>>);
 
 impl Listeners {
-    /// What was read is out of date.
+    /// The table is read anew at the next question.
     pub fn forget(&mut self) {
         self.0 = None;
     }
 
-    /// Whether it has been read since it was last forgotten.
+    /// Whether the table has been read since [`Listeners::forget`].
     pub fn is_read(&self) -> bool {
         self.0.is_some()
     }
@@ -33,7 +33,7 @@ fn read() -> BTreeSet<u16> {
     tables.flat_map(|table| table.lines().skip(1).filter_map(listening).collect::<Vec<_>>()).collect()
 }
 
-/// The port of a line of the table, if it listens (proc(5), net/tcp).
+/// The port in a line of the table, if it is a listening socket (proc(5), net/tcp).
 fn listening(line: &str) -> Option<u16> {
     let mut fields = line.split_ascii_whitespace();
     let local = fields.nth(1)?;

@@ -1,21 +1,22 @@
-//! The two marks that a process hands on to whatever it starts: a variable in its environment, and a number among its limits.
+//! The two marks that a process inherits and passes on to its children: an environment variable, and a number among its
+//! resource limits.
 
 use std::fs;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What a process itself says of the instance that it comes from. Both parts are inherited by whatever it starts.
+/// The marks of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The marker's value. It is lost where a process clears its environment.
+    /// The value of the variable. A process that clears its environment loses it.
     pub marker: Option<String>,
-    /// The soft limit of file locks, if it can be the tag of an instance: bit 52 is set. Linux has ignored that limit since 2.4.25, and
-    /// `env -i`, a new session and a new parent all leave it as it is.
+    /// The soft limit of file locks, if it can be the tag of an instance, that is if bit 52 is set. Linux has ignored that
+    /// limit since 2.4.25. `env -i`, a new session and a new parent leave it unchanged.
     pub tag: Option<u64>,
 }
 
-/// The tag of the instance with this marker: a number that nobody sets by accident. Its upper part is the service
-/// directory's, its lower part the slot's, so that processes of a directory that was removed can be found.
+/// The tag of the instance with this marker, a number that nobody sets by accident. Its upper part depends on the service
+/// directory alone, its lower part on the slot, so the processes of a removed service directory can be found.
 pub(crate) fn tag(marker: &str) -> u64 {
     let (service, slot) = marker.rsplit_once('/').unwrap_or(("", marker));
     tag_of_service(service) | (hash(slot) & SLOT_BITS)
@@ -26,7 +27,7 @@ pub(crate) fn tag_of_service(service: &str) -> u64 {
     TAG_BIT | (hash(service) & (TAG_BIT - 1) & !SLOT_BITS)
 }
 
-/// Whether a tag is that of some instance of the service directory with this part.
+/// Whether a tag belongs to the service directory with this part.
 pub(crate) fn is_of_service(tag: u64, service: u64) -> bool {
     tag & !SLOT_BITS == service
 }
@@ -34,23 +35,23 @@ pub(crate) fn is_of_service(tag: u64, service: u64) -> bool {
 const TAG_BIT: u64 = 1 << 52;
 const SLOT_BITS: u64 = (1 << 16) - 1;
 
-/// FNV-1a: the next supervisor, of another version of this program, must come to the same number.
+/// FNV-1a, because another version of this program must compute the same number.
 fn hash(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// Runs `start` while whatever it starts inherits `tag`.
+/// Calls `start` while this process has the limit `tag`, so that processes it starts inherit it.
 pub fn tagged<T>(tag: u64, start: impl FnOnce() -> T) -> T {
     let before = getrlimit(Resource::Locks);
-    // Where the limit cannot be set, the process is found by its other marks.
+    // If the limit cannot be set, the process can still be found by its other marks.
     let _ = setrlimit(Resource::Locks, Rlimit { current: Some(tag), ..before });
     let started = start();
     let _ = setrlimit(Resource::Locks, before);
     started
 }
 
-/// What a process bears now; `variable` is the one that marks processes.
+/// The current marks of a process; `variable` is the environment variable that marks processes.
 pub(crate) fn origin(pid: u32, variable: &str) -> Origin {
     let environment = environment(pid).unwrap_or_default();
     let value = |entry: &[u8]| {
@@ -64,7 +65,7 @@ pub(crate) fn origin(pid: u32, variable: &str) -> Origin {
     Origin { marker, tag: soft.filter(|soft| (TAG_BIT..TAG_BIT * 2).contains(soft)) }
 }
 
-/// The environment of a process as the kernel shows it, entries that each end with a NUL byte; `None` if it may not be read.
+/// The environment of a process: entries that each end with a NUL byte; `None` if it may not be read.
 pub fn environment(pid: u32) -> Option<Vec<u8>> {
     fs::read(format!("/proc/{pid}/environ")).ok()
 }

@@ -1,4 +1,4 @@
-//! Becoming somebody else, for good: what is to run in a user's directory runs as that user.
+//! Changes the user of this process for good: what runs in a user's directory runs as that user.
 
 use std::fs;
 use std::io;
@@ -9,11 +9,11 @@ use rustix::process::geteuid;
 
 use crate::account::Identity;
 
-/// If root calls, this process becomes the owner of a directory, with the directory's group and those that the user is in.
-/// Anybody else stays who they are. Call it while the process has one thread: each thread has a user of its own.
+/// If this process is root, it becomes the owner of a directory, with the directory's group and the owner's other groups.
+/// Another user stays what it is. Must be called while the process has one thread, since each thread has a user of its own.
 ///
 /// # Errors
-/// The directory cannot be looked at, or the kernel refuses.
+/// The directory cannot be examined, or the kernel refuses.
 pub fn become_owner_of(directory: &Path) -> io::Result<()> {
     let owner = fs::metadata(directory)?;
     if !geteuid().is_root() || owner.uid() == 0 {

@@ -1,4 +1,4 @@
-//! Signals that reach the process they are meant for: through a pidfd, which never names another one.
+//! Sends signals through a pidfd, so that they never reach another process with the same pid.
 
 use std::fs;
 use std::io;
@@ -6,12 +6,12 @@ use std::io;
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-/// Signals a process through a pidfd, if `is_it` still says so once the pidfd is open. One that has ended needs no signal.
+/// Signals a process, if `is_it` still confirms it after its pidfd was opened. A process that has ended needs no signal.
 pub fn signal_process(pid: u32, signal: Signal, is_it: impl Fn() -> bool) {
     let _ = send_signal(pid, signal, is_it);
 }
 
-/// [`signal_process`] for whoever wants to know what has come of it: `false` if there is no such process any more.
+/// [`signal_process`] with its result: `false` if there is no such process any more.
 ///
 /// # Errors
 /// We may not signal it.
@@ -25,7 +25,7 @@ pub fn send_signal(pid: u32, signal: Signal, is_it: impl Fn() -> bool) -> io::Re
     }
 }
 
-/// Whether a process has a handler for a signal; one that it ignores has none. `None`: there is no such process.
+/// Whether a process handles a signal; ignoring it is not handling. `None`: there is no such process.
 pub fn handles(pid: u32, signal: Signal) -> Option<bool> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;

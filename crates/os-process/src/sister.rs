@@ -1,10 +1,10 @@
-//! The programs of one installation lie beside each other, and each finds the others there. `PATH` stands in for a program that runs
-//! from elsewhere, such as one that was just built.
+//! Finds the other programs of an installation: they lie beside the running one. If a program is not there, for instance
+//! because the running one was just built, it is searched on `PATH`.
 
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The program of that name: beside the one that runs, else the first on `PATH`; `None` if it is in neither place.
+/// The path of that program: beside the running one, else the first on `PATH`; `None` if it is in neither place.
 pub fn sister(program: &str) -> Option<PathBuf> {
     let beside = env::current_exe().ok().map(|path| path.with_file_name(program));
     let path = env::var_os("PATH").unwrap_or_default();
@@ -12,8 +12,8 @@ pub fn sister(program: &str) -> Option<PathBuf> {
     beside.into_iter().chain(on_path).find(|program| program.is_file())
 }
 
-/// The path by which a program of the installation that runs can be found after an upgrade too: where `PATH` leads to the program
-/// that runs, a directory without a version in its name comes first. `None` if it is nowhere.
+/// The path under which a program of this installation will be found after an upgrade as well. If `PATH` leads to the
+/// running installation through a directory without a version in its name, that path is preferred. `None` if there is none.
 pub fn lasting_sister(program: &str) -> Option<PathBuf> {
     let own = env::current_exe().ok()?;
     let (directory, name) = (own.parent()?.to_owned(), own.file_name()?.to_owned());
@@ -27,7 +27,7 @@ pub fn lasting_sister(program: &str) -> Option<PathBuf> {
     lasting.or(directories.first()).map(|directory| directory.join(program))
 }
 
-/// Whether a part of a path looks like a version, which the next upgrade may remove: `1.2.3`, `formation-0.4`, `v20.1`.
+/// Whether a part of the path looks like a version, so that an upgrade may remove it: `1.2.3`, `formation-0.4`, `v20.1`.
 pub fn names_a_version(path: &Path) -> bool {
     let is_version = |part: &str| {
         let digits = |text: &str| text.bytes().next().is_some_and(|byte| byte.is_ascii_digit());

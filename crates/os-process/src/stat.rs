@@ -1,17 +1,17 @@
-//! The one reader of `/proc/<pid>/stat` (proc(5)), of the list of pids, and of what else `/proc` says of one process.
+//! The only reader of `/proc/<pid>/stat` (proc(5)), of the list of pids, and of a few other facts about one process.
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-/// The line has 52 fields of at most 20 digits and a name of at most 64 bytes: one read has it all, and reports ask this of
-/// every instance there is.
+/// The line has 52 fields of at most 20 digits and a name of at most 64 bytes. One read is enough for it, which matters
+/// because reports read it for every instance.
 const LONGEST: usize = 1024;
 
 /// What the kernel says of a process in one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// Whether it has ended and only waits for its parent to ask how.
+    /// Whether it has ended and was not reaped by its parent yet.
     pub is_zombie: bool,
     /// The pid of its parent.
     pub parent: u32,
@@ -28,19 +28,19 @@ pub struct Stat {
 }
 
 impl Stat {
-    /// Of the process that has `pid` now; `None` if there is none.
+    /// The line of the process with that pid; `None` if there is none.
     pub fn of(pid: u32) -> Option<Self> {
         let mut line = [0; LONGEST];
         let length = File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut line).ok()?;
         Self::parse(&String::from_utf8_lossy(&line[..length]))
     }
 
-    /// As [`Stat::of`], but of a process that has not ended.
+    /// As [`Stat::of`], but `None` for a zombie.
     pub fn of_living(pid: u32) -> Option<Self> {
         Self::of(pid).filter(|stat| !stat.is_zombie)
     }
 
-    /// The name of a process may have blanks and parentheses, so fields are counted from the last one that closes.
+    /// A name may contain blanks and parentheses, so fields are counted from the last closing parenthesis.
     fn parse(line: &str) -> Option<Self> {
         let (_, after_name) = line.rsplit_once(") ")?;
         let mut fields = after_name.split(' ');
@@ -60,7 +60,7 @@ pub fn pids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// Whether a process has this file open, as far as we may look; a socket is named `socket:[<inode>]`.
+/// Whether a process has this file open, as far as we may examine it; a socket is named `socket:[<inode>]`.
 pub fn has_open(pid: u32, file: &Path) -> bool {
     let descriptors = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
     descriptors.filter_map(|entry| fs::read_link(entry.path()).ok()).any(|link| link == file)

@@ -1,6 +1,6 @@
-//! Ending what a supervisor left, where there is none and none can be started: its spec is gone or damaged, the disk is full,
-//! its directory was removed. Processes are found by their groups, their marks and their descent, like those of a
-//! living supervisor.
+//! Ends the processes that a supervisor left, if no supervisor lives and none can be started: the spec is gone or damaged,
+//! the disk is full, or the service directory was removed. Processes are found by their cgroups, their marks and their
+//! descent, as a living supervisor does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -21,11 +21,11 @@ use crate::signal::signal_process;
 use crate::stat::pids;
 
 const LOOK: Duration = Duration::from_millis(20);
-/// How long a process may survive SIGKILL, in the kernel's hands.
+/// How long a process that survives SIGKILL is waited for. It may be in an uninterruptible sleep.
 const UNKILLABLE: Duration = Duration::from_secs(5);
 
-/// The processes of a service directory, whoever supervises them. `N` is the name of an instance: the last part of the path
-/// that marks its processes. What is no such name is no instance.
+/// The processes of a service directory, whether they are supervised or not. `N` is the name of an instance, the last part
+/// of the path in its marker. A value that cannot be parsed as `N` counts as unknown.
 #[derive(Debug)]
 pub struct Strays<N> {
     service: PathBuf,
@@ -34,20 +34,21 @@ pub struct Strays<N> {
 }
 
 impl<N: FromStr + Display + Clone + Ord> Strays<N> {
-    /// Those of one service directory, which need not exist any more. `variable` is the one that marks processes; by `names`
-    /// those are told that bear nothing but their tag.
+    /// For a service directory, which need not exist. `variable` is the environment variable that marks processes. By
+    /// `names`, processes that have only a tag are assigned to their instances.
     pub fn of(service: &Path, variable: &'static str, names: Vec<N>) -> Self {
         Self { service: as_marked(service), names, census: Census::new(variable) }
     }
 
-    /// Instance to pids of what lives now; `None`: of the service directory, and nothing says of which instance.
+    /// The pids of all living processes by instance; under `None` those that belong to the service directory, but whose
+    /// instance is not known.
     pub fn find(&mut self) -> BTreeMap<Option<N>, Vec<u32>> {
         let found = self.look().into_iter();
         found.map(|(name, tree)| (name, tree.into_iter().map(|(pid, _)| pid).collect())).collect()
     }
 
-    /// Ends what `is_meant` says: SIGTERM, SIGKILL after `grace`, until nothing is left. What even SIGKILL does not end is
-    /// returned; what we may not signal is not waited for.
+    /// Ends the processes that `is_meant` selects: SIGTERM, then SIGKILL after `grace`, until none is left. Returns those
+    /// that survive SIGKILL. Processes that we may not signal are not waited for.
     pub fn end(
         &mut self,
         grace: Duration,
@@ -106,8 +107,8 @@ impl<N: FromStr + Display + Clone + Ord> Strays<N> {
     }
 }
 
-/// The pids of the processes that execute `program` for a service directory, which they were given as their first argument;
-/// be the directory gone or a socket in it removed. Those of others are not told, except to root.
+/// The pids of the processes that execute `program` with a service directory as their first argument, even if the directory
+/// was removed. Unless we are root, only our own processes are found.
 pub fn executing(program: &str, service: &Path) -> Vec<u32> {
     let wanted = [service.to_owned(), as_marked(service)];
     let own = rustix::process::geteuid();
@@ -122,12 +123,12 @@ pub fn executing(program: &str, service: &Path) -> Vec<u32> {
             && words.next().is_some_and(|word| wanted.iter().any(|path| *word == *path.to_string_lossy()))
     };
     let mut found: Vec<u32> = pids().filter(is_meant).collect();
-    // A zombie executes nothing.
+    // A zombie does not execute anything.
     found.retain(|pid| start_time(*pid).is_some());
     found
 }
 
-/// A service directory as its supervisor wrote it into the marks of its processes: without links. It need not exist.
+/// The path of a service directory as its supervisor writes it into marks, with links resolved. It need not exist.
 fn as_marked(service: &Path) -> PathBuf {
     let resolved = service.canonicalize().or_else(|error| {
         let (parent, name) = (service.parent(), service.file_name());
@@ -139,7 +140,7 @@ fn as_marked(service: &Path) -> PathBuf {
     resolved.unwrap_or_else(|_| service.to_owned())
 }
 
-/// The instance whose mark a process bears in its environment.
+/// The instance in the marker of a process.
 fn marked_name<N: FromStr>(process: &Process, service: &Path) -> Option<N> {
     let marker = Path::new(process.origin.marker.as_deref()?);
     let is_ours = marker.parent() == Some(service);

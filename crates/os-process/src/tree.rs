@@ -1,7 +1,7 @@
-//! The tree of one instance: its main process and everything that came from it. With a cgroup nothing can leave it.
-//! Without one a process is found by any of five things: it descends from the main process, is of its process group or
-//! session, bears the instance's marker in its environment, or its tag among its limits. A process that got rid of all
-//! five cannot be found; a supervisor names those that may be such.
+//! The process tree of one instance: its main process and everything that came from it. With a cgroup, no process can leave
+//! the tree. Without one, a process belongs to it if any of five things is true: it descends from the main process, is in
+//! its process group or in its session, has the instance's marker in its environment, or has its tag as a limit. A process
+//! that got rid of all five cannot be found; a supervisor names processes that may be such.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,18 +16,18 @@ use crate::identity::start_time;
 use crate::mark;
 use crate::signal::signal_process;
 
-/// The processes of instances, for whoever only looks. /proc is read once for all of them.
+/// The processes of instances, for readers. /proc is read once for all of them.
 #[derive(Debug)]
 pub struct Processes(Census);
 
 impl Processes {
-    /// Nothing is read yet. `variable` is the one that marks processes.
+    /// Nothing is read yet. `variable` is the environment variable that marks processes.
     pub fn new(variable: &'static str) -> Self {
         Self(Census::new(variable))
     }
 
-    /// The pids of every process of an instance whose main process is `main`, the oldest first; `marker` is the path that
-    /// marks them.
+    /// The pids of all processes of an instance, the oldest first. `main` is its main process, and `marker` the path in its
+    /// marks.
     pub fn of(&mut self, marker: &Path, main: u32) -> Vec<u32> {
         let mut pids: Vec<(u64, u32)> =
             self.members(marker, main).into_iter().map(|(pid, start_time)| (start_time, pid)).collect();
@@ -35,7 +35,7 @@ impl Processes {
         pids.into_iter().map(|(_, pid)| pid).collect()
     }
 
-    /// The same, pid and start time of each.
+    /// The same, with pid and start time of each.
     pub fn members(&mut self, marker: &Path, main: u32) -> BTreeMap<u32, u64> {
         let tree = Tree::new(None, marker.to_string_lossy().into_owned(), false);
         let mut members = tree.members(Some(main), &mut self.0);
@@ -46,7 +46,7 @@ impl Processes {
     }
 }
 
-/// How the processes of one instance are found.
+/// What identifies the processes of one instance.
 #[derive(Clone, Debug)]
 pub struct Tree {
     cgroup: Option<Cgroup>,
@@ -56,8 +56,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The tree of the instance that `marker` names, in `cgroup` if there is one. `is_new`: nothing was ever started
-    /// in it.
+    /// The tree of the instance with that `marker`, in `cgroup` if there is one. `is_new`: no process was ever started in
+    /// it.
     pub fn new(cgroup: Option<Cgroup>, marker: String, is_new: bool) -> Self {
         Self { cgroup, tag: mark::tag(&marker), marker, is_new }
     }
@@ -67,7 +67,7 @@ impl Tree {
         !self.is_new
     }
 
-    /// Whether nothing can have left it: it has a cgroup.
+    /// Whether no process can leave it, because it has a cgroup.
     pub fn is_exact(&self) -> bool {
         self.cgroup.is_some()
     }
@@ -77,12 +77,12 @@ impl Tree {
         self.cgroup.as_ref()
     }
 
-    /// The value of the marking variable.
+    /// The value of the variable that marks its processes.
     pub fn marker(&self) -> &str {
         &self.marker
     }
 
-    /// The tag that its processes bear.
+    /// The tag of its processes.
     pub fn tag(&self) -> u64 {
         self.tag
     }
@@ -95,10 +95,10 @@ impl Tree {
         }
     }
 
-    /// The main process of a tree whose supervisor died before it could write down the pid: the one that leads a
-    /// process group but no session, as we start it, and has no parent in the tree. The oldest, if there are several.
+    /// The main process, if the supervisor died before it could record the pid: it leads a process group but no session, as
+    /// the supervisor starts it, and its parent is not in the tree. If there are several, the oldest.
     pub fn find_main(&self, census: &mut Census) -> Option<u32> {
-        // One that was just started may not have joined its group yet: its mark is found all the same.
+        // A process that was just started may not have joined its cgroup yet, but it has the marker already.
         let mut pids: BTreeSet<u32> = self.members(None, census).into_keys().collect();
         pids.extend(self.cgroup.iter().flat_map(Cgroup::members));
         let members: Vec<Process> = pids.into_iter().filter_map(process).collect();
@@ -110,7 +110,8 @@ impl Tree {
         leaders.first().map(|process| process.pid)
     }
 
-    /// A signal that asks for its end to all of it, SIGCONT after it: neither a stopped process nor a frozen one could obey.
+    /// Asks every process to end with this signal. SIGCONT and a thaw follow, because neither a stopped nor a frozen
+    /// process acts on a signal.
     pub fn terminate(&self, main: Option<u32>, signal: Signal, census: &mut Census) {
         self.thaw(main, census);
         for signal in [signal, Signal::CONT] {
@@ -118,14 +119,15 @@ impl Tree {
         }
     }
 
-    /// The same to its main process alone. Whoever is stopped goes on all the same: it may be waited for.
+    /// The same for the main process alone. The others are continued and thawed as well, because the main process may wait
+    /// for them.
     pub fn terminate_main(&self, main: u32, signal: Signal, census: &mut Census) {
         self.thaw(Some(main), census);
         signal_newcomer(&[], Some(main), signal);
         self.signal(Some(main), Signal::CONT, census);
     }
 
-    /// Has those of its processes go on that somebody has frozen.
+    /// Thaws processes that somebody has frozen.
     fn thaw(&self, main: Option<u32>, census: &mut Census) {
         match &self.cgroup {
             Some(cgroup) => {
@@ -136,7 +138,7 @@ impl Tree {
         }
     }
 
-    /// A signal to all of it.
+    /// Sends a signal to every process.
     pub fn signal(&self, main: Option<u32>, signal: Signal, census: &mut Census) {
         match &self.cgroup {
             Some(cgroup) => {
@@ -147,7 +149,7 @@ impl Tree {
         }
     }
 
-    /// SIGKILL to all of it.
+    /// Sends SIGKILL to every process.
     pub fn kill(&self, main: Option<u32>, census: &mut Census) {
         self.thaw(main, census);
         match &self.cgroup {
@@ -159,13 +161,13 @@ impl Tree {
         }
     }
 
-    /// Which of its processes we may not signal, for people. Killing a cgroup needs no such right.
+    /// Processes that we may not signal, for people. Killing a cgroup needs no such permission.
     pub fn beyond_reach(&self, main: Option<u32>, census: &mut Census) -> Option<String> {
         let members = if self.is_exact() { BTreeMap::new() } else { self.members(main, census) };
         foreign::beyond_reach(members.into_keys())
     }
 
-    /// Gives back what the tree took of the machine, once it is empty.
+    /// Removes the cgroup of an empty tree.
     pub fn release(&self) {
         if let Some(cgroup) = &self.cgroup {
             cgroup.remove();
@@ -176,16 +178,16 @@ impl Tree {
         for (pid, started) in self.members(main, census) {
             signal_process(pid, signal, || start_time(pid) == Some(started));
         }
-        // It may have been started since the census.
+        // The main process may have been started after the list was read.
         signal_newcomer(&[], main, signal);
     }
 
-    /// Pid and start time of every live process of the tree, found without a cgroup.
+    /// Pid and start time of every living process, found without a cgroup.
     pub fn members(&self, main: Option<u32>, census: &mut Census) -> BTreeMap<u32, u64> {
         census.family(&self.marker, self.tag, main)
     }
 
-    /// Whether a process is of this tree by itself, not only by descent.
+    /// Whether a process belongs to the tree by itself, not by descent.
     pub fn is_root(&self, process: &Process, main: Option<u32>) -> bool {
         let is_mains = |main| [process.pid, process.group, process.session].contains(&main);
         main.is_some_and(is_mains)
@@ -194,9 +196,9 @@ impl Tree {
     }
 }
 
-/// Signals a main process that had not joined its group when the group was `told`: it was just started.
+/// Signals a main process that was not among the pids `told` of the group, because it had just been started.
 fn signal_newcomer(told: &[u32], main: Option<u32>, signal: Signal) {
-    // It is our child and has not been reaped, or its pidfd is open: the pid is still its own.
+    // It is our child that we have not reaped, or its pidfd is open, so the pid is still its own.
     if let Some(pid) = main.filter(|pid| !told.contains(pid)) {
         signal_process(pid, signal, || true);
     }

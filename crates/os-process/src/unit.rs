@@ -1,19 +1,19 @@
-//! Which service of systemd a process is the main process of. systemd watches that one alone: when it ends, systemd may end
-//! all others of the service, and starts it anew. Whoever ends such a process from outside must know.
+//! Which systemd service has a process as its main process. systemd watches only that process: when it ends, systemd may
+//! end all others of the service and start it anew. A program that ends the process from outside has to know that.
 //!
-//! `/proc` does not say it outright. Three things together do: the control group is that of a service; the environment has
-//! what systemd gives to whatever it starts; and the process is the one that systemd started. What cleared its environment,
-//! and what may not be looked at, is taken for no service.
+//! `/proc` does not say it directly, but three facts together do: the cgroup is that of a service; the environment has the
+//! variables that systemd sets; and the process is the one that systemd started. A process that cleared its environment, or
+//! that may not be examined, counts as no service's.
 
 use std::fs;
 
 use crate::mark::environment;
 use crate::stat::{self, Stat};
 
-/// The service whose main process this is, such as `shop.service`. `None`: of none, or that cannot be told.
+/// The service whose main process this is, such as `shop.service`; `None` if there is none or it cannot be told.
 ///
-/// `SYSTEMD_EXEC_PID` (systemd 248) is the process that systemd started: this one, or a shell in front of it. Where there is
-/// only `INVOCATION_ID` (systemd 232), the parent must be systemd itself, of the machine or of a user.
+/// `SYSTEMD_EXEC_PID` (systemd 248) is the process that systemd started: this one, or a shell that became its parent. If
+/// only `INVOCATION_ID` is set (systemd 232), the parent must be systemd itself, that of the machine or of a user.
 pub fn service_unit(pid: u32) -> Option<String> {
     let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
     let unit = unit_of(&groups)?;
@@ -26,9 +26,8 @@ pub fn service_unit(pid: u32) -> Option<String> {
     is_started_by_systemd.then(|| unit.to_owned())
 }
 
-/// The service in `/proc/<pid>/cgroup`. Where there are several hierarchies (version 1, or both), systemd names the group in some
-/// of them: in its own, or in that of version 2. Groups that a service makes for itself lie below its own: the last name that is
-/// a service's counts.
+/// The service in `/proc/<pid>/cgroup`. On a machine with several hierarchies systemd uses its own, or that of version 2. A
+/// service may make groups below its own, so the last name that is a service's counts.
 fn unit_of(groups: &str) -> Option<&str> {
     let paths = groups.lines().filter_map(|line| line.splitn(3, ':').nth(2));
     paths.flat_map(|path| path.rsplit('/')).find(|name| name.ends_with(".service"))

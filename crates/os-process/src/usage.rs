@@ -1,4 +1,4 @@
-//! What a process uses of the machine.
+//! The CPU time and memory of a process.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use rustix::time::ClockId;
 
 use crate::stat::Stat;
 
-/// What a process uses.
+/// The usage of a process.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Usage {
     /// CPU time per wall time since it started, in percent of one CPU, to a tenth.
@@ -18,7 +18,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Of a process of which the kernel has just said this.
+    /// Computed from the process's line in `/proc`.
     pub fn of(stat: &Stat) -> Self {
         let ticks_per_second = rustix::param::clock_ticks_per_second().max(1);
         let seconds =
