@@ -1,9 +1,10 @@
-//! The writer of one run's stream: a FIFO that the process itself holds open, spliced into a segment at a tracked
-//! offset. No byte passes through our memory, so none is lost or doubled when we are killed. A logger that copied by `read` and
-//! `write` lost what it had read and not yet written: 10,415 of 5.3 million records when it was killed 60 times under load.
+//! Writes one stream of a run: the process writes into a FIFO that it holds open, and the bytes are spliced into a segment
+//! at an offset that is kept track of. No byte passes through our memory, so none is lost or doubled if we are killed. For
+//! comparison, a logger that copied by `read` and `write` lost the bytes that it had read and not written: 10,415 of 5.3
+//! million records when it was killed 60 times under load.
 //!
-//! Others may cut the log (`: >log`, copytruncate), rename it or remove it (logrotate) at any time. What counts is the
-//! path: bytes go to the end of the file that bears the name when they come, and into a new one where none does.
+//! Other programs may truncate the log (`: >log`, copytruncate), rename it or remove it (logrotate) at any time. The path
+//! decides: bytes are appended to the file that has the name at that moment, and if there is none, a new file is made.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,12 +22,12 @@ use crate::prune::prune;
 use crate::series::{Segment, Series};
 use crate::target::Target;
 
-/// How much is moved before others get their turn.
+/// The most bytes that are moved in one turn, so that other streams get theirs.
 const TURN: u64 = 1 << 20;
-/// How much is read at once of what is dropped.
+/// How many bytes are read at once when they are dropped.
 const CHUNK: usize = 64 << 10;
 
-/// A FIFO and the segments that it flows into.
+/// A FIFO and the segment that its bytes go to.
 #[derive(Debug)]
 pub struct Capture {
     fifo: OwnedFd,
@@ -34,23 +35,23 @@ pub struct Capture {
     target: Target,
     limits: Limits,
     lost: LostFile,
-    /// How much the FIFO can hold, in bytes.
+    /// The capacity of the FIFO, in bytes.
     room: usize,
 }
 
-/// What came of a move.
+/// The result of a move.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Moved {
     /// How many bytes left the FIFO.
     pub bytes: u64,
     /// How many of them were dropped.
     pub dropped: u64,
-    /// Whether a segment was full and the next one was begun: there is something to be compressed.
+    /// Whether a segment was full and the next one was begun, so that the full one can be compressed.
     pub has_rotated: bool,
 }
 
 impl Capture {
-    /// Opens (and makes, if need be) a FIFO and the segment of a run that it flows into: the run's last one.
+    /// Opens the FIFO, which is made if necessary, and the run's last segment.
     pub fn open(fifo: &Path, series: &Series, run: u64, limits: Limits) -> Result<Self, Error> {
         let first = Segment::first_of(run);
         let target =
@@ -61,14 +62,14 @@ impl Capture {
         Ok(Self { fifo, series: series.clone(), target, limits, lost, room })
     }
 
-    /// Whether the FIFO that is open is the one that lies at this path.
+    /// Whether the open FIFO is the one at this path.
     pub fn is_at(&self, fifo: &Path) -> bool {
         let there = rustix::fs::lstat(fifo);
         let held = rustix::fs::fstat(&self.fifo);
         matches!((there, held), (Ok(a), Ok(b)) if (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
     }
 
-    /// All that it holds open.
+    /// The descriptors that are open.
     pub fn descriptors(&self) -> [BorrowedFd<'_>; 2] {
         [self.fifo.as_fd(), self.target.fd()]
     }
@@ -78,39 +79,39 @@ impl Capture {
         self.fifo.as_fd()
     }
 
-    /// Where what comes next will stand.
+    /// Where the next byte will be written.
     pub fn place(&self) -> Place {
         let segment = self.target.segment();
         let length = std::fs::metadata(self.series.path(segment)).map_or(0, |log| log.len());
         Place { segment, offset: length }
     }
 
-    /// What was dropped of the run, ever.
+    /// How many bytes of the run were dropped so far.
     pub fn lost(&self) -> Lost {
         self.lost.lost()
     }
 
-    /// Other limits hold from now on.
+    /// Changes the limits.
     pub fn limit(&mut self, limits: Limits) {
         self.limits = limits;
     }
 
-    /// How much the FIFO can hold, in bytes.
+    /// The capacity of the FIFO, in bytes.
     pub fn room(&self) -> usize {
         self.room
     }
 
-    /// Has the FIFO hold so much, if the system allows that and nothing is in the way.
+    /// Changes the capacity of the FIFO, if the system permits that and the FIFO's content fits.
     pub fn resize(&mut self, room: usize) {
         if rustix::pipe::fcntl_setpipe_size(&self.fifo, room).is_ok() {
             self.room = room;
         }
     }
 
-    /// Moves what is there, one turn at most.
+    /// Moves the bytes that are there, as many as one turn allows.
     ///
     /// # Errors
-    /// The log cannot take it, and it may not be dropped: it waits in the FIFO.
+    /// The log cannot be written and bytes may not be dropped. They stay in the FIFO.
     pub fn move_bytes(&mut self) -> io::Result<Moved> {
         let there = rustix::io::ioctl_fionread(&self.fifo)?;
         if there == 0 {
@@ -129,14 +130,14 @@ impl Capture {
         self.target.find_end()?;
         let has_rotated = self.target.rotate(&self.limits);
         if has_rotated {
-            // What cannot be removed now can be the next time.
+            // What cannot be removed now is tried again at the next rotation.
             let _ = prune(&self.series, &self.limits);
         }
         if self.limits.when_full == WhenFull::Drop {
             self.lost.prepare();
         }
         let mut end = self.target.end();
-        // A segment whose successor could not be made grows beyond its size.
+        // If the next segment could not be made, this one grows beyond its limit.
         let left = self.limits.size.checked_sub(end).filter(|left| *left > 0);
         let most = usize::try_from(left.unwrap_or(TURN).min(TURN)).unwrap_or(CHUNK);
         let flags = SpliceFlags::NONBLOCK;
@@ -151,7 +152,7 @@ impl Capture {
         }
     }
 
-    /// Takes so many bytes out of the FIFO, and counts them.
+    /// Reads this many bytes from the FIFO, drops and counts them.
     fn drop_bytes(&mut self, bytes: u64) -> u64 {
         let mut buffer = vec![0; CHUNK];
         let mut dropped = 0;
@@ -168,7 +169,8 @@ impl Capture {
     }
 }
 
-/// Whether somebody else has to make room, or mend the disk: what lies in the log's place is not in the way.
+/// Whether the error means that the disk is full or broken, so that somebody else has to act. A wrong file in the log's
+/// place is not meant.
 fn is_for_lack_of_room(error: &io::Error) -> bool {
     let errno = error.raw_os_error().map(Errno::from_raw_os_error);
     matches!(errno, Some(Errno::NOSPC | Errno::DQUOT | Errno::FBIG | Errno::IO | Errno::ROFS))

@@ -1,4 +1,4 @@
-//! A checksum for small records: it tells one that was written whole from one that was not, or that somebody else wrote.
+//! A checksum for small records, to tell whole ones from torn ones and from bytes of other programs.
 
 /// Fowler, Noll and Vo's hash (FNV-1a) of these bytes.
 pub(crate) fn check(bytes: &[u8]) -> u32 {

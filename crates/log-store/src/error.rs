@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A failure of the system; nothing of the stream is lost, and the same may be tried again.
+/// A failure of the system. No byte of the stream is lost, and the operation may be tried again.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {}: {reason}", path.display())]
 pub struct Error {
@@ -11,7 +11,8 @@ pub struct Error {
     pub action: &'static str,
     /// To what.
     pub path: PathBuf,
-    /// What the system said. It stands in the words above, so it is no `source`: nobody reads it twice.
+    /// The error of the system. It is part of this message, so it is no `source`: printing the whole chain would show it
+    /// twice.
     pub reason: io::Error,
 }
 

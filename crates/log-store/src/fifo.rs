@@ -1,4 +1,5 @@
-//! The FIFO that a process writes to. Whoever has it open has it open for reading as well, so that nobody's death breaks it.
+//! The FIFO that a process writes to. Every process that has it open also has it open for reading, so that it never breaks
+//! when another one dies.
 
 use std::io;
 use std::os::fd::OwnedFd;
@@ -15,7 +16,7 @@ pub fn writing_end(path: &Path) -> io::Result<OwnedFd> {
     if is_fifo(&end) { Ok(end) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
-/// The end that is read, without waiting; the FIFO is made if there is none.
+/// The nonblocking reading end; the FIFO is made if it does not exist.
 pub(crate) fn open_reading_end(path: &Path) -> Result<OwnedFd, Error> {
     make(path).map_err(|errno| Error::io("create", path, errno))?;
     let fifo = open(path, OFlags::NONBLOCK).map_err(|errno| Error::io("open", path, errno))?;

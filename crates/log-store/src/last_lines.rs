@@ -1,14 +1,14 @@
-//! The last lines of a run, for an error message: a few lines of a bounded length, read from its end, whatever stands in
-//! it. Control characters are shown, not obeyed.
+//! The last lines of a run for an error message: a few lines of limited length, read from the end of the log. Control
+//! characters are replaced by visible ones.
 
 use std::io;
 
 use crate::piece::Piece;
 use crate::series::{Segment, Series};
 
-/// How much is read, in bytes.
+/// How many bytes are read.
 const BYTES: u64 = 16 << 10;
-/// How much of a line is shown, in characters.
+/// How many characters of a line are shown.
 const LINE: usize = 300;
 
 /// A place in a series.
@@ -16,11 +16,11 @@ const LINE: usize = 300;
 pub struct Place {
     /// The segment.
     pub segment: Segment,
-    /// How many bytes of it lie before the place.
+    /// The offset in the segment, in bytes.
     pub offset: u64,
 }
 
-/// The last lines of a run from a place on, at most `count` of them, fit to be shown.
+/// The last lines of a run after a place, at most `count`, with control characters replaced.
 pub fn last_lines(series: &Series, from: Place, count: usize) -> io::Result<Vec<String>> {
     let segments = series.segments()?;
     let is_its_own = |segment: &&Segment| segment.run == from.segment.run && **segment >= from.segment;
@@ -39,17 +39,17 @@ pub fn last_lines(series: &Series, from: Place, count: usize) -> io::Result<Vec<
     let text = String::from_utf8_lossy(&bytes);
     let mut lines: Vec<&str> = text.lines().collect();
     if !is_whole && lines.len() > 1 {
-        // Its beginning was not read.
+        // The first line is incomplete, because reading began in its middle.
         lines.remove(0);
     }
     let last = lines.split_off(lines.len().saturating_sub(count));
     Ok(last.into_iter().map(shown).collect())
 }
 
-/// The last bytes of a segment from `offset` on.
+/// The last bytes of a segment, from `offset` on.
 fn end_of(mut piece: Piece, offset: u64, most: u64) -> io::Result<Vec<u8>> {
     let end = piece.len()?;
-    // One that was cut short since is all its own.
+    // A segment that is shorter than the offset was truncated since, so all of it came later.
     let offset = if offset > end { 0 } else { offset };
     let begin = offset.max(end.saturating_sub(most));
     let mut bytes = vec![0; usize::try_from(end - begin).unwrap_or(0)];
@@ -59,7 +59,7 @@ fn end_of(mut piece: Piece, offset: u64, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A line as it is shown: the end of a long one is what matters least.
+/// A line for people, cut at its end if it is long.
 fn shown(line: &str) -> String {
     let mut shown = String::new();
     for character in line.chars().take(LINE) {
@@ -85,7 +85,7 @@ mod tests {
         for (number, bytes) in (0..).zip(segments) {
             fs::write(series.path(Segment { run: 7, number }), bytes).expect("written");
         }
-        // Another run is none of it.
+        // Lines of another run are not shown.
         fs::write(series.path(Segment::first_of(8)), "other\n").expect("written");
         let from = Place { segment: Segment::first_of(7), offset };
         last_lines(&series, from, 10).expect("readable")

@@ -1,7 +1,7 @@
-//! The files of one output stream: bytes are appended by splice from the FIFO that a process writes to, and lines are read
-//! and followed, over all segments that the stream has, whatever others do to the files meanwhile.
+//! The files of one output stream. Bytes are spliced from the FIFO that a process writes to, and lines are read and
+//! followed over all segments of the stream, whatever other programs do to the files.
 //!
-//! It refuses to know who wrote a stream, and never changes a byte of it.
+//! This crate does not know which process wrote a stream, and never changes a byte of it.
 
 mod capture;
 mod check;

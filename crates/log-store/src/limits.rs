@@ -1,29 +1,29 @@
-//! How much of a stream is kept, and what happens to bytes for which there is no room.
+//! How much of a stream is kept, and what happens to bytes when the disk is full.
 
 use std::time::Duration;
 
-/// What is kept of a series. The defaults hold a stream to 100 MiB at the very most, and to a tenth of that where it
-/// compresses as text does.
+/// The limits of a series. With the defaults, a stream takes 100 MiB at most, and a tenth of that if it compresses like
+/// text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The most bytes that a segment has before the next one is begun.
+    /// The size of a segment, in bytes, at which the next one is begun.
     pub size: u64,
-    /// How old a segment may become: one that got its last byte longer ago is removed, and one that is written to for a
-    /// tenth of this time is followed by the next.
+    /// The age limit: a segment that got its last byte longer ago is removed. A new segment is begun after a tenth of this
+    /// time.
     pub age: Duration,
-    /// How many segments a series has at most, the one that is written to included.
+    /// The most segments of a series, including the one that is written to.
     pub files: usize,
-    /// What happens to bytes for which there is no room.
+    /// What happens to bytes when the disk is full.
     pub when_full: WhenFull,
 }
 
-/// What happens to bytes while the disk is full.
+/// What happens to bytes when the disk is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum WhenFull {
-    /// They are dropped and counted: who writes is never held up.
+    /// They are dropped and counted; the process is never blocked.
     #[default]
     Drop,
-    /// They stay in the FIFO; once that is full, who writes waits until there is room.
+    /// They stay in the FIFO. Once it is full, the process is blocked until there is room.
     Block,
 }
 
@@ -39,19 +39,19 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Everything is kept, and who writes waits for room: what held before there were limits.
+    /// Keeps everything and blocks the process: the behaviour before there were limits.
     #[must_use]
     pub fn none() -> Self {
         let a_hundred_years = Duration::from_secs(100 * 365 * 24 * 60 * 60);
         Self { size: u64::MAX, age: a_hundred_years, files: usize::MAX, when_full: WhenFull::Block }
     }
 
-    /// For how long a segment is written to.
+    /// How long a segment is written to.
     pub(crate) fn turn(&self) -> Duration {
         self.age / 10
     }
 
-    /// How many bytes a series has on the disk at most.
+    /// The most bytes of a series on the disk.
     pub(crate) fn total(&self) -> u64 {
         self.size.saturating_mul(u64::try_from(self.files).unwrap_or(u64::MAX))
     }

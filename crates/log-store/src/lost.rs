@@ -1,6 +1,6 @@
-//! How many bytes of a run were dropped, in a small file that is there before the disk is full: it is written in place, which
-//! needs no room. What is about to be dropped is written down first. A writer that is killed in between leaves it in doubt,
-//! and what is in doubt is said to be so, not guessed.
+//! How many bytes of a run were dropped, in a small file. The file is made before the disk is full, and is written in
+//! place, which needs no room. Bytes are recorded as "being dropped" first. If the writer is killed before it records the
+//! result, those bytes are counted as in doubt, because nobody knows whether they were dropped.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -11,19 +11,19 @@ use rustix::fs::OFlags;
 
 use crate::check::check;
 
-/// The bytes of the file: dropped, in doubt, being dropped, and a checksum; each 8 bytes, the lowest first.
+/// The content of the file: dropped, in doubt, being dropped, and a checksum; each of 8 bytes, little-endian.
 const SIZE: usize = 32;
 
 /// What was dropped, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// So many surely.
+    /// Bytes that were dropped for certain.
     pub dropped: u64,
-    /// So many more perhaps: whoever dropped them was killed before it could tell.
+    /// Bytes that may have been dropped in addition: the writer was killed before it recorded the result.
     pub in_doubt: u64,
 }
 
-/// The file, and what it says.
+/// The file and its content.
 #[derive(Debug)]
 pub(crate) struct LostFile {
     path: PathBuf,
@@ -32,7 +32,7 @@ pub(crate) struct LostFile {
 }
 
 impl LostFile {
-    /// What the file of that path says. What an earlier writer was dropping when it was killed is in doubt from now on.
+    /// Reads the file at that path. Bytes that an earlier writer was dropping when it was killed are in doubt from now on.
     pub(crate) fn open(path: PathBuf) -> Self {
         let mut bytes = [0; SIZE];
         let read = durable::open(&path).ok().and_then(|file| file.read_exact_at(&mut bytes, 0).ok());
@@ -57,13 +57,13 @@ impl LostFile {
         }
     }
 
-    /// So many bytes are about to be dropped.
+    /// Records that this many bytes are about to be dropped.
     pub(crate) fn begin(&mut self, bytes: u64) {
-        // Where not even this file can be written, the count lives as long as the writer does.
+        // If the file cannot be written, the count is kept in memory only.
         self.is_there = self.write(bytes).is_ok();
     }
 
-    /// So many were.
+    /// Records that they were dropped.
     pub(crate) fn end(&mut self, bytes: u64) {
         self.lost.dropped = self.lost.dropped.saturating_add(bytes);
         self.is_there = self.write(0).is_ok();

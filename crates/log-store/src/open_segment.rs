@@ -1,5 +1,5 @@
-//! A segment that is being read. Somebody may cut it or rename it meanwhile: what was read of it stays read, and what comes
-//! in the file that has its name then is read next.
+//! A segment that is being read while other programs may truncate or rename it. Bytes that were read are not read again;
+//! afterwards, reading continues in the file that then has the name.
 
 use std::fs;
 use std::io;
@@ -18,36 +18,36 @@ pub(crate) struct OpenSegment {
 }
 
 impl OpenSegment {
-    /// A segment, read from `position` on; `None` if there is none.
+    /// Opens a segment for reading from `position` on; `None` if there is none.
     pub(crate) fn open(series: &Series, segment: Segment, position: u64) -> io::Result<Option<Self>> {
         let piece = Piece::open(series, segment)?;
         Ok(piece.map(|piece| Self { series: series.clone(), segment, piece, position }))
     }
 
-    /// Reads on; 0 at the end of the file.
+    /// Reads the next bytes; 0 at the end of the file.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.piece.read_at(buffer, self.position)?;
         self.position += read as u64;
         Ok(read)
     }
 
-    /// At the end of the file: goes on in the one that has its name now, or at the beginning if it was cut. Whether there
-    /// is more to read.
+    /// At the end of the file: continues with the file that has the name now, or at the beginning if the file was
+    /// truncated. Whether there is more to read.
     pub(crate) fn goes_on(&mut self) -> io::Result<bool> {
-        // Nobody writes to what is compressed.
+        // A compressed segment is not written to any more.
         let Piece::Plain(file) = &self.piece else { return Ok(false) };
         let ours = file.metadata()?;
         if self.position > ours.len() {
             self.position = 0;
             return Ok(true);
         }
-        // One that was renamed or removed has no successor before something is written.
+        // A segment that was renamed or removed has no successor until something is written.
         let path = self.series.path(self.segment);
         let named = fs::metadata(&path).ok().filter(fs::Metadata::is_file);
         if named.is_none_or(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino())) {
             return Ok(false);
         }
-        // What was written between our last look and the rename is still in the old one.
+        // Bytes that were written between our last read and the rename are in the old file.
         if self.position < file.metadata()?.len() {
             return Ok(true);
         }

@@ -1,6 +1,7 @@
-//! Compresses the segments that nobody writes to any more. That takes a while, so a process of its own does it; it may be
-//! killed at any moment. A compressed segment is gzip, for `zcat` to read, in members of 1 MiB each that can be decompressed
-//! alone; each begins with the length of what it holds and of itself, so that one can be found without reading those before it.
+//! Compresses segments that are complete. It takes a while, so a separate process does it, which may be killed at any
+//! moment. The result is gzip, readable by `zcat`, in members of 1 MiB each. Every member can be decompressed by itself,
+//! and begins with its own length and that of its content, so that a reader can find one without decompressing those before
+//! it.
 
 use std::fs::{self, File, FileTimes, OpenOptions};
 use std::io::{self, Write};
@@ -16,11 +17,11 @@ use crate::prune::prune;
 use crate::series::{Segment, Series};
 use crate::target::lock;
 
-/// What is smaller takes no less room when it is compressed.
+/// A segment below this size needs the same number of disk blocks when it is compressed.
 const SMALL: u64 = 4 << 10;
 
-/// Removes what is beyond the limits, and compresses what nobody writes to. What cannot be compressed, because the disk is
-/// full for example, stays as it is.
+/// Removes segments beyond the limits and compresses complete ones. A segment that cannot be compressed, for example
+/// because the disk is full, is left as it is.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -30,7 +31,7 @@ pub fn tidy(series: &Series, limits: &Limits) -> io::Result<()> {
     let newest = segments.last().map(|segment| segment.run);
     for (index, segment) in segments.iter().enumerate() {
         let is_last_of_run = segments.get(index + 1).is_none_or(|next| next.run != segment.run);
-        // The last one of the newest run is where a writer goes on.
+        // A writer may continue in the last segment of the newest run.
         if is_last_of_run && Some(segment.run) == newest {
             continue;
         }
@@ -49,7 +50,7 @@ fn pack(series: &Series, segment: Segment) -> io::Result<()> {
     }
     let metadata = plain.metadata()?;
     if let Ok(packed) = durable::open(&packed) {
-        // Whoever compressed it was killed before it could remove what it had compressed.
+        // An earlier process was killed after it had compressed the segment and before it removed the original.
         let is_same = Packed::open(packed).is_ok_and(|packed| packed.len() == metadata.len());
         return if is_same { fs::remove_file(&path) } else { Ok(()) };
     }
@@ -62,12 +63,12 @@ fn pack(series: &Series, segment: Segment) -> io::Result<()> {
     file.set_times(FileTimes::new().set_modified(metadata.modified()?))?;
     file.sync_all()?;
     fs::rename(&stage, &packed)?;
-    // It must be there for good before the other goes.
+    // The compressed file must be durable before the original is removed.
     File::open(series.directory())?.sync_all()?;
     fs::remove_file(&path)
 }
 
-/// It begins with a dot: whoever reads all that is called as the stream reads nothing twice.
+/// The name begins with a dot, so that a pattern such as `log/stdout*` does not match it.
 fn stage_of(series: &Series, segment: Segment) -> PathBuf {
     let packed = series.packed_path(segment);
     let name = packed.file_name().unwrap_or_default().to_string_lossy();
@@ -91,7 +92,7 @@ fn compress(plain: &File, length: u64, into: &mut File) -> io::Result<()> {
     Ok(())
 }
 
-/// One member. How long it is becomes known when it is made, and stands in its beginning.
+/// One gzip member. Its length is known only when it has been made, and is then written into its header.
 fn member(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let extra = [&EXTRA[..], &[0; 8]].concat();
     let mut encoder = GzBuilder::new().extra(extra).write(Vec::new(), Compression::default());

@@ -1,5 +1,5 @@
-//! Reads a compressed segment at any place. Of one that somebody else compressed (`gzip stdout.17.0`) no places are known: all
-//! of it is decompressed, if it is not too long.
+//! Reads a compressed segment at any offset. If another program compressed it (`gzip stdout.17.0`), it has no index, and is
+//! decompressed as a whole, unless it is too long.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,27 +8,27 @@ use std::os::unix::fs::FileExt;
 
 use flate2::read::MultiGzDecoder;
 
-/// How much one member holds, in bytes.
+/// The uncompressed size of a member, in bytes.
 pub(crate) const MEMBER: usize = 1 << 20;
-/// How the extra field of a member begins: what it is, and that 8 bytes follow.
+/// The beginning of the extra field of a member: our mark, and that 8 bytes follow.
 pub(crate) const EXTRA: [u8; 4] = *b"Fm\x08\0";
-/// Where in a member the two lengths stand that follow: its own, and that of what it holds.
+/// The position of the two lengths in a member: that of the member, and that of its content.
 pub(crate) const LENGTHS: Range<usize> = 16..24;
-/// How a member with an extra field begins.
+/// The first bytes of a member with an extra field.
 const BEGIN: [u8; 4] = [0x1f, 0x8b, 8, 4];
-/// The most that is decompressed of what somebody else compressed.
+/// The most bytes that are decompressed of a file without an index.
 const LONGEST: u64 = 256 << 20;
 
-/// An open segment, the places of its members, and the one that was read last.
+/// An open compressed segment, the index of its members, and the member that was read last.
 #[derive(Debug)]
 pub(crate) struct Packed {
     file: File,
     members: Vec<Member>,
-    /// Which one is decompressed, and its bytes.
+    /// The number and the content of the member that is decompressed.
     read: Option<(usize, Vec<u8>)>,
 }
 
-/// Where a member lies, and which bytes of the segment it holds.
+/// The position of a member, and the bytes of the segment that it contains.
 #[derive(Debug)]
 struct Member {
     begin: u64,
@@ -37,7 +37,7 @@ struct Member {
 }
 
 impl Packed {
-    /// Finds the members.
+    /// Reads the index.
     pub(crate) fn open(file: File) -> io::Result<Self> {
         let end = file.metadata()?.len();
         let mut packed = Self { file, members: Vec::new(), read: None };
@@ -53,12 +53,12 @@ impl Packed {
         Ok(packed)
     }
 
-    /// How long it is once it is decompressed, in bytes.
+    /// The uncompressed length, in bytes.
     pub(crate) fn len(&self) -> u64 {
         self.members.last().map_or(0, |member| member.holds.end)
     }
 
-    /// Reads from a place on; 0 at the end.
+    /// Reads bytes at an offset; 0 at the end.
     pub(crate) fn read_at(&mut self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         let index = self.members.partition_point(|member| member.holds.end <= position);
         let Some(member) = self.members.get(index) else { return Ok(0) };
@@ -74,7 +74,7 @@ impl Packed {
         Ok(length)
     }
 
-    /// The length of a member of ours, and of what it holds.
+    /// The length of a member that we wrote, and that of its content.
     fn lengths(&self, begin: u64) -> Option<(u64, u64)> {
         let mut head = [0; LENGTHS.end];
         self.file.read_exact_at(&mut head, begin).ok()?;
@@ -84,7 +84,7 @@ impl Packed {
         (is_ours && own > LENGTHS.end as u64).then_some((own, holds))
     }
 
-    /// What somebody else compressed.
+    /// Adds a part of the file that another program compressed.
     fn add_rest(&mut self, begin: u64, end: u64, held: u64) -> io::Result<()> {
         let mut member = Member { begin, length: end - begin, holds: held..held };
         let bytes = decompress(&self.file, &member, LONGEST)?;
@@ -102,7 +102,7 @@ fn decompress(file: &File, member: &Member, most: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// A part of a file, read from its beginning to its end.
+/// A part of a file, from its first byte to its last.
 struct Part<'a> {
     file: &'a File,
     position: u64,

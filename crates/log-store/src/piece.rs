@@ -1,4 +1,4 @@
-//! The bytes of one segment, whether it is compressed or not.
+//! The bytes of one segment, compressed or not.
 
 use std::fs::File;
 use std::io;
@@ -12,14 +12,15 @@ use crate::series::{Segment, Series};
 /// An open segment.
 #[derive(Debug)]
 pub(crate) enum Piece {
-    /// As it was written.
+    /// An uncompressed file.
     Plain(File),
     /// Compressed.
     Packed(Packed),
 }
 
 impl Piece {
-    /// The segment's file; `None` if there is none. What is there both ways was just compressed: both are the same.
+    /// Opens a segment; `None` if there is none. If both files exist, it has just been compressed, and both have the same
+    /// content.
     pub(crate) fn open(series: &Series, segment: Segment) -> io::Result<Option<Self>> {
         match durable::open(&series.path(segment)) {
             Ok(file) => return Ok(Some(Self::Plain(file))),
@@ -33,7 +34,7 @@ impl Piece {
         }
     }
 
-    /// How many bytes were written to it.
+    /// The length of the segment, uncompressed, in bytes.
     pub(crate) fn len(&self) -> io::Result<u64> {
         match self {
             Self::Plain(file) => Ok(file.metadata()?.len()),
@@ -41,7 +42,7 @@ impl Piece {
         }
     }
 
-    /// Reads from a place on; 0 at the end.
+    /// Reads bytes at an offset; 0 at the end.
     pub(crate) fn read_at(&mut self, buffer: &mut [u8], position: u64) -> io::Result<usize> {
         match self {
             Self::Plain(file) => file.read_at(buffer, position),
@@ -49,7 +50,7 @@ impl Piece {
         }
     }
 
-    /// Fills the buffer from a place on; whether there was so much.
+    /// Fills the buffer from an offset on; whether there were enough bytes.
     pub(crate) fn fill_at(&mut self, buffer: &mut [u8], position: u64) -> io::Result<bool> {
         let mut filled = 0;
         while filled < buffer.len() {

@@ -1,4 +1,4 @@
-//! Which segments are too many, too old or too much, and their removal. One that somebody writes to is never removed.
+//! Removes segments that exceed the limits of number, age or size, except those that are written to.
 
 use std::fs;
 use std::io;
@@ -8,14 +8,14 @@ use crate::limits::Limits;
 use crate::series::{Segment, Series};
 use crate::target::lock;
 
-/// What of a series lies on the disk.
+/// The segments of a series on the disk.
 struct Lying {
     segment: Segment,
     bytes: u64,
     modified: SystemTime,
 }
 
-/// Removes what is beyond the limits, the oldest first.
+/// Removes segments until the limits hold, the oldest first.
 pub(crate) fn prune(series: &Series, limits: &Limits) -> io::Result<()> {
     let segments = series.segments()?;
     let mut lying: Vec<Lying> = segments.iter().filter_map(|segment| Lying::of(series, *segment)).collect();
@@ -49,7 +49,7 @@ impl Lying {
     }
 }
 
-/// Removes a segment; its own file last, because what has none is not looked for again.
+/// Removes a segment. Its own file goes last, because without that the other files would not be found again.
 fn remove(series: &Series, segment: Segment) -> bool {
     let plain = series.path(segment);
     if let Ok(file) = durable::open(&plain)

@@ -1,8 +1,9 @@
-//! Lines of a series, in the order of runs. It is followed by looking again, so that a slow reader holds nobody up.
+//! Reads the lines of a series, run after run. It follows the series by reading again and again, so that a slow reader
+//! blocks nobody.
 //!
-//! While it is followed, several runs may write: during a rollout the old one and the new one do. So the newest
-//! [`WATCHED`] runs are looked at each time, and a line is handed out when its end has come, whichever run wrote it. A run
-//! that was replaced may have died in the middle of a line: what it left is handed out once it has been quiet for a while.
+//! While the series is followed, several runs may write, such as the old and the new one during a rollout. So the newest
+//! [`WATCHED`] runs are read each time, and a line is returned when it is complete, whichever run wrote it. A run may end
+//! in the middle of a line; that rest is returned once the run has been quiet for a while.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -16,21 +17,20 @@ use crate::run_reader::RunReader;
 use crate::series::{Segment, Series};
 use crate::{since, tail};
 
-/// How many runs, the newest ones, may still write.
+/// How many runs, the newest ones, are followed.
 const WATCHED: usize = 8;
 
-/// A series that is read, from its beginning or from its last lines on.
+/// A series that is being read.
 #[derive(Debug)]
 pub struct Reader {
     series: Series,
     runs: BTreeMap<u64, RunReader>,
-    /// Runs before this one are not looked at any more.
+    /// Runs before this one are not read any more.
     oldest: u64,
 }
 
 impl Reader {
-    /// A series, of which nothing need be there yet. `tail`: only so many of its last lines are read, and what comes
-    /// after them.
+    /// Opens a series, which may be empty. With `tail`, reading begins with this many of its last lines.
     pub fn open(series: Series, tail: Option<usize>) -> io::Result<Self> {
         let mut reader = Self { series, runs: BTreeMap::new(), oldest: 0 };
         let Some(lines) = tail else { return Ok(reader) };
@@ -41,8 +41,8 @@ impl Reader {
         Ok(reader)
     }
 
-    /// A series from the first line on that may have come at that time or later, to the chunk: what the times beside the
-    /// segments do not tell apart is read as well.
+    /// Opens a series at the first line that may have been written at that time or later. Times are known per chunk, so
+    /// earlier lines of the same chunk are read as well.
     pub fn open_since(series: Series, time: SystemTime) -> io::Result<Self> {
         let segments = series.segments()?;
         let places = since::places(&series, &segments, time)?;
@@ -51,7 +51,7 @@ impl Reader {
         Ok(Self { series, runs: places.iter().map(begun).collect(), oldest })
     }
 
-    /// Hands out the lines that are new, without their ends; `whole` also hands out last lines that have no end yet.
+    /// Returns new complete lines; with `whole`, incomplete last lines as well.
     pub fn hand_out(
         &mut self,
         whole: bool,
@@ -80,7 +80,7 @@ impl Reader {
         Ok(ControlFlow::Continue(()))
     }
 
-    /// Begins in the middle of a run. What earlier ones have written is not read; what they write from now on is.
+    /// Begins in the middle of a run. Of earlier runs, only what they write from now on is read.
     fn begin_at(&mut self, segment: Segment, position: u64, segments: &[Segment]) {
         let last_ones: BTreeMap<u64, Segment> = segments.iter().map(|last| (last.run, *last)).collect();
         let earlier = last_ones.range(..segment.run).rev().take(WATCHED);

@@ -1,5 +1,5 @@
-//! What one run wrote: its segments, one after the other, as one stream of bytes. A line may begin in one segment and end
-//! in the next.
+//! Reads the output of one run: its segments as one stream of bytes, since a line may begin in one segment and end in the
+//! next.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -8,16 +8,16 @@ use crate::Line;
 use crate::open_segment::OpenSegment;
 use crate::series::{Segment, Series};
 
-/// The longest line that is handed out whole, in bytes; a longer one comes in pieces.
+/// The longest line that is returned whole, in bytes; a longer one is returned in pieces.
 const LONGEST: usize = 1 << 20;
-/// After how many looks without a byte a run is quiet.
+/// After how many reads without a byte a run counts as quiet.
 const QUIET_LOOKS: u32 = 10;
 const BUFFER: usize = 1 << 16;
 
-/// Whoever lines are handed to; it breaks to get no more.
+/// The receiver of lines; it breaks when it wants no more.
 pub(crate) type Sink<'a> = dyn FnMut(Line) -> ControlFlow<()> + 'a;
 
-/// How far a run was read.
+/// The reading position in a run.
 #[derive(Debug)]
 pub(crate) struct RunReader {
     segment: Segment,
@@ -33,8 +33,8 @@ impl RunReader {
         Self { segment, position, open: None, pending: Vec::new(), looks_without_bytes: 0 }
     }
 
-    /// Hands out the lines that are new and have an end. `segments` are those that were there before this look: once a
-    /// later one was seen, the one that is read gets no more bytes.
+    /// Returns the new complete lines. `segments` are those that existed before this read: if one after the current is
+    /// among them, the current one gets no more bytes.
     pub(crate) fn hand_out(
         &mut self,
         series: &Series,
@@ -56,7 +56,7 @@ impl RunReader {
         }
     }
 
-    /// Hands out what has no end yet.
+    /// Returns the incomplete last line.
     pub(crate) fn hand_out_rest(&mut self, sink: &mut Sink<'_>) -> ControlFlow<()> {
         if self.pending.is_empty() {
             return ControlFlow::Continue(());
@@ -64,7 +64,7 @@ impl RunReader {
         sink(Line { run: self.segment.run, bytes: std::mem::take(&mut self.pending) })
     }
 
-    /// Whether it has written nothing for a while: a line that it began may never get an end.
+    /// Whether the run has written nothing for a while, so that an incomplete line may stay incomplete.
     pub(crate) fn is_quiet(&self) -> bool {
         self.looks_without_bytes >= QUIET_LOOKS
     }
@@ -76,7 +76,7 @@ impl RunReader {
         self.open.as_mut().map_or(Ok(0), |open| open.read(buffer))
     }
 
-    /// Whether there is more to read: in the segment's file, in another one that has its name now, or in the next segment.
+    /// Whether there is more to read: in the file, in another one that has its name now, or in the next segment.
     fn goes_on(&mut self, segments: &[Segment]) -> io::Result<bool> {
         if self.open.as_mut().map_or(Ok(false), OpenSegment::goes_on)? {
             return Ok(true);

@@ -1,6 +1,6 @@
-//! Which files a stream has, and in which order they are read. A *series* is all that was ever written to one stream of one
-//! place; a *segment* is one file of it. One writer appends to a segment, and what runs has its own: two runs that live
-//! side by side during a rollout never write into the same file.
+//! The files of a stream and their order. A *series* is all output of one stream in one place; a *segment* is one file of
+//! it. Each segment has one writer, and each running process writes to a segment of its own, so two runs that live side by
+//! side during a rollout never write to the same file.
 //!
 //! ```text
 //! log/stdout              run 0, segment 0: the only file there was before runs had numbers
@@ -10,32 +10,33 @@
 //! log/.stdout.17.lost     how many bytes of run 17 were dropped because the disk was full
 //! ```
 //!
-//! A name is a stream, a run and a number, and nothing else: what logrotate makes of a segment (`stdout.1`,
-//! `stdout.17.0.1`) is none of the series. What is for programs alone begins with a dot: `cat log/stdout*` passes it over.
+//! A segment's name consists of stream, run and number. The files that logrotate makes of a segment (`stdout.1`,
+//! `stdout.17.0.1`) are not part of the series. The names of files for programs begin with a dot, so that `cat log/stdout*`
+//! does not print them.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What is behind the name of a segment that is compressed.
+/// The suffix of a compressed segment.
 const PACKED: &str = "gz";
-/// What is behind its name in that of the file where the times of its bytes are.
+/// The suffix of the file with the times of a segment's bytes.
 const TIMES: &str = "times";
-/// What is behind the name of a run where its lost bytes are counted.
+/// The suffix of the file that counts the lost bytes of a run.
 const LOST: &str = "lost";
 
-/// One file of a series. The order of segments is the order of runs, and of the files of a run.
+/// One file of a series. Segments are ordered by run, then by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Segment {
-    /// The run that began it. A later run may go on in it, as a process does that crashed and was started again.
+    /// The run that began it. A later run may continue it, for instance after a crash.
     pub run: u64,
-    /// Which one of that run, from 0.
+    /// Its number within the run, from 0.
     pub number: u32,
 }
 
 impl Segment {
-    /// The file that bears the stream's name alone.
+    /// The segment whose file name is that of the stream alone.
     pub const FIRST: Self = Self { run: 0, number: 0 };
 
     /// The first segment of a run.
@@ -43,12 +44,12 @@ impl Segment {
         Self { run, number: 0 }
     }
 
-    /// The one after it, in the same run.
+    /// The next segment of the same run.
     pub(crate) fn next(self) -> Self {
         Self { number: self.number.saturating_add(1), ..self }
     }
 
-    /// The segment of a file name, if it is one of the stream's. Each segment has one name only.
+    /// The segment of a file name, if it is one of the stream's.
     fn parse(name: &str, stream: &str) -> Option<Self> {
         let rest = name.strip_prefix(stream)?;
         let segment = match rest.strip_prefix('.') {
@@ -77,27 +78,27 @@ pub struct Series {
 }
 
 impl Series {
-    /// Those of the stream of that name (`stdout`) in a directory. Neither need be there.
+    /// The series of a stream (`stdout`) in a directory. Neither need exist.
     pub fn new(directory: &Path, stream: &str) -> Self {
         Self { directory: directory.to_owned(), stream: stream.to_owned() }
     }
 
-    /// The directory that they lie in.
+    /// The directory of the files.
     pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Where a segment lies, or would, while it is not compressed.
+    /// The path of a segment that is not compressed; the file need not exist.
     pub fn path(&self, segment: Segment) -> PathBuf {
         self.directory.join(segment.name(&self.stream))
     }
 
-    /// Where a segment lies, or would, once it is compressed.
+    /// The path of a compressed segment; the file need not exist.
     pub fn packed_path(&self, segment: Segment) -> PathBuf {
         self.directory.join(format!("{}.{PACKED}", segment.name(&self.stream)))
     }
 
-    /// Where the times of a segment's bytes lie, or would.
+    /// The path of the times of a segment; the file need not exist.
     pub(crate) fn times_path(&self, segment: Segment) -> PathBuf {
         self.beside(&segment.name(&self.stream), TIMES)
     }
@@ -114,7 +115,7 @@ impl Series {
         self.directory.join(format!(".{name}.{what}"))
     }
 
-    /// The segments that are there, compressed or not, in their order.
+    /// The existing segments, compressed or not, in order.
     pub fn segments(&self) -> io::Result<Vec<Segment>> {
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -1,4 +1,4 @@
-//! Where the last lines of a series begin: found from its end, in blocks, so that a long log costs no more than a short one.
+//! Finds where the last lines of a series begin. It reads blocks from the end, so the length of the log does not matter.
 
 use std::io;
 
@@ -7,8 +7,8 @@ use crate::series::{Segment, Series};
 
 const BLOCK: u64 = 1 << 16;
 
-/// The place from which on a series has `lines` lines; `None` if it has not so many, and with 0 its end. The end of a run is
-/// the end of a line, be there a newline or not.
+/// The place at which the last `lines` lines begin; `None` if the series has fewer, and its end for 0. The end of a run
+/// ends a line, with or without a newline.
 pub(crate) fn begin(
     series: &Series,
     segments: &[Segment],
@@ -16,7 +16,7 @@ pub(crate) fn begin(
 ) -> io::Result<Option<(Segment, u64)>> {
     let mut wanted = Wanted { lines, is_run_empty: true };
     for (index, segment) in segments.iter().enumerate().rev() {
-        // It may have been removed since the directory was read.
+        // The segment may have been removed since the directory was read.
         let piece = Piece::open(series, *segment)?;
         if let Some(position) = piece.map_or(Ok(None), |piece| wanted.find_in(piece))? {
             return Ok(Some((*segment, position)));
@@ -29,15 +29,15 @@ pub(crate) fn begin(
     Ok(None)
 }
 
-/// How many lines are still to be found, going backwards.
+/// How many lines remain to be found, going backwards.
 struct Wanted {
     lines: usize,
-    /// Whether no byte of the run was seen yet: a newline that is its last byte begins no line.
+    /// Whether no byte of the run has been seen yet: a newline at the end of a run begins no line.
     is_run_empty: bool,
 }
 
 impl Wanted {
-    /// Where in this segment the last line that is wanted begins.
+    /// The offset in this segment at which the last wanted line begins.
     fn find_in(&mut self, mut piece: Piece) -> io::Result<Option<u64>> {
         let mut end = piece.len()?;
         if self.lines == 0 {
@@ -47,7 +47,7 @@ impl Wanted {
             let begin = end.saturating_sub(BLOCK);
             let mut block = vec![0; usize::try_from(end - begin).unwrap_or(0)];
             if !piece.fill_at(&mut block, begin)? {
-                // It was cut since: what was written after that comes in its turn.
+                // The segment was truncated meanwhile; what was written since is read from its beginning.
                 return Ok(Some(0));
             }
             for (index, byte) in block.into_iter().enumerate().rev() {
@@ -61,7 +61,7 @@ impl Wanted {
         Ok(None)
     }
 
-    /// All of a run was looked at: its first byte begins a line. Whether that is the last one that is wanted.
+    /// The whole run has been read, and its first byte begins a line. Whether that is the last wanted one.
     fn ends_run(&mut self) -> bool {
         let has_line = !std::mem::replace(&mut self.is_run_empty, true);
         has_line && self.found_one()

@@ -1,7 +1,7 @@
-//! The segment that is written to: which one it is, where it ends, and when the next one is begun.
+//! The segment that is written to: which one it is, its end, and when the next one is begun.
 //!
-//! Whoever writes to a segment holds a lock on it (flock). So nobody compresses or removes it, and nobody appends to one
-//! that is being compressed: the writer that comes then begins the next one.
+//! A writer locks its segment (flock), so that no other process compresses or removes it. If a writer finds a segment
+//! locked, because it is being compressed, it begins the next one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -17,25 +17,25 @@ use crate::limits::Limits;
 use crate::series::{Segment, Series};
 use crate::times::Times;
 
-/// So many bytes before a segment is full it is followed by the next if it ends with a line.
+/// A segment that is this close to its limit, in bytes, is followed by the next one as soon as it ends with a line.
 const ALMOST: u64 = 64 << 10;
-/// How often somebody else may come in between while a segment is opened.
+/// How many times other programs may interfere while a segment is opened.
 const TRIES: u32 = 16;
 
-/// An open segment, and where it ends.
+/// An open segment and its end.
 #[derive(Debug)]
 pub(crate) struct Target {
     series: Series,
     segment: Segment,
     file: File,
     end: u64,
-    /// When it was begun.
+    /// When the segment was begun.
     since: SystemTime,
     times: Times,
 }
 
 impl Target {
-    /// The segment in which a run goes on, from that one at least; it is made if it is not there.
+    /// Opens the run's last segment, or `at_least` if that is later; it is made if it does not exist.
     pub(crate) fn open(series: &Series, at_least: Segment) -> io::Result<Self> {
         make_directory(series.directory())?;
         let mut segment = current(series, at_least)?;
@@ -49,13 +49,13 @@ impl Target {
                 let times = Times::new(series.times_path(segment));
                 return Ok(Self { series: series.clone(), segment, file, end: metadata.len(), since, times });
             }
-            // Somebody compresses it, or has just removed it.
+            // It is being compressed, or has just been removed.
             segment = current(series, if is_ours { segment } else { segment.next() })?;
         }
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "others go on changing it"))
     }
 
-    /// Which segment it is.
+    /// The segment.
     pub(crate) fn segment(&self) -> Segment {
         self.segment
     }
@@ -65,12 +65,12 @@ impl Target {
         self.file.as_fd()
     }
 
-    /// Where it ends, in bytes.
+    /// The length of the segment, in bytes.
     pub(crate) fn end(&self) -> u64 {
         self.end
     }
 
-    /// Goes to the end of the file that bears the segment's name now.
+    /// Finds the end of the file that has the segment's name now.
     pub(crate) fn find_end(&mut self) -> io::Result<()> {
         let ours = self.file.metadata()?;
         let is_named = fs::symlink_metadata(self.series.path(self.segment))
@@ -79,7 +79,8 @@ impl Target {
             if ours.len() < self.end {
                 self.times.forget();
             }
-            // Nobody else writes here: a shorter file was cut, and a longer one was filled by whoever copies it back.
+            // There is no other writer, so a shorter file was truncated, and a longer one was filled by a program that
+            // copies it back.
             self.end = ours.len();
             return Ok(());
         }
@@ -88,8 +89,8 @@ impl Target {
         Ok(())
     }
 
-    /// Goes on in the next segment if this one is full, or was written to for its time. Whether it did. Where the next one
-    /// cannot be made, this one goes on being written to.
+    /// Begins the next segment if this one is full or its time is over; whether it did. If the next one cannot be made,
+    /// this one is used on.
     pub(crate) fn rotate(&mut self, limits: &Limits) -> bool {
         if !self.is_over(limits) {
             return false;
@@ -114,7 +115,7 @@ impl Target {
         self.file.read_exact_at(&mut last, self.end.saturating_sub(1)).is_ok() && last == *b"\n"
     }
 
-    /// Bytes were put where it ended.
+    /// Accounts for bytes that were appended.
     pub(crate) fn has_grown(&mut self, bytes: u64) -> io::Result<()> {
         let before = self.end;
         self.end += bytes;
@@ -122,8 +123,8 @@ impl Target {
         self.close_gap(before)
     }
 
-    /// A segment that was emptied between our look at its end and the move begins with a gap: what was moved is put where
-    /// the file begins.
+    /// If the file was truncated between finding its end and the move, it begins with a hole: the moved bytes are shifted
+    /// to the beginning of the file.
     fn close_gap(&mut self, before: u64) -> io::Result<()> {
         let is_whole = before == 0
             || !matches!(rustix::fs::seek(&self.file, SeekFrom::Data(0)), Ok(first) if first > 0 && first <= before);
@@ -140,7 +141,7 @@ impl Target {
     }
 }
 
-/// The segment in which a run goes on: its last one, or the one after that if that one is compressed.
+/// The run's last segment, or the one after that if it is compressed.
 fn current(series: &Series, at_least: Segment) -> io::Result<Segment> {
     let segments = series.segments()?;
     let last = segments.into_iter().rfind(|segment| segment.run == at_least.run);
@@ -148,7 +149,8 @@ fn current(series: &Series, at_least: Segment) -> io::Result<Segment> {
     Ok(if series.packed_path(last).exists() { last.next() } else { last })
 }
 
-/// Takes the lock of a segment, if nobody has it. A file system without locks has nobody who compresses beside us, either.
+/// Locks a segment, unless another process has locked it. On a file system without locks no other process compresses, so
+/// that counts as locked.
 pub(crate) fn lock(file: &File) -> io::Result<bool> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) | Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::NOLCK | Errno::INVAL) => Ok(true),
@@ -157,7 +159,7 @@ pub(crate) fn lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// Its directory may have been removed, but not the instance's: an app that was destroyed stays so.
+/// Makes the directory of logs, but not that of the instance: if that is gone, the app was destroyed.
 fn make_directory(directory: &Path) -> io::Result<()> {
     match fs::create_dir(directory) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -165,9 +167,9 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// The file of that path; it is made if it is not there. What is no ordinary file is refused.
+/// Opens or makes the file at that path; anything but an ordinary file is refused.
 fn open_to_write(path: &Path) -> io::Result<File> {
-    // A FIFO in its place must not hold us up.
+    // Opening must not block on a FIFO in the file's place.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = OpenOptions::new()
         .read(true)

@@ -1,11 +1,11 @@
-//! When the bytes of a segment came: a file beside it, of one record for each chunk that came after a moment of silence.
+//! The times at which the bytes of a segment were written: a file with one record for each chunk after a pause.
 //!
-//! A record is 32 bytes: the offset of the chunk, the time of day and the time since the machine started, both in
-//! microseconds, which start of the machine that was, and a checksum; the lowest byte first. A record says "this byte
-//! came then, and the one before it earlier". There is at most one in 10 ms, and while little is written one a second.
+//! A record has 32 bytes, little-endian: the offset of the chunk, the time of day and the time since boot, both in
+//! microseconds, the boot, and a checksum. It says that the byte at the offset was written at that time, and the one before
+//! it earlier. There is at most one record in 10 ms, and one a second while little is written.
 //!
-//! The time since the start of the machine is what is believed: a clock that was set an hour back meanwhile moves no byte before another
-//! one. A file that is damaged, cut or missing costs the knowledge that was in it, and nothing else.
+//! The time since boot decides, so setting the clock back does not change the order. If the file is damaged, truncated or
+//! missing, only the times are lost.
 
 use std::fs::OpenOptions;
 use std::io::{self, Write};
@@ -20,11 +20,11 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::check::check;
 
 const RECORD: usize = 32;
-/// The most that is read of a file: a segment of 10 MiB can have 1.3 MiB of records.
+/// The most bytes that are read of a file: a segment of 10 MiB can have 1.3 MiB of records.
 const MAX_BYTES: u64 = 64 << 20;
-/// Chunks that follow each other sooner are one.
+/// Chunks with a shorter pause between them count as one, in microseconds.
 const APART: u64 = 10_000;
-/// So little is a chunk of its own only once in a while, in bytes and in microseconds.
+/// A chunk below this many bytes gets a record only once in so many microseconds.
 const LITTLE: u64 = 256;
 const A_WHILE: u64 = 1_000_000;
 
@@ -32,17 +32,17 @@ const A_WHILE: u64 = 1_000_000;
 #[derive(Debug)]
 pub(crate) struct Times {
     path: PathBuf,
-    /// The time since the start of the machine, and the offset, of the last record.
+    /// The time since boot and the offset of the last record.
     last: Option<(u64, u64)>,
 }
 
 impl Times {
-    /// Those in that file.
+    /// Writes to that file.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path, last: None }
     }
 
-    /// Bytes come, from that offset on. Whatever goes wrong with that is no trouble of the bytes.
+    /// Bytes are about to be appended at that offset. Errors are ignored, because only the times are lost.
     pub(crate) fn note(&mut self, offset: u64) {
         let now = since_start();
         let is_due = self.last.is_none_or(|(then, at)| {
@@ -54,7 +54,7 @@ impl Times {
         }
     }
 
-    /// The segment was cut, or another file has its name: nothing is known of its bytes.
+    /// The segment was truncated or replaced, so the recorded times do not apply any more.
     pub(crate) fn forget(&mut self) {
         self.last = None;
         let _ = std::fs::remove_file(&self.path);
@@ -64,7 +64,7 @@ impl Times {
         let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).unwrap_or(0);
         let mut options = OpenOptions::new();
         let mut file = options.append(true).create(true).mode(0o600).custom_flags(flags).open(&self.path)?;
-        // The end of a record for which there was no room would put all that follow out of step.
+        // An incomplete last record would shift all records after it.
         let rest = file.metadata()?.len() % RECORD as u64;
         if rest > 0 {
             file.set_len(file.metadata()?.len() - rest)?;
@@ -84,24 +84,24 @@ fn record(offset: u64, since_start: u64) -> [u8; RECORD] {
     record
 }
 
-/// What the file of a segment says, in the order of its bytes: at which offset, and when, in microseconds since 1970.
+/// The records of a segment in the order of its bytes: offset, and time in microseconds since 1970.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Index(Vec<(u64, u64)>);
 
 impl Index {
-    /// Reads it; empty if there is none.
+    /// Reads the records; empty if there are none.
     pub(crate) fn read(path: &Path) -> Self {
         let bytes = durable::state(path, MAX_BYTES).unwrap_or_default();
         let mut records: Vec<Parsed> = Vec::new();
         for parsed in bytes.chunks_exact(RECORD).filter_map(Parsed::of) {
-            // The segment was cut, and its bytes came anew.
+            // The segment was truncated, and these offsets were written again.
             records.truncate(records.partition_point(|earlier| earlier.offset < parsed.offset));
             records.push(parsed);
         }
         Self::of(&records, micros(SystemTime::now()).saturating_sub(since_start()))
     }
 
-    /// `started`: when this machine started, by the clock of now. Of an earlier start the last record says so.
+    /// `started` is when this machine was booted, by the present clock. For an earlier boot, its last record gives that.
     fn of(records: &[Parsed], started: u64) -> Self {
         let mut starts: Vec<(u32, u64)> = vec![(boot(), started)];
         for record in records.iter().rev() {
@@ -113,7 +113,8 @@ impl Index {
         Self(records.iter().map(|it| (it.offset, start(it.boot).saturating_add(it.since_start))).collect())
     }
 
-    /// From which offset on bytes may have come at that time or later; `None` if the whole segment may have.
+    /// The offset after which bytes may have been written at that time or later; `None` if that is true of the whole
+    /// segment.
     pub(crate) fn place_of(&self, time: SystemTime) -> Option<u64> {
         let later = self.0.partition_point(|(_, came)| *came <= micros(time));
         later.checked_sub(1).map(|before| self.0[before].0)
@@ -150,7 +151,7 @@ fn since_start() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Which start of the machine this is.
+/// Identifies the current boot.
 fn boot() -> u32 {
     static BOOT: OnceLock<u32> = OnceLock::new();
     *BOOT.get_or_init(|| {
@@ -170,7 +171,7 @@ mod tests {
         let now = since_start();
         let hour = 3_600_000_000;
         let mut bytes = b"no record, of 32 bytes, at all..".to_vec();
-        // What came before the segment was cut.
+        // Before the segment was truncated.
         bytes.extend(record(900, now - 3 * hour));
         for (offset, ago) in [(0, 2 * hour), (100, hour), (200, 0)] {
             bytes.extend(record(offset, now - ago));
