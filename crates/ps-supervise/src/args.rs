@@ -1,4 +1,4 @@
-//! What can be asked of the program, and what the words mean. Nothing is read here but the words.
+//! The command line and the meaning of its words. No file is read here.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -75,7 +75,7 @@ pub(crate) struct Args {
     pub(crate) can_go_on: Option<PathBuf>,
 }
 
-/// What else can be done than to run everything.
+/// The subcommand, beside running everything.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Run a type's command, or any other command, in the environment of the app
@@ -91,7 +91,7 @@ pub(crate) enum Verb {
     },
 }
 
-/// Which app, and in which environment.
+/// The app's files and its environment.
 #[derive(Debug, clap::Args)]
 pub(crate) struct AppArgs {
     /// The Procfile; commands run in its directory
@@ -111,7 +111,7 @@ pub(crate) struct AppArgs {
     pub(crate) port: Option<u16>,
 }
 
-/// What runs, and how it ends.
+/// Which processes run, and what happens when one ends.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// How many of each type; a type that is not named does not run, all=N names every other one
@@ -143,7 +143,7 @@ pub(crate) struct RunArgs {
     pub(crate) stdin: Option<String>,
 }
 
-/// How it looks.
+/// The appearance of the output.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and the last of a pair wins")]
 pub(crate) struct ShowArgs {
@@ -164,7 +164,7 @@ pub(crate) struct ShowArgs {
     no_timestamp: bool,
 }
 
-/// The words, told apart.
+/// The positional words, sorted into a directory and types.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Words {
     /// The directory, if one was named.
@@ -174,7 +174,7 @@ pub(crate) struct Words {
 }
 
 impl Args {
-    /// The directory and the types among the words.
+    /// Sorts the positional words into the directory and the types.
     pub(crate) fn words(&self) -> anyhow::Result<Words> {
         let mut words = Words { directory: self.app.root.clone(), types: Vec::new() };
         for word in &self.words {
@@ -188,7 +188,7 @@ impl Args {
         Ok(words)
     }
 
-    /// Whether anything was asked for that only a foreground can do.
+    /// Whether an option was given that only a foreground has.
     pub(crate) fn is_for_foreground(&self) -> bool {
         let app = &self.app;
         let is_of_app = app.procfile.is_some() || !app.env.is_empty() || app.port.is_some();
@@ -209,7 +209,7 @@ impl ShowArgs {
         self.color || (is_terminal && !self.no_color && ps_apps::variable("NO_COLOR").is_none() && !is_dumb)
     }
 
-    /// Whether lines bear the time on a stream.
+    /// Whether lines on a stream begin with the time.
     pub(crate) fn is_timed(&self, is_terminal: bool) -> bool {
         self.timestamp || (is_terminal && !self.no_timestamp)
     }

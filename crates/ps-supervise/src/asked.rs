@@ -1,12 +1,13 @@
-//! How verbs, roots and init systems word what they start. It is read here and not by a parser of options: what one leaves in
-//! memory would stay there for as long as an app runs, once for each app. Whatever else is said is for the parser.
+//! Parses the command lines with which verbs, roots and init systems start this program. The option parser is not used for
+//! them, because the memory that it uses would stay allocated as long as an app runs, once per app. All other command lines
+//! go to the option parser.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use ps_supervisor::GOES_ON;
 
-/// What is to be kept alive, if the words are those of a program.
+/// What to keep alive.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
     /// The processes of an app.
@@ -15,20 +16,20 @@ pub(crate) enum Asked {
         directory: PathBuf,
         /// The soft limit of open files of its processes.
         open_files: Option<u64>,
-        /// Whether we are the same process as the supervisor of before.
+        /// Whether this process was the supervisor before it executed this program.
         goes_on: bool,
     },
     /// The supervisors of an installation.
     Root {
-        /// Where its apps lie.
+        /// The installation's `DOKKU_LIB_ROOT`.
         lib: PathBuf,
-        /// Whether it leaves with the last of them.
+        /// Whether it exits when no app needs it.
         is_while_needed: bool,
     },
 }
 
 impl Asked {
-    /// What these words ask for. A path of a program is absolute.
+    /// Parses such a command line. A program path is absolute.
     pub(crate) fn of(words: impl Iterator<Item = OsString>) -> Option<Self> {
         let words: Vec<OsString> = words.take(4).collect();
         let service = |directory: &OsString, open_files, goes_on| Self::Service {

@@ -1,5 +1,5 @@
-//! `ps-supervise` in a source directory: the supervisor runs in this very process, what its processes write goes to
-//! stdout with the name of who wrote it, and what happens to them is said on stderr. Nothing is left when it ends.
+//! `ps-supervise` in a source directory. The supervisor runs in this process; the output of the instances goes to stdout,
+//! each line with the name of its instance, and changes are reported on stderr. When it exits, nothing is left running.
 
 mod base_port;
 mod command;
@@ -36,10 +36,10 @@ use source::Source;
 use state::State;
 use typing::Typing;
 
-/// How long whoever reads our stdout may take nothing of it, once we were told to end.
+/// How long a reader of our stdout may be slow after we were told to end.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Runs a directory's Procfile until everything has ended or somebody ends it.
+/// Runs a directory's Procfile until everything has ended or was told to end.
 pub(crate) fn run(args: &Args, words: &Words) -> Result<Outcome> {
     let source = Source::find(args, words)?;
     let plan = Plan::make(args, &source, &words.types)?;
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &Args, words: &Words) -> Result<Outcome> {
             supervisor
         }
         Err(error) => {
-            // The guard cleans up: nobody else needs to be kept out.
+            // The guard cleans up from now on, so other foregrounds may start.
             state.open_home();
             guard.call();
             return Err(error);
@@ -95,7 +95,7 @@ fn supervise(
     Ok(supervisor)
 }
 
-/// Whoever reads our stdout is waited for, as by any program. Once somebody told us to end there is a limit, and a signal
+/// Waits until the reader of our stdout has read everything. If we were told to end, there is a time limit, and a signal
 /// ends the wait at once.
 fn wait_for_readers(supervisor: &Supervisor, printer: &Printer, is_told: bool) {
     loop {

@@ -1,5 +1,5 @@
-//! The supervisor of one app, as a program: a service directory is kept running until it is told to end; a directory
-//! with a Procfile runs in the foreground. With `--root` it keeps the supervisors of all apps.
+//! The supervisor as a program: for a service directory, it keeps the app running until it is told to end; for a directory
+//! with a Procfile, it runs in the foreground. With `--root` it keeps the supervisors of all apps alive.
 
 mod args;
 mod asked;
@@ -22,7 +22,7 @@ pub fn command() -> clap::Command {
     <Args as clap::CommandFactory>::command()
 }
 
-/// Runs the program: to the end of what it supervises.
+/// Runs the program.
 pub fn run() -> Result<Outcome> {
     if let Some(launch) = Launch::asked(std::env::args_os()) {
         let failed = launch.exec();
@@ -75,8 +75,8 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
-/// Whether it is a directory with a spec. A source directory may have a `spec.json` of its own, a service directory has no
-/// Procfile.
+/// Whether it is a service directory: it has a spec and no Procfile. A source directory may contain a `spec.json` of its
+/// own.
 fn is_service(directory: &Path) -> bool {
     Spec::is_in(directory) && !directory.join("Procfile").is_file()
 }
@@ -86,10 +86,11 @@ fn serve(service: &Path, open_files: Option<u64>, goes_on: bool) -> Result<Outco
         .with_context(|| format!("become the owner of {}", service.display()))?;
     if open_files.is_some() {
         let limit = getrlimit(Resource::Nofile);
-        // The supervisor raises its own again, and gives its processes what it finds.
+        // The supervisor raises its own limit again, and its processes get the one that it finds.
         let _ = setrlimit(Resource::Nofile, Rlimit { current: open_files, ..limit });
     }
-    // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
+    // The process that started us may close its terminal, which must not end us. This fails only if we lead a session
+    // already.
     let _ = rustix::process::setsid();
     ps_supervisor::disown().context("watch for signals")?;
     let open = if goes_on { Supervisor::go_on } else { Supervisor::open };

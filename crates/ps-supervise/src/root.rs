@@ -1,4 +1,4 @@
-//! `--root`: the supervisors of all apps of an installation are kept alive (`ps-root`).
+//! `--root`: keeps the supervisors of all apps of an installation alive (`ps-root`).
 
 use std::env;
 use std::os::linux::net::SocketAddrExt;
@@ -11,11 +11,11 @@ use ps_apps::World;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_root::{Place, Root, Stay};
 
-/// Where the service directories of an installation are, below its `DOKKU_LIB_ROOT`.
+/// The directory of the service directories, below `DOKKU_LIB_ROOT`.
 const SERVICES: &str = "data/scheduler-native";
 
-/// The installation that is meant: a directory `given` by `--root` that holds service directories, or is the one of the environment,
-/// and that has no Procfile. Any other directory is that of a Procfile.
+/// The installation that `--root` names: a directory without a Procfile that contains service directories, or is
+/// `DOKKU_LIB_ROOT` of the environment. `None`: the option names a source directory.
 pub(crate) fn meant(given: &Path, is_while_needed: bool) -> Result<Option<PathBuf>> {
     let own = World::from_env().ok().map(|world| world.lib().to_owned()).filter(|own| own == given);
     if let Some(own) = &own {
@@ -29,12 +29,13 @@ pub(crate) fn meant(given: &Path, is_while_needed: bool) -> Result<Option<PathBu
     Ok(is_meant.then_some(lib))
 }
 
-/// Keeps them alive until it is told to leave.
+/// Keeps the supervisors alive until it is told to exit.
 pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
     let services = lib.join(SERVICES);
     let owned = if services.is_dir() { &services } else { lib };
     os_process::become_owner_of(owned).with_context(|| format!("become the owner of {}", owned.display()))?;
-    // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
+    // The process that started us may close its terminal, which must not end us. This fails only if we lead a session
+    // already.
     let _ = rustix::process::setsid();
     ps_supervisor::disown().context("watch for signals")?;
     durable::create_below(lib, &services)?;
@@ -48,7 +49,7 @@ pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Tells systemd that verbs can be answered now (sd_notify(3)). Where nobody listens nothing is lost.
+/// Tells systemd (sd_notify(3)) that the root is ready. Without systemd nothing happens.
 fn tell_ready() {
     let Some(path) = env::var_os("NOTIFY_SOCKET") else { return };
     let address = match path.as_bytes() {

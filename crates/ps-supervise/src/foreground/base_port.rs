@@ -1,5 +1,5 @@
-//! Which PORT the first instance of the first type gets: `--port`, else `PORT` of the files with variables, else that of
-//! the environment, else 5000. It is foreman's order. A `PORT` that is none is refused, whoever says it.
+//! The `PORT` of the first instance of the first type: `--port`, else `PORT` of the env files, else that of the
+//! environment, else 5000, as in foreman. An invalid `PORT` is refused, wherever it comes from.
 
 use std::ffi::OsStr;
 
@@ -8,7 +8,7 @@ use env_files::Environment;
 
 const BASE_PORT: u16 = 5000;
 
-/// The base of the ports. `environment` has the variables of the files over those that we were started with.
+/// The base port. `environment` has the variables of the env files over those of this process.
 pub(crate) fn base_port(asked: Option<u16>, environment: &Environment) -> Result<u16> {
     let name = OsStr::new("PORT");
     match (asked, environment.get(name)) {

@@ -1,4 +1,4 @@
-//! `ps-supervise run`: one command in the environment of the app, in our place.
+//! `ps-supervise run`: executes one command in the environment of the app, in place of this process.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -15,7 +15,7 @@ use super::plan::base_spec;
 use super::source::Source;
 use crate::args::{Args, Words};
 
-/// Becomes the command. It returns only if it could not.
+/// Executes the command. Returns only on failure.
 pub(crate) fn run(args: &Args, words: &Words, command: &[OsString]) -> Result<Outcome> {
     if let Some(word) = words.types.first() {
         return Err(Refusal::usage(format!("{word} before run: write run and then what to run")));
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args, words: &Words, command: &[OsString]) -> Result<Ou
     Err(refusal(first, error, &source.root, &types))
 }
 
-/// A command line with more words added to it as they are.
+/// A command line with more arguments, each quoted.
 fn line(line: &str, words: &[OsString]) -> Result<String> {
     let mut line = line.to_owned();
     for word in words {
@@ -63,7 +63,7 @@ fn has_blank(word: &OsStr) -> bool {
     word.as_encoded_bytes().iter().any(u8::is_ascii_whitespace)
 }
 
-/// Why a command did not take our place; `types` are those it is not either.
+/// The error for a command that could not be executed; `types` are the types of the Procfile, none of which it is.
 fn refusal(command: &OsStr, error: io::Error, root: &Path, types: &[&str]) -> anyhow::Error {
     let failed = LaunchFailed::of(command.to_owned(), error, root);
     let message = match &failed {

@@ -1,5 +1,5 @@
 //! How many instances of each type run: `--formation`, else the formation of app.json, else DOKKU_SCALE, else one of each
-//! but `release`. Types named on the command line choose among them. Who is left out is said.
+//! type but `release`. Types named on the command line select among them. A note names the types that are left out.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,24 +15,24 @@ use ps_cli::exit::Refusal;
 const APP_JSON: &str = "app.json";
 const ALL: &str = "all";
 
-/// How many of each type, and what is to be said about it.
+/// The counts, and notes for people.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     pub(crate) of: BTreeMap<String, u16>,
     pub(crate) notes: Vec<String>,
 }
 
-/// What was asked for on the command line.
+/// The counts and types on the command line.
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
     /// `--formation`.
     pub(crate) formation: &'a [(String, Quantity)],
-    /// The named types.
+    /// The types that were named.
     pub(crate) types: &'a [String],
 }
 
 impl Counts {
-    /// The counts for the types of a Procfile in its order; `root` is where app.json and DOKKU_SCALE lie.
+    /// The counts for the types of a Procfile, in its order. `root` is the directory of app.json and DOKKU_SCALE.
     pub(crate) fn decide(asked: &Asked<'_>, known: &[ProcessType], root: &Path) -> Result<Self> {
         let named = asked.formation.iter().map(|(name, _)| name).filter(|name| *name != ALL);
         for name in asked.types.iter().chain(named) {
@@ -66,7 +66,7 @@ impl Counts {
     }
 }
 
-/// The refusal of a word that is no type.
+/// The error for a word that is no type.
 pub(crate) fn unknown(name: &str, known: &[ProcessType]) -> anyhow::Error {
     let there: Vec<&str> = known.iter().map(ProcessType::as_str).collect();
     let near = there.iter().find(|there| strsim::damerau_levenshtein(name, there) <= 2);
@@ -103,7 +103,7 @@ fn of_formation(asked: &[(String, Quantity)], known: &[ProcessType]) -> Result<B
     Ok(counts)
 }
 
-/// The counts of the file that has some, and its name. What is misspelt in a formation is noted.
+/// The counts of the first file that has some, and its name. A misspelt formation is noted.
 fn of_files(root: &Path, notes: &mut Vec<String>) -> Result<Option<(BTreeMap<String, u16>, &'static str)>> {
     let read = |name: &str| match durable::input(&root.join(name), MAX_FILE_BYTES as u64) {
         Ok(bytes) => Ok(Some(bytes)),

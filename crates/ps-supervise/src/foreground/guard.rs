@@ -1,6 +1,6 @@
-//! What a foreground that is killed would leave running is ended by its guard: this program once more, in a session of its
-//! own, asleep on a pipe whose other end only the foreground has. The pipe breaks when the foreground dies, however it
-//! dies. A foreground that ends in order dismisses its guard.
+//! A guard ends the processes of a foreground that is killed. It is this program once more, in a session of its own, and
+//! sleeps reading a pipe whose writing end only the foreground has. When the foreground dies, in whatever way, the read
+//! returns. A foreground that exits in order tells its guard to exit.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -27,39 +27,39 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Starts it for a state directory.
+    /// Starts the guard of a state directory.
     pub(crate) fn start(state: &Path) -> Result<Self> {
         let mut child = command(state)?.stdin(Stdio::piped()).spawn().context("start the guard")?;
         let pipe = child.stdin.take();
         Ok(Self { child, pipe })
     }
 
-    /// Waits while it ends what is left.
+    /// Has the guard end everything, and waits for it.
     pub(crate) fn call(mut self) {
         self.pipe = None;
         let _ = self.child.wait();
     }
 
-    /// Nothing is left to guard.
+    /// Tells the guard to exit: no process is left.
     pub(crate) fn dismiss(mut self) {
         if let Some(mut pipe) = self.pipe.take() {
-            // It may have been killed.
+            // The guard may have been killed.
             let _ = pipe.write_all(b".");
         }
-        // The supervisor may have reaped it already.
+        // The supervisor, which reaps all children, may have reaped it already.
         let _ = self.child.wait();
     }
 }
 
-/// Ends now what is left of a foreground that died, and waits for that.
+/// Ends the processes that a dead foreground left, and waits for that.
 pub(crate) fn sweep(state: &Path) {
-    // What cannot be ended now is met again at the next start.
+    // Processes that cannot be ended now are found again at the next start.
     let _ = command(state).and_then(|mut command| Ok(command.stdin(Stdio::null()).status()?));
 }
 
-/// The guard itself.
+/// The guard's own process.
 pub(crate) fn guard(state: &Path) -> Result<Outcome> {
-    // Signals of the terminal are not for it. It fails only where it leads a session already.
+    // The guard must not get signals of the terminal. This fails only if it is in a session of its own already.
     let _ = rustix::process::setsid();
     let mut byte = [0];
     let is_dismissed = matches!(io::stdin().read(&mut byte), Ok(n) if n > 0);
@@ -83,8 +83,8 @@ pub(crate) fn guard(state: &Path) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Ends what is left and tells what that was; `None` if somebody else does it. A foreground that starts takes the lock for a
-/// moment, to see whether anybody has it: that is waited for.
+/// Ends the processes that are left and returns their statuses; `None` if another process does so. A foreground that starts
+/// tests the lock for a moment; that is waited for.
 fn end(state: &Path) -> Result<Option<Vec<Status>>> {
     for _ in 0..TRIES {
         match Supervisor::end_what_is_left(state, GRACE) {

@@ -1,5 +1,5 @@
-//! The directory of all foregrounds of one user, for that user alone. Whoever starts or ends a foreground looks after it: it
-//! is there while one of them is.
+//! The directory that contains the state directories of all foregrounds of one user, with access for that user alone. It is
+//! made by the first foreground that starts and removed by the last one that exits.
 
 use std::env;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -14,28 +14,28 @@ use durable::is_at;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
-/// How the directories of foregrounds are called.
+/// The prefix of state directories.
 pub(crate) const PREFIX: &str = "run-";
-/// How long somebody else may take to start, with the end of what another one left.
+/// How long another foreground may take to start, including the end of a dead one's processes.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 const NAME: &str = "ps-supervise";
-/// Locked by whoever looks for dead foregrounds, until it has a lock of its own.
+/// Locked by a starting foreground while it looks for dead ones, until its own lock is held.
 const LOCK_FILE: &str = "start.lock";
 const PAUSE: Duration = Duration::from_millis(50);
-/// How often it may be removed while we come in.
+/// How many times the directory may be removed by an exiting foreground while we start.
 const TRIES: usize = 10;
 
-/// The directory, and the right to clean up in it.
+/// The directory, and the lock that permits to clean up in it.
 #[derive(Debug)]
 pub(crate) struct Home {
     path: PathBuf,
-    /// `None` if somebody else has had it for too long.
+    /// `None` if another foreground has held the lock for too long.
     lock: Option<File>,
 }
 
 impl Home {
-    /// Makes the directory, if it is not there, and waits for whoever starts at this moment.
+    /// Makes the directory, if necessary, and waits for a foreground that is starting.
     pub(crate) fn open() -> Result<Self> {
         for _ in 0..TRIES {
             let path = place()?;
@@ -43,7 +43,7 @@ impl Home {
             let open =
                 OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&lock_path);
             let lock = match open {
-                // The last foreground has just taken the directory away.
+                // The last foreground has just removed the directory.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 open => open.with_context(|| format!("open {}", lock_path.display()))?,
             };
@@ -62,7 +62,7 @@ impl Home {
         &self.path
     }
 
-    /// The directories of other foregrounds, as far as we may clean up.
+    /// The state directories of other foregrounds; none without the lock.
     pub(crate) fn states(&self) -> Vec<PathBuf> {
         let entries = self.lock.as_ref().and_then(|_| fs::read_dir(&self.path).ok());
         let entries = entries.into_iter().flatten().flatten();
@@ -71,7 +71,7 @@ impl Home {
     }
 }
 
-/// Removes the directory, if nobody is in it and nobody comes in.
+/// Removes the directory if no foreground uses it and none is starting.
 pub(crate) fn leave(home: &Path) {
     let path = home.join(LOCK_FILE);
     let Ok(lock) = File::open(&path) else { return };
@@ -85,7 +85,7 @@ pub(crate) fn leave(home: &Path) {
     }
 }
 
-/// Waits for a lock, for a while.
+/// Takes a lock, waiting for it a while.
 pub(crate) fn has_locked(file: &File) -> bool {
     let mut waited = Duration::ZERO;
     while waited < PATIENCE {
@@ -99,8 +99,8 @@ pub(crate) fn has_locked(file: &File) -> bool {
     false
 }
 
-/// In `$XDG_RUNTIME_DIR`, else in /run (root) or /run/user, else among the temporary files. A directory that somebody else
-/// could write to is not used.
+/// In `$XDG_RUNTIME_DIR`, else in /run (root) or /run/user, else in the directory of temporary files. A directory that
+/// another user could write to is refused.
 fn place() -> Result<PathBuf> {
     let user = rustix::process::geteuid();
     let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|path| path.is_absolute());
@@ -127,7 +127,7 @@ fn make(home: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether it is a directory (no link to one) of ours, without these permissions for others.
+/// Whether it is a directory of ours, no link to one, without these permissions for others.
 fn is_private(directory: &Path, forbidden: u32) -> bool {
     let user = rustix::process::geteuid().as_raw();
     fs::symlink_metadata(directory)

@@ -1,24 +1,24 @@
-//! Whether a command may have looked at its stdin, as far as its words tell. A watcher of files does and ends when it finds
-//! nothing there; so do a shell and a script, for all that can be seen. A job such as `seq 10` or `echo done; sleep 1` does not.
+//! Whether a command may read its stdin, judged by its words. A program that watches files does so and exits when stdin is
+//! empty; a shell or a script may, too. A job such as `seq 10` or `echo done; sleep 1` does not.
 
-/// Programs and words of the shell that never read their stdin.
+/// Programs and shell builtins that never read their stdin.
 const DEAF: [&str; 34] = [
     ":", "[", "break", "cd", "chmod", "cp", "date", "done", "echo", "exit", "export", "false", "fi", "for",
     "hostname", "id", "kill", "ln", "ls", "mkdir", "mv", "printf", "pwd", "rm", "seq", "set", "sleep",
     "test", "touch", "trap", "true", "umask", "unset", "wait",
 ];
-/// What may stand in front of a program.
+/// Shell words that may come before a program.
 const BEFORE: [&str; 8] = ["!", "do", "else", "exec", "if", "then", "until", "while"];
 const SHELLS: [&str; 3] = ["sh", "bash", "dash"];
 
-/// Whether anything in a command line may read stdin. Quotes are not looked at: where they mislead, the answer is yes.
+/// Whether any program in a command line may read stdin. Quotes are ignored; in doubt the answer is yes.
 pub(crate) fn may_be_read(command: &str) -> bool {
     let parts = command.split([';', '&', '|', '\n', '(', ')', '{', '}']);
     parts.filter_map(program).any(|program| !DEAF.contains(&program))
 }
 
-/// The name of the program of one part of a command line; none where there is only what stands in front of one, or what is
-/// left of `2>&1`.
+/// The program of one part of a command line; `None` if the part only has words that come before a program, or is the rest
+/// of `2>&1`.
 fn program(part: &str) -> Option<&str> {
     let mut words = part.split_whitespace().map(|word| word.trim_matches(['"', '\''])).peekable();
     loop {

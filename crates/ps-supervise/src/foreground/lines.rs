@@ -4,13 +4,13 @@
 
 use memchr::memchr;
 
-/// The longest line that is kept until its end is there, in bytes.
+/// The longest incomplete line that is held back, in bytes.
 const LONGEST: usize = 64 << 10;
 
-/// What has been written, and where that ended.
+/// The output so far, and how its last line ended.
 #[derive(Debug, Default)]
 pub(crate) struct Screen {
-    /// What is to be written next.
+    /// Bytes to be written.
     pub(crate) out: Vec<u8>,
     column: Column,
 }
@@ -19,30 +19,30 @@ pub(crate) struct Screen {
 enum Column {
     #[default]
     Start,
-    /// Behind a piece of a line of this writer.
+    /// After an incomplete line of this writer.
     Within(usize),
-    /// Behind a piece of a line that nobody goes on with.
+    /// After an incomplete line that will not be continued.
     Behind,
 }
 
-/// One writer's line that is not complete.
+/// The incomplete line of one writer.
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     held: Vec<u8>,
     is_begun: bool,
 }
 
-/// A writer, and what stands before its lines.
+/// A writer and its prefix.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Writer<'a> {
     pub(crate) number: usize,
     pub(crate) prefix: &'a [u8],
-    /// Before a line that goes on.
+    /// The prefix of a continued line.
     pub(crate) continued: &'a [u8],
 }
 
 impl Screen {
-    /// Takes what a writer wrote: whole lines go out, the rest is held until its end comes, or until it is too long.
+    /// Takes bytes of a writer. Complete lines are output; the rest is held until its end comes or it is too long.
     pub(crate) fn take(&mut self, writer: Writer<'_>, line: &mut Line, mut bytes: &[u8]) {
         while let Some(end) = memchr(b'\n', bytes) {
             let (piece, rest) = bytes.split_at(end + 1);
@@ -57,7 +57,7 @@ impl Screen {
         }
     }
 
-    /// Shows what is held of a line that is not complete.
+    /// Outputs an incomplete line that was held.
     pub(crate) fn show(&mut self, writer: Writer<'_>, line: &mut Line) {
         if !line.held.is_empty() {
             self.put(writer, line, &[]);
@@ -66,7 +66,7 @@ impl Screen {
         }
     }
 
-    /// A writer has ended: what is held is shown, and whoever writes next begins a line of its own.
+    /// A writer has ended: its held bytes are output, and the next output begins a new line.
     pub(crate) fn finish(&mut self, writer: Writer<'_>, line: &mut Line) {
         self.show(writer, line);
         line.is_begun = false;
@@ -75,7 +75,7 @@ impl Screen {
         }
     }
 
-    /// Sees to it that the next byte begins a line.
+    /// Makes sure that the next byte begins a line.
     pub(crate) fn begin_line(&mut self) {
         if self.column != Column::Start {
             self.out.push(b'\n');
@@ -94,12 +94,12 @@ impl Screen {
 }
 
 impl Line {
-    /// Whether something is held that has not been shown.
+    /// Whether bytes are held that were not output.
     pub(crate) fn is_held(&self) -> bool {
         !self.held.is_empty()
     }
 
-    /// Whether a piece of it has been shown, and its end has not.
+    /// Whether the beginning of the line was output and its end was not.
     pub(crate) fn is_begun(&self) -> bool {
         self.is_begun
     }

@@ -1,4 +1,4 @@
-//! What is said about each change, what is done about it, and which exit status comes of all of them.
+//! Reports each change, decides the reaction to it, and computes the exit status.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -17,14 +17,14 @@ use super::plan::Plan;
 use super::printer::Printer;
 use crate::args::Args;
 
-/// A command that the shell could not find is not started again if it ended so soon.
+/// A command that the shell did not find is not restarted if it ended within this time.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// A process that ends well so soon may have been waiting for input.
+/// A process that exits with success within this time may have waited for input.
 const SOON: Duration = Duration::from_secs(10);
 const NOT_EXECUTABLE: i32 = 126;
 const NOT_FOUND: i32 = 127;
 
-/// What the foreground knows of its processes, and has said of them.
+/// The state of the processes as reported so far.
 #[derive(Debug)]
 pub(crate) struct Observer {
     spec: Spec,
@@ -32,28 +32,28 @@ pub(crate) struct Observer {
     is_any_exit: bool,
     printer: Printer,
     running: BTreeMap<Slot, (u32, Instant)>,
-    /// The port of each instance's last start: what is said of it is said once.
+    /// The port of each instance's last start, so that a change of it is reported once.
     ports: BTreeMap<Slot, Option<u16>>,
-    /// Types that were told about stdin.
+    /// The types for which the hint about stdin was printed.
     hinted: BTreeSet<String>,
-    /// Why instances could not be started, as far as it has been said.
+    /// The reported reasons why instances could not be started.
     reasons: BTreeMap<Slot, String>,
     is_ending: bool,
     is_told: bool,
-    /// The exit status of what failed for good first, or ended first where that ends all.
+    /// The exit status of the first process that failed for good, or, with `--any-exit`, of the first that ended.
     status: Option<u8>,
 }
 
-/// How it all ended.
+/// How the run ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {
     status: u8,
-    /// Whether somebody ended it.
+    /// Whether it was told to end.
     pub(crate) is_told: bool,
 }
 
 impl Ended {
-    /// For the program.
+    /// The program's outcome.
     pub(crate) fn status(self) -> Outcome {
         if self.status == 0 { Outcome::Done } else { Outcome::Status(self.status) }
     }
@@ -76,12 +76,12 @@ impl Observer {
         }
     }
 
-    /// How many columns stand before each line that a process writes.
+    /// The width of the prefix of each line.
     pub(crate) fn indent(&self) -> u16 {
         self.printer.indent()
     }
 
-    /// Says what there is to say about a change, and decides what is done about it.
+    /// Reports a change and decides the reaction to it.
     pub(crate) fn see(&mut self, change: Change) -> Reaction {
         match change {
             Change::Output { slot, reader } => self.printer.open(slot, reader),
@@ -96,7 +96,7 @@ impl Observer {
         Reaction::GoOn
     }
 
-    /// Everything has ended: the printer prints what is left.
+    /// Everything has ended: the printer prints the rest.
     pub(crate) fn finish(mut self) -> (Ended, Printer) {
         self.printer.finish();
         (Ended { status: self.status.unwrap_or(0), is_told: self.is_told }, self.printer)
@@ -177,7 +177,7 @@ impl Observer {
     fn see_failed_start(&mut self, status: &Status, reason: &str, starts_in: Option<Duration>) -> Reaction {
         let slot = &status.slot;
         let is_over = starts_in.is_none();
-        // What stands beside another state is no failed start.
+        // A reason beside another state does not mean that a start failed.
         if !matches!(status.state, State::Backoff | State::Crashed) || self.is_ending {
             return Reaction::GoOn;
         }
@@ -200,7 +200,7 @@ impl Observer {
             self.spec.process(&status.slot.process_type).map_or("", |process| process.command.as_str());
         let exit = status.last_exit.map(|exit| exit.to_string()).unwrap_or_default();
         let is_missing = status.last_exit == Some(Exit::Code(NOT_FOUND));
-        // Of what stands behind the program nothing is shown, so that no value is needed.
+        // Only the program's name is shown, so variables are left as written.
         let as_written = |name: &[u8]| Some([b"$", name].concat());
         let program = procfile::words(command, &as_written).and_then(|words| words.into_iter().next());
         let program = program.and_then(|program| String::from_utf8(program).ok());
@@ -219,7 +219,7 @@ impl Observer {
         }
     }
 
-    /// What a process that ended well so soon may not have found: somebody who stays in the foreground, or its input.
+    /// A hint for a process that exited soon with success: it may have gone to the background, or have found no input.
     fn hint(&mut self, status: &Status, lifetime: Duration) -> String {
         let slot = &status.slot;
         let name = slot.process_type.as_str();
@@ -260,7 +260,7 @@ impl Observer {
     }
 }
 
-/// The process that started us, as something that can be read once it has ended.
+/// A pidfd of the parent process, readable once that has ended.
 pub(crate) fn parent() -> Result<OwnedFd> {
     let parent = rustix::process::getppid();
     let parent =
@@ -268,7 +268,7 @@ pub(crate) fn parent() -> Result<OwnedFd> {
     rustix::process::pidfd_open(parent, PidfdFlags::empty()).context("--exit-with-parent")
 }
 
-/// Whether SIGHUP was ignored when we were started, as nohup does it (proc(5), `SigIgn`).
+/// Whether SIGHUP was ignored at our start, as under nohup (proc(5), `SigIgn`).
 pub(crate) fn ignores_hangup() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
@@ -286,7 +286,7 @@ fn how(exit: Option<Exit>) -> String {
     }
 }
 
-/// 128 + n for signal n, as a shell has it.
+/// 128 + n for signal n, as in a shell.
 fn exit_status(exit: Option<Exit>) -> u8 {
     let status = match exit {
         Some(Exit::Code(code)) => code,

@@ -1,4 +1,4 @@
-//! Which foreground a state directory belongs to, and the end of such a directory.
+//! The file that says which foreground a state directory belongs to, and the removal of the directory.
 
 use std::ffi::OsStr;
 use std::fs::{self, OpenOptions};
@@ -14,7 +14,7 @@ use super::home;
 /// The file in the directory: the pid of the foreground, a newline, the directory that it runs from.
 const OWNER_FILE: &str = "owner";
 
-/// Writes that a new state directory belongs to this process, which runs from `source`.
+/// Records that a new state directory belongs to this process, which runs from `source`.
 pub(crate) fn write(state: &Path, source: &Path) -> Result<()> {
     let owner = state.join(OWNER_FILE);
     let pid = format!("{}\n", std::process::id());
@@ -23,8 +23,7 @@ pub(crate) fn write(state: &Path, source: &Path) -> Result<()> {
     file.and_then(|mut file| file.write_all(&content)).with_context(|| format!("write {}", owner.display()))
 }
 
-/// The pid of the foreground that a state directory belongs to, and the directory that it runs from; `None` if the directory is
-/// no state directory.
+/// The pid of the foreground of a state directory, and its source directory; `None` if it is no state directory.
 pub(crate) fn read(state: &Path) -> Option<(String, PathBuf)> {
     let content = fs::read(state.join(OWNER_FILE)).ok()?;
     let end = content.iter().position(|byte| *byte == b'\n')?;
@@ -32,7 +31,7 @@ pub(crate) fn read(state: &Path) -> Option<(String, PathBuf)> {
     Some((pid, PathBuf::from(OsStr::from_bytes(&content[end + 1..]))))
 }
 
-/// Removes a state directory and, with the last one, the directory of all.
+/// Removes a state directory, and the directory of all if it was the last one.
 pub(crate) fn remove(state: &Path) -> io::Result<()> {
     fs::remove_dir_all(state)?;
     if let Some(home) = state.parent() {

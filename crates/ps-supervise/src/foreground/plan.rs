@@ -1,5 +1,4 @@
-//! What is going to run: everything that was asked for and found, as the spec that the supervisor takes. It stays in
-//! memory.
+//! What will run: the options and files combined into the spec for the supervisor. The spec is only kept in memory.
 
 use std::collections::BTreeMap;
 
@@ -15,19 +14,19 @@ use super::counts::{Asked, Counts, unknown};
 use super::source::Source;
 use crate::args::Args;
 
-/// What is going to run.
+/// What will run.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    /// For the supervisor.
+    /// The spec for the supervisor.
     pub(crate) spec: Spec,
-    /// What is to be said before anything starts.
+    /// Notes to print before anything starts.
     pub(crate) notes: Vec<String>,
-    /// Whose stdin is ours.
+    /// The slot that gets our stdin.
     pub(crate) stdin: Option<Slot>,
 }
 
 impl Plan {
-    /// Decides what runs.
+    /// Combines options and files.
     pub(crate) fn make(args: &Args, source: &Source, types: &[String]) -> Result<Self> {
         let procfile = source.procfile(types)?;
         let known: Vec<ProcessType> = procfile.entries().map(|entry| entry.process_type()).collect();
@@ -56,7 +55,7 @@ impl Plan {
     }
 }
 
-/// The spec of a source, with no instance of any type yet. `environment` has all its variables.
+/// The spec of a source, without instances yet. `environment` has all its variables.
 pub(crate) fn base_spec(args: &Args, source: &Source, environment: &Environment) -> Result<Spec> {
     Ok(Spec {
         app: source.name(),
@@ -81,7 +80,7 @@ pub(crate) fn base_spec(args: &Args, source: &Source, environment: &Environment)
     })
 }
 
-/// Each type's place among those that get ports. It is that of the whole Procfile, whatever part of it runs.
+/// The place of each type for computing ports: that in the whole Procfile, whichever types run.
 fn places(procfile: &Procfile) -> BTreeMap<String, u16> {
     let types = procfile.entries().map(|entry| entry.process_type().to_string());
     types.filter(|name| name != formation::RELEASE).zip(0..).collect()

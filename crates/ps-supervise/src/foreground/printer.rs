@@ -1,6 +1,6 @@
-//! The one writer of stdout, in a thread of its own: a stdout that takes nothing (a stopped terminal, a slow reader) holds
-//! up those who write, through their full pipes, and never those who listen to signals. What is said on stderr goes
-//! through here too, so that it stands behind the output that came before it.
+//! Writes to stdout, in a thread of its own. If stdout blocks (a stopped terminal, a slow reader), the instances are
+//! blocked by their full pipes, but the supervisor still handles signals. Messages for stderr go through the same thread,
+//! so that they appear after the output that came before them.
 
 mod desk;
 mod note;
@@ -25,7 +25,7 @@ use crate::args::ShowArgs;
 use desk::Desk;
 use note::{Note, Shared};
 
-/// The other side of the printer.
+/// The supervisor's side of the printer.
 #[derive(Debug)]
 pub(crate) struct Printer {
     notes: Sender<Note>,
@@ -38,7 +38,7 @@ pub(crate) struct Printer {
 }
 
 impl Printer {
-    /// Starts it. The descriptor can be read once stdout is closed.
+    /// Starts the printer. The descriptor becomes readable when stdout is closed.
     pub(crate) fn start(show: &ShowArgs, plan: &Plan) -> Result<(Self, OwnedFd)> {
         let width = plan.spec.wanted().iter().map(|slot| slot.to_string().len()).max().unwrap_or(0);
         let style = |fd: BorrowedFd<'_>| {
@@ -56,7 +56,7 @@ impl Printer {
         let indent = out.indent();
         let desk = Desk::new(orders, woken, Arc::clone(&shared), [out, err], closing);
         let thread = thread::Builder::new().name("printer".to_owned()).spawn(move || {
-            // Dropped last: whoever waits for it finds the thread done, or about to be.
+            // Dropped last, so that the thread is done, or about to be, when the waiter is woken.
             let _ending = ending;
             desk.run()
         });
@@ -64,32 +64,32 @@ impl Printer {
         Ok((Self { notes, wake: File::from(wake), shared, end, thread, style: err, indent }, closed))
     }
 
-    /// How many columns stand before each line.
+    /// The width of the prefix of each line.
     pub(crate) fn indent(&self) -> u16 {
         u16::try_from(self.indent).unwrap_or(0)
     }
 
-    /// Takes what a slot will write.
+    /// Adds the output of a slot.
     pub(crate) fn open(&mut self, slot: Slot, reader: OwnedFd) {
         self.tell(Note::Open(slot, reader));
     }
 
-    /// Prints what a slot writes, from now on until it is drained.
+    /// Begins to print the output of a slot.
     pub(crate) fn listen(&mut self, slot: &Slot) {
         self.tell(Note::Listen(slot.clone()));
     }
 
-    /// Prints what is left of a slot's output.
+    /// Prints the rest of a slot's output.
     pub(crate) fn drain(&mut self, slot: &Slot) {
         self.tell(Note::Drain(slot.clone()));
     }
 
-    /// Says something on stderr, once what was written before it is printed.
+    /// Prints a message on stderr after the output that came before it.
     pub(crate) fn say(&mut self, who: Option<&Slot>, text: &str) {
         self.tell(Note::Say(who.cloned(), text.to_owned()));
     }
 
-    /// Says something on stderr now, also if stdout takes nothing; not if stderr takes nothing either.
+    /// Prints a message on stderr at once, even if stdout blocks; not if stderr blocks, too.
     pub(crate) fn say_now(&mut self, text: &str) {
         if !self.shared.is_writing.load(Ordering::SeqCst) {
             return self.say(None, text);
@@ -103,22 +103,22 @@ impl Printer {
         }
     }
 
-    /// Prints what is left and ends; [`Printer::end`] tells when.
+    /// Prints the rest and ends; [`Printer::end`] shows when.
     pub(crate) fn finish(&mut self) {
         self.tell(Note::Finish);
     }
 
-    /// Can be read once it has ended.
+    /// Becomes readable when it has ended.
     pub(crate) fn end(&self) -> &OwnedFd {
         &self.end
     }
 
-    /// How many bytes stdout has taken.
+    /// How many bytes were written to stdout.
     pub(crate) fn written(&self) -> u64 {
         self.shared.written.load(Ordering::SeqCst)
     }
 
-    /// How it ended, if it has: an error is one of stdout other than that nobody reads it. It is not waited for.
+    /// The result, without waiting: an error of stdout, except that its reader is gone.
     pub(crate) fn result(self) -> Result<()> {
         if !self.thread.is_finished() && !is_readable(self.end.as_fd()) {
             return Ok(());
@@ -130,7 +130,7 @@ impl Printer {
     }
 
     fn tell(&mut self, note: Note) {
-        // It ends before us only if it panicked; then its other end says so.
+        // The thread ends before us only if it panicked, which the other descriptor shows.
         let _ = self.notes.send(note);
         let _ = self.wake.write_all(&[0]);
     }

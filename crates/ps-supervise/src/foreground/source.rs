@@ -1,5 +1,5 @@
-//! What a foreground runs from: a directory, its Procfile, and the files with variables. Everything is read before
-//! anything is started, so that what is wrong is said at once.
+//! The source of a foreground: a directory, its Procfile and its env files. All of them are read before anything is
+//! started, so that errors come first.
 
 use std::env;
 use std::ffi::OsString;
@@ -22,27 +22,27 @@ const ENV_FILE: &str = ".env";
 /// A directory to run from.
 #[derive(Debug)]
 pub(crate) struct Source {
-    /// Where commands run.
+    /// The directory in which commands run.
     pub(crate) root: PathBuf,
-    /// The Procfile, as it is named to people.
+    /// The Procfile's path, for messages.
     pub(crate) path: PathBuf,
-    /// The Procfile; `None` if there is none and nobody asked for one by name.
+    /// The Procfile; `None` if there is none and none was named.
     pub(crate) procfile: Option<Procfile>,
-    /// What we were started with, and what could be read only once, such as a pipe.
+    /// The variables of this process, and those that could be read only once, for example from a pipe.
     pub(crate) fixed: Environment,
-    /// The files with variables that are read at each start, the last wins.
+    /// The env files that are read at each start; the last one wins.
     pub(crate) env_files: Vec<PathBuf>,
 }
 
 impl Source {
-    /// Finds out what is meant, and reads it.
+    /// Finds and reads the source that the options name.
     pub(crate) fn find(args: &Args, words: &Words) -> Result<Self> {
         let named = words.directory.as_deref().map(absolute).transpose()?;
         let path = args.app.procfile.as_ref().map(|file| beside(named.as_deref(), file));
         let root = match (&named, &path) {
             (Some(root), _) => root.clone(),
             (None, Some(path)) if durable::is_file(path) => absolute(parent(path))?,
-            // A pipe, such as that of `<(…)`, lies in no directory of the app.
+            // A pipe, such as that of `<(…)`, is in no directory of the app.
             (None, _) => absolute(Path::new("."))?,
         };
         let is_asked = path.is_some();
@@ -58,7 +58,7 @@ impl Source {
         Ok(Self { root, path, procfile, fixed, env_files })
     }
 
-    /// The Procfile, which must be there; `types` are the words that were taken for its types.
+    /// The Procfile, which must exist. `types` are the words that were taken for its types.
     pub(crate) fn procfile(&self, types: &[String]) -> Result<&Procfile> {
         if let Some(procfile) = &self.procfile {
             return Ok(procfile);
@@ -73,12 +73,12 @@ impl Source {
         Err(Refusal::failed(format!("{root} has neither a {PROCFILE} nor a {SPEC_FILE}: {hint}")))
     }
 
-    /// The name of the app, for people.
+    /// The name of the app, for messages.
     pub(crate) fn name(&self) -> String {
         self.root.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
-    /// All variables: what is wrong with a file is an error now.
+    /// All variables. An invalid file is an error.
     pub(crate) fn environment(&self) -> Result<Environment> {
         let mut environment = self.fixed.clone();
         for path in &self.env_files {
@@ -88,8 +88,8 @@ impl Source {
     }
 }
 
-/// What is fixed now, and the files that are read at each start. A pipe can be read once: what stands before it is
-/// fixed with it, so that the last still wins.
+/// The variables that are fixed now, and the files that are read at each start. A pipe can be read only once, so everything
+/// before it is fixed as well; this way the last one still wins.
 fn env_files(asked: &[PathBuf], root: &Path) -> Result<(Environment, Vec<PathBuf>)> {
     let mut fixed = Environment::new(own_variables());
     if asked.is_empty() {
@@ -112,12 +112,12 @@ fn env_files(asked: &[PathBuf], root: &Path) -> Result<(Environment, Vec<PathBuf
     Ok((fixed, files))
 }
 
-/// The bytes of a file or a pipe that was named; `-` is standard input.
+/// The bytes of a file or pipe that was named; `-` is standard input.
 fn argument(path: &Path, most: u64) -> Result<Vec<u8>, ReadError> {
     durable::argument(path, most, &|| false)
 }
 
-/// A file as it was named: from where we are or, if it is not there, from the directory.
+/// A file by its path relative to the current directory or, if it is not there, to the source directory.
 fn beside(root: Option<&Path>, file: &Path) -> PathBuf {
     let is_elsewhere = |path: &PathBuf| file != Path::new("-") && !file.exists() && path.exists();
     let in_root = root.map(|root| root.join(file)).filter(is_elsewhere);
@@ -128,7 +128,7 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The variables that we were started with. What marks a caller's lock is not the app's.
+/// The variables of this process, except the one that marks a caller's lock.
 fn own_variables() -> impl Iterator<Item = (OsString, OsString)> {
     env::vars_os().filter(|(name, _)| name != ps_apps::LOCK_VARIABLE)
 }

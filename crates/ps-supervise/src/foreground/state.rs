@@ -16,20 +16,20 @@ use super::home::{self, Home, PREFIX};
 use super::owner;
 use super::printer::Printer;
 
-/// The supervisor's; whoever can lock it knows that the supervisor is dead.
+/// Locked by the supervisor: if the file can be locked, the supervisor is dead.
 const LOCK_FILE: &str = "lock";
 
-/// The directory of one foreground. It stays until [`State::remove`]: a foreground that fails leaves its guard something to
-/// go by.
+/// The state directory of one foreground. It exists until [`State::remove`]: if a foreground fails, its guard still needs
+/// it.
 #[derive(Debug)]
 pub(crate) struct State {
     directory: PathBuf,
-    /// Nobody else looks for dead foregrounds while we have no lock of our own yet.
+    /// Keeps other foregrounds from looking for dead ones while our own lock is not held yet.
     home: Option<Home>,
 }
 
 impl State {
-    /// Makes the directory, after what dead foregrounds left behind has been cleaned up.
+    /// Makes the directory, after cleaning up what dead foregrounds left.
     pub(crate) fn make(spec: &Spec, printer: &mut Printer) -> Result<Self> {
         let home = Home::open()?;
         for state in home.states() {
@@ -50,27 +50,27 @@ impl State {
         &self.directory
     }
 
-    /// Lets others look for dead foregrounds again: our supervisor has its lock, or will have none.
+    /// Lets other foregrounds start: our supervisor holds its lock now, or has failed.
     pub(crate) fn open_home(&mut self) {
         self.home = None;
     }
 
-    /// Nothing runs any more.
+    /// Removes the directory when nothing runs any more.
     pub(crate) fn remove(self) {
-        // What cannot be removed is cleaned up at the next start.
+        // A directory that cannot be removed is cleaned up at the next start.
         let _ = owner::remove(&self.directory);
     }
 }
 
-/// Cleans up after a dead foreground. Its processes are ended if they are of the directory that is about to run; those of
-/// another one are left to that.
+/// Cleans up after a dead foreground. Its processes are ended if they run from our source directory; those of another
+/// directory are left to the next foreground there.
 fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
     let owner = owner::read(state);
     let is_ours = owner.as_ref().is_some_and(|(_, source)| source == ours);
     let is_alone = owner.as_ref().is_some_and(|(pid, _)| !Path::new("/proc").join(pid).exists());
     if !is_dead(state, is_alone) {
         if is_ours && is_alone {
-            // Its guard is ending what it left: our ports are free after that.
+            // Its guard is ending its processes; afterwards our ports are free.
             wait_for(state);
         } else if let Some((pid, source)) = owner.filter(|(_, source)| source == ours) {
             let source = source.display();
@@ -85,10 +85,10 @@ fn clean(state: &Path, ours: &Path, printer: &mut Printer) {
     }
 }
 
-/// Whether nobody runs from a state directory; `is_alone` where its owner is known not to be there any more.
+/// Whether the foreground of a state directory is dead. `is_alone`: its process is known to be gone.
 fn is_dead(state: &Path, is_alone: bool) -> bool {
     let Ok(lock) = File::open(state.join(LOCK_FILE)) else {
-        // Or not quite born.
+        // It may also just be starting.
         let made = fs::metadata(state).and_then(|made| made.modified()).ok();
         let is_old = made.and_then(|made| made.elapsed().ok()).is_some_and(|age| age > home::PATIENCE);
         return is_alone || is_old;
@@ -96,7 +96,7 @@ fn is_dead(state: &Path, is_alone: bool) -> bool {
     rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok()
 }
 
-/// Waits until whoever has the lock of a state directory is done.
+/// Waits until the lock of a state directory is free.
 fn wait_for(state: &Path) {
     if let Ok(lock) = File::open(state.join(LOCK_FILE)) {
         home::has_locked(&lock);

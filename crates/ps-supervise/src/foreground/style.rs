@@ -1,14 +1,14 @@
-//! What stands before each line: the time, the name of who wrote it in a colour of its own, and a bar.
+//! The prefix of each line: the time, the coloured name of the instance, and a bar.
 
 use formation::Slot;
 use jiff::Zoned;
 
-/// Colours of names, one after the other: none of them is hard to read on black or on white.
+/// The colours of names in turn; all can be read on black and on white.
 const COLORS: [&str; 8] = ["36", "33", "32", "35", "34", "96", "92", "95"];
-/// Who speaks where no instance does.
+/// The name before our own messages.
 const SYSTEM: &str = "system";
 
-/// How lines of one stream begin.
+/// The prefix of the lines of one stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Style {
     pub(crate) is_colored: bool,
@@ -18,8 +18,8 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// What stands before a line of a slot (`None`: of our own); `order` chooses the colour. `mark` is `|`, or `+` where
-    /// a line goes on that another one cut in two.
+    /// The prefix of a line of a slot (`None`: of our own messages). `order` selects the colour. `mark` is `|`, or `+` for
+    /// the continuation of a line that another one has interrupted.
     pub(crate) fn prefix(self, who: Option<(&Slot, usize)>, time: &str, mark: char) -> String {
         let (name, color) = match who {
             Some((slot, order)) => (slot.to_string(), COLORS[order % COLORS.len()]),
@@ -34,13 +34,13 @@ impl Style {
         }
     }
 
-    /// How many columns stand before a line of a slot.
+    /// The width of the prefix.
     pub(crate) fn indent(self) -> usize {
         let time = if self.is_timed { "00:00:00 ".len() } else { 0 };
         time + self.width + " | ".len()
     }
 
-    /// The time now, as it stands before a line; nothing where no line bears it.
+    /// The current time for a prefix; empty if lines have none.
     pub(crate) fn time(self) -> String {
         if self.is_timed { Zoned::now().strftime("%H:%M:%S").to_string() } else { String::new() }
     }

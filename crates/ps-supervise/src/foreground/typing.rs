@@ -1,23 +1,23 @@
-//! How the terminal treats what is typed. A program that has our stdin may change that (no echo, no lines) and be killed
-//! before it has changed it back.
+//! The terminal's input settings. A program that has our stdin may change them (no echo, no line mode) and be killed before
+//! it restores them.
 
 use std::io;
 
 use rustix::termios::{OptionalActions, Termios};
 
-/// The settings of the terminal behind stdin.
+/// The settings of the terminal at stdin.
 #[derive(Debug)]
 pub(crate) struct Typing(Termios);
 
 impl Typing {
-    /// The settings now; `None` if stdin is no terminal.
+    /// The current settings; `None` if stdin is no terminal.
     pub(crate) fn keep() -> Option<Self> {
         rustix::termios::tcgetattr(io::stdin()).ok().map(Self)
     }
 
-    /// Puts them back.
+    /// Restores the settings.
     pub(crate) fn restore(&self) {
-        // A terminal that was closed has none.
+        // A terminal that was closed has no settings.
         let _ = rustix::termios::tcsetattr(io::stdin(), OptionalActions::Now, &self.0);
     }
 }

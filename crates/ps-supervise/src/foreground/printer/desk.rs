@@ -1,4 +1,4 @@
-//! The printer's side: it waits for bytes and for notes, and writes.
+//! The printer's thread: it waits for output and notes, and writes.
 
 use std::io::{self, Write};
 use std::mem;
@@ -18,16 +18,16 @@ use super::rhythm::Rhythm;
 use crate::foreground::lines::{Line, Screen, Writer};
 use crate::foreground::style::Style;
 
-/// How much is read at once.
+/// How many bytes are read at once.
 const CHUNK: usize = 64 << 10;
-/// How much is written at once, at least where so much is there.
+/// How many bytes are collected for one write, if there are that many.
 const BLOCK: usize = 256 << 10;
-/// How much of what a slot left is printed before others get their turn: more than a pipe can hold is written by somebody
-/// who lives.
+/// How much of the rest of a slot's output is printed before other slots get their turn. A pipe holds less, so there is
+/// more only if a process still writes.
 const REST: usize = 2 << 20;
-/// How long an incomplete line waits for its end before it is shown on a terminal: it may be a question.
+/// How long an incomplete line is held back on a terminal: it may be a prompt.
 const PROMPT: Duration = Duration::from_millis(50);
-/// How long the others wait for the rest of a very long line, after its last byte and in all.
+/// How long other slots wait for the rest of a very long line: since its last byte, and altogether.
 const SILENCE: Duration = Duration::from_millis(100);
 const FLOOR: Duration = Duration::from_secs(1);
 
@@ -40,9 +40,9 @@ pub(super) struct Desk {
     out: Style,
     err: Style,
     is_terminal: bool,
-    /// Whether stdout and stderr are one.
+    /// Whether stdout and stderr are the same file.
     is_one: bool,
-    /// Dropped when stdout is closed.
+    /// Dropped when stdout is closed, to tell the supervisor.
     closing: Option<OwnedFd>,
     failure: Option<io::Error>,
     readers: Vec<Reader>,
@@ -58,7 +58,7 @@ struct Reader {
     fd: OwnedFd,
     /// Whether a process was started since the last one ended.
     is_heard: bool,
-    /// Whether its pipe was made larger.
+    /// Whether its pipe has been enlarged.
     is_large: bool,
     line: Line,
     held_since: Option<Instant>,
@@ -66,7 +66,7 @@ struct Reader {
     continued: Vec<u8>,
 }
 
-/// A very long line that is being written: the others wait for its end, for a while.
+/// A very long line that is being written; the other slots wait for its end for a while.
 #[derive(Clone, Copy, Debug)]
 struct Floor {
     number: usize,
@@ -109,13 +109,13 @@ impl Desk {
         }
     }
 
-    /// Works until it is told to finish.
+    /// Prints until it is told to finish.
     pub(super) fn run(mut self) -> io::Result<()> {
         loop {
             if self.floor.is_some_and(|floor| floor.until() <= Instant::now()) {
                 self.floor = None;
             }
-            // Last before the wait: a note that had to wait for the end of a long line wakes nobody again.
+            // Handled last: a note that had to wait for the end of a long line wakes nobody again.
             while self.floor.is_none() {
                 match self.notes.try_recv() {
                     Ok(Note::Finish) => return self.finish(),
@@ -132,14 +132,14 @@ impl Desk {
         }
     }
 
-    /// Waits for bytes, for notes, for stdout to be closed, or for what is held to be due; tells who can be read.
+    /// Waits for output, notes, the end of stdout, or the time of a held line; returns the slots that can be read.
     fn wait(&mut self) -> io::Result<Vec<usize>> {
         let stdout = io::stdout();
         let is_heard = |number: usize| {
             self.readers[number].is_heard && self.floor.is_none_or(|floor| floor.number == number)
         };
         let mut polled = vec![PollFd::new(&self.wake, PollFlags::IN)];
-        // Of stdout only errors are told: that nobody reads it any more.
+        // Only errors of stdout are watched: its reader is gone.
         let watches_stdout = self.closing.is_some();
         polled.extend(watches_stdout.then(|| PollFd::new(&stdout, PollFlags::empty())));
         let heard: Vec<usize> = (0..self.readers.len()).filter(|number| is_heard(*number)).collect();
@@ -170,7 +170,7 @@ impl Desk {
         held.chain(self.floor.map(Floor::until)).min()
     }
 
-    /// Lines bear the time at which they were read.
+    /// Sets the time for the prefixes of the lines that were read.
     fn style(&mut self) {
         if self.out.is_timed {
             let time = self.out.time();
@@ -208,7 +208,7 @@ impl Desk {
         n
     }
 
-    /// Lets those who write trickles fill their pipes, once what they wrote is printed.
+    /// After a small portion was printed, pauses so that the slots can fill their pipes.
     fn rest(&mut self, bytes: usize) {
         let Some(rest) = self.rhythm.after(Instant::now(), bytes) else { return };
         for reader in self.readers.iter_mut().filter(|reader| reader.is_heard && !reader.is_large) {
@@ -265,7 +265,7 @@ impl Desk {
         self.readers.iter().position(|reader| reader.slot == *slot)
     }
 
-    /// What a slot's processes left: all of it, and the end of its last line.
+    /// Prints the rest of a slot's output and ends its last line.
     fn drain(&mut self, number: usize) {
         let mut drained = 0;
         while drained < REST {
@@ -289,7 +289,7 @@ impl Desk {
         self.flush();
         let who = who.map(|slot| (slot, self.number_of(slot).unwrap_or(0)));
         let line = format!("{}{text}\n", self.err.prefix(who, &self.err.time(), '|'));
-        // There is nobody left to tell.
+        // If stderr fails, there is no other place for the message.
         let _ = io::stderr().lock().write_all(line.as_bytes());
     }
 
@@ -304,8 +304,8 @@ impl Desk {
         self.failure.map_or(Ok(()), Err)
     }
 
-    /// Writes what is to be written. Once stdout is closed that goes nowhere, so that whoever ends in an orderly way can
-    /// still write.
+    /// Writes what was collected. Once stdout is closed, output is discarded, so that processes can still write while they
+    /// end.
     fn flush(&mut self) {
         let mut out = mem::take(&mut self.screen.out);
         let mut rest = out.as_slice();
@@ -335,7 +335,7 @@ impl Desk {
     }
 }
 
-/// Somebody made our stdout one that does not block.
+/// Another process may have made stdout nonblocking: waits until it can be written.
 fn wait_for_room() {
     let stdout = io::stdout();
     let _ = rustix::event::poll(&mut [PollFd::new(&stdout, PollFlags::OUT)], None);

@@ -1,26 +1,26 @@
-//! What passes between whoever has something to print and the thread that prints.
+//! Notes from the supervisor's thread to the printer's.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use formation::Slot;
 
-/// What the printer is told to do, in order.
+/// An order to the printer.
 #[derive(Debug)]
 pub(super) enum Note {
-    /// What this slot writes can be read there.
+    /// The output of this slot comes from this descriptor.
     Open(Slot, OwnedFd),
-    /// A process of this slot was started, and that was said: print what it writes.
+    /// A process of this slot was started and reported: print its output.
     Listen(Slot),
-    /// All processes of this slot have ended: print what is left of their output.
+    /// All processes of this slot have ended: print the rest of their output.
     Drain(Slot),
-    /// Say this on stderr, about a slot or about everything.
+    /// Print this on stderr, about a slot or about everything.
     Say(Option<Slot>, String),
-    /// Print what is left, and end.
+    /// Print the rest, and end.
     Finish,
 }
 
-/// What both sides see.
+/// State that both threads see.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     pub(super) written: AtomicU64,

@@ -1,22 +1,22 @@
-//! When the printer rests. Whoever writes line by line wakes it with each line; then waking up costs more than printing. So it
-//! lets a busy writer fill its pipe for a moment. What is written now and then is printed at once.
+//! When the printer pauses. A program that writes line by line wakes it with each line, which costs more than printing. So
+//! the printer lets a busy writer fill its pipe for a moment; occasional output is printed at once.
 
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-/// How long it rests.
+/// The length of a pause.
 const REST: Duration = Duration::from_millis(1);
-/// So much at once is no trickle, in bytes: half of what is read at once.
+/// A portion of this many bytes needs no pause.
 const PORTION: usize = 32 << 10;
-/// Within how long it is busy if it was woken so often.
+/// The printer is busy if it was woken a certain number of times within this time.
 const WINDOW: Duration = Duration::from_millis(10);
 const OFTEN: u32 = 32;
-/// How much the pipe of a busy writer holds, in bytes.
+/// The capacity of a busy writer's pipe, in bytes.
 const LARGE: usize = 1 << 20;
-/// How many may have such a pipe. What all pipes of a user may hold is limited (`fs.pipe-user-pages-soft`).
+/// How many writers may have a large pipe: Linux limits the total of a user's pipes (`fs.pipe-user-pages-soft`).
 const MOST_LARGE: usize = 8;
 
-/// How often the printer was woken of late.
+/// How often the printer was woken lately.
 #[derive(Debug, Default)]
 pub(super) struct Rhythm {
     since: Option<Instant>,
@@ -26,10 +26,10 @@ pub(super) struct Rhythm {
 }
 
 impl Rhythm {
-    /// So much was read in this turn: how long to rest, if at all.
+    /// After this many bytes in a turn: how long to pause, if at all.
     pub(super) fn after(&mut self, now: Instant, bytes: usize) -> Option<Duration> {
         if self.since.is_none_or(|since| now.saturating_duration_since(since) > WINDOW) {
-            // A turn with a rest takes a millisecond: whoever has gone on so was not quiet in between.
+            // A turn with a pause takes a millisecond, so a writer that goes on is counted less often.
             self.is_busy = self.times >= if self.is_busy { 5 } else { OFTEN };
             (self.since, self.times) = (Some(now), 0);
         }
@@ -38,7 +38,7 @@ impl Rhythm {
         (self.is_busy && bytes < PORTION).then_some(REST)
     }
 
-    /// Gives a writer a larger pipe once the printer is busy; whether it has got it.
+    /// Enlarges a writer's pipe if the printer is busy; whether it was enlarged.
     pub(super) fn enlarge(&mut self, pipe: impl AsFd) -> bool {
         let is_due = self.is_busy && self.large < MOST_LARGE;
         let is_done = is_due && rustix::pipe::fcntl_setpipe_size(pipe, LARGE).is_ok();
@@ -63,7 +63,7 @@ mod tests {
             rhythm.after(at(now), 80).is_some()
         });
         assert_eq!(rests.count(), 100 - OFTEN as usize + 1);
-        // It goes on while each turn takes a millisecond, and much at once needs no rest.
+        // The pauses go on while each turn takes a millisecond; a large portion needs none.
         assert!((0..100).all(|_| {
             now += 1_100;
             rhythm.after(at(now), 20_000).is_some()
