@@ -1,12 +1,12 @@
-//! How a verb comes to its plan: the scheduler is asked how the app is.
+//! Asks the scheduler for the status of an app and makes a plan from it.
 
 use formation::Formation;
 
 use crate::{Error, Intent, Plan, Release, Scheduler};
 
 impl Plan {
-    /// Asks a scheduler how its app is, and makes the plan from that. Every verb makes its plan here; `--dry-run` shows its
-    /// steps ([`crate::foresee`]).
+    /// Asks a scheduler for the status of an app and makes the plan of a verb. Every verb makes its plan here, and
+    /// `--dry-run` shows the same plan's steps ([`crate::foresee`]).
     pub fn ask(
         scheduler: &dyn Scheduler,
         release: Release,

@@ -1,5 +1,5 @@
-//! The promises of a scheduler, as a test suite that runs against any of them. A failure is a panic that says
-//! which promise was broken; it is called from tests only.
+//! The promises of a scheduler as a test suite that runs against any implementation. A broken promise is a panic that names
+//! it. Only tests call this.
 
 mod harness;
 mod place;

@@ -1,4 +1,4 @@
-//! A slot that failed a deploy, and how such slots are told.
+//! The slots that failed in a deploy, and the message about them.
 
 use std::fmt::Write as _;
 
@@ -9,11 +9,11 @@ use formation::{AppName, Slot};
 pub struct FailedSlot {
     /// The slot.
     pub slot: Slot,
-    /// What happened, as a fragment that goes on after the slot, with the last lines that its instance wrote.
+    /// The failure, as a phrase that follows the slot's name, with the last lines of the instance's output.
     pub reason: String,
 }
 
-/// The failure of a deploy for people: a line for each slot that failed, then what is not as it was.
+/// The message of a failed deploy: a line for each slot that failed, then what differs from before.
 pub(crate) fn told(app: &AppName, failed: &[FailedSlot], aftermath: &[String]) -> String {
     let mut text = String::new();
     for (n, FailedSlot { slot, reason }) in failed.iter().enumerate() {

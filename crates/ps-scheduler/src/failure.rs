@@ -1,4 +1,4 @@
-//! How a rollout that is over is told: as what a deploy did, or as its failure, slot by slot.
+//! Turns the outcome of a rollout into the result of a deploy or into its error, slot by slot.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,23 @@ use ps_rollout::{Failure, Fate, Outcome};
 use crate::failed_slot::FailedSlot;
 use crate::{DeployOutcome, Error, Progress, Watch};
 
-/// What programs say that want a port which another one has, in lower case.
+/// What programs print when their port is taken, in lower case.
 const IN_USE: [&str; 3] = ["address already in use", "address in use", "eaddrinuse"];
 
 impl Error {
-    /// A deploy that failed in one slot, and of which nothing is left.
+    /// The error of a deploy that failed in one slot and left nothing changed.
     pub fn deploy_failed(app: &AppName, slot: &Slot, reason: String) -> Self {
         let failed = vec![FailedSlot { slot: slot.clone(), reason }];
         Self::DeployFailed { app: app.clone(), failed, fates: BTreeMap::new(), aftermath: Vec::new() }
     }
 }
 
-/// What a scheduler answers to a deploy whose rollout is over. What a person should know besides is part of the error that says
-/// which slots failed; beside any other answer `watch` is told.
+/// The result of a deploy after its rollout. Remarks for people are part of the error if slots failed; otherwise `watch`
+/// gets them.
 pub fn conclude(app: &AppName, outcome: Outcome, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     let aftermath = outcome.sentences();
     let Outcome { cause, slots: fates, failures, .. } = outcome;
-    // Where each slot stands for itself, some may have failed although the others are up.
+    // If each slot stands for itself, some may have failed although the others are up.
     let left_out = failures.first().map(|(slot, failure)| (failure.clone(), Some(slot.clone())));
     let answer = match cause.map(|cause| (cause.failure, cause.slot)).or(left_out) {
         None => Ok(DeployOutcome::from(fates)),
@@ -53,7 +53,7 @@ pub fn conclude(app: &AppName, outcome: Outcome, watch: &mut Watch<'_>) -> Resul
     answer
 }
 
-/// The slots that failed; the one that made the rollout fail comes first.
+/// The failed slots; the one that made the rollout fail comes first.
 fn failed(failures: Vec<(Slot, Failure)>, first: Option<&Slot>) -> Vec<FailedSlot> {
     let failed = |(slot, failure): (Slot, Failure)| FailedSlot { slot, reason: failure.to_string() };
     let mut failed: Vec<FailedSlot> = failures.into_iter().map(failed).collect();
@@ -61,7 +61,7 @@ fn failed(failures: Vec<(Slot, Failure)>, first: Option<&Slot>) -> Vec<FailedSlo
     failed
 }
 
-/// What helps where a new instance could not have the port that the earlier one has.
+/// Advice if the new instance could not use the port because the old one still had it.
 fn cannot_run_twice(failed: &[FailedSlot], fates: &BTreeMap<Slot, Fate>) -> Option<String> {
     let is_beside = |slot: &Slot| matches!(fates.get(slot), Some(Fate::Kept(_)));
     let is_refused_a_port = |reason: &str| IN_USE.iter().any(|words| reason.to_lowercase().contains(words));
@@ -160,7 +160,7 @@ mod tests {
         };
         let kept = told(Fate::Kept(Run { slot: slot("web.1"), number: 4 }));
         assert!(kept.ends_with("app.json's formation.web.strategy has to be stop-first"), "{kept}");
-        // Nothing of ours had it.
+        // None of our instances had the port.
         assert_eq!(told(Fate::Empty), format!("web.1 of shop {lines}"));
     }
 

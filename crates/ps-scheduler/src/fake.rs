@@ -1,5 +1,5 @@
-//! A scheduler in memory, for tests of programs and of the conformance suite itself. It carries rollouts out as the real ones do:
-//! written down before each step, so that whoever comes after a caller that died goes on from there.
+//! A scheduler in memory, for tests of programs and of the conformance suite. It executes rollouts like the real ones: each
+//! step is recorded before it is taken, so that after the caller's death the next one continues.
 
 mod app;
 mod executor;
@@ -17,15 +17,15 @@ use crate::failure::conclude;
 use crate::scheduler::{DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch};
 use crate::{AppStatus, Error, Instance, Plan, Source};
 
-/// An image of this name is not there.
+/// The name of an image that does not exist.
 const NO_IMAGE: &str = "none";
 
-/// Instances that exist in memory only; a pid is the number of a run. An instance whose command is `bad` never passes its gate, and
-/// the image `none` does not exist.
+/// Instances in memory; a pid is the number of a run. An instance with the command `bad` never passes its gate, and the
+/// image `none` does not exist.
 #[derive(Debug, Default)]
 pub struct Fake {
     apps: RefCell<BTreeMap<AppName, App>>,
-    /// How many steps of a rollout the caller has left to live.
+    /// After how many more steps of a rollout the caller dies.
     steps_left: Cell<Option<usize>>,
 }
 
@@ -35,18 +35,18 @@ impl Fake {
         Self::default()
     }
 
-    /// Whoever calls next dies, by a panic that undoes nothing, before the step of a rollout with this number, from 0. A step is
-    /// half an action: to do it, or to note what came of it.
+    /// The next caller dies, by a panic that undoes nothing, before the step of a rollout with this number, counted from 0.
+    /// An action has two steps: doing it, and noting its result.
     pub fn caller_dies_at(&self, step: usize) {
         self.steps_left.set(Some(step));
     }
 
-    /// From now on callers live.
+    /// Callers do not die any more.
     pub fn callers_live(&self) {
         self.steps_left.set(None);
     }
 
-    /// The pid of each instance that is alive, those included of which nothing is recorded.
+    /// The pids of all living instances, recorded or not.
     pub fn alive(&self, app: &AppName) -> BTreeSet<u64> {
         self.apps.borrow().get(app).map(App::alive).unwrap_or_default()
     }
@@ -60,7 +60,7 @@ impl Fake {
         self.steps_left.set(left.map(|left| left - 1));
     }
 
-    /// Puts back what a caller that died left half-way, unless it is committed. Slots of which `is_stopped` is true stay empty.
+    /// Undoes the rollout of a dead caller, unless it is committed. Slots for which `is_stopped` is true stay empty.
     fn settle(&self, name: &AppName, is_stopped: impl Fn(&Slot) -> bool, watch: &mut Watch<'_>) {
         let Some(observed) = self.with(name, |app| app.observed()) else { return };
         let slots = self.with(name, |app| app.slots());

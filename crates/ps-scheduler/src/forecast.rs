@@ -1,6 +1,6 @@
-//! A plan as it is shown before anything of it happens (`--dry-run`): one row for each slot. The rows come from the steps that a plan
-//! of the same status has, so that what is shown is what would be done. Where a scheduler does not say whether a slot is filled,
-//! nothing is guessed: its row is `unknown`.
+//! A plan as `--dry-run` shows it: one row for each slot. The rows come from the steps of a plan made from the same status,
+//! so they show what would be done. If a scheduler does not say whether a slot is filled, the row says `unknown`; nothing
+//! is guessed.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -24,7 +24,7 @@ pub struct Foreseen {
     pub action: Cow<'static, str>,
     /// Why, for people: one short fragment.
     pub reason: Cow<'static, str>,
-    /// How an instance is brought up in it; `None` where none is, or where nobody here decides that.
+    /// The rollout rules for its new instance; `None` if there is none, or if another program decides.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub rules: Option<ForeseenRules>,
 }
@@ -32,31 +32,31 @@ pub struct Foreseen {
 /// The rules of a rollout, as they are shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForeseenRules {
-    /// In which order old and new follow each other.
+    /// The order of old and new instances.
     pub strategy: Strategy,
-    /// How many instances of the type are brought up at a time.
+    /// How many instances of the type are started at a time.
     pub max_parallel: NonZeroU16,
-    /// Within how many seconds one has to be ready.
+    /// Within how many seconds an instance has to be ready.
     pub deadline_seconds: u64,
 }
 
-/// What is known of an app, and what is about to be done to it.
+/// The state of an app, and what is about to be done.
 #[derive(Clone, Copy, Debug)]
 pub enum Outlook<'a> {
-    /// It was never deployed: nothing is done before that.
+    /// It was never deployed, so nothing is done.
     Undeployed,
-    /// It was stopped whole: nothing is done before somebody starts it.
+    /// It was stopped as a whole, so nothing is done until it is started.
     Stopped(&'a AppStatus),
     /// A plan with this intent is carried out.
     Planned(&'a AppStatus, &'a Intent),
-    /// Of these types every instance is deployed again, and no other type is touched, as Dokku does it.
+    /// As Dokku does it: every instance of these types is deployed again, and no other type is touched.
     Whole(&'a AppStatus, &'a BTreeSet<ProcessType>),
-    /// Its scheduler did not answer; this formation is what was wanted before.
+    /// Its scheduler did not answer; this formation was wanted before.
     Unanswered(&'a Formation),
 }
 
 impl Foreseen {
-    /// Whether it is known what would happen.
+    /// Whether the rows are known.
     pub fn is_known(&self) -> bool {
         self.action != State::Unknown.as_str()
     }
@@ -81,7 +81,7 @@ impl Foreseen {
 }
 
 impl fmt::Display for Foreseen {
-    /// The columns that people see: `web.1            keep     already as wanted`.
+    /// The columns for people: `web.1            keep     already as wanted`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let slot = format!("{}.{}", self.process_type, self.index);
         write!(f, "{slot:<16} {:<8} {}", self.action, self.reason)
@@ -123,7 +123,7 @@ pub fn foresee(wanted: &Formation, outlook: Outlook<'_>) -> Vec<Foreseen> {
 }
 
 impl Plan {
-    /// The plan as it is shown. `status` is what it was made from.
+    /// The rows of a plan; `status` is the one that it was made from.
     pub fn foreseen(&self, status: &AppStatus) -> Vec<Foreseen> {
         of_steps(&self.steps, status, |step| {
             let is_brought_up = matches!(step.change, Change::Start | Change::Replace);

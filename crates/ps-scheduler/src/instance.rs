@@ -1,4 +1,4 @@
-//! What runs: one instance per slot, and the status of an app as the sum of its instances.
+//! Running instances, and the status of an app as the sum of its instances.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub enum Over {
     StoppedByHand,
 }
 
-/// One run in a slot; while a rollout is on its way, a slot may have two. What a scheduler cannot know is `None`.
+/// One run in a slot. During a rollout a slot may have two. A field is `None` if the scheduler does not know it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {
     /// The slot it fills.
@@ -27,9 +27,9 @@ pub struct Instance {
     pub run: Option<u64>,
     /// The number of the release that it was started from.
     pub release: Option<u64>,
-    /// Which of its slot's two places it takes.
+    /// Its lane: which of the slot's two places it takes.
     pub lane: Option<Lane>,
-    /// Which part it plays in its slot; a scheduler that knows no runs leaves this out, and has one instance a slot.
+    /// Its role in the slot; `None` from a scheduler without runs, which has one instance a slot.
     pub role: Option<Role>,
     /// What it is doing.
     pub state: State,
@@ -51,20 +51,20 @@ pub struct Instance {
     pub memory_bytes: Option<u64>,
     /// How it ended the last time.
     pub last_exit: Option<Exit>,
-    /// Why it is over; `None` if it is not, or if the scheduler does not know.
+    /// Why it is at rest; `None` if it is not, or if the scheduler does not know.
     pub over: Option<Over>,
     /// Where its process runs.
     pub directory: Option<PathBuf>,
     /// The path that was typed in the deploy, if it is another text than `directory`: a link in it may lead elsewhere by now.
     pub typed_directory: Option<PathBuf>,
-    /// What a person should know of its last start or end, one sentence.
+    /// A note for people about its last start or end, one sentence.
     pub note: Option<String>,
-    /// The last lines that it wrote, where it was given up.
+    /// The last lines of its output, if it was given up.
     pub last_lines: Vec<String>,
 }
 
 impl Instance {
-    /// An instance of which no more is known than its state.
+    /// An instance of which only the state is known.
     pub fn new(slot: Slot, state: State) -> Self {
         Self {
             slot,
@@ -98,7 +98,7 @@ pub struct AppStatus {
     pub app: AppName,
     /// Its instances, ordered by type, then index, then run.
     pub instances: Vec<Instance>,
-    /// What is wrong beside what the instances say, for people: one sentence each.
+    /// What else is wrong, for people: one sentence each.
     pub troubles: Vec<String>,
 }
 
@@ -116,7 +116,7 @@ pub enum Running {
 }
 
 impl Running {
-    /// The word in reports.
+    /// The word for reports.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::True => "true",
@@ -128,7 +128,7 @@ impl Running {
 }
 
 impl AppStatus {
-    /// Those that fill their slots, or filled them last: one a slot, also while it is being replaced.
+    /// The instances that fill their slots, or filled them last: one in each slot, also during a replacement.
     pub fn current(&self) -> impl Iterator<Item = &Instance> {
         let is_beside = |instance: &&Instance| matches!(instance.role, Some(Role::Incoming | Role::Leaving));
         self.instances.iter().filter(move |instance| !is_beside(instance))

@@ -1,6 +1,7 @@
-//! What the programs and the schedulers agree on: the [`Scheduler`] trait and the types in its signatures, the [`Plan`] that
-//! says what will happen to each slot and can be printed before it happens, a scheduler in memory for tests ([`Fake`]), and
-//! the [`conformance`] suite that every scheduler passes. It is given releases that `ps-release` has made, and knows nothing of files or of engines.
+//! The vocabulary that programs and schedulers share: the [`Scheduler`] trait and the types in its signatures; the
+//! [`Plan`], which says what will happen to each slot and can be printed beforehand; a scheduler in memory for tests
+//! ([`Fake`]); and the [`conformance`] suite that every scheduler passes. Releases come from `ps-release`; this crate knows
+//! nothing of files or engines.
 
 mod ask;
 pub mod conformance;

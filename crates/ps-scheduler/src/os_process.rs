@@ -1,4 +1,4 @@
-//! A process of the operating system: an instance is one or more of them.
+//! A process of the operating system. An instance consists of one or more.
 
 use formation::Slot;
 
@@ -9,7 +9,7 @@ pub struct OsProcess {
     pub slot: Slot,
     /// Its id, as this machine sees it.
     pub pid: u32,
-    /// Whose it is: a name, or a number that has none.
+    /// Its user: a name, or a number without a name.
     pub user: String,
     /// CPU time used per wall time since it started, in percent of one CPU.
     pub cpu_percent: f64,

@@ -1,5 +1,5 @@
-//! The plan: what will happen to every slot, and why. It is computed from what is wanted and what runs before anything
-//! happens, and a scheduler carries it out. Pure.
+//! The plan: what will happen to each slot, and why. It is computed from the wanted formation and the running instances
+//! before anything changes, and a scheduler carries it out. Pure.
 //!
 //! For example, `web=2 worker=0` is wanted, and `web.1` and `worker.1` run. To converge is: keep `web.1`, start `web.2`, stop
 //! `worker.1`. A deploy is: replace `web.1`, start `web.2`, stop `worker.1`.
@@ -12,10 +12,10 @@ use ps_rollout::{Rules, Strategy};
 use crate::rules::Extent;
 use crate::{Instance, Over, Release, rules};
 
-/// What happens to one slot. A [`ps_rollout::Change`] is the same together with the run that is there.
+/// What happens to one slot. [`ps_rollout::Change`] is the same with the run that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// Nothing: it runs, and is wanted as it is.
+    /// The instance runs and is kept.
     Keep,
     /// A new instance starts in an empty slot.
     Start,
@@ -37,17 +37,17 @@ impl Change {
     }
 }
 
-/// Why a plan is made.
+/// The reason for a plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Intent {
-    /// Start what is wanted and missing, stop what is too much, and touch nothing else: scale, restore. An instance that is
-    /// over ([`Over`]) stays over.
+    /// Start what is missing, stop what is not wanted, and touch nothing else: scale, restore. Instances that are at rest
+    /// for a reason ([`Over`]) are not started.
     Converge(Which),
-    /// The same, asked for by a person: of these instances also those that are over start again.
+    /// The same, ordered by a person: these instances are started even if they are at rest ([`Over`]).
     Start(Which),
     /// A new release: every wanted instance is replaced.
     Deploy,
-    /// The same release again for some instances; others are converged.
+    /// Replace some instances by the same release; others are converged.
     Restart(Which),
 }
 
@@ -65,22 +65,22 @@ pub struct Step {
 /// Everything that will happen to an app.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// What instances are started from.
+    /// The release that new instances are started from.
     pub release: Release,
-    /// The formation that is wanted, slots outside the intent included.
+    /// The wanted formation, including slots outside the intent.
     pub wanted: Formation,
     /// One step for each slot that is wanted or filled, ordered by type, then index.
     pub steps: Vec<Step>,
-    /// How it happens, for each type that has a step.
+    /// The rollout rules for each type that has a step.
     pub rules: BTreeMap<ProcessType, Rules>,
-    /// Whether this is a new release, before whose instances the `release` process runs.
+    /// Whether this is a new release, whose `release` process runs before its instances.
     pub is_deploy: bool,
 }
 
 impl Plan {
-    /// Compares what is wanted with what is there. Scaling up fills only the new slots and scaling down empties
-    /// only the highest; slots outside the intent keep what they have. `usual` is the strategy of the scheduler, for types of
-    /// which the app asks for none.
+    /// Compares the wanted formation with the running instances. Scaling up fills only new slots, and scaling down empties
+    /// only the highest; slots outside the intent are kept. `usual` is the scheduler's strategy, for types that do not
+    /// choose one.
     pub fn new(
         release: Release,
         wanted: &Formation,
@@ -93,7 +93,7 @@ impl Plan {
         Self { release, wanted: wanted.clone(), steps, rules, is_deploy: *intent == Intent::Deploy }
     }
 
-    /// The steps alone, for whoever only shows them.
+    /// Only the steps, for showing them.
     pub fn steps(wanted: &Formation, present: &[Instance], intent: &Intent) -> Vec<Step> {
         let present = one_a_slot(present);
         let mut slots: Vec<Slot> = wanted_slots(wanted);
@@ -118,20 +118,20 @@ impl Plan {
         self.steps.iter().filter(move |step| step.change == change).map(|step| &step.slot)
     }
 
-    /// Whether it fills empty slots from the release that runs already, as `start` and `restore` do. Then each slot stands for
-    /// itself: a worker that cannot reach its database does not keep the app's web processes down.
+    /// Whether it only fills empty slots from the release that runs already, as `start` and `restore` do. Then each slot
+    /// stands for itself: a worker that cannot reach its database does not keep the app's web processes down.
     pub fn only_fills(&self) -> bool {
         let touches_nothing = |step: &Step| matches!(step.change, Change::Keep | Change::Start);
         !self.is_deploy && self.steps.iter().all(touches_nothing)
     }
 
-    /// Whether nothing would happen.
+    /// Whether nothing is to be done.
     pub fn is_noop(&self) -> bool {
         self.steps.iter().all(|step| step.change == Change::Keep)
     }
 }
 
-/// Of two instances in a slot the one that stays if nothing more happens: what a rollout brings is decided by that rollout.
+/// Of two instances in a slot, the one that stays if the rollout goes no further.
 fn one_a_slot(instances: &[Instance]) -> BTreeMap<&Slot, &Instance> {
     let mut one: BTreeMap<&Slot, &Instance> = BTreeMap::new();
     for instance in instances {
@@ -181,13 +181,13 @@ fn decide(
     let is_asked_for = is_meant && !matches!(intent, Intent::Converge(_));
     match (is_wanted, is_filled, present.is_some()) {
         (false, true, true) => Some((Change::Stop, "not in the formation")),
-        // What is recorded of it goes: a status file, or a container that has ended.
+        // Its remains are removed: a status file, or a container that has ended.
         (false, false, true) => Some((Change::Stop, "not in the formation, and not running")),
         (true, true, _) if is_replaced => Some((Change::Replace, replace_reason(intent))),
         (true, true, _) => Some((Change::Keep, "already as wanted")),
         (true, false, _) if is_asked_for => Some((Change::Start, "wanted, but not running")),
         (true, false, _) => match over {
-            // A wanted slot gets no step if somebody stopped it by hand.
+            // A wanted slot that was stopped by hand gets no step.
             Some(Over::StoppedByHand) => None,
             Some(Over::Finished) => Some((Change::Keep, "it has finished")),
             Some(Over::GivenUp) => Some((Change::Keep, "it was given up")),

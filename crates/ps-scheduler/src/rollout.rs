@@ -1,4 +1,4 @@
-//! From a plan to a rollout: what each slot is to become, together with the run that is there.
+//! Turns a plan into a rollout: the change of each slot, together with the run that is there.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use ps_rollout::{Present, TypePlan};
 use crate::{Change, Plan, Step};
 
 impl Plan {
-    /// The rollout that carries the plan out. `present` is what fills a slot, or will fill it again because a restart policy has it
-    /// in hand; a slot whose run is over for good is left out. `next_number` is the lowest number that no run of the app has had.
+    /// The rollout of a plan. `present` are the runs that fill slots, or that a restart policy is about to start; a slot
+    /// whose run has ended for good is left out. `next_number` is the lowest number that no run of the app has had.
     ///
     /// What runs decides where the plan was made from an older look: there is nothing to replace or to stop in an empty slot,
     /// and what has come up meanwhile in a slot that was to be started is replaced.

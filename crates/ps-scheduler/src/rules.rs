@@ -1,4 +1,4 @@
-//! How a rollout goes about the slots of one type: what app.json asks for, and what holds where it asks for nothing.
+//! The rules of a rollout for the slots of one type: from app.json, else defaults.
 //!
 //! For example, `web` of eight slots has one check of 3 tries, each of 5 s, with 5 s between them, and runs natively on a machine
 //! with 2 CPUs. Its rules are: one by one, 2 at a time where something is replaced, 4 trials at a time, a second of life, and a
@@ -12,26 +12,26 @@ use ps_rollout::{Rules, Strategy};
 
 use crate::Process;
 
-/// How long an instance must live before it counts as up, whatever its checks say.
+/// How long an instance must live to pass its gate, even with checks.
 const MINIMUM_LIFE: Duration = Duration::from_secs(1);
-/// What an instance is given to come up in, besides the time that its checks may take.
+/// How long an instance may take to start, beside the time for its checks.
 const COMING_UP: Duration = Duration::from_secs(30);
-/// The part of a type's slots that go one by one at a time: a quarter.
+/// A quarter of a type's slots is replaced at a time with one-by-one.
 const PARTS: u16 = 4;
-/// How many trials there may be at a time for each CPU of this machine, where that is more than a quarter of the slots.
+/// How many trials at a time each CPU of this machine allows, if that is more than a quarter of the slots.
 const TRIALS_OF_A_CPU: u16 = 2;
 
-/// What a plan does to the slots of one type, as far as the rules depend on it.
+/// The parts of a plan for one type on which the rules depend.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Extent {
     /// How many slots it has after the rollout.
     pub(crate) wanted: u16,
-    /// How many of them are taken over from an instance that runs.
+    /// How many of them have a running instance that is replaced.
     pub(crate) replaced: u16,
 }
 
-/// The rules for one type. `process` is what the release says of it (`None`: nothing, such as a type that an image brings), and
-/// `usual` the strategy of the scheduler.
+/// The rules for one type. `process` is its part of the release (`None`: the release does not know it, for example a type
+/// of an image), and `usual` the scheduler's strategy.
 pub(crate) fn of(process: Option<&Process>, usual: Strategy, extent: Extent) -> Rules {
     let strategy = process.and_then(|process| process.strategy).unwrap_or(usual);
     let asked = process.and_then(|process| process.max_parallel);
@@ -45,8 +45,8 @@ pub(crate) fn of(process: Option<&Process>, usual: Strategy, extent: Extent) -> 
     }
 }
 
-/// Where nobody is without an instance on account of the rollout, all come up together. Slots that go one by one are empty
-/// for a while: no more than a quarter of them at a time, but one at least.
+/// If no slot is left without an instance meanwhile, all are started together. Slots that are replaced one by one are empty
+/// for a while: a quarter of them at a time, and at least one.
 fn at_a_time(strategy: Strategy, extent: Extent) -> NonZeroU16 {
     let count = match strategy {
         Strategy::OneByOne if extent.replaced > 0 => extent.wanted / PARTS,
@@ -55,8 +55,8 @@ fn at_a_time(strategy: Strategy, extent: Extent) -> NonZeroU16 {
     NonZeroU16::new(count).unwrap_or(NonZeroU16::MIN)
 }
 
-/// A trial takes nobody's place, but memory, and a share of the CPUs. What the app says of instances that come up at a time
-/// holds for trials as well.
+/// A trial empties no slot, but needs memory and CPU time. The app's limit of instances that start at a time holds for
+/// trials as well.
 fn trials(strategy: Strategy, extent: Extent, cpus: u16) -> Option<NonZeroU16> {
     let at_once = cpus.saturating_mul(TRIALS_OF_A_CPU).max(at_a_time(strategy, extent).get());
     NonZeroU16::new(at_once).filter(|_| strategy == Strategy::OneByOne)
@@ -66,7 +66,7 @@ fn cpus() -> u16 {
     thread::available_parallelism().map_or(1, |cpus| u16::try_from(cpus.get()).unwrap_or(u16::MAX))
 }
 
-/// How long an instance is given to come up: besides a time of its own that of all tries of all its checks.
+/// How long an instance may take to become ready: a basic time, and that of all tries of all its checks.
 pub fn deadline(process: Option<&Process>) -> Duration {
     let set = process.and_then(|process| Some(process.settings.start_timeout_seconds?.seconds()));
     let checks = process.map(|process| process.checks.longest_startup()).unwrap_or_default();

@@ -13,12 +13,12 @@ use ps_rollout::{Fate, Strategy};
 
 use crate::{AppStatus, Error, Plan, SignalOrder, Signalled};
 
-/// Something that keeps the instances of apps running.
+/// Keeps the instances of apps running.
 pub trait Scheduler {
-    /// `native`, `docker-local`, `swarm`, or whatever Dokku calls it.
+    /// `native`, `docker-local`, or the name that Dokku uses.
     fn name(&self) -> &str;
 
-    /// In which order old and new instances follow each other where the app does not say.
+    /// The order of old and new instances if the app does not choose one.
     fn usual_strategy(&self) -> Strategy;
 
     /// One [`AppStatus`] for each app, in the order asked; one round trip for all of them together. An app that
@@ -42,31 +42,32 @@ pub trait Scheduler {
     /// Of a caller that died, whoever calls a verb of the app next finishes what it began, or puts it back.
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error>;
 
-    /// Called where a plan has nothing to do: starts what keeps the app's instances alive, if that is missing, and sees to what a
-    /// caller that died had begun. The native scheduler starts a supervisor here; docker-local puts a rollout back, or finishes it.
+    /// Called if a plan has nothing to do. Starts what keeps the app's instances alive, if it is missing, and finishes or
+    /// undoes what a dead caller began. The native scheduler starts a supervisor; docker-local handles an interrupted
+    /// rollout.
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
         let _ = (plan, watch);
         Ok(())
     }
 
-    /// Ends instances, and says which ended and how, and which did not. If there is nothing to stop, that is success.
+    /// Ends instances, and reports which ended and how, and which did not. Having nothing to stop is success.
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error>;
 
-    /// Sends a signal to what runs, and says what has come of it for each slot that the order names. What does not run gets
-    /// none, and is told apart.
+    /// Sends a signal to running instances, and returns the result for each slot that the order names, also for those that
+    /// do not run.
     fn signal(&self, order: &SignalOrder) -> Result<Vec<(Slot, Signalled)>, Error> {
         let _ = order;
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "send a signal to instances" })
     }
 
-    /// Forgets how often instances died and were started again. What runs is left alone.
+    /// Clears the record of deaths and restarts. Running instances go on.
     fn reset(&self, app: &AppName, which: &Which) -> Result<(), Error> {
         let _ = (app, which);
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "reset the counters of instances" })
     }
 
-    /// Has whoever carries out a rollout of the app, in another program, take this stop in: the slots are empty from then on, before
-    /// its commit and after it. `None`: nobody does, so that [`Scheduler::stop`] is what to call, under the app's lock.
+    /// Hands this stop to the rollout that another program is executing: the slots are empty from then on, before its
+    /// commit and after it. `None`: there is no rollout, so the caller uses [`Scheduler::stop`] under the app's lock.
     fn stop_beside(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Option<Stopped>, Error> {
         let _ = (order, watch);
         Ok(None)
@@ -75,22 +76,23 @@ pub trait Scheduler {
     /// Raw descriptions of the app's instances: an array, as the engine has them. May hold secrets.
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error>;
 
-    /// Hands lines of output to `sink` until there are no more, or it breaks.
+    /// Passes lines of output to `sink` until there are no more, or `sink` breaks.
     fn logs(
         &self,
         request: &LogRequest,
         sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
     ) -> Result<(), Error>;
 
-    /// Removes what earlier deploys left behind, of one app or of all; says what was removed.
+    /// Removes what earlier deploys left behind, of one app or of all; returns what was removed.
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error>;
 }
 
-/// What a long verb is given besides its order: somebody to tell, a way to be stopped, and the lock that it works under.
+/// What a long verb is given beside its order: a receiver of progress messages, a way to cancel it, and the lock under
+/// which it works.
 pub struct Watch<'a> {
-    /// Called for each thing that happens, while it happens.
+    /// Called for each event when it happens.
     pub say: &'a mut dyn FnMut(Progress),
-    /// Looked at between steps; if it is set, the verb undoes what it began and ends with [`Error::Cancelled`].
+    /// Checked between steps. If it is set, the verb undoes its changes and returns [`Error::Cancelled`].
     pub cancel: &'a Cancel,
     /// The app's lock, if the caller holds it. A process that the verb runs to its end, such as `release`, inherits this file.
     /// So the app stays locked until that process ends, even if the caller is killed.
@@ -112,12 +114,12 @@ pub enum Progress {
     Output(String),
 }
 
-/// Set from a signal handler or another thread; asked by long verbs between steps.
+/// A flag that is set from a signal handler or another thread, and checked by long verbs between steps.
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// A flag that somebody else sets, for example `signal_hook::flag::register`.
+    /// A flag that another part sets, for example `signal_hook::flag::register`.
     pub fn from_flag(flag: Arc<AtomicBool>) -> Self {
         Self(flag)
     }
@@ -142,51 +144,51 @@ pub struct DeployOutcome {
     pub stopped: Vec<Slot>,
     /// Instances left alone.
     pub kept: Vec<Slot>,
-    /// What has become of each slot; empty from a scheduler that knows no runs.
+    /// The result for each slot; empty from a scheduler without runs.
     pub fates: BTreeMap<Slot, Fate>,
 }
 
-/// What is to be stopped, and how patiently.
+/// An order to stop instances.
 #[derive(Clone, Debug)]
 pub struct StopOrder {
     /// The app.
     pub app: AppName,
     /// Which of its instances.
     pub which: Which,
-    /// From SIGTERM to SIGKILL.
+    /// The grace period, from SIGTERM to SIGKILL.
     pub grace: Duration,
-    /// Also forget them: remove containers, records and logs.
+    /// Whether to remove containers, records and logs as well.
     pub remove: bool,
 }
 
-/// What a stop did. Each instance that was to end is in exactly one of the two lists.
+/// The result of a stop. Each instance that was to end is in exactly one of the two lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
-    /// What ended, and how (`None` if nobody could see).
+    /// The instances that ended, and how (`None` if nobody could see it).
     pub ended: Vec<(Slot, Option<Exit>)>,
-    /// What did not end, and why.
+    /// The instances that did not end, and why.
     pub remaining: Vec<(Slot, String)>,
 }
 
-/// Which output is wanted.
+/// An order for output.
 #[derive(Clone, Debug)]
 pub struct LogRequest {
     /// The app.
     pub app: AppName,
     /// Which of its instances.
     pub which: Which,
-    /// How many of the last lines of each instance; `None`: all that is kept.
+    /// How many of the last lines of each instance; `None`: all.
     pub tail: Option<usize>,
-    /// Stay and hand out new lines as they come.
+    /// Whether to go on with new lines as they come.
     pub follow: bool,
 }
 
 /// One line of output, without its line end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    /// Who wrote it.
+    /// The slot that wrote it.
     pub slot: Slot,
-    /// Where to.
+    /// The stream.
     pub stream: Stream,
     /// The bytes, as written.
     pub bytes: Vec<u8>,

@@ -1,8 +1,8 @@
-//! A signal that a person sends to what runs.
+//! The order to send a signal to running instances, and its result.
 
 use formation::{AppName, SignalName, State, Which};
 
-/// A signal, and who is to get it.
+/// The order.
 #[derive(Clone, Debug)]
 pub struct SignalOrder {
     /// The app.
@@ -11,25 +11,25 @@ pub struct SignalOrder {
     pub which: Which,
     /// The signal.
     pub signal: SignalName,
-    /// Whether only the main process of each instance gets it, and not what came from that.
+    /// Whether only the main process of each instance gets it.
     pub main_alone: bool,
-    /// Whether only a process gets it that has a handler for it: any other would be ended, or not notice.
+    /// Whether only a process with a handler for it gets it. Others would be ended by the signal, or ignore it.
     pub if_handled: bool,
 }
 
-/// What has come of a signal to one instance.
+/// The result for one instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signalled {
-    /// That many processes got it.
+    /// It was sent to this many processes.
     Sent {
-        /// How many; 0 if it ended in this moment.
+        /// How many; 0 if the instance has just ended.
         processes: usize,
     },
-    /// Nothing was sent, because it does not run.
+    /// The instance does not run, so nothing was sent.
     NotRunning(State),
-    /// Some of it may not be signalled by us, or has no handler where one is needed; the others got it.
+    /// A process may not be signalled by us, or lacks a required handler; the others got the signal.
     Refused {
-        /// Which process, of whom, and why.
+        /// Which process, of which user, and why.
         reason: String,
     },
 }

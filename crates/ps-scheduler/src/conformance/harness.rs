@@ -1,4 +1,4 @@
-//! What a scheduler lends the suite, so that it can be tried.
+//! What the suite needs of a scheduler under test.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -9,39 +9,39 @@ use super::Subject;
 use crate::scheduler::{Scheduler, Watch};
 use crate::{Cancel, Plan};
 
-/// The scheduler as another program has it, made in that program's thread.
+/// The scheduler as another program would create it, made in that program's thread.
 pub type Another = Box<dyn FnOnce() -> Box<dyn Scheduler> + Send>;
 
-/// What the suite needs of a scheduler, whose app [`super::app`] can be deployed.
+/// A scheduler under test, to which [`super::app`] can be deployed.
 pub trait Harness {
     /// The scheduler.
     fn scheduler(&self) -> &dyn Scheduler;
 
-    /// A release whose instances come up and run until they are told to end.
+    /// A release whose instances start and run until they are told to end.
     fn good(&self) -> Subject;
 
-    /// One from the same source whose instances end, or are not ready, before they have passed their gate.
+    /// A release from the same source whose instances end, or do not become ready, before they have passed their gate.
     fn bad(&self) -> Subject;
 
-    /// One that cannot even be tried: its source is not there.
+    /// A release that cannot be tried, because its source does not exist.
     fn refused(&self) -> Subject;
 
-    /// Each process or container of the app that is alive, whoever recorded it. Called in the middle of a deploy, too.
+    /// Every living process or container of the app, recorded or not. Also called during a deploy.
     fn alive(&self) -> BTreeSet<String>;
 
-    /// The scheduler as another program has it; asked only by [`super::stops`].
+    /// The scheduler as another program has it. Only [`super::stops`] uses it.
     fn another(&self) -> Another {
         unimplemented!("no other program can change the apps of this scheduler")
     }
 
-    /// How long the suite waits for what is to become true.
+    /// How long the suite waits for something to become true.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
     }
 
-    /// Carries a plan out until its caller dies at a step, from 0; `false`: it was over before that step. A caller dies without
-    /// undoing anything. This one is a panic when it is told what happened for the `step`-th time; a scheduler
-    /// that can be cut off more finely does so.
+    /// Carries out a plan and kills the caller at a step, counted from 0; `false` if the plan was done before that step.
+    /// The caller undoes nothing. By default it is killed by a panic in the `step`-th progress message. A scheduler with
+    /// finer steps implements this itself.
     fn dies_at(&self, plan: &Plan, step: usize) -> bool {
         let told = Cell::new(0);
         let mut say = |_| {

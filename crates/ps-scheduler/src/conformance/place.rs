@@ -1,4 +1,4 @@
-//! One app on one scheduler, and the few things that the suite does to it and asks about it.
+//! The app under test, and the operations and questions of the suite.
 
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,20 @@ use crate::{AppStatus, Cancel, Error, Instance, Intent, Plan, Process, Progress,
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
-/// The app of the suite.
+/// The name of the app.
 pub fn app() -> AppName {
     "conformance".parse().expect("a legal name")
 }
 
-/// What an instance is known by: its process and its container.
+/// The identity of an instance: its process and its container.
 pub(super) type Identity = (Option<u32>, Option<String>);
 
 pub(super) struct Place<'a> {
     pub(super) scheduler: &'a dyn Scheduler,
 }
 
-/// A release of a subject with these types, all of which run its command and follow this strategy (`None`: the scheduler's).
+/// A release of a subject with these types, which all run its command with this strategy (`None`: the scheduler's usual
+/// one).
 pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strategy>) -> Release {
     let process = |name: &&str| Process {
         strategy,
@@ -71,7 +72,7 @@ impl Place<'_> {
         self.scheduler.status_of(&app()).expect("tells the status")
     }
 
-    /// What each instance is known by, in the order of the slots.
+    /// The identities of the instances, in the order of the slots.
     pub(super) fn identities(&self) -> Vec<Identity> {
         let identity = |instance: Instance| (instance.pid, instance.container_id);
         self.status().instances.into_iter().map(identity).collect()

@@ -1,5 +1,5 @@
-//! The promises of a rollout: what an app is left with when a deploy or a restart fails, is refused, is cancelled, or loses its
-//! caller half-way. They come in three lists, which every scheduler's tests share: a promise that is added is kept by all.
+//! The promises of a rollout: the state of an app after a deploy or restart fails, is refused, is cancelled, or loses its
+//! caller. They are returned as three lists that the tests of every scheduler run, so a new promise is tested for all.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -14,15 +14,15 @@ use super::harness::Harness;
 use super::place::{self, Place};
 use crate::{Cancel, Error, Intent, Plan, Progress, Release, Running};
 
-/// How long an instance has to live where one is to end before it has passed its gate: on a busy machine, too, it does.
+/// A gate that an instance which is to end early certainly has not passed, also on a busy machine.
 const LONG_GATE: Duration = Duration::from_secs(5);
-/// A deploy that has not ended after its caller died at so many steps does not end.
+/// A deploy that needs more steps than this is taken for one that never ends.
 const MANY: usize = 200;
 
-/// A promise: it panics where it is broken, and leaves nothing of the app behind.
+/// A promise. It panics if it is broken, and removes the app at its end.
 pub type Promise = Box<dyn Fn(&dyn Harness) + Sync>;
 
-/// A deploy or a restart that fails, is refused or is cancelled leaves what ran before.
+/// A deploy or restart that fails, is refused or is cancelled changes nothing.
 pub fn of_failures() -> Vec<Promise> {
     let mut promises: Vec<Promise> = vec![
         Box::new(a_refused_input_leaves_the_same_instances),
@@ -37,7 +37,7 @@ pub fn of_failures() -> Vec<Promise> {
     promises
 }
 
-/// Old and new follow each other as the strategy says, and what only fills slots stands for itself.
+/// Old and new instances follow each other as the strategy says; when only empty slots are filled, each stands for itself.
 pub fn of_strategies() -> Vec<Promise> {
     vec![
         Box::new(overlap_has_both_for_a_moment_and_one_afterwards),
@@ -48,7 +48,7 @@ pub fn of_strategies() -> Vec<Promise> {
     ]
 }
 
-/// What a caller that dies at any step leaves is made good by the next one.
+/// If the caller dies at any step, the next verb finishes or undoes what it began.
 pub fn of_deaths() -> Vec<Promise> {
     let mut promises: Vec<Promise> = Vec::new();
     for strategy in Strategy::ALL {
@@ -62,10 +62,10 @@ pub(super) fn with(strategy: Strategy, promise: fn(&dyn Harness, Strategy)) -> P
     Box::new(move |harness| promise(harness, strategy))
 }
 
-/// Tries promises `at_a_time` side by side, because most of it is waiting; each in a world that `fresh` makes for it alone.
+/// Tries promises, `at_a_time` side by side, because they mostly wait. Each gets a new world from `fresh`.
 ///
 /// # Panics
-/// When a promise is broken.
+/// A promise is broken.
 pub fn all_keep<H: Harness>(promises: &[Promise], at_a_time: usize, fresh: impl Fn() -> H + Sync) {
     for some in promises.chunks(at_a_time) {
         thread::scope(|scope| {
@@ -76,7 +76,7 @@ pub fn all_keep<H: Harness>(promises: &[Promise], at_a_time: usize, fresh: impl 
     }
 }
 
-/// A release that does not pass its gate leaves what ran: the same processes and containers, and nothing beside them.
+/// If a release does not pass its gate, the old processes and containers run on, and no others.
 pub(crate) fn a_failed_deploy_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=2"]);
@@ -85,7 +85,7 @@ pub(crate) fn a_failed_deploy_leaves_the_same_instances(harness: &dyn Harness, s
     suite.is_as(&before);
 }
 
-/// The same of a restart.
+/// The same for a restart.
 pub(crate) fn a_failed_restart_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=2"]);
@@ -94,7 +94,7 @@ pub(crate) fn a_failed_restart_leaves_the_same_instances(harness: &dyn Harness, 
     suite.is_as(&before);
 }
 
-/// One type that does not pass its gate leaves every other as it was.
+/// If one type does not pass its gate, no other type changes.
 pub(crate) fn a_type_that_fails_leaves_the_others_alone(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=1", "worker=1"]);
@@ -107,7 +107,7 @@ pub(crate) fn a_type_that_fails_leaves_the_others_alone(harness: &dyn Harness, s
     suite.is_as(&before);
 }
 
-/// So does a deploy that is cancelled before its gate.
+/// A deploy that is cancelled before its gate changes nothing.
 pub(crate) fn a_cancelled_deploy_leaves_the_same_instances(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=2"]);
@@ -124,7 +124,7 @@ pub(crate) fn a_cancelled_deploy_leaves_the_same_instances(harness: &dyn Harness
     suite.is_as(&before);
 }
 
-/// And a release of which something is not there that it needs.
+/// A release with a missing input changes nothing.
 pub(crate) fn a_refused_input_leaves_the_same_instances(harness: &dyn Harness) {
     let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
     suite.is_up(&["web=2"]);
@@ -134,14 +134,14 @@ pub(crate) fn a_refused_input_leaves_the_same_instances(harness: &dyn Harness) {
     suite.is_as(&before);
 }
 
-/// Of an app that nothing ran of, a failed deploy leaves nothing.
+/// If an app's first deploy fails, nothing is left.
 pub(crate) fn a_first_deploy_that_fails_leaves_nothing(harness: &dyn Harness) {
     let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
     suite.fails(&harness.bad(), &["web=2"], &Intent::Deploy);
     suite.is_as(&(vec![], BTreeSet::new()));
 }
 
-/// With `overlap` the old instances run while the new ones prove themselves, and are gone afterwards.
+/// With `overlap`, the old instances run until the new ones are ready, and end afterwards.
 pub(crate) fn overlap_has_both_for_a_moment_and_one_afterwards(harness: &dyn Harness) {
     let suite = Suite::begin(harness, Strategy::Overlap);
     suite.is_up(&["web=2"]);
@@ -156,8 +156,8 @@ pub(crate) fn overlap_has_both_for_a_moment_and_one_afterwards(harness: &dyn Har
     suite.has_only_new(&old, 2);
 }
 
-/// With `one-by-one` nothing is touched until each new instance has shown that it can live, and then no more slots are
-/// empty than may be.
+/// With `one-by-one`, no instance is replaced until each new one has passed a trial. Then no more slots are empty at a time
+/// than permitted.
 pub(crate) fn one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may(harness: &dyn Harness) {
     let suite = Suite::begin(harness, Strategy::OneByOne);
     suite.is_up(&["web=3"]);
@@ -171,8 +171,8 @@ pub(crate) fn one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_
     suite.has_only_new(&old, 3);
 }
 
-/// With `stop-first` old and new never live at the same time. After a failure the earlier release runs again, in other
-/// processes, and the error says so.
+/// With `stop-first`, old and new instances never live at the same time. After a failure the earlier release runs again in
+/// new processes, and the error says so.
 pub(crate) fn stop_first_never_has_two_and_is_back_after_a_failure(harness: &dyn Harness) {
     let suite = Suite::begin(harness, Strategy::StopFirst);
     suite.is_up(&["web=2"]);
@@ -195,8 +195,8 @@ pub(crate) fn stop_first_never_has_two_and_is_back_after_a_failure(harness: &dyn
     assert_eq!(aftermath.len(), 2, "each slot was empty for a while: {aftermath:?}");
 }
 
-/// Wherever a caller dies, the same verb again ends as wanted: one instance a slot, none of those from before, and nothing
-/// beside them.
+/// If the caller dies at any step, the same verb again ends as wanted: one instance in each slot, none of the old ones, and
+/// no others.
 pub(crate) fn the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(
     harness: &dyn Harness,
     strategy: Strategy,
@@ -212,7 +212,7 @@ pub(crate) fn the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(
     }
 }
 
-/// Wherever a caller dies, a stop ends the old instances and the new ones, and nothing comes back until it is asked for.
+/// If the caller dies at any step, a stop ends old and new instances, and none comes back by itself.
 pub(crate) fn a_stop_after_a_death_at_any_step_ends_old_and_new(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=1"]);
@@ -226,8 +226,8 @@ pub(crate) fn a_stop_after_a_death_at_any_step_ends_old_and_new(harness: &dyn Ha
     });
 }
 
-/// A failed deploy leaves nothing pending: to scale the app starts what is missing, of the release that runs, and keeps what
-/// runs.
+/// A failed deploy leaves nothing unfinished: scaling starts the missing instances of the running release and keeps the
+/// others.
 pub(crate) fn a_scale_after_a_failed_deploy_fills_what_is_wanted(harness: &dyn Harness) {
     let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
     suite.is_up(&["web=1"]);
@@ -238,7 +238,7 @@ pub(crate) fn a_scale_after_a_failed_deploy_fills_what_is_wanted(harness: &dyn H
     suite.has_only_new(&BTreeSet::new(), 2);
 }
 
-/// Where nothing but empty slots are filled, one that fails does not keep the others down, and is told.
+/// When only empty slots are filled, the failure of one does not end the others, and is reported.
 pub(crate) fn a_start_of_which_one_type_fails_leaves_the_others_up(harness: &dyn Harness) {
     let suite = Suite::begin(harness, harness.scheduler().usual_strategy());
     let mut release = suite.release(&harness.good());
@@ -267,10 +267,10 @@ pub(super) fn with_long_gate(mut plan: Plan) -> Plan {
     plan
 }
 
-/// What is recorded and what is alive.
+/// The recorded and the living instances.
 type There = (Vec<place::Identity>, BTreeSet<String>);
 
-/// One promise on one app, of which nothing is left when it is dropped.
+/// A promise being tried on an app, which is removed when this is dropped.
 pub(super) struct Suite<'a> {
     pub(super) harness: &'a dyn Harness,
     pub(super) place: Place<'a>,
@@ -311,7 +311,7 @@ impl<'a> Suite<'a> {
         error
     }
 
-    /// Deploys the good release again and returns what was told, with what was alive at that moment.
+    /// Deploys the good release again. Returns the progress messages, each with the instances alive at that moment.
     fn rolls_out(&self, wanted: &[&str]) -> Vec<(Progress, BTreeSet<String>)> {
         let seen = RefCell::new(Vec::new());
         let mut say = |progress| seen.borrow_mut().push((progress, self.harness.alive()));
@@ -320,7 +320,8 @@ impl<'a> Suite<'a> {
         seen.take()
     }
 
-    /// Lets the caller of a verb die at its first step, then at its second, and so on until there is none; looks each time.
+    /// Kills the caller of a verb at its first step, then at its second, and so on to its last, and calls `look` after
+    /// each.
     fn at_each_death(&self, wanted: &[&str], intent: &Intent, look: impl Fn()) {
         for step in 0..MANY {
             if !self.harness.dies_at(&self.plan(&self.harness.good(), wanted, intent), step) {
@@ -336,12 +337,12 @@ impl<'a> Suite<'a> {
         (self.place.identities(), self.harness.alive())
     }
 
-    /// Everything is as it was. What was tried may take a moment to be gone.
+    /// Waits until everything is as it was before.
     fn is_as(&self, before: &There) {
         self.eventually("only what was there before", || self.what_is_there() == *before);
     }
 
-    /// Nothing is left of `old`, and `count` instances run.
+    /// Waits until nothing of `old` is left and `count` instances run.
     pub(super) fn has_only_new(&self, old: &BTreeSet<String>, count: usize) {
         self.eventually("all of it is new and runs", || {
             let alive = self.harness.alive();

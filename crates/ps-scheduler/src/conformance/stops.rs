@@ -1,4 +1,4 @@
-//! The promises of a stop that another program asks for while a deploy is under way.
+//! The promises of a stop that another program orders during a deploy.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use super::rollouts::{Promise, Suite, with, with_long_gate};
 use crate::scheduler::{StopOrder, Stopped, Watch};
 use crate::{Cancel, DeployOutcome, Error, Intent, Progress, Running};
 
-/// A stop is taken into a rollout that somebody else carries out. For schedulers whose apps more than one program can change.
+/// The rollout that is in progress takes the stop in. For schedulers whose apps several programs can change.
 pub fn of_stops() -> Vec<Promise> {
     let mut promises: Vec<Promise> = Vec::new();
     for strategy in [Strategy::Overlap, Strategy::OneByOne] {
@@ -23,7 +23,7 @@ pub fn of_stops() -> Vec<Promise> {
     promises
 }
 
-/// The slot is empty from then on, before the commit and after it, and the others get the new release.
+/// The slot stays empty before and after the commit, and the others get the new release.
 fn a_slot_that_is_stopped_during_a_deploy_stays_empty(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=2"]);
@@ -41,7 +41,7 @@ fn a_slot_that_is_stopped_during_a_deploy_stays_empty(harness: &dyn Harness, str
     suite.has_only_new(&old, 2);
 }
 
-/// Nobody is left to prove the new release, so that the deploy fails; nothing is put back that a person has stopped.
+/// Without any slot left to prove the new release, the deploy fails; slots that a person has stopped stay empty.
 fn an_app_that_is_stopped_during_a_deploy_runs_nothing_of_it(harness: &dyn Harness, strategy: Strategy) {
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=2"]);
@@ -54,7 +54,7 @@ fn an_app_that_is_stopped_during_a_deploy_runs_nothing_of_it(harness: &dyn Harne
     suite.has_only_new(&BTreeSet::new(), 2);
 }
 
-/// Deploys the good release, and has another program stop a part of the app once something was started.
+/// Deploys the good release, and stops a part of the app from another program once an instance was started.
 fn deploy_and_stop(
     suite: &Suite<'_>,
     which: &Which,

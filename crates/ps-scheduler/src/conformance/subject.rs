@@ -1,4 +1,4 @@
-//! What the suite is run with.
+//! The app that the suite deploys.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::Source;
 /// What the suite deploys: a process of type `web` that runs until it is told to end.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// Where it comes from.
+    /// Its source.
     pub source: Source,
     /// Its command, `None` if the source has one.
     pub command: Option<String>,

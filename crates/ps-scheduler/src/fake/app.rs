@@ -1,4 +1,4 @@
-//! One app of the fake scheduler: what is alive, what is recorded, and the rollout that is on its way.
+//! One app of the fake scheduler: its living instances, its record, and its rollout.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,26 +8,26 @@ use ps_rollout::{Condition, Event, Lane, Observed, Outcome, Present, Revision, R
 
 use crate::{Change, Instance, Plan};
 
-/// What plays the part of a process.
+/// A living instance.
 #[derive(Clone, Debug)]
 pub(super) struct Life {
     pub(super) lane: Lane,
     pub(super) revision: Revision,
-    /// The number of the release that it was started from.
+    /// The number of its release.
     pub(super) release: u64,
 }
 
-/// What a revision of an app is, as far as it matters here.
+/// The parts of a revision that matter here.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Version {
     pub(super) release: u64,
-    /// Process types whose instances never pass their gate.
+    /// Process types whose instances do not pass their gate.
     pub(super) bad: BTreeSet<String>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct App {
-    /// What is alive, recorded or not.
+    /// Living instances, recorded or not.
     pub(super) lives: BTreeMap<Run, Life>,
     /// The run that fills each slot.
     record: BTreeMap<Slot, Run>,
@@ -37,7 +37,7 @@ pub(super) struct App {
     new: Version,
     pub(super) rollout: Option<Rollout>,
     next_number: u64,
-    /// Since the first deploy. It goes on when somebody waits.
+    /// The time since the first deploy. It advances when a rollout waits.
     pub(super) now: Duration,
 }
 
@@ -50,7 +50,7 @@ impl App {
         self.record.keys().chain(self.lives.keys().map(|run| &run.slot)).cloned().collect()
     }
 
-    /// Writes down that the plan is to be carried out.
+    /// Records that the plan is to be carried out.
     pub(super) fn begin(&mut self, plan: &Plan) {
         let present = |run: &Run| {
             let life = self.lives.get(run)?;
@@ -81,7 +81,7 @@ impl App {
         }
     }
 
-    /// What there is of a rollout that nobody carries out any more; `None` where there is no such rollout.
+    /// The runs found when a rollout without an executor is taken over; `None` if there is none.
     pub(super) fn observed(&self) -> Option<Vec<Observed>> {
         self.rollout.as_ref()?;
         let observed = |(run, life): (&Run, &Life)| Observed {
@@ -93,13 +93,13 @@ impl App {
         Some(self.lives.iter().map(observed).collect())
     }
 
-    /// Lets the rollout take an event; it is written down as it is afterwards.
+    /// Hands an event to the rollout, which is recorded afterwards.
     pub(super) fn handle(&mut self, event: Event) -> Vec<ps_rollout::Action> {
         let Some(rollout) = &mut self.rollout else { return Vec::new() };
         rollout.handle(event, self.now)
     }
 
-    /// Records what fills the app, and of which revision.
+    /// Records which runs fill the slots, and their revision.
     pub(super) fn write_record(&mut self, revision: Revision, filled: Vec<Run>) {
         self.record = filled.into_iter().map(|run| (run.slot.clone(), run)).collect();
         self.stopped.retain(|slot, _| !self.record.contains_key(slot));
@@ -108,7 +108,7 @@ impl App {
         }
     }
 
-    /// What came of the rollout, if it is over: then it is forgotten.
+    /// The outcome of the rollout if it is over; the rollout is forgotten then.
     pub(super) fn conclusion(&mut self) -> Option<Outcome> {
         let rollout = self.rollout.as_mut()?;
         let outcome = rollout.outcome()?;
@@ -131,7 +131,7 @@ impl App {
         ended.into_iter().map(|run| run.slot).collect()
     }
 
-    /// Rows of status: what is recorded, and what is coming or going beside it.
+    /// The rows of `status`: the recorded runs and those beside them.
     pub(super) fn instances(&self) -> Vec<Instance> {
         let stopped = self.stopped.values().map(|run| Instance {
             last_exit: Some(Exit::Signal(15)),

@@ -1,4 +1,4 @@
-//! Carrying a rollout out where everything happens at once.
+//! Executes rollouts; every action is done at once.
 
 use std::collections::VecDeque;
 
@@ -11,7 +11,8 @@ use crate::Progress;
 use crate::scheduler::Watch;
 
 impl Fake {
-    /// From these events to the end of the rollout that an app has. Whoever is told of something may look at the app meanwhile.
+    /// Executes the app's rollout from these events to its end. A receiver of progress messages may look at the app
+    /// meanwhile.
     pub(super) fn carry_out(&self, name: &AppName, events: Vec<Event>, watch: &mut Watch<'_>) -> Outcome {
         let mut events = VecDeque::from(events);
         let mut is_told_to_cancel = false;
@@ -37,14 +38,14 @@ impl Fake {
     }
 }
 
-/// Nothing happens until the next deadline or minimum life has passed.
+/// Advances the time to the next deadline or minimum life.
 fn wait(app: &mut App) -> Event {
     let due = app.rollout.as_ref().and_then(Rollout::due);
     app.now = due.expect("a rollout that is told everything waits for nothing but time");
     Event::Tick
 }
 
-/// Does what is to be done: what came of it, and what a person is told.
+/// Does an action. Returns the event for the rollout, and the progress message.
 fn act(app: &mut App, action: Action) -> (Option<Event>, Option<Progress>) {
     match action {
         Action::Start { run, revision, lane } => {

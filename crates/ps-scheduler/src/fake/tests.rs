@@ -63,8 +63,8 @@ fn the_fake_keeps_the_promises_of_a_rollout() {
     }
 }
 
-/// A scheduler that breaks promises: it goes about every type in one way, whatever the plan says, and may forget what a caller
-/// that died left half-way.
+/// A scheduler that breaks promises: it uses one strategy for every type, whatever the plan says, and may ignore what a
+/// dead caller left.
 struct Careless {
     fake: Fake,
     strategy: Option<Strategy>,
