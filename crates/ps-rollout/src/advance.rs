@@ -1,5 +1,5 @@
-//! What follows from what happened: each slot gets its errand, within the limits of its type, and a stage in which
-//! every slot has done what it asks leads to the next.
+//! Advances a rollout after an event: each slot gets its next errand, within the limits of its type. When every slot has
+//! done what the current stage asks, the next stage begins.
 
 use crate::errand::Errand;
 use crate::event::Action;
@@ -12,7 +12,7 @@ use crate::turn::Turn;
 use crate::{Revision, Run, Strategy};
 
 impl Rollout {
-    /// Lets each timer go off that is due.
+    /// Fires every timer that is due.
     pub(crate) fn ring(&mut self, turn: &mut Turn) {
         for index in 0..self.seats.len() {
             let is_due = |member: &Member| member.due.is_some_and(|due| due <= turn.now);
@@ -27,7 +27,7 @@ impl Rollout {
         }
     }
 
-    /// Goes on as far as it can without being told anything.
+    /// Takes every step that needs no further event.
     pub(crate) fn advance(&mut self, turn: &mut Turn) {
         loop {
             let stage = self.stage;
@@ -46,8 +46,8 @@ impl Rollout {
         }
     }
 
-    /// Whether everything is to be put back. A rollout whose new revision nobody is left to prove, because every slot that was to
-    /// get it was stopped by a person or left out, is given up: recording it would be a guess.
+    /// Whether the rollout has to be undone. It also is if no slot is left in which the new revision could prove itself,
+    /// because all of them were stopped by a person or left out: recording that revision would be a guess.
     fn has_broken(&mut self) -> bool {
         let mut rolled = self.seats.iter().filter(|seat| seat.is_rolled()).peekable();
         if rolled.peek().is_some() && rolled.all(|seat| seat.is_stopped || seat.is_left_out) {
@@ -61,7 +61,7 @@ impl Rollout {
         self.stage.is_open() && self.cause.is_some()
     }
 
-    /// Takes a signal. Whoever enters a stage in which the record is written orders that.
+    /// Handles a signal of the stage table. Entering a stage in which the record is written orders that.
     pub(crate) fn signal(&mut self, signal: Signal, turn: &mut Turn) {
         let before = self.stage;
         self.stage = before.after(signal);
@@ -70,7 +70,7 @@ impl Rollout {
         }
     }
 
-    /// The record that belongs to the stage, if one does.
+    /// The order to write the record, if the stage has one.
     pub(crate) fn order_record(&self, turn: &mut Turn) {
         let filled = |revision| self.seats.iter().filter_map(|seat| seat.filled(revision)).cloned().collect();
         match self.stage {
@@ -111,7 +111,7 @@ impl Rollout {
         }
     }
 
-    /// Whether the other slots of the type leave room for an errand.
+    /// Whether the limits of the type permit an errand now.
     fn may(&self, index: usize, errand: Errand) -> bool {
         match errand {
             Errand::Settled | Errand::Waits | Errand::Matures | Errand::Admit(_) => true,
@@ -139,13 +139,13 @@ impl Rollout {
         waiting.count() < self.limit(index)
     }
 
-    /// Whether nothing of the other revision lives in a type that stops first.
+    /// For a type that stops first: whether nothing of the other revision lives.
     fn is_free_of(&self, index: usize, revision: Revision) -> bool {
         let strategy = self.rules[self.seats[index].rules].strategy;
         strategy != Strategy::StopFirst || self.siblings(index).all(|(_, seat)| seat.is_clear_for(revision))
     }
 
-    /// Whether a slot that clients find now would be left without a run for a while.
+    /// Whether the errand would leave a slot without a run for a while that clients can reach now.
     fn would_darken(&self, index: usize, which: Which) -> bool {
         let seat = &self.seats[index];
         let strategy = self.rules[seat.rules].strategy;

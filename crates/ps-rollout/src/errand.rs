@@ -1,5 +1,5 @@
-//! What a slot has to do next: a pure function of its runs, its strategy and the stage. Because it looks only at how things
-//! are, an executor that takes over goes on where the one before it died.
+//! What a slot has to do next: a pure function of its runs, its strategy and the stage. It depends on the present state
+//! alone, so an executor that takes over continues where the dead one was.
 
 use crate::life::Life;
 use crate::outcome::Failure;
@@ -7,14 +7,15 @@ use crate::seat::{Kind, Member, Seat, Tenure, Which};
 use crate::stage::Stage;
 use crate::{Lane, Revision, Rules, Strategy};
 
-/// What a slot has to do next.
+/// The next thing that a slot has to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Errand {
     /// Nothing: it has done what the stage asks.
     Settled,
-    /// Nothing until it is told something.
+    /// Nothing until the next event.
     Waits,
-    /// Nothing until its new run has lived for the minimum. Clients find that run already, so that no other slot waits for it.
+    /// Nothing until its new run has lived for the minimum time. Clients reach that run already, so other slots need not
+    /// wait for it.
     Matures,
     Start(Revision),
     Admit(Which),
@@ -22,7 +23,7 @@ pub(crate) enum Errand {
 }
 
 impl Seat {
-    /// What it has to do next.
+    /// The next errand of the slot.
     pub(crate) fn errand(&self, rules: &Rules, stage: Stage) -> Errand {
         if stage == Stage::Idle || stage.is_final() {
             return Errand::Settled;
@@ -33,7 +34,7 @@ impl Seat {
             (false, false) => self.planned(rules, stage),
         };
         match errand {
-            // A run that nobody wrote down may be on any lane: it goes before another comes.
+            // A run that is not in the record may be on either lane, so it is ended before another one is started.
             Errand::Settled | Errand::Start(_) => self.stray_errand().unwrap_or(errand),
             Errand::Waits | Errand::Matures | Errand::Admit(_) | Errand::Retire(_) => errand,
         }
@@ -60,7 +61,7 @@ impl Seat {
         (0..self.strays.len()).find_map(|index| self.retire(Which::Stray(index)))
     }
 
-    /// What is left to do until this run is over; `None`: it is.
+    /// The next step to end this run; `None`: it is over.
     fn retire(&self, which: Which) -> Option<Errand> {
         match self.member(which)?.life {
             Life::Gone | Life::Remaining => None,
@@ -99,7 +100,7 @@ impl Seat {
         }
     }
 
-    /// Whether the new run only shows that it could live here.
+    /// Whether the new run is a trial, which ends once it has shown that it can live.
     fn is_trial(&self, strategy: Strategy) -> bool {
         let on_second = self.new.as_ref().is_some_and(|new| new.lane == Lane::Second);
         strategy == Strategy::OneByOne && self.kind == Kind::Replace && on_second
@@ -122,13 +123,14 @@ impl Seat {
         if rules.strategy != Strategy::OneByOne || self.kind != Kind::Replace {
             return Errand::Settled;
         }
-        // An old run on the second lane left the slot's own to the new one, which need not move.
+        // If the old run was on the second lane, the new one started on the slot's own lane and need not move.
         let is_in_place = self.new.as_ref().is_some_and(|new| new.lane == Lane::Own);
         if is_in_place && self.old_life() != Some(Life::Gone) {
             return Errand::Settled;
         }
         let errand = self.retire(Which::Old).unwrap_or_else(|| self.taking_over());
-        // That the release lives for its minimum was proven in the trial. That this run does is waited for before the commit alone.
+        // The trial has proven that the release lives for its minimum time. For this run, that is waited for only before
+        // the commit.
         match (errand, self.new.as_ref()) {
             (Errand::Waits, Some(new)) if new.life == Life::Maturing && rules.is_checked => {
                 Errand::Admit(Which::New)
@@ -138,7 +140,7 @@ impl Seat {
         }
     }
 
-    /// The new run in the place of an old one that is over.
+    /// The next step of the new run after the old one has ended.
     fn taking_over(&self) -> Errand {
         match self.old_life() {
             Some(Life::Remaining) => Errand::Waits,
@@ -146,7 +148,7 @@ impl Seat {
         }
     }
 
-    /// The new run until it serves.
+    /// The next step of the new run until it serves clients.
     fn bringing_up(&self) -> Errand {
         match self.new_life() {
             None | Some(Life::Gone) => Errand::Start(Revision::New),
@@ -183,21 +185,21 @@ impl Seat {
         self.retire(Which::New).unwrap_or_else(|| self.returning())
     }
 
-    /// The old run until it serves as before, or cannot.
+    /// The next step of the old run until it serves as before, or cannot.
     fn returning(&self) -> Errand {
         let has_trouble = self.trouble.is_some();
         match self.old_life() {
             Some(Life::Gone) if self.is_owed() => Errand::Start(Revision::Old),
-            // Nobody has said whether it came up, so it is ended rather than left unrecorded.
+            // Nobody has said whether it started, so it is ended rather than left out of the record.
             Some(Life::Starting) if has_trouble => Errand::Retire(Which::Old),
-            // There is nothing that a restart policy could start again.
+            // It never started, so no restart policy could start it again.
             Some(Life::Down) if matches!(self.trouble, Some(Failure::Refused(_))) => {
                 Errand::Retire(Which::Old)
             }
-            // It is not as ready as it should be, but there is none better.
+            // It is not as ready as it should be, but there is no better one.
             Some(Life::Probing | Life::Maturing) if has_trouble => Errand::Admit(Which::Old),
             Some(Life::Ready) => Errand::Admit(Which::Old),
-            // It lives, and clients cannot be led to it.
+            // It lives, but clients cannot be led to it.
             Some(Life::Admitting) if matches!(self.trouble, Some(Failure::NotAdmitted(_))) => Errand::Settled,
             Some(
                 Life::Starting
@@ -213,7 +215,7 @@ impl Seat {
         }
     }
 
-    /// Whether the old revision is to be started again, and can be: never beside a run that would not end.
+    /// Whether the old revision has to be started again. It is not started beside a run that could not be ended.
     fn is_owed(&self) -> bool {
         let told = matches!(self.tenure, Tenure::ToldToGo { .. });
         let remains = |member: &Member| member.life == Life::Remaining;

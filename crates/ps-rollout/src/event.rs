@@ -1,83 +1,84 @@
-//! What a rollout is told, and what it says is to be done.
+//! The events that a rollout is told, and the actions that it orders.
 
 use formation::Slot;
 
 use crate::{Lane, Revision, Run};
 
-/// Something that happened.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// The rollout is to begin.
     Begin,
-    /// Somebody wants it undone. From [`Action::Commit`] on this is too late and changes nothing.
+    /// The rollout is to be undone. After [`Action::Commit`] it is too late, and nothing changes.
     Cancel,
     /// Time has passed; see [`crate::Rollout::due`].
     Tick,
-    /// A run lives.
+    /// A run was started.
     Started(Run),
     /// A run could not be started.
     StartRefused {
         /// The run.
         run: Run,
-        /// Why, as a fragment for people that goes on after the slot: `did not answer GET / with 2xx`.
+        /// Why, as a phrase that follows the slot's name: `did not answer GET / with 2xx`.
         reason: String,
     },
-    /// The checks of a run hold.
+    /// The checks of a run have succeeded.
     Ready(Run),
-    /// The checks of a run do not hold, and will not be asked again.
+    /// The checks of a run have failed for good.
     NotReady {
         /// The run.
         run: Run,
-        /// Why, as a fragment for people that goes on after the slot: `did not answer GET / with 2xx`.
+        /// Why, as a phrase that follows the slot's name: `did not answer GET / with 2xx`.
         reason: String,
     },
-    /// A run reaches clients.
+    /// Clients reach a run.
     Admitted(Run),
     /// Clients could not be led to a run.
     NotAdmitted {
         /// The run.
         run: Run,
-        /// Why, as a fragment for people that goes on after the slot: `did not answer GET / with 2xx`.
+        /// Why, as a phrase that follows the slot's name: `did not answer GET / with 2xx`.
         reason: String,
     },
     /// No client is led to a run any more.
     Withdrawn(Run),
-    /// A run ended by itself in a way that its restart policy does not leave at that.
+    /// A run ended by itself, and its restart policy treats that as a failure.
     Died {
         /// The run.
         run: Run,
-        /// How it ended, as a fragment for people that goes on after the slot: `ended with exit status 1`.
+        /// How it ended, as a phrase that follows the slot's name: `ended with exit status 1`.
         how: String,
     },
-    /// Nothing of a run is left: it was told to end, or it finished by itself as it should.
+    /// Nothing of a run is left: it was told to end, or has finished as it should.
     Ended(Run),
-    /// A run was told to end and would not, SIGKILL included.
+    /// A run was told to end and survived SIGKILL.
     Remains {
         /// The run.
         run: Run,
-        /// Why, as a fragment for people.
+        /// Why, as a phrase for people.
         reason: String,
     },
-    /// A restart policy has started again what died; `run` may be the same run where its number stays.
+    /// A restart policy has started a run that had died; `run` has the same number where restarts keep it.
     Respawned {
         /// The run that died.
         died: Run,
         /// The one that lives.
         run: Run,
     },
-    /// A person stopped a slot by hand: it is to be empty, whatever the plan says.
+    /// A person stopped a slot by hand, so it stays empty, whatever the plan says.
     Stopped(Slot),
-    /// It is durable which revision the app has, and which runs fill it.
+    /// The record is durable: which revision the app has, and which runs fill it.
     Recorded(Revision),
-    /// The record could not be written; the one before stands.
+    /// The record could not be written; the earlier one is still valid.
     NotRecorded {
         /// The revision that was to be recorded.
         revision: Revision,
-        /// Why, as a fragment for people.
+        /// Why, as a phrase for people.
         reason: String,
     },
-    /// Another executor has taken over from one that died. It has read the rollout as the dead one last wrote it, and
-    /// tells what it found of the app's runs; a run of which there is nothing is left out. Whatever the dead one was told after it wrote is lost.
+    /// Another executor has taken over from a dead one. It has read the rollout as last recorded, and reports the runs that
+    /// it found; a run of which nothing is left is not reported. Events that the dead executor received after its last
+    /// record are lost.
     Resumed(Vec<Observed>),
 }
 
@@ -86,53 +87,51 @@ pub enum Event {
 pub struct Observed {
     /// The run.
     pub run: Run,
-    /// Where it lives.
+    /// Its lane.
     pub lane: Lane,
-    /// What it was started from. Runs of slots that are kept, and their successors, count as old.
+    /// The revision that it was started from. Runs of slots that are kept, and their successors, count as old.
     pub revision: Revision,
-    /// How it is.
+    /// Its state.
     pub condition: Condition,
 }
 
-/// How a run is that was found.
+/// The state of a run that was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
-    /// It lives; nothing is known of its checks.
+    /// It lives; whether its checks succeed is not known.
     Up,
-    /// It lives and its checks hold.
+    /// It lives, and its checks have succeeded.
     Ready,
-    /// It ended, and something of it is left to be forgotten: a container, a directory.
+    /// It has ended, and its remains are there: a container, a directory.
     Over,
 }
 
-/// What an executor is to do. It writes the rollout down first, then does what it was told, in that order, and reports
-/// what came of it. Doing the same again does no harm: to start a run that lives, to end one that is gone.
+/// An action for the executor. The executor records the rollout first, then takes the actions in order and reports their
+/// results. Taking an action twice does no harm, such as starting a run that lives or ending one that is gone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Start a run; answer [`Event::Started`] or [`Event::StartRefused`].
     Start {
         /// The run.
         run: Run,
-        /// From what.
+        /// The revision to start it from.
         revision: Revision,
-        /// Where.
+        /// Its lane.
         lane: Lane,
     },
-    /// Ask the checks of a run until they hold or will not; answer [`Event::Ready`] or [`Event::NotReady`].
+    /// Run the checks of a run until they succeed or fail for good; answer [`Event::Ready`] or [`Event::NotReady`].
     Probe(Run),
-    /// Lead clients to a run, beside the ones they are led to already; answer [`Event::Admitted`] or
-    /// [`Event::NotAdmitted`].
+    /// Lead clients to a run, beside those that they reach already; answer [`Event::Admitted`] or [`Event::NotAdmitted`].
     Admit(Run),
-    /// Lead no more clients to a run and wait for those it has; answer [`Event::Withdrawn`].
+    /// Lead no new clients to a run, and wait for the present ones; answer [`Event::Withdrawn`].
     Withdraw(Run),
-    /// End a run and everything its restart policy would put in its place; answer [`Event::Ended`] or
-    /// [`Event::Remains`].
+    /// End a run, and keep its restart policy from starting another; answer [`Event::Ended`] or [`Event::Remains`].
     End(Run),
-    /// Remove what is left of a run that ended. Not answered.
+    /// Remove the remains of a run that has ended. No answer.
     Forget(Run),
-    /// Make it durable that the app has the new revision and that these runs fill it; answer [`Event::Recorded`] or
+    /// Record durably that the app has the new revision and that these runs fill it; answer [`Event::Recorded`] or
     /// [`Event::NotRecorded`].
     Commit(Vec<Run>),
-    /// Make it durable that the app has the old revision and that these runs fill it; answered as [`Self::Commit`].
+    /// Record durably that the app has the old revision and that these runs fill it; answered like [`Self::Commit`].
     PutBack(Vec<Run>),
 }

@@ -1,77 +1,77 @@
-//! One run as a rollout sees it: a total, pure table, life x happening -> life + deed, printed in docs/rollout.md and
-//! held against it by a test. Timers and numbers live around it.
+//! The life of one run in a rollout: a total, pure table, life x happening -> life + deed, printed in docs/rollout.md and
+//! compared with it by a test. Timers and numbers are handled elsewhere.
 
 use serde::{Deserialize, Serialize};
 
-/// How far a run has come.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Life {
-    /// It was ordered, and nobody has said yet that it lives.
+    /// Its start was ordered and not answered yet.
     Starting,
-    /// It lives, and its checks are being asked.
+    /// It lives, and its checks are running.
     Probing,
-    /// Its checks hold, and it has not yet lived for as long as the gate demands.
+    /// Its checks have succeeded, and it has not lived for the minimum time yet.
     Maturing,
     /// It has passed the gate.
     Ready,
-    /// Clients are about to be led to it.
+    /// Clients are being led to it.
     Admitting,
-    /// Clients are led to it.
+    /// Clients reach it.
     Serving,
     /// Clients are being led away from it.
     Withdrawing,
     /// It was told to end.
     Ending,
-    /// It was told to end and would not.
+    /// It was told to end and survived SIGKILL.
     Remaining,
-    /// It was told to end and did.
+    /// It was told to end, and has ended.
     Gone,
-    /// It ended by itself, or never came up; its restart policy may start it again.
+    /// It ended by itself, or did not start; its restart policy may start it again.
     Down,
-    /// It ended by itself as it should, after it had passed the gate.
+    /// It has finished as it should, after it had passed the gate.
     Finished,
 }
 
-/// What can happen to a run. The last two are what the rollout itself wants of it.
+/// What can happen to a run. The last two are decisions of the rollout itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Happening {
-    /// It lives.
+    /// It was started.
     Started,
     /// It could not be started.
     Refused,
-    /// Its checks hold.
+    /// Its checks have succeeded.
     Ready,
-    /// Its checks will not hold.
+    /// Its checks have failed for good.
     NotReady,
-    /// The time it was given has passed: its deadline, or its minimum life.
+    /// Its timer is due: its deadline, or its minimum life.
     Due,
-    /// Clients are led to it.
+    /// Clients reach it.
     Admitted,
     /// Clients could not be led to it.
     NotAdmitted,
-    /// Clients are led to it no more.
+    /// Clients do not reach it any more.
     Withdrawn,
-    /// It ended by itself, and its restart policy does not leave it at that.
+    /// It ended by itself, and its restart policy treats that as a failure.
     Died,
     /// Nothing of it is left.
     Ended,
-    /// It would not end.
+    /// It survived SIGKILL.
     Remains,
     /// Its restart policy started it again.
     Respawned,
     /// Clients are to be led to it.
     Admit,
-    /// It is to go.
+    /// It is to end.
     Retire,
 }
 
-/// What is done about it.
+/// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Deed {
     /// Nothing.
     Nothing,
-    /// Ask its checks.
+    /// Run its checks.
     Probe,
     /// Lead clients to it.
     Admit,
@@ -79,9 +79,9 @@ pub(crate) enum Deed {
     Withdraw,
     /// End it.
     End,
-    /// Remove what is left of it.
+    /// Remove its remains.
     Forget,
-    /// Note that it has failed: what follows from that depends on the stage.
+    /// Note its failure; the stage decides what follows.
     Fail,
 }
 
@@ -106,12 +106,12 @@ impl Life {
         }
     }
 
-    /// Whether nothing more will come of it: it has gone, or will not go.
+    /// Whether it has reached its last state: gone, or impossible to end.
     pub(crate) fn is_over(self) -> bool {
         matches!(self, Self::Gone | Self::Remaining)
     }
 
-    /// Whether it is being brought up, with a timer that runs.
+    /// Whether it is being started, with a timer running.
     pub(crate) fn is_coming(self) -> bool {
         matches!(self, Self::Starting | Self::Probing | Self::Maturing)
     }
@@ -194,7 +194,7 @@ fn from_ready(happening: Happening) -> (Life, Deed) {
 fn from_admitting(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Admitted => (Life::Serving, Nothing),
-        // An earlier order may have been done: it is withdrawn before it ends.
+        // An earlier order may have been carried out, so it is withdrawn before it ends.
         Happening::NotAdmitted => (Life::Admitting, Fail),
         Happening::Died => (Life::Down, Fail),
         Happening::Ended => (Life::Finished, Nothing),
@@ -235,7 +235,7 @@ fn from_withdrawing(happening: Happening) -> (Life, Deed) {
         Happening::Withdrawn | Happening::Died => (Life::Ending, End),
         Happening::Ended => (Life::Finished, Nothing),
         Happening::Respawned => (Life::Withdrawing, Withdraw),
-        // It was not told to end yet: the very same run can go on.
+        // It has not been told to end yet, so the same run can go on.
         Happening::Admit => (Life::Admitting, Admit),
         Happening::Started
         | Happening::Refused
@@ -249,7 +249,7 @@ fn from_withdrawing(happening: Happening) -> (Life, Deed) {
     }
 }
 
-/// That its main process died does not say that nothing of it is left.
+/// Its main process has died, but other processes of it may live.
 fn from_ending(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Ended => (Life::Gone, Forget),
@@ -307,7 +307,7 @@ fn from_gone(happening: Happening) -> (Life, Deed) {
     }
 }
 
-/// A run that ended by itself, well or not, is told to end all the same: that takes it from its restart policy.
+/// A run that ended by itself is told to end as well, so that its restart policy does not start it again.
 fn from_down(life: Life, happening: Happening) -> (Life, Deed) {
     match happening {
         // It may have a new address, or may have died before clients were led to it.

@@ -1,4 +1,4 @@
-//! What came of a rollout: what is where, and why.
+//! The outcome of a rollout: the state of each slot, and the reasons.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,25 +9,25 @@ use serde::{Deserialize, Serialize};
 
 use crate::Run;
 
-/// Why something failed. Displays as a fragment that goes on after the name of the slot.
+/// Why something failed. Displays as a phrase that follows the slot's name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Failure {
     /// A run could not be started.
     Refused(String),
-    /// The checks of a run do not hold.
+    /// The checks of a run failed for good.
     NotReady(String),
-    /// The checks of a run did not hold within the deadline.
+    /// The checks of a run did not succeed within the deadline.
     Deadline(Duration),
     /// A run ended by itself, and how.
     Died(String),
-    /// A run would not end.
+    /// A run survived SIGKILL.
     Remains(String),
     /// Clients could not be led to a run.
     NotAdmitted(String),
     /// The record could not be written.
     NotRecorded(String),
-    /// Somebody cancelled the rollout.
+    /// A person cancelled the rollout.
     Cancelled,
     /// Every slot that was to get a new run was stopped by hand.
     Stopped,
@@ -49,20 +49,20 @@ impl fmt::Display for Failure {
     }
 }
 
-/// The first failure of a rollout, which made it fail as a whole.
+/// The first failure, which made the rollout fail as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cause {
-    /// The slot it happened in; `None`: it concerns the rollout as a whole.
+    /// The slot of the failure; `None`: the rollout as a whole.
     pub slot: Option<Slot>,
-    /// What happened.
+    /// The failure.
     pub failure: Failure,
 }
 
-/// What has become of one slot.
+/// The result for one slot.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fate {
-    /// The run that was there before, untouched. One that died meanwhile is in the hands of its restart policy.
+    /// The run that was there before, untouched. If it died meanwhile, its restart policy handles that.
     Kept(Run),
     /// A run of the new revision, where none was before.
     Started(Run),
@@ -73,26 +73,26 @@ pub enum Fate {
         /// The one that is there now.
         new: Run,
     },
-    /// Nothing: the run that was there before ended, as planned, or finished by itself as it should.
+    /// Empty: the run that was there ended as planned, or has finished as it should.
     Ended(Run),
-    /// Nothing, as before.
+    /// Empty, as before.
     Empty,
     /// The old revision again, as another run.
     Restarted {
         /// The run.
         run: Run,
-        /// How long clients found nobody; `None`: they still do, and [`Outcome::troubles`] says why.
+        /// How long clients reached no run; `None`: they still reach none, and [`Outcome::troubles`] says why.
         outage: Option<Duration>,
     },
-    /// Nothing that serves, although something did before: [`Outcome::troubles`] and [`Outcome::remains`] say why.
+    /// No run that serves clients, although there was one before: [`Outcome::troubles`] and [`Outcome::remains`] say why.
     Lost,
-    /// Nothing, because a person stopped it by hand.
+    /// Empty, because a person stopped it.
     Stopped,
 }
 
 impl Outcome {
-    /// What a person should know besides why it failed: what is not as it was before, or as it was planned, one sentence each.
-    /// It is empty where the promise was kept or everything went as planned.
+    /// Remarks for people beside the cause: what is not as it was before, or not as planned, one sentence each. Empty if
+    /// the promise was kept or everything went as planned.
     pub fn sentences(&self) -> Vec<String> {
         let of_slots = self.slots.iter().filter_map(|(slot, fate)| self.sentence(slot, fate));
         let of_runs =
@@ -124,7 +124,7 @@ impl Outcome {
     }
 }
 
-/// To a tenth: `2.1 s`, `30 s`, `less than 0.1 s`.
+/// To a tenth of a second: `2.1 s`, `30 s`, `less than 0.1 s`.
 fn seconds(duration: Duration) -> String {
     let tenths = (duration.as_millis() + 50) / 100;
     match (tenths / 10, tenths % 10) {
@@ -134,23 +134,22 @@ fn seconds(duration: Duration) -> String {
     }
 }
 
-/// What came of a rollout.
+/// The outcome of a rollout.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Why it failed; `None`: the new revision is recorded and runs.
     pub cause: Option<Cause>,
-    /// What has become of each slot.
+    /// The result for each slot.
     pub slots: BTreeMap<Slot, Fate>,
-    /// Everything that failed in a slot before the rollout gave up, the cause included; also what was left out by one that did
-    /// not give up.
+    /// All failures before the rollout gave up, including the cause, and those of slots that were left out while the others
+    /// went on.
     pub failures: Vec<(Slot, Failure)>,
-    /// What failed of the old runs: while they were put back, or when one that had died could not be given its clients
-    /// again.
+    /// Failures of old runs: while they were restored, or when one that had died could not be given its clients again.
     pub troubles: Vec<(Slot, Failure)>,
-    /// Runs that were told to end and would not, and why.
+    /// Runs that were told to end and survived SIGKILL, and why.
     pub remains: Vec<(Run, String)>,
-    /// Why the record of the old revision could not be written, if so: the old runs are in place, the record may be the
-    /// one of the new revision.
+    /// Why the record of the old revision could not be written, if so: the old runs are in place, but the record may be
+    /// that of the new revision.
     pub unrecorded: Option<String>,
 }
 
@@ -166,7 +165,7 @@ mod tests {
         Run { slot: slot(text), number }
     }
 
-    /// What is told where these are the fates of slots `web.1`, `web.2` …, and this failed while the old ones were put back.
+    /// The sentences for these fates of slots `web.1`, `web.2` …, with these failures while old runs were restored.
     fn told(fates: Vec<Fate>, troubles: &[(&str, Failure)]) -> Vec<String> {
         let slots = fates.into_iter().zip(1..).map(|(fate, n)| (slot(&format!("web.{n}")), fate)).collect();
         let troubles = troubles.iter().map(|(text, failure)| (slot(text), failure.clone())).collect();

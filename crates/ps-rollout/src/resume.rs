@@ -1,4 +1,4 @@
-//! Taking over from an executor that died: what was written down against what is there.
+//! Takes over from a dead executor: compares the record with the runs that were found.
 
 use std::time::Duration;
 
@@ -11,25 +11,26 @@ use crate::seat::{Member, Which};
 use crate::stage::{Stage, State};
 use crate::turn::{Doubt, Turn};
 
-/// What follows from how a run was found.
+/// The result of comparing a run with its record.
 enum Finding {
-    /// It is as it was written down.
+    /// It is as recorded.
     AsWritten,
-    /// What was ordered last is ordered again: nobody knows whether it was done, and doing it twice does no harm.
+    /// Its last order is given again. Nobody knows whether it was carried out, and repeating it does no harm.
     Again,
-    /// These things happened to it.
+    /// These things have happened to it.
     Happened(&'static [Happening]),
 }
 
 impl Rollout {
-    /// Compares each run that was written down with what was found, and takes in what was found and not written down.
+    /// Compares each recorded run with what was found, and adopts runs that were found and not recorded.
     pub(crate) fn resume(&mut self, observed: &[Observed], turn: &mut Turn) {
         if turn.now < self.seen {
             self.restart_clock(turn.now);
         }
         let is_over = self.stage.is_final();
         for index in 0..self.seats.len() {
-            // When all is over the last orders to forget may have been lost, and what would not end may have ended.
+            // After the end, the last orders to forget may have been lost, and a run that had survived SIGKILL may have
+            // ended.
             let is_open = |(_, member): &(Which, &Member)| !is_over || member.life.is_over();
             let members = self.seats[index].members().filter(is_open);
             let members: Vec<Which> = members.map(|(which, _)| which).collect();
@@ -45,7 +46,7 @@ impl Rollout {
         turn.in_doubt.push(Doubt::Record(self.stage));
     }
 
-    /// Orders again what is in doubt and still wanted: after a failure that has come to light meanwhile it may not be.
+    /// Repeats uncertain orders if they are still wanted, which they may not be after a failure that was found meanwhile.
     pub(crate) fn repeat(&self, turn: &mut Turn) {
         for doubt in std::mem::take(&mut turn.in_doubt) {
             match doubt {
@@ -59,7 +60,7 @@ impl Rollout {
         }
     }
 
-    /// The machine was started anew: every time that was written down lies in the future, and waiting begins again.
+    /// The machine was rebooted: recorded times are in the future now, so all waiting starts over.
     fn restart_clock(&mut self, now: Duration) {
         let origin = self.seen;
         for seat in &mut self.seats {
@@ -69,13 +70,13 @@ impl Rollout {
                     *time = now + time.saturating_sub(origin);
                 }
             }
-            // What ran then, and was found, does not run any more.
+            // A run that served then does not run any more.
             seat.found_since = seat.found_since.map(|_| now);
         }
     }
 
-    /// A run that nobody wrote down: the restart policy's successor of one that has died, if it can be that, else a stray.
-    /// Until the commit no restart policy touches a new run.
+    /// Adopts a run that is not recorded: as the successor that a restart policy started for one that died, if that is
+    /// possible, else as a stray. Before the commit no restart policy starts new runs.
     fn adopt(&mut self, found: &Observed, turn: &mut Turn) {
         self.skip_number(&found.run);
         let is_committed = self.stage.state() == State::Committed || self.stage == Stage::Committing;
@@ -102,7 +103,7 @@ impl Rollout {
                 self.happen(index, which, Happening::Respawned, None, turn);
             }
         } else {
-            // Clients may be led to it.
+            // Clients may have been led to it.
             let life = if is_up { Life::Serving } else { Life::Down };
             seat.strays.push(Member { run, lane: found.lane, life, due: None, mature: None });
         }
@@ -113,7 +114,7 @@ impl Rollout {
         let found = observed.iter().find(|found| found.run == member.run);
         match finding(member.life, found.map(|found| found.condition)) {
             Finding::AsWritten => (),
-            // To forget is never unwanted, and the slot may hold another run before this turn is over.
+            // A run may always be forgotten, and the slot may have another run before this turn ends.
             Finding::Again if member.life == Life::Gone => turn.actions.extend(order(member, which)),
             Finding::Again => turn.in_doubt.push(Doubt::Life { index, which, life: member.life }),
             Finding::Happened(happenings) => {
@@ -126,7 +127,7 @@ impl Rollout {
     }
 }
 
-/// What follows for a run that was written down with this life; `None`: there is nothing of it.
+/// The result for a run with this recorded life; `None`: nothing of it was found.
 fn finding(life: Life, condition: Option<Condition>) -> Finding {
     match condition {
         Some(Condition::Up) => finding_up(life),
@@ -174,7 +175,7 @@ fn finding_over(life: Life, is_something_left: bool) -> Finding {
     }
 }
 
-/// What was ordered last of a run.
+/// The last order for a run.
 fn order(member: &Member, which: Which) -> Option<Action> {
     let run = member.run.clone();
     match member.life {

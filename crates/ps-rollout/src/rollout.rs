@@ -1,5 +1,5 @@
-//! The engine: takes what happened and says what is to be done. It decides by the tables of `life` and `stage` alone and
-//! knows neither clock nor file.
+//! The engine: events in, actions out. It decides by the tables of `life` and `stage` alone, and knows neither clock nor
+//! files.
 
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use crate::stage::{Signal, Stage, State};
 use crate::turn::Turn;
 use crate::{Revision, Run};
 
-/// One rollout of one app. It is written down as it is (serde) before the actions that it asks for are done, so that
-/// another executor can go on with it.
+/// One rollout of one app. It is serialised and recorded before the ordered actions are taken, so that another executor can
+/// continue it.
 ///
-/// Times are durations since an origin that the executor chooses and that lasts as long as its runs do, such as the
-/// start of the machine.
+/// Times are durations since an origin that the executor chooses. The origin must stay valid as long as its runs live; the
+/// boot of the machine is one.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
     format: Format,
@@ -28,17 +28,17 @@ pub struct Rollout {
     pub(crate) rules: Vec<Rules>,
     #[serde(deserialize_with = "crate::run::number")]
     next_number: u64,
-    /// Whether a slot that fails is left out, and the others go on.
+    /// Whether a slot that fails is left out while the others go on.
     #[serde(default)]
     pub(crate) is_each_for_itself: bool,
-    /// The latest time it was told.
+    /// The latest time of an event.
     pub(crate) seen: Duration,
     pub(crate) cause: Option<Cause>,
     remains: Vec<(Run, String)>,
     unrecorded: Option<String>,
 }
 
-/// The format in which a rollout is written; another one is refused when it is read.
+/// The format of the record; a record of another format is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "u8", into = "u8")]
 struct Format;
@@ -85,15 +85,16 @@ impl Rollout {
         }
     }
 
-    /// The same, where a slot whose new run fails is left out instead of taking all others with it: for a plan that fills empty
-    /// slots from the revision that runs already, of which nothing is to be proven any more. The rollout fails if no new run is left.
+    /// The same, but a slot whose new run fails is left out instead of failing all others. For a plan that fills empty
+    /// slots from the running revision, of which nothing has to be proven any more. The rollout fails if no new run is
+    /// left.
     #[must_use]
     pub fn each_for_itself(self) -> Self {
         Self { is_each_for_itself: true, ..self }
     }
 
-    /// Takes what happened and says what is to be done about it, in this order. Total: an event that means nothing now,
-    /// such as an answer that comes too late, changes nothing.
+    /// Handles an event and returns the actions in order. Total: an event that does not apply any more, such as a late
+    /// answer, changes nothing.
     pub fn handle(&mut self, event: Event, now: Duration) -> Vec<Action> {
         let mut turn = Turn { now, actions: Vec::new(), in_doubt: Vec::new() };
         self.take(event, &mut turn);
@@ -104,34 +105,34 @@ impl Rollout {
         turn.actions
     }
 
-    /// When it wants [`Event::Tick`] at the latest.
+    /// When it needs [`Event::Tick`], at the latest.
     pub fn due(&self) -> Option<Duration> {
         self.seats.iter().flat_map(Seat::members).filter_map(|(_, member)| member.due).min()
     }
 
-    /// Each slot that it knows of, those that it keeps included.
+    /// Every slot of the plan, including those that are kept.
     pub fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.seats.iter().map(|seat| &seat.slot)
     }
 
-    /// What it is doing.
+    /// The current state.
     pub fn state(&self) -> State {
         self.stage.state()
     }
 
-    /// A number for a run that the executor starts without being told, by a restart policy. The rollout is written down
-    /// before that run starts.
+    /// A number for a run that a restart policy of the executor starts. The rollout must be recorded before that run
+    /// starts.
     pub fn take_number(&mut self) -> u64 {
         self.next_number += 1;
         self.next_number - 1
     }
 
-    /// No run is given a number below this one: others of the app have them.
+    /// No new run gets a number below this one, because other runs of the app have them.
     pub fn pass_numbers_below(&mut self, number: u64) {
         self.next_number = self.next_number.max(number);
     }
 
-    /// What came of it, once it is over.
+    /// The outcome, once it is over.
     pub fn outcome(&self) -> Option<Outcome> {
         if !self.stage.is_final() {
             return None;
@@ -237,7 +238,7 @@ impl Rollout {
         self.happen(seat, which, Happening::Respawned, None, turn);
     }
 
-    /// A number that a run has is never given to another.
+    /// The number of a run is never given to another one.
     pub(crate) fn skip_number(&mut self, run: &Run) {
         self.next_number = self.next_number.max(run.number + 1);
     }
@@ -254,7 +255,7 @@ impl Rollout {
         }
     }
 
-    /// Lets something happen to a run, by the table.
+    /// Applies the table to a run.
     pub(crate) fn happen(
         &mut self,
         index: usize,
@@ -312,7 +313,7 @@ impl Rollout {
         }
     }
 
-    /// The first reason is the one that is told.
+    /// The first reason is the one that is reported.
     pub(crate) fn give_up(&mut self, slot: Option<Slot>, failure: Failure) {
         if self.stage.is_open() {
             self.cause.get_or_insert(Cause { slot, failure });
@@ -320,7 +321,7 @@ impl Rollout {
     }
 }
 
-/// Why a run failed of which nobody said why.
+/// The failure of a run for which no reason was given.
 fn unexplained(happening: Happening, rules: Rules) -> Failure {
     match happening {
         Happening::Due => Failure::Deadline(rules.deadline),

@@ -1,4 +1,4 @@
-//! Runs: one life of one process tree or container in a slot. During a rollout a slot holds two of them.
+//! Runs: one life of a process tree or container in a slot. During a rollout a slot has two.
 
 use std::fmt;
 
@@ -6,11 +6,11 @@ use formation::Slot;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 
-/// The highest number that a run can have, which is far more than any app comes to, and what every reader of JSON can hold. What
-/// says more than that was damaged, and is refused where it is read, so that one can always be added to a number.
+/// The highest number of a run. It is far beyond the number of any app's runs, and every reader of JSON can hold it. A
+/// higher number in a file is damaged and refused, so a number can always be incremented.
 pub const HIGHEST_NUMBER: u64 = 1 << 53;
 
-/// Reads the number of a run.
+/// Deserialises the number of a run.
 pub(crate) fn number<'a, D: Deserializer<'a>>(from: D) -> Result<u64, D::Error> {
     let number = u64::deserialize(from)?;
     if number > HIGHEST_NUMBER {
@@ -19,8 +19,8 @@ pub(crate) fn number<'a, D: Deserializer<'a>>(from: D) -> Result<u64, D::Error> 
     Ok(number)
 }
 
-/// One life in one slot, written `web.1@17`. The number is never used again in that app, so that whoever starts a run
-/// can tell by the number whether it did so already.
+/// One life in one slot, written `web.1@17`. A number is never used again in that app, so an executor can tell whether it
+/// has started the run already.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Run {
     /// The slot it fills.
@@ -36,19 +36,19 @@ impl fmt::Display for Run {
     }
 }
 
-/// Which of a slot's two places a run takes. Two runs of a slot live side by side only on different lanes: natively a
-/// lane is a port, and for a container it is whether it publishes the slot's ports on the host.
+/// Which of a slot's two places a run takes. Two runs of a slot live side by side only on different lanes. Natively, a lane
+/// is a port; for a container it decides whether the slot's ports are published on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Lane {
-    /// The slot's own: where clients look for it when nothing stands between them and the run.
+    /// The slot's own: clients that are not routed by a proxy reach the run there.
     Own,
-    /// The one that exists while two runs overlap.
+    /// The second one, which exists while two runs overlap.
     Second,
 }
 
 impl Lane {
-    /// The lane that is free while a run lives on this one.
+    /// The other lane.
     pub(crate) fn other(self) -> Self {
         match self {
             Self::Own => Self::Second,
@@ -57,13 +57,13 @@ impl Lane {
     }
 }
 
-/// Which part a run plays in its slot, in the order of who stays if a rollout goes no further.
+/// The role of a run in its slot. If a rollout goes no further, the first in this order stays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Role {
     /// It fills the slot.
     Current,
-    /// It is to fill the slot, and is proving itself.
+    /// It is to fill the slot, and has not proven itself yet.
     Incoming,
     /// It filled the slot, and is ending.
     Leaving,
@@ -80,12 +80,12 @@ impl Role {
     }
 }
 
-/// What a run was, or is to be, started from.
+/// The revision that a run is started from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Revision {
-    /// What the app ran before the rollout.
+    /// The revision before the rollout.
     Old,
-    /// What it is to run afterwards.
+    /// The revision after it.
     New,
 }

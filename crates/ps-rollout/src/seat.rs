@@ -1,4 +1,4 @@
-//! One slot in a rollout: the old run, the new one, and what has become of them.
+//! One slot in a rollout: its old run, its new run, and their results.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::outcome::{Failure, Fate};
 use crate::plan::Rules;
 use crate::{Change, Lane, Present, Revision, Run};
 
-/// A run with what the rollout knows of it.
+/// A run and its timers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Member {
     pub(crate) run: Run,
     pub(crate) lane: Lane,
     pub(crate) life: Life,
-    /// When the time it was given has passed: its deadline, or its minimum life.
+    /// When its timer is due: its deadline, or its minimum life.
     pub(crate) due: Option<Duration>,
-    /// When it will have lived for long enough.
+    /// When it has lived for the minimum time.
     pub(crate) mature: Option<Duration>,
 }
 
-/// What is planned for a slot.
+/// The change that is planned for a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
@@ -32,22 +32,22 @@ pub(crate) enum Kind {
     Replace,
 }
 
-/// What the rollout has done to the old run.
+/// How far the old run has been replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Tenure {
-    /// Nothing that was not taken back.
+    /// Not at all, or that has been undone.
     Untouched,
-    /// It was told to go, so that the slot has been without a ready run since then. The time that its new run was found
-    /// meanwhile is left out, by a later `since`.
+    /// It was told to end, so the slot has been without a ready run since then. Time in which clients reached the new run
+    /// is left out, by moving `since`.
     ToldToGo { since: Duration },
-    /// The old revision is coming up again.
+    /// The old revision is being started again.
     Returning { since: Duration },
-    /// The old revision is back.
+    /// The old revision runs again.
     Returned { outage: Duration },
 }
 
-/// Which of a slot's runs.
+/// One of a slot's two runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
     Old,
@@ -59,24 +59,24 @@ pub(crate) enum Which {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Seat {
     pub(crate) slot: Slot,
-    /// The index of its type's rules.
+    /// The index of the rules of its type.
     pub(crate) rules: usize,
     pub(crate) kind: Kind,
     pub(crate) old: Option<Member>,
     pub(crate) new: Option<Member>,
-    /// Runs that an executor found when it took over and that nobody had written down.
+    /// Runs that were found when an executor took over and that were not recorded.
     pub(crate) strays: Vec<Member>,
     pub(crate) tenure: Tenure,
-    /// Since when clients find its new run, while they do.
+    /// Since when clients reach its new run.
     #[serde(default)]
     pub(crate) found_since: Option<Duration>,
     pub(crate) is_stopped: bool,
-    /// Its new run failed, and the others go on without it.
+    /// Whether its new run failed while the others go on.
     #[serde(default)]
     pub(crate) is_left_out: bool,
-    /// What failed before the rollout gave up.
+    /// The failure before the rollout gave up.
     pub(crate) failure: Option<Failure>,
-    /// What failed while it was put back.
+    /// The failure while the old run was restored.
     pub(crate) trouble: Option<Failure>,
 }
 
@@ -121,7 +121,7 @@ impl Seat {
         }
     }
 
-    /// Each of its runs.
+    /// Its runs.
     pub(crate) fn members(&self) -> impl Iterator<Item = (Which, &Member)> {
         let known = [Which::Old, Which::New].into_iter();
         let all = known.chain((0..self.strays.len()).map(Which::Stray));
@@ -136,7 +136,7 @@ impl Seat {
         self.new.as_ref().map(|new| new.life)
     }
 
-    /// Whether clients find somebody.
+    /// Whether clients reach a run.
     pub(crate) fn serves(&self) -> bool {
         let serves =
             |member: &Option<Member>| member.as_ref().is_some_and(|member| member.life == Life::Serving);
@@ -148,7 +148,7 @@ impl Seat {
         matches!(self.kind, Kind::Start | Kind::Replace)
     }
 
-    /// Where a new run goes: beside the old one while there is one.
+    /// The lane for a new run: the free one beside the old run.
     pub(crate) fn free_lane(&self) -> Lane {
         match &self.old {
             Some(old) if old.life != Life::Gone => old.lane.other(),
@@ -156,12 +156,12 @@ impl Seat {
         }
     }
 
-    /// Notes what a step in the life of one of its runs means for its clients.
+    /// After a change of one of its runs: updates since when clients reach a run.
     pub(crate) fn follow(&mut self, now: Duration) {
         self.follow_new(now);
         let is_serving = self.old_life() == Some(Life::Serving);
         let is_called_back = is_serving || self.old_life() == Some(Life::Admitting);
-        // What is done is not started again.
+        // A run that has finished is not started again.
         let has_finished = self.old_life() == Some(Life::Finished);
         self.tenure = match self.tenure {
             Tenure::ToldToGo { .. } if is_called_back || has_finished => Tenure::Untouched,
@@ -175,7 +175,7 @@ impl Seat {
         };
     }
 
-    /// While clients find the new run, the slot is not without one.
+    /// While clients reach the new run, the slot does not count as empty.
     fn follow_new(&mut self, now: Duration) {
         let is_found = self.new_life() == Some(Life::Serving);
         if let Some(from) = self.found_since.filter(|_| !is_found) {
@@ -184,7 +184,7 @@ impl Seat {
         self.found_since = is_found.then(|| self.found_since.unwrap_or(now));
     }
 
-    /// Whether nothing lives in it that must not live beside a run of this revision, in a type that stops first.
+    /// For a type that stops first: whether nothing lives in it that must not live beside a run of this revision.
     pub(crate) fn is_clear_for(&self, revision: Revision) -> bool {
         let is_over = |member: &Option<Member>| member.as_ref().is_none_or(|member| member.life.is_over());
         let is_clear = match revision {
@@ -194,7 +194,7 @@ impl Seat {
         is_clear && self.strays.iter().all(|stray| stray.life.is_over())
     }
 
-    /// The run that a record of this revision names.
+    /// The run for the record of this revision.
     pub(crate) fn filled(&self, revision: Revision) -> Option<&Run> {
         if self.is_stopped {
             return None;
