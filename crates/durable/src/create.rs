@@ -30,8 +30,7 @@ pub fn create_below(base: &Path, path: &Path) -> Result<(), WriteError> {
         current.push(part);
         match rustix::fs::mkdirat(CWD, &current, Mode::from_raw_mode(0o755)) {
             Ok(()) => {
-                settle_directory(&current, owner)
-                    .map_err(|errno| WriteError::new("create", &current, errno))?;
+                own_durably(&current, owner).map_err(|errno| WriteError::new("create", &current, errno))?;
             }
             Err(Errno::EXIST) => (),
             Err(errno) => return Err(WriteError::new("create", &current, errno)),
@@ -41,16 +40,16 @@ pub fn create_below(base: &Path, path: &Path) -> Result<(), WriteError> {
 }
 
 /// Gives a new directory its owner and makes its name durable, or removes it.
-fn settle_directory(path: &Path, owner: Option<(u32, u32)>) -> Result<(), Errno> {
+fn own_durably(path: &Path, owner: Option<(u32, u32)>) -> Result<(), Errno> {
     let sync_parent = || {
         let parent = open_dir(path.parent().unwrap_or(path))?;
         retry_on_intr(|| rustix::fs::fsync(&parent))
     };
-    let settled = chown(CWD, path, owner).and_then(|()| sync_parent());
-    if settled.is_err() {
+    let owned = chown(CWD, path, owner).and_then(|()| sync_parent());
+    if owned.is_err() {
         let _ = rustix::fs::rmdir(path);
     }
-    settled
+    owned
 }
 
 /// `None` where nothing lies at the path.

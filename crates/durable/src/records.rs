@@ -99,7 +99,7 @@ impl Records {
             }
             wait_for_lock(&file, deadline)?;
             if is_at(&file, &self.path) {
-                settle(&file, access)?;
+                set_access(&file, access)?;
                 return Ok(file);
             }
         }
@@ -179,7 +179,7 @@ fn wait_for_lock(file: &File, deadline: Instant) -> io::Result<()> {
 }
 
 /// Gives the file its owner and mode, if it does not have them: it was just made, or its maker was killed.
-fn settle(file: &File, access: Access) -> io::Result<()> {
+fn set_access(file: &File, access: Access) -> io::Result<()> {
     let is = file.metadata()?;
     if let Some((uid, gid)) = access.owner.filter(|owner| *owner != (is.uid(), is.gid())) {
         rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;

@@ -12,24 +12,24 @@ use crate::Error;
 /// The largest state file that is read, in bytes.
 pub const MAX_BYTES: u64 = 1 << 20;
 
-const SETTLE_TRIES: u32 = 5;
-const SETTLE_PAUSE: Duration = Duration::from_millis(10);
+const EMPTY_TRIES: u32 = 5;
+const EMPTY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Reads a whole file: `None` if there is none. With `settle`, a file that is empty is read again for up to 50 ms before the
+/// Reads a whole file: `None` if there is none. With `retry_empty`, a file that is empty is read again for up to 50 ms before the
 /// caller is told so, because Dokku truncates a file first and writes it afterwards.
-pub fn read(path: &Path, settle: bool) -> Result<Option<Vec<u8>>, Error> {
-    for _ in 0..SETTLE_TRIES {
+pub fn read(path: &Path, retry_empty: bool) -> Result<Option<Vec<u8>>, Error> {
+    for _ in 0..EMPTY_TRIES {
         match read_once(path)? {
-            Some(bytes) if bytes.is_empty() && settle => thread::sleep(SETTLE_PAUSE),
-            settled => return Ok(settled),
+            Some(bytes) if bytes.is_empty() && retry_empty => thread::sleep(EMPTY_PAUSE),
+            read => return Ok(read),
         }
     }
     read_once(path)
 }
 
 /// As [`read`], as text.
-pub fn read_text(path: &Path, settle: bool) -> Result<Option<String>, Error> {
-    let Some(bytes) = read(path, settle)? else { return Ok(None) };
+pub fn read_text(path: &Path, retry_empty: bool) -> Result<Option<String>, Error> {
+    let Some(bytes) = read(path, retry_empty)? else { return Ok(None) };
     String::from_utf8(bytes).map(Some).map_err(|error| {
         let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = before.split(|b| *b == b'\n').count();

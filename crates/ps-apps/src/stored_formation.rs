@@ -214,8 +214,8 @@ fn render(entries: &[StoredEntry]) -> Vec<u8> {
     entries.iter().flat_map(|entry| format!("{}={}\n", entry.name, entry.count).into_bytes()).collect()
 }
 
-fn read_entries(path: &Path, settle: bool) -> Result<Vec<StoredEntry>, Error> {
-    let Some(text) = state_file::read_text(path, settle)? else { return Ok(Vec::new()) };
+fn read_entries(path: &Path, retry_empty: bool) -> Result<Vec<StoredEntry>, Error> {
+    let Some(text) = state_file::read_text(path, retry_empty)? else { return Ok(Vec::new()) };
     text.lines().enumerate().map(|(index, line)| parse_entry(path, index + 1, line)).collect()
 }
 

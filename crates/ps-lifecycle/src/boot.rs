@@ -2,9 +2,9 @@
 //! or compares them.
 
 mod here;
+mod init_system;
 mod lie;
 mod place;
-mod settle;
 
 use std::io::{self, Write};
 
@@ -62,12 +62,12 @@ fn enable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Res
         has_changed |= lie::put(place, piece)?;
     }
     if has_changed && place.is_here() {
-        settle::enabled(init);
+        init_system::enabled(init);
     }
     let what = if has_changed { "come back" } else { "come back already" };
     session.fact(&format!("At boot the apps {what}, by {init}: {}", pieces[0].path.display()))?;
     if place.is_here() {
-        settle::hints(init).iter().try_for_each(|hint| session.detail(hint))?;
+        init_system::hints(init).iter().try_for_each(|hint| session.detail(hint))?;
     }
     Ok(Outcome::Done)
 }
@@ -75,7 +75,7 @@ fn enable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Res
 fn disable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Result<Outcome> {
     let is_there = |piece: &&Piece| lie::found(place, piece).is_some();
     if place.is_here() && pieces.iter().any(|piece| is_there(&piece)) {
-        settle::before_disabled(init);
+        init_system::before_disabled(init);
     }
     let mut has_changed = false;
     // Links are removed first, so that if an error stops us, what is left is not started at boot.
@@ -88,7 +88,7 @@ fn disable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Re
         has_changed = true;
     }
     if has_changed && place.is_here() {
-        settle::disabled(init);
+        init_system::disabled(init);
     }
     let what = if has_changed { "no longer" } else { "not" };
     session.fact(&format!("At boot the apps do {what} come back by {init}; what runs, runs on"))?;

@@ -77,7 +77,7 @@ impl Client {
 
     /// Waits a short while until the supervisor that was let go has ended, or the root has exited because it was the last
     /// one.
-    pub fn settle(mut self) {
+    pub fn wait_for_end(mut self) {
         // Nothing depends on having waited.
         let _ = self.next();
     }

@@ -155,7 +155,7 @@ impl Root {
                 return Ok(());
             }
             if !self.kept.values().any(|kept| kept.keep() == Keep::LetGo) {
-                self.server.settle();
+                self.server.tell_ended();
             }
             if let Some(program) = self.reexec.take() {
                 self.become_anew(&program);

@@ -100,9 +100,9 @@ impl Server {
     }
 
     /// Tells the clients that wait that their supervisor has ended.
-    pub(crate) fn settle(&mut self) {
+    pub(crate) fn tell_ended(&mut self) {
         self.clients
-            .retain(|_, client| !std::mem::take(&mut client.has_let_go) || client.say(&Message::Settled));
+            .retain(|_, client| !std::mem::take(&mut client.has_let_go) || client.say(&Message::Ended));
     }
 }
 

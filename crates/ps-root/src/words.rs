@@ -23,7 +23,7 @@ pub(crate) enum Request {
         /// The app.
         app: String,
     },
-    /// Do not restart the supervisor of an app any more: a reply at once, and [`Message::Settled`] once it has ended. A
+    /// Do not restart the supervisor of an app any more: a reply at once, and [`Message::Ended`] once it has ended. A
     /// root that has no other app exits instead.
     LetGo {
         /// The app.
@@ -59,7 +59,8 @@ pub(crate) enum Message {
         is_new: bool,
     },
     /// The supervisor that was let go has ended.
-    Settled,
+    #[serde(rename = "settled")]
+    Ended,
     /// The answer to any other request.
     Reply {
         /// Why the request was refused; `None` if it was not.

@@ -21,7 +21,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     watch.cancel.check()?;
-    rolling::settle(service, watch)?;
+    rolling::undo_interrupted(service, watch)?;
     let earlier = service.spec_in_force();
     let present = status::instances(service)?;
     let planned = specify(service, plan, earlier.as_ref())?;
@@ -160,7 +160,7 @@ fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<
         + spec.longest_stop(plan.release.stop_timeout)
         + MARGIN
         + deadlines.max().unwrap_or_default();
-    let filled = follower.settle(&fresh, &BTreeSet::new(), early, deadline, watch);
+    let filled = follower.wait_for(&fresh, &BTreeSet::new(), early, deadline, watch);
     if filled.is_ok() {
         for slot in &fresh {
             follower.announce(slot, watch);

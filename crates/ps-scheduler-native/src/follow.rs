@@ -11,7 +11,7 @@ use crate::logs;
 use crate::service::{Service, backend};
 
 /// An instance that dies within this time fails the deploy.
-const SETTLED: Duration = Duration::from_secs(1);
+const LEAST_LIFE: Duration = Duration::from_secs(1);
 const ANSWER: Duration = Duration::from_secs(10);
 const TURN: Duration = Duration::from_millis(100);
 
@@ -94,7 +94,7 @@ impl<'a> Follower<'a> {
 
     /// Waits until every slot of `fresh` has been up for a second and every slot of `leaving` has ended. `early` are
     /// messages that came before the reply.
-    pub(crate) fn settle(
+    pub(crate) fn wait_for(
         &mut self,
         fresh: &BTreeSet<Slot>,
         leaving: &BTreeSet<Slot>,
@@ -103,20 +103,20 @@ impl<'a> Follower<'a> {
         watch: &mut Watch<'_>,
     ) -> Result<(), Error> {
         let (up, ready) = Default::default();
-        let mut settling = Settling { fresh, up, ready, leaving: leaving.clone() };
+        let mut awaited = Awaited { fresh, up, ready, leaving: leaving.clone() };
         for message in early {
-            self.take(&mut settling, message, watch)?;
+            self.take(&mut awaited, message, watch)?;
         }
         loop {
             watch.cancel.check()?;
             let now = Instant::now();
-            let has_settled = |since: &Instant| now.duration_since(*since) >= SETTLED;
-            let is_up = settling.ready.len() == fresh.len() && settling.up.values().all(has_settled);
-            if is_up && settling.leaving.is_empty() {
+            let has_lived = |since: &Instant| now.duration_since(*since) >= LEAST_LIFE;
+            let is_up = awaited.ready.len() == fresh.len() && awaited.up.values().all(has_lived);
+            if is_up && awaited.leaving.is_empty() {
                 return Ok(());
             }
             if now >= deadline {
-                let obstacle = settling.leaving.iter().find_map(|slot| {
+                let obstacle = awaited.leaving.iter().find_map(|slot| {
                     let reason = self.known.get(slot)?.reason.as_ref()?;
                     Some(backend(format!("end {slot} of {}", self.service.app), reason))
                 });
@@ -126,21 +126,21 @@ impl<'a> Follower<'a> {
                 }));
             }
             if let Some(message) = self.next(now + TURN)? {
-                self.take(&mut settling, message, watch)?;
+                self.take(&mut awaited, message, watch)?;
             }
         }
     }
 
     fn take(
         &mut self,
-        settling: &mut Settling<'_>,
+        awaited: &mut Awaited<'_>,
         message: Message,
         watch: &mut Watch<'_>,
     ) -> Result<(), Error> {
         match message {
             Message::Instance(status) => {
                 let is_news = self.known.get(&status.slot) != Some(&status);
-                let has_failed = settling.has_failed_with(&status, is_news, watch);
+                let has_failed = awaited.has_failed_with(&status, is_news, watch);
                 self.known.insert(status.slot.clone(), status.clone());
                 if has_failed {
                     return Err(self.failure(&status));
@@ -148,7 +148,7 @@ impl<'a> Follower<'a> {
             }
             Message::Gone { slot } => {
                 // Its end has been announced already.
-                if settling.leaving.remove(&slot) {
+                if awaited.leaving.remove(&slot) {
                     (watch.say)(Progress::Ended(slot, None));
                 }
             }
@@ -254,7 +254,7 @@ impl<'a> Follower<'a> {
 }
 
 /// The changes that are still waited for.
-struct Settling<'a> {
+struct Awaited<'a> {
     /// Slots that are being started.
     fresh: &'a BTreeSet<Slot>,
     /// Slots whose process lives, and since when.
@@ -264,7 +264,7 @@ struct Settling<'a> {
     leaving: BTreeSet<Slot>,
 }
 
-impl Settling<'_> {
+impl Awaited<'_> {
     /// Handles the status of a slot; whether the change has failed because of it.
     fn has_failed_with(&mut self, status: &Status, is_news: bool, watch: &mut Watch<'_>) -> bool {
         let slot = &status.slot;

@@ -135,7 +135,7 @@ impl Scheduler for Native {
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
         let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;
-        rolling::settle(&service, watch)?;
+        rolling::undo_interrupted(&service, watch)?;
         let is_kept = || service.is_tended() && specify::is_in_force(&service, plan);
         if plan.filled().next().is_none() {
             return Ok(());

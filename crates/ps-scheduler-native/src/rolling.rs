@@ -53,7 +53,7 @@ pub(crate) fn carry_out<'a>(
 }
 
 /// Undoes a rollout whose verb was killed, so that the next verb begins with the recorded release.
-pub(crate) fn settle(service: &Service, watch: &mut Watch<'_>) -> Result<(), Error> {
+pub(crate) fn undo_interrupted(service: &Service, watch: &mut Watch<'_>) -> Result<(), Error> {
     if !ps_supervisor::is_rolling(&service.directory) {
         return Ok(());
     }

@@ -52,7 +52,7 @@ pub(crate) fn start(service: &Service) -> Option<Started> {
     })
 }
 
-/// Tells the root not to restart the supervisor of an app when that ends. [`Client::settle`] waits for the answer.
+/// Tells the root not to restart the supervisor of an app when that ends. [`Client::wait_for_end`] waits for the answer.
 pub(crate) fn let_go(service: &Service) -> Option<Client> {
     let mut client = Client::connect(&place(service)).ok()?;
     client.let_go(&service.app).ok().map(|()| client)

@@ -89,7 +89,7 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
     };
     // A supervisor that stays because it cannot record something is not waited for.
     if let Some(root) = root::let_go(service).filter(|_| service.is_free()) {
-        root.settle();
+        root.wait_for_end();
     }
     let after = status::instances(service)?;
     // The main process of a missing instance has ended; its children may live on.
@@ -165,7 +165,7 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let grace_seconds = Some(order.grace.as_secs());
     let early = follower.ask(&Request::Stop { slots, grace_seconds })?;
     let deadline = Instant::now() + longest(service, order.grace) + MARGIN;
-    follower.settle(&BTreeSet::new(), &leaving, early, deadline, watch)?;
+    follower.wait_for(&BTreeSet::new(), &leaving, early, deadline, watch)?;
     // Beside the run that filled a slot there may have been its successor.
     let is_live = |instance: &Instance| which.includes(&instance.slot) && !is_at_rest(instance);
     while is_rolling && Instant::now() < deadline && status::instances(service)?.iter().any(is_live) {

@@ -61,7 +61,7 @@ impl Fake {
     }
 
     /// Undoes the rollout of a dead caller, unless it is committed. Slots for which `is_stopped` is true stay empty.
-    fn settle(&self, name: &AppName, is_stopped: impl Fn(&Slot) -> bool, watch: &mut Watch<'_>) {
+    fn undo_interrupted(&self, name: &AppName, is_stopped: impl Fn(&Slot) -> bool, watch: &mut Watch<'_>) {
         let Some(observed) = self.with(name, |app| app.observed()) else { return };
         let slots = self.with(name, |app| app.slots());
         let stopped = slots.into_iter().filter(|slot| is_stopped(slot)).map(Event::Stopped);
@@ -100,7 +100,7 @@ impl Scheduler for Fake {
             let reason = format!("there is no image {NO_IMAGE}");
             return Err(Error::Backend { context: format!("deploy {name}"), reason });
         }
-        self.settle(name, |_| false, watch);
+        self.undo_interrupted(name, |_| false, watch);
         self.with(name, |app| app.begin(plan));
         let outcome = self.carry_out(name, vec![Event::Begin], watch);
         conclude(name, outcome, watch)
@@ -111,7 +111,7 @@ impl Scheduler for Fake {
         if !self.apps.borrow().contains_key(&order.app) {
             return Ok(stopped);
         }
-        self.settle(&order.app, |slot| order.which.includes(slot), watch);
+        self.undo_interrupted(&order.app, |slot| order.which.includes(slot), watch);
         for slot in self.with(&order.app, |app| app.stop(&order.which, order.remove)) {
             (watch.say)(Progress::Ended(slot.clone(), Some(Exit::Signal(15))));
             stopped.ended.push((slot, Some(Exit::Signal(15))));

@@ -32,7 +32,7 @@ const TYPES_PER_BASE: u16 = 10;
 const FIRST_SPARE: u16 = 20_001;
 /// The port for a start.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Settled {
+pub(crate) struct Assigned {
     /// The port; `None` for `release`, and if no port is free.
     pub(crate) port: Option<u16>,
     /// A note for people if the port is another one than before: which one and why.
@@ -44,29 +44,29 @@ pub(crate) struct Settled {
 ///
 /// # Errors
 /// The port that a person chose is not available: why, for people.
-pub(crate) fn settle(
+pub(crate) fn assign(
     spec: &Spec,
     slot: &Slot,
     service: &Path,
     had: Option<u16>,
     claims: &mut Claims,
-) -> Result<Settled, String> {
+) -> Result<Assigned, String> {
     if slot.process_type.is_release() {
-        return Ok(Settled { port: None, note: None });
+        return Ok(Assigned { port: None, note: None });
     }
     if spec.is_port_chosen(&slot.process_type) {
         let port = promised(spec, slot, claims.others(spec, service))?;
         claims.kept(service).keep(slot, Lane::Own, Some(port));
-        return Ok(Settled { port: Some(port), note: None });
+        return Ok(Assigned { port: Some(port), note: None });
     }
     let kept = had.or_else(|| claims.kept(service).port(slot, Lane::Own));
     if let Some(port) = kept.filter(|port| is_free(*port) && !claims.others(spec, service).contains(port)) {
         claims.kept(service).keep(slot, Lane::Own, Some(port));
-        return Ok(Settled { port: Some(port), note: None });
+        return Ok(Assigned { port: Some(port), note: None });
     }
     let regular = regular(spec, slot, service);
     let port = choose_and_keep(spec, service, claims, regular, (slot, Lane::Own));
-    Ok(Settled { port, note: kept.map(|kept| replaced(spec, kept, port)) })
+    Ok(Assigned { port, note: kept.map(|kept| replaced(spec, kept, port)) })
 }
 
 /// Chooses a port and records it. Two supervisors that choose at the same time must not choose the same one, so they take a
@@ -259,15 +259,18 @@ mod tests {
         for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
             let Ok(listener) = TcpListener::bind(address) else { continue };
             let held = listener.local_addr().expect("bound").port();
-            let settled =
-                settle(&spec("shop", 0, false), &slot("t0.1"), &service, Some(held), &mut Claims::default());
-            let settled = settled.expect("another one");
-            assert!(settled.port.is_some_and(|port| port != held && port > 20_000), "{address} {settled:?}");
-            let note = settled.note.expect("a word");
+            let assigned =
+                assign(&spec("shop", 0, false), &slot("t0.1"), &service, Some(held), &mut Claims::default());
+            let assigned = assigned.expect("another one");
+            assert!(
+                assigned.port.is_some_and(|port| port != held && port > 20_000),
+                "{address} {assigned:?}"
+            );
+            let note = assigned.note.expect("a word");
             assert!(note.contains(&format!("port {held} is held by")), "{note}");
             assert!(note.contains(&format!("pid {}", std::process::id())), "{note}");
             let refused =
-                settle(&spec("shop", held, true), &slot("t0.1"), &service, None, &mut Claims::default());
+                assign(&spec("shop", held, true), &slot("t0.1"), &service, None, &mut Claims::default());
             let reason = refused.expect_err("somebody chose it");
             assert!(reason.contains(&held.to_string()) && reason.contains("ps-set shop port"), "{reason}");
         }
@@ -281,16 +284,16 @@ mod tests {
             fs::create_dir_all(parent.path().join(app).join("t0.1")).expect("a directory");
             fs::write(parent.path().join(app).join("t0.1/port"), kept.to_string()).expect("a port");
         }
-        let settled = settle(
+        let assigned = assign(
             &spec("one", 0, false),
             &slot("t0.1"),
             &parent.path().join("one"),
             Some(kept),
             &mut Claims::default(),
         );
-        let settled = settled.expect("a port");
-        assert!(settled.port.is_some_and(|port| port != kept), "{settled:?}");
-        assert!(settled.note.is_some_and(|note| note.contains("belongs to an instance of another app")));
+        let assigned = assigned.expect("a port");
+        assert!(assigned.port.is_some_and(|port| port != kept), "{assigned:?}");
+        assert!(assigned.note.is_some_and(|note| note.contains("belongs to an instance of another app")));
     }
 
     #[test]
@@ -302,8 +305,8 @@ mod tests {
             fs::create_dir_all(parent.path().join(app).join("t0.1")).expect("a directory");
         }
         let mut ports: Vec<Option<u16>> = thread::scope(|scope| {
-            let settle = |app: &String| {
-                settle(
+            let assign = |app: &String| {
+                assign(
                     &spec(app, 0, false),
                     &slot("t0.1"),
                     &parent.path().join(app),
@@ -313,7 +316,7 @@ mod tests {
                 .expect("a port")
                 .port
             };
-            let all: Vec<_> = apps.iter().map(|app| scope.spawn(move || settle(app))).collect();
+            let all: Vec<_> = apps.iter().map(|app| scope.spawn(move || assign(app))).collect();
             all.into_iter().map(|one| one.join().expect("it ends")).collect()
         });
         drop(held);
@@ -327,20 +330,20 @@ mod tests {
         let parent = tempfile::tempdir().expect("a directory");
         let service = parent.path().join("shop");
         fs::create_dir_all(service.join("t0.1")).expect("a directory");
-        let settle = || {
+        let assign = || {
             let mut claims = Claims::default();
-            let settled = settle(&spec("shop", 0, false), &slot("t0.1"), &service, None, &mut claims);
+            let assigned = assign(&spec("shop", 0, false), &slot("t0.1"), &service, None, &mut claims);
             claims.release();
-            settled.expect("a port").port
+            assigned.expect("a port").port
         };
         // A process beside this test may take the port in between. That is why there are five tries: a version that forgets
         // ports never keeps one.
         let has_kept = (0..5).any(|_| {
-            let first = settle().expect("a port");
+            let first = assign().expect("a port");
             let held = TcpListener::bind(("127.0.0.1", first));
-            let another = settle();
+            let another = assign();
             drop(held);
-            another != Some(first) && settle() == another
+            another != Some(first) && assign() == another
         });
         assert!(has_kept);
     }
@@ -348,15 +351,15 @@ mod tests {
     #[test]
     fn what_another_app_keeps_is_given_to_nobody_else_whether_it_runs_or_not() {
         let parent = tempfile::tempdir().expect("a directory");
-        let settle = |app: &str| {
+        let assign = |app: &str| {
             let service = parent.path().join(app);
             fs::create_dir_all(service.join("t0.1")).expect("a directory");
             let mut claims = Claims::default();
-            let settled = settle(&spec(app, 0, false), &slot("t0.1"), &service, None, &mut claims);
+            let assigned = assign(&spec(app, 0, false), &slot("t0.1"), &service, None, &mut claims);
             claims.release();
-            settled.expect("a port").port
+            assigned.expect("a port").port
         };
-        let (one, other) = (settle("one"), settle("other"));
+        let (one, other) = (assign("one"), assign("other"));
         assert!(one.is_some() && other.is_some() && one != other, "{one:?} {other:?}");
     }
 
@@ -368,10 +371,10 @@ mod tests {
             fs::create_dir_all(service.join(name)).expect("a directory");
         }
         let mut claims = Claims::default();
-        let mut settle = |name: &str| {
-            settle(&spec("shop", 0, false), &slot(name), &service, None, &mut claims).expect("a port").port
+        let mut assign = |name: &str| {
+            assign(&spec("shop", 0, false), &slot(name), &service, None, &mut claims).expect("a port").port
         };
-        let ports = [settle("t0.1"), settle("t0.2")];
+        let ports = [assign("t0.1"), assign("t0.2")];
         assert!(ports[0].is_some() && ports[1].is_some() && ports[0] != ports[1], "{ports:?}");
         let try_lock = || {
             let directory = File::open(parent.path()).expect("a directory");

@@ -246,7 +246,7 @@ impl Run {
         self.status.begin_logs(self.outputs.places());
         self.status.job = is_job(spec.policy(&self.status.slot.process_type), has_finished);
         self.status.directory = Some(spec.directory.clone());
-        self.settle_port(spec, means).map_err(Obstacle::Refused)?;
+        self.assign_port(spec, means).map_err(Obstacle::Refused)?;
         let slot = &self.status.slot;
         let environment = means.environments.of(spec, slot, self.status.port).map_err(Obstacle::Refused)?;
         let environment = self.told_where(environment, spec, means).map_err(Obstacle::Refused)?;
@@ -265,12 +265,12 @@ impl Run {
     }
 
     /// Makes sure that the port is free. If it is not, the run gets another one, and a note says so.
-    fn settle_port(&mut self, spec: &Spec, means: &mut Means) -> Result<(), String> {
+    fn assign_port(&mut self, spec: &Spec, means: &mut Means) -> Result<(), String> {
         let Status { slot, port, .. } = &self.status;
         (self.status.port, self.status.note) = match self.status.lane {
             Lane::Own => {
-                let settled = ports::settle(spec, slot, &means.service, *port, &mut means.claims)?;
-                (settled.port, settled.note)
+                let assigned = ports::assign(spec, slot, &means.service, *port, &mut means.claims)?;
+                (assigned.port, assigned.note)
             }
             Lane::Second => (ports::second(spec, slot, &means.service, &mut means.claims)?, None),
         };

@@ -83,7 +83,7 @@ fn many(home: &Home, apps: usize) -> Vec<String> {
 }
 
 #[test]
-fn all_apps_start_at_once_and_settle_together() {
+fn all_apps_start_at_once_and_are_waited_for_together() {
     let home = Home::new();
     let names = many(&home, 30);
     home.power_cut();

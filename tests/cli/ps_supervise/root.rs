@@ -224,7 +224,7 @@ fn a_root_of_a_verb_leaves_with_the_last_app_and_before_whoever_let_it_go_goes_o
         kill(supervisor, Signal::TERM);
         let mut client = roots.client();
         client.let_go(&name(app)).expect("it answers");
-        client.settle();
+        client.wait_for_end();
         assert!(!is_alive(supervisor));
     }
     assert_eq!(roots.ended(root), Some(0));

@@ -161,7 +161,7 @@ fn a_stopped_process_can_be_stopped() {
 /// A shell that ignores SIGTERM and ends on SIGQUIT, without waiting for a child to end first.
 const QUITS: &str = "trap '' TERM; trap 'echo quits; exit 0' QUIT; echo up; while :; do sleep 0.05; done";
 
-fn settle(spec: &mut ps_supervisor::Spec, settings: &[(&str, &str)]) {
+fn set(spec: &mut ps_supervisor::Spec, settings: &[(&str, &str)]) {
     for (name, text) in settings {
         let setting = type_settings::Setting::named(name).expect("a setting");
         assert!(setting.take(text, &mut spec.processes[0].settings), "{name} {text}");
@@ -178,7 +178,7 @@ fn a_process_gets_the_stop_signal_of_its_type() {
     let service = Service::new(&[("web", QUITS, 1)]);
     let mut service = service.with(|spec| {
         spec.stop_timeout_seconds = 60;
-        settle(spec, &[("stop-signal", "SIGQUIT")]);
+        set(spec, &[("stop-signal", "SIGQUIT")]);
     });
     service.start();
     await_line(&service, "up");
@@ -196,7 +196,7 @@ fn the_main_process_alone_is_told_and_its_child_finishes_its_work() {
     let service = Service::new(&[("web", work, 1)]);
     let mut service = service.with(|spec| {
         spec.stop_timeout_seconds = 60;
-        settle(spec, &[("stop-tree", "main")]);
+        set(spec, &[("stop-tree", "main")]);
     });
     service.start();
     await_line(&service, "up");
@@ -212,7 +212,7 @@ fn whoever_the_main_process_leaves_is_killed_when_the_time_is_up() {
     let service = Service::new(&[("web", "setsid sleep 1000 & echo up; exec sleep 1000", 1)]);
     let mut service = service.with(|spec| {
         spec.stop_timeout_seconds = 1;
-        settle(spec, &[("stop-tree", "main")]);
+        set(spec, &[("stop-tree", "main")]);
     });
     service.start();
     await_line(&service, "up");
@@ -248,7 +248,7 @@ fn what_is_frozen_in_a_cgroup_is_thawed_and_ends() {
     let service = Service::new(&[("web", QUITS, 1)]);
     let mut service = service.with(|spec| {
         spec.stop_timeout_seconds = 60;
-        settle(spec, &[("stop-signal", "SIGQUIT")]);
+        set(spec, &[("stop-signal", "SIGQUIT")]);
     });
     service.start();
     await_line(&service, "up");
@@ -271,7 +271,7 @@ fn a_stop_command_has_the_process_end_in_its_own_way_before_any_signal() {
     let mut service = service.with(|spec| {
         spec.stop_timeout_seconds = 60;
         let stop = "echo $PS $PWD > told; kill -QUIT $MAINPID; while kill -0 $MAINPID; do sleep 0.05; done";
-        settle(spec, &[("stop-command", stop)]);
+        set(spec, &[("stop-command", stop)]);
     });
     service.start();
     await_line(&service, "up");
@@ -292,7 +292,7 @@ fn a_stop_command_that_hangs_is_killed_whole_and_the_stop_signal_follows() {
     let service = Service::new(&[("web", QUITS, 1)]);
     let mut service = service.with(|spec| {
         spec.stop_timeout_seconds = 1;
-        settle(
+        set(
             spec,
             &[("stop-signal", "SIGQUIT"), ("stop-command", "setsid sleep 1000 & trap '' TERM; sleep 1000")],
         );
@@ -312,7 +312,7 @@ fn a_stop_command_that_fails_keeps_nothing_from_being_stopped() {
     let service = Service::new(&[("web", "echo up; exec sleep 1000", 1)]);
     let mut service = service.with(|spec| {
         spec.stop_timeout_seconds = 60;
-        settle(spec, &[("stop-command", "exit 3")]);
+        set(spec, &[("stop-command", "exit 3")]);
     });
     service.start();
     await_line(&service, "up");

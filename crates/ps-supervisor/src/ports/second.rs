@@ -41,7 +41,7 @@ pub(crate) fn release(service: &Path, slot: &Slot, claims: &mut Claims) {
 mod tests {
     use std::fs;
 
-    use super::super::{settle, tests::slot, tests::spec};
+    use super::super::{assign, tests::slot, tests::spec};
     use super::*;
 
     #[test]
@@ -54,7 +54,7 @@ mod tests {
         });
         let (spec_of_shop, spec_of_other) = (spec("shop", 0, false), spec("other", 0, false));
         let mut claims = Claims::default();
-        let own = settle(&spec_of_shop, &slot("t0.1"), &services[0], None, &mut claims);
+        let own = assign(&spec_of_shop, &slot("t0.1"), &services[0], None, &mut claims);
         claims.release();
         let own = own.expect("a port").port.expect("a port");
         let lane = |spec: &Spec, service: &Path| {
