@@ -10,7 +10,7 @@ use formation::{Exit, RestartPolicy};
 use serde::{Deserialize, Serialize};
 use type_settings::{StartLimit, TypeSettings};
 
-use crate::seat_table::Verdict;
+use crate::seat_table::AfterDeath;
 
 /// The record of deaths that a seat's restart policy uses. It is stored in the slot's status, so that another supervisor
 /// continues it.
@@ -69,7 +69,7 @@ impl Deaths {
     }
 
     /// Counts a death, and says whether the process is started again.
-    pub(crate) fn judge(&mut self, death: &Death, rules: Rules<'_>) -> Verdict {
+    pub(crate) fn judge(&mut self, death: &Death, rules: Rules<'_>) -> AfterDeath {
         self.due = None;
         let is_stable = death.lifetime >= rules.settings.stable_after();
         (self.in_row, self.was_stable) = if is_stable {
@@ -78,22 +78,22 @@ impl Deaths {
             (self.in_row.saturating_add(1), self.was_stable && self.in_row > 0)
         };
         match self.by_policy(death, rules) {
-            Verdict::Again if self.is_beyond_limit(death.at, rules.settings) => Verdict::GiveUp,
-            verdict => verdict,
+            AfterDeath::Again if self.is_beyond_limit(death.at, rules.settings) => AfterDeath::GiveUp,
+            decision => decision,
         }
     }
 
     /// `exit` is `None` if nobody saw the end: a service is then taken to have failed, and a job to have finished.
-    fn by_policy(&self, death: &Death, rules: Rules<'_>) -> Verdict {
+    fn by_policy(&self, death: &Death, rules: Rules<'_>) -> AfterDeath {
         let listed = rules.settings.success_exit_codes.as_ref();
         let is_good = |exit: Exit| exit.is_success() || listed.is_some_and(|listed| listed.include(exit));
         let is_success = !death.has_failed && death.exit.map_or(death.is_job, is_good);
         match rules.policy {
-            RestartPolicy::No | RestartPolicy::OnFailure(_) if is_success => Verdict::Rest,
-            RestartPolicy::No => Verdict::GiveUp,
-            RestartPolicy::OnFailure(Some(retries)) if self.in_row > retries => Verdict::GiveUp,
+            RestartPolicy::No | RestartPolicy::OnFailure(_) if is_success => AfterDeath::Rest,
+            RestartPolicy::No => AfterDeath::GiveUp,
+            RestartPolicy::OnFailure(Some(retries)) if self.in_row > retries => AfterDeath::GiveUp,
             RestartPolicy::OnFailure(_) | RestartPolicy::Always | RestartPolicy::UnlessStopped => {
-                Verdict::Again
+                AfterDeath::Again
             }
         }
     }

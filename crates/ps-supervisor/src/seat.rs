@@ -20,7 +20,7 @@ use crate::news::News;
 use crate::restart::{Death, Deaths};
 use crate::run::{Cause, Obstacle, Run, TRY_AGAIN};
 use crate::run_table::RunState;
-use crate::seat_table::{Action, Beside, Event, Held, Verdict};
+use crate::seat_table::{Action, AfterDeath, Beside, Event, Held};
 use crate::spec::Spec;
 use crate::state::Place;
 use crate::status::{STATUS_FILE, Status};
@@ -167,9 +167,9 @@ impl Seat {
             self.reap_current(exit, means);
         } else if let Some(beside) = self.beside.as_mut().filter(|beside| is_it(beside)) {
             let Some((death, is_by_itself)) = beside.reap(exit, means) else { return };
-            let verdict = Deaths::default().judge(&death, beside.terms(means).rules());
+            let decision = Deaths::default().judge(&death, beside.terms(means).rules());
             if is_by_itself {
-                beside.cause = Some(Cause::ByItself(verdict));
+                beside.cause = Some(Cause::ByItself(decision));
                 told::death(&self.slot, beside, death.lifetime, means);
             }
         }
@@ -178,24 +178,24 @@ impl Seat {
 
     fn reap_current(&mut self, exit: Option<Exit>, means: &mut Means) {
         let Some((death, is_by_itself)) = self.current.reap(exit, means) else { return };
-        let verdict = self.judge(&death, means);
+        let decision = self.judge(&death, means);
         if is_by_itself || death.has_failed {
-            self.current.cause = Some(Cause::ByItself(verdict));
+            self.current.cause = Some(Cause::ByItself(decision));
             told::death(&self.slot, &self.current, death.lifetime, means);
         }
-        self.handle(Event::Died(verdict), means);
+        self.handle(Event::Died(decision), means);
     }
 
-    /// Counts the death of the current run and returns the verdict of the restart policy.
-    fn judge(&mut self, death: &Death, means: &Means) -> Verdict {
+    /// Counts the death of the current run and returns the decision of the restart policy.
+    fn judge(&mut self, death: &Death, means: &Means) -> AfterDeath {
         let terms = self.current.terms(means);
         let deaths = &mut self.current.status.deaths;
         *deaths = std::mem::take(deaths).carried_on(os_process::boot_id());
-        let verdict = deaths.judge(death, terms.rules());
-        if let Some(limit) = deaths.reached_limit(terms.rules()).filter(|_| verdict == Verdict::GiveUp) {
+        let decision = deaths.judge(death, terms.rules());
+        if let Some(limit) = deaths.reached_limit(terms.rules()).filter(|_| decision == AfterDeath::GiveUp) {
             self.current.status.reason = Some(format!("it was started again too often: start-limit {limit}"));
         }
-        verdict
+        decision
     }
 
     /// Clears the record of deaths.

@@ -50,7 +50,7 @@ pub(crate) enum Beside {
 
 /// The decision of the restart policy about a process that ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Verdict {
+pub(crate) enum AfterDeath {
     /// It is started again after a delay.
     Again,
     /// It is not started again: it has finished, or was a job whose end nobody saw.
@@ -80,7 +80,7 @@ pub(crate) enum Event {
     /// A rollout was committed: the new run becomes the current one, and the old one the run beside.
     Promote,
     /// The main process of the current run ended by itself, or could not be started.
-    Died(Verdict),
+    Died(AfterDeath),
     /// The next run could not be started, because its directory or outputs cannot be used.
     Broke,
     /// The tree of the current run is empty.
@@ -173,9 +173,9 @@ fn from_filled(event: Event) -> (Held, Action) {
     match event {
         Event::Stop | Event::Retire => (Held::Emptying(Then::Off), Action::End),
         Event::Restart => (Held::Emptying(Then::Fill), Action::End),
-        Event::Died(Verdict::Again) => (Held::Emptying(Then::Backoff), Action::Nothing),
-        Event::Died(Verdict::Rest) => (Held::Emptying(Then::Done), Action::Nothing),
-        Event::Died(Verdict::GiveUp) => (Held::Emptying(Then::Crashed), Action::Nothing),
+        Event::Died(AfterDeath::Again) => (Held::Emptying(Then::Backoff), Action::Nothing),
+        Event::Died(AfterDeath::Rest) => (Held::Emptying(Then::Done), Action::Nothing),
+        Event::Died(AfterDeath::GiveUp) => (Held::Emptying(Then::Crashed), Action::Nothing),
         Event::Broke => (Held::Broken, Action::Delay),
         Event::Want
         | Event::Start

@@ -16,7 +16,7 @@ use crate::outputs::Outputs;
 use crate::process::Process;
 use crate::restart::{Death, Deaths, is_job};
 use crate::run::{Cause, Run, Terms};
-use crate::seat_table::{Beside, Held, Then, Verdict};
+use crate::seat_table::{AfterDeath, Beside, Held, Then};
 use crate::state::Place;
 use crate::status::{self, Status};
 
@@ -104,12 +104,14 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
     let run = Run::without_life(status, tree, outputs);
     match held {
         _ if is_empty => (held, run),
-        Held::Done => (Held::Emptying(Then::Done), Run::being_cleared(run, Cause::ByItself(Verdict::Rest))),
+        Held::Done => {
+            (Held::Emptying(Then::Done), Run::being_cleared(run, Cause::ByItself(AfterDeath::Rest)))
+        }
         Held::Crashed => {
-            (Held::Emptying(Then::Crashed), Run::being_cleared(run, Cause::ByItself(Verdict::GiveUp)))
+            (Held::Emptying(Then::Crashed), Run::being_cleared(run, Cause::ByItself(AfterDeath::GiveUp)))
         }
         Held::Backoff => {
-            (Held::Emptying(Then::Backoff), Run::being_cleared(run, Cause::ByItself(Verdict::Again)))
+            (Held::Emptying(Then::Backoff), Run::being_cleared(run, Cause::ByItself(AfterDeath::Again)))
         }
         Held::Off | Held::Filled | Held::Emptying(_) | Held::Broken => {
             (Held::Emptying(Then::Off), Run::being_cleared(run, Cause::Asked))
@@ -125,34 +127,34 @@ fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
     let exit = reaped.or_else(|| status::read_exit(directory)).filter(|_| ended.is_some());
     let is_unseen = ended.is_some() && exit.is_none();
     let mut deaths = earlier.deaths.clone().carried_on(boot_id());
-    let verdict = ended.as_ref().map(|process| {
+    let decision = ended.as_ref().map(|process| {
         let terms = Terms::of(&means.spec, &earlier.slot.process_type);
         // Statuses of an earlier version have no `job`, but the policy alone answers for them.
         let is_job = earlier.job || is_job(terms.rules().policy, false);
-        let verdict = deaths.judge(&unseen(process, exit, is_job), terms.rules());
+        let decision = deaths.judge(&unseen(process, exit, is_job), terms.rules());
         if process.boot_id != boot_id() {
             // The process ended because the machine was shut down, which is no failure of its own.
             deaths = Deaths::default();
-            return if verdict == Verdict::Rest { verdict } else { Verdict::Again };
+            return if decision == AfterDeath::Rest { decision } else { AfterDeath::Again };
         }
-        if verdict == Verdict::Again {
+        if decision == AfterDeath::Again {
             let delay = deaths.delay(terms.rules().settings, 0);
             deaths.wait_until((!delay.is_zero()).then(|| since_boot() + delay));
         }
-        verdict
+        decision
     });
     let held = match earlier.state {
         State::Crashed => Held::Crashed,
-        _ if earlier.done || verdict == Some(Verdict::Rest) => Held::Done,
-        _ if verdict == Some(Verdict::GiveUp) => Held::Crashed,
+        _ if earlier.done || decision == Some(AfterDeath::Rest) => Held::Done,
+        _ if decision == Some(AfterDeath::GiveUp) => Held::Crashed,
         _ if deaths.waits(since_boot()).is_some() => Held::Backoff,
         _ => Held::Off,
     };
     let last_exit = exit.or(earlier.last_exit.filter(|_| !is_unseen));
     let since = if ended.is_some() { status::now() } else { earlier.since };
     // The restart counts as one of the restart policy, whichever supervisor makes it.
-    let restarts =
-        earlier.restarts + u32::from(exit.is_some() && verdict == Some(Verdict::Again) && held == Held::Off);
+    let restarts = earlier.restarts
+        + u32::from(exit.is_some() && decision == Some(AfterDeath::Again) && held == Held::Off);
     (held, Status { process: None, last_exit, since, restarts, deaths, ..earlier })
 }
 
@@ -187,7 +189,7 @@ fn others(
         } else {
             beside = Some(Box::new(match process.or(found) {
                 Some(process) => Run::adopted(process, run),
-                None => Run::being_cleared(run, Cause::ByItself(Verdict::GiveUp)),
+                None => Run::being_cleared(run, Cause::ByItself(AfterDeath::GiveUp)),
             }));
         }
     }

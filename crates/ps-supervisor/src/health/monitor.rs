@@ -254,7 +254,7 @@ impl Startup {
                 self.rounds.pop_front();
                 continue;
             };
-            match round.verdict(&reason) {
+            match round.failure(&reason) {
                 None => {
                     findings.push(Finding::Warning(format!(
                         "not ready yet: did not {} ({reason})",
@@ -262,12 +262,12 @@ impl Startup {
                     )));
                     self.last = Some(reason);
                 }
-                Some(verdict) => {
+                Some(failure) => {
                     failures.extend(command_of(round.check()));
                     if !round.check().only_warns {
-                        return vec![Finding::NotReady(verdict)];
+                        return vec![Finding::NotReady(failure)];
                     }
-                    findings.push(Finding::Warning(format!("warning: {verdict}")));
+                    findings.push(Finding::Warning(format!("warning: {failure}")));
                     self.rounds.pop_front();
                 }
             }
@@ -316,15 +316,15 @@ impl Watch {
             self.has_failed = false;
             return None;
         };
-        let verdict = self.round.verdict(&reason)?;
+        let failure = self.round.failure(&reason)?;
         if std::mem::replace(&mut self.has_failed, true) {
             return None;
         }
         failures.extend(command_of(self.round.check()));
         Some(match (self.round.check().only_warns, self.is_liveness) {
-            (true, _) => Finding::Warning(format!("warning: {verdict}")),
-            (false, true) => Finding::Unhealthy(verdict),
-            (false, false) => Finding::Unready(verdict),
+            (true, _) => Finding::Warning(format!("warning: {failure}")),
+            (false, true) => Finding::Unhealthy(failure),
+            (false, false) => Finding::Unready(failure),
         })
     }
 }

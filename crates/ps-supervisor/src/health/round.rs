@@ -124,7 +124,7 @@ impl Round {
     }
 
     /// If as many tries in a row have failed as are allowed: the message, with the reason of the last one.
-    pub(crate) fn verdict(&self, reason: &str) -> Option<String> {
+    pub(crate) fn failure(&self, reason: &str) -> Option<String> {
         let tries = match self.failures {
             1 => "1 attempt".to_owned(),
             failures => format!("{failures} attempts"),

@@ -1,4 +1,4 @@
-//! With a clock that the test moves, every death, delay and verdict can be predicted.
+//! With a clock that the test moves, every death, delay and decision can be predicted.
 
 use type_settings::Setting;
 
@@ -29,18 +29,18 @@ impl Simulated {
         Self { deaths: Deaths::default(), policy, settings, now: Duration::from_secs(77) }
     }
 
-    /// An instance lives for `lifetime` and ends. Returns the verdict and the delay before the next start; the clock
+    /// An instance lives for `lifetime` and ends. Returns the decision and the delay before the next start; the clock
     /// advances by both.
-    fn dies(&mut self, lifetime: Duration, exit: Option<Exit>) -> (Verdict, Duration) {
+    fn dies(&mut self, lifetime: Duration, exit: Option<Exit>) -> (AfterDeath, Duration) {
         self.now += lifetime;
         let death = Death { lifetime, at: self.now, exit, is_job: false, has_failed: false };
-        let verdict = self.deaths.judge(&death, Rules { policy: self.policy, settings: &self.settings });
+        let decision = self.deaths.judge(&death, Rules { policy: self.policy, settings: &self.settings });
         let delay = self.deaths.delay(&self.settings, MIDDLE);
         self.deaths.wait_until(Some(self.now + delay));
         assert_eq!(self.deaths.waits(self.now), Some(delay));
         self.now += delay;
         assert_eq!(self.deaths.waits(self.now), Some(Duration::ZERO));
-        (verdict, delay)
+        (decision, delay)
     }
 }
 
@@ -52,7 +52,7 @@ fn ten_thousand_deaths_follow_the_schedule_to_the_millisecond() {
     let mut elapsed = Duration::ZERO;
     for n in 1..=10_000_u32 {
         let delay = Duration::from_millis(100_u64.saturating_mul(1 << (n - 1).min(16)).min(60_000));
-        assert_eq!(seat.dies(BRIEF, BAD), (Verdict::Again, delay), "death {n}");
+        assert_eq!(seat.dies(BRIEF, BAD), (AfterDeath::Again, delay), "death {n}");
         elapsed += BRIEF + delay;
         assert_eq!(seat.now, begin + elapsed);
         starts_in_ten_minutes += u32::from(elapsed <= Duration::from_secs(600));
@@ -64,7 +64,7 @@ fn ten_thousand_deaths_follow_the_schedule_to_the_millisecond() {
 #[test]
 fn after_a_stable_life_there_is_no_delay_and_what_was_counted_is_forgotten() {
     let mut seat = Simulated::new("always", &[]);
-    assert_eq!(seat.dies(LONG, BAD), (Verdict::Again, Duration::ZERO));
+    assert_eq!(seat.dies(LONG, BAD), (AfterDeath::Again, Duration::ZERO));
     let delays: Vec<u128> = (0..4).map(|_| seat.dies(BRIEF, BAD).1.as_millis()).collect();
     assert_eq!(delays, [100, 200, 400, 800]);
     assert_eq!(seat.dies(Duration::from_secs(10), GOOD).1, Duration::ZERO);
@@ -82,20 +82,20 @@ fn jitter_stays_within_a_tenth() {
 
 #[test]
 fn policies_decide_as_documented() {
-    for (policy, exit, deaths, verdict) in [
-        ("no", GOOD, 1, Verdict::Rest),
-        ("no", BAD, 1, Verdict::GiveUp),
-        ("always", GOOD, 50, Verdict::Again),
-        ("unless-stopped", BAD, 50, Verdict::Again),
-        ("on-failure", GOOD, 1, Verdict::Rest),
-        ("on-failure", BAD, 50, Verdict::Again),
-        ("on-failure:2", BAD, 2, Verdict::Again),
-        ("on-failure:2", BAD, 3, Verdict::GiveUp),
-        ("on-failure:2", None, 3, Verdict::GiveUp),
+    for (policy, exit, deaths, decision) in [
+        ("no", GOOD, 1, AfterDeath::Rest),
+        ("no", BAD, 1, AfterDeath::GiveUp),
+        ("always", GOOD, 50, AfterDeath::Again),
+        ("unless-stopped", BAD, 50, AfterDeath::Again),
+        ("on-failure", GOOD, 1, AfterDeath::Rest),
+        ("on-failure", BAD, 50, AfterDeath::Again),
+        ("on-failure:2", BAD, 2, AfterDeath::Again),
+        ("on-failure:2", BAD, 3, AfterDeath::GiveUp),
+        ("on-failure:2", None, 3, AfterDeath::GiveUp),
     ] {
         let mut seat = Simulated::new(policy, &[]);
         let last = (0..deaths).map(|_| seat.dies(BRIEF, exit).0).last();
-        assert_eq!(last, Some(verdict), "{policy} {exit:?} {deaths}");
+        assert_eq!(last, Some(decision), "{policy} {exit:?} {deaths}");
     }
 }
 
@@ -103,38 +103,38 @@ fn policies_decide_as_documented() {
 fn ends_that_the_app_calls_a_success_are_one() {
     let codes = [("success-exit-codes", "3,SIGTERM")];
     for (exit, on_failure, no) in [
-        (Exit::Code(0), Verdict::Rest, Verdict::Rest),
-        (Exit::Code(3), Verdict::Rest, Verdict::Rest),
-        (Exit::Signal(15), Verdict::Rest, Verdict::Rest),
-        (Exit::Code(15), Verdict::Again, Verdict::GiveUp),
-        (Exit::Signal(3), Verdict::Again, Verdict::GiveUp),
+        (Exit::Code(0), AfterDeath::Rest, AfterDeath::Rest),
+        (Exit::Code(3), AfterDeath::Rest, AfterDeath::Rest),
+        (Exit::Signal(15), AfterDeath::Rest, AfterDeath::Rest),
+        (Exit::Code(15), AfterDeath::Again, AfterDeath::GiveUp),
+        (Exit::Signal(3), AfterDeath::Again, AfterDeath::GiveUp),
     ] {
         assert_eq!(Simulated::new("on-failure", &codes).dies(BRIEF, Some(exit)).0, on_failure, "{exit}");
         assert_eq!(Simulated::new("no", &codes).dies(BRIEF, Some(exit)).0, no, "{exit}");
-        assert_eq!(Simulated::new("always", &codes).dies(BRIEF, Some(exit)).0, Verdict::Again, "{exit}");
+        assert_eq!(Simulated::new("always", &codes).dies(BRIEF, Some(exit)).0, AfterDeath::Again, "{exit}");
     }
 }
 
 #[test]
 fn more_starts_than_the_limit_within_its_while_are_given_up_and_slow_ones_never() {
     let mut seat = Simulated::new("always", &[("start-limit", "3/1s")]);
-    let verdicts: Vec<Verdict> = (0..4).map(|_| seat.dies(BRIEF, BAD).0).collect();
-    assert_eq!(verdicts, [Verdict::Again, Verdict::Again, Verdict::Again, Verdict::GiveUp]);
+    let decisions: Vec<AfterDeath> = (0..4).map(|_| seat.dies(BRIEF, BAD).0).collect();
+    assert_eq!(decisions, [AfterDeath::Again, AfterDeath::Again, AfterDeath::Again, AfterDeath::GiveUp]);
     let mut seat = Simulated::new("always", &[("start-limit", "3/1h")]);
     let stable = |minutes: u64| Duration::from_secs(60 * minutes);
-    assert!((0..1_000).all(|_| seat.dies(stable(21), BAD).0 == Verdict::Again));
-    let verdicts: Vec<Verdict> = (0..3).map(|_| seat.dies(stable(5), BAD).0).collect();
-    assert_eq!(verdicts[2], Verdict::GiveUp, "stable lives count too: {verdicts:?}");
+    assert!((0..1_000).all(|_| seat.dies(stable(21), BAD).0 == AfterDeath::Again));
+    let decisions: Vec<AfterDeath> = (0..3).map(|_| seat.dies(stable(5), BAD).0).collect();
+    assert_eq!(decisions[2], AfterDeath::GiveUp, "stable lives count too: {decisions:?}");
 }
 
 #[test]
 fn an_end_that_nobody_saw_is_a_failure_of_a_service_and_the_end_of_a_job() {
-    for (policy, has_finished, verdict) in [
-        ("no", false, Verdict::Rest),
-        ("on-failure:10", false, Verdict::Again),
-        ("on-failure:10", true, Verdict::Rest),
-        ("always", true, Verdict::Again),
-        ("unless-stopped", true, Verdict::Again),
+    for (policy, has_finished, expected) in [
+        ("no", false, AfterDeath::Rest),
+        ("on-failure:10", false, AfterDeath::Again),
+        ("on-failure:10", true, AfterDeath::Rest),
+        ("always", true, AfterDeath::Again),
+        ("unless-stopped", true, AfterDeath::Again),
     ] {
         let policy: RestartPolicy = policy.parse().expect("a policy");
         let death = Death {
@@ -145,8 +145,8 @@ fn an_end_that_nobody_saw_is_a_failure_of_a_service_and_the_end_of_a_job() {
             has_failed: false,
         };
         let settings = TypeSettings::default();
-        let judged = Deaths::default().judge(&death, Rules { policy, settings: &settings });
-        assert_eq!(judged, verdict, "{policy} {has_finished}");
+        let decision = Deaths::default().judge(&death, Rules { policy, settings: &settings });
+        assert_eq!(decision, expected, "{policy} {has_finished}");
     }
 }
 
@@ -161,7 +161,7 @@ fn another_supervisor_goes_on_counting_in_the_same_boot_alone() {
     assert_eq!(read.clone().carried_on("this boot"), seat.deaths);
     assert!(read.clone().carried_on("another").is_nothing());
     seat.deaths = read.carried_on("this boot");
-    assert_eq!(seat.dies(BRIEF, BAD), (Verdict::Again, Duration::from_millis(800)));
-    assert_eq!(seat.dies(BRIEF, BAD).0, Verdict::GiveUp);
+    assert_eq!(seat.dies(BRIEF, BAD), (AfterDeath::Again, Duration::from_millis(800)));
+    assert_eq!(seat.dies(BRIEF, BAD).0, AfterDeath::GiveUp);
     assert!(serde_json::from_str::<Deaths>("{}").expect("JSON").is_nothing());
 }

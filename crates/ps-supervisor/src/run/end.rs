@@ -9,14 +9,14 @@ use type_settings::{CommandLine, StopTree, TypeSettings};
 
 use crate::restart::Rules;
 use crate::run_table::RunEvent;
-use crate::seat_table::Verdict;
+use crate::seat_table::AfterDeath;
 use crate::spec::Spec;
 
 /// Why a run ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// Its main process ended by itself, and the restart policy decided this.
-    ByItself(Verdict),
+    ByItself(AfterDeath),
     /// It was told to end.
     Asked,
     /// The supervisor ended it because of a check.
@@ -26,7 +26,7 @@ pub(crate) enum Cause {
 impl Cause {
     /// Whether the end is a failure.
     pub(crate) fn is_failure(self) -> bool {
-        matches!(self, Self::ByItself(Verdict::Again | Verdict::GiveUp))
+        matches!(self, Self::ByItself(AfterDeath::Again | AfterDeath::GiveUp))
     }
 }
 

@@ -118,7 +118,7 @@ impl Seat {
         }
         self.go_on_asking(means);
         let died = match self.current.cause {
-            Some(Cause::ByItself(verdict)) => Some(Event::Died(verdict)),
+            Some(Cause::ByItself(decision)) => Some(Event::Died(decision)),
             Some(Cause::Asked | Cause::Failed(_)) | None => None,
         };
         let empty = (!self.current.state().is_live()).then_some(Event::Empty);

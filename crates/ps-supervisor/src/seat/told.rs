@@ -8,14 +8,14 @@ use ps_rollout::Role;
 use crate::means::Means;
 use crate::news::News;
 use crate::run::{Cause, LEAST_LIFE, Run};
-use crate::seat_table::Verdict;
+use crate::seat_table::AfterDeath;
 
 /// A death that the restart policy treats as a failure is told at once, any other end when the tree is empty. If a
 /// rollout's new run ends right away, it has failed, whatever its exit status.
 pub(super) fn death(slot: &Slot, run: &Run, lifetime: Duration, means: &mut Means) {
     let is_new = run.status.role == Some(Role::Incoming) && lifetime < LEAST_LIFE;
     if run.cause.is_some_and(Cause::is_failure)
-        || (is_new && run.cause == Some(Cause::ByItself(Verdict::Rest)))
+        || (is_new && run.cause == Some(Cause::ByItself(AfterDeath::Rest)))
     {
         means.news.tell(News::Died(how(run, lifetime)), slot, run.number());
     }

@@ -1,15 +1,15 @@
 use super::*;
 use crate::printed::{self, Printed};
 
-const VERDICTS: [Verdict; 3] = [Verdict::Again, Verdict::Rest, Verdict::GiveUp];
+const AFTER_DEATHS: [AfterDeath; 3] = [AfterDeath::Again, AfterDeath::Rest, AfterDeath::GiveUp];
 const THENS: [Then; 5] = [Then::Off, Then::Fill, Then::Backoff, Then::Done, Then::Crashed];
 const BESIDE: [Beside; 3] = [Beside::Nobody, Beside::Incoming, Beside::Leaving];
 /// What the world does by itself, in any order, without a person or a rollout.
 const BY_ITSELF: [Event; 8] = [
     Event::Want,
-    Event::Died(Verdict::Again),
-    Event::Died(Verdict::Rest),
-    Event::Died(Verdict::GiveUp),
+    Event::Died(AfterDeath::Again),
+    Event::Died(AfterDeath::Rest),
+    Event::Died(AfterDeath::GiveUp),
     Event::Broke,
     Event::Empty,
     Event::Gone,
@@ -27,7 +27,7 @@ fn held() -> Vec<Held> {
 /// Those that mean something to what fills a seat.
 fn heard() -> Vec<Event> {
     let mut all = vec![Event::Want, Event::Start, Event::Stop, Event::Restart, Event::Retire, Event::Promote];
-    all.extend(VERDICTS.map(Event::Died));
+    all.extend(AFTER_DEATHS.map(Event::Died));
     all.extend([Event::Broke, Event::Empty, Event::Due]);
     all
 }
