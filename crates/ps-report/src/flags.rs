@@ -3,7 +3,7 @@
 
 /// Where a value comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum FlagOrigin {
     /// Whether it was ever deployed.
     Deployed,
     /// How many instances there are.
@@ -23,36 +23,39 @@ pub(crate) enum Source {
 }
 
 /// Every flag of an app but `--status-…`, sorted.
-pub(crate) const OF_APPS: &[(&str, Source)] = &[
-    ("--deployed", Source::Deployed),
-    ("--processes", Source::Processes),
-    ("--ps-can-scale", Source::CanScale),
-    ("--ps-computed-dockerfile-start-cmd", Source::Own("dockerfile-start-cmd")),
-    ("--ps-computed-procfile-path", Source::Computed("procfile-path")),
-    ("--ps-computed-restart-policy", Source::Computed("restart-policy")),
-    ("--ps-computed-skip-deploy", Source::Computed("skip-deploy")),
-    ("--ps-computed-start-cmd", Source::Own("start-cmd")),
-    ("--ps-computed-stop-timeout-seconds", Source::Computed("stop-timeout-seconds")),
-    ("--ps-dockerfile-start-cmd", Source::Own("dockerfile-start-cmd")),
-    ("--ps-global-procfile-path", Source::Global("procfile-path")),
-    ("--ps-global-restart-policy", Source::Global("restart-policy")),
-    ("--ps-global-skip-deploy", Source::Global("skip-deploy")),
-    ("--ps-global-stop-timeout-seconds", Source::Global("stop-timeout-seconds")),
-    ("--ps-procfile-path", Source::Own("procfile-path")),
-    ("--ps-restart-policy", Source::Own("restart-policy")),
-    ("--ps-skip-deploy", Source::Own("skip-deploy")),
-    ("--ps-start-cmd", Source::Own("start-cmd")),
-    ("--ps-stop-timeout-seconds", Source::Own("stop-timeout-seconds")),
-    ("--restore", Source::Restore),
-    ("--running", Source::Running),
+pub(crate) const OF_APPS: &[(&str, FlagOrigin)] = &[
+    ("--deployed", FlagOrigin::Deployed),
+    ("--processes", FlagOrigin::Processes),
+    ("--ps-can-scale", FlagOrigin::CanScale),
+    ("--ps-computed-dockerfile-start-cmd", FlagOrigin::Own("dockerfile-start-cmd")),
+    ("--ps-computed-procfile-path", FlagOrigin::Computed("procfile-path")),
+    ("--ps-computed-restart-policy", FlagOrigin::Computed("restart-policy")),
+    ("--ps-computed-skip-deploy", FlagOrigin::Computed("skip-deploy")),
+    ("--ps-computed-start-cmd", FlagOrigin::Own("start-cmd")),
+    ("--ps-computed-stop-timeout-seconds", FlagOrigin::Computed("stop-timeout-seconds")),
+    ("--ps-dockerfile-start-cmd", FlagOrigin::Own("dockerfile-start-cmd")),
+    ("--ps-global-procfile-path", FlagOrigin::Global("procfile-path")),
+    ("--ps-global-restart-policy", FlagOrigin::Global("restart-policy")),
+    ("--ps-global-skip-deploy", FlagOrigin::Global("skip-deploy")),
+    ("--ps-global-stop-timeout-seconds", FlagOrigin::Global("stop-timeout-seconds")),
+    ("--ps-procfile-path", FlagOrigin::Own("procfile-path")),
+    ("--ps-restart-policy", FlagOrigin::Own("restart-policy")),
+    ("--ps-skip-deploy", FlagOrigin::Own("skip-deploy")),
+    ("--ps-start-cmd", FlagOrigin::Own("start-cmd")),
+    ("--ps-stop-timeout-seconds", FlagOrigin::Own("stop-timeout-seconds")),
+    ("--restore", FlagOrigin::Restore),
+    ("--running", FlagOrigin::Running),
 ];
 
 /// The beginning of the flags that tell what one instance does.
 pub(crate) const STATUS: &str = "--status-";
 
 /// The flags that `--global` has, sorted.
-pub(crate) fn of_global() -> impl Iterator<Item = (&'static str, Source)> {
-    OF_APPS.iter().copied().filter(|(_, source)| matches!(source, Source::Computed(_) | Source::Global(_)))
+pub(crate) fn of_global() -> impl Iterator<Item = (&'static str, FlagOrigin)> {
+    OF_APPS
+        .iter()
+        .copied()
+        .filter(|(_, origin)| matches!(origin, FlagOrigin::Computed(_) | FlagOrigin::Global(_)))
 }
 
 /// Whether an app's flag of this name needs the scheduler to be asked.

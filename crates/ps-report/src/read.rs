@@ -7,7 +7,7 @@ use anyhow::Result;
 use formation::AppName;
 use ps_apps::{Error, PsProperty, Scope, World};
 
-use crate::flags::{self, OF_APPS, STATUS, Source};
+use crate::flags::{self, FlagOrigin, OF_APPS, STATUS};
 use crate::parallel;
 use crate::row::{Row, UNKNOWN};
 use crate::status::{self, Seen};
@@ -72,10 +72,10 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn global(&self, flag: Option<&str>) -> Row {
         let mut row = Row::new(Scope::Global.as_str());
-        for (name, source) in flags::of_global().filter(|(name, _)| flag.is_none_or(|flag| flag == *name)) {
-            let value = match source {
-                Source::Computed(key) => self.global_or_default(key),
-                Source::Global(key) => self.globals.get(key),
+        for (name, origin) in flags::of_global().filter(|(name, _)| flag.is_none_or(|flag| flag == *name)) {
+            let value = match origin {
+                FlagOrigin::Computed(key) => self.global_or_default(key),
+                FlagOrigin::Global(key) => self.globals.get(key),
                 _ => continue,
             };
             row.set(name, value);
@@ -86,13 +86,13 @@ impl Reader<'_> {
     fn app(&self, app: &AppName, flag: Option<&str>, seen: Option<Seen>) -> Row {
         let mut row = Row::new(app.as_str());
         let own = Properties::new(self.world, Scope::App(app));
-        for (name, source) in OF_APPS.iter().filter(|(name, _)| flag.is_none_or(|flag| flag == *name)) {
-            match (self.value(app, &own, *source), source) {
+        for (name, origin) in OF_APPS.iter().filter(|(name, _)| flag.is_none_or(|flag| flag == *name)) {
+            match (self.value(app, &own, *origin), origin) {
                 (Some(value), _) => row.set(name, value),
-                (None, Source::Deployed) => {
+                (None, FlagOrigin::Deployed) => {
                     row.set(name, ps_dokku::is_deployed(self.world, app).map(|yes| yes.to_string()));
                 }
-                (None, _) => row.set(name, Ok::<_, Error>(known(seen.as_ref(), *source))),
+                (None, _) => row.set(name, Ok::<_, Error>(known(seen.as_ref(), *origin))),
             }
         }
         if let Some(seen) = seen {
@@ -120,21 +120,26 @@ impl Reader<'_> {
     }
 
     /// What files say; `None` where a scheduler may have to be asked.
-    fn value(&self, app: &AppName, own: &Properties<'_>, source: Source) -> Option<Result<String, Error>> {
-        Some(match source {
-            Source::Processes | Source::Running | Source::Deployed => return None,
+    fn value(
+        &self,
+        app: &AppName,
+        own: &Properties<'_>,
+        origin: FlagOrigin,
+    ) -> Option<Result<String, Error>> {
+        Some(match origin {
+            FlagOrigin::Processes | FlagOrigin::Running | FlagOrigin::Deployed => return None,
             // As it is stored: an empty one is shown empty.
-            Source::Restore => self
+            FlagOrigin::Restore => self
                 .world
                 .property(PLUGIN, Scope::App(app), "restore")
                 .map(|value| value.unwrap_or_else(|| "true".to_owned())),
-            Source::CanScale => self.world.can_scale(app).map(|yes| yes.to_string()),
-            Source::Own(key) => own.get(key),
-            Source::Computed(key) => own.get(key).and_then(|value| match &*value {
+            FlagOrigin::CanScale => self.world.can_scale(app).map(|yes| yes.to_string()),
+            FlagOrigin::Own(key) => own.get(key),
+            FlagOrigin::Computed(key) => own.get(key).and_then(|value| match &*value {
                 "" => self.global_or_default(key),
                 _ => Ok(value),
             }),
-            Source::Global(key) => self.globals.get(key),
+            FlagOrigin::Global(key) => self.globals.get(key),
         })
     }
 
@@ -145,10 +150,10 @@ impl Reader<'_> {
     }
 }
 
-fn known(seen: Option<&Seen>, source: Source) -> String {
-    match (seen, source) {
-        (Some(seen), Source::Processes) => seen.processes.to_string(),
-        (Some(seen), Source::Running) => seen.running.as_str().to_owned(),
+fn known(seen: Option<&Seen>, origin: FlagOrigin) -> String {
+    match (seen, origin) {
+        (Some(seen), FlagOrigin::Processes) => seen.processes.to_string(),
+        (Some(seen), FlagOrigin::Running) => seen.running.as_str().to_owned(),
         _ => UNKNOWN.to_owned(),
     }
 }

@@ -7,8 +7,8 @@ mod kept;
 mod place;
 mod root;
 mod server;
-mod source;
 mod spawn;
+mod wakeup;
 mod words;
 
 pub use client::{Client, Started};

@@ -24,7 +24,7 @@ use crate::keep::{Event, Keep};
 use crate::kept::{How, Kept};
 use crate::place::Place;
 use crate::server::Server;
-use crate::source::Source;
+use crate::wakeup::Wakeup;
 use crate::words::{Message, PROTOCOL, Request, SOCKET};
 
 /// How long a root that exits or executes another program may still hold the lock.
@@ -53,7 +53,7 @@ pub struct Root {
     open_files: Option<u64>,
     kept: BTreeMap<AppName, Kept>,
     server: Server,
-    poll: Poll<Source>,
+    poll: Poll<Wakeup>,
     signals: UnixStream,
     children: UnixStream,
     removals: OwnedFd,
@@ -108,13 +108,13 @@ impl Root {
     }
 
     fn watch(&mut self) -> rustix::io::Result<()> {
-        for (fd, source) in [
-            (self.children.as_fd(), Source::Children),
-            (self.signals.as_fd(), Source::End),
-            (self.removals.as_fd(), Source::Place),
-            (self.server.fd(), Source::Listener),
+        for (fd, wakeup) in [
+            (self.children.as_fd(), Wakeup::Children),
+            (self.signals.as_fd(), Wakeup::End),
+            (self.removals.as_fd(), Wakeup::Place),
+            (self.server.fd(), Wakeup::Listener),
         ] {
-            self.poll.watch(fd, source)?;
+            self.poll.watch(fd, wakeup)?;
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Root {
     fn watch_supervisor(&mut self, app: &AppName, kept: &Kept) {
         if let Some(pidfd) = kept.pidfd() {
             // If it cannot be watched, the next verb for its app notices that it is gone.
-            let _ = self.poll.watch(pidfd, Source::Supervisor(app.clone()));
+            let _ = self.poll.watch(pidfd, Wakeup::Supervisor(app.clone()));
         }
     }
 
@@ -171,21 +171,21 @@ impl Root {
             self.poll.wait(timeout).map_err(|errno| Error::io("watch", self.place.services(), errno))?;
         // Children are reaped before clients are answered, so that the answers are up to date.
         self.reap();
-        for source in happened {
-            self.serve(source);
+        for wakeup in happened {
+            self.serve(wakeup);
         }
         Ok(())
     }
 
-    fn serve(&mut self, source: Source) {
-        match source {
-            Source::Children => drain(&self.children),
-            Source::End => self.is_leaving = true,
-            Source::Place => self.look_at_place(),
-            Source::Listener => self.welcome(),
-            Source::Client(id) => self.listen_to(id),
-            Source::Supervisor(app) => {
-                self.poll.forget(&Source::Supervisor(app.clone()));
+    fn serve(&mut self, wakeup: Wakeup) {
+        match wakeup {
+            Wakeup::Children => drain(&self.children),
+            Wakeup::End => self.is_leaving = true,
+            Wakeup::Place => self.look_at_place(),
+            Wakeup::Listener => self.welcome(),
+            Wakeup::Client(id) => self.listen_to(id),
+            Wakeup::Supervisor(app) => {
+                self.poll.forget(&Wakeup::Supervisor(app.clone()));
                 // The child has been reaped already.
                 if self
                     .kept
@@ -251,7 +251,7 @@ impl Root {
         while self.server.accept(self.clients).is_some() {
             let id = self.clients;
             if let Some(fd) = self.server.client_fd(id) {
-                let _ = self.poll.watch(fd, Source::Client(id));
+                let _ = self.poll.watch(fd, Wakeup::Client(id));
             }
             self.clients += 1;
         }
@@ -260,7 +260,7 @@ impl Root {
     fn listen_to(&mut self, id: u64) {
         let requests = self.server.read(id);
         if self.server.client_fd(id).is_none() {
-            self.poll.forget(&Source::Client(id));
+            self.poll.forget(&Wakeup::Client(id));
         }
         for request in requests {
             let answer = match request {
@@ -337,9 +337,9 @@ impl Root {
         }
         match Server::listen(&self.place) {
             Ok(server) => {
-                self.poll.forget(&Source::Listener);
+                self.poll.forget(&Wakeup::Listener);
                 self.server = server;
-                self.is_leaving |= self.poll.watch(self.server.fd(), Source::Listener).is_err();
+                self.is_leaving |= self.poll.watch(self.server.fd(), Wakeup::Listener).is_err();
             }
             Err(_) => self.is_leaving = true,
         }

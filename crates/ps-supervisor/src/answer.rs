@@ -13,11 +13,11 @@ use crate::build::Build;
 use crate::control::{Message, PROTOCOL, Request};
 use crate::seat::Seat;
 use crate::seat_table::Event;
-use crate::source::Source;
 use crate::spec::{SPEC_FILE, Spec};
 use crate::spec_file::SpecFile;
 use crate::state::{State, Statuses};
 use crate::supervisor::{PAUSE, Supervisor};
+use crate::wakeup::Wakeup;
 
 impl Supervisor {
     /// Accepts the clients that wait on the control socket.
@@ -32,7 +32,7 @@ impl Supervisor {
             match accepted {
                 Ok(Some(id)) => {
                     if let Some(fd) = self.server.client_fd(id) {
-                        let _ = self.poll.watch(fd, Source::Client(id));
+                        let _ = self.poll.watch(fd, Wakeup::Client(id));
                     }
                 }
                 Ok(None) => (),
@@ -40,8 +40,8 @@ impl Supervisor {
                 // event loop would do nothing but try again.
                 Err(_) => {
                     let _ = self.poll.unwatch(self.server.fd());
-                    self.poll.forget(&Source::Listener);
-                    self.paused.insert(Source::Listener, Instant::now() + PAUSE);
+                    self.poll.forget(&Wakeup::Listener);
+                    self.paused.insert(Wakeup::Listener, Instant::now() + PAUSE);
                     return;
                 }
             }
@@ -55,7 +55,7 @@ impl Supervisor {
             self.server.say(id, &Message::Reply { error: answer.err() });
         }
         if !self.server.has(id) {
-            self.poll.forget(&Source::Client(id));
+            self.poll.forget(&Wakeup::Client(id));
         }
     }
 

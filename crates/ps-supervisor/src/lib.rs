@@ -46,7 +46,6 @@ mod seat_table;
 mod server;
 mod signals;
 mod socket;
-mod source;
 mod spec;
 mod spec_file;
 mod start;
@@ -58,6 +57,7 @@ mod take_over;
 mod task;
 mod terminal;
 mod tidier;
+mod wakeup;
 mod watched;
 
 pub use attachment::{Attachment, Cause, Change, Reaction, Waited};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::source::Source;
+use crate::wakeup::Wakeup;
 
 /// The capacity of a pipe as the system makes it, in bytes.
 pub(crate) const SMALL: usize = 64 << 10;
@@ -37,7 +37,7 @@ pub(crate) enum Advice {
 #[derive(Debug, Default)]
 pub(crate) struct Flow {
     /// The streams with a large pipe, and when data were last read from each.
-    pub(crate) large: BTreeMap<Source, Instant>,
+    pub(crate) large: BTreeMap<Wakeup, Instant>,
 }
 
 impl Flow {

@@ -13,7 +13,7 @@ use rustix::io::Errno;
 #[derive(Debug)]
 pub struct Poll<S> {
     epoll: OwnedFd,
-    sources: HashMap<u64, S>,
+    keys: HashMap<u64, S>,
     numbers: BTreeMap<S, u64>,
     next: u64,
 }
@@ -25,32 +25,32 @@ impl<S: Clone + Ord> Poll<S> {
     /// The process has no descriptor left.
     pub fn new() -> Result<Self, Errno> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-        Ok(Self { epoll, sources: HashMap::new(), numbers: BTreeMap::new(), next: 0 })
+        Ok(Self { epoll, keys: HashMap::new(), numbers: BTreeMap::new(), next: 0 })
     }
 
     /// Watches a descriptor for input. It is forgotten when it is closed and [`Poll::forget`] is called.
     ///
     /// # Errors
     /// The system has no memory for it, or the descriptor cannot be waited for.
-    pub fn watch(&mut self, fd: BorrowedFd<'_>, source: S) -> Result<(), Errno> {
-        self.add(fd, source, epoll::EventFlags::IN)
+    pub fn watch(&mut self, fd: BorrowedFd<'_>, key: S) -> Result<(), Errno> {
+        self.add(fd, key, epoll::EventFlags::IN)
     }
 
     /// Watches a descriptor edge-triggered, for reading and writing.
     ///
     /// # Errors
     /// As for [`Poll::watch`].
-    pub fn watch_changes(&mut self, fd: BorrowedFd<'_>, source: S) -> Result<(), Errno> {
-        self.add(fd, source, epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET)
+    pub fn watch_changes(&mut self, fd: BorrowedFd<'_>, key: S) -> Result<(), Errno> {
+        self.add(fd, key, epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET)
     }
 
-    fn add(&mut self, fd: BorrowedFd<'_>, source: S, flags: epoll::EventFlags) -> Result<(), Errno> {
+    fn add(&mut self, fd: BorrowedFd<'_>, key: S, flags: epoll::EventFlags) -> Result<(), Errno> {
         self.next += 1;
         let data = epoll::EventData::new_u64(self.next);
         epoll::add(&self.epoll, fd, data, flags)?;
-        self.forget(&source);
-        self.numbers.insert(source.clone(), self.next);
-        self.sources.insert(self.next, source);
+        self.forget(&key);
+        self.numbers.insert(key.clone(), self.next);
+        self.keys.insert(self.next, key);
         Ok(())
     }
 
@@ -63,17 +63,17 @@ impl<S: Clone + Ord> Poll<S> {
     }
 
     /// Forgets a descriptor that was watched under this value and has been closed.
-    pub fn forget(&mut self, source: &S) {
-        if let Some(number) = self.numbers.remove(source) {
-            self.sources.remove(&number);
+    pub fn forget(&mut self, key: &S) {
+        if let Some(number) = self.numbers.remove(key) {
+            self.keys.remove(&number);
         }
     }
 
     /// The same for all values that `is_meant` selects.
     pub fn forget_all(&mut self, is_meant: impl Fn(&S) -> bool) {
-        let meant: Vec<S> = self.numbers.keys().filter(|source| is_meant(source)).cloned().collect();
-        for source in &meant {
-            self.forget(source);
+        let meant: Vec<S> = self.numbers.keys().filter(|key| is_meant(key)).cloned().collect();
+        for key in &meant {
+            self.forget(key);
         }
     }
 
@@ -91,6 +91,6 @@ impl<S: Clone + Ord> Poll<S> {
             Ok(_) | Err(Errno::INTR) => (),
             Err(errno) => return Err(errno),
         }
-        Ok(events.iter().filter_map(|event| self.sources.get(&event.data.u64()).cloned()).collect())
+        Ok(events.iter().filter_map(|event| self.keys.get(&event.data.u64()).cloned()).collect())
     }
 }

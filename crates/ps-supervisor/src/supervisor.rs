@@ -44,11 +44,11 @@ use crate::seat::Seat;
 use crate::seat_table::Event;
 use crate::server::Server;
 use crate::signals::{self, Signals};
-use crate::source::Source;
 use crate::spec::Spec;
 use crate::spec_file::SpecFile;
 use crate::state::{State, Statuses};
 use crate::tidier::Tidier;
+use crate::wakeup::Wakeup;
 use crate::watched::{Refresh, Watched};
 
 /// The signals that end a supervisor.
@@ -69,7 +69,7 @@ pub struct Supervisor {
     pub(crate) seats: BTreeMap<Slot, Seat>,
     pub(crate) spec_file: SpecFile,
     pub(crate) server: Server,
-    pub(crate) poll: Poll<Source>,
+    pub(crate) poll: Poll<Wakeup>,
     /// The rollout that is in progress, or whose outcome no client has been told yet.
     pub(crate) rollout: Option<Carried>,
     /// The files that are watched for changes.
@@ -87,9 +87,9 @@ pub struct Supervisor {
     pub(crate) told_unwritten: Option<String>,
     /// Since when processes of unknown instances are being killed.
     pub(crate) clears_since: Option<Instant>,
-    pub(crate) paused: BTreeMap<Source, Instant>,
+    pub(crate) paused: BTreeMap<Wakeup, Instant>,
     /// Adopted processes that have ended, and since when their exit status is waited for.
-    unseen: BTreeMap<Source, Instant>,
+    unseen: BTreeMap<Wakeup, Instant>,
     flow: Flow,
     tidier: Tidier,
     pub(crate) lock: File,
@@ -149,12 +149,12 @@ impl Supervisor {
         let server = Server::listen(service, descriptors.clients())?;
         let state = State::begin(service, left);
         let mut poll = Poll::new().map_err(|errno| fail(errno.into()))?;
-        for (fd, source) in [
-            (children.as_fd(), Source::ChildSignal),
-            (signals.fd(), Source::Signal),
-            (server.fd(), Source::Listener),
+        for (fd, wakeup) in [
+            (children.as_fd(), Wakeup::ChildSignal),
+            (signals.fd(), Wakeup::Signal),
+            (server.fd(), Wakeup::Listener),
         ] {
-            poll.watch(fd, source).map_err(|errno| fail(errno.into()))?;
+            poll.watch(fd, wakeup).map_err(|errno| fail(errno.into()))?;
         }
         Ok(Self {
             service: service.to_owned(),
@@ -221,8 +221,8 @@ impl Supervisor {
         let timeout = self.timeout();
         self.means.begin_turn();
         let ready = self.poll.wait(timeout).map_err(|errno| Error::io("watch", &self.service, errno))?;
-        for source in ready {
-            self.serve(&source);
+        for wakeup in ready {
+            self.serve(&wakeup);
         }
         self.look();
         Ok(())
@@ -275,24 +275,24 @@ impl Supervisor {
         self.watch_outputs();
     }
 
-    fn serve(&mut self, source: &Source) {
-        match source {
-            Source::ChildSignal => {
+    fn serve(&mut self, wakeup: &Wakeup) {
+        match wakeup {
+            Wakeup::ChildSignal => {
                 signals::drain(&self.children);
                 self.reap();
             }
-            Source::Signal => self.hear_signals(),
-            Source::End(index) => self.reach_end(*index),
-            Source::Listener => self.welcome(),
-            Source::Client(id) => self.listen_to(*id),
+            Wakeup::Signal => self.hear_signals(),
+            Wakeup::End(index) => self.reach_end(*index),
+            Wakeup::Listener => self.welcome(),
+            Wakeup::Client(id) => self.listen_to(*id),
             // The runs look at their checks in every turn.
-            Source::Check(..) => (),
-            Source::Notify => self.hear_notices(),
-            Source::Files(index) => self.hear_files(*index),
-            Source::Output { .. } => self.capture(source),
-            Source::Adopted(..) => {
-                self.poll.forget(source);
-                self.lose_sight(source);
+            Wakeup::Check(..) => (),
+            Wakeup::Notify => self.hear_notices(),
+            Wakeup::Files(index) => self.hear_files(*index),
+            Wakeup::Output { .. } => self.capture(wakeup),
+            Wakeup::Adopted(..) => {
+                self.poll.forget(wakeup);
+                self.lose_sight(wakeup);
             }
         }
     }
@@ -368,7 +368,7 @@ impl Supervisor {
             if let Some(mut seat) = self.seats.remove(&slot) {
                 seat.forget(&mut self.means);
             }
-            self.poll.forget_all(|source| source.is_of(&slot));
+            self.poll.forget_all(|wakeup| wakeup.is_of(&slot));
             self.server.tell(&Message::Gone { slot });
         }
     }

@@ -15,9 +15,9 @@ use crate::outputs::make_directory;
 use crate::process::Process;
 use crate::run_name::RunName;
 use crate::seat::Seat;
-use crate::source::Source;
 use crate::status::STATUS_FILE;
 use crate::take_over;
+use crate::wakeup::Wakeup;
 
 impl Supervisor {
     /// Opens a seat for each slot that has a status, readable or not, a run, or processes.
@@ -75,7 +75,7 @@ impl Supervisor {
         seat.go_on_asking(&mut self.means);
         for run in seat.runs() {
             if let Some(pidfd) = run.process().and_then(Process::pidfd) {
-                let _ = self.poll.watch(pidfd, Source::Adopted(slot.clone(), run.number()));
+                let _ = self.poll.watch(pidfd, Wakeup::Adopted(slot.clone(), run.number()));
             }
         }
         self.seats.insert(slot.clone(), seat);

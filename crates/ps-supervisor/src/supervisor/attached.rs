@@ -17,9 +17,9 @@ use super::{Supervisor, Until};
 use crate::attachment::{Attached, Attachment, Cause, Change, Reaction, Waited};
 use crate::run::Run;
 use crate::seat_table::Event;
-use crate::source::Source;
 use crate::spec::Spec;
 use crate::status::Status;
+use crate::wakeup::Wakeup;
 use crate::{Error, seat::Seat};
 
 const SIGNALS: [i32; 10] =
@@ -165,7 +165,7 @@ impl Supervisor {
 
     /// The descriptor of this index in the attachment is readable.
     pub(super) fn reach_end(&mut self, index: usize) {
-        self.poll.forget(&Source::End(index));
+        self.poll.forget(&Wakeup::End(index));
         if let Some(attached) = &self.attached {
             // A descriptor that was closed at its other end stays readable and would wake us in every turn.
             let _ = self.poll.unwatch(attached.attachment.ends_with[index].as_fd());
@@ -233,7 +233,7 @@ impl Supervisor {
     fn watch_ends(&mut self) -> rustix::io::Result<()> {
         let Some(attached) = &self.attached else { return Ok(()) };
         for (index, end) in attached.attachment.ends_with.iter().enumerate() {
-            self.poll.watch(end.as_fd(), Source::End(index))?;
+            self.poll.watch(end.as_fd(), Wakeup::End(index))?;
         }
         Ok(())
     }

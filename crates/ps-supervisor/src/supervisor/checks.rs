@@ -11,7 +11,7 @@ use super::Supervisor;
 use crate::health::{CommandTry, Ending, Killer};
 use crate::run::Run;
 use crate::seat::Seat;
-use crate::source::Source;
+use crate::wakeup::Wakeup;
 
 impl Supervisor {
     /// A child has exited that is no main process.
@@ -40,10 +40,10 @@ impl Supervisor {
     }
 }
 
-fn watch(run: &mut Run, poll: &mut crate::poll::Poll<Source>) {
+fn watch(run: &mut Run, poll: &mut crate::poll::Poll<Wakeup>) {
     let name = RunName { slot: run.status.slot.clone(), number: run.number() };
     for (index, descriptor) in run.unwatched_checks() {
         // A check whose descriptor cannot be watched is looked at when it is due.
-        let _ = poll.watch_changes(descriptor, Source::Check(name.clone(), index));
+        let _ = poll.watch_changes(descriptor, Wakeup::Check(name.clone(), index));
     }
 }

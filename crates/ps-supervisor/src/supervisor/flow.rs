@@ -11,7 +11,7 @@ use super::{PAUSE, Supervisor};
 use crate::pace::{Advice, LARGE, QUIET, REST, SMALL};
 use crate::run::Run;
 use crate::seat::Seat;
-use crate::source::Source;
+use crate::wakeup::Wakeup;
 
 /// How many streams may have a large pipe at the same time. Linux limits the total capacity of a user's pipes
 /// (`fs.pipe-user-pages-soft`: 64 MiB); beyond it new pipes are very small.
@@ -26,12 +26,12 @@ impl Supervisor {
                 let Some(captures) = outputs.take_unwatched() else { continue };
                 for (index, capture) in captures.iter_mut().enumerate() {
                     capture.limit(limits);
-                    let source = Source::Output { slot: slot.clone(), began, index };
-                    self.poll.forget(&source);
-                    self.paused.remove(&source);
+                    let wakeup = Wakeup::Output { slot: slot.clone(), began, index };
+                    self.poll.forget(&wakeup);
+                    self.paused.remove(&wakeup);
                     // The descriptor was admitted when it was opened. If the system has no memory to watch it, the output
                     // is read when its process ends.
-                    let _ = self.poll.watch(capture.fd(), source);
+                    let _ = self.poll.watch(capture.fd(), wakeup);
                 }
             }
         }
@@ -48,8 +48,8 @@ impl Supervisor {
     }
 
     /// Moves the output of a run into its log.
-    pub(super) fn capture(&mut self, source: &Source) {
-        let Some((run, index)) = run_of(&mut self.seats, source) else { return };
+    pub(super) fn capture(&mut self, wakeup: &Wakeup) {
+        let Some((run, index)) = run_of(&mut self.seats, wakeup) else { return };
         let now = Instant::now();
         let taken = run.take_output(index, now);
         if taken.has_rotated {
@@ -58,71 +58,71 @@ impl Supervisor {
         }
         if taken.waits {
             // The log cannot be written: the FIFO fills, and the process blocks. We try again later.
-            self.leave_alone(source, PAUSE);
+            self.leave_alone(wakeup, PAUSE);
             return;
         }
-        if let Some(last) = self.flow.large.get_mut(source) {
+        if let Some(last) = self.flow.large.get_mut(wakeup) {
             *last = now;
         }
         match taken.advice {
             Advice::GoOn => (),
-            Advice::Grow => self.enlarge(source, now),
-            Advice::Rest => self.leave_alone(source, REST),
+            Advice::Grow => self.enlarge(wakeup, now),
+            Advice::Rest => self.leave_alone(wakeup, REST),
         }
     }
 
-    fn enlarge(&mut self, source: &Source, now: Instant) {
+    fn enlarge(&mut self, wakeup: &Wakeup, now: Instant) {
         if self.flow.large.len() >= MOST_LARGE {
             return;
         }
-        let Some(capture) = stream(&mut self.seats, source) else { return };
+        let Some(capture) = stream(&mut self.seats, wakeup) else { return };
         capture.resize(LARGE);
         if capture.room() >= LARGE {
-            self.flow.large.insert(source.clone(), now);
+            self.flow.large.insert(wakeup.clone(), now);
         }
     }
 
     /// Makes the large pipes of quiet streams small again.
     pub(super) fn give_back(&mut self, now: Instant) {
-        let is_quiet = |(source, last): (&Source, &Instant)| (*last + QUIET <= now).then(|| source.clone());
-        let quiet: Vec<Source> = self.flow.large.iter().filter_map(is_quiet).collect();
-        for source in quiet {
-            self.flow.large.remove(&source);
-            if let Some(capture) = stream(&mut self.seats, &source) {
+        let is_quiet = |(wakeup, last): (&Wakeup, &Instant)| (*last + QUIET <= now).then(|| wakeup.clone());
+        let quiet: Vec<Wakeup> = self.flow.large.iter().filter_map(is_quiet).collect();
+        for wakeup in quiet {
+            self.flow.large.remove(&wakeup);
+            if let Some(capture) = stream(&mut self.seats, &wakeup) {
                 capture.resize(SMALL);
             }
         }
     }
 
     /// Does not look at a stream for a while.
-    fn leave_alone(&mut self, source: &Source, pause: Duration) {
-        let Some(capture) = stream(&mut self.seats, source) else { return };
-        self.poll.forget(source);
+    fn leave_alone(&mut self, wakeup: &Wakeup, pause: Duration) {
+        let Some(capture) = stream(&mut self.seats, wakeup) else { return };
+        self.poll.forget(wakeup);
         let _ = self.poll.unwatch(capture.fd());
-        self.paused.insert(source.clone(), Instant::now() + pause);
+        self.paused.insert(wakeup.clone(), Instant::now() + pause);
     }
 
     /// Watches streams again whose pause is over.
     pub(super) fn end_pauses(&mut self, now: Instant) {
-        let is_over = |(source, until): (&Source, &Instant)| (*until <= now).then(|| source.clone());
-        let over: Vec<Source> = self.paused.iter().filter_map(is_over).collect();
-        for source in over {
-            self.paused.remove(&source);
-            match &source {
-                Source::Output { .. } => {
-                    if let Some(capture) = stream(&mut self.seats, &source) {
-                        let _ = self.poll.watch(capture.fd(), source.clone());
+        let is_over = |(wakeup, until): (&Wakeup, &Instant)| (*until <= now).then(|| wakeup.clone());
+        let over: Vec<Wakeup> = self.paused.iter().filter_map(is_over).collect();
+        for wakeup in over {
+            self.paused.remove(&wakeup);
+            match &wakeup {
+                Wakeup::Output { .. } => {
+                    if let Some(capture) = stream(&mut self.seats, &wakeup) {
+                        let _ = self.poll.watch(capture.fd(), wakeup.clone());
                     }
                 }
-                Source::Listener => drop(self.poll.watch(self.server.fd(), source.clone())),
-                Source::ChildSignal
-                | Source::Signal
-                | Source::End(_)
-                | Source::Client(_)
-                | Source::Check(..)
-                | Source::Notify
-                | Source::Files(_)
-                | Source::Adopted(..) => (),
+                Wakeup::Listener => drop(self.poll.watch(self.server.fd(), wakeup.clone())),
+                Wakeup::ChildSignal
+                | Wakeup::Signal
+                | Wakeup::End(_)
+                | Wakeup::Client(_)
+                | Wakeup::Check(..)
+                | Wakeup::Notify
+                | Wakeup::Files(_)
+                | Wakeup::Adopted(..) => (),
             }
         }
     }
@@ -138,15 +138,15 @@ impl Supervisor {
     }
 }
 
-/// The run that a source belongs to, and the index of its stream.
-fn run_of<'a>(seats: &'a mut BTreeMap<Slot, Seat>, source: &Source) -> Option<(&'a mut Run, usize)> {
-    let Source::Output { slot, began, index } = source else { return None };
+/// The run that a wakeup belongs to, and the index of its stream.
+fn run_of<'a>(seats: &'a mut BTreeMap<Slot, Seat>, wakeup: &Wakeup) -> Option<(&'a mut Run, usize)> {
+    let Wakeup::Output { slot, began, index } = wakeup else { return None };
     let mut runs = seats.get_mut(slot)?.runs_mut();
     runs.find(|run| run.writes_to_logs_of(*began)).map(|run| (run, *index))
 }
 
-/// The stream that a source names, if it is open.
-fn stream<'a>(seats: &'a mut BTreeMap<Slot, Seat>, source: &Source) -> Option<&'a mut Capture> {
-    let (run, index) = run_of(seats, source)?;
+/// The stream that a wakeup names, if it is open.
+fn stream<'a>(seats: &'a mut BTreeMap<Slot, Seat>, wakeup: &Wakeup) -> Option<&'a mut Capture> {
+    let (run, index) = run_of(seats, wakeup)?;
     run.outputs().stream(index)
 }

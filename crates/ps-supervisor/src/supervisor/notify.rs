@@ -4,7 +4,7 @@ use super::Supervisor;
 use crate::health::notices;
 use crate::notify_socket::Said;
 use crate::seat::Seat;
-use crate::source::Source;
+use crate::wakeup::Wakeup;
 
 /// The most datagrams that are handled in one turn, so that other events are handled too.
 const ROW: usize = 64;
@@ -33,15 +33,15 @@ impl Supervisor {
     /// Watches the socket once it exists.
     pub(super) fn watch_notify_socket(&mut self) {
         let Some(socket) = self.means.notify.as_mut().filter(|socket| !socket.is_watched) else { return };
-        socket.is_watched = self.poll.watch(socket.fd(), Source::Notify).is_ok();
+        socket.is_watched = self.poll.watch(socket.fd(), Wakeup::Notify).is_ok();
     }
 
     /// Watches new main processes (`MAINPID`) that are no children of ours.
     fn watch_main_processes(&mut self) {
         for run in self.seats.values_mut().flat_map(Seat::runs_mut) {
-            let source = Source::Adopted(run.status.slot.clone(), run.number());
+            let wakeup = Wakeup::Adopted(run.status.slot.clone(), run.number());
             if let Some(pidfd) = run.take_new_main() {
-                let _ = self.poll.watch(pidfd, source);
+                let _ = self.poll.watch(pidfd, wakeup);
             }
         }
     }

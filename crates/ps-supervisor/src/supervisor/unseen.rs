@@ -9,7 +9,7 @@ use os_process::Stat;
 use super::Supervisor;
 use crate::process::Process;
 use crate::run::Run;
-use crate::source::Source;
+use crate::wakeup::Wakeup;
 
 const PROGRAM: &str = "ps-supervise";
 const LOOK: Duration = Duration::from_millis(5);
@@ -20,19 +20,19 @@ const GONE: Duration = Duration::from_millis(10);
 
 impl Supervisor {
     /// The main process of an adopted run has ended.
-    pub(super) fn lose_sight(&mut self, source: &Source) {
-        let Source::Adopted(slot, number) = source else { return };
+    pub(super) fn lose_sight(&mut self, wakeup: &Wakeup) {
+        let Wakeup::Adopted(slot, number) = wakeup else { return };
         let Some(seat) = self.seats.get_mut(slot) else {
-            self.unseen.remove(source);
+            self.unseen.remove(wakeup);
             return;
         };
         let run = seat.runs_mut().find(|run| run.number() == *number && run.process().is_some());
         let found = run.and_then(|run| Some((run.process().map(Process::pid)?, run.exit_seen())));
         let Some((pid, exit)) = found else {
-            self.unseen.remove(source);
+            self.unseen.remove(wakeup);
             return;
         };
-        let since = *self.unseen.entry(source.clone()).or_insert_with(Instant::now);
+        let since = *self.unseen.entry(wakeup.clone()).or_insert_with(Instant::now);
         if exit.is_none() && since.elapsed() < patience(pid) {
             if let Some(pidfd) = seat.runs().find(|run| run.number() == *number).and_then(Run::pidfd) {
                 // A pidfd stays readable, so it must not be watched any longer.
@@ -40,7 +40,7 @@ impl Supervisor {
             }
             return;
         }
-        self.unseen.remove(source);
+        self.unseen.remove(wakeup);
         seat.reap(pid, exit, &mut self.means);
     }
 }
@@ -48,9 +48,9 @@ impl Supervisor {
 impl Supervisor {
     /// Looks for exit statuses that were not recorded before. Called before clients are told of this turn's events.
     pub(super) fn look_for_ends(&mut self) {
-        let waiting: Vec<Source> = self.unseen.keys().cloned().collect();
-        for source in &waiting {
-            self.lose_sight(source);
+        let waiting: Vec<Wakeup> = self.unseen.keys().cloned().collect();
+        for wakeup in &waiting {
+            self.lose_sight(wakeup);
         }
     }
 

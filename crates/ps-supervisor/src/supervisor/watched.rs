@@ -13,7 +13,7 @@ use ps_rollout::{Rules, Strategy};
 use super::Supervisor;
 use crate::revision::{self, Manner, NEXT_FILE, Next};
 use crate::seat_table::Event;
-use crate::source::Source;
+use crate::wakeup::Wakeup;
 use crate::watched::{self, Refresh};
 
 /// The rollout rules of a type whose own are not known any more.
@@ -39,14 +39,14 @@ impl Supervisor {
             if let Ok(watch) = &watched.watch {
                 let _ = self.poll.unwatch(watch.fd());
             }
-            self.poll.forget(&Source::Files(index));
+            self.poll.forget(&Wakeup::Files(index));
         }
         self.watched = wanted;
         for index in 0..self.watched.len() {
             let watched = &mut self.watched[index];
             watched.begin();
             if let Ok(watch) = &watched.watch {
-                let _ = self.poll.watch(watch.fd().as_fd(), Source::Files(index));
+                let _ = self.poll.watch(watch.fd().as_fd(), Wakeup::Files(index));
             }
             if let Some(trouble) = watched.trouble() {
                 let types = watched.types.clone();

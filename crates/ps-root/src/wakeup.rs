@@ -1,10 +1,10 @@
-//! The events of the root's loop, by where they come from.
+//! What wakes a root's event loop, by where it comes from.
 
 use formation::AppName;
 
 /// What a watched descriptor belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Source {
+pub(crate) enum Wakeup {
     /// A client connects.
     Listener,
     /// A signal that ends a root.

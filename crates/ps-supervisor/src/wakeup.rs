@@ -1,11 +1,11 @@
-//! The events of the supervisor's loop, by where they come from.
+//! What wakes the event loop of a supervisor, by where it comes from.
 
 use formation::Slot;
 use ps_rollout::Run;
 
 /// What a watched descriptor belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Source {
+pub(crate) enum Wakeup {
     /// A child has exited.
     ChildSignal,
     /// A signal has arrived.
@@ -35,7 +35,7 @@ pub(crate) enum Source {
     Files(usize),
 }
 
-impl Source {
+impl Wakeup {
     /// Whether it belongs to a run of this slot.
     pub(crate) fn is_of(&self, of: &Slot) -> bool {
         match self {
