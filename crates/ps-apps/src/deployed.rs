@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Bytes, Text};
 use crate::kept_releases::{FORMAT, KeptRelease};
 use crate::scope::Scope;
-use crate::{Error, FormationSource, StoredEntry, StoredFormation, World};
+use crate::{Error, FormationOrigin, StoredEntry, StoredFormation, World};
 
 const PLUGIN: &str = "apps";
 const FILE: &str = "deployed.json";
@@ -41,7 +41,7 @@ pub struct Deployed {
     pub scheduler: String,
     /// How many instances there are. What was wanted no more has ended, so it has no part in it.
     pub scale: Vec<StoredEntry>,
-    /// Who said so, in [`FormationSource`]'s word.
+    /// Who said so, in [`FormationOrigin`]'s word.
     pub scale_source: String,
     /// Whether the formation may be changed by hand.
     pub can_scale: bool,
@@ -148,7 +148,7 @@ impl World {
         self.keep(app, &self.app_json_path(app), deployed.app_json.as_ref())?;
         self.set_property("scheduler", scope, "selected", &deployed.scheduler)?;
         let formation = StoredFormation { scale: deployed.scale.clone(), old: Vec::new() };
-        let source = FormationSource::named(&deployed.scale_source).unwrap_or_default();
+        let source = FormationOrigin::named(&deployed.scale_source).unwrap_or_default();
         self.update_formation_from::<Error>(app, source, |_| Ok(formation))?;
         if self.can_scale(app)? != deployed.can_scale {
             self.set_property("ps", scope, "can-scale", &deployed.can_scale.to_string())?;

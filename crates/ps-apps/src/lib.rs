@@ -7,7 +7,7 @@ mod content;
 mod deployed;
 mod environment;
 mod error;
-mod formation_source;
+mod formation_origin;
 mod instance_files;
 mod kept_releases;
 mod known_types;
@@ -32,8 +32,8 @@ pub use apps::App;
 pub use content::{Bytes, Text};
 pub use deployed::Deployed;
 pub use error::Error;
-pub use formation_source::{
-    DOKKU_SCALE, FormationSource, InvalidDokkuScale, OfferedCounts, RefusedOffer, parse_dokku_scale,
+pub use formation_origin::{
+    DOKKU_SCALE, FormationOrigin, InvalidDokkuScale, OfferedCounts, RefusedOffer, parse_dokku_scale,
 };
 pub use instance_files::{ContainerFile, InstanceFiles, InstanceRecord, LISTENING_HOST};
 pub use kept_releases::KeptRelease;

@@ -105,7 +105,7 @@ impl World {
             app_json: state_file::read(&self.app_json_path(app), false)?.map(Bytes),
             scheduler: self.scheduler_name(app)?.to_string(),
             scale: self.formation(app)?.scale,
-            scale_source: self.formation_source(app)?.as_str().to_owned(),
+            scale_source: self.formation_origin(app)?.as_str().to_owned(),
             can_scale: self.can_scale(app)?,
         }))
     }

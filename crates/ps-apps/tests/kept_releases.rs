@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
 use formation::AppName;
-use ps_apps::{Bytes, Deployed, Error, FormationSource, StoredEntry, World};
+use ps_apps::{Bytes, Deployed, Error, FormationOrigin, StoredEntry, World};
 use tempfile::TempDir;
 
 struct Place {
@@ -45,7 +45,7 @@ fn release(place: &str, procfile: &[u8]) -> Deployed {
         app_json: None,
         scheduler: "native".to_owned(),
         scale: vec![StoredEntry { name: "web".to_owned(), count: 2 }],
-        scale_source: FormationSource::Argument.as_str().to_owned(),
+        scale_source: FormationOrigin::Argument.as_str().to_owned(),
         can_scale: true,
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use env_files::MAX_ENV_FILE_BYTES;
 use formation::{AppName, Which};
-use ps_apps::{AppLock, Bytes, Deployed, FormationSource, SchedulerName, Scope, StoredEntry, World};
+use ps_apps::{AppLock, Bytes, Deployed, FormationOrigin, SchedulerName, Scope, StoredEntry, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_release::{Checkout, CommandLine, Counts, Environment, Source, remarks};
@@ -150,7 +150,7 @@ fn deploy(
         }
         let (formation, source) = formation;
         // Without a choice in this deploy, the earlier one stays.
-        let source = source.map_or_else(|| world.formation_source(app), Ok)?;
+        let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
         Ok::<_, anyhow::Error>(record(&name, checkout, formation.scale, source, counts.can_scale()))
     })();
     if ran.is_err() {
@@ -238,7 +238,7 @@ fn record(
     scheduler: &SchedulerName,
     checkout: &Checkout,
     scale: Vec<StoredEntry>,
-    scale_source: FormationSource,
+    scale_source: FormationOrigin,
     can_scale: bool,
 ) -> Deployed {
     let (kind, place) = checkout.place();

@@ -7,7 +7,7 @@ use app_json::AppJson;
 use formation::{AppName, ProcessType, Quantity};
 use procfile::Procfile;
 use ps_apps::{
-    AskedCount, DOKKU_SCALE, FormationSource, OfferedCounts, Scaling, StoredFormation, World,
+    AskedCount, DOKKU_SCALE, FormationOrigin, OfferedCounts, Scaling, StoredFormation, World,
     parse_dokku_scale,
 };
 
@@ -48,7 +48,7 @@ impl Counts {
         &self,
         world: &World,
         app: &AppName,
-    ) -> Result<(StoredFormation, Option<FormationSource>), Error> {
+    ) -> Result<(StoredFormation, Option<FormationOrigin>), Error> {
         let stored = world.formation(app)?;
         let rule = Scaling {
             asked: &[],
@@ -70,12 +70,12 @@ impl Counts {
     ) -> Result<Vec<String>, Error> {
         let mut hints = Vec::new();
         let Some((_, source)) = self.offered.file() else { return Ok(hints) };
-        if source == FormationSource::DokkuScale {
+        if source == FormationOrigin::DokkuScale {
             hints.push(
                 "The formation is DOKKU_SCALE's: Dokku reads that no more, app.json's formation takes its place".to_owned(),
             );
         }
-        if source == FormationSource::AppJson && !self.offered.dokku_scale.is_empty() {
+        if source == FormationOrigin::AppJson && !self.offered.dokku_scale.is_empty() {
             hints.push(format!(
                 "{DOKKU_SCALE} is not heeded: {APP_JSON} has a formation, which takes its place"
             ));

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use formation::{AppName, FIRST_TYPE, MAX_QUANTITY, ProcessType, Quantity};
-use ps_apps::{AppLock, AskedCount, FormationSource, RefusedScaling, Scaling, StoredFormation, World};
+use ps_apps::{AppLock, AskedCount, FormationOrigin, RefusedScaling, Scaling, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 use ps_dokku::DeployLock;
@@ -68,7 +68,7 @@ fn carry_through(
     args: &Args,
     change: &Change,
 ) -> Result<Outcome> {
-    let Stored { before, after, mut named } = store(world, app, FormationSource::Argument, change)?;
+    let Stored { before, after, mut named } = store(world, app, FormationOrigin::Argument, change)?;
     let outcome = if args.skip_deploy {
         Outcome::Done
     } else {
@@ -112,7 +112,7 @@ pub(crate) struct Stored {
 pub(crate) fn store(
     world: &World,
     app: &AppName,
-    source: FormationSource,
+    source: FormationOrigin,
     change: &Change,
 ) -> Result<Stored> {
     let (mut before, mut named) = (StoredFormation::default(), Vec::new());

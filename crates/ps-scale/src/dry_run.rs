@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 use formation::{AppName, ProcessType};
-use ps_apps::{FormationSource, StoredFormation, World};
+use ps_apps::{FormationOrigin, StoredFormation, World};
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Foreseen, Outlook, foresee};
 use serde::Serialize;
@@ -28,7 +28,7 @@ struct Rows(Vec<Foreseen>, bool);
 /// What applying the stored formation would do.
 pub(crate) fn stored(world: &World, app: &AppName, args: &Args) -> Result<Outcome> {
     let stored = print::read(world, app)?;
-    let source = world.formation_source(app)?;
+    let source = world.formation_origin(app)?;
     write(app, source, &rows(world, app, &stored, None)?, args)
 }
 
@@ -44,12 +44,12 @@ pub(crate) fn change(
     let is_type = |name: &String| name.parse::<ProcessType>().is_ok();
     let changed = || after.changed_since(before).into_iter().filter(is_type).collect::<Vec<_>>();
     let whole = world.inside_dokku().then(changed);
-    write(app, FormationSource::Argument, &rows(world, app, after, whole.as_deref())?, args)
+    write(app, FormationOrigin::Argument, &rows(world, app, after, whole.as_deref())?, args)
 }
 
 fn write(
     app: &AppName,
-    source: FormationSource,
+    source: FormationOrigin,
     Rows(rows, is_known): &Rows,
     args: &Args,
 ) -> Result<Outcome> {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use anyhow::{Context, Result};
 use formation::AppName;
-use ps_apps::{FormationSource, StoredEntry, StoredFormation, World};
+use ps_apps::{FormationOrigin, StoredEntry, StoredFormation, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use serde::Serialize;
@@ -25,21 +25,21 @@ pub(crate) fn formation(world: &World, app: &AppName, args: &Args) -> Result<Out
     warn_of_unacceptable(app, &stored);
     let is_quiet = args.quiet || say::quiet();
     write(app, &stored, args.format(), is_quiet)?;
-    let source = world.formation_source(app)?;
-    if source != FormationSource::Argument && !is_quiet && !world.inside_dokku() {
+    let source = world.formation_origin(app)?;
+    if source != FormationOrigin::Argument && !is_quiet && !world.inside_dokku() {
         say::detail(&format!("these counts come from {}", of(source)))?;
     }
     Ok(Outcome::Done)
 }
 
-fn of(source: FormationSource) -> &'static str {
+fn of(source: FormationOrigin) -> &'static str {
     match source {
-        FormationSource::Argument => "a command line",
-        FormationSource::AppJson => "the formation in app.json: change it there and deploy again",
-        FormationSource::DokkuScale => {
+        FormationOrigin::Argument => "a command line",
+        FormationOrigin::AppJson => "the formation in app.json: change it there and deploy again",
+        FormationOrigin::DokkuScale => {
             "the file DOKKU_SCALE, which each deploy reads again: a formation in app.json takes its place"
         }
-        FormationSource::Trigger => "the trigger ps-set-scale",
+        FormationOrigin::Trigger => "the trigger ps-set-scale",
     }
 }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use anyhow::Result;
 use formation::AppName;
-use ps_apps::{AskedCount, FormationSource, Scope, World};
+use ps_apps::{AskedCount, FormationOrigin, Scope, World};
 use ps_cli::exit::{Outcome, Refusal};
 
 use crate::args::Args;
@@ -77,7 +77,7 @@ fn set_scale(world: &World, app: &AppName, flags: &SetScale, args: &Args) -> Res
     let change = Change { asked, replaces: flags.clears, known: world.known_types(app)? };
     let before = print::read(world, app)?;
     let is_real = change.apply(world, &before)?.0 != before;
-    let store = || change::store(world, app, FormationSource::Trigger, &change);
+    let store = || change::store(world, app, FormationOrigin::Trigger, &change);
     // With each deploy Dokku hands on what is stored already: nothing happens then, and there is nothing to tell.
     let Stored { before, after, named } = if is_real { change::told(world, app, store)? } else { store()? };
     if flags.skips {
@@ -96,7 +96,7 @@ fn set_can_scale(world: &World, app: &AppName, can_scale: &str) -> Result<Outcom
 /// Types that the new Procfile has come in at 0; those that it has no more end.
 fn follow_procfile(world: &World, app: &AppName) -> Result<Outcome> {
     let change = Change { asked: Vec::new(), replaces: false, known: world.known_types(app)? };
-    change::store(world, app, world.formation_source(app)?, &change)?;
+    change::store(world, app, world.formation_origin(app)?, &change)?;
     Ok(Outcome::Done)
 }
 

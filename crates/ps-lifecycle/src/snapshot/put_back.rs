@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use formation::{Slot, Which};
-use ps_apps::{App, AppLock, Error, FormationSource, SavedApp, StoredFormation};
+use ps_apps::{App, AppLock, Error, FormationOrigin, SavedApp, StoredFormation};
 use ps_scheduler::Intent;
 
 use super::instances;
@@ -64,7 +64,7 @@ fn rest(session: &Session, lock: &AppLock, app: &App, saved: &SavedApp, is_same_
 
 fn write_counts(session: &Session, app: &App, saved: &SavedApp) -> Result<()> {
     let scale = saved.deployed.scale.clone();
-    let source = FormationSource::named(&saved.deployed.scale_source).unwrap_or_default();
+    let source = FormationOrigin::named(&saved.deployed.scale_source).unwrap_or_default();
     let write = |_: &StoredFormation| Ok::<_, Error>(StoredFormation { scale, old: Vec::new() });
     session.world.update_formation_from(&app.name, source, write)?;
     Ok(())

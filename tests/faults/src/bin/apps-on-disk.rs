@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use ps_apps::{App, Bytes, Deployed, Error, FormationSource, Scope, StoredEntry, StoredFormation, World};
+use ps_apps::{App, Bytes, Deployed, Error, FormationOrigin, Scope, StoredEntry, StoredFormation, World};
 use ps_cli::exit::{self, Outcome};
 
 const WAIT: Duration = Duration::from_secs(30);
@@ -80,7 +80,7 @@ fn record(world: &World, app: &App, release: &str, count: &str) -> Result<(), Er
         app_json: Some(Bytes(format!("{{\"name\": \"{release}\"}}\n").into_bytes())),
         scheduler: format!("scheduler-of-{release}"),
         scale: entries(&[&format!("web={count}")]),
-        scale_source: FormationSource::AppJson.as_str().to_owned(),
+        scale_source: FormationOrigin::AppJson.as_str().to_owned(),
         can_scale: false,
     };
     world.record_deploy(&app.name, &deployed)

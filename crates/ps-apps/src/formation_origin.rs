@@ -15,7 +15,7 @@ pub const DOKKU_SCALE: &str = "DOKKU_SCALE";
 
 /// Who said how many instances are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FormationSource {
+pub enum FormationOrigin {
     /// A person or a pipeline, on a command line.
     #[default]
     Argument,
@@ -60,7 +60,7 @@ pub struct OfferedCounts {
 #[error("{}: {why}", by.as_str())]
 pub struct RefusedOffer {
     /// Who asked for them.
-    by: FormationSource,
+    by: FormationOrigin,
     /// What is wrong with them.
     why: RefusedScaling,
 }
@@ -72,30 +72,30 @@ impl OfferedCounts {
         &self,
         rule: Scaling<'_>,
         before: &StoredFormation,
-    ) -> Result<(StoredFormation, Option<FormationSource>), RefusedOffer> {
+    ) -> Result<(StoredFormation, Option<FormationOrigin>), RefusedOffer> {
         let refused = |by| move |why| RefusedOffer { by, why };
         let file = self.file();
-        let (asked, source) = file.unwrap_or((&[], FormationSource::Argument));
+        let (asked, source) = file.unwrap_or((&[], FormationOrigin::Argument));
         let rule = Scaling { asked, replaces: file.is_some(), ..rule };
         let of_files = rule.apply(before).map_err(refused(source))?;
         if self.arguments.is_empty() {
             return Ok((of_files, file.map(|(_, source)| source)));
         }
         let rule = Scaling { asked: &self.arguments, replaces: false, ..rule };
-        let formation = rule.apply(&of_files).map_err(refused(FormationSource::Argument))?;
-        Ok((formation, Some(FormationSource::Argument)))
+        let formation = rule.apply(&of_files).map_err(refused(FormationOrigin::Argument))?;
+        Ok((formation, Some(FormationOrigin::Argument)))
     }
 
     /// The counts of the file that wins, and which file it is.
-    pub fn file(&self) -> Option<(&[AskedCount], FormationSource)> {
+    pub fn file(&self) -> Option<(&[AskedCount], FormationOrigin)> {
         let files =
-            [(&self.app_json, FormationSource::AppJson), (&self.dokku_scale, FormationSource::DokkuScale)];
+            [(&self.app_json, FormationOrigin::AppJson), (&self.dokku_scale, FormationOrigin::DokkuScale)];
         let first = files.into_iter().find(|(asked, _)| !asked.is_empty());
         first.map(|(asked, source)| (asked.as_slice(), source))
     }
 }
 
-impl FormationSource {
+impl FormationOrigin {
     /// The word in JSON, on the terminal and on disk.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -128,13 +128,13 @@ pub fn parse_dokku_scale(bytes: &[u8]) -> Result<Vec<AskedCount>, InvalidDokkuSc
 
 impl World {
     /// Who said how many instances of the app are wanted. Inside Dokku it is app.json where that forbids `ps:scale`.
-    pub fn formation_source(&self, app: &AppName) -> Result<FormationSource, Error> {
+    pub fn formation_origin(&self, app: &AppName) -> Result<FormationOrigin, Error> {
         if self.inside_dokku() {
             let can_scale = self.can_scale(app)?;
-            return Ok(if can_scale { FormationSource::Argument } else { FormationSource::AppJson });
+            return Ok(if can_scale { FormationOrigin::Argument } else { FormationOrigin::AppJson });
         }
         let stored = self.property(PLUGIN, Scope::App(app), KEY)?;
-        Ok(stored.and_then(|word| FormationSource::named(&word)).unwrap_or_default())
+        Ok(stored.and_then(|word| FormationOrigin::named(&word)).unwrap_or_default())
     }
 
     /// Changes the formation as [`World::update_formation`] does. Outside Dokku it also writes down who asked for the change.
@@ -142,13 +142,13 @@ impl World {
     pub fn update_formation_from<E: From<Error>>(
         &self,
         app: &AppName,
-        source: FormationSource,
+        source: FormationOrigin,
         change: impl FnOnce(&StoredFormation) -> Result<StoredFormation, E>,
     ) -> Result<StoredFormation, E> {
         self.in_directory(PLUGIN, Scope::App(app), |directory| {
             let before = self.formation(app)?;
             let after = change(&before)?;
-            let is_remembered = self.inside_dokku() || self.formation_source(app)? == source;
+            let is_remembered = self.inside_dokku() || self.formation_origin(app)? == source;
             let memory = (KEY, source.as_str().as_bytes().to_vec());
             let beside = if is_remembered { &[][..] } else { &[memory] };
             self.write_formation(directory, app, &before, &after, beside)?;
@@ -174,9 +174,9 @@ mod tests {
         let files = OfferedCounts { app_json: app_json.clone(), dokku_scale: dokku_scale.clone(), ..none() };
         let rows = [
             (none(), "web=1 worker=5", None),
-            (OfferedCounts { dokku_scale, ..none() }, "worker=2 web=0", Some(FormationSource::DokkuScale)),
-            (files.clone(), "web=7 worker=0", Some(FormationSource::AppJson)),
-            (OfferedCounts { arguments, ..files }, "web=8 worker=0", Some(FormationSource::Argument)),
+            (OfferedCounts { dokku_scale, ..none() }, "worker=2 web=0", Some(FormationOrigin::DokkuScale)),
+            (files.clone(), "web=7 worker=0", Some(FormationOrigin::AppJson)),
+            (OfferedCounts { arguments, ..files }, "web=8 worker=0", Some(FormationOrigin::Argument)),
         ];
         let known = ["web", "worker"].map(|name| name.parse().expect("legal")).into();
         let max = formation::Quantity::ONE;
