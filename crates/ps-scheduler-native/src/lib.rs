@@ -17,11 +17,11 @@ mod rolling;
 mod root;
 mod service;
 mod signal;
+mod source_trees;
 mod specify;
 mod status;
 mod stop;
 mod supervised;
-mod trees;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ use ps_scheduler::{
 };
 
 use crate::service::Service;
-pub use crate::trees::{Pushed, Trees};
+pub use crate::source_trees::{Pushed, SourceTrees};
 
 /// The scheduler `native`: each app's processes under a supervisor of its own.
 #[derive(Clone, Debug)]
@@ -71,8 +71,8 @@ impl Native {
     }
 
     /// The source trees of an app that was pushed.
-    pub fn trees(&self, app: &AppName) -> Trees {
-        Trees::of(self.service(app))
+    pub fn source_trees(&self, app: &AppName) -> SourceTrees {
+        SourceTrees::of(self.service(app))
     }
 
     /// Every process of the instances that run, in the order of the slots.
@@ -188,7 +188,7 @@ impl Scheduler for Native {
         };
         let mut removed = Vec::new();
         for app in apps {
-            removed.extend(self.trees(&app).retire()?);
+            removed.extend(self.source_trees(&app).retire()?);
         }
         Ok(removed)
     }

@@ -17,11 +17,11 @@ const DIFFERENCES: [(&str, &str); 3] = [
     ("extract-path-escape", "no path leads out of the source tree"),
 ];
 
-struct Tree {
+struct SourceTree {
     dokku: Dokku,
 }
 
-impl Tree {
+impl SourceTree {
     fn new(files: &[(&str, &str)]) -> Self {
         let tree = Self { dokku: Dokku::new() };
         fs::create_dir_all(tree.dokku.place.path().join("tree")).expect("a directory");
@@ -83,7 +83,7 @@ fn replay(case: &Value) -> Option<String> {
         _ => vec![("Procfile", staged.unwrap_or_default())],
     };
     let files: Vec<(&str, &str)> = files.iter().map(|(path, content)| (*path, content.as_str())).collect();
-    let mut tree = Tree::new(&files);
+    let mut tree = SourceTree::new(&files);
     match name.as_str() {
         "extract-path" => tree = tree.path_property("deep/Procfile"),
         "extract-path-escape" => tree = tree.path_property("../../../../../../../../../../etc/hostname"),
@@ -136,7 +136,7 @@ fn replay(case: &Value) -> Option<String> {
 #[test]
 fn a_crlf_procfile_is_stored_with_unix_lines() {
     for mark in ["", "\u{feff}"] {
-        let tree = Tree::new(&[("Procfile", &format!("{mark}web: a\r\nworker: b\r\n"))]);
+        let tree = SourceTree::new(&[("Procfile", &format!("{mark}web: a\r\nworker: b\r\n"))]);
         assert_eq!(tree.extract().status, 0);
         assert_eq!(tree.staged().as_deref(), Some("web: a\nworker: b\n"), "{mark:?}");
     }
@@ -144,7 +144,7 @@ fn a_crlf_procfile_is_stored_with_unix_lines() {
 
 #[test]
 fn no_procfile_is_marked_and_a_deploy_without_one_takes_the_old_one_away() {
-    let tree = Tree::new(&[]);
+    let tree = SourceTree::new(&[]);
     assert_eq!(tree.extract().status, 0);
     assert!(tree.is_marked_missing() && tree.staged().is_none());
     let mark = tree.dokku.place.path().join("lib/data/ps/demo/Procfile.4242.missing");
@@ -157,7 +157,7 @@ fn no_procfile_is_marked_and_a_deploy_without_one_takes_the_old_one_away() {
 
 #[test]
 fn a_procfile_that_is_refused_leaves_nothing_behind() {
-    let tree = Tree::new(&[("Procfile", "web a\n")]);
+    let tree = SourceTree::new(&[("Procfile", "web a\n")]);
     let ran = tree.extract();
     assert_eq!((ran.status, ran.stdout.as_str()), (1, ""));
     assert!(
@@ -173,12 +173,12 @@ fn a_procfile_that_is_refused_leaves_nothing_behind() {
 fn the_chosen_procfile_takes_the_place_of_the_default_one_in_the_source() {
     let files = [("Procfile", "web: default\n"), ("deep/Procfile", "web: deep\r\n")];
     for path in ["deep/Procfile", "/deep/Procfile/"] {
-        let tree = Tree::new(&files).path_property(path);
+        let tree = SourceTree::new(&files).path_property(path);
         assert_eq!(tree.extract().status, 0);
         assert_eq!(tree.staged().as_deref(), Some("web: deep\n"), "{path}");
         assert_eq!(tree.dokku.place.read("tree/Procfile"), "web: deep\r\n", "{path}");
     }
-    let tree = Tree::new(&files).path_property("none/Procfile");
+    let tree = SourceTree::new(&files).path_property("none/Procfile");
     assert_eq!(tree.extract().status, 0);
     assert!(tree.is_marked_missing());
     assert!(!tree.dokku.place.path().join("tree/Procfile").exists(), "it was chosen not to be used");
@@ -188,7 +188,7 @@ fn the_chosen_procfile_takes_the_place_of_the_default_one_in_the_source() {
 fn nothing_is_read_from_outside_the_source() {
     for path in ["../secret", "../../../../../../../../etc/hostname", "deep/../../secret", "link", "absolute"]
     {
-        let tree = Tree::new(&[("Procfile", "web: default\n"), ("deep/Procfile", "web: deep\n")])
+        let tree = SourceTree::new(&[("Procfile", "web: default\n"), ("deep/Procfile", "web: deep\n")])
             .path_property(path);
         tree.dokku.place.write("secret", "web: stolen\n");
         let root = tree.dokku.place.path().join("tree");
@@ -204,7 +204,7 @@ fn nothing_is_read_from_outside_the_source() {
 
 #[test]
 fn an_earlier_deploy_that_died_leaves_no_procfile_for_a_later_process_of_the_same_id() {
-    let tree = Tree::new(&[("Procfile", "web: a\n")]);
+    let tree = SourceTree::new(&[("Procfile", "web: a\n")]);
     tree.dokku.place.write("lib/data/ps/demo/Procfile.17", "web: dead\n");
     tree.dokku.place.write("lib/data/ps/demo/Procfile.4242.missing", "");
     assert_eq!(tree.extract().status, 0);
@@ -230,10 +230,10 @@ fn an_image_gives_its_procfile_from_where_it_starts_even_one_that_runs_nothing()
     };
     let name = format!("formation-test/procfile-{}", std::process::id());
     build(&name, "WORKDIR /srv/app\nRUN printf 'web: from-image\\n' >Procfile\nCMD []\nENTRYPOINT []");
-    let tree = Tree::new(&[]);
+    let tree = SourceTree::new(&[]);
     tree.dokku.place.write("lib/config/git/demo/source-image", &name);
     let ran = tree.extract();
-    let path = Tree::new(&[]).path_property("none");
+    let path = SourceTree::new(&[]).path_property("none");
     path.dokku.place.write("lib/config/git/demo/source-image", &name);
     let none = path.extract();
     let _ = std::process::Command::new("docker").args(["image", "rm", "--force", &name]).output();

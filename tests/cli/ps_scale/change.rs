@@ -153,11 +153,11 @@ fn an_app_that_is_being_changed_is_busy_and_its_holder_is_named() {
     let world = World::new(place.root(), place.lib());
     let app = "hello".parse().expect("a name");
     let held = world.lock_app(&app, Duration::ZERO).expect("nobody holds it");
-    let before = place.tree();
+    let before = place.contents();
     let ran = scale(&place, &["hello", "web=2", "--wait", "0", "--quiet"]);
     assert_eq!(quietly(&ran), (75, ""));
     assert!(ran.stderr.contains(&format!("pid {}", std::process::id())), "{}", ran.stderr);
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
     assert_eq!(scale(&place, &["hello"]).status, 0);
     let (name, token) = held.token();
     let ran = run(place.command(PROGRAM).args(["hello", "web=2", "--wait", "0"]).env(name, token));

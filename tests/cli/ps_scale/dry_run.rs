@@ -8,7 +8,7 @@ use crate::{beside_a_recorder, quietly, scale, shop};
 #[test]
 fn a_dry_run_of_an_app_that_is_not_deployed_says_so_and_changes_nothing() {
     let place = shop("web=2\nworker=1\nrelease=0\n");
-    let before = place.tree();
+    let before = place.contents();
     let ran = scale(&place, &["shop", "--dry-run", "web=1", "worker=0"]);
     let plan = "web.1            start    the app is not deployed: starts with its first deploy\n";
     assert_eq!((quietly(&ran), &*ran.stderr), ((0, plan), ""));
@@ -16,7 +16,7 @@ fn a_dry_run_of_an_app_that_is_not_deployed_says_so_and_changes_nothing() {
     let plan: serde_json::Value = serde_json::from_str(&json).expect("one object");
     assert_eq!((&plan["app"], &plan["source"]), (&"shop".into(), &"argument".into()));
     assert_eq!(plan["instances"].as_array().map(Vec::len), Some(2));
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
 }
 
 /// What is asked of `ps-lifecycle` where it runs is held by its own tests: `ps_lifecycle/plans.rs`.

@@ -9,7 +9,7 @@ use crate::{PROGRAM, quietly, scale, scale_inside_dokku, shop, stored};
 fn inside_dokku_an_app_that_a_plugin_hides_does_not_exist() {
     let place = Place::with_app("yours", "web=1\n");
     place.hide_yours_from_ann();
-    let before = place.tree();
+    let before = place.contents();
     let ask = |user: &str, words: &[&str]| {
         run(place.command_inside_dokku(PROGRAM).args(words).env("SSH_USER", user).env_remove("SSH_NAME"))
     };
@@ -22,7 +22,7 @@ fn inside_dokku_an_app_that_a_plugin_hides_does_not_exist() {
         );
     }
     assert_eq!(ask("ann", &["--from-trigger", "ps-current-scale", "yours"]).stdout, "web=1");
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
     assert_eq!(ask("bob", &["yours", "web=2"]).status, 0);
     assert_eq!(scale(&place, &["yours", "--quiet"]).stdout, "web:  2\n", "on our own nobody hides");
 }

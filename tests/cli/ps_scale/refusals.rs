@@ -43,7 +43,7 @@ fn bad_input_is_refused_in_one_line_and_nothing_changes() {
             "nope is not in the Procfile",
         ),
     ];
-    let before = place.tree();
+    let before = place.contents();
     for (words, status, part) in rows {
         let ran = scale(&place, words);
         assert_eq!(quietly(&ran), (*status, ""), "{words:?} {}", ran.stderr);
@@ -54,7 +54,7 @@ fn bad_input_is_refused_in_one_line_and_nothing_changes() {
             let inside = scale_inside_dokku(&place, words);
             assert_eq!(inside.status, *status, "{words:?} {}", inside.stderr);
             assert!(inside.stderr.starts_with(" !     "), "{words:?} {}", inside.stderr);
-            assert!(place.tree() == before, "{words:?} left something behind");
+            assert!(place.contents() == before, "{words:?} left something behind");
         }
     }
 }
@@ -62,7 +62,7 @@ fn bad_input_is_refused_in_one_line_and_nothing_changes() {
 #[test]
 fn wrong_usage_is_status_2_on_our_own() {
     let place = hello("web=1\n");
-    let before = place.tree();
+    let before = place.contents();
     for words in [
         &[][..],
         &["--nope", "hello"],
@@ -73,7 +73,7 @@ fn wrong_usage_is_status_2_on_our_own() {
         assert_eq!(quietly(&ran), (2, ""), "{words:?} {}", ran.stderr);
         assert!(!ran.stderr.is_empty(), "{words:?}");
     }
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
     assert!(scale(&place, &["--help"]).stdout.contains("Exit status"));
     assert!(scale(&place, &["--version"]).stdout.starts_with("ps-scale "));
 }
@@ -91,23 +91,23 @@ fn a_corrupt_formation_or_procfile_is_named_and_never_guessed() {
     for (path, bytes, part) in rows {
         let place = shop("web=1\n");
         fs::write(place.path().join(path), bytes).expect("a file");
-        let before = place.tree();
+        let before = place.contents();
         for words in [&["shop"][..], &["shop", "web=2"], &["shop", "--dry-run", "web=2"]] {
             let ran = scale(&place, words);
             assert_eq!(quietly(&ran), (1, ""), "{part} {words:?}");
             assert!(ran.stderr.contains(part), "{part} {}", ran.stderr);
             assert!(ran.stderr.contains("shop"), "{}", ran.stderr);
         }
-        assert!(place.tree() == before, "{part}");
+        assert!(place.contents() == before, "{part}");
     }
     for (procfile, part) in [("", "no entries"), ("web serve\n", "line 1")] {
         let place = shop("web=1\n");
         place.write("lib/data/ps/shop/Procfile", procfile);
-        let before = place.tree();
+        let before = place.contents();
         let ran = scale(&place, &["shop", "web=2"]);
         assert_eq!(quietly(&ran), (1, ""), "{}", ran.stderr);
         assert!(ran.stderr.contains("data/ps/shop/Procfile") && ran.stderr.contains(part), "{}", ran.stderr);
-        assert_eq!(place.tree(), before);
+        assert_eq!(place.contents(), before);
         assert_eq!(scale(&place, &["shop"]).status, 0);
     }
 }

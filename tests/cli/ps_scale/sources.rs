@@ -7,7 +7,7 @@ use crate::{hello, quietly, scale, scale_inside_dokku, stored};
 fn an_app_whose_app_json_has_a_formation_is_not_scaled_by_hand() {
     let place = hello("web=1\n");
     place.write("lib/config/ps/hello/can-scale", "false");
-    let before = place.tree();
+    let before = place.contents();
     let ran = scale(&place, &["hello", "web=2"]);
     assert_eq!(ran.status, 1);
     assert!(ran.stderr.contains("app.json"), "{}", ran.stderr);
@@ -15,7 +15,7 @@ fn an_app_whose_app_json_has_a_formation_is_not_scaled_by_hand() {
     let words =
         " !     App hello contains an app.json file with a formations key and cannot be manually scaled\n";
     assert_eq!((quietly(&ran), &*ran.stderr), ((1, ""), words));
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
     assert_eq!(scale(&place, &["hello"]).status, 0);
     assert_eq!(
         scale(&place, &["--from-trigger", "ps-set-scale", "hello", "true", "false", "web=2"]).status,

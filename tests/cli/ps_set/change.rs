@@ -116,11 +116,11 @@ fn an_app_that_is_being_changed_is_busy_and_its_holder_is_named() {
     let place = boxed();
     let world = World::new(place.root(), place.lib());
     let held = world.lock_app(&"box".parse().expect("a name"), Duration::ZERO).expect("nobody holds it");
-    let before = place.tree();
+    let before = place.contents();
     let ran = set(&place, &["--wait", "0", "box", "restore", "false"]);
     assert_eq!(quietly(&ran), (75, ""));
     assert!(ran.stderr.contains(&format!("pid {}", std::process::id())), "{}", ran.stderr);
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
     assert_eq!(set(&place, &["--list", "box"]).status, 0);
     let (name, token) = held.token();
     let ran = run(place.command(PROGRAM).args(["--wait", "0", "box", "restore", "false"]).env(name, token));

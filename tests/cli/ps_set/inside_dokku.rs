@@ -12,7 +12,7 @@ fn inside_dokku_an_app_that_a_plugin_hides_does_not_exist() {
     let place = Place::with_app("yours", "web=1\n");
     place.app("mine");
     place.hide_yours_from_ann();
-    let before = place.tree();
+    let before = place.contents();
     let ask = |user: &str, words: &[&str]| {
         run(place.command_inside_dokku(PROGRAM).args(words).env("SSH_USER", user).env_remove("SSH_NAME"))
     };
@@ -33,7 +33,7 @@ fn inside_dokku_an_app_that_a_plugin_hides_does_not_exist() {
     let ran = ask("ann", &["yours", "restart-policy", "maybe"]);
     assert_eq!((ran.status, &*ran.stderr), (1, " !     Invalid restart-policy specified\n"), "Dokku's order");
     assert!(!ask("ann", &["--list"]).stdout.contains("yours"));
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
     assert_eq!(ask("bob", &["--list", "--json"]).stdout.lines().count(), 14);
     assert_eq!(set(&place, &["yours", "restart-policy", "no"]).status, 0, "on our own nobody hides");
 }
@@ -41,7 +41,7 @@ fn inside_dokku_an_app_that_a_plugin_hides_does_not_exist() {
 #[test]
 fn inside_dokku_the_order_of_checks_and_the_words_are_dokkus() {
     let place = boxed();
-    let before = place.tree();
+    let before = place.contents();
     let names = "dockerfile-start-cmd, procfile-path, restart-policy, restore, skip-deploy, start-cmd, \
                  stop-timeout-seconds";
     let invalid = format!("Invalid property specified, valid properties include: {names}");
@@ -65,7 +65,7 @@ fn inside_dokku_the_order_of_checks_and_the_words_are_dokkus() {
         let said = format!(" !     {said}\n");
         assert_eq!((quietly(&ran), &*ran.stderr), ((status, ""), &*said), "{words:?}");
     }
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
     for (words, value) in [
         (&["box", "start-cmd", "  "][..], Some("  ")),
         (&["box", "start-cmd", "a ", " b"], Some("a   b")),

@@ -39,7 +39,7 @@ fn bad_input_is_refused_in_one_line_and_nothing_changes() {
         (&["box", "start-cmd", "a\nb"], 1, "one line"),
         (&["box", "start-cmd", &huge], 1, "longer than 32 KiB"),
     ];
-    let before = place.tree();
+    let before = place.contents();
     for (words, status, part) in rows {
         let ran = set(&place, &[&["--quiet"], *words].concat());
         let last = ran.stderr.lines().last().unwrap_or_default();
@@ -51,24 +51,24 @@ fn bad_input_is_refused_in_one_line_and_nothing_changes() {
         let inside = set_inside_dokku(&place, words);
         assert_eq!((inside.status, &*inside.stdout), (*status, ""), "{words:?}");
         assert!(inside.stderr.starts_with(" !     "), "{words:?} {}", inside.stderr);
-        assert!(place.tree() == before, "{words:?} left something behind");
+        assert!(place.contents() == before, "{words:?} left something behind");
     }
     let raw = run(place.command(PROGRAM).args(["box", "start-cmd"]).arg(OsStr::from_bytes(b"\xff")));
     assert_eq!(quietly(&raw), (1, ""));
     assert!(raw.stderr.contains("not UTF-8"), "{}", raw.stderr);
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
 }
 
 #[test]
 fn wrong_usage_is_status_2_on_our_own() {
     let place = boxed();
-    let before = place.tree();
+    let before = place.contents();
     for words in [&[][..], &["--global"], &["--nope", "box", "restore"], &["--list", "--get"]] {
         let ran = set(&place, words);
         assert_eq!(quietly(&ran), (2, ""), "{words:?} {}", ran.stderr);
         assert!(!ran.stderr.is_empty(), "{words:?}");
     }
-    assert_eq!(place.tree(), before);
+    assert_eq!(place.contents(), before);
     assert!(set(&place, &["--help"]).stdout.contains("stop-timeout-seconds"));
     assert!(set(&place, &["--version"]).stdout.starts_with("ps-set "));
 }

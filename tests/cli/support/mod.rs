@@ -19,7 +19,7 @@ use tempfile::TempDir;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// What lies below a directory: path to permission bits and content (`None`: a directory).
-pub(crate) type Tree = BTreeMap<PathBuf, (u32, Option<Vec<u8>>)>;
+pub(crate) type Contents = BTreeMap<PathBuf, (u32, Option<Vec<u8>>)>;
 
 /// The two roots.
 pub(crate) struct Place(TempDir);
@@ -123,32 +123,35 @@ impl Place {
     }
 
     /// Everything that lies here.
-    pub(crate) fn tree(&self) -> Tree {
-        let mut tree = Tree::new();
-        collect(self.path(), self.path(), &mut tree);
-        tree
+    pub(crate) fn contents(&self) -> Contents {
+        let mut contents = Contents::new();
+        collect(self.path(), self.path(), &mut contents);
+        contents
     }
 
     /// What other programs read: all but lock files and the directories that writes are staged in.
-    pub(crate) fn state(&self) -> Tree {
+    pub(crate) fn state(&self) -> Contents {
         let is_state = |path: &PathBuf| {
             !path.components().any(|part| part.as_os_str() == ".stage")
                 && !path.starts_with("lib/data/formation")
         };
-        self.tree().into_iter().filter(|(path, (_, content))| content.is_some() && is_state(path)).collect()
+        self.contents()
+            .into_iter()
+            .filter(|(path, (_, content))| content.is_some() && is_state(path))
+            .collect()
     }
 }
 
-fn collect(base: &Path, directory: &Path, tree: &mut Tree) {
+fn collect(base: &Path, directory: &Path, contents: &mut Contents) {
     for entry in fs::read_dir(directory).expect("a directory").flatten() {
         let path = entry.path();
         let mode = entry.metadata().expect("it is there").permissions().mode() & 0o7777;
         let name = path.strip_prefix(base).expect("it lies below").to_owned();
         if path.is_dir() {
-            tree.insert(name, (mode, None));
-            collect(base, &path, tree);
+            contents.insert(name, (mode, None));
+            collect(base, &path, contents);
         } else {
-            tree.insert(name, (mode, Some(fs::read(&path).expect("a file"))));
+            contents.insert(name, (mode, Some(fs::read(&path).expect("a file"))));
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn deploy(session: &Session, app: &AppName, tag: &str, which: Which) 
     let lock = session.lock(app)?;
     let native = Native::new(&session.world);
     let deployed = make_so(session, app, &native, which);
-    let ended = native.trees(app).end(&ps_dokku::deploy_pid()?);
+    let ended = native.source_trees(app).end(&ps_dokku::deploy_pid()?);
     deployed?;
     ended?;
     let world = &session.world;
@@ -53,7 +53,7 @@ fn make_so(session: &Session, app: &AppName, native: &Native, which: Which) -> R
 
 /// The tree that was pushed for this deploy; `None` if nothing was pushed.
 fn pushed(world: &World, app: &AppName, native: &Native) -> Result<Option<PathBuf>> {
-    match native.trees(app).pushed(&ps_dokku::deploy_pid()?)? {
+    match native.source_trees(app).pushed(&ps_dokku::deploy_pid()?)? {
         Pushed::Nothing => Ok(None),
         Pushed::Tree(tree) => Ok(Some(tree)),
         Pushed::Incomplete => {

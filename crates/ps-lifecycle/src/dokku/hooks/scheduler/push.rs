@@ -17,7 +17,7 @@ pub(super) fn push(world: &World, app: &str, tree: &Path, revision: &str) -> Res
         return Ok(());
     }
     let deploy = ps_dokku::deploy_pid()?;
-    let trees = Native::new(world).trees(&app);
+    let trees = Native::new(world).source_trees(&app);
     trees.begin(&deploy)?;
     refuse_image(world, &app)?;
     trees.keep(tree, &deploy, revision)?;

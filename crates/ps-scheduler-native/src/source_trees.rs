@@ -32,18 +32,18 @@ pub enum Pushed {
 
 /// The source trees of one app.
 #[derive(Clone, Debug)]
-pub struct Trees {
+pub struct SourceTrees {
     service: Service,
     directory: PathBuf,
 }
 
-impl Trees {
+impl SourceTrees {
     pub(crate) fn of(service: Service) -> Self {
         let directory = service.directory.join(TREES);
         Self { service, directory }
     }
 
-    /// Notes that the deploy of that name brings a tree that is not complete yet. Trees of earlier deploys that were begun
+    /// Notes that the deploy of that name brings a tree that is not complete yet. Source trees of earlier deploys that were begun
     /// and not finished are removed.
     pub fn begin(&self, deploy: &str) -> Result<(), Error> {
         for name in self.names()?.iter().filter(|name| name.starts_with(NOTE) || *name == COPY) {
@@ -170,10 +170,10 @@ mod tests {
 
     use super::*;
 
-    fn trees(place: &Path) -> Trees {
+    fn source_trees(place: &Path) -> SourceTrees {
         fs::create_dir_all(place.join("lib")).expect("a directory");
         let world = World::new(place.join("home"), place.join("lib"));
-        Trees::of(Service::of(&world, &"shop".parse().expect("a legal name"), None))
+        SourceTrees::of(Service::of(&world, &"shop".parse().expect("a legal name"), None))
     }
 
     fn pushed(place: &Path) -> PathBuf {
@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn a_tree_is_copied_as_it_is_and_never_onto_another() {
         let place = tempfile::tempdir().expect("a directory");
-        let (trees, tree) = (trees(place.path()), pushed(place.path()));
+        let (trees, tree) = (source_trees(place.path()), pushed(place.path()));
         assert_eq!(trees.pushed("7").expect("readable"), Pushed::Nothing);
         trees.begin("7").expect("begun");
         assert_eq!(trees.pushed("7").expect("readable"), Pushed::Incomplete);
@@ -215,7 +215,7 @@ mod tests {
     #[test]
     fn a_tree_that_cannot_be_copied_is_not_there() {
         let place = tempfile::tempdir().expect("a directory");
-        let trees = trees(place.path());
+        let trees = source_trees(place.path());
         trees.begin("7").expect("begun");
         let error = trees.keep(&place.path().join("none"), "7", "abc").expect_err("there is nothing");
         assert!(error.to_string().contains("none"), "{error}");
