@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use crate::clock::ticks_since_boot;
-use crate::mark::{Origin, origin};
+use crate::mark::{Marks, marks};
 use crate::stat::Stat;
 
 /// A younger process may not have executed its own program yet, so its marks are read again.
@@ -25,14 +25,14 @@ pub struct Process {
     /// When it started, in clock ticks since boot.
     pub start_time: u64,
     /// Its marks.
-    pub origin: Origin,
+    pub marks: Marks,
 }
 
 /// The processes of the machine, read at most once in a turn.
 #[derive(Debug)]
 pub struct Census {
     variable: &'static str,
-    known: HashMap<(u32, u64), Origin>,
+    known: HashMap<(u32, u64), Marks>,
     taken: Option<Count>,
     turn: u64,
 }
@@ -104,11 +104,11 @@ impl Census {
         for process in &mut processes {
             let key = (process.pid, process.start_time);
             let is_young = now.saturating_sub(process.start_time) < YOUNG_TICKS;
-            process.origin = match before.get(&key) {
-                Some(origin) if *origin != Origin::default() || !is_young => origin.clone(),
-                _ => origin(process.pid, self.variable),
+            process.marks = match before.get(&key) {
+                Some(marks) if *marks != Marks::default() || !is_young => marks.clone(),
+                _ => marks(process.pid, self.variable),
             };
-            self.known.insert(key, process.origin.clone());
+            self.known.insert(key, process.marks.clone());
         }
         processes
     }
@@ -123,10 +123,10 @@ impl Count {
             count.children.entry(process.parent).or_default().push(pid);
             count.groups.entry(process.group).or_default().push(pid);
             count.sessions.entry(process.session).or_default().push(pid);
-            if let Some(marker) = &process.origin.marker {
+            if let Some(marker) = &process.marks.marker {
                 count.markers.entry(marker.clone()).or_default().push(pid);
             }
-            if let Some(tag) = process.origin.tag {
+            if let Some(tag) = process.marks.tag {
                 count.tags.entry(tag).or_default().push(pid);
             }
         }
@@ -153,7 +153,7 @@ pub fn families(processes: &[Process], is_root: impl Fn(&Process) -> bool) -> BT
 /// The process with that pid, without its marks; `None` if there is none, or only a zombie.
 pub(crate) fn process(pid: u32) -> Option<Process> {
     let Stat { parent, group, session, start_time, .. } = Stat::of_living(pid)?;
-    Some(Process { pid, parent, group, session, start_time, origin: Origin::default() })
+    Some(Process { pid, parent, group, session, start_time, marks: Marks::default() })
 }
 
 #[cfg(test)]
@@ -168,7 +168,7 @@ mod tests {
             group: pid,
             session: pid,
             start_time: 0,
-            origin: Origin::default(),
+            marks: Marks::default(),
         };
         let all = [process(4, 3), process(2, 1), process(3, 2), process(9, 8)];
         assert_eq!(families(&all, |p| p.pid == 2), BTreeSet::from([2, 3, 4]));

@@ -30,7 +30,7 @@ pub use clock::since_boot;
 pub use foreign::{beyond_reach, user_id, user_name};
 pub use identity::{ProcessId, boot_id, start_time};
 pub use listeners::Listeners;
-pub use mark::{Origin, environment, tagged};
+pub use mark::{Marks, environment, tagged};
 pub use owner::become_owner_of;
 pub use port_holder::{Holder, describe_port_holder, port_holder};
 pub use signal::{handles, send_signal, signal_process};

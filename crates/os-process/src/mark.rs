@@ -7,7 +7,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// The marks of a process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Origin {
+pub struct Marks {
     /// The value of the variable. A process that clears its environment loses it.
     pub marker: Option<String>,
     /// The soft limit of file locks, if it can be the tag of an instance, that is if bit 52 is set. Linux has ignored that
@@ -52,7 +52,7 @@ pub fn tagged<T>(tag: u64, start: impl FnOnce() -> T) -> T {
 }
 
 /// The current marks of a process; `variable` is the environment variable that marks processes.
-pub(crate) fn origin(pid: u32, variable: &str) -> Origin {
+pub(crate) fn marks(pid: u32, variable: &str) -> Marks {
     let environment = environment(pid).unwrap_or_default();
     let value = |entry: &[u8]| {
         let value = entry.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?;
@@ -62,7 +62,7 @@ pub(crate) fn origin(pid: u32, variable: &str) -> Origin {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
     let soft = limits.lines().find_map(|line| line.strip_prefix("Max file locks"));
     let soft = soft.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    Origin { marker, tag: soft.filter(|soft| (TAG_BIT..TAG_BIT * 2).contains(soft)) }
+    Marks { marker, tag: soft.filter(|soft| (TAG_BIT..TAG_BIT * 2).contains(soft)) }
 }
 
 /// The environment of a process: entries that each end with a NUL byte; `None` if it may not be read.
@@ -99,9 +99,9 @@ mod tests {
         while !has_become() && begin.elapsed().as_secs() < 60 {
             std::thread::yield_now();
         }
-        let found = origin(pid, VARIABLE);
+        let found = marks(pid, VARIABLE);
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
-        assert_eq!(found, Origin { marker: None, tag: Some(tag) });
+        assert_eq!(found, Marks { marker: None, tag: Some(tag) });
     }
 }

@@ -86,7 +86,7 @@ impl<N: FromStr + Display + Clone + Ord> Strays<N> {
         let mut roots: BTreeMap<Option<N>, BTreeSet<u32>> = BTreeMap::new();
         for process in processes {
             let name = marked_name(process, &self.service);
-            let is_tagged = process.origin.tag.is_some_and(|tag| is_of_service(tag, service));
+            let is_tagged = process.marks.tag.is_some_and(|tag| is_of_service(tag, service));
             if name.is_some() || is_tagged {
                 let bears_tag = |name: &&N| bears_tag(process, &self.service, *name);
                 let name = name.or_else(|| self.names.iter().find(bears_tag).cloned());
@@ -142,11 +142,11 @@ fn as_marked(service: &Path) -> PathBuf {
 
 /// The instance in the marker of a process.
 fn marked_name<N: FromStr>(process: &Process, service: &Path) -> Option<N> {
-    let marker = Path::new(process.origin.marker.as_deref()?);
+    let marker = Path::new(process.marks.marker.as_deref()?);
     let is_ours = marker.parent() == Some(service);
     is_ours.then(|| marker.file_name()?.to_str()?.parse().ok()).flatten()
 }
 
 fn bears_tag<N: Display>(process: &Process, service: &Path, name: &N) -> bool {
-    process.origin.tag == Some(tag(&service.join(name.to_string()).to_string_lossy()))
+    process.marks.tag == Some(tag(&service.join(name.to_string()).to_string_lossy()))
 }

@@ -191,8 +191,8 @@ impl Tree {
     pub fn is_root(&self, process: &Process, main: Option<u32>) -> bool {
         let is_mains = |main| [process.pid, process.group, process.session].contains(&main);
         main.is_some_and(is_mains)
-            || process.origin.marker.as_deref() == Some(&*self.marker)
-            || process.origin.tag == Some(self.tag)
+            || process.marks.marker.as_deref() == Some(&*self.marker)
+            || process.marks.tag == Some(self.tag)
     }
 }
 

@@ -2,11 +2,11 @@
 //! its processes belong to it alone, and two runs can live side by side in one slot. It asks the run table what to do and
 //! does it. What follows on its end is decided by its seat.
 
+mod checking;
 mod end;
 mod health;
 mod stop_command;
 mod taken;
-mod watched;
 mod written;
 
 use std::os::fd::BorrowedFd;
@@ -30,8 +30,8 @@ use crate::spec::Spec;
 use crate::start::{self, Given};
 use crate::status::{self, Status};
 
+use checking::Checking;
 pub(crate) use end::{Cause, Terms};
-use watched::Watched;
 
 /// After how long SIGKILL is sent again while something of the tree lives.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
@@ -74,7 +74,7 @@ pub(crate) struct Run {
     looked_empty: Option<u64>,
     changed: bool,
     /// Its checks and its watchdog, if it has any.
-    watched: Option<Box<Watched>>,
+    checking: Option<Box<Checking>>,
     /// The stop command, while it runs.
     stop_command: Option<Box<CommandTry>>,
     /// Whether it has a new main process (`MAINPID`) that the event loop does not watch yet.
@@ -127,7 +127,7 @@ impl Run {
             orphaned: None,
             looked_empty: None,
             changed: true,
-            watched: None,
+            checking: None,
             stop_command: None,
             has_new_main: false,
             status,

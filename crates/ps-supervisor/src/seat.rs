@@ -70,7 +70,7 @@ impl Seat {
     /// Continues the checks of a run that an earlier supervisor started, if its spec asks for any. The checks of a
     /// rollout's new run are begun by the rollout.
     pub(crate) fn go_on_asking(&mut self, means: &mut Means) {
-        if self.current.process().is_some() && !self.current.is_watched() {
+        if self.current.process().is_some() && !self.current.is_checked() {
             let spec = means.spec.clone();
             self.current.begin_health(&spec, means);
             self.show();

@@ -49,7 +49,7 @@ use crate::spec_file::SpecFile;
 use crate::state::{State, Statuses};
 use crate::tidier::Tidier;
 use crate::wakeup::Wakeup;
-use crate::watched::{Refresh, Watched};
+use crate::watched::{Refresh, WatchedPaths};
 
 /// The signals that end a supervisor.
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
@@ -73,7 +73,7 @@ pub struct Supervisor {
     /// The rollout that is in progress, or whose outcome no client has been told yet.
     pub(crate) rollout: Option<Carried>,
     /// The files that are watched for changes.
-    watched: Vec<Watched>,
+    watched: Vec<WatchedPaths>,
     /// The restart in progress because watched files have changed.
     refresh: Option<Refresh>,
     children: UnixStream,

@@ -19,7 +19,7 @@ const MOST_DIRECTORIES: usize = 8192;
 
 /// The watch of types with the same list of paths.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub(crate) struct WatchedPaths {
     wish: Wish,
     /// The types that are restarted.
     pub(crate) types: Vec<String>,
@@ -56,8 +56,8 @@ pub(crate) struct Refresh {
 }
 
 /// The watches that a spec asks for; types with the same list share one.
-pub(crate) fn wanted(spec: &Spec) -> Vec<Watched> {
-    let mut all: Vec<Watched> = Vec::new();
+pub(crate) fn wanted(spec: &Spec) -> Vec<WatchedPaths> {
+    let mut all: Vec<WatchedPaths> = Vec::new();
     for process in spec.processes.iter().filter(|process| process.process_type != formation::RELEASE) {
         let Some(paths) = process.settings.watch_paths.clone() else { continue };
         let ignored = process.settings.watch_ignore.clone();
@@ -66,13 +66,13 @@ pub(crate) fn wanted(spec: &Spec) -> Vec<Watched> {
             watched.types.push(process.process_type.clone());
         } else {
             let (types, watch) = (vec![process.process_type.clone()], Err(String::new()));
-            all.push(Watched { wish, types, watch, changed: None });
+            all.push(WatchedPaths { wish, types, watch, changed: None });
         }
     }
     all
 }
 
-impl Watched {
+impl WatchedPaths {
     /// Whether it is for the same files and the same types as another one.
     pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.wish == other.wish && self.types == other.types

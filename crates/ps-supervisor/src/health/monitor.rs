@@ -37,7 +37,7 @@ pub(crate) enum Finding {
 pub(crate) struct Monitor {
     born: Instant,
     startup: Option<Startup>,
-    watches: Vec<Watch>,
+    repeated: Vec<RepeatedCheck>,
     watchdog: Option<(Duration, Option<Instant>)>,
     /// The `on_failure` commands of checks that have failed since this was last asked.
     failures: Vec<Vec<String>>,
@@ -59,14 +59,14 @@ struct Startup {
 
 /// A check that is repeated while the run is ready.
 #[derive(Debug)]
-struct Watch {
+struct RepeatedCheck {
     round: Round,
     is_liveness: bool,
     has_failed: bool,
 }
 
 impl Monitor {
-    /// For a run that was just started. If `state` says that it was ready before, only what watches a ready run begins.
+    /// For a run that was just started. If `state` says that it was ready before, only the repeated checks begin.
     pub(crate) fn new(health: &Health, state: RunState, now: Instant) -> Self {
         let is_ready = state != RunState::Starting;
         let checks = &health.checks;
@@ -87,15 +87,15 @@ impl Monitor {
         let all = kinds
             .into_iter()
             .flat_map(|(is_liveness, list)| list.iter().map(move |check| (is_liveness, check)));
-        let watch = |(index, (is_liveness, check)): (usize, (bool, &Check))| {
+        let check = |(index, (is_liveness, check)): (usize, (bool, &Check))| {
             let begin = now.checked_add(check.initial_delay.max(check.wait)).unwrap_or(now);
-            Watch {
+            RepeatedCheck {
                 round: Round::new(check.clone(), watched + index, begin),
                 is_liveness,
                 has_failed: state == RunState::Unready,
             }
         };
-        let watches = all.enumerate().map(watch).collect();
+        let repeated = all.enumerate().map(check).collect();
         let allowed = health.deadline.unwrap_or_default();
         let ripe = (rounds.is_empty() && health.ready == Ready::Alive).then(|| now + LEAST_LIFE);
         let startup = Startup {
@@ -108,7 +108,7 @@ impl Monitor {
         };
         let watchdog = health.watchdog.map(|period| (period, is_ready.then(|| now + period)));
         let startup = (!is_ready).then_some(startup);
-        Self { born: now, startup, watches, watchdog, failures: Vec::new() }
+        Self { born: now, startup, repeated, watchdog, failures: Vec::new() }
     }
 
     /// When the run was started, or taken over by this supervisor.
@@ -118,7 +118,7 @@ impl Monitor {
 
     /// Whether there is a check, a watchdog or a condition left.
     pub(crate) fn is_needed(&self) -> bool {
-        self.startup.is_some() || !self.watches.is_empty() || self.watchdog.is_some()
+        self.startup.is_some() || !self.repeated.is_empty() || self.watchdog.is_some()
     }
 
     /// Continues every check that has news or is due, and returns the results.
@@ -130,15 +130,15 @@ impl Monitor {
             findings.extend(found);
             if is_over {
                 self.startup = None;
-                self.begin_watching(now);
+                self.begin_repeating(now);
             }
             return findings;
         }
-        let was_ready = !self.watches.iter().any(Watch::is_in_the_way);
-        for watch in &mut self.watches {
-            findings.extend(watch.look(asked, &mut self.failures, now));
+        let was_ready = !self.repeated.iter().any(RepeatedCheck::is_in_the_way);
+        for check in &mut self.repeated {
+            findings.extend(check.look(asked, &mut self.failures, now));
         }
-        if !was_ready && !self.watches.iter().any(Watch::is_in_the_way) {
+        if !was_ready && !self.repeated.iter().any(RepeatedCheck::is_in_the_way) {
             findings.push(Finding::Ready);
         }
         if let Some((period, Some(due))) = self.watchdog
@@ -151,9 +151,9 @@ impl Monitor {
         findings
     }
 
-    fn begin_watching(&mut self, now: Instant) {
-        for watch in &mut self.watches {
-            watch.round.begin_anew(now);
+    fn begin_repeating(&mut self, now: Instant) {
+        for check in &mut self.repeated {
+            check.round.begin_anew(now);
         }
         if let Some((period, due)) = &mut self.watchdog {
             *due = now.checked_add(*period);
@@ -173,7 +173,7 @@ impl Monitor {
     /// Ends all checks.
     pub(crate) fn give_up(&mut self, killer: &mut Killer<'_>) {
         let startup = self.startup.take().into_iter().flat_map(|startup| startup.rounds);
-        for round in startup.chain(self.watches.drain(..).map(|watch| watch.round)) {
+        for round in startup.chain(self.repeated.drain(..).map(|check| check.round)) {
             round.give_up(killer);
         }
     }
@@ -187,8 +187,8 @@ impl Monitor {
     fn rounds_mut(&mut self) -> impl Iterator<Item = &mut Round> {
         let startup = self.startup.as_mut().and_then(|startup| startup.rounds.front_mut());
         let is_ready = startup.is_none();
-        let watches = self.watches.iter_mut().filter(move |_| is_ready).map(|watch| &mut watch.round);
-        startup.into_iter().chain(watches)
+        let repeated = self.repeated.iter_mut().filter(move |_| is_ready).map(|check| &mut check.round);
+        startup.into_iter().chain(repeated)
     }
 
     /// When it must be looked at again, at the latest.
@@ -196,8 +196,8 @@ impl Monitor {
         if let Some(startup) = &self.startup {
             return startup.due(now);
         }
-        let watches = self.watches.iter().map(|watch| watch.round.due(now));
-        watches.chain(self.watchdog.and_then(|(_, due)| due)).min()
+        let repeated = self.repeated.iter().map(|check| check.round.due(now));
+        repeated.chain(self.watchdog.and_then(|(_, due)| due)).min()
     }
 }
 
@@ -300,7 +300,7 @@ impl Startup {
     }
 }
 
-impl Watch {
+impl RepeatedCheck {
     /// Whether the run cannot become ready before this is done.
     fn is_in_the_way(&self) -> bool {
         !self.is_liveness && self.has_failed && !self.round.check().only_warns

@@ -9,8 +9,8 @@ use os_process::{Census, ProcessId};
 use ps_rollout::Role;
 
 use super::Run;
+use super::checking::Checking;
 use super::end::{Cause, Failing};
-use super::watched::Watched;
 use crate::confinement::Confinement;
 use crate::health::{Asked, CommandTry, Finding, Health, Killer, Monitor, Notice, Runner, Surroundings};
 use crate::means::Means;
@@ -33,12 +33,12 @@ impl Run {
     pub(crate) fn begin_health(&mut self, spec: &Spec, means: &mut Means) {
         let health = spec.process(&self.status.slot.process_type).and_then(|process| process.health.as_ref());
         match health {
-            Some(health) => self.watch(health, spec, means),
+            Some(health) => self.begin_checking(health, spec, means),
             None => self.handle(RunEvent::Ready, means),
         }
     }
 
-    fn watch(&mut self, health: &Health, spec: &Spec, means: &mut Means) {
+    fn begin_checking(&mut self, health: &Health, spec: &Spec, means: &mut Means) {
         if self.state == RunState::Unready && health.checks.readiness.is_empty() {
             // The spec has no readiness check any more that could say that the run is ready again.
             self.handle(RunEvent::Ready, means);
@@ -56,30 +56,30 @@ impl Run {
             let _ = means.notify_socket();
         }
         let is_needed = monitor.is_needed() || is_told;
-        self.watched = is_needed.then(|| Box::new(Watched { monitor, surroundings, is_told }));
+        self.checking = is_needed.then(|| Box::new(Checking { monitor, surroundings, is_told }));
     }
 
     /// Whether the run has checks or a watchdog.
-    pub(crate) fn is_watched(&self) -> bool {
-        self.watched.is_some()
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checking.is_some()
     }
 
     /// Continues the checks and acts on their results.
     pub(super) fn look_at_health(&mut self, now: Instant, means: &mut Means) {
-        let Some(mut watched) = self.watched.take() else { return };
+        let Some(mut checking) = self.checking.take() else { return };
         let name = RunName { slot: self.status.slot.clone(), number: self.number() };
         let (census, ending) = (&mut means.census, &mut means.ending);
         let mut killer = Killer { census, ending };
         if !matches!(self.state, RunState::Starting | RunState::Ready | RunState::Unready) {
-            let is_told = watched.is_told;
-            watched.monitor.give_up(&mut killer);
+            let is_told = checking.is_told;
+            checking.monitor.give_up(&mut killer);
             // A run that is ending may still send `EXTEND_TIMEOUT_USEC`.
-            self.watched = (is_told && self.state.is_live()).then_some(watched);
+            self.checking = (is_told && self.state.is_live()).then_some(checking);
             return;
         }
         let nowhere = Err("nothing is known of its surroundings".to_owned());
         let surroundings =
-            watched.surroundings.as_ref().map_or(nowhere, |known| known.as_ref().map_err(Clone::clone));
+            checking.surroundings.as_ref().map_or(nowhere, |known| known.as_ref().map_err(Clone::clone));
         let mut runner = Runner {
             service: &means.service,
             cgroups: means.cgroups.as_ref(),
@@ -88,16 +88,16 @@ impl Run {
             surroundings,
             killer,
         };
-        let (port, born) = (self.status.port, watched.monitor.born());
+        let (port, born) = (self.status.port, checking.monitor.born());
         let mut asked = Asked { port, born, listeners: &mut means.listeners, runner: &mut runner };
-        let findings = watched.monitor.look(&mut asked, now);
-        for (index, words) in watched.monitor.take_failures().into_iter().enumerate() {
+        let findings = checking.monitor.look(&mut asked, now);
+        for (index, words) in checking.monitor.take_failures().into_iter().enumerate() {
             // If the command cannot be started, that is not reported: the failure that it was started for is.
             let command = CommandTry::begin_unheard(&words, UNHEARD + index, UNHEARD_TIME, &runner, now);
             means.unheard.extend(command.ok());
         }
-        if watched.monitor.is_needed() || watched.is_told {
-            self.watched = Some(watched);
+        if checking.monitor.is_needed() || checking.is_told {
+            self.checking = Some(checking);
         }
         for finding in findings {
             self.take_finding(finding, means);
@@ -160,7 +160,7 @@ impl Run {
 
     /// Whether its processes were given `NOTIFY_SOCKET`.
     pub(crate) fn is_told(&self) -> bool {
-        self.watched.as_ref().is_some_and(|watched| watched.is_told)
+        self.checking.as_ref().is_some_and(|checking| checking.is_told)
     }
 
     /// Whether a process belongs to this run.
@@ -176,8 +176,8 @@ impl Run {
     /// Acts on a message that a process of this run sent to the notify socket.
     pub(crate) fn hear(&mut self, notice: Notice, means: &mut Means) {
         let now = Instant::now();
-        let Some(watched) = &mut self.watched else { return };
-        let monitor = &mut watched.monitor;
+        let Some(checking) = &mut self.checking else { return };
+        let monitor = &mut checking.monitor;
         match notice {
             Notice::Ready => {
                 monitor.hear_ready();
@@ -232,16 +232,16 @@ impl Run {
 
     /// A child has exited; whether it was a check command of this run.
     pub(crate) fn reap_check(&mut self, pid: u32, exit: Option<Exit>) -> bool {
-        self.watched.as_mut().is_some_and(|watched| watched.monitor.reap(pid, exit))
+        self.checking.as_mut().is_some_and(|checking| checking.monitor.reap(pid, exit))
             || self.stop_command.as_mut().is_some_and(|command| command.reap(pid, exit))
     }
 
     /// Descriptors of its checks that the event loop does not watch yet.
     pub(crate) fn unwatched_checks(&mut self) -> impl Iterator<Item = (usize, BorrowedFd<'_>)> {
-        self.watched.iter_mut().flat_map(|watched| watched.monitor.unwatched())
+        self.checking.iter_mut().flat_map(|checking| checking.monitor.unwatched())
     }
 
     pub(super) fn health_due(&self, now: Instant) -> Option<Instant> {
-        self.watched.as_ref()?.monitor.due(now)
+        self.checking.as_ref()?.monitor.due(now)
     }
 }

@@ -105,7 +105,7 @@ impl Supervisor {
 /// The names of runs of this service directory in the marks of these processes.
 fn marked(processes: &[os_process::Process], service: &Path) -> Vec<String> {
     let name = |process: &os_process::Process| {
-        let marker = Path::new(process.origin.marker.as_deref()?);
+        let marker = Path::new(process.marks.marker.as_deref()?);
         let is_of_it = marker.parent() == Some(service);
         marker.file_name().filter(|_| is_of_it)?.to_str().map(str::to_owned)
     };

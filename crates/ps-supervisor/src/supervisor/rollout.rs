@@ -199,7 +199,7 @@ impl Supervisor {
         let Some(carried) = &mut self.rollout else { return };
         let runs = self.seats.get_mut(&run.slot).into_iter().flat_map(Seat::runs_mut);
         let Some(known) = runs.into_iter().find(|known| known.number() == run.number) else { return };
-        if known.state() == RunState::Starting && !known.is_watched() {
+        if known.state() == RunState::Starting && !known.is_checked() {
             known.begin_health(&carried.next.spec, &mut self.means);
         }
         if matches!(known.state(), RunState::Ready | RunState::Unready) {

@@ -64,7 +64,7 @@ impl Supervisor {
 
     /// When a restart is due.
     pub(super) fn files_due(&self) -> Option<Instant> {
-        self.watched.iter().filter_map(watched::Watched::due).min()
+        self.watched.iter().filter_map(watched::WatchedPaths::due).min()
     }
 
     /// Begins a restart that is due; if another rollout is in progress, it waits.

@@ -4,7 +4,7 @@ use crate::health::{Monitor, Surroundings};
 
 /// The checks of a run and what they need.
 #[derive(Debug)]
-pub(super) struct Watched {
+pub(super) struct Checking {
     pub(super) monitor: Monitor,
     /// The directory and variables of check commands; the error says why there are none.
     pub(super) surroundings: Option<Result<Surroundings, String>>,
