@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{InvalidProcessType, ProcessType};
+use crate::ProcessType;
 
 /// The largest count of one type that is accepted anywhere.
 pub const MAX_QUANTITY: u16 = 10_000;
@@ -77,40 +77,10 @@ impl fmt::Display for Quantity {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Formation(Vec<(ProcessType, Quantity)>);
 
-/// Why a list of `<type>=<count>` words is not a formation.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidFormation {
-    /// A word without `=`.
-    #[error("{0:?} has no count: write <type>=<count>, for example web=2")]
-    MissingCount(String),
-    /// The part before `=` is no process type.
-    #[error(transparent)]
-    Type(#[from] InvalidProcessType),
-    /// The part after `=` is no count.
-    #[error("process type {0}: {1}")]
-    Quantity(ProcessType, InvalidQuantity),
-    /// One type, two counts.
-    #[error("process type {0} is named twice")]
-    Duplicate(ProcessType),
-}
-
 impl Formation {
     /// A formation without any type.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Reads `<type>=<count>` words; a type may be named once only.
-    pub fn parse<W: AsRef<str>>(words: impl IntoIterator<Item = W>) -> Result<Self, InvalidFormation> {
-        let mut formation = Self::new();
-        for word in words {
-            let (process_type, quantity) = parse_entry(word.as_ref())?;
-            if formation.get(process_type.as_str()).is_some() {
-                return Err(InvalidFormation::Duplicate(process_type));
-            }
-            formation.set(process_type, quantity);
-        }
-        Ok(formation)
     }
 
     /// The count of a type, `None` if the formation does not name it.
@@ -138,20 +108,12 @@ impl Formation {
 }
 
 impl FromIterator<(ProcessType, Quantity)> for Formation {
+    /// Of a type that is named twice, the later count is used.
     fn from_iter<I: IntoIterator<Item = (ProcessType, Quantity)>>(entries: I) -> Self {
         let mut formation = Self::new();
         entries.into_iter().for_each(|(name, quantity)| formation.set(name, quantity));
         formation
     }
-}
-
-fn parse_entry(word: &str) -> Result<(ProcessType, Quantity), InvalidFormation> {
-    let (name, count) = word
-        .split_once('=')
-        .ok_or_else(|| InvalidFormation::MissingCount(word.chars().take(80).collect()))?;
-    let process_type: ProcessType = name.parse()?;
-    let quantity = count.parse().map_err(|why| InvalidFormation::Quantity(process_type.clone(), why))?;
-    Ok((process_type, quantity))
 }
 
 #[cfg(test)]
@@ -170,12 +132,13 @@ mod tests {
     }
 
     #[test]
-    fn a_type_named_twice_is_refused() {
-        assert_eq!(
-            Formation::parse(["web=1", "web=2"]),
-            Err(InvalidFormation::Duplicate("web".parse().expect("legal")))
-        );
-        assert!(matches!(Formation::parse(["web"]), Err(InvalidFormation::MissingCount(_))));
-        assert!(matches!(Formation::parse(["=1"]), Err(InvalidFormation::Type(InvalidProcessType::Empty))));
+    fn a_type_that_is_named_again_keeps_its_place_and_gets_the_later_count() {
+        let entry =
+            |name: &str, count| (name.parse().expect("legal"), Quantity::new(count).expect("a count"));
+        let formation: Formation =
+            [entry("web", 1), entry("worker", 2), entry("web", 3)].into_iter().collect();
+        let counts: Vec<(&str, u16)> =
+            formation.iter().map(|(name, count)| (name.as_str(), count.get())).collect();
+        assert_eq!(counts, [("web", 3), ("worker", 2)]);
     }
 }

@@ -10,7 +10,7 @@ mod slot;
 mod state;
 
 pub use app_name::{AppName, InvalidAppName};
-pub use counts::{Formation, InvalidFormation, InvalidQuantity, MAX_QUANTITY, Quantity};
+pub use counts::{Formation, InvalidQuantity, MAX_QUANTITY, Quantity};
 pub use process_type::{FIRST_TYPE, InvalidProcessType, MAX_NAME_BYTES, ProcessType, RELEASE};
 pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
 pub use signal::{InvalidSignal, SignalName};

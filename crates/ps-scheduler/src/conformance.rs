@@ -14,7 +14,7 @@ use crate::scheduler::{DeployOutcome, Scheduler, Stopped};
 use crate::{Cancel, Error, Intent, Plan, Running};
 
 pub use harness::{Another, Harness};
-pub use place::app;
+pub use place::{app, formation};
 pub use subject::Subject;
 
 /// Checks every promise in turn on one app, and leaves nothing of it behind.

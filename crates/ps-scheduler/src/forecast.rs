@@ -183,6 +183,7 @@ fn whole(step: &Step) -> Foreseen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conformance::formation;
     use crate::{Instance, Over};
 
     fn status(instances: &[(&str, State)]) -> AppStatus {
@@ -195,10 +196,6 @@ mod tests {
             instances: instances.iter().map(instance).collect(),
             troubles: vec![],
         }
-    }
-
-    fn formation(counts: &[&str]) -> Formation {
-        Formation::parse(counts.iter().copied()).expect("a legal formation")
     }
 
     fn foreseen(counts: &[&str], outlook: Outlook<'_>) -> Vec<String> {

@@ -205,27 +205,32 @@ fn replace_reason(intent: &Intent) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::Source;
+    use crate::conformance::formation;
 
-    fn plan(wanted: &[&str], present: &[(&str, State)], intent: &Intent) -> Vec<String> {
-        let release = Release {
+    /// A release of the app `shop`, without any process type.
+    pub(crate) fn release() -> Release {
+        Release {
             app: "shop".parse().expect("a legal name"),
             source: Source::Image("shop:1".into()),
             processes: vec![],
             env: vec![],
             restart_policy: formation::RestartPolicy::default(),
             stop_timeout: Duration::from_secs(30),
-        };
-        let wanted = Formation::parse(wanted).expect("a legal formation");
+        }
+    }
+
+    fn plan(wanted: &[&str], present: &[(&str, State)], intent: &Intent) -> Vec<String> {
+        let wanted = formation(wanted);
         let present: Vec<Instance> = present
             .iter()
             .map(|(slot, state)| Instance::new(slot.parse().expect("a legal slot"), *state))
             .collect();
-        let plan = Plan::new(release, &wanted, &present, intent, Strategy::Overlap);
+        let plan = Plan::new(release(), &wanted, &present, intent, Strategy::Overlap);
         plan.steps.iter().map(|step| format!("{} {}", step.change.as_str(), step.slot)).collect()
     }
 
@@ -299,7 +304,7 @@ mod tests {
             over("job.1", State::Stopped, Over::Finished),
             over("bad.1", State::Crashed, Over::GivenUp),
         ];
-        let wanted = Formation::parse(["web=3", "job=1", "bad=1"]).expect("a legal formation");
+        let wanted = formation(&["web=3", "job=1", "bad=1"]);
         let steps = |intent: &Intent| -> Vec<String> {
             let steps = Plan::steps(&wanted, &present, intent);
             steps.iter().map(|step| format!("{} {}", step.change.as_str(), step.slot)).collect()

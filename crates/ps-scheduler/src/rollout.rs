@@ -37,13 +37,14 @@ fn change(step: &Step, present: Option<Present>) -> Option<ps_rollout::Change> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
-    use formation::{Formation, State};
+    use formation::State;
     use ps_rollout::{Lane, Strategy};
 
     use super::*;
-    use crate::{Instance, Intent, Release, Source};
+    use crate::conformance::formation;
+    use crate::plan::tests::release;
+    use crate::{Instance, Intent};
 
     fn slot(text: &str) -> Slot {
         text.parse().expect("a legal slot")
@@ -55,18 +56,10 @@ mod tests {
 
     #[test]
     fn each_slot_is_given_what_it_becomes_and_the_run_that_is_there() {
-        let release = Release {
-            app: "shop".parse().expect("a legal name"),
-            source: Source::Image("shop:1".into()),
-            processes: vec![],
-            env: vec![],
-            restart_policy: formation::RestartPolicy::default(),
-            stop_timeout: Duration::from_secs(30),
-        };
-        let wanted = Formation::parse(["web=4"]).expect("a legal formation");
+        let wanted = formation(&["web=4"]);
         let up = |text| Instance::new(slot(text), State::Running);
         let instances = [up("web.1"), up("web.2"), up("old.1"), up("old.2")];
-        let plan = Plan::new(release, &wanted, &instances, &Intent::Deploy, Strategy::OneByOne);
+        let plan = Plan::new(release(), &wanted, &instances, &Intent::Deploy, Strategy::OneByOne);
         // web.2 and old.2 have ended since the plan was made, and web.3 has come up.
         let there =
             [("web.1", 7), ("web.3", 9), ("old.1", 4)].map(|(text, number)| (slot(text), present(number)));

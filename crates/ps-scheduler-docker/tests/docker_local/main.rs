@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use formation::{Exit, Formation, RestartPolicy, State, Which};
+use formation::{Exit, RestartPolicy, State, Which};
 use ps_scheduler::conformance::{self, Subject};
 use ps_scheduler::{
     Cancel, Error, FailedSlot, Intent, LogRequest, Plan, Progress, Release, Running, Scheduler, Source, Watch,
@@ -341,7 +341,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
             restart_policy: RestartPolicy::No,
             stop_timeout: GRACE,
         },
-        &Formation::parse(["web=1"]).expect("a legal formation"),
+        &conformance::formation(&["web=1"]),
         &place.status().instances,
         &Intent::Deploy,
         place.docker.usual_strategy(),

@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use formation::{AppName, Formation, RestartPolicy, State, Stream, Which};
+use formation::{AppName, RestartPolicy, State, Stream, Which};
 use ps_apps::World;
 use ps_rollout::{Role, Strategy};
 use ps_scheduler::{
     AppStatus, Cancel, DeployOutcome, Error, Instance, Intent, LogRequest, Plan, Process, Progress, Release,
-    Scheduler, Source, StopOrder, Stopped, Watch,
+    Scheduler, Source, StopOrder, Stopped, Watch, conformance,
 };
 use ps_scheduler_docker::DockerLocal;
 
@@ -116,8 +116,13 @@ impl Place {
             restart_policy: self.policy,
             stop_timeout: GRACE,
         };
-        let wanted = Formation::parse(wanted.iter().copied()).expect("a legal formation");
-        Plan::new(release, &wanted, &self.status().instances, intent, self.docker.usual_strategy())
+        Plan::new(
+            release,
+            &conformance::formation(wanted),
+            &self.status().instances,
+            intent,
+            self.docker.usual_strategy(),
+        )
     }
 
     pub(crate) fn status(&self) -> AppStatus {

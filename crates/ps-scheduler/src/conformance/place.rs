@@ -16,6 +16,18 @@ pub fn app() -> AppName {
     "conformance".parse().expect("a legal name")
 }
 
+/// The formation that words such as `web=2` name, for tests.
+///
+/// # Panics
+/// A word is not of this form.
+pub fn formation(counts: &[&str]) -> Formation {
+    let entry = |word: &&str| {
+        let (name, count) = word.split_once('=').expect("a type and a count");
+        (name.parse().expect("a legal process type"), count.parse().expect("a legal count"))
+    };
+    counts.iter().map(entry).collect()
+}
+
 /// The identity of an instance: its process and its container.
 pub(super) type Identity = (Option<u32>, Option<String>);
 
@@ -42,8 +54,7 @@ pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strate
 
 impl Place<'_> {
     pub(super) fn plan(&self, release: Release, wanted: &[&str], intent: &Intent) -> Plan {
-        let wanted = Formation::parse(wanted.iter().copied()).expect("a legal formation");
-        Plan::ask(self.scheduler, release, &wanted, intent).expect("makes a plan")
+        Plan::ask(self.scheduler, release, &formation(wanted), intent).expect("makes a plan")
     }
 
     pub(super) fn deploy(&self, plan: &Plan) -> Result<DeployOutcome, Error> {
