@@ -6,9 +6,11 @@ use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::num::NonZeroU16;
 use std::path::Path;
+use std::time::Duration;
 
-use ps_rollout::Rules;
+use ps_rollout::{Rules, Strategy};
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{SPEC_FILE, Spec, document, read_document};
@@ -27,6 +29,16 @@ pub struct Next {
     #[serde(default)]
     pub rolling: BTreeMap<String, Manner>,
 }
+
+/// The rollout rules of a type whose own are not known any more.
+pub(crate) const USUAL: Rules = Rules {
+    strategy: Strategy::OneByOne,
+    max_parallel: NonZeroU16::MIN,
+    max_trials: None,
+    is_checked: false,
+    minimum_life: Duration::from_secs(1),
+    deadline: Duration::from_secs(30),
+};
 
 /// How a type is rolled out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,11 +136,6 @@ pub(crate) fn withdraw(service: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::num::NonZeroU16;
-    use std::time::Duration;
-
-    use ps_rollout::Strategy;
-
     use super::*;
 
     fn spec(revision: u64) -> Spec {
@@ -141,14 +148,7 @@ mod tests {
     }
 
     fn next(revision: u64) -> Next {
-        let rules = Rules {
-            strategy: Strategy::OneByOne,
-            max_parallel: NonZeroU16::MIN,
-            max_trials: None,
-            is_checked: false,
-            minimum_life: Duration::from_secs(1),
-            deadline: Duration::from_secs(60),
-        };
+        let rules = Rules { deadline: Duration::from_secs(60), ..USUAL };
         let rolling = [("web".to_owned(), Manner { rules })].into();
         Next { spec: spec(revision), rolling }
     }

@@ -1,10 +1,7 @@
-use std::num::NonZeroU16;
-
-use ps_rollout::{Lane, Rules, Strategy};
+use ps_rollout::Lane;
 
 use super::*;
-use crate::revision::Manner;
-use crate::revision::NEXT_FILE;
+use crate::revision::{Manner, NEXT_FILE, USUAL};
 
 fn slot(text: &str) -> Slot {
     text.parse().expect("a slot")
@@ -17,15 +14,7 @@ fn next() -> Next {
         "restart_policy": "no", "stop_timeout_seconds": 1, "stopped": ["web.3"],
         "processes": [{"process_type": "web", "command": "true", "quantity": 3}],
     });
-    let rules = Rules {
-        strategy: Strategy::OneByOne,
-        max_parallel: NonZeroU16::MIN,
-        max_trials: None,
-        is_checked: false,
-        minimum_life: Duration::from_secs(1),
-        deadline: Duration::from_secs(30),
-    };
-    let manner = || Manner { rules };
+    let manner = || Manner { rules: USUAL };
     let rolling = ["web", "old"].map(|name| (name.to_owned(), manner())).into();
     Next { spec: serde_json::from_value(json).expect("a spec"), rolling }
 }

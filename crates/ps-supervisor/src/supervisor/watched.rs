@@ -3,28 +3,16 @@
 //! starts.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroU16;
 use std::os::fd::AsFd;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use formation::Slot;
-use ps_rollout::{Rules, Strategy};
 
 use super::Supervisor;
-use crate::revision::{self, Manner, NEXT_FILE, Next};
+use crate::revision::{self, Manner, NEXT_FILE, Next, USUAL};
 use crate::seat_table::Event;
 use crate::wakeup::Wakeup;
 use crate::watched::{self, Refresh};
-
-/// The rollout rules of a type whose own are not known any more.
-const USUAL: Rules = Rules {
-    strategy: Strategy::OneByOne,
-    max_parallel: NonZeroU16::MIN,
-    max_trials: None,
-    is_checked: false,
-    minimum_life: Duration::from_secs(1),
-    deadline: Duration::from_secs(30),
-};
 
 impl Supervisor {
     /// Watches the files that the spec names, unless they are watched already.
