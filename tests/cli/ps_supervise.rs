@@ -30,6 +30,8 @@ mod rotation;
 mod runs;
 #[path = "ps_supervise/service.rs"]
 mod service;
+#[path = "ps_supervise/steps.rs"]
+mod steps;
 #[path = "ps_supervise/stops.rs"]
 mod stops;
 #[path = "ps_supervise/trouble.rs"]

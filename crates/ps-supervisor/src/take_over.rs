@@ -41,6 +41,10 @@ pub(crate) fn find(
     let file = Status::read(directory).ok().flatten();
     let (kept, place) = means.state.take_left(slot).unzip();
     let is_kept = kept.is_some();
+    means.numbers.pass(alive.iter().copied().max().unwrap_or(0));
+    // A group without a process is one that nobody was there to remove: of that run nothing is left.
+    let alive: BTreeSet<u64> =
+        alive.iter().copied().filter(|number| !is_left_over(slot, *number, means)).collect();
     // On a full disk `state` can be newer than the slot's file.
     let earlier = kept.or_else(|| file.clone());
     let written = earlier.as_ref().map(|status| status.run);
@@ -61,6 +65,16 @@ pub(crate) fn find(
     }
     let (side, beside) = others(slot, directory, runs, means);
     Found { held, side, current, beside, place: place.unwrap_or_default() }
+}
+
+/// Whether nothing is left of a run but its group, which is removed then. What was just started may not have entered it yet.
+fn is_left_over(slot: &Slot, number: u64, means: &mut Means) -> bool {
+    let tree = means.tree(slot, number, false);
+    let is_over = tree.is_empty(None, &mut means.census) && tree.find_main(&mut means.census).is_none();
+    if is_over {
+        tree.release();
+    }
+    is_over
 }
 
 /// Which run fills the slot: the one that its status names. If that one's directory is gone, it is the newest that was not
@@ -99,6 +113,10 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
         let revision = means.spec.revision;
         let status = Status { process: Some(id), revision, reason: None, ..status };
         return (Held::Filled, Run::adopted(process, Run::without_life(status, tree, outputs)));
+    }
+    if is_empty {
+        // Its supervisor was not there to do so when it ended.
+        tree.release();
     }
     let (held, status) = vacant(status, &outputs.directory(), means);
     let run = Run::without_life(status, tree, outputs);
