@@ -118,16 +118,19 @@ timeless() { local place; for place in "$@"; do picture "$place" | sed -E 's/^([
   local program
   for program in procfile-util ps-inspect-sanitize ps-lifecycle ps-report ps-scale ps-set ps-supervise; do
     rm "$ROOT/usr/local/bin/$program"
-    install_plugin --check
-    [[ $status == 1 && $output == *"/usr/local/bin/$program does not lead to the plugin"* ]] || { echo "$program: $output"; false; }
-    echo "the tool of another package" >"$ROOT/usr/local/bin/procfile-util.new"
-    mv "$ROOT/usr/local/bin/procfile-util.new" "$ROOT/usr/local/bin/procfile-util"
-    install_plugin --check
-    [[ $status == 1 && $output == *"/usr/local/bin/procfile-util does not lead to the plugin"* ]] || { echo "$program: $output"; false; }
-    install_plugin
-    install_plugin --check
-    [[ $status == 0 ]] || { echo "$program: $output"; false; }
   done
+  install_plugin --check
+  [[ $status == 1 ]]
+  for program in procfile-util ps-inspect-sanitize ps-lifecycle ps-report ps-scale ps-set ps-supervise; do
+    [[ $output == *"/usr/local/bin/$program does not lead to the plugin"* ]] || { echo "$program: $output"; false; }
+  done
+  echo "the tool of another package" >"$ROOT/usr/local/bin/procfile-util.new"
+  mv "$ROOT/usr/local/bin/procfile-util.new" "$ROOT/usr/local/bin/procfile-util"
+  install_plugin --check
+  [[ $status == 1 && $output == *"/usr/local/bin/procfile-util does not lead to the plugin"* ]] || { echo "$output"; false; }
+  install_plugin
+  install_plugin --check
+  [[ $status == 0 ]] || { echo "$output"; false; }
   chmod 644 "$PLUGIN/post-stop"
   install_plugin --check
   [[ $status == 1 && $output == *"./post-stop"* ]]
@@ -283,8 +286,8 @@ can_deploy() {
     echo "$version" >"$LIB/STABLE_VERSION"
     install_plugin
     [[ $status == 0 ]] || { echo "$version: $output"; false; }
-    install_plugin --uninstall
   done
+  install_plugin --uninstall
   for version in 0.37.9 0.39.0 1.0.38 0.380.1 nonsense; do
     rm -f "$LIB/STABLE_VERSION"
     echo "$version" >"$LIB/STABLE_VERSION"
