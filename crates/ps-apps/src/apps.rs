@@ -118,15 +118,15 @@ impl World {
         made.map(|()| App { name })
     }
 
-    /// Removes everything that is kept of an app: its directory first, from which moment the app no longer exists, then its
-    /// data and its properties of every plugin. What is not there is success.
+    /// Removes everything that is kept of an app: its directory first, because without it the app no longer exists, then
+    /// its data and its properties of every plugin. Missing files are no error.
     pub fn destroy_app(&self, name: &AppName) -> Result<(), Error> {
         remove_tree(&self.app_dir(name))?;
         self.forget_kept(name)?;
         for kind in ["config", "data"] {
             let base = self.lib().join(kind);
             for plugin in directories(&base)? {
-                // The locks of all apps lie in `data/formation`, and an app may be called as one of them is.
+                // The locks of all apps lie in `data/formation`, and an app may have the name of a lock file.
                 if !plugin.ends_with(Path::new("data").join(KEPT)) {
                     remove_tree(&plugin.join(name.as_str()))?;
                 }
@@ -162,8 +162,8 @@ impl World {
     }
 
     /// Whether the app was deployed, as far as files say: `config/common/<app>/deployed` is `true`. If that file was never
-    /// written, an app of docker-local was deployed if it has `CONTAINER.*` files; Dokku's docker-local answers in the same way.
-    /// `None`: only the plugin of its scheduler knows. Whoever wants the answer asks `ps_dokku::is_deployed`.
+    /// written, an app of docker-local was deployed if it has `CONTAINER.*` files; Dokku's docker-local answers in the same
+    /// way. `None`: only the plugin of its scheduler knows; `ps_dokku::is_deployed` asks that, too.
     pub fn recorded_as_deployed(&self, name: &AppName) -> Result<Option<bool>, Error> {
         if self.is_half_recorded(name) {
             return Ok(Some(true));
@@ -199,15 +199,15 @@ fn directories(path: &Path) -> Result<Vec<std::path::PathBuf>, Error> {
     }
 }
 
-/// Removes a tree, again and again if files keep appearing in it: a writer may not have noticed yet that the app is gone. What
-/// is not there is success.
+/// Removes a directory with its content, again and again if files keep appearing in it, because a writer may not have
+/// noticed yet that the app is gone. A missing directory is no error.
 pub(crate) fn remove_tree(path: &Path) -> Result<(), Error> {
     for _ in 0..REMOVAL_TRIES {
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => (),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(Error::io("remove", path, error)),
-            // Without this sync the tree could be there again after a power failure.
+            // Without this sync the directory could be there again after a power failure.
             Ok(()) => return sync_parent(path),
         }
     }
@@ -217,7 +217,7 @@ pub(crate) fn remove_tree(path: &Path) -> Result<(), Error> {
 fn sync_parent(path: &Path) -> Result<(), Error> {
     match path.parent().map(fs::File::open) {
         Some(Ok(parent)) => parent.sync_all().map_err(|error| Error::io("sync", path, error)),
-        // The parent is gone too. Whoever removed it has to sync its own parent.
+        // The parent is gone too. The program that removed it has to sync its own parent.
         _ => Ok(()),
     }
 }

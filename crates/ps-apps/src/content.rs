@@ -1,4 +1,4 @@
-//! The content of a file, in JSON: whatever bytes it has, they come back.
+//! The content of a file in JSON, which preserves every byte.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ impl TryFrom<String> for Bytes {
 pub enum Text {
     /// UTF-8.
     Plain(String),
-    /// Anything else; a character stands for each byte.
+    /// Bytes that are not UTF-8, with a character for each.
     Other {
         /// The bytes.
         bytes: Bytes,

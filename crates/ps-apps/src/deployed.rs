@@ -1,8 +1,8 @@
-//! What a deploy writes down: where its program comes from, the files that it brought along, its formation, its
-//! scheduler. These are files of several directories, which Dokku's layout decides, and a deploy that is killed between
-//! two of them must not leave those of two releases. So all of it is first written as one file,
-//! `data/apps/<app>/deployed.json`, then each to its place, then the one is removed. Whoever takes the app's lock next
-//! finishes what was left to do; before the one file is there, nothing has happened.
+//! The record of a deploy: the source, the files of that source, the formation and the scheduler. In Dokku's layout these
+//! are files in several directories, and a deploy that is killed between two of them must not leave a mix of two releases.
+//! So everything is first written as one file, `data/apps/<app>/deployed.json`, then copied to each place, and then that
+//! file is removed. A program that takes the app's lock later finishes what is left to do; until the one file is written,
+//! nothing has changed.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,33 +21,33 @@ const PLUGIN: &str = "apps";
 const FILE: &str = "deployed.json";
 const KIND: &str = "deploy-source";
 const PLACE: &str = "deploy-source-metadata";
-/// What stands before a digest in the name of an image.
+/// Separates the name of an image from its digest.
 const DIGEST: &str = "@sha256:";
 /// Two files of a mebibyte, each of their bytes at most six characters long.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// What runs once a deploy has succeeded, and what the next verb must know of it.
+/// The record of a successful deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployed {
     /// The kind of its source: `directory`, `command` or `docker-image`.
     pub kind: String,
-    /// Where the source lies: a path, or an image.
+    /// The source: a path, or an image.
     pub place: String,
-    /// The Procfile, whole; `None`: there is none, and one of an earlier deploy goes.
+    /// The Procfile; `None`: there is none, and that of an earlier deploy is removed.
     pub procfile: Option<Bytes>,
-    /// The app.json; `None` as above.
+    /// The app.json; `None` as for the Procfile.
     pub app_json: Option<Bytes>,
     /// The scheduler that runs it.
     pub scheduler: String,
-    /// How many instances there are. What was wanted no more has ended, so it has no part in it.
+    /// The wanted counts. Types that are no longer wanted have ended, and are not in it.
     pub scale: Vec<StoredEntry>,
-    /// Who said so, in [`FormationOrigin`]'s word.
+    /// Who asked for the counts, in [`FormationOrigin`]'s word.
     pub scale_source: String,
     /// Whether the formation may be changed by hand.
     pub can_scale: bool,
 }
 
-/// A deploy, and which release of the app it is.
+/// A record with the number of its release.
 #[derive(Serialize)]
 struct Numbered<'a> {
     #[serde(flatten)]
@@ -57,7 +57,7 @@ struct Numbered<'a> {
 }
 
 impl Numbered<'_> {
-    /// What is kept of it.
+    /// The release to keep.
     fn release(&self) -> KeptRelease {
         let deployed = self.deployed;
         let is_image = deployed.kind == "docker-image";
@@ -79,7 +79,7 @@ impl Numbered<'_> {
     }
 }
 
-/// What [`Numbered`] has beside the deploy.
+/// The fields that [`Numbered`] has beside the record.
 #[derive(Deserialize)]
 struct Number {
     release: u64,
@@ -94,8 +94,8 @@ impl World {
         Ok(kind.zip(place))
     }
 
-    /// Writes down what was deployed; the caller holds the app's lock. After an error [`World::is_half_recorded`] says
-    /// whether it is known all the same, or nothing was changed.
+    /// Records a deploy. The caller holds the app's lock. After an error, [`World::is_half_recorded`] says whether the
+    /// record was written to its one file, or nothing was changed.
     pub fn record_deploy(&self, app: &AppName, deployed: &Deployed) -> Result<(), Error> {
         let numbered = Numbered { deployed, release: self.next_release(app)?, at: Timestamp::now() };
         let mut json = serde_json::to_vec(&numbered).expect("a record is plain data");
@@ -106,17 +106,17 @@ impl World {
         self.write_to_places(app, &numbered)
     }
 
-    /// Whether a deploy is written down that has not reached all its places yet.
+    /// Whether a record is in its one file and not in all of its places yet.
     pub fn is_half_recorded(&self, app: &AppName) -> bool {
         self.half_record(app).is_file()
     }
 
-    /// Takes back what [`World::record_deploy`] could not finish, for an app whose first deploy is undone.
+    /// Removes a record that [`World::record_deploy`] could not finish, for an app whose first deploy is undone.
     pub fn abandon_record(&self, app: &AppName) -> Result<(), Error> {
         if self.is_half_recorded(app) { self.forget_half(app) } else { Ok(()) }
     }
 
-    /// Finishes what a deploy that was killed has begun to write down.
+    /// Finishes the record of a deploy that was killed.
     pub(crate) fn finish_record(&self, app: &AppName) -> Result<(), Error> {
         let path = self.half_record(app);
         let json = match durable::state(&path, MAX_BYTES) {
@@ -125,20 +125,20 @@ impl World {
             Err(error) => return Err(damaged(&path, &error)),
         };
         if !self.is_app(app)? {
-            // Of an app that was destroyed.
+            // The app has been destroyed.
             return self.forget_half(app);
         }
         let deployed: Deployed = serde_json::from_slice(&json).map_err(|error| damaged(&path, &error))?;
         let number: Option<Number> = serde_json::from_slice(&json).ok();
         let (release, at) = match number {
             Some(Number { release, at }) => (release, at),
-            // An earlier version has written it.
+            // Written by an earlier version.
             None => (self.next_release(app)?, Timestamp::now()),
         };
         self.write_to_places(app, &Numbered { deployed: &deployed, release, at })
     }
 
-    /// Each part in its place; a part that is there already stays as it is.
+    /// Writes each part to its place, unless it is there already.
     fn write_to_places(&self, app: &AppName, numbered: &Numbered<'_>) -> Result<(), Error> {
         let deployed = numbered.deployed;
         let scope = Scope::App(app);

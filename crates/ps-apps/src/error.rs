@@ -1,4 +1,4 @@
-//! Why something about an app on disk could not be read or changed, split by who must act.
+//! Why something about an app on disk could not be read or changed. The variants are split by who has to act.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,38 +9,38 @@ use formation::InvalidAppName;
 /// A refusal or failure around apps on disk.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The user: no app of that name.
+    /// The user has to act: there is no app of that name.
     #[error("app {app} does not exist in {}{hint}", searched.display())]
     NoSuchApp {
-        /// The name asked for.
+        /// The name.
         app: String,
         /// The directory that was searched.
         searched: PathBuf,
         /// Where else to look, empty if there is nothing to say.
         hint: String,
     },
-    /// The user: not a name for an app.
+    /// The user has to act: the word is no name for an app.
     #[error(transparent)]
     InvalidAppName(#[from] InvalidAppName),
-    /// The user: the name is taken by something that is no app.
+    /// The user has to act: the name is in use for something that is no app.
     #[error("an app cannot be called {app}: {reason}; choose another name")]
     ReservedAppName {
         /// The name asked for.
         app: String,
-        /// Who uses it.
+        /// What uses it.
         reason: String,
     },
-    /// The user: try again, or wait for the other one.
+    /// The user has to act: try again, or wait for the other program.
     #[error("{app} is locked by {holder}: {way_out}")]
     Busy {
         /// The app.
         app: String,
-        /// Pid and command of the holder.
+        /// Pid and command of the program that holds the lock.
         holder: String,
-        /// What to do, in the words of the home that we are in.
+        /// What to do, in the words for inside or outside of Dokku.
         way_out: String,
     },
-    /// The operator: a file holds what nobody can have meant.
+    /// The operator has to act: the content of a file is invalid.
     #[error("{}{}: {reason}", path.display(), line.map(|n| format!(", line {n}")).unwrap_or_default())]
     Corrupt {
         /// The file.
@@ -50,10 +50,11 @@ pub enum Error {
         /// What is wrong, and the way to reset it.
         reason: String,
     },
-    /// The operator: neither roots nor a home directory to put them in.
+    /// The operator has to act: there are neither roots nor a home directory to put them in.
     #[error("no place for apps: set DOKKU_ROOT and DOKKU_LIB_ROOT, or HOME")]
     NoRoots,
-    /// The operator: the system refused. It says why itself, so the reason is no `source`: nobody reads it twice.
+    /// The operator has to act: the system refused. The reason is part of this message, so it is no `source`: printing the
+    /// whole chain would show it twice.
     #[error("{action} {}: {reason}", path.display())]
     Io {
         /// What was being done: `read`, `write`, `create`.

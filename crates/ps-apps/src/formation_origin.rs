@@ -13,7 +13,7 @@ const KEY: &str = "scale-source";
 /// The name of the file in a source tree that Dokku read until 0.30.
 pub const DOKKU_SCALE: &str = "DOKKU_SCALE";
 
-/// Who said how many instances are wanted.
+/// Who asked for the counts of a formation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FormationOrigin {
     /// A person or a pipeline, on a command line.
@@ -43,8 +43,8 @@ pub enum InvalidDokkuScale {
     },
 }
 
-/// The counts that a deploy brings along, each as far as it is there. A file is the whole formation: types that it does
-/// not name become 0. Arguments change some of it.
+/// The counts of a deploy. A file gives the whole formation: types that it does not name become 0. Arguments change some
+/// counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OfferedCounts {
     /// `--scale`.
@@ -55,7 +55,7 @@ pub struct OfferedCounts {
     pub dokku_scale: Vec<AskedCount>,
 }
 
-/// Counts that were refused, and who asked for them.
+/// Refused counts, and who asked for them.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {why}", by.as_str())]
 pub struct RefusedOffer {
@@ -66,8 +66,8 @@ pub struct RefusedOffer {
 }
 
 impl OfferedCounts {
-    /// The formation that a deploy wants, and who asked for it (`None`: nobody did, it is what is stored). `rule` says what
-    /// is known about the app; what it asks for itself is not looked at.
+    /// The formation of a deploy, and who asked for it (`None`: it is the stored one). `rule` has the facts about the app;
+    /// its own counts are ignored.
     pub fn apply(
         &self,
         rule: Scaling<'_>,
@@ -106,7 +106,7 @@ impl FormationOrigin {
         }
     }
 
-    /// The source that this word stands for; `None` for a word of a later version.
+    /// The origin for this word; `None` for a word of a later version.
     pub fn named(word: &str) -> Option<Self> {
         [Self::Argument, Self::AppJson, Self::DokkuScale, Self::Trigger]
             .into_iter()
@@ -127,7 +127,7 @@ pub fn parse_dokku_scale(bytes: &[u8]) -> Result<Vec<AskedCount>, InvalidDokkuSc
 }
 
 impl World {
-    /// Who said how many instances of the app are wanted. Inside Dokku it is app.json where that forbids `ps:scale`.
+    /// Who asked for the app's formation. Inside Dokku it is app.json if that forbids `ps:scale`.
     pub fn formation_origin(&self, app: &AppName) -> Result<FormationOrigin, Error> {
         if self.inside_dokku() {
             let can_scale = self.can_scale(app)?;

@@ -1,8 +1,8 @@
 //! The files by which Dokku's layout knows an app's instances, `$DOKKU_ROOT/<app>/{CONTAINER,IP,PORT}.<type>.<n>`
 //! (docs/contract.md#files): which container fills a slot, and where an instance listens. Dokku's docker-local and ours write
 //! all three; a native app has the last two alone, so that Dokku's proxies find it ([`World::listen`]).
-//!
-//! A container without such a file is not an instance of the app, even if its labels say so: a deploy that was killed may have
+//! A container without such a file is not an instance of the app, even if its labels say so: a killed deploy may have left
+//! it. No engine is asked here, so a file may name a container that is gone.
 //! left it. Nothing here asks an engine, so nothing here knows whether a container is there.
 
 mod listeners;
@@ -27,7 +27,7 @@ const PORT: &str = "PORT";
 /// The instance that a file without a suffix stands for: a very old Dokku wrote `CONTAINER` alone.
 const UNNUMBERED: &str = "web.1";
 
-/// A file `CONTAINER.<type>.<n>`, as it stands.
+/// The content of a file `CONTAINER.<type>.<n>`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContainerFile {
     /// Where it lies.
@@ -40,7 +40,7 @@ pub struct ContainerFile {
     pub id: String,
 }
 
-/// What is written down about one instance.
+/// The record of one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InstanceRecord {
     /// The container's full id; `None` if there is none in the file.
@@ -51,7 +51,7 @@ pub struct InstanceRecord {
     pub port: Option<u16>,
 }
 
-/// What is written down about the containers of one app.
+/// The records of the containers of one app.
 #[derive(Clone, Debug)]
 pub struct InstanceFiles {
     dir: PathBuf,
@@ -60,8 +60,8 @@ pub struct InstanceFiles {
 }
 
 impl World {
-    /// The files `CONTAINER.*` of an app, in the order of their names; none for an app without a directory. One without a
-    /// number counts only where no other stands for `web.1`.
+    /// The files `CONTAINER.*` of an app, in the order of their names; none for an app without a directory. A file without
+    /// a number counts only if no other file stands for `web.1`.
     pub fn container_files(&self, app: &AppName) -> Result<Vec<ContainerFile>, Error> {
         let dir = self.app_dir(app);
         container_names(&dir)?.iter().map(|name| read_container(&dir, name)).collect()
@@ -95,8 +95,8 @@ impl InstanceFiles {
         self.dir.is_dir()
     }
 
-    /// Writes the files of each of `new`, those of one instance durable before those of the next. After an error those that
-    /// stood before stand again.
+    /// Writes the files of each of `new`; those of one instance are durable before those of the next are written. After an
+    /// error the earlier files are restored.
     pub fn replace(&mut self, new: &[(Slot, InstanceRecord)]) -> Result<(), Error> {
         let directory = Directory::open(&self.dir, &self.dir)?;
         for (done, (slot, record)) in new.iter().enumerate() {

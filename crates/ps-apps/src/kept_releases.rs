@@ -1,8 +1,9 @@
-//! The last releases of an app, `data/formation/<app>/releases/<n>.json`: what a deploy wrote down, so that it can be deployed
-//! once more. The environment is not in them: a release that comes back gets the variables of that day.
+//! The last releases of an app, `data/formation/<app>/releases/<n>.json`: the record of each deploy, so that it can be
+//! deployed again. The environment is not included: a release that is deployed again gets the current variables.
 //!
-//! A release is kept as the last part of what a deploy writes down ([`World::record_deploy`]), so a deploy that was killed in
-//! between keeps it when the next verb finishes that. Numbers only grow; the oldest file goes when there are ten others.
+//! Keeping a release is the last step of recording a deploy ([`World::record_deploy`]), so if a deploy is killed in
+//! between, the next verb keeps it when it finishes the record. Numbers only grow; when there are more than ten files, the
+//! oldest is removed.
 
 use std::fs;
 use std::io;
@@ -24,7 +25,7 @@ pub(crate) const FORMAT: u32 = 1;
 /// Two files of a mebibyte, each of their bytes at most six characters long.
 const MAX_BYTES: u64 = 16 << 20;
 const DIRECTORY: &str = "releases";
-/// A file with a higher number than any app comes to is none of ours, so that one can always be added to a number.
+/// A file with a higher number was not written by us. The limit makes sure that a number can be incremented.
 const HIGHEST_NUMBER: u64 = 1 << 53;
 
 /// A release that was deployed.
@@ -71,7 +72,7 @@ impl World {
         Ok(numbers(&self.releases_dir(app))?.last().map_or(1, |newest| newest + 1))
     }
 
-    /// Keeps a release, and as many before it as are kept. One of that number is replaced.
+    /// Keeps a release and removes the oldest ones beyond the limit. A release of the same number is replaced.
     pub(crate) fn keep_release(&self, app: &AppName, release: &KeptRelease) -> Result<(), Error> {
         let path = self.releases_dir(app);
         let mut json = serde_json::to_vec(release).expect("a release is plain data");

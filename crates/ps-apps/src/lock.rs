@@ -1,7 +1,7 @@
-//! One lock per app, held by every program that changes what runs of it. It is an flock, so the kernel frees it when its
-//! holder dies. The file says who holds the lock, so that a refusal can name the holder; no program decides anything by that
-//! text. A program that the holder calls does not wait for the lock: the token in `FORMATION_LOCK` says that its caller holds
-//! it. For example, `ps-scale` takes the lock and runs `ps-lifecycle converge`, which goes on at once.
+//! One lock per app, held by every program that changes its instances. It is an flock, so the kernel releases it when its
+//! holder dies. The file names the holder, so that a refusal can do so too; no program decides anything by that text. A
+//! program that the holder calls does not wait for the lock: the token in `FORMATION_LOCK` says that its caller holds it.
+//! For example, `ps-scale` takes the lock and runs `ps-lifecycle converge`, which goes on at once.
 
 use std::env;
 use std::ffi::OsString;
@@ -39,7 +39,7 @@ pub struct AppLock {
 struct Held {
     file: File,
     path: PathBuf,
-    /// Whether the last holder died without giving the lock up.
+    /// Whether the last holder died without releasing the lock.
     is_left: bool,
     /// The stage directory, locked too. If somebody deletes the lock file, a new file at its path would exclude nobody, because
     /// the old one is still the one that is locked; the directory still excludes.
@@ -62,7 +62,7 @@ impl World {
         loop {
             if let Some(held) = self.try_hold(app, &path)? {
                 let token = sign(&held.file, &path, app)?;
-                // A full disk must not keep anybody from stopping an app: the lock is held all the same.
+                // A full disk must not prevent stopping an app, so the lock is held all the same.
                 let unfinished = self.finish_record(app).err();
                 return Ok(AppLock { token, held: Some(held), unfinished });
             }
@@ -85,7 +85,7 @@ impl World {
         }
     }
 
-    /// Removes the lock file of an app that is being destroyed. Where somebody holds the lock it stays.
+    /// Removes the lock file of an app that is being destroyed, unless another program holds the lock.
     pub fn retire_lock(&self, app: &AppName) {
         if let Ok(lock) = self.lock_app(app, Duration::ZERO) {
             lock.retire();
@@ -124,17 +124,17 @@ impl AppLock {
         self.held.as_ref().map(|held| &held.file)
     }
 
-    /// Whether its last holder was killed: hooks that it called may still run (see [`AppLock::orphans`]).
+    /// Whether its last holder was killed, so that hooks that it called may still run (see [`AppLock::orphans`]).
     pub fn was_left_by_the_dead(&self) -> bool {
         self.held.as_ref().is_some_and(|held| held.is_left)
     }
 
-    /// Why what a deploy that was killed left to write down (see [`World::record_deploy`]) could not be written now.
+    /// Why the record of a killed deploy (see [`World::record_deploy`]) could not be finished now.
     pub fn unfinished(&self) -> Option<&Error> {
         self.unfinished.as_ref()
     }
 
-    /// Gives the lock up and removes its file: the app is gone.
+    /// Releases the lock and removes its file, because the app is gone.
     pub fn retire(self) {
         if let Some(Held { path, .. }) = &self.held {
             // A program that waits for this file sees that it is no longer the one at its path, and tries again.
@@ -146,7 +146,7 @@ impl AppLock {
 impl Drop for AppLock {
     fn drop(&mut self) {
         if let Some(Held { file, .. }) = &self.held {
-            // The text goes before the lock does, so that nobody reads the name of a holder that is done.
+            // The text is removed first, so that no program reads the name of a holder that is done.
             let _ = file.set_len(0);
         }
     }
@@ -168,7 +168,7 @@ fn try_lock(path: &Path) -> Result<Option<File>, Error> {
     Ok(is_current.then_some(file))
 }
 
-/// Writes into a lock file that we hold who holds it: `<app> <pid> <start time> <command>`.
+/// Writes the holder into a lock file that we hold: `<app> <pid> <start time> <command>`.
 fn sign(mut file: &File, path: &Path, app: &AppName) -> Result<String, Error> {
     let pid = std::process::id();
     let token = format!("{app} {pid} {}", start_time(pid).unwrap_or_default());
@@ -182,8 +182,8 @@ fn sign(mut file: &File, path: &Path, app: &AppName) -> Result<String, Error> {
             },
         );
     match written {
-        // A full disk must not keep anybody from stopping an app. The lock is held all the same; but nobody can read by whom,
-        // and programs that we call cannot be told that it is held for them.
+        // A full disk must not prevent stopping an app, so the lock is held all the same. But nobody can read who holds it,
+        // and programs that we call cannot be told that we do.
         Err(error) if !matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => {
             Err(Error::io("sign", path, error))
         }

@@ -1,5 +1,5 @@
-//! Files whose name is nearly that of one that is missing: in other letters, with an ending, one slip of the finger away.
-//! Nobody reads them, and whoever wrote one thinks that somebody does.
+//! Files whose name is almost that of a missing one: with other capitals, with an extension, or with one typing error.
+//! Nobody reads such a file, though its author thinks so.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use std::path::Path;
 /// A directory with more entries than this is not searched to its end.
 const MAX_ENTRIES: usize = 10_000;
 
-/// The name of a file in `directory` that was probably meant to be `name`; `None` if that is there, or nothing like it.
+/// The name of a file in `directory` that was probably meant to be `name`; `None` if `name` exists, or no name is similar.
 pub fn mistaken_for(directory: &Path, name: &str) -> Option<String> {
     if directory.join(name).symlink_metadata().is_ok() {
         return None;
@@ -17,7 +17,7 @@ pub fn mistaken_for(directory: &Path, name: &str) -> Option<String> {
     found.into_iter().next()
 }
 
-/// Files that are called like `name` with an ending of their own, `Procfile.dev`, sorted.
+/// Files that are called `name` with an extension, such as `Procfile.dev`, sorted.
 pub fn variants(directory: &Path, name: &str) -> Vec<String> {
     let prefix = format!("{name}.");
     let mut found: Vec<String> = names(directory).filter(|other| other.starts_with(&prefix)).collect();

@@ -1,5 +1,5 @@
-//! What ps keeps about an app, copied to another one: Dokku's `apps` plugin has it done when it clones or renames one.
-//! Neither app needs a directory meanwhile. Only regular files are copied, as they are.
+//! Copies the ps plugin's files about an app to another app, when Dokku's `apps` plugin clones or renames one. Neither app
+//! needs a directory. Only regular files are copied, unchanged.
 
 use std::fs;
 use std::io;
@@ -14,7 +14,7 @@ use crate::state_file;
 use crate::{Error, World};
 
 const PLUGIN: &str = "ps";
-/// `Procfile.<pid>` belongs to a deploy that is under way.
+/// `Procfile.<pid>` belongs to a deploy in progress.
 const OF_A_DEPLOY: &str = "Procfile.";
 
 impl World {
@@ -28,7 +28,8 @@ impl World {
         copy(&files, &self.property_directory(PLUGIN, Scope::App(new))?, |_| self.access(Scope::Global))
     }
 
-    /// Gives an app the data of another, above all its Procfile, and its kept releases; its data directory is made in any case.
+    /// Copies the data of an app to another one, above all its Procfile, and the kept releases; the data directory is made
+    /// in any case.
     pub fn copy_ps_data(&self, old: &AppName, new: &AppName) -> Result<(), Error> {
         self.copy_releases(old, new)?;
         let to = self.data_dir(PLUGIN, new);

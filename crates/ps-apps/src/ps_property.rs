@@ -1,6 +1,6 @@
-//! The table of ps properties (docs/programs/ps-set.md#usage): their names, scopes and defaults, and which values are accepted.
-//! A value is checked when it is written. A file may still hold one that was never checked, because Dokku or an editor wrote
-//! it: then the default counts, and `ps-set --list` warns.
+//! The table of ps properties (docs/programs/ps-set.md#usage): their names, scopes and defaults, and which values are
+//! accepted. A value is checked when it is written. Dokku or an editor may write an unchecked one into the file: then the
+//! default is used, and `ps-set --list` warns.
 //!
 //! The settings of process types (`type-settings`) are properties too. Where both tables have a name, it has the kind that Dokku
 //! knows, and may be set for one type alone all the same.
@@ -10,7 +10,7 @@ use std::sync::LazyLock;
 use formation::RestartPolicy;
 use type_settings::{LONGEST_VALUE, Setting};
 
-/// A whole day: more seconds between SIGTERM and SIGKILL nobody means.
+/// A whole day, in seconds: a longer grace period is taken for a mistake.
 const MAX_STOP_SECONDS: u64 = 86_400;
 
 /// One row of the table.
@@ -20,7 +20,7 @@ pub struct PsProperty {
     pub name: &'static str,
     /// Whether it can be set for all apps at once.
     pub is_global: bool,
-    /// Its value where nobody set one; `None`: there is none.
+    /// Its value if none is set; `None`: it has no default.
     pub default: Option<&'static str>,
     kind: Kind,
 }
@@ -36,7 +36,7 @@ enum Kind {
     Setting(&'static Setting),
 }
 
-/// A value that makes no sense for its property. Displays as a fragment that names both and says what would.
+/// A value that the property does not accept. Displays as a phrase that names both and the accepted values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{property} cannot be {value:?}: {rule}")]
 pub struct InvalidValue {
@@ -97,12 +97,12 @@ impl PsProperty {
         Setting::named(self.name)
     }
 
-    /// Whether it can be set for one type alone, and never for an app.
+    /// Whether it can be set for one type alone, but not for an app.
     pub fn is_only_of_a_type(&self) -> bool {
         matches!(self.kind, Kind::Setting(setting) if setting.is_local)
     }
 
-    /// Whether it is listed also where nobody set it.
+    /// Whether it is listed even if it is not set.
     pub fn is_always_listed(&self) -> bool {
         !matches!(self.kind, Kind::Setting(_))
     }
@@ -117,12 +117,12 @@ impl PsProperty {
         ALL.iter().find(|property| property.name == name)
     }
 
-    /// The name that an older spelling stands for: Dokku's documentation said `stop-timeout` for years.
+    /// The present name of a property with an older spelling: Dokku's documentation said `stop-timeout` for years.
     pub fn modern_name(name: &str) -> Option<&'static str> {
         (name == "stop-timeout").then_some("stop-timeout-seconds")
     }
 
-    /// Whether a value makes sense. The empty one, which clears, is not asked about.
+    /// Whether the property accepts a value. The empty value clears it and is not checked here.
     pub fn check(&self, value: &str) -> Result<(), InvalidValue> {
         let rule = if value.len() > LONGEST_VALUE {
             Some("it is longer than 32 KiB".to_owned())

@@ -36,7 +36,7 @@ enum CountWord {
     AllBut(u16),
 }
 
-/// Everything that decides what becomes of a stored formation.
+/// The facts that decide how a stored formation changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Scaling<'a> {
     /// The counts asked for, in the order in which they were named.
@@ -45,7 +45,7 @@ pub struct Scaling<'a> {
     pub replaces: bool,
     /// The types of the Procfile; `None` if the app has none.
     pub known: Option<&'a BTreeSet<ProcessType>>,
-    /// What `max` comes to: one instance per CPU.
+    /// The value of `max`: one instance per CPU.
     pub max: Quantity,
     /// Whether `release` may have instances, as Dokku lets it.
     pub may_scale_release: bool,
@@ -66,10 +66,10 @@ pub enum RefusedScaling {
     /// One type, two counts.
     #[error("process type {0} is named twice: name it once")]
     NamedTwice(String),
-    /// A part of the CPUs that is none.
+    /// The percentage is not between 1 and 100.
     #[error("process type {0}: {1} is no part of the CPUs: from 1% to 100%")]
     NoShare(String, String),
-    /// All CPUs but so many would be nobody.
+    /// All CPUs but this many would leave none.
     #[error(
         "process type {name}: all CPUs but {fewer} is no instance at all: this process may use {cpus}; {name}=0 stops every instance"
     )]
@@ -78,7 +78,7 @@ pub enum RefusedScaling {
         name: String,
         /// How many CPUs were to be left free.
         fewer: u16,
-        /// How many there are for us.
+        /// How many CPUs this process may use.
         cpus: Quantity,
     },
     /// A type that the Procfile does not have cannot be scaled up.
@@ -91,17 +91,17 @@ pub enum RefusedScaling {
         /// Every type of the Procfile, comma-separated.
         known: String,
     },
-    /// More taken away than there is.
+    /// More is subtracted than there is.
     #[error("process type {name} has {count}: {taken} cannot be taken away; {name}=0 stops every instance")]
     BelowZero {
         /// The type.
         name: String,
         /// What is wanted now.
         count: i64,
-        /// What was to be taken away.
+        /// How much was to be subtracted.
         taken: i64,
     },
-    /// More types than anybody can mean; a formation must stay a file that can be read.
+    /// The formation would have too many types to be kept in a file.
     #[error("a formation of {0} types is too large: {MAX_TYPES} are allowed")]
     TooManyTypes(usize),
     /// `release` has no instances.
@@ -226,7 +226,7 @@ impl Scaling<'_> {
         }
     }
 
-    /// What a count comes to on this machine.
+    /// The value of a count on this machine.
     fn number(&self, asked: &AskedCount) -> Result<u16, RefusedScaling> {
         let cpus = self.max.get();
         match asked.count {

@@ -8,7 +8,7 @@ use formation::AppName;
 use crate::scope::Scope;
 use crate::{Error, World};
 
-/// Who runs the instances of an app.
+/// The scheduler of an app.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SchedulerName {
     /// Processes under our own supervisor.
@@ -34,7 +34,7 @@ impl SchedulerName {
 }
 
 impl From<&str> for SchedulerName {
-    /// Any word names a scheduler; whether somebody answers to it is found out by asking.
+    /// Any word names a scheduler; whether a plugin answers for it is found by asking.
     fn from(word: &str) -> Self {
         match word {
             Self::NATIVE => Self::Native,
@@ -51,8 +51,8 @@ impl fmt::Display for SchedulerName {
 }
 
 impl World {
-    /// The app's scheduler: its own choice, else the global one, else the home's default. That is `native` on our own, and
-    /// `docker-local` inside Dokku, beside Dokku's core plugins, or where the app has `CONTAINER.*` files.
+    /// The app's scheduler: its own choice, else the global one, else the default. The default is `native` outside of
+    /// Dokku, and `docker-local` inside Dokku, beside Dokku's core plugins, or if the app has `CONTAINER.*` files.
     pub fn scheduler_name(&self, app: &AppName) -> Result<SchedulerName, Error> {
         if let Some(own) = self.chosen_scheduler(Scope::App(app))? {
             return Ok(own);
@@ -64,7 +64,7 @@ impl World {
         Ok(global.unwrap_or_else(fallback))
     }
 
-    /// The scheduler that somebody chose for one app, or for every app that has no choice of its own.
+    /// The scheduler that was chosen for one app, or for all apps without a choice of their own.
     pub fn chosen_scheduler(&self, scope: Scope<'_>) -> Result<Option<SchedulerName>, Error> {
         let stored = self.property("scheduler", scope, "selected")?.filter(|name| !name.is_empty());
         Ok(stored.map(|name| name.as_str().into()))

@@ -1,8 +1,8 @@
-//! Whose a property is: an app's, or every app's.
+//! The scope of a property: one app, or all.
 
 use formation::AppName;
 
-/// Whose property it is.
+/// The scope of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope<'a> {
     /// The default for every app, directory `--global`.

@@ -1,5 +1,5 @@
-//! What a ps property comes to for an app: the app's own value, else the global one, else the default. An empty value counts
-//! as none.
+//! The effective value of a ps property for an app: the app's own value, else the global one, else the default. An empty
+//! value counts as unset.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::{Error, PsProperty, World};
 pub const RESTORE: &str = "restore";
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Where a value comes from.
+/// Where a value was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// Set for one process type of the app.
@@ -21,9 +21,9 @@ pub enum Origin {
     App,
     /// Set for all apps.
     Global,
-    /// The app's source says so, in app.json.
+    /// In the app.json of the app's source.
     AppJson,
-    /// Nobody set one.
+    /// Nowhere: it is the default.
     Default,
 }
 
@@ -45,17 +45,17 @@ impl Origin {
     }
 }
 
-/// The value of a ps property that counts for an app, or for all apps.
+/// The effective value of a ps property for an app, or for all apps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The value as stored, or the default; `None` if there is neither.
     pub value: Option<String>,
-    /// Where it comes from.
+    /// Where it was set.
     pub origin: Origin,
 }
 
 impl World {
-    /// What a property comes to: the app's own value, else the global one, else the default; empty counts as unset.
+    /// The effective value of a property: the app's own, else the global one, else the default; empty counts as unset.
     pub fn ps_setting(&self, scope: Scope<'_>, property: &PsProperty) -> Result<Setting, Error> {
         let stored = |scope| -> Result<Option<String>, Error> {
             Ok(self.property("ps", scope, property.name)?.filter(|value| !value.is_empty()))
@@ -98,13 +98,13 @@ impl World {
         }
     }
 
-    /// What happens to an instance that ends by itself; a stored value that makes no sense counts as the default.
+    /// The restart policy of the app; an invalid stored value counts as the default.
     pub fn restart_policy(&self, app: &AppName) -> Result<RestartPolicy, Error> {
         let stored = self.ps_property(app, "restart-policy")?;
         Ok(stored.and_then(|word| word.parse().ok()).unwrap_or_default())
     }
 
-    /// From SIGTERM to SIGKILL; a stored value that makes no sense counts as the default, 30 s.
+    /// The grace period, from SIGTERM to SIGKILL; an invalid stored value counts as the default, 30 s.
     pub fn stop_timeout(&self, app: &AppName) -> Result<Duration, Error> {
         let stored = self.ps_property(app, "stop-timeout-seconds")?;
         let seconds = stored.and_then(|word| word.parse().ok());

@@ -1,5 +1,5 @@
-//! Snapshots: which apps are to run, with which formation and which release, under a name of the user's. A snapshot holds what a
-//! deploy would write down, so a release can come back that is kept no more. The environment is not in it.
+//! Snapshots: the wanted state of apps, with formation and release, under a name that the user chooses. A snapshot contains
+//! what a deploy records, so a release can be restored even if it is not kept any more. The environment is not included.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use crate::{Deployed, Error, World, state_file};
 const DIRECTORY: &str = "formation-snapshots";
 const SUFFIX: &str = ".json";
 const FORMAT: u32 = 1;
-/// Some hundred apps, each with two files of a mebibyte, would be more: then a few of them are saved together.
+/// More than some hundred apps, each with two files of a mebibyte. For more apps, several snapshots are needed.
 const MAX_BYTES: u64 = 256 << 20;
 const MAX_NAME_BYTES: usize = 63;
 
@@ -52,7 +52,7 @@ impl std::fmt::Display for SnapshotName {
     }
 }
 
-/// What was to run at one time.
+/// The wanted state of apps at one time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When it was saved.
@@ -61,16 +61,16 @@ pub struct Snapshot {
     pub apps: Vec<SavedApp>,
 }
 
-/// What was to run of one app.
+/// The wanted state of one app.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SavedApp {
     /// Its name.
     pub app: String,
-    /// Whether it was to run at all.
+    /// Whether it was to run.
     pub wanted: bool,
     /// The number of the release, for people; 0 if none is kept.
     pub release: u64,
-    /// The slots that somebody had stopped.
+    /// The slots that were stopped by hand.
     pub stopped: Vec<Slot>,
     /// The release and the formation, as a deploy writes them down.
     pub deployed: Deployed,
@@ -84,7 +84,7 @@ struct Written<'a> {
 }
 
 impl Deployed {
-    /// Whether another one is of the same release, whatever the counts are.
+    /// Whether another record is of the same release, with the same or other counts.
     pub fn is_same_release(&self, other: &Self) -> bool {
         let of = |deployed: &Self| {
             let Self { kind, place, procfile, app_json, scheduler, .. } = deployed.clone();
@@ -95,7 +95,7 @@ impl Deployed {
 }
 
 impl World {
-    /// What the last deploy of an app has written down, with the counts of today; `None` if it was never deployed.
+    /// The record of the app's last deploy, with the current counts; `None` if it was never deployed.
     pub fn deployed(&self, app: &AppName) -> Result<Option<Deployed>, Error> {
         let Some((kind, place)) = self.deploy_source(app)? else { return Ok(None) };
         Ok(Some(Deployed {

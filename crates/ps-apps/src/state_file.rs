@@ -1,5 +1,5 @@
-//! Files of ours that other programs write as well, and less carefully: read whole, at most [`MAX_BYTES`], never through a
-//! symbolic link at the last part of the path.
+//! Reads our files that other programs write as well, and less carefully: the whole file, at most [`MAX_BYTES`], never
+//! through a symbolic link at the last part of the path.
 
 use std::path::Path;
 use std::thread;
@@ -15,8 +15,8 @@ pub const MAX_BYTES: u64 = 1 << 20;
 const EMPTY_TRIES: u32 = 5;
 const EMPTY_PAUSE: Duration = Duration::from_millis(10);
 
-/// Reads a whole file: `None` if there is none. With `retry_empty`, a file that is empty is read again for up to 50 ms before the
-/// caller is told so, because Dokku truncates a file first and writes it afterwards.
+/// Reads a whole file: `None` if there is none. With `retry_empty`, an empty file is read again for up to 50 ms before that
+/// is returned, because Dokku truncates a file first and writes it afterwards.
 pub fn read(path: &Path, retry_empty: bool) -> Result<Option<Vec<u8>>, Error> {
     for _ in 0..EMPTY_TRIES {
         match read_once(path)? {

@@ -37,7 +37,7 @@ pub struct StoredEntry {
 }
 
 impl StoredEntry {
-    /// The entry as type and count; `None` if it is one that we would not accept today.
+    /// The entry as type and count; `None` if it would not be accepted today.
     pub fn accepted(&self) -> Option<(ProcessType, Quantity)> {
         let count = u64::try_from(self.count).ok()?;
         Some((self.name.parse().ok()?, Quantity::new(count).ok()?))
@@ -47,14 +47,14 @@ impl StoredEntry {
 /// The formation of an app as it lies on disk, in the order of its lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredFormation {
-    /// What is wanted.
+    /// The wanted counts.
     pub scale: Vec<StoredEntry>,
-    /// Types that are wanted no more, until a deploy has ended them.
+    /// Types that are no longer wanted, until a deploy has ended them.
     pub old: Vec<StoredEntry>,
 }
 
 impl StoredFormation {
-    /// What is wanted, as far as it is acceptable today: `scale` alone.
+    /// The wanted counts that would be accepted today: those of `scale` alone.
     pub fn wanted(&self) -> Formation {
         self.scale.iter().filter_map(StoredEntry::accepted).collect()
     }
@@ -69,7 +69,7 @@ impl StoredFormation {
         union
     }
 
-    /// The types whose count is another one than `before`, those of `scale` first, in the order of the lines.
+    /// The types whose count differs from that in `before`, those of `scale` first, in the order of the lines.
     pub fn changed_since(&self, before: &Self) -> Vec<String> {
         let (was, is) = (before.effective(), self.effective());
         let count_in = |counts: &BTreeMap<&str, i64>, name: &str| counts.get(name).copied().unwrap_or(0);
@@ -81,16 +81,16 @@ impl StoredFormation {
             .collect()
     }
 
-    /// The entries that would not be accepted today: printed and carried along, never deployed.
+    /// The entries that would not be accepted today: they are printed and kept, but never deployed.
     pub fn unacceptable(&self) -> impl Iterator<Item = &StoredEntry> {
         self.scale.iter().chain(&self.old).filter(|entry| entry.accepted().is_none())
     }
 }
 
 impl World {
-    /// The formation of an app; empty lists where there are no files. A line without `=` (an empty line too), or with a count
-    /// that is no whole number, is [`Error::Corrupt`]: a formation is never guessed. Both files are read as they were at one
-    /// moment: if one of them is replaced meanwhile, both are read again.
+    /// The formation of an app; empty lists if there are no files. A line without `=` (also an empty line), or with a count
+    /// that is no whole number, is [`Error::Corrupt`]: a formation is never guessed. If one of the two files is replaced
+    /// while they are read, both are read again.
     pub fn formation(&self, app: &AppName) -> Result<StoredFormation, Error> {
         let dir = self.config_dir(PLUGIN, Scope::App(app));
         let (scale, old) = (dir.join(SCALE), dir.join(SCALE_OLD));

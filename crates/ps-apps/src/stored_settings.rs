@@ -1,4 +1,4 @@
-//! What the settings of a process type come to: a property wins over app.json, and among properties that of the type over the
+//! The effective settings of a process type: a property wins over app.json, and among properties that of the type over the
 //! app's over that of all apps. The files of an app are read once for all its types.
 //!
 //! For example, `config/ps/shop/web.stop-timeout-seconds` is for `web` of `shop`, `config/ps/shop/stop-timeout-seconds` for all
@@ -14,7 +14,7 @@ use type_settings::{Setting, TypeSettings};
 use crate::scope::Scope;
 use crate::{Error, InvalidValue, Origin, PsProperty, World};
 
-/// The properties of an app, and of all apps, that set something for process types.
+/// The properties of an app and of all apps that are settings of process types.
 #[derive(Clone, Debug, Default)]
 pub struct StoredSettings {
     /// By the type they are for; `None`: for all types of the app.
@@ -22,18 +22,18 @@ pub struct StoredSettings {
     global: BTreeMap<&'static str, String>,
 }
 
-/// What one setting comes to for one type.
+/// The effective value of one setting for one type.
 #[derive(Clone, Debug)]
 pub struct EffectiveSetting {
-    /// Which.
+    /// The setting.
     pub setting: &'static Setting,
-    /// As it was set, or the default; `None` if there is neither.
+    /// The value as it was set, or the default; `None` if there is neither.
     pub value: Option<String>,
-    /// Who set it.
+    /// Where it was set.
     pub origin: Origin,
 }
 
-/// One property that sets something.
+/// One property with its value.
 struct Property {
     process_type: Option<String>,
     setting: &'static Setting,
@@ -45,7 +45,7 @@ impl World {
     /// names say ([why](../../../docs/decisions/what-a-file-asks-for.md)).
     ///
     /// # Errors
-    /// They cannot be read, or one makes no sense. As ever, one that Dokku knows counts as unset then.
+    /// They cannot be read, or one is invalid. As before, an invalid value of a property that Dokku knows counts as unset.
     pub fn stored_settings(&self, app: &AppName) -> Result<StoredSettings, Error> {
         let mut stored = StoredSettings::default();
         for Property { process_type, setting, text } in self.settings_of(Scope::App(app))? {
@@ -85,7 +85,7 @@ impl World {
         Ok(found)
     }
 
-    /// The type and the setting that a file's name stands for.
+    /// The type and the setting of a file's name.
     fn understand(&self, name: &str) -> Option<(Option<String>, &'static Setting)> {
         let (process_type, name) = match name.split_once('.') {
             Some((process_type, name)) => (Some(process_type.to_owned()), name),
@@ -98,7 +98,7 @@ impl World {
 }
 
 impl StoredSettings {
-    /// Every setting of a type, with where its value comes from; `of_file` is what app.json says of the type.
+    /// Every setting of a type, with its origin; `of_file` has the settings of the type in app.json.
     pub fn of_type(
         &self,
         process_type: &ProcessType,
@@ -124,14 +124,14 @@ impl StoredSettings {
         Setting::all().iter().map(effective).collect()
     }
 
-    /// The types that something is set for.
+    /// The types that have settings of their own.
     pub fn types(&self) -> impl Iterator<Item = &str> {
         self.own.keys().filter_map(|(process_type, _)| process_type.as_deref())
     }
 }
 
-/// What somebody set, as the settings of a type: each value was found to make sense before. What Dokku's properties say for the
-/// whole app is left out: it is known of the app, and a stop by hand heeds it as it is by then.
+/// The values that were set, as the settings of a type; each has been checked. What Dokku's properties say for the whole
+/// app is left out: the app's own fields have it, and a stop by hand uses its value at that time.
 pub fn heeded(effective: &[EffectiveSetting]) -> TypeSettings {
     let mut settings = TypeSettings::default();
     for EffectiveSetting { setting, value, origin } in effective {

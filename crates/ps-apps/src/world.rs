@@ -1,5 +1,5 @@
-//! Where everything lies. A program resolves a [`World`] once from its environment and passes it to every function; no other
-//! code asks for a root. A test makes a world of its own in a temporary directory.
+//! The directories of apps. A program resolves a [`World`] once from its environment and passes it to every function; no
+//! other code asks for a root. A test makes a world of its own in a temporary directory.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use formation::AppName;
 use crate::Error;
 use crate::scope::Scope;
 
-/// The directory in `data/` of what Formation itself keeps, and of the locks of all apps.
+/// The directory in `data/` for Formation's own files, and for the locks of all apps.
 pub(crate) const KEPT: &str = "formation";
 
 /// A variable of this process's environment. An empty one counts as not set: `PLUGIN_PATH= ps-report` means the same as `env -u
@@ -78,7 +78,7 @@ impl World {
         &self.plugins
     }
 
-    /// Whether Dokku's front-end called us: only then Dokku's streams, texts and defaults.
+    /// Whether Dokku's front-end called us. Only then its streams, texts and defaults are used.
     pub fn inside_dokku(&self) -> bool {
         self.inside_dokku
     }
@@ -98,8 +98,8 @@ impl World {
         self.lib.join("data").join(plugin).join(app.as_str())
     }
 
-    /// What Formation itself keeps about an app, `data/formation/<app>`. The locks of all apps lie beside these directories:
-    /// an app whose name ends as theirs do has its directory under a name that no app can have.
+    /// Formation's own files about an app, `data/formation/<app>`. The locks of all apps lie beside these directories. An
+    /// app whose name ends like a lock file has its directory under a name that no app can have.
     pub fn kept_dir(&self, app: &AppName) -> PathBuf {
         let directory = self.data_dir(KEPT, app);
         let is_like_a_lock = app.as_str().strip_suffix(".lock").is_some();

@@ -1,4 +1,4 @@
-//! Where native processes listen, in the files that Dokku's proxy plugins read.
+//! The files with the addresses of native processes, which Dokku's proxy plugins read.
 
 use durable::{Access, Directory};
 use formation::{AppName, ProcessType, Slot};
@@ -12,7 +12,7 @@ const KINDS: [&str; 2] = [IP, PORT];
 pub const LISTENING_HOST: &str = "127.0.0.1";
 
 impl World {
-    /// Writes down that these instances listen on their ports, and removes the files of all others.
+    /// Records that these instances listen on their ports, and removes the files of all others.
     pub fn listen(&self, app: &AppName, instances: &[(Slot, u16)]) -> Result<(), Error> {
         let place = self.app_dir(app);
         let directory = Directory::open(&place, &place)?;
@@ -45,7 +45,7 @@ impl World {
         Ok(found.into_iter().map(|(_, port)| port).collect())
     }
 
-    /// Removes the files that say where an app listened, except for instances that are containers; whether there were any.
+    /// Removes the files with the app's addresses, except those of containers; whether there were any.
     pub fn forget_listeners(&self, app: &AppName) -> Result<bool, Error> {
         let place = self.app_dir(app);
         let mut listening = names(&place, &KINDS)?;
@@ -61,7 +61,7 @@ impl World {
         Ok(true)
     }
 
-    /// Removes the files that name an app's containers, which have been ended; where they listened stays.
+    /// Removes the files that name an app's containers, which have been ended; the addresses are kept.
     pub fn forget_containers(&self, app: &AppName) -> Result<(), Error> {
         let place = self.app_dir(app);
         let directory = Directory::open(&place, &place)?;
@@ -69,7 +69,7 @@ impl World {
     }
 }
 
-/// Whether a file is that of an instance; one without a number, which stands for a container of long ago, is of none.
+/// Whether a file belongs to an instance. One without a number, which an old Dokku wrote for a container, belongs to none.
 fn is_of(name: &str, slot: &Slot) -> bool {
     name.split_once('.').is_some_and(|(_, instance)| instance == slot.to_string())
 }
