@@ -23,6 +23,10 @@ pub fn create_root(root: &Path) -> Result<(), WriteError> {
 
 /// Creates the directories between `base` and `path`, each 0755 and owned like `base`, which must be there.
 pub fn create_below(base: &Path, path: &Path) -> Result<(), WriteError> {
+    // Nearly always they are there, and every write asks.
+    if path.is_dir() {
+        return Ok(());
+    }
     let owner = Access::like(base, 0o755).owner;
     let below = path.strip_prefix(base).unwrap_or(Path::new(""));
     let mut current = base.to_owned();

@@ -6,7 +6,7 @@
 //! A record is not waited for until it is on the disk: it survives the death of its writer, but a power failure may take those of the last
 //! half minute. They say what happened, and nothing is decided by them, so that no verb should cost a wait for the disk twice.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
-use crate::{Access, Directory, ReadError, WriteError, create_below, is_at};
+use crate::{Access, Directory, ReadError, WriteError, create_below};
 
 /// How long another writer may have the file. It needs it for a few milliseconds; one that is stopped must not hold up all
 /// others.
@@ -49,9 +49,15 @@ impl Records {
         if record.contains('\n') || record.len() as u64 >= self.max_bytes / 2 {
             return Err(fail(io::Error::new(ErrorKind::InvalidInput, "it is no record, but longer")));
         }
-        create_below(&self.base, self.parent())?;
-        let file = self.lock(access).map_err(fail)?;
-        let whole = forget_half_a_record(&file).map_err(fail)?;
+        let (file, length) = match self.lock(access) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                create_below(&self.base, self.parent())?;
+                self.lock(access)
+            }
+            locked => locked,
+        }
+        .map_err(fail)?;
+        let whole = forget_half_a_record(&file, length).map_err(fail)?;
         let line = format!("{record}\n");
         if whole + line.len() as u64 > self.max_bytes {
             let mut kept = self.newer_half(&file, whole).map_err(fail)?;
@@ -87,20 +93,22 @@ impl Records {
             .collect())
     }
 
-    /// The file, open and locked: the one that bears the name, with its access.
-    fn lock(&self, access: Access) -> io::Result<File> {
+    /// The file, open and locked, and its length: the one that bears the name, with its access.
+    fn lock(&self, access: Access) -> io::Result<(File, u64)> {
         let flags = OFlags::RDWR | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let deadline = Instant::now() + PATIENCE;
         for _ in 0..TRIES {
             let file = rustix::fs::open(&self.path, flags | OFlags::CLOEXEC, Mode::from_raw_mode(0o600))?;
             let file = File::from(file);
-            if !file.metadata()?.is_file() {
+            wait_for_lock(&file, deadline)?;
+            let is = file.metadata()?;
+            if !is.is_file() {
                 return Err(io::Error::new(ErrorKind::InvalidData, "is not a file: remove it"));
             }
-            wait_for_lock(&file, deadline)?;
-            if is_at(&file, &self.path) {
-                set_access(&file, access)?;
-                return Ok(file);
+            let named = self.path.symlink_metadata();
+            if named.is_ok_and(|named| (named.dev(), named.ino()) == (is.dev(), is.ino())) {
+                set_access(&file, &is, access)?;
+                return Ok((file, is.len()));
             }
         }
         Err(io::Error::new(ErrorKind::ResourceBusy, "it is replaced again and again"))
@@ -123,9 +131,11 @@ impl Records {
 }
 
 /// Removes what a writer that was killed has left after the last whole record, and says where that ends.
-fn forget_half_a_record(file: &File) -> io::Result<u64> {
-    let length = file.metadata()?.len();
+fn forget_half_a_record(file: &File, length: u64) -> io::Result<u64> {
     let mut end = length;
+    if end > 0 && tail(file, end - 1, end)? == b"\n" {
+        return Ok(end);
+    }
     while end > 0 {
         let begin = end.saturating_sub(BLOCK);
         let block = tail(file, begin, end)?;
@@ -179,8 +189,7 @@ fn wait_for_lock(file: &File, deadline: Instant) -> io::Result<()> {
 }
 
 /// Gives the file its owner and mode, if it does not have them: it was just made, or its maker was killed.
-fn set_access(file: &File, access: Access) -> io::Result<()> {
-    let is = file.metadata()?;
+fn set_access(file: &File, is: &Metadata, access: Access) -> io::Result<()> {
     if let Some((uid, gid)) = access.owner.filter(|owner| *owner != (is.uid(), is.gid())) {
         rustix::fs::fchown(file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
     }

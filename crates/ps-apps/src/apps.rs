@@ -165,13 +165,12 @@ impl World {
     /// written, an app of docker-local was deployed if it has `CONTAINER.*` files; Dokku's docker-local answers in the same
     /// way. `None`: only the plugin of its scheduler knows; `ps_dokku::is_deployed` asks that, too.
     pub fn recorded_as_deployed(&self, name: &AppName) -> Result<Option<bool>, Error> {
-        if self.is_half_recorded(name) {
+        let word = self.property("common", Scope::App(name), "deployed");
+        if matches!(&word, Ok(Some(word)) if word == "true") || self.is_half_recorded(name) {
             return Ok(Some(true));
         }
-        if let Some(word) =
-            self.property("common", Scope::App(name), "deployed")?.filter(|word| !word.is_empty())
-        {
-            return Ok(Some(word == "true"));
+        if word?.is_some_and(|word| !word.is_empty()) {
+            return Ok(Some(false));
         }
         Ok(match self.scheduler_name(name)? {
             SchedulerName::DockerLocal => Some(self.has_containers(name)),

@@ -10,7 +10,10 @@ use durable::{Access, Directory};
 use formation::{AppName, Slot};
 use ps_apps::World;
 use ps_scheduler::Error;
-use ps_supervisor::{Client, Message, NEXT_FILE, Next, Request, SPEC_FILE, Spec, Status, Statuses};
+use ps_supervisor::{
+    Client, FIRST_SPEC_FILE, Message, NEXT_FILE, Next, ROLLOUT_FILE, Request, SPEC_FILE, Spec, Status,
+    Statuses,
+};
 use rustix::fs::FlockOperation;
 
 const PLUGIN: &str = "scheduler-native";
@@ -26,6 +29,17 @@ pub(crate) struct Service {
     pub(crate) directory: PathBuf,
     pub(crate) world: World,
     supervise: Option<PathBuf>,
+}
+
+/// What lies in a service directory, looked at once.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    /// The slots that have a directory.
+    pub(crate) slots: Vec<Slot>,
+    /// Whether a rollout is under way, or is over and nobody was told yet.
+    pub(crate) is_rolling: bool,
+    /// Whether there is a spec of the first format.
+    pub(crate) has_first_spec: bool,
 }
 
 impl Service {
@@ -57,15 +71,25 @@ impl Service {
 
     /// The slots that have a directory.
     pub(crate) fn slots(&self) -> Result<Vec<Slot>, Error> {
+        Ok(self.listing()?.slots)
+    }
+
+    /// What lies there; nothing, if it is not there itself.
+    pub(crate) fn listing(&self) -> Result<Listing, Error> {
+        let mut listing = Listing::default();
         let entries = match fs::read_dir(&self.directory) {
             Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(listing),
             Err(error) => return Err(backend(format!("read {}", self.directory.display()), &error)),
         };
-        let mut slots: Vec<Slot> =
-            entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect();
-        slots.sort();
-        Ok(slots)
+        for name in entries.flatten().map(|entry| entry.file_name()) {
+            let Some(name) = name.to_str() else { continue };
+            listing.is_rolling |= name == ROLLOUT_FILE;
+            listing.has_first_spec |= name == FIRST_SPEC_FILE;
+            listing.slots.extend(name.parse());
+        }
+        listing.slots.sort();
+        Ok(listing)
     }
 
     /// The spec; `None` if the app was never deployed here.

@@ -1,5 +1,6 @@
 //! The status of an app's instances, from /proc and the files that their supervisor writes.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::Path;
 
@@ -13,14 +14,27 @@ use crate::service::Service;
 
 /// Every instance that has a status, ordered by type and index, without CPU and memory.
 pub(crate) fn instances(service: &Service) -> Result<Vec<Instance>, Error> {
-    Ok(each(service, &Statuses::of(&service.directory), false, &[], None)?.instances)
+    Ok(states(service)?.instances)
+}
+
+/// The same, and why the status files of those that are unknown cannot be read.
+pub(crate) fn brief(service: &Service) -> Result<AppStatus, Error> {
+    let Found { instances, unreadable, .. } = states(service)?;
+    Ok(AppStatus { app: service.app.clone(), instances, troubles: unreadable })
+}
+
+fn states(service: &Service) -> Result<Found, Error> {
+    each(service, &Statuses::of(&service.directory), false, &[], None)
 }
 
 /// The same, with what is wrong with the files.
 #[derive(Default)]
 struct Found {
     instances: Vec<Instance>,
+    /// What the supervisor says of its instances, and what cannot be read.
     troubles: Vec<String>,
+    /// What cannot be read.
+    unreadable: Vec<String>,
 }
 
 /// The same, with CPU and memory, whether each is at rest, and what else is wrong.
@@ -38,7 +52,8 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     });
     let (stopped, typed) = spec.map(|spec| (spec.stopped, spec.typed)).unwrap_or_default();
     let statuses = Statuses::of(&service.directory);
-    let Found { instances, troubles: of_slots } = each(service, &statuses, true, &stopped, typed.as_deref())?;
+    let Found { instances, troubles: of_slots, .. } =
+        each(service, &statuses, true, &stopped, typed.as_deref())?;
     let app = service.app.clone();
     let mut troubles: Vec<String> = unreadable.into_iter().chain(passed_over).chain(of_slots).collect();
     if !service.directory.exists()
@@ -62,16 +77,6 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
     Ok(AppStatus { app, instances, troubles })
 }
 
-/// Why status files cannot be read, for the instances whose state is unknown because of that.
-pub(crate) fn unreadable(service: &Service, instances: &[Instance]) -> Vec<String> {
-    let unknown = instances.iter().filter(|instance| instance.state == State::Unknown);
-    let statuses = Statuses::of(&service.directory);
-    let why = |slot: &Slot| statuses.read(slot).err();
-    unknown
-        .filter_map(|Instance { slot, .. }| Some(format!("{slot} of {}: {}", service.app, why(slot)?)))
-        .collect()
-}
-
 fn each(
     service: &Service,
     statuses: &Statuses,
@@ -80,13 +85,13 @@ fn each(
     typed: Option<&Path>,
 ) -> Result<Found, Error> {
     let mut found = Found::default();
-    let is_rolling = ps_supervisor::is_rolling(&service.directory);
-    let finished = earlier::finished(service);
-    for slot in service.slots()? {
+    let listing = service.listing()?;
+    let finished = if listing.has_first_spec { earlier::finished(service) } else { BTreeSet::new() };
+    for slot in listing.slots {
         let by_hand = stopped.contains(&slot).then_some(Over::StoppedByHand);
         let over = by_hand.or(finished.contains(&slot).then_some(Over::Finished));
         let says = |reason: &dyn Display| format!("{slot} of {}: {reason}", service.app);
-        match runs(statuses, &slot, is_rolling) {
+        match runs(statuses, &slot, listing.is_rolling) {
             Ok(runs) => {
                 found.troubles.extend(
                     runs.first().and_then(|status| status.reason.as_ref()).map(|reason| says(reason)),
@@ -102,6 +107,7 @@ fn each(
             // Whether it runs is not known here. Its supervisor knows, and writes the file anew at the next verb.
             Err(error) => {
                 found.troubles.push(says(&error));
+                found.unreadable.push(says(&error));
                 found.instances.push(Instance { over, ..Instance::new(slot, State::Unknown) });
             }
         }

@@ -26,7 +26,8 @@ use crate::spec::Spec;
 use crate::status::Status;
 pub use report::{Report, Stage};
 
-const ROLLOUT_FILE: &str = "rollout.json";
+/// The file that a rollout is written to, in a service directory.
+pub const ROLLOUT_FILE: &str = "rollout.json";
 const FORMAT: u32 = 1;
 /// How much longer than a run's own deadline the rollout waits, so that the run itself can say what it has not done.
 const SPEAKS_FIRST: Duration = Duration::from_secs(2);

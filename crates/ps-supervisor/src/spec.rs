@@ -31,7 +31,7 @@ use crate::{Error, lossless, stopped};
 /// The file's name in a service directory.
 pub const SPEC_FILE: &str = "spec2.json";
 /// Its name in format 1.
-const FIRST_SPEC_FILE: &str = "spec.json";
+pub const FIRST_SPEC_FILE: &str = "spec.json";
 /// The name that a spec of format 1 gets when `spec2.json` is written.
 const EARLIER_SPEC_FILE: &str = "spec1.json";
 /// The number of the format that is written.

@@ -7,6 +7,7 @@
 //! play listen MS                  listens on $PORT after so long
 //! play grown BYTES FILE…          waits until the files have so many bytes together, and says when that was
 //! play outage PORT                connects to PORT until stdin ends, and says for how long that did not work at most
+//! play link FILE NAME…            gives a file these names as well
 //! ```
 //!
 //! Times are microseconds since 1970: those of several processes are compared.
@@ -25,7 +26,7 @@ use rustix::process::{Signal, getpid, kill_process};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const USAGE: &str = "usage: play announce|live|write|listen|grown|outage ARGUMENTS; see its source";
+const USAGE: &str = "usage: play announce|live|write|listen|grown|outage|link ARGUMENTS; see its source";
 /// Lines are numbered, so that one that is lost, doubled or moved is seen.
 const LINE_BYTES: usize = 100;
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -52,6 +53,7 @@ fn run(mut words: impl Iterator<Item = String>) -> Result<()> {
         "listen" => listen(word()?.parse()?),
         "grown" => grown(word()?.parse()?, &words.collect::<Vec<_>>()),
         "outage" => outage(word()?.parse()?),
+        "link" => link(&word()?, words),
         _ => Err(USAGE.into()),
     }
 }
@@ -108,6 +110,10 @@ fn listen(milliseconds: u64) -> Result<()> {
         drop(client);
     }
     Ok(())
+}
+
+fn link(file: &str, mut names: impl Iterator<Item = String>) -> Result<()> {
+    Ok(names.try_for_each(|name| fs::hard_link(file, name))?)
 }
 
 fn grown(bytes: u64, files: &[String]) -> Result<()> {
