@@ -4,7 +4,7 @@
 //! system that no longer answers; none of it may hang a program or fill its memory. Three readers, one for each kind of
 //! file: [`state`] for files of our own, [`input`] for files that a person put into a directory, and [`argument`] for a
 //! file that a person named, where a pipe is welcome. Three writers: [`Directory`], for what must survive the machine,
-//! [`replace`], for what need not, and [`Records`], for what only grows.
+//! [`replace`], for what need not ([`refresh`], where another file says it too), and [`Records`], for what only grows.
 //!
 //! It refuses to know what stands in a file, and never repairs one.
 
@@ -26,7 +26,7 @@ pub use error::{ReadError, WriteError};
 pub use input::{input, is_file};
 pub use pin::{Pin, is_at};
 pub use records::Records;
-pub use replace::replace;
+pub use replace::{refresh, replace};
 
 use std::fs::File;
 use std::io::{self, Read};

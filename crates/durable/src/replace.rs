@@ -4,23 +4,58 @@
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{CWD, RenameFlags};
 
 /// Puts `bytes` in the place of whatever has this name, be it a directory: whole or not at all, for its owner alone to read.
 /// After an error what was there is as it was.
 pub fn replace(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let (path, staged) = (directory.join(name), directory.join(format!(".{name}.new")));
-    clear(&staged)?;
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&staged)?;
-    if let Err(error) = file.write_all(bytes) {
-        // What is half written takes room that others need.
-        let _ = fs::remove_file(&staged);
-        return Err(error);
+    let (path, staged) = places(directory, name);
+    stage(&staged, bytes)?;
+    put(&staged, &path)
+}
+
+/// As [`replace`], for a file that is written again and again and says what stands elsewhere as well: after a power failure it
+/// may be empty. ext4 has the bytes of a new file written to the disk before it takes the place of another one, which costs more than
+/// all the rest; where two files change places it does not.
+pub fn refresh(directory: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let (path, staged) = places(directory, name);
+    stage(&staged, bytes)?;
+    match rustix::fs::renameat_with(CWD, &staged, CWD, &path, RenameFlags::EXCHANGE) {
+        // What was there and cannot be removed is removed by the next write.
+        Ok(()) => clear(&staged).or(Ok(())),
+        // Nothing is there yet, or the file system cannot do that.
+        Err(_) => put(&staged, &path),
     }
-    match fs::rename(&staged, &path) {
+}
+
+fn places(directory: &Path, name: &str) -> (PathBuf, PathBuf) {
+    (directory.join(name), directory.join(format!(".{name}.new")))
+}
+
+fn stage(staged: &Path, bytes: &[u8]) -> io::Result<()> {
+    let create = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(staged);
+    let mut file = match create() {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            clear(staged)?;
+            create()?
+        }
+        created => created?,
+    };
+    let written = file.write_all(bytes);
+    if written.is_err() {
+        // What is half written takes room that others need.
+        let _ = fs::remove_file(staged);
+    }
+    written
+}
+
+fn put(staged: &Path, path: &Path) -> io::Result<()> {
+    match fs::rename(staged, path) {
         Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
-            clear(&path)?;
-            fs::rename(&staged, &path)
+            clear(path)?;
+            fs::rename(staged, path)
         }
         renamed => renamed,
     }
@@ -34,4 +69,32 @@ fn clear(path: &Path) -> io::Result<()> {
         Err(error) => Err(error),
     };
     removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_way_the_new_file_is_there_alone_whatever_lay_in_its_place() {
+        for put in [replace, refresh] {
+            let place = tempfile::tempdir().expect("a directory");
+            let (path, staged) = places(place.path(), "status");
+            let files = || fs::read_dir(place.path()).expect("readable").count();
+            for text in ["first", "second", "3"] {
+                put(place.path(), "status", text.as_bytes()).expect("written");
+                assert_eq!((fs::read_to_string(&path).expect("there"), files()), (text.to_owned(), 1));
+            }
+            // Half of what a writer was killed over, and somebody's directories.
+            fs::write(&staged, "hal").expect("written");
+            put(place.path(), "status", b"whole").expect("written");
+            fs::remove_file(&path).expect("there");
+            for path in [&path, &staged] {
+                fs::create_dir_all(path.join("full")).expect("made");
+            }
+            put(place.path(), "status", b"again").expect("written");
+            assert_eq!((fs::read(&path).expect("there"), files()), (b"again".to_vec(), 1));
+            assert!(put(&place.path().join("none"), "status", b"").is_err());
+        }
+    }
 }

@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The suffix of a compressed segment.
 const PACKED: &str = "gz";
@@ -73,14 +74,15 @@ impl Segment {
 /// The segments of one stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Series {
-    directory: PathBuf,
-    stream: String,
+    /// Shared by its copies: there are some for each instance.
+    directory: Arc<Path>,
+    stream: Arc<str>,
 }
 
 impl Series {
     /// The series of a stream (`stdout`) in a directory. Neither need exist.
     pub fn new(directory: &Path, stream: &str) -> Self {
-        Self { directory: directory.to_owned(), stream: stream.to_owned() }
+        Self { directory: directory.into(), stream: stream.into() }
     }
 
     /// The directory of the files.
@@ -117,18 +119,28 @@ impl Series {
 
     /// The existing segments, compressed or not, in order.
     pub fn segments(&self) -> io::Result<Vec<Segment>> {
+        let segments: BTreeSet<Segment> = self.files()?.into_iter().map(|(segment, _)| segment).collect();
+        Ok(segments.into_iter().collect())
+    }
+
+    /// The last segment that a run's logs have, and whether it is there compressed.
+    pub(crate) fn last_of(&self, run: u64) -> io::Result<Option<(Segment, bool)>> {
+        Ok(self.files()?.into_iter().filter(|(segment, _)| segment.run == run).max())
+    }
+
+    /// The files of segments, and whether they are compressed, in no order.
+    fn files(&self) -> io::Result<Vec<(Segment, bool)>> {
         let entries = match fs::read_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             entries => entries?,
         };
-        let segment = |entry: fs::DirEntry| self.segment_of(entry.file_name().to_str()?);
-        let segments: BTreeSet<Segment> = entries.flatten().filter_map(segment).collect();
-        Ok(segments.into_iter().collect())
+        let file = |entry: fs::DirEntry| self.file(entry.file_name().to_str()?);
+        Ok(entries.flatten().filter_map(file).collect())
     }
 
-    fn segment_of(&self, name: &str) -> Option<Segment> {
+    fn file(&self, name: &str) -> Option<(Segment, bool)> {
         let packed = name.strip_suffix(PACKED).and_then(|name| name.strip_suffix('.'));
-        Segment::parse(packed.unwrap_or(name), &self.stream)
+        Some((Segment::parse(packed.unwrap_or(name), &self.stream)?, packed.is_some()))
     }
 }
 
@@ -148,14 +160,14 @@ mod tests {
             );
         }
         let series = Series::new(Path::new("log"), "stdout");
-        assert_eq!(series.segment_of("stdout.gz"), Some(Segment::FIRST));
-        assert_eq!(series.segment_of("stdout.17.3.gz"), Some(seventeenth));
+        assert_eq!(series.file("stdout.gz"), Some((Segment::FIRST, true)));
+        assert_eq!(series.file("stdout.17.3.gz"), Some((seventeenth, true)));
         let none =
             ["stderr", "stdout.1", "stdout.17.0.1", ".stdout.17.0.times", "stdout.0.0", ".stdout.17.lost"];
         let more =
             ["stdout.017.0", "stdout.+1.0", "stdout-20261126", "stdout.", "std", "stdout.1.gz", "stdoutgz"];
         for name in none.into_iter().chain(more) {
-            assert_eq!(series.segment_of(name), None, "{name}");
+            assert_eq!(series.file(name), None, "{name}");
         }
     }
 

@@ -3,7 +3,7 @@
 //! A writer locks its segment (flock), so that no other process compresses or removes it. If a writer finds a segment
 //! locked, because it is being compressed, it begins the next one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
@@ -37,14 +37,22 @@ pub(crate) struct Target {
 impl Target {
     /// Opens the run's last segment, or `at_least` if that is later; it is made if it does not exist.
     pub(crate) fn open(series: &Series, at_least: Segment) -> io::Result<Self> {
-        make_directory(series.directory())?;
         let mut segment = current(series, at_least)?;
         for _ in 0..TRIES {
             let path = series.path(segment);
-            let file = open_to_write(&path)?;
+            let file = match open_to_write(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    make_directory(series.directory())?;
+                    open_to_write(&path)?
+                }
+                opened => opened?,
+            };
             let is_ours = lock(&file)?;
-            if is_ours && durable::is_at(&file, &path) && !series.packed_path(segment).exists() {
-                let metadata = file.metadata()?;
+            let metadata = file.metadata()?;
+            if !metadata.is_file() {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "not an ordinary file: move it away"));
+            }
+            if is_ours && is_named(&metadata, &path) && !series.packed_path(segment).exists() {
                 let since = metadata.created().or_else(|_| metadata.modified())?;
                 let times = Times::new(series.times_path(segment));
                 return Ok(Self { series: series.clone(), segment, file, end: metadata.len(), since, times });
@@ -73,9 +81,7 @@ impl Target {
     /// Finds the end of the file that has the segment's name now.
     pub(crate) fn find_end(&mut self) -> io::Result<()> {
         let ours = self.file.metadata()?;
-        let is_named = fs::symlink_metadata(self.series.path(self.segment))
-            .is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino()));
-        if is_named {
+        if is_named(&ours, &self.series.path(self.segment)) {
             if ours.len() < self.end {
                 self.times.forget();
             }
@@ -143,10 +149,13 @@ impl Target {
 
 /// The run's last segment, or the one after that if it is compressed.
 fn current(series: &Series, at_least: Segment) -> io::Result<Segment> {
-    let segments = series.segments()?;
-    let last = segments.into_iter().rfind(|segment| segment.run == at_least.run);
-    let last = last.unwrap_or(at_least).max(at_least);
-    Ok(if series.packed_path(last).exists() { last.next() } else { last })
+    let last = series.last_of(at_least.run)?.filter(|(last, _)| *last >= at_least);
+    Ok(last.map_or(at_least, |(last, is_packed)| if is_packed { last.next() } else { last }))
+}
+
+/// Whether the file of that path is the one of which this is known.
+fn is_named(ours: &Metadata, path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino()))
 }
 
 /// Locks a segment, unless another process has locked it. On a file system without locks no other process compresses, so
@@ -171,16 +180,7 @@ fn make_directory(directory: &Path) -> io::Result<()> {
 fn open_to_write(path: &Path) -> io::Result<File> {
     // Opening must not block on a FIFO in the file's place.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(i32::try_from(flags.bits()).unwrap_or(0))
-        .open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidData, "not an ordinary file: move it away"));
-    }
-    Ok(file)
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path)
 }

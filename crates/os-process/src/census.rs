@@ -92,6 +92,12 @@ impl Census {
         self.turn += 1;
     }
 
+    /// Frees the list and what is remembered of each process. An idle supervisor calls this: otherwise each would hold all
+    /// processes of the machine in its memory.
+    pub fn forget(&mut self) {
+        (self.taken, self.known) = (None, HashMap::new());
+    }
+
     /// The number of the turn. The list is never shared between two turns.
     pub fn turn(&self) -> u64 {
         self.turn

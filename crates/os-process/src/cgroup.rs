@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, BufRead};
+use std::io::{self, BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -12,6 +12,8 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 const PARENT: &str = "formation";
 /// The file that lists the processes of a group. A process that is written to it joins the group.
 const PROCESSES: &str = "cgroup.procs";
+/// More than the names of all groups that a process is in, in bytes.
+const MANY_GROUPS: usize = 1 << 13;
 
 /// A writable directory of a cgroup2 mount in which groups are made.
 #[derive(Clone, Debug)]
@@ -69,8 +71,10 @@ impl CgroupRoot {
     /// Moves this process with all its threads into a group, calls `start`, and moves back, so that a process that is
     /// started has been in the group from its first moment. `None`: the process may not move, and `start` was not called.
     pub fn within<T>(&self, group: &Cgroup, start: impl FnOnce() -> T) -> Option<T> {
-        // Read each time, because another program may have moved this process.
-        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        // Read each time, because another program may have moved this process; without asking for the length, which the kernel does
+        // not know, because every start does this.
+        let mut own = String::with_capacity(MANY_GROUPS);
+        fs::File::open("/proc/self/cgroup").ok()?.take(MANY_GROUPS as u64).read_to_string(&mut own).ok()?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
         let home = self.mount.join(own.trim_start_matches('/')).join(PROCESSES);
         rustix::fs::access(&home, rustix::fs::Access::WRITE_OK).ok()?;

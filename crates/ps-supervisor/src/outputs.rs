@@ -97,7 +97,10 @@ impl Outputs {
             return Ok(());
         }
         let directory = self.directory();
-        for directory in [&self.slot, &layout::runs_directory(&self.slot), &directory] {
+        let above = [self.slot.clone(), layout::runs_directory(&self.slot), directory.clone()];
+        // Nearly always those above it are there.
+        let is_missing = make_directory(&directory).is_err();
+        for directory in above.iter().filter(|_| is_missing) {
             make_directory(directory).map_err(|error| format!("create {}: {error}", directory.display()))?;
         }
         let output = Output::logs(&directory, &self.slot, self.began, self.limits);

@@ -65,6 +65,8 @@ pub(crate) struct Run {
     /// Whether its outputs could not be opened at the last attempt.
     is_broken: bool,
     written: Written,
+    /// Its process and its part in the slot, as they stand in its own file.
+    own_file: Option<(Option<u32>, Option<Role>)>,
     killed_since: Option<Instant>,
     /// Processes of the tree that we are not permitted to signal, for people.
     obstacle: Option<String>,
@@ -122,6 +124,7 @@ impl Run {
             try_again: None,
             is_broken: false,
             written: Written::Everywhere,
+            own_file: None,
             killed_since: None,
             obstacle: None,
             orphaned: None,

@@ -33,8 +33,8 @@ pub(crate) struct Seat {
     directory: PathBuf,
     held: Held,
     side: Beside,
-    /// The run that fills it, or filled it last.
-    current: Run,
+    /// The run that fills it, or filled it last; boxed, because a map of one seat allocates room for eleven.
+    current: Box<Run>,
     /// The run beside. A new run that has ended stays here until it is promoted or forgotten.
     beside: Option<Box<Run>>,
     /// The number by which a rollout knows the current run. It differs from the run's own if the run could not be started.
@@ -62,6 +62,7 @@ impl Seat {
         let known = current.number();
         let waits = current.status.deaths.waits(os_process::since_boot()).filter(|_| held == Held::Backoff);
         let timer = waits.map(|waits| Instant::now() + waits);
+        let current = Box::new(current);
         let mut seat = Self { slot, directory, held, side, current, beside, known, timer, place };
         seat.show();
         seat
@@ -221,7 +222,7 @@ impl Seat {
                 self.forget_beside(means);
             }
         }
-        for run in [Some(&mut self.current), self.beside.as_deref_mut()].into_iter().flatten() {
+        for run in [Some(&mut *self.current), self.beside.as_deref_mut()].into_iter().flatten() {
             if let Some(reason) = run.take_refusal_to_end() {
                 means.news.tell(News::Remains(reason), &self.slot, run.number());
             }
@@ -270,12 +271,12 @@ impl Seat {
 
     /// The run that fills it, or filled it last, and the run beside.
     pub(crate) fn runs(&self) -> impl Iterator<Item = &Run> {
-        [Some(&self.current), self.beside.as_deref()].into_iter().flatten()
+        [Some(&*self.current), self.beside.as_deref()].into_iter().flatten()
     }
 
     /// The same, mutable.
     pub(crate) fn runs_mut(&mut self) -> impl Iterator<Item = &mut Run> {
-        [Some(&mut self.current), self.beside.as_deref_mut()].into_iter().flatten()
+        [Some(&mut *self.current), self.beside.as_deref_mut()].into_iter().flatten()
     }
 
     /// A child has exited; whether it was a check command of one of its runs.

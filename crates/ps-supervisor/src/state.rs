@@ -139,7 +139,12 @@ impl State {
 
     /// Takes the status that an earlier supervisor wrote for a slot.
     pub(crate) fn take_left(&mut self, slot: &Slot) -> Option<(Status, Place)> {
-        self.left.remove(slot)
+        let left = self.left.remove(slot);
+        if self.left.is_empty() {
+            // An empty map keeps the room of eleven.
+            self.left = Known::new();
+        }
+        left
     }
 
     /// The slots with a status of an earlier supervisor whose seats are not open yet.

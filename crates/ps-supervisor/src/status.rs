@@ -203,12 +203,12 @@ impl Status {
     /// Writes the status of a slot atomically, also where something else lies in the file's place. It is not synced: after
     /// a power loss none of its processes lives.
     pub(crate) fn write(&self, directory: &Path) -> io::Result<()> {
-        durable::replace(directory, STATUS_FILE, &self.to_json())
+        durable::refresh(directory, STATUS_FILE, &self.to_json())
     }
 
     /// Writes the status of one run into its directory.
     pub(crate) fn write_run(&self, directory: &Path) -> io::Result<()> {
-        durable::replace(directory, RUN_FILE, &self.to_json())
+        durable::refresh(directory, RUN_FILE, &self.to_json())
     }
 
     fn to_json(&self) -> Vec<u8> {

@@ -117,7 +117,10 @@ impl Supervisor {
         let lock = lock.map_or_else(|| take_lock(service), Ok)?;
         let mut supervisor = Self::take_charge(service, spec, lock, None, &END_SIGNALS)?;
         supervisor.note_spec_file();
-        note_finished(service, Predecessor::Unknown);
+        if supervisor.means.state.slots_left().is_empty() {
+            // Nobody of today has been here.
+            note_finished(service, Predecessor::Unknown);
+        }
         supervisor.adopt()?;
         if !supervisor.resume_rollout() {
             supervisor.apply();
@@ -220,6 +223,9 @@ impl Supervisor {
         self.watch_outputs();
         let timeout = self.timeout();
         self.means.begin_turn();
+        if timeout.is_none_or(|timeout| timeout > PAUSE) {
+            self.means.census.forget();
+        }
         let ready = self.poll.wait(timeout).map_err(|errno| Error::io("watch", &self.service, errno))?;
         for wakeup in ready {
             self.serve(&wakeup);

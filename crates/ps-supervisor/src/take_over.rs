@@ -142,7 +142,8 @@ fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
     // The exit may have been recorded beside the status, if the supervisor died between the two.
     let ended = earlier.process.clone().filter(|_| earlier.state != State::Stopping);
     let reaped = earlier.process.as_ref().and_then(Process::exit_of_child);
-    let exit = reaped.or_else(|| status::read_exit(directory)).filter(|_| ended.is_some());
+    let seen = || ended.as_ref().and_then(|_| status::read_exit(directory));
+    let exit = reaped.filter(|_| ended.is_some()).or_else(seen);
     let is_unseen = ended.is_some() && exit.is_none();
     let mut deaths = earlier.deaths.clone().carried_on(boot_id());
     let decision = ended.as_ref().map(|process| {

@@ -8,6 +8,7 @@ use formation::State;
 use ps_rollout::Role;
 
 use super::{Run, TRY_AGAIN, Written};
+use crate::process::Process;
 use crate::status::{self, Status};
 
 impl Run {
@@ -50,7 +51,12 @@ impl Run {
         }
         // A status that cannot be written must not stop the processes: clients are told, and it is written later.
         let of_slot = slot.map_or(Ok(()), |slot| self.status.write(slot));
-        self.written = match of_slot.and(self.write_own()) {
+        // While it fills the slot, the slot's own file says all the rest.
+        let own = (self.process().map(Process::pid), self.status.role);
+        let is_told = slot.is_some() && self.own_file == Some(own);
+        let of_run = if is_told { Ok(()) } else { self.write_own() };
+        self.own_file = of_run.is_ok().then_some(own);
+        self.written = match of_slot.and(of_run) {
             Ok(()) => Written::Everywhere,
             Err(_) if is_kept => Written::InState,
             Err(_) => Written::Nowhere,

@@ -108,7 +108,7 @@ impl Seat {
     /// now.
     fn swap(&mut self, means: &mut Means) -> Vec<Event> {
         let Some(beside) = &mut self.beside else { return vec![Event::Gone] };
-        std::mem::swap(&mut self.current, &mut **beside);
+        std::mem::swap(&mut self.current, beside);
         self.current.terms = None;
         self.known = self.current.number();
         self.current.status.deaths = Deaths::default();

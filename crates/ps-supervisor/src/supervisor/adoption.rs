@@ -28,6 +28,9 @@ impl Supervisor {
             found.entry(slot).or_default();
         }
         for slot in layout::slots(&self.service) {
+            if found.contains_key(&slot) {
+                continue;
+            }
             let directory = self.service.join(slot.to_string());
             let status = directory.join(STATUS_FILE);
             let has_left = status.symlink_metadata().is_ok()
