@@ -60,12 +60,30 @@ impl Refusal {
 /// line of the message. A broken pipe is a polite goodbye: 0. A clap error prints as clap would print it.
 pub fn run(name: &str, program: impl FnOnce() -> anyhow::Result<Outcome>) -> ExitCode {
     let status = match program() {
-        Ok(Outcome::Done) => DONE,
-        Ok(Outcome::No) => FAILED,
-        Ok(Outcome::Status(status)) => status,
+        Ok(outcome) => of_outcome(outcome),
         Err(error) => report(name, &error),
     };
     ExitCode::from(status)
+}
+
+/// As [`run`], for a program that no person starts: it has no parser of options whose errors would have to be printed.
+pub fn run_plainly(name: &str, program: impl FnOnce() -> anyhow::Result<Outcome>) -> ExitCode {
+    let status = match program() {
+        Ok(outcome) => of_outcome(outcome),
+        Err(error) => {
+            say::failure(&format!("{name}: {error:#}"));
+            error.downcast_ref::<Refusal>().map_or(FAILED, |refusal| refusal.status)
+        }
+    };
+    ExitCode::from(status)
+}
+
+fn of_outcome(outcome: Outcome) -> u8 {
+    match outcome {
+        Outcome::Done => DONE,
+        Outcome::No => FAILED,
+        Outcome::Status(status) => status,
+    }
 }
 
 /// The arguments of this process, for programs that must look at them before clap does.

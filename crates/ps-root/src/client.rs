@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use formation::AppName;
-use os_process::ProcessId;
+use os_process::{ProcessId, resident};
 
 use crate::Error;
 use crate::place::Place;
@@ -50,7 +50,8 @@ impl Client {
         let Message::Hello { program: executed, .. } = self.ask(&Request::Hello)? else {
             return Err(self.senseless());
         };
-        Ok(program.metadata().is_ok_and(|file| (file.dev(), file.ino()) != executed))
+        let installed = resident(program).metadata();
+        Ok(installed.is_ok_and(|file| (file.dev(), file.ino()) != executed))
     }
 
     /// Has the root execute a program in its own process. That closes the connection.

@@ -4,9 +4,11 @@ use std::env;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use os_process::{FRUGAL, resident};
 use rustix::fs::OFlags;
 use rustix::process::{Resource, getrlimit};
 
@@ -44,8 +46,8 @@ pub fn spawn_root(program: &Path, lib: &Path, place: &Place) -> io::Result<Child
 
 fn command(program: &Path, log: File) -> io::Result<Command> {
     let passed_on = PASSED_ON.iter().filter_map(|name| Some((name, env::var_os(name)?)));
-    let mut command = Command::new(program);
-    command.env_clear().envs(passed_on).current_dir("/");
+    let mut command = Command::new(resident(program));
+    command.arg0(program).env_clear().envs(passed_on).env(FRUGAL.0, FRUGAL.1).current_dir("/");
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     Ok(command)
 }

@@ -69,10 +69,6 @@ pub(crate) struct Args {
     /// Go on in the place of the supervisor that has become this program
     #[arg(long, hide = true)]
     pub(crate) goes_on: bool,
-
-    /// Say by the exit status whether this program could go on with a service directory
-    #[arg(long, hide = true, value_name = "DIRECTORY")]
-    pub(crate) can_go_on: Option<PathBuf>,
 }
 
 /// The subcommand, beside running everything.

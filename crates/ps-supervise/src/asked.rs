@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use ps_supervisor::GOES_ON;
+use ps_supervisor::{CAN_GO_ON, GOES_ON};
 
 /// What to keep alive.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,6 +18,11 @@ pub(crate) enum Asked {
         open_files: Option<u64>,
         /// Whether this process was the supervisor before it executed this program.
         goes_on: bool,
+    },
+    /// Whether this program could go on with what lies in a service directory: the exit status says so.
+    Candidate {
+        /// The directory.
+        service: PathBuf,
     },
     /// The supervisors of an installation.
     Root {
@@ -40,6 +45,7 @@ impl Asked {
         let asked = match words.as_slice() {
             [directory] => service(directory, None, false),
             [option, lib] if option == "--root" => Self::Root { lib: lib.into(), is_while_needed: false },
+            [option, service] if option == CAN_GO_ON => Self::Candidate { service: service.into() },
             [directory, option] if option == GOES_ON => service(directory, None, true),
             [while_needed, option, lib] if while_needed == "--while-needed" && option == "--root" => {
                 Self::Root { lib: lib.into(), is_while_needed: true }
@@ -54,7 +60,7 @@ impl Asked {
 
     fn path(&self) -> &PathBuf {
         match self {
-            Self::Service { directory, .. } => directory,
+            Self::Service { directory, .. } | Self::Candidate { service: directory } => directory,
             Self::Root { lib, .. } => lib,
         }
     }
@@ -75,6 +81,7 @@ mod tests {
         assert_eq!(of(&["/srv/shop"]), service(None, false));
         assert_eq!(of(&["/srv/shop", "--goes-on"]), service(None, true));
         assert_eq!(of(&["/srv/shop", "--open-files", "1024"]), service(Some(1024), false));
+        assert_eq!(of(&["--can-go-on", "/srv/shop"]), Some(Asked::Candidate { service: "/srv/shop".into() }));
         let root = |is_while_needed| Some(Asked::Root { lib: "/srv/lib".into(), is_while_needed });
         assert_eq!(of(&["--root", "/srv/lib"]), root(false));
         assert_eq!(of(&["--while-needed", "--root", "/srv/lib"]), root(true));

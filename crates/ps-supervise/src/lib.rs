@@ -5,17 +5,16 @@ mod args;
 mod asked;
 mod foreground;
 mod root;
+mod staying;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_supervisor::{Launch, Spec, Supervisor, TidyLogs, Until};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use ps_supervisor::Spec;
 
 use crate::args::{Args, Verb};
-use crate::asked::Asked;
 
 /// The arguments, for man pages and completions.
 pub fn command() -> clap::Command {
@@ -24,32 +23,12 @@ pub fn command() -> clap::Command {
 
 /// Runs the program.
 pub fn run() -> Result<Outcome> {
-    if let Some(launch) = Launch::asked(std::env::args_os()) {
-        let failed = launch.exec();
-        return Err(Refusal { status: failed.status(), message: failed.to_string() }.into());
-    }
-    if let Some(logs) = TidyLogs::asked(std::env::args_os()) {
-        logs.run().context("tidy logs")?;
-        return Ok(Outcome::Done);
-    }
-    match Asked::of(std::env::args_os().skip(1)) {
-        Some(Asked::Service { directory, open_files, goes_on }) if is_service(&directory) => {
-            return serve(&absolute(&directory)?, open_files, goes_on);
-        }
-        Some(Asked::Root { lib, is_while_needed }) => {
-            if let Some(lib) = root::meant(&lib, is_while_needed)? {
-                return root::run(&lib, is_while_needed);
-            }
-        }
-        Some(Asked::Service { .. }) | None => (),
+    if let Some(outcome) = staying::answer()? {
+        return Ok(outcome);
     }
     let args = Args::try_parse()?;
     if let Some(state) = &args.guard {
         return foreground::guard(state);
-    }
-    if let Some(service) = &args.can_go_on {
-        Supervisor::can_go_on(service)?;
-        return Ok(Outcome::Done);
     }
     let words = args.words()?;
     let root = args.app.root.as_deref().filter(|root| words.directory.as_deref() == Some(*root));
@@ -66,7 +45,7 @@ pub fn run() -> Result<Outcome> {
                 "{service} is a service directory: it takes no options and no types"
             )));
         }
-        return serve(&service, args.open_files, args.goes_on);
+        return staying::serve(&service, args.open_files, args.goes_on);
     }
     ps_supervisor::close_descriptors_on_exec();
     match &args.verb {
@@ -75,31 +54,17 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
+/// Runs the resident program (`os_process::resident`), which takes the arguments that other programs pass and no options.
+pub fn run_resident() -> Result<Outcome> {
+    let usage =
+        || Refusal::usage("this program is started by others: ps-supervise --help tells what it does");
+    staying::answer()?.ok_or_else(usage)
+}
+
 /// Whether it is a service directory: it has a spec and no Procfile. A source directory may contain a `spec.json` of its
 /// own.
 fn is_service(directory: &Path) -> bool {
     Spec::is_in(directory) && !directory.join("Procfile").is_file()
-}
-
-fn serve(service: &Path, open_files: Option<u64>, goes_on: bool) -> Result<Outcome> {
-    os_process::become_owner_of(service)
-        .with_context(|| format!("become the owner of {}", service.display()))?;
-    if open_files.is_some() {
-        let limit = getrlimit(Resource::Nofile);
-        // The supervisor raises its own limit again, and its processes get the one that it finds.
-        let _ = setrlimit(Resource::Nofile, Rlimit { current: open_files, ..limit });
-    }
-    // The process that started us may close its terminal, which must not end us. This fails only if we lead a session
-    // already.
-    let _ = rustix::process::setsid();
-    ps_supervisor::disown().context("watch for signals")?;
-    let open = if goes_on { Supervisor::go_on } else { Supervisor::open };
-    let mut supervisor = open(service)?;
-    if let Some(error) = supervisor.passed_over() {
-        ps_cli::say::warning(&format!("{error}: what was stopped by hand before is not known"));
-    }
-    supervisor.run(Until::Told)?;
-    Ok(Outcome::Done)
 }
 
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf> {

@@ -26,14 +26,18 @@ impl Build {
     /// # Errors
     /// The file cannot be examined.
     pub fn at(program: &Path) -> io::Result<Self> {
-        let metadata = fs::metadata(program)?;
-        let file = format!("{}-{}.{:09}", metadata.len(), metadata.mtime(), metadata.mtime_nsec());
-        Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), file })
+        Self::of_file(&os_process::resident(program))
     }
 
     /// The build of this process.
     pub(crate) fn own() -> Option<Self> {
-        Self::at(Path::new(SELF)).ok()
+        Self::of_file(Path::new(SELF)).ok()
+    }
+
+    fn of_file(program: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(program)?;
+        let file = format!("{}-{}.{:09}", metadata.len(), metadata.mtime(), metadata.mtime_nsec());
+        Ok(Self { version: env!("CARGO_PKG_VERSION").to_owned(), file })
     }
 
     /// Whether a supervisor of this build is to be replaced by `installed`: never if that is an earlier version.

@@ -1,0 +1,64 @@
+//! What other programs start: what stays in memory for as long as an app runs, and what is done for that. It is all that the program has
+//! which is installed for this (`os_process::resident`).
+
+use std::env;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use ps_cli::exit::{Outcome, Refusal};
+use ps_supervisor::{Launch, Supervisor, TidyLogs, Until};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::asked::Asked;
+use crate::{absolute, is_service, root};
+
+/// Does what the words of this process ask for; `None`: they are a person's.
+pub(crate) fn answer() -> Result<Option<Outcome>> {
+    if let Some(launch) = Launch::asked(env::args_os()) {
+        let failed = launch.exec();
+        return Err(Refusal { status: failed.status(), message: failed.to_string() }.into());
+    }
+    if let Some(logs) = TidyLogs::asked(env::args_os()) {
+        logs.run().context("tidy logs")?;
+        return Ok(Some(Outcome::Done));
+    }
+    match Asked::of(env::args_os().skip(1)) {
+        Some(Asked::Service { directory, open_files, goes_on }) if is_service(&directory) => {
+            os_process::become_resident();
+            serve(&absolute(&directory)?, open_files, goes_on).map(Some)
+        }
+        Some(Asked::Root { lib, is_while_needed }) => match root::meant(&lib, is_while_needed)? {
+            Some(lib) => {
+                os_process::become_resident();
+                root::run(&lib, is_while_needed).map(Some)
+            }
+            None => Ok(None),
+        },
+        Some(Asked::Candidate { service }) => {
+            Supervisor::can_go_on(&service)?;
+            Ok(Some(Outcome::Done))
+        }
+        Some(Asked::Service { .. }) | None => Ok(None),
+    }
+}
+
+/// Keeps the processes of a service directory alive.
+pub(crate) fn serve(service: &Path, open_files: Option<u64>, goes_on: bool) -> Result<Outcome> {
+    os_process::become_owner_of(service)
+        .with_context(|| format!("become the owner of {}", service.display()))?;
+    if open_files.is_some() {
+        let limit = getrlimit(Resource::Nofile);
+        // The supervisor raises its own again, and gives its processes what it finds.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: open_files, ..limit });
+    }
+    // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
+    let _ = rustix::process::setsid();
+    ps_supervisor::disown().context("watch for signals")?;
+    let open = if goes_on { Supervisor::go_on } else { Supervisor::open };
+    let mut supervisor = open(service)?;
+    if let Some(error) = supervisor.passed_over() {
+        ps_cli::say::warning(&format!("{error}: what was stopped by hand before is not known"));
+    }
+    supervisor.run(Until::Told)?;
+    Ok(Outcome::Done)
+}
