@@ -83,5 +83,7 @@ mod supervisor;
 mod units;
 #[path = "ps_lifecycle/upgrade.rs"]
 mod upgrade;
+#[path = "ps_lifecycle/usage.rs"]
+mod usage;
 #[path = "ps_lifecycle/watch.rs"]
 mod watch;

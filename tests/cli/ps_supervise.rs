@@ -36,6 +36,8 @@ mod steps;
 mod stops;
 #[path = "ps_supervise/trouble.rs"]
 mod trouble;
+#[path = "ps_supervise/usage.rs"]
+mod usage;
 
 /// The count of an expensive test: the small one, or with `FORMATION_TEST_LONG=1` the one that is promised.
 fn rounds(few: usize, many: usize) -> usize {

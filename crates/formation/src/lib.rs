@@ -15,7 +15,7 @@ pub use process_type::{FIRST_TYPE, InvalidProcessType, MAX_NAME_BYTES, ProcessTy
 pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
 pub use signal::{InvalidSignal, SignalName};
 pub use slot::{InvalidSlot, Slot, Which};
-pub use state::{Exit, State, Stream};
+pub use state::{Bytes, Exit, OutOfMemory, State, Stream};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -81,6 +81,39 @@ impl std::fmt::Display for Exit {
     }
 }
 
+/// That the kernel has killed a process for want of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutOfMemory {
+    /// The limit that was reached, in bytes; `None`: the memory of the machine ran out.
+    pub limit_bytes: Option<u64>,
+    /// Whether it was the main process, and not one that this had started.
+    pub main: bool,
+}
+
+impl std::fmt::Display for OutOfMemory {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let who = if self.main { "" } else { "a process of it was " };
+        match self.limit_bytes {
+            Some(bytes) => write!(f, "{who}killed by the kernel: out of memory (limit {})", Bytes(bytes)),
+            None => write!(f, "{who}killed by the kernel: the machine is out of memory"),
+        }
+    }
+}
+
+/// An amount of memory for people: `64 MiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bytes(pub u64);
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            bytes if bytes >= 1 << 30 && bytes.is_multiple_of(1 << 30) => write!(f, "{} GiB", bytes >> 30),
+            bytes if bytes >= 1 << 20 => write!(f, "{} MiB", bytes >> 20),
+            bytes => write!(f, "{} KiB", bytes >> 10),
+        }
+    }
+}
+
 /// Which stream a line was written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stream {

@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
-const PARENT: &str = "formation";
+pub(crate) const PARENT: &str = "formation";
+/// The group into which supervisors move before the group that they were in gives controllers to the groups below it.
+pub(crate) const LEAF: &str = "formation-supervisors";
 /// The file that lists the processes of a group. A process that is written to it joins the group.
-const PROCESSES: &str = "cgroup.procs";
+pub(crate) const PROCESSES: &str = "cgroup.procs";
 /// More than the names of all groups that a process is in, in bytes.
 const MANY_GROUPS: usize = 1 << 13;
 
@@ -43,11 +45,13 @@ impl CgroupRoot {
     /// is one. The root of the mount is tried first, then the group of this process, which may be delegated to us.
     pub fn find(service: impl FnOnce() -> Option<ServiceName>) -> Option<Self> {
         let mount = cgroup2_mount(mounts()?)?;
-        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-        let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
-        let candidates = [mount.join(PARENT), mount.join(own.trim_start_matches('/')).join(PARENT)];
-        let parent = candidates.into_iter().find(|parent| is_usable(parent))?;
+        let parent = parent_below(&mount, None)?;
         Some(Self { mount, parent, service: service()? })
+    }
+
+    /// The directory in which this process, or the one of that pid, makes its groups.
+    pub(crate) fn parent_for(process: Option<u32>) -> Option<PathBuf> {
+        parent_below(&cgroup2_mount(mounts()?)?, process)
     }
 
     /// The names of the instances that have a group.
@@ -81,8 +85,10 @@ impl CgroupRoot {
         fs::write(group.joining_file(), "0").ok()?;
         let started = start();
         if fs::write(home, "0").is_err() {
-            // We must not die with the instance's group, so we leave it at least for its parent.
-            let _ = fs::write(self.parent.join(PROCESSES), "0");
+            // We must not die with the instance's group. If the group that we came from gives controllers to its groups by now,
+            // no process may be in it, and the supervisors are in its leaf. The last resort is the parent of all groups.
+            let leaf = self.parent.with_file_name(LEAF).join(PROCESSES);
+            let _ = fs::write(leaf, "0").or_else(|_| fs::write(self.parent.join(PROCESSES), "0"));
         }
         Some(started)
     }
@@ -100,6 +106,21 @@ impl ServiceName {
     fn all(&self) -> impl Iterator<Item = &String> {
         [Some(&self.own), self.earlier.as_ref()].into_iter().flatten()
     }
+}
+
+fn parent_below(mount: &Path, process: Option<u32>) -> Option<PathBuf> {
+    let process = process.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+    let own = fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
+    let own = mount.join(own.trim_start_matches('/'));
+    let home = if own.ends_with(LEAF) { own.parent().unwrap_or(&own) } else { &own };
+    [mount.join(PARENT), home.join(PARENT)].into_iter().find(|parent| is_usable(parent))
+}
+
+/// The pids of the processes of the group of that directory, without those of groups below it.
+pub(crate) fn members(group: &Path) -> Vec<u32> {
+    let list = fs::read_to_string(group.join(PROCESSES)).unwrap_or_default();
+    list.lines().filter_map(|line| line.parse().ok()).collect()
 }
 
 /// The group of a process, if it is one of ours. No group is made.
@@ -166,8 +187,12 @@ impl Cgroup {
 
     /// The pids of its processes.
     pub fn members(&self) -> Vec<u32> {
-        let list = fs::read_to_string(self.joining_file()).unwrap_or_default();
-        list.lines().filter_map(|line| line.parse().ok()).collect()
+        members(&self.path)
+    }
+
+    /// Its directory.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 }
 

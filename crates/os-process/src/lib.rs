@@ -1,5 +1,5 @@
-//! Processes and their trees: identity, usage, signals, and which processes belong together. Everything is read from
-//! `/proc` and from cgroup version 2.
+//! Processes and their trees: identity, usage, limits, signals, and which processes belong together. Everything is read from
+//! `/proc` and from cgroups.
 //!
 //! This crate does not know what a process is for: its callers say which variable marks processes, and what the value of a
 //! mark means.
@@ -11,6 +11,7 @@ mod clock;
 mod foreign;
 mod freezer;
 mod identity;
+mod limits;
 mod listeners;
 mod mark;
 mod owner;
@@ -30,6 +31,7 @@ pub use cgroup::{Cgroup, CgroupRoot, ServiceName};
 pub use clock::since_boot;
 pub use foreign::{beyond_reach, user_id, user_name};
 pub use identity::{ProcessId, boot_id, start_time};
+pub use limits::{Controller, Lack, LimitGroup, LimitRoot, Limits, Maker, MemoryGroup, MemoryWatch};
 pub use listeners::Listeners;
 pub use mark::{Marks, environment, tagged};
 pub use owner::become_owner_of;
@@ -38,10 +40,10 @@ pub use resident::{FRUGAL, become_resident, resident};
 pub use signal::{handles, send_signal, signal_process};
 pub use sister::{lasting_sister, names_a_version, sister};
 pub use stat::{Stat, has_open, name, pids};
-pub use sweep::{Strays, executing};
+pub use sweep::{Manner, Strays, executing};
 pub use tree::{Processes, Tree};
 pub use unit::service_unit;
-pub use usage::Usage;
+pub use usage::{Usage, memory_of};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -24,6 +24,17 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How long a process that survives SIGKILL is waited for. It may be in an uninterruptible sleep.
 const UNKILLABLE: Duration = Duration::from_secs(5);
 
+/// How the processes of one instance are ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    /// What asks them to end.
+    pub signal: Signal,
+    /// How long they are given for that.
+    pub grace: Duration,
+    /// The one that alone is asked, where it is only one; `None`: all of them.
+    pub only: Option<u32>,
+}
+
 /// The processes of a service directory, whether they are supervised or not. `N` is the name of an instance, the last part
 /// of the path in its marker. A value that cannot be parsed as `N` counts as unknown.
 #[derive(Debug)]
@@ -47,33 +58,25 @@ impl<N: FromStr + Display + Clone + Ord> Strays<N> {
         found.map(|(name, tree)| (name, tree.into_iter().map(|(pid, _)| pid).collect())).collect()
     }
 
-    /// Ends the processes that `is_meant` selects: SIGTERM, then SIGKILL after `grace`, until none is left. Returns those
-    /// that survive SIGKILL. Processes that we may not signal are not waited for.
-    pub fn end(
-        &mut self,
-        grace: Duration,
-        is_meant: impl Fn(Option<&N>) -> bool,
-    ) -> BTreeMap<Option<N>, Vec<u32>> {
+    /// Ends the processes of the instances for which `how` returns a manner: its signal, then SIGKILL after its grace period,
+    /// until none is left. Returns those that survive SIGKILL. Processes that we may not signal are not waited for.
+    pub fn end(&mut self, how: impl Fn(Option<&N>) -> Option<Manner>) -> BTreeMap<Option<N>, Vec<u32>> {
         let begin = Instant::now();
         let mut told = BTreeSet::new();
         loop {
-            let mut left = self.look();
-            left.retain(|name, _| is_meant(name.as_ref()));
+            let meant = self.look().into_iter();
+            let left: Vec<_> = meant
+                .filter_map(|(name, tree)| how(name.as_ref()).map(|manner| (name, tree, manner)))
+                .collect();
             let waited = begin.elapsed();
-            let mut pids = left.values().flatten().map(|(pid, _)| *pid);
+            let mut pids = left.iter().flat_map(|(_, tree, _)| tree).map(|(pid, _)| *pid);
             let is_out_of_reach = pids.all(|pid| owner_beyond_reach(pid).is_some());
-            if is_out_of_reach || waited >= grace + UNKILLABLE {
+            if is_out_of_reach || left.iter().all(|(.., manner)| waited >= manner.grace + UNKILLABLE) {
                 let pids = |tree: Vec<(u32, u64)>| tree.into_iter().map(|(pid, _)| pid).collect();
-                return left.into_iter().map(|(name, tree)| (name, pids(tree))).collect();
+                return left.into_iter().map(|(name, tree, _)| (name, pids(tree))).collect();
             }
-            for (pid, started) in left.into_values().flatten() {
-                let is_it = || start_time(pid) == Some(started);
-                if waited >= grace {
-                    signal_process(pid, Signal::KILL, is_it);
-                } else if told.insert((pid, started)) {
-                    signal_process(pid, Signal::TERM, is_it);
-                    signal_process(pid, Signal::CONT, is_it);
-                }
+            for (_, tree, manner) in &left {
+                manner.apply(tree, waited, &mut told);
             }
             thread::sleep(LOOK);
         }
@@ -104,6 +107,25 @@ impl<N: FromStr + Display + Clone + Ord> Strays<N> {
         };
         let trees = roots.into_iter().map(|(name, roots)| (name, tree(roots)));
         trees.filter(|(_, tree)| !tree.is_empty()).collect()
+    }
+}
+
+impl Manner {
+    /// Asks each process of a tree once, and kills it once its time is over. Whoever is stopped goes on: it could not end otherwise.
+    fn apply(&self, tree: &[(u32, u64)], waited: Duration, told: &mut BTreeSet<(u32, u64)>) {
+        // Whoever alone was to be asked may be gone: then the others would never hear of it.
+        let only = self.only.filter(|only| tree.iter().any(|(pid, _)| pid == only));
+        for (pid, started) in tree.iter().copied() {
+            let is_it = || start_time(pid) == Some(started);
+            if waited >= self.grace {
+                signal_process(pid, Signal::KILL, is_it);
+            } else if told.insert((pid, started)) {
+                if only.is_none_or(|only| only == pid) {
+                    signal_process(pid, self.signal, is_it);
+                }
+                signal_process(pid, Signal::CONT, is_it);
+            }
+        }
     }
 }
 

@@ -32,6 +32,19 @@ impl Usage {
     }
 }
 
+/// How much memory processes use, in bytes: of what they share each has its part. Where the kernel does not tell that, what is resident
+/// counts as a whole.
+pub fn memory_of(pids: &[u32]) -> u64 {
+    let page_bytes = u64::try_from(rustix::param::page_size()).unwrap_or(4096);
+    let part = |pid: u32| {
+        let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let kibibytes = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+        kibibytes.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
+    };
+    let resident = |pid: u32| Stat::of(pid).map(|stat| stat.resident_pages * page_bytes);
+    pids.iter().filter_map(|pid| part(*pid).or_else(|| resident(*pid))).sum()
+}
+
 /// In seconds.
 fn since_boot() -> f64 {
     let now = rustix::time::clock_gettime(ClockId::Boottime);

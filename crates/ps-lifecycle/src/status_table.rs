@@ -57,8 +57,13 @@ fn cells(row: &StatusRow, in_slot: usize) -> [String; 9] {
         or_dash(row.since.clone()),
         or_dash(row.restarts.map(|restarts| restarts.to_string())),
         or_dash(usage.map(|(cpu, memory)| format!("{cpu} % {} MiB", memory >> 20))),
-        or_dash(row.last_exit.map(|exit| exit.to_string())),
+        or_dash(last_exit(row)),
     ]
+}
+
+fn last_exit(row: &StatusRow) -> Option<String> {
+    let killed = row.out_of_memory.map(|killed| killed.to_string());
+    killed.or_else(|| row.last_exit.map(|exit| exit.to_string()))
 }
 
 #[cfg(test)]

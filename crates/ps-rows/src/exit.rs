@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use formation::Exit;
+use formation::{Exit, OutOfMemory};
 use serde::Serialize;
 
 /// How a process ended: `{"code":1}` or `{"signal":9}` in JSON, `code 1` or `signal 9` in CSV and in text.
@@ -30,5 +30,27 @@ impl fmt::Display for ExitRow {
             Self::Code(code) => write!(f, "code {code}"),
             Self::Signal(signal) => write!(f, "signal {signal}"),
         }
+    }
+}
+
+/// That the kernel has killed it, or a process of it, for want of memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct OutOfMemoryRow {
+    /// The limit that was reached, in bytes; `None`: the memory of the machine ran out.
+    pub limit_bytes: Option<u64>,
+    /// Whether it was the main process.
+    pub main: bool,
+}
+
+impl From<OutOfMemory> for OutOfMemoryRow {
+    fn from(OutOfMemory { limit_bytes, main }: OutOfMemory) -> Self {
+        Self { limit_bytes, main }
+    }
+}
+
+impl fmt::Display for OutOfMemoryRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit_bytes, main } = *self;
+        OutOfMemory { limit_bytes, main }.fmt(f)
     }
 }

@@ -2,6 +2,7 @@
 
 mod exit;
 mod failure;
+mod limits;
 mod log;
 mod process;
 mod status;
@@ -10,7 +11,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-pub use exit::ExitRow;
+pub use exit::{ExitRow, OutOfMemoryRow};
+pub use limits::LimitsRow;
 pub use log::LogRow;
 pub use process::{ProcessRow, processes_csv};
 pub use status::{StatusRow, status_csv};

@@ -6,8 +6,9 @@ use ps_rollout::Role;
 use ps_scheduler::Instance;
 use serde::Serialize;
 
-use crate::exit::ExitRow;
+use crate::exit::{ExitRow, OutOfMemoryRow};
 use crate::failure;
+use crate::limits::LimitsRow;
 
 /// The fields that CSV has, in the order of the JSON: those that are always there.
 const COLUMNS: [&str; 17] = [
@@ -59,6 +60,12 @@ pub struct StatusRow {
     pub memory_bytes: Option<u64>,
     /// How it ended the last time.
     pub last_exit: Option<ExitRow>,
+    /// That this end was the kernel's, for want of memory. Only where it was, and not in CSV, as the next field.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_memory: Option<OutOfMemoryRow>,
+    /// What it may use of the machine. Only where something was set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsRow>,
     /// The scheduler of the app.
     pub scheduler: String,
     /// The number of its run, which no other run of the app has had.
@@ -98,6 +105,8 @@ impl StatusRow {
             cpu_percent: instance.cpu_percent,
             memory_bytes: instance.memory_bytes,
             last_exit: instance.last_exit.map(ExitRow::from),
+            out_of_memory: instance.out_of_memory.map(OutOfMemoryRow::from),
+            limits: instance.limits.map(LimitsRow::from),
             scheduler: scheduler.to_owned(),
             run: instance.run,
             release: instance.release,

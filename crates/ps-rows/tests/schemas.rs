@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use formation::{Exit, State, Stream};
+use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
 use ps_rollout::Role;
 use ps_rows::{LogRow, ProcessRow, StatusRow};
-use ps_scheduler::{Instance, LogLine, OsProcess};
+use ps_scheduler::{Instance, Limits, LogLine, OsProcess};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -68,6 +68,14 @@ fn known(state: State, exit: Exit) -> Instance {
         cpu_percent: Some(12.5),
         memory_bytes: Some(1 << 20),
         last_exit: Some(exit),
+        out_of_memory: Some(OutOfMemory { limit_bytes: Some(64 << 20), main: true }),
+        limits: Some(Limits {
+            memory_max: Some(64 << 20),
+            cpu_max: Some(0.5),
+            pids_max: Some(9),
+            memory_restart: Some(1 << 20),
+            lacking: Some("cpu-max 0.5 does not hold: no cgroup can be made here".to_owned()),
+        }),
         directory: Some("/srv/releases/7".into()),
         typed_directory: Some("/srv/current".into()),
         note: Some("its port was taken".to_owned()),

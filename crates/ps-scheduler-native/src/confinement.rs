@@ -1,23 +1,67 @@
-//! Checks whether the supervisor may apply the user and the limits that were set for a type.
+//! Checks whether the supervisor may apply the user, the limits and the sandbox that were set for a type.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use formation::ProcessType;
 use ps_apps::Origin;
-use ps_supervisor::{Confinement, Spec};
+use ps_supervisor::{Confinement, ProcessSpec, Spec};
 use rustix::process::{getegid, geteuid};
 
 use crate::service::Service;
 
 /// Refuses a setting that it may not apply, and says where the setting was made.
 pub(crate) fn judge(service: &Service, spec: &Spec, process_type: &ProcessType) -> Result<(), String> {
-    let settings = spec.process(process_type).map(|process| &process.settings);
-    let Some(confinement) = settings.and_then(Confinement::of) else { return Ok(()) };
-    let (user, group) = supervisor(service);
-    match confinement.refusal(user, group) {
-        Some((setting, reason)) => Err(format!("{}: {reason}", place(service, process_type, setting))),
-        None => Ok(()),
+    let Some(process) = spec.process(process_type) else { return Ok(()) };
+    let refused = |(setting, reason): (&str, String)| {
+        Err(format!("{}: {reason}", place(service, process_type, setting)))
+    };
+    if let Some(confinement) = Confinement::of(&process.settings) {
+        let (user, group) = supervisor(service);
+        let refusal =
+            confinement.refusal(user, group).or_else(|| hidden(service, spec, process, &confinement));
+        if let Some(refusal) = refusal {
+            return refused(refusal);
+        }
     }
+    match lacking_limits(service, process) {
+        Some(refusal) if ps_supervisor::limits_are_required(&process.settings) => refused(refusal),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// What of the limits of a type its instances run without, for people.
+pub(crate) fn lacking(service: &Service, spec: &Spec, process_type: &ProcessType) -> Option<String> {
+    let (_, sentence) = lacking_limits(service, spec.process(process_type)?)?;
+    Some(format!("{process_type}: {sentence}"))
+}
+
+fn lacking_limits(service: &Service, process: &ProcessSpec) -> Option<(&'static str, String)> {
+    // Groups are made where the supervisor lives, or the root that will start one.
+    let keeper = || {
+        let living = ps_supervisor::living_supervisors(&service.directory).first().copied();
+        living.or_else(|| ps_supervisor::living_root(service.world.lib()))
+    };
+    ps_supervisor::lacking_limits(&process.settings, || (keeper(), supervisor(service).0))
+}
+
+/// What an instance would not see any more that it needs, where it has a /tmp of its own.
+fn hidden(
+    service: &Service,
+    spec: &Spec,
+    process: &ProcessSpec,
+    confinement: &Confinement,
+) -> Option<(&'static str, String)> {
+    let below = |path: &Path, what: &str| {
+        let place = confinement.hides(path)?.display();
+        Some((
+            "private-tmp",
+            format!("{what} {} lies below {place}, where an instance would not see it", path.display()),
+        ))
+    };
+    let speaks = process.health.as_ref().is_some_and(ps_supervisor::Health::is_told);
+    below(&spec.directory, "the app's directory")
+        .or_else(|| below(&service.directory, "the socket on which it says how it is, in").filter(|_| speaks))
 }
 
 /// The user and group of the supervisor. A supervisor that root starts becomes the owner of the app's service directory,

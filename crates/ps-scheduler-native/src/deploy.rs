@@ -32,6 +32,9 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
     for odd in ps_supervisor::judge(&planned).unwrap_or_default() {
         (watch.say)(Progress::Note(odd));
     }
+    for lacking in judge.lacking_limits() {
+        (watch.say)(Progress::Note(lacking));
+    }
     let done = carry_out(&judge, earlier.as_ref(), &present, watch);
     // A first deploy that failed leaves nothing behind.
     if done.is_err() && earlier.is_none() && running.is_empty() {

@@ -182,7 +182,7 @@ impl<'a> Follower<'a> {
     }
 
     fn failure(&self, status: &Status) -> Error {
-        let ended = || match status.last_exit {
+        let ended = || match status.how_it_ended() {
             Some(exit) => format!("ended within its first second ({exit})"),
             None => "ended within its first second".to_owned(),
         };

@@ -79,6 +79,12 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// Which limits instances that are started now run without, for people: one line for each type.
+    pub(crate) fn lacking_limits(&self) -> Vec<String> {
+        let types = self.one_of_each_type().into_iter();
+        types.filter_map(|slot| confinement::lacking(self.service, self.spec, &slot.process_type)).collect()
+    }
+
     /// Checks the programs of the commands, which the `release` process may have made.
     pub(crate) fn programs(&self) -> Result<(), Error> {
         for slot in self.one_of_each_type() {

@@ -4,13 +4,13 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use formation::Slot;
+use formation::{Exit, Slot};
 use ps_scheduler::{Error, Progress, Watch};
 use ps_supervisor::{Confinement, Invocation, Spec, Task};
 
@@ -37,12 +37,13 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
     let slot: Slot = "release.1".parse().expect("release.1 is a slot");
     let failed = |reason: String| Error::deploy_failed(&service.app, &slot, reason);
     let environment = ps_supervisor::environment(spec, &slot, None).map_err(failed)?;
-    let task = Task::new(&service.directory, &slot);
+    let mut task = Task::new(&service.directory, &slot);
     let grace = spec.grace(&slot.process_type);
     if !task.is_empty() {
         (watch.say)(Progress::Note("Ending the release of an earlier deploy, which still runs".to_owned()));
         task.end(grace);
     }
+    task.limit(&process.settings, &service.directory, &slot).map_err(failed)?;
     let invocation = Invocation::script(script(process, watch), &environment).map_err(failed)?;
     (watch.say)(Progress::Note(format!("Running release: {}", process.command)));
     let not_started =
@@ -61,6 +62,7 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
     let lines = lines(child.stdout.take());
     let status = follow(&mut child, &task, &lines, grace, watch)
         .map_err(|error| failed(format!("could not be waited for: {error}")));
+    let killed = status.as_ref().ok().and_then(|status| task.for_want_of_memory(exit(*status)));
     let has_ended = task.end(grace);
     drain(&lines, watch);
     let status = status?;
@@ -68,8 +70,15 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
     match status.success() {
         true if has_ended => Ok(()),
         true => Err(failed("left processes running that cannot be ended; nothing was changed".to_owned())),
-        false => Err(failed(format!("failed ({status}); nothing was changed"))),
+        false => {
+            let killed = killed.map(|killed| format!(", {killed}")).unwrap_or_default();
+            Err(failed(format!("failed ({status}{killed}); nothing was changed")))
+        }
     }
+}
+
+fn exit(status: ExitStatus) -> Exit {
+    status.code().map_or_else(|| Exit::Signal(status.signal().unwrap_or(0)), Exit::Code)
 }
 
 /// The shell script around the command. stdout and stderr are one stream, and neither is the caller's. The lock is handed

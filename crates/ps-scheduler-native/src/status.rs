@@ -6,8 +6,8 @@ use std::path::Path;
 
 use formation::{Slot, State};
 use os_process::Usage;
-use ps_scheduler::{AppStatus, Error, Instance, Over};
-use ps_supervisor::{Status, Statuses};
+use ps_scheduler::{AppStatus, Error, Instance, Limits, Over};
+use ps_supervisor::{InForce, Status, Statuses};
 
 use crate::earlier;
 use crate::service::Service;
@@ -163,6 +163,8 @@ fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Inst
         cpu_percent: usage.as_ref().map(|usage| usage.cpu_percent),
         memory_bytes: usage.as_ref().map(|usage| usage.memory_bytes),
         last_exit: status.last_exit.filter(|_| !ended_unseen),
+        out_of_memory: status.out_of_memory.filter(|_| !ended_unseen),
+        limits: status.limits.as_deref().map(limits),
         over,
         typed_directory: typed
             .filter(|typed| Some(*typed) != status.directory.as_deref())
@@ -172,10 +174,28 @@ fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Inst
             .reason
             .clone()
             .or_else(|| trouble_of_logs(status))
+            .or_else(|| lacking(status))
             .or_else(|| status.note.clone())
+            .or_else(|| status.out_of_memory.filter(|_| !ended_unseen).map(|killed| killed.to_string()))
             .or_else(|| status.says.clone()),
         ..Instance::new(status.slot.clone(), state)
     }
+}
+
+fn limits(in_force: &InForce) -> Limits {
+    Limits {
+        memory_max: in_force.memory_max,
+        cpu_max: in_force.cpu_max.map(|thousandths| f64::from(thousandths) / 1000.0),
+        pids_max: in_force.pids_max,
+        memory_restart: in_force.memory_restart,
+        lacking: in_force.lacking.clone(),
+    }
+}
+
+/// Which limits it runs without, beside what else there is to be known of its start.
+fn lacking(status: &Status) -> Option<String> {
+    let lacking = status.limits.as_ref()?.lacking.as_ref()?;
+    Some(status.note.iter().fold(lacking.clone(), |all, note| format!("{all}; {note}")))
 }
 
 /// What a full disk has done to its output, for people.

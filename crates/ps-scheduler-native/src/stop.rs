@@ -84,7 +84,7 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
     let ended = if let Some(client) = supervisor(service, !live.is_empty()) {
         ask_to_end(service, client, grace, watch)
     } else {
-        strays(&service.directory).end(grace, |_| true);
+        end_strays(service, grace, |_| true);
         note_stopped(service, &Which::All)
     };
     // A supervisor that stays because it cannot record something is not waited for.
@@ -102,6 +102,16 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
         }
     }
     ended
+}
+
+/// Ends what no supervisor keeps, as the spec says if one can be read; what does not end.
+fn end_strays(
+    service: &Service,
+    grace: Duration,
+    is_meant: impl Fn(Option<&Slot>) -> bool,
+) -> BTreeMap<Option<Slot>, Vec<u32>> {
+    let spec = service.spec().ok().flatten();
+    strays(&service.directory).end(spec.as_ref(), grace, is_meant)
 }
 
 /// A supervisor that can end the app's processes. If the app's own has died, a new one takes over, so that the last output
@@ -134,7 +144,7 @@ fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<
         Err(_) => {
             drop(root::let_go(service));
             orphan::kill(&service.directory);
-            strays(&service.directory).end(grace, |_| true);
+            end_strays(service, grace, |_| true);
             note_stopped(service, &Which::All)
         }
     }
@@ -143,7 +153,7 @@ fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<
 fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Result<(), Error> {
     let which = &order.which;
     let Some(client) = supervisor(service, true) else {
-        strays(&service.directory).end(order.grace, |slot| slot.is_some_and(|slot| which.includes(slot)));
+        end_strays(service, order.grace, |slot| slot.is_some_and(|slot| which.includes(slot)));
         if !matches!(service.spec(), Ok(Some(_))) {
             (watch.say)(Progress::Note(format!(
                 "{which} of {} has ended, but no spec could be read to write that into: {} writes a new one",
@@ -205,7 +215,7 @@ fn sweep(service: &Service, order: &StopOrder, result: &mut Stopped) -> Result<(
     if order.remove || service.connect().is_none() {
         orphan::end(&service.directory, order.grace + MARGIN);
     }
-    let left = strays(&service.directory).end(order.grace, |_| true);
+    let left = end_strays(service, order.grace, |_| true);
     if left.is_empty() {
         result.ended.extend(result.remaining.drain(..).map(|(slot, _)| (slot, None)));
         return Ok(());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use formation::{AppName, Exit, Slot, State};
+use formation::{AppName, Exit, OutOfMemory, Slot, State};
 use jiff::Timestamp;
 use ps_rollout::{Lane, Role};
 
@@ -16,6 +16,21 @@ pub enum Over {
     GivenUp,
     /// Somebody stopped it.
     StoppedByHand,
+}
+
+/// What an instance may use of the machine.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Limits {
+    /// How much memory it has, in bytes.
+    pub memory_max: Option<u64>,
+    /// How many CPUs it has.
+    pub cpu_max: Option<f64>,
+    /// How many processes and threads it may have.
+    pub pids_max: Option<u64>,
+    /// Beyond how many bytes another instance takes its place.
+    pub memory_restart: Option<u64>,
+    /// What was set and does not hold, and why: a sentence for people.
+    pub lacking: Option<String>,
 }
 
 /// One run in a slot. During a rollout a slot may have two. A field is `None` if the scheduler does not know it.
@@ -51,6 +66,10 @@ pub struct Instance {
     pub memory_bytes: Option<u64>,
     /// How it ended the last time.
     pub last_exit: Option<Exit>,
+    /// That this end was the kernel's, for want of memory.
+    pub out_of_memory: Option<OutOfMemory>,
+    /// What it may use of the machine, if something was set.
+    pub limits: Option<Limits>,
     /// Why it is at rest; `None` if it is not, or if the scheduler does not know.
     pub over: Option<Over>,
     /// Where its process runs.
@@ -82,6 +101,8 @@ impl Instance {
             cpu_percent: None,
             memory_bytes: None,
             last_exit: None,
+            out_of_memory: None,
+            limits: None,
             over: None,
             directory: None,
             typed_directory: None,

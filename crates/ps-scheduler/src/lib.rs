@@ -23,7 +23,7 @@ pub use failed_slot::FailedSlot;
 pub use failure::conclude;
 pub use fake::Fake;
 pub use forecast::{Foreseen, ForeseenRules, Outlook, foresee};
-pub use instance::{AppStatus, Instance, Over, Running};
+pub use instance::{AppStatus, Instance, Limits, Over, Running};
 pub use os_process::OsProcess;
 pub use plan::{Change, Intent, Plan, Step};
 pub use ps_release::{Checks, Process, Release, Source};

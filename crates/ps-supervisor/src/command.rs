@@ -94,7 +94,7 @@ impl Invocation {
                 return Err(io::Error::new(io::ErrorKind::Unsupported, why));
             }
             (Self::Words(words), Some(launcher)) => launch::command(launcher, entry, None, words),
-            (Self::Words(words), None) if entry.joining.is_some() => {
+            (Self::Words(words), None) if !entry.joining.is_empty() => {
                 let mut command = shell(&bash().unwrap_or_else(|| SHELL.into()), entry, "exec \"$@\"");
                 command.arg(SHELL).args(words);
                 command
@@ -168,10 +168,10 @@ pub fn judge(spec: &Spec) -> Result<Vec<String>, String> {
 
 /// The script for a shell that first takes the steps of `entry` and then executes the command.
 pub(crate) fn script(command: &str, entry: Entry<'_>) -> String {
-    let join = |file: &Path| format!("echo 0 >{} || exit 126\n", quote(&file.to_string_lossy()));
+    let join = |file: &PathBuf| format!("echo 0 >{} || exit 126\n", quote(&file.to_string_lossy()));
     let limit = |files: u64| format!("ulimit -Sn {files} 2>/dev/null\n");
     let script = procfile::shell_script(command);
-    [entry.joining.map(join), entry.open_files.map(limit), Some(script)].into_iter().flatten().collect()
+    entry.joining.iter().map(join).chain(entry.open_files.map(limit)).chain([script]).collect()
 }
 
 /// Quotes `text` for a shell.
@@ -208,7 +208,7 @@ mod tests {
 
     #[test]
     fn the_script_joins_first_and_quotes_what_it_joins() {
-        let joining = Some(Path::new("/a'b/cgroup.procs"));
+        let joining = &[PathBuf::from("/a'b/cgroup.procs")];
         let join = "echo 0 >'/a'\\''b/cgroup.procs' || exit 126\n";
         assert_eq!(script("web", Entry { joining, ..Entry::default() }), format!("{join}exec web"));
         let limited = script("web", Entry { joining, open_files: Some(1024), ..Entry::default() });

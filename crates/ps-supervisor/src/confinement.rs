@@ -2,17 +2,20 @@
 //! program applies them between fork and exec ([`crate::launch`]); a type without such settings is started without that
 //! step.
 
+mod priority;
+mod private_tmp;
 mod rights;
 
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
 
 use env_files::Environment;
 use os_process::{Account, Identity, Unknown};
 use rustix::fs::{FileType, Mode, fchown, fstat};
 use rustix::process::{Gid, Resource, Rlimit, Uid, getrlimit, setrlimit};
-use type_settings::{Account as Name, Limit, TypeSettings};
+use type_settings::{Account as Name, Limit, Switch, TypeSettings};
 
 /// The kernel's limit of open files for one process, which no setting can exceed.
 const MOST_FILES: &str = "/proc/sys/fs/nr_open";
@@ -25,7 +28,17 @@ pub struct Confinement(TypeSettings);
 impl Confinement {
     /// The settings that a process has to apply; `None` if there are none.
     pub fn of(settings: &TypeSettings) -> Option<Self> {
-        Some(settings.of_process()).filter(|settings| !settings.is_empty()).map(Self)
+        let mut of_process = settings.of_process();
+        // What is off needs no step of its own.
+        for switch in [&mut of_process.no_new_privileges, &mut of_process.private_tmp] {
+            *switch = switch.filter(|switch| switch.is_on());
+        }
+        Some(of_process).filter(|settings| !settings.is_empty()).map(Self)
+    }
+
+    /// Below which directory a path lies that its process does not see.
+    pub fn hides(&self, path: &Path) -> Option<&'static Path> {
+        self.0.private_tmp.filter(|switch| switch.is_on()).and_then(|_| private_tmp::hides(path))
     }
 
     /// The settings as one argument for our launching program.
@@ -53,14 +66,34 @@ impl Confinement {
         Identity::of(user.map(Name::as_str), group.map(Name::as_str)).map(Some)
     }
 
-    /// Applies everything to this process, the user last, because the other steps may need root.
+    /// Applies everything to this process: first the steps that may need root, then the user, and `no-new-privileges` last.
     ///
     /// # Errors
     /// What could not be applied, and why.
     pub(crate) fn enter(&self) -> Result<(), (String, io::Error)> {
-        let settings = &self.0;
         let identity =
             self.identity().map_err(|unknown| ("find its user".to_owned(), io::Error::other(unknown)))?;
+        self.enter_priorities()?;
+        self.enter_limits()?;
+        if self.0.private_tmp.is_some_and(Switch::is_on) {
+            private_tmp::enter().map_err(|why| ("make a private /tmp".to_owned(), why))?;
+        }
+        if let Some(identity) = identity.filter(|identity| !identity.is_own()) {
+            for stream in [io::stdout().as_fd(), io::stderr().as_fd()] {
+                give(stream, &identity);
+            }
+            let number = identity.user();
+            identity.assume().map_err(|why| (format!("become user {number}"), why))?;
+        }
+        if self.0.no_new_privileges.is_some_and(Switch::is_on) {
+            rustix::thread::set_no_new_privs(true)
+                .map_err(|why| ("give up new privileges".to_owned(), why.into()))?;
+        }
+        Ok(())
+    }
+
+    fn enter_priorities(&self) -> Result<(), (String, io::Error)> {
+        let settings = &self.0;
         if let Some(score) = settings.oom_score_adj {
             std::fs::write(OOM_SCORE, score.to_string())
                 .map_err(|why| (format!("take oom-score-adj {score}"), why))?;
@@ -70,6 +103,14 @@ impl Confinement {
             rustix::process::setpriority_process(None, nicety)
                 .map_err(|why| (format!("take nice {nice}"), why.into()))?;
         }
+        if let Some(wanted) = settings.io_priority {
+            priority::take(wanted).map_err(|why| (format!("take io-priority {wanted}"), why))?;
+        }
+        Ok(())
+    }
+
+    fn enter_limits(&self) -> Result<(), (String, io::Error)> {
+        let settings = &self.0;
         if let Some(files) = settings.limit_nofile {
             limit(Resource::Nofile, files_of(files))
                 .map_err(|why| (format!("take limit-nofile {files}"), why))?;
@@ -80,12 +121,7 @@ impl Confinement {
         if let Some(umask) = settings.umask {
             rustix::process::umask(Mode::from_raw_mode(umask.bits()));
         }
-        let Some(identity) = identity.filter(|identity| !identity.is_own()) else { return Ok(()) };
-        for stream in [io::stdout().as_fd(), io::stderr().as_fd()] {
-            give(stream, &identity);
-        }
-        let number = identity.user();
-        identity.assume().map_err(|why| (format!("become user {number}"), why))
+        Ok(())
     }
 }
 

@@ -13,8 +13,8 @@ use std::path::Path;
 use os_process::{CgroupRoot, ServiceName};
 use serde::{Deserialize, Serialize};
 
-use crate::layout;
 use crate::layout::MAX_FILE_BYTES;
+use crate::{layout, limits};
 
 const FILE: &str = "id";
 const FORMAT: u32 = 1;
@@ -38,6 +38,12 @@ pub fn remove_empty_groups(service: &Path) {
     if let Some(root) = root(service) {
         root.remove_empty_groups();
     }
+    limits::remove_empty_groups(service);
+}
+
+/// What the names of the groups of a service directory begin with, also where no group of trees can be made.
+pub(crate) fn known_name(service: &Path) -> ServiceName {
+    name(service).unwrap_or_else(|| ServiceName { own: "0".to_owned(), earlier: None })
 }
 
 /// The recorded prefix. Where there is none, one is drawn and recorded. If it cannot be recorded, because the disk is full,

@@ -53,7 +53,7 @@ pub enum Ready {
 
 impl Health {
     /// Whether its processes get `NOTIFY_SOCKET`.
-    pub(crate) fn is_told(&self) -> bool {
+    pub fn is_told(&self) -> bool {
         self.ready == Ready::Notify || self.watchdog.is_some()
     }
 }

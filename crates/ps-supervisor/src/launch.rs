@@ -26,7 +26,7 @@ const LONGEST_FIRST_LINE: u64 = 256;
 /// A command to execute.
 #[derive(Debug)]
 pub struct Launch {
-    joining: Option<PathBuf>,
+    joining: Vec<PathBuf>,
     open_files: Option<u64>,
     confinement: OsString,
     /// The command's `argv[0]`, where that differs from its program.
@@ -92,7 +92,8 @@ impl Launch {
     pub fn asked(arguments: impl IntoIterator<Item = OsString>) -> Option<Self> {
         let mut arguments = arguments.into_iter();
         let joining = arguments.next().filter(|name| name == NAME).and_then(|_| arguments.next())?;
-        let joining = (!joining.is_empty()).then(|| joining.into());
+        let files = joining.as_bytes().split(|byte| *byte == b'\n').filter(|file| !file.is_empty());
+        let joining = files.map(|file| OsStr::from_bytes(file).into()).collect();
         let open_files = arguments.next()?.to_str()?.parse().ok();
         let (confinement, called) = (arguments.next()?, arguments.next()?);
         let words: Vec<OsString> = arguments.collect();
@@ -101,10 +102,10 @@ impl Launch {
 
     /// Executes the command; returns only on failure.
     pub fn exec(self) -> Failed {
-        if let Some(file) = self.joining
-            && let Err(reason) = std::fs::write(&file, "0")
-        {
-            return Failed::Join { file, reason };
+        for file in self.joining {
+            if let Err(reason) = std::fs::write(&file, "0") {
+                return Failed::Join { file, reason };
+            }
         }
         if let Some(files) = self.open_files {
             let before = getrlimit(Resource::Nofile);
@@ -167,7 +168,9 @@ pub(crate) fn command(program: &Path, entry: Entry<'_>, called: Option<&str>, wo
     let mut command = Command::new(program);
     let open_files = entry.open_files.map(|files| files.to_string()).unwrap_or_default();
     let confinement = entry.confinement.map(Confinement::word).unwrap_or_default();
-    command.arg0(NAME).arg(entry.joining.map_or(OsStr::new(""), Path::as_os_str));
+    // The kernel writes a line feed in a path of its table of mounts as an escape: none is in these.
+    let joining: Vec<&OsStr> = entry.joining.iter().map(|file| file.as_os_str()).collect();
+    command.arg0(NAME).arg(joining.join(OsStr::new("\n")));
     command.arg(open_files).arg(confinement).arg(called.unwrap_or_default()).args(words);
     command
 }
@@ -182,6 +185,7 @@ mod tests {
             |words: &[&str]| Launch::asked(words.iter().map(OsString::from)).map(|launch| launch.words.len());
         assert_eq!(asked(&[NAME, "/g", "1024", "", "", "a", "b"]), Some(2));
         assert_eq!(asked(&[NAME, "", "", "", "", "a"]), Some(1));
+        assert_eq!(asked(&[NAME, "/g\n/h", "", "", "", "a"]), Some(1));
         for other in [
             &[NAME, "/g", "", "", ""][..],
             &[NAME, "/g"],

@@ -21,6 +21,7 @@ mod health;
 mod inheritance;
 mod launch;
 mod layout;
+mod limits;
 mod lossless;
 mod marks;
 mod means;
@@ -57,6 +58,7 @@ mod take_over;
 mod task;
 mod terminal;
 mod tidier;
+mod unsupervised;
 mod wakeup;
 mod watched;
 
@@ -76,8 +78,9 @@ pub use health::{Health, Ready};
 pub use inheritance::{close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::log;
+pub use limits::{InForce, are_required as limits_are_required, lacking as lacking_limits};
 pub use lossless::encode as lossless_text;
-pub use marks::{MARKER, Strays, living_supervisors, mark, strays};
+pub use marks::{MARKER, living_root, living_supervisors, mark};
 
 pub use ps_probe::{Ask, Check, Checks, Get};
 
@@ -92,6 +95,7 @@ pub use status::Status;
 pub use supervisor::{Supervisor, Until};
 pub use task::Task;
 pub use tidier::TidyLogs;
+pub use unsupervised::{Strays, strays};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -44,6 +44,14 @@ impl<S: Clone + Ord> Poll<S> {
         self.add(fd, key, epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET)
     }
 
+    /// Watches a descriptor for its exceptional condition alone.
+    ///
+    /// # Errors
+    /// As for [`Poll::watch`].
+    pub fn watch_exceptions(&mut self, fd: BorrowedFd<'_>, source: S) -> Result<(), Errno> {
+        self.add(fd, source, epoll::EventFlags::PRI)
+    }
+
     fn add(&mut self, fd: BorrowedFd<'_>, key: S, flags: epoll::EventFlags) -> Result<(), Errno> {
         self.next += 1;
         let data = epoll::EventData::new_u64(self.next);

@@ -5,6 +5,8 @@
 mod checking;
 mod end;
 mod health;
+mod launch;
+mod memory;
 mod stop_command;
 mod taken;
 mod written;
@@ -15,23 +17,24 @@ use std::time::{Duration, Instant};
 
 use formation::{Exit, State};
 use os_process::{Census, Tree};
-use ps_rollout::{Lane, Role};
+use ps_rollout::Lane;
 use rustix::process::Signal;
 
 use crate::health::CommandTry;
 pub(crate) use crate::health::LEAST_LIFE;
+use crate::limits::Limited;
 use crate::means::Means;
 use crate::outputs::Outputs;
 use crate::ports;
 use crate::process::Process;
-use crate::restart::{Death, is_job};
+use crate::restart::Death;
 use crate::run_table::{RunAction, RunEvent, RunState};
 use crate::spec::Spec;
-use crate::start::{self, Given};
 use crate::status::{self, Status};
 
 use checking::Checking;
 pub(crate) use end::{Cause, Terms};
+pub(crate) use stop_command::{MAIN_PID, NUMBER as STOP_COMMAND};
 
 /// After how long SIGKILL is sent again while something of the tree lives.
 const KILL_AGAIN: Duration = Duration::from_millis(100);
@@ -81,6 +84,10 @@ pub(crate) struct Run {
     stop_command: Option<Box<CommandTry>>,
     /// Whether it has a new main process (`MAINPID`) that the event loop does not watch yet.
     has_new_main: bool,
+    /// What it is limited by, or how its memory is measured, if something was set.
+    limited: Option<Box<Limited>>,
+    /// How much memory it uses, where that is more than it should.
+    beyond: Option<u64>,
 }
 
 /// Where the current status has been written.
@@ -133,6 +140,8 @@ impl Run {
             checking: None,
             stop_command: None,
             has_new_main: false,
+            limited: None,
+            beyond: None,
             status,
         }
     }
@@ -236,50 +245,6 @@ impl Run {
         }
     }
 
-    fn launch(&mut self, spec: &Spec, means: &mut Means) -> Result<Process, Obstacle> {
-        self.outputs.drain();
-        let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
-        self.status.revision = spec.revision;
-        self.outputs.limit(spec.log_limits(&self.status.slot.process_type));
-        self.outputs.prepare().map_err(Obstacle::Place)?;
-        if self.status.role != Some(Role::Current) {
-            // Written at once: if the supervisor dies now, the next one sees by it that this run does not fill the slot.
-            let _ = self.write_own();
-        }
-        self.status.begin_logs(self.outputs.places());
-        self.status.job = is_job(spec.policy(&self.status.slot.process_type), has_finished);
-        self.status.directory = Some(spec.directory.clone());
-        self.assign_port(spec, means).map_err(Obstacle::Refused)?;
-        let slot = &self.status.slot;
-        let environment = means.environments.of(spec, slot, self.status.port).map_err(Obstacle::Refused)?;
-        let environment = self.told_where(environment, spec, means).map_err(Obstacle::Refused)?;
-        let slot = &self.status.slot;
-        let closed = || Obstacle::Place("its output is not open".to_owned());
-        let output = self.outputs.output().ok_or_else(closed)?;
-        let descriptors = means.descriptors;
-        let given = Given {
-            tree: &self.tree,
-            environment: &environment,
-            output,
-            descriptors,
-            cgroups: means.cgroups.as_ref(),
-        };
-        start::spawn(spec, slot, &given).map_err(Obstacle::Refused)
-    }
-
-    /// Makes sure that the port is free. If it is not, the run gets another one, and a note says so.
-    fn assign_port(&mut self, spec: &Spec, means: &mut Means) -> Result<(), String> {
-        let Status { slot, port, .. } = &self.status;
-        (self.status.port, self.status.note) = match self.status.lane {
-            Lane::Own => {
-                let assigned = ports::assign(spec, slot, &means.service, *port, &mut means.claims)?;
-                (assigned.port, assigned.note)
-            }
-            Lane::Second => (ports::second(spec, slot, &means.service, &mut means.claims)?, None),
-        };
-        Ok(())
-    }
-
     /// Begins to end the run, if it lives. Whether its end has to be waited for.
     pub(crate) fn end(&mut self, means: &mut Means) -> bool {
         self.cause = Some(Cause::Asked);
@@ -296,6 +261,7 @@ impl Run {
         self.orphaned = Some(Instant::now());
         self.status.process = None;
         self.status.last_exit = exit;
+        self.status.out_of_memory = self.reason_of_memory(exit);
         if let Some(exit) = exit.filter(|_| !self.outputs.is_piped()) {
             status::write_exit(&self.outputs.directory(), exit);
         }
@@ -316,6 +282,7 @@ impl Run {
         let was_live = self.state.is_live();
         self.look_at_health(now, means);
         self.look_at_stop_command(now, means);
+        self.look_at_memory(now, means);
         if self.state.waits_for_empty() && self.process.is_none() && self.has_emptied(&mut means.census) {
             self.name_obstacle(None);
             self.handle(RunEvent::Empty, means);
@@ -379,6 +346,7 @@ impl Run {
                 self.outputs.drain();
                 self.count_lost();
                 self.tree.release();
+                self.give_up_limits();
             }
         }
         self.changed |= state != before || action != RunAction::Nothing;
@@ -436,7 +404,10 @@ impl Run {
         let is_fresh = self.orphaned.is_some_and(|since| now.saturating_duration_since(since) < SOON_GONE);
         let look = if is_fresh { poll.min(LOOK_SOON) } else { poll };
         let emptied = (self.state.waits_for_empty() && self.process.is_none()).then(|| now + look);
-        [self.timer, self.try_again, emptied, self.health_due(now)].into_iter().flatten().min()
+        [self.timer, self.try_again, emptied, self.health_due(now), self.memory_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Removes the files of a run that has ended, except its logs, and gives back its port on the second lane.

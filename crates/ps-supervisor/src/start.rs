@@ -6,7 +6,7 @@
 //! long. It is used if the type has a user or limits of its own, or if the first way fails, for instance because the
 //! program is missing: the launcher then prints a shell's message into the instance's log and exits with a shell's status.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
 use env_files::Environment;
@@ -19,6 +19,7 @@ use crate::confinement::Confinement;
 use crate::descriptors::Descriptors;
 use crate::entry::Entry;
 use crate::launch;
+use crate::limits::Limited;
 use crate::marks::MARKER;
 use crate::output::Output;
 use crate::process::Process;
@@ -38,6 +39,8 @@ pub(crate) struct Given<'a> {
     pub(crate) descriptors: Descriptors,
     /// Where its cgroup is made, if it has one.
     pub(crate) cgroups: Option<&'a CgroupRoot>,
+    /// Where it is limited, if something was set.
+    pub(crate) limited: Option<&'a Limited>,
 }
 
 /// Starts the process of a slot. An error gives the reason, for people.
@@ -75,7 +78,8 @@ impl Start<'_> {
     /// Starts it directly. `None`: that is not possible, and nothing was started.
     fn at_once(&self) -> Option<Child> {
         let Given { tree, environment, descriptors, cgroups, .. } = *self.given;
-        if self.confinement.is_some() {
+        // What it is limited to would hold for the supervisor too while that starts it.
+        if self.confinement.is_some() || self.given.limited.is_some() {
             return None;
         }
         let mut command = self.invocation.found_command(environment, &self.spec.directory)?;
@@ -89,10 +93,12 @@ impl Start<'_> {
 
     /// Starts our own program, which executes the command.
     fn by_launch(&self, slot: &Slot) -> Result<Child, String> {
-        let Given { tree, descriptors, .. } = *self.given;
-        let joining_file = tree.cgroup().map(Cgroup::joining_file);
+        let Given { tree, descriptors, limited, .. } = *self.given;
+        let of_limits = limited.into_iter().flat_map(Limited::joining_files);
+        let joining: Vec<PathBuf> =
+            tree.cgroup().map(Cgroup::joining_file).into_iter().chain(of_limits).collect();
         let entry = Entry {
-            joining: joining_file.as_deref(),
+            joining: &joining,
             open_files: descriptors.inherited,
             confinement: self.confinement.as_ref(),
         };

@@ -10,7 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use durable::ReadError;
-use formation::{Exit, Slot, State, Stream};
+use formation::{Exit, OutOfMemory, Slot, State, Stream};
 use jiff::Timestamp;
 use log_store::{Place, Segment};
 use os_process::ProcessId;
@@ -18,6 +18,7 @@ use ps_rollout::{Lane, Role};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::layout::MAX_FILE_BYTES;
+use crate::limits::InForce;
 use crate::restart::Deaths;
 use crate::{Error, layout};
 
@@ -63,6 +64,12 @@ pub struct Status {
     /// How its last process ended.
     #[serde(deserialize_with = "if_known")]
     pub last_exit: Option<Exit>,
+    /// That this end was the kernel's, for want of memory.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_known")]
+    pub out_of_memory: Option<OutOfMemory>,
+    /// What its process may use of the machine, if something was set.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "if_known")]
+    pub limits: Option<Box<InForce>>,
     /// The revision of the spec that it was started from.
     pub revision: u64,
     /// Whether its process is a job: its end is final, even if nobody saw it.
@@ -132,6 +139,8 @@ impl Status {
             restarts: 0,
             deaths: Deaths::default(),
             last_exit: None,
+            out_of_memory: None,
+            limits: None,
             revision: 0,
             job: false,
             done: false,
@@ -167,6 +176,18 @@ impl Status {
             all.extend(run.filter(|run| run.process.as_ref().is_some_and(ProcessId::is_alive)));
         }
         all
+    }
+
+    /// How it ended the last time, as a fragment for people.
+    pub fn how_it_ended(&self) -> Option<String> {
+        let exit = self.last_exit.map(|exit| exit.to_string());
+        match (self.out_of_memory, exit) {
+            (Some(out_of_memory), Some(exit)) if !out_of_memory.main => {
+                Some(format!("{exit}, {out_of_memory}"))
+            }
+            (Some(out_of_memory), _) => Some(out_of_memory.to_string()),
+            (None, exit) => exit,
+        }
     }
 
     /// Where the output of this run begins in the log of its slot.

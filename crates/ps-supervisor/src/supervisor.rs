@@ -5,6 +5,7 @@ mod adoption;
 mod attached;
 mod checks;
 mod flow;
+mod memory;
 mod notify;
 mod reexec;
 mod rollout;
@@ -295,6 +296,7 @@ impl Supervisor {
             Wakeup::Check(..) => (),
             Wakeup::Notify => self.hear_notices(),
             Wakeup::Files(index) => self.hear_files(*index),
+            Wakeup::Memory(slot, is_second, _) => self.hear_memory(slot, *is_second),
             Wakeup::Output { .. } => self.capture(wakeup),
             Wakeup::Adopted(..) => {
                 self.poll.forget(wakeup);
@@ -331,9 +333,11 @@ impl Supervisor {
         }
         self.look_at_checks(now);
         self.watch_notify_socket();
+        self.watch_memory();
         self.carry_on();
         self.conclude_refresh();
         self.refresh(now);
+        self.replace_large(now);
         if replaced(&self.seats) < before && !self.means.news.is_heard() && !self.is_ending {
             // A seat ignores the spec while a rollout's run is beside, so it has to hear of the spec again now.
             self.apply();

@@ -5,17 +5,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use formation::{Exit, Slot, State};
+use formation::{Exit, OutOfMemory, Slot, State};
 use os_process::{ProcessId, boot_id, since_boot};
 use ps_rollout::Role;
 
 use crate::layout;
+use crate::limits::Limited;
 use crate::means::Means;
 use crate::output::Output;
 use crate::outputs::Outputs;
 use crate::process::Process;
 use crate::restart::{Death, Deaths, is_job};
 use crate::run::{Cause, Run, Terms};
+use crate::run_name::RunName;
 use crate::seat_table::{AfterDeath, Beside, Held, Then};
 use crate::state::Place;
 use crate::status::{self, Status};
@@ -169,12 +171,25 @@ fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
         _ if deaths.waits(since_boot()).is_some() => Held::Backoff,
         _ => Held::Off,
     };
+    let out_of_memory =
+        if ended.is_some() { for_want_of_memory(&earlier, exit, means) } else { earlier.out_of_memory };
     let last_exit = exit.or(earlier.last_exit.filter(|_| !is_unseen));
     let since = if ended.is_some() { status::now() } else { earlier.since };
     // The restart counts as one of the restart policy, whichever supervisor makes it.
     let restarts = earlier.restarts
         + u32::from(exit.is_some() && decision == Some(AfterDeath::Again) && held == Held::Off);
-    (held, Status { process: None, last_exit, since, restarts, deaths, ..earlier })
+    (held, Status { process: None, last_exit, out_of_memory, since, restarts, deaths, ..earlier })
+}
+
+/// The out-of-memory kill that ended a run while no supervisor lived. The groups that limited it are removed, if they are empty.
+fn for_want_of_memory(status: &Status, exit: Option<Exit>, means: &Means) -> Option<OutOfMemory> {
+    let in_force = status.limits.as_deref()?;
+    let name = RunName { slot: status.slot.clone(), number: status.run };
+    let tree = means.tree(&status.slot, status.run, false);
+    let limited = Limited::left(in_force, &means.service, &tree, &name.to_string());
+    let reason = limited.reason(in_force, exit);
+    limited.remove();
+    reason
 }
 
 /// The death of a process while no supervisor lived. Its lifetime is not known, so it is taken to have ended just now.

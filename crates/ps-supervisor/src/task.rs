@@ -3,19 +3,21 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use formation::Slot;
+use formation::{Exit, OutOfMemory, Slot};
 use os_process::{Census, Cgroup, Tree};
 use rustix::process::Signal;
+use type_settings::TypeSettings;
 
 use crate::command::Invocation;
 use crate::confinement::Confinement;
 use crate::entry::Entry;
 use crate::groups;
+use crate::limits::{InForce, Limited};
 use crate::marks::MARKER;
 
 const LOOK: Duration = Duration::from_millis(20);
@@ -26,14 +28,37 @@ const KILLS: u32 = 50;
 #[derive(Debug)]
 pub struct Task {
     tree: Tree,
+    limited: Option<(Limited, InForce)>,
 }
 
 impl Task {
     /// The task of that name in an existing service directory.
     pub fn new(service: &Path, slot: &Slot) -> Self {
-        let cgroup = groups::root(service).map(|root| root.group(slot));
-        let marker = service.join(slot.to_string()).to_string_lossy().into_owned();
-        Self { tree: Tree::new(cgroup, marker, false) }
+        Self::named(service, &slot.to_string())
+    }
+
+    /// The task whose processes are marked by that name.
+    pub(crate) fn named(service: &Path, name: &str) -> Self {
+        let cgroup = groups::root(service).map(|root| root.group(name));
+        let marker = service.join(name).to_string_lossy().into_owned();
+        Self { tree: Tree::new(cgroup, marker, false), limited: None }
+    }
+
+    /// Limits it as it was set, before its command is made.
+    ///
+    /// # Errors
+    /// What does not hold, where nothing is to be started without it.
+    pub fn limit(&mut self, settings: &TypeSettings, service: &Path, slot: &Slot) -> Result<(), String> {
+        // Nothing takes its place, whatever it uses.
+        let settings = TypeSettings { memory_restart: None, ..settings.clone() };
+        self.limited = Limited::make(&settings, service, &self.tree, &slot.to_string())?;
+        Ok(())
+    }
+
+    /// Why its main process has ended so, if that was for want of memory.
+    pub fn for_want_of_memory(&self, exit: Exit) -> Option<OutOfMemory> {
+        let (limited, in_force) = self.limited.as_ref()?;
+        limited.reason(in_force, Some(exit))
     }
 
     /// The command in the task's tree, with these variables; the caller sets its streams. `launcher` is `ps-supervise`,
@@ -51,8 +76,10 @@ impl Task {
         if let Some(cgroup) = self.tree.cgroup() {
             cgroup.make()?;
         }
-        let joining_file = self.tree.cgroup().map(Cgroup::joining_file);
-        let entry = Entry { joining: joining_file.as_deref(), open_files: None, confinement };
+        let of_limits = self.limited.iter().flat_map(|(limited, _)| limited.joining_files());
+        let joining: Vec<PathBuf> =
+            self.tree.cgroup().map(Cgroup::joining_file).into_iter().chain(of_limits).collect();
+        let entry = Entry { joining: &joining, open_files: None, confinement };
         let mut command = invocation.command(entry, launcher)?;
         command.env_clear().envs(variables).env(MARKER, self.tree.marker());
         Ok(command)
@@ -89,6 +116,9 @@ impl Task {
             thread::sleep(LOOK);
         }
         self.tree.release();
+        if let Some((limited, _)) = &self.limited {
+            limited.remove();
+        }
         self.is_empty()
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum Wakeup {
     Adopted(Slot, u64),
     /// The check of this number has news: its command has written, or its connection is ready.
     Check(Run, usize),
+    /// The memory of a run has something to tell: its slot, whether it is on the second lane, and which descriptor says so.
+    Memory(Slot, bool, usize),
     /// Watched files have changed.
     Files(usize),
 }
@@ -39,7 +41,7 @@ impl Wakeup {
     /// Whether it belongs to a run of this slot.
     pub(crate) fn is_of(&self, of: &Slot) -> bool {
         match self {
-            Self::Output { slot, .. } | Self::Adopted(slot, _) => slot == of,
+            Self::Output { slot, .. } | Self::Adopted(slot, _) | Self::Memory(slot, ..) => slot == of,
             Self::Check(run, _) => run.slot == *of,
             Self::ChildSignal
             | Self::Signal

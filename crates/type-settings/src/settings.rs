@@ -3,15 +3,19 @@
 use formation::{RestartPolicy, SignalName};
 
 use crate::value::{
-    Account, Age, CommandLine, Exits, Limit, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, Umask,
-    WhenFull, Whole,
+    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Paths, Patterns, Ready, Size, Span,
+    StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
 };
 
 /// What was set for one process type; `None`: nobody set it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeSettings {
+    /// How many CPUs all of its processes have together.
+    pub cpu_max: Option<Cpus>,
     /// The group that it runs as.
     pub group: Option<Account>,
+    /// How its input and output are served beside those of others.
+    pub io_priority: Option<IoPriority>,
     /// How large a core dump may become, in bytes.
     pub limit_core: Option<Limit>,
     /// How many files it may have open.
@@ -24,16 +28,28 @@ pub struct TypeSettings {
     pub log_max_size: Option<Size>,
     /// What happens to its output while the disk is full.
     pub log_when_full: Option<WhenFull>,
+    /// How much memory all of its processes have together.
+    pub memory_max: Option<Size>,
+    /// How much memory they may use before another instance takes its place.
+    pub memory_restart: Option<Size>,
     /// Its share of the CPU.
     pub nice: Option<Whole<-20, 19>>,
+    /// Whether no program that it runs gets more rights than it has.
+    pub no_new_privileges: Option<Switch>,
     /// How early it is killed when memory runs out.
     pub oom_score_adj: Option<Whole<-1000, 1000>>,
+    /// How many processes and threads it may have at a time.
+    pub pids_max: Option<Whole<1, 4_194_304>>,
     /// `PORT` of its first instance.
     pub port: Option<Whole<1, 65_535>>,
+    /// Whether it has directories for temporary files of its own.
+    pub private_tmp: Option<Switch>,
     /// What makes an instance ready, beside its startup checks.
     pub ready: Option<Ready>,
     /// What has an instance read its configuration again.
     pub reload_signal: Option<SignalName>,
+    /// Whether nothing is started without the limits that were set for it.
+    pub require_limits: Option<Switch>,
     /// The delay before the first start after a death that came soon.
     pub restart_delay: Option<Span>,
     /// The longest such delay.
@@ -79,10 +95,13 @@ impl TypeSettings {
     pub fn of_process(&self) -> Self {
         Self {
             group: self.group.clone(),
+            io_priority: self.io_priority,
             limit_core: self.limit_core,
             limit_nofile: self.limit_nofile,
             nice: self.nice,
+            no_new_privileges: self.no_new_privileges,
             oom_score_adj: self.oom_score_adj,
+            private_tmp: self.private_tmp,
             umask: self.umask,
             user: self.user.clone(),
             ..Self::default()

@@ -75,7 +75,10 @@ fn it_is_found_by_a_new_supervisor_and_without_any() {
     service.await_status("web.1", "is stopped", |status| status.state == State::Stopped);
     assert!(!is_alive(hidden), "it escaped the next supervisor");
     service.kill_supervisor();
-    assert_eq!(left.end(std::time::Duration::from_secs(2), |_| true), std::collections::BTreeMap::new());
+    assert_eq!(
+        left.end(None, std::time::Duration::from_secs(2), |_| true),
+        std::collections::BTreeMap::new()
+    );
     assert_eq!(service.processes(), Vec::<u32>::new());
 }
 

@@ -118,7 +118,7 @@ impl Drop for Roots {
             for supervisor in ps_supervisor::living_supervisors(&app.path()) {
                 kill(supervisor, Signal::KILL);
             }
-            ps_supervisor::strays(&app.path()).end(Duration::ZERO, |_| true);
+            ps_supervisor::strays(&app.path()).end(None, Duration::ZERO, |_| true);
         }
     }
 }

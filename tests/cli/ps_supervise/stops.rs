@@ -322,3 +322,31 @@ fn a_stop_command_that_fails_keeps_nothing_from_being_stopped() {
     assert_eq!(status.last_exit, Some(Exit::Signal(15)));
     assert!(status.note.is_some_and(|note| note.starts_with("stop-command: ")));
 }
+
+/// A type that ends by its own command and signal, which a main process alone gets.
+const POLITE: &str = "trap 'echo main >>heard; exit' QUIT; (trap 'echo child >>heard' QUIT; while :; do sleep 0.1; done) & \
+    while :; do sleep 0.1; done";
+
+#[test]
+fn where_nobody_supervises_a_stop_is_as_the_spec_says_for_each_type() {
+    let mut service = Service::new(&[("web", POLITE, 1), ("deaf", "faultapp --ignore-term --tick 60", 1)]);
+    service = service.with(|spec| {
+        let settings = r#"{"stop-signal": "SIGQUIT", "stop-tree": "main", "stop-command": "echo command $MAINPID >>heard"}"#;
+        spec.processes[0].settings = serde_json::from_str(settings).expect("settings");
+        let settings = r#"{"stop-timeout-seconds": "2"}"#;
+        spec.processes[1].settings = serde_json::from_str(settings).expect("settings");
+        spec.stop_timeout_seconds = 1;
+    });
+    service.start();
+    let main = crate::service::pid(&service.await_status("web.1", "runs", |status| status.process.is_some()));
+    service.await_status("deaf.1", "runs", |status| status.process.is_some());
+    service.kill_supervisor();
+    let spec = ps_supervisor::Spec::read(service.path()).expect("a spec");
+    let begin = Instant::now();
+    let left = ps_supervisor::strays(service.path()).end(Some(&spec), Duration::from_secs(1), |_| true);
+    let took = begin.elapsed();
+    assert!(left.is_empty() && service.processes().is_empty(), "{left:?}");
+    assert!(took >= Duration::from_secs(2), "its own grace period is longer: {took:?}");
+    let heard = std::fs::read_to_string(service.path().join("heard")).expect("something was heard");
+    assert_eq!(heard, format!("command {main}\nmain\n"));
+}

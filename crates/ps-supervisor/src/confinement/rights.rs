@@ -4,7 +4,9 @@
 use rustix::process::{Resource, getpriority_process, getrlimit};
 use rustix::thread::{CapabilitySet, capabilities};
 
-use super::{Confinement, OOM_SCORE, files_of};
+use type_settings::{IoPriority, Switch};
+
+use super::{Confinement, OOM_SCORE, files_of, priority, private_tmp};
 
 impl Confinement {
     /// The first setting that a supervisor of this user and group cannot apply, and why. If the user is ours, it is taken
@@ -12,7 +14,11 @@ impl Confinement {
     pub fn refusal(&self, supervisor: u32, group: u32) -> Option<(&'static str, String)> {
         let rights = Rights::of(supervisor);
         let of_user = || self.refused_identity((supervisor, group), rights);
-        of_user().or_else(|| self.refused_priority(rights)).or_else(|| self.refused_limit(rights))
+        of_user()
+            .or_else(|| self.refused_priority(rights))
+            .or_else(|| self.refused_io_priority(rights))
+            .or_else(|| self.refused_limit(rights))
+            .or_else(|| self.refused_tmp(rights))
     }
 
     fn refused_identity(
@@ -64,6 +70,27 @@ impl Confinement {
         })
     }
 
+    fn refused_io_priority(&self, rights: Rights) -> Option<(&'static str, String)> {
+        let wanted = self.0.io_priority?;
+        let setting = "io-priority";
+        if priority::program().is_none() {
+            return Some((
+                setting,
+                "it is set by ionice (of util-linux or busybox), which is not there".to_owned(),
+            ));
+        }
+        let is_first = matches!(wanted, IoPriority::Realtime(_));
+        let may = rights.has_any(&[CapabilitySet::SYS_NICE, CapabilitySet::SYS_ADMIN]);
+        (is_first && !may)
+            .then(|| (setting, format!("the supervisor may not give {wanted} without CAP_SYS_NICE")))
+    }
+
+    fn refused_tmp(&self, rights: Rights) -> Option<(&'static str, String)> {
+        let is_wanted = self.0.private_tmp.is_some_and(Switch::is_on);
+        let obstacle = (is_wanted && !rights.has(CapabilitySet::SYS_ADMIN)).then(private_tmp::obstacle)?;
+        obstacle.map(|reason| ("private-tmp", reason))
+    }
+
     fn refused_limit(&self, rights: Rights) -> Option<(&'static str, String)> {
         let limits = [
             ("limit-nofile", Resource::Nofile, self.0.limit_nofile.map(files_of)),
@@ -99,6 +126,10 @@ impl Rights {
     fn has(self, rights: CapabilitySet) -> bool {
         self.0.contains(rights)
     }
+
+    fn has_any(self, rights: &[CapabilitySet]) -> bool {
+        rights.iter().any(|rights| self.has(*rights))
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +151,7 @@ mod tests {
         assert_eq!(refused(r#"{"user":"54321","group":"54322"}"#), None);
         assert_eq!(refused(r#"{"nice":"-20"}"#), Some("nice"));
         assert_eq!(refused(r#"{"oom-score-adj":"-1000"}"#), Some("oom-score-adj"));
+        assert_eq!(refused(r#"{"io-priority":"realtime:4"}"#), Some("io-priority"));
         assert_eq!(refused(r#"{"limit-nofile":"18446744073709551614"}"#), Some("limit-nofile"));
         assert_eq!(refused(r#"{"nice":"19","oom-score-adj":"1000","limit-nofile":"9","umask":"077"}"#), None);
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use formation::{ProcessType, RestartPolicy, SignalName};
-use os_process::{Census, Tree};
+use os_process::{Census, Manner, Tree};
 use rustix::process::Signal;
 use type_settings::{CommandLine, StopTree, TypeSettings};
 
@@ -77,11 +77,23 @@ impl Terms {
         self.settings.stop_command.as_ref().map(CommandLine::as_str)
     }
 
+    fn signal(&self) -> Signal {
+        let number = self.settings.stop_signal.unwrap_or(SignalName::TERM).number();
+        Signal::from_named_raw(i32::from(number)).expect("every signal with a name is one of Linux")
+    }
+
+    /// How it is ended where nobody supervises it; `main` is its main process, if that is known.
+    pub(crate) fn manner(&self, main: Option<u32>) -> Manner {
+        let only = match self.settings.stop_tree.unwrap_or_default() {
+            StopTree::Main => main,
+            StopTree::Whole => None,
+        };
+        Manner { signal: self.signal(), grace: self.grace, only }
+    }
+
     /// Sends the stop signal to the main process or to the whole tree, as the rules say.
     pub(super) fn ask_to_end(&self, tree: &Tree, main: Option<u32>, census: &mut Census) {
-        let number = self.settings.stop_signal.unwrap_or(SignalName::TERM).number();
-        let signal =
-            Signal::from_named_raw(i32::from(number)).expect("every signal with a name is one of Linux");
+        let signal = self.signal();
         match (self.settings.stop_tree.unwrap_or_default(), main) {
             (StopTree::Main, Some(main)) => tree.terminate_main(main, signal, census),
             // If the main process is gone, the others get the signal, since nobody else could tell them.

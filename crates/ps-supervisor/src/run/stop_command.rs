@@ -13,9 +13,9 @@ use crate::run_name::RunName;
 use crate::run_table::RunEvent;
 
 /// Its number among the commands of a run: those of checks are lower.
-const NUMBER: usize = 2000;
+pub(crate) const NUMBER: usize = 2000;
 /// The variable that gives it the pid of the main process.
-const MAIN_PID: &str = "MAINPID";
+pub(crate) const MAIN_PID: &str = "MAINPID";
 
 impl Run {
     /// Starts it. If it cannot be started, it counts as over.

@@ -34,7 +34,7 @@ fn how(run: &Run, lifetime: Duration) -> String {
         0 => "ended within its first second".to_owned(),
         seconds => format!("ended after {seconds} s"),
     };
-    let exit = run.status.last_exit.map(|exit| format!(" ({exit})")).unwrap_or_default();
+    let exit = run.status.how_it_ended().map(|exit| format!(" ({exit})")).unwrap_or_default();
     let hint = run.status.note.as_ref().map(|note| format!(": {note}")).unwrap_or_default();
     when + &exit + &hint
 }

@@ -76,6 +76,7 @@ impl Supervisor {
         let _ = make_directory(&directory);
         let mut seat = Seat::of(slot.clone(), directory, found);
         seat.go_on_asking(&mut self.means);
+        seat.runs_mut().for_each(|run| run.find_limits(&self.means));
         for run in seat.runs() {
             if let Some(pidfd) = run.process().and_then(Process::pidfd) {
                 let _ = self.poll.watch(pidfd, Wakeup::Adopted(slot.clone(), run.number()));

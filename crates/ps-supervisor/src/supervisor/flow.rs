@@ -121,6 +121,7 @@ impl Supervisor {
                 | Wakeup::Client(_)
                 | Wakeup::Check(..)
                 | Wakeup::Notify
+                | Wakeup::Memory(..)
                 | Wakeup::Files(_)
                 | Wakeup::Adopted(..) => (),
             }

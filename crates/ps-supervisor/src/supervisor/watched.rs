@@ -79,6 +79,11 @@ impl Supervisor {
             types.iter().any(|name| name == slot.process_type.as_str()) && !is_over
         };
         let slots: Vec<Slot> = wanted.iter().filter(is_meant).cloned().collect();
+        self.start_slots_anew(slots, why);
+    }
+
+    /// Starts these slots anew, as a restart does, and says why.
+    pub(super) fn start_slots_anew(&mut self, slots: Vec<Slot>, why: &str) {
         if slots.is_empty() {
             return;
         }

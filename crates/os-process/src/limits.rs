@@ -1,0 +1,352 @@
+//! Limits of memory, CPU time and numbers of processes that hold for a whole tree, kept by the kernel's controllers. In version 2 of
+//! cgroups they belong to the group that the tree lives in anyway; in version 1 each controller has a hierarchy of its own, and
+//! the tree gets a group in each one that it needs. Where a controller is not to be had it is said why not, and the others are used.
+//!
+//! Version 2 gives controllers only to groups whose parent holds no processes itself. Where our groups lie below a group that was
+//! given to us, as a unit of systemd is, the supervisors that live in it therefore move into a leaf beside their trees first.
+
+mod group;
+mod lack;
+mod memory;
+
+use std::fmt::Display;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Access;
+use rustix::process::geteuid;
+
+use crate::cgroup::{self, Cgroup, CgroupRoot, PARENT, PROCESSES, ServiceName, mounts};
+pub use group::LimitGroup;
+pub use lack::Lack;
+pub use memory::{MemoryGroup, MemoryWatch};
+
+const CONTROL: &str = "cgroup.subtree_control";
+
+/// What is limited, by the name of its controller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Controller {
+    /// How much memory.
+    Memory,
+    /// How much time of the CPUs.
+    Cpu,
+    /// How many processes and threads.
+    Pids,
+}
+
+/// What a tree is limited to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// In bytes.
+    pub memory: Option<u64>,
+    /// In thousandths of a CPU.
+    pub cpu: Option<u32>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+    /// Whether it is to be known how much memory it uses, limited or not.
+    pub is_measured: bool,
+}
+
+/// Whoever makes groups.
+#[derive(Clone, Copy, Debug)]
+pub struct Maker {
+    /// Its process; `None`: this one.
+    pub process: Option<u32>,
+    /// The number of its user.
+    pub user: u32,
+    /// Whether a process may be moved into the leaf of supervisors.
+    pub is_ours: fn(u32) -> bool,
+}
+
+/// Where limits can be kept, and where not.
+#[derive(Debug)]
+pub struct LimitRoot {
+    service: ServiceName,
+    is_ours: fn(u32) -> bool,
+    memory: Result<Place, Lack>,
+    cpu: Result<Place, Lack>,
+    pids: Result<Place, Lack>,
+}
+
+/// Where groups of a controller are made.
+#[derive(Clone, Debug)]
+enum Place {
+    /// The directory of our groups in the hierarchy of this controller.
+    V1(PathBuf),
+    /// The directory of the groups of all trees.
+    V2(PathBuf),
+}
+
+impl Controller {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Memory, Self::Cpu, Self::Pids];
+
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Cpu => "cpu",
+            Self::Pids => "pids",
+        }
+    }
+}
+
+impl Limits {
+    /// Whether a tree needs this controller for them.
+    pub fn need(&self, controller: Controller) -> bool {
+        match controller {
+            Controller::Memory => self.memory.is_some() || self.is_measured,
+            Controller::Cpu => self.cpu.is_some(),
+            Controller::Pids => self.pids.is_some(),
+        }
+    }
+}
+
+impl LimitRoot {
+    /// Looks where this maker can keep limits for the trees of a service.
+    pub fn find(maker: Maker, service: ServiceName) -> Self {
+        let process = maker.process.map_or_else(|| "self".to_owned(), |pid| pid.to_string());
+        let own = fs::read_to_string(format!("/proc/{process}/cgroup")).unwrap_or_default();
+        let cgroups: Vec<String> =
+            mounts().into_iter().flatten().filter(|line| line.contains(" - cgroup")).collect();
+        let v2 = CgroupRoot::parent_for(maker.process);
+        let place = |controller| place(controller, &own, &cgroups, v2.as_deref(), maker);
+        Self {
+            service,
+            is_ours: maker.is_ours,
+            memory: place(Controller::Memory),
+            cpu: place(Controller::Cpu),
+            pids: place(Controller::Pids),
+        }
+    }
+
+    /// Why nothing can be limited by this controller; `None`: it can.
+    pub fn lack(&self, controller: Controller) -> Option<&Lack> {
+        self.place(controller).as_ref().err()
+    }
+
+    /// The groups of the tree of that name, which lives in `tree`, made ready with its limits; what of them could not be had, and why.
+    pub fn make(
+        &self,
+        tree: Option<&Cgroup>,
+        name: impl Display,
+        limits: &Limits,
+    ) -> (LimitGroup, Vec<(Controller, Lack)>) {
+        let mut group = LimitGroup::default();
+        let mut lacking = Vec::new();
+        for controller in Controller::ALL.into_iter().filter(|controller| limits.need(*controller)) {
+            let made = self
+                .directory(controller, tree, &name)
+                .and_then(|(directory, is_v2)| group.add(controller, directory, is_v2, limits));
+            if let Err(lack) = made {
+                lacking.push((controller, lack));
+            }
+        }
+        (group, lacking)
+    }
+
+    /// The groups that a tree of that name was given, as far as they are there.
+    pub fn left(&self, tree: Option<&Cgroup>, name: impl Display) -> LimitGroup {
+        let mut group = LimitGroup::default();
+        for controller in Controller::ALL {
+            let directory = match (self.place(controller), tree) {
+                (Ok(Place::V1(parent)), _) => Some((self.named(parent, &name), false)),
+                (Ok(Place::V2(_)), Some(tree)) => Some((tree.path().to_owned(), true)),
+                (Ok(Place::V2(_)), None) | (Err(_), _) => None,
+            };
+            if let Some((directory, is_v2)) = directory.filter(|(directory, _)| directory.is_dir()) {
+                group.take_over(controller, directory, is_v2);
+            }
+        }
+        group
+    }
+
+    /// Removes the empty groups of version 1 that supervisors of the service left behind.
+    pub fn remove_empty_groups(&self) {
+        for place in [&self.memory, &self.cpu, &self.pids] {
+            let Ok(Place::V1(parent)) = place else { continue };
+            let prefix = format!("{}-", self.service.own);
+            for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+                if entry.file_name().to_str().is_some_and(|name| name.starts_with(&prefix)) {
+                    let _ = fs::remove_dir(entry.path());
+                }
+            }
+            let _ = fs::remove_dir(parent);
+        }
+    }
+
+    fn place(&self, controller: Controller) -> &Result<Place, Lack> {
+        match controller {
+            Controller::Memory => &self.memory,
+            Controller::Cpu => &self.cpu,
+            Controller::Pids => &self.pids,
+        }
+    }
+
+    fn named(&self, parent: &Path, name: impl Display) -> PathBuf {
+        parent.join(format!("{}-{name}", self.service.own))
+    }
+
+    /// The directory in which a tree is limited, made if need be, and whether it is of version 2.
+    fn directory(
+        &self,
+        controller: Controller,
+        tree: Option<&Cgroup>,
+        name: impl Display,
+    ) -> Result<(PathBuf, bool), Lack> {
+        let refused = |path: &Path| {
+            let path = path.to_owned();
+            move |reason: io::Error| Lack::Refused { path, reason: reason.to_string() }
+        };
+        match self.place(controller) {
+            Ok(Place::V1(parent)) => {
+                let directory = self.named(parent, name);
+                fs::create_dir_all(&directory).map_err(refused(&directory))?;
+                Ok((directory, false))
+            }
+            Ok(Place::V2(parent)) => {
+                let tree = tree.ok_or(Lack::NoGroups)?;
+                tree.make().map_err(refused(parent))?;
+                self.enable(controller, parent)?;
+                Ok((tree.path().to_owned(), true))
+            }
+            Err(lack) => Err(lack.clone()),
+        }
+    }
+
+    /// Has the groups below `parent` have this controller.
+    fn enable(&self, controller: Controller, parent: &Path) -> Result<(), Lack> {
+        for directory in parent.parent().into_iter().chain([parent]) {
+            if has_word(&directory.join(CONTROL), controller.as_str()) {
+                continue;
+            }
+            let order = format!("+{}", controller.as_str());
+            let enabled = fs::write(directory.join(CONTROL), &order).or_else(|error| {
+                if error.kind() != io::ErrorKind::ResourceBusy {
+                    return Err(error);
+                }
+                self.leave(directory)?;
+                fs::write(directory.join(CONTROL), &order)
+            });
+            enabled.map_err(|error| {
+                let refused = || Lack::Refused { path: directory.join(CONTROL), reason: error.to_string() };
+                occupant(directory, self.is_ours).unwrap_or_else(refused)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Has the supervisors that live in a group move into a leaf of it.
+    fn leave(&self, directory: &Path) -> io::Result<()> {
+        let leaf = directory.join(cgroup::LEAF);
+        fs::create_dir_all(&leaf)?;
+        for pid in cgroup::members(directory).into_iter().filter(|pid| (self.is_ours)(*pid)) {
+            // One that has ended meanwhile is not in the way.
+            let _ = fs::write(leaf.join(PROCESSES), pid.to_string());
+        }
+        Ok(())
+    }
+}
+
+/// Where a controller's groups can be made.
+fn place(
+    controller: Controller,
+    own: &str,
+    cgroups: &[String],
+    v2: Option<&Path>,
+    maker: Maker,
+) -> Result<Place, Lack> {
+    if let Some(group) = v1_group(own, controller) {
+        let mount = v1_mount(cgroups, controller).ok_or(Lack::NotThere(controller))?;
+        let bases = [mount.clone(), mount.join(group.trim_start_matches('/'))];
+        let can_make = |base: &PathBuf| {
+            let parent = base.join(PARENT);
+            may_write(if parent.is_dir() { &parent } else { base }, maker.user)
+        };
+        let base = bases.into_iter().find(can_make);
+        return base.map(|base| Place::V1(base.join(PARENT))).ok_or(Lack::NotWritable(mount));
+    }
+    let parent = v2.ok_or(Lack::NoGroups)?;
+    let base = parent.parent().unwrap_or(parent);
+    if !has_word(&base.join("cgroup.controllers"), controller.as_str()) {
+        return Err(Lack::NotThere(controller));
+    }
+    if !has_word(&base.join(CONTROL), controller.as_str()) {
+        if !may_write(&base.join(CONTROL), maker.user) {
+            return Err(Lack::NotWritable(base.to_owned()));
+        }
+        // The root of all groups may hold processes and have controllers as well; it alone has no type.
+        if let Some(lack) = occupant(base, maker.is_ours).filter(|_| base.join("cgroup.type").exists()) {
+            return Err(lack);
+        }
+    }
+    Ok(Place::V2(parent.to_owned()))
+}
+
+/// Who lives in a group and is none of ours.
+fn occupant(directory: &Path, is_ours: fn(u32) -> bool) -> Option<Lack> {
+    let pid = cgroup::members(directory).into_iter().find(|pid| !is_ours(*pid))?;
+    Some(Lack::Occupied { group: directory.to_owned(), pid })
+}
+
+/// The group of a process in the hierarchy of version 1 that has this controller, if there is one: `4:memory:/docker/x`.
+fn v1_group(groups: &str, controller: Controller) -> Option<&str> {
+    groups.lines().find_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let has = fields.next()?.split(',').any(|word| word == controller.as_str());
+        has.then(|| fields.next())?
+    })
+}
+
+/// Where a controller of version 1 is mounted (proc(5), mountinfo: type, source and options follow ` - `).
+fn v1_mount(mountinfo: &[String], controller: Controller) -> Option<PathBuf> {
+    mountinfo.iter().find_map(|line| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let mut kind = kind.split(' ');
+        let has =
+            kind.next() == Some("cgroup") && kind.nth(1)?.split(',').any(|word| word == controller.as_str());
+        has.then(|| mount.split(' ').nth(4).map(PathBuf::from))?
+    })
+}
+
+fn has_word(file: &Path, word: &str) -> bool {
+    fs::read_to_string(file).is_ok_and(|text| text.split_whitespace().any(|known| known == word))
+}
+
+/// Whether that user may; of anybody but ourselves only the owner of a file is known to.
+fn may_write(path: &Path, user: u32) -> bool {
+    if user == geteuid().as_raw() {
+        return rustix::fs::access(path, Access::WRITE_OK).is_ok();
+    }
+    path.metadata().is_ok_and(|file| file.uid() == user && file.mode() & 0o200 != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hierarchy_of_a_controller_is_found_by_its_name_alone() {
+        let groups = "5:cpu,cpuacct:/a:b\n4:memory:/docker/x\n1:name=systemd:/y\n0::/z\n";
+        assert_eq!(v1_group(groups, Controller::Memory), Some("/docker/x"));
+        assert_eq!(v1_group(groups, Controller::Cpu), Some("/a:b"));
+        assert_eq!(v1_group(groups, Controller::Pids), None);
+        let mounts = [
+            "30 23 0:26 / /c/cpu rw - cgroup cgroup rw,cpu,cpuacct",
+            "31 23 0:27 / /c/u rw - cgroup2 x rw,memory",
+        ];
+        let mounts = mounts.map(str::to_owned);
+        assert_eq!(v1_mount(&mounts, Controller::Cpu), Some(PathBuf::from("/c/cpu")));
+        assert_eq!(v1_mount(&mounts, Controller::Memory), None);
+    }
+
+    #[test]
+    fn a_tree_without_a_limit_needs_no_controller_and_one_that_is_measured_needs_memory() {
+        let need = |limits: Limits| Controller::ALL.map(|controller| limits.need(controller));
+        assert_eq!(need(Limits::default()), [false; 3]);
+        assert_eq!(need(Limits { is_measured: true, ..Limits::default() }), [true, false, false]);
+        assert_eq!(need(Limits { cpu: Some(500), pids: Some(9), ..Limits::default() }), [false, true, true]);
+    }
+}

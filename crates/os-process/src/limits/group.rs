@@ -1,0 +1,111 @@
+//! The groups in which one tree is limited.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::memory::MemoryGroup;
+use super::{Controller, Lack, Limits};
+use crate::cgroup::PROCESSES;
+
+/// The period in which CPU time is counted, in microseconds; a thousandth of a CPU is a thousandth of it.
+const PERIOD: u64 = 100_000;
+
+/// The groups of one tree.
+#[derive(Debug, Default)]
+pub struct LimitGroup {
+    memory: Option<MemoryGroup>,
+    /// Those of version 1: the tree does not live in them by itself.
+    own: Vec<PathBuf>,
+}
+
+impl LimitGroup {
+    /// Has this directory limit the tree.
+    pub(super) fn add(
+        &mut self,
+        controller: Controller,
+        directory: PathBuf,
+        is_v2: bool,
+        limits: &Limits,
+    ) -> Result<(), Lack> {
+        let written = orders(controller, is_v2, limits).into_iter().try_for_each(|(file, value)| {
+            let path = directory.join(file);
+            fs::write(&path, value).map_err(|error| Lack::Refused { path, reason: error.to_string() })
+        });
+        if written.is_err() && !is_v2 {
+            let _ = fs::remove_dir(&directory);
+        }
+        written?;
+        self.take_over(controller, directory, is_v2);
+        Ok(())
+    }
+
+    /// Knows this directory as one that limits the tree.
+    pub(super) fn take_over(&mut self, controller: Controller, directory: PathBuf, is_v2: bool) {
+        if controller == Controller::Memory {
+            self.memory = Some(MemoryGroup::new(directory.clone(), is_v2));
+        }
+        if !is_v2 {
+            self.own.push(directory);
+        }
+    }
+
+    /// What tells of its memory.
+    pub fn memory(&self) -> Option<&MemoryGroup> {
+        self.memory.as_ref()
+    }
+
+    /// The files into which a process writes `0` to be limited, beside that of the group it lives in.
+    pub fn joining_files(&self) -> impl Iterator<Item = PathBuf> {
+        self.own.iter().map(|directory| directory.join(PROCESSES))
+    }
+
+    /// Removes what is there for the limits alone, once the tree is empty.
+    pub fn remove(&self) {
+        for directory in &self.own {
+            let _ = fs::remove_dir(directory);
+            let _ = directory.parent().map(fs::remove_dir);
+        }
+    }
+}
+
+/// What is written into which file of a group.
+fn orders(controller: Controller, is_v2: bool, limits: &Limits) -> Vec<(&'static Path, String)> {
+    let file = |name: &'static str| Path::new(name);
+    match controller {
+        Controller::Memory => {
+            let name = if is_v2 { "memory.max" } else { "memory.limit_in_bytes" };
+            limits.memory.iter().map(|bytes| (file(name), bytes.to_string())).collect()
+        }
+        Controller::Cpu => {
+            let quota = limits.cpu.map(|thousandths| u64::from(thousandths) * PERIOD / 1000);
+            match quota {
+                Some(quota) if is_v2 => vec![(file("cpu.max"), format!("{quota} {PERIOD}"))],
+                Some(quota) => vec![
+                    (file("cpu.cfs_period_us"), PERIOD.to_string()),
+                    (file("cpu.cfs_quota_us"), quota.to_string()),
+                ],
+                None => Vec::new(),
+            }
+        }
+        Controller::Pids => limits.pids.iter().map(|pids| (file("pids.max"), pids.to_string())).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_version_is_told_in_its_own_words() {
+        let limits = Limits { memory: Some(1 << 20), cpu: Some(1250), pids: Some(7), is_measured: false };
+        let orders = |controller, is_v2| {
+            let orders = orders(controller, is_v2, &limits).into_iter();
+            orders.map(|(file, value)| format!("{} = {value}", file.display())).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(orders(Controller::Memory, true), "memory.max = 1048576");
+        assert_eq!(orders(Controller::Memory, false), "memory.limit_in_bytes = 1048576");
+        assert_eq!(orders(Controller::Cpu, true), "cpu.max = 125000 100000");
+        assert_eq!(orders(Controller::Cpu, false), "cpu.cfs_period_us = 100000, cpu.cfs_quota_us = 125000");
+        assert_eq!([true, false].map(|is_v2| orders(Controller::Pids, is_v2)), ["pids.max = 7"; 2]);
+    }
+}

@@ -1,0 +1,157 @@
+//! What the memory controller says of one tree, and being woken when it has something to say: version 2 by a file that can be waited
+//! for, version 1 by eventfds. Nobody is woken while nothing happens.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+/// The group of one tree that has the memory controller.
+#[derive(Clone, Debug)]
+pub struct MemoryGroup {
+    path: PathBuf,
+    is_v2: bool,
+}
+
+/// Is woken when processes of a group are killed for want of memory, and when it uses more than it should.
+#[derive(Debug)]
+pub enum MemoryWatch {
+    /// `memory.events`, which tells of both by an exceptional condition (POLLPRI).
+    Events(File),
+    /// An eventfd for kills, and one for use.
+    Eventfds(Vec<OwnedFd>),
+}
+
+impl MemoryGroup {
+    pub(super) fn new(path: PathBuf, is_v2: bool) -> Self {
+        Self { path, is_v2 }
+    }
+
+    /// How many of its processes the kernel has killed for want of memory.
+    pub fn kills(&self) -> u64 {
+        let file = if self.is_v2 { "memory.events" } else { "memory.oom_control" };
+        number(&self.path.join(file), "oom_kill").unwrap_or(0)
+    }
+
+    /// Whether it has ever reached its own limit: otherwise it was the memory of the machine that ran out.
+    pub fn has_reached_limit(&self) -> bool {
+        if self.is_v2 {
+            return number(&self.path.join("memory.events"), "oom").unwrap_or(0) > 0;
+        }
+        let failed = fs::read_to_string(self.path.join("memory.failcnt")).unwrap_or_default();
+        failed.trim().parse::<u64>().is_ok_and(|times| times > 0)
+    }
+
+    /// How much it uses that the kernel could not take back, in bytes: what it keeps of files is left out.
+    pub fn used(&self) -> Option<u64> {
+        let names = if self.is_v2 { ["anon", "shmem"] } else { ["total_rss", "total_shmem"] };
+        let file = self.path.join("memory.stat");
+        let shared = number(&file, names[1]).unwrap_or(0);
+        Some(number(&file, names[0])?.saturating_add(shared))
+    }
+
+    /// Whether it holds more than so many bytes, what it keeps of files included.
+    pub fn holds_more_than(&self, bytes: u64) -> bool {
+        let file = if self.is_v2 { "memory.current" } else { "memory.usage_in_bytes" };
+        let held = fs::read_to_string(self.path.join(file)).unwrap_or_default();
+        held.trim().parse::<u64>().is_ok_and(|held| held > bytes)
+    }
+
+    /// Has somebody woken when a process of it is killed, or, where `most` is given, when it uses more than these bytes.
+    pub fn watch(&self, most: Option<u64>) -> io::Result<MemoryWatch> {
+        if self.is_v2 {
+            self.tell_beyond(most)?;
+            let mut watch = MemoryWatch::Events(File::open(self.path.join("memory.events"))?);
+            watch.clear();
+            return Ok(watch);
+        }
+        let mut fds = vec![self.register("memory.oom_control", "")?];
+        if let Some(most) = most {
+            fds.push(self.register("memory.usage_in_bytes", &most.to_string())?);
+        }
+        Ok(MemoryWatch::Eventfds(fds))
+    }
+
+    /// Whether it is told of use beyond so many bytes, or no more. Version 2 slows down whoever is beyond, so that is asked for
+    /// until it was told of once; version 1 tells each time.
+    pub fn tell_beyond(&self, most: Option<u64>) -> io::Result<()> {
+        if !self.is_v2 {
+            return Ok(());
+        }
+        let value = most.map_or_else(|| "max".to_owned(), |most| most.to_string());
+        fs::write(self.path.join("memory.high"), value)
+    }
+
+    /// The kernel's way of version 1 to be told of something (cgroup-v1/memory.rst).
+    fn register(&self, file: &str, argument: &str) -> io::Result<OwnedFd> {
+        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let control = File::open(self.path.join(file))?;
+        let order = format!("{} {} {argument}", event.as_raw_fd(), control.as_raw_fd());
+        fs::write(self.path.join("cgroup.event_control"), order.trim_end())?;
+        Ok(event)
+    }
+}
+
+impl MemoryWatch {
+    /// What is to be waited for, and whether by its exceptional condition.
+    pub fn descriptors(&self) -> Vec<(BorrowedFd<'_>, bool)> {
+        match self {
+            Self::Events(file) => vec![(file.as_fd(), true)],
+            Self::Eventfds(fds) => fds.iter().map(|fd| (fd.as_fd(), false)).collect(),
+        }
+    }
+
+    /// It was heard: the next event wakes anew.
+    pub fn clear(&mut self) {
+        match self {
+            Self::Events(file) => {
+                let mut events = String::new();
+                let _ = file.rewind().and_then(|()| file.read_to_string(&mut events));
+            }
+            Self::Eventfds(fds) => {
+                for fd in fds {
+                    let _ = rustix::io::read(fd, &mut [0; 8]);
+                }
+            }
+        }
+    }
+}
+
+/// The number behind a name, one pair a line.
+fn number(file: &Path, name: &str) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(is_v2: bool, files: &[(&str, &str)]) -> (tempfile::TempDir, MemoryGroup) {
+        let directory = tempfile::tempdir().expect("a directory");
+        for (name, text) in files {
+            fs::write(directory.path().join(name), text).expect("written");
+        }
+        let group = MemoryGroup::new(directory.path().to_owned(), is_v2);
+        (directory, group)
+    }
+
+    #[test]
+    fn kills_and_use_are_read_from_both_versions() {
+        let events = "low 0\nhigh 3\nmax 9\noom 1\noom_kill 2\noom_group_kill 7\n";
+        let (_kept, v2) =
+            group(true, &[("memory.events", events), ("memory.stat", "anon 100\nfile 900\nshmem 20\n")]);
+        assert_eq!((v2.kills(), v2.has_reached_limit(), v2.used()), (2, true, Some(120)));
+        let control = "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n";
+        let stat = "cache 900\nrss 3\nshmem 5\ntotal_cache 900\ntotal_rss 70\ntotal_shmem 7\n";
+        let (_kept, v1) = group(
+            false,
+            &[("memory.oom_control", control), ("memory.stat", stat), ("memory.failcnt", "0\n")],
+        );
+        assert_eq!((v1.kills(), v1.has_reached_limit(), v1.used()), (1, false, Some(77)));
+        let (_kept, gone) = group(true, &[]);
+        assert_eq!((gone.kills(), gone.has_reached_limit(), gone.used()), (0, false, None));
+    }
+}

@@ -1,0 +1,73 @@
+//! What it takes to start the process of a run: logs, FIFOs, a port, variables, limits.
+
+use ps_rollout::{Lane, Role};
+
+use super::{Obstacle, Run};
+use crate::limits::Limited;
+use crate::means::Means;
+use crate::ports;
+use crate::process::Process;
+use crate::restart::is_job;
+use crate::spec::Spec;
+use crate::start::{self, Given};
+use crate::status::Status;
+
+impl Run {
+    pub(super) fn launch(&mut self, spec: &Spec, means: &mut Means) -> Result<Process, Obstacle> {
+        self.outputs.drain();
+        let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
+        self.status.revision = spec.revision;
+        self.outputs.limit(spec.log_limits(&self.status.slot.process_type));
+        self.outputs.prepare().map_err(Obstacle::Place)?;
+        if self.status.role != Some(Role::Current) {
+            // Written at once: if the supervisor dies now, the next one sees by it that this run does not fill the slot.
+            let _ = self.write_own();
+        }
+        self.status.begin_logs(self.outputs.places());
+        self.status.job = is_job(spec.policy(&self.status.slot.process_type), has_finished);
+        self.status.directory = Some(spec.directory.clone());
+        self.assign_port(spec, means).map_err(Obstacle::Refused)?;
+        let slot = &self.status.slot;
+        let environment = means.environments.of(spec, slot, self.status.port).map_err(Obstacle::Refused)?;
+        let environment = self.told_where(environment, spec, means).map_err(Obstacle::Refused)?;
+        self.limit(spec, means).map_err(Obstacle::Refused)?;
+        let slot = &self.status.slot;
+        let closed = || Obstacle::Place("its output is not open".to_owned());
+        let output = self.outputs.output().ok_or_else(closed)?;
+        let descriptors = means.descriptors;
+        let limited = self.limited.as_deref();
+        let cgroups = means.cgroups.as_ref();
+        let given =
+            Given { tree: &self.tree, environment: &environment, output, descriptors, cgroups, limited };
+        let spawned = start::spawn(spec, slot, &given);
+        if spawned.is_err() {
+            self.give_up_limits();
+        }
+        spawned.map_err(Obstacle::Refused)
+    }
+
+    /// Makes ready what its process may use of the machine.
+    fn limit(&mut self, spec: &Spec, means: &Means) -> Result<(), String> {
+        let name = self.name().to_string();
+        let settings = spec.settings(&self.status.slot.process_type);
+        let made = settings
+            .map_or(Ok(None), |settings| Limited::make(settings, &means.service, &self.tree, &name))?;
+        let (limited, in_force) = made.unzip();
+        self.limited = limited.map(Box::new);
+        self.status.limits = in_force.map(Box::new);
+        Ok(())
+    }
+
+    /// Makes sure that the port is free. If it is not, the run gets another one, and a note says so.
+    fn assign_port(&mut self, spec: &Spec, means: &mut Means) -> Result<(), String> {
+        let Status { slot, port, .. } = &self.status;
+        (self.status.port, self.status.note) = match self.status.lane {
+            Lane::Own => {
+                let assigned = ports::assign(spec, slot, &means.service, *port, &mut means.claims)?;
+                (assigned.port, assigned.note)
+            }
+            Lane::Second => (ports::second(spec, slot, &means.service, &mut means.claims)?, None),
+        };
+        Ok(())
+    }
+}
