@@ -100,24 +100,23 @@ impl Invocation {
                 command
             }
             (Self::Words(_), None) => self.plain_command(),
-            (Self::Script { shell, script }, Some(launcher)) if entry.confinement.is_some() => {
-                let words = [shell.into(), "-c".into(), procfile::shell_script(script).into()];
-                launch::command(launcher, entry, Some(SHELL), &words)
+            (Self::Script { shell, script }, Some(launcher)) => {
+                let [called, option, script] = shell_words(script);
+                launch::command(launcher, entry, called.to_str(), &[shell.into(), option, script])
             }
-            (Self::Script { shell: program, script }, _) => shell(program, entry, script),
+            (Self::Script { shell: program, script }, None) => shell(program, entry, script),
         })
     }
 
-    /// The `Command` with the path of its program looked up beforehand, so that nothing searches `PATH` between fork and
-    /// exec and the standard library can use `posix_spawn`. `None`: there is no such program.
-    pub(crate) fn found_command(&self, environment: &Environment, directory: &Path) -> Option<Command> {
+    /// What becomes this process: the program by its path, and its words, its own name first. `None`: there is no such program.
+    pub(crate) fn found(
+        &self,
+        environment: &Environment,
+        directory: &Path,
+    ) -> Option<(PathBuf, Vec<OsString>)> {
         match self {
-            Self::Words(words) => {
-                let mut command = Command::new(find(&words[0], environment, directory)?);
-                command.arg0(&words[0]).args(&words[1..]);
-                Some(command)
-            }
-            Self::Script { .. } => Some(self.plain_command()),
+            Self::Words(words) => Some((find(&words[0], environment, directory)?, words.clone())),
+            Self::Script { shell, script } => Some((shell.clone(), shell_words(script).into())),
         }
     }
 
@@ -177,6 +176,11 @@ pub(crate) fn script(command: &str, entry: Entry<'_>) -> String {
 /// Quotes `text` for a shell.
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// A shell's words for a script. A bash of that name keeps to what every sh does.
+fn shell_words(command: &str) -> [OsString; 3] {
+    [SHELL.into(), "-c".into(), procfile::shell_script(command).into()]
 }
 
 fn shell(program: &Path, entry: Entry<'_>, command_line: &str) -> Command {

@@ -14,6 +14,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::confinement::Confinement;
 use crate::entry::Entry;
+use crate::signals;
 
 /// The name (`argv[0]`) under which the program launches a command. `ps` shows it for a millisecond.
 const NAME: &str = "ps-supervise-launch";
@@ -102,6 +103,7 @@ impl Launch {
 
     /// Executes the command; returns only on failure.
     pub fn exec(self) -> Failed {
+        signals::unblock();
         for file in self.joining {
             if let Err(reason) = std::fs::write(&file, "0") {
                 return Failed::Join { file, reason };

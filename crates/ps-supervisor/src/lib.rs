@@ -47,6 +47,7 @@ mod seat_table;
 mod server;
 mod signals;
 mod socket;
+mod spawn;
 mod spec;
 mod spec_file;
 mod start;

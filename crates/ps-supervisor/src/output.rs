@@ -87,31 +87,40 @@ impl Output {
         }
     }
 
-    /// Sets the stdin, stdout, stderr and process group of a command.
-    pub(crate) fn connect(&self, command: &mut Command) -> io::Result<()> {
-        match self {
+    /// stdin, stdout and stderr of a process; `None`: ours.
+    pub(crate) fn streams(&self) -> io::Result<[Option<OwnedFd>; 3]> {
+        Ok(match self {
             Self::Logs { directory, .. } => {
-                let end = |stream| writing_end(&fifo(directory, stream)).map(File::from);
-                command.stdin(nothing()?).stdout(end(Stream::Stdout)?).stderr(end(Stream::Stderr)?);
-                command.process_group(0);
+                let end = |stream| writing_end(&fifo(directory, stream));
+                [Some(nothing()?), Some(end(Stream::Stdout)?), Some(end(Stream::Stderr)?)]
             }
             Self::Pipe { end, has_stdin } => {
-                command.stdout(end.try_clone()?).stderr(end.try_clone()?);
-                if *has_stdin {
-                    // A terminal lets only its foreground process group read, and that is ours.
-                    command.stdin(Stdio::inherit());
-                } else {
-                    command.stdin(nothing()?).process_group(0);
-                }
+                let stdin = if *has_stdin { None } else { Some(nothing()?) };
+                [stdin, Some(end.try_clone()?), Some(end.try_clone()?)]
             }
+        })
+    }
+
+    /// Whether a process leads a group of its own. A terminal lets only its foreground process group read, which is ours.
+    pub(crate) fn has_group_of_its_own(&self) -> bool {
+        !matches!(self, Self::Pipe { has_stdin: true, .. })
+    }
+
+    /// Gives a command its stdin, stdout, stderr and process group.
+    pub(crate) fn connect(&self, command: &mut Command) -> io::Result<()> {
+        let [stdin, stdout, stderr] =
+            self.streams()?.map(|stream| stream.map_or_else(Stdio::inherit, Stdio::from));
+        command.stdin(stdin).stdout(stdout).stderr(stderr);
+        if self.has_group_of_its_own() {
+            command.process_group(0);
         }
         Ok(())
     }
 }
 
 /// An empty stdin. It is opened beforehand, because at the moment of the start there may be no descriptor left.
-fn nothing() -> io::Result<File> {
-    File::open("/dev/null")
+fn nothing() -> io::Result<OwnedFd> {
+    Ok(File::open("/dev/null")?.into())
 }
 
 /// The FIFO of a stream in the directory of a run.

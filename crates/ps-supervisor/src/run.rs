@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use formation::{Exit, State};
 use os_process::{Census, Tree};
-use ps_rollout::Lane;
+use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
 
 use crate::health::CommandTry;

@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use nix::sys::signal::{SigSet, Signal};
 use signal_hook::low_level::pipe;
 
 /// The signals that are not blocked: those that a supervisor acts on, those that [`crate::disown`] has given a handler
@@ -77,13 +77,10 @@ pub(crate) fn shield() -> io::Result<()> {
     Ok(blocked.thread_block()?)
 }
 
-/// Starts a process with no signal blocked, because it inherits the mask.
-pub(crate) fn unblocked<T>(start: impl FnOnce() -> T) -> T {
-    let before = SigSet::empty().thread_swap_mask(SigmaskHow::SIG_SETMASK);
-    let started = start();
-    // If the mask could not be changed, there is nothing to restore.
-    let _ = before.and_then(|before| before.thread_set_mask());
-    started
+/// Nothing is blocked any more in a process that is about to become a command.
+pub(crate) fn unblock() {
+    // Where the mask cannot be changed, the command has that of the supervisor.
+    let _ = SigSet::empty().thread_set_mask();
 }
 
 /// A stream that becomes readable when one of the signals arrives.

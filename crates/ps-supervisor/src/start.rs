@@ -7,7 +7,7 @@
 //! program is missing: the launcher then prints a shell's message into the instance's log and exits with a shell's status.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 
 use env_files::Environment;
 use formation::Slot;
@@ -23,7 +23,7 @@ use crate::limits::Limited;
 use crate::marks::MARKER;
 use crate::output::Output;
 use crate::process::Process;
-use crate::signals::unblocked;
+use crate::spawn::Spawn;
 use crate::spec::Spec;
 
 /// What a process is started with, beside its spec.
@@ -54,11 +54,11 @@ pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Proce
     }
     let confinement = Confinement::of(&wanted.settings);
     let start = Start { spec, given, invocation, confinement };
-    let child = match start.at_once() {
-        Some(child) => child,
+    let pid = match start.at_once() {
+        Some(pid) => pid,
         None => start.by_launch(slot)?,
     };
-    Ok(Process::child(child.id()))
+    Ok(Process::child(pid))
 }
 
 /// A start that has been prepared.
@@ -75,24 +75,33 @@ struct Start<'a> {
 }
 
 impl Start<'_> {
-    /// Starts it directly. `None`: that is not possible, and nothing was started.
-    fn at_once(&self) -> Option<Child> {
-        let Given { tree, environment, descriptors, cgroups, .. } = *self.given;
+    /// Starts it directly; its pid. `None`: that is not possible, and nothing was started.
+    fn at_once(&self) -> Option<u32> {
+        let Given { tree, environment, output, descriptors, cgroups, .. } = *self.given;
         // What it is limited to would hold for the supervisor too while that starts it.
         if self.confinement.is_some() || self.given.limited.is_some() {
             return None;
         }
-        let mut command = self.invocation.found_command(environment, &self.spec.directory)?;
-        self.prepare(&mut command).ok()?;
-        let mut start = || limited(descriptors.inherited, || self.spawn(&mut command));
+        let directory: &Path = &self.spec.directory;
+        let (program, words) = self.invocation.found(environment, directory)?;
+        let spawn = Spawn {
+            program: &program,
+            words: &words,
+            environment,
+            marker: tree.marker(),
+            directory,
+            streams: output.streams().ok()?,
+            leads: output.has_group_of_its_own(),
+        };
+        let start = || limited(descriptors.inherited, || tagged(tree.tag(), || spawn.start()));
         match tree.cgroup() {
             Some(cgroup) => cgroups?.within(cgroup, start)?.ok(),
             None => start().ok(),
         }
     }
 
-    /// Starts our own program, which executes the command.
-    fn by_launch(&self, slot: &Slot) -> Result<Child, String> {
+    /// Starts our own program, which executes the command; its pid.
+    fn by_launch(&self, slot: &Slot) -> Result<u32, String> {
         let Given { tree, descriptors, limited, .. } = *self.given;
         let of_limits = limited.into_iter().flat_map(Limited::joining_files);
         let joining: Vec<PathBuf> =
@@ -107,7 +116,8 @@ impl Start<'_> {
         let mut command = command.map_err(|error| format!("start {slot}: {error}"))?;
         self.prepare(&mut command).map_err(|error| format!("open output of {slot}: {error}"))?;
         let place = self.spec.directory.display();
-        self.spawn(&mut command).map_err(|error| format!("start {slot} in {place}: {error}"))
+        let started = tagged(tree.tag(), || command.spawn());
+        started.map(|child| child.id()).map_err(|error| format!("start {slot} in {place}: {error}"))
     }
 
     fn prepare(&self, command: &mut Command) -> std::io::Result<()> {
@@ -115,10 +125,6 @@ impl Start<'_> {
         let directory: &Path = &self.spec.directory;
         command.env_clear().envs(environment.iter()).env(MARKER, tree.marker()).current_dir(directory);
         output.connect(command)
-    }
-
-    fn spawn(&self, command: &mut Command) -> std::io::Result<Child> {
-        tagged(self.given.tree.tag(), || unblocked(|| command.spawn()))
     }
 }
 

@@ -21,7 +21,6 @@ use crate::entry::Entry;
 use crate::launch;
 use crate::marks::MARKER;
 use crate::run_name::RunName;
-use crate::signals::unblocked;
 
 /// How much of the command's output is kept for messages, in bytes.
 const SHOWN: usize = 200;
@@ -277,5 +276,5 @@ fn spawn(
         Some(output) => command.stdout(output.try_clone()?).stderr(output),
         None => command.stdout(Stdio::null()).stderr(Stdio::null()),
     };
-    tagged(tree.tag(), || unblocked(|| command.spawn())).map(|child| child.id())
+    tagged(tree.tag(), || command.spawn()).map(|child| child.id())
 }

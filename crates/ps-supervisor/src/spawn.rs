@@ -1,0 +1,98 @@
+//! A process is started as the standard library would start it, with one thing more: no signal is blocked in it, though those that
+//! nobody sends are blocked in the supervisor ([`crate::signals::shield`]). The supervisor does not lift that for a moment, as it
+//! does with other things that a process inherits: a signal that had come meanwhile would end it.
+
+use std::ffi::{CString, OsStr, OsString};
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use env_files::Environment;
+use nix::spawn::{PosixSpawnAttr, PosixSpawnFileActions, PosixSpawnFlags, posix_spawn};
+use nix::sys::signal::{SigSet, Signal};
+use nix::unistd::Pid;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use crate::marks::MARKER;
+
+/// What a process is to be.
+#[derive(Debug)]
+pub(crate) struct Spawn<'a> {
+    /// Its file.
+    pub(crate) program: &'a Path,
+    /// Its words, its own name first.
+    pub(crate) words: &'a [OsString],
+    /// Its variables.
+    pub(crate) environment: &'a Environment,
+    /// The value of the variable that marks it.
+    pub(crate) marker: &'a str,
+    /// Where it begins.
+    pub(crate) directory: &'a Path,
+    /// Its stdin, stdout and stderr; `None`: ours.
+    pub(crate) streams: [Option<OwnedFd>; 3],
+    /// Whether it leads a process group.
+    pub(crate) leads: bool,
+}
+
+impl Spawn<'_> {
+    /// Starts it; its pid.
+    ///
+    /// # Errors
+    /// Nothing was started.
+    pub(crate) fn start(&self) -> io::Result<u32> {
+        let words: Vec<CString> = self.words.iter().map(|word| text(word)).collect::<io::Result<_>>()?;
+        let marked = (OsStr::new(MARKER), OsStr::new(self.marker));
+        let variables = self.environment.iter().filter(|(name, _)| *name != MARKER).chain([marked]);
+        let variable = |(name, value): (&OsStr, &OsStr)| {
+            let mut entry = name.to_owned();
+            entry.push("=");
+            entry.push(value);
+            text(&entry)
+        };
+        let variables: Vec<CString> = variables.map(variable).collect::<io::Result<_>>()?;
+        let (actions, attributes) = (self.actions()?, self.attributes()?);
+        let start = || posix_spawn(self.program, &actions, &attributes, &words, &variables);
+        let pid = within(self.directory, start)??;
+        Ok(pid.as_raw().unsigned_abs())
+    }
+
+    fn actions(&self) -> io::Result<PosixSpawnFileActions> {
+        let mut actions = PosixSpawnFileActions::init()?;
+        for (number, stream) in (0..).zip(&self.streams) {
+            if let Some(stream) = stream {
+                actions.add_dup2(stream.as_raw_fd(), number)?;
+            }
+        }
+        Ok(actions)
+    }
+
+    fn attributes(&self) -> io::Result<PosixSpawnAttr> {
+        let mut attributes = PosixSpawnAttr::init()?;
+        attributes.set_sigmask(&SigSet::empty())?;
+        // Programs in Rust ignore it, as nothing else does.
+        attributes.set_sigdefault(&SigSet::from(Signal::SIGPIPE))?;
+        let mut flags = PosixSpawnFlags::POSIX_SPAWN_SETSIGMASK | PosixSpawnFlags::POSIX_SPAWN_SETSIGDEF;
+        if self.leads {
+            attributes.set_pgroup(Pid::from_raw(0))?;
+            flags |= PosixSpawnFlags::POSIX_SPAWN_SETPGROUP;
+        }
+        attributes.set_flags(flags)?;
+        Ok(attributes)
+    }
+}
+
+/// Runs `start` in a directory.
+fn within<T>(directory: &Path, start: impl FnOnce() -> T) -> io::Result<T> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let before = openat(CWD, ".", flags, Mode::empty())?;
+    rustix::process::chdir(directory)?;
+    let started = start();
+    // Nobody takes away a directory that is open.
+    let _ = rustix::process::fchdir(before);
+    Ok(started)
+}
+
+fn text(word: &OsStr) -> io::Result<CString> {
+    Ok(CString::new(word.as_bytes())?)
+}
