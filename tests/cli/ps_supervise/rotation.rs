@@ -164,7 +164,7 @@ fn what_a_full_disk_does_not_take_is_counted_to_the_byte_also_by_the_next_superv
     let Some(disk) = Disk::mount(&service) else { return };
     let mut words = begin(&mut service);
     let (mut emitted, mut earlier) = (0, 0);
-    for round in 0..rounds(6, 20) {
+    for round in 0..rounds(4, 20) {
         let bytes = 3_000_000 + round * 7_777;
         words.write_all(&vec![b'x'; bytes]).expect("web.1 reads: nobody waits for room");
         emitted += bytes as u64;
@@ -217,7 +217,7 @@ fn where_nothing_may_be_lost_whoever_writes_waits_for_room_and_the_status_says_s
 
 #[test]
 fn a_line_of_a_gigabyte_costs_no_memory_and_stays_as_it_was() {
-    let bytes = rounds(100_000_000, 1_000_000_000);
+    let bytes = rounds(64_000_000, 1_000_000_000);
     let mut service = echo(r#"{"log-max-files":"1000"}"#);
     let mut words = begin(&mut service);
     let pid = service.supervisor_pid();
