@@ -88,6 +88,17 @@ impl Directory {
         synced.map_err(fail)
     }
 
+    /// Gives the file `name` the name `to`, which no file has. After an error it is called as before.
+    pub fn rename(&self, name: &str, to: &str) -> Result<(), WriteError> {
+        let fail = |errno: Errno| WriteError::new("rename", &self.path.join(name), errno);
+        rustix::fs::renameat(&self.dir, name, &self.dir, to).map_err(fail)?;
+        let synced = self.sync();
+        if synced.is_err() {
+            let _ = rustix::fs::renameat(&self.dir, to, &self.dir, name);
+        }
+        synced.map_err(fail)
+    }
+
     /// Removes the directory again if it is empty: it was made for an app that was destroyed meanwhile.
     pub fn abandon(self) {
         let _ = rustix::fs::unlinkat(&self.stage, LOCK, AtFlags::empty());

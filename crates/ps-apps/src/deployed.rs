@@ -17,14 +17,14 @@ use crate::kept_releases::{FORMAT, KeptRelease};
 use crate::scope::Scope;
 use crate::{Error, FormationOrigin, StoredEntry, StoredFormation, World};
 
-const PLUGIN: &str = "apps";
-const FILE: &str = "deployed.json";
+pub(crate) const PLUGIN: &str = "apps";
+pub(crate) const FILE: &str = "deployed.json";
 const KIND: &str = "deploy-source";
 const PLACE: &str = "deploy-source-metadata";
 /// Separates the name of an image from its digest.
 const DIGEST: &str = "@sha256:";
 /// Two files of a mebibyte, each of their bytes at most six characters long.
-const MAX_BYTES: u64 = 16 << 20;
+pub(crate) const MAX_BYTES: u64 = 16 << 20;
 
 /// The record of a successful deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +54,9 @@ struct Numbered<'a> {
     deployed: &'a Deployed,
     release: u64,
     at: Timestamp,
+    /// Whether the app is to be brought back after a reboot from now on; `false`: as before.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    restored: bool,
 }
 
 impl Numbered<'_> {
@@ -79,11 +82,14 @@ impl Numbered<'_> {
     }
 }
 
-/// The fields that [`Numbered`] has beside the record.
+/// The fields that [`Numbered`] has beside the record. A deploy that was only intended has no time yet.
 #[derive(Deserialize)]
 struct Number {
     release: u64,
+    #[serde(default = "Timestamp::now")]
     at: Timestamp,
+    #[serde(default)]
+    restored: bool,
 }
 
 impl World {
@@ -97,7 +103,8 @@ impl World {
     /// Records a deploy. The caller holds the app's lock. After an error, [`World::is_half_recorded`] says whether the
     /// record was written to its one file, or nothing was changed.
     pub fn record_deploy(&self, app: &AppName, deployed: &Deployed) -> Result<(), Error> {
-        let numbered = Numbered { deployed, release: self.next_release(app)?, at: Timestamp::now() };
+        let release = self.next_release(app)?;
+        let numbered = Numbered { deployed, release, at: Timestamp::now(), restored: false };
         let mut json = serde_json::to_vec(&numbered).expect("a record is plain data");
         json.push(b'\n');
         let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
@@ -116,8 +123,16 @@ impl World {
         if self.is_half_recorded(app) { self.forget_half(app) } else { Ok(()) }
     }
 
-    /// Finishes the record of a deploy that was killed.
+    /// Finishes the record of a deploy that was killed, whether it had begun to write it or was committed without it.
     pub(crate) fn finish_record(&self, app: &AppName) -> Result<(), Error> {
+        self.write_half(app)?;
+        let intended = self.take_committed(app);
+        self.write_half(app)?;
+        intended.map(drop)
+    }
+
+    /// What lies there of a deploy goes to its places.
+    pub(crate) fn write_half(&self, app: &AppName) -> Result<(), Error> {
         let path = self.half_record(app);
         let json = match durable::state(&path, MAX_BYTES) {
             Ok(json) => json,
@@ -130,12 +145,12 @@ impl World {
         }
         let deployed: Deployed = serde_json::from_slice(&json).map_err(|error| damaged(&path, &error))?;
         let number: Option<Number> = serde_json::from_slice(&json).ok();
-        let (release, at) = match number {
-            Some(Number { release, at }) => (release, at),
+        let (release, at, restored) = match number {
+            Some(Number { release, at, restored }) => (release, at, restored),
             // Written by an earlier version.
-            None => (self.next_release(app)?, Timestamp::now()),
+            None => (self.next_release(app)?, Timestamp::now(), false),
         };
-        self.write_to_places(app, &Numbered { deployed: &deployed, release, at })
+        self.write_to_places(app, &Numbered { deployed: &deployed, release, at, restored })
     }
 
     /// Writes each part to its place, unless it is there already.
@@ -152,6 +167,9 @@ impl World {
         self.update_formation_from::<Error>(app, source, |_| Ok(formation))?;
         if self.can_scale(app)? != deployed.can_scale {
             self.set_property("ps", scope, "can-scale", &deployed.can_scale.to_string())?;
+        }
+        if numbered.restored {
+            self.set_restored(app, true)?;
         }
         self.set_property("common", scope, "deployed", "true")?;
         self.keep_release(app, &numbered.release())?;
@@ -178,7 +196,7 @@ impl World {
     }
 }
 
-fn damaged(path: &Path, reason: &dyn std::fmt::Display) -> Error {
+pub(crate) fn damaged(path: &Path, reason: &dyn std::fmt::Display) -> Error {
     let reason = format!("{reason}: remove the file, and deploy the app once more");
     Error::Corrupt { path: path.to_owned(), line: None, reason }
 }

@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod formation_origin;
 mod instance_files;
+mod intended;
 mod kept_releases;
 mod known_types;
 mod lock;

@@ -65,6 +65,8 @@ pub(crate) enum Verb {
     Inspect(InspectArgs),
     Processes(ProcessesArgs),
     Boot(BootArgs),
+    #[command(hide = true)]
+    Finish(FinishArgs),
 }
 
 /// Runs a new release of an app, creating the app if it is not there
@@ -133,6 +135,18 @@ pub(crate) struct ConvergeArgs {
     /// With --dry-run: these types are deployed whole and no other is touched, as Dokku does it; "" is no type
     #[arg(long, value_name = "TYPE,…", requires = "dry_run")]
     pub(crate) whole: Option<String>,
+}
+
+/// Brings to its end what a verb has left that was killed: what is recorded of an app runs then
+#[derive(Debug, clap::Args)]
+pub(crate) struct FinishArgs {
+    /// The app
+    pub(crate) app: String,
+    /// It was a start, of this type or instance; none: of all
+    #[arg(long)]
+    pub(crate) start: bool,
+    #[arg(value_name = "TYPE[.N]", requires = "start")]
+    pub(crate) which: Option<Which>,
 }
 
 #[derive(Debug, clap::Args)]

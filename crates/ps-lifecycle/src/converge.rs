@@ -8,7 +8,7 @@ use ps_scheduler::{AppStatus, Intent, Plan, Running};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
-use crate::{journal, release};
+use crate::{finish, journal, provision, release};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
@@ -17,6 +17,7 @@ pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
 
 fn converge(session: &Session, app: &App) -> Result<Outcome> {
     let _lock = session.lock(&app.name)?;
+    let _provision = provision::make(session, &app.name);
     if is_held(session, app)? && is_stopped(session, app, &status(session, app)?)? {
         session.fact(&format!("{0} is stopped: ps-lifecycle start {0} applies its formation", app.name))?;
         return Ok(Outcome::Done);
@@ -28,6 +29,7 @@ fn converge(session: &Session, app: &App) -> Result<Outcome> {
 /// Makes a plan with this intent and carries it out; the caller holds the lock.
 pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let world = &session.world;
+    finish::settle(session, &app.name)?;
     let Some(release) = release::deployed(world, &app.name)? else {
         return Err(ps_scheduler::Error::NotDeployed { app: app.name.clone() }.into());
     };

@@ -1,4 +1,4 @@
-//! `deploy`: a new release. It is recorded once it runs; if it fails, everything is as before.
+//! `deploy`: a new release. It is recorded when the scheduler commits it; if it fails, everything is as before.
 
 use std::fmt;
 use std::path::Path;
@@ -10,12 +10,11 @@ use ps_apps::{AppLock, Bytes, Deployed, FormationOrigin, SchedulerName, Scope, S
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_release::{Checkout, CommandLine, Counts, Environment, Source, remarks};
-use ps_scheduler::{Intent, Plan};
+use ps_scheduler::{Intent, Plan, Scheduler};
 
 use crate::args::DeployArgs;
 use crate::session::Session;
-use crate::wish::Wish;
-use crate::{journal, plan, release, stop};
+use crate::{finish, journal, plan, provision, release, stop};
 
 const VERB: &str = "deploy";
 
@@ -125,7 +124,9 @@ fn deploy(
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;
     release::say_all(&counts.hints(world, app, &planned.0)?);
+    finish::settle(session, app)?;
     let earlier = ps_dokku::is_deployed(world, app)?.then(|| world.scheduler_name(app)).transpose()?;
+    let _provision = provision::for_deploy(session, app, &name);
     let environment = replace_environment(session, app, args.env_file.as_deref())?;
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
@@ -138,25 +139,27 @@ fn deploy(
         let formation = counts.apply(world, app)?;
         let wanted = release::runnable(&formation.0, &release);
         let scheduler = ps_schedulers::named(world, &name);
-        let plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
-        let wish = Wish::set(world, app, true)?;
+        let mut plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
+        let (formation, source) = formation;
+        // Where this deploy does not say it, whoever said it before did.
+        let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
+        let record = record(&name, checkout, formation.scale, source, counts.can_scale());
+        plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         journal::planned(world, app, &plan);
         match session.watch_locked(Some(lock), |watch| scheduler.deploy(&plan, watch)) {
             Ok(outcome) => journal::done(world, app, &outcome),
             Err(error) => {
-                wish.put_back();
+                give_up(world, app, &error);
                 return Err(error.into());
             }
         }
-        let (formation, source) = formation;
-        // Without a choice in this deploy, the earlier one stays.
-        let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
-        Ok::<_, anyhow::Error>(record(&name, checkout, formation.scale, source, counts.can_scale()))
+        Ok::<_, anyhow::Error>(())
     })();
     if ran.is_err() {
         put_back(environment, world, app);
     }
-    if let Err(error) = world.record_deploy(app, &ran?) {
+    ran?;
+    if let Err(error) = world.record_intended(app) {
         return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
     if let Some(earlier) = earlier.filter(|earlier| *earlier != name) {
@@ -165,6 +168,22 @@ fn deploy(
     }
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
+}
+
+/// Writes down what will be true once the scheduler has committed it, so that it is known also where this program is killed.
+fn intend(world: &World, app: &AppName, record: &Deployed, scheduler: &dyn Scheduler) -> Result<String> {
+    let witness = scheduler.witness(app).context("the scheduler says nowhere what it has committed")?;
+    world.intend_deploy(app, record, &witness).with_context(|| format!("write down the deploy of {app}"))
+}
+
+/// The deploy failed, which is what the user must hear. What nobody could be asked about may yet be committed, and is left for the
+/// next verb to find out.
+fn give_up(world: &World, app: &AppName, error: &ps_scheduler::Error) {
+    if !matches!(error, ps_scheduler::Error::Unreachable { .. })
+        && let Err(error) = world.conclude_intended(app)
+    {
+        say::warning(&error.to_string());
+    }
 }
 
 /// After a deploy that cannot be recorded: the instances of a first deploy are ended, because no verb would know of them.
@@ -182,7 +201,7 @@ fn unrecorded(
     if is_gone {
         return error;
     }
-    error.context(RunsOn { app: app.clone(), is_known: world.is_half_recorded(app) })
+    error.context(RunsOn { app: app.clone(), is_known: world.is_unsettled(app) })
 }
 
 /// Replaces the app's environment by the variables of a file, if one is given. It may be a pipe, or `-` for standard input;

@@ -8,11 +8,13 @@ mod deploy;
 mod destroy;
 mod dokku;
 mod each;
+mod finish;
 mod inspect;
 mod journal;
 mod logs;
 mod plan;
 mod processes;
+mod provision;
 mod rebuild;
 mod release;
 mod reload;
@@ -80,6 +82,7 @@ pub fn run() -> Result<Outcome> {
         Verb::Inspect(args) => inspect::run(&session, args),
         Verb::Processes(args) => processes::run(&session, args),
         Verb::Boot(args) => boot::run(&session, args),
+        Verb::Finish(args) => finish::run(&session, args),
     }
 }
 

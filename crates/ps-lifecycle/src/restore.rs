@@ -3,6 +3,8 @@
 
 mod sum;
 
+use std::time::Duration;
+
 use anyhow::{Error, Result};
 use formation::{AppName, Which};
 use ps_apps::App;
@@ -57,6 +59,10 @@ impl Wanted {
     fn of(session: &Session) -> Result<Self> {
         let mut wanted = Self::default();
         for app in session.world.apps()? {
+            if session.world.is_unsettled(&app.name) {
+                // Whoever takes the lock writes down what a deploy has come to that was cut off.
+                drop(session.world.lock_app(&app.name, Duration::ZERO));
+            }
             match is_wanted(session, &app) {
                 Ok(Some(true)) => wanted.apps.push(app),
                 Ok(Some(false)) => wanted.held.push(app),

@@ -11,7 +11,7 @@ use crate::args::TargetArgs;
 use crate::each::{self, Subjects};
 use crate::session::Session;
 use crate::wish::Wish;
-use crate::{converge, stop};
+use crate::{converge, provision, stop};
 
 /// Starts what is wanted and does not run
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
@@ -30,6 +30,10 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     }
     session.step(&format!("Starting {}", app.name))?;
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
+    let _provision = match intent {
+        Intent::Start(which) => provision::for_start(session, &app.name, which),
+        Intent::Converge(_) | Intent::Deploy | Intent::Restart(_) => None,
+    };
     let wish = Wish::set(&session.world, &app.name, true)?;
     let started = converge::carry_out(session, app, intent);
     if let Err(error) = &started

@@ -11,7 +11,7 @@ use os_process::{ProcessId, resident};
 
 use crate::Error;
 use crate::place::Place;
-use crate::words::{Message, Request, SOCKET};
+use crate::words::{LastWill, Message, Request, SOCKET};
 
 /// A root that does not answer for this long hangs.
 const ANSWER: Duration = Duration::from_secs(3);
@@ -76,6 +76,15 @@ impl Client {
         self.ask(&Request::LetGo { app: app.to_string() }).map(drop)
     }
 
+    /// Has it run a command about an app if this process dies before the value that is returned is dropped.
+    pub fn provide_for(mut self, app: &AppName, will: &LastWill) -> Result<Provision, Error> {
+        match self.ask(&Request::Provide { app: app.to_string(), will: will.clone() })? {
+            Message::Reply { error: None } => Ok(Provision(self)),
+            Message::Reply { error: Some(reason) } => Err(Error::Refused(reason)),
+            _ => Err(self.senseless()),
+        }
+    }
+
     /// Waits a short while until the supervisor that was let go has ended, or the root has exited because it was the last
     /// one.
     pub fn wait_for_end(mut self) {
@@ -111,6 +120,19 @@ impl Client {
 
     fn senseless(&self) -> Error {
         silent(&self.place, &io::ErrorKind::InvalidData.into())
+    }
+}
+
+/// That something is done if this process dies.
+#[derive(Debug)]
+pub struct Provision(Client);
+
+impl Drop for Provision {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // Without an answer there is no root that would do anything. One that no app needs leaves first.
+            let _ = self.0.ask(&Request::Done).and_then(|_| self.0.next());
+        }
     }
 }
 

@@ -7,13 +7,14 @@ mod kept;
 mod place;
 mod root;
 mod server;
+mod signals;
 mod spawn;
 mod wakeup;
 mod words;
 
-pub use client::{Client, Started};
+pub use client::{Client, Provision, Started};
 pub use error::Error;
 pub use place::Place;
 pub use root::{Root, Stay};
 pub use spawn::{spawn_root, spawn_supervisor};
-pub use words::PROTOCOL;
+pub use words::{LastWill, PROTOCOL};

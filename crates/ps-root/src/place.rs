@@ -93,4 +93,9 @@ impl Place {
             }
         }
     }
+
+    /// Whether an open directory holds the lock of the place that it is.
+    pub(crate) fn is_locked_by(directory: &File) -> bool {
+        rustix::fs::flock(directory, FlockOperation::NonBlockingLockExclusive).is_ok()
+    }
 }

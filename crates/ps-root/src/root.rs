@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
@@ -24,6 +24,8 @@ use crate::keep::{Event, Keep};
 use crate::kept::{How, Kept};
 use crate::place::Place;
 use crate::server::Server;
+use crate::signals::{drain, wake};
+use crate::spawn::carry_out;
 use crate::wakeup::Wakeup;
 use crate::words::{Message, PROTOCOL, Request, SOCKET};
 
@@ -63,7 +65,7 @@ pub struct Root {
     is_leaving: bool,
     reexec: Option<PathBuf>,
     /// Held as long as the root lives.
-    _lock: File,
+    lock: File,
 }
 
 impl Root {
@@ -74,7 +76,10 @@ impl Root {
     /// The place belongs to another user, has a root that stays always, or cannot be used.
     pub fn open(place: Place, stay: Stay, program: PathBuf) -> Result<Option<Self>, Error> {
         place.make()?;
-        let Some(lock) = lock(&place, stay)? else { return Ok(None) };
+        let handed_on = os_process::handed_on(&place.own()).filter(Place::is_locked_by);
+        let Some(lock) = handed_on.map_or_else(|| lock(&place, stay), |lock| Ok(Some(lock)))? else {
+            return Ok(None);
+        };
         let own = place.own();
         let fail = |error: io::Error| Error::io("watch", &own, error);
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|e| fail(e.into()))?;
@@ -100,7 +105,7 @@ impl Root {
             unasked,
             is_leaving,
             reexec,
-            _lock: lock,
+            lock,
         };
         root.watch().map_err(|errno| Error::io("watch", &own, errno))?;
         root.take_over();
@@ -154,10 +159,11 @@ impl Root {
                 let _ = fs::remove_file(self.place.own().join(SOCKET));
                 return Ok(());
             }
-            if !self.kept.values().any(|kept| kept.keep() == Keep::LetGo) {
-                self.server.tell_ended();
-            }
-            if let Some(program) = self.reexec.take() {
+            self.server.tell_ended(self.kept.values().any(|kept| kept.keep() == Keep::LetGo));
+            // A program that has provided for its death is connected, and another process would not be.
+            if !self.server.has_wills()
+                && let Some(program) = self.reexec.take()
+            {
                 self.become_anew(&program);
             }
             self.turn()?;
@@ -174,7 +180,16 @@ impl Root {
         for wakeup in happened {
             self.serve(wakeup);
         }
+        self.carry_out_wills();
         Ok(())
+    }
+
+    /// What a program has left to be done that was killed.
+    fn carry_out_wills(&mut self) {
+        for will in self.server.take_wills() {
+            // Where it cannot be started, the next verb about the app finds what is left to be done.
+            let _ = carry_out(&will, &self.place, self.open_files);
+        }
     }
 
     fn serve(&mut self, wakeup: Wakeup) {
@@ -289,6 +304,15 @@ impl Root {
                 self.server.waits(id);
                 done(app.map(|app| drop(self.handle(&app, Event::LetGo))))
             }
+            Request::Provide { app, will } => {
+                self.unasked = None;
+                let app = app.parse::<AppName>().map_err(|error| error.to_string());
+                done(app.map(|_| self.server.provide(id, Some(will))))
+            }
+            Request::Done => {
+                self.server.provide(id, None);
+                done(Ok(()))
+            }
             Request::Reexec { program } => {
                 self.reexec = Some(program);
                 done(Ok(()))
@@ -314,17 +338,19 @@ impl Root {
         Ok(Message::Started { process, is_new })
     }
 
-    /// Executes a program with our own arguments, in this process. Returns only on failure; then the root goes on.
+    /// Executes a program with our own arguments, in this process. The lock is its stdin, so that it is never free meanwhile.
+    /// Returns only on failure; then the root goes on.
     fn become_anew(&self, program: &Path) {
+        let Ok(lock) = self.lock.try_clone() else { return };
         let raised = getrlimit(Resource::Nofile);
         let _ = setrlimit(Resource::Nofile, Rlimit { current: self.open_files, ..raised });
-        let _ = Command::new(program).args(std::env::args_os().skip(1)).exec();
+        let _ = Command::new(program).args(std::env::args_os().skip(1)).stdin(lock).exec();
         let _ = setrlimit(Resource::Nofile, raised);
     }
 
     fn is_unneeded(&self) -> bool {
         let is_over = self.unasked.is_none_or(|until| until <= Instant::now());
-        self.stay == Stay::WhileNeeded && self.kept.is_empty() && is_over
+        self.stay == Stay::WhileNeeded && self.kept.is_empty() && is_over && !self.server.has_wills()
     }
 
     /// Something was removed from the root's directory: a missing socket is made again; without its directory the root
@@ -395,21 +421,6 @@ fn watch_removals(directory: &Path) -> io::Result<OwnedFd> {
         | inotify::WatchFlags::MOVE_SELF;
     inotify::add_watch(&inotify, directory, flags)?;
     Ok(inotify)
-}
-
-/// A stream that becomes readable when one of these signals arrives.
-fn wake(signals: &[i32]) -> io::Result<UnixStream> {
-    let (read, write) = UnixStream::pair()?;
-    read.set_nonblocking(true)?;
-    for signal in signals {
-        signal_hook::low_level::pipe::register(*signal, write.try_clone()?)?;
-    }
-    Ok(read)
-}
-
-fn drain(mut stream: &UnixStream) {
-    let mut buffer = [0; 256];
-    while matches!(stream.read(&mut buffer), Ok(length) if length > 0) {}
 }
 
 fn exit_of(status: WaitStatus) -> Exit {

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 
 use crate::place::Place;
-use crate::words::{MAX_LINE, Message, Request, SOCKET};
+use crate::words::{LastWill, MAX_LINE, Message, Request, SOCKET};
 
 /// More clients than this at a time are taken for a mistake; the oldest one is disconnected.
 const MOST_CLIENTS: usize = 512;
@@ -17,19 +17,23 @@ const MOST_CLIENTS: usize = 512;
 pub(crate) struct Server {
     listener: UnixListener,
     clients: BTreeMap<u64, Client>,
+    /// Of clients that left before they were done.
+    wills: Vec<LastWill>,
 }
 
 #[derive(Debug)]
 struct Client {
     stream: UnixStream,
     has_let_go: bool,
+    is_done: bool,
+    will: Option<LastWill>,
 }
 
 impl Server {
     /// Listens in a place whose lock we hold.
     pub(crate) fn listen(place: &Place) -> io::Result<Self> {
         let listener = ps_supervisor::listen(&place.own(), SOCKET)?;
-        Ok(Self { listener, clients: BTreeMap::new() })
+        Ok(Self { listener, clients: BTreeMap::new(), wills: Vec::new() })
     }
 
     /// The descriptor to watch for new clients.
@@ -45,16 +49,16 @@ impl Server {
                     if ps_supervisor::may_speak(&stream) && stream.set_nonblocking(true).is_ok() =>
                 {
                     if self.clients.len() >= MOST_CLIENTS {
-                        self.clients.pop_first();
+                        self.forget_first();
                     }
-                    self.clients.insert(id, Client { stream, has_let_go: false });
+                    self.clients.insert(id, Client { stream, has_let_go: false, is_done: false, will: None });
                     return Some(());
                 }
                 Ok(_) => (),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
                 // No descriptor is left: the oldest client is disconnected.
-                Err(_) if self.clients.pop_first().is_some() => (),
+                Err(_) if self.forget_first() => (),
                 Err(_) => return None,
             }
         }
@@ -72,16 +76,46 @@ impl Server {
         let mut buffer = [0; MAX_LINE];
         match client.stream.read(&mut buffer) {
             Ok(0) => {
-                self.clients.remove(&id);
+                self.forget(id);
                 Vec::new()
             }
             Ok(length) => requests(&buffer[..length]),
             Err(error) if is_passing(&error) => Vec::new(),
             Err(_) => {
-                self.clients.remove(&id);
+                self.forget(id);
                 Vec::new()
             }
         }
+    }
+
+    fn forget(&mut self, id: u64) {
+        let client = self.clients.remove(&id);
+        self.wills.extend(client.and_then(|client| client.will));
+    }
+
+    /// Whoever came first has had its time; whether there was anybody.
+    fn forget_first(&mut self) -> bool {
+        let first = self.clients.keys().next().copied();
+        first.into_iter().for_each(|id| self.forget(id));
+        first.is_some()
+    }
+
+    /// What is to be done if a client leaves before it is done; `None`: it is.
+    pub(crate) fn provide(&mut self, id: u64, will: Option<LastWill>) {
+        if let Some(client) = self.clients.get_mut(&id) {
+            client.is_done = will.is_none();
+            client.will = will;
+        }
+    }
+
+    /// Whether a client may yet leave something to be done.
+    pub(crate) fn has_wills(&self) -> bool {
+        !self.wills.is_empty() || self.clients.values().any(|client| client.will.is_some())
+    }
+
+    /// What clients have left to be done.
+    pub(crate) fn take_wills(&mut self) -> Vec<LastWill> {
+        std::mem::take(&mut self.wills)
     }
 
     /// The client waits until the supervisor that it let go has ended.
@@ -95,14 +129,18 @@ impl Server {
     pub(crate) fn say(&mut self, id: u64, message: &Message) {
         let is_gone = self.clients.get_mut(&id).is_some_and(|client| !client.say(message));
         if is_gone {
-            self.clients.remove(&id);
+            self.forget(id);
         }
     }
 
-    /// Tells the clients that wait that their supervisor has ended.
-    pub(crate) fn tell_ended(&mut self) {
-        self.clients
-            .retain(|_, client| !std::mem::take(&mut client.has_let_go) || client.say(&Message::Ended));
+    /// Tells the clients that wait that their supervisor has ended, as soon as nothing `is_ending` any more, and those that are done
+    /// that the root stays.
+    pub(crate) fn tell_ended(&mut self, is_ending: bool) {
+        self.clients.retain(|_, client| {
+            let waits =
+                std::mem::take(&mut client.is_done) || !is_ending && std::mem::take(&mut client.has_let_go);
+            !waits || client.say(&Message::Ended)
+        });
     }
 }
 

@@ -10,9 +10,10 @@ use std::process::{Child, Command, Stdio};
 
 use os_process::{FRUGAL, resident};
 use rustix::fs::OFlags;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::place::Place;
+use crate::words::LastWill;
 
 const LOG_FILE: &str = "supervisor.log";
 /// The variables that they get from our environment. Apps get theirs from the spec.
@@ -42,6 +43,19 @@ pub fn spawn_root(program: &Path, lib: &Path, place: &Place) -> io::Result<Child
     let log = open_log(&place.log(), place.services())
         .or_else(|_| File::options().write(true).open("/dev/null"))?;
     command(program, log)?.args(["--while-needed", "--root"]).arg(lib).spawn()
+}
+
+/// Starts what a program has left to be done that was killed. Whatever it says is said in the log of the root.
+pub(crate) fn carry_out(will: &LastWill, place: &Place, open_files: Option<u64>) -> io::Result<()> {
+    let log = open_log(&place.log(), place.services())?;
+    let mut command = command(&will.program, log)?;
+    command.args(&will.arguments).envs(&will.variables);
+    let raised = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: open_files, ..raised });
+    // The root waits for every child that ends.
+    let started = command.spawn().map(drop);
+    let _ = setrlimit(Resource::Nofile, raised);
+    started
 }
 
 fn command(program: &Path, log: File) -> io::Result<Command> {

@@ -1,5 +1,6 @@
 //! The protocol of a root's socket: one JSON document a line, in both directions.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use os_process::ProcessId;
@@ -29,6 +30,16 @@ pub(crate) enum Request {
         /// The app.
         app: String,
     },
+    /// Run this command if the connection ends before [`Request::Done`] was said: whoever asks is about to change an app, in more
+    /// than one place, and may be killed between two of them.
+    Provide {
+        /// The app.
+        app: String,
+        /// The command.
+        will: LastWill,
+    },
+    /// What [`Request::Provide`] was asked for is over: a reply at once, and [`Message::Ended`] if the root stays.
+    Done,
     /// Execute this program in your own process, for an upgrade. Children stay; connections are closed.
     Reexec {
         /// The program.
@@ -36,6 +47,17 @@ pub(crate) enum Request {
     },
     /// Exit in favour of a root that stays always.
     Leave,
+}
+
+/// A command that a program leaves with a root, for the case that it is killed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastWill {
+    /// The program, an absolute path.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// What is set in its environment beside what a supervisor is started with.
+    pub variables: BTreeMap<String, String>,
 }
 
 /// A message of the root.

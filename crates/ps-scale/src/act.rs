@@ -9,14 +9,17 @@ use std::process::{Command, ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 use formation::{AppName, ProcessType};
-use ps_apps::{AppLock, StoredFormation, World};
+use ps_apps::{AppLock, SchedulerName, StoredFormation, World};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_dokku::{Caller, order};
+use ps_root::{Client, LastWill, Place, Provision};
 
 use crate::args::Args;
 use crate::format::Format;
 
 const LIFECYCLE: &str = "ps-lifecycle";
+/// Where the root of an installation is, below `DOKKU_LIB_ROOT`.
+const SERVICES: &str = "data/scheduler-native";
 
 /// Makes the instances of a deployed app match; does nothing for one that is not. `changed` are the types to deploy
 /// inside Dokku, in this order. What is called holds `lock` with us; a hook of ours holds none.
@@ -31,6 +34,23 @@ pub(crate) fn carry_out(
         return Ok(Outcome::Done);
     }
     if world.inside_dokku() { deploy(world, app, lock, changed, args) } else { converge(app, lock, args) }
+}
+
+/// Has instances made to match what is stored if this program dies before the value is dropped: `ps-lifecycle` would not be called
+/// any more. `None`: nobody would do so, because no root keeps the app, or Dokku has its own rules.
+pub(crate) fn provide_for(world: &World, app: &AppName) -> Option<Provision> {
+    if world.inside_dokku() || world.scheduler_name(app).ok()? != SchedulerName::Native {
+        return None;
+    }
+    let root = Client::connect(&Place::of(&world.lib().join(SERVICES))).ok()?;
+    let (home, lib) = (world.root().to_str()?, world.lib().to_str()?);
+    let variables = [("DOKKU_ROOT", home), ("DOKKU_LIB_ROOT", lib)];
+    let will = LastWill {
+        program: os_process::sister(LIFECYCLE)?,
+        arguments: ["--quiet", "--wait", "600", "finish", app.as_str()].map(str::to_owned).into(),
+        variables: variables.map(|(name, path)| (name.to_owned(), path.to_owned())).into(),
+    };
+    root.provide_for(app, &will).ok()
 }
 
 /// One `deploy` trigger for each type, one after the other, as Dokku has it. The first one that fails ends it.

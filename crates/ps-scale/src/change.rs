@@ -68,6 +68,7 @@ fn carry_through(
     args: &Args,
     change: &Change,
 ) -> Result<Outcome> {
+    let _provision = if args.skip_deploy { None } else { act::provide_for(world, app) };
     let Stored { before, after, mut named } = store(world, app, FormationOrigin::Argument, change)?;
     let outcome = if args.skip_deploy {
         Outcome::Done

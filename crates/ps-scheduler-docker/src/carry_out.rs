@@ -173,6 +173,7 @@ impl<'a> Executor<'a> {
         let highest =
             actions.iter().map(|action| if let Action::Start { run, .. } = action { run.number } else { 0 });
         self.written.next_run = highest.map(|number| number + 1).fold(self.written.next_run, u64::max);
+        self.written.note_commit(actions);
         let Err(error) = self.file.write(&self.written) else { return Ok(()) };
         let is_untouched = self.living.is_empty() && self.starting.is_empty() && self.pending.is_empty();
         if is_untouched && self.rollout().state() == State::Rolling && self.unwritten.is_none() {

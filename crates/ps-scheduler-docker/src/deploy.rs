@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use formation::{RestartPolicy, Slot};
+use formation::{AppName, RestartPolicy, Slot};
 use ps_apps::InstanceFiles;
 use ps_engine::Container;
 use ps_rollout::{Event, Outcome, Rollout, Run, Strategy};
@@ -62,6 +62,18 @@ pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, watch: &mut Watch<'_>) -> 
     app.recover(&file, plan.release.stop_timeout, watch).map(drop)
 }
 
+/// The same whatever is planned.
+pub(crate) fn settle(docker: &DockerLocal, name: &AppName, watch: &mut Watch<'_>) -> Result<(), Error> {
+    if !recover::was_cut_off(docker.world(), name) {
+        return Ok(());
+    }
+    let app = App { engine: docker.engine()?, world: docker.world(), name };
+    let file = recover::file(&app);
+    let _held = app.hold(&file)?;
+    let grace = app.world.stop_timeout(name).map_err(|error| app.unwritable(&error))?;
+    app.recover(&file, grace, watch).map(drop)
+}
+
 fn slots(plan: &Plan, change: Change) -> Vec<Slot> {
     plan.slots(change).cloned().collect()
 }
@@ -94,6 +106,8 @@ impl App<'_> {
         let terms = Terms {
             release: written.release + u64::from(plan.is_deploy),
             old_release: written.release,
+            deploy: plan.deploy.clone().or_else(|| written.deploy.clone()),
+            old_deploy: written.deploy.clone(),
             policy: plan.release.restart_policy,
             old_policies: self.engine.run(self.old_policies(&rollout, &records))?,
         };

@@ -27,11 +27,13 @@ mod stop;
 mod stop_request;
 
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 
 use formation::AppName;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, StopOrder, Stopped, Watch,
+    AppStatus, DeployOutcome, Error, Leftover, LogLine, LogRequest, Plan, Scheduler, StopOrder, Stopped,
+    Watch,
 };
 
 pub use docker_local::DockerLocal;
@@ -56,6 +58,15 @@ impl Scheduler for DockerLocal {
 
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
         deploy::tend(self, plan, watch)
+    }
+
+    fn witness(&self, app: &AppName) -> Option<PathBuf> {
+        Some(rollout_file::witness(app))
+    }
+
+    /// Its executor was the one who died: either way it is taken over here.
+    fn end_interrupted(&self, app: &AppName, _: Leftover, watch: &mut Watch<'_>) -> Result<(), Error> {
+        deploy::settle(self, app, watch)
     }
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {

@@ -7,13 +7,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use durable::ReadError;
 use durable::{Access, Directory};
 use formation::{AppName, RestartPolicy, Slot};
 use ps_apps::{Error, World};
-use ps_rollout::{HIGHEST_NUMBER, Rollout};
+use ps_rollout::{Action, HIGHEST_NUMBER, Rollout};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,11 @@ const FORMAT: u8 = 1;
 /// The largest file that is read, in bytes. A rollout of ten thousand slots takes less.
 const MAX_BYTES: u64 = 64 << 20;
 
+/// The file that a deploy is committed with, below `DOKKU_LIB_ROOT`.
+pub(crate) fn witness(app: &AppName) -> PathBuf {
+    Path::new("data").join(PLUGIN).join(app.as_str()).join(FILE)
+}
+
 /// The content of the file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Written {
@@ -34,6 +39,9 @@ pub(crate) struct Written {
     pub(crate) next_run: u64,
     /// The number of the app's release; 0 if it was never counted.
     pub(crate) release: u64,
+    /// The deploy that was committed last: from the moment on in which whoever takes over would finish it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) deploy: Option<String>,
     /// The rollout in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) under_way: Option<UnderWay>,
@@ -55,6 +63,11 @@ pub(crate) struct Terms {
     pub(crate) release: u64,
     /// The number of the old release; 0 if it was never counted.
     pub(crate) old_release: u64,
+    /// What the deploy is called from the commit on, and what was called so before.
+    #[serde(default)]
+    pub(crate) deploy: Option<String>,
+    #[serde(default)]
+    pub(crate) old_deploy: Option<String>,
     /// The restart policy that new runs get at the commit.
     pub(crate) policy: RestartPolicy,
     /// The restart policies of the old runs, for those that may have to be started again.
@@ -63,7 +76,7 @@ pub(crate) struct Terms {
 
 impl Default for Written {
     fn default() -> Self {
-        Self { format: FORMAT, next_run: 1, release: 0, under_way: None }
+        Self { format: FORMAT, next_run: 1, release: 0, deploy: None, under_way: None }
     }
 }
 
@@ -71,6 +84,24 @@ impl Written {
     /// The rollout, if it is not over.
     pub(crate) fn unfinished(&self) -> Option<&UnderWay> {
         self.under_way.as_ref().filter(|under_way| under_way.rollout.outcome().is_none())
+    }
+
+    /// Which deploy is committed once this is written and these actions are begun: with it written that the commit has begun, it is
+    /// finished by whoever comes next.
+    pub(crate) fn note_commit(&mut self, actions: &[Action]) {
+        let Some(UnderWay { terms, .. }) = &self.under_way else { return };
+        for action in actions {
+            match action {
+                Action::Commit(_) => self.deploy.clone_from(&terms.deploy),
+                Action::PutBack(_) => self.deploy.clone_from(&terms.old_deploy),
+                Action::Start { .. }
+                | Action::Probe(_)
+                | Action::Admit(_)
+                | Action::Withdraw(_)
+                | Action::End(_)
+                | Action::Forget(_) => (),
+            }
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use durable::Directory;
 use formation::{ProcessType, Slot, State};
 use ps_rollout::{Fate, Outcome};
-use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Instance, Plan, Progress, Watch};
+use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Instance, Leftover, Plan, Progress, Watch};
 use ps_supervisor::{Manner, Next, Request, Spec};
 
 use crate::follow::Follower;
@@ -21,7 +21,7 @@ const MARGIN: Duration = Duration::from_secs(30);
 
 pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
     watch.cancel.check()?;
-    rolling::undo_interrupted(service, watch)?;
+    rolling::end_interrupted(service, Leftover::PutBack, watch)?;
     let earlier = service.spec_in_force();
     let present = status::instances(service)?;
     let planned = specify(service, plan, earlier.as_ref())?;
@@ -91,12 +91,12 @@ fn only_fills(judge: &Judge<'_>, earlier: Option<&Spec>) -> bool {
 }
 
 /// The spec that stands while the first revision is rolled out, or after the earlier spec was lost: running instances are
-/// kept, and none is started.
+/// kept, and none is started. It commits nothing.
 fn nothing_new(spec: &Spec, revision: u64, present: &[Instance]) -> Spec {
     let runs = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && instance.pid.is_some());
     let idle = spec.wanted().into_iter().filter(|slot| !runs(slot));
     let stopped: BTreeSet<Slot> = spec.stopped.iter().cloned().chain(idle).collect();
-    Spec { revision, stopped: stopped.into_iter().collect(), ..spec.clone() }
+    Spec { revision, deploy: None, stopped: stopped.into_iter().collect(), ..spec.clone() }
 }
 
 /// The revision to submit: the spec, and how each type is rolled out.

@@ -30,12 +30,13 @@ use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, LogLine, LogRequest, OsProcess, Plan, Scheduler, SignalOrder, Signalled,
-    StopOrder, Stopped, Watch,
+    AppStatus, DeployOutcome, Error, Leftover, LogLine, LogRequest, OsProcess, Plan, Scheduler, SignalOrder,
+    Signalled, StopOrder, Stopped, Watch,
 };
 
 use crate::service::Service;
 pub use crate::source_trees::{Pushed, SourceTrees};
+pub use ps_root::{LastWill, Provision};
 
 /// The scheduler `native`: each app's processes under a supervisor of its own.
 #[derive(Clone, Debug)]
@@ -91,6 +92,12 @@ impl Native {
         Ok(())
     }
 
+    /// From now on the root runs a command about an app if this program dies before the value that is returned is dropped. `None`:
+    /// there is no root, and none can be started.
+    pub fn provide_for(&self, app: &AppName, will: &LastWill) -> Option<Provision> {
+        root::provide_for(&self.service(app), will)
+    }
+
     /// Removes all files of an app, of which nothing may run any more.
     pub fn forget(&self, app: &AppName) -> Result<(), Error> {
         stop::forget(&self.service(app))
@@ -130,7 +137,7 @@ impl Scheduler for Native {
     fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
         let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;
-        rolling::undo_interrupted(&service, watch)?;
+        rolling::end_interrupted(&service, Leftover::PutBack, watch)?;
         let is_kept = || service.is_tended() && specify::is_in_force(&service, plan);
         if plan.filled().next().is_none() {
             return Ok(());
@@ -142,6 +149,14 @@ impl Scheduler for Native {
         }
         root::tell(watch);
         Ok(())
+    }
+
+    fn witness(&self, app: &AppName) -> Option<PathBuf> {
+        Some(service::witness(app))
+    }
+
+    fn end_interrupted(&self, app: &AppName, leftover: Leftover, watch: &mut Watch<'_>) -> Result<(), Error> {
+        rolling::end_interrupted(&self.service(app), leftover, watch)
     }
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {

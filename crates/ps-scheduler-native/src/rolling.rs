@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use formation::Slot;
 use ps_rollout::{Failure, Outcome};
-use ps_scheduler::{Cancel, Error, Progress, Watch};
-use ps_supervisor::{Report, Request};
+use ps_scheduler::{Cancel, Error, Leftover, Progress, Watch};
+use ps_supervisor::{NEXT_FILE, Report, Request};
 
 use crate::follow::Follower;
 use crate::logs::last_words;
@@ -52,9 +52,15 @@ pub(crate) fn carry_out<'a>(
     }
 }
 
-/// Undoes a rollout whose verb was killed, so that the next verb begins with the recorded release.
-pub(crate) fn undo_interrupted(service: &Service, watch: &mut Watch<'_>) -> Result<(), Error> {
-    if !ps_supervisor::is_rolling(&service.directory) {
+/// Undoes a rollout whose verb was killed, or waits for its end, so that the next verb begins with the recorded release.
+pub(crate) fn end_interrupted(
+    service: &Service,
+    leftover: Leftover,
+    watch: &mut Watch<'_>,
+) -> Result<(), Error> {
+    // A killed verb may have submitted a revision a moment ago. A supervisor that answers us has read that before.
+    let is_submitted = service.directory.join(NEXT_FILE).exists() && service.connect().is_some();
+    if !is_submitted && !ps_supervisor::is_rolling(&service.directory) {
         return Ok(());
     }
     // If no supervisor can be started, no rollout goes on either, and the verb that follows says why.
@@ -64,11 +70,16 @@ pub(crate) fn undo_interrupted(service: &Service, watch: &mut Watch<'_>) -> Resu
     if follower.rollout.as_ref().is_none_or(|report| report.outcome.is_some()) {
         return Ok(());
     }
-    (watch.say)(Progress::Note(format!(
-        "Putting back what an earlier command of {} has begun and not ended",
-        service.app
-    )));
-    follower.ask(&Request::Cancel)?;
+    match leftover {
+        Leftover::PutBack => {
+            (watch.say)(Progress::Note(format!(
+                "Putting back what an earlier command of {} has begun and not ended",
+                service.app
+            )));
+            follower.ask(&Request::Cancel)?;
+        }
+        Leftover::Awaited => (),
+    }
     // Undoing is not cancelled halfway, because nobody would wait for its end.
     let mut patient = Watch { say: &mut *watch.say, cancel: &Cancel::default(), lock: watch.lock };
     until_over(service, &mut follower, &mut patient).map(drop)

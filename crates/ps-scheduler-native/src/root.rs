@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ps_root::{Client, Place, Started, spawn_root};
+use ps_root::{Client, LastWill, Place, Provision, Started, spawn_root};
 use ps_scheduler::{Progress, Watch};
 
 use crate::service::Service;
@@ -50,6 +50,11 @@ pub(crate) fn start(service: &Service) -> Option<Started> {
             started => started.ok(),
         }
     })
+}
+
+/// Has the root run a command about an app if this program dies; `None`: there is no root, or it is one of before, and will not.
+pub(crate) fn provide_for(service: &Service, will: &LastWill) -> Option<Provision> {
+    reach(service)?.provide_for(&service.app, will).ok()
 }
 
 /// Tells the root not to restart the supervisor of an app when that ends. [`Client::wait_for_end`] waits for the answer.

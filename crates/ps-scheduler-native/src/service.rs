@@ -22,6 +22,11 @@ const LOCK_FILE: &str = "lock";
 const ANSWER: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(5);
 
+/// The file that a deploy is committed with, below `DOKKU_LIB_ROOT`.
+pub(crate) fn witness(app: &AppName) -> PathBuf {
+    Path::new("data").join(PLUGIN).join(app.as_str()).join(SPEC_FILE)
+}
+
 /// The service directory of one app.
 #[derive(Clone, Debug)]
 pub(crate) struct Service {

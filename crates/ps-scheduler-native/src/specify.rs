@@ -38,6 +38,7 @@ pub(crate) fn specify(service: &Service, plan: &Plan, earlier: Option<&Spec>) ->
     Ok(Spec {
         app: release.app.to_string(),
         revision,
+        deploy: plan.deploy.clone().or_else(|| earlier.and_then(|spec| spec.deploy.clone())),
         directory: resolved.clone(),
         typed: Some(directory.clone()),
         env: environment(plan, earlier),

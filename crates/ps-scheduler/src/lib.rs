@@ -29,7 +29,7 @@ pub use plan::{Change, Intent, Plan, Step};
 pub use ps_release::{Checks, Process, Release, Source};
 pub use rules::deadline;
 pub use scheduler::{
-    Cancel, DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
+    Cancel, DeployOutcome, Leftover, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
 };
 pub use signal::{SignalOrder, Signalled};
 

@@ -75,6 +75,9 @@ pub struct Plan {
     pub rules: BTreeMap<ProcessType, Rules>,
     /// Whether this is a new release, whose `release` process runs before its instances.
     pub is_deploy: bool,
+    /// What the deploy is called in the scheduler's [witness](crate::Scheduler::witness) from the commit on, if somebody looks for
+    /// that.
+    pub deploy: Option<String>,
 }
 
 impl Plan {
@@ -90,7 +93,8 @@ impl Plan {
     ) -> Self {
         let steps = Self::steps(wanted, present, intent);
         let rules = rules_of(&release, &steps, usual);
-        Self { release, wanted: wanted.clone(), steps, rules, is_deploy: *intent == Intent::Deploy }
+        let is_deploy = *intent == Intent::Deploy;
+        Self { release, wanted: wanted.clone(), steps, rules, is_deploy, deploy: None }
     }
 
     /// Only the steps, for showing them.

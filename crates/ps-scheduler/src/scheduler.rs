@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -50,6 +51,19 @@ pub trait Scheduler {
         Ok(())
     }
 
+    /// The file, below `DOKKU_LIB_ROOT`, that says which deploy of an app was committed last: a JSON document with the field
+    /// `deploy`, replaced whole in the very step that commits. `None`: nobody can tell.
+    fn witness(&self, app: &AppName) -> Option<PathBuf> {
+        let _ = app;
+        None
+    }
+
+    /// Ends a rollout whose caller was killed.
+    fn end_interrupted(&self, app: &AppName, leftover: Leftover, watch: &mut Watch<'_>) -> Result<(), Error> {
+        let _ = (app, leftover, watch);
+        Ok(())
+    }
+
     /// Ends instances, and reports which ended and how, and which did not. Having nothing to stop is success.
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error>;
 
@@ -85,6 +99,15 @@ pub trait Scheduler {
 
     /// Removes what earlier deploys left behind, of one app or of all; returns what was removed.
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error>;
+}
+
+/// What becomes of a rollout whose caller died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leftover {
+    /// It is put back, or finished if it is too late for that: somebody wants something else.
+    PutBack,
+    /// Whoever carries it out goes on to its end; where nobody does, it is put back.
+    Awaited,
 }
 
 /// What a long verb is given beside its order: a receiver of progress messages, a way to cancel it, and the lock under

@@ -44,6 +44,9 @@ pub struct Spec {
     pub app: String,
     /// Grows with each deploy. Instances of an older revision are replaced.
     pub revision: u64,
+    /// Which deploy it comes from, in the words of whoever wrote that down elsewhere and looks here whether it was committed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deploy: Option<String>,
     /// The directory in which commands run, with all links resolved by the verb that wrote this spec.
     #[serde(with = "lossless::path")]
     pub directory: PathBuf,

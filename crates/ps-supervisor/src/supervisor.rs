@@ -52,6 +52,8 @@ use crate::tidier::Tidier;
 use crate::wakeup::Wakeup;
 use crate::watched::{Refresh, WatchedPaths};
 
+/// The file of a service directory that is locked by its supervisor.
+const LOCK_FILE: &str = "lock";
 /// The signals that end a supervisor.
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
 /// How often a tree that is meant to become empty is looked at, and sending an unsent answer is tried again.
@@ -403,7 +405,7 @@ impl Supervisor {
 }
 
 fn take_lock(service: &Path) -> Result<File, Error> {
-    let path = service.join("lock");
+    let path = service.join(LOCK_FILE);
     let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
     let lock = open.map_err(|error| Error::io("open", &path, error))?;
     // A process that only tests whether a supervisor lives holds the lock for a moment. That is no other supervisor yet.

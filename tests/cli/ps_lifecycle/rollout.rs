@@ -281,7 +281,11 @@ fn a_stop_during_a_rollout_is_taken_and_nothing_of_it_comes_up_again() {
             Err(format!("{seen:?}"))
         }
     });
+    // What was committed is what is recorded.
     home.does(&["ps-lifecycle", "start", "shop"]);
+    assert_eq!((running(&home, "first"), running(&home, "second")), (0, 2));
+    let first = home.source("first", WEB);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &first]);
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next]);
     both(&home);
     kill(deploy);

@@ -33,6 +33,7 @@ impl Service {
         let spec = Spec {
             app: "test".to_owned(),
             revision: 1,
+            deploy: None,
             directory: directory.path().to_owned(),
             typed: None,
             env: BTreeMap::from([("PATH".into(), format!("{}:{path}", programs().display()).into())]),

@@ -76,15 +76,17 @@ impl World {
         self.does(&words).map(drop)
     }
 
-    /// The rows of `status`, by slot.
+    /// The rows of `status`, by slot; an error where two runs are in one slot.
     pub fn status(&self, app: &str) -> Result<BTreeMap<String, Value>> {
         let rows = self.does(&["ps-lifecycle", "status", app, "--json"])?;
-        let row = |line: &str| -> Result<(String, Value)> {
+        let mut by_slot = BTreeMap::new();
+        for line in rows.lines() {
             let row: Value = serde_json::from_str(line)?;
             let process_type = row["process_type"].as_str().context("a row names its process type")?;
-            Ok((format!("{process_type}.{}", row["index"]), row.clone()))
-        };
-        rows.lines().map(row).collect()
+            let slot = format!("{process_type}.{}", row["index"]);
+            ensure!(by_slot.insert(slot, row).is_none(), "two runs in one slot:\n{rows}");
+        }
+        Ok(by_slot)
     }
 
     /// Slot to pid of what runs.

@@ -36,9 +36,11 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Retire(args) => retire::run(session, args),
         Verb::Inspect(args) => inspect::run(session, args),
         Verb::Converge(args) if args.dry_run => return None,
-        Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) | Verb::Snapshot(_) => Err(Refusal::failed(
-            "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
-        )),
+        Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) | Verb::Snapshot(_) | Verb::Finish(_) => {
+            Err(Refusal::failed(
+                "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
+            ))
+        }
         Verb::Boot(_) => {
             Err(Refusal::failed("inside Dokku, apps come back by Dokku's own unit, dokku-redeploy.service"))
         }

@@ -60,6 +60,7 @@ pub(crate) fn base_spec(args: &Args, source: &Source, environment: &Environment)
     Ok(Spec {
         app: source.name(),
         revision: 1,
+        deploy: None,
         directory: source.root.clone(),
         typed: None,
         env: source.fixed.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),

@@ -46,6 +46,7 @@ impl Supervisor {
         let nothing = Spec {
             app: String::new(),
             revision: 0,
+            deploy: None,
             directory: service.to_owned(),
             typed: None,
             env: BTreeMap::new(),

@@ -5,9 +5,7 @@
 //! files, as it would after the death of a supervisor. The lock is never free meanwhile: the new program inherits it as
 //! stdin.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,7 +13,7 @@ use std::time::Instant;
 
 use rustix::process::WaitStatus;
 
-use super::Supervisor;
+use super::{LOCK_FILE, Supervisor};
 use crate::Error;
 use crate::candidate::{Candidate, GOES_ON};
 use crate::control::Message;
@@ -25,7 +23,6 @@ use crate::spec::Spec;
 
 /// The `argv[0]` of the new program. Supervisors are recognised by it.
 const NAME: &str = "ps-supervise";
-const FIRST: i32 = 3;
 
 impl Supervisor {
     /// Whether a supervisor of this build could go on with a service directory.
@@ -41,7 +38,7 @@ impl Supervisor {
     /// # Errors
     /// As for [`Supervisor::open`].
     pub fn go_on(service: &Path) -> Result<Self, Error> {
-        Self::open_with(service, inherited_lock(service))
+        Self::open_with(service, os_process::handed_on(&service.join(LOCK_FILE)))
     }
 
     /// Asks a program whether it can go on. Its answer is the exit status, which is handled when it exits.
@@ -111,11 +108,4 @@ impl Supervisor {
         self.means.descriptors.take_again();
         error
     }
-}
-
-/// The lock of the service directory, if it is our stdin.
-fn inherited_lock(service: &Path) -> Option<File> {
-    let lock = File::from(rustix::io::fcntl_dupfd_cloexec(io::stdin(), FIRST).ok()?);
-    let (ours, there) = (lock.metadata().ok()?, service.join("lock").symlink_metadata().ok()?);
-    ((ours.dev(), ours.ino()) == (there.dev(), there.ino())).then_some(lock)
 }

@@ -1,0 +1,125 @@
+//! What a deploy will have to write down once it has succeeded, `data/apps/<app>/deploying.json`. The file lies there before
+//! anything is rolled out, because whoever carries the rollout out may outlive the program that asked for it, and commits a release
+//! of which nobody else knows.
+//!
+//! There is one commit point, and it is the scheduler's. The file names its *witness*, a JSON document of the scheduler
+//! that is replaced whole, and the deploy by a name that no other one has. As soon as the witness says `"deploy": "<that name>"`,
+//! what is written here is true, and whoever takes the app's lock next renames the file to `deployed.json`; until then it
+//! counts for nothing. For example, `deploy` writes `deploying.json`, submits revision 8 to the supervisor, and is killed. The
+//! supervisor renames revision 8 to `spec2.json`, in which the deploy is named: that is the moment in which the app has been deployed.
+
+use std::path::{Path, PathBuf};
+
+use durable::{Directory, ReadError};
+use formation::AppName;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::deployed::{FILE, MAX_BYTES, PLUGIN, damaged};
+use crate::scope::Scope;
+use crate::{Deployed, Error, SchedulerName, World};
+
+const INTENDED_FILE: &str = "deploying.json";
+
+/// What a deploy is going to write down.
+#[derive(Serialize)]
+struct Intended<'a> {
+    #[serde(flatten)]
+    deployed: &'a Deployed,
+    release: u64,
+    restored: bool,
+    deploy: &'a str,
+    witness: &'a Path,
+}
+
+/// What has to be known of it before it is true.
+#[derive(Deserialize)]
+struct Claim {
+    deploy: String,
+    witness: PathBuf,
+    scheduler: String,
+}
+
+/// What a witness says; whatever else stands there is for others.
+#[derive(Deserialize)]
+struct Testimony {
+    #[serde(default)]
+    deploy: Option<String>,
+}
+
+impl World {
+    /// Writes down what is going to be deployed, durably; the caller holds the app's lock. `witness` is the file, below
+    /// `DOKKU_LIB_ROOT`, that the scheduler commits with; it is to say the name that is returned.
+    pub fn intend_deploy(&self, app: &AppName, deployed: &Deployed, witness: &Path) -> Result<String, Error> {
+        let now = Timestamp::now();
+        let deploy = format!("{now}-{}", std::process::id());
+        let release = self.next_release(app)?;
+        let intended = Intended { deployed, release, restored: true, deploy: &deploy, witness };
+        let mut json = serde_json::to_vec(&intended).expect("a record is plain data");
+        json.push(b'\n');
+        let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
+        directory.write(INTENDED_FILE, &json, self.access(Scope::App(app)))?;
+        Ok(deploy)
+    }
+
+    /// Whether whoever takes the app's lock next may have to write down what a deploy has come to that was killed.
+    pub fn is_unsettled(&self, app: &AppName) -> bool {
+        self.is_half_recorded(app) || self.intended_path(app).exists()
+    }
+
+    /// The scheduler of a deploy that was begun and neither written down nor given up.
+    pub fn intended_scheduler(&self, app: &AppName) -> Option<SchedulerName> {
+        let claim = self.claim(app).ok().flatten()?;
+        Some(claim.scheduler.as_str().into())
+    }
+
+    /// What was going to be deployed runs: it is written down as it was meant to be; the caller holds the app's lock. After an
+    /// error [`World::is_half_recorded`] says whether it is known all the same.
+    pub fn record_intended(&self, app: &AppName) -> Result<(), Error> {
+        self.write_half(app)?;
+        let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
+        directory.rename(INTENDED_FILE, FILE)?;
+        drop(directory);
+        self.write_half(app)
+    }
+
+    /// What was going to be deployed was not, unless its witness says otherwise: then it is written down. Whether it is. The
+    /// caller holds the app's lock, and sees to it that nobody carries the deploy out any more.
+    pub fn conclude_intended(&self, app: &AppName) -> Result<bool, Error> {
+        let is_committed = self.take_committed(app)?;
+        self.write_half(app)?;
+        if !is_committed && self.intended_path(app).exists() {
+            Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?.remove(INTENDED_FILE)?;
+        }
+        Ok(is_committed)
+    }
+
+    /// A deploy that was committed is one that has happened; whether there was one.
+    pub(crate) fn take_committed(&self, app: &AppName) -> Result<bool, Error> {
+        if !self.claim(app)?.is_some_and(|claim| self.is_committed(&claim)) || !self.is_app(app)? {
+            return Ok(false);
+        }
+        let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
+        directory.rename(INTENDED_FILE, FILE)?;
+        Ok(true)
+    }
+
+    fn is_committed(&self, claim: &Claim) -> bool {
+        let said = durable::state(&self.lib().join(&claim.witness), MAX_BYTES).ok();
+        let said = said.and_then(|json| serde_json::from_slice::<Testimony>(&json).ok());
+        said.and_then(|said| said.deploy).as_ref() == Some(&claim.deploy)
+    }
+
+    fn claim(&self, app: &AppName) -> Result<Option<Claim>, Error> {
+        let path = self.intended_path(app);
+        match durable::state(&path, MAX_BYTES) {
+            Ok(json) => serde_json::from_slice(&json).map(Some).map_err(|error| damaged(&path, &error)),
+            Err(ReadError::Missing) => Ok(None),
+            Err(error) => Err(damaged(&path, &error)),
+        }
+    }
+
+    fn intended_path(&self, app: &AppName) -> PathBuf {
+        self.data_dir(PLUGIN, app).join(INTENDED_FILE)
+    }
+}

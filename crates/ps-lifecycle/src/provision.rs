@@ -1,0 +1,62 @@
+//! What is done about an app if this program is killed in the middle of a verb. What is recorded of an app and what runs of it are
+//! changed one after the other; whoever is killed in between has no chance to make them agree. So a verb that changes both first
+//! leaves word with the root: if the verb dies, the root runs `ps-lifecycle finish`.
+
+use std::collections::BTreeMap;
+
+use formation::{AppName, Which};
+use ps_apps::{SchedulerName, World};
+use ps_scheduler_native::{LastWill, Native, Provision};
+
+use crate::session::Session;
+
+/// How long whoever finishes waits for somebody else who changes the app.
+const PATIENCE_SECONDS: &str = "600";
+
+/// Has what is recorded of an app made true if this program dies before the value is dropped. `None`: nobody would do so, as where
+/// there is no root.
+pub(crate) fn make(session: &Session, app: &AppName) -> Option<Provision> {
+    let scheduler = session.world.scheduler_name(app).ok()?;
+    leave(session, app, &scheduler, None)
+}
+
+/// The same for an app that is to have this scheduler.
+pub(crate) fn for_deploy(session: &Session, app: &AppName, scheduler: &SchedulerName) -> Option<Provision> {
+    leave(session, app, scheduler, None)
+}
+
+/// The same; what somebody has asked for is started.
+pub(crate) fn for_start(session: &Session, app: &AppName, which: &Which) -> Option<Provision> {
+    let scheduler = session.world.scheduler_name(app).ok()?;
+    leave(session, app, &scheduler, Some(which))
+}
+
+fn leave(
+    session: &Session,
+    app: &AppName,
+    scheduler: &SchedulerName,
+    starts: Option<&Which>,
+) -> Option<Provision> {
+    let world = &session.world;
+    // Inside Dokku it is Dokku that records and calls the hooks.
+    if *scheduler != SchedulerName::Native || world.inside_dokku() {
+        return None;
+    }
+    let mut arguments = vec!["--quiet", "--wait", PATIENCE_SECONDS, "finish", app.as_str()];
+    let which = starts.map(Which::to_string);
+    if let Some(which) = &which {
+        arguments.push("--start");
+        arguments.extend(starts.filter(|which| **which != Which::All).map(|_| which.as_str()));
+    }
+    let arguments = arguments.into_iter().map(str::to_owned).collect();
+    let program = os_process::sister("ps-lifecycle")?;
+    Native::new(world).provide_for(app, &LastWill { program, arguments, variables: roots(world)? })
+}
+
+/// By what the program that is started finds the same world.
+fn roots(world: &World) -> Option<BTreeMap<String, String>> {
+    let (root, lib) = (world.root().to_str()?, world.lib().to_str()?);
+    Some(
+        [("DOKKU_ROOT", root), ("DOKKU_LIB_ROOT", lib)].map(|(name, path)| (name.into(), path.into())).into(),
+    )
+}
