@@ -1,13 +1,16 @@
 //! A scheduler in memory, for tests of programs and of the conformance suite. It executes rollouts like the real ones: each
-//! step is recorded before it is taken, so that after the caller's death the next one continues.
+//! step is recorded before it is taken, so that after the caller's death the next one continues, and a stop that another
+//! program requests meanwhile is taken into the rollout.
 
 mod app;
 mod executor;
+mod others;
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::panic::resume_unwind;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use formation::{AppName, Exit, Slot};
 use ps_rollout::{Event, Strategy};
@@ -24,9 +27,25 @@ const NO_IMAGE: &str = "none";
 /// image `none` does not exist.
 #[derive(Debug, Default)]
 pub struct Fake {
-    apps: RefCell<BTreeMap<AppName, App>>,
+    shared: Arc<Shared>,
     /// After how many more steps of a rollout the caller dies.
     steps_left: Cell<Option<usize>>,
+    /// This is the scheduler as another program has it, which has not asked for anything yet.
+    is_awaited: Cell<bool>,
+}
+
+/// What all programs see that use the scheduler.
+#[derive(Debug, Default)]
+struct Shared {
+    everything: Mutex<Everything>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Everything {
+    apps: BTreeMap<AppName, App>,
+    /// How many programs are about to ask for something. Time stands still until they have.
+    awaited: usize,
 }
 
 impl Fake {
@@ -48,7 +67,7 @@ impl Fake {
 
     /// The pids of all living instances, recorded or not.
     pub fn alive(&self, app: &AppName) -> BTreeSet<u64> {
-        self.apps.borrow().get(app).map(App::alive).unwrap_or_default()
+        self.everything().apps.get(app).map(App::alive).unwrap_or_default()
     }
 
     fn take_step(&self) {
@@ -69,8 +88,14 @@ impl Fake {
         self.carry_out(name, events.collect(), watch);
     }
 
+    fn everything(&self) -> MutexGuard<'_, Everything> {
+        self.shared.everything.lock().expect("nobody dies while he changes something")
+    }
+
     fn with<T>(&self, name: &AppName, act: impl FnOnce(&mut App) -> T) -> T {
-        act(self.apps.borrow_mut().entry(name.clone()).or_default())
+        let done = act(self.everything().apps.entry(name.clone()).or_default());
+        self.shared.changed.notify_all();
+        done
     }
 }
 
@@ -84,10 +109,10 @@ impl Scheduler for Fake {
     }
 
     fn status(&self, apps: &[AppName]) -> Result<Vec<AppStatus>, Error> {
-        let known = self.apps.borrow();
+        let everything = self.everything();
         let status = |app: &AppName| AppStatus {
             app: app.clone(),
-            instances: known.get(app).map(App::instances).unwrap_or_default(),
+            instances: everything.apps.get(app).map(App::instances).unwrap_or_default(),
             troubles: Vec::new(),
         };
         Ok(apps.iter().map(status).collect())
@@ -107,8 +132,11 @@ impl Scheduler for Fake {
     }
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
-        let mut stopped = Stopped::default();
-        if !self.apps.borrow().contains_key(&order.app) {
+        let mut stopped = match self.have_taken_in(order) {
+            Some(stopped) if !order.remove => return Ok(stopped),
+            taken => taken.unwrap_or_default(),
+        };
+        if !self.everything().apps.contains_key(&order.app) {
             return Ok(stopped);
         }
         self.undo_interrupted(&order.app, |slot| order.which.includes(slot), watch);
@@ -119,9 +147,13 @@ impl Scheduler for Fake {
         Ok(stopped)
     }
 
+    fn stop_beside(&self, order: &StopOrder, _: &mut Watch<'_>) -> Result<Option<Stopped>, Error> {
+        Ok(self.have_taken_in(order))
+    }
+
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
-        let apps = self.apps.borrow();
-        let app = apps.get(app).ok_or_else(|| Error::NotDeployed { app: app.clone() })?;
+        let everything = self.everything();
+        let app = everything.apps.get(app).ok_or_else(|| Error::NotDeployed { app: app.clone() })?;
         let name = |instance: &Instance| serde_json::json!({ "Name": instance.slot.to_string() });
         Ok(app.instances().iter().map(name).collect())
     }

@@ -29,10 +29,8 @@ pub trait Harness {
     /// Every living process or container of the app, recorded or not. Also called during a deploy.
     fn alive(&self) -> BTreeSet<String>;
 
-    /// The scheduler as another program has it. Only [`super::stops`] uses it.
-    fn another(&self) -> Another {
-        unimplemented!("no other program can change the apps of this scheduler")
-    }
+    /// The scheduler as another program has it, which stops something of the app at once.
+    fn another(&self) -> Another;
 
     /// How long the suite waits for something to become true.
     fn patience(&self) -> Duration {

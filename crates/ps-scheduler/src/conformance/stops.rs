@@ -13,7 +13,7 @@ use super::rollouts::{Promise, Suite, with, with_long_gate};
 use crate::scheduler::{StopOrder, Stopped, Watch};
 use crate::{Cancel, DeployOutcome, Error, Intent, Progress, Running};
 
-/// The rollout that is in progress takes the stop in. For schedulers whose apps several programs can change.
+/// The rollout that is in progress takes the stop in.
 pub fn of_stops() -> Vec<Promise> {
     let mut promises: Vec<Promise> = Vec::new();
     for strategy in [Strategy::Overlap, Strategy::OneByOne] {

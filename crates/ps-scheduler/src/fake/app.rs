@@ -37,6 +37,11 @@ pub(super) struct App {
     new: Version,
     pub(super) rollout: Option<Rollout>,
     next_number: u64,
+    /// Somebody carries the rollout out.
+    pub(super) is_held: bool,
+    /// What other programs ask him to stop, by a number that only one of them has.
+    asked: BTreeMap<u64, Which>,
+    next_ticket: u64,
     /// The time since the first deploy. It advances when a rollout waits.
     pub(super) now: Duration,
 }
@@ -48,6 +53,39 @@ impl App {
 
     pub(super) fn slots(&self) -> BTreeSet<Slot> {
         self.record.keys().chain(self.lives.keys().map(|run| &run.slot)).cloned().collect()
+    }
+
+    /// The slots of these in which something is alive.
+    pub(super) fn filled(&self, which: &Which) -> BTreeSet<Slot> {
+        self.lives.keys().map(|run| &run.slot).filter(|slot| which.includes(slot)).cloned().collect()
+    }
+
+    /// Asks whoever carries the rollout out to stop these.
+    pub(super) fn ask(&mut self, which: &Which) -> u64 {
+        self.next_ticket += 1;
+        self.asked.insert(self.next_ticket, which.clone());
+        self.next_ticket
+    }
+
+    /// Whether that was not taken in yet.
+    pub(super) fn asks(&self, ticket: u64) -> bool {
+        self.asked.contains_key(&ticket)
+    }
+
+    /// Asks no more; `false` if it was taken in.
+    pub(super) fn withdraw(&mut self, ticket: u64) -> bool {
+        self.asked.remove(&ticket).is_some()
+    }
+
+    /// What others want stopped, which is taken in with this.
+    pub(super) fn take_stops(&mut self) -> Vec<Event> {
+        let asked: Vec<Which> = std::mem::take(&mut self.asked).into_values().collect();
+        let slots: Vec<Slot> =
+            self.slots().into_iter().filter(|slot| asked.iter().any(|which| which.includes(slot))).collect();
+        for run in self.lives.keys().filter(|run| slots.contains(&run.slot)) {
+            self.stopped.insert(run.slot.clone(), run.clone());
+        }
+        slots.into_iter().map(Event::Stopped).collect()
     }
 
     /// Records that the plan is to be carried out.

@@ -14,6 +14,7 @@ impl Fake {
     /// Executes the app's rollout from these events to its end. A receiver of progress messages may look at the app
     /// meanwhile.
     pub(super) fn carry_out(&self, name: &AppName, events: Vec<Event>, watch: &mut Watch<'_>) -> Outcome {
+        let _held = self.hold(name);
         let mut events = VecDeque::from(events);
         let mut is_told_to_cancel = false;
         loop {
@@ -21,6 +22,10 @@ impl Fake {
                 is_told_to_cancel = true;
                 events.push_back(Event::Cancel);
             }
+            if events.is_empty() {
+                self.await_others();
+            }
+            events.extend(self.with(name, App::take_stops));
             let event = events.pop_front().unwrap_or_else(|| self.with(name, wait));
             for action in self.with(name, |app| app.handle(event)) {
                 self.take_step();

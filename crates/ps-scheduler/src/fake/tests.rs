@@ -2,7 +2,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use super::*;
-use crate::conformance::{self, Harness, Subject, rollouts};
+use crate::conformance::{self, Another, Harness, Subject, rollouts, stops};
 use crate::{Cancel, Plan};
 
 fn subject(image: &str, command: Option<&str>) -> Subject {
@@ -35,6 +35,11 @@ impl Harness for Fake {
         self.alive(&conformance::app()).iter().map(u64::to_string).collect()
     }
 
+    fn another(&self) -> Another {
+        let another = self.another();
+        Box::new(move || Box::new(another()))
+    }
+
     fn dies_at(&self, plan: &Plan, step: usize) -> bool {
         self.caller_dies_at(step);
         let cancel = Cancel::default();
@@ -63,12 +68,28 @@ fn the_fake_keeps_the_promises_of_a_rollout() {
     }
 }
 
-/// A scheduler that breaks promises: it uses one strategy for every type, whatever the plan says, and may ignore what a
-/// dead caller left.
+#[test]
+fn the_fake_takes_a_stop_into_a_rollout() {
+    let fake = Fake::new();
+    for promise in stops::of_stops() {
+        promise(&fake);
+    }
+}
+
+/// What a scheduler does that breaks promises.
+#[derive(Clone, Copy)]
+enum Carelessness {
+    /// It goes about every type in this way, whatever the plan says.
+    OneWay(Strategy),
+    /// It forgets what a caller that died left half-way.
+    Forgets,
+    /// It ends what is recorded, although another program carries a rollout out.
+    StopsBehindABack,
+}
+
 struct Careless {
     fake: Fake,
-    strategy: Option<Strategy>,
-    forgets: bool,
+    carelessness: Carelessness,
 }
 
 impl Scheduler for Careless {
@@ -86,17 +107,26 @@ impl Scheduler for Careless {
 
     fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
         let mut plan = plan.clone();
-        for rules in plan.rules.values_mut() {
-            rules.strategy = self.strategy.unwrap_or(rules.strategy);
-        }
-        if self.forgets {
-            self.fake.with(&conformance::app(), |app| app.rollout = None);
+        match self.carelessness {
+            Carelessness::OneWay(strategy) => {
+                plan.rules.values_mut().for_each(|rules| rules.strategy = strategy);
+            }
+            Carelessness::Forgets => self.fake.with(&conformance::app(), |app| app.rollout = None),
+            Carelessness::StopsBehindABack => (),
         }
         self.fake.deploy(&plan, watch)
     }
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
-        self.fake.stop(order, watch)
+        match self.carelessness {
+            Carelessness::OneWay(_) | Carelessness::Forgets => self.fake.stop(order, watch),
+            Carelessness::StopsBehindABack => {
+                let slots = self.fake.with(&order.app, |app| app.stop(&order.which, order.remove));
+                self.fake.has_asked();
+                let ended = slots.into_iter().map(|slot| (slot, None)).collect();
+                Ok(Stopped { ended, remaining: Vec::new() })
+            }
+        }
     }
 
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
@@ -133,6 +163,11 @@ impl Harness for Careless {
         Harness::alive(&self.fake)
     }
 
+    fn another(&self) -> Another {
+        let (another, carelessness) = (self.fake.another(), self.carelessness);
+        Box::new(move || Box::new(Careless { fake: another(), carelessness }))
+    }
+
     fn dies_at(&self, plan: &Plan, step: usize) -> bool {
         Harness::dies_at(&self.fake, plan, step)
     }
@@ -142,14 +177,15 @@ impl Harness for Careless {
     }
 }
 
-fn is_caught(strategy: Option<Strategy>, forgets: bool, promise: impl Fn(&dyn Harness)) -> bool {
-    let careless = Careless { fake: Fake::new(), strategy, forgets };
+fn is_caught(carelessness: Carelessness, promise: impl Fn(&dyn Harness)) -> bool {
+    let careless = Careless { fake: Fake::new(), carelessness };
     catch_unwind(AssertUnwindSafe(|| promise(&careless))).is_err()
 }
 
 #[test]
 fn a_scheduler_that_breaks_a_promise_is_caught() {
-    let stops_first = |promise: fn(&dyn Harness)| is_caught(Some(Strategy::StopFirst), false, promise);
+    let one_way = |strategy, promise: fn(&dyn Harness)| is_caught(Carelessness::OneWay(strategy), promise);
+    let stops_first = |promise| one_way(Strategy::StopFirst, promise);
     assert!(stops_first(|harness| {
         rollouts::a_failed_deploy_leaves_the_same_instances(harness, Strategy::Overlap);
     }));
@@ -164,9 +200,12 @@ fn a_scheduler_that_breaks_a_promise_is_caught() {
     }));
     assert!(stops_first(rollouts::overlap_has_both_for_a_moment_and_one_afterwards));
     assert!(stops_first(rollouts::one_by_one_touches_nothing_before_its_trial_and_then_as_few_as_it_may));
-    let overlap = Some(Strategy::Overlap);
-    assert!(is_caught(overlap, false, rollouts::stop_first_never_has_two_and_is_back_after_a_failure));
-    assert!(is_caught(None, true, |harness| {
+    let stop_first = rollouts::stop_first_never_has_two_and_is_back_after_a_failure;
+    assert!(one_way(Strategy::Overlap, stop_first));
+    assert!(is_caught(Carelessness::Forgets, |harness| {
         rollouts::the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(harness, Strategy::Overlap);
     }));
+    for promise in stops::of_stops() {
+        assert!(is_caught(Carelessness::StopsBehindABack, promise));
+    }
 }
