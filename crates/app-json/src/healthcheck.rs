@@ -11,9 +11,17 @@ use crate::remark::Remark;
 /// What is larger was not meant; a clock can still add it.
 const MAX_SECONDS: i64 = 86_400;
 const MAX_ATTEMPTS: i64 = 1_000_000;
+const SECONDS: Range = Range { highest: MAX_SECONDS, wanted: "whole seconds, 0 to 86,400," };
+const TIMES: Range = Range { highest: MAX_ATTEMPTS, wanted: "a whole number from 0 to 1,000,000" };
 const USUAL_SECONDS: u64 = 5;
 /// How often an instance that is up is asked, in seconds.
 const USUAL_INTERVAL: u64 = 10;
+
+/// Which numbers make sense; 0 stands for what is usual.
+struct Range {
+    highest: i64,
+    wanted: &'static str,
+}
 
 /// When a check is asked, and what follows when it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +55,8 @@ pub struct HealthCheck {
     scheme: String,
     /// Keys that ask for something, and are not heeded in a check that is asked.
     unheeded: Vec<(String, &'static str)>,
+    /// The first number that makes no sense, which Dokku's decoder takes.
+    nonsense: Option<Error>,
 }
 
 /// Reads on into what an earlier `healthchecks` of the same file said, as Go does.
@@ -137,6 +147,12 @@ impl HealthCheck {
         &self.on_failure
     }
 
+    /// Whether each number of a check that is asked makes sense.
+    pub(crate) fn judge(&self) -> Result<(), Error> {
+        let nonsense = self.nonsense.as_ref().filter(|_| self.is_asked());
+        nonsense.map_or(Ok(()), |error| Err(error.clone()))
+    }
+
     fn known_kind(&self) -> Option<Kind> {
         match self.kind.as_deref()? {
             "startup" => Some(Kind::Startup),
@@ -203,13 +219,13 @@ impl HealthCheck {
             "type" => self.kind = field.string()?,
             "path" => self.path = field.string()?.unwrap_or_default(),
             "scheme" => self.scheme = field.string()?.unwrap_or_default(),
-            "attempts" => self.attempts = field.whole_number()?.unwrap_or_default(),
-            "threshold" => self.threshold = field.whole_number()?.unwrap_or_default(),
-            "timeout" => self.timeout = field.whole_number()?.unwrap_or_default(),
-            "wait" => self.wait = field.whole_number()?.unwrap_or_default(),
-            "interval" => self.interval = field.whole_number()?.unwrap_or_default(),
-            "initialDelay" => self.initial_delay = field.whole_number()?.unwrap_or_default(),
-            "uptime" => self.uptime = field.whole_number()?.unwrap_or_default(),
+            "attempts" => self.attempts = self.number(field, &TIMES)?,
+            "threshold" => self.threshold = self.number(field, &TIMES)?,
+            "timeout" => self.timeout = self.number(field, &SECONDS)?,
+            "wait" => self.wait = self.number(field, &SECONDS)?,
+            "interval" => self.interval = self.number(field, &SECONDS)?,
+            "initialDelay" => self.initial_delay = self.number(field, &SECONDS)?,
+            "uptime" => self.uptime = self.number(field, &SECONDS)?,
             "command" => self.command = field.strings()?,
             "content" => self.content = field.string()?.unwrap_or_default(),
             "httpHeaders" => self.headers = headers(field, remarks)?,
@@ -217,6 +233,15 @@ impl HealthCheck {
             _ => self.take_unheeded(key, field, remarks)?,
         }
         Ok(())
+    }
+
+    /// A number, whatever it is. What makes no sense is noted, for whoever wants to make the check.
+    fn number(&mut self, field: &Node<'_>, range: &Range) -> Result<i64, Error> {
+        let number = field.whole_number()?.unwrap_or_default();
+        if !(0..=range.highest).contains(&number) {
+            self.nonsense.get_or_insert_with(|| field.refuse(range.wanted));
+        }
+        Ok(number)
     }
 
     /// Keys that are judged and do nothing.
@@ -279,4 +304,38 @@ fn on_failure(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<(Vec<String>
 fn seconds(asked: i64, usual: u64) -> Duration {
     let asked = Some(asked.min(MAX_SECONDS)).filter(|seconds| *seconds > 0);
     Duration::from_secs(asked.and_then(|seconds| u64::try_from(seconds).ok()).unwrap_or(usual))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::AppJson;
+
+    fn judged(check: &str) -> Result<(), String> {
+        let text = format!(r#"{{"healthchecks": {{"web": [{{}}, {check}]}}}}"#);
+        let app_json = AppJson::parse(text.as_bytes()).expect("Dokku's decoder takes it");
+        app_json.judge_checks("web").map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_number_that_makes_no_sense_is_judged_where_its_check_is_asked() {
+        for (number, wanted) in [
+            (
+                r#""timeout": -1"#,
+                "healthchecks.web[1].timeout: whole seconds, 0 to 86,400, is wanted, not -1",
+            ),
+            (
+                r#""wait": 86401"#,
+                "healthchecks.web[1].wait: whole seconds, 0 to 86,400, is wanted, not 86401",
+            ),
+            (
+                r#""attempts": 1000001, "timeout": -1"#,
+                "healthchecks.web[1].attempts: a whole number from 0 to 1,000,000 is wanted, not 1000001",
+            ),
+        ] {
+            assert_eq!(judged(&format!(r#"{{"type": "startup", {number}}}"#)), Err(wanted.to_owned()));
+            assert_eq!(judged(&format!(r#"{{"type": "", {number}}}"#)), Ok(()), "nobody makes this check");
+        }
+        let fine = r#"{"type": "liveness", "attempts": 0, "threshold": 1000000, "interval": 86400, "initialDelay": 0}"#;
+        assert_eq!(judged(fine), Ok(()));
+    }
 }

@@ -89,6 +89,11 @@ impl AppJson {
         }
     }
 
+    /// The process types that its formation names, sorted.
+    pub fn formation_types(&self) -> impl Iterator<Item = &str> {
+        self.formation.keys().map(String::as_str)
+    }
+
     /// The process types that it has settings for, sorted.
     pub fn types_with_settings(&self) -> impl Iterator<Item = &str> {
         let has_any = |(_, of_type): &(&String, &OfType)| !of_type.settings.is_empty();
@@ -104,6 +109,14 @@ impl AppJson {
     pub fn checks(&self, process_type: &str) -> impl Iterator<Item = (Kind, &HealthCheck)> {
         let checks = self.healthchecks.get(process_type).into_iter().flatten();
         checks.filter_map(|check| Some((check.kind()?, check)))
+    }
+
+    /// Whether the checks of a process type can be made as they stand there.
+    ///
+    /// # Errors
+    /// A number makes no sense, with its place: `healthchecks.web[0].timeout`.
+    pub fn judge_checks(&self, process_type: &str) -> Result<(), Error> {
+        self.healthchecks.get(process_type).into_iter().flatten().try_for_each(HealthCheck::judge)
     }
 
     /// The process types that have checks of whatever kind, sorted.

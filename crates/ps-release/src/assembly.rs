@@ -61,7 +61,9 @@ pub fn assemble(
     app_json: &AppJson,
 ) -> Result<Assembled, Error> {
     for process in procfile.iter().flat_map(|procfile| procfile.entries()) {
-        app_json.settings(process.process_type().as_str()).map_err(Error::BadAppJson)?;
+        let process_type = process.process_type();
+        app_json.settings(process_type.as_str()).map_err(Error::BadAppJson)?;
+        app_json.judge_checks(process_type.as_str()).map_err(Error::BadAppJson)?;
     }
     let assembled = put_together(world, app, source, procfile, app_json)?;
     for process in &assembled.release.processes {

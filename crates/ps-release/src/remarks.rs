@@ -48,10 +48,12 @@ pub fn of_checks(app_json: &AppJson) -> Vec<String> {
 fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>) -> Vec<String> {
     let mut lines = of_places(app_json, |_| true);
     let is_missing = |name: &&str| procfile.is_some_and(|procfile| procfile.get(name).is_none());
-    let unknown = app_json.checked_types().filter(is_missing).take(MAX_REMARKS);
+    let formed = app_json.formation_types().map(|name| ("formation", name));
+    let checked = app_json.checked_types().map(|name| ("healthchecks", name));
+    let unknown = formed.chain(checked).filter(|(_, name)| is_missing(name)).take(MAX_REMARKS);
     lines.extend(
         unknown
-            .map(|name| format!("{APP_JSON}: healthchecks for {name:?}, which the Procfile does not have")),
+            .map(|(key, name)| format!("{APP_JSON}: {key} for {name:?}, which the Procfile does not have")),
     );
     lines
 }

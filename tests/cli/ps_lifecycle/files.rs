@@ -60,6 +60,10 @@ fn a_value_of_app_json_that_makes_no_sense_is_refused_in_one_line_with_its_place
         ),
         (r#"{"formation": {"web+": {"quantity": 1}}}"#, "app.json: formation.\"web+\": "),
         (r#"{"healthchecks": {"web": {}}}"#, "app.json: healthchecks.web: an array is wanted"),
+        (
+            r#"{"healthchecks": {"web": [{"type": "startup", "timeout": -1}]}}"#,
+            "app.json: healthchecks.web[0].timeout: whole seconds, 0 to 86,400, is wanted, not -1",
+        ),
         ("{\n  \"formation\": {}\n}\n}", "app.json: line 4, column 1: "),
         ("{\n  formation: {}\n}", "app.json: line 2, column 3: "),
     ] {
@@ -90,7 +94,7 @@ fn what_a_file_asks_for_and_nobody_does_is_named_in_one_line_each() {
             "name": "shop", "env": {"A": "1"},
             "scripts": {"dokku": {"predeploy": "a", "pre-deploy": "b"}, "postdeploy": "c"},
             "cron": [{"command": "a", "schedule": "@daily"}],
-            "formation": {"web": {"quantitty": 2}},
+            "formation": {"web": {"quantitty": 2}, "wreb": {"strategy": "overlap"}},
             "healthchecks": {
                 "web": [{"type": "startup", "uptime": 1}, {"type": "startup", "command": ["true"]}],
                 "wbe": [{"type": "startup"}]
@@ -105,13 +109,14 @@ fn what_a_file_asks_for_and_nobody_does_is_named_in_one_line_each() {
         "app.json: scripts.postdeploy is not heeded here: ",
         "app.json: cron is not heeded here: ",
         "app.json: formation.web.quantitty is not known: did you mean quantity?",
+        "app.json: formation for \"wreb\", which the Procfile does not have",
         "app.json: healthchecks for \"wbe\", which the Procfile does not have",
         "CHECKS is not read: ",
     ] {
         let found = said.iter().filter(|line| line.starts_with(part)).count();
         assert_eq!(found, 1, "{part}: {said:#?}");
     }
-    assert_eq!(said.len(), 8, "{said:#?}");
+    assert_eq!(said.len(), 9, "{said:#?}");
 }
 
 #[test]
