@@ -127,7 +127,8 @@ fn default_base(variable: &dyn Fn(&str) -> Option<OsString>) -> Result<PathBuf, 
 }
 
 fn absolute(path: PathBuf) -> PathBuf {
-    std::path::absolute(&path).unwrap_or(path)
+    // Without the slash at the end that shells complete: a directory has one name, by which its apps and containers are known.
+    std::path::absolute(&path).unwrap_or(path).components().collect()
 }
 
 #[cfg(test)]
@@ -150,5 +151,17 @@ mod tests {
             ("DOKKU_SYSTEM_USER", "dokku"),
         ]));
         assert!(dokku.expect("roots").inside_dokku());
+    }
+
+    #[test]
+    fn a_root_has_one_name_however_it_was_typed() {
+        for typed in ["/r/home", "/r/home/", "/r//home/.", "/r/./home//"] {
+            let variable = |name: &str| {
+                let path = if name == "DOKKU_ROOT" { typed } else { "/l" };
+                name.ends_with("ROOT").then(|| OsString::from(path))
+            };
+            let world = World::from_variables(&variable).expect("roots");
+            assert_eq!(world.root().as_os_str(), "/r/home", "{typed}");
+        }
     }
 }
