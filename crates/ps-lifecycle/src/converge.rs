@@ -8,7 +8,7 @@ use ps_scheduler::{AppStatus, Intent, Plan, Running};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
-use crate::{finish, journal, provision, release};
+use crate::{elsewhere, finish, journal, provision, release};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
@@ -16,6 +16,7 @@ pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
 }
 
 fn converge(session: &Session, app: &App) -> Result<Outcome> {
+    elsewhere::refuse(&session.world, &app.name, "converge")?;
     let _lock = session.lock(&app.name)?;
     let _provision = provision::make(session, &app.name);
     if is_held(session, app)? && is_stopped(session, app, &status(session, app)?)? {

@@ -9,7 +9,7 @@ use formation::{AppName, Which};
 use ps_apps::{AppLock, Bytes, Deployed, FormationOrigin, SchedulerName, Scope, StoredEntry, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_release::{Checkout, CommandLine, Counts, Environment, Source, remarks};
+use ps_release::{Checkout, CommandLine, Counts, Environment, Release, Source, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
 
 use crate::args::DeployArgs;
@@ -138,6 +138,9 @@ fn deploy(
         // The hook may have scaled the app.
         let formation = counts.apply(world, app)?;
         let wanted = release::runnable(&formation.0, &release);
+        if wanted.iter().all(|(_, quantity)| quantity.get() == 0) {
+            say::warning(&idle(app, &release));
+        }
         let scheduler = ps_schedulers::named(world, &name);
         let mut plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
         let (formation, source) = formation;
@@ -162,9 +165,13 @@ fn deploy(
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
-    if let Some(earlier) = earlier.filter(|earlier| *earlier != name) {
-        leave(session, app, &earlier)
-            .with_context(|| format!("{app} runs via {name}, but leave {earlier}"))?;
+    match earlier.filter(|earlier| *earlier != name) {
+        None => (),
+        Some(SchedulerName::External(earlier)) => {
+            say::warning(&format!("what {earlier} runs of {app} goes on: it is Dokku's to stop"));
+        }
+        Some(earlier) => leave(session, app, &earlier)
+            .with_context(|| format!("{app} runs via {name}, but leave {earlier}"))?,
     }
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
@@ -184,6 +191,14 @@ fn give_up(world: &World, app: &AppName, error: &ps_scheduler::Error) {
     {
         say::warning(&error.to_string());
     }
+}
+
+/// A deploy of which nothing will run, for example because its only process type has another name now.
+fn idle(app: &AppName, release: &Release) -> String {
+    let types = release.processes.iter().map(|process| &process.process_type);
+    let way_out = types.into_iter().find(|process_type| !process_type.is_release());
+    let way_out = way_out.map(|process_type| format!(": ps-scale {app} {process_type}=1 starts one"));
+    format!("no instance of {app} is wanted{}", way_out.unwrap_or_default())
 }
 
 /// After a deploy that cannot be recorded: the instances of a first deploy are ended, because no verb would know of them.

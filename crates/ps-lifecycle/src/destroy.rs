@@ -6,10 +6,11 @@ use ps_cli::exit::Outcome;
 
 use crate::args::DestroyArgs;
 use crate::session::Session;
-use crate::stop;
+use crate::{elsewhere, stop};
 
 pub(crate) fn run(session: &Session, args: &DestroyArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
+    elsewhere::refuse(&session.world, &app.name, "destroy")?;
     let lock = session.lock(&app.name)?;
     session.step(&format!("Destroying {}", app.name))?;
     stop::end(session, &app, &Which::All, true)?;

@@ -12,8 +12,8 @@ use ps_cli::exit::Outcome;
 use ps_cli::say;
 
 use crate::args::AllArgs;
-use crate::journal;
 use crate::session::Session;
+use crate::{elsewhere, journal};
 
 /// A verb and the apps to run it for.
 pub(crate) struct Subjects<'a> {
@@ -25,7 +25,7 @@ pub(crate) struct Subjects<'a> {
     pub(crate) all: &'a AllArgs,
 }
 
-/// Runs the verb for the named app, or with `--all` for every app that `is_meant` selects.
+/// Runs the verb for the named app, or with `--all` for every app that `is_meant` selects, but for those that only Dokku can change.
 pub(crate) fn app(
     session: &Session,
     subjects: &Subjects<'_>,
@@ -33,14 +33,22 @@ pub(crate) fn app(
     deed: impl Fn(&App) -> Result<()> + Sync,
 ) -> Result<Outcome> {
     let Subjects { verb, app: named, all } = *subjects;
-    let verb = |app: &App| journal::of_verb(&session.world, verb, &app.name, || deed(app));
+    let world = &session.world;
+    let verb = |app: &App| {
+        journal::of_verb(world, verb, &app.name, || {
+            if ps_dokku::is_deployed(world, &app.name)? {
+                elsewhere::refuse(world, &app.name, verb)?;
+            }
+            deed(app)
+        })
+    };
     if let Some(name) = named {
-        verb(&session.world.app(name)?)?;
+        verb(&world.app(name)?)?;
         return Ok(Outcome::Done);
     }
     let mut apps = Vec::new();
-    for app in session.world.apps()? {
-        if is_meant(&app)? {
+    for app in world.apps()? {
+        if is_meant(&app)? && !elsewhere::runs(world, &app.name)? {
             apps.push(app);
         }
     }

@@ -8,6 +8,7 @@ mod deploy;
 mod destroy;
 mod dokku;
 mod each;
+mod elsewhere;
 mod finish;
 mod inspect;
 mod journal;

@@ -9,20 +9,13 @@ use ps_scheduler::Intent;
 use crate::args::TargetArgs;
 use crate::each::{self, Subjects};
 use crate::session::Session;
-use crate::{converge, stop};
+use crate::start;
 
 /// Replaces what runs by new instances of the same release
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     let is_meant = |app: &App| Ok(ps_dokku::is_deployed(&session.world, &app.name)?);
+    let intent = Intent::Restart(which);
     let subjects = Subjects { verb: "restart", app: args.app.as_deref(), all: &args.all };
-    each::app(session, &subjects, is_meant, |app| restart(session, app, &which))
-}
-
-fn restart(session: &Session, app: &App, which: &Which) -> Result<()> {
-    let lock = session.lock(&app.name)?;
-    stop::refuse_unknown(session, app, which)?;
-    session.step(&format!("Restarting {}", app.name))?;
-    session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
-    converge::carry_out(session, app, &Intent::Restart(which.clone()))
+    each::app(session, &subjects, is_meant, |app| start::start(session, app, &intent))
 }

@@ -13,7 +13,7 @@ use ps_scheduler::Intent;
 
 use crate::args::RestoreArgs;
 use crate::session::Session;
-use crate::{each, journal, start};
+use crate::{each, elsewhere, journal, start};
 
 const VERB: &str = "restore";
 /// How many apps are waited for at the same time. Each takes a few file descriptors, and a program usually has 1024.
@@ -74,14 +74,15 @@ impl Wanted {
     }
 }
 
-/// Whether an app is to be restored; `None`: it was never deployed.
+/// Whether an app is to be restored; `None`: it was never deployed, or Dokku restores it.
 fn is_wanted(session: &Session, app: &App) -> Result<Option<bool>> {
     let world = &session.world;
-    let is_deployed = ps_dokku::is_deployed(world, &app.name)?;
+    let is_deployed = !elsewhere::runs(world, &app.name)? && ps_dokku::is_deployed(world, &app.name)?;
     Ok(if is_deployed { Some(world.is_restored(&app.name)?) } else { None })
 }
 
 fn restore(session: &Session, app: &App) -> Result<()> {
+    elsewhere::refuse(&session.world, &app.name, VERB)?;
     if is_wanted(session, app)? == Some(true) {
         // Converging does not start instances that had finished, were given up or were stopped before.
         return start::start(session, app, &Intent::Converge(Which::All));

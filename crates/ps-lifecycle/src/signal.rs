@@ -9,7 +9,7 @@ use ps_scheduler::{SignalOrder, Signalled};
 
 use crate::args::SignalArgs;
 use crate::session::Session;
-use crate::{journal, stop};
+use crate::{elsewhere, journal, stop};
 
 pub(crate) fn run(session: &Session, args: &SignalArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
@@ -19,6 +19,7 @@ pub(crate) fn run(session: &Session, args: &SignalArgs) -> Result<Outcome> {
 fn signal(session: &Session, app: &App, args: &SignalArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     stop::refuse_unknown(session, app, &which)?;
+    elsewhere::refuse(&session.world, &app.name, "signal")?;
     let order = SignalOrder {
         app: app.name.clone(),
         which,

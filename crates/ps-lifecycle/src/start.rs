@@ -22,13 +22,21 @@ pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     each::app(session, &subjects, is_meant, |app| start(session, app, &intent))
 }
 
-/// Starts instances of one app, and marks it to be restored after a reboot.
+/// Starts or replaces instances of one app, and marks it to be restored after a reboot.
 pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let lock = session.lock(&app.name)?;
-    if let Intent::Start(which) = intent {
-        stop::refuse_unknown(session, app, which)?;
-    }
-    session.step(&format!("Starting {}", app.name))?;
+    let doing = match intent {
+        Intent::Start(which) => {
+            stop::refuse_unknown(session, app, which)?;
+            "Starting"
+        }
+        Intent::Restart(which) => {
+            stop::refuse_unknown(session, app, which)?;
+            "Restarting"
+        }
+        Intent::Converge(_) | Intent::Deploy => "Starting",
+    };
+    session.step(&format!("{doing} {}", app.name))?;
     session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
     let _provision = match intent {
         Intent::Start(which) => provision::for_start(session, &app.name, which),

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 use formation::{AppName, FIRST_TYPE, MAX_QUANTITY, ProcessType, Quantity};
-use ps_apps::{AppLock, AskedCount, FormationOrigin, RefusedScaling, Scaling, StoredFormation, World};
+use ps_apps::{
+    AppLock, AskedCount, FormationOrigin, RefusedScaling, Scaling, SchedulerName, StoredFormation, World,
+};
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 use ps_dokku::DeployLock;
@@ -41,6 +43,7 @@ pub(crate) fn run(world: &World, app: &AppName, args: &Args) -> Result<Outcome> 
         return dry_run::change(world, app, &before, &expected, args);
     }
     if !world.inside_dokku() {
+        refuse_elsewhere(world, app, args)?;
         announce(world, app, args)?;
     }
     store_and_act(world, app, args, &change)
@@ -197,6 +200,19 @@ fn cannot_scale(world: &World, app: &AppName) -> anyhow::Error {
         "{app} is scaled by the formation in its app.json ({}): change it there and deploy again",
         path.display()
     ))
+}
+
+/// Nobody here could make the instances match what would be stored.
+fn refuse_elsewhere(world: &World, app: &AppName, args: &Args) -> Result<()> {
+    let name = world.scheduler_name(app)?;
+    if !matches!(name, SchedulerName::External(_)) || args.skip_deploy || !ps_dokku::is_deployed(world, app)?
+    {
+        return Ok(());
+    }
+    Err(Refusal::failed(format!(
+        "{app} has the scheduler {name}: it is Dokku's to scale, not Formation's; with --skip-deploy the formation is stored for its next \
+         deploy"
+    )))
 }
 
 fn announce(world: &World, app: &AppName, args: &Args) -> Result<()> {

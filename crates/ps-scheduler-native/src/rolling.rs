@@ -45,10 +45,13 @@ pub(crate) fn carry_out<'a>(
     }
     match until_over(service, &mut follower, watch)? {
         Some(report) => Ok((follower, report)),
-        None => Err(service.unreachable(&format!(
-            "it was ended in the middle of the rollout, which is over with that: {} says what runs now",
-            service.command("status")
-        ))),
+        None => Err(Error::Backend {
+            context: format!("deploy {}", service.app),
+            reason: format!(
+                "its supervisor was ended in the middle of the rollout, which is over with that: {} says what runs now",
+                service.command("status")
+            ),
+        }),
     }
 }
 

@@ -114,3 +114,20 @@ fn a_deploy_that_could_not_be_written_down_is_refused_before_anything_is_touched
     home.run(&["ps-lifecycle", "deploy", "shop"]).is_refused(1, &["data/formation/shop/releases"]);
     assert_eq!(home.pids("shop"), pids);
 }
+
+#[test]
+fn a_release_whose_types_have_other_names_ends_what_ran_and_says_that_nothing_is_wanted_any_more() {
+    let home = Home::running("shop", GOOD, &["--scale", "worker=1"]);
+    let source = home.source("next", "worker: faultapp --tick 50\napi: faultapp --tick 50\n");
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &source];
+    let ran = home.run(&deploy);
+    assert!(ran.status == Some(0) && !ran.stderr.contains("is wanted"), "{ran:?}");
+    assert_eq!(home.states("shop"), table(&[("worker.1", "running")]));
+    home.source("next", "api: faultapp --tick 50\n");
+    let ran = home.run(&deploy);
+    let says = " !     no instance of shop is wanted: ps-scale shop api=1 starts one\n";
+    assert!(ran.status == Some(0) && ran.stderr.contains(says), "{ran:?}");
+    assert_eq!(home.states("shop"), table(&[]));
+    home.does(&["ps-scale", "shop", "api=1"]);
+    assert_eq!(home.states("shop"), table(&[("api.1", "running")]));
+}

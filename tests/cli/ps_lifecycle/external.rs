@@ -87,15 +87,49 @@ fn a_plugin_that_does_not_answer_is_named_and_hides_no_other_app() {
 }
 
 #[test]
-fn what_only_dokku_can_do_is_refused_and_nothing_is_touched() {
-    let home = home("nomad", "echo '3 true'");
-    let source = home.source("source", "web: sleep 60\n");
-    let before: State = home.state();
-    for words in [&["deploy", "shop", "--dir", &source][..], &["logs", "shop"], &["inspect", "shop"]] {
-        home.refuses(&[&["ps-lifecycle"], words].concat(), 1, &["nomad", "okku"]);
+fn what_only_dokku_can_do_is_refused_before_any_hook_hears_of_it_and_nothing_is_touched() {
+    for scheduler in SCHEDULERS {
+        let home = home(scheduler, "echo '3 true'");
+        home.hook("more/pre-start", "#!/bin/sh\necho $* >>\"$HOME/heard\"\n");
+        let source = home.source("source", "web: sleep 60\n");
+        let before: State = home.state();
+        for words in [&["deploy", "shop", "--dir", &source][..], &["logs", "shop"], &["inspect", "shop"]] {
+            home.refuses(&[&["ps-lifecycle"], words].concat(), 1, &[scheduler, "okku"]);
+        }
+        let verbs =
+            ["start", "stop", "restart", "reload", "reset", "restore", "rebuild", "converge", "destroy"];
+        for verb in verbs {
+            let says =
+                format!("shop has the scheduler {scheduler}: it is Dokku's to {verb}, not Formation's");
+            home.refuses(&["ps-lifecycle", verb, "shop"], 1, &[&says]);
+        }
+        for words in
+            [&["ps-lifecycle", "signal", "HUP", "shop"][..], &["ps-lifecycle", "stop", "shop", "web.1"]]
+        {
+            home.refuses(words, 1, &[scheduler, "not Formation's"]);
+        }
+        let scaled = home.run(&["ps-scale", "shop", "web=5"]);
+        assert!(scaled.status == Some(1) && scaled.stderr.contains("--skip-deploy"), "{scaled:?}");
+        for verb in ["start", "stop", "restart", "restore", "rebuild"] {
+            home.does(&["ps-lifecycle", verb, "--all"]);
+        }
+        home.is_as(&before);
+        assert!(!home.path("heard").exists(), "a hook heard of what was refused");
+        home.does(&["ps-lifecycle", "retire", "shop"]);
+        home.does(&["ps-scale", "shop", "web=5", "--skip-deploy"]);
     }
-    home.is_as(&before);
-    home.does(&["ps-lifecycle", "retire", "shop"]);
+}
+
+#[test]
+fn an_app_that_moves_away_from_a_plugin_is_deployed_and_what_the_plugin_runs_is_named() {
+    let home = home("nomad", "echo '3 true'");
+    let source = home.source("source", "web: exec sleep 1000\nworker: exec sleep 1000\n");
+    let words = ["deploy", "shop", "--dir", &source, "--scheduler", "native"];
+    let ran = home.run(&[&["ps-lifecycle"], &words[..]].concat());
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    assert!(ran.stderr.contains("what nomad runs of shop goes on: it is Dokku's to stop"), "{ran:?}");
+    assert_eq!(home.pids("shop").len(), 3);
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `restart`.
 
-use crate::home::Home;
+use crate::home::{Home, table};
 
 #[test]
 fn restart_of_a_type_leaves_the_others_alone() {
@@ -18,4 +18,14 @@ fn restart_of_a_type_leaves_the_others_alone() {
     let last = home.pids("duo");
     assert_eq!(after["web.1"], last["web.1"]);
     assert_ne!(after["web.2"], last["web.2"]);
+}
+
+#[test]
+fn an_app_that_was_stopped_and_is_restarted_is_one_that_a_boot_brings_back() {
+    let home = Home::running("solo", "web: faultapp --tick 60\n", &[]);
+    home.does(&["ps-lifecycle", "stop", "solo"]);
+    home.does(&["ps-lifecycle", "restart", "solo"]);
+    home.power_cut();
+    home.does(&["ps-lifecycle", "restore", "--all"]);
+    assert_eq!(home.states("solo"), table(&[("web.1", "running")]));
 }

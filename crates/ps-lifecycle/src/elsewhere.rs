@@ -1,0 +1,20 @@
+//! Apps whose scheduler is a plugin of Dokku's: Formation tells how they are, and changes nothing of them.
+
+use anyhow::{Result, bail};
+use formation::AppName;
+use ps_apps::{SchedulerName, World};
+
+/// Whether only Dokku can change what runs of an app.
+pub(crate) fn runs(world: &World, app: &AppName) -> Result<bool> {
+    Ok(matches!(world.scheduler_name(app)?, SchedulerName::External(_)))
+}
+
+/// Refuses a verb about such an app, before anything is touched and before any hook hears of it.
+pub(crate) fn refuse(world: &World, app: &AppName, verb: &str) -> Result<()> {
+    match world.scheduler_name(app)? {
+        SchedulerName::Native | SchedulerName::DockerLocal => Ok(()),
+        SchedulerName::External(name) => {
+            bail!("{app} has the scheduler {name}: it is Dokku's to {verb}, not Formation's")
+        }
+    }
+}
