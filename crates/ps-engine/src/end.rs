@@ -1,7 +1,7 @@
 //! Ending one container: its restart policy is set to `no`, it gets SIGTERM and its grace period, then SIGKILL. Afterwards the
 //! engine is asked whether the container really ended, because its answer to the stop does not say that.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use formation::{Exit, RestartPolicy};
 use serde_json::Value;
@@ -58,7 +58,7 @@ async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Faul
         // A container that is paused cannot react to SIGTERM. If this fails, the stop that follows fails too and says why.
         let _ = engine.unpause(id).await;
     }
-    let stopped = engine.stop(id, grace).await;
+    let stopped = stop(engine, id, grace).await;
     let mut after = engine.inspect(id).await?;
     if is_up(&after) {
         let _ = engine.kill(id).await;
@@ -71,6 +71,16 @@ async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Faul
         return Ok(End::Remains(reason));
     }
     Ok(End::Ended(after["State"]["ExitCode"].as_i64().and_then(condition::exit_of)))
+}
+
+/// An engine that refused to stop it at once is asked again: what follows is SIGKILL, and the container has a right to its grace period.
+async fn stop(engine: &Engine, id: &str, grace: Duration) -> Result<(), Fault> {
+    let began = Instant::now();
+    let stopped = engine.stop(id, grace).await;
+    match grace.checked_sub(began.elapsed()).filter(|_| matches!(stopped, Err(Fault::Refused { .. }))) {
+        Some(left) => engine.stop(id, left).await,
+        None => stopped,
+    }
 }
 
 fn is_up(inspected: &Value) -> bool {

@@ -2,23 +2,23 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bollard::container::LogOutput;
 use bollard::errors::Error as BollardError;
 use bollard::models::{ContainerCreateBody, ContainerUpdateBody};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+    EventsOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
     RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use formation::RestartPolicy;
-use futures_util::{Stream, StreamExt, TryStreamExt};
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{Container, Fault, terms, transport};
+use crate::{Container, Fault, Moment, moment, terms, transport};
 
 /// For calls that only look something up or change a word.
 const SHORT: Duration = Duration::from_secs(10);
@@ -28,6 +28,9 @@ const HEAVY: Duration = Duration::from_secs(60);
 const AFTER_GRACE: Duration = Duration::from_secs(10);
 /// bollard's own deadline, in seconds. It covers only the head of an answer; ours are shorter and cover all of it.
 const BOLLARDS_OWN: u64 = 86_400;
+/// What the engine is asked to do that answers for as long as somebody listens.
+const READ: &str = "read a log";
+const STARTS: &str = "tell of containers that start";
 
 /// What an image says about itself, as far as it concerns where its files are.
 pub struct Image {
@@ -70,15 +73,16 @@ impl Engine {
         self.runtime.block_on(future)
     }
 
-    /// Waits for a call, for so long.
+    /// Waits for a call, for so long. It asks the engine to do what `asked` says.
     async fn within<T>(
         &self,
+        asked: &'static str,
         deadline: Duration,
         call: impl Future<Output = Result<T, BollardError>>,
     ) -> Result<T, Fault> {
         match tokio::time::timeout(deadline, call).await {
-            Ok(result) => result.map_err(|error| Fault::of(&self.socket, error)),
-            Err(_) => Err(Fault::late(&self.socket, deadline)),
+            Ok(result) => result.map_err(|error| Fault::of(&self.socket, asked, error)),
+            Err(_) => Err(Fault::late(&self.socket, asked, deadline)),
         }
     }
 
@@ -86,35 +90,48 @@ impl Engine {
     pub async fn list(&self, labels: &[String]) -> Result<Vec<Container>, Fault> {
         let filters = HashMap::from([("label", labels.to_vec())]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
-        let listed = self.within(SHORT, self.docker.list_containers(Some(options))).await?;
+        let listed =
+            self.within("list containers", SHORT, self.docker.list_containers(Some(options))).await?;
         Ok(listed.into_iter().map(Container::from).collect())
     }
 
     /// Creates a container; its full id.
     pub async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, Fault> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
-        Ok(self.within(HEAVY, self.docker.create_container(Some(options), body)).await?.id)
+        Ok(self
+            .within("create a container", HEAVY, self.docker.create_container(Some(options), body))
+            .await?
+            .id)
     }
 
     /// Starts a container.
     pub async fn start(&self, id: &str) -> Result<(), Fault> {
-        self.within(HEAVY, self.docker.start_container(id, None)).await
+        self.within("start a container", HEAVY, self.docker.start_container(id, None)).await
     }
 
     /// Everything the engine says about a container, field by field.
     pub async fn inspect(&self, id: &str) -> Result<Value, Fault> {
-        self.within(SHORT, transport::get(&self.socket, &format!("/containers/{id}/json"))).await
+        self.within(
+            "describe a container",
+            SHORT,
+            transport::get(&self.socket, &format!("/containers/{id}/json")),
+        )
+        .await
     }
 
     /// The processes of a container that runs, with these columns of the system's `ps`.
     pub async fn top(&self, id: &str, columns: &str) -> Result<Value, Fault> {
         let path = format!("/containers/{id}/top?ps_args=-eo%20{columns}");
-        self.within(SHORT, transport::get(&self.socket, &path)).await
+        self.within("list processes", SHORT, transport::get(&self.socket, &path)).await
     }
 
     /// What an image says about itself.
     pub async fn image(&self, name: &str) -> Result<Image, Fault> {
-        let config = self.within(SHORT, self.docker.inspect_image(name)).await?.config.unwrap_or_default();
+        let config = self
+            .within("describe an image", SHORT, self.docker.inspect_image(name))
+            .await?
+            .config
+            .unwrap_or_default();
         Ok(Image {
             labels: config.labels.unwrap_or_default(),
             environment: config.env.unwrap_or_default(),
@@ -135,14 +152,14 @@ impl Engine {
             CreateImageOptionsBuilder::new().from_src("-").repo(name).tag(tag).changes(changes).build();
         let archive = bollard::body_full(archive.to_vec().into());
         let progress = self.docker.create_image(Some(options), Some(archive), None);
-        self.within(HEAVY, progress.try_for_each(|_| std::future::ready(Ok(())))).await
+        self.within("make an image", HEAVY, progress.try_for_each(|_| std::future::ready(Ok(())))).await
     }
 
     /// A file of a container, in a tar archive, of which little more than `limit` bytes are read.
     pub async fn archive(&self, id: &str, path: &str, limit: usize) -> Result<Vec<u8>, Fault> {
         let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
         let mut pieces = self.docker.download_from_container(id, Some(options));
-        self.within(HEAVY, async move {
+        self.within("copy a file", HEAVY, async move {
             let mut all = Vec::new();
             while let Some(piece) = pieces.try_next().await?
                 && all.len() < limit
@@ -158,7 +175,7 @@ impl Engine {
     pub async fn set_policy(&self, id: &str, policy: RestartPolicy) -> Result<(), Fault> {
         let restart_policy = Some(terms::restart_policy(policy));
         let update = ContainerUpdateBody { restart_policy, ..ContainerUpdateBody::default() };
-        self.within(SHORT, self.docker.update_container(id, update)).await
+        self.within("change a restart policy", SHORT, self.docker.update_container(id, update)).await
     }
 
     /// The restart policy of a container; `None` if there is no such container, or it is a word that nobody knows here.
@@ -172,25 +189,31 @@ impl Engine {
 
     /// Lets a frozen container go on.
     pub async fn unpause(&self, id: &str) -> Result<(), Fault> {
-        self.within(SHORT, self.docker.unpause_container(id)).await
+        self.within("unpause a container", SHORT, self.docker.unpause_container(id)).await
     }
 
     /// SIGTERM, `grace`, SIGKILL; returns when it has ended. One that does not run is success.
     pub async fn stop(&self, id: &str, grace: Duration) -> Result<(), Fault> {
         let options = StopContainerOptionsBuilder::new().t(terms::seconds(grace)).build();
-        self.within(grace.saturating_add(AFTER_GRACE), self.docker.stop_container(id, Some(options))).await
+        self.within(
+            "stop a container",
+            grace.saturating_add(AFTER_GRACE),
+            self.docker.stop_container(id, Some(options)),
+        )
+        .await
     }
 
     /// SIGKILL.
     pub async fn kill(&self, id: &str) -> Result<(), Fault> {
         let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
-        self.within(SHORT, self.docker.kill_container(id, Some(options))).await
+        self.within("kill a container", SHORT, self.docker.kill_container(id, Some(options))).await
     }
 
     /// Removes a container, killing it if it runs; its volumes stay. One that is gone is success.
     pub async fn remove(&self, id: &str) -> Result<(), Fault> {
         let options = RemoveContainerOptionsBuilder::new().force(true).build();
-        match self.within(HEAVY, self.docker.remove_container(id, Some(options))).await {
+        match self.within("remove a container", HEAVY, self.docker.remove_container(id, Some(options))).await
+        {
             Err(fault) if fault.is_gone() => Ok(()),
             result => result,
         }
@@ -199,30 +222,76 @@ impl Engine {
     /// Gives a container another name.
     pub async fn rename(&self, id: &str, name: &str) -> Result<(), Fault> {
         let options = RenameContainerOptionsBuilder::new().name(name).build();
-        self.within(SHORT, self.docker.rename_container(id, options)).await
+        self.within("rename a container", SHORT, self.docker.rename_container(id, options)).await
     }
 
-    /// What a container wrote: of the last `tail` lines, or all that is kept; with `follow` also what it is yet to write. Without
-    /// `follow` the caller waits for each piece with [`Self::in_time`].
+    /// What a container wrote: of the last `tail` lines, or all that is kept. The caller waits for each piece with
+    /// [`Self::in_time`].
     pub fn output(
         &self,
         id: &str,
         tail: Option<usize>,
-        follow: bool,
     ) -> impl Stream<Item = Result<LogOutput, Fault>> + use<> {
-        let tail = tail.map_or("all".to_owned(), |lines| lines.to_string());
-        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).follow(follow).tail(&tail).build();
+        self.log(id, LogsOptionsBuilder::new().tail(&lines(tail)))
+    }
+
+    /// The same and what it is yet to write, until it ends; each piece with the time at which the engine got it. `after`: only
+    /// what came later.
+    pub fn follow(
+        &self,
+        id: &str,
+        tail: Option<usize>,
+        after: Option<Moment>,
+    ) -> impl Stream<Item = Result<(Option<Moment>, LogOutput), Fault>> + use<> {
+        let options = LogsOptionsBuilder::new().tail(&lines(tail)).follow(true).timestamps(true);
+        // The engine takes whole seconds.
+        let options = options.since(after.as_ref().map_or(0, Moment::second));
+        self.log(id, options).map_ok(moment::dated).try_filter(move |(moment, _)| {
+            std::future::ready(moment.is_none() || after.is_none() || *moment > after)
+        })
+    }
+
+    /// The id of each container with all of these labels that is started at that time or later, for as long as somebody listens.
+    pub fn starts(
+        &self,
+        labels: &[String],
+        since: SystemTime,
+    ) -> impl Stream<Item = Result<String, Fault>> + use<> {
+        let word = |word: &str| vec![word.to_owned()];
+        let filters = HashMap::from([
+            ("type", word("container")),
+            ("event", word("start")),
+            ("label", labels.to_vec()),
+        ]);
+        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
+        let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
+        let events = self.docker.clone().events(Some(options));
+        let socket = self.socket.clone();
+        let broke_off = Fault::broke_off(&socket, STARTS, "it tells of no more");
+        let ids = events.filter_map(move |event| {
+            let id = event.map(|event| event.actor.and_then(|actor| actor.id));
+            std::future::ready(id.map_err(|error| Fault::of(&socket, STARTS, error)).transpose())
+        });
+        ids.chain(stream::once(std::future::ready(Err(broke_off))))
+    }
+
+    fn log(
+        &self,
+        id: &str,
+        options: LogsOptionsBuilder,
+    ) -> impl Stream<Item = Result<LogOutput, Fault>> + use<> {
+        let options = options.stdout(true).stderr(true).build();
         let socket = self.socket.clone();
         self.docker
             .clone()
             .with_timeout(SHORT)
             .logs(id, Some(options))
-            .map(move |frame| frame.map_err(|error| Fault::of(&socket, error)))
+            .map(move |frame| frame.map_err(|error| Fault::of(&socket, READ, error)))
     }
 
     /// The last lines of one container, for a message; what cannot be read is left out.
     pub async fn last_lines(&self, id: &str, count: usize) -> Vec<String> {
-        let mut frames = Box::pin(self.output(id, Some(count), false));
+        let mut frames = Box::pin(self.output(id, Some(count)));
         let mut text = Vec::new();
         while let Ok(Some(Ok(frame))) = self.in_time(frames.next()).await {
             text.extend_from_slice(frame.as_ref());
@@ -233,6 +302,11 @@ impl Engine {
 
     /// Waits for a piece of an answer that should come at once.
     pub async fn in_time<T>(&self, piece: impl Future<Output = T>) -> Result<T, Fault> {
-        tokio::time::timeout(SHORT, piece).await.map_err(|_| Fault::late(&self.socket, SHORT))
+        tokio::time::timeout(SHORT, piece).await.map_err(|_| Fault::late(&self.socket, READ, SHORT))
     }
+}
+
+/// How many of the last lines, as the engine wants to be told.
+fn lines(tail: Option<usize>) -> String {
+    tail.map_or("all".to_owned(), |lines| lines.to_string())
 }

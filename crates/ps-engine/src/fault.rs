@@ -18,18 +18,22 @@ pub enum Fault {
         message: String,
     },
     /// It did not answer, or not in time.
-    #[error("the Docker engine at {} did not answer: {reason}", socket.display())]
+    #[error("the Docker engine at {}, asked to {asked}, did not answer: {reason}", socket.display())]
     Silent {
         /// Where it was looked for.
         socket: PathBuf,
+        /// What it was to do: `list containers`.
+        asked: &'static str,
         /// Why, and what to do.
         reason: String,
     },
     /// It answered what nobody understands.
-    #[error("{} gave no answer of a Docker engine: {reason}", socket.display())]
+    #[error("{}, asked to {asked}, gave no answer of a Docker engine: {reason}", socket.display())]
     Garbled {
         /// Who answered.
         socket: PathBuf,
+        /// What it was to do.
+        asked: &'static str,
         /// What is wrong with the answer.
         reason: String,
     },
@@ -48,12 +52,18 @@ pub enum Fault {
 
 impl Fault {
     /// No answer within `deadline`.
-    pub(crate) fn late(socket: &Path, deadline: Duration) -> Self {
+    pub(crate) fn late(socket: &Path, asked: &'static str, deadline: Duration) -> Self {
         let reason = format!(
             "no answer within {} s: look at the engine's log, restart it, then try again",
             deadline.as_secs()
         );
-        Self::Silent { socket: socket.to_owned(), reason }
+        Self::Silent { socket: socket.to_owned(), asked, reason }
+    }
+
+    /// It began to answer, and stopped.
+    pub(crate) fn broke_off(socket: &Path, asked: &'static str, how: &str) -> Self {
+        let reason = format!("it broke off ({how}): look at the engine's log, then try again");
+        Self::Silent { socket: socket.to_owned(), asked, reason }
     }
 
     /// Whether there is no such container or image.
@@ -86,9 +96,9 @@ impl Fault {
     }
 
     /// What bollard calls it, said of the engine at `socket`.
-    pub(crate) fn of(socket: &Path, error: BollardError) -> Self {
-        let silent = |reason: String| Self::Silent { socket: socket.to_owned(), reason };
-        let garbled = |reason: String| Self::Garbled { socket: socket.to_owned(), reason };
+    pub(crate) fn of(socket: &Path, asked: &'static str, error: BollardError) -> Self {
+        let silent = |reason: String| Self::Silent { socket: socket.to_owned(), asked, reason };
+        let garbled = |reason: String| Self::Garbled { socket: socket.to_owned(), asked, reason };
         match error {
             BollardError::DockerResponseServerError { status_code, message } => {
                 let message = if message.is_empty() { format!("HTTP status {status_code}") } else { message };
@@ -99,9 +109,7 @@ impl Fault {
             BollardError::JsonDataError { message, .. } => garbled(message),
             BollardError::JsonSerdeError { err } => garbled(err.to_string()),
             BollardError::HyperResponseError { err } if err.is_parse() => garbled(err.to_string()),
-            BollardError::HyperResponseError { err } => {
-                silent(format!("it broke off ({err}): look at the engine's log, then try again"))
-            }
+            BollardError::HyperResponseError { err } => Self::broke_off(socket, asked, &err.to_string()),
             other => garbled(other.to_string()),
         }
     }

@@ -7,6 +7,7 @@ mod engine;
 mod fault;
 mod host;
 mod image_file;
+mod moment;
 mod terms;
 mod transport;
 
@@ -19,4 +20,5 @@ pub use end::End;
 pub use engine::{Engine, Image};
 pub use fault::Fault;
 pub use host::socket;
+pub use moment::Moment;
 pub use terms::{restart_policy, seconds};

@@ -12,6 +12,8 @@ pub struct LogRow<'a> {
     pub process_type: &'a str,
     /// The number of the instance, from 1.
     pub index: u16,
+    /// The number of the run that began the log, or null.
+    pub run: Option<u64>,
     /// `stdout` or `stderr`.
     pub stream: &'static str,
     /// The line, without its line end; bytes that are not UTF-8 are replaced by U+FFFD.
@@ -25,6 +27,7 @@ impl<'a> LogRow<'a> {
             app,
             process_type: line.slot.process_type.as_str(),
             index: line.slot.index,
+            run: line.run,
             stream: line.stream.as_str(),
             line: String::from_utf8_lossy(&line.bytes).into_owned(),
         }

@@ -122,7 +122,7 @@ fn a_row_of_logs_is_what_its_schema_says_for_both_streams_and_any_bytes() {
     let schema = parsed(include_str!("../../../docs/schemas/ps-lifecycle-logs.json"));
     for stream in [Stream::Stdout, Stream::Stderr] {
         let slot = "worker.1".parse().expect("a legal slot");
-        let line = LogLine { slot, stream, bytes: b"a\xff\x1b[31m".to_vec() };
+        let line = LogLine { slot, run: Some(17), stream, bytes: b"a\xff\x1b[31m".to_vec() };
         let row = held_to(&schema, &LogRow::of("shop", &line));
         assert_eq!(keys(&row), keys(&schema["properties"]));
         assert_eq!(row["line"], "a\u{fffd}\u{1b}[31m");

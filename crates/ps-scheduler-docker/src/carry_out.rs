@@ -18,13 +18,14 @@ use ps_scheduler::{Error, Progress, Watch};
 
 use crate::clock;
 use crate::containers::{Containers, Done};
-use crate::failed::failed;
 use crate::look::{self, Sight};
 use crate::rollout_file::{RolloutFile, Written};
 use crate::stop_request;
 
 /// The pause between two looks at the new containers.
 const LOOK: Duration = Duration::from_millis(100);
+/// What the engine was asked to do where it answered with a refusal that is no action's.
+const LOOK_AT: &str = "look at the new containers";
 
 /// A rollout and its execution.
 pub(crate) struct Executor<'a> {
@@ -305,7 +306,7 @@ impl<'a> Executor<'a> {
     fn fall_silent(&mut self, fault: Fault) -> Result<(), Error> {
         let is_putting_back = self.rollout().state() == State::PuttingBack;
         if self.silence.is_some() && is_putting_back || self.rollout().state() == State::Committed {
-            return Err(failed(fault, format!("deploy {}", self.containers.app.name)));
+            return Err(self.containers.app.error(fault, LOOK_AT));
         }
         self.silence.get_or_insert(fault);
         if !self.is_cancelled {
@@ -315,14 +316,15 @@ impl<'a> Executor<'a> {
     }
 
     fn conclude(mut self, outcome: Outcome) -> Result<(Outcome, Written), Error> {
-        let name = self.containers.app.name;
         if let Some(under_way) = self.written.under_way.take().filter(|_| outcome.cause.is_none()) {
             self.written.release = under_way.terms.release;
         }
+        let stopped = self.containers.stopped.borrow();
+        self.written.note_stopped(&self.containers.records.borrow(), stopped.keys());
         // If this cannot be written, the next verb reads a rollout that is over, and has nothing to continue.
         let _ = self.file.write(&self.written);
         match (outcome.cause.is_some(), self.silence, self.unwritten) {
-            (true, Some(fault), _) => Err(failed(fault, format!("deploy {name}"))),
+            (true, Some(fault), _) => Err(self.containers.app.error(fault, LOOK_AT)),
             (true, None, Some(error)) => Err(self.containers.app.unwritable(&error)),
             (true, None, None) | (false, _, _) => Ok((outcome, self.written)),
         }

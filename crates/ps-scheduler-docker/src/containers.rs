@@ -77,8 +77,9 @@ impl Done {
 struct Refusal(String, Option<Fault>);
 
 impl Refusal {
-    fn of(fault: Fault) -> Self {
-        Self(fault.to_string(), Some(fault))
+    /// The engine did not do this.
+    fn of(what: &str, fault: Fault) -> Self {
+        Self(format!("{what}: {fault}"), Some(fault))
     }
 }
 
@@ -228,7 +229,8 @@ impl<'a> Containers<'a> {
         let new: Vec<(&Run, String)> =
             runs.iter().filter_map(|run| Some((run, self.id(run)?))).filter(is_new).collect();
         self.arm(&new, revision).await?;
-        let listed = self.app.engine.list(&self.app.filters()).await.map_err(Refusal::of)?;
+        let listed = self.app.engine.list(&self.app.filters()).await;
+        let listed = listed.map_err(|fault| Refusal::of("list the containers", fault))?;
         let records = new.iter().map(|(run, id)| {
             let container = listed.iter().find(|container| container.id == *id);
             Ok((run.slot.clone(), self.record_of(run, id, container, &old, revision)?))
@@ -247,10 +249,13 @@ impl<'a> Containers<'a> {
         let armed = new.iter().map(|(run, id)| {
             let old = self.terms.old_policies.get(&run.slot).filter(|_| revision == Revision::Old);
             let policy = old.copied().unwrap_or(self.terms.policy);
-            self.app.engine.set_policy(id, policy)
+            async move {
+                let armed = self.app.engine.set_policy(id, policy).await;
+                armed.map_err(|fault| Refusal::of(&format!("give {} its restart policy", run.slot), fault))
+            }
         });
-        let armed: Vec<Result<(), Fault>> = stream::iter(armed).buffered(AT_ONCE).collect().await;
-        armed.into_iter().filter_map(Result::err).try_for_each(|fault| Err(Refusal::of(fault)))
+        let armed: Vec<Result<(), Refusal>> = stream::iter(armed).buffered(AT_ONCE).collect().await;
+        armed.into_iter().collect()
     }
 
     /// The record of a new run. One that ended just before it got its restart policy is refused, because nobody would

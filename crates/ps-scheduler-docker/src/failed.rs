@@ -6,8 +6,9 @@ use ps_scheduler::Error;
 /// The scheduler's error for a fault; `context` is what was being done.
 pub(crate) fn failed(fault: Fault, context: impl Into<String>) -> Error {
     match fault {
-        Fault::Silent { socket, reason } => {
-            Error::Unreachable { backend: format!("the Docker engine at {}", socket.display()), reason }
+        Fault::Silent { socket, asked, reason } => {
+            let backend = format!("the Docker engine at {}, asked to {asked},", socket.display());
+            Error::Unreachable { backend, reason }
         }
         Fault::Elsewhere { host, reason } => {
             Error::Unreachable { backend: format!("the Docker engine at DOCKER_HOST={host}"), reason }

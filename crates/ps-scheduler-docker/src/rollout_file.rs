@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use durable::ReadError;
 use durable::{Access, Directory};
 use formation::{AppName, RestartPolicy, Slot};
-use ps_apps::{Error, World};
+use ps_apps::{Error, InstanceFiles, World};
 use ps_rollout::{Action, HIGHEST_NUMBER, Rollout};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
@@ -42,6 +42,9 @@ pub(crate) struct Written {
     /// The deploy that was committed last: from the moment on in which whoever takes over would finish it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) deploy: Option<String>,
+    /// The container of each slot that a person stopped. It counts for as long as it is the one that is recorded and does not run.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) stopped: BTreeMap<Slot, String>,
     /// The rollout in progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) under_way: Option<UnderWay>,
@@ -76,7 +79,7 @@ pub(crate) struct Terms {
 
 impl Default for Written {
     fn default() -> Self {
-        Self { format: FORMAT, next_run: 1, release: 0, deploy: None, under_way: None }
+        Self { format: FORMAT, next_run: 1, release: 0, deploy: None, stopped: BTreeMap::new(), under_way: None }
     }
 }
 
@@ -102,6 +105,18 @@ impl Written {
                 | Action::Forget(_) => (),
             }
         }
+    }
+
+    /// Notes that a person stopped these slots; what was noted of other containers than the recorded ones is forgotten.
+    pub(crate) fn note_stopped<'a>(
+        &mut self,
+        records: &InstanceFiles,
+        slots: impl IntoIterator<Item = &'a Slot>,
+    ) {
+        let recorded = |slot: &Slot| records.slots.get(slot).and_then(|record| record.id.clone());
+        let stopped = slots.into_iter().filter_map(|slot| Some((slot.clone(), recorded(slot)?)));
+        self.stopped.extend(stopped);
+        self.stopped.retain(|slot, id| recorded(slot).as_ref() == Some(id));
     }
 }
 

@@ -6,7 +6,7 @@ use formation::{AppName, Slot, State};
 use ps_apps::{InstanceFiles, InstanceRecord, World};
 use ps_engine::Container;
 use ps_rollout::Role;
-use ps_scheduler::{AppStatus, Error, Instance};
+use ps_scheduler::{AppStatus, Error, Instance, Over};
 
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
@@ -31,7 +31,16 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
         listed.iter().map(|container| (container.id.as_str(), container)).collect();
     let beside = unrecorded(world, &listed);
     let instances = |app: &AppName, records: &InstanceFiles| {
-        let recorded = records.slots.iter().map(|(slot, record)| instance(slot, record, &by_id));
+        let is_over = |id: &String| by_id.get(id.as_str()).is_some_and(|container| container.is_over);
+        let has_ended = records.slots.values().any(|record| record.id.as_ref().is_some_and(is_over));
+        let stopped = if has_ended { RolloutFile::new(world, app).read().0.stopped } else { BTreeMap::new() };
+        let recorded = records.slots.iter().map(|(slot, record)| {
+            let mut instance = instance(slot, record, &by_id);
+            let is_stopped =
+                record.id.as_ref().is_some_and(is_over) && stopped.get(slot) == record.id.as_ref();
+            instance.over = is_stopped.then_some(Over::StoppedByHand);
+            instance
+        });
         let beside = beside.get(app.as_str()).map(Vec::as_slice).unwrap_or_default();
         let beside = beside.iter().filter(|container| !records.contains(&container.id));
         let mut all: Vec<Instance> = recorded.chain(rolling(world, app, beside)).collect();

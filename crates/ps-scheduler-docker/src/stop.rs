@@ -53,6 +53,7 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
     let slots: Vec<Slot> = records.slots.keys().filter(|slot| order.which.includes(slot)).cloned().collect();
     let stopped = app.engine.run(app.end_slots(&records, &slots, order.grace, watch));
     if !order.remove {
+        app.note_stopped(&file, &records, &slots, watch);
         return Ok(stopped);
     }
     let stopped = app.engine.run(app.forget(&mut records, &slots, stopped))?;
@@ -76,6 +77,25 @@ pub(crate) fn beside(
 }
 
 impl App<'_> {
+    /// Writes down that these slots stay empty until a person starts them.
+    fn note_stopped(
+        &self,
+        file: &RolloutFile<'_>,
+        records: &InstanceFiles,
+        slots: &[Slot],
+        watch: &mut Watch<'_>,
+    ) {
+        let (mut written, _) = file.read();
+        written.note_stopped(records, slots);
+        let noted = file.make_room().and_then(|()| file.write(&written));
+        if let Err(error) = noted {
+            let name = self.name;
+            (watch.say)(Progress::Note(format!(
+                "that {name} was stopped is not written down, so a change of its counts starts it again: {error}"
+            )));
+        }
+    }
+
     /// Waits until the executor of a rollout has taken the order in and its instances have ended. `None`: the rollout has
     /// ended, or lets go in time, and the order still has to be carried out.
     fn wait_for_rollout(

@@ -37,7 +37,8 @@ pub(crate) fn logs(
         tail = None;
         for ((slot, stream), reader) in &mut readers {
             let handed = reader.hand_out(!request.follow, &mut |line| {
-                sink(&LogLine { slot: slot.clone(), stream: *stream, bytes: line.bytes })
+                let (slot, run) = (slot.clone(), Some(line.run));
+                sink(&LogLine { slot, run, stream: *stream, bytes: line.bytes })
             });
             let handed = handed.map_err(|error| backend(format!("read the log of {slot}"), &error))?;
             if handed.is_break() {

@@ -32,6 +32,7 @@ pub fn check(scheduler: &dyn Scheduler, subject: &Subject) {
     suite.inspect_describes_every_instance();
     suite.a_stop_is_truthful_and_can_be_repeated();
     suite.a_start_after_a_stop_fills_the_slots_again();
+    suite.what_was_stopped_by_hand_stays_so_until_it_is_started();
     suite.a_removal_leaves_nothing();
     suite.a_cancelled_deploy_says_so();
 }
@@ -101,6 +102,20 @@ impl Suite<'_> {
         self.place.eventually("it runs again", |status| status.running() == Running::True);
     }
 
+    fn what_was_stopped_by_hand_stays_so_until_it_is_started(&self) {
+        let one: Which = "web.1".parse().expect("an instance");
+        assert_eq!(self.place.stop(&one, self.subject.stop_timeout, false).ended.len(), 1, "it ran");
+        self.plan_and_deploy("web=2", &Intent::Converge(Which::All)).expect("scales up");
+        self.place.eventually("web.2 runs, and web.1 does not", |status| {
+            let runs = status.instances.iter().filter(|instance| instance.state.is_alive());
+            runs.map(|instance| instance.slot.index).eq([2])
+        });
+        self.plan_and_deploy("web=2", &Intent::Start(one)).expect("starts");
+        self.place.eventually("both run", |status| {
+            status.instances.len() == 2 && status.running() == Running::True
+        });
+    }
+
     fn a_removal_leaves_nothing(&self) {
         assert_eq!(self.stop(true).remaining, [], "everything ended");
         assert_eq!(self.place.status().instances, [], "a removed app has instances");
@@ -125,6 +140,6 @@ impl Suite<'_> {
     }
 
     fn stop(&self, remove: bool) -> Stopped {
-        self.place.stop(self.subject.stop_timeout, remove)
+        self.place.stop(&Which::All, self.subject.stop_timeout, remove)
     }
 }

@@ -211,6 +211,9 @@ pub struct LogRequest {
 pub struct LogLine {
     /// The slot that wrote it.
     pub slot: Slot,
+    /// The run of that slot that began the log in which it stands. A run that follows another one whose process ended by itself
+    /// goes on in its log. `None`: nobody knows.
+    pub run: Option<u64>,
     /// The stream.
     pub stream: Stream,
     /// The bytes, as written.

@@ -1,5 +1,11 @@
 //! `logs`: told apart by slot, and followed.
 
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::thread;
+
+use serde_json::Value;
+
 use crate::home::{Home, eventually};
 
 #[test]
@@ -22,11 +28,10 @@ fn logs_are_followed_through_a_rotation() {
     let log = home.log_file("turn", "web.1");
     let followed = home.path("followed");
     let mut command = home.command(&["ps-lifecycle", "logs", "turn", "-f"]);
-    let mut following =
-        command.stdout(std::fs::File::create(&followed).expect("made")).spawn().expect("it starts");
+    let mut following = command.stdout(File::create(&followed).expect("made")).spawn().expect("it starts");
     let await_ticks = |last: usize| {
         eventually("each tick is told once", || {
-            let text = std::fs::read_to_string(&followed).unwrap_or_default();
+            let text = fs::read_to_string(&followed).unwrap_or_default();
             let ticks = text.lines().filter_map(|line| line.strip_prefix("web.1 | web.1: tick "));
             let ticks: Vec<usize> = ticks.filter_map(|tick| tick.parse().ok()).collect();
             let is_right = ticks.len() >= last && ticks.iter().copied().eq(1..=ticks.len());
@@ -34,11 +39,77 @@ fn logs_are_followed_through_a_rotation() {
         })
     };
     let seen = await_ticks(2);
-    std::fs::rename(&log, log.with_file_name("stdout.1")).expect("it can be renamed");
+    fs::rename(&log, log.with_file_name("stdout.1")).expect("it can be renamed");
     // What is cut before it was read is gone: it is cut just after a tick was read.
     await_ticks(seen + 2);
     let seen = await_ticks(seen + 3);
-    std::fs::File::create(&log).expect("it can be cut");
+    File::create(&log).expect("it can be cut");
     await_ticks(seen + 2);
+    following.kill().and_then(|()| following.wait()).expect("it is ours");
+}
+
+/// A release that numbers its lines; told to end, it says so last.
+fn counting(release: &str) -> String {
+    let told = format!("trap 'echo {release} $$ last; exit 0' TERM");
+    format!("web: {told}; i=0; while :; do i=$((i+1)); echo {release} $$ $i; sleep 0.02; done\n")
+}
+
+/// Each process that wrote these rows: its release and pid, and the run and the lines of it.
+fn by_writer(rows: &[Value]) -> BTreeMap<String, (u64, Vec<String>)> {
+    let mut writers: BTreeMap<String, (u64, Vec<String>)> = BTreeMap::new();
+    // The shell says on stderr what the signal does to its `sleep`.
+    for row in rows.iter().filter(|row| row["stream"] == "stdout") {
+        let (writer, line) = row["line"].as_str().expect("text").rsplit_once(' ').expect("a number");
+        let run = row["run"].as_u64().expect("a run");
+        let (known, lines) = writers.entry(writer.to_owned()).or_insert((run, Vec::new()));
+        assert_eq!(*known, run, "{writer}");
+        lines.push(line.to_owned());
+    }
+    writers
+}
+
+#[test]
+fn logs_are_followed_across_a_deploy_each_line_once_with_its_run() {
+    thread::scope(|scope| {
+        for strategy in ["overlap", "one-by-one", "stop-first"] {
+            scope.spawn(move || a_deploy_is_followed(strategy));
+        }
+    });
+}
+
+fn a_deploy_is_followed(strategy: &str) {
+    let home = Home::new();
+    let formation = format!(r#"{{"formation": {{"web": {{"quantity": 1, "strategy": "{strategy}"}}}}}}"#);
+    home.write("shop/app.json", &formation);
+    let source = home.source("shop", &counting("first"));
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    let followed = home.path("followed");
+    let mut command = home.command(&["ps-lifecycle", "logs", "shop", "-f", "-n", "5", "--json"]);
+    let mut following = command.stdout(File::create(&followed).expect("made")).spawn().expect("it starts");
+    let rows = || {
+        let text = fs::read_to_string(&followed).expect("it is there");
+        let whole = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        whole.collect::<Vec<Value>>()
+    };
+    eventually("it follows", || if rows().len() > 5 { Ok(()) } else { Err(format!("{:?}", rows())) });
+    home.source("shop", &counting("second"));
+    home.does(&["ps-lifecycle", "deploy", "shop"]);
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    let all = home.run(&["ps-lifecycle", "logs", "shop", "-n", "100000", "--json"]).rows();
+    let all = by_writer(&all);
+    let seen = eventually("everything was followed", || {
+        let seen = by_writer(&rows());
+        let are_over = seen.len() == all.len()
+            && seen.values().all(|(_, lines)| lines.last().is_some_and(|line| line == "last"));
+        if are_over { Ok(seen) } else { Err(format!("{seen:?}")) }
+    });
+    for (writer, (run, lines)) in &seen {
+        let (run_of_all, of_all) = &all[writer];
+        assert!(of_all.ends_with(lines) && run == run_of_all, "{strategy}: {writer} {lines:?}");
+        let is_whole = writer.starts_with("first") || of_all == lines;
+        assert!(is_whole, "{strategy}: {writer} began with {:?}", lines.first());
+    }
+    let runs: Vec<u64> = seen.values().map(|(run, _)| *run).collect();
+    assert!(runs.len() >= 2 && runs.iter().all(|run| *run > 0), "{strategy}: {runs:?}");
     following.kill().and_then(|()| following.wait()).expect("it is ours");
 }

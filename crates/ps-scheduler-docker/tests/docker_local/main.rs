@@ -3,6 +3,7 @@
 
 mod deaths;
 mod engines;
+mod follow;
 mod place;
 mod rollouts;
 mod runs;

@@ -70,8 +70,8 @@ impl Place<'_> {
         self.scheduler.deploy(plan, &mut Watch { say, cancel, lock: None })
     }
 
-    pub(super) fn stop(&self, grace: Duration, remove: bool) -> Stopped {
-        let order = StopOrder { app: app(), which: Which::All, grace, remove };
+    pub(super) fn stop(&self, which: &Which, grace: Duration, remove: bool) -> Stopped {
+        let order = StopOrder { app: app(), which: which.clone(), grace, remove };
         let mut say = |_| ();
         let mut watch = Watch { say: &mut say, cancel: &Cancel::default(), lock: None };
         self.scheduler.stop(&order, &mut watch).expect("stops")

@@ -217,7 +217,7 @@ pub(crate) fn a_stop_after_a_death_at_any_step_ends_old_and_new(harness: &dyn Ha
     let suite = Suite::begin(harness, strategy);
     suite.is_up(&["web=1"]);
     suite.at_each_death(&["web=1"], &Intent::Deploy, || {
-        let stopped = suite.place.stop(suite.grace, false);
+        let stopped = suite.place.stop(&Which::All, suite.grace, false);
         assert_eq!(stopped.remaining, [], "everything ended");
         suite.eventually("nothing is alive", || harness.alive().is_empty());
         assert_eq!(suite.place.status().running(), Running::False, "stopped, it said");
@@ -372,7 +372,7 @@ impl<'a> Suite<'a> {
 impl Drop for Suite<'_> {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            let stopped = self.place.stop(self.grace, true);
+            let stopped = self.place.stop(&Which::All, self.grace, true);
             assert_eq!(stopped.remaining, [], "everything ended");
             assert_eq!(self.harness.alive(), BTreeSet::new(), "a removed app has instances");
         }

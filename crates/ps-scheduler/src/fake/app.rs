@@ -6,7 +6,7 @@ use std::time::Duration;
 use formation::{Exit, Slot, State, Which};
 use ps_rollout::{Condition, Event, Lane, Observed, Outcome, Present, Revision, Role, Rollout, Run};
 
-use crate::{Change, Instance, Plan};
+use crate::{Change, Instance, Over, Plan};
 
 /// A living instance.
 #[derive(Clone, Debug)]
@@ -173,6 +173,7 @@ impl App {
     pub(super) fn instances(&self) -> Vec<Instance> {
         let stopped = self.stopped.values().map(|run| Instance {
             last_exit: Some(Exit::Signal(15)),
+            over: Some(Over::StoppedByHand),
             ..row(run, State::Stopped, Role::Current)
         });
         let alive = self.lives.iter().map(|(run, life)| Instance {

@@ -1,0 +1,61 @@
+//! When the engine got what a container wrote. It puts that before each piece, in a form whose letters sort as the times do.
+
+use bollard::container::LogOutput;
+use jiff::Timestamp;
+
+/// As long as `2026-11-26T09:30:00.123456789Z`.
+const LENGTH: usize = 30;
+
+/// A time, to the nanosecond.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(String);
+
+impl Moment {
+    /// The time by this machine's clock.
+    pub fn now() -> Self {
+        Self(format!("{:.9}", Timestamp::now()))
+    }
+
+    /// The second that it lies in, since 1970; 0 where the engine's client cannot say it.
+    pub(crate) fn second(&self) -> i32 {
+        let time: Option<Timestamp> = self.0.parse().ok();
+        time.and_then(|time| i32::try_from(time.as_second()).ok()).unwrap_or(0)
+    }
+}
+
+/// A frame without the time that the engine has put before it.
+pub(crate) fn dated(frame: LogOutput) -> (Option<Moment>, LogOutput) {
+    let bytes = frame.as_ref();
+    let stamp = bytes.get(..LENGTH).and_then(|stamp| std::str::from_utf8(stamp).ok());
+    let is_followed = bytes.get(LENGTH) == Some(&b' ');
+    let moment = stamp.filter(|stamp| is_followed && stamp.parse::<Timestamp>().is_ok());
+    let Some(moment) = moment.map(|stamp| Moment(stamp.to_owned())) else { return (None, frame) };
+    let frame = match frame {
+        LogOutput::StdErr { message } => LogOutput::StdErr { message: message.slice(LENGTH + 1..) },
+        LogOutput::StdOut { message } => LogOutput::StdOut { message: message.slice(LENGTH + 1..) },
+        LogOutput::StdIn { message } => LogOutput::StdIn { message: message.slice(LENGTH + 1..) },
+        LogOutput::Console { message } => LogOutput::Console { message: message.slice(LENGTH + 1..) },
+    };
+    (Some(moment), frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(text: &'static str) -> LogOutput {
+        LogOutput::StdErr { message: text.into() }
+    }
+
+    #[test]
+    fn the_time_is_taken_off_and_nothing_else() {
+        let (moment, rest) = dated(frame("2026-11-26T09:30:00.000000789Z a b\n"));
+        assert_eq!(moment.as_ref().map(Moment::second), Some(1_795_685_400));
+        assert_eq!(rest, frame("a b\n"));
+        for odd in ["", "a b\n", "2026-11-26T09:30:00.000000789Z", "2026-11-26T09:30:00.12345678ZZ a\n"] {
+            assert_eq!(dated(frame(odd)), (None, frame(odd)));
+        }
+        let now = Moment::now();
+        assert!(now.0.len() == LENGTH && now > moment.expect("a time"), "{now:?}");
+    }
+}

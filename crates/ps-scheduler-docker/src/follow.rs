@@ -1,0 +1,129 @@
+//! `logs -f`: what containers write while the app is changed. The engine tells of every container that is started. So one that a
+//! deploy brings is read from its first line on, beside the one that it replaces, and one that the engine starts again is read on
+//! from where it was. Nobody asks the engine for anything while nothing happens.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::ready;
+use std::ops::ControlFlow;
+use std::pin::Pin;
+use std::time::SystemTime;
+
+use formation::Which;
+use futures_util::stream::{self, SelectAll};
+use futures_util::{Stream, StreamExt};
+use ps_engine::{Fault, LogOutput, Moment};
+use ps_scheduler::{Error, LogRequest};
+
+use crate::app::{self, App};
+use crate::lines::{Lines, Sink, Writer};
+use crate::logs;
+
+/// What the engine tells.
+enum News {
+    /// A container has written something.
+    Wrote(Writer, Result<(Option<Moment>, LogOutput), Fault>),
+    /// A container has ended; everything that it wrote was told.
+    Over(Writer),
+    /// The container with this id was started.
+    Started(Result<String, Fault>),
+}
+
+type Source = Pin<Box<dyn Stream<Item = News>>>;
+
+struct Follower<'a> {
+    app: &'a App<'a>,
+    which: &'a Which,
+    sources: SelectAll<Source>,
+    lines: Lines,
+    /// The ids of the containers that are read.
+    open: BTreeSet<String>,
+    /// Those of them that were started since, so that their end is not the last word.
+    started_again: BTreeSet<String>,
+    /// Up to when a container was read that was ever read.
+    read_up_to: BTreeMap<String, Moment>,
+}
+
+impl App<'_> {
+    /// Hands out lines as they come, until `sink` breaks.
+    pub(crate) async fn follow(&self, request: &LogRequest, sink: &mut Sink<'_>) -> Result<(), Error> {
+        let [_, ours, deployed] = self.filters();
+        // What is started while the containers are listed is told again.
+        let started = self.engine.starts(&[ours, deployed], SystemTime::now());
+        let mut follower = Follower {
+            app: self,
+            which: &request.which,
+            sources: SelectAll::new(),
+            lines: Lines::default(),
+            open: BTreeSet::new(),
+            started_again: BTreeSet::new(),
+            read_up_to: BTreeMap::new(),
+        };
+        follower.sources.push(Box::pin(started.map(News::Started)));
+        let records = app::records(self.world, self.name)?;
+        for writer in self.writers(&records, &request.which).await? {
+            follower.open(writer, request.tail);
+        }
+        while let Some(news) = follower.sources.next().await {
+            if follower.take(news, sink).await?.is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Follower<'_> {
+    /// Reads a container: one that was read before from there on, any other from the last lines on.
+    fn open(&mut self, writer: Writer, tail: Option<usize>) {
+        let after = self.read_up_to.get(&writer.id).cloned();
+        let tail = if after.is_some() { None } else { tail };
+        self.read_up_to.entry(writer.id.clone()).or_insert_with(Moment::now);
+        self.open.insert(writer.id.clone());
+        let frames = self.app.engine.follow(&writer.id, tail, after);
+        let over = stream::once(ready(News::Over(writer.clone())));
+        let news = frames.map(move |frame| News::Wrote(writer.clone(), frame)).chain(over);
+        self.sources.push(Box::pin(news));
+    }
+
+    async fn take(&mut self, news: News, sink: &mut Sink<'_>) -> Result<ControlFlow<()>, Error> {
+        match news {
+            News::Wrote(writer, Ok((moment, frame))) => {
+                if let (Some(moment), Some(known)) = (moment, self.read_up_to.get_mut(&writer.id)) {
+                    *known = moment.max(known.clone());
+                }
+                Ok(self.lines.take(&writer, &frame, sink))
+            }
+            // It was removed before it could be read.
+            News::Wrote(_, Err(fault)) if fault.is_gone() => Ok(ControlFlow::Continue(())),
+            News::Wrote(writer, Err(fault)) => Err(self.app.unread(&writer.slot, fault)),
+            News::Over(writer) => {
+                self.open.remove(&writer.id);
+                let handed = self.lines.finish(&writer, sink);
+                if self.started_again.remove(&writer.id) {
+                    self.open(writer, None);
+                }
+                Ok(handed)
+            }
+            News::Started(started) => {
+                let id = started.map_err(|fault| self.app.error(fault, "follow the logs"))?;
+                self.take_start(id).await?;
+                Ok(ControlFlow::Continue(()))
+            }
+        }
+    }
+
+    async fn take_start(&mut self, id: String) -> Result<(), Error> {
+        if self.open.contains(&id) {
+            self.started_again.insert(id);
+            return Ok(());
+        }
+        let records = app::records(self.app.world, self.app.name)?;
+        let listed = self.app.listed(&records).await?;
+        let started = listed.iter().find(|container| container.id == id);
+        let writer = started.and_then(|container| logs::writer(&records, container));
+        if let Some(writer) = writer.filter(|writer| self.which.includes(&writer.slot)) {
+            self.open(writer, None);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,107 @@
+//! Lines of output, put together from the frames in which the engine hands it out.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use formation::{Slot, Stream};
+use ps_engine::LogOutput;
+use ps_scheduler::LogLine;
+
+/// A line longer than this is handed out in pieces.
+const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// Whoever gets the lines; it breaks to get no more.
+pub(crate) type Sink<'a> = dyn FnMut(&LogLine) -> ControlFlow<()> + 'a;
+
+/// A container that writes: its slot, and the number of its run if anybody understands it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Writer {
+    pub(crate) slot: Slot,
+    pub(crate) run: Option<u64>,
+    /// The container's id.
+    pub(crate) id: String,
+}
+
+/// Lines under way: a frame may hold a part of one, or several. Each is of a container and, where that is true, of its stderr.
+#[derive(Default)]
+pub(crate) struct Lines(BTreeMap<(Writer, bool), Vec<u8>>);
+
+impl Lines {
+    /// Hands out what a frame brings to an end.
+    pub(crate) fn take(
+        &mut self,
+        writer: &Writer,
+        frame: &LogOutput,
+        sink: &mut Sink<'_>,
+    ) -> ControlFlow<()> {
+        let is_stderr = matches!(frame, LogOutput::StdErr { .. });
+        let begun = self.0.entry((writer.clone(), is_stderr)).or_default();
+        for piece in frame.as_ref().split_inclusive(|byte| *byte == b'\n') {
+            begun.extend_from_slice(piece);
+            if piece.ends_with(b"\n") {
+                begun.pop();
+            } else if begun.len() < MAX_LINE_BYTES {
+                continue;
+            }
+            sink(&line(writer, is_stderr, std::mem::take(begun)))?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Hands out what a container that writes no more has begun.
+    pub(crate) fn finish(&mut self, writer: &Writer, sink: &mut Sink<'_>) -> ControlFlow<()> {
+        for is_stderr in [false, true] {
+            let begun = self.0.remove(&(writer.clone(), is_stderr)).unwrap_or_default();
+            if !begun.is_empty() {
+                sink(&line(writer, is_stderr, begun))?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn line(writer: &Writer, is_stderr: bool, bytes: Vec<u8>) -> LogLine {
+    let stream = if is_stderr { Stream::Stderr } else { Stream::Stdout };
+    LogLine { slot: writer.slot.clone(), run: writer.run, stream, bytes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(frames: Vec<LogOutput>) -> Vec<String> {
+        let slot = "web.1".parse().expect("a legal slot");
+        let writer = Writer { slot, run: Some(7), id: "c".to_owned() };
+        let mut seen = Vec::new();
+        let mut sink = |line: &LogLine| {
+            seen.push(format!("{:?} {}", line.stream, String::from_utf8_lossy(&line.bytes)));
+            ControlFlow::Continue(())
+        };
+        let mut lines = Lines::default();
+        for frame in frames {
+            assert!(lines.take(&writer, &frame, &mut sink).is_continue());
+        }
+        assert!(lines.finish(&writer, &mut sink).is_continue());
+        seen
+    }
+
+    fn out(text: &'static str) -> LogOutput {
+        LogOutput::StdOut { message: text.into() }
+    }
+
+    #[test]
+    fn lines_are_put_together_from_frames_of_each_stream() {
+        let err = LogOutput::StdErr { message: "oops\n".into() };
+        let frames = vec![out("a\n\nb"), err, out("c\r\n"), out("d")];
+        assert_eq!(lines(frames), ["Stdout a", "Stdout ", "Stderr oops", "Stdout bc\r", "Stdout d"]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_handed_out_in_pieces() {
+        let half = "x".repeat(MAX_LINE_BYTES / 2);
+        let frame = |text: &String| LogOutput::StdOut { message: text.clone().into() };
+        let seen = lines(vec![frame(&half), frame(&half), frame(&half), out("\nend\n")]);
+        let lengths: Vec<usize> = seen.iter().map(|line| line.len() - "Stdout ".len()).collect();
+        assert_eq!(lengths, [MAX_LINE_BYTES, MAX_LINE_BYTES / 2, 3]);
+    }
+}

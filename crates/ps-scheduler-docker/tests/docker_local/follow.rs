@@ -1,0 +1,82 @@
+//! Logs that are followed while what writes them changes.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use formation::Which;
+use ps_scheduler::{Intent, LogLine, LogRequest, Scheduler};
+use ps_scheduler_docker::DockerLocal;
+
+use crate::place::{Place, SOCKET, shop};
+
+/// Numbers its lines; told to end, it says so last.
+const COUNTING: &str =
+    "trap 'echo last; exit 0' TERM; i=0; while :; do i=$((i+1)); echo $i; sleep 0.02; done";
+/// Says which of its lives it is, and ends; its container keeps the count.
+const DYING: &str = "n=$(cat /tmp/n 2>/dev/null || echo 0); echo $((n+1)) >/tmp/n; echo life $n; sleep 1.5; echo over $n; exit 3";
+
+/// Follows the logs of everything from now on, in another thread, until nobody listens any more.
+fn follow(place: &Place) -> Receiver<LogLine> {
+    let (sender, lines) = channel();
+    let world = place.world();
+    thread::spawn(move || {
+        let request = LogRequest { app: shop(), which: Which::All, tail: Some(0), follow: true };
+        let mut sink = |line: &LogLine| match sender.send(line.clone()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(()),
+        };
+        // Where it fails no lines come, and the test says which.
+        let _ = DockerLocal::at(&world, SOCKET).logs(&request, &mut sink);
+    });
+    lines
+}
+
+/// The next line; the test fails where there is none for long.
+fn next(lines: &Receiver<LogLine>) -> (u64, String) {
+    let line = lines.recv_timeout(Duration::from_secs(30)).expect("there is another line");
+    (line.run.expect("a run"), String::from_utf8_lossy(&line.bytes).into_owned())
+}
+
+#[test]
+fn a_deploy_is_followed_from_the_last_line_of_the_old_one_to_the_first_of_the_new_one() {
+    let place = Place::new();
+    place.deploy(&["worker=1"], COUNTING, &Intent::Deploy).expect("deploys");
+    let lines = follow(&place);
+    next(&lines);
+    place.deploy(&["worker=1"], COUNTING, &Intent::Deploy).expect("deploys again");
+    let mut runs: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    let is_enough = |runs: &BTreeMap<u64, Vec<String>>| {
+        let has = |run: &u64, line: &str| runs.get(run).is_some_and(|lines| lines.iter().any(|l| l == line));
+        let (first, last) = (runs.keys().next(), runs.keys().last());
+        runs.len() == 2 && first.is_some_and(|run| has(run, "last")) && last.is_some_and(|run| has(run, "70"))
+    };
+    while !is_enough(&runs) {
+        let (run, line) = next(&lines);
+        runs.entry(run).or_default().push(line);
+    }
+    let mut runs = runs.into_iter();
+    let (_, mut old) = runs.next().expect("two runs");
+    let (_, new) = runs.next().expect("two runs");
+    assert_eq!(old.pop().as_deref(), Some("last"));
+    for (lines, first) in [(old.clone(), old[0].parse::<usize>().expect("a number")), (new, 1)] {
+        let numbers: Vec<usize> = lines.iter().map(|line| line.parse().expect("a number")).collect();
+        assert!(numbers.iter().copied().eq(first..first + numbers.len()), "{numbers:?}");
+    }
+}
+
+#[test]
+fn what_the_engine_starts_again_is_read_on_from_where_it_was() {
+    let place = Place::new();
+    place.deploy(&["worker=1"], DYING, &Intent::Deploy).expect("it lives for a second");
+    let lines = follow(&place);
+    let mut seen: Vec<String> = Vec::new();
+    while !seen.iter().any(|line| line == "over 2") {
+        seen.push(next(&lines).1);
+    }
+    // Of the first life only the end was still to come.
+    let first = seen.iter().position(|line| line == "over 0").expect("the first end");
+    assert_eq!(seen[first..], ["over 0", "life 1", "over 1", "life 2", "over 2"], "{seen:?}");
+}
