@@ -8,6 +8,11 @@ use serde_json::Value;
 
 use crate::{Engine, Fault, condition};
 
+/// An engine that fails sooner than this is asked once more.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// After this long.
+const AGAIN: Duration = Duration::from_millis(100);
+
 /// What became of a container that was to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
@@ -49,7 +54,7 @@ impl Engine {
 }
 
 async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Fault> {
-    let before = engine.inspect(id).await?;
+    let before = describe(engine, id).await?;
     let disarmed = engine.set_policy(id, RestartPolicy::No).await;
     if !is_up(&before) {
         return Ok(End::WasOver);
@@ -59,11 +64,11 @@ async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Faul
         let _ = engine.unpause(id).await;
     }
     let stopped = stop(engine, id, grace).await;
-    let mut after = engine.inspect(id).await?;
+    let mut after = describe(engine, id).await?;
     if is_up(&after) {
         let _ = engine.kill(id).await;
         tokio::time::sleep(Duration::from_millis(500)).await;
-        after = engine.inspect(id).await?;
+        after = describe(engine, id).await?;
     }
     if is_up(&after) {
         let fault = stopped.err().or(disarmed.err());
@@ -73,13 +78,26 @@ async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Faul
     Ok(End::Ended(after["State"]["ExitCode"].as_i64().and_then(condition::exit_of)))
 }
 
-/// An engine that refused to stop it at once is asked again: what follows is SIGKILL, and the container has a right to its grace period.
+/// What the engine says of a container. One that fails at once is asked again, because much follows from the answer: a container that
+/// has ended and counts as one that runs is not replaced.
+async fn describe(engine: &Engine, id: &str) -> Result<Value, Fault> {
+    let began = Instant::now();
+    match engine.inspect(id).await {
+        Err(fault) if !fault.is_gone() && began.elapsed() < AT_ONCE => {
+            tokio::time::sleep(AGAIN).await;
+            engine.inspect(id).await
+        }
+        answer => answer,
+    }
+}
+
+/// An engine that fails before the grace period is over is asked again: what follows is SIGKILL.
 async fn stop(engine: &Engine, id: &str, grace: Duration) -> Result<(), Fault> {
     let began = Instant::now();
     let stopped = engine.stop(id, grace).await;
-    match grace.checked_sub(began.elapsed()).filter(|_| matches!(stopped, Err(Fault::Refused { .. }))) {
-        Some(left) => engine.stop(id, left).await,
-        None => stopped,
+    match grace.checked_sub(began.elapsed()) {
+        Some(left) if stopped.is_err() => engine.stop(id, left).await,
+        Some(_) | None => stopped,
     }
 }
 

@@ -3,7 +3,7 @@
 //! Decisions are made by the rollout alone. The executor may die at any moment: the next one continues from the record.
 //!
 //! If the engine does not answer, the rollout is undone. If it still does not answer then, the executor stops and leaves
-//! the record to the next one.
+//! the record to the next one. After the commit the deploy has succeeded: what was replaced is left to the next verb.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::Pin;
@@ -304,8 +304,13 @@ impl<'a> Executor<'a> {
     }
 
     fn fall_silent(&mut self, fault: Fault) -> Result<(), Error> {
-        let is_putting_back = self.rollout().state() == State::PuttingBack;
-        if self.silence.is_some() && is_putting_back || self.rollout().state() == State::Committed {
+        let gives_up = match self.rollout().state() {
+            State::Idle | State::Rolling | State::Failed => false,
+            State::PuttingBack => self.silence.is_some(),
+            // The new release runs and is recorded, so its deploy has succeeded. A verb that only recovers the app cannot go on.
+            State::Committed => self.containers.fresh.is_none(),
+        };
+        if gives_up {
             return Err(self.containers.app.error(fault, LOOK_AT));
         }
         self.silence.get_or_insert(fault);
@@ -316,6 +321,10 @@ impl<'a> Executor<'a> {
     }
 
     fn conclude(mut self, outcome: Outcome) -> Result<(Outcome, Written), Error> {
+        if outcome.cause.is_none() && self.silence.is_some() {
+            // What was replaced may run on. The rollout stays as it is written down, so that the next verb ends it.
+            return Ok((outcome, self.written));
+        }
         if let Some(under_way) = self.written.under_way.take().filter(|_| outcome.cause.is_none()) {
             self.written.release = under_way.terms.release;
         }

@@ -119,6 +119,10 @@ impl App<'_> {
         containers.fresh = Some(Fresh { release: &plan.release, image });
         let (outcome, _) = Executor::new(&containers, file, written).carry_out(vec![Event::Begin], watch)?;
         let unstopped = self.unstopped(plan, &outcome);
+        if recover::was_cut_off(self.world, self.name) {
+            let text = format!("what was replaced may still run: the next verb about {} ends it", self.name);
+            (watch.say)(Progress::Note(text));
+        }
         let records = containers.records.into_inner();
         let concluded = ps_scheduler::conclude(self.name, outcome, watch)
             .and_then(|outcome| self.clear(plan, records.clone(), outcome));

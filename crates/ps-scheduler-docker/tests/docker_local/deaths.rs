@@ -92,7 +92,7 @@ fn dies_at(place: &Place, fatal: usize) -> bool {
     }
 }
 
-fn is_right(place: &Place, fatal: usize) {
+pub(crate) fn is_right(place: &Place, fatal: usize) {
     let names = place.names();
     assert!(names.len() == 1 && !names[0].contains("upcoming"), "call {fatal} left {names:?}");
     let status = place.status();
@@ -174,4 +174,25 @@ fn an_engine_that_falls_silent_in_a_deploy_is_told_of_and_the_next_deploy_makes_
         place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("the engine answers again");
         is_right(&place, fatal);
     }
+}
+
+#[test]
+fn an_engine_that_falls_silent_after_the_commit_leaves_a_deploy_that_succeeded_and_the_rest_to_the_next_verb()
+{
+    let place = Place::new();
+    place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
+    let before = place.ids();
+    let socket = place.dir.path().join("silent.sock");
+    let (died, nobody) = channel();
+    drop(nobody);
+    // After create, start and update the records are written; the first of the new names is not answered any more.
+    fatal_proxy(&socket, 4, died);
+    let deployed = place.through(&socket).deploy(&["web=1"], SERVER, &Intent::Deploy);
+    assert!(deployed.is_ok(), "the new release runs and is recorded: {deployed:?}");
+    assert_ne!(place.ids(), before);
+    assert_eq!(place.names().len(), 2, "nobody could end the old one");
+    let plan = place.plan(&["web=1"], SERVER, &Intent::Converge(Which::All));
+    let mut watch = Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None };
+    place.docker.tend(&plan, &mut watch).expect("the engine answers again");
+    is_right(&place, 4);
 }

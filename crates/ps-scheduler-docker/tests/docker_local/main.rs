@@ -3,6 +3,7 @@
 
 mod deaths;
 mod engines;
+mod faults;
 mod follow;
 mod place;
 mod rollouts;

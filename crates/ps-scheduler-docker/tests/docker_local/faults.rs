@@ -1,0 +1,125 @@
+//! An engine that fails at one call in the middle of a deploy: the deploy comes to an end, its error says what the engine was asked to
+//! do, what ran before runs on until the commit, and the next deploy makes everything right.
+
+use std::io::Write;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use ps_rollout::Strategy;
+use ps_scheduler::{Cancel, Intent, Running, Scheduler, Watch};
+
+use crate::deaths::is_right;
+use crate::engines::head_and_body;
+use crate::place::{Place, SERVER, SOCKET, require_engine};
+
+/// What the engine does in place of what it is asked to.
+#[derive(Clone, Copy, Debug)]
+enum Failure {
+    /// It answers with this status.
+    Answers(u16),
+    /// It says nothing and hangs up.
+    HangsUp,
+    /// It answers something else than an engine would.
+    Babbles,
+}
+
+const FAILURES: [Failure; 4] =
+    [Failure::Answers(500), Failure::HangsUp, Failure::Answers(409), Failure::Babbles];
+/// What an error says of the call that failed.
+const CALLS: [&str; 9] =
+    ["list", "create", "start", "look at", "restart policy", "describe", "stop", "end container", "remove"];
+/// What it says where the engine answered a start with 200, and did not start anything.
+const LIED: &str = "ended in its first second";
+
+/// Which calls are counted: a deploy looks at its containers again and again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Counted {
+    Lists,
+    Others,
+}
+
+/// Stands between a scheduler and the real engine, which never hears of the call with this number, from 1. Says whether it came.
+fn failing_proxy(socket: &Path, counted: Counted, failing: usize, failure: Failure) -> Arc<AtomicBool> {
+    let listener = UnixListener::bind(socket).expect("a socket");
+    let has_failed = Arc::new(AtomicBool::new(false));
+    let failed = Arc::clone(&has_failed);
+    thread::spawn(move || {
+        let mut calls = 0;
+        for client in listener.incoming().flatten() {
+            let request = head_and_body(&client);
+            let is_list = request.starts_with(b"GET /containers/json");
+            calls += usize::from(is_list == (counted == Counted::Lists));
+            if calls == failing && !failed.swap(true, Ordering::Relaxed) {
+                fail(&client, failure);
+                continue;
+            }
+            let mut engine = UnixStream::connect(SOCKET).expect("the engine");
+            engine.write_all(&request).expect("takes the request");
+            thread::spawn(move || std::io::copy(&mut engine, &mut &client));
+        }
+    });
+    has_failed
+}
+
+fn fail(mut client: &UnixStream, failure: Failure) {
+    let body = match failure {
+        Failure::Answers(_) => "{\"message\":\"made up\"}",
+        Failure::HangsUp => return,
+        Failure::Babbles => "<html>hello</html>",
+    };
+    let status = if let Failure::Answers(status) = failure { status } else { 200 };
+    let answer = format!("HTTP/1.1 {status} x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    // Whoever asked may have gone.
+    let _ = client.write_all(answer.as_bytes());
+}
+
+/// Fails at these calls of a deploy, each in another way.
+fn each_failure_is_survived(strategy: Strategy, counted: Counted, calls: impl Iterator<Item = usize>) {
+    let mut place = Place::new();
+    place.strategy = Some(strategy);
+    place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
+    for failing in calls {
+        let failure = FAILURES[failing % FAILURES.len()];
+        let what = format!("{strategy:?}, {counted:?} {failing}: {failure:?}");
+        let before = place.ids();
+        let socket = place.dir.path().join(format!("{counted:?}-{failing}.sock"));
+        let has_failed = failing_proxy(&socket, counted, failing, failure);
+        let plan = place.plan(&["web=1"], SERVER, &Intent::Deploy);
+        let mut watch = Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None };
+        let deployed = place.through(&socket).docker.deploy(&plan, &mut watch);
+        let has_failed = has_failed.load(Ordering::Relaxed);
+        if let Err(error) = &deployed {
+            assert!(has_failed, "{what}: {error}");
+            let text = error.to_string();
+            let is_named = CALLS.iter().any(|call| text.contains(call));
+            let is_a_lie = matches!(failure, Failure::Babbles) && text.contains(LIED);
+            assert!(is_named || is_a_lie, "{what}: which call failed? {text}");
+            if strategy == Strategy::Overlap {
+                assert_eq!(place.ids(), before, "{what}: {text}");
+            }
+            assert_eq!(place.status().running(), Running::True, "{what}: {text}");
+        }
+        place.deploy(&["web=1"], SERVER, &Intent::Deploy).unwrap_or_else(|error| panic!("{what}: {error}"));
+        is_right(&place, failing);
+        if !has_failed {
+            return;
+        }
+    }
+}
+
+#[test]
+fn an_engine_that_fails_at_any_call_is_named_with_it_and_the_next_deploy_makes_it_right() {
+    require_engine();
+    let (others, lists) = if std::env::var_os("FORMATION_TEST_LONG").is_some() { (1, 1) } else { (3, 6) };
+    thread::scope(|scope| {
+        for strategy in [Strategy::Overlap, Strategy::StopFirst] {
+            scope.spawn(move || each_failure_is_survived(strategy, Counted::Others, (1..60).step_by(others)));
+        }
+        scope.spawn(move || {
+            each_failure_is_survived(Strategy::Overlap, Counted::Lists, (1..12).step_by(lists));
+        });
+    });
+}
