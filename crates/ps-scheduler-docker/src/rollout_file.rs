@@ -79,7 +79,14 @@ pub(crate) struct Terms {
 
 impl Default for Written {
     fn default() -> Self {
-        Self { format: FORMAT, next_run: 1, release: 0, deploy: None, stopped: BTreeMap::new(), under_way: None }
+        Self {
+            format: FORMAT,
+            next_run: 1,
+            release: 0,
+            deploy: None,
+            stopped: BTreeMap::new(),
+            under_way: None,
+        }
     }
 }
 
