@@ -1,5 +1,5 @@
-//! A file that a person named on the command line: a file, a pipe (`<(…)` of bash is one), a terminal, or `-` for standard
-//! input. Reading waits for as long as there is somebody who may write, and ends when it is told to.
+//! Reads a file that a person named on the command line: a file, a pipe (such as bash's `<(…)`), a terminal, or `-` for
+//! standard input. It waits as long as a writer has the pipe open, and stops when it is told to.
 
 use std::fs::File;
 use std::io;
@@ -22,10 +22,12 @@ const CHUNK: usize = 64 << 10;
 /// Asked between reads: whether the reader is to stop, for example because of Ctrl-C.
 pub type Stop<'a> = dyn Fn() -> bool + 'a;
 
-/// The bytes of what a person named; `-` is standard input. A FIFO that nobody opens for writing within 10 s is an error.
+/// The content of a file that a person named; `-` is standard input. A FIFO that is not opened for writing within 10 s is
+/// an error.
 pub fn argument(path: &Path, max: u64, stop: &Stop<'_>) -> Result<Vec<u8>, ReadError> {
     if path == "-" {
-        // Standard input is shared with whoever started us, and stays as it is: it is read where it has something.
+        // Standard input is shared with the program that started us, so its flags are not changed: it is read when it is
+        // ready.
         return stream(io::stdin().as_fd(), max, false, stop);
     }
     let file_type = std::fs::metadata(path)?.file_type();
@@ -41,7 +43,7 @@ pub fn argument(path: &Path, max: u64, stop: &Stop<'_>) -> Result<Vec<u8>, ReadE
     stream(file.as_fd(), max, file_type.is_fifo(), stop)
 }
 
-/// Reads to the end. `may_lack_writer`: a FIFO is silent until its first writer came.
+/// Reads to the end. `may_lack_writer`: a FIFO is silent until its first writer has opened it.
 fn stream(
     from: BorrowedFd<'_>,
     max: u64,

@@ -50,8 +50,8 @@ impl Directory {
         Ok(Self { path: path.to_owned(), dir, stage, _lock: lock })
     }
 
-    /// Replaces the content of the file `name`. After an error the old file is as it was. If content, mode and owner are
-    /// already as wanted, nothing is written, but the file is synced: whoever wrote it may not have waited for the disk.
+    /// Replaces the content of the file `name`. After an error the old file is unchanged. If content, mode and owner are
+    /// the wanted ones already, nothing is written, but the file is synced, because its writer may not have done so.
     pub fn write(&self, name: &str, bytes: &[u8], access: Access) -> Result<(), WriteError> {
         if let Some(file) = self.same(name, bytes, access) {
             let synced = file.sync_all().and_then(|()| Ok(self.sync()?));
@@ -184,7 +184,7 @@ impl Directory {
         };
     }
 
-    /// Whether something lies at `name`, and what. A directory there is an error, because no value is kept in one.
+    /// The file at `name`, if there is one. A directory there is an error, because no value is kept in one.
     fn find(&self, name: &str) -> Result<Option<Stat>, Errno> {
         match rustix::fs::statat(&self.dir, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_dir() => Err(Errno::ISDIR),
@@ -203,7 +203,7 @@ impl Directory {
     }
 }
 
-/// What lay at the place of a file before it was published.
+/// What was at the place of a file before it was published.
 #[derive(Clone, Copy)]
 enum Replaced {
     Nothing,

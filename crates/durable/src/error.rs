@@ -11,7 +11,7 @@ use rustix::io::Errno;
 /// Why a file was not read. The text follows the file's path.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// There is none.
+    /// There is no such file.
     #[error("no such file")]
     Missing,
     /// A symbolic link where none is expected.
@@ -26,7 +26,7 @@ pub enum ReadError {
     /// More than that many bytes.
     #[error("is larger than {}", size(*.0))]
     TooLarge(u64),
-    /// Its file system, or whoever is to write to the pipe, said nothing for that long.
+    /// The file system, or the writer of a pipe, did not answer for that long.
     #[error("did not answer within {} s", .0.as_secs())]
     Silent(Duration),
     /// The reader was told to stop.
@@ -37,8 +37,8 @@ pub enum ReadError {
     Io(io::Error),
 }
 
-/// Why something was not written: nothing of it was done. The system says why itself, so the reason is no `source`: nobody
-/// reads it twice.
+/// Why something was not written; nothing of it was done. The reason is part of this message, so it is no `source`:
+/// printing the whole chain would show it twice.
 #[derive(Debug, thiserror::Error)]
 #[error("{action} {}: {reason}", path.display())]
 pub struct WriteError {
@@ -84,7 +84,7 @@ impl From<ReadError> for io::Error {
     }
 }
 
-/// What something is that is no file.
+/// The kind of something that is no regular file.
 pub(crate) fn kind(file_type: FileType) -> &'static str {
     if file_type.is_dir() {
         "a directory"

@@ -10,7 +10,7 @@ use rustix::fs::{Mode, OFlags, Stat};
 use crate::WriteError;
 use crate::create::absent;
 
-/// A file as it is now, so that one can ask later whether it was replaced.
+/// A file as it is now, to find out later whether it was replaced.
 #[derive(Debug)]
 pub struct Pin {
     path: PathBuf,
@@ -19,7 +19,7 @@ pub struct Pin {
 }
 
 impl Pin {
-    /// What lies at a path now; nothing may lie there.
+    /// The file at a path, which need not exist.
     pub fn of(path: &Path) -> Result<Self, WriteError> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let open = || {
@@ -39,7 +39,7 @@ impl Pin {
     }
 }
 
-/// Whether an open file is the one that lies at a path: somebody may have renamed it, removed it or put another one there.
+/// Whether an open file is still the one at a path. Another program may have renamed, removed or replaced it.
 pub fn is_at(file: &File, path: &Path) -> bool {
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let ours = file.metadata().map(identity).ok();

@@ -1,10 +1,10 @@
 //! A file of records, one a line, that grows at its end. A record is appended with one `write`, under a lock of the file
-//! itself, so that two writers lose nothing of each other. A writer that was killed, or a disk that was full, can leave half
-//! a record at the very end: readers pass it over, and the next writer removes it. Once a file is full its older half
-//! goes, in one step: whoever reads sees the file as it was before or after.
+//! itself, so that writers do not overwrite each other. A writer that was killed, or a full disk, can leave an incomplete
+//! record at the very end: readers ignore it, and the next writer removes it. When the file is full, its older half is
+//! removed in one step, so a reader sees the file as it was before or after.
 //!
-//! A record is not waited for until it is on the disk: it survives the death of its writer, but a power failure may take those of the last
-//! half minute. They say what happened, and nothing is decided by them, so that no verb should cost a wait for the disk twice.
+//! A record is not synced: it survives the death of its writer, but a power failure may take those of the last half minute.
+//! Nothing is decided by these records, so no verb has to wait for the disk because of them.
 
 use std::fs::{File, Metadata};
 use std::io::{self, ErrorKind, Write};
@@ -19,8 +19,7 @@ use rustix::io::Errno;
 
 use crate::{Access, Directory, ReadError, WriteError, create_below};
 
-/// How long another writer may have the file. It needs it for a few milliseconds; one that is stopped must not hold up all
-/// others.
+/// How long another writer may hold the lock. It needs a few milliseconds; one that was stopped must not block all others.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(2);
 /// How often the file may be replaced between opening and locking it.
@@ -28,7 +27,7 @@ const TRIES: usize = 100;
 /// How much is read at once when the end of the last whole record is looked for.
 const BLOCK: u64 = 4096;
 
-/// A file of records. It need not be there.
+/// A file of records, which need not exist.
 #[derive(Clone, Debug)]
 pub struct Records {
     base: PathBuf,
@@ -42,8 +41,8 @@ impl Records {
         Self { base: base.to_owned(), path: path.to_owned(), max_bytes }
     }
 
-    /// Appends a record, which is one line without its end. Missing directories below `base` are created. After an error nothing of
-    /// the record is there.
+    /// Appends a record, which is one line without its end. Missing directories below `base` are created. After an error
+    /// nothing of the record is left.
     pub fn append(&self, record: &str, access: Access) -> Result<(), WriteError> {
         let fail = |reason: io::Error| WriteError::new("append to", &self.path, reason);
         if record.contains('\n') || record.len() as u64 >= self.max_bytes / 2 {
@@ -66,14 +65,15 @@ impl Records {
         }
         let written = (&file).write_all(line.as_bytes());
         if written.is_err() {
-            // What cannot be taken back now is half a record at the end, or one that nobody was told of.
+            // If this fails too, an incomplete record at the end is left, or a complete one that the caller takes for not
+            // written.
             let _ = file.set_len(whole);
         }
         written.map_err(fail)
     }
 
-    /// The records, the oldest first. Half a record at the end is passed over, and of a file that somebody else made larger
-    /// than it may be only the end is read.
+    /// The records, the oldest first. An incomplete record at the end is ignored. If another program has made the file
+    /// larger than permitted, only its end is read.
     pub fn read(&self) -> Result<Vec<String>, ReadError> {
         let file = match crate::open(&self.path) {
             Err(ReadError::Missing) => return Ok(Vec::new()),
@@ -114,7 +114,7 @@ impl Records {
         Err(io::Error::new(ErrorKind::ResourceBusy, "it is replaced again and again"))
     }
 
-    /// The newest records that take half of the room, given where they end.
+    /// The newest records, up to half of the permitted size. `end` is where the last one ends.
     fn newer_half(&self, file: &File, end: u64) -> io::Result<Vec<u8>> {
         let mut bytes = tail(file, end.saturating_sub(self.max_bytes / 2), end)?;
         forget_first(&mut bytes);
@@ -130,7 +130,7 @@ impl Records {
     }
 }
 
-/// Removes what a writer that was killed has left after the last whole record, and says where that ends.
+/// Removes an incomplete record at the end, and returns where the last complete one ends.
 fn forget_half_a_record(file: &File, length: u64) -> io::Result<u64> {
     let mut end = length;
     if end > 0 && tail(file, end - 1, end)? == b"\n" {

@@ -135,7 +135,7 @@ fn entries(directory: &OsStr) -> Result<Vec<PathBuf>> {
 /// Reads a file that the configuration names, relative to the directory of the configuration. Only a regular file is read.
 fn beside(configuration: &OsStr, named: &str) -> Result<Vec<u8>, String> {
     if configuration == "-" {
-        return Err("on standard input, nobody knows where it lies".to_owned());
+        return Err("the configuration is on standard input, which has no directory".to_owned());
     }
     if named.contains('$') {
         return Err("Compose fills in its name".to_owned());

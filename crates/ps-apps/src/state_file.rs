@@ -44,7 +44,7 @@ fn read_once(path: &Path) -> Result<Option<Vec<u8>>, Error> {
         Err(ReadError::Io(error)) => Err(Error::io("read", path, error)),
         Err(error @ ReadError::TooLarge(_)) => Err(corrupt(
             path,
-            &format!("{error}: nobody wrote that on purpose; remove it and write the value again"),
+            &format!("{error}: no value is as long as this: remove it and write the value again"),
         )),
         Err(error) => Err(corrupt(path, &format!("{error}: remove it and write the value again"))),
     }

@@ -1,18 +1,18 @@
-//! The words of a command line as they may be written down. What could be a value of the environment is left out, and what
-//! is hidden is hidden by what it looks like, not by who reads it: `DATABASE_URL=…` may stand in a command as well as
-//! behind a flag.
+//! The words of a command line, without secrets. Values of the environment are removed. A word is judged by what it looks
+//! like, not by the flag before it alone, because `DATABASE_URL=…` may be a part of a command as well as the value of a
+//! flag.
 
-/// What stands in the place of what is left out.
+/// Stands for a removed part.
 const HIDDEN: &str = "[redacted]";
 /// Flags whose value is a secret, or has one in it.
 const SECRET_FLAGS: &[&str] = &["-e", "--env", "--build-arg", "--password", "--secret", "--token", "--key"];
-/// How much of a word is written down, in characters, and how many words are.
+/// How many characters of a word, and how many words, are kept.
 const LONGEST_WORD: usize = 200;
 const MOST_WORDS: usize = 100;
 
-/// The words without secrets. `web=2` stays, because it is a count; of every other word with a `=` only what stands before
-/// it stays, and so does nothing of a word behind a flag such as `--env`. Of `user:password@` in an address nothing stays, and of
-/// a whole command line (`--command 'run --token abc'`) the name of the program: `run [redacted]`.
+/// The words without secrets. `web=2` stays, because it is a count. Of any other word with a `=` only the part before it
+/// stays, and of a word after a flag such as `--env` at most the name of a variable. Of an address, `user:password@` is
+/// removed, and of a whole command line (`--command 'run --token abc'`) the program stays: `run [redacted]`.
 pub fn redacted(words: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
     let mut is_secret = false;
     let mut shown = Vec::new();
@@ -33,7 +33,8 @@ fn without_value(word: &str) -> String {
     word.split_once('=').map_or_else(|| HIDDEN.to_owned(), |(name, _)| format!("{name}={HIDDEN}"))
 }
 
-/// A word with a blank in it is a command line of the app, of which nobody knows what is secret: only the program's name stays.
+/// A word with a blank in it is a command line of the app. Any of its words may be secret, so only the program's name
+/// stays.
 fn plain(word: &str) -> String {
     let trimmed = word.trim_start();
     let first = trimmed.split(char::is_whitespace).next().unwrap_or_default();
@@ -45,7 +46,8 @@ fn plain(word: &str) -> String {
     }
 }
 
-/// `web=2`, `web=+1`, `--scale=web` is none. Names of variables are written in capitals; process types hardly ever are.
+/// `web=2` and `web=+1` are counts, `--scale=web` is not. Names of variables are in capitals; process types hardly ever
+/// are.
 fn is_count(name: &str, count: &str) -> bool {
     let is_type = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_' | '+');
     let digits = count.trim_start_matches(['+', '-']);
@@ -55,7 +57,7 @@ fn is_count(name: &str, count: &str) -> bool {
         && digits.chars().all(|c| c.is_ascii_digit())
 }
 
-/// `https://user:password@host` without what stands before the `@`; a digest (`@sha256:…`) is no such.
+/// `https://user:password@host` without the part before the `@`; a digest (`@sha256:…`) is left as it is.
 fn without_credentials(word: &str) -> String {
     match word.rsplit_once('@') {
         Some((before, host)) if !host.starts_with("sha256:") && before.contains(':') => {

@@ -14,26 +14,26 @@ pub struct Entry {
     pub format: u32,
     /// When it was written, by the clock on the wall (RFC 3339, UTC).
     pub at: Timestamp,
-    /// The same by a clock that nobody sets, in milliseconds; it begins anew with each boot.
+    /// The time since boot, in milliseconds, which setting the clock does not change.
     pub monotonic_ms: u64,
     /// Which boot.
     pub boot: String,
-    /// Which run of which program wrote it: what one command did has one act.
+    /// Identifies the run of the program that wrote it: all events of one command have the same act.
     pub act: String,
-    /// What happened.
+    /// The event.
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// What happened.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
-    /// Somebody asked for something; it begins.
+    /// A verb was called and begins.
     Asked {
-        /// What for: `deploy`, `stop`, `scale`.
+        /// The verb: `deploy`, `stop`, `scale`.
         verb: String,
-        /// Who.
+        /// The caller.
         #[serde(flatten)]
         asker: Asker,
         /// The words of the command line behind the program's name, without secrets.
@@ -41,21 +41,21 @@ pub enum Event {
     },
     /// What will be done to each slot, before anything is.
     Planned {
-        /// Slots of which the same is to be said stand together.
+        /// Slots with the same change are joined.
         changes: Vec<Change>,
     },
-    /// What has become of each slot.
+    /// The changes that were made.
     Done {
         /// As for `planned`.
         changes: Vec<Change>,
     },
-    /// It is over.
+    /// The verb has ended.
     Ended {
-        /// What was asked for.
+        /// The verb.
         verb: String,
-        /// How it ended.
+        /// The result.
         outcome: Outcome,
-        /// Why it failed: the first line of what the person was told.
+        /// Why it failed: the first line of the message.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         error: Option<String>,
         /// How long it took.
@@ -66,12 +66,12 @@ pub enum Event {
     Unknown,
 }
 
-/// Who asked.
+/// The caller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asker {
     /// The user that the program ran as.
     pub user: String,
-    /// Who that user says to act for: `SUDO_USER`, or the name of the SSH key by which somebody speaks to Dokku.
+    /// The person behind that user: `SUDO_USER`, or the name of the SSH key that was used with Dokku.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
 }
@@ -87,13 +87,13 @@ pub struct Change {
     pub reason: String,
 }
 
-/// How something ended.
+/// The result of a verb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// As asked.
+    /// It succeeded.
     Done,
-    /// With an error.
+    /// It failed.
     Failed,
     /// A word of a later version.
     #[serde(other)]

@@ -1,5 +1,4 @@
-//! The journal of one app, as a file: whoever may change the app may append to it, and no lock but that of the file itself
-//! is needed.
+//! The journal of one app as a file. Every program that may change the app appends to it, under a lock of the file alone.
 
 use std::env;
 use std::fmt::Display;
@@ -17,11 +16,11 @@ use rustix::time::ClockId;
 use crate::arguments::{redacted, shortened};
 use crate::event::{Asker, Change, Entry, Event, FORMAT, Outcome};
 
-/// How large a journal grows before its older half goes: several thousand events.
+/// The size at which the older half of a journal is removed: several thousand events.
 const MAX_BYTES: u64 = 1 << 20;
 const NAME: &str = "journal";
 
-/// Whether it was said in this process that a journal cannot be written.
+/// Whether this process has already said that a journal cannot be written.
 static IS_LOSS_SAID: AtomicBool = AtomicBool::new(false);
 
 /// The journal of one app.
@@ -32,23 +31,23 @@ pub struct Journal<'a> {
     records: Records,
 }
 
-/// What a journal holds.
+/// The content of a journal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// What can be read, the oldest first.
+    /// The readable entries, the oldest first.
     pub entries: Vec<Entry>,
-    /// How many lines are no entry: somebody changed the file, or the machine lost its power.
+    /// How many lines are not readable, because somebody changed the file or the machine lost its power.
     pub unreadable: usize,
 }
 
 impl<'a> Journal<'a> {
-    /// The journal of an app; nothing of it need be there.
+    /// The journal of an app, which need not exist.
     pub fn of(world: &'a World, app: &'a AppName) -> Self {
         let path = path(world, app);
         Self { world, app, records: Records::new(world.lib(), &path, MAX_BYTES) }
     }
 
-    /// Does what `verb` asks of the app, with these words, and tells of its beginning and its end.
+    /// Runs `deed` as `verb` with these words, and writes an event at its beginning and its end.
     pub fn tell<T, E: Display>(
         &self,
         verb: &str,
@@ -59,31 +58,31 @@ impl<'a> Journal<'a> {
         self.asked(verb, words, loss);
         let began = Instant::now();
         let ended = deed();
-        // Of an error that has causes, the alternate form names them all.
+        // The alternate form of an error has all of its causes.
         let error = ended.as_ref().err().map(|error| format!("{error:#}"));
         self.ended(verb, error.as_deref(), began.elapsed(), loss);
         ended
     }
 
-    /// Somebody asked for `verb` with these words; it begins.
+    /// Writes that `verb` begins, with these words.
     pub fn asked(&self, verb: &str, arguments: &[String], loss: impl FnOnce(&str)) {
         let asker = asker();
         let event = Event::Asked { verb: verb.to_owned(), asker, arguments: redacted(arguments) };
         self.note(event, loss);
     }
 
-    /// What will be done.
+    /// Writes the planned changes.
     pub fn planned(&self, changes: Vec<Change>, loss: impl FnOnce(&str)) {
         self.note(Event::Planned { changes }, loss);
     }
 
-    /// What was done.
+    /// Writes the completed changes.
     pub fn done(&self, changes: Vec<Change>, loss: impl FnOnce(&str)) {
         self.note(Event::Done { changes }, loss);
     }
 
-    /// `verb` is over; `error` is what the person was told, of which the first line is kept: what follows may be output of
-    /// the app.
+    /// Writes that `verb` has ended. Only the first line of `error`, the message for the person, is kept, because the
+    /// others may be output of the app.
     pub fn ended(&self, verb: &str, error: Option<&str>, took: Duration, loss: impl FnOnce(&str)) {
         let outcome = if error.is_some() { Outcome::Failed } else { Outcome::Done };
         let error = error.and_then(|error| error.lines().next()).map(shortened);
@@ -91,7 +90,7 @@ impl<'a> Journal<'a> {
         self.note(Event::Ended { verb: verb.to_owned(), outcome, error, took_ms }, loss);
     }
 
-    /// Everything that it holds; a journal that was never written is empty.
+    /// Reads the journal; one that was never written is empty.
     pub fn read(&self) -> Result<Contents, ReadError> {
         let mut contents = Contents::default();
         for record in self.records.read()? {
@@ -103,8 +102,8 @@ impl<'a> Journal<'a> {
         Ok(contents)
     }
 
-    /// Gives another app, which takes the place of this one, what the journal holds: the app was renamed. Neither need exist
-    /// meanwhile; a journal that the other one has already stays.
+    /// Copies the journal to the new name of an app that is renamed. Neither app need exist; a journal that the new name
+    /// has already is kept.
     pub fn hand_on(&self, new: &AppName) -> Result<(), Error> {
         let (from, to) = (path(self.world, self.app), path(self.world, new));
         let bytes = match durable::state(&from, MAX_BYTES) {
@@ -120,7 +119,7 @@ impl<'a> Journal<'a> {
         Ok(directory.write(NAME, &bytes, self.world.access(Scope::Global))?)
     }
 
-    /// Appends an event of an app that exists. If that fails, `loss` is told in one sentence, the first time in this process.
+    /// Appends an event of an app that exists. If that fails, `loss` is called with a sentence, once per process.
     fn note(&self, event: Event, loss: impl FnOnce(&str)) {
         if let Err(error) = self.append(event)
             && !IS_LOSS_SAID.swap(true, Ordering::Relaxed)
@@ -130,7 +129,7 @@ impl<'a> Journal<'a> {
     }
 
     fn append(&self, event: Event) -> Result<(), WriteError> {
-        // What cannot be found out, on a disk that fails, is no reason to forget anything.
+        // If this cannot be found out, because the disk fails, nothing is removed.
         let is_gone = || matches!(self.world.app(self.app.as_str()), Err(Error::NoSuchApp { .. }));
         if is_gone() {
             return Ok(());
@@ -138,7 +137,7 @@ impl<'a> Journal<'a> {
         let line = serde_json::to_string(&entry(event)).expect("an entry is plain data");
         let appended = self.records.append(&line, self.world.access(Scope::App(self.app)));
         if is_gone() {
-            // It was destroyed meanwhile: nothing of it is made again.
+            // The app was destroyed meanwhile, so the file that was just made is removed.
             let _ = self.world.forget_kept(self.app);
             return Ok(());
         }
@@ -146,7 +145,7 @@ impl<'a> Journal<'a> {
     }
 }
 
-/// Where the journal of an app lies.
+/// The path of an app's journal.
 fn path(world: &World, app: &AppName) -> PathBuf {
     world.kept_dir(app).join(NAME)
 }
@@ -162,7 +161,7 @@ fn entry(event: Event) -> Entry {
     }
 }
 
-/// The name of this run of this program: when it began, and its pid.
+/// Identifies this run of this program: its start time and its pid.
 fn act() -> &'static str {
     static ACT: OnceLock<String> = OnceLock::new();
     ACT.get_or_init(|| format!("{}-{}", monotonic_ms(), std::process::id()))

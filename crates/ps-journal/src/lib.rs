@@ -1,8 +1,8 @@
 //! What happened to an app: who asked for what, what was planned, and how it ended. Events are appended to
 //! `data/formation/<app>/journal`, a JSON object a line, which keeps the newest mebibyte (docs/contract.md#files).
 //!
-//! It refuses to know who reads the journal, and it never holds a value of the environment. A journal that cannot be written
-//! stops nobody: the verb goes on, and says once that this is not written down.
+//! It does not know who reads the journal, and never contains a value of the environment. If the journal cannot be written,
+//! the verb goes on, and a warning says so once.
 
 mod arguments;
 mod event;

@@ -1,4 +1,4 @@
-//! A plan in few words: an app may have ten thousand slots, and of most of them the same is to be said.
+//! Joins the changes of slots: an app may have ten thousand slots, and most of them change in the same way.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use formation::Slot;
 
 use crate::event::Change;
 
-/// How many changes one event has at most. What does not fit is said in one last change, without slots.
+/// The most changes of one event. The rest is summed up in one last change, without slots.
 const MOST: usize = 200;
 
-/// Changes of slots, those of one process type that are alike in one: `web.1` and `web.2` become `web.1-2`.
+/// Changes of slots. Equal ones of the same process type are joined: `web.1` and `web.2` become `web.1-2`.
 pub fn grouped<'a>(changes: impl IntoIterator<Item = (&'a Slot, &'a str, &'a str)>) -> Vec<Change> {
     let mut groups: BTreeMap<(&str, &str, &str), Vec<u16>> = BTreeMap::new();
     for (slot, change, reason) in changes {
@@ -51,7 +51,7 @@ mod tests {
             .map(|slot| slot.parse().expect("a slot"))
             .into();
         let changes = slots.iter().map(|slot| match slot.index {
-            3 => (slot, "stop", "wanted no more"),
+            3 => (slot, "stop", "no longer wanted"),
             _ => (slot, "start", "missing"),
         });
         let found: Vec<_> =

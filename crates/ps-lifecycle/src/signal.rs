@@ -51,7 +51,7 @@ fn signal(session: &Session, app: &App, args: &SignalArgs) -> Result<Outcome> {
         }
     }
     match (told.len(), missed) {
-        (0, _) => bail!("nothing of {} runs: {} was sent to nobody", app.name, args.signal),
+        (0, _) => bail!("nothing of {} runs: {} was sent to no process", app.name, args.signal),
         (_, 0) => Ok(Outcome::Done),
         (all, missed) => bail!("{missed} of {all} instances did not get {}: see above", args.signal),
     }

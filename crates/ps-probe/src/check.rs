@@ -1,4 +1,4 @@
-//! What is asked. A check names no instance, so that the same one is asked of each instance of a type.
+//! A check and what it asks. It names no instance, so the same check is used for each instance of a type.
 
 use std::fmt;
 use std::time::Duration;
@@ -36,11 +36,11 @@ pub enum Ask {
     Get(Get),
     /// A command must end with status 0.
     Run(Vec<String>),
-    /// It must have lived for that long.
+    /// The instance has lived for this long.
     Live(Duration),
 }
 
-/// A GET that must be answered with 2xx.
+/// A GET request that must be answered with 2xx.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Get {
     /// Its path.
@@ -54,7 +54,7 @@ pub struct Get {
 }
 
 impl Check {
-    /// How long all its tries may take together.
+    /// The longest time that all tries together may take.
     pub fn longest(&self) -> Duration {
         let tries = self.timeout.saturating_mul(self.attempts);
         let pauses = self.wait.saturating_mul(self.attempts.saturating_sub(1));
@@ -64,7 +64,7 @@ impl Check {
 }
 
 impl Check {
-    /// Whether it needs a command to be run, be it when it has failed.
+    /// Whether it runs a command, be it only after it has failed.
     pub(crate) fn runs_a_command(&self) -> bool {
         matches!(self.ask, Ask::Run(_)) || !self.on_failure.is_empty()
     }
@@ -82,7 +82,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// As it stands in a file. A version that knew two kinds of checks wrote a path, or none, in place of what is asked.
+/// The format in files. A version with only two kinds of checks wrote a path, or none, where the kind is now.
 #[derive(Deserialize)]
 struct Written {
     #[serde(default)]

@@ -1,4 +1,4 @@
-//! The checks of one process type, by when they are asked.
+//! The checks of one process type, by the time at which they are run.
 
 use std::time::Duration;
 
@@ -6,22 +6,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::Check;
 
-/// What is asked of each instance of a type.
+/// The checks of each instance of a type.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Checks {
-    /// What must hold before an instance is ready, in this order.
+    /// Startup checks: an instance is ready once all of them have succeeded, in this order.
     #[serde(default)]
     pub startup: Vec<Check>,
-    /// What is asked from then on; an instance that fails is to be started again.
+    /// Liveness checks, while it is ready: an instance that fails one is restarted.
     #[serde(default)]
     pub liveness: Vec<Check>,
-    /// What is asked from then on; an instance that fails is not ready, and runs on.
+    /// Readiness checks, while it is ready: an instance that fails one is not ready, and runs on.
     #[serde(default)]
     pub readiness: Vec<Check>,
 }
 
 impl Checks {
-    /// How long it may take until an instance has passed the startup checks, or one has failed for good.
+    /// The longest time until an instance has passed all startup checks, or has failed one for good.
     pub fn longest_startup(&self) -> Duration {
         self.startup.iter().map(Check::longest).fold(Duration::ZERO, Duration::saturating_add)
     }

@@ -1,4 +1,4 @@
-//! A connection that never makes anybody wait.
+//! A nonblocking connection.
 
 use std::io;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use rustix::net::{
     socket_with, sockopt,
 };
 
-/// A TCP connection that is being made, or is there.
+/// A TCP connection that is being established, or is.
 #[derive(Debug)]
 pub(crate) struct Connection {
     socket: OwnedFd,
@@ -34,17 +34,17 @@ impl Connection {
         self.socket.as_fd()
     }
 
-    /// Whether the other side has accepted, once the descriptor is writable.
+    /// Whether the connection is established, once the descriptor is writable.
     pub(crate) fn established(&self) -> io::Result<()> {
         sockopt::socket_error(&self.socket)??;
-        // Where nobody listens on a port that the system gives to outgoing connections, a socket may be given that very
-        // port and connect to itself.
+        // If nobody listens on a port of the range for outgoing connections, the socket may be given that very port and
+        // connect to itself.
         let own = getsockname(&self.socket)?;
         let is_itself = SocketAddr::try_from(own).is_ok_and(|own| own == self.address);
         if is_itself { Err(Errno::CONNREFUSED.into()) } else { Ok(()) }
     }
 
-    /// Sends what can be sent now; `None`: nothing.
+    /// Sends as many bytes as possible now; `None`: none.
     pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<Option<usize>> {
         unless_it_would_wait(|| send(&self.socket, bytes, SendFlags::NOSIGNAL))
     }

@@ -13,18 +13,18 @@ use crate::connection::Connection;
 
 /// How much is read at a time, in bytes.
 const PIECE: usize = 4096;
-/// How many pieces are read in a row: whoever drives many probes has others to see to.
+/// How many pieces are read in a row, so that a caller with many probes gets to the others.
 const PIECES: usize = 16;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// How a try stands.
+/// The result of a try so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing is known yet.
+    /// Not known yet.
     Pending,
-    /// The check holds.
+    /// The check has succeeded.
     Holds,
-    /// It does not, and why, as a fragment for people: `it answered "HTTP/1.1 500 Internal Server Error"`.
+    /// The check has failed: why, as a phrase for people: `it answered "HTTP/1.1 500 Internal Server Error"`.
     DoesNotHold(String),
 }
 
@@ -48,18 +48,18 @@ enum Step {
 }
 
 impl Probe {
-    /// Begins to ask at an address. Nothing is waited for, and what fails at once is told by [`Self::advance`].
+    /// Begins a try. It does not block; an immediate failure is returned by [`Self::advance`].
     pub fn begin(get: &Get, address: SocketAddr, timeout: Duration, now: Instant) -> Self {
         let step = match Connection::begin(address) {
             Ok(connection) => Step::Connecting { connection, request: request(get) },
             Err(error) => Step::Over(Standing::DoesNotHold(error.to_string())),
         };
-        // A time that no clock can show is as good as a day.
+        // A deadline that the clock cannot represent becomes a day.
         let deadline = now.checked_add(timeout).unwrap_or(now + DAY);
         Self { step, content: get.content.clone(), timeout, deadline, has_more: false }
     }
 
-    /// What it waits for: a descriptor, and what must come true of it. `None`: the try is over.
+    /// The descriptor that it waits for, and the events. `None`: the try is over.
     pub fn waits_for(&self) -> Option<(BorrowedFd<'_>, PollFlags)> {
         match &self.step {
             Step::Connecting { connection, .. } | Step::Sending { connection, .. } => {
@@ -70,12 +70,12 @@ impl Probe {
         }
     }
 
-    /// Until when it waits: [`Self::advance`] is to be called then at the latest. `now` where it need not wait.
+    /// When [`Self::advance`] has to be called at the latest; `now` if it does not have to wait.
     pub fn due(&self, now: Instant) -> Instant {
         if self.has_more { now } else { self.deadline }
     }
 
-    /// Goes on as far as it can without waiting, and says how the try stands. May be called at any time.
+    /// Continues as far as possible without blocking, and returns the result so far. May be called at any time.
     pub fn advance(&mut self, now: Instant) -> Standing {
         self.has_more = true;
         for _ in 0..PIECES {
@@ -105,13 +105,13 @@ impl Probe {
         let Some((descriptor, events)) = self.waits_for() else { return };
         let now = Instant::now();
         let left = self.due(now).saturating_duration_since(now);
-        // What is too long for the system is too long for anybody.
+        // A time that the system cannot represent is waited for without limit.
         let left = Timespec::try_from(left).ok();
-        // Interrupted: whoever calls looks and waits again.
+        // If interrupted, the caller looks and waits again.
         let _ = poll(&mut [PollFd::from_borrowed_fd(descriptor, events)], left.as_ref());
     }
 
-    /// The step after this one, and whether that one can be tried at once.
+    /// The next step, and whether it can be tried at once.
     fn after(&self, step: Step) -> Result<(Step, bool), String> {
         let failed = |error: io::Error| error.to_string();
         match step {
@@ -139,7 +139,7 @@ impl Probe {
         }
     }
 
-    /// Why it does not hold when its time is up; `None`: it is over.
+    /// Why the check has failed at its deadline; `None`: the try is over.
     fn late(&self) -> Option<String> {
         let what = match &self.step {
             Step::Connecting { .. } => "it did not accept".to_owned(),
@@ -185,7 +185,7 @@ fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
     poll(&mut polled, Some(&at_once)).is_ok_and(|ready| ready > 0)
 }
 
-/// Asks once, and waits for the answer.
+/// Makes one try and waits for the result.
 pub fn ask(get: &Get, address: SocketAddr, timeout: Duration) -> Result<(), String> {
     let mut probe = Probe::begin(get, address, timeout, Instant::now());
     loop {

@@ -1,9 +1,9 @@
-//! The first line of an answer, as it arrives in pieces. What follows it is not read: a check asks whether there is an answer,
-//! not what it says.
+//! The first line of a response, as it arrives in pieces. Nothing after it is read, because a check only asks for the
+//! status.
 
 /// The longest status line that is read, in bytes.
 const LONGEST: usize = 8192;
-/// How much of a wrong one is shown, in characters.
+/// How much of an invalid line is shown, in characters.
 const SHOWN: usize = 60;
 
 /// A status line that may not be whole yet.
@@ -13,7 +13,7 @@ pub(crate) struct StatusLine {
 }
 
 impl StatusLine {
-    /// Takes what arrived; `Some` once the line is whole, or too long to become one.
+    /// Adds bytes that have arrived; `Some` once the line is complete, or too long.
     pub(crate) fn take(&mut self, arrived: &[u8]) -> Option<Result<(), String>> {
         let end = arrived.iter().position(|byte| *byte == b'\n');
         self.bytes.extend(&arrived[..end.unwrap_or(arrived.len())]);
@@ -21,7 +21,7 @@ impl StatusLine {
         is_whole.then(|| self.judge())
     }
 
-    /// The other side has nothing more to say.
+    /// The connection was closed before the line was complete.
     pub(crate) fn cut_off(&self) -> String {
         if self.bytes.is_empty() {
             "it closed the connection without an answer".to_owned()
@@ -30,7 +30,7 @@ impl StatusLine {
         }
     }
 
-    /// How much of it there was when the time was up.
+    /// The message at the deadline: how much of the line has arrived.
     pub(crate) fn late(&self) -> String {
         if self.bytes.is_empty() {
             "no answer".to_owned()

@@ -72,7 +72,7 @@ impl Counts {
         let Some((_, source)) = self.offered.file() else { return Ok(hints) };
         if source == FormationOrigin::DokkuScale {
             hints.push(
-                "The formation is DOKKU_SCALE's: Dokku reads that no more, app.json's formation takes its place".to_owned(),
+                "The formation comes from DOKKU_SCALE, which Dokku does not read any more: write it as the formation of app.json".to_owned(),
             );
         }
         if source == FormationOrigin::AppJson && !self.offered.dokku_scale.is_empty() {

@@ -109,7 +109,7 @@ impl Outcome {
         let because = trouble.map(|failure| format!(": {failure}")).unwrap_or_default();
         match fate {
             Fate::Restarted { run, outage: Some(outage) } => Some(format!(
-                "{slot} runs the earlier release again, as {run}: nobody found it for {}",
+                "{slot} runs the earlier release again, as {run}: clients could not reach it for {}",
                 seconds(*outage)
             )),
             Fate::Restarted { run, outage: None } => Some(format!(
@@ -194,7 +194,7 @@ mod tests {
         assert_eq!(
             told(fates.to_vec(), &troubles),
             [
-                "web.1 runs the earlier release again, as web.1@18: nobody found it for 2.1 s",
+                "web.1 runs the earlier release again, as web.1@18: clients could not reach it for 2.1 s",
                 "web.2 was started again from the earlier release, as web.1@18, and is not found yet: ended with exit \
                  status 1",
                 "web.3 is empty, although it was filled before",

@@ -118,7 +118,7 @@ impl Rollout {
             Finding::Again if member.life == Life::Gone => turn.actions.extend(order(member, which)),
             Finding::Again => turn.in_doubt.push(Doubt::Life { index, which, life: member.life }),
             Finding::Happened(happenings) => {
-                let unseen = || Failure::Died("while nobody looked".to_owned());
+                let unseen = || Failure::Died("while no program carried out the rollout".to_owned());
                 for happening in happenings {
                     self.happen(index, which, *happening, Some(unseen()), turn);
                 }

@@ -337,7 +337,7 @@ fn unexplained(happening: Happening, rules: Rules) -> Failure {
         | Happening::Remains
         | Happening::Respawned
         | Happening::Admit
-        | Happening::Retire => Failure::Died("ended, and nobody saw how".to_owned()),
+        | Happening::Retire => Failure::Died("ended with an unknown status".to_owned()),
     }
 }
 

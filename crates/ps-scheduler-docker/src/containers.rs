@@ -144,9 +144,9 @@ impl<'a> Containers<'a> {
     }
 
     fn described(&self, run: &Run, lane: Lane) -> Result<ContainerCreateBody, Refusal> {
-        let fresh = self
-            .fresh
-            .ok_or_else(|| Refusal("is not started by somebody who only tidies up".to_owned(), None))?;
+        let fresh = self.fresh.ok_or_else(|| {
+            Refusal("is not started while an interrupted rollout is finished or put back".to_owned(), None)
+        })?;
         let identity = Identity { run: run.clone(), release: self.terms.release, lane };
         Ok(blueprint::container(self.app.world.root(), fresh.release, fresh.image, &identity))
     }

@@ -59,7 +59,7 @@ async fn told(
 ) -> String {
     let when = if is_early { " in its first second" } else { "" };
     let what = match container.map(|container| container.last_exit) {
-        None => return "was removed by somebody while it started".to_owned(),
+        None => return "was removed while it started".to_owned(),
         Some(Some(exit)) => format!("ended with {exit}{when}"),
         Some(None) => format!("ended{when}"),
     };

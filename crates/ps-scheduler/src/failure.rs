@@ -145,7 +145,7 @@ mod tests {
             answer.expect_err("it failed").to_string(),
             "worker.1 of shop ended within its first second (exit status 1)\n\
              web.1 of shop did not answer GET / with 2xx\n\
-             worker.1 runs the earlier release again, as worker.1@18: nobody found it for 2.1 s"
+             worker.1 runs the earlier release again, as worker.1@18: clients could not reach it for 2.1 s"
         );
         assert_eq!(notes, [""; 0]);
     }
@@ -170,6 +170,9 @@ mod tests {
         let fates = [("web.1", Fate::Restarted { run: Run { slot: slot("web.1"), number: 3 }, outage })];
         let (answer, notes) = concluded(failed(Failure::Cancelled, &[], &fates));
         assert!(matches!(answer, Err(Error::Cancelled)), "{answer:?}");
-        assert_eq!(notes, ["web.1 runs the earlier release again, as web.1@3: nobody found it for 1 s"]);
+        assert_eq!(
+            notes,
+            ["web.1 runs the earlier release again, as web.1@3: clients could not reach it for 1 s"]
+        );
     }
 }

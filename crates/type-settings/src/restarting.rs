@@ -10,12 +10,12 @@ const LONGEST_DELAY: Span = Span::millis(60_000);
 const STABLE: Span = Span::millis(10_000);
 
 impl TypeSettings {
-    /// How long an instance must live before what was counted against it is forgotten.
+    /// After how long an instance counts as stable, so that its earlier deaths are forgotten.
     pub fn stable_after(&self) -> Duration {
         self.stable_after.unwrap_or(STABLE).get()
     }
 
-    /// The delay before the next start, after so many deaths in a row that each came soon; none after none.
+    /// The delay before the next start after this many early deaths in a row; none after 0.
     pub fn delay_after(&self, deaths: u32) -> Duration {
         let first = self.restart_delay.unwrap_or(FIRST_DELAY).get();
         let longest = self.restart_delay_max.unwrap_or(LONGEST_DELAY).get();
@@ -25,8 +25,8 @@ impl TypeSettings {
         }
     }
 
-    /// What of these settings cannot hold together, if something cannot, as a fragment for people. A limit of starts that
-    /// the delays keep from ever being reached would be a promise that nobody keeps.
+    /// Which of these settings contradict each other, if any do, as a phrase for people. For example, a limit of starts
+    /// that can never be reached because of the delays would have no effect.
     pub fn contradiction(&self) -> Option<String> {
         let first = self.restart_delay.unwrap_or(FIRST_DELAY);
         let longest = self.restart_delay_max.unwrap_or(LONGEST_DELAY);

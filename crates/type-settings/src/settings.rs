@@ -7,7 +7,7 @@ use crate::value::{
     StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
 };
 
-/// What was set for one process type; `None`: nobody set it.
+/// The settings of one process type; `None`: not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeSettings {
     /// How many CPUs all of its processes have together.
@@ -32,11 +32,11 @@ pub struct TypeSettings {
     pub memory_max: Option<Size>,
     /// How much memory they may use before another instance takes its place.
     pub memory_restart: Option<Size>,
-    /// Its share of the CPU.
+    /// Its nice value.
     pub nice: Option<Whole<-20, 19>>,
     /// Whether no program that it runs gets more rights than it has.
     pub no_new_privileges: Option<Switch>,
-    /// How early it is killed when memory runs out.
+    /// How early the kernel kills it when memory runs out.
     pub oom_score_adj: Option<Whole<-1000, 1000>>,
     /// How many processes and threads it may have at a time.
     pub pids_max: Option<Whole<1, 4_194_304>>,
@@ -46,7 +46,7 @@ pub struct TypeSettings {
     pub private_tmp: Option<Switch>,
     /// What makes an instance ready, beside its startup checks.
     pub ready: Option<Ready>,
-    /// What has an instance read its configuration again.
+    /// The signal that makes an instance read its configuration again.
     pub reload_signal: Option<SignalName>,
     /// Whether nothing is started without the limits that were set for it.
     pub require_limits: Option<Switch>,
@@ -54,9 +54,9 @@ pub struct TypeSettings {
     pub restart_delay: Option<Span>,
     /// The longest such delay.
     pub restart_delay_max: Option<Span>,
-    /// What happens to an instance that ends by itself.
+    /// Whether an instance that ends by itself is started again.
     pub restart_policy: Option<RestartPolicy>,
-    /// How long an instance must live before what was counted against it is forgotten.
+    /// After how long an instance counts as stable, so that its earlier deaths are forgotten.
     pub stable_after: Option<Span>,
     /// How often it may be started again within a while.
     pub start_limit: Option<StartLimit>,
@@ -64,19 +64,19 @@ pub struct TypeSettings {
     pub success_exit_codes: Option<Exits>,
     /// How long an instance is given to become ready.
     pub start_timeout_seconds: Option<Whole<1, 86_400>>,
-    /// What is run when the end of an instance begins.
+    /// The command that is run when the end of an instance begins.
     pub stop_command: Option<CommandLine>,
-    /// What asks an instance to end.
+    /// The signal that asks an instance to end.
     pub stop_signal: Option<SignalName>,
-    /// Who is asked.
+    /// Which processes get that signal.
     pub stop_tree: Option<StopTree>,
-    /// From the stop signal to SIGKILL.
+    /// The grace period, from the stop signal to SIGKILL.
     pub stop_timeout_seconds: Option<Whole<0, 86_400>>,
-    /// Which rights new files do not get.
+    /// Permissions that new files do not get.
     pub umask: Option<Umask>,
     /// The user that it runs as.
     pub user: Option<Account>,
-    /// How often an instance has to say that it lives.
+    /// The longest pause between two watchdog messages of an instance.
     pub watchdog_seconds: Option<Whole<1, 86_400>>,
     /// Files that may change without a restart.
     pub watch_ignore: Option<Patterns>,
@@ -90,7 +90,7 @@ impl TypeSettings {
         *self == Self::default()
     }
 
-    /// What of these a process takes on before it becomes its command, and nothing else.
+    /// Those of the settings that a process applies before it executes its command.
     #[must_use]
     pub fn of_process(&self) -> Self {
         Self {

@@ -15,19 +15,19 @@ pub struct Setting {
     pub key: &'static str,
     /// Which values it takes, as a noun that follows "use".
     pub rule: &'static str,
-    /// What holds where nobody set it, for people; `None`: nothing.
+    /// The value if none is set, for people; `None`: it has no effect.
     pub default: Option<&'static str>,
     /// What it is, as a fragment for people.
     pub meaning: &'static str,
     /// Whether its value is a list, which may be an array in app.json.
     pub is_list: bool,
-    /// Whether it holds for the instances of one type alone, and cannot be set for all apps.
+    /// Whether it is a setting of one type alone, and cannot be set for all apps.
     pub is_local: bool,
     take: fn(&mut TypeSettings, &str) -> bool,
     show: fn(&TypeSettings) -> Option<String>,
 }
 
-/// A row of which nothing is said.
+/// A row without any optional field.
 const PLAIN: Setting = Setting {
     name: "",
     key: "",
@@ -84,7 +84,7 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "how large a piece of a log may become before the next one is begun"),
     row!("log-when-full", log_when_full, default: Some("drop"),
         rule: "drop or block",
-        meaning: "what happens to output while the disk is full: it is dropped and counted, or whoever writes it waits"),
+        meaning: "what happens to output while the disk is full: it is dropped and counted, or the process that writes it waits"),
     row!("memory-max", memory_max, default: None,
         rule: "a whole number with k, m or g for KiB, MiB or GiB",
         meaning: "how much memory all processes of an instance have together; beyond it the kernel kills"),
@@ -148,7 +148,7 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "how long an instance is given to end before it is killed"),
     row!("stop-tree", stop_tree, default: Some("whole"),
         rule: "whole or main",
-        meaning: "who gets the stop signal: every process of an instance, or its main process alone; whoever is left when the time is up is killed"),
+        meaning: "who gets the stop signal: every process of an instance, or its main process alone; processes that are left when the time is up are killed"),
     row!("success-exit-codes", success_exit_codes, default: Some("0"),
         rule: "exit statuses and names of signals, such as 3,SIGTERM",
         meaning: "ends that are no failure, besides exit status 0",
@@ -183,15 +183,15 @@ impl Setting {
         TABLE.iter().find(|setting| setting.name == name)
     }
 
-    /// The setting that a word was probably meant to be, whether `-`, `_` or nothing stands between its parts.
+    /// The setting whose name is most similar to a word, regardless of `-` and `_`.
     pub fn nearest(word: &str) -> Option<&'static Self> {
-        // Nobody misspells a name by doubling its length.
+        // A word of more than twice a name's length is not a misspelling of it.
         let word = letters(word.get(..word.len().min(40))?);
         let slips = |setting: &&Self| strsim::osa_distance(&letters(setting.name), &word);
         TABLE.iter().filter(|setting| slips(setting) <= (setting.name.len() / 3).min(2)).min_by_key(slips)
     }
 
-    /// Reads a value into the settings of a type. Whether it is one; one that is not changes nothing.
+    /// Reads a value into the settings of a type. False, with nothing changed, if it is not valid.
     #[must_use]
     pub fn take(&self, text: &str, settings: &mut TypeSettings) -> bool {
         let is_line = text.len() <= LONGEST_VALUE && !text.contains(['\n', '\0']);

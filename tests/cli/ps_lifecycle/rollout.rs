@@ -401,7 +401,7 @@ fn stop_first_never_runs_two_and_after_a_failure_the_earlier_release_runs_again_
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("worker.1 of shop ended within its first second (exit status 9)"), "{ran:?}");
     assert!(ran.stderr.contains("worker.1 runs the earlier release again"), "{ran:?}");
-    assert!(ran.stderr.contains("nobody found it for"), "{ran:?}");
+    assert!(ran.stderr.contains("clients could not reach it for"), "{ran:?}");
     assert_eq!(home.states("shop"), table(&[("worker.1", "running")]));
     assert_ne!(home.pids("shop"), before);
     assert_eq!(log(), "begin first\nend first\nbegin second\nend second\nbegin third\nbegin second\n");

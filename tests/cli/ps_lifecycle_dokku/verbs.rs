@@ -253,7 +253,7 @@ fn another_scheduler_is_asked() {
     dokku.hook("scheduler-app-status", "");
     let ran = dokku.run(&["start", "demo"]);
     assert_eq!(ran.status, 1);
-    assert!(ran.stderr.contains("nobody can tell whether demo runs"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("it is not known whether demo runs"), "{}", ran.stderr);
     dokku.hook("scheduler-inspect", "echo '[{}]'");
     assert_eq!(dokku.run(&["inspect", "demo"]).stdout, "[{}]\n");
     dokku.place.write("lib/config/scheduler/idle/selected", "k3s");

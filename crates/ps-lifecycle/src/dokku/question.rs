@@ -24,7 +24,7 @@ pub(crate) fn running(world: &World, app: &AppName) -> Result<Running> {
     };
     if running == Running::Unknown {
         let scheduler = world.scheduler_name(app)?;
-        bail!("nobody can tell whether {app} runs: its scheduler {scheduler} does not answer");
+        bail!("it is not known whether {app} runs: its scheduler {scheduler} does not answer");
     }
     Ok(running)
 }

@@ -282,7 +282,7 @@ fn how(exit: Option<Exit>) -> String {
         Some(Exit::Code(NOT_EXECUTABLE)) => format!("ended with status {NOT_EXECUTABLE} (not executable)"),
         Some(Exit::Code(code)) => format!("ended with status {code}"),
         Some(Exit::Signal(signal)) => format!("ended by {}", signal_name(signal)),
-        None => "ended, nobody saw how".to_owned(),
+        None => "ended with an unknown status".to_owned(),
     }
 }
 

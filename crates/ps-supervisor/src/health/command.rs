@@ -193,8 +193,8 @@ impl CommandTry {
         let standing = match self.course {
             Course::Ended(Some(exit)) if exit.is_success() => Standing::Holds,
             Course::Ended(exit) => {
-                let how =
-                    exit.map_or_else(|| "it ended, and nobody saw how".to_owned(), |exit| exit.to_string());
+                let how = exit
+                    .map_or_else(|| "it ended with an unknown status".to_owned(), |exit| exit.to_string());
                 Standing::DoesNotHold(how + &self.shown())
             }
             Course::Runs if now >= self.deadline => {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a user or of a group, or its number. Whether there is such a one is nobody's knowledge here.
+/// The name of a user or of a group, or its number. Whether it exists is not checked here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account(String);
 
@@ -21,7 +21,7 @@ impl FromStr for Account {
         let is_part = |c: char| !c.is_whitespace() && !c.is_control() && !":,/".contains(c);
         let is_name = !text.is_empty() && !text.starts_with(['-', '+']) && text.chars().all(is_part);
         let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-        // The highest number stands for nobody: the kernel reads it as "leave it as it is".
+        // The highest number is no user: the kernel reads it as "do not change".
         let fits = !is_number || text.parse().is_ok_and(|number: u32| number < u32::MAX);
         (is_name && fits).then(|| Self(text.to_owned())).ok_or(())
     }

@@ -24,7 +24,7 @@ impl FromStr for Limit {
             return Ok(Self(None));
         }
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-        // The highest number is how the kernel writes that there is none.
+        // The kernel uses the highest number for "unlimited".
         let number = text.parse().ok().filter(|number| is_plain && *number < u64::MAX);
         number.map(|number| Self(Some(number))).ok_or(())
     }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use crate::value::span::Span;
 
-/// More starts than this nobody counts: each one is remembered in the status of its slot.
+/// The most starts that are counted, since the time of each is kept in the status of its slot.
 const MOST: u32 = 50;
 
-/// So many starts within so long: `5/10m`.
+/// A number of starts within a time: `5/10m`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StartLimit {
     starts: u32,
@@ -17,12 +17,12 @@ pub struct StartLimit {
 }
 
 impl StartLimit {
-    /// How many starts there may be.
+    /// The number of starts.
     pub fn starts(self) -> u32 {
         self.starts
     }
 
-    /// Within how long.
+    /// The time.
     pub fn within(self) -> Duration {
         self.within.get()
     }

@@ -1,4 +1,4 @@
-//! Who gets the stop signal.
+//! Which processes get the stop signal.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,7 +9,7 @@ pub enum StopTree {
     /// All of them.
     #[default]
     Whole,
-    /// The main process, which has the others end.
+    /// The main process, which has to end the others.
     Main,
 }
 

@@ -1,4 +1,4 @@
-//! Which rights new files do not get.
+//! Permissions that new files do not get.
 
 use std::fmt;
 use std::str::FromStr;

@@ -8,7 +8,7 @@ use std::str::FromStr;
 pub enum WhenFull {
     /// It is dropped, and counted.
     Drop,
-    /// Whoever writes it waits.
+    /// It waits in the pipe, and so does the process that writes it.
     Block,
 }
 
