@@ -13,8 +13,7 @@ use std::path::Path;
 use os_process::{CgroupRoot, ServiceName};
 use serde::{Deserialize, Serialize};
 
-use crate::layout::MAX_FILE_BYTES;
-use crate::{layout, limits};
+use crate::layout::{self, MAX_FILE_BYTES};
 
 const FILE: &str = "id";
 const FORMAT: u32 = 1;
@@ -31,14 +30,6 @@ struct Written {
 /// Where the cgroups of a service directory are made, if they can be.
 pub(crate) fn root(service: &Path) -> Option<CgroupRoot> {
     CgroupRoot::find(|| name(service))
-}
-
-/// Removes the empty cgroups that dead supervisors of a service directory left behind.
-pub fn remove_empty_groups(service: &Path) {
-    if let Some(root) = root(service) {
-        root.remove_empty_groups();
-    }
-    limits::remove_empty_groups(service);
 }
 
 /// What the names of the groups of a service directory begin with, also where no group of trees can be made.

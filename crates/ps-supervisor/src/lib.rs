@@ -74,12 +74,13 @@ pub use control::{Message, PROTOCOL, Request};
 pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
-pub use groups::remove_empty_groups;
 pub use health::{Health, Ready};
 pub use inheritance::{close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::log;
-pub use limits::{InForce, are_required as limits_are_required, lacking as lacking_limits};
+pub use limits::{
+    InForce, are_required as limits_are_required, lacking as lacking_limits, remove_empty_groups,
+};
 pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, living_root, living_supervisors, mark};
 

@@ -87,8 +87,12 @@ fn is_ours(pid: u32) -> bool {
     program.file_name().is_some_and(|name| name.to_string_lossy().starts_with(OURS))
 }
 
-/// Removes the empty groups that supervisors of a service directory, all dead, made for limits alone.
-pub(crate) fn remove_empty_groups(service: &Path) {
+/// Removes the empty cgroups that dead supervisors of a service directory left behind: those of its process trees, and those
+/// made for limits alone.
+pub fn remove_empty_groups(service: &Path) {
+    if let Some(root) = groups::root(service) {
+        root.remove_empty_groups();
+    }
     LimitRoot::find(maker(None, geteuid().as_raw()), groups::known_name(service)).remove_empty_groups();
 }
 
