@@ -28,7 +28,7 @@ pub enum Error {
         /// What stands there, shortened.
         got: String,
     },
-    /// The author: a key that is no process type.
+    /// The author: a key that is no process type, or a value of which more is to be said than what would be right.
     #[error("{place}: {why}")]
     Name {
         /// Where.

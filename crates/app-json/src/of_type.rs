@@ -56,7 +56,10 @@ impl OfType {
         match field.setting(setting.is_list, setting.rule) {
             Ok(Some(text)) if setting.accepts(&text) => self.settings.push((setting, text)),
             Ok(None) => (),
-            Ok(Some(_)) => self.refuse(field.refuse(setting.rule)),
+            Ok(Some(text)) => self.refuse(match setting.explained(&text) {
+                Some(why) => Error::Name { place: field.place.clone(), why },
+                None => field.refuse(setting.rule),
+            }),
             Err(error) => self.refuse(error),
         }
     }

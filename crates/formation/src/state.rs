@@ -20,6 +20,8 @@ pub enum State {
     Stopping,
     /// Ended; waits to be started again.
     Backoff,
+    /// Not running, and not meant to: it is due at a time.
+    Scheduled,
     /// Ended, and meant to be.
     Stopped,
     /// Ended too often: given up.
@@ -42,11 +44,17 @@ impl State {
             Self::Unhealthy => "unhealthy",
             Self::Stopping => "stopping",
             Self::Backoff => "backoff",
+            Self::Scheduled => "scheduled",
             Self::Stopped => "stopped",
             Self::Crashed => "crashed",
             Self::Missing => "missing",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Whether it is as it should be: it is alive, or waits for the time at which it is due.
+    pub fn is_in_order(self) -> bool {
+        self.is_alive() || self == Self::Scheduled
     }
 
     /// Whether a process or container is there and works, or is about to.

@@ -129,7 +129,7 @@ impl PsProperty {
         } else if value.contains(['\n', '\0']) {
             Some("a value is one line of text".to_owned())
         } else if let Kind::Setting(setting) = self.kind {
-            (!setting.accepts(value)).then(|| format!("use {}", setting.rule))
+            setting.fault(value)
         } else {
             self.kind.broken_rule(value).map(str::to_owned)
         };

@@ -77,7 +77,8 @@ impl World {
             if setting.accepts(&text) {
                 found.push(Property { process_type, setting, text });
             } else if process_type.is_some() || !is_dokkus(setting) {
-                let rule = format!("use {}, or clear it: ps-set {} {name}", setting.rule, scope.as_str());
+                let fault = setting.fault(&text).unwrap_or_default();
+                let rule = format!("{fault}, or clear it: ps-set {} {name}", scope.as_str());
                 let reason = InvalidValue::new(name.clone(), &text, rule).to_string();
                 return Err(Error::Corrupt { path: directory.join(&name), line: None, reason });
             }

@@ -61,6 +61,20 @@ pub enum Event {
         /// How long it took.
         took_ms: u64,
     },
+    /// Something happened that nobody asked for: files have changed, a run by schedule failed or was missed.
+    Happened {
+        /// What it came from: `schedule`, `watch`.
+        origin: String,
+        /// `web.1`, or `web.1-3,7`; those of each type stand together.
+        slots: Vec<String>,
+        /// The number of the run, if it is about one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        run: Option<u64>,
+        /// What happened, for people.
+        what: String,
+        /// Whether it is a failure.
+        outcome: Outcome,
+    },
     /// A word of a later version.
     #[serde(other)]
     Unknown,

@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use durable::{Directory, ReadError, Records, WriteError};
-use formation::AppName;
+use formation::{AppName, Slot};
 use jiff::Timestamp;
 use ps_apps::{Error, Scope, World};
 use rustix::time::ClockId;
 
 use crate::arguments::{redacted, shortened};
 use crate::event::{Asker, Change, Entry, Event, FORMAT, Outcome};
+use crate::slots::grouped;
 
 /// The size at which the older half of a journal is removed: several thousand events.
 const MAX_BYTES: u64 = 1 << 20;
@@ -88,6 +89,23 @@ impl<'a> Journal<'a> {
         let error = error.and_then(|error| error.lines().next()).map(shortened);
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         self.note(Event::Ended { verb: verb.to_owned(), outcome, error, took_ms }, loss);
+    }
+
+    /// Something happened to these slots that nobody asked for; `origin` is one word for what it came from.
+    pub fn happened(
+        &self,
+        origin: &str,
+        slots: &[Slot],
+        run: Option<u64>,
+        what: &str,
+        is_failure: bool,
+        loss: impl FnOnce(&str),
+    ) {
+        let outcome = if is_failure { Outcome::Failed } else { Outcome::Done };
+        let slots = grouped(slots.iter().map(|slot| (slot, "", "")));
+        let slots = slots.into_iter().map(|change| change.slots).collect();
+        let (origin, what) = (origin.to_owned(), shortened(what));
+        self.note(Event::Happened { origin, slots, run, what, outcome }, loss);
     }
 
     /// Reads the journal; one that was never written is empty.

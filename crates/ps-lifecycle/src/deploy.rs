@@ -141,6 +141,7 @@ fn deploy(
         if wanted.iter().all(|(_, quantity)| quantity.get() == 0) {
             say::warning(&idle(app, &release));
         }
+        release::say_all(&remarks::of_schedules(app, &release, &wanted));
         let scheduler = ps_schedulers::named(world, &name);
         let mut plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
         let (formation, source) = formation;

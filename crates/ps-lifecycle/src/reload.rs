@@ -61,7 +61,7 @@ fn parts(
     for instance in status.current().filter(|instance| which.includes(&instance.slot)) {
         let process_type = &instance.slot.process_type;
         if signals.contains_key(process_type) {
-            if !matches!(instance.state, State::Stopped | State::Crashed) {
+            if !matches!(instance.state, State::Stopped | State::Crashed | State::Scheduled) {
                 told.push(instance.slot.clone());
             }
             continue;

@@ -5,15 +5,17 @@ use std::io::{self, Write};
 
 use ps_rows::StatusRow;
 
-const HEADINGS: [&str; 9] =
-    ["APP", "PROCESS", "STATE", "PID/CONTAINER", "PORT", "SINCE", "RESTARTS", "CPU/MEM", "LAST EXIT"];
+const HEADINGS: [&str; 10] =
+    ["APP", "PROCESS", "STATE", "PID/CONTAINER", "PORT", "SINCE", "RESTARTS", "CPU/MEM", "LAST EXIT", "NEXT"];
 
-/// A table whose columns are as wide as their content.
+/// A table whose columns are as wide as their content. The last column is there if something runs by a schedule.
 pub(crate) fn text(mut out: impl Write, rows: &[StatusRow]) -> io::Result<()> {
     let mut lines = vec![HEADINGS.map(str::to_owned)];
     lines.extend(rows.chunk_by(is_same_slot).flat_map(|slot| slot.iter().map(|row| cells(row, slot.len()))));
+    let has_schedule = rows.iter().any(|row| row.next.is_some());
+    let columns = HEADINGS.len() - usize::from(!has_schedule);
     let width = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
     for line in &lines {
         let padded: Vec<String> =
             line.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
@@ -44,7 +46,7 @@ fn name(row: &StatusRow, in_slot: usize) -> String {
     }
 }
 
-fn cells(row: &StatusRow, in_slot: usize) -> [String; 9] {
+fn cells(row: &StatusRow, in_slot: usize) -> [String; 10] {
     let container = row.container_id.as_ref().map(|id| id.chars().take(12).collect());
     let usage = row.cpu_percent.zip(row.memory_bytes);
     let or_dash = |cell: Option<String>| cell.unwrap_or_else(|| "-".to_owned());
@@ -58,6 +60,7 @@ fn cells(row: &StatusRow, in_slot: usize) -> [String; 9] {
         or_dash(row.restarts.map(|restarts| restarts.to_string())),
         or_dash(usage.map(|(cpu, memory)| format!("{cpu} % {} MiB", memory >> 20))),
         or_dash(last_exit(row)),
+        or_dash(row.next.clone()),
     ]
 }
 

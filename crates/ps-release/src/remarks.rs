@@ -4,11 +4,11 @@
 use std::fs;
 
 use app_json::AppJson;
-use formation::{AppName, FIRST_TYPE};
+use formation::{AppName, FIRST_TYPE, Formation, ProcessType};
 use procfile::Procfile;
 use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
 
-use crate::{APP_JSON, DOCKERFILE_START_CMD, Error, Release, START_CMD, Source};
+use crate::{APP_JSON, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source};
 
 /// A file with more remarks than this is not read by who wrote it.
 const MAX_REMARKS: usize = 20;
@@ -33,6 +33,11 @@ pub fn of_deploy(
     lines.extend(procfile.iter().flat_map(|procfile| of_procfile(procfile)));
     lines.extend(of_directory(&release.source));
     lines.extend(of_properties(world, app, release)?);
+    if !matches!(release.source, Source::Directory(_)) {
+        lines.extend(scheduled(release).map(|name| {
+            format!("{name} is not run: it has a schedule, and only an app that runs natively has somebody to heed it")
+        }));
+    }
     if is_command && world.ps_property(app, START_CMD)?.is_some() {
         lines.push(format!("{START_CMD} runs in place of --command: ps-set {app} {START_CMD} clears it"));
     }
@@ -73,6 +78,18 @@ fn of_procfile(procfile: &Procfile) -> Vec<String> {
     let changed = procfile.changed_commands();
     let told = changed.iter().take(MAX_REMARKS);
     told.map(|warning| format!("Procfile: {warning}: {}", warning.kind.advice())).collect()
+}
+
+/// Types that have a schedule, and no instance that could be due.
+pub fn of_schedules(app: &AppName, release: &Release, wanted: &Formation) -> Vec<String> {
+    let is_idle = |name: &&ProcessType| wanted.get(name.as_str()).is_none_or(|quantity| quantity.get() == 0);
+    let idle = scheduled(release).filter(is_idle);
+    idle.map(|name| format!("{name} has a schedule, but no instance: ps-scale {app} {name}=1")).collect()
+}
+
+fn scheduled(release: &Release) -> impl Iterator<Item = &ProcessType> {
+    let has_schedule = |process: &&Process| process.settings.schedule.is_some();
+    release.processes.iter().filter(has_schedule).map(|process| &process.process_type)
 }
 
 /// Files that nobody reads.

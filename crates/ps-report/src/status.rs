@@ -196,7 +196,7 @@ fn recorded(records: &[ContainerFile], answer: Option<&AppStatus>) -> Seen {
             name: record.instance.clone(),
             slot,
             what: format!("{word} (CID: {id})"),
-            is_alive: instance.is_some_and(|instance| instance.state.is_alive()),
+            is_alive: instance.is_some_and(|instance| instance.state.is_in_order()),
             is_unnumbered: record.is_unnumbered,
         }
     });
@@ -211,7 +211,7 @@ fn recorded(records: &[ContainerFile], answer: Option<&AppStatus>) -> Seen {
 /// Whether these run; a record of which the engine knows no container does not.
 fn sum(found: &[Option<&Instance>]) -> Running {
     let states = || found.iter().flatten().map(|instance| instance.state);
-    match states().filter(|state| state.is_alive()).count() {
+    match states().filter(|state| state.is_in_order()).count() {
         _ if states().any(|state| state == State::Unknown) => Running::Unknown,
         0 => Running::False,
         all if all == found.len() => Running::True,
@@ -227,7 +227,7 @@ fn container_word(instance: Option<&Instance>) -> &'static str {
         State::Backoff | State::Waiting => "restarting",
         State::Stopped if instance.last_exit.is_none() => "created",
         State::Stopped | State::Crashed => "exited",
-        State::Missing | State::Unknown => instance.state.as_str(),
+        State::Scheduled | State::Missing | State::Unknown => instance.state.as_str(),
     }
 }
 

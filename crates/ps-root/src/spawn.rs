@@ -17,7 +17,7 @@ use crate::words::LastWill;
 
 const LOG_FILE: &str = "supervisor.log";
 /// The variables that they get from our environment. Apps get theirs from the spec.
-const PASSED_ON: [&str; 3] = ["PATH", "HOME", "LANG"];
+const PASSED_ON: [&str; 5] = ["PATH", "HOME", "LANG", "DOKKU_ROOT", "DOKKU_LIB_ROOT"];
 
 /// Starts the supervisor of a service directory. Its processes get the soft limit of open files `open_files`, where that
 /// differs from ours.

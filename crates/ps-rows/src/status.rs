@@ -80,10 +80,13 @@ pub struct StatusRow {
     /// The path that was typed in the deploy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub typed_directory: Option<String>,
+    /// When it is due next, if it runs by a schedule: RFC 3339, UTC. Only there, and not in CSV.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
     /// What a person should know of its last start or end. Only where there is something to say, and not in CSV.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// The last lines that it wrote. Only where it was given up, and not in CSV.
+    /// The last lines that it wrote. Only where it was given up, or its last run by schedule failed, and not in CSV.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub last_lines: Vec<String>,
 }
@@ -117,6 +120,7 @@ impl StatusRow {
                 .filter(|_| instance.typed_directory.is_some())
                 .map(|path| path.display().to_string()),
             typed_directory: instance.typed_directory.map(|path| path.display().to_string()),
+            next: instance.next.map(|next| next.to_string()),
             note: instance.note,
             last_lines: instance.last_lines,
         }

@@ -118,6 +118,12 @@ fn roll(judge: &Judge<'_>, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error
     let outcome = rolling::outcome(service, report).ok_or_else(|| service.unreachable("it says nothing"))?;
     if outcome.cause.is_none() {
         tell(&follower, &outcome, watch);
+        // No rollout starts what runs by a schedule.
+        let is_scheduled = |slot: &&Slot| judge.spec.is_scheduled(&slot.process_type);
+        let slots: Vec<Slot> = judge.plan.slots(Change::Start).filter(is_scheduled).cloned().collect();
+        if !slots.is_empty() {
+            follower.ask(&Request::Start { slots })?;
+        }
     }
     if service.spec_in_force().is_some_and(|spec| spec.wanted().is_empty()) {
         follower.ask(&Request::End { grace_seconds: None })?;

@@ -140,7 +140,12 @@ impl<'a> Follower<'a> {
         match message {
             Message::Instance(status) => {
                 let is_news = self.known.get(&status.slot) != Some(&status);
-                let has_failed = awaited.has_failed_with(&status, is_news, watch);
+                let has_failed = if status.state == State::Scheduled {
+                    let is_next = self.known.get(&status.slot).is_none_or(|known| known.run != status.run);
+                    awaited.has_failed_by_schedule(&status, is_next)
+                } else {
+                    awaited.has_failed_with(&status, is_news, watch)
+                };
                 self.known.insert(status.slot.clone(), status.clone());
                 if has_failed {
                     return Err(self.failure(&status));
@@ -291,5 +296,17 @@ impl Awaited<'_> {
             State::Stopped => self.up.contains_key(slot) || (status.done && is_news),
             _ => false,
         }
+    }
+
+    /// A run of a type with a schedule is over, or never began. One that was asked for and has done its work has settled;
+    /// whether it failed. `is_next`: its slot had another run before.
+    fn has_failed_by_schedule(&mut self, status: &Status, is_next: bool) -> bool {
+        let slot = &status.slot;
+        let was_up = self.up.remove(slot).is_some();
+        if !self.fresh.contains(slot) || !(was_up || is_next) {
+            return false;
+        }
+        self.ready.insert(slot.clone());
+        !status.last_exit.is_some_and(formation::Exit::is_success)
     }
 }

@@ -46,7 +46,9 @@ pub(crate) fn starting(plan: &Plan, spec: &Spec, earlier: Option<&Spec>, present
         };
         present.iter().any(|instance| instance.slot == **slot && filled(instance))
     };
-    let kept = plan.slots(Change::Keep).filter(|_| is_new).filter(is_filled);
+    // A run by schedule runs on: the next one is of the new revision.
+    let is_service = |slot: &&Slot| !spec.is_scheduled(&slot.process_type);
+    let kept = plan.slots(Change::Keep).filter(|_| is_new).filter(is_service).filter(is_filled);
     plan.slots(Change::Start).chain(plan.slots(Change::Replace)).chain(kept).cloned().collect()
 }
 
@@ -54,7 +56,8 @@ impl Judge<'_> {
     /// Checks everything that a `release` process cannot change, so that a deploy is refused before its `release` process
     /// runs.
     pub(crate) fn inputs(&self) -> Result<(), Error> {
-        let Some(first) = self.starting.first().cloned() else { return Ok(()) };
+        let judged = self.one_of_each_type();
+        let Some(first) = judged.first().cloned() else { return Ok(()) };
         if self.service.connect().is_none() {
             self.service.program()?;
         }
@@ -64,8 +67,9 @@ impl Judge<'_> {
             confinement::judge(self.service, self.spec, &release.process_type)
                 .map_err(|reason| self.refusal(&release, &reason))?;
         }
-        for slot in self.one_of_each_type() {
-            confinement::judge(self.service, self.spec, &slot.process_type)
+        for slot in judged {
+            ps_supervisor::judge_schedule(self.spec, &slot.process_type)
+                .and_then(|()| confinement::judge(self.service, self.spec, &slot.process_type))
                 .and_then(|()| self.command(&slot))
                 .map_err(|reason| self.refusal(&slot, &reason))?;
         }
@@ -93,8 +97,11 @@ impl Judge<'_> {
         Ok(())
     }
 
+    /// One slot of each type that is started now, or will be when it is due.
     fn one_of_each_type(&self) -> Vec<Slot> {
-        let mut slots = self.starting.to_vec();
+        let is_scheduled = |slot: &&Slot| self.spec.is_scheduled(&slot.process_type);
+        let scheduled = self.plan.slots(Change::Keep).filter(is_scheduled);
+        let mut slots: Vec<Slot> = self.starting.iter().chain(scheduled).cloned().collect();
         slots.sort();
         slots.dedup_by(|one, other| one.process_type == other.process_type);
         slots

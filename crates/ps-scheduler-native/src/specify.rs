@@ -61,7 +61,18 @@ pub(crate) fn is_in_force(service: &Service, plan: &Plan) -> bool {
     let Source::Directory(directory) = &plan.release.source else { return false };
     let Some(spec) = service.spec_in_force() else { return false };
     let Ok(processes) = processes(plan, Some(&spec)) else { return false };
-    is_same_release(&spec, directory, &processes) && has_same_settings(&spec, plan, &processes)
+    is_same_release(&spec, directory, &processes)
+        && has_same_settings(&spec, plan, &processes)
+        && has_same_schedules(&spec, plan, &processes)
+}
+
+/// Whether what a plan leaves to the clock is left to it: nothing is started for that, so only the spec can tell.
+fn has_same_schedules(spec: &Spec, plan: &Plan, processes: &[ProcessSpec]) -> bool {
+    let counts = |processes: &[ProcessSpec]| -> BTreeMap<String, u16> {
+        let scheduled = processes.iter().filter(|process| process.settings.schedule.is_some());
+        scheduled.map(|process| (process.process_type.clone(), process.quantity)).collect()
+    };
+    counts(&spec.processes) == counts(processes) && !plan.filled().any(|slot| spec.stopped.contains(slot))
 }
 
 fn has_same_settings(spec: &Spec, plan: &Plan, processes: &[ProcessSpec]) -> bool {

@@ -8,6 +8,7 @@ use formation::{Slot, State};
 use os_process::Usage;
 use ps_scheduler::{AppStatus, Error, Instance, Limits, Over};
 use ps_supervisor::{InForce, Status, Statuses};
+use timetable::Course;
 
 use crate::earlier;
 use crate::service::Service;
@@ -66,7 +67,7 @@ pub(crate) fn app(service: &Service) -> Result<AppStatus, Error> {
         ));
     }
     let is_kept = |instance: &Instance| {
-        instance.pid.is_some() || matches!(instance.state, State::Backoff | State::Waiting)
+        instance.pid.is_some() || matches!(instance.state, State::Backoff | State::Waiting | State::Scheduled)
     };
     if instances.iter().any(is_kept) && service.connect().is_none() && service.is_free() {
         troubles.push(format!(
@@ -98,7 +99,9 @@ fn each(
                 );
                 found.instances.extend(runs.iter().map(|status| {
                     let instance = instance(status, typed, measures_usage);
-                    let is_given_up = instance.state == State::Crashed;
+                    let has_failed = |exit: formation::Exit| !exit.is_success();
+                    let is_given_up = instance.state == State::Crashed
+                        || (instance.state == State::Scheduled && instance.last_exit.is_some_and(has_failed));
                     let words = || status.last_words(&service.instance(&status.slot));
                     let last_lines = if is_given_up { words() } else { Vec::new() };
                     Instance { over: over.or(instance.over), last_lines, ..instance }
@@ -170,6 +173,11 @@ fn instance(status: &Status, typed: Option<&Path>, measures_usage: bool) -> Inst
             .filter(|typed| Some(*typed) != status.directory.as_deref())
             .map(Path::to_owned),
         directory: status.directory.clone(),
+        next: status
+            .course
+            .as_ref()
+            .filter(|_| state.is_alive() || matches!(state, State::Scheduled | State::Backoff))
+            .and_then(Course::next),
         note: status
             .reason
             .clone()

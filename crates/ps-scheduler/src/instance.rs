@@ -76,6 +76,8 @@ pub struct Instance {
     pub directory: Option<PathBuf>,
     /// The path that was typed in the deploy, if it is another text than `directory`: a link in it may lead elsewhere by now.
     pub typed_directory: Option<PathBuf>,
+    /// When it is due next, if it runs by a schedule.
+    pub next: Option<Timestamp>,
     /// A note for people about its last start or end, one sentence.
     pub note: Option<String>,
     /// The last lines of its output, if it was given up.
@@ -106,6 +108,7 @@ impl Instance {
             over: None,
             directory: None,
             typed_directory: None,
+            next: None,
             note: None,
             last_lines: Vec::new(),
         }
@@ -161,9 +164,13 @@ impl AppStatus {
         if self.instances.iter().any(|instance| instance.state == State::Unknown) {
             return Running::Unknown;
         }
-        let slots: BTreeSet<&Slot> = self.instances.iter().map(|instance| &instance.slot).collect();
+        // One that waits for its time is as it should be, and says nothing of the others.
+        let has_schedule = self.instances.iter().any(|instance| instance.state == State::Scheduled);
+        let others = self.instances.iter().filter(|instance| instance.state != State::Scheduled);
+        let slots: BTreeSet<&Slot> = others.map(|instance| &instance.slot).collect();
         let alive = self.instances.iter().filter(|instance| instance.state.is_alive());
         match alive.map(|instance| &instance.slot).collect::<BTreeSet<_>>().len() {
+            0 if slots.is_empty() && has_schedule => Running::True,
             0 => Running::False,
             all if all == slots.len() => Running::True,
             _ => Running::Mixed,

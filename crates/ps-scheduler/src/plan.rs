@@ -91,7 +91,12 @@ impl Plan {
         intent: &Intent,
         usual: Strategy,
     ) -> Self {
-        let steps = Self::steps(wanted, present, intent);
+        // Whether a type runs by a schedule is what the release says, whatever it did before.
+        let is_scheduled = |slot: &Slot, _: Option<&Instance>| {
+            let process = release.process(&slot.process_type);
+            process.is_some_and(|process| process.settings.schedule.is_some())
+        };
+        let steps = steps(wanted, present, intent, &is_scheduled);
         let rules = rules_of(&release, &steps, usual);
         let is_deploy = *intent == Intent::Deploy;
         Self { release, wanted: wanted.clone(), steps, rules, is_deploy, deploy: None }
@@ -99,17 +104,7 @@ impl Plan {
 
     /// Only the steps, for showing them.
     pub fn steps(wanted: &Formation, present: &[Instance], intent: &Intent) -> Vec<Step> {
-        let present = one_a_slot(present);
-        let mut slots: Vec<Slot> = wanted_slots(wanted);
-        slots.extend(present.keys().map(|slot| (*slot).clone()));
-        slots.sort();
-        slots.dedup();
-        let step_of = |slot: Slot| {
-            let is_wanted = wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get());
-            let (change, reason) = decide(&slot, is_wanted, present.get(&slot).copied(), intent)?;
-            Some(Step { slot, change, reason })
-        };
-        slots.into_iter().filter_map(step_of).collect()
+        steps(wanted, present, intent, &|_, present| present.is_some_and(|now| now.next.is_some()))
     }
 
     /// The slots that will be filled when the plan has been carried out.
@@ -147,6 +142,55 @@ fn one_a_slot(instances: &[Instance]) -> BTreeMap<&Slot, &Instance> {
     one
 }
 
+fn steps(
+    wanted: &Formation,
+    present: &[Instance],
+    intent: &Intent,
+    is_scheduled: &dyn Fn(&Slot, Option<&Instance>) -> bool,
+) -> Vec<Step> {
+    let present = one_a_slot(present);
+    let mut slots: Vec<Slot> = wanted_slots(wanted);
+    slots.extend(present.keys().map(|slot| (*slot).clone()));
+    slots.sort();
+    slots.dedup();
+    let step_of = |slot: Slot| {
+        let quantity = wanted.get(slot.process_type.as_str()).map_or(0, formation::Quantity::get);
+        let (is_wanted, present) = (slot.index <= quantity, present.get(&slot).copied());
+        let (change, reason) = if quantity > 0 && is_scheduled(&slot, present) {
+            decide_by_schedule(&slot, is_wanted, present, intent)?
+        } else {
+            decide(&slot, is_wanted, present, intent)?
+        };
+        Some(Step { slot, change, reason })
+    };
+    slots.into_iter().filter_map(step_of).collect()
+}
+
+/// What runs by a schedule is started by the clock, and by a person who asks for this type or instance. A release and a restart
+/// change what runs the next time.
+fn decide_by_schedule(
+    slot: &Slot,
+    is_wanted: bool,
+    present: Option<&Instance>,
+    intent: &Intent,
+) -> Option<(Change, &'static str)> {
+    let is_alive = present.is_some_and(|now| now.state.is_alive() || now.state == State::Backoff);
+    let is_by_hand = present.is_some_and(|now| now.over == Some(Over::StoppedByHand));
+    let is_asked_for = matches!(intent, Intent::Start(which) if *which != Which::All && which.includes(slot));
+    match (is_wanted, intent) {
+        // Only natively there is a clock: a container would run on.
+        _ if present.is_some_and(|now| is_alive && now.container_id.is_some()) => {
+            Some((Change::Stop, "it is to run by a schedule"))
+        }
+        (true, _) if is_asked_for && !is_alive => Some((Change::Start, "asked for, beside its schedule")),
+        (true, Intent::Converge(_)) if is_by_hand => None,
+        (true, _) if is_alive => Some((Change::Keep, "it runs by its schedule")),
+        (true, _) => Some((Change::Keep, "it runs when it is due")),
+        (false, _) if is_alive => Some((Change::Keep, "it runs beside others, to its end")),
+        (false, _) => Some((Change::Stop, "not in the formation, and not running")),
+    }
+}
+
 fn rules_of(release: &Release, steps: &[Step], usual: Strategy) -> BTreeMap<ProcessType, Rules> {
     let mut extents: BTreeMap<&ProcessType, Extent> = BTreeMap::new();
     for step in steps {
@@ -174,8 +218,9 @@ fn decide(
     present: Option<&Instance>,
     intent: &Intent,
 ) -> Option<(Change, &'static str)> {
-    let is_filled = present
-        .is_some_and(|now| now.state.is_alive() || matches!(now.state, State::Backoff | State::Waiting));
+    let is_filled = present.is_some_and(|now| {
+        now.state.is_alive() || matches!(now.state, State::Backoff | State::Waiting | State::Scheduled)
+    });
     let is_meant = match intent {
         Intent::Converge(which) | Intent::Start(which) | Intent::Restart(which) => which.includes(slot),
         Intent::Deploy => true,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use formation::{Quantity, RestartPolicy};
 use ps_cli::exit::Refusal;
+use type_settings::{Paths, Patterns};
 
 /// Keeps the processes of one app alive
 ///
@@ -27,6 +28,7 @@ use ps_cli::exit::Refusal;
 ///   ps-supervise web worker                   only these types
 ///   ps-supervise -m web=2,worker=1            so many of each; all=1,web=2: one of every other type
 ///   ps-supervise -f Procfile.dev -p 3000      another Procfile; web.1 gets PORT 3000
+///   ps-supervise --watch                      start anew what runs when a file changes
 ///   ps-supervise --any-exit                   the first that ends ends all, and gives the exit status
 ///   ps-supervise --stdin web                  what is typed goes to web.1
 ///   ps-supervise run web --help               the command of web with one more word
@@ -50,6 +52,9 @@ pub(crate) struct Args {
 
     #[command(flatten)]
     pub(crate) run: RunArgs,
+
+    #[command(flatten)]
+    pub(crate) watch: WatchArgs,
 
     #[command(flatten)]
     pub(crate) show: ShowArgs,
@@ -139,6 +144,19 @@ pub(crate) struct RunArgs {
     pub(crate) stdin: Option<String>,
 }
 
+/// What is started anew when files change.
+#[derive(Debug, clap::Args)]
+pub(crate) struct WatchArgs {
+    /// Start every process anew when a file changes below the directory, or below one of these PATHS
+    #[arg(long, value_name = "PATH,…", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
+    #[arg(value_parser = paths, value_hint = ValueHint::AnyPath)]
+    pub(crate) watch: Option<Paths>,
+
+    /// What may change all the same: names, or paths where a / stands in them; logs and what version control keeps may anyway
+    #[arg(long, value_name = "PATTERN,…", requires = "watch", value_parser = patterns)]
+    pub(crate) watch_ignore: Option<Patterns>,
+}
+
 /// The appearance of the output.
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and the last of a pair wins")]
@@ -193,7 +211,8 @@ impl Args {
             || run.any_exit
             || run.exit_with_parent
             || run.stdin.is_some()
-            || run.pty;
+            || run.pty
+            || self.watch.watch.is_some();
         is_of_app || is_of_run || self.verb.is_some() || self.words.iter().any(|word| !is_directory(word))
     }
 }
@@ -220,6 +239,14 @@ fn wanted(word: &str) -> Result<(String, Quantity), String> {
     let (name, count) = pair.ok_or("write TYPE=N, for example web=2")?;
     let count = count.parse().map_err(|error| format!("{error}"))?;
     Ok((name.to_owned(), count))
+}
+
+fn paths(text: &str) -> Result<Paths, &'static str> {
+    text.parse().map_err(|()| "write paths below the directory, with commas between them")
+}
+
+fn patterns(text: &str) -> Result<Patterns, &'static str> {
+    text.parse().map_err(|()| "write patterns such as *.tmp or build/, with commas between them")
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ mod observer;
 mod owner;
 mod plan;
 mod printer;
+mod schedule;
+mod settings;
 mod source;
 mod state;
 mod style;

@@ -4,6 +4,7 @@
 mod args;
 mod asked;
 mod foreground;
+mod record;
 mod root;
 mod staying;
 

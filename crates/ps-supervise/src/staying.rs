@@ -10,7 +10,7 @@ use ps_supervisor::{Launch, Supervisor, TidyLogs, Until};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::asked::Asked;
-use crate::{absolute, is_service, root};
+use crate::{absolute, is_service, record, root};
 
 /// Does what the words of this process ask for; `None`: they are a person's.
 pub(crate) fn answer() -> Result<Option<Outcome>> {
@@ -59,6 +59,7 @@ pub(crate) fn serve(service: &Path, open_files: Option<u64>, goes_on: bool) -> R
     if let Some(error) = supervisor.passed_over() {
         ps_cli::say::warning(&format!("{error}: what was stopped by hand before is not known"));
     }
+    supervisor.write_to(record::happened);
     supervisor.run(Until::Told)?;
     Ok(Outcome::Done)
 }

@@ -41,6 +41,13 @@ pub enum Change {
         /// When it is started again, if it is in backoff.
         starts_in: Option<Duration>,
     },
+    /// Something is to be known of instances that nobody asked for: files have changed, a time was missed.
+    Note {
+        /// Which instances.
+        slots: Vec<Slot>,
+        /// What, for people.
+        what: String,
+    },
     /// The shutdown has begun: SIGTERM was sent, and the grace period runs.
     Ending {
         /// Why.

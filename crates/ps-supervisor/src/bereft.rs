@@ -48,7 +48,7 @@ pub fn misses_supervisor(service: &Path) -> bool {
 fn is_kept(run: &Status) -> bool {
     match (&run.process, run.state) {
         (Some(process), _) => process.boot_id == boot_id(),
-        (None, state) => matches!(state, State::Starting | State::Backoff),
+        (None, state) => matches!(state, State::Starting | State::Backoff | State::Scheduled),
     }
 }
 
@@ -89,6 +89,7 @@ mod tests {
             ("running", Some(&ours), true),
             ("running", Some(&earlier), false),
             ("backoff", None, true),
+            ("scheduled", None, true),
             ("stopped", None, false),
             ("crashed", None, false),
         ] {

@@ -7,6 +7,7 @@ use formation::Slot;
 use os_process::{Census, CgroupRoot, Listeners, Tree};
 
 use crate::descriptors::Descriptors;
+use crate::diary::Diary;
 use crate::environment::Environments;
 use crate::groups;
 use crate::health::{CommandTry, Ending};
@@ -34,6 +35,8 @@ pub(crate) struct Means {
     pub(crate) numbers: Numbers,
     /// Collects the events of runs for the rollout.
     pub(crate) news: NewsDesk,
+    /// What happened without anybody asking for it.
+    pub(crate) diary: Diary,
     /// The processes of the machine, as read in this turn.
     pub(crate) census: Census,
     /// The notify socket, once a type needs it.
@@ -55,7 +58,7 @@ pub(crate) struct Means {
 impl Means {
     /// For a supervisor that has not read anything of the machine yet.
     pub(crate) fn new(service: &Path, spec: Spec, state: State, descriptors: Descriptors) -> Self {
-        let (news, claims, environments) = Default::default();
+        let (news, diary, claims, environments) = Default::default();
         let (notify, listeners, ending, unheard) = Default::default();
         let (census, cgroups) = (Census::new(MARKER), groups::root(service));
         let (numbers, service) = (Numbers::of(service.to_owned()), service.to_owned());
@@ -66,6 +69,7 @@ impl Means {
             state,
             numbers,
             news,
+            diary,
             census,
             notify,
             listeners,

@@ -57,6 +57,28 @@ pub(crate) struct Rules<'a> {
     pub(crate) settings: &'a TypeSettings,
 }
 
+impl Rules<'_> {
+    /// Whether it runs by a schedule.
+    pub(crate) fn are_of_schedule(self) -> bool {
+        self.settings.schedule.is_some()
+    }
+
+    /// A run by schedule is over when it has ended. Only one that failed may be started again before the next one is due.
+    fn of_schedule(self, decision: AfterDeath) -> AfterDeath {
+        match (decision, self.policy) {
+            (AfterDeath::Again, RestartPolicy::OnFailure(_)) => AfterDeath::Again,
+            (AfterDeath::Again | AfterDeath::Await | AfterDeath::Rest | AfterDeath::GiveUp, _) => AfterDeath::Await,
+        }
+    }
+
+    /// Whether a process that ended has done what it was started for.
+    pub(crate) fn are_met(self, death: &Death) -> bool {
+        let listed = self.settings.success_exit_codes.as_ref();
+        let is_good = |exit: Exit| exit.is_success() || listed.is_some_and(|listed| listed.include(exit));
+        !death.has_failed && death.exit.map_or(death.is_job, is_good)
+    }
+}
+
 impl Deaths {
     /// The record of an earlier supervisor, or an empty one if it is of another boot than `boot`.
     pub(crate) fn carried_on(self, boot: &str) -> Self {
@@ -71,23 +93,23 @@ impl Deaths {
     /// Counts a death, and says whether the process is started again.
     pub(crate) fn judge(&mut self, death: &Death, rules: Rules<'_>) -> AfterDeath {
         self.due = None;
-        let is_stable = death.lifetime >= rules.settings.stable_after();
+        // What ends after its work is never stable: each of its failures counts.
+        let is_stable = !rules.are_of_schedule() && death.lifetime >= rules.settings.stable_after();
         (self.in_row, self.was_stable) = if is_stable {
             (1, true)
         } else {
             (self.in_row.saturating_add(1), self.was_stable && self.in_row > 0)
         };
-        match self.by_policy(death, rules) {
+        let decision = match self.by_policy(death, rules) {
             AfterDeath::Again if self.is_beyond_limit(death.at, rules.settings) => AfterDeath::GiveUp,
             decision => decision,
-        }
+        };
+        if rules.are_of_schedule() { rules.of_schedule(decision) } else { decision }
     }
 
     /// `exit` is `None` if nobody saw the end: a service is then taken to have failed, and a job to have finished.
     fn by_policy(&self, death: &Death, rules: Rules<'_>) -> AfterDeath {
-        let listed = rules.settings.success_exit_codes.as_ref();
-        let is_good = |exit: Exit| exit.is_success() || listed.is_some_and(|listed| listed.include(exit));
-        let is_success = !death.has_failed && death.exit.map_or(death.is_job, is_good);
+        let is_success = rules.are_met(death);
         match rules.policy {
             RestartPolicy::No | RestartPolicy::OnFailure(_) if is_success => AfterDeath::Rest,
             RestartPolicy::No => AfterDeath::GiveUp,

@@ -258,6 +258,10 @@ fn plan(next: &Next, order: &Order) -> Plan {
     let filled = order.present.keys().cloned();
     for slot in wanted.iter().cloned().chain(filled).collect::<BTreeSet<Slot>>() {
         let Some(manner) = next.rolling.get(slot.process_type.as_str()) else { continue };
+        if next.spec.is_scheduled(&slot.process_type) {
+            // What runs by a schedule runs on to its end, and then by the revision that there is.
+            continue;
+        }
         let present = order.present.get(&slot).cloned();
         let change = match (wanted.contains(&slot), order.fresh.contains(&slot), present) {
             (true, true, Some(present)) => Change::Replace(present),

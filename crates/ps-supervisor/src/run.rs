@@ -9,6 +9,7 @@ mod launch;
 mod memory;
 mod stop_command;
 mod taken;
+mod time;
 mod written;
 
 use std::os::fd::BorrowedFd;
@@ -63,6 +64,8 @@ pub(crate) struct Run {
     tree: Tree,
     outputs: Outputs,
     timer: Option<Instant>,
+    /// When it will have taken as long as it may.
+    ends_at: Option<Instant>,
     /// When an error with its directory or outputs is looked at again.
     try_again: Option<Instant>,
     /// Whether its outputs could not be opened at the last attempt.
@@ -128,6 +131,7 @@ impl Run {
             tree,
             outputs,
             timer: None,
+            ends_at: None,
             try_again: None,
             is_broken: false,
             written: Written::Everywhere,
@@ -281,6 +285,7 @@ impl Run {
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) -> bool {
         let was_live = self.state.is_live();
         self.look_at_health(now, means);
+        self.look_at_time(now, means);
         self.look_at_stop_command(now, means);
         self.look_at_memory(now, means);
         if self.state.waits_for_empty() && self.process.is_none() && self.has_emptied(&mut means.census) {
@@ -404,7 +409,7 @@ impl Run {
         let is_fresh = self.orphaned.is_some_and(|since| now.saturating_duration_since(since) < SOON_GONE);
         let look = if is_fresh { poll.min(LOOK_SOON) } else { poll };
         let emptied = (self.state.waits_for_empty() && self.process.is_none()).then(|| now + look);
-        [self.timer, self.try_again, emptied, self.health_due(now), self.memory_due()]
+        [self.timer, self.ends_at, self.try_again, emptied, self.health_due(now), self.memory_due()]
             .into_iter()
             .flatten()
             .min()

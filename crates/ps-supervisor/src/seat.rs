@@ -3,6 +3,7 @@
 //! handled by the run.
 
 mod beside;
+mod scheduled;
 mod told;
 
 use std::collections::VecDeque;
@@ -39,6 +40,8 @@ pub(crate) struct Seat {
     beside: Option<Box<Run>>,
     /// The number by which a rollout knows the current run. It differs from the run's own if the run could not be started.
     known: u64,
+    /// Whether its run was started by an earlier supervisor that did not come to write that down.
+    has_begun: bool,
     timer: Option<Instant>,
     /// Where its status is in `state`.
     place: Place,
@@ -58,12 +61,12 @@ pub(crate) struct Order<'a> {
 impl Seat {
     /// The seat of a slot, as an earlier supervisor left it.
     pub(crate) fn of(slot: Slot, directory: PathBuf, found: Found) -> Self {
-        let Found { held, side, current, beside, place } = found;
+        let Found { held, side, current, beside, place, has_begun } = found;
         let known = current.number();
         let waits = current.status.deaths.waits(os_process::since_boot()).filter(|_| held == Held::Backoff);
         let timer = waits.map(|waits| Instant::now() + waits);
         let current = Box::new(current);
-        let mut seat = Self { slot, directory, held, side, current, beside, known, timer, place };
+        let mut seat = Self { slot, directory, held, side, current, beside, known, has_begun, timer, place };
         seat.show();
         seat
     }
@@ -84,7 +87,8 @@ impl Seat {
     }
 
     fn go(&mut self, event: Event, order: Option<&Order<'_>>, means: &mut Means) {
-        let is_anew = event == Event::Restart || (event == Event::Start && self.held.is_at_rest());
+        let is_anew = matches!(event, Event::Restart | Event::Fire)
+            || (event == Event::Start && (self.held.is_at_rest() || self.held == Held::Scheduled));
         if is_anew && self.side.lets_through(event) {
             // An explicit start begins with an empty record of deaths.
             self.current.status.deaths = Deaths::default();
@@ -156,7 +160,9 @@ impl Seat {
                 let at = os_process::since_boot();
                 let death =
                     Death { lifetime: Duration::ZERO, at, exit: None, is_job: false, has_failed: false };
-                vec![Event::Died(self.judge(&death, means)), Event::Empty]
+                let verdict = self.judge(&death, means);
+                self.tell_failure(&death, verdict, means);
+                vec![Event::Died(verdict), Event::Empty]
             }
         }
     }
@@ -180,6 +186,7 @@ impl Seat {
     fn reap_current(&mut self, exit: Option<Exit>, means: &mut Means) {
         let Some((death, is_by_itself)) = self.current.reap(exit, means) else { return };
         let decision = self.judge(&death, means);
+        self.tell_failure(&death, decision, means);
         if is_by_itself || death.has_failed {
             self.current.cause = Some(Cause::ByItself(decision));
             told::death(&self.slot, &self.current, death.lifetime, means);
@@ -401,6 +408,7 @@ fn shown(held: Held, run: RunState) -> State {
         Held::Filled => alone(run, None),
         Held::Emptying(_) => State::Stopping,
         Held::Backoff | Held::Broken => State::Backoff,
+        Held::Scheduled => State::Scheduled,
         Held::Crashed => State::Crashed,
     }
 }

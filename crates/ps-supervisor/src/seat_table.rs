@@ -16,6 +16,8 @@ pub(crate) enum Held {
     Backoff,
     /// Empty, because its directory or outputs cannot be used; starting is tried again until they can.
     Broken,
+    /// Empty until its schedule says that a run is due.
+    Scheduled,
     /// Empty: its run ended by itself, and by the restart policy that was final.
     Done,
     /// Empty: the restart policy has given up.
@@ -31,6 +33,8 @@ pub(crate) enum Then {
     Fill,
     /// It is filled again after a delay.
     Backoff,
+    /// It stays empty until its schedule says otherwise.
+    Scheduled,
     /// It stays empty: the run has finished.
     Done,
     /// It stays empty: the restart policy has given up.
@@ -53,6 +57,8 @@ pub(crate) enum Beside {
 pub(crate) enum AfterDeath {
     /// It is started again after a delay.
     Again,
+    /// It is left until it is due the next time.
+    Await,
     /// It is not started again: it has finished, or was a job whose end nobody saw.
     Rest,
     /// It is not started again, and that is a failure.
@@ -65,6 +71,10 @@ pub(crate) enum Event {
     /// The spec wants the seat filled. This describes what should be and is no order: every new supervisor and every change
     /// of the spec repeats it, so it starts nothing that has finished or was given up.
     Want,
+    /// The spec says that it should be filled when it is due. A level as well.
+    Schedule,
+    /// It is due.
+    Fire,
     /// An order to start it.
     Start,
     /// The spec does not want it, or somebody ordered to stop it. Both runs end.
@@ -132,6 +142,7 @@ impl Held {
             Self::Emptying(then) => from_emptying(then, event),
             Self::Backoff => from_backoff(event),
             Self::Broken => from_broken(event),
+            Self::Scheduled => from_scheduled(event),
             Self::Done | Self::Crashed => from_over(self, event),
         }
     }
@@ -140,7 +151,7 @@ impl Held {
     pub(crate) fn is_occupied(self) -> bool {
         match self {
             Self::Filled | Self::Emptying(_) => true,
-            Self::Off | Self::Backoff | Self::Broken | Self::Done | Self::Crashed => false,
+            Self::Off | Self::Backoff | Self::Broken | Self::Scheduled | Self::Done | Self::Crashed => false,
         }
     }
 
@@ -148,7 +159,7 @@ impl Held {
     pub(crate) fn is_at_rest(self) -> bool {
         match self {
             Self::Off | Self::Done | Self::Crashed => true,
-            Self::Filled | Self::Emptying(_) | Self::Backoff | Self::Broken => false,
+            Self::Filled | Self::Emptying(_) | Self::Backoff | Self::Broken | Self::Scheduled => false,
         }
     }
 }
@@ -156,7 +167,9 @@ impl Held {
 fn from_off(event: Event) -> (Held, Action) {
     match event {
         Event::Want | Event::Start | Event::Restart => (Held::Filled, Action::Fill),
+        Event::Schedule => (Held::Scheduled, Action::Tell),
         Event::Stop
+        | Event::Fire
         | Event::Replace
         | Event::Retire
         | Event::Dismiss
@@ -174,10 +187,13 @@ fn from_filled(event: Event) -> (Held, Action) {
         Event::Stop | Event::Retire => (Held::Emptying(Then::Off), Action::End),
         Event::Restart => (Held::Emptying(Then::Fill), Action::End),
         Event::Died(AfterDeath::Again) => (Held::Emptying(Then::Backoff), Action::Nothing),
+        Event::Died(AfterDeath::Await) => (Held::Emptying(Then::Scheduled), Action::Nothing),
         Event::Died(AfterDeath::Rest) => (Held::Emptying(Then::Done), Action::Nothing),
         Event::Died(AfterDeath::GiveUp) => (Held::Emptying(Then::Crashed), Action::Nothing),
         Event::Broke => (Held::Broken, Action::Delay),
         Event::Want
+        | Event::Schedule
+        | Event::Fire
         | Event::Start
         | Event::Replace
         | Event::Dismiss
@@ -194,6 +210,8 @@ fn from_emptying(then: Then, event: Event) -> (Held, Action) {
         Event::Restart => Then::Fill,
         Event::Start => if_asked(then),
         Event::Want => if_wanted(then),
+        Event::Schedule => if_scheduled(then),
+        Event::Fire => if_due(then),
         Event::Stop | Event::Retire => Then::Off,
         Event::Replace
         | Event::Dismiss
@@ -210,13 +228,27 @@ fn if_asked(then: Then) -> Then {
     match then {
         // The restart policy starts it already, after its delay, which an order to start does not cut short.
         Then::Backoff => Then::Backoff,
-        Then::Off | Then::Fill | Then::Done | Then::Crashed => Then::Fill,
+        Then::Off | Then::Fill | Then::Scheduled | Then::Done | Then::Crashed => Then::Fill,
+    }
+}
+
+fn if_scheduled(then: Then) -> Then {
+    match then {
+        Then::Off | Then::Scheduled | Then::Done | Then::Crashed => Then::Scheduled,
+        Then::Fill | Then::Backoff => then,
+    }
+}
+
+fn if_due(then: Then) -> Then {
+    match then {
+        Then::Scheduled | Then::Backoff | Then::Fill => Then::Fill,
+        Then::Off | Then::Done | Then::Crashed => then,
     }
 }
 
 fn if_wanted(then: Then) -> Then {
     match then {
-        Then::Off | Then::Fill => Then::Fill,
+        Then::Off | Then::Fill | Then::Scheduled => Then::Fill,
         Then::Backoff | Then::Done | Then::Crashed => then,
     }
 }
@@ -226,6 +258,7 @@ fn after_end(then: Then) -> (Held, Action) {
         Then::Off => (Held::Off, Action::Tell),
         Then::Fill => (Held::Filled, Action::Fill),
         Then::Backoff => (Held::Backoff, Action::Delay),
+        Then::Scheduled => (Held::Scheduled, Action::Tell),
         Then::Done => (Held::Done, Action::Tell),
         Then::Crashed => (Held::Crashed, Action::Tell),
     }
@@ -233,9 +266,10 @@ fn after_end(then: Then) -> (Held, Action) {
 
 fn from_backoff(event: Event) -> (Held, Action) {
     match event {
-        Event::Due | Event::Restart => (Held::Filled, Action::Fill),
+        Event::Due | Event::Restart | Event::Fire => (Held::Filled, Action::Fill),
         Event::Stop | Event::Retire => (Held::Off, Action::Tell),
         Event::Want
+        | Event::Schedule
         | Event::Start
         | Event::Replace
         | Event::Dismiss
@@ -249,9 +283,10 @@ fn from_backoff(event: Event) -> (Held, Action) {
 
 fn from_broken(event: Event) -> (Held, Action) {
     match event {
-        Event::Due | Event::Start | Event::Restart => (Held::Filled, Action::Fill),
+        Event::Due | Event::Start | Event::Restart | Event::Fire => (Held::Filled, Action::Fill),
         Event::Stop | Event::Retire => (Held::Off, Action::Tell),
         Event::Want
+        | Event::Schedule
         | Event::Replace
         | Event::Dismiss
         | Event::Promote
@@ -262,12 +297,31 @@ fn from_broken(event: Event) -> (Held, Action) {
     }
 }
 
+fn from_scheduled(event: Event) -> (Held, Action) {
+    match event {
+        // It is wanted or asked for anew: it has no schedule any more.
+        Event::Want | Event::Restart | Event::Start | Event::Fire => (Held::Filled, Action::Fill),
+        Event::Stop | Event::Retire => (Held::Off, Action::Tell),
+        Event::Schedule
+        | Event::Replace
+        | Event::Dismiss
+        | Event::Promote
+        | Event::Died(_)
+        | Event::Broke
+        | Event::Empty
+        | Event::Gone
+        | Event::Due => (Held::Scheduled, Action::Nothing),
+    }
+}
+
 /// `Done` and `Crashed`: only an explicit order starts it again.
 fn from_over(held: Held, event: Event) -> (Held, Action) {
     match event {
         Event::Start | Event::Restart => (Held::Filled, Action::Fill),
+        Event::Schedule => (Held::Scheduled, Action::Tell),
         Event::Stop | Event::Retire => (Held::Off, Action::Tell),
         Event::Want
+        | Event::Fire
         | Event::Replace
         | Event::Dismiss
         | Event::Promote
@@ -295,7 +349,9 @@ impl Beside {
     #[must_use]
     pub(crate) fn lets_through(self, event: Event) -> bool {
         match event {
-            Event::Want | Event::Start | Event::Restart => self != Self::Incoming,
+            Event::Want | Event::Schedule | Event::Fire | Event::Start | Event::Restart => {
+                self != Self::Incoming
+            }
             // The new run has been promoted already.
             Event::Promote => self != Self::Leaving,
             Event::Stop
@@ -317,6 +373,8 @@ fn from_nobody(event: Event) -> (Beside, Aside) {
         Event::Replace => (Beside::Incoming, Aside::Bring),
         Event::Promote => (Beside::Leaving, Aside::Swap),
         Event::Want
+        | Event::Schedule
+        | Event::Fire
         | Event::Start
         | Event::Stop
         | Event::Restart
@@ -336,6 +394,8 @@ fn from_incoming(event: Event) -> (Beside, Aside) {
         Event::Promote => (Beside::Leaving, Aside::Swap),
         Event::Gone => (Beside::Nobody, Aside::Nothing),
         Event::Want
+        | Event::Schedule
+        | Event::Fire
         | Event::Start
         | Event::Restart
         | Event::Replace
@@ -352,6 +412,8 @@ fn from_leaving(event: Event) -> (Beside, Aside) {
         Event::Stop | Event::Dismiss => (Beside::Leaving, Aside::End),
         Event::Gone => (Beside::Nobody, Aside::Nothing),
         Event::Want
+        | Event::Schedule
+        | Event::Fire
         | Event::Start
         | Event::Restart
         | Event::Replace

@@ -236,8 +236,18 @@ impl Spec {
 
     /// The restart policy of this type.
     pub(crate) fn policy(&self, process_type: &ProcessType) -> RestartPolicy {
-        let own = self.settings(process_type).and_then(|settings| settings.restart_policy);
-        own.unwrap_or(self.restart_policy)
+        let settings = self.settings(process_type);
+        let usual = match settings.and_then(|settings| settings.schedule.as_ref()) {
+            // It comes again by itself.
+            Some(_) => RestartPolicy::No,
+            None => self.restart_policy,
+        };
+        settings.and_then(|settings| settings.restart_policy).unwrap_or(usual)
+    }
+
+    /// Whether instances of this type run by a schedule.
+    pub fn is_scheduled(&self, process_type: &ProcessType) -> bool {
+        self.settings(process_type).is_some_and(|settings| settings.schedule.is_some())
     }
 
     /// The limits of this type's logs. An app that was deployed before logs had limits keeps everything until its next

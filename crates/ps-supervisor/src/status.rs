@@ -16,6 +16,7 @@ use log_store::{Place, Segment};
 use os_process::ProcessId;
 use ps_rollout::{Lane, Role};
 use serde::{Deserialize, Deserializer, Serialize};
+use timetable::Course;
 
 use crate::layout::MAX_FILE_BYTES;
 use crate::limits::InForce;
@@ -108,6 +109,14 @@ pub struct Status {
     /// The text that its process sent last (`STATUS=`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub says: Option<String>,
+    /// How far its schedule has come, if it runs by one.
+    #[serde(
+        default,
+        rename = "schedule",
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "if_known"
+    )]
+    pub course: Option<Course>,
 }
 
 /// The content of `exit`: how one run ended, if somebody saw it.
@@ -154,6 +163,7 @@ impl Status {
             directory: None,
             note: None,
             says: None,
+            course: None,
         }
     }
 

@@ -4,7 +4,9 @@
 mod adoption;
 mod attached;
 mod checks;
+mod clock;
 mod flow;
+mod happened;
 mod memory;
 mod notify;
 mod reexec;
@@ -34,6 +36,7 @@ use crate::attachment::{Attached, Change};
 use crate::candidate::Candidate;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
+use crate::diary::Writer;
 use crate::first_format::{Predecessor, note_finished};
 use crate::means::Means;
 use crate::pace::Flow;
@@ -79,6 +82,8 @@ pub struct Supervisor {
     watched: Vec<WatchedPaths>,
     /// The restart in progress because watched files have changed.
     refresh: Option<Refresh>,
+    /// The schedules, if a type has one.
+    clock: Option<Box<clock::Clock>>,
     children: UnixStream,
     signals: Signals,
     pub(crate) attached: Option<Attached>,
@@ -136,6 +141,11 @@ impl Supervisor {
         self.means.spec.list_passed_over(&self.service)
     }
 
+    /// What happens without anybody asking for it is told to this writer.
+    pub fn write_to(&mut self, writer: Writer) {
+        self.means.diary.writer = Some(writer);
+    }
+
     fn take_charge(
         service: &Path,
         spec: Spec,
@@ -172,6 +182,7 @@ impl Supervisor {
             rollout: None,
             watched: Vec::new(),
             refresh: None,
+            clock: None,
             children,
             signals,
             attached,
@@ -262,13 +273,23 @@ impl Supervisor {
         }
         self.open_outputs();
         self.limit_logs();
+        self.wind_clock();
+        let is_of = |slot: &Slot| wanted.iter().any(|wanted| wanted.process_type == slot.process_type);
         for seat in self.seats.values_mut() {
-            let event = match wanted.contains(seat.slot()) {
-                false => Event::Stop,
-                // This includes a seat in backoff: the failures that it waits for are those of the older revision.
-                true if seat.revision() != self.means.spec.revision => Event::Restart,
-                true => Event::Want,
+            let rule = self.clock.as_ref().and_then(|clock| clock.rule(&seat.slot().process_type));
+            let event = match (wanted.contains(seat.slot()), rule) {
+                // A run beside those of the formation, which runs to its end.
+                (false, Some(rule)) if seat.is_extra(rule.overlap) && is_of(seat.slot()) => continue,
+                (false, _) => Event::Stop,
+                (true, Some(rule)) => {
+                    seat.go_by(&rule.timetable, &mut self.means);
+                    continue;
+                }
+                // Also a seat in backoff: the failures of the earlier revision do not count against the new one.
+                (true, None) if seat.revision() != self.means.spec.revision => Event::Restart,
+                (true, None) => Event::Want,
             };
+            seat.leave_schedule();
             seat.handle(event, &mut self.means);
         }
         self.watch_files();
@@ -299,6 +320,7 @@ impl Supervisor {
             Wakeup::Notify => self.hear_notices(),
             Wakeup::Files(index) => self.hear_files(*index),
             Wakeup::Memory(slot, is_second, _) => self.hear_memory(slot, *is_second),
+            Wakeup::Clock => self.hear_clock(),
             Wakeup::Output { .. } => self.capture(wakeup),
             Wakeup::Adopted(..) => {
                 self.poll.forget(wakeup);
@@ -333,6 +355,7 @@ impl Supervisor {
         for seat in self.seats.values_mut() {
             seat.look(now, &mut self.means);
         }
+        self.look_at_clock();
         self.look_at_checks(now);
         self.watch_notify_socket();
         self.watch_memory();
@@ -383,6 +406,7 @@ impl Supervisor {
             self.poll.forget_all(|wakeup| wakeup.is_of(&slot));
             self.server.tell(&Message::Gone { slot });
         }
+        self.means.diary.write(&self.service);
     }
 
     fn timeout(&mut self) -> Option<Duration> {
@@ -397,6 +421,7 @@ impl Supervisor {
             self.checks_due(now),
             self.candidate_due(),
             self.files_due(),
+            self.clock_due(now),
         ];
         let others = self.paused.values().copied().chain(rollout).chain(logs);
         let next = seats.chain(unsent).chain(others).chain(own.into_iter().flatten()).min()?;

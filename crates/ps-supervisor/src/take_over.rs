@@ -29,6 +29,8 @@ pub(crate) struct Found {
     pub(crate) current: Run,
     pub(crate) beside: Option<Box<Run>>,
     pub(crate) place: Place,
+    /// Whether the run that fills the seat was started, and its supervisor did not come to write that down.
+    pub(crate) has_begun: bool,
 }
 
 /// Examines a slot in its directory. `alive` are the numbers of runs that have a cgroup or processes; `pipe` is the output
@@ -61,12 +63,15 @@ pub(crate) fn find(
     let status = numbered(status, slot, number);
     let outputs = Outputs::new(directory, number, status.log, means.descriptors).connected(pipe);
     let is_new = !directory.exists() && alive.is_empty();
+    let is_unwritten = written.is_some_and(|written| written != number);
+    let has_ended = is_unwritten && status::read_exit(&outputs.directory()).is_some();
     let (held, mut current) = begin(status, outputs, is_new, means);
+    let has_begun = is_unwritten && (held.is_occupied() || has_ended);
     if is_kept && file == earlier && earlier.as_ref() == Some(&current.status) {
         current.is_as_written();
     }
     let (side, beside) = others(slot, directory, runs, means);
-    Found { held, side, current, beside, place: place.unwrap_or_default() }
+    Found { held, side, current, beside, place: place.unwrap_or_default(), has_begun }
 }
 
 /// Whether nothing is left of a run but its group, which is removed then. What was just started may not have entered it yet.
@@ -133,7 +138,7 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
         Held::Backoff => {
             (Held::Emptying(Then::Backoff), Run::being_cleared(run, Cause::ByItself(AfterDeath::Again)))
         }
-        Held::Off | Held::Filled | Held::Emptying(_) | Held::Broken => {
+        Held::Off | Held::Filled | Held::Emptying(_) | Held::Broken | Held::Scheduled => {
             (Held::Emptying(Then::Off), Run::being_cleared(run, Cause::Asked))
         }
     }

@@ -35,6 +35,8 @@ pub(crate) enum Wakeup {
     Memory(Slot, bool, usize),
     /// Watched files have changed.
     Files(usize),
+    /// A time has come at which something is due, or somebody has set the clock.
+    Clock,
 }
 
 impl Wakeup {
@@ -49,7 +51,8 @@ impl Wakeup {
             | Self::Notify
             | Self::Listener
             | Self::Client(_)
-            | Self::Files(_) => false,
+            | Self::Files(_)
+            | Self::Clock => false,
         }
     }
 }

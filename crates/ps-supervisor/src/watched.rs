@@ -59,6 +59,10 @@ pub(crate) struct Refresh {
 pub(crate) fn wanted(spec: &Spec) -> Vec<WatchedPaths> {
     let mut all: Vec<WatchedPaths> = Vec::new();
     for process in spec.processes.iter().filter(|process| process.process_type != formation::RELEASE) {
+        // What runs by a schedule begins with the files that are there.
+        if process.settings.schedule.is_some() {
+            continue;
+        }
         let Some(paths) = process.settings.watch_paths.clone() else { continue };
         let ignored = process.settings.watch_ignore.clone();
         let wish = Wish { directory: spec.directory.clone(), paths, ignored };

@@ -10,7 +10,7 @@ mod value;
 pub use settings::TypeSettings;
 pub use table::{LONGEST_VALUE, Setting};
 pub use value::{
-    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Paths, Patterns, Ready, Size, Span,
+    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns, Ready, Size, Span,
     StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
 };
 

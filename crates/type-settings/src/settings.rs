@@ -1,9 +1,10 @@
 //! The settings of one process type.
 
 use formation::{RestartPolicy, SignalName};
+use timetable::{Schedule, ZoneName};
 
 use crate::value::{
-    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Paths, Patterns, Ready, Size, Span,
+    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns, Ready, Size, Span,
     StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
 };
 
@@ -56,6 +57,16 @@ pub struct TypeSettings {
     pub restart_delay_max: Option<Span>,
     /// Whether an instance that ends by itself is started again.
     pub restart_policy: Option<RestartPolicy>,
+    /// How long a run may take.
+    pub run_timeout: Option<Span>,
+    /// When its instances run; without a schedule they always do.
+    pub schedule: Option<Schedule>,
+    /// What happens to times that came while nobody could run anything.
+    pub schedule_missed: Option<Missed>,
+    /// What happens to a run that is due while the one before it still runs.
+    pub schedule_overlap: Option<Overlap>,
+    /// By the clocks of which zone its schedule goes.
+    pub schedule_zone: Option<ZoneName>,
     /// After how long an instance counts as stable, so that its earlier deaths are forgotten.
     pub stable_after: Option<Span>,
     /// How often it may be started again within a while.

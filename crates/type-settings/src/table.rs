@@ -1,6 +1,8 @@
 //! The table of settings, sorted by name. A new row needs a field in `TypeSettings` whose value is read from text and displays as
 //! text; nothing else in this crate.
 
+use timetable::Schedule;
+
 use crate::settings::TypeSettings;
 
 /// The longest value, in bytes: a property is one line that people read, and so does Dokku.
@@ -24,6 +26,8 @@ pub struct Setting {
     /// Whether it is a setting of one type alone, and cannot be set for all apps.
     pub is_local: bool,
     take: fn(&mut TypeSettings, &str) -> bool,
+    /// What is wrong with a value, where the rule alone would not say enough.
+    explain: fn(&str) -> Option<String>,
     show: fn(&TypeSettings) -> Option<String>,
 }
 
@@ -37,6 +41,7 @@ const PLAIN: Setting = Setting {
     is_list: false,
     is_local: false,
     take: |_, _| false,
+    explain: |_| None,
     show: |_| None,
 };
 
@@ -128,6 +133,25 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("restart-policy", restart_policy, default: Some("on-failure:10"),
         rule: "no, always, unless-stopped, on-failure or on-failure:<retries>",
         meaning: "whether an instance that ends by itself is started again"),
+    row!("run-timeout", run_timeout, default: None,
+        rule: "a length of time such as 100ms, 5s or 1m",
+        meaning: "how long one run may take; then it is ended as in a stop, and has failed"),
+    Setting {
+        explain: |text| text.parse::<Schedule>().err().map(|error| error.to_string()),
+        ..row!("schedule", schedule, default: None,
+            rule: "five fields (minute, hour, day of the month, month, day of the week) or @hourly, @daily, @weekly, @monthly, @yearly",
+            meaning: "when the type's instances run; without one they always do",
+            is_local: true)
+    },
+    row!("schedule-missed", schedule_missed, default: Some("skip"),
+        rule: "skip or run-once",
+        meaning: "what happens to times of the schedule that came while the supervisor or the machine was down: nothing, or one run for all of them"),
+    row!("schedule-overlap", schedule_overlap, default: Some("forbid"),
+        rule: "forbid, allow or replace",
+        meaning: "what happens to a run that is due while the one before it still runs: it is left out, runs beside it, or takes its place"),
+    row!("schedule-zone", schedule_zone, default: None,
+        rule: "the name of a time zone such as Europe/Berlin or UTC",
+        meaning: "by whose clocks the schedule goes; without one by those of the machine"),
     row!("stable-after", stable_after, default: Some("10s"),
         rule: "a length of time such as 100ms, 5s or 1m",
         meaning: "how long an instance must live so that it is started again at once when it ends, and earlier ends are forgotten"),
@@ -196,6 +220,16 @@ impl Setting {
     pub fn take(&self, text: &str, settings: &mut TypeSettings) -> bool {
         let is_line = text.len() <= LONGEST_VALUE && !text.contains(['\n', '\0']);
         is_line && (self.take)(settings, text)
+    }
+
+    /// What is wrong with a text that is none of its values, as a fragment for people.
+    pub fn fault(&self, text: &str) -> Option<String> {
+        (!self.accepts(text)).then(|| self.explained(text).unwrap_or_else(|| format!("use {}", self.rule)))
+    }
+
+    /// What exactly is wrong with a text, where the rule alone would not say enough.
+    pub fn explained(&self, text: &str) -> Option<String> {
+        (self.explain)(text)
     }
 
     /// Whether a text is one of its values.
@@ -281,6 +315,11 @@ mod tests {
             ("restart-delay", &["100ms", "0s", "1d"], &["soon", "-1s", "1.5s", ""]),
             ("restart-delay-max", &["1m"], &["1 m", ""]),
             ("restart-policy", &["no", "on-failure:20"], &["maybe", "on-failure:abc", ""]),
+            ("run-timeout", &["10m", "1h"], &["long", "-1s", ""]),
+            ("schedule", &["0 3 * * *", "@daily"], &["0 3 * *", "61 * * * *", "@reboot", ""]),
+            ("schedule-missed", &["skip", "run-once"], &["run", "Skip", ""]),
+            ("schedule-overlap", &["forbid", "allow", "replace"], &["queue", ""]),
+            ("schedule-zone", &["Europe/Berlin", "UTC"], &["../UTC", "/etc/localtime", "a b", ""]),
             ("start-timeout-seconds", &["1", "86400"], &["0", "-1", "86401", ""]),
             ("watch-ignore", &["*.tmp", "build/,a/b"], &["", ",", "a,,b"]),
             ("watch-paths", &[".", "src,app.js"], &["", "/etc", "../x", "a/../b", "a,"]),

@@ -94,7 +94,7 @@ fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
         }
         wanted += 1;
         awaits |= here.iter().any(|instance| is_on_its_way(instance.state));
-        if here.iter().any(|instance| instance.state.is_alive()) {
+        if here.iter().any(|instance| instance.state.is_in_order()) {
             up += 1;
         } else {
             let state = here.first().map_or("missing", |instance| instance.state.as_str());

@@ -12,7 +12,7 @@ use procfile::MAX_FILE_BYTES;
 use ps_apps::{AskedCount, DOKKU_SCALE, OfferedCounts, Scaling, StoredFormation, parse_dokku_scale};
 use ps_cli::exit::Refusal;
 
-const APP_JSON: &str = "app.json";
+pub(crate) const APP_JSON: &str = "app.json";
 const ALL: &str = "all";
 
 /// The counts, and notes for people.
@@ -103,21 +103,30 @@ fn of_formation(asked: &[(String, Quantity)], known: &[ProcessType]) -> Result<B
     Ok(counts)
 }
 
+/// What app.json says; a directory without one says nothing.
+pub(crate) fn app_json(root: &Path) -> Result<AppJson> {
+    AppJson::parse(&read(root, APP_JSON)?).context(APP_JSON)
+}
+
+/// The bytes of a file, none if it is not there.
+fn read(root: &Path, name: &str) -> Result<Vec<u8>> {
+    match durable::input(&root.join(name), MAX_FILE_BYTES as u64) {
+        Ok(bytes) => Ok(bytes),
+        Err(ReadError::Missing) => Ok(Vec::new()),
+        Err(error) => bail!("{}: {error}", root.join(name).display()),
+    }
+}
+
 /// The counts of the first file that has some, and its name. A misspelt formation is noted.
 fn of_files(root: &Path, notes: &mut Vec<String>) -> Result<Option<(BTreeMap<String, u16>, &'static str)>> {
-    let read = |name: &str| match durable::input(&root.join(name), MAX_FILE_BYTES as u64) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(ReadError::Missing) => Ok(None),
-        Err(error) => bail!("{}: {error}", root.join(name).display()),
-    };
-    let app_json = AppJson::parse(&read(APP_JSON)?.unwrap_or_default()).context(APP_JSON)?;
+    let app_json = app_json(root)?;
     let is_slip = |remark: &&Remark| {
         !matches!(remark, Remark::Unread { .. }) && remark.place().starts_with("formation")
     };
     notes.extend(app_json.remarks().iter().filter(is_slip).map(|remark| format!("{APP_JSON}: {remark}")));
     let app_json = app_json.formation().context(APP_JSON)?;
     let app_json = app_json.iter().map(|(name, count)| AskedCount::exactly(name, *count)).collect();
-    let dokku_scale = parse_dokku_scale(&read(DOKKU_SCALE)?.unwrap_or_default())?;
+    let dokku_scale = parse_dokku_scale(&read(root, DOKKU_SCALE)?)?;
     let offered = OfferedCounts { arguments: Vec::new(), app_json, dokku_scale };
     let rule =
         Scaling { asked: &[], replaces: false, known: None, max: Quantity::ONE, may_scale_release: true };

@@ -15,6 +15,7 @@ use rustix::process::{PidfdFlags, Signal};
 use super::input;
 use super::plan::Plan;
 use super::printer::Printer;
+use super::schedule::Schedule;
 use crate::args::Args;
 
 /// A command that the shell did not find is not restarted if it ended within this time.
@@ -38,6 +39,7 @@ pub(crate) struct Observer {
     hinted: BTreeSet<String>,
     /// The reported reasons why instances could not be started.
     reasons: BTreeMap<Slot, String>,
+    schedule: Schedule,
     is_ending: bool,
     is_told: bool,
     /// The exit status of the first process that failed for good, or, with `--any-exit`, of the first that ended.
@@ -70,6 +72,7 @@ impl Observer {
             ports: BTreeMap::new(),
             hinted: BTreeSet::new(),
             reasons: BTreeMap::new(),
+            schedule: Schedule::default(),
             is_ending: false,
             is_told: false,
             status: None,
@@ -86,6 +89,11 @@ impl Observer {
         match change {
             Change::Output { slot, reader } => self.printer.open(slot, reader),
             Change::Instance { status, starts_in } => return self.see_instance(&status, starts_in),
+            Change::Note { slots, what } => {
+                for slot in &slots {
+                    self.printer.say(Some(slot), &what);
+                }
+            }
             Change::Ending { cause, waits_for } => self.see_ending(cause, &waits_for),
             Change::Killing { waits_for } => self.printer.say_now(&format!("killing {}", names(&waits_for))),
             Change::PassedOn(signal) => {
@@ -113,6 +121,8 @@ impl Observer {
             reaction = self.see_end(status, since.elapsed(), starts_in);
         } else if let Some(reason) = status.reason.as_ref().filter(|_| now.is_none()) {
             reaction = self.see_failed_start(status, reason, starts_in);
+        } else {
+            self.see_schedule(status);
         }
         if let Some(pid) = now.filter(|pid| self.running.get(slot).is_none_or(|(known, _)| known != pid)) {
             self.running.insert(slot.clone(), (pid, Instant::now()));
@@ -153,6 +163,7 @@ impl Observer {
         let next = match (status.state, starts_in) {
             _ if is_unknown_command => String::new(),
             (State::Backoff, Some(delay)) => format!(", starts again in {}", seconds(delay)),
+            (State::Scheduled, _) => self.schedule.due_again(status),
             (State::Crashed, _) if status.restarts > 0 => {
                 let plural = if status.restarts == 1 { "" } else { "s" };
                 format!(", given up after {} restart{plural}", status.restarts)
@@ -160,7 +171,8 @@ impl Observer {
             _ => self.hint(status, lifetime),
         };
         self.printer.say(Some(slot), &format!("{ended}{next}"));
-        if self.is_ending {
+        // The end of a run by schedule is the end of nothing else.
+        if self.is_ending || self.spec.is_scheduled(&slot.process_type) {
             return Reaction::GoOn;
         }
         let is_for_good = is_unknown_command || status.state == State::Crashed;
@@ -174,11 +186,18 @@ impl Observer {
         }
     }
 
+    /// One that waits for its time.
+    fn see_schedule(&mut self, status: &Status) {
+        if let Some(text) = self.schedule.due(status).filter(|_| !self.is_ending) {
+            self.printer.say(Some(&status.slot), &text);
+        }
+    }
+
     fn see_failed_start(&mut self, status: &Status, reason: &str, starts_in: Option<Duration>) -> Reaction {
         let slot = &status.slot;
         let is_over = starts_in.is_none();
         // A reason beside another state does not mean that a start failed.
-        if !matches!(status.state, State::Backoff | State::Crashed) || self.is_ending {
+        if !matches!(status.state, State::Backoff | State::Crashed | State::Scheduled) || self.is_ending {
             return Reaction::GoOn;
         }
         let next = match starts_in {

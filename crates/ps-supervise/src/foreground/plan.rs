@@ -11,6 +11,7 @@ use ps_supervisor::{ProcessSpec, Spec};
 
 use super::base_port::base_port;
 use super::counts::{Asked, Counts, unknown};
+use super::settings;
 use super::source::Source;
 use crate::args::Args;
 
@@ -40,6 +41,7 @@ impl Plan {
         for process in &mut spec.processes {
             process.quantity = counts.of.get(&process.process_type).copied().unwrap_or(0);
         }
+        settings::set(&mut spec, &source.root, &args.watch)?;
         if spec.wanted().is_empty() {
             let path = source.path.display();
             let why: String = counts.notes.last().map(|note| format!(" ({note})")).unwrap_or_default();
@@ -48,6 +50,11 @@ impl Plan {
             )));
         }
         ps_supervisor::judge(&spec).map_err(Error::msg)?;
+        for process in &spec.processes {
+            let process_type = ProcessType::of_legal(&process.process_type);
+            ps_supervisor::judge_schedule(&spec, &process_type)
+                .map_err(|reason| Refusal::failed(format!("{process_type}: {reason}")))?;
+        }
         let mut notes = counts.notes;
         notes.extend(procfile.changed_commands().iter().map(|odd| format!("{odd}: {}", odd.kind.advice())));
         notes.extend_from_slice(environment.warnings());

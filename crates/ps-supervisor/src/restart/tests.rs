@@ -165,3 +165,21 @@ fn another_supervisor_goes_on_counting_in_the_same_boot_alone() {
     assert_eq!(seat.dies(BRIEF, BAD).0, AfterDeath::GiveUp);
     assert!(serde_json::from_str::<Deaths>("{}").expect("JSON").is_nothing());
 }
+
+#[test]
+fn a_run_by_schedule_is_over_when_it_ended_and_only_its_own_policy_has_it_tried_again() {
+    for policy in ["no", "always", "unless-stopped"] {
+        for exit in [GOOD, BAD] {
+            let mut seat = Simulated::new(policy, &[("schedule", "@daily")]);
+            assert_eq!(seat.dies(LONG, exit).0, AfterDeath::Await, "{policy} {exit:?}");
+        }
+    }
+    let mut seat = Simulated::new("on-failure:2", &[("schedule", "@daily")]);
+    // Also one that took long before it failed: it is no service that was stable.
+    for (verdict, delay) in [(AfterDeath::Again, 100), (AfterDeath::Again, 200)] {
+        assert_eq!(seat.dies(LONG, BAD), (verdict, Duration::from_millis(delay)));
+    }
+    assert_eq!(seat.dies(LONG, BAD).0, AfterDeath::Await);
+    let mut seat = Simulated::new("on-failure:2", &[("schedule", "@daily")]);
+    assert_eq!(seat.dies(BRIEF, GOOD).0, AfterDeath::Await);
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use formation::{ProcessType, RestartPolicy, SignalName};
 use os_process::{Census, Manner, Tree};
 use rustix::process::Signal;
-use type_settings::{CommandLine, StopTree, TypeSettings};
+use type_settings::{CommandLine, Span, StopTree, TypeSettings};
 
 use crate::restart::Rules;
 use crate::run_table::RunEvent;
@@ -39,6 +39,8 @@ pub(crate) enum Failing {
     Unhealthy,
     /// Its watchdog message did not come in time.
     Watchdog,
+    /// It took longer than a run of its type may.
+    TooLong,
 }
 
 impl Failing {
@@ -48,6 +50,7 @@ impl Failing {
             Self::NotReady => "not ready",
             Self::Unhealthy => "unhealthy",
             Self::Watchdog => "watchdog",
+            Self::TooLong => "run-timeout",
         }
     }
 }
@@ -99,6 +102,11 @@ impl Terms {
             // If the main process is gone, the others get the signal, since nobody else could tell them.
             (StopTree::Main, None) | (StopTree::Whole, _) => tree.terminate(main, signal, census),
         }
+    }
+
+    /// How long a run may take.
+    pub(super) fn longest_run(&self) -> Option<Span> {
+        self.settings.run_timeout
     }
 
     /// The restart rules.

@@ -31,6 +31,7 @@ impl Run {
     /// Begins the checks that a spec asks for. A spec of an earlier version asks for none: a run is ready as soon as its
     /// process lives.
     pub(crate) fn begin_health(&mut self, spec: &Spec, means: &mut Means) {
+        self.limit_time(spec);
         let health = spec.process(&self.status.slot.process_type).and_then(|process| process.health.as_ref());
         match health {
             Some(health) => self.begin_checking(health, spec, means),

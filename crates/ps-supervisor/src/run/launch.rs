@@ -24,7 +24,9 @@ impl Run {
             let _ = self.write_own();
         }
         self.status.begin_logs(self.outputs.places());
-        self.status.job = is_job(spec.policy(&self.status.slot.process_type), has_finished);
+        let process_type = &self.status.slot.process_type;
+        // What ran and was not seen to end is not run again: it is due the next time.
+        self.status.job = spec.is_scheduled(process_type) || is_job(spec.policy(process_type), has_finished);
         self.status.directory = Some(spec.directory.clone());
         self.assign_port(spec, means).map_err(Obstacle::Refused)?;
         let slot = &self.status.slot;

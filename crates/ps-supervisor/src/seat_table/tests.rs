@@ -1,13 +1,15 @@
 use super::*;
 use crate::printed::{self, Printed};
 
-const AFTER_DEATHS: [AfterDeath; 3] = [AfterDeath::Again, AfterDeath::Rest, AfterDeath::GiveUp];
-const THENS: [Then; 5] = [Then::Off, Then::Fill, Then::Backoff, Then::Done, Then::Crashed];
+const AFTER_DEATHS: [AfterDeath; 4] = [AfterDeath::Again, AfterDeath::Await, AfterDeath::Rest, AfterDeath::GiveUp];
+const THENS: [Then; 6] = [Then::Off, Then::Fill, Then::Backoff, Then::Scheduled, Then::Done, Then::Crashed];
 const BESIDE: [Beside; 3] = [Beside::Nobody, Beside::Incoming, Beside::Leaving];
 /// What the world does by itself, in any order, without a person or a rollout.
-const BY_ITSELF: [Event; 8] = [
+const BY_ITSELF: [Event; 10] = [
     Event::Want,
+    Event::Fire,
     Event::Died(AfterDeath::Again),
+    Event::Died(AfterDeath::Await),
     Event::Died(AfterDeath::Rest),
     Event::Died(AfterDeath::GiveUp),
     Event::Broke,
@@ -20,13 +22,14 @@ const ROLLED: [Event; 3] = [Event::Replace, Event::Dismiss, Event::Gone];
 fn held() -> Vec<Held> {
     let mut all = vec![Held::Off, Held::Filled];
     all.extend(THENS.map(Held::Emptying));
-    all.extend([Held::Backoff, Held::Broken, Held::Done, Held::Crashed]);
+    all.extend([Held::Backoff, Held::Broken, Held::Scheduled, Held::Done, Held::Crashed]);
     all
 }
 
 /// Those that mean something to what fills a seat.
 fn heard() -> Vec<Event> {
-    let mut all = vec![Event::Want, Event::Start, Event::Stop, Event::Restart, Event::Retire, Event::Promote];
+    let mut all = vec![Event::Want, Event::Schedule, Event::Fire];
+    all.extend([Event::Start, Event::Stop, Event::Restart, Event::Retire, Event::Promote]);
     all.extend(AFTER_DEATHS.map(Event::Died));
     all.extend([Event::Broke, Event::Empty, Event::Due]);
     all
@@ -122,8 +125,16 @@ fn the_end_of_the_new_run_leads_back_to_the_old() {
         assert_eq!((seat, action, aside), ((held, Beside::Nobody), Action::Nothing, Aside::Nothing));
         // A trial from its beginning to its end.
         let mut seat = (held, Beside::Nobody);
-        for event in [Event::Replace, Event::Want, Event::Start, Event::Restart, Event::Dismiss, Event::Gone]
-        {
+        for event in [
+            Event::Replace,
+            Event::Want,
+            Event::Schedule,
+            Event::Fire,
+            Event::Start,
+            Event::Restart,
+            Event::Dismiss,
+            Event::Gone,
+        ] {
             let (after, action, _) = step(seat, event);
             assert_eq!(action, Action::Nothing, "{event:?} touches what fills the seat, {held:?}");
             seat = after;
@@ -210,4 +221,18 @@ fn what_a_rollout_retires_is_not_started_again_and_leaves_the_new_run_alone() {
             assert_eq!(ended.0, Held::Off, "from {held:?}");
         }
     }
+}
+
+#[test]
+fn what_is_due_fills_a_seat_that_waits_for_it_and_nothing_that_was_stopped_or_is_filled() {
+    for held in held() {
+        let (next, action) = held.after(Event::Fire);
+        let waits = matches!(held, Held::Scheduled | Held::Backoff | Held::Broken);
+        assert_eq!(action == Action::Fill, waits, "{held:?}");
+        let is_over = matches!(held, Held::Off | Held::Done | Held::Crashed | Held::Emptying(Then::Off));
+        assert!(!is_over || next == held, "{held:?}");
+    }
+    let (seat, _) = Held::Filled.after(Event::Died(AfterDeath::Await));
+    assert_eq!(seat.after(Event::Empty), (Held::Scheduled, Action::Tell));
+    assert_eq!(seat.after(Event::Fire).0.after(Event::Empty), (Held::Filled, Action::Fill), "due meanwhile");
 }

@@ -111,9 +111,11 @@ impl Supervisor {
     fn pass(&mut self, change: Change, observe: &mut dyn FnMut(Change) -> Reaction) {
         let slot = match &change {
             Change::Instance { status, .. } => Some(status.slot.clone()),
-            Change::Output { .. } | Change::Ending { .. } | Change::Killing { .. } | Change::PassedOn(_) => {
-                None
-            }
+            Change::Output { .. }
+            | Change::Note { .. }
+            | Change::Ending { .. }
+            | Change::Killing { .. }
+            | Change::PassedOn(_) => None,
         };
         match observe(change) {
             Reaction::GoOn => (),

@@ -123,6 +123,7 @@ impl Supervisor {
                 | Wakeup::Notify
                 | Wakeup::Memory(..)
                 | Wakeup::Files(_)
+                | Wakeup::Clock
                 | Wakeup::Adopted(..) => (),
             }
         }

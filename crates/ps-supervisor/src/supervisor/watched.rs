@@ -9,6 +9,7 @@ use std::time::Instant;
 use formation::Slot;
 
 use super::Supervisor;
+use crate::diary::{Happening, Origin};
 use crate::revision::{self, Manner, NEXT_FILE, Next, USUAL};
 use crate::seat_table::Event;
 use crate::wakeup::Wakeup;
@@ -93,15 +94,14 @@ impl Supervisor {
                     seat.handle(Event::Restart, &mut self.means);
                 }
             }
-            return self.remark(|slot| slots.contains(slot), &format!("started anew: {why}"));
+            let (what, is_failure) = (format!("started anew: {why}"), false);
+            return self.happened(Happening { origin: Origin::Files, slots, run: None, what, is_failure });
         }
         match self.submit(&slots).and_then(|()| self.roll(slots.clone())) {
             Ok(()) => self.refresh = Some(Refresh { slots, why: why.to_owned() }),
             Err(reason) => {
-                self.remark(
-                    |slot| slots.contains(slot),
-                    &format!("{why}, and nothing was started anew: {reason}"),
-                );
+                let what = format!("{why}, and nothing was started anew: {reason}");
+                self.happened(Happening { origin: Origin::Files, slots, run: None, what, is_failure: true });
             }
         }
         self.conclude_refresh();
@@ -148,15 +148,16 @@ impl Supervisor {
 
     fn finish_refresh(&mut self, failure: Option<String>) {
         let Some(Refresh { slots, why }) = self.refresh.take() else { return };
+        let is_failure = failure.is_some();
         let said = match failure {
             None => format!("started anew: {why}"),
             Some(failure) => format!("{why}, but {failure}; what ran before runs on"),
         };
-        self.remark(|slot| slots.contains(slot), &said);
+        self.happened(Happening { origin: Origin::Files, slots, run: None, what: said, is_failure });
     }
 
     /// Adds a note to the status of slots.
-    fn remark(&mut self, is_meant: impl Fn(&Slot) -> bool, note: &str) {
+    pub(super) fn remark(&mut self, is_meant: impl Fn(&Slot) -> bool, note: &str) {
         for seat in self.seats.values_mut().filter(|seat| is_meant(seat.slot())) {
             seat.note(note);
         }

@@ -1,0 +1,40 @@
+//! What is said of instances that run by a schedule.
+
+use std::collections::BTreeMap;
+
+use formation::{Slot, State};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use ps_supervisor::Status;
+use timetable::Course;
+
+/// When each instance is due, as far as that was said.
+#[derive(Debug, Default)]
+pub(crate) struct Schedule {
+    told: BTreeMap<Slot, Timestamp>,
+}
+
+impl Schedule {
+    /// When an instance that waits for its time is due, if that is news.
+    pub(crate) fn due(&mut self, status: &Status) -> Option<String> {
+        let next = next(status).filter(|_| status.state == State::Scheduled)?;
+        let is_news = self.told.insert(status.slot.clone(), next) != Some(next);
+        is_news.then(|| format!("is due at {}", shown(next)))
+    }
+
+    /// When one that has just ended is due again, as the end of a sentence.
+    pub(crate) fn due_again(&mut self, status: &Status) -> String {
+        let Some(next) = next(status) else { return String::new() };
+        self.told.insert(status.slot.clone(), next);
+        format!(", due again at {}", shown(next))
+    }
+}
+
+fn next(status: &Status) -> Option<Timestamp> {
+    status.course.as_ref().and_then(Course::next)
+}
+
+/// A time by the clocks of whoever looks on.
+fn shown(time: Timestamp) -> String {
+    time.to_zoned(TimeZone::system()).strftime("%Y-%m-%d %H:%M %Z").to_string()
+}

@@ -1,0 +1,24 @@
+//! What a supervisor sees happen is written into the journal of its app. Where its service directory lies says which app that is.
+
+use std::path::Path;
+
+use ps_apps::World;
+use ps_cli::say;
+use ps_journal::Journal;
+use ps_supervisor::Happening;
+
+/// Writes it down. A service directory of no installation has no journal.
+pub(crate) fn happened(service: &Path, happening: &Happening) {
+    // data/scheduler-native/<app>, below the library of the installation.
+    let (Some(app), Some(lib)) =
+        (service.file_name().and_then(|name| name.to_str()), service.ancestors().nth(3))
+    else {
+        return;
+    };
+    let (Ok(app), Ok(world)) = (app.parse(), World::from_env()) else { return };
+    if world.lib() != lib && world.lib().canonicalize().ok().as_deref() != Some(lib) {
+        return;
+    }
+    let Happening { origin, slots, run, what, is_failure } = happening;
+    Journal::of(&world, &app).happened(origin.as_str(), slots, *run, what, *is_failure, say::warning);
+}

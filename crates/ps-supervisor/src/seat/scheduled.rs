@@ -1,0 +1,95 @@
+//! A seat that is filled by the clock.
+
+use formation::Exit;
+use jiff::Timestamp;
+use timetable::{Course, Due, Timetable};
+use type_settings::Overlap;
+
+use super::Seat;
+use crate::diary::{Happening, Origin};
+use crate::means::Means;
+use crate::restart::Death;
+use crate::seat_table::{Event, Held, AfterDeath};
+
+impl Seat {
+    /// The spec says that it is filled when it is due. What fills it because it always was to ends; a run by schedule runs on.
+    pub(crate) fn go_by(&mut self, timetable: &Timetable, means: &mut Means) {
+        let now = Timestamp::now();
+        let status = &mut self.current.status;
+        let mut course = match status.course.take() {
+            Some(course) => course.carried_on(timetable, now),
+            None => {
+                if status.process.is_some() || self.held == Held::Backoff {
+                    self.handle(Event::Stop, means);
+                }
+                Course::begin(timetable, now)
+            }
+        };
+        if std::mem::take(&mut self.has_begun) {
+            // An earlier supervisor has started this run and could not write down for which time.
+            course.pass(timetable, now);
+        }
+        self.current.status.course = Some(course);
+        self.current.mark_changed();
+        self.handle(Event::Schedule, means);
+    }
+
+    /// It has no schedule any more.
+    pub(crate) fn leave_schedule(&mut self) {
+        if self.current.status.course.take().is_some() {
+            self.current.mark_changed();
+        }
+    }
+
+    /// Looks at the clock; what is due is done by whoever asks.
+    pub(crate) fn look_at_course(&mut self, timetable: &Timetable, now: Timestamp) -> Due {
+        let Some(course) = &mut self.current.status.course else { return Due::NotYet };
+        let before = course.next();
+        let due = course.look(timetable, now);
+        if course.next() != before {
+            self.current.mark_changed();
+        }
+        due
+    }
+
+    /// The next time at which it is due.
+    pub(crate) fn next_time(&self) -> Option<Timestamp> {
+        self.current.status.course.as_ref().and_then(Course::next)
+    }
+
+    /// Whether a run fills it.
+    pub(crate) fn is_filled(&self) -> bool {
+        self.held == Held::Filled
+    }
+
+    /// Whether it was opened for one run beside others.
+    pub(crate) fn is_extra(&self, overlap: Overlap) -> bool {
+        overlap == Overlap::Allow && self.next_time().is_none()
+    }
+
+    /// Whether it was opened for one run beside others, and that run is over.
+    pub(crate) fn is_extra_and_over(&self) -> bool {
+        self.held == Held::Scheduled && self.current.status.course.is_none()
+    }
+
+    /// Tells of a run by schedule that has failed for good.
+    pub(super) fn tell_failure(&self, death: &Death, verdict: AfterDeath, means: &mut Means) {
+        let terms = self.current.terms(means);
+        if verdict != AfterDeath::Await || terms.rules().are_met(death) {
+            return;
+        }
+        let status = &self.current.status;
+        let exit = death.exit.as_ref().map_or_else(|| "nobody saw how it ended".to_owned(), Exit::to_string);
+        let what = match &status.reason {
+            Some(reason) => format!("run {} failed: {reason} ({exit})", status.run),
+            None => format!("run {} failed: {exit}", status.run),
+        };
+        means.diary.note(Happening {
+            origin: Origin::Schedule,
+            slots: vec![self.slot.clone()],
+            run: Some(status.run),
+            what,
+            is_failure: true,
+        });
+    }
+}
