@@ -65,6 +65,8 @@ mod restore;
 mod rollout;
 #[path = "ps_lifecycle/said.rs"]
 mod said;
+#[path = "ps_lifecycle/schedule.rs"]
+mod schedule;
 #[path = "support/schema.rs"]
 mod schema;
 #[path = "ps_lifecycle/settings.rs"]

@@ -74,8 +74,8 @@ pub(crate) const DOKKU: Keys<'_> = &[("postdeploy", Read), ("predeploy", Read)];
 /// `cron[n]`.
 pub(crate) const CRON: Keys<'_> = &[
     ("command", Read),
-    ("concurrency_policy", Silent),
-    ("maintenance", Silent),
+    ("concurrency_policy", Read),
+    ("maintenance", Read),
     ("schedule", Read),
     ("task_name", Silent),
 ];

@@ -2,6 +2,7 @@
 //! last of two equal keys. What that decoder refuses is refused here, with its place in the file; what nobody acts on is
 //! remarked, so that whoever deploys can say so. It reads no file, runs nothing and knows no app.
 
+mod cron;
 mod document;
 mod error;
 mod healthcheck;
@@ -18,10 +19,12 @@ use formation::{ProcessType, Quantity};
 use ps_rollout::Strategy;
 use type_settings::Setting;
 
+pub use cron::CronTask;
 pub use error::Error;
 pub use healthcheck::{HealthCheck, Kind};
 pub use remark::Remark;
 
+use crate::cron::Tasks;
 use crate::keys::TOP;
 use crate::node::Node;
 use crate::of_type::OfType;
@@ -33,6 +36,7 @@ pub struct AppJson {
     formation: BTreeMap<String, OfType>,
     healthchecks: BTreeMap<String, Vec<HealthCheck>>,
     scripts: Scripts,
+    tasks: Tasks,
     remarks: Vec<Remark>,
 }
 
@@ -48,7 +52,7 @@ impl AppJson {
                 "formation" => of_type::read(&node, &mut app_json.formation, &mut remarks)?,
                 "healthchecks" => healthcheck::read(&node, &mut app_json.healthchecks, &mut remarks)?,
                 "scripts" => app_json.scripts.read(&node, &mut remarks)?,
-                "cron" => scripts::cron(&node, &mut remarks)?,
+                "cron" => app_json.tasks.read(&node, &mut remarks)?,
                 _ => {}
             }
         }
@@ -98,6 +102,14 @@ impl AppJson {
     pub fn types_with_settings(&self) -> impl Iterator<Item = &str> {
         let has_any = |(_, of_type): &(&String, &OfType)| !of_type.settings.is_empty();
         self.formation.iter().filter(has_any).map(|(name, _)| name.as_str())
+    }
+
+    /// What `cron` has run by schedules, each with its number in the file, from 1.
+    ///
+    /// # Errors
+    /// An entry makes no sense, with its place: `cron[0].schedule`.
+    pub fn cron(&self) -> Result<impl Iterator<Item = (usize, &CronTask)>, Error> {
+        self.tasks.get()
     }
 
     /// The first of the scripts that Dokku runs in the app's image around a deploy, by its place in the file.

@@ -1,7 +1,7 @@
-//! `scripts` and `cron`: commands that Dokku runs in the app's image. None of them is run by those who read this.
+//! `scripts`: commands that Dokku runs in the app's image. None of them is run by those who read this.
 
 use crate::Error;
-use crate::keys::{CRON, DOKKU, SCRIPTS};
+use crate::keys::{DOKKU, SCRIPTS};
 use crate::node::Node;
 use crate::remark::Remark;
 
@@ -66,21 +66,6 @@ impl Scripts {
 fn set(script: &mut String, node: &Node<'_>) -> Result<(), Error> {
     if let Some(command) = node.string()? {
         *script = command;
-    }
-    Ok(())
-}
-
-/// `cron` is judged, and remarked if it asks for something.
-pub(crate) fn cron(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<(), Error> {
-    for task in node.elements()? {
-        for (_, field) in
-            task.fields(CRON, remarks)?.iter().filter(|(key, _)| matches!(*key, "command" | "schedule"))
-        {
-            field.string()?;
-        }
-    }
-    if !node.is_nothing() {
-        remarks.push(Remark::unread(&node.place, "let the system's cron or a timer run it"));
     }
     Ok(())
 }

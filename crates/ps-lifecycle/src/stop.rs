@@ -7,6 +7,7 @@ use ps_cli::exit::Outcome;
 use ps_scheduler::{Error, Instance, Scheduler, StopOrder, Stopped};
 
 use crate::args::TargetArgs;
+use crate::converge;
 use crate::each::{self, Subjects};
 use crate::provision;
 use crate::session::Session;
@@ -132,7 +133,8 @@ pub(crate) fn refuse_unknown(session: &Session, app: &App, which: &Which) -> Res
         Which::Type(process_type) => formation.effective().contains_key(process_type.as_str()),
         Which::Slot(slot) => wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get()),
     };
-    if is_there {
+    // A task of app.json, and a run beside those of the formation, are known to the scheduler alone.
+    if is_there || converge::status(session, app)?.instances.iter().any(|row| which.includes(&row.slot)) {
         return Ok(());
     }
     let present: Vec<String> = wanted.iter().map(|(name, quantity)| format!("{name}={quantity}")).collect();

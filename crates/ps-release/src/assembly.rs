@@ -10,6 +10,7 @@ use procfile::Procfile;
 use ps_apps::{StoredFormation, World, heeded, state_file};
 
 use crate::error::Broken;
+use crate::tasks::{self, Task};
 use crate::{
     Ask, Check, Checks, DOCKERFILE_START_CMD, Error, Get, Process, Release, START_CMD, Source, checkout,
     environment,
@@ -99,7 +100,14 @@ fn put_together(
         replace_first(&mut processes, command, &source);
     }
     let stored = world.stored_settings(app)?;
-    for process in &mut processes {
+    let tasks = if is_run_here(world, &source) { tasks::of(app_json, &processes)? } else { Vec::new() };
+    for Task { process_type, command, settings } in tasks {
+        let mut process = Process::new(process_type, Some(command));
+        process.settings = heeded(&stored.of_type(&process.process_type, &settings));
+        process.is_task = true;
+        processes.push(process);
+    }
+    for process in processes.iter_mut().filter(|process| !process.is_task) {
         let of_file = app_json.settings(process.process_type.as_str()).unwrap_or_default();
         process.settings = heeded(&stored.of_type(&process.process_type, of_file));
     }
@@ -117,6 +125,11 @@ fn put_together(
         stop_timeout: world.stop_timeout(app)?,
     };
     Ok(Assembled { release, warnings: environment.warnings().to_vec() })
+}
+
+/// Whether the tasks of app.json are run by us: inside Dokku its plugin `cron` does it, and containers have no clock.
+pub(crate) fn is_run_here(world: &World, source: &Source) -> bool {
+    matches!(source, Source::Directory(_)) && !world.inside_dokku()
 }
 
 /// What `web` runs in place of the Procfile's command, or of the image's.

@@ -149,6 +149,14 @@ pub enum Error {
         /// Which ones, and what to say instead.
         what: String,
     },
+    /// A task of app.json has the name that a type of the Procfile has.
+    #[error("app.json: cron[{}] would run as {process_type}, which the Procfile has already: give that type another name", number - 1)]
+    TaskIsAType {
+        /// The number of the task, from 1.
+        number: usize,
+        /// Its name as a type.
+        process_type: ProcessType,
+    },
     /// A command that is no text.
     #[error("the command of {process_type} is not UTF-8")]
     NotText {

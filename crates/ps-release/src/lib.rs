@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod release;
 pub mod remarks;
+mod tasks;
 
 pub use assembly::{Assembled, Runnable, assemble, deployed, runnable, runnable_of};
 pub use checkout::{Checkout, recorded};

@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use formation::{AppName, ProcessType, RestartPolicy};
+use formation::{AppName, Formation, ProcessType, Quantity, RestartPolicy};
 use ps_probe::Checks;
 use ps_rollout::Strategy;
 use type_settings::TypeSettings;
@@ -33,13 +33,15 @@ pub struct Process {
     pub max_parallel: Option<NonZeroU16>,
     /// What was set for it, by properties and in app.json.
     pub settings: TypeSettings,
+    /// Whether it is no type of the Procfile, but a task of app.json's `cron`: there is always one of it.
+    pub is_task: bool,
 }
 
 impl Process {
     /// A process type of which the app says no more than its command.
     pub fn new(process_type: ProcessType, command: Option<String>) -> Self {
         let (checks, settings) = Default::default();
-        Self { process_type, command, checks, strategy: None, max_parallel: None, settings }
+        Self { process_type, command, checks, strategy: None, max_parallel: None, settings, is_task: false }
     }
 }
 
@@ -61,6 +63,16 @@ pub struct Release {
 }
 
 impl Release {
+    /// A formation with the tasks that no formation names.
+    #[must_use]
+    pub fn with_tasks(&self, formation: &Formation) -> Formation {
+        let mut all = formation.clone();
+        for process in self.processes.iter().filter(|process| process.is_task) {
+            all.set(process.process_type.clone(), Quantity::ONE);
+        }
+        all
+    }
+
     /// The process type of that name.
     pub fn process(&self, process_type: &ProcessType) -> Option<&Process> {
         self.processes.iter().find(|process| process.process_type == *process_type)

@@ -8,7 +8,7 @@ use formation::{AppName, FIRST_TYPE, Formation, ProcessType};
 use procfile::Procfile;
 use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
 
-use crate::{APP_JSON, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source};
+use crate::{APP_JSON, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source, assembly};
 
 /// A file with more remarks than this is not read by who wrote it.
 const MAX_REMARKS: usize = 20;
@@ -29,7 +29,8 @@ pub fn of_deploy(
     release: &Release,
     is_command: bool,
 ) -> Result<Vec<String>, Error> {
-    let mut lines = of_app_json(app_json, procfile);
+    let are_tasks_run = assembly::is_run_here(world, &release.source);
+    let mut lines = of_app_json(app_json, procfile, are_tasks_run);
     lines.extend(procfile.iter().flat_map(|procfile| of_procfile(procfile)));
     lines.extend(of_directory(&release.source));
     lines.extend(of_properties(world, app, release)?);
@@ -50,8 +51,12 @@ pub fn of_checks(app_json: &AppJson) -> Vec<String> {
     of_places(app_json, |place| place.starts_with("healthchecks"))
 }
 
-fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>) -> Vec<String> {
-    let mut lines = of_places(app_json, |_| true);
+fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>, are_tasks_run: bool) -> Vec<String> {
+    let mut lines = if are_tasks_run {
+        of_places(app_json, |place| place != "cron")
+    } else {
+        of_places(app_json, |_| true)
+    };
     let is_missing = |name: &&str| procfile.is_some_and(|procfile| procfile.get(name).is_none());
     let formed = app_json.formation_types().map(|name| ("formation", name));
     let checked = app_json.checked_types().map(|name| ("healthchecks", name));
@@ -89,7 +94,12 @@ pub fn of_schedules(app: &AppName, release: &Release, wanted: &Formation) -> Vec
 
 fn scheduled(release: &Release) -> impl Iterator<Item = &ProcessType> {
     let has_schedule = |process: &&Process| process.settings.schedule.is_some();
-    release.processes.iter().filter(has_schedule).map(|process| &process.process_type)
+    release
+        .processes
+        .iter()
+        .filter(|process| !process.is_task)
+        .filter(has_schedule)
+        .map(|process| &process.process_type)
 }
 
 /// Files that nobody reads.

@@ -145,7 +145,7 @@ fn native_slot(instance: &Instance) -> SeenSlot {
     let state = instance.state.as_str();
     let pid = instance.pid.map(|pid| format!(" (PID: {pid})")).unwrap_or_default();
     let what = format!("{state}{pid}");
-    let is_alive = instance.state.is_alive();
+    let is_alive = instance.state.is_in_order();
     SeenSlot {
         name: instance.slot.to_string(),
         slot: Some(instance.slot.clone()),

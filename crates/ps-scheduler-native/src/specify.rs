@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use formation::Slot;
-use ps_scheduler::{Error, Plan, Release, Source};
+use ps_scheduler::{Error, Plan, Process, Release, Source};
 use ps_supervisor::{ProcessSpec, Spec};
 use type_settings::TypeSettings;
 
@@ -147,7 +147,13 @@ fn places(release: &Release, earlier: Option<&Spec>) -> BTreeMap<String, u16> {
 
 fn processes(plan: &Plan, earlier: Option<&Spec>) -> Result<Vec<ProcessSpec>, Error> {
     let mut processes = Vec::new();
-    for process in &plan.release.processes {
+    // The tasks of an app that was deployed before there were any wait for its next deploy: somebody may run them by now.
+    let is_known = |process: &&Process| {
+        !process.is_task
+            || plan.is_deploy
+            || earlier.is_some_and(|spec| spec.process(&process.process_type).is_some())
+    };
+    for process in plan.release.processes.iter().filter(is_known) {
         let name = process.process_type.as_str();
         // `release` runs once per deploy and has no instances to keep running.
         let quantity =

@@ -96,10 +96,11 @@ impl Plan {
             let process = release.process(&slot.process_type);
             process.is_some_and(|process| process.settings.schedule.is_some())
         };
-        let steps = steps(wanted, present, intent, &is_scheduled);
+        let wanted = release.with_tasks(wanted);
+        let steps = steps(&wanted, present, intent, &is_scheduled);
         let rules = rules_of(&release, &steps, usual);
         let is_deploy = *intent == Intent::Deploy;
-        Self { release, wanted: wanted.clone(), steps, rules, is_deploy, deploy: None }
+        Self { release, wanted, steps, rules, is_deploy, deploy: None }
     }
 
     /// Only the steps, for showing them.

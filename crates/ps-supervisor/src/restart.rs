@@ -67,7 +67,9 @@ impl Rules<'_> {
     fn of_schedule(self, decision: AfterDeath) -> AfterDeath {
         match (decision, self.policy) {
             (AfterDeath::Again, RestartPolicy::OnFailure(_)) => AfterDeath::Again,
-            (AfterDeath::Again | AfterDeath::Await | AfterDeath::Rest | AfterDeath::GiveUp, _) => AfterDeath::Await,
+            (AfterDeath::Again | AfterDeath::Await | AfterDeath::Rest | AfterDeath::GiveUp, _) => {
+                AfterDeath::Await
+            }
         }
     }
 

@@ -16,6 +16,8 @@ mod pty;
 mod state;
 #[path = "foreground/terminal.rs"]
 mod terminal;
+#[path = "foreground/watch.rs"]
+mod watch;
 
 use std::fs;
 use std::io::Read;

@@ -9,7 +9,7 @@ use super::Seat;
 use crate::diary::{Happening, Origin};
 use crate::means::Means;
 use crate::restart::Death;
-use crate::seat_table::{Event, Held, AfterDeath};
+use crate::seat_table::{AfterDeath, Event, Held};
 
 impl Seat {
     /// The spec says that it is filled when it is due. What fills it because it always was to ends; a run by schedule runs on.

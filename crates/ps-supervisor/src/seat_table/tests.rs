@@ -1,7 +1,8 @@
 use super::*;
 use crate::printed::{self, Printed};
 
-const AFTER_DEATHS: [AfterDeath; 4] = [AfterDeath::Again, AfterDeath::Await, AfterDeath::Rest, AfterDeath::GiveUp];
+const AFTER_DEATHS: [AfterDeath; 4] =
+    [AfterDeath::Again, AfterDeath::Await, AfterDeath::Rest, AfterDeath::GiveUp];
 const THENS: [Then; 6] = [Then::Off, Then::Fill, Then::Backoff, Then::Scheduled, Then::Done, Then::Crashed];
 const BESIDE: [Beside; 3] = [Beside::Nobody, Beside::Incoming, Beside::Leaving];
 /// What the world does by itself, in any order, without a person or a rollout.
