@@ -13,7 +13,7 @@ use serde_json::Value;
 #[path = "../../../tests/cli/support/schema.rs"]
 mod schema;
 
-const STATES: [State; 11] = [
+const STATES: [State; 12] = [
     State::Waiting,
     State::Starting,
     State::Running,
@@ -21,6 +21,7 @@ const STATES: [State; 11] = [
     State::Unhealthy,
     State::Stopping,
     State::Backoff,
+    State::Scheduled,
     State::Stopped,
     State::Crashed,
     State::Missing,
@@ -78,6 +79,7 @@ fn known(state: State, exit: Exit) -> Instance {
         }),
         directory: Some("/srv/releases/7".into()),
         typed_directory: Some("/srv/current".into()),
+        next: Some(Timestamp::UNIX_EPOCH),
         note: Some("its port was taken".to_owned()),
         last_lines: vec!["out of paper".to_owned()],
         ..Instance::new("web.2".parse().expect("a legal slot"), state)

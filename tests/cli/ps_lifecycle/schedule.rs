@@ -97,11 +97,7 @@ fn a_person_runs_it_once_now_and_what_it_did_is_known() {
         row => Err(row.to_string()),
     });
     home.write("shop/status", "3");
-    home.refuses(
-        &["ps-lifecycle", "start", "shop", "report.1"],
-        1,
-        &["report.1", "exit status 3", "run report.1"],
-    );
+    home.refuses(&["ps-lifecycle", "start", "shop", "report.1"], 1, &["report.1", "exit status 3"]);
     let row = row(&home, "report.1");
     assert_eq!(
         (row["state"].as_str(), row["last_exit"]["code"].as_i64()),
@@ -224,13 +220,10 @@ fn a_supervisor_that_is_killed_over_and_over_loses_no_run_and_doubles_none() {
 }
 
 #[test]
-fn what_was_stopped_is_not_due_until_it_is_started_and_a_time_that_was_missed_is_made_up_for_once() {
+fn what_was_stopped_is_not_due_until_it_is_started_and_a_count_turns_it_off_and_on() {
     let home = deployed(
-        "web: exec sleep 600\nreport: echo ran\nlate: echo ran\n",
-        &format!(
-            r#""web": {{}}, "report": {{"schedule": "{NEVER_HERE}"}},
-               "late": {{"schedule": "* * * * *", "schedule_missed": "run-once"}}"#
-        ),
+        "web: exec sleep 600\nreport: echo ran\n",
+        &format!(r#""report": {{"schedule": "{NEVER_HERE}"}}"#),
     );
     home.does(&["ps-lifecycle", "stop", "shop", "report"]);
     assert_eq!((state(&home, "report.1"), row(&home, "report.1").get("next")), ("stopped".to_owned(), None));
@@ -242,6 +235,43 @@ fn what_was_stopped_is_not_due_until_it_is_started_and_a_time_that_was_missed_is
     assert!(home.status("shop").iter().all(|row| row["process_type"] != "report"));
     home.does(&["ps-scale", "shop", "report=1"]);
     assert_eq!(state(&home, "report.1"), "scheduled");
+}
+
+#[test]
+fn a_time_that_was_missed_is_said_and_made_up_for_once_where_that_was_asked_for() {
+    let home = deployed(
+        "late: echo ran\nskipped: echo ran\n",
+        &format!(
+            r#""late": {{"schedule": "{NEVER_HERE}", "schedule_missed": "run-once"}}, "skipped": {{"schedule": "{NEVER_HERE}"}}"#
+        ),
+    );
+    home.without_root();
+    for supervisor in home.supervisors() {
+        kill_process(supervisor, Signal::KILL).expect("it is ours");
+    }
+    let next = row(&home, "late.1")["next"].as_str().expect("a time").to_owned();
+    // As if this time had come while nobody lived.
+    let service = home.path("lib/data/scheduler-native/shop");
+    fs::remove_file(service.join("state")).expect("it was there");
+    for slot in ["late.1", "skipped.1"] {
+        let path = service.join(slot).join("status.json");
+        let status = fs::read_to_string(&path).expect("a status");
+        fs::write(&path, status.replace(&next, "2026-02-01T03:00:00Z")).expect("written");
+    }
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    let ran = eventually("one has run", || match row(&home, "late.1") {
+        row if row["last_exit"]["code"] == 0 && row["state"] == "scheduled" => Ok(row),
+        row => Err(row.to_string()),
+    });
+    assert_eq!(ran["next"].as_str(), Some(next.as_str()));
+    let skipped = row(&home, "skipped.1");
+    assert_eq!((&skipped["state"], &skipped["last_exit"]), (&"scheduled".into(), &Value::Null), "{skipped}");
+    assert!(
+        skipped["note"].as_str().is_some_and(|note| note.starts_with("2026-02-01T03:00:00Z was missed")),
+        "{skipped}"
+    );
+    assert_eq!((logged(&home, "late").matches("ran").count(), logged(&home, "skipped")), (1, String::new()));
+    assert_eq!(happened(&home).len(), 2);
 }
 
 #[test]
@@ -266,7 +296,7 @@ fn a_service_that_gets_a_schedule_ends_and_one_that_loses_it_runs() {
 
 #[test]
 fn a_bad_schedule_is_refused_with_its_place_before_anything_is_touched() {
-    let home = deployed("web: exec sleep 600\nreport: true\n", r#""web": {}"#);
+    let home = deployed("web: exec sleep 600\nreport: exec sleep 600\n", r#""web": {}"#);
     let before = home.pids("shop");
     for (of_report, says) in [
         (
