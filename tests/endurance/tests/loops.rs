@@ -19,6 +19,8 @@ const LOOP: Duration = Duration::from_secs(600);
 const QUICKER: u32 = 150;
 /// In hundredths of a second, as the kernel counts it.
 const MOST_CPU: u64 = 600;
+/// Files that lie there for a moment, while another one is replaced.
+const PASSING_FILES: usize = 2;
 const MOST_GROWTH_KIB: u64 = 64;
 
 /// What a supervisor takes.
@@ -76,7 +78,7 @@ fn a_crash_loop_is_cheap() -> Result<()> {
     let (late, all) = (Cost::of(&world)?, starts()? - before);
     note(&format!("crash loop: {all} starts; {early:?}, then {late:?}"));
     ensure!((4..=STARTS).contains(&all), "{all} starts");
-    ensure!(late.descriptors <= early.descriptors && late.files <= early.files, "{early:?}, then {late:?}");
+    ensure!(late.descriptors <= early.descriptors && late.files <= early.files + PASSING_FILES, "{early:?}, then {late:?}");
     ensure!(late.kib <= early.kib + MOST_GROWTH_KIB, "{early:?}, then {late:?}");
     ensure!(!long() || late.cpu - early.cpu < MOST_CPU, "{early:?}, then {late:?}");
     Ok(())
