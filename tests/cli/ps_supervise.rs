@@ -28,6 +28,8 @@ mod root;
 mod rotation;
 #[path = "ps_supervise/runs.rs"]
 mod runs;
+#[path = "ps_supervise/second_version.rs"]
+mod second_version;
 #[path = "ps_supervise/service.rs"]
 mod service;
 #[path = "ps_supervise/steps.rs"]

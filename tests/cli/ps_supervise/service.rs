@@ -225,7 +225,7 @@ impl Drop for Service {
 }
 
 /// Where the programs of this build lie; `faultapp` is built if it is not there yet.
-fn programs() -> PathBuf {
+pub(crate) fn programs() -> PathBuf {
     let directory = Path::new(env!("CARGO_BIN_EXE_ps-supervise")).parent().expect("a program lies somewhere");
     if !directory.join("faultapp").is_file() {
         let built = Command::new(env!("CARGO")).args(["build", "--quiet", "-p", "faultapp"]).status();
