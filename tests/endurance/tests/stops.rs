@@ -87,37 +87,42 @@ impl Forest {
 }
 
 /// A tree like the others, of the same name, that nobody of ours has started.
-struct Bystander(Child);
+struct Bystander {
+    founder: Child,
+    mark: String,
+}
 
 impl Bystander {
-    fn start() -> Result<Self> {
+    fn start(cgroups: Cgroups) -> Result<Self> {
         let mut command = Command::new(programs::path("faultapp")?);
-        command.args(TREE.split(' ').skip(1)).env(BYSTANDER, "1").env_remove("FORMATION_INSTANCE");
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).spawn()?;
-        let bystander = Self(child);
-        until("the bystander is complete", SOON, || (Self::members().len() == MEMBERS).then_some(()))?;
+        command.args(TREE.split(' ').skip(1)).env_remove("FORMATION_INSTANCE");
+        command.env(BYSTANDER, format!("{cgroups:?}"));
+        let founder = command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).spawn()?;
+        let bystander = Self { founder, mark: format!("{BYSTANDER}={cgroups:?}") };
+        let is_complete = || (bystander.members().len() == MEMBERS).then_some(());
+        until("the bystander is complete", SOON, is_complete)?;
         Ok(bystander)
     }
 
-    fn members() -> BTreeMap<u32, String> {
-        with_variable(BYSTANDER)
+    fn members(&self) -> BTreeMap<u32, String> {
+        with_variable(&self.mark)
     }
 }
 
 impl Drop for Bystander {
     fn drop(&mut self) {
-        for pid in Self::members().into_keys() {
+        for pid in self.members().into_keys() {
             let _ = processes::kill(pid);
         }
-        let _ = self.0.wait();
+        let _ = self.founder.wait();
     }
 }
 
 fn stop_by_the_hundred(cgroups: Cgroups) -> Result<()> {
     let (trees, rounds) = (count(10, 20), count(2, 50));
     programs::build()?;
-    let _bystander = Bystander::start()?;
-    let before = Bystander::members();
+    let bystander = Bystander::start(cgroups)?;
+    let before = bystander.members();
     let forest = Forest::deploy(cgroups, trees)?;
     if cgroups == Cgroups::There && !forest.makes_cgroups() {
         skipped::skip("no cgroup of version 2 can be made");
@@ -131,11 +136,8 @@ fn stop_by_the_hundred(cgroups: Cgroups) -> Result<()> {
     for round in 1..=rounds {
         slowest = slowest.max(forest.stop(trees).with_context(|| format!("stop {round} of {trees} trees"))?);
         stops += trees;
-        ensure!(
-            Bystander::members() == before,
-            "the bystander was not left alone: {:?}",
-            Bystander::members()
-        );
+        let after = bystander.members();
+        ensure!(after == before, "the bystander was not left alone: {after:?}");
         if round < rounds {
             forest.does(&["ps-lifecycle", "start", APP])?;
         }
