@@ -15,7 +15,9 @@ pub(crate) const LEAF: &str = "formation-supervisors";
 /// The file that lists the processes of a group. A process that is written to it joins the group.
 pub(crate) const PROCESSES: &str = "cgroup.procs";
 /// More than the names of all groups that a process is in, in bytes.
-const MANY_GROUPS: usize = 1 << 13;
+const MANY_GROUPS: u64 = 1 << 14;
+/// As many as there usually are.
+const SOME_GROUPS: usize = 1 << 10;
 
 /// A writable directory of a cgroup2 mount in which groups are made.
 #[derive(Clone, Debug)]
@@ -77,8 +79,8 @@ impl CgroupRoot {
     pub fn within<T>(&self, group: &Cgroup, start: impl FnOnce() -> T) -> Option<T> {
         // Read each time, because another program may have moved this process; without asking for the length, which the kernel does
         // not know, because every start does this.
-        let mut own = String::with_capacity(MANY_GROUPS);
-        fs::File::open("/proc/self/cgroup").ok()?.take(MANY_GROUPS as u64).read_to_string(&mut own).ok()?;
+        let mut own = String::with_capacity(SOME_GROUPS);
+        fs::File::open("/proc/self/cgroup").ok()?.take(MANY_GROUPS).read_to_string(&mut own).ok()?;
         let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
         let home = self.mount.join(own.trim_start_matches('/')).join(PROCESSES);
         rustix::fs::access(&home, rustix::fs::Access::WRITE_OK).ok()?;

@@ -80,7 +80,7 @@ fn supervise(
     closed: OwnedFd,
     state: &mut State,
     observer: &mut Observer,
-) -> Result<Supervisor> {
+) -> Result<Box<Supervisor>> {
     let mut ends_with = vec![closed];
     if args.run.exit_with_parent {
         ends_with.push(observer::parent()?);

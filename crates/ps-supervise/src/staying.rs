@@ -15,12 +15,10 @@ use crate::{absolute, is_service, record, root};
 /// Does what the words of this process ask for; `None`: they are a person's.
 pub(crate) fn answer() -> Result<Option<Outcome>> {
     if let Some(launch) = Launch::asked(env::args_os()) {
-        let failed = launch.exec();
-        return Err(Refusal { status: failed.status(), message: failed.to_string() }.into());
+        return Err(failed(launch));
     }
     if let Some(logs) = TidyLogs::asked(env::args_os()) {
-        logs.run().context("tidy logs")?;
-        return Ok(Some(Outcome::Done));
+        return tidy(logs).map(Some);
     }
     match Asked::of(env::args_os().skip(1)) {
         Some(Asked::Service { directory, open_files, goes_on }) if is_service(&directory) => {
@@ -42,7 +40,21 @@ pub(crate) fn answer() -> Result<Option<Outcome>> {
     }
 }
 
+#[inline(never)]
+fn failed(launch: Launch) -> anyhow::Error {
+    let failed = launch.exec();
+    Refusal { status: failed.status(), message: failed.to_string() }.into()
+}
+
+// Compressing takes 50 KiB of stack. As a part of its caller it would take them from each supervisor.
+#[inline(never)]
+fn tidy(logs: TidyLogs) -> Result<Outcome> {
+    logs.run().context("tidy logs")?;
+    Ok(Outcome::Done)
+}
+
 /// Keeps the processes of a service directory alive.
+#[inline(never)]
 pub(crate) fn serve(service: &Path, open_files: Option<u64>, goes_on: bool) -> Result<Outcome> {
     os_process::become_owner_of(service)
         .with_context(|| format!("become the owner of {}", service.display()))?;

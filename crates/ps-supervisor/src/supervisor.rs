@@ -116,11 +116,11 @@ pub enum Until {
 
 impl Supervisor {
     /// Takes over a service directory: its lock, its socket, and the processes that an earlier supervisor left running.
-    pub fn open(service: &Path) -> Result<Self, Error> {
+    pub fn open(service: &Path) -> Result<Box<Self>, Error> {
         Self::open_with(service, None)
     }
 
-    fn open_with(service: &Path, lock: Option<File>) -> Result<Self, Error> {
+    fn open_with(service: &Path, lock: Option<File>) -> Result<Box<Self>, Error> {
         let spec = Spec::read(service)?;
         let lock = lock.map_or_else(|| take_lock(service), Ok)?;
         let mut supervisor = Self::take_charge(service, spec, lock, None, &END_SIGNALS)?;
@@ -146,13 +146,14 @@ impl Supervisor {
         self.means.diary.writer = Some(writer);
     }
 
+    /// In a box: each caller would have one on its stack, which keeps its largest size for as long as the process lives.
     fn take_charge(
         service: &Path,
         spec: Spec,
         lock: File,
         attached: Option<Attached>,
         signals: &[i32],
-    ) -> Result<Self, Error> {
+    ) -> Result<Box<Self>, Error> {
         let fail = |error: std::io::Error| Error::io("watch", service, error);
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|errno| fail(errno.into()))?;
@@ -172,7 +173,7 @@ impl Supervisor {
         ] {
             poll.watch(fd, wakeup).map_err(|errno| fail(errno.into()))?;
         }
-        Ok(Self {
+        Ok(Box::new(Self {
             service: service.to_owned(),
             means: Means::new(service, spec, state, descriptors),
             seats: BTreeMap::new(),
@@ -197,7 +198,7 @@ impl Supervisor {
             tidier: Tidier::default(),
             lock,
             candidate: None,
-        })
+        }))
     }
 
     /// Runs until it is told to end (or, with [`Until::AtRest`], nothing is left to do) and all processes have ended.

@@ -431,3 +431,40 @@ fn a_socket_that_was_removed_is_made_anew_and_with_its_directory_a_root_is_over(
     assert_eq!(roots.ended(root), Some(0));
     assert!(is_alive(supervisor));
 }
+
+#[test]
+fn what_stays_in_memory_is_the_resident_program_of_the_installation_under_the_same_name() {
+    let installed = TempDir::new().expect("a temporary directory");
+    let [bin, libexec] = ["bin", "libexec/formation"].map(|place| installed.path().join(place));
+    for (place, program) in
+        [(&bin, env!("CARGO_BIN_EXE_ps-supervise")), (&libexec, env!("CARGO_BIN_EXE_ps-supervise-resident"))]
+    {
+        fs::create_dir_all(place).expect("made");
+        fs::copy(program, place.join("ps-supervise")).expect("copied");
+    }
+    let (program, resident) = (bin.join("ps-supervise"), libexec.join("ps-supervise"));
+    let mut roots = Roots::new();
+    roots.programs = bin;
+    roots.app("shop", "exec sleep 1000");
+    let root = roots.start(&["--while-needed"]);
+    let (supervisor, process) = roots.run("shop");
+    let is_resident = |pid: u32| {
+        let executed = fs::read_link(format!("/proc/{pid}/exe")).expect("it lives");
+        let words = fs::read(format!("/proc/{pid}/cmdline")).expect("it lives");
+        executed == resident.canonicalize().expect("there")
+            && words.starts_with(program.as_os_str().as_encoded_bytes())
+    };
+    assert!(is_resident(root) && is_resident(supervisor));
+    assert!(!roots.client().is_of_another_program(&program).expect("it answers"));
+    let greeting = ps_supervisor::Client::connect(&roots.service("shop"))
+        .and_then(|mut client| client.hello(Instant::now() + Duration::from_secs(10)))
+        .expect("it answers");
+    let build = greeting.and_then(|greeting| greeting.build).expect("it is of today");
+    assert_eq!(build, ps_supervisor::Build::at(&program).expect("there"));
+    kill(supervisor, Signal::KILL);
+    let next = roots.supervisor_after("shop", supervisor);
+    assert!(is_resident(next));
+    assert_eq!(roots.running("shop"), process, "the app did not notice");
+    let words = Command::new(&resident).arg("web").output().expect("it runs");
+    assert_eq!(words.status.code(), Some(2), "{words:?}");
+}

@@ -32,7 +32,7 @@ impl Supervisor {
     /// Takes over a service directory of its own and starts what the spec wants. SIGHUP, SIGINT, SIGQUIT, SIGTERM and
     /// SIGALRM begin the shutdown; a later SIGINT or SIGQUIT kills what is left. SIGTSTP and SIGCONT stop and continue all
     /// processes. SIGUSR1 and SIGUSR2 are forwarded, SIGWINCH to processes with a terminal of their own.
-    pub fn attached(service: &Path, spec: Spec, attachment: Attachment) -> Result<Self, Error> {
+    pub fn attached(service: &Path, spec: Spec, attachment: Attachment) -> Result<Box<Self>, Error> {
         let attached = Attached { attachment, news: Vec::new(), ending_since: None };
         let mut supervisor =
             Self::take_charge(service, spec, super::take_lock(service)?, Some(attached), &SIGNALS)?;

@@ -37,7 +37,7 @@ impl Supervisor {
     ///
     /// # Errors
     /// As for [`Supervisor::open`].
-    pub fn go_on(service: &Path) -> Result<Self, Error> {
+    pub fn go_on(service: &Path) -> Result<Box<Self>, Error> {
         Self::open_with(service, os_process::handed_on(&service.join(LOCK_FILE)))
     }
 

@@ -43,7 +43,7 @@ fn slot() -> Slot {
 /// A supervisor of one slot, in a directory of its own, and everything it has told so far.
 struct Stage {
     service: tempfile::TempDir,
-    supervisor: Option<Supervisor>,
+    supervisor: Option<Box<Supervisor>>,
     told: Vec<Event>,
 }
 
