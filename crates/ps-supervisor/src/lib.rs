@@ -8,6 +8,7 @@ mod bereft;
 mod build;
 mod candidate;
 mod client;
+mod clock;
 mod command;
 mod confinement;
 mod control;

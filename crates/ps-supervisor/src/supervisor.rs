@@ -34,6 +34,7 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 use crate::Error;
 use crate::attachment::{Attached, Change};
 use crate::candidate::Candidate;
+use crate::clock::Clock;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::diary::Writer;
@@ -83,7 +84,7 @@ pub struct Supervisor {
     /// The restart in progress because watched files have changed.
     refresh: Option<Refresh>,
     /// The schedules, if a type has one.
-    clock: Option<Box<clock::Clock>>,
+    clock: Option<Box<Clock>>,
     children: UnixStream,
     signals: Signals,
     pub(crate) attached: Option<Attached>,

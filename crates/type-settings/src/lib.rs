@@ -10,8 +10,8 @@ mod value;
 pub use settings::TypeSettings;
 pub use table::{LONGEST_VALUE, Setting};
 pub use value::{
-    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns, Ready, Size, Span,
-    StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
+    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns, Ready, Size,
+    Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
 };
 
 /// The example of the README is a test.

@@ -4,8 +4,8 @@ use formation::{RestartPolicy, SignalName};
 use timetable::{Schedule, ZoneName};
 
 use crate::value::{
-    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns, Ready, Size, Span,
-    StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
+    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns, Ready, Size,
+    Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
 };
 
 /// The settings of one process type; `None`: not set.

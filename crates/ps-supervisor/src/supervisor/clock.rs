@@ -2,10 +2,10 @@
 //! when somebody sets the clock.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::time::Instant;
 
-use formation::{ProcessType, Slot};
+use formation::Slot;
 use jiff::Timestamp;
 use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
@@ -14,6 +14,7 @@ use timetable::Due;
 use type_settings::{Missed, Overlap};
 
 use super::Supervisor;
+use crate::clock::Clock;
 use crate::diary::{Happening, Origin};
 use crate::schedule::{self, Rule};
 use crate::seat::Seat;
@@ -22,21 +23,6 @@ use crate::wakeup::Wakeup;
 
 /// How many runs of a type there may be beside those of its own slots.
 const MOST_BESIDE: u16 = 16;
-
-/// The schedules of an app, and the timer that wakes its supervisor for them.
-#[derive(Debug)]
-pub(super) struct Clock {
-    timer: OwnedFd,
-    pub(super) rules: BTreeMap<String, Rule>,
-    /// Whether it has rung since it was looked at.
-    has_rung: bool,
-}
-
-impl Clock {
-    pub(super) fn rule(&self, process_type: &ProcessType) -> Option<&Rule> {
-        self.rules.get(process_type.as_str())
-    }
-}
 
 impl Supervisor {
     /// Learns what schedules the spec has.
@@ -66,7 +52,7 @@ impl Supervisor {
             Ok(timer)
         });
         match timer {
-            Ok(timer) => Some(Box::new(Clock { timer, rules, has_rung: true })),
+            Ok(timer) => Some(Box::new(Clock::new(timer, rules))),
             Err(errno) => {
                 let trouble = format!("nothing runs by its schedule: there is no timer ({errno})");
                 self.remark(|slot| rules.contains_key(slot.process_type.as_str()), &trouble);
