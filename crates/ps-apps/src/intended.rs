@@ -1,10 +1,9 @@
-//! What a deploy will have to write down once it has succeeded, `data/apps/<app>/deploying.json`. The file lies there before
-//! anything is rolled out, because whoever carries the rollout out may outlive the program that asked for it, and commits a release
-//! of which nobody else knows.
+//! `data/apps/<app>/deploying.json`: what a deploy is going to record once it has succeeded. The file is written before the
+//! rollout begins, because the executor of the rollout may outlive the verb that asked for it and commit the release alone.
 //!
 //! There is one commit point, and it is the scheduler's. The file names its *witness*, a JSON document of the scheduler
 //! that is replaced whole, and the deploy by a name that no other one has. As soon as the witness says `"deploy": "<that name>"`,
-//! what is written here is true, and whoever takes the app's lock next renames the file to `deployed.json`; until then it
+//! the deploy has happened, and the next verb that takes the app's lock renames the file to `deployed.json`; until then the file
 //! counts for nothing. For example, `deploy` writes `deploying.json`, submits revision 8 to the supervisor, and is killed. The
 //! supervisor renames revision 8 to `spec2.json`, in which the deploy is named: that is the moment in which the app has been deployed.
 
@@ -32,7 +31,7 @@ struct Intended<'a> {
     witness: &'a Path,
 }
 
-/// What has to be known of it before it is true.
+/// The part of the file that is read before the deploy has happened.
 #[derive(Deserialize)]
 struct Claim {
     deploy: String,
@@ -40,7 +39,7 @@ struct Claim {
     scheduler: String,
 }
 
-/// What a witness says; whatever else stands there is for others.
+/// The one field of a witness that is read here.
 #[derive(Deserialize)]
 struct Testimony {
     #[serde(default)]
@@ -62,19 +61,20 @@ impl World {
         Ok(deploy)
     }
 
-    /// Whether whoever takes the app's lock next may have to write down what a deploy has come to that was killed.
-    pub fn is_unsettled(&self, app: &AppName) -> bool {
+    /// Whether a deploy was begun and may neither have been recorded nor given up: the next verb that takes the app's lock sees
+    /// to it.
+    pub fn is_unfinished(&self, app: &AppName) -> bool {
         self.is_half_recorded(app) || self.intended_path(app).exists()
     }
 
-    /// The scheduler of a deploy that was begun and neither written down nor given up.
+    /// The scheduler of a deploy that was begun and neither recorded nor given up.
     pub fn intended_scheduler(&self, app: &AppName) -> Option<SchedulerName> {
         let claim = self.claim(app).ok().flatten()?;
         Some(claim.scheduler.as_str().into())
     }
 
-    /// What was going to be deployed runs: it is written down as it was meant to be; the caller holds the app's lock. After an
-    /// error [`World::is_half_recorded`] says whether it is known all the same.
+    /// Records the deploy, whose release runs; the caller holds the app's lock. After an error [`World::is_half_recorded`] says
+    /// whether it is recorded all the same.
     pub fn record_intended(&self, app: &AppName) -> Result<(), Error> {
         self.write_half(app)?;
         let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
@@ -83,8 +83,8 @@ impl World {
         self.write_half(app)
     }
 
-    /// What was going to be deployed was not, unless its witness says otherwise: then it is written down. Whether it is. The
-    /// caller holds the app's lock, and sees to it that nobody carries the deploy out any more.
+    /// Records the deploy if its witness names it, and gives it up otherwise; returns whether it was recorded. The caller holds
+    /// the app's lock and has made sure that no executor is at work on the deploy.
     pub fn conclude_intended(&self, app: &AppName) -> Result<bool, Error> {
         let is_committed = self.take_committed(app)?;
         self.write_half(app)?;
@@ -94,7 +94,7 @@ impl World {
         Ok(is_committed)
     }
 
-    /// A deploy that was committed is one that has happened; whether there was one.
+    /// Records a deploy that its scheduler has committed; returns whether there was one.
     pub(crate) fn take_committed(&self, app: &AppName) -> Result<bool, Error> {
         if !self.claim(app)?.is_some_and(|claim| self.is_committed(&claim)) || !self.is_app(app)? {
             return Ok(false);

@@ -8,7 +8,7 @@ use ps_scheduler::{AppStatus, Intent, Plan, Running};
 
 use crate::args::ConvergeArgs;
 use crate::session::Session;
-use crate::{elsewhere, finish, journal, provision, release};
+use crate::{elsewhere, interrupted, journal, provision, release};
 
 pub(crate) fn run(session: &Session, args: &ConvergeArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
@@ -30,7 +30,7 @@ fn converge(session: &Session, app: &App) -> Result<Outcome> {
 /// Makes a plan with this intent and carries it out; the caller holds the lock.
 pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result<()> {
     let world = &session.world;
-    finish::settle(session, &app.name)?;
+    interrupted::put_back(session, &app.name)?;
     let Some(release) = release::deployed(world, &app.name)? else {
         return Err(ps_scheduler::Error::NotDeployed { app: app.name.clone() }.into());
     };

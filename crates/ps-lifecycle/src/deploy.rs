@@ -14,7 +14,7 @@ use ps_scheduler::{Intent, Plan, Scheduler};
 
 use crate::args::DeployArgs;
 use crate::session::Session;
-use crate::{finish, journal, plan, provision, release, stop};
+use crate::{interrupted, journal, plan, provision, release, stop};
 
 const VERB: &str = "deploy";
 
@@ -124,7 +124,7 @@ fn deploy(
     let planned = counts.apply(world, app)?;
     world.next_release(app)?;
     release::say_all(&counts.hints(world, app, &planned.0)?);
-    finish::settle(session, app)?;
+    interrupted::put_back(session, app)?;
     let earlier = ps_dokku::is_deployed(world, app)?.then(|| world.scheduler_name(app)).transpose()?;
     let _provision = provision::for_deploy(session, app, &name);
     let environment = replace_environment(session, app, args.env_file.as_deref())?;
@@ -217,7 +217,7 @@ fn unrecorded(
     if is_gone {
         return error;
     }
-    error.context(RunsOn { app: app.clone(), is_known: world.is_unsettled(app) })
+    error.context(RunsOn { app: app.clone(), is_known: world.is_unfinished(app) })
 }
 
 /// Replaces the app's environment by the variables of a file, if one is given. It may be a pipe, or `-` for standard input;

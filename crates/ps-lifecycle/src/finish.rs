@@ -1,5 +1,5 @@
-//! `finish`: what a verb that was killed has left is brought to its end, so that what is recorded of an app runs. The root calls it
-//! (`provision`); nobody else has to, because every verb begins with it.
+//! `finish`: ends what a killed verb has left, so that an app runs as it is recorded. The root of the native apps runs this
+//! verb (`provision`). A user need not: every verb that changes an app does the same first.
 
 use anyhow::Result;
 use formation::Which;
@@ -11,7 +11,7 @@ use crate::args::FinishArgs;
 use crate::session::Session;
 use crate::{converge, journal, stop};
 
-/// Makes true what is recorded, once nothing is under way any more
+/// Starts and stops processes until the app runs as it is recorded, once no rollout is under way any more.
 pub(crate) fn run(session: &Session, args: &FinishArgs) -> Result<Outcome> {
     if !session.world.apps()?.iter().any(|app| app.name.as_str() == args.app) {
         // It was destroyed meanwhile.
@@ -24,7 +24,7 @@ pub(crate) fn run(session: &Session, args: &FinishArgs) -> Result<Outcome> {
 
 fn finish(session: &Session, app: &App, args: &FinishArgs) -> Result<()> {
     let world = &session.world;
-    // Without the lock, which may be wanted by somebody who would rather have something else.
+    // Without the lock: a user who wants something else of the app meanwhile gets it.
     let scheduler =
         world.intended_scheduler(&app.name).map_or_else(|| world.scheduler_name(&app.name), Ok)?;
     await_end(session, app, &scheduler)?;
@@ -49,13 +49,4 @@ fn finish(session: &Session, app: &App, args: &FinishArgs) -> Result<()> {
 fn await_end(session: &Session, app: &App, scheduler: &SchedulerName) -> Result<()> {
     let scheduler = ps_schedulers::named(&session.world, scheduler);
     Ok(session.watch(|watch| scheduler.end_interrupted(&app.name, Leftover::Awaited, watch))?)
-}
-
-/// What a deploy has left that was killed is put back, or written down if it is too late for that; the caller holds the lock.
-pub(crate) fn settle(session: &Session, app: &formation::AppName) -> Result<()> {
-    let Some(name) = session.world.intended_scheduler(app) else { return Ok(()) };
-    let scheduler = ps_schedulers::named(&session.world, &name);
-    session.watch(|watch| scheduler.end_interrupted(app, Leftover::PutBack, watch))?;
-    session.world.conclude_intended(app)?;
-    Ok(())
 }

@@ -11,6 +11,7 @@ mod each;
 mod elsewhere;
 mod finish;
 mod inspect;
+mod interrupted;
 mod journal;
 mod logs;
 mod plan;

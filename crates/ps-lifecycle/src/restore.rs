@@ -59,7 +59,7 @@ impl Wanted {
     fn of(session: &Session) -> Result<Self> {
         let mut wanted = Self::default();
         for app in session.world.apps()? {
-            if session.world.is_unsettled(&app.name) {
+            if session.world.is_unfinished(&app.name) {
                 // Whoever takes the lock writes down what a deploy has come to that was cut off.
                 drop(session.world.lock_app(&app.name, Duration::ZERO));
             }

@@ -62,8 +62,12 @@ pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, watch: &mut Watch<'_>) -> 
     app.recover(&file, plan.release.stop_timeout, watch).map(drop)
 }
 
-/// The same whatever is planned.
-pub(crate) fn settle(docker: &DockerLocal, name: &AppName, watch: &mut Watch<'_>) -> Result<(), Error> {
+/// Finishes or undoes a rollout whose executor has died, without a plan.
+pub(crate) fn end_interrupted(
+    docker: &DockerLocal,
+    name: &AppName,
+    watch: &mut Watch<'_>,
+) -> Result<(), Error> {
     if !recover::was_cut_off(docker.world(), name) {
         return Ok(());
     }

@@ -68,7 +68,7 @@ impl Scheduler for DockerLocal {
 
     /// Its executor was the one who died: either way it is taken over here.
     fn end_interrupted(&self, app: &AppName, _: Leftover, watch: &mut Watch<'_>) -> Result<(), Error> {
-        deploy::settle(self, app, watch)
+        deploy::end_interrupted(self, app, watch)
     }
 
     fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {

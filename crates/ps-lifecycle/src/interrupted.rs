@@ -1,0 +1,16 @@
+//! A deploy that was killed: what it left is put back before a verb begins with its own work.
+
+use anyhow::Result;
+use formation::AppName;
+use ps_scheduler::Leftover;
+
+use crate::session::Session;
+
+/// Puts back what a killed deploy has left, or records the deploy if its commit has happened; the caller holds the app's lock.
+pub(crate) fn put_back(session: &Session, app: &AppName) -> Result<()> {
+    let Some(name) = session.world.intended_scheduler(app) else { return Ok(()) };
+    let scheduler = ps_schedulers::named(&session.world, &name);
+    session.watch(|watch| scheduler.end_interrupted(app, Leftover::PutBack, watch))?;
+    session.world.conclude_intended(app)?;
+    Ok(())
+}
