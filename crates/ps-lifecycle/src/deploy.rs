@@ -149,15 +149,7 @@ fn deploy(
         let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
         let record = record(&name, checkout, formation.scale, source, counts.can_scale());
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
-        journal::planned(world, app, &plan);
-        match session.watch_locked(Some(lock), |watch| scheduler.deploy(&plan, watch)) {
-            Ok(outcome) => journal::done(world, app, &outcome),
-            Err(error) => {
-                give_up(world, app, &error);
-                return Err(error.into());
-            }
-        }
-        Ok::<_, anyhow::Error>(())
+        roll_out(session, lock, scheduler.as_ref(), &plan)
     })();
     if ran.is_err() {
         put_back(environment, world, app);
@@ -166,16 +158,37 @@ fn deploy(
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
-    match earlier.filter(|earlier| *earlier != name) {
-        None => (),
-        Some(SchedulerName::External(earlier)) => {
-            say::warning(&format!("what {earlier} runs of {app} goes on: it is Dokku's to stop"));
-        }
-        Some(earlier) => leave(session, app, &earlier)
-            .with_context(|| format!("{app} runs via {name}, but leave {earlier}"))?,
+    if let Some(earlier) = earlier.filter(|earlier| *earlier != name) {
+        leave_earlier(session, app, &earlier)
+            .with_context(|| format!("{app} runs via {name}, but leave {earlier}"))?;
     }
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
+}
+
+/// Has the scheduler carry the plan out, and tells the journal.
+fn roll_out(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: &Plan) -> Result<()> {
+    let (world, app) = (&session.world, &plan.release.app);
+    journal::planned(world, app, plan);
+    match session.watch_locked(Some(lock), |watch| scheduler.deploy(plan, watch)) {
+        Ok(outcome) => {
+            journal::done(world, app, &outcome);
+            Ok(())
+        }
+        Err(error) => {
+            give_up(world, app, &error);
+            Err(error.into())
+        }
+    }
+}
+
+/// Ends what the earlier scheduler of an app runs of it, unless that is Dokku's to stop.
+fn leave_earlier(session: &Session, app: &AppName, earlier: &SchedulerName) -> Result<()> {
+    if let SchedulerName::External(earlier) = earlier {
+        say::warning(&format!("what {earlier} runs of {app} goes on: it is Dokku's to stop"));
+        return Ok(());
+    }
+    leave(session, app, earlier)
 }
 
 /// Writes down what will be true once the scheduler has committed it, so that it is known also where this program is killed.
