@@ -237,6 +237,7 @@ impl Supervisor {
         // A start that no event caused may have opened outputs since the last wait; they must be watched before the next
         // one.
         self.watch_outputs();
+        self.watch_memory();
         let timeout = self.timeout();
         self.means.begin_turn();
         if timeout.is_none_or(|timeout| timeout > PAUSE) {
@@ -360,7 +361,6 @@ impl Supervisor {
         self.look_at_clock();
         self.look_at_checks(now);
         self.watch_notify_socket();
-        self.watch_memory();
         self.carry_on();
         self.conclude_refresh();
         self.refresh(now);
