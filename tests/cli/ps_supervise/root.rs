@@ -450,9 +450,9 @@ fn what_stays_in_memory_is_the_resident_program_of_the_installation_under_the_sa
     let (supervisor, process) = roots.run("shop");
     let is_resident = |pid: u32| {
         let executed = fs::read_link(format!("/proc/{pid}/exe")).expect("it lives");
-        let words = fs::read(format!("/proc/{pid}/cmdline")).expect("it lives");
-        executed == resident.canonicalize().expect("there")
-            && words.starts_with(program.as_os_str().as_encoded_bytes())
+        let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("it lives");
+        let called = words.split('\0').next().unwrap_or_default().to_owned();
+        executed == resident.canonicalize().expect("there") && called.ends_with("/ps-supervise")
     };
     assert!(is_resident(root) && is_resident(supervisor));
     assert!(!roots.client().is_of_another_program(&program).expect("it answers"));

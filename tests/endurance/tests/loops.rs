@@ -78,7 +78,10 @@ fn a_crash_loop_is_cheap() -> Result<()> {
     let (late, all) = (Cost::of(&world)?, starts()? - before);
     note(&format!("crash loop: {all} starts; {early:?}, then {late:?}"));
     ensure!((4..=STARTS).contains(&all), "{all} starts");
-    ensure!(late.descriptors <= early.descriptors && late.files <= early.files + PASSING_FILES, "{early:?}, then {late:?}");
+    ensure!(
+        late.descriptors <= early.descriptors && late.files <= early.files + PASSING_FILES,
+        "{early:?}, then {late:?}"
+    );
     ensure!(late.kib <= early.kib + MOST_GROWTH_KIB, "{early:?}, then {late:?}");
     ensure!(!long() || late.cpu - early.cpu < MOST_CPU, "{early:?}, then {late:?}");
     Ok(())
