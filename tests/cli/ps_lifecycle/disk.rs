@@ -173,6 +173,42 @@ fn a_full_disk_keeps_nothing_alive_and_what_was_not_written_is_written_once_ther
     drop(mounted);
 }
 
+/// Leaves so many pages free on a disk that is full.
+fn leave(home: &Home, pages: u64) {
+    fill(home);
+    let filler = fs::OpenOptions::new().write(true).open(home.path("lib/filler")).expect("it was there");
+    let length = filler.metadata().expect("it has a length").len();
+    filler.set_len(length - pages * 4096).expect("it can be cut");
+}
+
+#[test]
+fn a_disk_that_fills_up_in_a_deploy_or_a_restart_costs_no_instance_and_the_next_one_with_room_works() {
+    let Some((home, mounted)) = on_a_full_disk(PROCFILE, &["--scale", "web=2"]) else { return };
+    let pids = home.pids("shop");
+    let next = home.source("next", "web: faultapp --tick 50\n");
+    let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &next];
+    for pages in [0, 2, 3] {
+        for words in [&deploy[..], &["ps-lifecycle", "restart", "shop"]] {
+            leave(&home, pages);
+            let ran = home.run(words);
+            assert_eq!(ran.status, Some(1), "{pages} pages free: {ran:?}");
+            assert!(ran.stderr.contains("No space left on device"), "{pages} pages free: {ran:?}");
+            assert_eq!(home.pids("shop"), pids, "{pages} pages free: {ran:?}");
+        }
+    }
+    leave(&home, 0);
+    let ran = home.run(&["ps-scale", "shop", "web=1"]);
+    assert!(ran.status == Some(1) && ran.stderr.contains("No space left on device"), "{ran:?}");
+    assert_eq!(home.pids("shop"), pids);
+    make_room(&home);
+    home.does(&deploy);
+    let after = home.pids("shop");
+    assert!(after.len() == 2 && after.values().all(|pid| !pids.values().any(|old| old == pid)), "{after:?}");
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+    home.is_silent();
+    drop(mounted);
+}
+
 struct Mounted(String);
 
 impl Drop for Mounted {
