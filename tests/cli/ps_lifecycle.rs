@@ -5,6 +5,8 @@ mod cage;
 #[path = "ps_lifecycle/home.rs"]
 mod home;
 
+#[path = "ps_lifecycle/after.rs"]
+mod after;
 #[path = "ps_lifecycle/all.rs"]
 mod all;
 #[path = "ps_lifecycle/boot.rs"]

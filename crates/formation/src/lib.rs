@@ -1,8 +1,9 @@
-//! The words that everybody here shares: names of apps and process types, counts, slots, what an instance is doing and how
-//! it ended. Values only: nothing here reads a file, a clock or an argument.
+//! The words that everybody here shares: names of apps and process types, counts, slots, what an instance is doing, how far
+//! it has come and how it ended. Values only: nothing here reads a file, a clock or an argument.
 
 mod app_name;
 mod counts;
+mod milestone;
 mod process_type;
 mod restart_policy;
 mod signal;
@@ -11,6 +12,7 @@ mod state;
 
 pub use app_name::{AppName, InvalidAppName};
 pub use counts::{Formation, InvalidQuantity, MAX_QUANTITY, Quantity};
+pub use milestone::{Milestone, Wait};
 pub use process_type::{FIRST_TYPE, InvalidProcessType, MAX_NAME_BYTES, ProcessType, RELEASE};
 pub use restart_policy::{InvalidRestartPolicy, RestartPolicy};
 pub use signal::{InvalidSignal, SignalName};

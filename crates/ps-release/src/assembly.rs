@@ -8,6 +8,7 @@ use env_files::Environment as Variables;
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use procfile::Procfile;
 use ps_apps::{StoredFormation, World, heeded, state_file};
+use type_settings::Disorder;
 
 use crate::error::Broken;
 use crate::tasks::{self, Task};
@@ -71,6 +72,9 @@ pub fn assemble(
         if let Some(what) = process.settings.contradiction() {
             return Err(Error::Contradiction { process_type: process.process_type.clone(), what });
         }
+    }
+    if let Some(Disorder { process_type, what }) = assembled.release.disorder() {
+        return Err(Error::Contradiction { process_type, what });
     }
     Ok(assembled)
 }

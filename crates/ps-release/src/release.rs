@@ -7,7 +7,7 @@ use std::time::Duration;
 use formation::{AppName, Formation, ProcessType, Quantity, RestartPolicy};
 use ps_probe::Checks;
 use ps_rollout::Strategy;
-use type_settings::TypeSettings;
+use type_settings::{Disorder, Order, TypeSettings};
 
 /// Where the program comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,5 +76,36 @@ impl Release {
     /// The process type of that name.
     pub fn process(&self, process_type: &ProcessType) -> Option<&Process> {
         self.processes.iter().find(|process| process.process_type == *process_type)
+    }
+
+    /// In which order its types start and end.
+    pub fn order(&self) -> Order {
+        let types = self.processes.iter().map(|process| (&process.process_type, &process.settings));
+        Order::of(&types.collect::<Vec<_>>())
+    }
+
+    /// Why one of its types could never start, because of the types that it waits for.
+    pub fn disorder(&self) -> Option<Disorder> {
+        let order = self.order();
+        // An image brings no Procfile that could say which types there are.
+        let knows_all = matches!(self.source, Source::Directory(_));
+        let known =
+            knows_all.then(|| self.processes.iter().map(|process| process.process_type.clone()).collect());
+        let policy = |process_type: &ProcessType| {
+            let own = self.process(process_type).and_then(|process| process.settings.restart_policy);
+            own.unwrap_or(self.restart_policy)
+        };
+        let is_stopped_first = |process: &&Process| {
+            process.strategy == Some(Strategy::StopFirst)
+                && order.is_awaited_to_be_done(&process.process_type)
+        };
+        let has_schedule = |process_type: &ProcessType| {
+            self.process(process_type).is_some_and(|process| process.settings.schedule.is_some())
+        };
+        order.disorder(known.as_ref(), policy, has_schedule).or_else(|| {
+            let process = self.processes.iter().find(is_stopped_first)?;
+            let what = "others wait for it to be done, which is proven beside what runs: its strategy cannot be stop-first";
+            Some(Disorder { process_type: process.process_type.clone(), what: what.to_owned() })
+        })
     }
 }

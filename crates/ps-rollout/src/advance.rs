@@ -25,6 +25,7 @@ impl Rollout {
                 self.happen(index, which, Happening::Due, None, turn);
             }
         }
+        self.end_waiting(turn.now);
     }
 
     /// Takes every step that needs no further event.
@@ -89,9 +90,10 @@ impl Rollout {
         }
     }
 
-    fn errand(&self, index: usize) -> Errand {
+    pub(crate) fn errand(&self, index: usize) -> Errand {
         let seat = &self.seats[index];
-        seat.errand(&self.rules[seat.rules], self.stage)
+        let comes_early = self.place(index).is_some_and(|place| place.comes_early);
+        seat.errand(&self.rules[seat.rules], self.stage, comes_early)
     }
 
     fn run_errands(&mut self, turn: &mut Turn) {
@@ -111,8 +113,11 @@ impl Rollout {
         }
     }
 
-    /// Whether the limits of the type permit an errand now.
+    /// Whether the limits of the type, and the types that wait for each other, permit an errand now.
     fn may(&self, index: usize, errand: Errand) -> bool {
+        if !self.is_let(index, errand) {
+            return false;
+        }
         match errand {
             Errand::Settled | Errand::Waits | Errand::Matures | Errand::Admit(_) => true,
             Errand::Start(revision) => self.is_free_of(index, revision) && self.may_start(index),

@@ -23,15 +23,15 @@ pub(crate) enum Errand {
 }
 
 impl Seat {
-    /// The next errand of the slot.
-    pub(crate) fn errand(&self, rules: &Rules, stage: Stage) -> Errand {
+    /// The next errand of the slot. `comes_early`: see [`crate::order::Place`].
+    pub(crate) fn errand(&self, rules: &Rules, stage: Stage, comes_early: bool) -> Errand {
         if stage == Stage::Idle || stage.is_final() {
             return Errand::Settled;
         }
         let errand = match (self.is_stopped, self.is_left_out) {
             (true, _) => self.emptying(),
             (false, true) => self.retire(Which::New).unwrap_or(Errand::Settled),
-            (false, false) => self.planned(rules, stage),
+            (false, false) => self.planned(rules, stage, comes_early),
         };
         match errand {
             // A run that is not in the record may be on either lane, so it is ended before another one is started.
@@ -40,9 +40,9 @@ impl Seat {
         }
     }
 
-    fn planned(&self, rules: &Rules, stage: Stage) -> Errand {
+    fn planned(&self, rules: &Rules, stage: Stage, comes_early: bool) -> Errand {
         match stage {
-            Stage::Proving => self.proving(rules.strategy),
+            Stage::Proving => self.proving(rules.strategy, comes_early),
             Stage::StoppingFirst => self.stopping_first(rules.strategy),
             Stage::Moving => self.moving(rules),
             Stage::Admitting => self.admitting(),
@@ -81,8 +81,8 @@ impl Seat {
         self.retire(Which::New).or_else(|| self.retire(Which::Old)).unwrap_or(Errand::Settled)
     }
 
-    fn proving(&self, strategy: Strategy) -> Errand {
-        if !self.is_rolled() || strategy == Strategy::StopFirst {
+    fn proving(&self, strategy: Strategy, comes_early: bool) -> Errand {
+        if !self.is_rolled() || (strategy == Strategy::StopFirst && !comes_early) {
             return Errand::Settled;
         }
         let Some(new) = &self.new else { return Errand::Start(Revision::New) };

@@ -4,6 +4,7 @@ mod advance;
 mod errand;
 mod event;
 mod life;
+mod order;
 mod outcome;
 mod plan;
 mod resume;

@@ -60,6 +60,8 @@ pub(crate) enum Happening {
     Remains,
     /// Its restart policy started it again.
     Respawned,
+    /// It ended by itself with success, and other types wait for that.
+    Done,
     /// Clients are to be led to it.
     Admit,
     /// It is to end.
@@ -121,6 +123,7 @@ fn from_starting(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Started => (Life::Probing, Probe),
         Happening::Refused | Happening::Died => (Life::Down, Fail),
+        Happening::Done => (Life::Finished, Nothing),
         Happening::Ended => (Life::Finished, Fail),
         Happening::Due => (Life::Starting, Fail),
         Happening::Retire => (Life::Ending, End),
@@ -140,6 +143,7 @@ fn from_probing(happening: Happening) -> (Life, Deed) {
         Happening::Ready => (Life::Maturing, Nothing),
         Happening::NotReady | Happening::Due => (Life::Probing, Fail),
         Happening::Died => (Life::Down, Fail),
+        Happening::Done => (Life::Finished, Nothing),
         Happening::Ended => (Life::Finished, Fail),
         Happening::Admit => (Life::Admitting, Admit),
         Happening::Retire => (Life::Ending, End),
@@ -158,6 +162,7 @@ fn from_maturing(happening: Happening) -> (Life, Deed) {
         Happening::Due => (Life::Ready, Nothing),
         Happening::NotReady => (Life::Maturing, Fail),
         Happening::Died => (Life::Down, Fail),
+        Happening::Done => (Life::Finished, Nothing),
         Happening::Ended => (Life::Finished, Fail),
         Happening::Admit => (Life::Admitting, Admit),
         Happening::Retire => (Life::Ending, End),
@@ -176,7 +181,7 @@ fn from_ready(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Admit => (Life::Admitting, Admit),
         Happening::Died => (Life::Down, Fail),
-        Happening::Ended => (Life::Finished, Nothing),
+        Happening::Ended | Happening::Done => (Life::Finished, Nothing),
         Happening::Retire => (Life::Ending, End),
         Happening::Started
         | Happening::Refused
@@ -197,7 +202,7 @@ fn from_admitting(happening: Happening) -> (Life, Deed) {
         // An earlier order may have been carried out, so it is withdrawn before it ends.
         Happening::NotAdmitted => (Life::Admitting, Fail),
         Happening::Died => (Life::Down, Fail),
-        Happening::Ended => (Life::Finished, Nothing),
+        Happening::Ended | Happening::Done => (Life::Finished, Nothing),
         Happening::Retire => (Life::Withdrawing, Withdraw),
         Happening::Started
         | Happening::Refused
@@ -214,7 +219,7 @@ fn from_admitting(happening: Happening) -> (Life, Deed) {
 fn from_serving(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Died => (Life::Down, Fail),
-        Happening::Ended => (Life::Finished, Nothing),
+        Happening::Ended | Happening::Done => (Life::Finished, Nothing),
         Happening::Retire => (Life::Withdrawing, Withdraw),
         Happening::Started
         | Happening::Refused
@@ -233,7 +238,7 @@ fn from_serving(happening: Happening) -> (Life, Deed) {
 fn from_withdrawing(happening: Happening) -> (Life, Deed) {
     match happening {
         Happening::Withdrawn | Happening::Died => (Life::Ending, End),
-        Happening::Ended => (Life::Finished, Nothing),
+        Happening::Ended | Happening::Done => (Life::Finished, Nothing),
         Happening::Respawned => (Life::Withdrawing, Withdraw),
         // It has not been told to end yet, so the same run can go on.
         Happening::Admit => (Life::Admitting, Admit),
@@ -252,7 +257,7 @@ fn from_withdrawing(happening: Happening) -> (Life, Deed) {
 /// Its main process has died, but other processes of it may live.
 fn from_ending(happening: Happening) -> (Life, Deed) {
     match happening {
-        Happening::Ended => (Life::Gone, Forget),
+        Happening::Ended | Happening::Done => (Life::Gone, Forget),
         Happening::Remains => (Life::Remaining, Fail),
         Happening::Respawned => (Life::Ending, End),
         Happening::Started
@@ -271,7 +276,7 @@ fn from_ending(happening: Happening) -> (Life, Deed) {
 
 fn from_remaining(happening: Happening) -> (Life, Deed) {
     match happening {
-        Happening::Ended => (Life::Gone, Forget),
+        Happening::Ended | Happening::Done => (Life::Gone, Forget),
         Happening::Respawned => (Life::Ending, End),
         Happening::Started
         | Happening::Refused
@@ -301,6 +306,7 @@ fn from_gone(happening: Happening) -> (Life, Deed) {
         | Happening::Withdrawn
         | Happening::Died
         | Happening::Ended
+        | Happening::Done
         | Happening::Remains
         | Happening::Admit
         | Happening::Retire => (Life::Gone, Nothing),
@@ -323,6 +329,7 @@ fn from_down(life: Life, happening: Happening) -> (Life, Deed) {
         | Happening::Withdrawn
         | Happening::Died
         | Happening::Ended
+        | Happening::Done
         | Happening::Remains
         | Happening::Admit => (life, Nothing),
     }
@@ -347,7 +354,7 @@ mod tests {
         Life::Finished,
     ];
 
-    const HAPPENINGS: [Happening; 14] = [
+    const HAPPENINGS: [Happening; 15] = [
         Happening::Started,
         Happening::Refused,
         Happening::Ready,
@@ -360,6 +367,7 @@ mod tests {
         Happening::Ended,
         Happening::Remains,
         Happening::Respawned,
+        Happening::Done,
         Happening::Admit,
         Happening::Retire,
     ];
@@ -408,7 +416,10 @@ mod tests {
                 let has_gone = next == Life::Gone && life != Life::Gone;
                 assert_eq!(deed == Deed::Forget, has_gone, "{life:?} {happening:?}");
                 if has_gone {
-                    assert_eq!(happening, Happening::Ended, "{life:?} is gone although it may live");
+                    assert!(
+                        matches!(happening, Happening::Ended | Happening::Done),
+                        "{life:?} is gone although it may live"
+                    );
                 }
             }
         }

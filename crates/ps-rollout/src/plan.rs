@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use formation::ProcessType;
+use formation::{ProcessType, Wait};
 use serde::{Deserialize, Serialize};
 
 use crate::Lane;
@@ -24,6 +24,8 @@ pub struct Plan {
 pub struct TypePlan {
     /// The rules.
     pub rules: Rules,
+    /// The types that it waits for.
+    pub after: Vec<Wait>,
     /// The change of each slot, by index.
     pub slots: BTreeMap<u16, Change>,
 }

@@ -70,6 +70,7 @@ impl Rollout {
                     *time = now + time.saturating_sub(origin);
                 }
             }
+            seat.held_until = seat.held_until.map(|time| now + time.saturating_sub(origin));
             // A run that served then does not run any more.
             seat.found_since = seat.found_since.map(|_| now);
         }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Action, Event};
 use crate::life::{Deed, Happening, Life};
+use crate::order::{self, Place};
 use crate::outcome::{Cause, Failure, Outcome};
 use crate::plan::{Plan, Rules};
 use crate::seat::{Seat, Which};
@@ -26,6 +27,9 @@ pub struct Rollout {
     pub(crate) stage: Stage,
     pub(crate) seats: Vec<Seat>,
     pub(crate) rules: Vec<Rules>,
+    /// How the types are related, by the index of their rules; empty if no type waits for another.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) places: Vec<Place>,
     #[serde(deserialize_with = "crate::run::number")]
     next_number: u64,
     /// Whether a slot that fails is left out while the others go on.
@@ -76,6 +80,7 @@ impl Rollout {
             stage: Stage::Idle,
             seats,
             rules: plan.types.values().map(|planned| planned.rules).collect(),
+            places: order::places(plan),
             next_number: plan.next_number,
             is_each_for_itself: false,
             seen: Duration::ZERO,
@@ -101,13 +106,15 @@ impl Rollout {
         self.seen = now;
         self.ring(&mut turn);
         self.advance(&mut turn);
+        self.limit_waiting(&turn);
         self.repeat(&mut turn);
         turn.actions
     }
 
     /// When it needs [`Event::Tick`], at the latest.
     pub fn due(&self) -> Option<Duration> {
-        self.seats.iter().flat_map(Seat::members).filter_map(|(_, member)| member.due).min()
+        let waiting = self.seats.iter().filter_map(|seat| seat.held_until);
+        self.seats.iter().flat_map(Seat::members).filter_map(|(_, member)| member.due).chain(waiting).min()
     }
 
     /// Every slot of the plan, including those that are kept.
@@ -264,6 +271,7 @@ impl Rollout {
         failure: Option<Failure>,
         turn: &mut Turn,
     ) {
+        let Some(happening) = self.meaning(index, happening) else { return };
         let seat = &mut self.seats[index];
         let rules = self.rules[seat.rules];
         let Some(member) = seat.member_mut(which) else { return };
@@ -300,17 +308,27 @@ impl Rollout {
         }
         let is_old = which == Which::Old;
         let was_admitting = matches!(failure, Failure::NotAdmitted(_));
-        if self.stage.is_open() && (!is_old || would_not_end) {
-            let slot = seat.slot.clone();
+        if self.stage.is_open() && !is_old {
+            self.miss(index, failure);
+        } else if self.stage.is_open() && would_not_end {
             seat.failure.get_or_insert_with(|| failure.clone());
-            if self.is_each_for_itself && !is_old {
-                seat.is_left_out = true;
-                return;
-            }
+            let slot = seat.slot.clone();
             self.give_up(Some(slot), failure);
         } else if is_old && (self.stage == Stage::PuttingBack || was_admitting) && before != Life::Serving {
             seat.trouble = Some(failure);
         }
+    }
+
+    /// The new run of a slot has failed.
+    pub(crate) fn miss(&mut self, index: usize, failure: Failure) {
+        let seat = &mut self.seats[index];
+        seat.failure.get_or_insert_with(|| failure.clone());
+        if self.is_each_for_itself {
+            seat.is_left_out = true;
+            return;
+        }
+        let slot = seat.slot.clone();
+        self.give_up(Some(slot), failure);
     }
 
     /// The first reason is the one that is reported.
@@ -336,6 +354,7 @@ fn unexplained(happening: Happening, rules: Rules) -> Failure {
         | Happening::Died
         | Happening::Remains
         | Happening::Respawned
+        | Happening::Done
         | Happening::Admit
         | Happening::Retire => Failure::Died("ended with an unknown status".to_owned()),
     }

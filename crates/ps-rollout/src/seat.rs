@@ -71,6 +71,9 @@ pub(crate) struct Seat {
     #[serde(default)]
     pub(crate) found_since: Option<Duration>,
     pub(crate) is_stopped: bool,
+    /// The deadline while it waits for a slot for which the rollout does nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) held_until: Option<Duration>,
     /// Whether its new run failed while the others go on.
     #[serde(default)]
     pub(crate) is_left_out: bool,
@@ -99,6 +102,7 @@ impl Seat {
             tenure: Tenure::Untouched,
             found_since: None,
             is_stopped: false,
+            held_until: None,
             is_left_out: false,
             failure: None,
             trouble: None,

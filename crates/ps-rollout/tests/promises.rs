@@ -10,6 +10,9 @@ use ps_rollout::{
     Rollout, Rules, Run, State, Strategy, TypePlan,
 };
 
+#[path = "promises/order.rs"]
+mod order;
+
 const NOW: Duration = Duration::from_secs(100);
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -36,7 +39,7 @@ fn deploy_by(types: &[(&str, Strategy)], change: impl Fn(&mut Rules)) -> Rollout
             number += 1;
             (index, Change::Replace(Present { number, lane: Lane::Own, is_up: true }))
         });
-        let planned = TypePlan { rules, slots: slots.collect() };
+        let planned = TypePlan { rules, after: Vec::new(), slots: slots.collect() };
         types_of_plan.insert(name.parse().expect("a legal process type"), planned);
     }
     Rollout::new(&Plan { types: types_of_plan, next_number: number + 1 })
@@ -216,7 +219,7 @@ fn where_each_slot_stands_for_itself_one_that_fails_takes_no_other_with_it() {
         };
         let kept = Change::Keep(Present { number: 1, lane: Lane::Own, is_up: true });
         let slots = BTreeMap::from([(1, kept), (2, Change::Start), (3, Change::Start)]);
-        let web = TypePlan { rules, slots };
+        let web = TypePlan { rules, after: Vec::new(), slots };
         let types = BTreeMap::from([("web".parse().expect("a legal process type"), web)]);
         Rollout::new(&Plan { types, next_number: 2 }).each_for_itself()
     };

@@ -40,7 +40,7 @@ pub(crate) async fn look(
             alive.push(run.clone());
             continue;
         }
-        let is_early = time.saturating_sub(*since) < FIRST_SECOND;
+        let is_early = time.saturating_sub(*since) < FIRST_SECOND && !is_to_end(containers, run);
         if container.is_some_and(|container| !is_early && containers.may_finish(container)) {
             ends.push((run.clone(), Event::Ended(run.clone())));
         } else {
@@ -49,6 +49,12 @@ pub(crate) async fn look(
         }
     }
     Ok(Sight { time, alive, ends })
+}
+
+/// Whether others wait for a run to be done, which it may be at once.
+fn is_to_end(containers: &Containers<'_>, run: &Run) -> bool {
+    let release = containers.fresh.as_ref().map(|fresh| fresh.release);
+    release.is_some_and(|release| release.order().is_awaited_to_be_done(&run.slot.process_type))
 }
 
 async fn told(

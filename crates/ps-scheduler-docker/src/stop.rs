@@ -51,7 +51,7 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
         }
     }
     let slots: Vec<Slot> = records.slots.keys().filter(|slot| order.which.includes(slot)).cloned().collect();
-    let stopped = app.engine.run(app.end_slots(&records, &slots, order.grace, watch));
+    let stopped = app.end_in_order(&records, slots.clone(), order.grace, watch);
     if !order.remove {
         app.note_stopped(&file, &records, &slots, watch);
         return Ok(stopped);
@@ -189,8 +189,30 @@ impl App<'_> {
         Ok(stopped)
     }
 
+    /// Ends the instances of these slots, those first that wait for others when they start.
+    fn end_in_order(
+        &self,
+        records: &InstanceFiles,
+        slots: Vec<Slot>,
+        grace: Duration,
+        watch: &mut Watch<'_>,
+    ) -> Stopped {
+        // Where nothing can be read of the release, they end all at once: that must not keep anything alive.
+        let deployed = ps_release::deployed(self.world, self.name).ok().flatten();
+        let order = deployed.map(|deployed| deployed.release.order()).unwrap_or_default();
+        let mut stopped = Stopped::default();
+        for part in order.ends(slots) {
+            let Stopped { ended, remaining } = self.engine.run(self.end_slots(records, &part, grace, watch));
+            stopped.ended.extend(ended);
+            stopped.remaining.extend(remaining);
+        }
+        stopped.ended.sort_by(|a, b| a.0.cmp(&b.0));
+        stopped.remaining.sort();
+        stopped
+    }
+
     /// Ends the instances of these slots, all at once.
-    pub(crate) async fn end_slots(
+    async fn end_slots(
         &self,
         records: &InstanceFiles,
         slots: &[Slot],
@@ -214,8 +236,6 @@ impl App<'_> {
                 End::Unknown(fault) => stopped.remaining.push((slot.clone(), fault.to_string())),
             }
         }
-        stopped.ended.sort_by(|a, b| a.0.cmp(&b.0));
-        stopped.remaining.sort();
         stopped
     }
 

@@ -163,13 +163,12 @@ fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<
     let fills = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && is_up(instance));
     let missing = judge.starting.iter().filter(|slot| !fills(slot));
     let fresh: BTreeSet<Slot> = missing.cloned().collect();
-    let deadlines =
-        fresh.iter().filter_map(|slot| spec.process(&slot.process_type)?.health.as_ref()?.deadline);
+    let order = spec.order();
     let deadline = Instant::now()
         + spec.longest_stop(plan.release.stop_timeout)
         + MARGIN
-        + deadlines.max().unwrap_or_default();
-    let filled = follower.wait_for(&fresh, &BTreeSet::new(), early, deadline, watch);
+        + coming_up(plan, spec, &fresh);
+    let filled = follower.wait_for(&fresh, &BTreeSet::new(), &order, early, deadline, watch);
     if filled.is_ok() {
         for slot in &fresh {
             follower.announce(slot, watch);
@@ -179,6 +178,16 @@ fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<
         (watch.say)(Progress::Note("What came up runs on".to_owned()));
     }
     filled
+}
+
+/// How long these slots may take to come up. Types that wait for each other come up one after the other.
+fn coming_up(plan: &Plan, spec: &Spec, fresh: &BTreeSet<Slot>) -> Duration {
+    let of_slot = |slot: &Slot| spec.process(&slot.process_type)?.health.as_ref()?.deadline;
+    if spec.order().is_empty() {
+        return fresh.iter().filter_map(of_slot).max().unwrap_or_default();
+    }
+    let types: BTreeSet<&ProcessType> = fresh.iter().map(|slot| &slot.process_type).collect();
+    types.into_iter().filter_map(|process_type| Some(plan.rules.get(process_type)?.deadline)).sum()
 }
 
 /// The pid of the run that fills each slot.

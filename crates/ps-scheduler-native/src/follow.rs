@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use formation::{Slot, State};
 use ps_scheduler::{Cancel, Error, Progress, Watch};
 use ps_supervisor::{Client, Message, Report, Request, Status};
+use type_settings::Order;
 
 use crate::logs;
 use crate::service::{Service, backend};
@@ -92,18 +93,19 @@ impl<'a> Follower<'a> {
         }
     }
 
-    /// Waits until every slot of `fresh` has been up for a second and every slot of `leaving` has ended. `early` are
-    /// messages that came before the reply.
+    /// Waits until every slot of `fresh` has been up for a second, or is done if other types wait for that, and every slot
+    /// of `leaving` has ended. `early` are messages that came before the reply.
     pub(crate) fn wait_for(
         &mut self,
         fresh: &BTreeSet<Slot>,
         leaving: &BTreeSet<Slot>,
+        order: &Order,
         early: Vec<Message>,
         deadline: Instant,
         watch: &mut Watch<'_>,
     ) -> Result<(), Error> {
         let (up, ready) = Default::default();
-        let mut awaited = Awaited { fresh, up, ready, leaving: leaving.clone() };
+        let mut awaited = Awaited { fresh, order, up, ready, leaving: leaving.clone() };
         for message in early {
             self.take(&mut awaited, message, watch)?;
         }
@@ -120,15 +122,34 @@ impl<'a> Follower<'a> {
                     let reason = self.known.get(slot)?.reason.as_ref()?;
                     Some(backend(format!("end {slot} of {}", self.service.app), reason))
                 });
-                return Err(obstacle.unwrap_or_else(|| {
+                return Err(obstacle.or_else(|| self.waits_in_vain(fresh, |_| true)).unwrap_or_else(|| {
                     self.service
                         .unreachable("the change is not done in time: its status and its logs tell more")
                 }));
             }
             if let Some(message) = self.next(now + TURN)? {
                 self.take(&mut awaited, message, watch)?;
+            } else {
+                // No message means that nobody is about to start an instance that was given up.
+                let is_hopeless = |slot: &Slot| self.depends_on_what_was_given_up(order, slot);
+                self.waits_in_vain(fresh, is_hopeless).map_or(Ok(()), Err)?;
             }
         }
+    }
+
+    /// What is to be said of the first of these slots that waits for others and is meant by `which`.
+    fn waits_in_vain(&self, fresh: &BTreeSet<Slot>, which: impl Fn(&Slot) -> bool) -> Option<Error> {
+        let waiting = |slot: &Slot| self.known.get(slot).filter(|status| status.state == State::Waiting);
+        let status = fresh.iter().filter(|slot| which(slot)).find_map(waiting)?;
+        let reason = status.reason.clone().unwrap_or_else(|| "waits for others".to_owned());
+        Some(Error::deploy_failed(&self.service.app, &status.slot, reason))
+    }
+
+    fn depends_on_what_was_given_up(&self, order: &Order, slot: &Slot) -> bool {
+        order.waits(&slot.process_type).iter().any(|wait| {
+            let of_type = self.known.values().filter(|status| status.slot.process_type == wait.process_type);
+            of_type.map(|status| status.state).any(|state| state == State::Crashed)
+        })
     }
 
     fn take(
@@ -262,6 +283,8 @@ impl<'a> Follower<'a> {
 struct Awaited<'a> {
     /// Slots that are being started.
     fresh: &'a BTreeSet<Slot>,
+    /// The types that wait for each other.
+    order: &'a Order,
     /// Slots whose process lives, and since when.
     up: BTreeMap<Slot, Instant>,
     /// Those of them that are ready.
@@ -282,7 +305,13 @@ impl Awaited<'_> {
         if !self.fresh.contains(slot) {
             return false;
         }
+        let is_to_end = || self.order.is_awaited_to_be_done(&slot.process_type);
         match status.state {
+            State::Stopped if status.done && is_news && is_to_end() => {
+                self.up.remove(slot);
+                self.ready.insert(slot.clone());
+                false
+            }
             State::Starting | State::Running if status.process.is_some() => {
                 self.up.entry(slot.clone()).or_insert_with(Instant::now);
                 if status.state == State::Running {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use formation::{Slot, State, Which};
 use ps_scheduler::{Error, Instance, Progress, StopOrder, Stopped, Watch};
 use ps_supervisor::{Client, Next, Request, strays};
+use type_settings::Order;
 
 use crate::follow::Follower;
 use crate::orphan;
@@ -175,7 +176,7 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let grace_seconds = Some(order.grace.as_secs());
     let early = follower.ask(&Request::Stop { slots, grace_seconds })?;
     let deadline = Instant::now() + longest(service, order.grace) + MARGIN;
-    follower.wait_for(&BTreeSet::new(), &leaving, early, deadline, watch)?;
+    follower.wait_for(&BTreeSet::new(), &leaving, &Order::default(), early, deadline, watch)?;
     // Beside the run that filled a slot there may have been its successor.
     let is_live = |instance: &Instance| which.includes(&instance.slot) && !is_at_rest(instance);
     while is_rolling && Instant::now() < deadline && status::instances(service)?.iter().any(is_live) {

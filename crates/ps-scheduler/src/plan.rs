@@ -199,6 +199,10 @@ fn rules_of(release: &Release, steps: &[Step], usual: Strategy) -> BTreeMap<Proc
         extent.wanted += u16::from(step.change != Change::Stop);
         extent.replaced += u16::from(step.change == Change::Replace);
     }
+    let order = release.order();
+    for (process_type, extent) in &mut extents {
+        extent.is_to_end = order.is_awaited_to_be_done(process_type);
+    }
     let rules = |(name, extent): (&ProcessType, Extent)| {
         (name.clone(), rules::of(release.process(name), usual, extent))
     };
@@ -219,9 +223,9 @@ fn decide(
     present: Option<&Instance>,
     intent: &Intent,
 ) -> Option<(Change, &'static str)> {
-    let is_filled = present.is_some_and(|now| {
-        now.state.is_alive() || matches!(now.state, State::Backoff | State::Waiting | State::Scheduled)
-    });
+    // An instance that waits for others has no process that could be kept or replaced.
+    let is_filled = present
+        .is_some_and(|now| now.state.is_alive() || matches!(now.state, State::Backoff | State::Scheduled));
     let is_meant = match intent {
         Intent::Converge(which) | Intent::Start(which) | Intent::Restart(which) => which.includes(slot),
         Intent::Deploy => true,

@@ -15,11 +15,13 @@ impl Plan {
     /// and what has come up meanwhile in a slot that was to be started is replaced.
     pub fn rollout(&self, present: &BTreeMap<Slot, Present>, next_number: u64) -> ps_rollout::Plan {
         let mut types: BTreeMap<_, TypePlan> = BTreeMap::new();
+        let order = self.release.order();
         for step in &self.steps {
             let process_type = &step.slot.process_type;
             let change = change(step, present.get(&step.slot).cloned());
             let (Some(change), Some(rules)) = (change, self.rules.get(process_type)) else { continue };
-            let planned = TypePlan { rules: *rules, slots: BTreeMap::new() };
+            let after = order.waits(process_type).to_vec();
+            let planned = TypePlan { rules: *rules, after, slots: BTreeMap::new() };
             types.entry(process_type.clone()).or_insert(planned).slots.insert(step.slot.index, change);
         }
         ps_rollout::Plan { types, next_number }

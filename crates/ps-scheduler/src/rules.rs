@@ -16,6 +16,8 @@ use crate::Process;
 const MINIMUM_LIFE: Duration = Duration::from_secs(1);
 /// How long an instance may take to start, beside the time for its checks.
 const COMING_UP: Duration = Duration::from_secs(30);
+/// How long an instance may take until it is done, if other types wait for that.
+const BEING_DONE: Duration = Duration::from_secs(60 * 60);
 /// A quarter of a type's slots is replaced at a time with one-by-one.
 const PARTS: u16 = 4;
 /// How many trials at a time each CPU of this machine allows, if that is more than a quarter of the slots.
@@ -28,11 +30,15 @@ pub(crate) struct Extent {
     pub(crate) wanted: u16,
     /// How many of them have a running instance that is replaced.
     pub(crate) replaced: u16,
+    /// Whether other types wait for it to be done.
+    pub(crate) is_to_end: bool,
 }
 
 /// The rules for one type. `process` is its part of the release (`None`: the release does not know it, for example a type
 /// of an image), and `usual` the scheduler's strategy.
 pub(crate) fn of(process: Option<&Process>, usual: Strategy, extent: Extent) -> Rules {
+    // A trial would do all of its work, and the run on the slot's own lane would do it again.
+    let usual = if extent.is_to_end { Strategy::Overlap } else { usual };
     let strategy = process.and_then(|process| process.strategy).unwrap_or(usual);
     let asked = process.and_then(|process| process.max_parallel);
     Rules {
@@ -41,8 +47,14 @@ pub(crate) fn of(process: Option<&Process>, usual: Strategy, extent: Extent) -> 
         max_trials: asked.or_else(|| trials(strategy, extent, cpus())),
         is_checked: process.is_some_and(|process| !process.checks.startup.is_empty()),
         minimum_life: MINIMUM_LIFE,
-        deadline: deadline(process),
+        deadline: if extent.is_to_end { time_to_be_done(process) } else { deadline(process) },
     }
+}
+
+/// How long an instance may take until it is done.
+fn time_to_be_done(process: Option<&Process>) -> Duration {
+    let set = process.and_then(|process| Some(process.settings.start_timeout_seconds?.seconds()));
+    set.unwrap_or(BEING_DONE)
 }
 
 /// If no slot is left without an instance meanwhile, all are started together. Slots that are replaced one by one are empty
@@ -100,7 +112,7 @@ mod tests {
     }
 
     fn max_parallel(strategy: Strategy, wanted: u16, replaced: u16) -> u16 {
-        of(None, strategy, Extent { wanted, replaced }).max_parallel.get()
+        of(None, strategy, Extent { wanted, replaced, is_to_end: false }).max_parallel.get()
     }
 
     #[test]
@@ -108,18 +120,19 @@ mod tests {
         let one_by_one = |wanted, replaced| max_parallel(Strategy::OneByOne, wanted, replaced);
         assert_eq!([1, 2, 7, 8, 300].map(|wanted| one_by_one(wanted, 1)), [1, 1, 1, 2, 75]);
         let asked = process(None, Some(3));
-        let rules = of(Some(&asked), Strategy::OneByOne, Extent { wanted: 300, replaced: 300 });
+        let rules =
+            of(Some(&asked), Strategy::OneByOne, Extent { wanted: 300, replaced: 300, is_to_end: false });
         assert_eq!(rules.max_parallel.get(), 3);
     }
 
     #[test]
     fn so_many_are_tried_at_a_time_as_the_machine_can_bear_unless_the_app_says_otherwise() {
         let of = |strategy, wanted, cpus| {
-            trials(strategy, Extent { wanted, replaced: wanted }, cpus).map(NonZeroU16::get)
+            trials(strategy, Extent { wanted, replaced: wanted, is_to_end: false }, cpus).map(NonZeroU16::get)
         };
         assert_eq!([1, 8, 300].map(|wanted| of(Strategy::OneByOne, wanted, 2)), [4, 4, 75].map(Some));
         assert_eq!([of(Strategy::Overlap, 8, 2), of(Strategy::StopFirst, 8, 2)], [None, None]);
-        let extent = Extent { wanted: 300, replaced: 300 };
+        let extent = Extent { wanted: 300, replaced: 300, is_to_end: false };
         let asked = super::of(Some(&process(None, Some(3))), Strategy::OneByOne, extent);
         assert_eq!(asked.max_trials().get(), 3);
     }
@@ -139,5 +152,16 @@ mod tests {
         assert_eq!(rules.deadline, Duration::from_secs(30 + 3 * 5 + 2 * 2));
         let nothing = of(None, Strategy::Overlap, Extent::default());
         assert_eq!((nothing.strategy, nothing.deadline), (Strategy::Overlap, COMING_UP));
+    }
+
+    #[test]
+    fn what_others_wait_for_to_be_done_runs_once_and_has_an_hour_unless_the_app_says_otherwise() {
+        let extent = Extent { wanted: 1, replaced: 1, is_to_end: true };
+        let rules = of(None, Strategy::OneByOne, extent);
+        assert_eq!((rules.strategy, rules.deadline), (Strategy::Overlap, BEING_DONE));
+        let mut asked = process(Some(Strategy::OneByOne), None);
+        asked.settings.start_timeout_seconds = "90".parse().ok();
+        let rules = of(Some(&asked), Strategy::OneByOne, extent);
+        assert_eq!((rules.strategy, rules.deadline), (Strategy::OneByOne, Duration::from_secs(90)));
     }
 }

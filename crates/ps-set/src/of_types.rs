@@ -1,11 +1,12 @@
 //! What the settings of process types come to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use app_json::AppJson;
 use formation::{AppName, ProcessType};
-use ps_apps::{EffectiveSetting, World, state_file};
+use ps_apps::{EffectiveSetting, StoredSettings, World, heeded, state_file};
+use type_settings::{Disorder, Order};
 
 use crate::print::Row;
 
@@ -23,11 +24,8 @@ pub(crate) fn effective(
 /// What is set for each type of an app alone, by a property or in app.json.
 pub(crate) fn rows(world: &World, app: &AppName) -> Result<Vec<Row>> {
     let (app_json, stored) = (recorded(world, app)?, world.stored_settings(app)?);
-    let mut types: BTreeSet<ProcessType> = world.known_types(app)?.unwrap_or_default();
-    let set = stored.types().chain(app_json.types_with_settings());
-    types.extend(set.filter_map(|name| name.parse().ok()));
     let mut rows = Vec::new();
-    for process_type in types {
+    for process_type in types(world, app, &app_json, &stored)? {
         // What the last deploy passed over has no effect.
         let of_file = app_json.settings(process_type.as_str()).unwrap_or_default();
         let effective = stored.of_type(&process_type, of_file);
@@ -42,6 +40,42 @@ pub(crate) fn rows(world: &World, app: &AppName) -> Result<Vec<Row>> {
         }));
     }
     Ok(rows)
+}
+
+/// What could never start if a type of an app waited for these types.
+pub(crate) fn disorder(
+    world: &World,
+    app: &AppName,
+    process_type: &ProcessType,
+    after: &str,
+) -> Result<Option<Disorder>> {
+    let (app_json, stored) = (recorded(world, app)?, world.stored_settings(app)?);
+    let mut all = BTreeMap::new();
+    for name in types(world, app, &app_json, &stored)? {
+        let of_file = app_json.settings(name.as_str()).unwrap_or_default();
+        let settings = heeded(&stored.of_type(&name, of_file));
+        all.insert(name, settings);
+    }
+    all.entry(process_type.clone()).or_default().after = after.parse().ok();
+    let usual = world.restart_policy(app)?;
+    let policy =
+        |name: &ProcessType| all.get(name).and_then(|settings| settings.restart_policy).unwrap_or(usual);
+    let has_schedule = |name: &ProcessType| all.get(name).is_some_and(|settings| settings.schedule.is_some());
+    // The next deploy may bring types that the last one did not have.
+    Ok(Order::of(&all.iter().collect::<Vec<_>>()).disorder(None, policy, has_schedule))
+}
+
+/// The types that an app has, and those for which something is set.
+fn types(
+    world: &World,
+    app: &AppName,
+    app_json: &AppJson,
+    stored: &StoredSettings,
+) -> Result<BTreeSet<ProcessType>> {
+    let mut types: BTreeSet<ProcessType> = world.known_types(app)?.unwrap_or_default();
+    let set = stored.types().chain(app_json.types_with_settings());
+    types.extend(set.filter_map(|name| name.parse().ok()));
+    Ok(types)
 }
 
 /// The app.json of the last deploy.

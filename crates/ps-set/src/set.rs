@@ -7,10 +7,13 @@ use ps_apps::{AppLock, Error, InvalidValue, PsProperty, SchedulerName, Scope, Wo
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 
-use crate::Target;
+use type_settings::Disorder;
+
 use crate::args::Args;
+use crate::{Target, of_types};
 
 const POLICY: &str = "restart-policy";
+const AFTER: &str = "after";
 const RESTORE: &str = "restore";
 
 pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
@@ -20,6 +23,7 @@ pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     if !args.value.is_empty() {
         property.check(&args.value).map_err(|invalid| refusal(world, &invalid))?;
         refuse_without_effect(world, property, args)?;
+        refuse_disorder(world, &target, property, &args.value)?;
     }
     write(world, &target, property, args)?;
     Ok(Outcome::Done)
@@ -34,6 +38,22 @@ fn refuse_without_effect(world: &World, property: &PsProperty, args: &Args) -> R
         "skip-deploy cannot be true here: it keeps Dokku from deploying what is pushed, and here nothing is deployed \
          unless you say so (ps-scale --skip-deploy only stores counts)",
     ))
+}
+
+/// A type that could never start is refused here, and not by the next start.
+fn refuse_disorder(world: &World, target: &Target, property: &PsProperty, value: &str) -> Result<()> {
+    let (Scope::App(app), Some(process_type)) = (target.scope(), target.process_type()) else {
+        return Ok(());
+    };
+    if property.name != AFTER {
+        return Ok(());
+    }
+    match of_types::disorder(world, app, process_type, value)? {
+        Some(Disorder { process_type, what }) => {
+            Err(Refusal::failed(format!("the settings of {process_type}: {what}")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Dokku judges a restart policy before it looks whether there is such an app.

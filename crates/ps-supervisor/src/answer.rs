@@ -99,6 +99,10 @@ impl Supervisor {
             Request::Roll { slots } => self.roll(slots)?,
             Request::Cancel => self.cancel_rollout(),
             Request::End { grace_seconds } => {
+                if !self.means.spec.order().is_empty() {
+                    // It would end old and new all at once.
+                    self.give_up_rollout();
+                }
                 let all: Vec<Slot> = self.seats.keys().cloned().chain(self.means.spec.wanted()).collect();
                 self.stop(&all, grace_seconds);
                 self.end_for(Cause::Client);
@@ -112,6 +116,7 @@ impl Supervisor {
     fn handle_wanted(&mut self, slots: &[Slot], event: Event) -> Result<(), String> {
         self.refuse_while_rolling()?;
         let wanted = self.means.spec.wanted();
+        self.let_stay(slots);
         for slot in slots.iter().filter(|slot| wanted.contains(slot)) {
             if let Some(seat) = self.seats.get_mut(slot) {
                 seat.handle(event, &mut self.means);
@@ -126,10 +131,10 @@ impl Supervisor {
         let meant: Vec<Slot> = spec.wanted().into_iter().filter(|slot| slots.contains(slot)).collect();
         let is_new = !meant.is_empty();
         spec.stopped.extend(meant);
-        for slot in slots {
-            if let Some(seat) = self.seats.get_mut(slot) {
-                seat.handle(Event::Stop, &mut self.means);
-            }
+        self.end_in_order(slots.iter().cloned());
+        if self.is_rolling() {
+            // The rollout is told of each of them at once.
+            self.end_the_rest();
         }
         // A list of stopped slots that was damaged is written anew, also where this revision changes nothing.
         let is_damaged = |spec: &Spec| spec.list_passed_over(&self.service).is_some();

@@ -48,7 +48,9 @@ pub fn misses_supervisor(service: &Path) -> bool {
 fn is_kept(run: &Status) -> bool {
     match (&run.process, run.state) {
         (Some(process), _) => process.boot_id == boot_id(),
-        (None, state) => matches!(state, State::Starting | State::Backoff | State::Scheduled),
+        (None, state) => {
+            matches!(state, State::Starting | State::Waiting | State::Backoff | State::Scheduled)
+        }
     }
 }
 
@@ -90,6 +92,7 @@ mod tests {
             ("running", Some(&earlier), false),
             ("backoff", None, true),
             ("scheduled", None, true),
+            ("waiting", None, true),
             ("stopped", None, false),
             ("crashed", None, false),
         ] {

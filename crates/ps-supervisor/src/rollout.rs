@@ -255,6 +255,7 @@ fn rules(rules: Rules, has_own: bool) -> Rules {
 fn plan(next: &Next, order: &Order) -> Plan {
     let wanted: BTreeSet<Slot> = next.spec.wanted().into_iter().collect();
     let mut types: BTreeMap<_, TypePlan> = BTreeMap::new();
+    let types_in_order = next.spec.order();
     let filled = order.present.keys().cloned();
     for slot in wanted.iter().cloned().chain(filled).collect::<BTreeSet<Slot>>() {
         let Some(manner) = next.rolling.get(slot.process_type.as_str()) else { continue };
@@ -271,7 +272,8 @@ fn plan(next: &Next, order: &Order) -> Plan {
             (true, false, None) | (false, _, None) => continue,
         };
         let has_own = next.spec.process(&slot.process_type).is_some_and(|process| process.health.is_some());
-        let planned = TypePlan { rules: rules(manner.rules, has_own), slots: BTreeMap::new() };
+        let after = types_in_order.waits(&slot.process_type).to_vec();
+        let planned = TypePlan { rules: rules(manner.rules, has_own), after, slots: BTreeMap::new() };
         types.entry(slot.process_type).or_insert(planned).slots.insert(slot.index, change);
     }
     Plan { types, next_number: order.next_number }

@@ -3,6 +3,7 @@
 //! handled by the run.
 
 mod beside;
+mod held_back;
 mod scheduled;
 mod told;
 
@@ -104,6 +105,9 @@ impl Seat {
                 self.held = next;
                 waiting.extend(self.act(action, event, means));
             }
+            if held == Held::Waiting && self.held == Held::Off {
+                self.current.status.reason = None;
+            }
             if (side, held) != (self.side, self.held) {
                 self.timer = self.timer.filter(|_| matches!(self.held, Held::Backoff | Held::Broken));
                 self.current.mark_changed();
@@ -115,6 +119,7 @@ impl Seat {
     fn act(&mut self, action: Action, event: Event, means: &mut Means) -> Vec<Event> {
         match action {
             Action::Nothing | Action::Tell => Vec::new(),
+            Action::Hold => self.hold(means),
             Action::Fill => self.fill(event, means),
             Action::End if self.current.end(means) => Vec::new(),
             Action::End => vec![Event::Empty],
@@ -150,7 +155,7 @@ impl Seat {
             Ok(()) => {
                 let died = std::mem::replace(&mut self.known, self.current.number());
                 self.current.status.restarts += u32::from(is_again);
-                if is_again {
+                if is_again || event == Event::Met {
                     means.news.tell(News::Respawned { died }, &self.slot, self.known);
                 }
                 Vec::new()
@@ -405,6 +410,7 @@ fn typed_directory(spec: &Spec) -> Option<PathBuf> {
 fn shown(held: Held, run: RunState) -> State {
     match held {
         Held::Off | Held::Done => State::Stopped,
+        Held::Waiting => State::Waiting,
         Held::Filled => alone(run, None),
         Held::Emptying(_) => State::Stopping,
         Held::Backoff | Held::Broken => State::Backoff,

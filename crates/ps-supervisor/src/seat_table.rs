@@ -3,11 +3,17 @@
 //! exists only while a rollout replaces the first one. Both parts are total, pure functions, printed in docs/supervisor.md
 //! and compared with it by tests.
 
+mod beside;
+
+pub(crate) use beside::{Aside, Beside};
+
 /// The state of the run that fills the seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Held {
     /// Empty: never started, or stopped.
     Off,
+    /// Empty, until the types that its type waits for have come as far as that.
+    Waiting,
     /// Filled by a run, from the order to start it until its main process ends.
     Filled,
     /// Its run is ending; what follows is known already.
@@ -41,17 +47,6 @@ pub(crate) enum Then {
     Crashed,
 }
 
-/// The run beside the one that fills the seat, during a replacement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Beside {
-    /// There is none.
-    Nobody,
-    /// The new run of a rollout, which may take the seat.
-    Incoming,
-    /// The old run, which had the seat.
-    Leaving,
-}
-
 /// The decision of the restart policy about a process that ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum AfterDeath {
@@ -81,6 +76,8 @@ pub(crate) enum Event {
     Stop,
     /// An order to replace its run.
     Restart,
+    /// The types that its type waits for have come as far as that.
+    Met,
     /// A rollout orders a new run beside the current one.
     Replace,
     /// A rollout orders the current run to end, and no restart to follow.
@@ -106,6 +103,8 @@ pub(crate) enum Event {
 pub(crate) enum Action {
     /// Nothing.
     Nothing,
+    /// Say [`Event::Met`] at once if its type waits for no other. If it does, the supervisor says so later.
+    Hold,
     /// Start a run.
     Fill,
     /// End the current run.
@@ -114,19 +113,6 @@ pub(crate) enum Action {
     Delay,
     /// Tell the clients that nothing more is to be done.
     Tell,
-}
-
-/// What is done about the run beside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Aside {
-    /// Nothing.
-    Nothing,
-    /// Start a run beside the current one.
-    Bring,
-    /// End the run beside.
-    End,
-    /// Exchange the two runs.
-    Swap,
 }
 
 impl Held {
@@ -138,6 +124,7 @@ impl Held {
         }
         match self {
             Self::Off => from_off(event),
+            Self::Waiting => from_waiting(event),
             Self::Filled => from_filled(event),
             Self::Emptying(then) => from_emptying(then, event),
             Self::Backoff => from_backoff(event),
@@ -151,7 +138,13 @@ impl Held {
     pub(crate) fn is_occupied(self) -> bool {
         match self {
             Self::Filled | Self::Emptying(_) => true,
-            Self::Off | Self::Backoff | Self::Broken | Self::Scheduled | Self::Done | Self::Crashed => false,
+            Self::Off
+            | Self::Waiting
+            | Self::Backoff
+            | Self::Broken
+            | Self::Scheduled
+            | Self::Done
+            | Self::Crashed => false,
         }
     }
 
@@ -159,17 +152,23 @@ impl Held {
     pub(crate) fn is_at_rest(self) -> bool {
         match self {
             Self::Off | Self::Done | Self::Crashed => true,
-            Self::Filled | Self::Emptying(_) | Self::Backoff | Self::Broken | Self::Scheduled => false,
+            Self::Waiting
+            | Self::Filled
+            | Self::Emptying(_)
+            | Self::Backoff
+            | Self::Broken
+            | Self::Scheduled => false,
         }
     }
 }
 
 fn from_off(event: Event) -> (Held, Action) {
     match event {
-        Event::Want | Event::Start | Event::Restart => (Held::Filled, Action::Fill),
+        Event::Want | Event::Start | Event::Restart => (Held::Waiting, Action::Hold),
         Event::Schedule => (Held::Scheduled, Action::Tell),
         Event::Stop
         | Event::Fire
+        | Event::Met
         | Event::Replace
         | Event::Retire
         | Event::Dismiss
@@ -179,6 +178,26 @@ fn from_off(event: Event) -> (Held, Action) {
         | Event::Empty
         | Event::Gone
         | Event::Due => (Held::Off, Action::Nothing),
+    }
+}
+
+fn from_waiting(event: Event) -> (Held, Action) {
+    match event {
+        Event::Met => (Held::Filled, Action::Fill),
+        Event::Schedule => (Held::Scheduled, Action::Tell),
+        Event::Stop | Event::Retire => (Held::Off, Action::Tell),
+        Event::Want
+        | Event::Fire
+        | Event::Start
+        | Event::Restart
+        | Event::Replace
+        | Event::Dismiss
+        | Event::Promote
+        | Event::Died(_)
+        | Event::Broke
+        | Event::Empty
+        | Event::Gone
+        | Event::Due => (Held::Waiting, Action::Nothing),
     }
 }
 
@@ -195,6 +214,7 @@ fn from_filled(event: Event) -> (Held, Action) {
         | Event::Schedule
         | Event::Fire
         | Event::Start
+        | Event::Met
         | Event::Replace
         | Event::Dismiss
         | Event::Promote
@@ -213,7 +233,8 @@ fn from_emptying(then: Then, event: Event) -> (Held, Action) {
         Event::Schedule => if_scheduled(then),
         Event::Fire => if_due(then),
         Event::Stop | Event::Retire => Then::Off,
-        Event::Replace
+        Event::Met
+        | Event::Replace
         | Event::Dismiss
         | Event::Promote
         | Event::Died(_)
@@ -256,7 +277,7 @@ fn if_wanted(then: Then) -> Then {
 fn after_end(then: Then) -> (Held, Action) {
     match then {
         Then::Off => (Held::Off, Action::Tell),
-        Then::Fill => (Held::Filled, Action::Fill),
+        Then::Fill => (Held::Waiting, Action::Hold),
         Then::Backoff => (Held::Backoff, Action::Delay),
         Then::Scheduled => (Held::Scheduled, Action::Tell),
         Then::Done => (Held::Done, Action::Tell),
@@ -266,11 +287,13 @@ fn after_end(then: Then) -> (Held, Action) {
 
 fn from_backoff(event: Event) -> (Held, Action) {
     match event {
-        Event::Due | Event::Restart | Event::Fire => (Held::Filled, Action::Fill),
+        Event::Due | Event::Fire => (Held::Filled, Action::Fill),
+        Event::Restart => (Held::Waiting, Action::Hold),
         Event::Stop | Event::Retire => (Held::Off, Action::Tell),
         Event::Want
         | Event::Schedule
         | Event::Start
+        | Event::Met
         | Event::Replace
         | Event::Dismiss
         | Event::Promote
@@ -283,10 +306,12 @@ fn from_backoff(event: Event) -> (Held, Action) {
 
 fn from_broken(event: Event) -> (Held, Action) {
     match event {
-        Event::Due | Event::Start | Event::Restart | Event::Fire => (Held::Filled, Action::Fill),
+        Event::Due | Event::Fire => (Held::Filled, Action::Fill),
+        Event::Start | Event::Restart => (Held::Waiting, Action::Hold),
         Event::Stop | Event::Retire => (Held::Off, Action::Tell),
         Event::Want
         | Event::Schedule
+        | Event::Met
         | Event::Replace
         | Event::Dismiss
         | Event::Promote
@@ -300,9 +325,11 @@ fn from_broken(event: Event) -> (Held, Action) {
 fn from_scheduled(event: Event) -> (Held, Action) {
     match event {
         // It is wanted or asked for anew: it has no schedule any more.
-        Event::Want | Event::Restart | Event::Start | Event::Fire => (Held::Filled, Action::Fill),
+        Event::Want | Event::Restart | Event::Start => (Held::Waiting, Action::Hold),
+        Event::Fire => (Held::Filled, Action::Fill),
         Event::Stop | Event::Retire => (Held::Off, Action::Tell),
         Event::Schedule
+        | Event::Met
         | Event::Replace
         | Event::Dismiss
         | Event::Promote
@@ -317,11 +344,12 @@ fn from_scheduled(event: Event) -> (Held, Action) {
 /// `Done` and `Crashed`: only an explicit order starts it again.
 fn from_over(held: Held, event: Event) -> (Held, Action) {
     match event {
-        Event::Start | Event::Restart => (Held::Filled, Action::Fill),
+        Event::Start | Event::Restart => (Held::Waiting, Action::Hold),
         Event::Schedule => (Held::Scheduled, Action::Tell),
         Event::Stop | Event::Retire => (Held::Off, Action::Tell),
         Event::Want
         | Event::Fire
+        | Event::Met
         | Event::Replace
         | Event::Dismiss
         | Event::Promote
@@ -330,99 +358,6 @@ fn from_over(held: Held, event: Event) -> (Held, Action) {
         | Event::Empty
         | Event::Gone
         | Event::Due => (held, Action::Nothing),
-    }
-}
-
-impl Beside {
-    /// The next state of the run beside, and the action.
-    #[must_use]
-    pub(crate) fn after(self, event: Event) -> (Self, Aside) {
-        match self {
-            Self::Nobody => from_nobody(event),
-            Self::Incoming => from_incoming(event),
-            Self::Leaving => from_leaving(event),
-        }
-    }
-
-    /// Whether the current run's part of the table gets an event. During a rollout it ignores the spec and orders to start
-    /// or restart; an order to stop still counts.
-    #[must_use]
-    pub(crate) fn lets_through(self, event: Event) -> bool {
-        match event {
-            Event::Want | Event::Schedule | Event::Fire | Event::Start | Event::Restart => {
-                self != Self::Incoming
-            }
-            // The new run has been promoted already.
-            Event::Promote => self != Self::Leaving,
-            Event::Stop
-            | Event::Replace
-            | Event::Retire
-            | Event::Dismiss
-            | Event::Died(_)
-            | Event::Broke
-            | Event::Empty
-            | Event::Gone
-            | Event::Due => true,
-        }
-    }
-}
-
-/// A new run that has ended may still be promoted: a job that has finished.
-fn from_nobody(event: Event) -> (Beside, Aside) {
-    match event {
-        Event::Replace => (Beside::Incoming, Aside::Bring),
-        Event::Promote => (Beside::Leaving, Aside::Swap),
-        Event::Want
-        | Event::Schedule
-        | Event::Fire
-        | Event::Start
-        | Event::Stop
-        | Event::Restart
-        | Event::Retire
-        | Event::Dismiss
-        | Event::Died(_)
-        | Event::Broke
-        | Event::Empty
-        | Event::Gone
-        | Event::Due => (Beside::Nobody, Aside::Nothing),
-    }
-}
-
-fn from_incoming(event: Event) -> (Beside, Aside) {
-    match event {
-        Event::Stop | Event::Dismiss => (Beside::Incoming, Aside::End),
-        Event::Promote => (Beside::Leaving, Aside::Swap),
-        Event::Gone => (Beside::Nobody, Aside::Nothing),
-        Event::Want
-        | Event::Schedule
-        | Event::Fire
-        | Event::Start
-        | Event::Restart
-        | Event::Replace
-        | Event::Retire
-        | Event::Died(_)
-        | Event::Broke
-        | Event::Empty
-        | Event::Due => (Beside::Incoming, Aside::Nothing),
-    }
-}
-
-fn from_leaving(event: Event) -> (Beside, Aside) {
-    match event {
-        Event::Stop | Event::Dismiss => (Beside::Leaving, Aside::End),
-        Event::Gone => (Beside::Nobody, Aside::Nothing),
-        Event::Want
-        | Event::Schedule
-        | Event::Fire
-        | Event::Start
-        | Event::Restart
-        | Event::Replace
-        | Event::Retire
-        | Event::Promote
-        | Event::Died(_)
-        | Event::Broke
-        | Event::Empty
-        | Event::Due => (Beside::Leaving, Aside::Nothing),
     }
 }
 

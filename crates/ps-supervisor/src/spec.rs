@@ -22,7 +22,7 @@ use durable::ReadError;
 use formation::{ProcessType, RestartPolicy, Slot};
 use log_store::{Limits, WhenFull};
 use serde::{Deserialize, Serialize};
-use type_settings::{Size, TypeSettings, Whole};
+use type_settings::{Order, Size, TypeSettings, Whole};
 
 use crate::health::Health;
 use crate::layout::MAX_FILE_BYTES;
@@ -226,12 +226,13 @@ impl Spec {
         Duration::from_secs(longest)
     }
 
-    /// The longest time from the order to end an instance to SIGKILL, over all types. `grace` is the app's current grace
+    /// The longest time from the order to end all instances to the last SIGKILL. `grace` is the app's current grace
     /// period. It counts twice for a type with a stop command, because that may take as long as the processes may take
-    /// afterwards.
+    /// afterwards, and once for each type in the longest row of types that end one after the other.
     pub fn longest_stop(&self, grace: Duration) -> Duration {
         let has_command = self.processes.iter().any(|process| process.settings.stop_command.is_some());
-        self.longest_grace().max(grace) * if has_command { 2 } else { 1 }
+        let of_one = self.longest_grace().max(grace) * if has_command { 2 } else { 1 };
+        of_one.saturating_mul(self.order().longest_row())
     }
 
     /// The restart policy of this type.
@@ -289,6 +290,25 @@ impl Spec {
     /// The type of that name.
     pub fn process(&self, process_type: &ProcessType) -> Option<&ProcessSpec> {
         self.processes.iter().find(|process| process.process_type == process_type.as_str())
+    }
+
+    /// In which order the types start and end.
+    pub fn order(&self) -> Order {
+        if self.processes.iter().all(|process| process.settings.after.is_none()) {
+            return Order::default();
+        }
+        let typed = |process: &ProcessSpec| process.process_type.parse::<ProcessType>().ok();
+        let types: Vec<(ProcessType, &TypeSettings)> =
+            self.processes.iter().filter_map(|process| Some((typed(process)?, &process.settings))).collect();
+        let types: Vec<_> = types.iter().map(|(process_type, settings)| (process_type, *settings)).collect();
+        Order::of(&types)
+    }
+
+    /// The slots of one type that are to be filled.
+    pub(crate) fn wanted_of(&self, process_type: &ProcessType) -> Vec<Slot> {
+        let quantity = self.process(process_type).map_or(0, |process| process.quantity);
+        let slots = (1..=quantity).map(|n| Slot::new(process_type.clone(), n));
+        slots.filter(|slot| !self.stopped.contains(slot)).collect()
     }
 
     /// The slots that are to be filled: all of the formation except those that were stopped.

@@ -7,8 +7,10 @@ mod checks;
 mod clock;
 mod flow;
 mod happened;
+mod lock;
 mod memory;
 mod notify;
+mod order;
 mod reexec;
 mod rollout;
 mod runs;
@@ -17,17 +19,13 @@ mod unseen;
 mod watched;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::Slot;
-use rustix::fs::FlockOperation;
-use rustix::io::Errno;
 use rustix::process::WaitOptions;
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
@@ -56,15 +54,10 @@ use crate::tidier::Tidier;
 use crate::wakeup::Wakeup;
 use crate::watched::{Refresh, WatchedPaths};
 
-/// The file of a service directory that is locked by its supervisor.
-const LOCK_FILE: &str = "lock";
 /// The signals that end a supervisor.
 const END_SIGNALS: [i32; 2] = [SIGTERM, SIGINT];
 /// How often a tree that is meant to become empty is looked at, and sending an unsent answer is tried again.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long another process that only tests the lock may keep a supervisor from taking it.
-const OTHERS_LOOK: Duration = Duration::from_millis(200);
-const AGAIN: Duration = Duration::from_millis(5);
 /// The pause after something failed.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
@@ -90,6 +83,8 @@ pub struct Supervisor {
     pub(crate) attached: Option<Attached>,
     /// Why the output of an instance could not be handed to the foreground program.
     unattached: Option<Error>,
+    /// The slots that are to end one type after the other, and whether they were told so.
+    pub(crate) leaving: BTreeMap<Slot, bool>,
     pub(crate) is_ending: bool,
     /// Whether a client asked to stop everything for good. A signal only ends this supervisor.
     pub(crate) is_told_to_rest: bool,
@@ -123,7 +118,7 @@ impl Supervisor {
 
     fn open_with(service: &Path, lock: Option<File>) -> Result<Box<Self>, Error> {
         let spec = Spec::read(service)?;
-        let lock = lock.map_or_else(|| take_lock(service), Ok)?;
+        let lock = lock.map_or_else(|| lock::take(service), Ok)?;
         let mut supervisor = Self::take_charge(service, spec, lock, None, &END_SIGNALS)?;
         supervisor.note_spec_file();
         if supervisor.means.state.slots_left().is_empty() {
@@ -189,6 +184,7 @@ impl Supervisor {
             signals,
             attached,
             unattached: None,
+            leaving: BTreeMap::new(),
             is_ending: false,
             is_told_to_rest: false,
             told_unwritten: None,
@@ -220,8 +216,8 @@ impl Supervisor {
 
     fn is_over(&mut self, until: Until) -> bool {
         let is_due = self.is_ending || until == Until::AtRest;
-        let is_at_rest = self.means.ending.is_empty() && self.seats.values().all(Seat::is_at_rest);
-        if !is_due || !is_at_rest || self.clears_strays() {
+        let is_at_rest = self.seats.values().all(Seat::is_at_rest) || (!self.is_ending && self.only_waits());
+        if !is_due || !self.means.ending.is_empty() || !is_at_rest || self.clears_strays() {
             return false;
         }
         if self.is_written_down() {
@@ -256,9 +252,9 @@ impl Supervisor {
     pub(crate) fn begin_end(&mut self) {
         self.is_ending = true;
         self.give_up_rollout();
-        for seat in self.seats.values_mut().filter(|seat| !seat.is_at_rest()) {
-            seat.handle(Event::Stop, &mut self.means);
-        }
+        let live = self.seats.values().filter(|seat| !seat.is_at_rest());
+        let live: Vec<Slot> = live.map(|seat| seat.slot().clone()).collect();
+        self.end_in_order(live);
     }
 
     /// Ends the runs beside those that fill the seats, when no rollout continues.
@@ -277,12 +273,19 @@ impl Supervisor {
         self.open_outputs();
         self.limit_logs();
         self.wind_clock();
+        self.let_stay(&wanted);
+        let is_ordered = !self.means.spec.order().is_empty();
+        let mut leaving = Vec::new();
         let is_of = |slot: &Slot| wanted.iter().any(|wanted| wanted.process_type == slot.process_type);
         for seat in self.seats.values_mut() {
             let rule = self.clock.as_ref().and_then(|clock| clock.rule(&seat.slot().process_type));
             let event = match (wanted.contains(seat.slot()), rule) {
                 // A run beside those of the formation, which runs to its end.
                 (false, Some(rule)) if seat.is_extra(rule.overlap) && is_of(seat.slot()) => continue,
+                (false, _) if is_ordered => {
+                    leaving.push(seat.slot().clone());
+                    continue;
+                }
                 (false, _) => Event::Stop,
                 (true, Some(rule)) => {
                     seat.go_by(&rule.timetable, &mut self.means);
@@ -295,6 +298,7 @@ impl Supervisor {
             seat.leave_schedule();
             seat.handle(event, &mut self.means);
         }
+        self.end_in_order(leaving);
         self.watch_files();
     }
 
@@ -358,6 +362,7 @@ impl Supervisor {
         for seat in self.seats.values_mut() {
             seat.look(now, &mut self.means);
         }
+        self.end_next();
         self.look_at_clock();
         self.look_at_checks(now);
         self.watch_notify_socket();
@@ -378,6 +383,7 @@ impl Supervisor {
 
     /// Records and tells what has changed, and removes seats that no longer belong to the formation.
     pub(crate) fn publish(&mut self) {
+        self.start_held();
         let wanted = self.means.spec.wanted();
         let mut gone = Vec::new();
         let unsure = self.seats.values().any(|seat| seat.has_changed() && seat.is_unsure());
@@ -428,21 +434,5 @@ impl Supervisor {
         let others = self.paused.values().copied().chain(rollout).chain(logs);
         let next = seats.chain(unsent).chain(others).chain(own.into_iter().flatten()).min()?;
         Some(next.saturating_duration_since(now))
-    }
-}
-
-fn take_lock(service: &Path) -> Result<File, Error> {
-    let path = service.join(LOCK_FILE);
-    let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
-    let lock = open.map_err(|error| Error::io("open", &path, error))?;
-    // A process that only tests whether a supervisor lives holds the lock for a moment. That is no other supervisor yet.
-    let until = Instant::now() + OTHERS_LOOK;
-    loop {
-        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => return Ok(lock),
-            Err(Errno::WOULDBLOCK) if Instant::now() < until => thread::sleep(AGAIN),
-            Err(Errno::WOULDBLOCK) => return Err(Error::AlreadySupervised { service: service.to_owned() }),
-            Err(errno) => return Err(Error::io("lock", &path, errno)),
-        }
     }
 }

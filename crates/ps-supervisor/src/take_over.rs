@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use formation::{Exit, OutOfMemory, Slot, State};
+use formation::{Exit, OutOfMemory, ProcessType, Slot, State};
 use os_process::{ProcessId, boot_id, since_boot};
 use ps_rollout::Role;
 
@@ -138,7 +138,7 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
         Held::Backoff => {
             (Held::Emptying(Then::Backoff), Run::being_cleared(run, Cause::ByItself(AfterDeath::Again)))
         }
-        Held::Off | Held::Filled | Held::Emptying(_) | Held::Broken | Held::Scheduled => {
+        Held::Off | Held::Waiting | Held::Filled | Held::Emptying(_) | Held::Broken | Held::Scheduled => {
             (Held::Emptying(Then::Off), Run::being_cleared(run, Cause::Asked))
         }
     }
@@ -173,6 +173,8 @@ fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
         State::Crashed => Held::Crashed,
         _ if earlier.done || decision == Some(AfterDeath::Rest) => Held::Done,
         _ if decision == Some(AfterDeath::GiveUp) => Held::Crashed,
+        // All of the app may have died with the supervisor: a type that waits for others waits for them as at a first start.
+        _ if ended.is_some() && waits_for_others(&earlier.slot.process_type, means) => Held::Off,
         _ if deaths.waits(since_boot()).is_some() => Held::Backoff,
         _ => Held::Off,
     };
@@ -195,6 +197,10 @@ fn for_want_of_memory(status: &Status, exit: Option<Exit>, means: &Means) -> Opt
     let reason = limited.reason(in_force, exit);
     limited.remove();
     reason
+}
+
+fn waits_for_others(process_type: &ProcessType, means: &Means) -> bool {
+    means.spec.settings(process_type).is_some_and(|settings| settings.after.is_some())
 }
 
 /// The death of a process while no supervisor lived. Its lifetime is not known, so it is taken to have ended just now.

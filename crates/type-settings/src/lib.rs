@@ -1,17 +1,19 @@
 //! What can be set for a process type. The table says it once: `ps-set`, app.json and the documentation take names, values,
 //! defaults and meanings from it, and the values of one type are one struct. Values only: nothing here reads a file or knows an app.
 
+mod order;
 mod restarting;
 mod serialized;
 mod settings;
 mod table;
 mod value;
 
+pub use order::{Disorder, Order};
 pub use settings::TypeSettings;
 pub use table::{LONGEST_VALUE, Setting};
 pub use value::{
-    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns, Ready, Size,
-    Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
+    Account, After, Age, Awaited, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths,
+    Patterns, Ready, Size, Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
 };
 
 /// The example of the README is a test.

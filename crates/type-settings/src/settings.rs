@@ -4,13 +4,15 @@ use formation::{RestartPolicy, SignalName};
 use timetable::{Schedule, ZoneName};
 
 use crate::value::{
-    Account, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns, Ready, Size,
-    Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
+    Account, After, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns,
+    Ready, Size, Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
 };
 
 /// The settings of one process type; `None`: not set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeSettings {
+    /// The types that it waits for before it starts.
+    pub after: Option<After>,
     /// How many CPUs all of its processes have together.
     pub cpu_max: Option<Cpus>,
     /// The group that it runs as.

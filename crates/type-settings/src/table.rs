@@ -63,6 +63,10 @@ macro_rules! row {
 }
 
 pub(crate) const TABLE: &[Setting] = &[
+    row!("after", after, default: None,
+        rule: "types with commas between them, each with :started, :ready or :done behind it if need be, such as db,migrate:done",
+        meaning: "other types whose instances must have started, be ready or be done before one of this type starts; without a word ready, and done where restart-policy no is set for the other type",
+        is_list: true, is_local: true),
     row!("cpu-max", cpu_max, default: None,
         rule: "a number of CPUs such as 0.5 or 2, 0.01 to 1024",
         meaning: "how much of the CPUs all processes of an instance have together"),
@@ -278,6 +282,11 @@ mod tests {
     #[test]
     fn values_that_make_no_sense_are_refused_and_the_others_read_back_as_written() {
         let rows: &[(&str, &[&str], &[&str])] = &[
+            (
+                "after",
+                &["db", "db:ready,migrate:done", "a:started"],
+                &["", ",", "db,", "db:", "db:up", "db:Ready", "d b", "a.b", "db,db:done", ":done"],
+            ),
             (
                 "cpu-max",
                 &["0.5", "2", "0.01", "1.125", "1024"],

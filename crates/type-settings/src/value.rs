@@ -2,6 +2,7 @@
 //! app.json, and displays as text that is read back as the same value.
 
 mod account;
+mod after;
 mod amount;
 mod command_line;
 mod cpus;
@@ -20,6 +21,7 @@ mod when_full;
 mod whole;
 
 pub use account::Account;
+pub use after::{After, Awaited};
 pub use amount::{Age, Size};
 pub use command_line::CommandLine;
 pub use cpus::Cpus;

@@ -16,7 +16,11 @@ fn bad_input_is_refused_in_one_line_and_nothing_changes() {
         (&["A", "restore"], 1, "\"A\" is no app name"),
         (&["", "restore"], 1, "app name is missing"),
         (&[&long, "restore"], 1, "128 are allowed"),
-        (&["box", "bogus", "1"], 1, "\"bogus\" is no ps property: use one of dockerfile-start-cmd"),
+        (
+            &["box", "bogus", "1"],
+            1,
+            "\"bogus\" is no ps property: use one of after, cpu-max, dockerfile-start-cmd",
+        ),
         (&["box", "../../x", "1"], 1, "is no ps property"),
         (&["box", "scale", "web=1"], 1, "is no ps property"),
         (&["box", "can-scale", "false"], 1, "is no ps property"),

@@ -106,7 +106,7 @@ fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
 
 /// A process that has just ended counts as missing until its supervisor has handled that.
 fn is_on_its_way(state: State) -> bool {
-    matches!(state, State::Starting | State::Backoff | State::Missing)
+    matches!(state, State::Starting | State::Waiting | State::Backoff | State::Missing)
 }
 
 fn slots(process_type: &ProcessType, quantity: u16) -> impl Iterator<Item = Slot> + use<'_> {

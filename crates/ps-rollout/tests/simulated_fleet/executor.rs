@@ -27,6 +27,8 @@ enum Thing {
     Born { run: Run, revision: Revision, lane: Lane },
     /// A run ends by itself.
     Dies(u64),
+    /// A run that others wait for to be done is done.
+    Finishes(u64),
     /// A run that was told to end has ended.
     Empties(u64),
     /// The restart policy starts again what died.
@@ -88,6 +90,8 @@ impl<'a> Simulation<'a> {
             fleet.record.insert(slot.clone(), present.number);
             if !present.is_up {
                 book.excused.insert(slot.clone());
+                // Others may wait for it, and nobody brings it back.
+                book.had_trouble |= planned.kind == crate::scenario::Kind::Keep;
             }
         }
         let written = rollout.clone();
@@ -120,6 +124,8 @@ impl<'a> Simulation<'a> {
                 self.later(20, Thing::Respawns(number));
             } else if self.dice.chance(4) {
                 self.later(40, Thing::Dies(number));
+            } else if self.scenario.is_to_end(&self.fleet.bodies[&number].run.slot) {
+                self.later(40, Thing::Finishes(number));
             }
         }
         if self.dice.chance(8) {
@@ -211,6 +217,7 @@ impl<'a> Simulation<'a> {
             Thing::Answer(event) => self.answer(event),
             Thing::Born { run, revision, lane } => self.bear(run, revision, lane),
             Thing::Dies(number) => self.die(number),
+            Thing::Finishes(number) => self.finish(number),
             Thing::Empties(number) => self.empty(number),
             Thing::Respawns(number) => self.respawn(number),
             Thing::Asks(event) => self.ask(event),
@@ -253,9 +260,16 @@ impl<'a> Simulation<'a> {
                 Action::End(run) => {
                     self.laws().may_touch(run)?;
                     self.laws().may_be_told_to_end(run, self.rollout.state())?;
+                    self.laws().may_end_before_others(run, self.rollout.state())?;
                     self.book.told.insert(run.number);
                 }
                 Action::Start { run, revision: Revision::Old, .. } => self.laws().may_return(run)?,
+                Action::Start { run, revision: Revision::New, .. } => {
+                    self.laws().may_start(run)?;
+                    self.book.ordered.insert(run.number);
+                }
+                // Ordered again, it may name a run that died since then and was started again by its restart policy.
+                Action::Commit(_) if self.book.is_committing => (),
                 Action::Commit(runs) => {
                     runs.iter().try_for_each(|run| self.laws().may_be_recorded(run, self.now))?;
                     self.book.is_committing = true;
@@ -270,6 +284,10 @@ impl<'a> Simulation<'a> {
     fn prove(&mut self) {
         for body in self.fleet.alive().filter(|body| body.revision == Revision::New && body.was_ready) {
             let minimum_life = self.scenario.slots[&body.run.slot].rules.minimum_life;
+            if self.scenario.is_to_end(&body.run.slot) {
+                // It proves itself by its end.
+                continue;
+            }
             if self.now >= body.born + minimum_life {
                 self.book.proven.insert(body.run.slot.clone());
             }

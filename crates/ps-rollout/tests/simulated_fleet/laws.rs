@@ -23,6 +23,8 @@ pub(crate) struct Book {
     pub(crate) coming: BTreeSet<u64>,
     /// Runs that were told to end.
     pub(crate) told: BTreeSet<u64>,
+    /// Runs that were ordered.
+    pub(crate) ordered: BTreeSet<u64>,
     /// Slots whose old run has finished as it should, and the executor said so.
     pub(crate) finished: BTreeSet<Slot>,
     /// Whether anything at all went wrong by itself.
@@ -41,7 +43,7 @@ pub(crate) struct Laws<'a> {
     pub(crate) book: &'a Book,
 }
 
-fn law(holds: bool, broken: impl FnOnce() -> String) -> Lawful {
+pub(crate) fn law(holds: bool, broken: impl FnOnce() -> String) -> Lawful {
     if holds { Ok(()) } else { Err(broken()) }
 }
 

@@ -9,6 +9,7 @@ mod dice;
 mod executor;
 mod fleet;
 mod laws;
+mod order_laws;
 mod sabotage;
 mod scenario;
 
@@ -197,4 +198,9 @@ fn an_engine_that_overlaps_what_stops_first_is_caught() {
 #[test]
 fn an_engine_that_overlaps_what_goes_one_by_one_is_caught() {
     is_caught(Sabotage::OverlapsWhatGoesOneByOne, &["not on its own lane"]);
+}
+
+#[test]
+fn an_engine_that_knows_no_order_of_types_is_caught() {
+    is_caught(Sabotage::KnowsNoOrder, &["started before", "ended before"]);
 }

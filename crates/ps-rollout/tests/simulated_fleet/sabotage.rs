@@ -24,6 +24,7 @@ pub(crate) enum Sabotage {
     OverlapsWhatGoesOneByOne,
     RestartsNothing,
     SwitchesClients,
+    KnowsNoOrder,
 }
 
 impl Sabotage {
@@ -41,6 +42,9 @@ impl Sabotage {
             };
             if is_mistaken {
                 planned.rules.strategy = Strategy::Overlap;
+            }
+            if sabotage == Some(Self::KnowsNoOrder) {
+                planned.after.clear();
             }
             if sabotage == Some(Self::KnowsNoLimit) {
                 planned.rules.max_parallel = NonZeroU16::MAX;

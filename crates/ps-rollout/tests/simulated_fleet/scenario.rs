@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use formation::{ProcessType, Slot};
+use formation::{Milestone, ProcessType, Slot, Wait};
 use ps_rollout::{Change, Lane, Plan, Present, Rules, Strategy, TypePlan};
 
 use crate::dice::Dice;
@@ -43,12 +43,25 @@ pub(crate) struct Scenario {
 }
 
 impl Scenario {
+    /// What the type of a slot waits for.
+    pub(crate) fn waits(&self, slot: &Slot) -> &[Wait] {
+        &self.plan.types[&slot.process_type].after
+    }
+
+    /// Whether others wait for the type of a slot to be done.
+    pub(crate) fn is_to_end(&self, slot: &Slot) -> bool {
+        let is_it = |wait: &Wait| wait.process_type == slot.process_type && wait.milestone == Milestone::Done;
+        self.plan.types.values().flat_map(|planned| &planned.after).any(is_it)
+    }
+
     pub(crate) fn roll(dice: &mut Dice<'_>) -> Self {
         let mut number = 0;
-        let mut types = BTreeMap::new();
+        let mut types: BTreeMap<ProcessType, TypePlan> = BTreeMap::new();
         for name in ["web", "worker", "clock"].iter().take(1 + usize::try_from(dice.below(3)).unwrap_or(0)) {
             let process_type: ProcessType = name.parse().expect("a legal process type");
-            types.insert(process_type, type_plan(dice, &mut number));
+            let mut planned = type_plan(dice, &mut number);
+            planned.after = after(dice, &types);
+            types.insert(process_type, planned);
         }
         let plan = Plan { types, next_number: number + 1 };
         let slots = planned(&plan);
@@ -75,7 +88,26 @@ fn type_plan(dice: &mut Dice<'_>, number: &mut u64) -> TypePlan {
     };
     let is_deploy = !dice.chance(25);
     let count = 1 + u16::try_from(dice.below(4)).unwrap_or(0);
-    TypePlan { rules, slots: (1..=count).map(|index| (index, change(dice, number, is_deploy))).collect() }
+    let slots = (1..=count).map(|index| (index, change(dice, number, is_deploy))).collect();
+    TypePlan { rules, after: Vec::new(), slots }
+}
+
+/// What a type waits for, of those that there are already: so none of them waits for it.
+fn after(dice: &mut Dice<'_>, earlier: &BTreeMap<ProcessType, TypePlan>) -> Vec<Wait> {
+    let mut waits = Vec::new();
+    for (process_type, planned) in earlier {
+        if !dice.chance(40) {
+            continue;
+        }
+        let milestone = match dice.below(3) {
+            1 => Milestone::Started,
+            // Nobody may wait for what stops first to be done.
+            2 if planned.rules.strategy != Strategy::StopFirst => Milestone::Done,
+            _ => Milestone::Ready,
+        };
+        waits.push(Wait { process_type: process_type.clone(), milestone });
+    }
+    waits
 }
 
 /// A deploy replaces, starts and stops; a scale keeps, starts and stops.

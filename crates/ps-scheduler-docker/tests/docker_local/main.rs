@@ -5,6 +5,7 @@ mod deaths;
 mod engines;
 mod faults;
 mod follow;
+mod order;
 mod place;
 mod rollouts;
 mod runs;

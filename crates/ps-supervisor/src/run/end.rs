@@ -61,13 +61,16 @@ pub(crate) struct Terms {
     policy: RestartPolicy,
     pub(super) grace: Duration,
     settings: TypeSettings,
+    /// Whether other types wait until its runs are done.
+    pub(crate) are_to_end: bool,
 }
 
 impl Terms {
     /// The rules of a type in a spec.
     pub(crate) fn of(spec: &Spec, process_type: &ProcessType) -> Self {
         let settings = spec.settings(process_type).cloned().unwrap_or_default();
-        Self { policy: spec.policy(process_type), grace: spec.grace(process_type), settings }
+        let (policy, grace) = (spec.policy(process_type), spec.grace(process_type));
+        Self { policy, grace, settings, are_to_end: spec.order().is_awaited_to_be_done(process_type) }
     }
 
     /// The event with which an ordered end begins.

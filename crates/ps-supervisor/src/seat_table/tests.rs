@@ -6,9 +6,10 @@ const AFTER_DEATHS: [AfterDeath; 4] =
 const THENS: [Then; 6] = [Then::Off, Then::Fill, Then::Backoff, Then::Scheduled, Then::Done, Then::Crashed];
 const BESIDE: [Beside; 3] = [Beside::Nobody, Beside::Incoming, Beside::Leaving];
 /// What the world does by itself, in any order, without a person or a rollout.
-const BY_ITSELF: [Event; 10] = [
+const BY_ITSELF: [Event; 11] = [
     Event::Want,
     Event::Fire,
+    Event::Met,
     Event::Died(AfterDeath::Again),
     Event::Died(AfterDeath::Await),
     Event::Died(AfterDeath::Rest),
@@ -21,7 +22,7 @@ const BY_ITSELF: [Event; 10] = [
 const ROLLED: [Event; 3] = [Event::Replace, Event::Dismiss, Event::Gone];
 
 fn held() -> Vec<Held> {
-    let mut all = vec![Held::Off, Held::Filled];
+    let mut all = vec![Held::Off, Held::Waiting, Held::Filled];
     all.extend(THENS.map(Held::Emptying));
     all.extend([Held::Backoff, Held::Broken, Held::Scheduled, Held::Done, Held::Crashed]);
     all
@@ -29,8 +30,8 @@ fn held() -> Vec<Held> {
 
 /// Those that mean something to what fills a seat.
 fn heard() -> Vec<Event> {
-    let mut all = vec![Event::Want, Event::Schedule, Event::Fire];
-    all.extend([Event::Start, Event::Stop, Event::Restart, Event::Retire, Event::Promote]);
+    let mut all = vec![Event::Want, Event::Schedule, Event::Fire, Event::Start, Event::Met, Event::Stop];
+    all.extend([Event::Restart, Event::Retire, Event::Promote]);
     all.extend(AFTER_DEATHS.map(Event::Died));
     all.extend([Event::Broke, Event::Empty, Event::Due]);
     all
@@ -104,8 +105,7 @@ fn two_runs_live_in_a_seat_only_while_it_is_replaced() {
         for event in events() {
             let ((held, beside), action, aside) = step(seat, event);
             if action == Action::Fill {
-                // What filled it has ended: nothing did, or that is what was just said.
-                assert!(!seat.0.is_occupied() || event == Event::Empty, "{seat:?} is filled on {event:?}");
+                assert!(!seat.0.is_occupied(), "{seat:?} is filled on {event:?}");
                 assert_eq!(held, Held::Filled);
             }
             if aside == Aside::Bring {
@@ -187,7 +187,7 @@ fn what_somebody_asks_for_is_started_from_every_state() {
         for event in [Event::Start, Event::Restart] {
             let (mut now, action) = held.after(event);
             let mut is_filled = action == Action::Fill || (held == Held::Filled && event == Event::Start);
-            for event in [Event::Empty, Event::Due] {
+            for event in [Event::Empty, Event::Due, Event::Met] {
                 let (after, action) = now.after(event);
                 is_filled |= action == Action::Fill;
                 now = after;
@@ -235,5 +235,26 @@ fn what_is_due_fills_a_seat_that_waits_for_it_and_nothing_that_was_stopped_or_is
     }
     let (seat, _) = Held::Filled.after(Event::Died(AfterDeath::Await));
     assert_eq!(seat.after(Event::Empty), (Held::Scheduled, Action::Tell));
-    assert_eq!(seat.after(Event::Fire).0.after(Event::Empty), (Held::Filled, Action::Fill), "due meanwhile");
+    assert_eq!(seat.after(Event::Fire).0.after(Event::Empty), (Held::Waiting, Action::Hold), "due meanwhile");
+}
+
+#[test]
+fn only_a_restart_policy_and_a_schedule_fill_a_seat_without_asking_whether_its_type_has_to_wait() {
+    for held in held() {
+        for event in events() {
+            let (next, action) = held.after(event);
+            assert_eq!(action == Action::Hold, next == Held::Waiting && held != Held::Waiting, "{held:?}");
+            if action == Action::Fill {
+                assert!(
+                    matches!(event, Event::Due | Event::Fire) || held == Held::Waiting,
+                    "{held:?} is filled on {event:?}"
+                );
+            }
+        }
+    }
+    for event in events() {
+        let (next, action) = Held::Waiting.after(event);
+        let is_filled = (next, action) == (Held::Filled, Action::Fill);
+        assert_eq!(is_filled, event == Event::Met, "{event:?}");
+    }
 }

@@ -35,7 +35,7 @@ impl Supervisor {
     pub fn attached(service: &Path, spec: Spec, attachment: Attachment) -> Result<Box<Self>, Error> {
         let attached = Attached { attachment, news: Vec::new(), ending_since: None };
         let mut supervisor =
-            Self::take_charge(service, spec, super::take_lock(service)?, Some(attached), &SIGNALS)?;
+            Self::take_charge(service, spec, super::lock::take(service)?, Some(attached), &SIGNALS)?;
         supervisor.watch_ends().map_err(|errno| Error::io("watch", service, errno))?;
         supervisor.apply();
         supervisor.unattached.take().map_or(Ok(supervisor), Err)
@@ -61,7 +61,7 @@ impl Supervisor {
             stopped: Vec::new(),
         };
         let mut supervisor =
-            Self::take_charge(service, nothing, super::take_lock(service)?, None, &super::END_SIGNALS)?;
+            Self::take_charge(service, nothing, super::lock::take(service)?, None, &super::END_SIGNALS)?;
         supervisor.adopt()?;
         let left = supervisor.seats.values().filter(|seat| !seat.is_at_rest());
         let left = left.map(|seat| seat.status().clone()).collect();
@@ -183,6 +183,7 @@ impl Supervisor {
             return;
         }
         let waits_for = self.running();
+        self.end_the_rest();
         for run in self.seats.values_mut().flat_map(Seat::runs_mut) {
             run.hurry(&mut self.means);
         }

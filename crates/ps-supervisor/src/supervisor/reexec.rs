@@ -13,7 +13,8 @@ use std::time::Instant;
 
 use rustix::process::WaitStatus;
 
-use super::{LOCK_FILE, Supervisor};
+use super::Supervisor;
+use super::lock::LOCK_FILE;
 use crate::Error;
 use crate::candidate::{Candidate, GOES_ON};
 use crate::control::Message;
@@ -48,7 +49,9 @@ impl Supervisor {
     pub(crate) fn ask_candidate(&mut self, program: PathBuf, client: u64) -> Result<(), String> {
         self.refuse_while_rolling()?;
         let is_ending = |run: &Run| run.state().is_ending();
-        let is_busy = self.is_ending || self.seats.values().flat_map(Seat::runs).any(is_ending);
+        let is_busy = self.is_ending
+            || !self.leaving.is_empty()
+            || self.seats.values().flat_map(Seat::runs).any(is_ending);
         if is_busy || self.attached.is_some() || self.candidate.is_some() {
             return Err("something is being ended or replaced here: ask again later".to_owned());
         }

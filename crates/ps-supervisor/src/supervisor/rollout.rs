@@ -38,6 +38,11 @@ impl Supervisor {
         Ok(())
     }
 
+    /// Whether a rollout is in progress.
+    pub(crate) fn is_rolling(&self) -> bool {
+        self.rollout.as_ref().is_some_and(|carried| !carried.is_over())
+    }
+
     /// Refuses a request that cannot be combined with a rollout, while one is in progress.
     ///
     /// # Errors
@@ -140,7 +145,7 @@ impl Supervisor {
     }
 
     /// Drops the rollout at the supervisor's end. The next supervisor starts with the spec that is there.
-    pub(super) fn give_up_rollout(&mut self) {
+    pub(crate) fn give_up_rollout(&mut self) {
         if self.rollout.is_some() {
             self.listen_to_runs(false);
             self.forget_rollout();

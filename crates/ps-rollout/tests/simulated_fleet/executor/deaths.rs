@@ -21,6 +21,7 @@ impl Simulation<'_> {
                 Thing::Answer(_) => true,
                 Thing::Born { .. } => self.dice.chance(50),
                 Thing::Dies(_)
+                | Thing::Finishes(_)
                 | Thing::Empties(_)
                 | Thing::Respawns(_)
                 | Thing::Asks(_)

@@ -40,6 +40,13 @@ impl Simulation<'_> {
         self.fleet.bodies.insert(run.number, body);
         if self.dice.chance(4) {
             self.later(30, Thing::Dies(run.number));
+        } else if self.scenario.is_to_end(&run.slot) {
+            // One in 20 is never done.
+            if self.dice.chance(5) {
+                self.excuse(&run, false);
+            } else {
+                self.later(20, Thing::Finishes(run.number));
+            }
         }
         if self.is_dead { Ok(()) } else { self.deliver(Event::Started(run)).map(|_| ()) }
     }
@@ -53,6 +60,9 @@ impl Simulation<'_> {
             // Its main process ends first, and the rest of its tree lives on for a while.
             let (run, how) = (body.run.clone(), "signal 15".to_owned());
             return if self.is_dead { Ok(()) } else { self.deliver(Event::Died { run, how }).map(|_| ()) };
+        }
+        if has_finished && self.scenario.is_to_end(&body.run.slot) {
+            return self.finish(number);
         }
         body.is_alive = false;
         body.has_finished = has_finished;
@@ -72,6 +82,28 @@ impl Simulation<'_> {
         }
         let is_old = self.fleet.bodies[&number].revision == Revision::Old;
         if self.deliver(Event::Ended(run.clone()))? && is_old {
+            self.book.finished.insert(run.slot);
+        }
+        Ok(())
+    }
+
+    /// It has done what others wait for.
+    pub(super) fn finish(&mut self, number: u64) -> Lawful {
+        let Some(body) = self.fleet.bodies.get_mut(&number).filter(|body| body.is_alive && !body.is_told)
+        else {
+            return Ok(());
+        };
+        (body.is_alive, body.has_finished) = (false, true);
+        let (run, is_old) = (body.run.clone(), body.revision == Revision::Old);
+        self.book.coming.remove(&number);
+        self.book.excused.insert(run.slot.clone());
+        if !is_old {
+            self.book.proven.insert(run.slot.clone());
+        }
+        if self.is_dead || !self.deliver(Event::Ended(run.clone()))? {
+            // Nobody saw how it ended.
+            self.book.had_trouble = true;
+        } else if is_old {
             self.book.finished.insert(run.slot);
         }
         Ok(())

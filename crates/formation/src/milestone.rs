@@ -1,0 +1,49 @@
+//! How far an instance has come, for others that wait for it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ProcessType;
+
+/// How far an instance has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Milestone {
+    /// Its process lives, or has ended by itself as it should.
+    Started,
+    /// It is ready, or has ended by itself as it should.
+    Ready,
+    /// It has ended by itself as it should.
+    Done,
+}
+
+impl Milestone {
+    /// Every milestone.
+    pub const ALL: [Self; 3] = [Self::Started, Self::Ready, Self::Done];
+
+    /// The word in settings.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Ready => "ready",
+            Self::Done => "done",
+        }
+    }
+
+    /// The words behind "waits for db".
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Started => "to have started",
+            Self::Ready => "to be ready",
+            Self::Done => "to be done",
+        }
+    }
+}
+
+/// What a process type waits for: all wanted instances of another type, until they have come so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// The other type.
+    pub process_type: ProcessType,
+    /// How far.
+    pub milestone: Milestone,
+}

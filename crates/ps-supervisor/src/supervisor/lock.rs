@@ -1,0 +1,38 @@
+//! The lock that the one supervisor of a service directory holds.
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::fs::FlockOperation;
+use rustix::io::Errno;
+
+use crate::Error;
+
+/// The file of a service directory that is locked by its supervisor.
+pub(super) const LOCK_FILE: &str = "lock";
+/// How long another process that only tests the lock may keep a supervisor from taking it.
+const OTHERS_LOOK: Duration = Duration::from_millis(200);
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// Takes the lock of a service directory.
+///
+/// # Errors
+/// Another supervisor holds it, or it cannot be opened.
+pub(super) fn take(service: &Path) -> Result<File, Error> {
+    let path = service.join(LOCK_FILE);
+    let open = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let lock = open.map_err(|error| Error::io("open", &path, error))?;
+    // A process that only tests whether a supervisor lives holds the lock for a moment. That is no other supervisor yet.
+    let until = Instant::now() + OTHERS_LOOK;
+    loop {
+        match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => return Ok(lock),
+            Err(Errno::WOULDBLOCK) if Instant::now() < until => thread::sleep(AGAIN),
+            Err(Errno::WOULDBLOCK) => return Err(Error::AlreadySupervised { service: service.to_owned() }),
+            Err(errno) => return Err(Error::io("lock", &path, errno)),
+        }
+    }
+}
