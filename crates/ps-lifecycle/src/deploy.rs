@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use env_files::MAX_ENV_FILE_BYTES;
-use formation::{AppName, Which};
+use formation::{AppName, Formation, Which};
 use ps_apps::{AppLock, Bytes, Deployed, FormationOrigin, SchedulerName, Scope, StoredEntry, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
@@ -138,10 +138,7 @@ fn deploy(
         // The hook may have scaled the app.
         let formation = counts.apply(world, app)?;
         let wanted = release::runnable(&formation.0, &release);
-        if wanted.iter().all(|(_, quantity)| quantity.get() == 0) {
-            say::warning(&idle(app, &release));
-        }
-        release::say_all(&remarks::of_schedules(app, &release, &wanted));
+        say_idle(app, &release, &wanted);
         let scheduler = ps_schedulers::named(world, &name);
         let mut plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
         let (formation, source) = formation;
@@ -158,10 +155,7 @@ fn deploy(
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
-    if let Some(earlier) = earlier.filter(|earlier| *earlier != name) {
-        leave_earlier(session, app, &earlier)
-            .with_context(|| format!("{app} runs via {name}, but leave {earlier}"))?;
-    }
+    leave_earlier(session, app, earlier, &name)?;
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
 }
@@ -182,13 +176,30 @@ fn roll_out(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: 
     }
 }
 
-/// Ends what the earlier scheduler of an app runs of it, unless that is Dokku's to stop.
-fn leave_earlier(session: &Session, app: &AppName, earlier: &SchedulerName) -> Result<()> {
-    if let SchedulerName::External(earlier) = earlier {
-        say::warning(&format!("what {earlier} runs of {app} goes on: it is Dokku's to stop"));
-        return Ok(());
+/// Warns of a deploy of which nothing runs, and of types that are never due because they have no instance.
+fn say_idle(app: &AppName, release: &Release, wanted: &Formation) {
+    if release.with_tasks(wanted).iter().all(|(_, quantity)| quantity.get() == 0) {
+        say::warning(&idle(app, release));
     }
-    leave(session, app, earlier)
+    release::say_all(&remarks::of_schedules(app, release, wanted));
+}
+
+/// Ends what another scheduler than `name` runs of the app, if it had another one.
+fn leave_earlier(
+    session: &Session,
+    app: &AppName,
+    earlier: Option<SchedulerName>,
+    name: &SchedulerName,
+) -> Result<()> {
+    match earlier.filter(|earlier| earlier != name) {
+        None => Ok(()),
+        Some(SchedulerName::External(earlier)) => {
+            say::warning(&format!("what {earlier} runs of {app} goes on: it is Dokku's to stop"));
+            Ok(())
+        }
+        Some(earlier) => leave(session, app, &earlier)
+            .with_context(|| format!("{app} runs via {name}, but leave {earlier}")),
+    }
 }
 
 /// Writes down what will be true once the scheduler has committed it, so that it is known also where this program is killed.

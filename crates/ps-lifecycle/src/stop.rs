@@ -7,7 +7,6 @@ use ps_cli::exit::Outcome;
 use ps_scheduler::{Error, Instance, Scheduler, StopOrder, Stopped};
 
 use crate::args::TargetArgs;
-use crate::converge;
 use crate::each::{self, Subjects};
 use crate::provision;
 use crate::session::Session;
@@ -134,7 +133,8 @@ pub(crate) fn refuse_unknown(session: &Session, app: &App, which: &Which) -> Res
         Which::Slot(slot) => wanted.get(slot.process_type.as_str()).is_some_and(|n| slot.index <= n.get()),
     };
     // A task of app.json, and a run beside those of the formation, are known to the scheduler alone.
-    if is_there || converge::status(session, app)?.instances.iter().any(|row| which.includes(&row.slot)) {
+    let is_meant = |instance: &Instance| which.includes(&instance.slot);
+    if is_there || ps_schedulers::of(world, &app.name)?.status_of(&app.name)?.instances.iter().any(is_meant) {
         return Ok(());
     }
     let present: Vec<String> = wanted.iter().map(|(name, quantity)| format!("{name}={quantity}")).collect();

@@ -4,7 +4,6 @@
 mod adoption;
 mod attached;
 mod checks;
-mod clock;
 mod flow;
 mod happened;
 mod lock;
@@ -14,6 +13,7 @@ mod order;
 mod reexec;
 mod rollout;
 mod runs;
+mod schedule;
 mod strays;
 mod unseen;
 mod watched;
