@@ -16,14 +16,13 @@ impl Seat {
     pub(crate) fn go_by(&mut self, timetable: &Timetable, means: &mut Means) {
         let now = Timestamp::now();
         let status = &mut self.current.status;
-        let mut course = match status.course.take() {
-            Some(course) => course.carried_on(timetable, now),
-            None => {
-                if status.process.is_some() || self.held == Held::Backoff {
-                    self.handle(Event::Stop, means);
-                }
-                Course::begin(timetable, now)
+        let mut course = if let Some(course) = status.course.take() {
+            course.carried_on(timetable, now)
+        } else {
+            if status.process.is_some() || self.held == Held::Backoff {
+                self.handle(Event::Stop, means);
             }
+            Course::begin(timetable, now)
         };
         if std::mem::take(&mut self.has_begun) {
             // An earlier supervisor has started this run and could not write down for which time.
