@@ -6,6 +6,7 @@
 mod capture;
 mod check;
 mod error;
+mod extent;
 mod fifo;
 mod last_lines;
 mod limits;
@@ -16,10 +17,10 @@ mod pack;
 mod packed;
 mod piece;
 mod prune;
+mod range;
 mod reader;
 mod run_reader;
 mod series;
-mod since;
 mod tail;
 mod target;
 mod times;
@@ -32,6 +33,7 @@ pub use limits::{Limits, WhenFull};
 pub use line::Line;
 pub use lost::Lost;
 pub use pack::tidy;
+pub use range::Range;
 pub use reader::Reader;
 pub use series::{Segment, Series};
 

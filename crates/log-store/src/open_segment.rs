@@ -24,6 +24,11 @@ impl OpenSegment {
         Ok(piece.map(|piece| Self { series: series.clone(), segment, piece, position }))
     }
 
+    /// The offset of the next byte that is read.
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
     /// Reads the next bytes; 0 at the end of the file.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.piece.read_at(buffer, self.position)?;

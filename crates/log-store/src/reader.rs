@@ -10,45 +10,45 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::SystemTime;
 
+use crate::extent::{Extent, end_of};
 use crate::last_lines::Place;
 use crate::line::Line;
-use crate::piece::Piece;
+use crate::range::Range;
 use crate::run_reader::RunReader;
 use crate::series::{Segment, Series};
-use crate::{since, tail};
+use crate::tail;
 
 /// How many runs, the newest ones, are followed.
 const WATCHED: usize = 8;
 
-/// A series that is being read.
+/// A series that is read, all of it or a range.
 #[derive(Debug)]
 pub struct Reader {
     series: Series,
     runs: BTreeMap<u64, RunReader>,
     /// Runs before this one are not read any more.
     oldest: u64,
+    /// Whether nothing that comes from now on is wanted.
+    is_over: bool,
 }
 
 impl Reader {
-    /// Opens a series, which may be empty. With `tail`, reading begins with this many of its last lines.
-    pub fn open(series: Series, tail: Option<usize>) -> io::Result<Self> {
-        let mut reader = Self { series, runs: BTreeMap::new(), oldest: 0 };
-        let Some(lines) = tail else { return Ok(reader) };
-        let segments = reader.series.segments()?;
-        if let Some((segment, position)) = tail::begin(&reader.series, &segments, lines)? {
-            reader.begin_at(segment, position, &segments);
-        }
-        Ok(reader)
-    }
-
-    /// Opens a series at the first line that may have been written at that time or later. Times are known per chunk, so
-    /// earlier lines of the same chunk are read as well.
-    pub fn open_since(series: Series, time: SystemTime) -> io::Result<Self> {
+    /// Opens a series, which may be empty. What is written later is read too, unless the range is over already.
+    pub fn open(series: Series, range: Range) -> io::Result<Self> {
         let segments = series.segments()?;
-        let places = since::places(&series, &segments, time)?;
-        let oldest = places.first().map_or(0, |place| place.segment.run);
-        let begun = |place: &Place| (place.segment.run, RunReader::new(place.segment, place.offset));
-        Ok(Self { series, runs: places.iter().map(begun).collect(), oldest })
+        let now = SystemTime::now();
+        let runs = segments.chunk_by(|one, next| one.run == next.run);
+        let within = |run: &[Segment]| Ok((run[0].run, Extent::within(&series, run, &range, now)?));
+        let mut extents: BTreeMap<u64, Extent> = runs.map(within).collect::<io::Result<_>>()?;
+        if let Some(lines) = range.last
+            && let Some(place) = tail::begin(&series, &segments, &extents, lines)?
+        {
+            begin_at(&series, &segments, &mut extents, place);
+        }
+        let is_over = range.until.is_some_and(|until| until <= now);
+        let oldest = extents.keys().next().copied().unwrap_or(0);
+        let runs = extents.into_iter().map(|(run, extent)| (run, RunReader::new(extent))).collect();
+        Ok(Self { series, runs, oldest, is_over })
     }
 
     /// Returns new complete lines; with `whole`, incomplete last lines as well.
@@ -58,8 +58,9 @@ impl Reader {
         sink: &mut dyn FnMut(Line) -> ControlFlow<()>,
     ) -> io::Result<ControlFlow<()>> {
         let segments = self.series.segments()?;
-        for segment in segments.iter().filter(|segment| segment.run >= self.oldest) {
-            self.runs.entry(segment.run).or_insert_with(|| RunReader::new(*segment, 0));
+        let is_new = |segment: &&Segment| segment.run >= self.oldest && !self.is_over;
+        for segment in segments.iter().filter(is_new) {
+            self.runs.entry(segment.run).or_insert_with(|| RunReader::new(Extent::from(*segment)));
         }
         let numbers: Vec<u64> = self.runs.keys().copied().collect();
         for (later, number) in (0..numbers.len()).rev().zip(numbers) {
@@ -79,17 +80,24 @@ impl Reader {
         }
         Ok(ControlFlow::Continue(()))
     }
+}
 
-    /// Begins in the middle of a run. Of earlier runs, only what they write from now on is read.
-    fn begin_at(&mut self, segment: Segment, position: u64, segments: &[Segment]) {
-        let last_ones: BTreeMap<u64, Segment> = segments.iter().map(|last| (last.run, *last)).collect();
-        let earlier = last_ones.range(..segment.run).rev().take(WATCHED);
-        for (run, last) in earlier {
-            let piece = Piece::open(&self.series, *last).ok().flatten();
-            let end = piece.and_then(|piece| piece.len().ok()).unwrap_or(0);
-            self.runs.insert(*run, RunReader::new(*last, end));
-        }
-        self.runs.insert(segment.run, RunReader::new(segment, position));
-        self.oldest = *self.runs.keys().next().expect("one was just added");
+/// Begins in the middle of a run. Of earlier runs, only what they write from now on is read.
+fn begin_at(series: &Series, segments: &[Segment], extents: &mut BTreeMap<u64, Extent>, place: Place) {
+    let last_ones: BTreeMap<u64, Segment> = segments.iter().map(|last| (last.run, *last)).collect();
+    let earlier: Vec<&Segment> = last_ones.range(..place.segment.run).map(|(_, last)| last).collect();
+    let (forgotten, watched) = earlier.split_at(earlier.len().saturating_sub(WATCHED));
+    for last in forgotten {
+        extents.remove(&last.run);
+    }
+    for last in watched {
+        let end = extents.get(&last.run).and_then(|extent| extent.end);
+        // A segment that cannot be read has nothing more to offer.
+        let begin =
+            end.or_else(|| end_of(series, **last).ok()).unwrap_or(Place { segment: **last, offset: 0 });
+        extents.insert(last.run, Extent { begin, end });
+    }
+    if let Some(extent) = extents.get_mut(&place.segment.run) {
+        extent.begin = place;
     }
 }

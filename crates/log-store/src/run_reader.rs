@@ -5,6 +5,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use crate::Line;
+use crate::extent::Extent;
 use crate::open_segment::OpenSegment;
 use crate::series::{Segment, Series};
 
@@ -20,6 +21,7 @@ pub(crate) type Sink<'a> = dyn FnMut(Line) -> ControlFlow<()> + 'a;
 /// The reading position in a run.
 #[derive(Debug)]
 pub(crate) struct RunReader {
+    extent: Extent,
     segment: Segment,
     position: u64,
     open: Option<OpenSegment>,
@@ -28,9 +30,10 @@ pub(crate) struct RunReader {
 }
 
 impl RunReader {
-    /// A run that is read from this place on.
-    pub(crate) fn new(segment: Segment, position: u64) -> Self {
-        Self { segment, position, open: None, pending: Vec::new(), looks_without_bytes: 0 }
+    /// A run of which this is read.
+    pub(crate) fn new(extent: Extent) -> Self {
+        let (segment, position) = (extent.begin.segment, extent.begin.offset);
+        Self { extent, segment, position, open: None, pending: Vec::new(), looks_without_bytes: 0 }
     }
 
     /// Returns the new complete lines. `segments` are those that existed before this read: if one after the current is
@@ -73,11 +76,19 @@ impl RunReader {
         if self.open.is_none() {
             self.open = OpenSegment::open(series, self.segment, self.position)?;
         }
-        self.open.as_mut().map_or(Ok(0), |open| open.read(buffer))
+        let Some((open, (_, end))) = self.open.as_mut().zip(self.extent.of(self.segment)) else {
+            return Ok(0);
+        };
+        let left = usize::try_from(end.saturating_sub(open.position())).unwrap_or(usize::MAX);
+        let length = buffer.len().min(left);
+        open.read(&mut buffer[..length])
     }
 
     /// Whether there is more to read: in the file, in another one that has its name now, or in the next segment.
     fn goes_on(&mut self, segments: &[Segment]) -> io::Result<bool> {
+        if self.extent.end.is_some_and(|end| end.segment <= self.segment) {
+            return Ok(false);
+        }
         if self.open.as_mut().map_or(Ok(false), OpenSegment::goes_on)? {
             return Ok(true);
         }

@@ -1,29 +1,36 @@
 //! Finds where the last lines of a series begin. It reads blocks from the end, so the length of the log does not matter.
 
+use std::collections::BTreeMap;
 use std::io;
 
+use crate::extent::Extent;
+use crate::last_lines::Place;
 use crate::piece::Piece;
 use crate::series::{Segment, Series};
 
 const BLOCK: u64 = 1 << 16;
 
-/// The place at which the last `lines` lines begin; `None` if the series has fewer, and its end for 0. The end of a run
-/// ends a line, with or without a newline.
+/// The place at which the last `lines` lines of these parts of runs begin; `None` if they have fewer, and their end for 0. The end
+/// of a part ends a line, with or without a newline.
 pub(crate) fn begin(
     series: &Series,
     segments: &[Segment],
+    extents: &BTreeMap<u64, Extent>,
     lines: usize,
-) -> io::Result<Option<(Segment, u64)>> {
+) -> io::Result<Option<Place>> {
     let mut wanted = Wanted { lines, is_run_empty: true };
-    for (index, segment) in segments.iter().enumerate().rev() {
-        // The segment may have been removed since the directory was read.
-        let piece = Piece::open(series, *segment)?;
-        if let Some(position) = piece.map_or(Ok(None), |piece| wanted.find_in(piece))? {
-            return Ok(Some((*segment, position)));
+    for run in segments.chunk_by(|one, next| one.run == next.run).rev() {
+        let Some(extent) = run.first().and_then(|first| extents.get(&first.run)) else { continue };
+        for segment in run.iter().rev() {
+            let Some((from, to)) = extent.of(*segment) else { continue };
+            // The segment may have been removed since the directory was read.
+            let piece = Piece::open(series, *segment)?;
+            if let Some(offset) = piece.map_or(Ok(None), |piece| wanted.find_in(piece, from, to))? {
+                return Ok(Some(Place { segment: *segment, offset }));
+            }
         }
-        let is_first_of_run = index.checked_sub(1).is_none_or(|before| segments[before].run != segment.run);
-        if is_first_of_run && wanted.ends_run() {
-            return Ok(Some((*segment, 0)));
+        if wanted.ends_run() {
+            return Ok(Some(extent.begin));
         }
     }
     Ok(None)
@@ -37,14 +44,14 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// The offset in this segment at which the last wanted line begins.
-    fn find_in(&mut self, mut piece: Piece) -> io::Result<Option<u64>> {
-        let mut end = piece.len()?;
+    /// The offset in this part of a segment at which the last wanted line begins.
+    fn find_in(&mut self, mut piece: Piece, from: u64, to: u64) -> io::Result<Option<u64>> {
+        let mut end = piece.len()?.min(to);
         if self.lines == 0 {
             return Ok(Some(end));
         }
-        while end > 0 {
-            let begin = end.saturating_sub(BLOCK);
+        while end > from {
+            let begin = end.saturating_sub(BLOCK).max(from);
             let mut block = vec![0; usize::try_from(end - begin).unwrap_or(0)];
             if !piece.fill_at(&mut block, begin)? {
                 // The segment was truncated meanwhile; what was written since is read from its beginning.

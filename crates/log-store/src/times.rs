@@ -2,7 +2,8 @@
 //!
 //! A record has 32 bytes, little-endian: the offset of the chunk, the time of day and the time since boot, both in
 //! microseconds, the boot, and a checksum. It says that the byte at the offset was written at that time, and the one before
-//! it earlier. There is at most one record in 10 ms, and one a second while little is written.
+//! it earlier. There is at most one record in 10 ms, and one a second while little is
+//! written. Bytes that are written more than a second after a record have a record of their own.
 //!
 //! The time since boot decides, so setting the clock back does not change the order. If the file is damaged, truncated or
 //! missing, only the times are lost.
@@ -116,8 +117,16 @@ impl Index {
     /// The offset after which bytes may have been written at that time or later; `None` if that is true of the whole
     /// segment.
     pub(crate) fn place_of(&self, time: SystemTime) -> Option<u64> {
+        let time = micros(time);
+        let earlier = self.0.partition_point(|(_, came)| came.saturating_add(A_WHILE) <= time);
+        let (offset, came) = self.0.get(earlier).or(self.0.last())?;
+        (earlier > 0 || *came <= time).then_some(*offset)
+    }
+
+    /// The offset after which all bytes were written later than that; `None` if none is known to have been.
+    pub(crate) fn first_after(&self, time: SystemTime) -> Option<u64> {
         let later = self.0.partition_point(|(_, came)| *came <= micros(time));
-        later.checked_sub(1).map(|before| self.0[before].0)
+        self.0.get(later).map(|(offset, _)| *offset)
     }
 }
 
@@ -181,9 +190,18 @@ mod tests {
         let at = |ago: u64| SystemTime::now() - Duration::from_micros(ago);
         let index = Index::read(&path);
         assert_eq!(index.place_of(at(4 * hour)), None);
-        assert_eq!(index.place_of(at(hour + hour / 2)), Some(0));
-        assert_eq!(index.place_of(at(hour / 2)), Some(100));
+        assert_eq!(index.place_of(at(2 * hour - 100_000)), Some(0));
+        assert_eq!(
+            index.place_of(at(hour + hour / 2)),
+            Some(100),
+            "what came more than a second later has a record"
+        );
+        assert_eq!(index.place_of(at(hour / 2)), Some(200));
         assert_eq!(index.place_of(SystemTime::now()), Some(200));
+        assert_eq!(index.first_after(at(4 * hour)), Some(0));
+        assert_eq!(index.first_after(at(hour + hour / 2)), Some(100));
+        assert_eq!(index.first_after(at(hour / 2)), Some(200));
+        assert_eq!(index.first_after(SystemTime::now()), None);
         let mut times = Times::new(path.clone());
         times.note(300);
         times.note(301);

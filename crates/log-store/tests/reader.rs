@@ -5,7 +5,7 @@ use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use log_store::{Reader, Segment, Series};
+use log_store::{Range, Reader, Segment, Series};
 use tempfile::TempDir;
 
 /// A series in a directory of its own.
@@ -31,7 +31,7 @@ impl Log {
     }
 
     fn follow(&self, tail: Option<usize>) -> Reader {
-        Reader::open(self.series.clone(), tail).expect("readable")
+        Reader::open(self.series.clone(), Range::last(tail)).expect("readable")
     }
 }
 
@@ -180,7 +180,7 @@ fn a_long_line_comes_in_pieces_and_no_byte_is_lost() {
 fn what_is_no_file_is_an_error_and_does_not_hold_a_reader_up() {
     let log = Log::new();
     fs::create_dir(log.series.path(Segment::first_of(1))).expect("made");
-    assert!(Reader::open(log.series.clone(), Some(3)).is_err());
+    assert!(Reader::open(log.series.clone(), Range::last(Some(3))).is_err());
     let mut reader = log.follow(None);
     assert!(reader.hand_out(true, &mut |_| ControlFlow::Continue(())).is_err());
 }

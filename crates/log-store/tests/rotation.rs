@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
-use log_store::{Capture, Limits, Reader, Segment, Series, tidy, writing_end};
+use log_store::{Capture, Limits, Range, Reader, Segment, Series, tidy, writing_end};
 use proptest::prelude::*;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tempfile::TempDir;
@@ -50,7 +50,7 @@ impl Log {
     }
 
     fn lines(&self, tail: Option<usize>) -> Vec<String> {
-        news(&mut Reader::open(self.series.clone(), tail).expect("readable"))
+        news(&mut Reader::open(self.series.clone(), Range::last(tail)).expect("readable"))
     }
 
     fn length(&self) -> usize {
@@ -165,7 +165,7 @@ fn a_segment_that_is_compressed_is_read_as_before_and_by_zcat() {
     let mut capture = log.capture(17, keeping(3 << 20));
     let text = numbered(1_000_000);
     pass(&mut capture, &log.fifo(17), text.as_bytes());
-    let mut follower = Reader::open(log.series.clone(), Some(0)).expect("readable");
+    let mut follower = Reader::open(log.series.clone(), Range::last(Some(0))).expect("readable");
     tidy(&log.series, &keeping(3 << 20)).expect("readable");
     let packed = log.names().iter().filter(|name| name.contains(".gz")).count();
     assert_eq!(packed, log.series.segments().expect("readable").len() - 1, "{:?}", log.names());
@@ -219,12 +219,51 @@ fn lines_since_a_moment_are_found_over_segments_and_runs() {
     let mut next = log.capture(2, keeping(4096));
     pass(&mut next, &log.fifo(2), b"later\n");
     tidy(&log.series, &keeping(4096)).expect("readable");
-    let since = |time| news(&mut Reader::open_since(log.series.clone(), time).expect("readable"));
+    let since = |time| {
+        news(
+            &mut Reader::open(log.series.clone(), Range { since: Some(time), ..Range::default() })
+                .expect("readable"),
+        )
+    };
     let lines = since(moment);
     assert!(lines.ends_with(&["after".to_owned(), "later".to_owned()]), "{lines:?}");
     assert!(lines.len() < 1000, "it begins near the moment: {} lines", lines.len());
+    assert_eq!(lines, ["after", "later"]);
     assert_eq!(since(SystemTime::UNIX_EPOCH).len(), 1002);
     assert_eq!(since(SystemTime::now() + Duration::from_secs(60)), Vec::<String>::new());
+}
+
+#[test]
+fn lines_until_a_moment_end_there_and_the_last_ones_are_those_of_the_range() {
+    let log = Log::new();
+    let mut capture = log.capture(1, keeping(4096));
+    let mut other = log.capture(2, keeping(4096));
+    let mut moments = Vec::new();
+    for round in 0..3 {
+        moments.push(SystemTime::now());
+        pass(&mut capture, &log.fifo(1), format!("{round}\n").repeat(1000).as_bytes());
+        pass(&mut other, &log.fifo(2), format!("other {round}\nhalf").as_bytes());
+        pass(&mut other, &log.fifo(2), b" a line\n");
+        std::thread::sleep(Duration::from_millis(1100));
+    }
+    tidy(&log.series, &keeping(4096)).expect("readable");
+    let of = |since: Option<usize>, until: Option<usize>, last| {
+        let [since, until] = [since, until].map(|index| index.map(|index| moments[index]));
+        news(&mut Reader::open(log.series.clone(), Range { since, until, last }).expect("readable"))
+    };
+    let round = |number: usize| {
+        let own = vec![number.to_string(); 1000];
+        (own, vec![format!("other {number}"), "half a line".to_owned()])
+    };
+    let (own, others) = round(1);
+    let expected = [own, others].concat();
+    assert_eq!(of(Some(1), Some(2), None), expected);
+    assert_eq!(of(Some(1), Some(2), Some(3)), expected[999..]);
+    assert_eq!(of(Some(1), Some(2), Some(5000)), expected);
+    assert_eq!(of(None, Some(1), Some(1)), ["half a line"]);
+    assert_eq!(of(None, Some(0), None), Vec::<String>::new());
+    assert_eq!(of(Some(2), None, Some(1001)).len(), 1001);
+    assert_eq!(of(None, None, None).len(), 3 * 1002);
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::ops::ControlFlow;
 
-use log_store::{Reader, Segment, Series};
+use log_store::{Range, Reader, Segment, Series};
 use proptest::prelude::*;
 
 /// What runs wrote: each a list of segments.
@@ -25,7 +25,7 @@ fn lines_of(runs: &[Vec<String>]) -> Vec<(u64, String)> {
 
 fn read(series: &Series, tail: Option<usize>) -> Vec<(u64, String)> {
     let mut lines = Vec::new();
-    let mut reader = Reader::open(series.clone(), tail).expect("readable");
+    let mut reader = Reader::open(series.clone(), Range::last(tail)).expect("readable");
     let handed = reader.hand_out(true, &mut |line| {
         lines.push((line.run, String::from_utf8(line.bytes).expect("it was written as text")));
         ControlFlow::Continue(())

@@ -18,7 +18,7 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{Container, Fault, Moment, moment, terms, transport};
+use crate::{Container, Fault, Moment, OutputRange, moment, terms, transport};
 
 /// For calls that only look something up or change a word.
 const SHORT: Duration = Duration::from_secs(10);
@@ -225,14 +225,13 @@ impl Engine {
         self.within("rename a container", SHORT, self.docker.rename_container(id, options)).await
     }
 
-    /// What a container wrote: of the last `tail` lines, or all that is kept. The caller waits for each piece with
-    /// [`Self::in_time`].
+    /// What a container wrote, as far as it is wanted. The caller waits for each piece with [`Self::in_time`].
     pub fn output(
         &self,
         id: &str,
-        tail: Option<usize>,
+        wanted: &OutputRange,
     ) -> impl Stream<Item = Result<LogOutput, Fault>> + use<> {
-        self.log(id, LogsOptionsBuilder::new().tail(&lines(tail)))
+        self.log(id, wanted.options())
     }
 
     /// The same and what it is yet to write, until it ends; each piece with the time at which the engine got it. `after`: only
@@ -240,12 +239,15 @@ impl Engine {
     pub fn follow(
         &self,
         id: &str,
-        tail: Option<usize>,
+        wanted: &OutputRange,
         after: Option<Moment>,
     ) -> impl Stream<Item = Result<(Option<Moment>, LogOutput), Fault>> + use<> {
-        let options = LogsOptionsBuilder::new().tail(&lines(tail)).follow(true).timestamps(true);
+        let options = wanted.options().follow(true).timestamps(true);
         // The engine takes whole seconds.
-        let options = options.since(after.as_ref().map_or(0, Moment::second));
+        let options = match &after {
+            Some(after) => options.since(after.second()),
+            None => options,
+        };
         self.log(id, options).map_ok(moment::dated).try_filter(move |(moment, _)| {
             std::future::ready(moment.is_none() || after.is_none() || *moment > after)
         })
@@ -291,7 +293,7 @@ impl Engine {
 
     /// The last lines of one container, for a message; what cannot be read is left out.
     pub async fn last_lines(&self, id: &str, count: usize) -> Vec<String> {
-        let mut frames = Box::pin(self.output(id, Some(count)));
+        let mut frames = Box::pin(self.output(id, &OutputRange::last(Some(count))));
         let mut text = Vec::new();
         while let Ok(Some(Ok(frame))) = self.in_time(frames.next()).await {
             text.extend_from_slice(frame.as_ref());
@@ -304,9 +306,4 @@ impl Engine {
     pub async fn in_time<T>(&self, piece: impl Future<Output = T>) -> Result<T, Fault> {
         tokio::time::timeout(SHORT, piece).await.map_err(|_| Fault::late(&self.socket, READ, SHORT))
     }
-}
-
-/// How many of the last lines, as the engine wants to be told.
-fn lines(tail: Option<usize>) -> String {
-    tail.map_or("all".to_owned(), |lines| lines.to_string())
 }

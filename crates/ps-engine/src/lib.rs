@@ -8,6 +8,7 @@ mod fault;
 mod host;
 mod image_file;
 mod moment;
+mod output_range;
 mod terms;
 mod transport;
 
@@ -21,4 +22,5 @@ pub use engine::{Engine, Image};
 pub use fault::Fault;
 pub use host::socket;
 pub use moment::Moment;
+pub use output_range::OutputRange;
 pub use terms::{restart_policy, seconds};

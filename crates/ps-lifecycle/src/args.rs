@@ -9,6 +9,8 @@ use formation::{SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
 
+use crate::moment::Moment;
+
 /// Deploys, starts, stops, restarts, inspects and destroys apps
 ///
 /// An app is a Procfile plus something to run it from: a directory (its processes run natively,
@@ -327,9 +329,15 @@ pub(crate) struct LogsArgs {
     /// Only this type, or this instance: web, web.1
     #[arg(value_name = "TYPE[.N]")]
     pub(crate) which: Option<Which>,
-    /// The last N lines of each stream
-    #[arg(short = 'n', long = "num", value_name = "N", default_value = "100")]
-    pub(crate) lines: usize,
+    /// The last N lines of each stream; 100, and with --since or --until all of them
+    #[arg(short = 'n', long = "num", value_name = "N")]
+    pub(crate) lines: Option<usize>,
+    /// Only what was written since then: 5m, 2h or 1d ago, or at 2026-11-26T14:00:00Z
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<Moment>,
+    /// Only what had been written by then
+    #[arg(long, value_name = "TIME")]
+    pub(crate) until: Option<Moment>,
     /// Stay, and print what comes
     #[arg(short, long)]
     pub(crate) follow: bool,

@@ -14,6 +14,7 @@ mod inspect;
 mod interrupted;
 mod journal;
 mod logs;
+mod moment;
 mod plan;
 mod processes;
 mod provision;

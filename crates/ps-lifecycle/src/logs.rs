@@ -2,10 +2,11 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::ops::ControlFlow;
+use std::time::SystemTime;
 
 use anyhow::Result;
-use formation::Which;
-use ps_cli::exit::Outcome;
+use formation::{AppName, Which};
+use ps_cli::exit::{Outcome, Refusal};
 use ps_rows::LogRow;
 use ps_scheduler::{LogLine, LogRequest, Scheduler};
 
@@ -13,13 +14,15 @@ use crate::args::LogsArgs;
 use crate::session::Session;
 use crate::stop;
 
+/// How many lines are printed of each stream where nobody says so.
+const LINES: usize = 100;
+
 pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
     let which = args.which.clone().unwrap_or(Which::All);
     stop::refuse_unknown(session, &app, &which)?;
     let scheduler = ps_schedulers::of(&session.world, &app.name)?;
-    let tail = Some(args.lines);
-    let request = LogRequest { app: app.name.clone(), which, tail, follow: args.follow };
+    let request = request(&app.name, which, args)?;
     let is_terminal = io::stdout().is_terminal();
     write_out(scheduler.as_ref(), &request, |out, line| {
         if args.json {
@@ -29,6 +32,20 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
         }
     })?;
     Ok(Outcome::Done)
+}
+
+/// What is asked for. Where no range of time is, the last lines are enough for most.
+fn request(app: &AppName, which: Which, args: &LogsArgs) -> Result<LogRequest> {
+    let now = SystemTime::now();
+    let [since, until] = [args.since, args.until].map(|moment| moment.map(|moment| moment.seen_from(now)));
+    if since.is_some_and(|since| since > now) {
+        return Err(Refusal::usage("--since lies in the future"));
+    }
+    if since.zip(until).is_some_and(|(since, until)| since > until) {
+        return Err(Refusal::usage("--since lies behind --until"));
+    }
+    let tail = args.lines.or((since.is_none() && until.is_none()).then_some(LINES));
+    Ok(LogRequest { since, until, follow: args.follow, ..LogRequest::last(app.clone(), which, tail) })
 }
 
 /// Prints a scheduler's lines on stdout. While following, each is flushed at once.

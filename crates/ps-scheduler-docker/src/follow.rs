@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use formation::Which;
 use futures_util::stream::{self, SelectAll};
 use futures_util::{Stream, StreamExt};
-use ps_engine::{Fault, LogOutput, Moment};
+use ps_engine::{Fault, LogOutput, Moment, OutputRange};
 use ps_scheduler::{Error, LogRequest};
 
 use crate::app::{self, App};
@@ -61,9 +61,9 @@ impl App<'_> {
         follower.sources.push(Box::pin(started.map(News::Started)));
         let records = app::records(self.world, self.name)?;
         for writer in self.writers(&records, &request.which).await? {
-            follower.open(writer, request.tail);
+            follower.open(writer, OutputRange { since: request.since, until: None, tail: request.tail });
         }
-        while let Some(news) = follower.sources.next().await {
+        while let Some(news) = follower.next(request.until).await {
             if follower.take(news, sink).await?.is_break() {
                 break;
             }
@@ -73,13 +73,20 @@ impl App<'_> {
 }
 
 impl Follower<'_> {
-    /// Reads a container: one that was read before from there on, any other from the last lines on.
-    fn open(&mut self, writer: Writer, tail: Option<usize>) {
+    /// What comes next; `None` once the range is over.
+    async fn next(&mut self, until: Option<SystemTime>) -> Option<News> {
+        let Some(until) = until else { return self.sources.next().await };
+        let left = until.duration_since(SystemTime::now()).ok()?;
+        tokio::time::timeout(left, self.sources.next()).await.ok().flatten()
+    }
+
+    /// Reads a container: one that was read before from there on, any other as far as it is wanted.
+    fn open(&mut self, writer: Writer, wanted: OutputRange) {
         let after = self.read_up_to.get(&writer.id).cloned();
-        let tail = if after.is_some() { None } else { tail };
+        let wanted = if after.is_some() { OutputRange::default() } else { wanted };
         self.read_up_to.entry(writer.id.clone()).or_insert_with(Moment::now);
         self.open.insert(writer.id.clone());
-        let frames = self.app.engine.follow(&writer.id, tail, after);
+        let frames = self.app.engine.follow(&writer.id, &wanted, after);
         let over = stream::once(ready(News::Over(writer.clone())));
         let news = frames.map(move |frame| News::Wrote(writer.clone(), frame)).chain(over);
         self.sources.push(Box::pin(news));
@@ -100,7 +107,7 @@ impl Follower<'_> {
                 self.open.remove(&writer.id);
                 let handed = self.lines.finish(&writer, sink);
                 if self.started_again.remove(&writer.id) {
-                    self.open(writer, None);
+                    self.open(writer, OutputRange::default());
                 }
                 Ok(handed)
             }
@@ -122,7 +129,7 @@ impl Follower<'_> {
         let started = listed.iter().find(|container| container.id == id);
         let writer = started.and_then(|container| logs::writer(&records, container));
         if let Some(writer) = writer.filter(|writer| self.which.includes(&writer.slot)) {
-            self.open(writer, None);
+            self.open(writer, OutputRange::default());
         }
         Ok(())
     }

@@ -1,12 +1,14 @@
 //! `logs`: splits the output of containers into streams and lines.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::time::SystemTime;
 
 use formation::{Slot, Which};
 use futures_util::StreamExt;
 use ps_apps::InstanceFiles;
-use ps_engine::{Container, Fault};
-use ps_scheduler::{Error, LogRequest};
+use ps_engine::{Container, Fault, OutputRange};
+use ps_scheduler::{Error, LogLine, LogRequest};
 
 use crate::app::{self, App};
 use crate::docker_local::DockerLocal;
@@ -20,11 +22,11 @@ pub(crate) fn logs(docker: &DockerLocal, request: &LogRequest, sink: &mut Sink<'
     app::chosen(&records, &request.app, &request.which)?;
     let app = App { engine: docker.engine()?, world: docker.world(), name: &request.app };
     app.engine.run(async {
-        if request.follow {
+        if request.follows(SystemTime::now()) {
             return app.follow(request, sink).await;
         }
         for writer in app.writers(&records, &request.which).await? {
-            if app.hand_out(&writer, request.tail, sink).await?.is_break() {
+            if app.hand_out_range(&writer, request, sink).await?.is_break() {
                 break;
             }
         }
@@ -50,13 +52,36 @@ impl App<'_> {
         Ok(writers)
     }
 
+    /// The engine counts the last lines from the end of everything. Where that is not the end of the range, they are counted here.
+    async fn hand_out_range(
+        &self,
+        writer: &Writer,
+        request: &LogRequest,
+        sink: &mut Sink<'_>,
+    ) -> Result<ControlFlow<()>, Error> {
+        let LogRequest { since, until, tail, .. } = *request;
+        let Some(last) = tail.filter(|_| until.is_some()) else {
+            return self.hand_out(writer, &OutputRange { since, until, tail }, sink).await;
+        };
+        let mut kept: VecDeque<LogLine> = VecDeque::new();
+        let mut keep = |line: &LogLine| {
+            kept.push_back(line.clone());
+            if kept.len() > last {
+                kept.pop_front();
+            }
+            ControlFlow::Continue(())
+        };
+        let _ = self.hand_out(writer, &OutputRange { since, until, tail: None }, &mut keep).await?;
+        Ok(kept.iter().try_for_each(sink))
+    }
+
     async fn hand_out(
         &self,
         writer: &Writer,
-        tail: Option<usize>,
+        range: &OutputRange,
         sink: &mut Sink<'_>,
     ) -> Result<ControlFlow<()>, Error> {
-        let mut frames = Box::pin(self.engine.output(&writer.id, tail));
+        let mut frames = Box::pin(self.engine.output(&writer.id, range));
         let mut lines = Lines::default();
         let unread = |fault| self.unread(&writer.slot, fault);
         while let Some(frame) = self.engine.in_time(frames.next()).await.map_err(unread)? {

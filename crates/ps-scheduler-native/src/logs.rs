@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use formation::{Slot, Stream};
-use log_store::{Reader, Series};
+use log_store::{Range, Reader, Series};
 use ps_scheduler::{Error, LogLine, LogRequest};
 use ps_supervisor::Status;
 
@@ -22,21 +22,22 @@ pub(crate) fn logs(
     sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let mut readers: BTreeMap<(Slot, Stream), Reader> = BTreeMap::new();
-    let mut tail = request.tail;
+    let mut range = Range { since: request.since, until: request.until, last: request.tail };
     loop {
+        let is_last_look = !request.follows(SystemTime::now());
         for slot in service.slots()?.into_iter().filter(|slot| request.which.includes(slot)) {
             for stream in STREAMS {
                 if let Entry::Vacant(vacant) = readers.entry((slot.clone(), stream)) {
-                    let opened = Reader::open(log(service, &slot, stream), tail);
+                    let opened = Reader::open(log(service, &slot, stream), range);
                     vacant
                         .insert(opened.map_err(|error| backend(format!("read the log of {slot}"), &error))?);
                 }
             }
         }
         // Logs that appear from now on are new and are read from their beginning.
-        tail = None;
+        range = Range::default();
         for ((slot, stream), reader) in &mut readers {
-            let handed = reader.hand_out(!request.follow, &mut |line| {
+            let handed = reader.hand_out(is_last_look, &mut |line| {
                 let (slot, run) = (slot.clone(), Some(line.run));
                 sink(&LogLine { slot, run, stream: *stream, bytes: line.bytes })
             });
@@ -45,7 +46,7 @@ pub(crate) fn logs(
                 return Ok(());
             }
         }
-        if !request.follow {
+        if is_last_look {
             return Ok(());
         }
         thread::sleep(LOOK_AGAIN);

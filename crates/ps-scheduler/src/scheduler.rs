@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use formation::{AppName, Exit, Slot, Stream, Which};
 use ps_rollout::{Fate, Strategy};
@@ -200,10 +200,26 @@ pub struct LogRequest {
     pub app: AppName,
     /// Which of its instances.
     pub which: Which,
-    /// How many of the last lines of each instance; `None`: all.
+    /// Only lines that were written at that time or later, as far as times are known.
+    pub since: Option<SystemTime>,
+    /// Only lines that had been written by then, as far as times are known.
+    pub until: Option<SystemTime>,
+    /// How many of the last lines of that range, of each instance; `None`: all.
     pub tail: Option<usize>,
     /// Whether to go on with new lines as they come.
     pub follow: bool,
+}
+
+impl LogRequest {
+    /// The last lines of these instances, or all that is kept, and no more.
+    pub fn last(app: AppName, which: Which, tail: Option<usize>) -> Self {
+        Self { app, which, since: None, until: None, tail, follow: false }
+    }
+
+    /// Whether new lines are handed out from `now` on: nobody waits for what comes after the end of the range.
+    pub fn follows(&self, now: SystemTime) -> bool {
+        self.follow && self.until.is_none_or(|until| until > now)
+    }
 }
 
 /// One line of output, without its line end.

@@ -79,6 +79,8 @@ fn a_box_is_deployed_scaled_inspected_restarted_and_destroyed() {
     home.does(&["ps-lifecycle", "start", &app]);
     assert_eq!(home.states(&app), table(&[("web.1", "running")]));
     home.does(&["ps-lifecycle", "logs", &app, "-n", "5"]);
+    home.does(&["ps-lifecycle", "logs", &app, "--since", "1h"]);
+    assert_eq!(home.does(&["ps-lifecycle", "logs", &app, "--until", "1h", "-n", "5"]), "");
     home.does(&["ps-lifecycle", "retire", &app]);
     home.does(&["ps-lifecycle", "destroy", &app]);
     assert_eq!(containers(&app, "{{.ID}}"), Vec::<String>::new());

@@ -113,3 +113,44 @@ fn a_deploy_is_followed(strategy: &str) {
     assert!(runs.len() >= 2 && runs.iter().all(|run| *run > 0), "{strategy}: {runs:?}");
     following.kill().and_then(|()| following.wait()).expect("it is ours");
 }
+
+#[test]
+fn logs_of_a_range_of_time_are_those_lines_alone_and_their_last_ones() {
+    let home = Home::running("chat", "web: faultapp --tick 0.25\n", &[]);
+    let moment = |home: &Home, ticks: usize| {
+        eventually("so many ticks", || {
+            let text = home.does(&["ps-lifecycle", "logs", "chat"]);
+            if text.matches("tick").count() >= ticks { Ok(()) } else { Err(text) }
+        });
+        let output =
+            std::process::Command::new("date").args(["-u", "+%FT%T.%NZ"]).output().expect("date runs");
+        String::from_utf8(output.stdout).expect("text").trim().to_owned()
+    };
+    let numbers = |text: &str| -> Vec<usize> {
+        text.lines()
+            .map(|line| line.rsplit(' ').next().and_then(|word| word.parse().ok()).expect("a tick"))
+            .collect()
+    };
+    let since = moment(&home, 12);
+    let until = moment(&home, 24);
+    moment(&home, 34);
+    let logs = |words: &[&str]| numbers(&home.does(&[&["ps-lifecycle", "logs", "chat"], words].concat()));
+    let range = logs(&["--since", &since, "--until", &until]);
+    let (first, last) = (range[0], *range.last().expect("ticks"));
+    assert!(range.iter().copied().eq(first..=last), "{range:?}");
+    // Times are known to the second, which is four ticks.
+    assert!((8..=14).contains(&first) && (20..=32).contains(&last), "{range:?}");
+    assert_eq!(logs(&["--since", &since, "--until", &until, "-n", "3"]), [last - 2, last - 1, last]);
+    assert_eq!(logs(&["--until", &until])[0], 1);
+    assert!(logs(&["--since", "1h"]).len() >= 34);
+    assert_eq!(logs(&["--until", "1h"]), Vec::<usize>::new());
+    let followed = home.does(&["ps-lifecycle", "logs", "chat", "-f", "--since", &since, "--until", &until]);
+    assert_eq!(numbers(&followed), range, "the range is over: nobody waits");
+    for (words, says) in [
+        (&["--since", "yesterday"][..], "5m, 2h or 1d"),
+        (&["--since", "2100-01-01T00:00:00Z"], "future"),
+        (&["--since", "1h", "--until", "2h"], "behind"),
+    ] {
+        home.run(&[&["ps-lifecycle", "logs", "chat"], words].concat()).is_refused(2, &[says]);
+    }
+}

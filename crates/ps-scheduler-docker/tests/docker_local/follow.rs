@@ -23,7 +23,7 @@ fn follow(place: &Place) -> Receiver<LogLine> {
     let (sender, lines) = channel();
     let world = place.world();
     thread::spawn(move || {
-        let request = LogRequest { app: shop(), which: Which::All, tail: Some(0), follow: true };
+        let request = LogRequest { follow: true, ..LogRequest::last(shop(), Which::All, Some(0)) };
         let mut sink = |line: &LogLine| match sender.send(line.clone()) {
             Ok(()) => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(()),

@@ -294,7 +294,7 @@ fn the_log_comes_in_lines_with_their_streams_and_can_be_followed() {
 
     let place = Place::new();
     place.deploy(&["worker=2"], "while :; do echo tick; sleep 0.2; done", &Intent::Deploy).expect("deploys");
-    let request = LogRequest { app: shop(), which: Which::All, tail: Some(0), follow: true };
+    let request = LogRequest { follow: true, ..LogRequest::last(shop(), Which::All, Some(0)) };
     let mut seen = std::collections::BTreeSet::new();
     let mut sink = |line: &ps_scheduler::LogLine| {
         seen.insert(line.slot.to_string());
@@ -308,8 +308,7 @@ fn an_app_that_was_never_deployed_is_told_so() {
     let place = Place::new();
     assert!(matches!(place.docker.inspect(&shop()), Err(Error::NotDeployed { .. })));
     place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
-    let request =
-        LogRequest { app: shop(), which: "x.7".parse().expect("a slot"), tail: None, follow: false };
+    let request = LogRequest::last(shop(), "x.7".parse().expect("a slot"), None);
     let error =
         place.docker.logs(&request, &mut |_| ControlFlow::Continue(())).expect_err("no such instance");
     assert!(error.to_string().contains("x.7") && error.to_string().contains("web.1"), "{error}");

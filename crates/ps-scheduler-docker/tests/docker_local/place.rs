@@ -153,7 +153,7 @@ impl Place {
 
     pub(crate) fn lines(&self, which: &str, tail: Option<usize>) -> Vec<String> {
         let which = which.parse().expect("a process type or instance");
-        let request = LogRequest { app: shop(), which, tail, follow: false };
+        let request = LogRequest::last(shop(), which, tail);
         let mut lines = Vec::new();
         let mut sink = |line: &ps_scheduler::LogLine| {
             let stream = if line.stream == Stream::Stderr { "err" } else { "out" };

@@ -51,7 +51,7 @@ pub(super) fn logs(world: &World, app: &AppName, wanted: &Wanted<'_>, lines: &st
         "" => Which::All,
         word => word.parse()?,
     };
-    let request = LogRequest { app: app.clone(), which, tail: Some(lines), follow: wanted.follows };
+    let request = LogRequest { follow: wanted.follows, ..LogRequest::last(app.clone(), which, Some(lines)) };
     let mut seen: Vec<Slot> = Vec::new();
     logs::write_out(&Native::new(world), &request, |out, line| {
         if !seen.contains(&line.slot) {
