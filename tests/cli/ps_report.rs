@@ -12,6 +12,8 @@ mod instances;
 mod recorded;
 #[path = "ps_report/refusals.rs"]
 mod refusals;
+#[path = "ps_report/settings.rs"]
+mod settings;
 #[path = "ps_report/values.rs"]
 mod values;
 #[path = "ps_report/watch.rs"]

@@ -14,7 +14,7 @@ use crate::error::Broken;
 use crate::tasks::{self, Task};
 use crate::{
     Ask, Check, Checks, DOCKERFILE_START_CMD, Error, Get, Process, Release, START_CMD, Source, checkout,
-    environment,
+    environment, settings,
 };
 
 /// A release, and what is odd about the env files that it was made from: a line each, with the file and its line.
@@ -47,9 +47,7 @@ pub fn deployed(world: &World, app: &AppName) -> Result<Option<Assembled>, Error
     };
     let bad = |path, source| Error::BadRecord { path, app: app.to_string(), source };
     let procfile = procfile.map_err(|broken| bad(world.procfile_path(app), broken))?;
-    let app_json = state_file::read(&world.app_json_path(app), false)?.unwrap_or_default();
-    let app_json =
-        AppJson::parse(&app_json).map_err(|broken| bad(world.app_json_path(app), broken.into()))?;
+    let app_json = settings::recorded(world, app)?;
     // What a deploy of an earlier version passed over must not keep the app from being started again.
     put_together(world, app, source, procfile.as_ref(), &app_json).map(Some)
 }

@@ -9,6 +9,7 @@ mod environment;
 mod error;
 mod release;
 pub mod remarks;
+pub mod settings;
 mod tasks;
 
 pub use assembly::{Assembled, Runnable, assemble, deployed, runnable, runnable_of};

@@ -9,6 +9,8 @@ use clap::Parser;
 
 const OPTIONS: &[&str] =
     &["--columns", "--format", "--global", "--help", "--json", "--quiet", "--version", "--watch"];
+/// Dokku knows no such report: inside Dokku this is an info flag that there is not.
+const SETTINGS: &str = "--settings";
 
 /// What every app is and how it is doing.
 ///
@@ -17,9 +19,10 @@ const OPTIONS: &[&str] =
 #[command(
     name = "ps-report",
     version,
-    override_usage = "ps-report [<app>…] [--global] [--format text|json|jsonl|csv] [--<info-flag>]",
+    override_usage = "ps-report [<app>…] [--global] [--format text|json|jsonl|csv] [--<info-flag> | --settings]",
     after_help = AFTER_HELP
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
     /// The apps to report on; all, if none is named
     #[arg(value_name = "APP")]
@@ -46,6 +49,9 @@ pub(crate) struct Args {
         value_parser = seconds
     )]
     pub(crate) watch: Option<Duration>,
+    /// What the settings of each process type come to, and who set them, in place of the report
+    #[arg(long)]
+    pub(crate) settings: bool,
     /// Leave out the headers
     #[arg(long)]
     pub(crate) quiet: bool,
@@ -65,13 +71,22 @@ Exit status: 0 all is known; 1 a value is unknown, or a row could not be read; 2
 Examples:
   ps-report blog --running
   ps-report --json | jq -r 'select(.running != \"true\").app'
-  ps-report --format csv --columns app,running,status";
+  ps-report --format csv --columns app,running,status
+  ps-report blog --settings";
 
 impl Args {
     /// Reads the words, the program's name first; a clap error for `--help`, `--version` and wrong usage.
     pub(crate) fn from_words(words: Vec<OsString>) -> Result<Self> {
         let (ours, info_flags) = split(words);
         Ok(Self { info_flags, ..Self::try_parse_from(ours)? })
+    }
+
+    /// The same inside Dokku.
+    pub(crate) fn into_those_of_dokku(mut self) -> Self {
+        if std::mem::take(&mut self.settings) {
+            self.info_flags.push(SETTINGS.to_owned());
+        }
+        self
     }
 }
 
@@ -83,7 +98,8 @@ fn split(words: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
     for word in words {
         let text = word.to_string_lossy();
         let name = text.split('=').next().unwrap_or_default();
-        let is_info = !is_value && !options_ended && text.starts_with("--") && !OPTIONS.contains(&name);
+        let is_ours = OPTIONS.contains(&name) || text == SETTINGS;
+        let is_info = !is_value && !options_ended && text.starts_with("--") && !is_ours;
         options_ended |= !is_value && text == "--";
         if is_info && text != "--" {
             info_flags.push(text.into_owned());

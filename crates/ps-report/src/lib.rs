@@ -9,6 +9,7 @@ mod json;
 mod parallel;
 mod read;
 mod row;
+mod settings;
 mod status;
 mod subjects;
 mod text;
@@ -35,6 +36,10 @@ pub fn command() -> clap::Command {
 pub fn run() -> Result<Outcome> {
     let args = Args::from_words(exit::arguments())?;
     let world = World::from_env()?;
+    if args.settings && !world.inside_dokku() {
+        return settings::run(&world, &args);
+    }
+    let args = args.into_those_of_dokku();
     encoding::refuse_two_flags(&args)?;
     let subjects = subjects::resolve(&world, &args)?;
     let encoding = encoding::resolve(&world, &args, &subjects);

@@ -57,7 +57,7 @@ pub(crate) fn one(world: &World, args: &Args) -> Result<Outcome> {
     let property = target.row(world)?;
     match (target.scope(), target.process_type()) {
         (Scope::App(app), Some(process_type)) => {
-            let effective = of_types::effective(world, app, process_type)?;
+            let effective = ps_release::settings::of_type(world, app, process_type)?;
             let found = effective.into_iter().find(|effective| effective.setting.name == property.name);
             print_value(found.and_then(|found| found.value).as_deref())
         }
