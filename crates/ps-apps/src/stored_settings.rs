@@ -105,14 +105,22 @@ impl StoredSettings {
         process_type: &ProcessType,
         of_file: &[(&'static Setting, String)],
     ) -> Vec<EffectiveSetting> {
-        let name = process_type.as_str();
+        self.effective(Some(process_type.as_str()), of_file)
+    }
+
+    /// Every setting of a type for which nothing is set alone.
+    pub fn of_any_type(&self) -> Vec<EffectiveSetting> {
+        self.effective(None, &[])
+    }
+
+    fn effective(&self, name: Option<&str>, of_file: &[(&'static Setting, String)]) -> Vec<EffectiveSetting> {
         let effective = |setting: &'static Setting| {
             let own =
                 |process_type: Option<&str>| self.own.get(&(process_type.map(str::to_owned), setting.name));
             let in_file =
                 || of_file.iter().find(|(other, _)| other.name == setting.name).map(|(_, text)| text);
-            let found = own(Some(name))
-                .map(|text| (text, Origin::Type))
+            let found = name
+                .and_then(|name| Some((own(Some(name))?, Origin::Type)))
                 .or_else(|| own(None).map(|text| (text, Origin::App)))
                 .or_else(|| self.global.get(setting.name).map(|text| (text, Origin::Global)))
                 .or_else(|| in_file().map(|text| (text, Origin::AppJson)));

@@ -41,7 +41,7 @@ impl End {
 
 impl Engine {
     /// Ends a container and sees to it that the engine does not start it again.
-    pub async fn end(&self, id: &str, grace: Duration) -> End {
+    pub async fn end(&self, id: &str, grace: impl FnOnce(&Value) -> Duration) -> End {
         match attempt(self, id, grace).await {
             Ok(end) => end,
             Err(fault) if fault.is_gone() => End::WasGone,
@@ -53,7 +53,7 @@ impl Engine {
     }
 }
 
-async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Fault> {
+async fn attempt(engine: &Engine, id: &str, grace: impl FnOnce(&Value) -> Duration) -> Result<End, Fault> {
     let before = describe(engine, id).await?;
     let disarmed = engine.set_policy(id, RestartPolicy::No).await;
     if !is_up(&before) {
@@ -63,7 +63,7 @@ async fn attempt(engine: &Engine, id: &str, grace: Duration) -> Result<End, Faul
         // A container that is paused cannot react to SIGTERM. If this fails, the stop that follows fails too and says why.
         let _ = engine.unpause(id).await;
     }
-    let stopped = stop(engine, id, grace).await;
+    let stopped = stop(engine, id, grace(&before)).await;
     let mut after = describe(engine, id).await?;
     if is_up(&after) {
         let _ = engine.kill(id).await;

@@ -13,7 +13,9 @@ mod terms;
 mod transport;
 
 pub use bollard::container::LogOutput;
-pub use bollard::models::{ContainerCreateBody, HostConfig, RestartPolicy as EnginePolicy};
+pub use bollard::models::{
+    ContainerCreateBody, HostConfig, ResourcesUlimits as Ulimit, RestartPolicy as EnginePolicy,
+};
 
 pub use condition::exit_of;
 pub use container::Container;

@@ -102,6 +102,9 @@ fn put_together(
         replace_first(&mut processes, command, &source);
     }
     let stored = world.stored_settings(app)?;
+    if let Source::Image(_) = &source {
+        add_types(&mut processes, stored.types().chain(app_json.types_with_settings()));
+    }
     let tasks = if is_run_here(world, &source) { tasks::of(app_json, &processes)? } else { Vec::new() };
     for Task { process_type, command, settings } in tasks {
         let mut process = Process::new(process_type, Some(command));
@@ -122,6 +125,7 @@ fn put_together(
         app: app.clone(),
         source,
         processes,
+        others: heeded(&stored.of_any_type()),
         env: of_container(&environment)?,
         restart_policy: world.restart_policy(app)?,
         stop_timeout: world.stop_timeout(app)?,
@@ -155,7 +159,17 @@ fn replace_first(processes: &mut Vec<Process>, command: String, source: &Source)
     }
 }
 
-fn checks(app_json: &AppJson, process_type: &ProcessType) -> Checks {
+/// An image brings no Procfile: types for which something is set get an entry.
+fn add_types<'a>(processes: &mut Vec<Process>, names: impl Iterator<Item = &'a str>) {
+    for process_type in names.filter_map(|name| name.parse::<ProcessType>().ok()) {
+        if !processes.iter().any(|process| process.process_type == process_type) {
+            processes.push(Process::new(process_type, None));
+        }
+    }
+}
+
+/// The checks that the file has for a type.
+pub fn checks(app_json: &AppJson, process_type: &ProcessType) -> Checks {
     let mut checks = Checks::default();
     for (kind, asked) in app_json.checks(process_type.as_str()) {
         let list = match kind {

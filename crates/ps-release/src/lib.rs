@@ -12,14 +12,14 @@ pub mod remarks;
 pub mod settings;
 mod tasks;
 
-pub use assembly::{Assembled, Runnable, assemble, deployed, runnable, runnable_of};
+pub use assembly::{Assembled, Runnable, assemble, checks, deployed, runnable, runnable_of};
 pub use checkout::{Checkout, recorded};
 pub use command_line::CommandLine;
 pub use counts::Counts;
 pub use environment::Environment;
 pub use error::Error;
 pub use ps_probe::{Ask, Check, Checks, Get};
-pub use release::{Process, Release, Source};
+pub use release::{COMING_UP, Process, Release, Source};
 
 /// The name of the file that says how many instances there are, and how they are checked.
 pub const APP_JSON: &str = "app.json";

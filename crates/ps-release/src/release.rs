@@ -4,10 +4,10 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use formation::{AppName, Formation, ProcessType, Quantity, RestartPolicy};
+use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity, RestartPolicy};
 use ps_probe::Checks;
 use ps_rollout::Strategy;
-use type_settings::{Disorder, Order, TypeSettings};
+use type_settings::{Disorder, Order, Ready, TypeSettings, Whole};
 
 /// Where the program comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +17,9 @@ pub enum Source {
     /// An image reference the engine can resolve.
     Image(String),
 }
+
+/// What an instance is given to become ready in, beside the time that its checks may take.
+pub const COMING_UP: Duration = Duration::from_secs(30);
 
 /// One process type of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +46,20 @@ impl Process {
         let (checks, settings) = Default::default();
         Self { process_type, command, checks, strategy: None, max_parallel: None, settings, is_task: false }
     }
+
+    /// What makes an instance ready beside its startup checks: what was set. Otherwise `web` is there to be connected to, unless its
+    /// own startup checks know better when that is so.
+    pub fn ready(&self) -> Ready {
+        let is_web = self.process_type.as_str() == FIRST_TYPE;
+        let usual = if is_web && self.checks.startup.is_empty() { Ready::Listening } else { Ready::Alive };
+        self.settings.ready.unwrap_or(usual)
+    }
+
+    /// How long an instance is given to become ready: what was set, else what any has and the time of all tries of all its checks.
+    pub fn deadline(&self) -> Duration {
+        let own = self.settings.start_timeout_seconds.map(Whole::seconds);
+        own.unwrap_or_else(|| COMING_UP.saturating_add(self.checks.longest_startup()))
+    }
 }
 
 /// What an app's instances are started from.
@@ -52,8 +69,10 @@ pub struct Release {
     pub app: AppName,
     /// Where the program comes from.
     pub source: Source,
-    /// The process types, in the order of the Procfile.
+    /// The process types, in the order of the Procfile. Of an image, which brings no Procfile, those of which the app says something.
     pub processes: Vec<Process>,
+    /// What was set for all types, and so for those of an image of which the app says nothing.
+    pub others: TypeSettings,
     /// The app's environment (its ENV file), without `PORT`, `PS` and `DYNO`.
     pub env: Vec<(String, String)>,
     /// What happens to an instance that ends by itself.
@@ -107,5 +126,44 @@ impl Release {
             let what = "others wait for it to be done, which is proven beside what runs: its strategy cannot be stop-first";
             Some(Disorder { process_type: process.process_type.clone(), what: what.to_owned() })
         })
+    }
+
+    /// What was set for a type.
+    pub fn settings(&self, process_type: &ProcessType) -> &TypeSettings {
+        self.process(process_type).map_or(&self.others, |process| &process.settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ps_probe::{Ask, Check};
+
+    use super::*;
+
+    fn process(name: &str) -> Process {
+        Process::new(name.parse().expect("a legal process type"), None)
+    }
+
+    fn set(ready: Ready, process: Process) -> Process {
+        Process { settings: TypeSettings { ready: Some(ready), ..TypeSettings::default() }, ..process }
+    }
+
+    #[test]
+    fn web_alone_is_waited_for_until_it_listens_unless_its_checks_or_a_person_say_otherwise() {
+        assert_eq!(process("web").ready(), Ready::Listening);
+        assert_eq!(process("worker").ready(), Ready::Alive);
+        assert_eq!(set(Ready::Alive, process("web")).ready(), Ready::Alive);
+        assert_eq!(set(Ready::Listening, process("worker")).ready(), Ready::Listening);
+        let check = Check {
+            ask: Ask::Live(Duration::from_secs(3)),
+            attempts: 1,
+            timeout: Duration::from_secs(1),
+            wait: Duration::ZERO,
+            initial_delay: Duration::ZERO,
+            only_warns: false,
+            on_failure: Vec::new(),
+        };
+        let checks = Checks { startup: vec![check], ..Checks::default() };
+        assert_eq!(Process { checks, ..process("web") }.ready(), Ready::Alive);
     }
 }

@@ -7,6 +7,7 @@ use app_json::AppJson;
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType};
 use procfile::Procfile;
 use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
+use type_settings::{Setting, TypeSettings};
 
 use crate::{APP_JSON, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source, assembly};
 
@@ -39,6 +40,7 @@ pub fn of_deploy(
             format!("{name} is not run: it has a schedule, and only an app that runs natively has somebody to heed it")
         }));
     }
+    lines.extend(of_settings(release));
     if is_command && world.ps_property(app, START_CMD)?.is_some() {
         lines.push(format!("{START_CMD} runs in place of --command: ps-set {app} {START_CMD} clears it"));
     }
@@ -119,6 +121,24 @@ fn of_directory(source: &Source) -> Vec<String> {
     let dangling = [APP_JSON, DOKKU_SCALE].into_iter().filter(is_dangling);
     let dangling = dangling.map(|name| format!("{name} is not read: it is a link that leads nowhere"));
     misnamed.chain(checks).chain(dangling).collect()
+}
+
+/// Settings that are not heeded in containers.
+fn of_settings(release: &Release) -> Vec<String> {
+    let Source::Image(_) = &release.source else { return Vec::new() };
+    let unheeded = |settings: &TypeSettings| -> Vec<&'static str> {
+        let all = Setting::all()
+            .iter()
+            .filter(|setting| !setting.is_for_containers && !setting.name.starts_with("schedule"));
+        all.filter(|setting| setting.text(settings).is_some()).map(|setting| setting.name).collect()
+    };
+    let of_all = unheeded(&release.others);
+    let of_types = release.processes.iter().flat_map(|process| {
+        let own = unheeded(&process.settings).into_iter().filter(|name| !of_all.contains(name));
+        own.map(|name| format!("{}.{name}", process.process_type)).collect::<Vec<_>>()
+    });
+    let of_all = of_all.iter().map(|name| (*name).to_owned());
+    of_all.chain(of_types).map(|name| format!("{name} is not heeded in docker-local")).collect()
 }
 
 /// Properties that were set, by hand or in a Dokku, and have no effect here.

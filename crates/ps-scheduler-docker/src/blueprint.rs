@@ -1,14 +1,18 @@
 //! The description of the container that the engine is asked to create, made from a release and a slot. Pure.
 
 use std::path::Path;
+use std::time::Duration;
 
 use formation::{RestartPolicy, Slot};
-use ps_engine::{ContainerCreateBody, HostConfig};
+use ps_engine::{ContainerCreateBody, HostConfig, Ulimit};
 use ps_scheduler::Release;
+use type_settings::{Limit, TypeSettings, Whole};
 
 use crate::label::{self, Identity};
 
 const WEB: &str = "web";
+/// What the engine takes for a thousandth of a CPU.
+const NANOS: i64 = 1_000_000;
 const WEB_PORT: u16 = 5000;
 
 /// The port an instance is told to listen on: 5000 for `web`, each in its own network; none for other types.
@@ -26,8 +30,21 @@ pub(crate) fn container(
 ) -> ContainerCreateBody {
     let slot = &identity.run.slot;
     let command = release.process(&slot.process_type).and_then(|process| process.command.as_deref());
+    let settings = release.settings(&slot.process_type);
+    let own_grace = settings.stop_timeout_seconds.map(|seconds| Duration::from_secs(seconds.unsigned()));
+    let mut labels = label::labels(root, &release.app, identity);
+    labels.extend(own_grace.map(|grace| (label::GRACE.to_owned(), grace.as_secs().to_string())));
     let host_config = HostConfig {
         init: Some(true),
+        oom_score_adj: settings.oom_score_adj.map(Whole::get),
+        memory: settings.memory_max.map(|most| i64::try_from(most.bytes()).unwrap_or(i64::MAX)),
+        nano_cpus: settings.cpu_max.map(|most| i64::from(most.thousandths()) * NANOS),
+        pids_limit: settings.pids_max.map(Whole::get),
+        security_opt: settings
+            .no_new_privileges
+            .filter(|switch| switch.is_on())
+            .map(|_| vec!["no-new-privileges".to_owned()]),
+        ulimits: ulimits(settings),
         restart_policy: Some(ps_engine::restart_policy(RestartPolicy::No)),
         ..HostConfig::default()
     };
@@ -35,11 +52,23 @@ pub(crate) fn container(
         image: Some(image.to_owned()),
         cmd: command.map(|command| words(release, slot, command)),
         env: Some(environment(release, slot)),
-        labels: Some(label::labels(root, &release.app, identity)),
-        stop_timeout: Some(i64::from(ps_engine::seconds(release.stop_timeout))),
+        labels: Some(labels),
+        stop_signal: settings.stop_signal.map(|signal| signal.to_string()),
+        stop_timeout: Some(i64::from(ps_engine::seconds(own_grace.unwrap_or(release.stop_timeout)))),
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
     }
+}
+
+/// Soft and hard limits, as the engine has them: -1 is none.
+fn ulimits(settings: &TypeSettings) -> Option<Vec<Ulimit>> {
+    let limits = [("core", settings.limit_core), ("nofile", settings.limit_nofile)];
+    let ulimit = |(name, limit): (&str, Option<Limit>)| {
+        let most = limit?.get().map_or(-1, |number| i64::try_from(number).unwrap_or(i64::MAX));
+        Some(Ulimit { name: Some(name.to_owned()), soft: Some(most), hard: Some(most) })
+    };
+    let set: Vec<Ulimit> = limits.into_iter().filter_map(ulimit).collect();
+    (!set.is_empty()).then_some(set)
 }
 
 /// Why `slot` cannot be given its variables; `None` if it can. Some shells drop a variable whose name they could not have set,
@@ -103,6 +132,7 @@ mod tests {
             app: "shop".parse().expect("a legal name"),
             source: Source::Image("shop:1".into()),
             processes: vec![Process::new("web".parse().expect("legal"), command.map(str::to_owned))],
+            others: TypeSettings::default(),
             env: vec![("A".into(), "1".into()), ("PORT".into(), "80".into())],
             restart_policy: RestartPolicy::OnFailure(Some(10)),
             stop_timeout: Duration::from_millis(1500),
@@ -160,6 +190,39 @@ mod tests {
     #[test]
     fn a_grace_period_is_never_cut_short() {
         assert_eq!(body(None, "web.1").stop_timeout, Some(2));
+    }
+
+    #[test]
+    fn what_is_set_for_a_type_or_for_all_types_becomes_a_part_of_the_container() {
+        let mut release = release(None);
+        for (name, value) in [
+            ("limit-core", "0"),
+            ("limit-nofile", "unlimited"),
+            ("oom-score-adj", "-5"),
+            ("stop-signal", "SIGQUIT"),
+            ("stop-timeout-seconds", "70"),
+            ("memory-max", "64m"),
+            ("cpu-max", "1.5"),
+            ("pids-max", "99"),
+            ("no-new-privileges", "yes"),
+        ] {
+            let setting = type_settings::Setting::named(name).expect("a setting");
+            assert!(setting.is_for_containers && setting.take(value, &mut release.processes[0].settings));
+        }
+        release.others.oom_score_adj = Some("7".parse().expect("a number"));
+        let of = |slot| container(Path::new("/r"), &release, "shop:1", &identity(slot));
+        let (web, worker) = (of("web.1"), of("worker.1"));
+        let host = |body: &ContainerCreateBody| body.host_config.clone().expect("it has one");
+        let limit = |name: &str, most| Ulimit { name: Some(name.into()), soft: Some(most), hard: Some(most) };
+        assert_eq!(host(&web).ulimits, Some(vec![limit("core", 0), limit("nofile", -1)]));
+        let most = (host(&web).memory, host(&web).nano_cpus, host(&web).pids_limit);
+        assert_eq!(most, (Some(64 << 20), Some(1_500_000_000), Some(99)));
+        assert_eq!(host(&web).security_opt, Some(vec!["no-new-privileges".to_owned()]));
+        assert_eq!((host(&web).oom_score_adj, host(&worker).oom_score_adj), (Some(-5), Some(7)));
+        assert_eq!((web.stop_signal.as_deref(), web.stop_timeout), (Some("SIGQUIT"), Some(70)));
+        assert_eq!((&worker.stop_signal, worker.stop_timeout, host(&worker).ulimits), (&None, Some(2), None));
+        assert_eq!(web.labels.expect("labels").get(label::GRACE).map(String::as_str), Some("70"));
+        assert!(!worker.labels.expect("labels").contains_key(label::GRACE));
     }
 
     #[test]

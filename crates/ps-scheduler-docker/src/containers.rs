@@ -179,7 +179,7 @@ impl<'a> Containers<'a> {
         let _turn = self.ending.acquire().await;
         let Some(id) = self.id(&run) else { return Done::told(Event::Ended(run)) };
         let grace = self.stopped.borrow().get(&run.slot).copied().unwrap_or(self.grace);
-        let end = self.app.engine.end(&id, grace).await;
+        let end = self.app.engine.end(&id, label::grace(grace)).await;
         if let Some(reason) = end.unfinished() {
             let silence = if let End::Unknown(fault) = end { Some(fault) } else { None };
             return Done {
@@ -248,7 +248,7 @@ impl<'a> Containers<'a> {
     async fn arm(&self, new: &[(&Run, String)], revision: Revision) -> Result<(), Refusal> {
         let armed = new.iter().map(|(run, id)| {
             let old = self.terms.old_policies.get(&run.slot).filter(|_| revision == Revision::Old);
-            let policy = old.copied().unwrap_or(self.terms.policy);
+            let policy = old.copied().unwrap_or_else(|| self.terms.policy(&run.slot.process_type));
             async move {
                 let armed = self.app.engine.set_policy(id, policy).await;
                 armed.map_err(|fault| Refusal::of(&format!("give {} its restart policy", run.slot), fault))
@@ -268,7 +268,8 @@ impl<'a> Containers<'a> {
         old: &InstanceFiles,
         revision: Revision,
     ) -> Result<InstanceRecord, Refusal> {
-        let is_over = container.is_none_or(|container| container.is_over && !self.may_finish(container));
+        let is_over =
+            container.is_none_or(|container| container.is_over && !self.may_finish(&run.slot, container));
         if revision == Revision::New && is_over {
             return Err(Refusal(format!("{} ended by itself at the last moment", run.slot), None));
         }
@@ -280,10 +281,10 @@ impl<'a> Containers<'a> {
         Ok(InstanceRecord { id: Some(id.to_owned()), ip, port })
     }
 
-    /// Whether the restart policy treats the end of this container as final, so that it has finished.
-    pub(crate) fn may_finish(&self, container: &Container) -> bool {
+    /// Whether the restart policy of a slot treats the end of this container as final, so that it has finished.
+    pub(crate) fn may_finish(&self, slot: &Slot, container: &Container) -> bool {
         let is_success = container.last_exit == Some(Exit::Code(0));
-        match self.terms.policy {
+        match self.terms.policy(&slot.process_type) {
             RestartPolicy::No | RestartPolicy::OnFailure(_) => is_success,
             RestartPolicy::Always | RestartPolicy::UnlessStopped => false,
         }

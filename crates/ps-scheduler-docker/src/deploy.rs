@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use formation::{AppName, RestartPolicy, Slot};
+use formation::{AppName, ProcessType, RestartPolicy, Slot};
 use ps_apps::InstanceFiles;
 use ps_engine::Container;
 use ps_rollout::{Event, Outcome, Rollout, Run, Strategy};
@@ -82,6 +82,14 @@ fn slots(plan: &Plan, change: Change) -> Vec<Slot> {
     plan.slots(change).cloned().collect()
 }
 
+/// The restart policies of types that have one of their own.
+fn policies(plan: &Plan) -> BTreeMap<String, RestartPolicy> {
+    let own = |process_type: &ProcessType| {
+        Some((process_type.to_string(), plan.release.settings(process_type).restart_policy?))
+    };
+    plan.rules.keys().filter_map(own).collect()
+}
+
 fn image(plan: &Plan) -> Result<&str, Error> {
     match &plan.release.source {
         Source::Image(image) => Ok(image),
@@ -113,6 +121,7 @@ impl App<'_> {
             deploy: plan.deploy.clone().or_else(|| written.deploy.clone()),
             old_deploy: written.deploy.clone(),
             policy: plan.release.restart_policy,
+            policies: policies(plan),
             old_policies: self.engine.run(self.old_policies(&rollout, &records))?,
         };
         let begun = Rollout::new(&rollout);

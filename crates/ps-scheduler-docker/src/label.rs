@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
+use std::time::Duration;
 
 use formation::{AppName, Slot};
 use ps_engine::Container;
 use ps_rollout::{HIGHEST_NUMBER, Lane, Run};
+use serde_json::Value;
 
 /// The root directory of the world that made the container.
 pub(crate) const ROOT: &str = "com.formation.root";
@@ -26,6 +28,9 @@ pub(crate) const RUN: &str = "com.formation.run";
 pub(crate) const RELEASE: &str = "com.formation.release";
 /// `own` or `second`.
 pub(crate) const LANE: &str = "com.formation.lane";
+
+/// From the stop signal to SIGKILL, in seconds, where that was set for its type: the app's may have changed since it was made.
+pub(crate) const GRACE: &str = "com.formation.stop-timeout-seconds";
 
 const UPCOMING: &str = ".upcoming-";
 
@@ -70,6 +75,14 @@ pub(crate) fn release(container: &Container) -> Option<u64> {
 pub(crate) fn lane(container: &Container) -> Lane {
     let is_second = container.label(LANE) == Some(word(Lane::Second));
     if is_second { Lane::Second } else { Lane::Own }
+}
+
+/// From the stop signal to SIGKILL for a container that was inspected: as was set for its type, else as for the app by now.
+pub(crate) fn grace(of_app: Duration) -> impl FnOnce(&Value) -> Duration {
+    move |inspected| {
+        let own = inspected["Config"]["Labels"][GRACE].as_str().and_then(|seconds| seconds.parse().ok());
+        own.map_or(of_app, Duration::from_secs)
+    }
 }
 
 /// The slot that a container was made for.

@@ -41,7 +41,7 @@ pub(crate) async fn look(
             continue;
         }
         let is_early = time.saturating_sub(*since) < FIRST_SECOND && !is_to_end(containers, run);
-        if container.is_some_and(|container| !is_early && containers.may_finish(container)) {
+        if container.is_some_and(|container| !is_early && containers.may_finish(&run.slot, container)) {
             ends.push((run.clone(), Event::Ended(run.clone())));
         } else {
             let how = told(containers, &id, container, is_early).await;

@@ -127,7 +127,7 @@ impl App<'_> {
 
     async fn remove_leftover(&self, container: &Container, grace: Duration) -> Result<(), String> {
         if container.may_serve() && !label::is_upcoming(&container.name) {
-            let unfinished = self.engine.end(&container.id, grace).await.unfinished();
+            let unfinished = self.engine.end(&container.id, label::grace(grace)).await.unfinished();
             unfinished.map_or(Ok(()), Err)?;
         }
         self.engine.remove(&container.id).await.map_err(|fault| fault.reason().to_owned())

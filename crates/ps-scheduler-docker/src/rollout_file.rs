@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use durable::ReadError;
 use durable::{Access, Directory};
-use formation::{AppName, RestartPolicy, Slot};
+use formation::{AppName, ProcessType, RestartPolicy, Slot};
 use ps_apps::{Error, InstanceFiles, World};
 use ps_rollout::{Action, HIGHEST_NUMBER, Rollout};
 use rustix::fs::{FlockOperation, flock};
@@ -73,8 +73,18 @@ pub(crate) struct Terms {
     pub(crate) old_deploy: Option<String>,
     /// The restart policy that new runs get at the commit.
     pub(crate) policy: RestartPolicy,
+    /// The same for types that have a policy of their own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) policies: BTreeMap<String, RestartPolicy>,
     /// The restart policies of the old runs, for those that may have to be started again.
     pub(crate) old_policies: BTreeMap<Slot, RestartPolicy>,
+}
+
+impl Terms {
+    /// What the engine does when a new run of this type ends by itself.
+    pub(crate) fn policy(&self, process_type: &ProcessType) -> RestartPolicy {
+        self.policies.get(process_type.as_str()).copied().unwrap_or(self.policy)
+    }
 }
 
 impl Default for Written {

@@ -222,7 +222,7 @@ impl App<'_> {
         let endings = slots.iter().map(|slot| async move {
             let id = records.slots.get(slot).and_then(|record| record.id.as_deref());
             match id {
-                Some(id) => (slot, self.engine.end(id, grace).await),
+                Some(id) => (slot, self.engine.end(id, label::grace(grace)).await),
                 None => (slot, End::WasGone),
             }
         });

@@ -262,6 +262,8 @@ fn replace_reason(intent: &Intent) -> &'static str {
 pub(crate) mod tests {
     use std::time::Duration;
 
+    use type_settings::TypeSettings;
+
     use super::*;
     use crate::Source;
     use crate::conformance::formation;
@@ -272,6 +274,7 @@ pub(crate) mod tests {
             app: "shop".parse().expect("a legal name"),
             source: Source::Image("shop:1".into()),
             processes: vec![],
+            others: TypeSettings::default(),
             env: vec![],
             restart_policy: formation::RestartPolicy::default(),
             stop_timeout: Duration::from_secs(30),

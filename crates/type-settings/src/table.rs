@@ -25,6 +25,8 @@ pub struct Setting {
     pub is_list: bool,
     /// Whether it is a setting of one type alone, and cannot be set for all apps.
     pub is_local: bool,
+    /// Whether docker-local heeds it. Native apps heed all of them.
+    pub is_for_containers: bool,
     take: fn(&mut TypeSettings, &str) -> bool,
     /// What is wrong with a value, where the rule alone would not say enough.
     explain: fn(&str) -> Option<String>,
@@ -40,6 +42,7 @@ const PLAIN: Setting = Setting {
     meaning: "",
     is_list: false,
     is_local: false,
+    is_for_containers: false,
     take: |_, _| false,
     explain: |_| None,
     show: |_| None,
@@ -66,10 +69,11 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("after", after, default: None,
         rule: "types with commas between them, each with :started, :ready or :done behind it if need be, such as db,migrate:done",
         meaning: "other types whose instances must have started, be ready or be done before one of this type starts; without a word ready, and done where restart-policy no is set for the other type",
-        is_list: true, is_local: true),
+        is_list: true, is_local: true, is_for_containers: true),
     row!("cpu-max", cpu_max, default: None,
         rule: "a number of CPUs such as 0.5 or 2, 0.01 to 1024",
-        meaning: "how much of the CPUs all processes of an instance have together"),
+        meaning: "how much of the CPUs all processes of an instance have together",
+        is_for_containers: true),
     row!("group", group, default: None,
         rule: "the name or the number of a group",
         meaning: "the group that instances run as; of a user without one, its own"),
@@ -78,10 +82,12 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "how soon reads and writes of instances are served beside those of others: 0 is first of its class"),
     row!("limit-core", limit_core, default: None,
         rule: "a whole number of bytes, or unlimited",
-        meaning: "how large a core dump may become (soft and hard limit)"),
+        meaning: "how large a core dump may become (soft and hard limit)",
+        is_for_containers: true),
     row!("limit-nofile", limit_nofile, default: None,
         rule: "a whole number, or unlimited",
-        meaning: "how many files a process may have open (soft and hard limit)"),
+        meaning: "how many files a process may have open (soft and hard limit)",
+        is_for_containers: true),
     row!("log-max-age", log_max_age, default: Some("90d"),
         rule: "a whole number with m, h or d for minutes, hours or days",
         meaning: "how old a piece of a log may become before it is removed; a piece is written to for a tenth of that"),
@@ -96,7 +102,8 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "what happens to output while the disk is full: it is dropped and counted, or the process that writes it waits"),
     row!("memory-max", memory_max, default: None,
         rule: "a whole number with k, m or g for KiB, MiB or GiB",
-        meaning: "how much memory all processes of an instance have together; beyond it the kernel kills"),
+        meaning: "how much memory all processes of an instance have together; beyond it the kernel kills",
+        is_for_containers: true),
     row!("memory-restart", memory_restart, default: None,
         rule: "a whole number with k, m or g for KiB, MiB or GiB",
         meaning: "how much memory an instance may use before another one takes its place, as in a restart"),
@@ -105,13 +112,16 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "the share of the CPU that instances get: 19 has least of it"),
     row!("no-new-privileges", no_new_privileges, default: Some("no"),
         rule: "yes or no",
-        meaning: "whether no program that an instance runs gets rights that the instance has not, such as by setuid"),
+        meaning: "whether no program that an instance runs gets rights that the instance has not, such as by setuid",
+        is_for_containers: true),
     row!("oom-score-adj", oom_score_adj, default: None,
         rule: "a whole number, -1000 to 1000",
-        meaning: "how early the kernel kills a process when memory runs out: 1000 first, -1000 never"),
+        meaning: "how early the kernel kills a process when memory runs out: 1000 first, -1000 never",
+        is_for_containers: true),
     row!("pids-max", pids_max, default: None,
         rule: "a whole number, 1 to 4194304",
-        meaning: "how many processes and threads an instance may have at a time; beyond it no more can be started"),
+        meaning: "how many processes and threads an instance may have at a time; beyond it no more can be started",
+        is_for_containers: true),
     row!("port", port, default: None,
         rule: "a whole number, 1 to 65535",
         meaning: "PORT of the type's first instance; the second one gets the next number",
@@ -121,7 +131,7 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "whether an instance has an empty /tmp and /var/tmp of its own, in memory, gone when it ends"),
     row!("ready", ready, default: None,
         rule: "listening, notify or alive",
-        meaning: "what makes an instance ready beside its startup checks: that its port is listened on, that it says READY=1, or that it has lived for a second"),
+        meaning: "what makes an instance ready beside its startup checks: that one of its processes listens on its port (web without startup checks, where nobody set it), that it says READY=1, or that it has lived for a second (any other type)"),
     row!("reload-signal", reload_signal, default: None,
         rule: "a signal: SIGHUP, HUP or 1",
         meaning: "the signal that has a main process read its configuration again; without one, reload restarts"),
@@ -136,7 +146,8 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "the longest of these delays"),
     row!("restart-policy", restart_policy, default: Some("on-failure:10"),
         rule: "no, always, unless-stopped, on-failure or on-failure:<retries>",
-        meaning: "whether an instance that ends by itself is started again"),
+        meaning: "whether an instance that ends by itself is started again",
+        is_for_containers: true),
     row!("run-timeout", run_timeout, default: None,
         rule: "a length of time such as 100ms, 5s or 1m",
         meaning: "how long one run may take; then it is ended as in a stop, and has failed"),
@@ -170,10 +181,12 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "what is run when the end of an instance begins, for as long as the instance is given to end; the stop signal follows"),
     row!("stop-signal", stop_signal, default: Some("SIGTERM"),
         rule: "a signal: SIGQUIT, QUIT or 3",
-        meaning: "the signal that asks an instance to end"),
+        meaning: "the signal that asks an instance to end",
+        is_for_containers: true),
     row!("stop-timeout-seconds", stop_timeout_seconds, default: Some("30"),
         rule: "whole seconds, 0 to 86400",
-        meaning: "how long an instance is given to end before it is killed"),
+        meaning: "how long an instance is given to end before it is killed",
+        is_for_containers: true),
     row!("stop-tree", stop_tree, default: Some("whole"),
         rule: "whole or main",
         meaning: "who gets the stop signal: every process of an instance, or its main process alone; processes that are left when the time is up are killed"),
@@ -271,10 +284,12 @@ mod tests {
         let rows = TABLE.iter().map(|setting| {
             let Setting { name, key, rule, meaning, .. } = setting;
             let default = setting.default.map(|text| format!("`{text}`")).unwrap_or_default();
-            format!("| `{name}` | `{key}` | {} | {default} | {meaning} |\n", rule.replace('<', "\\<"))
+            let containers = if setting.is_for_containers { "yes" } else { "" };
+            let rule = rule.replace('<', "\\<");
+            format!("| `{name}` | `{key}` | {rule} | {default} | {meaning} | {containers} |\n")
         });
         let page = include_str!("../../../docs/settings.md");
-        let head = "| setting | in app.json | value | default | what it is |\n|---|---|---|---|---|\n";
+        let head = "| setting | in app.json | value | default | what it is | docker-local |\n|---|---|---|---|---|---|\n";
         let table = format!("{head}{}\n", rows.collect::<String>());
         assert!(page.contains(&table), "docs/settings.md should contain:\n{table}");
     }

@@ -15,6 +15,7 @@ use std::io::{Read, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use type_settings::TypeSettings;
 
 use formation::{Exit, RestartPolicy, State, Which};
 use ps_scheduler::conformance::{self, Subject};
@@ -339,6 +340,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
             app: shop(),
             source: Source::Image(IMAGE.into()),
             processes: vec![],
+            others: TypeSettings::default(),
             env: vec![],
             restart_policy: RestartPolicy::No,
             stop_timeout: GRACE,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::thread;
 use std::time::{Duration, Instant};
+use type_settings::TypeSettings;
 
 use formation::{AppName, RestartPolicy, State, Stream, Which};
 use ps_apps::World;
@@ -112,6 +113,7 @@ impl Place {
             app: shop(),
             source: Source::Image(image.to_owned()),
             processes: vec![process("web"), process("worker")],
+            others: TypeSettings::default(),
             env: vec![("GREETING".to_owned(), "hello  \"you\"".to_owned())],
             restart_policy: self.policy,
             stop_timeout: GRACE,

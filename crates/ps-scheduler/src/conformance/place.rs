@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use formation::{AppName, Formation, Which};
 use ps_rollout::Strategy;
+use type_settings::{Ready, TypeSettings};
 
 use super::subject::Subject;
 use crate::scheduler::{DeployOutcome, Scheduler, StopOrder, Stopped, Watch};
@@ -40,12 +41,15 @@ pub(super) struct Place<'a> {
 pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strategy>) -> Release {
     let process = |name: &&str| Process {
         strategy,
+        // What a subject runs need not listen.
+        settings: TypeSettings { ready: Some(Ready::Alive), ..TypeSettings::default() },
         ..Process::new(name.parse().expect("a legal process type"), subject.command.clone())
     };
     Release {
         app: app(),
         source: subject.source.clone(),
         processes: types.iter().map(process).collect(),
+        others: TypeSettings::default(),
         env: vec![("CONFORMANCE".to_owned(), "1".to_owned())],
         restart_policy: subject.restart_policy,
         stop_timeout: subject.stop_timeout,
