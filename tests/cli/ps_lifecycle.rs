@@ -51,6 +51,8 @@ mod plans;
 mod ports;
 #[path = "ps_lifecycle/program.rs"]
 mod program;
+#[path = "ps_lifecycle/ready.rs"]
+mod ready;
 #[path = "ps_lifecycle/rebuild.rs"]
 mod rebuild;
 #[path = "ps_lifecycle/refusals.rs"]

@@ -34,7 +34,7 @@ pub use foreign::{beyond_reach, user_id, user_name};
 pub use handed_on::handed_on;
 pub use identity::{ProcessId, boot_id, start_time};
 pub use limits::{Controller, Lack, LimitGroup, LimitRoot, Limits, Maker, MemoryGroup, MemoryWatch};
-pub use listeners::Listeners;
+pub use listeners::{Listeners, Listens};
 pub use mark::{Marks, environment, tagged};
 pub use owner::become_owner_of;
 pub use port_holder::{Holder, describe_port_holder, port_holder};

@@ -1,14 +1,37 @@
-//! The TCP ports that somebody listens on, from `/proc/net/tcp*`. No connection is made, so no program notices the look.
+//! The TCP ports that somebody listens on, and the processes that do. `/proc/net/tcp*` lists the sockets, and one of the
+//! descriptors of a process is that socket. No connection is made, so no program notices the look.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader};
 
 /// The state of a listening socket in the table.
 const LISTENS: &str = "0A";
 
-/// The ports with a listener, on any address, as of the last reading.
+/// A listening socket, on any address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Listener {
+    pub(crate) port: u16,
+    pub(crate) uid: u32,
+    pub(crate) inode: u64,
+}
+
+/// The listening sockets of this machine, as of the last reading.
 #[derive(Debug, Default)]
-pub struct Listeners(Option<BTreeSet<u16>>);
+pub struct Listeners(Option<Vec<Listener>>);
+
+/// Who listens on a port, seen from some processes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listens {
+    /// Nobody.
+    Nobody,
+    /// One of these processes.
+    Own,
+    /// Perhaps one of these processes: the descriptors of some of them may not be read.
+    Unknown,
+    /// Another process.
+    Other,
+}
 
 impl Listeners {
     /// The table is read anew at the next question.
@@ -21,43 +44,108 @@ impl Listeners {
         self.0.is_some()
     }
 
-    /// Whether somebody listens on a port.
-    pub fn has(&mut self, port: u16) -> bool {
-        self.0.get_or_insert_with(read).contains(&port)
+    /// Who listens on a port. The processes are examined one by one, until one has the socket.
+    pub fn on(&mut self, port: u16, pids: impl IntoIterator<Item = u32>) -> Listens {
+        let of_port = self.all().iter().filter(|listener| listener.port == port);
+        let inodes: Vec<u64> = of_port.map(|listener| listener.inode).collect();
+        if inodes.is_empty() {
+            return Listens::Nobody;
+        }
+        let mut found = Listens::Other;
+        for pid in pids {
+            match sockets(pid).map(|mut sockets| sockets.any(|inode| inodes.contains(&inode))) {
+                Ok(true) => return Listens::Own,
+                Ok(false) => (),
+                Err(_) => found = Listens::Unknown,
+            }
+        }
+        found
+    }
+
+    /// The ports that these processes listen on.
+    pub fn ports_of(&mut self, pids: impl IntoIterator<Item = u32>) -> BTreeSet<u16> {
+        let inodes: BTreeSet<u64> = pids.into_iter().flat_map(sockets).flatten().collect();
+        let own = self.all().iter().filter(|listener| inodes.contains(&listener.inode));
+        own.map(|listener| listener.port).collect()
+    }
+
+    fn all(&mut self) -> &[Listener] {
+        self.0.get_or_insert_with(all)
     }
 }
 
-fn read() -> BTreeSet<u16> {
-    let tables =
-        ["tcp", "tcp6"].into_iter().filter_map(|name| fs::read_to_string(format!("/proc/net/{name}")).ok());
-    tables.flat_map(|table| table.lines().skip(1).filter_map(listening).collect::<Vec<_>>()).collect()
+/// The listening sockets as of now.
+pub(crate) fn all() -> Vec<Listener> {
+    let tables = ["tcp", "tcp6"].into_iter().filter_map(|name| File::open(format!("/proc/net/{name}")).ok());
+    // A table also has a line for each connection, so it is not read as a whole.
+    let lines = tables.flat_map(|table| BufReader::new(table).lines().skip(1).map_while(Result::ok));
+    lines.filter_map(|line| listener(&line)).collect()
 }
 
-/// The port in a line of the table, if it is a listening socket (proc(5), net/tcp).
-fn listening(line: &str) -> Option<u16> {
+/// The socket of a line of the table, if it listens (proc(5), net/tcp).
+fn listener(line: &str) -> Option<Listener> {
     let mut fields = line.split_ascii_whitespace();
-    let local = fields.nth(1)?;
-    let is_listening = fields.nth(1)? == LISTENS;
-    let (_, port) = local.rsplit_once(':')?;
-    u16::from_str_radix(port, 16).ok().filter(|_| is_listening)
+    let (_, port) = fields.nth(1)?.rsplit_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    fields.nth(1).filter(|state| *state == LISTENS)?;
+    Some(Listener { port, uid: fields.nth(3)?.parse().ok()?, inode: fields.nth(1)?.parse().ok()? })
+}
+
+/// The inodes of the sockets of a process; none if it has ended, an error if its descriptors may not be read.
+fn sockets(pid: u32) -> io::Result<impl Iterator<Item = u64>> {
+    let descriptors = match fs::read_dir(format!("/proc/{pid}/fd")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        descriptors => descriptors.ok(),
+    };
+    let links =
+        descriptors.into_iter().flatten().flatten().filter_map(|entry| fs::read_link(entry.path()).ok());
+    Ok(links.filter_map(|link| link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::net::TcpListener;
+    use std::process::{Command, id};
 
     use super::*;
 
     #[test]
     fn a_port_is_listened_on_as_long_as_somebody_does_and_what_was_read_stays_until_it_is_forgotten() {
+        for address in ["127.0.0.1:0", "0.0.0.0:0", "[::1]:0", "[::]:0"] {
+            let Ok(listener) = TcpListener::bind(address) else { continue };
+            let port = listener.local_addr().expect("bound").port();
+            let mut listeners = Listeners::default();
+            assert!(!listeners.is_read());
+            assert_eq!(listeners.on(port, [id()]), Listens::Own, "{address}");
+            assert!(listeners.is_read());
+            drop(listener);
+            assert_eq!(listeners.on(port, []), Listens::Other, "{address}");
+            listeners.forget();
+            assert_eq!(listeners.on(port, [id()]), Listens::Nobody, "{address}");
+        }
+    }
+
+    #[test]
+    fn a_port_belongs_to_whoever_has_its_socket_and_to_nobody_else() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("bound").port();
+        let mut stranger = Command::new("sleep").arg("600").spawn().expect("it runs");
         let mut listeners = Listeners::default();
-        assert!(!listeners.is_read());
-        assert!(listeners.has(port) && listeners.is_read());
-        drop(listener);
-        assert!(listeners.has(port));
-        listeners.forget();
-        assert!(!listeners.has(port));
+        assert_eq!(listeners.on(port, [stranger.id()]), Listens::Other);
+        assert_eq!(listeners.on(port, [stranger.id(), id()]), Listens::Own);
+        assert!(listeners.ports_of([id()]).contains(&port));
+        assert_eq!(listeners.ports_of([stranger.id()]), BTreeSet::new());
+        stranger.kill().and_then(|()| stranger.wait()).expect("it ends");
+        assert_eq!(listeners.on(port, [stranger.id()]), Listens::Other, "who has ended has no descriptors");
+    }
+
+    #[test]
+    fn a_line_of_the_table_is_a_socket_that_listens_or_nothing() {
+        let line = "   0: 00000000000000000000000001000000:1F90 00000000000000000000000000000000:0000 0A \
+                    00000000:00000000 00:00000000 00000000    33        0 12345 1 0000000000000000 100 0 0 10 0";
+        assert_eq!(listener(line), Some(Listener { port: 8080, uid: 33, inode: 12_345 }));
+        for other in [line.replace(" 0A ", " 01 "), line[..90].to_owned(), String::new()] {
+            assert_eq!(listener(&other), None, "{other:?}");
+        }
     }
 }

@@ -13,8 +13,13 @@ use crate::cgroup::{self, Cgroup};
 use crate::foreign;
 use crate::freezer;
 use crate::identity::start_time;
+use crate::listeners::{Listeners, Listens};
 use crate::mark;
 use crate::signal::signal_process;
+use crate::stat::children;
+
+/// How many descendants of the main process are examined before all processes of the tree are found.
+const NEAREST: usize = 32;
 
 /// The processes of instances, for readers. /proc is read once for all of them.
 #[derive(Debug)]
@@ -187,6 +192,30 @@ impl Tree {
         census.family(&self.marker, self.tag, main)
     }
 
+    /// The pids of all its processes.
+    pub fn pids(&self, main: Option<u32>, census: &mut Census) -> BTreeSet<u32> {
+        match &self.cgroup {
+            // The main process may not have joined the group yet.
+            Some(cgroup) => main.into_iter().chain(cgroup.members()).collect(),
+            None => self.members(main, census).into_keys().collect(),
+        }
+    }
+
+    /// Whether one of its processes listens on a port. Mostly it is the main process or its child, so these are examined before
+    /// all processes of the tree are found.
+    pub fn listens(
+        &self,
+        port: u16,
+        main: Option<u32>,
+        listeners: &mut Listeners,
+        census: &mut Census,
+    ) -> Listens {
+        match listeners.on(port, main.into_iter().flat_map(nearest)) {
+            found @ (Listens::Nobody | Listens::Own) => found,
+            Listens::Other | Listens::Unknown => listeners.on(port, self.pids(main, census)),
+        }
+    }
+
     /// Whether a process belongs to the tree by itself, not by descent.
     pub fn is_root(&self, process: &Process, main: Option<u32>) -> bool {
         let is_mains = |main| [process.pid, process.group, process.session].contains(&main);
@@ -194,6 +223,17 @@ impl Tree {
             || process.marks.marker.as_deref() == Some(&*self.marker)
             || process.marks.tag == Some(self.tag)
     }
+}
+
+/// A process and some of its descendants, as far as they are known without reading all of /proc.
+fn nearest(main: u32) -> impl Iterator<Item = u32> {
+    let mut waiting = vec![main];
+    let next = move || {
+        let pid = waiting.pop()?;
+        waiting.extend(children(pid));
+        Some(pid)
+    };
+    std::iter::from_fn(next).take(NEAREST)
 }
 
 /// Signals a main process that was not among the pids `told` of the group, because it had just been started.

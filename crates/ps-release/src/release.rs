@@ -50,7 +50,7 @@ impl Process {
     /// What makes an instance ready beside its startup checks: what was set. Otherwise `web` is there to be connected to, unless its
     /// own startup checks know better when that is so.
     pub fn ready(&self) -> Ready {
-        let is_web = self.process_type.as_str() == FIRST_TYPE;
+        let is_web = self.process_type.as_str() == FIRST_TYPE && self.settings.schedule.is_none();
         let usual = if is_web && self.checks.startup.is_empty() { Ready::Listening } else { Ready::Alive };
         self.settings.ready.unwrap_or(usual)
     }

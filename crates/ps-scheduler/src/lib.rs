@@ -27,7 +27,6 @@ pub use instance::{AppStatus, Instance, Limits, Over, Running};
 pub use os_process::OsProcess;
 pub use plan::{Change, Intent, Plan, Step};
 pub use ps_release::{Checks, Process, Release, Source};
-pub use rules::deadline;
 pub use scheduler::{
     Cancel, DeployOutcome, Leftover, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
 };

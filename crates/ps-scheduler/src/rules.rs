@@ -8,14 +8,13 @@ use std::num::NonZeroU16;
 use std::thread;
 use std::time::Duration;
 
+use ps_release::COMING_UP;
 use ps_rollout::{Rules, Strategy};
 
 use crate::Process;
 
 /// How long an instance must live to pass its gate, even with checks.
 const MINIMUM_LIFE: Duration = Duration::from_secs(1);
-/// How long an instance may take to start, beside the time for its checks.
-const COMING_UP: Duration = Duration::from_secs(30);
 /// How long an instance may take until it is done, if other types wait for that.
 const BEING_DONE: Duration = Duration::from_secs(60 * 60);
 /// A quarter of a type's slots is replaced at a time with one-by-one.
@@ -78,11 +77,9 @@ fn cpus() -> u16 {
     thread::available_parallelism().map_or(1, |cpus| u16::try_from(cpus.get()).unwrap_or(u16::MAX))
 }
 
-/// How long an instance may take to become ready: a basic time, and that of all tries of all its checks.
-pub fn deadline(process: Option<&Process>) -> Duration {
-    let set = process.and_then(|process| Some(process.settings.start_timeout_seconds?.seconds()));
-    let checks = process.map(|process| process.checks.longest_startup()).unwrap_or_default();
-    set.unwrap_or(COMING_UP.saturating_add(checks))
+/// How long an instance may take to become ready.
+fn deadline(process: Option<&Process>) -> Duration {
+    process.map_or(COMING_UP, Process::deadline)
 }
 
 #[cfg(test)]

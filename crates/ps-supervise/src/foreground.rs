@@ -12,6 +12,7 @@ mod observer;
 mod owner;
 mod plan;
 mod printer;
+mod readiness;
 mod schedule;
 mod settings;
 mod source;

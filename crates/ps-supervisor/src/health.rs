@@ -2,6 +2,7 @@
 //! decides what follows from a result. Nothing here blocks: the event loop calls again when a descriptor is readable or a
 //! deadline is due.
 
+mod asked;
 mod command;
 mod monitor;
 mod notice;
@@ -12,10 +13,10 @@ use std::time::Duration;
 use ps_probe::Checks;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use asked::Asked;
 pub(crate) use command::{CommandTry, Ending, Killer, Runner, Surroundings, is_check};
 pub(crate) use monitor::{Finding, Monitor};
 pub(crate) use notice::{Notice, notices};
-pub(crate) use round::Asked;
 
 /// The least life of every run. If the main process exits with success sooner and leaves other processes behind, it is
 /// taken for a program that turns itself into a daemon.
@@ -36,6 +37,10 @@ pub struct Health {
     /// The longest pause between two messages `WATCHDOG=1` of the process; `None`: there is no watchdog.
     #[serde(default)]
     pub watchdog: Option<Duration>,
+    /// Whether an instance that does not become ready in time is only told of, and counts as ready: somebody may be looking at it
+    /// in a debugger. No spec on disk says so.
+    #[serde(skip)]
+    pub only_tells: bool,
 }
 
 /// The condition for being ready, beside the startup checks.
@@ -45,11 +50,24 @@ pub enum Ready {
     /// The process has lived for [`LEAST_LIFE`].
     #[default]
     Alive,
-    /// Somebody listens on its port.
+    /// One of its processes listens on its port.
     Listening,
     /// It has sent `READY=1` to the notify socket.
     Notify,
 }
+
+impl From<type_settings::Ready> for Ready {
+    fn from(set: type_settings::Ready) -> Self {
+        match set {
+            type_settings::Ready::Alive => Self::Alive,
+            type_settings::Ready::Listening => Self::Listening,
+            type_settings::Ready::Notify => Self::Notify,
+        }
+    }
+}
+
+/// The beginning of the note about a run that counts as ready although it is not.
+pub const NOT_READY: &str = "not ready: ";
 
 impl Health {
     /// Whether its processes get `NOTIFY_SOCKET`.

@@ -78,7 +78,7 @@ pub use diary::{Happening, Origin, Writer};
 pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
-pub use health::{Health, Ready};
+pub use health::{Health, NOT_READY, Ready};
 pub use inheritance::{close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::log;

@@ -20,6 +20,7 @@ use rustix::time::ClockId;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::health::{Health, Ready};
 use crate::layout::MAX_FILE_BYTES;
 use crate::revision::{self, Next};
 use crate::spec::Spec;
@@ -245,10 +246,15 @@ fn now() -> Duration {
 }
 
 /// The rules of a type. Where a run has a deadline of its own, the rollout's is a little later, because the run can say
-/// what it has not done.
-fn rules(rules: Rules, has_own: bool) -> Rules {
-    let patience = if has_own { SPEAKS_FIRST } else { Duration::ZERO };
-    Rules { deadline: rules.deadline.saturating_add(patience), ..rules }
+/// what it has not done. A run that listens or sends `READY=1` shows by that that it is up.
+fn rules(rules: Rules, health: Option<&Health>) -> Rules {
+    let patience = if health.is_some() { SPEAKS_FIRST } else { Duration::ZERO };
+    let shows_it = health.is_some_and(|health| match health.ready {
+        Ready::Listening | Ready::Notify => true,
+        Ready::Alive => false,
+    });
+    let deadline = rules.deadline.saturating_add(patience);
+    Rules { deadline, is_checked: rules.is_checked || shows_it, ..rules }
 }
 
 /// What the rollout does with each slot. An empty slot has nothing to replace.
@@ -271,9 +277,10 @@ fn plan(next: &Next, order: &Order) -> Plan {
             (false, _, Some(present)) => Change::Stop(present),
             (true, false, None) | (false, _, None) => continue,
         };
-        let has_own = next.spec.process(&slot.process_type).is_some_and(|process| process.health.is_some());
+        let process = next.spec.process(&slot.process_type);
+        let health = process.and_then(|process| process.health.as_ref());
         let after = types_in_order.waits(&slot.process_type).to_vec();
-        let planned = TypePlan { rules: rules(manner.rules, has_own), after, slots: BTreeMap::new() };
+        let planned = TypePlan { rules: rules(manner.rules, health), after, slots: BTreeMap::new() };
         types.entry(slot.process_type).or_insert(planned).slots.insert(slot.index, change);
     }
     Plan { types, next_number: order.next_number }

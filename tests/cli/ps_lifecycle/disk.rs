@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::home::{self, Home, get, slot, table};
+use crate::home::{self, ALIVE, Home, get, slot, table};
 
 const PROCFILE: &str = "web: faultapp --tick 60\n";
 const NOBODY: &str = "65534";
@@ -74,6 +74,7 @@ fn a_full_disk_fails_a_first_deploy_whole_and_the_next_one_with_room_works() {
     }
     let mounted = Mounted(lib.to_owned());
     let source = home.source("shop", PROCFILE);
+    home.write("shop/app.json", ALIVE);
     let mut failed = 0;
     for free_pages in [0, 1, 2, 3, 4, 9, 13] {
         fs::write(home.path("lib/filler"), vec![b'x'; (24 - free_pages) * 4096]).ok();
@@ -109,6 +110,7 @@ fn on_a_full_disk(procfile: &str, words: &[&str]) -> Option<(Home, Mounted)> {
     }
     let mounted = Mounted(lib);
     let source = home.source("shop", procfile);
+    home.write("shop/app.json", ALIVE);
     home.does(&[&["ps-lifecycle", "deploy", "shop", "--dir", &source], words].concat());
     fill(&home);
     Some((home, mounted))

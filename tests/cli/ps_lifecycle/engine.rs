@@ -88,6 +88,47 @@ fn a_box_is_deployed_scaled_inspected_restarted_and_destroyed() {
 }
 
 #[test]
+fn what_is_set_for_a_type_is_that_of_its_containers_and_what_cannot_be_is_named() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::as_installed(), name("tuned"));
+    home.does(&["ps-lifecycle", "deploy", &app, "--image", IMAGE, "--scale", "web=1", "worker=1"]);
+    for (property, value) in [
+        ("web.stop-signal", "SIGUSR1"),
+        ("web.stop-timeout-seconds", "7"),
+        ("web.restart-policy", "on-failure:3"),
+        ("web.nice", "5"),
+        ("limit-nofile", "4096"),
+        ("umask", "077"),
+    ] {
+        home.does(&["ps-set", &app, property, value]);
+    }
+    let ran = home.run(&["ps-lifecycle", "deploy", &app, "--image", IMAGE]);
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    let said: Vec<&str> = ran.stderr.lines().filter(|line| line.contains("is not heeded")).collect();
+    let [umask, nice] = &said[..] else { panic!("{said:?}") };
+    assert!(umask.ends_with("umask is not heeded in docker-local"), "{umask}");
+    assert!(nice.ends_with("web.nice is not heeded in docker-local"), "{nice}");
+    let inspected = inspect(&home, &app);
+    let of = |slot: &str| {
+        let all = inspected.as_array().expect("containers").iter();
+        let is_meant = |container: &&Value| container["Config"]["Labels"]["com.dokku.dyno"] == slot;
+        all.clone().find(is_meant).expect("its container").clone()
+    };
+    let (web, worker) = (of("web.1"), of("worker.1"));
+    assert_eq!((&web["Config"]["StopSignal"], &web["Config"]["StopTimeout"]), (&json!("SIGUSR1"), &json!(7)));
+    assert_eq!(web["HostConfig"]["RestartPolicy"], json!({"Name": "on-failure", "MaximumRetryCount": 3}));
+    assert_eq!(worker["HostConfig"]["RestartPolicy"]["MaximumRetryCount"], 10);
+    for container in [web, worker] {
+        assert_eq!(
+            container["HostConfig"]["Ulimits"],
+            json!([{"Name": "nofile", "Hard": 4096, "Soft": 4096}])
+        );
+    }
+}
+
+#[test]
 fn what_inspect_prints_is_free_of_secrets_after_the_filter() {
     if !has_engine() {
         return;

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::home::{Home, eventually};
+use crate::home::{ALIVE, Home, eventually};
 use crate::program::run;
 
 const FILE: &[u8] =
@@ -63,6 +63,7 @@ fn roots_and_the_callers_variables_may_have_any_bytes() {
     let (elsewhere, odd) = (TempDir::new().expect("a directory"), OsStr::from_bytes(b"caf\xe9"));
     let root = |name: &str| elsewhere.path().join(odd).join(name);
     home.source("shop", "web: sleep 1000\n");
+    home.write("shop/app.json", ALIVE);
     let with = |words: &[&str]| {
         let mut command = home.command(words);
         let mut path = home.path("bin").join(odd).into_os_string();

@@ -22,6 +22,10 @@ use crate::program::{Ran, Running, run};
 /// After this long what should come by itself counts as missing.
 pub(crate) const SOON: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+/// An app.json for a `web` that does not listen, where [`Home::new`] does not say so.
+pub(crate) const ALIVE: &str = r#"{"formation": {"web": {"ready": "alive"}}}"#;
+/// The setting `ready` of all apps.
+const READY: &str = "lib/config/ps/--global/ready";
 
 /// Path to content: what is stored. `None` is a directory, or a file that holds no bytes by nature.
 pub(crate) type State = BTreeMap<PathBuf, Option<Vec<u8>>>;
@@ -73,6 +77,15 @@ impl Home {
         for directory in ["home", "lib", "bin"] {
             fs::create_dir_all(home.path(directory)).expect("a directory");
         }
+        // Most tests run a `web` that does not listen.
+        home.write(READY, "alive");
+        home
+    }
+
+    /// A home where nothing is set for all apps: `web` is ready once it listens.
+    pub(crate) fn as_installed() -> Self {
+        let home = Self::new();
+        fs::remove_file(home.path(READY)).expect("it is there");
         home
     }
 
@@ -198,7 +211,8 @@ impl Home {
         self.status(app).iter().map(state).collect()
     }
 
-    /// What is stored in the two roots: no locks, no logs, nothing of the root of supervisors, no staged writes, no empty directories that all apps share.
+    /// What is stored in the two roots: no locks, no logs, nothing of the root of supervisors, no staged writes, no empty directories that all apps share,
+    /// and not the setting of all apps that [`Self::new`] makes.
     pub(crate) fn state(&self) -> State {
         let mut state = State::new();
         for root in ["home", "lib"] {
@@ -353,13 +367,16 @@ fn collect(base: &Path, directory: &Path, state: &mut State) {
         let is_lock = name == Path::new("lib/data/formation") || name == Path::new("lib/data/ps/retire");
         // A run that failed has had its number.
         let is_numbers = name.starts_with("lib/data/scheduler-docker-local") && last == "rollout.json";
-        if is_lock || is_numbers || [".stage", "log", "supervisor.log", ".root"].contains(&&*last) {
+        let is_ours = name == Path::new(READY);
+        if is_lock || is_numbers || is_ours || [".stage", "log", "supervisor.log", ".root"].contains(&&*last)
+        {
             continue;
         }
         if kind.is_dir() {
             collect(base, &path, state);
             // lib/config/ps is all apps', lib/config/ps/<app> is one's.
-            if name.starts_with("home") || name.components().count() > 3 {
+            let is_of_all = Path::new(READY).parent() == Some(&name);
+            if name.starts_with("home") || (name.components().count() > 3 && !is_of_all) {
                 state.insert(name, None);
             }
         } else {

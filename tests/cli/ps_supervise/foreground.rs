@@ -12,6 +12,8 @@ mod output;
 mod ports;
 #[path = "foreground/pty.rs"]
 mod pty;
+#[path = "foreground/ready.rs"]
+mod ready;
 #[path = "foreground/state.rs"]
 mod state;
 #[path = "foreground/terminal.rs"]

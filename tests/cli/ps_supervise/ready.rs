@@ -90,7 +90,62 @@ fn one_that_misses_its_deadline_is_started_again_by_its_policy_and_says_why() {
     let over = service.await_status("web.1", "is given up", |status| status.state == State::Crashed);
     let port = over.port.expect("a port");
     assert_eq!(over.restarts, 1);
-    assert_eq!(over.reason, Some(format!("not ready: did not listen on its port {port} within 0.2 s")));
+    let says = format!(
+        "not ready: runs but nobody listens on its port {port} (PORT) after 0.2 s; if web does not listen, "
+    );
+    assert!(over.reason.as_ref().is_some_and(|reason| reason.starts_with(&says)), "{over:?}");
+}
+
+#[test]
+fn a_port_that_another_process_listens_on_makes_nobody_ready_and_that_process_is_named() {
+    // It takes the port once it is settled that it is free.
+    let mut service =
+        web("until [ -e go ]; do sleep 0.01; done; exec sleep 1000", listening(Duration::from_secs(2)))
+            .with(|spec| spec.restart_policy = "no".parse().expect("a policy"));
+    service.start();
+    let starting = service.await_status("web.1", "lives", |status| status.process.is_some());
+    let port = starting.port.expect("a port");
+    let _stranger = TcpListener::bind(("127.0.0.1", port)).expect("it is free");
+    fs::write(service.path().join("go"), "").expect("written");
+    let over = service.await_status("web.1", "is given up", |status| status.state == State::Crashed);
+    let reason = over.reason.expect("a reason");
+    let says = format!("its port {port} (PORT) is listened on by ");
+    let who = format!("(pid {}) and by none of its own processes", std::process::id());
+    assert!(reason.contains(&says) && reason.contains(&who), "{reason}");
+}
+
+#[test]
+fn a_process_that_listens_on_another_port_is_told_which() {
+    let own = TcpListener::bind(("127.0.0.1", 0))
+        .and_then(|listener| listener.local_addr())
+        .expect("a port")
+        .port();
+    let command = format!("sh -c 'faultapp --listen {own}; true'");
+    let mut service = web(&command, listening(Duration::from_secs(2)))
+        .with(|spec| spec.restart_policy = "no".parse().expect("a policy"));
+    service.start();
+    let over = service.await_status("web.1", "is given up", |status| status.state == State::Crashed);
+    let (reason, port) = (over.reason.expect("a reason"), over.port.expect("a port"));
+    let says = format!("runs and listens on port {own}, but not on its port {port} (PORT) after 2 s");
+    assert!(reason.contains(&says), "{reason}");
+}
+
+#[test]
+fn whichever_process_of_its_tree_listens_and_on_whatever_address_makes_it_ready() {
+    let mut commands = vec![
+        "faultapp --listen --bind 127.0.0.1",
+        "sh -c 'sh -c \"faultapp --listen --bind 0.0.0.0; true\"; true'",
+        "setsid -f faultapp --listen; exec sleep 1000",
+    ];
+    if TcpListener::bind("[::1]:0").is_ok() {
+        commands.extend(["faultapp --listen --bind ::1", "faultapp --listen --bind ::"]);
+    }
+    for command in commands {
+        let mut service = web(command, listening(LONG));
+        service.start();
+        let ready = service.await_status("web.1", "is ready", running);
+        assert_eq!(ready.restarts, 0, "{command}");
+    }
 }
 
 #[test]

@@ -33,6 +33,9 @@ impl World {
         for part in ["home", "lib"] {
             fs::create_dir(world.path(part))?;
         }
+        // Not every `web` of these tests listens.
+        fs::create_dir_all(world.path("lib/config/ps/--global"))?;
+        fs::write(world.path("lib/config/ps/--global/ready"), "alive")?;
         Ok(world)
     }
 

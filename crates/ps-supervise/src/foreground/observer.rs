@@ -15,6 +15,7 @@ use rustix::process::{PidfdFlags, Signal};
 use super::input;
 use super::plan::Plan;
 use super::printer::Printer;
+use super::readiness::Readiness;
 use super::schedule::Schedule;
 use crate::args::Args;
 
@@ -35,6 +36,7 @@ pub(crate) struct Observer {
     running: BTreeMap<Slot, (u32, Instant)>,
     /// The port of each instance's last start, so that a change of it is reported once.
     ports: BTreeMap<Slot, Option<u16>>,
+    readiness: Readiness,
     /// The types for which the hint about stdin was printed.
     hinted: BTreeSet<String>,
     /// The reported reasons why instances could not be started.
@@ -70,6 +72,7 @@ impl Observer {
             printer,
             running: BTreeMap::new(),
             ports: BTreeMap::new(),
+            readiness: Readiness::default(),
             hinted: BTreeSet::new(),
             reasons: BTreeMap::new(),
             schedule: Schedule::default(),
@@ -127,6 +130,9 @@ impl Observer {
         if let Some(pid) = now.filter(|pid| self.running.get(slot).is_none_or(|(known, _)| known != pid)) {
             self.running.insert(slot.clone(), (pid, Instant::now()));
             self.see_start(status, pid);
+        }
+        if let Some(text) = self.readiness.news(&self.spec, status).filter(|_| !self.is_ending) {
+            self.printer.say(Some(slot), &text);
         }
         reaction
     }

@@ -10,7 +10,8 @@ use ps_cli::exit::Refusal;
 use ps_supervisor::{ProcessSpec, Spec};
 
 use super::base_port::base_port;
-use super::counts::{Asked, Counts, unknown};
+use super::counts::{Asked, Counts, app_json, unknown};
+use super::readiness;
 use super::settings;
 use super::source::Source;
 use crate::args::Args;
@@ -38,8 +39,10 @@ impl Plan {
         let environment = source.environment()?;
         let mut spec = base_spec(args, source, &environment)?;
         spec.restart_policy = restart_policy;
+        let mut health = readiness::health(procfile, &app_json(&source.root)?)?;
         for process in &mut spec.processes {
             process.quantity = counts.of.get(&process.process_type).copied().unwrap_or(0);
+            process.health = health.remove(&process.process_type);
         }
         settings::set(&mut spec, &source.root, &args.watch)?;
         if spec.wanted().is_empty() {

@@ -7,13 +7,16 @@ use std::time::{Duration, Instant};
 use formation::Exit;
 use ps_probe::{Ask, Check};
 
+use super::asked::Asked;
 use super::command::Killer;
-use super::round::{Asked, Round};
-use super::{Health, LEAST_LIFE, Ready};
+use super::round::Round;
+use super::{Health, LEAST_LIFE, NOT_READY, Ready};
 use crate::run_table::RunState;
 
 /// The deadline of one wait for a port. It is long because the start as a whole has a deadline of its own.
 const PATIENCE: Duration = Duration::from_secs(86_400);
+/// How long the supervisor waits for a port before it says so.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// A result that the run has to act on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +50,10 @@ pub(crate) struct Monitor {
 #[derive(Debug)]
 struct Startup {
     rounds: VecDeque<Round>,
+    /// Whether the port is waited for because of [`Ready::Listening`], without a check that asks for it.
+    awaits_port: bool,
+    /// When to say that the port is still not listened on.
+    tells: Option<Instant>,
     /// Whether `READY=1` has not come yet.
     awaits_word: bool,
     /// When the least life is over.
@@ -55,6 +62,8 @@ struct Startup {
     allowed: Duration,
     /// Why the last try failed, for the message at the deadline.
     last: Option<String>,
+    /// [`Health::only_tells`].
+    only_tells: bool,
 }
 
 /// A check that is repeated while the run is ready.
@@ -72,7 +81,8 @@ impl Monitor {
         let checks = &health.checks;
         let first = |check: &Check| now.checked_add(check.initial_delay).unwrap_or(now);
         let mut startup: Vec<Check> = checks.startup.clone();
-        if health.ready == Ready::Listening {
+        let awaits_port = health.ready == Ready::Listening;
+        if awaits_port {
             startup.insert(0, listening());
         }
         startup.iter_mut().for_each(look_at_the_port_all_along);
@@ -100,11 +110,14 @@ impl Monitor {
         let ripe = (rounds.is_empty() && health.ready == Ready::Alive).then(|| now + LEAST_LIFE);
         let startup = Startup {
             rounds,
+            awaits_port,
+            tells: awaits_port.then(|| now + SILENCE),
             awaits_word: health.ready == Ready::Notify,
             ripe,
             deadline: health.deadline.and_then(|allowed| now.checked_add(allowed)),
             allowed,
             last: None,
+            only_tells: health.only_tells,
         };
         let watchdog = health.watchdog.map(|period| (period, is_ready.then(|| now + period)));
         let startup = (!is_ready).then_some(startup);
@@ -125,7 +138,10 @@ impl Monitor {
     pub(crate) fn look(&mut self, asked: &mut Asked<'_, '_>, now: Instant) -> Vec<Finding> {
         let mut findings = Vec::new();
         if let Some(startup) = &mut self.startup {
-            let found = startup.look(asked, &mut self.failures, now);
+            let mut found = startup.look(asked, &mut self.failures, now);
+            if startup.only_tells {
+                found = found.into_iter().flat_map(only_tell).collect();
+            }
             let is_over = found.iter().any(|found| matches!(found, Finding::Ready | Finding::NotReady(_)));
             findings.extend(found);
             if is_over {
@@ -252,6 +268,7 @@ impl Startup {
             let Some(answer) = round.look(asked, now) else { break };
             let Err(reason) = answer else {
                 self.rounds.pop_front();
+                self.awaits_port = false;
                 continue;
             };
             match round.failure(&reason) {
@@ -276,19 +293,26 @@ impl Startup {
         if self.rounds.is_empty() && !self.awaits_word && is_ripe {
             findings.push(Finding::Ready);
         } else if self.deadline.is_some_and(|deadline| deadline <= now) {
-            findings.push(Finding::NotReady(self.late(asked.port)));
+            findings.push(Finding::NotReady(self.late(asked)));
+        } else if let Some(port) = asked.port.filter(|_| self.awaits_port)
+            && self.tells.take_if(|at| *at <= now).is_some()
+        {
+            findings.push(Finding::Warning(format!("not ready yet: {}", asked.missing(port))));
         }
         findings
     }
 
-    fn late(&self, port: Option<u16>) -> String {
+    fn late(&self, asked: &mut Asked<'_, '_>) -> String {
         let seconds = self.allowed.as_secs_f64();
-        let port = port.map(|port| format!(" {port}")).unwrap_or_default();
+        if let Some(port) = asked.port.filter(|_| self.awaits_port) {
+            let missing = asked.missing(port);
+            if self.only_tells {
+                return format!("{missing} after {seconds} s");
+            }
+            return format!("{} after {seconds} s; {}", missing.of_instance(), asked.way_out());
+        }
         match (self.rounds.front().map(Round::check), &self.last) {
             (Some(check), Some(reason)) => format!("did not {check} within {seconds} s ({reason})"),
-            (Some(Check { ask: Ask::Listen, .. }), None) => {
-                format!("did not listen on its port{port} within {seconds} s")
-            }
             (Some(check), None) => format!("did not {check} within {seconds} s"),
             (None, _) => format!("did not say READY=1 within {seconds} s"),
         }
@@ -296,7 +320,8 @@ impl Startup {
 
     fn due(&self, now: Instant) -> Option<Instant> {
         let round = self.rounds.front().map(|round| round.due(now));
-        [round, self.ripe, self.deadline].into_iter().flatten().min()
+        let tells = self.tells.filter(|_| self.awaits_port);
+        [round, tells, self.ripe, self.deadline].into_iter().flatten().min()
     }
 }
 
@@ -326,6 +351,18 @@ impl RepeatedCheck {
             (false, true) => Finding::Unhealthy(failure),
             (false, false) => Finding::Unready(failure),
         })
+    }
+}
+
+/// Of a run that is not ready in time, that it counts as ready all the same.
+fn only_tell(finding: Finding) -> Vec<Finding> {
+    match finding {
+        Finding::NotReady(reason) => vec![Finding::Ready, Finding::Warning(format!("{NOT_READY}{reason}"))],
+        other @ (Finding::Ready
+        | Finding::Unready(_)
+        | Finding::Unhealthy(_)
+        | Finding::Silent(_)
+        | Finding::Warning(_)) => vec![other],
     }
 }
 

@@ -4,27 +4,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use os_process::Listeners;
+use os_process::Listens;
 use ps_probe::{Ask, Check, Get, Probe, Standing};
 
-use super::command::{CommandTry, Killer, Runner};
+use super::asked::Asked;
+use super::command::{CommandTry, Killer};
 
 /// While a port is not listened on, it is looked at again after a quarter of the time that has passed since the start,
 /// within these bounds.
 const SOONEST: Duration = Duration::from_millis(10);
 const LATEST: Duration = Duration::from_millis(500);
-
-/// The run that is checked, and what it takes to check it.
-pub(crate) struct Asked<'a, 'b> {
-    /// Its port. A check that needs a port fails if there is none.
-    pub(crate) port: Option<u16>,
-    /// When it was started.
-    pub(crate) born: Instant,
-    /// The ports that somebody listens on.
-    pub(crate) listeners: &'a mut Listeners,
-    /// Starts check commands.
-    pub(crate) runner: &'a mut Runner<'b>,
-}
 
 /// A check and its current try.
 #[derive(Debug)]
@@ -64,6 +53,8 @@ struct Listen {
     since: Instant,
     again: Instant,
     until: Instant,
+    /// Whether another process listened on the port at the last look.
+    is_others: bool,
 }
 
 impl Round {
@@ -97,14 +88,14 @@ impl Round {
         let Step::Asked { attempt, is_watched } = &mut self.step else { return None };
         let timeout = self.check.timeout;
         if let Try::Await(listen, get) = attempt
-            && listen.look(asked.listeners, now) == Standing::Holds
+            && listen.look(asked, now) == Standing::Holds
         {
             let address = SocketAddr::from((Ipv4Addr::LOCALHOST, listen.port));
             let left = listen.until.saturating_duration_since(now).min(timeout);
             (*attempt, *is_watched) = (Try::Get(Probe::begin(get, address, left, now)), false);
         }
         let standing = match attempt {
-            Try::Listen(listen) | Try::Await(listen, _) => listen.look(asked.listeners, now),
+            Try::Listen(listen) | Try::Await(listen, _) => listen.look(asked, now),
             Try::Get(probe) => probe.advance(now),
             Try::Run(command) => command.look(&mut asked.runner.killer, now),
             Try::Live(until) if *until <= now => Standing::Holds,
@@ -182,19 +173,22 @@ impl Listen {
     fn begin(port: Option<u16>, now: Instant, patience: Duration) -> Result<Self, String> {
         let port = port.ok_or("it has no port")?;
         let until = now.checked_add(patience).unwrap_or(now + Duration::from_secs(86_400));
-        Ok(Self { port, since: now, again: now, until })
+        Ok(Self { port, since: now, again: now, until, is_others: false })
     }
 
-    fn look(&mut self, listeners: &mut Listeners, now: Instant) -> Standing {
-        // The table of listening sockets was read in this turn already, so looking costs nothing.
-        if self.again <= now || listeners.is_read() {
-            if listeners.has(self.port) {
+    fn look(&mut self, asked: &mut Asked<'_, '_>, now: Instant) -> Standing {
+        // If the table of listening sockets was read in this turn already, looking costs nothing, unless another process
+        // listens on the port: then all processes of the run have to be looked at.
+        if self.again <= now || (asked.listeners.is_read() && !self.is_others) {
+            let found = asked.listens(self.port);
+            if matches!(found, Listens::Own | Listens::Unknown) {
                 return Standing::Holds;
             }
+            self.is_others = found == Listens::Other;
             self.again = now + (now.saturating_duration_since(self.since) / 4).clamp(SOONEST, LATEST);
         }
         if self.until <= now {
-            return Standing::DoesNotHold(format!("nobody listens on port {}", self.port));
+            return Standing::DoesNotHold(asked.missing(self.port).to_string());
         }
         Standing::Pending
     }

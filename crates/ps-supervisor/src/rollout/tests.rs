@@ -48,6 +48,17 @@ fn what_is_there_decides_what_becomes_of_a_slot() {
 }
 
 #[test]
+fn a_run_that_listens_or_says_so_itself_keeps_no_other_slot_waiting_for_its_minimum_life() {
+    for (ready, is_checked) in [(Ready::Listening, true), (Ready::Notify, true), (Ready::Alive, false)] {
+        let mut next = next();
+        next.spec.processes[0].health = Some(Health { ready, ..Health::default() });
+        let rules = plan(&next, &order(&["web.1"], &["web.1"])).types["web"].rules;
+        assert_eq!(rules.is_checked, is_checked, "{ready:?}");
+        assert_eq!(rules.minimum_life, Duration::from_secs(1), "its trial lives for a second all the same");
+    }
+}
+
+#[test]
 fn whoever_takes_over_reads_what_was_written_before_it_was_done() {
     let service = tempfile::tempdir().expect("a directory");
     let service = service.path();

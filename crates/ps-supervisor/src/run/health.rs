@@ -89,8 +89,16 @@ impl Run {
             surroundings,
             killer,
         };
-        let (port, born) = (self.status.port, checking.monitor.born());
-        let mut asked = Asked { port, born, listeners: &mut means.listeners, runner: &mut runner };
+        let mut asked = Asked {
+            port: self.status.port,
+            born: checking.monitor.born(),
+            tree: &self.tree,
+            main: self.process.as_ref().map(Process::pid),
+            is_starting: self.state == RunState::Starting,
+            listeners: &mut means.listeners,
+            runner: &mut runner,
+            spec: &means.spec,
+        };
         let findings = checking.monitor.look(&mut asked, now);
         for (index, words) in checking.monitor.take_failures().into_iter().enumerate() {
             // If the command cannot be started, that is not reported: the failure that it was started for is.
@@ -167,11 +175,7 @@ impl Run {
     /// Whether a process belongs to this run.
     pub(crate) fn has_process(&self, pid: u32, census: &mut Census) -> bool {
         let main = self.process.as_ref().map(Process::pid);
-        main == Some(pid)
-            || match self.tree.cgroup() {
-                Some(cgroup) => cgroup.members().contains(&pid),
-                None => self.tree.members(main, census).contains_key(&pid),
-            }
+        main == Some(pid) || self.tree.pids(main, census).contains(&pid)
     }
 
     /// Acts on a message that a process of this run sent to the notify socket.

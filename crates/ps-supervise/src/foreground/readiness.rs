@@ -1,0 +1,70 @@
+//! What makes the processes of a foreground ready, so that it can be said of each: the startup checks of app.json, its port, or its own
+//! word, as in a deploy. Who looks on decides what follows, perhaps with a debugger: nothing is ended for it, and nothing is
+//! asked once it is ready.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use app_json::AppJson;
+use formation::{Slot, State};
+use procfile::Procfile;
+use ps_release::{Checks, Process, checks};
+use ps_supervisor::{Health, NOT_READY, Ready, Spec, Status};
+use type_settings::TypeSettings;
+
+/// How the instances of each type of a Procfile become ready.
+pub(crate) fn health(procfile: &Procfile, app_json: &AppJson) -> Result<BTreeMap<String, Health>> {
+    let mut health = BTreeMap::new();
+    for process_type in procfile.entries().map(|entry| entry.process_type()) {
+        let name = process_type.to_string();
+        let mut settings = TypeSettings::default();
+        for (setting, text) in app_json.settings(&name).context("app.json")? {
+            let _ = setting.take(text, &mut settings);
+        }
+        let checks = checks(app_json, &process_type);
+        let process = Process { settings, checks, ..Process::new(process_type, None) };
+        health.insert(name, of_process(process));
+    }
+    Ok(health)
+}
+
+fn of_process(process: Process) -> Health {
+    Health {
+        ready: process.ready().into(),
+        deadline: Some(process.deadline()),
+        checks: Checks { startup: process.checks.startup, ..Checks::default() },
+        watchdog: None,
+        only_tells: true,
+    }
+}
+
+/// What has been said of how ready each instance is.
+#[derive(Debug, Default)]
+pub(crate) struct Readiness(BTreeMap<Slot, (u32, String)>);
+
+impl Readiness {
+    /// What is to be said of an instance, if it was not said of this process yet. Nobody is told of what is ready as soon as it has
+    /// lived for a second.
+    pub(crate) fn news(&mut self, spec: &Spec, status: &Status) -> Option<String> {
+        let pid = status.process.as_ref()?.pid;
+        let health = spec.process(&status.slot.process_type)?.health.as_ref()?;
+        let is_asked = health.ready != Ready::Alive || !health.checks.startup.is_empty();
+        let late = status.note.as_ref().filter(|note| note.starts_with(NOT_READY));
+        let text = match (status.state, late) {
+            (State::Starting, _) => status.reason.clone()?,
+            (State::Running, Some(late)) => late.clone(),
+            (State::Running, None) => ready(health, status),
+            _ => return None,
+        };
+        let said = (pid, text.clone());
+        let is_news = is_asked && self.0.insert(status.slot.clone(), said.clone()) != Some(said);
+        is_news.then_some(text)
+    }
+}
+
+fn ready(health: &Health, status: &Status) -> String {
+    match status.port.filter(|_| health.ready == Ready::Listening) {
+        Some(port) => format!("ready (port {port})"),
+        None => "ready".to_owned(),
+    }
+}
