@@ -97,7 +97,7 @@ fn a_person_runs_it_once_now_and_what_it_did_is_known() {
         row => Err(row.to_string()),
     });
     home.write("shop/status", "3");
-    home.refuses(&["ps-lifecycle", "start", "shop", "report.1"], 1, &["report.1", "exit status 3"]);
+    home.run(&["ps-lifecycle", "start", "shop", "report.1"]).is_refused(1, &["report.1", "exit status 3"]);
     let row = row(&home, "report.1");
     assert_eq!(
         (row["state"].as_str(), row["last_exit"]["code"].as_i64()),
@@ -319,12 +319,13 @@ fn a_bad_schedule_is_refused_with_its_place_before_anything_is_touched() {
         home.refuses(&["ps-lifecycle", "rebuild", "shop"], 1, says);
         assert_eq!(home.pids("shop"), before, "{of_report}");
     }
-    home.refuses(
-        &["ps-set", "shop", "report.schedule", "* 24 * * *"],
-        1,
-        &["schedule", "hour \"24\": 24 is not from 0 to 23"],
-    );
-    home.refuses(&["ps-set", "shop", "report.schedule-zone", "/etc/passwd"], 1, &["time zone"]);
+    for (setting, value, says) in [
+        ("report.schedule", "* 24 * * *", "hour \"24\": 24 is not from 0 to 23"),
+        ("report.schedule-zone", "/etc/passwd", "time zone"),
+    ] {
+        let refused = home.run(&["ps-set", "shop", setting, value]);
+        assert!(refused.status == Some(1) && refused.stderr.contains(says), "{refused:?}");
+    }
 }
 
 #[test]
