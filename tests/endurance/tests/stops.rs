@@ -17,6 +17,8 @@ const TREE: &str = "faultapp --ignore-term --fork-tree 3 2 --setsid --tick 60";
 const MEMBERS: usize = 15;
 const GRACE: Duration = Duration::from_secs(1);
 const BYSTANDER: &str = "BYSTANDER_OF_STOPS";
+/// So many looks in a row that show the same processes.
+const STEADY: usize = 20;
 const SOON: Duration = Duration::from_secs(60);
 
 /// Whether supervisors find a cgroup file system in which a group can be made.
@@ -99,8 +101,14 @@ impl Bystander {
         command.env(BYSTANDER, format!("{cgroups:?}"));
         let founder = command.stdin(Stdio::null()).stdout(Stdio::null()).process_group(0).spawn()?;
         let bystander = Self { founder, mark: format!("{BYSTANDER}={cgroups:?}") };
-        let is_complete = || (bystander.members().len() == MEMBERS).then_some(());
-        until("the bystander is complete", SOON, is_complete)?;
+        // While it forks, a member that is about to end may be in the place of one that is to come.
+        let (mut before, mut looks) = (BTreeMap::new(), 0);
+        until("the bystander is complete", SOON, || {
+            let now = bystander.members();
+            looks = if now.len() == MEMBERS && now == before { looks + 1 } else { 0 };
+            before = now;
+            (looks == STEADY).then_some(())
+        })?;
         Ok(bystander)
     }
 
