@@ -188,6 +188,7 @@ fn a_disk_that_fills_up_in_a_deploy_or_a_restart_costs_no_instance_and_the_next_
     let Some((home, mounted)) = on_a_full_disk(PROCFILE, &["--scale", "web=2"]) else { return };
     let pids = home.pids("shop");
     let next = home.source("next", "web: faultapp --tick 50\n");
+    home.write("next/app.json", ALIVE);
     let deploy = ["ps-lifecycle", "deploy", "shop", "--dir", &next];
     for pages in [0, 2, 3] {
         for words in [&deploy[..], &["ps-lifecycle", "restart", "shop"]] {

@@ -11,7 +11,7 @@ fn home() -> Home {
     home.write("lib/data/ps/shop/Procfile", "web: serve\nworker: work\n");
     home.write(
         "lib/data/app-json/shop/app.json",
-        r#"{"formation": {"web": {"nice": 5}, "worker": {"nice": 7, "stop_signal": "QUIT"}}}"#,
+        r#"{"formation": {"web": {"nice": 5}, "worker": {"nice": 7, "stop_signal": "SIGQUIT"}}}"#,
     );
     home.property("ps", "shop", "web.ready", "alive");
     home.property("ps", "shop", "stop-timeout-seconds", "60");
