@@ -1,7 +1,8 @@
 //! The segment that is written to: which one it is, its end, and when the next one is begun.
 //!
 //! A writer locks its segment (flock), so that no other process compresses or removes it. If a writer finds a segment
-//! locked, because it is being compressed, it begins the next one.
+//! locked, because it is being compressed, it begins the next one. The lock is given back before the file is closed: a child
+//! that was forked and has not yet executed its program has the file open as well, and would keep the lock.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -144,6 +145,12 @@ impl Target {
         self.end = bytes.len() as u64;
         self.times.forget();
         Ok(())
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
 

@@ -139,6 +139,20 @@ fn the_oldest_segments_go_and_those_of_other_writers_stay() {
 }
 
 #[test]
+fn a_child_that_has_the_log_open_does_not_keep_a_segment_that_its_parent_closed() {
+    let log = Log::new();
+    let limits = Limits { size: 1000, files: 2, ..Limits::default() };
+    let mut leaving = log.capture(16, limits);
+    pass(&mut leaving, &log.fifo(16), b"no longer written to\n");
+    // What a child has between fork and exec, when files are closed that it is not to have.
+    let of_child = leaving.descriptors().map(|file| file.try_clone_to_owned().expect("duplicated"));
+    drop(leaving);
+    pass(&mut log.capture(17, limits), &log.fifo(17), numbered(500).as_bytes());
+    assert!(log.series.segments().expect("readable").iter().all(|segment| segment.run == 17));
+    drop(of_child);
+}
+
+#[test]
 fn what_is_too_old_goes_and_what_is_written_to_for_long_is_followed_by_the_next() {
     let log = Log::new();
     let limits = Limits { age: Duration::from_secs(3600), ..Limits::default() };
