@@ -1,6 +1,9 @@
 //! A program that many processes execute at once, for as long as their apps run, is installed twice: for people, with all that it can do, and
 //! once more with nothing but what stays in memory. `bin/ps-supervise` becomes `libexec/formation/ps-supervise` where that is there: the same
 //! process with the same words. Nothing else about it differs, and where it is not installed nothing is missing.
+//!
+//! Both are installed together, the one that stays last. Somebody who replaces `bin/` alone leaves an earlier version of the other, which is
+//! then the older file of the two: it is not used.
 
 use std::env;
 use std::os::unix::process::CommandExt;
@@ -8,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const PLACE: &str = "libexec/formation";
+const ORDINARY_PLACE: &str = "bin";
 /// A variable for programs that stay, and its value, which the C library reads if it is glibc: freed memory goes back to the machine at
 /// once. Otherwise each process would keep what its start took.
 pub const FRUGAL: (&str, &str) = (
@@ -30,16 +34,26 @@ pub fn become_resident() {
     let _ = Command::new(resident).arg0(called).args(words).env(FRUGAL.0, FRUGAL.1).exec();
 }
 
+/// The directory of the programs of the installation that a program belongs to, if it is one that stays.
+pub(crate) fn ordinary_place(own: &Path) -> Option<PathBuf> {
+    let directory = own.parent()?;
+    let installation = directory.ancestors().nth(Path::new(PLACE).iter().count())?;
+    (installation.join(PLACE) == directory).then(|| installation.join(ORDINARY_PLACE))
+}
+
 fn installed(program: &Path) -> Option<PathBuf> {
     let program = program.canonicalize().ok()?;
     let resident = program.parent()?.parent()?.join(PLACE).join(program.file_name()?);
-    resident.is_file().then_some(resident)
+    let (ours, its) = (program.metadata().ok()?, resident.metadata().ok()?);
+    let is_as_new = its.modified().ok()? >= ours.modified().ok()?;
+    (its.is_file() && is_as_new).then_some(resident)
 }
 
 #[cfg(test)]
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
 
@@ -59,6 +73,29 @@ mod tests {
         fs::write(&staying, "").expect("written");
         for of in [&program, &link, &staying] {
             assert_eq!(resident(of), staying);
+        }
+        assert_eq!(ordinary_place(&staying), Some(bin));
+        for other in [&program, &place, Path::new("/")] {
+            assert_eq!(ordinary_place(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_was_replaced_alone_does_not_become_an_earlier_version() {
+        let place = tempfile::tempdir().expect("a directory");
+        let place = place.path().canonicalize().expect("there");
+        let [program, staying] = ["bin", PLACE].map(|directory| place.join(directory).join("ps-supervise"));
+        let installed = |file: &Path, seconds| {
+            fs::create_dir_all(file.parent().expect("it is below")).expect("made");
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            fs::File::create(file).and_then(|file| file.set_modified(time)).expect("written");
+        };
+        for (of_program, of_staying, becomes) in
+            [(10, 10, &staying), (10, 11, &staying), (20, 11, &program), (20, 21, &staying)]
+        {
+            installed(&program, of_program);
+            installed(&staying, of_staying);
+            assert_eq!(resident(&program), *becomes, "{of_program} {of_staying}");
         }
     }
 }

@@ -4,12 +4,17 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-/// The path of that program: beside the running one, else the first on `PATH`; `None` if it is in neither place.
+use crate::resident::ordinary_place;
+
+/// The path of that program: beside the running one, else the first on `PATH`; `None` if it is in neither place. A program that stays
+/// in memory looks beside the one that became it, which an upgrade does not remove.
 pub fn sister(program: &str) -> Option<PathBuf> {
-    let beside = env::current_exe().ok().map(|path| path.with_file_name(program));
+    let own = env::current_exe().ok();
+    let ordinary = own.as_deref().and_then(ordinary_place).map(|place| place.join(program));
+    let beside = ordinary.into_iter().chain(own.map(|own| own.with_file_name(program)));
     let path = env::var_os("PATH").unwrap_or_default();
     let on_path = env::split_paths(&path).map(|directory| directory.join(program));
-    beside.into_iter().chain(on_path).find(|program| program.is_file())
+    beside.chain(on_path).find(|program| program.is_file())
 }
 
 /// The path under which a program of this installation will be found after an upgrade as well. If `PATH` leads to the

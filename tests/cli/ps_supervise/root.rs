@@ -1,13 +1,13 @@
 //! The root keeps the supervisors of all apps alive, sees the ends that nobody else sees, and may die itself.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use formation::{AppName, Exit, State};
 use ps_root::{Client, Place};
@@ -467,4 +467,21 @@ fn what_stays_in_memory_is_the_resident_program_of_the_installation_under_the_sa
     assert_eq!(roots.running("shop"), process, "the app did not notice");
     let words = Command::new(&resident).arg("web").output().expect("it runs");
     assert_eq!(words.status.code(), Some(2), "{words:?}");
+    // An upgrade by hand, which replaces the programs and leaves this one, and one which removes it.
+    let is_ordinary = |pid: u32| {
+        let executed = fs::read_link(format!("/proc/{pid}/exe")).expect("it lives");
+        executed == program.canonicalize().expect("there")
+    };
+    let older = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+    File::open(&resident).and_then(|file| file.set_modified(older)).expect("it is ours");
+    let mut before = next;
+    for is_there in [true, false] {
+        if !is_there {
+            fs::remove_dir_all(&libexec).expect("removed");
+        }
+        kill(before, Signal::KILL);
+        before = roots.supervisor_after("shop", before);
+        assert!(is_ordinary(before), "an older one is there: {is_there}");
+        assert_eq!(roots.running("shop"), process, "the app did not notice");
+    }
 }
