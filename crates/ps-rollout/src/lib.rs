@@ -13,6 +13,7 @@ mod run;
 mod seat;
 mod stage;
 mod turn;
+mod waiting;
 
 pub use event::{Action, Condition, Event, Observed};
 pub use outcome::{Cause, Failure, Fate, Outcome};

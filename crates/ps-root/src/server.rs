@@ -96,7 +96,9 @@ impl Server {
     /// Whoever came first has had its time; whether there was anybody.
     fn forget_first(&mut self) -> bool {
         let first = self.clients.keys().next().copied();
-        first.into_iter().for_each(|id| self.forget(id));
+        if let Some(id) = first {
+            self.forget(id);
+        }
         first.is_some()
     }
 

@@ -47,7 +47,7 @@ pub struct Health {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ready {
-    /// The process has lived for [`LEAST_LIFE`].
+    /// The process has lived for a second.
     #[default]
     Alive,
     /// One of its processes listens on its port.
