@@ -3,17 +3,17 @@
 //! all three; a native app has the last two alone, so that Dokku's proxies find it ([`World::listen`]).
 //! A container without such a file is not an instance of the app, even if its labels say so: a killed deploy may have left
 //! it. No engine is asked here, so a file may name a container that is gone.
-//! left it. Nothing here asks an engine, so nothing here knows whether a container is there.
 
 mod listeners;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use durable::{Access, Directory};
 use formation::{AppName, Slot};
+use rustix::fs::{Dir, Mode, OFlags};
+use rustix::io::Errno;
 
 use crate::state_file;
 
@@ -154,19 +154,19 @@ impl InstanceFiles {
     }
 }
 
-/// The files in an app's directory that are of these kinds, in order.
+/// The files in an app's directory that are of these kinds, in order. The standard library's reader of directories panics
+/// where a directory cannot be closed; this one does not.
 fn names(dir: &Path, kinds: &[&str]) -> Result<Vec<String>, Error> {
-    let fail = |error| Error::io("read", dir, error);
-    let entries = match fs::read_dir(dir) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
-        }
-        entries => entries.map_err(fail)?,
+    let fail = |errno: Errno| Error::io("read", dir, io::Error::from(errno));
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let entries = match rustix::fs::open(dir, flags, Mode::empty()) {
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
+        opened => Dir::new(opened.map_err(fail)?).map_err(fail)?,
     };
     let is_one = |name: &String| kinds.contains(&name.split('.').next().unwrap_or_default());
     let mut names = Vec::new();
     for entry in entries {
-        names.extend(entry.map_err(fail)?.file_name().into_string().ok().filter(is_one));
+        names.extend(entry.map_err(fail)?.file_name().to_owned().into_string().ok().filter(is_one));
     }
     names.sort();
     Ok(names)
@@ -212,6 +212,8 @@ fn read_record(dir: &Path, file: &ContainerFile) -> Result<InstanceRecord, Error
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     struct Place(tempfile::TempDir);

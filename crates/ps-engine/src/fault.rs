@@ -18,12 +18,12 @@ pub enum Fault {
         message: String,
     },
     /// It did not answer, or not in time.
-    #[error("the Docker engine at {}, asked to {asked}, did not answer: {reason}", socket.display())]
+    #[error("{} did not answer: {reason}", engine(socket, *asked))]
     Silent {
         /// Where it was looked for.
         socket: PathBuf,
-        /// What it was to do: `list containers`.
-        asked: &'static str,
+        /// What it was to do: `list containers`. `None`: nobody could be asked.
+        asked: Option<&'static str>,
         /// Why, and what to do.
         reason: String,
     },
@@ -57,13 +57,13 @@ impl Fault {
             "no answer within {} s: look at the engine's log, restart it, then try again",
             deadline.as_secs()
         );
-        Self::Silent { socket: socket.to_owned(), asked, reason }
+        Self::Silent { socket: socket.to_owned(), asked: Some(asked), reason }
     }
 
     /// It began to answer, and stopped.
     pub(crate) fn broke_off(socket: &Path, asked: &'static str, how: &str) -> Self {
         let reason = format!("it broke off ({how}): look at the engine's log, then try again");
-        Self::Silent { socket: socket.to_owned(), asked, reason }
+        Self::Silent { socket: socket.to_owned(), asked: Some(asked), reason }
     }
 
     /// Whether there is no such container or image.
@@ -97,15 +97,19 @@ impl Fault {
 
     /// What bollard calls it, said of the engine at `socket`.
     pub(crate) fn of(socket: &Path, asked: &'static str, error: BollardError) -> Self {
-        let silent = |reason: String| Self::Silent { socket: socket.to_owned(), asked, reason };
+        let silent = |asked: Option<&'static str>, reason: String| Self::Silent {
+            socket: socket.to_owned(),
+            asked,
+            reason,
+        };
         let garbled = |reason: String| Self::Garbled { socket: socket.to_owned(), asked, reason };
         match error {
             BollardError::DockerResponseServerError { status_code, message } => {
                 let message = if message.is_empty() { format!("HTTP status {status_code}") } else { message };
                 Self::Refused { status: status_code, message }
             }
-            BollardError::IOError { err } => silent(unconnected(&err)),
-            BollardError::RequestTimeoutError => silent("no answer in time".to_owned()),
+            BollardError::IOError { err } => silent(None, unconnected(&err)),
+            BollardError::RequestTimeoutError => silent(Some(asked), "no answer in time".to_owned()),
             BollardError::JsonDataError { message, .. } => garbled(message),
             BollardError::JsonSerdeError { err } => garbled(err.to_string()),
             BollardError::HyperResponseError { err } if err.is_parse() => garbled(err.to_string()),
@@ -113,6 +117,15 @@ impl Fault {
             other => garbled(other.to_string()),
         }
     }
+}
+
+/// The engine, and what it was asked to do, as the subject of a sentence.
+pub fn engine(socket: &Path, asked: Option<&str>) -> String {
+    let socket = socket.display();
+    asked.map_or_else(
+        || format!("the Docker engine at {socket}"),
+        |asked| format!("the Docker engine at {socket}, asked to {asked},"),
+    )
 }
 
 fn unconnected(error: &io::Error) -> String {

@@ -21,7 +21,7 @@ pub use condition::exit_of;
 pub use container::Container;
 pub use end::End;
 pub use engine::{Engine, Image};
-pub use fault::Fault;
+pub use fault::{Fault, engine};
 pub use host::socket;
 pub use moment::Moment;
 pub use output_range::OutputRange;

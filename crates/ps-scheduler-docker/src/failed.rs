@@ -7,8 +7,7 @@ use ps_scheduler::Error;
 pub(crate) fn failed(fault: Fault, context: impl Into<String>) -> Error {
     match fault {
         Fault::Silent { socket, asked, reason } => {
-            let backend = format!("the Docker engine at {}, asked to {asked},", socket.display());
-            Error::Unreachable { backend, reason }
+            Error::Unreachable { backend: ps_engine::engine(&socket, asked), reason }
         }
         Fault::Elsewhere { host, reason } => {
             Error::Unreachable { backend: format!("the Docker engine at DOCKER_HOST={host}"), reason }

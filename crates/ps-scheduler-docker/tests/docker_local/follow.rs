@@ -73,10 +73,12 @@ fn what_the_engine_starts_again_is_read_on_from_where_it_was() {
     place.deploy(&["worker=1"], DYING, &Intent::Deploy).expect("it lives for a second");
     let lines = follow(&place);
     let mut seen: Vec<String> = Vec::new();
-    while !seen.iter().any(|line| line == "over 2") {
+    while !seen.iter().any(|line| line == "over 3") {
         seen.push(next(&lines).1);
     }
-    // Of the first life only the end was still to come.
-    let first = seen.iter().position(|line| line == "over 0").expect("the first end");
-    assert_eq!(seen[first..], ["over 0", "life 1", "over 1", "life 2", "over 2"], "{seen:?}");
+    // How many lives were over before somebody followed depends on the machine.
+    let began = seen[0].rsplit(' ').next().and_then(|life| life.parse().ok()).expect("the number of a life");
+    let all = (began..=3).flat_map(|life: usize| [format!("life {life}"), format!("over {life}")]);
+    let all: Vec<String> = all.collect();
+    assert!(all.ends_with(&seen) && seen.len() > 2, "{seen:?}");
 }
