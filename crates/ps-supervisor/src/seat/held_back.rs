@@ -11,6 +11,8 @@ impl Seat {
     /// Goes on at once if its type waits for no other. Otherwise the supervisor knows when.
     pub(super) fn hold(&mut self, means: &Means) -> Vec<Event> {
         self.current.status.deaths.wait_until(None);
+        // What has ended with success is a job, and the next run has to know it although the slot is not done any more.
+        self.current.status.job |= self.current.status.done;
         let waits =
             means.spec.settings(&self.slot.process_type).is_some_and(|settings| settings.after.is_some());
         if waits { Vec::new() } else { vec![Event::Met] }
