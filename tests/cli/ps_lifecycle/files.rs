@@ -93,7 +93,6 @@ fn what_a_file_asks_for_and_nobody_does_is_named_in_one_line_each() {
         r#"{
             "name": "shop", "env": {"A": "1"},
             "scripts": {"dokku": {"predeploy": "a", "pre-deploy": "b"}, "postdeploy": "c"},
-            "cron": [{"command": "a", "schedule": "@daily"}],
             "formation": {"web": {"quantitty": 2}, "wreb": {"strategy": "overlap"}},
             "healthchecks": {
                 "web": [{"type": "startup", "uptime": 1}, {"type": "startup", "command": ["true"]}],
@@ -107,7 +106,6 @@ fn what_a_file_asks_for_and_nobody_does_is_named_in_one_line_each() {
         "app.json: scripts.dokku.predeploy is not heeded here: ",
         "app.json: scripts.dokku.pre-deploy is not known: did you mean predeploy?",
         "app.json: scripts.postdeploy is not heeded here: ",
-        "app.json: cron is not heeded here: ",
         "app.json: formation.web.quantitty is not known: did you mean quantity?",
         "app.json: formation for \"wreb\", which the Procfile does not have",
         "app.json: healthchecks for \"wbe\", which the Procfile does not have",

@@ -1,7 +1,7 @@
 //! Programs that a test runs: to their end, or beside it.
 
 use std::fs;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -127,7 +127,17 @@ impl Drop for Running {
 pub(crate) fn run(mut command: Command) -> Ran {
     let began = Instant::now();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    outcome(command.spawn().expect("the program starts"), began)
+    // A program that this test has just written is busy while another test's child that was forked meanwhile has not executed
+    // its own.
+    let spawned = loop {
+        match command.spawn() {
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy && began.elapsed() < DEADLINE => {
+                thread::sleep(Duration::from_millis(5));
+            }
+            spawned => break spawned,
+        }
+    };
+    outcome(spawned.expect("the program starts"), began)
 }
 
 fn outcome(child: Child, began: Instant) -> Ran {

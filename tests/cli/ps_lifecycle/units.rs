@@ -23,7 +23,7 @@ const UNIT: &str = "[Service]\nExecStart=@/bin/ps-supervise @/lib/data/scheduler
 /// What an administrator does once the programs of today are installed: tries the verbs, then does what they say.
 const UPGRADE: &str = "cd @; mkdir out; export HOME=@ DOKKU_ROOT=@/home DOKKU_LIB_ROOT=@/lib PATH=@/bin:$PATH
 pid() { systemctl show -p MainPID --value shop.service; }
-files() { find home lib -type f ! -path '*/log/*' ! -path lib/data/formation/\\* -exec sha256sum {} + | sort; }
+files() { find home lib -type f ! -path '*/log/*' ! -path '*/.stage/lock' ! -path lib/data/formation/\\* -exec sha256sum {} + | sort; }
 see() { cp lib/data/scheduler-native/shop/web.1/status.json out/$1.status; pid >out/$1.pid; files >out/$1.files; }
 status=lib/data/scheduler-native/shop/web.1/status.json
 until grep -q '\"running\"' $status && ! cmp -s $status of-before-the-power-cut; do sleep 0.1; done
