@@ -18,7 +18,7 @@ pub(crate) fn answer() -> Result<Option<Outcome>> {
         return Err(failed(launch));
     }
     if let Some(logs) = TidyLogs::asked(env::args_os()) {
-        return tidy(logs).map(Some);
+        return tidy(&logs).map(Some);
     }
     match Asked::of(env::args_os().skip(1)) {
         Some(Asked::Service { directory, open_files, goes_on }) if is_service(&directory) => {
@@ -48,7 +48,7 @@ fn failed(launch: Launch) -> anyhow::Error {
 
 // Compressing takes 50 KiB of stack. As a part of its caller it would take them from each supervisor.
 #[inline(never)]
-fn tidy(logs: TidyLogs) -> Result<Outcome> {
+fn tidy(logs: &TidyLogs) -> Result<Outcome> {
     logs.run().context("tidy logs")?;
     Ok(Outcome::Done)
 }
