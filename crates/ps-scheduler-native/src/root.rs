@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use os_process::service_unit;
 use ps_root::{Client, LastWill, Place, Provision, Started, spawn_root};
 use ps_scheduler::{Progress, Watch};
 
@@ -52,8 +53,13 @@ pub(crate) fn start(service: &Service) -> Option<Started> {
     })
 }
 
-/// Has the root run a command about an app if this program dies; `None`: there is no root, or it is one of before, and will not.
+/// Has the root run a command about an app if this program dies; `None`: there is no root, or it is one of an earlier version
+/// that refuses. No root is started beside a supervisor that systemd started: each would restart it when it dies.
 pub(crate) fn provide_for(service: &Service, will: &LastWill) -> Option<Provision> {
+    let supervisor = service.connect().and_then(|client| client.supervisor());
+    if supervisor.is_some_and(|pid| service_unit(pid).is_some()) {
+        return None;
+    }
     reach(service)?.provide_for(&service.app, will).ok()
 }
 
