@@ -19,6 +19,7 @@ mod source;
 mod state;
 mod style;
 mod typing;
+mod waiting;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;

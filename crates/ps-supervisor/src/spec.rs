@@ -236,7 +236,7 @@ impl Spec {
     }
 
     /// The restart policy of this type.
-    pub(crate) fn policy(&self, process_type: &ProcessType) -> RestartPolicy {
+    pub fn policy(&self, process_type: &ProcessType) -> RestartPolicy {
         let settings = self.settings(process_type);
         let usual = match settings.and_then(|settings| settings.schedule.as_ref()) {
             // It comes again by itself.

@@ -6,6 +6,8 @@ mod ends;
 mod first;
 #[path = "foreground/options.rs"]
 mod options;
+#[path = "foreground/order.rs"]
+mod order;
 #[path = "foreground/output.rs"]
 mod output;
 #[path = "foreground/ports.rs"]

@@ -17,6 +17,7 @@ use super::plan::Plan;
 use super::printer::Printer;
 use super::readiness::Readiness;
 use super::schedule::Schedule;
+use super::waiting::Waiting;
 use crate::args::Args;
 
 /// A command that the shell did not find is not restarted if it ended within this time.
@@ -42,6 +43,7 @@ pub(crate) struct Observer {
     /// The reported reasons why instances could not be started.
     reasons: BTreeMap<Slot, String>,
     schedule: Schedule,
+    waiting: Waiting,
     is_ending: bool,
     is_told: bool,
     /// The exit status of the first process that failed for good, or, with `--any-exit`, of the first that ended.
@@ -76,6 +78,7 @@ impl Observer {
             hinted: BTreeSet::new(),
             reasons: BTreeMap::new(),
             schedule: Schedule::default(),
+            waiting: Waiting::default(),
             is_ending: false,
             is_told: false,
             status: None,
@@ -109,6 +112,10 @@ impl Observer {
 
     /// Everything has ended: the printer prints the rest.
     pub(crate) fn finish(mut self) -> (Ended, Printer) {
+        for (slot, reason) in self.waiting.left().filter(|_| !self.is_ending) {
+            self.printer.say(Some(&slot), &format!("was not started: it {reason}"));
+            self.status.get_or_insert(1);
+        }
         self.printer.finish();
         (Ended { status: self.status.unwrap_or(0), is_told: self.is_told }, self.printer)
     }
@@ -119,6 +126,9 @@ impl Observer {
         let now = status.process.as_ref().map(|process| process.pid);
         let has_ended = status.state != State::Stopping && before.is_some_and(|(pid, _)| Some(pid) != now);
         let mut reaction = Reaction::GoOn;
+        if let Some(text) = self.waiting.news(status).filter(|_| !self.is_ending) {
+            self.printer.say(Some(slot), &text);
+        }
         if let Some((_, since)) = before.filter(|_| has_ended) {
             self.running.remove(slot);
             reaction = self.see_end(status, since.elapsed(), starts_in);

@@ -44,7 +44,7 @@ impl Plan {
             process.quantity = counts.of.get(&process.process_type).copied().unwrap_or(0);
             process.health = health.remove(&process.process_type);
         }
-        settings::set(&mut spec, &source.root, &args.watch)?;
+        settings::set(&mut spec, &source.root, args)?;
         if spec.wanted().is_empty() {
             let path = source.path.display();
             let why: String = counts.notes.last().map(|note| format!(" ({note})")).unwrap_or_default();

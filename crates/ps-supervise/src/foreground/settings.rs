@@ -1,21 +1,28 @@
-//! What app.json sets for the types that run: their schedules, and how long a run may take. Which files are watched, the command
-//! line says.
+//! What app.json sets for the types that run: in which order they start, which of them run once, their schedules, and how long a
+//! run may take. Which files are watched, the command line says.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use app_json::AppJson;
+use formation::ProcessType;
+use ps_cli::exit::Refusal;
 use ps_supervisor::Spec;
-use type_settings::TypeSettings;
+use type_settings::{Disorder, TypeSettings};
 
 use super::counts::{APP_JSON, app_json};
-use crate::args::WatchArgs;
+use crate::args::Args;
 
 /// Sets it. Everything else that app.json sets is for apps that are deployed.
-pub(crate) fn set(spec: &mut Spec, root: &Path, watch: &WatchArgs) -> Result<()> {
+pub(crate) fn set(spec: &mut Spec, root: &Path, args: &Args) -> Result<()> {
     let app_json = app_json(root)?;
+    let watch = &args.watch;
     for process in spec.processes.iter_mut().filter(|process| process.quantity > 0) {
         let own = of_type(&app_json, &process.process_type)?;
+        process.settings.after = own.after;
+        // With --any-exit nothing is started again.
+        process.settings.restart_policy = own.restart_policy.filter(|_| !args.run.any_exit);
         process.settings.run_timeout = own.run_timeout;
         process.settings.schedule = own.schedule;
         process.settings.schedule_missed = own.schedule_missed;
@@ -26,7 +33,18 @@ pub(crate) fn set(spec: &mut Spec, root: &Path, watch: &WatchArgs) -> Result<()>
             process.settings.watch_ignore = watch.watch_ignore.clone().or(own.watch_ignore);
         }
     }
-    Ok(())
+    refuse_disorder(spec)
+}
+
+/// Refuses an order in which something would never start.
+fn refuse_disorder(spec: &Spec) -> Result<()> {
+    let known: BTreeSet<ProcessType> =
+        spec.processes.iter().map(|process| ProcessType::of_legal(&process.process_type)).collect();
+    let order = spec.order();
+    let disorder = order.disorder(Some(&known), |name| spec.policy(name), |name| spec.is_scheduled(name));
+    disorder.map_or(Ok(()), |Disorder { process_type, what }| {
+        Err(Refusal::failed(format!("{APP_JSON}: formation.{process_type}: {what}")))
+    })
 }
 
 fn of_type(app_json: &AppJson, process_type: &str) -> Result<TypeSettings> {

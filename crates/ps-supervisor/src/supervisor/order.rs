@@ -59,7 +59,9 @@ impl Supervisor {
         let missing: Vec<&Slot> =
             wanted.iter().filter(|slot| !self.seats.get(slot).is_some_and(has_reached)).collect();
         let first = missing.first()?;
-        let given_up = missing.iter().find(|slot| self.seats.get(slot).is_some_and(Seat::is_given_up));
+        // In the foreground, a program that the shell did not find is given up by whoever looks on.
+        let is_given_up = |seat: &Seat| seat.is_given_up() || (self.attached.is_some() && seat.is_at_rest());
+        let given_up = missing.iter().find(|slot| self.seats.get(slot).is_some_and(is_given_up));
         let why = given_up.map(|slot| format!(", and {slot} was given up")).unwrap_or_default();
         Some(format!("{} {}{why}", first.process_type, milestone.phrase()))
     }
@@ -85,7 +87,8 @@ impl Supervisor {
         let is_ordered = !self.means.spec.order().is_empty();
         for slot in slots {
             let Some(seat) = self.seats.get_mut(&slot) else { continue };
-            if is_ordered && !seat.is_at_rest() {
+            // What waits has no process on which others depend, and must not be started any more.
+            if is_ordered && !seat.is_at_rest() && !seat.is_waiting() {
                 self.leaving.entry(slot).or_insert(false);
             } else {
                 seat.handle(Event::Stop, &mut self.means);
