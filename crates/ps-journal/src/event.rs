@@ -61,9 +61,10 @@ pub enum Event {
         /// How long it took.
         took_ms: u64,
     },
-    /// Something happened that nobody asked for: files have changed, a run by schedule failed or was missed.
+    /// Something happened that nobody asked for: files have changed, a run by schedule failed or was missed, the kernel killed
+    /// for want of memory.
     Happened {
-        /// What it came from: `schedule`, `watch`.
+        /// What it came from: `schedule`, `watch`, `memory`.
         origin: String,
         /// `web.1`, or `web.1-3,7`; those of each type stand together.
         slots: Vec<String>,

@@ -27,6 +27,8 @@ pub enum Origin {
     Schedule,
     /// Files that have changed.
     Files,
+    /// Memory: the kernel has killed for want of it, or an instance used more than it should.
+    Memory,
 }
 
 impl Origin {
@@ -35,6 +37,7 @@ impl Origin {
         match self {
             Self::Schedule => "schedule",
             Self::Files => "watch",
+            Self::Memory => "memory",
         }
     }
 }

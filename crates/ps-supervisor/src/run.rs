@@ -266,6 +266,7 @@ impl Run {
         self.status.process = None;
         self.status.last_exit = exit;
         self.status.out_of_memory = self.reason_of_memory(exit);
+        self.tell_kill(means);
         if let Some(exit) = exit.filter(|_| !self.outputs.is_piped()) {
             status::write_exit(&self.outputs.directory(), exit);
         }

@@ -8,6 +8,7 @@ use file_watch::{FileWatch, Ignored};
 use formation::Slot;
 use type_settings::{Paths, Patterns};
 
+use crate::diary::Origin;
 use crate::spec::Spec;
 
 /// How long nothing must have changed before a restart.
@@ -46,12 +47,14 @@ struct Changed {
     last: Instant,
 }
 
-/// A restart in progress that a change of files caused.
+/// A restart in progress that nobody asked for.
 #[derive(Debug)]
 pub(crate) struct Refresh {
+    /// What caused it.
+    pub(crate) origin: Origin,
     /// The slots that are restarted.
     pub(crate) slots: Vec<Slot>,
-    /// Which file changed, for people.
+    /// Which file changed, or how much memory was used, for people.
     pub(crate) why: String,
 }
 

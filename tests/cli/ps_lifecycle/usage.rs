@@ -1,8 +1,9 @@
 //! Limits of an instance, from the verbs: what does not hold is said or refused, and what came of a limit is shown.
 
+use std::fs;
 use std::process::Command;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::home::{Home, eventually};
 
@@ -82,6 +83,74 @@ fn status_names_the_kernel_and_the_limit_where_memory_ran_out() {
     assert_eq!(row["last_exit"], json!({"signal": 9}));
     let table = home.does(&["ps-lifecycle", "status", "shop"]);
     assert!(table.contains("killed by the kernel: out of memory (limit 64 MiB)"), "{table}");
+    let happened = happened(&home);
+    assert_eq!(happened.len(), 1, "{happened:?}");
+    let (slots, outcome) = (&happened[0]["slots"], &happened[0]["outcome"]);
+    assert_eq!((slots, outcome), (&json!(["web.1"]), &json!("failed")), "{happened:?}");
+    let run = happened[0]["run"].as_u64().expect("it is about a run");
+    let words = format!("run {run} ended: killed by the kernel: out of memory (limit 64 MiB)");
+    assert_eq!(happened[0]["what"], json!(words));
+    assert!(row["run"].as_u64() > Some(run), "{row}");
+}
+
+/// What the journal says of memory, once it says something.
+fn happened(home: &Home) -> Vec<Value> {
+    eventually("it stands in the journal", || {
+        let text = fs::read_to_string(home.path("lib/data/formation/shop/journal")).expect("a journal");
+        let entries = text.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        let of_memory = |entry: &Value| entry["event"] == "happened" && entry["origin"] == "memory";
+        let found: Vec<Value> = entries.filter(of_memory).collect();
+        if found.is_empty() { Err(text) } else { Ok(found) }
+    })
+}
+
+/// Whether no group of memory can be made here, which is noted.
+fn lacks_groups(home: &Home) -> bool {
+    let row = home.status("shop").remove(0);
+    let is_lacking = row["limits"]["lacking"].is_string();
+    if is_lacking {
+        skipped::skip(&row["limits"]["lacking"]);
+    }
+    is_lacking
+}
+
+#[test]
+fn the_journal_names_a_process_that_was_killed_beside_the_main_one_once_for_each_run() {
+    let home = Home::new();
+    let command = "sleep 2; faultapp --alloc 200 --tick 60; sleep 2; faultapp --alloc 200 --tick 60; touch both; sleep 1000";
+    let source = home.source("shop", &format!("web: {command}\n"));
+    home.write("shop/app.json", r#"{"formation": {"web": {"memory_max": "64m", "ready": "alive"}}}"#);
+    home.does(&deploy(&source));
+    if lacks_groups(&home) {
+        return;
+    }
+    let first = happened(&home);
+    let words = "a process of it was killed by the kernel: out of memory (limit 64 MiB)";
+    assert_eq!((&first[0]["what"], first[0]["run"].is_u64()), (&json!(words), true), "{first:?}");
+    let both = home.path("shop/both");
+    eventually("both were killed", || both.exists().then_some(()).ok_or_else(|| "not yet".to_owned()));
+    // The supervisor looks at a kill a second later.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(happened(&home).len(), 1);
+}
+
+#[test]
+fn the_journal_says_how_much_was_used_where_another_instance_takes_the_place() {
+    let home = Home::new();
+    let command = "test -e once || { echo >once; exec faultapp --alloc 100 --tick 60; }; exec sleep 1000";
+    let source = home.source("shop", &format!("web: {command}\n"));
+    home.write("shop/app.json", r#"{"formation": {"web": {"memory_restart": "50m", "ready": "alive"}}}"#);
+    home.does(&deploy(&source));
+    if lacks_groups(&home) {
+        return;
+    }
+    let happened = happened(&home);
+    let what = happened[0]["what"].as_str().expect("text");
+    assert!(
+        what.starts_with("started anew: web.1 used ") && what.ends_with("MiB (memory-restart 50 MiB)"),
+        "{what}"
+    );
+    assert_eq!((happened.len(), &happened[0]["outcome"]), (1, &json!("done")), "{happened:?}");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use formation::{Exit, OutOfMemory};
 use os_process::{Cgroup, memory_of};
 
 use super::Run;
+use crate::diary::{Happening, Origin};
 use crate::limits::{InForce, Limited};
 use crate::means::Means;
 use crate::process::Process;
@@ -58,9 +59,15 @@ impl Run {
         let Some(seen) = limited.look(now, used) else { return };
         if seen.kills > in_force.kills_seen && main.is_some() {
             // Its main process lives: it was another one of it.
-            self.status.note = Some(limited.blame(in_force, false).to_string());
+            let what = limited.blame(in_force, false).to_string();
+            // Of processes that are started and killed over and over again the first one is told.
+            let is_first = in_force.kills_seen == 0;
+            self.status.note = Some(what.clone());
             self.status.limits = Some(Box::new(InForce { kills_seen: seen.kills, ..in_force.clone() }));
             self.changed = true;
+            if is_first {
+                means.diary.note(self.happening(what));
+            }
         }
         let is_up = matches!(self.state, RunState::Ready | RunState::Unready);
         self.beyond = seen.beyond.filter(|_| is_up);
@@ -82,6 +89,19 @@ impl Run {
     /// Why its main process has ended, if that was for want of memory.
     pub(super) fn reason_of_memory(&self, exit: Option<Exit>) -> Option<OutOfMemory> {
         self.limited.as_ref()?.reason(self.status.limits.as_deref()?, exit)
+    }
+
+    /// Tells of the kill that has ended its main process, if that was for want of memory.
+    pub(super) fn tell_kill(&self, means: &mut Means) {
+        let how = self.status.how_it_ended().filter(|_| self.status.out_of_memory.is_some());
+        if let Some(how) = how {
+            means.diary.note(self.happening(format!("run {} ended: {how}", self.number())));
+        }
+    }
+
+    fn happening(&self, what: String) -> Happening {
+        let (slots, run) = (vec![self.status.slot.clone()], Some(self.number()));
+        Happening { origin: Origin::Memory, slots, run, what, is_failure: true }
     }
 
     /// Nothing of it lives that could be limited.

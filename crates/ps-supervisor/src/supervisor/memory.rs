@@ -7,6 +7,7 @@ use formation::{Bytes, Slot};
 use ps_rollout::{Lane, Role};
 
 use super::Supervisor;
+use crate::diary::Origin;
 use crate::poll::Poll;
 use crate::run::Run;
 use crate::seat::Seat;
@@ -50,7 +51,8 @@ impl Supervisor {
         if self.refuse_while_rolling().is_ok() {
             let why: Vec<&str> = large.iter().map(|(_, why)| why.as_str()).collect();
             let why = why.join("; ");
-            self.start_slots_anew(large.into_iter().map(|(slot, _)| slot).collect(), &why);
+            let slots = large.into_iter().map(|(slot, _)| slot).collect();
+            self.start_slots_anew(Origin::Memory, slots, &why);
         }
     }
 }
