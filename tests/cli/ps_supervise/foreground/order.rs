@@ -5,6 +5,7 @@ use std::fs;
 use rustix::process::Signal;
 
 use super::Source;
+use crate::service::eventually;
 
 /// A service that says when it is told to end, and ends at once.
 const DB: &str = "trap 'echo db ends; exit 0' TERM; echo db up; while :; do sleep 0.05; done";
@@ -121,6 +122,30 @@ fn an_interrupt_starts_nothing_of_what_still_waits() {
     let ended = running.end();
     assert_eq!((ended.text().as_str(), ended.code()), ("", 0), "{}", ended.err);
     assert!(!ended.err.contains("was not started"), "it was told to end: {}", ended.err);
+}
+
+#[test]
+fn what_waits_at_an_interrupt_is_not_started_while_others_take_their_time_to_end() {
+    let late = "trap 'until [ -e go ]; do sleep 0.05; done; exit 0' TERM; echo late up; while :; do sleep 0.05; done";
+    let app_json = r#"{"formation": {"db": {"quantity": 1}, "web": {"quantity": 1, "after": ["db"]}, "late": {"quantity": 1, "after": ["web:started"]}},
+        "healthchecks": {"db": [{"type": "startup", "command": ["test", "-e", "ready"], "attempts": 1000, "wait": 1}]}}"#;
+    let procfile = format!("db: exec sleep 1000\nweb: echo web up; exec sleep 1000\nlate: {late}\n");
+    let source = Source::new(&procfile).file("app.json", app_json).file("ready", "").file("watched", "1");
+    let running = source.start(&["--watch=watched", "-t", "600", "--no-color"]);
+    running.await_out("late up");
+    fs::remove_file(source.path().join("ready")).expect("it is ours");
+    fs::write(source.path().join("watched"), "2").expect("written");
+    eventually("web waits for db anew", || {
+        (running.err.text().matches("web.1  | waits for db to be ready\n").count() == 2).then_some(())
+    });
+    running.signal(Signal::INT);
+    running.await_err("SIGINT: ending");
+    fs::write(source.path().join("ready"), "").expect("written");
+    // Nothing that runs needs db, so it ends although late does not yet.
+    eventually("db has ended", || (running.err.text().matches("db.1   | ended").count() == 2).then_some(()));
+    fs::write(source.path().join("go"), "").expect("written");
+    let ended = running.end();
+    assert_eq!((ended.text().matches("web up").count(), ended.code()), (1, 0), "{}", ended.err);
 }
 
 #[test]
