@@ -53,7 +53,7 @@ fn installed(program: &Path) -> Option<PathBuf> {
 mod tests {
     use std::fs;
     use std::os::unix::fs::symlink;
-    use std::time::{Duration, SystemTime};
+    use std::time::Duration;
 
     use super::*;
 
@@ -85,9 +85,10 @@ mod tests {
         let place = tempfile::tempdir().expect("a directory");
         let place = place.path().canonicalize().expect("there");
         let [program, staying] = ["bin", PLACE].map(|directory| place.join(directory).join("ps-supervise"));
+        let made = place.metadata().and_then(|place| place.modified()).expect("a time");
         let installed = |file: &Path, seconds| {
             fs::create_dir_all(file.parent().expect("it is below")).expect("made");
-            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            let time = made + Duration::from_secs(seconds);
             fs::File::create(file).and_then(|file| file.set_modified(time)).expect("written");
         };
         for (of_program, of_staying, becomes) in

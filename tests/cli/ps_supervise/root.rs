@@ -221,9 +221,9 @@ fn a_root_of_a_verb_leaves_with_the_last_app_and_before_whoever_let_it_go_goes_o
     let apps = ["shop", "box"].map(|app| (app, roots.run(app).0));
     for (app, supervisor) in apps {
         assert!(is_alive(root), "{app} needs it");
-        kill(supervisor, Signal::TERM);
         let mut client = roots.client();
         client.let_go(&name(app)).expect("it answers");
+        kill(supervisor, Signal::TERM);
         client.wait_for_end();
         assert!(!is_alive(supervisor));
     }
