@@ -120,8 +120,13 @@ mod tests {
             assert!(listeners.is_read());
             drop(listener);
             assert_eq!(listeners.on(port, []), Listens::Other, "{address}");
-            listeners.forget();
-            assert_eq!(listeners.on(port, [id()]), Listens::Nobody, "{address}");
+            // A child that another test is just starting may still have a copy of the socket.
+            let is_free = (0..1000).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                listeners.forget();
+                listeners.on(port, [id()]) == Listens::Nobody
+            });
+            assert!(is_free, "{address}");
         }
     }
 
