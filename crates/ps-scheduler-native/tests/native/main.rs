@@ -12,22 +12,27 @@ use ps_apps::World;
 use ps_scheduler::{Source, conformance};
 use ps_scheduler_native::Native;
 
-/// `ps-supervise` of the same build, built once: with the whole workspace, as `scripts/test` builds it, because for one package
-/// alone cargo would choose other features of its libraries, and build those anew.
+/// `ps-supervise` of the same build. `scripts/test` has built it with the tests, and says so by a variable: a build of the programs
+/// alone would compile many crates again for other features, and put programs in the place of those that other tests run.
 pub(crate) fn supervise() -> PathBuf {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
         let test = std::env::current_exe().expect("a test has a path");
         let directory = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps/<test>");
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--workspace", "--bins"]);
-        // `scripts/test` sets it for test programs alone; cargo would build everything anew for it.
-        let built = build.env_remove("RUSTC_BOOTSTRAP").status().expect("cargo runs");
+        let is_built = std::env::var_os("FORMATION_TEST_PROGRAMS_ARE_BUILT").is_some() || build();
         let program = directory.join("ps-supervise");
-        assert!(built.success() && program.is_file(), "ps-supervise is not at {}", program.display());
+        assert!(is_built && program.is_file(), "ps-supervise is not at {}", program.display());
         program
     });
     program.clone()
+}
+
+/// Whether the programs could be built.
+fn build() -> bool {
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--workspace", "--bins"]);
+    // `scripts/test` sets it for test programs alone; cargo would build everything anew for it.
+    build.env_remove("RUSTC_BOOTSTRAP").status().expect("cargo runs").success()
 }
 
 #[test]
