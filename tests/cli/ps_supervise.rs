@@ -20,6 +20,8 @@ mod notify;
 mod over;
 #[path = "ps_supervise/ready.rs"]
 mod ready;
+#[path = "ps_supervise/resident.rs"]
+mod resident;
 #[path = "ps_supervise/restarts.rs"]
 mod restarts;
 #[path = "ps_supervise/root.rs"]

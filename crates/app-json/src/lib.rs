@@ -17,7 +17,7 @@ use std::num::NonZeroU16;
 
 use formation::{ProcessType, Quantity};
 use ps_rollout::Strategy;
-use type_settings::Setting;
+use type_settings::{Setting, TypeSettings};
 
 pub use cron::CronTask;
 pub use error::Error;
@@ -91,6 +91,19 @@ impl AppJson {
             Some(of_type) => Ok(&of_type.settings),
             None => Ok(&[]),
         }
+    }
+
+    /// The same, read; what it does not set is not set.
+    ///
+    /// # Errors
+    /// As of [`Self::settings`].
+    pub fn type_settings(&self, process_type: &str) -> Result<TypeSettings, Error> {
+        let mut settings = TypeSettings::default();
+        for (setting, text) in self.settings(process_type)? {
+            // The text was judged when the file was read.
+            let _ = setting.take(text, &mut settings);
+        }
+        Ok(settings)
     }
 
     /// The process types that its formation names, sorted.

@@ -1,11 +1,14 @@
 //! `start`: fills slots that are wanted and empty. Running instances go on.
 
+use std::thread;
+use std::time::{Duration, Instant};
+
 use anyhow::{Error, Result};
-use formation::Which;
-use ps_apps::App;
+use formation::{Slot, State, Which};
+use ps_apps::{App, SchedulerName};
 use ps_cli::exit::Outcome;
 use ps_rollout::Fate;
-use ps_scheduler::{Intent, Running};
+use ps_scheduler::{Instance, Intent, Running};
 
 use crate::args::TargetArgs;
 use crate::each::{self, Subjects};
@@ -13,13 +16,20 @@ use crate::session::Session;
 use crate::wish::Wish;
 use crate::{converge, provision, stop};
 
+/// How long instances are waited for that somebody else began to start: a root that brought a supervisor back a moment before.
+const ON_ITS_WAY: Duration = Duration::from_secs(3);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
+
 /// Starts what is wanted and does not run
 pub(crate) fn run(session: &Session, args: &TargetArgs) -> Result<Outcome> {
     let which = args.which.clone().unwrap_or(Which::All);
     let is_meant = |app: &App| Ok(ps_dokku::is_deployed(&session.world, &app.name)?);
     let intent = Intent::Start(which);
     let subjects = Subjects { verb: "start", app: args.app.as_deref(), all: &args.all };
-    each::app(session, &subjects, is_meant, |app| start(session, app, &intent))
+    each::app(session, &subjects, is_meant, |app| {
+        start(session, app, &intent)?;
+        await_starting(session, app, &intent)
+    })
 }
 
 /// Starts or replaces instances of one app, and marks it to be restored after a reboot.
@@ -50,6 +60,25 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
         wish.put_back();
     }
     started
+}
+
+/// Waits a short while for instances that are being started although this verb did not have to start them. Only supervisors of
+/// native apps start anything by themselves and tell of it.
+fn await_starting(session: &Session, app: &App, intent: &Intent) -> Result<()> {
+    if session.world.scheduler_name(&app.name)? != SchedulerName::Native {
+        return Ok(());
+    }
+    let until = Instant::now() + ON_ITS_WAY;
+    let is_meant = |slot: &Slot| matches!(intent, Intent::Start(which) if which.includes(slot));
+    loop {
+        session.check()?;
+        let status = converge::status(session, app)?;
+        let is_starting = |instance: &Instance| is_meant(&instance.slot) && instance.state == State::Starting;
+        if !status.instances.iter().any(is_starting) || Instant::now() >= until {
+            return Ok(());
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// Whether others run although one instance failed: then the app stays marked for restoring. If the error does not say what

@@ -21,19 +21,24 @@ fn deploy(types: &[(&str, Strategy)]) -> Rollout {
     deploy_by(types, |_| ())
 }
 
+/// One at a time, at once, without a check.
+fn usual_rules(strategy: Strategy) -> Rules {
+    Rules {
+        strategy,
+        max_parallel: NonZeroU16::MIN,
+        max_trials: None,
+        is_checked: false,
+        minimum_life: Duration::ZERO,
+        deadline: Duration::from_secs(30),
+    }
+}
+
 /// The same by other rules.
 fn deploy_by(types: &[(&str, Strategy)], change: impl Fn(&mut Rules)) -> Rollout {
     let mut number = 0;
     let mut types_of_plan = BTreeMap::new();
     for (name, strategy) in types {
-        let mut rules = Rules {
-            strategy: *strategy,
-            max_parallel: NonZeroU16::MIN,
-            max_trials: None,
-            is_checked: false,
-            minimum_life: Duration::ZERO,
-            deadline: Duration::from_secs(30),
-        };
+        let mut rules = usual_rules(*strategy);
         change(&mut rules);
         let slots = (1..=2).map(|index| {
             number += 1;

@@ -7,7 +7,6 @@ mod kept;
 mod place;
 mod root;
 mod server;
-mod signals;
 mod spawn;
 mod wakeup;
 mod words;

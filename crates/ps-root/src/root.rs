@@ -13,7 +13,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use formation::{AppName, Exit};
-use ps_supervisor::Poll;
+use ps_supervisor::{Poll, drain_signals, signal_stream};
 use rustix::fs::inotify;
 use rustix::process::{Resource, Rlimit, WaitOptions, WaitStatus, geteuid, getrlimit, setrlimit};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
@@ -24,7 +24,6 @@ use crate::keep::{Event, Keep};
 use crate::kept::{How, Kept};
 use crate::place::Place;
 use crate::server::Server;
-use crate::signals::{drain, wake};
 use crate::spawn::carry_out;
 use crate::wakeup::Wakeup;
 use crate::words::{Message, PROTOCOL, Request, SOCKET};
@@ -84,7 +83,8 @@ impl Root {
         let fail = |error: io::Error| Error::io("watch", &own, error);
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|e| fail(e.into()))?;
         let open_files = raise_descriptors();
-        let (children, signals) = (wake(&[SIGCHLD]).map_err(fail)?, wake(&[SIGTERM, SIGINT]).map_err(fail)?);
+        let children = signal_stream(&[SIGCHLD]).map_err(fail)?;
+        let signals = signal_stream(&[SIGTERM, SIGINT]).map_err(fail)?;
         let server = Server::listen(&place).map_err(|error| Error::io("listen in", &own, error))?;
         let removals = watch_removals(&own).map_err(fail)?;
         let poll = Poll::new().map_err(|errno| fail(errno.into()))?;
@@ -194,7 +194,7 @@ impl Root {
 
     fn serve(&mut self, wakeup: Wakeup) {
         match wakeup {
-            Wakeup::Children => drain(&self.children),
+            Wakeup::Children => drain_signals(&self.children),
             Wakeup::End => self.is_leaving = true,
             Wakeup::Place => self.look_at_place(),
             Wakeup::Listener => self.welcome(),

@@ -84,7 +84,10 @@ pub(crate) fn unblock() {
 }
 
 /// A stream that becomes readable when one of the signals arrives.
-pub(crate) fn stream(signals: &[i32]) -> io::Result<UnixStream> {
+///
+/// # Errors
+/// No descriptor is left, or one of these signals cannot be handled.
+pub fn stream(signals: &[i32]) -> io::Result<UnixStream> {
     let (read, write) = UnixStream::pair()?;
     read.set_nonblocking(true)?;
     for signal in signals {
@@ -94,7 +97,7 @@ pub(crate) fn stream(signals: &[i32]) -> io::Result<UnixStream> {
 }
 
 /// Empties the stream. Its bytes carry no information.
-pub(crate) fn drain(mut stream: &UnixStream) {
+pub fn drain(mut stream: &UnixStream) {
     let mut buffer = [0; 256];
     while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {}
 }

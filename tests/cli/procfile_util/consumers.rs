@@ -8,6 +8,8 @@ mod app;
 mod cage;
 #[path = "consumers/containers.rs"]
 mod containers;
+#[path = "consumers/seen.rs"]
+mod seen;
 #[path = "consumers/stage.rs"]
 mod stage;
 

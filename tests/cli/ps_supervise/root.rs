@@ -1,13 +1,13 @@
 //! The root keeps the supervisors of all apps alive, sees the ends that nobody else sees, and may die itself.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use formation::{AppName, Exit, State};
 use ps_root::{Client, Place};
@@ -22,30 +22,30 @@ const NOBODY: u32 = 65534;
 const DAEMON: u32 = 1;
 
 /// An installation, and its root. All of it ends with the test.
-struct Roots {
-    lib: TempDir,
-    programs: PathBuf,
-    started: Vec<Child>,
+pub(crate) struct Roots {
+    pub(crate) lib: TempDir,
+    pub(crate) programs: PathBuf,
+    pub(crate) started: Vec<Child>,
 }
 
 impl Roots {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let lib = TempDir::new().expect("a temporary directory");
         fs::create_dir_all(lib.path().join("data/scheduler-native")).expect("made");
         let program = Path::new(env!("CARGO_BIN_EXE_ps-supervise"));
         Self { lib, programs: program.parent().expect("it lies somewhere").to_owned(), started: vec![] }
     }
 
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place::of(&self.lib.path().join("data/scheduler-native"))
     }
 
-    fn service(&self, app: &str) -> PathBuf {
+    pub(crate) fn service(&self, app: &str) -> PathBuf {
         self.place().services().join(app)
     }
 
     /// An app as a verb leaves it, with this command as `web`.
-    fn app(&self, app: &str, command: &str) {
+    pub(crate) fn app(&self, app: &str, command: &str) {
         let directory = self.lib.path().to_owned();
         let mut service = Service::new(&[("web", command, 1)]).with(|spec| spec.directory = directory);
         service.rewrite(|_| ());
@@ -53,20 +53,20 @@ impl Roots {
         fs::copy(service.path().join("spec2.json"), self.service(app).join("spec2.json")).expect("copied");
     }
 
-    fn command(&self, words: &[&str]) -> Command {
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = self.program();
         command.args(words).arg("--root").arg(self.lib.path());
         command
     }
 
-    fn program(&self) -> Command {
+    pub(crate) fn program(&self) -> Command {
         let mut command = Command::new(self.programs.join("ps-supervise"));
         command.env("HOME", self.lib.path()).stdin(Stdio::null()).stdout(Stdio::null());
         command
     }
 
     /// Starts a root; its pid, once it answers.
-    fn start(&mut self, words: &[&str]) -> u32 {
+    pub(crate) fn start(&mut self, words: &[&str]) -> u32 {
         let root = self.command(words).spawn().expect("ps-supervise starts");
         let id = root.id();
         self.started.push(root);
@@ -74,27 +74,27 @@ impl Roots {
         id
     }
 
-    fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         eventually("the root answers", || Client::connect(&self.place()).ok())
     }
 
     /// Has the supervisor of an app started; the pids of it and of its process.
-    fn run(&self, app: &str) -> (u32, u32) {
+    pub(crate) fn run(&self, app: &str) -> (u32, u32) {
         let started = self.client().start(&name(app)).expect("it is started");
         (started.process.pid, self.running(app))
     }
 
-    fn running(&self, app: &str) -> u32 {
+    pub(crate) fn running(&self, app: &str) -> u32 {
         pid(&self.await_status(app, |status| status.state == State::Running && status.process.is_some()))
     }
 
-    fn await_status(&self, app: &str, is_so: impl Fn(&Status) -> bool) -> Status {
+    pub(crate) fn await_status(&self, app: &str, is_so: impl Fn(&Status) -> bool) -> Status {
         let slot = self.service(app).join("web.1");
         eventually("web.1 is as it should be", || Status::read(&slot).ok().flatten().filter(&is_so))
     }
 
     /// The supervisor that answers, once another one does than `before`.
-    fn supervisor_after(&self, app: &str, before: u32) -> u32 {
+    pub(crate) fn supervisor_after(&self, app: &str, before: u32) -> u32 {
         eventually("another supervisor answers", || {
             let client = ps_supervisor::Client::connect(&self.service(app)).ok()?;
             client.supervisor().filter(|pid| *pid != before)
@@ -102,7 +102,7 @@ impl Roots {
     }
 
     /// Waits for the end of a root that was started here.
-    fn ended(&mut self, root: u32) -> Option<i32> {
+    pub(crate) fn ended(&mut self, root: u32) -> Option<i32> {
         let child = self.started.iter_mut().find(|child| child.id() == root).expect("it was started here");
         eventually("the root ends", || child.try_wait().expect("it is ours")).code()
     }
@@ -123,17 +123,17 @@ impl Drop for Roots {
     }
 }
 
-fn name(app: &str) -> AppName {
+pub(crate) fn name(app: &str) -> AppName {
     app.parse().expect("a name")
 }
 
-fn kill(pid: u32, signal: Signal) {
+pub(crate) fn kill(pid: u32, signal: Signal) {
     let raw = Pid::from_raw(i32::try_from(pid).expect("a pid")).expect("a pid");
     // It may have ended.
     let _ = kill_process(raw, signal);
 }
 
-fn is_alive(pid: u32) -> bool {
+pub(crate) fn is_alive(pid: u32) -> bool {
     os_process::ProcessId::of(pid).is_some()
 }
 
@@ -366,26 +366,6 @@ fn a_root_with_nothing_to_do_does_nothing() {
 }
 
 #[test]
-fn a_root_that_is_started_in_the_words_of_verbs_and_init_systems_keeps_no_parser_of_options_in_memory() {
-    let anonymous_kib = |root: u32| {
-        let rollup = fs::read_to_string(format!("/proc/{root}/smaps_rollup")).expect("it lives");
-        let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("Linux counts it");
-        kib.parse::<u32>().expect("a number")
-    };
-    let mut usual = Roots::new();
-    let mut parsed = Roots::new();
-    let option = format!("--root={}", parsed.lib.path().display());
-    parsed.started.push(parsed.program().arg(option).spawn().expect("ps-supervise starts"));
-    parsed.client();
-    let (usual, parsed) = (anonymous_kib(usual.start(&[])), anonymous_kib(parsed.started[0].id()));
-    assert!(
-        usual + 64 < parsed,
-        "{usual} KiB are not less than {parsed} KiB of one that a parser has read for"
-    );
-}
-
-#[test]
 fn what_nobody_understands_is_answered_and_harms_nobody() {
     let mut roots = Roots::new();
     roots.app("shop", "exec sleep 1000");
@@ -430,58 +410,4 @@ fn a_socket_that_was_removed_is_made_anew_and_with_its_directory_a_root_is_over(
     });
     assert_eq!(roots.ended(root), Some(0));
     assert!(is_alive(supervisor));
-}
-
-#[test]
-fn what_stays_in_memory_is_the_resident_program_of_the_installation_under_the_same_name() {
-    let installed = TempDir::new().expect("a temporary directory");
-    let [bin, libexec] = ["bin", "libexec/formation"].map(|place| installed.path().join(place));
-    for (place, program) in
-        [(&bin, env!("CARGO_BIN_EXE_ps-supervise")), (&libexec, env!("CARGO_BIN_EXE_ps-supervise-resident"))]
-    {
-        fs::create_dir_all(place).expect("made");
-        fs::copy(program, place.join("ps-supervise")).expect("copied");
-    }
-    let (program, resident) = (bin.join("ps-supervise"), libexec.join("ps-supervise"));
-    let mut roots = Roots::new();
-    roots.programs = bin;
-    roots.app("shop", "exec sleep 1000");
-    let root = roots.start(&["--while-needed"]);
-    let (supervisor, process) = roots.run("shop");
-    let is_resident = |pid: u32| {
-        let executed = fs::read_link(format!("/proc/{pid}/exe")).expect("it lives");
-        let words = fs::read_to_string(format!("/proc/{pid}/cmdline")).expect("it lives");
-        let called = words.split('\0').next().unwrap_or_default().to_owned();
-        executed == resident.canonicalize().expect("there") && called.ends_with("/ps-supervise")
-    };
-    assert!(is_resident(root) && is_resident(supervisor));
-    assert!(!roots.client().is_of_another_program(&program).expect("it answers"));
-    let greeting = ps_supervisor::Client::connect(&roots.service("shop"))
-        .and_then(|mut client| client.hello(Instant::now() + Duration::from_secs(10)))
-        .expect("it answers");
-    let build = greeting.and_then(|greeting| greeting.build).expect("it is of today");
-    assert_eq!(build, ps_supervisor::Build::at(&program).expect("there"));
-    kill(supervisor, Signal::KILL);
-    let next = roots.supervisor_after("shop", supervisor);
-    assert!(is_resident(next));
-    assert_eq!(roots.running("shop"), process, "the app did not notice");
-    let words = Command::new(&resident).arg("web").output().expect("it runs");
-    assert_eq!(words.status.code(), Some(2), "{words:?}");
-    // An upgrade by hand, which replaces the programs and leaves this one, and one which removes it.
-    let is_ordinary = |pid: u32| {
-        let executed = fs::read_link(format!("/proc/{pid}/exe")).expect("it lives");
-        executed == program.canonicalize().expect("there")
-    };
-    let older = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
-    File::open(&resident).and_then(|file| file.set_modified(older)).expect("it is ours");
-    let mut before = next;
-    for is_there in [true, false] {
-        if !is_there {
-            fs::remove_dir_all(&libexec).expect("removed");
-        }
-        kill(before, Signal::KILL);
-        before = roots.supervisor_after("shop", before);
-        assert!(is_ordinary(before), "an older one is there: {is_there}");
-        assert_eq!(roots.running("shop"), process, "the app did not notice");
-    }
 }

@@ -27,14 +27,7 @@ fn start(_: u64) -> Change {
 fn rollout(types: &[Planned<'_>]) -> Rollout {
     let mut types_of_plan = BTreeMap::new();
     for ((name, strategy, change, after), number) in types.iter().zip(1..) {
-        let rules = Rules {
-            strategy: *strategy,
-            max_parallel: NonZeroU16::MIN,
-            max_trials: None,
-            is_checked: false,
-            minimum_life: Duration::ZERO,
-            deadline: Duration::from_secs(30),
-        };
+        let rules = usual_rules(*strategy);
         let wait = |(name, milestone): &(&str, Milestone)| Wait {
             process_type: name.parse().expect("a legal process type"),
             milestone: *milestone,

@@ -10,17 +10,15 @@ use formation::{Slot, State};
 use procfile::Procfile;
 use ps_release::{Checks, Process, checks};
 use ps_supervisor::{Health, NOT_READY, Ready, Spec, Status};
-use type_settings::TypeSettings;
+
+use super::counts::APP_JSON;
 
 /// How the instances of each type of a Procfile become ready.
 pub(crate) fn health(procfile: &Procfile, app_json: &AppJson) -> Result<BTreeMap<String, Health>> {
     let mut health = BTreeMap::new();
     for process_type in procfile.entries().map(|entry| entry.process_type()) {
         let name = process_type.to_string();
-        let mut settings = TypeSettings::default();
-        for (setting, text) in app_json.settings(&name).context("app.json")? {
-            let _ = setting.take(text, &mut settings);
-        }
+        let settings = app_json.type_settings(&name).context(APP_JSON)?;
         let checks = checks(app_json, &process_type);
         let process = Process { settings, checks, ..Process::new(process_type, None) };
         health.insert(name, of_process(process));

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use app_json::AppJson;
 use formation::ProcessType;
 use ps_cli::exit::Refusal;
 use ps_supervisor::Spec;
-use type_settings::{Disorder, TypeSettings};
+use type_settings::Disorder;
 
 use super::counts::{APP_JSON, app_json};
 use crate::args::Args;
@@ -19,7 +18,7 @@ pub(crate) fn set(spec: &mut Spec, root: &Path, args: &Args) -> Result<()> {
     let app_json = app_json(root)?;
     let watch = &args.watch;
     for process in spec.processes.iter_mut().filter(|process| process.quantity > 0) {
-        let own = of_type(&app_json, &process.process_type)?;
+        let own = app_json.type_settings(&process.process_type).context(APP_JSON)?;
         process.settings.after = own.after;
         // With --any-exit nothing is started again.
         process.settings.restart_policy = own.restart_policy.filter(|_| !args.run.any_exit);
@@ -45,13 +44,4 @@ fn refuse_disorder(spec: &Spec) -> Result<()> {
     disorder.map_or(Ok(()), |Disorder { process_type, what }| {
         Err(Refusal::failed(format!("{APP_JSON}: formation.{process_type}: {what}")))
     })
-}
-
-fn of_type(app_json: &AppJson, process_type: &str) -> Result<TypeSettings> {
-    let mut settings = TypeSettings::default();
-    for (setting, text) in app_json.settings(process_type).context(APP_JSON)? {
-        // Whoever read the file has judged the text.
-        let _ = setting.take(text, &mut settings);
-    }
-    Ok(settings)
 }

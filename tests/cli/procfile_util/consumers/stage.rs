@@ -12,6 +12,7 @@ use procfile::{EnvFile, Procfile};
 
 use super::app;
 pub(crate) use super::cage::{is_root, quoted};
+use super::seen::{Seen, Variables, shown};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_procfile-util");
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
@@ -19,17 +20,6 @@ const OPEN_FILES: &str = "99";
 const PLAIN_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 /// What shells set by themselves, each in its own way.
 const OF_SHELLS: [&str; 4] = ["PWD", "OLDPWD", "SHLVL", "_"];
-
-pub(crate) type Variables = BTreeMap<Vec<u8>, Vec<u8>>;
-
-/// What a process says of itself.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) argv: Vec<Vec<u8>>,
-    pub(crate) environ: Variables,
-    /// User, group, working directory, open files, nice value.
-    pub(crate) place: Vec<String>,
-}
 
 /// How a format names things, and what it may add.
 pub(crate) struct Habits {
@@ -420,29 +410,6 @@ impl Stage {
     }
 }
 
-impl Seen {
-    fn read(report: &Path) -> Self {
-        let read = |name: &str| fs::read(report.join(name)).expect("a part of a report");
-        let split = |bytes: &[u8]| -> Vec<Vec<u8>> {
-            let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
-            bytes.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect()
-        };
-        let pair = |line: &Vec<u8>| {
-            let at = line.iter().position(|byte| *byte == b'=').unwrap_or(line.len());
-            (line[..at].to_vec(), line.get(at + 1..).unwrap_or_default().to_vec())
-        };
-        Self {
-            argv: split(&read("argv")),
-            environ: split(&read("environ")).iter().map(pair).collect(),
-            place: String::from_utf8_lossy(&read("place")).lines().map(str::to_owned).collect(),
-        }
-    }
-
-    pub(crate) fn ps(&self) -> String {
-        self.environ.get(&b"PS"[..]).map(|ps| String::from_utf8_lossy(ps).into_owned()).unwrap_or_default()
-    }
-}
-
 pub(crate) fn put(path: &Path, bytes: &[u8], mode: u32) {
     fs::create_dir_all(path.parent().expect("a file has a folder")).expect("a folder");
     fs::write(path, bytes).expect("a file");
@@ -455,18 +422,6 @@ pub(crate) fn mode(path: &Path) -> u32 {
 
 fn open(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
-}
-
-fn shown(words: &[Vec<u8>]) -> String {
-    let word = |word: &Vec<u8>| {
-        let text = format!("{:?}", String::from_utf8_lossy(word));
-        if text.len() > 200 {
-            format!("{}… ({} bytes)", text.chars().take(80).collect::<String>(), word.len())
-        } else {
-            text
-        }
-    };
-    format!("[{}]", words.iter().map(word).collect::<Vec<_>>().join(", "))
 }
 
 /// Who runs the app: nobody, where the tests are root.
