@@ -69,11 +69,13 @@ pub enum Event {
     Stopped(Slot),
     /// The record is durable: which revision the app has, and which runs fill it.
     Recorded(Revision),
-    /// The record could not be written; the earlier one is still valid.
+    /// The record was not written; the earlier one is still valid.
     NotRecorded {
         /// The revision that was to be recorded.
         revision: Revision,
-        /// Why, as a phrase for people.
+        /// The slot whose run was found dead when it was to be recorded. `None` if writing failed.
+        slot: Option<Slot>,
+        /// Why, as a phrase for people; with a slot, how its run died.
         reason: String,
     },
     /// Another executor has taken over from a dead one. It has read the rollout as last recorded, and reports the runs that

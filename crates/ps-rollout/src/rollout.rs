@@ -187,7 +187,7 @@ impl Rollout {
             Event::Respawned { died, run } => self.respawned(&died, &run, turn),
             Event::Stopped(slot) => self.stopped(&slot),
             Event::Recorded(revision) => self.recorded(revision, turn),
-            Event::NotRecorded { revision, reason } => self.not_recorded(revision, reason, turn),
+            Event::NotRecorded { revision, slot, reason } => self.not_recorded(revision, slot, reason, turn),
             Event::Resumed(observed) => self.resume(&observed, turn),
         }
     }
@@ -213,13 +213,18 @@ impl Rollout {
         }
     }
 
-    fn not_recorded(&mut self, revision: Revision, reason: String, turn: &mut Turn) {
+    fn not_recorded(&mut self, revision: Revision, slot: Option<Slot>, reason: String, turn: &mut Turn) {
         if !self.is_recording(revision) {
             return;
         }
         match revision {
             Revision::New => {
-                self.cause = Some(Cause { slot: None, failure: Failure::NotRecorded(reason) });
+                let failure =
+                    if slot.is_some() { Failure::Died(reason) } else { Failure::NotRecorded(reason) };
+                if let Some(seat) = self.seats.iter_mut().find(|seat| Some(&seat.slot) == slot.as_ref()) {
+                    seat.failure.get_or_insert_with(|| failure.clone());
+                }
+                self.cause = Some(Cause { slot, failure });
                 self.signal(Signal::Broke, turn);
             }
             Revision::Old => {

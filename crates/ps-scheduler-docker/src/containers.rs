@@ -18,6 +18,7 @@ use crate::app::{AT_ONCE, App, WAITING_AT_ONCE};
 use crate::blueprint;
 use crate::found::Found;
 use crate::label::{self, Identity};
+use crate::look;
 use crate::reproduce;
 use crate::rollout_file::Terms;
 
@@ -213,15 +214,17 @@ impl<'a> Containers<'a> {
     /// Commits: gives these runs their restart policies, records them durably, and names them.
     pub(crate) async fn record(&self, runs: Vec<Run>, revision: Revision) -> Done {
         match self.try_record(&runs, revision).await {
-            Ok(()) => Done::told(Event::Recorded(revision)),
+            Ok(None) => Done::told(Event::Recorded(revision)),
+            Ok(Some((slot, reason))) => Done::told(Event::NotRecorded { revision, slot: Some(slot), reason }),
             Err(Refusal(reason, fault)) => {
                 let silence = fault.filter(Fault::is_silence);
-                Done { silence, ..Done::told(Event::NotRecorded { revision, reason }) }
+                Done { silence, ..Done::told(Event::NotRecorded { revision, slot: None, reason }) }
             }
         }
     }
 
-    async fn try_record(&self, runs: &[Run], revision: Revision) -> Result<(), Refusal> {
+    /// Records these runs, unless one of them is found dead, which is returned with how it died.
+    async fn try_record(&self, runs: &[Run], revision: Revision) -> Result<Option<(Slot, String)>, Refusal> {
         let old = self.records.borrow().clone();
         let is_new = |(run, id): &(&Run, String)| {
             old.slots.get(&run.slot).and_then(|record| record.id.as_ref()) != Some(id)
@@ -231,17 +234,24 @@ impl<'a> Containers<'a> {
         self.arm(&new, revision).await?;
         let listed = self.app.engine.list(&self.app.filters()).await;
         let listed = listed.map_err(|fault| Refusal::of("list the containers", fault))?;
-        let records = new.iter().map(|(run, id)| {
-            let container = listed.iter().find(|container| container.id == *id);
-            Ok((run.slot.clone(), self.record_of(run, id, container, &old, revision)?))
-        });
-        let records = records.collect::<Result<Vec<(Slot, InstanceRecord)>, Refusal>>()?;
+        let container = |id: &str| listed.iter().find(|container| container.id == id);
+        let new: Vec<(&Run, Option<&Container>, String)> =
+            new.into_iter().map(|(run, id)| (run, container(&id), id)).collect();
+        let dead =
+            new.iter().find(|(run, container, _)| revision == Revision::New && self.is_dead(run, *container));
+        if let Some((run, container, id)) = dead {
+            return Ok(Some((run.slot.clone(), look::told(self, id, *container, false).await)));
+        }
+        let record = |(run, container, id): (&Run, Option<&Container>, String)| {
+            (run.slot.clone(), record_of(run, id, container, &old, revision))
+        };
+        let records: Vec<(Slot, InstanceRecord)> = new.into_iter().map(record).collect();
         if !records.is_empty() {
             let replaced = self.records.borrow_mut().replace(&records);
             replaced.map_err(|error| Refusal(error.to_string(), None))?;
         }
         self.app.take_names(&old, &records).await;
-        Ok(())
+        Ok(None)
     }
 
     /// Sets the restart policies of new runs.
@@ -258,27 +268,9 @@ impl<'a> Containers<'a> {
         armed.into_iter().collect()
     }
 
-    /// The record of a new run. One that ended just before it got its restart policy is refused, because nobody would
-    /// restart it.
-    fn record_of(
-        &self,
-        run: &Run,
-        id: &str,
-        container: Option<&Container>,
-        old: &InstanceFiles,
-        revision: Revision,
-    ) -> Result<InstanceRecord, Refusal> {
-        let is_over =
-            container.is_none_or(|container| container.is_over && !self.may_finish(&run.slot, container));
-        if revision == Revision::New && is_over {
-            return Err(Refusal(format!("{} ended by itself at the last moment", run.slot), None));
-        }
-        let port = match revision {
-            Revision::New => blueprint::port(&run.slot),
-            Revision::Old => old.slots.get(&run.slot).and_then(|record| record.port),
-        };
-        let ip = container.and_then(|container| container.ip.clone());
-        Ok(InstanceRecord { id: Some(id.to_owned()), ip, port })
+    /// Whether a new run ended just before it got its restart policy, so that nobody would start it again.
+    fn is_dead(&self, run: &Run, container: Option<&Container>) -> bool {
+        container.is_none_or(|container| container.is_over && !self.may_finish(&run.slot, container))
     }
 
     /// Whether the restart policy of a slot treats the end of this container as final, so that it has finished.
@@ -289,4 +281,19 @@ impl<'a> Containers<'a> {
             RestartPolicy::Always | RestartPolicy::UnlessStopped => false,
         }
     }
+}
+
+fn record_of(
+    run: &Run,
+    id: String,
+    container: Option<&Container>,
+    old: &InstanceFiles,
+    revision: Revision,
+) -> InstanceRecord {
+    let port = match revision {
+        Revision::New => blueprint::port(&run.slot),
+        Revision::Old => old.slots.get(&run.slot).and_then(|record| record.port),
+    };
+    let ip = container.and_then(|container| container.ip.clone());
+    InstanceRecord { id: Some(id), ip, port }
 }

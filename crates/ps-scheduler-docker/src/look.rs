@@ -57,7 +57,8 @@ fn is_to_end(containers: &Containers<'_>, run: &Run) -> bool {
     release.is_some_and(|release| release.order().is_awaited_to_be_done(&run.slot.process_type))
 }
 
-async fn told(
+/// How a container died, with its last lines.
+pub(crate) async fn told(
     containers: &Containers<'_>,
     id: &str,
     container: Option<&Container>,

@@ -351,7 +351,10 @@ fn a_supervisor_that_is_told_to_end_in_a_rollout_ends_all_and_no_other_takes_its
     let ran = deploy.ended();
     assert_eq!(ran.status, Some(1), "{ran:?}");
     assert!(ran.stderr.contains("ended in the middle of the rollout"), "{ran:?}");
-    assert_eq!((supervisors(&home).len(), running(&home, "first"), running(&home, "second")), (0, 0, 0));
+    eventually("nothing runs", || {
+        let seen = (supervisors(&home).len(), running(&home, "first"), running(&home, "second"));
+        if seen == (0, 0, 0) { Ok(()) } else { Err(format!("{seen:?}")) }
+    });
     home.does(&["ps-lifecycle", "restore", "shop"]);
     is_whole(&home, "first");
 }

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use ps_rollout::Strategy;
-use ps_scheduler::{Cancel, Intent, Running, Scheduler, Watch};
+use ps_scheduler::{Cancel, Error, FailedSlot, Intent, Running, Scheduler, Watch};
 
 use crate::deaths::is_right;
 use crate::engines::head_and_body;
-use crate::place::{Place, SERVER, SOCKET, require_engine};
+use crate::place::{Place, SERVER, SOCKET, command, require_engine};
 
 /// What the engine does in place of what it is asked to.
 #[derive(Clone, Copy, Debug)]
@@ -122,4 +122,41 @@ fn an_engine_that_fails_at_any_call_is_named_with_it_and_the_next_deploy_makes_i
             each_failure_is_survived(Strategy::Overlap, Counted::Lists, (1..12).step_by(lists));
         });
     });
+}
+
+/// Stands before the real engine and kills a container that is to get its restart policy, before the engine hears of it.
+fn killing_proxy(socket: &Path) {
+    let listener = UnixListener::bind(socket).expect("a socket");
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let request = head_and_body(&client);
+            let line = String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned();
+            if let Some((start, _)) = line.split_once("/update") {
+                let id = start.rsplit('/').next().expect("an id");
+                // It is told so again before it is removed, when it is dead already.
+                let _ = command(&["kill", id]);
+            }
+            let mut engine = UnixStream::connect(SOCKET).expect("the engine");
+            engine.write_all(&request).expect("takes the request");
+            thread::spawn(move || std::io::copy(&mut engine, &mut &client));
+        }
+    });
+}
+
+#[test]
+fn a_container_that_dies_between_its_gate_and_its_record_fails_the_deploy_with_its_slot() {
+    require_engine();
+    let place = Place::new();
+    place.deploy(&["web=1"], SERVER, &Intent::Deploy).expect("deploys");
+    let before = place.ids();
+    let socket = place.dir.path().join("killing.sock");
+    killing_proxy(&socket);
+    let plan = place.plan(&["web=1"], "echo so far; httpd -f -p $PORT", &Intent::Deploy);
+    let mut watch = Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None };
+    let error = place.through(&socket).docker.deploy(&plan, &mut watch).expect_err("it dies");
+    let Error::DeployFailed { failed, .. } = &error else { panic!("{error}") };
+    let [FailedSlot { slot, reason }] = failed.as_slice() else { panic!("{error}") };
+    assert_eq!(slot.to_string(), "web.1");
+    assert!(reason.contains("signal 9") && reason.contains("so far"), "{reason}");
+    assert_eq!((place.ids(), place.status().running()), (before, Running::True));
 }

@@ -222,7 +222,9 @@ impl Supervisor {
                 self.promote(runs);
                 Event::Recorded(Revision::New)
             }
-            Err(error) => Event::NotRecorded { revision: Revision::New, reason: error.to_string() },
+            Err(error) => {
+                Event::NotRecorded { revision: Revision::New, slot: None, reason: error.to_string() }
+            }
         };
         self.hear(event);
     }
@@ -235,7 +237,9 @@ impl Supervisor {
         self.note_spec_file();
         self.hear(match written {
             Ok(()) => Event::Recorded(Revision::Old),
-            Err(error) => Event::NotRecorded { revision: Revision::Old, reason: error.to_string() },
+            Err(error) => {
+                Event::NotRecorded { revision: Revision::Old, slot: None, reason: error.to_string() }
+            }
         });
     }
 

@@ -122,7 +122,10 @@ impl Simulation<'_> {
         if self.dice.chance(2) {
             self.book.had_trouble = true;
             let reason = "no space left on device".to_owned();
-            return self.later(2, Thing::Answer(Event::NotRecorded { revision, reason }));
+            // A run may also be found dead when it is to be recorded.
+            let dead = runs.first().filter(|_| revision == Revision::New && self.dice.chance(50));
+            let slot = dead.map(|run| run.slot.clone());
+            return self.later(2, Thing::Answer(Event::NotRecorded { revision, slot, reason }));
         }
         if self.sabotage != Some(Sabotage::RecordsNothing) {
             self.fleet.record = runs.iter().map(|run| (run.slot.clone(), run.number)).collect();
