@@ -16,9 +16,9 @@ use tokio::sync::Semaphore;
 
 use crate::app::{AT_ONCE, App, WAITING_AT_ONCE};
 use crate::blueprint;
+use crate::end_in_words;
 use crate::found::Found;
 use crate::label::{self, Identity};
-use crate::look;
 use crate::reproduce;
 use crate::rollout_file::Terms;
 
@@ -240,7 +240,10 @@ impl<'a> Containers<'a> {
         let dead =
             new.iter().find(|(run, container, _)| revision == Revision::New && self.is_dead(run, *container));
         if let Some((run, container, id)) = dead {
-            return Ok(Some((run.slot.clone(), look::told(self, id, *container, false).await)));
+            return Ok(Some((
+                run.slot.clone(),
+                end_in_words::of(self.app.engine, id, *container, false).await,
+            )));
         }
         let record = |(run, container, id): (&Run, Option<&Container>, String)| {
             (run.slot.clone(), record_of(run, id, container, &old, revision))

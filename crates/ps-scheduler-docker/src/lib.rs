@@ -9,6 +9,7 @@ mod clock;
 mod containers;
 mod deploy;
 mod docker_local;
+mod end_in_words;
 mod failed;
 mod follow;
 mod found;

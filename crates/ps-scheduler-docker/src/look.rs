@@ -8,9 +8,8 @@ use ps_rollout::{Event, Run};
 
 use crate::clock;
 use crate::containers::Containers;
+use crate::end_in_words;
 
-/// How many of a container's last lines are shown.
-const LAST_LINES: usize = 10;
 /// A container that ends within this time is reported as one that never came up.
 const FIRST_SECOND: Duration = Duration::from_secs(1);
 
@@ -44,7 +43,7 @@ pub(crate) async fn look(
         if container.is_some_and(|container| !is_early && containers.may_finish(&run.slot, container)) {
             ends.push((run.clone(), Event::Ended(run.clone())));
         } else {
-            let how = told(containers, &id, container, is_early).await;
+            let how = end_in_words::of(containers.app.engine, &id, container, is_early).await;
             ends.push((run.clone(), Event::Died { run: run.clone(), how }));
         }
     }
@@ -55,24 +54,4 @@ pub(crate) async fn look(
 fn is_to_end(containers: &Containers<'_>, run: &Run) -> bool {
     let release = containers.fresh.as_ref().map(|fresh| fresh.release);
     release.is_some_and(|release| release.order().is_awaited_to_be_done(&run.slot.process_type))
-}
-
-/// How a container died, with its last lines.
-pub(crate) async fn told(
-    containers: &Containers<'_>,
-    id: &str,
-    container: Option<&Container>,
-    is_early: bool,
-) -> String {
-    let when = if is_early { " in its first second" } else { "" };
-    let what = match container.map(|container| container.last_exit) {
-        None => return "was removed while it started".to_owned(),
-        Some(Some(exit)) => format!("ended with {exit}{when}"),
-        Some(None) => format!("ended{when}"),
-    };
-    let lines = containers.app.engine.last_lines(id, LAST_LINES).await;
-    if lines.is_empty() {
-        return format!("{what}; it wrote nothing");
-    }
-    format!("{what}; the last it wrote:\n    {}", lines.join("\n    "))
 }

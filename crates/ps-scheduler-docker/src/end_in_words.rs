@@ -1,0 +1,21 @@
+//! How a container ended, in words for people: its exit status or signal, and the last lines that it wrote.
+
+use ps_engine::{Container, Engine};
+
+/// How many of a container's last lines are shown.
+const LAST_LINES: usize = 10;
+
+/// A phrase that follows the name of the container's slot. `None` stands for a container that is gone.
+pub(crate) async fn of(engine: &Engine, id: &str, container: Option<&Container>, is_early: bool) -> String {
+    let when = if is_early { " in its first second" } else { "" };
+    let what = match container.map(|container| container.last_exit) {
+        None => return "was removed while it started".to_owned(),
+        Some(Some(exit)) => format!("ended with {exit}{when}"),
+        Some(None) => format!("ended{when}"),
+    };
+    let lines = engine.last_lines(id, LAST_LINES).await;
+    if lines.is_empty() {
+        return format!("{what}; it wrote nothing");
+    }
+    format!("{what}; the last it wrote:\n    {}", lines.join("\n    "))
+}
