@@ -1,4 +1,5 @@
-//! What to do about a problem: what was expected at its place, and, where that is certain, how the line was meant.
+//! What to do about a problem: what was expected at its place, and the whole line as it was probably meant, where
+//! that is certain.
 
 use crate::options::ParseOptions;
 use crate::problem::Problem;
@@ -10,12 +11,12 @@ use crate::proposal;
 pub struct Advice {
     /// What was expected at the place of the problem.
     pub expected: String,
-    /// What the line was meant to be, where that is certain: the whole line, without blanks around it.
+    /// The line as it was meant, where that is certain: the whole line, without white space around it.
     pub replacement: Option<String>,
 }
 
 impl Problem {
-    /// What to do about it. The options are those the file was read with.
+    /// What to do about the problem. The options must be those with which the file was read.
     pub fn advice(&self, options: &ParseOptions) -> Advice {
         let delimiter = String::from_utf8_lossy(options.delimiter.as_bytes());
         let expected = match self.kind {
@@ -57,7 +58,7 @@ impl Problem {
             return format!("a line like `web{delimiter} command`: a Procfile is neither JSON nor YAML");
         }
         let name_len = proposal::name_len(text);
-        // What is indented, or begins with an option, goes on from a line above wherever that is.
+        // A line that is indented, or that begins with an option, continues a command, wherever that command begins.
         let is_open = self.text.starts_with([' ', '\t']) || text.starts_with('-') && name_len > 1;
         if self.circumstances.continues || is_open && self.proposal(options).is_none() {
             return format!(
@@ -92,12 +93,12 @@ impl Problem {
             return format!("a command behind `{name}{delimiter}` on the same line");
         }
         if behind.starts_with('=') && name == name.to_ascii_uppercase() {
-            return format!("`{delimiter}` behind the name: variables belong into an env file");
+            return format!("`{delimiter}` behind the name: variables belong in an env file");
         }
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if behind.strip_prefix('=').is_some_and(|count| digits(count.trim())) {
             return format!(
-                "`{delimiter}` and a command behind the name: how many are wanted stands in no Procfile"
+                "`{delimiter}` and a command behind the name: a Procfile does not say how many are wanted"
             );
         }
         if proposal::has_another_colon(behind) {

@@ -1,5 +1,5 @@
-//! The environment that is there before a Procfile or an env file is read. Nothing here reads it: whoever calls hands over a
-//! function that answers for one name.
+//! The environment that exists before a Procfile or an env file is read. This crate does not read it: the caller
+//! passes a function that answers for one name at a time.
 
-/// Asks for the value of a variable by its name; `None` if there is no such variable.
+/// Returns the value of a variable by its name, or `None` if there is no such variable.
 pub type Ambient<'a> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'a;

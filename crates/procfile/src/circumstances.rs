@@ -1,29 +1,29 @@
-//! What stands around a line with a problem, as far as a proposal for the line depends on it.
+//! The surroundings of a line with a problem, as far as a proposal for the line depends on them.
 
 use crate::excerpt;
 use crate::grammar;
 use crate::options::ParseOptions;
 
-/// A longer line, in bytes, gets no proposal: nobody would read the proposal.
+/// The longest line, in bytes, for which a proposal is made. Nobody would read a longer one.
 pub(crate) const MAX_LINE: usize = 1000;
 
-/// What a proposal depends on besides the line's excerpt.
+/// What a proposal depends on, apart from the part of the line that is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Circumstances {
-    /// The whole line without blanks around it; `None` if it is no text, or too long for a proposal.
+    /// The whole line without white space around it; `None` if it is not text or too long for a proposal.
     pub(crate) line: Option<String>,
-    /// Whether it goes on from the line above.
+    /// Whether the line continues the line above it.
     pub(crate) continues: bool,
-    /// Whether the name that would be proposed is another line's.
+    /// Whether another line already has the name that would be proposed.
     pub(crate) name_is_taken: bool,
 }
 
 impl Circumstances {
-    /// Those of the line that holds a byte.
+    /// The circumstances of the line in which the byte at `at` lies.
     pub(crate) fn of(bytes: &[u8], at: usize) -> Self {
         let (start, line) = excerpt::line_around(bytes, at);
         let text = if line.len() > MAX_LINE { None } else { std::str::from_utf8(line).ok() };
-        // A line with characters that a terminal would act on, or not show, gets no proposal.
+        // A line with characters that a terminal would obey or not show gets no proposal.
         let odd = |c: char| {
             c.is_control() && c != '\t'
                 || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -38,8 +38,8 @@ impl Circumstances {
     }
 }
 
-/// Whether the second of two lines is meant to go on from the first: that one ends in a backslash, or is no entry of its
-/// own level.
+/// Whether the second of two lines continues the first one. It does if the first ends with a backslash, if the second is
+/// indented more deeply, or if the second is indented at all and the first is no entry.
 fn goes_on(above: &[u8], line: &[u8]) -> bool {
     let text = above.trim_ascii();
     if text.is_empty() || grammar::is_comment(text) {

@@ -1,5 +1,5 @@
-//! A Procfile that was read: its entries, and all bytes of the file. Nothing is normalised, so that an edit of one line can keep
-//! every other byte.
+//! A Procfile that was read: its entries, and every byte of the file. Nothing is normalised, so that an edit of one
+//! line keeps every other byte.
 
 use std::fmt;
 use std::ops::Range;
@@ -29,14 +29,14 @@ pub struct Procfile {
     by_name: Vec<u32>,
 }
 
-/// Where an entry lies in the bytes.
+/// Where the name and the command of an entry lie in the bytes of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
     line: u32,
     name_start: u32,
     command_start: u32,
-    /// Two lengths in one number: that of the name in the lowest byte, that of the command in the others. A span is small so that
-    /// large files are read fast.
+    /// The length of the name in the lowest byte, and that of the command in the other three. Both share one number
+    /// so that a span takes little memory, which makes large files faster to read.
     lengths: u32,
 }
 
@@ -45,7 +45,8 @@ pub(crate) struct Span {
 pub struct Entry<'a> {
     /// The name, as written.
     pub name: &'a str,
-    /// The command: trimmed, its trailing comment cut, never empty. Bytes, because it need not be UTF-8.
+    /// The command without white space at its ends and without a trailing comment; never empty. It is bytes, because
+    /// a command need not be UTF-8.
     pub command: &'a [u8],
     /// The line, from 1.
     pub line: usize,
@@ -75,7 +76,8 @@ impl Procfile {
         Self::parse_with(bytes.to_vec(), &ParseOptions::default())
     }
 
-    /// Reads a Procfile with another delimiter or strict names. Takes the bytes, so that a large file is held once.
+    /// Reads a Procfile with another delimiter or with strict names. It takes the bytes by value, so that a large
+    /// file is in memory once.
     pub fn parse_with(bytes: Vec<u8>, options: &ParseOptions) -> Result<Self, ParseError> {
         let reading = Reading::of(&bytes, options)?;
         let by_name = reading.index(&bytes, options)?;
@@ -92,7 +94,8 @@ impl Procfile {
         self.by_name.iter().map(|at| self.spans[*at as usize].entry(&self.bytes))
     }
 
-    /// The names alone, sorted like [`Procfile::sorted`]: bytes, which are ASCII, for whoever writes many of them.
+    /// The names alone, in the order of [`Procfile::sorted`]. They are returned as ASCII bytes for callers that write
+    /// many of them.
     pub fn sorted_names(&self) -> impl ExactSizeIterator<Item = &[u8]> + Clone {
         self.by_name.iter().map(|at| self.spans[*at as usize].name(&self.bytes))
     }
@@ -120,17 +123,17 @@ impl Procfile {
         self.spans.iter().map(place)
     }
 
-    /// Every byte it was read from.
+    /// All bytes that were read.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Every byte it was read from.
+    /// All bytes that were read.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
 
-    /// How it was read.
+    /// The options with which the file was read.
     pub fn options(&self) -> &ParseOptions {
         &self.options
     }
@@ -173,9 +176,9 @@ pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
     })
 }
 
-/// What the lines of a text say, one by one.
+/// Collects entries and problems while the lines are read one by one.
 struct Reading {
-    /// Whether there is a NUL anywhere, so that lines need to be searched for one.
+    /// Whether there is a NUL byte anywhere in the text. If there is none, no line has to be searched for one.
     has_nul: bool,
     spans: Vec<Span>,
     faults: Vec<Fault>,
@@ -187,7 +190,7 @@ impl Reading {
         if bytes.len() > MAX_FILE_BYTES {
             return Err(ParseError::whole(ProblemKind::FileTooLarge));
         }
-        // A generous guess costs nothing: memory that is not used is not there.
+        // A guess that is too large costs nothing: the kernel gives no memory to pages that are never written.
         let spans = Vec::with_capacity((bytes.len() / 16).min(MAX_TYPES));
         let has_nul = memchr::memchr(0, bytes).is_some();
         if has_nul && text::is_utf16(bytes) {
@@ -268,7 +271,8 @@ impl Reading {
         doubles
     }
 
-    /// All problems in line order; where a line has two, that of being a duplicate.
+    /// All problems in the order of the lines. If a line has two problems and one of them is a duplicate name, that
+    /// one is kept.
     fn error(&self, bytes: &[u8], doubles: Vec<Fault>) -> ParseError {
         let mut faults = doubles;
         faults.extend(&self.faults);

@@ -1,10 +1,11 @@
-//! Edits of a Procfile. Each returns new bytes and changes only the line of the process type that it is for: comments, blank
-//! lines, order, alignment and the line ends of other lines stay. A name or command that would not be read back as it was given
-//! is refused.
+//! Edits of a Procfile. Each returns new bytes and changes only the line of the process type that is edited.
+//! Comments, blank lines, order, alignment and the line ends of other lines stay. A name or command that would be
+//! read back differently is refused.
 //!
-//! A line is its bytes and the line end behind them; the last one may have none. Deleting takes exactly that, so the line
-//! above keeps its end: `web: a\nworker: b` without `worker` is `web: a\n`. A line that is appended behind one without an
-//! end ends that one first, in the manner of the file, and has none itself.
+//! A line consists of its bytes and the line end behind them; the last line may have no line end. Deleting removes
+//! exactly that, so the line above keeps its end: `web: a\nworker: b` without `worker` is `web: a\n`. If a line is
+//! appended behind one without an end, that line first gets the line end that the file uses, and the appended line
+//! has none.
 
 use std::ops::Range;
 
@@ -18,7 +19,7 @@ use crate::text::BOM;
 /// Where an entry that is new to the file goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Placement {
-    /// Behind everything else.
+    /// Behind all other lines.
     #[default]
     Append,
     /// Before the first entry whose name sorts after it, and before the comment that stands above that entry.
@@ -34,16 +35,16 @@ pub enum EditError {
     /// The command is empty.
     #[error("command must not be empty")]
     EmptyCommand,
-    /// A command with a line end in it would become two lines.
+    /// A command that contains a line end would become two lines.
     #[error("command must be a single line")]
     SeveralLines,
-    /// The grammar would read another command back, for example because it cuts a comment.
+    /// The grammar would read a different command back, for example because it cuts a comment.
     #[error("command would be read back as {0:?}: a blank before # or // begins a comment")]
     ReadsDifferently(String),
-    /// The grammar would read the command back without the blanks at its ends.
+    /// The grammar would read the command back without the white space at its ends.
     #[error("command would be read back as {0:?}: blanks at its ends are not part of it")]
     Trimmed(String),
-    /// The grammar would not read an entry back at all.
+    /// The grammar would read no entry back at all.
     #[error("command would not be read back: {0}")]
     Unreadable(String),
 }
@@ -75,7 +76,7 @@ impl Procfile {
         }
     }
 
-    /// The bytes without the line of `name` and its line end; all of them if there is no such entry.
+    /// The bytes without the line of `name` and its line end. If there is no such entry, all bytes are returned.
     ///
     /// ```
     /// let file = procfile::Procfile::parse(b"web: a\nworker: b")?;
@@ -90,14 +91,15 @@ impl Procfile {
         }
     }
 
-    /// The entries alone, sorted by name, as Dokku's own tool writes them: no comments, no blank lines. A
-    /// command with a second comment in it (`a # b # c` is `a # b`) loses that one when it is read again.
+    /// The entries alone, sorted by name, as Dokku's own tool writes them: without comments and blank lines. A
+    /// command that itself contains a comment loses one each time: `web: a # b # c` is written as `web: a # b`, which
+    /// is read as `a`.
     pub fn canonical(&self) -> Vec<u8> {
         canonical(self.sorted(), self.options().delimiter.as_bytes())
     }
 
-    /// Whether [`Procfile::canonical`] would lose nothing but the order: no comment, no blank line, one blank behind
-    /// each delimiter, every line ended by LF.
+    /// Whether [`Procfile::canonical`] would change nothing but the order: there are no comments and no blank lines,
+    /// one blank follows each delimiter, and every line ends with LF.
     pub fn is_plain(&self) -> bool {
         let delimiter = self.options().delimiter.as_bytes();
         let mut rest = self.as_bytes();
@@ -110,7 +112,7 @@ impl Procfile {
         rest.is_empty()
     }
 
-    /// As [`Procfile::canonical`], after `name` got a new command.
+    /// Like [`Procfile::canonical`], but with a new command for `name`.
     pub fn canonical_with(&self, name: &str, command: &[u8]) -> Result<Vec<u8>, EditError> {
         let changed = self.set(name, command, Placement::Append)?;
         let file = Procfile::parse_with(changed, self.options())
@@ -118,7 +120,7 @@ impl Procfile {
         Ok(file.canonical())
     }
 
-    /// As [`Procfile::canonical`], without `name`.
+    /// Like [`Procfile::canonical`], but without `name`.
     pub fn canonical_without(&self, name: &str) -> Vec<u8> {
         let kept: Vec<_> = self.sorted().filter(|entry| entry.name != name).collect();
         canonical(kept.into_iter(), self.options().delimiter.as_bytes())
@@ -164,26 +166,27 @@ impl Procfile {
                 splice(bytes, at..at, &[&line, line_end].concat())
             }
             None if bytes.ends_with(b"\n") => [bytes, &line, line_end].concat(),
-            // One CR before the line end is dropped when reading: a CR that is there must not be that one.
+            // The reader drops one CR before a line end. A CR that is part of the command therefore needs a CR LF
+            // behind it.
             None if bytes.ends_with(b"\r") => [bytes, b"\r\n", &line].concat(),
             None => [bytes, line_end, &line].concat(),
         }
     }
 
-    /// How the last complete line ends.
+    /// The line end of the last complete line.
     fn line_end(&self) -> &'static [u8] {
         let bytes = self.as_bytes();
         let last = memchr::memrchr(b'\n', bytes).unwrap_or(0);
         if bytes[..last].ends_with(b"\r") { b"\r\n" } else { b"\n" }
     }
 
-    /// The bytes of an entry's command.
+    /// Where the command of an entry lies in the bytes.
     fn range_of(&self, entry: &Entry<'_>) -> Range<usize> {
         let start = self.command_start(entry.name);
         start..start + entry.command.len()
     }
 
-    /// A line with its line end, which the last one may not have.
+    /// Where a line and its line end lie; the last line may have no line end.
     fn whole_line(&self, inside: usize) -> Range<usize> {
         let bytes = self.as_bytes();
         let end = memchr::memchr(b'\n', &bytes[inside..]).map_or(bytes.len(), |lf| inside + lf + 1);
@@ -196,7 +199,7 @@ impl Procfile {
         memchr::memrchr(b'\n', &bytes[..inside]).map_or(body, |lf| lf + 1)
     }
 
-    /// The start of the block of comment lines that ends right above a line.
+    /// Where the block of comment lines right above a line begins.
     fn with_its_comment(&self, line_start: usize) -> usize {
         let bytes = self.as_bytes();
         let mut start = line_start;

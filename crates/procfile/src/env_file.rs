@@ -1,15 +1,17 @@
-//! A dotenv file: what it says, on which line, and what is odd about it (docs/dotenv.md). Errors and warnings name the
-//! line and the variable and never quote a value: the file holds secrets.
+//! A dotenv file after it was read: its variables, the line of each, and warnings about lines that probably mean
+//! something else (docs/dotenv.md). Errors and warnings name the line and the variable and never quote a value,
+//! because the file holds secrets.
 
 use std::collections::HashMap;
 
 use crate::env_file_error::{EnvFileError, EnvFileWarning};
 
-/// All values of a file together, in bytes: far more than a process can be given.
+/// The most bytes that all values of a file may have together. It is far more than the kernel lets a process be
+/// given.
 const MAX_VALUES: usize = 8 << 20;
 
-/// The variables of an env file, in the order in which they first stand; a repeated one has its last value. A value
-/// without a name is left out: nothing could ask for it.
+/// The variables of an env file, in the order in which they first appear. A variable that is set twice has its last
+/// value. A value without a name is left out, because no process could ask for it.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct EnvFile {
     variables: Vec<Variable>,
@@ -25,26 +27,27 @@ struct Variable {
     line: usize,
 }
 
-/// Bytes, and the same as text.
+/// A value as bytes, and the same value as text.
 #[derive(Clone, PartialEq, Eq)]
 struct Text {
     text: String,
-    /// Only where the bytes are no UTF-8.
+    /// Only present if the bytes are not UTF-8; otherwise `text` holds the same bytes.
     raw: Option<Vec<u8>>,
 }
 
 impl EnvFile {
-    /// What is odd about the file, in its order. Nothing of it keeps a value from being what it is.
+    /// Warnings about single lines, in the order of the file. A line with a warning still sets its variable as
+    /// documented.
     pub fn warnings(&self) -> &[EnvFileWarning] {
         &self.warnings
     }
 
-    /// The line on which a variable has its value, from 1.
+    /// The line on which a variable gets its value, from 1.
     pub fn line_of(&self, key: &[u8]) -> Option<usize> {
         self.find(key).map(|variable| variable.line)
     }
 
-    /// A value; bytes that are not UTF-8 show as U+FFFD (exact: [`EnvFile::get_bytes`]).
+    /// A value as text. Bytes that are not UTF-8 are shown as U+FFFD; [`EnvFile::get_bytes`] returns them unchanged.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.find(key.as_bytes()).map(|variable| variable.value.text.as_str())
     }
@@ -54,12 +57,12 @@ impl EnvFile {
         self.find(key).map(|variable| variable.value.bytes())
     }
 
-    /// Keys and values in file order, as text: bytes that are not UTF-8 show as U+FFFD.
+    /// Names and values in file order, as text. Bytes that are not UTF-8 are shown as U+FFFD.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
         self.variables.iter().map(|variable| (variable.key.text.as_str(), variable.value.text.as_str()))
     }
 
-    /// Keys and values in file order, byte for byte.
+    /// Names and values in file order, byte for byte.
     pub fn iter_bytes(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
         self.variables.iter().map(|variable| (variable.key.bytes(), variable.value.bytes()))
     }
@@ -69,12 +72,12 @@ impl EnvFile {
         self.variables.len()
     }
 
-    /// Whether there is none.
+    /// Whether the file sets no variable.
     pub fn is_empty(&self) -> bool {
         self.variables.is_empty()
     }
 
-    /// Adds a variable, or gives one that is there a new value.
+    /// Adds a variable, or replaces the value of one that is already there.
     pub(crate) fn set(&mut self, key: &[u8], value: Vec<u8>, line: usize) -> Result<(), EnvFileError> {
         self.has_room(value.len(), line, key)?;
         self.size += value.len();
@@ -89,7 +92,8 @@ impl EnvFile {
         Ok(())
     }
 
-    /// Whether a value of that many bytes still has a place: references let a small file say a lot.
+    /// Refuses a value of `len` bytes if all values together would exceed [`MAX_VALUES`]. A small file can grow that
+    /// much because a value may name earlier values: `A=xx`, `B=$A$A`, `C=$B$B` double each time.
     pub(crate) fn has_room(&self, len: usize, line: usize, key: &[u8]) -> Result<(), EnvFileError> {
         if len > MAX_VALUES - self.size.min(MAX_VALUES) {
             return Err(EnvFileError::TooLarge { line, name: EnvFileError::shown(key) });
@@ -109,7 +113,7 @@ impl EnvFile {
 }
 
 impl std::fmt::Debug for EnvFile {
-    /// Names only: values may be secrets.
+    /// Shows names only, because values may be secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.iter().map(|(key, _)| key)).finish()
     }

@@ -1,12 +1,13 @@
-//! The part of a line that is shown around a place. It always holds the place: a long line is cut around it.
+//! The part of a line that is shown around a place. A long line is cut on both sides, so that the place is always
+//! visible.
 
 use crate::text::BOM;
 
-/// The longest line that is shown whole, and the longest part of one, in characters.
+/// The longest line that is shown whole, in characters, and also the longest part of a longer line.
 pub(crate) const MAX_SHOWN: usize = 200;
 /// How much of a cut line is shown before the place, in characters.
 const BEFORE: usize = 80;
-/// What stands for what was cut.
+/// What is shown in the place of what was cut.
 const CUT: &str = "…";
 
 /// A place in a file, as it is shown.
@@ -16,11 +17,12 @@ pub(crate) struct Excerpt {
     pub(crate) column: usize,
     /// The line, or the part of it around the place, without its line end.
     pub(crate) text: String,
-    /// The column in the text, from 1, in characters: one behind its end at most.
+    /// The column in `text`, from 1, in characters; at most one behind the end of the text.
     pub(crate) caret: usize,
 }
 
-/// The bytes of the line that holds a byte, without a BOM, LF and a CR before it, and the place where they begin.
+/// The bytes of the line that contains the byte at `at`, without a byte order mark and without LF or CR LF, and the
+/// offset where the line begins.
 pub(crate) fn line_around(bytes: &[u8], at: usize) -> (usize, &[u8]) {
     let body = if bytes.starts_with(BOM) { BOM.len() } else { 0 };
     let start = memchr::memrchr(b'\n', &bytes[..at]).map_or(body, |lf| lf + 1);
@@ -28,7 +30,7 @@ pub(crate) fn line_around(bytes: &[u8], at: usize) -> (usize, &[u8]) {
     (start, bytes[start..end].strip_suffix(b"\r").unwrap_or(&bytes[start..end]))
 }
 
-/// The place of a byte, to be shown.
+/// The place of a byte as it is shown to people.
 pub(crate) fn excerpt(bytes: &[u8], at: usize) -> Excerpt {
     let (start, line) = line_around(bytes, at);
     let (before, behind) = line.split_at((at - start).min(line.len()));
@@ -49,7 +51,7 @@ pub(crate) fn excerpt(bytes: &[u8], at: usize) -> Excerpt {
 
 /// The first characters of a text, and whether there are more.
 fn first(bytes: &[u8], count: usize) -> (String, bool) {
-    // What is cut off within a character is more than was asked for.
+    // One character more than asked for, so that it is known whether something is left.
     let part = String::from_utf8_lossy(&bytes[..bytes.len().min(4 * (count + 1))]);
     let mut chars = part.chars();
     let text = chars.by_ref().take(count).collect();

@@ -1,30 +1,30 @@
-//! Expansion of the variables in a command, as Dokku's `show` does it: one pass, left to right, over bytes. Quotes
-//! and backslashes mean nothing, values are not expanded again, and `$(` is left for the shell.
+//! Expansion of the variables in a command, as Dokku's `procfile-util show` does it: one pass from left to right,
+//! over bytes. Quotes and backslashes have no meaning, values are not expanded again, and `$(` is left for the shell.
 
 use crate::ambient::Ambient;
 use crate::env_file::EnvFile;
 
-/// What a command's variables stand for. The env file comes first, then the ambient environment, then `PS` and
-/// `PORT`; whatever else a command names is empty.
+/// The values that the variables of a command have. The env file is asked first, then the environment of the caller,
+/// then `PS` and `PORT`. Every other variable is empty.
 #[derive(Clone, Copy)]
 pub struct Variables<'a> {
-    /// The variables of an env file; a key that is there is final, even if its value is empty.
+    /// The variables of an env file. A variable of the file wins even if its value is empty.
     pub env_file: Option<&'a EnvFile>,
-    /// The environment of the caller, asked by name; an empty value counts as none.
+    /// The environment of the caller, asked by name. An empty value counts as not set.
     pub ambient: Option<&'a Ambient<'a>>,
-    /// The value of `PS`: `web`, or whatever names the process.
+    /// The value of `PS`: the process type, such as `web`, or another name of the process.
     pub ps: &'a str,
     /// The value of `PORT`.
     pub port: i64,
 }
 
 impl<'a> Variables<'a> {
-    /// `PS` and `PORT` only.
+    /// The values of `PS` and `PORT` alone.
     pub fn new(ps: &'a str, port: i64) -> Self {
         Self { env_file: None, ambient: None, ps, port }
     }
 
-    /// What a name stands for; `None` if nothing defines it.
+    /// The value of a variable; `None` if nothing defines it.
     pub fn get(&self, name: &[u8]) -> Option<Vec<u8>> {
         if let Some(value) = self.env_file.and_then(|file| file.get_bytes(name)) {
             return Some(value.to_vec());
@@ -39,7 +39,7 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// A command with its variables expanded; a variable that nothing defines is empty.
+/// Expands the variables of a command. A variable that nothing defines becomes empty.
 ///
 /// ```
 /// let variables = procfile::Variables::new("web", 5000);
@@ -57,18 +57,18 @@ pub fn expand(command: &[u8], variables: &Variables<'_>) -> Vec<u8> {
     expanded
 }
 
-/// A part of a command.
+/// A part of a command. All parts together, each as it was written, are the whole command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
-    /// Kept as it is.
+    /// Text that is kept.
     Text(&'a [u8]),
-    /// A variable, and how it was written.
+    /// A variable: its name, and how the reference is written.
     Variable { name: &'a [u8], written: &'a [u8] },
-    /// Broken syntax that goes away: `${}`, or a `${` that is never closed.
+    /// Broken syntax that is removed: `${}`, or a `${` that is never closed.
     Dropped(&'a [u8]),
 }
 
-/// The parts of a command; joined, what was written is the command.
+/// The parts of a command, from left to right.
 pub(crate) fn pieces(command: &[u8]) -> Pieces<'_> {
     Pieces { rest: command, last_brace: memchr::memrchr(b'}', command) }
 }
@@ -76,17 +76,18 @@ pub(crate) fn pieces(command: &[u8]) -> Pieces<'_> {
 /// An iterator over the parts of a command.
 pub(crate) struct Pieces<'a> {
     rest: &'a [u8],
-    /// Looking for `}` once per `${` would take quadratic time where there is none.
+    /// Where the last `}` of the command is. Searching for it at each `${` would take quadratic time in a command
+    /// without any.
     last_brace: Option<usize>,
 }
 
 impl<'a> Pieces<'a> {
-    /// What is still to come.
+    /// The text that has not been handed out yet.
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
-    /// Leaves out the next bytes.
+    /// Skips the next bytes.
     pub(crate) fn skip_bytes(&mut self, len: usize) {
         self.rest = &self.rest[len..];
         self.last_brace = self.last_brace.and_then(|at| at.checked_sub(len));
@@ -108,7 +109,7 @@ impl<'a> Iterator for Pieces<'a> {
 }
 
 impl<'a> Piece<'a> {
-    /// How it was written.
+    /// How the part was written.
     pub(crate) fn written(&self) -> &'a [u8] {
         match self {
             Self::Text(written) | Self::Variable { written, .. } | Self::Dropped(written) => written,
@@ -116,7 +117,7 @@ impl<'a> Piece<'a> {
     }
 }
 
-/// `text` begins with `$`.
+/// Reads the reference at the beginning of `text`, which begins with `$`.
 fn reference(text: &[u8], may_close: bool) -> Piece<'_> {
     match text.get(1) {
         Some(b'(') => Piece::Text(&text[..2]),
@@ -141,7 +142,7 @@ fn braced(text: &[u8], may_close: bool) -> Piece<'_> {
     }
 }
 
-/// One-letter names of the shell.
+/// Whether a byte is the one-letter name of a shell's special parameter, such as `?` in `$?`.
 fn is_special(byte: u8) -> bool {
     matches!(byte, b'*' | b'#' | b'$' | b'@' | b'!' | b'?' | b'-' | b'0'..=b'9')
 }

@@ -1,6 +1,7 @@
-//! One line of a Procfile: an entry, a comment, a blank line, or a problem. The rules are those of Dokku's procfile-util
-//! (docs/programs/procfile-util.md#what-differs-from-the-original lists the exceptions), in linear time and without a regular
-//! expression. This module sees one line at a time; names that stand twice are found by the document.
+//! Reads one line of a Procfile: an entry, a comment, a blank line, or a problem. The rules are those of Dokku's
+//! procfile-util (docs/programs/procfile-util.md#what-differs-from-the-original lists the exceptions), in linear time
+//! and without a regular expression. This module sees one line at a time; the document finds names that are defined
+//! twice.
 
 use std::ops::Range;
 
@@ -11,16 +12,16 @@ use crate::options::ParseOptions;
 use crate::problem_kind::ProblemKind;
 use crate::space;
 
-/// What a line is. Ranges and columns are byte offsets into the line.
+/// What a line turned out to be. Ranges and columns are byte offsets into the line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Line {
-    /// Blank, or a comment.
+    /// A blank line or a comment.
     Nothing,
     /// A process type and its command (never empty).
     Entry { name: Range<usize>, command: Range<usize> },
-    /// A legal name whose command is none. The name counts when duplicates are sought.
+    /// A legal name without a usable command. The name still counts when duplicates are sought.
     Unusable { name: Range<usize>, at: usize, kind: ProblemKind },
-    /// No entry at all.
+    /// A line that is no entry.
     Broken { at: usize, kind: ProblemKind },
 }
 
@@ -63,12 +64,12 @@ pub(crate) fn is_comment(text: &[u8]) -> bool {
     text.starts_with(b"#") || text.starts_with(b"//")
 }
 
-/// Whether a byte may stand in a name.
+/// Whether a byte may occur in a name.
 pub(crate) fn is_name_byte(byte: u8) -> bool {
     NAME_BYTES[usize::from(byte)]
 }
 
-/// A table, because every byte of every name is looked up.
+/// A table, because this is looked up for every byte of every name.
 const NAME_BYTES: [bool; 256] = {
     let (mut table, mut byte) = ([false; 256], 0_u8);
     while byte < 128 {
@@ -78,7 +79,7 @@ const NAME_BYTES: [bool; 256] = {
     table
 };
 
-/// Whether a name is a DNS label, which strict reading wants.
+/// Whether a name is a DNS label, as strict names must be.
 pub(crate) fn is_label(name: &[u8]) -> bool {
     let ends = [name.first(), name.last()];
     ends.iter().all(|end| end.is_some_and(|byte| is_label_end(*byte)))
@@ -99,8 +100,8 @@ fn command(line: &[u8], name: Range<usize>, from: usize, to: usize) -> Line {
     }
 }
 
-/// Cuts one trailing comment: the rightmost ` #` with something after it, else the rightmost such ` //`. One pass finds
-/// both.
+/// Cuts one trailing comment: the last ` #` with something behind it, or, if there is none, the last such ` //`. Both
+/// are found in one pass.
 fn without_comment(command: &[u8]) -> &[u8] {
     let (mut end, mut slashes) = (command.len(), None);
     while let Some(at) = memchr::memrchr2(b'#', b'/', &command[..end]) {
@@ -116,7 +117,8 @@ fn without_comment(command: &[u8]) -> &[u8] {
     &command[..slashes.unwrap_or(command.len())]
 }
 
-/// `name blanks delimiter something`, the name greedy. A delimiter made of name bytes is the last that fits.
+/// Splits `name`, blanks, delimiter and command, with the longest possible name. If the delimiter consists of
+/// characters that a name may have, its last occurrence that leaves something behind it counts.
 fn split_lax(text: &[u8], delimiter: &[u8]) -> Option<Split> {
     let name_end = run(text, is_name_byte);
     if name_end == 0 {
@@ -142,14 +144,14 @@ fn run(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
     text.iter().position(|byte| !belongs(*byte)).unwrap_or(text.len())
 }
 
-/// The delimiter behind the whole name and as many blanks as it leaves.
+/// Finds the delimiter behind the whole name and behind as many blanks as possible.
 fn after_name(text: &[u8], delimiter: &[u8], name_end: usize) -> Option<Split> {
     let blanks = text[name_end..].iter().take_while(|b| space::is_blank(**b)).count();
     let at = last_start(text, delimiter, name_end, name_end + blanks)?;
     Some(Split { name_end, rest: at + delimiter.len() })
 }
 
-/// The delimiter cut out of the run of name bytes, as far right as it goes.
+/// Finds a delimiter that lies inside the run of name characters, as far to the right as possible.
 fn inside_name(text: &[u8], delimiter: &[u8], run: usize, may_end: impl Fn(u8) -> bool) -> Option<Split> {
     if !is_name_byte(delimiter[0]) {
         return None;
@@ -165,7 +167,7 @@ fn inside_name(text: &[u8], delimiter: &[u8], run: usize, may_end: impl Fn(u8) -
     None
 }
 
-/// The rightmost place in `first..=last` where the delimiter begins and leaves something behind it.
+/// The last place in `first..=last` at which the delimiter begins and leaves something behind it.
 fn last_start(text: &[u8], delimiter: &[u8], first: usize, last: usize) -> Option<usize> {
     let end = (last + delimiter.len()).min(text.len() - 1);
     let window = text.get(first..end)?;
@@ -175,7 +177,7 @@ fn last_start(text: &[u8], delimiter: &[u8], first: usize, last: usize) -> Optio
     memmem::rfind(window, delimiter).map(|at| first + at)
 }
 
-/// Where an invalid line stops being a name: there a delimiter was wanted.
+/// Where an invalid line stops looking like a name, which is where a delimiter was expected.
 fn stray(text: &[u8]) -> usize {
     let name = run(text, is_name_byte);
     let blanks = text[name..].iter().take_while(|b| space::is_blank(**b)).count();

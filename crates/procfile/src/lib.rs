@@ -1,5 +1,5 @@
-//! The Procfile: grammar, a document that keeps every byte, expansion, env files. Pure: no file is read and no
-//! environment looked at here; bytes come in and values go out.
+//! The Procfile: its grammar, a document that keeps every byte, the expansion of variables, and env files. This crate
+//! reads no file and no environment: bytes come in and values go out.
 
 mod advice;
 mod ambient;
@@ -42,7 +42,7 @@ pub use simple_command::{is_simple_command, shell_script};
 pub use text::{NotText, text};
 pub use words::words;
 
-/// The example of the README is a test.
+/// Makes the example of the README a test.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,5 @@
-//! Warnings about what is legal in a Procfile but not what its author probably meant. Nothing is refused here.
+//! Warnings about lines that are legal in a Procfile but that their author probably did not mean. Nothing is refused
+//! here.
 
 use std::fmt;
 
@@ -8,7 +9,7 @@ use crate::expand::{self, Piece};
 use crate::grammar;
 use crate::problem::MAX_PROBLEMS;
 
-/// How much of a variable is shown, in characters.
+/// How much of a variable a message shows, in characters.
 const MAX_SHOWN: usize = 60;
 
 /// Something legal that its author probably did not mean, and where it stands.
@@ -20,9 +21,10 @@ pub struct Warning {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
-    /// The line as text; of one over 200 characters the part around the column, with `…` for what was cut.
+    /// The line as text. Of a line over 200 characters, the part around the column is shown, with `…` for what was
+    /// cut.
     pub text: String,
-    /// The column in `text`, from 1, in characters: one behind its end at most.
+    /// The column in `text`, from 1, in characters; at most one behind the end of the text.
     pub caret: usize,
 }
 
@@ -31,33 +33,33 @@ pub struct Warning {
 pub enum WarningKind {
     /// Lines end in CR LF.
     CarriageReturn,
-    /// A command ends in a backslash, as if it went on on the next line.
+    /// A command ends with a backslash, as if the next line continued it.
     Continuation,
-    /// A tab, which is kept.
+    /// A tab in a command. It stays in the command.
     Tab,
-    /// A name that is no DNS label; some schedulers refuse it.
+    /// A name that is not a DNS label, which some schedulers refuse.
     NameNoLabel(String),
-    /// A name that is an option of a command, as in a line `--bind :8000` that was meant to go on from the one above.
+    /// A name that looks like an option: a line such as `--bind :8000` was probably meant to continue the line above.
     OptionAsName(String),
-    /// A name that looks like `web` or `release`, misspelt.
+    /// A misspelt `web` or `release`.
     Misspelt {
-        /// As it stands.
+        /// The name as written.
         name: String,
-        /// As it may be meant.
+        /// The name that was probably meant.
         meant: &'static str,
     },
-    /// A variable in single quotes: Dokku expands it, a shell would not.
+    /// A variable in single quotes. Dokku expands it, but a shell would not.
     QuotedVariable(String),
-    /// A variable with a shell operator, `$$` and the like: Dokku makes them empty.
+    /// A variable with a shell operator, or `$$` and the like. Dokku replaces these by nothing.
     EmptyVariable(String),
-    /// `${` without `}`: Dokku drops it.
+    /// `${` without `}`. Dokku removes it.
     UnclosedBrace,
     /// A comment was cut within quotes.
     CutInQuotes,
 }
 
 impl WarningKind {
-    /// Its name in JSON and in annotations: lower-case words joined by `-`.
+    /// The name of the kind in JSON and in annotations: lower-case words joined by `-`.
     pub fn code(&self) -> &'static str {
         match self {
             Self::CarriageReturn => "carriage-return",
@@ -73,7 +75,7 @@ impl WarningKind {
         }
     }
 
-    /// What to do about it.
+    /// What the author can do about it.
     pub fn advice(&self) -> String {
         match self {
             Self::CarriageReturn => "save the file with LF line ends".to_owned(),
@@ -117,14 +119,14 @@ impl fmt::Display for WarningKind {
 }
 
 impl fmt::Display for Warning {
-    /// What, then on which line.
+    /// The warning, then its line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, line {}", self.kind, self.line)
     }
 }
 
 impl Procfile {
-    /// All warnings, in line order; the first [`MAX_PROBLEMS`].
+    /// All warnings, in the order of the lines; at most the first [`MAX_PROBLEMS`].
     pub fn warnings(&self) -> Vec<Warning> {
         let missing = ["web", "release"].into_iter().filter(|name| self.get(name).is_none()).collect();
         let mut found = Found { file: self, missing, warnings: Vec::new() };
@@ -145,9 +147,10 @@ impl Procfile {
 }
 
 impl Procfile {
-    /// The warnings about commands of which another part runs than whoever reads the line will think: cut by a comment within
-    /// quotes, ended by a backslash, or gone on with on a line that is an entry of its own. These are worth a word where nobody asked for warnings; the others are matters of
-    /// taste, or of who runs the file. In line order; the first [`MAX_PROBLEMS`].
+    /// The warnings about commands that run differently from how they read: one that is cut by a comment inside
+    /// quotes, one that ends with a backslash, and one that is continued by a line that is an entry of its own. These
+    /// are shown even if nobody asked for warnings; the others are matters of taste, or depend on who runs the file.
+    /// In the order of the lines; at most the first [`MAX_PROBLEMS`].
     pub fn changed_commands(&self) -> Vec<Warning> {
         let mut found = Found { file: self, missing: Vec::new(), warnings: Vec::new() };
         for (entry, name_start, command_start) in self.placed() {
@@ -164,7 +167,7 @@ impl Procfile {
 
 struct Found<'a> {
     file: &'a Procfile,
-    /// Well-known process types that the file does not have.
+    /// Well-known process types that the file does not define.
     missing: Vec<&'static str>,
     warnings: Vec<Warning>,
 }
@@ -247,13 +250,13 @@ fn shortened(written: &[u8]) -> String {
     if text.len() < written.len() { text + "…" } else { text }
 }
 
-/// Whether a name is one that an environment has.
+/// Whether a name consists only of characters that names of environment variables usually have.
 fn is_plain(name: &[u8]) -> bool {
     let letter = |byte: &u8| byte.is_ascii_alphabetic() || *byte == b'_';
     name.first().is_some_and(letter) && name.iter().all(|byte| letter(byte) || byte.is_ascii_digit())
 }
 
-/// The quote that a shell would be in.
+/// Tracks in which kind of quotes a shell would be.
 #[derive(Default)]
 struct Quotes {
     open: Option<u8>,
@@ -261,7 +264,7 @@ struct Quotes {
 }
 
 impl Quotes {
-    /// Reads on, and says which quote is open behind the text.
+    /// Reads a text, and returns the quote that is open behind it.
     fn read(&mut self, text: &[u8]) -> Option<u8> {
         for byte in text {
             match (self.open, *byte) {
@@ -276,12 +279,12 @@ impl Quotes {
     }
 }
 
-/// Whether a name is what a command's options look like.
+/// Whether a name looks like an option of a command.
 fn is_option(name: &str) -> bool {
     name.starts_with('-') && name.contains(|c: char| c.is_ascii_alphabetic())
 }
 
-/// Whether a name is another one, but for its case or one slip of the finger (two in a long name).
+/// Whether two names differ only in case or by one typing error (two in a long name).
 fn is_slip(name: &str, meant: &str) -> bool {
     let letters = name.bytes().all(|byte| byte.is_ascii_alphabetic());
     if name == meant || !letters || name.len().abs_diff(meant.len()) > 1 {

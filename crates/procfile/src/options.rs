@@ -1,13 +1,13 @@
-//! How a Procfile is to be read: its delimiter, and whether names must be DNS labels.
+//! How a Procfile is read: its delimiter, and whether names must be DNS labels.
 
-/// What stands between name and command: literal text, `:` unless told.
+/// What stands between name and command: literal text, by default `:`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delimiter(Vec<u8>);
 
 /// Why a text cannot be a delimiter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDelimiter {
-    /// It is empty.
+    /// The text is empty.
     #[error("delimiter must not be empty")]
     Empty,
 }
@@ -34,11 +34,11 @@ impl Default for Delimiter {
     }
 }
 
-/// How a Procfile is read. The default is what Dokku does: delimiter `:`, names of `[A-Za-z0-9_-]`.
+/// How a Procfile is read. The default is what Dokku does: the delimiter `:`, and names made of `[A-Za-z0-9_-]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParseOptions {
     /// What stands between name and command.
     pub delimiter: Delimiter,
-    /// Whether a name must be a DNS label: lower-case letters, digits, and `-` inside only.
+    /// Whether a name must be a DNS label: lower-case letters, digits, and `-` in between.
     pub strict: bool,
 }

@@ -1,13 +1,13 @@
-//! Sorting many names fast: by eight bytes at a time, taken as numbers. Sorting by comparing names would be slow where all of
-//! them begin with the same long text.
+//! Sorts many names fast: it compares eight bytes at a time, as numbers. Comparing whole names would be slow if all
+//! of them begin with the same long text.
 
 use std::ops::Range;
 
 /// Eight bytes of a name, and which name it is.
 type Key = (u64, u32);
 
-/// The numbers `0..count` in the order of the names they stand for, and the groups that have the same name, each group
-/// in ascending order. `name` says where in `text` a name is; it holds no NUL.
+/// The numbers `0..count`, sorted by the names they stand for, and the groups of numbers that have the same name,
+/// each group in ascending order. `name` returns where in `text` a name lies; a name holds no NUL.
 pub(crate) fn by_name(
     text: &[u8],
     count: u32,
@@ -22,7 +22,7 @@ pub(crate) fn by_name(
 fn sort(keys: &mut [Key], mut depth: usize, part: &impl Fn(u32, usize) -> u64, same: &mut Vec<Vec<u32>>) {
     let alike = take_part(keys, depth, part);
     if alike < 8 {
-        // A part that begins where names begin to differ tells more of them apart.
+        // All parts begin with the same bytes. A part that begins where they differ tells more names apart.
         if alike > 0 {
             depth += alike;
             take_part(keys, depth, part);
@@ -39,7 +39,8 @@ fn sort(keys: &mut [Key], mut depth: usize, part: &impl Fn(u32, usize) -> u64, s
     }
 }
 
-/// Gives every key the part of its name from `depth` on, and says how many bytes all of these parts begin with.
+/// Gives every key the eight bytes of its name from `depth` on, and returns how many bytes all of these parts have in
+/// common at their beginning.
 fn take_part(keys: &mut [Key], depth: usize, part: &impl Fn(u32, usize) -> u64) -> usize {
     let (mut all_have, mut any_has) = (u64::MAX, 0);
     for (key, at) in keys {
@@ -50,14 +51,15 @@ fn take_part(keys: &mut [Key], depth: usize, part: &impl Fn(u32, usize) -> u64) 
     (all_have ^ any_has).leading_zeros() as usize / 8
 }
 
-/// Eight bytes of a name as a number that sorts like them; 0 where the name has ended.
+/// Eight bytes of a name as a number that sorts in the same order; 0 behind the end of the name.
 fn part(text: &[u8], name: Range<usize>, from: usize) -> u64 {
     let start = name.start + from;
     let len = match name.end.saturating_sub(start) {
         0 => return 0,
         len => len.min(8),
     };
-    // What lies behind the name is read, too, and masked away: a copy of so few bytes costs more.
+    // Reads eight bytes even if the name ends earlier, and masks the rest away, which is faster than copying so few
+    // bytes.
     if let Some(eight) = text[start..].first_chunk() {
         return u64::from_be_bytes(*eight) & (u64::MAX << (64 - 8 * len));
     }

@@ -1,5 +1,5 @@
-//! What is wrong with a Procfile. All problems are reported, each with its place, in the order of the lines. Each text begins
-//! with the words of Dokku's own tool, because people and scripts look for those words.
+//! The problems of a Procfile. All of them are reported, each with its place, in the order of the lines. Each message
+//! begins with the words of Dokku's own tool, because people and scripts look for those words.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,10 +10,10 @@ use crate::options::ParseOptions;
 use crate::problem_kind::ProblemKind;
 use crate::text::NotText;
 
-/// How many problems are kept; further ones are only counted.
+/// How many problems are kept. Further ones are only counted.
 pub const MAX_PROBLEMS: usize = 1000;
 
-/// One thing wrong, and where.
+/// One problem and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// What is wrong.
@@ -22,15 +22,15 @@ pub struct Problem {
     pub line: usize,
     /// The column, from 1, in characters.
     pub column: usize,
-    /// The line as text; of one over 200 characters the part around the column, with `…` for what was cut. Empty for a
-    /// problem of the whole file.
+    /// The line as text. Of a line over 200 characters, the part around the column is shown, with `…` for what was
+    /// cut. Empty for a problem of the whole file.
     pub text: String,
-    /// The column in `text`, from 1, in characters: one behind its end at most.
+    /// The column in `text`, from 1, in characters; at most one behind the end of the text.
     pub caret: usize,
     pub(crate) circumstances: Circumstances,
 }
 
-/// A problem and the byte of the file where it lies.
+/// A problem, and the byte of the file at which it lies.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fault {
     pub(crate) kind: ProblemKind,
@@ -47,7 +47,7 @@ impl Fault {
 }
 
 impl fmt::Display for Problem {
-    /// The message, as Dokku's tool words it: what, then on which line.
+    /// The message as Dokku's tool words it: the problem, then its line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             ProblemKind::LineTooLong => write!(f, "line {} is too long", self.line),
@@ -58,7 +58,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Why a text is no Procfile: at least one problem, in line order. Displays as the first.
+/// Why a text is not a legal Procfile: at least one problem, in the order of the lines. It displays as the first one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .problems[0])]
 pub struct ParseError {
@@ -67,7 +67,8 @@ pub struct ParseError {
 }
 
 impl ParseError {
-    /// Keeps the first [`MAX_PROBLEMS`]. They must be in line order, and there must be one.
+    /// Keeps the first [`MAX_PROBLEMS`]. The faults must be in the order of the lines, and there must be at least
+    /// one.
     pub(crate) fn new(bytes: &[u8], faults: &[Fault], uncounted: usize) -> Self {
         assert!(!faults.is_empty(), "an error has a reason");
         let kept = &faults[..faults.len().min(MAX_PROBLEMS)];
@@ -75,7 +76,7 @@ impl ParseError {
         Self { problems, omitted: uncounted + faults.len() - kept.len() }
     }
 
-    /// Takes proposals back whose name is another line's already: `names` are those of all lines that have one.
+    /// Removes each proposal whose name another line already has. `names` are the names of all lines that have one.
     pub(crate) fn refuse_taken<'a>(&mut self, names: impl Iterator<Item = &'a [u8]>, options: &ParseOptions) {
         let proposed: Vec<Option<String>> =
             self.problems.iter().map(|problem| problem.proposed_name(options)).collect();
@@ -87,7 +88,7 @@ impl ParseError {
         }
     }
 
-    /// A problem of the whole file.
+    /// A problem that concerns the whole file.
     pub(crate) fn whole(kind: ProblemKind) -> Self {
         let problem = Problem {
             kind,
@@ -100,7 +101,7 @@ impl ParseError {
         Self { problems: vec![problem], omitted: 0 }
     }
 
-    /// All problems kept, in line order; never empty.
+    /// All problems that were kept, in the order of the lines; never empty.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
     }

@@ -3,9 +3,9 @@
 /// The kinds of problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProblemKind {
-    /// The line is no `name: command`.
+    /// The line is not of the form `name: command`.
     InvalidLine,
-    /// A name that is no DNS label, in strict reading.
+    /// With strict names: a name that is not a DNS label.
     InvalidName,
     /// A name of more than 63 bytes.
     NameTooLong,
@@ -14,13 +14,13 @@ pub enum ProblemKind {
         /// The line of the first definition, from 1.
         first_line: usize,
     },
-    /// `#` or `//` where the command should begin.
+    /// The command begins with `#` or `//`.
     CommentAsCommand,
-    /// Nothing is left when the comment is cut.
+    /// Nothing is left of the command after its comment is cut.
     NoCommand,
     /// A NUL byte.
     InvalidCharacter,
-    /// A file of two bytes a character, of which one is NUL.
+    /// UTF-16: every character has two bytes, one of which is usually NUL.
     Utf16,
     /// A line of more than 1 MiB.
     LineTooLong,
@@ -28,12 +28,12 @@ pub enum ProblemKind {
     FileTooLarge,
     /// More than 1,000,000 process types.
     TooManyTypes,
-    /// No entry in the whole file.
+    /// There is no entry in the whole file.
     NoEntries,
 }
 
 impl ProblemKind {
-    /// What is wrong, as Dokku's tool words it, without the line.
+    /// The problem as Dokku's tool words it, without the line.
     pub fn words(self) -> &'static str {
         match self {
             Self::InvalidLine => "invalid line in procfile",
@@ -50,7 +50,7 @@ impl ProblemKind {
         }
     }
 
-    /// Its name in JSON and in annotations: lower-case words joined by `-`.
+    /// The name of the kind in JSON and in annotations: lower-case words joined by `-`.
     pub fn code(self) -> &'static str {
         match self {
             Self::InvalidLine => "invalid-line",

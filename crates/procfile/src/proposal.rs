@@ -1,7 +1,8 @@
-//! How a line that is no entry was meant, where that is certain: a well-known process type whose colon is missing or was
-//! mistyped, another character that looks like a colon, a name that only needs other letters. Everything else may as well
-//! be a command, prose, or the rest of the line above (`heroku ps:scale web=1`, `python manage.py migrate`, `--port 80`),
-//! and to put a colon behind its first word would be wrong.
+//! Guesses what an illegal line was meant to be, but only where the guess is safe: a well-known process type whose
+//! colon is missing or mistyped (`web rails s`), a character that only looks like a colon, or a name that needs other
+//! characters (`web.1: x`). Any other line may as well be a command, prose, or the rest of the line above (`heroku
+//! ps:scale web=1`, `python manage.py migrate`, `--port 80`). A colon behind its first word would be wrong there, so
+//! nothing is proposed.
 
 use std::ops::Range;
 
@@ -11,7 +12,8 @@ use crate::options::ParseOptions;
 use crate::problem::Problem;
 use crate::problem_kind::ProblemKind;
 
-/// Well-known process types, none of which is also the name of a command.
+/// Well-known process types. None of them is also the name of a command, so a line that begins with one is no
+/// command.
 const WELL_KNOWN: &[&str] = &[
     "api",
     "backend",
@@ -29,13 +31,13 @@ const WELL_KNOWN: &[&str] = &[
     "workers",
 ];
 
-/// Characters of other scripts that are taken for a colon.
+/// Characters of other scripts that look like a colon.
 const LIKE_A_COLON: [char; 6] = ['\u{ff1a}', '\u{fe55}', '\u{2236}', '\u{2d0}', '\u{a789}', '\u{fe13}'];
-/// What is written for a colon behind a name.
+/// What people write where a colon is wanted.
 const MISTYPED: [&str; 9] = ["=>", "->", ":=", "=", ";", ":", ". ", ", ", "- "];
 
 impl Problem {
-    /// How the line was meant, if that is certain: a legal line, whole.
+    /// The legal line that was meant, as a whole, or `None` where the meaning is not certain.
     pub(crate) fn proposal(&self, options: &ParseOptions) -> Option<String> {
         let Circumstances { line, continues, name_is_taken } = &self.circumstances;
         let line = line.as_deref().filter(|_| !continues && !name_is_taken)?;
@@ -64,7 +66,8 @@ fn meant(line: &str, options: &ParseOptions) -> Option<String> {
         .or_else(|| with_legal_name(line, &delimiter))
 }
 
-/// `- web: x`, `"web": x`: the entry without the mark or the quotes.
+/// Turns an entry written in YAML or JSON style (`- web: x`, `"web": x`) into one without the list mark or the
+/// quotes.
 fn without_list_mark(line: &str, options: &ParseOptions) -> Option<String> {
     if let Some(item) = line.strip_prefix("- ").or_else(|| line.strip_prefix("* ")) {
         let item = item.trim_start();
@@ -76,12 +79,12 @@ fn without_list_mark(line: &str, options: &ParseOptions) -> Option<String> {
     let (name, rest) = line[1..].split_once(quote)?;
     let unquoted = format!("{name}{rest}");
     let (read, command) = entry(&unquoted, options)?;
-    // A member of an object of JSON has quotes around its value, too.
+    // In a JSON object the value is quoted as well, and a comma follows it.
     let is_json = unquoted.ends_with(',') || unquoted[command].starts_with(quote);
     (&unquoted[read] == name && !is_json).then_some(unquoted)
 }
 
-/// A name without its colon, and what stands in its place.
+/// Adds the colon to a line that has none, or puts it in the place of what was typed instead.
 fn with_colon(line: &str, delimiter: &str) -> Option<String> {
     let (name, rest) = line.split_at(name_len(line));
     let behind = rest.trim_start();
@@ -100,7 +103,7 @@ fn with_colon(line: &str, delimiter: &str) -> Option<String> {
     is_more_than_a_value(command).then(|| format!("{name}{delimiter} {command}"))
 }
 
-/// A name of letters that are not legal, before a delimiter: `web.1: x`.
+/// Replaces a name that has illegal characters, such as `web.1` in `web.1: x`.
 fn with_legal_name(line: &str, delimiter: &str) -> Option<String> {
     let (name, command) = odd_name(line, delimiter)?;
     let legal: String =
@@ -109,21 +112,21 @@ fn with_legal_name(line: &str, delimiter: &str) -> Option<String> {
     is_one_word.then(|| format!("{}{delimiter} {}", legal.trim_matches('-'), command.trim()))
 }
 
-/// A name that strict reading takes.
+/// Replaces a name that strict reading refuses, such as `Web_1`, by a legal one.
 fn relabelled(line: &str) -> Option<String> {
     let (name, rest) = line.split_at(name_len(line));
     let label = name.to_ascii_lowercase().replace('_', "-");
     (!name.starts_with('-')).then(|| format!("{}{rest}", label.trim_matches('-')))
 }
 
-/// What a comment of another language says.
+/// The text of a comment written as in another language, such as `; text` or `<!-- text`.
 pub(crate) fn foreign_comment(text: &str) -> Option<&str> {
     let inside = text.strip_prefix("/*").map(|rest| rest.strip_suffix("*/").unwrap_or(rest));
     let other = [";", "-- ", "%", "<!--"].iter().find_map(|mark| text.strip_prefix(mark));
     inside.or(other).map(str::trim)
 }
 
-/// What stands before the delimiter where it was meant to be a name, and the command behind it.
+/// The illegal name before the delimiter, and the command behind it.
 pub(crate) fn odd_name<'a>(text: &'a str, delimiter: &str) -> Option<(&'a str, &'a str)> {
     let (name, command) = text.split_once(delimiter)?;
     let name = name.trim_end();
@@ -134,7 +137,7 @@ pub(crate) fn odd_name<'a>(text: &'a str, delimiter: &str) -> Option<(&'a str, &
         .then_some((name, command))
 }
 
-/// Whether a character that looks like a colon stands behind the name.
+/// Whether the name is followed by a character that only looks like a colon.
 pub(crate) fn has_another_colon(behind: &str) -> bool {
     behind.starts_with(LIKE_A_COLON)
 }
@@ -143,26 +146,28 @@ pub(crate) fn name_len(text: &str) -> usize {
     text.bytes().position(|byte| !grammar::is_name_byte(byte)).unwrap_or(text.len())
 }
 
-/// `web`, and also `web2`, `worker-2`, `worker_10`.
+/// Whether a name is well known, with or without a number: `web`, `web2`, `worker-2`, `worker_10`.
 fn is_well_known(name: &str) -> bool {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
     let stem = if stem.len() < name.len() { stem.strip_suffix(['-', '_']).unwrap_or(stem) } else { name };
     WELL_KNOWN.contains(&stem)
 }
 
-/// Whether what stands behind a name and a blank is a command, and no option or operator that belongs to one.
+/// Whether the text behind a name and a blank begins a command. An option or an operator does not: it belongs to a
+/// command whose name is what we took for a process type.
 fn begins_a_command(text: &str) -> bool {
     let is_begin = |c: char| c.is_alphanumeric() || "/.\"'$~_".contains(c);
     text.starts_with(is_begin)
 }
 
-/// Whether it is a command: how many of a type are wanted (`web=1`, `web 2`) or a switch (`web = true`) is none.
+/// Whether the text is more than a plain value. `web=1` and `web 2` are counts and `web = true` is a switch, so `1`,
+/// `2` and `true` are no commands.
 fn is_more_than_a_value(command: &str) -> bool {
     let is_number = command.bytes().all(|byte| byte.is_ascii_digit());
     !is_number && !["true", "false", "yes", "no", "on", "off"].contains(&command)
 }
 
-/// The places of name and command, if a line is an entry.
+/// Where the name and the command lie in a line, if the line is an entry.
 fn entry(line: &str, options: &ParseOptions) -> Option<(Range<usize>, Range<usize>)> {
     match grammar::read(line.as_bytes(), options) {
         grammar::Line::Entry { name, command } => Some((name, command)),

@@ -1,20 +1,20 @@
-//! Expansion beyond what Dokku does, if a flag asks for it: defaults as in a shell (`${A:-x}`), unknown variables kept as they are
-//! written, and a report of the variables that nothing defines.
+//! Expansion of variables with more rules than Dokku has, if a flag asks for it: defaults as in a shell (`${A:-x}`),
+//! unknown variables left as written, and a list of the variables that nothing defines.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::expand::{self, Piece, Variables};
 
-/// Defaults within defaults are followed this deep; deeper ones stay as written.
+/// How deeply a default may contain another default, as in `${A:-${B:-x}}`. What lies deeper stays as written.
 const MAX_DEPTH: usize = 32;
 
-/// How variables are expanded. The default is Dokku's way.
+/// Which rules the expansion follows. The default is Dokku's way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// Understand `${X:-y}`, `${X-y}`, `${X:?message}` and `${X?message}` as a shell does.
     pub shell_defaults: bool,
-    /// Leave a variable that nothing defines as it is written.
+    /// Leave a variable that nothing defines as written. Without this it becomes empty.
     pub keep_unknown: bool,
 }
 
@@ -23,13 +23,13 @@ pub struct Style {
 pub struct Expanded {
     /// The command.
     pub command: Vec<u8>,
-    /// The variables that nothing defines, as often as they are used.
+    /// The variables that nothing defines. One that is used twice is listed twice.
     pub unresolved: Vec<String>,
-    /// What `${X:?message}` demands in vain: variable and message.
+    /// Each `${X:?message}` whose variable is not set, as variable and message.
     pub demanded: Vec<(String, String)>,
 }
 
-/// Expands a command in a style, and says what was missing.
+/// Expands a command by the rules of a style, and reports which variables nothing defines.
 ///
 /// ```
 /// use procfile::{Style, Variables, expand_in_style};
@@ -48,17 +48,17 @@ pub fn expand_in_style(command: &[u8], variables: &Variables<'_>, style: Style) 
 
 struct Expansion<'a> {
     command: &'a [u8],
-    /// Where each `${` is closed.
+    /// For each `${`, the place of the `}` that closes it.
     braces: HashMap<usize, usize>,
     variables: &'a Variables<'a>,
     style: Style,
     done: Expanded,
 }
 
-/// `${name operator word}`.
+/// A reference with a shell operator: `${name operator word}`.
 struct Operation<'a> {
     name: &'a [u8],
-    /// With a colon an empty value counts as none.
+    /// Whether the operator has a colon, so that an empty value counts as not set.
     colon: bool,
     operator: u8,
     word: Range<usize>,
@@ -112,7 +112,7 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// The operation that begins at a place, if one does.
+    /// The operation that begins at a place; `None` if none begins there.
     fn operation_at(&self, at: usize) -> Option<Operation<'a>> {
         let end = *self.braces.get(&at)?;
         let inside = &self.command[at + 2..end];
@@ -129,7 +129,7 @@ impl<'a> Expansion<'a> {
     }
 }
 
-/// Where each `${` is closed, past those that open within it.
+/// Finds the closing brace of each `${`. Braces that open inside are closed first.
 fn matching_braces(command: &[u8]) -> HashMap<usize, usize> {
     let (mut open, mut closed) = (Vec::new(), HashMap::new());
     for at in memchr::memchr2_iter(b'{', b'}', command) {

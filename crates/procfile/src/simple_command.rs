@@ -1,7 +1,7 @@
-//! Whether a command line is one simple command of POSIX sh, so that `exec` may stand in front of it and signals reach
-//! the program instead of the shell.
+//! Whether a command line is one simple command of POSIX sh. Then `exec` may stand before it, and signals reach the
+//! program instead of a shell around it.
 
-/// Words that mean something to the shell itself: `exec` cannot run them.
+/// Words that the shell itself understands, so `exec` cannot run them.
 const SHELL_WORDS: &[&str] = &[
     "!", ".", ":", "{", "}", "alias", "bg", "break", "case", "cd", "command", "continue", "eval", "exec",
     "exit", "export", "fg", "for", "getopts", "hash", "if", "jobs", "local", "read", "readonly", "return",
@@ -9,8 +9,9 @@ const SHELL_WORDS: &[&str] = &[
     "wait", "while",
 ];
 
-/// Whether a command line is one simple command: no operator, no assignment in front, no word of the shell's own.
-/// Operators inside quotes are taken for operators: then the shell stays in between, which only costs a process.
+/// Whether a command line is one simple command: it has no operator, no assignment before the program, and does not
+/// begin with one of the shell's own words. Operators inside quotes count as operators: the shell then stays around
+/// the program, which costs one process and does no harm.
 #[must_use]
 pub fn is_simple_command(command: impl AsRef<[u8]>) -> bool {
     let command = command.as_ref();
@@ -20,7 +21,8 @@ pub fn is_simple_command(command: impl AsRef<[u8]>) -> bool {
     !has_operator && !first.is_empty() && !first.contains(&b'=') && !is_shells
 }
 
-/// What `/bin/sh -c` is given for a command line: the same, with `exec` in front where it is a simple command.
+/// The text that `/bin/sh -c` is given for a command line: the same text, with `exec` before it if it is a simple
+/// command.
 ///
 /// ```
 /// assert_eq!(procfile::shell_script("node server.js"), "exec node server.js");

@@ -1,8 +1,8 @@
-//! White space, as the grammar knows it. Two sets differ on purpose: between name and delimiter only ASCII blanks
-//! count (and no vertical tab), while both ends of a line and of a command are trimmed of all Unicode white space.
-//! Works on bytes, because a command may hold bytes that are not UTF-8.
+//! White space as the grammar defines it. There are two sets on purpose: between name and delimiter only ASCII blanks
+//! count (without the vertical tab), while the ends of a line and of a command are trimmed of all Unicode white
+//! space. Both work on bytes, because a command may hold bytes that are not UTF-8.
 
-/// White space beyond ASCII, as UTF-8.
+/// White space characters beyond ASCII, in UTF-8.
 const WIDE: [&[u8]; 19] = [
     b"\xc2\x85",
     b"\xc2\xa0",
@@ -25,7 +25,7 @@ const WIDE: [&[u8]; 19] = [
     b"\xe3\x80\x80",
 ];
 
-/// Whether a byte is blank inside a line: tab, LF, FF, CR, space.
+/// Whether a byte counts as white space inside a line: tab, LF, FF, CR, space.
 pub(crate) fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace()
 }

@@ -1,19 +1,19 @@
-//! Whether the bytes of a file that a person wrote are UTF-8. Some editors save UTF-16, which is refused with that word and what
-//! to do; some put a byte order mark before UTF-8, which is passed over. Nothing is converted.
+//! Whether the bytes of a file that a person wrote are UTF-8. Some editors save UTF-16, which is refused with a
+//! message that says so. Some write a byte order mark before UTF-8, which is skipped. Nothing is converted.
 
 /// The byte order mark in UTF-8.
 pub(crate) const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// How many bytes at the beginning of a file tell UTF-16 that has no byte order mark.
+/// How many bytes at the beginning are examined to recognise UTF-16 without a byte order mark.
 const PROBE: usize = 64;
 
-/// Why bytes are no text that is read here. Displays as a fragment with the way out.
+/// Why bytes are not readable text. Displays as a fragment that also says what to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotText {
-    /// Two or four bytes a character.
+    /// Every character has two or four bytes.
     #[error("the file is UTF-16: save it as UTF-8")]
     Utf16,
-    /// A byte that no UTF-8 has.
+    /// A byte that cannot occur in UTF-8.
     #[error("line {line}, column {column}: a byte that is not UTF-8: save the file as UTF-8")]
     Utf8 {
         /// The line, from 1.
@@ -35,7 +35,7 @@ pub fn text(bytes: &[u8]) -> Result<&str, NotText> {
     })
 }
 
-/// Whether a file begins as UTF-16 or UTF-32 does: with a mark, or with every other byte NUL.
+/// Whether a file begins like UTF-16 or UTF-32: with their byte order mark, or with every other byte NUL.
 pub(crate) fn is_utf16(bytes: &[u8]) -> bool {
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return true;
@@ -46,7 +46,7 @@ pub(crate) fn is_utf16(bytes: &[u8]) -> bool {
     !pairs.is_empty() && (all(0) || all(1))
 }
 
-/// Where a text ends: line and column of what follows, from 1, in characters.
+/// The line and the column, from 1, in characters, of the place right behind a text.
 fn place(before: &[u8]) -> (usize, usize) {
     let line = memchr::memchr_iter(b'\n', before).count() + 1;
     let start = memchr::memrchr(b'\n', before).map_or(0, |lf| lf + 1);

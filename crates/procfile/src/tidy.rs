@@ -1,11 +1,11 @@
-//! A Procfile laid out evenly: one blank line at most between lines, commands in one column, LF line ends. Order, comments and
-//! commands stay.
+//! Lays a Procfile out evenly: at most one blank line in a row, all commands in one column, LF as line end. Order,
+//! comments and commands stay.
 
 use crate::document::{self, Procfile};
 use crate::grammar::{self, Line};
 
 impl Procfile {
-    /// The bytes, laid out evenly. What is tidy already stays as it is, byte for byte.
+    /// The bytes, laid out evenly. A tidy file stays as it is, byte for byte.
     ///
     /// ```
     /// let file = procfile::Procfile::parse(b"web:a\r\n\r\n\r\n  worker :  b   # c")?;
@@ -47,8 +47,8 @@ impl Procfile {
         self.unless_changed(tidy)
     }
 
-    /// The tidy bytes, if the same entries can be read from them. A delimiter or a blank of a rare kind can make a line
-    /// that reads differently when it is laid out; then the file stays.
+    /// The tidy bytes, if the same entries are read from them; otherwise the bytes as they were. A rare delimiter or
+    /// an unusual white space character can make a line that would be read differently once it is laid out.
     fn unless_changed(&self, tidy: Vec<u8>) -> Vec<u8> {
         let same = |file: &Self| {
             let pairs = || file.entries().zip(self.entries());

@@ -1,16 +1,16 @@
-//! The words of a simple command, read as a POSIX shell reads them, so that it can be executed without one. It gives up
-//! wherever a shell would do more than quote, split and fill in variables that are known.
+//! Splits a simple command into words as a POSIX shell does, so that it can be executed without one. It gives up
+//! wherever a shell would do more than quote, split, and fill in variables with known values.
 
 use crate::ambient::Ambient;
 use crate::simple_command::is_simple_command;
 
-/// Variables that a shell sets itself: only it knows their values.
+/// Variables that the shell sets itself, so only the shell knows their values.
 const SHELLS_OWN: [&[u8]; 12] = [
     b"IFS", b"LINENO", b"OLDPWD", b"OPTIND", b"PPID", b"PS1", b"PS2", b"PS4", b"PWD", b"SHLVL", b"UID", b"_",
 ];
 
-/// The program and the arguments that a shell would execute for a command line; none where the shell is needed. `known` has the
-/// environment.
+/// The program and the arguments that a shell would execute for a command line; `None` if the shell is needed.
+/// `known` returns the value of an environment variable.
 ///
 /// ```
 /// let known = |name: &[u8]| (name == b"PORT").then(|| b"5000".to_vec());
@@ -36,12 +36,12 @@ struct Reader<'a> {
     rest: &'a [u8],
     known: &'a Ambient<'a>,
     done: Vec<Vec<u8>>,
-    /// The word so far, if one has begun: quotes begin one that may stay empty.
+    /// The word so far, if one has begun. Quotes begin a word even if nothing follows in them.
     word: Option<Vec<u8>>,
 }
 
 impl Reader<'_> {
-    /// Takes a byte outside of quotes; none where the shell is needed.
+    /// Takes a byte outside of quotes; `None` if the shell is needed.
     fn take(&mut self, byte: u8) -> Option<()> {
         match byte {
             b' ' | b'\t' => self.end_word(),
@@ -61,7 +61,7 @@ impl Reader<'_> {
                 let value = self.reference()?;
                 self.split(&value)?;
             }
-            // Patterns, braces, a home directory, what is no text, a comment.
+            // Patterns, braces, a home directory, control characters.
             b'*' | b'?' | b'[' | b'{' | b'}' | b'~' | 0..=0x1f | 0x7f => return None,
             b'#' if self.word.is_none() => return None,
             byte => self.begun().push(byte),
@@ -94,7 +94,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The value of the variable whose `$` was just taken.
+    /// The value of the variable whose `$` was just taken; `None` if the shell is needed.
     fn reference(&mut self) -> Option<Vec<u8>> {
         let inside = self.rest.strip_prefix(b"{");
         let text = inside.unwrap_or(self.rest);
@@ -107,7 +107,7 @@ impl Reader<'_> {
         (self.known)(name)
     }
 
-    /// A value outside of quotes: blanks in it end words.
+    /// Adds a value that stands outside of quotes. White space in the value ends words.
     fn split(&mut self, value: &[u8]) -> Option<()> {
         for byte in value {
             match byte {

@@ -1,7 +1,8 @@
-//! Dokku's grammar: that of godotenv 1.5, in which Dokku writes ENV files and reads them. It remembers only earlier
-//! keys; the process environment is never consulted. Where a value is not what its author probably meant, it is read as godotenv
-//! reads it, with a warning. Three quirks of godotenv that change a value silently are not copied, because no file that Dokku
-//! writes has them: a backslash before a closing quote, `$(NAME)` and `${NAME:-…}` stay as they are written.
+//! Dokku's grammar of env files: that of godotenv 1.5, by which Dokku writes and reads its ENV files. A reference
+//! sees only earlier variables of the file, never the environment of the process. A value that its author probably
+//! did not mean is read as godotenv reads it, with a warning. Three quirks of godotenv that change a value without a
+//! sign are not copied, because no file that Dokku writes contains them: a backslash before a closing quote,
+//! `$(NAME)` and `${NAME:-…}` stay as written.
 
 use std::borrow::Cow;
 
@@ -46,7 +47,7 @@ impl<'a> Reader<'a> {
         self.lines.at(self.text, at)
     }
 
-    /// Skips white space and comment lines; false at the end of the text.
+    /// Skips white space and comment lines; returns false at the end of the text.
     fn seek_statement(&mut self) -> bool {
         loop {
             self.at = self.text.len() - space::trim_start(self.rest()).len();
@@ -61,7 +62,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a key and its separator. A text without separator is the value of no key.
+    /// Reads a name and its separator. A text without a separator is a value without a name.
     fn key(&mut self) -> Result<&'a [u8], EnvFileError> {
         self.skip_blanks();
         if let Some(exported) = self.rest().strip_prefix(b"export") {
@@ -144,7 +145,7 @@ fn with_plain_line_ends(bytes: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(plain)
 }
 
-/// Letters, digits, `_`, `.`, and blanks inside; bytes from 0x80 on are judged as Latin-1.
+/// Letters, digits, `_`, `.`, and blanks between them. Bytes from 0x80 on are judged as Latin-1 characters.
 fn is_key_byte(byte: u8) -> bool {
     match byte {
         b'_' | b'.' | b'\t' | 0x0b | 0x0c | b'\r' | b' ' | 0x85 | 0xa0 => true,
@@ -167,7 +168,7 @@ fn without_quotes(mut text: &[u8], quote: u8) -> &[u8] {
     text
 }
 
-/// `\n` and `\r` become what they stand for; any other backslash goes, but for the one of `\$`.
+/// Replaces `\n` and `\r` by the characters they stand for, and removes every other backslash except that of `\$`.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -186,7 +187,7 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// `$NAME` and `${NAME}` of earlier keys; a name has no lower-case letters.
+/// Replaces `$NAME` and `${NAME}` by the values of earlier variables. A name has no lower-case letters here.
 fn expanded(text: &[u8], earlier: &EnvFile, odd: &mut Vec<Oddity>) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -214,15 +215,15 @@ fn expanded(text: &[u8], earlier: &EnvFile, odd: &mut Vec<Oddity>) -> Vec<u8> {
     plain
 }
 
-/// A `$` and what belongs to it.
+/// A `$` and the text that belongs to it.
 struct Reference<'a> {
-    /// What is looked up; none where the text stays as it is.
+    /// The name that is looked up; `None` if the text stays as written.
     name: Option<&'a [u8]>,
     len: usize,
 }
 
 impl<'a> Reference<'a> {
-    /// `text` begins with `$`.
+    /// Reads the reference at the beginning of `text`, which begins with `$`.
     fn at(text: &'a [u8]) -> Self {
         let parenthesis = usize::from(text.get(1) == Some(&b'('));
         let brace = usize::from(text.get(1 + parenthesis) == Some(&b'{'));

@@ -1,6 +1,6 @@
-//! What both grammars share: in which line a byte stands, and what is blank.
+//! What both grammars need: the line in which a byte lies, and which bytes are blanks.
 
-/// Counts lines on the way through a text, each byte once.
+/// Counts the lines of a text on the way through it, looking at each byte once.
 #[derive(Default)]
 pub(super) struct Lines {
     at: usize,
@@ -8,7 +8,8 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// The line of the byte at `at`, from 1. A place before the last one that was asked for is counted anew.
+    /// The line of the byte at `at`, from 1. If `at` lies before the place that was asked for last, counting starts
+    /// again.
     pub(super) fn at(&mut self, text: &[u8], at: usize) -> usize {
         if at < self.at {
             *self = Self::default();
@@ -19,7 +20,7 @@ impl Lines {
     }
 }
 
-/// Blanks do not end a line: tab, VT, FF, CR, space, and NEL and NBSP in UTF-8.
+/// Removes blanks at the beginning. Blanks do not end a line: tab, VT, FF, CR, space, and NEL and NBSP in UTF-8.
 pub(super) fn trim_blanks_start(mut text: &[u8]) -> &[u8] {
     loop {
         text = match text {

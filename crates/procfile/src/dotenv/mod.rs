@@ -1,5 +1,5 @@
-//! The two grammars of env files (docs/dotenv.md): ours, and the one of the parser that Dokku uses for the files that it
-//! writes itself. Both read statements of a key, a separator and a value from left to right.
+//! The two grammars of env files (docs/dotenv.md): our own, and that of the parser by which Dokku reads the files
+//! that it writes. Both read statements from left to right, each with a name, a separator and a value.
 
 mod dokku;
 mod lines;
@@ -11,27 +11,28 @@ use crate::env_file::EnvFile;
 use crate::env_file_error::EnvFileError;
 use crate::text::BOM;
 
-/// In which grammar a file is read.
+/// The grammar in which a file is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Grammar {
-    /// Ours: for every file that a person wrote.
+    /// Our own, for every file that a person wrote.
     #[default]
     Own,
-    /// That of the parser in Dokku: for the ENV files that Dokku writes.
+    /// That of Dokku's parser, for the ENV files that Dokku writes.
     Dokku,
 }
 
-/// How a file is read.
+/// The grammar of a file, and the variables that exist before it is read.
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
-    /// In which grammar.
+    /// The grammar.
     pub grammar: Grammar,
-    /// The variables that are there before the file: its `$NAME` may name them. Dokku's grammar asks for none.
+    /// Variables that exist before the file is read, so that a `$NAME` in the file may refer to them. Dokku's grammar
+    /// does not use them.
     pub known: &'a Ambient<'a>,
 }
 
 impl EnvFile {
-    /// Reads an env file in our grammar; nothing is known before it.
+    /// Reads an env file in our own grammar, with no variables known before it.
     ///
     /// ```
     /// let env = procfile::EnvFile::parse(b"HOST=a.example\nURL=\"http://$HOST/\" # public\n")?;
@@ -42,7 +43,7 @@ impl EnvFile {
         Self::parse_with(bytes, &Reading { grammar: Grammar::Own, known: &|_| None })
     }
 
-    /// Reads an env file as `reading` says.
+    /// Reads an env file in the given grammar.
     ///
     /// ```
     /// use procfile::{EnvFile, Grammar, Reading};

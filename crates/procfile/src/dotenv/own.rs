@@ -1,5 +1,6 @@
-//! Our grammar: the value that most of godotenv, Compose, python-dotenv and bash read, but a comment is never a value
-//! and a name that nothing defines deletes no text. The page docs/dotenv.md is held against it by tests.
+//! Our own grammar of env files. A value is what most of godotenv, Compose, python-dotenv and bash read, with two
+//! exceptions: a comment is never part of a value, and a reference to a name that nothing defines removes no text.
+//! Tests compare this with docs/dotenv.md.
 
 use super::lines::{Lines, ends_blank, trim_blanks, trim_blanks_start};
 use super::reference::{Scope, expanded};
@@ -8,7 +9,7 @@ use crate::env_file::EnvFile;
 use crate::env_file_error::{EnvFileError, EnvFileWarning, Oddity};
 use crate::space;
 
-/// Reads all statements of a text into a file. `known` has the variables of before the file.
+/// Reads all statements of a text into a file. `known` returns variables that exist before the file is read.
 pub(super) fn read(text: &[u8], known: &Ambient<'_>, into: &mut EnvFile) -> Result<(), EnvFileError> {
     let mut reader = Reader { text, at: 0, lines: Lines::default(), known };
     while reader.seek_statement() {
@@ -24,7 +25,7 @@ struct Reader<'a> {
     known: &'a Ambient<'a>,
 }
 
-/// What ends a name.
+/// What ended a name.
 enum Separator {
     Value,
     LineEnd,
@@ -39,7 +40,7 @@ impl<'a> Reader<'a> {
         self.lines.at(self.text, self.at)
     }
 
-    /// Skips white space and comment lines; false at the end of the text.
+    /// Skips white space and comment lines; returns false at the end of the text.
     fn seek_statement(&mut self) -> bool {
         loop {
             self.at = self.text.len() - space::trim_start(self.rest()).len();
@@ -59,7 +60,7 @@ impl<'a> Reader<'a> {
         self.at = self.text.len() - trim_blanks_start(self.rest()).len();
     }
 
-    /// One statement, and those that follow a closing quote on the same line.
+    /// Reads one statement, and those that follow its closing quote on the same line.
     fn statement(&mut self, into: &mut EnvFile) -> Result<(), EnvFileError> {
         let mut follows_quote = false;
         loop {
@@ -92,7 +93,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Behind a closing quote: whether more than blanks and a comment stands on the line.
+    /// Behind a closing quote: whether the line goes on with more than blanks and a comment.
     fn goes_on(&mut self) -> bool {
         self.skip_blanks();
         match self.rest().first() {
@@ -169,7 +170,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Where a quote is closed: a backslash takes what follows it along.
+/// Where a quote is closed. A backslash protects the character behind it.
 fn closing(text: &[u8], quote: u8) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -184,7 +185,7 @@ fn closing(text: &[u8], quote: u8) -> Option<usize> {
     }
 }
 
-/// Between single quotes only `\'` is an escape.
+/// Removes the backslashes of `\'`, the only escape between single quotes.
 fn with_plain_quotes(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut bytes = text.iter().copied();
@@ -200,7 +201,7 @@ fn with_plain_quotes(text: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// Letters, digits, `_ . - [ ]`, and every byte from 0x80 on; blanks are judged where the name has ended.
+/// Letters, digits, `_ . - [ ]`, and every byte from 0x80 on. Blanks are judged once the name has ended.
 fn is_name_byte(byte: u8) -> bool {
     byte >= 0x80 || byte.is_ascii_alphanumeric() || b"_.-[]\t\x0b\x0c\r ".contains(&byte)
 }

@@ -1,38 +1,38 @@
-//! `$NAME` and `${NAME…}` in values of our grammar. A name that nothing defines stays as it is written, with a warning; `$(…)` and
-//! backquotes are text, because no command is run here.
+//! References `$NAME` and `${NAME…}` in the values of our own grammar. A reference to a name that nothing defines
+//! stays as written, with a warning. `$(…)` and backquotes are plain text, because no command is run here.
 
 use crate::ambient::Ambient;
 use crate::env_file::EnvFile;
 use crate::env_file_error::{EnvFileError, EnvFileWarning, Oddity};
 
-/// References inside the default of a reference, and so on: nobody means more.
+/// How deeply a reference may stand inside the default of another one. Nobody needs more.
 const MAX_DEPTH: usize = 32;
 
-/// Where a value stands, and what its references may name.
+/// The variable whose value is read, and the variables that its references may name.
 pub(super) struct Scope<'a> {
     pub(super) line: usize,
-    /// Whose value it is.
+    /// The variable whose value is read.
     pub(super) name: &'a [u8],
-    /// The variables of before the file.
+    /// The variables that exist before the file is read.
     pub(super) known: &'a Ambient<'a>,
-    /// The variables so far: these come first.
+    /// The variables of the file so far. They are asked first.
     pub(super) file: &'a mut EnvFile,
-    /// Whether backslashes are escapes, as between double quotes.
+    /// Whether a backslash is an escape, as it is between double quotes.
     pub(super) has_escapes: bool,
 }
 
 /// What stands between `${NAME` and `}`.
 enum Form<'a> {
     Plain,
-    /// `-` and `:-`: instead of a variable that is not there.
+    /// `-` or `:-`, and the text that is used if the variable is not set.
     Default(&'a [u8]),
-    /// `+` and `:+`: instead of one that is.
+    /// `+` or `:+`, and the text that is used if the variable is set.
     Instead(&'a [u8]),
-    /// `?` and `:?`.
+    /// `?` or `:?`: the variable must be set.
     Required,
 }
 
-/// A value with its references filled in, and its escapes where it has them.
+/// Replaces the references of a value, and its escapes if it has them.
 pub(super) fn expanded(text: &[u8], scope: &mut Scope<'_>) -> Result<Vec<u8>, EnvFileError> {
     let mut plain = Vec::with_capacity(text.len());
     scope.expand(text, 0, &mut plain)?;
@@ -53,7 +53,7 @@ impl Scope<'_> {
         Ok(())
     }
 
-    /// `text` begins with a backslash. How much of it is done.
+    /// Reads the escape at the beginning of `text`, which begins with a backslash. Returns how many bytes it has.
     fn backslash(&self, text: &[u8], into: &mut Vec<u8>) -> usize {
         let escaped = match text.get(1) {
             Some(b'$') => Some(b'$'),
@@ -64,7 +64,7 @@ impl Scope<'_> {
         1 + usize::from(escaped.is_some())
     }
 
-    /// `text` begins with `$`. How much of it is done.
+    /// Reads the reference at the beginning of `text`, which begins with `$`. Returns how many bytes it has.
     fn reference(&mut self, text: &[u8], depth: usize, into: &mut Vec<u8>) -> Result<usize, EnvFileError> {
         let behind = &text[1..];
         let name = name_of(behind);
@@ -83,7 +83,7 @@ impl Scope<'_> {
         Ok(whole.len())
     }
 
-    /// `$$NAME` of a variable that is there is how Compose writes `$NAME`; any other `$$` is two characters.
+    /// `$$NAME` of a variable that is set is how Compose writes a literal `$NAME`. Any other `$$` is two characters.
     fn two_dollars(&self, text: &[u8], into: &mut Vec<u8>) -> usize {
         let name = name_of(&text[2..]);
         if !name.is_empty() && self.find(name).is_some() {
@@ -129,7 +129,7 @@ impl Scope<'_> {
         Ok(whole.len())
     }
 
-    /// Where the brace of a `${` is closed; `${` inside are closed first.
+    /// Where the brace of a `${` is closed. A `${` inside is closed first.
     fn closing_brace(&self, text: &[u8]) -> Option<usize> {
         let (mut at, mut open) = (2, 1);
         loop {
@@ -153,7 +153,7 @@ impl Scope<'_> {
         }
     }
 
-    /// The value of `name`, or `whole` as it is written where there is none.
+    /// Adds the value of `name`, or `whole`, which is the reference as written, if nothing defines the name.
     fn put(&mut self, whole: &[u8], name: &[u8], into: &mut Vec<u8>) -> Result<(), EnvFileError> {
         if let Some(value) = self.find(name) {
             into.extend_from_slice(&value);
@@ -161,7 +161,7 @@ impl Scope<'_> {
             into.extend_from_slice(whole);
             self.file.warn(EnvFileWarning::new(self.line, self.name, Oddity::Undefined));
         }
-        // Values made of values grow like powers of two.
+        // Values that consist of other values can double in size with each line.
         self.file.has_room(into.len(), self.line, self.name)
     }
 
@@ -184,7 +184,7 @@ fn escaped(byte: u8) -> Option<u8> {
     })
 }
 
-/// The name that a text begins with: letters, digits and `_`, and no digit first.
+/// The name at the beginning of a text: letters, digits and `_`, not beginning with a digit.
 fn name_of(text: &[u8]) -> &[u8] {
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let len = text.iter().take_while(|byte| is_name(byte)).count();
