@@ -1,5 +1,5 @@
-//! Calling triggers for an app, as the holder of its locks. What a hook says is streamed; if it fails, we say which trigger
-//! that was and whose hook, and its exit status is ours.
+//! Calls triggers for an app while the app's locks are held. The output of hooks is passed on as it comes. If a hook
+//! fails, the error names the trigger and the plugin, and the hook's exit status becomes ours.
 
 use ps_apps::{AppLock, World};
 use ps_triggers::Triggers;
@@ -8,29 +8,29 @@ use crate::Error;
 use crate::order::Call;
 use crate::trigger_failed::TriggerFailed;
 
-/// A way to call triggers.
+/// Calls triggers.
 pub struct Caller(Triggers);
 
 impl Caller {
-    /// A caller that holds no lock, as hooks do not.
+    /// Calls triggers without holding a lock, as hooks do.
     pub fn new(world: &World) -> Self {
         Self(Triggers::new(world))
     }
 
-    /// A caller that holds this lock. The programs that it calls are told so and do not wait for the lock.
+    /// Calls triggers while holding this lock. The programs that are called learn of the lock and do not wait for it.
     pub fn holding(world: &World, lock: &AppLock) -> Self {
         let (variable, token) = lock.token();
         Self(Triggers::new(world).with_env(variable, token))
     }
 
-    /// Runs every hook with our own stdin, stdout and stderr.
+    /// Runs every hook of a trigger with our own stdin, stdout and stderr.
     pub fn stream(&self, trigger: &str, arguments: &[&str]) -> Result<(), Error> {
         self.failing("", self.0.stream(trigger, arguments))
     }
 
-    /// Makes these calls, one after the other; the first that fails ends it. Of one that deploys, the last that hooks wrote to
-    /// stderr is kept, to be repeated at the end of our own output. Dokku's own ps does so too, because a person who deploys looks
-    /// at the end.
+    /// Makes these calls one after the other, up to the first that fails. The last lines that the hooks of a deploy
+    /// write to stderr are kept and repeated at the end of our own output. Dokku's own ps plugin does so too, because
+    /// a person who deploys looks at the end.
     pub fn make<'a>(&self, calls: impl IntoIterator<Item = &'a Call>) -> Result<(), Error> {
         for Call { trigger, arguments, is_deploy, words } in calls {
             let triggers = if *is_deploy { self.0.clone().with_kept_stderr() } else { self.0.clone() };
@@ -39,14 +39,16 @@ impl Caller {
         Ok(())
     }
 
-    /// [`Caller::make`] for one call whose hooks must not write to our stdout; what they wrote to theirs.
+    /// Like [`Caller::make`] for one call whose hooks must not write to our stdout: what they write there is
+    /// returned.
     pub fn collect(&self, call: &Call) -> Result<Vec<u8>, Error> {
         let triggers = self.0.clone().with_kept_stderr();
         let called = triggers.call(call.trigger, &call.arguments);
         self.failing(call.words, called).map(|output| output.stdout)
     }
 
-    /// Has the app built and deployed (`receive-app`). Dokku's build prints on stdout why it failed, so the trigger is not named.
+    /// Has Dokku build and deploy the app (`receive-app`). Dokku's build has already printed why it failed, so the
+    /// error does not name the trigger.
     pub fn build(&self, app: &str) -> Result<(), Error> {
         let called = self.0.clone().with_kept_stderr().stream("receive-app", &[app]);
         self.failing("", called).map_err(|error| match error {
@@ -55,7 +57,7 @@ impl Caller {
         })
     }
 
-    /// The answer of the hooks to a question.
+    /// What the hooks of a trigger answer on stdout.
     pub fn ask(&self, trigger: &str, arguments: &[&str]) -> Result<String, Error> {
         self.failing("", self.0.call(trigger, arguments)).map(|output| output.text())
     }
@@ -68,7 +70,7 @@ impl Caller {
         })
     }
 
-    /// The tag of the image that is deployed; `latest` if no plugin names another.
+    /// The tag of the deployed image; `latest` if no plugin names another one.
     pub fn image_tag(&self, app: &str) -> Result<String, Error> {
         let tag = self.ask("deployed-app-image-tag", &[app])?;
         Ok(if tag.is_empty() { "latest".to_owned() } else { tag })

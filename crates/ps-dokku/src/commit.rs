@@ -1,4 +1,4 @@
-//! `core-post-deploy`: after a deploy, the Procfile that was deployed becomes the app's Procfile.
+//! The hook `core-post-deploy`: after a deploy, the deployed Procfile becomes the app's Procfile.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,8 +8,9 @@ use ps_apps::World;
 
 use crate::{Error, extract};
 
-/// Makes `Procfile.<DOKKU_PID>` the app's Procfile, or removes the app's Procfile if the deploy had none. Removes `scale.old`,
-/// whose types the deploy has ended, and sets `restore` to `true`.
+/// Renames `Procfile.<DOKKU_PID>` to the app's Procfile, or removes the app's Procfile if the deploy had none.
+/// Removes `scale.old`, because the deploy has ended the types named there, and sets the property `restore` to
+/// `true`.
 pub fn commit(world: &World, app: &AppName) -> Result<(), Error> {
     let staged = extract::staged_name()?;
     commit_procfile(world, app, &staged).map_err(Error::io(format!("commit the Procfile of {app}")))?;
@@ -31,7 +32,7 @@ fn commit_procfile(world: &World, app: &AppName, staged: &str) -> io::Result<()>
     }
 }
 
-/// Whether the file was there; an error other than that it is missing is one.
+/// Whether the file was there: a missing file is no error, everything else is.
 fn is_there(done: io::Result<()>) -> io::Result<bool> {
     match done {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),

@@ -1,7 +1,7 @@
-//! Dokku's own lock of a deploy, `data/apps/<app>/.deploy.lock`: an flock on a file that holds the id of the build that has
-//! it (docs/dokku.md#one-change-at-a-time). A deploy by git holds it. `apps:lock` makes the file, empty and unlocked, which
-//! tells deploys to refuse. A program that takes both locks takes the app's own lock first and this one second, so that two
-//! programs never wait for each other.
+//! Dokku's own lock of a deploy, `data/apps/<app>/.deploy.lock`: an flock on a file that contains the id of the build
+//! that holds the lock (docs/dokku.md#one-change-at-a-time). A deploy by git holds it. `apps:lock` creates the file,
+//! empty and unlocked, which tells deploys to refuse. A program that takes both locks takes the app's own lock first
+//! and this one second, so that two programs never wait for each other.
 
 use std::fs::{self, File};
 use std::io::{Read, Seek, Write};
@@ -25,7 +25,8 @@ const LATER: &str = "try again when it has ended";
 /// the lock up in two steps: it unlocks the file, and removes it. Between these two the file looks as if its deploy had died.
 const SETTLE: Duration = Duration::from_millis(100);
 const SETTLE_PAUSE: Duration = Duration::from_millis(10);
-/// How often an empty file that is new is looked at again (3 s in all). Whatever keeps making it new is no deploy.
+/// How often a new empty file is looked at again (3 s in all). A file that still looks new after that time does not
+/// belong to a deploy.
 const SETTLE_TRIES: usize = 300;
 /// How many bytes of a build's id are read.
 const MAX_NAME: u64 = 200;
@@ -39,14 +40,14 @@ pub struct DeployLock {
     held: Option<(File, PathBuf)>,
 }
 
-/// What lies at the lock's path.
+/// The state of the lock file.
 enum Found {
     Nothing,
     /// An empty file, so new that it may belong to a deploy that has just begun.
     New,
-    /// Somebody holds it: its content.
+    /// Another process holds the lock. This is the content of the file.
     Held(String),
-    /// Nobody held it; we do now. Its content.
+    /// Nobody held the lock, and this process holds it now. This is the content of the file.
     Free(File, String),
 }
 
@@ -127,7 +128,7 @@ fn judge(world: &World, app: &AppName, path: &Path) -> Result<Judged, Error> {
 }
 
 impl DeployLock {
-    /// What to say of a lock that a deploy which died had left behind; `None` if none had.
+    /// A remark about a lock that a dead deploy left behind; `None` if there was none.
     pub fn remark(&self, app: &AppName) -> Option<String> {
         let build = self.left_by.as_ref()?.escape_default();
         Some(format!("The deploy lock of {app} was left by deploy {build}, which is gone: going on"))
@@ -139,12 +140,12 @@ impl Drop for DeployLock {
         if let Some((file, path)) = &self.held
             && is_at(file, path)
         {
-            // The file is removed before it is unlocked: a program of ours that waits for it sees that the file at the path
-            // is another one or none, and starts over.
+            // The file is removed before it is unlocked. A program of ours that waits for the lock then sees that the
+            // path leads to another file or to none, and starts again.
             let _ = fs::remove_file(path);
-            // An empty file says that Dokku has opened it, which empties it, and is about to lock it. We keep our lock
-            // through that moment, so that Dokku's attempt fails and it tries again: a lock on a removed file would keep
-            // nobody out.
+            // An empty file means that Dokku has just opened it, which empties it, and is about to lock it. We keep
+            // our lock through that moment, so that Dokku's attempt fails and Dokku tries again: a lock on a file
+            // that is then removed would exclude nobody.
             if content(file).is_empty() {
                 thread::sleep(SETTLE);
             }
@@ -173,7 +174,7 @@ fn look(path: &Path, spares_new: bool) -> Result<Found, Errno> {
             let name = content(&file);
             Ok(Found::Free(file, name))
         }
-        // We locked a file that its holder has removed meanwhile: what counts is the file that is at the path now.
+        // The holder has removed the file that we locked. The file that is at the path now is the one that counts.
         Ok(()) => look(path, spares_new),
         Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(Found::Held(content(&file))),
         Err(errno) => Err(errno),
@@ -214,7 +215,7 @@ fn sign(mut file: &File, path: &Path) -> std::io::Result<()> {
 fn content(file: &File) -> String {
     let mut bytes = Vec::new();
     let mut reader = file;
-    // A file that cannot be read counts as empty; its holder is then called "another deploy".
+    // A file that cannot be read counts as empty. Messages then call its holder "another deploy".
     let _ = reader.rewind().and_then(|()| reader.take(MAX_NAME).read_to_end(&mut bytes));
     String::from_utf8_lossy(&bytes).trim().to_owned()
 }

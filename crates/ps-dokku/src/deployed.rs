@@ -1,5 +1,5 @@
-//! Whether an app was deployed. Files say so of almost every app. Of one whose scheduler is a plugin, and of which nobody has written
-//! it down, the plugin is asked.
+//! Whether an app was deployed. For almost every app a file says so. If the app's scheduler is a plugin and no file
+//! says so, the plugin is asked.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ const QUESTION: &str = "scheduler-is-deployed";
 /// How long a plugin may take to answer for one app.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Whether the app was deployed; where no plugin answers the question it was not.
+/// Whether the app was deployed. If no plugin answers the question, it was not.
 ///
 /// # Errors
-/// What is stored cannot be read; the plugin did not answer in time, or could not be called.
+/// Stored data cannot be read, or the plugin did not answer in time or could not be called.
 pub fn is_deployed(world: &World, app: &AppName) -> Result<bool, Error> {
     if let Some(is_deployed) = world.recorded_as_deployed(app)? {
         return Ok(is_deployed);

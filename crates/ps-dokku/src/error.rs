@@ -1,4 +1,4 @@
-//! Why something about an app inside Dokku could not be done.
+//! Why an operation on an app inside Dokku was refused or failed.
 
 use std::error::Error as StdError;
 use std::io;
@@ -12,17 +12,17 @@ use crate::trigger_failed::TriggerFailed;
 /// A refusal or failure inside Dokku.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The user: a deploy is under way; try again when it has ended.
+    /// For the user: another deploy of the app is running. Try again when it has ended.
     #[error("{app} is locked by {holder}: {way_out}")]
     Deploying {
         /// The app.
         app: String,
         /// The build that holds the lock.
         holder: String,
-        /// What to do.
+        /// What the user can do.
         way_out: String,
     },
-    /// The operator: `apps:lock` keeps the app as it is.
+    /// For the operator: `apps:lock` protects the app from deploys.
     #[error(
         "{app} currently has a deploy lock in place. Exiting...\nRun 'apps:unlock' to release the existing deploy lock"
     )]
@@ -30,61 +30,61 @@ pub enum Error {
         /// The app.
         app: String,
     },
-    /// A hook's author: a hook failed.
+    /// For the author of a hook: the hook failed.
     #[error(transparent)]
     Trigger(#[from] TriggerFailed),
-    /// The operator: nobody could be called.
+    /// For the operator: the hooks of a trigger could not be run.
     #[error(transparent)]
     Triggers(#[from] ps_triggers::Error),
-    /// Dokku's front-end has not said which deploy is under way.
+    /// For us: `DOKKU_PID`, by which Dokku's front-end names the deploy that runs, is not set properly.
     #[error("DOKKU_PID is {0:?}, not a process id: Dokku's front-end sets it")]
     NoDeploy(String),
-    /// The user: the Procfile that is to be deployed makes no sense.
+    /// For the user: the Procfile that is to be deployed is not valid.
     #[error("Invalid Procfile: {0}")]
     BadProcfile(ParseError),
-    /// The user: the property names a place outside the source.
+    /// For the user: the property names a path outside the source.
     #[error("procfile-path {path:?} leads outside the app's source: use a path inside it")]
     Outside {
         /// The value of the property.
         path: String,
     },
-    /// The user: what lies at the path cannot be taken for a Procfile.
+    /// For the user: the path leads to something that is not a readable Procfile.
     #[error("Unable to extract Procfile from {path:?}: {reason}")]
     Unreadable {
         /// The path inside the source.
         path: String,
-        /// What is wrong with what lies there.
+        /// The reason why it cannot be read.
         reason: io::Error,
     },
-    /// The operator: the image that is to be deployed could not be looked into.
+    /// For the operator: the image that is to be deployed could not be inspected.
     #[error(transparent)]
     Image(Box<dyn StdError + Send + Sync>),
-    /// The operator: an env file that Dokku keeps makes no sense.
+    /// For the operator: an env file that Dokku keeps cannot be read.
     #[error("{}", path.display())]
     BadEnvFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with its line.
+        /// The problem, with its line.
         source: EnvFileError,
     },
-    /// The operator: the system refused.
+    /// For the operator: the system refused an operation.
     #[error("{what}")]
     Io {
-        /// What was being done, to what.
+        /// The operation, and the file or program it was for.
         what: String,
-        /// What the system said.
+        /// The reason that the system gave.
         source: io::Error,
     },
-    /// The operator: the system refused a file that is written whole or not at all.
+    /// For the operator: the system refused to write a file that is written as a whole or not at all.
     #[error(transparent)]
     Write(#[from] WriteError),
-    /// Something that is stored of the app cannot be read or written.
+    /// Stored data of the app cannot be read or written.
     #[error(transparent)]
     Apps(#[from] ps_apps::Error),
 }
 
 impl Error {
-    /// For `map_err`: what was being done when the system refused.
+    /// For `map_err`: names the operation that the system refused.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
         |source| Self::Io { what, source }

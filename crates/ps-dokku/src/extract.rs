@@ -1,6 +1,6 @@
-//! `core-post-extract`: keeps the Procfile of what is about to be deployed as `Procfile.<DOKKU_PID>`, or makes the empty file
-//! `Procfile.<DOKKU_PID>.missing` if there is none. The Procfile is checked before it is written, so a deploy that is refused
-//! leaves no file behind.
+//! The hook `core-post-extract`: keeps the Procfile of the coming deploy as `Procfile.<DOKKU_PID>`, or creates the
+//! empty file `Procfile.<DOKKU_PID>.missing` if there is none. The Procfile is checked before it is written, so a
+//! deploy that is refused leaves no file behind.
 
 use std::fs;
 use std::io;
@@ -16,15 +16,15 @@ use crate::source_tree::{self, SourceFile};
 
 const PROCFILE: &str = "Procfile";
 const PROPERTY: &str = "procfile-path";
-/// The mode of a Procfile that comes out of an image.
+/// The mode of a Procfile that was read from an image.
 const MODE: u32 = 0o644;
-/// The mode of the file that marks that there is none.
+/// The mode of the file that says that there is no Procfile.
 const MARK_MODE: u32 = 0o600;
 /// A byte order mark, which some editors put before a text.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Takes the Procfile out of the source tree, or out of the image that is the app's source. `image_file` reads a file of an image
-/// by its path there; `None`: there is no such file.
+/// Reads the Procfile from the source tree, or from the image if an image is the app's source. `image_file` reads a
+/// file of an image by its path there, and returns `None` if there is no such file.
 pub fn extract<E: std::error::Error + Send + Sync + 'static>(
     world: &World,
     app: &AppName,
@@ -53,7 +53,7 @@ pub(crate) fn staged_name() -> Result<String, Error> {
     Ok(format!("{PROCFILE}.{}", deploy_pid()?))
 }
 
-/// The value of `DOKKU_PID`, by which Dokku names the deploy that is under way.
+/// The value of `DOKKU_PID`, by which Dokku names the deploy that is running.
 pub fn deploy_pid() -> Result<String, Error> {
     let pid = std::env::var("DOKKU_PID").unwrap_or_default();
     if pid.is_empty() || !pid.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -62,7 +62,7 @@ pub fn deploy_pid() -> Result<String, Error> {
     Ok(pid)
 }
 
-/// The path of the Procfile in the source tree, without slashes around it, which Dokku drops too.
+/// The path of the Procfile in the source tree, without slashes at its ends, which Dokku drops as well.
 fn wanted_path(world: &World, app: &AppName) -> Result<String, Error> {
     let property = PsProperty::named(PROPERTY).expect("the property is in the table");
     let value = world.ps_setting(Scope::App(app), property)?.value.unwrap_or_default();
@@ -77,7 +77,7 @@ fn from_tree(tree: &Path, path: &str) -> Result<Option<SourceFile>, Error> {
         check(&unix_lines(&file.bytes))?;
     }
     if path != PROCFILE {
-        // What is built must see the Procfile that was chosen, and no other.
+        // The builder must see the chosen Procfile, and no other.
         source_tree::replace(tree, PROCFILE, found.as_ref())
             .map_err(Error::io(format!("put {path} in the place of {PROCFILE}")))?;
     }
@@ -114,7 +114,7 @@ fn refused(path: &str, reason: io::Error) -> Error {
     }
 }
 
-/// The text without a byte order mark, and with a line feed alone at the end of each line.
+/// The text without a byte order mark, and with LF at the end of each line.
 fn unix_lines(bytes: &[u8]) -> Vec<u8> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     let mut lines = Vec::with_capacity(bytes.len());
@@ -126,8 +126,8 @@ fn unix_lines(bytes: &[u8]) -> Vec<u8> {
     lines
 }
 
-/// Removes the files of earlier deploys that died. None of them is still needed, because an app is deployed by one deploy at a
-/// time.
+/// Removes the files of earlier deploys that died. None of them is needed any more, because only one deploy of an app
+/// runs at a time.
 fn forget_earlier(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let path: PathBuf = entry?.path();

@@ -1,4 +1,5 @@
-//! A new app that has what another one has (`post-app-clone-setup`), or that takes its place (`post-app-rename-setup`).
+//! What a new app gets from another one when an app is cloned (`post-app-clone-setup`) or renamed
+//! (`post-app-rename-setup`).
 
 use formation::AppName;
 use ps_apps::{Error, World};
@@ -9,7 +10,7 @@ pub fn copy(world: &World, old: &AppName, new: &AppName) -> Result<(), Error> {
     world.copy_ps_data(old, new)
 }
 
-/// [`copy`], and removes the properties of the old app. Its data stays until Dokku has removed the app itself.
+/// Like [`copy`], and removes the properties of the old app. Its data stays until Dokku has removed the app itself.
 pub fn take_over(world: &World, old: &AppName, new: &AppName) -> Result<(), Error> {
     copy(world, old, new)?;
     world.remove_ps_properties(old)

@@ -1,5 +1,5 @@
-//! `install`: places for properties and data, and what older Dokkus kept elsewhere: `--restart` among the docker
-//! options, DOKKU_SCALE files, and five variables of an app's environment.
+//! The hook `install`: creates directories for properties and data, and moves what older versions of Dokku kept
+//! elsewhere: `--restart` among the docker options, DOKKU_SCALE files, and five variables of an app's environment.
 
 use std::error::Error as _;
 use std::fs;
@@ -38,16 +38,17 @@ fn restore(value: &str) -> String {
     if value == "0" { "false" } else { "true" }.to_owned()
 }
 
-/// What a person should hear while things are moved.
+/// What a person is told while data is moved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Line {
     /// A step that begins.
     Step(String),
-    /// Something that could not be done; the rest is done all the same.
+    /// Something that could not be done. The rest is done all the same.
     Warning(String),
 }
 
-/// Can be run again: what is there already stays. An app that cannot be migrated is named, and the others are migrated.
+/// Can be repeated: what is already there stays. An app that cannot be migrated is named, and the others are
+/// migrated.
 pub fn install(world: &World, caller: &Caller, say: &mut dyn FnMut(Line)) -> Result<(), Error> {
     for kind in ["config", "data"] {
         durable::create_below(world.lib(), &world.lib().join(kind).join("ps"))?;

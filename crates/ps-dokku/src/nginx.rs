@@ -1,8 +1,9 @@
-//! What Dokku's nginx needs to find native apps, each of whose processes has a port of its own. Dokku's template takes the port
-//! from the port map, and would send requests to whatever listens there. So a native app gets a copy of the template that
-//! takes the port of each process (`nginx-app-template-source`). If the app brings a template of its own, the configuration
-//! that was made from it is corrected before nginx reads it (`nginx-pre-reload`). Other proxies find apps by the labels of
-//! containers and cannot find a native app; a deploy says so.
+//! What Dokku's nginx needs in order to find native apps, each of whose processes has a port of its own. Dokku's
+//! template takes the port from the port map, and would send requests to whatever program listens there. Therefore a
+//! native app gets a copy of the template that uses the port of each process (`nginx-app-template-source`). If the
+//! app has a template of its own, the configuration that was made from it is corrected before nginx reads it
+//! (`nginx-pre-reload`). Other proxies find apps by the labels of their containers, so they cannot find a native app;
+//! a deploy says so.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -18,15 +19,17 @@ use crate::{Caller, Error};
 
 const CONFIGURATION: &str = "nginx.conf";
 const TEMPLATE: &str = "nginx.conf.sigil";
-/// How Dokku's template names a server, and how ours does: `$listeners` is one `<address>:<port>`.
+/// How Dokku's template names a server, and how ours does. `$listeners` yields one `<address>:<port>` after the
+/// other.
 const BY_MAP: &str = "{{ $listener_ip }}:{{ $upstream_port }}";
 const BY_LISTENER: &str = "{{ $listeners }}";
 const OWN_PLUGIN: &str = "scheduler-formation";
-/// Dokku's proxies that look for containers.
+/// Proxies of Dokku that only look for containers.
 const OF_CONTAINERS: [&str; 4] = ["caddy", "haproxy", "openresty", "traefik"];
 
-/// The path of the template for a native app's nginx configuration. There is none, so that Dokku's own template is used, if the app
-/// is not native, if another plugin has a template, or if Dokku's template does not have the line that is to be changed.
+/// The path of the template for a native app's nginx configuration. `None` means that Dokku uses its own template:
+/// the app is not native, another plugin has a template, or Dokku's template does not contain the line that would be
+/// changed.
 pub fn template(world: &World, app: &AppName, kind: &str) -> Result<Option<PathBuf>, Error> {
     if kind != "app-config" || listeners_of(world, app)?.is_empty() || has_template_of_another(world)? {
         return Ok(None);
@@ -36,7 +39,8 @@ pub fn template(world: &World, app: &AppName, kind: &str) -> Result<Option<PathB
     if !text.contains(BY_MAP) {
         return Ok(None);
     }
-    // Of a template that is not its own, Dokku shows every line that says `http2` in the old way, as deprecated.
+    // Dokku warns about each line of a foreign template that contains `http2;`, because that spelling is deprecated.
+    // The copy spells it so that Dokku does not find it.
     let text = text.replace(BY_MAP, BY_LISTENER).replace(" http2;", " {{ \"http2\" }};");
     let place = world.data_dir("scheduler-native", app);
     Directory::open(world.lib(), &place)?.write(
@@ -47,15 +51,15 @@ pub fn template(world: &World, app: &AppName, kind: &str) -> Result<Option<PathB
     Ok(Some(place.join(TEMPLATE)))
 }
 
-/// Whether another plugin names a template. Dokku joins the output of all plugins and takes it for one path, so only one of
-/// them may print something.
+/// Whether another plugin names a template. Dokku joins the output of all plugins and takes the result for one path,
+/// so only one plugin may print one.
 fn has_template_of_another(world: &World) -> Result<bool, Error> {
     let plugins = Triggers::new(world).plugins_of("nginx-app-template-source")?;
     Ok(plugins.iter().any(|plugin| plugin != OWN_PLUGIN))
 }
 
-/// The ports of the app's web processes. None if the app is not native, or if a person has set a `static-web-listener`, which
-/// wins.
+/// The ports of the app's web processes. There are none if the app is not native, or if a person has set a
+/// `static-web-listener`, which takes precedence.
 fn listeners_of(world: &World, app: &AppName) -> Result<Vec<u16>, Error> {
     let fixed = world.property("network", Scope::App(app), "static-web-listener")?;
     let is_ours =
@@ -84,13 +88,13 @@ pub fn correct(world: &World, app: &AppName) -> Result<(), Error> {
     Ok(Directory::open(&place, &place)?.write(CONFIGURATION, corrected.as_bytes(), access)?)
 }
 
-/// The last numbers of a port map, `http:80:5000`.
+/// The container ports of a port map: 5000 of `http:80:5000`.
 fn mapped(map: &str) -> Vec<u16> {
     map.split_whitespace().filter_map(|entry| entry.rsplit(':').next()?.parse().ok()).collect()
 }
 
-/// What to say if the app's proxy cannot find what runs now. If nobody can say which proxy the app has, nothing is said, and the
-/// deploy goes on.
+/// A warning if the app's proxy cannot find the processes that now run. If no plugin says which proxy the app has,
+/// there is no warning.
 pub fn proxy_remark(world: &World, caller: &Caller, app: &AppName) -> Result<Option<String>, Error> {
     let ask = |question: &str| caller.ask(question, &[app.as_str()]).unwrap_or_default();
     if web_ports(world, app)?.is_empty() || ask("proxy-is-enabled") == "false" {

@@ -1,21 +1,22 @@
-//! Which triggers a command calls, in which order and with which arguments (docs/dokku.md#what-is-the-same has the table). Every
-//! hook of another plugin is written for exactly these.
+//! Which triggers a command calls, in which order and with which arguments; the table is in
+//! docs/dokku.md#what-is-the-same. The hooks of other plugins rely on this order and on these arguments.
 
 use std::fmt;
 
-/// The word that stands for every app.
+/// The word that stands for all apps.
 pub const ALL: &str = "--all";
 
 /// One call of a trigger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// Its name.
+    /// The name of the trigger.
     pub trigger: &'static str,
-    /// What its hooks are given.
+    /// The arguments that its hooks get.
     pub arguments: Vec<String>,
-    /// Whether it deploys: then what its hooks said last on stderr is said once more if it fails.
+    /// Whether the trigger deploys. If such a trigger fails, the last lines that its hooks wrote to stderr are
+    /// repeated at the end.
     pub is_deploy: bool,
-    /// Dokku's sentence about a failure, before the reason; empty where Dokku has none.
+    /// Dokku's sentence about a failure, which is printed before the reason; empty where Dokku has none.
     pub words: &'static str,
 }
 
@@ -35,20 +36,20 @@ impl Call {
 }
 
 impl fmt::Display for Call {
-    /// The trigger and its arguments, with a blank between each two.
+    /// The trigger and its arguments, separated by blanks.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.trigger)?;
         self.arguments.iter().try_for_each(|word| write!(f, " {word}"))
     }
 }
 
-/// `ps:start`, before anybody asks whether the app runs.
+/// `ps:start`, before it is known whether the app runs.
 pub fn before_start(app: &str) -> [Call; 1] {
     [Call::new("pre-start", &[app]).or("Failure in pre-start hook")]
 }
 
-/// `ps:start`: the app is released and deployed unless all of it runs. The proxy's configuration is built in any case, because a
-/// restore has cleared it before.
+/// `ps:start`: releases and deploys the app unless all of it runs. The proxy's configuration is built in any case,
+/// because `ps:restore` has cleared it before.
 pub fn start(app: &str, tag: &str, is_running: bool) -> Vec<Call> {
     let deploy = (!is_running).then(|| Call::new("release-and-deploy", &[app, tag]).deploying());
     deploy.into_iter().chain([Call::new("proxy-build-config", &[app])]).collect()
@@ -65,27 +66,28 @@ pub fn deploy(app: &str, tag: &str, process_type: Option<&str>) -> [Call; 1] {
     [Call::new("deploy", &arguments).deploying()]
 }
 
-/// `ps:restore`, once, before the apps; where no app was named, [`proxy_clear`] of [`ALL`] follows.
+/// `ps:restore`, once, before the apps. If no app was named, [`proxy_clear`] with [`ALL`] follows.
 pub fn before_restore() -> [Call; 1] {
     [Call::new("pre-restore", &[]).or("Error running pre-restore")]
 }
 
-/// `ps:restore`, for each app; a failure is an error.
+/// `ps:restore`, for each app. A failure is an error.
 pub fn before_restore_of(scheduler: &str, app: &str) -> [Call; 1] {
     [Call::new("scheduler-pre-restore", &[scheduler, app]).or("Error running scheduler-pre-restore")]
 }
 
-/// `ps:restore`, after that; a failure for one app is only said. The app is started next, as by `ps:start`.
+/// `ps:restore`, for each app, after [`before_restore_of`]. A failure for one app is only reported. The app is
+/// started next, as by `ps:start`.
 pub fn proxy_clear(app: &str) -> Call {
     Call::new("proxy-clear-config", &[app]).or("Error clearing proxy config")
 }
 
-/// `ps:retire`, of one app, or of all that a scheduler has (an empty word).
+/// `ps:retire` of one app, or of all apps of a scheduler if `app` is empty.
 pub fn retire(scheduler: &str, app: &str) -> [Call; 1] {
     [Call::new("scheduler-retire", &[scheduler, app]).or("Error retiring containers")]
 }
 
-/// `ps:retire`, at its end.
+/// The last call of `ps:retire`.
 pub fn after_retire() -> [Call; 1] {
     [Call::new("scheduler-run-retire", &[]).or("Error retiring expired run containers")]
 }

@@ -1,5 +1,5 @@
-//! Files of a source tree that somebody else wrote: no path and no symbolic link leads out of it, and only regular
-//! files are read.
+//! Reads and replaces files in a source tree that somebody else wrote. No path and no symbolic link can lead out of
+//! the tree, and only regular files are read.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -15,11 +15,11 @@ pub(crate) const MAX_BYTES: u64 = 1 << 20;
 /// A file of the tree.
 pub(crate) struct SourceFile {
     pub(crate) bytes: Vec<u8>,
-    /// Its permission bits.
+    /// The permission bits.
     pub(crate) mode: u32,
 }
 
-/// Reads a regular file by its path inside the tree; `None` if there is none.
+/// Reads a regular file by its path inside the tree; `None` if there is no such file.
 pub(crate) fn read(tree: &Path, path: &str) -> io::Result<Option<SourceFile>> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match open_beneath(&open_tree(tree)?, path, flags) {
@@ -39,16 +39,17 @@ pub(crate) fn read(tree: &Path, path: &str) -> io::Result<Option<SourceFile>> {
     Ok(Some(SourceFile { bytes, mode: stat.st_mode & 0o777 | 0o600 }))
 }
 
-/// The refusal of a file of more than [`MAX_BYTES`].
+/// The error for a file of more than [`MAX_BYTES`].
 pub(crate) fn too_large() -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, "it is over 1 MiB")
 }
 
-/// Puts a file in the place of `name` at the top of the tree, whatever lies there but a directory; or takes it away.
+/// Replaces `name` at the top of the tree by a file, whatever is there except a directory; without a file, removes
+/// it.
 pub(crate) fn replace(tree: &Path, name: &str, by: Option<&SourceFile>) -> io::Result<()> {
     let tree = open_tree(tree)?;
     match rustix::fs::unlinkat(&tree, name, AtFlags::empty()) {
-        // A directory of that name stays: no builder takes it for a Procfile.
+        // A directory of that name stays. No builder takes it for a Procfile.
         Err(Errno::ISDIR) if by.is_none() => return Ok(()),
         Err(Errno::NOENT) | Ok(()) => (),
         Err(errno) => return Err(errno.into()),
@@ -59,7 +60,7 @@ pub(crate) fn replace(tree: &Path, name: &str, by: Option<&SourceFile>) -> io::R
     File::from(copy).write_all(&file.bytes)
 }
 
-/// Whether a path or a link on it led out of the tree.
+/// Whether an error says that a path, or a link on it, led out of the tree.
 pub(crate) fn leads_outside(error: &io::Error) -> bool {
     [Errno::XDEV, Errno::LOOP].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
 }
@@ -71,7 +72,7 @@ fn open_tree(tree: &Path) -> Result<OwnedFd, Errno> {
 fn open_beneath(tree: &OwnedFd, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
     match rustix::fs::openat2(tree, path, flags, Mode::empty(), resolve) {
-        // An old kernel, or a sandbox, may not know openat2. Then links are not followed at all.
+        // An old kernel or a sandbox may not support openat2. In that case no link is followed at all.
         Err(Errno::NOSYS | Errno::PERM) => open_without_links(tree, path, flags),
         opened => opened,
     }

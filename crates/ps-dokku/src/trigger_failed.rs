@@ -1,4 +1,4 @@
-//! A hook that failed: what is said of it, and which exit status comes of it.
+//! A hook that failed: the message about it, and the exit status that follows from it.
 
 use std::fmt;
 
@@ -6,30 +6,30 @@ use std::fmt;
 #[derive(Debug)]
 pub struct TriggerFailed {
     pub(crate) status: u8,
-    /// Dokku's sentence about it, or nothing.
+    /// Dokku's sentence about the failure; empty if there is none.
     pub(crate) words: &'static str,
-    /// Which trigger failed, how, and whose hook it is.
+    /// The trigger, how its hook failed, and whose hook it is.
     pub(crate) reason: String,
-    /// The end of what hooks wrote to stderr, which is to be repeated; empty if nothing is.
+    /// The last lines that hooks wrote to stderr, if they are to be repeated; else empty.
     pub(crate) said: String,
-    /// Whether a hook ended by itself: then it could say why.
+    /// Whether a hook ended by itself, so that it could print a reason.
     pub(crate) has_spoken: bool,
-    /// Whether the trigger is not named, because the hooks have said enough.
+    /// Whether the hooks have already said enough, so that the trigger is not named.
     pub(crate) is_told: bool,
 }
 
 impl TriggerFailed {
-    /// The hook's exit status, which is to be the command's.
+    /// The hook's exit status, which becomes the command's.
     pub fn status(&self) -> u8 {
         self.status
     }
 
-    /// The end of what hooks wrote to stderr, which is to be said once more; empty if nothing is.
+    /// The last lines that hooks wrote to stderr, which are to be printed again; empty if there are none.
     pub fn said(&self) -> &str {
         &self.said
     }
 
-    /// The last word about it; empty where the hooks have said enough.
+    /// The sentence that ends the output; empty if the hooks have already said enough.
     pub fn last_word(&self) -> String {
         if self.is_told { String::new() } else { self.to_string() }
     }

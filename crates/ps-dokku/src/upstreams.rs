@@ -1,30 +1,30 @@
-//! The upstreams of an nginx configuration, as text in and text out. Dokku's template, and templates of apps that were made
-//! from it, join the address of each listener with a port of the port map. That is right for containers, each of which has an
-//! address of its own, and wrong for native processes, each of which has a port of its own. Only such servers are changed;
-//! every other byte stays.
+//! Corrects the upstreams of an nginx configuration, as text in and text out. Dokku's template, and templates of apps
+//! that were made from it, join the address of each listener with a port of the port map. That is right for
+//! containers, because each has an address of its own. It is wrong for native processes, which share one address and
+//! have a port each. Only servers written in that way are changed; every other byte stays.
 
 use std::ops::Range;
 
-/// What an upstream should lead to.
+/// Where the upstreams of an app should lead.
 pub(crate) struct Wanted<'a> {
-    /// The app, of which Dokku's template calls an upstream `<app>-<port>`.
+    /// The app's name. Dokku's template names an upstream `<app>-<port>`.
     pub(crate) app: &'a str,
-    /// Where the listeners are: `127.0.0.1`.
+    /// The address of the listeners: `127.0.0.1`.
     pub(crate) host: &'a str,
-    /// The ports of the listeners, in order; at least one.
+    /// The ports of the listeners, in the order of their slots; at least one.
     pub(crate) listeners: &'a [u16],
-    /// The ports that the port map calls the app's own.
+    /// The container ports of the app's port map, on which no native process listens.
     pub(crate) mapped: &'a [u16],
 }
 
-/// A simple directive: its words, and where it stands with its `;`.
+/// A simple directive: its words, and the range of text from its first word to its `;`.
 struct Statement {
     words: Vec<String>,
     span: Range<usize>,
 }
 
-/// The configuration with one server for each listener in every upstream that has one by a port of the port map; `None` where
-/// there is nothing to change.
+/// The configuration in which every upstream that led to a port of the port map has one server for each listener
+/// instead; `None` if nothing has to be changed.
 pub(crate) fn corrected(text: &str, wanted: &Wanted<'_>) -> Option<String> {
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
     for (name, servers) in upstreams(text) {
@@ -75,16 +75,16 @@ fn all_listeners(server: &Statement, wanted: &Wanted<'_>) -> String {
     wanted.listeners.iter().map(server_at).collect::<Vec<_>>().join("\n  ")
 }
 
-/// The port of `server <host>:<port> …;`.
+/// The port of the directive `server <host>:<port> …;`.
 fn port_of(server: &Statement, host: &str) -> Option<u16> {
     server.words.get(1)?.strip_prefix(host)?.strip_prefix(':')?.parse().ok()
 }
 
-/// Every upstream with its name and its servers, in the order of the text.
+/// Every upstream with its name and its `server` directives, in the order of the text.
 fn upstreams(text: &str) -> Vec<(String, Vec<Statement>)> {
     let mut found = Vec::new();
     let mut current: Option<(String, Vec<Statement>)> = None;
-    // How many blocks are open around this place, and at which depth the upstream is.
+    // How many blocks are open at this place, and the depth of the block of the upstream.
     let (mut depth, mut inside) = (0_usize, 0_usize);
     for (statement, end) in statements(text) {
         match end {
@@ -117,7 +117,7 @@ fn upstreams(text: &str) -> Vec<(String, Vec<Statement>)> {
     found
 }
 
-/// Every directive with the `;`, `{` or `}` that ends it. Comments, quotes and `${…}` are nginx's.
+/// Every directive, with the `;`, `{` or `}` that ends it. Comments, quotes and `${…}` are read by nginx's rules.
 fn statements(text: &str) -> Vec<(Statement, u8)> {
     let bytes = text.as_bytes();
     let mut found = Vec::new();

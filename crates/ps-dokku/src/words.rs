@@ -1,20 +1,21 @@
-//! Dokku's own sentences for what is refused here too. Where Dokku has none there is none, and ours is said.
+//! Dokku's own sentences for errors that Dokku has too. Where Dokku has no sentence, the result is `None`, and our
+//! own error is printed.
 
 use formation::{AppName, InvalidAppName, InvalidQuantity};
 use ps_apps::{Error, RefusedScaling};
 
-/// A command without an app.
+/// A command that needs an app was given none.
 pub const NO_APP: &str = "Please specify an app to run the command on";
 
-/// A command for all apps where there is none.
+/// A command for all apps, and there is no app.
 pub const NO_APPS: &str = "You haven't deployed any applications yet";
 
-/// An app that was created and never deployed.
+/// The app was created and never deployed.
 pub fn not_deployed(app: &AppName) -> String {
     format!("App {app} has not been deployed")
 }
 
-/// A refusal around an app that is not there, or a name that is none.
+/// The app does not exist, or its name is not valid.
 pub fn of_apps(error: &Error) -> Option<String> {
     match error {
         Error::NoSuchApp { app, .. } => Some(format!("App {app} does not exist")),
@@ -32,14 +33,14 @@ pub fn of_apps(error: &Error) -> Option<String> {
     }
 }
 
-/// A refusal of counts.
+/// The counts that a scale asked for are not valid.
 pub fn of_scaling(refused: &RefusedScaling) -> Option<String> {
     match refused {
         RefusedScaling::MissingCount(word) => Some(format!("Missing count for process type {word}")),
         RefusedScaling::Count(name, InvalidQuantity::NotANumber(_)) => {
             Some(format!("Invalid count for process type {name}"))
         }
-        // Dokku counts in 64 bits.
+        // Dokku reads counts as 64-bit numbers.
         RefusedScaling::Count(
             name,
             InvalidQuantity::TooLarge(digits) | InvalidQuantity::Negative(digits),
