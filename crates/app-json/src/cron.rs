@@ -7,7 +7,7 @@ use crate::keys::CRON;
 use crate::node::Node;
 use crate::remark::Remark;
 
-/// What of an entry is a setting of the type that it makes.
+/// The fields of an entry that become settings of a process type, and the names of these settings.
 const SETTINGS: [(&str, &str); 2] = [("schedule", "schedule"), ("concurrency_policy", "schedule-overlap")];
 
 /// One entry: a command, and when it runs.
@@ -15,17 +15,17 @@ const SETTINGS: [(&str, &str); 2] = [("schedule", "schedule"), ("concurrency_pol
 pub struct CronTask {
     /// The command.
     pub command: String,
-    /// Its schedule, and what happens where the run before still runs, as settings of a type.
+    /// Its schedule, and what happens if the previous run has not ended, as settings of a process type.
     pub settings: Vec<(&'static Setting, String)>,
-    /// Whether it is not to run for now (`maintenance`).
+    /// Whether the entry is switched off (`maintenance`).
     pub is_off: bool,
 }
 
-/// The entries, `None` for one that says nothing.
+/// The entries of `cron`. An entry that says nothing is `None`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tasks {
     all: Vec<Option<CronTask>>,
-    /// The first that makes no sense: only whoever runs them refuses it.
+    /// The first entry that is not valid. It is refused only by whoever runs the entries.
     nonsense: Option<Error>,
 }
 

@@ -1,4 +1,5 @@
-//! From text to a tree: JSON, comments, and a comma after the last element. Nothing looser: Dokku would refuse it.
+//! From text to a tree of values: JSON with comments and with a comma after the last element. Nothing else is added,
+//! because Dokku would refuse it.
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::{CollectOptions, ParseOptions};
@@ -18,7 +19,7 @@ const OPTIONS: ParseOptions = ParseOptions {
     allow_extended_string_escapes: false,
 };
 
-/// The value of the text, `None` if it holds only blanks and comments.
+/// The value of the text; `None` if it contains only white space and comments.
 pub(crate) fn parse(text: &str) -> Result<Option<Value<'_>>, Error> {
     let parsed = jsonc_parser::parse_to_ast(text, &CollectOptions::default(), &OPTIONS);
     parsed.map(|parsed| parsed.value).map_err(|why| Error::Syntax {
@@ -28,7 +29,7 @@ pub(crate) fn parse(text: &str) -> Result<Option<Value<'_>>, Error> {
     })
 }
 
-/// The parser begins its messages with a capital letter.
+/// Turns a message of the parser, which begins with a capital letter, into a fragment.
 fn sentence(message: &str) -> String {
     let mut letters = message.chars();
     let first = letters.next().map(|letter| letter.to_ascii_lowercase());

@@ -1,39 +1,40 @@
-//! Why a file is refused.
+//! Why an app.json is refused.
 
 use procfile::NotText;
 
-/// A refusal. Displays as a fragment that begins with the place: whoever read the file puts its name before it.
+/// A refusal. It displays as a fragment that begins with the place; whoever read the file puts the file's name before
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The author: the bytes are no text.
+    /// For the author: the bytes are not text.
     #[error(transparent)]
     NotText(#[from] NotText),
-    /// The author: the text is no JSON.
+    /// For the author: the text is not JSON.
     #[error("line {line}, column {column}: {what}")]
     Syntax {
         /// The line, from 1.
         line: usize,
         /// The column, from 1, in characters.
         column: usize,
-        /// What is wrong there.
+        /// The problem at that place.
         what: String,
     },
-    /// The author: a value that its key cannot have.
+    /// For the author: a value that its key cannot have.
     #[error("{}{wanted} is wanted, not {got}", if place.is_empty() { String::new() } else { format!("{place}: ") })]
     Value {
-        /// Where, `healthchecks.web[0].attempts`; empty for the whole file.
+        /// The place: `healthchecks.web[0].attempts`; empty for the whole file.
         place: String,
-        /// What would be right, with its article.
+        /// What would be right, with its article: `a whole number`.
         wanted: &'static str,
-        /// What stands there, shortened.
+        /// What the file has there, shortened.
         got: String,
     },
-    /// The author: a key that is no process type, or a value of which more is to be said than what would be right.
+    /// For the author: a key that is no process type, or a value whose problem needs a sentence of its own.
     #[error("{place}: {why}")]
     Name {
-        /// Where.
+        /// The place.
         place: String,
-        /// What is wrong with it.
+        /// The problem.
         why: String,
     },
 }

@@ -1,4 +1,5 @@
-//! `healthchecks`: what is asked of an instance when it starts and afterwards, and remarks about what is not.
+//! `healthchecks`: the checks that are made of an instance, at its start and afterwards, and remarks about those that
+//! are not made.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,29 +9,29 @@ use crate::keys::{HEADER, HEALTHCHECK, ON_FAILURE};
 use crate::node::Node;
 use crate::remark::Remark;
 
-/// What is larger was not meant; a clock can still add it.
+/// The longest time that makes sense, in seconds: one day.
 const MAX_SECONDS: i64 = 86_400;
 const MAX_ATTEMPTS: i64 = 1_000_000;
 const SECONDS: Range = Range { highest: MAX_SECONDS, wanted: "whole seconds, 0 to 86,400," };
 const TIMES: Range = Range { highest: MAX_ATTEMPTS, wanted: "a whole number from 0 to 1,000,000" };
 const USUAL_SECONDS: u64 = 5;
-/// How often an instance that is up is asked, in seconds.
+/// How often a running instance is checked if the file does not say so, in seconds.
 const USUAL_INTERVAL: u64 = 10;
 
-/// Which numbers make sense; 0 stands for what is usual.
+/// The numbers that a field may have. 0 means the default.
 struct Range {
     highest: i64,
     wanted: &'static str,
 }
 
-/// When a check is asked, and what follows when it fails.
+/// When a check is made, and what follows if it fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Before an instance counts as ready.
     Startup,
-    /// From then on: one that fails is started again.
+    /// While the instance runs. If the check fails, the instance is restarted.
     Liveness,
-    /// From then on: one that fails is not ready, and runs on.
+    /// While the instance runs. If the check fails, the instance is not ready, and goes on running.
     Readiness,
 }
 
@@ -53,13 +54,13 @@ pub struct HealthCheck {
     uptime: i64,
     warn: bool,
     scheme: String,
-    /// Keys that ask for something, and are not heeded in a check that is asked.
+    /// Keys that have no effect although the check is made, each with the reason.
     unheeded: Vec<(String, &'static str)>,
-    /// The first number that makes no sense, which Dokku's decoder takes.
+    /// The first number that is out of range. Dokku's decoder takes it.
     nonsense: Option<Error>,
 }
 
-/// Reads on into what an earlier `healthchecks` of the same file said, as Go does.
+/// Adds to what an earlier `healthchecks` of the same file said, as Go's decoder does.
 pub(crate) fn read(
     node: &Node<'_>,
     checks: &mut BTreeMap<String, Vec<HealthCheck>>,
@@ -79,51 +80,53 @@ pub(crate) fn read(
 }
 
 impl HealthCheck {
-    /// When it is asked; `None`: never.
+    /// When the check is made; `None` if it never is.
     pub fn kind(&self) -> Option<Kind> {
         self.known_kind().filter(|_| self.is_asked())
     }
 
-    /// The command that must end with status 0; empty: none is run.
+    /// The command that must end with status 0; empty if no command is run.
     pub fn command(&self) -> &[String] {
         &self.command
     }
 
-    /// How long an instance must have lived, if that is all that is asked.
+    /// How long an instance must have been running, if the check is nothing else than that.
     pub fn uptime(&self) -> Option<Duration> {
         (self.uptime > 0).then(|| seconds(self.uptime, 0))
     }
 
-    /// The path of a GET that must answer 2xx; `None`: the port must be listened on.
+    /// The path of a GET request that must be answered with 2xx. `None`: it is enough that something listens on the
+    /// port.
     pub fn path(&self) -> Option<&str> {
         let is_get = !self.content.is_empty() || !self.headers.is_empty();
         Some(self.path.as_str()).filter(|path| !path.is_empty()).or(is_get.then_some("/"))
     }
 
-    /// What the body of the answer must contain; empty: anything.
+    /// The text that the body of the answer must contain; empty if any body will do.
     pub fn content(&self) -> &str {
         &self.content
     }
 
-    /// Headers of the request, name and value.
+    /// Headers of the request, as name and value.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
     }
 
-    /// How often it may fail in a row: 3 times, unless more than 0 are asked for. Of a check that goes on `threshold` says so first.
+    /// How many failures in a row make the check fail: `attempts`, or 3 if that is not above 0. For liveness and
+    /// readiness `threshold` takes precedence.
     pub fn attempts(&self) -> u32 {
         let own = if self.goes_on() && self.threshold > 0 { self.threshold } else { self.attempts };
         let asked = Some(own.min(MAX_ATTEMPTS)).filter(|attempts| *attempts > 0);
         asked.and_then(|attempts| u32::try_from(attempts).ok()).unwrap_or(3)
     }
 
-    /// How long one try may take: 5 s, unless more than 0 are asked for.
+    /// How long one attempt may take: `timeout`, or 5 s if that is not above 0.
     pub fn timeout(&self) -> Duration {
         seconds(self.timeout, USUAL_SECONDS)
     }
 
-    /// How long to wait between tries, unless more than 0 are asked for: 5 s. Of a check that goes on `interval` says so first, and
-    /// 10 s are usual.
+    /// The pause between two attempts: `wait`, or 5 s if that is not above 0. For liveness and readiness `interval`
+    /// takes precedence, and the default is 10 s.
     pub fn wait(&self) -> Duration {
         match (self.goes_on(), self.interval > 0) {
             (true, true) => seconds(self.interval, USUAL_INTERVAL),
@@ -132,22 +135,22 @@ impl HealthCheck {
         }
     }
 
-    /// How long after the start, or after an instance became ready, it is asked for the first time.
+    /// How long after the start of the instance, or after it became ready, the first attempt is made.
     pub fn initial_delay(&self) -> Duration {
         seconds(self.initial_delay, 0)
     }
 
-    /// Whether its failure is told, and nothing follows from it.
+    /// Whether a failure is reported without any other consequence.
     pub fn only_warns(&self) -> bool {
         self.warn
     }
 
-    /// The command that is run when it has failed; empty: none.
+    /// The command that is run when the check has failed; empty if there is none.
     pub fn on_failure(&self) -> &[String] {
         &self.on_failure
     }
 
-    /// Whether each number of a check that is asked makes sense.
+    /// Whether every number of a check that is made is in its range.
     pub(crate) fn judge(&self) -> Result<(), Error> {
         let nonsense = self.nonsense.as_ref().filter(|_| self.is_asked());
         nonsense.map_or(Ok(()), |error| Err(error.clone()))
@@ -170,7 +173,7 @@ impl HealthCheck {
         self.not_asked().is_none()
     }
 
-    /// Why it is not asked.
+    /// Why the check is not made; `None` if it is.
     fn not_asked(&self) -> Option<&'static str> {
         match self.known_kind() {
             Some(_) => {}
@@ -189,7 +192,7 @@ impl HealthCheck {
         }
     }
 
-    /// What of it is not done.
+    /// Remarks about the parts of the check that have no effect.
     pub(crate) fn remarks(&self) -> Vec<Remark> {
         match self.not_asked() {
             Some(why) => vec![Remark::unread(&self.place, why)],
@@ -235,7 +238,7 @@ impl HealthCheck {
         Ok(())
     }
 
-    /// A number, whatever it is. What makes no sense is noted, for whoever wants to make the check.
+    /// Reads any number. One that is out of range is noted, and refused only if the check is made.
     fn number(&mut self, field: &Node<'_>, range: &Range) -> Result<i64, Error> {
         let number = field.whole_number()?.unwrap_or_default();
         if !(0..=range.highest).contains(&number) {
@@ -244,7 +247,7 @@ impl HealthCheck {
         Ok(number)
     }
 
-    /// Keys that are judged and do nothing.
+    /// Checks the values of keys that have no effect.
     fn take_unheeded(&mut self, key: &str, field: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<(), Error> {
         let why = match key {
             "name" => {
@@ -270,7 +273,7 @@ impl HealthCheck {
     }
 }
 
-/// Name and value of each.
+/// Name and value of each header.
 fn headers(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<Vec<(String, String)>, Error> {
     let mut headers = Vec::new();
     for header in node.elements()?.into_iter().filter(|header| !header.is_nothing()) {
@@ -288,7 +291,7 @@ fn headers(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<Vec<(String, St
     Ok(headers)
 }
 
-/// The command that it runs, and whether it calls a URL.
+/// The command of `onFailure`, and whether it also calls a URL.
 fn on_failure(node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<(Vec<String>, bool), Error> {
     let (mut command, mut has_url) = (Vec::new(), false);
     for (key, field) in node.fields(ON_FAILURE, remarks)? {

@@ -1,19 +1,19 @@
-//! Every key that app.json is known to have, of Dokku and of Heroku, and what becomes of it. One that is none of them may be a
-//! slip of the finger.
+//! Every key that app.json may have, of Dokku and of Heroku, and whether Formation reads it. A key that is in none of
+//! these tables may be a typing error.
 
 use type_settings::Setting;
 
-/// The keys of one object.
+/// The keys of one object of the file.
 pub(crate) type Keys<'a> = &'a [(&'static str, Use)];
 
-/// What becomes of a key.
+/// What happens to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    /// It is read here.
+    /// It is read.
     Read,
-    /// It describes the app to people and asks for nothing.
+    /// It describes the app to people and asks for nothing, so it is skipped without a remark.
     Silent,
-    /// It asks for something that is not done; where to get it instead.
+    /// It asks for something that is not done. The text says what to do instead.
     Unread(&'static str),
 }
 
@@ -21,7 +21,7 @@ use Use::{Read, Silent, Unread};
 
 const HEROKUS: Use = Unread("it is Heroku's");
 
-/// The whole file.
+/// The keys of the whole file.
 pub(crate) const TOP: Keys<'_> = &[
     ("$schema", Silent),
     ("addons", HEROKUS),
@@ -44,7 +44,7 @@ pub(crate) const TOP: Keys<'_> = &[
     ("website", Silent),
 ];
 
-/// `formation.<type>`: Dokku's keys, and the settings of a type.
+/// The keys of `formation.<type>`: Dokku's own, and the settings of a process type.
 pub(crate) fn formation() -> Vec<(&'static str, Use)> {
     FORMATION.iter().copied().chain(Setting::all().iter().map(|setting| (setting.key, Read))).collect()
 }
@@ -109,19 +109,19 @@ pub(crate) const HEADER: Keys<'_> = &[("name", Read), ("value", Read)];
 /// `healthchecks.<type>[n].onFailure`.
 pub(crate) const ON_FAILURE: Keys<'_> = &[("command", Read), ("url", Read)];
 
-/// The key that a name is, in whatever case.
+/// The key with this name, in any case.
 pub(crate) fn find(keys: Keys<'_>, name: &str) -> Option<(&'static str, Use)> {
     keys.iter().copied().find(|(key, _)| key.eq_ignore_ascii_case(name))
 }
 
-/// Whether a name is how people write a comment where JSON has none.
+/// Whether a key is a comment, as people write it where JSON has none: `"//": "text"`.
 pub(crate) fn is_comment(name: &str) -> bool {
     name.starts_with(['_', '#']) || name.starts_with("//") || name.eq_ignore_ascii_case("comment")
 }
 
-/// The key that a name was probably meant to be.
+/// The key that was probably meant by a name that is not known.
 pub(crate) fn nearest(keys: Keys<'_>, name: &str) -> Option<&'static str> {
-    // Nobody misspells a word by doubling its length; what is long is not measured.
+    // Only the beginning of a long name is compared. A typing error does not double the length of a name.
     let name = name.get(..name.len().min(40)).map(letters)?;
     let slips = |key: &str| strsim::osa_distance(&letters(key), &name);
     let read = keys.iter().filter(|(_, meaning)| *meaning != Silent).map(|(key, _)| *key);
@@ -129,7 +129,7 @@ pub(crate) fn nearest(keys: Keys<'_>, name: &str) -> Option<&'static str> {
     near.min_by_key(|key| slips(key))
 }
 
-/// A name without what people put between its words.
+/// A name without the characters that people put between its words: `health_checks` and `health-checks` are one name.
 fn letters(name: &str) -> String {
     name.chars().filter(|c| !matches!(c, '-' | '_' | ' ' | '.')).map(|c| c.to_ascii_lowercase()).collect()
 }

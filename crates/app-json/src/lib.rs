@@ -1,6 +1,7 @@
-//! app.json as Dokku's decoder reads it: JSON with comments and trailing commas, keys in any case, null for nothing, the
-//! last of two equal keys. What that decoder refuses is refused here, with its place in the file; what nobody acts on is
-//! remarked, so that whoever deploys can say so. It reads no file, runs nothing and knows no app.
+//! app.json as Dokku's decoder reads it: JSON with comments and trailing commas, keys in any case, null for "not
+//! set", and the last one of two equal keys counts. What that decoder refuses is refused here, with its place in the
+//! file. What nobody acts on becomes a remark, so that whoever deploys can print it. The crate reads no file, runs
+//! nothing and knows no app.
 
 mod cron;
 mod document;
@@ -30,7 +31,7 @@ use crate::node::Node;
 use crate::of_type::OfType;
 use crate::scripts::Scripts;
 
-/// The part of an app.json that somebody acts on, and remarks about the rest.
+/// The part of an app.json that Formation acts on, and remarks about the rest.
 #[derive(Clone, Debug, Default)]
 pub struct AppJson {
     formation: BTreeMap<String, OfType>,
@@ -41,7 +42,7 @@ pub struct AppJson {
 }
 
 impl AppJson {
-    /// Reads the bytes of a file; an empty one asks for nothing.
+    /// Reads the bytes of a file. An empty file asks for nothing.
     pub fn parse(bytes: &[u8]) -> Result<Self, Error> {
         let text = procfile::text(bytes)?;
         let mut app_json = Self::default();
@@ -63,28 +64,28 @@ impl AppJson {
         Ok(app_json)
     }
 
-    /// The counts it asks for, sorted by type: empty if it has none. A name that no process type has, and a count below 0
-    /// or above 10,000, which Dokku's decoder takes, is refused here.
+    /// The counts that the file asks for, sorted by type; empty if there are none. A name that no process type can
+    /// have, and a count below 0 or above 10,000, are refused here although Dokku's decoder takes them.
     pub fn formation(&self) -> Result<Vec<(ProcessType, Quantity)>, Error> {
         let entries = self.formation.iter().filter_map(|(name, of_type)| Some((name, of_type.quantity?)));
         entries.map(|(name, quantity)| of_type::judge(name, quantity)).collect()
     }
 
-    /// In which order old and new instances of a process type follow each other in a deploy, if it says so.
+    /// The order of old and new instances of a process type in a deploy, if the file sets it.
     pub fn strategy(&self, process_type: &str) -> Option<Strategy> {
         self.formation.get(process_type)?.strategy
     }
 
-    /// How many instances of a process type are brought up at a time, if it says so. As for Dokku, a number below 1 says
-    /// nothing.
+    /// How many instances of a process type are brought up at a time, if the file sets it. As for Dokku, a number
+    /// below 1 counts as not set.
     pub fn max_parallel(&self, process_type: &str) -> Option<NonZeroU16> {
         self.formation.get(process_type)?.max_parallel
     }
 
-    /// The settings of a process type, as text by the setting.
+    /// The settings of a process type, each with its value as text.
     ///
     /// # Errors
-    /// One of them makes no sense, with its place: `formation.web.stop_timeout_seconds`.
+    /// A value is not valid; the error names its place: `formation.web.stop_timeout_seconds`.
     pub fn settings(&self, process_type: &str) -> Result<&[(&'static Setting, String)], Error> {
         match self.formation.get(process_type) {
             Some(OfType { nonsense: Some(error), .. }) => Err(error.clone()),
@@ -93,63 +94,64 @@ impl AppJson {
         }
     }
 
-    /// The same, read; what it does not set is not set.
+    /// The settings of a process type as values. What the file does not set is left unset.
     ///
     /// # Errors
-    /// As of [`Self::settings`].
+    /// The same as of [`Self::settings`].
     pub fn type_settings(&self, process_type: &str) -> Result<TypeSettings, Error> {
         let mut settings = TypeSettings::default();
         for (setting, text) in self.settings(process_type)? {
-            // The text was judged when the file was read.
+            // The text was checked when the file was read.
             let _ = setting.take(text, &mut settings);
         }
         Ok(settings)
     }
 
-    /// The process types that its formation names, sorted.
+    /// The process types that `formation` names, sorted.
     pub fn formation_types(&self) -> impl Iterator<Item = &str> {
         self.formation.keys().map(String::as_str)
     }
 
-    /// The process types that it has settings for, sorted.
+    /// The process types for which the file has settings, sorted.
     pub fn types_with_settings(&self) -> impl Iterator<Item = &str> {
         let has_any = |(_, of_type): &(&String, &OfType)| !of_type.settings.is_empty();
         self.formation.iter().filter(has_any).map(|(name, _)| name.as_str())
     }
 
-    /// What `cron` has run by schedules, each with its number in the file, from 1.
+    /// The commands of `cron` that run by a schedule, each with its number in the file, from 1.
     ///
     /// # Errors
-    /// An entry makes no sense, with its place: `cron[0].schedule`.
+    /// An entry is not valid; the error names its place: `cron[0].schedule`.
     pub fn cron(&self) -> Result<impl Iterator<Item = (usize, &CronTask)>, Error> {
         self.tasks.get()
     }
 
-    /// The first of the scripts that Dokku runs in the app's image around a deploy, by its place in the file.
+    /// The place in the file of the first script that Dokku would run in the app's image around a deploy.
     pub fn deploy_script(&self) -> Option<&'static str> {
         self.scripts.first()
     }
 
-    /// The checks of a process type that are asked, each with the time when that is done.
+    /// The checks of a process type that are made, each with its kind, which says when.
     pub fn checks(&self, process_type: &str) -> impl Iterator<Item = (Kind, &HealthCheck)> {
         let checks = self.healthchecks.get(process_type).into_iter().flatten();
         checks.filter_map(|check| Some((check.kind()?, check)))
     }
 
-    /// Whether the checks of a process type can be made as they stand there.
+    /// Whether the checks of a process type can be made as they are written.
     ///
     /// # Errors
-    /// A number makes no sense, with its place: `healthchecks.web[0].timeout`.
+    /// A number is not valid; the error names its place: `healthchecks.web[0].timeout`.
     pub fn judge_checks(&self, process_type: &str) -> Result<(), Error> {
         self.healthchecks.get(process_type).into_iter().flatten().try_for_each(HealthCheck::judge)
     }
 
-    /// The process types that have checks of whatever kind, sorted.
+    /// The process types that have checks of any kind, sorted.
     pub fn checked_types(&self) -> impl Iterator<Item = &str> {
         self.healthchecks.iter().filter(|(_, checks)| !checks.is_empty()).map(|(name, _)| name.as_str())
     }
 
-    /// What stands in the file and does nothing, or will surprise, in the order in which it was met.
+    /// Remarks about what the file contains and nobody acts on, and about what may surprise, in the order of the
+    /// file.
     pub fn remarks(&self) -> &[Remark] {
         &self.remarks
     }

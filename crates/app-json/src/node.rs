@@ -1,5 +1,5 @@
-//! A value and its place in the file, taken apart as Go's encoding/json does it: null stands for nothing whatever is
-//! wanted, a value of another kind is refused.
+//! A value with its place in the file, taken apart as Go's encoding/json does it: null means "not set" for every kind
+//! of value, and a value of a wrong kind is refused.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,10 @@ use crate::keys::{Keys, Use};
 use crate::remark::Remark;
 use crate::{Error, keys};
 
-/// How much of a key or a value is shown, in characters.
+/// The longest part of a key or a value that a message shows, in characters.
 const MAX_SHOWN: usize = 60;
 
-/// A value, and where it lies.
+/// A value and its place in the file.
 #[derive(Clone, Debug)]
 pub(crate) struct Node<'a> {
     pub(crate) place: String,
@@ -26,12 +26,12 @@ impl<'a> Node<'a> {
         Self { place: String::new(), value, text }
     }
 
-    /// The members of an object whose keys anybody may choose, in order.
+    /// The members of an object with arbitrary keys, in the order of the file.
     pub(crate) fn members(&self) -> Result<Vec<(&'a str, Self)>, Error> {
         self.members_or("an object")
     }
 
-    /// The same; whoever wrote something else is told `wanted`.
+    /// The same. If the value is not an object, the refusal says that `wanted` is wanted.
     pub(crate) fn members_or(&self, wanted: &'static str) -> Result<Vec<(&'a str, Self)>, Error> {
         match self.value {
             Value::Object(object) => Ok(object
@@ -44,8 +44,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The members of an object with these keys, each by its own spelling, in order. Others are remarked, as is a key that
-    /// stands twice.
+    /// The members of an object whose keys are known, each under the known spelling of its key, in the order of the
+    /// file. Unknown keys and keys that occur twice become remarks.
     pub(crate) fn fields(
         &self,
         keys: Keys<'_>,
@@ -117,7 +117,8 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value of a setting as text: what a property of the same name would have. `wanted` is what would be right.
+    /// The value of a setting as text, as a property of the same name would have it. `wanted` says what would be
+    /// right.
     pub(crate) fn setting(&self, is_list: bool, wanted: &'static str) -> Result<Option<String>, Error> {
         match self.value {
             Value::StringLit(string) => Ok(Some(string.value.clone().into_owned())),
@@ -134,7 +135,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether it asks for nothing: null, or something empty.
+    /// Whether the value asks for nothing: it is null or empty.
     pub(crate) fn is_nothing(&self) -> bool {
         match self.value {
             Value::NullKeyword(_) => true,
@@ -159,14 +160,14 @@ impl<'a> Node<'a> {
     }
 }
 
-/// The place of a key in an object: `formation.web`, or `formation."a.b"` where the key is no plain word.
+/// The place of a key in an object: `formation.web`, or `formation."a.b"` if the key is no plain word.
 pub(crate) fn place(object: &str, key: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'$');
     let mut place = object.to_owned();
     if !place.is_empty() {
         place.push('.');
     }
-    // A string takes what is written to it.
+    // Writing to a string cannot fail.
     let _ = if !key.is_empty() && key.len() <= MAX_SHOWN && key.bytes().all(is_plain) {
         place.write_str(key)
     } else {

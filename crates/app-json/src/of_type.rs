@@ -1,4 +1,5 @@
-//! `formation`: how many instances of each type, in which order a deploy brings them up, and the settings of the type.
+//! `formation`: how many instances of each process type, the order in which a deploy brings them up, and the settings
+//! of the type.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
@@ -12,20 +13,21 @@ use crate::keys;
 use crate::node::{self, Node};
 use crate::remark::Remark;
 
-/// What `formation.<type>` says. `None`: nothing.
+/// What `formation.<type>` says. `None` means that it does not say.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OfType {
-    /// As it stands in the file; [`judge`] says whether a formation may have it.
+    /// The number in the file; [`judge`] decides whether a formation may have it.
     pub(crate) quantity: Option<i64>,
     pub(crate) max_parallel: Option<NonZeroU16>,
     pub(crate) strategy: Option<Strategy>,
-    /// The settings of the type, each as text that makes sense.
+    /// The settings of the type, each as valid text.
     pub(crate) settings: Vec<(&'static Setting, String)>,
-    /// The first setting that makes none: only whoever asks for settings refuses it, because Dokku does not know them.
+    /// The first setting that is not valid. It is refused only by whoever asks for settings, because Dokku does not
+    /// know them.
     pub(crate) nonsense: Option<Error>,
 }
 
-/// Reads on into what an earlier `formation` of the same file said, as Go does.
+/// Adds to what an earlier `formation` of the same file said, as Go's decoder does.
 pub(crate) fn read(
     node: &Node<'_>,
     formation: &mut BTreeMap<String, OfType>,
@@ -69,7 +71,8 @@ impl OfType {
     }
 }
 
-/// Dokku takes no notice of a number below 1. One above 65,535 is as good as that, since no type has more than 10,000 slots.
+/// Dokku ignores a number below 1. A number above 65,535 has the same effect as 65,535, because no type has more than
+/// 10,000 slots.
 fn at_a_time(number: i64) -> Option<NonZeroU16> {
     let number = u64::try_from(number).ok()?;
     NonZeroU16::new(u16::try_from(number).unwrap_or(u16::MAX))
@@ -81,7 +84,7 @@ fn strategy(field: &Node<'_>) -> Result<Option<Strategy>, Error> {
     found.map(Some).ok_or_else(|| field.refuse("overlap, one-by-one or stop-first"))
 }
 
-/// A count as a formation may have it.
+/// A count that a formation may have, or the refusal.
 pub(crate) fn judge(name: &str, quantity: i64) -> Result<(ProcessType, Quantity), Error> {
     let place = node::place("formation", name);
     let process_type = name.parse().map_err(|why: formation::InvalidProcessType| Error::Name {

@@ -1,27 +1,27 @@
-//! What stands in a file and does nothing, or not what it seems to.
+//! Remarks about parts of the file that have no effect, or not the effect that they seem to have.
 
 use std::fmt;
 
 /// A remark about one place. Displays as one line that begins with the place: `formation.web.size is not heeded here: …`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Remark {
-    /// A key that nobody knows.
+    /// A key that is not known.
     Unknown {
-        /// Where.
+        /// Its place in the file.
         place: String,
         /// The key that was probably meant.
         meant: Option<&'static str>,
     },
     /// A key that stands twice in its object.
     Twice {
-        /// Where.
+        /// Its place in the file.
         place: String,
     },
-    /// It asks for something that is not done.
+    /// A key that asks for something that is not done.
     Unread {
-        /// Where.
+        /// Its place in the file.
         place: String,
-        /// Why, or what to do instead.
+        /// The reason, or what to do instead.
         why: &'static str,
     },
 }
@@ -31,7 +31,7 @@ impl Remark {
         Self::Unknown { place, meant }
     }
 
-    /// Where, in the file: `healthchecks.web[0].port`.
+    /// The place in the file: `healthchecks.web[0].port`.
     pub fn place(&self) -> &str {
         match self {
             Self::Unknown { place, .. } | Self::Twice { place } | Self::Unread { place, .. } => place,

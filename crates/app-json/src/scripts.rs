@@ -1,4 +1,4 @@
-//! `scripts`: commands that Dokku runs in the app's image. None of them is run by those who read this.
+//! `scripts`: commands that Dokku runs in the app's image. Formation runs none of them.
 
 use crate::Error;
 use crate::keys::{DOKKU, SCRIPTS};
@@ -36,7 +36,7 @@ impl Scripts {
         Ok(())
     }
 
-    /// The place of the first that is there.
+    /// The place of the first script that the file has.
     pub(crate) fn first(&self) -> Option<&'static str> {
         self.places().next()
     }
@@ -62,7 +62,7 @@ impl Scripts {
     }
 }
 
-/// Null leaves what an earlier key of the same name said, as in Go.
+/// As in Go, null keeps the value that an earlier key of the same name gave.
 fn set(script: &mut String, node: &Node<'_>) -> Result<(), Error> {
     if let Some(command) = node.string()? {
         *script = command;

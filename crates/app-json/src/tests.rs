@@ -4,7 +4,7 @@ use std::fs;
 
 use super::{AppJson, Kind};
 
-/// The counts as `type=n` words, or the refusal.
+/// The counts as words `type=n`, or the refusal.
 fn counts(bytes: &[u8]) -> Result<String, String> {
     let app_json = AppJson::parse(bytes).map_err(|why| why.to_string())?;
     let formation = app_json.formation().map_err(|why| why.to_string())?;
@@ -32,7 +32,8 @@ fn what_dokkus_decoder_takes_is_taken() {
         (r#"{"formation": {"web": {"quantity": 0}, "a-b": {"quantity": 10000}}}"#, "a-b=10000 web=0"),
         ("\u{feff}{\"formation\": {\"web\": {\"quantity\": 2}}}\r\n", "web=2"),
         ("{ // how many\n \"formation\": { \"web\": { \"quantity\": 2, /* two */ }, },\n}", "web=2"),
-        // The last one counts; objects of the same name are read into one another, types are not.
+        // The last one counts. Two objects of the same name are merged, but two entries of the same process type are
+        // not.
         (r#"{"formation": {"web": {"quantity": 1, "quantity": 2}}}"#, "web=2"),
         (
             r#"{"formation": {"web": {"quantity": 1}}, "formation": {"worker": {"quantity": 3}}}"#,
@@ -46,7 +47,7 @@ fn what_dokkus_decoder_takes_is_taken() {
     }
 }
 
-/// That each text is refused, in one line and these words.
+/// Checks that each text is refused with this message, which is one line.
 fn are_refused(texts: &[(&str, &str)]) {
     for (text, expected) in texts {
         let said = counts(text.as_bytes()).expect_err(text);
