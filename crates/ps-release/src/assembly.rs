@@ -1,4 +1,4 @@
-//! A release, put together from what lies on disk.
+//! Puts a release together from the files and properties of an app.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -17,12 +17,12 @@ use crate::{
     environment, settings,
 };
 
-/// A release, and what is odd about the env files that it was made from: a line each, with the file and its line.
+/// A release, and warnings about the env files that it was made from: one line each, with the file and its line.
 #[derive(Debug)]
 pub struct Assembled {
     /// The release.
     pub release: Release,
-    /// What to say about its environment.
+    /// Warnings about the environment.
     pub warnings: Vec<String>,
 }
 
@@ -31,28 +31,29 @@ pub struct Assembled {
 pub struct Runnable {
     /// How many instances of which types.
     pub formation: Formation,
-    /// Types of which instances are wanted and that the Procfile does not have.
+    /// Types that are wanted but that the Procfile does not have.
     pub skipped: Vec<ProcessType>,
 }
 
-/// The release that was deployed last; `None` if there was none.
+/// The release that was deployed last; `None` if there was no deploy.
 pub fn deployed(world: &World, app: &AppName) -> Result<Option<Assembled>, Error> {
     let Some(source) = checkout::recorded(world, app)? else { return Ok(None) };
     let procfile = state_file::read(&world.procfile_path(app), true)?;
     let procfile = procfile.map(|bytes| Procfile::parse(&bytes)).transpose();
     let procfile = match (&source, procfile) {
-        // Nobody who runs the app from a directory has none: it was removed since.
+        // An app that is run from a directory always has a recorded Procfile, so it has been removed.
         (Source::Directory(_), Ok(None)) => Err(Broken::Missing),
         (_, read) => read.map_err(Broken::from),
     };
     let bad = |path, source| Error::BadRecord { path, app: app.to_string(), source };
     let procfile = procfile.map_err(|broken| bad(world.procfile_path(app), broken))?;
     let app_json = settings::recorded(world, app)?;
-    // What a deploy of an earlier version passed over must not keep the app from being started again.
+    // A deploy of an earlier version may have ignored problems of the file. They must not keep the app from being
+    // started again.
     put_together(world, app, source, procfile.as_ref(), &app_json).map(Some)
 }
 
-/// A release of `source` with these files and the app's properties and environment.
+/// Makes a release of `source` from these files and from the app's properties and environment.
 pub fn assemble(
     world: &World,
     app: &AppName,
@@ -117,7 +118,7 @@ fn put_together(
         process.settings = heeded(&stored.of_type(&process.process_type, of_file));
     }
     let environment = match &source {
-        // The supervisor reads the files itself, at each start.
+        // The supervisor itself reads the files at each start.
         Source::Directory(_) => Variables::default(),
         Source::Image(_) => environment::stored(world, app)?,
     };
@@ -133,12 +134,13 @@ fn put_together(
     Ok(Assembled { release, warnings: environment.warnings().to_vec() })
 }
 
-/// Whether the tasks of app.json are run by us: inside Dokku its plugin `cron` does it, and containers have no clock.
+/// Whether Formation runs the tasks of app.json. Inside Dokku its plugin `cron` runs them, and docker-local has
+/// nobody to start them in time.
 pub(crate) fn is_run_here(world: &World, source: &Source) -> bool {
     matches!(source, Source::Directory(_)) && !world.inside_dokku()
 }
 
-/// What `web` runs in place of the Procfile's command, or of the image's.
+/// The command of `web` that takes the place of the Procfile's or the image's.
 fn start_command(world: &World, app: &AppName, source: &Source) -> Result<Option<String>, Error> {
     let own = world.ps_property(app, START_CMD)?;
     Ok(match (own, source) {
@@ -147,7 +149,7 @@ fn start_command(world: &World, app: &AppName, source: &Source) -> Result<Option
     })
 }
 
-/// An image brings no Procfile, and its `web` gets an entry; a Procfile without `web` keeps having none.
+/// An image brings no Procfile, so its `web` gets an entry here. A Procfile without `web` is left without it.
 fn replace_first(processes: &mut Vec<Process>, command: String, source: &Source) {
     let process_type = FIRST_TYPE.parse().expect("web is a process type");
     match (processes.iter_mut().find(|process| process.process_type == process_type), source) {
@@ -159,7 +161,7 @@ fn replace_first(processes: &mut Vec<Process>, command: String, source: &Source)
     }
 }
 
-/// An image brings no Procfile: types for which something is set get an entry.
+/// An image brings no Procfile, so each type for which something is set gets an entry here.
 fn add_types<'a>(processes: &mut Vec<Process>, names: impl Iterator<Item = &'a str>) {
     for process_type in names.filter_map(|name| name.parse::<ProcessType>().ok()) {
         if !processes.iter().any(|process| process.process_type == process_type) {
@@ -168,7 +170,7 @@ fn add_types<'a>(processes: &mut Vec<Process>, names: impl Iterator<Item = &'a s
     }
 }
 
-/// The checks that the file has for a type.
+/// The checks of a type in app.json.
 pub fn checks(app_json: &AppJson, process_type: &ProcessType) -> Checks {
     let mut checks = Checks::default();
     for (kind, asked) in app_json.checks(process_type.as_str()) {
@@ -205,19 +207,19 @@ fn check(check: &HealthCheck) -> Check {
     }
 }
 
-/// The formation as far as a release can run it.
+/// The part of the stored formation that a release can run.
 pub fn runnable(stored: &StoredFormation, release: &Release) -> Runnable {
-    // An image brings no Procfile that could say which types there are.
+    // An image brings no Procfile, so it is not known which types there are.
     let has_any = matches!(release.source, Source::Directory(_)) && !release.processes.is_empty();
     let known =
         has_any.then(|| release.processes.iter().map(|process| process.process_type.clone()).collect());
     runnable_of(stored, known.as_ref())
 }
 
-/// [`runnable`] by the types that are known; `None`: any may run.
+/// Like [`runnable`], for a set of known types. `None`: every type may run.
 pub fn runnable_of(stored: &StoredFormation, known: Option<&BTreeSet<ProcessType>>) -> Runnable {
     let is_known = |process_type: &ProcessType| known.is_none_or(|known| known.contains(process_type));
-    // Every new app begins with web=1: that nobody has a web process is no news.
+    // Every new app begins with `web=1`. It is not worth a warning that an app without a web process does not run it.
     let is_default = |process_type: &ProcessType, quantity: Quantity| {
         process_type.as_str() == FIRST_TYPE && quantity == Quantity::ONE
     };
@@ -231,7 +233,7 @@ pub fn runnable_of(stored: &StoredFormation, known: Option<&BTreeSet<ProcessType
     Runnable { formation, skipped }
 }
 
-/// The variables of a container; the engine takes text alone.
+/// The variables of a container as text, because the engine accepts nothing else.
 fn of_container(variables: &Variables) -> Result<Vec<(String, String)>, Error> {
     let text = |(name, value): (&OsStr, &OsStr)| match (name.to_str(), value.to_str()) {
         (Some(name), Some(value)) => Ok((name.to_owned(), value.to_owned())),

@@ -1,4 +1,5 @@
-//! The Procfile and the app.json of a deploy inside Dokku: those of the deploy that is under way, else those of the last one.
+//! The Procfile and the app.json of a deploy inside Dokku: those of the deploy that is running, or else those of the
+//! last one.
 
 use app_json::AppJson;
 use formation::AppName;
@@ -7,7 +8,7 @@ use ps_apps::{World, state_file};
 
 use crate::Error;
 
-/// The Procfile. An app without one is refused: nobody knows what to run.
+/// The Procfile. An app without one is refused, because nothing says what to run.
 pub fn procfile(world: &World, app: &AppName) -> Result<Procfile, Error> {
     let Some(path) = world.current_procfile(app) else {
         return Err(Error::NothingToRun { app: app.to_string() });
@@ -16,7 +17,7 @@ pub fn procfile(world: &World, app: &AppName) -> Result<Procfile, Error> {
     Procfile::parse(&bytes).map_err(|broken| Error::BadFile { path, source: broken.into() })
 }
 
-/// The app.json; an app without one has an empty one.
+/// The app.json. An app without one has an empty app.json.
 pub fn app_json(world: &World, app: &AppName) -> Result<AppJson, Error> {
     let Some(path) = world.current_app_json(app) else { return Ok(AppJson::default()) };
     let bytes = state_file::read(&path, false)?.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Where an app's program comes from, and what lies there: a directory with a Procfile, an image, or one command.
+//! What an app is run from, and the files that it brings: a directory with a Procfile, an image, or one command.
 
 use std::env;
 use std::fs;
@@ -13,11 +13,11 @@ use ps_apps::{Bytes, DOKKU_SCALE, Deployed, World, nearby, state_file};
 
 use crate::{APP_JSON, Error, Source};
 
-/// What is recorded as the kind of a source.
+/// The kind of a source, as it is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Directory,
-    /// A directory whose Procfile, if it has one, was not used: a command was given.
+    /// A directory whose Procfile, if it has one, was not used because a command was given.
     Command,
     Image,
 }
@@ -31,7 +31,7 @@ impl Kind {
         }
     }
 
-    /// The source that lies at `place`: a directory's path, or an image.
+    /// The source of this kind. `place` is the path of a directory, or the name of an image.
     fn source(self, place: String) -> Source {
         match self {
             Self::Directory | Self::Command => Source::Directory(PathBuf::from(place)),
@@ -44,25 +44,26 @@ impl Kind {
     }
 }
 
-/// A source, with the files it brought along.
+/// A source, and the files that it brings.
 #[derive(Debug)]
 pub struct Checkout {
     kind: Kind,
-    /// Where the program lies.
+    /// The source.
     pub source: Source,
-    /// The Procfile, whole; `None` for an image without one.
+    /// The bytes of the Procfile; `None` for an image without one.
     pub procfile: Option<Vec<u8>>,
-    /// The app.json, whole.
+    /// The bytes of the app.json; `None` if there is none.
     pub app_json: Option<Vec<u8>>,
-    /// The DOKKU_SCALE file, whole.
+    /// The bytes of the DOKKU_SCALE file; `None` if there is none.
     pub dokku_scale: Option<Vec<u8>>,
 }
 
 impl Checkout {
-    /// What lies in a directory. `command` stands in for a Procfile.
+    /// Reads a directory. If `command` is given, it takes the place of the Procfile.
     pub fn of_directory(directory: &Path, procfile: &str, command: Option<&str>) -> Result<Self, Error> {
         let typed = typed(directory)?;
-        // All files are read where the path leads now, though a link in it may be flipped meanwhile.
+        // The path is resolved once and all files are read from the result, even if a link in the path is changed
+        // meanwhile.
         let directory = match typed.canonicalize() {
             Ok(directory) if directory.is_dir() => directory,
             Ok(_) => return Err(Error::NotADirectory { path: typed }),
@@ -78,7 +79,7 @@ impl Checkout {
         Ok(Self { kind, source: Source::Directory(typed), procfile: Some(procfile), app_json, dokku_scale })
     }
 
-    /// An image: it brings no files that could be read from here.
+    /// An image. It brings no files, because nothing of an image can be read without the engine.
     pub fn of_image(image: &str) -> Result<Self, Error> {
         if image.is_empty() || image.contains(char::is_whitespace) {
             return Err(Error::NoImage { image: image.to_owned() });
@@ -92,7 +93,7 @@ impl Checkout {
         })
     }
 
-    /// The source of the last deploy, read anew.
+    /// Reads the source of the last deploy again.
     pub fn again(world: &World, app: &AppName, procfile: &str) -> Result<Self, Error> {
         let Some((kind, place)) = recorded_place(world, app)? else {
             return Err(Error::NeverDeployed { app: app.to_string() });
@@ -101,7 +102,7 @@ impl Checkout {
         match kind {
             Kind::Image => Self::of_image(&place),
             Kind::Directory => Self::of_directory(directory, procfile, None),
-            // What was recorded as its Procfile is all there is.
+            // A command has no file that could be read again, so the recorded Procfile is used.
             Kind::Command => {
                 let recorded = state_file::read(&world.procfile_path(app), true)?;
                 let app_json = read(&directory.join(APP_JSON))?;
@@ -111,7 +112,8 @@ impl Checkout {
         }
     }
 
-    /// What an earlier deploy has written down, with the files as they were then. What they name is run where it lies now.
+    /// The source that an earlier deploy recorded, with its files as they were then. The directory or image itself is
+    /// used as it is now.
     pub fn of_record(record: &Deployed) -> Result<Self, Error> {
         let kind = Kind::parse(&record.kind);
         let kind = kind.ok_or_else(|| Error::UnknownSource { kind: record.kind.clone() })?;
@@ -126,7 +128,7 @@ impl Checkout {
         Ok(Self { kind, source, procfile, app_json, dokku_scale: None })
     }
 
-    /// The Procfile, read; a bad one names its lines.
+    /// The Procfile, parsed. The error for an invalid one names its lines.
     pub fn parsed(&self) -> Result<Option<Procfile>, Error> {
         let Some(bytes) = &self.procfile else { return Ok(None) };
         let origin = match &self.source {
@@ -136,12 +138,12 @@ impl Checkout {
         Procfile::parse(bytes).map(Some).map_err(|source| Error::BadProcfile { origin, source })
     }
 
-    /// The app.json, read; a source without one asks for nothing.
+    /// The app.json, parsed. A source without one has an empty app.json.
     pub fn parsed_app_json(&self) -> Result<AppJson, Error> {
         AppJson::parse(self.app_json.as_deref().unwrap_or_default()).map_err(Error::BadAppJson)
     }
 
-    /// The kind of the source, in the word that is recorded, and where it lies.
+    /// The kind of the source, in the word that is recorded, and the directory or image.
     pub fn place(&self) -> (&'static str, String) {
         let place = match &self.source {
             Source::Directory(directory) => directory.to_string_lossy().into_owned(),
@@ -151,11 +153,13 @@ impl Checkout {
     }
 }
 
-/// A path as it was typed, made absolute without resolving a link in it: a `current` that leads elsewhere by the next verb
-/// is a new release. A relative one begins where the shell says it is, which may be such a link as well.
+/// The path as it was typed, made absolute without resolving its links. If `current` is a link and leads elsewhere at
+/// the next deploy, that is a new release. A relative path starts from the shell's working directory, whose name may
+/// contain such a link as well.
 fn typed(path: &Path) -> Result<PathBuf, Error> {
     let absolute = match shell_directory().filter(|_| path.is_relative()) {
-        // `.` and doubled slashes go, `..` stays: what it means depends on where a link leads.
+        // `.` and doubled slashes are removed. `..` stays, because its meaning depends on where a link before it
+        // leads.
         Some(here) => here.join(path).components().collect(),
         None => std::path::absolute(path)
             .map_err(|source| Error::NotAbsolute { path: path.to_owned(), source })?,
@@ -167,7 +171,8 @@ fn typed(path: &Path) -> Result<PathBuf, Error> {
     Ok(absolute)
 }
 
-/// The working directory by the name that the shell has for it, links included (`PWD`), if it is that directory.
+/// The working directory under the name that the shell has for it (`PWD`), links included; `None` if that is another
+/// directory.
 fn shell_directory() -> Option<PathBuf> {
     let named = PathBuf::from(env::var_os("PWD")?);
     let is_plain = named.is_absolute() && !named.components().any(|part| part == Component::ParentDir);
@@ -176,7 +181,7 @@ fn shell_directory() -> Option<PathBuf> {
     Some(named).filter(|_| is_plain && is_here)
 }
 
-/// The source of the last deploy; `None` if there was none.
+/// The source of the last deploy; `None` if there was no deploy.
 pub fn recorded(world: &World, app: &AppName) -> Result<Option<Source>, Error> {
     Ok(recorded_place(world, app)?.map(|(kind, place)| kind.source(place)))
 }
@@ -186,8 +191,8 @@ fn recorded_place(world: &World, app: &AppName) -> Result<Option<(Kind, String)>
     Ok(recorded.and_then(|(kind, place)| Some((Kind::parse(&kind)?, place))))
 }
 
-/// The Procfile that a command stands for. There a blank before `#` or `//` begins a comment: a command that would lose what its
-/// shell would have run is refused.
+/// A Procfile with this command for `web`. In a Procfile a blank before `#` or `//` begins a comment, but a shell
+/// would run such a command differently; a command that would lose a part in this way is refused.
 fn one_command(command: &str) -> Result<Vec<u8>, Error> {
     if command.trim().is_empty() || command.contains(['\n', '\r']) {
         return Err(Error::NotOneCommand { command: command.to_owned() });
@@ -203,7 +208,7 @@ fn one_command(command: &str) -> Result<Vec<u8>, Error> {
     Ok(procfile)
 }
 
-/// What to do where there is no Procfile; a file that is probably meant to be it is named.
+/// The error for a missing Procfile. If there is a file that was probably meant, the error names it.
 fn no_procfile(directory: &Path, procfile: &str) -> Error {
     let path = directory.join(procfile);
     let (parent, name) = (path.parent().unwrap_or(directory), path.file_name().unwrap_or_default());
@@ -216,7 +221,7 @@ fn no_procfile(directory: &Path, procfile: &str) -> Error {
     Error::NoProcfile { procfile: procfile.to_owned(), directory: directory.to_owned(), there }
 }
 
-/// A file of the source; `None` if it is not there.
+/// A file of the source; `None` if there is no such file.
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match durable::input(path, state_file::MAX_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),

@@ -1,26 +1,26 @@
-//! The command line of an app that has no Procfile, from the words of whoever deploys it. It is recorded as one line, so each
-//! argument is quoted as a shell and a Procfile both read it.
+//! The command line of an app that has no Procfile, from the arguments of a deploy. It is recorded as one line, so
+//! each argument is quoted in a way that both a shell and a Procfile read back correctly.
 
 use std::fmt::Write;
 
 use crate::Error;
 
-/// What a deploy says instead of a Procfile.
+/// What a deploy was given in place of a Procfile.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CommandLine<'a> {
-    /// A command as a shell reads it; with an interpreter the script, and perhaps its arguments.
+    /// A command for a shell. With an interpreter it is the path of a script, and perhaps its arguments.
     pub command: Option<&'a str>,
     /// The program that runs the script.
     pub interpreter: Option<&'a str>,
-    /// Arguments that follow, each exactly as it is; without a command the first one is the program.
+    /// Further arguments, each taken literally. Without a command the first one is the program.
     pub arguments: &'a [String],
 }
 
 impl CommandLine<'_> {
-    /// The whole line; `None` if nothing was said.
+    /// The whole command line; `None` if nothing was given.
     ///
     /// # Errors
-    /// An argument is no part of a line, or the command is a script for a shell, to which nothing can be added.
+    /// An argument cannot be part of a line, or the command is a script for a shell, to which nothing can be added.
     pub fn line(self) -> Result<Option<String>, Error> {
         let adds = self.interpreter.is_some() || !self.arguments.is_empty();
         if let Some(command) = self.command.filter(|command| adds && !is_simple(command)) {
@@ -32,21 +32,22 @@ impl CommandLine<'_> {
         let parts: Vec<String> =
             interpreter.into_iter().chain(command).chain(words).collect::<Result<_, _>>()?;
         let line = parts.join(" ");
-        // What stands in quotes may look like an operator: then a shell reads the line, and is to leave nothing of itself behind.
+        // An argument inside quotes may look like an operator. Then a shell reads the line, and `exec` makes sure
+        // that the shell does not stay around the program.
         let is_for_a_shell = !self.arguments.is_empty() && !is_simple(&line);
-        // An empty command was said, and is refused by whoever takes it.
+        // An empty command counts as given. It is refused by the caller.
         let is_said = self.command.is_some() || !line.is_empty();
         Ok(is_said.then(|| if is_for_a_shell { format!("exec {line}") } else { line }))
     }
 }
 
-/// Whether a command is a program and its arguments, whatever its variables hold.
+/// Whether a command consists of a program and its arguments, whatever values its variables have.
 fn is_simple(command: &str) -> bool {
     procfile::words(command, &|_| Some(b"x".to_vec())).is_some()
 }
 
-/// A word as a shell reads it back. In a Procfile a blank before `#` or `//` begins a comment, also within quotes: a backslash
-/// outside of them comes between.
+/// The word in quotes, so that a shell reads it back. In a Procfile a blank before `#` or `//` begins a comment, also
+/// inside quotes. In such a place the quotes are closed and the character is written with a backslash.
 fn quoted(word: &str) -> Result<String, Error> {
     if word.contains(['\n', '\r', '\0']) {
         return Err(Error::NotOneWord { word: word.to_owned() });
@@ -60,7 +61,7 @@ fn quoted(word: &str) -> Result<String, Error> {
     for character in word.chars() {
         let may_begin_comment = matches!(character, '#' | '/') && before.is_some_and(char::is_whitespace);
         if character == '\'' || may_begin_comment {
-            // Writing into a string cannot fail.
+            // Writing to a string cannot fail.
             let _ = write!(line, "'\\{character}'");
         } else {
             line.push(character);

@@ -1,5 +1,5 @@
-//! How many instances a deploy wants: `--scale` > app.json > DOKKU_SCALE > what is stored
-//! (docs/programs/ps-scale.md#where-counts-come-from).
+//! How many instances a deploy wants. `--scale` takes precedence over app.json, that over a DOKKU_SCALE file, and
+//! that over the stored formation (docs/programs/ps-scale.md#where-counts-come-from).
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use ps_apps::{
 
 use crate::{APP_JSON, Checkout, Error};
 
-/// What decides how many instances a deploy wants, read once.
+/// Everything that decides how many instances a deploy wants, read once.
 pub struct Counts {
     offered: OfferedCounts,
     known: Option<BTreeSet<ProcessType>>,
@@ -21,7 +21,7 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// What the arguments, app.json and a DOKKU_SCALE file say.
+    /// Reads the arguments, the app.json and the DOKKU_SCALE file of a deploy.
     pub fn read(
         arguments: &[String],
         checkout: &Checkout,
@@ -43,7 +43,7 @@ impl Counts {
         Ok(Self { offered, known, max: Quantity::new(cpus).unwrap_or(Quantity::ONE) })
     }
 
-    /// The formation that this deploy wants, and who said so (`None`: it is as stored).
+    /// The formation that this deploy wants, and where it comes from (`None`: it is the stored one).
     pub fn apply(
         &self,
         world: &World,
@@ -60,8 +60,8 @@ impl Counts {
         Ok(self.offered.apply(rule, &stored)?)
     }
 
-    /// What a file does to the formation, a line each, for a person to read before it is done: that Dokku no longer reads the
-    /// file, and which types end because it does not name them.
+    /// What a file does to the formation, one line each, to be printed before it happens: that Dokku no longer reads
+    /// the file, and which types end because the file does not name them.
     pub fn hints(
         &self,
         world: &World,
@@ -95,7 +95,7 @@ impl Counts {
         self.known.as_ref().is_none_or(|known| known.contains(process_type))
     }
 
-    /// Whether the formation may be scaled by hand: not where app.json has it.
+    /// Whether the formation may be scaled by hand. It may not if app.json has a formation.
     pub fn can_scale(&self) -> bool {
         self.offered.app_json.is_empty()
     }

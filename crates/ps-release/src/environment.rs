@@ -1,4 +1,5 @@
-//! The environment that is stored of an app: what a container is given of it, and how a deploy changes it (`--env-file`).
+//! The stored environment of an app: the part of it that a container gets, and how a deploy changes it
+//! (`--env-file`).
 
 use std::path::Path;
 
@@ -11,7 +12,7 @@ use ps_apps::state_file;
 
 use crate::Error;
 
-/// The variables that are stored: those of all apps, and over them the app's own.
+/// The stored variables of an app: those that hold for all apps, overridden by the app's own.
 pub(crate) fn stored(world: &World, app: &AppName) -> Result<Variables, Error> {
     let grammar = if world.inside_dokku() { Grammar::Dokku } else { Grammar::Own };
     let mut variables = Variables::default();
@@ -21,20 +22,21 @@ pub(crate) fn stored(world: &World, app: &AppName) -> Result<Variables, Error> {
     Ok(variables)
 }
 
-/// The app's ENV file as it was before a deploy, for the case that the deploy fails.
+/// The app's ENV file as it was before a deploy, so that it can be restored if the deploy fails.
 #[derive(Debug)]
 pub enum Environment {
-    /// The deploy brings no environment.
+    /// The deploy brought no environment of its own.
     Untouched,
-    /// Another file took its place.
+    /// The deploy replaced the ENV file.
     Replaced {
-        /// What it was; `None` if there was none.
+        /// The bytes of the earlier file; `None` if there was none.
         before: Option<Vec<u8>>,
     },
 }
 
 impl Environment {
-    /// Makes the variables of a file the app's. `file` is what messages call it. Bytes that make no sense change nothing.
+    /// Makes the variables of an env file the app's environment. `file` is its name in messages. If the bytes are not
+    /// a valid env file, nothing is changed.
     pub fn replace(world: &World, app: &AppName, file: &Path, bytes: &[u8]) -> Result<Self, Error> {
         Variables::default().add(file, bytes, Grammar::Own).map_err(Error::Environment)?;
         let before = state_file::read(&world.env_path(app), true)?;
@@ -42,7 +44,7 @@ impl Environment {
         Ok(Self::Replaced { before })
     }
 
-    /// What was before is the app's environment again.
+    /// Restores the environment from before the deploy.
     pub fn put_back(self, world: &World, app: &AppName) -> Result<(), Error> {
         match self {
             Self::Untouched => Ok(()),

@@ -1,4 +1,4 @@
-//! Why there is no release: what the source, its files or what is stored of the app lack.
+//! Why no release can be made: the problem lies in the source, in its files, or in the stored data of the app.
 
 use std::io;
 use std::path::PathBuf;
@@ -9,32 +9,32 @@ use formation::ProcessType;
 use procfile::ParseError;
 use ps_apps::{InvalidDokkuScale, RefusedOffer, RefusedScaling};
 
-/// A source from which no release can be made. All but [`Error::Apps`] are the user's to mend.
+/// Why no release can be made. All but [`Error::Apps`] are for the user to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The directory that was named cannot be opened.
+    /// The directory cannot be opened.
     #[error("open {}: name a directory that is there", path.display())]
     NoDirectory {
         /// The path, as it was typed.
         path: PathBuf,
-        /// What the system said.
+        /// The reason that the system gave.
         source: io::Error,
     },
-    /// Something else lies where a directory was named.
+    /// The path leads to something that is not a directory.
     #[error("{} is not a directory: name the one that holds the Procfile", path.display())]
     NotADirectory {
         /// The path, as it was typed.
         path: PathBuf,
     },
-    /// The working directory, against which the path is read, cannot be found out.
+    /// The working directory, from which a relative path starts, cannot be determined.
     #[error("open {}", path.display())]
     NotAbsolute {
         /// The path, as it was typed.
         path: PathBuf,
-        /// What the system said.
+        /// The reason that the system gave.
         source: io::Error,
     },
-    /// The path could not be read back from the line in which it is recorded.
+    /// The path cannot be recorded in one line of text and read back.
     #[error("{} cannot be recorded: a path is one line of UTF-8", path.display())]
     NotALine {
         /// The path.
@@ -43,54 +43,54 @@ pub enum Error {
     /// The directory has no Procfile.
     #[error("no {procfile} in {}{there}: write one (web: <command>), or pass --command", directory.display())]
     NoProcfile {
-        /// Where the Procfile should lie in the directory.
+        /// The path of the Procfile inside the directory.
         procfile: String,
         /// The directory.
         directory: PathBuf,
-        /// What lies there in its place, in brackets; empty if nothing is like it.
+        /// A file that was probably meant, in brackets; empty if there is none.
         there: String,
     },
-    /// A source that was recorded in a word that we do not know.
+    /// The kind of a recorded source is not known, so a later version recorded it.
     #[error("a source of the kind {kind:?} is of a later version: deploy with that version")]
     UnknownSource {
-        /// The word.
+        /// The recorded word.
         kind: String,
     },
-    /// Inside Dokku: what is being deployed has no Procfile.
+    /// Inside Dokku: the source that is being deployed has no Procfile.
     #[error("App {app} has no Procfile, which says what to run: add one (web: <command>) and push again")]
     NothingToRun {
         /// The app.
         app: String,
     },
-    /// The word is not the name of an image.
+    /// The word is not a valid name of an image.
     #[error("{image:?} is no image reference: write <name>[:<tag>]")]
     NoImage {
         /// The word.
         image: String,
     },
-    /// There is no earlier deploy whose source could be used again.
+    /// There was no earlier deploy whose source could be used again.
     #[error("{app} was never deployed: say from where, with --dir, --image or --command")]
     NeverDeployed {
         /// The app.
         app: String,
     },
-    /// A command that a Procfile cannot hold.
+    /// A command that cannot be written in a Procfile.
     #[error("--command {command:?}: one command on one line is needed")]
     NotOneCommand {
         /// The command.
         command: String,
     },
-    /// A command of which a Procfile would take a part for a comment.
+    /// A command of which a Procfile would cut a part as a comment.
     #[error(
         "--command {command:?}: {lost:?} would be a comment: put the command into a script, or remove the blank before it"
     )]
     CutCommand {
         /// The command.
         command: String,
-        /// The part that would be lost.
+        /// The part that would be cut.
         lost: String,
     },
-    /// A script for a shell, to which no interpreter and no arguments can be added.
+    /// The command is a script for a shell, so no interpreter and no arguments can be added to it.
     #[error(
         "--command {command:?} is a script for a shell: --interpreter and the arguments behind -- need a program and its arguments"
     )]
@@ -98,92 +98,92 @@ pub enum Error {
         /// The command.
         command: String,
     },
-    /// An argument that no line can hold.
+    /// An argument that cannot be part of a line.
     #[error("the argument {word:?} has a line end, and a command is one line: put the command into a script")]
     NotOneWord {
         /// The argument.
         word: String,
     },
-    /// A file of the source that is no ordinary file.
+    /// A file of the source is not a regular file.
     #[error("{}: {reason}: put an ordinary file there", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What lies there.
+        /// What it is instead.
         reason: ReadError,
     },
-    /// The Procfile of the source makes no sense.
+    /// The Procfile of the source is not valid.
     #[error("the Procfile of {origin} (procfile-util check shows more)")]
     BadProcfile {
         /// The directory or the image.
         origin: String,
-        /// What is wrong, line by line.
+        /// All its problems, each with its line.
         source: ParseError,
     },
-    /// The app.json of the source makes no sense.
+    /// The app.json of the source is not valid.
     #[error("app.json")]
     BadAppJson(#[source] app_json::Error),
-    /// A file that Dokku keeps for the deploy makes no sense.
+    /// A file that Dokku keeps for the deploy is not valid.
     #[error("{}", path.display())]
     BadFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         source: Broken,
     },
-    /// A file that was recorded by the last deploy makes no sense any more.
+    /// A file that the last deploy recorded is not valid any more.
     #[error("the recorded {} (ps-lifecycle deploy {app} writes it anew)", path.display())]
     BadRecord {
         /// The file.
         path: PathBuf,
         /// The app.
         app: String,
-        /// What is wrong.
+        /// The problem.
         source: Broken,
     },
-    /// Settings that cannot hold together.
+    /// Settings that contradict each other.
     #[error("the settings of {process_type}: {what}")]
     Contradiction {
         /// The process type.
         process_type: ProcessType,
-        /// Which ones, and what to say instead.
+        /// Which settings these are, and what to do.
         what: String,
     },
-    /// A task of app.json has the name that a type of the Procfile has.
+    /// A task of app.json would have the name of a type that the Procfile has.
     #[error("app.json: cron[{}] would run as {process_type}, which the Procfile has already: give that type another name", number - 1)]
     TaskIsAType {
         /// The number of the task, from 1.
         number: usize,
-        /// Its name as a type.
+        /// The name of the task as a process type.
         process_type: ProcessType,
     },
-    /// A command that is no text.
+    /// A command is not UTF-8.
     #[error("the command of {process_type} is not UTF-8")]
     NotText {
         /// The process type.
         process_type: ProcessType,
-        /// Where.
+        /// The place of the first wrong byte.
         source: Utf8Error,
     },
-    /// An env file that makes no sense, in the words of its reader: path, line and reason.
+    /// An env file is not valid. The text names the file, the line and the reason.
     #[error("{0}")]
     Environment(String),
-    /// A variable that an engine does not take.
+    /// A variable whose value the engine does not accept.
     #[error("{place} is not UTF-8, and the engine takes nothing else: encode it, or run the app natively")]
     NotForAnEngine {
-        /// The variable, with file and line.
+        /// The variable, with its file and line.
         place: String,
     },
-    /// A count on the command line that is none.
+    /// A count on the command line is not valid.
     #[error(transparent)]
     Count(#[from] RefusedScaling),
-    /// Counts that were refused.
+    /// The counts were refused.
     #[error(transparent)]
     Counts(#[from] RefusedOffer),
-    /// A DOKKU_SCALE file that makes no sense.
+    /// A DOKKU_SCALE file is not valid.
     #[error(transparent)]
     DokkuScale(#[from] InvalidDokkuScale),
-    /// Something that is stored of the app cannot be read or written.
+    /// Stored data of the app cannot be read or written.
     #[error(transparent)]
     Apps(#[from] ps_apps::Error),
 }
@@ -191,13 +191,13 @@ pub enum Error {
 /// What is wrong with a file that was kept.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
-    /// It was removed since.
+    /// The file has been removed.
     #[error("it is missing")]
     Missing,
-    /// It is a Procfile that makes no sense.
+    /// The file is a Procfile that is not valid.
     #[error(transparent)]
     Procfile(#[from] ParseError),
-    /// It is an app.json that makes no sense.
+    /// The file is an app.json that is not valid.
     #[error(transparent)]
     AppJson(#[from] app_json::Error),
 }

@@ -21,9 +21,9 @@ pub use error::Error;
 pub use ps_probe::{Ask, Check, Checks, Get};
 pub use release::{COMING_UP, Process, Release, Source};
 
-/// The name of the file that says how many instances there are, and how they are checked.
+/// The file that says how many instances there are and how they are checked.
 pub const APP_JSON: &str = "app.json";
-/// The property that holds the command of `web`, in place of the Procfile's.
+/// The property that holds the command of `web` and takes the place of the Procfile's.
 pub const START_CMD: &str = "start-cmd";
-/// The same for an image alone.
+/// The same property for apps that are run from an image.
 pub const DOCKERFILE_START_CMD: &str = "dockerfile-start-cmd";

@@ -1,4 +1,5 @@
-//! A release: what an app's instances are started from. Made by the caller from files; a scheduler only reads it.
+//! A release: everything from which the instances of an app are started. The caller makes it from files; a scheduler
+//! only reads it.
 
 use std::num::NonZeroU16;
 use std::path::PathBuf;
@@ -9,80 +10,82 @@ use ps_probe::Checks;
 use ps_rollout::Strategy;
 use type_settings::{Disorder, Order, Ready, TypeSettings, Whole};
 
-/// Where the program comes from.
+/// What an app is run from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A directory; commands run in it.
+    /// A directory, in which commands run.
     Directory(PathBuf),
-    /// An image reference the engine can resolve.
+    /// The name of an image that the engine has.
     Image(String),
 }
 
-/// What an instance is given to become ready in, beside the time that its checks may take.
+/// How long an instance may take to become ready, in addition to the time that its checks may take.
 pub const COMING_UP: Duration = Duration::from_secs(30);
 
 /// One process type of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// Its name.
+    /// The name of the type.
     pub process_type: ProcessType,
-    /// Its command line, for `/bin/sh -c`; `None`: what the image runs by itself.
+    /// The command line, for `/bin/sh -c`. `None`: the image's own command.
     pub command: Option<String>,
-    /// What is asked of its instances, before they count as ready and afterwards.
+    /// The checks of its instances, at their start and afterwards.
     pub checks: Checks,
-    /// In which order old and new instances follow each other; `None`: as the scheduler usually does.
+    /// The order of old and new instances in a deploy. `None`: the scheduler's usual one.
     pub strategy: Option<Strategy>,
-    /// How many of its instances are brought up at a time; `None`: the app does not say.
+    /// How many instances are brought up at a time. `None`: the app does not say.
     pub max_parallel: Option<NonZeroU16>,
-    /// What was set for it, by properties and in app.json.
+    /// The settings of the type, from properties and app.json.
     pub settings: TypeSettings,
-    /// Whether it is no type of the Procfile, but a task of app.json's `cron`: there is always one of it.
+    /// Whether this is a task of app.json's `cron` and not a type of the Procfile. A task always has one instance.
     pub is_task: bool,
 }
 
 impl Process {
-    /// A process type of which the app says no more than its command.
+    /// A process type for which nothing but its command is known.
     pub fn new(process_type: ProcessType, command: Option<String>) -> Self {
         let (checks, settings) = Default::default();
         Self { process_type, command, checks, strategy: None, max_parallel: None, settings, is_task: false }
     }
 
-    /// What makes an instance ready beside its startup checks: what was set. Otherwise `web` is there to be connected to, unless its
-    /// own startup checks know better when that is so.
+    /// What makes an instance ready, in addition to its startup checks: the setting `ready` if it is set. Without it,
+    /// an instance of `web` is ready when something listens on its port, unless it has startup checks of its own.
     pub fn ready(&self) -> Ready {
         let is_web = self.process_type.as_str() == FIRST_TYPE && self.settings.schedule.is_none();
         let usual = if is_web && self.checks.startup.is_empty() { Ready::Listening } else { Ready::Alive };
         self.settings.ready.unwrap_or(usual)
     }
 
-    /// How long an instance is given to become ready: what was set, else what any has and the time of all tries of all its checks.
+    /// How long an instance may take to become ready: the setting if it is set, else [`COMING_UP`] and the time that
+    /// all attempts of all its checks take.
     pub fn deadline(&self) -> Duration {
         let own = self.settings.start_timeout_seconds.map(Whole::seconds);
         own.unwrap_or_else(|| COMING_UP.saturating_add(self.checks.longest_startup()))
     }
 }
 
-/// What an app's instances are started from.
+/// Everything from which the instances of an app are started.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     /// The app.
     pub app: AppName,
-    /// Where the program comes from.
+    /// What the app is run from.
     pub source: Source,
-    /// The process types, in the order of the Procfile. Of an image, which brings no Procfile, those of which the app says something.
+    /// The process types, in the order of the Procfile. An image brings no Procfile, so here are the types for which
+    /// something is set.
     pub processes: Vec<Process>,
-    /// What was set for all types, and so for those of an image of which the app says nothing.
+    /// The settings that hold for all types, for the types of an image that are not in `processes`.
     pub others: TypeSettings,
     /// The app's environment (its ENV file), without `PORT`, `PS` and `DYNO`.
     pub env: Vec<(String, String)>,
     /// What happens to an instance that ends by itself.
     pub restart_policy: RestartPolicy,
-    /// From SIGTERM to SIGKILL.
+    /// The time between SIGTERM and SIGKILL when an instance is stopped.
     pub stop_timeout: Duration,
 }
 
 impl Release {
-    /// A formation with the tasks that no formation names.
+    /// The formation with the tasks added, which a stored formation never names.
     #[must_use]
     pub fn with_tasks(&self, formation: &Formation) -> Formation {
         let mut all = formation.clone();
@@ -92,21 +95,21 @@ impl Release {
         all
     }
 
-    /// The process type of that name.
+    /// The process type with this name.
     pub fn process(&self, process_type: &ProcessType) -> Option<&Process> {
         self.processes.iter().find(|process| process.process_type == *process_type)
     }
 
-    /// In which order its types start and end.
+    /// The order in which the types start and end.
     pub fn order(&self) -> Order {
         let types = self.processes.iter().map(|process| (&process.process_type, &process.settings));
         Order::of(&types.collect::<Vec<_>>())
     }
 
-    /// Why one of its types could never start, because of the types that it waits for.
+    /// Why one of the types could never start, because of the types that it waits for.
     pub fn disorder(&self) -> Option<Disorder> {
         let order = self.order();
-        // An image brings no Procfile that could say which types there are.
+        // An image brings no Procfile, so it is not known which types there are.
         let knows_all = matches!(self.source, Source::Directory(_));
         let known =
             knows_all.then(|| self.processes.iter().map(|process| process.process_type.clone()).collect());
@@ -128,7 +131,7 @@ impl Release {
         })
     }
 
-    /// What was set for a type.
+    /// The settings of a type.
     pub fn settings(&self, process_type: &ProcessType) -> &TypeSettings {
         self.process(process_type).map_or(&self.others, |process| &process.settings)
     }

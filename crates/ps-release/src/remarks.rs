@@ -1,5 +1,6 @@
-//! What the files and properties of an app ask for and a deploy does not do: each in one line, before anything happens. Inside
-//! Dokku the plugins that these keys and properties belong to answer for them, and only what native apps' checks lack is said.
+//! Remarks about what the files and properties of an app ask for and a deploy does not do. Each is one line, printed
+//! before the deploy changes anything. Inside Dokku, Dokku's plugins handle most of these keys and properties, so
+//! there the remarks are only about the checks of native apps.
 
 use std::fs;
 
@@ -11,17 +12,17 @@ use type_settings::{Setting, TypeSettings};
 
 use crate::{APP_JSON, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source, assembly};
 
-/// A file with more remarks than this is not read by who wrote it.
+/// The most remarks that are shown. Nobody reads more than this.
 const MAX_REMARKS: usize = 20;
 const CHECKS: &str = "CHECKS";
-/// Properties that plugins of Dokku's read during a deploy: plugin, property, and what is so here.
+/// Properties that plugins of Dokku read during a deploy: the plugin, the property, and what Formation does instead.
 const OF_PLUGINS: [(&str, &str, &str); 3] = [
     ("app-json", "appjson-path", "app.json is read in the directory that is deployed"),
     ("checks", "disabled", "startup checks are asked where app.json has them"),
     ("checks", "skipped", "startup checks are asked where app.json has them"),
 ];
 
-/// All of it. `is_command`: the deploy was given a command of its own.
+/// All remarks about a deploy. `is_command`: the deploy was given a command of its own.
 pub fn of_deploy(
     world: &World,
     app: &AppName,
@@ -47,8 +48,8 @@ pub fn of_deploy(
     Ok(lines)
 }
 
-/// What of the checks is not done, for a native app inside Dokku: its scheduler makes them, and Dokku's own plugins answer
-/// for all else in the file.
+/// The remarks about checks of a native app inside Dokku. The scheduler `native` makes the checks there; everything
+/// else in the file is handled by Dokku's own plugins.
 pub fn of_checks(app_json: &AppJson) -> Vec<String> {
     of_places(app_json, |place| place.starts_with("healthchecks"))
 }
@@ -80,14 +81,14 @@ fn of_places(app_json: &AppJson, is_meant: fn(&str) -> bool) -> Vec<String> {
     lines
 }
 
-/// Commands of which another part runs than is written.
+/// Commands that run differently from how they are written, for example because a part is cut as a comment.
 fn of_procfile(procfile: &Procfile) -> Vec<String> {
     let changed = procfile.changed_commands();
     let told = changed.iter().take(MAX_REMARKS);
     told.map(|warning| format!("Procfile: {warning}: {}", warning.kind.advice())).collect()
 }
 
-/// Types that have a schedule, and no instance that could be due.
+/// Types that have a schedule but no instance, so that nothing will run at the scheduled times.
 pub fn of_schedules(app: &AppName, release: &Release, wanted: &Formation) -> Vec<String> {
     let is_idle = |name: &&ProcessType| wanted.get(name.as_str()).is_none_or(|quantity| quantity.get() == 0);
     let idle = scheduled(release).filter(is_idle);
@@ -104,7 +105,7 @@ fn scheduled(release: &Release) -> impl Iterator<Item = &ProcessType> {
         .map(|process| &process.process_type)
 }
 
-/// Files that nobody reads.
+/// Files in the directory that are not read although their names suggest it.
 fn of_directory(source: &Source) -> Vec<String> {
     let Source::Directory(directory) = source else { return Vec::new() };
     let misnamed = [APP_JSON, DOKKU_SCALE].into_iter().filter_map(|name| {
@@ -123,7 +124,7 @@ fn of_directory(source: &Source) -> Vec<String> {
     misnamed.chain(checks).chain(dangling).collect()
 }
 
-/// Settings that are not heeded in containers.
+/// Settings that docker-local does not follow.
 fn of_settings(release: &Release) -> Vec<String> {
     let Source::Image(_) = &release.source else { return Vec::new() };
     let unheeded = |settings: &TypeSettings| -> Vec<&'static str> {
@@ -141,7 +142,7 @@ fn of_settings(release: &Release) -> Vec<String> {
     of_all.chain(of_types).map(|name| format!("{name} is not heeded in docker-local")).collect()
 }
 
-/// Properties that were set, by hand or in a Dokku, and have no effect here.
+/// Properties that were set by a person or by Dokku, and have no effect here.
 fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<String>, Error> {
     let is_set = |name| Ok::<_, Error>(world.ps_property(app, name)?.is_some());
     let mut lines = Vec::new();

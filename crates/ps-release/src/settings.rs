@@ -1,4 +1,4 @@
-//! What the settings of an app's types come to: properties, and the app.json of the last deploy.
+//! The effective settings of an app's process types, from properties and from the app.json of the last deploy.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use ps_apps::{EffectiveSetting, World, state_file};
 
 use crate::Error;
 
-/// Every setting of one type of an app.
+/// Every setting of one process type.
 pub fn of_type(
     world: &World,
     app: &AppName,
@@ -18,7 +18,8 @@ pub fn of_type(
     Ok(world.stored_settings(app)?.of_type(process_type, of_file(&app_json, process_type)))
 }
 
-/// Every setting of each type that is known of an app: those of its Procfile, and those that something is set for.
+/// Every setting of each process type that is known of an app: the types of its Procfile, and those for which
+/// something is set.
 pub fn of_types(world: &World, app: &AppName) -> Result<BTreeMap<ProcessType, Vec<EffectiveSetting>>, Error> {
     let (app_json, stored) = (recorded(world, app)?, world.stored_settings(app)?);
     let mut types: BTreeSet<ProcessType> = world.known_types(app)?.unwrap_or_default();
@@ -31,7 +32,7 @@ pub fn of_types(world: &World, app: &AppName) -> Result<BTreeMap<ProcessType, Ve
     Ok(types.into_iter().map(of_type).collect())
 }
 
-/// What the file says of a type. What the last deploy passed over has no effect.
+/// The settings of a type in app.json. A file whose settings the last deploy ignored has no effect here either.
 fn of_file<'a>(
     app_json: &'a AppJson,
     process_type: &ProcessType,
@@ -39,7 +40,7 @@ fn of_file<'a>(
     app_json.settings(process_type.as_str()).unwrap_or_default()
 }
 
-/// The app.json of the last deploy.
+/// The app.json that the last deploy recorded.
 pub(crate) fn recorded(world: &World, app: &AppName) -> Result<AppJson, Error> {
     let path = world.app_json_path(app);
     let bytes = state_file::read(&path, false)?.unwrap_or_default();

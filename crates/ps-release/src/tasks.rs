@@ -1,4 +1,4 @@
-//! The tasks of app.json's `cron`, as types of their own: `cron-1` is the first.
+//! The tasks of app.json's `cron`. Each becomes a process type of its own; `cron-1` is the first.
 
 use app_json::AppJson;
 use formation::ProcessType;
@@ -14,7 +14,7 @@ pub(crate) struct Task {
     pub(crate) settings: Vec<(&'static Setting, String)>,
 }
 
-/// Those that are to run; `processes` are the types of the Procfile.
+/// The tasks that run here. `processes` are the types of the Procfile, whose names a task must not have.
 pub(crate) fn of(app_json: &AppJson, processes: &[Process]) -> Result<Vec<Task>, Error> {
     let mut tasks = Vec::new();
     for (number, task) in app_json.cron().map_err(Error::BadAppJson)?.filter(|(_, task)| !task.is_off) {
