@@ -1,10 +1,10 @@
-//! What a container is doing, read from the two words the engine's list has about it: `State` and `Status`.
+//! The state of a container, read from the two words of the engine's list, `State` and `Status`.
 
 use formation::{Exit, State};
 
-/// State and last exit status of a container listed with these two fields, such as `exited` and
-/// `Exited (137) 3 seconds ago`. A container told to end and one that gave up look alike there: an exit status of 0,
-/// SIGTERM or SIGKILL counts as [`State::Stopped`], any other as [`State::Crashed`].
+/// State and last exit of a container with these two words, for example `exited` and `Exited (137) 3 seconds ago`.
+/// The list does not tell whether a container was stopped or gave up. An exit status of 0, SIGTERM or SIGKILL counts
+/// as [`State::Stopped`], any other as [`State::Crashed`].
 pub(crate) fn read(state: &str, status: &str) -> (State, Option<Exit>) {
     let exit = exit_status(status);
     let state = match state {
@@ -22,7 +22,7 @@ pub(crate) fn read(state: &str, status: &str) -> (State, Option<Exit>) {
     (state, exit)
 }
 
-/// How a process with this exit status of the engine ended: 128 + n stands for signal n.
+/// How a process ended, from the exit status that the engine reports: 128 + n stands for signal n.
 pub fn exit_of(code: i64) -> Option<Exit> {
     let code = i32::try_from(code).ok()?;
     Some(if (129..=159).contains(&code) { Exit::Signal(code - 128) } else { Exit::Code(code) })

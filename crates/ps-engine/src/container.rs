@@ -1,4 +1,4 @@
-//! One row of the engine's list of containers.
+//! One container, as the engine's list has it.
 
 use std::collections::HashMap;
 
@@ -14,13 +14,13 @@ pub struct Container {
     pub id: String,
     /// Its name, without the engine's leading slash.
     pub name: String,
-    /// What it is doing.
+    /// The state of its process.
     pub state: State,
-    /// How it ended, if it did.
+    /// How its process ended, if it did.
     pub last_exit: Option<Exit>,
-    /// Its address on the first network that gave it one.
+    /// Its address in the first network that gave it one.
     pub ip: Option<String>,
-    /// Whether its process has ended and nothing will start it again.
+    /// Whether its process has ended and the engine will not start it again.
     pub is_over: bool,
     /// Whether its process was never started.
     pub is_new: bool,
@@ -28,12 +28,12 @@ pub struct Container {
 }
 
 impl Container {
-    /// The value of one of its labels.
+    /// The value of a label.
     pub fn label(&self, name: &str) -> Option<&str> {
         self.labels.get(name).map(String::as_str)
     }
 
-    /// Whether its process lives, or the engine is about to start it again.
+    /// Whether its process runs, or the engine is about to start it again.
     pub fn may_serve(&self) -> bool {
         self.state.is_alive() || self.state == State::Backoff
     }

@@ -1,5 +1,6 @@
-//! Ending one container: its restart policy is set to `no`, it gets SIGTERM and its grace period, then SIGKILL. Afterwards the
-//! engine is asked whether the container really ended, because its answer to the stop does not say that.
+//! Ends one container. Its restart policy is set to `no`; it gets SIGTERM, then its grace period, then SIGKILL.
+//! Afterwards the engine is asked whether the container has really ended, because the answer to the stop does not say
+//! so.
 
 use std::time::{Duration, Instant};
 
@@ -8,28 +9,28 @@ use serde_json::Value;
 
 use crate::{Engine, Fault, condition};
 
-/// An engine that fails sooner than this is asked once more.
+/// If the engine fails sooner than this, it is asked once more.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// After this long.
+/// The pause before it is asked once more.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// What became of a container that was to end.
+/// What happened to a container that was to end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It ran, and ended like this.
+    /// It ran, and ended in this way.
     Ended(Option<Exit>),
-    /// It did not run.
+    /// It was not running.
     WasOver,
     /// There was no such container.
     WasGone,
     /// It still runs, for this reason.
     Remains(String),
-    /// The engine did not answer, or not so that anybody understood: nobody knows whether it runs.
+    /// The engine gave no usable answer, so it is not known whether the container runs.
     Unknown(Fault),
 }
 
 impl End {
-    /// Why the container may still run; `None` if it does not.
+    /// Why the container may still be running; `None` if it is not.
     pub fn unfinished(&self) -> Option<String> {
         match self {
             Self::Ended(_) | Self::WasOver | Self::WasGone => None,
@@ -40,7 +41,7 @@ impl End {
 }
 
 impl Engine {
-    /// Ends a container and sees to it that the engine does not start it again.
+    /// Ends a container, and prevents the engine from starting it again.
     pub async fn end(&self, id: &str, grace: impl FnOnce(&Value) -> Duration) -> End {
         match attempt(self, id, grace).await {
             Ok(end) => end,
@@ -60,7 +61,8 @@ async fn attempt(engine: &Engine, id: &str, grace: impl FnOnce(&Value) -> Durati
         return Ok(End::WasOver);
     }
     if before["State"]["Paused"] == true {
-        // A container that is paused cannot react to SIGTERM. If this fails, the stop that follows fails too and says why.
+        // A paused container cannot react to SIGTERM. If this call fails, the stop that follows fails too and says
+        // why.
         let _ = engine.unpause(id).await;
     }
     let stopped = stop(engine, id, grace(&before)).await;
@@ -78,8 +80,8 @@ async fn attempt(engine: &Engine, id: &str, grace: impl FnOnce(&Value) -> Durati
     Ok(End::Ended(after["State"]["ExitCode"].as_i64().and_then(condition::exit_of)))
 }
 
-/// What the engine says of a container. One that fails at once is asked again, because much follows from the answer: a container that
-/// has ended and counts as one that runs is not replaced.
+/// The engine's description of a container. If the call fails at once, it is made again, because much depends on the
+/// answer: a container that has ended but counts as running would not be replaced.
 async fn describe(engine: &Engine, id: &str) -> Result<Value, Fault> {
     let began = Instant::now();
     match engine.inspect(id).await {
@@ -91,7 +93,7 @@ async fn describe(engine: &Engine, id: &str) -> Result<Value, Fault> {
     }
 }
 
-/// An engine that fails before the grace period is over is asked again: what follows is SIGKILL.
+/// If the call fails before the grace period is over, it is made again, because the next step is SIGKILL.
 async fn stop(engine: &Engine, id: &str, grace: Duration) -> Result<(), Fault> {
     let began = Instant::now();
     let stopped = engine.stop(id, grace).await;

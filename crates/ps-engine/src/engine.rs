@@ -1,4 +1,4 @@
-//! One engine: a socket, bollard on it, and a runtime of our own in which every call has a deadline.
+//! One engine: its socket, bollard as the client, and an async runtime of our own in which every call has a deadline.
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -20,29 +20,29 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{Container, Fault, Moment, OutputRange, moment, terms, transport};
 
-/// For calls that only look something up or change a word.
+/// The deadline of calls that look something up or change a setting.
 const SHORT: Duration = Duration::from_secs(10);
-/// For calls that prepare file systems and networks.
+/// The deadline of calls that prepare file systems and networks.
 const HEAVY: Duration = Duration::from_secs(60);
-/// Beyond the grace period, for the engine to kill and tidy up.
+/// The time after the grace period in which the engine must have killed the container and cleaned up.
 const AFTER_GRACE: Duration = Duration::from_secs(10);
-/// bollard's own deadline, in seconds. It covers only the head of an answer; ours are shorter and cover all of it.
+/// bollard's own deadline, in seconds. It only covers the head of an answer; ours are shorter and cover all of it.
 const BOLLARDS_OWN: u64 = 86_400;
-/// What the engine is asked to do that answers for as long as somebody listens.
+/// What the engine is asked to do in the two calls that answer for as long as somebody reads.
 const READ: &str = "read a log";
 const STARTS: &str = "tell of containers that start";
 
-/// What an image says about itself, as far as it concerns where its files are.
+/// What an image says about where its files are and how they are used.
 pub struct Image {
-    /// Its labels.
+    /// The labels of the image.
     pub labels: HashMap<String, String>,
-    /// `NAME=value` each.
+    /// The variables of the image, each as `NAME=value`.
     pub environment: Vec<String>,
-    /// Where its processes start; empty is the root.
+    /// The working directory of its processes; empty means the root directory.
     pub directory: String,
 }
 
-/// An engine, and the runtime its calls run in.
+/// An engine, and the runtime in which its calls run.
 pub struct Engine {
     runtime: Runtime,
     docker: Docker,
@@ -50,7 +50,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Prepares to talk to the engine at `socket`; nothing is sent yet.
+    /// Prepares to talk to the engine at `socket`. Nothing is sent yet.
     pub fn new(socket: PathBuf) -> Result<Self, Fault> {
         let runtime = Builder::new_current_thread().enable_io().enable_time().build();
         let path = socket.clone();
@@ -68,12 +68,12 @@ impl Engine {
         })
     }
 
-    /// Runs `future` to its end on this thread.
+    /// Runs `future` to its end on the calling thread.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
     }
 
-    /// Waits for a call, for so long. It asks the engine to do what `asked` says.
+    /// Waits for a call, at most until the deadline. `asked` says what the engine is asked to do.
     async fn within<T>(
         &self,
         asked: &'static str,
@@ -86,7 +86,7 @@ impl Engine {
         }
     }
 
-    /// Every container, running or not, that has all of these labels (`name` or `name=value`).
+    /// All containers, running or not, that have all of these labels (`name` or `name=value`).
     pub async fn list(&self, labels: &[String]) -> Result<Vec<Container>, Fault> {
         let filters = HashMap::from([("label", labels.to_vec())]);
         let options = ListContainersOptionsBuilder::new().all(true).filters(&filters).build();
@@ -95,7 +95,7 @@ impl Engine {
         Ok(listed.into_iter().map(Container::from).collect())
     }
 
-    /// Creates a container; its full id.
+    /// Creates a container, and returns its full id.
     pub async fn create(&self, name: &str, body: ContainerCreateBody) -> Result<String, Fault> {
         let options = CreateContainerOptionsBuilder::new().name(name).build();
         Ok(self
@@ -109,7 +109,7 @@ impl Engine {
         self.within("start a container", HEAVY, self.docker.start_container(id, None)).await
     }
 
-    /// Everything the engine says about a container, field by field.
+    /// The engine's description of a container, with all fields.
     pub async fn inspect(&self, id: &str) -> Result<Value, Fault> {
         self.within(
             "describe a container",
@@ -119,7 +119,7 @@ impl Engine {
         .await
     }
 
-    /// The processes of a container that runs, with these columns of the system's `ps`.
+    /// The processes of a running container, with these columns of the system's `ps`.
     pub async fn top(&self, id: &str, columns: &str) -> Result<Value, Fault> {
         let path = format!("/containers/{id}/top?ps_args=-eo%20{columns}");
         self.within("list processes", SHORT, transport::get(&self.socket, &path)).await
@@ -139,7 +139,7 @@ impl Engine {
         })
     }
 
-    /// Makes an image of a root file system, a tar archive, and gives it labels (`name=value`).
+    /// Makes an image from a root file system, which is a tar archive, and gives it labels (`name=value`).
     pub async fn import(
         &self,
         name: &str,
@@ -155,7 +155,7 @@ impl Engine {
         self.within("make an image", HEAVY, progress.try_for_each(|_| std::future::ready(Ok(())))).await
     }
 
-    /// A file of a container, in a tar archive, of which little more than `limit` bytes are read.
+    /// A file of a container, in a tar archive. Little more than `limit` bytes of it are read.
     pub async fn archive(&self, id: &str, path: &str, limit: usize) -> Result<Vec<u8>, Fault> {
         let options = DownloadFromContainerOptionsBuilder::new().path(path).build();
         let mut pieces = self.docker.download_from_container(id, Some(options));
@@ -171,14 +171,14 @@ impl Engine {
         .await
     }
 
-    /// Gives a container another restart policy.
+    /// Changes the restart policy of a container.
     pub async fn set_policy(&self, id: &str, policy: RestartPolicy) -> Result<(), Fault> {
         let restart_policy = Some(terms::restart_policy(policy));
         let update = ContainerUpdateBody { restart_policy, ..ContainerUpdateBody::default() };
         self.within("change a restart policy", SHORT, self.docker.update_container(id, update)).await
     }
 
-    /// The restart policy of a container; `None` if there is no such container, or it is a word that nobody knows here.
+    /// The restart policy of a container; `None` if there is no such container, or if the policy is not known here.
     pub async fn policy(&self, id: &str) -> Result<Option<RestartPolicy>, Fault> {
         match self.inspect(id).await {
             Ok(inspected) => Ok(terms::policy_of(&inspected["HostConfig"]["RestartPolicy"])),
@@ -187,12 +187,13 @@ impl Engine {
         }
     }
 
-    /// Lets a frozen container go on.
+    /// Lets a paused container continue.
     pub async fn unpause(&self, id: &str) -> Result<(), Fault> {
         self.within("unpause a container", SHORT, self.docker.unpause_container(id)).await
     }
 
-    /// SIGTERM, `grace`, SIGKILL; returns when it has ended. One that does not run is success.
+    /// Sends SIGTERM, after `grace` SIGKILL, and returns when the container has ended. If it does not run, that is
+    /// success.
     pub async fn stop(&self, id: &str, grace: Duration) -> Result<(), Fault> {
         let options = StopContainerOptionsBuilder::new().t(terms::seconds(grace)).build();
         self.within(
@@ -203,13 +204,14 @@ impl Engine {
         .await
     }
 
-    /// SIGKILL.
+    /// Sends SIGKILL.
     pub async fn kill(&self, id: &str) -> Result<(), Fault> {
         let options = KillContainerOptionsBuilder::new().signal("SIGKILL").build();
         self.within("kill a container", SHORT, self.docker.kill_container(id, Some(options))).await
     }
 
-    /// Removes a container, killing it if it runs; its volumes stay. One that is gone is success.
+    /// Removes a container, and kills it if it runs. Its volumes stay. If there is no such container, that is
+    /// success.
     pub async fn remove(&self, id: &str) -> Result<(), Fault> {
         let options = RemoveContainerOptionsBuilder::new().force(true).build();
         match self.within("remove a container", HEAVY, self.docker.remove_container(id, Some(options))).await
@@ -225,7 +227,7 @@ impl Engine {
         self.within("rename a container", SHORT, self.docker.rename_container(id, options)).await
     }
 
-    /// What a container wrote, as far as it is wanted. The caller waits for each piece with [`Self::in_time`].
+    /// The part of a container's output that is wanted. The caller waits for each piece with [`Self::in_time`].
     pub fn output(
         &self,
         id: &str,
@@ -234,8 +236,8 @@ impl Engine {
         self.log(id, wanted.options())
     }
 
-    /// The same and what it is yet to write, until it ends; each piece with the time at which the engine got it. `after`: only
-    /// what came later.
+    /// The output of a container until it ends, including what it has yet to write, each piece with the time at which
+    /// the engine received it. `after`: only what came later.
     pub fn follow(
         &self,
         id: &str,
@@ -253,7 +255,8 @@ impl Engine {
         })
     }
 
-    /// The id of each container with all of these labels that is started at that time or later, for as long as somebody listens.
+    /// The id of each container with all of these labels that is started from that time on, for as long as somebody
+    /// reads.
     pub fn starts(
         &self,
         labels: &[String],
@@ -291,7 +294,7 @@ impl Engine {
             .map(move |frame| frame.map_err(|error| Fault::of(&socket, READ, error)))
     }
 
-    /// The last lines of one container, for a message; what cannot be read is left out.
+    /// The last lines of a container's output, for a message; lines that cannot be read are left out.
     pub async fn last_lines(&self, id: &str, count: usize) -> Vec<String> {
         let mut frames = Box::pin(self.output(id, &OutputRange::last(Some(count))));
         let mut text = Vec::new();

@@ -1,4 +1,4 @@
-//! Why a call to the engine failed, and what a person is told about it.
+//! Why a call to the engine failed, and what a person can do about it.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,30 +9,30 @@ use bollard::errors::Error as BollardError;
 /// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// The engine answered that it will not or cannot do it.
+    /// The engine answered that it refused the call, or failed.
     #[error("{message}")]
     Refused {
-        /// The HTTP status of its answer.
+        /// The HTTP status of the answer.
         status: u16,
-        /// Its words.
+        /// The message of the answer.
         message: String,
     },
-    /// It did not answer, or not in time.
+    /// The engine did not answer, or not in time.
     #[error("{} did not answer: {reason}", engine(socket, *asked))]
     Silent {
-        /// Where it was looked for.
+        /// The socket.
         socket: PathBuf,
-        /// What it was to do: `list containers`. `None`: nobody could be asked.
+        /// What it was asked to do: `list containers`. `None`: no call could be made at all.
         asked: Option<&'static str>,
-        /// Why, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
-    /// It answered what nobody understands.
+    /// The answer is not one of a Docker engine.
     #[error("{}, asked to {asked}, gave no answer of a Docker engine: {reason}", socket.display())]
     Garbled {
-        /// Who answered.
+        /// The socket.
         socket: PathBuf,
-        /// What it was to do.
+        /// What it was asked to do.
         asked: &'static str,
         /// What is wrong with the answer.
         reason: String,
@@ -42,16 +42,16 @@ pub enum Fault {
     Elsewhere {
         /// The value of the variable.
         host: String,
-        /// Why it is not used, and what to do.
+        /// Why this engine is not used, and what to do.
         reason: String,
     },
-    /// The client itself could not be made ready.
+    /// The client could not be set up.
     #[error("prepare to talk to Docker: {0}")]
     Unprepared(String),
 }
 
 impl Fault {
-    /// No answer within `deadline`.
+    /// The engine gave no answer within `deadline`.
     pub(crate) fn late(socket: &Path, asked: &'static str, deadline: Duration) -> Self {
         let reason = format!(
             "no answer within {} s: look at the engine's log, restart it, then try again",
@@ -60,23 +60,23 @@ impl Fault {
         Self::Silent { socket: socket.to_owned(), asked: Some(asked), reason }
     }
 
-    /// It began to answer, and stopped.
+    /// The engine began to answer and stopped in the middle.
     pub(crate) fn broke_off(socket: &Path, asked: &'static str, how: &str) -> Self {
         let reason = format!("it broke off ({how}): look at the engine's log, then try again");
         Self::Silent { socket: socket.to_owned(), asked: Some(asked), reason }
     }
 
-    /// Whether there is no such container or image.
+    /// Whether the container or image does not exist.
     pub fn is_gone(&self) -> bool {
         matches!(self, Self::Refused { status: 404, .. })
     }
 
-    /// Whether the container is in no state for it: it does not run, or its name is taken.
+    /// Whether the state of the container rules the call out: it does not run, or its name is already taken.
     pub fn is_conflict(&self) -> bool {
         matches!(self, Self::Refused { status: 409, .. })
     }
 
-    /// Whether the engine could not be asked, so that asking it something else is likely to be in vain too.
+    /// Whether the engine did not answer at all, so that another call will probably fail as well.
     pub fn is_silence(&self) -> bool {
         match self {
             Self::Silent { .. } | Self::Elsewhere { .. } | Self::Unprepared(_) => true,
@@ -84,7 +84,7 @@ impl Fault {
         }
     }
 
-    /// What the engine said, or why it said nothing, without where it was looked for.
+    /// The message of the engine, or why there was no answer, without the socket.
     pub fn reason(&self) -> &str {
         match self {
             Self::Refused { message: reason, .. }
@@ -95,7 +95,7 @@ impl Fault {
         }
     }
 
-    /// What bollard calls it, said of the engine at `socket`.
+    /// The fault for an error of bollard, for a call to the engine at `socket`.
     pub(crate) fn of(socket: &Path, asked: &'static str, error: BollardError) -> Self {
         let silent = |asked: Option<&'static str>, reason: String| Self::Silent {
             socket: socket.to_owned(),

@@ -1,4 +1,4 @@
-//! Which socket the engine listens on: `DOCKER_HOST`, else the usual place.
+//! The socket on which the engine listens: that of `DOCKER_HOST`, or else the usual one.
 
 use std::path::PathBuf;
 
@@ -6,8 +6,8 @@ use crate::Fault;
 
 const USUAL: &str = "/var/run/docker.sock";
 
-/// The socket that a value of `DOCKER_HOST` means; none or an empty one means `/var/run/docker.sock`. Hosts beyond
-/// this machine are refused: ids and addresses only make sense here.
+/// The socket that a value of `DOCKER_HOST` names. `None` and an empty value mean `/var/run/docker.sock`. An engine
+/// on another machine is refused, because the ids and addresses of its containers are of no use here.
 pub fn socket(docker_host: Option<&str>) -> Result<PathBuf, Fault> {
     let Some(host) = docker_host.filter(|host| !host.is_empty()) else { return Ok(PathBuf::from(USUAL)) };
     let path = host.strip_prefix("unix://").unwrap_or(host);

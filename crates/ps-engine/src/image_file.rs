@@ -1,4 +1,4 @@
-//! A file of an image, read without running anything of it: a container is made, never started, and removed.
+//! Reads a file of an image without running anything of it: a container is created, never started, and removed.
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -7,21 +7,21 @@ use bollard::models::ContainerCreateBody;
 
 use crate::{Engine, Fault, Image};
 
-/// Where buildpacks put an app, whatever the image says.
+/// The directory in which buildpacks put an app, whatever the image says.
 const OF_BUILDPACKS: &str = "/workspace";
 const OF_HEROKUISH: &str = "/app";
 /// The largest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
-/// The largest archive that is read, in bytes: the file, and what the archive says about it.
+/// The largest archive that is read, in bytes: the file, and the headers around it.
 const MAX_ARCHIVE: usize = 2 << 20;
-/// A command for the container, which is never started. The engine refuses to make a container without one, and an image need
-/// not have any.
+/// A command for the container, which is never started. The engine refuses to create a container without a command,
+/// and an image need not have one.
 const NEVER_RUN: &str = "/never-run";
 
 impl Engine {
-    /// The content of a regular file of an image, of one over 1 MiB the first byte beyond it and no more; `None` if the image has
-    /// no such file. `path` is relative to where the image's processes start. The container that is made for it meanwhile is
-    /// called `name` and has these labels.
+    /// The content of a regular file of an image; `None` if the image has no such file. Of a file over 1 MiB, one
+    /// byte more than that is returned. `path` is relative to the working directory of the image. The container that
+    /// is created for this has the given name and labels.
     pub async fn image_file(
         &self,
         image: &str,
@@ -47,7 +47,7 @@ impl Engine {
     }
 }
 
-/// The directory that relative paths are meant from.
+/// The directory from which relative paths start.
 fn base(image: &Image) -> String {
     if image.labels.contains_key("io.buildpacks.stack.id") {
         return OF_BUILDPACKS.to_owned();

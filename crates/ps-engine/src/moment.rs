@@ -1,9 +1,10 @@
-//! When the engine got what a container wrote. It puts that before each piece, in a form whose letters sort as the times do.
+//! The time at which the engine received a piece of output. The engine writes it before each piece, in a form whose
+//! text order is the order of time.
 
 use bollard::container::LogOutput;
 use jiff::Timestamp;
 
-/// As long as `2026-11-26T09:30:00.123456789Z`.
+/// The length of `2026-11-26T09:30:00.123456789Z`.
 const LENGTH: usize = 30;
 
 /// A time, to the nanosecond.
@@ -16,14 +17,14 @@ impl Moment {
         Self(format!("{:.9}", Timestamp::now()))
     }
 
-    /// The second that it lies in, since 1970; 0 where the engine's client cannot say it.
+    /// The second of this time, since 1970; 0 if the engine's client cannot send it.
     pub(crate) fn second(&self) -> i32 {
         let time: Option<Timestamp> = self.0.parse().ok();
         time.and_then(|time| i32::try_from(time.as_second()).ok()).unwrap_or(0)
     }
 }
 
-/// A frame without the time that the engine has put before it.
+/// Splits a piece of output into the time that the engine wrote before it, and the rest.
 pub(crate) fn dated(frame: LogOutput) -> (Option<Moment>, LogOutput) {
     let bytes = frame.as_ref();
     let stamp = bytes.get(..LENGTH).and_then(|stamp| std::str::from_utf8(stamp).ok());

@@ -1,22 +1,22 @@
-//! Which part of what a container wrote is wanted.
+//! Which part of a container's output is wanted.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bollard::query_parameters::LogsOptionsBuilder;
 
-/// Which part of what a container wrote is wanted; by default all that is kept.
+/// Which part of a container's output is wanted. The default is everything that the engine has kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OutputRange {
-    /// Only what was written at that time or later, to the second.
+    /// Only output from this time on, to the second.
     pub since: Option<SystemTime>,
-    /// Only what had been written by then, to the second.
+    /// Only output up to this time, to the second.
     pub until: Option<SystemTime>,
-    /// Only so many of the last lines of all that is kept, whatever the times say.
+    /// Only this many of the last lines of everything that was kept, independent of the times.
     pub tail: Option<usize>,
 }
 
 impl OutputRange {
-    /// The last lines; `None`: all of them.
+    /// The last lines of the output; `None`: all of it.
     pub fn last(lines: Option<usize>) -> Self {
         Self { tail: lines, ..Self::default() }
     }
@@ -25,12 +25,13 @@ impl OutputRange {
         let tail = self.tail.map_or("all".to_owned(), |lines| lines.to_string());
         let options = LogsOptionsBuilder::new().tail(&tail);
         let options = self.since.map_or(options.clone(), |since| options.since(seconds(since, 0)));
-        // 0 is no time to the engine: of what was written by 1970 there is nothing.
+        // The engine takes 0 for "no limit", so a time before 1970 becomes second 1.
         self.until.map_or(options.clone(), |until| options.until(seconds(until, 999).max(1)))
     }
 }
 
-/// A time in seconds since 1970, as far as the engine can be told; rather too much than too little is asked for.
+/// A time in seconds since 1970, within the range that the engine's client can send. It is rounded so that rather too
+/// much than too little output is returned.
 fn seconds(time: SystemTime, more_millis: u128) -> i32 {
     let millis = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() + more_millis;
     i32::try_from(millis / 1000).unwrap_or(i32::MAX)

@@ -1,4 +1,4 @@
-//! The words of a formation in those of the engine.
+//! Translates restart policies and times between our words and the engine's.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use bollard::models::{RestartPolicy as EnginePolicy, RestartPolicyNameEnum};
 use formation::RestartPolicy;
 use serde_json::Value;
 
-/// A policy in the engine's words.
+/// A restart policy in the engine's words.
 pub fn restart_policy(policy: RestartPolicy) -> EnginePolicy {
     let (name, retries) = match policy {
         RestartPolicy::No => (RestartPolicyNameEnum::NO, None),
@@ -17,7 +17,7 @@ pub fn restart_policy(policy: RestartPolicy) -> EnginePolicy {
     EnginePolicy { name: Some(name), maximum_retry_count: retries }
 }
 
-/// A policy from the engine's words.
+/// A restart policy from the engine's words; `None` if it is not known.
 pub(crate) fn policy_of(inspected: &Value) -> Option<RestartPolicy> {
     match inspected["Name"].as_str()? {
         "" | "no" => Some(RestartPolicy::No),

@@ -1,6 +1,6 @@
-//! HTTP to the engine's unix socket: one connection for each request, made within [`CONNECT`]. bollard sits on top;
-//! [`get`] goes past it where the engine's JSON must arrive with every field it has. Paths carry no API version, so
-//! that every engine answers in its own and nothing has to be negotiated.
+//! HTTP over the engine's unix socket: one connection for each request, which must be open within [`CONNECT`].
+//! bollard uses it; [`get`] bypasses bollard where the engine's JSON is needed with all its fields. Paths contain no
+//! API version, so every engine answers in its own version and nothing has to be negotiated.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use tokio::net::UnixStream;
 const CONNECT: Duration = Duration::from_secs(2);
 const MAX_BODY_BYTES: usize = 16 << 20;
 
-/// Sends one request and returns when the head of the response is there.
+/// Sends one request, and returns when the head of the response has arrived.
 pub(crate) async fn send(socket: PathBuf, request: BollardRequest) -> Result<Response<Incoming>, Error> {
     let connecting = tokio::time::timeout(CONNECT, UnixStream::connect(&socket)).await;
     let stream = connecting.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
@@ -29,7 +29,7 @@ pub(crate) async fn send(socket: PathBuf, request: BollardRequest) -> Result<Res
     Ok(sender.send_request(in_origin_form(request)).await?)
 }
 
-/// The JSON at `path`, whole.
+/// The whole JSON document at `path`.
 pub(crate) async fn get(socket: &Path, path: &str) -> Result<Value, Error> {
     let request = Request::get(path).body(bollard::body_full(Bytes::new()))?;
     let response = send(socket.to_owned(), request).await?;
