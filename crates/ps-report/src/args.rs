@@ -1,5 +1,6 @@
-//! The words of the command line. Any long option that is not ours is taken for an info flag, as in Dokku
-//! (docs/programs/ps-report.md#values), because the names of some depend on what runs, such as `--status-web.1`.
+//! The arguments of the command line. Every long option that is not one of our own is taken for an info flag, as in
+//! Dokku (docs/programs/ps-report.md#values). It cannot be otherwise, because the names of some depend on what runs,
+//! such as `--status-web.1`.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use clap::Parser;
 
 const OPTIONS: &[&str] =
     &["--columns", "--format", "--global", "--help", "--json", "--quiet", "--version", "--watch"];
-/// Dokku knows no such report: inside Dokku this is an info flag that there is not.
+/// Dokku's own ps:report has no such option, so inside Dokku it is an info flag that does not exist.
 const SETTINGS: &str = "--settings";
 
 /// What every app is and how it is doing.
@@ -55,7 +56,7 @@ pub(crate) struct Args {
     /// Leave out the headers
     #[arg(long)]
     pub(crate) quiet: bool,
-    /// The one value that is wanted, if one is.
+    /// The info flag whose value alone is wanted, if one was given.
     #[arg(skip)]
     pub(crate) info_flags: Vec<String>,
 }
@@ -75,13 +76,14 @@ Examples:
   ps-report blog --settings";
 
 impl Args {
-    /// Reads the words, the program's name first; a clap error for `--help`, `--version` and wrong usage.
+    /// Reads the arguments, of which the first is the program's name. The error for `--help`, `--version` and wrong
+    /// usage is clap's.
     pub(crate) fn from_words(words: Vec<OsString>) -> Result<Self> {
         let (ours, info_flags) = split(words);
         Ok(Self { info_flags, ..Self::try_parse_from(ours)? })
     }
 
-    /// The same inside Dokku.
+    /// The same arguments as they count inside Dokku.
     pub(crate) fn into_those_of_dokku(mut self) -> Self {
         if std::mem::take(&mut self.settings) {
             self.info_flags.push(SETTINGS.to_owned());
@@ -90,7 +92,8 @@ impl Args {
     }
 }
 
-/// Takes the info flags out. The word after a bare `--format` is its value, whatever it looks like.
+/// Separates the info flags from the other arguments. The argument behind a `--format` without `=` is its value,
+/// whatever it looks like.
 fn split(words: Vec<OsString>) -> (Vec<OsString>, Vec<String>) {
     let (mut ours, mut info_flags) = (Vec::new(), Vec::new());
     let mut is_value = false;

@@ -1,4 +1,4 @@
-//! One line for each app, in columns that do not depend on what runs: the statuses of all instances are one column.
+//! One line for each app, in columns that do not depend on what runs: one column holds the statuses of all instances.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -10,7 +10,7 @@ use ps_cli::exit::Refusal;
 use crate::flags::{self, STATUS};
 use crate::row::Row;
 
-/// The columns that are there without `--columns`.
+/// The columns without `--columns`.
 fn all() -> Vec<String> {
     let mut keys: Vec<&str> = flags::OF_APPS.iter().map(|(flag, _)| flags::keys(flag).0).collect();
     keys.push("status");
@@ -18,7 +18,7 @@ fn all() -> Vec<String> {
     ["app"].into_iter().chain(keys).chain(["error"]).map(str::to_owned).collect()
 }
 
-/// The columns that are wanted, all of them if none is named; exit status 2 if one cannot be written.
+/// The columns that are wanted; all of them if none is named. Exit status 2 if one of them does not exist.
 pub(crate) fn columns(wanted: Option<&[String]>) -> Result<Vec<String>> {
     let known = all();
     let is_known = |column: &str| {
@@ -34,12 +34,12 @@ pub(crate) fn columns(wanted: Option<&[String]>) -> Result<Vec<String>> {
     }
 }
 
-/// Writes the names of the columns.
+/// Writes the line with the names of the columns.
 pub(crate) fn header(columns: &[String], out: &mut dyn Write) -> Result<()> {
     write(columns, out)
 }
 
-/// Writes a row.
+/// Writes the line of an app.
 pub(crate) fn line(row: &Row, columns: &[String], out: &mut dyn Write) -> Result<()> {
     let fields: Result<Vec<String>> = columns.iter().map(|column| field(row, column)).collect();
     write(&fields?, out)
@@ -63,7 +63,7 @@ fn field(row: &Row, column: &str) -> Result<String> {
     })
 }
 
-/// `{"web.1":"running (PID: 4242)"}`.
+/// The statuses of all instances as one JSON object: `{"web.1":"running (PID: 4242)"}`.
 fn statuses(row: &Row) -> Result<String> {
     let of_slots = row.values.iter().filter_map(|(flag, value)| Some((flag.strip_prefix(STATUS)?, value)));
     Ok(serde_json::to_string(&of_slots.collect::<BTreeMap<_, _>>())?)

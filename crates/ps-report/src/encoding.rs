@@ -1,4 +1,5 @@
-//! How the answer is written, and the refusals around `--format` and info flags, in Dokku's words inside Dokku.
+//! The form in which the report is printed, and the refusals about `--format` and info flags, which inside Dokku use
+//! Dokku's words.
 
 use anyhow::Result;
 use ps_apps::World;
@@ -11,19 +12,19 @@ use crate::flags::{self, STATUS};
 use crate::row::Row;
 use crate::subjects::Subjects;
 
-/// What is written to stdout.
+/// The form in which the report is printed.
 #[derive(Debug)]
 pub(crate) enum Encoding {
-    /// The bare value of one info flag.
+    /// Only the value of this info flag.
     Value(String),
-    /// For people.
+    /// Text for people.
     Text {
-        /// With a line above each app.
+        /// Whether a header line stands above each app.
         header: bool,
     },
-    /// One object a line.
+    /// One JSON object per line.
     Json {
-        /// With the key `app`.
+        /// Whether each object has the key `app`.
         with_name: bool,
     },
     /// A table with a header line.
@@ -34,7 +35,7 @@ pub(crate) enum Encoding {
 }
 
 impl Encoding {
-    /// The one flag that is wanted, `None` for all of them.
+    /// The info flag that is wanted; `None` for all values.
     pub(crate) fn flag(&self) -> Option<&str> {
         match self {
             Self::Value(flag) => Some(flag),
@@ -43,7 +44,8 @@ impl Encoding {
     }
 }
 
-/// Decides, or refuses: exit status 2, but 1 where Dokku has words for it and we are inside.
+/// Chooses the form, or refuses the arguments: with exit status 2, or with 1 inside Dokku where Dokku has its own
+/// message.
 pub(crate) fn resolve(world: &World, args: &Args, subjects: &Subjects) -> Result<Encoding> {
     let encoding = format(world, args)?;
     if args.columns.is_some() && !matches!(encoding, Encoding::Csv { .. }) {
@@ -63,7 +65,7 @@ pub(crate) fn resolve(world: &World, args: &Args, subjects: &Subjects) -> Result
     }
 }
 
-/// Two info flags are wrong usage, whatever else is: Dokku says nothing at all then.
+/// Two info flags are wrong usage, whatever the other arguments are. Dokku prints nothing in that case.
 pub(crate) fn refuse_two_flags(args: &Args) -> Result<()> {
     match &args.info_flags[..] {
         [first, second, ..] => {
@@ -73,7 +75,7 @@ pub(crate) fn refuse_two_flags(args: &Args) -> Result<()> {
     }
 }
 
-/// The refusal of a `--status-…` flag that an app does not have; it names those that it has.
+/// The refusal of a flag `--status-…` that an app does not have. It names the flags that the app has.
 pub(crate) fn no_such_status(world: &World, flag: &str, row: &Row) -> anyhow::Error {
     let present = row.values.keys().map(|flag| &**flag).filter(|flag| flag.starts_with(STATUS));
     unknown_flag(world, flag, flags::OF_APPS.iter().map(|(name, _)| *name).chain(present).collect())

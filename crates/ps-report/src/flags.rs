@@ -1,28 +1,28 @@
-//! The flags of a report and where their values come from (docs/programs/ps-report.md#values). Text, JSON and CSV are all sorted
-//! by the flag's name.
+//! The flags of a report, and the sources of their values (docs/programs/ps-report.md#values). Text, JSON and CSV are
+//! all sorted by the name of the flag.
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FlagOrigin {
-    /// Whether it was ever deployed.
+    /// Whether the app was ever deployed.
     Deployed,
-    /// How many instances there are.
+    /// The number of instances.
     Processes,
-    /// Whether they run.
+    /// Whether the instances run.
     Running,
-    /// Whether it is started after a reboot, as it is stored: anything but `false` is yes.
+    /// Whether the app is started after a reboot, from the stored property: every value except `false` means yes.
     Restore,
-    /// Whether counts may be set by hand: nothing stored is yes.
+    /// Whether counts may be set by hand. If nothing is stored, they may.
     CanScale,
-    /// The app's own property.
+    /// The property of the app itself.
     Own(&'static str),
-    /// The app's own, else the global one, else the default.
+    /// The property of the app, or else the global one, or else the default.
     Computed(&'static str),
     /// The global property.
     Global(&'static str),
 }
 
-/// Every flag of an app but `--status-…`, sorted.
+/// Every flag of an app except `--status-…`, sorted.
 pub(crate) const OF_APPS: &[(&str, FlagOrigin)] = &[
     ("--deployed", FlagOrigin::Deployed),
     ("--processes", FlagOrigin::Processes),
@@ -47,10 +47,10 @@ pub(crate) const OF_APPS: &[(&str, FlagOrigin)] = &[
     ("--running", FlagOrigin::Running),
 ];
 
-/// The beginning of the flags that tell what one instance does.
+/// The beginning of the flags that show the state of one instance.
 pub(crate) const STATUS: &str = "--status-";
 
-/// The flags that `--global` has, sorted.
+/// The flags of `--global`, sorted.
 pub(crate) fn of_global() -> impl Iterator<Item = (&'static str, FlagOrigin)> {
     OF_APPS
         .iter()
@@ -58,12 +58,12 @@ pub(crate) fn of_global() -> impl Iterator<Item = (&'static str, FlagOrigin)> {
         .filter(|(_, origin)| matches!(origin, FlagOrigin::Computed(_) | FlagOrigin::Global(_)))
 }
 
-/// Whether an app's flag of this name needs the scheduler to be asked.
+/// Whether the scheduler must be asked for the value of this flag.
 pub(crate) fn needs_status(flag: &str) -> bool {
     matches!(flag, "--processes" | "--running") || flag.starts_with(STATUS)
 }
 
-/// The keys under which JSON has a flag: without `--ps-`, and the older one with `ps-`.
+/// The keys of a flag in JSON: without `--ps-`, and the older one that begins with `ps-`.
 pub(crate) fn keys(flag: &str) -> (&str, Option<&str>) {
     let plain = flag.strip_prefix("--").unwrap_or(flag);
     match plain.strip_prefix("ps-") {

@@ -1,5 +1,5 @@
-//! One object a line: Dokku's keys, the older ones too, all values strings, keys sorted, and `<`, `>`, `&` escaped as
-//! Dokku's encoder does.
+//! One JSON object per line, as Dokku writes it: all values are strings, the keys are sorted and include the older
+//! ones, and `<`, `>`, `&` are escaped as Dokku's encoder does.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -9,7 +9,7 @@ use anyhow::Result;
 use crate::flags;
 use crate::row::Row;
 
-/// Writes a row; `with_name` adds the key `app`.
+/// Writes a row. With `with_name` the object has the key `app`.
 pub(crate) fn line(row: &Row, with_name: bool, out: &mut dyn Write) -> Result<()> {
     let error = row.error();
     let mut object: BTreeMap<&str, &str> = BTreeMap::new();
@@ -27,9 +27,9 @@ pub(crate) fn line(row: &Row, with_name: bool, out: &mut dyn Write) -> Result<()
     Ok(writeln!(out, "{}", escape(serde_json::to_string(&object)?))?)
 }
 
-/// These characters can stand in JSON only within strings, so they can be replaced wherever they are.
+/// In JSON these characters can only occur inside strings, so each of them can be replaced.
 fn escape(json: String) -> String {
-    // The last two begin with this byte.
+    // The last two characters begin with this byte in UTF-8.
     if !json.bytes().any(|byte| matches!(byte, b'<' | b'>' | b'&' | 0xe2)) {
         return json;
     }

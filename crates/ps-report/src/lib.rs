@@ -1,5 +1,5 @@
-//! What every app is and how it is doing, from files, and from one question to each scheduler. Reads only: nothing is
-//! locked, nothing is repaired.
+//! What every app is and how it is doing, from files and from one question to each scheduler. The program only reads:
+//! it takes no lock and repairs nothing.
 
 mod args;
 mod csv;
@@ -27,7 +27,7 @@ use crate::encoding::Encoding;
 use crate::row::Row;
 use crate::subjects::Subjects;
 
-/// The arguments, for man pages and completions.
+/// The command line as clap knows it, for man pages and completions.
 pub fn command() -> clap::Command {
     <Args as clap::CommandFactory>::command()
 }
@@ -45,7 +45,7 @@ pub fn run() -> Result<Outcome> {
     let encoding = encoding::resolve(&world, &args, &subjects);
     if subjects.is_empty() && (world.inside_dokku() || encoding.is_ok()) {
         subjects::say_there_are_none(&world);
-        // Dokku judges the rest of the line only where there is an app.
+        // Dokku checks the other arguments only if there is an app.
         if encoding.is_err() {
             return Ok(Outcome::Done);
         }
@@ -57,7 +57,7 @@ pub fn run() -> Result<Outcome> {
     }
 }
 
-/// One report of all subjects, written as it is read; [`Outcome::No`] if something in it is not known.
+/// Prints one report of all subjects while it is being read. [`Outcome::No`] if some value is not known.
 pub(crate) fn once(
     world: &World,
     subjects: &Subjects,
@@ -77,7 +77,7 @@ pub(crate) fn once(
         is_whole &= row.is_whole();
         row.complain();
         out.write_all(&text)?;
-        // As in Dokku: what came before a failure stands.
+        // As in Dokku, everything that was printed before a failure stays.
         printed.or_else(|error| out.flush().map_err(Into::into).and(Err(error)))
     })?;
     out.flush()?;

@@ -1,17 +1,17 @@
-//! Reading of many apps at once: files are read on every CPU where there are apps enough to be worth it.
+//! Reads many apps at once, on every CPU, if there are enough apps to make that faster.
 
 use std::num::NonZero;
 use std::thread;
 
-/// Fewer apps are read sooner than a thread is started.
+/// Fewer apps than this are read faster than a thread is started.
 const FEW: usize = 64;
 
-/// What `read` makes of each item, in the order of the items.
+/// The results of `read` for all items, in the order of the items.
 pub(crate) fn map<T: Send, R: Send>(items: Vec<T>, read: impl Fn(T) -> R + Sync) -> Vec<R> {
     map_with(items, || (), |(), item| read(item))
 }
 
-/// [`map`] for a reader that each thread makes for itself.
+/// Like [`map`], for a reader with a state that each thread makes for itself.
 pub(crate) fn map_with<S, T: Send, R: Send>(
     items: Vec<T>,
     make: impl Fn() -> S + Sync,
@@ -36,7 +36,7 @@ pub(crate) fn map_with<S, T: Send, R: Send>(
     })
 }
 
-/// In order, all but the last of the same length.
+/// Splits items into parts, in order; all parts but the last have the same length.
 fn split<T>(items: Vec<T>, parts: usize) -> Vec<Vec<T>> {
     let length = items.len().div_ceil(parts).max(1);
     let mut items = items.into_iter();

@@ -1,4 +1,5 @@
-//! From files to rows. Only what is asked for is read, and the schedulers are asked once for all apps together.
+//! Reads the rows of a report. Only values that are asked for are read, and each scheduler is asked once for all apps
+//! together.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,7 +18,8 @@ use crate::wanted;
 const PLUGIN: &str = "ps";
 const AT_ONCE: usize = 512;
 
-/// Hands out what `render` makes of one row for each subject, with all values or only that of `flag`.
+/// Passes each row, as `render` writes it, on as soon as it is read: one for each subject, with all values or only
+/// that of `flag`.
 pub(crate) fn each<T: Send>(
     world: &World,
     subjects: &Subjects,
@@ -31,7 +33,7 @@ pub(crate) fn each<T: Send>(
         Some(flag) if !flags::needs_status(flag) => BTreeMap::new(),
         _ => status::ask(world, apps),
     };
-    // So many at a time that a report of very many is handed out as it is read.
+    // Apps are read in portions, so that a report on very many apps is printed while it is being read.
     apps.chunks(AT_ONCE).try_for_each(|apps| {
         let asked: Vec<_> = apps.iter().map(|app| (app, seen.remove(app))).collect();
         let rows =
@@ -40,7 +42,7 @@ pub(crate) fn each<T: Send>(
     })
 }
 
-/// The ps properties of one scope, each read when it is first asked for.
+/// The ps properties of one scope. Each is read when it is asked for the first time.
 struct Properties<'a> {
     world: &'a World,
     scope: Scope<'a>,
@@ -52,7 +54,7 @@ impl<'a> Properties<'a> {
         Self { world, scope, read: RefCell::default() }
     }
 
-    /// Empty where it is not set.
+    /// The value of a property; empty if it is not set.
     fn get(&self, key: &'static str) -> Result<String, Error> {
         let mut read = self.read.borrow_mut();
         if let Some((_, value)) = read.iter().find(|(known, _)| *known == key) {
@@ -119,7 +121,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What files say; `None` where a scheduler may have to be asked.
+    /// The value that files give; `None` where a scheduler may have to be asked.
     fn value(
         &self,
         app: &AppName,
@@ -128,7 +130,7 @@ impl Reader<'_> {
     ) -> Option<Result<String, Error>> {
         Some(match origin {
             FlagOrigin::Processes | FlagOrigin::Running | FlagOrigin::Deployed => return None,
-            // As it is stored: an empty one is shown empty.
+            // The value as it is stored. If it is empty, it is shown as empty.
             FlagOrigin::Restore => self
                 .world
                 .property(PLUGIN, Scope::App(app), "restore")

@@ -1,4 +1,4 @@
-//! One row of a report: everything that is known of one app, or of `--global`.
+//! One row of a report: everything that is known about one app, or about `--global`.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -6,21 +6,21 @@ use std::fmt::Display;
 
 use crate::subjects::complain;
 
-/// What stands where a value could not be had.
+/// What is shown for a value that could not be found out.
 pub(crate) const UNKNOWN: &str = "unknown";
 
-/// Values by flag, as read; what could not be read is named in `errors`.
+/// The values by flag. What could not be read is named in `errors`.
 #[derive(Debug, Default)]
 pub(crate) struct Row {
-    /// The app, or `--global`.
+    /// The name of the app, or `--global`.
     pub(crate) name: String,
-    /// By flag, `--` and all.
+    /// The values by flag; the flag includes its `--`.
     pub(crate) values: BTreeMap<Cow<'static, str>, String>,
-    /// What could not be read, and why.
+    /// The errors while reading, each with its reason.
     pub(crate) errors: Vec<String>,
-    /// Where what is wanted is not what runs.
+    /// The differences between what is wanted and what runs.
     pub(crate) gaps: Vec<String>,
-    /// Whether some value is [`UNKNOWN`] though the row could be read.
+    /// Whether some value is [`UNKNOWN`] although nothing failed to be read.
     pub(crate) has_unknown: bool,
 }
 
@@ -30,7 +30,7 @@ impl Row {
         Self { name: name.to_owned(), ..Self::default() }
     }
 
-    /// Adds a value, or the reason why it is unknown.
+    /// Adds a value, or notes the reason why it is unknown.
     pub(crate) fn set(&mut self, flag: &'static str, value: Result<String, impl Display>) {
         let value = value.unwrap_or_else(|error| {
             self.fail(error.to_string());
@@ -39,14 +39,14 @@ impl Row {
         self.values.insert(Cow::Borrowed(flag), value);
     }
 
-    /// Notes why something could not be read, once.
+    /// Notes an error. The same error is noted once.
     pub(crate) fn fail(&mut self, error: String) {
         if !self.errors.contains(&error) {
             self.errors.push(error);
         }
     }
 
-    /// Every reason on one line, `None` if all could be read.
+    /// All errors in one line; `None` if there are none.
     pub(crate) fn error(&self) -> Option<String> {
         (!self.errors.is_empty()).then(|| self.errors.join("; "))
     }
@@ -56,7 +56,7 @@ impl Row {
         self.errors.is_empty() && !self.has_unknown
     }
 
-    /// Says on stderr what could not be read, and what is not as it was wanted.
+    /// Prints on stderr what could not be read, and what does not run as it is wanted.
     pub(crate) fn complain(&self) {
         for text in self.errors.iter().chain(&self.gaps) {
             complain(&format!("{}: {text}", self.name));

@@ -1,5 +1,5 @@
-//! `--settings`: what the settings of each process type come to, and who set them. Files alone are read, and those of the apps that
-//! are asked for: no scheduler is asked, and no other report is slower for it.
+//! The report `--settings`: the effective settings of each process type, and who set them. It reads only files, and
+//! only those of the apps that it reports on. No scheduler is asked.
 
 use std::io::{self, BufWriter, Write};
 
@@ -16,14 +16,14 @@ use crate::subjects::{self, Subjects, complain};
 
 const COLUMNS: [&str; 5] = ["app", "process_type", "setting", "value", "source"];
 
-/// One setting of one type of an app.
+/// One setting of one process type of an app.
 struct Row<'a> {
     app: &'a AppName,
     process_type: &'a ProcessType,
     effective: &'a EffectiveSetting,
 }
 
-/// The settings of the apps that were named, or of all.
+/// Reports the settings of the named apps, or of all apps.
 pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
     refuse_others(args)?;
     let subjects = subjects::resolve(world, args)?;
@@ -79,7 +79,7 @@ fn of_app(world: &World, app: &AppName, encoding: &Encoding, out: &mut dyn Write
     }
 }
 
-/// For people: what has a value.
+/// Text for people: the settings that have a value.
 fn text(app: &AppName, rows: &[Row<'_>], header: bool, out: &mut dyn Write) -> Result<()> {
     if header {
         writeln!(out, "=====> {app} settings")?;

@@ -1,5 +1,5 @@
-//! How instances are doing: one question to each scheduler, and to the engine only if an app that has containers is
-//! among those asked for. What a scheduler does not answer is `unknown`, never a guess.
+//! The state of instances. Each scheduler is asked once, and the Docker engine only if one of the apps has
+//! containers. What a scheduler does not answer is `unknown`; nothing is guessed.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -13,41 +13,42 @@ use crate::parallel;
 use crate::row::UNKNOWN;
 use crate::subjects::complain;
 
-/// What is known of the instances of one app.
+/// What is known about the instances of one app.
 #[derive(Debug)]
 pub(crate) struct Seen {
-    /// How many there are; -1 if nobody could tell.
+    /// The number of instances; -1 if it is not known.
     pub(crate) processes: i64,
-    /// Whether they run.
+    /// Whether the instances run.
     pub(crate) running: Running,
-    /// One for each instance.
+    /// One entry for each instance.
     pub(crate) slots: Vec<SeenSlot>,
-    /// Why files of the app could not be read.
+    /// The reason if files of the app could not be read.
     pub(crate) trouble: Option<String>,
 }
 
-/// What is known of one instance.
+/// What is known about one instance.
 #[derive(Debug)]
 pub(crate) struct SeenSlot {
     /// `<type>.<n>`, as it is recorded.
     pub(crate) name: String,
-    /// The same as a slot; `None` where a record has a name that is none.
+    /// The same name as a slot; `None` if the recorded name is not that of a slot.
     pub(crate) slot: Option<Slot>,
-    /// What it does, as it is shown.
+    /// The state as it is shown.
     pub(crate) what: String,
-    /// Whether it works, or is about to.
+    /// Whether the instance runs or is about to.
     pub(crate) is_alive: bool,
-    /// Whether its record is from before instances had numbers: it counts, but has no row of its own, as in Dokku.
+    /// Whether the record has no number, because an old version wrote it. As in Dokku, it counts as an instance but
+    /// has no row of its own.
     pub(crate) is_unnumbered: bool,
 }
 
 impl Seen {
-    /// Nobody could tell.
+    /// The state of an app about which nothing could be found out.
     pub(crate) fn unknown() -> Self {
         Self { processes: -1, running: Running::Unknown, slots: Vec::new(), trouble: None }
     }
 
-    /// Whether something in it is unknown.
+    /// Whether any part of it is unknown.
     pub(crate) fn is_unknown(&self) -> bool {
         self.running == Running::Unknown
     }
@@ -57,7 +58,7 @@ impl Seen {
     }
 }
 
-/// What is known of each of these apps. A scheduler that does not answer costs one line on stderr.
+/// What is known about each of these apps. A scheduler that does not answer causes one line on stderr.
 pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
     let mut seen = BTreeMap::new();
     let (mut natives, mut asked) = (Vec::new(), Asked::default());
@@ -76,7 +77,7 @@ pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
         return seen;
     }
     thread::scope(|scope| {
-        // While somebody is waited for, files are read.
+        // The files are read while the answers of the schedulers are awaited.
         let answers = scope.spawn(|| asked.answers(world));
         seen.extend(native(world, natives));
         seen.extend(answers.join().expect("a question to a scheduler does not panic"));
@@ -84,12 +85,12 @@ pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
     seen
 }
 
-/// Apps of which somebody has to be asked.
+/// The apps for which somebody else has to be asked.
 #[derive(Default)]
 struct Asked {
     /// The engine is asked for these.
     contained: Vec<AppName>,
-    /// A plugin is asked for these.
+    /// These have a scheduler that is a plugin of Dokku; the plugin is asked for them.
     external: BTreeMap<String, Vec<AppName>>,
 }
 
@@ -109,7 +110,7 @@ impl Asked {
     }
 }
 
-/// What is known where a plugin only counts.
+/// What is known if a plugin only reports a number.
 fn counted(count: Result<Count, ps_scheduler::Error>) -> Seen {
     match count {
         Ok(Count { instances, running }) => {
@@ -122,7 +123,7 @@ fn counted(count: Result<Count, ps_scheduler::Error>) -> Seen {
     }
 }
 
-/// App by app: status files are read, nobody is asked, and one that is corrupt must not hide the others.
+/// Reads the status files of native apps one by one, so that a damaged file of one app does not hide the others.
 fn native(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
     let scheduler = ps_scheduler_native::Native::new(world).without_usage();
     let seen = |app: &AppName| match scheduler.status_of(app) {
@@ -177,7 +178,7 @@ fn docker_local(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
         .collect()
 }
 
-/// The records decide which instances there are, as in Dokku; the engine says what they do.
+/// As in Dokku, the records decide which instances there are. The engine says what each of them does.
 fn recorded(records: &[ContainerFile], answer: Option<&AppStatus>) -> Seen {
     let instances = answer.iter().flat_map(|status| &status.instances);
     let by_slot: BTreeMap<&Slot, &Instance> = instances.map(|instance| (&instance.slot, instance)).collect();
@@ -208,7 +209,7 @@ fn recorded(records: &[ContainerFile], answer: Option<&AppStatus>) -> Seen {
     }
 }
 
-/// Whether these run; a record of which the engine knows no container does not.
+/// Whether the instances run. A record without a container in the engine does not run.
 fn sum(found: &[Option<&Instance>]) -> Running {
     let states = || found.iter().flatten().map(|instance| instance.state);
     match states().filter(|state| state.is_in_order()).count() {
@@ -219,7 +220,7 @@ fn sum(found: &[Option<&Instance>]) -> Running {
     }
 }
 
-/// The engine's own word for what a container does, as Dokku shows it.
+/// The engine's own word for the state of a container, as Dokku shows it.
 fn container_word(instance: Option<&Instance>) -> &'static str {
     let Some(instance) = instance else { return State::Missing.as_str() };
     match instance.state {
@@ -231,7 +232,7 @@ fn container_word(instance: Option<&Instance>) -> &'static str {
     }
 }
 
-/// One question for all of them; no answer is a line on stderr and an empty map.
+/// Asks a scheduler once for all apps. If it does not answer, a line is printed on stderr and the result is empty.
 fn statuses(scheduler: &dyn Scheduler, apps: &[AppName]) -> BTreeMap<AppName, AppStatus> {
     match scheduler.status(apps) {
         Ok(statuses) => statuses.into_iter().map(|status| (status.app.clone(), status)).collect(),
@@ -242,7 +243,7 @@ fn statuses(scheduler: &dyn Scheduler, apps: &[AppName]) -> BTreeMap<AppName, Ap
     }
 }
 
-/// Every record of an app, in the order of Dokku's listing.
+/// All container records of an app, in the order in which Dokku lists them.
 fn records(world: &World, app: &AppName) -> Result<Vec<ContainerFile>, Error> {
     let files = world.container_files(app)?;
     if let Some(broken) = files.iter().find(|file| file.id.contains('\0')) {

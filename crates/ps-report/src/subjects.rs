@@ -1,4 +1,4 @@
-//! Which apps are meant, and what is said when there is none.
+//! Which apps the report is about, and what is printed if there are none.
 
 use anyhow::Result;
 use formation::AppName;
@@ -8,7 +8,7 @@ use ps_cli::say;
 
 use crate::args::Args;
 
-/// What is reported on.
+/// What the report is about.
 #[derive(Debug)]
 pub(crate) enum Subjects {
     /// The values that hold for every app.
@@ -18,14 +18,14 @@ pub(crate) enum Subjects {
 }
 
 impl Subjects {
-    /// Whether there is nothing to report on.
+    /// Whether there is nothing to report.
     pub(crate) fn is_empty(&self) -> bool {
         matches!(self, Self::Apps(apps) if apps.is_empty())
     }
 }
 
-/// The apps that were named, each once, or all, as far as the caller may know of them. The first that does not exist is
-/// an error (exit status 20). Dokku takes an empty word for all of them, and `--global` for more than any app.
+/// The apps that were named, each once, or all apps that the caller may see. The first name without an app is an error
+/// (exit status 20). Inside Dokku an empty name stands for all apps, and `--global` takes precedence over named apps.
 pub(crate) fn resolve(world: &World, args: &Args) -> Result<Subjects> {
     let is_dokku = world.inside_dokku();
     let words: Vec<&String> = args.apps.iter().filter(|word| !is_dokku || !word.is_empty()).collect();
@@ -54,7 +54,7 @@ pub(crate) fn resolve(world: &World, args: &Args) -> Result<Subjects> {
     }
 }
 
-/// Says that there are no apps, which is no failure.
+/// Says on stderr that there are no apps, which is not a failure.
 pub(crate) fn say_there_are_none(world: &World) {
     if world.inside_dokku() {
         say::warning(ps_dokku::words::NO_APPS);
@@ -64,7 +64,7 @@ pub(crate) fn say_there_are_none(world: &World) {
     }
 }
 
-/// A line on stderr about something that is not known; the report goes on.
+/// Prints a line on stderr about something that could not be found out. The report goes on.
 pub(crate) fn complain(text: &str) {
     if say::inside_dokku() { say::warning(text) } else { say::failure(&format!("ps-report: {text}")) }
 }

@@ -1,14 +1,15 @@
-//! The report as text, byte for byte as Dokku's `ps:report` prints it: a line for each flag, sorted by its name. `--ps-can-scale`
-//! becomes `Ps can scale:`, and the column is as wide as the longest flag, 31 bytes at least.
+//! The report as text, byte for byte as Dokku's `ps:report` prints it: one line for each flag, sorted by its name.
+//! `--ps-can-scale` is printed as `Ps can scale:`, and the column is as wide as the longest of these, but at least 31
+//! bytes.
 
 use std::io::{self, Write};
 
 use crate::row::Row;
 
-/// Dokku's least width of the first column.
+/// The smallest width of the first column in Dokku's report.
 const LEAST_WIDTH: usize = 31;
 
-/// Every value of a row, a header above them.
+/// Prints every value of a row, with a header above them if it is wanted.
 pub(crate) fn report(row: &Row, header: bool, out: &mut dyn Write) -> io::Result<()> {
     if header {
         writeln!(out, "=====> {} ps information", row.name)?;
@@ -23,7 +24,7 @@ pub(crate) fn report(row: &Row, header: bool, out: &mut dyn Write) -> io::Result
     }
 }
 
-/// `--ps-can-scale` is `Ps can scale:`.
+/// The text for a flag: `Ps can scale` for `--ps-can-scale`.
 fn label(flag: &str) -> String {
     let words = flag.trim_start_matches("--").replace(['-', '.'], " ");
     let mut characters = words.chars();
@@ -31,7 +32,7 @@ fn label(flag: &str) -> String {
     format!("{}{}:", first.unwrap_or_default(), characters.as_str())
 }
 
-/// Bytes are counted, not characters, and there is at least one blank.
+/// Width is counted in bytes, not in characters, and at least one blank follows the label.
 fn line(label: &str, value: &str, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let padding = width.saturating_sub(label.len());
     writeln!(out, "       {label}{:padding$}{value}", "")

@@ -1,5 +1,5 @@
-//! Intent beside reality: what the formation on disk asks for, where it is not what runs. It is talk, on our own only,
-//! because Dokku's report has no place for it and its bytes are a contract.
+//! Compares what the stored formation asks for with what runs. The differences are printed on stderr, and only
+//! outside Dokku: Dokku's report has no place for them, and its output must stay the same byte for byte.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,9 @@ use ps_apps::{Error, World};
 
 use crate::status::Seen;
 
-/// `web: 3 wanted, 2 running`, for each type of a deployed app that is not what was asked for. An app that was stopped
-/// on purpose (`restore` is `false`) wants nothing, and nothing is said of a scheduler that does not answer or does not tell
-/// instances apart.
+/// One text such as `web: 3 wanted, 2 running` for each type of a deployed app whose number of instances is not the
+/// wanted one. An app that was stopped on purpose (`restore` is `false`) wants none. Nothing is reported if the
+/// scheduler does not answer or cannot tell instances apart.
 pub(crate) fn gaps(
     world: &World,
     app: &AppName,

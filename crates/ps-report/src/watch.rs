@@ -1,4 +1,4 @@
-//! `--watch`: the same report again and again, until a signal ends the program or nobody reads it any more.
+//! `--watch`: the same report again and again, until a signal ends the program or its output is closed.
 
 use std::convert::Infallible;
 use std::io::{self, BufWriter, IsTerminal, Write};
@@ -13,10 +13,10 @@ use crate::args::Args;
 use crate::encoding::Encoding;
 use crate::subjects;
 
-/// To the upper left corner, and nothing left below it.
+/// Moves the cursor to the upper left corner and clears everything below it.
 const REDRAW: &str = "\x1b[H\x1b[J";
 
-/// Never ends well: a closed pipe and a failed write are errors.
+/// Reports until printing fails: a closed pipe and a failed write are errors. It never returns success.
 pub(crate) fn run(world: &World, args: &Args, encoding: &Encoding, every: Duration) -> Result<Outcome> {
     match forever(world, args, encoding, every) {
         Err(error) => Err(error),
@@ -27,7 +27,7 @@ pub(crate) fn run(world: &World, args: &Args, encoding: &Encoding, every: Durati
 fn forever(world: &World, args: &Args, encoding: &Encoding, every: Duration) -> Result<Infallible> {
     let redraws = io::stdout().is_terminal();
     loop {
-        // Apps come and go while we watch.
+        // The apps are listed again each time, because apps may be created and destroyed meanwhile.
         let subjects = subjects::resolve(world, args)?;
         let mut screen = Vec::new();
         crate::once(world, &subjects, encoding, &mut screen)?;
