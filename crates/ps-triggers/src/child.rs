@@ -1,5 +1,5 @@
-//! One child process: it is started with the stdio it is given and waited for. If it has a deadline and misses it, its whole
-//! process group is ended.
+//! Runs one child process: starts it with the given stdio and waits for it. If it has not ended by its deadline, its
+//! whole process group is ended.
 
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -13,31 +13,32 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal};
 
-/// From SIGTERM to SIGKILL for a hook whose time is over.
+/// The time between SIGTERM and SIGKILL for a hook that has missed its deadline.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// How often a hook that cannot be executed because its file is open for writing (ETXTBSY) is tried again. A process that
-/// writes the hook has it open, and so has one that was forked meanwhile, until it executes something.
+/// How often a hook is tried again that cannot be executed because its file is open for writing (ETXTBSY). The file
+/// is open in the process that writes it, and also in each process that was forked meanwhile, until that one executes
+/// a program.
 const BUSY_TRIES: u32 = 20;
 const BUSY_PAUSE: Duration = Duration::from_millis(10);
 
-/// What is run, and with what.
+/// A program to run, and what it is given.
 pub(crate) struct Order<'a> {
-    /// The program.
+    /// The path of the program.
     pub(crate) program: &'a Path,
     /// Its arguments.
     pub(crate) arguments: Vec<OsString>,
-    /// Variables added to our own environment.
+    /// Variables that are added to our own environment.
     pub(crate) environment: &'a [(OsString, OsString)],
-    /// When it must have ended.
+    /// The time by which it must have ended.
     pub(crate) deadline: Option<Instant>,
 }
 
-/// stdin, stdout and stderr, in that order.
+/// stdin, stdout and stderr, in this order.
 pub(crate) type Stdios = [Stdio; 3];
 
-/// Runs a child to its end; `None` if it was stopped because its time was over. `stdios` is asked once for each
-/// attempt: a script without a `#!` line needs a second one, by a shell.
+/// Runs a child to its end; `None` if it was ended because of its deadline. `stdios` is called once for each attempt:
+/// a script without a `#!` line needs a second attempt, with a shell.
 pub(crate) fn run(
     order: &Order<'_>,
     stdios: &dyn Fn() -> io::Result<Stdios>,
@@ -67,7 +68,7 @@ fn start(order: &Order<'_>, stdios: &dyn Fn() -> io::Result<Stdios>) -> io::Resu
     }
 }
 
-/// The status that a shell would report.
+/// The exit status as a shell would report it.
 pub(crate) fn shell_status(status: ExitStatus) -> u8 {
     let number = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
     u8::try_from(number).unwrap_or(1)
@@ -88,7 +89,8 @@ fn spawn(
     command.spawn()
 }
 
-/// The shell for a script without a `#!` line. plugn is a bash script, and bash runs such a script itself.
+/// The shell that runs a script without a `#!` line. plugn is a bash script, and bash runs such a script itself, so
+/// the result is the same.
 fn shell() -> &'static str {
     if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" }
 }
@@ -100,7 +102,7 @@ fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitSta
     if ends_by(pid, deadline)? {
         return child.wait().map(Some);
     }
-    // A group that is gone by now has ended, which is what is wanted.
+    // If the process group no longer exists, it has ended, which is what is wanted.
     let _ = rustix::process::kill_process_group(pid, Signal::TERM);
     ends_by(pid, Instant::now() + GRACE)?;
     let _ = rustix::process::kill_process_group(pid, Signal::KILL);
@@ -108,7 +110,7 @@ fn wait_until(child: &mut Child, deadline: Instant) -> io::Result<Option<ExitSta
     Ok(None)
 }
 
-/// Whether a child of ours ends before the deadline, as far as can be told. It is not reaped.
+/// Whether our child ends before the deadline, as far as that can be determined. It is not reaped.
 pub(crate) fn has_ended_by(child: &Child, deadline: Instant) -> bool {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     pid.is_some_and(|pid| ends_by(pid, deadline).unwrap_or(false))

@@ -1,6 +1,6 @@
-//! What hooks write to stderr, shown at once and kept. A `tee` between them and our stderr does it, and not this process: hooks
-//! run on when the command that called them is killed, and a hook that writes into a pipe whose reader is gone is killed by
-//! SIGPIPE.
+//! Shows what hooks write to stderr at once, and keeps a copy. A separate `tee` between the hooks and our stderr does
+//! this. If this process did it, a hook that outlives it would be killed by SIGPIPE as soon as it writes, because
+//! hooks run on when the command that called them is killed.
 
 use std::env;
 use std::fs::File;
@@ -13,10 +13,10 @@ use rustix::fs::{Mode, OFlags};
 
 use crate::child;
 
-/// How many bytes are kept; of more, the last ones.
+/// How many bytes are kept: the last ones that were written.
 const KEPT: u64 = 256 * 1024;
-/// How long to wait for `tee` to end once the last hook has ended, so that its last words are read. A process that a hook left
-/// behind may keep the pipe open for ever.
+/// How long to wait for `tee` to end after the last hook has ended, so that its last output is read. A process that a
+/// hook left behind may keep the pipe open for ever.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// A `tee` between hooks and our stderr.
@@ -26,7 +26,8 @@ pub(crate) struct Echo {
 }
 
 impl Echo {
-    /// Starts a `tee`; also returned is the pipe that hooks are to write to. `None` if there is no `tee`: then nothing is kept.
+    /// Starts a `tee`, and returns it with the pipe to which hooks write. `None` if there is no `tee`; then nothing
+    /// is kept.
     pub(crate) fn start() -> Option<(Self, PipeWriter)> {
         let (reader, writer) = io::pipe().ok()?;
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
@@ -34,13 +35,13 @@ impl Echo {
         let path = format!("/proc/{}/fd/{}", std::process::id(), kept.as_raw_fd());
         let stderr = io::stderr().as_fd().try_clone_to_owned().ok()?;
         let mut tee = Command::new("tee");
-        // Ctrl-C is for the hooks; what they say about it is still shown.
+        // `tee` ignores Ctrl-C, so that what the hooks print about it is still shown.
         tee.args(["-i", "-a", &path]).stdin(reader).stdout(stderr).stderr(Stdio::null());
         Some((Self { tee: tee.spawn().ok()?, kept }, writer))
     }
 
-    /// The last of what hooks wrote, in whole lines. Call it once the hooks have ended and this process has closed its end of
-    /// the pipe; otherwise `tee` does not end, and this waits for it for a second in vain.
+    /// The last lines that hooks wrote. It must be called after the hooks have ended and this process has closed its
+    /// end of the pipe; otherwise `tee` does not end, and this call waits a second for it in vain.
     pub(crate) fn words(mut self) -> String {
         if child::has_ended_by(&self.tee, Instant::now() + LAST_WORDS) {
             let _ = self.tee.wait();

@@ -1,51 +1,52 @@
-//! Why a trigger failed, split by who must act.
+//! Why a trigger failed, one variant for each person who must act.
 
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A trigger that could not be called, or a hook that failed.
+/// A trigger that could not be called, or one of whose hooks failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Us: a word that cannot be a trigger's name.
+    /// For us: a word that cannot be the name of a trigger.
     #[error("{0:?} is not a trigger name: it must be one file name")]
     NotATrigger(String),
-    /// The hook's author: it ended with another status than 0. The hooks after it were not run.
+    /// For the author of the hook: it ended with another status than 0. The hooks after it were not run.
     #[error("{}: trigger {trigger} {}{}", hook.display(), how(*status), said(stderr))]
     Failed {
         /// The trigger.
         trigger: String,
-        /// The hook, or plugn where plugn ran it.
+        /// The hook, or plugn if plugn ran it.
         hook: PathBuf,
         /// Its exit status; 128 + n if signal n ended it.
         status: u8,
-        /// What it said on stderr, if that was captured; trimmed.
+        /// What it wrote to stderr, without white space at the ends, if that was captured.
         stderr: String,
     },
-    /// The hook's author: it was still running when its time was over, and has been ended.
+    /// For the author of the hook: it was still running at its deadline, and was ended.
     #[error("{}: trigger {trigger} did not end within {} s and was stopped", hook.display(), limit.as_secs_f32())]
     TimedOut {
         /// The trigger.
         trigger: String,
-        /// The hook, or plugn where plugn ran it.
+        /// The hook, or plugn if plugn ran it.
         hook: PathBuf,
-        /// The time it had.
+        /// The time that it had.
         limit: Duration,
     },
-    /// The operator: the system refused. It says why itself, so the reason is no `source`: nobody reads it twice.
+    /// For the operator: the system refused. The message contains the reason, so the reason is not the error's
+    /// `source` as well: it would be printed twice.
     #[error("{action} {}: {reason}", path.display())]
     Io {
-        /// What was being done: `read`, `run`.
+        /// The operation: `read`, `run`.
         action: &'static str,
-        /// To what.
+        /// The file or program it was for.
         path: PathBuf,
-        /// What the system said.
+        /// The reason that the system gave.
         reason: io::Error,
     },
 }
 
 impl Error {
-    /// The exit status that plugn would have ended with: the hook's own, else 1.
+    /// The exit status with which plugn would have ended: that of the hook, or else 1.
     pub fn status(&self) -> u8 {
         match self {
             Self::Failed { status, .. } => *status,
@@ -53,12 +54,12 @@ impl Error {
         }
     }
 
-    /// Whether a hook ended by itself. It could then say why on stderr, and need not be quoted once more.
+    /// Whether a hook ended by itself. Then it could print a reason on stderr, which need not be repeated.
     pub fn has_spoken(&self) -> bool {
         matches!(self, Self::Failed { status, .. } if *status <= 128)
     }
 
-    /// What the hooks said on stderr, if that was kept (see `Triggers::with_kept_stderr`); else empty.
+    /// What the hooks wrote to stderr, if that was kept (see `Triggers::with_kept_stderr`); else empty.
     pub fn words(&self) -> &str {
         match self {
             Self::Failed { stderr, .. } => stderr,
@@ -67,7 +68,7 @@ impl Error {
     }
 }
 
-/// One line that says how a trigger failed, and which plugins the hook may belong to.
+/// One line that says how a trigger failed, and to which plugins the hook may belong.
 pub(crate) fn told(trigger: &str, status: u8, plugins: &[String]) -> String {
     let whose = match plugins {
         [] => String::new(),

@@ -1,4 +1,4 @@
-//! Which hooks a trigger has, in the order in which they run: that of a shell's glob, bytewise by plugin name.
+//! The hooks of a trigger in the order in which they run: that of a shell's glob, by the bytes of the plugins' names.
 
 use std::fs;
 use std::io;
@@ -9,25 +9,26 @@ use rustix::fs::{Access, AtFlags, CWD};
 
 use crate::Error;
 
-/// Dokku's logger has a hook for nearly every trigger that does nothing; it does not count as an implementation.
+/// Dokku's plugin that logs events. It has a hook that does nothing for nearly every trigger, and does not count as
+/// an implementation.
 const LOGGER: &str = "20_events";
 
-/// A file of the trigger's name in an enabled plugin.
+/// A file with the trigger's name in an enabled plugin.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Hook {
-    /// To be run.
+    /// It can be executed.
     Runnable(PathBuf),
-    /// There, but not executable.
+    /// It exists but is not executable.
     Inert(PathBuf),
 }
 
-/// Every hook of a trigger below `<plugins>/enabled`, in order. A directory that is not there has none.
+/// All hooks of a trigger below `<plugins>/enabled`, in order. If the directory does not exist there are none.
 pub(crate) fn of(plugins: &Path, trigger: &str) -> Result<Vec<Hook>, Error> {
     let candidates = enabled(&plugins.join("enabled"))?.into_iter().map(|plugin| plugin.join(trigger));
     Ok(candidates.filter(|path| path.is_file()).map(classify).collect())
 }
 
-/// The plugins other than the logger that would run something, in order.
+/// The plugins with an executable hook, except the logger, in order.
 pub(crate) fn plugins_of(plugins: &Path, trigger: &str) -> Result<Vec<String>, Error> {
     let runnable = of(plugins, trigger)?.into_iter().filter_map(|hook| match hook {
         Hook::Runnable(path) => Some(path.parent()?.file_name()?.to_string_lossy().into_owned()),
@@ -36,7 +37,7 @@ pub(crate) fn plugins_of(plugins: &Path, trigger: &str) -> Result<Vec<String>, E
     Ok(runnable.filter(|plugin| plugin != LOGGER).collect())
 }
 
-/// Whether we may execute the file, with the rights that count when it is executed.
+/// Whether we may execute the file, by the rights that the kernel checks when it executes it.
 pub(crate) fn is_executable(path: &Path) -> bool {
     path.is_file() && rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }

@@ -1,4 +1,5 @@
-//! What callers use: a trigger is called for its answer on stdout, or its hooks write to our own stdout and stderr.
+//! Calls a trigger, either for the answer that its hooks print on stdout, or with hooks that write to our own stdout
+//! and stderr.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -16,11 +17,11 @@ use crate::echo::Echo;
 use crate::error::{self, Error};
 use crate::hooks::{self, Hook};
 
-/// How long to wait for the last bytes of an answer once a hook's deadline is over.
+/// How long to wait for the last bytes of an answer after a hook's deadline.
 const LAST_PIECES: Duration = Duration::from_millis(100);
 
-/// A way to call triggers. Hooks inherit our environment and working directory; on our own they are also told
-/// `DOKKU_ROOT`, `DOKKU_LIB_ROOT` and `PLUGIN_PATH`.
+/// Calls triggers. Hooks inherit our environment and working directory. Outside Dokku they also get `DOKKU_ROOT`,
+/// `DOKKU_LIB_ROOT` and `PLUGIN_PATH`.
 #[derive(Clone, Debug)]
 pub struct Triggers {
     plugins: PathBuf,
@@ -30,7 +31,7 @@ pub struct Triggers {
     stderr: StderrTo,
 }
 
-/// Where the stderr of hooks goes.
+/// Where hooks write their stderr.
 #[derive(Clone, Copy, Debug)]
 enum StderrTo {
     Ours,
@@ -38,7 +39,7 @@ enum StderrTo {
     Echo,
 }
 
-/// What was kept of the stderr of hooks, in each of these cases.
+/// What was kept of the stderr of hooks, for each variant of [`StderrTo`].
 enum Said {
     Nothing,
     Captured(mpsc::Receiver<Vec<u8>>),
@@ -53,13 +54,14 @@ pub struct Output {
 }
 
 impl Output {
-    /// The answer as text without white space around it; what is not UTF-8 is replaced.
+    /// The answer as text, without white space at its ends. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).trim().to_owned()
     }
 }
 
-/// The stdin, stdout and stderr of all hooks of one call. Each hook gets clones of them, as plugn's hooks share plugn's own.
+/// The stdin, stdout and stderr of all hooks of one call. Each hook gets copies of them, because the hooks that plugn
+/// runs share plugn's own.
 struct Ends {
     stdin: Option<PipeReader>,
     stdout: Option<PipeWriter>,
@@ -67,7 +69,8 @@ struct Ends {
 }
 
 impl Triggers {
-    /// Triggers of the plugins of this world: by plugn where we are inside Dokku and it is on `PATH`, else by us.
+    /// Calls triggers of the plugins of this world: by plugn if we are inside Dokku and it is on `PATH`, or else by
+    /// running the hooks here.
     pub fn new(world: &World) -> Self {
         let plugn = world.inside_dokku().then(|| on_path("plugn")).flatten();
         let told =
@@ -89,30 +92,30 @@ impl Triggers {
         self
     }
 
-    /// Gives each call this long. What has not ended by then gets SIGTERM, then SIGKILL, with its process group; such
-    /// hooks run in a group of their own and so cannot read from a terminal.
+    /// Sets a time limit for each call. A hook that has not ended by then gets SIGTERM and later SIGKILL, together
+    /// with its process group. Such hooks run in a process group of their own, so they cannot read from a terminal.
     #[must_use]
     pub fn with_deadline(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Keeps what hooks say on stderr, for [`Error::Failed`]; without this it goes where our own goes.
+    /// Captures what hooks write to stderr, for [`Error::Failed`]. Without this it goes to our own stderr.
     #[must_use]
     pub fn with_captured_stderr(mut self) -> Self {
         self.stderr = StderrTo::Capture;
         self
     }
 
-    /// Shows what hooks say on stderr as they say it, and keeps the end of it for [`Error::words`].
+    /// Shows what hooks write to stderr as it comes, and keeps the end of it for [`Error::words`].
     #[must_use]
     pub fn with_kept_stderr(mut self) -> Self {
         self.stderr = StderrTo::Echo;
         self
     }
 
-    /// An error of a call as one line, without what hooks said: the trigger, how it failed, and the plugin whose hook failed.
-    /// plugn does not say which hook it was, so if several plugins have one, all of them are named.
+    /// The error of a call as one line, without what hooks wrote: the trigger, how it failed, and the plugin whose
+    /// hook failed. plugn does not say which hook failed, so if several plugins have one, all of them are named.
     pub fn told(&self, error: &Error) -> String {
         let Error::Failed { trigger, hook, status, .. } = error else { return error.to_string() };
         let plugin = || Some(hook.parent()?.file_name()?.to_string_lossy().into_owned());
@@ -123,13 +126,14 @@ impl Triggers {
         error::told(trigger, *status, &plugins)
     }
 
-    /// Runs every hook of a trigger with an empty stdin; what they write to stdout is the answer. No hook: an empty one.
-    /// The first hook that fails ends the call.
+    /// Runs every hook of a trigger with an empty stdin, and returns what they write to stdout; if there are no
+    /// hooks, an empty answer. The first hook that fails ends the call.
     pub fn call<A: AsRef<OsStr>>(&self, trigger: &str, arguments: &[A]) -> Result<Output, Error> {
         self.call_with_stdin(trigger, arguments, b"")
     }
 
-    /// As [`Triggers::call`], with this on stdin. All hooks share it: the first one that reads it drains it.
+    /// Like [`Triggers::call`], with these bytes on stdin. All hooks share the pipe, so the first one that reads it
+    /// gets everything.
     pub fn call_with_stdin<A: AsRef<OsStr>>(
         &self,
         trigger: &str,
@@ -149,12 +153,13 @@ impl Triggers {
         self.run(trigger, arguments, Ends { stdin: None, stdout: None, stderr: None }).map(|_| ())
     }
 
-    /// Whether an enabled plugin has a hook for this trigger; Dokku's event logger does not count.
+    /// Whether an enabled plugin has a hook for this trigger. Dokku's event logger does not count.
     pub fn is_implemented(&self, trigger: &str) -> Result<bool, Error> {
         Ok(!self.plugins_of(trigger)?.is_empty())
     }
 
-    /// The plugins that have a hook for this trigger, in the order in which they run; Dokku's event logger does not count.
+    /// The plugins that have a hook for this trigger, in the order in which they run. Dokku's event logger does not
+    /// count.
     pub fn plugins_of(&self, trigger: &str) -> Result<Vec<String>, Error> {
         checked(trigger)?;
         hooks::plugins_of(&self.plugins, trigger)
@@ -226,7 +231,7 @@ impl Triggers {
 }
 
 impl Said {
-    /// All that was kept, once the hooks have ended.
+    /// Everything that was kept, after the hooks have ended.
     fn words(self, deadline: Option<Instant>) -> String {
         match self {
             Self::Nothing => String::new(),
@@ -263,7 +268,7 @@ fn runnable(plugins: &Path, trigger: &str) -> Result<Vec<PathBuf>, Error> {
         match hook {
             Hook::Runnable(path) => paths.push(path),
             Hook::Inert(path) => {
-                // If stderr is closed, nobody can be told.
+                // If stderr is closed, the message is lost.
                 let _ = writeln!(io::stderr().lock(), "{} is not executable: skipped", path.display());
             }
         }
@@ -271,23 +276,23 @@ fn runnable(plugins: &Path, trigger: &str) -> Result<Vec<PathBuf>, Error> {
     Ok(paths)
 }
 
-/// A pipe that holds these bytes, then ends; a thread fills it, because a pipe takes only so much.
+/// A pipe with these bytes in it. A thread writes them, because a pipe holds only a limited number of bytes.
 fn feed(bytes: &[u8]) -> io::Result<Option<PipeReader>> {
     let (reader, mut writer) = io::pipe()?;
     if !bytes.is_empty() {
         let bytes = bytes.to_owned();
-        // Hooks need not read their stdin. The write then fails once they have ended, which is no error.
+        // Hooks need not read their stdin. In that case the write fails when they have ended, which is no error.
         thread::spawn(move || writer.write_all(&bytes));
     }
     Ok(Some(reader))
 }
 
-/// Reads a pipe to its end in a thread, which sends what it read piece by piece.
+/// Reads a pipe to its end in a thread, which sends each piece as it is read.
 fn collect(mut reader: PipeReader) -> mpsc::Receiver<Vec<u8>> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let mut buffer = [0; 8192];
-        // After an error of reading, what came before it is the answer.
+        // After a failed read, what was read before it is the answer.
         while let Ok(length @ 1..) = reader.read(&mut buffer) {
             if sender.send(buffer[..length].to_owned()).is_err() {
                 return;
@@ -297,8 +302,8 @@ fn collect(mut reader: PipeReader) -> mpsc::Receiver<Vec<u8>> {
     receiver
 }
 
-/// All that was collected. With a deadline this waits no longer than that: a process that a hook left behind may keep the pipe
-/// open.
+/// Everything that was collected. With a deadline it waits no longer than that, because a process that a hook left
+/// behind may keep the pipe open.
 fn receive(collected: &mpsc::Receiver<Vec<u8>>, deadline: Option<Instant>) -> Vec<u8> {
     let next = || match deadline {
         None => collected.recv().ok(),

@@ -8,8 +8,9 @@ use crate::{Error, Triggers};
 
 const TRIGGER: &str = "user-auth-app";
 
-/// Those of `apps` that the caller may see, in the same order. All of them outside Dokku, and inside it if no plugin other than
-/// the event logger has a hook for the trigger. If a hook fails the result is an error, and no app is shown.
+/// Those of `apps` that the caller may see, in the same order. These are all apps outside Dokku, and also inside if
+/// no plugin other than the event logger has a hook for the trigger. If a hook fails, the result is an error, and no
+/// app is shown.
 pub fn visible(world: &World, apps: Vec<AppName>) -> Result<Vec<AppName>, Error> {
     let triggers = Triggers::new(world);
     if apps.is_empty() || !world.inside_dokku() || !triggers.is_implemented(TRIGGER)? {
@@ -22,7 +23,7 @@ pub fn visible(world: &World, apps: Vec<AppName>) -> Result<Vec<AppName>, Error>
     Ok(apps.into_iter().filter(is_allowed).collect())
 }
 
-/// The app of that name. If it is hidden from the caller the error is the same as if there were none.
+/// The app with that name. If it is hidden from the caller, the error is the same as for an app that does not exist.
 pub fn visible_app<E: From<ps_apps::Error> + From<Error>>(world: &World, word: &str) -> Result<AppName, E> {
     let app = world.app(word)?.name;
     if visible(world, vec![app.clone()])?.is_empty() {
@@ -31,12 +32,13 @@ pub fn visible_app<E: From<ps_apps::Error> + From<Error>>(world: &World, word: &
     Ok(app)
 }
 
-/// The error for an app that is hidden from the caller: it does not exist.
+/// The error for an app that is hidden from the caller, which says that the app does not exist.
 pub fn hidden(world: &World, app: &AppName) -> ps_apps::Error {
     ps_apps::Error::NoSuchApp { app: app.to_string(), searched: world.root().to_owned(), hint: String::new() }
 }
 
-/// Who calls, from the variables that Dokku's own programs ask: the first one that is not empty, else the word `default`.
+/// The name of the caller, from the variables that Dokku's own programs read: the first one that is not empty, or
+/// else `default`.
 fn caller(variables: [&str; 2]) -> String {
     let given = variables.iter().find_map(|name| ps_apps::variable(name));
     given.map_or_else(|| "default".to_owned(), |name| name.to_string_lossy().into_owned())
