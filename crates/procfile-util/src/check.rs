@@ -1,6 +1,6 @@
-//! `check`: whether a Procfile is legal. It says everything that is wrong and, with `--warn`, what is legal but probably not meant. A
-//! command of which only a part will run is warned of in any case. In a pipe, and without such flags, it prints on stdout what the
-//! original prints.
+//! `check`: whether a Procfile is legal. It reports every problem and, with `--warn`, also what is legal but was
+//! probably not meant. A warning about a command of which only a part will run is printed in any case. In a pipe, and
+//! without such flags, it prints on stdout what the original prints.
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
@@ -32,7 +32,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     Ok(if good { Outcome::Done } else { Outcome::No })
 }
 
-/// How files are reported.
+/// The form in which files are reported.
 #[derive(Clone, Copy, Debug)]
 struct Manner {
     form: Form,
@@ -67,16 +67,16 @@ impl Manner {
     }
 }
 
-/// What was found in one file.
+/// The result for one file.
 struct Checked {
     path: OsString,
-    /// The file, if it is legal.
+    /// The Procfile, if it is legal.
     legal: Option<Procfile>,
     findings: Vec<Finding>,
     omitted: usize,
 }
 
-/// A file that was checked, in JSON.
+/// The result for one file, in JSON.
 #[derive(Serialize)]
 struct Row<'a> {
     file: Cow<'a, str>,
@@ -164,7 +164,7 @@ impl Checked {
     }
 }
 
-/// One line with all names.
+/// Prints one line with all names.
 fn congratulate(origin: &str, procfile: &Procfile) -> Result<()> {
     let mut out = output::stdout();
     write!(out, "{origin}valid procfile detected")?;

@@ -1,4 +1,4 @@
-//! What the table of subcommands says of each: its name, its flags, its help, and the function that runs it.
+//! The parts of a row in the table of subcommands: name, flags, help text, and the function that runs it.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;
@@ -11,18 +11,19 @@ pub(crate) struct Command {
     pub(crate) name: &'static str,
     /// One line for the overview.
     pub(crate) synopsis: &'static str,
-    /// Further help: what goes in and comes out.
+    /// Further help: what the subcommand reads and what it prints.
     pub(crate) about: &'static str,
-    /// Command lines that work as they stand.
+    /// Command lines that work as they are written.
     pub(crate) examples: &'static [&'static str],
     pub(crate) flags: Flags,
-    /// The flag that a word without dashes is the value of.
+    /// The flag whose value an argument without dashes is.
     pub(crate) operand: Option<&'static str>,
     pub(crate) run: fn(&Given) -> Result<Outcome>,
 }
 
 impl Command {
-    /// A hint for a person whose arguments were refused with this text, if it can be guessed what was meant.
+    /// A hint for a person whose arguments were refused with this text; `None` if it cannot be guessed what was
+    /// meant.
     pub(crate) fn meant(&self, refusal: &str) -> Option<String> {
         let flags = || self.flags.iter().flat_map(|group| group.iter());
         if let Some(unknown) = refusal.strip_prefix("unknown flag: --") {

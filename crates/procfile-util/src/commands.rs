@@ -1,10 +1,10 @@
-//! The table of subcommands: what each is called, which flags it takes, what its help says, what it runs.
+//! The table of subcommands: the name of each, its flags, its help text, and the function that runs it.
 
 use crate::command::Command;
 use crate::flags::{Flag, Kind};
 use crate::{check, completion, delete, exists, expand, export, fmt, import, list, set, show, version};
 
-/// The subcommand of a name.
+/// The subcommand with this name.
 pub(crate) fn find(name: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.name == name)
 }

@@ -1,4 +1,4 @@
-//! `completion` and `man`: made from the table of subcommands, which they are handed, so that they cannot fall behind it.
+//! `completion` and `man`: both are generated from the table of subcommands, so they always agree with it.
 
 use anyhow::{Result, bail};
 use clap_complete::Shell;
@@ -10,7 +10,7 @@ use crate::output;
 
 const NAME: &str = "procfile-util";
 
-/// `completion --shell SHELL`: a script on stdout.
+/// `completion --shell SHELL`: prints a script for a shell.
 pub(crate) fn run(commands: &[Command], given: &Given) -> Result<Outcome> {
     let shell = match &*given.word("shell") {
         "bash" => Shell::Bash,
@@ -23,7 +23,7 @@ pub(crate) fn run(commands: &[Command], given: &Given) -> Result<Outcome> {
     output::print(&script)
 }
 
-/// `man`: the page of the program, or of a subcommand, on stdout.
+/// `man`: prints the manual page of the program or of a subcommand.
 pub(crate) fn man(commands: &[Command], given: &Given) -> Result<Outcome> {
     let name = given.word("page").into_owned();
     let (page, title) = match commands.iter().find(|command| command.name == name) {

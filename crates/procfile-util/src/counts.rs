@@ -1,11 +1,11 @@
-//! `--formation`: how many instances of each type, `all` standing for those that are not named.
+//! `--formation`: how many instances of each type; `all` stands for the types that are not named.
 
 use anyhow::{Result, bail};
 use formation::RELEASE;
 use procfile::Procfile;
 use procfile_exchange::export::MAX_INSTANCES;
 
-/// Counts in the order in which they were given; a later one wins.
+/// Counts in the order in which they were given; a later one takes precedence.
 pub(crate) struct Counts(Vec<(String, u16)>);
 
 impl Counts {
@@ -20,7 +20,7 @@ impl Counts {
         Ok(Self(counts))
     }
 
-    /// An error if a type is named that the Procfile does not have.
+    /// Refuses a type that the Procfile does not have.
     pub(crate) fn refuse_unknown(&self, procfile: &Procfile) -> Result<()> {
         match self.0.iter().find(|(name, _)| name != "all" && procfile.get(name).is_none()) {
             Some((name, _)) => bail!("invalid formation: {name}: no such process type"),
@@ -28,14 +28,14 @@ impl Counts {
         }
     }
 
-    /// The count of a type: its own, else that of `all`, else 0. `all` does not include `release`, which ends when it has done its work:
-    /// it is exported as a service only if it is named.
+    /// The count of a type: its own, else that of `all`, else 0. `all` does not include `release`, which runs once
+    /// and ends: it is exported as a service only if it is named.
     pub(crate) fn of(&self, name: &str) -> u16 {
         let of_all = || if name == RELEASE { None } else { self.named("all") };
         self.named(name).or_else(of_all).unwrap_or(0)
     }
 
-    /// The count of a type that is named, or that of `all`.
+    /// The count for a name: a type that is named, or `all`.
     pub(crate) fn named(&self, wanted: &str) -> Option<u16> {
         self.0.iter().rev().find(|(name, _)| name == wanted).map(|(_, count)| *count)
     }

@@ -1,4 +1,4 @@
-//! `delete`: takes one line out of a Procfile.
+//! `delete`: removes one process type from a Procfile.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;

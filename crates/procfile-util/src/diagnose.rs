@@ -1,5 +1,5 @@
-//! Problems of a Procfile, shown to whoever asks: a person at a terminal gets the line with a caret and a proposal,
-//! a pipe gets the bare messages that scripts look for, CI gets JSON or annotations.
+//! Shows the problems of a Procfile in the form that suits the reader. At a terminal a person sees the line with a
+//! caret and a proposal; a pipe gets the bare messages that scripts look for; CI gets JSON or annotations.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -23,12 +23,13 @@ pub(crate) struct Finding {
     pub(crate) suggestion: Option<String>,
     #[serde(skip)]
     pub(crate) text: String,
-    /// The column in `text`. It differs from `column` where the line is long, because `text` is only a part of the line then.
+    /// The column in `text`. It differs from `column` if the line is long, because `text` is then only a part of the
+    /// line.
     #[serde(skip)]
     pub(crate) caret: usize,
 }
 
-/// The code of a file that could not be read.
+/// The code for a file that could not be read.
 const UNREADABLE: &str = "unreadable";
 
 impl Finding {
@@ -100,8 +101,8 @@ pub(crate) fn errors(refused: &ParseError, options: &ParseOptions) -> Vec<Findin
     refused.problems().iter().map(finding).collect()
 }
 
-/// The failure of a command that needs a legal Procfile. In a pipe it says the first problem only, as the original does; a person is
-/// shown all of them.
+/// The error of a command that needs a legal Procfile. In a pipe it shows only the first problem, as the original
+/// does; at a terminal it shows all.
 pub(crate) fn failure(path: &OsStr, refused: &ParseError, options: &ParseOptions) -> anyhow::Error {
     if !io::stderr().is_terminal() {
         return Failure::lines(vec![refused.to_string()]);
@@ -111,7 +112,8 @@ pub(crate) fn failure(path: &OsStr, refused: &ParseError, options: &ParseOptions
     Failure::shown(shown)
 }
 
-/// A finding in one line, for a pipe. A problem is said in the original's words and nothing else, because scripts look for them.
+/// A finding in one line, for a pipe. A problem is shown in exactly the words of the original, because scripts look
+/// for them.
 pub(crate) fn plain(finding: &Finding) -> String {
     match finding.severity {
         Severity::Error => finding.message.clone(),
@@ -181,13 +183,13 @@ pub(crate) fn github(path: &OsStr, finding: &Finding) -> String {
     );
     line.push_str(&escape(&format!("{}: {}", finding.message, label(finding))));
     if let Some(meant) = &finding.suggestion {
-        // A string takes what is written to it.
+        // Writing to a string cannot fail.
         let _ = write!(line, "{}", escape(&format!("; write `{meant}`")));
     }
     line
 }
 
-/// Text inside a workflow command.
+/// Escapes text inside a workflow command.
 fn escape(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }

@@ -1,7 +1,7 @@
-//! A unified diff of two texts. One hunk spans all that changed, which is exact and, for the edits of this program,
-//! as short as any other.
+//! A unified diff of two texts. One hunk spans all changes, which is correct and, for the edits of this program, as
+//! short as a minimal diff.
 
-/// Lines of context above and below.
+/// How many unchanged lines are shown above and below the changes.
 const CONTEXT: usize = 3;
 
 /// The difference, as `diff -u` prints it; `patch` takes it.

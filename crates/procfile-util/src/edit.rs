@@ -1,4 +1,4 @@
-//! What `set` and `delete` share: where the result goes, and whether it goes anywhere at all.
+//! What `set` and `delete` have in common: where the result is written, and whether it is written at all.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use ps_cli::exit::Outcome;
 use crate::flags::Given;
 use crate::{diff, output, write};
 
-/// How often an edit is tried, if other writers change the file meanwhile.
+/// How often an edit is repeated if other writers change the file meanwhile.
 const MAX_TURNS: usize = 1000;
 
-/// A text flag that must not be missing.
+/// The value of a text flag that must be given.
 pub(crate) fn required(given: &Given, long: &str) -> Result<String> {
     match given.text(long).to_str() {
         Some("") => bail!("--{long} is required"),
@@ -29,14 +29,14 @@ pub(crate) fn refuse_two_targets(given: &Given) -> Result<()> {
     Ok(())
 }
 
-/// Whether the result is sorted by name, as the original always does: with `--canonical`, and with `--stdout` if the file has no
-/// comments or blank lines that sorting would lose.
+/// Whether the result is sorted by name, as the original always does: with `--canonical`, and with `--stdout` if the
+/// file has no comments or blank lines that sorting would lose.
 pub(crate) fn sorts(given: &Given, procfile: &Procfile) -> bool {
     let printed = given.on("stdout") && !["in-order", "diff", "check"].iter().any(|flag| given.on(flag));
     given.on("canonical") || (printed && procfile.is_plain())
 }
 
-/// Puts the result where the flags want it.
+/// Writes the result to the place that the flags name.
 pub(crate) fn finish(given: &Given, procfile: &Procfile, result: &[u8]) -> Result<Outcome> {
     let changed = procfile.as_bytes() != result;
     let dry = given.on("diff") || given.on("check");

@@ -8,7 +8,7 @@ use crate::flags::Given;
 use crate::talk::Failure;
 use crate::{edit, files, near};
 
-/// The message that a process type is not there.
+/// The message for a process type that does not exist.
 pub(crate) const NOT_FOUND: &str = "No matching process entry found";
 
 pub(crate) fn run(given: &Given) -> Result<Outcome> {
@@ -20,7 +20,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     }
 }
 
-/// A hint for a process type that is not there: the name that was probably meant, or the names that there are.
+/// A hint for a process type that does not exist: the name that was probably meant, or the names that exist.
 pub(crate) fn missing(procfile: &Procfile, name: &str) -> String {
     let names = || procfile.sorted().map(|entry| entry.name);
     match near::nearest(name, names()) {

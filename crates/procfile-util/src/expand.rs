@@ -1,4 +1,4 @@
-//! `expand`: prints the whole Procfile with variables expanded. The expansion itself is used by `show` as well.
+//! `expand`: prints the whole Procfile with variables expanded. `show` uses the same expansion.
 
 use std::io::Write as _;
 
@@ -36,7 +36,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// The failure of an env file. `show` begins it with a capital letter, `expand` does not.
+/// The error for an env file. In `show` it begins with a capital letter, in `expand` it does not.
 pub(crate) fn processing(error: &str, why: &EnvFileFailure) -> anyhow::Error {
     Failure::lines(vec![format!("{error} processing command: {}", why.text())])
 }
@@ -63,7 +63,7 @@ impl Expansion {
         })
     }
 
-    /// The commands of entries, expanded. The failure names every variable that is missing, with its line.
+    /// The commands of these entries, expanded. The error names every variable that is missing, with its line.
     pub(crate) fn of(&self, entries: &[Entry<'_>]) -> Result<Vec<Vec<u8>>> {
         let (mut commands, mut missing) = (Vec::with_capacity(entries.len()), Vec::new());
         for entry in entries {

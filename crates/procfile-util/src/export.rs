@@ -1,5 +1,5 @@
-//! `export`: units of other process managers. All files are rendered before the first is staged, and all are staged before the first
-//! is renamed.
+//! `export`: writes units of other process managers. All files are rendered before the first one is staged, and all
+//! are staged before the first one is renamed.
 
 use std::io::Write as _;
 
@@ -15,7 +15,7 @@ use crate::flags::Given;
 use crate::talk::{self, Failure};
 use crate::{exported_files, output};
 
-/// What `--format` takes.
+/// The values of `--format`.
 pub(crate) const FORMATS: &str = "systemd, systemd-user, sysv, upstart, runit, launchd, supervisord, s6, openrc, compose, quadlet, kubernetes";
 
 pub(crate) fn run(given: &Given) -> Result<Outcome> {
@@ -72,7 +72,7 @@ fn env_file(given: &Given) -> Result<EnvFile> {
 fn job(given: &Given, format: Format, procfile: &Procfile, env: &EnvFile, counts: &Counts) -> Result<Job> {
     let mut settings = settings(given)?;
     if format == Format::SystemdUser && !given.has("log-path") {
-        // A user without privileges may not make files in the system's directory of logs.
+        // A user without privileges may not create files in the system's log directory.
         settings.log_path = settings.home.clone();
     }
     Ok(Job::new(settings, procfile, env, given.integer("default-port"), |name| counts.of(name))?)
@@ -119,7 +119,7 @@ fn path(given: &Given, flag: &str, default: &str) -> Result<AbsolutePath> {
     Ok(AbsolutePath::new(&format!("--{flag}"), value)?)
 }
 
-/// The home directory that the original takes for whoever runs it.
+/// The home directory of the user, found in the same way as the original does.
 fn home() -> Result<String> {
     let own = rustix::process::getuid().as_raw();
     let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
@@ -133,7 +133,7 @@ fn home() -> Result<String> {
     Ok(format!("/home/{}", Name::new("user", &name)?))
 }
 
-/// A reference to an image, which is plain text in every format.
+/// The name of an image, which is plain text in every format.
 fn image_name(image: &str) -> Result<Text> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._/:@-".contains(&byte);
     if !image.bytes().all(plain) || image.starts_with('-') {
@@ -161,7 +161,8 @@ fn nice(word: &str) -> Result<Option<i8>> {
     }
 }
 
-/// Warns of flags for which the format has no place, and of a `PORT` in the env file, which all instances would share.
+/// Warns about flags that have no effect in the format, and about a `PORT` in the env file, which all instances would
+/// share.
 fn warn(given: &Given, format: Format, env: &EnvFile, job: &Job) {
     let colored = talk::colored();
     for flag in format.ignores().iter().filter(|flag| given.has(flag)) {
@@ -178,8 +179,8 @@ fn warn(given: &Given, format: Format, env: &EnvFile, job: &Job) {
     }
 }
 
-/// Says what becomes of the process type `release`, which is meant to run once, while a process manager would start it again and
-/// again: that it is a service because it was named, or that it is left out.
+/// Warns about the process type `release`. It is meant to run once, but a process manager would start it again and
+/// again. The warning says either that it is exported because it was named, or that it is left out.
 fn warn_of_release(procfile: &Procfile, counts: &Counts) {
     let is_wanted = counts.named("all").is_some_and(|count| count > 0);
     let message = match counts.named(RELEASE) {
@@ -201,7 +202,7 @@ fn announce(outputs: &[Output], line: impl Fn(&Output) -> String) -> Result<Outc
     output::print(lines.concat().as_bytes())
 }
 
-/// Prints all files on stdout, each behind a line with its path.
+/// Prints all files on stdout, each below a line with its path.
 fn print(outputs: &[Output]) -> Result<Outcome> {
     let mut out = output::stdout();
     for output in outputs {

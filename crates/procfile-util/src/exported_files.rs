@@ -1,5 +1,5 @@
-//! Writing the files of an export. Every file is staged beside its place and reaches the disk before the first takes its
-//! name; if one cannot be staged, none is written.
+//! Writes the files of an export. Every file is staged beside its place and synced to disk before the first one is
+//! renamed. If one cannot be staged, none is written.
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Permissions};
@@ -13,7 +13,7 @@ use tempfile::NamedTempFile;
 
 use crate::talk::words;
 
-/// The path of an output, as it is shown.
+/// The path of an output as messages show it.
 pub(crate) fn place(root: &str, path: &str) -> String {
     if root.is_empty() { path.to_owned() } else { format!("{root}/{path}") }
 }
@@ -26,7 +26,8 @@ pub(crate) fn write(root: &OsStr, outputs: &[Output]) -> Result<()> {
         let path = root.join(&output.path);
         let failed = |why| creating(&path, &why);
         match &output.contents {
-            // A directory that cannot be made is told only after all files were tried: the error of the first file is what the original says.
+            // An error about a directory is reported only after all files were tried, because the original reports
+            // the error of the first file.
             None => unmade = unmade.or(make_directory(&path, output.mode).map_err(failed).err()),
             Some(contents) => staged.push((stage(&path, contents, output.mode).map_err(failed)?, path)),
         }
@@ -50,7 +51,7 @@ fn creating(path: &Path, why: &io::Error) -> anyhow::Error {
 
 fn make_directory(path: &Path, mode: u32) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(path)?;
-    // A private directory gets its mode whatever the umask is. An ordinary one that exists keeps the mode that it has.
+    // A private directory gets its mode whatever the umask is. An ordinary one that exists keeps its mode.
     if mode == 0o700 { fs::set_permissions(path, Permissions::from_mode(mode)) } else { Ok(()) }
 }
 

@@ -1,5 +1,5 @@
-//! Reads the files that a command names: a file, a pipe, or `-` for standard input. A file that cannot be read is an error in the
-//! words of the original.
+//! Reads the files that a command names: a regular file, a pipe, or `-` for standard input. The error for a file that
+//! cannot be read has the words of the original.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -15,7 +15,7 @@ use crate::diagnose;
 use crate::flags::Given;
 use crate::talk::{Failure, words};
 
-/// The Procfile that `--procfile` names, read as `--delimiter` and `--strict` say.
+/// The Procfile that `--procfile` names, read by the rules of `--delimiter` and `--strict`.
 pub(crate) fn procfile(given: &Given) -> Result<Procfile> {
     let path = given.text("procfile");
     let bytes = read(path)?;
@@ -26,13 +26,13 @@ pub(crate) fn procfile(given: &Given) -> Result<Procfile> {
     }
 }
 
-/// How the Procfile is to be read.
+/// The rules for reading the Procfile.
 pub(crate) fn options(given: &Given) -> Result<ParseOptions> {
     let delimiter = Delimiter::new(given.text("delimiter").as_encoded_bytes())?;
     Ok(ParseOptions { delimiter, strict: given.on("strict") })
 }
 
-/// The bytes of a Procfile, or of a pipe that was named. At most one byte more than is legal is read.
+/// The bytes of a Procfile or of a named pipe. At most one byte more than is allowed is read.
 pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>> {
     let limit = MAX_FILE_BYTES as u64 + 1;
     match durable::argument(Path::new(path), limit, &|| false) {
@@ -49,16 +49,18 @@ pub(crate) fn read(path: &OsStr) -> Result<Vec<u8>> {
     }
 }
 
-/// ` (but procfile: call it Procfile)`, where a file beside the missing one was probably meant.
+/// ` (but procfile: call it Procfile)`, if a file with a similar name lies beside the missing one.
 fn meant(path: &Path) -> Option<String> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name()?.to_str()?;
     nearby::mistaken_for(directory, name).map(|other| format!(" (but {other}: call it {name})"))
 }
 
-/// The env file that `--env-file` names; none if it names none. The error is the text behind `processing command:`.
+/// The env file that `--env-file` names; `None` if there is no such flag. The error is the text behind `processing
+/// command:`.
 ///
-/// Inside Dokku the file is read in Dokku's grammar. With `--allow-getenv` its values may refer to variables of the environment.
+/// Inside Dokku the file is read in Dokku's grammar. With `--allow-getenv` its values may refer to variables of the
+/// environment.
 pub(crate) fn env_file(given: &Given) -> Result<Option<EnvFile>, EnvFileFailure> {
     let path = Path::new(given.text("env-file"));
     if path.as_os_str().is_empty() {
@@ -82,7 +84,7 @@ pub(crate) fn ambient(name: &[u8]) -> Option<Vec<u8>> {
     std::env::var_os(OsStr::from_bytes(name)).map(OsString::into_vec)
 }
 
-/// Why a file was not read, in the words of the original where it has any.
+/// Why a file was not read, in the words of the original if it has any.
 pub(crate) fn refusal(path: &OsStr, error: &ReadError) -> String {
     let path = path.display();
     match error {
@@ -94,7 +96,7 @@ pub(crate) fn refusal(path: &OsStr, error: &ReadError) -> String {
     }
 }
 
-/// Why there is no env file.
+/// Why an env file could not be used.
 pub(crate) enum EnvFileFailure {
     Read(String),
     Parse(String),

@@ -1,5 +1,6 @@
-//! The flag grammar of the original tool, which is that of Go's pflag: clusters, `-n=value`, no abbreviations, and
-//! its error texts. clap has another grammar, other texts and another exit status, so it cannot stand in.
+//! The flag grammar of the original tool, which is that of Go's pflag: grouped short flags, `-n=value`, no
+//! abbreviations, and its error messages. clap has another grammar, other messages and another exit status, so it
+//! cannot be used here.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -14,13 +15,13 @@ pub(crate) struct Flag {
     pub(crate) long: &'static str,
     /// Its letter behind `-`.
     pub(crate) short: Option<u8>,
-    /// What value it takes.
+    /// The kind of its value.
     pub(crate) kind: Kind,
-    /// What it does, for `--help`.
+    /// Its help text.
     pub(crate) help: &'static str,
 }
 
-/// What value a flag takes, and which it has if it is not given.
+/// The kind of value that a flag takes, and its default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text(&'static str),
@@ -45,14 +46,14 @@ enum Value {
 /// Why arguments were refused.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
-    /// `h` in a cluster, or `--help=…`: the original prints the help, then fails.
+    /// `h` in a group of short flags, or `--help=…`: the original prints the help and then fails.
     Help,
     /// The message.
     Said(String),
 }
 
 impl Given {
-    /// A text flag's last value, or its default.
+    /// The last value of a text flag, or its default.
     pub(crate) fn text(&self, long: &str) -> &OsStr {
         match (self.last(long), find(self.flags, |flag| flag.long == long)) {
             (Some(Value::Text(text)), _) => text,
@@ -61,7 +62,7 @@ impl Given {
         }
     }
 
-    /// A text flag's last value, as text; bytes that are not UTF-8 show as U+FFFD.
+    /// The last value of a text flag as text. Bytes that are not UTF-8 are shown as U+FFFD.
     pub(crate) fn word(&self, long: &str) -> std::borrow::Cow<'_, str> {
         self.text(long).to_string_lossy()
     }
@@ -72,7 +73,7 @@ impl Given {
         if given.is_empty() { vec![self.text(long)] } else { given }
     }
 
-    /// A number.
+    /// The value of a numeric flag.
     pub(crate) fn integer(&self, long: &str) -> i64 {
         match (self.last(long), find(self.flags, |flag| flag.long == long)) {
             (Some(Value::Integer(number)), _) | (_, Some(Flag { kind: Kind::Integer(number), .. })) => {
@@ -110,10 +111,11 @@ impl Value {
     }
 }
 
-/// Groups of flags: a command's own, and those of every command.
+/// Groups of flags: those of one command, and those of every command.
 pub(crate) type Flags = &'static [&'static [Flag]];
 
-/// Reads the arguments behind a command's name: flags, and one word that is the value of the flag `operand`.
+/// Reads the arguments behind a command's name: flags, and one argument without dashes, which is the value of the
+/// flag `operand`.
 pub(crate) fn parse(
     flags: Flags,
     operand: Option<&'static str>,

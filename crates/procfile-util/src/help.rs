@@ -1,4 +1,4 @@
-//! The overview of all subcommands, and the help of each.
+//! The overview of all subcommands, and the help text of each.
 
 use std::fmt::Write as _;
 
@@ -61,6 +61,6 @@ fn default(flag: &Flag) -> String {
 }
 
 fn put(text: &mut String, what: std::fmt::Arguments<'_>) {
-    // A string takes what is written to it.
+    // Writing to a string cannot fail.
     let _ = text.write_fmt(what);
 }

@@ -1,5 +1,6 @@
-//! `import`: makes a Procfile, a formation and an env file of another process manager's configuration. Files that exist are replaced
-//! with `--force` only. Everything that could not be carried over is listed on stderr, without values of variables.
+//! `import`: makes a Procfile, a formation and an env file from another process manager's configuration. Files that
+//! exist are replaced only with `--force`. Everything that could not be carried over is listed on stderr, without the
+//! values of variables.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -16,7 +17,7 @@ use crate::flags::Given;
 use crate::talk::words;
 use crate::{edit, output, talk, write};
 
-/// A file to be written.
+/// A file that is to be written.
 struct Target<'a> {
     path: &'a Path,
     bytes: Vec<u8>,
@@ -50,7 +51,7 @@ pub(crate) fn run(given: &Given) -> Result<Outcome> {
     announce(&targets, "wrote: ")
 }
 
-/// The manager that `--from` names, or the one to which the name of the file belongs.
+/// The manager that `--from` names, or the one whose usual file name was given.
 fn manager(given: &Given) -> Result<Manager> {
     let by_name = Path::new(given.text("file")).file_name();
     if let (true, Some(manager)) =
@@ -63,7 +64,7 @@ fn manager(given: &Given) -> Result<Manager> {
         .ok_or_else(|| anyhow!("invalid --from: {from:?}: use compose, pm2, supervisord or systemd"))
 }
 
-/// The file that is named, or the first file that has a usual name of the manager's.
+/// The file that is named, or the first existing file with a usual name of the manager.
 fn path(given: &Given, manager: Manager) -> Result<OsString> {
     let named = given.text("file");
     if !named.is_empty() {
@@ -81,7 +82,7 @@ fn read(path: &OsStr, manager: Manager) -> Result<Vec<u8>> {
     let failed = |path: &OsStr, why| anyhow!(files::refusal(path, &why));
     if manager != Manager::Systemd || !Path::new(path).is_dir() {
         return match durable::argument(Path::new(path), MAX_IMPORT_BYTES as u64, &|| false) {
-            // The importer refuses the file and says how large it may be.
+            // The importer refuses a file of this size with a message that says how large it may be.
             Err(ReadError::TooLarge(_)) => Ok(vec![b'\n'; MAX_IMPORT_BYTES + 1]),
             read => read.map_err(|why| failed(path, why)),
         };
@@ -99,8 +100,8 @@ fn read(path: &OsStr, manager: Manager) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The units in a directory, sorted by name: services, the targets that say to which app these belong, and instances of templates,
-/// which are links in the directory of the target that wants them.
+/// The units in a directory, sorted by name: services, the targets that say to which app these belong, and instances
+/// of templates, which are links in the directory of the target that wants them.
 fn units(directory: &OsStr) -> Result<Vec<OsString>> {
     let mut found = Vec::new();
     for path in entries(directory)? {
@@ -121,7 +122,7 @@ fn units(directory: &OsStr) -> Result<Vec<OsString>> {
     Ok(found)
 }
 
-/// The files in a directory, except those whose names cannot stand in a line.
+/// The files in a directory, except those whose names contain control characters.
 fn entries(directory: &OsStr) -> Result<Vec<PathBuf>> {
     let failed = |why: io::Error| anyhow!("read {}: {}", directory.display(), words(&why));
     let mut paths = Vec::new();
@@ -132,7 +133,8 @@ fn entries(directory: &OsStr) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Reads a file that the configuration names, relative to the directory of the configuration. Only a regular file is read.
+/// Reads a file that the configuration names, relative to the directory of the configuration. Only a regular file is
+/// read.
 fn beside(configuration: &OsStr, named: &str) -> Result<Vec<u8>, String> {
     if configuration == "-" {
         return Err("the configuration is on standard input, which has no directory".to_owned());
@@ -149,13 +151,13 @@ fn beside(configuration: &OsStr, named: &str) -> Result<Vec<u8>, String> {
     }
 }
 
-/// `web=2`, and so on.
+/// Each count as `web=2`, joined by `between`.
 fn formation(imported: &Imported, between: &str) -> String {
     let word = |(process_type, quantity)| format!("{process_type}={quantity}");
     imported.formation.iter().map(word).collect::<Vec<_>>().join(between)
 }
 
-/// The files; no env file if it would be empty.
+/// The files to be written. There is no env file if it would be empty.
 fn targets(given: &Given, imported: Imported) -> Result<Vec<Target<'_>>> {
     let formation = formation(&imported, "\n") + "\n";
     let target = |flag, bytes, mode| Target { path: Path::new(given.text(flag)), bytes, mode };
@@ -185,7 +187,8 @@ fn targets(given: &Given, imported: Imported) -> Result<Vec<Target<'_>>> {
     Ok(targets)
 }
 
-/// Writes the files: new ones all together or none. With `--force`, files that exist are replaced and keep their mode.
+/// Writes the files. New files are created all together or not at all. With `--force`, existing files are replaced
+/// and keep their mode.
 fn save(given: &Given, targets: &[Target<'_>]) -> Result<()> {
     let is_new = |target: &&Target<'_>| !given.on("force") || fs::symlink_metadata(target.path).is_err();
     let (new, old): (Vec<&Target<'_>>, Vec<_>) = targets.iter().partition(is_new);

@@ -1,5 +1,5 @@
-//! Check, read and edit Procfiles. A drop-in for Dokku's tool of the same name: it takes the same arguments and gives
-//! the same bytes, but for the differences that docs/programs/procfile-util.md lists.
+//! Checks, reads and edits Procfiles. It can replace Dokku's tool of the same name: it takes the same arguments and
+//! prints the same bytes, except for the differences that docs/programs/procfile-util.md lists.
 
 mod check;
 mod command;
@@ -42,10 +42,10 @@ use crate::command::Command;
 use crate::flags::Refused;
 use crate::talk::Failure;
 
-/// The exit status without a subcommand, or with one that does not exist.
+/// The exit status if there is no subcommand, or an unknown one.
 const NO_COMMAND: u8 = 127;
 
-/// Runs the program. It prints its own errors, in the form that Dokku's scripts know.
+/// Runs the program. It prints its own errors, in the form that Dokku's scripts expect.
 pub fn run() -> Result<Outcome> {
     let args: Vec<OsString> = exit::arguments().into_iter().skip(1).collect();
     match dispatch(&args) {
@@ -103,7 +103,7 @@ fn run_command(command: &Command, args: &[OsString]) -> Result<Outcome> {
     }
 }
 
-/// `help [COMMAND]`: on stdout, because it was asked for.
+/// `help [COMMAND]`: printed on stdout, because it was asked for.
 fn help(topics: &[OsString]) -> Result<Outcome> {
     match topics.iter().find(|topic| topic.as_encoded_bytes().first().is_some_and(|byte| *byte != b'-')) {
         None => output::print(help::overview().as_bytes()),

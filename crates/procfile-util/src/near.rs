@@ -1,7 +1,7 @@
-//! Which of the known words was probably meant by an unknown one.
+//! Finds the known word that was probably meant by an unknown one.
 
-/// The nearest of the words that are at most two slips away. A slip is a letter too many, a missing or wrong letter, or two letters in
-/// the wrong order.
+/// The nearest of the words that are at most two typing errors away. A typing error is a letter too many, a missing
+/// or wrong letter, or two letters in the wrong order.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let most = (word.chars().count() / 2).min(2);
     let near = candidates.map(|candidate| (strsim::osa_distance(word, candidate), candidate));

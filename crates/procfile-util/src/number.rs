@@ -1,6 +1,6 @@
 //! Numbers and truth values on the command line, as Go's flag library reads them: `0x1F`, `010` (eight), `1_000`.
 
-/// Why a word is no number. Displays as Go's library says it.
+/// Why a word is not a number. It displays as Go's library words it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotANumber {
     Syntax,
@@ -16,7 +16,7 @@ impl NotANumber {
     }
 }
 
-/// A truth value.
+/// Reads a truth value.
 pub(crate) fn truth(word: &str) -> Option<bool> {
     match word {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Some(true),
@@ -25,7 +25,7 @@ pub(crate) fn truth(word: &str) -> Option<bool> {
     }
 }
 
-/// A whole number of 64 bits; its prefix chooses the base.
+/// Reads a whole number of 64 bits. Its prefix determines the base.
 pub(crate) fn integer(word: &str) -> Result<i64, NotANumber> {
     let (negative, digits) = match word.as_bytes().first() {
         Some(b'-') => (true, &word[1..]),

@@ -7,7 +7,7 @@ use procfile::Entry;
 use ps_cli::exit::Outcome;
 use serde::Serialize;
 
-/// Buffered stdout. Whoever takes it flushes it: an error of the last write would be lost otherwise.
+/// Buffered stdout. The caller must flush it, because an error of the last write would be lost otherwise.
 pub(crate) fn stdout() -> BufWriter<StdoutLock<'static>> {
     BufWriter::with_capacity(1 << 16, io::stdout().lock())
 }
@@ -45,7 +45,7 @@ impl Format {
     }
 }
 
-/// An entry in JSON; bytes that are not UTF-8 show as U+FFFD.
+/// An entry in JSON. Bytes that are not UTF-8 are shown as U+FFFD.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row<'a> {
     pub(crate) process_type: &'a str,
@@ -54,7 +54,7 @@ pub(crate) struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// An entry with its command as given.
+    /// An entry with the given command in place of its own.
     pub(crate) fn new(entry: &Entry<'a>, command: &[u8]) -> Self {
         let command = String::from_utf8_lossy(command).into_owned();
         Self { process_type: entry.name, command, line: entry.line }

@@ -1,8 +1,8 @@
-//! Words in messages, quoted as Go quotes them, so that a message is the same byte for byte.
+//! Quotes words in messages as Go does, so that a message is the same byte for byte.
 
 use std::fmt::Write as _;
 
-/// `"…"` with escapes; bytes that are not UTF-8 show as `\xNN`.
+/// `"…"` with escapes. Bytes that are not UTF-8 are shown as `\xNN`.
 pub(crate) fn double(bytes: &[u8]) -> String {
     let mut quoted = String::from("\"");
     for chunk in bytes.utf8_chunks() {
@@ -15,7 +15,7 @@ pub(crate) fn double(bytes: &[u8]) -> String {
     quoted
 }
 
-/// A character between single quotes, `'c'`.
+/// A character in single quotes, `'c'`.
 pub(crate) fn single(byte: u8) -> String {
     let mut quoted = String::from("'");
     push(&mut quoted, char::from(byte), '\'');
@@ -39,7 +39,7 @@ fn push(quoted: &mut String, c: char, quote: char) {
         }
         c if u32::from(c) < 0x20 || c == '\u{7f}' => push_hex(quoted, c as u8),
         c if c.is_control() || (c.is_whitespace() && c != ' ') || c == '\u{feff}' => {
-            // A string takes what is written to it.
+            // Writing to a string cannot fail.
             let _ = write!(quoted, "\\u{:04x}", u32::from(c));
         }
         c => quoted.push(c),
@@ -47,7 +47,7 @@ fn push(quoted: &mut String, c: char, quote: char) {
 }
 
 fn push_hex(quoted: &mut String, byte: u8) {
-    // A string takes what is written to it.
+    // Writing to a string cannot fail.
     let _ = write!(quoted, "\\x{byte:02x}");
 }
 

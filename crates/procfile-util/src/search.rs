@@ -1,4 +1,4 @@
-//! Many Procfiles at once: those that are named, and those below a directory that is named.
+//! Finds Procfiles: those that are named, and those below a directory that is named.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -14,10 +14,10 @@ use crate::talk::words;
 /// Directories that are not searched, because the files in them are other people's.
 const FOREIGN: [&str; 2] = ["node_modules", "vendor"];
 
-/// A file to check; or why a directory that was named has none.
+/// A file to check, or the error for a directory in which there is none.
 pub(crate) type Place = Result<OsString, (OsString, anyhow::Error)>;
 
-/// The paths as given; a directory stands for the Procfiles below it, sorted.
+/// The paths as given. A directory stands for the Procfiles below it, sorted.
 pub(crate) fn procfiles(paths: &[&OsStr]) -> Vec<Place> {
     let mut places = Vec::new();
     for path in paths {
@@ -58,8 +58,8 @@ fn below(directory: &Path, found: &mut Vec<OsString>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a path that was found is checked: a regular file, perhaps behind a symlink, or a file that has just vanished. A pipe is
-/// not, because nobody named it, and reading from it would wait.
+/// Whether a path that was found in a directory is checked: it must be a regular file, possibly behind a symlink, or
+/// a file that has just vanished. A pipe is not checked, because nobody named it and reading it would wait.
 fn is_worth_reading(path: &Path) -> bool {
     fs::metadata(path).map_or(true, |about| about.is_file())
 }
@@ -68,7 +68,7 @@ fn is_foreign(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".") || FOREIGN.iter().any(|foreign| name == *foreign)
 }
 
-/// Whether a name is that of a Procfile: `Procfile`, `Procfile.dev`, `staging.Procfile`.
+/// Whether a file has the name of a Procfile: `Procfile`, `Procfile.dev`, `staging.Procfile`.
 fn is_procfile(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     let stem = name.strip_suffix("Procfile");

@@ -1,4 +1,4 @@
-//! `set`: gives a process type a command.
+//! `set`: sets the command of a process type.
 
 use anyhow::Result;
 use procfile::Placement;

@@ -1,6 +1,6 @@
-//! A staged file, which is written beside the target and then renamed. There is one name per target, and the writer holds an flock on
-//! the file as long as it lives. So the next writer can tell a file that a killed writer left, which it removes, from one that
-//! another writer is writing, which it waits for.
+//! A staged file, which is written beside the target and then renamed. There is one name per target, and the writer
+//! holds an flock on the file as long as it lives. By the lock the next writer distinguishes a file that a killed
+//! writer left, which it removes, from one that another writer is using, for which it waits.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 use rustix::fs::{CWD, FlockOperation, OFlags, RenameFlags};
 use rustix::io::Errno;
 
-/// How long another writer of the same file is waited for.
+/// How long to wait for another writer of the same file.
 const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(5);
-/// How many bytes of the target's name are used, so that the name of the staged file is not too long.
+/// How many bytes of the target's name are used, so that the name of the staged file does not become too long.
 const MAX_NAME_BYTES: usize = 200;
 
-/// A staged file. When it is dropped, it is removed; after an exchange that is the old file.
+/// A staged file. It is removed when it is dropped; after an exchange the removed file is the old one.
 #[derive(Debug)]
 pub(crate) struct Staged {
     file: File,
@@ -30,7 +30,7 @@ pub(crate) struct Staged {
 }
 
 impl Staged {
-    /// Makes an empty file beside the target. The mode is the one before the umask.
+    /// Creates an empty file beside the target. The mode is the one before the umask.
     pub(crate) fn beside(target: &Path, mode: u32) -> io::Result<Self> {
         let path = place_beside(target);
         let deadline = Instant::now() + PATIENCE;
@@ -54,12 +54,13 @@ impl Staged {
         }
     }
 
-    /// The open file, for its mode and owner.
+    /// The open file, so that the caller can set its mode and owner.
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
 
-    /// Writes all of the bytes and syncs them. The length of the file is compared afterwards, in case a file system lost bytes silently.
+    /// Writes all of the bytes and syncs them. Then the length of the file is checked, in case a file system lost
+    /// bytes without an error.
     pub(crate) fn fill(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write_all(bytes)?;
         self.file.sync_all()?;
@@ -67,9 +68,10 @@ impl Staged {
         if is_whole { Ok(()) } else { Err(Errno::IO.into()) }
     }
 
-    /// Takes the place of the target, which is there and open. After an error the target is what it was.
+    /// Takes the place of the target, which must exist and be open. After an error the target is unchanged.
     pub(crate) fn replace(mut self, target: File) -> io::Result<()> {
-        // After the exchange the old file has the staged name. Our lock on it tells other writers that it is not left over.
+        // After the exchange the old file has the staged name. Our lock on it tells other writers that it was not
+        // left by a killed one.
         let _ = lock(&target);
         self.replaced = Some(target);
         match self.exchange() {
@@ -80,14 +82,14 @@ impl Staged {
             }
             Err(why) => Err(why.into()),
             Ok(()) => self.sync_directory().inspect_err(|_| {
-                // The error that is told is the first one.
+                // The first error is the one that is reported.
                 let _ = self.exchange().or_else(|_| rustix::fs::rename(&self.path, &self.target));
                 let _ = self.sync_directory();
             }),
         }
     }
 
-    /// Takes the place of the target, which must not be there. After an error it is not.
+    /// Takes the place of the target, which must not exist. After an error it still does not.
     pub(crate) fn place(&self) -> io::Result<()> {
         match rustix::fs::renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
             Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(&self.path, &self.target)?,
@@ -106,8 +108,8 @@ impl Staged {
         File::open(directory_of(&self.target))?.sync_all()
     }
 
-    /// Whether we hold the lock and the name still leads to our file. Between making the file and locking it, another writer may have
-    /// taken it for a leftover and removed it.
+    /// Whether we hold the lock and the name still leads to our file. Between creating and locking the file, another
+    /// writer may have taken it for one that a killed writer left, and removed it.
     fn is_held(&self) -> io::Result<bool> {
         Ok(lock(&self.file)? && is_at(&self.file, &self.path)?)
     }
@@ -117,7 +119,7 @@ impl Drop for Staged {
     fn drop(&mut self) {
         let ours = |file: &File| is_at(file, &self.path).unwrap_or(true);
         if ours(&self.file) || self.replaced.as_ref().is_some_and(ours) {
-            // The next writer removes what cannot be removed now.
+            // If the file cannot be removed now, the next writer does it.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -125,7 +127,7 @@ impl Drop for Staged {
 
 /// Removes what a killed writer of the target left, if that is possible. It is called when there is nothing to write.
 pub(crate) fn tidy(target: &Path) {
-    // Nobody needs the leftover file, so failing to remove it is no error.
+    // Nobody needs that file, so a failure to remove it is no error.
     let _ = remove_if_dead(&place_beside(target));
 }
 
@@ -161,7 +163,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Tries to take the lock. On a file system without locks everybody gets it.
+/// Tries to take the lock. On a file system without locks it always succeeds.
 fn lock(file: &File) -> io::Result<bool> {
     match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) | Err(Errno::NOLCK | Errno::OPNOTSUPP | Errno::NOSYS) => Ok(true),

@@ -1,5 +1,5 @@
-//! What the program says when it fails: one line per message on stderr, behind ` !     `. The prefix is red on a
-//! terminal only, unless `NO_COLOR` or `--no-color` asks for plain text.
+//! The messages of a failure: one per line on stderr, each behind ` !     `. The prefix is red on a terminal, unless
+//! `NO_COLOR` or `--no-color` asks for plain text.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -11,7 +11,8 @@ use procfile::EditError;
 pub(crate) struct Failure {
     lines: Vec<String>,
     form: Form,
-    /// What a person can do about it. It is said at a terminal only, because scripts compare messages byte for byte.
+    /// What a person can do about it. It is printed only at a terminal, because scripts compare messages byte for
+    /// byte.
     hint: Option<String>,
 }
 
@@ -27,7 +28,7 @@ impl Failure {
         Self::hinted(lines, None)
     }
 
-    /// One message per line, each behind the prefix, and perhaps a hint for a person at a terminal.
+    /// One message per line, each behind the prefix, and possibly a hint for a person at a terminal.
     pub(crate) fn hinted(lines: Vec<String>, hint: Option<String>) -> anyhow::Error {
         Self { lines, form: Form::Prefixed, hint }.into()
     }
@@ -42,12 +43,12 @@ impl Failure {
         Self { lines: vec![line.into()], form: Form::AsIs, hint: None }.into()
     }
 
-    /// As [`Failure::bare`], with a hint.
+    /// Like [`Failure::bare`], with a hint.
     pub(crate) fn bare_with_way_out(line: &str, hint: &str) -> anyhow::Error {
         Self { lines: vec![line.to_owned()], form: Form::AsIs, hint: Some(hint.to_owned()) }.into()
     }
 
-    /// Lines that have all that they need, such as the rendered report of a problem.
+    /// Lines that are printed as they are, such as the rendered report of a problem.
     pub(crate) fn shown(lines: Vec<String>) -> anyhow::Error {
         Self { lines, form: Form::AsIs, hint: None }.into()
     }
@@ -61,7 +62,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Says an error on stderr, with a hint if there is one.
+/// Prints an error on stderr, with its hint if it has one.
 pub(crate) fn failure(error: &anyhow::Error) {
     let colored = colored();
     match error.downcast_ref::<Failure>() {
@@ -77,15 +78,15 @@ pub(crate) fn failure(error: &anyhow::Error) {
     }
 }
 
-/// Says something on stderr, but only if stderr is a terminal.
+/// Prints a line on stderr, but only if stderr is a terminal.
 pub(crate) fn hint(text: &str) {
     if io::stderr().is_terminal() {
         say(&format!("     {text}"));
     }
 }
 
-/// An error in words. An error of the operating system without any context comes from standard output: everything else that this
-/// program opens is named in its errors.
+/// The text of an error. An error of the operating system without a context can only come from standard output,
+/// because errors of everything else that this program opens name the file.
 fn told(error: &anyhow::Error) -> String {
     match error.downcast_ref::<io::Error>() {
         Some(why) => format!("write standard output: {}", words(why)),
@@ -93,9 +94,9 @@ fn told(error: &anyhow::Error) -> String {
     }
 }
 
-/// Says something on stderr, as it is.
+/// Prints a line on stderr as it is.
 pub(crate) fn say(text: &str) {
-    // There is nobody left to tell if stderr is closed.
+    // If stderr is closed, nobody can read the message.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
@@ -105,7 +106,7 @@ pub(crate) fn prefixed(message: &str, colored: bool) -> String {
     format!("{prefix}{message}")
 }
 
-/// Whether stderr may be colored.
+/// Whether stderr may be coloured.
 pub(crate) fn colored() -> bool {
     let no_color = ps_apps::variable("NO_COLOR").is_some();
     !no_color && !std::env::args_os().any(|arg| arg == "--no-color") && io::stderr().is_terminal()

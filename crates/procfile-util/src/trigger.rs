@@ -1,5 +1,5 @@
-//! Answers Dokku's triggers about the Procfile of an app: which file counts now, and with which environment its commands are expanded.
-//! A hook replaces itself by this program with `--from-trigger`.
+//! Answers Dokku's triggers about the Procfile of an app. It decides which file is the current one, and which
+//! variables are used to expand its commands. A hook replaces itself by this program with `--from-trigger`.
 
 use std::ffi::OsString;
 
@@ -13,10 +13,10 @@ use ps_cli::say;
 use crate::exists::NOT_FOUND;
 use crate::{diagnose, files, output};
 
-/// `PORT` where the caller names none.
+/// The value of `PORT` if the caller names none.
 const DEFAULT_PORT: i64 = 5000;
 
-/// Answers the trigger that the first word names.
+/// Answers the trigger that the first argument names.
 pub(crate) fn answer(words: &[OsString]) -> Result<Outcome> {
     let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
     let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
@@ -39,7 +39,7 @@ fn exists(world: &World, app: &AppName) -> Result<Outcome> {
     }
 }
 
-/// The expanded command and a newline; nothing, and success, where there is no Procfile.
+/// Prints the expanded command and a newline. If there is no Procfile, prints nothing and succeeds.
 fn command(world: &World, app: &AppName, name: &str, port: &str) -> Result<Outcome> {
     let Some(path) = world.current_procfile(app) else { return Ok(Outcome::Done) };
     let options = ParseOptions::default();
@@ -48,18 +48,19 @@ fn command(world: &World, app: &AppName, name: &str, port: &str) -> Result<Outco
         Err(refused) => return Err(diagnose::failure(path.as_os_str(), &refused, &options)),
     };
     let entry = procfile.get(name).ok_or_else(|| anyhow!(NOT_FOUND))?;
-    // A word that is no port stands for the default port, as in Dokku.
+    // As in Dokku, a word that is not a number stands for the default port.
     let port = port.parse().unwrap_or(DEFAULT_PORT);
     let environment = environment(world, app)?;
     let variables = Variables { env_file: Some(&environment), ..Variables::new(entry.name, port) };
     let command = procfile::expand(entry.command, &variables);
-    // A variable that is not set can leave blanks at the ends of the command, and Dokku cuts these.
+    // A variable that is not set can leave blanks at the ends of the command. Dokku removes them.
     let mut line = command.trim_ascii().to_vec();
     line.push(b'\n');
     output::print(&line)
 }
 
-/// The environment of all apps, overridden by the app's own. Inside Dokku, Dokku writes both files, and they are read in its grammar.
+/// The variables that hold for all apps, overridden by the app's own. Inside Dokku, Dokku writes both files, so they
+/// are read in its grammar.
 fn environment(world: &World, app: &AppName) -> Result<EnvFile> {
     let grammar = if world.inside_dokku() { Grammar::Dokku } else { Grammar::Own };
     let reading = Reading { grammar, known: &|_| None };

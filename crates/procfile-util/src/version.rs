@@ -1,4 +1,4 @@
-//! `version`: the number, alone on its line.
+//! `version`: prints the version number in a line of its own.
 
 use anyhow::Result;
 use ps_cli::exit::Outcome;

@@ -1,6 +1,6 @@
-//! Writes a Procfile completely and durably, or not at all. The new bytes are written to a staged file beside the target, which gets
-//! the target's mode and owner, reaches the disk, and is renamed. A symlink stays a symlink. A target that is no regular file,
-//! such as a pipe, is written in place.
+//! Writes a Procfile completely and durably, or not at all. The new bytes are written to a staged file beside the
+//! target, which gets the target's mode and owner, is synced to disk, and is renamed. A symlink stays a symlink. A
+//! target that is not a regular file, such as a pipe, is written directly.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, Permissions};
@@ -13,12 +13,13 @@ use anyhow::{Result, anyhow};
 use crate::staged::{self, Staged, directory_of};
 use crate::talk::words;
 
-/// Gives a file new bytes; it is created, with the usual mode, if it is not there.
+/// Replaces the bytes of a file. If the file does not exist, it is created with the usual mode.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     write(path, bytes, None).map_err(|refused| refused.told(path))
 }
 
-/// As [`replace`], if the file still holds the bytes that the new ones were made of; [`Overtaken`] if not.
+/// Like [`replace`], but only if the file still has the bytes from which the new ones were made; otherwise
+/// [`Overtaken`].
 pub(crate) fn exchange(path: &Path, old: &[u8], new: &[u8]) -> Result<()> {
     match write(path, new, Some(old)) {
         Err(Refused { overtaken: true, .. }) => Err(Overtaken.into()),
@@ -38,14 +39,15 @@ impl fmt::Display for Overtaken {
 
 impl std::error::Error for Overtaken {}
 
-/// Removes what a killed writer left beside a file that has the right bytes already.
+/// Removes what a killed writer left beside a file that already has the right bytes.
 pub(crate) fn keep(path: &Path) {
     if let Ok(target) = follow(path) {
         staged::tidy(&target);
     }
 }
 
-/// Makes files that must not exist yet: all of them, or none. Each is a path, its bytes and its mode before the umask.
+/// Creates files that must not exist yet: all of them, or none. Each is a path, its bytes and its mode before the
+/// umask.
 pub(crate) fn create(files: &[(&Path, &[u8], u32)]) -> Result<()> {
     let failed = |path: &Path, why: &io::Error| anyhow!("create {}: {}", path.display(), words(why));
     let mut staged = Vec::new();
@@ -56,7 +58,7 @@ pub(crate) fn create(files: &[(&Path, &[u8], u32)]) -> Result<()> {
     for (at, (path, file)) in staged.iter().enumerate() {
         if let Err(why) = file.place() {
             for (made, _) in &staged[..at] {
-                // The error of the first failure is told, and not one of undoing what was done.
+                // The error of the first failure is reported, not an error while undoing.
                 let _ = fs::remove_file(made);
             }
             return Err(failed(path, &why));
@@ -65,7 +67,7 @@ pub(crate) fn create(files: &[(&Path, &[u8], u32)]) -> Result<()> {
     Ok(())
 }
 
-/// Why a file was not written, and what could be done about it.
+/// Why a file was not written, and what can be done about it.
 struct Refused {
     why: io::Error,
     way_out: String,
@@ -104,7 +106,7 @@ fn write(path: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<(), Refus
 
 fn stage(target: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<(), Refused> {
     let mut staged = Staged::beside(target, 0o600).map_err(|why| no_stage(target, why))?;
-    // We hold the lock of the staged file from here on, so no other writer of ours replaces the target.
+    // From here on we hold the lock of the staged file, so no other writer of ours replaces the target.
     let old = OpenOptions::new().write(true).read(expected.is_some()).open(target)?;
     if let Some(expected) = expected {
         let mut now = Vec::with_capacity(expected.len() + 1);
@@ -120,7 +122,7 @@ fn stage(target: &Path, bytes: &[u8], expected: Option<&[u8]>) -> Result<(), Ref
     Ok(staged.replace(old)?)
 }
 
-/// The error where the target can be opened, but no file can be made beside it.
+/// The error if the target can be opened, but no file can be created beside it.
 fn no_stage(target: &Path, why: io::Error) -> Refused {
     let directory = directory_of(target).display();
     let way_out = match why.kind() {
@@ -149,7 +151,7 @@ fn keep_owner(staged: &File, like: &fs::Metadata) -> Result<(), Refused> {
     })
 }
 
-/// The path that symlinks lead to. The last file need not exist; a loop is an error.
+/// The path to which symlinks lead. The last file need not exist; a loop is an error.
 fn follow(path: &Path) -> io::Result<PathBuf> {
     let mut at = path.to_path_buf();
     for _ in 0..40 {
