@@ -39,10 +39,10 @@ pub(crate) fn carry_out(session: &Session, app: &App, intent: &Intent) -> Result
     let scheduler = ps_schedulers::of(world, &app.name)?;
     let plan = Plan::ask(scheduler.as_ref(), release, &wanted, intent)?;
     if plan.is_noop() {
-        session.watch(|watch| scheduler.tend(&plan, watch))?;
+        session.with_requester(|requester| scheduler.tend(&plan, requester))?;
     } else {
         journal::planned(world, &app.name, &plan);
-        let outcome = session.watch(|watch| scheduler.deploy(&plan, watch))?;
+        let outcome = session.with_requester(|requester| scheduler.deploy(&plan, requester))?;
         journal::done(world, &app.name, &outcome);
     }
     if !stored.old.is_empty() {

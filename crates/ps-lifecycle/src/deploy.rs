@@ -164,7 +164,7 @@ fn deploy(
 fn roll_out(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: &Plan) -> Result<()> {
     let (world, app) = (&session.world, &plan.release.app);
     journal::planned(world, app, plan);
-    match session.watch_locked(Some(lock), |watch| scheduler.deploy(plan, watch)) {
+    match session.with_requester_holding(Some(lock), |requester| scheduler.deploy(plan, requester)) {
         Ok(outcome) => {
             journal::done(world, app, &outcome);
             Ok(())

@@ -48,5 +48,6 @@ fn finish(session: &Session, app: &App, args: &FinishArgs) -> Result<()> {
 
 fn await_end(session: &Session, app: &App, scheduler: &SchedulerName) -> Result<()> {
     let scheduler = ps_schedulers::named(&session.world, scheduler);
-    Ok(session.watch(|watch| scheduler.end_interrupted(&app.name, Leftover::Awaited, watch))?)
+    Ok(session
+        .with_requester(|requester| scheduler.end_interrupted(&app.name, Leftover::Awaited, requester))?)
 }

@@ -10,7 +10,7 @@ use crate::session::Session;
 pub(crate) fn put_back(session: &Session, app: &AppName) -> Result<()> {
     let Some(name) = session.world.intended_scheduler(app) else { return Ok(()) };
     let scheduler = ps_schedulers::named(&session.world, &name);
-    session.watch(|watch| scheduler.end_interrupted(app, Leftover::PutBack, watch))?;
+    session.with_requester(|requester| scheduler.end_interrupted(app, Leftover::PutBack, requester))?;
     session.world.conclude_intended(app)?;
     Ok(())
 }

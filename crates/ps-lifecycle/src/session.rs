@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use formation::{AppName, Exit};
 use ps_apps::{AppLock, Error, World};
 use ps_cli::say;
-use ps_scheduler::{Cancel, Progress, Watch};
+use ps_scheduler::{Cancel, Progress, Requester};
 use ps_triggers::Triggers;
 use rustix::process::Signal;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
@@ -126,22 +126,22 @@ impl Session {
         if self.quiet { Ok(()) } else { Ok(say::detail(text)?) }
     }
 
-    /// Runs a long operation of a scheduler and prints its progress.
-    pub(crate) fn watch<T>(&self, verb: impl FnOnce(&mut Watch<'_>) -> T) -> T {
-        self.watch_locked(None, verb)
+    /// Asks a scheduler for a long operation, and prints its progress. Ctrl-C cancels it.
+    pub(crate) fn with_requester<T>(&self, verb: impl FnOnce(&mut Requester<'_>) -> T) -> T {
+        self.with_requester_holding(None, verb)
     }
 
     /// The same; a process that the operation runs to its end holds this lock as well.
-    pub(crate) fn watch_locked<T>(
+    pub(crate) fn with_requester_holding<T>(
         &self,
         lock: Option<&AppLock>,
-        verb: impl FnOnce(&mut Watch<'_>) -> T,
+        verb: impl FnOnce(&mut Requester<'_>) -> T,
     ) -> T {
         let mut tell = |progress: Progress| {
             // Printing may fail because the terminal is gone, which must not stop the operation.
             let _ = if self.quiet { Ok(()) } else { say::detail(&line(&progress)) };
         };
-        verb(&mut Watch { say: &mut tell, cancel: &self.cancel, lock: lock.and_then(AppLock::file) })
+        verb(&mut Requester { tell: &mut tell, cancel: &self.cancel, lock: lock.and_then(AppLock::file) })
     }
 
     /// Runs the user's hooks for a trigger, which inherit the app's lock; having no hook is success.

@@ -69,7 +69,7 @@ fn take_in(session: &Session, app: &App, which: &Which) -> Result<Option<Stopped
     let scheduler = ps_schedulers::of(&session.world, &app.name)?;
     let grace = session.world.stop_timeout(&app.name)?;
     let order = StopOrder { app: app.name.clone(), which: which.clone(), grace, remove: false };
-    Ok(session.watch(|watch| scheduler.stop_beside(&order, watch))?)
+    Ok(session.with_requester(|requester| scheduler.stop_beside(&order, requester))?)
 }
 
 /// Whether a stop failed before any instance was told to end. A cancelled stop only stops waiting, and the instances go on
@@ -104,7 +104,7 @@ pub(crate) fn end_via(
 ) -> Result<()> {
     let grace = session.world.stop_timeout(app)?;
     let order = StopOrder { app: app.clone(), which: which.clone(), grace, remove };
-    told(app, &session.watch(|watch| scheduler.stop(&order, watch))?)
+    told(app, &session.with_requester(|requester| scheduler.stop(&order, requester))?)
 }
 
 /// An error that names the instances that would not end.

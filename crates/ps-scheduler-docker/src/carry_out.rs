@@ -14,7 +14,7 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use ps_engine::{Engine, Fault};
 use ps_rollout::{Action, Event, Outcome, Revision, Rollout, Run, State};
-use ps_scheduler::{Error, Progress, Watch};
+use ps_scheduler::{Error, Progress, Requester};
 
 use crate::clock;
 use crate::containers::{Containers, Done};
@@ -89,13 +89,13 @@ impl<'a> Executor<'a> {
     pub(crate) fn carry_out(
         mut self,
         first: Vec<Event>,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Result<(Outcome, Written), Error> {
         self.events.extend(first);
         loop {
-            self.heed(watch);
+            self.heed(requester);
             self.take_stops();
-            self.turn(watch)?;
+            self.turn(requester)?;
             let outcome = self.rollout().outcome();
             if let Some(outcome) = outcome.filter(|_| self.pending.is_empty() && self.events.is_empty()) {
                 return self.conclude(outcome);
@@ -103,7 +103,7 @@ impl<'a> Executor<'a> {
             self.begin_to_look();
             let answers = self.engine.run(wait(&mut self.pending));
             for answer in answers {
-                self.take(answer, watch)?;
+                self.take(answer, requester)?;
             }
             if !self.is_looking {
                 self.events.push_back(Event::Tick);
@@ -119,8 +119,8 @@ impl<'a> Executor<'a> {
         &mut self.written.under_way.as_mut().expect("an executor has a rollout").rollout
     }
 
-    fn heed(&mut self, watch: &Watch<'_>) {
-        if !self.is_cancelled && watch.cancel.check().is_err() {
+    fn heed(&mut self, requester: &Requester<'_>) {
+        if !self.is_cancelled && requester.cancel.check().is_err() {
             self.cancel();
         }
     }
@@ -146,7 +146,7 @@ impl<'a> Executor<'a> {
     }
 
     /// Reports all events to the rollout, records it, and begins its actions.
-    fn turn(&mut self, watch: &mut Watch<'_>) -> Result<(), Error> {
+    fn turn(&mut self, requester: &mut Requester<'_>) -> Result<(), Error> {
         while !self.events.is_empty() {
             if !self.is_watching() {
                 self.time = clock::now();
@@ -154,7 +154,7 @@ impl<'a> Executor<'a> {
             let (mut actions, time) = (Vec::new(), self.time);
             while let Some(event) = self.events.pop_front() {
                 if let Event::Started(run) = &event {
-                    self.tell(run, Progress::Started, watch);
+                    self.tell(run, Progress::Started, requester);
                 }
                 actions.extend(self.rollout_mut().handle(event, time));
             }
@@ -162,7 +162,7 @@ impl<'a> Executor<'a> {
                 self.write(&actions)?;
             }
             for action in actions {
-                self.begin(action, watch);
+                self.begin(action, requester);
             }
         }
         Ok(())
@@ -187,7 +187,7 @@ impl<'a> Executor<'a> {
         Ok(())
     }
 
-    fn begin(&mut self, action: Action, watch: &mut Watch<'_>) {
+    fn begin(&mut self, action: Action, requester: &mut Requester<'_>) {
         let containers = self.containers;
         match action {
             Action::Start { run, revision, lane } => {
@@ -198,7 +198,7 @@ impl<'a> Executor<'a> {
             Action::Probe(run) => self.events.push_back(Event::Ready(run)),
             // No proxy stands between clients and a container, so there is nothing to switch over.
             Action::Admit(run) => {
-                self.tell(&run, Progress::Ready, watch);
+                self.tell(&run, Progress::Ready, requester);
                 self.events.push_back(Event::Admitted(run));
             }
             Action::Withdraw(run) => self.events.push_back(Event::Withdrawn(run)),
@@ -213,9 +213,9 @@ impl<'a> Executor<'a> {
     }
 
     /// Announces a new run. Of runs that an earlier executor began only the outcome is announced.
-    fn tell(&self, run: &Run, progress: fn(Slot) -> Progress, watch: &mut Watch<'_>) {
+    fn tell(&self, run: &Run, progress: fn(Slot) -> Progress, requester: &mut Requester<'_>) {
         if run.number >= self.first_run && self.containers.fresh.is_some() {
-            (watch.say)(progress(run.slot.clone()));
+            (requester.tell)(progress(run.slot.clone()));
         }
     }
 
@@ -252,9 +252,9 @@ impl<'a> Executor<'a> {
         self.pending.push(Box::pin(looking));
     }
 
-    fn take(&mut self, answer: Answer, watch: &mut Watch<'_>) -> Result<(), Error> {
+    fn take(&mut self, answer: Answer, requester: &mut Requester<'_>) -> Result<(), Error> {
         match answer {
-            Answer::OfAction(done) => self.take_done(done, watch),
+            Answer::OfAction(done) => self.take_done(done, requester),
             Answer::OfLook(looked) => {
                 self.is_looking = false;
                 match looked {
@@ -278,7 +278,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    fn take_done(&mut self, done: Done, watch: &mut Watch<'_>) -> Result<(), Error> {
+    fn take_done(&mut self, done: Done, requester: &mut Requester<'_>) -> Result<(), Error> {
         if let Some(run) = done.started {
             self.starting.remove(&run);
             if self.deferred.remove(&run) {
@@ -288,10 +288,10 @@ impl<'a> Executor<'a> {
         }
         let is_old = |run: &Run| run.number < self.first_run && self.containers.fresh.is_some();
         if let Some((run, exit)) = done.ended.filter(|(run, _)| is_old(run)) {
-            (watch.say)(Progress::Ended(run.slot, exit));
+            (requester.tell)(Progress::Ended(run.slot, exit));
         }
         if let Some(note) = done.note {
-            (watch.say)(Progress::Note(note));
+            (requester.tell)(Progress::Note(note));
         }
         match done.event {
             // The rollout hears of it when the next look finds the run alive.

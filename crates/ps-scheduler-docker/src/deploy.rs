@@ -8,7 +8,7 @@ use formation::{AppName, ProcessType, RestartPolicy, Slot};
 use ps_apps::InstanceFiles;
 use ps_engine::Container;
 use ps_rollout::{Event, Outcome, Rollout, Run, Strategy};
-use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Source, Watch};
+use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Requester, Source};
 
 use crate::app::{self, App};
 use crate::carry_out::Executor;
@@ -25,9 +25,9 @@ const FOR_EACH: Duration = Duration::from_secs(5);
 pub(crate) fn deploy(
     docker: &DockerLocal,
     plan: &Plan,
-    watch: &mut Watch<'_>,
+    requester: &mut Requester<'_>,
 ) -> Result<DeployOutcome, Error> {
-    watch.cancel.check()?;
+    requester.cancel.check()?;
     if plan.is_noop() {
         return Ok(DeployOutcome { kept: slots(plan, Change::Keep), ..DeployOutcome::default() });
     }
@@ -47,26 +47,26 @@ pub(crate) fn deploy(
     let file = recover::file(&app);
     file.make_room().map_err(|error| app.unwritable(&error))?;
     let _held = app.hold(&file)?;
-    let recovered = app.recover(&file, plan.release.stop_timeout, watch)?;
-    app.roll(plan, image, &file, recovered, watch)
+    let recovered = app.recover(&file, plan.release.stop_timeout, requester)?;
+    app.roll(plan, image, &file, recovered, requester)
 }
 
 /// For a plan without changes: finishes or undoes a rollout whose executor has died.
-pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
+pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
     if !recover::was_cut_off(docker.world(), &plan.release.app) {
         return Ok(());
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &plan.release.app };
     let file = recover::file(&app);
     let _held = app.hold(&file)?;
-    app.recover(&file, plan.release.stop_timeout, watch).map(drop)
+    app.recover(&file, plan.release.stop_timeout, requester).map(drop)
 }
 
 /// Finishes or undoes a rollout whose executor has died, without a plan.
 pub(crate) fn end_interrupted(
     docker: &DockerLocal,
     name: &AppName,
-    watch: &mut Watch<'_>,
+    requester: &mut Requester<'_>,
 ) -> Result<(), Error> {
     if !recover::was_cut_off(docker.world(), name) {
         return Ok(());
@@ -75,7 +75,7 @@ pub(crate) fn end_interrupted(
     let file = recover::file(&app);
     let _held = app.hold(&file)?;
     let grace = app.world.stop_timeout(name).map_err(|error| app.unwritable(&error))?;
-    app.recover(&file, grace, watch).map(drop)
+    app.recover(&file, grace, requester).map(drop)
 }
 
 fn slots(plan: &Plan, change: Change) -> Vec<Slot> {
@@ -107,7 +107,7 @@ impl App<'_> {
         image: &str,
         file: &RolloutFile<'_>,
         recovered: Recovered,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Result<DeployOutcome, Error> {
         let Recovered { mut written, records } = recovered;
         let listed = self.engine.run(self.listed(&records))?;
@@ -130,18 +130,19 @@ impl App<'_> {
         let mut containers = Containers::new(self, records, terms, plan.release.stop_timeout);
         containers.know(&runs);
         containers.fresh = Some(Fresh { release: &plan.release, image });
-        let (outcome, _) = Executor::new(&containers, file, written).carry_out(vec![Event::Begin], watch)?;
+        let (outcome, _) =
+            Executor::new(&containers, file, written).carry_out(vec![Event::Begin], requester)?;
         let unstopped = self.unstopped(plan, &outcome);
         if recover::was_cut_off(self.world, self.name) {
             let text = format!("what was replaced may still run: the next verb about {} ends it", self.name);
-            (watch.say)(Progress::Note(text));
+            (requester.tell)(Progress::Note(text));
         }
         let records = containers.records.into_inner();
-        let concluded = ps_scheduler::conclude(self.name, outcome, watch)
+        let concluded = ps_scheduler::conclude(self.name, outcome, requester)
             .and_then(|outcome| self.clear(plan, records.clone(), outcome));
         // Containers that have ended and have no record any more are removed, whether the rollout succeeded or not.
         let swept = self.engine.run(self.sweep(&records));
-        swept.unwrap_or_default().into_iter().for_each(|line| (watch.say)(Progress::Note(line)));
+        swept.unwrap_or_default().into_iter().for_each(|line| (requester.tell)(Progress::Note(line)));
         unstopped.map_or(concluded, Err)
     }
 

@@ -35,8 +35,8 @@ use std::path::PathBuf;
 use formation::AppName;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, Leftover, LogLine, LogRequest, Plan, Scheduler, StopOrder, Stopped,
-    Watch,
+    AppStatus, DeployOutcome, Error, Leftover, LogLine, LogRequest, Plan, Requester, Scheduler, StopOrder,
+    Stopped,
 };
 
 pub use docker_local::DockerLocal;
@@ -55,12 +55,12 @@ impl Scheduler for DockerLocal {
         status::status(self, apps)
     }
 
-    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
-        deploy::deploy(self, plan, watch)
+    fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
+        deploy::deploy(self, plan, requester)
     }
 
-    fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
-        deploy::tend(self, plan, watch)
+    fn tend(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
+        deploy::tend(self, plan, requester)
     }
 
     fn witness(&self, app: &AppName) -> Option<PathBuf> {
@@ -68,16 +68,25 @@ impl Scheduler for DockerLocal {
     }
 
     /// Its executor was the one who died: either way it is taken over here.
-    fn end_interrupted(&self, app: &AppName, _: Leftover, watch: &mut Watch<'_>) -> Result<(), Error> {
-        deploy::end_interrupted(self, app, watch)
+    fn end_interrupted(
+        &self,
+        app: &AppName,
+        _: Leftover,
+        requester: &mut Requester<'_>,
+    ) -> Result<(), Error> {
+        deploy::end_interrupted(self, app, requester)
     }
 
-    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
-        stop::stop(self, order, watch)
+    fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {
+        stop::stop(self, order, requester)
     }
 
-    fn stop_beside(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Option<Stopped>, Error> {
-        stop::beside(self, order, watch)
+    fn stop_beside(
+        &self,
+        order: &StopOrder,
+        requester: &mut Requester<'_>,
+    ) -> Result<Option<Stopped>, Error> {
+        stop::beside(self, order, requester)
     }
 
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {

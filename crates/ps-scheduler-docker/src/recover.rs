@@ -14,7 +14,7 @@ use futures_util::{StreamExt, stream};
 use ps_apps::{InstanceFiles, World};
 use ps_engine::Container;
 use ps_rollout::Event;
-use ps_scheduler::{Cancel, Error, Progress, Watch};
+use ps_scheduler::{Cancel, Error, Progress, Requester};
 
 use crate::app::{self, App, WAITING_AT_ONCE};
 use crate::carry_out::Executor;
@@ -60,22 +60,22 @@ impl App<'_> {
         &self,
         file: &RolloutFile<'_>,
         grace: Duration,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Result<Recovered, Error> {
         let (mut written, unreadable) = file.read();
         if let Some(reason) = unreadable {
-            (watch.say)(Progress::Note(format!(
+            (requester.tell)(Progress::Note(format!(
                 "what was written down of earlier rollouts is not used: {reason}"
             )));
         }
         if let Some(under_way) = written.unfinished() {
             let terms = under_way.terms.clone();
-            written = self.take_over(file, written, terms, grace, watch)?;
+            written = self.take_over(file, written, terms, grace, requester)?;
         }
         written.under_way = None;
         let records = app::records(self.world, self.name)?;
         for line in self.engine.run(self.tidy(&records, grace))? {
-            (watch.say)(Progress::Note(line));
+            (requester.tell)(Progress::Note(line));
         }
         Ok(Recovered { written, records })
     }
@@ -87,7 +87,7 @@ impl App<'_> {
         written: Written,
         terms: Terms,
         grace: Duration,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Result<Written, Error> {
         let records = app::records(self.world, self.name)?;
         let listed = self.engine.run(self.listed(&records))?;
@@ -95,13 +95,17 @@ impl App<'_> {
         let containers = Containers::new(self, records, terms, grace);
         containers.know(&runs);
         let first = vec![Event::Resumed(found::observed(&runs)), Event::Cancel];
-        let mut undisturbed = Watch { say: &mut *watch.say, cancel: &Cancel::default(), lock: watch.lock };
+        let mut undisturbed =
+            Requester { tell: &mut *requester.tell, cancel: &Cancel::default(), lock: requester.lock };
         let (outcome, written) =
             Executor::new(&containers, file, written).carry_out(first, &mut undisturbed)?;
         let what = if outcome.cause.is_some() { "put back" } else { "finished" };
-        (watch.say)(Progress::Note(format!("an earlier deploy of {} was cut off: it was {what}", self.name)));
+        (requester.tell)(Progress::Note(format!(
+            "an earlier deploy of {} was cut off: it was {what}",
+            self.name
+        )));
         for sentence in outcome.sentences() {
-            (watch.say)(Progress::Note(sentence));
+            (requester.tell)(Progress::Note(sentence));
         }
         Ok(written)
     }

@@ -9,7 +9,7 @@ use formation::{Exit, Slot, Which};
 use futures_util::{StreamExt, stream};
 use ps_apps::InstanceFiles;
 use ps_engine::{Container, End};
-use ps_scheduler::{Error, Progress, StopOrder, Stopped, Watch};
+use ps_scheduler::{Error, Progress, Requester, StopOrder, Stopped};
 
 use crate::app::{self, App, WAITING_AT_ONCE};
 use crate::docker_local::DockerLocal;
@@ -26,8 +26,12 @@ const ASKING: Duration = Duration::from_secs(2);
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// Carries out the order. Stopping a whole app also ends what an interrupted rollout has left of it.
-pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
-    watch.cancel.check()?;
+pub(crate) fn stop(
+    docker: &DockerLocal,
+    order: &StopOrder,
+    requester: &mut Requester<'_>,
+) -> Result<Stopped, Error> {
+    requester.cancel.check()?;
     let mut records = app::records(docker.world(), &order.app)?;
     if records.slots.is_empty() && !order.remove && !recover::was_cut_off(docker.world(), &order.app) {
         return Ok(Stopped::default());
@@ -35,7 +39,7 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
     let app = App { engine: docker.engine()?, world: docker.world(), name: &order.app };
     let file = recover::file(&app);
     let _held = match file.hold() {
-        Hold::Others => match app.wait_for_rollout(&file, order, watch)? {
+        Hold::Others => match app.wait_for_rollout(&file, order, requester)? {
             Some(stopped) => return Ok(stopped),
             None => app.hold(&file)?,
         },
@@ -43,7 +47,7 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
         Hold::Nothing => None,
     };
     if order.which == Which::All || recover::was_cut_off(docker.world(), &order.app) {
-        match app.recover(&file, order.grace, watch) {
+        match app.recover(&file, order.grace, requester) {
             Ok(recovered) => records = recovered.records,
             // Nothing was ever recorded of this app, so it can be destroyed even if no engine answers.
             Err(Error::Unreachable { .. }) if records.slots.is_empty() => return Ok(Stopped::default()),
@@ -51,9 +55,9 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
         }
     }
     let slots: Vec<Slot> = records.slots.keys().filter(|slot| order.which.includes(slot)).cloned().collect();
-    let stopped = app.end_in_order(&records, slots.clone(), order.grace, watch);
+    let stopped = app.end_in_order(&records, slots.clone(), order.grace, requester);
     if !order.remove {
-        app.note_stopped(&file, &records, &slots, watch);
+        app.note_stopped(&file, &records, &slots, requester);
         return Ok(stopped);
     }
     let stopped = app.engine.run(app.forget(&mut records, &slots, stopped))?;
@@ -67,13 +71,13 @@ pub(crate) fn stop(docker: &DockerLocal, order: &StopOrder, watch: &mut Watch<'_
 pub(crate) fn beside(
     docker: &DockerLocal,
     order: &StopOrder,
-    watch: &mut Watch<'_>,
+    requester: &mut Requester<'_>,
 ) -> Result<Option<Stopped>, Error> {
     if !recover::was_cut_off(docker.world(), &order.app) {
         return Ok(None);
     }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &order.app };
-    app.have_taken_in(&recover::file(&app), order, watch)
+    app.have_taken_in(&recover::file(&app), order, requester)
 }
 
 impl App<'_> {
@@ -83,14 +87,14 @@ impl App<'_> {
         file: &RolloutFile<'_>,
         records: &InstanceFiles,
         slots: &[Slot],
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) {
         let (mut written, _) = file.read();
         written.note_stopped(records, slots);
         let noted = file.make_room().and_then(|()| file.write(&written));
         if let Err(error) = noted {
             let name = self.name;
-            (watch.say)(Progress::Note(format!(
+            (requester.tell)(Progress::Note(format!(
                 "that {name} was stopped is not written down, so a change of its counts starts it again: {error}"
             )));
         }
@@ -102,11 +106,11 @@ impl App<'_> {
         &self,
         file: &RolloutFile<'_>,
         order: &StopOrder,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Result<Option<Stopped>, Error> {
         let deadline = Instant::now() + order.grace + MARGIN;
         loop {
-            let stopped = self.have_taken_in(file, order, watch)?;
+            let stopped = self.have_taken_in(file, order, requester)?;
             if stopped.is_some() && !order.remove {
                 return Ok(stopped);
             }
@@ -122,7 +126,7 @@ impl App<'_> {
         &self,
         file: &RolloutFile<'_>,
         order: &StopOrder,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Result<Option<Stopped>, Error> {
         let before = self.alive(order)?;
         let asked = Asked::of(&file.directory, order).map_err(|error| Error::Backend {
@@ -131,7 +135,7 @@ impl App<'_> {
         })?;
         let mut deadline = Instant::now() + ASKING;
         while !asked.is_taken() {
-            watch.cancel.check()?;
+            requester.cancel.check()?;
             if Instant::now() >= deadline || !matches!(file.hold(), Hold::Others) {
                 return Ok(None);
             }
@@ -139,10 +143,10 @@ impl App<'_> {
         }
         deadline = Instant::now() + order.grace + MARGIN;
         loop {
-            watch.cancel.check()?;
+            requester.cancel.check()?;
             let after = self.alive(order)?;
             if after.is_empty() || Instant::now() >= deadline {
-                return Ok(Some(self.came_of(&before, &after, watch)?));
+                return Ok(Some(self.came_of(&before, &after, requester)?));
             }
             // The executor has died after it took the order in.
             if !matches!(file.hold(), Hold::Others) {
@@ -169,7 +173,7 @@ impl App<'_> {
         &self,
         before: &BTreeMap<String, Slot>,
         after: &BTreeMap<String, Slot>,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Result<Stopped, Error> {
         let records = app::records(self.world, self.name)?;
         let listed = self.engine.run(self.listed(&records))?;
@@ -181,7 +185,7 @@ impl App<'_> {
             *known = known.or(exit);
         }
         for (slot, exit) in exits {
-            note_ended(&mut stopped, slot, exit, watch);
+            note_ended(&mut stopped, slot, exit, requester);
         }
         for slot in after.values() {
             stopped.remaining.push((slot.clone(), "still runs after its grace period".to_owned()));
@@ -195,14 +199,15 @@ impl App<'_> {
         records: &InstanceFiles,
         slots: Vec<Slot>,
         grace: Duration,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Stopped {
         // Where nothing can be read of the release, they end all at once: that must not keep anything alive.
         let deployed = ps_release::deployed(self.world, self.name).ok().flatten();
         let order = deployed.map(|deployed| deployed.release.order()).unwrap_or_default();
         let mut stopped = Stopped::default();
         for part in order.ends(slots) {
-            let Stopped { ended, remaining } = self.engine.run(self.end_slots(records, &part, grace, watch));
+            let Stopped { ended, remaining } =
+                self.engine.run(self.end_slots(records, &part, grace, requester));
             stopped.ended.extend(ended);
             stopped.remaining.extend(remaining);
         }
@@ -217,7 +222,7 @@ impl App<'_> {
         records: &InstanceFiles,
         slots: &[Slot],
         grace: Duration,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Stopped {
         let endings = slots.iter().map(|slot| async move {
             let id = records.slots.get(slot).and_then(|record| record.id.as_deref());
@@ -230,7 +235,7 @@ impl App<'_> {
         let mut stopped = Stopped::default();
         while let Some((slot, ending)) = endings.next().await {
             match ending {
-                End::Ended(exit) => note_ended(&mut stopped, slot, exit, watch),
+                End::Ended(exit) => note_ended(&mut stopped, slot, exit, requester),
                 End::WasOver | End::WasGone => (),
                 End::Remains(reason) => stopped.remaining.push((slot.clone(), reason)),
                 End::Unknown(fault) => stopped.remaining.push((slot.clone(), fault.to_string())),
@@ -280,7 +285,7 @@ impl App<'_> {
     }
 }
 
-fn note_ended(stopped: &mut Stopped, slot: &Slot, exit: Option<Exit>, watch: &mut Watch<'_>) {
-    (watch.say)(Progress::Ended(slot.clone(), exit));
+fn note_ended(stopped: &mut Stopped, slot: &Slot, exit: Option<Exit>, requester: &mut Requester<'_>) {
+    (requester.tell)(Progress::Ended(slot.clone(), exit));
     stopped.ended.push((slot.clone(), exit));
 }

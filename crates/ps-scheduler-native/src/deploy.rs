@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use durable::Directory;
 use formation::{ProcessType, Slot, State};
 use ps_rollout::{Fate, Outcome};
-use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Instance, Leftover, Plan, Progress, Watch};
+use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Instance, Leftover, Plan, Progress, Requester};
 use ps_supervisor::{Manner, Next, Request, Spec};
 
 use crate::follow::Follower;
@@ -19,9 +19,13 @@ use crate::{release_task, rolling, status};
 /// How much longer than the grace period a start may take.
 const MARGIN: Duration = Duration::from_secs(30);
 
-pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
-    watch.cancel.check()?;
-    rolling::end_interrupted(service, Leftover::PutBack, watch)?;
+pub(crate) fn deploy(
+    service: &Service,
+    plan: &Plan,
+    requester: &mut Requester<'_>,
+) -> Result<DeployOutcome, Error> {
+    requester.cancel.check()?;
+    rolling::end_interrupted(service, Leftover::PutBack, requester)?;
     let earlier = service.spec_in_force();
     let present = status::instances(service)?;
     let planned = specify(service, plan, earlier.as_ref())?;
@@ -30,17 +34,17 @@ pub(crate) fn deploy(service: &Service, plan: &Plan, watch: &mut Watch<'_>) -> R
     let judge = Judge { service, plan, spec: &planned, starting: &starting, running: &running };
     judge.inputs()?;
     for odd in ps_supervisor::judge(&planned).unwrap_or_default() {
-        (watch.say)(Progress::Note(odd));
+        (requester.tell)(Progress::Note(odd));
     }
     for lacking in judge.lacking_limits() {
-        (watch.say)(Progress::Note(lacking));
+        (requester.tell)(Progress::Note(lacking));
     }
-    let done = carry_out(&judge, earlier.as_ref(), &present, watch);
+    let done = carry_out(&judge, earlier.as_ref(), &present, requester);
     // A first deploy that failed leaves nothing behind.
     if done.is_err() && earlier.is_none() && running.is_empty() {
         let cancel = Cancel::default();
-        let mut watch = Watch { say: &mut *watch.say, cancel: &cancel, lock: watch.lock };
-        crate::stop::end(service, planned.longest_grace(), &mut watch)?;
+        let mut requester = Requester { tell: &mut *requester.tell, cancel: &cancel, lock: requester.lock };
+        crate::stop::end(service, planned.longest_grace(), &mut requester)?;
         crate::stop::forget(service)?;
     }
     done
@@ -50,12 +54,12 @@ fn carry_out(
     judge: &Judge<'_>,
     earlier: Option<&Spec>,
     present: &[Instance],
-    watch: &mut Watch<'_>,
+    requester: &mut Requester<'_>,
 ) -> Result<DeployOutcome, Error> {
     let (service, plan) = (judge.service, judge.plan);
     service.make()?;
     if plan.is_deploy {
-        release_task::run(service, judge.spec, watch)?;
+        release_task::run(service, judge.spec, requester)?;
     }
     judge.programs()?;
     // Locked so that two first deploys at the same time do not choose the same ports.
@@ -69,7 +73,7 @@ fn carry_out(
         service.write_spec(&spec)?;
         drop(choosing);
         if !runs_nothing {
-            fill(judge, &spec, present, watch)?;
+            fill(judge, &spec, present, requester)?;
         }
         return Ok(outcome(plan));
     }
@@ -78,7 +82,7 @@ fn carry_out(
     }
     service.write_next(&next(plan, spec))?;
     drop(choosing);
-    roll(judge, watch)
+    roll(judge, requester)
 }
 
 /// Whether a plan only fills empty slots of the current release, as `start` and `restore` do. Then the failure of one
@@ -107,9 +111,9 @@ fn next(plan: &Plan, spec: Spec) -> Next {
     Next { spec, rolling: plan.rules.iter().map(manner).collect() }
 }
 
-fn roll(judge: &Judge<'_>, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+fn roll(judge: &Judge<'_>, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
     let service = judge.service;
-    let rolled = rolling::carry_out(service, judge.starting.to_vec(), watch);
+    let rolled = rolling::carry_out(service, judge.starting.to_vec(), requester);
     if rolled.is_err() {
         service.withdraw_next();
     }
@@ -117,7 +121,7 @@ fn roll(judge: &Judge<'_>, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error
     let unwritten = report.unwritten.clone();
     let outcome = rolling::outcome(service, report).ok_or_else(|| service.unreachable("it says nothing"))?;
     if outcome.cause.is_none() {
-        tell(&follower, &outcome, watch);
+        tell(&follower, &outcome, requester);
         // No rollout starts what runs by a schedule.
         let is_scheduled = |slot: &&Slot| judge.spec.is_scheduled(&slot.process_type);
         let slots: Vec<Slot> = judge.plan.slots(Change::Start).filter(is_scheduled).cloned().collect();
@@ -128,7 +132,7 @@ fn roll(judge: &Judge<'_>, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error
     if service.spec_in_force().is_some_and(|spec| spec.wanted().is_empty()) {
         follower.ask(&Request::End { grace_seconds: None })?;
     }
-    let done = ps_scheduler::conclude(&service.app, outcome, watch);
+    let done = ps_scheduler::conclude(&service.app, outcome, requester);
     match (done, unwritten) {
         // The rollout was undone because it could not be recorded on the disk, not because anybody cancelled it.
         (Err(Error::Cancelled), Some(reason)) => Err(backend(format!("deploy {}", service.app), &reason)),
@@ -136,18 +140,23 @@ fn roll(judge: &Judge<'_>, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error
     }
 }
 
-fn tell(follower: &Follower<'_>, outcome: &Outcome, watch: &mut Watch<'_>) {
+fn tell(follower: &Follower<'_>, outcome: &Outcome, requester: &mut Requester<'_>) {
     for (slot, fate) in &outcome.slots {
         match fate {
-            Fate::Started(_) | Fate::Replaced { .. } => follower.announce(slot, watch),
-            Fate::Ended(_) => follower.tell_end(slot, watch),
+            Fate::Started(_) | Fate::Replaced { .. } => follower.announce(slot, requester),
+            Fate::Ended(_) => follower.tell_end(slot, requester),
             Fate::Kept(_) | Fate::Empty | Fate::Restarted { .. } | Fate::Lost | Fate::Stopped => (),
         }
     }
 }
 
 /// Starts what is missing, and waits until it is up.
-fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<'_>) -> Result<(), Error> {
+fn fill(
+    judge: &Judge<'_>,
+    spec: &Spec,
+    present: &[Instance],
+    requester: &mut Requester<'_>,
+) -> Result<(), Error> {
     let (service, plan) = (judge.service, judge.plan);
     let mut follower = Follower::begin(service, service.supervised()?)?;
     let mut early = follower.running();
@@ -168,14 +177,14 @@ fn fill(judge: &Judge<'_>, spec: &Spec, present: &[Instance], watch: &mut Watch<
         + spec.longest_stop(plan.release.stop_timeout)
         + MARGIN
         + coming_up(plan, spec, &fresh);
-    let filled = follower.wait_for(&fresh, &BTreeSet::new(), &order, early, deadline, watch);
+    let filled = follower.wait_for(&fresh, &BTreeSet::new(), &order, early, deadline, requester);
     if filled.is_ok() {
         for slot in &fresh {
-            follower.announce(slot, watch);
+            follower.announce(slot, requester);
         }
     }
     if matches!(filled, Err(Error::DeployFailed { .. })) && follower.has_up(fresh.iter()) {
-        (watch.say)(Progress::Note("What came up runs on".to_owned()));
+        (requester.tell)(Progress::Note("What came up runs on".to_owned()));
     }
     filled
 }

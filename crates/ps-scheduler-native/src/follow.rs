@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use formation::{Slot, State};
-use ps_scheduler::{Cancel, Error, Progress, Watch};
+use ps_scheduler::{Cancel, Error, Progress, Requester};
 use ps_supervisor::{Client, Message, Report, Request, Status};
 use type_settings::Order;
 
@@ -102,15 +102,15 @@ impl<'a> Follower<'a> {
         order: &Order,
         early: Vec<Message>,
         deadline: Instant,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Result<(), Error> {
         let (up, ready) = Default::default();
         let mut awaited = Awaited { fresh, order, up, ready, leaving: leaving.clone() };
         for message in early {
-            self.take(&mut awaited, message, watch)?;
+            self.take(&mut awaited, message, requester)?;
         }
         loop {
-            watch.cancel.check()?;
+            requester.cancel.check()?;
             let now = Instant::now();
             let has_lived = |since: &Instant| now.duration_since(*since) >= LEAST_LIFE;
             let is_up = awaited.ready.len() == fresh.len() && awaited.up.values().all(has_lived);
@@ -128,7 +128,7 @@ impl<'a> Follower<'a> {
                 }));
             }
             if let Some(message) = self.next(now + TURN)? {
-                self.take(&mut awaited, message, watch)?;
+                self.take(&mut awaited, message, requester)?;
             } else {
                 // No message means that nobody is about to start an instance that was given up.
                 let is_hopeless = |slot: &Slot| self.depends_on_what_was_given_up(order, slot);
@@ -156,7 +156,7 @@ impl<'a> Follower<'a> {
         &mut self,
         awaited: &mut Awaited<'_>,
         message: Message,
-        watch: &mut Watch<'_>,
+        requester: &mut Requester<'_>,
     ) -> Result<(), Error> {
         match message {
             Message::Instance(status) => {
@@ -165,7 +165,7 @@ impl<'a> Follower<'a> {
                     let is_next = self.known.get(&status.slot).is_none_or(|known| known.run != status.run);
                     awaited.has_failed_by_schedule(&status, is_next)
                 } else {
-                    awaited.has_failed_with(&status, is_news, watch)
+                    awaited.has_failed_with(&status, is_news, requester)
                 };
                 self.known.insert(status.slot.clone(), status.clone());
                 if has_failed {
@@ -175,7 +175,7 @@ impl<'a> Follower<'a> {
             Message::Gone { slot } => {
                 // Its end has been announced already.
                 if awaited.leaving.remove(&slot) {
-                    (watch.say)(Progress::Ended(slot, None));
+                    (requester.tell)(Progress::Ended(slot, None));
                 }
             }
             Message::Hello { .. }
@@ -191,19 +191,19 @@ impl<'a> Follower<'a> {
     }
 
     /// Announces that a slot is up, with a note about its start if there is one.
-    pub(crate) fn announce(&self, slot: &Slot, watch: &mut Watch<'_>) {
-        (watch.say)(Progress::Ready(slot.clone()));
+    pub(crate) fn announce(&self, slot: &Slot, requester: &mut Requester<'_>) {
+        (requester.tell)(Progress::Ready(slot.clone()));
         if let Some(note) = self.known.get(slot).and_then(|status| status.note.as_ref()) {
-            (watch.say)(Progress::Note(format!("{slot}: {note}")));
+            (requester.tell)(Progress::Note(format!("{slot}: {note}")));
         }
     }
 
     /// Announces that a slot has ended, how, and which processes may be left.
-    pub(crate) fn tell_end(&self, slot: &Slot, watch: &mut Watch<'_>) {
+    pub(crate) fn tell_end(&self, slot: &Slot, requester: &mut Requester<'_>) {
         let known = self.known.get(slot);
-        (watch.say)(Progress::Ended(slot.clone(), known.and_then(|status| status.last_exit)));
+        (requester.tell)(Progress::Ended(slot.clone(), known.and_then(|status| status.last_exit)));
         if let Some(reason) = known.and_then(|status| status.reason.as_ref()) {
-            (watch.say)(Progress::Note(format!("{slot}: {reason}")));
+            (requester.tell)(Progress::Note(format!("{slot}: {reason}")));
         }
     }
 
@@ -294,12 +294,12 @@ struct Awaited<'a> {
 
 impl Awaited<'_> {
     /// Handles the status of a slot; whether the change has failed because of it.
-    fn has_failed_with(&mut self, status: &Status, is_news: bool, watch: &mut Watch<'_>) -> bool {
+    fn has_failed_with(&mut self, status: &Status, is_news: bool, requester: &mut Requester<'_>) -> bool {
         let slot = &status.slot;
         if status.state == State::Stopped && self.leaving.remove(slot) {
-            (watch.say)(Progress::Ended(slot.clone(), status.last_exit));
+            (requester.tell)(Progress::Ended(slot.clone(), status.last_exit));
             if let Some(reason) = &status.reason {
-                (watch.say)(Progress::Note(format!("{slot}: {reason}")));
+                (requester.tell)(Progress::Note(format!("{slot}: {reason}")));
             }
         }
         if !self.fresh.contains(slot) {

@@ -30,8 +30,8 @@ use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, Leftover, LogLine, LogRequest, OsProcess, Plan, Scheduler, SignalOrder,
-    Signalled, StopOrder, Stopped, Watch,
+    AppStatus, DeployOutcome, Error, Leftover, LogLine, LogRequest, OsProcess, Plan, Requester, Scheduler,
+    SignalOrder, Signalled, StopOrder, Stopped,
 };
 
 use crate::service::Service;
@@ -126,18 +126,18 @@ impl Scheduler for Native {
         apps.iter().map(status).collect()
     }
 
-    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+    fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
         let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;
-        let deployed = deploy::deploy(&service, plan, watch);
-        root::tell(watch);
+        let deployed = deploy::deploy(&service, plan, requester);
+        root::tell(requester);
         deployed
     }
 
-    fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
+    fn tend(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
         let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;
-        rolling::end_interrupted(&service, Leftover::PutBack, watch)?;
+        rolling::end_interrupted(&service, Leftover::PutBack, requester)?;
         let is_kept = || service.is_tended() && specify::is_in_force(&service, plan);
         if plan.filled().next().is_none() {
             return Ok(());
@@ -145,9 +145,9 @@ impl Scheduler for Native {
         if is_kept() {
             root::ensure(&service);
         } else {
-            deploy::deploy(&service, plan, watch)?;
+            deploy::deploy(&service, plan, requester)?;
         }
-        root::tell(watch);
+        root::tell(requester);
         Ok(())
     }
 
@@ -155,14 +155,19 @@ impl Scheduler for Native {
         Some(service::witness(app))
     }
 
-    fn end_interrupted(&self, app: &AppName, leftover: Leftover, watch: &mut Watch<'_>) -> Result<(), Error> {
-        rolling::end_interrupted(&self.service(app), leftover, watch)
+    fn end_interrupted(
+        &self,
+        app: &AppName,
+        leftover: Leftover,
+        requester: &mut Requester<'_>,
+    ) -> Result<(), Error> {
+        rolling::end_interrupted(&self.service(app), leftover, requester)
     }
 
-    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
+    fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {
         let service = self.service(&order.app);
         earlier::take_over(&service)?;
-        stop::stop(&service, order, watch)
+        stop::stop(&service, order, requester)
     }
 
     fn signal(&self, order: &SignalOrder) -> Result<Vec<(Slot, Signalled)>, Error> {
@@ -175,8 +180,12 @@ impl Scheduler for Native {
         reset::reset(&service, which)
     }
 
-    fn stop_beside(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Option<Stopped>, Error> {
-        stop::beside(&self.service(&order.app), order, watch)
+    fn stop_beside(
+        &self,
+        order: &StopOrder,
+        requester: &mut Requester<'_>,
+    ) -> Result<Option<Stopped>, Error> {
+        stop::beside(&self.service(&order.app), order, requester)
     }
 
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::{Exit, Slot};
-use ps_scheduler::{Error, Progress, Watch};
+use ps_scheduler::{Error, Progress, Requester};
 use ps_supervisor::{Confinement, Invocation, Spec, Task};
 
 use crate::service::Service;
@@ -29,7 +29,7 @@ const LINES: usize = 1024;
 /// Runs the `release` command of a spec, if it has one, and passes its output on line by line. If the deploy is cancelled,
 /// its whole process tree is ended with the spec's grace period. Processes that it leaves behind are ended too, as they
 /// would be in a container.
-pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Result<(), Error> {
+pub(crate) fn run(service: &Service, spec: &Spec, requester: &mut Requester<'_>) -> Result<(), Error> {
     let Some(process) = spec.processes.iter().find(|process| process.process_type == formation::RELEASE)
     else {
         return Ok(());
@@ -40,12 +40,14 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
     let mut task = Task::new(&service.directory, &slot);
     let grace = spec.grace(&slot.process_type);
     if !task.is_empty() {
-        (watch.say)(Progress::Note("Ending the release of an earlier deploy, which still runs".to_owned()));
+        (requester.tell)(Progress::Note(
+            "Ending the release of an earlier deploy, which still runs".to_owned(),
+        ));
         task.end(grace);
     }
     task.limit(&process.settings, &service.directory, &slot).map_err(failed)?;
-    let invocation = Invocation::script(script(process, watch), &environment).map_err(failed)?;
-    (watch.say)(Progress::Note(format!("Running release: {}", process.command)));
+    let invocation = Invocation::script(script(process, requester), &environment).map_err(failed)?;
+    (requester.tell)(Progress::Note(format!("Running release: {}", process.command)));
     let not_started =
         |error| failed(format!("could not be started in {}: {error}", spec.directory.display()));
     let confinement = Confinement::of(&process.settings);
@@ -54,19 +56,19 @@ pub(crate) fn run(service: &Service, spec: &Spec, watch: &mut Watch<'_>) -> Resu
         .command(&invocation, environment.iter(), confinement.as_ref(), launcher.as_deref())
         .map_err(not_started)?
         .current_dir(&spec.directory)
-        .stdin(lock(watch).map_err(not_started)?)
+        .stdin(lock(requester).map_err(not_started)?)
         .stdout(Stdio::piped())
         .process_group(0)
         .spawn()
         .map_err(not_started)?;
     let lines = lines(child.stdout.take());
-    let status = follow(&mut child, &task, &lines, grace, watch)
+    let status = follow(&mut child, &task, &lines, grace, requester)
         .map_err(|error| failed(format!("could not be waited for: {error}")));
     let killed = status.as_ref().ok().and_then(|status| task.for_want_of_memory(exit(*status)));
     let has_ended = task.end(grace);
-    drain(&lines, watch);
+    drain(&lines, requester);
     let status = status?;
-    watch.cancel.check()?;
+    requester.cancel.check()?;
     match status.success() {
         true if has_ended => Ok(()),
         true => Err(failed("left processes running that cannot be ended; nothing was changed".to_owned())),
@@ -83,13 +85,13 @@ fn exit(status: ExitStatus) -> Exit {
 
 /// The shell script around the command. stdout and stderr are one stream, and neither is the caller's. The lock is handed
 /// over as stdin, because no other descriptor can be, and is moved to a descriptor where no program reads it by mistake.
-fn script(process: &ps_supervisor::ProcessSpec, watch: &Watch<'_>) -> String {
-    let lock = if watch.lock.is_some() { "3<&0 </dev/null " } else { "" };
+fn script(process: &ps_supervisor::ProcessSpec, requester: &Requester<'_>) -> String {
+    let lock = if requester.lock.is_some() { "3<&0 </dev/null " } else { "" };
     format!("exec {lock}2>&1\n{}", process.command)
 }
 
-fn lock(watch: &Watch<'_>) -> std::io::Result<Stdio> {
-    watch.lock.map_or_else(|| Ok(Stdio::null()), |lock: &File| Ok(Stdio::from(lock.try_clone()?)))
+fn lock(requester: &Requester<'_>) -> std::io::Result<Stdio> {
+    requester.lock.map_or_else(|| Ok(Stdio::null()), |lock: &File| Ok(Stdio::from(lock.try_clone()?)))
 }
 
 fn lines(stdout: Option<ChildStdout>) -> Receiver<String> {
@@ -112,12 +114,12 @@ fn lines(stdout: Option<ChildStdout>) -> Receiver<String> {
 }
 
 /// Passes on the output that is still in the pipe.
-fn drain(lines: &Receiver<String>, watch: &mut Watch<'_>) {
+fn drain(lines: &Receiver<String>, requester: &mut Requester<'_>) {
     let deadline = Instant::now() + LAST_WORDS_IN_ALL;
     while let Ok(line) = lines.recv_timeout(LAST_WORDS)
         && Instant::now() < deadline
     {
-        (watch.say)(Progress::Output(line));
+        (requester.tell)(Progress::Output(line));
     }
 }
 
@@ -126,13 +128,13 @@ fn follow(
     task: &Task,
     lines: &Receiver<String>,
     grace: Duration,
-    watch: &mut Watch<'_>,
+    requester: &mut Requester<'_>,
 ) -> std::io::Result<ExitStatus> {
     let mut told_to_end: Option<Instant> = None;
     loop {
         let is_closed = match lines.recv_timeout(TURN) {
             Ok(line) => {
-                (watch.say)(Progress::Output(line));
+                (requester.tell)(Progress::Output(line));
                 false
             }
             Err(RecvTimeoutError::Timeout) => false,
@@ -144,7 +146,7 @@ fn follow(
         if is_closed {
             thread::sleep(TURN);
         }
-        if watch.cancel.check().is_err() {
+        if requester.cancel.check().is_err() {
             let main = Some(child.id());
             match told_to_end {
                 None => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use formation::Slot;
 use ps_rollout::{Failure, Outcome};
-use ps_scheduler::{Cancel, Error, Leftover, Progress, Watch};
+use ps_scheduler::{Cancel, Error, Leftover, Progress, Requester};
 use ps_supervisor::{NEXT_FILE, Report, Request};
 
 use crate::follow::Follower;
@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(crate) fn carry_out<'a>(
     service: &'a Service,
     slots: Vec<Slot>,
-    watch: &mut Watch<'_>,
+    requester: &mut Requester<'_>,
 ) -> Result<(Follower<'a>, Report), Error> {
     let mut follower = Follower::begin(service, service.supervised()?)?;
     follower.rollout = None;
@@ -39,11 +39,11 @@ pub(crate) fn carry_out<'a>(
         // Runs that start first are reported before the reply.
         answered => {
             for slot in answered?.into_iter().filter_map(|message| follower.learn(message)) {
-                (watch.say)(Progress::Started(slot));
+                (requester.tell)(Progress::Started(slot));
             }
         }
     }
-    match until_over(service, &mut follower, watch)? {
+    match until_over(service, &mut follower, requester)? {
         Some(report) => Ok((follower, report)),
         None => Err(Error::Backend {
             context: format!("deploy {}", service.app),
@@ -59,7 +59,7 @@ pub(crate) fn carry_out<'a>(
 pub(crate) fn end_interrupted(
     service: &Service,
     leftover: Leftover,
-    watch: &mut Watch<'_>,
+    requester: &mut Requester<'_>,
 ) -> Result<(), Error> {
     // A killed verb may have submitted a revision a moment ago. A supervisor that answers us has read that before.
     let is_submitted = service.directory.join(NEXT_FILE).exists() && service.connect().is_some();
@@ -75,7 +75,7 @@ pub(crate) fn end_interrupted(
     }
     match leftover {
         Leftover::PutBack => {
-            (watch.say)(Progress::Note(format!(
+            (requester.tell)(Progress::Note(format!(
                 "Putting back what an earlier command of {} has begun and not ended",
                 service.app
             )));
@@ -84,7 +84,8 @@ pub(crate) fn end_interrupted(
         Leftover::Awaited => (),
     }
     // Undoing is not cancelled halfway, because nobody would wait for its end.
-    let mut patient = Watch { say: &mut *watch.say, cancel: &Cancel::default(), lock: watch.lock };
+    let mut patient =
+        Requester { tell: &mut *requester.tell, cancel: &Cancel::default(), lock: requester.lock };
     until_over(service, &mut follower, &mut patient).map(drop)
 }
 
@@ -93,7 +94,7 @@ pub(crate) fn end_interrupted(
 fn until_over<'a>(
     service: &'a Service,
     follower: &mut Follower<'a>,
-    watch: &mut Watch<'_>,
+    requester: &mut Requester<'_>,
 ) -> Result<Option<Report>, Error> {
     let mut is_cancelled = false;
     let mut asked_at = Instant::now();
@@ -101,7 +102,7 @@ fn until_over<'a>(
         if let Some(report) = follower.rollout.take_if(|report| report.outcome.is_some()) {
             return Ok(Some(report));
         }
-        let is_told = !is_cancelled && watch.cancel.check().is_err();
+        let is_told = !is_cancelled && requester.cancel.check().is_err();
         let heard = if is_told {
             is_cancelled = true;
             follower.ask(&Request::Cancel).map(|_| None)
@@ -130,7 +131,7 @@ fn until_over<'a>(
             continue;
         };
         if let Some(slot) = started {
-            (watch.say)(Progress::Started(slot));
+            (requester.tell)(Progress::Started(slot));
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use os_process::service_unit;
 use ps_root::{Client, LastWill, Place, Provision, Started, spawn_root};
-use ps_scheduler::{Progress, Watch};
+use ps_scheduler::{Progress, Requester};
 
 use crate::service::Service;
 
@@ -70,10 +70,10 @@ pub(crate) fn let_go(service: &Service) -> Option<Client> {
 }
 
 /// Says why there is no root, unless that was said already.
-pub(crate) fn tell(watch: &mut Watch<'_>) {
+pub(crate) fn tell(requester: &mut Requester<'_>) {
     let mut trouble = TROUBLE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Trouble::Untold(reason) = &*trouble {
-        (watch.say)(Progress::Note(format!(
+        (requester.tell)(Progress::Note(format!(
             "no root keeps supervisors alive, so one that dies stays dead until the next verb: {reason}"
         )));
         *trouble = Trouble::Told;

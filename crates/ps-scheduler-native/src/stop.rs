@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use formation::{Slot, State, Which};
-use ps_scheduler::{Error, Instance, Progress, StopOrder, Stopped, Watch};
+use ps_scheduler::{Error, Instance, Progress, Requester, StopOrder, Stopped};
 use ps_supervisor::{Client, Next, Request, strays};
 use type_settings::Order;
 
@@ -23,12 +23,16 @@ const MARGIN: Duration = Duration::from_secs(5);
 /// The pause between two looks while waiting.
 const TURN: Duration = Duration::from_millis(50);
 
-pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
+pub(crate) fn stop(
+    service: &Service,
+    order: &StopOrder,
+    requester: &mut Requester<'_>,
+) -> Result<Stopped, Error> {
     let before = status::instances(service)?;
     let written = if empties(service, order) {
-        end(service, order.grace, watch)
+        end(service, order.grace, requester)
     } else {
-        end_some(service, order, watch)
+        end_some(service, order, requester)
     };
     if matches!(written, Err(Error::Cancelled)) {
         return Err(Error::Cancelled);
@@ -56,12 +60,12 @@ pub(crate) fn stop(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) 
 pub(crate) fn beside(
     service: &Service,
     order: &StopOrder,
-    watch: &mut Watch<'_>,
+    requester: &mut Requester<'_>,
 ) -> Result<Option<Stopped>, Error> {
     if !ps_supervisor::is_rolling(&service.directory) || service.connect().is_none() {
         return Ok(None);
     }
-    stop(service, order, watch).map(Some)
+    stop(service, order, requester).map(Some)
 }
 
 /// How long an order may take until the last SIGKILL. A type's own grace period may be longer than that of the order.
@@ -79,11 +83,11 @@ fn empties(service: &Service, order: &StopOrder) -> bool {
 }
 
 /// Ends every process of an app and its supervisor. An error says what could not be recorded or asked.
-pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> Result<(), Error> {
+pub(crate) fn end(service: &Service, grace: Duration, requester: &mut Requester<'_>) -> Result<(), Error> {
     let is_live = |instance: &Instance| !is_at_rest(instance);
     let live: Vec<Instance> = status::instances(service)?.into_iter().filter(is_live).collect();
     let ended = if let Some(client) = supervisor(service, !live.is_empty()) {
-        ask_to_end(service, client, grace, watch)
+        ask_to_end(service, client, grace, requester)
     } else {
         end_strays(service, grace, |_| true);
         note_stopped(service, &Which::All)
@@ -99,7 +103,7 @@ pub(crate) fn end(service: &Service, grace: Duration, watch: &mut Watch<'_>) -> 
     for instance in after {
         let is_over = is_at_rest(&instance) && !left.contains_key(&Some(instance.slot.clone()));
         if is_over && live.iter().any(|before| before.slot == instance.slot) {
-            (watch.say)(Progress::Ended(instance.slot, instance.last_exit));
+            (requester.tell)(Progress::Ended(instance.slot, instance.last_exit));
         }
     }
     ended
@@ -126,11 +130,16 @@ fn supervisor(service: &Service, is_live: bool) -> Option<Client> {
     if can_start && (is_live || has_strays()) { service.supervised().ok() } else { None }
 }
 
-fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<'_>) -> Result<(), Error> {
+fn ask_to_end(
+    service: &Service,
+    client: Client,
+    grace: Duration,
+    requester: &Requester<'_>,
+) -> Result<(), Error> {
     let deadline = Instant::now() + longest(service, grace) + MARGIN;
     let asked = Follower::begin(service, client).and_then(|mut follower| {
         follower.ask(&Request::End { grace_seconds: Some(grace.as_secs()) })?;
-        follower.until_it_leaves(deadline, watch.cancel)
+        follower.until_it_leaves(deadline, requester.cancel)
     });
     match asked {
         Ok(Some(reason)) => Err(unwritten(service, &Which::All, &reason)),
@@ -151,12 +160,12 @@ fn ask_to_end(service: &Service, client: Client, grace: Duration, watch: &Watch<
     }
 }
 
-fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Result<(), Error> {
+fn end_some(service: &Service, order: &StopOrder, requester: &mut Requester<'_>) -> Result<(), Error> {
     let which = &order.which;
     let Some(client) = supervisor(service, true) else {
         end_strays(service, order.grace, |slot| slot.is_some_and(|slot| which.includes(slot)));
         if !matches!(service.spec(), Ok(Some(_))) {
-            (watch.say)(Progress::Note(format!(
+            (requester.tell)(Progress::Note(format!(
                 "{which} of {} has ended, but no spec could be read to write that into: {} writes a new one",
                 service.app,
                 service.command(if service.world.inside_dokku() { "rebuild" } else { "start" })
@@ -176,11 +185,11 @@ fn end_some(service: &Service, order: &StopOrder, watch: &mut Watch<'_>) -> Resu
     let grace_seconds = Some(order.grace.as_secs());
     let early = follower.ask(&Request::Stop { slots, grace_seconds })?;
     let deadline = Instant::now() + longest(service, order.grace) + MARGIN;
-    follower.wait_for(&BTreeSet::new(), &leaving, &Order::default(), early, deadline, watch)?;
+    follower.wait_for(&BTreeSet::new(), &leaving, &Order::default(), early, deadline, requester)?;
     // Beside the run that filled a slot there may have been its successor.
     let is_live = |instance: &Instance| which.includes(&instance.slot) && !is_at_rest(instance);
     while is_rolling && Instant::now() < deadline && status::instances(service)?.iter().any(is_live) {
-        watch.cancel.check()?;
+        requester.cancel.check()?;
         thread::sleep(TURN);
     }
     match service.spec() {

@@ -6,7 +6,7 @@ use formation::{AppName, Slot};
 use ps_rollout::{Failure, Fate, Outcome};
 
 use crate::failed_slot::FailedSlot;
-use crate::{DeployOutcome, Error, Progress, Watch};
+use crate::{DeployOutcome, Error, Progress, Requester};
 
 /// What programs print when their port is taken, in lower case.
 const IN_USE: [&str; 3] = ["address already in use", "address in use", "eaddrinuse"];
@@ -19,9 +19,13 @@ impl Error {
     }
 }
 
-/// The result of a deploy after its rollout. Remarks for people are part of the error if slots failed; otherwise `watch`
+/// The result of a deploy after its rollout. Remarks for people are part of the error if slots failed; otherwise `requester`
 /// gets them.
-pub fn conclude(app: &AppName, outcome: Outcome, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+pub fn conclude(
+    app: &AppName,
+    outcome: Outcome,
+    requester: &mut Requester<'_>,
+) -> Result<DeployOutcome, Error> {
     let aftermath = outcome.sentences();
     let Outcome { cause, slots: fates, failures, .. } = outcome;
     // If each slot stands for itself, some may have failed although the others are up.
@@ -48,7 +52,7 @@ pub fn conclude(app: &AppName, outcome: Outcome, watch: &mut Watch<'_>) -> Resul
         }
     };
     for sentence in aftermath {
-        (watch.say)(Progress::Note(sentence));
+        (requester.tell)(Progress::Note(sentence));
     }
     answer
 }
@@ -125,7 +129,7 @@ mod tests {
         let answer = conclude(
             &"shop".parse().expect("a legal name"),
             outcome,
-            &mut Watch { say: &mut say, cancel: &Cancel::default(), lock: None },
+            &mut Requester { tell: &mut say, cancel: &Cancel::default(), lock: None },
         );
         (answer, notes)
     }

@@ -17,7 +17,9 @@ use ps_rollout::{Event, Strategy};
 
 use self::app::App;
 use crate::failure::conclude;
-use crate::scheduler::{DeployOutcome, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch};
+use crate::scheduler::{
+    DeployOutcome, LogLine, LogRequest, Progress, Requester, Scheduler, StopOrder, Stopped,
+};
 use crate::{AppStatus, Error, Instance, Plan, Source};
 
 /// The name of an image that does not exist.
@@ -80,12 +82,17 @@ impl Fake {
     }
 
     /// Undoes the rollout of a dead caller, unless it is committed. Slots for which `is_stopped` is true stay empty.
-    fn undo_interrupted(&self, name: &AppName, is_stopped: impl Fn(&Slot) -> bool, watch: &mut Watch<'_>) {
+    fn undo_interrupted(
+        &self,
+        name: &AppName,
+        is_stopped: impl Fn(&Slot) -> bool,
+        requester: &mut Requester<'_>,
+    ) {
         let Some(observed) = self.with(name, |app| app.observed()) else { return };
         let slots = self.with(name, |app| app.slots());
         let stopped = slots.into_iter().filter(|slot| is_stopped(slot)).map(Event::Stopped);
         let events = [Event::Resumed(observed)].into_iter().chain(stopped).chain([Event::Cancel]);
-        self.carry_out(name, events.collect(), watch);
+        self.carry_out(name, events.collect(), requester);
     }
 
     fn everything(&self) -> MutexGuard<'_, Everything> {
@@ -118,20 +125,20 @@ impl Scheduler for Fake {
         Ok(apps.iter().map(status).collect())
     }
 
-    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
-        watch.cancel.check()?;
+    fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
+        requester.cancel.check()?;
         let name = &plan.release.app;
         if plan.release.source == Source::Image(NO_IMAGE.to_owned()) {
             let reason = format!("there is no image {NO_IMAGE}");
             return Err(Error::Backend { context: format!("deploy {name}"), reason });
         }
-        self.undo_interrupted(name, |_| false, watch);
+        self.undo_interrupted(name, |_| false, requester);
         self.with(name, |app| app.begin(plan));
-        let outcome = self.carry_out(name, vec![Event::Begin], watch);
-        conclude(name, outcome, watch)
+        let outcome = self.carry_out(name, vec![Event::Begin], requester);
+        conclude(name, outcome, requester)
     }
 
-    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
+    fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {
         let mut stopped = match self.have_taken_in(order) {
             Some(stopped) if !order.remove => return Ok(stopped),
             taken => taken.unwrap_or_default(),
@@ -139,15 +146,15 @@ impl Scheduler for Fake {
         if !self.everything().apps.contains_key(&order.app) {
             return Ok(stopped);
         }
-        self.undo_interrupted(&order.app, |slot| order.which.includes(slot), watch);
+        self.undo_interrupted(&order.app, |slot| order.which.includes(slot), requester);
         for slot in self.with(&order.app, |app| app.stop(&order.which, order.remove)) {
-            (watch.say)(Progress::Ended(slot.clone(), Some(Exit::Signal(15))));
+            (requester.tell)(Progress::Ended(slot.clone(), Some(Exit::Signal(15))));
             stopped.ended.push((slot, Some(Exit::Signal(15))));
         }
         Ok(stopped)
     }
 
-    fn stop_beside(&self, order: &StopOrder, _: &mut Watch<'_>) -> Result<Option<Stopped>, Error> {
+    fn stop_beside(&self, order: &StopOrder, _: &mut Requester<'_>) -> Result<Option<Stopped>, Error> {
         Ok(self.have_taken_in(order))
     }
 

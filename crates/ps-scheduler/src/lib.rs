@@ -28,7 +28,7 @@ pub use os_process::OsProcess;
 pub use plan::{Change, Intent, Plan, Step};
 pub use ps_release::{Checks, Process, Release, Source};
 pub use scheduler::{
-    Cancel, DeployOutcome, Leftover, LogLine, LogRequest, Progress, Scheduler, StopOrder, Stopped, Watch,
+    Cancel, DeployOutcome, Leftover, LogLine, LogRequest, Progress, Requester, Scheduler, StopOrder, Stopped,
 };
 pub use signal::{SignalOrder, Signalled};
 

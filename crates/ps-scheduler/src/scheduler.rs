@@ -41,13 +41,13 @@ pub trait Scheduler {
     /// answered. What fails after the gate is put back in the same way, and the error says slot for slot what is where.
     ///
     /// Of a caller that died, whoever calls a verb of the app next finishes what it began, or puts it back.
-    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error>;
+    fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error>;
 
     /// Called if a plan has nothing to do. Starts what keeps the app's instances alive, if it is missing, and finishes or
     /// undoes what a dead caller began. The native scheduler starts a supervisor; docker-local handles an interrupted
     /// rollout.
-    fn tend(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<(), Error> {
-        let _ = (plan, watch);
+    fn tend(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
+        let _ = (plan, requester);
         Ok(())
     }
 
@@ -59,13 +59,18 @@ pub trait Scheduler {
     }
 
     /// Ends a rollout whose caller was killed.
-    fn end_interrupted(&self, app: &AppName, leftover: Leftover, watch: &mut Watch<'_>) -> Result<(), Error> {
-        let _ = (app, leftover, watch);
+    fn end_interrupted(
+        &self,
+        app: &AppName,
+        leftover: Leftover,
+        requester: &mut Requester<'_>,
+    ) -> Result<(), Error> {
+        let _ = (app, leftover, requester);
         Ok(())
     }
 
     /// Ends instances, and reports which ended and how, and which did not. Having nothing to stop is success.
-    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error>;
+    fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error>;
 
     /// Sends a signal to running instances, and returns the result for each slot that the order names, also for those that
     /// do not run.
@@ -82,8 +87,12 @@ pub trait Scheduler {
 
     /// Hands this stop to the rollout that another program is executing: the slots are empty from then on, before its
     /// commit and after it. `None`: there is no rollout, so the caller uses [`Scheduler::stop`] under the app's lock.
-    fn stop_beside(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Option<Stopped>, Error> {
-        let _ = (order, watch);
+    fn stop_beside(
+        &self,
+        order: &StopOrder,
+        requester: &mut Requester<'_>,
+    ) -> Result<Option<Stopped>, Error> {
+        let _ = (order, requester);
         Ok(None)
     }
 
@@ -110,11 +119,11 @@ pub enum Leftover {
     Awaited,
 }
 
-/// What a long verb is given beside its order: a receiver of progress messages, a way to cancel it, and the lock under
-/// which it works.
-pub struct Watch<'a> {
+/// Whoever asked for a verb, as the verb sees it: it is told what happens, it may cancel the verb, and it may hold the app's
+/// lock meanwhile.
+pub struct Requester<'a> {
     /// Called for each event when it happens.
-    pub say: &'a mut dyn FnMut(Progress),
+    pub tell: &'a mut dyn FnMut(Progress),
     /// Checked between steps. If it is set, the verb undoes its changes and returns [`Error::Cancelled`].
     pub cancel: &'a Cancel,
     /// The app's lock, if the caller holds it. A process that the verb runs to its end, such as `release`, inherits this file.

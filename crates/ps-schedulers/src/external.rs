@@ -11,8 +11,8 @@ use formation::{AppName, Slot, State};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, Instance, LogLine, LogRequest, Plan, Running, Scheduler, StopOrder,
-    Stopped, Watch,
+    AppStatus, DeployOutcome, Error, Instance, LogLine, LogRequest, Plan, Requester, Running, Scheduler,
+    StopOrder, Stopped,
 };
 use ps_triggers::Triggers;
 
@@ -161,11 +161,11 @@ impl Scheduler for External {
         apps.iter().map(|app| self.app(app)).collect()
     }
 
-    fn deploy(&self, _: &Plan, _: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+    fn deploy(&self, _: &Plan, _: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
         self.cannot("start anything: deploy, start and restart the app with Dokku")
     }
 
-    fn stop(&self, _: &StopOrder, _: &mut Watch<'_>) -> Result<Stopped, Error> {
+    fn stop(&self, _: &StopOrder, _: &mut Requester<'_>) -> Result<Stopped, Error> {
         self.cannot("stop anything: stop the app with dokku ps:stop")
     }
 

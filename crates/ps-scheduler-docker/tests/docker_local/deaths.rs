@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use formation::Which;
 use ps_rollout::Strategy;
-use ps_scheduler::{Cancel, Error, Intent, Progress, Running, Scheduler, Watch};
+use ps_scheduler::{Cancel, Error, Intent, Progress, Requester, Running, Scheduler};
 
 use crate::engines::head_and_body;
 use crate::place::{Place, SERVER, SOCKET, require_engine, shop};
@@ -151,8 +151,8 @@ fn a_plan_that_has_nothing_to_do_puts_back_what_a_dead_one_began() {
     assert!(plan.is_noop(), "{plan:?}");
     let mut notes = Vec::new();
     let mut say = |progress| notes.push(progress);
-    let mut watch = Watch { say: &mut say, cancel: &Cancel::default(), lock: None };
-    place.docker.tend(&plan, &mut watch).expect("puts back");
+    let mut requester = Requester { tell: &mut say, cancel: &Cancel::default(), lock: None };
+    place.docker.tend(&plan, &mut requester).expect("puts back");
     assert_eq!((place.ids(), place.names()), before);
     let told = "an earlier deploy of shop was cut off: it was put back".to_owned();
     assert_eq!(notes, [Progress::Note(told)]);
@@ -192,7 +192,7 @@ fn an_engine_that_falls_silent_after_the_commit_leaves_a_deploy_that_succeeded_a
     assert_ne!(place.ids(), before);
     assert_eq!(place.names().len(), 2, "nobody could end the old one");
     let plan = place.plan(&["web=1"], SERVER, &Intent::Converge(Which::All));
-    let mut watch = Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None };
-    place.docker.tend(&plan, &mut watch).expect("the engine answers again");
+    let mut requester = Requester { tell: &mut |_| (), cancel: &Cancel::default(), lock: None };
+    place.docker.tend(&plan, &mut requester).expect("the engine answers again");
     is_right(&place, 4);
 }

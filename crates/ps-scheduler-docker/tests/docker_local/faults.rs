@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use ps_rollout::Strategy;
-use ps_scheduler::{Cancel, Error, FailedSlot, Intent, Running, Scheduler, Watch};
+use ps_scheduler::{Cancel, Error, FailedSlot, Intent, Requester, Running, Scheduler};
 
 use crate::deaths::is_right;
 use crate::engines::head_and_body;
@@ -88,8 +88,8 @@ fn each_failure_is_survived(strategy: Strategy, counted: Counted, calls: impl It
         let socket = place.dir.path().join(format!("{counted:?}-{failing}.sock"));
         let has_failed = failing_proxy(&socket, counted, failing, failure);
         let plan = place.plan(&["web=1"], SERVER, &Intent::Deploy);
-        let mut watch = Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None };
-        let deployed = place.through(&socket).docker.deploy(&plan, &mut watch);
+        let mut requester = Requester { tell: &mut |_| (), cancel: &Cancel::default(), lock: None };
+        let deployed = place.through(&socket).docker.deploy(&plan, &mut requester);
         let has_failed = has_failed.load(Ordering::Relaxed);
         if let Err(error) = &deployed {
             assert!(has_failed, "{what}: {error}");
@@ -152,8 +152,8 @@ fn a_container_that_dies_between_its_gate_and_its_record_fails_the_deploy_with_i
     let socket = place.dir.path().join("killing.sock");
     killing_proxy(&socket);
     let plan = place.plan(&["web=1"], "echo so far; httpd -f -p $PORT", &Intent::Deploy);
-    let mut watch = Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None };
-    let error = place.through(&socket).docker.deploy(&plan, &mut watch).expect_err("it dies");
+    let mut requester = Requester { tell: &mut |_| (), cancel: &Cancel::default(), lock: None };
+    let error = place.through(&socket).docker.deploy(&plan, &mut requester).expect_err("it dies");
     let Error::DeployFailed { failed, .. } = &error else { panic!("{error}") };
     let [FailedSlot { slot, reason }] = failed.as_slice() else { panic!("{error}") };
     assert_eq!(slot.to_string(), "web.1");

@@ -20,7 +20,8 @@ use type_settings::TypeSettings;
 use formation::{Exit, RestartPolicy, State, Which};
 use ps_scheduler::conformance::{self, Subject};
 use ps_scheduler::{
-    Cancel, Error, FailedSlot, Intent, LogRequest, Plan, Progress, Release, Running, Scheduler, Source, Watch,
+    Cancel, Error, FailedSlot, Intent, LogRequest, Plan, Progress, Release, Requester, Running, Scheduler,
+    Source,
 };
 
 use crate::place::{GRACE, IMAGE, Place, SERVER, SOCKET, describe, docker, eventually, shop};
@@ -355,7 +356,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
             cancel.cancel();
         }
     };
-    let outcome = place.docker.deploy(&plan, &mut Watch { say: &mut say, cancel: &cancel, lock: None });
+    let outcome = place.docker.deploy(&plan, &mut Requester { tell: &mut say, cancel: &cancel, lock: None });
     assert!(matches!(outcome, Err(Error::Cancelled)), "{outcome:?}");
     assert_eq!((place.ids(), place.names()), before);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ps_scheduler::{Cancel, Error, Intent, Plan, Scheduler, Watch};
+use ps_scheduler::{Cancel, Error, Intent, Plan, Requester, Scheduler};
 
 use crate::place::{Place, SERVER, docker};
 
@@ -21,8 +21,8 @@ fn plan(place: &Place, after: &str, worker: &str, intent: &Intent) -> Plan {
 }
 
 fn deploy(place: &Place, plan: &Plan) -> Result<(), Error> {
-    let mut watch = Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None };
-    place.docker.deploy(plan, &mut watch).map(drop)
+    let mut requester = Requester { tell: &mut |_| (), cancel: &Cancel::default(), lock: None };
+    place.docker.deploy(plan, &mut requester).map(drop)
 }
 
 /// A time that the engine knows of the container of a type.

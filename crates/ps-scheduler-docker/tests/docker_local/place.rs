@@ -13,7 +13,7 @@ use ps_apps::World;
 use ps_rollout::{Role, Strategy};
 use ps_scheduler::{
     AppStatus, Cancel, DeployOutcome, Error, Instance, Intent, LogRequest, Plan, Process, Progress, Release,
-    Scheduler, Source, StopOrder, Stopped, Watch, conformance,
+    Requester, Scheduler, Source, StopOrder, Stopped, conformance,
 };
 use ps_scheduler_docker::DockerLocal;
 
@@ -96,7 +96,7 @@ impl Place {
         say: &mut dyn FnMut(Progress),
     ) -> Result<DeployOutcome, Error> {
         let plan = self.plan_of(image, wanted, command, intent);
-        self.docker.deploy(&plan, &mut Watch { say, cancel: &Cancel::default(), lock: None })
+        self.docker.deploy(&plan, &mut Requester { tell: say, cancel: &Cancel::default(), lock: None })
     }
 
     pub(crate) fn plan(&self, wanted: &[&str], command: &str, intent: &Intent) -> Plan {
@@ -133,7 +133,7 @@ impl Place {
 
     pub(crate) fn stop(&self, which: Which, remove: bool) -> Result<Stopped, Error> {
         let order = StopOrder { app: shop(), which, grace: GRACE, remove };
-        self.docker.stop(&order, &mut Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None })
+        self.docker.stop(&order, &mut Requester { tell: &mut |_| (), cancel: &Cancel::default(), lock: None })
     }
 
     pub(crate) fn ids(&self) -> Vec<String> {

@@ -10,7 +10,8 @@ use ps_engine::{Container, Engine};
 use ps_rollout::Strategy;
 use ps_scheduler::conformance::{self, Another, Harness, Subject, rollouts, stops};
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Scheduler, Source, StopOrder, Stopped, Watch,
+    AppStatus, DeployOutcome, Error, LogLine, LogRequest, Plan, Requester, Scheduler, Source, StopOrder,
+    Stopped,
 };
 use ps_scheduler_docker::DockerLocal;
 
@@ -45,16 +46,16 @@ impl Scheduler for Patient {
         self.0.docker.status(apps)
     }
 
-    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+    fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
         let mut plan = plan.clone();
         if plan.release.processes.iter().any(|process| process.command.as_deref() == Some(BAD)) {
             plan.rules.values_mut().for_each(|rules| rules.minimum_life = LONG);
         }
-        self.0.docker.deploy(&plan, watch)
+        self.0.docker.deploy(&plan, requester)
     }
 
-    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
-        self.0.docker.stop(order, watch)
+    fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {
+        self.0.docker.stop(order, requester)
     }
 
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Duration;
 
 use super::Subject;
-use crate::scheduler::{Scheduler, Watch};
+use crate::scheduler::{Requester, Scheduler};
 use crate::{Cancel, Plan};
 
 /// The scheduler as another program would create it, made in that program's thread.
@@ -47,7 +47,7 @@ pub trait Harness {
                 resume_unwind(Box::new("the caller dies here"));
             }
         };
-        let mut watch = Watch { say: &mut say, cancel: &Cancel::default(), lock: None };
-        catch_unwind(AssertUnwindSafe(|| self.scheduler().deploy(plan, &mut watch))).is_err()
+        let mut requester = Requester { tell: &mut say, cancel: &Cancel::default(), lock: None };
+        catch_unwind(AssertUnwindSafe(|| self.scheduler().deploy(plan, &mut requester))).is_err()
     }
 }

@@ -7,7 +7,7 @@ use ps_rollout::Strategy;
 use type_settings::{Ready, TypeSettings};
 
 use super::subject::Subject;
-use crate::scheduler::{DeployOutcome, Scheduler, StopOrder, Stopped, Watch};
+use crate::scheduler::{DeployOutcome, Requester, Scheduler, StopOrder, Stopped};
 use crate::{AppStatus, Cancel, Error, Instance, Intent, Plan, Process, Progress, Release};
 
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -71,14 +71,14 @@ impl Place<'_> {
         cancel: &Cancel,
         say: &mut dyn FnMut(Progress),
     ) -> Result<DeployOutcome, Error> {
-        self.scheduler.deploy(plan, &mut Watch { say, cancel, lock: None })
+        self.scheduler.deploy(plan, &mut Requester { tell: say, cancel, lock: None })
     }
 
     pub(super) fn stop(&self, which: &Which, grace: Duration, remove: bool) -> Stopped {
         let order = StopOrder { app: app(), which: which.clone(), grace, remove };
         let mut say = |_| ();
-        let mut watch = Watch { say: &mut say, cancel: &Cancel::default(), lock: None };
-        self.scheduler.stop(&order, &mut watch).expect("stops")
+        let mut requester = Requester { tell: &mut say, cancel: &Cancel::default(), lock: None };
+        self.scheduler.stop(&order, &mut requester).expect("stops")
     }
 
     pub(super) fn status(&self) -> AppStatus {

@@ -10,7 +10,7 @@ use ps_rollout::Strategy;
 use super::harness::Harness;
 use super::place;
 use super::rollouts::{Promise, Suite, with, with_long_gate};
-use crate::scheduler::{StopOrder, Stopped, Watch};
+use crate::scheduler::{Requester, StopOrder, Stopped};
 use crate::{Cancel, DeployOutcome, Error, Intent, Progress, Running};
 
 /// The rollout that is in progress takes the stop in.
@@ -66,8 +66,8 @@ fn deploy_and_stop(
                 StopOrder { app: place::app(), which: which.clone(), grace: suite.grace, remove: false };
             let another = suite.harness.another();
             let stop = move || {
-                let mut watch = Watch { say: &mut |_| (), cancel: &Cancel::default(), lock: None };
-                another().stop(&order, &mut watch)
+                let mut requester = Requester { tell: &mut |_| (), cancel: &Cancel::default(), lock: None };
+                another().stop(&order, &mut requester)
             };
             stopping.replace(Some(thread::spawn(stop)));
         }

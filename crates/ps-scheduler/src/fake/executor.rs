@@ -8,17 +8,22 @@ use ps_rollout::{Action, Event, Outcome, Revision, Rollout, Run};
 use super::Fake;
 use super::app::{App, Life};
 use crate::Progress;
-use crate::scheduler::Watch;
+use crate::scheduler::Requester;
 
 impl Fake {
     /// Executes the app's rollout from these events to its end. A receiver of progress messages may look at the app
     /// meanwhile.
-    pub(super) fn carry_out(&self, name: &AppName, events: Vec<Event>, watch: &mut Watch<'_>) -> Outcome {
+    pub(super) fn carry_out(
+        &self,
+        name: &AppName,
+        events: Vec<Event>,
+        requester: &mut Requester<'_>,
+    ) -> Outcome {
         let _held = self.hold(name);
         let mut events = VecDeque::from(events);
         let mut is_told_to_cancel = false;
         loop {
-            if !is_told_to_cancel && watch.cancel.check().is_err() {
+            if !is_told_to_cancel && requester.cancel.check().is_err() {
                 is_told_to_cancel = true;
                 events.push_back(Event::Cancel);
             }
@@ -32,7 +37,7 @@ impl Fake {
                 let (event, progress) = self.with(name, |app| act(app, action));
                 events.extend(event);
                 if let Some(progress) = progress {
-                    (watch.say)(progress);
+                    (requester.tell)(progress);
                 }
                 self.take_step();
             }

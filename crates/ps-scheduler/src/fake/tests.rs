@@ -44,8 +44,8 @@ impl Harness for Fake {
         self.caller_dies_at(step);
         let cancel = Cancel::default();
         let deploy = || {
-            let mut watch = Watch { say: &mut |_| (), cancel: &cancel, lock: None };
-            self.deploy(plan, &mut watch)
+            let mut requester = Requester { tell: &mut |_| (), cancel: &cancel, lock: None };
+            self.deploy(plan, &mut requester)
         };
         let died = catch_unwind(AssertUnwindSafe(deploy)).is_err();
         self.callers_live();
@@ -105,7 +105,7 @@ impl Scheduler for Careless {
         self.fake.status(apps)
     }
 
-    fn deploy(&self, plan: &Plan, watch: &mut Watch<'_>) -> Result<DeployOutcome, Error> {
+    fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
         let mut plan = plan.clone();
         match self.carelessness {
             Carelessness::OneWay(strategy) => {
@@ -114,12 +114,12 @@ impl Scheduler for Careless {
             Carelessness::Forgets => self.fake.with(&conformance::app(), |app| app.rollout = None),
             Carelessness::StopsBehindABack => (),
         }
-        self.fake.deploy(&plan, watch)
+        self.fake.deploy(&plan, requester)
     }
 
-    fn stop(&self, order: &StopOrder, watch: &mut Watch<'_>) -> Result<Stopped, Error> {
+    fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {
         match self.carelessness {
-            Carelessness::OneWay(_) | Carelessness::Forgets => self.fake.stop(order, watch),
+            Carelessness::OneWay(_) | Carelessness::Forgets => self.fake.stop(order, requester),
             Carelessness::StopsBehindABack => {
                 let slots = self.fake.with(&order.app, |app| app.stop(&order.which, order.remove));
                 self.fake.has_asked();

@@ -103,6 +103,6 @@ fn carry_out(
             session.step(&format!("Deploying {process_type} (count={quantity})"))?;
         }
     }
-    session.watch(|watch| native.deploy(&plan, watch))?;
+    session.with_requester(|requester| native.deploy(&plan, requester))?;
     Ok(())
 }
