@@ -23,11 +23,11 @@ const LATER: &str = "try again when it has ended";
 /// the file, locks it, and writes the build's id into it. Between the first step and the second the file is empty and
 /// unlocked, which otherwise means `apps:lock`; and if we tried the lock just then, Dokku's own attempt would fail. It gives
 /// the lock up in two steps: it unlocks the file, and removes it. Between these two the file looks as if its deploy had died.
-const SETTLE: Duration = Duration::from_millis(100);
-const SETTLE_PAUSE: Duration = Duration::from_millis(10);
+const BELIEVED_AFTER: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(10);
 /// How often a new empty file is looked at again (3 s in all). A file that still looks new after that time does not
 /// belong to a deploy.
-const SETTLE_TRIES: usize = 300;
+const LOOKS: usize = 300;
 /// How many bytes of a build's id are read.
 const MAX_NAME: u64 = 200;
 
@@ -105,9 +105,9 @@ fn way_out(world: &World, app: &AppName) -> String {
 fn judge(world: &World, app: &AppName, path: &Path) -> Result<Judged, Error> {
     let own = own_names();
     for attempt in 0.. {
-        match look(path, attempt < SETTLE_TRIES).map_err(|errno| ps_apps::Error::io("lock", path, errno))? {
+        match look(path, attempt < LOOKS).map_err(|errno| ps_apps::Error::io("lock", path, errno))? {
             Found::Nothing => return Ok(Judged::Nothing),
-            Found::New => thread::sleep(SETTLE_PAUSE),
+            Found::New => thread::sleep(PAUSE),
             Found::Held(name) if own.contains(&name) => return Ok(Judged::Ours),
             Found::Held(name) => {
                 let (app, way_out) = (app.to_string(), way_out(world, app));
@@ -117,7 +117,7 @@ fn judge(world: &World, app: &AppName, path: &Path) -> Result<Judged, Error> {
                 return Err(Error::DeployLocked { app: app.to_string() });
             }
             Found::Free(file, name) => {
-                thread::sleep(SETTLE_PAUSE * 3);
+                thread::sleep(PAUSE * 3);
                 if is_at(&file, path) {
                     return Ok(Judged::Free(file, name));
                 }
@@ -147,7 +147,7 @@ impl Drop for DeployLock {
             // our lock through that moment, so that Dokku's attempt fails and Dokku tries again: a lock on a file
             // that is then removed would exclude nobody.
             if content(file).is_empty() {
-                thread::sleep(SETTLE);
+                thread::sleep(BELIEVED_AFTER);
             }
         }
     }
@@ -184,7 +184,7 @@ fn look(path: &Path, spares_new: bool) -> Result<Found, Errno> {
 fn is_new_and_empty(file: &File) -> bool {
     let Ok(metadata) = file.metadata() else { return false };
     let age = metadata.modified().ok().and_then(|time| time.elapsed().ok());
-    metadata.len() == 0 && age.is_none_or(|age| age < SETTLE)
+    metadata.len() == 0 && age.is_none_or(|age| age < BELIEVED_AFTER)
 }
 
 /// Makes the lock file and locks it; `None` if another process made or locked it first.

@@ -64,10 +64,10 @@ impl Answer {
         (self.taken >= MOST).then(|| Err(format!("{:?} is not in the first MiB of its answer", self.content)))
     }
 
-    /// The other side has nothing more to say.
-    pub(crate) fn cut_off(&self) -> String {
+    /// The reason to give if the other side closes the connection now.
+    pub(crate) fn why_cut_off(&self) -> String {
         match self.step {
-            Step::FirstLine => self.line.cut_off(),
+            Step::FirstLine => self.line.why_cut_off(),
             Step::Head | Step::Body => format!("{:?} is not in its answer", self.content),
         }
     }

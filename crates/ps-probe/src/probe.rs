@@ -155,7 +155,7 @@ fn reading(connection: Connection, mut answer: Answer) -> Result<(Step, bool), S
     let mut piece = [0; PIECE];
     match connection.receive(&mut piece).map_err(|error| error.to_string())? {
         None => Ok((Step::Reading { connection, answer }, false)),
-        Some(0) => Err(answer.cut_off()),
+        Some(0) => Err(answer.why_cut_off()),
         Some(count) => match answer.take(&piece[..count]) {
             None => Ok((Step::Reading { connection, answer }, true)),
             Some(judged) => judged.map(|()| (Step::Over(Standing::Holds), false)),

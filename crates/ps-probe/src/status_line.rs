@@ -21,8 +21,8 @@ impl StatusLine {
         is_whole.then(|| self.judge())
     }
 
-    /// The connection was closed before the line was complete.
-    pub(crate) fn cut_off(&self) -> String {
+    /// The reason to give if the connection is closed before the line is complete.
+    pub(crate) fn why_cut_off(&self) -> String {
         if self.bytes.is_empty() {
             "it closed the connection without an answer".to_owned()
         } else {

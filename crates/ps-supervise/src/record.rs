@@ -19,6 +19,6 @@ pub(crate) fn happened(service: &Path, happening: &Happening) {
     if world.lib() != lib && world.lib().canonicalize().ok().as_deref() != Some(lib) {
         return;
     }
-    let Happening { origin, slots, run, what, is_failure } = happening;
-    Journal::of(&world, &app).happened(origin.as_str(), slots, *run, what, *is_failure, say::warning);
+    let Happening { occasion, slots, run, what, is_failure } = happening;
+    Journal::of(&world, &app).happened(occasion.as_str(), slots, *run, what, *is_failure, say::warning);
 }

@@ -8,8 +8,8 @@ use formation::Slot;
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Happening {
-    /// What it came from.
-    pub origin: Origin,
+    /// What gave rise to it.
+    pub occasion: Occasion,
     /// What it happened to.
     pub slots: Vec<Slot>,
     /// The run, if it is about one.
@@ -20,9 +20,9 @@ pub struct Happening {
     pub is_failure: bool,
 }
 
-/// What something came from.
+/// What gave rise to something that nobody asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum Occasion {
     /// A schedule.
     Schedule,
     /// Files that have changed.
@@ -31,7 +31,7 @@ pub enum Origin {
     Memory,
 }
 
-impl Origin {
+impl Occasion {
     /// One word for it.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -8,7 +8,7 @@ use file_watch::{FileWatch, Ignored};
 use formation::Slot;
 use type_settings::{Paths, Patterns};
 
-use crate::diary::Origin;
+use crate::diary::Occasion;
 use crate::spec::Spec;
 
 /// How long nothing must have changed before a restart.
@@ -51,7 +51,7 @@ struct Changed {
 #[derive(Debug)]
 pub(crate) struct Refresh {
     /// What caused it.
-    pub(crate) origin: Origin,
+    pub(crate) occasion: Occasion,
     /// The slots that are restarted.
     pub(crate) slots: Vec<Slot>,
     /// Which file changed, or how much memory was used, for people.

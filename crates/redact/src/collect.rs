@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use crate::command::Line;
 use crate::document::{Children, Document, Node, Value};
-use crate::gentle::{Masked, Origin};
+use crate::gentle::{Masked, Surroundings};
 use crate::placeholder::{Kind, Numbers};
 use crate::show_list::{Class, Place, ShowList, Step, show_list};
 use crate::text::Quoted;
@@ -143,22 +143,22 @@ impl<'a> Collector<'_, 'a> {
         match self.treatment.decide(class, &at.key, &mut at.line, &text) {
             Verdict::Show => self.forgive(class, &at.key, &text),
             Verdict::Mask(kind) => {
-                self.taint(&Origin { class, key: &at.key, lead: "", kind }, &text);
+                self.taint(&Surroundings { class, key: &at.key, lead: "", kind }, &text);
                 self.decide(cell, Decision::Mask(kind));
             }
             Verdict::Parts(parts) => {
                 for piece in &parts.pieces {
                     let Some(kind) = piece.masked else { continue };
-                    self.taint(&Origin { class, key: &at.key, lead: parts.lead, kind }, &piece.text);
+                    self.taint(&Surroundings { class, key: &at.key, lead: parts.lead, kind }, &piece.text);
                 }
                 self.decide(cell, Decision::Parts);
             }
         }
     }
 
-    fn taint(&mut self, origin: &Origin<'_>, text: &str) {
-        if !REPEATS.contains(&origin.key) {
-            self.found.masked.add(&self.treatment.scanner, origin, text);
+    fn taint(&mut self, surroundings: &Surroundings<'_>, text: &str) {
+        if !REPEATS.contains(&surroundings.key) {
+            self.found.masked.add(&self.treatment.scanner, surroundings, text);
         }
     }
 

@@ -50,9 +50,9 @@ pub(crate) struct Masked {
 }
 
 impl Masked {
-    /// Remembers a masked value of an origin.
-    pub(crate) fn add(&mut self, scanner: &Scanner, origin: &Origin<'_>, value: &str) {
-        if !origin.is_gentle(value) || scan::gives_itself_away(value) {
+    /// Remembers a masked value of an surroundings.
+    pub(crate) fn add(&mut self, scanner: &Scanner, surroundings: &Surroundings<'_>, value: &str) {
+        if !surroundings.is_gentle(value) || scan::gives_itself_away(value) {
             return self.everywhere.add(value);
         }
         self.in_commands.add(value);
@@ -85,8 +85,8 @@ impl Masked {
     }
 }
 
-/// Where a masked value stands.
-pub(crate) struct Origin<'a> {
+/// What stands around a masked value, which decides how it is searched for elsewhere.
+pub(crate) struct Surroundings<'a> {
     pub(crate) class: Option<Class>,
     /// The key of the object that it stands under.
     pub(crate) key: &'a str,
@@ -95,7 +95,7 @@ pub(crate) struct Origin<'a> {
     pub(crate) kind: Kind,
 }
 
-impl Origin<'_> {
+impl Surroundings<'_> {
     fn is_gentle(&self, value: &str) -> bool {
         if matches!(self.kind, Kind::User | Kind::UrlPassword | Kind::Query) {
             return false;

@@ -27,11 +27,11 @@ pub(crate) struct Taint {
     /// Bit n is set if a value of n bytes is among them.
     lengths: u128,
     /// The first four bytes of every value, hashed.
-    starts: Bits,
+    starts: Sieve,
     /// The beginnings of every value up to each checkpoint, until they are frozen into `beginnings`.
     begun: Fingerprints,
     /// Those, and the values themselves: what is not in it needs no search.
-    beginnings: Bits,
+    beginnings: Sieve,
     /// Values that are not searched for although they were masked somewhere, because they stand all over the document: its ids,
     /// the name of its app, what typed places show.
     innocent: HashSet<u64>,
@@ -64,7 +64,7 @@ impl Taint {
             values.sort();
         }
         let begun = std::mem::take(&mut self.begun).0;
-        self.beginnings = Bits::for_values(begun.len() + self.anywhere.0.len() + self.alone.0.len());
+        self.beginnings = Sieve::for_values(begun.len() + self.anywhere.0.len() + self.alone.0.len());
         for &value in self.anywhere.0.iter().chain(&self.alone.0) {
             self.beginnings.set(value);
         }
@@ -132,7 +132,7 @@ impl Taint {
         values.add(fingerprint(bytes));
         self.lengths |= 1 << bytes.len();
         if self.starts.0.is_empty() {
-            self.starts = Bits(vec![0; 1 << 14]);
+            self.starts = Sieve(vec![0; 1 << 14]);
         }
         self.starts.set(start(bytes));
         for checkpoint in CHECKPOINTS.into_iter().filter(|&length| length <= bytes.len()) {
@@ -142,7 +142,7 @@ impl Taint {
 
     fn holds(&self, text: &[u8]) -> bool {
         (0..text.len().saturating_sub(SHORTEST - 1))
-            .any(|at| self.starts.has(start(&text[at..])) && self.holds_at(text, at))
+            .any(|at| self.starts.may_have(start(&text[at..])) && self.holds_at(text, at))
     }
 
     fn holds_at(&self, text: &[u8], at: usize) -> bool {
@@ -153,7 +153,7 @@ impl Taint {
             if self.lengths & (1 << length) != 0 && self.is_value(value, text, at, length) {
                 return true;
             }
-            if CHECKPOINTS.contains(&length) && !self.beginnings.has(value) {
+            if CHECKPOINTS.contains(&length) && !self.beginnings.may_have(value) {
                 return false;
             }
         }
@@ -189,11 +189,12 @@ impl Fingerprints {
     }
 }
 
-/// A set that may say yes of a value that is not in it, and never says no of one that is.
+/// A set of values that takes little room: it may hold a value to be in it that is not, but it never misses one that is (a
+/// Bloom filter with one hash).
 #[derive(Default)]
-struct Bits(Vec<u64>);
+struct Sieve(Vec<u64>);
 
-impl Bits {
+impl Sieve {
     fn for_values(count: usize) -> Self {
         Self(vec![0; (count / 4 + 1).next_power_of_two()])
     }
@@ -203,7 +204,7 @@ impl Bits {
         self.0[word] |= bit;
     }
 
-    fn has(&self, value: u64) -> bool {
+    fn may_have(&self, value: u64) -> bool {
         let (word, bit) = self.place(value);
         self.0[word] & bit != 0
     }

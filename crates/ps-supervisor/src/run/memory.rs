@@ -7,7 +7,7 @@ use formation::{Exit, OutOfMemory};
 use os_process::{Cgroup, memory_of};
 
 use super::Run;
-use crate::diary::{Happening, Origin};
+use crate::diary::{Happening, Occasion};
 use crate::limits::{InForce, Limited};
 use crate::means::Means;
 use crate::process::Process;
@@ -101,7 +101,7 @@ impl Run {
 
     fn happening(&self, what: String) -> Happening {
         let (slots, run) = (vec![self.status.slot.clone()], Some(self.number()));
-        Happening { origin: Origin::Memory, slots, run, what, is_failure: true }
+        Happening { occasion: Occasion::Memory, slots, run, what, is_failure: true }
     }
 
     /// Nothing of it lives that could be limited.

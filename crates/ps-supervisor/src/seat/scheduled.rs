@@ -6,7 +6,7 @@ use timetable::{Course, Due, Timetable};
 use type_settings::Overlap;
 
 use super::Seat;
-use crate::diary::{Happening, Origin};
+use crate::diary::{Happening, Occasion};
 use crate::means::Means;
 use crate::restart::Death;
 use crate::seat_table::{AfterDeath, Event, Held};
@@ -84,7 +84,7 @@ impl Seat {
             None => format!("run {} failed: {exit}", status.run),
         };
         means.diary.note(Happening {
-            origin: Origin::Schedule,
+            occasion: Occasion::Schedule,
             slots: vec![self.slot.clone()],
             run: Some(status.run),
             what,

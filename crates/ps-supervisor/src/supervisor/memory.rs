@@ -7,7 +7,7 @@ use formation::{Bytes, Slot};
 use ps_rollout::{Lane, Role};
 
 use super::Supervisor;
-use crate::diary::Origin;
+use crate::diary::Occasion;
 use crate::poll::Poll;
 use crate::run::Run;
 use crate::seat::Seat;
@@ -52,7 +52,7 @@ impl Supervisor {
             let why: Vec<&str> = large.iter().map(|(_, why)| why.as_str()).collect();
             let why = why.join("; ");
             let slots = large.into_iter().map(|(slot, _)| slot).collect();
-            self.start_slots_anew(Origin::Memory, slots, &why);
+            self.start_slots_anew(Occasion::Memory, slots, &why);
         }
     }
 }

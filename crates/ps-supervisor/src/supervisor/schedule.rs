@@ -15,7 +15,7 @@ use type_settings::{Missed, Overlap};
 
 use super::Supervisor;
 use crate::clock::Clock;
-use crate::diary::{Happening, Origin};
+use crate::diary::{Happening, Occasion};
 use crate::schedule::{self, Rule};
 use crate::seat::Seat;
 use crate::seat_table::Event;
@@ -148,8 +148,8 @@ impl Supervisor {
     }
 
     fn tell_due(&mut self, slot: &Slot, what: String) {
-        let (origin, slots) = (Origin::Schedule, vec![slot.clone()]);
-        self.happened(Happening { origin, slots, run: None, what, is_failure: true });
+        let (occasion, slots) = (Occasion::Schedule, vec![slot.clone()]);
+        self.happened(Happening { occasion, slots, run: None, what, is_failure: true });
     }
 
     /// What was stopped by hand is not due, so it wakes nobody.

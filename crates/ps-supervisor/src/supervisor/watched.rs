@@ -9,7 +9,7 @@ use std::time::Instant;
 use formation::Slot;
 
 use super::Supervisor;
-use crate::diary::{Happening, Origin};
+use crate::diary::{Happening, Occasion};
 use crate::revision::{self, Manner, NEXT_FILE, Next, USUAL};
 use crate::seat_table::Event;
 use crate::wakeup::Wakeup;
@@ -80,11 +80,11 @@ impl Supervisor {
             types.iter().any(|name| name == slot.process_type.as_str()) && !is_over
         };
         let slots: Vec<Slot> = wanted.iter().filter(is_meant).cloned().collect();
-        self.start_slots_anew(Origin::Files, slots, why);
+        self.start_slots_anew(Occasion::Files, slots, why);
     }
 
     /// Starts these slots anew, as a restart does, and says why.
-    pub(super) fn start_slots_anew(&mut self, origin: Origin, slots: Vec<Slot>, why: &str) {
+    pub(super) fn start_slots_anew(&mut self, occasion: Occasion, slots: Vec<Slot>, why: &str) {
         if slots.is_empty() {
             return;
         }
@@ -95,13 +95,13 @@ impl Supervisor {
                 }
             }
             let (what, is_failure) = (format!("started anew: {why}"), false);
-            return self.happened(Happening { origin, slots, run: None, what, is_failure });
+            return self.happened(Happening { occasion, slots, run: None, what, is_failure });
         }
         match self.submit(&slots).and_then(|()| self.roll(slots.clone())) {
-            Ok(()) => self.refresh = Some(Refresh { origin, slots, why: why.to_owned() }),
+            Ok(()) => self.refresh = Some(Refresh { occasion, slots, why: why.to_owned() }),
             Err(reason) => {
                 let what = format!("{why}, and nothing was started anew: {reason}");
-                self.happened(Happening { origin, slots, run: None, what, is_failure: true });
+                self.happened(Happening { occasion, slots, run: None, what, is_failure: true });
             }
         }
         self.conclude_refresh();
@@ -147,13 +147,13 @@ impl Supervisor {
     }
 
     fn finish_refresh(&mut self, failure: Option<String>) {
-        let Some(Refresh { origin, slots, why }) = self.refresh.take() else { return };
+        let Some(Refresh { occasion, slots, why }) = self.refresh.take() else { return };
         let is_failure = failure.is_some();
         let said = match failure {
             None => format!("started anew: {why}"),
             Some(failure) => format!("{why}, but {failure}; what ran before runs on"),
         };
-        self.happened(Happening { origin, slots, run: None, what: said, is_failure });
+        self.happened(Happening { occasion, slots, run: None, what: said, is_failure });
     }
 
     /// Adds a note to the status of slots.
