@@ -139,7 +139,7 @@ impl fmt::Display for EnvFileWarning {
         let Self { line, name, oddity } = self;
         let what = match oddity {
             Oddity::Undefined => {
-                "has a $ in front of a name that nothing defines, and it stays as it is: single quotes say so"
+                "has a $ in front of a name that nothing defines, and it stays as it is: put single quotes around a value that is text"
             }
             Oddity::NoValue => "has no = and gives no value",
             Oddity::LikeAComment => {

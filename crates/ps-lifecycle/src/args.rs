@@ -32,11 +32,11 @@ pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) verb: Verb,
 
-    /// Say nothing about what is done
+    /// Print no progress messages
     #[arg(long, global = true)]
     pub(crate) quiet: bool,
 
-    /// How many seconds to wait for another change of the same app to end; 0: not at all
+    /// How many seconds to wait while another program changes the same app; 0: do not wait
     #[arg(long, global = true, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     pub(crate) wait: Duration,
 }
@@ -45,19 +45,19 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     Deploy(DeployArgs),
     Converge(ConvergeArgs),
-    /// Starts what is wanted and does not run; what runs is left alone
+    /// Starts the wanted instances that do not run; running ones are left alone
     Start(TargetArgs),
-    /// Ends what runs: SIGTERM to the whole tree, SIGKILL after the grace period
+    /// Stops instances: SIGTERM to the whole process tree, SIGKILL after the grace period
     Stop(TargetArgs),
-    /// Replaces what runs by new instances of the same release
+    /// Replaces running instances by new ones of the same release
     Restart(TargetArgs),
     /// Deploys the source of the last deploy again
     Rebuild(AppsArgs),
     Restore(RestoreArgs),
     Signal(SignalArgs),
-    /// Counts restarts from 0 again; what runs is left alone
+    /// Sets the counters of restarts to 0; running instances are left alone
     Reset(TargetArgs),
-    /// Has what runs read its configuration again: by the type's reload-signal, or by new instances as in restart
+    /// Makes running instances read their configuration again: by the type's reload-signal, or else by a restart
     Reload(TargetArgs),
     Snapshot(SnapshotArgs),
     Retire(RetireArgs),
@@ -71,10 +71,10 @@ pub(crate) enum Verb {
     Finish(FinishArgs),
 }
 
-/// Runs a new release of an app, creating the app if it is not there
+/// Runs a new release of an app, and creates the app if it does not exist
 ///
 /// The `release` process of the Procfile runs first, to its end; if it or any new instance fails,
-/// what ran before is put back and runs on. Without a source the one of the last deploy is used again.
+/// what ran before is put back. Without a source, that of the last deploy is used again.
 ///
 /// Examples:
 ///   ps-lifecycle deploy shop --dir ~/src/shop --env-file shop.env --scale web=2 worker=1
@@ -99,20 +99,20 @@ pub(crate) struct DeployArgs {
     /// The program that runs the script which --command names
     #[arg(long, value_name = "PROGRAM", requires = "command")]
     pub(crate) interpreter: Option<String>,
-    /// Arguments of the command, each exactly as it is; without --command the first one is the program
+    /// Arguments of the command, each taken literally; without --command the first one is the program
     #[arg(last = true, value_name = "ARGUMENT", conflicts_with = "image")]
     pub(crate) arguments: Vec<String>,
-    /// Who runs it; remembered
+    /// The scheduler that runs it, also after later deploys
     #[arg(long, value_name = "NAME", value_parser = ["native", "docker-local"])]
     pub(crate) scheduler: Option<String>,
     /// How many instances of a type: a number, `max` (one for each CPU), 50% of the CPUs, or -1 (all CPUs but one); can be
     /// repeated
     #[arg(long, value_name = "TYPE=N", num_args = 1..)]
     pub(crate) scale: Vec<String>,
-    /// The app's environment from now on, a dotenv file
+    /// A dotenv file, which becomes the app's environment
     #[arg(long, value_name = "FILE")]
     pub(crate) env_file: Option<PathBuf>,
-    /// Do nothing; print what would happen to each instance
+    /// Change nothing; print what would happen to each instance
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// With --dry-run: one JSON object a line
@@ -120,31 +120,31 @@ pub(crate) struct DeployArgs {
     pub(crate) json: bool,
 }
 
-/// Makes what runs match the formation: starts what is missing, stops what is too much, touches nothing else
+/// Makes the instances match the formation: starts missing ones, stops surplus ones, touches no others
 #[derive(Debug, clap::Args)]
 pub(crate) struct ConvergeArgs {
     /// The app
     pub(crate) app: String,
-    /// Do nothing; print what would happen to each instance
+    /// Change nothing; print what would happen to each instance
     #[arg(long)]
     pub(crate) dry_run: bool,
     /// With --dry-run: one JSON object a line
     #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
-    /// With --dry-run: the formation is not the stored one, but that on stdin, a line <type>=<n> each
+    /// With --dry-run: read the formation from stdin, one <type>=<n> a line, in place of the stored one
     #[arg(long, requires = "dry_run")]
     pub(crate) formation: bool,
-    /// With --dry-run: these types are deployed whole and no other is touched, as Dokku does it; "" is no type
+    /// With --dry-run: deploy these types as a whole and touch no others, as Dokku does; "" is no type
     #[arg(long, value_name = "TYPE,…", requires = "dry_run")]
     pub(crate) whole: Option<String>,
 }
 
-/// Brings to its end what a verb has left that was killed: what is recorded of an app runs then
+/// Finishes what a killed verb has left unfinished, so that what is recorded of the app runs
 #[derive(Debug, clap::Args)]
 pub(crate) struct FinishArgs {
     /// The app
     pub(crate) app: String,
-    /// It was a start, of this type or instance; none: of all
+    /// The killed verb was a start of this type or instance; without one, of all
     #[arg(long)]
     pub(crate) start: bool,
     #[arg(value_name = "TYPE[.N]", requires = "start")]
@@ -173,10 +173,10 @@ pub(crate) struct AppsArgs {
     pub(crate) all: AllArgs,
 }
 
-/// Starts what ran before a reboot; apps that were stopped by hand stay stopped
+/// Starts the apps that ran before a reboot; apps that were stopped by hand stay stopped
 #[derive(Debug, clap::Args)]
 pub(crate) struct RestoreArgs {
-    /// The app; inside Dokku none is all of them
+    /// The app; inside Dokku, without one, all apps
     pub(crate) app: Option<String>,
     #[command(flatten)]
     pub(crate) all: AllArgs,
@@ -187,7 +187,7 @@ pub(crate) struct AllArgs {
     /// Every app
     #[arg(long, conflicts_with = "app")]
     pub(crate) all: bool,
-    /// This many apps at a time; -1: one per CPU [default: 1; restore: all together]
+    /// How many apps at a time; -1: one per CPU [default: 1; restore: all together]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parallel)]
     parallel: Option<i32>,
 }
@@ -211,11 +211,11 @@ fn parallel(word: &str) -> Result<i32, Box<dyn std::error::Error + Send + Sync>>
     }
 }
 
-/// Sends a signal to what runs: to every process of each instance, by pidfd
+/// Sends a signal to every process of running instances
 ///
-/// A name with or without SIG, or a number: SIGHUP, hup and 1 are the same. An instance that does not run gets nothing and is
-/// named; the exit status is 1 then. An instance that the signal ends is treated like any that ends by itself: its restart
-/// policy decides.
+/// The signal is a name with or without SIG, or a number: SIGHUP, hup and 1 are the same. An instance that does not run is
+/// named, and the exit status is 1. An instance that the signal ends is treated like one that ends by itself: its restart
+/// policy decides what follows.
 ///
 /// Examples:
 ///   ps-lifecycle signal HUP shop web.1 --main     # nginx reads its configuration again
@@ -231,15 +231,15 @@ pub(crate) struct SignalArgs {
     /// Only this type, or this instance: web, web.1
     #[arg(value_name = "TYPE[.N]")]
     pub(crate) which: Option<Which>,
-    /// Only to the main process of each instance, not to what came from it
+    /// Only to the main process of each instance, not to its descendants
     #[arg(long)]
     pub(crate) main: bool,
 }
 
-/// Saves which apps are to run, with which formation and release, under a name, and restores that
+/// Saves under a name which apps run, with which formation and release, and restores such a state
 ///
-/// What is to run now is always durable: a reboot needs no snapshot. A snapshot is for a state of before, to come back to. The
-/// environment and the properties of apps are not in it.
+/// A reboot needs no snapshot, because the current state is always stored. A snapshot is a state to come back to later. It does
+/// not contain the environment and the properties of apps.
 ///
 /// Examples:
 ///   ps-lifecycle snapshot save before-the-move
@@ -253,35 +253,35 @@ pub(crate) struct SnapshotArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum SnapshotVerb {
-    /// Saves the state of these apps; none: all that are deployed
+    /// Saves the state of these apps; without names, of all deployed apps
     Save {
-        /// What it is called
+        /// The name of the snapshot
         name: SnapshotName,
         /// The apps
         apps: Vec<String>,
-        /// Take the place of a snapshot of that name
+        /// Replace a snapshot that has this name
         #[arg(long)]
         replace: bool,
     },
-    /// Makes these apps what they were; none: all that the snapshot holds
+    /// Restores the state of these apps; without names, of all that the snapshot contains
     Restore {
-        /// What it is called
+        /// The name of the snapshot
         name: SnapshotName,
         /// The apps
         apps: Vec<String>,
-        /// This many apps at a time; -1: one per CPU
+        /// How many apps at a time; -1: one per CPU
         #[arg(long, value_name = "N", default_value = "1", allow_hyphen_values = true, value_parser = parallel)]
         parallel: i32,
     },
-    /// The snapshots there are
+    /// Lists the snapshots
     List {
         /// One JSON object a line
         #[arg(long)]
         json: bool,
     },
-    /// The apps of a snapshot
+    /// Shows the apps of a snapshot
     Show {
-        /// What it is called
+        /// The name of the snapshot
         name: SnapshotName,
         /// One JSON object a line
         #[arg(long)]
@@ -289,7 +289,7 @@ pub(crate) enum SnapshotVerb {
     },
     /// Removes a snapshot; no app is touched
     Delete {
-        /// What it is called
+        /// The name of the snapshot
         name: SnapshotName,
     },
 }
@@ -301,17 +301,17 @@ pub(crate) struct RetireArgs {
     pub(crate) app: Option<String>,
 }
 
-/// Stops an app and forgets everything about it
+/// Stops an app and removes everything that is stored about it
 #[derive(Debug, clap::Args)]
 pub(crate) struct DestroyArgs {
     /// The app
     pub(crate) app: String,
 }
 
-/// What every instance is doing: one row each
+/// Shows the state of every instance, one row each
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
-    /// The apps; none: all
+    /// The apps; without names, all
     pub(crate) apps: Vec<String>,
     /// How the rows are printed; JSON is one object a line
     #[arg(long, value_enum, default_value = "text")]
@@ -321,7 +321,7 @@ pub(crate) struct StatusArgs {
     pub(crate) json: bool,
 }
 
-/// What the processes of an app wrote
+/// Shows what the processes of an app wrote
 #[derive(Debug, clap::Args)]
 pub(crate) struct LogsArgs {
     /// The app
@@ -329,16 +329,16 @@ pub(crate) struct LogsArgs {
     /// Only this type, or this instance: web, web.1
     #[arg(value_name = "TYPE[.N]")]
     pub(crate) which: Option<Which>,
-    /// The last N lines of each stream; 100, and with --since or --until all of them
+    /// The last N lines of each stream [default: 100; with --since or --until, all]
     #[arg(short = 'n', long = "num", value_name = "N")]
     pub(crate) lines: Option<usize>,
-    /// Only what was written since then: 5m, 2h or 1d ago, or at 2026-11-26T14:00:00Z
+    /// Only what was written since this time: 5m, 2h or 1d ago, or 2026-11-26T14:00:00Z
     #[arg(long, value_name = "TIME")]
     pub(crate) since: Option<Moment>,
-    /// Only what had been written by then
+    /// Only what was written until this time
     #[arg(long, value_name = "TIME")]
     pub(crate) until: Option<Moment>,
-    /// Stay, and print what comes
+    /// Keep running, and print what is written from now on
     #[arg(short, long)]
     pub(crate) follow: bool,
     /// One JSON object a line
@@ -346,14 +346,14 @@ pub(crate) struct LogsArgs {
     pub(crate) json: bool,
 }
 
-/// Raw descriptions of an app's instances as JSON; they hold secrets: pipe them into ps-inspect-sanitize
+/// Prints raw descriptions of an app's instances as JSON; they contain secrets: pipe them into ps-inspect-sanitize
 #[derive(Debug, clap::Args)]
 pub(crate) struct InspectArgs {
     /// The app
     pub(crate) app: String,
 }
 
-/// The processes of an app's instances, in containers or not: one row each
+/// Shows the processes of an app's instances, in containers or not, one row each
 #[derive(Debug, clap::Args)]
 pub(crate) struct ProcessesArgs {
     /// The app
@@ -366,7 +366,7 @@ pub(crate) struct ProcessesArgs {
     pub(crate) json: bool,
 }
 
-/// Has the init system bring the apps back when the machine starts: systemd, OpenRC, runit or System V init
+/// Makes the init system start the apps when the machine starts: systemd, OpenRC, runit or System V init
 ///
 /// Examples:
 ///   ps-lifecycle boot show                       # what would be written, and where
@@ -379,13 +379,13 @@ pub(crate) struct BootArgs {
     /// What to do
     #[arg(value_enum)]
     pub(crate) what: BootVerb,
-    /// systemd, systemd-user, openrc, runit or sysv; none: the one that runs this machine
+    /// systemd, systemd-user, openrc, runit or sysv [default: the one that runs this machine]
     #[arg(long, value_name = "INIT")]
     pub(crate) init: Option<Init>,
-    /// Who runs the apps; none: whom they belong to
+    /// The user who runs the apps [default: their owner]
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,
-    /// Write below this directory, an image that is being made, and ask the init system for nothing
+    /// Write below this directory, such as an image that is being built, and leave the running init system alone
     #[arg(long, value_name = "DIR")]
     pub(crate) root: Option<PathBuf>,
 }

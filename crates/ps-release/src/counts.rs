@@ -85,7 +85,7 @@ impl Counts {
         for (process_type, count) in was.iter().filter(|(process_type, _)| self.has(process_type)) {
             if count.get() > 0 && becomes.get(process_type.as_str()).is_none_or(|count| *count == 0) {
                 let file = source.as_str();
-                hints.push(format!("{process_type} becomes 0, it was {count}: {file} does not ask for more"));
+                hints.push(format!("{process_type} goes from {count} to 0: {file} asks for none"));
             }
         }
         Ok(hints)

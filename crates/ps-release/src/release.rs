@@ -126,7 +126,7 @@ impl Release {
         };
         order.disorder(known.as_ref(), policy, has_schedule).or_else(|| {
             let process = self.processes.iter().find(is_stopped_first)?;
-            let what = "others wait for it to be done, which is proven beside what runs: its strategy cannot be stop-first";
+            let what = "other types wait until it is done, which is tried beside what runs, so its strategy cannot be stop-first";
             Some(Disorder { process_type: process.process_type.clone(), what: what.to_owned() })
         })
     }

@@ -38,7 +38,7 @@ pub fn of_deploy(
     lines.extend(of_properties(world, app, release)?);
     if !matches!(release.source, Source::Directory(_)) {
         lines.extend(scheduled(release).map(|name| {
-            format!("{name} is not run: it has a schedule, and only an app that runs natively has somebody to heed it")
+            format!("{name} is not run: it has a schedule, and schedules are followed for native apps only")
         }));
     }
     lines.extend(of_settings(release));

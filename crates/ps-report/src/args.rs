@@ -13,9 +13,9 @@ const OPTIONS: &[&str] =
 /// Dokku's own ps:report has no such option, so inside Dokku it is an info flag that does not exist.
 const SETTINGS: &str = "--settings";
 
-/// What every app is and how it is doing.
+/// Shows what every app is and how it is doing.
 ///
-/// Without an app: all of them. With an info flag: only that value, one line for each app.
+/// Without an app it reports on all of them. With an info flag it prints only that value, one line for each app.
 #[derive(Debug, Parser)]
 #[command(
     name = "ps-report",
@@ -25,22 +25,22 @@ const SETTINGS: &str = "--settings";
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Args {
-    /// The apps to report on; all, if none is named
+    /// The apps to report on; without names, all
     #[arg(value_name = "APP")]
     pub(crate) apps: Vec<String>,
-    /// Report on the values that hold for every app without one of its own
+    /// Report the values that hold for every app without a value of its own
     #[arg(long)]
     pub(crate) global: bool,
-    /// text (or stdout), json (an object a line), jsonl (the same, always with "app") or csv
+    /// text (or stdout), json (one object a line), jsonl (the same, always with the key "app") or csv
     #[arg(long, value_name = "FORMAT", allow_hyphen_values = true, overrides_with = "format")]
     pub(crate) format: Option<String>,
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     pub(crate) json: bool,
-    /// With --format csv: these columns, in this order
+    /// With --format csv: print these columns, in this order
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
     pub(crate) columns: Option<Vec<String>>,
-    /// Report again and again: redraws on a terminal, writes JSON lines into a pipe
+    /// Repeat the report: redraw it on a terminal, write JSON lines into a pipe
     #[arg(
         long,
         value_name = "SECONDS",
@@ -50,10 +50,10 @@ pub(crate) struct Args {
         value_parser = seconds
     )]
     pub(crate) watch: Option<Duration>,
-    /// What the settings of each process type come to, and who set them, in place of the report
+    /// In place of the report, print the settings of each process type and who set them
     #[arg(long)]
     pub(crate) settings: bool,
-    /// Leave out the headers
+    /// Print no headers
     #[arg(long)]
     pub(crate) quiet: bool,
     /// The info flag whose value alone is wanted, if one was given.
@@ -67,7 +67,7 @@ Info flags:
   --ps-{,computed-}{start-cmd,dockerfile-start-cmd}
   --ps-{,computed-,global-}{procfile-path,restart-policy,skip-deploy,stop-timeout-seconds}
 
-Exit status: 0 all is known; 1 a value is unknown, or a row could not be read; 2 wrong usage; 20 no such app.
+Exit status: 0 every value is known; 1 a value is unknown, or a row could not be read; 2 wrong usage; 20 no such app.
 
 Examples:
   ps-report blog --running

@@ -67,7 +67,7 @@ fn refuse_others(args: &Args) -> Result<()> {
 
 fn of_app(world: &World, app: &AppName, encoding: &Encoding, out: &mut dyn Write) -> Result<()> {
     let types =
-        ps_release::settings::of_types(world, app).context("what is set for its types is not known")?;
+        ps_release::settings::of_types(world, app).context("read the settings of its process types")?;
     let pairs = types.iter().flat_map(|(process_type, all)| all.iter().map(move |one| (process_type, one)));
     let rows: Vec<Row<'_>> =
         pairs.map(|(process_type, effective)| Row { app, process_type, effective }).collect();

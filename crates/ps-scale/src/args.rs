@@ -1,4 +1,4 @@
-//! What can be said to `ps-scale`. Nothing is read or changed here.
+//! The command line of `ps-scale`. Nothing is read or changed here.
 
 use clap::Parser;
 
@@ -25,7 +25,7 @@ pub(crate) struct Args {
     #[arg(value_name = "TYPE=COUNT")]
     pub(crate) counts: Vec<String>,
 
-    /// Store the formation; start and stop nothing
+    /// Only store the formation; start and stop nothing
     #[arg(long, action = clap::ArgAction::Set, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[arg(
         default_value = "false",
@@ -35,15 +35,15 @@ pub(crate) struct Args {
     )]
     pub(crate) skip_deploy: bool,
 
-    /// The types named are the whole formation: all others become 0
+    /// The named types are the whole formation: all others become 0
     #[arg(long)]
     pub(crate) replace: bool,
 
-    /// Go back to what a new app has: web=1
+    /// Go back to the formation of a new app: web=1
     #[arg(long)]
     pub(crate) clear: bool,
 
-    /// Change nothing; print what would happen to each instance (without counts: if what is stored were applied)
+    /// Change nothing; print what would happen to each instance (without counts: if the stored formation were applied)
     #[arg(long)]
     pub(crate) dry_run: bool,
 
@@ -55,15 +55,15 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "format")]
     json: bool,
 
-    /// Rows only, and no lines about a change
+    /// Print rows only, and no messages about a change
     #[arg(long)]
     pub(crate) quiet: bool,
 
-    /// How long to wait for another change of the app to end; 0: not at all
+    /// How long to wait while another program changes the app; 0: do not wait
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) wait: u64,
 
-    /// Answer a trigger of Dokku's; its arguments follow (see the manual)
+    /// Answer a trigger of Dokku; its arguments follow (see the manual)
     #[arg(long, value_name = "TRIGGER", hide_short_help = true)]
     pub(crate) from_trigger: Option<String>,
 }

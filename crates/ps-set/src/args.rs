@@ -1,5 +1,5 @@
-//! What can be said to `ps-set`. Flags end at the property: what follows is its value and no business of the parser's,
-//! so the line is cut in two there. Nothing is read or changed here.
+//! The command line of `ps-set`. Everything behind the property is its value, even if it looks like a flag, so the line is
+//! cut in two there before it is parsed. Nothing is read or changed here.
 
 use std::ffi::OsString;
 
@@ -16,7 +16,7 @@ Examples:
   ps-set --global stop-timeout-seconds 60      for every app without a value of its own
   ps-set box port 3000                         web.1 gets PORT=3000, web.2 gets 3001, the next type 3100
   ps-set box worker.stop-timeout-seconds 300   for one process type alone
-  ps-set box                                   what everything comes to, and who set it
+  ps-set box                                   every setting with its value, and who set it
   ps-set --list box --json
 
 Properties: dockerfile-start-cmd, port, procfile-path, restart-policy, restore, skip-deploy, start-cmd, stop-timeout-seconds.
@@ -24,9 +24,9 @@ Of one process type too (<type>.<property>): port, restart-policy, stop-timeout-
 
 Exit status: 0 done, 1 refused or failed, 2 wrong usage, 20 no such app, 75 the app is being changed: try again.";
 
-/// Flags of which the next word is the value.
+/// Flags whose value is the next word.
 const FLAGS_WITH_VALUE: [&str; 2] = ["--format", "--wait"];
-/// Flags that make every other word an app, a property or an argument: nothing is set.
+/// Flags with which nothing is set: every other word is then an app, a property or an argument.
 const FLAGS_THAT_READ: [&str; 7] = ["--list", "--get", "--from-trigger", "--help", "-h", "--version", "-V"];
 
 /// Reads and changes the ps properties of an app, or the defaults for all apps.
@@ -42,19 +42,19 @@ pub(crate) struct Args {
     #[arg(value_name = "WORD")]
     pub(crate) words: Vec<String>,
 
-    /// The default for every app
+    /// Read or set the default for every app
     #[arg(long)]
     pub(crate) global: bool,
 
-    /// Print every property: value, where it comes from, default
+    /// Print every property: its value, who set it, its default
     #[arg(long, conflicts_with = "get")]
     pub(crate) list: bool,
 
-    /// Print what one property comes to
+    /// Print the value of one property, or its default
     #[arg(long)]
     pub(crate) get: bool,
 
-    /// How --list prints
+    /// The form in which --list prints
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
 
@@ -62,19 +62,19 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "format")]
     json: bool,
 
-    /// No lines about a change, no headings
+    /// Print no messages about a change, and no headings
     #[arg(long)]
     pub(crate) quiet: bool,
 
-    /// How long to wait for another change of the app to end; 0: not at all
+    /// How long to wait while another program changes the app; 0: do not wait
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(..=86_400))]
     pub(crate) wait: u64,
 
-    /// Answer a trigger of Dokku's; its arguments follow (see the manual)
+    /// Answer a trigger of Dokku; its arguments follow (see the manual)
     #[arg(long, value_name = "TRIGGER", hide_short_help = true)]
     pub(crate) from_trigger: Option<String>,
 
-    /// What stands behind the property.
+    /// The value that follows the property.
     #[arg(skip)]
     pub(crate) value: String,
 }

@@ -1,4 +1,4 @@
-//! The command line and the meaning of its words. No file is read here.
+//! The command line and the meaning of its arguments. No file is read here.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -11,27 +11,26 @@ use type_settings::{Paths, Patterns};
 /// Keeps the processes of one app alive
 ///
 /// A DIRECTORY with a Procfile runs in the foreground: one instance of each type but `release`,
-/// or of the TYPEs that are named. stdout is what they write, stderr says what happens to them:
-/// started, ended, started again. Ctrl-C ends all of it; a second Ctrl-C kills.
+/// or of the TYPEs that are named. stdout has what they write, stderr says what happens to them:
+/// started, ended, started again. Ctrl-C stops all of them; a second Ctrl-C kills them.
 ///
 /// A DIRECTORY with a spec2.json is the service directory of an app that ps-lifecycle deployed: its
 /// processes are kept running until SIGTERM.
 ///
-/// --root with the DOKKU_LIB_ROOT of an installation is the root: it keeps the supervisors of all its apps
-/// alive. Verbs start one where there is none, and a boot unit (ps-lifecycle boot) one that stays.
+/// With --root and the DOKKU_LIB_ROOT of an installation it is the root, which keeps the supervisors of all apps
+/// alive. ps-lifecycle starts a root if there is none, and a boot unit (ps-lifecycle boot) one that stays.
 ///
-/// A word with a slash in it is a DIRECTORY (the current one where there is none), any other word
-/// a TYPE.
+/// A word with a slash in it is a DIRECTORY (by default the current one), any other word a TYPE.
 ///
 /// Examples:
 ///   ps-supervise                              run the Procfile of this directory
 ///   ps-supervise web worker                   only these types
-///   ps-supervise -m web=2,worker=1            so many of each; all=1,web=2: one of every other type
+///   ps-supervise -m web=2,worker=1            how many of each; all=1,web=2: one of every other type
 ///   ps-supervise -f Procfile.dev -p 3000      another Procfile; web.1 gets PORT 3000
-///   ps-supervise --watch                      start anew what runs when a file changes
-///   ps-supervise --any-exit                   the first that ends ends all, and gives the exit status
-///   ps-supervise --stdin web                  what is typed goes to web.1
-///   ps-supervise run web --help               the command of web with one more word
+///   ps-supervise --watch                      restart the processes when a file changes
+///   ps-supervise --any-exit                   the first process that ends stops all, and gives the exit status
+///   ps-supervise --stdin web                  what you type goes to web.1
+///   ps-supervise run web --help               the command of web with one more argument
 ///   ps-supervise run bin/rails console        any command, in the app's environment
 ///   ps-supervise ~/src/shop                   the Procfile of another directory
 ///   ps-supervise /var/lib/formation/lib/data/scheduler-native/shop
@@ -59,30 +58,30 @@ pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) show: ShowArgs,
 
-    /// Of a service directory: the soft limit of open files that processes get
+    /// With a service directory: the soft limit of open files for its processes
     #[arg(long, hide = true, value_name = "N")]
     pub(crate) open_files: Option<u64>,
 
-    /// Of a root: leave when nobody needs it any more
+    /// With --root: end when no app needs the root any more
     #[arg(long, hide = true)]
     pub(crate) while_needed: bool,
 
-    /// Wait until stdin is closed, then end what is left of the foreground whose state is in this directory
+    /// Wait until stdin is closed, then end the processes left of the foreground whose state is in this directory
     #[arg(long, hide = true, value_name = "STATE")]
     pub(crate) guard: Option<PathBuf>,
 
-    /// Go on in the place of the supervisor that has become this program
+    /// Take over from the supervisor that has replaced itself by this program
     #[arg(long, hide = true)]
     pub(crate) goes_on: bool,
 }
 
-/// The subcommand, beside running everything.
+/// The one subcommand; without it everything runs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     /// Run a type's command, or any other command, in the environment of the app
     ///
-    /// It takes the place of ps-supervise: the terminal, signals and the exit status are its own. A TYPE of the
-    /// Procfile stands for its command, and ARGS are added to it; PORT is that of the type's first instance.
+    /// The command takes the place of ps-supervise: it has the terminal, gets signals, and gives the exit status. A TYPE of
+    /// the Procfile stands for its command, to which further arguments are added; PORT is that of the type's first instance.
     /// Anything else is a COMMAND.
     Run {
         /// A type of the Procfile, or a command
@@ -99,15 +98,15 @@ pub(crate) struct AppArgs {
     #[arg(short = 'f', long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) procfile: Option<PathBuf>,
 
-    /// The directory in which commands run, and where Procfile and .env are looked for
+    /// The directory in which commands run, and in which Procfile and .env are
     #[arg(short = 'd', long = "root", value_name = "DIRECTORY", value_hint = ValueHint::DirPath)]
     pub(crate) root: Option<PathBuf>,
 
-    /// Files with variables, a later one wins; instead of .env
+    /// Files with variables, in place of .env; a later file wins
     #[arg(short = 'e', long, value_name = "FILE,…", value_delimiter = ',', value_hint = ValueHint::FilePath)]
     pub(crate) env: Vec<PathBuf>,
 
-    /// PORT of the first instance of the first type; else PORT of .env, of the environment, 5000
+    /// PORT of the first instance of the first type [default: PORT of .env or of the environment, else 5000]
     #[arg(short = 'p', long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
 }
@@ -115,11 +114,11 @@ pub(crate) struct AppArgs {
 /// Which processes run, and what happens when one ends.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// How many of each type; a type that is not named does not run, all=N names every other one
+    /// How many of each type; a type that is not named does not run; all=N stands for every other type
     #[arg(short = 'm', long, value_name = "TYPE=N,…", value_delimiter = ',', value_parser = wanted)]
     pub(crate) formation: Vec<(String, Quantity)>,
 
-    /// From SIGTERM to SIGKILL, in seconds
+    /// Seconds between SIGTERM and SIGKILL
     #[arg(short = 't', long, value_name = "SECONDS", default_value_t = 10)]
     pub(crate) timeout: u32,
 
@@ -127,32 +126,32 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "POLICY", default_value = "on-failure:10", conflicts_with = "any_exit")]
     pub(crate) restart: RestartPolicy,
 
-    /// The first process that ends ends all of them, and gives the exit status
+    /// Stop all processes when the first one ends, and exit with its status
     #[arg(long)]
     pub(crate) any_exit: bool,
 
-    /// End everything when the process that started ps-supervise ends
+    /// Stop everything when the process that started ps-supervise ends
     #[arg(long)]
     pub(crate) exit_with_parent: bool,
 
-    /// Let each process write to a terminal of its own, as large as this one: those that look keep their colours
+    /// Give each process a terminal of its own to write to, as large as this one, so that it keeps its colours
     #[arg(long)]
     pub(crate) pty: bool,
 
-    /// Give stdin to the first instance of this type; else everybody's is empty
+    /// Give stdin to the first instance of this type; the stdin of all others is empty
     #[arg(long, value_name = "TYPE")]
     pub(crate) stdin: Option<String>,
 }
 
-/// What is started anew when files change.
+/// Which processes are restarted when files change.
 #[derive(Debug, clap::Args)]
 pub(crate) struct WatchArgs {
-    /// Start every process anew when a file changes below the directory, or below one of these PATHS
+    /// Restart every process when a file changes below the directory, or below one of these PATHS
     #[arg(long, value_name = "PATH,…", num_args = 0..=1, require_equals = true, default_missing_value = ".")]
     #[arg(value_parser = paths, value_hint = ValueHint::AnyPath)]
     pub(crate) watch: Option<Paths>,
 
-    /// What may change all the same: names, or paths where a / stands in them; logs and what version control keeps may anyway
+    /// Ignore changes of these names, or paths if they contain a /; log files and version control are always ignored
     #[arg(long, value_name = "PATTERN,…", requires = "watch", value_parser = patterns)]
     pub(crate) watch_ignore: Option<Patterns>,
 }
@@ -161,24 +160,24 @@ pub(crate) struct WatchArgs {
 #[derive(Debug, clap::Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and the last of a pair wins")]
 pub(crate) struct ShowArgs {
-    /// Colour the names, also where the output is no terminal
+    /// Colour the names even if the output is not a terminal
     #[arg(short = 'c', long, visible_alias = "colour", overrides_with = "no_color")]
     color: bool,
 
-    /// No colours (nor with NO_COLOR in the environment)
+    /// Use no colours (the same as NO_COLOR in the environment)
     #[arg(long, visible_alias = "no-colour")]
     no_color: bool,
 
-    /// The time before each line, also where the output is no terminal
+    /// Print the time before each line even if the output is not a terminal
     #[arg(long, overrides_with = "no_timestamp")]
     timestamp: bool,
 
-    /// No time before lines
+    /// Print no time before lines
     #[arg(long, action = ArgAction::SetTrue)]
     no_timestamp: bool,
 }
 
-/// The positional words, sorted into a directory and types.
+/// The positional arguments, sorted into a directory and types.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Words {
     /// The directory, if one was named.
@@ -188,7 +187,7 @@ pub(crate) struct Words {
 }
 
 impl Args {
-    /// Sorts the positional words into the directory and the types.
+    /// Sorts the positional arguments into the directory and the types.
     pub(crate) fn words(&self) -> anyhow::Result<Words> {
         let mut words = Words { directory: self.app.root.clone(), types: Vec::new() };
         for word in &self.words {
@@ -202,7 +201,7 @@ impl Args {
         Ok(words)
     }
 
-    /// Whether an option was given that only a foreground has.
+    /// Whether an option was given that only the foreground has.
     pub(crate) fn is_for_foreground(&self) -> bool {
         let app = &self.app;
         let is_of_app = app.procfile.is_some() || !app.env.is_empty() || app.port.is_some();

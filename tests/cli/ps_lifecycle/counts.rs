@@ -11,7 +11,7 @@ fn a_formation_of_app_json_is_the_whole_formation_and_forbids_scaling_by_hand() 
     home.write("shop/app.json", "{ \"formation\": { \"worker\": { \"quantity\": 2 } } // two\n}");
     let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
-    let told = " !     web becomes 0, it was 1: app.json does not ask for more\n";
+    let told = " !     web goes from 1 to 0: app.json asks for none\n";
     assert!(ran.stderr.starts_with(told), "what ends is told before it ends: {ran:?}");
     assert_eq!(home.pids("shop").into_keys().collect::<Vec<_>>(), ["worker.1", "worker.2"]);
     let refused = home.run(&["ps-scale", "shop", "web=1"]);

@@ -79,7 +79,7 @@ fn what_dokkus_decoder_takes_is_taken_byte_order_mark_comments_and_all() {
     let text = "\u{feff}{ // ours\r\n \"Formation\": { \"worker\": { \"quantity\": 2, }, \"web\": null }, \"cron\": null }\r\n";
     home.write("shop/app.json", text);
     let said = warnings(&home, "shop");
-    assert_eq!(said, ["web becomes 0, it was 1: app.json does not ask for more"]);
+    assert_eq!(said, ["web goes from 1 to 0: app.json asks for none"]);
     assert_eq!(home.pids("shop").into_keys().collect::<Vec<_>>(), ["worker.1", "worker.2"]);
 }
 
