@@ -46,8 +46,8 @@ impl Engine {
         match attempt(self, id, grace).await {
             Ok(end) => end,
             Err(fault) if fault.is_gone() => End::WasGone,
-            Err(Fault::Refused { message, .. }) => {
-                End::Remains(format!("end container {}: {message}", id.get(..12).unwrap_or(id)))
+            Err(fault @ Fault::Refused { .. }) => {
+                End::Remains(format!("end container {}: {fault}", id.get(..12).unwrap_or(id)))
             }
             Err(fault) => End::Unknown(fault),
         }
@@ -74,7 +74,7 @@ async fn attempt(engine: &Engine, id: &str, grace: impl FnOnce(&Value) -> Durati
     }
     if is_up(&after) {
         let fault = stopped.err().or(disarmed.err());
-        let reason = fault.map_or("it runs on after SIGKILL".to_owned(), |fault| fault.reason().to_owned());
+        let reason = fault.map_or("it runs on after SIGKILL".to_owned(), |fault| fault.to_string());
         return Ok(End::Remains(reason));
     }
     Ok(End::Ended(after["State"]["ExitCode"].as_i64().and_then(condition::exit_of)))

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bollard::container::LogOutput;
 use bollard::errors::Error as BollardError;
@@ -18,10 +18,11 @@ use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::{Container, Fault, Moment, OutputRange, moment, terms, transport};
+use crate::trust::Trust;
+use crate::{Container, Fault, Moment, OutputRange, flow, moment, terms, transport};
 
 /// The deadline of calls that look something up or change a setting.
-const SHORT: Duration = Duration::from_secs(10);
+pub(crate) const SHORT: Duration = Duration::from_secs(10);
 /// The deadline of calls that prepare file systems and networks.
 const HEAVY: Duration = Duration::from_secs(60);
 /// The time after the grace period in which the engine must have killed the container and cleaned up.
@@ -31,6 +32,8 @@ const BOLLARDS_OWN: u64 = 86_400;
 /// What the engine is asked to do in the two calls that answer for as long as somebody reads.
 const READ: &str = "read a log";
 const STARTS: &str = "tell of containers that start";
+/// The most of a container's last lines that is kept for a message, in bytes.
+const MOST_OF_LAST_LINES: usize = 64 << 10;
 
 /// What an image says about where its files are and how they are used.
 pub struct Image {
@@ -45,8 +48,9 @@ pub struct Image {
 /// An engine, and the runtime in which its calls run.
 pub struct Engine {
     runtime: Runtime,
-    docker: Docker,
-    socket: PathBuf,
+    pub(crate) docker: Docker,
+    pub(crate) socket: PathBuf,
+    trust: Trust,
 }
 
 impl Engine {
@@ -65,6 +69,7 @@ impl Engine {
             runtime: runtime.map_err(|error| Fault::Unprepared(error.to_string()))?,
             docker: docker.map_err(|error| Fault::Unprepared(error.to_string()))?,
             socket,
+            trust: Trust::default(),
         })
     }
 
@@ -74,16 +79,33 @@ impl Engine {
     }
 
     /// Waits for a call, at most until the deadline. `asked` says what the engine is asked to do.
-    async fn within<T>(
+    pub(crate) async fn within<T>(
         &self,
         asked: &'static str,
         deadline: Duration,
         call: impl Future<Output = Result<T, BollardError>>,
     ) -> Result<T, Fault> {
-        match tokio::time::timeout(deadline, call).await {
-            Ok(result) => result.map_err(|error| Fault::of(&self.socket, asked, error)),
-            Err(_) => Err(Fault::late(&self.socket, asked, deadline)),
+        self.beyond(Duration::ZERO, asked, deadline, call).await
+    }
+
+    /// The same for a call to which no engine answers before `needed` may be over.
+    async fn beyond<T>(
+        &self,
+        needed: Duration,
+        asked: &'static str,
+        deadline: Duration,
+        call: impl Future<Output = Result<T, BollardError>>,
+    ) -> Result<T, Fault> {
+        let deadline = needed.saturating_add(self.trust.limit(asked, deadline, Instant::now()));
+        let Ok(result) = tokio::time::timeout(deadline, call).await else {
+            self.trust.was_late(asked, Instant::now());
+            return Err(Fault::late(&self.socket, asked, deadline));
+        };
+        let result = result.map_err(|error| Fault::of(&self.socket, asked, error));
+        if !result.as_ref().is_err_and(Fault::is_silence) {
+            self.trust.answered(asked);
         }
+        result
     }
 
     /// All containers, running or not, that have all of these labels (`name` or `name=value`).
@@ -196,12 +218,8 @@ impl Engine {
     /// success.
     pub async fn stop(&self, id: &str, grace: Duration) -> Result<(), Fault> {
         let options = StopContainerOptionsBuilder::new().t(terms::seconds(grace)).build();
-        self.within(
-            "stop a container",
-            grace.saturating_add(AFTER_GRACE),
-            self.docker.stop_container(id, Some(options)),
-        )
-        .await
+        let call = self.docker.stop_container(id, Some(options));
+        self.beyond(grace, "stop a container", AFTER_GRACE, call).await
     }
 
     /// Sends SIGKILL.
@@ -227,13 +245,15 @@ impl Engine {
         self.within("rename a container", SHORT, self.docker.rename_container(id, options)).await
     }
 
-    /// The part of a container's output that is wanted. The caller waits for each piece with [`Self::in_time`].
+    /// The part of a container's output that is wanted. If the engine hands it out too slowly, the last piece is an error.
     pub fn output(
         &self,
         id: &str,
         wanted: &OutputRange,
     ) -> impl Stream<Item = Result<LogOutput, Fault>> + use<> {
-        self.log(id, wanted.options())
+        let socket = self.socket.clone();
+        let late = move || Fault::late(&socket, READ, SHORT);
+        flow::while_they_come(self.log(id, wanted.options()), SHORT, |frame| frame.as_ref().len(), late)
     }
 
     /// The output of a container until it ends, including what it has yet to write, each piece with the time at which
@@ -270,7 +290,7 @@ impl Engine {
         ]);
         let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
         let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
-        let events = self.docker.clone().events(Some(options));
+        let events = self.docker.clone().with_timeout(SHORT).events(Some(options));
         let socket = self.socket.clone();
         let broke_off = Fault::broke_off(&socket, STARTS, "it tells of no more");
         let ids = events.filter_map(move |event| {
@@ -298,15 +318,12 @@ impl Engine {
     pub async fn last_lines(&self, id: &str, count: usize) -> Vec<String> {
         let mut frames = Box::pin(self.output(id, &OutputRange::last(Some(count))));
         let mut text = Vec::new();
-        while let Ok(Some(Ok(frame))) = self.in_time(frames.next()).await {
+        while let Some(Ok(frame)) = frames.next().await
+            && text.len() < MOST_OF_LAST_LINES
+        {
             text.extend_from_slice(frame.as_ref());
         }
         let lines: Vec<String> = String::from_utf8_lossy(&text).lines().map(str::to_owned).collect();
         lines[lines.len().saturating_sub(count)..].to_vec()
-    }
-
-    /// Waits for a piece of an answer that should come at once.
-    pub async fn in_time<T>(&self, piece: impl Future<Output = T>) -> Result<T, Fault> {
-        tokio::time::timeout(SHORT, piece).await.map_err(|_| Fault::late(&self.socket, READ, SHORT))
     }
 }

@@ -6,12 +6,18 @@ use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
 
+use crate::engine::SHORT;
+
 /// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// The engine answered that it refused the call, or failed.
-    #[error("{message}")]
+    #[error("{} refused: {message}", engine(socket, Some(*asked)))]
     Refused {
+        /// The socket of the engine.
+        socket: PathBuf,
+        /// What the engine was asked to do.
+        asked: &'static str,
         /// The HTTP status of the answer.
         status: u16,
         /// The message of the answer.
@@ -51,12 +57,14 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The engine gave no answer within `deadline`.
+    /// The engine gave no answer within `deadline`. A deadline of less than a second is what an engine gets that was late a moment
+    /// ago.
     pub(crate) fn late(socket: &Path, asked: &'static str, deadline: Duration) -> Self {
-        let reason = format!(
-            "no answer within {} s: look at the engine's log, restart it, then try again",
-            deadline.as_secs()
-        );
+        let how = match deadline.as_secs() {
+            0 => "it still gives no answer".to_owned(),
+            seconds => format!("no answer within {seconds} s"),
+        };
+        let reason = format!("{how}: look at the engine's log, restart it, then try again");
         Self::Silent { socket: socket.to_owned(), asked: Some(asked), reason }
     }
 
@@ -97,19 +105,17 @@ impl Fault {
 
     /// The fault for an error of bollard, for a call to the engine at `socket`.
     pub(crate) fn of(socket: &Path, asked: &'static str, error: BollardError) -> Self {
-        let silent = |asked: Option<&'static str>, reason: String| Self::Silent {
-            socket: socket.to_owned(),
-            asked,
-            reason,
-        };
         let garbled = |reason: String| Self::Garbled { socket: socket.to_owned(), asked, reason };
         match error {
             BollardError::DockerResponseServerError { status_code, message } => {
                 let message = if message.is_empty() { format!("HTTP status {status_code}") } else { message };
-                Self::Refused { status: status_code, message }
+                Self::Refused { socket: socket.to_owned(), asked, status: status_code, message }
             }
-            BollardError::IOError { err } => silent(None, unconnected(&err)),
-            BollardError::RequestTimeoutError => silent(Some(asked), "no answer in time".to_owned()),
+            BollardError::IOError { err } => match unconnected(&err) {
+                Some(reason) => Self::Silent { socket: socket.to_owned(), asked: None, reason },
+                None => Self::broke_off(socket, asked, &err.to_string()),
+            },
+            BollardError::RequestTimeoutError => Self::late(socket, asked, SHORT),
             BollardError::JsonDataError { message, .. } => garbled(message),
             BollardError::JsonSerdeError { err } => garbled(err.to_string()),
             BollardError::HyperResponseError { err } if err.is_parse() => garbled(err.to_string()),
@@ -128,18 +134,19 @@ pub fn engine(socket: &Path, asked: Option<&str>) -> String {
     )
 }
 
-fn unconnected(error: &io::Error) -> String {
+/// Why nobody could be asked, and what to do; `None` if somebody was.
+fn unconnected(error: &io::Error) -> Option<String> {
     let way_out = "start it, or set DOCKER_HOST to the socket of one that runs";
     match error.kind() {
-        io::ErrorKind::NotFound => format!("there is no such socket: {way_out}"),
-        io::ErrorKind::ConnectionRefused => format!("nothing listens there: {way_out}"),
-        io::ErrorKind::PermissionDenied => {
+        io::ErrorKind::NotFound => Some(format!("there is no such socket: {way_out}")),
+        io::ErrorKind::ConnectionRefused => Some(format!("nothing listens there: {way_out}")),
+        io::ErrorKind::PermissionDenied => Some(
             "permission denied: join the group that owns the socket (usually docker), or run as root"
-                .to_owned()
-        }
+                .to_owned(),
+        ),
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
-            "it does not take connections: restart it, then try again".to_owned()
+            Some("it does not take connections: restart it, then try again".to_owned())
         }
-        _ => format!("{error}: {way_out}"),
+        _ => None,
     }
 }

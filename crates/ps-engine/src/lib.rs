@@ -1,16 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod bounded;
 mod condition;
 mod container;
 mod end;
 mod engine;
 mod fault;
+mod flow;
 mod host;
 mod image_file;
 mod moment;
 mod output_range;
 mod terms;
 mod transport;
+mod trust;
 
 pub use bollard::container::LogOutput;
 pub use bollard::models::{

@@ -17,6 +17,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
 
+use crate::bounded::Bounded;
+
 const CONNECT: Duration = Duration::from_secs(2);
 const MAX_BODY_BYTES: usize = 16 << 20;
 
@@ -24,6 +26,7 @@ const MAX_BODY_BYTES: usize = 16 << 20;
 pub(crate) async fn send(socket: PathBuf, request: BollardRequest) -> Result<Response<Incoming>, Error> {
     let connecting = tokio::time::timeout(CONNECT, UnixStream::connect(&socket)).await;
     let stream = connecting.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let stream = Bounded::new(stream, request.uri().path());
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender.send_request(in_origin_form(request)).await?)

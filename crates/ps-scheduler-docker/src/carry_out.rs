@@ -283,7 +283,7 @@ impl<'a> Executor<'a> {
             self.starting.remove(&run);
             if self.deferred.remove(&run) {
                 self.end(run);
-                return Ok(());
+                return done.silence.map_or(Ok(()), |fault| self.fall_silent(fault));
             }
         }
         let is_old = |run: &Run| run.number < self.first_run && self.containers.fresh.is_some();

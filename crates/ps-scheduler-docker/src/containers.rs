@@ -131,7 +131,7 @@ impl<'a> Containers<'a> {
             None => self.create(run, revision, lane).await?,
         };
         let started = self.app.engine.start(&id).await;
-        started.map_err(|fault| Refusal(format!("cannot be started: {}", fault.reason()), Some(fault)))
+        started.map_err(|fault| Refusal(format!("cannot be started: {fault}"), Some(fault)))
     }
 
     async fn create(&self, run: &Run, revision: Revision, lane: Lane) -> Result<String, Refusal> {
@@ -158,7 +158,7 @@ impl<'a> Containers<'a> {
         let gone = || Refusal("cannot be started again: its container is gone".to_owned(), None);
         let inspected = self.app.engine.inspect(&recorded.ok_or_else(gone)?).await;
         let inspected = inspected
-            .map_err(|fault| Refusal(format!("cannot be started again: {}", fault.reason()), Some(fault)))?;
+            .map_err(|fault| Refusal(format!("cannot be started again: {fault}"), Some(fault)))?;
         let identity = Identity { run: run.clone(), release: self.terms.old_release, lane };
         reproduce::container(inspected, self.app.world.root(), self.app.name, &identity)
             .map_err(|reason| Refusal(format!("cannot be started again: {reason}"), None))
@@ -170,7 +170,7 @@ impl<'a> Containers<'a> {
             Some(Fresh { image, .. }) if is_without_image => {
                 format!("cannot be created: there is no image {image} here: docker pull {image}, or build it")
             }
-            Some(_) | None => format!("cannot be created: {}", fault.reason()),
+            Some(_) | None => format!("cannot be created: {fault}"),
         };
         Refusal(reason, Some(fault))
     }
@@ -203,7 +203,7 @@ impl<'a> Containers<'a> {
         let _turn = self.ending.acquire().await;
         if let Err(fault) = self.app.engine.remove(&id).await {
             let short = id.get(..12).unwrap_or(&id);
-            let note = format!("the old {} ({short}) would not go: {}", run.slot, fault.reason());
+            let note = format!("the old {} ({short}) would not go: {fault}", run.slot);
             return Done { note: Some(note), ..Done::default() };
         }
         self.ids.borrow_mut().remove(&run);

@@ -218,7 +218,7 @@ impl App<'_> {
         };
         for container in self.listed(records).await?.into_iter().filter(is_left) {
             if let Err(fault) = self.engine.remove(&container.id).await {
-                lines.push(format!("{} is left over and would not go: {}", container.name, fault.reason()));
+                lines.push(format!("{} is left over and would not go: {fault}", container.name));
             }
         }
         Ok(lines)

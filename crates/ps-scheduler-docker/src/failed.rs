@@ -15,8 +15,7 @@ pub(crate) fn failed(fault: Fault, context: impl Into<String>) -> Error {
         Fault::Unprepared(reason) => {
             Error::Backend { context: "prepare to talk to Docker".to_owned(), reason }
         }
-        Fault::Refused { message, .. } => Error::Backend { context: context.into(), reason: message },
-        fault @ Fault::Garbled { .. } => {
+        fault @ (Fault::Refused { .. } | Fault::Garbled { .. }) => {
             Error::Backend { context: context.into(), reason: fault.to_string() }
         }
     }

@@ -84,7 +84,7 @@ impl App<'_> {
         let mut frames = Box::pin(self.engine.output(&writer.id, range));
         let mut lines = Lines::default();
         let unread = |fault| self.unread(&writer.slot, fault);
-        while let Some(frame) = self.engine.in_time(frames.next()).await.map_err(unread)? {
+        while let Some(frame) = frames.next().await {
             if lines.take(writer, &frame.map_err(unread)?, sink).is_break() {
                 return Ok(ControlFlow::Break(()));
             }

@@ -134,7 +134,7 @@ impl App<'_> {
             let unfinished = self.engine.end(&container.id, label::grace(grace)).await.unfinished();
             unfinished.map_or(Ok(()), Err)?;
         }
-        self.engine.remove(&container.id).await.map_err(|fault| fault.reason().to_owned())
+        self.engine.remove(&container.id).await.map_err(|fault| fault.to_string())
     }
 }
 

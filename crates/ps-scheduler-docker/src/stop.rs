@@ -271,7 +271,7 @@ impl App<'_> {
                 None => gone.push(slot),
                 Some(fault) => {
                     stopped.ended.retain(|(ended, _)| *ended != slot);
-                    let reason = format!("it ended, but its container would not go: {}", fault.reason());
+                    let reason = format!("it ended, but its container would not go: {fault}");
                     stopped.remaining.push((slot, reason));
                 }
             }

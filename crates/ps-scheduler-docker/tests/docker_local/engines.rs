@@ -79,6 +79,31 @@ fn an_engine_that_answers_nonsense_or_breaks_off_is_an_error_of_one_line() {
 }
 
 #[test]
+fn an_engine_whose_answer_has_no_end_is_given_up_before_it_fills_the_memory() {
+    let dir = tempfile::tempdir().expect("a directory for the test");
+    let socket = dir.path().join("endless.sock");
+    let listener = UnixListener::bind(&socket).expect("a socket");
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().expect("a call");
+        let piece = vec![b'['; 1 << 16];
+        let mut writing = &stream;
+        writing.write_all(b"HTTP/1.1 200 OK\r\n\r\n").expect("takes the head");
+        let mut written = 0;
+        while let Ok(more) = writing.write(&piece) {
+            written += more;
+        }
+        written
+    });
+    let place = Place::on("shop", Some(&socket));
+    fs::write(place.app_dir().join("CONTAINER.web.1"), "a".repeat(64)).expect("a record");
+    let error = place.docker.status(&[shop()]).expect_err("no list").to_string();
+    assert!(error.contains("endless.sock") && error.contains("list containers"), "{error}");
+    drop(place);
+    let written = server.join().expect("the server ends");
+    assert!(written < 80 << 20, "{} MiB were read", written >> 20);
+}
+
+#[test]
 fn the_status_of_all_apps_is_one_request_and_names_no_version() {
     let dir = tempfile::tempdir().expect("a directory for the test");
     let socket = dir.path().join("counted.sock");
