@@ -1,8 +1,12 @@
-//! Reads a file of an app's image without running anything from it.
+//! Reads a file of an app's image without running anything from it. The container that is made for it belongs to the process
+//! that reads; one whose reader has died is removed by the next reader, and when the app is retired or destroyed.
 
 use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
 
 use formation::AppName;
+use ps_apps::World;
+use ps_engine::{Container, Engine, Fault};
 use ps_scheduler::Error;
 
 use crate::docker_local::DockerLocal;
@@ -14,11 +18,46 @@ impl DockerLocal {
     /// there is no such file. `path` is relative to the image's working directory.
     pub fn image_file(&self, app: &AppName, image: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
         let engine = self.engine()?;
-        let labels = [(label::APP, app.as_str()), ("org.label-schema.vendor", "dokku"), ("dokku", "")];
+        let root = self.world().root().display().to_string();
+        let reader = std::process::id().to_string();
+        let labels = [
+            (label::ROOT, root.as_str()),
+            (label::APP, app.as_str()),
+            (label::READER, &reader),
+            ("org.label-schema.vendor", "dokku"),
+            ("dokku", ""),
+        ];
         let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
         let random = RandomState::new().hash_one(path) % 1_000_000_000;
         let name = format!("{app}.reading-{random}");
-        let read = engine.run(engine.image_file(image, path, &name, labels));
+        let read = engine.run(async {
+            forget_dead_readers(engine, self.world(), Some(app)).await?;
+            engine.image_file(image, path, &name, labels).await
+        });
         read.map_err(|fault| failed(fault, format!("read {path} from the image {image}")))
     }
+}
+
+/// Removes the containers of readers that have died, of one app or of all apps of this world; their names.
+pub(crate) async fn forget_dead_readers(
+    engine: &Engine,
+    world: &World,
+    app: Option<&AppName>,
+) -> Result<Vec<String>, Fault> {
+    let root = format!("{}={}", label::ROOT, world.root().display());
+    let of_app = app.map(|app| format!("{}={app}", label::APP));
+    let labels: Vec<String> = [root, label::READER.to_owned()].into_iter().chain(of_app).collect();
+    let listed = engine.list(&labels).await?;
+    let mut forgotten = Vec::new();
+    for container in listed.into_iter().filter(|container| !is_read(container)) {
+        engine.remove(&container.id).await?;
+        forgotten.push(container.name);
+    }
+    Ok(forgotten)
+}
+
+/// Whether its reader lives. Another process may have got the number of one that died; then a later reader finds it out.
+fn is_read(container: &Container) -> bool {
+    let reader = container.label(label::READER).and_then(|pid| pid.parse::<u32>().ok());
+    reader.is_some_and(|pid| Path::new("/proc").join(pid.to_string()).exists())
 }

@@ -8,7 +8,7 @@ use ps_scheduler::Error;
 
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
-use crate::{app, label};
+use crate::{app, image_file, label};
 
 /// Removes the leftovers of one app, or of all apps of this world, and returns their names.
 pub(crate) fn retire(docker: &DockerLocal, app: Option<&AppName>) -> Result<Vec<String>, Error> {
@@ -24,7 +24,8 @@ pub(crate) fn retire(docker: &DockerLocal, app: Option<&AppName>) -> Result<Vec<
             apps.entry(app).or_default().push(container);
         }
     }
-    let mut removed = Vec::new();
+    let readers = engine.run(image_file::forget_dead_readers(engine, docker.world(), app));
+    let mut removed = readers.map_err(|fault| failed(fault, "remove what nobody reads any more"))?;
     for (app, containers) in apps {
         let records = app::records(docker.world(), &app)?;
         for container in containers.into_iter().filter(|container| !records.contains(&container.id)) {

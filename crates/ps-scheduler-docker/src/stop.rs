@@ -13,10 +13,9 @@ use ps_scheduler::{Error, Progress, Requester, StopOrder, Stopped};
 
 use crate::app::{self, App, WAITING_AT_ONCE};
 use crate::docker_local::DockerLocal;
-use crate::label;
-use crate::recover;
 use crate::rollout_file::{Hold, RolloutFile};
 use crate::stop_request::Asked;
+use crate::{image_file, label, recover};
 
 /// The pause between two looks while waiting for a rollout.
 const LOOK: Duration = Duration::from_millis(100);
@@ -61,6 +60,8 @@ pub(crate) fn stop(
         return Ok(stopped);
     }
     let stopped = app.engine.run(app.forget(&mut records, &slots, stopped))?;
+    let readers = app.engine.run(image_file::forget_dead_readers(app.engine, app.world, Some(app.name)));
+    readers.map_err(|fault| app.error(fault, "remove what nobody reads any more"))?;
     if records.slots.is_empty() {
         file.remove();
     }

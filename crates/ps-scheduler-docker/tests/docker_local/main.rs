@@ -7,6 +7,7 @@ mod faults;
 mod follow;
 mod order;
 mod place;
+mod readers;
 mod rollouts;
 mod runs;
 
