@@ -2,6 +2,7 @@
 //! because Dokku would refuse it.
 
 use jsonc_parser::ast::Value;
+use jsonc_parser::common::Ranged;
 use jsonc_parser::{CollectOptions, ParseOptions};
 
 use crate::Error;
@@ -27,6 +28,17 @@ pub(crate) fn parse(text: &str) -> Result<Option<Value<'_>>, Error> {
         column: why.column_display(),
         what: sentence(&why.kind().to_string()),
     })
+}
+
+/// Where the members of the object begin that the text is; `None` if it is none.
+pub(crate) fn beginning_of_object(text: &str) -> Result<Option<usize>, Error> {
+    let object = parse(text)?.filter(|value| matches!(value, Value::Object(_)));
+    Ok(object.map(|object| object.range().start + 1))
+}
+
+/// Whether the text is an object without members.
+pub(crate) fn is_empty_object(text: &str) -> Result<bool, Error> {
+    Ok(matches!(parse(text)?, Some(Value::Object(object)) if object.properties.is_empty()))
 }
 
 /// Turns a message of the parser, which begins with a capital letter, into a fragment.

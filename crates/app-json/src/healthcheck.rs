@@ -4,16 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::Error;
 use crate::keys::{HEADER, HEALTHCHECK, ON_FAILURE};
 use crate::node::Node;
 use crate::remark::Remark;
+use crate::{Error, checks_file};
 
 /// The longest time that makes sense, in seconds: one day.
 const MAX_SECONDS: i64 = 86_400;
 const MAX_ATTEMPTS: i64 = 1_000_000;
 const SECONDS: Range = Range { highest: MAX_SECONDS, wanted: "whole seconds, 0 to 86,400," };
 const TIMES: Range = Range { highest: MAX_ATTEMPTS, wanted: "a whole number from 0 to 1,000,000" };
+const PORTS: Range = Range { highest: 65_535, wanted: "a port, 0 to 65,535," };
 const USUAL_SECONDS: u64 = 5;
 /// How often a running instance is checked if the file does not say so, in seconds.
 const USUAL_INTERVAL: u64 = 10;
@@ -39,6 +40,7 @@ pub enum Kind {
 #[derive(Clone, Debug, Default)]
 pub struct HealthCheck {
     place: String,
+    name: String,
     kind: Option<String>,
     path: String,
     content: String,
@@ -53,6 +55,7 @@ pub struct HealthCheck {
     on_failure: Vec<String>,
     uptime: i64,
     warn: bool,
+    port: i64,
     scheme: String,
     /// Keys that have no effect although the check is made, each with the reason.
     unheeded: Vec<(String, &'static str)>,
@@ -80,6 +83,11 @@ pub(crate) fn read(
 }
 
 impl HealthCheck {
+    /// Whether it was a line of a file `CHECKS`.
+    pub(crate) fn is_of_a_file(&self) -> bool {
+        self.name.starts_with(checks_file::NAME)
+    }
+
     /// When the check is made; `None` if it never is.
     pub fn kind(&self) -> Option<Kind> {
         self.known_kind().filter(|_| self.is_asked())
@@ -110,6 +118,11 @@ impl HealthCheck {
     /// Headers of the request, as name and value.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
+    }
+
+    /// The port that is asked, where an instance has an address of its own; `None`: its `PORT`.
+    pub fn port(&self) -> Option<u16> {
+        u16::try_from(self.port).ok().filter(|port| *port > 0)
     }
 
     /// How many failures in a row make the check fail: `attempts`, or 3 if that is not above 0. For liveness and
@@ -251,7 +264,7 @@ impl HealthCheck {
     fn take_unheeded(&mut self, key: &str, field: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<(), Error> {
         let why = match key {
             "name" => {
-                field.string()?;
+                self.name = field.string()?.unwrap_or_default();
                 return Ok(());
             }
             "listening" => {
@@ -259,7 +272,8 @@ impl HealthCheck {
                 return Ok(());
             }
             "port" => {
-                field.whole_number()?.filter(|port| *port > 0).map(|_| "an instance is asked at its PORT")
+                self.port = self.number(field, &PORTS)?;
+                self.port().map(|_| "an instance is asked at its PORT")
             }
             "onFailure" => {
                 let (command, has_url) = on_failure(field, remarks)?;

@@ -3,6 +3,7 @@
 //! file. What nobody acts on becomes a remark, so that whoever deploys can print it. The crate reads no file, runs
 //! nothing and knows no app.
 
+mod checks_file;
 mod cron;
 mod document;
 mod error;
@@ -20,6 +21,7 @@ use formation::{ProcessType, Quantity};
 use ps_rollout::Strategy;
 use type_settings::{Setting, TypeSettings};
 
+pub use checks_file::with_checks_file;
 pub use cron::CronTask;
 pub use error::Error;
 pub use healthcheck::{HealthCheck, Kind};
@@ -135,6 +137,11 @@ impl AppJson {
     pub fn checks(&self, process_type: &str) -> impl Iterator<Item = (Kind, &HealthCheck)> {
         let checks = self.healthchecks.get(process_type).into_iter().flatten();
         checks.filter_map(|check| Some((check.kind()?, check)))
+    }
+
+    /// Whether its checks were those of a file `CHECKS`.
+    pub fn has_checks_of_a_file(&self) -> bool {
+        self.healthchecks.values().flatten().any(HealthCheck::is_of_a_file)
     }
 
     /// Whether the checks of a process type can be made as they are written.

@@ -40,7 +40,7 @@ pub use instance_files::{ContainerFile, InstanceFiles, InstanceRecord, LISTENING
 pub use kept_releases::KeptRelease;
 pub use lock::{AppLock, LOCK_VARIABLE};
 pub use orphans::Orphans;
-pub use ps_property::{InvalidValue, PsProperty};
+pub use ps_property::{HOST_COMMANDS, InvalidValue, PsProperty};
 pub use scaling::{AskedCount, RefusedScaling, Scaling};
 pub use scheduler_name::SchedulerName;
 pub use scope::Scope;

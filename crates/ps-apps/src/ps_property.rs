@@ -50,9 +50,14 @@ pub struct InvalidValue {
 
 /// The first port of an app's instances.
 const PORT: &str = "port";
+/// Whether commands of app.json that concern containers are run on this machine, outside of any container.
+pub const HOST_COMMANDS: &str = "host-commands";
+/// Properties that Dokku does not know.
+const OURS: [&str; 2] = [HOST_COMMANDS, PORT];
 
 const TABLE: &[PsProperty] = &[
     PsProperty { name: "dockerfile-start-cmd", is_global: false, default: None, kind: Kind::Command },
+    PsProperty { name: HOST_COMMANDS, is_global: true, default: Some("false"), kind: Kind::Boolean },
     PsProperty { name: PORT, is_global: false, default: None, kind: Kind::Port },
     PsProperty { name: "procfile-path", is_global: true, default: Some("Procfile"), kind: Kind::Path },
     PsProperty {
@@ -107,9 +112,9 @@ impl PsProperty {
         !matches!(self.kind, Kind::Setting(_))
     }
 
-    /// The properties that Dokku knows; `port` is one of ours alone, for apps whose processes run natively.
+    /// The properties that Dokku knows.
     pub fn of_dokku() -> impl Iterator<Item = &'static Self> {
-        TABLE.iter().filter(|property| property.name != PORT)
+        TABLE.iter().filter(|property| !OURS.contains(&property.name))
     }
 
     /// The property of that name.

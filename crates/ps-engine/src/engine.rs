@@ -1,20 +1,20 @@
 //! One engine: its socket, bollard as the client, and an async runtime of our own in which every call has a deadline.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use bollard::container::LogOutput;
 use bollard::errors::Error as BollardError;
 use bollard::models::{ContainerCreateBody, ContainerUpdateBody};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, CreateImageOptionsBuilder, DownloadFromContainerOptionsBuilder,
-    EventsOptionsBuilder, KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
+    KillContainerOptionsBuilder, ListContainersOptionsBuilder, LogsOptionsBuilder,
     RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use formation::RestartPolicy;
-use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
@@ -24,14 +24,13 @@ use crate::{Container, Fault, Moment, OutputRange, flow, moment, terms, transpor
 /// The deadline of calls that look something up or change a setting.
 pub(crate) const SHORT: Duration = Duration::from_secs(10);
 /// The deadline of calls that prepare file systems and networks.
-const HEAVY: Duration = Duration::from_secs(60);
+pub(crate) const HEAVY: Duration = Duration::from_secs(60);
 /// The time after the grace period in which the engine must have killed the container and cleaned up.
 const AFTER_GRACE: Duration = Duration::from_secs(10);
 /// bollard's own deadline, in seconds. It only covers the head of an answer; ours are shorter and cover all of it.
 const BOLLARDS_OWN: u64 = 86_400;
 /// What the engine is asked to do in the two calls that answer for as long as somebody reads.
 const READ: &str = "read a log";
-const STARTS: &str = "tell of containers that start";
 /// The most of a container's last lines that is kept for a message, in bytes.
 const MOST_OF_LAST_LINES: usize = 64 << 10;
 
@@ -76,6 +75,11 @@ impl Engine {
     /// Runs `future` to its end on the calling thread.
     pub fn run<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
+    }
+
+    /// Where it listens.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
     }
 
     /// Waits for a call, at most until the deadline. `asked` says what the engine is asked to do.
@@ -273,31 +277,6 @@ impl Engine {
         self.log(id, options).map_ok(moment::dated).try_filter(move |(moment, _)| {
             std::future::ready(moment.is_none() || after.is_none() || *moment > after)
         })
-    }
-
-    /// The id of each container with all of these labels that is started from that time on, for as long as somebody
-    /// reads.
-    pub fn starts(
-        &self,
-        labels: &[String],
-        since: SystemTime,
-    ) -> impl Stream<Item = Result<String, Fault>> + use<> {
-        let word = |word: &str| vec![word.to_owned()];
-        let filters = HashMap::from([
-            ("type", word("container")),
-            ("event", word("start")),
-            ("label", labels.to_vec()),
-        ]);
-        let since = since.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs().to_string();
-        let options = EventsOptionsBuilder::new().since(&since).filters(&filters).build();
-        let events = self.docker.clone().with_timeout(SHORT).events(Some(options));
-        let socket = self.socket.clone();
-        let broke_off = Fault::broke_off(&socket, STARTS, "it tells of no more");
-        let ids = events.filter_map(move |event| {
-            let id = event.map(|event| event.actor.and_then(|actor| actor.id));
-            std::future::ready(id.map_err(|error| Fault::of(&socket, STARTS, error)).transpose())
-        });
-        ids.chain(stream::once(std::future::ready(Err(broke_off))))
     }
 
     fn log(

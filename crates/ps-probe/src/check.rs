@@ -24,6 +24,9 @@ pub struct Check {
     pub only_warns: bool,
     /// What is run when it has failed, in the environment of the instance; empty: nothing.
     pub on_failure: Vec<String>,
+    /// Which port of the instance is asked; `None`: its own. Only an instance with an address of its own has others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<u16>,
 }
 
 /// What is asked.
@@ -54,6 +57,15 @@ pub struct Get {
 }
 
 impl Check {
+    /// What is said of a check that has failed in so many tries, the last one for this reason: `did not listen on its port in 3
+    /// attempts (nobody listens there)`.
+    pub fn failure(&self, tries: u32, reason: &str) -> String {
+        match tries {
+            1 => format!("did not {self} in 1 attempt ({reason})"),
+            tries => format!("did not {self} in {tries} attempts ({reason})"),
+        }
+    }
+
     /// The longest time that all tries together may take.
     pub fn longest(&self) -> Duration {
         let tries = self.timeout.saturating_mul(self.attempts);
@@ -73,9 +85,18 @@ impl Check {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.ask {
-            Ask::Listen => f.write_str("listen on its port"),
-            Ask::Get(get) if get.content.is_empty() => write!(f, "answer GET {} with 2xx", get.path),
-            Ask::Get(get) => write!(f, "answer GET {} with 2xx and {:?}", get.path, get.content),
+            Ask::Listen => match self.port {
+                Some(port) => write!(f, "listen on port {port}"),
+                None => f.write_str("listen on its port"),
+            },
+            Ask::Get(get) => {
+                write!(f, "answer GET {}", get.path)?;
+                if let Some(port) = self.port {
+                    write!(f, " on port {port}")?;
+                }
+                f.write_str(" with 2xx")?;
+                if get.content.is_empty() { Ok(()) } else { write!(f, " and {:?}", get.content) }
+            }
             Ask::Run(words) => write!(f, "pass the check `{}`", words.join(" ")),
             Ask::Live(life) => write!(f, "live for {} s", life.as_secs()),
         }
@@ -98,14 +119,17 @@ struct Written {
     only_warns: bool,
     #[serde(default)]
     on_failure: Vec<String>,
+    #[serde(default)]
+    port: Option<u16>,
 }
 
 impl From<Written> for Check {
     fn from(written: Written) -> Self {
-        let Written { ask, path, attempts, timeout, wait, initial_delay, only_warns, on_failure } = written;
+        let Written { ask, path, attempts, timeout, wait, initial_delay, only_warns, on_failure, port } =
+            written;
         let earlier = || path.map_or(Ask::Listen, |path| Ask::Get(Get { path, ..Get::default() }));
         let ask = ask.unwrap_or_else(earlier);
-        Self { ask, attempts, timeout, wait, initial_delay, only_warns, on_failure }
+        Self { ask, attempts, timeout, wait, initial_delay, only_warns, on_failure, port }
     }
 }
 

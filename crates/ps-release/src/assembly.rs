@@ -8,13 +8,13 @@ use env_files::Environment as Variables;
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use procfile::Procfile;
 use ps_apps::{StoredFormation, World, heeded, state_file};
-use type_settings::Disorder;
+use type_settings::{Checking, Disorder};
 
 use crate::error::Broken;
 use crate::tasks::{self, Task};
 use crate::{
-    Ask, Check, Checks, DOCKERFILE_START_CMD, Error, Get, Process, Release, START_CMD, Source, checkout,
-    environment, settings,
+    Ask, Check, Checks, DOCKERFILE_START_CMD, Error, Gate, Get, Process, Release, START_CMD, Source,
+    checkout, environment, settings,
 };
 
 /// A release, and warnings about the env files that it was made from: one line each, with the file and its line.
@@ -117,6 +117,13 @@ fn put_together(
         let of_file = app_json.settings(process.process_type.as_str()).unwrap_or_default();
         process.settings = heeded(&stored.of_type(&process.process_type, of_file));
     }
+    for process in &mut processes {
+        leave_out(&mut process.checks, process.settings.checks);
+    }
+    let gate = match &source {
+        Source::Directory(_) => Gate::default(),
+        Source::Image(_) => Gate::of(world, app)?,
+    };
     let environment = match &source {
         // The supervisor itself reads the files at each start.
         Source::Directory(_) => Variables::default(),
@@ -130,6 +137,7 @@ fn put_together(
         env: of_container(&environment)?,
         restart_policy: world.restart_policy(app)?,
         stop_timeout: world.stop_timeout(app)?,
+        gate,
     };
     Ok(Assembled { release, warnings: environment.warnings().to_vec() })
 }
@@ -184,6 +192,15 @@ pub fn checks(app_json: &AppJson, process_type: &ProcessType) -> Checks {
     checks
 }
 
+/// Leaves out the checks that are not to be made.
+fn leave_out(checks: &mut Checks, checking: Option<Checking>) {
+    match checking {
+        None | Some(Checking::Asked) => {}
+        Some(Checking::Skipped) => checks.startup.clear(),
+        Some(Checking::Disabled) => *checks = Checks::default(),
+    }
+}
+
 fn check(check: &HealthCheck) -> Check {
     let get = |path: &str| Get {
         path: path.to_owned(),
@@ -204,6 +221,7 @@ fn check(check: &HealthCheck) -> Check {
         initial_delay: check.initial_delay(),
         only_warns: check.only_warns(),
         on_failure: check.on_failure().to_vec(),
+        port: check.port(),
     }
 }
 

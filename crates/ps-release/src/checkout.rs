@@ -11,7 +11,7 @@ use formation::AppName;
 use procfile::{Procfile, WarningKind};
 use ps_apps::{Bytes, DOKKU_SCALE, Deployed, World, nearby, state_file};
 
-use crate::{APP_JSON, Error, Source};
+use crate::{APP_JSON, Error, Source, checks_file};
 
 /// The kind of a source, as it is recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +73,7 @@ impl Checkout {
             Some(command) => one_command(command)?,
             None => read(&directory.join(procfile))?.ok_or_else(|| no_procfile(&directory, procfile))?,
         };
-        let app_json = read(&directory.join(APP_JSON))?;
+        let app_json = checks_file::heeded(&directory, read(&directory.join(APP_JSON))?)?;
         let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
         let kind = if command.is_some() { Kind::Command } else { Kind::Directory };
         Ok(Self { kind, source: Source::Directory(typed), procfile: Some(procfile), app_json, dokku_scale })
@@ -222,7 +222,7 @@ fn no_procfile(directory: &Path, procfile: &str) -> Error {
 }
 
 /// A file of the source; `None` if there is no such file.
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match durable::input(path, state_file::MAX_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(ReadError::Missing) => Ok(None),

@@ -123,6 +123,9 @@ pub enum Error {
     /// The app.json of the source is not valid.
     #[error("app.json")]
     BadAppJson(#[source] app_json::Error),
+    /// The CHECKS of the source makes no sense.
+    #[error("CHECKS")]
+    BadChecksFile(#[source] app_json::Error),
     /// A file that Dokku keeps for the deploy is not valid.
     #[error("{}", path.display())]
     BadFile {

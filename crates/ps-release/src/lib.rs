@@ -3,10 +3,12 @@
 mod assembly;
 pub mod brought;
 mod checkout;
+mod checks_file;
 mod command_line;
 mod counts;
 mod environment;
 mod error;
+mod gate;
 mod release;
 pub mod remarks;
 pub mod settings;
@@ -18,6 +20,7 @@ pub use command_line::CommandLine;
 pub use counts::Counts;
 pub use environment::Environment;
 pub use error::Error;
+pub use gate::Gate;
 pub use ps_probe::{Ask, Check, Checks, Get};
 pub use release::{COMING_UP, Process, Release, Source};
 

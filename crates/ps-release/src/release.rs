@@ -8,7 +8,9 @@ use std::time::Duration;
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity, RestartPolicy};
 use ps_probe::Checks;
 use ps_rollout::Strategy;
-use type_settings::{Disorder, Order, Ready, TypeSettings, Whole};
+use type_settings::{Checking, Disorder, Order, Ready, TypeSettings, Whole};
+
+use crate::Gate;
 
 /// What an app is run from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +54,9 @@ impl Process {
     /// an instance of `web` is ready when something listens on its port, unless it has startup checks of its own.
     pub fn ready(&self) -> Ready {
         let is_web = self.process_type.as_str() == FIRST_TYPE && self.settings.schedule.is_none();
-        let usual = if is_web && self.checks.startup.is_empty() { Ready::Listening } else { Ready::Alive };
+        let is_asked = self.settings.checks.is_none_or(|checks| checks == Checking::Asked);
+        let is_waited_for = is_web && is_asked && self.checks.startup.is_empty();
+        let usual = if is_waited_for { Ready::Listening } else { Ready::Alive };
         self.settings.ready.unwrap_or(usual)
     }
 
@@ -82,6 +86,8 @@ pub struct Release {
     pub restart_policy: RestartPolicy,
     /// The time between SIGTERM and SIGKILL when an instance is stopped.
     pub stop_timeout: Duration,
+    /// What Dokku's plugin `checks` says of the types.
+    pub gate: Gate,
 }
 
 impl Release {
@@ -165,6 +171,7 @@ mod tests {
             initial_delay: Duration::ZERO,
             only_warns: false,
             on_failure: Vec::new(),
+            port: None,
         };
         let checks = Checks { startup: vec![check], ..Checks::default() };
         assert_eq!(Process { checks, ..process("web") }.ready(), Ready::Alive);

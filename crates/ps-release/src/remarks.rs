@@ -10,17 +10,18 @@ use procfile::Procfile;
 use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
 use type_settings::{Setting, TypeSettings};
 
+use crate::checks_file::CHECKS;
 use crate::{APP_JSON, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, Source, assembly};
 
 /// The most remarks that are shown. Nobody reads more than this.
 const MAX_REMARKS: usize = 20;
-const CHECKS: &str = "CHECKS";
 /// Properties that plugins of Dokku read during a deploy: the plugin, the property, and what Formation does instead.
 const OF_PLUGINS: [(&str, &str, &str); 3] = [
     ("app-json", "appjson-path", "app.json is read in the directory that is deployed"),
-    ("checks", "disabled", "startup checks are asked where app.json has them"),
-    ("checks", "skipped", "startup checks are asked where app.json has them"),
+    (CHECKS_PLUGIN, "disabled", "it is for containers, the setting checks is for all"),
+    (CHECKS_PLUGIN, "skipped", "it is for containers, the setting checks is for all"),
 ];
+const CHECKS_PLUGIN: &str = "checks";
 
 /// All remarks about a deploy. `is_command`: the deploy was given a command of its own.
 pub fn of_deploy(
@@ -32,9 +33,12 @@ pub fn of_deploy(
     is_command: bool,
 ) -> Result<Vec<String>, Error> {
     let are_tasks_run = assembly::is_run_here(world, &release.source);
-    let mut lines = of_app_json(app_json, procfile, are_tasks_run);
+    let has_own_address = matches!(release.source, Source::Image(_));
+    let is_meant =
+        |place: &str| !(are_tasks_run && place == "cron" || has_own_address && is_port_of_check(place));
+    let mut lines = of_app_json(app_json, procfile, is_meant);
     lines.extend(procfile.iter().flat_map(|procfile| of_procfile(procfile)));
-    lines.extend(of_directory(&release.source));
+    lines.extend(of_directory(&release.source, app_json));
     lines.extend(of_properties(world, app, release)?);
     if !matches!(release.source, Source::Directory(_)) {
         lines.extend(scheduled(release).map(|name| {
@@ -54,12 +58,17 @@ pub fn of_checks(app_json: &AppJson) -> Vec<String> {
     of_places(app_json, |place| place.starts_with("healthchecks"))
 }
 
-fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>, are_tasks_run: bool) -> Vec<String> {
-    let mut lines = if are_tasks_run {
-        of_places(app_json, |place| place != "cron")
-    } else {
-        of_places(app_json, |_| true)
-    };
+/// Whether it is the port of a check, which containers are asked at and native instances are not.
+fn is_port_of_check(place: &str) -> bool {
+    place.starts_with("healthchecks.") && place.ends_with("].port")
+}
+
+fn of_app_json(
+    app_json: &AppJson,
+    procfile: Option<&Procfile>,
+    is_meant: impl Fn(&str) -> bool,
+) -> Vec<String> {
+    let mut lines = of_places(app_json, is_meant);
     let is_missing = |name: &&str| procfile.is_some_and(|procfile| procfile.get(name).is_none());
     let formed = app_json.formation_types().map(|name| ("formation", name));
     let checked = app_json.checked_types().map(|name| ("healthchecks", name));
@@ -71,7 +80,7 @@ fn of_app_json(app_json: &AppJson, procfile: Option<&Procfile>, are_tasks_run: b
     lines
 }
 
-fn of_places(app_json: &AppJson, is_meant: fn(&str) -> bool) -> Vec<String> {
+fn of_places(app_json: &AppJson, is_meant: impl Fn(&str) -> bool) -> Vec<String> {
     let all: Vec<_> = app_json.remarks().iter().filter(|remark| is_meant(remark.place())).collect();
     let mut lines: Vec<String> =
         all.iter().take(MAX_REMARKS).map(|remark| format!("{APP_JSON}: {remark}")).collect();
@@ -106,15 +115,22 @@ fn scheduled(release: &Release) -> impl Iterator<Item = &ProcessType> {
 }
 
 /// Files in the directory that are not read although their names suggest it.
-fn of_directory(source: &Source) -> Vec<String> {
+fn of_directory(source: &Source, app_json: &AppJson) -> Vec<String> {
     let Source::Directory(directory) = source else { return Vec::new() };
     let misnamed = [APP_JSON, DOKKU_SCALE].into_iter().filter_map(|name| {
         let found = nearby::mistaken_for(directory, name)?;
         Some(format!("{found} is not read: if it is meant, call it {name}"))
     });
     let checks = fs::metadata(directory.join(CHECKS)).is_ok_and(|file| file.is_file() && file.len() > 0);
-    let checks =
-        checks.then(|| format!("{CHECKS} is not read: write its checks as healthchecks of {APP_JSON}"));
+    let checks = checks.then(|| match (app_json.has_checks_of_a_file(), app_json.checked_types().next()) {
+        (true, _) => {
+            format!(
+                "{CHECKS} is old: its checks of {FIRST_TYPE} are made as healthchecks of {APP_JSON} would be"
+            )
+        }
+        (false, Some(_)) => format!("{CHECKS} is not read: {APP_JSON} has healthchecks"),
+        (false, None) => format!("{CHECKS} has no checks"),
+    });
     let is_dangling = |name: &&str| {
         let path = directory.join(name);
         path.is_symlink() && !path.exists()
@@ -152,12 +168,14 @@ fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<
                 .to_owned(),
         );
     }
-    for (plugin, name, instead) in OF_PLUGINS {
+    let is_native = matches!(release.source, Source::Directory(_));
+    for (plugin, name, instead) in
+        OF_PLUGINS.into_iter().filter(|(plugin, ..)| is_native || *plugin != CHECKS_PLUGIN)
+    {
         if world.property(plugin, Scope::App(app), name)?.is_some_and(|value| !value.is_empty()) {
             lines.push(format!("{name} of Dokku's plugin {plugin} has no effect here: {instead}"));
         }
     }
-    let is_native = matches!(release.source, Source::Directory(_));
     if is_native && is_set(DOCKERFILE_START_CMD)? {
         lines.push(format!(
             "{DOCKERFILE_START_CMD} has no effect here: it is for images, {START_CMD} is for all"

@@ -123,7 +123,7 @@ mod tests {
     use std::time::Duration;
 
     use ps_rollout::{Lane, Run};
-    use ps_scheduler::{Process, Source};
+    use ps_scheduler::{Gate, Process, Source};
 
     use super::*;
 
@@ -136,6 +136,7 @@ mod tests {
             env: vec![("A".into(), "1".into()), ("PORT".into(), "80".into())],
             restart_policy: RestartPolicy::OnFailure(Some(10)),
             stop_timeout: Duration::from_millis(1500),
+            gate: Gate::default(),
         }
     }
 

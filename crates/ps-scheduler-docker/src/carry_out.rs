@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use formation::Slot;
+use futures_util::future::{AbortHandle, abortable};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
 use ps_engine::{Engine, Fault};
@@ -43,6 +44,8 @@ pub(crate) struct Executor<'a> {
     living: BTreeMap<Run, Duration>,
     /// Those of them that a look has found alive; the rollout has been told of these.
     seen: BTreeSet<Run>,
+    /// Runs whose startup checks are being asked.
+    probes: BTreeMap<Run, AbortHandle>,
     /// The time that the rollout sees. While new containers are watched it is the time of the last look, so that a run
     /// never passes its gate with time in which nobody looked at it.
     time: Duration,
@@ -74,6 +77,7 @@ impl<'a> Executor<'a> {
             starting: BTreeSet::new(),
             deferred: BTreeSet::new(),
             living: BTreeMap::new(),
+            probes: BTreeMap::new(),
             seen: BTreeSet::new(),
             time: Duration::ZERO,
             first_run: written.next_run,
@@ -194,8 +198,7 @@ impl<'a> Executor<'a> {
                 self.starting.insert(run.clone());
                 self.pending.push(Box::pin(containers.start(run, revision, lane).map(Answer::OfAction)));
             }
-            // Containers have no checks of their own: one that has lived for as long as the gate demands is ready.
-            Action::Probe(run) => self.events.push_back(Event::Ready(run)),
+            Action::Probe(run) => self.probe(run),
             // No proxy stands between clients and a container, so there is nothing to switch over.
             Action::Admit(run) => {
                 self.tell(&run, Progress::Ready, requester);
@@ -219,8 +222,21 @@ impl<'a> Executor<'a> {
         }
     }
 
+    /// Asks the startup checks of a run, as long as it is there to be asked.
+    fn probe(&mut self, run: Run) {
+        let (probe, handle) = abortable(self.containers.probe(run.clone()));
+        self.probes.insert(run, handle);
+        self.pending.push(Box::pin(probe.map(|done| Answer::OfAction(done.unwrap_or_default()))));
+    }
+
+    /// Looks at a run no more; whether it was looked at.
+    fn let_go(&mut self, run: &Run) -> bool {
+        self.probes.remove(run).inspect(AbortHandle::abort);
+        self.living.remove(run).is_some()
+    }
+
     fn end(&mut self, run: Run) {
-        self.living.remove(&run);
+        self.let_go(&run);
         if self.starting.contains(&run) {
             self.containers.unwanted.borrow_mut().insert(run.clone());
             self.deferred.insert(run);
@@ -272,7 +288,7 @@ impl<'a> Executor<'a> {
         self.events.extend(sight.alive.into_iter().filter(is_new).map(Event::Started));
         for (run, end) in sight.ends {
             // The end of a run that was told to end is reported by that operation.
-            if self.living.remove(&run).is_some() {
+            if self.let_go(&run) {
                 self.events.push_back(end);
             }
         }

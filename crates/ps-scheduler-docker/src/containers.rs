@@ -48,6 +48,8 @@ pub(crate) struct Containers<'a> {
     pub(crate) ids: RefCell<BTreeMap<Run, String>>,
     /// Runs that are to end although they are still being started.
     pub(crate) unwanted: RefCell<BTreeSet<Run>>,
+    /// Runs of the release of before, which are started again.
+    again: RefCell<BTreeSet<Run>>,
     starting: Semaphore,
     ending: Semaphore,
 }
@@ -68,7 +70,7 @@ pub(crate) struct Done {
 }
 
 impl Done {
-    fn told(event: Event) -> Self {
+    pub(crate) fn told(event: Event) -> Self {
         Self { event: Some(event), ..Self::default() }
     }
 }
@@ -96,6 +98,7 @@ impl<'a> Containers<'a> {
             records: RefCell::new(records),
             ids: RefCell::default(),
             unwanted: RefCell::default(),
+            again: RefCell::default(),
             starting: Semaphore::new(AT_ONCE),
             ending: Semaphore::new(WAITING_AT_ONCE),
         }
@@ -106,6 +109,11 @@ impl<'a> Containers<'a> {
         self.ids.borrow_mut().extend(runs.iter().map(|found| (found.run.clone(), found.id.clone())));
     }
 
+    /// Whether a run is of the release of before.
+    pub(crate) fn is_put_back(&self, run: &Run) -> bool {
+        self.again.borrow().contains(run)
+    }
+
     fn id(&self, run: &Run) -> Option<String> {
         self.ids.borrow().get(run).cloned()
     }
@@ -113,6 +121,9 @@ impl<'a> Containers<'a> {
     /// Creates and starts the container of a run.
     pub(crate) async fn start(&self, run: Run, revision: Revision, lane: Lane) -> Done {
         let _turn = self.starting.acquire().await;
+        if revision == Revision::Old {
+            self.again.borrow_mut().insert(run.clone());
+        }
         let (event, silence) = match self.try_start(&run, revision, lane).await {
             Ok(()) => (Event::Started(run.clone()), None),
             Err(Refusal(reason, fault)) => {
@@ -157,8 +168,8 @@ impl<'a> Containers<'a> {
         let recorded = self.records.borrow().slots.get(&run.slot).and_then(|record| record.id.clone());
         let gone = || Refusal("cannot be started again: its container is gone".to_owned(), None);
         let inspected = self.app.engine.inspect(&recorded.ok_or_else(gone)?).await;
-        let inspected = inspected
-            .map_err(|fault| Refusal(format!("cannot be started again: {fault}"), Some(fault)))?;
+        let inspected =
+            inspected.map_err(|fault| Refusal(format!("cannot be started again: {fault}"), Some(fault)))?;
         let identity = Identity { run: run.clone(), release: self.terms.old_release, lane };
         reproduce::container(inspected, self.app.world.root(), self.app.name, &identity)
             .map_err(|reason| Refusal(format!("cannot be started again: {reason}"), None))

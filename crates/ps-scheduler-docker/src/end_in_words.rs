@@ -13,9 +13,14 @@ pub(crate) async fn of(engine: &Engine, id: &str, container: Option<&Container>,
         Some(Some(exit)) => format!("ended with {exit}{when}"),
         Some(None) => format!("ended{when}"),
     };
+    format!("{what}{}", last_words(engine, id).await)
+}
+
+/// The last lines of a container, as the end of a sentence about it.
+pub(crate) async fn last_words(engine: &Engine, id: &str) -> String {
     let lines = engine.last_lines(id, LAST_LINES).await;
     if lines.is_empty() {
-        return format!("{what}; it wrote nothing");
+        return "; it wrote nothing".to_owned();
     }
-    format!("{what}; the last it wrote:\n    {}", lines.join("\n    "))
+    format!("; the last it wrote:\n    {}", lines.join("\n    "))
 }

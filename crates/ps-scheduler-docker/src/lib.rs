@@ -3,8 +3,10 @@
 //! image, never talks to an engine elsewhere, and never touches a container of another world.
 
 mod app;
+mod asking;
 mod blueprint;
 mod carry_out;
+mod checks;
 mod clock;
 mod containers;
 mod deploy;
@@ -19,6 +21,7 @@ mod label;
 mod lines;
 mod logs;
 mod look;
+mod on_failure;
 mod processes;
 mod recover;
 mod reproduce;

@@ -26,7 +26,7 @@ pub use forecast::{Foreseen, ForeseenRules, Outlook, foresee};
 pub use instance::{AppStatus, Instance, Limits, Over, Running};
 pub use os_process::OsProcess;
 pub use plan::{Change, Intent, Plan, Step};
-pub use ps_release::{Checks, Process, Release, Source};
+pub use ps_release::{Checks, Gate, Process, Release, Source};
 pub use scheduler::{
     Cancel, DeployOutcome, Leftover, LogLine, LogRequest, Progress, Requester, Scheduler, StopOrder, Stopped,
 };

@@ -204,7 +204,10 @@ fn rules_of(release: &Release, steps: &[Step], usual: Strategy) -> BTreeMap<Proc
         extent.is_to_end = order.is_awaited_to_be_done(process_type);
     }
     let rules = |(name, extent): (&ProcessType, Extent)| {
-        (name.clone(), rules::of(release.process(name), usual, extent))
+        let usual = release.strategy(name).unwrap_or(usual);
+        let rules = rules::of(release.process(name), usual, extent);
+        let minimum_life = rules.minimum_life.max(release.uptime(name));
+        (name.clone(), Rules { minimum_life, ..rules })
     };
     extents.into_iter().map(rules).collect()
 }
@@ -265,8 +268,8 @@ pub(crate) mod tests {
     use type_settings::TypeSettings;
 
     use super::*;
-    use crate::Source;
     use crate::conformance::formation;
+    use crate::{Gate, Source};
 
     /// A release of the app `shop`, without any process type.
     pub(crate) fn release() -> Release {
@@ -278,6 +281,7 @@ pub(crate) mod tests {
             env: vec![],
             restart_policy: formation::RestartPolicy::default(),
             stop_timeout: Duration::from_secs(30),
+            gate: Gate::default(),
         }
     }
 

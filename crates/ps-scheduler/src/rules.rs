@@ -98,6 +98,7 @@ mod tests {
             initial_delay: Duration::ZERO,
             only_warns: false,
             on_failure: Vec::new(),
+            port: None,
         };
         let process_type = "web".parse().expect("a legal process type");
         Process {

@@ -4,8 +4,8 @@ use formation::{RestartPolicy, SignalName};
 use timetable::{Schedule, ZoneName};
 
 use crate::value::{
-    Account, After, Age, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths, Patterns,
-    Ready, Size, Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
+    Account, After, Age, Checking, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths,
+    Patterns, Ready, Size, Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
 };
 
 /// The settings of one process type; `None`: not set.
@@ -13,6 +13,8 @@ use crate::value::{
 pub struct TypeSettings {
     /// The types that it waits for before it starts.
     pub after: Option<After>,
+    /// Whether its checks are made.
+    pub checks: Option<Checking>,
     /// How many CPUs all of its processes have together.
     pub cpu_max: Option<Cpus>,
     /// The group that it runs as.

@@ -4,6 +4,7 @@
 mod account;
 mod after;
 mod amount;
+mod checking;
 mod command_line;
 mod cpus;
 mod exits;
@@ -23,6 +24,7 @@ mod whole;
 pub use account::Account;
 pub use after::{After, Awaited};
 pub use amount::{Age, Size};
+pub use checking::Checking;
 pub use command_line::CommandLine;
 pub use cpus::Cpus;
 pub use exits::Exits;

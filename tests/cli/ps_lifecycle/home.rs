@@ -26,6 +26,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 pub(crate) const ALIVE: &str = r#"{"formation": {"web": {"ready": "alive"}}}"#;
 /// The setting `ready` of all apps.
 const READY: &str = "lib/config/ps/--global/ready";
+/// How long containers of all apps without checks must live.
+const UPTIME: &str = "lib/config/checks/--global/default-wait";
 
 /// Path to content: what is stored. `None` is a directory, or a file that holds no bytes by nature.
 pub(crate) type State = BTreeMap<PathBuf, Option<Vec<u8>>>;
@@ -79,6 +81,8 @@ impl Home {
         }
         // Most tests run a `web` that does not listen.
         home.write(READY, "alive");
+        // A container without checks need not live for ten seconds in each test.
+        home.write(UPTIME, "1");
         home
     }
 
@@ -212,7 +216,7 @@ impl Home {
     }
 
     /// What is stored in the two roots: no locks, no logs, nothing of the root of supervisors, no staged writes, no empty directories that all apps share,
-    /// and not the setting of all apps that [`Self::new`] makes.
+    /// and not the settings of all apps that [`Self::new`] makes.
     pub(crate) fn state(&self) -> State {
         let mut state = State::new();
         for root in ["home", "lib"] {
@@ -367,7 +371,7 @@ fn collect(base: &Path, directory: &Path, state: &mut State) {
         let is_lock = name == Path::new("lib/data/formation") || name == Path::new("lib/data/ps/retire");
         // A run that failed has had its number.
         let is_numbers = name.starts_with("lib/data/scheduler-docker-local") && last == "rollout.json";
-        let is_ours = name == Path::new(READY);
+        let is_ours = [READY, UPTIME].iter().any(|ours| name == Path::new(ours));
         if is_lock || is_numbers || is_ours || [".stage", "log", "supervisor.log", ".root"].contains(&&*last)
         {
             continue;
@@ -375,7 +379,7 @@ fn collect(base: &Path, directory: &Path, state: &mut State) {
         if kind.is_dir() {
             collect(base, &path, state);
             // lib/config/ps is all apps', lib/config/ps/<app> is one's.
-            let is_of_all = Path::new(READY).parent() == Some(&name);
+            let is_of_all = [READY, UPTIME].iter().any(|ours| Path::new(ours).parent() == Some(&name));
             if name.starts_with("home") || (name.components().count() > 3 && !is_of_all) {
                 state.insert(name, None);
             }

@@ -19,6 +19,7 @@ fn a_list_says_value_source_and_default_of_each_property() {
     let names: Vec<_> = rows.iter().map(|row| row["property"].as_str().expect("a name")).collect();
     let all = [
         "dockerfile-start-cmd",
+        "host-commands",
         "port",
         "procfile-path",
         "restart-policy",
@@ -34,14 +35,14 @@ fn a_list_says_value_source_and_default_of_each_property() {
         r#"{"app":"box","default":null,"property":"dockerfile-start-cmd","source":"default","value":null}"#
     );
     assert_eq!(
-        line(3),
+        line(4),
         r#"{"app":"box","default":"on-failure:10","property":"restart-policy","source":"app","value":"no"}"#
     );
     assert_eq!(
-        line(5),
+        line(6),
         r#"{"app":"box","default":"false","property":"skip-deploy","source":"global","value":"true"}"#
     );
-    assert_eq!(set(&place, &["--list", "--json"]).stdout.lines().count(), 16);
+    assert_eq!(set(&place, &["--list", "--json"]).stdout.lines().count(), 18);
     let text = set(&place, &["--list", "box"]).stdout;
     assert!(text.starts_with("=====> box ps properties\n"), "{text}");
     assert!(text.contains("       restart-policy:        app      no (default: on-failure:10)\n"), "{text}");

@@ -19,7 +19,7 @@ fn bad_input_is_refused_in_one_line_and_nothing_changes() {
         (
             &["box", "bogus", "1"],
             1,
-            "\"bogus\" is no ps property: use one of after, cpu-max, dockerfile-start-cmd",
+            "\"bogus\" is no ps property: use one of after, checks, cpu-max, dockerfile-start-cmd",
         ),
         (&["box", "../../x", "1"], 1, "is no ps property"),
         (&["box", "scale", "web=1"], 1, "is no ps property"),

@@ -24,6 +24,7 @@ fn check(ask: Ask) -> Check {
         initial_delay: Duration::ZERO,
         only_warns: false,
         on_failure: Vec::new(),
+        port: None,
     }
 }
 

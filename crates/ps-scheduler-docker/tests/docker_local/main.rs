@@ -1,6 +1,7 @@
 //! docker-local against a real engine: the conformance suite, and what only containers do. Where no engine answers or
 //! the test image is missing, a test fails and says to run scripts/setup.
 
+mod checks;
 mod deaths;
 mod engines;
 mod faults;
@@ -21,8 +22,8 @@ use type_settings::TypeSettings;
 use formation::{Exit, RestartPolicy, State, Which};
 use ps_scheduler::conformance::{self, Subject};
 use ps_scheduler::{
-    Cancel, Error, FailedSlot, Intent, LogRequest, Plan, Progress, Release, Requester, Running, Scheduler,
-    Source,
+    Cancel, Error, FailedSlot, Gate, Intent, LogRequest, Plan, Progress, Release, Requester, Running,
+    Scheduler, Source,
 };
 
 use crate::place::{GRACE, IMAGE, Place, SERVER, SOCKET, describe, docker, eventually, shop};
@@ -346,6 +347,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
             env: vec![],
             restart_policy: RestartPolicy::No,
             stop_timeout: GRACE,
+            gate: Gate::default(),
         },
         &conformance::formation(&["web=1"]),
         &place.status().instances,

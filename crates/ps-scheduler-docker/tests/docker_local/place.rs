@@ -12,8 +12,8 @@ use formation::{AppName, RestartPolicy, State, Stream, Which};
 use ps_apps::World;
 use ps_rollout::{Role, Strategy};
 use ps_scheduler::{
-    AppStatus, Cancel, DeployOutcome, Error, Instance, Intent, LogRequest, Plan, Process, Progress, Release,
-    Requester, Scheduler, Source, StopOrder, Stopped, conformance,
+    AppStatus, Cancel, DeployOutcome, Error, Gate, Instance, Intent, LogRequest, Plan, Process, Progress,
+    Release, Requester, Scheduler, Source, StopOrder, Stopped, conformance,
 };
 use ps_scheduler_docker::DockerLocal;
 
@@ -117,6 +117,7 @@ impl Place {
             env: vec![("GREETING".to_owned(), "hello  \"you\"".to_owned())],
             restart_policy: self.policy,
             stop_timeout: GRACE,
+            gate: Gate::default(),
         };
         Plan::new(
             release,

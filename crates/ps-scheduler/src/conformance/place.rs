@@ -8,7 +8,7 @@ use type_settings::{Ready, TypeSettings};
 
 use super::subject::Subject;
 use crate::scheduler::{DeployOutcome, Requester, Scheduler, StopOrder, Stopped};
-use crate::{AppStatus, Cancel, Error, Instance, Intent, Plan, Process, Progress, Release};
+use crate::{AppStatus, Cancel, Error, Gate, Instance, Intent, Plan, Process, Progress, Release};
 
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -53,6 +53,7 @@ pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strate
         env: vec![("CONFORMANCE".to_owned(), "1".to_owned())],
         restart_policy: subject.restart_policy,
         stop_timeout: subject.stop_timeout,
+        gate: Gate::default(),
     }
 }
 

@@ -379,7 +379,8 @@ fn look_at_the_port_all_along(check: &mut Check) {
 
 /// The implicit check of a type without checks of its own: its port is listened on.
 fn listening() -> Check {
-    let (on_failure, only_warns, wait) = Default::default();
+    let (on_failure, only_warns, wait, port) = Default::default();
     let initial_delay = Duration::ZERO;
-    Check { ask: Ask::Listen, attempts: 1, timeout: PATIENCE, wait, initial_delay, only_warns, on_failure }
+    let timeout = PATIENCE;
+    Check { ask: Ask::Listen, attempts: 1, timeout, wait, initial_delay, only_warns, on_failure, port }
 }

@@ -116,12 +116,7 @@ impl Round {
 
     /// If as many tries in a row have failed as are allowed: the message, with the reason of the last one.
     pub(crate) fn failure(&self, reason: &str) -> Option<String> {
-        let tries = match self.failures {
-            1 => "1 attempt".to_owned(),
-            failures => format!("{failures} attempts"),
-        };
-        (self.failures >= self.check.attempts)
-            .then(|| format!("did not {} in {tries} ({reason})", self.check))
+        (self.failures >= self.check.attempts).then(|| self.check.failure(self.failures, reason))
     }
 
     /// A child has exited; whether it was a command of this check.

@@ -1,0 +1,121 @@
+//! A command beside the processes of a container, for checks: it is waited for, and the end of what it wrote is kept.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use bollard::errors::Error;
+use bollard::exec::CreateExecOptions;
+use formation::Exit;
+use http_body_util::BodyExt;
+use hyper::Request;
+use hyper::body::{Bytes, Incoming};
+use hyper::header::CONTENT_TYPE;
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::engine::SHORT;
+use crate::{Engine, Fault, condition, transport};
+
+const START: &str = "run a command in a container";
+/// How much of the output is kept, in bytes: its end.
+const KEPT: usize = 4096;
+/// Before each piece of output stand the number of its stream and its length.
+const HEAD: usize = 8;
+
+/// What came of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Executed {
+    /// It ended, after it had written this.
+    Ended {
+        /// How; `None`: nobody knows.
+        exit: Option<Exit>,
+        /// The end of what it wrote.
+        output: String,
+    },
+    /// It ran longer than it may, and was killed as far as this machine lets us.
+    Late,
+}
+
+impl Engine {
+    /// Runs a command, words and not a line for a shell, with the environment of a running container.
+    pub async fn execute(&self, id: &str, words: &[String], limit: Duration) -> Result<Executed, Fault> {
+        let options = CreateExecOptions {
+            attach_stdout: Some(true),
+            attach_stderr: Some(true),
+            cmd: Some(words.to_vec()),
+            ..CreateExecOptions::default()
+        };
+        let created = self.within(START, SHORT, self.docker.create_exec(id, options)).await?.id;
+        let body = self.within(START, SHORT, start(self.socket(), &created)).await?;
+        let output = tokio::time::timeout(limit, written(body)).await;
+        let described = self
+            .within(START, SHORT, transport::get(self.socket(), &format!("/exec/{created}/json")))
+            .await?;
+        let Ok(output) = output else {
+            kill(id, &described);
+            return Ok(Executed::Late);
+        };
+        let exit = described["ExitCode"].as_i64().and_then(condition::exit_of);
+        Ok(Executed::Ended { exit, output })
+    }
+}
+
+/// Starts a command that was prepared. What it writes comes as the body of the answer, because no other protocol is asked for.
+async fn start(socket: &Path, id: &str) -> Result<Incoming, Error> {
+    let request = Request::post(format!("/exec/{id}/start")).header(CONTENT_TYPE, "application/json");
+    let request = request.body(bollard::body_full(Bytes::from_static(br#"{"Detach":false,"Tty":false}"#)))?;
+    let response = transport::send(socket.to_owned(), request).await?;
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response.into_body());
+    }
+    let answer = response.into_body().collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let answer: Value = serde_json::from_slice(&answer)?;
+    let message = answer["message"].as_str().unwrap_or_default().to_owned();
+    Err(Error::DockerResponseServerError { status_code: status.as_u16(), message })
+}
+
+/// The end of what a command writes until it has ended; an answer that breaks off is one that has ended.
+async fn written(mut body: Incoming) -> String {
+    let (mut frames, mut text) = (Vec::new(), Vec::new());
+    while let Some(Ok(piece)) = body.frame().await {
+        frames.extend(piece.into_data().unwrap_or_default());
+        while let Some(length) = whole_frame(&frames) {
+            text.extend(frames.drain(..HEAD + length).skip(HEAD));
+        }
+        text.drain(..text.len().saturating_sub(KEPT));
+    }
+    String::from_utf8_lossy(&text).trim().to_owned()
+}
+
+/// The length of the first piece, if all of it is there.
+fn whole_frame(frames: &[u8]) -> Option<usize> {
+    let length = frames.get(4..HEAD)?.try_into().map(u32::from_be_bytes).ok()?;
+    let length = usize::try_from(length).ok()?;
+    (frames.len() >= HEAD + length).then_some(length)
+}
+
+/// Kills a command that still runs. The engine has no call for it, and knows only a number, which another process of this
+/// machine may have where the engine lives in another PID namespace: the group of the process has to be the container's.
+fn kill(container: &str, described: &Value) {
+    let pid = described["Pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 1);
+    let Some(pid) = pid.filter(|_| described["Running"] == true) else { return };
+    let is_the_containers =
+        || fs::read_to_string(format!("/proc/{pid}/cgroup")).is_ok_and(|groups| groups.contains(container));
+    os_process::signal_process(pid, Signal::KILL, is_the_containers);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_piece_of_output_is_taken_when_all_of_it_is_there() {
+        let frame = [1, 0, 0, 0, 0, 0, 0, 2, b'o', b'k'];
+        assert_eq!(whole_frame(&frame), Some(2));
+        for end in 0..frame.len() {
+            assert_eq!(whole_frame(&frame[..end]), None, "{end}");
+        }
+    }
+}
