@@ -7,14 +7,12 @@
 mod listeners;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use durable::{Access, Directory};
 use formation::{AppName, Slot};
-use rustix::fs::{Dir, Mode, OFlags};
-use rustix::io::Errno;
 
+use crate::listing;
 use crate::state_file;
 
 pub use listeners::LISTENING_HOST;
@@ -128,6 +126,19 @@ impl InstanceFiles {
         Ok(())
     }
 
+    /// Nobody is to be led to these slots any more: their files IP and PORT go. Their containers stay recorded.
+    pub fn withdraw(&self, slots: &[Slot]) -> Result<(), Error> {
+        if slots.is_empty() {
+            return Ok(());
+        }
+        let directory = Directory::open(&self.dir, &self.dir)?;
+        for slot in slots {
+            directory.remove(&format!("{IP}.{slot}"))?;
+            directory.remove(&format!("{PORT}.{slot}"))?;
+        }
+        Ok(())
+    }
+
     /// Writes the record of the container last, so that a reader who finds an id finds the address too.
     fn write(&self, directory: &Directory, slot: &Slot, record: &InstanceRecord) -> Result<(), Error> {
         let access = Access::like(&self.dir, 0o644);
@@ -154,20 +165,10 @@ impl InstanceFiles {
     }
 }
 
-/// The files in an app's directory that are of these kinds, in order. The standard library's reader of directories panics
-/// where a directory cannot be closed; this one does not.
+/// The files in an app's directory that are of these kinds, in order.
 fn names(dir: &Path, kinds: &[&str]) -> Result<Vec<String>, Error> {
-    let fail = |errno: Errno| Error::io("read", dir, io::Error::from(errno));
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let entries = match rustix::fs::open(dir, flags, Mode::empty()) {
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
-        opened => Dir::new(opened.map_err(fail)?).map_err(fail)?,
-    };
     let is_one = |name: &String| kinds.contains(&name.split('.').next().unwrap_or_default());
-    let mut names = Vec::new();
-    for entry in entries {
-        names.extend(entry.map_err(fail)?.file_name().to_owned().into_string().ok().filter(is_one));
-    }
+    let mut names: Vec<String> = listing::names(dir)?.into_iter().filter(is_one).collect();
     names.sort();
     Ok(names)
 }

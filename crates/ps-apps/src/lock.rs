@@ -53,7 +53,7 @@ impl World {
     pub fn lock_app(&self, app: &AppName, wait: Duration) -> Result<AppLock, Error> {
         let parent = self.lib().join("data").join("formation");
         let path = parent.join(format!("{app}.lock"));
-        if let Some(token) = env::var(LOCK_VARIABLE).ok().filter(|token| is_held_by(&path, app, token)) {
+        if let Some(token) = callers_token(&path, app) {
             return Ok(AppLock { token, held: None, unfinished: None });
         }
         durable::create_root(self.lib())?;
@@ -75,6 +75,13 @@ impl World {
             }
             thread::sleep(POLL);
         }
+    }
+
+    /// What [`AppLock::token`] says, for a part of this program that knows only that the lock of `app` is held.
+    pub fn lock_token(&self, app: &AppName) -> (&'static str, OsString) {
+        let path = self.lib().join("data").join("formation").join(format!("{app}.lock"));
+        let token = callers_token(&path, app).unwrap_or_else(|| token_of(app));
+        (LOCK_VARIABLE, OsString::from(token))
     }
 
     fn way_out(&self) -> &'static str {
@@ -152,6 +159,16 @@ impl Drop for AppLock {
     }
 }
 
+/// The token that the caller of this process has given it, if the caller holds this lock.
+fn callers_token(path: &Path, app: &AppName) -> Option<String> {
+    env::var(LOCK_VARIABLE).ok().filter(|token| is_held_by(path, app, token))
+}
+
+fn token_of(app: &AppName) -> String {
+    let pid = std::process::id();
+    format!("{app} {pid} {}", start_time(pid).unwrap_or_default())
+}
+
 /// The locked file, if the lock was free. A file that was removed from its path meanwhile does not count: another program may
 /// have made and locked a new one.
 fn try_lock(path: &Path) -> Result<Option<File>, Error> {
@@ -170,8 +187,7 @@ fn try_lock(path: &Path) -> Result<Option<File>, Error> {
 
 /// Writes the holder into a lock file that we hold: `<app> <pid> <start time> <command>`.
 fn sign(mut file: &File, path: &Path, app: &AppName) -> Result<String, Error> {
-    let pid = std::process::id();
-    let token = format!("{app} {pid} {}", start_time(pid).unwrap_or_default());
+    let token = token_of(app);
     let command: Vec<_> = env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     let line = format!("{token} {}\n", command.join(" ").chars().take(200).collect::<String>());
     let written =

@@ -11,6 +11,8 @@ use crate::{Error, PsProperty, World};
 /// The property that says whether an app is started again after a reboot.
 pub const RESTORE: &str = "restore";
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// Dokku's own default.
+const DEFAULT_WAIT_TO_RETIRE: Duration = Duration::from_secs(60);
 
 /// Where a value was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +56,11 @@ pub struct Setting {
     pub origin: Origin,
 }
 
+/// What the stored property `can-scale` says ([`World::can_scale`]).
+pub fn may_be_scaled(can_scale: Option<&str>) -> bool {
+    can_scale.is_none_or(|value| value == "true")
+}
+
 impl World {
     /// The effective value of a property: the app's own, else the global one, else the default; empty counts as unset.
     pub fn ps_setting(&self, scope: Scope<'_>, property: &PsProperty) -> Result<Setting, Error> {
@@ -76,7 +83,7 @@ impl World {
     /// Whether the formation may be changed by hand: the property `can-scale` is `true` or not there. A deploy of an app.json
     /// that has counts sets it to `false` (docs/programs/ps-scale.md#what-a-change-does).
     pub fn can_scale(&self, app: &AppName) -> Result<bool, Error> {
-        Ok(self.property("ps", Scope::App(app), "can-scale")?.is_none_or(|value| value == "true"))
+        Ok(may_be_scaled(self.property("ps", Scope::App(app), "can-scale")?.as_deref()))
     }
 
     /// Whether the app is started again after a reboot: the property `restore`, which a stop by hand sets to `false`.
@@ -109,5 +116,17 @@ impl World {
         let stored = self.ps_property(app, "stop-timeout-seconds")?;
         let seconds = stored.and_then(|word| word.parse().ok());
         Ok(seconds.map_or(DEFAULT_STOP_TIMEOUT, Duration::from_secs))
+    }
+
+    /// How long an instance that was replaced lives on once clients are led to its successor: the property `wait-to-retire` of
+    /// `checks`, of the app, else of `--global`; an invalid stored value counts as the default, 60 s.
+    pub fn wait_to_retire(&self, app: &AppName) -> Result<Duration, Error> {
+        for scope in [Scope::App(app), Scope::Global] {
+            let stored = self.property("checks", scope, "wait-to-retire")?;
+            if let Some(seconds) = stored.and_then(|word| word.parse().ok()) {
+                return Ok(Duration::from_secs(seconds));
+            }
+        }
+        Ok(DEFAULT_WAIT_TO_RETIRE)
     }
 }

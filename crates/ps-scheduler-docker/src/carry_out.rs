@@ -17,6 +17,7 @@ use ps_engine::{Engine, Fault};
 use ps_rollout::{Action, Event, Outcome, Revision, Rollout, Run, State};
 use ps_scheduler::{Error, Progress, Requester};
 
+use crate::clients::Clients;
 use crate::clock;
 use crate::containers::{Containers, Done};
 use crate::look::{self, Sight};
@@ -57,6 +58,8 @@ pub(crate) struct Executor<'a> {
     silence: Option<Fault>,
     /// Set once the rollout could not be recorded.
     unwritten: Option<ps_apps::Error>,
+    /// The app's clients; `None` if nobody leads any.
+    clients: Option<Clients>,
 }
 
 /// The result of an operation that was waited for.
@@ -86,6 +89,7 @@ impl<'a> Executor<'a> {
             is_cancelled: false,
             silence: None,
             unwritten: None,
+            clients: Clients::of(containers.app),
         }
     }
 
@@ -96,6 +100,7 @@ impl<'a> Executor<'a> {
         requester: &mut Requester<'_>,
     ) -> Result<(Outcome, Written), Error> {
         self.events.extend(first);
+        self.lead_as_the_dead_may_not_have(requester);
         loop {
             self.heed(requester);
             self.take_stops();
@@ -124,8 +129,11 @@ impl<'a> Executor<'a> {
     }
 
     fn heed(&mut self, requester: &Requester<'_>) {
-        if !self.is_cancelled && requester.cancel.check().is_err() {
-            self.cancel();
+        if requester.cancel.check().is_err() {
+            if !self.is_cancelled {
+                self.cancel();
+            }
+            self.clients.iter_mut().for_each(Clients::interrupt);
         }
     }
 
@@ -168,6 +176,7 @@ impl<'a> Executor<'a> {
             for action in actions {
                 self.begin(action, requester);
             }
+            self.lead(requester);
         }
         Ok(())
     }
@@ -199,12 +208,12 @@ impl<'a> Executor<'a> {
                 self.pending.push(Box::pin(containers.start(run, revision, lane).map(Answer::OfAction)));
             }
             Action::Probe(run) => self.probe(run),
-            // No proxy stands between clients and a container, so there is nothing to switch over.
+            // Clients are led to all new containers at once, when these are recorded.
             Action::Admit(run) => {
                 self.tell(&run, Progress::Ready, requester);
                 self.events.push_back(Event::Admitted(run));
             }
-            Action::Withdraw(run) => self.events.push_back(Event::Withdrawn(run)),
+            Action::Withdraw(run) => self.withdraw(run),
             Action::End(run) => self.end(run),
             Action::Forget(run) => {
                 let is_committed = self.rollout().state() == State::Committed;
@@ -235,7 +244,45 @@ impl<'a> Executor<'a> {
         self.living.remove(run).is_some()
     }
 
+    /// What is new has no clients yet, and what ends before the commit does so whoever is led to it.
+    fn withdraw(&mut self, run: Run) {
+        let is_committed = self.rollout().state() == State::Committed;
+        match self.clients.as_mut().filter(|_| is_committed) {
+            Some(clients) => clients.withdraw(run),
+            None => self.events.push_back(Event::Withdrawn(run)),
+        }
+    }
+
+    /// Has clients led to what is recorded by now, and gives what they leave its time.
+    fn lead(&mut self, requester: &mut Requester<'_>) {
+        let Some(clients) = &mut self.clients else { return };
+        for run in clients.lead(self.containers, requester) {
+            let departure = clients.departure();
+            self.pending.push(Box::pin(async move {
+                departure.await;
+                Answer::OfAction(Done::told(Event::Withdrawn(run)))
+            }));
+        }
+    }
+
+    /// Whoever died after the commit may have led no clients yet to what it had recorded.
+    fn lead_as_the_dead_may_not_have(&mut self, requester: &mut Requester<'_>) {
+        let is_taken_over = self.containers.fresh.is_none();
+        let is_committed = self.rollout().state() == State::Committed;
+        let Some(clients) = self.clients.as_mut().filter(|_| is_taken_over) else { return };
+        clients.are_behind = true;
+        if is_committed {
+            clients.lead(self.containers, requester);
+            self.engine.run(clients.departure());
+        }
+    }
+
     fn end(&mut self, run: Run) {
+        let stay = self.clients.as_ref().and_then(|clients| clients.stay.clone());
+        if let Some(reason) = stay.filter(|_| self.rollout().state() == State::Committed) {
+            self.events.push_back(Event::Remains { run, reason });
+            return;
+        }
         self.let_go(&run);
         if self.starting.contains(&run) {
             self.containers.unwanted.borrow_mut().insert(run.clone());
@@ -309,6 +356,9 @@ impl<'a> Executor<'a> {
         if let Some(note) = done.note {
             (requester.tell)(Progress::Note(note));
         }
+        if let Some(clients) = &mut self.clients {
+            clients.are_behind |= done.has_recorded;
+        }
         match done.event {
             // The rollout hears of it when the next look finds the run alive.
             Some(Event::Started(run)) => {
@@ -337,7 +387,8 @@ impl<'a> Executor<'a> {
     }
 
     fn conclude(mut self, outcome: Outcome) -> Result<(Outcome, Written), Error> {
-        if outcome.cause.is_none() && self.silence.is_some() {
+        let do_stay = self.clients.as_ref().is_some_and(|clients| clients.stay.is_some());
+        if outcome.cause.is_none() && (self.silence.is_some() || do_stay) {
             // What was replaced may run on. The rollout stays as it is written down, so that the next verb ends it.
             return Ok((outcome, self.written));
         }

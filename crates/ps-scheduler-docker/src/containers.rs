@@ -67,6 +67,8 @@ pub(crate) struct Done {
     pub(crate) note: Option<String>,
     /// Set if the engine did not answer.
     pub(crate) silence: Option<Fault>,
+    /// Whether it has changed what is recorded of the app.
+    pub(crate) has_recorded: bool,
 }
 
 impl Done {
@@ -224,8 +226,11 @@ impl<'a> Containers<'a> {
 
     /// Commits: gives these runs their restart policies, records them durably, and names them.
     pub(crate) async fn record(&self, runs: Vec<Run>, revision: Revision) -> Done {
+        let before = self.recorded_ids();
         match self.try_record(&runs, revision).await {
-            Ok(None) => Done::told(Event::Recorded(revision)),
+            Ok(None) => {
+                Done { has_recorded: self.recorded_ids() != before, ..Done::told(Event::Recorded(revision)) }
+            }
             Ok(Some((slot, reason))) => Done::told(Event::NotRecorded { revision, slot: Some(slot), reason }),
             Err(Refusal(reason, fault)) => {
                 let silence = fault.filter(Fault::is_silence);
@@ -266,6 +271,18 @@ impl<'a> Containers<'a> {
         }
         self.app.take_names(&old, &records).await;
         Ok(None)
+    }
+
+    fn recorded_ids(&self) -> Vec<Option<String>> {
+        self.records.borrow().slots.values().map(|record| record.id.clone()).collect()
+    }
+
+    /// Of runs that go without a successor nothing is left to lead clients by.
+    pub(crate) fn hide(&self, leaving: &[Run]) -> Result<(), String> {
+        let records = self.records.borrow();
+        let is_recorded = |run: &&Run| self.id(run).is_some_and(|id| records.contains(&id));
+        let slots: Vec<Slot> = leaving.iter().filter(is_recorded).map(|run| run.slot.clone()).collect();
+        records.withdraw(&slots).map_err(|error| error.to_string())
     }
 
     /// Sets the restart policies of new runs.

@@ -7,6 +7,7 @@ mod asking;
 mod blueprint;
 mod carry_out;
 mod checks;
+mod clients;
 mod clock;
 mod containers;
 mod deploy;
