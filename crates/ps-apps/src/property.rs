@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use durable::{Access, Directory};
 
+use crate::listing;
 use crate::scope::Scope;
 use crate::state_file;
 use crate::{Error, World};
@@ -24,6 +25,12 @@ impl World {
             Some(text) => Ok(Some(text.trim_end_matches(['\n', '\r']).to_owned())),
             None => Ok(None),
         }
+    }
+
+    /// The names of the properties that are stored: any other was never set. For whoever reads many, since asking for each that is
+    /// not there costs as much as reading one.
+    pub fn stored_properties(&self, plugin: &str, scope: Scope<'_>) -> Result<Vec<String>, Error> {
+        listing::names(&self.config_dir(plugin, scope))
     }
 
     /// Sets a property. [`Error::NoSuchApp`] if the app was destroyed; then no directory of it is made again.

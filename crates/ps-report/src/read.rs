@@ -46,21 +46,33 @@ pub(crate) fn each<T: Send>(
 struct Properties<'a> {
     world: &'a World,
     scope: Scope<'a>,
-    read: RefCell<Vec<(&'static str, String)>>,
+    /// The names of those that are stored; `None` where too few are asked for, or they cannot be listed.
+    stored: Option<Vec<String>>,
+    read: RefCell<Vec<(&'static str, Option<String>)>>,
 }
 
 impl<'a> Properties<'a> {
     fn new(world: &'a World, scope: Scope<'a>) -> Self {
-        Self { world, scope, read: RefCell::default() }
+        Self { world, scope, stored: None, read: RefCell::default() }
+    }
+
+    /// The same, if nearly all of them will be asked for.
+    fn listed(world: &'a World, scope: Scope<'a>) -> Self {
+        Self { stored: world.stored_properties(PLUGIN, scope).ok(), ..Self::new(world, scope) }
     }
 
     /// The value of a property; empty if it is not set.
     fn get(&self, key: &'static str) -> Result<String, Error> {
+        self.stored(key).map(Option::unwrap_or_default)
+    }
+
+    fn stored(&self, key: &'static str) -> Result<Option<String>, Error> {
         let mut read = self.read.borrow_mut();
         if let Some((_, value)) = read.iter().find(|(known, _)| *known == key) {
             return Ok(value.clone());
         }
-        let value = self.world.property(PLUGIN, self.scope, key)?.unwrap_or_default();
+        let is_stored = self.stored.as_ref().is_none_or(|names| names.iter().any(|name| name == key));
+        let value = if is_stored { self.world.property(PLUGIN, self.scope, key)? } else { None };
         read.push((key, value.clone()));
         Ok(value)
     }
@@ -87,9 +99,13 @@ impl Reader<'_> {
 
     fn app(&self, app: &AppName, flag: Option<&str>, seen: Option<Seen>) -> Row {
         let mut row = Row::new(app.as_str());
-        let own = Properties::new(self.world, Scope::App(app));
+        let scope = Scope::App(app);
+        let own = match flag {
+            None => Properties::listed(self.world, scope),
+            Some(_) => Properties::new(self.world, scope),
+        };
         for (name, origin) in OF_APPS.iter().filter(|(name, _)| flag.is_none_or(|flag| flag == *name)) {
-            match (self.value(app, &own, *origin), origin) {
+            match (self.value(&own, *origin), origin) {
                 (Some(value), _) => row.set(name, value),
                 (None, FlagOrigin::Deployed) => {
                     row.set(name, ps_dokku::is_deployed(self.world, app).map(|yes| yes.to_string()));
@@ -122,20 +138,16 @@ impl Reader<'_> {
     }
 
     /// The value that files give; `None` where a scheduler may have to be asked.
-    fn value(
-        &self,
-        app: &AppName,
-        own: &Properties<'_>,
-        origin: FlagOrigin,
-    ) -> Option<Result<String, Error>> {
+    fn value(&self, own: &Properties<'_>, origin: FlagOrigin) -> Option<Result<String, Error>> {
         Some(match origin {
             FlagOrigin::Processes | FlagOrigin::Running | FlagOrigin::Deployed => return None,
-            // The value as it is stored. If it is empty, it is shown as empty.
-            FlagOrigin::Restore => self
-                .world
-                .property(PLUGIN, Scope::App(app), "restore")
-                .map(|value| value.unwrap_or_else(|| "true".to_owned())),
-            FlagOrigin::CanScale => self.world.can_scale(app).map(|yes| yes.to_string()),
+            // As it is stored: an empty one is shown empty.
+            FlagOrigin::Restore => {
+                own.stored("restore").map(|value| value.unwrap_or_else(|| "true".to_owned()))
+            }
+            FlagOrigin::CanScale => {
+                own.stored("can-scale").map(|value| ps_apps::may_be_scaled(value.as_deref()).to_string())
+            }
             FlagOrigin::Own(key) => own.get(key),
             FlagOrigin::Computed(key) => own.get(key).and_then(|value| match &*value {
                 "" => self.global_or_default(key),
