@@ -114,30 +114,25 @@ impl Stage {
             names.map(|(at, name)| (*name, if at == 2 { 3 } else { 1 + usize::from(at % 7 == 0) })).collect();
     }
 
+    /// Each refusal is tried by itself, all that is left at once: what is refused by itself would be refused there, too.
     fn leave_out_what_is_refused(&mut self) {
         let (all, types) = (self.variables.clone(), self.types.clone());
-        let mut refused = Vec::new();
-        for (name, value) in &all {
-            self.variables = BTreeMap::from([(*name, value.clone())]);
-            self.types = BTreeMap::from([("web", "./probe".to_owned())]);
-            if let Some(why) = self.refusal() {
-                assert!(why.contains(&format!("variable {name} ")), "{name}: {why}");
-                refused.push(*name);
-            }
+        self.types = BTreeMap::from([("web", "./probe".to_owned())]);
+        for name in self.habits.refuses {
+            self.variables = BTreeMap::from([(*name, all[name].clone())]);
+            let why = self.refusal().unwrap_or_else(|| panic!("{} takes {name}", self.habits.format));
+            assert!(why.contains(&format!("variable {name} ")), "{name}: {why}");
         }
-        assert_eq!(refused, self.habits.refuses, "variables that {} refuses", self.habits.format);
         self.variables = BTreeMap::new();
-        let mut refused_types = Vec::new();
-        for (name, command) in &types {
-            self.types = BTreeMap::from([(*name, command.clone())]);
-            if let Some(why) = self.refusal() {
-                assert!(why.contains(*name), "{name}: {why}");
-                refused_types.push(*name);
-            }
+        for name in self.habits.refuses_types {
+            self.types = BTreeMap::from([(*name, types[name].clone())]);
+            let why = self.refusal().unwrap_or_else(|| panic!("{} takes {name}", self.habits.format));
+            assert!(why.contains(*name), "{name}: {why}");
         }
-        assert_eq!(refused_types, self.habits.refuses_types, "commands that {} refuses", self.habits.format);
-        self.variables = all.into_iter().filter(|(name, _)| !refused.contains(name)).collect();
-        self.types = types.into_iter().filter(|(name, _)| !refused_types.contains(name)).collect();
+        self.variables = all.into_iter().filter(|(name, _)| !self.habits.refuses.contains(name)).collect();
+        self.types =
+            types.into_iter().filter(|(name, _)| !self.habits.refuses_types.contains(name)).collect();
+        assert_eq!(self.refusal(), None, "what {} was to take", self.habits.format);
     }
 
     /// A script that puts the administrator's variables where root alone reads them; every process is to have them.
