@@ -113,7 +113,7 @@ fn each_failure_is_survived(strategy: Strategy, counted: Counted, calls: impl It
 #[test]
 fn an_engine_that_fails_at_any_call_is_named_with_it_and_the_next_deploy_makes_it_right() {
     require_engine();
-    let (others, lists) = if std::env::var_os("FORMATION_TEST_LONG").is_some() { (1, 1) } else { (3, 6) };
+    let (others, lists) = if std::env::var_os("FORMATION_TEST_LONG").is_some() { (1, 1) } else { (5, 6) };
     thread::scope(|scope| {
         for strategy in [Strategy::Overlap, Strategy::StopFirst] {
             scope.spawn(move || each_failure_is_survived(strategy, Counted::Others, (1..60).step_by(others)));

@@ -18,10 +18,10 @@ use ps_scheduler_docker::DockerLocal;
 use crate::place::{GRACE, IMAGE, Place, SOCKET};
 
 /// How many promises are tried at a time.
-const AT_A_TIME: usize = 6;
+const AT_A_TIME: usize = 9;
 /// What ends by itself at once.
 const BAD: &str = "exit 1";
-/// How long something must live in a deploy of which a part ends at once: longer than a busy machine needs to see that.
+/// How long what ends at once would have to live in a deploy: longer than a busy machine needs to see its end.
 const LONG: Duration = Duration::from_secs(20);
 
 struct Containers {
@@ -30,7 +30,7 @@ struct Containers {
     engine: Engine,
 }
 
-/// docker-local, with a longer gate where something is not to pass it.
+/// docker-local, with a longer gate for each type that is not to pass it.
 struct Patient(Place);
 
 impl Scheduler for Patient {
@@ -48,8 +48,12 @@ impl Scheduler for Patient {
 
     fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
         let mut plan = plan.clone();
-        if plan.release.processes.iter().any(|process| process.command.as_deref() == Some(BAD)) {
-            plan.rules.values_mut().for_each(|rules| rules.minimum_life = LONG);
+        for process in &plan.release.processes {
+            if process.command.as_deref() == Some(BAD)
+                && let Some(rules) = plan.rules.get_mut(&process.process_type)
+            {
+                rules.minimum_life = LONG;
+            }
         }
         self.0.docker.deploy(&plan, requester)
     }
@@ -123,6 +127,11 @@ impl Harness for Containers {
 
     fn patience(&self) -> Duration {
         Duration::from_secs(60)
+    }
+
+    /// Every third step, and with `FORMATION_TEST_LONG=1` every step.
+    fn stride(&self) -> usize {
+        if std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1") { 1 } else { 3 }
     }
 }
 

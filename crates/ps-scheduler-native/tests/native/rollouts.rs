@@ -80,10 +80,15 @@ impl Harness for Processes {
     fn patience(&self) -> Duration {
         Duration::from_secs(60)
     }
+
+    /// Every third step, and with `FORMATION_TEST_LONG=1` every step.
+    fn stride(&self) -> usize {
+        if std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1") { 1 } else { 3 }
+    }
 }
 
 /// How many promises are tried at a time.
-const AT_A_TIME: usize = 8;
+const AT_A_TIME: usize = 9;
 
 #[test]
 fn what_fails_is_refused_or_is_cancelled_leaves_the_same_processes() {

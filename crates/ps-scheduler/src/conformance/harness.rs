@@ -37,6 +37,12 @@ pub trait Harness {
         Duration::from_secs(30)
     }
 
+    /// The caller of a verb dies at every step of it, or at every second, third, … one where each try takes long. The promises
+    /// begin with different steps, so that together they try every step.
+    fn stride(&self) -> usize {
+        1
+    }
+
     /// Carries out a plan and kills the caller at a step, counted from 0; `false` if the plan was done before that step.
     /// The caller undoes nothing. By default it is killed by a panic in the `step`-th progress message. A scheduler with
     /// finer steps implements this itself.

@@ -203,7 +203,7 @@ fn a_scheduler_that_breaks_a_promise_is_caught() {
     let stop_first = rollouts::stop_first_never_has_two_and_is_back_after_a_failure;
     assert!(one_way(Strategy::Overlap, stop_first));
     assert!(is_caught(Carelessness::Forgets, |harness| {
-        rollouts::the_same_verb_again_after_a_death_at_any_step_ends_as_wanted(harness, Strategy::Overlap);
+        rollouts::the_same_deploy_again_after_a_death_at_any_step_ends_as_wanted(harness, Strategy::Overlap);
     }));
     for promise in stops::of_stops() {
         assert!(is_caught(Carelessness::StopsBehindABack, promise));
