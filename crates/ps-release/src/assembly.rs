@@ -64,10 +64,10 @@ pub fn assemble(
     for process in procfile.iter().flat_map(|procfile| procfile.entries()) {
         let process_type = process.process_type();
         app_json.settings(process_type.as_str()).map_err(Error::BadAppJson)?;
-        app_json.judge_checks(process_type.as_str()).map_err(Error::BadAppJson)?;
     }
     let assembled = put_together(world, app, source, procfile, app_json)?;
     for process in &assembled.release.processes {
+        app_json.judge_checks(process.process_type.as_str()).map_err(Error::BadAppJson)?;
         if let Some(what) = process.settings.contradiction() {
             return Err(Error::Contradiction { process_type: process.process_type.clone(), what });
         }
@@ -92,19 +92,20 @@ fn put_together(
             Ok(command) => command,
             Err(source) => return Err(Error::NotText { process_type, source }),
         };
-        processes.push(Process {
-            checks: checks(app_json, &process_type),
-            strategy: app_json.strategy(process_type.as_str()),
-            max_parallel: app_json.max_parallel(process_type.as_str()),
-            ..Process::new(process_type, Some(command.to_owned()))
-        });
+        processes.push(Process::new(process_type, Some(command.to_owned())));
     }
     if let Some(command) = start_command(world, app, &source)? {
         replace_first(&mut processes, command, &source);
     }
     let stored = world.stored_settings(app)?;
     if let Source::Image(_) = &source {
-        add_types(&mut processes, stored.types().chain(app_json.types_with_settings()));
+        let set = stored.types().chain(app_json.types_with_settings());
+        add_types(&mut processes, set.chain(app_json.checked_types()).chain(app_json.formation_types()));
+    }
+    for process in &mut processes {
+        let name = process.process_type.as_str();
+        (process.strategy, process.max_parallel) = (app_json.strategy(name), app_json.max_parallel(name));
+        process.checks = checks(app_json, &process.process_type);
     }
     let tasks = if is_run_here(world, &source) { tasks::of(app_json, &processes)? } else { Vec::new() };
     for Task { process_type, command, settings } in tasks {
