@@ -65,6 +65,8 @@ mod reset;
 mod restart;
 #[path = "ps_lifecycle/restore.rs"]
 mod restore;
+#[path = "ps_lifecycle/rollback.rs"]
+mod rollback;
 #[path = "ps_lifecycle/rollout.rs"]
 mod rollout;
 #[path = "ps_lifecycle/said.rs"]

@@ -45,6 +45,12 @@ pub struct Deployed {
     pub scale_source: String,
     /// Whether the formation may be changed by hand.
     pub can_scale: bool,
+    /// The engine's id of the image; `None` for a directory, and where nobody has asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The number of the kept release that is deployed again; `None`: it is a new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<u64>,
 }
 
 /// A record with the number of its release.
@@ -72,8 +78,11 @@ impl Numbered<'_> {
             at: self.at,
             kind: deployed.kind.clone(),
             place: deployed.place.clone(),
+            content: resolved.as_deref().and_then(|path| tree_digest::of(path).ok()),
             directory: resolved.and_then(|path| path.into_os_string().into_string().ok()),
             digest: digest.map(|begin| deployed.place[begin + 1..].to_owned()),
+            image: deployed.image.clone(),
+            restores: deployed.restores,
             scheduler: deployed.scheduler.clone(),
             procfile: deployed.procfile.as_ref().map(Text::from),
             app_json: deployed.app_json.as_ref().map(Text::from),

@@ -43,8 +43,18 @@ pub struct KeptRelease {
     pub place: String,
     /// Where that path led to, links resolved; `null` for an image, and for a path that is no text.
     pub directory: Option<String>,
+    /// The digest of what lay in that directory when its deploy had succeeded, `sha256:…`; not there for an image, for a directory that could
+    /// not be read or is too large, and in releases that an earlier version kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
     /// The digest of the image, `sha256:…`, if its name had one; else `null`.
     pub digest: Option<String>,
+    /// The engine's id of the image that ran; not there for a directory, and in releases that an earlier version kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The number of the release that this one deployed again, if it came of a rollback.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restores: Option<u64>,
     /// The scheduler that ran it.
     pub scheduler: String,
     /// The Procfile; `null` if there was none.
@@ -62,6 +72,18 @@ impl World {
         let directory = self.releases_dir(app);
         let numbers = numbers(&directory)?;
         Ok(numbers.into_iter().rev().map(|number| read(&directory, number)).collect())
+    }
+
+    /// The kept release of that number; `None`: there is none.
+    pub fn kept_release(&self, app: &AppName, number: u64) -> Result<Option<KeptRelease>, Error> {
+        let directory = self.releases_dir(app);
+        let is_there = numbers(&directory)?.contains(&number);
+        is_there.then(|| read(&directory, number)).transpose()
+    }
+
+    /// The number of the app's newest release, the one that was deployed last; `None`: none was.
+    pub fn newest_release(&self, app: &AppName) -> Result<Option<u64>, Error> {
+        Ok(numbers(&self.releases_dir(app))?.last().copied())
     }
 
     /// Which number the next release of an app gets.

@@ -107,6 +107,8 @@ impl World {
             scale: self.formation(app)?.scale,
             scale_source: self.formation_origin(app)?.as_str().to_owned(),
             can_scale: self.can_scale(app)?,
+            image: None,
+            restores: None,
         }))
     }
 

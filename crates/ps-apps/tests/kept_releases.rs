@@ -47,6 +47,8 @@ fn release(place: &str, procfile: &[u8]) -> Deployed {
         scale: vec![StoredEntry { name: "web".to_owned(), count: 2 }],
         scale_source: FormationOrigin::Argument.as_str().to_owned(),
         can_scale: true,
+        image: None,
+        restores: None,
     }
 }
 
@@ -70,6 +72,37 @@ fn a_release_comes_back_as_it_was_deployed() {
     assert_eq!(fs::metadata(&file).expect("there").permissions().mode() & 0o7777, 0o600);
     let json = fs::read_to_string(file).expect("text");
     assert!(json.contains("web: caf\u{e9} --to=2\\n"), "the Procfile is text: {json}");
+}
+
+#[test]
+fn a_release_knows_what_its_directory_held_which_image_ran_and_what_it_deployed_again() {
+    let place = Place::new();
+    let tree = place.directory.path().join("r1");
+    fs::create_dir(&tree).expect("a directory");
+    fs::write(tree.join("web.js"), "1").expect("written");
+    let typed = tree.display().to_string();
+    place.deploy(&release(&typed, b"web: run\n"));
+    place.deploy(&Deployed { restores: Some(1), ..release(&typed, b"web: run\n") });
+    let id = format!("sha256:{}", "b".repeat(64));
+    place.deploy(&Deployed {
+        kind: "docker-image".to_owned(),
+        image: Some(id.clone()),
+        ..release("box:1", b"web: run\n")
+    });
+    let kept = |number| place.world.kept_release(&place.app, number).expect("readable");
+    let (first, second, third) = (kept(1).expect("kept"), kept(2).expect("kept"), kept(3).expect("kept"));
+    assert_eq!(first.content, Some(tree_digest::of(&tree).expect("a digest")));
+    assert_eq!((first.content.clone(), first.restores, second.restores), (second.content, None, Some(1)));
+    assert_eq!((third.image, third.content), (Some(id), None));
+    assert_eq!(kept(4), None);
+    assert_eq!(place.world.newest_release(&place.app).expect("readable"), Some(3));
+    // One that an earlier version kept has none of it.
+    let file = place.releases().join("1.json");
+    let mut json: serde_json::Value =
+        serde_json::from_slice(&fs::read(&file).expect("a file")).expect("JSON");
+    json.as_object_mut().expect("an object").remove("content");
+    fs::write(&file, json.to_string()).expect("written");
+    assert_eq!(kept(1).expect("kept").content, None);
 }
 
 #[test]

@@ -36,6 +36,8 @@ const MOST_OF_LAST_LINES: usize = 64 << 10;
 
 /// What an image says about where its files are and how they are used.
 pub struct Image {
+    /// The id of the image, `sha256:…`.
+    pub id: String,
     /// The labels of the image.
     pub labels: HashMap<String, String>,
     /// The variables of the image, each as `NAME=value`.
@@ -153,12 +155,10 @@ impl Engine {
 
     /// What an image says about itself.
     pub async fn image(&self, name: &str) -> Result<Image, Fault> {
-        let config = self
-            .within("describe an image", SHORT, self.docker.inspect_image(name))
-            .await?
-            .config
-            .unwrap_or_default();
+        let image = self.within("describe an image", SHORT, self.docker.inspect_image(name)).await?;
+        let config = image.config.unwrap_or_default();
         Ok(Image {
+            id: image.id.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
             environment: config.env.unwrap_or_default(),
             directory: config.working_dir.unwrap_or_default(),

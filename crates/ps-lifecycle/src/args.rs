@@ -1,5 +1,7 @@
 //! The command line. Parsing checks every argument; it reads no file and no clock.
 
+mod releases;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use ps_apps::SnapshotName;
 use ps_cli::Format;
 
 use crate::moment::Moment;
+pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
 ///
@@ -54,6 +57,8 @@ pub(crate) enum Verb {
     /// Deploys the source of the last deploy again
     Rebuild(AppsArgs),
     Restore(RestoreArgs),
+    Rollback(RollbackArgs),
+    Releases(ReleasesArgs),
     Signal(SignalArgs),
     /// Sets the counters of restarts to 0; running instances are left alone
     Reset(TargetArgs),
@@ -118,6 +123,9 @@ pub(crate) struct DeployArgs {
     /// With --dry-run: one JSON object a line
     #[arg(long, requires = "dry_run")]
     pub(crate) json: bool,
+    /// No option: the number of the kept release that a rollback deploys again.
+    #[arg(skip)]
+    pub(crate) restores: Option<u64>,
 }
 
 /// Makes the instances match the formation: starts missing ones, stops surplus ones, touches no others

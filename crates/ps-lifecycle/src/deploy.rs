@@ -6,11 +6,14 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use env_files::MAX_ENV_FILE_BYTES;
 use formation::{AppName, Formation, Which};
-use ps_apps::{AppLock, Bytes, Deployed, FormationOrigin, SchedulerName, Scope, StoredEntry, World};
+use ps_apps::{
+    AppLock, Bytes, Deployed, FormationOrigin, KeptRelease, SchedulerName, Scope, StoredEntry, World,
+};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
 use ps_release::{Checkout, CommandLine, Counts, Environment, Release, Source, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
+use ps_scheduler_docker::DockerLocal;
 
 use crate::args::DeployArgs;
 use crate::session::Session;
@@ -60,6 +63,23 @@ pub(crate) fn of_record(session: &Session, lock: &AppLock, app: &AppName, record
     deploy(session, lock, app, &args, &Checkout::of_record(record)?)
 }
 
+/// Deploys a kept release again. Types that the app has now keep their counts, and one that only that release had gets the count that it had.
+/// The caller holds the lock.
+pub(crate) fn of_kept(session: &Session, lock: &AppLock, app: &AppName, kept: &KeptRelease) -> Result<()> {
+    let checkout = Checkout::of_kept(kept)?;
+    let now = session.world.formation(app)?;
+    let is_missing =
+        |entry: &&StoredEntry| entry.count > 0 && !now.effective().contains_key(entry.name.as_str());
+    let scale = if checkout.parsed_app_json()?.formation()?.is_empty() {
+        let missing = kept.formation.iter().filter(is_missing);
+        missing.map(|entry| format!("{}={}", entry.name, entry.count)).collect()
+    } else {
+        vec![]
+    };
+    let (scheduler, restores) = (Some(kept.scheduler.clone()), Some(kept.number));
+    deploy(session, lock, app, &DeployArgs { scheduler, scale, restores, ..of_nothing(app) }, &checkout)
+}
+
 /// The arguments of a deploy without options.
 fn of_nothing(app: &AppName) -> DeployArgs {
     DeployArgs {
@@ -74,6 +94,7 @@ fn of_nothing(app: &AppName) -> DeployArgs {
         env_file: None,
         dry_run: false,
         json: false,
+        restores: None,
     }
 }
 
@@ -144,7 +165,9 @@ fn deploy(
         let (formation, source) = formation;
         // Where this deploy does not say it, whoever said it before did.
         let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
+        let image = image(world, &name, &checkout.source)?;
         let record = record(&name, checkout, formation.scale, source, counts.can_scale());
+        let record = Deployed { image, restores: args.restores, ..record };
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         roll_out(session, lock, scheduler.as_ref(), &plan)
     })();
@@ -310,6 +333,16 @@ fn record(
         scale,
         scale_source: scale_source.as_str().to_owned(),
         can_scale,
+        image: None,
+        restores: None,
+    }
+}
+
+/// The id of the image that is deployed, if there is one: its name may mean another image tomorrow.
+fn image(world: &World, name: &SchedulerName, source: &Source) -> Result<Option<String>> {
+    match (name, source) {
+        (SchedulerName::DockerLocal, Source::Image(image)) => Ok(DockerLocal::new(world).image_id(image)?),
+        _ => Ok(None),
     }
 }
 

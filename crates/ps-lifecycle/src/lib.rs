@@ -20,11 +20,13 @@ mod processes;
 mod provision;
 mod rebuild;
 mod release;
+mod releases;
 mod reload;
 mod reset;
 mod restart;
 mod restore;
 mod retire;
+mod rollback;
 mod session;
 mod signal;
 mod snapshot;
@@ -74,6 +76,8 @@ pub fn run() -> Result<Outcome> {
         Verb::Restart(args) => restart::run(&session, args),
         Verb::Rebuild(args) => rebuild::run(&session, args),
         Verb::Restore(args) => restore::run(&session, args),
+        Verb::Rollback(args) => rollback::run(&session, args),
+        Verb::Releases(args) => releases::run(&session, args),
         Verb::Signal(args) => signal::run(&session, args),
         Verb::Reload(args) => reload::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),

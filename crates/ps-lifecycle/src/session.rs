@@ -37,8 +37,14 @@ pub(crate) struct Session {
 impl Session {
     /// Reads the environment. Verbs that change something catch Ctrl-C to clean up; other verbs simply end.
     pub(crate) fn open(args: &Args) -> Result<Self> {
-        let reads =
-            matches!(args.verb, Verb::Status(_) | Verb::Logs(_) | Verb::Inspect(_) | Verb::Processes(_));
+        let reads = matches!(
+            args.verb,
+            Verb::Status(_)
+                | Verb::Logs(_)
+                | Verb::Inspect(_)
+                | Verb::Processes(_)
+                | Verb::Releases(_)
+        );
         let cancel = if reads { Cancel::default() } else { on_signal()? };
         let quiet = args.quiet || say::quiet();
         let world = World::from_env()?;

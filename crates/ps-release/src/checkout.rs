@@ -1,5 +1,7 @@
 //! What an app is run from, and the files that it brings: a directory with a Procfile, an image, or one command.
 
+mod kept;
+
 use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;

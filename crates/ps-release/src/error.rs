@@ -56,6 +56,45 @@ pub enum Error {
         /// The recorded word.
         kind: String,
     },
+    /// The directory of a kept release is not there any more.
+    #[error("release {number} cannot come back: it ran in {}, which is not there any more", directory.display())]
+    GoneRelease {
+        /// Its number.
+        number: u64,
+        /// Where it ran.
+        directory: PathBuf,
+    },
+    /// The directory of a kept release holds something else by now.
+    #[error(
+        "release {number} cannot come back: {} does not hold what was deployed then{which}; to run what it holds now, deploy it",
+        directory.display()
+    )]
+    ChangedRelease {
+        /// Its number.
+        number: u64,
+        /// Where it ran.
+        directory: PathBuf,
+        /// What was changed, in brackets; empty if nothing that is there says so.
+        which: String,
+    },
+    /// The directory of a kept release cannot be read as it could be then.
+    #[error("release {number} cannot come back")]
+    UnreadableRelease {
+        /// Its number.
+        number: u64,
+        /// Why.
+        source: Box<tree_digest::Error>,
+    },
+    /// Of a kept release nobody knows what was deployed.
+    #[error("release {number} cannot come back: it was deployed from {place}, and {why}: deploy it anew")]
+    UnknownRelease {
+        /// Its number.
+        number: u64,
+        /// Where it was deployed from, as it was typed.
+        place: String,
+        /// What is not known.
+        why: String,
+    },
     /// Inside Dokku: the source that is being deployed has no Procfile.
     #[error("App {app} has no Procfile, which says what to run: add one (web: <command>) and push again")]
     NothingToRun {

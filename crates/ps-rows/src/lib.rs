@@ -5,6 +5,7 @@ mod failure;
 mod limits;
 mod log;
 mod process;
+mod release;
 mod status;
 
 use std::io::{self, Write};
@@ -15,6 +16,7 @@ pub use exit::{ExitRow, OutOfMemoryRow};
 pub use limits::LimitsRow;
 pub use log::LogRow;
 pub use process::{ProcessRow, processes_csv};
+pub use release::ReleaseRow;
 pub use status::{StatusRow, status_csv};
 
 /// Writes one object a line, and hands all of them on.

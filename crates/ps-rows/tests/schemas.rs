@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
+use ps_apps::{KeptRelease, StoredEntry};
 use ps_rollout::Role;
-use ps_rows::{LogRow, ProcessRow, StatusRow};
+use ps_rows::{LogRow, ProcessRow, ReleaseRow, StatusRow};
 use ps_scheduler::{Instance, Limits, LogLine, OsProcess};
 use serde::Serialize;
 use serde_json::Value;
@@ -150,4 +151,38 @@ fn a_row_of_processes_is_what_its_schema_says() {
     ps_rows::processes_csv(&mut csv, &[row]).expect("memory takes what is written");
     let wanted = "app,process_type,index,pid,user,cpu_percent,memory_bytes,elapsed,command\nshop,web,1,4711,shop,0.5,4096,01:02,node web.js\n";
     assert_eq!(String::from_utf8_lossy(&csv), wanted);
+}
+
+#[test]
+fn a_row_of_releases_is_what_its_schema_says_of_a_directory_and_of_an_image() {
+    let schema = parsed(include_str!("../../../docs/schemas/ps-lifecycle-releases.json"));
+    let directory = KeptRelease {
+        format: 1,
+        number: 7,
+        at: Timestamp::UNIX_EPOCH,
+        kind: "directory".to_owned(),
+        place: "/srv/current".to_owned(),
+        directory: Some("/srv/releases/7".to_owned()),
+        content: Some("sha256:0a".to_owned()),
+        digest: None,
+        image: None,
+        restores: Some(3),
+        scheduler: "native".to_owned(),
+        procfile: None,
+        app_json: None,
+        formation: vec![StoredEntry { name: "web".to_owned(), count: 2 }],
+    };
+    let image = KeptRelease {
+        kind: "docker-image".to_owned(),
+        directory: None,
+        content: None,
+        image: Some("sha256:0b".to_owned()),
+        restores: None,
+        ..directory.clone()
+    };
+    for kept in [directory, image] {
+        let row = held_to(&schema, &ReleaseRow::of("shop", kept, true));
+        assert_eq!(keys(&row), keys(&schema["properties"]));
+        assert_eq!(row["formation"]["web"], 2);
+    }
 }

@@ -1,4 +1,4 @@
-//! Reads a file of an app's image without running anything from it. The container that is made for it belongs to the process
+//! What an app's image is, and what a file in it holds, without running anything from it. The container that is made for it belongs to the process
 //! that reads; one whose reader has died is removed by the next reader, and when the app is retired or destroyed.
 
 use std::hash::{BuildHasher, RandomState};
@@ -14,6 +14,16 @@ use crate::failed::failed;
 use crate::label;
 
 impl DockerLocal {
+    /// The id of the image of that name; `None` if the engine has no such image.
+    pub fn image_id(&self, image: &str) -> Result<Option<String>, Error> {
+        let engine = self.engine()?;
+        match engine.run(engine.image(image)) {
+            Ok(image) => Ok(Some(image.id)),
+            Err(fault) if fault.is_gone() => Ok(None),
+            Err(fault) => Err(failed(fault, format!("look at the image {image}"))),
+        }
+    }
+
     /// The content of a regular file of an image. Of a file over 1 MiB, one byte more than that is returned. `None` if
     /// there is no such file. `path` is relative to the image's working directory.
     pub fn image_file(&self, app: &AppName, image: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {

@@ -13,12 +13,12 @@ use crate::home::{self, Home, table};
 use crate::plans::actions;
 use crate::program::Ran;
 
-const IMAGE: &str = "formation-test/busybox:latest";
+pub(crate) const IMAGE: &str = "formation-test/busybox:latest";
 /// What one look at an engine may take, and a second for the rest.
 const ENGINE_DEADLINE: Duration = Duration::from_secs(11);
 
 /// Whether an engine has the image; if not, the test is skipped.
-fn has_engine() -> bool {
+pub(crate) fn has_engine() -> bool {
     static HAS_ENGINE: OnceLock<bool> = OnceLock::new();
     let has_engine = *HAS_ENGINE.get_or_init(|| {
         let mut docker = Command::new("docker");
@@ -32,11 +32,11 @@ fn has_engine() -> bool {
 }
 
 /// Containers are found by the app's name: one of this run, and nobody else's.
-fn name(stem: &str) -> String {
+pub(crate) fn name(stem: &str) -> String {
     format!("{stem}-{}", std::process::id())
 }
 
-fn containers(app: &str, format: &str) -> Vec<String> {
+pub(crate) fn containers(app: &str, format: &str) -> Vec<String> {
     let label = format!("label=com.dokku.app-name={app}");
     let listed = Command::new("docker")
         .args(["ps", "-a", "--no-trunc", "--filter", &label, "--format", format])
@@ -45,7 +45,7 @@ fn containers(app: &str, format: &str) -> Vec<String> {
     listed.lines().map(str::to_owned).collect()
 }
 
-fn inspect(home: &Home, app: &str) -> Value {
+pub(crate) fn inspect(home: &Home, app: &str) -> Value {
     serde_json::from_str(&home.does(&["ps-lifecycle", "inspect", app])).expect("JSON")
 }
 

@@ -41,6 +41,9 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
                 "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
             ))
         }
+        Verb::Rollback(_) | Verb::Releases(_) => Err(Refusal::failed(
+            "inside Dokku no releases are kept: an image of before is deployed by its tag, with tags:deploy",
+        )),
         Verb::Boot(_) => {
             Err(Refusal::failed("inside Dokku, apps come back by Dokku's own unit, dokku-redeploy.service"))
         }

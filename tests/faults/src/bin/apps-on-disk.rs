@@ -82,6 +82,8 @@ fn record(world: &World, app: &App, release: &str, count: &str) -> Result<(), Er
         scale: entries(&[&format!("web={count}")]),
         scale_source: FormationOrigin::AppJson.as_str().to_owned(),
         can_scale: false,
+        image: None,
+        restores: None,
     };
     world.record_deploy(&app.name, &deployed)
 }

@@ -1,0 +1,60 @@
+//! A kept release as a source: exactly what was deployed then, or a refusal. The path that was typed may lead elsewhere by now, and the
+//! name of an image may mean another one; so a directory is the one that the path led to, with the content that it had, and an
+//! image is the one with its id.
+
+use std::path::Path;
+use std::time::SystemTime;
+
+use ps_apps::{KeptRelease, Text};
+
+use super::{Checkout, Kind};
+use crate::Error;
+
+impl Checkout {
+    /// What a kept release was deployed from, with the files as they were then.
+    ///
+    /// # Errors
+    /// Its directory is gone, holds something else now, or nobody knows what it held.
+    pub fn of_kept(kept: &KeptRelease) -> Result<Self, Error> {
+        let kind = Kind::parse(&kept.kind);
+        let kind = kind.ok_or_else(|| Error::UnknownSource { kind: kept.kind.clone() })?;
+        let place = match kind {
+            Kind::Image => image(kept),
+            Kind::Directory | Kind::Command => directory(kept)?,
+        };
+        let bytes = |file: &Option<Text>| file.clone().map(Text::into_bytes);
+        let (procfile, app_json) = (bytes(&kept.procfile), bytes(&kept.app_json));
+        Ok(Self { kind, source: kind.source(place), procfile, app_json, dokku_scale: None })
+    }
+}
+
+/// A name with a digest means one image for ever; any other name is replaced by the id of the image that it meant.
+fn image(kept: &KeptRelease) -> String {
+    let id = kept.image.clone().filter(|_| kept.digest.is_none());
+    id.unwrap_or_else(|| kept.place.clone())
+}
+
+/// Where the release ran, as it was typed if that still leads there.
+fn directory(kept: &KeptRelease) -> Result<String, Error> {
+    let number = kept.number;
+    let unknown =
+        |why: &str| Error::UnknownRelease { number, place: kept.place.clone(), why: why.to_owned() };
+    let resolved = kept.directory.as_deref().ok_or_else(|| unknown("nothing says where that led to"))?;
+    let directory = Path::new(resolved);
+    if !directory.is_dir() {
+        return Err(Error::GoneRelease { number, directory: directory.to_owned() });
+    }
+    let held = kept.content.as_deref().ok_or_else(|| unknown("nothing says what it held"))?;
+    let holds = tree_digest::of(directory)
+        .map_err(|source| Error::UnreadableRelease { number, source: Box::new(source) })?;
+    if holds != held {
+        let deployed = SystemTime::from(kept.at);
+        let changed = tree_digest::changed_since(directory, deployed);
+        let changed = changed.filter(|path| !path.as_os_str().is_empty());
+        let which = changed.map(|path| format!(" ({} was changed since)", path.display()));
+        let (directory, which) = (directory.to_owned(), which.unwrap_or_default());
+        return Err(Error::ChangedRelease { number, directory, which });
+    }
+    let still_leads_there = Path::new(&kept.place).canonicalize().is_ok_and(|path| path == directory);
+    Ok(if still_leads_there { kept.place.clone() } else { resolved.to_owned() })
+}
