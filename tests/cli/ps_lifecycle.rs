@@ -69,6 +69,8 @@ mod restore;
 mod rollback;
 #[path = "ps_lifecycle/rollout.rs"]
 mod rollout;
+#[path = "ps_lifecycle/run.rs"]
+mod run;
 #[path = "ps_lifecycle/said.rs"]
 mod said;
 #[path = "ps_lifecycle/schedule.rs"]
@@ -87,6 +89,8 @@ mod start;
 mod stop;
 #[path = "ps_lifecycle/supervisor.rs"]
 mod supervisor;
+#[path = "ps_lifecycle/terminal.rs"]
+mod terminal;
 #[path = "ps_lifecycle/units.rs"]
 mod units;
 #[path = "ps_lifecycle/upgrade.rs"]

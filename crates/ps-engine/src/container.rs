@@ -1,6 +1,7 @@
 //! One container, as the engine's list has it.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use bollard::models::ContainerSummary;
 use formation::{Exit, State};
@@ -24,6 +25,8 @@ pub struct Container {
     pub is_over: bool,
     /// Whether its process was never started.
     pub is_new: bool,
+    /// When it was made, counted from 1970.
+    pub created: Duration,
     labels: HashMap<String, String>,
 }
 
@@ -54,6 +57,9 @@ impl From<ContainerSummary> for Container {
             ip,
             is_over: matches!(word.as_str(), "exited" | "dead"),
             is_new: word == "created",
+            created: Duration::from_secs(
+                summary.created.and_then(|seconds| seconds.try_into().ok()).unwrap_or(0),
+            ),
             labels: summary.labels.unwrap_or_default(),
         }
     }

@@ -11,8 +11,8 @@ use bollard::errors::Error;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
-use hyper::header::{HOST, HeaderValue};
-use hyper::{Request, Response, Uri};
+use hyper::header::{CONTENT_TYPE, HOST, HeaderValue};
+use hyper::{Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::UnixStream;
@@ -24,27 +24,57 @@ const MAX_BODY_BYTES: usize = 16 << 20;
 
 /// Sends one request, and returns when the head of the response has arrived.
 pub(crate) async fn send(socket: PathBuf, request: BollardRequest) -> Result<Response<Incoming>, Error> {
-    let connecting = tokio::time::timeout(CONNECT, UnixStream::connect(&socket)).await;
-    let stream = connecting.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    let stream = connect(&socket).await?;
     let stream = Bounded::new(stream, request.uri().path());
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     Ok(sender.send_request(in_origin_form(request)).await?)
 }
 
+/// A connection to the engine, made within [`CONNECT`].
+pub(crate) async fn connect(socket: &Path) -> io::Result<UnixStream> {
+    let connecting = tokio::time::timeout(CONNECT, UnixStream::connect(socket)).await;
+    connecting.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
 /// The whole JSON document at `path`.
 pub(crate) async fn get(socket: &Path, path: &str) -> Result<Value, Error> {
-    let request = Request::get(path).body(bollard::body_full(Bytes::new()))?;
+    answer(socket, Request::get(path).body(bollard::body_full(Bytes::new()))?).await
+}
+
+/// The answer to a document that is sent to `path`; null if it has no words.
+pub(crate) async fn post(socket: &Path, path: &str, body: Option<&Value>) -> Result<Value, Error> {
+    let body = body.map(Value::to_string).unwrap_or_default();
+    let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+    answer(socket, request.body(bollard::body_full(Bytes::from(body)))?).await
+}
+
+/// The same, when the head of the answer is there.
+pub(crate) async fn begin_post(socket: &Path, path: &str) -> Result<Response<Incoming>, Error> {
+    let response =
+        send(socket.to_owned(), Request::post(path).body(bollard::body_full(Bytes::new()))?).await?;
+    let status = response.status();
+    if status.is_success() { Ok(response) } else { Err(refusal(status, json(response).await?)) }
+}
+
+async fn answer(socket: &Path, request: BollardRequest) -> Result<Value, Error> {
     let response = send(socket.to_owned(), request).await?;
     let status = response.status();
+    let value = json(response).await?;
+    if status.is_success() { Ok(value) } else { Err(refusal(status, value)) }
+}
+
+/// The document of an answer, whole; null if there is none.
+pub(crate) async fn json(response: Response<Incoming>) -> Result<Value, Error> {
     let body = Limited::new(response.into_body(), MAX_BODY_BYTES).collect().await;
     let bytes = body.map_err(io::Error::other)?.to_bytes();
-    let value: Value = serde_json::from_slice(&bytes)?;
-    if status.is_success() {
-        return Ok(value);
-    }
+    Ok(if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes)? })
+}
+
+/// The error of an answer with that status.
+pub(crate) fn refusal(status: StatusCode, value: Value) -> Error {
     let message = value["message"].as_str().unwrap_or_default().to_owned();
-    Err(Error::DockerResponseServerError { status_code: status.as_u16(), message })
+    Error::DockerResponseServerError { status_code: status.as_u16(), message }
 }
 
 fn in_origin_form(mut request: BollardRequest) -> BollardRequest {

@@ -1,6 +1,7 @@
 //! The command line. Parsing checks every argument; it reads no file and no clock.
 
 mod releases;
+mod run;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use ps_cli::Format;
 
 use crate::moment::Moment;
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
+pub(crate) use run::{EnterArgs, RunArgs};
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
 ///
@@ -59,6 +61,8 @@ pub(crate) enum Verb {
     Restore(RestoreArgs),
     Rollback(RollbackArgs),
     Releases(ReleasesArgs),
+    Run(RunArgs),
+    Enter(EnterArgs),
     Signal(SignalArgs),
     /// Sets the counters of restarts to 0; running instances are left alone
     Reset(TargetArgs),

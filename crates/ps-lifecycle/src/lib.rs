@@ -9,6 +9,7 @@ mod destroy;
 mod dokku;
 mod each;
 mod elsewhere;
+mod enter;
 mod finish;
 mod inspect;
 mod interrupted;
@@ -27,6 +28,7 @@ mod restart;
 mod restore;
 mod retire;
 mod rollback;
+mod run;
 mod session;
 mod signal;
 mod snapshot;
@@ -78,6 +80,8 @@ pub fn run() -> Result<Outcome> {
         Verb::Restore(args) => restore::run(&session, args),
         Verb::Rollback(args) => rollback::run(&session, args),
         Verb::Releases(args) => releases::run(&session, args),
+        Verb::Run(args) => run::run(&session, args),
+        Verb::Enter(args) => enter::run(&session, args),
         Verb::Signal(args) => signal::run(&session, args),
         Verb::Reload(args) => reload::run(&session, args),
         Verb::Reset(args) => reset::run(&session, args),

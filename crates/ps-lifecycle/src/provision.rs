@@ -31,22 +31,37 @@ pub(crate) fn for_start(session: &Session, app: &AppName, which: &Which) -> Opti
     leave(session, app, &scheduler, Some(which))
 }
 
+/// Has what is left of a one-off of the app ended if this program dies before the value is dropped. `None`: that is left to `retire`.
+pub(crate) fn for_one_off(session: &Session, app: &AppName) -> Option<Provision> {
+    let scheduler = session.world.scheduler_name(app).ok()?;
+    word(session, app, &scheduler, vec!["--quiet", "retire", app.as_str()])
+}
+
 fn leave(
     session: &Session,
     app: &AppName,
     scheduler: &SchedulerName,
     starts: Option<&Which>,
 ) -> Option<Provision> {
-    let world = &session.world;
-    // Inside Dokku it is Dokku that records and calls the hooks.
-    if *scheduler != SchedulerName::Native || world.inside_dokku() {
-        return None;
-    }
     let mut arguments = vec!["--quiet", "--wait", PATIENCE_SECONDS, "finish", app.as_str()];
     let which = starts.map(Which::to_string);
     if let Some(which) = &which {
         arguments.push("--start");
         arguments.extend(starts.filter(|which| **which != Which::All).map(|_| which.as_str()));
+    }
+    word(session, app, scheduler, arguments)
+}
+
+fn word(
+    session: &Session,
+    app: &AppName,
+    scheduler: &SchedulerName,
+    arguments: Vec<&str>,
+) -> Option<Provision> {
+    let world = &session.world;
+    // Inside Dokku it is Dokku that records and calls the hooks.
+    if *scheduler != SchedulerName::Native || world.inside_dokku() {
+        return None;
     }
     let arguments = arguments.into_iter().map(str::to_owned).collect();
     let program = os_process::sister("ps-lifecycle")?;

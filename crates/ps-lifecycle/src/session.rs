@@ -35,7 +35,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Reads the environment. Verbs that change something catch Ctrl-C to clean up; other verbs simply end.
+    /// Reads the environment. Verbs that change something catch Ctrl-C to clean up; other verbs simply
+    /// end, or pass it on.
     pub(crate) fn open(args: &Args) -> Result<Self> {
         let reads = matches!(
             args.verb,
@@ -44,6 +45,8 @@ impl Session {
                 | Verb::Inspect(_)
                 | Verb::Processes(_)
                 | Verb::Releases(_)
+                | Verb::Run(_)
+                | Verb::Enter(_)
         );
         let cancel = if reads { Cancel::default() } else { on_signal()? };
         let quiet = args.quiet || say::quiet();

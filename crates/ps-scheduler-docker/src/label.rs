@@ -10,16 +10,21 @@ use std::path::Path;
 use std::time::Duration;
 
 use formation::{AppName, Slot};
+use os_process::ProcessId;
 use ps_engine::Container;
 use ps_rollout::{HIGHEST_NUMBER, Lane, Run};
 use serde_json::Value;
+
+use crate::one_off;
 
 /// The root directory of the world that made the container.
 pub(crate) const ROOT: &str = "com.formation.root";
 /// The app.
 pub(crate) const APP: &str = "com.dokku.app-name";
 const PROCESS_TYPE: &str = "com.dokku.process-type";
-const DYNO: &str = "com.dokku.dyno";
+pub(crate) const DYNO: &str = "com.dokku.dyno";
+/// What kind of container it is: `deploy` for an instance, `run` for a one-off, `cron` for a task.
+pub(crate) const CONTAINER_TYPE: &str = "com.dokku.container-type";
 /// On every instance of an app, and on nothing else; a filter for the engine's list.
 pub(crate) const DEPLOYED: &str = "com.dokku.container-type=deploy";
 /// The number of the run, `17`.
@@ -33,6 +38,11 @@ pub(crate) const LANE: &str = "com.formation.lane";
 pub(crate) const READER: &str = "com.formation.reader";
 /// From the stop signal to SIGKILL, in seconds, where that was set for its type: the app's may have changed since it was made.
 pub(crate) const GRACE: &str = "com.formation.stop-timeout-seconds";
+
+/// How many seconds after it was made a one-off is to be gone.
+pub(crate) const DEADLINE: &str = "com.dokku.active-deadline-seconds";
+/// The program that waits for a one-off: its namespace of pids, a blank, and its identity as JSON.
+pub(crate) const WAITS: &str = "com.formation.waits";
 
 const UPCOMING: &str = ".upcoming-";
 
@@ -100,13 +110,40 @@ pub(crate) fn labels(root: &Path, app: &AppName, identity: &Identity) -> HashMap
         (APP, app.to_string()),
         (PROCESS_TYPE, slot.process_type.to_string()),
         (DYNO, slot.to_string()),
-        ("com.dokku.container-type", "deploy".to_owned()),
+        (CONTAINER_TYPE, "deploy".to_owned()),
         ("org.label-schema.schema-version", "1.0".to_owned()),
         ("org.label-schema.vendor", "dokku".to_owned()),
         ("dokku", String::new()),
     ];
     let all = labels.into_iter().chain(identity.labels());
     all.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whether a container is an instance.
+pub(crate) fn is_instance(container: &Container) -> bool {
+    container.label(CONTAINER_TYPE) == Some("deploy")
+}
+
+/// Whether a container is a one-off or a task, and no instance.
+pub(crate) fn is_one_off(container: &Container) -> bool {
+    container.label(CONTAINER_TYPE).is_some_and(|kind| one_off::KINDS.contains(&kind))
+}
+
+/// This program, as the value of [`WAITS`].
+pub(crate) fn this_process() -> String {
+    let own = ProcessId::of(std::process::id());
+    let json = own.and_then(|own| serde_json::to_string(&own).ok()).unwrap_or_default();
+    format!("{} {json}", pid_namespace())
+}
+
+/// Whether the program in a value of [`WAITS`] lives, as far as that can be known: pids of another namespace are not ours.
+pub(crate) fn is_alive(waits: &str) -> bool {
+    let Some((namespace, json)) = waits.split_once(' ') else { return true };
+    namespace != pid_namespace() || serde_json::from_str::<ProcessId>(json).map_or(true, |one| one.is_alive())
+}
+
+fn pid_namespace() -> String {
+    std::fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default()
 }
 
 /// `<app>.<type>.<n>`.

@@ -23,6 +23,7 @@ mod lines;
 mod logs;
 mod look;
 mod on_failure;
+mod one_off;
 mod processes;
 mod recover;
 mod reproduce;
@@ -32,15 +33,17 @@ mod stand_in;
 mod status;
 mod stop;
 mod stop_request;
+mod talk;
+mod terminal;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use formation::AppName;
+use formation::{AppName, Slot};
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, Leftover, LogLine, LogRequest, Plan, Requester, Scheduler, StopOrder,
-    Stopped,
+    AppStatus, DeployOutcome, Ended, Entry, Error, Leftover, LogLine, LogRequest, OneOff, Plan, Requester,
+    Scheduler, StopOrder, Stopped,
 };
 
 pub use docker_local::DockerLocal;
@@ -91,6 +94,18 @@ impl Scheduler for DockerLocal {
         requester: &mut Requester<'_>,
     ) -> Result<Option<Stopped>, Error> {
         stop::beside(self, order, requester)
+    }
+
+    fn name_for_one_off(&self, app: &AppName) -> Result<Slot, Error> {
+        one_off::name(self, app)
+    }
+
+    fn run_once(&self, order: &OneOff<'_>) -> Result<Ended, Error> {
+        one_off::run(self, order)
+    }
+
+    fn enter(&self, entry: &Entry<'_>) -> Result<Ended, Error> {
+        one_off::enter(self, entry)
     }
 
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {

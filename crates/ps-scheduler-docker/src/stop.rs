@@ -62,6 +62,9 @@ pub(crate) fn stop(
     let stopped = app.engine.run(app.forget(&mut records, &slots, stopped))?;
     let readers = app.engine.run(image_file::forget_dead_readers(app.engine, app.world, Some(app.name)));
     readers.map_err(|fault| app.error(fault, "remove what nobody reads any more"))?;
+    if order.which == Which::All {
+        app.engine.run(app.remove_one_offs(order.grace))?;
+    }
     if records.slots.is_empty() {
         file.remove();
     }

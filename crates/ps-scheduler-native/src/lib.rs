@@ -4,10 +4,12 @@
 mod confinement;
 mod deploy;
 mod earlier;
+mod enter;
 mod follow;
 mod health;
 mod inspect;
 mod logs;
+mod one_off;
 mod orphan;
 mod preflight;
 mod processes;
@@ -23,6 +25,7 @@ mod status;
 mod stop;
 mod supervised;
 
+use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
@@ -30,10 +33,11 @@ use formation::{AppName, Slot, Which};
 use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Error, Leftover, LogLine, LogRequest, OsProcess, Plan, Requester, Scheduler,
-    SignalOrder, Signalled, StopOrder, Stopped,
+    AppStatus, DeployOutcome, Ended, Entry, Error, Leftover, LogLine, LogRequest, OneOff, OsProcess, Plan,
+    Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped,
 };
 
+use crate::one_off::OneOffs;
 use crate::service::Service;
 pub use crate::source_trees::{Pushed, SourceTrees};
 pub use ps_root::{LastWill, Provision};
@@ -96,6 +100,11 @@ impl Native {
     /// there is no root, and none can be started.
     pub fn provide_for(&self, app: &AppName, will: &LastWill) -> Option<Provision> {
         root::provide_for(&self.service(app), will)
+    }
+
+    /// The file for what a one-off writes that nobody waits for, made anew, and its path. It is gone with the one-off.
+    pub fn open_log_of_one_off(&self, app: &AppName, name: &Slot) -> Result<(PathBuf, File), Error> {
+        OneOffs::of(&self.service(app)).open_log(name)
     }
 
     /// Removes all files of an app, of which nothing may run any more.
@@ -167,7 +176,11 @@ impl Scheduler for Native {
     fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {
         let service = self.service(&order.app);
         earlier::take_over(&service)?;
-        stop::stop(&service, order, requester)
+        let stopped = stop::stop(&service, order, requester);
+        if order.remove && order.which == Which::All {
+            OneOffs::of(&service).end(order.grace, true);
+        }
+        stopped
     }
 
     fn signal(&self, order: &SignalOrder) -> Result<Vec<(Slot, Signalled)>, Error> {
@@ -186,6 +199,18 @@ impl Scheduler for Native {
         requester: &mut Requester<'_>,
     ) -> Result<Option<Stopped>, Error> {
         stop::beside(&self.service(&order.app), order, requester)
+    }
+
+    fn name_for_one_off(&self, app: &AppName) -> Result<Slot, Error> {
+        OneOffs::of(&self.service(app)).free_name()
+    }
+
+    fn run_once(&self, order: &OneOff<'_>) -> Result<Ended, Error> {
+        one_off::run(&self.service(&order.release.app), order)
+    }
+
+    fn enter(&self, entry: &Entry<'_>) -> Result<Ended, Error> {
+        enter::enter(&self.service(entry.app), entry)
     }
 
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error> {
@@ -208,6 +233,9 @@ impl Scheduler for Native {
         let mut removed = Vec::new();
         for app in apps {
             removed.extend(self.source_trees(&app).retire()?);
+            let service = self.service(&app);
+            let grace = self.world.stop_timeout(&app).unwrap_or_default();
+            removed.extend(OneOffs::of(&service).end(grace, false));
         }
         Ok(removed)
     }

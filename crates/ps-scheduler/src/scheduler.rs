@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use formation::{AppName, Exit, Slot, Stream, Which};
 use ps_rollout::{Fate, Strategy};
 
-use crate::{AppStatus, Error, Plan, SignalOrder, Signalled};
+use crate::{AppStatus, Ended, Entry, Error, OneOff, Plan, SignalOrder, Signalled};
 
 /// Keeps the instances of apps running.
 pub trait Scheduler {
@@ -94,6 +94,28 @@ pub trait Scheduler {
     ) -> Result<Option<Stopped>, Error> {
         let _ = (order, requester);
         Ok(None)
+    }
+
+    /// A name for a one-off that nothing of the app has.
+    fn name_for_one_off(&self, app: &AppName) -> Result<Slot, Error> {
+        let _ = app;
+        Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "run a command once" })
+    }
+
+    /// Runs a command once, beside the instances: no status, stop or plan knows it. Nothing of it is left once it has ended, and what is
+    /// left because this program was killed is for [`Scheduler::retire`].
+    fn run_once(&self, order: &OneOff<'_>) -> Result<Ended, Error> {
+        let _ = order;
+        Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "run a command once" })
+    }
+
+    /// Runs a command where an instance runs: in its container, or in its directory with its variables.
+    fn enter(&self, entry: &Entry<'_>) -> Result<Ended, Error> {
+        let _ = entry;
+        Err(Error::Unsupported {
+            scheduler: self.name().to_owned(),
+            what: "run a command beside an instance",
+        })
     }
 
     /// Raw descriptions of the app's instances: an array, as the engine has them. May hold secrets.

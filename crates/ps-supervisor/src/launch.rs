@@ -105,7 +105,7 @@ impl Launch {
     pub fn exec(self) -> Failed {
         signals::unblock();
         for file in self.joining {
-            if let Err(reason) = std::fs::write(&file, "0") {
+            if let Err(reason) = join(&file) {
                 return Failed::Join { file, reason };
             }
         }
@@ -122,6 +122,32 @@ impl Launch {
         let reason = Command::new(&program).arg0(called).args(&self.words[1..]).exec();
         Failed::of(program, reason, Path::new("."))
     }
+}
+
+/// Joins a cgroup by its file `cgroup.procs`, or a namespace by its file in /proc. The namespace of mounts takes the working directory away,
+/// which is looked for by its path there.
+fn join(file: &Path) -> io::Result<()> {
+    if !is_namespace(file) {
+        return std::fs::write(file, "0");
+    }
+    let here = std::env::current_dir()?;
+    nix::sched::setns(std::fs::File::open(file)?, nix::sched::CloneFlags::empty())?;
+    std::env::set_current_dir(here)
+}
+
+fn is_namespace(file: &Path) -> bool {
+    file.starts_with("/proc") && file.parent().is_some_and(|parent| parent.ends_with("ns"))
+}
+
+/// The files of the namespaces by which a process sees the file system differently from us: that of its mounts and, if it is not ours, that
+/// of its users, without which nobody but root may join the other.
+pub(crate) fn namespaces_of(pid: u32) -> Vec<PathBuf> {
+    let place = |name: &str| PathBuf::from(format!("/proc/{pid}/ns/{name}"));
+    let is_ours = |name: &str| {
+        let own = std::fs::read_link(format!("/proc/self/ns/{name}")).ok();
+        own.is_some() && own == std::fs::read_link(place(name)).ok()
+    };
+    ["user", "mnt"].into_iter().filter(|name| !is_ours(name)).map(place).collect()
 }
 
 fn enter(confinement: &OsStr) -> Result<(), (String, io::Error)> {

@@ -31,14 +31,17 @@ const HEARD: [Signal; 14] = [
 
 /// A set of signals and the descriptor that shows them.
 #[derive(Debug)]
-pub(crate) struct Signals {
+pub struct Signals {
     stream: UnixStream,
     seen: Vec<(i32, Arc<AtomicBool>)>,
 }
 
 impl Signals {
     /// Catches these signals from now on: nothing but [`Signals::take`] shows that they came.
-    pub(crate) fn watch(signals: &[i32]) -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// No descriptor is left, or one of these signals cannot be handled.
+    pub fn watch(signals: &[i32]) -> io::Result<Self> {
         let (stream, wake) = UnixStream::pair()?;
         stream.set_nonblocking(true)?;
         let mut seen = Vec::new();
@@ -53,12 +56,12 @@ impl Signals {
     }
 
     /// The descriptor to watch.
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+    pub fn fd(&self) -> BorrowedFd<'_> {
         self.stream.as_fd()
     }
 
     /// The signals that have arrived since the last call, each once.
-    pub(crate) fn take(&self) -> Vec<i32> {
+    pub fn take(&self) -> Vec<i32> {
         let mut buffer = [0; 256];
         while matches!((&self.stream).read(&mut buffer), Ok(n) if n > 0) {}
         let arrived = self.seen.iter().filter(|(_, flag)| flag.swap(false, Ordering::SeqCst));

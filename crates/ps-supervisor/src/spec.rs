@@ -324,7 +324,7 @@ impl Spec {
     }
 
     /// The same spec for another directory; env files inside the earlier directory are taken from the other one.
-    pub(crate) fn at(&self, directory: &Path) -> Self {
+    pub fn at(&self, directory: &Path) -> Self {
         let moved = |file: &PathBuf| match file.strip_prefix(&self.directory) {
             Ok(name) => directory.join(name),
             Err(_) => file.clone(),

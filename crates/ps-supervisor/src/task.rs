@@ -17,6 +17,7 @@ use crate::command::Invocation;
 use crate::confinement::Confinement;
 use crate::entry::Entry;
 use crate::groups;
+use crate::launch::namespaces_of;
 use crate::limits::{InForce, Limited};
 use crate::marks::MARKER;
 
@@ -29,6 +30,8 @@ const KILLS: u32 = 50;
 pub struct Task {
     tree: Tree,
     limited: Option<(Limited, InForce)>,
+    /// The namespaces that its processes join.
+    namespaces: Vec<PathBuf>,
 }
 
 impl Task {
@@ -41,7 +44,7 @@ impl Task {
     pub(crate) fn named(service: &Path, name: &str) -> Self {
         let cgroup = groups::root(service).map(|root| root.group(name));
         let marker = service.join(name).to_string_lossy().into_owned();
-        Self { tree: Tree::new(cgroup, marker, false), limited: None }
+        Self { tree: Tree::new(cgroup, marker, false), limited: None, namespaces: Vec::new() }
     }
 
     /// Limits it as it was set, before its command is made.
@@ -53,6 +56,11 @@ impl Task {
         let settings = TypeSettings { memory_restart: None, ..settings.clone() };
         self.limited = Limited::make(&settings, service, &self.tree, &slot.to_string())?;
         Ok(())
+    }
+
+    /// It sees the file system as that process does.
+    pub fn sees_as(&mut self, pid: u32) {
+        self.namespaces = namespaces_of(pid);
     }
 
     /// Why its main process has ended so, if that was for want of memory.
@@ -77,8 +85,8 @@ impl Task {
             cgroup.make()?;
         }
         let of_limits = self.limited.iter().flat_map(|(limited, _)| limited.joining_files());
-        let joining: Vec<PathBuf> =
-            self.tree.cgroup().map(Cgroup::joining_file).into_iter().chain(of_limits).collect();
+        let cgroups = self.tree.cgroup().map(Cgroup::joining_file).into_iter().chain(of_limits);
+        let joining: Vec<PathBuf> = cgroups.chain(self.namespaces.iter().cloned()).collect();
         let entry = Entry { joining: &joining, open_files: None, confinement };
         let mut command = invocation.command(entry, launcher)?;
         command.env_clear().envs(variables).env(MARKER, self.tree.marker());

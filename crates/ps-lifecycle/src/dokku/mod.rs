@@ -44,6 +44,9 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Rollback(_) | Verb::Releases(_) => Err(Refusal::failed(
             "inside Dokku no releases are kept: an image of before is deployed by its tag, with tags:deploy",
         )),
+        Verb::Run(_) | Verb::Enter(_) => {
+            Err(Refusal::failed("inside Dokku, dokku run and dokku enter do that"))
+        }
         Verb::Boot(_) => {
             Err(Refusal::failed("inside Dokku, apps come back by Dokku's own unit, dokku-redeploy.service"))
         }

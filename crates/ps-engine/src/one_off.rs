@@ -1,0 +1,109 @@
+//! Calls about a process that somebody talks to: the only one of a container, or another one in a container that runs.
+
+use std::path::PathBuf;
+
+use hyper::Response;
+use hyper::body::Incoming;
+use serde_json::{Value, json};
+
+use crate::engine::{Engine, HEAVY, SHORT};
+use crate::{Fault, Input, Output, attached, transport};
+
+/// Keys that nobody types by chance. The engine would end the connection at its own, Ctrl-P Ctrl-Q, and hold back a Ctrl-P until the next
+/// key, which shells know as the line before.
+const DETACH_KEYS: &str = "ctrl-@%2Cctrl-@%2Cctrl-@%2Cctrl-@%2Cctrl-@%2Cctrl-@";
+
+/// Whose terminal is meant.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// That of the container with this id.
+    Container(&'a str),
+    /// That of the process in a container with this id, which [`Engine::exec`] has given it.
+    Exec(&'a str),
+}
+
+/// What the engine is asked to do that answers once the container is gone, whenever that is.
+const AWAITS: &str = "wait for a container";
+
+/// A container that is going to be removed.
+#[derive(Debug)]
+pub struct Removal {
+    response: Response<Incoming>,
+    socket: PathBuf,
+}
+
+impl Removal {
+    /// Waits until the container is gone; the exit status that it had.
+    ///
+    /// # Errors
+    /// The engine broke off.
+    pub async fn status(self) -> Result<i64, Fault> {
+        let answer = transport::json(self.response).await;
+        let answer = answer.map_err(|error| Fault::of(&self.socket, AWAITS, error))?;
+        let status = answer["StatusCode"].as_i64();
+        status.ok_or_else(|| Fault::broke_off(&self.socket, AWAITS, "it does not say how it ended"))
+    }
+}
+
+impl Engine {
+    /// The streams of a container, which need not have been started.
+    pub async fn attach(&self, id: &str, is_terminal: bool) -> Result<(Input, Output), Fault> {
+        let path =
+            format!("/containers/{id}/attach?stream=1&stdin=1&stdout=1&stderr=1&detachKeys={DETACH_KEYS}");
+        let attached = attached::attach(self.socket(), &path, None, is_terminal, SHORT).await;
+        attached.map_err(|error| Fault::of(self.socket(), "attach to a container", error))
+    }
+
+    /// Has the engine tell when a container that removes itself is gone. It is asked before the container is started, which may be gone a
+    /// moment later.
+    pub async fn await_removal(&self, id: &str) -> Result<Removal, Fault> {
+        let path = format!("/containers/{id}/wait?condition=removed");
+        let begun = transport::begin_post(self.socket(), &path);
+        let response = self.within(AWAITS, SHORT, begun).await?;
+        Ok(Removal { response, socket: self.socket().to_owned() })
+    }
+
+    /// Prepares another process in a container that runs; its id.
+    pub async fn exec(&self, container: &str, words: &[String], is_terminal: bool) -> Result<String, Fault> {
+        let body = json!({
+            "AttachStdin": true, "AttachStdout": true, "AttachStderr": true, "Tty": is_terminal, "Cmd": words,
+            "DetachKeys": DETACH_KEYS.replace("%2C", ","),
+        });
+        let path = format!("/containers/{container}/exec");
+        let answer =
+            self.within("run in a container", SHORT, transport::post(self.socket(), &path, Some(&body)));
+        Ok(answer.await?["Id"].as_str().unwrap_or_default().to_owned())
+    }
+
+    /// Starts a process that [`Self::exec`] has prepared; its streams.
+    pub async fn start_exec(&self, id: &str, is_terminal: bool) -> Result<(Input, Output), Fault> {
+        let body = json!({"Detach": false, "Tty": is_terminal});
+        let path = format!("/exec/{id}/start");
+        let attached = attached::attach(self.socket(), &path, Some(&body), is_terminal, HEAVY).await;
+        attached.map_err(|error| Fault::of(self.socket(), "run in a container", error))
+    }
+
+    /// How a process that [`Self::start_exec`] started has ended; `None`: it runs.
+    pub async fn exec_status(&self, id: &str) -> Result<Option<i64>, Fault> {
+        let path = format!("/exec/{id}/json");
+        let answer: Value =
+            self.within("describe a process", SHORT, transport::get(self.socket(), &path)).await?;
+        Ok(answer["ExitCode"].as_i64().filter(|_| answer["Running"] != json!(true)))
+    }
+
+    /// Gives a terminal another size.
+    pub async fn resize(&self, target: Target<'_>, rows: u16, columns: u16) -> Result<(), Fault> {
+        let of = match target {
+            Target::Container(id) => format!("/containers/{id}"),
+            Target::Exec(id) => format!("/exec/{id}"),
+        };
+        let path = format!("{of}/resize?h={rows}&w={columns}");
+        self.within("resize a terminal", SHORT, transport::post(self.socket(), &path, None)).await.map(drop)
+    }
+
+    /// Sends a signal, by its number, to the main process of a container.
+    pub async fn signal(&self, id: &str, signal: i32) -> Result<(), Fault> {
+        let path = format!("/containers/{id}/kill?signal={signal}");
+        self.within("signal a container", SHORT, transport::post(self.socket(), &path, None)).await.map(drop)
+    }
+}

@@ -1,0 +1,78 @@
+//! Verbs that run a command once.
+
+use formation::{ProcessType, Slot};
+use type_settings::Span;
+
+/// Runs a command once, beside the app's instances: with its environment, in its image or its directory, as its user and within its limits
+///
+/// The command is that of a process type, or what stands behind --, or a shell where neither is said. It has a terminal if stdin is one, and
+/// else three pipes: what goes in and out arrives to the byte. The exit status is that of the command, 128 + n if signal n ended it, and
+/// 124 if its time was over. It is no instance: status, ps-scale and stop do not know it. Nothing is left of it once it has ended.
+///
+/// Examples:
+///   ps-lifecycle run shop -- bin/migrate --all
+///   ps-lifecycle run shop                          # a shell
+///   ps-lifecycle run shop --no-tty -- pg_dump shop > shop.sql
+///   ps-lifecycle run shop worker --env QUEUE=mail --timeout 10m --detach
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct RunArgs {
+    /// The app
+    pub(crate) app: String,
+    /// Run the command of this type, with its settings
+    #[arg(value_name = "TYPE", conflicts_with = "command")]
+    pub(crate) process_type: Option<ProcessType>,
+    /// Run this command, each word exactly as it is
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+    /// A variable over those of the app; can be repeated
+    #[arg(short, long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) env: Vec<(String, String)>,
+    /// Tell it to end after this long, 90s, 10m or 2h; SIGKILL follows after the grace period
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    pub(crate) timeout: Option<Span>,
+    /// Do not wait for it; its name is printed. It reads nothing, and ends after a day at the latest
+    #[arg(short, long)]
+    pub(crate) detach: bool,
+    /// Give it pipes, although stdin is a terminal
+    #[arg(short = 'T', long, conflicts_with = "detach")]
+    pub(crate) no_tty: bool,
+    /// This program waits for a detached one-off, which is called so.
+    #[arg(long, hide = true, value_name = "NAME", conflicts_with = "detach")]
+    pub(crate) behind: Option<Slot>,
+}
+
+/// Runs a command, or a shell, where an instance runs: in its container, or in its directory, with its variables and as its user
+///
+/// It has a terminal if stdin is one. The exit status is that of the command.
+///
+/// Examples:
+///   ps-lifecycle enter shop web.1
+///   ps-lifecycle enter shop worker.2 -- env
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct EnterArgs {
+    /// The app
+    pub(crate) app: String,
+    /// The instance: web.1
+    #[arg(value_name = "TYPE.N")]
+    pub(crate) slot: Slot,
+    /// Run this command, each word exactly as it is
+    #[arg(last = true, value_name = "CMD")]
+    pub(crate) command: Vec<String>,
+    /// Give it pipes, although stdin is a terminal
+    #[arg(short = 'T', long)]
+    pub(crate) no_tty: bool,
+}
+
+fn span(word: &str) -> Result<Span, String> {
+    word.parse().map_err(|()| "a length of time is needed, such as 90s, 10m or 2h".to_owned())
+}
+
+fn variable(word: &str) -> Result<(String, String), String> {
+    let (name, value) = word.split_once('=').ok_or("write NAME=VALUE")?;
+    if name.is_empty() || word.contains('\0') {
+        return Err("write NAME=VALUE".to_owned());
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}

@@ -1,0 +1,81 @@
+//! A native one-off for which nobody waits: this program, started once more in a session of its own, waits for it. Once the one-off runs,
+//! it writes a byte to its stdin, which is a socket of whoever started it.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use formation::{AppName, Slot};
+use ps_scheduler_native::Native;
+
+use crate::args::RunArgs;
+use crate::session::Session;
+
+/// How long it may take until the one-off has started.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How much of what it wrote is looked at if it does not.
+const LAST_WORDS: u64 = 1 << 16;
+const OURS: &str = "ps-lifecycle: ";
+
+/// Starts it, and returns when the one-off runs.
+pub(super) fn start(session: &Session, app: &AppName, name: &Slot, args: &RunArgs) -> Result<()> {
+    let native = Native::new(&session.world);
+    let (log, output) = native.open_log_of_one_off(app, name)?;
+    let (mut ours, theirs) = UnixStream::pair().context("make a socket")?;
+    ours.set_read_timeout(Some(PATIENCE)).context("make a socket")?;
+    let mut program = Command::new(env::current_exe().context("find this program")?);
+    program.args(words(name, args));
+    program.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(output.try_clone()?).stderr(output);
+    let mut child = program.spawn().context("start a program that waits for it")?;
+    // The other end is in the child alone from now on.
+    drop(program);
+    let mut byte = [0];
+    if matches!(ours.read(&mut byte), Ok(1)) {
+        return Ok(());
+    }
+    // It has ended, or does not answer.
+    let _ = child.kill();
+    let _ = child.wait();
+    let mut said = String::new();
+    let _ = File::open(&log).and_then(|file| file.take(LAST_WORDS).read_to_string(&mut said));
+    let _ = std::fs::remove_file(&log);
+    let last = said.lines().last().unwrap_or("it has not started");
+    bail!("{}", last.strip_prefix(OURS).unwrap_or(last))
+}
+
+/// The same order, for a program that waits.
+fn words(name: &Slot, args: &RunArgs) -> Vec<String> {
+    let mut words = vec!["run".to_owned(), args.app.clone()];
+    words.extend(args.process_type.as_ref().map(ToString::to_string));
+    words.extend(["--behind".to_owned(), name.to_string()]);
+    for (name, value) in &args.env {
+        words.extend(["--env".to_owned(), format!("{name}={value}")]);
+    }
+    if let Some(timeout) = &args.timeout {
+        words.extend(["--timeout".to_owned(), timeout.to_string()]);
+    }
+    if !args.command.is_empty() {
+        words.push("--".to_owned());
+        words.extend(args.command.iter().cloned());
+    }
+    words
+}
+
+/// Whoever started this program may close its terminal.
+pub(super) fn leave_session() {
+    // It fails where we lead a session already.
+    let _ = rustix::process::setsid();
+}
+
+/// Says that the one-off runs.
+pub(super) fn tell() {
+    if let Ok(socket) = rustix::io::dup(io::stdin()) {
+        // If nobody waits there any more, nobody has to be told.
+        let _ = UnixStream::from(socket).write_all(b".");
+    }
+}

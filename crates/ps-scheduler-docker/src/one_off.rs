@@ -1,0 +1,257 @@
+//! One-off containers. Their labels say that they are no instances, so that nothing takes them for one; when they are to be gone; and
+//! which program waits for them. The engine removes one when it has ended. One whose program was killed, or whose time is over, is
+//! for `retire`.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use formation::{AppName, Exit, Slot};
+use ps_engine::{Container, ContainerCreateBody, Engine, Fault, Target};
+use ps_rollout::{Lane, Run};
+use ps_scheduler::{Command, Ended, Entry, Error, OneOff, SHELL, Source, Streams};
+
+use crate::app::{self, App};
+use crate::blueprint;
+use crate::docker_local::DockerLocal;
+use crate::failed::failed;
+use crate::label::{self, Identity};
+use crate::talk::{Over, Talk};
+
+/// The kind of a container, in Dokku's word, for one that somebody asked for.
+const KIND: &str = "run";
+/// The kinds that are no instances and have a deadline.
+pub(crate) const KINDS: [&str; 2] = [KIND, "cron"];
+/// How long one may run for which nobody waits and nobody said how long: a day, as in Dokku.
+const USUAL: Duration = Duration::from_secs(86_400);
+/// How often a name is drawn that is taken.
+const DRAWS: u32 = 5;
+/// The status of a command that a shell does not find, and of one that it may not run.
+const NOT_FOUND: i32 = 127;
+const NOT_EXECUTABLE: i32 = 126;
+/// Who writes to somebody who went away gets this signal.
+const SIGPIPE: i32 = 13;
+/// How long the engine may take to say how a process ended whose output is over.
+const SAID_LATER: Duration = Duration::from_secs(10);
+
+/// Runs the command to its end, or starts it.
+pub(crate) fn run(docker: &DockerLocal, order: &OneOff<'_>) -> Result<Ended, Error> {
+    let Source::Image(image) = &order.release.source else {
+        return Err(Error::Unsupported {
+            scheduler: "docker-local".to_owned(),
+            what: "run a command without an image: deploy one",
+        });
+    };
+    let engine = docker.engine()?;
+    let app = &order.release.app;
+    let name = format!("{app}.{}", order.name);
+    let body = description(docker, image, order);
+    engine.run(async {
+        let id = engine.create(&name, body).await;
+        let id = id.map_err(|fault| failed(fault, format!("create {name}")))?;
+        let ended = once(engine, &id, order).await;
+        if ended.is_err() {
+            // Whatever became of it, nobody waits for it any more.
+            let _ = engine.remove(&id).await;
+        }
+        match ended {
+            Err(Fault::Refused { status: 400, message, .. }) if is_no_command(&message) => {
+                Ok(Ended::Exit(Exit::Code(status_of(&message))))
+            }
+            ended => ended.map_err(|fault| failed(fault, format!("run {name}"))),
+        }
+    })
+}
+
+/// The next name that no container of the app has.
+pub(crate) fn name(docker: &DockerLocal, app: &AppName) -> Result<Slot, Error> {
+    let engine = docker.engine()?;
+    let listed = engine.run(engine.list(&[format!("{}={app}", label::APP)]));
+    let listed = listed.map_err(|fault| failed(fault, "list the containers"))?;
+    let is_taken = |slot: &Slot| listed.iter().any(|container| container.name == format!("{app}.{slot}"));
+    let mut drawn = (0..DRAWS).map(|_| draw());
+    drawn.find(|slot| !is_taken(slot)).ok_or_else(|| Error::Backend {
+        context: format!("find a name for a one-off of {app}"),
+        reason: "each that was tried is taken: ps-lifecycle retire removes what is left over".to_owned(),
+    })
+}
+
+fn draw() -> Slot {
+    let random = RandomState::new().hash_one(SystemTime::now()) % u64::from(u16::MAX);
+    let index = u16::try_from(random + 1).expect("it is at most the largest number of 16 bits");
+    Slot::new(KIND.parse().expect("run is a process type"), index)
+}
+
+async fn once(engine: &Engine, id: &str, order: &OneOff<'_>) -> Result<Ended, Fault> {
+    let is_terminal = match order.streams {
+        Streams::Ours { is_terminal } => is_terminal,
+        Streams::Nobodys { tell } => {
+            engine.start(id).await?;
+            tell();
+            return Ok(Ended::RunsOn);
+        }
+    };
+    let streams = engine.attach(id, is_terminal).await?;
+    let removal = engine.await_removal(id).await?;
+    engine.start(id).await?;
+    let OneOff { timeout, grace, signals, .. } = *order;
+    let talk = Talk { engine, target: Target::Container(id), is_terminal, signals, timeout, grace };
+    match talk.hold(streams).await? {
+        Over::TimedOut => removal.status().await.map(|_| Ended::TimedOut),
+        Over::Unread => {
+            engine.remove(id).await?;
+            Ok(Ended::Exit(Exit::Signal(SIGPIPE)))
+        }
+        Over::Silent => Ok(Ended::Exit(exit(removal.status().await?))),
+    }
+}
+
+fn exit(status: i64) -> Exit {
+    ps_engine::exit_of(status).unwrap_or(Exit::Code(1))
+}
+
+/// What the engine is asked to create: a container of the type whose settings it has, that is none of its instances.
+fn description(docker: &DockerLocal, image: &str, order: &OneOff<'_>) -> ContainerCreateBody {
+    let root = docker.world().root();
+    let slot = Slot::new(order.process_type.clone(), 1);
+    let identity = Identity { run: Run { slot, number: 0 }, release: 0, lane: Lane::Own };
+    let mut body = blueprint::container(root, order.release, image, &identity);
+    body.cmd = match &order.command {
+        Command::OfType => body.cmd,
+        Command::Words(words) => Some(words.clone()),
+        Command::Shell => Some(shell()),
+    };
+    body.env = Some(environment(body.env.unwrap_or_default(), order));
+    body.labels = Some(labels(body.labels.unwrap_or_default(), order));
+    if let Some(host) = &mut body.host_config {
+        host.auto_remove = Some(true);
+    }
+    if let Streams::Ours { is_terminal } = order.streams {
+        let is_attached = Some(true);
+        (body.attach_stdin, body.attach_stdout, body.attach_stderr) = (is_attached, is_attached, is_attached);
+        (body.open_stdin, body.stdin_once, body.tty) = (is_attached, is_attached, Some(is_terminal));
+    }
+    body
+}
+
+/// The variables of the app, over them those of the order, and its own name.
+fn environment(of_type: Vec<String>, order: &OneOff<'_>) -> Vec<String> {
+    let name_of = |pair: &str| pair.split_once('=').map_or(pair, |(name, _)| name).to_owned();
+    let mut own: Vec<String> = order.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    own.push(format!("DYNO={}", order.name));
+    let is_own = |pair: &String| own.iter().any(|own| name_of(own) == name_of(pair));
+    let mut all: Vec<String> = of_type.into_iter().filter(|pair| !is_own(pair)).collect();
+    all.extend(own);
+    all
+}
+
+fn labels(of_instance: HashMap<String, String>, order: &OneOff<'_>) -> HashMap<String, String> {
+    let is_waited_for = matches!(order.streams, Streams::Ours { .. });
+    let mut labels = of_instance;
+    for of_runs in [label::RUN, label::RELEASE, label::LANE] {
+        labels.remove(of_runs);
+    }
+    let mut set = |name: &str, value: String| drop(labels.insert(name.to_owned(), value));
+    set(label::CONTAINER_TYPE, KIND.to_owned());
+    set(label::DYNO, order.name.to_string());
+    let deadline = order.timeout.or((!is_waited_for).then_some(USUAL));
+    if let Some(deadline) = deadline {
+        // The grace period is part of its time.
+        set(label::DEADLINE, deadline.saturating_add(order.grace).as_secs().max(1).to_string());
+    }
+    if is_waited_for {
+        set(label::WAITS, label::this_process());
+    }
+    labels
+}
+
+/// A shell for people.
+fn shell() -> Vec<String> {
+    ["/bin/sh", "-c", SHELL].map(str::to_owned).into()
+}
+
+/// Whether the engine could not start a container because there is no such program in it.
+fn is_no_command(message: &str) -> bool {
+    let message = message.to_lowercase();
+    ["executable file not found", "no such file or directory", "permission denied"]
+        .into_iter()
+        .any(|reason| message.contains(reason))
+}
+
+fn status_of(message: &str) -> i32 {
+    if message.to_lowercase().contains("permission denied") { NOT_EXECUTABLE } else { NOT_FOUND }
+}
+
+/// Runs a command in the container of an instance.
+pub(crate) fn enter(docker: &DockerLocal, entry: &Entry<'_>) -> Result<Ended, Error> {
+    let records = app::records(docker.world(), entry.app)?;
+    let record = records.slots.get(entry.slot).and_then(|record| record.id.clone());
+    let id = record.ok_or_else(|| Error::NoSuchInstance {
+        app: entry.app.clone(),
+        which: entry.slot.to_string(),
+        present: records.slots.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    })?;
+    let engine = docker.engine()?;
+    let words = entry.words.map_or_else(shell, <[String]>::to_vec);
+    let entered = engine.run(inside(engine, &id, &words, entry));
+    entered.map_err(|fault| failed(fault, format!("enter {} of {}", entry.slot, entry.app)))
+}
+
+async fn inside(engine: &Engine, id: &str, words: &[String], entry: &Entry<'_>) -> Result<Ended, Fault> {
+    let exec = engine.exec(id, words, entry.is_terminal).await?;
+    let streams = engine.start_exec(&exec, entry.is_terminal).await?;
+    let Entry { is_terminal, signals, grace, .. } = *entry;
+    let talk = Talk { engine, target: Target::Exec(&exec), is_terminal, signals, timeout: None, grace };
+    if talk.hold(streams).await? == Over::Unread {
+        return Ok(Ended::Exit(Exit::Signal(SIGPIPE)));
+    }
+    let until = tokio::time::Instant::now() + SAID_LATER;
+    loop {
+        if let Some(status) = engine.exec_status(&exec).await? {
+            return Ok(Ended::Exit(exit(status)));
+        }
+        if tokio::time::Instant::now() >= until {
+            // It has closed its output and lives on, or our connection broke off.
+            return Ok(Ended::RunsOn);
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Whether a one-off is to be gone: its time is over, or the program that waits for it was killed.
+pub(crate) fn is_due(container: &Container) -> bool {
+    let is_abandoned = container.label(label::WAITS).is_some_and(|waits| !label::is_alive(waits));
+    let limit = container.label(label::DEADLINE).and_then(|seconds| seconds.parse().ok());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let age = now.saturating_sub(container.created);
+    is_abandoned || limit.is_some_and(|limit| age >= Duration::from_secs(limit))
+}
+
+impl App<'_> {
+    /// Ends and removes every one-off of the app, for an app that is about to be gone.
+    pub(crate) async fn remove_one_offs(&self, grace: Duration) -> Result<(), Error> {
+        let root = format!("{}={}", label::ROOT, self.world.root().display());
+        let listed = self.engine.list(&[root, format!("{}={}", label::APP, self.name)]).await;
+        let listed = listed.map_err(|fault| self.error(fault, "list the one-off containers"))?;
+        for container in listed.iter().filter(|container| label::is_one_off(container)) {
+            let removed = remove(self.engine, container, grace).await;
+            removed.map_err(|fault| self.error(fault, &format!("remove {}", container.name)))?;
+        }
+        Ok(())
+    }
+}
+
+/// SIGTERM, the grace period, SIGKILL, and it is gone.
+pub(crate) async fn remove(engine: &Engine, container: &Container, grace: Duration) -> Result<(), Fault> {
+    if container.may_serve() {
+        match engine.stop(&container.id, grace).await {
+            Err(fault) if !fault.is_gone() && !fault.is_conflict() => return Err(fault),
+            _ => (),
+        }
+    }
+    match engine.remove(&container.id).await {
+        // It removes itself.
+        Err(fault) if fault.is_conflict() => Ok(()),
+        removed => removed,
+    }
+}

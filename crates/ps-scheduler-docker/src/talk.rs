@@ -1,0 +1,209 @@
+//! A talk with a process in a container: our stdin goes in, what it writes comes out, signals are passed on, and the terminal there has
+//! the size of ours. It lasts until the process writes no more.
+
+use std::cell::Cell;
+use std::io::{self, Read, Write};
+use std::os::fd::BorrowedFd;
+use std::pin::pin;
+use std::thread;
+use std::time::Duration;
+
+use formation::Stream;
+use futures_util::future::{Either, select};
+use ps_engine::{Engine, Fault, Input, Output, Target};
+use ps_scheduler::Signals;
+use rustix::process::Signal;
+use tokio::net::UnixStream;
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::terminal::{self, RawMode};
+
+/// How much of stdin is read at a time, and how many such pieces wait.
+const PIECE: usize = 1 << 16;
+const PIECES: usize = 4;
+/// How long what was written last is waited for, when the process was told to end in vain.
+const AFTER_KILL: Duration = Duration::from_secs(10);
+
+/// Whom we talk to, and how it ends.
+pub(crate) struct Talk<'a> {
+    pub(crate) engine: &'a Engine,
+    pub(crate) target: Target<'a>,
+    /// Whether both ends are terminals.
+    pub(crate) is_terminal: bool,
+    pub(crate) signals: Signals<'a>,
+    /// After this long it is told to end.
+    pub(crate) timeout: Option<Duration>,
+    /// From that, or from a signal that asks it to end, to SIGKILL.
+    pub(crate) grace: Duration,
+}
+
+/// How a talk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Over {
+    /// The process closed its output.
+    Silent,
+    /// Its time was over.
+    TimedOut,
+    /// Nobody reads what it writes.
+    Unread,
+}
+
+impl Talk<'_> {
+    /// Talks until the process writes no more. Whoever calls has it ended after an error.
+    pub(crate) async fn hold(&self, (input, mut output): (Input, Output)) -> Result<Over, Fault> {
+        let _raw = self.is_terminal.then(RawMode::enter);
+        let drained = pin!(drain(&mut output));
+        let fed = pin!(feed(input, stdin()));
+        let is_late = Cell::new(false);
+        let tended = pin!(self.tend(&is_late));
+        match select(drained, select(tended, fed)).await {
+            Either::Left((Over::Silent, _)) if is_late.get() => Ok(Over::TimedOut),
+            Either::Left((drained, _)) => Ok(drained),
+            Either::Right((Either::Left((over, _)), drained)) => {
+                // It has been killed: what it wrote before is still on its way.
+                let last = pin!(sleep(AFTER_KILL));
+                drop(select(drained, last).await);
+                over
+            }
+            Either::Right((Either::Right((never, _)), _)) => match never {},
+        }
+    }
+
+    /// Passes on signals and the size of the terminal, and notes that its time is over. Returns once the process had to be killed.
+    async fn tend(&self, is_late: &Cell<bool>) -> Result<Over, Fault> {
+        self.fit().await;
+        let signals = listener(self.signals.fd).ok();
+        let times_out = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut kill_at = None;
+        loop {
+            let next = if is_late.get() { kill_at } else { kill_at.into_iter().chain(times_out).min() };
+            let due = pin!(until(next));
+            let heard = pin!(heard(signals.as_ref()));
+            match select(heard, due).await {
+                Either::Left(_) => {
+                    for signal in (self.signals.take)() {
+                        self.hear(signal, &mut kill_at).await;
+                    }
+                }
+                Either::Right(_) if kill_at.is_some_and(|at| at <= Instant::now()) => {
+                    self.kill().await?;
+                    return Ok(if is_late.get() { Over::TimedOut } else { Over::Silent });
+                }
+                Either::Right(_) => {
+                    is_late.set(true);
+                    self.pass_on(Signal::TERM.as_raw()).await;
+                    kill_at = Some(Instant::now() + self.grace);
+                }
+            }
+        }
+    }
+
+    async fn hear(&self, signal: i32, kill_at: &mut Option<Instant>) {
+        if signal == Signal::WINCH.as_raw() {
+            return self.fit().await;
+        }
+        self.pass_on(signal).await;
+        if [Signal::TERM, Signal::HUP].map(Signal::as_raw).contains(&signal) {
+            kill_at.get_or_insert(Instant::now() + self.grace);
+        }
+    }
+
+    async fn fit(&self) {
+        if let Some((rows, columns)) = terminal::size().filter(|_| self.is_terminal) {
+            // It may have ended by now.
+            let _ = self.engine.resize(self.target, rows, columns).await;
+        }
+    }
+
+    /// The engine sends signals to containers alone.
+    async fn pass_on(&self, signal: i32) {
+        if let Target::Container(id) = self.target {
+            // It may have ended by now.
+            let _ = self.engine.signal(id, signal).await;
+        }
+    }
+
+    async fn kill(&self) -> Result<(), Fault> {
+        match self.target {
+            Target::Container(id) => match self.engine.kill(id).await {
+                Err(fault) if !fault.is_gone() && !fault.is_conflict() => Err(fault),
+                _ => Ok(()),
+            },
+            Target::Exec(_) => Ok(()),
+        }
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// A second descriptor of the socket that tells of signals, for this runtime.
+fn listener(fd: BorrowedFd<'_>) -> io::Result<UnixStream> {
+    let socket = std::os::unix::net::UnixStream::from(rustix::io::dup(fd)?);
+    socket.set_nonblocking(true)?;
+    UnixStream::from_std(socket)
+}
+
+/// Returns when a signal has come. The bytes say nothing.
+async fn heard(signals: Option<&UnixStream>) {
+    let Some(signals) = signals else { return std::future::pending().await };
+    if signals.readable().await.is_ok() {
+        let mut bytes = [0; 64];
+        while matches!(signals.try_read(&mut bytes), Ok(1..)) {}
+    }
+}
+
+/// Writes what comes. A connection that breaks off ends the talk as well: whoever calls asks how the process ended.
+async fn drain(output: &mut Output) -> Over {
+    while let Ok(Some((stream, bytes))) = output.next().await {
+        let written = match stream {
+            Stream::Stdout => write(&mut io::stdout().lock(), &bytes),
+            Stream::Stderr => write(&mut io::stderr().lock(), &bytes),
+        };
+        if written.is_err() {
+            return Over::Unread;
+        }
+    }
+    Over::Silent
+}
+
+fn write(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
+    out.write_all(bytes)?;
+    out.flush()
+}
+
+/// Nothing comes of feeding a process.
+enum Never {}
+
+async fn feed(mut input: Input, mut stdin: Receiver<Vec<u8>>) -> Never {
+    while let Some(bytes) = stdin.recv().await {
+        if input.write(&bytes).await.is_err() {
+            break;
+        }
+    }
+    input.close().await;
+    std::future::pending().await
+}
+
+/// What is read of stdin. The thread that waits for more of it ends with the program.
+fn stdin() -> Receiver<Vec<u8>> {
+    let (send, receive) = mpsc::channel(PIECES);
+    thread::spawn(move || {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = match io::stdin().lock().read(&mut piece) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                read => read.unwrap_or(0),
+            };
+            if read == 0 || send.blocking_send(piece[..read].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    receive
+}

@@ -1,0 +1,37 @@
+//! Our terminal while somebody talks to a process in a container: what is typed goes there as it is, Ctrl-C included.
+
+use std::io::{self, Stdin};
+
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+
+/// Our terminal in raw mode; it is as it was once this is dropped.
+#[derive(Debug)]
+pub(crate) struct RawMode {
+    stdin: Stdin,
+    before: Termios,
+}
+
+impl RawMode {
+    /// Puts it into raw mode. `None`: it is no terminal any more.
+    pub(crate) fn enter() -> Option<Self> {
+        let stdin = io::stdin();
+        let before = tcgetattr(&stdin).ok()?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(&stdin, OptionalActions::Now, &raw).ok()?;
+        Some(Self { stdin, before })
+    }
+}
+
+impl Drop for RawMode {
+    fn drop(&mut self) {
+        // If it is gone, there is nothing to put back.
+        let _ = tcsetattr(&self.stdin, OptionalActions::Now, &self.before);
+    }
+}
+
+/// Its rows and columns, if it has a size.
+pub(crate) fn size() -> Option<(u16, u16)> {
+    let size = tcgetwinsize(io::stdin()).ok()?;
+    (size.ws_row > 0 && size.ws_col > 0).then_some((size.ws_row, size.ws_col))
+}

@@ -1,0 +1,100 @@
+//! One-off processes. They are marked as those of a directory of their own, not of the app's service directory, so that no stop and no
+//! supervisor takes them for instances. The program that waits for one keeps its record locked: one whose program was killed is for
+//! `retire`.
+
+mod process;
+mod records;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use env_files::Environment;
+use formation::Slot;
+use ps_scheduler::{Command, Ended, Error, OneOff, SHELL, Streams};
+use ps_supervisor::{Invocation, ProcessSpec, Spec};
+use type_settings::TypeSettings;
+
+use crate::service::Service;
+pub(crate) use process::Given;
+pub(crate) use records::OneOffs;
+
+/// How long one may run for which nobody waits and nobody said how long: a day.
+const USUAL: Duration = Duration::from_secs(86_400);
+
+/// Runs the command to its end.
+pub(crate) fn run(service: &Service, order: &OneOff<'_>) -> Result<Ended, Error> {
+    let spec = service.spec_in_force().ok_or_else(|| Error::NotDeployed { app: service.app.clone() })?;
+    let refused = |reason: String| Error::CannotStart {
+        app: service.app.clone(),
+        slot: order.name.to_string(),
+        reason,
+    };
+    let directory = directory(&spec).map_err(refused)?;
+    let settings = order.release.settings(&order.process_type).clone();
+    let environment = environment(&spec.at(&directory), order, &settings).map_err(refused)?;
+    let invocation = invocation(order, &environment).map_err(refused)?;
+    let timeout = match order.streams {
+        Streams::Ours { .. } => order.timeout,
+        Streams::Nobodys { .. } => order.timeout.or(Some(USUAL)),
+    };
+    OneOffs::of(service).carry(&Given {
+        name: &order.name,
+        invocation,
+        environment,
+        directory: &directory,
+        settings,
+        seen_by: None,
+        streams: order.streams,
+        signals: order.signals,
+        timeout,
+        grace: order.grace,
+    })
+}
+
+/// Where the app's instances run; if that is gone, where its path leads to now.
+fn directory(spec: &Spec) -> Result<PathBuf, String> {
+    let typed = || spec.typed.as_ref().and_then(|typed| typed.canonicalize().ok());
+    let found = Some(spec.directory.clone()).filter(|directory| directory.is_dir()).or_else(typed);
+    found.ok_or_else(|| format!("its directory {} is not there", spec.directory.display()))
+}
+
+/// The variables of an instance of its type, without a port and under its own name, and over them those of the order.
+fn environment(spec: &Spec, order: &OneOff<'_>, settings: &TypeSettings) -> Result<Environment, String> {
+    let mut spec = spec.clone();
+    if let Some(process) =
+        spec.processes.iter_mut().find(|process| process.process_type == order.process_type.as_str())
+    {
+        process.settings = settings.clone();
+    } else {
+        let (process_type, settings) = (order.process_type.to_string(), settings.clone());
+        spec.processes.push(ProcessSpec { process_type, settings, ..Default::default() });
+    }
+    let slot = Slot::new(order.process_type.clone(), 1);
+    let mut environment = ps_supervisor::environment(&spec, &slot, None)?;
+    for name in ["PS", "DYNO"] {
+        environment.set(name, order.name.to_string());
+    }
+    for (name, value) in &order.env {
+        environment.set(name, value);
+    }
+    environment.check()?;
+    Ok(environment)
+}
+
+fn invocation(order: &OneOff<'_>, environment: &Environment) -> Result<Invocation, String> {
+    match &order.command {
+        Command::Words(words) => Ok(Invocation::Words(words.iter().map(OsString::from).collect())),
+        Command::Shell => Ok(shell()),
+        Command::OfType => {
+            let process = order.release.process(&order.process_type);
+            let command = process.and_then(|process| process.command.as_deref());
+            Invocation::of(command.ok_or("it has no command")?, environment)
+        }
+    }
+}
+
+/// A shell for people.
+pub(crate) fn shell() -> Invocation {
+    Invocation::Words(["/bin/sh", "-c", SHELL].map(OsString::from).into())
+}
