@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use formation::{SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
+use ps_cli::exit::Refusal;
 
 use crate::moment::Moment;
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
@@ -192,6 +193,9 @@ pub(crate) struct RestoreArgs {
     pub(crate) app: Option<String>,
     #[command(flatten)]
     pub(crate) all: AllArgs,
+    /// How long an app may take to come up; one that takes longer counts as missing
+    #[arg(long, value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    pub(crate) deadline: Duration,
 }
 
 #[derive(Debug, clap::Args)]
@@ -202,9 +206,36 @@ pub(crate) struct AllArgs {
     /// How many apps at a time; -1: one per CPU [default: 1; restore: all together]
     #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parallel)]
     parallel: Option<i32>,
+    /// With --all: one JSON object for each app, and nothing else on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Verb {
+    /// Whether stdout is for a script that reads JSON, so that nothing is said there about what is done.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Start(args)
+            | Self::Stop(args)
+            | Self::Restart(args)
+            | Self::Reset(args)
+            | Self::Reload(args) => args.all.json,
+            Self::Rebuild(args) => args.all.json,
+            Self::Restore(args) => args.all.json,
+            _ => false,
+        }
+    }
 }
 
 impl AllArgs {
+    /// Wrong usage: --json says what came of all apps.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if self.json && !self.all {
+            return Err(Refusal::usage("--json goes with --all"));
+        }
+        Ok(())
+    }
+
     /// How many apps at a time, if the option is absent.
     pub(crate) fn parallel_or(&self, usual: i32) -> i32 {
         self.parallel.unwrap_or(usual)

@@ -1,5 +1,7 @@
 //! Runs a verb for one app, or for all of them, some at a time. If it fails for one app, the others still get their turn.
 
+mod outcomes;
+
 use std::num::NonZero;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,6 +16,7 @@ use ps_cli::say;
 use crate::args::AllArgs;
 use crate::session::Session;
 use crate::{elsewhere, journal};
+pub(crate) use outcomes::{Outcomes, write};
 
 /// A verb and the apps to run it for.
 pub(crate) struct Subjects<'a> {
@@ -33,8 +36,9 @@ pub(crate) fn app(
     deed: impl Fn(&App) -> Result<()> + Sync,
 ) -> Result<Outcome> {
     let Subjects { verb, app: named, all } = *subjects;
+    all.check()?;
     let world = &session.world;
-    let verb = |app: &App| {
+    let act = |app: &App| {
         journal::of_verb(world, verb, &app.name, || {
             if ps_dokku::is_deployed(world, &app.name)? {
                 elsewhere::refuse(world, &app.name, verb)?;
@@ -43,7 +47,7 @@ pub(crate) fn app(
         })
     };
     if let Some(name) = named {
-        verb(&world.app(name)?)?;
+        act(&world.app(name)?)?;
         return Ok(Outcome::Done);
     }
     let mut apps = Vec::new();
@@ -52,8 +56,16 @@ pub(crate) fn app(
             apps.push(app);
         }
     }
-    let failures = side_by_side(&apps, at_a_time(all.parallel_or(1)), &verb).into_iter();
+    let outcomes = Outcomes::default();
+    let timed = |app: &App| outcomes.of(&app.name, || act(app));
+    let failures = side_by_side(&apps, at_a_time(all.parallel_or(1)), &timed).into_iter();
     let failures: Vec<(AppName, Error)> = failures.map(|(app, error)| (app.name.clone(), error)).collect();
+    let error_of =
+        |app: &App| failures.iter().find(|(failed, _)| *failed == app.name).map(|(_, error)| error);
+    let rows: Vec<_> = apps.iter().map(|app| outcomes.row(&app.name, verb, error_of(app))).collect();
+    if all.json || !session.is_quiet() {
+        write(&rows, all.json)?;
+    }
     conclude(&failures, apps.len())
 }
 

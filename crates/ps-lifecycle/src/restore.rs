@@ -5,15 +5,16 @@ mod sum;
 
 use std::time::Duration;
 
-use anyhow::{Error, Result};
+use anyhow::{Error, Result, anyhow};
 use formation::{AppName, Which};
 use ps_apps::App;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Intent;
 
 use crate::args::RestoreArgs;
+use crate::each::{self, Outcomes};
 use crate::session::Session;
-use crate::{each, elsewhere, journal, start};
+use crate::{elsewhere, journal, start};
 
 const VERB: &str = "restore";
 /// How many apps are waited for at the same time. Each takes a few file descriptors, and a program usually has 1024.
@@ -21,29 +22,49 @@ const TOGETHER: i32 = 128;
 
 /// Starts what was running before a reboot; apps that were stopped by hand stay stopped
 pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
+    args.all.check()?;
     match &args.app {
         Some(name) => {
             let app = session.world.app(name)?;
-            journal::of_verb(&session.world, VERB, &app.name, || restore(session, &app))?;
+            let limited = session.again().within(args.deadline);
+            let restored = journal::of_verb(&session.world, VERB, &app.name, || restore(&limited, &app));
+            restored.map_err(|error| late(session, args.deadline, error))?;
             Ok(Outcome::Done)
         }
-        None if args.all.all => all(session, each::at_a_time(args.all.parallel_or(TOGETHER))),
+        None if args.all.all => all(session, args),
         None => Err(Refusal::usage("name the app, or --all: ps-lifecycle restore (<app>|--all)")),
     }
 }
 
-fn all(session: &Session, at_a_time: usize) -> Result<Outcome> {
+fn all(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
+    let (at_a_time, deadline) = (each::at_a_time(args.all.parallel_or(TOGETHER)), args.deadline);
     let Wanted { apps, held, unreadable } = Wanted::of(session)?;
     session.step(&format!("Restoring {}", sum::apps(apps.len())))?;
-    let quiet = session.quietly();
+    let outcomes = Outcomes::default();
     let failures = each::side_by_side(&apps, at_a_time, &|app: &App| {
-        journal::of_verb(&quiet.world, VERB, &app.name, || restore(&quiet, app))
+        // Its time begins when its turn comes.
+        let quiet = session.quietly().within(deadline);
+        let restored = || journal::of_verb(&quiet.world, VERB, &app.name, || restore(&quiet, app));
+        outcomes.of(&app.name, restored).map_err(|error| late(session, deadline, error))
     });
     session.check()?;
     let all = apps.len() + unreadable.len();
     let missing = sum::tell(session, &apps, &held, failures)?;
-    let missing: Vec<(AppName, Error)> = unreadable.into_iter().chain(missing).collect();
+    let rows = missing.rows(&outcomes, &held, &unreadable);
+    if args.all.json {
+        each::write(&rows, true)?;
+    }
+    let missing: Vec<(AppName, Error)> = unreadable.into_iter().chain(missing.lacking).collect();
     each::conclude(&missing, all)
+}
+
+/// The error of an app that was cancelled because its time was over, and not because somebody interrupted the verb.
+fn late(session: &Session, deadline: Duration, error: Error) -> Error {
+    let is_cancelled = matches!(error.downcast_ref(), Some(ps_scheduler::Error::Cancelled));
+    if is_cancelled && session.check().is_ok() {
+        return anyhow!("not up within {} s", deadline.as_secs());
+    }
+    error
 }
 
 /// The deployed apps, by what is wanted of them.

@@ -49,7 +49,7 @@ impl Session {
                 | Verb::Enter(_)
         );
         let cancel = if reads { Cancel::default() } else { on_signal()? };
-        let quiet = args.quiet || say::quiet();
+        let quiet = args.quiet || say::quiet() || args.verb.prints_json();
         let world = World::from_env()?;
         if !world.inside_dokku() {
             // Descriptors of our caller are not for hooks or apps. Plugins of Dokku pass some on to each other.
@@ -65,7 +65,12 @@ impl Session {
 
     /// The same session without progress messages, for verbs that report on many apps together.
     pub(crate) fn quietly(&self) -> Self {
-        Self { world: self.world.clone(), wait: self.wait, quiet: true, cancel: self.cancel.clone() }
+        Self { quiet: true, ..self.again() }
+    }
+
+    /// The same session.
+    pub(crate) fn again(&self) -> Self {
+        Self { world: self.world.clone(), wait: self.wait, quiet: self.quiet, cancel: self.cancel.clone() }
     }
 
     /// Takes the lock of an app, so that no other program changes it. Ctrl-C ends waiting for it.
@@ -113,6 +118,16 @@ impl Session {
             thread::sleep(LOOK_FOR_HOOKS);
         }
         Ok(lock)
+    }
+
+    /// The same session, which is cancelled after that time.
+    pub(crate) fn within(self, time: Duration) -> Self {
+        Self { cancel: self.cancel.within(time), ..self }
+    }
+
+    /// Whether nothing is said about what is done.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// An error after Ctrl-C or SIGTERM.

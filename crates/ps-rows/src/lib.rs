@@ -7,6 +7,7 @@ mod log;
 mod process;
 mod release;
 mod status;
+mod verb;
 
 use std::io::{self, Write};
 
@@ -18,6 +19,7 @@ pub use log::LogRow;
 pub use process::{ProcessRow, processes_csv};
 pub use release::ReleaseRow;
 pub use status::{StatusRow, status_csv};
+pub use verb::VerbRow;
 
 /// Writes one object a line, and hands all of them on.
 pub fn json_lines(mut out: impl Write, rows: &[impl Serialize]) -> io::Result<()> {

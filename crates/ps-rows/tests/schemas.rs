@@ -6,7 +6,7 @@ use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
 use ps_apps::{KeptRelease, StoredEntry};
 use ps_rollout::Role;
-use ps_rows::{LogRow, ProcessRow, ReleaseRow, StatusRow};
+use ps_rows::{LogRow, ProcessRow, ReleaseRow, StatusRow, VerbRow};
 use ps_scheduler::{Instance, Limits, LogLine, OsProcess};
 use serde::Serialize;
 use serde_json::Value;
@@ -184,5 +184,23 @@ fn a_row_of_releases_is_what_its_schema_says_of_a_directory_and_of_an_image() {
         let row = held_to(&schema, &ReleaseRow::of("shop", kept, true));
         assert_eq!(keys(&row), keys(&schema["properties"]));
         assert_eq!(row["formation"]["web"], 2);
+    }
+}
+
+#[test]
+fn a_row_of_a_verb_for_all_apps_is_what_its_schema_says() {
+    let schema = parsed(include_str!("../../../docs/schemas/ps-lifecycle-all.json"));
+    for outcome in ["done", "failed", "stopped"] {
+        let error = (outcome == "failed").then(|| "worker.1 is crashed".to_owned());
+        let row = VerbRow {
+            app: "shop",
+            verb: "restore",
+            outcome,
+            took_ms: 12,
+            error,
+            up: Some(1),
+            wanted: Some(2),
+        };
+        assert_eq!(keys(&held_to(&schema, &row)), keys(&schema["properties"]));
     }
 }

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use formation::{AppName, Exit, Slot, Stream, Which};
 use ps_rollout::{Fate, Strategy};
@@ -170,22 +170,33 @@ pub enum Progress {
 
 /// A flag that is set from a signal handler or another thread, and checked by long verbs between steps.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    flag: Arc<AtomicBool>,
+    /// From then on it counts as set.
+    until: Option<Instant>,
+}
 
 impl Cancel {
     /// A flag that another part sets, for example `signal_hook::flag::register`.
     pub fn from_flag(flag: Arc<AtomicBool>) -> Self {
-        Self(flag)
+        Self { flag, until: None }
     }
 
     /// Asks the verb to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.flag.store(true, Ordering::Relaxed);
+    }
+
+    /// The same flag, which counts as set after this time.
+    #[must_use]
+    pub fn within(&self, time: Duration) -> Self {
+        Self { flag: Arc::clone(&self.flag), until: Instant::now().checked_add(time) }
     }
 
     /// Whether the verb should stop; `Err(Error::Cancelled)` if so.
     pub fn check(&self) -> Result<(), Error> {
-        if self.0.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
+        let is_late = self.until.is_some_and(|until| Instant::now() >= until);
+        if is_late || self.flag.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
     }
 }
 

@@ -45,3 +45,31 @@ fn an_app_that_fails_does_not_keep_the_others_from_their_turn() {
     assert!(ran.stderr.contains(" !     one: ") && ran.stderr.contains("lib/config/ps/one/scale"), "{ran:?}");
     assert_ne!(home.pids("two"), before);
 }
+
+#[test]
+fn a_table_at_the_end_says_what_happened_to_each_app_and_a_script_reads_it() {
+    let home = three(&[]);
+    home.write("lib/config/ps/one/scale", "no such line\n");
+    let ran = home.run(&["ps-lifecycle", "restart", "--all", "--parallel", "-1"]);
+    ran.is_refused(1, &["1 of 3 apps failed"]);
+    let table: Vec<&str> = ran.stdout.lines().skip_while(|line| !line.starts_with("APP ")).collect();
+    let [heading, one, three, two] = table[..] else { panic!("{ran:?}") };
+    assert_eq!(heading.split_whitespace().collect::<Vec<_>>(), ["APP", "RESULT", "TOOK", "REASON"]);
+    assert!(one.starts_with("one    failed  ") && one.contains("lib/config/ps/one/scale"), "{one}");
+    assert!(three.starts_with("three  done    ") && three.ends_with(" s  -"), "{three}");
+    assert!(two.starts_with("two    done    "), "{two}");
+    let schema = include_str!("../../../docs/schemas/ps-lifecycle-all.json");
+    let schema = serde_json::from_str(schema).expect("JSON");
+    for verb in ["restart", "rebuild", "restore"] {
+        let ran = home.run(&["ps-lifecycle", verb, "--all", "--json", "--parallel", "2"]);
+        assert_eq!(ran.status, Some(1), "{verb}: {ran:?}");
+        let rows = ran.rows();
+        for row in &rows {
+            assert_eq!(crate::schema::complaints(&schema, row), [""; 0], "{verb}: {row}");
+        }
+        let said: Vec<String> =
+            rows.iter().map(|row| format!("{} {}", row["app"], row["outcome"]).replace('"', "")).collect();
+        assert_eq!(said, ["one failed", "three done", "two done"], "{verb}: {ran:?}");
+    }
+    home.refuses(&["ps-lifecycle", "stop", "two", "--json"], 2, &["--all"]);
+}

@@ -131,3 +131,26 @@ fn one_bad_app_stops_nobody_and_what_is_missing_is_named() {
     });
     home.does(&["ps-lifecycle", "restore", "--all"]);
 }
+
+#[test]
+fn an_app_that_does_not_come_up_in_its_time_is_missing_and_the_others_are_there() {
+    let home = Home::as_installed();
+    let slow = home.source("slow", "web: exec sleep 600\n");
+    home.write("slow/app.json", "{\"formation\": {\"web\": {\"ready\": \"alive\"}}}");
+    home.does(&["ps-lifecycle", "deploy", "slow", "--dir", &slow]);
+    let quick = home.source("quick", "web: exec sleep 601\n");
+    home.write("quick/app.json", "{\"formation\": {\"web\": {\"ready\": \"alive\"}}}");
+    home.does(&["ps-lifecycle", "deploy", "quick", "--dir", &quick]);
+    home.does(&["ps-lifecycle", "deploy", "idle", "--dir", &quick]);
+    home.does(&["ps-lifecycle", "stop", "idle"]);
+    home.power_cut();
+    home.hook("other/pre-start", "#!/bin/sh\n[ \"$1\" != slow ] || exec sleep 600\n");
+    let ran = home.run(&["ps-lifecycle", "restore", "--all", "--json", "--deadline", "2"]);
+    assert_eq!(ran.status, Some(1), "{ran:?}");
+    let rows = ran.rows();
+    let of = |row: &serde_json::Value| format!("{} {}", row["app"], row["outcome"]).replace('"', "");
+    assert_eq!(rows.iter().map(of).collect::<Vec<_>>(), ["idle stopped", "quick done", "slow failed"]);
+    assert_eq!((&rows[1]["up"], &rows[1]["wanted"]), (&1.into(), &1.into()));
+    assert_eq!(rows[2]["error"], "not up within 2 s");
+    assert!(ran.stderr.contains(" !     slow: not up within 2 s"), "{ran:?}");
+}

@@ -1,14 +1,18 @@
 //! The result of restoring all apps: a line for each, and what is missing.
 
+use std::collections::BTreeMap;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, anyhow};
 use formation::{AppName, ProcessType, Slot, State};
 use ps_apps::App;
+use ps_rows::VerbRow;
 use ps_scheduler::{Instance, Over};
 
+use super::VERB;
 use crate::converge;
+use crate::each::Outcomes;
 use crate::session::Session;
 
 /// How long all apps together are waited for while instances are being started. A supervisor that was there before may have
@@ -21,24 +25,58 @@ pub(super) fn apps(count: usize) -> String {
     format!("{count} app{}", if count == 1 { "" } else { "s" })
 }
 
-/// Prints the state of each app, including stopped ones. Returns the apps with missing instances, and what is missing.
+/// What came of restoring all apps.
+pub(super) struct Sum {
+    /// How many instances of each app are up, and how many are wanted, where that is known.
+    counts: BTreeMap<AppName, Option<(usize, usize)>>,
+    /// The apps with missing instances, and what is missing.
+    pub(super) lacking: Vec<(AppName, Error)>,
+}
+
+impl Sum {
+    /// A row for each app, those that stay stopped and those that cannot be read included.
+    pub(super) fn rows<'a>(
+        &'a self,
+        outcomes: &Outcomes,
+        held: &'a [App],
+        unreadable: &'a [(AppName, Error)],
+    ) -> Vec<VerbRow<'a>> {
+        let restored = self.counts.iter().map(|(app, counts)| {
+            let lacks = self.lacking.iter().find(|(lacking, _)| lacking == app).map(|(_, error)| error);
+            let (up, wanted) = counts.unzip();
+            VerbRow { up, wanted, ..outcomes.row(app, VERB, lacks) }
+        });
+        let held =
+            held.iter().map(|app| VerbRow { outcome: "stopped", ..outcomes.row(&app.name, VERB, None) });
+        let unreadable = unreadable.iter().map(|(app, error)| outcomes.row(app, VERB, Some(error)));
+        let mut rows: Vec<VerbRow<'_>> = restored.chain(held).chain(unreadable).collect();
+        rows.sort_by_key(|row| row.app);
+        rows
+    }
+}
+
+/// Prints the state of each app, including stopped ones.
 pub(super) fn tell(
     session: &Session,
     restored: &[App],
     held: &[App],
     failures: Vec<(&App, Error)>,
-) -> Result<Vec<(AppName, Error)>> {
+) -> Result<Sum> {
     let mut failures = failures.into_iter().peekable();
-    let mut missing = Vec::new();
+    let (mut missing, mut counts) = (Vec::new(), BTreeMap::new());
     let until = Instant::now() + ON_ITS_WAY;
     for app in restored {
         let failure = failures.next_if(|(failed, _)| *failed == app).map(|(_, error)| error);
         let (line, lack) = match how_it_ends(session, app, until) {
             Ok(Standing { up, wanted, lacks, .. }) => {
+                counts.insert(app.name.clone(), Some((up, wanted)));
                 let lack = (!lacks.is_empty()).then(|| anyhow!("{}", lacks.join(", ")));
                 (format!("{}: {up} of {wanted} up", app.name), lack)
             }
-            Err(error) => (format!("{}: unknown", app.name), Some(error)),
+            Err(error) => {
+                counts.insert(app.name.clone(), None);
+                (format!("{}: unknown", app.name), Some(error))
+            }
         };
         session.detail(&line)?;
         // The reason why an app could not be started says more than the list of its missing instances.
@@ -53,7 +91,7 @@ pub(super) fn tell(
         apps(restored.len()),
         held.len()
     ))?;
-    Ok(missing)
+    Ok(Sum { counts, lacking: missing })
 }
 
 struct Standing {
