@@ -1,0 +1,60 @@
+//! The rules of `.dockerignore`.
+
+use crate::pattern::Pattern;
+
+/// Which paths are left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ignored(Vec<Rule>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rule {
+    pattern: Pattern,
+    /// Whether paths of the pattern are taken in again.
+    is_exception: bool,
+}
+
+impl Ignored {
+    /// Reads the rules: a line each. A line that begins with `#` is a comment, blanks around a line mean nothing, and `!` makes an
+    /// exception of it.
+    pub fn parse(text: &str) -> Self {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let rule = |line: &str| {
+            if line.starts_with('#') {
+                return None;
+            }
+            let line = line.trim();
+            let exception = line.strip_prefix('!').map(str::trim);
+            let pattern = Pattern::parse(exception.unwrap_or(line))?;
+            Some(Rule { pattern, is_exception: exception.is_some() })
+        };
+        Self(text.lines().filter_map(rule).collect())
+    }
+
+    /// Whether a path, in its parts, is left out: of the rules whose pattern is that of the path or of a directory above it, the
+    /// last one says so.
+    pub(crate) fn leaves_out(&self, path: &[&str]) -> bool {
+        let last = self.0.iter().rev().find(|rule| rule.pattern.covers(path));
+        last.is_some_and(|rule| !rule.is_exception)
+    }
+
+    /// Whether something below a directory that is left out may be taken in again.
+    pub(crate) fn may_take_in_below(&self, directory: &[&str]) -> bool {
+        self.0.iter().any(|rule| rule.is_exception && rule.pattern.reaches_below(directory))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_several_rules_the_last_that_matches_counts() {
+        let ignored = Ignored::parse("# a comment\n\n*\n!src\nsrc/*.o\n ! src/keep.o \n!/docs/\r\n");
+        let out = |path: &str| ignored.leaves_out(&path.split('/').collect::<Vec<_>>());
+        assert!(out("README") && out("src/a.o") && out("# a comment"));
+        assert!(!out("src") && !out("src/a.c") && !out("src/keep.o") && !out("docs/x/y"));
+        assert!(Ignored::parse("a\n!a/b/c").may_take_in_below(&["a", "b"]));
+        assert!(!Ignored::parse("a\n!b").may_take_in_below(&["a"]));
+        assert!(!Ignored::parse("\u{feff}").leaves_out(&["a"]));
+    }
+}

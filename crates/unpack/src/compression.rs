@@ -1,0 +1,27 @@
+//! How an archive is compressed, told by its first bytes.
+
+use std::io::{self, Read};
+
+use flate2::read::MultiGzDecoder;
+
+use crate::UnpackError;
+
+const GZIP: &[u8] = b"\x1f\x8b";
+/// What is not read here, and by what it is.
+const OTHERS: [(&[u8], &str); 4] =
+    [(b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"PK\x03\x04", "unzip")];
+
+/// The bytes of the archive itself.
+pub(crate) fn plain<'a>(mut archive: impl Read + 'a) -> Result<Box<dyn Read + 'a>, UnpackError> {
+    let mut first = Vec::new();
+    archive.by_ref().take(6).read_to_end(&mut first).map_err(UnpackError::read)?;
+    if let Some((_, program)) = OTHERS.into_iter().find(|(magic, _)| first.starts_with(magic)) {
+        return Err(UnpackError::Compressed { program });
+    }
+    if first.is_empty() {
+        return Err(UnpackError::Empty);
+    }
+    let is_gzip = first.starts_with(GZIP);
+    let whole = io::Cursor::new(first).chain(archive);
+    Ok(if is_gzip { Box::new(MultiGzDecoder::new(whole)) } else { Box::new(whole) })
+}
