@@ -2,6 +2,7 @@
 //! crate of their own so that whoever runs a Procfile has no parser of YAML under it. Pure: bytes come in and values go out;
 //! where an import needs another file that a configuration names, its caller hands over the function that reads it.
 
+pub mod compose;
 pub mod export;
 pub mod import;
 

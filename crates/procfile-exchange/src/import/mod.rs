@@ -11,7 +11,7 @@ mod found;
 mod gather;
 mod imported;
 mod instances;
-mod node;
+pub(crate) mod node;
 mod pm2;
 mod pm2_dump;
 mod pm2_setting;
@@ -21,8 +21,8 @@ mod systemd;
 mod unit;
 mod unit_family;
 mod unit_words;
-mod words;
-mod yaml;
+pub(crate) mod words;
+pub(crate) mod yaml;
 
 use crate::import::gather::Gathering;
 

@@ -1,0 +1,207 @@
+//! Compose files as they are deployed: each service with its image or what it is built from, and what its containers are like, in the
+//! words in which an engine is asked to make one. What is not carried over is named. (An import makes a Procfile of such a file, see
+//! [`crate::import`].)
+
+mod environment;
+mod fields;
+mod health;
+mod interpolate;
+mod merge;
+mod mounts;
+mod ports;
+mod service;
+mod sizes;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use formation::ProcessType;
+use serde_json::Value;
+
+use crate::import::node::Node;
+use crate::import::yaml::{self, Octal};
+use crate::import::{ImportError, MAX_IMPORT_BYTES};
+
+/// The most services that are read.
+const MAX_SERVICES: usize = 200;
+/// Keys of the whole file that are read, or mean nothing to what is deployed.
+const KNOWN: [&str; 7] = ["name", "services", "version", "volumes", "networks", "secrets", "configs"];
+
+/// What lies around the file.
+pub struct Around<'a> {
+    /// The directory of the file, by its whole path: relative paths begin there.
+    pub directory: &'a str,
+    /// The name before the names of volumes, such as the app's.
+    pub project: &'a str,
+    /// The value of a variable, by which `${NAME}` is replaced.
+    pub variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a file that the Compose file names. The error says why it cannot be read.
+    pub file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
+}
+
+/// What a Compose file comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Composed {
+    /// Its services, in their order.
+    pub services: Vec<Service>,
+    /// A line for each thing that is not carried over.
+    pub notes: Vec<String>,
+}
+
+/// One service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// Its name.
+    pub process_type: ProcessType,
+    /// Its image; where it is built too, the name that the built one would have.
+    pub image: Option<String>,
+    /// What it is built from.
+    pub build: Option<Build>,
+    /// How many instances are wanted.
+    pub replicas: Option<u16>,
+    /// What can be set for a process type, by the names of the settings.
+    pub settings: BTreeMap<String, String>,
+    /// The port that it listens on, if the file names one.
+    pub port: Option<u16>,
+    /// What its containers are like: the body of the engine's call that makes one, as far as the file says it.
+    pub container: Value,
+}
+
+/// What a service is built from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Build {
+    /// The directory, by its whole path.
+    pub directory: String,
+    /// The Dockerfile in it.
+    pub dockerfile: String,
+    /// Values of the arguments.
+    pub arguments: BTreeMap<String, String>,
+    /// The stage to end with; empty: the last one.
+    pub target: String,
+}
+
+/// Why a Compose file is not deployed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ComposeError {
+    /// It is no Compose file.
+    #[error(transparent)]
+    File(#[from] ImportError),
+    /// Something in it makes no sense, or would change what is run if it were left out.
+    #[error("{place}: {reason}")]
+    Refused {
+        /// Where: `services.web.build`.
+        place: String,
+        /// What is wrong, and what to do.
+        reason: String,
+    },
+}
+
+impl ComposeError {
+    pub(crate) fn at(place: impl Display, reason: impl Display) -> Self {
+        Self::Refused { place: place.to_string(), reason: reason.to_string() }
+    }
+}
+
+/// Reads a Compose file.
+///
+/// ```
+/// use procfile_exchange::compose::{Around, read};
+///
+/// let text = b"services: {web: {image: 'shop:${VERSION:-1}', ports: ['8080:80'], privileged: true}}";
+/// let around = Around {
+///     directory: "/srv/shop",
+///     project: "shop",
+///     variable: &|name| (name == "VERSION").then(|| "7".to_owned()),
+///     file: &|_| Err("no such file".to_owned()),
+/// };
+/// let read = read(text, &around)?;
+/// let web = &read.services[0];
+/// assert_eq!((web.image.as_deref(), web.port), (Some("shop:7"), Some(80)));
+/// assert_eq!(read.notes, ["services.web: not carried over: privileged"]);
+/// # Ok::<(), procfile_exchange::compose::ComposeError>(())
+/// ```
+pub fn read(bytes: &[u8], around: &Around<'_>) -> Result<Composed, ComposeError> {
+    if bytes.len() > MAX_IMPORT_BYTES {
+        return Err(ImportError::TooLarge.into());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| ImportError::NotText)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let document = merge::merged(yaml::read(text, Octal::Legacy, "Compose file")?);
+    let mut unset = BTreeSet::new();
+    let document = interpolate::document(document, "", around.variable, &mut unset)?;
+    let mut notes: Vec<String> =
+        unset.iter().map(|name| format!("${{{name}}} is not set, and stands for nothing")).collect();
+    let Some(Node::Map(services)) = document.get("services") else {
+        return Err(ImportError::Syntax("Compose file", "it has no services".to_owned()).into());
+    };
+    if let Some((key, _)) = document.entries().iter().find(|(key, _)| key == "include") {
+        return Err(ComposeError::at(key, "another file is not read: write its services here"));
+    }
+    let is_known = |key: &str| KNOWN.contains(&key) || key.starts_with("x-");
+    let unknown: Vec<&str> =
+        document.entries().iter().map(|(key, _)| key.as_str()).filter(|key| !is_known(key)).collect();
+    if !unknown.is_empty() {
+        notes.push(format!("not carried over: {}", unknown.join(", ")));
+    }
+    if services.len() > MAX_SERVICES {
+        return Err(ComposeError::at("services", format!("{MAX_SERVICES} services are the most")));
+    }
+    let mut composed = Composed { services: Vec::new(), notes };
+    for (name, fields) in services {
+        if is_for_a_profile(fields) {
+            composed.notes.push(format!("services.{name}: left out: only a profile starts it"));
+            continue;
+        }
+        let reader = service::Reader { name, fields, document: &document, around };
+        let (service, notes) = reader.read()?;
+        composed.services.push(service);
+        composed.notes.extend(notes);
+    }
+    forget_absent(&mut composed);
+    let awaited = composed.services.iter().filter_map(|service| service.settings.get(service::AFTER));
+    let done: BTreeSet<String> = awaited
+        .flat_map(|after| after.split(','))
+        .filter_map(|awaited| awaited.strip_suffix(":done"))
+        .map(str::to_owned)
+        .collect();
+    for service in composed.services.iter_mut().filter(|service| done.contains(service.process_type.as_str()))
+    {
+        // One whose end others wait for is not started again.
+        service.settings.entry(service::RESTART_POLICY.to_owned()).or_insert_with(|| "no".to_owned());
+    }
+    if composed.services.is_empty() {
+        return Err(ImportError::Syntax("Compose file", "it has no service to run".to_owned()).into());
+    }
+    Ok(composed)
+}
+
+fn is_for_a_profile(fields: &Node) -> bool {
+    fields.get("profiles").is_some_and(|profiles| !profiles.is_empty())
+}
+
+/// Nobody waits for a service that is left out.
+fn forget_absent(composed: &mut Composed) {
+    let present: BTreeSet<String> =
+        composed.services.iter().map(|service| service.process_type.to_string()).collect();
+    for service in &mut composed.services {
+        let Some(after) = service.settings.get(service::AFTER) else { continue };
+        let name = |awaited: &str| awaited.split(':').next().unwrap_or(awaited).to_owned();
+        let (kept, absent): (Vec<&str>, Vec<&str>) =
+            after.split(',').partition(|awaited| present.contains(&name(awaited)));
+        if absent.is_empty() {
+            continue;
+        }
+        let absent: Vec<String> = absent.into_iter().map(name).collect();
+        composed.notes.push(format!(
+            "services.{}: it does not wait for {}, which is not run",
+            service.process_type,
+            absent.join(", ")
+        ));
+        let kept = kept.join(",");
+        if kept.is_empty() {
+            service.settings.remove(service::AFTER);
+        } else {
+            service.settings.insert(service::AFTER.to_owned(), kept);
+        }
+    }
+}
