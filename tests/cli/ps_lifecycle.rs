@@ -9,8 +9,12 @@ mod home;
 mod after;
 #[path = "ps_lifecycle/all.rs"]
 mod all;
+#[path = "ps_lifecycle/archives.rs"]
+mod archives;
 #[path = "ps_lifecycle/boot.rs"]
 mod boot;
+#[path = "ps_lifecycle/builds.rs"]
+mod builds;
 #[path = "ps_lifecycle/command_line.rs"]
 mod command_line;
 #[path = "ps_lifecycle/counts.rs"]
@@ -33,6 +37,8 @@ mod external;
 mod files;
 #[path = "ps_lifecycle/hello.rs"]
 mod hello;
+#[path = "ps_lifecycle/images.rs"]
+mod images;
 #[path = "ps_lifecycle/inputs.rs"]
 mod inputs;
 #[path = "ps_lifecycle/journal.rs"]
@@ -57,6 +63,8 @@ mod ready;
 mod rebuild;
 #[path = "ps_lifecycle/refusals.rs"]
 mod refusals;
+#[path = "ps_lifecycle/registry.rs"]
+mod registry;
 #[path = "ps_lifecycle/reload.rs"]
 mod reload;
 #[path = "ps_lifecycle/reset.rs"]
@@ -77,6 +85,8 @@ mod said;
 mod schedule;
 #[path = "support/schema.rs"]
 mod schema;
+#[path = "ps_lifecycle/services.rs"]
+mod services;
 #[path = "ps_lifecycle/settings.rs"]
 mod settings;
 #[path = "ps_lifecycle/signal.rs"]

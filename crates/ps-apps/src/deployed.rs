@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Bytes, Text};
 use crate::kept_releases::{FORMAT, KeptRelease};
 use crate::scope::Scope;
-use crate::{Error, FormationOrigin, StoredEntry, StoredFormation, World};
+use crate::{Error, FormationOrigin, SourceRecord, StoredEntry, StoredFormation, World};
 
 pub(crate) const PLUGIN: &str = "apps";
 pub(crate) const FILE: &str = "deployed.json";
@@ -29,10 +29,13 @@ pub(crate) const MAX_BYTES: u64 = 16 << 20;
 /// The record of a successful deploy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployed {
-    /// The kind of its source: `directory`, `command` or `docker-image`.
+    /// The kind of its source: `directory`, `command`, `docker-image`, `dockerfile`, `base-image` or `compose`.
     pub kind: String,
     /// The source: a path, or an image.
     pub place: String,
+    /// What else is known of the source: which image runs, and how it was made.
+    #[serde(default, skip_serializing_if = "SourceRecord::is_empty")]
+    pub source: SourceRecord,
     /// The Procfile; `None`: there is none, and that of an earlier deploy is removed.
     pub procfile: Option<Bytes>,
     /// The app.json; `None` as for the Procfile.
@@ -71,7 +74,12 @@ impl Numbered<'_> {
         let deployed = self.deployed;
         let is_image = deployed.kind == "docker-image";
         let resolved = (!is_image).then(|| fs::canonicalize(&deployed.place).ok()).flatten();
-        let digest = deployed.place.find(DIGEST).filter(|_| is_image);
+        let image = deployed.source.image.as_deref();
+        let image = image.or_else(|| is_image.then_some(deployed.place.as_str()));
+        let digest = image.and_then(|image| match image.find(DIGEST) {
+            Some(begin) => Some(&image[begin + 1..]),
+            None => image.starts_with(&DIGEST[1..]).then_some(image),
+        });
         KeptRelease {
             format: FORMAT,
             number: self.release,
@@ -80,9 +88,10 @@ impl Numbered<'_> {
             place: deployed.place.clone(),
             content: resolved.as_deref().and_then(|path| tree_digest::of(path).ok()),
             directory: resolved.and_then(|path| path.into_os_string().into_string().ok()),
-            digest: digest.map(|begin| deployed.place[begin + 1..].to_owned()),
+            digest: digest.map(str::to_owned),
             image: deployed.image.clone(),
             restores: deployed.restores,
+            source: deployed.source.clone(),
             scheduler: deployed.scheduler.clone(),
             procfile: deployed.procfile.as_ref().map(Text::from),
             app_json: deployed.app_json.as_ref().map(Text::from),
@@ -168,6 +177,7 @@ impl World {
         let scope = Scope::App(app);
         self.set_property(PLUGIN, scope, KIND, &deployed.kind)?;
         self.set_property(PLUGIN, scope, PLACE, &deployed.place)?;
+        self.keep_source(app, &deployed.source)?;
         self.keep(app, &self.procfile_path(app), deployed.procfile.as_ref())?;
         self.keep(app, &self.app_json_path(app), deployed.app_json.as_ref())?;
         self.set_property("scheduler", scope, "selected", &deployed.scheduler)?;

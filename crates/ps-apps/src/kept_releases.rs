@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::Text;
 use crate::scope::Scope;
-use crate::{Error, StoredEntry, World};
+use crate::{Error, SourceRecord, StoredEntry, World};
 
 /// How many releases of an app are kept.
 const KEPT_RELEASES: usize = 10;
@@ -37,7 +37,7 @@ pub struct KeptRelease {
     pub number: u64,
     /// When its deploy had succeeded (RFC 3339, UTC).
     pub at: Timestamp,
-    /// The kind of its source: `directory`, `command` or `docker-image`.
+    /// The kind of its source: `directory`, `command`, `docker-image`, `dockerfile`, `base-image` or `compose`.
     pub kind: String,
     /// Where the source lies, as it was typed: a path, or an image.
     pub place: String,
@@ -47,7 +47,7 @@ pub struct KeptRelease {
     /// not be read or is too large, and in releases that an earlier version kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<String>,
-    /// The digest of the image, `sha256:…`, if its name had one; else `null`.
+    /// The digest of the image that ran, `sha256:…`: that of its registry, or the image's id; `null` where none ran.
     pub digest: Option<String>,
     /// The engine's id of the image that ran; not there for a directory, and in releases that an earlier version kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -55,6 +55,9 @@ pub struct KeptRelease {
     /// The number of the release that this one deployed again, if it came of a rollback.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restores: Option<u64>,
+    /// What else is known of the source.
+    #[serde(default, skip_serializing_if = "SourceRecord::is_empty")]
+    pub source: SourceRecord,
     /// The scheduler that ran it.
     pub scheduler: String,
     /// The Procfile; `null` if there was none.

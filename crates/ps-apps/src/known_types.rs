@@ -39,10 +39,10 @@ impl World {
         committed.symlink_metadata().is_ok().then_some(committed)
     }
 
-    /// The process types of the Procfile that counts now, `None` if the app has no Procfile. One that cannot be read
-    /// is [`Error::Corrupt`].
+    /// The process types of the Procfile that counts now, or of the services of a Compose file that stands in for one; `None` if
+    /// the app has neither. A file that cannot be read is [`Error::Corrupt`].
     pub fn known_types(&self, app: &AppName) -> Result<Option<BTreeSet<ProcessType>>, Error> {
-        let Some(path) = self.current_procfile(app) else { return Ok(None) };
+        let Some(path) = self.current_procfile(app) else { return self.services(app) };
         let Some(bytes) = state_file::read(&path, true)? else { return Ok(None) };
         match Procfile::parse(&bytes) {
             Ok(procfile) => Ok(Some(procfile.entries().map(|entry| entry.process_type()).collect())),
@@ -51,6 +51,12 @@ impl World {
                 Err(Error::Corrupt { path, line: None, reason })
             }
         }
+    }
+
+    fn services(&self, app: &AppName) -> Result<Option<BTreeSet<ProcessType>>, Error> {
+        let services = self.source_record(app)?.services;
+        let types: BTreeSet<_> = services.keys().filter_map(|name| name.parse().ok()).collect();
+        Ok((!types.is_empty()).then_some(types))
     }
 
     fn deploy_pid(&self) -> Option<String> {

@@ -87,8 +87,8 @@ impl Deployed {
     /// Whether another record is of the same release, with the same or other counts.
     pub fn is_same_release(&self, other: &Self) -> bool {
         let of = |deployed: &Self| {
-            let Self { kind, place, procfile, app_json, scheduler, .. } = deployed.clone();
-            (kind, place, procfile, app_json, scheduler)
+            let Self { kind, place, source, procfile, app_json, scheduler, .. } = deployed.clone();
+            (kind, place, source, procfile, app_json, scheduler)
         };
         of(self) == of(other)
     }
@@ -101,6 +101,7 @@ impl World {
         Ok(Some(Deployed {
             kind,
             place,
+            source: self.source_record(app)?,
             procfile: state_file::read(&self.procfile_path(app), true)?.map(Bytes),
             app_json: state_file::read(&self.app_json_path(app), false)?.map(Bytes),
             scheduler: self.scheduler_name(app)?.to_string(),

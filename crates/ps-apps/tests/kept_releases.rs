@@ -41,6 +41,7 @@ fn release(place: &str, procfile: &[u8]) -> Deployed {
     Deployed {
         kind: "directory".to_owned(),
         place: place.to_owned(),
+        source: ps_apps::SourceRecord::default(),
         procfile: Some(Bytes(procfile.to_vec())),
         app_json: None,
         scheduler: "native".to_owned(),

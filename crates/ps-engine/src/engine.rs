@@ -19,7 +19,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::trust::Trust;
-use crate::{Container, Fault, Moment, OutputRange, flow, moment, terms, transport};
+use crate::{Container, Fault, Moment, OutputRange, Reference, flow, moment, terms, transport};
 
 /// The deadline of calls that look something up or change a setting.
 pub(crate) const SHORT: Duration = Duration::from_secs(10);
@@ -34,11 +34,13 @@ const READ: &str = "read a log";
 /// The most of a container's last lines that is kept for a message, in bytes.
 const MOST_OF_LAST_LINES: usize = 64 << 10;
 
-/// What an image says about where its files are and how they are used.
+/// What an image says about what it is and where its files are.
 pub struct Image {
-    /// The id of the image, `sha256:…`.
+    /// Its id, `sha256:…`.
     pub id: String,
-    /// The labels of the image.
+    /// The names under which registries have it, `name@sha256:…` each.
+    pub digests: Vec<String>,
+    /// Its labels.
     pub labels: HashMap<String, String>,
     /// The variables of the image, each as `NAME=value`.
     pub environment: Vec<String>,
@@ -46,7 +48,16 @@ pub struct Image {
     pub directory: String,
 }
 
-/// An engine, and the runtime in which its calls run.
+impl Image {
+    /// What names this very image for good: the digest under which the registry of that name has it, else its id.
+    pub fn settled(&self, asked: &Reference) -> String {
+        let name = format!("{}@", asked.familiar());
+        let digest = self.digests.iter().find(|digest| digest.starts_with(&name));
+        digest.unwrap_or(&self.id).clone()
+    }
+}
+
+/// An engine, and the runtime its calls run in.
 pub struct Engine {
     runtime: Runtime,
     pub(crate) docker: Docker,
@@ -159,6 +170,7 @@ impl Engine {
         let config = image.config.unwrap_or_default();
         Ok(Image {
             id: image.id.unwrap_or_default(),
+            digests: image.repo_digests.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
             environment: config.env.unwrap_or_default(),
             directory: config.working_dir.unwrap_or_default(),

@@ -19,16 +19,16 @@ const MAX_ARCHIVE: usize = 2 << 20;
 const NEVER_RUN: &str = "/never-run";
 
 impl Engine {
-    /// The content of a regular file of an image; `None` if the image has no such file. Of a file over 1 MiB, one
-    /// byte more than that is returned. `path` is relative to the working directory of the image. The container that
-    /// is created for this has the given name and labels.
-    pub async fn image_file(
+    /// The contents of regular files of an image, in the order asked: of one over 1 MiB the first byte beyond it and no more; `None`
+    /// where the image has no such file. A path that does not begin with `/` is relative to where the image's processes start. The
+    /// container that is made for it meanwhile is called `name` and has these labels.
+    pub async fn image_files(
         &self,
         image: &str,
-        path: &str,
+        paths: &[&str],
         name: &str,
         labels: HashMap<String, String>,
-    ) -> Result<Option<Vec<u8>>, Fault> {
+    ) -> Result<Vec<Option<Vec<u8>>>, Fault> {
         let place = base(&self.image(image).await?);
         let body = ContainerCreateBody {
             image: Some(image.to_owned()),
@@ -37,13 +37,21 @@ impl Engine {
             ..ContainerCreateBody::default()
         };
         let id = self.create(name, body).await?;
-        let path = format!("{}/{path}", place.trim_end_matches('/'));
-        let archive = self.archive(&id, &path, MAX_ARCHIVE).await;
+        let mut files = Vec::new();
+        for path in paths {
+            let path = if path.starts_with('/') {
+                (*path).to_owned()
+            } else {
+                format!("{}/{path}", place.trim_end_matches('/'))
+            };
+            files.push(self.archive(&id, &path, MAX_ARCHIVE).await);
+        }
         self.remove(&id).await?;
-        match archive {
+        let content = |archive: Result<Vec<u8>, Fault>| match archive {
             Err(fault) if fault.is_gone() => Ok(None),
             archive => Ok(first_file(&archive?)),
-        }
+        };
+        files.into_iter().map(content).collect()
     }
 }
 
@@ -76,7 +84,7 @@ mod tests {
     fn image(labels: &[(&str, &str)], environment: &[&str], directory: &str) -> Image {
         let labels: HashMap<_, _> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let environment = environment.iter().map(|entry| (*entry).to_owned()).collect();
-        Image { labels, environment, directory: directory.to_owned() }
+        Image { id: String::new(), digests: Vec::new(), labels, environment, directory: directory.to_owned() }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
+mod activity;
 mod attached;
 mod bounded;
+mod build;
 mod condition;
 mod container;
 mod end;
@@ -12,9 +14,15 @@ mod fault;
 mod flow;
 mod host;
 mod image_file;
+mod images;
+mod logins;
 mod moment;
+mod networks;
 mod one_off;
 mod output_range;
+mod pull;
+mod reference;
+mod tale;
 mod terms;
 mod transport;
 mod trust;
@@ -25,6 +33,7 @@ pub use bollard::models::{
 };
 
 pub use attached::{Input, Output};
+pub use build::Build;
 pub use condition::exit_of;
 pub use container::Container;
 pub use end::End;
@@ -33,7 +42,11 @@ pub use events::Happened;
 pub use exec::Executed;
 pub use fault::{Fault, engine};
 pub use host::socket;
+pub use hyper::body::Bytes;
+pub use logins::Logins;
 pub use moment::Moment;
 pub use one_off::{Removal, Target};
 pub use output_range::OutputRange;
+pub use pull::Pulled;
+pub use reference::Reference;
 pub use terms::{restart_policy, seconds};

@@ -14,6 +14,7 @@ use ps_cli::Format;
 use ps_cli::exit::Refusal;
 
 use crate::moment::Moment;
+use crate::source_args::SourceArgs;
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use run::{EnterArgs, RunArgs};
 
@@ -91,27 +92,16 @@ pub(crate) enum Verb {
 ///   ps-lifecycle deploy clock --command 'while :; do date; sleep 60; done' --dir /tmp
 ///   ps-lifecycle deploy api --dir ~/src/api --scale web=max -- node app.js --verbose
 ///   ps-lifecycle deploy bot --dir ~/src/bot --interpreter ./venv/bin/python --command bot.py -- --room 7
-///   ps-lifecycle deploy box --image registry.local/box:42
+///   ps-lifecycle deploy box --image registry.local/box:42 --pull always
+///   ps-lifecycle deploy site --dir ~/src/site --scheduler docker-local --build-arg VERSION=7   # its Dockerfile
+///   ps-lifecycle deploy jobs --dir ~/src/jobs --base python:3.13-slim                           # its Procfile
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct DeployArgs {
     /// The app
     pub(crate) app: String,
-    /// Run from this directory; it holds the Procfile
-    #[arg(long, value_name = "DIR", conflicts_with = "image")]
-    pub(crate) dir: Option<PathBuf>,
-    /// Run this image
-    #[arg(long, value_name = "REF")]
-    pub(crate) image: Option<String>,
-    /// Run this command as `web`, without a Procfile
-    #[arg(long, value_name = "CMD", conflicts_with = "image")]
-    pub(crate) command: Option<String>,
-    /// The program that runs the script which --command names
-    #[arg(long, value_name = "PROGRAM", requires = "command")]
-    pub(crate) interpreter: Option<String>,
-    /// Arguments of the command, each taken literally; without --command the first one is the program
-    #[arg(last = true, value_name = "ARGUMENT", conflicts_with = "image")]
-    pub(crate) arguments: Vec<String>,
+    #[command(flatten)]
+    pub(crate) source: SourceArgs,
     /// The scheduler that runs it, also after later deploys
     #[arg(long, value_name = "NAME", value_parser = ["native", "docker-local"])]
     pub(crate) scheduler: Option<String>,

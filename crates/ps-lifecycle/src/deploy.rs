@@ -11,13 +11,14 @@ use ps_apps::{
 };
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_release::{Checkout, CommandLine, Counts, Environment, Release, Source, remarks};
+use ps_release::{Checkout, Counts, Environment, Release, Source, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 
 use crate::args::DeployArgs;
 use crate::session::Session;
-use crate::{interrupted, journal, plan, provision, release, stop};
+use crate::source_args::SourceArgs;
+use crate::{archive, images, interrupted, journal, plan, provision, release, stop};
 
 const VERB: &str = "deploy";
 
@@ -32,12 +33,17 @@ pub(crate) fn run(session: &Session, args: &DeployArgs) -> Result<Outcome> {
 fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
     let lock = session.lock(app)?;
     let is_new = !session.world.is_app(app)?;
-    let checkout = checkout(&session.world, app, args)?;
-    if is_new {
-        session.world.create_app(app)?;
-        journal::of_new_app(&session.world, VERB, app);
-    }
-    let deployed = deploy(session, &lock, app, args, &checkout);
+    let unpacked = args.source.archive.as_deref();
+    let unpacked = unpacked.map(|archive| archive::take(session, app, archive)).transpose()?;
+    let mut checkout =
+        args.source.checkout(&session.world, app, args.scheduler.as_deref(), unpacked.as_ref())?;
+    let deployed = provide_images(session, app, args, &mut checkout).and_then(|()| {
+        if is_new {
+            session.world.create_app(app)?;
+            journal::of_new_app(&session.world, VERB, app);
+        }
+        deploy(session, &lock, app, args, &checkout)
+    });
     let runs_on = matches!(&deployed, Err(error) if error.is::<RunsOn>());
     if deployed.is_err() && is_new && !runs_on && !ps_dokku::is_deployed(&session.world, app)? {
         // An app that was created for this deploy is removed with it, and the user hears of the failure. If only a hook
@@ -45,6 +51,10 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
         let _ = session.world.destroy_app(app);
         lock.retire();
     }
+    if deployed.is_ok() || ps_dokku::is_deployed(&session.world, app)? {
+        unpacked.into_iter().for_each(|unpacked| unpacked.keep());
+    }
+    images::tidy(session, app, &checkout);
     deployed.map(|()| Outcome::Done)
 }
 
@@ -52,15 +62,35 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
 pub(crate) fn again(session: &Session, app: &AppName) -> Result<()> {
     let lock = session.lock(app)?;
     let args = of_nothing(app);
-    let checkout = checkout(&session.world, app, &args)?;
-    deploy(session, &lock, app, &args, &checkout)
+    let mut checkout = args.source.checkout(&session.world, app, None, None)?;
+    checkout.replay(&session.world, app)?;
+    let deployed = provide_images(session, app, &args, &mut checkout)
+        .and_then(|()| deploy(session, &lock, app, &args, &checkout));
+    images::tidy(session, app, &checkout);
+    deployed
 }
 
-/// Deploys a recorded release again, with its counts. The caller holds the lock.
+/// Deploys a recorded release again, with its counts and its images. The caller holds the lock.
 pub(crate) fn of_record(session: &Session, lock: &AppLock, app: &AppName, record: &Deployed) -> Result<()> {
     let scale = record.scale.iter().map(|entry| format!("{}={}", entry.name, entry.count)).collect();
     let args = DeployArgs { scheduler: Some(record.scheduler.clone()), scale, ..of_nothing(app) };
-    deploy(session, lock, app, &args, &Checkout::of_record(record)?)
+    let mut checkout = Checkout::of_record(record)?;
+    images::look_up(session, &mut checkout)?;
+    deploy(session, lock, app, &args, &checkout)
+}
+
+/// Has the image here that is going to run. What no scheduler could run is refused before anything is pulled.
+fn provide_images(
+    session: &Session,
+    app: &AppName,
+    args: &DeployArgs,
+    checkout: &mut Checkout,
+) -> Result<()> {
+    scheduler_name(&session.world, app, args, &checkout.source)?;
+    if let (Some(_), Source::Directory(directory)) = (args.source.pull, &checkout.source) {
+        bail!("--pull is about images, and {} runs natively: leave it away", directory.display());
+    }
+    images::provide(session, app, checkout, args.source.pull())
 }
 
 /// Deploys a kept release again. Types that the app has now keep their counts, and one that only that release had gets the count that it had.
@@ -84,11 +114,7 @@ pub(crate) fn of_kept(session: &Session, lock: &AppLock, app: &AppName, kept: &K
 fn of_nothing(app: &AppName) -> DeployArgs {
     DeployArgs {
         app: app.to_string(),
-        dir: None,
-        image: None,
-        command: None,
-        interpreter: None,
-        arguments: vec![],
+        source: SourceArgs::default(),
         scheduler: None,
         scale: vec![],
         env_file: None,
@@ -98,24 +124,9 @@ fn of_nothing(app: &AppName) -> DeployArgs {
     }
 }
 
-fn checkout(world: &World, app: &AppName, args: &DeployArgs) -> Result<Checkout> {
-    let procfile = world.ps_property(app, "procfile-path")?.unwrap_or_else(|| "Procfile".to_owned());
-    let command = CommandLine {
-        command: args.command.as_deref(),
-        interpreter: args.interpreter.as_deref(),
-        arguments: &args.arguments,
-    };
-    Ok(match (&args.image, &args.dir, command.line()?) {
-        (Some(image), _, _) => Checkout::of_image(image)?,
-        (None, Some(directory), command) => Checkout::of_directory(directory, &procfile, command.as_deref())?,
-        (None, None, Some(command)) => Checkout::of_directory(Path::new("."), &procfile, Some(&command))?,
-        (None, None, None) => Checkout::again(world, app, &procfile)?,
-    })
-}
-
 /// Makes the plan of a deploy, and does nothing of it.
 fn dry_run(world: &World, app: &AppName, args: &DeployArgs) -> Result<Outcome> {
-    let checkout = checkout(world, app, args)?;
+    let checkout = args.source.checkout(world, app, args.scheduler.as_deref(), None)?;
     let (procfile, app_json) = (checkout.parsed()?, checkout.parsed_app_json()?);
     let name = scheduler_name(world, app, args, &checkout.source)?;
     let counts = Counts::read(&args.scale, &checkout, procfile.as_ref(), &app_json)?;
@@ -151,7 +162,7 @@ fn deploy(
     let environment = replace_environment(session, app, args.env_file.as_deref())?;
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-        let is_command = args.command.is_some() || !args.arguments.is_empty();
+        let is_command = args.source.is_command();
         let odd = remarks::of_deploy(world, app, procfile.as_ref(), &app_json, &release, is_command)?;
         release::say_all(&odd);
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
@@ -297,12 +308,17 @@ fn scheduler_name(world: &World, app: &AppName, args: &DeployArgs, source: &Sour
         || world.chosen_scheduler(Scope::Global)?.is_some();
     let name = match (&args.scheduler, source) {
         (Some(name), _) => name.as_str().into(),
-        (None, Source::Image(_)) if !is_chosen => SchedulerName::DockerLocal,
+        (None, Source::Image(_) | Source::Services(_)) if !is_chosen => SchedulerName::DockerLocal,
         (None, _) => world.scheduler_name(app)?,
     };
     match (&name, source) {
-        (SchedulerName::Native, Source::Image(image)) => {
+        (SchedulerName::Native, Source::Image(image)) if !image.is_empty() => {
             bail!("image {image} cannot run natively: deploy a directory, or pass --scheduler docker-local")
+        }
+        (SchedulerName::Native, Source::Image(_) | Source::Services(_)) => {
+            bail!(
+                "an image cannot run natively: deploy a directory with a Procfile, or pass --scheduler docker-local"
+            )
         }
         (SchedulerName::DockerLocal, Source::Directory(directory)) => bail!(
             "{} cannot run in docker-local without an image: build one and pass --image, or pass --scheduler native",
@@ -327,6 +343,7 @@ fn record(
     Deployed {
         kind: kind.to_owned(),
         place,
+        source: checkout.record.clone(),
         procfile: checkout.procfile.clone().map(Bytes),
         app_json: checkout.app_json.clone().map(Bytes),
         scheduler: scheduler.to_string(),

@@ -1,8 +1,10 @@
 //! Deploys, starts, stops, restarts, inspects and destroys apps: the verbs that change running instances. A plan decides
 //! what to do, and a scheduler carries it out. Each verb has a file of its name.
 
+mod archive;
 mod args;
 mod boot;
+mod compose;
 mod converge;
 mod deploy;
 mod destroy;
@@ -11,6 +13,7 @@ mod each;
 mod elsewhere;
 mod enter;
 mod finish;
+mod images;
 mod inspect;
 mod interrupted;
 mod journal;
@@ -32,6 +35,7 @@ mod run;
 mod session;
 mod signal;
 mod snapshot;
+mod source_args;
 mod start;
 mod status;
 mod status_table;

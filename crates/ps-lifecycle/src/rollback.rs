@@ -86,11 +86,13 @@ fn kept_ones(world: &World, app: &AppName) -> Result<String> {
 
 /// Refuses a release whose image the engine has no longer, and warns of one of which only the name is known.
 fn refuse_without_image(world: &World, app: &AppName, kept: &KeptRelease) -> Result<()> {
-    if SchedulerName::from(kept.scheduler.as_str()) != SchedulerName::DockerLocal || kept.digest.is_some() {
+    let is_in_a_registry = kept.source.image.as_deref().is_some_and(|image| image.contains('@'));
+    let is_here = SchedulerName::from(kept.scheduler.as_str()) == SchedulerName::DockerLocal;
+    if !is_here || is_in_a_registry || !kept.source.services.is_empty() {
         return Ok(());
     }
     let (number, place) = (kept.number, &kept.place);
-    match &kept.image {
+    match kept.image.as_ref().or(kept.source.image.as_ref()) {
         Some(id) if DockerLocal::new(world).image_id(id)?.is_none() => Err(Refusal::failed(format!(
             "release {number} of {app} cannot come back: its image {place} ({id}) is not here any more"
         ))),

@@ -14,7 +14,7 @@ use crate::error::Broken;
 use crate::tasks::{self, Task};
 use crate::{
     Ask, Check, Checks, DOCKERFILE_START_CMD, Error, Gate, Get, Process, Release, START_CMD, Source,
-    checkout, environment, settings,
+    checkout, environment, services, settings,
 };
 
 /// A release, and warnings about the env files that it was made from: one line each, with the file and its line.
@@ -85,6 +85,7 @@ fn put_together(
     procfile: Option<&Procfile>,
     app_json: &AppJson,
 ) -> Result<Assembled, Error> {
+    let knows_all_types = procfile.is_some() || !matches!(source, Source::Image(_));
     let mut processes = Vec::new();
     for entry in procfile.iter().flat_map(|procfile| procfile.entries()) {
         let process_type = entry.process_type();
@@ -94,11 +95,14 @@ fn put_together(
         };
         processes.push(Process::new(process_type, Some(command.to_owned())));
     }
+    if let (Source::Services(services), None) = (&source, procfile) {
+        processes.extend(services::processes(services));
+    }
     if let Some(command) = start_command(world, app, &source)? {
-        replace_first(&mut processes, command, &source);
+        replace_first(&mut processes, command, knows_all_types);
     }
     let stored = world.stored_settings(app)?;
-    if let Source::Image(_) = &source {
+    if !knows_all_types {
         let set = stored.types().chain(app_json.types_with_settings());
         add_types(&mut processes, set.chain(app_json.checked_types()).chain(app_json.formation_types()));
     }
@@ -106,6 +110,9 @@ fn put_together(
         let name = process.process_type.as_str();
         (process.strategy, process.max_parallel) = (app_json.strategy(name), app_json.max_parallel(name));
         process.checks = checks(app_json, &process.process_type);
+        if let Some(service) = source.service(&process.process_type).filter(|_| procfile.is_none()) {
+            services::complete(process, service);
+        }
     }
     let tasks = if is_run_here(world, &source) { tasks::of(app_json, &processes)? } else { Vec::new() };
     for Task { process_type, command, settings } in tasks {
@@ -115,25 +122,27 @@ fn put_together(
         processes.push(process);
     }
     for process in processes.iter_mut().filter(|process| !process.is_task) {
-        let of_file = app_json.settings(process.process_type.as_str()).unwrap_or_default();
-        process.settings = heeded(&stored.of_type(&process.process_type, of_file));
+        let of_files =
+            services::settings(app_json, source.service(&process.process_type), &process.process_type);
+        process.settings = heeded(&stored.of_type(&process.process_type, &of_files));
     }
     for process in &mut processes {
         leave_out(&mut process.checks, process.settings.checks);
     }
     let gate = match &source {
         Source::Directory(_) => Gate::default(),
-        Source::Image(_) => Gate::of(world, app)?,
+        Source::Image(_) | Source::Services(_) => Gate::of(world, app)?,
     };
     let environment = match &source {
         // The supervisor itself reads the files at each start.
         Source::Directory(_) => Variables::default(),
-        Source::Image(_) => environment::stored(world, app)?,
+        Source::Image(_) | Source::Services(_) => environment::stored(world, app)?,
     };
     let release = Release {
         app: app.clone(),
         source,
         processes,
+        are_all_types: knows_all_types,
         others: heeded(&stored.of_any_type()),
         env: of_container(&environment)?,
         restart_policy: world.restart_policy(app)?,
@@ -153,24 +162,22 @@ pub(crate) fn is_run_here(world: &World, source: &Source) -> bool {
 fn start_command(world: &World, app: &AppName, source: &Source) -> Result<Option<String>, Error> {
     let own = world.ps_property(app, START_CMD)?;
     Ok(match (own, source) {
-        (None, Source::Image(_)) => world.ps_property(app, DOCKERFILE_START_CMD)?,
+        (None, Source::Image(_) | Source::Services(_)) => world.ps_property(app, DOCKERFILE_START_CMD)?,
         (own, _) => own,
     })
 }
 
-/// An image brings no Procfile, so its `web` gets an entry here. A Procfile without `web` is left without it.
-fn replace_first(processes: &mut Vec<Process>, command: String, source: &Source) {
+/// The `web` of an image without a Procfile gets an entry; a Procfile without `web` keeps having none.
+fn replace_first(processes: &mut Vec<Process>, command: String, are_all_types: bool) {
     let process_type = FIRST_TYPE.parse().expect("web is a process type");
-    match (processes.iter_mut().find(|process| process.process_type == process_type), source) {
-        (Some(process), _) => process.command = Some(command),
-        (None, Source::Image(_)) => {
-            processes.push(Process::new(process_type, Some(command)));
-        }
-        (None, Source::Directory(_)) => {}
+    match processes.iter_mut().find(|process| process.process_type == process_type) {
+        Some(process) => process.command = Some(command),
+        None if are_all_types => {}
+        None => processes.push(Process::new(process_type, Some(command))),
     }
 }
 
-/// An image brings no Procfile, so each type for which something is set gets an entry here.
+/// Of an image without a Procfile the types for which something is set get an entry.
 fn add_types<'a>(processes: &mut Vec<Process>, names: impl Iterator<Item = &'a str>) {
     for process_type in names.filter_map(|name| name.parse::<ProcessType>().ok()) {
         if !processes.iter().any(|process| process.process_type == process_type) {
@@ -228,8 +235,7 @@ fn check(check: &HealthCheck) -> Check {
 
 /// The part of the stored formation that a release can run.
 pub fn runnable(stored: &StoredFormation, release: &Release) -> Runnable {
-    // An image brings no Procfile, so it is not known which types there are.
-    let has_any = matches!(release.source, Source::Directory(_)) && !release.processes.is_empty();
+    let has_any = release.are_all_types && !release.processes.is_empty();
     let known =
         has_any.then(|| release.processes.iter().map(|process| process.process_type.clone()).collect());
     runnable_of(stored, known.as_ref())

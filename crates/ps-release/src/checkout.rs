@@ -1,7 +1,8 @@
-//! What an app is run from, and the files that it brings: a directory with a Procfile, an image, or one command.
+//! Where an app's program comes from, and what lies there: a directory, an image, or one command.
 
 mod kept;
 
+use std::collections::BTreeMap;
 use std::env;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -11,48 +12,24 @@ use app_json::AppJson;
 use durable::ReadError;
 use formation::AppName;
 use procfile::{Procfile, WarningKind};
-use ps_apps::{Bytes, DOKKU_SCALE, Deployed, World, nearby, state_file};
+use ps_apps::{Bytes, DOKKU_SCALE, Deployed, ServiceRecord, SourceRecord, World, nearby, state_file};
 
+use crate::checks_file::CHECKS;
+use crate::kind::Kind;
+use crate::tree::{Decided, Tree};
 use crate::{APP_JSON, Error, Source, checks_file};
-
-/// The kind of a source, as it is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Directory,
-    /// A directory whose Procfile, if it has one, was not used because a command was given.
-    Command,
-    Image,
-}
-
-impl Kind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Directory => "directory",
-            Self::Command => "command",
-            Self::Image => "docker-image",
-        }
-    }
-
-    /// The source of this kind. `place` is the path of a directory, or the name of an image.
-    fn source(self, place: String) -> Source {
-        match self {
-            Self::Directory | Self::Command => Source::Directory(PathBuf::from(place)),
-            Self::Image => Source::Image(place),
-        }
-    }
-
-    fn parse(word: &str) -> Option<Self> {
-        [Self::Directory, Self::Command, Self::Image].into_iter().find(|kind| kind.as_str() == word)
-    }
-}
 
 /// A source, and the files that it brings.
 #[derive(Debug)]
 pub struct Checkout {
     kind: Kind,
-    /// The source.
+    /// Where it lies, as it was named: a path, or an image.
+    place: String,
+    /// What is run: where the program lies. Of an image that was looked up, this very image for good.
     pub source: Source,
-    /// The bytes of the Procfile; `None` for an image without one.
+    /// What else is recorded of the source.
+    pub record: SourceRecord,
+    /// The Procfile, whole; `None` for an image without one.
     pub procfile: Option<Vec<u8>>,
     /// The bytes of the app.json; `None` if there is none.
     pub app_json: Option<Vec<u8>>,
@@ -60,9 +37,39 @@ pub struct Checkout {
     pub dokku_scale: Option<Vec<u8>>,
 }
 
+/// How the image comes about that is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ImageOf<'a> {
+    /// There is none: the source runs natively.
+    Nothing,
+    /// It has this name.
+    Name(&'a str),
+    /// It is built as a Dockerfile of a directory says.
+    Dockerfile {
+        /// The directory.
+        directory: &'a Path,
+        /// The Dockerfile in it.
+        file: &'a str,
+    },
+    /// A directory is laid over another one.
+    Base {
+        /// The directory.
+        directory: &'a Path,
+        /// The other image.
+        image: &'a str,
+    },
+    /// Each service of a Compose file has its own.
+    Compose {
+        /// The directory.
+        directory: &'a Path,
+        /// The file in it.
+        file: &'a str,
+    },
+}
+
 impl Checkout {
-    /// Reads a directory. If `command` is given, it takes the place of the Procfile.
-    pub fn of_directory(directory: &Path, procfile: &str, command: Option<&str>) -> Result<Self, Error> {
+    /// What lies in a directory.
+    pub fn of_directory(directory: &Path, tree: &Tree<'_>) -> Result<Self, Error> {
         let typed = typed(directory)?;
         // The path is resolved once and all files are read from the result, even if a link in the path is changed
         // meanwhile.
@@ -71,47 +78,76 @@ impl Checkout {
             Ok(_) => return Err(Error::NotADirectory { path: typed }),
             Err(source) => return Err(Error::NoDirectory { path: typed, source }),
         };
-        let procfile = match command {
-            Some(command) => one_command(command)?,
-            None => read(&directory.join(procfile))?.ok_or_else(|| no_procfile(&directory, procfile))?,
+        let Decided { kind, file } = tree.decide(&directory)?;
+        let place = typed.to_string_lossy().into_owned();
+        let record = SourceRecord {
+            dockerfile: file.clone().filter(|_| kind == Kind::Dockerfile),
+            compose: file.filter(|_| kind == Kind::Compose),
+            base: tree.base.map(str::to_owned).filter(|_| kind == Kind::BaseImage),
+            build_args: if kind.is_native() { BTreeMap::new() } else { tree.build_args.clone() },
+            ..SourceRecord::default()
         };
-        let app_json = checks_file::heeded(&directory, read(&directory.join(APP_JSON))?)?;
-        let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
-        let kind = if command.is_some() { Kind::Command } else { Kind::Directory };
-        Ok(Self { kind, source: Source::Directory(typed), procfile: Some(procfile), app_json, dokku_scale })
+        Ok(Self {
+            kind,
+            source: kind.source(&place, &record),
+            place,
+            record,
+            procfile: procfile(kind, &directory, tree)?,
+            app_json: app_json(&directory, tree)?,
+            dokku_scale: read(&directory.join(DOKKU_SCALE))?,
+        })
     }
 
-    /// An image. It brings no files, because nothing of an image can be read without the engine.
+    /// An image. Its files are not read here: only the engine can look into it.
     pub fn of_image(image: &str) -> Result<Self, Error> {
         if image.is_empty() || image.contains(char::is_whitespace) {
             return Err(Error::NoImage { image: image.to_owned() });
         }
         Ok(Self {
             kind: Kind::Image,
+            place: image.to_owned(),
             source: Source::Image(image.to_owned()),
+            record: SourceRecord::default(),
             procfile: None,
             app_json: None,
             dokku_scale: None,
         })
     }
 
-    /// Reads the source of the last deploy again.
-    pub fn again(world: &World, app: &AppName, procfile: &str) -> Result<Self, Error> {
+    /// The source of the last deploy, read anew. What was said of its directory then is said again.
+    pub fn again(world: &World, app: &AppName, tree: &Tree<'_>) -> Result<Self, Error> {
         let Some((kind, place)) = recorded_place(world, app)? else {
             return Err(Error::NeverDeployed { app: app.to_string() });
         };
         let directory = Path::new(&place);
-        match kind {
-            Kind::Image => Self::of_image(&place),
-            Kind::Directory => Self::of_directory(directory, procfile, None),
-            // A command has no file that could be read again, so the recorded Procfile is used.
-            Kind::Command => {
-                let recorded = state_file::read(&world.procfile_path(app), true)?;
-                let app_json = read(&directory.join(APP_JSON))?;
-                let dokku_scale = read(&directory.join(DOKKU_SCALE))?;
-                Ok(Self { kind, source: kind.source(place), procfile: recorded, app_json, dokku_scale })
-            }
+        let record = world.source_record(app)?;
+        if kind == Kind::Image {
+            return Self::of_image(&place);
         }
+        if kind != Kind::Command {
+            let again = Tree {
+                base: record.base.as_deref(),
+                dockerfile: record.dockerfile.as_deref(),
+                compose: record.compose.as_deref(),
+                build_args: record.build_args.clone(),
+                in_containers: Some(!kind.is_native()),
+                ..tree.clone()
+            };
+            let mut checkout = Self::of_directory(directory, &again)?;
+            checkout.record.archive = record.archive;
+            return Ok(checkout);
+        }
+        // What was recorded as its Procfile is all there is.
+        let recorded = state_file::read(&world.procfile_path(app), true)?;
+        Ok(Self {
+            kind,
+            source: kind.source(&place, &record),
+            record,
+            procfile: recorded,
+            app_json: app_json(directory, tree)?,
+            dokku_scale: read(&directory.join(DOKKU_SCALE))?,
+            place,
+        })
     }
 
     /// The source that an earlier deploy recorded, with its files as they were then. The directory or image itself is
@@ -119,7 +155,7 @@ impl Checkout {
     pub fn of_record(record: &Deployed) -> Result<Self, Error> {
         let kind = Kind::parse(&record.kind);
         let kind = kind.ok_or_else(|| Error::UnknownSource { kind: record.kind.clone() })?;
-        let source = kind.source(record.place.clone());
+        let source = kind.source(&record.place, &record.source);
         if let Source::Directory(path) = &source
             && !path.is_dir()
         {
@@ -127,17 +163,15 @@ impl Checkout {
         }
         let bytes = |file: &Option<Bytes>| file.as_ref().map(|bytes| bytes.0.clone());
         let (procfile, app_json) = (bytes(&record.procfile), bytes(&record.app_json));
-        Ok(Self { kind, source, procfile, app_json, dokku_scale: None })
+        let (place, record) = (record.place.clone(), record.source.clone());
+        Ok(Self { kind, place, source, record, procfile, app_json, dokku_scale: None })
     }
 
     /// The Procfile, parsed. The error for an invalid one names its lines.
     pub fn parsed(&self) -> Result<Option<Procfile>, Error> {
         let Some(bytes) = &self.procfile else { return Ok(None) };
-        let origin = match &self.source {
-            Source::Directory(directory) => directory.display().to_string(),
-            Source::Image(image) => image.clone(),
-        };
-        Procfile::parse(bytes).map(Some).map_err(|source| Error::BadProcfile { origin, source })
+        let bad = |source| Error::BadProcfile { origin: self.place.clone(), source };
+        Procfile::parse(bytes).map(Some).map_err(bad)
     }
 
     /// The app.json, parsed. A source without one has an empty app.json.
@@ -147,11 +181,60 @@ impl Checkout {
 
     /// The kind of the source, in the word that is recorded, and the directory or image.
     pub fn place(&self) -> (&'static str, String) {
-        let place = match &self.source {
-            Source::Directory(directory) => directory.to_string_lossy().into_owned(),
-            Source::Image(image) => image.clone(),
-        };
-        (self.kind.as_str(), place)
+        (self.kind.as_str(), self.place.clone())
+    }
+
+    /// The very image of the last deploy is meant, whatever its name means by now. A directory is read as it lies there.
+    pub fn replay(&mut self, world: &World, app: &AppName) -> Result<(), Error> {
+        if self.kind == Kind::Image
+            && let Some(image) = world.source_record(app)?.image
+        {
+            self.settle(image);
+        }
+        Ok(())
+    }
+
+    /// How the image comes about that is run. One that is recorded already, as that of a kept release is, is not made again.
+    pub fn image(&self) -> ImageOf<'_> {
+        let directory = Path::new(&self.place);
+        if let (Kind::Dockerfile | Kind::BaseImage, Some(image)) = (self.kind, &self.record.image) {
+            return ImageOf::Name(image);
+        }
+        match self.kind {
+            Kind::Directory | Kind::Command => ImageOf::Nothing,
+            Kind::Image => match &self.source {
+                Source::Image(image) => ImageOf::Name(image),
+                Source::Directory(_) | Source::Services(_) => ImageOf::Nothing,
+            },
+            Kind::Dockerfile => ImageOf::Dockerfile {
+                directory,
+                file: self.record.dockerfile.as_deref().unwrap_or("Dockerfile"),
+            },
+            Kind::BaseImage => {
+                ImageOf::Base { directory, image: self.record.base.as_deref().unwrap_or_default() }
+            }
+            Kind::Compose if self.has_all_services() => ImageOf::Nothing,
+            Kind::Compose => {
+                ImageOf::Compose { directory, file: self.record.compose.as_deref().unwrap_or("compose.yaml") }
+            }
+        }
+    }
+
+    fn has_all_services(&self) -> bool {
+        let services = &self.record.services;
+        !services.is_empty() && services.values().all(|service| !service.image.is_empty())
+    }
+
+    /// The services of its Compose file, each with its image where that is known.
+    pub fn take_services(&mut self, services: BTreeMap<String, ServiceRecord>) {
+        self.source = Source::Services(services.clone());
+        self.record.services = services;
+    }
+
+    /// The image was looked up, and this one is meant, whatever its name will mean tomorrow.
+    pub fn settle(&mut self, image: String) {
+        self.source = Source::Image(image.clone());
+        self.record.image = Some(image);
     }
 }
 
@@ -183,9 +266,11 @@ fn shell_directory() -> Option<PathBuf> {
     Some(named).filter(|_| is_plain && is_here)
 }
 
-/// The source of the last deploy; `None` if there was no deploy.
+/// What the last deploy runs; `None` if there was none.
 pub fn recorded(world: &World, app: &AppName) -> Result<Option<Source>, Error> {
-    Ok(recorded_place(world, app)?.map(|(kind, place)| kind.source(place)))
+    let Some((kind, place)) = recorded_place(world, app)? else { return Ok(None) };
+    let record = if kind.is_native() { SourceRecord::default() } else { world.source_record(app)? };
+    Ok(Some(kind.source(&place, &record)))
 }
 
 fn recorded_place(world: &World, app: &AppName) -> Result<Option<(Kind, String)>, Error> {
@@ -210,21 +295,52 @@ fn one_command(command: &str) -> Result<Vec<u8>, Error> {
     Ok(procfile)
 }
 
-/// The error for a missing Procfile. If there is a file that was probably meant, the error names it.
+/// The Procfile of a directory that is deployed as `kind`; `None` where none is needed and there is none.
+fn procfile(kind: Kind, directory: &Path, tree: &Tree<'_>) -> Result<Option<Vec<u8>>, Error> {
+    if let Some(command) = tree.command.filter(|_| kind == Kind::Command) {
+        return one_command(command).map(Some);
+    }
+    let is_needed = match kind {
+        Kind::Directory | Kind::Command | Kind::BaseImage => true,
+        Kind::Dockerfile => tree.procfile_is_named,
+        // The services say what runs.
+        Kind::Image | Kind::Compose => return Ok(None),
+    };
+    let found = read(&directory.join(tree.procfile))?;
+    if found.is_none() && is_needed {
+        return Err(no_procfile(directory, tree.procfile));
+    }
+    Ok(found)
+}
+
+/// The app.json of a directory. One whose place somebody named must be there.
+fn app_json(directory: &Path, tree: &Tree<'_>) -> Result<Option<Vec<u8>>, Error> {
+    let found = read(&directory.join(tree.app_json))?;
+    if found.is_none() && tree.app_json != APP_JSON {
+        let (path, place) = (tree.app_json.to_owned(), directory.display().to_string());
+        return Err(Error::NamedFileMissing { property: "appjson-path", path, place });
+    }
+    checks_file::heeded(read(&directory.join(CHECKS))?, found)
+}
+
+/// What to do where there is no Procfile; a file that is probably meant to be it is named.
 fn no_procfile(directory: &Path, procfile: &str) -> Error {
     let path = directory.join(procfile);
     let (parent, name) = (path.parent().unwrap_or(directory), path.file_name().unwrap_or_default());
     let name = name.to_string_lossy();
     let there = match (nearby::mistaken_for(parent, &name), &nearby::variants(parent, &name)[..]) {
         (Some(other), _) => format!(" (but {other}: call it {name})"),
-        (None, []) => String::new(),
+        (None, []) => match Tree::recipe(directory) {
+            Some(recipe) => format!(" (but {recipe}: --scheduler docker-local makes an image as it says)"),
+            None => String::new(),
+        },
         (None, variants) => format!(" (but {})", variants.join(", ")),
     };
     Error::NoProcfile { procfile: procfile.to_owned(), directory: directory.to_owned(), there }
 }
 
 /// A file of the source; `None` if there is no such file.
-pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     match durable::input(path, state_file::MAX_BYTES) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(ReadError::Missing) => Ok(None),

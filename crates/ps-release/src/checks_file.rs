@@ -1,15 +1,13 @@
 //! The file `CHECKS` of a source, which counts where app.json has no checks.
 
-use std::path::Path;
-
-use crate::{Error, checkout};
+use crate::Error;
 
 /// Its name.
 pub(crate) const CHECKS: &str = "CHECKS";
 
-/// The app.json of a source, with what lies beside it in CHECKS.
-pub(crate) fn heeded(directory: &Path, app_json: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Error> {
-    let Some(file) = checkout::read(&directory.join(CHECKS))? else { return Ok(app_json) };
+/// The app.json of a source, with what its file CHECKS says.
+pub(crate) fn heeded(checks: Option<Vec<u8>>, app_json: Option<Vec<u8>>) -> Result<Option<Vec<u8>>, Error> {
+    let Some(file) = checks else { return Ok(app_json) };
     let converted = app_json::with_checks_file(app_json.as_deref(), &file).map_err(Error::BadChecksFile)?;
     Ok(converted.or(app_json))
 }

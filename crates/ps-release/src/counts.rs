@@ -7,7 +7,7 @@ use app_json::AppJson;
 use formation::{AppName, ProcessType, Quantity};
 use procfile::Procfile;
 use ps_apps::{
-    AskedCount, DOKKU_SCALE, FormationOrigin, OfferedCounts, Scaling, StoredFormation, World,
+    AskedCount, DOKKU_SCALE, FormationOrigin, OfferedCounts, Scaling, StoredEntry, StoredFormation, World,
     parse_dokku_scale,
 };
 
@@ -17,6 +17,8 @@ use crate::{APP_JSON, Checkout, Error};
 pub struct Counts {
     offered: OfferedCounts,
     known: Option<BTreeSet<ProcessType>>,
+    /// The counts of types for which nothing is stored yet: those of a Compose file.
+    usual: Vec<StoredEntry>,
     max: Quantity,
 }
 
@@ -38,9 +40,20 @@ impl Counts {
             app_json: of_app_json.iter().map(|(name, count)| AskedCount::exactly(name, *count)).collect(),
             dokku_scale,
         };
-        let known = procfile.map(|procfile| procfile.entries().map(|entry| entry.process_type()).collect());
+        let services = &checkout.record.services;
+        let of_services =
+            || services.keys().filter_map(|name| name.parse().ok()).collect::<BTreeSet<ProcessType>>();
+        let known = match procfile {
+            Some(procfile) => Some(procfile.entries().map(|entry| entry.process_type()).collect()),
+            None => (!services.is_empty()).then(of_services),
+        };
+        let usual = services.iter().map(|(name, service)| StoredEntry {
+            name: name.clone(),
+            count: service.replicas.unwrap_or(1).into(),
+        });
+        let usual = usual.collect();
         let cpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
-        Ok(Self { offered, known, max: Quantity::new(cpus).unwrap_or(Quantity::ONE) })
+        Ok(Self { offered, known, usual, max: Quantity::new(cpus).unwrap_or(Quantity::ONE) })
     }
 
     /// The formation that this deploy wants, and where it comes from (`None`: it is the stored one).
@@ -49,7 +62,16 @@ impl Counts {
         world: &World,
         app: &AppName,
     ) -> Result<(StoredFormation, Option<FormationOrigin>), Error> {
-        let stored = world.formation(app)?;
+        let mut stored = world.formation(app)?;
+        let is_first = world.deploy_source(app)?.is_none();
+        for usual in &self.usual {
+            match stored.scale.iter_mut().find(|entry| entry.name == usual.name) {
+                // Every new app begins with web=1.
+                Some(entry) if is_first => entry.count = usual.count,
+                Some(_) => {}
+                None => stored.scale.push(usual.clone()),
+            }
+        }
         let rule = Scaling {
             asked: &[],
             replaces: false,

@@ -50,7 +50,34 @@ pub enum Error {
         /// A file that was probably meant, in brackets; empty if there is none.
         there: String,
     },
-    /// The kind of a recorded source is not known, so a later version recorded it.
+    /// Nothing in a directory says how it becomes an image.
+    #[error(
+        "nothing in {} says how it becomes an image: write a Dockerfile, pass --base IMAGE with a {procfile}, or pass --scheduler native",
+        directory.display()
+    )]
+    NoImageOf {
+        /// The directory.
+        directory: PathBuf,
+        /// Where the Procfile should lie in the directory.
+        procfile: String,
+    },
+    /// A file whose place a property names is not there.
+    #[error("there is no {path} in {place}, which {property} names: put it there, or clear the property")]
+    NamedFileMissing {
+        /// The property.
+        property: &'static str,
+        /// The path.
+        path: String,
+        /// The directory or the image.
+        place: String,
+    },
+    /// A path that leads out of the directory that is deployed.
+    #[error("{path:?} does not lie in the directory that is deployed: name a file in it")]
+    NotBelow {
+        /// The path.
+        path: String,
+    },
+    /// A source that was recorded in a word that we do not know.
     #[error("a source of the kind {kind:?} is of a later version: deploy with that version")]
     UnknownSource {
         /// The recorded word.

@@ -143,6 +143,7 @@ mod tests {
         Release {
             app: "shop".parse().expect("a name"),
             source: Source::Image("shop:1".to_owned()),
+            are_all_types: false,
             processes: vec![web, job],
             others: TypeSettings::default(),
             env: Vec::new(),

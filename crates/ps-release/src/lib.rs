@@ -8,25 +8,31 @@ mod command_line;
 mod counts;
 mod environment;
 mod error;
+mod files_of_image;
 mod gate;
+mod kind;
 mod release;
 pub mod remarks;
+mod services;
 pub mod settings;
 mod tasks;
+mod tree;
 
 pub use assembly::{Assembled, Runnable, assemble, checks, deployed, runnable, runnable_of};
-pub use checkout::{Checkout, recorded};
+pub use checkout::{Checkout, ImageOf, recorded};
 pub use command_line::CommandLine;
 pub use counts::Counts;
 pub use environment::Environment;
 pub use error::Error;
+pub use files_of_image::FilesOfImage;
 pub use gate::Gate;
 pub use ps_probe::{Ask, Check, Checks, Get};
 pub use release::{COMING_UP, Process, Release, Source};
+pub use tree::Tree;
 
 /// The file that says how many instances there are and how they are checked.
 pub const APP_JSON: &str = "app.json";
-/// The property that holds the command of `web` and takes the place of the Procfile's.
+/// The property that holds the command of `web`, in place of the Procfile's.
 pub const START_CMD: &str = "start-cmd";
 /// The same property for apps that are run from an image.
 pub const DOCKERFILE_START_CMD: &str = "dockerfile-start-cmd";

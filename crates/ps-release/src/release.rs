@@ -1,11 +1,13 @@
 //! A release: everything from which the instances of an app are started. The caller makes it from files; a scheduler
 //! only reads it.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity, RestartPolicy};
+use ps_apps::ServiceRecord;
 use ps_probe::Checks;
 use ps_rollout::Strategy;
 use type_settings::{Checking, Disorder, Order, Ready, TypeSettings, Whole};
@@ -19,6 +21,32 @@ pub enum Source {
     Directory(PathBuf),
     /// The name of an image that the engine has.
     Image(String),
+    /// The services of a Compose file, by process type: each has an image of its own.
+    Services(BTreeMap<String, ServiceRecord>),
+}
+
+impl Source {
+    /// The image of a process type; `None` where there is none.
+    pub fn image(&self, process_type: &ProcessType) -> Option<&str> {
+        match self {
+            Self::Directory(_) => None,
+            Self::Image(image) => Some(image),
+            Self::Services(_) => self.service(process_type).map(|service| service.image.as_str()),
+        }
+    }
+
+    /// What a Compose file says of a process type.
+    pub fn service(&self, process_type: &ProcessType) -> Option<&ServiceRecord> {
+        match self {
+            Self::Directory(_) | Self::Image(_) => None,
+            Self::Services(services) => services.get(process_type.as_str()),
+        }
+    }
+
+    /// Whether it runs natively, and in no container.
+    pub fn is_native(&self) -> bool {
+        matches!(self, Self::Directory(_))
+    }
 }
 
 /// How long an instance may take to become ready, in addition to the time that its checks may take.
@@ -75,10 +103,11 @@ pub struct Release {
     pub app: AppName,
     /// What the app is run from.
     pub source: Source,
-    /// The process types, in the order of the Procfile. An image brings no Procfile, so here are the types for which
-    /// something is set.
+    /// The process types, in the order of the Procfile. Of an image without a Procfile those of which the app says something.
     pub processes: Vec<Process>,
-    /// The settings that hold for all types, for the types of an image that are not in `processes`.
+    /// Whether these are all types that the app has. Of an image without a Procfile any other may run too.
+    pub are_all_types: bool,
+    /// What was set for all types, and so for those of an image of which the app says nothing.
     pub others: TypeSettings,
     /// The app's environment (its ENV file), without `PORT`, `PS` and `DYNO`.
     pub env: Vec<(String, String)>,
@@ -115,10 +144,9 @@ impl Release {
     /// Why one of the types could never start, because of the types that it waits for.
     pub fn disorder(&self) -> Option<Disorder> {
         let order = self.order();
-        // An image brings no Procfile, so it is not known which types there are.
-        let knows_all = matches!(self.source, Source::Directory(_));
-        let known =
-            knows_all.then(|| self.processes.iter().map(|process| process.process_type.clone()).collect());
+        let known = self
+            .are_all_types
+            .then(|| self.processes.iter().map(|process| process.process_type.clone()).collect());
         let policy = |process_type: &ProcessType| {
             let own = self.process(process_type).and_then(|process| process.settings.restart_policy);
             own.unwrap_or(self.restart_policy)

@@ -16,8 +16,7 @@ use crate::{APP_JSON, DOCKERFILE_START_CMD, Error, Process, Release, START_CMD, 
 /// The most remarks that are shown. Nobody reads more than this.
 const MAX_REMARKS: usize = 20;
 /// Properties that plugins of Dokku read during a deploy: the plugin, the property, and what Formation does instead.
-const OF_PLUGINS: [(&str, &str, &str); 3] = [
-    ("app-json", "appjson-path", "app.json is read in the directory that is deployed"),
+const OF_PLUGINS: [(&str, &str, &str); 2] = [
     (CHECKS_PLUGIN, "disabled", "it is for containers, the setting checks is for all"),
     (CHECKS_PLUGIN, "skipped", "it is for containers, the setting checks is for all"),
 ];
@@ -33,7 +32,7 @@ pub fn of_deploy(
     is_command: bool,
 ) -> Result<Vec<String>, Error> {
     let are_tasks_run = assembly::is_run_here(world, &release.source);
-    let has_own_address = matches!(release.source, Source::Image(_));
+    let has_own_address = !release.source.is_native();
     let is_meant =
         |place: &str| !(are_tasks_run && place == "cron" || has_own_address && is_port_of_check(place));
     let mut lines = of_app_json(app_json, procfile, is_meant);
@@ -142,7 +141,9 @@ fn of_directory(source: &Source, app_json: &AppJson) -> Vec<String> {
 
 /// Settings that docker-local does not follow.
 fn of_settings(release: &Release) -> Vec<String> {
-    let Source::Image(_) = &release.source else { return Vec::new() };
+    if release.source.is_native() {
+        return Vec::new();
+    }
     let unheeded = |settings: &TypeSettings| -> Vec<&'static str> {
         let all = Setting::all()
             .iter()
@@ -181,12 +182,8 @@ fn of_properties(world: &World, app: &AppName, release: &Release) -> Result<Vec<
             "{DOCKERFILE_START_CMD} has no effect here: it is for images, {START_CMD} is for all"
         ));
     }
-    let path = world.property("ps", Scope::App(app), "procfile-path")?;
-    if !is_native && path.is_some_and(|path| !path.is_empty()) {
-        lines.push("procfile-path has no effect: an image brings no Procfile".to_owned());
-    }
-    let has_web =
-        !is_native || release.processes.iter().any(|process| process.process_type.as_str() == FIRST_TYPE);
+    let has_web = !release.are_all_types
+        || release.processes.iter().any(|process| process.process_type.as_str() == FIRST_TYPE);
     if !has_web && is_set(START_CMD)? {
         lines.push(format!(
             "{START_CMD} has no effect: it is for {FIRST_TYPE}, which the Procfile does not have"

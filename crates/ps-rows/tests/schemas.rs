@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use formation::{Exit, OutOfMemory, State, Stream};
 use jiff::Timestamp;
-use ps_apps::{KeptRelease, StoredEntry};
+use ps_apps::{KeptRelease, SourceRecord, StoredEntry};
 use ps_rollout::Role;
 use ps_rows::{LogRow, ProcessRow, ReleaseRow, StatusRow, VerbRow};
 use ps_scheduler::{Instance, Limits, LogLine, OsProcess};
@@ -164,6 +164,7 @@ fn a_row_of_releases_is_what_its_schema_says_of_a_directory_and_of_an_image() {
         place: "/srv/current".to_owned(),
         directory: Some("/srv/releases/7".to_owned()),
         content: Some("sha256:0a".to_owned()),
+        source: SourceRecord::default(),
         digest: None,
         image: None,
         restores: Some(3),

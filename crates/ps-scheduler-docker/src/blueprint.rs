@@ -132,6 +132,7 @@ mod tests {
             app: "shop".parse().expect("a legal name"),
             source: Source::Image("shop:1".into()),
             processes: vec![Process::new("web".parse().expect("legal"), command.map(str::to_owned))],
+            are_all_types: false,
             others: TypeSettings::default(),
             env: vec![("A".into(), "1".into()), ("PORT".into(), "80".into())],
             restart_policy: RestartPolicy::OnFailure(Some(10)),

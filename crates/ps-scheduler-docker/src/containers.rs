@@ -21,14 +21,13 @@ use crate::found::Found;
 use crate::label::{self, Identity};
 use crate::reproduce;
 use crate::rollout_file::Terms;
+use crate::service;
 
 /// The source of new runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fresh<'a> {
     /// The release.
     pub(crate) release: &'a Release,
-    /// Its image.
-    pub(crate) image: &'a str,
 }
 
 /// The containers of one app during a rollout.
@@ -153,7 +152,7 @@ impl<'a> Containers<'a> {
             Revision::Old => self.described_again(run, lane).await?,
         };
         let name = label::upcoming_name(self.app.name, run);
-        let created = self.app.engine.create(&name, body).await.map_err(|fault| self.not_created(fault));
+        let created = self.app.engine.create(&name, body).await.map_err(|fault| self.not_created(run, fault));
         created.inspect(|id| drop(self.ids.borrow_mut().insert(run.clone(), id.clone())))
     }
 
@@ -162,7 +161,11 @@ impl<'a> Containers<'a> {
             Refusal("is not started while an interrupted rollout is finished or put back".to_owned(), None)
         })?;
         let identity = Identity { run: run.clone(), release: self.terms.release, lane };
-        Ok(blueprint::container(self.app.world.root(), fresh.release, fresh.image, &identity))
+        let image = fresh.release.source.image(&run.slot.process_type).unwrap_or_default();
+        let root = self.app.world.root();
+        let body = blueprint::container(root, fresh.release, image, &identity);
+        service::laid_under(root, fresh.release, &identity, body)
+            .map_err(|reason| Refusal(format!("cannot be created: {reason}"), None))
     }
 
     /// A description for another container like the recorded one of the slot.
@@ -177,10 +180,11 @@ impl<'a> Containers<'a> {
             .map_err(|reason| Refusal(format!("cannot be started again: {reason}"), None))
     }
 
-    fn not_created(&self, fault: Fault) -> Refusal {
+    fn not_created(&self, run: &Run, fault: Fault) -> Refusal {
         let is_without_image = fault.is_gone() && fault.reason().to_lowercase().contains("image");
-        let reason = match self.fresh {
-            Some(Fresh { image, .. }) if is_without_image => {
+        let image = self.fresh.and_then(|fresh| fresh.release.source.image(&run.slot.process_type));
+        let reason = match image {
+            Some(image) if is_without_image => {
                 format!("cannot be created: there is no image {image} here: docker pull {image}, or build it")
             }
             Some(_) | None => format!("cannot be created: {fault}"),
@@ -322,7 +326,7 @@ fn record_of(
     revision: Revision,
 ) -> InstanceRecord {
     let port = match revision {
-        Revision::New => blueprint::port(&run.slot),
+        Revision::New => service::port(container, &run.slot),
         Revision::Old => old.slots.get(&run.slot).and_then(|record| record.port),
     };
     let ip = container.and_then(|container| container.ip.clone());

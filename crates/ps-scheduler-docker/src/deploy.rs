@@ -8,7 +8,7 @@ use formation::{AppName, ProcessType, RestartPolicy, Slot};
 use ps_apps::InstanceFiles;
 use ps_engine::Container;
 use ps_rollout::{Event, Outcome, Rollout, Run, Strategy};
-use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Requester, Source};
+use ps_scheduler::{Change, DeployOutcome, Error, Plan, Progress, Requester};
 
 use crate::app::{self, App};
 use crate::carry_out::Executor;
@@ -32,7 +32,12 @@ pub(crate) fn deploy(
         return Ok(DeployOutcome { kept: slots(plan, Change::Keep), ..DeployOutcome::default() });
     }
     let name = &plan.release.app;
-    let image = image(plan)?;
+    if plan.release.source.is_native() {
+        return Err(Error::Unsupported {
+            scheduler: "docker-local".to_owned(),
+            what: "run a directory: build an image of it and deploy that with --image",
+        });
+    }
     let fresh = plan.slots(Change::Start).chain(plan.slots(Change::Replace));
     if let Some(reason) = fresh.into_iter().find_map(|slot| blueprint::refusal(&plan.release, slot)) {
         return Err(Error::Backend { context: format!("deploy {name}"), reason });
@@ -48,7 +53,8 @@ pub(crate) fn deploy(
     file.make_room().map_err(|error| app.unwritable(&error))?;
     let _held = app.hold(&file)?;
     let recovered = app.recover(&file, plan.release.stop_timeout, requester)?;
-    app.roll(plan, image, &file, recovered, requester)
+    app.ensure_network(&plan.release)?;
+    app.roll(plan, &file, recovered, requester)
 }
 
 /// For a plan without changes: finishes or undoes a rollout whose executor has died.
@@ -90,21 +96,10 @@ fn policies(plan: &Plan) -> BTreeMap<String, RestartPolicy> {
     plan.rules.keys().filter_map(own).collect()
 }
 
-fn image(plan: &Plan) -> Result<&str, Error> {
-    match &plan.release.source {
-        Source::Image(image) => Ok(image),
-        Source::Directory(_) => Err(Error::Unsupported {
-            scheduler: "docker-local".to_owned(),
-            what: "run a directory: build an image of it and deploy that with --image",
-        }),
-    }
-}
-
 impl App<'_> {
     fn roll(
         &self,
         plan: &Plan,
-        image: &str,
         file: &RolloutFile<'_>,
         recovered: Recovered,
         requester: &mut Requester<'_>,
@@ -129,7 +124,7 @@ impl App<'_> {
         written.under_way = Some(UnderWay { terms: terms.clone(), rollout: begun });
         let mut containers = Containers::new(self, records, terms, plan.release.stop_timeout);
         containers.know(&runs);
-        containers.fresh = Some(Fresh { release: &plan.release, image });
+        containers.fresh = Some(Fresh { release: &plan.release });
         let (outcome, _) =
             Executor::new(&containers, file, written).carry_out(vec![Event::Begin], requester)?;
         let unstopped = self.unstopped(plan, &outcome);

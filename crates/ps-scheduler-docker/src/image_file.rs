@@ -27,6 +27,16 @@ impl DockerLocal {
     /// The content of a regular file of an image. Of a file over 1 MiB, one byte more than that is returned. `None` if
     /// there is no such file. `path` is relative to the image's working directory.
     pub fn image_file(&self, app: &AppName, image: &str, path: &str) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.image_files(app, image, &[path.trim_start_matches('/')])?.pop().flatten())
+    }
+
+    /// The same for several files, in their order. A path that begins with `/` begins at the root of the image.
+    pub fn image_files(
+        &self,
+        app: &AppName,
+        image: &str,
+        paths: &[&str],
+    ) -> Result<Vec<Option<Vec<u8>>>, Error> {
         let engine = self.engine()?;
         let root = self.world().root().display().to_string();
         let reader = std::process::id().to_string();
@@ -38,13 +48,13 @@ impl DockerLocal {
             ("dokku", ""),
         ];
         let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into_iter().collect();
-        let random = RandomState::new().hash_one(path) % 1_000_000_000;
+        let random = RandomState::new().hash_one(paths) % 1_000_000_000;
         let name = format!("{app}.reading-{random}");
         let read = engine.run(async {
             forget_dead_readers(engine, self.world(), Some(app)).await?;
-            engine.image_file(image, path, &name, labels).await
+            engine.image_files(image, paths, &name, labels).await
         });
-        read.map_err(|fault| failed(fault, format!("read {path} from the image {image}")))
+        read.map_err(|fault| failed(fault, format!("read {} from the image {image}", paths.join(", "))))
     }
 }
 

@@ -43,6 +43,10 @@ pub(crate) const GRACE: &str = "com.formation.stop-timeout-seconds";
 pub(crate) const DEADLINE: &str = "com.dokku.active-deadline-seconds";
 /// The program that waits for a one-off: its namespace of pids, a blank, and its identity as JSON.
 pub(crate) const WAITS: &str = "com.formation.waits";
+/// The port that an instance listens on, where it is not the one that its type usually has.
+pub(crate) const PORT: &str = "com.formation.port";
+/// On what was made for an app and is no container.
+const BUILT: &str = "com.formation.built";
 
 const UPCOMING: &str = ".upcoming-";
 
@@ -144,6 +148,30 @@ pub(crate) fn is_alive(waits: &str) -> bool {
 
 fn pid_namespace() -> String {
     std::fs::read_link("/proc/self/ns/pid").map(|link| link.display().to_string()).unwrap_or_default()
+}
+
+/// The label of what is made for an app and is no container: its images, whose containers have it too, and its network.
+pub(crate) fn of_app(root: &Path, app: &AppName) -> (String, String) {
+    (BUILT.to_owned(), format!("{app} of {}", root.display()))
+}
+
+/// The name that an image of an app is given, and its tag. Equal ids have equal names, so that worlds do not take them from each other.
+pub(crate) fn image_name(app: &AppName, id: &str) -> (String, String) {
+    let hex = id.rsplit(':').next().unwrap_or(id);
+    (image_repository(app), hex.get(..12).unwrap_or(hex).to_owned())
+}
+
+/// What the names of all images of an app begin with. A name of an app that the engine takes for none in this place is spelt otherwise.
+pub(crate) fn image_repository(app: &AppName) -> String {
+    let is_plain = |part: &str| !part.is_empty();
+    let is_legal = app.as_str().split(['.', '-']).all(is_plain) && !app.as_str().contains('_');
+    if is_legal { format!("formation/{app}") } else { format!("formation/app/x{:x}", fold(app.as_str())) }
+}
+
+/// A number for a name.
+pub(crate) fn fold(name: &str) -> u64 {
+    name.bytes()
+        .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// `<app>.<type>.<n>`.

@@ -1,15 +1,17 @@
 //! docker-local: the instances of apps as containers of the Docker engine of this machine, one a slot, or two during a rollout,
-//! recorded in files as Dokku records them. Synchronous outside; inside, one thread and `ps-engine`. It never pulls an
-//! image, never talks to an engine elsewhere, and never touches a container of another world.
+//! recorded in files as Dokku records them. Synchronous outside; inside, one thread and `ps-engine`. It never talks to
+//! an engine elsewhere, and never touches a container of another world.
 
 mod app;
 mod asking;
 mod blueprint;
+mod build;
 mod carry_out;
 mod checks;
 mod clients;
 mod clock;
 mod containers;
+mod context;
 mod deploy;
 mod docker_local;
 mod end_in_words;
@@ -18,19 +20,25 @@ mod follow;
 mod found;
 mod image_file;
 mod inspect;
+mod interruptible;
 mod label;
+mod left_over;
 mod lines;
 mod logs;
 mod look;
+mod network;
 mod on_failure;
 mod one_off;
 mod processes;
+mod pull;
 mod recover;
 mod reproduce;
 mod retire;
 mod rollout_file;
+mod service;
 mod stand_in;
 mod status;
+mod steps;
 mod stop;
 mod stop_request;
 mod talk;
@@ -46,7 +54,9 @@ use ps_scheduler::{
     Scheduler, StopOrder, Stopped,
 };
 
+pub use build::{BuildOrder, Recipe};
 pub use docker_local::DockerLocal;
+pub use pull::Pull;
 
 impl Scheduler for DockerLocal {
     fn name(&self) -> &'static str {

@@ -277,6 +277,7 @@ pub(crate) mod tests {
             app: "shop".parse().expect("a legal name"),
             source: Source::Image("shop:1".into()),
             processes: vec![],
+            are_all_types: false,
             others: TypeSettings::default(),
             env: vec![],
             restart_policy: formation::RestartPolicy::default(),

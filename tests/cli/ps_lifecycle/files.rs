@@ -248,16 +248,11 @@ fn a_property_that_has_no_effect_is_refused_or_named() {
     home.does(&["ps-set", "jobs", "start-cmd", "sleep 1"]);
     // As a Dokku left it.
     home.write("lib/config/ps/jobs/skip-deploy", "true");
-    home.write("lib/config/app-json/jobs/appjson-path", "deploy/app.json");
     let said = warnings(&home, "jobs");
-    for name in [
-        "skip-deploy has no effect",
-        "appjson-path of Dokku's plugin app-json has no effect",
-        "dockerfile-start-cmd has no effect",
-        "start-cmd has no effect",
-    ] {
+    for name in ["skip-deploy has no effect", "dockerfile-start-cmd has no effect", "start-cmd has no effect"]
+    {
         assert_eq!(said.iter().filter(|line| line.starts_with(name)).count(), 1, "{name}: {said:#?}");
     }
-    assert_eq!(said.len(), 4, "{said:#?}");
+    assert_eq!(said.len(), 3, "{said:#?}");
     runs(&home, "jobs", "worker.1", "sleep 1000");
 }

@@ -18,20 +18,29 @@ impl Checkout {
     pub fn of_kept(kept: &KeptRelease) -> Result<Self, Error> {
         let kind = Kind::parse(&kept.kind);
         let kind = kind.ok_or_else(|| Error::UnknownSource { kind: kept.kind.clone() })?;
-        let place = match kind {
-            Kind::Image => image(kept),
-            Kind::Directory | Kind::Command => directory(kept)?,
-        };
+        let place = if kind.is_native() { directory(kept)? } else { kept.place.clone() };
+        let mut record = kept.source.clone();
+        if kind == Kind::Image && record.image.is_none() {
+            record.image = image_of_then(kept);
+        }
         let bytes = |file: &Option<Text>| file.clone().map(Text::into_bytes);
         let (procfile, app_json) = (bytes(&kept.procfile), bytes(&kept.app_json));
-        Ok(Self { kind, source: kind.source(place), procfile, app_json, dokku_scale: None })
+        Ok(Self {
+            kind,
+            source: kind.source(&place, &record),
+            place,
+            record,
+            procfile,
+            app_json,
+            dokku_scale: None,
+        })
     }
 }
 
-/// A name with a digest means one image for ever; any other name is replaced by the id of the image that it meant.
-fn image(kept: &KeptRelease) -> String {
-    let id = kept.image.clone().filter(|_| kept.digest.is_none());
-    id.unwrap_or_else(|| kept.place.clone())
+/// The image that a release ran whose source was not recorded. A name with a digest means one image for ever; any other name is replaced
+/// by the id of the image that it meant.
+fn image_of_then(kept: &KeptRelease) -> Option<String> {
+    kept.image.clone().filter(|_| kept.digest.is_none())
 }
 
 /// Where the release ran, as it was typed if that still leads there.

@@ -343,6 +343,7 @@ fn a_deploy_that_is_cancelled_on_its_way_leaves_the_old_as_it_was() {
             app: shop(),
             source: Source::Image(IMAGE.into()),
             processes: vec![],
+            are_all_types: false,
             others: TypeSettings::default(),
             env: vec![],
             restart_policy: RestartPolicy::No,

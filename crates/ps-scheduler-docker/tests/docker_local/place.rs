@@ -113,6 +113,7 @@ impl Place {
             app: shop(),
             source: Source::Image(image.to_owned()),
             processes: vec![process("web"), process("worker")],
+            are_all_types: false,
             others: TypeSettings::default(),
             env: vec![("GREETING".to_owned(), "hello  \"you\"".to_owned())],
             restart_policy: self.policy,

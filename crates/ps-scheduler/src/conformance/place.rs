@@ -49,6 +49,7 @@ pub(super) fn release(subject: &Subject, types: &[&str], strategy: Option<Strate
         app: app(),
         source: subject.source.clone(),
         processes: types.iter().map(process).collect(),
+        are_all_types: false,
         others: TypeSettings::default(),
         env: vec![("CONFORMANCE".to_owned(), "1".to_owned())],
         restart_policy: subject.restart_policy,

@@ -76,6 +76,7 @@ fn record(world: &World, app: &App, release: &str, count: &str) -> Result<(), Er
     let deployed = Deployed {
         kind: "directory".to_owned(),
         place: format!("/{release}"),
+        source: ps_apps::SourceRecord::default(),
         procfile: Some(Bytes(format!("web: {release}\n").into_bytes())),
         app_json: Some(Bytes(format!("{{\"name\": \"{release}\"}}\n").into_bytes())),
         scheduler: format!("scheduler-of-{release}"),

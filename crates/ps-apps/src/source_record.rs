@@ -1,0 +1,138 @@
+//! `data/formation/<app>/source.json`: what is known of the source of the last deploy beside its kind and its place: which image
+//! runs, and how it was made. Every release that is kept has the same in it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use durable::{Directory, ReadError};
+use formation::AppName;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::scope::Scope;
+use crate::{Error, World};
+
+const FILE: &str = "source.json";
+/// The number of this format. A program that changes the meaning of a field raises it.
+const FORMAT: u32 = 1;
+/// Descriptions of a thousand services.
+const MAX_BYTES: u64 = 16 << 20;
+
+/// Which images a release runs, and how they were made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// The number of its format.
+    pub format: u32,
+    /// What runs, where a process type has no image of its own: `name@sha256:…`, or the id of an image, `sha256:…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// The Dockerfile of the directory, where it was built from one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dockerfile: Option<String>,
+    /// The image that the directory was laid over, as it was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The arguments of the build.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub build_args: BTreeMap<String, String>,
+    /// The name of the Compose file in the directory, where its services are the process types.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compose: Option<String>,
+    /// The name of the directory of ours into which an archive was unpacked, where that is the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
+    /// The services of that file, by process type.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub services: BTreeMap<String, ServiceRecord>,
+}
+
+/// What the containers of one service of a Compose file are made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRecord {
+    /// The image: `name@sha256:…`, or `sha256:…`.
+    #[serde(default)]
+    pub image: String,
+    /// What the file says of it that can be set for a type, by the names of the settings.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// What the file says of its containers, in the words in which the engine is asked to make one.
+    #[serde(default)]
+    pub container: Value,
+    /// How many instances the file wants.
+    #[serde(default)]
+    pub replicas: Option<u16>,
+    /// The port that it listens on.
+    #[serde(default)]
+    pub port: Option<u16>,
+}
+
+impl Default for SourceRecord {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            image: None,
+            dockerfile: None,
+            base: None,
+            build_args: BTreeMap::new(),
+            compose: None,
+            archive: None,
+            services: BTreeMap::new(),
+        }
+    }
+}
+
+impl SourceRecord {
+    /// Whether it says nothing that kind and place of the source do not say.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Every image that it names, once or more.
+    pub fn images(&self) -> impl Iterator<Item = &str> {
+        let of_services = self.services.values().map(|service| service.image.as_str());
+        self.image.as_deref().into_iter().chain(of_services).filter(|image| !image.is_empty())
+    }
+}
+
+impl World {
+    /// What was recorded of the source of the last deploy; empty for an app whose source needs no more than its place, and for one
+    /// that an earlier version has deployed.
+    pub fn source_record(&self, app: &AppName) -> Result<SourceRecord, Error> {
+        let path = self.source_path(app);
+        let corrupt = |reason: String| Error::Corrupt {
+            path: path.clone(),
+            line: None,
+            reason: format!("{reason}: remove the file, and deploy the app once more"),
+        };
+        let bytes = match durable::state(&path, MAX_BYTES) {
+            Ok(bytes) => bytes,
+            Err(ReadError::Missing) => return Ok(SourceRecord::default()),
+            Err(ReadError::Io(error)) => return Err(Error::io("read", &path, error)),
+            Err(error) => return Err(corrupt(error.to_string())),
+        };
+        // The format first: a later one need not have these fields.
+        let value: Value = serde_json::from_slice(&bytes).map_err(|error| corrupt(error.to_string()))?;
+        if let Some(format) = value["format"].as_u64().filter(|format| *format > FORMAT.into()) {
+            return Err(corrupt(format!("format {format} is of a later version")));
+        }
+        serde_json::from_value(value).map_err(|error| corrupt(error.to_string()))
+    }
+
+    /// Writes down what is to be known of the source; an empty record removes the file.
+    pub(crate) fn keep_source(&self, app: &AppName, record: &SourceRecord) -> Result<(), Error> {
+        if record.is_empty() && !self.source_path(app).exists() {
+            return Ok(());
+        }
+        let directory = Directory::open(self.lib(), &self.kept_dir(app))?;
+        if record.is_empty() {
+            return Ok(directory.remove(FILE)?);
+        }
+        let mut json = serde_json::to_vec(record).expect("a record is plain data");
+        json.push(b'\n');
+        Ok(directory.write(FILE, &json, self.access(Scope::App(app)))?)
+    }
+
+    fn source_path(&self, app: &AppName) -> PathBuf {
+        self.kept_dir(app).join(FILE)
+    }
+}

@@ -1,0 +1,27 @@
+//! When something last happened: a deadline for the answer to a long request counts from the last piece of it that was sent.
+
+use std::io;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use futures_util::{Stream, StreamExt};
+use hyper::body::Bytes;
+
+/// Shared by whoever sends the pieces and whoever waits for the answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Activity(Arc<Mutex<Option<Instant>>>);
+
+impl Activity {
+    /// The same pieces; each of them is noticed.
+    pub(crate) fn of(
+        self,
+        pieces: impl Stream<Item = Result<Bytes, io::Error>>,
+    ) -> impl Stream<Item = Result<Bytes, io::Error>> {
+        pieces.inspect(move |_| *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now()))
+    }
+
+    /// When the last piece went out; `None`: none has.
+    pub(crate) fn last(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

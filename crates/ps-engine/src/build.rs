@@ -1,0 +1,99 @@
+//! Building an image from a Dockerfile: the engine is sent a tar archive, carries the steps out, and tells of each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use bollard::errors::Error as BollardError;
+use futures_util::Stream;
+use hyper::Request;
+use hyper::body::Bytes;
+use hyper::header::CONTENT_TYPE;
+use serde_json::Value;
+
+use crate::activity::Activity;
+use crate::tale::{self, Patience, Tale};
+use crate::{Engine, Fault, Logins};
+
+const ASKED: &str = "build an image";
+/// The first answer comes when the whole archive was taken in. A step may compile for long without a word.
+const PATIENCE: Patience = Patience { first: Duration::from_secs(60), next: Duration::from_secs(1800) };
+
+/// What is built, beside the archive.
+#[derive(Clone, Debug, Default)]
+pub struct Build {
+    /// The Dockerfile in the archive.
+    pub dockerfile: String,
+    /// Values of its arguments.
+    pub arguments: BTreeMap<String, String>,
+    /// The stage to end with; empty: the last one.
+    pub target: String,
+    /// What the image is labelled with.
+    pub labels: HashMap<String, String>,
+    /// Whether images that it is built from are pulled though they are here.
+    pub pulls: bool,
+}
+
+impl Build {
+    fn path(&self) -> String {
+        let json = |value: &Value| tale::encoded(&value.to_string());
+        format!(
+            "/build?dockerfile={}&buildargs={}&labels={}&target={}&rm=1&forcerm=1&version=1{}",
+            tale::encoded(&self.dockerfile),
+            json(&serde_json::json!(self.arguments)),
+            json(&serde_json::json!(self.labels)),
+            tale::encoded(&self.target),
+            if self.pulls { "&pull=1" } else { "" }
+        )
+    }
+}
+
+impl Engine {
+    /// Builds an image from the archive that comes in these pieces; its id. `hear` gets what the engine writes, piece by piece.
+    pub async fn build(
+        &self,
+        build: &Build,
+        archive: impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static,
+        logins: &Logins,
+        mut hear: impl FnMut(&str),
+    ) -> Result<String, Fault> {
+        let mut request = Request::post(build.path()).header(CONTENT_TYPE, "application/x-tar");
+        if let Some(headers) = logins.headers() {
+            request = request.header("X-Registry-Config", headers);
+        }
+        let activity = Activity::default();
+        let request = request.body(bollard::body_try_stream(activity.clone().of(archive)));
+        let request = request.map_err(|error| Fault::of(&self.socket, ASKED, BollardError::from(error)))?;
+        let tale = Tale { socket: &self.socket, asked: ASKED, patience: PATIENCE, activity };
+        let mut id = None;
+        tale.listen(request, |object| {
+            if let Some(text) = object["stream"].as_str() {
+                hear(text);
+            }
+            if let Some(built) = object["aux"]["ID"].as_str() {
+                id = Some(built.to_owned());
+            }
+        })
+        .await?;
+        id.ok_or_else(|| Fault::broke_off(&self.socket, ASKED, "it names no image"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_a_build_is_given_stands_in_its_address() {
+        let arguments = BTreeMap::from([("A".to_owned(), "b c&d".to_owned())]);
+        let build =
+            Build { dockerfile: "deploy/Dockerfile".into(), arguments, pulls: true, ..Build::default() };
+        let path = build.path();
+        assert!(
+            path.starts_with(
+                "/build?dockerfile=deploy/Dockerfile&buildargs=%7B%22A%22:%22b%20c%26d%22%7D&labels=%7B%7D"
+            ),
+            "{path}"
+        );
+        assert!(path.ends_with("&rm=1&forcerm=1&version=1&pull=1"), "{path}");
+    }
+}

@@ -1,0 +1,132 @@
+//! A Compose file as a source: read with what lies around it, and recorded with the images that its services have.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use formation::AppName;
+use procfile::EnvFile;
+use procfile_exchange::compose::{self, Around, Composed, Service};
+use ps_apps::ServiceRecord;
+use ps_release::Checkout;
+use ps_scheduler_docker::{BuildOrder, DockerLocal, Pull, Recipe};
+use type_settings::{Setting, TypeSettings};
+
+use crate::session::Session;
+
+/// The largest file that is read, in bytes.
+const MAX_BYTES: u64 = 4 << 20;
+/// Variables of a Compose file that the environment does not have.
+const ENV: &str = ".env";
+
+/// Reads the file of a directory, and takes its services into the checkout; their images are not known yet.
+pub(crate) fn read_into(checkout: &mut Checkout, app: &AppName) -> Result<()> {
+    let ps_release::ImageOf::Compose { directory, file } = checkout.image() else { return Ok(()) };
+    let composed = read(app, directory, file)?;
+    let services = composed.services.iter().map(|service| record(service, String::new()));
+    let services = services.collect::<Result<_>>()?;
+    checkout.take_services(services);
+    Ok(())
+}
+
+/// Gets the image of each service, and has the checkout name them.
+pub(crate) fn provide(
+    session: &Session,
+    app: &AppName,
+    docker: &DockerLocal,
+    checkout: &mut Checkout,
+    pull: Pull,
+) -> Result<()> {
+    let ps_release::ImageOf::Compose { directory, file } = checkout.image() else { return Ok(()) };
+    let composed = read(app, directory, file)?;
+    crate::release::say_all(&composed.notes);
+    let mut services = BTreeMap::new();
+    let mut built: Vec<(compose::Build, String)> = Vec::new();
+    for service in &composed.services {
+        let image = match &service.build {
+            Some(build) => match built.iter().find(|(other, _)| other == build) {
+                Some((_, image)) => image.clone(),
+                None => {
+                    let image = make(session, app, docker, build, pull)
+                        .with_context(|| format!("the service {}", service.process_type))?;
+                    built.push((build.clone(), image.clone()));
+                    image
+                }
+            },
+            None => {
+                let image = service.image.as_deref().unwrap_or_default();
+                session
+                    .with_requester(|requester| docker.settle_image(image, pull, requester))
+                    .with_context(|| format!("the service {}", service.process_type))?
+            }
+        };
+        services.extend([record(service, image)?]);
+    }
+    checkout.take_services(services);
+    Ok(())
+}
+
+fn make(
+    session: &Session,
+    app: &AppName,
+    docker: &DockerLocal,
+    build: &compose::Build,
+    pull: Pull,
+) -> Result<String> {
+    session.step(&format!("Building {app} from {}...", build.directory))?;
+    let order = BuildOrder {
+        directory: build.directory.clone().into(),
+        recipe: Recipe::Dockerfile(build.dockerfile.clone()),
+        arguments: build.arguments.clone(),
+        target: build.target.clone(),
+        pull,
+    };
+    Ok(session.with_requester(|requester| docker.build(app, &order, requester))?)
+}
+
+fn read(app: &AppName, directory: &Path, file: &str) -> Result<Composed> {
+    let path = directory.join(file);
+    let place = || path.display().to_string();
+    let bytes = durable::input(&path, MAX_BYTES).with_context(place)?;
+    // Paths begin where the file lies; a link on the way is followed now.
+    let around = path.parent().unwrap_or(directory);
+    let around = around.canonicalize().with_context(place)?;
+    let Some(around) = around.to_str() else { bail!("{}: the path is not UTF-8", around.display()) };
+    let of_file = variables(Path::new(around))?;
+    let variable = |name: &str| {
+        let own = ps_apps::variable(name).and_then(|value| value.into_string().ok());
+        own.or_else(|| of_file.get(name).cloned())
+    };
+    let file = |path: &str| durable::input(Path::new(path), MAX_BYTES).map_err(|error| error.to_string());
+    let around = Around { directory: around, project: app.as_str(), variable: &variable, file: &file };
+    compose::read(&bytes, &around).with_context(place)
+}
+
+fn variables(directory: &Path) -> Result<BTreeMap<String, String>> {
+    let path = directory.join(ENV);
+    let bytes = match durable::input(&path, MAX_BYTES) {
+        Ok(bytes) => bytes,
+        Err(durable::ReadError::Missing) => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error).with_context(|| path.display().to_string()),
+    };
+    let file = EnvFile::parse(&bytes).with_context(|| path.display().to_string())?;
+    Ok(file.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+fn record(service: &Service, image: String) -> Result<(String, ServiceRecord)> {
+    for (name, value) in &service.settings {
+        let taken = Setting::named(name)
+            .map(|setting| (setting.take(value, &mut TypeSettings::default()), setting.rule));
+        if let Some((false, rule)) = taken {
+            bail!("the service {}: {value:?} is no value of {name}: {rule}", service.process_type);
+        }
+    }
+    let record = ServiceRecord {
+        image,
+        settings: service.settings.clone(),
+        container: service.container.clone(),
+        replicas: service.replicas,
+        port: service.port,
+    };
+    Ok((service.process_type.to_string(), record))
+}

@@ -1,0 +1,119 @@
+//! Has the image of a deploy here before anything of the deploy begins: what cannot be pulled or built is refused while nothing has
+//! changed. Of an image the files are read that a directory would have.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Result;
+use formation::AppName;
+use ps_apps::{SchedulerName, SourceRecord};
+use ps_release::{Checkout, FilesOfImage, ImageOf, Source};
+use ps_scheduler_docker::{BuildOrder, DockerLocal, Pull, Recipe};
+
+use crate::session::Session;
+use crate::{compose, source_args};
+
+/// Gets the image of a checkout, and has the checkout name this very image from now on. A checkout that runs natively needs none.
+pub(crate) fn provide(session: &Session, app: &AppName, checkout: &mut Checkout, pull: Pull) -> Result<()> {
+    let docker = DockerLocal::new(&session.world);
+    let settle =
+        |image: &str| session.with_requester(|requester| docker.settle_image(image, pull, requester));
+    let arguments = &checkout.record.build_args;
+    let order = |directory: &Path, recipe: Recipe, arguments: &BTreeMap<String, String>| BuildOrder {
+        directory: directory.to_owned(),
+        recipe,
+        arguments: arguments.clone(),
+        target: String::new(),
+        pull,
+    };
+    let order = match checkout.image() {
+        ImageOf::Nothing => return Ok(()),
+        ImageOf::Name(image) => {
+            let image = settle(image)?;
+            checkout.settle(image.clone());
+            return read_files(session, app, &docker, checkout, &image);
+        }
+        ImageOf::Dockerfile { directory, file } => {
+            order(directory, Recipe::Dockerfile(file.to_owned()), arguments)
+        }
+        ImageOf::Base { directory, image } => {
+            order(directory, Recipe::Over(settle(image)?), &BTreeMap::new())
+        }
+        ImageOf::Compose { .. } => return compose::provide(session, app, &docker, checkout, pull),
+    };
+    session.step(&format!("Building {app} from {}...", order.directory.display()))?;
+    let built = session.with_requester(|requester| docker.build(app, &order, requester))?;
+    checkout.settle(built);
+    Ok(())
+}
+
+/// Sees to it that the images of a release are here that was deployed before: those that ran then, whatever their names mean now.
+pub(crate) fn look_up(session: &Session, checkout: &mut Checkout) -> Result<()> {
+    let docker = DockerLocal::new(&session.world);
+    let settle = |image: &str| {
+        session.with_requester(|requester| docker.settle_image(image, Pull::Missing, requester))
+    };
+    match &checkout.source {
+        Source::Directory(_) => {}
+        Source::Image(image) => {
+            let image = settle(image)?;
+            checkout.settle(image);
+        }
+        Source::Services(services) => {
+            for service in services.values() {
+                settle(&service.image)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes what no release needs that is kept: images that were built and archives that were unpacked. What would not go is left to the
+/// next deploy.
+pub(crate) fn tidy(session: &Session, app: &AppName, checkout: &Checkout) {
+    let _ = try_tidy(session, app, checkout);
+}
+
+fn try_tidy(session: &Session, app: &AppName, checkout: &Checkout) -> Result<()> {
+    let world = &session.world;
+    world.forget_source_trees(app)?;
+    let builds = !matches!(checkout.image(), ImageOf::Nothing | ImageOf::Name(_));
+    if !builds {
+        return Ok(());
+    }
+    let docker = DockerLocal::new(world);
+    if !world.is_app(app)? {
+        return Ok(docker.forget_app(app)?);
+    }
+    // What a damaged release needs is not known: then every image stays.
+    let kept = world.kept_releases(app)?.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let now = world.source_record(app)?;
+    let sources = kept.iter().map(|release| &release.source).chain([&now]);
+    let needed = sources.flat_map(SourceRecord::images).map(str::to_owned).collect();
+    docker.forget_images(app, &needed)?;
+    Ok(())
+}
+
+/// Removes all images and networks of an app that is destroyed.
+pub(crate) fn forget(session: &Session, app: &AppName) -> Result<()> {
+    if session.world.scheduler_name(app)? == SchedulerName::DockerLocal {
+        DockerLocal::new(&session.world).forget_app(app)?;
+    }
+    Ok(())
+}
+
+/// Takes the files of an image that a directory would have beside its Procfile.
+fn read_files(
+    session: &Session,
+    app: &AppName,
+    docker: &DockerLocal,
+    checkout: &mut Checkout,
+    image: &str,
+) -> Result<()> {
+    let world = &session.world;
+    let named = world.ps_property(app, "procfile-path")?;
+    let app_json = source_args::app_json_path(world, app)?;
+    let wanted = FilesOfImage::new(named.as_deref(), &app_json);
+    let files = docker.image_files(app, image, &wanted.paths())?;
+    Ok(checkout.take_files(&wanted, files)?)
+}

@@ -1,0 +1,63 @@
+//! The kinds of sources, in the words in which they are recorded.
+
+use std::path::PathBuf;
+
+use ps_apps::SourceRecord;
+
+use crate::Source;
+
+/// What a source is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A directory with a Procfile, which runs natively.
+    Directory,
+    /// A directory whose Procfile, if it has one, was not used: a command was given.
+    Command,
+    /// An image.
+    Image,
+    /// A directory of which an image is built as its Dockerfile says.
+    Dockerfile,
+    /// A directory with a Procfile, which is laid over an image.
+    BaseImage,
+    /// A directory with a Compose file, whose services are the process types.
+    Compose,
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::Directory, Self::Command, Self::Image, Self::Dockerfile, Self::BaseImage, Self::Compose];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::Command => "command",
+            Self::Image => "docker-image",
+            Self::Dockerfile => "dockerfile",
+            Self::BaseImage => "base-image",
+            Self::Compose => "compose",
+        }
+    }
+
+    pub(crate) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// Whether it runs natively, in a directory.
+    pub(crate) fn is_native(self) -> bool {
+        match self {
+            Self::Directory | Self::Command => true,
+            Self::Image | Self::Dockerfile | Self::BaseImage | Self::Compose => false,
+        }
+    }
+
+    /// What is run of a source that lies at `place`, as far as the record knows the image.
+    pub(crate) fn source(self, place: &str, record: &SourceRecord) -> Source {
+        let image = || record.image.clone();
+        match self {
+            Self::Directory | Self::Command => Source::Directory(PathBuf::from(place)),
+            Self::Image => Source::Image(image().unwrap_or_else(|| place.to_owned())),
+            Self::Dockerfile | Self::BaseImage => Source::Image(image().unwrap_or_default()),
+            Self::Compose => Source::Services(record.services.clone()),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Images that were built for an app and are not needed any more.
+
+use std::collections::BTreeSet;
+
+use formation::AppName;
+use ps_engine::Fault;
+use ps_scheduler::Error;
+
+use crate::docker_local::DockerLocal;
+use crate::failed::failed;
+use crate::label;
+
+impl DockerLocal {
+    /// Removes the images of ours of an app but those with these ids; the names of those that went. An image that something is run
+    /// from stays, and so does every name that somebody else has given to one.
+    pub fn forget_images(&self, app: &AppName, needed: &BTreeSet<String>) -> Result<Vec<String>, Error> {
+        let engine = self.engine()?;
+        let (name, value) = label::of_app(self.world().root(), app);
+        let listed = engine.run(engine.images(&[format!("{name}={value}")]));
+        let listed = listed.map_err(|fault| failed(fault, format!("list the images of {app}")))?;
+        let ours = format!("{}:", label::image_repository(app));
+        let mut removed = Vec::new();
+        for (id, names) in listed {
+            if needed.contains(&id) {
+                continue;
+            }
+            for name in names.into_iter().filter(|name| name.starts_with(&ours)) {
+                match engine.run(engine.remove_image(&name, true)) {
+                    Ok(()) => removed.push(name),
+                    // Something is run from it.
+                    Err(Fault::Refused { .. }) => {}
+                    Err(fault) => return Err(failed(fault, format!("remove the image {name}"))),
+                }
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Removes what belongs to no instance of an app: its images and its network. Nothing of the app runs any more.
+    pub fn forget_app(&self, app: &AppName) -> Result<(), Error> {
+        self.forget_images(app, &BTreeSet::new())?;
+        self.remove_network(app)
+    }
+}

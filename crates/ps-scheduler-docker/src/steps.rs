@@ -1,0 +1,105 @@
+//! What the engine writes while it builds an image, line by line: which step it is at, what that step wrote, and which images it has
+//! made on the way.
+
+/// How many of the last lines of a step are kept.
+const LAST_LINES: usize = 10;
+/// A longer line is cut, in characters.
+const LONGEST_LINE: usize = 400;
+const STEP: &str = "Step ";
+const IMAGE: &str = " ---> ";
+const CACHED: &str = "Using cache";
+const RUNNING: &str = "Running in ";
+const REMOVING: &str = "Removing intermediate container ";
+
+/// What was written so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Steps {
+    /// The beginning of a line that has no end yet.
+    pending: String,
+    /// `3/5 : RUN make`.
+    pub(crate) step: Option<String>,
+    /// The last lines of that step.
+    pub(crate) last: Vec<String>,
+    /// The images that this build has made, the first one first.
+    pub(crate) made: Vec<String>,
+    is_cached: bool,
+}
+
+impl Steps {
+    /// Takes a piece of what is written, and hands each whole line on.
+    pub(crate) fn hear(&mut self, text: &str, mut tell: impl FnMut(&str)) {
+        self.pending.push_str(text);
+        while let Some(end) = self.pending.find('\n') {
+            let line: String = self.pending.drain(..=end).collect();
+            let line = plain(line.trim_end());
+            if !line.is_empty() {
+                self.take(&line);
+                tell(&line);
+            }
+        }
+    }
+
+    /// What the step's image is built from, where the step names one.
+    pub(crate) fn from(&self) -> Option<&str> {
+        let (_, instruction) = self.step.as_deref()?.split_once(" : ")?;
+        let mut words = instruction.split_whitespace();
+        let is_from = words.next()?.eq_ignore_ascii_case("from");
+        words.find(|word| !word.starts_with("--")).filter(|_| is_from)
+    }
+
+    fn take(&mut self, line: &str) {
+        if let Some(step) = line.strip_prefix(STEP) {
+            self.step = Some(step.to_owned());
+            self.last.clear();
+            self.is_cached = false;
+        } else if let Some(what) = line.strip_prefix(IMAGE) {
+            match what {
+                CACHED => self.is_cached = true,
+                what if what.starts_with(RUNNING) => {}
+                // What a step begins with is no image of this build.
+                id if !self.is_cached && self.from().is_none() => self.made.push(id.to_owned()),
+                _ => {}
+            }
+        } else if !line.starts_with(REMOVING) {
+            self.last.push(line.to_owned());
+            if self.last.len() > LAST_LINES {
+                self.last.remove(0);
+            }
+        }
+    }
+}
+
+/// A line for a terminal: no control characters, and no longer than can be read.
+fn plain(line: &str) -> String {
+    // Of a line that was written over, the last state counts.
+    let line = line.rsplit('\r').next().unwrap_or(line);
+    let visible = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
+    line.chars().take(LONGEST_LINE).map(visible).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_this_build_has_made_is_its_own() {
+        let mut steps = Steps::default();
+        let mut told = Vec::new();
+        let said = "Step 1/4 : FROM --platform=linux/amd64 busybox AS a\n ---> d719a5177b47\nStep 2/4 : RUN one\n ---> Using cache\n ---> aaaaaaaaaaaa\nStep 3/4 : RUN two\n ---> Running in 0123456789ab\nhello\nRemoving intermediate container 0123456789ab\n ---> bbbbbbbbbbbb\nStep 4/4 : RUN exit 3\n ---> Running in 1123456789ab\n10%\r50%\rwo\u{7}rse\n";
+        for piece in said.as_bytes().chunks(7) {
+            steps.hear(std::str::from_utf8(piece).expect("ASCII"), |line| told.push(line.to_owned()));
+        }
+        assert_eq!(steps.made, ["bbbbbbbbbbbb"]);
+        assert_eq!(steps.step.as_deref(), Some("4/4 : RUN exit 3"));
+        assert_eq!(steps.last, ["wo\u{fffd}rse"]);
+        assert_eq!(told.len(), said.lines().count());
+        assert_eq!(steps.from(), None);
+    }
+
+    #[test]
+    fn the_image_of_a_step_is_named() {
+        let mut steps = Steps::default();
+        steps.hear("Step 1/1 : FROM --platform=x shop:1 AS base\n", |_| {});
+        assert_eq!(steps.from(), Some("shop:1"));
+    }
+}

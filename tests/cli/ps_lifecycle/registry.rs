@@ -1,0 +1,75 @@
+//! A registry of images on this machine, which runs beside a test and is gone afterwards.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::cage;
+use crate::home::eventually;
+use crate::program::Running;
+
+/// `ann` and `p~w?>x`, whose base64 has letters that are not those of an address.
+const USERS: &str = "ann:$2b$05$pbjFcm0.6jGry5ZgXfMjw.rOV2Wd4LFAy9t9fluzMQf9svTHj.EuG\n";
+pub(crate) const PASSWORD: &str = "p~w?>x";
+
+/// The registry; ended when it is dropped.
+pub(crate) struct Registry {
+    /// `127.0.0.1:<port>`.
+    pub(crate) host: String,
+    _place: TempDir,
+    _running: Running,
+}
+
+impl Registry {
+    /// Starts one; `None`, noted as skipped, where the program is not here. With `users` it wants credentials.
+    pub(crate) fn start(users: bool) -> Option<Self> {
+        let program = cage::program("docker-registry")?;
+        let place = TempDir::new().expect("a temporary directory");
+        let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+        let host = free.expect("a free port").to_string();
+        let (storage, htpasswd) = (place.path().join("storage"), place.path().join("users"));
+        fs::write(&htpasswd, USERS).expect("written");
+        let auth = format!("auth:\n  htpasswd: {{realm: test, path: {}}}\n", htpasswd.display());
+        let config = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage:\n  filesystem: {{rootdirectory: {}}}\nhttp: {{addr: \"{host}\"}}\n{}",
+            storage.display(),
+            if users { auth.as_str() } else { "" }
+        );
+        let file = place.path().join("config.yml");
+        fs::write(&file, config).expect("written");
+        let mut command = Command::new(program);
+        command.arg("serve").arg(file).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let running = Running::begin(command);
+        eventually("the registry listens", || {
+            TcpStream::connect(&host).map(drop).map_err(|error| error.to_string())
+        });
+        Some(Self { host, _place: place, _running: running })
+    }
+
+    /// Makes an image of its own and has the registry keep it under this name; its digest reference. This machine's engine forgets it.
+    pub(crate) fn keep(&self, name: &str, dockerfile: &str) -> String {
+        let image = format!("{}/{name}", self.host);
+        let context = TempDir::new().expect("a temporary directory");
+        fs::write(context.path().join("Dockerfile"), dockerfile).expect("written");
+        docker(&["build", "-q", "-t", &image, context.path().to_str().expect("text")]);
+        let config = TempDir::new().expect("a temporary directory");
+        let auths = format!("{{\"auths\": {{{:?}: {{\"auth\": \"YW5uOnB+dz8+eA==\"}}}}}}", self.host);
+        fs::write(config.path().join("config.json"), auths).expect("written");
+        docker(&["--config", config.path().to_str().expect("text"), "push", "-q", &image]);
+        let digest = docker(&["image", "inspect", "--format", "{{index .RepoDigests 0}}", &image]);
+        docker(&["image", "rm", "-f", &image]);
+        digest.trim().to_owned()
+    }
+}
+
+/// Runs Docker's own client; what it printed.
+pub(crate) fn docker(words: &[&str]) -> String {
+    let mut command = Command::new("docker");
+    let ran = command.args(words).env("DOCKER_BUILDKIT", "0").output().expect("docker runs");
+    assert!(ran.status.success(), "{words:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    String::from_utf8(ran.stdout).expect("text")
+}
