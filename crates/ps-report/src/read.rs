@@ -3,20 +3,22 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::thread;
 
 use anyhow::Result;
 use formation::AppName;
 use ps_apps::{Error, PsProperty, Scope, World};
+use ps_scheduler_native::Native;
 
 use crate::flags::{self, FlagOrigin, OF_APPS, STATUS};
 use crate::parallel;
 use crate::row::{Row, UNKNOWN};
-use crate::status::{self, Seen};
+use crate::status::{self, Questions, Seen};
 use crate::subjects::Subjects;
 use crate::wanted;
 
 const PLUGIN: &str = "ps";
-const AT_ONCE: usize = 512;
+const AT_ONCE: usize = 256;
 
 /// Passes each row, as `render` writes it, on as soon as it is read: one for each subject, with all values or only
 /// that of `flag`.
@@ -27,19 +29,46 @@ pub(crate) fn each<T: Send>(
     render: impl Fn(Row) -> T + Sync,
     visit: &mut dyn FnMut(T) -> Result<()>,
 ) -> Result<()> {
-    let reader = || Reader { world, globals: Properties::new(world, Scope::Global) };
+    let reader =
+        || Reader { world, globals: Properties::new(world, Scope::Global), native: native_of(world) };
     let Subjects::Apps(apps) = subjects else { return visit(render(reader().global(flag))) };
-    let mut seen = match flag {
-        Some(flag) if !flags::needs_status(flag) => BTreeMap::new(),
-        _ => status::ask(world, apps),
+    let mut questions = match flag {
+        Some(flag) if !flags::needs_status(flag) => Questions::none(apps.len()),
+        _ => Questions::about(world, apps),
     };
-    // Apps are read in portions, so that a report on very many apps is printed while it is being read.
-    apps.chunks(AT_ONCE).try_for_each(|apps| {
-        let asked: Vec<_> = apps.iter().map(|app| (app, seen.remove(app))).collect();
-        let rows =
-            parallel::map_with(asked, reader, |reader, (app, seen)| render(reader.app(app, flag, seen)));
-        rows.into_iter().try_for_each(&mut *visit)
+    let are_native = std::mem::take(&mut questions.are_native);
+    thread::scope(|scope| {
+        let (mut seen, mut asked) = if questions.are_asked() {
+            (BTreeMap::new(), Some(scope.spawn(move || questions.answers(world))))
+        } else {
+            (questions.answers(world), None)
+        };
+        // So many at a time that a report of very many is handed out as it is read, and never held as a whole.
+        for (apps, are_native) in apps.chunks(AT_ONCE).zip(are_native.chunks(AT_ONCE)) {
+            if let Some(asked) = asked.take() {
+                // While somebody is waited for, files are read.
+                let natives = apps.iter().zip(are_native).filter(|(_, is_native)| **is_native);
+                let read = |native: &Native, app: &AppName| (app.clone(), status::native(native, app));
+                let natives = natives.map(|(app, _)| app).collect();
+                seen.extend(parallel::map_with(natives, || native_of(world), read));
+                seen.extend(asked.join().expect("a question to a scheduler does not panic"));
+            }
+            let asked =
+                apps.iter().zip(are_native).map(|(app, is_native)| (app, *is_native, seen.remove(app)));
+            let row = |reader: &Reader<'_>, (app, is_native, seen): (&AppName, bool, Option<Seen>)| {
+                let seen = seen.or_else(|| is_native.then(|| status::native(&reader.native, app)));
+                render(reader.app(app, flag, seen))
+            };
+            let rows = parallel::map_with(asked.collect(), reader, row);
+            rows.into_iter().try_for_each(&mut *visit)?;
+        }
+        Ok(())
     })
+}
+
+/// The native scheduler, without CPU and memory.
+fn native_of(world: &World) -> Native {
+    Native::new(world).without_usage()
 }
 
 /// The ps properties of one scope. Each is read when it is asked for the first time.
@@ -81,6 +110,7 @@ impl<'a> Properties<'a> {
 struct Reader<'a> {
     world: &'a World,
     globals: Properties<'a>,
+    native: Native,
 }
 
 impl Reader<'_> {

@@ -2,11 +2,11 @@
 //! containers. What a scheduler does not answer is `unknown`; nothing is guessed.
 
 use std::collections::BTreeMap;
-use std::thread;
 
 use formation::{AppName, Slot, State};
 use ps_apps::{ContainerFile, Error, SchedulerName, World};
 use ps_scheduler::{AppStatus, Instance, Running, Scheduler};
+use ps_scheduler_native::Native;
 use ps_schedulers::{Count, External};
 
 use crate::parallel;
@@ -58,50 +58,54 @@ impl Seen {
     }
 }
 
-/// What is known about each of these apps. A scheduler that does not answer causes one line on stderr.
-pub(crate) fn ask(world: &World, apps: &[AppName]) -> BTreeMap<AppName, Seen> {
-    let mut seen = BTreeMap::new();
-    let (mut natives, mut asked) = (Vec::new(), Asked::default());
-    let named = parallel::map(apps.to_vec(), |app| (world.scheduler_name(&app), app));
-    for (scheduler, app) in named {
-        match scheduler {
-            Ok(SchedulerName::Native) => natives.push(app),
-            Ok(SchedulerName::DockerLocal) => asked.contained.push(app),
-            Ok(SchedulerName::External(name)) => asked.external.entry(name).or_default().push(app),
-            Err(error) => drop(seen.insert(app, Seen::unreadable(&error))),
-        }
-    }
-    if natives.is_empty() || asked.is_empty() {
-        seen.extend(native(world, natives));
-        seen.extend(asked.answers(world));
-        return seen;
-    }
-    thread::scope(|scope| {
-        // The files are read while the answers of the schedulers are awaited.
-        let answers = scope.spawn(|| asked.answers(world));
-        seen.extend(native(world, natives));
-        seen.extend(answers.join().expect("a question to a scheduler does not panic"));
-    });
-    seen
-}
-
-/// The apps for which somebody else has to be asked.
+/// What has to be asked about some apps, beside reading their files.
 #[derive(Default)]
-struct Asked {
+pub(crate) struct Questions {
+    /// Of each app, in order, whether its files say how it is.
+    pub(crate) are_native: Vec<bool>,
+    /// Apps of which it cannot be read whom to ask.
+    unreadable: Vec<(AppName, Seen)>,
     /// The engine is asked for these.
     contained: Vec<AppName>,
     /// These have a scheduler that is a plugin of Dokku; the plugin is asked for them.
     external: BTreeMap<String, Vec<AppName>>,
 }
 
-impl Asked {
-    fn is_empty(&self) -> bool {
-        self.contained.is_empty() && self.external.is_empty()
+impl Questions {
+    /// Nothing is asked about so many apps.
+    pub(crate) fn none(apps: usize) -> Self {
+        Self { are_native: vec![false; apps], ..Self::default() }
     }
 
-    fn answers(self, world: &World) -> Vec<(AppName, Seen)> {
-        let mut answers =
-            if self.contained.is_empty() { Vec::new() } else { docker_local(world, self.contained) };
+    /// What has to be asked about these apps.
+    pub(crate) fn about(world: &World, apps: &[AppName]) -> Self {
+        let mut questions = Self::none(0);
+        let named = parallel::map(apps.iter().collect(), |app| world.scheduler_name(app));
+        for (scheduler, app) in named.into_iter().zip(apps) {
+            questions.are_native.push(matches!(scheduler, Ok(SchedulerName::Native)));
+            match scheduler {
+                Ok(SchedulerName::Native) => (),
+                Ok(SchedulerName::DockerLocal) => questions.contained.push(app.clone()),
+                Ok(SchedulerName::External(name)) => {
+                    questions.external.entry(name).or_default().push(app.clone());
+                }
+                Err(error) => questions.unreadable.push((app.clone(), Seen::unreadable(&error))),
+            }
+        }
+        questions
+    }
+
+    /// Whether somebody has to be waited for.
+    pub(crate) fn are_asked(&self) -> bool {
+        !self.contained.is_empty() || !self.external.is_empty()
+    }
+
+    /// What is known of all but the native apps. A scheduler that does not answer costs one line on stderr.
+    pub(crate) fn answers(self, world: &World) -> BTreeMap<AppName, Seen> {
+        let mut answers: BTreeMap<AppName, Seen> = self.unreadable.into_iter().collect();
+        if !self.contained.is_empty() {
+            answers.extend(docker_local(world, self.contained));
+        }
         for (name, apps) in self.external {
             let counts = External::new(world, &name).counts(&apps);
             answers.extend(counts.into_iter().map(|(app, count)| (app, counted(count))));
@@ -123,14 +127,12 @@ fn counted(count: Result<Count, ps_scheduler::Error>) -> Seen {
     }
 }
 
-/// Reads the status files of native apps one by one, so that a damaged file of one app does not hide the others.
-fn native(world: &World, apps: Vec<AppName>) -> Vec<(AppName, Seen)> {
-    let scheduler = ps_scheduler_native::Native::new(world).without_usage();
-    let seen = |app: &AppName| match scheduler.status_of(app) {
+/// How a native app is: its status files are read, and nobody is asked. One that is corrupt must not hide the others.
+pub(crate) fn native(scheduler: &Native, app: &AppName) -> Seen {
+    match scheduler.status_of(app) {
         Ok(status) => native_app(&status),
         Err(error) => Seen { trouble: Some(error.to_string()), ..Seen::unknown() },
-    };
-    parallel::map(apps, |app| (app.clone(), seen(&app)))
+    }
 }
 
 fn native_app(status: &AppStatus) -> Seen {
