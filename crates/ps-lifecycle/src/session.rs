@@ -174,9 +174,10 @@ impl Session {
         let triggers = Triggers::new(&self.world).with_env(variable, token);
         let is_over = AtomicBool::new(false);
         let called = thread::scope(|scope| {
-            scope.spawn(|| self.end_hooks_when_told(lock, &is_over));
+            let watcher = scope.spawn(|| self.end_hooks_when_told(lock, &is_over));
             let called = triggers.stream(name, arguments);
             is_over.store(true, Ordering::Relaxed);
+            watcher.thread().unpark();
             called
         });
         // If the hook ended because we were cancelled, the cancellation is the error.
@@ -193,7 +194,7 @@ impl Session {
                 let is_late = since.elapsed() >= GRACE_OF_HOOKS;
                 lock.signal_helpers(if is_late { Signal::KILL } else { Signal::TERM });
             }
-            thread::sleep(TRY_AGAIN);
+            thread::park_timeout(TRY_AGAIN);
         }
     }
 }
