@@ -1,11 +1,15 @@
 //! The list of all processes from /proc at one moment. Reading it takes milliseconds on a busy machine, so a supervisor
 //! reads it at most once in a turn of its loop, for all of its seats, and reads the marks of each process once. Which
 //! process belongs to which instance is decided in `tree`.
+//!
+//! What it holds lies in a few long lists, which are returned to the machine as a whole when they are freed. Many small ones
+//! would leave holes in the memory of a supervisor, for as long as that lives.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 
 use crate::clock::ticks_since_boot;
-use crate::mark::{Marks, marks};
+use crate::mark::{Marks, Reader};
 use crate::stat::Stat;
 
 /// A younger process may not have executed its own program yet, so its marks are read again.
@@ -32,7 +36,10 @@ pub struct Process {
 #[derive(Debug)]
 pub struct Census {
     variable: &'static str,
-    known: HashMap<(u32, u64), Marks>,
+    /// The service directory whose marks are kept; `None`: all are.
+    service: Option<String>,
+    /// The list of an earlier turn, by pid.
+    known: Vec<Process>,
     taken: Option<Count>,
     turn: u64,
 }
@@ -40,23 +47,50 @@ pub struct Census {
 /// One list of all processes, with indexes to find those of one instance.
 #[derive(Debug, Default)]
 struct Count {
+    /// By pid.
     processes: Vec<Process>,
-    /// Start times by pid.
-    start_times: HashMap<u32, u64>,
-    children: HashMap<u32, Vec<u32>>,
-    groups: HashMap<u32, Vec<u32>>,
-    sessions: HashMap<u32, Vec<u32>>,
-    markers: HashMap<String, Vec<u32>>,
-    tags: HashMap<u64, Vec<u32>>,
+    children: Index,
+    groups: Index,
+    sessions: Index,
+    /// Where those stand that have a mark.
+    marked: Vec<usize>,
+}
+
+/// Pids by another number that several of them share.
+#[derive(Debug, Default)]
+struct Index(Vec<(u32, u32)>);
+
+impl Index {
+    fn of(processes: &[Process], number: impl Fn(&Process) -> u32) -> Self {
+        let mut pairs: Vec<(u32, u32)> =
+            processes.iter().map(|process| (number(process), process.pid)).collect();
+        pairs.sort_unstable();
+        Self(pairs)
+    }
+
+    fn get(&self, number: u32) -> impl Iterator<Item = u32> {
+        let begin = self.0.partition_point(|(of, _)| *of < number);
+        self.0[begin..].iter().take_while(move |(of, _)| *of == number).map(|(_, pid)| *pid)
+    }
 }
 
 impl Census {
     /// Nothing is read yet. `variable` is the environment variable that marks processes.
     pub fn new(variable: &'static str) -> Self {
-        Self { variable, known: HashMap::new(), taken: None, turn: 0 }
+        Self { variable, service: None, known: Vec::new(), taken: None, turn: 0 }
     }
 
-    /// Every living process, as of the first call in this turn.
+    /// The same for somebody who asks for trees of one service directory alone. No marks of others are kept.
+    pub fn of_service(variable: &'static str, service: &Path) -> Self {
+        // As it stands in marks, whether the path ends with a slash or not.
+        let marker = service.join("web.1").to_string_lossy().into_owned();
+        Self {
+            service: marker.rsplit_once('/').map(|(service, _)| service.to_owned()),
+            ..Self::new(variable)
+        }
+    }
+
+    /// Every living process, as of the first call in this turn, by pid. Kernel threads are left out.
     pub fn processes(&mut self) -> &[Process] {
         &self.count().processes
     }
@@ -65,15 +99,19 @@ impl Census {
     /// session of its main process, and all descendants of these.
     pub(crate) fn family(&mut self, marker: &str, tag: u64, main: Option<u32>) -> BTreeMap<u32, u64> {
         let count = self.count();
-        let of_main = |map: &HashMap<u32, Vec<u32>>| main.and_then(|main| map.get(&main).cloned());
-        let marked = [count.markers.get(marker).cloned(), count.tags.get(&tag).cloned()];
-        let roots = marked.into_iter().chain([of_main(&count.groups), of_main(&count.sessions)]);
-        let mut waiting: Vec<u32> = roots.flatten().flatten().chain(main).collect();
+        let bears = |process: &&Process| {
+            process.marks.marker.as_deref() == Some(marker) || process.marks.tag == Some(tag)
+        };
+        let marked = count.marked.iter().map(|at| &count.processes[*at]).filter(bears);
+        let mut waiting: Vec<u32> = marked.map(|process| process.pid).chain(main).collect();
+        for index in [&count.groups, &count.sessions] {
+            waiting.extend(main.into_iter().flat_map(|main| index.get(main)));
+        }
         let mut found = BTreeMap::new();
         while let Some(pid) = waiting.pop() {
-            let Some(start_time) = count.start_times.get(&pid) else { continue };
-            if found.insert(pid, *start_time).is_none() {
-                waiting.extend(count.children.get(&pid).into_iter().flatten());
+            let Some(at) = position(&count.processes, pid) else { continue };
+            if found.insert(pid, count.processes[at].start_time).is_none() {
+                waiting.extend(count.children.get(pid));
             }
         }
         found
@@ -86,16 +124,23 @@ impl Census {
         self.taken.as_ref().expect("it was just taken")
     }
 
+    /// The marks of a process now.
+    pub(crate) fn marks(&self, pid: u32) -> Marks {
+        Reader::new(self.variable, self.service.as_deref()).marks(pid)
+    }
+
     /// A new turn begins: the list is read anew when it is needed.
     pub fn begin_turn(&mut self) {
-        self.taken = None;
+        if let Some(count) = self.taken.take() {
+            self.known = count.processes;
+        }
         self.turn += 1;
     }
 
     /// Frees the list and what is remembered of each process. An idle supervisor calls this: otherwise each would hold all
     /// processes of the machine in its memory.
     pub fn forget(&mut self) {
-        (self.taken, self.known) = (None, HashMap::new());
+        (self.taken, self.known) = (None, Vec::new());
     }
 
     /// The number of the turn. The list is never shared between two turns.
@@ -106,37 +151,39 @@ impl Census {
     fn take(&mut self) -> Vec<Process> {
         let now = ticks_since_boot();
         let mut processes: Vec<Process> = crate::stat::pids().filter_map(process).collect();
-        let before = std::mem::take(&mut self.known);
+        processes.sort_unstable_by_key(|process| process.pid);
+        let mut before = std::mem::take(&mut self.known);
+        let mut reader = Reader::new(self.variable, self.service.as_deref());
         for process in &mut processes {
-            let key = (process.pid, process.start_time);
             let is_young = now.saturating_sub(process.start_time) < YOUNG_TICKS;
-            process.marks = match before.get(&key) {
-                Some(marks) if *marks != Marks::default() || !is_young => marks.clone(),
-                _ => marks(process.pid, self.variable),
+            let known = position(&before, process.pid).map(|at| &mut before[at]);
+            let known = known.filter(|known| known.start_time == process.start_time);
+            process.marks = match known {
+                Some(known) if known.marks != Marks::default() || !is_young => {
+                    std::mem::take(&mut known.marks)
+                }
+                _ => reader.marks(process.pid),
             };
-            self.known.insert(key, process.marks.clone());
         }
         processes
     }
 }
 
+/// Where the process with that pid stands in a list by pid.
+fn position(processes: &[Process], pid: u32) -> Option<usize> {
+    processes.binary_search_by_key(&pid, |process| process.pid).ok()
+}
+
 impl Count {
     fn of(processes: Vec<Process>) -> Self {
-        let mut count = Self::default();
-        for process in &processes {
-            let pid = process.pid;
-            count.start_times.insert(pid, process.start_time);
-            count.children.entry(process.parent).or_default().push(pid);
-            count.groups.entry(process.group).or_default().push(pid);
-            count.sessions.entry(process.session).or_default().push(pid);
-            if let Some(marker) = &process.marks.marker {
-                count.markers.entry(marker.clone()).or_default().push(pid);
-            }
-            if let Some(tag) = process.marks.tag {
-                count.tags.entry(tag).or_default().push(pid);
-            }
+        let is_marked = |at: &usize| processes[*at].marks != Marks::default();
+        Self {
+            children: Index::of(&processes, |process| process.parent),
+            groups: Index::of(&processes, |process| process.group),
+            sessions: Index::of(&processes, |process| process.session),
+            marked: (0..processes.len()).filter(is_marked).collect(),
+            processes,
         }
-        Self { processes, ..count }
     }
 }
 
@@ -156,15 +203,26 @@ pub fn families(processes: &[Process], is_root: impl Fn(&Process) -> bool) -> BT
     found
 }
 
-/// The process with that pid, without its marks; `None` if there is none, or only a zombie.
+/// The process with that pid, without its marks; `None` if there is none, or only a zombie, or if it is a kernel thread.
 pub(crate) fn process(pid: u32) -> Option<Process> {
-    let Stat { parent, group, session, start_time, .. } = Stat::of_living(pid)?;
+    let Stat { parent, group, session, start_time, .. } =
+        Stat::of_living(pid).filter(|stat| !stat.is_kernel_thread)?;
     Some(Process { pid, parent, group, session, start_time, marks: Marks::default() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_index_has_all_that_share_a_number_and_nobody_else() {
+        let index = Index(vec![(1, 5), (2, 3), (2, 9), (4, 6)]);
+        let get = |number| index.get(number).collect::<Vec<_>>();
+        assert_eq!(
+            [get(0), get(1), get(2), get(3), get(4), get(5)],
+            [vec![], vec![5], vec![3, 9], vec![], vec![6], vec![]]
+        );
+    }
 
     #[test]
     fn a_family_is_whoever_descends_from_its_roots() {

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::fs;
-use std::io::{self, BufRead, Read};
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
@@ -14,15 +14,10 @@ pub(crate) const PARENT: &str = "formation";
 pub(crate) const LEAF: &str = "formation-supervisors";
 /// The file that lists the processes of a group. A process that is written to it joins the group.
 pub(crate) const PROCESSES: &str = "cgroup.procs";
-/// More than the names of all groups that a process is in, in bytes.
-const MANY_GROUPS: u64 = 1 << 14;
-/// As many as there usually are.
-const SOME_GROUPS: usize = 1 << 10;
 
 /// A writable directory of a cgroup2 mount in which groups are made.
 #[derive(Clone, Debug)]
 pub struct CgroupRoot {
-    mount: PathBuf,
     parent: PathBuf,
     service: ServiceName,
 }
@@ -48,7 +43,7 @@ impl CgroupRoot {
     pub fn find(service: impl FnOnce() -> Option<ServiceName>) -> Option<Self> {
         let mount = cgroup2_mount(mounts()?)?;
         let parent = parent_below(&mount, None)?;
-        Some(Self { mount, parent, service: service()? })
+        Some(Self { parent, service: service()? })
     }
 
     /// The directory in which this process, or the one of that pid, makes its groups.
@@ -72,27 +67,6 @@ impl CgroupRoot {
         let path = |service: &String| self.parent.join(format!("{service}-{name}"));
         let earlier = self.service.earlier.as_ref().map(path).filter(|path| path.exists());
         Cgroup { path: earlier.unwrap_or_else(|| path(&self.service.own)) }
-    }
-
-    /// Moves this process with all its threads into a group, calls `start`, and moves back, so that a process that is
-    /// started has been in the group from its first moment. `None`: the process may not move, and `start` was not called.
-    pub fn within<T>(&self, group: &Cgroup, start: impl FnOnce() -> T) -> Option<T> {
-        // Read each time, because another program may have moved this process; without asking for the length, which the kernel does
-        // not know, because every start does this.
-        let mut own = String::with_capacity(SOME_GROUPS);
-        fs::File::open("/proc/self/cgroup").ok()?.take(MANY_GROUPS).read_to_string(&mut own).ok()?;
-        let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
-        let home = self.mount.join(own.trim_start_matches('/')).join(PROCESSES);
-        rustix::fs::access(&home, rustix::fs::Access::WRITE_OK).ok()?;
-        fs::write(group.joining_file(), "0").ok()?;
-        let started = start();
-        if fs::write(home, "0").is_err() {
-            // We must not die with the instance's group. If the group that we came from gives controllers to its groups by now,
-            // no process may be in it, and the supervisors are in its leaf. The last resort is the parent of all groups.
-            let leaf = self.parent.with_file_name(LEAF).join(PROCESSES);
-            let _ = fs::write(leaf, "0").or_else(|_| fs::write(self.parent.join(PROCESSES), "0"));
-        }
-        Some(started)
     }
 
     /// Removes the empty groups that dead supervisors of the service left behind.
@@ -144,6 +118,11 @@ impl Cgroup {
     /// The file to which a process writes `0` to join the group.
     pub fn joining_file(&self) -> PathBuf {
         self.path.join(PROCESSES)
+    }
+
+    /// Moves a process into the group, with all its threads.
+    pub(crate) fn take(&self, pid: u32) -> io::Result<()> {
+        fs::write(self.joining_file(), pid.to_string())
     }
 
     /// Whether no process is left in it or in groups below it.
@@ -239,28 +218,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_started_within_a_group_is_in_it_and_whoever_started_it_is_not() {
-        let name = || Some(ServiceName { own: format!("test-{}", std::process::id()), earlier: None });
-        let Some(root) = CgroupRoot::find(name) else { return };
-        let group = root.group("web.1@1");
-        group.make().expect("a group");
-        let before = fs::read_to_string("/proc/self/cgroup").expect("readable");
-        let sleep = || std::process::Command::new("sleep").arg("100").spawn();
-        let mut child = root.within(&group, sleep).expect("it may enter").expect("sleep is there");
-        let members = group.members();
-        child.kill().expect("it is ours");
-        child.wait().expect("it is ours");
-        group.remove();
-        // Another test of this process may have started something in that moment, and that is in the group as well.
-        assert!(members.contains(&child.id()) && !members.contains(&std::process::id()), "{members:?}");
-        assert_eq!(fs::read_to_string("/proc/self/cgroup").expect("readable"), before);
-    }
-
-    #[test]
     fn a_group_of_the_earlier_name_is_found_as_long_as_it_is_there_and_new_ones_bear_the_new_name() {
         let parent = tempfile::tempdir().expect("a directory");
         let service = ServiceName { own: "shop-9f".to_owned(), earlier: Some("fe-2a".to_owned()) };
-        let root = CgroupRoot { mount: PathBuf::new(), parent: parent.path().to_owned(), service };
+        let root = CgroupRoot { parent: parent.path().to_owned(), service };
         for name in ["fe-2a-web.1@1", "shop-9f-web.2@2", "fe-2ab-web.3@3", "other"] {
             fs::create_dir(parent.path().join(name)).expect("made");
         }

@@ -1,7 +1,7 @@
 //! The two marks that a process inherits and passes on to its children: an environment variable, and a number among its
 //! resource limits.
 
-use std::fs;
+use std::fs::{self, File};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -27,11 +27,18 @@ pub(crate) fn tag_of_service(service: &str) -> u64 {
     TAG_BIT | (hash(service) & (TAG_BIT - 1) & !SLOT_BITS)
 }
 
-/// Whether a tag belongs to the service directory with this part.
-pub(crate) fn is_of_service(tag: u64, service: u64) -> bool {
-    tag & !SLOT_BITS == service
+/// The part of a tag that its service directory has alone.
+pub(crate) fn service_of_tag(tag: u64) -> u64 {
+    tag & !SLOT_BITS
 }
 
+/// Whether a tag belongs to the service directory with this part.
+pub(crate) fn is_of_service(tag: u64, service: u64) -> bool {
+    service_of_tag(tag) == service
+}
+
+/// As much as most environments take, in bytes.
+const ROOM: usize = 1 << 14;
 const TAG_BIT: u64 = 1 << 52;
 const SLOT_BITS: u64 = (1 << 16) - 1;
 
@@ -51,18 +58,56 @@ pub fn tagged<T>(tag: u64, start: impl FnOnce() -> T) -> T {
     started
 }
 
-/// The current marks of a process; `variable` is the environment variable that marks processes.
-pub(crate) fn marks(pid: u32, variable: &str) -> Marks {
-    let environment = environment(pid).unwrap_or_default();
-    let value = |entry: &[u8]| {
-        let value = entry.strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?;
-        Some(String::from_utf8_lossy(value).into_owned())
-    };
-    let marker = environment.split(|byte| *byte == 0).find_map(value);
-    let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap_or_default();
-    let soft = limits.lines().find_map(|line| line.strip_prefix("Max file locks"));
-    let soft = soft.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    Marks { marker, tag: soft.filter(|soft| (TAG_BIT..TAG_BIT * 2).contains(soft)) }
+/// Reads the marks of many processes, into memory that is taken once: pieces of every size would leave holes.
+pub(crate) struct Reader<'a> {
+    /// The environment variable that marks processes.
+    variable: &'a str,
+    /// The service directory whose marks are meant; `None`: all are.
+    service: Option<&'a str>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(variable: &'a str, service: Option<&'a str>) -> Self {
+        Self { variable, service, buffer: Vec::with_capacity(ROOM) }
+    }
+
+    /// The current marks of a process.
+    pub(crate) fn marks(&mut self, pid: u32) -> Marks {
+        let variable = self.variable.as_bytes();
+        let value = |entry: &[u8]| {
+            let value = entry.strip_prefix(variable)?.strip_prefix(b"=")?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        let is_meant = |marker: &String| {
+            self.service.is_none_or(|service| marker.rsplit_once('/').is_some_and(|(of, _)| of == service))
+        };
+        let environment = read(&format!("/proc/{pid}/environ"), &mut self.buffer);
+        let marker = environment.split(|byte| *byte == 0).find_map(value).filter(is_meant);
+        let limits = String::from_utf8_lossy(read(&format!("/proc/{pid}/limits"), &mut self.buffer));
+        let soft = limits.lines().find_map(|line| line.strip_prefix("Max file locks"));
+        let soft = soft.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        let tag = soft.filter(|soft| (TAG_BIT..TAG_BIT * 2).contains(soft));
+        let is_meant =
+            |tag: &u64| self.service.is_none_or(|service| is_of_service(*tag, tag_of_service(service)));
+        Marks { marker, tag: tag.filter(is_meant) }
+    }
+}
+
+/// What is in a file of `/proc`, as far as it can be read.
+fn read<'b>(path: &str, buffer: &'b mut Vec<u8>) -> &'b [u8] {
+    buffer.clear();
+    if let Ok(mut file) = File::open(path) {
+        // Not `read_to_end`, which asks for the length first: the kernel does not know that.
+        loop {
+            buffer.reserve(ROOM / 2);
+            match rustix::io::read(&mut file, rustix::buffer::spare_capacity(buffer)) {
+                Ok(1..) => (),
+                Ok(0) | Err(_) => break,
+            }
+        }
+    }
+    buffer
 }
 
 /// The environment of a process: entries that each end with a NUL byte; `None` if it may not be read.
@@ -99,9 +144,12 @@ mod tests {
         while !has_become() && begin.elapsed().as_secs() < 60 {
             std::thread::yield_now();
         }
-        let found = marks(pid, VARIABLE);
+        let found = Reader::new(VARIABLE, None).marks(pid);
+        let [of_it, of_another] =
+            ["/some", "/other"].map(|service| Reader::new(VARIABLE, Some(service)).marks(pid));
         child.kill().expect("it is ours");
         child.wait().expect("it is ours");
         assert_eq!(found, Marks { marker: None, tag: Some(tag) });
+        assert_eq!([of_it, of_another], [found, Marks::default()]);
     }
 }

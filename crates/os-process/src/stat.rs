@@ -7,12 +7,16 @@ use std::path::Path;
 /// The line has 52 fields of at most 20 digits and a name of at most 64 bytes. One read is enough for it, which matters
 /// because reports read it for every instance.
 const LONGEST: usize = 1024;
+/// `PF_KTHREAD` of the kernel, which procps relies on too.
+const KERNEL_THREAD: u64 = 0x0020_0000;
 
 /// What the kernel says of a process in one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stat {
     /// Whether it has ended and was not reaped by its parent yet.
     pub is_zombie: bool,
+    /// Whether it is a part of the kernel.
+    pub is_kernel_thread: bool,
     /// The pid of its parent.
     pub parent: u32,
     /// Its process group.
@@ -48,9 +52,19 @@ impl Stat {
         let mut next = || fields.next()?.parse().ok();
         let [parent, group, session] = [next()?, next()?, next()?];
         let mut number = |skipped: usize| fields.nth(skipped)?.parse::<u64>().ok();
-        let cpu_ticks = number(7)?.saturating_add(number(0)?);
+        let is_kernel_thread = number(2)? & KERNEL_THREAD != 0;
+        let cpu_ticks = number(4)?.saturating_add(number(0)?);
         let (start_time, resident_pages) = (number(6)?, number(1)?);
-        Some(Self { is_zombie, parent, group, session, cpu_ticks, start_time, resident_pages })
+        Some(Self {
+            is_zombie,
+            is_kernel_thread,
+            parent,
+            group,
+            session,
+            cpu_ticks,
+            start_time,
+            resident_pages,
+        })
     }
 }
 
@@ -60,9 +74,20 @@ pub fn pids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
-/// The pids of the children that the first thread of a process has started, if the kernel lists them.
-pub(crate) fn children(pid: u32) -> Vec<u32> {
-    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+/// The pids of the children that the first thread of a process has started or inherited; `None` if the kernel does not list them.
+pub(crate) fn children(pid: u32) -> Option<Vec<u32>> {
+    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
+    Some(pids_of(&listed))
+}
+
+/// The same for all of its threads.
+pub(crate) fn children_of_all_threads(pid: u32) -> Vec<u32> {
+    let threads = fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+    let listed = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    listed.flat_map(|listed| pids_of(&listed)).collect()
+}
+
+fn pids_of(listed: &str) -> Vec<u32> {
     listed.split_ascii_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }
 
@@ -87,6 +112,7 @@ mod tests {
         let line = "7 (a) Z 1 (b) S 2 3 4 0 -1 4194560 10 11 12 13 140 150 16 17 20 0 1 0 2222 23 24";
         let stat = Stat {
             is_zombie: false,
+            is_kernel_thread: false,
             parent: 2,
             group: 3,
             session: 4,
@@ -96,6 +122,9 @@ mod tests {
         };
         assert_eq!(Stat::parse(line), Some(stat));
         assert!(Stat::parse(&line.replace("S 2", "Z 2")).is_some_and(|stat| stat.is_zombie));
+        assert!(
+            Stat::parse(&line.replace(" 4194560 ", " 69238880 ")).is_some_and(|stat| stat.is_kernel_thread)
+        );
         for broken in ["", "7 (a", "7 (a) S 2 3", "7 (a) S x 3 4 0"] {
             assert_eq!(Stat::parse(broken), None, "{broken:?}");
         }

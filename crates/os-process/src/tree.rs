@@ -230,7 +230,7 @@ fn nearest(main: u32) -> impl Iterator<Item = u32> {
     let mut waiting = vec![main];
     let next = move || {
         let pid = waiting.pop()?;
-        waiting.extend(children(pid));
+        waiting.extend(children(pid).into_iter().flatten());
         Some(pid)
     };
     std::iter::from_fn(next).take(NEAREST)

@@ -11,7 +11,7 @@ use ps_supervisor::{Bereft, Spec, bereft, misses_supervisor};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, pidfd_open, waitid};
 
 use crate::keep::{Action, Deaths, Event, Keep};
-use crate::spawn::spawn_supervisor;
+use crate::spawn::{Beginning, spawn_supervisor};
 
 /// The supervisor of one app.
 #[derive(Debug)]
@@ -110,16 +110,16 @@ impl Kept {
         action == Action::Start
     }
 
-    /// Starts the supervisor, unless one lives already. Its processes get this soft limit of open files.
+    /// Starts the supervisor, unless one lives already.
     ///
     /// # Errors
     /// It could not be started. It is tried again later.
-    pub(crate) fn start(&mut self, program: &Path, open_files: Option<u64>) -> io::Result<()> {
+    pub(crate) fn start(&mut self, program: &Path, beginning: &Beginning) -> io::Result<()> {
         if self.find() {
             return Ok(());
         }
         self.since = Instant::now();
-        let started = spawn_supervisor(program, &self.service, open_files)
+        let started = spawn_supervisor(program, &self.service, beginning)
             .and_then(|child| named(child.id()).ok_or_else(|| io::ErrorKind::NotFound.into()));
         match started {
             Ok(process) => self.supervisor = Some(Supervisor { process, pidfd: None }),

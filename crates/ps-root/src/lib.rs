@@ -2,6 +2,7 @@
 
 mod client;
 mod error;
+mod glance;
 mod keep;
 mod kept;
 mod place;
@@ -15,5 +16,5 @@ pub use client::{Client, Provision, Started};
 pub use error::Error;
 pub use place::Place;
 pub use root::{Root, Stay};
-pub use spawn::{spawn_root, spawn_supervisor};
+pub use spawn::{Beginning, spawn_root, spawn_supervisor};
 pub use words::{LastWill, PROTOCOL};

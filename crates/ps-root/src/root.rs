@@ -20,11 +20,12 @@ use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::client::Client;
 use crate::error::Error;
+use crate::glance::Glance;
 use crate::keep::{Event, Keep};
 use crate::kept::{How, Kept};
 use crate::place::Place;
 use crate::server::Server;
-use crate::spawn::carry_out;
+use crate::spawn::{Beginning, carry_out};
 use crate::wakeup::Wakeup;
 use crate::words::{Message, PROTOCOL, Request, SOCKET};
 
@@ -53,6 +54,7 @@ pub struct Root {
     /// The soft limit of open files that it was given, which supervisors get.
     open_files: Option<u64>,
     kept: BTreeMap<AppName, Kept>,
+    glance: Glance,
     server: Server,
     poll: Poll<Wakeup>,
     signals: UnixStream,
@@ -88,7 +90,7 @@ impl Root {
         let server = Server::listen(&place).map_err(|error| Error::io("listen in", &own, error))?;
         let removals = watch_removals(&own).map_err(fail)?;
         let poll = Poll::new().map_err(|errno| fail(errno.into()))?;
-        let (kept, clients, is_leaving, reexec) = Default::default();
+        let (kept, glance, clients, is_leaving, reexec) = Default::default();
         let unasked = (stay == Stay::WhileNeeded).then(|| Instant::now() + UNASKED);
         let mut root = Self {
             place,
@@ -96,6 +98,7 @@ impl Root {
             program,
             open_files,
             kept,
+            glance,
             server,
             poll,
             signals,
@@ -229,6 +232,7 @@ impl Root {
     }
 
     fn died(&mut self, app: &AppName, how: How) {
+        self.glance.forget();
         let Some(kept) = self.kept.get_mut(app) else { return };
         kept.died(how);
         if kept.keep() == Keep::Gone {
@@ -252,8 +256,14 @@ impl Root {
     /// Handles an event of an app's supervisor; an error if one had to be started and could not be.
     fn handle(&mut self, app: &AppName, event: Event) -> io::Result<()> {
         let service = self.place.service(app);
-        let mut kept = self.kept.remove(app).unwrap_or_else(|| Kept::of(service));
-        let started = if kept.handle(event) { kept.start(&self.program, self.open_files) } else { Ok(()) };
+        // One that was killed has left its processes.
+        let mut is_clear = || event == Event::Asked && self.glance.shows_nothing_of(&service);
+        let mut kept = self.kept.remove(app).unwrap_or_else(|| Kept::of(service.clone()));
+        let started = if kept.handle(event) {
+            kept.start(&self.program, &Beginning { open_files: self.open_files, is_clear: is_clear() })
+        } else {
+            Ok(())
+        };
         self.watch_supervisor(app, &kept);
         if kept.keep() != Keep::Gone {
             self.kept.insert(app.clone(), kept);

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use os_process::{FRUGAL, resident};
+use ps_supervisor::NOTHING_LIVES;
 use rustix::fs::OFlags;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -19,16 +20,29 @@ const LOG_FILE: &str = "supervisor.log";
 /// The variables that they get from our environment. Apps get theirs from the spec.
 const PASSED_ON: [&str; 5] = ["PATH", "HOME", "LANG", "DOKKU_ROOT", "DOKKU_LIB_ROOT"];
 
-/// Starts the supervisor of a service directory. Its processes get the soft limit of open files `open_files`, where that
-/// differs from ours.
+/// What a supervisor is told at its start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beginning {
+    /// The soft limit of open files that its processes get, where that differs from ours.
+    pub open_files: Option<u64>,
+    /// Whether no earlier supervisor has left a process: it need not look for any.
+    pub is_clear: bool,
+}
+
+/// Starts the supervisor of a service directory.
 ///
 /// # Errors
 /// Its log cannot be opened, or the program cannot be executed.
-pub fn spawn_supervisor(program: &Path, service: &Path, open_files: Option<u64>) -> io::Result<Child> {
+pub fn spawn_supervisor(program: &Path, service: &Path, beginning: &Beginning) -> io::Result<Child> {
     let log = open_log(&service.join(LOG_FILE), service)?;
     let mut command = command(program, log)?;
     command.arg(service);
-    if let Some(open_files) = open_files.filter(|soft| getrlimit(Resource::Nofile).current != Some(*soft)) {
+    if beginning.is_clear {
+        command.arg(NOTHING_LIVES);
+    }
+    if let Some(open_files) =
+        beginning.open_files.filter(|soft| getrlimit(Resource::Nofile).current != Some(*soft))
+    {
         command.arg("--open-files").arg(open_files.to_string());
     }
     command.spawn()

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use os_process::ProcessId;
-use ps_root::spawn_supervisor;
+use ps_root::{Beginning, spawn_supervisor};
 use ps_scheduler::Error;
 use ps_supervisor::Client;
 
@@ -71,7 +71,7 @@ impl Service {
             return Ok(started.is_new.then_some(Starting::Roots(started.process)));
         }
         let program = self.program()?;
-        let child = spawn_supervisor(&program, &self.directory, None);
+        let child = spawn_supervisor(&program, &self.directory, &Beginning::default());
         let child = child.map_err(|error| backend(format!("start {}", program.display()), &error))?;
         Ok(Some(Starting::Ours(child)))
     }

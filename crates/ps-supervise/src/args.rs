@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Parser, Subcommand, ValueHint};
 use formation::{Quantity, RestartPolicy};
 use ps_cli::exit::Refusal;
+use ps_supervisor::Begin;
 use type_settings::{Paths, Patterns};
 
 /// Keeps the processes of one app alive
@@ -73,6 +74,10 @@ pub(crate) struct Args {
     /// Take over from the supervisor that has replaced itself by this program
     #[arg(long, hide = true)]
     pub(crate) goes_on: bool,
+
+    /// No earlier supervisor has left a process
+    #[arg(long, hide = true)]
+    pub(crate) nothing_lives: bool,
 }
 
 /// The one subcommand; without it everything runs.
@@ -199,6 +204,15 @@ impl Args {
             }
         }
         Ok(words)
+    }
+
+    /// What the supervisor of a service directory begins with.
+    pub(crate) fn begin(&self) -> Begin {
+        match (self.goes_on, self.nothing_lives) {
+            (true, _) => Begin::GoesOn,
+            (false, true) => Begin::Clear,
+            (false, false) => Begin::Usual,
+        }
     }
 
     /// Whether an option was given that only the foreground has.

@@ -5,7 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use ps_supervisor::{CAN_GO_ON, GOES_ON};
+use ps_supervisor::{Begin, CAN_GO_ON, GOES_ON, NOTHING_LIVES};
 
 /// What to keep alive.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub(crate) enum Asked {
         directory: PathBuf,
         /// The soft limit of open files of its processes.
         open_files: Option<u64>,
-        /// Whether this process was the supervisor before it executed this program.
-        goes_on: bool,
+        /// What it begins with.
+        begin: Begin,
     },
     /// Whether this program could go on with what lies in a service directory: the exit status says so.
     Candidate {
@@ -36,22 +36,27 @@ pub(crate) enum Asked {
 impl Asked {
     /// Parses such a command line. A program path is absolute.
     pub(crate) fn of(words: impl Iterator<Item = OsString>) -> Option<Self> {
-        let words: Vec<OsString> = words.take(4).collect();
-        let service = |directory: &OsString, open_files, goes_on| Self::Service {
+        let words: Vec<OsString> = words.take(5).collect();
+        let service = |directory: &OsString, open_files, begin| Self::Service {
             directory: directory.into(),
             open_files,
-            goes_on,
+            begin,
         };
+        let limit = |limit: &OsString| limit.to_str()?.parse().ok();
         let asked = match words.as_slice() {
-            [directory] => service(directory, None, false),
+            [directory] => service(directory, None, Begin::Usual),
             [option, lib] if option == "--root" => Self::Root { lib: lib.into(), is_while_needed: false },
             [option, service] if option == CAN_GO_ON => Self::Candidate { service: service.into() },
-            [directory, option] if option == GOES_ON => service(directory, None, true),
+            [directory, option] if option == GOES_ON => service(directory, None, Begin::GoesOn),
+            [directory, clear] if clear == NOTHING_LIVES => service(directory, None, Begin::Clear),
             [while_needed, option, lib] if while_needed == "--while-needed" && option == "--root" => {
                 Self::Root { lib: lib.into(), is_while_needed: true }
             }
-            [directory, option, limit] if option == "--open-files" => {
-                service(directory, Some(limit.to_str()?.parse().ok()?), false)
+            [directory, option, files] if option == "--open-files" => {
+                service(directory, Some(limit(files)?), Begin::Usual)
+            }
+            [directory, clear, option, files] if clear == NOTHING_LIVES && option == "--open-files" => {
+                service(directory, Some(limit(files)?), Begin::Clear)
             }
             _ => return None,
         };
@@ -77,10 +82,13 @@ mod tests {
     #[test]
     fn the_words_of_programs_are_read_and_those_of_people_are_left_to_the_parser() {
         let service =
-            |open_files, goes_on| Some(Asked::Service { directory: "/srv/shop".into(), open_files, goes_on });
-        assert_eq!(of(&["/srv/shop"]), service(None, false));
-        assert_eq!(of(&["/srv/shop", "--goes-on"]), service(None, true));
-        assert_eq!(of(&["/srv/shop", "--open-files", "1024"]), service(Some(1024), false));
+            |open_files, begin| Some(Asked::Service { directory: "/srv/shop".into(), open_files, begin });
+        assert_eq!(of(&["/srv/shop"]), service(None, Begin::Usual));
+        assert_eq!(of(&["/srv/shop", "--goes-on"]), service(None, Begin::GoesOn));
+        assert_eq!(of(&["/srv/shop", "--nothing-lives"]), service(None, Begin::Clear));
+        assert_eq!(of(&["/srv/shop", "--open-files", "1024"]), service(Some(1024), Begin::Usual));
+        let both = ["/srv/shop", "--nothing-lives", "--open-files", "1024"];
+        assert_eq!(of(&both), service(Some(1024), Begin::Clear));
         assert_eq!(of(&["--can-go-on", "/srv/shop"]), Some(Asked::Candidate { service: "/srv/shop".into() }));
         let root = |is_while_needed| Some(Asked::Root { lib: "/srv/lib".into(), is_while_needed });
         assert_eq!(of(&["--root", "/srv/lib"]), root(false));

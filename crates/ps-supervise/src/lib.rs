@@ -46,7 +46,7 @@ pub fn run() -> Result<Outcome> {
                 "{service} is a service directory: it takes no options and no types"
             )));
         }
-        return staying::serve(&service, args.open_files, args.goes_on);
+        return staying::serve(&service, args.open_files, args.begin());
     }
     ps_supervisor::close_descriptors_on_exec();
     match &args.verb {

@@ -10,6 +10,7 @@ use anyhow::{Context, Result};
 use ps_apps::World;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_root::{Place, Root, Stay};
+use ps_supervisor::Against;
 
 /// The directory of the service directories, below `DOKKU_LIB_ROOT`.
 const SERVICES: &str = "data/scheduler-native";
@@ -37,7 +38,7 @@ pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
     // The process that started us may close its terminal, which must not end us. This fails only if we lead a session
     // already.
     let _ = rustix::process::setsid();
-    ps_supervisor::disown().context("watch for signals")?;
+    ps_supervisor::disown(Against::Handlers).context("watch for signals")?;
     durable::create_below(lib, &services)?;
     let program = os_process::sister("ps-supervise")
         .ok_or_else(|| Refusal::failed("ps-supervise is not beside itself: install it anew"))?;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use ps_cli::exit::{Outcome, Refusal};
-use ps_supervisor::{Launch, Supervisor, TidyLogs, Until};
+use ps_supervisor::{Against, Begin, Launch, Supervisor, TidyLogs, Until};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::asked::Asked;
@@ -21,9 +21,9 @@ pub(crate) fn answer() -> Result<Option<Outcome>> {
         return tidy(&logs).map(Some);
     }
     match Asked::of(env::args_os().skip(1)) {
-        Some(Asked::Service { directory, open_files, goes_on }) if is_service(&directory) => {
+        Some(Asked::Service { directory, open_files, begin }) if is_service(&directory) => {
             os_process::become_resident();
-            serve(&absolute(&directory)?, open_files, goes_on).map(Some)
+            serve(&absolute(&directory)?, open_files, begin).map(Some)
         }
         Some(Asked::Root { lib, is_while_needed }) => match root::meant(&lib, is_while_needed)? {
             Some(lib) => {
@@ -55,7 +55,7 @@ fn tidy(logs: &TidyLogs) -> Result<Outcome> {
 
 /// Keeps the processes of a service directory alive.
 #[inline(never)]
-pub(crate) fn serve(service: &Path, open_files: Option<u64>, goes_on: bool) -> Result<Outcome> {
+pub(crate) fn serve(service: &Path, open_files: Option<u64>, begin: Begin) -> Result<Outcome> {
     os_process::become_owner_of(service)
         .with_context(|| format!("become the owner of {}", service.display()))?;
     if open_files.is_some() {
@@ -65,9 +65,8 @@ pub(crate) fn serve(service: &Path, open_files: Option<u64>, goes_on: bool) -> R
     }
     // Whoever started us goes on, and may close its terminal. It fails only where we lead a session already.
     let _ = rustix::process::setsid();
-    ps_supervisor::disown().context("watch for signals")?;
-    let open = if goes_on { Supervisor::go_on } else { Supervisor::open };
-    let mut supervisor = open(service)?;
+    ps_supervisor::disown(Against::Mask).context("watch for signals")?;
+    let mut supervisor = Supervisor::open(service, begin)?;
     if let Some(error) = supervisor.passed_over() {
         ps_cli::say::warning(&format!("{error}: what was stopped by hand before is not known"));
     }

@@ -16,6 +16,7 @@ use crate::seat_table::Event;
 use crate::spec::{SPEC_FILE, Spec};
 use crate::spec_file::SpecFile;
 use crate::state::{State, Statuses};
+use crate::status::Status;
 use crate::supervisor::{PAUSE, Supervisor};
 use crate::wakeup::Wakeup;
 
@@ -49,6 +50,7 @@ impl Supervisor {
     }
 
     /// Reads the requests of one client and answers them.
+    #[inline(never)]
     pub(crate) fn listen_to(&mut self, id: u64) {
         for request in self.server.read(id).unwrap_or_default() {
             let answer = request.and_then(|request| self.answer(id, request));
@@ -87,7 +89,7 @@ impl Supervisor {
                 for seat in self.seats.values() {
                     self.server.say(id, &Message::Instance(seat.status().clone()));
                     for beside in seat.runs().skip(1) {
-                        self.server.say(id, &Message::Run(beside.status.clone()));
+                        self.server.say(id, &Message::Run(Status::clone(&beside.status)));
                     }
                 }
                 self.tell_rollout(id);

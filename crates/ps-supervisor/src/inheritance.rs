@@ -12,23 +12,33 @@ use std::sync::atomic::AtomicBool;
 
 use rustix::fs::{Mode, OFlags};
 use signal_hook::consts::{
-    SIGALRM, SIGHUP, SIGIO, SIGPROF, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1, SIGUSR2, SIGVTALRM,
-    SIGWINCH,
+    SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG,
+    SIGUSR1, SIGUSR2, SIGVTALRM, SIGWINCH,
 };
+
+use crate::signals;
 
 /// The first descriptor that is not stdin, stdout or stderr.
 const FIRST: i32 = 3;
 /// The umask of every supervisor, whoever deployed the app: files that apps create can be read by others. An app that needs
 /// another umask begins its command with `umask`.
 const UMASK: u32 = 0o022;
-/// Signals that a caller may have set to be ignored and that no other part of the supervisor handles.
-const OTHER_SIGNALS: [i32; 13] = [
-    SIGALRM, SIGHUP, SIGIO, SIGPROF, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGUSR1, SIGUSR2, SIGVTALRM,
-    SIGWINCH,
+/// Signals that a caller may have set to be ignored.
+const OTHER_SIGNALS: [i32; 16] = [
+    SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG,
+    SIGUSR1, SIGUSR2, SIGVTALRM, SIGWINCH,
 ];
-/// The signals among them that people do send. They always get a handler, so that none of them ends a supervisor. The
-/// others get one only where it is needed, because each handler takes more than a KiB.
+/// The signals among them that people do send.
 const SENT: [i32; 6] = [SIGALRM, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1, SIGUSR2];
+
+/// How signals that people send are kept from ending a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// By handlers that do nothing. What it starts has the usual mask.
+    Handlers,
+    /// They are blocked, like all others that it does not act on. A handler takes more than a KiB.
+    Mask,
+}
 
 /// Marks all descriptors close-on-exec, so that programs started from now on get only stdin, stdout and stderr.
 pub fn close_descriptors_on_exec() {
@@ -39,12 +49,16 @@ pub fn close_descriptors_on_exec() {
 /// program once more: only the kernel can close descriptors that no object of this program owns.
 ///
 /// # Errors
-/// A signal could not be given a handler. If the program cannot be executed again, it goes on with the descriptors.
-pub fn disown() -> io::Result<()> {
+/// A signal could not be given a handler or be blocked. If the program cannot be executed again, it goes on with the descriptors.
+pub fn disown(against: Against) -> io::Result<()> {
     rustix::process::umask(Mode::from_raw_mode(UMASK));
+    if against == Against::Mask {
+        signals::shield()?;
+    }
     // exec resets a handled signal to its default action; an ignored signal would stay ignored.
     let ignored = ignored();
-    let needs_handler = |signal: &i32| SENT.contains(signal) || ignored & (1 << (signal - 1)) != 0;
+    let is_sent = |signal: &i32| against == Against::Handlers && SENT.contains(signal);
+    let needs_handler = |signal: &i32| is_sent(signal) || ignored & (1 << (signal - 1)) != 0;
     for signal in OTHER_SIGNALS.into_iter().filter(needs_handler) {
         signal_hook::flag::register(signal, Arc::new(AtomicBool::new(false)))?;
     }

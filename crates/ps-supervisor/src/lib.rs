@@ -79,7 +79,7 @@ pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
 pub use health::{Health, NOT_READY, Ready};
-pub use inheritance::{close_descriptors_on_exec, disown};
+pub use inheritance::{Against, close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::log;
 pub use limits::{
@@ -100,7 +100,7 @@ pub use socket::{connect, listen, may_speak};
 pub use spec::{FIRST_SPEC_FILE, ProcessSpec, SPEC_FILE, Spec};
 pub use state::Statuses;
 pub use status::Status;
-pub use supervisor::{Supervisor, Until};
+pub use supervisor::{Begin, NOTHING_LIVES, Supervisor, Until};
 pub use task::Task;
 pub use tidier::TidyLogs;
 pub use unsupervised::{Strays, strays};

@@ -1,6 +1,7 @@
 //! What all seats of one supervisor share: the spec, and what was read of the machine. Reading /proc or the ports costs the
 //! same for one instance and for 300, so each is read at most once a turn, when the first seat needs it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use formation::Slot;
@@ -39,6 +40,10 @@ pub(crate) struct Means {
     pub(crate) diary: Diary,
     /// The processes of the machine, as read in this turn.
     pub(crate) census: Census,
+    /// Whether no earlier supervisor has left a process, while this one begins.
+    pub(crate) is_clear: bool,
+    /// The main processes that live, once ends were looked for in this turn.
+    pub(crate) mains: BTreeSet<u32>,
     /// The notify socket, once a type needs it.
     pub(crate) notify: Option<NotifySocket>,
     /// The ports that somebody listens on, as read in this turn.
@@ -59,8 +64,8 @@ impl Means {
     /// For a supervisor that has not read anything of the machine yet.
     pub(crate) fn new(service: &Path, spec: Spec, state: State, descriptors: Descriptors) -> Self {
         let (news, diary, claims, environments) = Default::default();
-        let (notify, listeners, ending, unheard) = Default::default();
-        let (census, cgroups) = (Census::new(MARKER), groups::root(service));
+        let (notify, listeners, ending, unheard, mains, is_clear) = Default::default();
+        let (census, cgroups) = (Census::of_service(MARKER, service), groups::root(service));
         let (numbers, service) = (Numbers::of(service.to_owned()), service.to_owned());
         Self {
             service,
@@ -71,6 +76,8 @@ impl Means {
             news,
             diary,
             census,
+            is_clear,
+            mains,
             notify,
             listeners,
             ending,

@@ -18,12 +18,12 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The child with that pid, which was just started.
-    pub(crate) fn child(pid: u32) -> Self {
+    /// The child with that pid, which was just started; `started` is since boot.
+    pub(crate) fn child(pid: u32, started: Duration) -> Self {
         // If it has exited already, it is a zombie until we reap it: /proc still has its pid, but no name.
         let id = ProcessId::of(pid)
             .unwrap_or_else(|| ProcessId { boot_id: String::new(), ..ProcessId::born_now(pid) });
-        Self { id, started: since_boot(), adopted: None }
+        Self { id, started, adopted: None }
     }
 
     /// Adopts the process with that identity, if it still lives: pid, start time and boot must all match. It is our own

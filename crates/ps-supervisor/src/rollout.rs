@@ -167,7 +167,7 @@ impl Carried {
             unwritten: self.unwritten.clone(),
         };
         let json = serde_json::to_vec(&written).expect("a rollout is plain data");
-        durable::replace(service, ROLLOUT_FILE, &json)
+        durable::refresh(service, ROLLOUT_FILE, &json)
     }
 
     /// Whether the rollout has come to its end.

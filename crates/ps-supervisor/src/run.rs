@@ -3,6 +3,7 @@
 //! does it. What follows on its end is decided by its seat.
 
 mod checking;
+mod emptied;
 mod end;
 mod health;
 mod launch;
@@ -34,6 +35,7 @@ use crate::spec::Spec;
 use crate::status::{self, Status};
 
 use checking::Checking;
+use emptied::Descent;
 pub(crate) use end::{Cause, Terms};
 pub(crate) use stop_command::{MAIN_PID, NUMBER as STOP_COMMAND};
 
@@ -54,13 +56,14 @@ const IN_THE_BACKGROUND: &str = "it left processes running when it ended: it see
 #[derive(Debug)]
 pub(crate) struct Run {
     /// Its status, as it is written to files and sent to clients.
-    pub(crate) status: Status,
+    pub(crate) status: Box<Status>,
     /// Why it is ending or has ended.
     pub(crate) cause: Option<Cause>,
     /// The rules for its end from its own revision, while the app has another one.
     pub(crate) terms: Option<Terms>,
     state: RunState,
     process: Option<Process>,
+    descent: Descent,
     tree: Tree,
     outputs: Outputs,
     timer: Option<Instant>,
@@ -115,19 +118,23 @@ pub(crate) enum Obstacle {
 
 impl Run {
     /// A run that is about to be started in a slot; `status` says with which number and lane.
-    pub(crate) fn new(slot: &Path, status: Status, means: &Means) -> Self {
+    pub(crate) fn new(slot: &Path, status: Box<Status>, means: &Means) -> Box<Self> {
         let tree = means.new_tree(&status.slot, status.run);
         let outputs = Outputs::new(slot, status.run, status.log, means.descriptors);
-        Self { state: RunState::Preparing, ..Self::without_life(status, tree, outputs) }
+        let mut run = Self::without_life(status, tree, outputs);
+        run.state = RunState::Preparing;
+        run
     }
 
-    /// A run of which nothing lives.
-    pub(crate) fn without_life(status: Status, tree: Tree, outputs: Outputs) -> Self {
-        Self {
+    /// A run of which nothing lives. In a box, as its status is: whoever passes them on would have a copy on its stack, which keeps its
+    /// largest size for as long as the process lives.
+    pub(crate) fn without_life(status: Box<Status>, tree: Tree, outputs: Outputs) -> Box<Self> {
+        Box::new(Self {
             cause: None,
             terms: None,
             state: RunState::Ended,
             process: None,
+            descent: Descent::Unknown,
             tree,
             outputs,
             timer: None,
@@ -147,26 +154,28 @@ impl Run {
             limited: None,
             beyond: None,
             status,
-        }
+        })
     }
 
     /// A run whose process an earlier supervisor left running.
-    pub(crate) fn adopted(process: Process, run: Self) -> Self {
-        let state = match run.status.state {
+    pub(crate) fn adopted(process: Process, mut run: Box<Self>) -> Box<Self> {
+        run.state = match run.status.state {
             State::Starting => RunState::Starting,
             State::Unready => RunState::Unready,
             _ => RunState::Ready,
         };
-        Self { state, process: Some(process), ..run }
+        (run.descent, run.process) = (Descent::of(&process), Some(process));
+        run
     }
 
     /// A run whose main process is gone and that left other processes behind: they are killed at once.
-    pub(crate) fn being_cleared(run: Self, cause: Cause) -> Self {
-        let state = match cause {
+    pub(crate) fn being_cleared(mut run: Box<Self>, cause: Cause) -> Box<Self> {
+        run.state = match cause {
             Cause::ByItself(_) => RunState::Clearing,
             Cause::Asked | Cause::Failed(_) => RunState::Killing,
         };
-        Self { state, cause: Some(cause), timer: Some(Instant::now()), ..run }
+        (run.cause, run.timer) = (Some(cause), Some(Instant::now()));
+        run
     }
 
     /// Its number.
@@ -224,6 +233,7 @@ impl Run {
     ///
     /// # Errors
     /// Why not; nothing of it lives then. After [`Obstacle::Place`] it can be started again.
+    #[inline(never)]
     pub(crate) fn start(&mut self, spec: &Spec, means: &mut Means) -> Result<(), Obstacle> {
         self.timer = None;
         self.changed = true;
@@ -232,7 +242,8 @@ impl Run {
             Ok(process) => {
                 self.status.process = Some(process.id().clone());
                 (self.status.reason, self.status.says) = (None, None);
-                self.process = Some(process);
+                means.mains.insert(process.pid());
+                (self.process, self.descent) = (Some(process), Descent::FromUs);
                 self.handle(RunEvent::Spawned, means);
                 self.begin_health(spec, means);
                 Ok(())
@@ -260,7 +271,9 @@ impl Run {
     /// Its main process has ended; `exit` is `None` if nobody could see how. Returns the death, and whether the process
     /// ended by itself; `None` if the run has no process.
     pub(crate) fn reap(&mut self, exit: Option<Exit>, means: &mut Means) -> Option<(Death, bool)> {
-        let lifetime = self.process.take()?.lifetime();
+        let process = self.process.take()?;
+        means.mains.remove(&process.pid());
+        let lifetime = process.lifetime();
         let is_by_itself = !self.state.is_ending();
         self.orphaned = Some(Instant::now());
         self.status.process = None;
@@ -283,13 +296,14 @@ impl Run {
     }
 
     /// Acts on timers, checks and an empty tree. Whether the run has come to its end.
+    #[inline(never)]
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) -> bool {
         let was_live = self.state.is_live();
         self.look_at_health(now, means);
         self.look_at_time(now, means);
         self.look_at_stop_command(now, means);
         self.look_at_memory(now, means);
-        if self.state.waits_for_empty() && self.process.is_none() && self.has_emptied(&mut means.census) {
+        if self.is_clearing() && self.has_emptied(means) {
             self.name_obstacle(None);
             self.handle(RunEvent::Empty, means);
         }
@@ -304,18 +318,6 @@ impl Run {
         was_live && !self.state.is_live()
     }
 
-    /// Whether the tree is empty. Without a cgroup it must be found empty in two turns, because a process that forks while
-    /// /proc is read can be missed once.
-    fn has_emptied(&mut self, census: &mut Census) -> bool {
-        let is_empty = self.tree.is_empty(None, census);
-        let turn = census.turn();
-        let before = *self.looked_empty.get_or_insert(turn);
-        if !is_empty {
-            self.looked_empty = None;
-        }
-        is_empty && (self.tree.is_exact() || before != turn)
-    }
-
     /// If it has survived SIGKILL for long: what of it, for people. Told once.
     pub(crate) fn take_refusal_to_end(&mut self) -> Option<String> {
         let since = self.killed_since.filter(|_| self.state.is_live())?;
@@ -326,6 +328,7 @@ impl Run {
         Some(self.obstacle.clone().unwrap_or_else(|| "SIGKILL does not end it".to_owned()))
     }
 
+    #[inline(never)]
     fn handle(&mut self, event: RunEvent, means: &mut Means) {
         let before = self.state;
         let (state, action) = before.after(event);
@@ -342,8 +345,10 @@ impl Run {
                 self.timer = Some(now + terms.grace);
             }
             RunAction::Kill => {
-                self.tree.kill(main, &mut means.census);
-                self.name_obstacle(self.tree.beyond_reach(main, &mut means.census));
+                if !self.leaves_nothing(means) {
+                    self.tree.kill(main, &mut means.census);
+                    self.name_obstacle(self.tree.beyond_reach(main, &mut means.census));
+                }
                 self.timer = Some(now + KILL_AGAIN);
                 self.killed_since = self.killed_since.or_else(|| (before != state).then_some(now));
             }
@@ -409,7 +414,7 @@ impl Run {
         // first.
         let is_fresh = self.orphaned.is_some_and(|since| now.saturating_duration_since(since) < SOON_GONE);
         let look = if is_fresh { poll.min(LOOK_SOON) } else { poll };
-        let emptied = (self.state.waits_for_empty() && self.process.is_none()).then(|| now + look);
+        let emptied = self.is_clearing().then(|| now + look);
         [self.timer, self.ends_at, self.try_again, emptied, self.health_due(now), self.memory_due()]
             .into_iter()
             .flatten()

@@ -61,12 +61,12 @@ pub(crate) struct Order<'a> {
 
 impl Seat {
     /// The seat of a slot, as an earlier supervisor left it.
+    #[inline(never)]
     pub(crate) fn of(slot: Slot, directory: PathBuf, found: Found) -> Self {
         let Found { held, side, current, beside, place, has_begun } = found;
         let known = current.number();
         let waits = current.status.deaths.waits(os_process::since_boot()).filter(|_| held == Held::Backoff);
         let timer = waits.map(|waits| Instant::now() + waits);
-        let current = Box::new(current);
         let mut seat = Self { slot, directory, held, side, current, beside, known, has_begun, timer, place };
         seat.show();
         seat
@@ -87,6 +87,7 @@ impl Seat {
         self.go(event, None, means);
     }
 
+    #[inline(never)]
     fn go(&mut self, event: Event, order: Option<&Order<'_>>, means: &mut Means) {
         let is_anew = matches!(event, Event::Restart | Event::Fire)
             || (event == Event::Start && (self.held.is_at_rest() || self.held == Held::Scheduled));
@@ -142,6 +143,7 @@ impl Seat {
     }
 
     /// Starts the next run in the place of one that has ended.
+    #[inline(never)]
     fn fill(&mut self, event: Event, means: &mut Means) -> Vec<Event> {
         // The delay is over: the restart policy fills the seat again, in the directory of the earlier run.
         let is_again = event == Event::Due;
@@ -219,6 +221,7 @@ impl Seat {
     }
 
     /// Acts on timers, checks and empty trees.
+    #[inline(never)]
     pub(crate) fn look(&mut self, now: Instant, means: &mut Means) {
         if self.current.look(now, means) {
             told::end(&self.slot, &self.current, means);

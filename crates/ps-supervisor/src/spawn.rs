@@ -40,6 +40,7 @@ impl Spawn<'_> {
     ///
     /// # Errors
     /// Nothing was started.
+    #[inline(never)]
     pub(crate) fn start(&self) -> io::Result<u32> {
         let words: Vec<CString> = self.words.iter().map(|word| text(word)).collect::<io::Result<_>>()?;
         let marked = (OsStr::new(MARKER), OsStr::new(self.marker));

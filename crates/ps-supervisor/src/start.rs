@@ -1,8 +1,8 @@
-//! Starts the process of a slot, in one of two ways. In both, the process is in its cgroup and has its limit of open files
-//! and its mark before its command begins.
+//! Starts the process of a slot, in one of two ways. In both, it has its limit of open files and its mark before its command begins.
 //!
-//! *At once*: the supervisor changes its own limits for the moment of the fork, and the process inherits them. *By launch*:
-//! our own program is started, takes the steps and executes the command ([`crate::launch`]). That takes three times as
+//! *At once*: the supervisor changes its own limits for the moment of the fork, and the process inherits them. It is brought into its
+//! cgroup right afterwards ([`Tree::gather`]). *By launch*: our own program is started, enters the cgroup, takes the other steps and
+//! executes the command ([`crate::launch`]). That takes three times as
 //! long. It is used if the type has a user or limits of its own, or if the first way fails, for instance because the
 //! program is missing: the launcher then prints a shell's message into the instance's log and exits with a shell's status.
 
@@ -11,7 +11,7 @@ use std::process::Command;
 
 use env_files::Environment;
 use formation::Slot;
-use os_process::{Cgroup, CgroupRoot, Tree, tagged};
+use os_process::{Cgroup, Tree, tagged};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::command::Invocation;
@@ -37,14 +37,22 @@ pub(crate) struct Given<'a> {
     pub(crate) output: &'a Output,
     /// How many descriptors it may have.
     pub(crate) descriptors: Descriptors,
-    /// Where its cgroup is made, if it has one.
-    pub(crate) cgroups: Option<&'a CgroupRoot>,
     /// Where it is limited, if something was set.
     pub(crate) limited: Option<&'a Limited>,
 }
 
+/// A process that was just started.
+#[derive(Debug)]
+pub(crate) struct Started {
+    /// The process.
+    pub(crate) process: Process,
+    /// Whether it is not in its cgroup yet.
+    pub(crate) is_outside: bool,
+}
+
 /// Starts the process of a slot. An error gives the reason, for people.
-pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Process, String> {
+#[inline(never)]
+pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Started, String> {
     let Given { tree, environment, .. } = *given;
     let wanted = spec.process(&slot.process_type);
     let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
@@ -54,11 +62,13 @@ pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Proce
     }
     let confinement = Confinement::of(&wanted.settings);
     let start = Start { spec, given, invocation, confinement };
-    let pid = match start.at_once() {
-        Some(pid) => pid,
-        None => start.by_launch(slot)?,
+    // Before it is there: on a busy machine it may have lived for a while when we go on.
+    let started = os_process::since_boot();
+    let (pid, is_outside) = match start.at_once() {
+        Some(pid) => (pid, true),
+        None => (start.by_launch(slot)?, false),
     };
-    Ok(Process::child(pid))
+    Ok(Started { process: Process::child(pid, started), is_outside })
 }
 
 /// A start that has been prepared.
@@ -76,8 +86,9 @@ struct Start<'a> {
 
 impl Start<'_> {
     /// Starts it directly; its pid. `None`: that is not possible, and nothing was started.
+    #[inline(never)]
     fn at_once(&self) -> Option<u32> {
-        let Given { tree, environment, output, descriptors, cgroups, .. } = *self.given;
+        let Given { tree, environment, output, descriptors, .. } = *self.given;
         // What it is limited to would hold for the supervisor too while that starts it.
         if self.confinement.is_some() || self.given.limited.is_some() {
             return None;
@@ -93,14 +104,11 @@ impl Start<'_> {
             streams: output.streams().ok()?,
             leads: output.has_group_of_its_own(),
         };
-        let start = || limited(descriptors.inherited, || tagged(tree.tag(), || spawn.start()));
-        match tree.cgroup() {
-            Some(cgroup) => cgroups?.within(cgroup, start)?.ok(),
-            None => start().ok(),
-        }
+        limited(descriptors.inherited, || tagged(tree.tag(), || spawn.start())).ok()
     }
 
     /// Starts our own program, which executes the command; its pid.
+    #[inline(never)]
     fn by_launch(&self, slot: &Slot) -> Result<u32, String> {
         let Given { tree, descriptors, limited, .. } = *self.given;
         let of_limits = limited.into_iter().flat_map(Limited::joining_files);

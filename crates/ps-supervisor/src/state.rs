@@ -55,7 +55,8 @@ pub(crate) struct Place {
 }
 
 /// The statuses in the blocks.
-type Known = BTreeMap<Slot, (Status, Place)>;
+/// In a box: a map of one allocates room for eleven.
+type Known = BTreeMap<Slot, (Box<Status>, Place)>;
 
 /// The statuses of the slots of a service directory, for readers.
 #[derive(Debug)]
@@ -85,7 +86,7 @@ impl Statuses {
     /// That file cannot be read, makes no sense, or is of a later format.
     pub fn read(&self, slot: &Slot) -> Result<Option<Status>, Error> {
         match self.known.get(slot) {
-            Some((status, _)) => Ok(Some(status.clone())),
+            Some((status, _)) => Ok(Some(Status::clone(status))),
             None => Status::read(&self.service.join(slot.to_string())),
         }
     }
@@ -138,7 +139,7 @@ impl State {
     }
 
     /// Takes the status that an earlier supervisor wrote for a slot.
-    pub(crate) fn take_left(&mut self, slot: &Slot) -> Option<(Status, Place)> {
+    pub(crate) fn take_left(&mut self, slot: &Slot) -> Option<(Box<Status>, Place)> {
         let left = self.left.remove(slot);
         if self.left.is_empty() {
             // An empty map keeps the room of eleven.
@@ -219,7 +220,7 @@ fn read(service: &Path) -> Option<(Known, u32)> {
         return None;
     }
     let status = |(block, (sequence, text)): (u32, (u64, &[u8]))| {
-        let status: Status = serde_json::from_slice(text).ok()?;
+        let status: Box<Status> = serde_json::from_slice(text).ok()?;
         Some((status.slot.clone(), (status, Place { block, sequence })))
     };
     Some((newest.filter_map(status).collect(), count))

@@ -9,6 +9,7 @@ mod happened;
 mod lock;
 mod memory;
 mod notify;
+mod open;
 mod order;
 mod reexec;
 mod rollout;
@@ -18,16 +19,16 @@ mod strays;
 mod unseen;
 mod watched;
 
+pub use open::{Begin, NOTHING_LIVES};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use formation::Slot;
 use rustix::process::WaitOptions;
-use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::Error;
 use crate::attachment::{Attached, Change};
@@ -36,17 +37,16 @@ use crate::clock::Clock;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::diary::Writer;
-use crate::first_format::{Predecessor, note_finished};
 use crate::means::Means;
 use crate::pace::Flow;
 use crate::poll::Poll;
-use crate::process::exit_of;
+use crate::process::{Process, exit_of};
 use crate::rollout::Carried;
 use crate::run::Run;
 use crate::seat::Seat;
 use crate::seat_table::Event;
 use crate::server::Server;
-use crate::signals::{self, Signals};
+use crate::signals::{Heard, Signals};
 use crate::spec::Spec;
 use crate::spec_file::SpecFile;
 use crate::state::{State, Statuses};
@@ -78,7 +78,7 @@ pub struct Supervisor {
     refresh: Option<Refresh>,
     /// The schedules, if a type has one.
     clock: Option<Box<Clock>>,
-    children: UnixStream,
+    children: Signals,
     signals: Signals,
     pub(crate) attached: Option<Attached>,
     /// Why the output of an instance could not be handed to the foreground program.
@@ -111,27 +111,6 @@ pub enum Until {
 }
 
 impl Supervisor {
-    /// Takes over a service directory: its lock, its socket, and the processes that an earlier supervisor left running.
-    pub fn open(service: &Path) -> Result<Box<Self>, Error> {
-        Self::open_with(service, None)
-    }
-
-    fn open_with(service: &Path, lock: Option<File>) -> Result<Box<Self>, Error> {
-        let spec = Spec::read(service)?;
-        let lock = lock.map_or_else(|| lock::take(service), Ok)?;
-        let mut supervisor = Self::take_charge(service, spec, lock, None, &END_SIGNALS)?;
-        supervisor.note_spec_file();
-        if supervisor.means.state.slots_left().is_empty() {
-            // Nobody of today has been here.
-            note_finished(service, Predecessor::Unknown);
-        }
-        supervisor.adopt()?;
-        if !supervisor.resume_rollout() {
-            supervisor.apply();
-        }
-        Ok(supervisor)
-    }
-
     /// A file that was ignored because it cannot be read, for people.
     pub fn passed_over(&self) -> Option<Error> {
         self.means.spec.list_passed_over(&self.service)
@@ -143,19 +122,18 @@ impl Supervisor {
     }
 
     /// In a box: each caller would have one on its stack, which keeps its largest size for as long as the process lives.
+    #[inline(never)]
     fn take_charge(
         service: &Path,
         spec: Spec,
         lock: File,
         attached: Option<Attached>,
-        signals: &[i32],
+        Heard { children, signals }: Heard,
     ) -> Result<Box<Self>, Error> {
         let fail = |error: std::io::Error| Error::io("watch", service, error);
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .map_err(|errno| fail(errno.into()))?;
         let descriptors = Descriptors::raise();
-        let children = signals::stream(&[SIGCHLD]).map_err(fail)?;
-        let signals = Signals::watch(signals).map_err(fail)?;
         // Read before the new socket is made, because the statuses count as up to date only beside the socket of their
         // writer.
         let left = Statuses::of(service);
@@ -163,7 +141,7 @@ impl Supervisor {
         let state = State::begin(service, left);
         let mut poll = Poll::new().map_err(|errno| fail(errno.into()))?;
         for (fd, wakeup) in [
-            (children.as_fd(), Wakeup::ChildSignal),
+            (children.fd(), Wakeup::ChildSignal),
             (signals.fd(), Wakeup::Signal),
             (server.fd(), Wakeup::Listener),
         ] {
@@ -200,9 +178,6 @@ impl Supervisor {
 
     /// Runs until it is told to end (or, with [`Until::AtRest`], nothing is left to do) and all processes have ended.
     pub fn run(&mut self, until: Until) -> Result<(), Error> {
-        if until == Until::Told {
-            signals::shield().map_err(|error| Error::io("block signals", &self.service, error))?;
-        }
         loop {
             self.publish();
             if self.is_over(until) {
@@ -229,6 +204,7 @@ impl Supervisor {
     }
 
     /// Waits for events and handles them.
+    #[inline(never)]
     fn turn(&mut self) -> Result<(), Error> {
         // A start that no event caused may have opened outputs since the last wait; they must be watched before the next
         // one.
@@ -265,6 +241,7 @@ impl Supervisor {
     }
 
     /// Makes the seats follow the spec.
+    #[inline(never)]
     pub(crate) fn apply(&mut self) {
         let wanted = self.means.spec.wanted();
         for slot in &wanted {
@@ -312,10 +289,11 @@ impl Supervisor {
         self.watch_outputs();
     }
 
+    #[inline(never)]
     fn serve(&mut self, wakeup: &Wakeup) {
         match wakeup {
             Wakeup::ChildSignal => {
-                signals::drain(&self.children);
+                self.children.take();
                 self.reap();
             }
             Wakeup::Signal => self.hear_signals(),
@@ -338,7 +316,9 @@ impl Supervisor {
 
     /// Reaps every child that has ended. The end of a main process is reported to its seat; other processes are only
     /// reaped.
+    #[inline(never)]
     fn reap(&mut self) {
+        self.count_mains();
         while let Ok(Some((pid, status))) = rustix::process::wait(WaitOptions::NOHANG) {
             let pid = pid.as_raw_nonzero().get().unsigned_abs();
             if self.tidier.has_ended(pid) {
@@ -353,12 +333,22 @@ impl Supervisor {
         }
     }
 
+    /// Whoever else is a child of ours may have outlived its parent.
+    fn count_mains(&mut self) {
+        let runs = self.seats.values().flat_map(Seat::runs);
+        self.means.mains = runs.filter_map(|run| run.process().map(Process::pid)).collect();
+    }
+
+    #[inline(never)]
     fn look(&mut self) {
         let now = Instant::now();
         self.look_for_ends();
         let replaced =
             |seats: &BTreeMap<Slot, Seat>| seats.values().filter(|seat| seat.is_replaced()).count();
         let before = replaced(&self.seats);
+        if self.seats.values().flat_map(Seat::runs).any(Run::is_clearing) {
+            self.count_mains();
+        }
         for seat in self.seats.values_mut() {
             seat.look(now, &mut self.means);
         }
@@ -382,6 +372,7 @@ impl Supervisor {
     }
 
     /// Records and tells what has changed, and removes seats that no longer belong to the formation.
+    #[inline(never)]
     pub(crate) fn publish(&mut self) {
         self.start_held();
         let wanted = self.means.spec.wanted();
@@ -417,6 +408,7 @@ impl Supervisor {
         self.means.diary.write(&self.service);
     }
 
+    #[inline(never)]
     fn timeout(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let unsent = (self.server.flush() || self.clears_since.is_some()).then(|| now + LOOK);

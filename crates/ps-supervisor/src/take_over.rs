@@ -26,7 +26,7 @@ use crate::status::{self, Status};
 pub(crate) struct Found {
     pub(crate) held: Held,
     pub(crate) side: Beside,
-    pub(crate) current: Run,
+    pub(crate) current: Box<Run>,
     pub(crate) beside: Option<Box<Run>>,
     pub(crate) place: Place,
     /// Whether the run that fills the seat was started, and its supervisor did not come to write that down.
@@ -35,6 +35,7 @@ pub(crate) struct Found {
 
 /// Examines a slot in its directory. `alive` are the numbers of runs that have a cgroup or processes; `pipe` is the output
 /// if it goes to the foreground program.
+#[inline(never)]
 pub(crate) fn find(
     slot: &Slot,
     directory: &Path,
@@ -42,7 +43,7 @@ pub(crate) fn find(
     pipe: Option<Output>,
     means: &mut Means,
 ) -> Found {
-    let file = Status::read(directory).ok().flatten();
+    let file = Status::read(directory).ok().flatten().map(Box::new);
     let (kept, place) = means.state.take_left(slot).unzip();
     let is_kept = kept.is_some();
     means.numbers.pass(alive.iter().copied().max().unwrap_or(0));
@@ -54,15 +55,17 @@ pub(crate) fn find(
     let written = earlier.as_ref().map(|status| status.run);
     let numbers = layout::numbers(directory).into_iter().chain(alive.iter().copied().filter(|n| *n > 0));
     // For the run that fills the slot, the slot's status is as good as the run's own file.
-    let read = |number| if written == Some(number) { None } else { Status::read_run(directory, number) };
-    let mut runs: BTreeMap<u64, Option<Status>> = numbers.map(|number| (number, read(number))).collect();
+    let read = |number| {
+        if written == Some(number) { None } else { Status::read_run(directory, number).map(Box::new) }
+    };
+    let mut runs: BTreeMap<u64, Option<Box<Status>>> = numbers.map(|number| (number, read(number))).collect();
     let number = current(written.unwrap_or(0), &runs);
     means.numbers.pass(runs.keys().copied().max().unwrap_or(0).max(number));
     let own = runs.remove(&number).flatten();
-    let status = earlier.clone().or(own).unwrap_or_else(|| Status::nothing(slot, status::now()));
+    let status = earlier.clone().or(own).unwrap_or_else(|| Box::new(Status::nothing(slot, status::now())));
     let status = numbered(status, slot, number);
     let outputs = Outputs::new(directory, number, status.log, means.descriptors).connected(pipe);
-    let is_new = !directory.exists() && alive.is_empty();
+    let is_new = alive.is_empty() && (means.is_clear || !directory.exists());
     let is_unwritten = written.is_some_and(|written| written != number);
     let has_ended = is_unwritten && status::read_exit(&outputs.directory()).is_some();
     let (held, mut current) = begin(status, outputs, is_new, means);
@@ -77,7 +80,8 @@ pub(crate) fn find(
 /// Whether nothing is left of a run but its group, which is removed then. What was just started may not have entered it yet.
 fn is_left_over(slot: &Slot, number: u64, means: &mut Means) -> bool {
     let tree = means.tree(slot, number, false);
-    let is_over = tree.is_empty(None, &mut means.census) && tree.find_main(&mut means.census).is_none();
+    let is_over = tree.is_empty(None, &mut means.census)
+        && (means.is_clear || tree.find_main(&mut means.census).is_none());
     if is_over {
         tree.release();
     }
@@ -86,26 +90,24 @@ fn is_left_over(slot: &Slot, number: u64, means: &mut Means) -> bool {
 
 /// Which run fills the slot: the one that its status names. If that one's directory is gone, it is the newest that was not
 /// started beside another, because a run's directory is renamed for its successor before the successor's status is written.
-fn current(written: u64, runs: &BTreeMap<u64, Option<Status>>) -> u64 {
-    let fills = |run: &Option<Status>| run.as_ref().is_none_or(|run| run.role == Some(Role::Current));
+fn current(written: u64, runs: &BTreeMap<u64, Option<Box<Status>>>) -> u64 {
+    let fills = |run: &Option<Box<Status>>| run.as_ref().is_none_or(|run| run.role == Some(Role::Current));
     let newest = runs.iter().rev().find(|(_, run)| fills(run)).map(|(number, _)| *number);
     newest.filter(|newest| *newest > written && !runs.contains_key(&written)).unwrap_or(written)
 }
 
-fn numbered(status: Status, slot: &Slot, number: u64) -> Status {
-    let log = if status.run == 0 && number > 0 { number } else { status.log };
-    Status {
-        format: status::FORMAT,
-        slot: slot.clone(),
-        run: number,
-        log,
-        role: Some(Role::Current),
-        ..status
+fn numbered(mut status: Box<Status>, slot: &Slot, number: u64) -> Box<Status> {
+    if status.run == 0 && number > 0 {
+        status.log = number;
     }
+    (status.format, status.run, status.role) = (status::FORMAT, number, Some(Role::Current));
+    status.slot.clone_from(slot);
+    status
 }
 
 /// The run that fills the slot, or filled it last.
-fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (Held, Run) {
+#[inline(never)]
+fn begin(mut status: Box<Status>, outputs: Outputs, is_new: bool, means: &mut Means) -> (Held, Box<Run>) {
     let tree = means.tree(&status.slot, status.run, is_new);
     let recorded = status.process.as_ref().and_then(Process::adopt);
     if let Some(process) = recorded {
@@ -117,8 +119,7 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
     let found = found.and_then(ProcessId::of);
     let is_empty = !tree.may_hold_strays() || (found.is_none() && tree.is_empty(None, &mut means.census));
     if let Some((id, process)) = found.and_then(|id| Some((id.clone(), Process::adopt(&id)?))) {
-        let revision = means.spec.revision;
-        let status = Status { process: Some(id), revision, reason: None, ..status };
+        (status.process, status.revision, status.reason) = (Some(id), means.spec.revision, None);
         return (Held::Filled, Run::adopted(process, Run::without_life(status, tree, outputs)));
     }
     if is_empty {
@@ -145,7 +146,8 @@ fn begin(status: Status, outputs: Outputs, is_new: bool, means: &mut Means) -> (
 }
 
 /// The seat of a run whose process has ended.
-fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
+#[inline(never)]
+fn vacant(mut earlier: Box<Status>, directory: &Path, means: &Means) -> (Held, Box<Status>) {
     // The exit may have been recorded beside the status, if the supervisor died between the two.
     let ended = earlier.process.clone().filter(|_| earlier.state != State::Stopping);
     let reaped = earlier.process.as_ref().and_then(Process::exit_of_child);
@@ -185,7 +187,9 @@ fn vacant(earlier: Status, directory: &Path, means: &Means) -> (Held, Status) {
     // The restart counts as one of the restart policy, whichever supervisor makes it.
     let restarts = earlier.restarts
         + u32::from(exit.is_some() && decision == Some(AfterDeath::Again) && held == Held::Off);
-    (held, Status { process: None, last_exit, out_of_memory, since, restarts, deaths, ..earlier })
+    (earlier.process, earlier.last_exit, earlier.out_of_memory) = (None, last_exit, out_of_memory);
+    (earlier.since, earlier.restarts, earlier.deaths) = (since, restarts, deaths);
+    (held, earlier)
 }
 
 /// The out-of-memory kill that ended a run while no supervisor lived. The groups that limited it are removed, if they are empty.
@@ -209,17 +213,18 @@ fn unseen(process: &ProcessId, exit: Option<Exit>, is_job: bool) -> Death {
 }
 
 /// The run beside, if one lives. The remains of other runs are removed: they have ended, or nothing says why they live.
+#[inline(never)]
 fn others(
     slot: &Slot,
     directory: &Path,
-    runs: BTreeMap<u64, Option<Status>>,
+    runs: BTreeMap<u64, Option<Box<Status>>>,
     means: &mut Means,
 ) -> (Beside, Option<Box<Run>>) {
     let mut beside = None;
     for (number, status) in runs.into_iter().rev() {
-        let status = status.unwrap_or_else(|| Status::nothing(slot, status::now()));
-        let role = status.role.filter(|role| *role == Role::Leaving).or(Some(Role::Incoming));
-        let status = Status { role, slot: slot.clone(), run: number, ..status };
+        let mut status = status.unwrap_or_else(|| Box::new(Status::nothing(slot, status::now())));
+        status.role = status.role.filter(|role| *role == Role::Leaving).or(Some(Role::Incoming));
+        (status.slot, status.run) = (slot.clone(), number);
         let process = status.process.as_ref().and_then(Process::adopt);
         let tree = means.tree(slot, number, false);
         let is_empty = process.is_none() && tree.is_empty(None, &mut means.census);
@@ -232,10 +237,10 @@ fn others(
         } else if beside.is_some() {
             run.tree().kill(None, &mut means.census);
         } else {
-            beside = Some(Box::new(match process.or(found) {
+            beside = Some(match process.or(found) {
                 Some(process) => Run::adopted(process, run),
                 None => Run::being_cleared(run, Cause::ByItself(AfterDeath::GiveUp)),
-            }));
+            });
         }
     }
     let side = match &beside {

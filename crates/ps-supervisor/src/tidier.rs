@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use formation::Stream;
 use log_store::{Limits, WhenFull, tidy};
 
-use crate::{launch, layout};
+use crate::{launch, layout, signals};
 
 /// The `argv[0]` of the child.
 const NAME: &str = "ps-supervise-tidy-logs";
@@ -120,6 +120,7 @@ impl TidyLogs {
 
     /// Tidies the logs.
     pub fn run(&self) -> io::Result<()> {
+        signals::unblock();
         // If the priority cannot be lowered, only speed is lost.
         let _ = rustix::process::nice(NICE);
         let tidied =

@@ -39,6 +39,7 @@ impl Run {
         }
     }
 
+    #[inline(never)]
     fn begin_checking(&mut self, health: &Health, spec: &Spec, means: &mut Means) {
         if self.state == RunState::Unready && health.checks.readiness.is_empty() {
             // The spec has no readiness check any more that could say that the run is ready again.
@@ -66,6 +67,7 @@ impl Run {
     }
 
     /// Continues the checks and acts on their results.
+    #[inline(never)]
     pub(super) fn look_at_health(&mut self, now: Instant, means: &mut Means) {
         let Some(mut checking) = self.checking.take() else { return };
         let name = RunName { slot: self.status.slot.clone(), number: self.number() };

@@ -1,6 +1,7 @@
 //! What it takes to start the process of a run: logs, FIFOs, a port, variables, limits.
 
 use ps_rollout::{Lane, Role};
+use rustix::process::Signal;
 
 use super::{Obstacle, Run};
 use crate::limits::Limited;
@@ -9,10 +10,11 @@ use crate::ports;
 use crate::process::Process;
 use crate::restart::is_job;
 use crate::spec::Spec;
-use crate::start::{self, Given};
+use crate::start::{self, Given, Started};
 use crate::status::Status;
 
 impl Run {
+    #[inline(never)]
     pub(super) fn launch(&mut self, spec: &Spec, means: &mut Means) -> Result<Process, Obstacle> {
         self.outputs.drain();
         let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
@@ -38,14 +40,27 @@ impl Run {
         let output = self.outputs.output().ok_or_else(closed)?;
         let descriptors = means.descriptors;
         let limited = self.limited.as_deref();
-        let cgroups = means.cgroups.as_ref();
-        let given =
-            Given { tree: &self.tree, environment: &environment, output, descriptors, cgroups, limited };
+        let given = Given { tree: &self.tree, environment: &environment, output, descriptors, limited };
         let spawned = start::spawn(spec, slot, &given);
         if spawned.is_err() {
             self.give_up_limits();
         }
-        spawned.map_err(Obstacle::Refused)
+        self.bring_inside(spawned.map_err(Obstacle::Refused)?, means)
+    }
+
+    /// Brings a process into its cgroup that was started outside of it. Where that cannot be, it is ended.
+    fn bring_inside(&self, started: Started, means: &Means) -> Result<Process, Obstacle> {
+        let Started { process, is_outside } = started;
+        let pid = process.pid();
+        let gathered = if is_outside { self.tree.gather(pid, &means.mains, &means.census) } else { Ok(()) };
+        match gathered {
+            Ok(()) => Ok(process),
+            Err(error) => {
+                // It is our child and not reaped, so the pid is its own.
+                os_process::signal_process(pid, Signal::KILL, || true);
+                Err(Obstacle::Refused(format!("bring {} into its cgroup: {error}", self.status.slot)))
+            }
+        }
     }
 
     /// Makes ready what its process may use of the machine.
@@ -62,7 +77,7 @@ impl Run {
 
     /// Makes sure that the port is free. If it is not, the run gets another one, and a note says so.
     fn assign_port(&mut self, spec: &Spec, means: &mut Means) -> Result<(), String> {
-        let Status { slot, port, .. } = &self.status;
+        let Status { slot, port, .. } = &*self.status;
         (self.status.port, self.status.note) = match self.status.lane {
             Lane::Own => {
                 let assigned = ports::assign(spec, slot, &means.service, *port, &mut means.claims)?;

@@ -64,7 +64,7 @@ impl Run {
         if self.written != Written::Everywhere {
             self.try_again.get_or_insert_with(|| Instant::now() + TRY_AGAIN);
         }
-        Some(self.status.clone())
+        Some(Status::clone(&self.status))
     }
 
     pub(super) fn write_own(&self) -> io::Result<()> {

@@ -83,12 +83,14 @@ impl Seat {
         }
     }
 
+    #[inline(never)]
     fn bring(&mut self, order: &Order<'_>, means: &mut Means) -> Vec<Event> {
         let number = order.number;
         means.numbers.pass(number);
-        let status = Status { run: number, lane: order.lane, ..Status::nothing(&self.slot, now()) };
-        let mut run =
-            Run::new(&self.directory, Status { log: number, role: Some(Role::Incoming), ..status }, means);
+        let mut status = Box::new(Status::nothing(&self.slot, now()));
+        (status.run, status.log, status.lane) = (number, number, order.lane);
+        status.role = Some(Role::Incoming);
+        let mut run = Run::new(&self.directory, status, means);
         run.terms = Some(Terms::of(order.spec, &self.slot.process_type));
         let spec = order.spec.at(&directory_now(order.spec));
         let news = match run.start(&spec, means) {
@@ -99,13 +101,14 @@ impl Seat {
         if !is_live {
             run.end(means);
         }
-        self.beside = Some(Box::new(run));
+        self.beside = Some(run);
         means.news.tell(news, &self.slot, number);
         if is_live { Vec::new() } else { vec![Event::Gone] }
     }
 
     /// Exchanges the two runs. Events that each run has had already are repeated for the table that is responsible for it
     /// now.
+    #[inline(never)]
     fn swap(&mut self, means: &mut Means) -> Vec<Event> {
         let Some(beside) = &mut self.beside else { return vec![Event::Gone] };
         std::mem::swap(&mut self.current, beside);

@@ -21,6 +21,7 @@ use crate::wakeup::Wakeup;
 
 impl Supervisor {
     /// Opens a seat for each slot that has a status, readable or not, a run, or processes.
+    #[inline(never)]
     pub(super) fn adopt(&mut self) -> Result<(), Error> {
         fs::read_dir(&self.service).map_err(|error| Error::io("read", &self.service, error))?;
         let mut found = self.runs_left();
@@ -35,7 +36,8 @@ impl Supervisor {
             let status = directory.join(STATUS_FILE);
             let has_left = status.symlink_metadata().is_ok()
                 || !layout::numbers(&directory).is_empty()
-                || !self.means.tree(&slot, 0, false).is_empty(None, &mut self.means.census);
+                || (!self.means.is_clear
+                    && !self.means.tree(&slot, 0, false).is_empty(None, &mut self.means.census));
             if has_left {
                 found.entry(slot).or_default();
             }
@@ -43,14 +45,17 @@ impl Supervisor {
         for (slot, alive) in found {
             self.open_seat(&slot, &alive);
         }
+        self.count_mains();
         Ok(())
     }
 
     /// The runs that an earlier supervisor left, by slot. They are found by their cgroups, or else by the marks of their
     /// processes, so that a slot whose directory was removed is found too, and a run that was started and not recorded.
+    #[inline(never)]
     fn runs_left(&mut self) -> BTreeMap<Slot, BTreeSet<u64>> {
         let names = match &self.means.cgroups {
             Some(root) => root.names(),
+            None if self.means.is_clear => Vec::new(),
             None => marked(self.means.census.processes(), &self.service),
         };
         let mut found: BTreeMap<Slot, BTreeSet<u64>> = BTreeMap::new();
@@ -65,6 +70,7 @@ impl Supervisor {
 
     /// Opens the seat of a slot, if it is not open. `alive` are the runs of the slot that have a cgroup or processes.
     /// Processes are adopted first; their outputs are opened when all are known, with the descriptors that are left.
+    #[inline(never)]
     pub(super) fn open_seat(&mut self, slot: &Slot, alive: &BTreeSet<u64>) {
         if self.seats.contains_key(slot) {
             return;
@@ -77,6 +83,12 @@ impl Supervisor {
         let mut seat = Seat::of(slot.clone(), directory, found);
         seat.go_on_asking(&mut self.means);
         seat.runs_mut().for_each(|run| run.find_limits(&self.means));
+        for run in seat.runs().filter(|_| !self.means.is_clear) {
+            if let Some(process) = run.process() {
+                // Its supervisor may have died between its start and its entry into its cgroup.
+                run.tree().gather_left(process.pid(), &mut self.means.census);
+            }
+        }
         for run in seat.runs() {
             if let Some(pidfd) = run.process().and_then(Process::pidfd) {
                 let _ = self.poll.watch(pidfd, Wakeup::Adopted(slot.clone(), run.number()));

@@ -17,6 +17,7 @@ use super::{Supervisor, Until};
 use crate::attachment::{Attached, Attachment, Cause, Change, Reaction, Waited};
 use crate::run::Run;
 use crate::seat_table::Event;
+use crate::signals::Heard;
 use crate::spec::Spec;
 use crate::status::Status;
 use crate::wakeup::Wakeup;
@@ -28,14 +29,23 @@ const SIGNALS: [i32; 10] =
 /// well.
 const SAME_KEY: Duration = Duration::from_millis(100);
 
+fn handled(service: &Path, signals: &[i32]) -> Result<Heard, Error> {
+    Heard::handled(signals).map_err(|error| Error::io("watch", service, error))
+}
+
 impl Supervisor {
     /// Takes over a service directory of its own and starts what the spec wants. SIGHUP, SIGINT, SIGQUIT, SIGTERM and
     /// SIGALRM begin the shutdown; a later SIGINT or SIGQUIT kills what is left. SIGTSTP and SIGCONT stop and continue all
     /// processes. SIGUSR1 and SIGUSR2 are forwarded, SIGWINCH to processes with a terminal of their own.
     pub fn attached(service: &Path, spec: Spec, attachment: Attachment) -> Result<Box<Self>, Error> {
         let attached = Attached { attachment, news: Vec::new(), ending_since: None };
-        let mut supervisor =
-            Self::take_charge(service, spec, super::lock::take(service)?, Some(attached), &SIGNALS)?;
+        let mut supervisor = Self::take_charge(
+            service,
+            spec,
+            super::lock::take(service)?,
+            Some(attached),
+            handled(service, &SIGNALS)?,
+        )?;
         supervisor.watch_ends().map_err(|errno| Error::io("watch", service, errno))?;
         supervisor.apply();
         supervisor.unattached.take().map_or(Ok(supervisor), Err)
@@ -60,8 +70,13 @@ impl Supervisor {
             processes: Vec::new(),
             stopped: Vec::new(),
         };
-        let mut supervisor =
-            Self::take_charge(service, nothing, super::lock::take(service)?, None, &super::END_SIGNALS)?;
+        let mut supervisor = Self::take_charge(
+            service,
+            nothing,
+            super::lock::take(service)?,
+            None,
+            handled(service, &super::END_SIGNALS)?,
+        )?;
         supervisor.adopt()?;
         let left = supervisor.seats.values().filter(|seat| !seat.is_at_rest());
         let left = left.map(|seat| seat.status().clone()).collect();

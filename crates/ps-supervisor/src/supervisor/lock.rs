@@ -12,10 +12,15 @@ use rustix::io::Errno;
 use crate::Error;
 
 /// The file of a service directory that is locked by its supervisor.
-pub(super) const LOCK_FILE: &str = "lock";
+const LOCK_FILE: &str = "lock";
 /// How long another process that only tests the lock may keep a supervisor from taking it.
 const OTHERS_LOOK: Duration = Duration::from_millis(200);
 const AGAIN: Duration = Duration::from_millis(5);
+
+/// The lock, if this process was given it by the program that it was before.
+pub(super) fn handed_on(service: &Path) -> Option<File> {
+    os_process::handed_on(&service.join(LOCK_FILE))
+}
 
 /// Takes the lock of a service directory.
 ///

@@ -14,12 +14,12 @@ use std::time::Instant;
 use rustix::process::WaitStatus;
 
 use super::Supervisor;
-use super::lock::LOCK_FILE;
 use crate::Error;
 use crate::candidate::{Candidate, GOES_ON};
 use crate::control::Message;
 use crate::run::Run;
 use crate::seat::Seat;
+use crate::signals;
 use crate::spec::Spec;
 
 /// The `argv[0]` of the new program. Supervisors are recognised by it.
@@ -32,14 +32,6 @@ impl Supervisor {
     /// Why it could not.
     pub fn can_go_on(service: &Path) -> Result<(), Error> {
         Spec::read(service).map(drop)
-    }
-
-    /// Goes on in the place of an earlier build that executed this program.
-    ///
-    /// # Errors
-    /// As for [`Supervisor::open`].
-    pub fn go_on(service: &Path) -> Result<Box<Self>, Error> {
-        Self::open_with(service, os_process::handed_on(&service.join(LOCK_FILE)))
     }
 
     /// Asks a program whether it can go on. Its answer is the exit status, which is handled when it exits.
@@ -107,7 +99,11 @@ impl Supervisor {
         self.means.descriptors.give_back();
         let mut command = Command::new(program);
         // Stdin is the lock from here on, also if exec fails. Processes that we start get another stdin.
-        let error = command.arg0(NAME).arg(&self.service).arg(GOES_ON).stdin(lock).exec();
+        command.arg0(NAME).arg(&self.service).arg(GOES_ON).stdin(lock);
+        // A program of an earlier version would wait for signals that are still blocked.
+        signals::unblock();
+        let error = command.exec();
+        let _ = signals::shield();
         self.means.descriptors.take_again();
         error
     }

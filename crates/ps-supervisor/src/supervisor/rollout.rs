@@ -14,12 +14,14 @@ use crate::rollout::{self, Carried, Left, Stage};
 use crate::run_table::RunState;
 use crate::seat::Seat;
 use crate::spec::Spec;
+use crate::status::Status;
 
 impl Supervisor {
     /// Begins the rollout of `next.json`, with a new run for each of these slots.
     ///
     /// # Errors
     /// Why it cannot begin; nothing has changed then.
+    #[inline(never)]
     pub(crate) fn roll(&mut self, slots: Vec<Slot>) -> Result<(), String> {
         self.refuse_while_rolling()?;
         if self.is_ending {
@@ -85,6 +87,7 @@ impl Supervisor {
     }
 
     /// Hands the events of the runs to the rollout and applies its actions, until no more follow.
+    #[inline(never)]
     pub(super) fn carry_on(&mut self) {
         while !self.is_ending && !self.rollout.as_ref().is_none_or(|carried| carried.is_concluded) {
             for event in self.take_news() {
@@ -282,6 +285,6 @@ fn note_failure(carried: &mut Carried, seats: &BTreeMap<Slot, Seat>, event: &Eve
 fn note_failed(carried: &mut Carried, seats: &BTreeMap<Slot, Seat>, run: &Run) {
     let failed = seats.get(&run.slot).and_then(|seat| seat.runs().find(|known| known.number() == run.number));
     if let Some(failed) = failed {
-        carried.note_failed(failed.status.clone());
+        carried.note_failed(Status::clone(&failed.status));
     }
 }

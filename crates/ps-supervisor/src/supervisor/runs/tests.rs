@@ -10,6 +10,8 @@ use log_store::Segment;
 use ps_rollout::Role;
 
 use super::*;
+use crate::Begin;
+use crate::signals::Heard;
 use crate::state::Statuses;
 use crate::status::Status;
 
@@ -59,7 +61,10 @@ impl Stage {
     /// The next supervisor: the one before it, if there was one, is gone without a word.
     fn take_over(&mut self) {
         self.supervisor = None;
-        let mut supervisor = Supervisor::open(self.service.path()).expect("it takes charge");
+        // The signals of a program with several threads cannot be held back in one of them.
+        let heard = Heard::handled(&[]).expect("descriptors are left");
+        let supervisor = Supervisor::open_with(self.service.path(), Begin::Usual, heard);
+        let mut supervisor = supervisor.expect("it takes charge");
         supervisor.listen_to_runs(true);
         supervisor.publish();
         self.supervisor = Some(supervisor);

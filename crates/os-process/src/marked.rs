@@ -1,0 +1,64 @@
+//! Of which service directories processes live, read once for all of them: for somebody who starts many supervisors together, of which
+//! each would read all of /proc for the same answer.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use crate::census::Census;
+use crate::mark::tag_of_service;
+
+/// The service directories whose marks some process bore at one moment.
+#[derive(Debug)]
+pub struct Marked {
+    services: BTreeSet<PathBuf>,
+    /// The parts of tags that a service directory has alone.
+    tags: BTreeSet<u64>,
+}
+
+impl Marked {
+    /// Reads the marks of all processes; `variable` is the environment variable that marks them.
+    pub fn read(variable: &'static str) -> Self {
+        let (mut services, mut tags) = (BTreeSet::new(), BTreeSet::new());
+        for process in Census::new(variable).processes() {
+            let marker = process.marks.marker.as_deref().map(Path::new);
+            services.extend(marker.and_then(Path::parent).map(Path::to_owned));
+            tags.extend(process.marks.tag.map(crate::mark::service_of_tag));
+        }
+        Self { services, tags }
+    }
+
+    /// Whether a process of this service directory lived then. No process is found that has got rid of both marks, as by any other
+    /// reader of marks.
+    pub fn has(&self, service: &Path) -> bool {
+        self.services.contains(service) || self.tags.contains(&tag_of_service(&service.to_string_lossy()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::mark::{tag, tagged};
+
+    const VARIABLE: &str = "OS_PROCESS_TEST_SERVICE";
+
+    #[test]
+    fn a_service_directory_is_marked_by_a_variable_or_by_a_tag() {
+        let mut marked = Command::new("sleep");
+        marked.arg("600").env(VARIABLE, "/srv/one/web.1@7");
+        let mut tagless = marked.spawn().expect("sleep is there");
+        let mut command = Command::new("sleep");
+        command.arg("600");
+        let mut nameless = tagged(tag("/srv/two/web.1@7"), || command.spawn()).expect("sleep is there");
+        let found = Marked::read(VARIABLE);
+        for child in [&mut tagless, &mut nameless] {
+            child.kill().expect("it is ours");
+            child.wait().expect("it is ours");
+        }
+        assert_eq!(
+            ["/srv/one", "/srv/two", "/srv/three", "/srv"].map(|service| found.has(Path::new(service))),
+            [true, true, false, false]
+        );
+    }
+}

@@ -1,0 +1,51 @@
+//! How the supervisor of a service directory begins.
+
+use std::path::Path;
+
+use super::{END_SIGNALS, Supervisor, lock};
+use crate::Error;
+use crate::first_format::{Predecessor, note_finished};
+use crate::signals::Heard;
+use crate::spec::Spec;
+
+/// The option that tells a supervisor that no earlier one has left a process.
+pub const NOTHING_LIVES: &str = "--nothing-lives";
+
+/// What a supervisor begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// An earlier supervisor may have left processes, which it takes over.
+    Usual,
+    /// Whoever starts it has looked: there is no process of the service directory.
+    Clear,
+    /// It is an earlier build of this program that has executed this one.
+    GoesOn,
+}
+
+impl Supervisor {
+    /// Takes over a service directory: its lock, its socket, and the processes that an earlier supervisor left running.
+    pub fn open(service: &Path, begin: Begin) -> Result<Box<Self>, Error> {
+        let heard = Heard::held(&END_SIGNALS).map_err(|error| Error::io("watch", service, error))?;
+        Self::open_with(service, begin, heard)
+    }
+
+    /// The same, with what it listens to.
+    pub(super) fn open_with(service: &Path, begin: Begin, heard: Heard) -> Result<Box<Self>, Error> {
+        let spec = Spec::read(service)?;
+        let lock = (begin == Begin::GoesOn).then(|| lock::handed_on(service)).flatten();
+        let lock = lock.map_or_else(|| lock::take(service), Ok)?;
+        let mut supervisor = Self::take_charge(service, spec, lock, None, heard)?;
+        supervisor.note_spec_file();
+        if supervisor.means.state.slots_left().is_empty() {
+            // Nobody of today has been here.
+            note_finished(service, Predecessor::Unknown);
+        }
+        supervisor.means.is_clear = begin == Begin::Clear;
+        supervisor.adopt()?;
+        if !supervisor.resume_rollout() {
+            supervisor.apply();
+        }
+        supervisor.means.is_clear = false;
+        Ok(supervisor)
+    }
+}
