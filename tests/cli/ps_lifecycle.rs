@@ -89,6 +89,8 @@ mod schema;
 mod services;
 #[path = "ps_lifecycle/settings.rs"]
 mod settings;
+#[path = "ps_lifecycle/shared.rs"]
+mod shared;
 #[path = "ps_lifecycle/signal.rs"]
 mod signal;
 #[path = "ps_lifecycle/snapshot.rs"]

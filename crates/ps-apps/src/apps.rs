@@ -9,7 +9,7 @@ use formation::AppName;
 
 use crate::scope::Scope;
 use crate::world::KEPT;
-use crate::{Error, SchedulerName, World};
+use crate::{Error, OtherRoot, SchedulerName, World};
 
 /// Names that no new app gets, because `config/<name>` or `data/<name>` belongs to a plugin: an app called `ps` would keep its
 /// `ENV` among the properties of the plugin `ps`. They are refused whether or not that directory is there yet.
@@ -119,9 +119,13 @@ impl World {
     }
 
     /// Removes everything that is kept of an app: its directory first, because without it the app no longer exists, then
-    /// its data and its properties of every plugin. Missing files are no error.
-    pub fn destroy_app(&self, name: &AppName) -> Result<(), Error> {
-        remove_tree(&self.app_dir(name))?;
+    /// its data and its properties of every plugin. Missing files are no error. Where another `DOKKU_LIB_ROOT` has the app as well,
+    /// the directory stays, and that one is returned.
+    pub fn destroy_app(&self, name: &AppName) -> Result<Option<OtherRoot>, Error> {
+        let other = self.leave_app(name)?;
+        if other.is_none() {
+            remove_tree(&self.app_dir(name))?;
+        }
         self.forget_kept(name)?;
         for kind in ["config", "data"] {
             let base = self.lib().join(kind);
@@ -132,7 +136,8 @@ impl World {
                 }
             }
         }
-        remove_tree(&self.lib().join("config").join(name.as_str()))
+        remove_tree(&self.lib().join("config").join(name.as_str()))?;
+        Ok(other)
     }
 
     fn refuse_reserved(&self, name: &AppName) -> Result<(), Error> {

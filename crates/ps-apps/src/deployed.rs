@@ -146,6 +146,10 @@ impl World {
         self.write_half(app)?;
         let intended = self.take_committed(app);
         self.write_half(app)?;
+        if !self.is_unfinished(app) {
+            // It was killed before its rollout began.
+            self.put_back_environment(app)?;
+        }
         intended.map(drop)
     }
 
@@ -192,6 +196,7 @@ impl World {
         }
         self.set_property("common", scope, "deployed", "true")?;
         self.keep_release(app, &numbered.release())?;
+        self.forget_earlier_environment(app)?;
         self.forget_half(app)
     }
 

@@ -89,7 +89,10 @@ impl World {
         let is_committed = self.take_committed(app)?;
         self.write_half(app)?;
         if !is_committed && self.intended_path(app).exists() {
-            Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?.remove(INTENDED_FILE)?;
+            self.put_back_environment(app)?;
+            let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
+            directory.remove(INTENDED_FILE)?;
+            directory.abandon();
         }
         Ok(is_committed)
     }

@@ -5,6 +5,7 @@
 mod apps;
 mod content;
 mod deployed;
+mod earlier_environment;
 mod environment;
 mod error;
 mod formation_origin;
@@ -12,6 +13,7 @@ mod instance_files;
 mod intended;
 mod kept_releases;
 mod known_types;
+mod lib_roots;
 mod listing;
 mod lock;
 pub mod nearby;
@@ -41,6 +43,7 @@ pub use formation_origin::{
 };
 pub use instance_files::{ContainerFile, InstanceFiles, InstanceRecord, LISTENING_HOST};
 pub use kept_releases::KeptRelease;
+pub use lib_roots::OtherRoot;
 pub use lock::{AppLock, LOCK_VARIABLE};
 pub use orphans::Orphans;
 pub use ps_property::{HOST_COMMANDS, InvalidValue, PsProperty};

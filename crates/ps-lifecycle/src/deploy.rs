@@ -11,7 +11,7 @@ use ps_apps::{
 };
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_release::{Checkout, Counts, Environment, Release, Source, remarks};
+use ps_release::{Checkout, Counts, Release, Source, remarks};
 use ps_scheduler::{Intent, Plan, Scheduler};
 use ps_scheduler_docker::DockerLocal;
 
@@ -41,6 +41,8 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
         if is_new {
             session.world.create_app(app)?;
             journal::of_new_app(&session.world, VERB, app);
+        } else {
+            session.world.join_app(app)?;
         }
         deploy(session, &lock, app, args, &checkout)
     });
@@ -158,8 +160,11 @@ fn deploy(
     release::say_all(&counts.hints(world, app, &planned.0)?);
     interrupted::put_back(session, app)?;
     let earlier = ps_dokku::is_deployed(world, app)?.then(|| world.scheduler_name(app)).transpose()?;
-    let _provision = provision::for_deploy(session, app, &name);
-    let environment = replace_environment(session, app, args.env_file.as_deref())?;
+    let mut provision = None;
+    if let Some(file) = &args.env_file {
+        provision = provision::for_deploy(session, app, &name);
+        replace_environment(session, app, file)?;
+    }
     let ran = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
         let is_command = args.source.is_command();
@@ -173,6 +178,11 @@ fn deploy(
         say_idle(app, &release, &wanted);
         let scheduler = ps_schedulers::named(world, &name);
         let mut plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
+        // What is refused is refused before a root is started and before anything is written down.
+        scheduler.judge(&plan)?;
+        if provision.is_none() {
+            provision = provision::for_deploy(session, app, &name);
+        }
         let (formation, source) = formation;
         // Where this deploy does not say it, whoever said it before did.
         let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
@@ -182,8 +192,8 @@ fn deploy(
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
         roll_out(session, lock, scheduler.as_ref(), &plan)
     })();
-    if ran.is_err() {
-        put_back(environment, world, app);
+    if ran.is_err() && !world.is_unfinished(app) {
+        put_back_environment(world, app);
     }
     ran?;
     if let Err(error) = world.record_intended(app) {
@@ -278,20 +288,19 @@ fn unrecorded(
     error.context(RunsOn { app: app.clone(), is_known: world.is_unfinished(app) })
 }
 
-/// Replaces the app's environment by the variables of a file, if one is given. It may be a pipe, or `-` for standard input;
-/// Ctrl-C ends waiting for either.
-fn replace_environment(session: &Session, app: &AppName, file: Option<&Path>) -> Result<Environment> {
-    let Some(file) = file else { return Ok(Environment::Untouched) };
+/// Replaces the app's environment by the variables of a file. It may be a pipe, or `-` for standard input; Ctrl-C ends waiting for
+/// either.
+fn replace_environment(session: &Session, app: &AppName, file: &Path) -> Result<()> {
     let bytes = durable::argument(file, MAX_ENV_FILE_BYTES, &|| session.check().is_err());
     session.check()?;
     let bytes = bytes.with_context(|| file.display().to_string())?;
-    Ok(Environment::replace(&session.world, app, file, &bytes)?)
+    Ok(ps_release::replace_environment(&session.world, app, file, &bytes)?)
 }
 
 /// Restores the environment after a failed deploy. If that fails too, a warning says so; the deploy's own error is the one
 /// that the user gets.
-fn put_back(environment: Environment, world: &World, app: &AppName) {
-    if let Err(error) = environment.put_back(world, app) {
+fn put_back_environment(world: &World, app: &AppName) {
+    if let Err(error) = world.put_back_environment(app) {
         let error = anyhow::Error::from(error);
         say::warning(&format!("the environment of {app} could not be put back: {error:#}"));
     }

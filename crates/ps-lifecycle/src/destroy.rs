@@ -6,17 +6,31 @@ use ps_cli::exit::Outcome;
 
 use crate::args::DestroyArgs;
 use crate::session::Session;
-use crate::{elsewhere, images, stop};
+use crate::wish::Wish;
+use crate::{elsewhere, images, provision, stop};
 
 pub(crate) fn run(session: &Session, args: &DestroyArgs) -> Result<Outcome> {
     let app = session.world.app(&args.app)?;
     elsewhere::refuse(&session.world, &app.name, "destroy")?;
     let lock = session.lock(&app.name)?;
     session.step(&format!("Destroying {}", app.name))?;
-    stop::end(session, &app, &Which::All, true)?;
+    // Whoever is killed in the middle leaves an app that is stopped, or one of which nothing is left.
+    let deployed = ps_dokku::is_deployed(&session.world, &app.name)?;
+    let _provision = deployed.then(|| provision::make(session, &app.name)).flatten();
+    let wish = deployed.then(|| Wish::set(&session.world, &app.name, false));
+    let ended = stop::end(session, &app, &Which::All, true);
+    // On a full disk it could not be set.
+    if let Some(Ok(wish)) = wish.filter(|_| stop::has_not_begun(&ended)) {
+        wish.put_back();
+    }
+    ended?;
     images::forget(session, &app.name)?;
     session.trigger(&lock, "post-delete", &[app.name.as_str(), "latest"])?;
-    session.world.destroy_app(&app.name)?;
+    let other = session.world.destroy_app(&app.name)?;
     lock.retire();
+    if let Some(other) = other {
+        let directory = session.world.app_dir(&app.name);
+        session.fact(&format!("{} stays, because {other} has {} as well", directory.display(), app.name))?;
+    }
     Ok(Outcome::Done)
 }

@@ -2,7 +2,7 @@
 //! verb (`provision`). A user need not: every verb that changes an app does the same first.
 
 use anyhow::Result;
-use formation::Which;
+use formation::{AppName, Which};
 use ps_apps::{App, SchedulerName};
 use ps_cli::exit::Outcome;
 use ps_scheduler::{Intent, Leftover};
@@ -13,13 +13,24 @@ use crate::{converge, journal, stop};
 
 /// Starts and stops processes until the app runs as it is recorded, once no rollout is under way any more.
 pub(crate) fn run(session: &Session, args: &FinishArgs) -> Result<Outcome> {
-    if !session.world.apps()?.iter().any(|app| app.name.as_str() == args.app) {
-        // It was destroyed meanwhile.
+    let name: AppName = args.app.parse().map_err(ps_apps::Error::from)?;
+    if !session.world.is_app(&name)? {
+        forget(session, &name)?;
         return Ok(Outcome::Done);
     }
     let app = session.world.app(&args.app)?;
     journal::of_verb(&session.world, "finish", &app.name, || finish(session, &app, args))?;
     Ok(Outcome::Done)
+}
+
+/// Removes what a killed `destroy` has left of an app that is no longer there.
+fn forget(session: &Session, name: &AppName) -> Result<()> {
+    let lock = session.lock(name)?;
+    if !session.world.is_app(name)? {
+        session.world.destroy_app(name)?;
+        lock.retire();
+    }
+    Ok(())
 }
 
 fn finish(session: &Session, app: &App, args: &FinishArgs) -> Result<()> {
@@ -30,9 +41,8 @@ fn finish(session: &Session, app: &App, args: &FinishArgs) -> Result<()> {
     await_end(session, app, &scheduler)?;
     let lock = session.lock(&app.name)?;
     if !world.is_app(&app.name)? {
-        // It was destroyed meanwhile, and has no lock any more.
-        lock.retire();
-        return Ok(());
+        drop(lock);
+        return forget(session, &app.name);
     }
     world.conclude_intended(&app.name)?;
     if !ps_dokku::is_deployed(world, &app.name)? {

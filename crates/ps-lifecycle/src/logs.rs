@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use anyhow::Result;
 use formation::{AppName, Which};
 use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::say;
 use ps_rows::LogRow;
 use ps_scheduler::{LogLine, LogRequest, Scheduler};
 
@@ -31,6 +32,9 @@ pub(crate) fn run(session: &Session, args: &LogsArgs) -> Result<Outcome> {
             print(out, line, is_terminal)
         }
     })?;
+    if args.follow && args.until.is_none() {
+        say::warning(&format!("{} was destroyed: nothing follows any more", app.name));
+    }
     Ok(Outcome::Done)
 }
 

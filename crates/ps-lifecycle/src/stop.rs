@@ -74,7 +74,7 @@ fn take_in(session: &Session, app: &App, which: &Which) -> Result<Option<Stopped
 
 /// Whether a stop failed before any instance was told to end. A cancelled stop only stops waiting, and the instances go on
 /// ending.
-fn has_not_begun(ended: &Result<()>) -> bool {
+pub(crate) fn has_not_begun(ended: &Result<()>) -> bool {
     let error = ended.as_ref().err().and_then(|error| error.downcast_ref::<Error>());
     error.is_some_and(|error| !matches!(error, Error::Cancelled))
 }

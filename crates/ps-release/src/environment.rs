@@ -3,12 +3,10 @@
 
 use std::path::Path;
 
-use durable::{Access, Directory};
 use env_files::Environment as Variables;
 use formation::AppName;
 use procfile::Grammar;
 use ps_apps::World;
-use ps_apps::state_file;
 
 use crate::Error;
 
@@ -22,43 +20,9 @@ pub(crate) fn stored(world: &World, app: &AppName) -> Result<Variables, Error> {
     Ok(variables)
 }
 
-/// The app's ENV file as it was before a deploy, so that it can be restored if the deploy fails.
-#[derive(Debug)]
-pub enum Environment {
-    /// The deploy brought no environment of its own.
-    Untouched,
-    /// The deploy replaced the ENV file.
-    Replaced {
-        /// The bytes of the earlier file; `None` if there was none.
-        before: Option<Vec<u8>>,
-    },
-}
-
-impl Environment {
-    /// Makes the variables of an env file the app's environment. `file` is its name in messages. If the bytes are not
-    /// a valid env file, nothing is changed.
-    pub fn replace(world: &World, app: &AppName, file: &Path, bytes: &[u8]) -> Result<Self, Error> {
-        Variables::default().add(file, bytes, Grammar::Own).map_err(Error::Environment)?;
-        let before = state_file::read(&world.env_path(app), true)?;
-        write(world, app, Some(bytes))?;
-        Ok(Self::Replaced { before })
-    }
-
-    /// Restores the environment from before the deploy.
-    pub fn put_back(self, world: &World, app: &AppName) -> Result<(), Error> {
-        match self {
-            Self::Untouched => Ok(()),
-            Self::Replaced { before } => write(world, app, before.as_deref()),
-        }
-    }
-}
-
-fn write(world: &World, app: &AppName, bytes: Option<&[u8]>) -> Result<(), Error> {
-    let path = world.env_path(app);
-    let written =
-        Directory::open(world.lib(), path.parent().unwrap_or(&path)).and_then(|directory| match bytes {
-            Some(bytes) => directory.write("ENV", bytes, Access::like(&world.app_dir(app), 0o600)),
-            None => directory.remove("ENV"),
-        });
-    Ok(written.map_err(ps_apps::Error::from)?)
+/// Makes the variables of an env file the app's environment, until its deploy is recorded or put back. `file` is its name
+/// in messages. If the bytes are not a valid env file, nothing is changed.
+pub fn replace_environment(world: &World, app: &AppName, file: &Path, bytes: &[u8]) -> Result<(), Error> {
+    Variables::default().add(file, bytes, Grammar::Own).map_err(Error::Environment)?;
+    Ok(world.replace_environment(app, bytes)?)
 }

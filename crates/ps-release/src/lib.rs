@@ -22,7 +22,7 @@ pub use assembly::{Assembled, Runnable, assemble, checks, deployed, runnable, ru
 pub use checkout::{Checkout, ImageOf, recorded};
 pub use command_line::CommandLine;
 pub use counts::Counts;
-pub use environment::Environment;
+pub use environment::replace_environment;
 pub use error::Error;
 pub use files_of_image::FilesOfImage;
 pub use gate::Gate;

@@ -1,12 +1,12 @@
 //! `logs -f`: what containers write while the app is changed. The engine tells of every container that is started. So one that a
 //! deploy brings is read from its first line on, beside the one that it replaces, and one that the engine starts again is read on
-//! from where it was. Nobody asks the engine for anything while nothing happens.
+//! from where it was. Nobody asks the engine for anything while nothing happens; the app's directory is looked at once a second.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use formation::Which;
 use futures_util::stream::{self, SelectAll};
@@ -27,6 +27,9 @@ enum News {
     /// The container with this id was started.
     Started(Result<String, Fault>),
 }
+
+/// How often it is looked whether the app is still there.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 type Source = Pin<Box<dyn Stream<Item = News>>>;
 
@@ -63,12 +66,17 @@ impl App<'_> {
         for writer in self.writers(&records, &request.which).await? {
             follower.open(writer, OutputRange { since: request.since, until: None, tail: request.tail });
         }
-        while let Some(news) = follower.next(request.until).await {
-            if follower.take(news, sink).await?.is_break() {
-                break;
+        loop {
+            let is_over = match tokio::time::timeout(LOOK_AGAIN, follower.next(request.until)).await {
+                Ok(Some(news)) => follower.take(news, sink).await?.is_break(),
+                Ok(None) => true,
+                // Nobody tells that an app was destroyed, of which no container is left.
+                Err(_) => follower.open.is_empty() && !self.world.app_dir(self.name).is_dir(),
+            };
+            if is_over {
+                return Ok(());
             }
         }
-        Ok(())
     }
 }
 

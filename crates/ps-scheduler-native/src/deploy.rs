@@ -50,6 +50,14 @@ pub(crate) fn deploy(
     done
 }
 
+/// Refuses what [`deploy`] would refuse by what lies there now.
+pub(crate) fn judge(service: &Service, plan: &Plan) -> Result<(), Error> {
+    let (earlier, present) = (service.spec_in_force(), status::instances(service)?);
+    let planned = specify(service, plan, earlier.as_ref())?;
+    let starting = preflight::starting(plan, &planned, earlier.as_ref(), &present);
+    Judge { service, plan, spec: &planned, starting: &starting, running: &pids(&present) }.inputs()
+}
+
 fn carry_out(
     judge: &Judge<'_>,
     earlier: Option<&Spec>,

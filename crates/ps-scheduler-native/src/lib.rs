@@ -135,6 +135,10 @@ impl Scheduler for Native {
         apps.iter().map(status).collect()
     }
 
+    fn judge(&self, plan: &Plan) -> Result<(), Error> {
+        deploy::judge(&self.service(&plan.release.app), plan)
+    }
+
     fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
         let service = self.service(&plan.release.app);
         earlier::take_over(&service)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
@@ -22,9 +23,13 @@ pub(crate) fn logs(
     sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let mut readers: BTreeMap<(Slot, Stream), Reader> = BTreeMap::new();
+    let mut known = None;
     let mut range = Range { since: request.since, until: request.until, last: request.tail };
     loop {
-        let is_last_look = !request.follows(SystemTime::now());
+        let now = identity(service);
+        let is_gone = known.is_some() && now != known;
+        let is_last_look = !request.follows(SystemTime::now()) || is_gone;
+        known = now.or(known);
         for slot in service.slots()?.into_iter().filter(|slot| request.which.includes(slot)) {
             for stream in STREAMS {
                 if let Entry::Vacant(vacant) = readers.entry((slot.clone(), stream)) {
@@ -55,6 +60,12 @@ pub(crate) fn logs(
 
 fn log(service: &Service, slot: &Slot, stream: Stream) -> Series {
     ps_supervisor::log(&service.instance(slot), stream)
+}
+
+/// The service directory: another one of that name is that of another app. `None`: there is none.
+fn identity(service: &Service) -> Option<(u64, u64)> {
+    let directory = service.directory.metadata().ok()?;
+    Some((directory.dev(), directory.ino()))
 }
 
 /// The last lines that a run wrote.

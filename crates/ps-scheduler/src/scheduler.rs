@@ -43,6 +43,13 @@ pub trait Scheduler {
     /// Of a caller that died, whoever calls a verb of the app next finishes what it began, or puts it back.
     fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error>;
 
+    /// Refuses a plan that [`Scheduler::deploy`] would refuse before it changes anything, as far as can be known so early. Nothing is
+    /// changed, and nothing is started.
+    fn judge(&self, plan: &Plan) -> Result<(), Error> {
+        let _ = plan;
+        Ok(())
+    }
+
     /// Called if a plan has nothing to do. Starts what keeps the app's instances alive, if it is missing, and finishes or
     /// undoes what a dead caller began. The native scheduler starts a supervisor; docker-local handles an interrupted
     /// rollout.
@@ -121,7 +128,7 @@ pub trait Scheduler {
     /// Raw descriptions of the app's instances: an array, as the engine has them. May hold secrets.
     fn inspect(&self, app: &AppName) -> Result<serde_json::Value, Error>;
 
-    /// Passes lines of output to `sink` until there are no more, or `sink` breaks.
+    /// Passes lines of output to `sink` until there are no more, or `sink` breaks. While following there are no more once the app is gone.
     fn logs(
         &self,
         request: &LogRequest,

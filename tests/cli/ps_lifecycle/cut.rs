@@ -269,3 +269,69 @@ fn a_start_that_fails_leaves_the_wish_as_it_was() {
     assert_eq!(home.run(&["ps-lifecycle", "start", "shop"]).status, Some(1));
     assert_eq!(restore(&home), "false");
 }
+
+/// The variable `A` of the one process that runs, and the ENV file of the app.
+fn variables(home: &Home) -> (Option<String>, String) {
+    let pid = home.pids("shop")["web.1"];
+    let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let of_process = environment
+        .split(|byte| *byte == 0)
+        .find_map(|entry| String::from_utf8_lossy(entry).strip_prefix("A=").map(str::to_owned));
+    (of_process, fs::read_to_string(home.path("lib/config/shop/ENV")).unwrap_or_default())
+}
+
+#[test]
+fn a_deploy_that_is_killed_before_its_commit_leaves_the_variables_as_they_were() {
+    let home = Home::new();
+    let old = home.write("old", "A=old\n").display().to_string();
+    let new = home.write("new", "A=new\n").display().to_string();
+    let source = home.source("shop", WEB);
+    for before in ["", "A=old\n"] {
+        let mut words = vec!["ps-lifecycle", "deploy", "shop", "--dir", &source];
+        words.extend(["--env-file", &old].into_iter().filter(|_| !before.is_empty()));
+        home.does(&words);
+        let pids = home.pids("shop");
+        let next = home.source("next", &format!("{WEB}release: exec sleep 2.96\n"));
+        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next, "--env-file", &new]);
+        until_it_runs(&home, "sleep 2.96");
+        assert_eq!(variables(&home).1, "A=new\n", "the release process has them");
+        kill(deploy, Signal::KILL);
+        eventually("they are as they were, without a verb", || match variables(&home) {
+            (_, text) if text == before => Ok(()),
+            seen => Err(format!("{seen:?}")),
+        });
+        assert_eq!(home.pids("shop"), pids);
+        // The hooks come first, when there is no root that anybody could have left word with.
+        home.hook("slow/pre-start", "#!/bin/sh\nexec sleep 2.95\n");
+        let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--env-file", &new]);
+        until_it_runs(&home, "sleep 2.95");
+        home.without_root();
+        kill(deploy, Signal::KILL);
+        until_it_is_gone(&home, "sleep 2.95");
+        fs::remove_dir_all(home.path("lib/plugins")).expect("it was there");
+        home.does(&["ps-lifecycle", "restart", "shop"]);
+        let of_process = before.strip_prefix("A=").map(|value| value.trim().to_owned());
+        assert_eq!(variables(&home), (of_process, before.to_owned()));
+        let left = home.path("lib/data/apps/shop/earlier-env.json");
+        assert!(!left.exists(), "nothing is left of it");
+    }
+}
+
+#[test]
+fn a_deploy_that_is_killed_and_committed_all_the_same_has_its_variables() {
+    let home = Home::running("shop", WEB, &[]);
+    let new = home.write("new", "A=new\n").display().to_string();
+    let next = home.source("next", "web: faultapp --tick 60 --say next\n");
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next, "--env-file", &new]);
+    until_it_runs(&home, "--say next");
+    kill(deploy, Signal::KILL);
+    let is_over = || match variables(&home) {
+        (Some(value), text) if value == "new" && text == "A=new\n" => Ok(()),
+        seen => Err(format!("{seen:?}")),
+    };
+    eventually("the supervisor finishes the rollout, and the root writes it down", || {
+        let recorded = fs::read_to_string(home.path("lib/data/ps/shop/Procfile")).unwrap_or_default();
+        if recorded.contains("next") { is_over() } else { Err(recorded) }
+    });
+    assert!(!home.path("lib/data/apps/shop/earlier-env.json").exists());
+}

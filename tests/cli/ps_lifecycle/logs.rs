@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::thread;
 
 use serde_json::Value;
 
 use crate::home::{Home, eventually};
+use crate::program::Running;
 
 #[test]
 fn logs_are_told_apart_by_slot_and_followed_as_they_come() {
@@ -153,4 +157,43 @@ fn logs_of_a_range_of_time_are_those_lines_alone_and_their_last_ones() {
     ] {
         home.run(&[&["ps-lifecycle", "logs", "chat"], words].concat()).is_refused(2, &[says]);
     }
+}
+
+/// Follows an app; what is read lies in the file.
+fn follow(home: &Home, name: &str) -> (Running, PathBuf) {
+    let read = home.path(name);
+    let mut command = home.command(&["ps-lifecycle", "logs", "shop", "-f"]);
+    command.process_group(0).stdout(File::create(&read).expect("made")).stderr(Stdio::piped());
+    (Running::begin(command), read)
+}
+
+fn until_it_reads(read: &Path, times: usize, line: &str) {
+    eventually("it reads the line", || {
+        let text = fs::read_to_string(read).unwrap_or_default();
+        if text.matches(line).count() == times { Ok(()) } else { Err(text) }
+    });
+}
+
+#[test]
+fn who_follows_an_app_that_is_destroyed_reads_all_of_it_and_is_told() {
+    let home = Home::running("shop", "web: echo hello; exec sleep 600\n", &[]);
+    let (mut following, read) = follow(&home, "first");
+    until_it_reads(&read, 1, "web.1 | hello\n");
+    home.does(&["ps-lifecycle", "stop", "shop"]);
+    home.does(&["ps-lifecycle", "start", "shop"]);
+    until_it_reads(&read, 2, "web.1 | hello\n");
+    assert!(following.is_running(), "a stop is not the end");
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+    let ended = following.ended();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("shop was destroyed"), "{ended:?}");
+    // Another app of that name is another app.
+    let source = home.source("again", "web: echo anew; exec sleep 600\n");
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    let (following, read) = follow(&home, "second");
+    until_it_reads(&read, 1, "anew");
+    home.does(&["ps-lifecycle", "destroy", "shop"]);
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    let ended = following.ended();
+    assert_eq!(ended.status, Some(0), "{ended:?}");
 }

@@ -188,3 +188,41 @@ fn a_reason_that_the_system_gave_is_said_once() {
     let ran = home.run(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
     assert_eq!((ran.status, ran.stderr.matches("os error").count()), (Some(1), 1), "{ran:?}");
 }
+
+/// Every path below a directory, those of the journal and the lock left out.
+fn all_paths(home: &Home) -> Vec<String> {
+    let all = std::process::Command::new("find").args(["home", "lib"]).current_dir(home.path("")).output();
+    let all = String::from_utf8_lossy(&all.expect("find runs").stdout).into_owned();
+    let mut paths: Vec<String> = all.lines().map(str::to_owned).collect();
+    paths.retain(|path| !path.starts_with("lib/data/formation") && path != "lib/data");
+    paths.sort();
+    paths
+}
+
+#[test]
+fn a_deploy_that_is_refused_writes_nothing_down_and_starts_no_root() {
+    let home = Home::new();
+    // An app that was made and never deployed.
+    std::fs::create_dir_all(home.path("home/shop")).expect("made");
+    home.does(&["ps-set", "shop", "restart-policy", "always"]);
+    let before = all_paths(&home);
+    let source = home.source("shop", "web: exec sleep 600\n");
+    for (file, content, says) in [
+        ("app.json", r#"{"formation": {"web": {"user": "nobody-is-called-so"}}}"#, "nobody-is-called-so"),
+        (
+            "app.json",
+            r#"{"formation": {"web": {"schedule": "@daily", "schedule_zone": "Europe/Brelin"}}}"#,
+            "Europe/Brelin",
+        ),
+        ("Procfile", "web: if\n", "the shell does not understand"),
+        (".env", "no equals sign\n", ".env"),
+    ] {
+        let path = home.write(&format!("shop/{file}"), content);
+        let words = ["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "web=1"];
+        home.run(&words).is_refused(1, &[says]);
+        std::fs::remove_file(path).expect("it was there");
+        home.write("shop/Procfile", "web: exec sleep 600\n");
+        assert_eq!(all_paths(&home), before, "{says}");
+        assert!(home.processes().is_empty(), "{says}: {:?}", home.processes());
+    }
+}

@@ -1,0 +1,98 @@
+//! `$DOKKU_ROOT/<app>/.lib-roots`: which `DOKKU_LIB_ROOT`s have the app, where it is more than the one that made it; one path a line.
+//! Whoever destroys the app removes what it has, and the app's directory only if no other one has the app: without that directory the
+//! others would not know the app any more, and could not stop what runs.
+//!
+//! The one that made the app does not write itself down, so that the file is there for those alone who need it. It stands as `?`.
+
+use std::path::{Path, PathBuf};
+
+use durable::Access;
+use formation::AppName;
+
+use crate::scope::Scope;
+use crate::{Error, World};
+
+const FILE: &str = ".lib-roots";
+/// The one that made the app.
+const MAKER: &str = "?";
+const MAX_BYTES: u64 = 1 << 16;
+
+impl World {
+    /// Writes down that this `DOKKU_LIB_ROOT` is about to have the app as well, if somebody else has made it. Inside Dokku there is only one.
+    pub fn join_app(&self, app: &AppName) -> Result<(), Error> {
+        if self.inside_dokku() || self.has_data_of(app, self.lib()) {
+            return Ok(());
+        }
+        let Some(own) = self.own_line() else { return Ok(()) };
+        let mut lines = self.lib_roots(app);
+        if lines.contains(&own) {
+            return Ok(());
+        }
+        if lines.is_empty() {
+            lines.push(MAKER.to_owned());
+        }
+        lines.push(own);
+        self.write_lib_roots(app, &lines)
+    }
+
+    /// Gives the app up for this one. Who else has it: a path, or nothing is known but that it made the app; `None`: nobody.
+    pub(crate) fn leave_app(&self, app: &AppName) -> Result<Option<OtherRoot>, Error> {
+        let (lines, own) = (self.lib_roots(app), self.own_line());
+        let is_named = own.as_ref().is_some_and(|own| lines.contains(own));
+        let is_other = |line: &&String| match line.as_str() {
+            MAKER => is_named,
+            path => own.as_ref().is_none_or(|own| own != path) && self.has_data_of(app, Path::new(path)),
+        };
+        let others: Vec<String> = lines.iter().filter(is_other).cloned().collect();
+        let Some(first) = others.last() else { return Ok(None) };
+        self.write_lib_roots(app, &others)?;
+        Ok(Some(if first == MAKER { OtherRoot::Maker } else { OtherRoot::At(first.into()) }))
+    }
+
+    fn lib_roots(&self, app: &AppName) -> Vec<String> {
+        // What cannot be read names nobody, and must not keep an app from being destroyed.
+        let bytes = durable::state(&self.app_dir(app).join(FILE), MAX_BYTES).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
+    }
+
+    fn write_lib_roots(&self, app: &AppName, lines: &[String]) -> Result<(), Error> {
+        let mut text = lines.join("\n");
+        text.push('\n');
+        let path = self.app_dir(app);
+        let directory = durable::Directory::open(self.root(), &path)?;
+        directory.write(FILE, text.as_bytes(), Access::like(&path, 0o644))?;
+        // Nothing else is written there in this way.
+        directory.abandon();
+        Ok(())
+    }
+
+    /// The path of this one; `None` if no line can hold it.
+    fn own_line(&self) -> Option<String> {
+        let path = self.lib().canonicalize().unwrap_or_else(|_| self.lib().to_owned());
+        path.into_os_string().into_string().ok().filter(|path| !path.contains('\n'))
+    }
+
+    /// Whether something of the app is kept below that `DOKKU_LIB_ROOT`.
+    fn has_data_of(&self, app: &AppName, lib: &Path) -> bool {
+        let own = [self.config_dir("ps", Scope::App(app)), self.data_dir("ps", app)];
+        own.iter().filter_map(|path| path.strip_prefix(self.lib()).ok()).any(|path| lib.join(path).is_dir())
+    }
+}
+
+/// Another `DOKKU_LIB_ROOT` that has an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OtherRoot {
+    /// It lies there.
+    At(PathBuf),
+    /// It made the app; where it lies is not known.
+    Maker,
+}
+
+impl std::fmt::Display for OtherRoot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::At(path) => write!(f, "{}", path.display()),
+            Self::Maker => f.write_str("the DOKKU_LIB_ROOT in which it was made"),
+        }
+    }
+}
