@@ -126,6 +126,13 @@ impl Capture {
         }
     }
 
+    /// Makes the file that counts what is dropped, where that is allowed and there is room for it now.
+    pub fn prepare_for_loss(&mut self) {
+        if self.limits.when_full == WhenFull::Drop {
+            self.lost.prepare();
+        }
+    }
+
     fn store(&mut self) -> io::Result<Moved> {
         self.target.find_end()?;
         let has_rotated = self.target.rotate(&self.limits);
@@ -133,9 +140,7 @@ impl Capture {
             // What cannot be removed now is tried again at the next rotation.
             let _ = prune(&self.series, &self.limits);
         }
-        if self.limits.when_full == WhenFull::Drop {
-            self.lost.prepare();
-        }
+        self.prepare_for_loss();
         let mut end = self.target.end();
         // If the next segment could not be made, this one grows beyond its limit.
         let left = self.limits.size.checked_sub(end).filter(|left| *left > 0);

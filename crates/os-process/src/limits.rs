@@ -8,6 +8,7 @@
 mod group;
 mod lack;
 mod memory;
+mod swap;
 
 use std::fmt::Display;
 use std::fs;
@@ -125,6 +126,19 @@ impl LimitRoot {
     /// Why nothing can be limited by this controller; `None`: it can.
     pub fn lack(&self, controller: Controller) -> Option<&Lack> {
         self.place(controller).as_ref().err()
+    }
+
+    /// Whether a limit of memory would not hold for swap, of which the machine has some. In version 2 a group without a parent does not
+    /// tell, and the kernel is trusted.
+    pub fn leaves_swap(&self) -> bool {
+        let is_limited = match &self.memory {
+            Ok(Place::V1(parent)) => parent.parent().is_none_or(|base| base.join(swap::OF_V1).exists()),
+            Ok(Place::V2(parent)) => parent
+                .parent()
+                .is_none_or(|base| !base.join("cgroup.type").exists() || base.join(swap::OF_V2).exists()),
+            Err(_) => true,
+        };
+        !is_limited && swap::is_on()
     }
 
     /// The groups of the tree of that name, which lives in `tree`, made ready with its limits; what of them could not be had, and why.

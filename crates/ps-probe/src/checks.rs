@@ -26,9 +26,17 @@ impl Checks {
         self.startup.iter().map(Check::longest).fold(Duration::ZERO, Duration::saturating_add)
     }
 
+    /// Whether there is one.
+    pub fn are_any(&self) -> bool {
+        self.all().next().is_some()
+    }
+
     /// Whether one of them runs a command.
     pub fn run_commands(&self) -> bool {
-        let all = [&self.startup, &self.liveness, &self.readiness].into_iter().flatten();
-        all.into_iter().any(Check::runs_a_command)
+        self.all().any(Check::runs_a_command)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Check> {
+        [&self.startup, &self.liveness, &self.readiness].into_iter().flatten()
     }
 }

@@ -34,10 +34,13 @@ pub(crate) fn container(
     let own_grace = settings.stop_timeout_seconds.map(|seconds| Duration::from_secs(seconds.unsigned()));
     let mut labels = label::labels(root, &release.app, identity);
     labels.extend(own_grace.map(|grace| (label::GRACE.to_owned(), grace.as_secs().to_string())));
+    let memory = settings.memory_max.map(|most| i64::try_from(most.bytes()).unwrap_or(i64::MAX));
     let host_config = HostConfig {
         init: Some(true),
         oom_score_adj: settings.oom_score_adj.map(Whole::get),
-        memory: settings.memory_max.map(|most| i64::try_from(most.bytes()).unwrap_or(i64::MAX)),
+        memory,
+        // Both together, as natively: without it the engine would give as much swap beside the memory.
+        memory_swap: memory,
         nano_cpus: settings.cpu_max.map(|most| i64::from(most.thousandths()) * NANOS),
         pids_limit: settings.pids_max.map(Whole::get),
         security_opt: settings

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use formation::ProcessType;
 use ps_apps::Origin;
-use ps_supervisor::{Confinement, ProcessSpec, Spec};
+use ps_supervisor::{Confinement, Lacking, ProcessSpec, Spec};
 use rustix::process::{getegid, geteuid};
 
 use crate::service::Service;
@@ -25,18 +25,18 @@ pub(crate) fn judge(service: &Service, spec: &Spec, process_type: &ProcessType) 
         }
     }
     match lacking_limits(service, process) {
-        Some(refusal) if ps_supervisor::limits_are_required(&process.settings) => refused(refusal),
+        Some(Lacking { setting, sentence, is_refused: true }) => refused((setting, sentence)),
         Some(_) | None => Ok(()),
     }
 }
 
 /// What of the limits of a type its instances run without, for people.
 pub(crate) fn lacking(service: &Service, spec: &Spec, process_type: &ProcessType) -> Option<String> {
-    let (_, sentence) = lacking_limits(service, spec.process(process_type)?)?;
-    Some(format!("{process_type}: {sentence}"))
+    let lacking = lacking_limits(service, spec.process(process_type)?)?;
+    Some(format!("{process_type}: {}", lacking.sentence))
 }
 
-fn lacking_limits(service: &Service, process: &ProcessSpec) -> Option<(&'static str, String)> {
+fn lacking_limits(service: &Service, process: &ProcessSpec) -> Option<Lacking> {
     // Groups are made where the supervisor lives, or the root that will start one.
     let keeper = || {
         let living = ps_supervisor::living_supervisors(&service.directory).first().copied();

@@ -37,8 +37,8 @@ pub struct Health {
     /// The longest pause between two messages `WATCHDOG=1` of the process; `None`: there is no watchdog.
     #[serde(default)]
     pub watchdog: Option<Duration>,
-    /// Whether an instance that does not become ready in time is only told of, and counts as ready: somebody may be looking at it
-    /// in a debugger. No spec on disk says so.
+    /// Whether an instance that does not become ready in time is only told of, and counts as ready, as one that nobody starts again and
+    /// whose liveness check fails: somebody may be looking at it in a debugger. No spec on disk says so.
     #[serde(skip)]
     pub only_tells: bool,
 }
@@ -67,7 +67,15 @@ impl From<type_settings::Ready> for Ready {
 }
 
 /// The beginning of the note about a run that counts as ready although it is not.
-pub const NOT_READY: &str = "not ready: ";
+pub(crate) const NOT_READY: &str = "not ready: ";
+/// The same of one that goes on although a liveness check failed.
+pub(crate) const UNHEALTHY: &str = "unhealthy: ";
+/// The same of one that goes on although its watchdog message did not come.
+pub(crate) const SILENT: &str = "watchdog: ";
+/// The same of one whose failed check is only to warn.
+pub(crate) const WARNING: &str = "warning: ";
+/// How notes begin that say of a run what its checks have found.
+pub const TOLD: [&str; 4] = [NOT_READY, UNHEALTHY, SILENT, WARNING];
 
 impl Health {
     /// Whether its processes get `NOTIFY_SOCKET`.

@@ -78,13 +78,11 @@ pub use diary::{Happening, Occasion, Writer};
 pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
-pub use health::{Health, NOT_READY, Ready};
+pub use health::{Health, Ready, TOLD};
 pub use inheritance::{Against, close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::log;
-pub use limits::{
-    InForce, are_required as limits_are_required, lacking as lacking_limits, remove_empty_groups,
-};
+pub use limits::{InForce, Lacking, lacking as lacking_limits, remove_empty_groups};
 pub use lossless::encode as lossless_text;
 pub use marks::{MARKER, living_root, living_supervisors, mark};
 

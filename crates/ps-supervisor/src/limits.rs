@@ -96,24 +96,35 @@ pub fn remove_empty_groups(service: &Path) {
     LimitRoot::find(maker(None, geteuid().as_raw()), groups::known_name(service)).remove_empty_groups();
 }
 
-/// Which limits of a type its supervisor could not keep, with the name of the first setting, and a sentence for people. `supervisor` says
-/// which process it is, or is started by, and its user.
-pub fn lacking(
-    settings: &TypeSettings,
-    supervisor: impl FnOnce() -> (Option<u32>, u32),
-) -> Option<(&'static str, String)> {
+/// What of the limits of a type its supervisor could not keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lacking {
+    /// The first setting that does not hold.
+    pub setting: &'static str,
+    /// What does not hold and why, for people.
+    pub sentence: String,
+    /// Whether an instance is not to be started like that.
+    pub is_refused: bool,
+}
+
+/// Which limits of a type its supervisor could not keep. `supervisor` says which process it is, or is started by, and its user.
+pub fn lacking(settings: &TypeSettings, supervisor: impl FnOnce() -> (Option<u32>, u32)) -> Option<Lacking> {
     let limits = wanted(settings)?;
     let (process, user) = supervisor();
     let root = LimitRoot::find(maker(process, user), ServiceName { own: String::new(), earlier: None });
     let lacks = Controller::ALL.into_iter().filter(|controller| limits.need(*controller));
     let lacks: Vec<(Controller, Lack)> =
         lacks.filter_map(|controller| Some((controller, root.lack(controller)?.clone()))).collect();
-    let first = lacks.iter().find_map(|(controller, _)| setting(*controller, settings))?.0;
-    Some((first, sentence(&lacks, settings)?))
+    let leaves_swap = root.leaves_swap();
+    let of_swap = setting(Controller::Memory, settings).filter(|_| leaves_swap);
+    let of_lack = lacks.iter().find_map(|(controller, _)| setting(*controller, settings));
+    let is_refused = of_lack.is_some() && are_required(settings);
+    let (setting, _) = of_lack.or(of_swap)?;
+    Some(Lacking { setting, sentence: sentence(&lacks, leaves_swap, settings)?, is_refused })
 }
 
 /// Whether an instance without its limits is not to be started.
-pub fn are_required(settings: &TypeSettings) -> bool {
+fn are_required(settings: &TypeSettings) -> bool {
     settings.require_limits.is_some_and(Switch::is_on)
 }
 
@@ -127,7 +138,7 @@ fn setting(controller: Controller, settings: &TypeSettings) -> Option<(&'static 
 }
 
 /// What does not hold: settings with the same reason share it.
-fn sentence(lacks: &[(Controller, Lack)], settings: &TypeSettings) -> Option<String> {
+fn sentence(lacks: &[(Controller, Lack)], leaves_swap: bool, settings: &TypeSettings) -> Option<String> {
     let mut parts: Vec<(Vec<String>, String)> = Vec::new();
     for (controller, lack) in lacks {
         let Some((name, value)) = setting(*controller, settings) else { continue };
@@ -141,7 +152,11 @@ fn sentence(lacks: &[(Controller, Lack)], settings: &TypeSettings) -> Option<Str
         let holds = if names.len() == 1 { "does" } else { "do" };
         format!("{} {holds} not hold: {reason}", names.join(" and "))
     });
-    let parts: Vec<String> = parts.collect();
+    let of_swap = setting(Controller::Memory, settings).filter(|_| leaves_swap);
+    let of_swap = of_swap.map(|(name, value)| {
+        format!("{name} {value} does not hold for swap, which the kernel does not count here")
+    });
+    let parts: Vec<String> = parts.chain(of_swap).collect();
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
@@ -159,11 +174,12 @@ impl Limited {
         let Some(limits) = wanted(settings) else { return Ok(None) };
         let root = LimitRoot::find(maker(None, geteuid().as_raw()), groups::known_name(service));
         let (group, lacks) = root.make(tree.cgroup(), name, &limits);
-        let lacking = sentence(&lacks, settings);
-        if let Some(lacking) = lacking.as_ref().filter(|_| are_required(settings)) {
+        // That memory is limited and swap is not keeps nothing from running.
+        if let Some(lacking) = sentence(&lacks, false, settings).filter(|_| are_required(settings)) {
             group.remove();
             return Err(format!("{lacking} (require-limits is set)"));
         }
+        let lacking = sentence(&lacks, group.leaves_swap(), settings);
         let holds = |controller| !lacks.iter().any(|(lacking, _)| *lacking == controller);
         let in_force = InForce {
             memory_max: limits.memory.filter(|_| holds(Controller::Memory)),
@@ -299,12 +315,16 @@ mod tests {
             (Controller::Pids, Lack::NoGroups),
         ];
         assert_eq!(
-            sentence(&lacks, &all).as_deref(),
+            sentence(&lacks, false, &all).as_deref(),
             Some(
                 "memory-max 64m and pids-max 9 do not hold: no cgroup can be made for a process tree here; \
                  cpu-max 0.5 does not hold: the machine has no cgroup controller \"cpu\" here"
             )
         );
-        assert_eq!(sentence(&lacks[..1], &settings(r#"{"memory-restart":"32m"}"#)), None);
+        assert_eq!(sentence(&lacks[..1], true, &settings(r#"{"memory-restart":"32m"}"#)), None);
+        assert_eq!(
+            sentence(&[], true, &all).as_deref(),
+            Some("memory-max 64m does not hold for swap, which the kernel does not count here")
+        );
     }
 }

@@ -81,6 +81,12 @@ impl Outputs {
         (moved, advice)
     }
 
+    /// Makes what counts losses ready, before the disk may be full.
+    pub(crate) fn prepare_for_loss(&mut self) {
+        let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
+        captures.iter_mut().for_each(Capture::prepare_for_loss);
+    }
+
     /// Whether a stream is blocked because its log cannot be written.
     pub(crate) fn any_waits(&self) -> bool {
         self.waits.contains(&true)

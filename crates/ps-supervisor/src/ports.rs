@@ -7,6 +7,7 @@
 
 mod claims;
 mod kept;
+mod reserved;
 mod second;
 
 use std::collections::BTreeSet;
@@ -24,6 +25,7 @@ use crate::spec::Spec;
 use crate::status::Status;
 pub(crate) use claims::Claims;
 use claims::{all_services, claims_of_others};
+pub(crate) use reserved::{give_back_reserved, reserve};
 pub(crate) use second::{release, second};
 
 const PER_TYPE: u32 = 100;
@@ -55,8 +57,13 @@ pub(crate) fn assign(
         return Ok(Assigned { port: None, note: None });
     }
     if spec.is_port_chosen(&slot.process_type) {
+        claims.begin_choice(spec, service);
         let port = promised(spec, slot, claims.others(spec, service))?;
         claims.kept(service).keep(slot, Lane::Own, Some(port));
+        if !claims.chooses_alone(service) && claims_of_others(spec, service).contains(&port) {
+            claims.kept(service).keep(slot, Lane::Own, None);
+            return Err(of_another_app(spec, slot, port));
+        }
         return Ok(Assigned { port: Some(port), note: None });
     }
     let kept = had.or_else(|| claims.kept(service).port(slot, Lane::Own));
@@ -131,11 +138,8 @@ pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -
 /// # Errors
 /// Which process or app holds the port, or why there is no such port.
 fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, String> {
-    let (from, property) = match spec.own_port(&slot.process_type) {
-        Some(own) => (own, format!("{}.port", slot.process_type)),
-        None => (spec.base_port, "port".to_owned()),
-    };
-    let another = format!("choose another with ps-set {} {property}", spec.app);
+    let from = spec.own_port(&slot.process_type).unwrap_or(spec.base_port);
+    let another = way_out(spec, slot);
     let port = port_by_place(spec, slot)
         .ok_or_else(|| format!("there is no port for {slot} from {from} on: {another}"))?;
     let is_same = |other: &Slot| other != slot && port_by_place(spec, other) == Some(port);
@@ -143,13 +147,26 @@ fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, Str
         return Err(format!("port {port} is that of {other} too: {another}"));
     }
     if others.contains(&port) {
-        return Err(format!("port {port} belongs to an instance of another app: {another}"));
+        return Err(of_another_app(spec, slot, port));
     }
     if is_free(port) {
         return Ok(port);
     }
     let end_that = if is_forbidden(port) { "" } else { "end that, or " };
     Err(format!("{}: {end_that}{another}", obstacle(port)))
+}
+
+fn of_another_app(spec: &Spec, slot: &Slot, port: u16) -> String {
+    format!("port {port} belongs to an instance of another app: {}", way_out(spec, slot))
+}
+
+/// What a person does about a port that was chosen for this slot.
+fn way_out(spec: &Spec, slot: &Slot) -> String {
+    let property = match spec.own_port(&slot.process_type) {
+        Some(_) => format!("{}.port", slot.process_type),
+        None => "port".to_owned(),
+    };
+    format!("choose another with ps-set {} {property}", spec.app)
 }
 
 /// The port that a person chose for the type, else the port computed from the base and the place of the type. `None` beyond

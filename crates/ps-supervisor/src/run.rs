@@ -18,6 +18,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use formation::{Exit, State};
+use jiff::Timestamp;
 use os_process::{Census, Tree};
 use ps_rollout::{Lane, Role};
 use rustix::process::Signal;
@@ -84,6 +85,8 @@ pub(crate) struct Run {
     /// The turn in which the tree was found empty for the first time.
     looked_empty: Option<u64>,
     changed: bool,
+    /// The state that its status had when it was told last, and since when.
+    told: (State, Timestamp),
     /// Its checks and its watchdog, if it has any.
     checking: Option<Box<Checking>>,
     /// The stop command, while it runs.
@@ -148,6 +151,7 @@ impl Run {
             orphaned: None,
             looked_empty: None,
             changed: true,
+            told: (status.state, status.since),
             checking: None,
             stop_command: None,
             has_new_main: false,
@@ -229,16 +233,24 @@ impl Run {
         self.state = RunState::Preparing;
     }
 
-    /// Starts the process as `spec` says, in its directory. `kept` is the port of the earlier run.
+    /// Starts the process as `spec` says, in its directory. The status of a job is given to `write` before that, so that no later
+    /// supervisor takes it for one that was not started.
     ///
     /// # Errors
     /// Why not; nothing of it lives then. After [`Obstacle::Place`] it can be started again.
     #[inline(never)]
-    pub(crate) fn start(&mut self, spec: &Spec, means: &mut Means) -> Result<(), Obstacle> {
+    pub(crate) fn start(
+        &mut self,
+        spec: &Spec,
+        means: &mut Means,
+        write: &mut dyn FnMut(&Status, &mut Means),
+    ) -> Result<(), Obstacle> {
         self.timer = None;
         self.changed = true;
         self.status.deaths.wait_until(None);
-        match self.launch(spec, means) {
+        let launched = self.launch(spec, means, write);
+        self.status.begins = false;
+        match launched {
             Ok(process) => {
                 self.status.process = Some(process.id().clone());
                 (self.status.reason, self.status.says) = (None, None);
@@ -336,7 +348,9 @@ impl Run {
         let main = self.process.as_ref().map(Process::pid);
         let now = Instant::now();
         match action {
-            RunAction::Nothing | RunAction::Tell => (),
+            RunAction::Nothing => (),
+            // One that has written nothing yet may do so when the disk is full. At its start there is no time for that.
+            RunAction::Tell => self.outputs.prepare_for_loss(),
             RunAction::Command => self.begin_stop_command(now, means),
             RunAction::Terminate => {
                 self.give_up_stop_command(means);

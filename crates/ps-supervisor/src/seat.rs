@@ -3,13 +3,14 @@
 //! handled by the run.
 
 mod beside;
+mod directories;
 mod held_back;
 mod scheduled;
 mod told;
 
 use std::collections::VecDeque;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use formation::{Exit, Slot, State};
@@ -27,6 +28,7 @@ use crate::spec::Spec;
 use crate::state::Place;
 use crate::status::{STATUS_FILE, Status};
 use crate::take_over::Found;
+use directories::directory_now;
 
 /// The place of one slot.
 #[derive(Debug)]
@@ -43,6 +45,8 @@ pub(crate) struct Seat {
     known: u64,
     /// Whether its run was started by an earlier supervisor that did not come to write that down.
     has_begun: bool,
+    /// Whether an earlier supervisor died as it was about to start its run, and nobody knows whether it did.
+    is_in_doubt: bool,
     timer: Option<Instant>,
     /// Where its status is in `state`.
     place: Place,
@@ -63,11 +67,23 @@ impl Seat {
     /// The seat of a slot, as an earlier supervisor left it.
     #[inline(never)]
     pub(crate) fn of(slot: Slot, directory: PathBuf, found: Found) -> Self {
-        let Found { held, side, current, beside, place, has_begun } = found;
+        let Found { held, side, current, beside, place, has_begun, is_in_doubt } = found;
         let known = current.number();
         let waits = current.status.deaths.waits(os_process::since_boot()).filter(|_| held == Held::Backoff);
         let timer = waits.map(|waits| Instant::now() + waits);
-        let mut seat = Self { slot, directory, held, side, current, beside, known, has_begun, timer, place };
+        let mut seat = Self {
+            slot,
+            directory,
+            held,
+            side,
+            current,
+            beside,
+            known,
+            has_begun,
+            is_in_doubt,
+            timer,
+            place,
+        };
         seat.show();
         seat
     }
@@ -153,7 +169,14 @@ impl Seat {
             self.current.succeed(number, means.new_tree(&self.slot, number));
         }
         let spec = means.spec.at(&directory);
-        match self.current.start(&spec, means) {
+        self.show();
+        let (slot, place) = (&self.directory, &mut self.place);
+        let mut write = |status: &Status, means: &mut Means| {
+            means.state.write(&means.service, place, status);
+            // Where that fails as well, the disk is full, and the job is started all the same.
+            let _ = status.write(slot);
+        };
+        match self.current.start(&spec, means, &mut write) {
             Ok(()) => {
                 let died = std::mem::replace(&mut self.known, self.current.number());
                 self.current.status.restarts += u32::from(is_again);
@@ -268,12 +291,6 @@ impl Seat {
             let state = alone(beside.state(), beside.cause);
             beside.show(state, role);
         }
-    }
-
-    /// The directory for a restart by the policy: that of the earlier run, if it still exists.
-    fn directory_again(&self, spec: &Spec) -> PathBuf {
-        let own = self.current.status.directory.clone().filter(|directory| directory.is_dir());
-        own.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
     }
 }
 
@@ -396,17 +413,6 @@ impl Seat {
             self.current.mark_changed();
         }
     }
-}
-
-/// The directory for a start that somebody asked for: the one that the verb resolved, if it still exists.
-fn directory_now(spec: &Spec) -> PathBuf {
-    let resolved = Some(spec.directory.clone()).filter(|directory| directory.is_dir());
-    resolved.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
-}
-
-/// The directory to which the path leads that was typed, if it leads to one.
-fn typed_directory(spec: &Spec) -> Option<PathBuf> {
-    spec.typed.as_ref()?.canonicalize().ok().filter(|directory: &PathBuf| Path::is_dir(directory))
 }
 
 /// The state that a slot shows.

@@ -33,6 +33,10 @@ const EXIT_FORMAT: u32 = 1;
 const LAST_LINES: usize = 10;
 
 /// The status of one run.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a field of the file, and earlier versions know three of them"
+)]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Status {
     /// The number of the format.
@@ -76,6 +80,10 @@ pub struct Status {
     /// Whether its process is a job: its end is final, even if nobody saw it.
     #[serde(default)]
     pub job: bool,
+    /// Whether the process of a job is about to be started. This is written before the start; whoever reads it does not know whether
+    /// there was one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub begins: bool,
     /// Whether its process ended by itself and only an explicit order starts it again.
     #[serde(default)]
     pub done: bool,
@@ -152,6 +160,7 @@ impl Status {
             limits: None,
             revision: 0,
             job: false,
+            begins: false,
             done: false,
             log: 0,
             log_segments: [0; 2],

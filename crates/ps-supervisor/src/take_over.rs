@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::time::Duration;
 
 use formation::{Exit, OutOfMemory, ProcessType, Slot, State};
 use os_process::{ProcessId, boot_id, since_boot};
@@ -31,6 +32,8 @@ pub(crate) struct Found {
     pub(crate) place: Place,
     /// Whether the run that fills the seat was started, and its supervisor did not come to write that down.
     pub(crate) has_begun: bool,
+    /// Whether nobody knows whether its run was started, which was about to be.
+    pub(crate) is_in_doubt: bool,
 }
 
 /// Examines a slot in its directory. `alive` are the numbers of runs that have a cgroup or processes; `pipe` is the output
@@ -68,13 +71,19 @@ pub(crate) fn find(
     let is_new = alive.is_empty() && (means.is_clear || !directory.exists());
     let is_unwritten = written.is_some_and(|written| written != number);
     let has_ended = is_unwritten && status::read_exit(&outputs.directory()).is_some();
+    let was_to_begin = status.begins;
     let (held, mut current) = begin(status, outputs, is_new, means);
+    let is_in_doubt = was_to_begin && current.process().is_none() && current.status.last_exit.is_none();
+    current.status.begins = false;
+    if let Some(course) = &mut current.status.course {
+        course.resume();
+    }
     let has_begun = is_unwritten && (held.is_occupied() || has_ended);
     if is_kept && file == earlier && earlier.as_ref() == Some(&current.status) {
         current.is_as_written();
     }
     let (side, beside) = others(slot, directory, runs, means);
-    Found { held, side, current, beside, place: place.unwrap_or_default(), has_begun }
+    Found { held, side, current, beside, place: place.unwrap_or_default(), has_begun, is_in_doubt }
 }
 
 /// Whether nothing is left of a run but its group, which is removed then. What was just started may not have entered it yet.
@@ -148,6 +157,9 @@ fn begin(mut status: Box<Status>, outputs: Outputs, is_new: bool, means: &mut Me
 /// The seat of a run whose process has ended.
 #[inline(never)]
 fn vacant(mut earlier: Box<Status>, directory: &Path, means: &Means) -> (Held, Box<Status>) {
+    if earlier.begins {
+        return begun_or_not(earlier, directory, means);
+    }
     // The exit may have been recorded beside the status, if the supervisor died between the two.
     let ended = earlier.process.clone().filter(|_| earlier.state != State::Stopping);
     let reaped = earlier.process.as_ref().and_then(Process::exit_of_child);
@@ -189,6 +201,29 @@ fn vacant(mut earlier: Box<Status>, directory: &Path, means: &Means) -> (Held, B
         + u32::from(exit.is_some() && decision == Some(AfterDeath::Again) && held == Held::Off);
     (earlier.process, earlier.last_exit, earlier.out_of_memory) = (None, last_exit, out_of_memory);
     (earlier.since, earlier.restarts, earlier.deaths) = (since, restarts, deaths);
+    (held, earlier)
+}
+
+/// The seat of a job that was about to be started when its supervisor died. It counts as one that ran and whose end nobody saw: what must not
+/// run twice is not started again.
+fn begun_or_not(mut earlier: Box<Status>, directory: &Path, means: &Means) -> (Held, Box<Status>) {
+    let exit = status::read_exit(directory);
+    let terms = Terms::of(&means.spec, &earlier.slot.process_type);
+    let mut deaths = earlier.deaths.clone().carried_on(boot_id());
+    let death = Death { lifetime: Duration::ZERO, at: since_boot(), exit, is_job: true, has_failed: false };
+    let held = match deaths.judge(&death, terms.rules()) {
+        AfterDeath::Rest => Held::Done,
+        AfterDeath::GiveUp => Held::Crashed,
+        AfterDeath::Again | AfterDeath::Await => Held::Off,
+    };
+    let unknown = format!(
+        "whether run {} ran is not known, because the supervisor was killed as it was about to start it: it is not run again",
+        earlier.run
+    );
+    if exit.is_none() {
+        earlier.note = Some(unknown);
+    }
+    (earlier.last_exit, earlier.since, earlier.deaths) = (exit, status::now(), deaths);
     (held, earlier)
 }
 

@@ -44,6 +44,9 @@ pub struct Course {
     /// The last time that was run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     last: Option<Timestamp>,
+    /// The time that is due and whose run was not begun yet: whoever saw that it is due may be dead by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    owed: Option<Timestamp>,
 }
 
 /// What is to be done at a moment.
@@ -70,7 +73,7 @@ impl Timetable {
 impl Course {
     /// The beginning: nothing of it has been run.
     pub fn begin(timetable: &Timetable, now: Timestamp) -> Self {
-        Self { of: timetable.name(), next: timetable.next(now), last: None }
+        Self { of: timetable.name(), next: timetable.next(now), last: None, owed: None }
     }
 
     /// The same, where it is of this timetable; else the beginning.
@@ -84,7 +87,7 @@ impl Course {
         self.next
     }
 
-    /// Says what is to be done now, and takes it for done.
+    /// Says what is to be done now. A run is owed until [`Course::settle`] says that it was seen to.
     pub fn look(&mut self, timetable: &Timetable, now: Timestamp) -> Due {
         if now < FIRST_TIME {
             return Due::NotYet;
@@ -97,9 +100,19 @@ impl Course {
         let recently = now.checked_sub(LATE).unwrap_or(Timestamp::MIN);
         let recent = if due < recently { timetable.next(recently) } else { Some(due) };
         let recent = recent.filter(|recent| *recent <= now);
-        self.last = recent.or(self.last);
+        (self.last, self.owed) = (recent.or(self.last), recent);
         self.next = self.reckon(timetable, now);
         recent.map_or(Due::Missed(due), Due::Run)
+    }
+
+    /// The run that was due is about to begin, or was left out.
+    pub fn settle(&mut self) {
+        self.owed = None;
+    }
+
+    /// Goes on where somebody died: the run that was due, and was not begun, is due again.
+    pub fn resume(&mut self) {
+        self.next = self.owed.take().or(self.next);
     }
 
     /// The time that was run last is one that was begun already: somebody else has seen to it.
@@ -263,6 +276,25 @@ mod tests {
         let zone = Timetable { zone: TimeZone::UTC, zone_name: "UTC".to_owned(), ..timetable("0 3 * * *") };
         for other in [timetable("0 4 * * *"), zone] {
             assert_eq!(course.clone().carried_on(&other, now), Course::begin(&other, now));
+        }
+    }
+
+    #[test]
+    fn a_run_that_was_due_and_not_begun_is_due_again_for_whoever_comes_next_or_was_missed() {
+        let daily = timetable("0 3 * * *");
+        let (begun, three) = (at("2026-06-01T00:00:00Z"), at("2026-06-01T01:00:00Z"));
+        for (later, due) in
+            [("2026-06-01T01:00:30Z", Due::Run(three)), ("2026-06-01T09:00:00Z", Due::Missed(three))]
+        {
+            let mut course = Course::begin(&daily, begun);
+            assert_eq!(course.look(&daily, three), Due::Run(three));
+            assert_eq!(course.look(&daily, three), Due::NotYet, "once for whoever lives on");
+            course.resume();
+            assert_eq!(course.look(&daily, at(later)), due);
+            course.settle();
+            course.resume();
+            assert_eq!(course.look(&daily, at(later)), Due::NotYet);
+            assert_eq!(course.next(), Some(at("2026-06-02T01:00:00Z")));
         }
     }
 

@@ -106,7 +106,7 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "what happens to output while the disk is full: it is dropped and counted, or the process that writes it waits"),
     row!("memory-max", memory_max, default: None,
         rule: "a whole number with k, m or g for KiB, MiB or GiB",
-        meaning: "how much memory all processes of an instance have together; beyond it the kernel kills",
+        meaning: "how much memory, swap included, all processes of an instance have together; beyond it the kernel kills",
         is_for_containers: true),
     row!("memory-restart", memory_restart, default: None,
         rule: "a whole number with k, m or g for KiB, MiB or GiB",

@@ -1,6 +1,6 @@
 //! `deploy`: a release that fails, a process that ends at once, a command that is not there: what ran before runs on.
 
-use crate::home::{Home, table};
+use crate::home::{Home, eventually, table};
 
 const GOOD: &str = "web: faultapp --tick 60\nworker: faultapp --tick 60\n";
 
@@ -130,4 +130,43 @@ fn a_release_whose_types_have_other_names_ends_what_ran_and_says_that_nothing_is
     assert_eq!(home.states("shop"), table(&[]));
     home.does(&["ps-scale", "shop", "api=1"]);
     assert_eq!(home.states("shop"), table(&[("api.1", "running")]));
+}
+
+#[test]
+fn a_first_deploy_says_of_each_instance_since_when_it_is_up() {
+    let home = Home::new();
+    let source = home.source("shop", "web: exec sleep 600\nslow: exec sleep 600\n");
+    let checks = r#"{"healthchecks": {"slow": [{"type": "startup", "command": ["test", "-e", "go"], "wait": 1, "attempts": 100}]}}"#;
+    home.write("shop/app.json", checks);
+    let since = |slot: &str| {
+        let rows = home.status("shop").into_iter();
+        let row = rows.into_iter().find(|row| crate::home::slot(row) == slot && row["state"] == "running");
+        row.map(|row| row["since"].as_str().expect("a time").to_owned())
+    };
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "slow=1"]);
+    let early = eventually("web is up", || {
+        if home.path("home/shop").exists() {
+            since("web.1").ok_or_else(String::new)
+        } else {
+            Err(String::new())
+        }
+    });
+    home.write("shop/go", "");
+    assert_eq!(deploy.ended().status, Some(0));
+    let [web, slow] = ["web.1", "slow.1"].map(|slot| since(slot).expect("it is up"));
+    assert!(web == early && web < slow, "{early} {web} {slow}");
+    // A supervisor that takes over has not seen it come up, and changes nothing of that.
+    home.does(&["ps-set", "shop", "slow.schedule", "0 0 29 2 *"]);
+    home.does(&["ps-lifecycle", "converge", "shop"]);
+    let of_slow = || home.status("shop").into_iter().find(|row| crate::home::slot(row) == "slow.1");
+    let waits = eventually("it waits for its time", || match of_slow() {
+        Some(row) if row["state"] == "scheduled" => Ok(row["since"].clone()),
+        row => Err(format!("{row:?}")),
+    });
+    for supervisor in home.supervisors() {
+        rustix::process::kill_process(supervisor, rustix::process::Signal::KILL).expect("it is ours");
+    }
+    home.does(&["ps-lifecycle", "start", "shop", "web"]);
+    assert_eq!(since("web.1"), Some(web));
+    assert_eq!(of_slow().map(|row| row["since"].clone()), Some(waits));
 }

@@ -135,3 +135,33 @@ fn a_crash_restart_finds_its_port_taken_and_says_so_in_status() {
         if is_moved && note.contains(&held.to_string()) { Ok(()) } else { Err(row.to_string()) }
     });
 }
+
+#[test]
+fn of_two_apps_that_are_given_one_port_and_restarted_at_once_one_gets_it_and_the_other_runs_on() {
+    let _listening = listening();
+    let home = Home::new();
+    for app in ["one", "other"] {
+        let source = home.source(app, "web: faultapp --listen $PORT\n");
+        std::fs::create_dir_all(home.path("home").join(app)).expect("made");
+        home.does(&["ps-set", app, "port", &some_port().to_string()]);
+        home.does(&["ps-lifecycle", "deploy", app, "--dir", &source, "--scale", "web=1"]);
+    }
+    let wanted = some_port();
+    let before = ["one", "other"].map(|app| (app, home.pids(app), port(&home, app, 0)));
+    for app in ["one", "other"] {
+        home.does(&["ps-set", app, "port", &wanted.to_string()]);
+    }
+    let restarts = ["one", "other"].map(|app| home.start(&["ps-lifecycle", "restart", app]));
+    let ran = restarts.map(crate::program::Running::ended);
+    let losers: Vec<usize> = (0..2).filter(|index| ran[*index].status != Some(0)).collect();
+    assert_eq!(losers.len(), 1, "{ran:?}");
+    let (app, pids, kept) = &before[losers[0]];
+    assert!(ran[losers[0]].stderr.contains(&wanted.to_string()), "{ran:?}");
+    assert_eq!((&home.pids(app), port(&home, app, 0)), (pids, *kept), "it was not touched");
+    let winner = before[1 - losers[0]].0;
+    assert_eq!(port(&home, winner, 0), wanted);
+    // Once it is free, it is to be had.
+    home.does(&["ps-lifecycle", "destroy", winner]);
+    home.does(&["ps-lifecycle", "restart", app]);
+    assert_eq!(port(&home, app, 0), wanted);
+}

@@ -80,6 +80,10 @@ impl Service {
         self.directory.path()
     }
 
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
     pub(crate) fn rewrite(&mut self, change: impl FnOnce(&mut Spec)) {
         change(&mut self.spec);
         fs::write(self.path().join(SPEC_FILE), serde_json::to_vec(&self.spec).expect("plain data"))

@@ -6,8 +6,9 @@ use std::fs;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use formation::Exit;
-use ps_supervisor::Status;
+use formation::{Exit, State};
+use jiff::{SignedDuration, Timestamp};
+use ps_supervisor::{Client, Status};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::service::{Service, eventually};
@@ -123,22 +124,149 @@ fn look(service: &Service, name: &str, k: usize) {
     assert!(matches!(known, None | Some(Exit::Code(7))), "killed at {name} {k}: {known:?}");
 }
 
+fn has_strace() -> bool {
+    let strace = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
+    let works = strace.is_ok_and(|status| status.success());
+    if !works {
+        skipped::skip("no sweep without strace (scripts/setup installs it)");
+    }
+    works
+}
+
+fn is_long() -> bool {
+    std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1")
+}
+
 #[test]
 fn a_supervisor_that_is_killed_between_two_runs_leaves_one_and_no_end_that_never_was() {
-    let strace = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
-    if !strace.is_ok_and(|status| status.success()) {
-        return skipped::skip("no sweep without strace (scripts/setup installs it)");
+    if !has_strace() {
+        return;
     }
     let mut service = mayfly();
     service.start();
     let calls = calls(&service);
     let points: Vec<(&String, usize)> =
         calls.iter().flat_map(|(name, times)| (1..=*times).map(move |k| (name, k))).collect();
-    let is_long = std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1");
-    let every = if is_long { 1 } else { (points.len() / 3).max(1) };
+    let every = if is_long() { 1 } else { (points.len() / 3).max(1) };
     for (name, k) in points.iter().step_by(every) {
         kill_at(&mut service, name, *k);
     }
     // The moment in which it once took what it had just started for a second run: that was not written down yet.
     kill_at(&mut service, "fchdir", 1);
+}
+
+/// It is over at once: nothing but what it wrote says that it ran. What lies in a pipe when nobody has that open any more is gone, so it
+/// writes into a file.
+const JOB: &str = "echo ran >>ran";
+/// A schedule that no test lives to see.
+const NEVER_HERE: &str = "0 0 29 2 *";
+/// In a plain run the supervisor is killed at so many steps before the fork, and behind it.
+const AROUND_THE_FORK: usize = 5;
+
+/// A job that is started with its supervisor, because it is wanted.
+fn wanted_job() -> Service {
+    let service = Service::new(&[("job", JOB, 1)]).with(|spec| {
+        spec.restart_policy = "no".parse().expect("a policy");
+    });
+    let spec = serde_json::to_vec(&service.spec()).expect("plain data");
+    fs::write(service.path().join(ps_supervisor::SPEC_FILE), spec).expect("written");
+    service
+}
+
+/// A job by schedule that became due a moment ago, while no supervisor lived.
+fn due_job() -> Service {
+    let mut service = Service::new(&[("job", JOB, 1)]).with(|spec| {
+        let settings = format!("{{\"schedule\":\"{NEVER_HERE}\",\"schedule-zone\":\"UTC\"}}");
+        spec.processes[0].settings = serde_json::from_str(&settings).expect("settings");
+    });
+    service.start();
+    service.await_status("job.1", "waits for its time", |status| status.state == State::Scheduled);
+    service.kill_supervisor();
+    let path = service.path().join("job.1/status.json");
+    let mut status: serde_json::Value =
+        serde_json::from_slice(&fs::read(&path).expect("a status")).expect("JSON");
+    let now = Timestamp::now() - SignedDuration::from_secs(5);
+    status["schedule"]["next"] = now.to_string().into();
+    fs::write(&path, status.to_string()).expect("written");
+    fs::remove_file(service.path().join("state")).expect("it was there");
+    service
+}
+
+/// Has a supervisor run under strace with these options until it is killed, or the job is over.
+fn run_traced(service: &Service, options: &[String]) {
+    let supervisor = service.command();
+    let mut strace = Command::new("strace");
+    strace.arg("-qq").args(options).arg("-o").arg(service.path().join("strace"));
+    strace.arg(supervisor.get_program()).args(supervisor.get_args());
+    strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = strace.spawn().expect("strace starts");
+    eventually("it is killed, or the job is over", || {
+        let is_over = child.try_wait().expect("it is ours").is_some();
+        (is_over || (runs(service) > 0 && is_at_rest(service))).then_some(())
+    });
+    let supervisor = Client::connect(service.path()).ok().and_then(|client| client.supervisor());
+    if let Some(pid) = supervisor.and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+    let _ = child.wait();
+}
+
+/// How often the job ran.
+fn runs(service: &Service) -> usize {
+    fs::read_to_string(service.path().join("ran")).unwrap_or_default().lines().count()
+}
+
+fn is_at_rest(service: &Service) -> bool {
+    service.status("job.1").is_some_and(|status| {
+        status.process.is_none() && matches!(status.state, State::Stopped | State::Scheduled)
+    })
+}
+
+/// Kills the supervisor of such a job at each of its steps around the start; what its successor makes of it.
+fn runs_once_at_most(job: impl Fn() -> Service) {
+    if !has_strace() {
+        return;
+    }
+    let service = job();
+    run_traced(&service, &[format!("-etrace={}", STEPS.join(","))]);
+    assert_eq!(runs(&service), 1, "nobody was killed too early");
+    let log = fs::read_to_string(service.path().join("strace")).expect("a log");
+    let (mut calls, mut points) = (BTreeMap::new(), Vec::new());
+    for (name, _) in log.lines().filter_map(|line| line.split_once('(')) {
+        let times: &mut usize = calls.entry(name.to_owned()).or_default();
+        *times += 1;
+        points.push((name.to_owned(), *times));
+    }
+    let is_fork = |(name, _): &(String, usize)| matches!(name.as_str(), "clone" | "clone3" | "vfork");
+    let fork = points.iter().position(is_fork).expect("it forks");
+    let near = fork.saturating_sub(AROUND_THE_FORK)..fork + AROUND_THE_FORK;
+    let points = points.into_iter().enumerate().filter(|(index, _)| is_long() || near.contains(index));
+    let (mut ran, mut left_out) = (0, 0);
+    for (_, (name, k)) in points {
+        let mut service = job();
+        run_traced(&service, &[format!("-etrace={name}"), format!("-einject={name}:signal=KILL:when={k}")]);
+        service.start_as_it_is();
+        let over = eventually("it is known what became of the job", || {
+            let status = service.status("job.1").filter(|_| is_at_rest(&service))?;
+            let is_told = status.note.as_ref().is_some_and(|note| note.contains("is not known"));
+            (is_told || runs(&service) > 0).then_some(is_told)
+        });
+        let times = runs(&service);
+        assert!(times <= 1, "killed at {name} {k}: it ran {times} times");
+        assert!(over || times == 1, "killed at {name} {k}: it did not run, and nothing is said of that");
+        (ran, left_out) = (ran + times, left_out + usize::from(times == 0));
+        service.signal(Signal::TERM);
+        service.await_end();
+    }
+    assert!(ran > 0, "{ran} ran, {left_out} were left out");
+}
+
+#[test]
+fn a_job_whose_supervisor_is_killed_as_it_starts_it_runs_once_at_most() {
+    runs_once_at_most(wanted_job);
+}
+
+#[test]
+fn a_run_by_schedule_whose_supervisor_is_killed_as_it_starts_it_runs_once_at_most() {
+    runs_once_at_most(due_job);
 }

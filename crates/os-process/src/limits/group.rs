@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::memory::MemoryGroup;
-use super::{Controller, Lack, Limits};
+use super::{Controller, Lack, Limits, swap};
 use crate::cgroup::PROCESSES;
 
 /// The period in which CPU time is counted, in microseconds; a thousandth of a CPU is a thousandth of it.
@@ -16,6 +16,8 @@ pub struct LimitGroup {
     memory: Option<MemoryGroup>,
     /// Those of version 1: the tree does not live in them by itself.
     own: Vec<PathBuf>,
+    /// Whether the kernel may move its memory to the swap space, beyond its limit.
+    leaves_swap: bool,
 }
 
 impl LimitGroup {
@@ -35,6 +37,10 @@ impl LimitGroup {
             let _ = fs::remove_dir(&directory);
         }
         written?;
+        if let Some((file, value)) = swap_order(controller, is_v2, limits) {
+            // A kernel that counts no swap has no such file.
+            self.leaves_swap = fs::write(directory.join(file), value).is_err() && swap::is_on();
+        }
         self.take_over(controller, directory, is_v2);
         Ok(())
     }
@@ -52,6 +58,11 @@ impl LimitGroup {
     /// What tells of its memory.
     pub fn memory(&self) -> Option<&MemoryGroup> {
         self.memory.as_ref()
+    }
+
+    /// Whether its limit of memory does not hold for swap, of which the machine has some.
+    pub fn leaves_swap(&self) -> bool {
+        self.leaves_swap
     }
 
     /// The files into which a process writes `0` to be limited, beside that of the group it lives in.
@@ -91,6 +102,13 @@ fn orders(controller: Controller, is_v2: bool, limits: &Limits) -> Vec<(&'static
     }
 }
 
+/// The same for what lies in the swap space. In version 1 a limit of both together is set, in version 2 there is one of swap alone:
+/// either way a tree has as much of both as it has memory.
+fn swap_order(controller: Controller, is_v2: bool, limits: &Limits) -> Option<(&'static str, String)> {
+    let bytes = limits.memory.filter(|_| controller == Controller::Memory)?;
+    Some(if is_v2 { (swap::OF_V2, "0".to_owned()) } else { (swap::OF_V1, bytes.to_string()) })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +125,10 @@ mod tests {
         assert_eq!(orders(Controller::Cpu, true), "cpu.max = 125000 100000");
         assert_eq!(orders(Controller::Cpu, false), "cpu.cfs_period_us = 100000, cpu.cfs_quota_us = 125000");
         assert_eq!([true, false].map(|is_v2| orders(Controller::Pids, is_v2)), ["pids.max = 7"; 2]);
+        let of_swap = |controller, is_v2| swap_order(controller, is_v2, &limits);
+        assert_eq!(of_swap(Controller::Memory, true), Some(("memory.swap.max", "0".to_owned())));
+        let of_both = Some(("memory.memsw.limit_in_bytes", "1048576".to_owned()));
+        assert_eq!(of_swap(Controller::Memory, false), of_both);
+        assert_eq!(of_swap(Controller::Cpu, true), None);
     }
 }

@@ -40,8 +40,11 @@ impl MemoryGroup {
         if self.is_v2 {
             return number(&self.path.join("memory.events"), "oom").unwrap_or(0) > 0;
         }
-        let failed = fs::read_to_string(self.path.join("memory.failcnt")).unwrap_or_default();
-        failed.trim().parse::<u64>().is_ok_and(|times| times > 0)
+        // Where memory and swap have one limit together, that one is reached.
+        ["memory.failcnt", "memory.memsw.failcnt"].into_iter().any(|file| {
+            let failed = fs::read_to_string(self.path.join(file)).unwrap_or_default();
+            failed.trim().parse::<u64>().is_ok_and(|times| times > 0)
+        })
     }
 
     /// How much it uses that the kernel could not take back, in bytes: what it keeps of files is left out.
@@ -151,6 +154,9 @@ mod tests {
             &[("memory.oom_control", control), ("memory.stat", stat), ("memory.failcnt", "0\n")],
         );
         assert_eq!((v1.kills(), v1.has_reached_limit(), v1.used()), (1, false, Some(77)));
+        let both = [("memory.failcnt", "0\n"), ("memory.memsw.failcnt", "3\n")];
+        let (_kept, v1) = group(false, &both);
+        assert!(v1.has_reached_limit());
         let (_kept, gone) = group(true, &[]);
         assert_eq!((gone.kills(), gone.has_reached_limit(), gone.used()), (0, false, None));
     }

@@ -1,6 +1,6 @@
-//! What makes the processes of a foreground ready, so that it can be said of each: the startup checks of app.json, its port, or its own
-//! word, as in a deploy. Who looks on decides what follows, perhaps with a debugger: nothing is ended for it, and nothing is
-//! asked once it is ready.
+//! What makes the processes of a foreground ready, and how they are watched afterwards, so that it can be said of each: by the checks of
+//! app.json, its port, or its own word, as in a deploy. Nothing is ended because it is not ready in time: somebody may look at it in a
+//! debugger. What fails its liveness check is ended where its restart policy starts it again.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,9 @@ use anyhow::{Context, Result};
 use app_json::AppJson;
 use formation::{Slot, State};
 use procfile::Procfile;
-use ps_release::{Checks, Process, checks};
-use ps_supervisor::{Health, NOT_READY, Ready, Spec, Status};
+use ps_release::{Process, checks};
+use ps_supervisor::{Health, Ready, Spec, Status, TOLD};
+use type_settings::Whole;
 
 use super::counts::APP_JSON;
 
@@ -30,8 +31,8 @@ fn of_process(process: Process) -> Health {
     Health {
         ready: process.ready().into(),
         deadline: Some(process.deadline()),
-        checks: Checks { startup: process.checks.startup, ..Checks::default() },
-        watchdog: None,
+        checks: process.checks,
+        watchdog: process.settings.watchdog_seconds.map(Whole::seconds),
         only_tells: true,
     }
 }
@@ -46,11 +47,12 @@ impl Readiness {
     pub(crate) fn news(&mut self, spec: &Spec, status: &Status) -> Option<String> {
         let pid = status.process.as_ref()?.pid;
         let health = spec.process(&status.slot.process_type)?.health.as_ref()?;
-        let is_asked = health.ready != Ready::Alive || !health.checks.startup.is_empty();
-        let late = status.note.as_ref().filter(|note| note.starts_with(NOT_READY));
-        let text = match (status.state, late) {
-            (State::Starting, _) => status.reason.clone()?,
-            (State::Running, Some(late)) => late.clone(),
+        let is_asked = health.ready != Ready::Alive || health.checks.are_any();
+        let told = status.note.as_ref().filter(|note| is_told(note));
+        let text = match (status.state, told) {
+            (State::Starting | State::Unready, _) => status.reason.clone()?,
+            (State::Stopping, _) => status.reason.clone().filter(|reason| is_told(reason))?,
+            (State::Running, Some(told)) => told.clone(),
             (State::Running, None) => ready(health, status),
             _ => return None,
         };
@@ -58,6 +60,11 @@ impl Readiness {
         let is_news = is_asked && self.0.insert(status.slot.clone(), said.clone()) != Some(said);
         is_news.then_some(text)
     }
+}
+
+/// Whether a sentence says what the checks of an instance have found.
+fn is_told(text: &str) -> bool {
+    TOLD.iter().any(|begin| text.starts_with(begin))
 }
 
 fn ready(health: &Health, status: &Status) -> String {

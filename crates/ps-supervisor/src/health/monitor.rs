@@ -10,7 +10,7 @@ use ps_probe::{Ask, Check};
 use super::asked::Asked;
 use super::command::Killer;
 use super::round::Round;
-use super::{Health, LEAST_LIFE, NOT_READY, Ready};
+use super::{Health, LEAST_LIFE, NOT_READY, Ready, WARNING};
 use crate::run_table::RunState;
 
 /// The deadline of one wait for a port. It is long because the start as a whole has a deadline of its own.
@@ -284,7 +284,7 @@ impl Startup {
                     if !round.check().only_warns {
                         return vec![Finding::NotReady(failure)];
                     }
-                    findings.push(Finding::Warning(format!("warning: {failure}")));
+                    findings.push(Finding::Warning(format!("{WARNING}{failure}")));
                     self.rounds.pop_front();
                 }
             }
@@ -347,7 +347,7 @@ impl RepeatedCheck {
         }
         failures.extend(command_of(self.round.check()));
         Some(match (self.round.check().only_warns, self.is_liveness) {
-            (true, _) => Finding::Warning(format!("warning: {failure}")),
+            (true, _) => Finding::Warning(format!("{WARNING}{failure}")),
             (false, true) => Finding::Unhealthy(failure),
             (false, false) => Finding::Unready(failure),
         })

@@ -1,5 +1,5 @@
 //! `ports.json`: the ports that the slots of one app keep. That of the own lane is kept from start to start, that of the
-//! second lane while a run uses it. The file is written once a turn, before other apps may choose, so a start of 300
+//! second lane while a run uses it, and the next one of the own lane from the beginning of a rollout until it is over. The file is written once a turn, before other apps may choose, so a start of 300
 //! instances writes one file.
 //!
 //! Earlier versions kept each port in a file of its own, `port` and `second-port` in the slot's directory. They are read if
@@ -39,6 +39,9 @@ struct Ports {
     own: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     second: Option<u16>,
+    /// That of the own lane once the rollout that is under way has come so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    next: Option<u16>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -83,9 +86,22 @@ impl Kept {
         }
     }
 
+    /// Records the port that a slot is going to have.
+    pub(super) fn reserve(&mut self, slot: &Slot, port: u16) {
+        self.ports.entry(slot.clone()).or_default().next = Some(port);
+        self.is_unwritten = true;
+    }
+
+    /// No slot is going to have another port.
+    pub(super) fn give_back_reserved(&mut self) {
+        for ports in self.ports.values_mut() {
+            self.is_unwritten |= ports.next.take().is_some();
+        }
+    }
+
     /// Every port.
     pub(super) fn all(&self) -> impl Iterator<Item = u16> {
-        self.ports.values().flat_map(|ports| [ports.own, ports.second]).flatten()
+        self.ports.values().flat_map(|ports| [ports.own, ports.second, ports.next]).flatten()
     }
 
     /// Writes changes to disk. If that fails, for example on a full disk, the next start chooses again.

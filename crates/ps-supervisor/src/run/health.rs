@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
 use env_files::Environment;
-use formation::Exit;
+use formation::{Exit, RestartPolicy};
 use os_process::{Census, ProcessId};
 use ps_rollout::Role;
 
@@ -12,7 +12,9 @@ use super::Run;
 use super::checking::Checking;
 use super::end::{Cause, Failing};
 use crate::confinement::Confinement;
-use crate::health::{Asked, CommandTry, Finding, Health, Killer, Monitor, Notice, Runner, Surroundings};
+use crate::health::{
+    Asked, CommandTry, Finding, Health, Killer, Monitor, Notice, Runner, SILENT, Surroundings, UNHEALTHY,
+};
 use crate::means::Means;
 use crate::news::News;
 use crate::process::Process;
@@ -136,9 +138,24 @@ impl Run {
                 *place = Some(reason);
             }
             Finding::NotReady(reason) => self.fail(Failing::NotReady, &reason, means),
+            Finding::Unhealthy(reason) if self.is_only_told_of(means) => {
+                self.status.note = Some(format!("{UNHEALTHY}{reason}"));
+                self.changed = true;
+            }
+            Finding::Silent(reason) if self.is_only_told_of(means) => {
+                self.status.note = Some(format!("{SILENT}{reason}"));
+                self.changed = true;
+            }
             Finding::Unhealthy(reason) => self.fail(Failing::Unhealthy, &reason, means),
             Finding::Silent(reason) => self.fail(Failing::Watchdog, &reason, means),
         }
+    }
+
+    /// Whether it runs on where a liveness check has failed.
+    fn is_only_told_of(&self, means: &Means) -> bool {
+        let process_type = &self.status.slot.process_type;
+        let health = means.spec.process(process_type).and_then(|process| process.health.as_ref());
+        health.is_some_and(|health| health.only_tells) && means.spec.policy(process_type) == RestartPolicy::No
     }
 
     /// The run failed a check. If it is the new run of a rollout, the rollout decides; any other one is ended.

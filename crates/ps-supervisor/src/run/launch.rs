@@ -15,7 +15,12 @@ use crate::status::Status;
 
 impl Run {
     #[inline(never)]
-    pub(super) fn launch(&mut self, spec: &Spec, means: &mut Means) -> Result<Process, Obstacle> {
+    pub(super) fn launch(
+        &mut self,
+        spec: &Spec,
+        means: &mut Means,
+        write: &mut dyn FnMut(&Status, &mut Means),
+    ) -> Result<Process, Obstacle> {
         self.outputs.drain();
         let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
         self.status.revision = spec.revision;
@@ -35,6 +40,9 @@ impl Run {
         let environment = means.environments.of(spec, slot, self.status.port).map_err(Obstacle::Refused)?;
         let environment = self.told_where(environment, spec, means).map_err(Obstacle::Refused)?;
         self.limit(spec, means).map_err(Obstacle::Refused)?;
+        if self.status.job {
+            self.intend(means, write);
+        }
         let slot = &self.status.slot;
         let closed = || Obstacle::Place("its output is not open".to_owned());
         let output = self.outputs.output().ok_or_else(closed)?;
@@ -61,6 +69,16 @@ impl Run {
                 Err(Obstacle::Refused(format!("bring {} into its cgroup: {error}", self.status.slot)))
             }
         }
+    }
+
+    /// Writes down that a job is about to be started. The supervisor may be killed between the start and its record, and the job may have
+    /// ended by the time that anybody looks: then nothing else would say that it ran.
+    fn intend(&mut self, means: &mut Means, write: &mut dyn FnMut(&Status, &mut Means)) {
+        self.status.begins = true;
+        if let Some(course) = &mut self.status.course {
+            course.settle();
+        }
+        write(&self.status, means);
     }
 
     /// Makes ready what its process may use of the machine.

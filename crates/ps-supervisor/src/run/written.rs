@@ -15,7 +15,9 @@ impl Run {
     /// Sets the state and the role that files and terminals show.
     pub(crate) fn show(&mut self, state: State, role: Role) {
         if self.status.state != state {
-            self.status.since = status::now();
+            // Nobody was told of a state that came and went within a turn.
+            let (told, since) = self.told;
+            self.status.since = if state == told { since } else { status::now() };
             self.status.state = state;
             self.changed = true;
         }
@@ -49,6 +51,7 @@ impl Run {
         if !std::mem::take(&mut self.changed) {
             return None;
         }
+        self.told = (self.status.state, self.status.since);
         // A status that cannot be written must not stop the processes: clients are told, and it is written later.
         let of_slot = slot.map_or(Ok(()), |slot| self.status.write(slot));
         // While it fills the slot, the slot's own file says all the rest.

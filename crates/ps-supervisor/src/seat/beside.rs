@@ -2,7 +2,8 @@
 
 use ps_rollout::Role;
 
-use super::{Order, Seat, directory_now};
+use super::directories::directory_now;
+use super::{Order, Seat};
 use crate::means::Means;
 use crate::news::News;
 use crate::restart::Deaths;
@@ -93,7 +94,8 @@ impl Seat {
         let mut run = Run::new(&self.directory, status, means);
         run.terms = Some(Terms::of(order.spec, &self.slot.process_type));
         let spec = order.spec.at(&directory_now(order.spec));
-        let news = match run.start(&spec, means) {
+        // It is in `rollout.json` that it was to be started.
+        let news = match run.start(&spec, means, &mut |_, _| ()) {
             Ok(()) => News::Started,
             Err(Obstacle::Place(reason) | Obstacle::Refused(reason)) => News::Refused(reason),
         };

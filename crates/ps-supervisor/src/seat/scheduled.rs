@@ -51,6 +51,21 @@ impl Seat {
         due
     }
 
+    /// The run that was due is left out, or begins elsewhere: that is written down before.
+    pub(crate) fn settle_course(&mut self, means: &mut Means) {
+        if let Some(course) = &mut self.current.status.course {
+            course.settle();
+            self.current.mark_changed();
+            self.take_change(means);
+            self.current.mark_changed();
+        }
+    }
+
+    /// The run of which nobody knows whether an earlier supervisor has started it. It is told once.
+    pub(crate) fn take_doubt(&mut self) -> Option<String> {
+        std::mem::take(&mut self.is_in_doubt).then(|| self.current.status.note.clone()).flatten()
+    }
+
     /// The next time at which it is due.
     pub(crate) fn next_time(&self) -> Option<Timestamp> {
         self.current.status.course.as_ref().and_then(Course::next)

@@ -9,6 +9,7 @@ use ps_rollout::{Action, Condition, Event, Lane, Observed, Present, Revision, Ru
 use super::Supervisor;
 use super::runs::RunView;
 use crate::control::Message;
+use crate::ports;
 use crate::revision::{self, Next};
 use crate::rollout::{self, Carried, Left, Stage};
 use crate::run_table::RunState;
@@ -28,13 +29,17 @@ impl Supervisor {
             return Err("everything is being ended: nothing can be rolled out".to_owned());
         }
         let next = Next::read(&self.service).map_err(|error| error.to_string())?;
+        ports::reserve(&next.spec, slots.iter(), &self.service, &mut self.means.claims)?;
         let order = rollout::Order {
             fresh: slots.into_iter().collect(),
             present: self.present(),
             next_number: self.next_run_number(),
         };
-        let carried = Carried::new(&self.service, next, order);
-        self.rollout = Some(carried.map_err(|error| format!("write down the rollout: {error}"))?);
+        let carried = Carried::new(&self.service, next, order).map_err(|error| {
+            self.give_back_ports();
+            format!("write down the rollout: {error}")
+        })?;
+        self.rollout = Some(carried);
         self.listen_to_runs(true);
         self.carry_on();
         Ok(())
@@ -82,6 +87,7 @@ impl Supervisor {
             Left::Unreadable => rollout::forget(&self.service),
             Left::Nothing => (),
         }
+        self.give_back_ports();
         self.dismiss_all();
         false
     }
@@ -122,6 +128,7 @@ impl Supervisor {
     fn conclude_rollout(&mut self) {
         let Some(carried) = self.rollout.as_mut().filter(|carried| carried.is_over()) else { return };
         carried.is_concluded = true;
+        self.give_back_ports();
         self.listen_to_runs(false);
         self.conclude_refresh();
         if self.server.has_watchers() {
@@ -150,9 +157,14 @@ impl Supervisor {
     /// Drops the rollout at the supervisor's end. The next supervisor starts with the spec that is there.
     pub(crate) fn give_up_rollout(&mut self) {
         if self.rollout.is_some() {
+            self.give_back_ports();
             self.listen_to_runs(false);
             self.forget_rollout();
         }
+    }
+
+    fn give_back_ports(&mut self) {
+        ports::give_back_reserved(&self.service, &mut self.means.claims);
     }
 
     /// A client has been told the outcome.

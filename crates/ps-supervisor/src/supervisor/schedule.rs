@@ -92,6 +92,9 @@ impl Supervisor {
     }
 
     fn look_at_slot(&mut self, slot: &Slot, now: Timestamp) {
+        if let Some(doubt) = self.seats.get_mut(slot).and_then(Seat::take_doubt) {
+            self.tell_due(slot, doubt);
+        }
         let Some(rule) = self.clock.as_ref().and_then(|clock| clock.rule(&slot.process_type)) else { return };
         let Some(seat) = self.seats.get_mut(slot) else { return };
         let (overlap, missed) = (rule.overlap, rule.missed);
@@ -119,8 +122,12 @@ impl Supervisor {
         match overlap {
             _ if !seat.is_filled() => seat.handle(Event::Fire, &mut self.means),
             Overlap::Replace => seat.handle(Event::Restart, &mut self.means),
-            Overlap::Allow => self.fire_beside(slot),
+            Overlap::Allow => {
+                seat.settle_course(&mut self.means);
+                self.fire_beside(slot);
+            }
             Overlap::Forbid => {
+                seat.settle_course(&mut self.means);
                 let run = seat.known();
                 seat.note(&format!("a run that was due was left out, because run {run} still ran"));
             }

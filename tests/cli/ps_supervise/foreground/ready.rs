@@ -48,3 +48,29 @@ fn what_is_not_ready_in_time_is_told_and_runs_on() {
     let ended = running.end();
     assert!(!ended.err.contains("starts again") && ended.status.success(), "{}", ended.err);
 }
+
+#[test]
+fn what_fails_its_liveness_check_is_started_again_and_what_nobody_starts_again_is_told_of() {
+    let app_json = r#"{"formation": {"job": {"restart_policy": "no"}}, "healthchecks": {
+        "worker": [{"type": "liveness", "command": ["test", "-e", "alive"], "attempts": 2, "wait": 1}],
+        "job": [{"type": "liveness", "command": ["test", "-e", "alive"], "attempts": 2, "wait": 1}],
+        "clock": [{"type": "readiness", "command": ["test", "-e", "alive"], "attempts": 2, "wait": 1}]
+    }}"#;
+    let procfile = "worker: exec sleep 1000\njob: exec sleep 1000\nclock: exec sleep 1000\n";
+    let source = Source::new(procfile).file("app.json", app_json).file("alive", "");
+    let running = source.start(&["--port", &free_port(), "--no-color"]);
+    for name in ["worker.1", "job.1   ", "clock.1 "] {
+        running.await_err(&format!("{name} | ready\n"));
+    }
+    fs::remove_file(source.path().join("alive")).expect("it was there");
+    running.await_err("worker.1 | unhealthy: did not pass the check `test -e alive`");
+    running.await_err("worker.1 | ended by SIGTERM, starts again");
+    running.await_err("job.1    | unhealthy: did not pass the check `test -e alive`");
+    running.await_err("clock.1  | not ready: did not pass the check `test -e alive`");
+    fs::write(source.path().join("alive"), "").expect("written");
+    running.await_err("clock.1  | ready\n");
+    running.signal(Signal::INT);
+    let ended = running.end();
+    assert!(!ended.err.contains("job.1    | ended by SIGTERM, starts"), "{}", ended.err);
+    assert!(ended.status.success(), "{}", ended.err);
+}
