@@ -4,6 +4,7 @@
 
 pub mod evidence;
 pub mod fifo_log;
+pub mod part;
 pub mod processes;
 pub mod traffic;
 pub mod world;

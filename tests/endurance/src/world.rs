@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::net::TcpListener;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -14,10 +16,28 @@ use tempfile::TempDir;
 
 use crate::processes::{self, until};
 
+/// A base below which each type of an app here has its ports. It lies where neither the kernel chooses ports for connections nor a
+/// supervisor spare ones, because an app with thousands of deaths would meet one of those.
 fn port_of_its_own() -> Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    let is_free = |port| TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok();
+    let ports =
+        |base: u16| (0..TYPES).flat_map(move |place| (0..INSTANCES).map(move |n| base + 100 * place + n));
+    let bases = (0..TRIES)
+        .map(|_| BASES.start + u16::try_from(chance() % u64::from(BASES.end - BASES.start)).unwrap_or(0));
+    let found = bases.into_iter().find(|base| ports(*base).all(is_free));
+    found.context("no ports are free")
 }
 
+/// A number that nobody foresees.
+fn chance() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+const BASES: Range<u16> = 10_000..19_000;
+const TRIES: usize = 1000;
+/// No app here has more of them.
+const TYPES: u16 = 5;
+const INSTANCES: u16 = 10;
 /// What should come by itself comes within so long.
 const SOON: Duration = Duration::from_secs(20);
 
@@ -63,16 +83,21 @@ impl World {
         Ok(String::from_utf8_lossy(&ran.stdout).into_owned())
     }
 
-    /// Deploys an app from this Procfile, with so many of each type (`web=1`).
+    /// Deploys an app from this Procfile, with so many of each type (`web=1`), 10 of each at most.
     pub fn deploy(&self, app: &str, procfile: &str, counts: &[&str]) -> Result<()> {
-        let source = self.path(&format!("source-{app}"));
-        fs::create_dir_all(&source)?;
-        fs::write(source.join("Procfile"), procfile)?;
         if !self.path("lib/data/scheduler-native").join(app).exists() {
             // Other tests run beside this one, each in a world that knows nothing of the ports of the others.
             fs::create_dir_all(self.path("home").join(app))?;
             self.does(&["ps-set", app, "port", &port_of_its_own()?.to_string()])?;
         }
+        self.deploy_with_any_ports(app, procfile, counts)
+    }
+
+    /// The same of any number of instances, none of which listens.
+    pub fn deploy_with_any_ports(&self, app: &str, procfile: &str, counts: &[&str]) -> Result<()> {
+        let source = self.path(&format!("source-{app}"));
+        fs::create_dir_all(&source)?;
+        fs::write(source.join("Procfile"), procfile)?;
         let source = source.display().to_string();
         let mut words = vec!["ps-lifecycle", "deploy", app, "--dir", &source];
         words.extend(counts.iter().flat_map(|count| ["--scale", count]));
@@ -148,6 +173,8 @@ impl World {
             })
             .collect();
         files.sort();
+        // While a segment is being compressed, both are there.
+        files.dedup_by(|later, earlier| later.0 == earlier.0);
         let mut log = Vec::new();
         for (_, file) in files {
             // A full segment is compressed by and by.

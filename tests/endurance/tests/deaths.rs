@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use endurance::evidence::Wrongs;
+use endurance::part::{Chance, count};
 use endurance::traffic::{Traffic, is_answered};
 use endurance::world::World;
 use endurance::{fifo_log, processes};
-use faults::{count, note, programs};
+use faults::{note, programs};
 use serde_json::Value;
 
 const APP: &str = "shop";
@@ -36,6 +37,7 @@ struct Load {
     world: World,
     steady: Vec<(String, u64)>,
     traffic: Traffic,
+    chance: Chance,
     unknown_exits: usize,
     known_exits: usize,
     slowest: Duration,
@@ -53,8 +55,8 @@ impl Load {
         processes::until("the web answers", Duration::from_secs(20), || is_answered(port).then_some(()))?;
         let steady = Self::steady(&world)?;
         ensure!(steady.len() == 6, "{steady:?}");
-        let traffic = Traffic::on(port);
-        Ok(Self { world, steady, traffic, unknown_exits: 0, known_exits: 0, slowest: Duration::ZERO })
+        let (traffic, chance) = (Traffic::on(port), Chance::begin()?);
+        Ok(Self { world, steady, traffic, chance, unknown_exits: 0, known_exits: 0, slowest: Duration::ZERO })
     }
 
     /// What must be there afterwards as it was before.
@@ -66,6 +68,7 @@ impl Load {
     /// Kills whoever is meant so many times; each time it waits for whoever comes next and looks at everything.
     fn kill(&mut self, whom: &[Whom], times: usize) -> Result<()> {
         for round in 1..=times {
+            self.chance.pause();
             let mut pids = Vec::new();
             for one in whom {
                 pids.push(match one {
@@ -131,8 +134,9 @@ fn holds(test: impl FnOnce() -> Result<()>) {
 }
 
 /// Has them killed so many times under load.
-fn nothing_is_noticed_of(whom: &[Whom], times: usize) {
+fn nothing_is_noticed_of(whom: &[Whom], plain: usize, long: usize) {
     holds(|| {
+        let times = count(plain, long)?;
         let mut load = Load::start()?;
         load.kill(whom, times)?;
         load.end(&format!("{whom:?}"), times)
@@ -141,33 +145,33 @@ fn nothing_is_noticed_of(whom: &[Whom], times: usize) {
 
 #[test]
 fn an_app_under_load_notices_nothing_of_the_deaths_of_its_supervisor() {
-    nothing_is_noticed_of(&[Whom::Supervisor], count(20, 1000));
+    nothing_is_noticed_of(&[Whom::Supervisor], 20, 1000);
 }
 
 #[test]
 fn an_app_under_load_notices_nothing_of_the_deaths_of_the_root() {
-    nothing_is_noticed_of(&[Whom::Root], count(10, 1000));
+    nothing_is_noticed_of(&[Whom::Root], 10, 1000);
 }
 
 #[test]
 fn an_app_under_load_notices_nothing_where_both_die_at_once() {
-    nothing_is_noticed_of(&[Whom::Root, Whom::Supervisor], count(10, 200));
+    nothing_is_noticed_of(&[Whom::Root, Whom::Supervisor], 10, 200);
 }
 
 #[test]
 fn three_hundred_processes_among_thousands_are_taken_over_within_a_second() {
     holds(|| {
-        let others = count(300, 2500);
-        let many = count(60, 300);
+        let others = faults::count(300, 2500);
+        let many = faults::count(60, 300);
         let world = World::new()?;
-        world.deploy(APP, "idler: sleep 1000000\n", &[&format!("idler={many}")])?;
+        world.deploy_with_any_ports(APP, "idler: sleep 1000000\n", &[&format!("idler={many}")])?;
         let script = format!("n=0; while [ $n -lt {others} ]; do sleep 1000000 & n=$((n + 1)); done; wait");
         let mut crowd = std::process::Command::new("sh");
         let mut crowd =
             std::os::unix::process::CommandExt::process_group(crowd.args(["-c", &script]), 0).spawn()?;
         let before = world.pids(APP)?;
         let mut slowest = Duration::ZERO;
-        let killed = (0..count(3, 50)).try_for_each(|_| -> Result<()> {
+        let killed = (0..count(3, 50)?).try_for_each(|_| -> Result<()> {
             processes::kill(world.supervisor(APP)?)?;
             slowest = slowest.max(world.succeed(APP)?);
             ensure!(world.pids(APP)? == before, "not the same processes");
@@ -186,7 +190,8 @@ fn three_hundred_processes_among_thousands_are_taken_over_within_a_second() {
 fn a_logger_that_reads_and_writes_is_caught() {
     holds(|| {
         programs::build()?;
-        let wrongs = fifo_log::killed_while_it_logs(&programs::path("reading-logger")?, count(40, 200))?;
+        let wrongs =
+            fifo_log::killed_while_it_logs(&programs::path("reading-logger")?, faults::count(40, 200))?;
         note(&format!("reading-logger (control): {wrongs}"));
         ensure!(!wrongs.are_none(), "nothing was seen of what it lost: the harness is blind");
         Ok(())

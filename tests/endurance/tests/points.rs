@@ -7,9 +7,10 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
+use endurance::part;
 use endurance::processes::until;
 use endurance::world::World;
-use faults::{count, note, programs};
+use faults::{note, programs};
 
 const APP: &str = "shop";
 /// Between two of these nothing changes that anybody else could see.
@@ -28,13 +29,16 @@ const STEPS: [&str; 12] = [
     "flock",
 ];
 const SETTLED: Duration = Duration::from_secs(20);
+/// The environment of the other version.
+const VARIABLES: &str = "A=next\n";
 
 /// The verbs, each with its words; `{next}` is a directory with another version.
-const VERBS: [(&str, &[&str]); 5] = [
-    ("deploy", &["ps-lifecycle", "deploy", APP, "--dir", "{next}"]),
+const VERBS: [(&str, &[&str]); 6] = [
+    ("deploy", &["ps-lifecycle", "deploy", APP, "--dir", "{next}", "--env-file", "{next}/variables"]),
     ("restart", &["ps-lifecycle", "restart", APP]),
     ("scale", &["ps-scale", APP, "web=3"]),
     ("stop", &["ps-lifecycle", "stop", APP]),
+    ("destroy", &["ps-lifecycle", "destroy", APP]),
     // Of an app that was stopped before.
     ("start", &["ps-lifecycle", "start", APP]),
 ];
@@ -50,6 +54,7 @@ impl Trial {
         let next = world.path("next");
         fs::create_dir(&next)?;
         fs::write(next.join("Procfile"), "web: faultapp --tick 60 --say next\n")?;
+        fs::write(next.join("variables"), VARIABLES)?;
         let next = next.display().to_string();
         let words: Vec<String> = words.iter().map(|word| word.replace("{next}", &next)).collect();
         world.deploy(APP, "web: faultapp --tick 60 --say first\n", &["web=2"])?;
@@ -76,23 +81,35 @@ impl Trial {
         Ok(fs::read_to_string(log).unwrap_or_default())
     }
 
-    /// What is recorded of the app: so many processes of that command.
-    fn recorded(&self) -> Result<(usize, String)> {
+    /// What is recorded of the app: so many processes of that command, and its variables.
+    fn recorded(&self) -> Result<(usize, String, String)> {
+        if !self.world.path("home").join(APP).exists() {
+            let left = ["config/ps", "data/ps", "data/apps", "data/scheduler-native"];
+            let left: Vec<&str> = left
+                .into_iter()
+                .filter(|path| self.world.path("lib").join(path).join(APP).exists())
+                .collect();
+            ensure!(left.is_empty(), "the app is gone, and something is left of it: {left:?}");
+            return Ok((0, String::new(), String::new()));
+        }
         let text = |path: &str| fs::read_to_string(self.world.path(path)).unwrap_or_default();
         let procfile = text(&format!("lib/data/ps/{APP}/Procfile"));
         let command = procfile.trim().trim_start_matches("web: ").to_owned();
         let scale = text(&format!("lib/config/ps/{APP}/scale"));
         let quantity = scale.lines().find_map(|line| line.strip_prefix("web=")?.parse().ok()).unwrap_or(0);
         let is_wanted = self.world.does(&["ps-set", "--get", APP, "restore"])?.trim() != "false";
-        Ok((if is_wanted { quantity } else { 0 }, command))
+        let variables = text(&format!("lib/config/{APP}/ENV"));
+        Ok((if is_wanted { quantity } else { 0 }, command, variables))
     }
 
     /// Waits until that is what runs.
     fn comes_true(&self, point: &str) -> Result<()> {
         let looked = || {
-            let (quantity, command) = self.recorded().ok()?;
+            let (quantity, command, variables) = self.recorded().ok()?;
             let running = self.world.processes(APP);
-            let is_true = running.len() == quantity && running.values().all(|line| *line == command);
+            let has_its_own = variables == if command.contains("next") { VARIABLES } else { "" };
+            let is_true =
+                running.len() == quantity && running.values().all(|line| *line == command) && has_its_own;
             is_true.then_some(())
         };
         until(&format!("{point}: what is recorded runs"), SETTLED, looked).map_err(|error| {
@@ -101,35 +118,38 @@ impl Trial {
     }
 }
 
-/// How often the verb makes each of these calls, unharmed.
-fn calls(words: &[&str]) -> Result<BTreeMap<String, usize>> {
+/// The steps of the verb when nobody harms it: which call, and the how manyth of its name. A file that is only read is none.
+fn steps(words: &[&str]) -> Result<Vec<(String, usize)>> {
     let log = Trial::of(words)?.traced(&[format!("-etrace={}", STEPS.join(","))])?;
-    let mut calls = BTreeMap::new();
-    for name in log.lines().filter_map(|line| Some(line.split_once('(')?.0.to_owned())) {
-        *calls.entry(name).or_default() += 1;
+    let mut calls: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut steps = Vec::new();
+    for (name, rest) in log.lines().filter_map(|line| line.split_once('(')) {
+        let times = calls.entry(name).or_default();
+        *times += 1;
+        let only_reads = name == "openat" && rest.contains("O_RDONLY") && !rest.contains("O_CREAT");
+        if !only_reads {
+            steps.push((name.to_owned(), *times));
+        }
     }
-    Ok(calls)
+    Ok(steps)
 }
 
-/// Kills the verb at each step, or at as many of them as a plain run takes; what did not hold.
+/// Kills the verb at each step, or at as many of them as are asked for; what did not hold.
 fn sweep(verb: &str, words: &[&str]) -> Result<Vec<String>> {
-    let calls = calls(words)?;
-    let mut points: Vec<(String, usize)> = Vec::new();
-    for (name, times) in calls {
-        points.extend((1..=times).map(|k| (name.clone(), k)));
-    }
-    let every = (points.len() / count(6, points.len().max(1))).max(1);
+    let steps = steps(words)?;
+    let all = steps.len();
+    let points = part::points(steps, 6)?;
     let mut wrong = Vec::new();
-    let mut tried = 0;
-    for (name, k) in points.iter().step_by(every) {
+    for (index, (name, k)) in points.iter().enumerate() {
         let trial = Trial::of(words)?;
         trial.traced(&[format!("-etrace={name}"), format!("-einject={name}:signal=KILL:when={k}")])?;
-        tried += 1;
-        wrong.extend(
-            trial.comes_true(&format!("{verb} killed at {name} {k}")).err().map(|error| format!("{error:#}")),
-        );
+        let held = trial.comes_true(&format!("{verb} killed at {name} {k}"));
+        wrong.extend(held.err().map(|error| format!("{error:#}")));
+        if index % 25 == 24 {
+            note(&format!("{verb}: {} of {} points tried, {} wrong", index + 1, points.len(), wrong.len()));
+        }
     }
-    note(&format!("{verb}: {} of {tried} points hold, of {} in all", tried - wrong.len(), points.len()));
+    note(&format!("{verb}: {} of {} points hold, of {all} in all", points.len() - wrong.len(), points.len()));
     Ok(wrong)
 }
 
@@ -165,6 +185,11 @@ fn what_is_recorded_runs_wherever_a_scale_is_killed() {
 #[test]
 fn what_is_recorded_runs_wherever_a_stop_is_killed() {
     holds_at_every_step("stop");
+}
+
+#[test]
+fn what_is_recorded_runs_and_nothing_of_a_gone_app_is_left_wherever_a_destroy_is_killed() {
+    holds_at_every_step("destroy");
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use endurance::part::count;
 use endurance::processes::{self, until, with_variable};
 use endurance::world::World;
-use faults::{count, note, programs};
+use faults::{note, programs};
 
 const APP: &str = "forest";
 const TREE: &str = "faultapp --ignore-term --fork-tree 3 2 --setsid --tick 60";
@@ -127,7 +128,7 @@ impl Drop for Bystander {
 }
 
 fn stop_by_the_hundred(cgroups: Cgroups) -> Result<()> {
-    let (trees, rounds) = (count(10, 20), count(2, 50));
+    let (trees, rounds) = (faults::count(10, 20), count(2, 50)?);
     programs::build()?;
     let bystander = Bystander::start(cgroups)?;
     let before = bystander.members();
