@@ -1,7 +1,6 @@
 //! A native one-off for which nobody waits: this program, started once more in a session of its own, waits for it. Once the one-off runs,
 //! it writes a byte to its stdin, which is a socket of whoever started it.
 
-use std::env;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
@@ -28,7 +27,7 @@ pub(super) fn start(session: &Session, app: &AppName, name: &Slot, args: &RunArg
     let (log, output) = native.open_log_of_one_off(app, name)?;
     let (mut ours, theirs) = UnixStream::pair().context("make a socket")?;
     ours.set_read_timeout(Some(PATIENCE)).context("make a socket")?;
-    let mut program = Command::new(env::current_exe().context("find this program")?);
+    let mut program = Command::new(os_process::sister("ps-lifecycle").context("find ps-lifecycle")?);
     program.args(words(name, args));
     program.stdin(Stdio::from(OwnedFd::from(theirs))).stdout(output.try_clone()?).stderr(output);
     let mut child = program.spawn().context("start a program that waits for it")?;

@@ -1,0 +1,61 @@
+//! What every verb has that can be done to all apps.
+
+use ps_cli::exit::Refusal;
+
+use super::Verb;
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct AllArgs {
+    /// Every app
+    #[arg(long, conflicts_with = "app")]
+    pub(crate) all: bool,
+    /// How many apps at a time; -1: one per CPU [default: 1; restore: all together]
+    #[arg(long, value_name = "N", allow_hyphen_values = true, value_parser = parallel)]
+    parallel: Option<i32>,
+    /// With --all: one JSON object for each app, and nothing else on stdout
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl AllArgs {
+    /// Wrong usage: --json says what came of all apps.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        if self.json && !self.all {
+            return Err(Refusal::usage("--json goes with --all"));
+        }
+        Ok(())
+    }
+
+    /// How many apps at a time, if the option is absent.
+    pub(crate) fn parallel_or(&self, usual: i32) -> i32 {
+        self.parallel.unwrap_or(usual)
+    }
+}
+
+/// The refusal of an invalid number of apps at a time, in Dokku's words.
+#[derive(Debug, thiserror::Error)]
+#[error("Invalid value {0} for --parallel flag")]
+pub(crate) struct InvalidParallel(i64);
+
+pub(super) fn parallel(word: &str) -> Result<i32, Box<dyn std::error::Error + Send + Sync>> {
+    match word.parse()? {
+        number @ -1..=1000 => Ok(i32::try_from(number)?),
+        number => Err(InvalidParallel(number).into()),
+    }
+}
+
+impl Verb {
+    /// Whether stdout is for a script that reads JSON, so that nothing is said there about what is done.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Start(args)
+            | Self::Stop(args)
+            | Self::Restart(args)
+            | Self::Reset(args)
+            | Self::Reload(args) => args.all.json,
+            Self::Rebuild(args) => args.all.json,
+            Self::Restore(args) => args.all.json,
+            _ => false,
+        }
+    }
+}
