@@ -101,6 +101,8 @@ mod start;
 mod stop;
 #[path = "ps_lifecycle/supervisor.rs"]
 mod supervisor;
+#[path = "ps_lifecycle/tags.rs"]
+mod tags;
 #[path = "ps_lifecycle/terminal.rs"]
 mod terminal;
 #[path = "ps_lifecycle/units.rs"]

@@ -25,6 +25,10 @@ pub struct Container {
     pub is_over: bool,
     /// Whether its process was never started.
     pub is_new: bool,
+    /// The name of its image, as it was made from it.
+    pub image: String,
+    /// The id of its image, `sha256:…`.
+    pub image_id: String,
     /// When it was made, counted from 1970.
     pub created: Duration,
     labels: HashMap<String, String>,
@@ -57,6 +61,8 @@ impl From<ContainerSummary> for Container {
             ip,
             is_over: matches!(word.as_str(), "exited" | "dead"),
             is_new: word == "created",
+            image: summary.image.unwrap_or_default(),
+            image_id: summary.image_id.unwrap_or_default(),
             created: Duration::from_secs(
                 summary.created.and_then(|seconds| seconds.try_into().ok()).unwrap_or(0),
             ),

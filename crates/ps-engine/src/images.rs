@@ -1,4 +1,4 @@
-//! The images that the engine has: naming, listing and removing them.
+//! The images that the engine has: listing, naming and removing them.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -7,22 +7,45 @@ use bollard::query_parameters::{
     ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
 
-use crate::engine::SHORT;
+use crate::engine::{HEAVY, SHORT};
 use crate::{Engine, Fault};
 
-/// For calls that remove layers.
-const HEAVY: Duration = Duration::from_secs(60);
+/// One row of the engine's list of images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedImage {
+    /// Its id, `sha256:…`.
+    pub id: String,
+    /// The names that it has, `repository:tag` each.
+    pub names: Vec<String>,
+    /// When it was made, counted from 1970.
+    pub created: Duration,
+    /// How much room it takes, in bytes.
+    pub size: u64,
+}
 
 impl Engine {
-    /// All images with all of these labels (`name` or `name=value`): the id of each, and its names.
-    pub async fn images(&self, labels: &[String]) -> Result<Vec<(String, Vec<String>)>, Fault> {
-        let filters = HashMap::from([("label", labels.to_vec())]);
+    /// The images that have a name in this repository, or all of these labels (`name` or `name=value`); where both are
+    /// empty, all of them.
+    pub async fn images(&self, repository: &str, labels: &[String]) -> Result<Vec<ListedImage>, Fault> {
+        let mut filters = HashMap::new();
+        if !repository.is_empty() {
+            filters.insert("reference", vec![repository.to_owned()]);
+        }
+        if !labels.is_empty() {
+            filters.insert("label", labels.to_vec());
+        }
         let options = ListImagesOptionsBuilder::new().filters(&filters).build();
         let listed = self.within("list images", SHORT, self.docker.list_images(Some(options))).await?;
-        Ok(listed.into_iter().map(|image| (image.id, image.repo_tags)).collect())
+        let row = |image: bollard::models::ImageSummary| ListedImage {
+            id: image.id,
+            names: image.repo_tags,
+            created: Duration::from_secs(image.created.try_into().unwrap_or(0)),
+            size: image.size.try_into().unwrap_or(0),
+        };
+        Ok(listed.into_iter().map(row).collect())
     }
 
-    /// Gives an image a name.
+    /// Gives an image one more name.
     pub async fn name_image(&self, id: &str, name: &str, tag: &str) -> Result<(), Fault> {
         let options = TagImageOptionsBuilder::new().repo(name).tag(tag).build();
         self.within("name an image", SHORT, self.docker.tag_image(id, Some(options))).await

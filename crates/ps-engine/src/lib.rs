@@ -43,6 +43,7 @@ pub use exec::Executed;
 pub use fault::{Fault, engine};
 pub use host::socket;
 pub use hyper::body::Bytes;
+pub use images::ListedImage;
 pub use logins::Logins;
 pub use moment::Moment;
 pub use one_off::{Removal, Target};

@@ -3,6 +3,7 @@
 mod all;
 mod releases;
 mod run;
+mod tags;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,6 +19,7 @@ use crate::source_args::SourceArgs;
 pub(crate) use all::{AllArgs, InvalidParallel};
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use run::{EnterArgs, RunArgs};
+pub(crate) use tags::{TagArgs, TagsArgs};
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
 ///
@@ -64,6 +66,10 @@ pub(crate) enum Verb {
     Restore(RestoreArgs),
     Rollback(RollbackArgs),
     Releases(ReleasesArgs),
+    Tag(TagArgs),
+    Tags(TagsArgs),
+    /// Removes a tag from an app's image, and the image if that has no other name; latest and a tag that something needs stay
+    Untag(TagArgs),
     Run(RunArgs),
     Enter(EnterArgs),
     Signal(SignalArgs),

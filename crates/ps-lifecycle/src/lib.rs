@@ -40,6 +40,7 @@ mod start;
 mod status;
 mod status_table;
 mod stop;
+mod tags;
 mod wish;
 
 use std::error::Error;
@@ -84,6 +85,9 @@ pub fn run() -> Result<Outcome> {
         Verb::Restore(args) => restore::run(&session, args),
         Verb::Rollback(args) => rollback::run(&session, args),
         Verb::Releases(args) => releases::run(&session, args),
+        Verb::Tag(args) => tags::create(&session, args),
+        Verb::Tags(args) => tags::list(&session, args),
+        Verb::Untag(args) => tags::destroy(&session, args),
         Verb::Run(args) => run::run(&session, args),
         Verb::Enter(args) => enter::run(&session, args),
         Verb::Signal(args) => signal::run(&session, args),

@@ -45,6 +45,7 @@ impl Session {
                 | Verb::Inspect(_)
                 | Verb::Processes(_)
                 | Verb::Releases(_)
+                | Verb::Tags(_)
                 | Verb::Run(_)
                 | Verb::Enter(_)
         );

@@ -11,7 +11,7 @@ use ps_release::{APP_JSON, Checkout, CommandLine, Tree};
 use ps_scheduler_docker::Pull;
 
 use crate::archive::Unpacked;
-use crate::compose;
+use crate::{compose, tags};
 
 const PROCFILE: &str = "Procfile";
 
@@ -27,6 +27,11 @@ pub(crate) struct SourceArgs {
     /// Run this image; it is pulled if the engine does not have it
     #[arg(long, value_name = "REF")]
     pub(crate) image: Option<String>,
+    /// Run the image of the app with this tag (see tags)
+    #[arg(long, value_name = "TAG", conflicts_with_all = [
+        "dir", "archive", "image", "base", "dockerfile", "compose", "build_arg", "command", "arguments",
+    ])]
+    pub(crate) tag: Option<String>,
     /// Lay the directory over this image, and run its Procfile there
     #[arg(long, value_name = "REF", conflicts_with_all = ["image", "command", "dockerfile", "build_arg"])]
     pub(crate) base: Option<String>,
@@ -87,6 +92,11 @@ impl SourceArgs {
         scheduler: Option<&str>,
         unpacked: Option<&Unpacked>,
     ) -> Result<Checkout> {
+        if self.tag.is_some() {
+            // It has images, so it is there.
+            let tag = tags::find(world, &world.app(app.as_str())?.name, self.tag.as_deref())?;
+            return Ok(Checkout::of_image(&format!("{}:{}", tag.repository, tag.tag))?);
+        }
         let command = CommandLine {
             command: self.command.as_deref(),
             interpreter: self.interpreter.as_deref(),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use formation::AppName;
-use ps_engine::Fault;
+use ps_engine::{Fault, ListedImage};
 use ps_scheduler::Error;
 
 use crate::docker_local::DockerLocal;
@@ -16,11 +16,11 @@ impl DockerLocal {
     pub fn forget_images(&self, app: &AppName, needed: &BTreeSet<String>) -> Result<Vec<String>, Error> {
         let engine = self.engine()?;
         let (name, value) = label::of_app(self.world().root(), app);
-        let listed = engine.run(engine.images(&[format!("{name}={value}")]));
+        let listed = engine.run(engine.images("", &[format!("{name}={value}")]));
         let listed = listed.map_err(|fault| failed(fault, format!("list the images of {app}")))?;
         let ours = format!("{}:", label::image_repository(app));
         let mut removed = Vec::new();
-        for (id, names) in listed {
+        for ListedImage { id, names, .. } in listed {
             if needed.contains(&id) {
                 continue;
             }

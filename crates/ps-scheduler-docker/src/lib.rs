@@ -41,6 +41,7 @@ mod status;
 mod steps;
 mod stop;
 mod stop_request;
+mod tags;
 mod talk;
 mod terminal;
 
@@ -57,6 +58,7 @@ use ps_scheduler::{
 pub use build::{BuildOrder, Recipe};
 pub use docker_local::DockerLocal;
 pub use pull::Pull;
+pub use tags::ImageTag;
 
 impl Scheduler for DockerLocal {
     fn name(&self) -> &'static str {

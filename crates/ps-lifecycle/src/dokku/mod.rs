@@ -15,8 +15,9 @@ mod restore;
 mod retire;
 mod start;
 mod stop;
+mod tags;
 
-pub(crate) use apps::no_app;
+pub(crate) use apps::{named, no_app};
 
 use anyhow::Result;
 use ps_cli::exit::{Outcome, Refusal};
@@ -36,6 +37,7 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Retire(args) => retire::run(session, args),
         Verb::Inspect(args) => inspect::run(session, args),
         Verb::Converge(args) if args.dry_run => return None,
+        Verb::Deploy(args) if args.source.tag.is_some() => tags::deploy(session, args),
         Verb::Deploy(_) | Verb::Converge(_) | Verb::Destroy(_) | Verb::Snapshot(_) | Verb::Finish(_) => {
             Err(Refusal::failed(
                 "inside Dokku, apps are deployed and destroyed by its own commands: git push, ps:scale, apps:destroy",
@@ -52,6 +54,9 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         }
         Verb::Processes(args) => processes::run(session, args),
         Verb::Status(_) | Verb::Logs(_) | Verb::Signal(_) | Verb::Reset(_) => return None,
+        Verb::Tag(args) => crate::tags::create(session, args),
+        Verb::Tags(args) => crate::tags::list(session, args),
+        Verb::Untag(args) => crate::tags::destroy(session, args),
     };
     Some(ended.map_err(last_words))
 }
