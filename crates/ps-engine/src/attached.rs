@@ -138,7 +138,7 @@ async fn ask(socket: &Path, path: &str, body: Option<&Value>) -> Result<(UnixStr
     let status = response.status();
     // An engine answers 101 to whoever asks for another protocol, and an old one 200.
     if status.as_u16() != 101 && !status.is_success() {
-        return Err(transport::refusal(status, transport::json(response).await?));
+        return Err(transport::refusal(status, &transport::json(response).await?));
     }
     let upgraded = hyper::upgrade::on(response).await?;
     let parts = upgraded.downcast::<TokioIo<UnixStream>>();

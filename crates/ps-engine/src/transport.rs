@@ -54,14 +54,14 @@ pub(crate) async fn begin_post(socket: &Path, path: &str) -> Result<Response<Inc
     let response =
         send(socket.to_owned(), Request::post(path).body(bollard::body_full(Bytes::new()))?).await?;
     let status = response.status();
-    if status.is_success() { Ok(response) } else { Err(refusal(status, json(response).await?)) }
+    if status.is_success() { Ok(response) } else { Err(refusal(status, &json(response).await?)) }
 }
 
 async fn answer(socket: &Path, request: BollardRequest) -> Result<Value, Error> {
     let response = send(socket.to_owned(), request).await?;
     let status = response.status();
     let value = json(response).await?;
-    if status.is_success() { Ok(value) } else { Err(refusal(status, value)) }
+    if status.is_success() { Ok(value) } else { Err(refusal(status, &value)) }
 }
 
 /// The document of an answer, whole; null if there is none.
@@ -72,7 +72,7 @@ pub(crate) async fn json(response: Response<Incoming>) -> Result<Value, Error> {
 }
 
 /// The error of an answer with that status.
-pub(crate) fn refusal(status: StatusCode, value: Value) -> Error {
+pub(crate) fn refusal(status: StatusCode, value: &Value) -> Error {
     let message = value["message"].as_str().unwrap_or_default().to_owned();
     Error::DockerResponseServerError { status_code: status.as_u16(), message }
 }

@@ -63,7 +63,7 @@ impl Talk<'_> {
             Either::Right((Either::Left((over, _)), drained)) => {
                 // It has been killed: what it wrote before is still on its way.
                 let last = pin!(sleep(AFTER_KILL));
-                drop(select(drained, last).await);
+                select(drained, last).await;
                 over
             }
             Either::Right((Either::Right((never, _)), _)) => match never {},

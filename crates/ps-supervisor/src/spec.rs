@@ -324,6 +324,7 @@ impl Spec {
     }
 
     /// The same spec for another directory; env files inside the earlier directory are taken from the other one.
+    #[must_use]
     pub fn at(&self, directory: &Path) -> Self {
         let moved = |file: &PathBuf| match file.strip_prefix(&self.directory) {
             Ok(name) => directory.join(name),

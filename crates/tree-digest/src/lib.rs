@@ -43,8 +43,10 @@ pub enum Error {
 pub fn of(directory: &Path) -> Result<String, Error> {
     let mut walk = Walk { root: directory, digest: Sha256::new(), names: 0, bytes: 0 };
     walk.directory(directory)?;
-    let digits: String = walk.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("sha256:{digits}"))
+    // Half a byte is a digit.
+    let halves = walk.digest.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
+    let digits = halves.filter_map(|half| char::from_digit(half.into(), 16));
+    Ok("sha256:".chars().chain(digits).collect())
 }
 
 /// Something in a directory that was changed later than `time`, relative to it, the newest. A directory is changed if a name was added to

@@ -8,6 +8,9 @@ use std::time::{Duration, SystemTime};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use tempfile::TempDir;
 
+/// What is changed, and how.
+type Change = (&'static str, fn(&Path));
+
 fn tree() -> TempDir {
     let tree = tempfile::tempdir().expect("a directory");
     fs::create_dir(tree.path().join("lib")).expect("a directory");
@@ -39,7 +42,7 @@ fn the_same_content_elsewhere_and_at_another_time_has_the_same_digest() {
 #[test]
 fn every_kind_of_change_is_seen() {
     let before = digest(&tree());
-    let change: [(&str, fn(&Path)); 9] = [
+    let changes: [Change; 9] = [
         ("bytes", |at| fs::write(at.join("web.js"), "2").expect("written")),
         ("a byte more", |at| fs::write(at.join("web.js"), "1\n").expect("written")),
         ("a file more", |at| fs::write(at.join("new"), "").expect("written")),
@@ -55,7 +58,7 @@ fn every_kind_of_change_is_seen() {
             fs::set_permissions(at.join("web.js"), Permissions::from_mode(0o755)).expect("a mode");
         }),
     ];
-    for (what, change) in change {
+    for (what, change) in changes {
         let tree = tree();
         change(tree.path());
         assert_ne!(digest(&tree), before, "{what}");
