@@ -33,9 +33,9 @@ pub(crate) fn run(session: &Session, args: &ReleasesArgs) -> Result<Outcome> {
     }
     let mut out = io::stdout().lock();
     if args.json {
-        ps_rows::json_lines(&mut out, &rows)?
+        ps_rows::json_lines(&mut out, &rows)?;
     } else {
-        text(&mut out, &rows)?
+        text(&mut out, &rows)?;
     }
     out.flush()?;
     Ok(outcome)
@@ -46,13 +46,7 @@ fn text(out: &mut impl Write, rows: &[ReleaseRow]) -> io::Result<()> {
     for row in rows {
         let counts: Vec<String> =
             row.formation.iter().map(|(name, count)| format!("{name}={count}")).collect();
-        let mut source = row.directory.clone().unwrap_or_else(|| row.place.clone());
-        if let Some(id) = row.image.as_ref().filter(|id| **id != source) {
-            source.push_str(&format!(" ({})", id.chars().take(SHORT_ID).collect::<String>()));
-        }
-        if let Some(number) = row.restores {
-            source.push_str(&format!(", release {number} again"));
-        }
+        let source = source(row);
         let is_newest = if row.newest { "*" } else { "" };
         let number = format!("{}{is_newest}", row.release);
         writeln!(
@@ -64,4 +58,12 @@ fn text(out: &mut impl Write, rows: &[ReleaseRow]) -> io::Result<()> {
         )?;
     }
     Ok(())
+}
+
+fn source(row: &ReleaseRow) -> String {
+    let place = row.directory.clone().unwrap_or_else(|| row.place.clone());
+    let id = row.image.as_ref().filter(|id| **id != place);
+    let id = id.map(|id| format!(" ({})", id.chars().take(SHORT_ID).collect::<String>()));
+    let restores = row.restores.map(|number| format!(", release {number} again"));
+    [Some(place), id, restores].into_iter().flatten().collect()
 }

@@ -13,6 +13,7 @@ use ps_release::Release;
 use ps_scheduler::{Command, Ended, Error, OneOff, Scheduler, Streams};
 use ps_supervisor::Signals;
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use type_settings::Span;
 
 use crate::args::RunArgs;
 use crate::session::Session;
@@ -52,7 +53,7 @@ fn once(session: &Session, app: &App, args: &RunArgs) -> Result<Outcome> {
     let signals = Signals::watch(&HEARD)?;
     let tell = || {
         if args.behind.is_some() {
-            behind::tell()
+            behind::tell();
         }
     };
     let order = OneOff {
@@ -61,7 +62,7 @@ fn once(session: &Session, app: &App, args: &RunArgs) -> Result<Outcome> {
         command,
         process_type,
         env: args.env.clone(),
-        timeout: args.timeout.map(|span| span.get()),
+        timeout: args.timeout.map(Span::get),
         grace: world.stop_timeout(&app.name)?,
         streams: streams(args, &tell),
         signals: ps_scheduler::Signals { fd: signals.fd(), take: &|| signals.take() },

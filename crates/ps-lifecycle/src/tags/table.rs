@@ -22,9 +22,9 @@ pub(super) fn write(out: &mut impl Write, tags: &[ImageTag]) -> io::Result<()> {
     let width = |column: usize| lines.iter().map(|line| line[column].len()).max().unwrap_or(0) + GAP;
     let widths: Vec<usize> = (0..HEADINGS.len()).map(width).collect();
     for line in &lines {
-        let padded: String =
+        let padded: Vec<String> =
             line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        writeln!(out, "{}", padded.trim_end())?;
+        writeln!(out, "{}", padded.concat().trim_end())?;
     }
     Ok(())
 }
