@@ -113,3 +113,5 @@ mod upgrade;
 mod usage;
 #[path = "ps_lifecycle/watch.rs"]
 mod watch;
+#[path = "ps_lifecycle/watch_containers.rs"]
+mod watch_containers;

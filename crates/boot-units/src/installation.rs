@@ -15,6 +15,8 @@ pub struct Installation {
     pub root: PathBuf,
     /// `DOKKU_LIB_ROOT`.
     pub lib: PathBuf,
+    /// Whether the containers are watched too.
+    pub watches: bool,
     /// Who runs it; `None` is root, or the user whose systemd it is.
     pub user: Option<String>,
     /// Where a user's own configuration lies (`~/.config`); for [`crate::Init::SystemdUser`] alone.

@@ -8,6 +8,7 @@ mod quote;
 mod runit;
 mod systemd;
 mod sysv;
+mod watch;
 
 pub use init::{Init, UnknownInit};
 pub use installation::Installation;
@@ -19,11 +20,15 @@ pub use quote::Unusable;
 /// # Errors
 /// A path that cannot be written into such a file.
 pub fn pieces(init: Init, installation: &Installation) -> Result<Vec<Piece>, Unusable> {
-    match init {
+    let mut pieces = match init {
         Init::Systemd => systemd::of_machine(installation),
         Init::SystemdUser => systemd::of_user(installation),
         Init::Openrc => openrc::pieces(installation),
         Init::Runit => runit::pieces(installation),
         Init::Sysv => sysv::pieces(installation),
+    }?;
+    if installation.watches {
+        pieces.extend(watch::pieces(init, installation)?);
     }
+    Ok(pieces)
 }

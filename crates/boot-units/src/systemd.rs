@@ -8,7 +8,7 @@ use crate::piece::{MARK, Piece};
 use crate::quote::{self, Unusable};
 
 const UNIT: &str = "formation.service";
-const SYSTEM: &str = "/etc/systemd/system";
+pub(crate) const SYSTEM: &str = "/etc/systemd/system";
 
 /// Of the machine.
 pub(crate) fn of_machine(installation: &Installation) -> Result<Vec<Piece>, Unusable> {

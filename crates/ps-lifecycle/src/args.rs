@@ -14,8 +14,10 @@ use formation::{SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
 
+use crate::mend::MendArgs;
 use crate::moment::Moment;
 use crate::source_args::SourceArgs;
+use crate::watch::WatchArgs;
 pub(crate) use all::{AllArgs, InvalidParallel};
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use run::{EnterArgs, RunArgs};
@@ -85,6 +87,9 @@ pub(crate) enum Verb {
     Inspect(InspectArgs),
     Processes(ProcessesArgs),
     Boot(BootArgs),
+    Watch(WatchArgs),
+    #[command(hide = true)]
+    Mend(MendArgs),
     #[command(hide = true)]
     Finish(FinishArgs),
 }
@@ -366,6 +371,9 @@ pub(crate) struct BootArgs {
     /// systemd, systemd-user, openrc, runit or sysv [default: the one that runs this machine]
     #[arg(long, value_name = "INIT")]
     pub(crate) init: Option<Init>,
+    /// Also have it run ps-lifecycle watch --all, which sees to containers
+    #[arg(long)]
+    pub(crate) watch: bool,
     /// The user who runs the apps [default: their owner]
     #[arg(long, value_name = "USER")]
     pub(crate) user: Option<String>,

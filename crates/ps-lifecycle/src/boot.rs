@@ -7,6 +7,7 @@ mod lie;
 mod place;
 
 use std::io::{self, Write};
+use std::path::Path;
 
 use anyhow::{Result, bail};
 use boot_units::{Content, Init, Piece, pieces};
@@ -31,7 +32,7 @@ pub(crate) fn run(session: &Session, args: &BootArgs) -> Result<Outcome> {
     let place = Place { root: args.root.clone() };
     match args.what {
         BootVerb::Show => show(&pieces),
-        BootVerb::Enable => enable(session, init, &place, &pieces),
+        BootVerb::Enable => enable(session, init, &place, &pieces, args.watch),
         BootVerb::Disable => disable(session, init, &place, &pieces),
         BootVerb::Check => check(&place, &pieces),
     }
@@ -50,7 +51,7 @@ fn show(pieces: &[Piece]) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn enable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Result<Outcome> {
+fn enable(session: &Session, init: Init, place: &Place, pieces: &[Piece], watches: bool) -> Result<Outcome> {
     // Files of somebody else in our places are found before anything is written.
     for piece in pieces {
         if let Some(why) = lie::is_foreign(place, piece) {
@@ -67,15 +68,20 @@ fn enable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Res
     let what = if has_changed { "come back" } else { "come back already" };
     session.fact(&format!("At boot the apps {what}, by {init}: {}", pieces[0].path.display()))?;
     if place.is_here() {
-        init_system::hints(init).iter().try_for_each(|hint| session.detail(hint))?;
+        init_system::hints(init, watches).iter().try_for_each(|hint| session.detail(hint))?;
     }
     Ok(Outcome::Done)
 }
 
 fn disable(session: &Session, init: Init, place: &Place, pieces: &[Piece]) -> Result<Outcome> {
     let is_there = |piece: &&Piece| lie::found(place, piece).is_some();
-    if place.is_here() && pieces.iter().any(|piece| is_there(&piece)) {
-        init_system::before_disabled(init);
+    for service in ["formation-watch", "formation"] {
+        let is_its = |piece: &&Piece| {
+            piece.path.iter().any(|part| Path::new(part).file_stem() == Some(service.as_ref()))
+        };
+        if place.is_here() && pieces.iter().filter(is_its).any(|piece| is_there(&piece)) {
+            init_system::before_disabled(init, service);
+        }
     }
     let mut has_changed = false;
     // Links are removed first, so that if an error stops us, what is left is not started at boot.

@@ -18,7 +18,7 @@ use ps_scheduler_docker::DockerLocal;
 use crate::args::DeployArgs;
 use crate::session::Session;
 use crate::source_args::SourceArgs;
-use crate::{archive, images, interrupted, journal, plan, provision, release, stop};
+use crate::{archive, images, interrupted, journal, plan, provision, release, stop, watch};
 
 const VERB: &str = "deploy";
 
@@ -170,6 +170,7 @@ fn deploy(
         let is_command = args.source.is_command();
         let odd = remarks::of_deploy(world, app, procfile.as_ref(), &app_json, &release, is_command)?;
         release::say_all(&odd);
+        watch::remind(world, &name, &release);
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
         // The hook may have scaled the app.

@@ -18,6 +18,7 @@ mod inspect;
 mod interrupted;
 mod journal;
 mod logs;
+mod mend;
 mod moment;
 mod plan;
 mod processes;
@@ -41,6 +42,7 @@ mod status;
 mod status_table;
 mod stop;
 mod tags;
+mod watch;
 mod wish;
 
 use std::error::Error;
@@ -101,6 +103,8 @@ pub fn run() -> Result<Outcome> {
         Verb::Inspect(args) => inspect::run(&session, args),
         Verb::Processes(args) => processes::run(&session, args),
         Verb::Boot(args) => boot::run(&session, args),
+        Verb::Watch(args) => watch::run(&session, args),
+        Verb::Mend(args) => mend::run(&session, args),
         Verb::Finish(args) => finish::run(&session, args),
     }
 }

@@ -32,6 +32,7 @@ mod one_off;
 mod processes;
 mod pull;
 mod recover;
+mod redirect;
 mod reproduce;
 mod retire;
 mod rollout_file;
@@ -44,11 +45,15 @@ mod stop_request;
 mod tags;
 mod talk;
 mod terminal;
+mod watch;
+mod watch_file;
+mod watch_look;
+mod watch_rounds;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 
-use formation::{AppName, Slot};
+use formation::{AppName, Slot, Which};
 use ps_rollout::Strategy;
 use ps_scheduler::{
     AppStatus, DeployOutcome, Ended, Entry, Error, Leftover, LogLine, LogRequest, OneOff, Plan, Requester,
@@ -59,6 +64,7 @@ pub use build::{BuildOrder, Recipe};
 pub use docker_local::DockerLocal;
 pub use pull::Pull;
 pub use tags::ImageTag;
+pub use watch::{Deed, Id, News, Watcher, What};
 
 impl Scheduler for DockerLocal {
     fn name(&self) -> &'static str {
@@ -130,6 +136,10 @@ impl Scheduler for DockerLocal {
         sink: &mut dyn FnMut(&LogLine) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         logs::logs(self, request, sink)
+    }
+
+    fn reset(&self, app: &AppName, which: &Which) -> Result<(), Error> {
+        watch_file::reset(self, app, which)
     }
 
     fn retire(&self, app: Option<&AppName>) -> Result<Vec<String>, Error> {

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use formation::AppName;
+use formation::{AppName, Slot};
 use futures_util::{StreamExt, stream};
 use ps_apps::{InstanceFiles, World};
 use ps_engine::Container;
@@ -141,6 +141,11 @@ impl App<'_> {
 /// The file of an app's rollouts.
 pub(crate) fn file<'a>(app: &App<'a>) -> RolloutFile<'a> {
     RolloutFile::new(app.world, app.name)
+}
+
+/// Whether a person stopped the instance that this container was.
+pub(crate) fn is_stopped(app: &App<'_>, slot: &Slot, id: &str) -> bool {
+    file(app).read().0.stopped.get(slot).is_some_and(|stopped| stopped == id)
 }
 
 /// Whether an executor died during a rollout, recorded or not.

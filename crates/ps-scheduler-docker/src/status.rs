@@ -11,6 +11,7 @@ use ps_scheduler::{AppStatus, Error, Instance, Over};
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 use crate::rollout_file::RolloutFile;
+use crate::watch_file::Watched;
 use crate::{app, label};
 
 /// The statuses of these apps, in the order asked. If none of them has a record, the engine is not asked. A container belongs to
@@ -34,11 +35,25 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
         let is_over = |id: &String| by_id.get(id.as_str()).is_some_and(|container| container.is_over);
         let has_ended = records.slots.values().any(|record| record.id.as_ref().is_some_and(is_over));
         let stopped = if has_ended { RolloutFile::new(world, app).read().0.stopped } else { BTreeMap::new() };
+        // Of an instance that clients are not led to, the address is not written down.
+        let is_hidden = |record: &InstanceRecord| {
+            let container = record.id.as_ref().and_then(|id| by_id.get(id.as_str()));
+            record.ip.is_none() && container.is_some_and(|container| container.state.is_alive())
+        };
+        let is_watched = has_ended || records.slots.values().any(is_hidden);
+        let watched = if is_watched { Watched::read(world, app) } else { Watched::default() };
         let recorded = records.slots.iter().map(|(slot, record)| {
             let mut instance = instance(slot, record, &by_id);
-            let is_stopped =
-                record.id.as_ref().is_some_and(is_over) && stopped.get(slot) == record.id.as_ref();
+            let over = record.id.as_ref().filter(|id| is_over(id));
+            let is_stopped = over.is_some() && stopped.get(slot) == over;
             instance.over = is_stopped.then_some(Over::StoppedByHand);
+            if over.is_some_and(|id| watched.is_given_up(slot, id)) {
+                (instance.over, instance.state) = (Some(Over::GivenUp), State::Crashed);
+            }
+            let hidden = record.id.as_ref().filter(|_| is_hidden(record));
+            if let Some(withdrawn) = hidden.and_then(|id| watched.withdrawn(slot, id)) {
+                (instance.state, instance.note) = (State::Unready, Some(withdrawn.why.clone()));
+            }
             instance
         });
         let beside = beside.get(app.as_str()).map(Vec::as_slice).unwrap_or_default();

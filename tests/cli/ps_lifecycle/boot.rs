@@ -90,6 +90,48 @@ fn enable_can_be_done_twice_and_disable_leaves_nothing() {
 }
 
 #[test]
+fn with_watch_a_service_sees_to_containers_too_and_disable_removes_both() {
+    for (init, path) in [
+        ("systemd", "etc/systemd/system/formation-watch.service"),
+        ("systemd-user", ".config/systemd/user/formation-watch.service"),
+        ("openrc", "etc/init.d/formation-watch"),
+        ("runit", "etc/sv/formation-watch/run"),
+    ] {
+        let home = Home::new();
+        let image = image(&home);
+        let base = if init == "systemd-user" {
+            image.join(home.path("").strip_prefix("/").expect("absolute"))
+        } else {
+            image.clone()
+        };
+        let text = image.to_str().expect("text");
+        let watched =
+            |what: &str| home.run(&["ps-lifecycle", "boot", what, "--watch", "--init", init, "--root", text]);
+        assert_eq!(watched("enable").status, Some(0), "{init}");
+        let service = fs::read_to_string(base.join(path)).expect("it was written");
+        for needed in ["watch", "--all", "DOKKU_LIB_ROOT=", home.path("lib").to_str().expect("text")] {
+            assert!(service.contains(needed), "{init}: {needed} is not in {service}");
+        }
+        assert_eq!(watched("check").stdout, "", "{init}");
+        assert_eq!(boot(&home, "disable", init).status, Some(0), "{init}");
+        assert_eq!(files(&image), BTreeMap::new(), "{init}");
+    }
+    let home = Home::new();
+    let text = image(&home);
+    let words = [
+        "ps-lifecycle",
+        "boot",
+        "enable",
+        "--watch",
+        "--init",
+        "sysv",
+        "--root",
+        text.to_str().expect("text"),
+    ];
+    home.refuses(&words, 1, &["System V init keeps no program running"]);
+}
+
+#[test]
 fn check_names_what_differs_and_enable_mends_it() {
     for (init, _) in INITS {
         let home = Home::new();

@@ -12,7 +12,7 @@ use ps_cli::exit::Refusal;
 use ps_cli::say;
 use rustix::process::geteuid;
 
-use crate::args::BootArgs;
+use crate::args::{BootArgs, BootVerb};
 
 /// The init system of this machine, and how it was recognised.
 pub(super) fn init_system() -> Result<(Init, &'static str)> {
@@ -51,10 +51,21 @@ pub(super) fn installation(world: &World, init: Init, args: &BootArgs) -> Result
         supervise,
         root: world.root().to_owned(),
         lib: world.lib().to_owned(),
+        watches: watches(init, args)?,
         user: user(world, init, args)?,
         config: config(init)?,
         scanned: scanned(args),
     })
+}
+
+/// Whether the containers are to be watched too. What is removed may have been written with it.
+fn watches(init: Init, args: &BootArgs) -> Result<bool> {
+    if args.watch && init == Init::Sysv {
+        bail!(
+            "System V init keeps no program running: start ps-lifecycle watch --all by something that does"
+        );
+    }
+    Ok(args.watch || args.what == BootVerb::Disable)
 }
 
 /// The user whom the apps belong to. `None`: root, or the user of the systemd user manager.

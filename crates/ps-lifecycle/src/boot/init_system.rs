@@ -16,12 +16,12 @@ pub(super) fn enabled(init: Init) {
     }
 }
 
-/// Files are about to be removed: the service is stopped, while the apps run on.
-pub(super) fn before_disabled(init: Init) {
+/// The files of a service are about to be removed: it is stopped, while the apps run on.
+pub(super) fn before_disabled(init: Init, service: &str) {
     match init {
-        Init::Systemd => tell(&["systemctl", "stop", "formation.service"]),
-        Init::SystemdUser => tell(&["systemctl", "--user", "stop", "formation.service"]),
-        Init::Openrc => tell_if_there(&["rc-service", "--ifstarted", "formation", "stop"]),
+        Init::Systemd => tell(&["systemctl", "stop", service]),
+        Init::SystemdUser => tell(&["systemctl", "--user", "stop", service]),
+        Init::Openrc => tell_if_there(&["rc-service", "--ifstarted", service, "stop"]),
         // runit stops a service whose directory is gone, and System V init has no state.
         Init::Runit | Init::Sysv => (),
     }
@@ -37,15 +37,21 @@ pub(super) fn disabled(init: Init) {
 }
 
 /// Hints for people after `enable`.
-pub(super) fn hints(init: Init) -> Vec<String> {
-    let now = match init {
-        Init::Systemd => "systemctl start formation",
-        Init::SystemdUser => "systemctl --user start formation",
-        Init::Openrc => "rc-service formation start",
-        Init::Sysv => "service formation start",
-        Init::Runit => return vec!["runit starts it within five seconds".to_owned()],
+pub(super) fn hints(init: Init, watches: bool) -> Vec<String> {
+    let services = ["formation", "formation-watch"];
+    let services = &services[..if watches { 2 } else { 1 }];
+    let begin = |service: &str| match init {
+        Init::Systemd => Some(format!("systemctl start {service}")),
+        Init::SystemdUser => Some(format!("systemctl --user start {service}")),
+        Init::Openrc => Some(format!("rc-service {service} start")),
+        Init::Sysv => Some(format!("service {service} start")),
+        Init::Runit => None,
     };
-    let mut hints = vec![format!("now: {now}")];
+    let mut hints: Vec<String> =
+        services.iter().filter_map(|service| begin(service)).map(|now| format!("now: {now}")).collect();
+    if init == Init::Runit {
+        hints.push("runit starts it within five seconds".to_owned());
+    }
     if init == Init::SystemdUser {
         hints.push("without loginctl enable-linger, at the first login and not at boot".to_owned());
     }

@@ -68,7 +68,7 @@ pub(super) fn remove(place: &Place, piece: &Piece) -> Result<()> {
     fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
     let mut directory = path.parent();
     while let Some(empty) = directory.filter(|directory| may_go(place, directory)) {
-        if empty.ends_with("sv/formation") {
+        if is_service(empty) {
             // runit keeps the state of a service there.
             let _ = fs::remove_dir_all(empty.join("supervise"));
         }
@@ -86,7 +86,12 @@ fn may_go(place: &Place, directory: &Path) -> bool {
         return directory != root;
     }
     let is_wants = directory.extension().is_some_and(|extension| extension == "wants");
-    is_wants || directory.ends_with("sv/formation") || directory.ends_with("systemd/user")
+    is_wants || is_service(directory) || directory.ends_with("systemd/user")
+}
+
+/// Whether it is the directory of a service of ours.
+fn is_service(directory: &Path) -> bool {
+    directory.ends_with("sv/formation") || directory.ends_with("sv/formation-watch")
 }
 
 /// The differences between the installed piece and the wanted one, one per line.

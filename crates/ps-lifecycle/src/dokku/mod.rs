@@ -52,6 +52,9 @@ pub(crate) fn run(session: &Session, verb: &Verb) -> Option<Result<Outcome>> {
         Verb::Boot(_) => {
             Err(Refusal::failed("inside Dokku, apps come back by Dokku's own unit, dokku-redeploy.service"))
         }
+        Verb::Watch(_) | Verb::Mend(_) => Err(Refusal::failed(
+            "inside Dokku, containers are Dokku's to watch: its dokku-event-listener does it",
+        )),
         Verb::Processes(args) => processes::run(session, args),
         Verb::Status(_) | Verb::Logs(_) | Verb::Signal(_) | Verb::Reset(_) => return None,
         Verb::Tag(args) => crate::tags::create(session, args),

@@ -1,0 +1,76 @@
+//! The watch of containers, as a service beside that of the apps: an init system keeps it running. System V init keeps nothing running.
+
+use std::path::{Path, PathBuf};
+
+use crate::installation::Installation;
+use crate::piece::{MARK, Piece};
+use crate::quote::{self, Unusable};
+use crate::{Init, systemd};
+
+const NAME: &str = "formation-watch";
+
+pub(crate) fn pieces(init: Init, installation: &Installation) -> Result<Vec<Piece>, Unusable> {
+    match init {
+        Init::Systemd => of_systemd(installation, Path::new(systemd::SYSTEM), "multi-user.target"),
+        Init::SystemdUser => {
+            let of_user = Installation { user: None, ..installation.clone() };
+            of_systemd(&of_user, &installation.config.join("systemd/user"), "default.target")
+        }
+        Init::Openrc => of_openrc(installation),
+        Init::Runit => of_runit(installation),
+        Init::Sysv => Ok(Vec::new()),
+    }
+}
+
+fn of_systemd(installation: &Installation, units: &Path, target: &str) -> Result<Vec<Piece>, Unusable> {
+    let Installation { root, lib, .. } = installation;
+    let lib_text = quote::text(lib)?.replace('%', "%%");
+    let description = format!("Description=Formation: the containers of {lib_text}");
+    let variable = |name: &str, path: &Path| {
+        quote::text(path).map(|path| format!("Environment={}", quote::unit(&format!("{name}={path}"))))
+    };
+    let (root, lib) = (variable("DOKKU_ROOT", root)?, variable("DOKKU_LIB_ROOT", lib)?);
+    let start = format!("ExecStart={} watch --all", quote::unit_program(&installation.lifecycle)?);
+    let user = installation.user.as_deref().map(|user| format!("User={}", quote::unit(user)));
+    let wanted = format!("WantedBy={target}");
+    let mut lines = vec![MARK, "[Unit]", &description, "After=docker.service formation.service"];
+    lines.extend(["StartLimitIntervalSec=0", "", "[Service]"]);
+    lines.extend(user.as_deref());
+    // What it has begun about an app is done all the same.
+    lines.extend([&*root, &lib, &start, "KillMode=process", "Restart=always", "RestartSec=1"]);
+    lines.extend(["", "[Install]", &wanted]);
+    let unit = format!("{NAME}.service");
+    let link = Piece::link(units.join(format!("{target}.wants")).join(&unit), Path::new("..").join(&unit));
+    Ok(vec![Piece::file(units.join(&unit), &lines), link])
+}
+
+fn of_openrc(installation: &Installation) -> Result<Vec<Piece>, Unusable> {
+    let lib = quote::shell_path(&installation.lib)?;
+    let user = installation.user.as_deref().map(|user| format!("command_user={}", quote::shell(user)));
+    let text = quote::text(&installation.lib)?;
+    let description = format!("description={}", quote::shell(&format!("The containers of {text}")));
+    let roots = format!("export DOKKU_ROOT={} DOKKU_LIB_ROOT={lib}", quote::shell_path(&installation.root)?);
+    let command = format!("command={}", quote::shell_path(&installation.lifecycle)?);
+    let mut lines = vec!["#!/sbin/openrc-run", MARK, &description, &roots, "supervisor=supervise-daemon"];
+    lines.extend([&*command, "command_args='watch --all'"]);
+    lines.extend(user.as_deref());
+    lines.extend(["respawn_delay=1", "respawn_max=0", "", "depend() {", "\tneed localmount"]);
+    lines.extend(["\tafter docker formation", "}"]);
+    let script = Path::new("/etc/init.d").join(NAME);
+    let link = Piece::link(Path::new("/etc/runlevels/default").join(NAME), &script);
+    Ok(vec![Piece::program(script, &lines), link])
+}
+
+fn of_runit(installation: &Installation) -> Result<Vec<Piece>, Unusable> {
+    let lib = quote::shell_path(&installation.lib)?;
+    let become_user = match &installation.user {
+        Some(user) => format!("chpst -u {} ", quote::shell(user)),
+        None => String::new(),
+    };
+    let roots = format!("export DOKKU_ROOT={} DOKKU_LIB_ROOT={lib}", quote::shell_path(&installation.root)?);
+    let watch = format!("exec {become_user}{} watch --all", quote::shell_path(&installation.lifecycle)?);
+    let directory = PathBuf::from("/etc/sv").join(NAME);
+    let lines = ["#!/bin/sh", MARK, "exec 2>&1", &roots, &watch];
+    let link = Piece::link(installation.scanned.join(NAME), &directory);
+    Ok(vec![Piece::program(directory.join("run"), &lines), link])
+}

@@ -1,0 +1,80 @@
+//! `mend`: what `watch` has done about an app, under the app's lock as any other verb. Between what was seen and the lock somebody else
+//! may have changed the app: then nothing is done any more.
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use formation::{Slot, Which};
+use ps_apps::{App, AppLock};
+use ps_cli::exit::Outcome;
+use ps_scheduler::Intent;
+use ps_scheduler_docker::DockerLocal;
+
+use crate::session::Session;
+use crate::{converge, journal};
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct MendArgs {
+    /// The app
+    app: String,
+    /// What is to be done
+    #[arg(value_enum)]
+    what: Mending,
+    /// The instance
+    #[arg(value_name = "TYPE.N")]
+    slot: Option<Slot>,
+    /// The container that it had
+    container: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Mending {
+    /// Another container takes the place of this one.
+    Replace,
+    /// The instance is started anew.
+    Start,
+    /// It is written down anew where the instances are reached.
+    Redirect,
+}
+
+pub(crate) fn run(session: &Session, args: &MendArgs) -> Result<Outcome> {
+    if !session.world.apps()?.iter().any(|app| app.name.as_str() == args.app) {
+        // It was destroyed meanwhile.
+        return Ok(Outcome::Done);
+    }
+    let app = session.world.app(&args.app)?;
+    match (args.what, &args.slot, &args.container) {
+        (Mending::Redirect, _, _) => redirect(session, &app)?,
+        (what, Some(slot), Some(container)) => {
+            journal::of_verb(&session.world, "mend", &app.name, || {
+                fill(session, &app, what, slot, container)
+            })?;
+        }
+        (Mending::Replace | Mending::Start, _, _) => bail!("an instance and its container are wanted"),
+    }
+    Ok(Outcome::Done)
+}
+
+fn fill(session: &Session, app: &App, what: Mending, slot: &Slot, container: &str) -> Result<()> {
+    let lock = session.lock(&app.name)?;
+    let records = session.world.instance_files(&app.name)?;
+    let is_same = records.slots.get(slot).is_some_and(|record| record.id.as_deref() == Some(container));
+    if !is_same || !session.world.is_restored(&app.name)? {
+        return Ok(());
+    }
+    session.trigger(&lock, "pre-start", &[app.name.as_str()])?;
+    let which = Which::Slot(slot.clone());
+    let intent = if what == Mending::Replace { Intent::Restart(which) } else { Intent::Start(which) };
+    converge::carry_out(session, app, &intent)
+}
+
+fn redirect(session: &Session, app: &App) -> Result<()> {
+    let lock = session.lock(&app.name)?;
+    if DockerLocal::new(&session.world).redirect(&app.name)? {
+        tell_proxies(session, &lock, app)?;
+    }
+    Ok(())
+}
+
+fn tell_proxies(session: &Session, lock: &AppLock, app: &App) -> Result<()> {
+    session.trigger(lock, "proxy-build-config", &[app.name.as_str()])
+}

@@ -1,0 +1,103 @@
+//! What is being done: one process for each app at a time, and what comes next for it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result};
+use formation::{AppName, Slot};
+use ps_apps::World;
+use ps_cli::say;
+use ps_journal::Journal;
+use ps_scheduler_docker::{Deed, What};
+
+/// How long what is to be done waits for somebody else who changes the app.
+const PATIENCE_SECONDS: &str = "600";
+
+/// What is being done about the apps of a world.
+pub(super) struct Deeds {
+    world: World,
+    program: PathBuf,
+    under_way: BTreeMap<AppName, UnderWay>,
+}
+
+struct UnderWay {
+    deed: Deed,
+    child: Child,
+    next: VecDeque<Deed>,
+}
+
+impl Deeds {
+    pub(super) fn new(world: &World) -> Result<Self> {
+        let program = os_process::sister("ps-lifecycle").context("ps-lifecycle does not find itself")?;
+        Ok(Self { world: world.clone(), program, under_way: BTreeMap::new() })
+    }
+
+    /// Does this, as soon as what is being done about its app is done. What waits already is not wanted twice.
+    pub(super) fn take(&mut self, deed: Deed) {
+        match self.under_way.get_mut(&deed.app) {
+            Some(under_way) if under_way.next.iter().any(|next| next.what == deed.what) => (),
+            Some(under_way) => under_way.next.push_back(deed),
+            None => self.begin(deed, VecDeque::new()),
+        }
+    }
+
+    /// Hears of what has ended, which it returns, and begins what comes next.
+    pub(super) fn turn(&mut self) -> Vec<Deed> {
+        let ended = |under_way: &mut UnderWay| !matches!(under_way.child.try_wait(), Ok(None));
+        let over: Vec<AppName> =
+            self.under_way.iter_mut().filter_map(|(app, all)| ended(all).then(|| app.clone())).collect();
+        let mut done = Vec::new();
+        for app in over {
+            let Some(UnderWay { deed, mut child, mut next }) = self.under_way.remove(&app) else { continue };
+            match child.wait() {
+                Ok(status) if status.success() => (),
+                Ok(status) => say::warning(&format!("{} failed ({status})", line(&deed))),
+                Err(error) => say::warning(&format!("{}: {error}", line(&deed))),
+            }
+            done.push(deed);
+            if let Some(deed) = next.pop_front() {
+                self.begin(deed, next);
+            }
+        }
+        done
+    }
+
+    fn begin(&mut self, deed: Deed, next: VecDeque<Deed>) {
+        if let Some(slot) = slot(&deed) {
+            let journal = Journal::of(&self.world, &deed.app);
+            journal.happened("containers", std::slice::from_ref(slot), None, &deed.why, true, say::warning);
+        }
+        let mut command = Command::new(&self.program);
+        command.args(["--quiet", "--wait", PATIENCE_SECONDS, "mend", deed.app.as_str()]);
+        match &deed.what {
+            What::Replace(slot, id) => command.args(["replace", &slot.to_string(), id]),
+            What::Start(slot, id) => command.args(["start", &slot.to_string(), id]),
+            What::Redirect => command.arg("redirect"),
+        };
+        command.env("DOKKU_ROOT", self.world.root()).env("DOKKU_LIB_ROOT", self.world.lib());
+        match command.stdin(Stdio::null()).spawn() {
+            Ok(child) => {
+                self.under_way.insert(deed.app.clone(), UnderWay { deed, child, next });
+            }
+            Err(error) => say::warning(&format!("{}: {error}", line(&deed))),
+        }
+    }
+}
+
+fn slot(deed: &Deed) -> Option<&Slot> {
+    match &deed.what {
+        What::Replace(slot, _) | What::Start(slot, _) => Some(slot),
+        What::Redirect => None,
+    }
+}
+
+/// What is done, for people.
+pub(super) fn line(deed: &Deed) -> String {
+    let Deed { app, what, why } = deed;
+    match what {
+        What::Replace(slot, _) => format!("{slot} of {app} {why}: it is replaced"),
+        What::Start(slot, _) => format!("{slot} of {app} is started anew: {why}"),
+        What::Redirect => format!("{app} is reached elsewhere: {why}"),
+    }
+}

@@ -1,0 +1,60 @@
+//! Where the instances of an app are reached, written down anew: the engine gives a container another address when it starts it again,
+//! and clients are not led to one that is not ready.
+
+use formation::{AppName, Slot};
+use ps_apps::InstanceRecord;
+use ps_engine::Container;
+use ps_scheduler::Error;
+
+use crate::app::{self, App};
+use crate::docker_local::DockerLocal;
+use crate::recover;
+use crate::watch_file::Watched;
+
+impl DockerLocal {
+    /// Writes the addresses of an app's containers down as they are; whether that changed anything. The caller holds the app's lock.
+    ///
+    /// # Errors
+    /// The engine does not answer, or the records cannot be read or written.
+    pub fn redirect(&self, name: &AppName) -> Result<bool, Error> {
+        let app = App { engine: self.engine()?, world: self.world(), name };
+        if recover::was_cut_off(app.world, name) {
+            // The next verb of the app writes what it leaves.
+            return Ok(false);
+        }
+        let mut records = app::records(app.world, name)?;
+        let listed = app.engine.run(app.listed(&records))?;
+        let watched = Watched::read(app.world, name);
+        let changed: Vec<(Slot, InstanceRecord)> = records
+            .slots
+            .iter()
+            .filter_map(|(slot, record)| {
+                let container =
+                    listed.iter().find(|container| record.id.as_deref() == Some(&container.id))?;
+                Some((slot.clone(), directed(slot, record, container, &watched)?))
+            })
+            .collect();
+        if changed.is_empty() {
+            return Ok(false);
+        }
+        records.replace(&changed).map_err(|error| Error::Backend {
+            context: format!("write down where {name} is reached"),
+            reason: error.to_string(),
+        })?;
+        Ok(true)
+    }
+}
+
+/// The record of an instance whose address is another one than it says. That of a container that does not run stays: it may come
+/// back to it, and nobody is there to answer either way.
+fn directed(
+    slot: &Slot,
+    record: &InstanceRecord,
+    container: &Container,
+    watched: &Watched,
+) -> Option<InstanceRecord> {
+    let is_withdrawn = watched.withdrawn(slot, &container.id).is_some();
+    let ip = container.ip.clone().filter(|_| !is_withdrawn);
+    let is_other = container.state.is_alive() && ip != record.ip;
+    is_other.then(|| InstanceRecord { ip, ..record.clone() })
+}

@@ -1,0 +1,384 @@
+//! What a watcher of containers sees: one connection to the engine's events, checks of type liveness and readiness that go on, and from
+//! both what has to be done, which the caller does. It looks at an app when the watch begins, when the engine is there again after it
+//! was away, and when something has happened to one of its containers; in between it sleeps. It changes no container and no record;
+//! what it writes is `watch.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::net::UnixStream as StdStream;
+use std::pin::Pin;
+use std::time::{Duration, Instant, SystemTime};
+
+use formation::{AppName, Slot};
+use futures_util::future::{AbortHandle, abortable};
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, Stream, StreamExt};
+use ps_apps::SchedulerName;
+use ps_engine::{Engine, Fault, Happened};
+use ps_scheduler::Error;
+use tokio::net::UnixStream;
+
+use crate::app::App;
+use crate::docker_local::DockerLocal;
+use crate::label;
+use crate::on_failure;
+use crate::watch_rounds::Round;
+
+/// What is heard of. Checks execute commands in containers, which the engine tells too, so others are not asked for.
+const KINDS: [&str; 7] = ["start", "die", "destroy", "rename", "pause", "unpause", "update"];
+/// How long after an event an app is looked at: what belongs together happens within this time.
+const TOGETHER: Duration = Duration::from_millis(200);
+/// The pause before an engine that is away is asked again, doubled each time up to the longest one.
+const SOON: Duration = Duration::from_secs(1);
+const LATEST: Duration = Duration::from_secs(30);
+/// How long a check rests whose failure has had something done: that takes its time.
+const REST: Duration = Duration::from_secs(30);
+
+/// What a watcher has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// This has to be done.
+    Do(Deed),
+    /// This happened, for people.
+    Say(String),
+    /// An app was looked at: what is written down of it may have changed.
+    Seen(AppName),
+}
+
+/// What has to be done about an app.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deed {
+    /// The app.
+    pub app: AppName,
+    /// What.
+    pub what: What,
+    /// Why, for people.
+    pub why: String,
+}
+
+/// What has to be done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// Another container takes the place of this one.
+    Replace(Slot, Id),
+    /// An instance is started anew whose container, this one, does not run any more.
+    Start(Slot, Id),
+    /// It is written down anew where its instances are reached.
+    Redirect,
+}
+
+/// The id of a container.
+pub type Id = String;
+
+/// A watcher of the apps of one world.
+pub struct Watcher<'a> {
+    pub(crate) docker: &'a DockerLocal,
+    pub(crate) engine: &'a Engine,
+    only: Option<AppName>,
+    happenings: FuturesUnordered<Pin<Box<dyn Future<Output = Happening> + 'a>>>,
+    /// Containers that run, by app and instance.
+    pub(crate) tracked: BTreeMap<(AppName, Slot), Tracked>,
+    /// Those of them whose readiness checks fail, by the number of the check.
+    unready: BTreeMap<(AppName, Slot), BTreeSet<usize>>,
+    /// Apps that are about to be looked at.
+    looks: BTreeSet<AppName>,
+    /// Containers about which something is being done.
+    pub(crate) ordered: BTreeSet<Id>,
+    pub(crate) news: Vec<News>,
+    /// Becomes readable when the caller has to be woken.
+    wake: StdStream,
+    /// Whether that is waited for.
+    is_wakeful: bool,
+    /// The pause before the engine is asked again; `None`: it is there.
+    away: Option<Duration>,
+    /// What ran when the engine went away.
+    pub(crate) missed: BTreeMap<(AppName, Slot), String>,
+}
+
+/// Which check of a container: whether it is one of its liveness, and its number.
+type Which = (bool, usize);
+
+/// A container that runs.
+pub(crate) struct Tracked {
+    pub(crate) id: String,
+    rounds: BTreeMap<Which, AbortHandle>,
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.rounds.values().for_each(AbortHandle::abort);
+    }
+}
+
+type Events = Pin<Box<dyn Stream<Item = Result<Happened, Fault>>>>;
+
+/// What was waited for.
+enum Happening {
+    /// The caller wants to be woken.
+    Woken,
+    /// The engine has told something, or tells nothing any more.
+    Told(Option<Result<Happened, Fault>>, Events),
+    /// It is time to look at an app.
+    Look(AppName),
+    /// What is known of a check has changed; it was not asked in vain.
+    Changed(Box<Round>, Result<(), String>),
+    /// A sentence for people.
+    Say(String),
+    /// It is time to ask whether the engine is there.
+    Return,
+    /// Nothing that matters any more.
+    Nothing,
+}
+
+impl<'a> Watcher<'a> {
+    /// A watcher of one app, or of all; [`Self::next`] returns when `wake` becomes readable.
+    pub fn new(docker: &'a DockerLocal, only: Option<AppName>, wake: StdStream) -> Result<Self, Error> {
+        let happenings = FuturesUnordered::new();
+        happenings.push(Box::pin(std::future::ready(Happening::Return)) as Pin<Box<dyn Future<Output = _>>>);
+        Ok(Self {
+            docker,
+            engine: docker.engine()?,
+            only,
+            happenings,
+            tracked: BTreeMap::new(),
+            unready: BTreeMap::new(),
+            looks: BTreeSet::new(),
+            ordered: BTreeSet::new(),
+            news: Vec::new(),
+            wake,
+            is_wakeful: false,
+            away: Some(Duration::ZERO),
+            missed: BTreeMap::new(),
+        })
+    }
+
+    /// Waits until there is news, the caller is woken, or this time has come.
+    pub fn next(&mut self, until: Option<Instant>) -> Vec<News> {
+        let engine = self.engine;
+        engine.run(async {
+            if !std::mem::replace(&mut self.is_wakeful, true) {
+                let woken = self.woken();
+                self.happenings.push(Box::pin(woken));
+            }
+            while self.news.is_empty() {
+                let happening = match until {
+                    Some(until) => tokio::time::timeout_at(until.into(), self.happenings.next()).await,
+                    None => Ok(self.happenings.next().await),
+                };
+                match happening {
+                    Ok(None) | Err(_) => break,
+                    Ok(Some(Happening::Woken)) => {
+                        self.is_wakeful = false;
+                        break;
+                    }
+                    Ok(Some(happening)) => self.take(happening).await,
+                }
+            }
+        });
+        std::mem::take(&mut self.news)
+    }
+
+    /// What had to be done was done, or has failed: where an instance was to be started, its app is looked at again.
+    pub fn ended(&mut self, deed: &Deed) {
+        let (What::Replace(_, id) | What::Start(_, id)) = &deed.what else { return };
+        self.ordered.remove(id);
+        let engine = self.engine;
+        engine.run(async { self.look_soon(deed.app.clone()) });
+    }
+
+    /// Becomes ready when the caller has to be woken. What can be read is read.
+    fn woken(&self) -> impl Future<Output = Happening> + use<> {
+        let stream = self.wake.try_clone().and_then(|stream| {
+            stream.set_nonblocking(true)?;
+            UnixStream::from_std(stream)
+        });
+        async move {
+            let Ok(stream) = stream else { return Happening::Nothing };
+            let _ = stream.readable().await;
+            while stream.try_read(&mut [0; 64]).is_ok_and(|read| read > 0) {}
+            Happening::Woken
+        }
+    }
+
+    async fn take(&mut self, happening: Happening) {
+        match happening {
+            Happening::Woken | Happening::Nothing | Happening::Told(None, _) => (),
+            Happening::Told(Some(Ok(happened)), events) => {
+                self.listen(events);
+                self.take_event(&happened);
+            }
+            Happening::Told(Some(Err(fault)), _) => self.lose(&fault),
+            Happening::Look(app) => {
+                self.looks.remove(&app);
+                self.look_at(&app).await;
+            }
+            Happening::Changed(round, known) => self.take_change(*round, known),
+            Happening::Say(line) => self.news.push(News::Say(line)),
+            Happening::Return => self.come_back().await,
+        }
+    }
+
+    fn listen(&self, mut events: Events) {
+        self.happenings.push(Box::pin(async move {
+            let told = events.next().await;
+            Happening::Told(told, events)
+        }));
+    }
+
+    fn take_event(&mut self, happened: &Happened) {
+        let app = happened.label(label::APP).and_then(|name| name.parse().ok());
+        if let Some(app) = app.filter(|app| self.is_watched(app)) {
+            self.look_soon(app);
+        }
+    }
+
+    fn is_watched(&self, app: &AppName) -> bool {
+        let is_meant = self.only.as_ref().is_none_or(|only| only == app);
+        let world = self.docker.world();
+        let is_ours = || world.scheduler_name(app).is_ok_and(|name| name == SchedulerName::DockerLocal);
+        is_meant && world.is_app(app).unwrap_or(false) && is_ours()
+    }
+
+    fn look_soon(&mut self, app: AppName) {
+        self.look_in(TOGETHER, app);
+    }
+
+    /// Looks at an app after this time, if it is not about to be looked at anyway.
+    pub(crate) fn look_in(&mut self, pause: Duration, app: AppName) {
+        if self.looks.insert(app.clone()) {
+            let look = tokio::time::sleep(pause).map(|()| Happening::Look(app));
+            self.happenings.push(Box::pin(look));
+        }
+    }
+
+    /// The engine does not answer: it is waited for. Nothing is asked of containers meanwhile.
+    pub(crate) fn lose(&mut self, fault: &Fault) {
+        if self.away.is_some() {
+            return;
+        }
+        let running = std::mem::take(&mut self.tracked);
+        self.missed.extend(running.iter().map(|(place, tracked)| (place.clone(), tracked.id.clone())));
+        self.away = Some(SOON);
+        self.news.push(News::Say(format!("{fault}; it is waited for")));
+        self.happenings.push(Box::pin(tokio::time::sleep(SOON).map(|()| Happening::Return)));
+    }
+
+    /// Asks whether the engine is there, and looks at all apps if so.
+    async fn come_back(&mut self) {
+        let Some(pause) = self.away else { return };
+        // What happens while the containers are listed is told again.
+        let since = SystemTime::now();
+        let deployed = [label::DEPLOYED.to_owned()];
+        if let Err(fault) = self.engine.list(&deployed).await {
+            if pause.is_zero() {
+                self.news.push(News::Say(format!("{fault}; it is waited for")));
+            }
+            let next = (pause * 2).clamp(SOON, LATEST);
+            self.away = Some(next);
+            self.happenings.push(Box::pin(tokio::time::sleep(next).map(|()| Happening::Return)));
+            return;
+        }
+        if !pause.is_zero() {
+            self.news.push(News::Say("the Docker engine answers again".to_owned()));
+        }
+        self.away = None;
+        self.listen(Box::pin(self.engine.happened(&deployed, &KINDS, since)));
+        let apps = self.docker.world().apps().unwrap_or_default();
+        for app in apps.into_iter().map(|app| app.name) {
+            if self.is_watched(&app) {
+                self.look_soon(app);
+            }
+        }
+    }
+
+    /// Begins to ask a check.
+    fn ask(&mut self, round: Round) -> (Which, AbortHandle) {
+        let (engine, which) = (self.engine, (round.is_liveness, round.index));
+        let (asked, handle) = abortable(async move {
+            let known = round.until_it_changes(engine).await;
+            Happening::Changed(Box::new(round), known)
+        });
+        self.happenings.push(Box::pin(asked.map(|asked| asked.unwrap_or(Happening::Nothing))));
+        (which, handle)
+    }
+
+    /// A check has failed, or holds again.
+    fn take_change(&mut self, round: Round, known: Result<(), String>) {
+        let place = (round.app.clone(), round.slot.clone());
+        if self.tracked.get(&place).is_none_or(|tracked| tracked.id != round.subject.id) {
+            return;
+        }
+        let has_failed = known.is_err();
+        match known {
+            Err(failure) => self.take_failure(&round, &place, failure),
+            Ok(()) if round.check.only_warns || round.is_liveness => (),
+            Ok(()) => self.take_recovery(&round, &place),
+        }
+        let pause = round.check.wait;
+        // What fails its liveness is replaced; where that fails, the check is asked again after a while.
+        let next = if round.is_liveness && has_failed {
+            Round { has_failed: false, pause: REST.max(pause), ..round }
+        } else {
+            Round { has_failed, pause, ..round }
+        };
+        let (which, handle) = self.ask(next);
+        if let Some(tracked) = self.tracked.get_mut(&place) {
+            tracked.rounds.insert(which, handle);
+        }
+    }
+
+    fn take_failure(&mut self, round: &Round, place: &(AppName, Slot), failure: String) {
+        self.run_on_failure(round);
+        if round.check.only_warns {
+            self.news.push(News::Say(format!("warning: {} of {} {failure}", round.slot, round.app)));
+        } else if round.is_liveness {
+            let what = What::Replace(round.slot.clone(), round.subject.id.clone());
+            self.order(&round.app, what, failure);
+        } else {
+            self.unready.entry(place.clone()).or_default().insert(round.index);
+            self.withdraw(round, &failure);
+        }
+    }
+
+    fn take_recovery(&mut self, round: &Round, place: &(AppName, Slot)) {
+        let failing = self.unready.entry(place.clone()).or_default();
+        failing.remove(&round.index);
+        if failing.is_empty() {
+            self.lead_back(round);
+        }
+    }
+
+    fn run_on_failure(&mut self, round: &Round) {
+        if round.check.on_failure.is_empty() {
+            return;
+        }
+        let (docker, engine, round) = (self.docker, self.engine, round.clone());
+        self.happenings.push(Box::pin(async move {
+            let app = App { engine, world: docker.world(), name: &round.app };
+            let said = on_failure::run(&app, &round.slot, &round.subject.id, &round.check).await;
+            said.map_or(Happening::Nothing, Happening::Say)
+        }));
+    }
+
+    pub(crate) fn order(&mut self, app: &AppName, what: What, why: String) {
+        let is_new = match &what {
+            What::Replace(_, id) | What::Start(_, id) => self.ordered.insert(id.clone()),
+            What::Redirect => true,
+        };
+        if !is_new {
+            return;
+        }
+        self.news.push(News::Do(Deed { app: app.clone(), what, why }));
+    }
+
+    /// Remembers a container whose checks are asked from now on.
+    pub(crate) fn track(&mut self, place: (AppName, Slot), id: String, rounds: Vec<Round>) {
+        self.unready.remove(&place);
+        let failing = rounds.iter().filter(|round| round.has_failed).map(|round| round.index);
+        let failing: BTreeSet<usize> = failing.collect();
+        if !failing.is_empty() {
+            self.unready.insert(place.clone(), failing);
+        }
+        let rounds = rounds.into_iter().map(|round| self.ask(round)).collect();
+        self.tracked.insert(place, Tracked { id, rounds });
+    }
+}

@@ -1,0 +1,144 @@
+//! `data/scheduler-docker-local/<app>/watch.json`: what `ps-lifecycle watch` has found and done about the containers of an app. A
+//! file of another version, or one that cannot be read, says nothing: what it would say is found again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use durable::{Access, Directory};
+use formation::{AppName, Slot, Which};
+use ps_apps::World;
+use ps_scheduler::Error;
+use serde::{Deserialize, Serialize};
+
+use crate::docker_local::DockerLocal;
+
+const FILE: &str = "watch.json";
+const FORMAT: u8 = 1;
+const MAX_BYTES: u64 = 4 << 20;
+
+/// How often an instance of one release is started anew that the engine has given up.
+pub(crate) const MOST_STARTS: u32 = 3;
+
+/// The content of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Watched {
+    format: u8,
+    /// The release that the starts are counted for.
+    #[serde(default)]
+    pub(crate) release: u64,
+    /// How often an instance was started anew after the engine had given it up.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) starts: BTreeMap<Slot, u32>,
+    /// The container of each instance that is not started any more.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) given_up: BTreeMap<Slot, String>,
+    /// The instances that clients are not led to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) withdrawn: BTreeMap<Slot, Withdrawn>,
+}
+
+/// An instance that is not ready, and runs on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Withdrawn {
+    /// Its container.
+    pub(crate) id: String,
+    /// What it does not do.
+    pub(crate) why: String,
+}
+
+impl Watched {
+    /// What is written of an app.
+    pub(crate) fn read(world: &World, app: &AppName) -> Self {
+        let bytes = durable::state(&directory(world, app).join(FILE), MAX_BYTES).unwrap_or_default();
+        let read: Option<Self> = serde_json::from_slice(&bytes).ok();
+        read.filter(|watched| watched.format == FORMAT).unwrap_or_default()
+    }
+
+    /// Writes it down, if it is not what was there before.
+    pub(crate) fn write(&self, world: &World, app: &AppName) -> Result<(), ps_apps::Error> {
+        let written = Self { format: FORMAT, ..self.clone() };
+        if written == (Self { format: FORMAT, ..Self::read(world, app) }) {
+            return Ok(());
+        }
+        let text = serde_json::to_vec(&written).expect("plain data");
+        let access = Access::like(world.lib(), 0o600);
+        Ok(Directory::open(world.lib(), &directory(world, app))?.write(FILE, &text, access)?)
+    }
+
+    /// Why clients are not led to the container of an instance, if that is so.
+    pub(crate) fn withdrawn(&self, slot: &Slot, id: &str) -> Option<&Withdrawn> {
+        self.withdrawn.get(slot).filter(|withdrawn| withdrawn.id == id)
+    }
+
+    /// Whether the container of an instance is not started any more.
+    pub(crate) fn is_given_up(&self, slot: &Slot, id: &str) -> bool {
+        self.given_up.get(slot).is_some_and(|given_up| given_up == id)
+    }
+
+    /// Counts a start of an instance of this release; false if it has had all of them, and is given up.
+    pub(crate) fn may_start(&mut self, release: u64, slot: &Slot, id: &str) -> bool {
+        if self.release != release {
+            (self.release, self.starts, self.given_up) = (release, BTreeMap::new(), BTreeMap::new());
+        }
+        let starts = self.starts.entry(slot.clone()).or_default();
+        if *starts >= MOST_STARTS {
+            self.given_up.insert(slot.clone(), id.to_owned());
+            return false;
+        }
+        *starts += 1;
+        true
+    }
+}
+
+/// Has the starts of instances counted from 0 again.
+pub(crate) fn reset(docker: &DockerLocal, app: &AppName, which: &Which) -> Result<(), Error> {
+    let mut watched = Watched::read(docker.world(), app);
+    watched.starts.retain(|slot, _| !which.includes(slot));
+    watched.given_up.retain(|slot, _| !which.includes(slot));
+    watched.write(docker.world(), app).map_err(|error| Error::Backend {
+        context: format!("write down what is watched of {app}"),
+        reason: error.to_string(),
+    })
+}
+
+/// Removes what is written of an app that is destroyed.
+pub(crate) fn forget(directory: &Path) {
+    let _ = std::fs::remove_file(directory.join(FILE));
+}
+
+fn directory(world: &World, app: &AppName) -> PathBuf {
+    world.data_dir("scheduler-docker-local", app)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_started_three_times_for_one_release_and_then_given_up() {
+        let slot: Slot = "web.1".parse().expect("a slot");
+        let mut watched = Watched::default();
+        assert!((0..MOST_STARTS).all(|_| watched.may_start(4, &slot, "a")));
+        assert!(!watched.may_start(4, &slot, "b"));
+        assert!(watched.is_given_up(&slot, "b") && !watched.is_given_up(&slot, "c"));
+        assert!(watched.may_start(5, &slot, "b"), "another release begins anew");
+        assert!(!watched.is_given_up(&slot, "b"));
+    }
+
+    #[test]
+    fn what_is_written_reads_back_and_what_makes_no_sense_says_nothing() {
+        let place = tempfile::tempdir().expect("a directory");
+        let world = World::new(place.path().join("home"), place.path().join("lib"));
+        let app: AppName = "shop".parse().expect("a name");
+        assert_eq!(Watched::read(&world, &app), Watched::default());
+        let slot: Slot = "web.1".parse().expect("a slot");
+        let withdrawn = Withdrawn { id: "a".to_owned(), why: "did not answer".to_owned() };
+        let watched = Watched { withdrawn: [(slot.clone(), withdrawn)].into(), ..Watched::default() };
+        std::fs::create_dir_all(directory(&world, &app)).expect("a directory");
+        watched.write(&world, &app).expect("written");
+        let read = Watched::read(&world, &app);
+        assert!(read.withdrawn(&slot, "a").is_some() && read.withdrawn(&slot, "b").is_none());
+        std::fs::write(directory(&world, &app).join(FILE), r#"{"format": 9}"#).expect("written");
+        assert_eq!(Watched::read(&world, &app), Watched::default());
+    }
+}
