@@ -129,7 +129,7 @@ impl Harness for Containers {
         Duration::from_secs(60)
     }
 
-    /// Every third step, and with `FORMATION_TEST_LONG=1` every step.
+    /// Every third step, of which a deploy has three, and with `FORMATION_TEST_LONG=1` every step.
     fn stride(&self) -> usize {
         if std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1") { 1 } else { 3 }
     }

@@ -81,9 +81,9 @@ impl Harness for Processes {
         Duration::from_secs(60)
     }
 
-    /// Every third step, and with `FORMATION_TEST_LONG=1` every step.
+    /// Every other step, of which a deploy has two, and with `FORMATION_TEST_LONG=1` every step.
     fn stride(&self) -> usize {
-        if std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1") { 1 } else { 3 }
+        if std::env::var_os("FORMATION_TEST_LONG").is_some_and(|value| value == "1") { 1 } else { 2 }
     }
 }
 

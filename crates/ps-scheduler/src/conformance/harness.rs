@@ -38,7 +38,7 @@ pub trait Harness {
     }
 
     /// The caller of a verb dies at every step of it, or at every second, third, … one where each try takes long. The promises
-    /// begin with different steps, so that together they try every step.
+    /// begin with different steps, so that together they try every step. A verb must have at least as many steps as this.
     fn stride(&self) -> usize {
         1
     }
