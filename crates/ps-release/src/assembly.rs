@@ -86,18 +86,7 @@ fn put_together(
     app_json: &AppJson,
 ) -> Result<Assembled, Error> {
     let knows_all_types = procfile.is_some() || !matches!(source, Source::Image(_));
-    let mut processes = Vec::new();
-    for entry in procfile.iter().flat_map(|procfile| procfile.entries()) {
-        let process_type = entry.process_type();
-        let command = match std::str::from_utf8(entry.command) {
-            Ok(command) => command,
-            Err(source) => return Err(Error::NotText { process_type, source }),
-        };
-        processes.push(Process::new(process_type, Some(command.to_owned())));
-    }
-    if let (Source::Services(services), None) = (&source, procfile) {
-        processes.extend(services::processes(services));
-    }
+    let mut processes = types(&source, procfile)?;
     if let Some(command) = start_command(world, app, &source)? {
         replace_first(&mut processes, command, knows_all_types);
     }
@@ -106,14 +95,7 @@ fn put_together(
         let set = stored.types().chain(app_json.types_with_settings());
         add_types(&mut processes, set.chain(app_json.checked_types()).chain(app_json.formation_types()));
     }
-    for process in &mut processes {
-        let name = process.process_type.as_str();
-        (process.strategy, process.max_parallel) = (app_json.strategy(name), app_json.max_parallel(name));
-        process.checks = checks(app_json, &process.process_type);
-        if let Some(service) = source.service(&process.process_type).filter(|_| procfile.is_none()) {
-            services::complete(process, service);
-        }
-    }
+    complete(&mut processes, &source, procfile, app_json);
     let tasks = if is_run_here(world, &source) { tasks::of(app_json, &processes)? } else { Vec::new() };
     for Task { process_type, command, settings } in tasks {
         let mut process = Process::new(process_type, Some(command));
@@ -150,6 +132,35 @@ fn put_together(
         gate,
     };
     Ok(Assembled { release, warnings: environment.warnings().to_vec() })
+}
+
+/// The types of a Procfile, in its order, or the services of a Compose file that is deployed without one.
+fn types(source: &Source, procfile: Option<&Procfile>) -> Result<Vec<Process>, Error> {
+    let mut processes = Vec::new();
+    for entry in procfile.iter().flat_map(|procfile| procfile.entries()) {
+        let process_type = entry.process_type();
+        let command = match std::str::from_utf8(entry.command) {
+            Ok(command) => command,
+            Err(source) => return Err(Error::NotText { process_type, source }),
+        };
+        processes.push(Process::new(process_type, Some(command.to_owned())));
+    }
+    if let (Source::Services(services), None) = (source, procfile) {
+        processes.extend(services::processes(services));
+    }
+    Ok(processes)
+}
+
+/// Adds to each type what app.json says of its rollout and its checks, and what a Compose file says of its service.
+fn complete(processes: &mut [Process], source: &Source, procfile: Option<&Procfile>, app_json: &AppJson) {
+    for process in processes {
+        let name = process.process_type.as_str();
+        (process.strategy, process.max_parallel) = (app_json.strategy(name), app_json.max_parallel(name));
+        process.checks = checks(app_json, &process.process_type);
+        if let Some(service) = source.service(&process.process_type).filter(|_| procfile.is_none()) {
+            services::complete(process, service);
+        }
+    }
 }
 
 /// Whether Formation runs the tasks of app.json. Inside Dokku its plugin `cron` runs them, and docker-local has
