@@ -2,7 +2,6 @@
 //! spec with one more field, how each type is rolled out; so committing it is one rename over the spec, which cannot happen
 //! by halves. If the program dies between writing the file and sending the request, nothing has changed.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -13,21 +12,27 @@ use std::time::Duration;
 use ps_rollout::{Rules, Strategy};
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{SPEC_FILE, Spec, document, read_document};
+use crate::spec::{SPEC_FILE, Spec, document, read_document, read_documents};
 use crate::{Error, stopped};
 
 /// The file's name in a service directory.
 pub const NEXT_FILE: &str = "next.json";
 
 /// A new revision of an app.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Next {
     /// The spec of the new revision.
     #[serde(flatten)]
     pub spec: Spec,
     /// How each type is rolled out; a type that is not named here gets no new runs.
-    #[serde(default)]
     pub rolling: BTreeMap<String, Manner>,
+}
+
+/// What stands in the file beside the spec.
+#[derive(Deserialize)]
+struct Rolling {
+    #[serde(default)]
+    rolling: BTreeMap<String, Manner>,
 }
 
 /// The rollout rules of a type whose own are not known any more.
@@ -47,12 +52,6 @@ pub struct Manner {
     pub rules: Rules,
 }
 
-impl Borrow<Spec> for Next {
-    fn borrow(&self) -> &Spec {
-        &self.spec
-    }
-}
-
 impl Next {
     /// The content of the file.
     pub fn to_json(&self) -> Vec<u8> {
@@ -64,7 +63,12 @@ impl Next {
     /// # Errors
     /// [`Error::NoSpec`] if there is none.
     pub fn read(service: &Path) -> Result<Self, Error> {
-        read_document(&service.join(NEXT_FILE))
+        Self::read_from(&service.join(NEXT_FILE))
+    }
+
+    fn read_from(path: &Path) -> Result<Self, Error> {
+        let (spec, Rolling { rolling }) = read_documents(path)?;
+        Ok(Self { spec, rolling })
     }
 
     /// Writes the changed revision again, unless it has been committed already.
@@ -83,7 +87,7 @@ impl Next {
 
 /// How the types of the current revision were rolled out, as far as its file says.
 pub(crate) fn manners(service: &Path) -> BTreeMap<String, Manner> {
-    read_document::<Next>(&service.join(SPEC_FILE)).map(|next| next.rolling).unwrap_or_default()
+    Next::read_from(&service.join(SPEC_FILE)).map(|next| next.rolling).unwrap_or_default()
 }
 
 /// Commits the new revision durably: it becomes the app's spec. Committing it a second time changes nothing.
@@ -97,7 +101,7 @@ pub(crate) fn commit(service: &Path, old: Option<&Spec>) -> Result<(), Error> {
         // again.
         fs::remove_dir_all(&spec).map_err(|error| Error::io("remove", &spec, error))?;
     }
-    if let Some(again) = read_document::<Spec>(&next).ok().filter(|next| is_revision_of(old, next)) {
+    if let Some(again) = read_document(&next).ok().filter(|next| is_revision_of(old, next)) {
         // The list of stopped slots may bear the number of this revision already, although it was written before the
         // rename. So it is written again, for the new spec.
         let listed = stopped::write(service, again.revision, &again.stopped);

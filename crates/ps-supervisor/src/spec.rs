@@ -9,7 +9,6 @@
 //! tell which one is newer: before `spec2.json` is written, an existing `spec.json` is renamed to `spec1.json`. A
 //! `spec.json` is therefore always newer than `spec2.json`, and `spec1.json` always older, wherever a program is killed.
 
-use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -21,6 +20,7 @@ use std::time::Duration;
 use durable::ReadError;
 use formation::{ProcessType, RestartPolicy, Slot};
 use log_store::{Limits, WhenFull};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use type_settings::{Order, Size, TypeSettings, Whole};
 
@@ -194,7 +194,7 @@ impl Spec {
         if Self::is_of_first_format(service) {
             return self.write(service);
         }
-        match read_document::<Self>(&service.join(SPEC_FILE)) {
+        match read_document(&service.join(SPEC_FILE)) {
             Ok(written) if written.revision == self.revision => {
                 stopped::write(service, self.revision, &self.stopped)
             }
@@ -365,11 +365,17 @@ pub(crate) fn document<T: Serialize>(content: &T) -> Vec<u8> {
     json
 }
 
-/// Reads a document of the current format or of format 1.
+/// Reads a spec of the current format or of format 1.
 ///
 /// # Errors
 /// [`Error::NoSpec`] if there is none; [`Error::LaterFormat`] if a later version wrote it.
-pub(crate) fn read_document<T: serde::de::DeserializeOwned + Borrow<Spec>>(path: &Path) -> Result<T, Error> {
+pub(crate) fn read_document(path: &Path) -> Result<Spec, Error> {
+    read_documents::<IgnoredAny>(path).map(|(spec, _)| spec)
+}
+
+/// The same, with what else stands in the file: read twice, because a value that is read as a part of another one is first taken apart
+/// in memory, as a whole.
+pub(crate) fn read_documents<T: DeserializeOwned>(path: &Path) -> Result<(Spec, T), Error> {
     let bytes = durable::state(path, MAX_FILE_BYTES).map_err(|error| match error {
         ReadError::Missing => Error::NoSpec { service: path.to_owned() },
         error => Error::unreadable(path, error),
@@ -379,9 +385,10 @@ pub(crate) fn read_document<T: serde::de::DeserializeOwned + Borrow<Spec>>(path:
     if let Some(format) = number.format.filter(|format| *format > FORMAT) {
         return Err(Error::LaterFormat { path: path.to_owned(), format });
     }
-    let content: T = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
-    content.borrow().check().map_err(bad)?;
-    Ok(content)
+    let spec: Spec = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    spec.check().map_err(bad)?;
+    let more = serde_json::from_slice(&bytes).map_err(|error| bad(error.to_string()))?;
+    Ok((spec, more))
 }
 
 #[cfg(test)]
