@@ -17,6 +17,8 @@ mod boot;
 mod builds;
 #[path = "ps_lifecycle/command_line.rs"]
 mod command_line;
+#[path = "ps_lifecycle/containers.rs"]
+mod containers;
 #[path = "ps_lifecycle/counts.rs"]
 mod counts;
 #[path = "ps_lifecycle/cut.rs"]

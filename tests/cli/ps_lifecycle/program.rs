@@ -110,7 +110,7 @@ impl Running {
     /// Waits for its end.
     pub(crate) fn ended(mut self) -> Ran {
         let child = self.0.take().expect("it was not waited for yet");
-        outcome(child, Instant::now())
+        outcome(child, Instant::now(), DEADLINE)
     }
 }
 
@@ -124,7 +124,12 @@ impl Drop for Running {
 }
 
 /// Runs a program to its end, which must come before [`DEADLINE`].
-pub(crate) fn run(mut command: Command) -> Ran {
+pub(crate) fn run(command: Command) -> Ran {
+    run_within(command, DEADLINE)
+}
+
+/// Runs a program to its end, which must come before so long.
+pub(crate) fn run_within(mut command: Command, deadline: Duration) -> Ran {
     let began = Instant::now();
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     // A program that this test has just written is busy while another test's child that was forked meanwhile has not executed
@@ -137,16 +142,16 @@ pub(crate) fn run(mut command: Command) -> Ran {
             spawned => break spawned,
         }
     };
-    outcome(spawned.expect("the program starts"), began)
+    outcome(spawned.expect("the program starts"), began, deadline)
 }
 
-fn outcome(child: Child, began: Instant) -> Ran {
+fn outcome(child: Child, began: Instant, deadline: Duration) -> Ran {
     let pid = Pid::from_child(&child);
     let (sender, receiver) = std::sync::mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    let Ok(output) = receiver.recv_timeout(DEADLINE) else {
+    let Ok(output) = receiver.recv_timeout(deadline) else {
         let _ = rustix::process::kill_process(pid, Signal::KILL);
-        panic!("the program hangs: still there after {DEADLINE:?}, or somebody holds its output");
+        panic!("the program hangs: still there after {deadline:?}, or somebody holds its output");
     };
     let output = output.expect("its output can be read");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

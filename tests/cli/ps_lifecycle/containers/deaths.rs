@@ -1,0 +1,173 @@
+//! The program, or the engine, dies at any call of any verb: the same verb again makes what runs what is wanted, and leaves nothing
+//! else.
+
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::between::{Between, Fate};
+use super::private::PrivateEngine;
+use super::verbs::{CHANGES, ENGINE, Place, Verb, has_engine};
+use super::{is_long, sample};
+
+/// How many points of each verb are tried in a plain run.
+const PLAIN: usize = 2;
+/// How many verbs are tried at a time.
+const AT_A_TIME: usize = 3;
+
+/// How many calls the verb makes.
+fn calls(place: &Place<'_>, engine: &Path, verb: &Verb) -> usize {
+    place.prepare(verb);
+    let count = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&count);
+    let rule = move |_: &str| {
+        *counted.lock().expect("nobody panics") += 1;
+        Fate::Passes
+    };
+    let between = Between::new(place.home.path("count.sock"), engine, Box::new(rule));
+    let ran = place.run_through(verb.words, &between);
+    std::fs::remove_file(&between.socket).expect("it is there");
+    assert_eq!(ran.status, Some(0), "{ran:?}");
+    place.is_as_wanted(verb, "nobody died");
+    let count = *count.lock().expect("nobody panics");
+    assert!(count > 0, "{:?} called nobody", verb.words);
+    count
+}
+
+/// The program dies at this call: before the engine hears of it, or when the engine has done it.
+fn we_die(place: &Place<'_>, verb: &Verb, call: usize, is_done: bool) {
+    let what = format!("{:?}, killed at call {call}, done: {is_done}", verb.words);
+    place.prepare(verb);
+    let dying: Arc<Mutex<Option<Child>>> = Arc::default();
+    let victim = Arc::clone(&dying);
+    let mut count = 0;
+    let rule = move |_: &str| {
+        count += 1;
+        if count != call {
+            return Fate::Passes;
+        }
+        let victim = Arc::clone(&victim);
+        let kill = move || {
+            let mut victim = victim.lock().expect("nobody panics");
+            victim.as_mut().expect("it was started under the lock").kill().expect("it is ours");
+        };
+        if is_done {
+            return Fate::PassesInVain(Box::new(kill));
+        }
+        kill();
+        Fate::Fails(super::between::Failure::HangsUp)
+    };
+    let socket = place.home.path(&format!("{call}-{is_done}.sock"));
+    let between = Between::new(socket, Path::new(ENGINE), Box::new(rule));
+    let mut command = place.command(verb.words, &between.host());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut victim = dying.lock().expect("nobody panics");
+    *victim = Some(command.spawn().expect("it starts"));
+    drop(victim);
+    loop {
+        let mut victim = dying.lock().expect("nobody panics");
+        if victim.as_mut().expect("it was started").try_wait().expect("it is ours").is_some() {
+            break;
+        }
+        drop(victim);
+        thread::sleep(std::time::Duration::from_millis(5));
+    }
+    place.does(verb.words, &what);
+    place.is_as_wanted(verb, &what);
+}
+
+#[test]
+fn a_program_that_is_killed_at_any_call_leaves_what_the_same_verb_again_makes_right() {
+    if !has_engine() {
+        return;
+    }
+    thread::scope(|scope| {
+        for verbs in CHANGES.chunks(CHANGES.len().div_ceil(AT_A_TIME)) {
+            scope.spawn(move || {
+                let place = Place::new(Path::new(ENGINE));
+                for verb in &sample(verbs, 2) {
+                    let calls = calls(&place, Path::new(ENGINE), verb);
+                    let points: Vec<(usize, bool)> =
+                        (1..=calls).flat_map(|call| [(call, false), (call, true)]).collect();
+                    for (call, is_done) in sample(&points, PLAIN) {
+                        we_die(&place, verb, call, is_done);
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// The engine dies at this call, and is started again once the program is back.
+fn the_engine_dies(place: &Place<'_>, engine: &PrivateEngine, verb: &Verb, call: usize, is_done: bool) {
+    let what = format!("{:?}, engine killed at call {call}, done: {is_done}", verb.words);
+    place.prepare(verb);
+    let mut count = 0;
+    let pid = engine.pid();
+    let rule = move |_: &str| {
+        count += 1;
+        if count != call {
+            return Fate::Passes;
+        }
+        let kill = move || {
+            // It may be dead.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        };
+        if is_done {
+            return Fate::PassesInVain(Box::new(kill));
+        }
+        kill();
+        Fate::Fails(super::between::Failure::HangsUp)
+    };
+    let socket = place.home.path(&format!("{call}-{is_done}.sock"));
+    let between = Between::new(socket, engine.socket(), Box::new(rule));
+    let ran = place.run_through(verb.words, &between);
+    assert!(!ran.stderr.contains("panicked"), "{what}: {ran:?}");
+    engine.start_again();
+    place.does(verb.words, &what);
+    place.is_as_wanted(verb, &what);
+}
+
+#[test]
+fn an_engine_that_is_killed_at_any_call_leaves_what_the_same_verb_again_makes_right() {
+    if !has_engine() {
+        return;
+    }
+    let Some(engine) = PrivateEngine::start() else { return };
+    let place = Place::new(engine.socket());
+    let verbs: Vec<Verb> = if is_long() { CHANGES.to_vec() } else { sample(&CHANGES, 3) };
+    for verb in &verbs {
+        let calls = calls(&place, engine.socket(), verb);
+        let points: Vec<(usize, bool)> = (1..=calls).flat_map(|call| [(call, false), (call, true)]).collect();
+        for (call, is_done) in sample(&points, PLAIN) {
+            the_engine_dies(&place, &engine, verb, call, is_done);
+        }
+    }
+}
+
+#[test]
+fn what_dies_in_one_world_never_touches_the_containers_of_another_with_the_same_app() {
+    if !has_engine() {
+        return;
+    }
+    let one = Place::new(Path::new(ENGINE));
+    let other = Place::of(one.app.clone(), Path::new(ENGINE));
+    let deploy = &CHANGES[1];
+    one.prepare(deploy);
+    let before = (one.running(), one.containers());
+    assert_eq!(before.0.len(), 2);
+    for verb in &sample(&CHANGES, 3) {
+        let calls = calls(&other, Path::new(ENGINE), verb);
+        let points: Vec<(usize, bool)> = (1..=calls).flat_map(|call| [(call, false), (call, true)]).collect();
+        for (call, is_done) in sample(&points, PLAIN) {
+            we_die(&other, verb, call, is_done);
+            assert_eq!((one.running(), one.containers()), before, "{:?}, call {call}", verb.words);
+        }
+    }
+    let left = other.containers();
+    one.does(&["ps-lifecycle", "restart", "APP"], "beside the other");
+    one.does(&["ps-lifecycle", "retire"], "beside the other");
+    one.does(&["ps-lifecycle", "destroy", "APP"], "beside the other");
+    assert_eq!((other.containers(), one.containers()), (left, vec![]));
+}
