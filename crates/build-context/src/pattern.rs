@@ -181,7 +181,7 @@ mod tests {
     #[test]
     fn many_stars_take_no_long_time() {
         let pattern = "*a".repeat(40);
-        assert!(!covers(&pattern, &"a".repeat(200).replace("aa", "ab")[..150].to_owned()));
+        assert!(!covers(&pattern, &"ab".repeat(75)));
     }
 
     #[test]

@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(tale.whole_objects(&mut pending).expect("JSON"), [json!({"a": 1})]);
         pending.extend_from_slice(b"2}{\"c\":3}\n");
         assert_eq!(tale.whole_objects(&mut pending).expect("JSON"), [json!({"b": 2}), json!({"c": 3})]);
-        assert_eq!(tale.whole_objects(&mut b"<html>".to_vec()).is_err(), true);
+        assert!(tale.whole_objects(&mut b"<html>".to_vec()).is_err());
         assert_eq!(trouble(&json!({"errorDetail": {"message": "no"}, "error": "x"})).as_deref(), Some("no"));
         assert_eq!(encoded("a b&c=d/é"), "a%20b%26c%3Dd/%C3%A9");
     }

@@ -55,7 +55,7 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    Deploy(DeployArgs),
+    Deploy(Box<DeployArgs>),
     Converge(ConvergeArgs),
     /// Starts the wanted instances that do not run; running ones are left alone
     Start(TargetArgs),

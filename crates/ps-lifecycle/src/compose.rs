@@ -43,21 +43,20 @@ pub(crate) fn provide(
     let mut services = BTreeMap::new();
     let mut built: Vec<(compose::Build, String)> = Vec::new();
     for service in &composed.services {
-        let image = match &service.build {
-            Some(build) => match built.iter().find(|(other, _)| other == build) {
-                Some((_, image)) => image.clone(),
-                None => {
-                    let image = make(session, app, docker, build, pull)
-                        .with_context(|| format!("the service {}", service.process_type))?;
-                    built.push((build.clone(), image.clone()));
-                    image
-                }
-            },
-            None => {
+        let of_service = || format!("the service {}", service.process_type);
+        // What is built alike is built once.
+        let same = built.iter().find(|(build, _)| Some(build) == service.build.as_ref());
+        let image = match (same, &service.build) {
+            (Some((_, image)), _) => image.clone(),
+            (None, Some(build)) => {
+                let image = make(session, app, docker, build, pull).with_context(of_service)?;
+                built.push((build.clone(), image.clone()));
+                image
+            }
+            (None, None) => {
                 let image = service.image.as_deref().unwrap_or_default();
-                session
-                    .with_requester(|requester| docker.settle_image(image, pull, requester))
-                    .with_context(|| format!("the service {}", service.process_type))?
+                let settled = session.with_requester(|requester| docker.settle_image(image, pull, requester));
+                settled.with_context(of_service)?
             }
         };
         services.extend([record(service, image)?]);

@@ -53,10 +53,13 @@ fn deploy_to(session: &Session, app: &AppName, args: &DeployArgs) -> Result<Outc
         let _ = session.world.destroy_app(app);
         lock.retire();
     }
-    if deployed.is_ok() || ps_dokku::is_deployed(&session.world, app)? {
-        unpacked.into_iter().for_each(|unpacked| unpacked.keep());
+    if let Some(unpacked) = unpacked.filter(|_| deployed.is_ok() || runs_on) {
+        unpacked.keep();
     }
-    images::tidy(session, app, &checkout);
+    // What runs and is not written down is not known to be needed.
+    if !runs_on {
+        images::tidy(session, app, &checkout);
+    }
     deployed.map(|()| Outcome::Done)
 }
 

@@ -11,7 +11,7 @@ use ps_release::{Checkout, FilesOfImage, ImageOf, Source};
 use ps_scheduler_docker::{BuildOrder, DockerLocal, Pull, Recipe};
 
 use crate::session::Session;
-use crate::{compose, source_args};
+use crate::{compose, sources};
 
 /// Gets the image of a checkout, and has the checkout name this very image from now on. A checkout that runs natively needs none.
 pub(crate) fn provide(session: &Session, app: &AppName, checkout: &mut Checkout, pull: Pull) -> Result<()> {
@@ -112,7 +112,7 @@ fn read_files(
 ) -> Result<()> {
     let world = &session.world;
     let named = world.ps_property(app, "procfile-path")?;
-    let app_json = source_args::app_json_path(world, app)?;
+    let app_json = sources::app_json_path(world, app)?;
     let wanted = FilesOfImage::new(named.as_deref(), &app_json);
     let files = docker.image_files(app, image, &wanted.paths())?;
     Ok(checkout.take_files(&wanted, files)?)

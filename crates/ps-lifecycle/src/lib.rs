@@ -37,6 +37,7 @@ mod session;
 mod signal;
 mod snapshot;
 mod source_args;
+mod sources;
 mod start;
 mod status;
 mod status_table;

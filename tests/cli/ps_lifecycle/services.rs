@@ -30,6 +30,7 @@ fn warnings(stderr: &str) -> Vec<&str> {
 
 /// A blog as its makers would write it: a page that is built, a worker of the same image, and a database with a volume.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one deploy, and all that is true of it")]
 fn a_web_a_worker_and_a_database_deploy_from_their_file_alone() {
     if !has_engine() {
         return;

@@ -2,7 +2,8 @@
 
 use procfile::EnvFile;
 
-use super::{Around, ComposeError, fields};
+use super::fields;
+use super::model::{Around, ComposeError};
 use crate::import::node::Node;
 
 /// `NAME=value` each, every name once.

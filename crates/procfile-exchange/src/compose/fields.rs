@@ -1,6 +1,6 @@
 //! The two spellings that Compose has for most things: a list of texts, or a map.
 
-use super::ComposeError;
+use super::model::ComposeError;
 use crate::import::node::Node;
 use crate::import::words;
 

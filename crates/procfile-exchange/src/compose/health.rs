@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{ComposeError, fields, sizes};
+use super::model::ComposeError;
+use super::{fields, sizes};
 use crate::import::node::Node;
 
 /// The engine's description of the check; `None`: the image has the last word.

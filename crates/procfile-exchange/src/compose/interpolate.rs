@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::ComposeError;
+use super::model::ComposeError;
 use crate::import::node::Node;
 use crate::import::words::name_len;
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Around, ComposeError, fields};
+use super::fields;
+use super::model::{Around, ComposeError};
 use crate::import::node::Node;
 
 /// What is mounted, in the engine's words.

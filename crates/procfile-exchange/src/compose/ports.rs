@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{ComposeError, fields};
+use super::fields;
+use super::model::ComposeError;
 use crate::import::node::Node;
 
 /// What a service listens on, and where that is published.

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use super::model::{Around, Build, ComposeError, Service};
 use super::mounts::Mounts;
 use super::ports::Ports;
-use super::{Around, Build, ComposeError, Service, environment, fields, health, sizes};
+use super::{environment, fields, health, sizes};
 use crate::import::node::Node;
 
 /// The setting that names the types which others wait for.
@@ -102,7 +103,7 @@ impl Reader<'_> {
         let ports = Ports::read(&place, self.fields)?;
         let port = ports.first();
         let mounts = Mounts::read(&place, self.fields, self.document, self.around)?;
-        let container = self.container(&place, ports, mounts, &mut notes)?;
+        let container = self.container(&place, &ports, &mounts, &mut notes)?;
         let settings = self.settings(&place, &mut notes)?;
         let replicas = self.replicas(&place)?;
         let dropped = self.dropped();
@@ -154,8 +155,8 @@ impl Reader<'_> {
     fn container(
         &self,
         place: &str,
-        ports: Ports,
-        mounts: Mounts,
+        ports: &Ports,
+        mounts: &Mounts,
         notes: &mut Vec<String>,
     ) -> Result<Value, ComposeError> {
         let mut body = Map::new();
@@ -200,7 +201,7 @@ impl Reader<'_> {
         Ok(Value::Object(body))
     }
 
-    fn host(&self, place: &str, ports: Ports, mounts: Mounts) -> Result<Value, ComposeError> {
+    fn host(&self, place: &str, ports: &Ports, mounts: &Mounts) -> Result<Value, ComposeError> {
         let mut host = Map::new();
         let mut put = |key: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -226,7 +227,7 @@ impl Reader<'_> {
             put(name, (!texts.is_empty()).then(|| json!(texts)));
         }
         for (key, name) in [("shm_size", "ShmSize"), ("mem_reservation", "MemoryReservation")] {
-            put(name, self.size(&at(key), self.get(key))?.map(|bytes| json!(bytes)));
+            put(name, size(&at(key), self.get(key))?.map(|bytes| json!(bytes)));
         }
         let hosts = fields::pairs(&at("extra_hosts"), self.get("extra_hosts"), &['=', ':'])?;
         let hosts: Vec<String> =
@@ -239,11 +240,6 @@ impl Reader<'_> {
         put("Ulimits", self.ulimits(&at("ulimits"))?);
         put("LogConfig", self.logging(&at("logging"))?);
         Ok(Value::Object(host))
-    }
-
-    fn size(&self, place: &str, node: Option<&Node>) -> Result<Option<i64>, ComposeError> {
-        let Some(text) = fields::text(node) else { return Ok(None) };
-        sizes::size(&text).map(Some).ok_or_else(|| ComposeError::at(place, format!("{text:?} is no size")))
     }
 
     fn ulimits(&self, place: &str) -> Result<Option<Value>, ComposeError> {
@@ -395,6 +391,11 @@ impl Reader<'_> {
 
         dropped
     }
+}
+
+fn size(place: &str, node: Option<&Node>) -> Result<Option<i64>, ComposeError> {
+    let Some(text) = fields::text(node) else { return Ok(None) };
+    sizes::size(&text).map(Some).ok_or_else(|| ComposeError::at(place, format!("{text:?} is no size")))
 }
 
 fn is_default(networks: &Node) -> bool {
