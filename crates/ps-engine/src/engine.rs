@@ -42,6 +42,8 @@ pub struct Image {
     pub digests: Vec<String>,
     /// Its labels.
     pub labels: HashMap<String, String>,
+    /// What the engine puts before each command; empty where it is nothing.
+    pub entrypoint: Vec<String>,
     /// The variables of the image, each as `NAME=value`.
     pub environment: Vec<String>,
     /// The working directory of its processes; empty means the root directory.
@@ -172,6 +174,7 @@ impl Engine {
             id: image.id.unwrap_or_default(),
             digests: image.repo_digests.unwrap_or_default(),
             labels: config.labels.unwrap_or_default(),
+            entrypoint: config.entrypoint.unwrap_or_default(),
             environment: config.env.unwrap_or_default(),
             directory: config.working_dir.unwrap_or_default(),
         })

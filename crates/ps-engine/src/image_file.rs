@@ -84,7 +84,14 @@ mod tests {
     fn image(labels: &[(&str, &str)], environment: &[&str], directory: &str) -> Image {
         let labels: HashMap<_, _> = labels.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let environment = environment.iter().map(|entry| (*entry).to_owned()).collect();
-        Image { id: String::new(), digests: Vec::new(), labels, environment, directory: directory.to_owned() }
+        Image {
+            id: String::new(),
+            digests: Vec::new(),
+            labels,
+            entrypoint: Vec::new(),
+            environment,
+            directory: directory.to_owned(),
+        }
     }
 
     #[test]

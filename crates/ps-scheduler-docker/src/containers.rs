@@ -17,6 +17,7 @@ use tokio::sync::Semaphore;
 use crate::app::{AT_ONCE, App, WAITING_AT_ONCE};
 use crate::blueprint;
 use crate::end_in_words;
+use crate::entrypoint;
 use crate::found::Found;
 use crate::label::{self, Identity};
 use crate::reproduce;
@@ -148,7 +149,7 @@ impl<'a> Containers<'a> {
 
     async fn create(&self, run: &Run, revision: Revision, lane: Lane) -> Result<String, Refusal> {
         let body = match revision {
-            Revision::New => self.described(run, lane)?,
+            Revision::New => self.described(run, lane).await?,
             Revision::Old => self.described_again(run, lane).await?,
         };
         let name = label::upcoming_name(self.app.name, run);
@@ -156,7 +157,7 @@ impl<'a> Containers<'a> {
         created.inspect(|id| drop(self.ids.borrow_mut().insert(run.clone(), id.clone())))
     }
 
-    fn described(&self, run: &Run, lane: Lane) -> Result<ContainerCreateBody, Refusal> {
+    async fn described(&self, run: &Run, lane: Lane) -> Result<ContainerCreateBody, Refusal> {
         let fresh = self.fresh.ok_or_else(|| {
             Refusal("is not started while an interrupted rollout is finished or put back".to_owned(), None)
         })?;
@@ -164,8 +165,15 @@ impl<'a> Containers<'a> {
         let image = fresh.release.source.image(&run.slot.process_type).unwrap_or_default();
         let root = self.app.world.root();
         let body = blueprint::container(root, fresh.release, image, &identity);
-        service::laid_under(root, fresh.release, &identity, body)
-            .map_err(|reason| Refusal(format!("cannot be created: {reason}"), None))
+        let body = service::laid_under(root, fresh.release, &identity, body)
+            .map_err(|reason| Refusal(format!("cannot be created: {reason}"), None))?;
+        let process = fresh.release.process(&run.slot.process_type);
+        let Some(command) = process.and_then(|process| process.command.as_deref()) else { return Ok(body) };
+        match self.app.engine.image(image).await {
+            Ok(image) => Ok(entrypoint::behind(body, command, &image)),
+            // Whoever creates the container says what is wrong.
+            Err(_) => Ok(body),
+        }
     }
 
     /// A description for another container like the recorded one of the slot.

@@ -15,6 +15,7 @@ mod context;
 mod deploy;
 mod docker_local;
 mod end_in_words;
+mod entrypoint;
 mod failed;
 mod follow;
 mod found;

@@ -144,6 +144,35 @@ fn a_build_that_fails_names_its_step_and_leaves_what_runs_and_nothing_else() {
     home.does(&["ps-lifecycle", "destroy", &app]);
 }
 
+/// ENTRYPOINT stays before whatever a Procfile or a property has run.
+#[test]
+fn a_command_follows_the_entrypoint_of_its_image_as_words() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("entry"));
+    home.write(
+        "src/Dockerfile",
+        &format!("FROM {IMAGE}\nENV WHO=world\nENTRYPOINT [\"/bin/sleep\"]\nCMD [\"1003\"]\n"),
+    );
+    home.write("src/Procfile", "web: 1004\nworker: 100$NUMBER\n");
+    let env = home.write("env", "NUMBER=5\n");
+    let (source, env) = (path(&home, "src"), env.to_str().expect("text").to_owned());
+    let deploy = ["ps-lifecycle", "deploy", &app, "--dir", &source, "--scheduler", "docker-local"];
+    home.does(&[&deploy[..], &["--env-file", &env, "--scale", "web=1", "worker=1"]].concat());
+    let commands = || {
+        let all = inspect(&home, &app);
+        let words = |one: &Value| (one["Path"].to_string(), one["Args"].to_string());
+        all.as_array().expect("containers").iter().map(words).collect::<Vec<_>>()
+    };
+    let run = |argument: &str| ("\"/bin/sleep\"".to_owned(), format!("[\"{argument}\"]"));
+    assert_eq!(commands(), [run("1004"), run("1005")]);
+    home.does(&["ps-set", &app, "start-cmd", "1006"]);
+    home.does(&["ps-lifecycle", "restart", &app]);
+    assert_eq!(commands(), [run("1006"), run("1005")]);
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}
+
 #[test]
 fn a_build_that_is_cancelled_leaves_nothing() {
     if !has_engine() {
