@@ -16,7 +16,7 @@ pub(crate) fn run(session: &Session, args: &DestroyArgs) -> Result<Outcome> {
     session.step(&format!("Destroying {}", app.name))?;
     // Whoever is killed in the middle leaves an app that is stopped, or one of which nothing is left.
     let deployed = ps_dokku::is_deployed(&session.world, &app.name)?;
-    let _provision = deployed.then(|| provision::make(session, &app.name)).flatten();
+    let _provision = deployed.then(|| provision::for_destroy(session, &app.name)).flatten();
     let wish = deployed.then(|| Wish::set(&session.world, &app.name, false));
     let ended = stop::end(session, &app, &Which::All, true);
     // On a full disk it could not be set.

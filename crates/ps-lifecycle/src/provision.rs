@@ -37,13 +37,25 @@ pub(crate) fn for_one_off(session: &Session, app: &AppName) -> Option<Provision>
     word(session, app, &scheduler, vec!["--quiet", "retire", app.as_str()])
 }
 
+/// Has what is left of an app that is being destroyed removed if this program dies before the value is dropped. No root is started for that:
+/// it would be there for an app that is gone.
+pub(crate) fn for_destroy(session: &Session, app: &AppName) -> Option<Provision> {
+    let scheduler = session.world.scheduler_name(app).ok()?;
+    let will = last_will(session, &scheduler, finishing(app))?;
+    Native::new(&session.world).provide_with_a_living_root(app, &will)
+}
+
+fn finishing(app: &AppName) -> Vec<&str> {
+    vec!["--quiet", "--wait", PATIENCE_SECONDS, "finish", app.as_str()]
+}
+
 fn leave(
     session: &Session,
     app: &AppName,
     scheduler: &SchedulerName,
     starts: Option<&Which>,
 ) -> Option<Provision> {
-    let mut arguments = vec!["--quiet", "--wait", PATIENCE_SECONDS, "finish", app.as_str()];
+    let mut arguments = finishing(app);
     let which = starts.map(Which::to_string);
     if let Some(which) = &which {
         arguments.push("--start");
@@ -58,6 +70,11 @@ fn word(
     scheduler: &SchedulerName,
     arguments: Vec<&str>,
 ) -> Option<Provision> {
+    let will = last_will(session, scheduler, arguments)?;
+    Native::new(&session.world).provide_for(app, &will)
+}
+
+fn last_will(session: &Session, scheduler: &SchedulerName, arguments: Vec<&str>) -> Option<LastWill> {
     let world = &session.world;
     // Inside Dokku it is Dokku that records and calls the hooks.
     if *scheduler != SchedulerName::Native || world.inside_dokku() {
@@ -65,7 +82,7 @@ fn word(
     }
     let arguments = arguments.into_iter().map(str::to_owned).collect();
     let program = os_process::sister("ps-lifecycle")?;
-    Native::new(world).provide_for(app, &LastWill { program, arguments, variables: roots(world)? })
+    Some(LastWill { program, arguments, variables: roots(world)? })
 }
 
 /// By what the program that is started finds the same world.

@@ -107,6 +107,11 @@ impl Native {
         OneOffs::of(&self.service(app)).open_log(name)
     }
 
+    /// The same where there is a root already.
+    pub fn provide_with_a_living_root(&self, app: &AppName, will: &LastWill) -> Option<Provision> {
+        root::provide_with_a_living_one(&self.service(app), will)
+    }
+
     /// Removes all files of an app, of which nothing may run any more.
     pub fn forget(&self, app: &AppName) -> Result<(), Error> {
         stop::forget(&self.service(app))

@@ -63,6 +63,11 @@ pub(crate) fn provide_for(service: &Service, will: &LastWill) -> Option<Provisio
     reach(service)?.provide_for(&service.app, will).ok()
 }
 
+/// The same of a root that lives; none is started for it.
+pub(crate) fn provide_with_a_living_one(service: &Service, will: &LastWill) -> Option<Provision> {
+    Client::connect(&place(service)).ok()?.provide_for(&service.app, will).ok()
+}
+
 /// Tells the root not to restart the supervisor of an app when that ends. [`Client::wait_for_end`] waits for the answer.
 pub(crate) fn let_go(service: &Service) -> Option<Client> {
     let mut client = Client::connect(&place(service)).ok()?;
