@@ -177,8 +177,8 @@ fn deploy(
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
         // The hook may have scaled the app.
-        let formation = counts.apply(world, app)?;
-        let wanted = release::runnable(&formation.0, &release);
+        let (formation, source) = counts.apply(world, app)?;
+        let wanted = release::runnable(&formation, &release);
         say_idle(app, &release, &wanted);
         let scheduler = ps_schedulers::named(world, &name);
         let mut plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
@@ -187,7 +187,6 @@ fn deploy(
         if provision.is_none() {
             provision = provision::for_deploy(session, app, &name);
         }
-        let (formation, source) = formation;
         // Where this deploy does not say it, whoever said it before did.
         let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
         let image = image(world, &name, &checkout.source)?;
