@@ -1,5 +1,7 @@
 //! The build script of every program: how it is linked (docs/decisions/fixed-address.md).
 
+#![expect(clippy::print_stdout, reason = "cargo reads what a build script prints")]
+
 fn main() {
     println!("cargo:rerun-if-changed=../ps-cli/link.rs");
     let is =
