@@ -8,6 +8,7 @@ use anyhow::Result;
 use formation::AppName;
 use ps_apps::{SchedulerName, World};
 use ps_cli::exit::{Outcome, Refusal};
+use ps_cli::say;
 use ps_scheduler_docker::{DockerLocal, ImageTag};
 use serde_json::json;
 
@@ -109,7 +110,8 @@ fn refuse_native(world: &World, app: &AppName) -> Result<()> {
 /// A tag as the engine takes it.
 fn legal(tag: Option<&str>) -> Result<&str> {
     let Some(tag) = tag.filter(|tag| !tag.is_empty()) else {
-        return Err(Refusal::usage("Please specify a tag to run the command on"));
+        let words = "Please specify a tag to run the command on";
+        return Err(if say::inside_dokku() { Refusal::failed(words) } else { Refusal::usage(words) });
     };
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
     let begins_well = tag.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
