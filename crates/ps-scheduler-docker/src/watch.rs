@@ -27,6 +27,8 @@ use crate::watch_rounds::Round;
 const KINDS: [&str; 7] = ["start", "die", "destroy", "rename", "pause", "unpause", "update"];
 /// How long after an event an app is looked at: what belongs together happens within this time.
 const TOGETHER: Duration = Duration::from_millis(200);
+/// How long after that it is looked at once more.
+const AFTERWARDS: Duration = Duration::from_secs(3);
 /// The pause before an engine that is away is asked again, doubled each time up to the longest one.
 const SOON: Duration = Duration::from_secs(1);
 const LATEST: Duration = Duration::from_secs(30);
@@ -81,6 +83,8 @@ pub struct Watcher<'a> {
     unready: BTreeMap<(AppName, Slot), BTreeSet<usize>>,
     /// Apps that are about to be looked at.
     looks: BTreeSet<AppName>,
+    /// Those that are looked at once more afterwards: a busy engine tells of an end before its list does.
+    again: BTreeSet<AppName>,
     /// Containers about which something is being done.
     pub(crate) ordered: BTreeSet<Id>,
     pub(crate) news: Vec<News>,
@@ -142,6 +146,7 @@ impl<'a> Watcher<'a> {
             tracked: BTreeMap::new(),
             unready: BTreeMap::new(),
             looks: BTreeSet::new(),
+            again: BTreeSet::new(),
             ordered: BTreeSet::new(),
             news: Vec::new(),
             wake,
@@ -210,6 +215,9 @@ impl<'a> Watcher<'a> {
             Happening::Look(app) => {
                 self.looks.remove(&app);
                 self.look_at(&app).await;
+                if self.again.remove(&app) {
+                    self.look_in(AFTERWARDS, app);
+                }
             }
             Happening::Changed(round, known) => self.take_change(*round, known),
             Happening::Say(line) => self.news.push(News::Say(line)),
@@ -227,6 +235,7 @@ impl<'a> Watcher<'a> {
     fn take_event(&mut self, happened: &Happened) {
         let app = happened.label(label::APP).and_then(|name| name.parse().ok());
         if let Some(app) = app.filter(|app| self.is_watched(app)) {
+            self.again.insert(app.clone());
             self.look_soon(app);
         }
     }

@@ -1,8 +1,9 @@
 //! `watch`: what becomes of containers that hang, are not ready, are started again by the engine, or are given up by it.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -22,16 +23,27 @@ const CHECKS: &str = r#"{"healthchecks": {"web": [
 fn deployed(stem: &str, command: &str, app_json: &str) -> (Home, String) {
     let (home, app) = (Home::new(), name(stem));
     home.write(&format!("lib/config/ps/{app}/start-cmd"), command);
+    // The old container of a replaced one ends at once.
+    home.write(&format!("lib/config/checks/{app}/wait-to-retire"), "0");
     home.does(&["ps-lifecycle", "deploy", &app, "--image", IMAGE]);
     // An image brings no app.json along: this is what a deploy would have recorded.
     home.write(&format!("lib/data/app-json/{app}/app.json"), app_json);
-    home.hook("proxy/proxy-build-config", "#!/bin/sh\necho \"$1\" >>\"$DOKKU_LIB_ROOT/told\"\n");
+    home.hook("proxy/proxy-build-config", "#!/bin/sh\necho \"$1\" >>\"$HOME/told\"\n");
     (home, app)
 }
 
-fn watch(home: &Home, app: &str) -> Running {
-    let mut watch = home.start(&["ps-lifecycle", "watch", app]);
-    watch.until_stdout_says("Watching the containers of");
+/// What the watch says, in this home.
+fn said(home: &Home) -> String {
+    fs::read_to_string(home.path("watch.log")).unwrap_or_default()
+}
+
+/// Starts a watch with these words, and waits until it is there.
+fn watch(home: &Home, words: &[&str], variables: &[(&str, &str)]) -> Running {
+    let mut command = home.command(&[&["ps-lifecycle", "watch"], words].concat());
+    let log = fs::File::create(home.path("watch.log")).expect("a file");
+    command.process_group(0).stdout(Stdio::null()).stderr(log).envs(variables.iter().copied());
+    let watch = Running::begin(command);
+    eventually("it watches", || is("said", said(home).contains("Watching the containers of"), || said(home)));
     watch
 }
 
@@ -64,7 +76,7 @@ fn a_container_that_hangs_is_replaced_and_the_journal_says_why() {
     }
     let (home, app) = deployed("hangs", "exec sleep 1000", CHECKS);
     let before = containers(&app, "{{.ID}}");
-    let mut watch = watch(&home, &app);
+    let mut watch = watch(&home, &[&app], &[]);
     docker(&["exec", &before[0], "touch", "/hung"]);
     eventually("another container is there", || {
         let now = containers(&app, "{{.ID}}");
@@ -85,9 +97,9 @@ fn clients_are_not_led_to_a_container_that_is_not_ready_until_it_is() {
     }
     let (home, app) = deployed("busy", "exec sleep 1000", CHECKS);
     let before = containers(&app, "{{.ID}}");
-    let (path, told) = (ip(&home, &app), home.path("lib/told"));
+    let (path, told) = (ip(&home, &app), home.path("told"));
     let address = fs::read_to_string(&path).expect("an address");
-    let mut watch = watch(&home, &app);
+    let mut watch = watch(&home, &[&app], &[]);
     docker(&["exec", &before[0], "touch", "/busy"]);
     eventually("its address is gone and the proxy was told", || {
         let calls = fs::read_to_string(&told).unwrap_or_default();
@@ -113,9 +125,9 @@ fn an_address_that_is_not_the_one_of_the_container_is_written_anew_when_the_engi
     }
     let (home, app) = deployed("moved", "exec sleep 1000", "{}");
     let before = containers(&app, "{{.ID}}");
-    let (path, told) = (ip(&home, &app), home.path("lib/told"));
+    let (path, told) = (ip(&home, &app), home.path("told"));
     let address = fs::read_to_string(&path).expect("an address");
-    let mut watch = watch(&home, &app);
+    let mut watch = watch(&home, &[&app], &[]);
     fs::write(&path, "10.9.8.7").expect("written");
     docker(&["restart", "--time", "0", &before[0]]);
     eventually("its address is written down, and the proxy told", || {
@@ -127,7 +139,7 @@ fn an_address_that_is_not_the_one_of_the_container_is_written_anew_when_the_engi
     watch.signal(Signal::TERM);
     assert_eq!(watch.ended().status, Some(0));
     fs::write(&path, "10.9.8.7").expect("written");
-    let _watch = self::watch(&home, &app);
+    let _watch = self::watch(&home, &[&app], &[]);
     eventually("its address is written down", || {
         let now = fs::read_to_string(&path).unwrap_or_default();
         is("address", now == address, || now.clone())
@@ -143,24 +155,21 @@ fn an_instance_that_the_engine_gives_up_is_started_anew_three_times_and_has_cras
     home.write(&format!("lib/config/ps/{app}/start-cmd"), "sleep 2; exit 3");
     home.write(&format!("lib/config/ps/{app}/restart-policy"), "on-failure:1");
     home.does(&["ps-lifecycle", "deploy", &app, "--image", IMAGE]);
-    let mut watch = home.start(&["ps-lifecycle", "watch", "--all"]);
+    let mut watch = watch(&home, &["--all"], &[]);
     let begin = Instant::now();
-    while home.states(&app) != table(&[("web.1", "crashed")]) || starts(&home, &app) < 3 {
-        assert!(
-            begin.elapsed().as_secs() < 120,
-            "{:?} after {} starts",
-            home.status(&app),
-            starts(&home, &app)
-        );
+    while !said(&home).contains("is given up") {
+        assert!(begin.elapsed().as_secs() < 180, "{:?} after {}", home.status(&app), said(&home));
         thread::sleep(Duration::from_millis(200));
     }
+    assert_eq!((home.states(&app), starts(&home, &app)), (table(&[("web.1", "crashed")]), 3));
     let given_up = containers(&app, "{{.ID}}");
     home.does(&["ps-lifecycle", "restore", &app]);
     assert_eq!(containers(&app, "{{.ID}}"), given_up, "it is not woken");
     watch.signal(Signal::TERM);
     let ran = watch.ended();
     assert_eq!(ran.status, Some(0), "{ran:?}");
-    assert!(ran.stderr.contains("is given up") && ran.stdout.contains("after 1 restarts"), "{ran:?}");
+    let said = said(&home);
+    assert!(said.contains("is given up") && said.contains("after 1 restarts"), "{said}");
     home.does(&["ps-lifecycle", "reset", &app]);
     home.does(&["ps-lifecycle", "start", &app]);
     assert_ne!(containers(&app, "{{.ID}}"), given_up, "a person may");
@@ -176,8 +185,7 @@ fn starts(home: &Home, app: &str) -> usize {
 #[test]
 fn a_second_watch_says_who_is_there_and_a_signal_ends_the_first_at_once() {
     let home = Home::new();
-    let mut first = home.start(&["ps-lifecycle", "watch", "--all"]);
-    first.until_stdout_says("Watching the containers of all apps");
+    let mut first = watch(&home, &["--all"], &[]);
     let holder = format!("by process {}", first.pid());
     home.refuses(&["ps-lifecycle", "watch", "--all"], 75, &["are watched already", &holder]);
     first.signal(Signal::TERM);
@@ -193,13 +201,9 @@ fn an_engine_that_is_away_is_waited_for() {
     }
     let (home, app) = deployed("away", "exec sleep 1000", CHECKS);
     let socket = home.path("engine.sock");
-    let mut command = home.command(&["ps-lifecycle", "watch", &app]);
-    command.env("DOCKER_HOST", format!("unix://{}", socket.display()));
-    let log = fs::File::create(home.path("watch.err")).expect("a file");
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    command.stdout(std::process::Stdio::piped()).stderr(log);
-    let mut watch = Running::begin(command);
-    let said = || fs::read_to_string(home.path("watch.err")).unwrap_or_default();
+    let host = format!("unix://{}", socket.display());
+    let mut watch = watch(&home, &[&app], &[("DOCKER_HOST", &host)]);
+    let said = || said(&home);
     eventually("it says that nobody is there", || is("said", said().contains("it is waited for"), said));
     std::os::unix::fs::symlink("/var/run/docker.sock", &socket).expect("a link");
     eventually("it says that somebody is there", || is("said", said().contains("answers again"), said));
