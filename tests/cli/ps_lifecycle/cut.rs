@@ -329,9 +329,15 @@ fn a_deploy_that_is_killed_and_committed_all_the_same_has_its_variables() {
         (Some(value), text) if value == "new" && text == "A=new\n" => Ok(()),
         seen => Err(format!("{seen:?}")),
     };
-    eventually("the supervisor finishes the rollout, and the root writes it down", || {
-        let recorded = fs::read_to_string(home.path("lib/data/ps/shop/Procfile")).unwrap_or_default();
-        if recorded.contains("next") { is_over() } else { Err(recorded) }
-    });
+    for (what, path) in [
+        ("the supervisor finishes the rollout", "lib/data/scheduler-native/shop/spec2.json"),
+        ("the root writes it down", "lib/data/ps/shop/Procfile"),
+    ] {
+        eventually(what, || match fs::read_to_string(home.path(path)).unwrap_or_default() {
+            text if text.contains("--say next") => Ok(()),
+            text => Err(text),
+        });
+    }
+    eventually("its variables are the app's", is_over);
     assert!(!home.path("lib/data/apps/shop/earlier-env.json").exists());
 }

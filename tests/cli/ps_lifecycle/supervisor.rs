@@ -173,7 +173,8 @@ fn destroy_leaves_nothing_of_an_app_whose_files_are_damaged() {
             kill_supervisor(&home);
         }
         home.does(&["ps-lifecycle", "destroy", "shop"]);
-        assert_eq!(home.processes(), Vec::new(), "{how}, {is_dead}");
+        // A root that no app needs leaves a moment after whoever left word with it.
+        home.is_silent();
         assert!(!service(&home).exists(), "{how}, {is_dead}");
     });
 }
