@@ -4,10 +4,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::healthcheck::OF_A_FILE;
 use crate::{AppJson, Error, document};
-
-/// What the checks of such a file are called, with the line.
-pub(crate) const NAME: &str = "CHECKS:";
 
 /// An app.json that has the checks of a file `CHECKS` beside what it had; `None` if nothing of the file counts, because it has no
 /// checks, or because app.json has checks of its own.
@@ -82,7 +80,7 @@ fn check(number: usize, line: &str) -> Result<Value, Error> {
             return Err(refuse(number, "a path that begins with /, //host/path, or NAME=value is wanted"));
         }
     };
-    let mut check = json!({"type": "startup", "name": format!("{NAME}{number}"), "path": path});
+    let mut check = json!({"type": "startup", "name": format!("{OF_A_FILE}{number}"), "path": path});
     if !content.trim().is_empty() {
         check["content"] = content.trim().into();
     }

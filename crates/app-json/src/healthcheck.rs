@@ -4,10 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::Error;
 use crate::keys::{HEADER, HEALTHCHECK, ON_FAILURE};
 use crate::node::Node;
 use crate::remark::Remark;
-use crate::{Error, checks_file};
+
+/// What the name of a check begins with that was a line of a file `CHECKS`; the number of the line follows.
+pub(crate) const OF_A_FILE: &str = "CHECKS:";
 
 /// The longest time that makes sense, in seconds: one day.
 const MAX_SECONDS: i64 = 86_400;
@@ -85,7 +88,7 @@ pub(crate) fn read(
 impl HealthCheck {
     /// Whether it was a line of a file `CHECKS`.
     pub(crate) fn is_of_a_file(&self) -> bool {
-        self.name.starts_with(checks_file::NAME)
+        self.name.starts_with(OF_A_FILE)
     }
 
     /// When the check is made; `None` if it never is.

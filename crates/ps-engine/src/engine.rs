@@ -18,13 +18,10 @@ use futures_util::{Stream, StreamExt, TryStreamExt};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
+use crate::deadline::{HEAVY, SHORT};
 use crate::trust::Trust;
 use crate::{Container, Fault, Moment, OutputRange, Reference, flow, moment, terms, transport};
 
-/// The deadline of calls that look something up or change a setting.
-pub(crate) const SHORT: Duration = Duration::from_secs(10);
-/// The deadline of calls that prepare file systems and networks.
-pub(crate) const HEAVY: Duration = Duration::from_secs(60);
 /// The time after the grace period in which the engine must have killed the container and cleaned up.
 const AFTER_GRACE: Duration = Duration::from_secs(10);
 /// bollard's own deadline, in seconds. It only covers the head of an answer; ours are shorter and cover all of it.

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bollard::query_parameters::EventsOptionsBuilder;
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 
-use crate::engine::SHORT;
+use crate::deadline::SHORT;
 use crate::{Engine, Fault};
 
 const TELL: &str = "tell what happens to containers";

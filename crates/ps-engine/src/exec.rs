@@ -14,7 +14,7 @@ use hyper::header::CONTENT_TYPE;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::engine::SHORT;
+use crate::deadline::SHORT;
 use crate::{Engine, Fault, condition, transport};
 
 const START: &str = "run a command in a container";

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bollard::errors::Error as BollardError;
 
-use crate::engine::SHORT;
+use crate::deadline::SHORT;
 
 /// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -7,7 +7,7 @@ use bollard::query_parameters::{
     ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
 
-use crate::engine::{HEAVY, SHORT};
+use crate::deadline::{HEAVY, SHORT};
 use crate::{Engine, Fault};
 
 /// One row of the engine's list of images.

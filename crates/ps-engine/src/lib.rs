@@ -6,6 +6,7 @@ mod bounded;
 mod build;
 mod condition;
 mod container;
+mod deadline;
 mod end;
 mod engine;
 mod events;

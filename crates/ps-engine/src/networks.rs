@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bollard::models::NetworkCreateRequest;
 
-use crate::engine::SHORT;
+use crate::deadline::SHORT;
 use crate::{Engine, Fault};
 
 /// For calls that change the host's own network.

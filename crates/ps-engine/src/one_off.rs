@@ -6,7 +6,8 @@ use hyper::Response;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use crate::engine::{Engine, HEAVY, SHORT};
+use crate::deadline::{HEAVY, SHORT};
+use crate::engine::Engine;
 use crate::{Fault, Input, Output, attached, transport};
 
 /// Keys that nobody types by chance. The engine would end the connection at its own, Ctrl-P Ctrl-Q, and hold back a Ctrl-P until the next

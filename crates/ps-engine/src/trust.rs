@@ -72,7 +72,7 @@ mod tests {
         let (trust, start) = (Trust::default(), Instant::now());
         assert_eq!(trust.limit("list", SHORT, start), SHORT);
         trust.was_late("list", start);
-        assert_eq!(trust.limit("start", HEAVY, start + MOMENT), IN_DOUBT - MOMENT);
+        assert_eq!(trust.limit("start", HEAVY, start + MOMENT), IN_DOUBT.saturating_sub(MOMENT));
         trust.was_late("start", start + MOMENT * 5);
         assert_eq!(
             trust.limit("stop", SHORT, start + IN_DOUBT),
@@ -101,6 +101,6 @@ mod tests {
         let later = start + FORGIVEN;
         assert_eq!(trust.limit("list", SHORT, later), SHORT);
         trust.was_late("list", later);
-        assert_eq!(trust.limit("list", SHORT, later + MOMENT), IN_DOUBT - MOMENT);
+        assert_eq!(trust.limit("list", SHORT, later + MOMENT), IN_DOUBT.saturating_sub(MOMENT));
     }
 }

@@ -4,6 +4,7 @@ mod all;
 mod releases;
 mod run;
 mod tags;
+mod watch;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,14 +15,13 @@ use formation::{SignalName, Which};
 use ps_apps::SnapshotName;
 use ps_cli::Format;
 
-use crate::mend::MendArgs;
 use crate::moment::Moment;
 use crate::source_args::SourceArgs;
-use crate::watch::WatchArgs;
 pub(crate) use all::{AllArgs, InvalidParallel};
 pub(crate) use releases::{ReleasesArgs, RollbackArgs};
 pub(crate) use run::{EnterArgs, RunArgs};
 pub(crate) use tags::{TagArgs, TagsArgs};
+pub(crate) use watch::{MendArgs, Mending, WatchArgs};
 
 /// Deploys, starts, stops, restarts, inspects and destroys apps
 ///
@@ -397,4 +397,20 @@ pub(crate) enum BootVerb {
 
 fn seconds(word: &str) -> Result<Duration, String> {
     word.parse().map(Duration::from_secs).map_err(|_| "a whole number of seconds is needed".to_owned())
+}
+
+impl Verb {
+    /// Whether stdout is for a script that reads JSON, so that nothing is said there about what is done.
+    pub(crate) fn prints_json(&self) -> bool {
+        match self {
+            Self::Start(args)
+            | Self::Stop(args)
+            | Self::Restart(args)
+            | Self::Reset(args)
+            | Self::Reload(args) => args.all.json,
+            Self::Rebuild(args) => args.all.json,
+            Self::Restore(args) => args.all.json,
+            _ => false,
+        }
+    }
 }

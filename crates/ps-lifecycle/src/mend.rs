@@ -2,39 +2,15 @@
 //! may have changed the app: then nothing is done any more.
 
 use anyhow::{Result, bail};
-use clap::ValueEnum;
 use formation::{Slot, Which};
 use ps_apps::{App, AppLock};
 use ps_cli::exit::Outcome;
 use ps_scheduler::Intent;
 use ps_scheduler_docker::DockerLocal;
 
+use crate::args::{MendArgs, Mending};
 use crate::session::Session;
 use crate::{converge, journal};
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct MendArgs {
-    /// The app
-    app: String,
-    /// What is to be done
-    #[arg(value_enum)]
-    what: Mending,
-    /// The instance
-    #[arg(value_name = "TYPE.N")]
-    slot: Option<Slot>,
-    /// The container that it had
-    container: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Mending {
-    /// Another container takes the place of this one.
-    Replace,
-    /// The instance is started anew.
-    Start,
-    /// It is written down anew where the instances are reached.
-    Redirect,
-}
 
 pub(crate) fn run(session: &Session, args: &MendArgs) -> Result<Outcome> {
     if !session.world.apps()?.iter().any(|app| app.name.as_str() == args.app) {

@@ -11,12 +11,12 @@ use ps_apps::App;
 use ps_cli::exit::{Outcome, Refusal};
 use ps_scheduler::Intent;
 
+use self::sum::VERB;
 use crate::args::RestoreArgs;
 use crate::each::{self, Outcomes};
 use crate::session::Session;
 use crate::{elsewhere, journal, start};
 
-const VERB: &str = "restore";
 /// How many apps are waited for at the same time. Each takes a few file descriptors, and a program usually has 1024.
 const TOGETHER: i32 = 128;
 

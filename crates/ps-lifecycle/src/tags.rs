@@ -13,7 +13,7 @@ use ps_scheduler_docker::{DockerLocal, ImageTag};
 use serde_json::json;
 
 use crate::args::{TagArgs, TagsArgs};
-use crate::dokku;
+use crate::dokku::apps;
 use crate::session::Session;
 
 /// How long a tag may be.
@@ -92,7 +92,7 @@ pub(crate) fn find(world: &World, app: &AppName, tag: Option<&str>) -> Result<Im
 
 fn visible(session: &Session, app: &str) -> Result<AppName> {
     if session.world.inside_dokku() {
-        dokku::named(session, Some(app))
+        apps::named(session, Some(app))
     } else {
         Ok(session.world.app(app)?.name)
     }

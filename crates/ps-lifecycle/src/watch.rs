@@ -18,28 +18,8 @@ use signal_hook::low_level::pipe;
 use type_settings::Checking;
 
 use self::deeds::Deeds;
+use crate::args::WatchArgs;
 use crate::session::Session;
-
-/// Sees to the containers of an app, or of all: stays in the foreground until it is told to end
-///
-/// It asks the liveness and readiness checks of app.json: a container that fails the first is replaced, and clients are not led to one
-/// that fails the second until it is ready again. It writes the addresses of containers anew where the engine has started them again, and
-/// starts an instance anew that the engine has given up, three times at most for one release. One watch per machine and world is enough;
-/// a second one says so and ends with status 75.
-///
-/// Examples:
-///   ps-lifecycle watch --all
-///   ps-lifecycle boot enable --watch             # by the init system
-#[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
-pub(crate) struct WatchArgs {
-    /// The app
-    #[arg(required_unless_present = "all")]
-    app: Option<String>,
-    /// Every app of docker-local
-    #[arg(long, conflicts_with = "app")]
-    all: bool,
-}
 
 pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
     let world = &session.world;

@@ -10,6 +10,7 @@ mod environment;
 mod error;
 mod files_of_image;
 mod gate;
+mod gated;
 mod kind;
 mod release;
 pub mod remarks;

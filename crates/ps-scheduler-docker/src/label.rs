@@ -15,8 +15,6 @@ use ps_engine::Container;
 use ps_rollout::{HIGHEST_NUMBER, Lane, Run};
 use serde_json::Value;
 
-use crate::one_off;
-
 /// The root directory of the world that made the container.
 pub(crate) const ROOT: &str = "com.formation.root";
 /// The app.
@@ -25,6 +23,8 @@ const PROCESS_TYPE: &str = "com.dokku.process-type";
 pub(crate) const DYNO: &str = "com.dokku.dyno";
 /// What kind of container it is: `deploy` for an instance, `run` for a one-off, `cron` for a task.
 pub(crate) const CONTAINER_TYPE: &str = "com.dokku.container-type";
+/// The kinds that are no instances and have a deadline: one-offs and tasks.
+const ONE_OFFS: [&str; 2] = ["run", "cron"];
 /// On every instance of an app, and on nothing else; a filter for the engine's list.
 pub(crate) const DEPLOYED: &str = "com.dokku.container-type=deploy";
 /// The number of the run, `17`.
@@ -130,7 +130,7 @@ pub(crate) fn is_instance(container: &Container) -> bool {
 
 /// Whether a container is a one-off or a task, and no instance.
 pub(crate) fn is_one_off(container: &Container) -> bool {
-    container.label(CONTAINER_TYPE).is_some_and(|kind| one_off::KINDS.contains(&kind))
+    container.label(CONTAINER_TYPE).is_some_and(|kind| ONE_OFFS.contains(&kind))
 }
 
 /// This program, as the value of [`WAITS`].

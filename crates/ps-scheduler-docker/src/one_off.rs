@@ -20,8 +20,6 @@ use crate::talk::{Over, Talk};
 
 /// The kind of a container, in Dokku's word, for one that somebody asked for.
 const KIND: &str = "run";
-/// The kinds that are no instances and have a deadline.
-pub(crate) const KINDS: [&str; 2] = [KIND, "cron"];
 /// How long one may run for which nobody waits and nobody said how long: a day, as in Dokku.
 const USUAL: Duration = Duration::from_secs(86_400);
 /// How often a name is drawn that is taken.

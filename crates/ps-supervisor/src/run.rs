@@ -3,6 +3,7 @@
 //! does it. What follows on its end is decided by its seat.
 
 mod checking;
+mod descent;
 mod emptied;
 mod end;
 mod health;
@@ -36,7 +37,7 @@ use crate::spec::Spec;
 use crate::status::{self, Status};
 
 use checking::Checking;
-use emptied::Descent;
+use descent::Descent;
 pub(crate) use end::{Cause, Terms};
 pub(crate) use stop_command::{MAIN_PID, NUMBER as STOP_COMMAND};
 

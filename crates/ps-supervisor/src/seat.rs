@@ -28,7 +28,7 @@ use crate::spec::Spec;
 use crate::state::Place;
 use crate::status::{STATUS_FILE, Status};
 use crate::take_over::Found;
-use directories::directory_now;
+use directories::{directory_again, directory_now};
 
 /// The place of one slot.
 #[derive(Debug)]
@@ -163,7 +163,9 @@ impl Seat {
     fn fill(&mut self, event: Event, means: &mut Means) -> Vec<Event> {
         // The delay is over: the restart policy fills the seat again, in the directory of the earlier run.
         let is_again = event == Event::Due;
-        let directory = if is_again { self.directory_again(&means.spec) } else { directory_now(&means.spec) };
+        let earlier = self.current.status.directory.as_deref();
+        let directory =
+            if is_again { directory_again(earlier, &means.spec) } else { directory_now(&means.spec) };
         if self.current.state() != RunState::Preparing {
             let number = means.numbers.take();
             self.current.succeed(number, means.new_tree(&self.slot, number));

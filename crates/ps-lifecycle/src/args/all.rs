@@ -2,8 +2,6 @@
 
 use ps_cli::exit::Refusal;
 
-use super::Verb;
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct AllArgs {
     /// Every app
@@ -41,21 +39,5 @@ pub(super) fn parallel(word: &str) -> Result<i32, Box<dyn std::error::Error + Se
     match word.parse()? {
         number @ -1..=1000 => Ok(i32::try_from(number)?),
         number => Err(InvalidParallel(number).into()),
-    }
-}
-
-impl Verb {
-    /// Whether stdout is for a script that reads JSON, so that nothing is said there about what is done.
-    pub(crate) fn prints_json(&self) -> bool {
-        match self {
-            Self::Start(args)
-            | Self::Stop(args)
-            | Self::Restart(args)
-            | Self::Reset(args)
-            | Self::Reload(args) => args.all.json,
-            Self::Rebuild(args) => args.all.json,
-            Self::Restore(args) => args.all.json,
-            _ => false,
-        }
     }
 }

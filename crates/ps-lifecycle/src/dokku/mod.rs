@@ -4,7 +4,7 @@
 //! neither.
 
 mod all;
-mod apps;
+pub(crate) mod apps;
 mod hold;
 pub(crate) mod hooks;
 mod inspect;
@@ -17,7 +17,7 @@ mod start;
 mod stop;
 mod tags;
 
-pub(crate) use apps::{named, no_app};
+pub(crate) use apps::no_app;
 
 use anyhow::Result;
 use ps_cli::exit::{Outcome, Refusal};

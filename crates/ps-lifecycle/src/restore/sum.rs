@@ -10,11 +10,12 @@ use ps_apps::App;
 use ps_rows::VerbRow;
 use ps_scheduler::{Instance, Over};
 
-use super::VERB;
 use crate::converge;
 use crate::each::Outcomes;
 use crate::session::Session;
 
+/// The verb in rows and in the journal.
+pub(super) const VERB: &str = "restore";
 /// How long all apps together are waited for while instances are being started. A supervisor that was there before may have
 /// found an instance dead, and be about to start it again.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);

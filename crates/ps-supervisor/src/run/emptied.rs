@@ -3,24 +3,8 @@
 use os_process::has_orphans;
 
 use super::Run;
+use super::descent::Descent;
 use crate::means::Means;
-use crate::process::Process;
-
-/// Where its first main process came from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Descent {
-    /// This very process started it, so whatever outlives its parent becomes our child.
-    FromUs,
-    /// Another process did.
-    Unknown,
-}
-
-impl Descent {
-    /// That of a process that was taken over.
-    pub(super) fn of(process: &Process) -> Self {
-        if process.pidfd().is_none() { Self::FromUs } else { Self::Unknown }
-    }
-}
 
 impl Run {
     /// Whether it waits until its tree is empty.

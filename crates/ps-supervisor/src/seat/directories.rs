@@ -2,15 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Seat;
 use crate::spec::Spec;
 
-impl Seat {
-    /// The directory for a restart by the policy: that of the earlier run, if it still exists.
-    pub(super) fn directory_again(&self, spec: &Spec) -> PathBuf {
-        let own = self.current.status.directory.clone().filter(|directory| directory.is_dir());
-        own.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
-    }
+/// The directory for a restart by the policy: that of the earlier run, if it still exists.
+pub(super) fn directory_again(earlier: Option<&Path>, spec: &Spec) -> PathBuf {
+    let own = earlier.filter(|directory| directory.is_dir()).map(Path::to_owned);
+    own.or_else(|| typed_directory(spec)).unwrap_or_else(|| spec.directory.clone())
 }
 
 /// The directory for a start that somebody asked for: the one that the verb resolved, if it still exists.
