@@ -212,7 +212,11 @@ impl World {
     }
 
     fn forget_half(&self, app: &AppName) -> Result<(), Error> {
-        Ok(Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?.remove(FILE)?)
+        let directory = Directory::open(self.lib(), &self.data_dir(PLUGIN, app))?;
+        directory.remove(FILE)?;
+        // It is there for the time of a deploy, so that one that fails leaves no more than one that succeeds.
+        directory.abandon();
+        Ok(())
     }
 
     fn half_record(&self, app: &AppName) -> PathBuf {
