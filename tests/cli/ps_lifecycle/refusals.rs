@@ -128,7 +128,7 @@ fn a_source_that_cannot_be_run_is_named_with_the_way_out() {
     let words = ["ps-lifecycle", "deploy", "fresh", "--image", "box:1", "--scheduler", "native"];
     home.refuses(&words, 1, &["box:1", "--scheduler docker-local"]);
     let words = ["ps-lifecycle", "deploy", "fresh", "--dir", &source, "--scheduler", "docker-local"];
-    home.refuses(&words, 1, &[&source, "--image"]);
+    home.refuses(&words, 1, &[&source, "--base"]);
     home.is_silent();
 }
 
