@@ -55,7 +55,7 @@ fn a_list_says_value_source_and_default_of_each_property() {
     let csv = set(&place, &["--list", "--format", "csv", "--global"]).stdout;
     assert!(
         csv.starts_with(
-            "app,property,value,source,default\n--global,procfile-path,Procfile,default,Procfile\n"
+            "app,property,value,source,default\n--global,host-commands,false,default,false\n--global,procfile-path,Procfile,default,Procfile\n"
         ),
         "{csv}"
     );
@@ -130,7 +130,7 @@ fn one_property_that_cannot_be_read_does_not_hide_the_others() {
     fs::create_dir_all(place.lib().join("config/ps/box/restore")).expect("a directory");
     place.write("lib/config/ps/box/start-cmd", "a\0b");
     let ran = set(&place, &["--list", "box", "--format", "csv"]);
-    assert_eq!((ran.status, ran.stdout.lines().count()), (1, 1 + 6));
+    assert_eq!((ran.status, ran.stdout.lines().count()), (1, 1 + 7));
     assert_eq!(ran.stderr.lines().count(), 2, "{}", ran.stderr);
     assert!(ran.stderr.contains("config/ps/box/restore: is not a file"), "{}", ran.stderr);
     assert!(ran.stderr.contains("config/ps/box/start-cmd: holds NUL"), "{}", ran.stderr);

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+/// The last piece of memory that a group asks for before the kernel kills in it is no larger than this, in bytes.
+const LARGEST_PAGE: u64 = 64 << 10;
+
 /// The group of one tree that has the memory controller.
 #[derive(Clone, Debug)]
 pub struct MemoryGroup {
@@ -40,11 +43,14 @@ impl MemoryGroup {
         if self.is_v2 {
             return number(&self.path.join("memory.events"), "oom").unwrap_or(0) > 0;
         }
-        // Where memory and swap have one limit together, that one is reached.
-        ["memory.failcnt", "memory.memsw.failcnt"].into_iter().any(|file| {
-            let failed = fs::read_to_string(self.path.join(file)).unwrap_or_default();
-            failed.trim().parse::<u64>().is_ok_and(|times| times > 0)
-        })
+        let read = |file: &str| {
+            let text = fs::read_to_string(self.path.join(file)).unwrap_or_default();
+            text.trim().parse::<u64>().unwrap_or(0)
+        };
+        // Where memory and swap have one limit together, that one is reached, which later kernels do not count as a failure.
+        let most = read("memory.max_usage_in_bytes").saturating_add(LARGEST_PAGE);
+        ["memory.failcnt", "memory.memsw.failcnt"].into_iter().any(|file| read(file) > 0)
+            || most >= read("memory.limit_in_bytes").max(LARGEST_PAGE + 1)
     }
 
     /// How much it uses that the kernel could not take back, in bytes: what it keeps of files is left out.
@@ -157,6 +163,11 @@ mod tests {
         let both = [("memory.failcnt", "0\n"), ("memory.memsw.failcnt", "3\n")];
         let (_kept, v1) = group(false, &both);
         assert!(v1.has_reached_limit());
+        let full = |most| [("memory.limit_in_bytes", "67108864\n"), ("memory.max_usage_in_bytes", most)];
+        let (_kept, v1) = group(false, &full("67100672\n"));
+        assert!(v1.has_reached_limit());
+        let (_kept, v1) = group(false, &full("60000000\n"));
+        assert!(!v1.has_reached_limit());
         let (_kept, gone) = group(true, &[]);
         assert_eq!((gone.kills(), gone.has_reached_limit(), gone.used()), (0, false, None));
     }
