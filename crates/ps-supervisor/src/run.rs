@@ -162,8 +162,9 @@ impl Run {
         })
     }
 
-    /// A run whose process an earlier supervisor left running.
+    /// A run whose process an earlier supervisor left running, and perhaps did not come to write down.
     pub(crate) fn adopted(process: Process, mut run: Box<Self>) -> Box<Self> {
+        run.status.process = Some(process.id().clone());
         run.state = match run.status.state {
             State::Starting => RunState::Starting,
             State::Unready => RunState::Unready,

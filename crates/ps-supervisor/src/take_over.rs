@@ -127,8 +127,8 @@ fn begin(mut status: Box<Status>, outputs: Outputs, is_new: bool, means: &mut Me
     let found = tree.may_hold_strays().then(|| tree.find_main(&mut means.census)).flatten();
     let found = found.and_then(ProcessId::of);
     let is_empty = !tree.may_hold_strays() || (found.is_none() && tree.is_empty(None, &mut means.census));
-    if let Some((id, process)) = found.and_then(|id| Some((id.clone(), Process::adopt(&id)?))) {
-        (status.process, status.revision, status.reason) = (Some(id), means.spec.revision, None);
+    if let Some(process) = found.as_ref().and_then(Process::adopt) {
+        (status.revision, status.reason) = (means.spec.revision, None);
         return (Held::Filled, Run::adopted(process, Run::without_life(status, tree, outputs)));
     }
     if is_empty {

@@ -43,6 +43,10 @@ impl Run {
         if self.status.job {
             self.intend(means, write);
         }
+        if self.status.role != Some(Role::Current) {
+            // Once more, now that its port and its directory are known: the next supervisor may find nothing but its process.
+            let _ = self.write_own();
+        }
         let slot = &self.status.slot;
         let closed = || Obstacle::Place("its output is not open".to_owned());
         let output = self.outputs.output().ok_or_else(closed)?;
