@@ -4,6 +4,8 @@
 mod cage;
 #[path = "ps_lifecycle/home.rs"]
 mod home;
+#[path = "support/second_kernel.rs"]
+mod second_kernel;
 
 #[path = "ps_lifecycle/after.rs"]
 mod after;
@@ -73,6 +75,8 @@ mod reload;
 mod reset;
 #[path = "ps_lifecycle/restart.rs"]
 mod restart;
+#[path = "ps_lifecycle/restarted_unit.rs"]
+mod restarted_unit;
 #[path = "ps_lifecycle/restore.rs"]
 mod restore;
 #[path = "ps_lifecycle/rollback.rs"]

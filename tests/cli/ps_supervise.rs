@@ -30,6 +30,8 @@ mod root;
 mod rotation;
 #[path = "ps_supervise/runs.rs"]
 mod runs;
+#[path = "support/second_kernel.rs"]
+mod second_kernel;
 #[path = "ps_supervise/second_version.rs"]
 mod second_version;
 #[path = "ps_supervise/service.rs"]

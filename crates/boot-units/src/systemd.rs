@@ -7,6 +7,8 @@ use crate::installation::Installation;
 use crate::piece::{MARK, Piece};
 use crate::quote::{self, Unusable};
 
+/// The group into which systemd puts the root, from version 254 on; earlier versions warn of a key that they do not know.
+const SUBGROUP: &str = "formation-root";
 const UNIT: &str = "formation.service";
 pub(crate) const SYSTEM: &str = "/etc/systemd/system";
 
@@ -31,6 +33,9 @@ fn render(installation: &Installation, units: &Path, target: &str) -> Result<Vec
     let supervise = quote::unit_program(&installation.supervise)?;
     let start = format!("ExecStart={supervise} --root {}", quote::unit_argument(lib)?);
     let restore = format!("ExecStartPost=-{} restore --all", quote::unit_program(&installation.lifecycle)?);
+    // Before version 254 systemd could not put the next root into a group whose apps have controllers.
+    let clear = format!("ExecStopPost=-{supervise} --clear-unit");
+    let subgroup = format!("DelegateSubgroup={SUBGROUP}");
     let (root, lib_variable, wanted) = (root?, lib_variable?, format!("WantedBy={target}"));
     let mut lines = vec![MARK, "[Unit]", &description];
     if installation.user.is_some() || units == Path::new(SYSTEM) {
@@ -38,11 +43,12 @@ fn render(installation: &Installation, units: &Path, target: &str) -> Result<Vec
     }
     lines.extend(["StartLimitIntervalSec=0", "", "[Service]", "Type=notify"]);
     lines.extend(user.as_deref());
-    lines.extend([&*root, &lib_variable, &start, &restore]);
+    lines.extend([&*root, &lib_variable, &start, &restore, &clear]);
     // An app has its own deadlines, and one that does not come up keeps neither the others nor the machine from it.
     lines.extend([
         "TimeoutStartSec=infinity",
         "Delegate=yes",
+        &subgroup,
         "KillMode=process",
         "Restart=always",
         "RestartSec=1",

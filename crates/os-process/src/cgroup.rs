@@ -12,6 +12,9 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 pub(crate) const PARENT: &str = "formation";
 /// The group into which supervisors move before the group that they were in gives controllers to the groups below it.
 pub(crate) const LEAF: &str = "formation-supervisors";
+/// The group below that of a unit into which systemd puts the root, from version 254 on (`DelegateSubgroup=`); the supervisors
+/// that it starts live there as well.
+pub const UNIT_SUBGROUP: &str = "formation-root";
 /// The file that lists the processes of a group. A process that is written to it joins the group.
 pub(crate) const PROCESSES: &str = "cgroup.procs";
 
@@ -89,8 +92,13 @@ fn parent_below(mount: &Path, process: Option<u32>) -> Option<PathBuf> {
     let own = fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
     let own = own.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or("/");
     let own = mount.join(own.trim_start_matches('/'));
-    let home = if own.ends_with(LEAF) { own.parent().unwrap_or(&own) } else { &own };
-    [mount.join(PARENT), home.join(PARENT)].into_iter().find(|parent| is_usable(parent))
+    [mount.join(PARENT), home(&own).join(PARENT)].into_iter().find(|parent| is_usable(parent))
+}
+
+/// The group below which supervisors that live in `own` make theirs: one beside which they live, not the one in which.
+fn home(own: &Path) -> &Path {
+    let is_leaf = [LEAF, UNIT_SUBGROUP].iter().any(|name| own.ends_with(name));
+    own.parent().filter(|_| is_leaf).unwrap_or(own)
 }
 
 /// The pids of the processes of the group of that directory, without those of groups below it.
@@ -233,6 +241,13 @@ mod tests {
         assert_eq!(path("web.2@2"), parent.path().join("shop-9f-web.2@2"));
         root.group("web.1@1").remove();
         assert_eq!(path("web.1@1"), parent.path().join("shop-9f-web.1@1"));
+    }
+
+    #[test]
+    fn the_groups_of_apps_lie_beside_that_of_the_supervisors_and_not_below_it() {
+        for own in ["/c/x.service", "/c/x.service/formation-supervisors", "/c/x.service/formation-root"] {
+            assert_eq!(home(Path::new(own)), Path::new("/c/x.service"), "{own}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod account;
 mod census;
 mod cgroup;
 mod clock;
+mod delegated;
 mod foreign;
 mod freezer;
 mod gather;
@@ -31,8 +32,9 @@ mod usage;
 
 pub use account::{Account, Identity, Unknown};
 pub use census::{Census, Process, families};
-pub use cgroup::{Cgroup, CgroupRoot, ServiceName};
+pub use cgroup::{Cgroup, CgroupRoot, ServiceName, UNIT_SUBGROUP};
 pub use clock::since_boot;
+pub use delegated::take_controllers_from_unit;
 pub use foreign::{beyond_reach, user_id, user_name};
 pub use handed_on::handed_on;
 pub use identity::{ProcessId, boot_id, start_time};

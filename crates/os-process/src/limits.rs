@@ -24,7 +24,8 @@ pub use group::LimitGroup;
 pub use lack::Lack;
 pub use memory::{MemoryGroup, MemoryWatch};
 
-const CONTROL: &str = "cgroup.subtree_control";
+/// The file that names the controllers which a group gives to those below it.
+pub(crate) const CONTROL: &str = "cgroup.subtree_control";
 
 /// What is limited, by the name of its controller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +176,29 @@ impl LimitRoot {
             }
         }
         group
+    }
+
+    /// The groups that a living tree of that name was given, with its limits written anew: whoever took the controllers from the
+    /// groups above it meanwhile took what was written along. That is so in version 2 alone.
+    pub fn again(
+        &self,
+        tree: Option<&Cgroup>,
+        name: impl Display,
+        limits: &Limits,
+    ) -> (LimitGroup, Vec<(Controller, Lack)>) {
+        let mut group = self.left(tree, &name);
+        let mut lacking = Vec::new();
+        let is_there = tree.is_some_and(|tree| tree.path().is_dir());
+        for controller in Controller::ALL.into_iter().filter(|one| is_there && limits.need(*one)) {
+            if !matches!(self.place(controller), Ok(Place::V2(_)) | Err(Lack::Occupied { .. })) {
+                continue;
+            }
+            let made = self
+                .directory(controller, tree, &name)
+                .and_then(|(directory, is_v2)| group.add(controller, directory, is_v2, limits));
+            lacking.extend(made.err().map(|lack| (controller, lack)));
+        }
+        (group, lacking)
     }
 
     /// Removes the empty groups of version 1 that supervisors of the service left behind.

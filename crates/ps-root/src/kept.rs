@@ -95,7 +95,13 @@ impl Kept {
     /// processes that are our children are watched.
     pub(crate) fn take_over(&mut self) {
         self.inherit();
-        if !self.find() && misses_supervisor(&self.service) {
+        if self.find() {
+            // An init system may have taken the controllers of cgroups away before it could start us. One that has left meanwhile,
+            // or is too old to know the request, keeps what it has.
+            if let Ok(mut client) = ps_supervisor::Client::connect(&self.service) {
+                let _ = client.send(&ps_supervisor::Request::Limit);
+            }
+        } else if misses_supervisor(&self.service) {
             (self.keep, self.due) = (Keep::Waiting, Some(Instant::now()));
         }
     }

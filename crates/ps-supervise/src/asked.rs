@@ -24,6 +24,8 @@ pub(crate) enum Asked {
         /// The directory.
         service: PathBuf,
     },
+    /// That the cgroup of the unit whose root has ended is made fit for the next root.
+    ClearUnit,
     /// The supervisors of an installation.
     Root {
         /// The installation's `DOKKU_LIB_ROOT`.
@@ -44,6 +46,7 @@ impl Asked {
         };
         let limit = |limit: &OsString| limit.to_str()?.parse().ok();
         let asked = match words.as_slice() {
+            [option] if option == "--clear-unit" => Self::ClearUnit,
             [directory] => service(directory, None, Begin::Usual),
             [option, lib] if option == "--root" => Self::Root { lib: lib.into(), is_while_needed: false },
             [option, service] if option == CAN_GO_ON => Self::Candidate { service: service.into() },
@@ -60,13 +63,14 @@ impl Asked {
             }
             _ => return None,
         };
-        Some(asked).filter(|asked| asked.path().is_absolute())
+        Some(asked).filter(|asked| asked.path().is_none_or(|path| path.is_absolute()))
     }
 
-    fn path(&self) -> &PathBuf {
+    fn path(&self) -> Option<&PathBuf> {
         match self {
-            Self::Service { directory, .. } | Self::Candidate { service: directory } => directory,
-            Self::Root { lib, .. } => lib,
+            Self::Service { directory, .. } | Self::Candidate { service: directory } => Some(directory),
+            Self::Root { lib, .. } => Some(lib),
+            Self::ClearUnit => None,
         }
     }
 }
@@ -93,6 +97,7 @@ mod tests {
         let root = |is_while_needed| Some(Asked::Root { lib: "/srv/lib".into(), is_while_needed });
         assert_eq!(of(&["--root", "/srv/lib"]), root(false));
         assert_eq!(of(&["--while-needed", "--root", "/srv/lib"]), root(true));
+        assert_eq!(of(&["--clear-unit"]), Some(Asked::ClearUnit));
         for words in [
             &[][..],
             &["."],

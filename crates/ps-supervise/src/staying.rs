@@ -32,6 +32,10 @@ pub(crate) fn answer() -> Result<Option<Outcome>> {
             }
             None => Ok(None),
         },
+        Some(Asked::ClearUnit) => {
+            os_process::take_controllers_from_unit().context("lift the limits in the cgroup of the unit")?;
+            Ok(Some(Outcome::Done))
+        }
         Some(Asked::Candidate { service }) => {
             Supervisor::can_go_on(&service)?;
             Ok(Some(Outcome::Done))

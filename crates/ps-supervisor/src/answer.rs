@@ -98,6 +98,7 @@ impl Supervisor {
                 let spec = Box::new(self.means.spec.clone());
                 self.server.say(id, &Message::Spec { spec });
             }
+            Request::Limit => self.limit_again(),
             Request::Roll { slots } => self.roll(slots)?,
             Request::Cancel => self.cancel_rollout(),
             Request::End { grace_seconds } => {

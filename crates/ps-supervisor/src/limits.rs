@@ -160,6 +160,25 @@ fn sentence(lacks: &[(Controller, Lack)], leaves_swap: bool, settings: &TypeSett
     (!parts.is_empty()).then(|| parts.join("; "))
 }
 
+impl InForce {
+    /// What holds of it where these controllers cannot be had any more.
+    fn without(&self, lacks: &[(Controller, Lack)]) -> Self {
+        let mut left = self.clone();
+        for (controller, lack) in lacks {
+            let (name, is_lost) = match controller {
+                Controller::Memory => ("memory-max", left.memory_max.take().is_some()),
+                Controller::Cpu => ("cpu-max", left.cpu_max.take().is_some()),
+                Controller::Pids => ("pids-max", left.pids_max.take().is_some()),
+            };
+            if is_lost {
+                let earlier = left.lacking.take().map(|earlier| format!("{earlier}; ")).unwrap_or_default();
+                left.lacking = Some(format!("{earlier}{name} does not hold any more: {lack}"));
+            }
+        }
+        left
+    }
+}
+
 impl Limited {
     /// Makes ready what the run of that name is limited by, in `tree`; `None`: nothing was set. What holds is its status's to say.
     ///
@@ -200,6 +219,23 @@ impl Limited {
         Self { due: Some(Instant::now() + SETTLED), ..limited }
     }
 
+    /// Limits a run again that lives and was limited before, and says what holds now.
+    pub(crate) fn again(in_force: &InForce, service: &Path, tree: &Tree, name: &str) -> (Self, InForce) {
+        let limits = Limits {
+            memory: in_force.memory_max,
+            cpu: in_force.cpu_max,
+            pids: in_force.pids_max,
+            is_measured: in_force.memory_restart.is_some(),
+        };
+        let root = LimitRoot::find(maker(None, geteuid().as_raw()), groups::known_name(service));
+        let (group, lacks) = root.again(tree.cgroup(), name, &limits);
+        let limited =
+            Self { due: Some(Instant::now() + SETTLED), ..Self::of(group, in_force.memory_restart) };
+        // A controller that was away counts from 0 again.
+        let kills_seen = in_force.kills_seen.min(limited.kills());
+        (limited, InForce { kills_seen, ..in_force.without(&lacks) })
+    }
+
     fn of(group: LimitGroup, most: Option<u64>) -> Self {
         let watch = group.memory().and_then(|memory| memory.watch(most).ok());
         let due = (most.is_some() && watch.is_none()).then(|| Instant::now() + SAMPLE);
@@ -236,9 +272,7 @@ impl Limited {
     /// Looks at it, if it is time. `used` measures a tree for which no controller counts.
     pub(crate) fn look(&mut self, now: Instant, used: impl FnOnce() -> Option<u64>) -> Option<Seen> {
         self.due.take_if(|due| *due <= now)?;
-        if let Some(watch) = &mut self.watch {
-            watch.clear();
-        }
+        self.watch.take_if(|watch| !watch.clear());
         self.is_settling = false;
         let memory = self.group.memory();
         let kills = memory.map_or(0, os_process::MemoryGroup::kills);
@@ -304,6 +338,21 @@ mod tests {
         let all = settings(r#"{"memory-max":"64m","cpu-max":"0.5","pids-max":"9","memory-restart":"32m"}"#);
         let limits = Limits { memory: Some(64 << 20), cpu: Some(500), pids: Some(9), is_measured: true };
         assert_eq!(wanted(&all), Some(limits));
+    }
+
+    #[test]
+    fn what_cannot_be_had_again_is_said_beside_what_never_held_and_the_rest_holds() {
+        let lacking = Some("cpu-max 0.5 does not hold: no".to_owned());
+        let held = InForce { memory_max: Some(1 << 20), pids_max: Some(9), lacking, ..InForce::default() };
+        assert_eq!(held.without(&[]), held);
+        let left = held.without(&[(Controller::Memory, Lack::NoGroups), (Controller::Cpu, Lack::NoGroups)]);
+        assert_eq!((left.memory_max, left.pids_max), (None, Some(9)));
+        assert_eq!(
+            left.lacking.as_deref(),
+            Some(
+                "cpu-max 0.5 does not hold: no; memory-max does not hold any more: no cgroup can be made for a process tree here"
+            )
+        );
     }
 
     #[test]

@@ -112,17 +112,18 @@ impl MemoryWatch {
         }
     }
 
-    /// It was heard: the next event wakes anew.
-    pub fn clear(&mut self) {
+    /// It was heard: the next event wakes anew. False if there will be none, because the group has lost its controller.
+    pub fn clear(&mut self) -> bool {
         match self {
             Self::Events(file) => {
                 let mut events = String::new();
-                let _ = file.rewind().and_then(|()| file.read_to_string(&mut events));
+                file.rewind().and_then(|()| file.read_to_string(&mut events)).is_ok()
             }
             Self::Eventfds(fds) => {
                 for fd in fds {
                     let _ = rustix::io::read(fd, &mut [0; 8]);
                 }
+                true
             }
         }
     }

@@ -20,12 +20,15 @@ impl Run {
         RunName { slot: self.status.slot.clone(), number: self.number() }
     }
 
-    /// Finds what an earlier supervisor limited it by.
-    pub(crate) fn find_limits(&mut self, means: &Means) {
-        let Some(in_force) = self.status.limits.as_deref() else { return };
-        if self.state.is_live() && self.limited.is_none() {
-            let limited = Limited::left(in_force, &means.service, &self.tree, &self.name().to_string());
-            self.limited = Some(Box::new(limited));
+    /// Limits it as it was limited before: by an earlier supervisor, or until somebody took the controllers away.
+    pub(crate) fn limit_again(&mut self, means: &Means) {
+        let Some(before) = self.status.limits.as_deref().filter(|_| self.state.is_live()) else { return };
+        let name = self.name().to_string();
+        let (limited, in_force) = Limited::again(before, &means.service, &self.tree, &name);
+        self.limited = Some(Box::new(limited));
+        if in_force != *before {
+            self.status.limits = Some(Box::new(in_force));
+            self.changed = true;
         }
     }
 

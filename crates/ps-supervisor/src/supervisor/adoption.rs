@@ -82,7 +82,7 @@ impl Supervisor {
         let _ = make_directory(&directory);
         let mut seat = Seat::of(slot.clone(), directory, found);
         seat.go_on_asking(&mut self.means);
-        seat.runs_mut().for_each(|run| run.find_limits(&self.means));
+        seat.runs_mut().for_each(|run| run.limit_again(&self.means));
         for run in seat.runs().filter(|_| !self.means.is_clear) {
             if let Some(process) = run.process() {
                 // Its supervisor may have died between its start and its entry into its cgroup.

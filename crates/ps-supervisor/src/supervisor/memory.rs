@@ -29,10 +29,15 @@ impl Supervisor {
         let runs = self.seats.get_mut(slot).into_iter().flat_map(Seat::runs_mut);
         let lane = if is_second { Lane::Second } else { Lane::Own };
         for run in runs.filter(|run| run.status.lane == lane) {
-            for (index, fd) in run.hear_memory(Instant::now()).into_iter().enumerate() {
-                let _ = self.poll.unwatch(fd);
-                self.poll.forget(&Wakeup::Memory(slot.clone(), is_second, index));
-            }
+            unwatch(run, &mut self.poll);
+        }
+    }
+
+    /// Limits every run again: the controllers may have been away.
+    pub(crate) fn limit_again(&mut self) {
+        for run in self.seats.values_mut().flat_map(Seat::runs_mut) {
+            unwatch(run, &mut self.poll);
+            run.limit_again(&self.means);
         }
     }
 
@@ -69,5 +74,14 @@ fn watch(run: &mut Run, poll: &mut Poll<Wakeup>) {
         let source = Wakeup::Memory(slot.clone(), is_second, index);
         // Where it cannot be waited for, a kill is seen when the main process ends, and use beyond what it should be is not.
         let _ = if is_exceptional { poll.watch_exceptions(fd, source) } else { poll.watch(fd, source) };
+    }
+}
+
+/// Until it has been looked at, it is not waited for.
+fn unwatch(run: &mut Run, poll: &mut Poll<Wakeup>) {
+    let (slot, is_second) = (run.status.slot.clone(), run.status.lane == Lane::Second);
+    for (index, fd) in run.hear_memory(Instant::now()).into_iter().enumerate() {
+        let _ = poll.unwatch(fd);
+        poll.forget(&Wakeup::Memory(slot.clone(), is_second, index));
     }
 }
