@@ -59,7 +59,7 @@ fn a_list_says_value_source_and_default_of_each_property() {
         ),
         "{csv}"
     );
-    assert_eq!(csv.lines().count(), 5);
+    assert_eq!(csv.lines().count(), 6);
 }
 
 #[test]
