@@ -141,7 +141,7 @@ fn a_first_deploy_says_of_each_instance_since_when_it_is_up() {
     let since = |slot: &str| {
         let rows = home.status("shop").into_iter();
         let row = rows.into_iter().find(|row| crate::home::slot(row) == slot && row["state"] == "running");
-        row.map(|row| row["since"].as_str().expect("a time").to_owned())
+        row.map(|row| row["since"].as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time"))
     };
     let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &source, "--scale", "slow=1"]);
     let early = eventually("web is up", || {
