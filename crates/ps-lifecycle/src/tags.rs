@@ -69,7 +69,8 @@ pub(crate) fn destroy(session: &Session, args: &TagArgs) -> Result<Outcome> {
     let docker = DockerLocal::new(world);
     let kept = world.kept_releases(&app)?.into_iter().flatten().filter_map(|kept| kept.image);
     let name = format!("{}:{}", tag.repository, tag.tag);
-    if let Some(need) = docker.need_of(&app, &tag, &kept.collect::<Vec<_>>())? {
+    let deployed = world.deployed(&app)?.map(|deployed| deployed.place);
+    if let Some(need) = docker.need_of(&app, &tag, &kept.collect::<Vec<_>>(), deployed.as_deref())? {
         return Err(Refusal::failed(format!("{name} is not removed: {need}")));
     }
     docker.untag(&app, &tag.tag)?;

@@ -63,15 +63,23 @@ impl DockerLocal {
     }
 
     /// Why a tag is not to be removed: it is what the next deploy goes by, or its image would be gone although something needs it. `kept` are
-    /// the images of releases that are kept.
-    pub fn need_of(&self, app: &AppName, tag: &ImageTag, kept: &[String]) -> Result<Option<String>, Error> {
+    /// the images of releases that are kept, and `deployed` is the name by which the app was deployed.
+    pub fn need_of(
+        &self,
+        app: &AppName,
+        tag: &ImageTag,
+        kept: &[String],
+        deployed: Option<&str>,
+    ) -> Result<Option<String>, Error> {
         if tag.tag == LATEST {
             return Ok(Some("the next deploy goes by it".to_owned()));
         }
         let name = format!("{}:{}", tag.repository, tag.tag);
         let is_last_name = self.tags(app)?.iter().filter(|other| other.id == tag.id).count() == 1;
+        // A container names the image by its id, so that only the record of the deploy tells which tag it was.
+        let is_it = is_last_name || deployed == Some(name.as_str());
         let needs =
-            |container: &Container| container.image == name || (is_last_name && container.image_id == tag.id);
+            |container: &Container| container.image == name || (is_it && container.image_id == tag.id);
         if let Some(container) = self.containers(app)?.into_iter().find(needs) {
             return Ok(Some(format!("{} runs it", container.name)));
         }

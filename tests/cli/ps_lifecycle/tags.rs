@@ -31,12 +31,16 @@ fn a_tag_is_given_listed_deployed_and_taken_away() {
     let rows = home.run(&["ps-lifecycle", "tags", &app, "--json"]).rows();
     assert_eq!((rows.len(), &rows[0]["tag"]), (1, &"v1".into()));
     home.does(&["ps-lifecycle", "deploy", &app, "--tag", "v1"]);
-    assert_eq!(inspect(&home, &app)[0]["Config"]["Image"], format!("{repository}:v1"));
+    assert_eq!(inspect(&home, &app)[0]["Image"], rows[0]["image"]);
     home.refuses(
         &["ps-lifecycle", "untag", &app, "v1"],
         1,
         &[&format!("{repository}:v1 is not removed"), "runs it"],
     );
+    // Not even where another tag would keep the image; and that tag is free.
+    home.does(&["ps-lifecycle", "tag", &app, "v2"]);
+    home.refuses(&["ps-lifecycle", "untag", &app, "v1"], 1, &["v1 is not removed", "runs it"]);
+    home.does(&["ps-lifecycle", "untag", &app, "v2"]);
     home.does(&["ps-lifecycle", "deploy", &app, "--image", IMAGE]);
     docker(&["tag", IMAGE, &format!("{repository}:latest")]);
     home.refuses(&["ps-lifecycle", "untag", &app, "latest"], 1, &["latest is not removed"]);
