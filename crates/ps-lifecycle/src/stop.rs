@@ -79,11 +79,15 @@ pub(crate) fn has_not_begun(ended: &Result<()>) -> bool {
     error.is_some_and(|error| !matches!(error, Error::Cancelled))
 }
 
-/// Refuses a type or instance that the app does not have. One that runs is accepted: its deploy was killed before it was
-/// recorded, or is still in progress.
+/// Refuses a type or instance that the app does not have. One that runs or is about to is accepted: its deploy was killed
+/// before it was recorded, or is still in progress.
 fn refuse_absent(session: &Session, app: &App, which: &Which) -> Result<()> {
     let Err(refused) = refuse_unknown(session, app, which) else { return Ok(()) };
-    let status = ps_schedulers::of(&session.world, &app.name)?.status_of(&app.name)?;
+    let scheduler = ps_schedulers::of(&session.world, &app.name)?;
+    if scheduler.is_to_fill(&app.name, which) {
+        return Ok(());
+    }
+    let status = scheduler.status_of(&app.name)?;
     let is_meant = |instance: &Instance| which.includes(&instance.slot) && instance.state != State::Stopped;
     if status.instances.iter().any(is_meant) { Ok(()) } else { Err(refused) }
 }

@@ -202,6 +202,10 @@ impl Scheduler for Native {
         reset::reset(&service, which)
     }
 
+    fn is_to_fill(&self, app: &AppName, which: &Which) -> bool {
+        stop::is_to_fill(&self.service(app), which)
+    }
+
     fn stop_beside(
         &self,
         order: &StopOrder,

@@ -56,6 +56,14 @@ pub(crate) fn stop(
     Ok(result)
 }
 
+/// Whether a slot is to be filled, by the revision that counts or by the one that is being rolled out.
+pub(crate) fn is_to_fill(service: &Service, which: &Which) -> bool {
+    // The new one is read first, because the commit renames it to the other.
+    let next = Next::read(&service.directory).ok().map(|next| next.spec);
+    let specs = next.into_iter().chain(service.spec().ok().flatten());
+    specs.flat_map(|spec| spec.wanted()).any(|slot| which.includes(&slot))
+}
+
 /// Adds the order to a rollout in progress; `None`: there is no rollout, or no supervisor.
 pub(crate) fn beside(
     service: &Service,

@@ -92,6 +92,13 @@ pub trait Scheduler {
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "reset the counters of instances" })
     }
 
+    /// Whether a slot is to be filled, also by a rollout that is not over yet and whose deploy nobody has recorded. Nothing may
+    /// run there yet.
+    fn is_to_fill(&self, app: &AppName, which: &Which) -> bool {
+        let _ = (app, which);
+        false
+    }
+
     /// Hands this stop to the rollout that another program is executing: the slots are empty from then on, before its
     /// commit and after it. `None`: there is no rollout, so the caller uses [`Scheduler::stop`] under the app's lock.
     fn stop_beside(

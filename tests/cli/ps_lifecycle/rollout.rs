@@ -378,6 +378,23 @@ fn a_slot_that_only_the_new_release_has_is_stopped_after_its_deploy_was_killed()
     assert_ne!(home.states("shop").get("web.2").map(String::as_str), Some("running"));
 }
 
+#[test]
+fn a_slot_that_a_rollout_has_not_come_to_yet_is_stopped_before_anything_runs_there() {
+    let home = Home::running("shop", WEB, &[]);
+    let next = home.source("next", NEXT);
+    let startup = r#"[{"type": "startup", "command": ["test", "-e", "go"], "wait": 1, "attempts": 100}]"#;
+    let settings = r#"{"web": {"quantity": 2, "max_parallel": 1}}"#;
+    let app_json = format!(r#"{{"formation": {settings}, "healthchecks": {{"web": {startup}}}}}"#);
+    home.write("next/app.json", &app_json);
+    let deploy = home.start(&["ps-lifecycle", "deploy", "shop", "--dir", &next, "--scale", "web=2"]);
+    Fact::Beside.comes(&home, 1);
+    home.does(&["ps-lifecycle", "stop", "shop", "web.2"]);
+    home.write("next/go", "");
+    assert_eq!(deploy.ended().status, Some(0));
+    assert_eq!((running(&home, "first"), running(&home, "second")), (0, 1));
+    assert_ne!(home.states("shop").get("web.2").map(String::as_str), Some("running"));
+}
+
 /// A worker that writes down when it begins and ends, so that two at a time would be seen.
 fn worker(home: &Home, release: &str, end: &str) -> String {
     let log = home.path("worker");
