@@ -15,7 +15,7 @@ use crate::carry_out::Executor;
 use crate::containers::{Containers, Fresh};
 use crate::docker_local::DockerLocal;
 use crate::recover::{self, Recovered};
-use crate::rollout_file::{RolloutFile, Terms, UnderWay};
+use crate::rollout_file::{Hold, RolloutFile, Terms, UnderWay};
 use crate::{blueprint, found};
 
 /// How much longer a busy engine may take for each container to create and start; a type's deadline is extended by that.
@@ -57,15 +57,23 @@ pub(crate) fn deploy(
     app.roll(plan, &file, recovered, requester)
 }
 
-/// For a plan without changes: finishes or undoes a rollout whose executor has died.
+/// For a plan without changes: finishes or undoes a rollout whose executor has died, and removes what has ended and is nobody's.
 pub(crate) fn tend(docker: &DockerLocal, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
-    if !recover::was_cut_off(docker.world(), &plan.release.app) {
-        return Ok(());
-    }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &plan.release.app };
     let file = recover::file(&app);
-    let _held = app.hold(&file)?;
-    app.recover(&file, plan.release.stop_timeout, requester).map(drop)
+    if recover::was_cut_off(app.world, app.name) {
+        let _held = app.hold(&file)?;
+        return app.recover(&file, plan.release.stop_timeout, requester).map(drop);
+    }
+    // An engine may have said that it removed a container, and not have done it. Whoever executes a rollout now does this itself.
+    let held = file.hold();
+    if !matches!(held, Hold::Others) {
+        let records = app::records(app.world, app.name)?;
+        for line in app.engine.run(app.sweep(&records))? {
+            (requester.tell)(Progress::Note(line));
+        }
+    }
+    Ok(())
 }
 
 /// Finishes or undoes a rollout whose executor has died, without a plan.

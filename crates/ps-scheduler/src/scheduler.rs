@@ -52,7 +52,7 @@ pub trait Scheduler {
 
     /// Called if a plan has nothing to do. Starts what keeps the app's instances alive, if it is missing, and finishes or
     /// undoes what a dead caller began. The native scheduler starts a supervisor; docker-local handles an interrupted
-    /// rollout.
+    /// rollout, and removes containers that have ended and that nobody needs.
     fn tend(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {
         let _ = (plan, requester);
         Ok(())
