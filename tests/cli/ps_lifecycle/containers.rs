@@ -16,15 +16,22 @@ mod private;
 #[path = "containers/verbs.rs"]
 mod verbs;
 
+use std::io::Write;
+
 /// Whether everything is tried, and not an even sample.
 fn is_long() -> bool {
     std::env::var_os("FORMATION_TEST_LONG").is_some()
 }
 
-/// All of them, or so many, as evenly as that goes.
-fn sample<T: Clone>(all: &[T], most: usize) -> Vec<T> {
+/// All of them, or so many, as evenly as that goes; each of `askers` begins at another offset.
+fn sample<T: Clone>(all: &[T], most: usize, (asker, askers): (usize, usize)) -> Vec<T> {
     if is_long() || all.len() <= most {
         return all.to_vec();
     }
-    (0..most).map(|nth| all[nth * all.len() / most + all.len() / most / 2].clone()).collect()
+    (0..most).map(|nth| all[(nth * askers + asker) * all.len() / (most * askers)].clone()).collect()
+}
+
+/// Says what was tried: beside a failure, and with `--nocapture`.
+fn took(what: &str) {
+    let _ = writeln!(std::io::stderr(), "tried: {what}");
 }

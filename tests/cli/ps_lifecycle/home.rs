@@ -79,11 +79,16 @@ impl Home {
         for directory in ["home", "lib", "bin"] {
             fs::create_dir_all(home.path(directory)).expect("a directory");
         }
-        // Most tests run a `web` that does not listen.
-        home.write(READY, "alive");
-        // A container without checks need not live for ten seconds in each test.
-        home.write(UPTIME, "1");
+        home.set_for_all();
         home
+    }
+
+    /// What is set for all apps.
+    pub(crate) fn set_for_all(&self) {
+        // Most tests run a `web` that does not listen.
+        self.write(READY, "alive");
+        // A container without checks need not live for ten seconds in each test.
+        self.write(UPTIME, "1");
     }
 
     /// A home where nothing is set for all apps: `web` is ready once it listens.

@@ -186,6 +186,8 @@ fn kind(request: &[u8]) -> String {
     let path = match parts[..] {
         ["containers" | "exec", _] if method == "DELETE" => "containers/*".to_owned(),
         [what @ ("containers" | "exec"), _, did] => format!("{what}/*/{did}"),
+        ["images" | "networks", _] if method == "DELETE" => format!("{}/*", parts[0]),
+        ["networks", name] if name != "create" => "networks/*".to_owned(),
         ["images", .., did] if parts.len() > 2 => format!("images/*/{did}"),
         _ => path.to_owned(),
     };

@@ -20,8 +20,10 @@ const DEPLOY: &[&str] = &["ps-lifecycle", "deploy", "APP", "--image", IMAGE, "--
 const SERVER: &str =
     "mkdir -p /tmp/www && echo $DYNO >/tmp/www/index.html && exec httpd -f -p $PORT -h /tmp/www";
 /// How long a container that was replaced lives on, in seconds.
-const WAIT: u64 = 2;
+const WAIT: u64 = 1;
+/// How many requests a second, and in a plain run.
 const RATE: u32 = 500;
+const PLAIN_RATE: u32 = 100;
 const CLIENTS: u32 = 10;
 
 /// Writes the addresses of an app's listeners for nginx, and has it read them.
@@ -124,6 +126,10 @@ struct Load {
     took: Duration,
 }
 
+fn rate() -> u32 {
+    if is_long() { RATE } else { PLAIN_RATE }
+}
+
 /// Requests at an even rate for as long as something is done.
 fn under_load(address: SocketAddr, doing: impl FnOnce()) -> Load {
     let (is_over, asked, failed) = (AtomicBool::new(false), AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -132,7 +138,7 @@ fn under_load(address: SocketAddr, doing: impl FnOnce()) -> Load {
         for client in 0..CLIENTS {
             let (is_over, asked, failed) = (&is_over, &asked, &failed);
             scope.spawn(move || {
-                let pause = Duration::from_secs(1) * CLIENTS / RATE;
+                let pause = Duration::from_secs(1) * CLIENTS / rate();
                 let mut next = began + pause * client / CLIENTS;
                 while !is_over.load(Ordering::Relaxed) {
                     thread::sleep(next.saturating_duration_since(Instant::now()));
@@ -174,8 +180,8 @@ impl Load {
             self.asked,
             &self.failed[..self.failed.len().min(5)]
         );
-        let rate = self.asked as u128 * 1000 / self.took.as_millis().max(1);
-        assert!(rate > u128::from(RATE / 10), "{what}: only {rate} a second were asked");
+        let asked = self.asked as u128 * 1000 / self.took.as_millis().max(1);
+        assert!(asked > u128::from(rate() / 10), "{what}: only {asked} a second were asked");
     }
 }
 
@@ -200,7 +206,7 @@ fn leave(place: &Place<'_>) {
 fn deploys_and_restarts_behind_a_proxy_lose_no_request() {
     let Some(program) = nginx_program().filter(|_| has_engine()) else { return };
     let (place, nginx) = behind_nginx(&program);
-    let times = if is_long() { 50 } else { 3 };
+    let times = if is_long() { 50 } else { 1 };
     for verb in [DEPLOY, &["ps-lifecycle", "restart", "APP"]] {
         let load = under_load(nginx.address, || (0..times).for_each(|_| place.does(verb, "under load")));
         load.lost_nothing(&format!("{verb:?}, {times} times"));
@@ -223,7 +229,7 @@ fn a_release_of_which_one_instance_fails_loses_no_request_and_no_container() {
     before.sort();
     let command = format!("if [ $DYNO = web.2 ]; then exit 1; fi; {SERVER}");
     place.home.write(&format!("lib/config/ps/{}/start-cmd", place.app), &command);
-    let times = if is_long() { 20 } else { 3 };
+    let times = if is_long() { 20 } else { 2 };
     let load = under_load(nginx.address, || {
         for _ in 0..times {
             let ran = crate::program::run(place.command(DEPLOY, &place.host()));

@@ -9,12 +9,14 @@ use std::thread;
 use super::between::{Between, Fate};
 use super::private::PrivateEngine;
 use super::verbs::{CHANGES, ENGINE, Place, Verb, has_engine};
-use super::{is_long, sample};
+use super::{sample, took};
 
 /// How many points of each verb are tried in a plain run.
-const PLAIN: usize = 2;
+const PLAIN: usize = 1;
 /// How many verbs are tried at a time.
-const AT_A_TIME: usize = 3;
+const AT_A_TIME: usize = 4;
+/// How many verbs each of the other two tests takes in a plain run; one test takes those that the others leave.
+const PLAIN_VERBS: usize = 2;
 
 /// How many calls the verb makes.
 fn calls(place: &Place<'_>, engine: &Path, verb: &Verb) -> usize {
@@ -35,9 +37,18 @@ fn calls(place: &Place<'_>, engine: &Path, verb: &Verb) -> usize {
     count
 }
 
+/// Some of the points at which somebody can die: at this call, and whether it is done. Each verb has others.
+fn points(verb: &Verb, calls: usize) -> Vec<(usize, bool)> {
+    let nth = CHANGES.iter().position(|change| change == verb).expect("it is one of them");
+    let points: Vec<(usize, bool)> = (1..=calls).flat_map(|call| [(call, false), (call, true)]).collect();
+    // Three apart, so that verbs that follow each other do not die at places that do.
+    sample(&points, PLAIN, (nth * 3 % CHANGES.len(), CHANGES.len()))
+}
+
 /// The program dies at this call: before the engine hears of it, or when the engine has done it.
 fn we_die(place: &Place<'_>, verb: &Verb, call: usize, is_done: bool) {
     let what = format!("{:?}, killed at call {call}, done: {is_done}", verb.words);
+    took(&what);
     place.prepare(verb);
     let dying: Arc<Mutex<Option<Child>>> = Arc::default();
     let victim = Arc::clone(&dying);
@@ -73,7 +84,7 @@ fn we_die(place: &Place<'_>, verb: &Verb, call: usize, is_done: bool) {
         drop(victim);
         thread::sleep(std::time::Duration::from_millis(5));
     }
-    place.does(verb.words, &what);
+    place.does_again(verb, &what);
     place.is_as_wanted(verb, &what);
 }
 
@@ -86,11 +97,9 @@ fn a_program_that_is_killed_at_any_call_leaves_what_the_same_verb_again_makes_ri
         for verbs in CHANGES.chunks(CHANGES.len().div_ceil(AT_A_TIME)) {
             scope.spawn(move || {
                 let place = Place::new(Path::new(ENGINE));
-                for verb in &sample(verbs, 2) {
+                for verb in &sample(verbs, 1, (0, 2)) {
                     let calls = calls(&place, Path::new(ENGINE), verb);
-                    let points: Vec<(usize, bool)> =
-                        (1..=calls).flat_map(|call| [(call, false), (call, true)]).collect();
-                    for (call, is_done) in sample(&points, PLAIN) {
+                    for (call, is_done) in points(verb, calls) {
                         we_die(&place, verb, call, is_done);
                     }
                 }
@@ -102,6 +111,7 @@ fn a_program_that_is_killed_at_any_call_leaves_what_the_same_verb_again_makes_ri
 /// The engine dies at this call, and is started again once the program is back.
 fn the_engine_dies(place: &Place<'_>, engine: &PrivateEngine, verb: &Verb, call: usize, is_done: bool) {
     let what = format!("{:?}, engine killed at call {call}, done: {is_done}", verb.words);
+    took(&what);
     place.prepare(verb);
     let mut count = 0;
     let pid = engine.pid();
@@ -125,7 +135,7 @@ fn the_engine_dies(place: &Place<'_>, engine: &PrivateEngine, verb: &Verb, call:
     let ran = place.run_through(verb.words, &between);
     assert!(!ran.stderr.contains("panicked"), "{what}: {ran:?}");
     engine.start_again();
-    place.does(verb.words, &what);
+    place.does_again(verb, &what);
     place.is_as_wanted(verb, &what);
 }
 
@@ -136,11 +146,9 @@ fn an_engine_that_is_killed_at_any_call_leaves_what_the_same_verb_again_makes_ri
     }
     let Some(engine) = PrivateEngine::start() else { return };
     let place = Place::new(engine.socket());
-    let verbs: Vec<Verb> = if is_long() { CHANGES.to_vec() } else { sample(&CHANGES, 3) };
-    for verb in &verbs {
+    for verb in &sample(&CHANGES, PLAIN_VERBS, (1, 4)) {
         let calls = calls(&place, engine.socket(), verb);
-        let points: Vec<(usize, bool)> = (1..=calls).flat_map(|call| [(call, false), (call, true)]).collect();
-        for (call, is_done) in sample(&points, PLAIN) {
+        for (call, is_done) in points(verb, calls) {
             the_engine_dies(&place, &engine, verb, call, is_done);
         }
     }
@@ -157,10 +165,9 @@ fn what_dies_in_one_world_never_touches_the_containers_of_another_with_the_same_
     one.prepare(deploy);
     let before = (one.running(), one.containers());
     assert_eq!(before.0.len(), 2);
-    for verb in &sample(&CHANGES, 3) {
+    for verb in &sample(&CHANGES, PLAIN_VERBS, (3, 4)) {
         let calls = calls(&other, Path::new(ENGINE), verb);
-        let points: Vec<(usize, bool)> = (1..=calls).flat_map(|call| [(call, false), (call, true)]).collect();
-        for (call, is_done) in sample(&points, PLAIN) {
+        for (call, is_done) in points(verb, calls) {
             we_die(&other, verb, call, is_done);
             assert_eq!((one.running(), one.containers()), before, "{:?}, call {call}", verb.words);
         }

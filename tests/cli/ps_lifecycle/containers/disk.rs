@@ -4,16 +4,19 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 
-use super::sample;
 use super::verbs::{CHANGES, ENGINE, LONGEST, Place, has_engine};
+use super::{sample, took};
 use crate::program;
 
 const PAGE: u64 = 4096;
 const ROOM: &str = "size=768k";
 /// How many pages are left.
 const LEFT: [u64; 12] = [0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 18];
-const PLAIN: usize = 3;
+/// How many of them are tried with each verb in each place in a plain run.
+const PLAIN: usize = 1;
+const PLACES: [&str; 2] = ["lib", "home"];
 
 /// A small disk, mounted until this is dropped.
 struct Disk(PathBuf);
@@ -53,41 +56,45 @@ impl Drop for Disk {
     }
 }
 
+fn on_a_small_disk(nth: usize, which: &str) {
+    let place = Place::new(Path::new(ENGINE));
+    let Some(disk) = Disk::over(&place.home.path(which)) else { return };
+    place.set_up();
+    let verbs = [&CHANGES[1], &CHANGES[2], &CHANGES[3]];
+    for (verb, nth) in verbs.into_iter().zip(nth * verbs.len()..) {
+        for pages in sample(&LEFT, PLAIN, (nth, PLACES.len() * verbs.len())) {
+            let what = format!("{:?}, {pages} pages left in {which}", verb.words);
+            took(&what);
+            place.prepare(verb);
+            let before = place.running();
+            disk.fill_but(pages);
+            let ran = program::run_within(place.command(verb.words, &place.host()), LONGEST);
+            disk.make_room();
+            assert!(!ran.stderr.contains("panicked"), "{what}: {ran:?}");
+            let running = place.running();
+            if ran.status == Some(0) {
+                let wanted = if verb.words[0] == "ps-scale" { 3 } else { 2 };
+                assert_eq!(running.len(), wanted, "{what}: {ran:?}");
+            } else {
+                assert!(ran.stderr.contains("No space left on device"), "{what}: {ran:?}");
+                let is_new = ran.stderr.contains("runs, and the next verb finishes writing it down");
+                assert!(running == before || is_new && running.len() == 2, "{what}: {ran:?}");
+            }
+            place.does(verb.words, &what);
+            place.is_as_wanted(verb, &what);
+        }
+    }
+    place.does(&["ps-lifecycle", "destroy", "APP"], "at the end");
+    drop(disk);
+}
+
 #[test]
 fn on_a_full_disk_what_ran_runs_on_and_the_same_verb_with_room_makes_it_right() {
-    if !has_engine() {
-        return;
-    }
-    for which in ["lib", "home"] {
-        let place = Place::new(Path::new(ENGINE));
-        let Some(disk) = Disk::over(&place.home.path(which)) else { return };
-        place.shorten_grace();
-        for verb in [&CHANGES[1], &CHANGES[2], &CHANGES[3]] {
-            for pages in sample(&LEFT, PLAIN) {
-                let what = format!("{:?}, {pages} pages left in {which}", verb.words);
-                place.prepare(verb);
-                let before = place.running();
-                disk.fill_but(pages);
-                let ran = program::run_within(place.command(verb.words, &place.host()), LONGEST);
-                disk.make_room();
-                assert!(!ran.stderr.contains("panicked"), "{what}: {ran:?}");
-                let running = place.running();
-                if ran.status == Some(0) {
-                    assert_eq!(
-                        running.len(),
-                        if verb.words[0] == "ps-scale" { 3 } else { 2 },
-                        "{what}: {ran:?}"
-                    );
-                } else {
-                    assert!(ran.stderr.contains("No space left on device"), "{what}: {ran:?}");
-                    let is_new = ran.stderr.contains("runs, and the next verb finishes writing it down");
-                    assert!(running == before || is_new && running.len() == 2, "{what}: {ran:?}");
-                }
-                place.does(verb.words, &what);
-                place.is_as_wanted(verb, &what);
+    if has_engine() {
+        thread::scope(|scope| {
+            for (nth, which) in PLACES.into_iter().enumerate() {
+                scope.spawn(move || on_a_small_disk(nth, which));
             }
-        }
-        place.does(&["ps-lifecycle", "destroy", "APP"], "at the end");
-        drop(disk);
+        });
     }
 }

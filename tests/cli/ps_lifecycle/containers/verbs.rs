@@ -16,7 +16,7 @@ pub(super) const IMAGE: &str = "formation-test/busybox:latest";
 pub(super) const ENGINE: &str = "/var/run/docker.sock";
 const GRACE_OF_ALL: &str = "lib/config/ps/--global/stop-timeout-seconds";
 /// From SIGTERM to SIGKILL, in seconds.
-pub(super) const GRACE: u64 = 2;
+pub(super) const GRACE: u64 = 1;
 /// Longer than any verb takes that meets one deadline.
 pub(super) const LONGEST: Duration = Duration::from_secs(120);
 
@@ -38,7 +38,7 @@ pub(super) fn has_engine() -> bool {
 type Slots = &'static [(&'static str, &'static str)];
 
 /// One verb.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Verb {
     /// `APP` stands for the app's name, `SOON` for a moment in the future.
     pub(super) words: &'static [&'static str],
@@ -109,11 +109,13 @@ impl<'a> Place<'a> {
             said: RefCell::default(),
             soon: Cell::new(2),
         };
-        place.shorten_grace();
+        place.set_up();
         place
     }
 
-    pub(super) fn shorten_grace(&self) {
+    /// What is set for all apps, also where something else has been mounted over it.
+    pub(super) fn set_up(&self) {
+        self.home.set_for_all();
         self.home.write(GRACE_OF_ALL, &GRACE.to_string());
     }
 
@@ -142,6 +144,17 @@ impl<'a> Place<'a> {
         let ran = program::run_within(self.command(words, &self.host()), LONGEST);
         assert_eq!(ran.status, Some(0), "{why}: {words:?}: {ran:?}");
         self.said.replace(format!("{}{}", ran.stdout, ran.stderr));
+    }
+
+    /// The verb once more: what it was to destroy may be gone already, which is said.
+    pub(super) fn does_again(&self, verb: &Verb, why: &str) {
+        let is_gone = verb.after.is_empty() && !self.home.path("home").join(&self.app).exists();
+        if !is_gone {
+            return self.does(verb.words, why);
+        }
+        let ran = program::run_within(self.command(verb.words, &self.host()), LONGEST);
+        assert!(ran.status == Some(20) && ran.stderr.contains("does not exist"), "{why}: {ran:?}");
+        self.said.replace(ran.stderr);
     }
 
     pub(super) fn host(&self) -> String {
