@@ -103,10 +103,10 @@ pub(crate) enum Verb {
 ///   ps-lifecycle deploy shop --dir ~/src/shop --env-file shop.env --scale web=2 worker=1
 ///   ps-lifecycle deploy clock --command 'while :; do date; sleep 60; done' --dir /tmp
 ///   ps-lifecycle deploy api --dir ~/src/api --scale web=max -- node app.js --verbose
-///   ps-lifecycle deploy bot --dir ~/src/bot --interpreter ./venv/bin/python --command bot.py -- --room 7
+///   ps-lifecycle deploy bot --interpreter ./venv/bin/python --command bot.py -- --room 7
 ///   ps-lifecycle deploy box --image registry.local/box:42 --pull always
-///   ps-lifecycle deploy site --dir ~/src/site --scheduler docker-local --build-arg VERSION=7   # its Dockerfile
-///   ps-lifecycle deploy jobs --dir ~/src/jobs --base python:3.13-slim                           # its Procfile
+///   ps-lifecycle deploy site --dir ~/src/site --scheduler docker-local --build-arg VERSION=7
+///   ps-lifecycle deploy jobs --dir ~/src/jobs --base python:3.13-slim
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct DeployArgs {

@@ -2,8 +2,9 @@
 
 /// Deploys an earlier release again: the image that it had, or the directory that it ran in if that holds the same as then
 ///
-/// It is a deploy like any other: what runs is replaced once the new instances have passed their checks, and becomes the newest release.
-/// The environment and the properties are those of now, and so are the counts of the types that the app has now.
+/// It is a deploy like any other: what runs is replaced once the new instances have passed their
+/// checks, and becomes the newest release. The environment and the properties are those of now,
+/// and so are the counts of the types that the app has now.
 ///
 /// Examples:
 ///   ps-lifecycle rollback shop           # the release before the one that runs

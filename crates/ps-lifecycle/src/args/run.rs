@@ -5,9 +5,11 @@ use type_settings::Span;
 
 /// Runs a command once, beside the app's instances: with its environment, in its image or its directory, as its user and within its limits
 ///
-/// The command is that of a process type, or what stands behind --, or a shell where neither is said. It has a terminal if stdin is one, and
-/// else three pipes: what goes in and out arrives to the byte. The exit status is that of the command, 128 + n if signal n ended it, and
-/// 124 if its time was over. It is no instance: status, ps-scale and stop do not know it. Nothing is left of it once it has ended.
+/// The command is that of a process type, or what stands behind --, or a shell where neither is
+/// said. It has a terminal if stdin is one, and else three pipes: what goes in and out arrives to
+/// the byte. The exit status is that of the command, 128 + n if signal n ended it, and 124 if its
+/// time was over. It is no instance: status, ps-scale and stop do not know it. Nothing is left of
+/// it once it has ended.
 ///
 /// Examples:
 ///   ps-lifecycle run shop -- bin/migrate --all
