@@ -4,6 +4,8 @@
 mod cage;
 #[path = "ps_lifecycle/home.rs"]
 mod home;
+#[path = "support/pseudo_terminal.rs"]
+mod pseudo_terminal;
 #[path = "support/second_kernel.rs"]
 mod second_kernel;
 

@@ -18,6 +18,8 @@ mod marks;
 mod notify;
 #[path = "ps_supervise/over.rs"]
 mod over;
+#[path = "support/pseudo_terminal.rs"]
+mod pseudo_terminal;
 #[path = "ps_supervise/ready.rs"]
 mod ready;
 #[path = "ps_supervise/resident.rs"]

@@ -41,7 +41,7 @@ pub enum Error {
 /// # Errors
 /// Something in it cannot be read, or it is too large.
 pub fn of(directory: &Path) -> Result<String, Error> {
-    let mut walk = Walk { root: directory, digest: Sha256::new(), names: 0, bytes: 0 };
+    let mut walk = Walk { root: directory, digest: Sha256::new(), names: 0, bytes: 0, piece: vec![0; PIECE] };
     walk.directory(directory)?;
     // Half a byte is a digit.
     let halves = walk.digest.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 0xf]);
@@ -78,6 +78,8 @@ struct Walk<'a> {
     digest: Sha256,
     names: usize,
     bytes: u64,
+    /// What has just been read of a file.
+    piece: Vec<u8>,
 }
 
 impl Walk<'_> {
@@ -117,14 +119,13 @@ impl Walk<'_> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut file =
             File::from(openat(CWD, path, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?);
-        let mut piece = vec![0; PIECE];
         let mut length: u64 = 0;
         loop {
-            let read = file.read(&mut piece).map_err(failed)?;
+            let read = file.read(&mut self.piece).map_err(failed)?;
             if read == 0 {
                 break;
             }
-            self.digest.update(&piece[..read]);
+            self.digest.update(&self.piece[..read]);
             length += read as u64;
             self.bytes += read as u64;
             if self.bytes > MOST_BYTES {

@@ -1,18 +1,15 @@
 //! A program in a session and on a terminal of its own.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rustix::fs::{CWD, Mode, OFlags};
-use rustix::pty::OpenptFlags;
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::home::{Home, eventually};
+use crate::pseudo_terminal;
 
 pub(crate) struct Terminal {
     child: Child,
@@ -22,7 +19,7 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn start(home: &Home, words: &[&str], rows: u16, columns: u16) -> Self {
-        let (master, slave) = terminal();
+        let (master, slave) = pseudo_terminal::pair();
         let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
         tcsetwinsize(&slave, size).expect("it is a terminal");
         let plain = home.command(words);
@@ -62,15 +59,4 @@ impl Terminal {
         let mut ended = ended;
         eventually("it ends", &mut ended).code()
     }
-}
-
-fn terminal() -> (OwnedFd, OwnedFd) {
-    let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
-    let master = master.expect("a terminal");
-    rustix::pty::grantpt(&master).expect("it is ours");
-    rustix::pty::unlockpt(&master).expect("it is ours");
-    let name: CString = rustix::pty::ptsname(&master, Vec::new()).expect("it has a name");
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let slave = rustix::fs::openat(CWD, name, flags, Mode::empty()).expect("it can be opened");
-    (master, slave)
 }

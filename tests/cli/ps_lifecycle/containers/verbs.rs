@@ -4,35 +4,20 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::between::Between;
+pub(super) use crate::engine::{IMAGE, has_engine};
 use crate::home::{Home, table};
 use crate::program::{self, Ran};
 
-pub(super) const IMAGE: &str = "formation-test/busybox:latest";
 pub(super) const ENGINE: &str = "/var/run/docker.sock";
 const GRACE_OF_ALL: &str = "lib/config/ps/--global/stop-timeout-seconds";
 /// From SIGTERM to SIGKILL, in seconds.
 pub(super) const GRACE: u64 = 1;
 /// Longer than any verb takes that meets one deadline.
 pub(super) const LONGEST: Duration = Duration::from_secs(120);
-
-/// Whether an engine has the image; if not, the test is skipped.
-pub(super) fn has_engine() -> bool {
-    static HAS_ENGINE: OnceLock<bool> = OnceLock::new();
-    let has_engine = *HAS_ENGINE.get_or_init(|| {
-        let mut docker = Command::new("docker");
-        docker.args(["image", "inspect", IMAGE]).stdout(Stdio::null()).stderr(Stdio::null());
-        docker.status().is_ok_and(|status| status.success())
-    });
-    if !has_engine {
-        skipped::skip(format_args!("no engine has {IMAGE}: scripts/setup makes it"));
-    }
-    has_engine
-}
 
 /// Slots and what they do; none: there is no such app.
 type Slots = &'static [(&'static str, &'static str)];

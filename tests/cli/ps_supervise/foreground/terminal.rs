@@ -1,16 +1,13 @@
 //! On a terminal: colours and times, keys, and what is typed.
 
-use std::ffi::CString;
 use std::fs::File;
 use std::io::Write;
-use std::os::fd::OwnedFd;
 use std::process::{Child, Command, ExitStatus};
 
-use rustix::fs::{CWD, Mode, OFlags};
 use rustix::process::{Pid, Signal, WaitOptions};
-use rustix::pty::OpenptFlags;
 
 use super::{Source, Taken};
+use crate::pseudo_terminal;
 use crate::service::eventually;
 
 /// A foreground in a session and on a terminal of its own.
@@ -22,7 +19,7 @@ pub(super) struct Terminal {
 
 impl Terminal {
     pub(super) fn start(source: &Source, args: &[&str]) -> Self {
-        let (master, slave) = terminal();
+        let (master, slave) = pseudo_terminal::pair();
         let mut command = Command::new("setsid");
         source.prepare(&mut command);
         command.args(["--ctty", env!("CARGO_BIN_EXE_ps-supervise")]).args(args).env("TERM", "xterm");
@@ -57,17 +54,6 @@ impl Terminal {
         let text = self.screen.text();
         (status, text)
     }
-}
-
-fn terminal() -> (OwnedFd, OwnedFd) {
-    let master = rustix::pty::openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC);
-    let master = master.expect("a terminal");
-    rustix::pty::grantpt(&master).expect("it is ours");
-    rustix::pty::unlockpt(&master).expect("it is ours");
-    let name: CString = rustix::pty::ptsname(&master, Vec::new()).expect("it has a name");
-    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let slave = rustix::fs::openat(CWD, name, flags, Mode::empty()).expect("it can be opened");
-    (master, slave)
 }
 
 const TWO: &str = "web: echo up; exec sleep 1000\nworker: echo up; exec sleep 1000\n";
