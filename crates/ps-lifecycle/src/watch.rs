@@ -5,7 +5,6 @@ mod deeds;
 mod one;
 
 use std::os::unix::net::UnixStream;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use ps_apps::{SchedulerName, World};
@@ -30,12 +29,10 @@ pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
     let mut watcher = Watcher::new(&docker, only, woken_by_signals()?)?;
     let mut deeds = Deeds::new(world)?;
     session.fact(&format!("Watching the containers of {whose}"))?;
-    let until: Option<Instant> = None;
     while session.check().is_ok() {
-        for news in watcher.next(until) {
+        for news in watcher.wait() {
             match news {
                 News::Say(line) => say::warning(&line),
-                News::Seen(_) => {}
                 News::Do(deed) => {
                     // Nobody need read it.
                     let _ = session.detail(&deeds::line(&deed));

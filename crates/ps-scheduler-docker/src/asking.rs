@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 
 use crate::app::App;
 use crate::blueprint;
+use crate::label;
 
 /// The pause between two tries to connect to a port that nobody listens on yet.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -26,7 +27,7 @@ const LAST_LINES: usize = 5;
 pub(crate) struct Subject {
     /// Its id.
     pub(crate) id: String,
-    /// The port that it was told to listen on.
+    /// The port that its type usually listens on.
     pub(crate) port: Option<u16>,
     /// Whether clients reach it through a proxy that ends TLS, which some apps must be told so that they do not redirect.
     pub(crate) is_behind_tls: bool,
@@ -116,13 +117,19 @@ async fn lives(engine: &Engine, id: &str) -> Result<(), Miss> {
     }
 }
 
-/// Where a container is asked: an address may change whenever it starts, so it is looked up for each try.
+/// Where a container is asked: an address may change whenever it starts, so it is looked up for each try. The port is that of the check,
+/// else that of its service in a Compose file, else the usual one of its type.
 async fn address(engine: &Engine, subject: &Subject, check: &Check) -> Result<SocketAddr, Miss> {
     let lacks = |what: &str| Miss::Fails(format!("it has no {what}"));
-    let port = check.port.or(subject.port).ok_or_else(|| lacks("port"))?;
     let inspected = engine.inspect(&subject.id).await.map_err(|fault| Miss::of(&fault))?;
+    let port = check.port.or_else(|| service_port(&inspected)).or(subject.port);
+    let port = port.ok_or_else(|| lacks("port"))?;
     let ip = ip(&inspected).ok_or_else(|| lacks("address"))?;
     Ok(SocketAddr::new(ip, port))
+}
+
+fn service_port(inspected: &Value) -> Option<u16> {
+    inspected["Config"]["Labels"][label::PORT].as_str()?.parse().ok()
 }
 
 fn ip(inspected: &Value) -> Option<IpAddr> {
@@ -210,5 +217,7 @@ mod tests {
         assert_eq!(at(&host).as_deref(), Some("127.0.0.1"));
         assert_eq!(at(&json!({"NetworkSettings": {"Networks": {"none": {"IPAddress": ""}}}})), None);
         assert_eq!(at(&json!({})), None);
+        let service = json!({"Config": {"Labels": {"com.formation.port": "8000"}}});
+        assert_eq!((service_port(&service), service_port(&bridge)), (Some(8000), None));
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::net::UnixStream as StdStream;
 use std::pin::Pin;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use formation::{AppName, Slot};
 use futures_util::future::{AbortHandle, abortable};
@@ -42,8 +42,6 @@ pub enum News {
     Do(Deed),
     /// This happened, for people.
     Say(String),
-    /// An app was looked at: what is written down of it may have changed.
-    Seen(AppName),
 }
 
 /// What has to be done about an app.
@@ -134,7 +132,7 @@ enum Happening {
 }
 
 impl<'a> Watcher<'a> {
-    /// A watcher of one app, or of all; [`Self::next`] returns when `wake` becomes readable.
+    /// A watcher of one app, or of all; [`Self::wait`] returns when `wake` becomes readable.
     pub fn new(docker: &'a DockerLocal, only: Option<AppName>, wake: StdStream) -> Result<Self, Error> {
         let happenings = FuturesUnordered::new();
         happenings.push(Box::pin(std::future::ready(Happening::Return)) as Pin<Box<dyn Future<Output = _>>>);
@@ -156,8 +154,8 @@ impl<'a> Watcher<'a> {
         })
     }
 
-    /// Waits until there is news, the caller is woken, or this time has come.
-    pub fn next(&mut self, until: Option<Instant>) -> Vec<News> {
+    /// Waits until there is news, or the caller is woken.
+    pub fn wait(&mut self) -> Vec<News> {
         let engine = self.engine;
         engine.run(async {
             if !std::mem::replace(&mut self.is_wakeful, true) {
@@ -165,17 +163,13 @@ impl<'a> Watcher<'a> {
                 self.happenings.push(Box::pin(woken));
             }
             while self.news.is_empty() {
-                let happening = match until {
-                    Some(until) => tokio::time::timeout_at(until.into(), self.happenings.next()).await,
-                    None => Ok(self.happenings.next().await),
-                };
-                match happening {
-                    Ok(None) | Err(_) => break,
-                    Ok(Some(Happening::Woken)) => {
+                match self.happenings.next().await {
+                    None => break,
+                    Some(Happening::Woken) => {
                         self.is_wakeful = false;
                         break;
                     }
-                    Ok(Some(happening)) => self.take(happening).await,
+                    Some(happening) => self.take(happening).await,
                 }
             }
         });
