@@ -46,7 +46,10 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
             let mut instance = instance(slot, record, &by_id);
             let over = record.id.as_ref().filter(|id| is_over(id));
             let is_stopped = over.is_some() && stopped.get(slot) == over;
-            instance.over = is_stopped.then_some(Over::StoppedByHand);
+            if is_stopped {
+                // Whatever its exit says: an engine that died meanwhile gives every container the same one.
+                (instance.over, instance.state) = (Some(Over::StoppedByHand), State::Stopped);
+            }
             if over.is_some_and(|id| watched.is_given_up(slot, id)) {
                 (instance.over, instance.state) = (Some(Over::GivenUp), State::Crashed);
             }

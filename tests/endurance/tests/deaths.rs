@@ -15,12 +15,12 @@ use serde_json::Value;
 const APP: &str = "shop";
 /// How a `mayfly` ends, every time.
 const MAYFLY_STATUS: u64 = 7;
-/// Each of these is one process; `mayfly` alone ends by itself.
+/// Each of these is one process; `mayfly` alone ends by itself, once there is a file `go`: a deploy in which it died would fail.
 const PROCFILE: &str = "\
 web: faultapp --listen
 writer: faultapp --log-rate 2000
 idler: faultapp --tick 60
-mayfly: faultapp --exit-after 1500 --exit-code 7
+mayfly: while ! test -e go; do sleep 0.1; done; exec faultapp --exit-after 1500 --exit-code 7
 ";
 /// In which what runs is taken over. A claim about time is for a run that has the machine for itself: the long one.
 const ADOPTED: Duration = Duration::from_secs(1);
@@ -50,6 +50,10 @@ impl Load {
         fs::create_dir_all(world.path("home").join(APP))?;
         world.does(&["ps-set", APP, "restart-policy", "always"])?;
         world.deploy(APP, PROCFILE, &["web=1", "writer=1", "idler=4", "mayfly=1"])?;
+        fs::write(world.path(&format!("source-{APP}/go")), "")?;
+        processes::until("the mayfly waits no more", Duration::from_secs(20), || {
+            world.processes(APP).values().any(|line| line.starts_with("faultapp --exit-after")).then_some(())
+        })?;
         let port = world.status(APP)?["web.1"]["port"].as_u64().context("the web has a port")?;
         let port = u16::try_from(port)?;
         processes::until("the web answers", Duration::from_secs(20), || is_answered(port).then_some(()))?;
