@@ -4,8 +4,6 @@
 mod cage;
 #[path = "ps_lifecycle/home.rs"]
 mod home;
-#[path = "support/pseudo_terminal.rs"]
-mod pseudo_terminal;
 #[path = "support/second_kernel.rs"]
 mod second_kernel;
 
@@ -13,16 +11,10 @@ mod second_kernel;
 mod after;
 #[path = "ps_lifecycle/all.rs"]
 mod all;
-#[path = "ps_lifecycle/archives.rs"]
-mod archives;
 #[path = "ps_lifecycle/boot.rs"]
 mod boot;
-#[path = "ps_lifecycle/builds.rs"]
-mod builds;
 #[path = "ps_lifecycle/command_line.rs"]
 mod command_line;
-#[path = "ps_lifecycle/containers.rs"]
-mod containers;
 #[path = "ps_lifecycle/counts.rs"]
 mod counts;
 #[path = "ps_lifecycle/cut.rs"]
@@ -33,8 +25,8 @@ mod deploy;
 mod descriptors;
 #[path = "ps_lifecycle/disk.rs"]
 mod disk;
-#[path = "ps_lifecycle/engine.rs"]
-mod engine;
+#[path = "ps_lifecycle/dry_run.rs"]
+mod dry_run;
 #[path = "ps_lifecycle/environment.rs"]
 mod environment;
 #[path = "ps_lifecycle/external.rs"]
@@ -43,8 +35,6 @@ mod external;
 mod files;
 #[path = "ps_lifecycle/hello.rs"]
 mod hello;
-#[path = "ps_lifecycle/images.rs"]
-mod images;
 #[path = "ps_lifecycle/inputs.rs"]
 mod inputs;
 #[path = "ps_lifecycle/journal.rs"]
@@ -69,8 +59,6 @@ mod ready;
 mod rebuild;
 #[path = "ps_lifecycle/refusals.rs"]
 mod refusals;
-#[path = "ps_lifecycle/registry.rs"]
-mod registry;
 #[path = "ps_lifecycle/reload.rs"]
 mod reload;
 #[path = "ps_lifecycle/reset.rs"]
@@ -81,20 +69,14 @@ mod restart;
 mod restarted_unit;
 #[path = "ps_lifecycle/restore.rs"]
 mod restore;
-#[path = "ps_lifecycle/rollback.rs"]
-mod rollback;
 #[path = "ps_lifecycle/rollout.rs"]
 mod rollout;
-#[path = "ps_lifecycle/run.rs"]
-mod run;
 #[path = "ps_lifecycle/said.rs"]
 mod said;
 #[path = "ps_lifecycle/schedule.rs"]
 mod schedule;
 #[path = "support/schema.rs"]
 mod schema;
-#[path = "ps_lifecycle/services.rs"]
-mod services;
 #[path = "ps_lifecycle/settings.rs"]
 mod settings;
 #[path = "ps_lifecycle/shared.rs"]
@@ -109,10 +91,6 @@ mod start;
 mod stop;
 #[path = "ps_lifecycle/supervisor.rs"]
 mod supervisor;
-#[path = "ps_lifecycle/tags.rs"]
-mod tags;
-#[path = "ps_lifecycle/terminal.rs"]
-mod terminal;
 #[path = "ps_lifecycle/units.rs"]
 mod units;
 #[path = "ps_lifecycle/upgrade.rs"]
@@ -121,5 +99,3 @@ mod upgrade;
 mod usage;
 #[path = "ps_lifecycle/watch.rs"]
 mod watch;
-#[path = "ps_lifecycle/watch_containers.rs"]
-mod watch_containers;

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::dry_run::actions;
 use crate::home::{self, Home, table};
-use crate::plans::actions;
 use crate::program::Ran;
 
 pub(crate) const IMAGE: &str = "formation-test/busybox:latest";

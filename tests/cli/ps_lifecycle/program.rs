@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::home::{SOON, eventually};
 
 /// After this long a program counts as hanging.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(40);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// What came of running a program.
 #[derive(Clone, Debug)]

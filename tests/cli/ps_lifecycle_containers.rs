@@ -1,0 +1,40 @@
+//! `ps-lifecycle` with a real engine as a shell sees it: containers, images and what is made of them. Each test has a world of its own.
+
+#[path = "support/cage.rs"]
+mod cage;
+#[expect(dead_code, reason = "the tests of native apps need more of it")]
+#[path = "ps_lifecycle/home.rs"]
+mod home;
+#[path = "support/pseudo_terminal.rs"]
+mod pseudo_terminal;
+
+#[path = "ps_lifecycle/archives.rs"]
+mod archives;
+#[path = "ps_lifecycle/builds.rs"]
+mod builds;
+#[path = "ps_lifecycle/containers.rs"]
+mod containers;
+#[path = "ps_lifecycle/dry_run.rs"]
+mod dry_run;
+#[path = "ps_lifecycle/engine.rs"]
+mod engine;
+#[path = "ps_lifecycle/images.rs"]
+mod images;
+#[path = "ps_lifecycle/program.rs"]
+mod program;
+#[path = "ps_lifecycle/registry.rs"]
+mod registry;
+#[path = "ps_lifecycle/rollback.rs"]
+mod rollback;
+#[path = "ps_lifecycle/run.rs"]
+mod run;
+#[path = "support/schema.rs"]
+mod schema;
+#[path = "ps_lifecycle/services.rs"]
+mod services;
+#[path = "ps_lifecycle/tags.rs"]
+mod tags;
+#[path = "ps_lifecycle/terminal.rs"]
+mod terminal;
+#[path = "ps_lifecycle/watch_containers.rs"]
+mod watch_containers;
