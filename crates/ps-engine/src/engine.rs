@@ -114,8 +114,11 @@ impl Engine {
     ) -> Result<T, Fault> {
         let deadline = needed.saturating_add(self.trust.limit(asked, deadline, Instant::now()));
         let Ok(result) = tokio::time::timeout(deadline, call).await else {
-            self.trust.was_late(asked, Instant::now());
-            return Err(Fault::late(&self.socket, asked, deadline));
+            let first = self.trust.was_late(asked, Instant::now());
+            return Err(match deadline.as_secs() {
+                0 => Fault::still_silent(&self.socket, asked, first),
+                _ => Fault::late(&self.socket, asked, deadline),
+            });
         };
         let result = result.map_err(|error| Fault::of(&self.socket, asked, error));
         if !result.as_ref().is_err_and(Fault::is_silence) {

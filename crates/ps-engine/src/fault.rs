@@ -57,13 +57,17 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The engine gave no answer within `deadline`. A deadline of less than a second is what an engine gets that was late a moment
-    /// ago.
+    /// The engine gave no answer within `deadline`.
     pub(crate) fn late(socket: &Path, asked: &'static str, deadline: Duration) -> Self {
-        let how = match deadline.as_secs() {
-            0 => "it still gives no answer".to_owned(),
-            seconds => format!("no answer within {seconds} s"),
-        };
+        Self::unanswered(socket, asked, &format!("no answer within {} s", deadline.as_secs()))
+    }
+
+    /// The engine was late a moment ago, when it was asked to do `first`, was given a moment more, and gave no answer.
+    pub(crate) fn still_silent(socket: &Path, asked: &'static str, first: &str) -> Self {
+        Self::unanswered(socket, asked, &format!("it still gives no answer, as when it was asked to {first}"))
+    }
+
+    fn unanswered(socket: &Path, asked: &'static str, how: &str) -> Self {
         let reason = format!("{how}: look at the engine's log, restart it, then try again");
         Self::Silent { socket: socket.to_owned(), asked: Some(asked), reason }
     }

@@ -17,8 +17,8 @@ pub(crate) struct Trust(Mutex<Missed>);
 
 #[derive(Debug, Default)]
 struct Missed {
-    /// Of any call, since the engine answered last.
-    any: Option<Instant>,
+    /// Of any call, since the engine answered last: when, and what it was asked then.
+    any: Option<(Instant, &'static str)>,
     /// Of this kind of call, since the engine answered one of its kind last: it may answer others.
     of_kind: BTreeMap<&'static str, Instant>,
 }
@@ -28,7 +28,8 @@ impl Trust {
     pub(crate) fn limit(&self, asked: &'static str, usual: Duration, now: Instant) -> Duration {
         let missed = self.missed();
         let of_kind = missed.of_kind.get(asked).copied();
-        let ago = missed.any.max(of_kind).map(|since| now.saturating_duration_since(since));
+        let of_any = missed.any.map(|(since, _)| since);
+        let ago = of_any.max(of_kind).map(|since| now.saturating_duration_since(since));
         match ago {
             Some(ago) if ago < FORGIVEN => usual.min(IN_DOUBT.saturating_sub(ago)),
             Some(_) | None => usual,
@@ -42,15 +43,15 @@ impl Trust {
         missed.of_kind.remove(asked);
     }
 
-    /// It did not answer in time.
-    pub(crate) fn was_late(&self, asked: &'static str, now: Instant) {
-        let first = |since: Instant| {
-            if now.saturating_duration_since(since) < FORGIVEN { since } else { now }
-        };
+    /// It did not answer in time. Returns what it was asked when it began not to answer.
+    pub(crate) fn was_late(&self, asked: &'static str, now: Instant) -> &'static str {
+        let is_recent = |since: Instant| now.saturating_duration_since(since) < FORGIVEN;
         let mut missed = self.missed();
-        missed.any = Some(missed.any.map_or(now, first));
-        let of_kind = missed.of_kind.get(asked).map_or(now, |since| first(*since));
+        let first = missed.any.filter(|(since, _)| is_recent(*since)).unwrap_or((now, asked));
+        missed.any = Some(first);
+        let of_kind = missed.of_kind.get(asked).copied().filter(|since| is_recent(*since)).unwrap_or(now);
         missed.of_kind.insert(asked, of_kind);
+        first.1
     }
 
     fn missed(&self) -> std::sync::MutexGuard<'_, Missed> {
@@ -71,9 +72,9 @@ mod tests {
     fn an_engine_that_was_late_is_given_a_moment_for_everything_until_it_answers() {
         let (trust, start) = (Trust::default(), Instant::now());
         assert_eq!(trust.limit("list", SHORT, start), SHORT);
-        trust.was_late("list", start);
+        assert_eq!(trust.was_late("list", start), "list");
         assert_eq!(trust.limit("start", HEAVY, start + MOMENT), IN_DOUBT.saturating_sub(MOMENT));
-        trust.was_late("start", start + MOMENT * 5);
+        assert_eq!(trust.was_late("start", start + MOMENT * 5), "list", "with that it began");
         assert_eq!(
             trust.limit("stop", SHORT, start + IN_DOUBT),
             Duration::ZERO,
