@@ -1,5 +1,8 @@
 //! docker-local on a real engine, with something between the programs and it: calls that fail, and programs and engines that die at
 //! any call. After each the same verb again makes what runs what is wanted.
+//!
+//! With `FORMATION_TEST_LONG=1` every point is tried, and 50 deploys; that takes hours, and can be run in pieces by the variables that
+//! the README of tests/endurance tells of. What was tried is said on stderr.
 
 #[path = "containers/between.rs"]
 mod between;
@@ -20,7 +23,7 @@ use std::io::Write;
 
 /// Whether everything is tried, and not an even sample.
 fn is_long() -> bool {
-    std::env::var_os("FORMATION_TEST_LONG").is_some()
+    faults::long()
 }
 
 /// All of them, or so many, as evenly as that goes; each of `askers` begins at another offset.
@@ -29,6 +32,19 @@ fn sample<T: Clone>(all: &[T], most: usize, (asker, askers): (usize, usize)) -> 
         return all.to_vec();
     }
     (0..most).map(|nth| all[(nth * askers + asker) * all.len() / (most * askers)].clone()).collect()
+}
+
+/// Such a sample, or in a long run the piece of all of them that was asked for.
+fn piece<T: Clone>(all: &[T], most: usize, askers: (usize, usize)) -> Vec<T> {
+    if is_long() {
+        return endurance::part::points(all.to_vec(), most).expect("numbers say which piece");
+    }
+    sample(all, most, askers)
+}
+
+/// How often: as often as was asked for, else `plain` times, or in a long run `long` times.
+fn times(plain: usize, long: usize) -> usize {
+    endurance::part::count(plain, long).expect("a number says how often")
 }
 
 /// Says what was tried: beside a failure, and with `--nocapture`.

@@ -11,8 +11,8 @@ use std::sync::{Mutex, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::is_long;
 use super::verbs::{ENGINE, IMAGE, Place, has_engine};
+use super::{is_long, times, took};
 use crate::home::eventually;
 
 const DEPLOY: &[&str] = &["ps-lifecycle", "deploy", "APP", "--image", IMAGE, "--scale", "web=2"];
@@ -173,6 +173,9 @@ impl Drop for Over<'_> {
 impl Load {
     /// That every request was answered, and that there were enough of them to say so.
     fn lost_nothing(&self, what: &str) {
+        let asked = self.asked as u128 * 1000 / self.took.as_millis().max(1);
+        let (all, failed, second) = (self.asked, self.failed.len(), self.took.as_secs());
+        took(&format!("{what}: {all} requests in {second} s, {asked} a second, {failed} failed"));
         assert!(
             self.failed.is_empty(),
             "{what}: {} of {}: {:?}",
@@ -180,7 +183,6 @@ impl Load {
             self.asked,
             &self.failed[..self.failed.len().min(5)]
         );
-        let asked = self.asked as u128 * 1000 / self.took.as_millis().max(1);
         assert!(asked > u128::from(rate() / 10), "{what}: only {asked} a second were asked");
     }
 }
@@ -206,7 +208,7 @@ fn leave(place: &Place<'_>) {
 fn deploys_and_restarts_behind_a_proxy_lose_no_request() {
     let Some(program) = nginx_program().filter(|_| has_engine()) else { return };
     let (place, nginx) = behind_nginx(&program);
-    let times = if is_long() { 50 } else { 1 };
+    let times = times(1, 50);
     for verb in [DEPLOY, &["ps-lifecycle", "restart", "APP"]] {
         let load = under_load(nginx.address, || (0..times).for_each(|_| place.does(verb, "under load")));
         load.lost_nothing(&format!("{verb:?}, {times} times"));
@@ -229,7 +231,7 @@ fn a_release_of_which_one_instance_fails_loses_no_request_and_no_container() {
     before.sort();
     let command = format!("if [ $DYNO = web.2 ]; then exit 1; fi; {SERVER}");
     place.home.write(&format!("lib/config/ps/{}/start-cmd", place.app), &command);
-    let times = if is_long() { 20 } else { 2 };
+    let times = times(2, 20);
     let load = under_load(nginx.address, || {
         for _ in 0..times {
             let ran = crate::program::run(place.command(DEPLOY, &place.host()));

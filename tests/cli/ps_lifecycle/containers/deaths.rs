@@ -9,7 +9,7 @@ use std::thread;
 use super::between::{Between, Fate};
 use super::private::PrivateEngine;
 use super::verbs::{CHANGES, ENGINE, Place, Verb, has_engine};
-use super::{sample, took};
+use super::{piece, sample, took};
 
 /// How many points of each verb are tried in a plain run.
 const PLAIN: usize = 1;
@@ -42,7 +42,7 @@ fn points(verb: &Verb, calls: usize) -> Vec<(usize, bool)> {
     let nth = CHANGES.iter().position(|change| change == verb).expect("it is one of them");
     let points: Vec<(usize, bool)> = (1..=calls).flat_map(|call| [(call, false), (call, true)]).collect();
     // Three apart, so that verbs that follow each other do not die at places that do.
-    sample(&points, PLAIN, (nth * 3 % CHANGES.len(), CHANGES.len()))
+    piece(&points, PLAIN, (nth * 3 % CHANGES.len(), CHANGES.len()))
 }
 
 /// The program dies at this call: before the engine hears of it, or when the engine has done it.
