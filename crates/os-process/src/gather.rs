@@ -5,13 +5,17 @@
 //! What it has started before it was in the group is found by descent: below the process, or, if its parent has ended, among our own
 //! children. The search is repeated until nothing is found, so that at its end everything is in the group: whatever starts something in
 //! the group stays there with it.
+//!
+//! Mostly it has started nothing yet, and the kernel says so: it tells which pid it gave away last. While that is the pid of the process
+//! itself, nobody on the machine has started anything since, and there is nothing to search for. No other process can have got the
+//! same pid meanwhile, because we have not reaped this one.
 
 use std::collections::BTreeSet;
 use std::io;
 
 use crate::census::{Census, Process, process};
 use crate::cgroup::Cgroup;
-use crate::stat::{children, children_of_all_threads};
+use crate::stat::{children, children_of_all_threads, is_newest};
 use crate::tree::Tree;
 
 /// How often the search is repeated: as long as anybody outside of the group can start processes faster than they are found.
@@ -22,19 +26,18 @@ impl Tree {
     /// ours.
     ///
     /// # Errors
-    /// It may not enter, or the kernel does not list children. It is where it was then.
+    /// It may not enter, or the kernel does not list children, so that some of what it has started may be outside.
     pub fn gather(&self, main: u32, known: &BTreeSet<u32>, census: &Census) -> io::Result<()> {
         let Some(group) = self.cgroup() else { return Ok(()) };
-        if children(std::process::id()).is_none() {
-            return Err(io::Error::new(
-                io::ErrorKind::Unsupported,
-                "the kernel does not list the children of a process",
-            ));
-        }
         group.take(main)?;
+        if is_newest(main) {
+            return Ok(());
+        }
+        let unlisted = "the kernel does not list the children of a process";
         let mut inside = BTreeSet::from([main]);
         for _ in 0..PASSES {
-            let listed = children(std::process::id()).unwrap_or_default();
+            let listed = children(std::process::id());
+            let listed = listed.ok_or_else(|| io::Error::new(io::ErrorKind::Unsupported, unlisted))?;
             let is_own = |pid: &u32| !known.contains(pid) && *pid != main && self.bears(*pid, main, census);
             let orphans = listed.into_iter().filter(is_own);
             if !take_all(group, orphans.chain([main]).collect(), &mut inside) {

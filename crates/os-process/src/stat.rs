@@ -74,6 +74,15 @@ pub fn pids() -> impl Iterator<Item = u32> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
 }
 
+/// Whether no process and no thread has got a pid since the one with this pid, which has not been reaped. `false` where the kernel does
+/// not say.
+pub(crate) fn is_newest(pid: u32) -> bool {
+    let mut digits = [0; 16];
+    let read = File::open("/proc/sys/kernel/ns_last_pid").and_then(|mut file| file.read(&mut digits));
+    let last = read.ok().and_then(|length| std::str::from_utf8(&digits[..length]).ok()?.trim_end().parse().ok());
+    last == Some(pid)
+}
+
 /// The pids of the children that the first thread of a process has started or inherited; `None` if the kernel does not list them.
 pub(crate) fn children(pid: u32) -> Option<Vec<u32>> {
     let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
@@ -128,6 +137,20 @@ mod tests {
         for broken in ["", "7 (a", "7 (a) S 2 3", "7 (a) S x 3 4 0"] {
             assert_eq!(Stat::parse(broken), None, "{broken:?}");
         }
+    }
+
+    #[test]
+    fn a_process_that_has_started_another_is_not_the_newest() {
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "sleep 600 & echo; wait"]).stdout(std::process::Stdio::piped());
+        let mut shell = shell.spawn().expect("sh is there");
+        let mut line = [0];
+        shell.stdout.take().expect("piped").read_exact(&mut line).expect("it says so");
+        assert!(!is_newest(shell.id()));
+        for pid in children(shell.id()).unwrap_or_default().into_iter().chain([shell.id()]) {
+            crate::signal::signal_process(pid, rustix::process::Signal::KILL, || true);
+        }
+        shell.wait().expect("it is ours");
     }
 
     #[test]
