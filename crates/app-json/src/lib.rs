@@ -26,6 +26,7 @@ pub use cron::CronTask;
 pub use error::Error;
 pub use healthcheck::{HealthCheck, Kind};
 pub use remark::Remark;
+pub use scripts::Script;
 
 use crate::cron::Tasks;
 use crate::keys::TOP;
@@ -126,6 +127,11 @@ impl AppJson {
     /// An entry is not valid; the error names its place: `cron[0].schedule`.
     pub fn cron(&self) -> Result<impl Iterator<Item = (usize, &CronTask)>, Error> {
         self.tasks.get()
+    }
+
+    /// The command line of a script; `None` if the file has none.
+    pub fn script(&self, script: Script) -> Option<&str> {
+        self.scripts.get(script)
     }
 
     /// The place in the file of the first script that Dokku would run in the app's image around a deploy.

@@ -1,19 +1,40 @@
-//! `scripts`: commands that Dokku runs in the app's image. Formation runs none of them.
+//! `scripts`: commands that belong to a deploy, and run once in it.
 
 use crate::Error;
 use crate::keys::{DOKKU, SCRIPTS};
 use crate::node::Node;
 use crate::remark::Remark;
 
-const PREDEPLOY: &str = "scripts.dokku.predeploy";
-const DOKKU_POSTDEPLOY: &str = "scripts.dokku.postdeploy";
-const POSTDEPLOY: &str = "scripts.postdeploy";
+const ALL: [Script; 3] = [Script::Predeploy, Script::Postdeploy, Script::FirstDeploy];
+const UNREAD: &str = "a deploy of a directory or of one image runs it, and no other does";
+
+/// Which of the scripts is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Script {
+    /// Before the new instances start.
+    Predeploy,
+    /// When the new release runs.
+    Postdeploy,
+    /// In the first deploy of an app alone, before its instances start.
+    FirstDeploy,
+}
+
+impl Script {
+    /// Its place in the file.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::Predeploy => "scripts.dokku.predeploy",
+            Self::Postdeploy => "scripts.dokku.postdeploy",
+            Self::FirstDeploy => "scripts.postdeploy",
+        }
+    }
+}
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scripts {
     predeploy: String,
-    dokku_postdeploy: String,
     postdeploy: String,
+    first_deploy: String,
 }
 
 impl Scripts {
@@ -21,7 +42,7 @@ impl Scripts {
         for (key, field) in node.fields(SCRIPTS, remarks)? {
             match key {
                 "dokku" => self.read_dokku(&field, remarks)?,
-                "postdeploy" => set(&mut self.postdeploy, &field)?,
+                "postdeploy" => set(&mut self.first_deploy, &field)?,
                 _ => {}
             }
         }
@@ -30,10 +51,20 @@ impl Scripts {
 
     fn read_dokku(&mut self, node: &Node<'_>, remarks: &mut Vec<Remark>) -> Result<(), Error> {
         for (key, field) in node.fields(DOKKU, remarks)? {
-            let place = if key == "predeploy" { &mut self.predeploy } else { &mut self.dokku_postdeploy };
-            set(place, &field)?;
+            let script = if key == "predeploy" { &mut self.predeploy } else { &mut self.postdeploy };
+            set(script, &field)?;
         }
         Ok(())
+    }
+
+    /// The command line of a script; `None` if the file has none.
+    pub(crate) fn get(&self, script: Script) -> Option<&str> {
+        let command = match script {
+            Script::Predeploy => &self.predeploy,
+            Script::Postdeploy => &self.postdeploy,
+            Script::FirstDeploy => &self.first_deploy,
+        };
+        Some(command.as_str()).filter(|command| !command.trim().is_empty())
     }
 
     /// The place of the first script that the file has.
@@ -42,23 +73,11 @@ impl Scripts {
     }
 
     pub(crate) fn remark(&self, remarks: &mut Vec<Remark>) {
-        remarks.extend(self.places().map(|place| {
-            let why = match place {
-                PREDEPLOY => "a release process in the Procfile runs before the new instances start",
-                DOKKU_POSTDEPLOY => "the hook post-deploy is called after each deploy",
-                _ => "run it by hand after the first deploy",
-            };
-            Remark::unread(place, why)
-        }));
+        remarks.extend(self.places().map(|place| Remark::unread(place, UNREAD)));
     }
 
     fn places(&self) -> impl Iterator<Item = &'static str> {
-        let scripts = [
-            (PREDEPLOY, &self.predeploy),
-            (DOKKU_POSTDEPLOY, &self.dokku_postdeploy),
-            (POSTDEPLOY, &self.postdeploy),
-        ];
-        scripts.into_iter().filter(|(_, script)| !script.is_empty()).map(|(place, _)| place)
+        ALL.into_iter().filter(|script| self.get(*script).is_some()).map(Script::place)
     }
 }
 

@@ -4,7 +4,7 @@ mod checks;
 
 use std::fs;
 
-use super::AppJson;
+use super::{AppJson, Script};
 
 /// The counts as words `type=n`, or the refusal.
 fn counts(bytes: &[u8]) -> Result<String, String> {
@@ -343,6 +343,10 @@ fn scripts_are_known_by_their_place() {
     assert_eq!(of(r#"{"scripts": {"dokku": {"postdeploy": "x"}}}"#), Some("scripts.dokku.postdeploy"));
     assert_eq!(of(r#"{"scripts": {"postdeploy": "x"}}"#), Some("scripts.postdeploy"));
     assert_eq!(of(r#"{"scripts": {"dokku": {}}, "formation": {}}"#), None);
+    let all = r#"{"scripts": {"dokku": {"predeploy": "a", "postdeploy": "b"}, "postdeploy": "c"}}"#;
+    let all = AppJson::parse(all.as_bytes()).expect("JSON");
+    let scripts = [Script::Predeploy, Script::Postdeploy, Script::FirstDeploy].map(|script| all.script(script));
+    assert_eq!(scripts, [Some("a"), Some("b"), Some("c")]);
 }
 
 #[test]

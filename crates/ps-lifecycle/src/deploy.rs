@@ -18,7 +18,7 @@ use ps_scheduler_docker::DockerLocal;
 use crate::args::DeployArgs;
 use crate::session::Session;
 use crate::source_args::SourceArgs;
-use crate::{archive, images, interrupted, journal, plan, provision, release, stop, watch};
+use crate::{archive, images, interrupted, journal, plan, provision, release, scripts, stop, watch};
 
 const VERB: &str = "deploy";
 
@@ -168,7 +168,7 @@ fn deploy(
         provision = provision::for_deploy(session, app, &name);
         replace_environment(session, app, file)?;
     }
-    let ran = (|| {
+    let ran: Result<_> = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
         let is_command = args.source.is_command();
         let odd = remarks::of_deploy(world, app, procfile.as_ref(), &app_json, &release, is_command)?;
@@ -187,22 +187,25 @@ fn deploy(
         if provision.is_none() {
             provision = provision::for_deploy(session, app, &name);
         }
+        scripts::before(session, lock, scheduler.as_ref(), &mut plan, &app_json)?;
         // Where this deploy does not say it, whoever said it before did.
         let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
         let image = image(world, &name, &checkout.source)?;
         let record = record(&name, checkout, formation.scale, source, counts.can_scale());
         let record = Deployed { image, restores: args.restores, ..record };
         plan.deploy = Some(intend(world, app, &record, scheduler.as_ref())?);
-        roll_out(session, lock, scheduler.as_ref(), &plan)
+        roll_out(session, lock, scheduler.as_ref(), &plan)?;
+        Ok((scheduler, plan))
     })();
     if ran.is_err() && !world.is_unfinished(app) {
         put_back_environment(world, app);
     }
-    ran?;
+    let (scheduler, plan) = ran?;
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
     leave_earlier(session, app, earlier, &name)?;
+    scripts::after(session, lock, scheduler.as_ref(), &plan, &app_json)?;
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
 }

@@ -33,6 +33,7 @@ mod restore;
 mod retire;
 mod rollback;
 mod run;
+mod scripts;
 mod session;
 mod signal;
 mod snapshot;

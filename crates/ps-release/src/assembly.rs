@@ -169,6 +169,12 @@ pub(crate) fn is_run_here(world: &World, source: &Source) -> bool {
     matches!(source, Source::Directory(_)) && !world.inside_dokku()
 }
 
+/// Whether Formation runs the scripts of app.json that belong to a deploy. Inside Dokku its plugin `app-json` runs them, and of the
+/// services of a Compose file each has an image of its own.
+pub fn scripts_are_run(world: &World, source: &Source) -> bool {
+    !matches!(source, Source::Services(_)) && !world.inside_dokku()
+}
+
 /// The command of `web` that takes the place of the Procfile's or the image's.
 fn start_command(world: &World, app: &AppName, source: &Source) -> Result<Option<String>, Error> {
     let own = world.ps_property(app, START_CMD)?;

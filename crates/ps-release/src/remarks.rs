@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use app_json::AppJson;
+use app_json::{AppJson, Script};
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType};
 use procfile::Procfile;
 use ps_apps::{DOKKU_SCALE, Scope, World, nearby};
@@ -33,8 +33,11 @@ pub fn of_deploy(
 ) -> Result<Vec<String>, Error> {
     let are_tasks_run = assembly::is_run_here(world, &release.source);
     let has_own_address = !release.source.is_native();
-    let is_meant =
-        |place: &str| !(are_tasks_run && place == "cron" || has_own_address && is_port_of_check(place));
+    let are_scripts_run = assembly::scripts_are_run(world, &release.source);
+    let is_meant = |place: &str| {
+        let is_done = are_tasks_run && place == "cron" || are_scripts_run && is_script(place);
+        !(is_done || has_own_address && is_port_of_check(place))
+    };
     let mut lines = of_app_json(app_json, procfile, is_meant);
     lines.extend(procfile.iter().flat_map(|procfile| of_procfile(procfile)));
     lines.extend(of_directory(&release.source, app_json));
@@ -55,6 +58,12 @@ pub fn of_deploy(
 /// else in the file is handled by Dokku's own plugins.
 pub fn of_checks(app_json: &AppJson) -> Vec<String> {
     of_places(app_json, |place| place.starts_with("healthchecks"))
+}
+
+/// Whether it is one of the scripts that belong to a deploy.
+fn is_script(place: &str) -> bool {
+    let all = [Script::Predeploy, Script::Postdeploy, Script::FirstDeploy];
+    all.into_iter().any(|script| script.place() == place)
 }
 
 /// Whether it is the port of a check, which containers are asked at and native instances are not.

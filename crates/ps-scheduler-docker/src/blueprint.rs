@@ -89,7 +89,7 @@ pub(crate) fn refusal(release: &Release, slot: &Slot) -> Option<String> {
 
 /// The words that a container runs: `/bin/sh -c <command>`; or the command's own words, without a shell, if there is a
 /// variable whose name a shell may drop.
-fn words(release: &Release, slot: &Slot, command: &str) -> Vec<String> {
+pub(crate) fn words(release: &Release, slot: &Slot, command: &str) -> Vec<String> {
     let direct = odd_name(release).and_then(|_| directly(release, slot, command));
     direct.unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned(), procfile::shell_script(command)])
 }

@@ -16,7 +16,7 @@ use crate::containers::{Containers, Fresh};
 use crate::docker_local::DockerLocal;
 use crate::recover::{self, Recovered};
 use crate::rollout_file::{Hold, RolloutFile, Terms, UnderWay};
-use crate::{blueprint, found};
+use crate::{blueprint, found, task};
 
 /// How much longer a busy engine may take for each container to create and start; a type's deadline is extended by that.
 const FOR_EACH: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ pub(crate) fn deploy(
     requester: &mut Requester<'_>,
 ) -> Result<DeployOutcome, Error> {
     requester.cancel.check()?;
-    if plan.is_noop() {
+    if plan.is_noop() && plan.tasks.is_empty() {
         return Ok(DeployOutcome { kept: slots(plan, Change::Keep), ..DeployOutcome::default() });
     }
     let name = &plan.release.app;
@@ -54,6 +54,12 @@ pub(crate) fn deploy(
     let _held = app.hold(&file)?;
     let recovered = app.recover(&file, plan.release.stop_timeout, requester)?;
     app.ensure_network(&plan.release)?;
+    for task in &plan.tasks {
+        task::run(docker, &plan.release, task, requester)?;
+    }
+    if plan.is_noop() {
+        return Ok(DeployOutcome { kept: slots(plan, Change::Keep), ..DeployOutcome::default() });
+    }
     app.roll(plan, &file, recovered, requester)
 }
 

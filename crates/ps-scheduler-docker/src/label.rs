@@ -21,6 +21,8 @@ pub(crate) const ROOT: &str = "com.formation.root";
 pub(crate) const APP: &str = "com.dokku.app-name";
 const PROCESS_TYPE: &str = "com.dokku.process-type";
 pub(crate) const DYNO: &str = "com.dokku.dyno";
+/// Which task of a deploy a container is, in Dokku's word: `predeploy`.
+pub(crate) const TASK: &str = "dokku_phase_script";
 /// What kind of container it is: `deploy` for an instance, `run` for a one-off, `cron` for a task.
 pub(crate) const CONTAINER_TYPE: &str = "com.dokku.container-type";
 /// The kinds that are no instances and have a deadline: one-offs and tasks.

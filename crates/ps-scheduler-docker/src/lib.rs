@@ -4,6 +4,7 @@
 
 mod app;
 mod asking;
+mod beside;
 mod blueprint;
 mod build;
 mod carry_out;
@@ -45,6 +46,7 @@ mod stop;
 mod stop_request;
 mod tags;
 mod talk;
+mod task;
 mod terminal;
 mod watch;
 mod watch_file;
@@ -58,7 +60,7 @@ use formation::{AppName, Slot, Which};
 use ps_rollout::Strategy;
 use ps_scheduler::{
     AppStatus, DeployOutcome, Ended, Entry, Error, Leftover, LogLine, LogRequest, OneOff, Plan, Requester,
-    Scheduler, StopOrder, Stopped,
+    Scheduler, StopOrder, Stopped, Task,
 };
 
 pub use build::{BuildOrder, Recipe};
@@ -121,6 +123,10 @@ impl Scheduler for DockerLocal {
 
     fn run_once(&self, order: &OneOff<'_>) -> Result<Ended, Error> {
         one_off::run(self, order)
+    }
+
+    fn run_task(&self, plan: &Plan, task: &Task, requester: &mut Requester<'_>) -> Result<(), Error> {
+        task::run(self, &plan.release, task, requester)
     }
 
     fn enter(&self, entry: &Entry<'_>) -> Result<Ended, Error> {

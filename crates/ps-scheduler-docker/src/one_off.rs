@@ -1,27 +1,23 @@
-//! One-off containers. Their labels say that they are no instances, so that nothing takes them for one; when they are to be gone; and
-//! which program waits for them. The engine removes one when it has ended. One whose program was killed, or whose time is over, is
-//! for `retire`.
+//! One-off containers. The engine removes one when it has ended. One whose program was killed, or whose time is over, is for `retire`.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use formation::{AppName, Exit, Slot};
 use ps_engine::{Container, ContainerCreateBody, Engine, Fault, Target};
-use ps_rollout::{Lane, Run};
 use ps_scheduler::{Command, Ended, Entry, Error, OneOff, SHELL, Source, Streams};
 
 use crate::app::{self, App};
-use crate::blueprint;
+use crate::beside::{self, Beside};
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
-use crate::label::{self, Identity};
+use crate::label;
 use crate::talk::{Over, Talk};
 
 /// The kind of a container, in Dokku's word, for one that somebody asked for.
-const KIND: &str = "run";
+pub(crate) const KIND: &str = "run";
 /// How long one may run for which nobody waits and nobody said how long: a day, as in Dokku.
-const USUAL: Duration = Duration::from_secs(86_400);
+pub(crate) const USUAL: Duration = Duration::from_secs(86_400);
 /// How often a name is drawn that is taken.
 const DRAWS: u32 = 5;
 /// The status of a command that a shell does not find, and of one that it may not run.
@@ -104,23 +100,24 @@ async fn once(engine: &Engine, id: &str, order: &OneOff<'_>) -> Result<Ended, Fa
     }
 }
 
-fn exit(status: i64) -> Exit {
+pub(crate) fn exit(status: i64) -> Exit {
     ps_engine::exit_of(status).unwrap_or(Exit::Code(1))
 }
 
 /// What the engine is asked to create: a container of the type whose settings it has, that is none of its instances.
 fn description(docker: &DockerLocal, image: &str, order: &OneOff<'_>) -> ContainerCreateBody {
-    let root = docker.world().root();
-    let slot = Slot::new(order.process_type.clone(), 1);
-    let identity = Identity { run: Run { slot, number: 0 }, release: 0, lane: Lane::Own };
-    let mut body = blueprint::container(root, order.release, image, &identity);
+    let is_waited_for = matches!(order.streams, Streams::Ours { .. });
+    // The grace period is part of its time.
+    let deadline = order.timeout.or((!is_waited_for).then_some(USUAL));
+    let deadline = deadline.map(|deadline| deadline.saturating_add(order.grace));
+    let (process_type, name, env) = (&order.process_type, &order.name, order.env.as_slice());
+    let beside = Beside { kind: KIND, process_type, name, env, deadline, is_waited_for };
+    let mut body = beside::container(docker.world().root(), order.release, image, &beside);
     body.cmd = match &order.command {
         Command::OfType => body.cmd,
         Command::Words(words) => Some(words.clone()),
         Command::Shell => Some(shell()),
     };
-    body.env = Some(environment(body.env.unwrap_or_default(), order));
-    body.labels = Some(labels(body.labels.unwrap_or_default(), order));
     if let Some(host) = &mut body.host_config {
         host.auto_remove = Some(true);
     }
@@ -130,37 +127,6 @@ fn description(docker: &DockerLocal, image: &str, order: &OneOff<'_>) -> Contain
         (body.open_stdin, body.stdin_once, body.tty) = (is_attached, is_attached, Some(is_terminal));
     }
     body
-}
-
-/// The variables of the app, over them those of the order, and its own name.
-fn environment(of_type: Vec<String>, order: &OneOff<'_>) -> Vec<String> {
-    let name_of = |pair: &str| pair.split_once('=').map_or(pair, |(name, _)| name).to_owned();
-    let mut own: Vec<String> = order.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    own.push(format!("DYNO={}", order.name));
-    let is_own = |pair: &String| own.iter().any(|own| name_of(own) == name_of(pair));
-    let mut all: Vec<String> = of_type.into_iter().filter(|pair| !is_own(pair)).collect();
-    all.extend(own);
-    all
-}
-
-fn labels(of_instance: HashMap<String, String>, order: &OneOff<'_>) -> HashMap<String, String> {
-    let is_waited_for = matches!(order.streams, Streams::Ours { .. });
-    let mut labels = of_instance;
-    for of_runs in [label::RUN, label::RELEASE, label::LANE] {
-        labels.remove(of_runs);
-    }
-    let mut set = |name: &str, value: String| drop(labels.insert(name.to_owned(), value));
-    set(label::CONTAINER_TYPE, KIND.to_owned());
-    set(label::DYNO, order.name.to_string());
-    let deadline = order.timeout.or((!is_waited_for).then_some(USUAL));
-    if let Some(deadline) = deadline {
-        // The grace period is part of its time.
-        set(label::DEADLINE, deadline.saturating_add(order.grace).as_secs().max(1).to_string());
-    }
-    if is_waited_for {
-        set(label::WAITS, label::this_process());
-    }
-    labels
 }
 
 /// A shell for people.
@@ -241,13 +207,19 @@ impl App<'_> {
 
 /// SIGTERM, the grace period, SIGKILL, and it is gone.
 pub(crate) async fn remove(engine: &Engine, container: &Container, grace: Duration) -> Result<(), Fault> {
-    if container.may_serve() {
-        match engine.stop(&container.id, grace).await {
-            Err(fault) if !fault.is_gone() && !fault.is_conflict() => return Err(fault),
-            _ => (),
-        }
+    if container.may_serve() { end(engine, &container.id, grace).await } else { clear(engine, &container.id).await }
+}
+
+/// The same for one that may run.
+pub(crate) async fn end(engine: &Engine, id: &str, grace: Duration) -> Result<(), Fault> {
+    match engine.stop(id, grace).await {
+        Err(fault) if !fault.is_gone() && !fault.is_conflict() => Err(fault),
+        _ => clear(engine, id).await,
     }
-    match engine.remove(&container.id).await {
+}
+
+async fn clear(engine: &Engine, id: &str) -> Result<(), Fault> {
+    match engine.remove(id).await {
         // It removes itself.
         Err(fault) if fault.is_conflict() => Ok(()),
         removed => removed,

@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use durable::Directory;
 use formation::{ProcessType, Slot, State};
 use ps_rollout::{Fate, Outcome};
-use ps_scheduler::{Cancel, Change, DeployOutcome, Error, Instance, Leftover, Plan, Progress, Requester};
+use ps_scheduler::{
+    Cancel, Change, DeployOutcome, Error, Instance, Leftover, Plan, Progress, Requester, Task,
+};
 use ps_supervisor::{Manner, Next, Request, Spec};
 
 use crate::follow::Follower;
 use crate::preflight::{self, Judge};
 use crate::service::{Service, backend};
 use crate::specify::specify;
-use crate::{release_task, rolling, status};
+use crate::{rolling, status, task};
 
 /// How much longer than the grace period a start may take.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -50,6 +52,24 @@ pub(crate) fn deploy(
     done
 }
 
+/// Runs a task of a deploy before it is carried out, or afterwards.
+pub(crate) fn run_task(
+    service: &Service,
+    plan: &Plan,
+    task: &Task,
+    requester: &mut Requester<'_>,
+) -> Result<(), Error> {
+    let earlier = service.spec_in_force();
+    let spec = specify(service, plan, earlier.as_ref())?;
+    service.make()?;
+    let ran = task::run(service, &spec, (&plan.release, task), requester);
+    // A first deploy that failed leaves nothing behind.
+    if ran.is_err() && earlier.is_none() && status::instances(service)?.is_empty() {
+        crate::stop::forget(service)?;
+    }
+    ran
+}
+
 /// Refuses what [`deploy`] would refuse by what lies there now.
 pub(crate) fn judge(service: &Service, plan: &Plan) -> Result<(), Error> {
     let (earlier, present) = (service.spec_in_force(), status::instances(service)?);
@@ -66,8 +86,8 @@ fn carry_out(
 ) -> Result<DeployOutcome, Error> {
     let (service, plan) = (judge.service, judge.plan);
     service.make()?;
-    if plan.is_deploy {
-        release_task::run(service, judge.spec, requester)?;
+    for task in &plan.tasks {
+        task::run(service, judge.spec, (&plan.release, task), requester)?;
     }
     judge.programs()?;
     // Locked so that two first deploys at the same time do not choose the same ports.

@@ -13,7 +13,6 @@ mod one_off;
 mod orphan;
 mod preflight;
 mod processes;
-mod release_task;
 mod reset;
 mod rolling;
 mod root;
@@ -24,6 +23,7 @@ mod specify;
 mod status;
 mod stop;
 mod supervised;
+mod task;
 
 use std::fs::File;
 use std::ops::ControlFlow;
@@ -34,7 +34,7 @@ use ps_apps::World;
 use ps_rollout::Strategy;
 use ps_scheduler::{
     AppStatus, DeployOutcome, Ended, Entry, Error, Leftover, LogLine, LogRequest, OneOff, OsProcess, Plan,
-    Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped,
+    Requester, Scheduler, SignalOrder, Signalled, StopOrder, Stopped, Task,
 };
 
 use crate::one_off::OneOffs;
@@ -180,6 +180,10 @@ impl Scheduler for Native {
         requester: &mut Requester<'_>,
     ) -> Result<(), Error> {
         rolling::end_interrupted(&self.service(app), leftover, requester)
+    }
+
+    fn run_task(&self, plan: &Plan, task: &Task, requester: &mut Requester<'_>) -> Result<(), Error> {
+        deploy::run_task(&self.service(&plan.release.app), plan, task, requester)
     }
 
     fn stop(&self, order: &StopOrder, requester: &mut Requester<'_>) -> Result<Stopped, Error> {

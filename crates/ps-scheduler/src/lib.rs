@@ -18,6 +18,7 @@ mod rollout;
 mod rules;
 mod scheduler;
 mod signal;
+mod task;
 
 pub use error::Error;
 pub use failed_slot::FailedSlot;
@@ -33,6 +34,7 @@ pub use scheduler::{
     Cancel, DeployOutcome, Leftover, LogLine, LogRequest, Progress, Requester, Scheduler, StopOrder, Stopped,
 };
 pub use signal::{SignalOrder, Signalled};
+pub use task::{Effect, LAST_LINES, Task};
 
 /// The example of the README is a test.
 #[cfg(doctest)]

@@ -10,7 +10,7 @@ use formation::{Formation, ProcessType, Slot, State, Which};
 use ps_rollout::{Rules, Strategy};
 
 use crate::rules::Extent;
-use crate::{Instance, Over, Release, rules};
+use crate::{Instance, Over, Release, Task, rules};
 
 /// What happens to one slot. [`ps_rollout::Change`] is the same with the run that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,8 +73,10 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// The rollout rules for each type that has a step.
     pub rules: BTreeMap<ProcessType, Rules>,
-    /// Whether this is a new release, whose `release` process runs before its instances.
+    /// Whether this is a new release.
     pub is_deploy: bool,
+    /// What runs to its end before any new instance starts, in this order.
+    pub tasks: Vec<Task>,
     /// What the deploy is called in the scheduler's [witness](crate::Scheduler::witness) from the commit on, if somebody looks for
     /// that.
     pub deploy: Option<String>,
@@ -100,7 +102,8 @@ impl Plan {
         let steps = steps(&wanted, present, intent, &is_scheduled);
         let rules = rules_of(&release, &steps, usual);
         let is_deploy = *intent == Intent::Deploy;
-        Self { release, wanted, steps, rules, is_deploy, deploy: None }
+        let tasks = if is_deploy { Task::of_release(&release).into_iter().collect() } else { Vec::new() };
+        Self { release, wanted, steps, rules, is_deploy, tasks, deploy: None }
     }
 
     /// Only the steps, for showing them.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use formation::{AppName, Exit, Slot, Stream, Which};
 use ps_rollout::{Fate, Strategy};
 
-use crate::{AppStatus, Ended, Entry, Error, OneOff, Plan, SignalOrder, Signalled};
+use crate::{AppStatus, Ended, Entry, Error, OneOff, Plan, SignalOrder, Signalled, Task};
 
 /// Keeps the instances of apps running.
 pub trait Scheduler {
@@ -121,6 +121,14 @@ pub trait Scheduler {
     fn run_once(&self, order: &OneOff<'_>) -> Result<Ended, Error> {
         let _ = order;
         Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "run a command once" })
+    }
+
+    /// Runs a task of a deploy to its end, and passes on what it writes line by line. Nothing of it is left, whether it has ended, had to
+    /// be ended, or the verb was cancelled; of a caller that died, the next task of the app ends what is left. The tasks of a plan are
+    /// run by [`Scheduler::deploy`] itself.
+    fn run_task(&self, plan: &Plan, task: &Task, requester: &mut Requester<'_>) -> Result<(), Error> {
+        let _ = (plan, task, requester);
+        Err(Error::Unsupported { scheduler: self.name().to_owned(), what: "run the tasks of a deploy" })
     }
 
     /// Runs a command where an instance runs: in its container, or in its directory with its variables.

@@ -1,0 +1,83 @@
+//! The scripts of app.json that belong to a deploy. Those before the new instances run in the order of Dokku: `predeploy`, the process
+//! `release`, and in the first deploy of an app `scripts.postdeploy`. That one is written down before it runs, where Dokku writes it too,
+//! so that it never runs twice, whatever becomes of the deploy.
+
+use anyhow::Result;
+use app_json::{AppJson, Script};
+use formation::AppName;
+use ps_apps::{AppLock, Scope, World};
+use ps_release::scripts_are_run;
+use ps_scheduler::{Effect, Plan, Scheduler, Task};
+
+use crate::session::Session;
+
+const PREDEPLOY: &str = "predeploy";
+const FIRST: &str = "first-postdeploy";
+const POSTDEPLOY: &str = "postdeploy";
+/// The property of Dokku's plugin that says whether `scripts.postdeploy` was run.
+const PLUGIN: &str = "app-json";
+const RAN: &str = "heroku.postdeploy";
+const EXECUTED: &str = "executed";
+
+/// Runs what comes before the new instances, if there are scripts among it; a scheduler sees to a `release` process alone.
+pub(crate) fn before(
+    session: &Session,
+    lock: &AppLock,
+    scheduler: &dyn Scheduler,
+    plan: &mut Plan,
+    app_json: &AppJson,
+) -> Result<()> {
+    let (world, app) = (&session.world, &plan.release.app.clone());
+    if !scripts_are_run(world, &plan.release.source) {
+        return Ok(());
+    }
+    let task = |name: &str, command: &str| Task::new(name, command, Effect::NothingChanges);
+    let predeploy = app_json.script(Script::Predeploy).map(|command| task(PREDEPLOY, command));
+    let first = app_json.script(Script::FirstDeploy).map(|command| task(FIRST, command));
+    let first = if first.is_some() && is_first(world, app)? { first } else { None };
+    if predeploy.is_none() && first.is_none() {
+        return Ok(());
+    }
+    let release = std::mem::take(&mut plan.tasks);
+    for task in predeploy.into_iter().chain(release) {
+        run(session, lock, scheduler, plan, &task)?;
+    }
+    if let Some(task) = first {
+        world.set_property(PLUGIN, Scope::App(app), RAN, EXECUTED)?;
+        run(session, lock, scheduler, plan, &task)?;
+    }
+    Ok(())
+}
+
+/// Runs what comes when the new release runs.
+pub(crate) fn after(
+    session: &Session,
+    lock: &AppLock,
+    scheduler: &dyn Scheduler,
+    plan: &Plan,
+    app_json: &AppJson,
+) -> Result<()> {
+    let script = app_json.script(Script::Postdeploy);
+    let Some(command) = script.filter(|_| scripts_are_run(&session.world, &plan.release.source)) else {
+        return Ok(());
+    };
+    let task = Task::new(POSTDEPLOY, command, Effect::NewReleaseRuns);
+    run(session, lock, scheduler, plan, &task)
+}
+
+fn run(
+    session: &Session,
+    lock: &AppLock,
+    scheduler: &dyn Scheduler,
+    plan: &Plan,
+    task: &Task,
+) -> Result<()> {
+    Ok(session
+        .with_requester_holding(Some(lock), |requester| scheduler.run_task(plan, task, requester))?)
+}
+
+/// Whether no deploy of the app has succeeded yet, and none has begun to run the script.
+fn is_first(world: &World, app: &AppName) -> Result<bool> {
+    let ran = world.property(PLUGIN, Scope::App(app), RAN)?;
+    Ok(ran.as_deref() != Some(EXECUTED) && !ps_dokku::is_deployed(world, app)?)
+}

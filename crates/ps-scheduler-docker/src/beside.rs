@@ -1,0 +1,73 @@
+//! The description of a container that is none of the instances: it has the settings of a type, and its labels say that it is no instance,
+//! so that nothing takes it for one, when it is to be gone, and which program waits for it.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::time::Duration;
+
+use formation::{ProcessType, Slot};
+use ps_engine::ContainerCreateBody;
+use ps_rollout::{Lane, Run};
+use ps_scheduler::Release;
+
+use crate::blueprint;
+use crate::label::{self, Identity};
+
+/// What such a container has, beside what its type has.
+pub(crate) struct Beside<'a> {
+    /// What kind of container it is.
+    pub(crate) kind: &'static str,
+    /// Whose settings it has.
+    pub(crate) process_type: &'a ProcessType,
+    /// What it is called, as an instance would be.
+    pub(crate) name: &'a Slot,
+    /// Variables that it gets over those of the app.
+    pub(crate) env: &'a [(String, String)],
+    /// After this long it is to be gone.
+    pub(crate) deadline: Option<Duration>,
+    /// Whether this program waits for its end.
+    pub(crate) is_waited_for: bool,
+}
+
+/// What the engine is asked to create. It runs the command of its type.
+pub(crate) fn container(
+    root: &Path,
+    release: &Release,
+    image: &str,
+    beside: &Beside<'_>,
+) -> ContainerCreateBody {
+    let slot = Slot::new(beside.process_type.clone(), 1);
+    let identity = Identity { run: Run { slot, number: 0 }, release: 0, lane: Lane::Own };
+    let mut body = blueprint::container(root, release, image, &identity);
+    body.env = Some(environment(body.env.unwrap_or_default(), beside));
+    body.labels = Some(labels(body.labels.unwrap_or_default(), beside));
+    body
+}
+
+/// The variables of the app, over them those of the container, and its own name.
+fn environment(of_type: Vec<String>, beside: &Beside<'_>) -> Vec<String> {
+    let name_of = |pair: &str| pair.split_once('=').map_or(pair, |(name, _)| name).to_owned();
+    let mut own: Vec<String> = beside.env.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    own.push(format!("DYNO={}", beside.name));
+    let is_own = |pair: &String| own.iter().any(|own| name_of(own) == name_of(pair));
+    let mut all: Vec<String> = of_type.into_iter().filter(|pair| !is_own(pair)).collect();
+    all.extend(own);
+    all
+}
+
+fn labels(of_instance: HashMap<String, String>, beside: &Beside<'_>) -> HashMap<String, String> {
+    let mut labels = of_instance;
+    for of_runs in [label::RUN, label::RELEASE, label::LANE] {
+        labels.remove(of_runs);
+    }
+    let mut set = |name: &str, value: String| drop(labels.insert(name.to_owned(), value));
+    set(label::CONTAINER_TYPE, beside.kind.to_owned());
+    set(label::DYNO, beside.name.to_string());
+    if let Some(deadline) = beside.deadline {
+        set(label::DEADLINE, deadline.as_secs().max(1).to_string());
+    }
+    if beside.is_waited_for {
+        set(label::WAITS, label::this_process());
+    }
+    labels
+}

@@ -1,0 +1,189 @@
+//! The tasks of a deploy, each in a container of the new image that is none of the instances. What it writes is passed on line by line.
+//! The engine removes the container when it has ended. One whose deploy was killed is ended by the next task of the app, or by `retire`.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::ControlFlow;
+use std::pin::pin;
+use std::time::Duration;
+
+use formation::{Exit, Stream};
+use futures_util::future::{Either, select};
+use ps_engine::{ContainerCreateBody, Fault, LogOutput, Output};
+use ps_scheduler::{Cancel, Error, LAST_LINES, LogLine, Progress, Release, Requester, Source, Task};
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::beside::{self, Beside};
+use crate::docker_local::DockerLocal;
+use crate::lines::{Lines, Writer};
+use crate::{blueprint, entrypoint, label, one_off};
+
+/// The pause between two looks whether the verb was cancelled, or the time of the task is over.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// How a task ended.
+enum Over {
+    Ended(Exit),
+    TooLate,
+    Cancelled,
+}
+
+/// Runs a task to its end.
+pub(crate) fn run(
+    docker: &DockerLocal,
+    release: &Release,
+    task: &Task,
+    requester: &mut Requester<'_>,
+) -> Result<(), Error> {
+    let Source::Image(image) = &release.source else {
+        return Err(Error::Unsupported {
+            scheduler: "docker-local".to_owned(),
+            what: "run the tasks of a deploy without an image",
+        });
+    };
+    let app = App { engine: docker.engine()?, world: docker.world(), name: &release.app };
+    let process_type = &task.process_type;
+    app.engine.run(app.end_abandoned(task.grace(release), requester))?;
+    requester.cancel.check()?;
+    (requester.tell)(Progress::Note(format!("Running {process_type}: {}", task.command)));
+    let number = RandomState::new().hash_one(process_type) % 1_000_000_000;
+    let name = format!("{}.{process_type}.{number}", release.app);
+    let mut last = VecDeque::new();
+    let over = app.engine.run(async {
+        let body = app.described(release, image, task).await;
+        let id = app.engine.create(&name, body).await?;
+        let over = app.attend(&id, (release, task), requester, &mut last).await;
+        match over {
+            Ok(Over::Ended(_)) => (),
+            Ok(Over::TooLate | Over::Cancelled) => {
+                one_off::end(app.engine, &id, task.grace(release)).await?;
+            }
+            // Whatever became of it, nobody waits for it any more.
+            Err(_) => drop(app.engine.remove(&id).await),
+        }
+        over
+    });
+    match over {
+        Ok(Over::Ended(exit)) if exit.is_success() => Ok(()),
+        Ok(Over::Ended(exit)) => Err(task.failed(release, &format!("failed ({exit})"), &last)),
+        Ok(Over::TooLate) => Err(task.failed(release, &task.overdue(release), &last)),
+        Ok(Over::Cancelled) => Err(Error::Cancelled),
+        Err(fault @ Fault::Refused { .. }) => {
+            Err(task.failed(release, &format!("could not be run: {fault}"), &last))
+        }
+        Err(fault) => Err(app.error(fault, &format!("run the {process_type}"))),
+    }
+}
+
+impl App<'_> {
+    /// Ends the tasks of deploys that were killed.
+    async fn end_abandoned(&self, grace: Duration, requester: &mut Requester<'_>) -> Result<(), Error> {
+        let [root, ours, _] = self.filters();
+        let listed = self.engine.list(&[root, ours, label::TASK.to_owned()]).await;
+        let listed = listed.map_err(|fault| self.error(fault, "list the tasks"))?;
+        for container in listed.iter().filter(|container| container.is_over || one_off::is_due(container)) {
+            if container.state.is_alive() {
+                let what = container.label(label::TASK).unwrap_or_default();
+                let text = format!("Ending the {what} of an earlier deploy, which still runs");
+                (requester.tell)(Progress::Note(text));
+            }
+            let removed = one_off::remove(self.engine, container, grace).await;
+            removed.map_err(|fault| self.error(fault, &format!("remove {}", container.name)))?;
+        }
+        Ok(())
+    }
+
+    async fn described(&self, release: &Release, image: &str, task: &Task) -> ContainerCreateBody {
+        let (slot, grace) = (task.slot(), task.grace(release));
+        let beside = Beside {
+            kind: one_off::KIND,
+            process_type: &task.process_type,
+            name: &slot,
+            env: &[],
+            // The grace period is part of its time.
+            deadline: Some(task.timeout(release).saturating_add(grace)),
+            is_waited_for: true,
+        };
+        let mut body = beside::container(self.world.root(), release, image, &beside);
+        body.cmd = Some(blueprint::words(release, &slot, &task.command));
+        if let Some(host) = &mut body.host_config {
+            host.auto_remove = Some(true);
+        }
+        let labels = body.labels.get_or_insert_default();
+        labels.insert(label::TASK.to_owned(), task.process_type.to_string());
+        match self.engine.image(image).await {
+            Ok(image) => entrypoint::behind(body, &task.command, &image),
+            // Whoever creates the container says what is wrong.
+            Err(_) => body,
+        }
+    }
+
+    /// Starts the container, and waits for its end.
+    async fn attend(
+        &self,
+        id: &str,
+        (release, task): (&Release, &Task),
+        requester: &mut Requester<'_>,
+        last: &mut VecDeque<String>,
+    ) -> Result<Over, Fault> {
+        let (_, output) = self.engine.attach(id, false).await?;
+        let removal = self.engine.await_removal(id).await?;
+        self.engine.start(id).await?;
+        let Requester { tell, cancel, .. } = requester;
+        let ended = pin!(async {
+            pass_on(output, task, *tell, last).await;
+            removal.status().await
+        });
+        let told = pin!(until_told(cancel, task.timeout(release)));
+        match select(ended, told).await {
+            Either::Left((status, _)) => Ok(Over::Ended(one_off::exit(status?))),
+            Either::Right((over, _)) => Ok(over),
+        }
+    }
+}
+
+/// Passes on what is written, until there is no more. A connection that breaks off ends it as well: whoever calls asks how the container
+/// ended.
+async fn pass_on(
+    mut output: Output,
+    task: &Task,
+    tell: &mut dyn FnMut(Progress),
+    last: &mut VecDeque<String>,
+) {
+    let writer = Writer { slot: task.slot(), run: None, id: String::new() };
+    let mut lines = Lines::default();
+    let mut sink = |line: &LogLine| {
+        let text = String::from_utf8_lossy(&line.bytes).trim_end_matches('\r').to_owned();
+        if last.len() == LAST_LINES {
+            last.pop_front();
+        }
+        last.push_back(text.clone());
+        tell(Progress::Output(text));
+        ControlFlow::Continue(())
+    };
+    while let Ok(Some((stream, bytes))) = output.next().await {
+        let message = bytes.into();
+        let frame = match stream {
+            Stream::Stdout => LogOutput::StdOut { message },
+            Stream::Stderr => LogOutput::StdErr { message },
+        };
+        // The sink takes everything.
+        let _ = lines.take(&writer, &frame, &mut sink);
+    }
+    let _ = lines.finish(&writer, &mut sink);
+}
+
+/// Returns when the task is to end.
+async fn until_told(cancel: &Cancel, timeout: Duration) -> Over {
+    let ends_at = Instant::now().checked_add(timeout);
+    loop {
+        tokio::time::sleep(LOOK).await;
+        if cancel.check().is_err() {
+            return Over::Cancelled;
+        }
+        if ends_at.is_some_and(|at| at <= Instant::now()) {
+            return Over::TooLate;
+        }
+    }
+}

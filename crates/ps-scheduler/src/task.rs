@@ -1,0 +1,92 @@
+//! The tasks of a deploy: commands that run to their end, each once, before its instances start or when they run.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use formation::{ProcessType, RELEASE, Slot};
+use ps_release::{Release, Source};
+
+use crate::Error;
+
+/// How long one may run for which nobody set `run-timeout`: a day, as in Dokku.
+const USUAL: Duration = Duration::from_secs(86_400);
+/// How many of its last lines the error of one that failed has.
+pub const LAST_LINES: usize = 10;
+
+/// A command that belongs to a deploy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// What it is called, and whose settings it has: `release`, `predeploy`.
+    pub process_type: ProcessType,
+    /// The command line, for `/bin/sh -c`.
+    pub command: String,
+    /// What becomes of the deploy if it fails.
+    pub effect: Effect,
+}
+
+/// What becomes of a deploy one of whose tasks fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It is over before anything of the old release was touched.
+    NothingChanges,
+    /// The new release runs on.
+    NewReleaseRuns,
+}
+
+impl Task {
+    /// A task of this name.
+    pub fn new(name: &str, command: &str, effect: Effect) -> Self {
+        Self { process_type: ProcessType::of_legal(name), command: command.to_owned(), effect }
+    }
+
+    /// The `release` process of a release, if it has one.
+    pub fn of_release(release: &Release) -> Option<Self> {
+        if matches!(release.source, Source::Services(_)) {
+            // Of services each may be called so, and has an image of its own.
+            return None;
+        }
+        let process = release.processes.iter().find(|process| process.process_type.is_release())?;
+        Some(Self::new(RELEASE, process.command.as_deref()?, Effect::NothingChanges))
+    }
+
+    /// The name of its only run.
+    pub fn slot(&self) -> Slot {
+        Slot::new(self.process_type.clone(), 1)
+    }
+
+    /// After this long it is told to end, and has failed.
+    pub fn timeout(&self, release: &Release) -> Duration {
+        release.settings(&self.process_type).run_timeout.map_or(USUAL, |span| span.get())
+    }
+
+    /// What is said of one that took longer.
+    pub fn overdue(&self, release: &Release) -> String {
+        let set = release.settings(&self.process_type).run_timeout;
+        set.map_or_else(|| "took longer than a day".to_owned(), |span| format!("took longer than {span}"))
+    }
+
+    /// From the order to end to SIGKILL.
+    pub fn grace(&self, release: &Release) -> Duration {
+        let own = release.settings(&self.process_type).stop_timeout_seconds;
+        own.map_or(release.stop_timeout, |seconds| Duration::from_secs(seconds.unsigned()))
+    }
+
+    /// The error of a deploy for which it failed; `how` is a phrase that follows its name, `last` the last lines that it wrote.
+    pub fn failed(&self, release: &Release, how: &str, last: &VecDeque<String>) -> Error {
+        let command = self.command.lines().next().unwrap_or_default();
+        let aftermath = match self.effect {
+            Effect::NothingChanges => "nothing was changed",
+            Effect::NewReleaseRuns => "the new release runs",
+        };
+        let mut reason = format!("{how}: it ran `{command}`; {aftermath}");
+        if !last.is_empty() {
+            reason.push_str("; the last it wrote:");
+        }
+        for line in last {
+            // A string takes what is written to it.
+            let _ = write!(reason, "\n    {line}");
+        }
+        Error::deploy_failed(&release.app, &self.slot(), reason)
+    }
+}
