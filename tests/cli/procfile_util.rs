@@ -35,7 +35,7 @@ mod show;
 mod streams;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_procfile-util");
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A directory of its own, with umask 022 and an empty environment.
 struct World(tempfile::TempDir);

@@ -15,7 +15,7 @@ mod options;
 mod output;
 
 /// No run may take longer, whatever it is given.
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A container with a secret in every kind of place that Dokku's own filter leaves in clear. None looks like a name, so
 /// that it is masked wherever a change of the document moves it.

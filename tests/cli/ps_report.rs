@@ -29,7 +29,7 @@ use assert_cmd::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
-const DEADLINE: Duration = Duration::from_secs(30);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Where no engine is.
 const NOWHERE: &str = "unix:///nonexistent/docker.sock";

@@ -345,7 +345,8 @@ fn scripts_are_known_by_their_place() {
     assert_eq!(of(r#"{"scripts": {"dokku": {}}, "formation": {}}"#), None);
     let all = r#"{"scripts": {"dokku": {"predeploy": "a", "postdeploy": "b"}, "postdeploy": "c"}}"#;
     let all = AppJson::parse(all.as_bytes()).expect("JSON");
-    let scripts = [Script::Predeploy, Script::Postdeploy, Script::FirstDeploy].map(|script| all.script(script));
+    let scripts =
+        [Script::Predeploy, Script::Postdeploy, Script::FirstDeploy].map(|script| all.script(script));
     assert_eq!(scripts, [Some("a"), Some("b"), Some("c")]);
 }
 

@@ -79,7 +79,8 @@ pub fn pids() -> impl Iterator<Item = u32> {
 pub(crate) fn is_newest(pid: u32) -> bool {
     let mut digits = [0; 16];
     let read = File::open("/proc/sys/kernel/ns_last_pid").and_then(|mut file| file.read(&mut digits));
-    let last = read.ok().and_then(|length| std::str::from_utf8(&digits[..length]).ok()?.trim_end().parse().ok());
+    let last =
+        read.ok().and_then(|length| std::str::from_utf8(&digits[..length]).ok()?.trim_end().parse().ok());
     last == Some(pid)
 }
 

@@ -65,15 +65,8 @@ pub(crate) fn after(
     run(session, lock, scheduler, plan, &task)
 }
 
-fn run(
-    session: &Session,
-    lock: &AppLock,
-    scheduler: &dyn Scheduler,
-    plan: &Plan,
-    task: &Task,
-) -> Result<()> {
-    Ok(session
-        .with_requester_holding(Some(lock), |requester| scheduler.run_task(plan, task, requester))?)
+fn run(session: &Session, lock: &AppLock, scheduler: &dyn Scheduler, plan: &Plan, task: &Task) -> Result<()> {
+    Ok(session.with_requester_holding(Some(lock), |requester| scheduler.run_task(plan, task, requester))?)
 }
 
 /// Whether no deploy of the app has succeeded yet, and none has begun to run the script.

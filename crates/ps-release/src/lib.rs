@@ -19,9 +19,7 @@ pub mod settings;
 mod tasks;
 mod tree;
 
-pub use assembly::{
-    Assembled, Runnable, assemble, checks, deployed, runnable, runnable_of, scripts_are_run,
-};
+pub use assembly::{Assembled, Runnable, assemble, checks, deployed, runnable, runnable_of, scripts_are_run};
 pub use checkout::{Checkout, ImageOf, recorded};
 pub use command_line::CommandLine;
 pub use counts::Counts;

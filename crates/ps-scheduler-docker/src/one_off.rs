@@ -207,7 +207,11 @@ impl App<'_> {
 
 /// SIGTERM, the grace period, SIGKILL, and it is gone.
 pub(crate) async fn remove(engine: &Engine, container: &Container, grace: Duration) -> Result<(), Fault> {
-    if container.may_serve() { end(engine, &container.id, grace).await } else { clear(engine, &container.id).await }
+    if container.may_serve() {
+        end(engine, &container.id, grace).await
+    } else {
+        clear(engine, &container.id).await
+    }
 }
 
 /// The same for one that may run.

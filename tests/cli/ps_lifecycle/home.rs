@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use crate::program::{Ran, Running, run};
 
 /// After this long what should come by itself counts as missing.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// An app.json for a `web` that does not listen, where [`Home::new`] does not say so.
 pub(crate) const ALIVE: &str = r#"{"formation": {"web": {"ready": "alive"}}}"#;
@@ -306,7 +306,7 @@ impl Drop for Home {
             run(self.command(&["ps-lifecycle", "destroy", &app]));
         }
         // The root says that it leaves, and then its process ends.
-        let until = Instant::now() + Duration::from_secs(10);
+        let until = Instant::now() + SOON;
         let mut left = self.processes();
         while !left.is_empty() && !thread::panicking() && Instant::now() < until {
             thread::sleep(Duration::from_millis(10));

@@ -9,7 +9,7 @@ use formation::State;
 use rustix::fs::{CWD, FileType, Mode};
 
 use crate::rounds;
-use crate::service::{Service, eventually};
+use crate::service::{DEADLINE, Service, eventually};
 
 /// A service whose `web.1` writes what is put into a FIFO. It holds both ends itself: no writer's end is its end, and no
 /// word falls between two readers.
@@ -39,7 +39,7 @@ impl Echo {
     fn await_content(path: &Path, content: &str) {
         let mut last = Vec::new();
         let begin = Instant::now();
-        while begin.elapsed() < Duration::from_secs(20) {
+        while begin.elapsed() < DEADLINE {
             last = fs::read(path).unwrap_or_default();
             if last == content.as_bytes() {
                 return;

@@ -12,7 +12,7 @@ use ps_supervisor::{Client, Message, ProcessSpec, Request, SPEC_FILE, Spec, Stat
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A directory and whoever supervises it. Whatever runs in it ends with the test.
 pub(crate) struct Service {

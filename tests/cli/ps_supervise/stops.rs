@@ -16,6 +16,8 @@ const FAMILY: &str = "faultapp --ignore-term --fork-tree 3 2 --setsid --tick 60"
 /// One founder, two children, four, eight.
 const MEMBERS: usize = 15;
 const NOBODY: u32 = 65_534;
+/// How much longer than its grace period a stop may take on a busy machine. How long it does take, tests/endurance measures.
+const BUSY: Duration = Duration::from_secs(30);
 
 #[test]
 fn a_family_that_hides_and_ignores_term_is_gone_after_its_grace() {
@@ -47,7 +49,7 @@ fn stop_a_family(service: Service, round: usize) {
     assert!(ended.success(), "round {round}: {ended}");
     assert_eq!(service.processes(), Vec::<u32>::new(), "round {round}: somebody escaped");
     assert!(took >= grace, "round {round}: it was not given its grace, {took:?}");
-    assert!(took <= grace + Duration::from_secs(1), "round {round}: it took {took:?}");
+    assert!(took <= grace + BUSY, "round {round}: it took {took:?}");
     assert_eq!(service.status("web.1").map(|status| status.state), Some(State::Stopped));
 }
 
@@ -127,7 +129,7 @@ fn a_process_that_obeys_ends_at_once_and_says_how() {
     let begin = Instant::now();
     service.signal(Signal::TERM);
     assert!(service.await_end().success());
-    assert!(begin.elapsed() < Duration::from_secs(2), "took {:?}", begin.elapsed());
+    assert!(begin.elapsed() < BUSY, "took {:?}", begin.elapsed());
     assert_eq!(service.status("web.1").and_then(|status| status.last_exit), Some(Exit::Code(0)));
 }
 
@@ -140,7 +142,7 @@ fn a_process_that_was_just_started_is_told_too() {
         let begin = Instant::now();
         service.signal(Signal::TERM);
         assert!(service.await_end().success());
-        assert!(begin.elapsed() < Duration::from_secs(3), "round {round}: took {:?}", begin.elapsed());
+        assert!(begin.elapsed() < BUSY, "round {round}: took {:?}", begin.elapsed());
         assert_eq!(service.processes(), Vec::<u32>::new(), "round {round}");
     }
 }

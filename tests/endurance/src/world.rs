@@ -39,7 +39,7 @@ const TRIES: usize = 1000;
 const TYPES: u16 = 5;
 const INSTANCES: u16 = 10;
 /// What should come by itself comes within so long.
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 /// The roots, and what runs there.
 #[derive(Debug)]

@@ -28,7 +28,7 @@ const STEPS: [&str; 12] = [
     "sendto",
     "flock",
 ];
-const SETTLED: Duration = Duration::from_secs(20);
+const SETTLED: Duration = Duration::from_secs(60);
 /// The environment of the other version.
 const VARIABLES: &str = "A=next\n";
 

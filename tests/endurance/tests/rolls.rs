@@ -13,7 +13,7 @@ use faults::note;
 
 const APP: &str = "shop";
 const WEB: &str = "web: faultapp --listen\n";
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(60);
 
 fn up(counts: &[&str]) -> Result<(World, Vec<u16>)> {
     let world = World::new()?;

@@ -14,7 +14,7 @@ use crate::snapshot::{Snapshot, copy_tree};
 use crate::verb::Verb;
 
 /// The longest that one run of a verb may take.
-pub const RUN_LIMIT: Duration = Duration::from_secs(30);
+pub const RUN_LIMIT: Duration = Duration::from_secs(120);
 
 /// What a run came to.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use faults::sandbox::Sandbox;
 use faults::{long, note, programs};
 
 /// After this long a verb counts as hanging.
-const LIMIT: Duration = Duration::from_secs(5);
+const LIMIT: Duration = Duration::from_secs(60);
 /// Larger files are not compared by content.
 const COMPARED: u64 = 1 << 20;
 const NOBODY: u32 = 65534;

@@ -56,7 +56,7 @@ const PARTS: [&str; 40] = [
     " ",
     "web",
 ];
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Numbers that look random and are the same in every run: xorshift.
 struct Dice(u64);

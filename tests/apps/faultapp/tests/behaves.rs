@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-const DEADLINE: Duration = Duration::from_secs(10);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 fn faultapp(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_faultapp"));

@@ -19,7 +19,7 @@ const PLAIN_QUICK: usize = 5;
 /// How many of the verbs that change something are tried in a plain run; programs and engines die in all of them.
 const PLAIN_CHANGES: usize = 4;
 /// How late a busy machine may be.
-const BUSY: Duration = Duration::from_secs(2);
+const BUSY: Duration = Duration::from_secs(8);
 /// How many things are tried at a time; waiting for a deadline costs nothing.
 const AT_A_TIME: usize = 3;
 const WAITING_AT_A_TIME: usize = 24;

@@ -122,7 +122,7 @@ fn what_does_not_end_is_killed_after_the_grace_that_was_given() {
     let begin = Instant::now();
     running.signal(Signal::TERM);
     let ended = running.end();
-    assert!(begin.elapsed() >= Duration::from_secs(1) && begin.elapsed() < Duration::from_secs(5));
+    assert!(begin.elapsed() >= Duration::from_secs(1) && begin.elapsed() < Duration::from_secs(60));
     assert!(ended.err.contains("ended by SIGKILL"), "{}", ended.err);
 }
 
