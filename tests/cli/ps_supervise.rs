@@ -8,6 +8,8 @@ mod death;
 mod environment;
 #[path = "ps_supervise/foreground.rs"]
 mod foreground;
+#[path = "ps_supervise/held.rs"]
+mod held;
 #[path = "ps_supervise/limits.rs"]
 mod limits;
 #[path = "ps_supervise/logs.rs"]

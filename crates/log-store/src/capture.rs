@@ -91,6 +91,11 @@ impl Capture {
         self.lost.lost()
     }
 
+    /// What was in the FIFO may have been lost with it, as much as it has room for.
+    pub fn doubt(&mut self) {
+        self.lost.doubt(self.room as u64);
+    }
+
     /// Changes the limits.
     pub fn limit(&mut self, limits: Limits) {
         self.limits = limits;

@@ -16,6 +16,17 @@ pub fn writing_end(path: &Path) -> io::Result<OwnedFd> {
     if is_fifo(&end) { Ok(end) } else { Err(io::ErrorKind::InvalidData.into()) }
 }
 
+/// Whether somebody has a FIFO open for reading, so that what was written to it is still there; `None` where that cannot be told, because no
+/// FIFO is there.
+pub fn is_held(path: &Path) -> Option<bool> {
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(end) => is_fifo(&end).then_some(true),
+        Err(Errno::NXIO) => Some(false),
+        Err(_) => None,
+    }
+}
+
 /// The nonblocking reading end; the FIFO is made if it does not exist.
 pub(crate) fn open_reading_end(path: &Path) -> Result<OwnedFd, Error> {
     make(path).map_err(|errno| Error::io("create", path, errno))?;

@@ -27,7 +27,7 @@ mod times;
 
 pub use capture::{Capture, Moved};
 pub use error::Error;
-pub use fifo::writing_end;
+pub use fifo::{is_held, writing_end};
 pub use last_lines::{Place, last_lines};
 pub use limits::{Limits, WhenFull};
 pub use line::Line;

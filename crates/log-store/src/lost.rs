@@ -69,6 +69,12 @@ impl LostFile {
         self.is_there = self.write(0).is_ok();
     }
 
+    /// Records that so many bytes may have been lost.
+    pub(crate) fn doubt(&mut self, bytes: u64) {
+        self.lost.in_doubt = self.lost.in_doubt.saturating_add(bytes);
+        self.is_there = self.write(0).is_ok();
+    }
+
     fn write(&self, underway: u64) -> io::Result<()> {
         let file = self.open_to_write()?;
         let mut bytes = [0; SIZE];

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use formation::Exit;
 use os_process::{ProcessId, Stat, boot_id, service_unit};
-use ps_supervisor::{Bereft, Spec, bereft, misses_supervisor};
+use ps_supervisor::{Bereft, Request, Spec, bereft, misses_supervisor};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, getpid, pidfd_open, waitid};
 
 use crate::keep::{Action, Deaths, Event, Keep};
@@ -96,13 +96,19 @@ impl Kept {
     pub(crate) fn take_over(&mut self) {
         self.inherit();
         if self.find() {
-            // An init system may have taken the controllers of cgroups away before it could start us. One that has left meanwhile,
-            // or is too old to know the request, keeps what it has.
-            if let Ok(mut client) = ps_supervisor::Client::connect(&self.service) {
-                let _ = client.send(&ps_supervisor::Request::Limit);
-            }
+            // An init system may have taken the controllers of cgroups away before it could start us, and the holder may be another one.
+            self.say(&[Request::Limit, Request::Hold]);
         } else if misses_supervisor(&self.service) {
             (self.keep, self.due) = (Keep::Waiting, Some(Instant::now()));
+        }
+    }
+
+    /// Says something to the supervisor, and waits for no answer. One that has left meanwhile, or is too old to know the request, does as it
+    /// did before.
+    pub(crate) fn say(&self, requests: &[Request]) {
+        let Ok(mut client) = ps_supervisor::Client::connect(&self.service) else { return };
+        for request in requests {
+            let _ = client.send(request);
         }
     }
 

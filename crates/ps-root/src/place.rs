@@ -3,6 +3,7 @@
 //! ```text
 //! data/scheduler-native/.root/          its lock is on the directory itself: there is nothing to delete
 //! data/scheduler-native/.root/control   its socket
+//! data/scheduler-native/.root/holder    the socket of the holder
 //! data/scheduler-native/.root/log       what it says, which is why it could not go on
 //! ```
 
@@ -19,7 +20,6 @@ use rustix::process::geteuid;
 
 use crate::Error;
 
-const OWN: &str = ".root";
 const AGAIN: Duration = Duration::from_millis(5);
 
 /// The service directories of one installation, with their root.
@@ -41,7 +41,7 @@ impl Place {
 
     /// The root's own directory.
     pub fn own(&self) -> PathBuf {
-        self.services.join(OWN)
+        self.services.join(ps_supervisor::ROOT)
     }
 
     /// The file with the messages of a root.

@@ -14,13 +14,13 @@ use std::time::{Duration, Instant};
 
 use formation::{AppName, Exit};
 use ps_supervisor::{Poll, drain_signals, signal_stream};
-use rustix::fs::inotify;
 use rustix::process::{Resource, Rlimit, WaitOptions, WaitStatus, geteuid, getrlimit, setrlimit};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 use crate::client::Client;
 use crate::error::Error;
 use crate::glance::Glance;
+use crate::holding::Holding;
 use crate::keep::{Event, Keep};
 use crate::kept::{How, Kept};
 use crate::place::Place;
@@ -28,6 +28,7 @@ use crate::server::Server;
 use crate::spawn::{Beginning, carry_out};
 use crate::wakeup::Wakeup;
 use crate::words::{Message, PROTOCOL, Request, SOCKET};
+use crate::{descriptors, removals};
 
 /// How long a root that exits or executes another program may still hold the lock.
 const HANDOVER: Duration = Duration::from_secs(10);
@@ -55,6 +56,7 @@ pub struct Root {
     open_files: Option<u64>,
     kept: BTreeMap<AppName, Kept>,
     glance: Glance,
+    holding: Holding,
     server: Server,
     poll: Poll<Wakeup>,
     signals: UnixStream,
@@ -84,13 +86,13 @@ impl Root {
         let own = place.own();
         let fail = |error: io::Error| Error::io("watch", &own, error);
         rustix::process::set_child_subreaper(Some(rustix::process::getpid())).map_err(|e| fail(e.into()))?;
-        let open_files = raise_descriptors();
+        let open_files = descriptors::raise();
         let children = signal_stream(&[SIGCHLD]).map_err(fail)?;
         let signals = signal_stream(&[SIGTERM, SIGINT]).map_err(fail)?;
         let server = Server::listen(&place).map_err(|error| Error::io("listen in", &own, error))?;
-        let removals = watch_removals(&own).map_err(fail)?;
+        let removals = removals::watch(&own).map_err(fail)?;
         let poll = Poll::new().map_err(|errno| fail(errno.into()))?;
-        let (kept, glance, clients, is_leaving, reexec) = Default::default();
+        let (kept, glance, holding, clients, is_leaving, reexec) = Default::default();
         let unasked = (stay == Stay::WhileNeeded).then(|| Instant::now() + UNASKED);
         let mut root = Self {
             place,
@@ -99,6 +101,7 @@ impl Root {
             open_files,
             kept,
             glance,
+            holding,
             server,
             poll,
             signals,
@@ -111,6 +114,7 @@ impl Root {
             lock,
         };
         root.watch().map_err(|errno| Error::io("watch", &own, errno))?;
+        root.find_holder();
         root.take_over();
         Ok(Some(root))
     }
@@ -136,10 +140,22 @@ impl Root {
             }
             let mut kept = Kept::of(service);
             kept.take_over();
-            if kept.keep() != Keep::Gone {
+            if kept.keep() == Keep::Gone {
+                self.holding.release(&app);
+            } else {
                 self.watch_supervisor(&app, &kept);
                 self.kept.insert(app, kept);
             }
+        }
+    }
+
+    /// Has a holder; another one is told by the supervisors what it is to hold.
+    fn find_holder(&mut self) {
+        if self.holding.find(&self.place, &self.program) {
+            self.kept.values().for_each(|kept| kept.say(&[ps_supervisor::Request::Hold]));
+        }
+        if let Some(holder) = self.holding.fd() {
+            let _ = self.poll.watch(holder, Wakeup::Holder);
         }
     }
 
@@ -156,6 +172,9 @@ impl Root {
     /// Waiting for events fails.
     pub fn run(&mut self) -> Result<(), Error> {
         loop {
+            if self.holding.due().is_some_and(|due| due <= Instant::now()) {
+                self.find_holder();
+            }
             self.start_due();
             if self.is_leaving || self.is_unneeded() {
                 // Removed while we hold the lock: afterwards the file may be another root's.
@@ -174,7 +193,8 @@ impl Root {
     }
 
     fn turn(&mut self) -> Result<(), Error> {
-        let waiting = self.kept.values().filter_map(Kept::due).chain(self.unasked).min();
+        let waiting =
+            self.kept.values().filter_map(Kept::due).chain(self.unasked).chain(self.holding.due()).min();
         let timeout = waiting.map(|due| due.saturating_duration_since(Instant::now()));
         let happened =
             self.poll.wait(timeout).map_err(|errno| Error::io("watch", self.place.services(), errno))?;
@@ -200,6 +220,10 @@ impl Root {
             Wakeup::Children => drain_signals(&self.children),
             Wakeup::End => self.is_leaving = true,
             Wakeup::Place => self.look_at_place(),
+            Wakeup::Holder => {
+                self.poll.forget(&Wakeup::Holder);
+                self.holding.ended();
+            }
             Wakeup::Listener => self.welcome(),
             Wakeup::Client(id) => self.listen_to(id),
             Wakeup::Supervisor(app) => {
@@ -237,6 +261,7 @@ impl Root {
         kept.died(how);
         if kept.keep() == Keep::Gone {
             self.kept.remove(app);
+            self.holding.release(app);
         }
     }
 
@@ -366,8 +391,7 @@ impl Root {
     /// Something was removed from the root's directory: a missing socket is made again; without its directory the root
     /// exits.
     fn look_at_place(&mut self) {
-        let mut buffer = [0; 4096];
-        while matches!(rustix::io::read(&self.removals, &mut buffer), Ok(length) if length > 0) {}
+        removals::drain(&self.removals);
         if self.place.own().join(SOCKET).symlink_metadata().is_ok() {
             return;
         }
@@ -412,25 +436,6 @@ fn refusal(app: &AppName, service: &Path) -> Option<String> {
 /// Device and inode of the file that this process executes, even if it was replaced.
 fn executed() -> (u64, u64) {
     fs::metadata("/proc/self/exe").map_or((0, 0), |file| (file.dev(), file.ino()))
-}
-
-/// Raises the soft limit of open files, because each supervisor that is no child of ours takes a descriptor. Returns the
-/// earlier limit.
-fn raise_descriptors() -> Option<u64> {
-    let limit = getrlimit(Resource::Nofile);
-    // If this fails, supervisors that cannot be watched are missed only at the next verb.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
-    limit.current
-}
-
-fn watch_removals(directory: &Path) -> io::Result<OwnedFd> {
-    let inotify = inotify::init(inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK)?;
-    let flags = inotify::WatchFlags::DELETE
-        | inotify::WatchFlags::MOVED_FROM
-        | inotify::WatchFlags::DELETE_SELF
-        | inotify::WatchFlags::MOVE_SELF;
-    inotify::add_watch(&inotify, directory, flags)?;
-    Ok(inotify)
 }
 
 fn exit_of(status: WaitStatus) -> Exit {

@@ -3,7 +3,9 @@
 use std::env;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -13,6 +15,7 @@ use ps_supervisor::NOTHING_LIVES;
 use rustix::fs::OFlags;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::holder::HOLD_OUTPUT;
 use crate::place::Place;
 use crate::words::LastWill;
 
@@ -57,6 +60,14 @@ pub fn spawn_root(program: &Path, lib: &Path, place: &Place) -> io::Result<Child
     let log = open_log(&place.log(), place.services())
         .or_else(|_| File::options().write(true).open("/dev/null"))?;
     command(program, log)?.args(["--while-needed", "--root"]).arg(lib).spawn()
+}
+
+/// Starts the holder of a place, with the socket that it listens on as its stdin. The root waits for every child that ends.
+pub(crate) fn spawn_holder(program: &Path, place: &Place, listener: UnixListener) -> io::Result<()> {
+    let log = open_log(&place.log(), place.services())?;
+    let mut command = command(program, log)?;
+    command.arg(HOLD_OUTPUT).arg(place.services()).stdin(OwnedFd::from(listener));
+    command.spawn().map(drop)
 }
 
 /// Starts what a program has left to be done that was killed. Whatever it says is said in the log of the root.

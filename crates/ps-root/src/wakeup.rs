@@ -11,6 +11,8 @@ pub(crate) enum Wakeup {
     End,
     /// A child has exited.
     Children,
+    /// The holder has ended.
+    Holder,
     /// Something was removed from the root's own directory.
     Place,
     /// A client has sent something, or has disconnected.

@@ -206,14 +206,21 @@ fn lacking(status: &Status) -> Option<String> {
     Some(status.note.iter().fold(lacking.clone(), |all, note| format!("{all}; {note}")))
 }
 
-/// What a full disk has done to its output, for people.
+/// What has become of its output on a full disk, or where its supervisor was killed, for people.
 fn trouble_of_logs(status: &Status) -> Option<String> {
     if status.log_waits {
         return Some("its log takes nothing: what it writes waits until there is room".to_owned());
     }
     let Status { log_dropped: dropped, log_in_doubt: in_doubt, .. } = *status;
-    let doubt =
-        if in_doubt > 0 { format!(", and up to {in_doubt} more may have been") } else { String::new() };
-    let words = format!("{dropped} bytes of its output were dropped because the disk was full{doubt}");
-    (dropped > 0 || in_doubt > 0).then_some(words)
+    let were_dropped = format!("{dropped} bytes of its output were dropped because the disk was full");
+    match (dropped, in_doubt) {
+        (0, 0) => None,
+        (_, 0) => Some(were_dropped),
+        (0, _) => {
+            Some(format!("up to {in_doubt} bytes of its output may be missing: its supervisor was killed"))
+        }
+        (_, _) => Some(format!(
+            "{were_dropped}, and up to {in_doubt} more may be missing: its supervisor was killed"
+        )),
+    }
 }

@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use ps_root::HOLD_OUTPUT;
 use ps_supervisor::{Begin, CAN_GO_ON, GOES_ON, NOTHING_LIVES};
 
 /// What to keep alive.
@@ -26,6 +27,11 @@ pub(crate) enum Asked {
     },
     /// That the cgroup of the unit whose root has ended is made fit for the next root.
     ClearUnit,
+    /// The outputs of all apps, by whoever has this socket as stdin.
+    Holder {
+        /// The directory of the service directories.
+        services: PathBuf,
+    },
     /// The supervisors of an installation.
     Root {
         /// The installation's `DOKKU_LIB_ROOT`.
@@ -47,6 +53,7 @@ impl Asked {
         let limit = |limit: &OsString| limit.to_str()?.parse().ok();
         let asked = match words.as_slice() {
             [option] if option == "--clear-unit" => Self::ClearUnit,
+            [option, services] if option == HOLD_OUTPUT => Self::Holder { services: services.into() },
             [directory] => service(directory, None, Begin::Usual),
             [option, lib] if option == "--root" => Self::Root { lib: lib.into(), is_while_needed: false },
             [option, service] if option == CAN_GO_ON => Self::Candidate { service: service.into() },
@@ -70,6 +77,7 @@ impl Asked {
         match self {
             Self::Service { directory, .. } | Self::Candidate { service: directory } => Some(directory),
             Self::Root { lib, .. } => Some(lib),
+            Self::Holder { services } => Some(services),
             Self::ClearUnit => None,
         }
     }
@@ -97,6 +105,8 @@ mod tests {
         let root = |is_while_needed| Some(Asked::Root { lib: "/srv/lib".into(), is_while_needed });
         assert_eq!(of(&["--root", "/srv/lib"]), root(false));
         assert_eq!(of(&["--while-needed", "--root", "/srv/lib"]), root(true));
+        let holder = Asked::Holder { services: "/srv/lib/data".into() };
+        assert_eq!(of(&["--hold-output", "/srv/lib/data"]), Some(holder));
         assert_eq!(of(&["--clear-unit"]), Some(Asked::ClearUnit));
         for words in [
             &[][..],

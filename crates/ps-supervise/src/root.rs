@@ -1,6 +1,7 @@
 //! `--root`: keeps the supervisors of all apps of an installation alive (`ps-root`).
 
 use std::env;
+use std::os::fd::AsFd;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use ps_apps::World;
 use ps_cli::exit::{Outcome, Refusal};
-use ps_root::{Place, Root, Stay};
+use ps_root::{Holder, Place, Root, Stay};
 use ps_supervisor::Against;
 
 /// The directory of the service directories, below `DOKKU_LIB_ROOT`.
@@ -47,6 +48,15 @@ pub(crate) fn run(lib: &Path, is_while_needed: bool) -> Result<Outcome> {
         tell_ready();
         root.run()?;
     }
+    Ok(Outcome::Done)
+}
+
+/// Holds the outputs of all apps. It has the user and the directory of the root that started it, and outlives it.
+pub(crate) fn hold(services: &Path) -> Result<Outcome> {
+    let _ = rustix::process::setsid();
+    ps_supervisor::disown(Against::Handlers).context("watch for signals")?;
+    let listener = std::io::stdin().as_fd().try_clone_to_owned().context("listen")?;
+    Holder::open(Place::of(services), listener.into())?.run()?;
     Ok(Outcome::Done)
 }
 

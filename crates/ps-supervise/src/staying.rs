@@ -32,6 +32,10 @@ pub(crate) fn answer() -> Result<Option<Outcome>> {
             }
             None => Ok(None),
         },
+        Some(Asked::Holder { services }) => {
+            os_process::become_resident();
+            root::hold(&services).map(Some)
+        }
         Some(Asked::ClearUnit) => {
             os_process::take_controllers_from_unit().context("lift the limits in the cgroup of the unit")?;
             Ok(Some(Outcome::Done))

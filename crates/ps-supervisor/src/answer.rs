@@ -99,6 +99,7 @@ impl Supervisor {
                 self.server.say(id, &Message::Spec { spec });
             }
             Request::Limit => self.limit_again(),
+            Request::Hold => self.tell_holder_again(),
             Request::Roll { slots } => self.roll(slots)?,
             Request::Cancel => self.cancel_rollout(),
             Request::End { grace_seconds } => {

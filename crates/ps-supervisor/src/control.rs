@@ -55,6 +55,8 @@ pub enum Request {
     },
     /// Limit every run again as it was limited: the controllers may have been taken from the groups meanwhile.
     Limit,
+    /// Tell the holder of all outputs again: there is another one, which knows of none.
+    Hold,
     /// Roll out the revision in [`crate::NEXT_FILE`]: these slots get a new run, slots that the revision does not want are
     /// emptied, and the others are kept. [`Message::Rollout`] reports the progress; the rollout goes on if the client
     /// disconnects. Refused while another rollout is in progress.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use formation::Stream;
-use log_store::{Capture, Limits, Lost, Moved, Place};
+use log_store::{Capture, Limits, Lost, Moved, Place, is_held};
 
 use crate::descriptors::Descriptors;
 use crate::layout;
@@ -31,6 +31,8 @@ pub(crate) struct Outputs {
     descriptors: Descriptors,
     output: Option<Output>,
     is_watched: bool,
+    /// Whether the holder was told to hold them.
+    is_told: bool,
     paces: [Pace; 2],
     waits: [bool; 2],
 }
@@ -40,7 +42,18 @@ impl Outputs {
     pub(crate) fn new(slot: &Path, number: u64, began: u64, descriptors: Descriptors) -> Self {
         let (slot, limits) = (slot.to_owned(), Limits::default());
         let (paces, waits) = Default::default();
-        Self { slot, number, began, limits, descriptors, output: None, is_watched: false, paces, waits }
+        Self {
+            slot,
+            number,
+            began,
+            limits,
+            descriptors,
+            output: None,
+            is_watched: false,
+            is_told: false,
+            paces,
+            waits,
+        }
     }
 
     /// Sets the limits of the logs.
@@ -117,7 +130,7 @@ impl Outputs {
         })?;
         drop(descriptors);
         self.output = Some(output);
-        self.is_watched = false;
+        (self.is_watched, self.is_told) = (false, false);
         Ok(())
     }
 
@@ -152,6 +165,8 @@ impl Outputs {
         }
         status::forget_exit(&before);
         if fs::rename(&before, &directory).is_ok() {
+            // The holder may not have come to open them under their earlier name.
+            self.is_told = false;
             if let Some(output) = &mut self.output {
                 output.move_to(&directory);
             }
@@ -176,6 +191,32 @@ impl Outputs {
         let output = self.output.as_mut().filter(|_| !self.is_watched)?;
         self.is_watched = true;
         Some(output.captures())
+    }
+
+    /// The directory whose FIFOs the holder is to hold, once after each opening.
+    pub(crate) fn take_untold(&mut self) -> Option<PathBuf> {
+        let is_news =
+            self.output.is_some() && !self.is_piped() && !std::mem::replace(&mut self.is_told, true);
+        is_news.then(|| self.directory())
+    }
+
+    /// There is another holder, which knows of none.
+    pub(crate) fn tell_again(&mut self) {
+        self.is_told = false;
+    }
+
+    /// Takes in what a process left that ended while no supervisor lived. Where nobody held a FIFO, what was in it is gone, and nobody
+    /// knows whether that was something: as much as it has room for is in doubt.
+    pub(crate) fn take_last_words(&mut self) {
+        let directory = self.directory();
+        let are_gone = STREAMS.map(|stream| is_held(&output::fifo(&directory, stream)) == Some(false));
+        // One that cannot be opened is opened by the next start, if there is one.
+        let _ = self.open();
+        self.drain();
+        let captures = self.output.as_mut().map(Output::captures).unwrap_or_default();
+        for (capture, _) in captures.iter_mut().zip(are_gone).filter(|(_, is_gone)| *is_gone) {
+            capture.doubt();
+        }
     }
 
     /// Whether they are open.

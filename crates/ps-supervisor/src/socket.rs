@@ -8,6 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 
 /// Listens under a name in a directory, in place of an old socket. The socket has mode 0600 from the start and is
 /// nonblocking.
@@ -29,6 +30,16 @@ pub fn listen(directory: &Path, name: &str) -> io::Result<UnixListener> {
 pub fn connect(directory: &Path, name: &str) -> io::Result<UnixStream> {
     let directory = File::open(directory)?;
     UnixStream::connect(short_path(&directory, name))
+}
+
+/// The same without ever waiting: the stream is nonblocking, and a socket whose owner does not accept what waits already refuses.
+pub fn connect_at_once(directory: &Path, name: &str) -> io::Result<UnixStream> {
+    let directory = File::open(directory)?;
+    let address = SocketAddrUnix::new(short_path(&directory, name))?;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    rustix::net::connect(&socket, &address)?;
+    Ok(socket.into())
 }
 
 /// Whether the peer is root or the same user as we are.

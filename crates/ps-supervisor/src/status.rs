@@ -99,7 +99,8 @@ pub struct Status {
     /// How many bytes of its output were dropped because the disk was full, since its logs were begun.
     #[serde(default)]
     pub log_dropped: u64,
-    /// How many bytes more may have been dropped: the supervisor was killed before it could record them.
+    /// How many bytes more may be missing, at most: the supervisor was killed while it dropped them, or the process ended while no supervisor
+    /// lived and nobody held its output.
     #[serde(default)]
     pub log_in_doubt: u64,
     /// Whether its log cannot be written because the disk is full, so that it blocks once its pipe is full.

@@ -37,6 +37,7 @@ use crate::clock::Clock;
 use crate::control::Message;
 use crate::descriptors::Descriptors;
 use crate::diary::Writer;
+use crate::holder;
 use crate::means::Means;
 use crate::pace::Flow;
 use crate::poll::Poll;
@@ -209,6 +210,7 @@ impl Supervisor {
         // A start that no event caused may have opened outputs since the last wait; they must be watched before the next
         // one.
         self.watch_outputs();
+        self.tell_holder();
         self.watch_memory();
         let timeout = self.timeout();
         self.means.begin_turn();
@@ -398,12 +400,16 @@ impl Supervisor {
                 gone.push(slot.clone());
             }
         }
+        let has_gone = !gone.is_empty();
         for slot in gone {
             if let Some(mut seat) = self.seats.remove(&slot) {
                 seat.forget(&mut self.means);
             }
             self.poll.forget_all(|wakeup| wakeup.is_of(&slot));
             self.server.tell(&Message::Gone { slot });
+        }
+        if has_gone {
+            holder::remind(&self.service);
         }
         self.means.diary.write(&self.service);
     }

@@ -135,8 +135,12 @@ fn begin(mut status: Box<Status>, outputs: Outputs, is_new: bool, means: &mut Me
         // Its supervisor was not there to do so when it ended.
         tree.release();
     }
+    let has_run = has_run(&status);
     let (held, status) = vacant(status, &outputs.directory(), means);
-    let run = Run::without_life(status, tree, outputs);
+    let mut run = Run::without_life(status, tree, outputs);
+    if has_run {
+        run.take_last_words();
+    }
     match held {
         _ if is_empty => (held, run),
         Held::Done => {
@@ -152,6 +156,11 @@ fn begin(mut status: Box<Status>, outputs: Outputs, is_new: bool, means: &mut Me
             (Held::Emptying(Then::Off), Run::being_cleared(run, Cause::Asked))
         }
     }
+}
+
+/// Whether a process of it ran in this boot, as far as is known: what it wrote may be in its FIFOs still.
+fn has_run(status: &Status) -> bool {
+    status.begins || status.process.as_ref().is_some_and(ProcessId::is_of_this_boot)
 }
 
 /// The seat of a run whose process has ended.
@@ -266,7 +275,11 @@ fn others(
         let outputs = Outputs::new(directory, number, status.log, means.descriptors);
         let found = process.is_none().then(|| tree.find_main(&mut means.census)).flatten();
         let found = found.and_then(ProcessId::of).and_then(|id| Process::adopt(&id));
+        let has_run = process.is_none() && found.is_none() && has_run(&status);
         let mut run = Run::without_life(status, tree, outputs);
+        if has_run {
+            run.take_last_words();
+        }
         if is_empty && found.is_none() {
             run.clear_away(means);
         } else if beside.is_some() {

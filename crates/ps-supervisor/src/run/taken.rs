@@ -37,6 +37,12 @@ impl Run {
         Taken { waits, has_rotated: moved.has_rotated, advice }
     }
 
+    /// Takes in what its process left, which ended while no supervisor lived.
+    pub(crate) fn take_last_words(&mut self) {
+        self.outputs.take_last_words();
+        self.count_lost();
+    }
+
     /// Updates the number of lost bytes in the status.
     pub(super) fn count_lost(&mut self) {
         let Some(lost) = self.outputs.lost() else { return };

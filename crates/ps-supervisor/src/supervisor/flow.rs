@@ -2,12 +2,14 @@
 //! log cannot be written.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use formation::Slot;
 use log_store::Capture;
 
 use super::{PAUSE, Supervisor};
+use crate::holder;
 use crate::pace::{Advice, LARGE, QUIET, REST, SMALL};
 use crate::run::Run;
 use crate::seat::Seat;
@@ -35,6 +37,20 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    /// Has outputs held that were opened since the last call.
+    pub(super) fn tell_holder(&mut self) {
+        let runs = self.seats.values_mut().flat_map(Seat::runs_mut);
+        let untold: Vec<PathBuf> = runs.filter_map(|run| run.outputs().take_untold()).collect();
+        if !untold.is_empty() {
+            holder::hold(&self.service, &untold);
+        }
+    }
+
+    /// There is another holder: all of them are to be held by it.
+    pub(crate) fn tell_holder_again(&mut self) {
+        self.seats.values_mut().flat_map(Seat::runs_mut).for_each(|run| run.outputs().tell_again());
     }
 
     /// Applies the spec's limits to all logs.

@@ -1,0 +1,213 @@
+//! The holder: a process that has the outputs of all apps open for reading, and reads nothing. What a process has written stays in its FIFO
+//! until a supervisor comes to write it down, whoever of the others was killed: the supervisor, the root, or both at once.
+//!
+//! It does as little as it can, so that nothing ends it but a signal. A FIFO that was removed is let go of, and once it holds nothing and no
+//! root is connected, it ends.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Component, Path};
+
+use formation::Stream;
+use ps_supervisor::{HOLDER, Order, Poll, may_speak};
+use rustix::fs::{FileType, Mode, OFlags, Stat, openat};
+
+use crate::error::Error;
+use crate::place::Place;
+use crate::{descriptors, removals};
+
+/// The option with which a root starts it.
+pub const HOLD_OUTPUT: &str = "--hold-output";
+/// More clients than this at a time are taken for a mistake; the oldest one is disconnected.
+const MOST_CLIENTS: usize = 512;
+/// No client has more to say.
+const MOST_BYTES: usize = 1 << 20;
+/// It looks which were removed when it holds more than twice as many as were left the last time, and so many.
+const FEW: usize = 64;
+/// The descriptors that no output may have: a client can always be accepted.
+const RESERVE: u64 = 32;
+
+/// The holder of one place.
+#[derive(Debug)]
+pub struct Holder {
+    place: Place,
+    services: File,
+    listener: UnixListener,
+    removals: OwnedFd,
+    poll: Poll<Wakeup>,
+    clients: BTreeMap<u64, Client>,
+    next: u64,
+    /// By app.
+    held: BTreeMap<String, Vec<Held>>,
+    /// How many were left when it looked last which of them were removed.
+    looked: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Wakeup {
+    Listener,
+    Removals,
+    Client(u64),
+}
+
+/// A supervisor with something to say, or the root, which says nothing and stays.
+#[derive(Debug)]
+struct Client {
+    stream: UnixStream,
+    said: Vec<u8>,
+}
+
+/// One stream of a run.
+#[derive(Debug)]
+struct Held {
+    end: OwnedFd,
+    /// Device and inode.
+    which: (u64, u64),
+}
+
+impl Holder {
+    /// The holder of a place; `listener` is its socket, on which the root that started it waits already.
+    ///
+    /// # Errors
+    /// The place cannot be watched.
+    pub fn open(place: Place, listener: UnixListener) -> Result<Self, Error> {
+        let own = place.own();
+        let fail = |error: io::Error| Error::io("watch", &own, error);
+        let services = File::open(place.services()).map_err(fail)?;
+        let removals = removals::watch(&own).map_err(fail)?;
+        let mut poll = Poll::new().map_err(|errno| fail(errno.into()))?;
+        poll.watch(listener.as_fd(), Wakeup::Listener).map_err(|errno| fail(errno.into()))?;
+        poll.watch(removals.as_fd(), Wakeup::Removals).map_err(|errno| fail(errno.into()))?;
+        descriptors::raise();
+        let (clients, held, next, looked) = Default::default();
+        let mut holder = Self { place, services, listener, removals, poll, clients, next, held, looked };
+        holder.welcome();
+        Ok(holder)
+    }
+
+    /// Holds until nothing is left to be held and no root wants it.
+    ///
+    /// # Errors
+    /// Waiting for events fails.
+    pub fn run(&mut self) -> Result<(), Error> {
+        while self.is_needed() {
+            let woken = self.poll.wait(None).map_err(|errno| Error::io("watch", &self.place.own(), errno))?;
+            for wakeup in woken {
+                match wakeup {
+                    Wakeup::Listener => self.welcome(),
+                    Wakeup::Client(id) => self.listen_to(id),
+                    Wakeup::Removals => removals::drain(&self.removals),
+                }
+            }
+            // A look at each of them is too much for every run that begins.
+            if self.count() > 2 * self.looked + FEW {
+                self.let_go_of_removed();
+            }
+        }
+        Ok(())
+    }
+
+    /// Without its socket nobody could tell it anything.
+    fn is_needed(&self) -> bool {
+        let is_wanted = !self.clients.is_empty() || !self.held.is_empty();
+        is_wanted && self.place.own().join(HOLDER).symlink_metadata().is_ok()
+    }
+
+    fn welcome(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            if !may_speak(&stream) || stream.set_nonblocking(true).is_err() {
+                continue;
+            }
+            if self.clients.len() >= MOST_CLIENTS {
+                self.clients.pop_first();
+            }
+            self.next += 1;
+            let id = self.next;
+            if self.poll.watch(stream.as_fd(), Wakeup::Client(id)).is_ok() {
+                self.clients.insert(id, Client { stream, said: Vec::new() });
+                self.listen_to(id);
+            }
+        }
+    }
+
+    fn listen_to(&mut self, id: u64) {
+        let Some(client) = self.clients.get_mut(&id) else { return };
+        let is_over = client.hear();
+        let orders = client.take_orders();
+        if is_over {
+            self.clients.remove(&id);
+            self.poll.forget(&Wakeup::Client(id));
+            if orders.is_empty() {
+                self.let_go_of_removed();
+            }
+        }
+        for order in orders {
+            match order {
+                Order::Hold { runs } => runs.iter().for_each(|run| self.hold(run)),
+                Order::Release { app } => drop(self.held.remove(&app)),
+            }
+        }
+    }
+
+    fn hold(&mut self, run: &Path) {
+        let is_plain = run.components().all(|part| matches!(part, Component::Normal(_)));
+        let app = run.components().next().and_then(|app| app.as_os_str().to_str()).filter(|_| is_plain);
+        let Some(app) = app else { return };
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let held = self.held.entry(app.to_owned()).or_default();
+            let is_new = |new: &Held| held.iter().all(|held| held.which != new.which);
+            held.extend(open(&self.services, &run.join(stream.as_str())).filter(is_new));
+        }
+        self.held.retain(|_, held| !held.is_empty());
+    }
+
+    fn let_go_of_removed(&mut self) {
+        let is_there = |held: &Held| rustix::fs::fstat(&held.end).is_ok_and(|stat| stat.st_nlink > 0);
+        self.held.values_mut().for_each(|held| held.retain(is_there));
+        self.held.retain(|_, held| !held.is_empty());
+        self.looked = self.count();
+    }
+
+    fn count(&self) -> usize {
+        self.held.values().map(Vec::len).sum()
+    }
+}
+
+impl Client {
+    /// Reads what it has said; whether it has gone.
+    fn hear(&mut self) -> bool {
+        let mut buffer = [0; 4096];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return true,
+                Ok(read) => self.said.extend_from_slice(&buffer[..read]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Err(error) => return error.kind() != io::ErrorKind::WouldBlock,
+            }
+            if self.said.len() > MOST_BYTES {
+                return true;
+            }
+        }
+    }
+
+    /// Its whole lines. One of a later version is passed over.
+    fn take_orders(&mut self) -> Vec<Order> {
+        let end = self.said.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        let lines: Vec<u8> = self.said.drain(..end).collect();
+        self.said.shrink_to_fit();
+        lines.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
+    }
+}
+
+fn open(services: &File, path: &Path) -> Option<Held> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOFOLLOW;
+    let end = openat(services, path, flags, Mode::empty()).ok()?;
+    let Stat { st_dev, st_ino, st_mode, .. } = rustix::fs::fstat(&end).ok()?;
+    let is_fifo = FileType::from_raw_mode(st_mode) == FileType::Fifo;
+    let number = u64::try_from(end.as_raw_fd()).unwrap_or(u64::MAX);
+    (is_fifo && number < descriptors::limit().saturating_sub(RESERVE))
+        .then_some(Held { end, which: (st_dev, st_ino) })
+}

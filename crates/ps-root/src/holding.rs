@@ -1,0 +1,80 @@
+//! What a root does about the holder: it starts one where none lives, and is connected to it for as long as both live.
+
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use formation::AppName;
+use ps_supervisor::{HOLDER, Order, connect_at_once, listen};
+
+use crate::place::Place;
+use crate::spawn::spawn_holder;
+
+/// The pause between two that die, or cannot be started.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The connection to the holder.
+#[derive(Debug, Default)]
+pub(crate) struct Holding {
+    holder: Option<UnixStream>,
+    /// When one is started in place of one that has died.
+    due: Option<Instant>,
+    started: Option<Instant>,
+}
+
+impl Holding {
+    /// Connects to the holder of a place. Where there is none, one is started: it knows of no output yet, and `true` is returned.
+    pub(crate) fn find(&mut self, place: &Place, program: &Path) -> bool {
+        self.due = None;
+        if let Ok(holder) = connect_at_once(&place.own(), HOLDER) {
+            self.holder = Some(holder);
+            return false;
+        }
+        self.started = Some(Instant::now());
+        self.holder = start(place, program).ok();
+        if self.holder.is_none() {
+            self.wait();
+        }
+        self.holder.is_some()
+    }
+
+    /// The descriptor that shows its end.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.holder.as_ref().map(AsFd::as_fd)
+    }
+
+    /// When [`Holding::find`] is to be called.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// It has ended. It says nothing as long as it lives.
+    pub(crate) fn ended(&mut self) {
+        self.holder = None;
+        self.wait();
+    }
+
+    /// Nothing of an app runs any more.
+    pub(crate) fn release(&mut self, app: &AppName) {
+        if let Some(holder) = &mut self.holder {
+            // If it does not take this in, it holds on to what nobody writes to.
+            let _ = holder.write(&Order::Release { app: app.to_string() }.line());
+        }
+    }
+
+    fn wait(&mut self) {
+        let now = Instant::now();
+        let is_first = self.started.is_none_or(|started| started + PAUSE <= now);
+        self.due = Some(if is_first { now } else { now + PAUSE });
+    }
+}
+
+/// The holder gets the socket that it listens on, so that whoever connects from now on is heard once it runs.
+fn start(place: &Place, program: &Path) -> io::Result<UnixStream> {
+    let listener = listen(&place.own(), HOLDER)?;
+    let holder = connect_at_once(&place.own(), HOLDER)?;
+    spawn_holder(program, place, listener)?;
+    Ok(holder)
+}
