@@ -53,7 +53,7 @@ const FORMATION: Keys<'_> = &[
     ("autoscaling", Unread("the count is the one that quantity, or ps-scale, says")),
     ("max_parallel", Read),
     ("quantity", Read),
-    ("resource", Unread("no limits are set")),
+    ("resource", Unread("memory_max, cpu_max and pids_max set limits")),
     ("service", Unread("it is for Kubernetes")),
     ("size", HEROKUS),
     ("strategy", Read),

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
+use type_settings::Setting;
 
 use crate::keys::{Keys, Use};
 use crate::remark::Remark;
@@ -117,21 +118,50 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value of a setting as text, as a property of the same name would have it. `wanted` says what would be
-    /// right.
-    pub(crate) fn setting(&self, is_list: bool, wanted: &'static str) -> Result<Option<String>, Error> {
+    /// The value of a setting as text, as a property of the same name would have it.
+    pub(crate) fn setting(&self, setting: &Setting) -> Result<Option<String>, Error> {
+        let texts = match self.value {
+            Value::Array(_) if setting.is_list => {
+                let text = |element: &Self| Ok(element.scalar(setting)?.unwrap_or_default());
+                self.elements()?.iter().map(text).collect::<Result<Vec<_>, Error>>()?
+            }
+            Value::Object(_) if setting.is_map => self.pairs(setting)?,
+            _ => return self.scalar(setting),
+        };
+        let text = if setting.is_escaped { type_settings::listed(&texts) } else { texts.join(",") };
+        // A list or an object without anything in it sets nothing.
+        Ok((!texts.is_empty()).then_some(text))
+    }
+
+    /// `name=value` for each member of an object; where the value is a list or an object, for each of its elements.
+    fn pairs(&self, setting: &Setting) -> Result<Vec<String>, Error> {
+        let mut pairs = Vec::new();
+        for (name, node) in self.members()? {
+            let values = match node.value {
+                Value::Array(_) => {
+                    let values = node
+                        .elements()?
+                        .iter()
+                        .map(|value| value.scalar(setting))
+                        .collect::<Result<Vec<_>, _>>()?;
+                    values.into_iter().flatten().collect()
+                }
+                Value::Object(_) => node.pairs(setting)?,
+                _ => node.scalar(setting)?.into_iter().collect(),
+            };
+            pairs.extend(values.into_iter().map(|value| format!("{name}={value}")));
+        }
+        Ok(pairs)
+    }
+
+    /// A single value as text.
+    fn scalar(&self, setting: &Setting) -> Result<Option<String>, Error> {
         match self.value {
             Value::StringLit(string) => Ok(Some(string.value.clone().into_owned())),
             Value::NumberLit(number) => Ok(Some(number.value.to_owned())),
             Value::BooleanLit(boolean) => Ok(Some(boolean.value.to_string())),
             Value::NullKeyword(_) => Ok(None),
-            Value::Array(_) if is_list => {
-                let elements = self.elements()?;
-                let texts =
-                    elements.iter().map(|element| Ok(element.setting(false, wanted)?.unwrap_or_default()));
-                Ok(Some(texts.collect::<Result<Vec<_>, Error>>()?.join(",")))
-            }
-            Value::Array(_) | Value::Object(_) => Err(self.refuse(wanted)),
+            Value::Array(_) | Value::Object(_) => Err(self.refuse(setting.rule)),
         }
     }
 

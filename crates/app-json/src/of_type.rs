@@ -55,7 +55,7 @@ impl OfType {
     fn take_setting(&mut self, key: &str, field: &Node<'_>) {
         let Some(setting) = Setting::all().iter().find(|setting| setting.key == key) else { return };
         self.settings.retain(|(other, _)| other.key != key);
-        match field.setting(setting.is_list, setting.rule) {
+        match field.setting(setting) {
             Ok(Some(text)) if setting.accepts(&text) => self.settings.push((setting, text)),
             Ok(None) => (),
             Ok(Some(text)) => self.refuse(match setting.explained(&text) {

@@ -299,6 +299,56 @@ fn a_type_may_say_in_which_order_and_how_many_at_a_time_its_instances_are_replac
 }
 
 #[test]
+fn what_is_a_list_of_names_and_values_may_be_an_object_a_list_or_text() {
+    let of = |fields: &str| {
+        let text = format!(r#"{{"formation": {{"web": {{{fields}}}}}}}"#);
+        let app_json = AppJson::parse(text.as_bytes()).expect("JSON that can be read");
+        let settings = app_json.settings("web").map(|settings| {
+            settings.iter().map(|(setting, text)| format!("{}={text}", setting.name)).collect::<Vec<_>>()
+        });
+        settings.map_err(|why| why.to_string())
+    };
+    for (fields, meant) in [
+        (r#""labels": {"team": "shop", "rule": "a,b"}"#, r"labels=team=shop,rule=a\,b"),
+        (r#""labels": ["team=shop", "rule=a,b"]"#, r"labels=team=shop,rule=a\,b"),
+        (r#""labels": "team=shop""#, "labels=team=shop"),
+        (r#""ulimits": {"nofile": "1024:2048", "core": 0}"#, "ulimits=nofile=1024:2048,core=0"),
+        (r#""mounts": ["/srv/a:/a:ro,z", "cache:/b"]"#, r"mounts=/srv/a:/a:ro\,z,cache:/b"),
+        (r#""extra_hosts": {"db": "10.0.0.7"}"#, "extra-hosts=db=10.0.0.7"),
+        (
+            r#""engine_options": {"cap_add": ["NET_ADMIN", "SYS_PTRACE"], "sysctl": {"a.b": 1}, "read_only": true}"#,
+            "engine-options=cap_add=NET_ADMIN,cap_add=SYS_PTRACE,sysctl=a.b=1,read_only=true",
+        ),
+        (r#""init": true"#, "init=true"),
+    ] {
+        assert_eq!(of(fields), Ok(vec![meant.to_owned()]), "{fields}");
+    }
+    for nothing in [r#""labels": {}"#, r#""networks": []"#, r#""mounts": null"#] {
+        assert_eq!(of(nothing), Ok(vec![]), "{nothing}");
+    }
+    for (fields, says) in [
+        (
+            r#""mounts": ["./data:/data"]"#,
+            "formation.web.mounts: \"./data\" is relative, and nobody knows to what",
+        ),
+        (r#""mounts": {"a": "/b"}"#, "formation.web.mounts: mounts with commas between them"),
+        (
+            r#""engine_options": {"privileged": true}"#,
+            "formation.web.engine_options: the engine's option \"privileged\" is not allowed",
+        ),
+        (
+            r#""memory_max": "lots""#,
+            "formation.web.memory_max: a size such as 64m, 64MiB or 1.5g is wanted, not \"lots\"",
+        ),
+        (r#""memory_max": {"a": 1}"#, "formation.web.memory_max: a size such as"),
+        (r#""ulimits": {"nofile": {"soft": 1}}"#, "formation.web.ulimits: \"soft=1\" is no limit of nofile"),
+    ] {
+        let why = of(fields).expect_err("it makes no sense");
+        assert!(why.starts_with(says), "{fields}: {why}");
+    }
+}
+
+#[test]
 fn settings_of_a_type_are_read_as_text_and_one_that_makes_no_sense_has_its_place() {
     let of = |entry: &str| {
         let text = format!("{{\"formation\": {{\"web\": {{{entry}}}}}}}");

@@ -54,7 +54,7 @@ pub use settings::{Origin, RESTORE, Setting, may_be_scaled};
 pub use snapshots::{InvalidSnapshotName, SavedApp, Snapshot, SnapshotName};
 pub use source_record::{ServiceRecord, SourceRecord};
 pub use stored_formation::{StoredEntry, StoredFormation};
-pub use stored_settings::{EffectiveSetting, StoredSettings, heeded};
+pub use stored_settings::{EffectiveSetting, OfSource, StoredSettings, heeded};
 pub use world::{World, inside_dokku, variable};
 
 /// The example of the README is a test.

@@ -25,6 +25,8 @@ pub enum Origin {
     Global,
     /// In the app.json of the app's source.
     AppJson,
+    /// In the Compose file of the app's source.
+    Compose,
     /// Nowhere: it is the default.
     Default,
 }
@@ -32,7 +34,7 @@ pub enum Origin {
 impl Origin {
     /// Whether it holds for one process type alone.
     pub fn is_of_a_type(self) -> bool {
-        matches!(self, Self::Type | Self::AppJson)
+        matches!(self, Self::Type | Self::AppJson | Self::Compose)
     }
 
     /// The word in JSON and on the terminal.
@@ -42,6 +44,7 @@ impl Origin {
             Self::App => "app",
             Self::Global => "global",
             Self::AppJson => "app.json",
+            Self::Compose => "compose",
             Self::Default => "default",
         }
     }

@@ -1,5 +1,5 @@
-//! The effective settings of a process type: a property wins over app.json, and among properties that of the type over the
-//! app's over that of all apps. The files of an app are read once for all its types.
+//! The effective settings of a process type: a property wins over app.json, and that over a Compose file; among properties that
+//! of the type over the app's over that of all apps. The files of an app are read once for all its types.
 //!
 //! For example, `config/ps/shop/web.stop-timeout-seconds` is for `web` of `shop`, `config/ps/shop/stop-timeout-seconds` for all
 //! its types, and `config/ps/--global/stop-timeout-seconds` for all apps.
@@ -31,6 +31,15 @@ pub struct EffectiveSetting {
     pub value: Option<String>,
     /// Where it was set.
     pub origin: Origin,
+}
+
+/// What the files of an app's source set for one type, as valid text.
+#[derive(Clone, Debug, Default)]
+pub struct OfSource {
+    /// What app.json says.
+    pub app_json: Vec<(&'static Setting, String)>,
+    /// What a Compose file says of the type's service.
+    pub compose: Vec<(&'static Setting, String)>,
 }
 
 /// One property with its value.
@@ -99,34 +108,36 @@ impl World {
 }
 
 impl StoredSettings {
-    /// Every setting of a type, with its origin; `of_file` has the settings of the type in app.json.
-    pub fn of_type(
-        &self,
-        process_type: &ProcessType,
-        of_file: &[(&'static Setting, String)],
-    ) -> Vec<EffectiveSetting> {
-        self.effective(Some(process_type.as_str()), of_file)
+    /// Every setting of a type, with its origin. Elements with names that a Compose file says are kept under those of any other
+    /// place, such as the volume of a database under a mount that a property adds.
+    pub fn of_type(&self, process_type: &ProcessType, of_source: &OfSource) -> Vec<EffectiveSetting> {
+        self.effective(Some(process_type.as_str()), of_source)
     }
 
     /// Every setting of a type for which nothing is set alone.
     pub fn of_any_type(&self) -> Vec<EffectiveSetting> {
-        self.effective(None, &[])
+        self.effective(None, &OfSource::default())
     }
 
-    fn effective(&self, name: Option<&str>, of_file: &[(&'static Setting, String)]) -> Vec<EffectiveSetting> {
+    fn effective(&self, name: Option<&str>, of_source: &OfSource) -> Vec<EffectiveSetting> {
         let effective = |setting: &'static Setting| {
             let own =
                 |process_type: Option<&str>| self.own.get(&(process_type.map(str::to_owned), setting.name));
-            let in_file =
-                || of_file.iter().find(|(other, _)| other.name == setting.name).map(|(_, text)| text);
+            let of = |file: &'_ [(&'static Setting, String)]| {
+                file.iter().find(|(other, _)| other.name == setting.name).map(|(_, text)| text.clone())
+            };
+            let under = of(&of_source.compose);
             let found = name
                 .and_then(|name| Some((own(Some(name))?, Origin::Type)))
                 .or_else(|| own(None).map(|text| (text, Origin::App)))
                 .or_else(|| self.global.get(setting.name).map(|text| (text, Origin::Global)))
-                .or_else(|| in_file().map(|text| (text, Origin::AppJson)));
-            let (value, origin) = match found {
-                Some((text, origin)) => (Some(text.clone()), origin),
-                None => (setting.default.map(str::to_owned), Origin::Default),
+                .map(|(text, origin)| (text.clone(), origin))
+                .or_else(|| Some((of(&of_source.app_json)?, Origin::AppJson)));
+            let (value, origin) = match (found, under) {
+                (Some((over, origin)), Some(under)) => (Some(setting.laid_over(&over, &under)), origin),
+                (Some((text, origin)), None) => (Some(text), origin),
+                (None, Some(text)) => (Some(text), Origin::Compose),
+                (None, None) => (setting.default.map(str::to_owned), Origin::Default),
             };
             EffectiveSetting { setting, value, origin }
         };
@@ -145,7 +156,7 @@ pub fn heeded(effective: &[EffectiveSetting]) -> TypeSettings {
     let mut settings = TypeSettings::default();
     for EffectiveSetting { setting, value, origin } in effective {
         let is_heeded = match origin {
-            Origin::Type | Origin::AppJson => true,
+            Origin::Type | Origin::AppJson | Origin::Compose => true,
             Origin::App | Origin::Global => !is_dokkus(setting),
             Origin::Default => false,
         };

@@ -19,7 +19,7 @@ pub struct Container {
     pub state: State,
     /// How its process ended, if it did.
     pub last_exit: Option<Exit>,
-    /// Its address in the first network that gave it one.
+    /// Its address in the network that it was made in, or else in the first one that gave it one.
     pub ip: Option<String>,
     /// Whether its process has ended and the engine will not start it again.
     pub is_over: bool,
@@ -52,7 +52,12 @@ impl From<ContainerSummary> for Container {
         let (state, last_exit) = condition::read(&word, summary.status.as_deref().unwrap_or_default());
         let name = summary.names.unwrap_or_default().into_iter().next().unwrap_or_default();
         let networks = summary.network_settings.and_then(|settings| settings.networks).unwrap_or_default();
-        let ip = networks.into_values().filter_map(|network| network.ip_address).find(|ip| !ip.is_empty());
+        let own = summary.host_config.and_then(|host| host.network_mode).unwrap_or_default();
+        // In the order of their names, so that it is the same one each time.
+        let mut networks: Vec<_> = networks.into_iter().collect();
+        networks.sort_by(|(one, _), (other, _)| (*one != own, one).cmp(&(*other != own, other)));
+        let addresses = networks.into_iter().filter_map(|(_, network)| network.ip_address);
+        let ip = addresses.into_iter().find(|ip| !ip.is_empty());
         Self {
             id: summary.id.unwrap_or_default(),
             name: name.trim_start_matches('/').to_owned(),

@@ -196,6 +196,12 @@ impl Engine {
         self.within("make an image", HEAVY, progress.try_for_each(|_| std::future::ready(Ok(())))).await
     }
 
+    /// How many CPUs it can give containers.
+    pub async fn cpus(&self) -> Result<u64, Fault> {
+        let info = self.within("describe the engine", SHORT, self.docker.info()).await?;
+        Ok(info.ncpu.and_then(|cpus| cpus.try_into().ok()).unwrap_or(u64::MAX))
+    }
+
     /// A file of a container, in a tar archive. Little more than `limit` bytes of it are read.
     pub async fn archive(&self, id: &str, path: &str, limit: usize) -> Result<Vec<u8>, Fault> {
         let options = DownloadFromContainerOptionsBuilder::new().path(path).build();

@@ -30,7 +30,8 @@ mod trust;
 
 pub use bollard::container::LogOutput;
 pub use bollard::models::{
-    ContainerCreateBody, HostConfig, ResourcesUlimits as Ulimit, RestartPolicy as EnginePolicy,
+    ContainerCreateBody, EndpointSettings as Endpoint, HostConfig, NetworkingConfig as Networking,
+    ResourcesUlimits as Ulimit, RestartPolicy as EnginePolicy,
 };
 
 pub use attached::{Input, Output};

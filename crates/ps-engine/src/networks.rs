@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use bollard::models::NetworkCreateRequest;
+use bollard::models::{EndpointSettings, NetworkConnectRequest, NetworkCreateRequest};
 
 use crate::deadline::SHORT;
 use crate::{Engine, Fault};
 
+/// The engine's status for what it does not do a second time.
+const FORBIDDEN: u16 = 403;
 /// For calls that change the host's own network.
 const HEAVY: Duration = Duration::from_secs(60);
 
@@ -28,6 +30,28 @@ impl Engine {
         match self.within("make a network", HEAVY, self.docker.create_network(request)).await {
             Err(fault) if fault.is_conflict() => Ok(()),
             result => result.map(drop),
+        }
+    }
+
+    /// Whether there is a network of this name.
+    pub async fn has_network(&self, name: &str) -> Result<bool, Fault> {
+        match self.within("describe a network", SHORT, self.docker.inspect_network(name, None)).await {
+            // The engine also takes the beginning of an id.
+            Ok(found) => Ok(found.name.as_deref() == Some(name)),
+            Err(fault) if fault.is_gone() => Ok(false),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// Has a container join a network, where others find it by these names too. One that is in it is success.
+    pub async fn join_network(&self, name: &str, id: &str, aliases: &[String]) -> Result<(), Fault> {
+        let endpoint = EndpointSettings { aliases: Some(aliases.to_vec()), ..EndpointSettings::default() };
+        let request = NetworkConnectRequest { container: id.to_owned(), endpoint_config: Some(endpoint) };
+        match self.within("join a network", HEAVY, self.docker.connect_network(name, request)).await {
+            Err(Fault::Refused { status: FORBIDDEN, message, .. }) if message.contains("already exists") => {
+                Ok(())
+            }
+            result => result,
         }
     }
 

@@ -7,7 +7,7 @@ use app_json::{AppJson, HealthCheck, Kind};
 use env_files::Environment as Variables;
 use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity};
 use procfile::Procfile;
-use ps_apps::{StoredFormation, World, heeded, state_file};
+use ps_apps::{OfSource, StoredFormation, World, heeded, state_file};
 use type_settings::{Checking, Disorder};
 
 use crate::error::Broken;
@@ -99,7 +99,8 @@ fn put_together(
     let tasks = if is_run_here(world, &source) { tasks::of(app_json, &processes)? } else { Vec::new() };
     for Task { process_type, command, settings } in tasks {
         let mut process = Process::new(process_type, Some(command));
-        process.settings = heeded(&stored.of_type(&process.process_type, &settings));
+        let of_source = OfSource { app_json: settings, ..OfSource::default() };
+        process.settings = heeded(&stored.of_type(&process.process_type, &of_source));
         process.is_task = true;
         processes.push(process);
     }

@@ -148,15 +148,15 @@ fn of_directory(source: &Source, app_json: &AppJson) -> Vec<String> {
     misnamed.chain(checks).chain(dangling).collect()
 }
 
-/// Settings that docker-local does not follow.
+/// Settings that are set and have no effect: in docker-local those that it does not follow, natively those that only an engine can do.
 fn of_settings(release: &Release) -> Vec<String> {
-    if release.source.is_native() {
-        return Vec::new();
-    }
+    let is_native = release.source.is_native();
+    let is_unheeded = |setting: &&Setting| match is_native {
+        true => setting.is_only_for_containers,
+        false => !setting.is_for_containers && !setting.name.starts_with("schedule"),
+    };
     let unheeded = |settings: &TypeSettings| -> Vec<&'static str> {
-        let all = Setting::all()
-            .iter()
-            .filter(|setting| !setting.is_for_containers && !setting.name.starts_with("schedule"));
+        let all = Setting::all().iter().filter(is_unheeded);
         all.filter(|setting| setting.text(settings).is_some()).map(|setting| setting.name).collect()
     };
     let of_all = unheeded(&release.others);
@@ -165,7 +165,12 @@ fn of_settings(release: &Release) -> Vec<String> {
         own.map(|name| format!("{}.{name}", process.process_type)).collect::<Vec<_>>()
     });
     let of_all = of_all.iter().map(|name| (*name).to_owned());
-    of_all.chain(of_types).map(|name| format!("{name} is not heeded in docker-local")).collect()
+    let why = if is_native {
+        "has no effect natively: only a container can have it"
+    } else {
+        "is not heeded in docker-local"
+    };
+    of_all.chain(of_types).map(|name| format!("{name} {why}")).collect()
 }
 
 /// Properties that were set by a person or by Dokku, and have no effect here.

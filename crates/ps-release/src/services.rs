@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use app_json::AppJson;
 use formation::ProcessType;
-use ps_apps::ServiceRecord;
+use ps_apps::{OfSource, ServiceRecord};
 use ps_rollout::Strategy;
 use serde_json::Value;
 use type_settings::Setting;
@@ -31,20 +31,46 @@ pub(crate) fn complete(process: &mut Process, service: &ServiceRecord) {
         process.strategy.or_else(|| strategy(&service.container["HostConfig"], &service.container));
 }
 
-/// What app.json sets for a type, and what of the rest its service sets.
+/// What app.json sets for a type, and what its service sets.
 pub(crate) fn settings(
     app_json: &AppJson,
     service: Option<&ServiceRecord>,
     process_type: &ProcessType,
-) -> Vec<(&'static Setting, String)> {
-    let mut settings = app_json.settings(process_type.as_str()).unwrap_or_default().to_vec();
-    for (name, value) in service.iter().flat_map(|service| &service.settings) {
-        let Some(setting) = Setting::named(name) else { continue };
-        if !settings.iter().any(|(other, _)| other.name == setting.name) {
-            settings.push((setting, value.clone()));
-        }
-    }
-    settings
+) -> OfSource {
+    let app_json = app_json.settings(process_type.as_str()).unwrap_or_default().to_vec();
+    let named = |(name, value): (&String, &String)| Some((Setting::named(name)?, value.clone()));
+    let own = service.iter().flat_map(|service| service.settings.iter().filter_map(named));
+    let of_container = service.iter().flat_map(|service| of_container(&service.container));
+    OfSource { app_json, compose: own.chain(of_container).collect() }
+}
+
+/// What is recorded of a service in the engine's words, and can be set for a process type.
+fn of_container(container: &Value) -> Vec<(&'static Setting, String)> {
+    let host = &container["HostConfig"];
+    let texts = |list: &Value| -> Vec<String> {
+        list.as_array().into_iter().flatten().filter_map(|text| Some(text.as_str()?.to_owned())).collect()
+    };
+    let limits = host["Ulimits"].as_array().into_iter().flatten();
+    let limits = limits.map(|limit| {
+        format!("{}={}:{}", limit["Name"].as_str().unwrap_or_default(), limit["Soft"], limit["Hard"])
+    });
+    let labels = container["Labels"].as_object().into_iter().flatten();
+    let labels = labels.map(|(name, value)| format!("{name}={}", value.as_str().unwrap_or_default()));
+    let lists = [
+        ("extra-hosts", texts(&host["ExtraHosts"])),
+        ("labels", labels.collect()),
+        ("mounts", texts(&host["Binds"])),
+        ("ulimits", limits.collect()),
+        ("init", host["Init"].as_bool().map(|is_on| is_on.to_string()).into_iter().collect()),
+    ];
+    let set = |(name, elements): (&str, Vec<String>)| {
+        let setting = Setting::named(name).expect("it is in the table");
+        // What cannot be said as a setting stays what the file says.
+        let elements = elements.into_iter().map(|element| type_settings::listed(&[element]));
+        let text = elements.filter(|element| setting.accepts(element)).collect::<Vec<_>>().join(",");
+        setting.accepts(&text).then_some((setting, text))
+    };
+    lists.into_iter().filter_map(set).collect()
 }
 
 /// Two instances that write to the same volume could destroy it, and two cannot be published at the same port of the host.
@@ -100,6 +126,30 @@ mod tests {
         assert_eq!(of(json!({"Volumes": {"/data": {}}, "HostConfig": {}})), Some(Strategy::StopFirst));
         assert_eq!(of(json!({"HostConfig": {"Binds": ["/etc/x:/x:ro,z"]}})), None);
         assert_eq!(of(json!({"HostConfig": {"PortBindings": {"80/tcp": []}}})), Some(Strategy::OneByOne));
+    }
+
+    #[test]
+    fn what_a_service_says_in_the_engines_words_is_set_for_its_type() {
+        let container = json!({
+            "Labels": {"team": "a,b", "com.dokku.x": "1"},
+            "HostConfig": {
+                "Init": true, "Binds": ["db:/data", "/etc/x:/x:ro,z"], "ExtraHosts": ["a:10.0.0.1"],
+                "Ulimits": [{"Name": "nofile", "Soft": 5, "Hard": 9}, {"Name": "core", "Soft": -1, "Hard": -1}],
+            },
+        });
+        let set: Vec<String> = of_container(&container)
+            .into_iter()
+            .map(|(setting, text)| format!("{} {text}", setting.name))
+            .collect();
+        let meant = [
+            "extra-hosts a:10.0.0.1",
+            r"labels team=a\,b",
+            r"mounts db:/data,/etc/x:/x:ro\,z",
+            "ulimits nofile=5:9,core=-1:-1",
+            "init true",
+        ];
+        assert_eq!(set, meant);
+        assert!(of_container(&Value::Null).is_empty());
     }
 
     #[test]

@@ -137,7 +137,8 @@ fn ip(inspected: &Value) -> Option<IpAddr> {
         return Some(Ipv4Addr::LOCALHOST.into());
     }
     let networks = inspected["NetworkSettings"]["Networks"].as_object()?;
-    networks.values().find_map(|network| network["IPAddress"].as_str()?.parse().ok())
+    let own = inspected["HostConfig"]["NetworkMode"].as_str().and_then(|own| networks.get(own));
+    own.into_iter().chain(networks.values()).find_map(|network| network["IPAddress"].as_str()?.parse().ok())
 }
 
 /// Whether a port is listened on within this time.

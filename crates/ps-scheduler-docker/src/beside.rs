@@ -9,9 +9,11 @@ use formation::{ProcessType, Slot};
 use ps_engine::ContainerCreateBody;
 use ps_rollout::{Lane, Run};
 use ps_scheduler::Release;
+use type_settings::Label;
 
 use crate::blueprint;
 use crate::label::{self, Identity};
+use crate::network::{self, Joined};
 
 /// What such a container has, beside what its type has.
 pub(crate) struct Beside<'a> {
@@ -55,9 +57,17 @@ fn environment(of_type: Vec<String>, beside: &Beside<'_>) -> Vec<String> {
     all
 }
 
+/// The networks of its type, in which nobody finds it as an instance.
+pub(crate) fn networks(root: &Path, release: &Release, process_type: &ProcessType) -> Vec<Joined> {
+    let slot = Slot::new(process_type.clone(), 1);
+    network::of_slot(root, release, &slot).into_iter().map(Joined::unnamed).collect()
+}
+
 fn labels(of_instance: HashMap<String, String>, beside: &Beside<'_>) -> HashMap<String, String> {
     let mut labels = of_instance;
-    for of_runs in [label::RUN, label::RELEASE, label::LANE] {
+    // What is set for the type's instances would lead a proxy to it.
+    labels.retain(|name, _| Label::is_ours(name));
+    for of_runs in [label::RUN, label::RELEASE, label::LANE, label::SET] {
         labels.remove(of_runs);
     }
     let mut set = |name: &str, value: String| drop(labels.insert(name.to_owned(), value));

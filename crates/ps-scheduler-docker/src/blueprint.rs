@@ -4,15 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use formation::{RestartPolicy, Slot};
-use ps_engine::{ContainerCreateBody, HostConfig, Ulimit};
+use ps_engine::{ContainerCreateBody, HostConfig};
 use ps_scheduler::Release;
-use type_settings::{Limit, TypeSettings, Whole};
 
 use crate::label::{self, Identity};
+use crate::{engine_option, set_for_type};
 
 const WEB: &str = "web";
-/// What the engine takes for a thousandth of a CPU.
-const NANOS: i64 = 1_000_000;
 const WEB_PORT: u16 = 5000;
 
 /// The port an instance is told to listen on: 5000 for `web`, each in its own network; none for other types.
@@ -34,24 +32,14 @@ pub(crate) fn container(
     let own_grace = settings.stop_timeout_seconds.map(|seconds| Duration::from_secs(seconds.unsigned()));
     let mut labels = label::labels(root, &release.app, identity);
     labels.extend(own_grace.map(|grace| (label::GRACE.to_owned(), grace.as_secs().to_string())));
-    let memory = settings.memory_max.map(|most| i64::try_from(most.bytes()).unwrap_or(i64::MAX));
+    labels.extend(set_for_type::labels(settings));
+    // Compose runs no init unless the file asks for one: some images bring their own, which must be the first process.
+    let usual_init = release.source.service(&slot.process_type).is_none();
     let host_config = HostConfig {
-        init: Some(true),
-        oom_score_adj: settings.oom_score_adj.map(Whole::get),
-        memory,
-        // Both together, as natively: without it the engine would give as much swap beside the memory.
-        memory_swap: memory,
-        nano_cpus: settings.cpu_max.map(|most| i64::from(most.thousandths()) * NANOS),
-        pids_limit: settings.pids_max.map(Whole::get),
-        security_opt: settings
-            .no_new_privileges
-            .filter(|switch| switch.is_on())
-            .map(|_| vec!["no-new-privileges".to_owned()]),
-        ulimits: ulimits(settings),
         restart_policy: Some(ps_engine::restart_policy(RestartPolicy::No)),
-        ..HostConfig::default()
+        ..set_for_type::host_config(settings, usual_init)
     };
-    ContainerCreateBody {
+    let body = ContainerCreateBody {
         image: Some(image.to_owned()),
         cmd: command.map(|command| words(release, slot, command)),
         env: Some(environment(release, slot)),
@@ -60,18 +48,11 @@ pub(crate) fn container(
         stop_timeout: Some(i64::from(ps_engine::seconds(own_grace.unwrap_or(release.stop_timeout)))),
         host_config: Some(host_config),
         ..ContainerCreateBody::default()
-    }
-}
-
-/// Soft and hard limits, as the engine has them: -1 is none.
-fn ulimits(settings: &TypeSettings) -> Option<Vec<Ulimit>> {
-    let limits = [("core", settings.limit_core), ("nofile", settings.limit_nofile)];
-    let ulimit = |(name, limit): (&str, Option<Limit>)| {
-        let most = limit?.get().map_or(-1, |number| i64::try_from(number).unwrap_or(i64::MAX));
-        Some(Ulimit { name: Some(name.to_owned()), soft: Some(most), hard: Some(most) })
     };
-    let set: Vec<Ulimit> = limits.into_iter().filter_map(ulimit).collect();
-    (!set.is_empty()).then_some(set)
+    match &settings.engine_options {
+        Some(options) => engine_option::add(options, body),
+        None => body,
+    }
 }
 
 /// Why `slot` cannot be given its variables; `None` if it can. Some shells drop a variable whose name they could not have set,
@@ -125,8 +106,10 @@ fn environment(release: &Release, slot: &Slot) -> Vec<String> {
 mod tests {
     use std::time::Duration;
 
+    use ps_engine::Ulimit;
     use ps_rollout::{Lane, Run};
     use ps_scheduler::{Gate, Process, Source};
+    use type_settings::TypeSettings;
 
     use super::*;
 
@@ -210,6 +193,12 @@ mod tests {
             ("cpu-max", "1.5"),
             ("pids-max", "99"),
             ("no-new-privileges", "yes"),
+            ("ulimits", "nofile=unlimited,nproc=5:9"),
+            ("mounts", "/srv/a:/a:ro,data:/data"),
+            ("extra-hosts", "db=10.0.0.7"),
+            ("labels", "team=shop"),
+            ("init", "no"),
+            ("engine-options", "shm-size=1m"),
         ] {
             let setting = type_settings::Setting::named(name).expect("a setting");
             assert!(setting.is_for_containers && setting.take(value, &mut release.processes[0].settings));
@@ -219,7 +208,19 @@ mod tests {
         let (web, worker) = (of("web.1"), of("worker.1"));
         let host = |body: &ContainerCreateBody| body.host_config.clone().expect("it has one");
         let limit = |name: &str, most| Ulimit { name: Some(name.into()), soft: Some(most), hard: Some(most) };
-        assert_eq!(host(&web).ulimits, Some(vec![limit("core", 0), limit("nofile", -1)]));
+        let nproc = Ulimit { name: Some("nproc".into()), soft: Some(5), hard: Some(9) };
+        assert_eq!(host(&web).ulimits, Some(vec![limit("core", 0), limit("nofile", -1), nproc]));
+        assert_eq!(host(&web).binds, Some(vec!["/srv/a:/a:ro".to_owned(), "data:/data".to_owned()]));
+        assert_eq!(host(&web).extra_hosts, Some(vec!["db:10.0.0.7".to_owned()]));
+        assert_eq!((host(&web).init, host(&worker).init), (Some(false), Some(true)));
+        assert_eq!(host(&web).shm_size, Some(1 << 20));
+        let set = web.labels.clone().expect("labels");
+        assert_eq!(set.get("team").map(String::as_str), Some("shop"));
+        let names = set.get(label::SET).expect("what was set").split(' ').collect::<Vec<_>>();
+        assert!(
+            ["memory-max", "label:team", "option:shm-size"].iter().all(|name| names.contains(name)),
+            "{names:?}"
+        );
         let most = (host(&web).memory, host(&web).nano_cpus, host(&web).pids_limit);
         assert_eq!(most, (Some(64 << 20), Some(1_500_000_000), Some(99)));
         assert_eq!(host(&web).security_opt, Some(vec!["no-new-privileges".to_owned()]));

@@ -20,6 +20,7 @@ use crate::end_in_words;
 use crate::entrypoint;
 use crate::found::Found;
 use crate::label::{self, Identity};
+use crate::network::{self, Joined};
 use crate::reproduce;
 use crate::rollout_file::Terms;
 use crate::service;
@@ -148,16 +149,24 @@ impl<'a> Containers<'a> {
     }
 
     async fn create(&self, run: &Run, revision: Revision, lane: Lane) -> Result<String, Refusal> {
-        let body = match revision {
+        let (mut body, networks) = match revision {
             Revision::New => self.described(run, lane).await?,
             Revision::Old => self.described_again(run, lane).await?,
         };
+        network::made_in(&networks, &mut body);
         let name = label::upcoming_name(self.app.name, run);
-        let created = self.app.engine.create(&name, body).await.map_err(|fault| self.not_created(run, fault));
-        created.inspect(|id| drop(self.ids.borrow_mut().insert(run.clone(), id.clone())))
+        let created = self.app.engine.create(&name, body).await;
+        let id = created.map_err(|fault| self.not_created(run, fault))?;
+        if let Err((what, fault)) = network::join(self.app.engine, &id, &networks).await {
+            // One that lacks a network must not be taken for one that can be started.
+            let _ = self.app.engine.remove(&id).await;
+            return Err(Refusal::of(&what, fault));
+        }
+        self.ids.borrow_mut().insert(run.clone(), id.clone());
+        Ok(id)
     }
 
-    async fn described(&self, run: &Run, lane: Lane) -> Result<ContainerCreateBody, Refusal> {
+    async fn described(&self, run: &Run, lane: Lane) -> Result<(ContainerCreateBody, Vec<Joined>), Refusal> {
         let fresh = self.fresh.ok_or_else(|| {
             Refusal("is not started while an interrupted rollout is finished or put back".to_owned(), None)
         })?;
@@ -165,19 +174,26 @@ impl<'a> Containers<'a> {
         let image = fresh.release.source.image(&run.slot.process_type).unwrap_or_default();
         let root = self.app.world.root();
         let body = blueprint::container(root, fresh.release, image, &identity);
-        let body = service::laid_under(root, fresh.release, &identity, body)
+        let body = service::laid_under(fresh.release, &identity, body)
             .map_err(|reason| Refusal(format!("cannot be created: {reason}"), None))?;
+        let networks = network::of_slot(root, fresh.release, &run.slot);
         let process = fresh.release.process(&run.slot.process_type);
-        let Some(command) = process.and_then(|process| process.command.as_deref()) else { return Ok(body) };
+        let Some(command) = process.and_then(|process| process.command.as_deref()) else {
+            return Ok((body, networks));
+        };
         match self.app.engine.image(image).await {
-            Ok(image) => Ok(entrypoint::behind(body, command, &image)),
+            Ok(image) => Ok((entrypoint::behind(body, command, &image), networks)),
             // Whoever creates the container says what is wrong.
-            Err(_) => Ok(body),
+            Err(_) => Ok((body, networks)),
         }
     }
 
     /// A description for another container like the recorded one of the slot.
-    async fn described_again(&self, run: &Run, lane: Lane) -> Result<ContainerCreateBody, Refusal> {
+    async fn described_again(
+        &self,
+        run: &Run,
+        lane: Lane,
+    ) -> Result<(ContainerCreateBody, Vec<Joined>), Refusal> {
         let recorded = self.records.borrow().slots.get(&run.slot).and_then(|record| record.id.clone());
         let gone = || Refusal("cannot be started again: its container is gone".to_owned(), None);
         let inspected = self.app.engine.inspect(&recorded.ok_or_else(gone)?).await;

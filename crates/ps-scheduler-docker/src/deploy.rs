@@ -16,7 +16,7 @@ use crate::containers::{Containers, Fresh};
 use crate::docker_local::DockerLocal;
 use crate::recover::{self, Recovered};
 use crate::rollout_file::{Hold, RolloutFile, Terms, UnderWay};
-use crate::{blueprint, found, task};
+use crate::{found, judge, task};
 
 /// How much longer a busy engine may take for each container to create and start; a type's deadline is extended by that.
 const FOR_EACH: Duration = Duration::from_secs(5);
@@ -38,9 +38,9 @@ pub(crate) fn deploy(
             what: "run a directory: build an image of it and deploy that with --image",
         });
     }
-    let fresh = plan.slots(Change::Start).chain(plan.slots(Change::Replace));
-    if let Some(reason) = fresh.into_iter().find_map(|slot| blueprint::refusal(&plan.release, slot)) {
-        return Err(Error::Backend { context: format!("deploy {name}"), reason });
+    // Whoever deploys has it judged before that is written down.
+    if !plan.is_deploy {
+        judge::judge(docker, plan)?;
     }
     if !app::records(docker.world(), name)?.have_a_place() {
         return Err(Error::Backend {

@@ -47,6 +47,11 @@ pub(crate) const DEADLINE: &str = "com.dokku.active-deadline-seconds";
 pub(crate) const WAITS: &str = "com.formation.waits";
 /// The port that an instance listens on, where it is not the one that its type usually has.
 pub(crate) const PORT: &str = "com.formation.port";
+/// Which settings were set for its type when it was made, with blanks between them.
+pub(crate) const SET: &str = "com.formation.set";
+/// Before the name of a label in [`SET`], and before that of an option of the engine.
+pub(crate) const LABEL_SET: &str = "label:";
+pub(crate) const OPTION_SET: &str = "option:";
 /// On what was made for an app and is no container.
 const BUILT: &str = "com.formation.built";
 

@@ -16,6 +16,7 @@ mod context;
 mod deploy;
 mod docker_local;
 mod end_in_words;
+mod engine_option;
 mod entrypoint;
 mod failed;
 mod follow;
@@ -23,6 +24,7 @@ mod found;
 mod image_file;
 mod inspect;
 mod interruptible;
+mod judge;
 mod label;
 mod left_over;
 mod lines;
@@ -39,6 +41,7 @@ mod reproduce;
 mod retire;
 mod rollout_file;
 mod service;
+mod set_for_type;
 mod stand_in;
 mod status;
 mod steps;
@@ -85,6 +88,10 @@ impl Scheduler for DockerLocal {
 
     fn deploy(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<DeployOutcome, Error> {
         deploy::deploy(self, plan, requester)
+    }
+
+    fn judge(&self, plan: &Plan) -> Result<(), Error> {
+        judge::judge(self, plan)
     }
 
     fn tend(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {

@@ -1,15 +1,75 @@
-//! The network of an app whose process types are the services of a Compose file: there each finds the others by their names.
+//! The networks that containers are in: that of an app whose process types are the services of a Compose file, where each finds
+//! the others by their names, and those that are set for a type.
 
 use std::path::Path;
 
-use formation::AppName;
-use ps_engine::Fault;
+use formation::{AppName, Slot};
+use ps_engine::{ContainerCreateBody, Endpoint, Engine, Fault, Networking};
 use ps_scheduler::{Error, Release, Source};
 
 use crate::app::App;
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 use crate::label;
+
+/// The engine's usual network, in which nobody is found by a name.
+pub(crate) const USUAL: &str = "bridge";
+
+/// A network that a container is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Joined {
+    pub(crate) network: String,
+    /// The names by which others find it there.
+    pub(crate) aliases: Vec<String>,
+}
+
+impl Joined {
+    /// The same network for a container that nobody is to find.
+    pub(crate) fn unnamed(self) -> Self {
+        Self { aliases: Vec::new(), ..self }
+    }
+}
+
+/// The networks that the container of a slot is in; none where it is only in the engine's usual one. A container is made in the first
+/// one, which is the app's own if it has one, and joins the others.
+pub(crate) fn of_slot(root: &Path, release: &Release, slot: &Slot) -> Vec<Joined> {
+    let (app, process_type) = (&release.app, &slot.process_type);
+    // By the name of its service it is found by the others.
+    let own = release.source.service(process_type).map(|_| Joined {
+        network: name(root, app),
+        aliases: vec![process_type.to_string(), format!("{app}.{slot}")],
+    });
+    // Other apps may be in these, so that the name of a type alone could mean one of theirs.
+    let set = release.settings(process_type).networks.iter().flat_map(|networks| networks.iter());
+    let set = set.map(|network| Joined {
+        network: network.to_owned(),
+        aliases: match network {
+            USUAL => Vec::new(),
+            _ => vec![format!("{app}.{process_type}"), format!("{app}.{slot}")],
+        },
+    });
+    own.into_iter().chain(set).collect()
+}
+
+/// Has a container be made in the first of these networks.
+pub(crate) fn made_in(joined: &[Joined], body: &mut ContainerCreateBody) {
+    let Some(Joined { network, aliases }) = joined.first() else { return };
+    if let Some(host) = &mut body.host_config {
+        host.network_mode = Some(network.clone());
+    }
+    let endpoint = Endpoint { aliases: Some(aliases.clone()), ..Endpoint::default() };
+    body.networking_config =
+        Some(Networking { endpoints_config: Some([(network.clone(), endpoint)].into()) });
+}
+
+/// Has a container that was made join all but the first of these networks.
+pub(crate) async fn join(engine: &Engine, id: &str, joined: &[Joined]) -> Result<(), (String, Fault)> {
+    for Joined { network, aliases } in joined.iter().skip(1) {
+        let in_it = engine.join_network(network, id, aliases).await;
+        in_it.map_err(|fault| (format!("cannot join the network {network}"), fault))?;
+    }
+    Ok(())
+}
 
 /// Its name: two worlds on one engine do not share it.
 pub(crate) fn name(root: &Path, app: &AppName) -> String {

@@ -12,6 +12,7 @@ use crate::beside::{self, Beside};
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 use crate::label;
+use crate::network;
 use crate::talk::{Over, Talk};
 
 /// The kind of a container, in Dokku's word, for one that somebody asked for.
@@ -39,11 +40,16 @@ pub(crate) fn run(docker: &DockerLocal, order: &OneOff<'_>) -> Result<Ended, Err
     let engine = docker.engine()?;
     let app = &order.release.app;
     let name = format!("{app}.{}", order.name);
-    let body = description(docker, image, order);
+    let mut body = description(docker, image, order);
+    let networks = beside::networks(docker.world().root(), order.release, &order.process_type);
+    network::made_in(&networks, &mut body);
     engine.run(async {
         let id = engine.create(&name, body).await;
         let id = id.map_err(|fault| failed(fault, format!("create {name}")))?;
-        let ended = once(engine, &id, order).await;
+        let ended = match network::join(engine, &id, &networks).await {
+            Ok(()) => once(engine, &id, order).await,
+            Err((_, fault)) => Err(fault),
+        };
         if ended.is_err() {
             // Whatever became of it, nobody waits for it any more.
             let _ = engine.remove(&id).await;

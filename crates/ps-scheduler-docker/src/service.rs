@@ -1,7 +1,5 @@
 //! What a Compose file says of the containers of a service. It lies under what the release says, which comes over it.
 
-use std::path::Path;
-
 use formation::Slot;
 use ps_engine::{Container, ContainerCreateBody};
 use ps_rollout::Lane;
@@ -10,12 +8,9 @@ use serde_json::{Value, json};
 
 use crate::blueprint;
 use crate::label::{self, Identity};
-use crate::network;
 
-/// The same container with what the file says of its service, in the network of the app's services; unchanged for a type that is no
-/// service.
+/// The same container with what the file says of its service; unchanged for a type that is no service.
 pub(crate) fn laid_under(
-    root: &Path,
     release: &Release,
     identity: &Identity,
     ours: ContainerCreateBody,
@@ -27,18 +22,11 @@ pub(crate) fn laid_under(
     let mut body = service.container.clone();
     let mut over = serde_json::to_value(ours).map_err(no_sense)?;
     over["Env"] = json!(environment(&body["Env"], &over["Env"], service.port));
-    // Compose runs no init unless the file asks for one: some images bring their own, which must be the first process.
-    over["HostConfig"]["Init"] = json!(body["HostConfig"]["Init"].as_bool().unwrap_or(false));
     if identity.lane == Lane::Second {
         // The slot's own lane has the ports of the host.
         body["HostConfig"]["PortBindings"] = Value::Null;
     }
     lay(&mut body, over);
-    let network = network::name(root, &release.app);
-    // By the name of its service it is found by the others.
-    let aliases = json!([slot.process_type.as_str(), format!("{}.{slot}", release.app)]);
-    body["HostConfig"]["NetworkMode"] = json!(network);
-    body["NetworkingConfig"] = json!({ "EndpointsConfig": { network: { "Aliases": aliases } } });
     if let Some(port) = service.port {
         body["Labels"][label::PORT] = json!(port.to_string());
     }

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::beside::{self, Beside};
 use crate::docker_local::DockerLocal;
 use crate::lines::{Lines, Writer};
-use crate::{blueprint, entrypoint, label, one_off};
+use crate::{blueprint, entrypoint, label, network, one_off};
 
 /// The pause between two looks whether the verb was cancelled, or the time of the task is over.
 const LOOK: Duration = Duration::from_millis(50);
@@ -51,9 +51,14 @@ pub(crate) fn run(
     let name = format!("{}.{process_type}.{number}", release.app);
     let mut last = VecDeque::new();
     let over = app.engine.run(async {
-        let body = app.described(release, image, task).await;
+        let mut body = app.described(release, image, task).await;
+        let networks = beside::networks(app.world.root(), release, process_type);
+        network::made_in(&networks, &mut body);
         let id = app.engine.create(&name, body).await?;
-        let over = app.attend(&id, (release, task), requester, &mut last).await;
+        let over = match network::join(app.engine, &id, &networks).await {
+            Ok(()) => app.attend(&id, (release, task), requester, &mut last).await,
+            Err((_, fault)) => Err(fault),
+        };
         match over {
             Ok(Over::Ended(_)) => (),
             Ok(Over::TooLate | Over::Cancelled) => {

@@ -4,7 +4,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use formation::ProcessType;
-use ps_apps::Origin;
+use ps_apps::{OfSource, Origin};
 use ps_supervisor::{Confinement, Lacking, ProcessSpec, Spec};
 use rustix::process::{getegid, geteuid};
 
@@ -80,13 +80,16 @@ fn place(service: &Service, process_type: &ProcessType, setting: &str) -> String
     let app = &service.app;
     let stored = service.world.stored_settings(app).ok();
     let found = stored.and_then(|stored| {
-        stored.of_type(process_type, &[]).into_iter().find(|found| found.setting.name == setting)
+        stored
+            .of_type(process_type, &OfSource::default())
+            .into_iter()
+            .find(|found| found.setting.name == setting)
     });
     match found.map(|found| found.origin) {
         Some(Origin::Type) => format!("ps-set {app} {process_type}.{setting}"),
         Some(Origin::App) => format!("ps-set {app} {setting}"),
         Some(Origin::Global) => format!("ps-set --global {setting}"),
-        Some(Origin::AppJson | Origin::Default) | None => {
+        Some(Origin::AppJson | Origin::Compose | Origin::Default) | None => {
             format!("app.json: formation.{process_type}.{}", setting.replace('-', "_"))
         }
     }

@@ -7,7 +7,7 @@ use ps_apps::{AppLock, Error, InvalidValue, PsProperty, SchedulerName, Scope, Wo
 use ps_cli::exit::{Outcome, Refusal};
 use ps_cli::say;
 
-use type_settings::Disorder;
+use type_settings::{Disorder, Setting};
 
 use crate::args::Args;
 use crate::{Target, of_types};
@@ -125,14 +125,18 @@ fn write(world: &World, target: &Target, property: &PsProperty, args: &Args) -> 
     hint(world, scope, name, args)
 }
 
-/// A command for an image, set for an app that runs natively, waits for an image.
+/// What only a container can have, set for an app that runs natively, waits for an image.
 fn hint(world: &World, scope: Scope<'_>, name: &str, args: &Args) -> Result<()> {
     let Scope::App(app) = scope else { return Ok(()) };
-    let is_meant = name == "dockerfile-start-cmd" && !args.value.is_empty() && !world.inside_dokku();
+    let setting = Setting::named(name.rsplit('.').next().unwrap_or(name));
+    let instead = match name {
+        "dockerfile-start-cmd" => "it is for images, start-cmd is for all",
+        _ if setting.is_some_and(|setting| setting.is_only_for_containers) => "only a container can have it",
+        _ => return Ok(()),
+    };
+    let is_meant = !args.value.is_empty() && !world.inside_dokku();
     if is_meant && ps_dokku::is_deployed(world, app)? && world.scheduler_name(app)? == SchedulerName::Native {
-        say::warning(&format!(
-            "{name} has no effect while {app} runs natively: it is for images, start-cmd is for all"
-        ));
+        say::warning(&format!("{name} has no effect while {app} runs natively: {instead}"));
     }
     Ok(())
 }

@@ -12,8 +12,10 @@ pub use order::{Disorder, Order};
 pub use settings::TypeSettings;
 pub use table::{LONGEST_VALUE, Setting};
 pub use value::{
-    Account, After, Age, Awaited, Checking, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap,
-    Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
+    Account, After, Age, Awaited, Checking, CommandLine, Cpus, EngineOption, EngineOptions, Exits, ExtraHost,
+    ExtraHosts, IoPriority, Label, Labels, Limit, Missed, Mount, Mounts, NamedLimit, Networks, Overlap,
+    Paths, Patterns, Ready, Size, Span, StartLimit, StopTree, Switch, Ulimits, Umask, WhenFull, Whole,
+    listed,
 };
 
 /// The example of the README is a test.

@@ -1,9 +1,9 @@
-//! What the settings say about restarts: delays, and limits that could never be reached.
+//! What the settings say about restarts: delays, limits that could never be reached, and other contradictions.
 
 use std::time::Duration;
 
 use crate::settings::TypeSettings;
-use crate::value::Span;
+use crate::value::{Span, Ulimits};
 
 const FIRST_DELAY: Span = Span::millis(100);
 const LONGEST_DELAY: Span = Span::millis(60_000);
@@ -33,6 +33,9 @@ impl TypeSettings {
         if first > longest {
             return Some(format!("restart-delay {first} is longer than restart-delay-max {longest}"));
         }
+        if let Some(contradiction) = self.two_limits() {
+            return Some(contradiction);
+        }
         let limit = self.start_limit?;
         // Each delay may be a tenth longer at random.
         let takes = (1..=limit.starts()).map(|deaths| self.delay_after(deaths)).sum::<Duration>() * 11 / 10;
@@ -44,6 +47,21 @@ impl TypeSettings {
                 limit.starts(),
                 limit.starts()
             )
+        })
+    }
+
+    /// A limit that has a setting of its own and is another one in `ulimits`.
+    fn two_limits(&self) -> Option<String> {
+        let own = |name: &str| match name {
+            "core" => self.limit_core,
+            "nofile" => self.limit_nofile,
+            _ => None,
+        };
+        self.ulimits.iter().flat_map(Ulimits::iter).find_map(|limit| {
+            let own = own(&limit.name)?;
+            let most = own.get().map_or(-1, |most| i64::try_from(most).unwrap_or(i64::MAX));
+            ((limit.soft, limit.hard) != (most, most))
+                .then(|| format!("limit-{} is {own}, and ulimits says {limit}: leave one out", limit.name))
         })
     }
 }
@@ -74,6 +92,15 @@ mod tests {
         }
         let own = settings(&[("restart-delay", "2s"), ("restart-delay-max", "5s")]);
         assert_eq!([1, 2, 3, 9].map(|deaths| own.delay_after(deaths).as_secs()), [2, 4, 5, 5]);
+    }
+
+    #[test]
+    fn a_limit_that_is_set_in_two_ways_must_be_the_same_in_both() {
+        let both =
+            |own: &str| settings(&[("limit-nofile", own), ("ulimits", "nofile=1024,core=0")]).contradiction();
+        assert_eq!(both("1024"), None);
+        let said = both("9").expect("two limits");
+        assert_eq!(said, "limit-nofile is 9, and ulimits says nofile=1024: leave one out");
     }
 
     #[test]

@@ -4,8 +4,9 @@ use formation::{RestartPolicy, SignalName};
 use timetable::{Schedule, ZoneName};
 
 use crate::value::{
-    Account, After, Age, Checking, CommandLine, Cpus, Exits, IoPriority, Limit, Missed, Overlap, Paths,
-    Patterns, Ready, Size, Span, StartLimit, StopTree, Switch, Umask, WhenFull, Whole,
+    Account, After, Age, Checking, CommandLine, Cpus, EngineOptions, Exits, ExtraHosts, IoPriority, Labels,
+    Limit, Missed, Mounts, Networks, Overlap, Paths, Patterns, Ready, Size, Span, StartLimit, StopTree,
+    Switch, Ulimits, Umask, WhenFull, Whole,
 };
 
 /// The settings of one process type; `None`: not set.
@@ -17,10 +18,18 @@ pub struct TypeSettings {
     pub checks: Option<Checking>,
     /// How many CPUs all of its processes have together.
     pub cpu_max: Option<Cpus>,
+    /// What its engine does for it beside all this.
+    pub engine_options: Option<EngineOptions>,
+    /// Names that it knows beside those of name servers.
+    pub extra_hosts: Option<ExtraHosts>,
     /// The group that it runs as.
     pub group: Option<Account>,
+    /// Whether its container has an init of the engine's as first process.
+    pub init: Option<Switch>,
     /// How its input and output are served beside those of others.
     pub io_priority: Option<IoPriority>,
+    /// Labels of its container.
+    pub labels: Option<Labels>,
     /// How large a core dump may become, in bytes.
     pub limit_core: Option<Limit>,
     /// How many files it may have open.
@@ -37,6 +46,10 @@ pub struct TypeSettings {
     pub memory_max: Option<Size>,
     /// How much memory they may use before another instance takes its place.
     pub memory_restart: Option<Size>,
+    /// What its container has in its file system that outlives it.
+    pub mounts: Option<Mounts>,
+    /// The engine's networks that its container is in.
+    pub networks: Option<Networks>,
     /// Its nice value.
     pub nice: Option<Whole<-20, 19>>,
     /// Whether no program that it runs gets more rights than it has.
@@ -87,6 +100,8 @@ pub struct TypeSettings {
     pub stop_tree: Option<StopTree>,
     /// The grace period, from the stop signal to SIGKILL.
     pub stop_timeout_seconds: Option<Whole<0, 86_400>>,
+    /// What its processes may have of this and that.
+    pub ulimits: Option<Ulimits>,
     /// Permissions that new files do not get.
     pub umask: Option<Umask>,
     /// The user that it runs as.

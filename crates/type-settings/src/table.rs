@@ -4,6 +4,7 @@
 use timetable::Schedule;
 
 use crate::settings::TypeSettings;
+use crate::value::{EngineOptions, ExtraHosts, Labels, Mounts, Networks, Ulimits};
 
 /// The longest value, in bytes: a property is one line that people read, and so does Dokku.
 pub const LONGEST_VALUE: usize = 32 * 1024;
@@ -23,13 +24,21 @@ pub struct Setting {
     pub meaning: &'static str,
     /// Whether its value is a list, which may be an array in app.json.
     pub is_list: bool,
+    /// Whether elements of the list may have commas, which are then written `\,`.
+    pub is_escaped: bool,
+    /// Whether the elements of the list are `name=value`, so that it may be an object in app.json.
+    pub is_map: bool,
     /// Whether it is a setting of one type alone, and cannot be set for all apps.
     pub is_local: bool,
-    /// Whether docker-local heeds it. Native apps heed all of them.
+    /// Whether docker-local heeds it.
     pub is_for_containers: bool,
+    /// Whether only an engine can do it. Native apps heed all others.
+    pub is_only_for_containers: bool,
     take: fn(&mut TypeSettings, &str) -> bool,
     /// What is wrong with a value, where the rule alone would not say enough.
     explain: fn(&str) -> Option<String>,
+    /// Lays a value over another one, element by element; `None` if the whole value counts.
+    lay: fn(&str, &str) -> Option<String>,
     show: fn(&TypeSettings) -> Option<String>,
 }
 
@@ -41,10 +50,14 @@ const PLAIN: Setting = Setting {
     default: None,
     meaning: "",
     is_list: false,
+    is_escaped: false,
+    is_map: false,
     is_local: false,
     is_for_containers: false,
+    is_only_for_containers: false,
     take: |_, _| false,
     explain: |_| None,
+    lay: |_, _| None,
     show: |_| None,
 };
 
@@ -65,6 +78,30 @@ macro_rules! row {
     };
 }
 
+/// A row whose value is a list of elements, of which only an engine can do something.
+macro_rules! elements {
+    ($kind:ident, $($row:tt)*) => {
+        Setting {
+            explain: |text| text.parse::<$kind>().err(),
+            is_list: true,
+            is_escaped: true,
+            is_for_containers: true,
+            is_only_for_containers: true,
+            ..row!($($row)*)
+        }
+    };
+}
+
+/// The same where each element has a name, by which it takes the place of one in a value that lies under it.
+macro_rules! named_elements {
+    ($kind:ident, $($row:tt)*) => {
+        Setting {
+            lay: |over, under| Some(over.parse::<$kind>().ok()?.over(&under.parse().ok()?).to_string()),
+            ..elements!($kind, $($row)*)
+        }
+    };
+}
+
 pub(crate) const TABLE: &[Setting] = &[
     row!("after", after, default: None,
         rule: "types with commas between them, each with :started, :ready or :done behind it if need be, such as db,migrate:done",
@@ -75,15 +112,31 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "whether the type's checks are made: skipped leaves out its startup checks, disabled all of them, and an instance that is replaced ends before the new one starts",
         is_for_containers: true),
     row!("cpu-max", cpu_max, default: None,
-        rule: "a number of CPUs such as 0.5 or 2, 0.01 to 1024",
+        rule: "a number of CPUs such as 0.5 or 2, 0.01 to 1024, or 50% of one",
         meaning: "how much of the CPUs all processes of an instance have together",
         is_for_containers: true),
+    elements!(EngineOptions, "engine-options", engine_options, default: None,
+        rule: "options with commas between them, such as cap-add=NET_ADMIN,shm-size=64m",
+        meaning: "what the engine does for a container beside all this; not every option of the engine can be set",
+        is_map: true),
+    named_elements!(ExtraHosts, "extra-hosts", extra_hosts, default: None,
+        rule: "names with addresses and commas between them, such as db:10.0.0.7,host:host-gateway",
+        meaning: "names of hosts that a container knows beside those of name servers",
+        is_map: true),
     row!("group", group, default: None,
         rule: "the name or the number of a group",
         meaning: "the group that instances run as; of a user without one, its own"),
+    row!("init", init, default: None,
+        rule: "yes or no",
+        meaning: "whether the engine's init is the first process of a container, and reaps what ends; without a word yes, for services of a Compose file no",
+        is_for_containers: true, is_only_for_containers: true),
     row!("io-priority", io_priority, default: None,
         rule: "idle, best-effort:<0 to 7> or realtime:<0 to 7>",
         meaning: "how soon reads and writes of instances are served beside those of others: 0 is first of its class"),
+    named_elements!(Labels, "labels", labels, default: None,
+        rule: "labels with commas between them, such as team=shop,tier=front",
+        meaning: "labels of a container beside those that say which instance it is",
+        is_map: true),
     row!("limit-core", limit_core, default: None,
         rule: "a whole number of bytes, or unlimited",
         meaning: "how large a core dump may become (soft and hard limit)",
@@ -99,18 +152,24 @@ pub(crate) const TABLE: &[Setting] = &[
         rule: "a whole number, 1 to 10000",
         meaning: "how many pieces the log of an instance's stdout has, and that of its stderr"),
     row!("log-max-size", log_max_size, default: Some("10m"),
-        rule: "a whole number with k, m or g for KiB, MiB or GiB",
+        rule: "a size such as 64m, 64MiB or 1.5g",
         meaning: "how large a piece of a log may become before the next one is begun"),
     row!("log-when-full", log_when_full, default: Some("drop"),
         rule: "drop or block",
         meaning: "what happens to output while the disk is full: it is dropped and counted, or the process that writes it waits"),
     row!("memory-max", memory_max, default: None,
-        rule: "a whole number with k, m or g for KiB, MiB or GiB",
+        rule: "a size such as 64m, 64MiB or 1.5g",
         meaning: "how much memory, swap included, all processes of an instance have together; beyond it the kernel kills",
         is_for_containers: true),
     row!("memory-restart", memory_restart, default: None,
-        rule: "a whole number with k, m or g for KiB, MiB or GiB",
+        rule: "a size such as 64m, 64MiB or 1.5g",
         meaning: "how much memory an instance may use before another one takes its place, as in a restart"),
+    named_elements!(Mounts, "mounts", mounts, default: None,
+        rule: "mounts with commas between them, such as /srv/files:/files:ro,cache:/cache",
+        meaning: "paths of the host and volumes of the engine that a container has in its file system"),
+    elements!(Networks, "networks", networks, default: None,
+        rule: "networks of the engine with commas between them",
+        meaning: "the networks that a container is in; the first one takes the place of the engine's usual one, and clients find the instance there"),
     row!("nice", nice, default: None,
         rule: "a whole number, -20 to 19",
         meaning: "the share of the CPU that instances get: 19 has least of it"),
@@ -198,6 +257,10 @@ pub(crate) const TABLE: &[Setting] = &[
         rule: "exit statuses and names of signals, such as 3,SIGTERM",
         meaning: "ends that are no failure, besides exit status 0",
         is_list: true),
+    named_elements!(Ulimits, "ulimits", ulimits, default: None,
+        rule: "limits with commas between them, soft and hard, such as nofile=1024:2048,core=0",
+        meaning: "limits of each process of a container, by the engine's names for them; of the same name, limit-nofile and limit-core must say the same",
+        is_map: true),
     row!("umask", umask, default: None,
         rule: "an octal number such as 022 or 0077",
         meaning: "which rights files do not get that a process creates"),
@@ -233,7 +296,14 @@ impl Setting {
         // A word of more than twice a name's length is not a misspelling of it.
         let word = letters(word.get(..word.len().min(40))?);
         let slips = |setting: &&Self| strsim::osa_distance(&letters(setting.name), &word);
-        TABLE.iter().filter(|setting| slips(setting) <= (setting.name.len() / 3).min(2)).min_by_key(slips)
+        let near = TABLE
+            .iter()
+            .filter(|setting| slips(setting) <= (setting.name.len() / 3).min(2))
+            .min_by_key(slips);
+        // The first word alone, as Docker and Compose call it: memory, cpu, pids.
+        let begins =
+            |setting: &&Self| setting.name.split('-').next().is_some_and(|first| letters(first) == word);
+        near.or_else(|| TABLE.iter().find(begins))
     }
 
     /// Reads a value into the settings of a type. False, with nothing changed, if it is not valid.
@@ -253,6 +323,12 @@ impl Setting {
         (self.explain)(text)
     }
 
+    /// A value laid over another one that another file says, such as a Compose file: where its elements have names, those of the
+    /// other one that it does not have are kept. Of any other setting, and of a value that makes no sense, it is the whole value.
+    pub fn laid_over(&self, over: &str, under: &str) -> String {
+        (self.lay)(over, under).unwrap_or_else(|| over.to_owned())
+    }
+
     /// Whether a text is one of its values.
     pub fn accepts(&self, text: &str) -> bool {
         self.take(text, &mut TypeSettings::default())
@@ -270,124 +346,4 @@ fn letters(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_table_is_sorted_and_has_one_name_in_two_spellings_for_each_setting() {
-        assert!(TABLE.is_sorted_by_key(|setting| setting.name));
-        for setting in TABLE {
-            assert_eq!(setting.name.replace('-', "_"), setting.key);
-            assert!(setting.default.is_none_or(|text| setting.accepts(text)), "{}", setting.name);
-            assert!(!setting.meaning.ends_with('.') && !setting.rule.is_empty(), "{}", setting.name);
-        }
-    }
-
-    #[test]
-    fn the_page_prints_the_table() {
-        let rows = TABLE.iter().map(|setting| {
-            let Setting { name, key, rule, meaning, .. } = setting;
-            let default = setting.default.map(|text| format!("`{text}`")).unwrap_or_default();
-            let containers = if setting.is_for_containers { "yes" } else { "" };
-            let rule = rule.replace('<', "\\<");
-            format!("| `{name}` | `{key}` | {rule} | {default} | {meaning} | {containers} |\n")
-        });
-        let page = include_str!("../../../docs/settings.md");
-        let head = "| setting | in app.json | value | default | what it is | docker-local |\n|---|---|---|---|---|---|\n";
-        let table = format!("{head}{}\n", rows.collect::<String>());
-        assert!(page.contains(&table), "docs/settings.md should contain:\n{table}");
-    }
-
-    #[test]
-    fn values_that_make_no_sense_are_refused_and_the_others_read_back_as_written() {
-        let rows: &[(&str, &[&str], &[&str])] = &[
-            (
-                "after",
-                &["db", "db:ready,migrate:done", "a:started"],
-                &["", ",", "db,", "db:", "db:up", "db:Ready", "d b", "a.b", "db,db:done", ":done"],
-            ),
-            (
-                "cpu-max",
-                &["0.5", "2", "0.01", "1.125", "1024"],
-                &["0", "0.001", "1025", ".5", "1.", "1.50", "01", "-1", "half", ""],
-            ),
-            (
-                "io-priority",
-                &["idle", "best-effort:7", "realtime:0"],
-                &["idle:1", "best-effort", "best-effort:8", "rt:1", ""],
-            ),
-            ("memory-max", &["64m", "1g", "512k"], &["0m", "64", "64M", "-1m", ""]),
-            ("memory-restart", &["300m"], &["300", "0k", ""]),
-            ("no-new-privileges", &["yes", "no"], &["1", "Yes", ""]),
-            ("pids-max", &["1", "4194304"], &["0", "-1", "many", "4194305", ""]),
-            ("private-tmp", &["yes", "no"], &["on", ""]),
-            ("require-limits", &["yes", "no"], &["maybe", ""]),
-            ("group", &["www-data", "33"], &["", "a b", "a:b", "-1", "4294967295"]),
-            ("limit-core", &["0", "1048576", "unlimited"], &["", "1m", "-1", "infinity"]),
-            ("limit-nofile", &["1024", "unlimited"], &["", "+5", "18446744073709551615"]),
-            ("nice", &["-20", "0", "19"], &["", "20", "-21", "+1"]),
-            ("oom-score-adj", &["-1000", "500"], &["", "1001"]),
-            ("umask", &["022", "777"], &["", "22", "1022", "08", "0o22", "+22", "888"]),
-            ("user", &["www-data", "1000"], &["", "-x", "a,b", "/root"]),
-            (
-                "log-max-age",
-                &["30m", "12h", "90d"],
-                &["0d", "+1d", "01d", "90", "d", "1y", "99999999999999999999d"],
-            ),
-            ("log-max-files", &["1", "10000"], &["0", "10001", "many"]),
-            ("log-max-size", &["64k", "10m", "1g"], &["0k", "10", "10M", "1.5m", "99999999999999999g", ""]),
-            ("log-when-full", &["drop", "block"], &["Drop", "wait", ""]),
-            ("port", &["1", "3000", "65535"], &["0", "65536", "-1", "+1", "http", ""]),
-            ("checks", &["asked", "skipped", "disabled"], &["yes", "Skipped", ""]),
-            ("ready", &["listening", "notify", "alive"], &["yes", "Alive", ""]),
-            ("reload-signal", &["SIGHUP", "SIGUSR2"], &["SIGNOPE", "0", "64", ""]),
-            ("restart-delay", &["100ms", "0s", "1d"], &["soon", "-1s", "1.5s", ""]),
-            ("restart-delay-max", &["1m"], &["1 m", ""]),
-            ("restart-policy", &["no", "on-failure:20"], &["maybe", "on-failure:abc", ""]),
-            ("run-timeout", &["10m", "1h"], &["long", "-1s", ""]),
-            ("schedule", &["0 3 * * *", "@daily"], &["0 3 * *", "61 * * * *", "@reboot", ""]),
-            ("schedule-missed", &["skip", "run-once"], &["run", "Skip", ""]),
-            ("schedule-overlap", &["forbid", "allow", "replace"], &["queue", ""]),
-            ("schedule-zone", &["Europe/Berlin", "UTC"], &["../UTC", "/etc/localtime", "a b", ""]),
-            ("start-timeout-seconds", &["1", "86400"], &["0", "-1", "86401", ""]),
-            ("watch-ignore", &["*.tmp", "build/,a/b"], &["", ",", "a,,b"]),
-            ("watch-paths", &[".", "src,app.js"], &["", "/etc", "../x", "a/../b", "a,"]),
-            ("stop-command", &["nginx -s quit", "kill -QUIT $MAINPID"], &["", "  "]),
-            ("stop-signal", &["SIGQUIT", "SIGTERM"], &["SIGNOPE", "0", "64", ""]),
-            ("stop-tree", &["whole", "main"], &["Main", "all", ""]),
-            ("stop-timeout-seconds", &["0", "45", "86400"], &["-1", "+3", "1.5", "86401", "soon", ""]),
-            ("watchdog-seconds", &["1", "86400"], &["0", "-1", "86401", ""]),
-            ("stable-after", &["10s", "1h"], &["long", ""]),
-            (
-                "start-limit",
-                &["5/10m", "1/1s", "50/365d"],
-                &["5", "0/10s", "5/0", "+5/10s", "51/1d", "/10s", ""],
-            ),
-            ("success-exit-codes", &["0", "3,75,SIGTERM"], &["256", "-1", "SIGNOPE", "SIG", ",", ""]),
-        ];
-        for (name, good, bad) in rows {
-            let setting = Setting::named(name).expect("a setting of the table");
-            for text in *good {
-                let mut settings = TypeSettings::default();
-                assert!(setting.take(text, &mut settings), "{name} {text}");
-                assert_eq!(setting.text(&settings).as_deref(), Some(*text), "{name}");
-            }
-            for text in bad.iter().chain(&["two\nlines", "\0"]) {
-                assert!(!setting.accepts(text), "{name} {text:?}");
-            }
-        }
-        assert_eq!(rows.len(), TABLE.len(), "each setting has a line here");
-    }
-
-    #[test]
-    fn a_slip_of_the_finger_finds_the_setting_that_was_meant() {
-        for (word, meant) in [
-            ("restart_polcy", Some("restart-policy")),
-            ("stoptimeoutseconds", Some("stop-timeout-seconds")),
-            ("colour", None),
-            ("é", None),
-        ] {
-            assert_eq!(Setting::nearest(word).map(|setting| setting.name), meant, "{word}");
-        }
-    }
-}
+mod tests;

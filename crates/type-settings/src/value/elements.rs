@@ -1,0 +1,71 @@
+//! Lists of elements that may have commas themselves: `\,` is a comma within an element.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+const BETWEEN: char = ',';
+const ESCAPE: char = '\\';
+
+/// The elements of a list, without the blanks around them. Each must be there.
+pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
+    let (mut elements, mut element) = (Vec::new(), String::new());
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match character {
+            ESCAPE if characters.peek() == Some(&BETWEEN) => element.extend(characters.next()),
+            BETWEEN => elements.push(std::mem::take(&mut element)),
+            other => element.push(other),
+        }
+    }
+    elements.push(element);
+    let elements: Vec<String> = elements.iter().map(|element| element.trim().to_owned()).collect();
+    match elements.iter().any(String::is_empty) {
+        true => Err("an element is empty".to_owned()),
+        false => Ok(elements),
+    }
+}
+
+/// Writes elements as [`split`] reads them.
+pub(crate) fn write<T: fmt::Display>(f: &mut fmt::Formatter<'_>, elements: &[T]) -> fmt::Result {
+    f.write_str(&listed(elements))
+}
+
+/// The text of a list whose elements may have commas: `a=1\,2,b=3`.
+pub fn listed<T: fmt::Display>(elements: &[T]) -> String {
+    let escaped = elements.iter().map(|element| element.to_string().replace(BETWEEN, "\\,"));
+    escaped.collect::<Vec<_>>().join(",")
+}
+
+/// The first of some names that is there twice.
+pub(crate) fn twice<'a>(names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
+}
+
+/// The elements of one list, and those of the list that lies under it whose names the first one does not have.
+pub(crate) fn laid_over<T: Clone>(over: &[T], under: &[T], name: impl Fn(&T) -> &str) -> Vec<T> {
+    let is_hidden = |element: &T| over.iter().any(|other| name(other) == name(element));
+    let shown = under.iter().filter(|element| !is_hidden(element));
+    shown.chain(over).cloned().collect()
+}
+
+/// Whether the engine takes a word for the name of a network or of a volume.
+pub(crate) fn is_name(word: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    word.bytes().all(is_plain) && word.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_comma_within_an_element_is_written_and_read_as_one() {
+        let elements = ["a=1,2".to_owned(), r"b=\d".to_owned()];
+        let text = listed(&elements);
+        assert_eq!(text, r"a=1\,2,b=\d");
+        assert_eq!(split(&text), Ok(elements.to_vec()));
+        assert_eq!(split(" a , b "), Ok(vec!["a".to_owned(), "b".to_owned()]));
+        assert!(split("a,,b").is_err() && split("").is_err());
+    }
+}
