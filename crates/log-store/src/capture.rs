@@ -54,11 +54,30 @@ impl Capture {
     /// Opens the FIFO, which is made if necessary, and the run's last segment.
     pub fn open(fifo: &Path, series: &Series, run: u64, limits: Limits) -> Result<Self, Error> {
         let first = Segment::first_of(run);
-        let target =
-            Target::open(series, first).map_err(|error| Error::io("open", &series.path(first), error))?;
+        let target = Target::open(series, first);
+        let target = target.map_err(|error| Error::io("open", &series.path(first), error))?;
+        Self::of(fifo, series, target, LostFile::open(series.lost_path(run)), limits)
+    }
+
+    /// The same for a run that has never had a FIFO nor a log, so that none is looked for: a start of 300 runs opens 600.
+    pub fn begin(fifo: &Path, series: &Series, run: u64, limits: Limits) -> Result<Self, Error> {
+        match Target::begin(series, Segment::first_of(run)) {
+            Some(target) => {
+                Self::of(fifo, series, target, LostFile::nothing_yet(series.lost_path(run)), limits)
+            }
+            None => Self::open(fifo, series, run, limits),
+        }
+    }
+
+    fn of(
+        fifo: &Path,
+        series: &Series,
+        target: Target,
+        lost: LostFile,
+        limits: Limits,
+    ) -> Result<Self, Error> {
         let fifo = fifo::open_reading_end(fifo)?;
         let room = rustix::pipe::fcntl_getpipe_size(&fifo).unwrap_or(0);
-        let lost = LostFile::open(series.lost_path(run));
         Ok(Self { fifo, series: series.clone(), target, limits, lost, room })
     }
 

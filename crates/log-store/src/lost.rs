@@ -45,6 +45,11 @@ impl LostFile {
         Self { path, lost, is_there }
     }
 
+    /// The file of a run of which nothing was dropped, because nothing was written; it is not there yet.
+    pub(crate) fn nothing_yet(path: PathBuf) -> Self {
+        Self { path, lost: Lost::default(), is_there: false }
+    }
+
     /// What was dropped so far.
     pub(crate) fn lost(&self) -> Lost {
         self.lost

@@ -41,10 +41,10 @@ impl Target {
         let mut segment = current(series, at_least)?;
         for _ in 0..TRIES {
             let path = series.path(segment);
-            let file = match open_to_write(&path) {
+            let file = match open_to_write(&path, false) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     make_directory(series.directory())?;
-                    open_to_write(&path)?
+                    open_to_write(&path, false)?
                 }
                 opened => opened?,
             };
@@ -62,6 +62,22 @@ impl Target {
             segment = current(series, if is_ours { segment } else { segment.next() })?;
         }
         Err(io::Error::new(io::ErrorKind::ResourceBusy, "others go on changing it"))
+    }
+
+    /// Makes the first segment of a run that has no logs yet; `None` if that cannot be, for example because it has some.
+    pub(crate) fn begin(series: &Series, first: Segment) -> Option<Self> {
+        let path = series.path(first);
+        let made = match open_to_write(&path, true) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                make_directory(series.directory()).ok()?;
+                open_to_write(&path, true)
+            }
+            made => made,
+        };
+        let is_first = |file: &File| matches!(lock(file), Ok(true)) && !series.packed_path(first).exists();
+        let file = made.ok().filter(is_first)?;
+        let (since, times) = (SystemTime::now(), Times::new(series.times_path(first)));
+        Some(Self { series: series.clone(), segment: first, file, end: 0, since, times })
     }
 
     /// The segment.
@@ -183,11 +199,11 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     }
 }
 
-/// Opens or makes the file at that path; anything but an ordinary file is refused.
-fn open_to_write(path: &Path) -> io::Result<File> {
+/// Opens or makes the file at that path, or only makes it (`is_new`). Whoever opens one that is there checks what it is.
+fn open_to_write(path: &Path, is_new: bool) -> io::Result<File> {
     // Opening must not block on a FIFO in the file's place.
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options.read(true).write(true).create(true).create_new(is_new).truncate(false).mode(0o600);
     options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(path)
 }

@@ -119,6 +119,21 @@ fn a_segment_is_never_larger_than_its_limit_and_ends_with_a_line_where_it_can() 
 }
 
 #[test]
+fn a_run_that_begins_goes_on_behind_what_was_left_under_its_number_all_the_same() {
+    let log = Log::new();
+    let begin = || Capture::begin(&log.fifo(17), &log.series, 17, keeping(1 << 20)).expect("it opens");
+    let place = |capture: Capture| (capture.place().segment.number, capture.place().offset);
+    let mut capture = begin();
+    pass(&mut capture, &log.fifo(17), b"first\n");
+    assert_eq!((capture.place().segment.number, log.bytes(17)), (0, b"first\n".to_vec()));
+    drop(capture);
+    assert_eq!(place(begin()), (0, 6), "it is there");
+    let first = Segment::first_of(17);
+    fs::rename(log.series.path(first), log.series.packed_path(first)).expect("renamed");
+    assert_eq!(place(begin()), (1, 0), "it is compressed");
+}
+
+#[test]
 fn the_oldest_segments_go_and_those_of_other_writers_stay() {
     let log = Log::new();
     let limits = Limits { size: 1000, files: 4, ..Limits::default() };

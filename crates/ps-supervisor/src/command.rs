@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use formation::Slot;
-use rustix::fs::{Access, access};
 
 use env_files::Environment;
 
 use crate::entry::Entry;
 use crate::environment::environment;
 use crate::launch;
+use crate::programs::Programs;
 use crate::spec::{ProcessSpec, Spec};
 
 /// Variables that every shell sets itself: a value from a file would not reach the command.
@@ -113,9 +113,10 @@ impl Invocation {
         &self,
         environment: &Environment,
         directory: &Path,
+        programs: &mut Programs,
     ) -> Option<(PathBuf, Vec<OsString>)> {
         match self {
-            Self::Words(words) => Some((find(&words[0], environment, directory)?, words.clone())),
+            Self::Words(words) => Some((programs.find(&words[0], environment, directory)?, words.clone())),
             Self::Script { shell, script } => Some((shell.clone(), shell_words(script).into())),
         }
     }
@@ -131,16 +132,6 @@ impl Invocation {
             Self::Script { shell: program, script } => shell(program, Entry::default(), script),
         }
     }
-}
-
-/// The file that execvp(3) would run in that directory.
-fn find(program: &OsStr, environment: &Environment, directory: &Path) -> Option<PathBuf> {
-    if program.as_bytes().contains(&b'/') {
-        return Some(directory.join(program));
-    }
-    let places = environment.get(OsStr::new("PATH"))?;
-    let may_run = |path: &PathBuf| path.is_file() && access(path, Access::EXEC_OK).is_ok();
-    std::env::split_paths(places).map(|place| directory.join(place).join(program)).find(may_run)
 }
 
 /// Warnings about the env files of a spec. Every process type that is to run is checked, so that a spec that cannot start

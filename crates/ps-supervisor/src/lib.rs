@@ -39,6 +39,7 @@ mod ports;
 #[cfg(test)]
 mod printed;
 mod process;
+mod programs;
 mod restart;
 mod revision;
 mod rollout;

@@ -17,6 +17,7 @@ use crate::news::NewsDesk;
 use crate::notify_socket::NotifySocket;
 use crate::numbers::Numbers;
 use crate::ports::Claims;
+use crate::programs::Programs;
 use crate::run_name::RunName;
 use crate::spec::Spec;
 use crate::state::State;
@@ -56,6 +57,8 @@ pub(crate) struct Means {
     pub(crate) claims: Claims,
     /// The variables from the env files.
     pub(crate) environments: Environments,
+    /// Where programs were found in this turn.
+    pub(crate) programs: Programs,
     /// How many descriptors may be used.
     pub(crate) descriptors: Descriptors,
 }
@@ -63,7 +66,7 @@ pub(crate) struct Means {
 impl Means {
     /// For a supervisor that has not read anything of the machine yet.
     pub(crate) fn new(service: &Path, spec: Spec, state: State, descriptors: Descriptors) -> Self {
-        let (news, diary, claims, environments) = Default::default();
+        let (news, diary, claims, environments, programs) = Default::default();
         let (notify, listeners, ending, unheard, mains, is_clear) = Default::default();
         let (census, cgroups) = (Census::of_service(MARKER, service), groups::root(service));
         let (numbers, service) = (Numbers::of(service.to_owned()), service.to_owned());
@@ -84,6 +87,7 @@ impl Means {
             unheard,
             claims,
             environments,
+            programs,
             descriptors,
         }
     }
@@ -105,6 +109,7 @@ impl Means {
         self.listeners.forget();
         self.claims.release();
         self.environments.forget();
+        self.programs.forget();
     }
 
     /// The tree of a run that is about to be started.

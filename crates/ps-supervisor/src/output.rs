@@ -33,11 +33,25 @@ pub(crate) enum Output {
     },
 }
 
+/// The logs of a run.
+#[derive(Debug)]
+pub(crate) struct Logs<'a> {
+    /// The slot's directory.
+    pub(crate) slot: &'a Path,
+    /// The run that began them.
+    pub(crate) began: u64,
+    /// Whether it begins them now, so that none are there yet.
+    pub(crate) are_new: bool,
+    /// Their limits.
+    pub(crate) limits: Limits,
+}
+
 impl Output {
-    /// FIFOs in `directory`, whose data go into the logs in `slot` that run `began` began.
-    pub(crate) fn logs(directory: &Path, slot: &Path, began: u64, limits: Limits) -> Result<Self, Error> {
+    /// FIFOs in `directory`, whose data go into these logs.
+    pub(crate) fn logs(directory: &Path, logs: &Logs<'_>) -> Result<Self, Error> {
+        let open = if logs.are_new { Capture::begin } else { Capture::open };
         let capture =
-            |stream| Capture::open(&fifo(directory, stream), &layout::log(slot, stream), began, limits);
+            |stream| open(&fifo(directory, stream), &layout::log(logs.slot, stream), logs.began, logs.limits);
         let captures = Box::new([capture(Stream::Stdout)?, capture(Stream::Stderr)?]);
         Ok(Self::Logs { directory: directory.to_owned(), captures })
     }

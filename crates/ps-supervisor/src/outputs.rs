@@ -13,7 +13,7 @@ use log_store::{Capture, Limits, Lost, Moved, Place, is_held};
 
 use crate::descriptors::Descriptors;
 use crate::layout;
-use crate::output::{self, Output};
+use crate::output::{self, Logs, Output};
 use crate::pace::{Advice, Pace};
 use crate::status;
 
@@ -27,6 +27,8 @@ pub(crate) struct Outputs {
     number: u64,
     /// The run that began the logs.
     began: u64,
+    /// Whether that run was never started, so that it has no logs yet.
+    are_new: bool,
     limits: Limits,
     descriptors: Descriptors,
     output: Option<Output>,
@@ -42,18 +44,13 @@ impl Outputs {
     pub(crate) fn new(slot: &Path, number: u64, began: u64, descriptors: Descriptors) -> Self {
         let (slot, limits) = (slot.to_owned(), Limits::default());
         let (paces, waits) = Default::default();
-        Self {
-            slot,
-            number,
-            began,
-            limits,
-            descriptors,
-            output: None,
-            is_watched: false,
-            is_told: false,
-            paces,
-            waits,
-        }
+        let (are_new, output, is_watched, is_told) = (false, None, false, false);
+        Self { slot, number, began, are_new, limits, descriptors, output, is_watched, is_told, paces, waits }
+    }
+
+    /// The same of a run that begins logs of its own and was never started.
+    pub(crate) fn of_new_run(slot: &Path, number: u64, descriptors: Descriptors) -> Self {
+        Self { are_new: true, ..Self::new(slot, number, number, descriptors) }
     }
 
     /// Sets the limits of the logs.
@@ -116,13 +113,10 @@ impl Outputs {
             return Ok(());
         }
         let directory = self.directory();
-        let above = [self.slot.clone(), layout::runs_directory(&self.slot), directory.clone()];
-        // Nearly always those above it are there.
-        let is_missing = make_directory(&directory).is_err();
-        for directory in above.iter().filter(|_| is_missing) {
-            make_directory(directory).map_err(|error| format!("create {}: {error}", directory.display()))?;
-        }
-        let output = Output::logs(&directory, &self.slot, self.began, self.limits);
+        make_directories(&directory, &self.slot)?;
+        let logs = Logs { slot: &self.slot, began: self.began, are_new: self.are_new, limits: self.limits };
+        let output = Output::logs(&directory, &logs);
+        self.are_new = false;
         let mut output = output.map_err(|error| error.to_string())?;
         let mut descriptors = output.captures().iter().flat_map(Capture::descriptors);
         descriptors.try_for_each(|fd| self.descriptors.admit(fd)).map_err(|errno| {
@@ -160,7 +154,7 @@ impl Outputs {
         if is_first {
             self.close();
             remove_fifos(&before);
-            self.began = number;
+            (self.began, self.are_new) = (number, true);
             return;
         }
         status::forget_exit(&before);
@@ -280,6 +274,18 @@ fn remove_fifos(slot: &Path) {
         if path.symlink_metadata().is_ok_and(|file| file.file_type().is_fifo()) {
             let _ = fs::remove_file(path);
         }
+    }
+}
+
+/// Makes a directory, and those above it that are missing, from `top` on. Nearly always those are there.
+fn make_directories(directory: &Path, top: &Path) -> Result<(), String> {
+    let told = |error: io::Error| format!("create {}: {error}", directory.display());
+    match (make_directory(directory), directory.parent()) {
+        (Err(error), Some(above)) if error.kind() == io::ErrorKind::NotFound && directory != top => {
+            make_directories(above, top)?;
+            make_directory(directory).map_err(told)
+        }
+        (made, _) => made.map_err(told),
     }
 }
 

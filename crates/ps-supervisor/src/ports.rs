@@ -18,7 +18,7 @@ use std::path::Path;
 use formation::Slot;
 use ps_rollout::Lane;
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
 
 use crate::marks::{MARKER, mark};
 use crate::spec::Spec;
@@ -200,10 +200,26 @@ pub fn obstacle(port: u16) -> String {
 
 /// Whether a process could listen on the port, on every address of IPv4 and IPv6. Connections in TIME_WAIT do not matter.
 pub(crate) fn is_free(port: u16) -> bool {
-    let bind = |address: SocketAddr| TcpListener::bind(address).map_err(|error| error.raw_os_error());
-    let of_4 = bind((Ipv4Addr::UNSPECIFIED, port).into()).err().flatten();
-    let of_6 = bind((Ipv6Addr::UNSPECIFIED, port).into()).err().flatten();
-    [of_4, of_6].into_iter().flatten().map(Errno::from_raw_os_error).all(tells_nothing)
+    can_bind(port, true)
+}
+
+/// Whether a socket can be bound to the port, on all addresses at once. `reuses`: also while connections of it are in TIME_WAIT.
+fn can_bind(port: u16, reuses: bool) -> bool {
+    let bind = |family, address: SocketAddr| -> Result<(), Errno> {
+        let socket = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        if address.is_ipv6() {
+            sockopt::set_ipv6_v6only(&socket, false)?;
+        }
+        sockopt::set_socket_reuseaddr(&socket, reuses)?;
+        rustix::net::bind(&socket, &address)
+    };
+    // A socket of IPv6 takes the addresses of IPv4 too; where there is no IPv6, those alone are asked for.
+    match bind(AddressFamily::INET6, (Ipv6Addr::UNSPECIFIED, port).into()) {
+        Err(errno) if tells_nothing(errno) => {
+            bind(AddressFamily::INET, (Ipv4Addr::UNSPECIFIED, port).into()).err().is_none_or(tells_nothing)
+        }
+        asked => asked.is_ok(),
+    }
 }
 
 /// Whether the system forbids us to listen on the port, free or not. Processes run as the same user.
@@ -215,13 +231,7 @@ fn is_forbidden(port: u16) -> bool {
 /// Like [`is_free`], but also for a program that does not set `SO_REUSEADDR` and therefore cannot bind while connections
 /// are in TIME_WAIT.
 fn is_untouched(port: u16) -> bool {
-    let bind = |family, address: SocketAddr| -> Result<(), Errno> {
-        let socket = rustix::net::socket(family, SocketType::STREAM, None)?;
-        rustix::net::bind(&socket, &address)
-    };
-    let of_4 = bind(AddressFamily::INET, (Ipv4Addr::UNSPECIFIED, port).into());
-    let of_6 = bind(AddressFamily::INET6, (Ipv6Addr::UNSPECIFIED, port).into());
-    [of_4, of_6].into_iter().filter_map(Result::err).all(tells_nothing) && is_free(port)
+    can_bind(port, false) && is_free(port)
 }
 
 /// Whether this error of bind(2) says nothing about the port: the address family is missing, or no descriptor is left.

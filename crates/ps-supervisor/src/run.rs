@@ -124,7 +124,7 @@ impl Run {
     /// A run that is about to be started in a slot; `status` says with which number and lane.
     pub(crate) fn new(slot: &Path, status: Box<Status>, means: &Means) -> Box<Self> {
         let tree = means.new_tree(&status.slot, status.run);
-        let outputs = Outputs::new(slot, status.run, status.log, means.descriptors);
+        let outputs = Outputs::of_new_run(slot, status.run, means.descriptors);
         let mut run = Self::without_life(status, tree, outputs);
         run.state = RunState::Preparing;
         run

@@ -23,6 +23,7 @@ use crate::limits::Limited;
 use crate::marks::MARKER;
 use crate::output::Output;
 use crate::process::Process;
+use crate::programs::Programs;
 use crate::spawn::Spawn;
 use crate::spec::Spec;
 
@@ -33,6 +34,8 @@ pub(crate) struct Given<'a> {
     pub(crate) tree: &'a Tree,
     /// Its variables.
     pub(crate) environment: &'a Environment,
+    /// Where programs were found.
+    pub(crate) programs: &'a mut Programs,
     /// Its input and its output.
     pub(crate) output: &'a Output,
     /// How many descriptors it may have.
@@ -52,8 +55,8 @@ pub(crate) struct Started {
 
 /// Starts the process of a slot. An error gives the reason, for people.
 #[inline(never)]
-pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Started, String> {
-    let Given { tree, environment, .. } = *given;
+pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: Given<'_>) -> Result<Started, String> {
+    let Given { tree, environment, .. } = given;
     let wanted = spec.process(&slot.process_type);
     let wanted = wanted.ok_or_else(|| format!("{} has no command for {}", spec.app, slot.process_type))?;
     let invocation = Invocation::of(&wanted.command, environment)?;
@@ -61,7 +64,7 @@ pub(crate) fn spawn(spec: &Spec, slot: &Slot, given: &Given<'_>) -> Result<Start
         cgroup.make().map_err(|error| format!("make the cgroup of {slot}: {error}"))?;
     }
     let confinement = Confinement::of(&wanted.settings);
-    let start = Start { spec, given, invocation, confinement };
+    let mut start = Start { spec, given, invocation, confinement };
     // Before it is there: on a busy machine it may have lived for a while when we go on.
     let started = os_process::since_boot();
     let (pid, is_outside) = match start.at_once() {
@@ -77,7 +80,7 @@ struct Start<'a> {
     /// What is wanted.
     spec: &'a Spec,
     /// What it is started with.
-    given: &'a Given<'a>,
+    given: Given<'a>,
     /// What it becomes.
     invocation: Invocation,
     /// Its user and limits, if any are set.
@@ -87,14 +90,14 @@ struct Start<'a> {
 impl Start<'_> {
     /// Starts it directly; its pid. `None`: that is not possible, and nothing was started.
     #[inline(never)]
-    fn at_once(&self) -> Option<u32> {
-        let Given { tree, environment, output, descriptors, .. } = *self.given;
+    fn at_once(&mut self) -> Option<u32> {
+        let Given { tree, environment, output, descriptors, .. } = self.given;
         // What it is limited to would hold for the supervisor too while that starts it.
         if self.confinement.is_some() || self.given.limited.is_some() {
             return None;
         }
         let directory: &Path = &self.spec.directory;
-        let (program, words) = self.invocation.found(environment, directory)?;
+        let (program, words) = self.invocation.found(environment, directory, self.given.programs)?;
         let spawn = Spawn {
             program: &program,
             words: &words,
@@ -110,7 +113,7 @@ impl Start<'_> {
     /// Starts our own program, which executes the command; its pid.
     #[inline(never)]
     fn by_launch(&self, slot: &Slot) -> Result<u32, String> {
-        let Given { tree, descriptors, limited, .. } = *self.given;
+        let Given { tree, descriptors, limited, .. } = self.given;
         let of_limits = limited.into_iter().flat_map(Limited::joining_files);
         let joining: Vec<PathBuf> =
             tree.cgroup().map(Cgroup::joining_file).into_iter().chain(of_limits).collect();
@@ -129,7 +132,7 @@ impl Start<'_> {
     }
 
     fn prepare(&self, command: &mut Command) -> std::io::Result<()> {
-        let Given { tree, environment, output, .. } = *self.given;
+        let Given { tree, environment, output, .. } = self.given;
         let directory: &Path = &self.spec.directory;
         command.env_clear().envs(environment.iter()).env(MARKER, tree.marker()).current_dir(directory);
         output.connect(command)

@@ -108,7 +108,7 @@ pub(crate) struct State {
     file: Option<File>,
     /// How many blocks it has.
     blocks: u32,
-    free: Vec<u32>,
+    free: Vec<Place>,
     /// The statuses that an earlier supervisor wrote, until the seats of their slots are opened.
     left: Known,
 }
@@ -124,8 +124,11 @@ impl State {
             Ok(file) => state.file = Some(file),
             Err(_) => give_up(service),
         }
-        let used: Vec<u32> = state.left.values().map(|(_, place)| place.block).collect();
-        state.free = (1..state.blocks).filter(|block| !used.contains(block)).collect();
+        if let Some(file) = &state.file {
+            let used: Vec<u32> = state.left.values().map(|(_, place)| place.block).collect();
+            let free = (1..state.blocks).filter(|block| !used.contains(block));
+            state.free = free.map(|block| Place { block, sequence: last(file, block) }).collect();
+        }
         state
     }
 
@@ -158,17 +161,20 @@ impl State {
         let Some(file) = &self.file else { return };
         let blocks = u32::try_from(slots).unwrap_or(u32::MAX - 1).saturating_add(1);
         if blocks > self.blocks && allocate(file, blocks).is_ok() {
-            self.free.extend(self.blocks..blocks);
+            // What is added holds nothing, so nothing has to be read of it.
+            self.free.extend((self.blocks..blocks).map(|block| Place { block, sequence: 0 }));
             self.blocks = blocks;
         }
     }
 
     /// Writes the status of a slot into its block. Whether it could be written there.
     pub(crate) fn write(&mut self, service: &Path, place: &mut Place, status: &Status) -> bool {
-        let Some(file) = &self.file else { return false };
+        if self.file.is_none() {
+            return false;
+        }
         if place.block == 0 {
-            let Some(block) = self.free.pop() else { return false };
-            *place = Place { block, sequence: last(file, block) };
+            let Some(free) = self.free.pop() else { return false };
+            *place = free;
         }
         let text = text(status);
         let is_whole = text.is_some();
@@ -190,7 +196,7 @@ impl State {
             self.file = None;
             give_up(service);
         }
-        self.free.push(std::mem::take(place).block);
+        self.free.push(std::mem::take(place));
     }
 
     fn put(&self, place: &mut Place, text: &[u8]) -> io::Result<()> {
@@ -238,7 +244,13 @@ fn open(service: &Path, goes_on: bool) -> io::Result<File> {
         give_up(service);
     }
     let path = service.join(FILE);
-    OpenOptions::new().read(true).write(true).create_new(!goes_on).mode(0o600).open(path)
+    let file = OpenOptions::new().read(true).write(true).create_new(!goes_on).mode(0o600).open(path)?;
+    let length = file.metadata()?.len();
+    // A part of a block belongs to nobody: it is not to be found in a block that is added.
+    if length % BLOCK as u64 != 0 {
+        file.set_len(length / BLOCK as u64 * BLOCK as u64)?;
+    }
+    Ok(file)
 }
 
 /// Removes the file, so that readers use the files of the slots. Removing a file needs no room on the disk.

@@ -46,7 +46,9 @@ pub(crate) fn find(
     pipe: Option<Output>,
     means: &mut Means,
 ) -> Found {
-    let file = Status::read(directory).ok().flatten().map(Box::new);
+    // A new slot, of which nothing can be read.
+    let is_bare = alive.is_empty() && !directory.exists();
+    let file = if is_bare { None } else { Status::read(directory).ok().flatten().map(Box::new) };
     let (kept, place) = means.state.take_left(slot).unzip();
     let is_kept = kept.is_some();
     means.numbers.pass(alive.iter().copied().max().unwrap_or(0));
@@ -56,7 +58,8 @@ pub(crate) fn find(
     // On a full disk `state` can be newer than the slot's file.
     let earlier = kept.or_else(|| file.clone());
     let written = earlier.as_ref().map(|status| status.run);
-    let numbers = layout::numbers(directory).into_iter().chain(alive.iter().copied().filter(|n| *n > 0));
+    let left = if is_bare { BTreeSet::new() } else { layout::numbers(directory) };
+    let numbers = left.into_iter().chain(alive.iter().copied().filter(|n| *n > 0));
     // For the run that fills the slot, the slot's status is as good as the run's own file.
     let read = |number| {
         if written == Some(number) { None } else { Status::read_run(directory, number).map(Box::new) }
@@ -68,7 +71,7 @@ pub(crate) fn find(
     let status = earlier.clone().or(own).unwrap_or_else(|| Box::new(Status::nothing(slot, status::now())));
     let status = numbered(status, slot, number);
     let outputs = Outputs::new(directory, number, status.log, means.descriptors).connected(pipe);
-    let is_new = alive.is_empty() && (means.is_clear || !directory.exists());
+    let is_new = alive.is_empty() && (means.is_clear || is_bare);
     let is_unwritten = written.is_some_and(|written| written != number);
     let has_ended = is_unwritten && status::read_exit(&outputs.directory()).is_some();
     let was_to_begin = status.begins;
@@ -131,7 +134,7 @@ fn begin(mut status: Box<Status>, outputs: Outputs, is_new: bool, means: &mut Me
         (status.revision, status.reason) = (means.spec.revision, None);
         return (Held::Filled, Run::adopted(process, Run::without_life(status, tree, outputs)));
     }
-    if is_empty {
+    if is_empty && !is_new {
         // Its supervisor was not there to do so when it ended.
         tree.release();
     }

@@ -24,13 +24,10 @@ impl Run {
         self.outputs.drain();
         let has_finished = self.status.revision == spec.revision && (self.status.done || self.status.job);
         self.status.revision = spec.revision;
-        self.outputs.limit(spec.log_limits(&self.status.slot.process_type));
-        self.outputs.prepare().map_err(Obstacle::Place)?;
-        if self.status.role != Some(Role::Current) {
-            // Written at once: if the supervisor dies now, the next one sees by it that this run does not fill the slot.
-            let _ = self.write_own();
+        let is_beside = self.status.role != Some(Role::Current);
+        if !is_beside {
+            self.prepare_outputs(spec).map_err(Obstacle::Place)?;
         }
-        self.status.begin_logs(self.outputs.places());
         let process_type = &self.status.slot.process_type;
         // What ran and was not seen to end is not run again: it is due the next time.
         self.status.job = spec.is_scheduled(process_type) || is_job(spec.policy(process_type), has_finished);
@@ -43,8 +40,10 @@ impl Run {
         if self.status.job {
             self.intend(means, write);
         }
-        if self.status.role != Some(Role::Current) {
-            // Once more, now that its port and its directory are known: the next supervisor may find nothing but its process.
+        if is_beside {
+            // Last, so that it is written right after its directory is made: if the supervisor dies now, the next one sees by it that
+            // this run does not fill the slot, and which port and directory its process has.
+            self.prepare_outputs(spec).map_err(Obstacle::Place)?;
             let _ = self.write_own();
         }
         let slot = &self.status.slot;
@@ -52,12 +51,21 @@ impl Run {
         let output = self.outputs.output().ok_or_else(closed)?;
         let descriptors = means.descriptors;
         let limited = self.limited.as_deref();
-        let given = Given { tree: &self.tree, environment: &environment, output, descriptors, limited };
-        let spawned = start::spawn(spec, slot, &given);
+        let (environment, programs) = (&environment, &mut means.programs);
+        let given = Given { tree: &self.tree, environment, programs, output, descriptors, limited };
+        let spawned = start::spawn(spec, slot, given);
         if spawned.is_err() {
             self.give_up_limits();
         }
         self.bring_inside(spawned.map_err(Obstacle::Refused)?, means)
+    }
+
+    /// Makes its FIFOs and logs ready, and notes where its own output begins.
+    fn prepare_outputs(&mut self, spec: &Spec) -> Result<(), String> {
+        self.outputs.limit(spec.log_limits(&self.status.slot.process_type));
+        self.outputs.prepare()?;
+        self.status.begin_logs(self.outputs.places());
+        Ok(())
     }
 
     /// Brings a process into its cgroup that was started outside of it. Where that cannot be, it is ended.
