@@ -162,6 +162,7 @@ fn a_file_without_a_build_and_in_long_words_deploys_too() {
     let (home, app) = (Home::as_installed(), name("long"));
     home.write("src/config/app.conf", "setting = 1\n");
     home.write("src/password.txt", "swordfish");
+    home.write("mine.conf", "of the one who deploys\n");
     home.write(
         "src/docker-compose.yml",
         &format!(
@@ -171,7 +172,7 @@ services:
   api:
     image: {IMAGE}
     entrypoint: ["/bin/sh", "-c"]
-    command: ["cat /run/secrets/password /etc/app.conf; id -u; pwd; hostname; exec sleep 1000"]
+    command: ["cat /run/secrets/password /etc/app.conf /etc/mine.conf; id -u; pwd; hostname; exec sleep 1000"]
     user: "1000:1000"
     working_dir: /tmp
     hostname: api-host
@@ -188,6 +189,7 @@ services:
     secrets: [password]
     volumes:
       - {{type: bind, source: ./config/app.conf, target: /etc/app.conf, read_only: true}}
+      - ~/mine.conf:/etc/mine.conf:ro
       - {{type: tmpfs, target: /cache}}
     environment:
       - PORT=9000
@@ -217,7 +219,7 @@ secrets:
         let logs = home.does(&["ps-lifecycle", "logs", &app]);
         if logs.contains("api-host") { Ok(logs) } else { Err(logs) }
     });
-    for line in ["swordfish", "setting = 1", "| 1000", "| /tmp"] {
+    for line in ["swordfish", "setting = 1", "of the one who deploys", "| 1000", "| /tmp"] {
         assert!(logs.contains(line), "{line}: {logs}");
     }
     home.does(&["ps-lifecycle", "destroy", &app]);
@@ -236,6 +238,7 @@ fn a_file_that_would_run_something_else_is_refused_and_nothing_is_left() {
         ("{web: {command: x}}", "neither an image nor a build"),
         ("{web: {extends: {service: base}}, base: {image: x}}", "services.web.extends"),
         ("{web: {image: x, volumes: ['data:/x']}}", "no volume called data"),
+        ("{web: {image: x, volumes: ['~other/x:/x']}}", "only ~/ is known"),
         ("{web: {image: x, ports: ['8080:http']}}", "is no port"),
         ("{web: {image: x, mem_limit: lots}}", "is no size"),
         ("{web: {image: x, cpus: many}}", "no value of cpu-max"),

@@ -20,7 +20,7 @@ pub(crate) fn read(
     };
     for (path, is_required) in files(place, service.get("env_file"))? {
         let place = format!("{place}.env_file");
-        let whole = fields::absolute(around.directory, &path);
+        let whole = fields::absolute(around, &path);
         let bytes = match (around.file)(&whole) {
             Ok(bytes) => bytes,
             Err(_) if !is_required => continue,

@@ -1,6 +1,6 @@
 //! The two spellings that Compose has for most things: a list of texts, or a map.
 
-use super::model::ComposeError;
+use super::model::{Around, ComposeError};
 use crate::import::node::Node;
 use crate::import::words;
 
@@ -77,9 +77,13 @@ pub(crate) fn text(node: Option<&Node>) -> Option<String> {
     node.and_then(Node::scalar).filter(|text| !text.is_empty())
 }
 
-/// A path by its whole name: a relative one begins in `directory`. `~` is not replaced.
-pub(crate) fn absolute(directory: &str, path: &str) -> String {
-    let joined = if path.starts_with('/') { path.to_owned() } else { format!("{directory}/{path}") };
+/// A path by its whole name: a relative one begins where the file lies, and one in `~` where `HOME` leads.
+pub(crate) fn absolute(around: &Around<'_>, path: &str) -> String {
+    let joined = match at_home(around, path) {
+        Some(whole) => whole,
+        None if path.starts_with('/') => path.to_owned(),
+        None => format!("{}/{path}", around.directory),
+    };
     let mut parts: Vec<&str> = Vec::new();
     for part in joined.split('/') {
         match part {
@@ -89,4 +93,11 @@ pub(crate) fn absolute(directory: &str, path: &str) -> String {
         }
     }
     format!("/{}", parts.join("/"))
+}
+
+/// A path in `~` by its whole name; `None` for any other, and where `HOME` is not set.
+pub(crate) fn at_home(around: &Around<'_>, path: &str) -> Option<String> {
+    let rest = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'))?;
+    let home = (around.variable)("HOME").filter(|home| home.starts_with('/'))?;
+    Some(format!("{home}{rest}"))
 }

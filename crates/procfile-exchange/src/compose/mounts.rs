@@ -106,14 +106,15 @@ impl Mounts {
         document: &Node,
         around: &Around<'_>,
     ) -> Result<(), ComposeError> {
-        if source.starts_with('~') {
+        let is_at_home = fields::at_home(around, source).is_some();
+        if source.starts_with('~') && !is_at_home {
             return Err(ComposeError::at(
                 place,
-                format!("{source}: write the whole path: whose home is meant depends on who deploys"),
+                format!("{source}: write the whole path: only ~/ is known, where HOME is set"),
             ));
         }
-        let source = if source.starts_with(['/', '.']) {
-            fields::absolute(around.directory, source)
+        let source = if is_at_home || source.starts_with(['/', '.']) {
+            fields::absolute(around, source)
         } else {
             volume(place, source, document, around)?
         };
@@ -145,7 +146,7 @@ impl Mounts {
             };
             let target = fields::text(item.get("target")).unwrap_or_else(|| name.clone());
             let target = if target.starts_with('/') { target } else { format!("{folder}{target}") };
-            self.binds.push(format!("{}:{target}:ro", fields::absolute(around.directory, &file)));
+            self.binds.push(format!("{}:{target}:ro", fields::absolute(around, &file)));
         }
         Ok(())
     }

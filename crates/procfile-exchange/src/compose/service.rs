@@ -144,7 +144,7 @@ impl Reader<'_> {
             arguments.extend(value.or_else(|| (self.around.variable)(&name)).map(|value| (name, value)));
         }
         Ok(Some(Build {
-            directory: fields::absolute(self.around.directory, &context),
+            directory: fields::absolute(self.around, &context),
             dockerfile: fields::text(build.get("dockerfile")).unwrap_or_else(|| "Dockerfile".to_owned()),
             arguments,
             target: fields::text(build.get("target")).unwrap_or_default(),
