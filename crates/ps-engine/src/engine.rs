@@ -28,6 +28,8 @@ const AFTER_GRACE: Duration = Duration::from_secs(10);
 const BOLLARDS_OWN: u64 = 86_400;
 /// What the engine is asked to do in the two calls that answer for as long as somebody reads.
 const READ: &str = "read a log";
+/// And where a container is to go.
+const REMOVE: &str = "remove a container";
 /// The most of a container's last lines that is kept for a message, in bytes.
 const MOST_OF_LAST_LINES: usize = 64 << 10;
 
@@ -257,11 +259,16 @@ impl Engine {
     /// success.
     pub async fn remove(&self, id: &str) -> Result<(), Fault> {
         let options = RemoveContainerOptionsBuilder::new().force(true).build();
-        match self.within("remove a container", HEAVY, self.docker.remove_container(id, Some(options))).await
-        {
+        match self.within(REMOVE, HEAVY, self.docker.remove_container(id, Some(options))).await {
             Err(fault) if fault.is_gone() => Ok(()),
             result => result,
         }
+    }
+
+    /// The fault of an engine that says it has removed a container, and still lists it.
+    pub fn has_not_removed(&self) -> Fault {
+        let reason = "it says that it is removed, and still lists it".to_owned();
+        Fault::Garbled { socket: self.socket.clone(), asked: REMOVE, reason }
     }
 
     /// Gives a container another name.

@@ -269,9 +269,15 @@ impl App<'_> {
             }
         });
         let removals: Vec<_> = stream::iter(removals).buffered(WAITING_AT_ONCE).collect().await;
+        // A container that nobody has a record of is never found again: what the engine says it has removed is looked for.
+        let listed = self.listed(records).await?;
+        let is_listed = |slot: &Slot| {
+            let id = records.slots.get(slot).and_then(|record| record.id.as_ref());
+            id.is_some_and(|id| listed.iter().any(|container| container.id == *id))
+        };
         let mut gone = Vec::new();
         for (slot, fault) in removals {
-            match fault {
+            match fault.or_else(|| is_listed(&slot).then(|| self.engine.has_not_removed())) {
                 None => gone.push(slot),
                 Some(fault) => {
                     stopped.ended.retain(|(ended, _)| *ended != slot);

@@ -1,5 +1,6 @@
 //! Stands between programs and an engine: each call is passed on, unless the test wants something else.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -46,7 +47,7 @@ pub(super) type Rule = Box<dyn FnMut(&str) -> Fate + Send>;
 /// From when until when somebody waited for an answer that did not come.
 type Waits = Arc<Mutex<Vec<(Instant, Instant)>>>;
 
-/// Listens until the program that tests ends.
+/// Its socket is gone when this is dropped.
 pub(super) struct Between {
     pub(super) socket: PathBuf,
     waits: Waits,
@@ -84,6 +85,12 @@ impl Between {
     /// What a program is told.
     pub(super) fn host(&self) -> String {
         format!("unix://{}", self.socket.display())
+    }
+}
+
+impl Drop for Between {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.socket);
     }
 }
 

@@ -8,39 +8,44 @@ use std::thread;
 
 use super::between::{Between, Fate};
 use super::private::PrivateEngine;
-use super::verbs::{CHANGES, ENGINE, Place, Verb, has_engine};
-use super::{piece, sample, took};
+use super::verbs::{CHANGES, ENGINE, Place, Verb, each_holds, has_engine};
+use super::{is_long, piece, sample, took};
 
 /// How many points of each verb are tried in a plain run.
 const PLAIN: usize = 1;
 /// How many verbs are tried at a time.
 const AT_A_TIME: usize = 4;
+/// How many engines die at a time in a long run.
+const ENGINES: usize = 3;
 /// How many verbs each of the other two tests takes in a plain run; one test takes those that the others leave.
 const PLAIN_VERBS: usize = 2;
 
-/// How many calls the verb makes.
-fn calls(place: &Place<'_>, engine: &Path, verb: &Verb) -> usize {
+/// The calls that the verb makes: of each, whether it changes something.
+fn calls(place: &Place<'_>, engine: &Path, verb: &Verb) -> Vec<bool> {
     place.prepare(verb);
-    let count = Arc::new(Mutex::new(0));
-    let counted = Arc::clone(&count);
-    let rule = move |_: &str| {
-        *counted.lock().expect("nobody panics") += 1;
+    let calls: Arc<Mutex<Vec<bool>>> = Arc::default();
+    let noted = Arc::clone(&calls);
+    let rule = move |kind: &str| {
+        noted.lock().expect("nobody panics").push(!kind.starts_with("GET "));
         Fate::Passes
     };
     let between = Between::new(place.home.path("count.sock"), engine, Box::new(rule));
     let ran = place.run_through(verb.words, &between);
-    std::fs::remove_file(&between.socket).expect("it is there");
     assert_eq!(ran.status, Some(0), "{ran:?}");
     place.is_as_wanted(verb, "nobody died");
-    let count = *count.lock().expect("nobody panics");
-    assert!(count > 0, "{:?} called nobody", verb.words);
-    count
+    let calls = calls.lock().expect("nobody panics").clone();
+    assert!(!calls.is_empty(), "{:?} called nobody", verb.words);
+    calls
 }
 
-/// Some of the points at which somebody can die: at this call, and whether it is done. Each verb has others.
-fn points(verb: &Verb, calls: usize) -> Vec<(usize, bool)> {
+/// Some of the points at which somebody can die: at this call, and whether it is done, which makes no difference where it only looks.
+/// Each verb has others.
+fn points(verb: &Verb, calls: &[bool]) -> Vec<(usize, bool)> {
     let nth = CHANGES.iter().position(|change| change == verb).expect("it is one of them");
-    let points: Vec<(usize, bool)> = (1..=calls).flat_map(|call| [(call, false), (call, true)]).collect();
+    let of_call = |(call, changes): (usize, &bool)| {
+        [(call, false)].into_iter().chain(changes.then_some((call, true))).collect::<Vec<_>>()
+    };
+    let points: Vec<(usize, bool)> = (1..).zip(calls).flat_map(of_call).collect();
     // Three apart, so that verbs that follow each other do not die at places that do.
     piece(&points, PLAIN, (nth * 3 % CHANGES.len(), CHANGES.len()))
 }
@@ -96,12 +101,12 @@ fn a_program_that_is_killed_at_any_call_leaves_what_the_same_verb_again_makes_ri
     thread::scope(|scope| {
         for verbs in CHANGES.chunks(CHANGES.len().div_ceil(AT_A_TIME)) {
             scope.spawn(move || {
-                let place = Place::new(Path::new(ENGINE));
                 for verb in &sample(verbs, 1, (0, 2)) {
-                    let calls = calls(&place, Path::new(ENGINE), verb);
-                    for (call, is_done) in points(verb, calls) {
-                        we_die(&place, verb, call, is_done);
-                    }
+                    let points =
+                        points(verb, &calls(&Place::new(Path::new(ENGINE)), Path::new(ENGINE), verb));
+                    each_holds(Path::new(ENGINE), &points, |place, (call, is_done)| {
+                        we_die(place, verb, *call, *is_done);
+                    });
                 }
             });
         }
@@ -144,14 +149,21 @@ fn an_engine_that_is_killed_at_any_call_leaves_what_the_same_verb_again_makes_ri
     if !has_engine() {
         return;
     }
-    let Some(engine) = PrivateEngine::start() else { return };
-    let place = Place::new(engine.socket());
-    for verb in &sample(&CHANGES, PLAIN_VERBS, (1, 4)) {
-        let calls = calls(&place, engine.socket(), verb);
-        for (call, is_done) in points(verb, calls) {
-            the_engine_dies(&place, &engine, verb, call, is_done);
+    let verbs = sample(&CHANGES, PLAIN_VERBS, (1, 4));
+    let engines = if is_long() { ENGINES } else { 1 };
+    thread::scope(|scope| {
+        for verbs in verbs.chunks(verbs.len().div_ceil(engines)) {
+            scope.spawn(move || {
+                let Some(engine) = PrivateEngine::start() else { return };
+                for verb in verbs {
+                    let calls = calls(&Place::new(engine.socket()), engine.socket(), verb);
+                    each_holds(engine.socket(), &points(verb, &calls), |place, (call, is_done)| {
+                        the_engine_dies(place, &engine, verb, *call, *is_done);
+                    });
+                }
+            });
         }
-    }
+    });
 }
 
 #[test]
@@ -167,7 +179,7 @@ fn what_dies_in_one_world_never_touches_the_containers_of_another_with_the_same_
     assert_eq!(before.0.len(), 2);
     for verb in &sample(&CHANGES, PLAIN_VERBS, (3, 4)) {
         let calls = calls(&other, Path::new(ENGINE), verb);
-        for (call, is_done) in points(verb, calls) {
+        for (call, is_done) in points(verb, &calls) {
             we_die(&other, verb, call, is_done);
             assert_eq!((one.running(), one.containers()), before, "{:?}, call {call}", verb.words);
         }

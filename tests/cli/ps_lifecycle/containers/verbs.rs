@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -221,6 +222,19 @@ impl Drop for Place<'_> {
         drop(self.command(DESTROY, &self.host()).stdout(Stdio::null()).stderr(Stdio::null()).status());
         drop(std::fs::remove_file(self.home.path(GRACE_OF_ALL)));
     }
+}
+
+/// Tries each in one place, and after a failure in another one, so that no failure hides those that come after it.
+pub(super) fn each_holds<T>(engine: &Path, all: &[T], try_one: impl Fn(&Place<'_>, &T)) {
+    let mut place = Place::new(engine);
+    let mut failed = 0;
+    for one in all {
+        if panic::catch_unwind(AssertUnwindSafe(|| try_one(&place, one))).is_err() {
+            failed += 1;
+            place = Place::new(engine);
+        }
+    }
+    assert_eq!(failed, 0, "of {} have failed", all.len());
 }
 
 fn in_seconds(seconds: u64) -> String {
