@@ -77,6 +77,8 @@ mod said;
 mod schedule;
 #[path = "support/schema.rs"]
 mod schema;
+#[path = "ps_lifecycle/scripts.rs"]
+mod scripts;
 #[path = "ps_lifecycle/settings.rs"]
 mod settings;
 #[path = "ps_lifecycle/shared.rs"]

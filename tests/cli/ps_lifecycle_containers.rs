@@ -14,6 +14,8 @@ mod archives;
 mod builds;
 #[path = "ps_lifecycle/containers.rs"]
 mod containers;
+#[path = "ps_lifecycle/cron.rs"]
+mod cron;
 #[path = "ps_lifecycle/dry_run.rs"]
 mod dry_run;
 #[path = "ps_lifecycle/engine.rs"]
@@ -34,6 +36,8 @@ mod schema;
 mod services;
 #[path = "ps_lifecycle/tags.rs"]
 mod tags;
+#[path = "ps_lifecycle/tasks.rs"]
+mod tasks;
 #[path = "ps_lifecycle/terminal.rs"]
 mod terminal;
 #[path = "ps_lifecycle/watch_containers.rs"]

@@ -4,8 +4,10 @@ use std::fmt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use app_json::AppJson;
 use env_files::MAX_ENV_FILE_BYTES;
 use formation::{AppName, Formation, Which};
+use procfile::Procfile;
 use ps_apps::{
     AppLock, Bytes, Deployed, FormationOrigin, KeptRelease, SchedulerName, Scope, StoredEntry, World,
 };
@@ -170,10 +172,7 @@ fn deploy(
     }
     let ran: Result<_> = (|| {
         let release = release::assemble(world, app, checkout.source.clone(), procfile.as_ref(), &app_json)?;
-        let is_command = args.source.is_command();
-        let odd = remarks::of_deploy(world, app, procfile.as_ref(), &app_json, &release, is_command)?;
-        release::say_all(&odd);
-        watch::remind(world, &name, &release);
+        remark(world, &name, args, (procfile.as_ref(), &app_json), &release)?;
         session.step(&format!("Deploying {app} via the {name} scheduler..."))?;
         session.trigger(lock, "pre-start", &[app.as_str()])?;
         // The hook may have scaled the app.
@@ -184,9 +183,7 @@ fn deploy(
         let mut plan = Plan::ask(scheduler.as_ref(), release, &wanted, &Intent::Deploy)?;
         // What is refused is refused before a root is started and before anything is written down.
         scheduler.judge(&plan)?;
-        if provision.is_none() {
-            provision = provision::for_deploy(session, app, &name);
-        }
+        provision = provision.take().or_else(|| provision::for_deploy(session, app, &name));
         scripts::before(session, lock, scheduler.as_ref(), &mut plan, &app_json)?;
         // Where this deploy does not say it, whoever said it before did.
         let source = source.map_or_else(|| world.formation_origin(app), Ok)?;
@@ -204,10 +201,25 @@ fn deploy(
     if let Err(error) = world.record_intended(app) {
         return Err(unrecorded(session, app, &name, earlier.is_none(), error));
     }
+    watch::note_schedules(world, &name, &plan.release);
     leave_earlier(session, app, earlier, &name)?;
     scripts::after(session, lock, scheduler.as_ref(), &plan, &app_json)?;
     session.trigger(lock, "post-deploy", &[app.as_str(), "", "", "latest"])?;
     session.fact(&format!("Application deployed: ps-lifecycle status {app}"))
+}
+
+/// Says what of the files and properties a deploy does not do.
+fn remark(
+    world: &World,
+    scheduler: &SchedulerName,
+    args: &DeployArgs,
+    (procfile, app_json): (Option<&Procfile>, &AppJson),
+    release: &Release,
+) -> Result<()> {
+    let is_command = args.source.is_command();
+    let odd = remarks::of_deploy(world, &release.app, procfile, app_json, release, is_command)?;
+    release::say_all(&odd);
+    watch::remind(world, scheduler, release)
 }
 
 /// Has the scheduler carry the plan out, and tells the journal.

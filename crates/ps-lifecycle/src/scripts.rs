@@ -6,7 +6,7 @@ use anyhow::Result;
 use app_json::{AppJson, Script};
 use formation::AppName;
 use ps_apps::{AppLock, Scope, World};
-use ps_release::scripts_are_run;
+use ps_release::is_run_here;
 use ps_scheduler::{Effect, Plan, Scheduler, Task};
 
 use crate::session::Session;
@@ -28,7 +28,7 @@ pub(crate) fn before(
     app_json: &AppJson,
 ) -> Result<()> {
     let (world, app) = (&session.world, &plan.release.app.clone());
-    if !scripts_are_run(world, &plan.release.source) {
+    if !is_run_here(world, &plan.release.source) {
         return Ok(());
     }
     let task = |name: &str, command: &str| Task::new(name, command, Effect::NothingChanges);
@@ -58,7 +58,7 @@ pub(crate) fn after(
     app_json: &AppJson,
 ) -> Result<()> {
     let script = app_json.script(Script::Postdeploy);
-    let Some(command) = script.filter(|_| scripts_are_run(&session.world, &plan.release.source)) else {
+    let Some(command) = script.filter(|_| is_run_here(&session.world, &plan.release.source)) else {
         return Ok(());
     };
     let task = Task::new(POSTDEPLOY, command, Effect::NewReleaseRuns);

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Error, Result};
 use formation::{Slot, State, Which};
 use ps_apps::{App, SchedulerName};
-use ps_cli::exit::Outcome;
+use ps_cli::exit::{Outcome, Refusal};
+use ps_release::Release;
 use ps_rollout::Fate;
 use ps_scheduler::{Instance, Intent, Running};
 
@@ -38,6 +39,7 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
     let doing = match intent {
         Intent::Start(which) => {
             stop::refuse_unknown(session, app, which)?;
+            refuse_scheduled(session, app, which)?;
             "Starting"
         }
         Intent::Restart(which) => {
@@ -60,6 +62,27 @@ pub(crate) fn start(session: &Session, app: &App, intent: &Intent) -> Result<()>
         wish.put_back();
     }
     started
+}
+
+/// In docker-local what runs by a schedule has no instance that could be started.
+fn refuse_scheduled(session: &Session, app: &App, which: &Which) -> Result<()> {
+    let (world, name) = (&session.world, &app.name);
+    let process_type = match which {
+        Which::All => return Ok(()),
+        Which::Type(process_type) => process_type,
+        Which::Slot(slot) => &slot.process_type,
+    };
+    if world.scheduler_name(name)? != SchedulerName::DockerLocal {
+        return Ok(());
+    }
+    let release = ps_release::deployed(world, name)?.map(|deployed| deployed.release);
+    let has_schedule = |release: &Release| release.settings(process_type).schedule.is_some();
+    if release.as_ref().is_some_and(has_schedule) {
+        return Err(Refusal::failed(format!(
+            "{process_type} of {name} runs by its schedule: ps-lifecycle run {name} {process_type} runs it now"
+        )));
+    }
+    Ok(())
 }
 
 /// Waits a short while for instances that are being started although this verb did not have to start them. Only supervisors of

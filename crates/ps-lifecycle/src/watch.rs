@@ -6,11 +6,12 @@ mod one;
 
 use std::os::unix::net::UnixStream;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use ps_apps::{SchedulerName, World};
 use ps_cli::exit::Outcome;
 use ps_cli::say;
-use ps_release::{Process, Release};
+use ps_journal::Journal;
+use ps_release::{Process, Release, Source};
 use ps_scheduler_docker::{DockerLocal, News, Watcher};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::low_level::pipe;
@@ -20,19 +21,26 @@ use self::deeds::Deeds;
 use crate::args::WatchArgs;
 use crate::session::Session;
 
+const UNWATCHED: &str = "ps-lifecycle watch, which does not run: ps-lifecycle boot enable --watch has it run";
+
 pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
     let world = &session.world;
     let only = args.app.as_deref().map(|name| world.app(name)).transpose()?.map(|app| app.name);
     let _one = one::lock(world)?;
     let docker = DockerLocal::new(world);
     let whose = only.as_ref().map_or_else(|| "all apps".to_owned(), ToString::to_string);
-    let mut watcher = Watcher::new(&docker, only, woken_by_signals()?)?;
+    let mut watcher = Watcher::new(&docker, only, woken_by_signals()?, ps_supervisor::timetable)?;
     let mut deeds = Deeds::new(world)?;
     session.fact(&format!("Watching the containers of {whose}"))?;
     while session.check().is_ok() {
         for news in watcher.wait() {
             match news {
                 News::Say(line) => say::warning(&line),
+                News::Scheduled { app, slot, what } => {
+                    say::warning(&format!("{} of {app}: {what}", slot.process_type));
+                    let journal = Journal::of(world, &app);
+                    journal.happened("schedule", &[slot], None, &what, true, say::warning);
+                }
                 News::Do(deed) => {
                     // Nobody need read it.
                     let _ = session.detail(&deeds::line(&deed));
@@ -47,18 +55,47 @@ pub(crate) fn run(session: &Session, args: &WatchArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-/// Says of a deploy what of it nobody does, because no watch is running.
-pub(crate) fn remind(world: &World, scheduler: &SchedulerName, release: &Release) {
+/// Says of a deploy what of it nobody does, because no watch is running, and refuses one whose schedules go by a time zone that this
+/// machine does not know.
+pub(crate) fn remind(world: &World, scheduler: &SchedulerName, release: &Release) -> Result<()> {
     let goes_on = |process: &Process| {
         let is_asked = release.checking(&process.process_type) != Checking::Disabled;
         is_asked && !(process.checks.liveness.is_empty() && process.checks.readiness.is_empty())
     };
-    let is_ours = *scheduler == SchedulerName::DockerLocal && !world.inside_dokku();
-    if is_ours && release.processes.iter().any(goes_on) && !one::is_running(world) {
-        say::warning(
-            "liveness and readiness checks are asked by ps-lifecycle watch, which does not run: ps-lifecycle boot enable --watch has it run",
-        );
+    if !is_for_watch(world, scheduler) {
+        return Ok(());
     }
+    for process in &release.processes {
+        if let Some((_, Some(trouble))) = ps_supervisor::timetable(&process.settings) {
+            bail!("{} of {}: {trouble}", process.process_type, release.app);
+        }
+    }
+    if one::is_running(world) {
+        return Ok(());
+    }
+    if release.processes.iter().any(goes_on) {
+        say::warning(&format!("liveness and readiness checks are asked by {UNWATCHED}"));
+    }
+    let scheduled = release.processes.iter().filter(|process| process.settings.schedule.is_some());
+    let scheduled: Vec<String> = scheduled.map(|process| process.process_type.to_string()).collect();
+    if !scheduled.is_empty() && matches!(release.source, Source::Image(_)) {
+        say::warning(&format!("{} is started in time by {UNWATCHED}", scheduled.join(", ")));
+    }
+    Ok(())
+}
+
+/// Writes down what runs by a schedule, so that `status` knows of it; a watch that is running does that itself.
+pub(crate) fn note_schedules(world: &World, scheduler: &SchedulerName, release: &Release) {
+    if !is_for_watch(world, scheduler) || one::is_running(world) {
+        return;
+    }
+    if let Err(error) = DockerLocal::new(world).note_schedules(release, ps_supervisor::timetable) {
+        say::warning(&format!("status does not know what runs of {} by a schedule: {error}", release.app));
+    }
+}
+
+fn is_for_watch(world: &World, scheduler: &SchedulerName) -> bool {
+    *scheduler == SchedulerName::DockerLocal && !world.inside_dokku()
 }
 
 /// Becomes readable when this program is told to end, or one that it has started has ended.

@@ -164,15 +164,9 @@ fn complete(processes: &mut [Process], source: &Source, procfile: Option<&Procfi
     }
 }
 
-/// Whether Formation runs the tasks of app.json. Inside Dokku its plugin `cron` runs them, and docker-local has
-/// nobody to start them in time.
-pub(crate) fn is_run_here(world: &World, source: &Source) -> bool {
-    matches!(source, Source::Directory(_)) && !world.inside_dokku()
-}
-
-/// Whether Formation runs the scripts of app.json that belong to a deploy. Inside Dokku its plugin `app-json` runs them, and of the
-/// services of a Compose file each has an image of its own.
-pub fn scripts_are_run(world: &World, source: &Source) -> bool {
+/// Whether Formation runs the tasks and scripts of app.json. Inside Dokku its plugins run them, and of the services of a Compose file each
+/// has an image of its own.
+pub fn is_run_here(world: &World, source: &Source) -> bool {
     !matches!(source, Source::Services(_)) && !world.inside_dokku()
 }
 

@@ -19,7 +19,7 @@ pub mod settings;
 mod tasks;
 mod tree;
 
-pub use assembly::{Assembled, Runnable, assemble, checks, deployed, runnable, runnable_of, scripts_are_run};
+pub use assembly::{Assembled, Runnable, assemble, checks, deployed, is_run_here, runnable, runnable_of};
 pub use checkout::{Checkout, ImageOf, recorded};
 pub use command_line::CommandLine;
 pub use counts::Counts;

@@ -10,7 +10,7 @@ use formation::{AppName, FIRST_TYPE, Formation, ProcessType, Quantity, RestartPo
 use ps_apps::ServiceRecord;
 use ps_probe::Checks;
 use ps_rollout::Strategy;
-use type_settings::{Checking, Disorder, Order, Ready, TypeSettings, Whole};
+use type_settings::{Checking, Disorder, Order, Ready, Span, TypeSettings, Whole};
 
 use crate::Gate;
 
@@ -51,6 +51,9 @@ impl Source {
 
 /// How long an instance may take to become ready, in addition to the time that its checks may take.
 pub const COMING_UP: Duration = Duration::from_secs(30);
+
+/// How long a run that is to end may take where nobody set it: a day, as in Dokku.
+const LONGEST_RUN: Duration = Duration::from_secs(86_400);
 
 /// One process type of a release.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,6 +166,23 @@ impl Release {
             let what = "other types wait until it is done, which is tried beside what runs, so its strategy cannot be stop-first";
             Some(Disorder { process_type: process.process_type.clone(), what: what.to_owned() })
         })
+    }
+
+    /// From the order to end to SIGKILL, for what runs of a type.
+    pub fn grace(&self, process_type: &ProcessType) -> Duration {
+        let own = self.settings(process_type).stop_timeout_seconds;
+        own.map_or(self.stop_timeout, |seconds| Duration::from_secs(seconds.unsigned()))
+    }
+
+    /// How long a run of a type may take that is to end.
+    pub fn run_timeout(&self, process_type: &ProcessType) -> Duration {
+        self.settings(process_type).run_timeout.map_or(LONGEST_RUN, Span::get)
+    }
+
+    /// What is said of a run that took longer.
+    pub fn overdue(&self, process_type: &ProcessType) -> String {
+        let set = self.settings(process_type).run_timeout;
+        set.map_or_else(|| "took longer than a day".to_owned(), |span| format!("took longer than {span}"))
     }
 
     /// The settings of a type.

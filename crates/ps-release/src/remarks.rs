@@ -21,6 +21,7 @@ const OF_PLUGINS: [(&str, &str, &str); 2] = [
     (CHECKS_PLUGIN, "skipped", "it is for containers, the setting checks is for all"),
 ];
 const CHECKS_PLUGIN: &str = "checks";
+const RUN_TIMEOUT: &str = "run-timeout";
 
 /// All remarks about a deploy. `is_command`: the deploy was given a command of its own.
 pub fn of_deploy(
@@ -33,18 +34,17 @@ pub fn of_deploy(
 ) -> Result<Vec<String>, Error> {
     let are_tasks_run = assembly::is_run_here(world, &release.source);
     let has_own_address = !release.source.is_native();
-    let are_scripts_run = assembly::scripts_are_run(world, &release.source);
     let is_meant = |place: &str| {
-        let is_done = are_tasks_run && place == "cron" || are_scripts_run && is_script(place);
+        let is_done = are_tasks_run && (place == "cron" || is_script(place));
         !(is_done || has_own_address && is_port_of_check(place))
     };
     let mut lines = of_app_json(app_json, procfile, is_meant);
     lines.extend(procfile.iter().flat_map(|procfile| of_procfile(procfile)));
     lines.extend(of_directory(&release.source, app_json));
     lines.extend(of_properties(world, app, release)?);
-    if !matches!(release.source, Source::Directory(_)) {
+    if matches!(release.source, Source::Services(_)) {
         lines.extend(scheduled(release).map(|name| {
-            format!("{name} is not run: it has a schedule, and schedules are followed for native apps only")
+            format!("{name} is not run: it has a schedule, and no schedule of a Compose file's service is followed")
         }));
     }
     lines.extend(of_settings(release));
@@ -151,17 +151,23 @@ fn of_directory(source: &Source, app_json: &AppJson) -> Vec<String> {
 /// Settings that are set and have no effect: in docker-local those that it does not follow, natively those that only an engine can do.
 fn of_settings(release: &Release) -> Vec<String> {
     let is_native = release.source.is_native();
-    let is_unheeded = |setting: &&Setting| match is_native {
-        true => setting.is_only_for_containers,
-        false => !setting.is_for_containers && !setting.name.starts_with("schedule"),
-    };
-    let unheeded = |settings: &TypeSettings| -> Vec<&'static str> {
-        let all = Setting::all().iter().filter(is_unheeded);
+    // What runs by a schedule, and the tasks of a deploy, have a time in which they must end, and instances have none.
+    let unheeded = |settings: &TypeSettings, ends: bool| -> Vec<&'static str> {
+        let is_heeded = |setting: &Setting| match is_native {
+            true => !setting.is_only_for_containers,
+            false => {
+                setting.is_for_containers
+                    || setting.name.starts_with("schedule")
+                    || ends && setting.name == RUN_TIMEOUT
+            }
+        };
+        let all = Setting::all().iter().filter(|setting| !is_heeded(setting));
         all.filter(|setting| setting.text(settings).is_some()).map(|setting| setting.name).collect()
     };
-    let of_all = unheeded(&release.others);
+    let of_all = unheeded(&release.others, true);
     let of_types = release.processes.iter().flat_map(|process| {
-        let own = unheeded(&process.settings).into_iter().filter(|name| !of_all.contains(name));
+        let ends = process.settings.schedule.is_some() || process.process_type.is_release();
+        let own = unheeded(&process.settings, ends).into_iter().filter(|name| !of_all.contains(name));
         own.map(|name| format!("{}.{name}", process.process_type)).collect::<Vec<_>>()
     });
     let of_all = of_all.iter().map(|name| (*name).to_owned());

@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 use std::time::Duration;
 
-use formation::{AppName, Slot};
+use formation::{AppName, ProcessType, Slot};
 use os_process::ProcessId;
 use ps_engine::Container;
 use ps_rollout::{HIGHEST_NUMBER, Lane, Run};
@@ -25,8 +25,12 @@ pub(crate) const DYNO: &str = "com.dokku.dyno";
 pub(crate) const TASK: &str = "dokku_phase_script";
 /// What kind of container it is: `deploy` for an instance, `run` for a one-off, `cron` for a task.
 pub(crate) const CONTAINER_TYPE: &str = "com.dokku.container-type";
+/// The kind of a run by a schedule.
+pub(crate) const CRON: &str = "cron";
 /// The kinds that are no instances and have a deadline: one-offs and tasks.
-const ONE_OFFS: [&str; 2] = ["run", "cron"];
+const ONE_OFFS: [&str; 2] = ["run", CRON];
+/// On a run by a schedule: the time that was due, in seconds since 1970.
+pub(crate) const DUE: &str = "com.formation.due";
 /// On every instance of an app, and on nothing else; a filter for the engine's list.
 pub(crate) const DEPLOYED: &str = "com.dokku.container-type=deploy";
 /// The number of the run, `17`.
@@ -138,6 +142,23 @@ pub(crate) fn is_instance(container: &Container) -> bool {
 /// Whether a container is a one-off or a task, and no instance.
 pub(crate) fn is_one_off(container: &Container) -> bool {
     container.label(CONTAINER_TYPE).is_some_and(|kind| ONE_OFFS.contains(&kind))
+}
+
+/// Whether a container is a run by a schedule.
+pub(crate) fn is_cron(container: &Container) -> bool {
+    container.label(CONTAINER_TYPE) == Some(CRON)
+}
+
+/// Whether a container runs the command of a type and is none of its instances.
+pub(crate) fn is_run_of(container: &Container, process_type: &ProcessType) -> bool {
+    is_one_off(container)
+        && container.label(TASK).is_none()
+        && container.label(PROCESS_TYPE) == Some(process_type.as_str())
+}
+
+/// The time for which a run by a schedule was begun.
+pub(crate) fn due(container: &Container) -> Option<i64> {
+    container.label(DUE)?.parse().ok()
 }
 
 /// This program, as the value of [`WAITS`].

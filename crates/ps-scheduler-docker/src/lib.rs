@@ -13,6 +13,7 @@ mod clients;
 mod clock;
 mod containers;
 mod context;
+mod cron;
 mod deploy;
 mod docker_local;
 mod end_in_words;
@@ -40,6 +41,8 @@ mod redirect;
 mod reproduce;
 mod retire;
 mod rollout_file;
+mod schedule;
+mod schedule_file;
 mod service;
 mod set_for_type;
 mod stand_in;
@@ -55,6 +58,7 @@ mod watch;
 mod watch_file;
 mod watch_look;
 mod watch_rounds;
+mod watch_schedule;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -69,6 +73,7 @@ use ps_scheduler::{
 pub use build::{BuildOrder, Recipe};
 pub use docker_local::DockerLocal;
 pub use pull::Pull;
+pub use schedule_file::Timetables;
 pub use tags::ImageTag;
 pub use watch::{Deed, Id, News, Watcher, What};
 

@@ -14,18 +14,27 @@ use crate::app::{self, App};
 use crate::docker_local::DockerLocal;
 use crate::label;
 use crate::lines::{Lines, Sink, Writer};
+use crate::schedule_file::Schedules;
 
 /// Passes lines of the containers to `sink` until there are no more, or `sink` stops. Without `follow` it goes through one
 /// container after the other; with it, lines come in the order in which they are written.
 pub(crate) fn logs(docker: &DockerLocal, request: &LogRequest, sink: &mut Sink<'_>) -> Result<(), Error> {
     let records = app::records(docker.world(), &request.app)?;
-    app::chosen(&records, &request.app, &request.which)?;
+    let scheduled = Schedules::read(docker.world(), &request.app).rows(false);
+    let is_scheduled = scheduled.iter().any(|row| request.which.includes(&row.slot));
+    if !is_scheduled {
+        app::chosen(&records, &request.app, &request.which)?;
+    }
     let app = App { engine: docker.engine()?, world: docker.world(), name: &request.app };
     app.engine.run(async {
         if request.follows(SystemTime::now()) {
             return app.follow(request, sink).await;
         }
-        for writer in app.writers(&records, &request.which).await? {
+        let mut writers = app.writers(&records, &request.which).await?;
+        if is_scheduled {
+            writers.extend(app.scheduled_writers(&request.which).await?);
+        }
+        for writer in writers {
             if app.hand_out_range(&writer, request, sink).await?.is_break() {
                 break;
             }
@@ -50,6 +59,19 @@ impl App<'_> {
             recorded.chain(beside).filter(|writer| which.includes(&writer.slot)).collect();
         writers.sort();
         Ok(writers)
+    }
+
+    /// The last runs by a schedule of these slots.
+    async fn scheduled_writers(&self, which: &Which) -> Result<Vec<Writer>, Error> {
+        let [root, ours, _] = self.filters();
+        let listed = self.engine.list(&[root, ours]).await;
+        let mut runs = listed.map_err(|fault| self.error(fault, "list what runs by a schedule"))?;
+        runs.retain(label::is_cron);
+        runs.sort_by_key(label::due);
+        let writers = runs
+            .iter()
+            .filter_map(|run| Some(Writer { slot: label::slot(run)?, run: None, id: run.id.clone() }));
+        Ok(writers.filter(|writer| which.includes(&writer.slot)).collect())
     }
 
     /// The engine counts the last lines from the end of everything. Where that is not the end of the range, they are counted here.

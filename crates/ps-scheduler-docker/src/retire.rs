@@ -42,7 +42,9 @@ pub(crate) fn retire(docker: &DockerLocal, app: Option<&AppName>) -> Result<Vec<
 fn one_offs(docker: &DockerLocal, engine: &Engine, listed: &[Container]) -> Result<Vec<String>, Error> {
     let mut removed = Vec::new();
     for container in listed.iter().filter(|container| label::is_one_off(container)) {
-        if !container.is_over && !one_off::is_due(container) {
+        // Of what runs by a schedule the last one stays, for its log.
+        let is_ended = container.is_over && !label::is_cron(container);
+        if !is_ended && !one_off::is_due(container) {
             continue;
         }
         let app = container.label(label::APP).and_then(|name| name.parse::<AppName>().ok());

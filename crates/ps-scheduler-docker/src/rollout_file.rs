@@ -18,7 +18,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::{stop_request, watch_file};
+use crate::{schedule_file, stop_request, watch_file};
 
 const PLUGIN: &str = "scheduler-docker-local";
 const FILE: &str = "rollout.json";
@@ -206,6 +206,7 @@ impl<'a> RolloutFile<'a> {
         let _ = std::fs::remove_dir_all(self.directory.join(durable::STAGE));
         stop_request::forget(&self.directory);
         watch_file::forget(&self.directory);
+        schedule_file::forget(&self.directory);
         let _ = std::fs::remove_dir(&self.directory);
     }
 }

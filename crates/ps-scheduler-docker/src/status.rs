@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use formation::{AppName, Slot, State};
+use jiff::Timestamp;
 use ps_apps::{InstanceFiles, InstanceRecord, World};
 use ps_engine::Container;
 use ps_rollout::Role;
@@ -11,6 +12,7 @@ use ps_scheduler::{AppStatus, Error, Instance, Over};
 use crate::docker_local::DockerLocal;
 use crate::failed::failed;
 use crate::rollout_file::RolloutFile;
+use crate::schedule_file::Schedules;
 use crate::watch_file::Watched;
 use crate::{app, label};
 
@@ -21,17 +23,15 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
     let world = docker.world();
     let records: Vec<InstanceFiles> =
         apps.iter().map(|app| app::records(world, app)).collect::<Result<_, _>>()?;
-    let listed = if records.iter().all(|records| records.slots.is_empty()) {
-        Vec::new()
-    } else {
-        let engine = docker.engine()?;
-        let listed = engine.run(engine.list(&[label::DEPLOYED.to_owned()]));
-        listed.map_err(|fault| failed(fault, "list the containers"))?
-    };
+    let schedules: Vec<Schedules> = apps.iter().map(|app| Schedules::read(world, app)).collect();
+    let is_scheduled = schedules.iter().any(|schedules| !schedules.types.is_empty());
+    let is_recorded = records.iter().any(|records| !records.slots.is_empty());
+    let listed = if is_recorded || is_scheduled { listed(docker, is_scheduled)? } else { Vec::new() };
+    let (listed, others): (Vec<_>, Vec<_>) = listed.into_iter().partition(label::is_instance);
     let by_id: HashMap<&str, &Container> =
         listed.iter().map(|container| (container.id.as_str(), container)).collect();
     let beside = unrecorded(world, &listed);
-    let instances = |app: &AppName, records: &InstanceFiles| {
+    let instances = |app: &AppName, records: &InstanceFiles, schedules: &Schedules| {
         let is_over = |id: &String| by_id.get(id.as_str()).is_some_and(|container| container.is_over);
         let has_ended = records.slots.values().any(|record| record.id.as_ref().is_some_and(is_over));
         let stopped = if has_ended { RolloutFile::new(world, app).read().0.stopped } else { BTreeMap::new() };
@@ -62,15 +62,58 @@ pub(crate) fn status(docker: &DockerLocal, apps: &[AppName]) -> Result<Vec<AppSt
         let beside = beside.get(app.as_str()).map(Vec::as_slice).unwrap_or_default();
         let beside = beside.iter().filter(|container| !records.contains(&container.id));
         let mut all: Vec<Instance> = recorded.chain(rolling(world, app, beside)).collect();
+        let is_up = all.iter().any(|instance| instance.state.is_alive());
+        all.extend(scheduled(world, app, schedules, &others, is_up));
         all.sort_by(|a, b| (&a.slot, a.run).cmp(&(&b.slot, b.run)));
         all
     };
-    let statuses = apps.iter().zip(&records).map(|(app, records)| AppStatus {
+    let statuses = apps.iter().zip(&records).zip(&schedules).map(|((app, records), schedules)| AppStatus {
         app: app.clone(),
-        instances: instances(app, records),
+        instances: instances(app, records, schedules),
         troubles: Vec::new(),
     });
     Ok(statuses.collect())
+}
+
+/// All instances, and where something runs by a schedule all containers that run for an app: such a run is no instance.
+fn listed(docker: &DockerLocal, is_scheduled: bool) -> Result<Vec<Container>, Error> {
+    let engine = docker.engine()?;
+    let kinds = if is_scheduled { label::CONTAINER_TYPE } else { label::DEPLOYED };
+    let listed = engine.run(engine.list(&[kinds.to_owned()]));
+    listed.map_err(|fault| failed(fault, "list the containers"))
+}
+
+/// The rows of what runs by a schedule. `is_up`: an instance of the app runs, so nobody has stopped the app.
+fn scheduled(
+    world: &World,
+    app: &AppName,
+    schedules: &Schedules,
+    others: &[Container],
+    is_up: bool,
+) -> Vec<Instance> {
+    if schedules.types.is_empty() {
+        return Vec::new();
+    }
+    let root = world.root().display().to_string();
+    let is_ours = |container: &&Container| {
+        label::is_cron(container)
+            && container.may_serve()
+            && container.label(label::ROOT) == Some(&root)
+            && container.label(label::APP) == Some(app.as_str())
+    };
+    let running: Vec<&Container> = others.iter().filter(is_ours).collect();
+    let is_stopped = !is_up && !world.is_restored(app).unwrap_or(true);
+    let mut rows = schedules.rows(is_stopped);
+    for row in &mut rows {
+        let run = running.iter().find(|container| label::slot(container).as_ref() == Some(&row.slot));
+        if let Some(container) = run {
+            (row.state, row.over) = (container.state, None);
+            row.container_id = Some(container.id.clone());
+            let since = i64::try_from(container.created.as_secs()).unwrap_or(0);
+            row.since = Timestamp::from_second(since).ok();
+        }
+    }
+    rows
 }
 
 /// The containers of this world that are runs, by app.

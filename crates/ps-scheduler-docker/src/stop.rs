@@ -15,7 +15,7 @@ use crate::app::{self, App, WAITING_AT_ONCE};
 use crate::docker_local::DockerLocal;
 use crate::rollout_file::{Hold, RolloutFile};
 use crate::stop_request::Asked;
-use crate::{image_file, label, recover};
+use crate::{cron, image_file, label, recover};
 
 /// The pause between two looks while waiting for a rollout.
 const LOOK: Duration = Duration::from_millis(100);
@@ -31,6 +31,7 @@ pub(crate) fn stop(
     requester: &mut Requester<'_>,
 ) -> Result<Stopped, Error> {
     requester.cancel.check()?;
+    cron::end_runs(docker, order)?;
     let mut records = app::records(docker.world(), &order.app)?;
     if records.slots.is_empty() && !order.remove && !recover::was_cut_off(docker.world(), &order.app) {
         return Ok(Stopped::default());

@@ -44,7 +44,7 @@ pub(crate) fn run(
     };
     let app = App { engine: docker.engine()?, world: docker.world(), name: &release.app };
     let process_type = &task.process_type;
-    app.engine.run(app.end_abandoned(task.grace(release), requester))?;
+    app.engine.run(app.end_abandoned(release.grace(&task.process_type), requester))?;
     requester.cancel.check()?;
     (requester.tell)(Progress::Note(format!("Running {process_type}: {}", task.command)));
     let number = RandomState::new().hash_one(process_type) % 1_000_000_000;
@@ -62,7 +62,7 @@ pub(crate) fn run(
         match over {
             Ok(Over::Ended(_)) => (),
             Ok(Over::TooLate | Over::Cancelled) => {
-                one_off::end(app.engine, &id, task.grace(release)).await?;
+                one_off::end(app.engine, &id, release.grace(&task.process_type)).await?;
             }
             // Whatever became of it, nobody waits for it any more.
             Err(_) => drop(app.engine.remove(&id).await),
@@ -72,7 +72,7 @@ pub(crate) fn run(
     match over {
         Ok(Over::Ended(exit)) if exit.is_success() => Ok(()),
         Ok(Over::Ended(exit)) => Err(task.failed(release, &format!("failed ({exit})"), &last)),
-        Ok(Over::TooLate) => Err(task.failed(release, &task.overdue(release), &last)),
+        Ok(Over::TooLate) => Err(task.failed(release, &release.overdue(&task.process_type), &last)),
         Ok(Over::Cancelled) => Err(Error::Cancelled),
         Err(fault @ Fault::Refused { .. }) => {
             Err(task.failed(release, &format!("could not be run: {fault}"), &last))
@@ -100,14 +100,14 @@ impl App<'_> {
     }
 
     async fn described(&self, release: &Release, image: &str, task: &Task) -> ContainerCreateBody {
-        let (slot, grace) = (task.slot(), task.grace(release));
+        let (slot, grace) = (task.slot(), release.grace(&task.process_type));
         let beside = Beside {
             kind: one_off::KIND,
             process_type: &task.process_type,
             name: &slot,
             env: &[],
             // The grace period is part of its time.
-            deadline: Some(task.timeout(release).saturating_add(grace)),
+            deadline: Some(release.run_timeout(&task.process_type).saturating_add(grace)),
             is_waited_for: true,
         };
         let mut body = beside::container(self.world.root(), release, image, &beside);
@@ -140,7 +140,7 @@ impl App<'_> {
             pass_on(output, task, *tell, last).await;
             removal.status().await
         });
-        let told = pin!(until_told(cancel, task.timeout(release)));
+        let told = pin!(until_told(cancel, release.run_timeout(&task.process_type)));
         match select(ended, told).await {
             Either::Left((status, _)) => Ok(Over::Ended(one_off::exit(status?))),
             Either::Right((over, _)) => Ok(over),

@@ -21,6 +21,8 @@ use crate::app::App;
 use crate::docker_local::DockerLocal;
 use crate::label;
 use crate::on_failure;
+use crate::schedule::{Begun, Clock, LOOK_AGAIN};
+use crate::schedule_file::Timetables;
 use crate::watch_rounds::Round;
 
 /// What is heard of. Checks execute commands in containers, which the engine tells too, so others are not asked for.
@@ -42,6 +44,15 @@ pub enum News {
     Do(Deed),
     /// This happened, for people.
     Say(String),
+    /// This happened to what runs by a schedule, for people and for the journal.
+    Scheduled {
+        /// The app.
+        app: AppName,
+        /// The slot.
+        slot: Slot,
+        /// What, one sentence.
+        what: String,
+    },
 }
 
 /// What has to be done about an app.
@@ -74,7 +85,8 @@ pub struct Watcher<'a> {
     pub(crate) docker: &'a DockerLocal,
     pub(crate) engine: &'a Engine,
     only: Option<AppName>,
-    happenings: FuturesUnordered<Pin<Box<dyn Future<Output = Happening> + 'a>>>,
+    pub(crate) timetables: Timetables,
+    pub(crate) happenings: FuturesUnordered<Pin<Box<dyn Future<Output = Happening> + 'a>>>,
     /// Containers that run, by app and instance.
     pub(crate) tracked: BTreeMap<(AppName, Slot), Tracked>,
     /// Those of them whose readiness checks fail, by the number of the check.
@@ -94,6 +106,10 @@ pub struct Watcher<'a> {
     away: Option<Duration>,
     /// What ran when the engine went away.
     pub(crate) missed: BTreeMap<(AppName, Slot), String>,
+    /// What runs by a schedule.
+    pub(crate) clocks: BTreeMap<AppName, Clock>,
+    /// When each app.json was written that was looked at: a deploy need not make a container.
+    stamps: BTreeMap<AppName, Option<SystemTime>>,
 }
 
 /// Which check of a container: whether it is one of its liveness, and its number.
@@ -114,7 +130,7 @@ impl Drop for Tracked {
 type Events = Pin<Box<dyn Stream<Item = Result<Happened, Fault>>>>;
 
 /// What was waited for.
-enum Happening {
+pub(crate) enum Happening {
     /// The caller wants to be woken.
     Woken,
     /// The engine has told something, or tells nothing any more.
@@ -125,6 +141,10 @@ enum Happening {
     Changed(Box<Round>, Result<(), String>),
     /// A sentence for people.
     Say(String),
+    /// A run by a schedule was begun.
+    Begun(Begun),
+    /// It is time to see whether there is another release that has made no container.
+    Tick,
     /// It is time to ask whether the engine is there.
     Return,
     /// Nothing that matters any more.
@@ -133,13 +153,20 @@ enum Happening {
 
 impl<'a> Watcher<'a> {
     /// A watcher of one app, or of all; [`Self::wait`] returns when `wake` becomes readable.
-    pub fn new(docker: &'a DockerLocal, only: Option<AppName>, wake: StdStream) -> Result<Self, Error> {
+    pub fn new(
+        docker: &'a DockerLocal,
+        only: Option<AppName>,
+        wake: StdStream,
+        timetables: Timetables,
+    ) -> Result<Self, Error> {
         let happenings = FuturesUnordered::new();
         happenings.push(Box::pin(std::future::ready(Happening::Return)) as Pin<Box<dyn Future<Output = _>>>);
+        happenings.push(Box::pin(std::future::ready(Happening::Tick)));
         Ok(Self {
             docker,
             engine: docker.engine()?,
             only,
+            timetables,
             happenings,
             tracked: BTreeMap::new(),
             unready: BTreeMap::new(),
@@ -151,6 +178,8 @@ impl<'a> Watcher<'a> {
             is_wakeful: false,
             away: Some(Duration::ZERO),
             missed: BTreeMap::new(),
+            clocks: BTreeMap::new(),
+            stamps: BTreeMap::new(),
         })
     }
 
@@ -208,6 +237,10 @@ impl<'a> Watcher<'a> {
             Happening::Told(Some(Err(fault)), _) => self.lose(&fault),
             Happening::Look(app) => {
                 self.looks.remove(&app);
+                if !self.is_watched(&app) {
+                    self.clocks.remove(&app);
+                    return;
+                }
                 self.look_at(&app).await;
                 if self.again.remove(&app) {
                     self.look_in(AFTERWARDS, app);
@@ -215,6 +248,8 @@ impl<'a> Watcher<'a> {
             }
             Happening::Changed(round, known) => self.take_change(*round, known),
             Happening::Say(line) => self.news.push(News::Say(line)),
+            Happening::Begun(begun) => self.take_begun(begun),
+            Happening::Tick => self.look_for_releases(),
             Happening::Return => self.come_back().await,
         }
     }
@@ -258,6 +293,8 @@ impl<'a> Watcher<'a> {
         if self.away.is_some() {
             return;
         }
+        // What was due meanwhile is looked at when it is there again.
+        self.clocks.clear();
         let running = std::mem::take(&mut self.tracked);
         self.missed.extend(running.iter().map(|(place, tracked)| (place.clone(), tracked.id.clone())));
         self.away = Some(SOON);
@@ -285,12 +322,28 @@ impl<'a> Watcher<'a> {
         }
         self.away = None;
         self.listen(Box::pin(self.engine.happened(&deployed, &KINDS, since)));
+        let by_schedule = [format!("{}={}", label::CONTAINER_TYPE, label::CRON)];
+        self.listen(Box::pin(self.engine.happened(&by_schedule, &["die"], since)));
+        self.watched().into_iter().for_each(|app| self.look_soon(app));
+    }
+
+    fn watched(&self) -> Vec<AppName> {
         let apps = self.docker.world().apps().unwrap_or_default();
-        for app in apps.into_iter().map(|app| app.name) {
-            if self.is_watched(&app) {
+        apps.into_iter().map(|app| app.name).filter(|app| self.is_watched(app)).collect()
+    }
+
+    /// Looks at each app of which another app.json is recorded than before.
+    fn look_for_releases(&mut self) {
+        for app in self.watched() {
+            let recorded = std::fs::metadata(self.docker.world().app_json_path(&app));
+            let stamp = recorded.and_then(|recorded| recorded.modified()).ok();
+            if self.stamps.insert(app.clone(), stamp).is_some_and(|before| before != stamp)
+                && self.away.is_none()
+            {
                 self.look_soon(app);
             }
         }
+        self.happen(tokio::time::sleep(LOOK_AGAIN).map(|()| Happening::Tick));
     }
 
     /// Begins to ask a check.

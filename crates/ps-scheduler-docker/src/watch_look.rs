@@ -38,6 +38,11 @@ impl Watcher<'_> {
                 let running = self.compare(&app, &records, &listed, is_rolling).await;
                 let release = ps_release::deployed(app.world, name).ok().flatten().map(|found| found.release);
                 self.follow(&app, release.as_ref().filter(|_| is_settled), running);
+                if is_settled {
+                    self.wind(&app, release.as_ref()).await;
+                } else {
+                    self.turn(&app).await;
+                }
             }
             Err(Looked::Fault(fault)) => self.lose(&fault),
             Err(Looked::Unreadable(error)) => self.news.push(News::Say(error.to_string())),

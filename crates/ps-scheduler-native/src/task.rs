@@ -36,7 +36,7 @@ pub(crate) fn run(
     requester: &mut Requester<'_>,
 ) -> Result<(), Error> {
     let slot = task.slot();
-    let (settings, grace) = (release.settings(&slot.process_type), task.grace(release));
+    let (settings, grace) = (release.settings(&slot.process_type), release.grace(&task.process_type));
     let failed = |reason: String| Error::deploy_failed(&service.app, &slot, reason);
     let environment = ps_supervisor::environment(&knowing(spec, task, settings), &slot, None);
     let environment = environment.map_err(failed)?;
@@ -65,7 +65,7 @@ pub(crate) fn run(
     let mut run = Run {
         lines: lines(child.stdout.take()),
         last: VecDeque::new(),
-        ends_at: Instant::now().checked_add(task.timeout(release)),
+        ends_at: Instant::now().checked_add(release.run_timeout(&task.process_type)),
         is_late: false,
     };
     let status = run.follow(&mut child, &tree, grace, requester);
@@ -78,7 +78,7 @@ pub(crate) fn run(
     let killed = killed.map(|killed| format!(", {killed}")).unwrap_or_default();
     let how = match (run.is_late, status.success(), has_ended) {
         (false, true, true) => return Ok(()),
-        (true, ..) => task.overdue(release),
+        (true, ..) => release.overdue(&task.process_type),
         (false, true, false) => "left processes running that cannot be ended".to_owned(),
         (false, false, _) => format!("failed ({status}{killed})"),
     };

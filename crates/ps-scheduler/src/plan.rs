@@ -182,8 +182,8 @@ fn decide_by_schedule(
     let is_by_hand = present.is_some_and(|now| now.over == Some(Over::StoppedByHand));
     let is_asked_for = matches!(intent, Intent::Start(which) if *which != Which::All && which.includes(slot));
     match (is_wanted, intent) {
-        // Only natively there is a clock: a container would run on.
-        _ if present.is_some_and(|now| is_alive && now.container_id.is_some()) => {
+        // A container that is no run by its schedule would run on.
+        _ if present.is_some_and(|now| is_alive && now.container_id.is_some() && now.next.is_none()) => {
             Some((Change::Stop, "it is to run by a schedule"))
         }
         (true, _) if is_asked_for && !is_alive => Some((Change::Start, "asked for, beside its schedule")),

@@ -2,15 +2,12 @@
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use formation::{ProcessType, RELEASE, Slot};
 use ps_release::{Release, Source};
 
 use crate::Error;
 
-/// How long one may run for which nobody set `run-timeout`: a day, as in Dokku.
-const USUAL: Duration = Duration::from_secs(86_400);
 /// How many of its last lines the error of one that failed has.
 pub const LAST_LINES: usize = 10;
 
@@ -53,23 +50,6 @@ impl Task {
     /// The name of its only run.
     pub fn slot(&self) -> Slot {
         Slot::new(self.process_type.clone(), 1)
-    }
-
-    /// After this long it is told to end, and has failed.
-    pub fn timeout(&self, release: &Release) -> Duration {
-        release.settings(&self.process_type).run_timeout.map_or(USUAL, |span| span.get())
-    }
-
-    /// What is said of one that took longer.
-    pub fn overdue(&self, release: &Release) -> String {
-        let set = release.settings(&self.process_type).run_timeout;
-        set.map_or_else(|| "took longer than a day".to_owned(), |span| format!("took longer than {span}"))
-    }
-
-    /// From the order to end to SIGKILL.
-    pub fn grace(&self, release: &Release) -> Duration {
-        let own = release.settings(&self.process_type).stop_timeout_seconds;
-        own.map_or(release.stop_timeout, |seconds| Duration::from_secs(seconds.unsigned()))
     }
 
     /// The error of a deploy for which it failed; `how` is a phrase that follows its name, `last` the last lines that it wrote.

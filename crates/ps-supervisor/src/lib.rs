@@ -95,7 +95,7 @@ pub use poll::Poll;
 pub use ports::{obstacle as port_obstacle, port_by_place, refusal as port_refusal};
 pub use revision::{Manner, NEXT_FILE, Next};
 pub use rollout::{ROLLOUT_FILE, Report, Stage, is_rolling};
-pub use schedule::judge_schedule;
+pub use schedule::{judge_schedule, timetable};
 pub use signals::{Signals, drain as drain_signals, stream as signal_stream};
 pub use socket::{connect, connect_at_once, listen, may_speak};
 pub use spec::{FIRST_SPEC_FILE, ProcessSpec, SPEC_FILE, Spec};

@@ -36,20 +36,29 @@ pub(crate) struct Rule {
 pub(crate) fn rules(spec: &Spec) -> (BTreeMap<String, Rule>, Vec<(String, String)>) {
     let (mut rules, mut troubles) = (BTreeMap::new(), Vec::new());
     for process in &spec.processes {
-        let Some(schedule) = process.settings.schedule.clone() else { continue };
-        let TypeSettings { schedule_overlap, schedule_missed, schedule_zone, .. } = &process.settings;
-        let (zone, zone_name) = zone(schedule_zone.as_ref()).unwrap_or_else(|trouble| {
-            troubles.push((process.process_type.clone(), format!("{trouble}: its schedule goes by UTC")));
-            (TimeZone::UTC, UTC.to_owned())
-        });
+        let Some((timetable, trouble)) = timetable(&process.settings) else { continue };
+        troubles.extend(trouble.map(|trouble| (process.process_type.clone(), trouble)));
+        let TypeSettings { schedule_overlap, schedule_missed, .. } = &process.settings;
         let rule = Rule {
-            timetable: Timetable { schedule, zone, zone_name },
+            timetable,
             overlap: schedule_overlap.unwrap_or_default(),
             missed: schedule_missed.unwrap_or_default(),
         };
         rules.insert(process.process_type.clone(), rule);
     }
     (rules, troubles)
+}
+
+/// When what has these settings is due, and what is wrong with its zone: then it goes by UTC. `None`: it has no schedule.
+pub fn timetable(settings: &TypeSettings) -> Option<(Timetable, Option<String>)> {
+    let schedule = settings.schedule.clone()?;
+    let ((zone, zone_name), trouble) = match zone(settings.schedule_zone.as_ref()) {
+        Ok(known) => (known, None),
+        Err(trouble) => {
+            ((TimeZone::UTC, UTC.to_owned()), Some(format!("{trouble}: its schedule goes by UTC")))
+        }
+    };
+    Some((Timetable { schedule, zone, zone_name }, trouble))
 }
 
 /// Whether this machine knows what the schedule of a type goes by.

@@ -110,6 +110,11 @@ impl Course {
         self.owed = None;
     }
 
+    /// The time that is due and whose run nobody has seen to yet.
+    pub fn owed(&self) -> Option<Timestamp> {
+        self.owed
+    }
+
     /// Goes on where somebody died: the run that was due, and was not begun, is due again.
     pub fn resume(&mut self) {
         self.next = self.owed.take().or(self.next);

@@ -8,8 +8,9 @@ use formation::Slot;
 /// It asks the liveness and readiness checks of app.json: a container that fails the first is
 /// replaced, and clients are not led to one that fails the second until it is ready again. It
 /// writes the addresses of containers anew where the engine has started them again, and starts an
-/// instance anew that the engine has given up, three times at most for one release. One watch per
-/// machine and world is enough; a second one says so and ends with status 75.
+/// instance anew that the engine has given up, three times at most for one release. What has a
+/// schedule, such as the cron of app.json, it runs when it is due. One watch per machine and world
+/// is enough; a second one says so and ends with status 75.
 ///
 /// Examples:
 ///   ps-lifecycle watch --all

@@ -1,0 +1,191 @@
+//! `data/scheduler-docker-local/<app>/schedule.json`: how far the schedules of an app have come, and what became of their last runs. The
+//! watch writes it before it starts a run, and goes on from it. A file of another version, or one that cannot be read, says nothing.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use durable::{Access, Directory};
+use formation::{AppName, Exit, ProcessType, Quantity, Slot, State};
+use jiff::Timestamp;
+use ps_apps::World;
+use ps_release::{Release, Source};
+use ps_scheduler::{Instance, Over};
+use serde::{Deserialize, Serialize};
+use timetable::{Course, Timetable};
+use type_settings::TypeSettings;
+
+use crate::docker_local::DockerLocal;
+
+const FILE: &str = "schedule.json";
+const FORMAT: u8 = 1;
+const MAX_BYTES: u64 = 4 << 20;
+
+/// Says when what has these settings is due, and what is wrong with its time zone. `None`: it has no schedule.
+pub type Timetables = fn(&TypeSettings) -> Option<(Timetable, Option<String>)>;
+
+/// The content of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Schedules {
+    format: u8,
+    /// What runs by a schedule.
+    #[serde(default)]
+    pub(crate) types: BTreeMap<String, Scheduled>,
+}
+
+/// A process type that runs by a schedule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Scheduled {
+    /// How far its schedule has come.
+    pub(crate) course: Course,
+    /// How many containers run each time.
+    #[serde(default)]
+    pub(crate) quantity: u16,
+    /// The container of its last run, once it has ended.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) heard: String,
+    /// How that ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) last_exit: Option<Exit>,
+    /// The last lines of that, if it failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) last_lines: Vec<String>,
+    /// What happened to it, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) note: Option<String>,
+}
+
+impl Scheduled {
+    /// One of which nothing has run.
+    pub(crate) fn new(timetable: &Timetable, quantity: u16) -> Self {
+        let course = Course::begin(timetable, Timestamp::now());
+        Self { course, quantity, heard: String::new(), last_exit: None, last_lines: Vec::new(), note: None }
+    }
+}
+
+impl Schedules {
+    /// What is written of an app.
+    pub(crate) fn read(world: &World, app: &AppName) -> Self {
+        let bytes = durable::state(&directory(world, app).join(FILE), MAX_BYTES).unwrap_or_default();
+        let read: Option<Self> = serde_json::from_slice(&bytes).ok();
+        read.filter(|schedules| schedules.format == FORMAT).unwrap_or_default()
+    }
+
+    /// Writes it down, if it is not what was there before. Where nothing runs by a schedule there is no file.
+    pub(crate) fn write(&self, world: &World, app: &AppName) -> Result<(), ps_apps::Error> {
+        let directory = directory(world, app);
+        if self.types.is_empty() {
+            forget(&directory);
+            return Ok(());
+        }
+        let written = Self { format: FORMAT, ..self.clone() };
+        if written == Self::read(world, app) {
+            return Ok(());
+        }
+        let text = serde_json::to_vec(&written).expect("plain data");
+        let access = Access::like(world.lib(), 0o600);
+        Ok(Directory::open(world.lib(), &directory)?.write(FILE, &text, access)?)
+    }
+
+    /// Takes in what is scheduled now: what was before goes on where its schedule is the same.
+    pub(crate) fn take(&mut self, now: Timestamp, wanted: &[(ProcessType, Timetable, u16)]) {
+        self.types.retain(|name, _| wanted.iter().any(|(wanted, ..)| wanted.as_str() == name));
+        for (process_type, timetable, quantity) in wanted {
+            let scheduled = self.types.remove(process_type.as_str());
+            let mut scheduled = scheduled.unwrap_or_else(|| Scheduled::new(timetable, *quantity));
+            scheduled.course = scheduled.course.carried_on(timetable, now);
+            scheduled.quantity = *quantity;
+            self.types.insert(process_type.to_string(), scheduled);
+        }
+    }
+
+    /// The rows of a status, for those of which no container runs. `is_stopped`: the whole app was stopped by hand.
+    pub(crate) fn rows(&self, is_stopped: bool) -> Vec<Instance> {
+        let named = self.types.iter().filter_map(|(name, scheduled)| Some((name.parse().ok()?, scheduled)));
+        let rows = named.flat_map(|(process_type, scheduled): (ProcessType, _)| {
+            (1..=scheduled.quantity).map(move |index| scheduled.row(&process_type, index, is_stopped))
+        });
+        rows.collect()
+    }
+}
+
+impl Scheduled {
+    fn row(&self, process_type: &ProcessType, index: u16, is_stopped: bool) -> Instance {
+        let state = if is_stopped { State::Stopped } else { State::Scheduled };
+        Instance {
+            next: self.course.next().filter(|_| !is_stopped),
+            over: is_stopped.then_some(Over::StoppedByHand),
+            last_exit: self.last_exit,
+            last_lines: self.last_lines.clone(),
+            note: self.note.clone(),
+            ..Instance::new(Slot::new(process_type.clone(), index), state)
+        }
+    }
+}
+
+impl DockerLocal {
+    /// Writes down what runs by a schedule of a release that was deployed, where nobody watches.
+    ///
+    /// # Errors
+    /// It cannot be written, or the formation cannot be read.
+    pub fn note_schedules(&self, release: &Release, timetables: Timetables) -> Result<(), ps_apps::Error> {
+        let (world, app) = (self.world(), &release.app);
+        let mut schedules = Schedules::read(world, app);
+        let formation = release.with_tasks(&world.formation(app)?.wanted());
+        let wanted = release.processes.iter().filter_map(|process| {
+            let (timetable, _) = timetables(&process.settings)?;
+            let quantity = formation.get(process.process_type.as_str()).map_or(0, Quantity::get);
+            Some((process.process_type.clone(), timetable, quantity))
+        });
+        let is_run = matches!(release.source, Source::Image(_));
+        let wanted: Vec<_> = wanted.filter(|_| is_run).collect();
+        schedules.take(Timestamp::now(), &wanted);
+        schedules.write(world, app)
+    }
+}
+
+/// Removes what is written of an app that is destroyed.
+pub(crate) fn forget(directory: &Path) {
+    let _ = std::fs::remove_file(directory.join(FILE));
+}
+
+fn directory(world: &World, app: &AppName) -> PathBuf {
+    world.data_dir("scheduler-docker-local", app)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::*;
+
+    fn wanted(schedule: &str) -> [(ProcessType, Timetable, u16); 1] {
+        let schedule = schedule.parse().expect("a schedule");
+        let timetable = Timetable { schedule, zone: TimeZone::UTC, zone_name: "UTC".to_owned() };
+        [(ProcessType::of_legal("cron-1"), timetable, 1)]
+    }
+
+    #[test]
+    fn what_is_written_goes_on_until_its_schedule_is_another_one() {
+        let place = tempfile::tempdir().expect("a directory");
+        let world = World::new(place.path().join("home"), place.path().join("lib"));
+        let app: AppName = "shop".parse().expect("a name");
+        std::fs::create_dir_all(directory(&world, &app)).expect("a directory");
+        let (first, later): (Timestamp, Timestamp) = (
+            "2026-11-26T12:00:00Z".parse().expect("a time"),
+            "2026-11-27T12:00:00Z".parse().expect("a time"),
+        );
+        let mut schedules = Schedules::default();
+        schedules.take(first, &wanted("@daily"));
+        let name = "cron-1";
+        schedules.types.get_mut(name).expect("it was taken in").note = Some("it failed".to_owned());
+        schedules.write(&world, &app).expect("written");
+        let mut read = Schedules::read(&world, &app);
+        read.take(later, &wanted("@daily"));
+        assert_eq!(read.types, schedules.types, "its course and its note go on");
+        read.take(later, &wanted("@hourly"));
+        assert_ne!(read.types[name].course, schedules.types[name].course);
+        read.take(later, &[]);
+        read.write(&world, &app).expect("written");
+        assert!(!directory(&world, &app).join(FILE).exists());
+    }
+}

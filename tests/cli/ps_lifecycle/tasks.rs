@@ -1,0 +1,140 @@
+//! The tasks of a deploy in docker-local: each runs once, in a container of the new image of which nothing is left.
+
+use std::fs;
+
+use rustix::process::Signal;
+
+use crate::engine::{IMAGE, containers, has_engine, name};
+use crate::home::{Home, eventually, table};
+
+const WEB: &str = "web: exec sleep 1000\n";
+
+/// A directory that is laid over the image of all tests, and how it is deployed.
+fn source(home: &Home, app: &str, procfile: &str, scripts: &serde_json::Value) -> Vec<String> {
+    home.write("src/Procfile", procfile);
+    home.write("src/app.json", &serde_json::json!({"scripts": scripts}).to_string());
+    home.write("src/word", "of the image\n");
+    home.write(&format!("lib/config/checks/{app}/default-wait"), "0");
+    home.write(&format!("lib/config/ps/{app}/stop-timeout-seconds"), "1");
+    let source = home.path("src").to_str().expect("text").to_owned();
+    let words = ["ps-lifecycle", "deploy", app, "--dir", &source, "--base", IMAGE];
+    words.map(str::to_owned).into()
+}
+
+fn words(deploy: &[String]) -> Vec<&str> {
+    deploy.iter().map(String::as_str).collect()
+}
+
+fn names(app: &str) -> Vec<String> {
+    let mut names = containers(app, "{{.Names}}");
+    names.sort();
+    names
+}
+
+#[test]
+fn each_task_runs_once_in_the_image_with_the_variables_of_the_app_and_nothing_of_it_is_left() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::as_installed(), name("tasks"));
+    let env = home.write("env", "GREETING=hello\n");
+    let tell = |name: &str| format!("echo {name} $GREETING $DYNO; cat word");
+    let scripts = serde_json::json!({
+        "dokku": {"predeploy": tell("predeploy"), "postdeploy": tell("postdeploy")},
+        "postdeploy": tell("first"),
+    });
+    let mut deploy = source(&home, &app, &format!("{WEB}release: {}\n", tell("release")), &scripts);
+    deploy.extend(["--env-file".to_owned(), env.to_str().expect("text").to_owned()]);
+    let said = |again: bool| {
+        let ran = home.run(&words(&deploy));
+        assert_eq!(ran.status, Some(0), "{ran:?}");
+        assert!(!ran.stderr.contains("is not heeded"), "{again}: {ran:?}");
+        assert_eq!(names(&app), [format!("{app}.web.1")]);
+        let lines: Vec<String> = ran.stderr.lines().chain(ran.stdout.lines()).map(str::to_owned).collect();
+        let told = lines.iter().filter(|line| line.contains(" hello ") || line.ends_with("of the image"));
+        told.map(|line| line.trim().to_owned()).collect::<Vec<_>>()
+    };
+    let of = |tasks: &[(&str, &str)]| {
+        let told =
+            |(name, slot): &(&str, &str)| [format!("{name} hello {slot}.1"), "of the image".to_owned()];
+        tasks.iter().flat_map(told).collect::<Vec<_>>()
+    };
+    let (pre, release, post) =
+        (("predeploy", "predeploy"), ("release", "release"), ("postdeploy", "postdeploy"));
+    assert_eq!(said(false), of(&[pre, release, ("first", "first-postdeploy"), post]));
+    assert_eq!(said(true), of(&[pre, release, post]));
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}
+
+#[test]
+fn where_a_task_fails_the_very_containers_of_the_old_release_run_on() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("failing"));
+    let good = source(&home, &app, WEB, &serde_json::json!({}));
+    home.does(&words(&good));
+    let (before, settings) = (containers(&app, "{{.ID}}"), home.settings());
+    let command = "echo half-done >&2; exit 3";
+    for (procfile, scripts, what) in [
+        (WEB.to_owned(), serde_json::json!({"dokku": {"predeploy": command}}), "predeploy"),
+        (format!("{WEB}release: {command}\n"), serde_json::json!({}), "release"),
+    ] {
+        let deploy = source(&home, &app, &procfile, &scripts);
+        let says = format!(
+            "{what}.1 of {app} failed (exit status 3): it ran `{command}`; nothing was changed; the last it wrote:"
+        );
+        let ran = home.refuses(&words(&deploy), 1, &[&says]);
+        assert!(ran.stderr.ends_with("wrote:\n    half-done\n"), "{ran:?}");
+        assert_eq!(containers(&app, "{{.ID}}"), before);
+        crate::home::assert_same(&settings, &home.settings());
+    }
+    home.does(&["ps-set", &app, "run-timeout", "1s"]);
+    let deploy = source(&home, &app, WEB, &serde_json::json!({"dokku": {"predeploy": "sleep 1000"}}));
+    home.refuses(&words(&deploy), 1, &[&format!("predeploy.1 of {app} took longer than 1s")]);
+    assert_eq!(containers(&app, "{{.ID}}"), before);
+    let deploy = source(&home, &app, WEB, &serde_json::json!({"dokku": {"postdeploy": command}}));
+    home.run(&words(&deploy))
+        .is_refused(1, &[&format!("postdeploy.1 of {app} failed (exit status 3)"), "the new release runs"]);
+    assert_eq!(names(&app), [format!("{app}.web.1")]);
+    assert_ne!(containers(&app, "{{.ID}}"), before);
+    assert_eq!(home.states(&app), table(&[("web.1", "running")]));
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}
+
+#[test]
+fn a_task_ends_with_its_deploy_and_one_whose_deploy_was_killed_with_the_next() {
+    if !has_engine() {
+        return;
+    }
+    let (home, app) = (Home::new(), name("cut"));
+    let deploy =
+        source(&home, &app, WEB, &serde_json::json!({"dokku": {"predeploy": "echo begun; sleep 1000"}}));
+    let begun = || {
+        eventually("the task runs", || {
+            let running = containers(&app, "{{.Names}} {{.State}}");
+            let is_there = running.iter().any(|line| line.contains("predeploy") && line.ends_with("running"));
+            if is_there { Ok(()) } else { Err(format!("{running:?}")) }
+        });
+    };
+    let mut running = home.start(&words(&deploy));
+    begun();
+    running.signal(Signal::TERM);
+    let ran = running.ended();
+    assert!(ran.status == Some(1) && ran.stderr.contains("interrupted"), "{ran:?}");
+    assert_eq!(names(&app), Vec::<String>::new());
+    let mut running = home.start(&words(&deploy));
+    begun();
+    running.signal(Signal::KILL);
+    running.ended();
+    let deploy = source(&home, &app, WEB, &serde_json::json!({"dokku": {"predeploy": "true"}}));
+    let ran = home.run(&words(&deploy));
+    let said = "Ending the predeploy of an earlier deploy, which still runs";
+    assert!(ran.status == Some(0) && format!("{}{}", ran.stdout, ran.stderr).contains(said), "{ran:?}");
+    assert_eq!(names(&app), [format!("{app}.web.1")]);
+    assert!(
+        fs::metadata(home.path(&format!("lib/config/app-json/{app}"))).is_err(),
+        "nothing is written down"
+    );
+    home.does(&["ps-lifecycle", "destroy", &app]);
+}
