@@ -1,5 +1,7 @@
 //! `ps-supervise` keeps real processes alive, ends whole trees, and may die itself.
 
+#[path = "ps_supervise/calls.rs"]
+mod calls;
 #[path = "ps_supervise/control.rs"]
 mod control;
 #[path = "ps_supervise/death.rs"]

@@ -5,6 +5,7 @@
 //! data/scheduler-native/.root/control   its socket
 //! data/scheduler-native/.root/holder    the socket of the holder
 //! data/scheduler-native/.root/log       what it says, which is why it could not go on
+//! data/scheduler-native/.root/ports/    which app has which port; supervisors write there
 //! ```
 
 use std::fs::{self, DirBuilder, File};

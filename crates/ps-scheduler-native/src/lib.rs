@@ -11,6 +11,7 @@ mod inspect;
 mod logs;
 mod one_off;
 mod orphan;
+mod pause;
 mod preflight;
 mod processes;
 mod reset;

@@ -6,19 +6,18 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::{Mutex, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use os_process::service_unit;
 use ps_root::{Client, LastWill, Place, Provision, Started, spawn_root};
 use ps_scheduler::{Progress, Requester};
 
+use crate::pause::Pause;
 use crate::service::Service;
 
 const START_DEADLINE: Duration = Duration::from_secs(5);
 /// How long a root may not answer while it executes a newer program.
 const ANEW: Duration = Duration::from_secs(2);
-const POLL: Duration = Duration::from_millis(5);
 /// How much of the end of the root's log is read to find its last line, in bytes.
 const LAST_BYTES: u64 = 1 << 12;
 
@@ -120,7 +119,7 @@ fn connect_or_start(service: &Service, program: &Path) -> Result<Client, String>
     }
     let mut child = spawn_root(program, service.world.lib(), &place)
         .map_err(|error| format!("start {}: {error}", program.display()))?;
-    let deadline = Instant::now() + START_DEADLINE;
+    let (deadline, mut pause) = (Instant::now() + START_DEADLINE, Pause::short());
     loop {
         if let Ok(client) = Client::connect(&place) {
             return Ok(client);
@@ -133,12 +132,12 @@ fn connect_or_start(service: &Service, program: &Path) -> Result<Client, String>
         if Instant::now() >= deadline {
             return Err(format!("no root answers in {}", place.services().display()));
         }
-        thread::sleep(POLL);
+        pause.rest();
     }
 }
 
 fn await_client(place: &Place, patience: Duration) -> Option<Client> {
-    let deadline = Instant::now() + patience;
+    let (deadline, mut pause) = (Instant::now() + patience, Pause::short());
     loop {
         if let Ok(client) = Client::connect(place) {
             return Some(client);
@@ -146,7 +145,7 @@ fn await_client(place: &Place, patience: Duration) -> Option<Client> {
         if Instant::now() >= deadline {
             return None;
         }
-        thread::sleep(POLL);
+        pause.rest();
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use durable::{Access, Directory};
@@ -16,11 +15,12 @@ use ps_supervisor::{
 };
 use rustix::fs::FlockOperation;
 
+use crate::pause::Pause;
+
 const PLUGIN: &str = "scheduler-native";
 const LOCK_FILE: &str = "lock";
 /// How long a supervisor may take to send its spec.
 const ANSWER: Duration = Duration::from_secs(10);
-const POLL: Duration = Duration::from_millis(5);
 
 /// The file that a deploy is committed with, below `DOKKU_LIB_ROOT`.
 pub(crate) fn witness(app: &AppName) -> PathBuf {
@@ -192,11 +192,12 @@ impl Service {
 
     /// Waits until no supervisor holds the lock; false if one still does at the deadline.
     pub(crate) fn is_left_before(&self, deadline: Instant) -> bool {
+        let mut pause = Pause::short();
         while !self.is_free() {
             if Instant::now() >= deadline {
                 return false;
             }
-            thread::sleep(POLL);
+            pause.rest();
         }
         true
     }

@@ -2,7 +2,6 @@
 
 use std::io::{Read, Seek, SeekFrom};
 use std::process::Child;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use os_process::ProcessId;
@@ -10,6 +9,7 @@ use ps_root::{Beginning, spawn_supervisor};
 use ps_scheduler::Error;
 use ps_supervisor::Client;
 
+use crate::pause::Pause;
 use crate::service::{Service, backend};
 use crate::{orphan, root};
 
@@ -19,7 +19,6 @@ const SILENT: Duration = Duration::from_secs(3);
 const START_DEADLINE: Duration = Duration::from_secs(10);
 /// How much of the end of its log is read to find its last line, in bytes.
 const LAST_BYTES: u64 = 1 << 14;
-const POLL: Duration = Duration::from_millis(5);
 
 impl Service {
     /// A connection to the supervisor, which is started if there is none.
@@ -34,7 +33,7 @@ impl Service {
         }
         let deadline = Instant::now() + START_DEADLINE;
         let mut starting: Option<Starting> = None;
-        let mut is_held_since = None;
+        let (mut is_held_since, mut pause) = (None, Pause::short());
         loop {
             if let Some(client) = self.connect() {
                 return Ok(client);
@@ -60,7 +59,7 @@ impl Service {
                     &self.last_words().unwrap_or_else(|| "it did not start in time".to_owned()),
                 ));
             }
-            thread::sleep(POLL);
+            pause.rest();
         }
     }
 

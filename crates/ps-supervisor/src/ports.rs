@@ -6,11 +6,11 @@
 //! port.
 
 mod claims;
+mod index;
 mod kept;
 mod reserved;
 mod second;
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::path::Path;
@@ -58,7 +58,7 @@ pub(crate) fn assign(
     }
     if spec.is_port_chosen(&slot.process_type) {
         claims.begin_choice(spec, service);
-        let port = promised(spec, slot, claims.others(spec, service))?;
+        let port = promised(spec, slot, |port| claims.is_anothers(port, spec, service))?;
         claims.kept(service).keep(slot, Lane::Own, Some(port));
         if !claims.chooses_alone(service) && claims_of_others(spec, service).contains(&port) {
             claims.kept(service).keep(slot, Lane::Own, None);
@@ -67,7 +67,7 @@ pub(crate) fn assign(
         return Ok(Assigned { port: Some(port), note: None });
     }
     let kept = had.or_else(|| claims.kept(service).port(slot, Lane::Own));
-    if let Some(port) = kept.filter(|port| is_free(*port) && !claims.others(spec, service).contains(port)) {
+    if let Some(port) = kept.filter(|port| is_free(*port) && !claims.is_anothers(*port, spec, service)) {
         claims.kept(service).keep(slot, Lane::Own, Some(port));
         return Ok(Assigned { port: Some(port), note: None });
     }
@@ -93,8 +93,9 @@ fn choose_and_keep(
         let preferred = preferred.filter(|port| !is_claimed(*port) && is_free(*port));
         let spare = || (FIRST_SPARE..=u16::MAX).find(|port| !is_claimed(*port) && is_untouched(*port));
         let port = preferred.or_else(spare);
-        if port.is_some() {
+        if let Some(chosen) = port {
             claims.kept(service).keep(slot, lane, port);
+            claims.note_chosen(chosen, spec, service);
         }
         let is_alone = claims.chooses_alone(service);
         let is_mine = |port| !claims_of_others(spec, service).contains(&port);
@@ -122,7 +123,7 @@ fn replaced(spec: &Spec, kept: u16, port: Option<u16>) -> String {
 /// Why a slot could not be started with the port that a person chose; `None` if it could. `running` is the slot's own
 /// process, which may hold the port until it is replaced. `service` is the app's service directory.
 pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -> Option<String> {
-    let promised = || promised(spec, slot, &claims_of_others(spec, service));
+    let promised = || promised(spec, slot, |port| claims_of_others(spec, service).contains(&port));
     let is_chosen = spec.is_port_chosen(&slot.process_type);
     let reason = is_chosen.then(|| promised().err()).flatten()?;
     let holder = port_by_place(spec, slot).and_then(os_process::port_holder).and_then(|holder| holder.pid);
@@ -133,11 +134,11 @@ pub fn refusal(spec: &Spec, slot: &Slot, service: &Path, running: Option<u32>) -
     Some(reason).filter(|_| !is_own)
 }
 
-/// The port computed from the base that a person chose. `others` are the ports of other apps.
+/// The port computed from the base that a person chose. `is_anothers` says whether a port belongs to another app.
 ///
 /// # Errors
 /// Which process or app holds the port, or why there is no such port.
-fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, String> {
+fn promised(spec: &Spec, slot: &Slot, is_anothers: impl FnOnce(u16) -> bool) -> Result<u16, String> {
     let from = spec.own_port(&slot.process_type).unwrap_or(spec.base_port);
     let another = way_out(spec, slot);
     let port = port_by_place(spec, slot)
@@ -146,7 +147,7 @@ fn promised(spec: &Spec, slot: &Slot, others: &BTreeSet<u16>) -> Result<u16, Str
     if let Some(other) = spec.wanted().into_iter().find(is_same) {
         return Err(format!("port {port} is that of {other} too: {another}"));
     }
-    if others.contains(&port) {
+    if is_anothers(port) {
         return Err(of_another_app(spec, slot, port));
     }
     if is_free(port) {

@@ -124,7 +124,7 @@ fn look(service: &Service, name: &str, k: usize) {
     assert!(matches!(known, None | Some(Exit::Code(7))), "killed at {name} {k}: {known:?}");
 }
 
-fn has_strace() -> bool {
+pub(crate) fn has_strace() -> bool {
     let strace = Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status();
     let works = strace.is_ok_and(|status| status.success());
     if !works {

@@ -2,7 +2,7 @@
 //! held while an app chooses. This module does not know what a port is used for.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::fs::FlockOperation;
 use rustix::io::Errno;
 
+use super::index::{self, Index, Owner};
 use super::kept::Kept;
 use crate::spec::Spec;
 
@@ -23,6 +24,8 @@ pub(crate) struct Claims {
     kept: Option<Kept>,
     others: Option<BTreeSet<u16>>,
     choosing: Option<Choosing>,
+    /// Ports that were chosen, for the index.
+    chosen: Vec<u16>,
 }
 
 #[derive(Debug)]
@@ -36,6 +39,7 @@ impl Claims {
     pub(crate) fn release(&mut self) {
         if let Some(kept) = &mut self.kept {
             kept.write();
+            enter(kept.service(), &self.chosen);
         }
         *self = Self::default();
     }
@@ -48,6 +52,23 @@ impl Claims {
     /// The ports that instances of other apps keep.
     pub(super) fn others(&mut self, spec: &Spec, service: &Path) -> &BTreeSet<u16> {
         self.others.get_or_insert_with(|| claims_of_others(spec, service))
+    }
+
+    /// Whether another app keeps this port, which this one keeps or is about to keep. The index is asked, and the files of all apps only
+    /// where it cannot be used.
+    pub(super) fn is_anothers(&mut self, port: u16, spec: &Spec, service: &Path) -> bool {
+        if all_services(spec, service).is_none() {
+            return false;
+        }
+        let asked = Index::beside(service).and_then(|index| index.claim(port, spec.app.as_str()).ok());
+        asked.map_or_else(|| self.others(spec, service).contains(&port), |owner| owner == Owner::Other)
+    }
+
+    /// Notes a port that was chosen among those that no app keeps.
+    pub(super) fn note_chosen(&mut self, port: u16, spec: &Spec, service: &Path) {
+        if all_services(spec, service).is_some() {
+            self.chosen.push(port);
+        }
     }
 
     /// Takes the lock, if that is possible within its time limit.
@@ -74,11 +95,23 @@ impl Claims {
     }
 }
 
+/// Enters ports that an app keeps from now on into the index. If that cannot be, its next start does it.
+fn enter(service: &Path, ports: &[u16]) {
+    let Some(app) = service.file_name().and_then(|name| name.to_str()).filter(|_| !ports.is_empty()) else {
+        return;
+    };
+    let Some(index) = Index::beside(service) else { return };
+    for port in ports {
+        let _ = index.claim(*port, app);
+    }
+}
+
 /// The ports that slots of the other apps keep, whether they run or not.
 pub(super) fn claims_of_others(spec: &Spec, service: &Path) -> BTreeSet<u16> {
-    let Some(parent) = all_services(spec, service) else { return BTreeSet::new() };
-    let services = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
-    let kept = services.filter(|other| other != service).map(|other| Kept::read(&other));
+    if all_services(spec, service).is_none() {
+        return BTreeSet::new();
+    }
+    let kept = index::others(service).map(|other| Kept::read(&other));
     kept.flat_map(|kept| kept.all().collect::<Vec<_>>()).collect()
 }
 

@@ -73,6 +73,11 @@ impl Kept {
         Self { service: service.to_owned(), ports, is_unwritten: false, is_earlier }
     }
 
+    /// The service directory.
+    pub(super) fn service(&self) -> &Path {
+        &self.service
+    }
+
     /// The port of a lane of a slot.
     pub(super) fn port(&self, slot: &Slot, lane: Lane) -> Option<u16> {
         *self.ports.get(slot).copied().unwrap_or_default().lane(lane)

@@ -6,7 +6,7 @@ use std::path::Path;
 use formation::Slot;
 use ps_rollout::Lane;
 
-use super::claims::{Claims, claims_of_others};
+use super::claims::Claims;
 use super::{choose_and_keep, is_free};
 use crate::spec::Spec;
 
@@ -24,8 +24,8 @@ pub(crate) fn second(
     if slot.process_type.as_str() == "release" {
         return Ok(None);
     }
-    let is_ours = |port: &u16| is_free(*port) && !claims_of_others(spec, service).contains(port);
-    if let Some(port) = claims.kept(service).port(slot, Lane::Second).filter(is_ours) {
+    let kept = claims.kept(service).port(slot, Lane::Second).filter(|port| is_free(*port));
+    if let Some(port) = kept.filter(|port| !claims.is_anothers(*port, spec, service)) {
         return Ok(Some(port));
     }
     let port = choose_and_keep(spec, service, claims, None, (slot, Lane::Second));

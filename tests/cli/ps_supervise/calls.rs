@@ -1,0 +1,43 @@
+//! What a start costs, in calls to the kernel: times depend on what else the machine does, calls do not.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::service::{Service, eventually};
+use crate::steps::has_strace;
+
+/// How many instances start.
+const SLOTS: u16 = 24;
+/// The calls from the fork of one instance to that of the next: 80, and some 20 more where another process was started on the machine in
+/// the same moment. There is room for what a debug build adds. It was 150 once.
+const MOST: usize = 112;
+
+#[test]
+fn an_instance_is_started_by_a_hundred_calls_and_the_last_one_by_no_more_than_the_first() {
+    if !has_strace() {
+        return;
+    }
+    let mut service = Service::new(&[("web", "sleep 600", SLOTS)]);
+    service.rewrite(|_| ());
+    let (supervisor, log) = (service.command(), service.path().join("strace"));
+    let mut strace = Command::new("strace");
+    strace.args(["-qq", "-o"]).arg(&log).arg(supervisor.get_program()).args(supervisor.get_args());
+    strace.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = strace.spawn().expect("strace starts");
+    eventually("all live", || (service.processes().len() == usize::from(SLOTS)).then_some(()));
+    let client = eventually("it listens", || ps_supervisor::Client::connect(service.path()).ok());
+    let pid = client.supervisor().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).expect("it lives");
+    kill_process(pid, Signal::KILL).expect("it is ours");
+    child.wait().expect("it is ours");
+    let log = fs::read_to_string(&log).expect("a log");
+    let is_fork = |line: &&str| ["clone(", "clone3(", "vfork("].iter().any(|fork| line.starts_with(fork));
+    let places: Vec<usize> =
+        log.lines().enumerate().filter(|(_, line)| is_fork(line)).map(|(place, _)| place).collect();
+    let mut between: Vec<usize> = places.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    service.start_as_it_is();
+    assert_eq!(between.len() + 1, usize::from(SLOTS), "each is forked once");
+    between.sort_unstable();
+    assert!(between[between.len() / 2] <= MOST, "calls from fork to fork: {between:?}");
+}
