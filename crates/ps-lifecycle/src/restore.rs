@@ -3,7 +3,7 @@
 
 mod sum;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, anyhow};
 use formation::{AppName, Which};
@@ -27,7 +27,9 @@ pub(crate) fn run(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
         Some(name) => {
             let app = session.world.app(name)?;
             let limited = session.again().within(args.deadline);
-            let restored = journal::of_verb(&session.world, VERB, &app.name, || restore(&limited, &app));
+            let until = Instant::now() + args.deadline;
+            let restored =
+                journal::of_verb(&session.world, VERB, &app.name, || restore(&limited, &app, until));
             restored.map_err(|error| late(session, args.deadline, error))?;
             Ok(Outcome::Done)
         }
@@ -44,7 +46,8 @@ fn all(session: &Session, args: &RestoreArgs) -> Result<Outcome> {
     let failures = each::side_by_side(&apps, at_a_time, &|app: &App| {
         // Its time begins when its turn comes.
         let quiet = session.quietly().within(deadline);
-        let restored = || journal::of_verb(&quiet.world, VERB, &app.name, || restore(&quiet, app));
+        let until = Instant::now() + deadline;
+        let restored = || journal::of_verb(&quiet.world, VERB, &app.name, || restore(&quiet, app, until));
         outcomes.of(&app.name, restored).map_err(|error| late(session, deadline, error))
     });
     session.check()?;
@@ -102,11 +105,26 @@ fn is_wanted(session: &Session, app: &App) -> Result<Option<bool>> {
     Ok(if is_deployed { Some(world.is_restored(&app.name)?) } else { None })
 }
 
-fn restore(session: &Session, app: &App) -> Result<()> {
+fn restore(session: &Session, app: &App, until: Instant) -> Result<()> {
     elsewhere::refuse(&session.world, &app.name, VERB)?;
     if is_wanted(session, app)? == Some(true) {
         // Converging does not start instances that had finished, were given up or were stopped before.
-        return start::start(session, app, &Intent::Converge(Which::All));
+        let started = start::start(session, app, &Intent::Converge(Which::All));
+        return settle(session, app, started, until);
     }
     session.fact(&format!("{0} is not to be restored: ps-lifecycle start {0} starts it", app.name))
+}
+
+/// Waits for what the supervisor of a native app starts again by itself. An instance that failed at first and came up then is no failure:
+/// right after a boot what it needs may come a moment after it.
+fn settle(session: &Session, app: &App, started: Result<()>, until: Instant) -> Result<()> {
+    let is_of_instance =
+        |error: &Error| matches!(error.downcast_ref(), Some(ps_scheduler::Error::DeployFailed { .. }));
+    if started.as_ref().is_err_and(|error| !is_of_instance(error)) || !sum::starts_by_itself(session, app)? {
+        return started;
+    }
+    match sum::settled(session, app, until) {
+        Ok(standing) if standing.is_whole() => Ok(()),
+        Ok(_) | Err(_) => started,
+    }
 }

@@ -4,16 +4,14 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use formation::AppName;
 use ps_supervisor::{HOLDER, Order, connect_at_once, listen};
 
+use crate::keep::Deaths;
 use crate::place::Place;
 use crate::spawn::spawn_holder;
-
-/// The pause between two that die, or cannot be started.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// The connection to the holder.
 #[derive(Debug, Default)]
@@ -21,7 +19,8 @@ pub(crate) struct Holding {
     holder: Option<UnixStream>,
     /// When one is started in place of one that has died.
     due: Option<Instant>,
-    started: Option<Instant>,
+    since: Option<Instant>,
+    deaths: Deaths,
 }
 
 impl Holding {
@@ -29,10 +28,10 @@ impl Holding {
     pub(crate) fn find(&mut self, place: &Place, program: &Path) -> bool {
         self.due = None;
         if let Ok(holder) = connect_at_once(&place.own(), HOLDER) {
-            self.holder = Some(holder);
+            (self.holder, self.since) = (Some(holder), Some(Instant::now()));
             return false;
         }
-        self.started = Some(Instant::now());
+        self.since = Some(Instant::now());
         self.holder = start(place, program).ok();
         if self.holder.is_none() {
             self.wait();
@@ -65,9 +64,8 @@ impl Holding {
     }
 
     fn wait(&mut self) {
-        let now = Instant::now();
-        let is_first = self.started.is_none_or(|started| started + PAUSE <= now);
-        self.due = Some(if is_first { now } else { now + PAUSE });
+        self.deaths.count(self.since.map(|since| since.elapsed()).unwrap_or_default());
+        self.due = Some(Instant::now() + self.deaths.delay(false));
     }
 }
 

@@ -75,7 +75,7 @@ impl Keep {
     }
 }
 
-/// The deaths of one supervisor since it was last stable.
+/// The deaths of one supervisor, or of the holder, since it was last stable.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Deaths {
     in_row: u32,

@@ -198,7 +198,13 @@ fn fill(
     // then to come up.
     let is_up = |instance: &Instance| instance.pid.is_some() && instance.state != State::Stopping;
     let fills = |slot: &Slot| present.iter().any(|instance| instance.slot == *slot && is_up(instance));
-    let missing = judge.starting.iter().filter(|slot| !fills(slot));
+    // Of one that died unseen the supervisor, which has only now taken over, decides by its restart policy: it is tried again after its
+    // delay, of a minute perhaps, which an order to start does not cut short.
+    let waits = |slot: &Slot| {
+        let before = present.iter().find(|instance| instance.slot == *slot).and_then(|instance| instance.run);
+        follower.is_in_backoff_since(slot, before)
+    };
+    let missing = judge.starting.iter().filter(|slot| !fills(slot) && !waits(slot));
     let fresh: BTreeSet<Slot> = missing.cloned().collect();
     let order = spec.order();
     let deadline = Instant::now()

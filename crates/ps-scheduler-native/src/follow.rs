@@ -62,6 +62,12 @@ impl<'a> Follower<'a> {
         Ok(told.into_iter().filter_map(|message| self.learn(message)).last())
     }
 
+    /// Whether a slot waits to be started again after a death of the run that filled it `before` it was looked at.
+    pub(crate) fn is_in_backoff_since(&self, slot: &Slot, before: Option<u64>) -> bool {
+        let is_it = |status: &Status| status.state == State::Backoff && Some(status.run) == before;
+        self.known.get(slot).is_some_and(is_it)
+    }
+
     /// Whether one of these slots has a living process, which may still fail.
     pub(crate) fn has_up<'s>(&self, mut slots: impl Iterator<Item = &'s Slot>) -> bool {
         slots.any(|slot| self.known.get(slot).is_some_and(|status| status.state.is_alive()))

@@ -104,6 +104,9 @@ pub(crate) fn end(service: &Service, grace: Duration, requester: &mut Requester<
     if let Some(root) = root::let_go(service).filter(|_| service.is_free()) {
         root.wait_for_end();
     }
+    if service.is_free() {
+        ps_supervisor::release_outputs(&service.directory);
+    }
     let after = status::instances(service)?;
     // The main process of a missing instance has ended; its children may live on.
     let is_missing = |instance: &Instance| instance.state == State::Missing;
@@ -291,6 +294,9 @@ pub(crate) fn forget(service: &Service) -> Result<(), Error> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(backend(format!("remove {}", service.directory.display()), &error))
         }
-        _ => Ok(()),
+        _ => {
+            ps_supervisor::release_outputs(&service.directory);
+            Ok(())
+        }
     }
 }

@@ -56,6 +56,15 @@ pub(crate) fn hold(service: &Path, runs: &[PathBuf]) {
     }
 }
 
+/// Has it let go of all outputs of an app: nothing of it lives, and no supervisor either that a root would see the end of.
+pub fn release_outputs(service: &Path) {
+    let app = service.file_name().and_then(|app| app.to_str());
+    if let (Some(services), Some(app)) = (service.parent(), app) {
+        // Without a holder nothing is held.
+        let _ = say(services, &Order::Release { app: app.to_owned() });
+    }
+}
+
 /// Has it look whether something that it holds was removed.
 pub(crate) fn remind(service: &Path) {
     if let Some(services) = service.parent() {

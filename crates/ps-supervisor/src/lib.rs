@@ -81,7 +81,7 @@ pub use environment::environment;
 pub use error::Error;
 pub use first_format::{Predecessor, finished, note_finished};
 pub use health::{Health, Ready, TOLD};
-pub use holder::{HOLDER, Order, ROOT};
+pub use holder::{HOLDER, Order, ROOT, release_outputs};
 pub use inheritance::{Against, close_descriptors_on_exec, disown};
 pub use launch::{Failed as LaunchFailed, Launch, missing_interpreter};
 pub use layout::log;

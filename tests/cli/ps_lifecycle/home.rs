@@ -260,7 +260,10 @@ impl Home {
 
     /// The supervisors of apps. What one has just forked bears its name until it becomes a command.
     pub(crate) fn supervisors(&self) -> Vec<Pid> {
-        let is_one = |words: &str| words.contains("ps-supervise ") && !words.contains("--root");
+        let others = ["--root", "--hold-output"];
+        let is_one = |words: &str| {
+            words.contains("ps-supervise ") && !others.iter().any(|other| words.contains(other))
+        };
         self.processes().into_iter().filter(|(_, words)| is_one(words)).map(|(pid, _)| pid).collect()
     }
 

@@ -56,6 +56,31 @@ fn what_is_about_to_be_started_again_is_waited_for_and_what_stays_down_is_named(
 }
 
 #[test]
+fn what_fails_right_after_a_boot_and_comes_up_a_moment_later_is_restored() {
+    let home = Home::new();
+    let flag = home.write("flag", "");
+    // What it needs is there at its second start.
+    let flag = flag.display().to_string();
+    let worker = format!("test -e {flag} && exec sleep 1000; touch {flag}; exit 1");
+    for app in ["shop", "box"] {
+        let source =
+            home.source(app, &format!("worker: {worker}\n").replace(&flag, &format!("{flag}-{app}")));
+        home.write(&format!("flag-{app}"), "");
+        home.does(&["ps-lifecycle", "deploy", app, "--dir", &source, "--scale", "worker=1"]);
+    }
+    let remove = |app: &str| fs::remove_file(home.path(&format!("flag-{app}"))).expect("it is there");
+    home.power_cut();
+    ["shop", "box"].map(remove);
+    let ran = home.run(&["ps-lifecycle", "restore", "--all"]);
+    assert!(ran.status == Some(0) && ran.stderr.contains("2 of 2 apps restored"), "{ran:?}");
+    assert_eq!(home.states("shop"), table(&[("worker.1", "running")]));
+    home.power_cut();
+    remove("shop");
+    home.does(&["ps-lifecycle", "restore", "shop"]);
+    assert_eq!(home.states("shop"), table(&[("worker.1", "running")]));
+}
+
+#[test]
 fn a_supervisor_that_was_killed_is_replaced_and_its_processes_are_adopted() {
     let home = Home::running("one", PROCFILE, &[]);
     let before = home.pids("one");

@@ -48,3 +48,29 @@ fn what_is_still_ending_is_started_again_before_it_is_said_to_be_up() {
     assert_eq!(home.states("shop")["web.1"], "running");
     assert_ne!(home.pids("shop"), before);
 }
+
+/// Root and supervisor are dead, and an instance that keeps dying has died once more meanwhile.
+#[test]
+fn a_start_that_brings_back_the_supervisor_does_not_wait_for_the_delay_of_a_restart() {
+    let home = Home::new();
+    let die = home.path("die");
+    let worker = format!("while ! test -e {}; do sleep 0.05; done; exit 5", die.display());
+    let source = home.source("shop", &format!("web: faultapp --tick 60\nworker: {worker}\n"));
+    let delays = r#"{"quantity": 1, "restart_delay": "50s", "restart_delay_max": "50s"}"#;
+    let web = r#"{"quantity": 1}"#;
+    home.write("shop/app.json", &format!(r#"{{"formation": {{"web": {web}, "worker": {delays}}}}}"#));
+    home.does(&["ps-lifecycle", "deploy", "shop", "--dir", &source]);
+    let web = home.pids("shop")["web.1"];
+    home.without_root();
+    let supervisor = home.supervisors()[0];
+    rustix::process::kill_process(supervisor, Signal::KILL).expect("it lives");
+    home.write("die", "");
+    eventually("the worker is dead", || match home.pids("shop") {
+        pids if pids.contains_key("worker.1") => Err(format!("{pids:?}")),
+        _ => Ok(()),
+    });
+    let ran = home.run(&["ps-lifecycle", "start", "shop"]);
+    assert!(ran.status == Some(0) && ran.took.as_secs() < 25, "{ran:?}");
+    assert_eq!(home.states("shop")["worker.1"], "backoff");
+    assert_eq!(home.pids("shop")["web.1"], web);
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Error, Result, anyhow};
 use formation::{AppName, ProcessType, Slot, State};
-use ps_apps::App;
+use ps_apps::{App, SchedulerName};
 use ps_rows::VerbRow;
 use ps_scheduler::{Instance, Over};
 
@@ -16,9 +16,11 @@ use crate::session::Session;
 
 /// The verb in rows and in the journal.
 pub(super) const VERB: &str = "restore";
-/// How long all apps together are waited for while instances are being started. A supervisor that was there before may have
-/// found an instance dead, and be about to start it again.
+/// How long nothing may change of what a supervisor is about to start, and how long all other apps together are waited for while instances
+/// are being started.
 const ON_ITS_WAY: Duration = Duration::from_secs(3);
+/// An instance that was started again so often is not about to come up.
+const TRIES: u32 = 3;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// `1 app`, `3 apps`.
@@ -95,21 +97,63 @@ pub(super) fn tell(
     Ok(Sum { counts, lacking: missing })
 }
 
-struct Standing {
+/// How many instances of an app are up.
+pub(super) struct Standing {
     up: usize,
     wanted: usize,
     /// The wanted instances that do not run, each with its state.
     lacks: Vec<String>,
-    /// Whether one of them is starting, or is about to be started again.
-    awaits: bool,
+    /// Those of them that are starting, or are about to be started again.
+    awaited: Awaited,
 }
 
-/// The state of an app once none of its instances is starting, or at `until`.
-fn how_it_ends(session: &Session, app: &App, until: Instant) -> Result<Standing> {
+/// State and restarts of instances.
+type Awaited = BTreeMap<Slot, (State, u32)>;
+
+impl Standing {
+    /// Whether every instance is up that is wanted.
+    pub(super) fn is_whole(&self) -> bool {
+        self.lacks.is_empty()
+    }
+}
+
+/// Whether a supervisor of ours keeps the app, which starts again by itself what has died.
+pub(super) fn starts_by_itself(session: &Session, app: &App) -> Result<bool> {
+    Ok(session.world.scheduler_name(&app.name)? == SchedulerName::Native)
+}
+
+/// The state of an app once its supervisor has brought up what it can, or at `until`. What dies again and again, or waits for
+/// something that does not change, is not waited for.
+pub(super) fn settled(session: &Session, app: &App, until: Instant) -> Result<Standing> {
+    let mut first: Option<Awaited> = None;
+    let (mut last, mut changed) = (Awaited::new(), Instant::now());
     loop {
         session.check()?;
         let standing = how_it_is(session, app)?;
-        if !standing.awaits || Instant::now() >= until {
+        let awaited = &standing.awaited;
+        if *awaited != last {
+            (last, changed) = (awaited.clone(), Instant::now());
+        }
+        let first = first.get_or_insert_with(|| awaited.clone());
+        let has_tried = |(slot, (_, restarts)): (&Slot, &(State, u32))| {
+            first.get(slot).is_some_and(|(_, at_first)| *restarts >= at_first + TRIES)
+        };
+        let is_starting = awaited.values().any(|(state, _)| *state == State::Starting);
+        let is_over = awaited.iter().all(has_tried) || (!is_starting && changed.elapsed() >= ON_ITS_WAY);
+        if is_over || Instant::now() >= until {
+            return Ok(standing);
+        }
+        thread::sleep(LOOK_AGAIN);
+    }
+}
+
+/// The state of an app now, or, where its restore did not wait for that, once none of its instances is starting, or at `until`.
+fn how_it_ends(session: &Session, app: &App, until: Instant) -> Result<Standing> {
+    let has_settled = starts_by_itself(session, app)?;
+    loop {
+        session.check()?;
+        let standing = how_it_is(session, app)?;
+        if has_settled || standing.awaited.is_empty() || Instant::now() >= until {
             return Ok(standing);
         }
         thread::sleep(LOOK_AGAIN);
@@ -121,7 +165,7 @@ fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
     let formation = converge::wanted(world, &app.name, &world.formation(&app.name)?)?;
     let status = converge::status(session, app)?;
     let slots = formation.iter().flat_map(|(process_type, quantity)| slots(process_type, quantity.get()));
-    let (mut up, mut wanted, mut lacks, mut awaits) = (0, 0, Vec::new(), false);
+    let (mut up, mut wanted, mut lacks, mut awaited) = (0, 0, Vec::new(), Awaited::new());
     for slot in slots {
         let here: Vec<&Instance> = status.instances.iter().filter(|instance| instance.slot == slot).collect();
         let is_over = |over: Over| match over {
@@ -132,7 +176,8 @@ fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
             continue;
         }
         wanted += 1;
-        awaits |= here.iter().any(|instance| is_on_its_way(instance.state));
+        let on_its_way = here.iter().filter(|instance| is_on_its_way(instance.state));
+        awaited.extend(on_its_way.map(|it| (slot.clone(), (it.state, it.restarts.unwrap_or(0)))));
         if here.iter().any(|instance| instance.state.is_in_order()) {
             up += 1;
         } else {
@@ -140,7 +185,7 @@ fn how_it_is(session: &Session, app: &App) -> Result<Standing> {
             lacks.push(format!("{slot} is {state}"));
         }
     }
-    Ok(Standing { up, wanted, lacks, awaits })
+    Ok(Standing { up, wanted, lacks, awaited })
 }
 
 /// A process that has just ended counts as missing until its supervisor has handled that.

@@ -30,13 +30,9 @@ fn installed(script: Option<&str>) -> TempDir {
 
 /// The one supervisor of a home, the root of them all aside. What it has just forked bears its name until it becomes a command.
 fn supervisor(home: &Home) -> Pid {
-    eventually("one app has one supervisor", || {
-        let is_one = |words: &str| words.contains("ps-supervise ") && !words.contains("--root");
-        let all = home.processes().into_iter().filter(|(_, words)| is_one(words));
-        match all.map(|(pid, _)| pid).collect::<Vec<_>>()[..] {
-            [pid] => Ok(pid),
-            ref several => Err(format!("{several:?}")),
-        }
+    eventually("one app has one supervisor", || match home.supervisors()[..] {
+        [pid] => Ok(pid),
+        ref several => Err(format!("{several:?}")),
     })
 }
 
