@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use jsonc_parser::ast::Value;
 use jsonc_parser::common::Ranged;
-use type_settings::Setting;
+use type_settings::{Setting, Shape};
 
 use crate::keys::{Keys, Use};
 use crate::remark::Remark;
@@ -121,14 +121,17 @@ impl<'a> Node<'a> {
     /// The value of a setting as text, as a property of the same name would have it.
     pub(crate) fn setting(&self, setting: &Setting) -> Result<Option<String>, Error> {
         let texts = match self.value {
-            Value::Array(_) if setting.is_list => {
+            Value::Array(_) if setting.shape != Shape::Word => {
                 let text = |element: &Self| Ok(element.scalar(setting)?.unwrap_or_default());
                 self.elements()?.iter().map(text).collect::<Result<Vec<_>, Error>>()?
             }
-            Value::Object(_) if setting.is_map => self.pairs(setting)?,
+            Value::Object(_) if setting.shape == Shape::Pairs => self.pairs(setting)?,
             _ => return self.scalar(setting),
         };
-        let text = if setting.is_escaped { type_settings::listed(&texts) } else { texts.join(",") };
+        let text = match setting.shape {
+            Shape::Word | Shape::List => texts.join(","),
+            Shape::Elements | Shape::Pairs => type_settings::listed(&texts),
+        };
         // A list or an object without anything in it sets nothing.
         Ok((!texts.is_empty()).then_some(text))
     }

@@ -153,13 +153,13 @@ fn of_settings(release: &Release) -> Vec<String> {
     let is_native = release.source.is_native();
     // What runs by a schedule, and the tasks of a deploy, have a time in which they must end, and instances have none.
     let unheeded = |settings: &TypeSettings, ends: bool| -> Vec<&'static str> {
-        let is_heeded = |setting: &Setting| match is_native {
-            true => !setting.is_only_for_containers,
-            false => {
-                setting.is_for_containers
-                    || setting.name.starts_with("schedule")
-                    || ends && setting.name == RUN_TIMEOUT
+        let is_heeded = |setting: &Setting| {
+            if is_native {
+                return !setting.is_only_for_containers;
             }
+            setting.is_for_containers
+                || setting.name.starts_with("schedule")
+                || ends && setting.name == RUN_TIMEOUT
         };
         let all = Setting::all().iter().filter(|setting| !is_heeded(setting));
         all.filter(|setting| setting.text(settings).is_some()).map(|setting| setting.name).collect()

@@ -43,7 +43,14 @@ pub(crate) fn container(
     let mut body = blueprint::container(root, release, image, &identity);
     body.env = Some(environment(body.env.unwrap_or_default(), beside));
     body.labels = Some(labels(body.labels.unwrap_or_default(), beside));
+    network::made_in(&networks(root, release, beside.process_type), &mut body);
     body
+}
+
+/// The networks of its type, in which nobody finds it as an instance. It is made in the first one, and has to join the others.
+pub(crate) fn networks(root: &Path, release: &Release, process_type: &ProcessType) -> Vec<Joined> {
+    let slot = Slot::new(process_type.clone(), 1);
+    network::of_slot(root, release, &slot).into_iter().map(Joined::unnamed).collect()
 }
 
 /// The variables of the app, over them those of the container, and its own name.
@@ -55,12 +62,6 @@ fn environment(of_type: Vec<String>, beside: &Beside<'_>) -> Vec<String> {
     let mut all: Vec<String> = of_type.into_iter().filter(|pair| !is_own(pair)).collect();
     all.extend(own);
     all
-}
-
-/// The networks of its type, in which nobody finds it as an instance.
-pub(crate) fn networks(root: &Path, release: &Release, process_type: &ProcessType) -> Vec<Joined> {
-    let slot = Slot::new(process_type.clone(), 1);
-    network::of_slot(root, release, &slot).into_iter().map(Joined::unnamed).collect()
 }
 
 fn labels(of_instance: HashMap<String, String>, beside: &Beside<'_>) -> HashMap<String, String> {

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::beside::{self, Beside};
 use crate::docker_local::DockerLocal;
 use crate::schedule_file::Schedules;
-use crate::{entrypoint, label};
+use crate::{entrypoint, label, network};
 
 /// How many of the last lines of a run that failed are kept.
 pub(crate) const LAST_LINES: usize = 10;
@@ -63,7 +63,11 @@ pub(crate) async fn begin(
         }
         created => created?,
     };
-    let started = engine.start(&id).await;
+    let networks = beside::networks(root, release, process_type);
+    let started = match network::join(engine, &id, &networks).await {
+        Ok(()) => engine.start(&id).await,
+        Err((_, fault)) => Err(fault),
+    };
     if started.as_ref().is_err_and(|fault| !fault.is_silence()) {
         // It would be taken for a run that is to be begun.
         let _ = engine.remove(&id).await;

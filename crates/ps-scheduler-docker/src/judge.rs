@@ -59,7 +59,7 @@ fn missing(release: &Release, process_type: &ProcessType) -> Option<String> {
             .and_then(|binds| binds.as_array())
             .is_some_and(|binds| binds.iter().any(|bind| bind.as_str() == Some(text)))
     };
-    let mounts = settings.mounts.iter().flat_map(|mounts| mounts.iter());
+    let mounts = settings.mounts.iter().flat_map(type_settings::Mounts::iter);
     let mut paths = mounts.filter_map(|mount| Some((mount.path()?, mount.to_string())));
     let lost = paths.find(|(path, text)| !Path::new(path).exists() && !is_of_compose(text));
     if let Some((path, text)) = lost {
@@ -81,7 +81,7 @@ fn of_the_engine(
 ) -> Result<Option<String>, Error> {
     let mut networks: BTreeMap<&str, &ProcessType> = BTreeMap::new();
     for process_type in types {
-        let named = release.settings(process_type).networks.iter().flat_map(|networks| networks.iter());
+        let named = release.settings(process_type).networks.iter().flat_map(type_settings::Networks::iter);
         for network in named {
             networks.entry(network).or_insert(process_type);
         }

@@ -40,7 +40,7 @@ pub(crate) fn of_slot(root: &Path, release: &Release, slot: &Slot) -> Vec<Joined
         aliases: vec![process_type.to_string(), format!("{app}.{slot}")],
     });
     // Other apps may be in these, so that the name of a type alone could mean one of theirs.
-    let set = release.settings(process_type).networks.iter().flat_map(|networks| networks.iter());
+    let set = release.settings(process_type).networks.iter().flat_map(type_settings::Networks::iter);
     let set = set.map(|network| Joined {
         network: network.to_owned(),
         aliases: match network {

@@ -40,9 +40,8 @@ pub(crate) fn run(docker: &DockerLocal, order: &OneOff<'_>) -> Result<Ended, Err
     let engine = docker.engine()?;
     let app = &order.release.app;
     let name = format!("{app}.{}", order.name);
-    let mut body = description(docker, image, order);
+    let body = description(docker, image, order);
     let networks = beside::networks(docker.world().root(), order.release, &order.process_type);
-    network::made_in(&networks, &mut body);
     engine.run(async {
         let id = engine.create(&name, body).await;
         let id = id.map_err(|fault| failed(fault, format!("create {name}")))?;

@@ -29,9 +29,16 @@ pub(crate) fn host_config(settings: &TypeSettings, usual_init: bool) -> HostConf
             .filter(|switch| switch.is_on())
             .map(|_| vec![NO_NEW_PRIVILEGES.to_owned()]),
         ulimits: ulimits(settings),
-        binds: texts(settings.mounts.iter().flat_map(|all| all.iter()).map(ToString::to_string).collect()),
+        binds: texts(
+            settings.mounts.iter().flat_map(type_settings::Mounts::iter).map(ToString::to_string).collect(),
+        ),
         extra_hosts: texts(
-            settings.extra_hosts.iter().flat_map(|all| all.iter()).map(ToString::to_string).collect(),
+            settings
+                .extra_hosts
+                .iter()
+                .flat_map(type_settings::ExtraHosts::iter)
+                .map(ToString::to_string)
+                .collect(),
         ),
         ..HostConfig::default()
     }
@@ -47,7 +54,7 @@ fn ulimits(settings: &TypeSettings) -> Option<Vec<Ulimit>> {
         Some(ulimit(name, most, most))
     };
     let mut set: Vec<Ulimit> = limits.into_iter().filter_map(own).collect();
-    for limit in settings.ulimits.iter().flat_map(|all| all.iter()) {
+    for limit in settings.ulimits.iter().flat_map(type_settings::Ulimits::iter) {
         if !set.iter().any(|other| other.name.as_ref() == Some(&limit.name)) {
             set.push(ulimit(&limit.name, limit.soft, limit.hard));
         }
@@ -58,7 +65,7 @@ fn ulimits(settings: &TypeSettings) -> Option<Vec<Ulimit>> {
 /// The labels that are set for a type, and the one that says what was set: of a value that an engine would have had anyway, or an
 /// image, nobody could tell otherwise.
 pub(crate) fn labels(settings: &TypeSettings) -> HashMap<String, String> {
-    let own = settings.labels.iter().flat_map(|all| all.iter());
+    let own = settings.labels.iter().flat_map(type_settings::Labels::iter);
     let mut labels: HashMap<String, String> =
         own.map(|label| (label.name.clone(), label.value.clone())).collect();
     let names = names(settings);
@@ -73,9 +80,9 @@ fn names(settings: &TypeSettings) -> Vec<String> {
     let set =
         Setting::all().iter().filter(|setting| setting.is_for_containers && setting.text(settings).is_some());
     let mut names: Vec<String> = set.map(|setting| setting.name.to_owned()).collect();
-    let labels = settings.labels.iter().flat_map(|all| all.iter());
+    let labels = settings.labels.iter().flat_map(type_settings::Labels::iter);
     names.extend(labels.map(|label| format!("{}{}", label::LABEL_SET, label.name)));
-    let options = settings.engine_options.iter().flat_map(|all| all.iter());
+    let options = settings.engine_options.iter().flat_map(type_settings::EngineOptions::iter);
     names.extend(options.map(|option| format!("{}{}", label::OPTION_SET, option.name)));
     names.dedup();
     names

@@ -51,10 +51,9 @@ pub(crate) fn run(
     let name = format!("{}.{process_type}.{number}", release.app);
     let mut last = VecDeque::new();
     let over = app.engine.run(async {
-        let mut body = app.described(release, image, task).await;
-        let networks = beside::networks(app.world.root(), release, process_type);
-        network::made_in(&networks, &mut body);
+        let body = app.described(release, image, task).await;
         let id = app.engine.create(&name, body).await?;
+        let networks = beside::networks(app.world.root(), release, process_type);
         let over = match network::join(app.engine, &id, &networks).await {
             Ok(()) => app.attend(&id, (release, task), requester, &mut last).await,
             Err((_, fault)) => Err(fault),

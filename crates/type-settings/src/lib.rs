@@ -10,7 +10,7 @@ mod value;
 
 pub use order::{Disorder, Order};
 pub use settings::TypeSettings;
-pub use table::{LONGEST_VALUE, Setting};
+pub use table::{LONGEST_VALUE, Setting, Shape};
 pub use value::{
     Account, After, Age, Awaited, Checking, CommandLine, Cpus, EngineOption, EngineOptions, Exits, ExtraHost,
     ExtraHosts, IoPriority, Label, Labels, Limit, Missed, Mount, Mounts, NamedLimit, Networks, Overlap,

@@ -9,6 +9,19 @@ use crate::value::{EngineOptions, ExtraHosts, Labels, Mounts, Networks, Ulimits}
 /// The longest value, in bytes: a property is one line that people read, and so does Dokku.
 pub const LONGEST_VALUE: usize = 32 * 1024;
 
+/// What a value is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One value.
+    Word,
+    /// Elements with commas between them, none of which has one. In app.json it may be an array.
+    List,
+    /// The same where an element may have commas, which are then written `\,`.
+    Elements,
+    /// The same where the elements are `name=value`. In app.json it may be an object too.
+    Pairs,
+}
+
 /// One thing that can be set for a process type.
 #[derive(Debug)]
 pub struct Setting {
@@ -22,12 +35,8 @@ pub struct Setting {
     pub default: Option<&'static str>,
     /// What it is, as a fragment for people.
     pub meaning: &'static str,
-    /// Whether its value is a list, which may be an array in app.json.
-    pub is_list: bool,
-    /// Whether elements of the list may have commas, which are then written `\,`.
-    pub is_escaped: bool,
-    /// Whether the elements of the list are `name=value`, so that it may be an object in app.json.
-    pub is_map: bool,
+    /// What its value is made of.
+    pub shape: Shape,
     /// Whether it is a setting of one type alone, and cannot be set for all apps.
     pub is_local: bool,
     /// Whether docker-local heeds it.
@@ -49,9 +58,7 @@ const PLAIN: Setting = Setting {
     rule: "",
     default: None,
     meaning: "",
-    is_list: false,
-    is_escaped: false,
-    is_map: false,
+    shape: Shape::Word,
     is_local: false,
     is_for_containers: false,
     is_only_for_containers: false,
@@ -63,14 +70,14 @@ const PLAIN: Setting = Setting {
 
 /// A row of the table. The field of `TypeSettings` is also the name in app.json.
 macro_rules! row {
-    ($name:literal, $field:ident, default: $default:expr, rule: $rule:literal, meaning: $meaning:literal $(, $flag:ident: true)*) => {
+    ($name:literal, $field:ident, default: $default:expr, rule: $rule:literal, meaning: $meaning:literal $(, $flag:ident: $value:expr)*) => {
         Setting {
             name: $name,
             key: stringify!($field),
             rule: $rule,
             default: $default,
             meaning: $meaning,
-            $($flag: true,)*
+            $($flag: $value,)*
             take: |settings, text| text.parse().map(|value| settings.$field = Some(value)).is_ok(),
             show: |settings| settings.$field.as_ref().map(ToString::to_string),
             ..PLAIN
@@ -83,8 +90,6 @@ macro_rules! elements {
     ($kind:ident, $($row:tt)*) => {
         Setting {
             explain: |text| text.parse::<$kind>().err(),
-            is_list: true,
-            is_escaped: true,
             is_for_containers: true,
             is_only_for_containers: true,
             ..row!($($row)*)
@@ -106,7 +111,7 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("after", after, default: None,
         rule: "types with commas between them, each with :started, :ready or :done behind it if need be, such as db,migrate:done",
         meaning: "other types whose instances must have started, be ready or be done before one of this type starts; without a word ready, and done where restart-policy no is set for the other type",
-        is_list: true, is_local: true, is_for_containers: true),
+        shape: Shape::List, is_local: true, is_for_containers: true),
     row!("checks", checks, default: Some("asked"),
         rule: "asked, skipped or disabled",
         meaning: "whether the type's checks are made: skipped leaves out its startup checks, disabled all of them, and an instance that is replaced ends before the new one starts",
@@ -118,11 +123,11 @@ pub(crate) const TABLE: &[Setting] = &[
     elements!(EngineOptions, "engine-options", engine_options, default: None,
         rule: "options with commas between them, such as cap-add=NET_ADMIN,shm-size=64m",
         meaning: "what the engine does for a container beside all this; not every option of the engine can be set",
-        is_map: true),
+        shape: Shape::Pairs),
     named_elements!(ExtraHosts, "extra-hosts", extra_hosts, default: None,
         rule: "names with addresses and commas between them, such as db:10.0.0.7,host:host-gateway",
         meaning: "names of hosts that a container knows beside those of name servers",
-        is_map: true),
+        shape: Shape::Pairs),
     row!("group", group, default: None,
         rule: "the name or the number of a group",
         meaning: "the group that instances run as; of a user without one, its own"),
@@ -136,7 +141,7 @@ pub(crate) const TABLE: &[Setting] = &[
     named_elements!(Labels, "labels", labels, default: None,
         rule: "labels with commas between them, such as team=shop,tier=front",
         meaning: "labels of a container beside those that say which instance it is",
-        is_map: true),
+        shape: Shape::Pairs),
     row!("limit-core", limit_core, default: None,
         rule: "a whole number of bytes, or unlimited",
         meaning: "how large a core dump may become (soft and hard limit)",
@@ -166,10 +171,12 @@ pub(crate) const TABLE: &[Setting] = &[
         meaning: "how much memory an instance may use before another one takes its place, as in a restart"),
     named_elements!(Mounts, "mounts", mounts, default: None,
         rule: "mounts with commas between them, such as /srv/files:/files:ro,cache:/cache",
-        meaning: "paths of the host and volumes of the engine that a container has in its file system"),
+        meaning: "paths of the host and volumes of the engine that a container has in its file system",
+        shape: Shape::Elements),
     elements!(Networks, "networks", networks, default: None,
         rule: "networks of the engine with commas between them",
-        meaning: "the networks that a container is in; the first one takes the place of the engine's usual one, and clients find the instance there"),
+        meaning: "the networks that a container is in; the first one takes the place of the engine's usual one, and clients find the instance there",
+        shape: Shape::Elements),
     row!("nice", nice, default: None,
         rule: "a whole number, -20 to 19",
         meaning: "the share of the CPU that instances get: 19 has least of it"),
@@ -256,11 +263,11 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("success-exit-codes", success_exit_codes, default: Some("0"),
         rule: "exit statuses and names of signals, such as 3,SIGTERM",
         meaning: "ends that are no failure, besides exit status 0",
-        is_list: true),
+        shape: Shape::List),
     named_elements!(Ulimits, "ulimits", ulimits, default: None,
         rule: "limits with commas between them, soft and hard, such as nofile=1024:2048,core=0",
         meaning: "limits of each process of a container, by the engine's names for them; of the same name, limit-nofile and limit-core must say the same",
-        is_map: true),
+        shape: Shape::Pairs),
     row!("umask", umask, default: None,
         rule: "an octal number such as 022 or 0077",
         meaning: "which rights files do not get that a process creates"),
@@ -270,11 +277,11 @@ pub(crate) const TABLE: &[Setting] = &[
     row!("watch-ignore", watch_ignore, default: None,
         rule: "patterns of names, or of paths where a / stands in them, with commas between them",
         meaning: "what may change without a restart, beside logs, temporary files and what version control keeps",
-        is_list: true),
+        shape: Shape::List),
     row!("watch-paths", watch_paths, default: None,
         rule: "paths below the app's directory, with commas between them",
         meaning: "files and directories whose change restarts the type's instances; . is the whole directory",
-        is_list: true),
+        shape: Shape::List),
     row!("watchdog-seconds", watchdog_seconds, default: None,
         rule: "whole seconds, 1 to 86400",
         meaning: "how often an instance has to say WATCHDOG=1; one that does not is started again"),

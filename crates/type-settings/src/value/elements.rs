@@ -19,10 +19,7 @@ pub(crate) fn split(text: &str) -> Result<Vec<String>, String> {
     }
     elements.push(element);
     let elements: Vec<String> = elements.iter().map(|element| element.trim().to_owned()).collect();
-    match elements.iter().any(String::is_empty) {
-        true => Err("an element is empty".to_owned()),
-        false => Ok(elements),
-    }
+    if elements.iter().any(String::is_empty) { Err("an element is empty".to_owned()) } else { Ok(elements) }
 }
 
 /// Writes elements as [`split`] reads them.
