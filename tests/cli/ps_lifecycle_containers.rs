@@ -12,6 +12,8 @@ mod pseudo_terminal;
 mod archives;
 #[path = "ps_lifecycle/builds.rs"]
 mod builds;
+#[path = "ps_lifecycle/container_settings.rs"]
+mod container_settings;
 #[path = "ps_lifecycle/containers.rs"]
 mod containers;
 #[path = "ps_lifecycle/cron.rs"]

@@ -52,4 +52,4 @@ pub use one_off::{Removal, Target};
 pub use output_range::OutputRange;
 pub use pull::Pulled;
 pub use reference::Reference;
-pub use terms::{restart_policy, seconds};
+pub use terms::{policy_of, restart_policy, seconds};

@@ -18,7 +18,7 @@ pub fn restart_policy(policy: RestartPolicy) -> EnginePolicy {
 }
 
 /// A restart policy from the engine's words; `None` if it is not known.
-pub(crate) fn policy_of(inspected: &Value) -> Option<RestartPolicy> {
+pub fn policy_of(inspected: &Value) -> Option<RestartPolicy> {
     match inspected["Name"].as_str()? {
         "" | "no" => Some(RestartPolicy::No),
         "always" => Some(RestartPolicy::Always),

@@ -1,26 +1,30 @@
-//! The report `--settings`: the effective settings of each process type, and who set them. It reads only files, and
-//! only those of the apps that it reports on. No scheduler is asked.
+//! The report `--settings`: the effective settings of each process type, who set them, and where what runs has another value. It reads
+//! only files, and only those of the apps that it reports on; of apps in containers the engine is asked how they run.
 
 use std::io::{self, BufWriter, Write};
 
 use anyhow::{Context, Result};
 use csv::Writer;
 use formation::{AppName, ProcessType};
-use ps_apps::{EffectiveSetting, World};
+use ps_apps::{EffectiveSetting, SchedulerName, World};
 use ps_cli::exit::{Outcome, Refusal};
-use serde_json::json;
+use ps_scheduler::{Drift, Scheduler};
+use serde_json::{Value, json};
+use type_settings::{EngineOptions, Labels};
 
 use crate::args::Args;
 use crate::encoding::{self, Encoding};
 use crate::subjects::{self, Subjects, complain};
 
-const COLUMNS: [&str; 5] = ["app", "process_type", "setting", "value", "source"];
+const COLUMNS: [&str; 6] = ["app", "process_type", "setting", "value", "source", "drift"];
 
 /// One setting of one process type of an app.
 struct Row<'a> {
     app: &'a AppName,
     process_type: &'a ProcessType,
     effective: &'a EffectiveSetting,
+    /// The running instances of the type that have another value.
+    drift: Vec<&'a Drift>,
 }
 
 /// Reports the settings of the named apps, or of all apps.
@@ -37,8 +41,16 @@ pub(crate) fn run(world: &World, args: &Args) -> Result<Outcome> {
         record(&COLUMNS, &mut out)?;
     }
     let mut outcome = Outcome::Done;
+    let docker = ps_schedulers::named(world, &SchedulerName::DockerLocal);
     for app in &apps {
-        if let Err(error) = of_app(world, app, &encoding, &mut out) {
+        // What is set can be shown also where nobody says how it runs.
+        let drift = of_what_runs(world, app, docker.as_ref());
+        let drift = drift.unwrap_or_else(|error| {
+            complain(&format!("{app}: what runs cannot be compared: {error:#}"));
+            outcome = Outcome::No;
+            Vec::new()
+        });
+        if let Err(error) = of_app(world, app, &drift, &encoding, &mut out) {
             if error.is::<io::Error>() {
                 return Err(error);
             }
@@ -65,14 +77,42 @@ fn refuse_others(args: &Args) -> Result<()> {
     }
 }
 
-fn of_app(world: &World, app: &AppName, encoding: &Encoding, out: &mut dyn Write) -> Result<()> {
+/// Where the containers of an app have something else than is set by now.
+fn of_what_runs(world: &World, app: &AppName, docker: &dyn Scheduler) -> Result<Vec<Drift>> {
+    if world.scheduler_name(app)? != SchedulerName::DockerLocal {
+        return Ok(Vec::new());
+    }
+    match ps_release::deployed(world, app)? {
+        Some(assembled) => Ok(docker.drift(&assembled.release)?),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn of_app(
+    world: &World,
+    app: &AppName,
+    drift: &[Drift],
+    encoding: &Encoding,
+    out: &mut dyn Write,
+) -> Result<()> {
     let types =
         ps_release::settings::of_types(world, app).context("read the settings of its process types")?;
     let pairs = types.iter().flat_map(|(process_type, all)| all.iter().map(move |one| (process_type, one)));
-    let rows: Vec<Row<'_>> =
-        pairs.map(|(process_type, effective)| Row { app, process_type, effective }).collect();
+    let of = |process_type: &ProcessType, setting: &str| {
+        let is_meant = |one: &&Drift| one.slot.process_type == *process_type && one.setting == setting;
+        drift.iter().filter(is_meant).collect::<Vec<_>>()
+    };
+    let rows: Vec<Row<'_>> = pairs
+        .map(|(process_type, effective)| {
+            let drift = of(process_type, effective.setting.name);
+            Row { app, process_type, effective, drift }
+        })
+        .collect();
     match encoding {
-        Encoding::Text { header } => text(app, &rows, *header, out),
+        Encoding::Text { header } => {
+            text(app, &rows, *header, out)?;
+            drift.iter().try_for_each(|drift| Ok(writeln!(out, "       {drift}")?))
+        }
         Encoding::Json { .. } => rows.iter().try_for_each(|row| row.json(out)),
         Encoding::Csv { .. } => rows.iter().try_for_each(|row| record(&row.fields(), out)),
         Encoding::Value(_) => Ok(()),
@@ -94,15 +134,37 @@ fn text(app: &AppName, rows: &[Row<'_>], header: bool, out: &mut dyn Write) -> R
     Ok(())
 }
 
+/// A value as it may be shown: of labels and options of the engine, what looks like a credential is masked, because reports are passed on.
+fn shown(effective: &EffectiveSetting) -> Option<String> {
+    let text = effective.value.as_deref()?;
+    let masked = |name: &str, element: String| {
+        if redact::line(&element) == element { element } else { format!("{name}=[redacted]") }
+    };
+    let elements: Option<Vec<String>> = match effective.setting.name {
+        "labels" => text
+            .parse::<Labels>()
+            .ok()
+            .map(|labels| labels.iter().map(|label| masked(&label.name, label.to_string())).collect()),
+        "engine-options" => text
+            .parse::<EngineOptions>()
+            .ok()
+            .map(|options| options.iter().map(|option| masked(option.name, option.to_string())).collect()),
+        _ => None,
+    };
+    Some(elements.map_or_else(|| text.to_owned(), |elements| type_settings::listed(&elements)))
+}
+
 impl Row<'_> {
-    fn value(&self) -> &str {
-        self.effective.value.as_deref().unwrap_or_default()
+    fn value(&self) -> String {
+        shown(self.effective).unwrap_or_default()
     }
 
-    fn fields(&self) -> [&str; 5] {
+    fn fields(&self) -> [String; 6] {
         let setting = self.effective.setting.name;
         let source = self.effective.origin.as_str();
-        [self.app.as_str(), self.process_type.as_str(), setting, self.value(), source]
+        let drift = self.drift.iter().map(|drift| drift.to_string()).collect::<Vec<_>>().join("\n");
+        let fields = [self.app.as_str(), self.process_type.as_str(), setting, &self.value(), source, &drift];
+        fields.map(str::to_owned)
     }
 
     fn json(&self, out: &mut dyn Write) -> Result<()> {
@@ -110,14 +172,19 @@ impl Row<'_> {
             "app": self.app.as_str(),
             "process_type": self.process_type.as_str(),
             "setting": self.effective.setting.name,
-            "value": self.effective.value,
+            "value": shown(self.effective),
             "source": self.effective.origin.as_str(),
+            "drift": self.drift.iter().map(|drift| of_instance(drift)).collect::<Vec<_>>(),
         });
         Ok(writeln!(out, "{object}")?)
     }
 }
 
-fn record(fields: &[&str; 5], out: &mut dyn Write) -> Result<()> {
+fn of_instance(drift: &Drift) -> Value {
+    json!({ "instance": drift.slot.to_string(), "runs_with": drift.runs_with, "set": drift.is_set })
+}
+
+fn record(fields: &[impl AsRef<[u8]>; 6], out: &mut dyn Write) -> Result<()> {
     let mut writer = Writer::from_writer(Vec::new());
     writer.write_record(fields)?;
     Ok(out.write_all(&writer.into_inner()?)?)

@@ -16,6 +16,7 @@ mod context;
 mod cron;
 mod deploy;
 mod docker_local;
+mod drift;
 mod end_in_words;
 mod engine_option;
 mod entrypoint;
@@ -45,6 +46,7 @@ mod schedule;
 mod schedule_file;
 mod service;
 mod set_for_type;
+mod sight;
 mod stand_in;
 mod status;
 mod steps;
@@ -66,8 +68,8 @@ use std::path::PathBuf;
 use formation::{AppName, Slot, Which};
 use ps_rollout::Strategy;
 use ps_scheduler::{
-    AppStatus, DeployOutcome, Ended, Entry, Error, Leftover, LogLine, LogRequest, OneOff, Plan, Requester,
-    Scheduler, StopOrder, Stopped, Task,
+    AppStatus, DeployOutcome, Drift, Ended, Entry, Error, Leftover, LogLine, LogRequest, OneOff, Plan,
+    Release, Requester, Scheduler, StopOrder, Stopped, Task,
 };
 
 pub use build::{BuildOrder, Recipe};
@@ -97,6 +99,10 @@ impl Scheduler for DockerLocal {
 
     fn judge(&self, plan: &Plan) -> Result<(), Error> {
         judge::judge(self, plan)
+    }
+
+    fn drift(&self, release: &Release) -> Result<Vec<Drift>, Error> {
+        drift::drift(self, release)
     }
 
     fn tend(&self, plan: &Plan, requester: &mut Requester<'_>) -> Result<(), Error> {

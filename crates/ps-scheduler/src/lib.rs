@@ -5,6 +5,7 @@
 
 mod ask;
 pub mod conformance;
+mod drift;
 mod error;
 mod failed_slot;
 mod failure;
@@ -20,6 +21,7 @@ mod scheduler;
 mod signal;
 mod task;
 
+pub use drift::Drift;
 pub use error::Error;
 pub use failed_slot::FailedSlot;
 pub use failure::conclude;

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 use formation::{AppName, Exit, Slot, Stream, Which};
 use ps_rollout::{Fate, Strategy};
 
-use crate::{AppStatus, Ended, Entry, Error, OneOff, Plan, SignalOrder, Signalled, Task};
+use crate::{AppStatus, Drift, Ended, Entry, Error, OneOff, Plan, Release, SignalOrder, Signalled, Task};
 
 /// Keeps the instances of apps running.
 pub trait Scheduler {
@@ -48,6 +48,12 @@ pub trait Scheduler {
     fn judge(&self, plan: &Plan) -> Result<(), Error> {
         let _ = plan;
         Ok(())
+    }
+
+    /// Where the running instances of an app have something else than a release would give them today. Natively nothing is compared.
+    fn drift(&self, release: &Release) -> Result<Vec<Drift>, Error> {
+        let _ = release;
+        Ok(Vec::new())
     }
 
     /// Called if a plan has nothing to do. Starts what keeps the app's instances alive, if it is missing, and finishes or

@@ -67,8 +67,8 @@ fn text_leaves_out_what_has_no_value_and_a_file_that_makes_no_sense_hides_no_oth
     assert!(told.status == 1 && told.stderr.starts_with("ps-report: bare: "), "{}", told.stderr);
     assert!(told.stderr.contains("web.nice") && told.stdout.contains("worker.nice:"), "{}", told.stderr);
     let csv = said(&mut home.report(&["shop", "--settings", "--format", "csv"]));
-    assert!(csv.stdout.starts_with("app,process_type,setting,value,source\n"), "{}", csv.stdout);
-    assert!(csv.stdout.contains("\nshop,web,ready,alive,type\n"), "{}", csv.stdout);
+    assert!(csv.stdout.starts_with("app,process_type,setting,value,source,drift\n"), "{}", csv.stdout);
+    assert!(csv.stdout.contains("\nshop,web,ready,alive,type,\n"), "{}", csv.stdout);
 }
 
 #[test]
@@ -85,4 +85,27 @@ fn it_is_a_report_of_its_own_and_inside_dokku_there_is_none() {
         (inside.status, inside.stdout, inside.stderr),
         (unknown.status, unknown.stdout, unknown.stderr)
     );
+}
+
+#[test]
+fn a_label_or_an_option_that_looks_like_a_credential_is_masked() {
+    let home = home();
+    home.property("ps", "shop", "web.labels", r"team=shop,auth.password=hunter2,rule=a\,b");
+    home.property(
+        "ps",
+        "shop",
+        "web.engine-options",
+        "log-opt=splunk-token=176FCEBF-4CF5-4EDF-91BC-703796522D20,shm-size=1m",
+    );
+    for words in [
+        &["shop", "--settings"][..],
+        &["shop", "--settings", "--json"],
+        &["shop", "--settings", "--format", "csv"],
+    ] {
+        let told = said(&mut home.report(words));
+        assert_eq!(told.status, 0, "{}", told.stderr);
+        assert!(!told.stdout.contains("hunter2") && !told.stdout.contains("176FCEBF"), "{}", told.stdout);
+        assert!(told.stdout.contains("team=shop,auth.password=[redacted],rule="), "{}", told.stdout);
+        assert!(told.stdout.contains("log-opt=[redacted],shm-size=1m"), "{}", told.stdout);
+    }
 }

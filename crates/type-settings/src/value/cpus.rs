@@ -13,6 +13,11 @@ impl Cpus {
     const LEAST: u32 = 10;
     const MOST: u32 = 1_024_000;
 
+    /// So many thousandths of a CPU; `None` where that is less or more than can be had.
+    pub fn of_thousandths(thousandths: u32) -> Option<Self> {
+        (Self::LEAST..=Self::MOST).contains(&thousandths).then_some(Self(thousandths))
+    }
+
     /// In thousandths of a CPU.
     pub fn thousandths(self) -> u32 {
         self.0
@@ -40,8 +45,8 @@ impl FromStr for Cpus {
         }
         let digits: u32 = if digits.is_empty() { 0 } else { digits.parse().map_err(|_| ())? };
         let rest: u32 = format!("{rest:0<decimals$}").parse().map_err(|_| ())?;
-        let cpus = Self(digits.checked_mul(whole).and_then(|most| most.checked_add(rest)).ok_or(())?);
-        if (Self::LEAST..=Self::MOST).contains(&cpus.0) { Ok(cpus) } else { Err(()) }
+        let thousandths = digits.checked_mul(whole).and_then(|most| most.checked_add(rest));
+        thousandths.and_then(Self::of_thousandths).ok_or(())
     }
 }
 

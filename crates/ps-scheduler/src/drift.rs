@@ -1,0 +1,32 @@
+//! Where a running instance has something else than it would be given today.
+
+use std::fmt;
+
+use formation::Slot;
+
+/// One setting of one running instance that has changed since it was started, or was changed behind our back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drift {
+    /// The instance.
+    pub slot: Slot,
+    /// The name of the setting.
+    pub setting: &'static str,
+    /// What it runs with; `None`: without any. It holds no value that could be a secret.
+    pub runs_with: Option<String>,
+    /// What it would be given today.
+    pub is_set: Option<String>,
+}
+
+impl fmt::Display for Drift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
+        write!(
+            f,
+            "{} {}: runs with {}, set is {}; takes effect at the next deploy or restart",
+            self.slot,
+            self.setting,
+            word(&self.runs_with),
+            word(&self.is_set)
+        )
+    }
+}
