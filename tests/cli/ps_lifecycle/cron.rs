@@ -10,13 +10,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
-use crate::engine::{IMAGE, containers, has_engine, name};
+use crate::engine::{containers, dockerfile, has_engine, name};
 use crate::home::{Home, slot};
 use crate::program::Running;
 
 /// An app of which nothing runs but by its schedules.
 fn deployed(stem: &str, cron: &Value) -> (Home, String) {
     let (home, app) = (Home::new(), name(stem));
+    home.write("src/Dockerfile", &dockerfile(&app));
     home.write("src/Procfile", "web: exec sleep 1000\n");
     home.write("src/app.json", &json!({"cron": cron, "formation": {"web": {"quantity": 0}}}).to_string());
     home.write(&format!("lib/config/ps/{app}/stop-timeout-seconds"), "1");
@@ -27,7 +28,7 @@ fn deployed(stem: &str, cron: &Value) -> (Home, String) {
 fn deploy(home: &Home, app: &str) -> String {
     let source = home.path("src");
     let source = source.to_str().expect("text");
-    let ran = home.run(&["ps-lifecycle", "deploy", app, "--dir", source, "--base", IMAGE]);
+    let ran = home.run(&["ps-lifecycle", "deploy", app, "--dir", source, "--scheduler", "docker-local"]);
     assert_eq!(ran.status, Some(0), "{ran:?}");
     ran.stderr
 }
@@ -240,7 +241,15 @@ fn a_time_zone_that_nobody_knows_is_refused_before_anything_is_touched() {
     let (home, app) = deployed("zones", &json!([{"command": "true", "schedule": "@daily"}]));
     home.does(&["ps-set", &app, "cron-1.schedule-zone", "Europe/Brelin"]);
     let source = home.path("src");
-    let deploy = ["ps-lifecycle", "deploy", &app, "--dir", source.to_str().expect("text"), "--base", IMAGE];
+    let deploy = [
+        "ps-lifecycle",
+        "deploy",
+        &app,
+        "--dir",
+        source.to_str().expect("text"),
+        "--scheduler",
+        "docker-local",
+    ];
     home.run(&deploy).is_refused(1, &["cron-1", "schedule-zone Europe/Brelin"]);
     home.does(&["ps-lifecycle", "destroy", &app]);
 }

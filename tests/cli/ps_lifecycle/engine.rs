@@ -36,6 +36,11 @@ pub(crate) fn name(stem: &str) -> String {
     format!("{stem}-{}", std::process::id())
 }
 
+/// A Dockerfile that lays a directory over the image. No other app's build shares a step with it, whose image might be removed meanwhile.
+pub(crate) fn dockerfile(app: &str) -> String {
+    format!("FROM {IMAGE}\nENV BUILT_FOR={app}\nWORKDIR /app\nCOPY . ./\n")
+}
+
 pub(crate) fn containers(app: &str, format: &str) -> Vec<String> {
     let label = format!("label=com.dokku.app-name={app}");
     let listed = Command::new("docker")

@@ -4,20 +4,21 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::engine::{IMAGE, containers, has_engine, name};
+use crate::engine::{containers, dockerfile, has_engine, name};
 use crate::home::{Home, eventually, table};
 
 const WEB: &str = "web: exec sleep 1000\n";
 
-/// A directory that is laid over the image of all tests, and how it is deployed.
+/// A directory with a Dockerfile, and how it is deployed.
 fn source(home: &Home, app: &str, procfile: &str, scripts: &serde_json::Value) -> Vec<String> {
+    home.write("src/Dockerfile", &dockerfile(app));
     home.write("src/Procfile", procfile);
     home.write("src/app.json", &serde_json::json!({"scripts": scripts}).to_string());
     home.write("src/word", "of the image\n");
     home.write(&format!("lib/config/checks/{app}/default-wait"), "0");
     home.write(&format!("lib/config/ps/{app}/stop-timeout-seconds"), "1");
     let source = home.path("src").to_str().expect("text").to_owned();
-    let words = ["ps-lifecycle", "deploy", app, "--dir", &source, "--base", IMAGE];
+    let words = ["ps-lifecycle", "deploy", app, "--dir", &source, "--scheduler", "docker-local"];
     words.map(str::to_owned).into()
 }
 
