@@ -70,7 +70,7 @@ fn what_fails_right_after_a_boot_and_comes_up_a_moment_later_is_restored() {
     }
     let remove = |app: &str| fs::remove_file(home.path(&format!("flag-{app}"))).expect("it is there");
     home.power_cut();
-    ["shop", "box"].map(remove);
+    ["shop", "box"].into_iter().for_each(remove);
     let ran = home.run(&["ps-lifecycle", "restore", "--all"]);
     assert!(ran.status == Some(0) && ran.stderr.contains("2 of 2 apps restored"), "{ran:?}");
     assert_eq!(home.states("shop"), table(&[("worker.1", "running")]));
