@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
 }
 
 /// What is in a file of `/proc`, as far as it can be read.
-fn read<'b>(path: &str, buffer: &'b mut Vec<u8>) -> &'b [u8] {
+pub(crate) fn read<'b>(path: &str, buffer: &'b mut Vec<u8>) -> &'b [u8] {
     buffer.clear();
     if let Ok(mut file) = File::open(path) {
         // Not `read_to_end`, which asks for the length first: the kernel does not know that.

@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use crate::census::{Census, Process, families};
 use crate::foreign::owner_beyond_reach;
 use crate::identity::start_time;
-use crate::mark::{is_of_service, tag, tag_of_service};
+use crate::mark::{is_of_service, read, tag, tag_of_service};
 use crate::signal::signal_process;
 use crate::stat::pids;
 
@@ -134,15 +134,19 @@ impl Manner {
 pub fn executing(program: &str, service: &Path) -> Vec<u32> {
     let wanted = [service.to_owned(), as_marked(service)];
     let own = rustix::process::geteuid();
+    let mut buffer = Vec::new();
     let is_meant = |pid: &u32| {
-        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let line = read(&format!("/proc/{pid}/cmdline"), &mut buffer);
         let mut words = line.split(|byte| *byte == 0).map(String::from_utf8_lossy);
         let is_program = words.next().is_some_and(|word| Path::new(&*word).ends_with(program));
-        let is_ours = fs::metadata(format!("/proc/{pid}"))
-            .is_ok_and(|file| own.is_root() || file.uid() == own.as_raw());
+        // The owner of very few is asked for: each deploy of a new app looks at all processes of the machine.
+        let is_ours = || {
+            let process = fs::metadata(format!("/proc/{pid}"));
+            process.is_ok_and(|file| own.is_root() || file.uid() == own.as_raw())
+        };
         is_program
-            && is_ours
             && words.next().is_some_and(|word| wanted.iter().any(|path| *word == *path.to_string_lossy()))
+            && is_ours()
     };
     let mut found: Vec<u32> = pids().filter(is_meant).collect();
     // A zombie does not execute anything.
