@@ -325,6 +325,30 @@ mod tests {
     }
 
     #[test]
+    fn a_start_asks_the_index_and_reads_no_file_of_another_app() {
+        let parent = tempfile::tempdir().expect("a directory");
+        let start = |app: &str, service: &Path| {
+            let mut claims = Claims::default();
+            let assigned = assign(&spec(app, 0, false), &slot("t0.1"), service, None, &mut claims);
+            claims.release();
+            assigned.expect("a port").port.expect("a port")
+        };
+        let services = ["shop", "other"].map(|app| parent.path().join(app));
+        for directory in
+            [parent.path().join(crate::holder::ROOT), services[0].join("t0.1"), services[1].join("t0.1")]
+        {
+            fs::create_dir_all(directory).expect("made");
+        }
+        let port = start("shop", &services[0]);
+        // Somebody has copied it. Were the files read, the shop would give the port up.
+        fs::copy(services[0].join(kept::FILE), services[1].join(kept::FILE)).expect("copied");
+        assert_eq!(start("shop", &services[0]), port);
+        let another = start("other", &services[1]);
+        assert_ne!(another, port, "the app that has it as a copy gives it up when it starts");
+        assert_eq!((start("shop", &services[0]), start("other", &services[1])), (port, another));
+    }
+
+    #[test]
     fn apps_that_choose_at_once_never_choose_the_same_though_nobody_can_wait_for_the_others() {
         let parent = tempfile::tempdir().expect("a directory");
         let held = claims::lock(parent.path()).expect("free");

@@ -23,6 +23,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 pub(crate) struct Claims {
     kept: Option<Kept>,
     others: Option<BTreeSet<u16>>,
+    /// `Some(None)`: it cannot be used.
+    index: Option<Option<Index>>,
     choosing: Option<Choosing>,
     /// Ports that were chosen, for the index.
     chosen: Vec<u16>,
@@ -60,7 +62,8 @@ impl Claims {
         if all_services(spec, service).is_none() {
             return false;
         }
-        let asked = Index::beside(service).and_then(|index| index.claim(port, spec.app.as_str()).ok());
+        let index = self.index.get_or_insert_with(|| Index::beside(service)).as_ref();
+        let asked = index.and_then(|index| index.claim(port, spec.app.as_str()).ok());
         asked.map_or_else(|| self.others(spec, service).contains(&port), |owner| owner == Owner::Other)
     }
 
