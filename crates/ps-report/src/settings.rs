@@ -162,7 +162,7 @@ impl Row<'_> {
     fn fields(&self) -> [String; 6] {
         let setting = self.effective.setting.name;
         let source = self.effective.origin.as_str();
-        let drift = self.drift.iter().map(|drift| drift.to_string()).collect::<Vec<_>>().join("\n");
+        let drift = self.drift.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
         let fields = [self.app.as_str(), self.process_type.as_str(), setting, &self.value(), source, &drift];
         fields.map(str::to_owned)
     }
